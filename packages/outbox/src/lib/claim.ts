@@ -1,0 +1,79 @@
+import type { OutboxDatabase, Row } from './database.ts'
+import { checkBounds } from './errors.ts'
+import type { PendingEvent } from './row.ts'
+import type { SqlText } from './statement.ts'
+
+export interface ClaimOptions {
+  /** Rows at most: 1–1,000. */
+  limit: number
+  /**
+   * How long the claim holds without renewal, in ms: 1,000–86,400,000. Longer than one attempt can last, or a second
+   * worker sends the same delivery. @default 60_000
+   */
+  leaseMs?: number
+  /** The time to go by, ms since the epoch. @default the database's clock, which skewed workers share */
+  now?: number
+}
+
+/** A row under a lease. `claimedAt` is the database's time of the claim, `gen` what a settle must show. */
+export type Claim = PendingEvent & { claimedAt: number }
+
+export interface Claimed {
+  /** In due order, each held by this caller alone. */
+  claims: Claim[]
+  /** Rows found with their attempts used up: already `failed` when this resolves. */
+  dead: PendingEvent[]
+}
+
+/** 15 s for an attempt, busy time-out and margin; recovery of a dead worker's rows within a minute. */
+export const DEFAULT_LEASE_MS = 60_000
+
+/**
+ * Takes due rows under a lease: the attempt is charged and `gen` bumped in the same statement, so a worker that dies
+ * has used it. A row whose worker died on its last attempt is buried here, never left pending and unclaimable.
+ */
+export async function claimDueEvents(db: OutboxDatabase, options: ClaimOptions): Promise<Claimed> {
+  const { rows } = await db.run(claimStatement(db, options))
+  return readClaimed(rows)
+}
+
+/** The claim unexecuted, to stand in one atomic unit with a settle. */
+export function claimStatement(db: OutboxDatabase, options: ClaimOptions): SqlText {
+  const { limit, leaseMs = DEFAULT_LEASE_MS, now } = options
+  checkBounds('limit', limit, 1, 1000)
+  checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
+  return db.dialect.take({ rows: { kind: 'due' }, as: 'claim', limit, leaseMs, now })
+}
+
+/** Sorts what the statement returned: RETURNING has no order of its own. */
+export function readClaimed(rows: readonly Row[]): Claimed {
+  const taken = rows as unknown as PendingEvent[]
+  const dead = taken.filter((row) => row.status === 'failed')
+  const claims = taken.filter((row): row is Claim => row.status === 'pending' && row.claimedAt !== null)
+  return { claims: claims.sort(byKey), dead: dead.sort(byKey) }
+}
+
+// The statement replaced due_at by the lease. Keys are time-ordered, so a batch starts in the order of its events;
+// which rows are in the batch was decided by due_at.
+function byKey(a: PendingEvent, b: PendingEvent): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+}
+
+/** When the next pending row is due: for a timer instead of a poll. */
+export interface NextDue {
+  /** The database's time of the answer. */
+  now: number
+  /** Null when no row waits for a time. */
+  dueAt: number | null
+}
+
+/** One index look-up, whatever the backlog. */
+export async function nextDueEvent(db: OutboxDatabase): Promise<NextDue> {
+  const { rows } = await db.run({
+    sql: `select ms as "now", (
+        select due_at from pending_events where status = 'pending' and due_at is not null order by due_at, id limit 1
+      ) as "dueAt" from keepsend_clock`,
+    params: [],
+  })
+  return rows[0] as unknown as NextDue
+}

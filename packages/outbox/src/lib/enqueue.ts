@@ -1,0 +1,60 @@
+import type { SQL } from 'drizzle-orm'
+import type { OutboxDatabase } from './database.ts'
+import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, checkEvent, eventIdTime, rowId } from './event.ts'
+import { clock, sqlText, toDrizzle } from './statement.ts'
+
+/** What became of one event: `'exists'` when its row was there already, which is how a repeat ends well. */
+export interface Enqueued {
+  id: string
+  result: 'inserted' | 'exists'
+}
+
+/**
+ * Keeps one event: its row is committed when this resolves.
+ *
+ * @throws {OutboxError} `invalid_event` before anything is written; `not_accepted` when the database refused.
+ */
+export async function enqueueEvent(db: OutboxDatabase, event: OutboxEvent): Promise<Enqueued> {
+  const [enqueued] = await enqueueEvents(db, [event])
+  return enqueued ?? { id: rowId(event.eventId, event.endpointId), result: 'exists' }
+}
+
+/** Keeps many events in one statement: all of them or, if one is invalid or the database refuses, none. */
+export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxEvent[]): Promise<Enqueued[]> {
+  if (events.length === 0) return []
+  for (const event of events) checkEvent(event)
+  const { rows } = await db.run(db.dialect.enqueue(events))
+  const inserted = new Set(rows.map((row) => row['id']))
+  return events.map((event) => {
+    const id = rowId(event.eventId, event.endpointId)
+    return { id, result: inserted.has(id) ? 'inserted' : 'exists' }
+  })
+}
+
+/**
+ * The same insert, unexecuted, for a transaction of your own: `tx.run(statement)` in drizzle, an item of D1's
+ * `batch`, or `toSql(statement, dialect)` for any other driver. One text serves SQLite, D1 and Postgres.
+ *
+ * @example
+ * orm.transaction((tx) => {
+ *   tx.insert(orders).values(order).run()
+ *   tx.run(enqueueEventStatement({ eventId: newEventId(), workspaceId, type: 'order.placed', payload }))
+ * })
+ */
+export function enqueueEventStatement(event: OutboxEvent): SQL {
+  checkEvent(event)
+  return toDrizzle(sqlText`
+    insert into pending_events (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, created_at, payload)
+    values (${rowId(event.eventId, event.endpointId)}, ${event.workspaceId}, ${event.type}, ${event.endpointId ?? null},
+      ${event.maxAttempts ?? DEFAULT_MAX_ATTEMPTS}, ${dueAt(event)}, ${clock()}, ${event.payload})
+    on conflict (id) do nothing`)
+}
+
+/** `due_at` of a new row, for a statement of one's own that inserts into `pending_events`. */
+export function dueAt(event: Pick<OutboxEvent, 'eventId' | 'due'>): ReturnType<typeof clock> {
+  const due = event.due ?? 'now'
+  if (due === 'now') return clock()
+  if (due !== 'handed-off') return clock(due)
+  // The sweep looks for handed-off rows by the time in their id; one far off the clock must be found by its due time.
+  return sqlText`(select case when abs(ms - ${clock(eventIdTime(event.eventId))}) <= 300000 then null else ms end from keepsend_clock)`
+}

@@ -1,0 +1,36 @@
+/**
+ * What went wrong, as a stable code.
+ *
+ * - `invalid_event`: the event handed in breaks a rule; nothing was written.
+ * - `invalid_option`: an option is out of its bounds; nothing was done.
+ * - `not_accepted`: the database refused the write (full, busy, I/O error); nothing was committed.
+ * - `outcome_unknown`: the connection broke around the commit; the write may have taken place.
+ * - `not_migrated`: the tables are missing.
+ */
+export type OutboxErrorCode =
+  | 'invalid_event'
+  | 'invalid_option'
+  | 'not_accepted'
+  | 'outcome_unknown'
+  | 'not_migrated'
+
+/** The one error class of `@keepsend/outbox`. Branch on {@link OutboxError.code}; the message is for people. */
+export class OutboxError extends Error {
+  override readonly name = 'OutboxError'
+  readonly code: OutboxErrorCode
+
+  constructor(code: OutboxErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** Refuses an option outside its bounds, naming the option, what it expects and what was found. */
+export function checkBounds(option: string, value: number, min: number, max: number): void {
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new OutboxError(
+      'invalid_option',
+      `${option} must be a whole number from ${min} to ${max}; found ${String(value)}`,
+    )
+  }
+}

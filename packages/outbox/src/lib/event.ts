@@ -1,0 +1,117 @@
+import { v7 } from 'uuid'
+import { OutboxError } from './errors.ts'
+
+/** What a caller hands in: one delivery to be kept until it is settled. */
+export interface OutboxEvent {
+  /** `evt_` and a lower-case UUIDv7, made by the caller ({@link newEventId}), so that an insert can be repeated. */
+  eventId: string
+  /** The receiver; 1–64 characters of `A-Za-z0-9_-`. Left out, the row's id is the event id alone. */
+  endpointId?: string
+  workspaceId: string
+  type: string
+  /** The exact bytes to sign and send, at most {@link MAX_PAYLOAD_BYTES}. Well-formed Unicode without a NUL. */
+  payload: string
+  /** Attempts before the row ends `failed`: 1–100. @default 10 */
+  maxAttempts?: number
+  /**
+   * When the row may be claimed: milliseconds since the epoch; `'now'`, by the database's clock; or `'handed-off'`
+   * for a row whose first attempt belongs to a queue message (kept out of the due index, found by the sweep).
+   * @default 'now'
+   */
+  due?: number | 'now' | 'handed-off'
+}
+
+/** 1,000,000 bytes: D1 refuses a row over 2,000,000, and a row holds more than its payload. */
+export const MAX_PAYLOAD_BYTES = 1_000_000
+
+/** @default of `maxAttempts`: the attempts of the default schedule (Standard Webhooks' example, 75 h 35 min). */
+export const DEFAULT_MAX_ATTEMPTS = 10
+
+const EVENT_ID = /^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const PLAIN_NAME = /^[A-Za-z0-9_-]{1,64}$/
+
+/** A new event id: `evt_` and a UUIDv7, so ids sort by the time at which they were made. */
+export function newEventId(): string {
+  return `evt_${v7()}`
+}
+
+/** Whether the text is exactly `evt_` and a lower-case UUIDv7. */
+export function isEventId(text: string): boolean {
+  return EVENT_ID.test(text)
+}
+
+/** The time inside an event id, milliseconds since the epoch. Throws `invalid_event` for any other text. */
+export function eventIdTime(eventId: string): number {
+  if (!isEventId(eventId)) throw invalid(`eventId must be evt_ and a lower-case UUIDv7; found ${quote(eventId)}`)
+  return Number.parseInt(eventId.slice(4, 12) + eventId.slice(13, 17), 16)
+}
+
+/** The smallest event id text of a moment: the lower bound of a key range by time. */
+export function firstEventIdAt(ms: number): string {
+  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0')
+  return `evt_${hex.slice(0, 8)}-${hex.slice(8, 12)}`
+}
+
+/** The key of a row: `<event id>.<endpoint id>`, or the event id alone. */
+export function rowId(eventId: string, endpointId?: string): string {
+  return endpointId === undefined ? eventId : `${eventId}.${endpointId}`
+}
+
+/** The event id inside a row's key. */
+export function eventIdOf(id: string): string {
+  const dot = id.indexOf('.')
+  return dot === -1 ? id : id.slice(0, dot)
+}
+
+/** Throws `invalid_event`, naming what was found, unless the event can be written on every database as it is. */
+export function checkEvent(event: OutboxEvent): void {
+  eventIdTime(event.eventId)
+  checkName('workspaceId', event.workspaceId, 255)
+  checkName('type', event.type, 255)
+  if (event.endpointId !== undefined && !PLAIN_NAME.test(event.endpointId)) {
+    throw invalid(`endpointId must be 1–64 characters of A-Za-z0-9_-; found ${quote(event.endpointId)}`)
+  }
+  const { maxAttempts, due } = event
+  if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= 100)) {
+    throw invalid(`maxAttempts must be a whole number from 1 to 100; found ${maxAttempts}`)
+  }
+  if (typeof due === 'number' && !(Number.isSafeInteger(due) && due >= 0)) {
+    throw invalid(`due must be whole milliseconds since the epoch; found ${due}`)
+  }
+  checkPayload(event.payload)
+}
+
+function checkPayload(payload: string): void {
+  if (typeof payload !== 'string') throw invalid(`payload must be a string; found ${typeof payload}`)
+  // Every UTF-16 unit is at most 3 bytes: only a payload that could be too long is measured.
+  if (payload.length * 3 > MAX_PAYLOAD_BYTES && utf8Bytes(payload) > MAX_PAYLOAD_BYTES) {
+    throw invalid(`payload must be at most ${MAX_PAYLOAD_BYTES} bytes; found ${utf8Bytes(payload)}`)
+  }
+  if (!payload.isWellFormed() || payload.includes('\0')) {
+    throw invalid('payload must be well-formed Unicode without a NUL: Postgres stores no other text; JSON escapes both')
+  }
+}
+
+function checkName(name: string, value: string, max: number): void {
+  if (typeof value !== 'string' || value.length === 0 || value.length > max || !value.isWellFormed() || value.includes('\0')) {
+    throw invalid(`${name} must be 1–${max} characters of well-formed text; found ${quote(value)}`)
+  }
+}
+
+/** The length of a text in UTF-8, without encoding it. */
+export function utf8Bytes(text: string): number {
+  let bytes = text.length
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit > 0x7f) bytes += unit > 0x7ff ? (unit >= 0xd800 && unit <= 0xdfff ? 1 : 2) : 1
+  }
+  return bytes
+}
+
+function quote(value: unknown): string {
+  return JSON.stringify(typeof value === 'string' ? value.slice(0, 80) : value) ?? typeof value
+}
+
+function invalid(message: string): OutboxError {
+  return new OutboxError('invalid_event', message)
+}

@@ -1,0 +1,43 @@
+import type { OutboxDatabase, Row } from './database.ts'
+import { checkBounds } from './errors.ts'
+import type { ClaimRef, PendingEvent } from './row.ts'
+
+/**
+ * The heartbeat of a worker whose attempts still run: each lease ends `leaseMs` from now, or later if it did already.
+ * Returns the ids that are no longer held; their attempts are another's.
+ */
+export async function extendLease(
+  db: OutboxDatabase,
+  claims: readonly ClaimRef[],
+  leaseMs: number,
+  options: { now?: number } = {},
+): Promise<string[]> {
+  checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
+  if (claims.length === 0) return []
+  const { rows } = await db.run(db.dialect.extend(claims, leaseMs, options.now))
+  return missing(claims, rows)
+}
+
+/**
+ * A queue consumer's question before it sends: does the row still stand as the message says? Answers the row, or
+ * `'lost'` when it was settled, claimed, swept or rescheduled since. Writes nothing.
+ */
+export async function beginEvent(db: OutboxDatabase, ref: ClaimRef): Promise<PendingEvent | 'lost'> {
+  const { begun } = await beginEvents(db, [ref])
+  return begun[0] ?? 'lost'
+}
+
+/** {@link beginEvent} for a batch of messages, in one read. */
+export async function beginEvents(
+  db: OutboxDatabase,
+  refs: readonly ClaimRef[],
+): Promise<{ begun: PendingEvent[]; lost: string[] }> {
+  if (refs.length === 0) return { begun: [], lost: [] }
+  const { rows } = await db.run(db.dialect.begin(refs))
+  return { begun: rows as unknown as PendingEvent[], lost: missing(refs, rows) }
+}
+
+function missing(claims: readonly ClaimRef[], rows: readonly Row[]): string[] {
+  const found = new Set(rows.map((row) => row['id']))
+  return claims.flatMap(({ id }) => (found.has(id) ? [] : [id]))
+}

@@ -1,0 +1,15 @@
+import type { OutboxDatabase } from './database.ts'
+import { type Migration, applyMigrations } from './migrate.ts'
+import { migrations as sqlite } from './sqlite/migrations.ts'
+import type { DialectName } from './statement.ts'
+
+/** The outbox's own migrations, oldest first, as texts: the same that stand in the package's `migrations/`. */
+export function outboxMigrations(dialect: DialectName): readonly Migration[] {
+  if (dialect === 'sqlite') return sqlite
+  throw new Error(`@keepsend/outbox has no migrations for ${dialect}`)
+}
+
+/** Makes or brings up to date the outbox's table alone; the engine's `migrate` does this and its own. */
+export function migrate(db: OutboxDatabase): Promise<string[]> {
+  return applyMigrations(db, outboxMigrations(db.dialect.name))
+}

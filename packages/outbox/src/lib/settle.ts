@@ -1,0 +1,157 @@
+import { type ClaimOptions, type Claimed, claimStatement, readClaimed } from './claim.ts'
+import type { Move, OutboxDatabase } from './database.ts'
+import { OutboxError } from './errors.ts'
+import type { ClaimRef, SettleResult } from './row.ts'
+import type { SqlText, Statement } from './statement.ts'
+
+/** How a claim ends. Texts are capped at 1,000 characters and stripped of what no database stores. */
+export type Outcome = { claim: ClaimRef } & (
+  | { settle: 'complete'; httpStatus?: number }
+  | { settle: 'fail'; error: string; httpStatus?: number }
+  | ({ settle: 'reschedule'; error?: string; httpStatus?: number; deferral?: boolean } & When)
+  /** Kept aside until `unholdEvents`; the attempt is refunded. */
+  | { settle: 'hold'; reason: string; error?: string }
+  /** Given back unused; the attempt is refunded. */
+  | ({ settle: 'release' } & Partial<When>)
+)
+
+/** From the database's clock, or a time. Give one. */
+type When = { delayMs: number; dueAt?: never } | { dueAt: number; delayMs?: never }
+
+export interface SettleOptions {
+  /** Keep completed rows, as `completed`, until clean-up; otherwise they are deleted. @default false */
+  keepCompleted?: boolean
+  /** Statements of the same atomic unit that hang on these claims: they run first, while the claims still stand. */
+  before?: readonly Statement[]
+  /** Statements of the same atomic unit that look at what the settle left. */
+  after?: readonly Statement[]
+  /** The next claim, in the same commit. */
+  claim?: ClaimOptions
+  /** The time to go by, ms since the epoch. @default the database's clock */
+  now?: number
+}
+
+export interface Settled {
+  /** Ids of outcomes that changed nothing, because another holds or has settled the row. */
+  lost: string[]
+  /** What the claim of the same commit took; empty without one. */
+  claimed: Claimed
+}
+
+/** Completes one claim. `'lost'` changes nothing. */
+export async function completeEvent(
+  db: OutboxDatabase,
+  claim: ClaimRef,
+  options: { keepCompleted?: boolean; httpStatus?: number; now?: number } = {},
+): Promise<SettleResult> {
+  const { httpStatus, ...rest } = options
+  return settleOne(db, { settle: 'complete', claim, ...(httpStatus !== undefined && { httpStatus }) }, rest)
+}
+
+/** Fails one claim for good, with the reason. `'lost'` changes nothing. */
+export async function failEvent(
+  db: OutboxDatabase,
+  claim: ClaimRef,
+  options: { error: string; httpStatus?: number; now?: number },
+): Promise<SettleResult> {
+  const { now, ...outcome } = options
+  return settleOne(db, { settle: 'fail', claim, ...outcome }, now === undefined ? {} : { now })
+}
+
+/** Puts one claim off. With `deferral` the wait was the receiver's wish: counted apart, the attempt refunded. */
+export async function rescheduleEvent(
+  db: OutboxDatabase,
+  claim: ClaimRef,
+  options: When & { error?: string; httpStatus?: number; deferral?: boolean; now?: number },
+): Promise<SettleResult> {
+  const { now, ...outcome } = options
+  return settleOne(db, { settle: 'reschedule', claim, ...outcome }, now === undefined ? {} : { now })
+}
+
+/**
+ * Settles many claims, mixed, in at most two statements and one commit, whatever their number. Only the holder of a
+ * claim settles it: each row is matched by id, `gen` and `pending`.
+ */
+export async function settleEvents(
+  db: OutboxDatabase,
+  outcomes: readonly Outcome[],
+  options: SettleOptions = {},
+): Promise<Settled> {
+  const settle = settleStatements(db, outcomes, options)
+  const statements: Statement[] = [...(options.before ?? []), ...settle, ...(options.after ?? [])]
+  if (options.claim) statements.push(claimStatement(db, options.claim))
+  if (statements.length === 0) return { lost: [], claimed: readClaimed([]) }
+
+  const results = await db.atomic(statements)
+  const from = options.before?.length ?? 0
+  const held = new Set(results.slice(from, from + settle.length).flatMap(({ rows }) => rows.map((row) => row['id'])))
+  return {
+    lost: outcomes.flatMap(({ claim }) => (held.has(claim.id) ? [] : [claim.id])),
+    claimed: readClaimed(options.claim ? (results.at(-1)?.rows ?? []) : []),
+  }
+}
+
+async function settleOne(db: OutboxDatabase, outcome: Outcome, options: SettleOptions): Promise<SettleResult> {
+  const { lost } = await settleEvents(db, [outcome], options)
+  return lost.length === 0 ? 'ok' : 'lost'
+}
+
+function settleStatements(db: OutboxDatabase, outcomes: readonly Outcome[], options: SettleOptions): SqlText[] {
+  const deleted: ClaimRef[] = []
+  const moves: Move[] = []
+  for (const outcome of outcomes) {
+    if (outcome.settle === 'complete' && !options.keepCompleted) deleted.push(outcome.claim)
+    else moves.push(move(outcome))
+  }
+  const statements: SqlText[] = []
+  if (deleted.length > 0) statements.push(db.dialect.deleteSettled(deleted))
+  if (moves.length > 0) statements.push(db.dialect.settle(moves, options.now))
+  return statements
+}
+
+function move(outcome: Outcome): Move {
+  const { id, gen } = outcome.claim
+  const still = { id, gen, deferral: false, delayMs: null, dueAt: null, error: null, httpStatus: null, holdReason: null }
+  switch (outcome.settle) {
+    case 'complete':
+      return { ...still, status: 'completed', charged: true, httpStatus: outcome.httpStatus ?? null }
+    case 'fail':
+      return { ...still, status: 'failed', charged: true, error: storable(outcome.error), httpStatus: outcome.httpStatus ?? null }
+    case 'reschedule':
+      return {
+        ...still,
+        ...when(outcome),
+        status: 'pending',
+        charged: !outcome.deferral,
+        deferral: outcome.deferral ?? false,
+        error: outcome.error === undefined ? null : storable(outcome.error),
+        httpStatus: outcome.httpStatus ?? null,
+      }
+    case 'hold':
+      return {
+        ...still,
+        status: 'held',
+        charged: false,
+        holdReason: outcome.reason,
+        error: outcome.error === undefined ? null : storable(outcome.error),
+      }
+    case 'release':
+      return { ...still, ...when(outcome), status: 'pending', charged: false }
+  }
+}
+
+function when({ delayMs, dueAt }: { delayMs?: number | undefined; dueAt?: number | undefined }): Pick<Move, 'delayMs' | 'dueAt'> {
+  for (const [option, value] of Object.entries({ delayMs, dueAt })) {
+    if (value !== undefined && !(Number.isFinite(value) && value >= 0)) {
+      throw new OutboxError('invalid_option', `${option} must be milliseconds of at least 0; found ${value}`)
+    }
+  }
+  return { delayMs: delayMs === undefined ? null : Math.ceil(delayMs), dueAt: dueAt === undefined ? null : Math.ceil(dueAt) }
+}
+
+const MAX_ERROR_CHARACTERS = 1000
+
+// Postgres refuses a NUL and a lone surrogate, and one refused text would undo the whole group.
+function storable(text: string): string {
+  return text.slice(0, MAX_ERROR_CHARACTERS).replaceAll('\0', '').toWellFormed()
+}

@@ -1,0 +1,70 @@
+import type { OutboxDatabase, Row, SqlResult } from '../database.ts'
+import { type Statement, toSql } from '../statement.ts'
+import { GroupCommit, type SqliteConnection, type SqliteStatement, asRefusal } from './group-commit.ts'
+import { sqliteDialect } from './statements.ts'
+
+export interface SqliteOptions {
+  /**
+   * When a group of callers is closed and committed. The later, the more callers share an fsync; Node's `setImmediate`
+   * closes it once every request that arrived in this turn of the event loop was read.
+   * @default a microtask
+   */
+  defer?: (flush: () => void) => void
+}
+
+// Statements of ours are a few dozen; a caller's own texts must not grow the cache without end.
+const MAX_PREPARED = 500
+
+/**
+ * Keepsend's view of a better-sqlite3 connection that the caller opened. Reads run at once; every write goes through
+ * the group commit. Bring WAL, `synchronous=FULL`, `busy_timeout`: adapter-node's `openSqlite` sets and checks them.
+ */
+export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOptions = {}): OutboxDatabase {
+  const defer = options.defer ?? ((flush) => void Promise.resolve().then(flush))
+  const group = new GroupCommit(connection, defer)
+  const prepared = new Map<string, SqliteStatement>()
+
+  function prepare(sql: string): SqliteStatement {
+    let statement = prepared.get(sql)
+    if (!statement) {
+      if (prepared.size >= MAX_PREPARED) prepared.delete(prepared.keys().next().value ?? sql)
+      statement = connection.prepare(sql)
+      prepared.set(sql, statement)
+    }
+    return statement
+  }
+
+  function execute(statement: Statement): SqlResult {
+    const { sql, params } = toSql(statement, 'sqlite')
+    return runPrepared(prepare(sql), params)
+  }
+
+  return {
+    dialect: sqliteDialect,
+    async run(statement) {
+      try {
+        const { sql, params } = toSql(statement, 'sqlite')
+        const ready = prepare(sql)
+        if (ready.readonly) return runPrepared(ready, params)
+      } catch (error) {
+        throw asRefusal(error)
+      }
+      const [result] = await this.atomic([statement])
+      return result ?? { rows: [], changes: 0 }
+    },
+    atomic(statements) {
+      if (statements.length === 0) return Promise.resolve([])
+      return new Promise((resolve, reject) => {
+        group.submit({ execute: () => statements.map(execute), resolve, reject })
+      })
+    },
+  }
+}
+
+function runPrepared(statement: SqliteStatement, params: readonly unknown[]): SqlResult {
+  // SQLite has no boolean to bind; drizzle's raw `sql` passes one through as it is.
+  const values = params.map((value) => (typeof value === 'boolean' ? Number(value) : value))
+  if (!statement.reader) return { rows: [], changes: statement.run(...values).changes }
+  const rows = statement.all(...values) as Row[]
+  return { rows, changes: statement.readonly ? 0 : rows.length }
+}

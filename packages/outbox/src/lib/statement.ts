@@ -1,0 +1,77 @@
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { PgDialect } from 'drizzle-orm/pg-core'
+import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
+
+/** What a driver can bind everywhere: SQLite knows no booleans, D1 no `undefined`. */
+export type SqlValue = string | number | null | Uint8Array
+
+/** A statement as text with `?` for each parameter, in order. */
+export interface SqlText {
+  sql: string
+  params: readonly SqlValue[]
+}
+
+/**
+ * An unexecuted statement of any origin: `{ sql, params }` in the database's own spelling, a drizzle query builder
+ * (`orm.insert(t).values(v)`), or drizzle's `` sql`…` ``.
+ */
+export type Statement = SqlText | SQLWrapper
+
+/** The two families of SQL that Keepsend speaks. D1 is `sqlite`. */
+export type DialectName = 'sqlite' | 'postgres'
+
+/** Builds a statement: a `SqlText` inside the braces is spliced in with its parameters, any other value is bound. */
+export function sqlText(strings: TemplateStringsArray, ...values: readonly (SqlValue | SqlText)[]): SqlText {
+  let text = strings[0] ?? ''
+  const params: SqlValue[] = []
+  for (const [index, value] of values.entries()) {
+    if (isSqlText(value)) {
+      text += value.sql
+      params.push(...value.params)
+    } else {
+      text += '?'
+      params.push(value)
+    }
+    text += strings[index + 1] ?? ''
+  }
+  return { sql: text, params }
+}
+
+/** Text to splice into {@link sqlText} as it is. Never for anything that came from outside. */
+export function raw(text: string): SqlText {
+  return { sql: text, params: [] }
+}
+
+/** The database's own clock, unless the caller brings a time: milliseconds since the epoch. */
+export function clock(now?: number): SqlText {
+  return now === undefined ? CLOCK : { sql: 'cast(? as bigint)', params: [now] }
+}
+
+const CLOCK = raw('(select ms from keepsend_clock)')
+
+/** A statement of ours in drizzle's form, so that it runs inside the caller's drizzle transaction or `batch`. */
+export function toDrizzle(statement: SqlText): SQL {
+  const pieces = statement.sql.split('?')
+  const chunks = [sql.raw(pieces[0] ?? '')]
+  for (const [index, param] of statement.params.entries()) {
+    chunks.push(sql`${param}`, sql.raw(pieces[index + 1] ?? ''))
+  }
+  return sql.join(chunks)
+}
+
+/**
+ * The text and parameters of any statement, for a driver of your own: better-sqlite3, pg, Kysely, Prisma.
+ *
+ * @example
+ * const { sql, params } = toSql(enqueueEventStatement(event), 'postgres')
+ * await client.query(sql, params)
+ */
+export function toSql(statement: Statement, dialect: DialectName): { sql: string; params: SqlValue[] } {
+  if (isSqlText(statement)) return { sql: statement.sql, params: [...statement.params] }
+  const query = (dialect === 'postgres' ? new PgDialect() : new SQLiteSyncDialect()).sqlToQuery(statement.getSQL())
+  return { sql: query.sql, params: query.params as SqlValue[] }
+}
+
+function isSqlText(value: unknown): value is SqlText {
+  return typeof value === 'object' && value !== null && 'params' in value && 'sql' in value && typeof value.sql === 'string'
+}

@@ -1,0 +1,67 @@
+import type { OutboxDatabase } from './database.ts'
+import { checkBounds } from './errors.ts'
+import { clock, raw, sqlText } from './statement.ts'
+
+/** Where the rows are. Every row is in exactly one of the counts. */
+export interface OutboxStats {
+  /** Pending and due: a worker should have them soon. */
+  due: number
+  /** Pending, waiting for a retry's time. */
+  scheduled: number
+  /** Under a live lease. */
+  inFlight: number
+  /** Handed to a queue for the first attempt. */
+  handedOff: number
+  held: number
+  completed: number
+  failed: number
+  /** The counts stopped at `countLimit` rows: each is "at least". */
+  truncated: boolean
+  /** Age in ms of what has waited longest past its due time, held rows included; 0 when nothing waits. */
+  oldestDueMs: number
+}
+
+/**
+ * Counts per state, over at most `countLimit` rows (1–10,000,000, default 100,000) so that a backlog of millions does
+ * not make a health check slow, and the age of the oldest due row, which is exact for pending rows whatever the backlog.
+ */
+export async function outboxStats(
+  db: OutboxDatabase,
+  options: { countLimit?: number; now?: number } = {},
+): Promise<OutboxStats> {
+  const { countLimit = 100_000 } = options
+  checkBounds('countLimit', countLimit, 1, 10_000_000)
+  const now = clock(options.now)
+  const counted = await db.run(sqlText`
+    select state as "state", count(*) as "count", min(waiting_since) as "since", ${now} as "now" from (
+      select
+        case
+          when status <> 'pending' then status
+          when due_at is null then 'handedOff'
+          when due_at <= ${now} then 'due'
+          when claimed_at is not null then 'inFlight'
+          else 'scheduled'
+        end as state,
+        case when status = 'held' then coalesce(due_at, created_at) end as waiting_since
+      from pending_events limit ${countLimit + 1}
+    ) as states group by state`)
+  const oldest = await db.run(sqlText`
+    select ${now} - due_at as "age" from pending_events
+    where status = 'pending' and due_at is not null order by due_at, id ${raw('limit 1')}`)
+
+  const count = (state: string): number => Number(counted.rows.find((row) => row['state'] === state)?.['count'] ?? 0)
+  const held = counted.rows.find((row) => row['state'] === 'held')
+  const heldMs = held ? Number(held['now']) - Number(held['since']) : 0
+  const total = counted.rows.reduce((sum, row) => sum + Number(row['count']), 0)
+  return {
+    due: count('due'),
+    scheduled: count('scheduled'),
+    inFlight: count('inFlight'),
+    handedOff: count('handedOff'),
+    held: count('held'),
+    completed: count('completed'),
+    failed: count('failed'),
+    truncated: total > countLimit,
+    oldestDueMs: Math.max(0, heldMs, Number(oldest.rows[0]?.['age'] ?? 0)),
+  }
+}

@@ -1,0 +1,115 @@
+// What a user gets, seen from outside: the packed tarballs, installed in an empty folder that knows nothing of this
+// workspace. Needs the registry for the peers.
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Consumer, installTarballs, publishedFolders, readManifest, run } from './consumer.ts'
+import { entries, publicNames } from './public-names.ts'
+import { readmeExample } from './readme-example.ts'
+
+let consumer: Consumer
+
+beforeAll(() => {
+  consumer = installTarballs()
+  return () => rmSync(consumer.root, { recursive: true, force: true })
+}, 600_000)
+
+describe.each(publishedFolders)('%s', (folder) => {
+  const { name } = readManifest(folder)
+  const installed = () => join(consumer.root, 'node_modules', name)
+  const tarball = () => consumer.packages.find((one) => one.folder === folder)!.tarball
+  const files = (under: string) =>
+    readdirSync(join(installed(), under), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(join(installed(), under).length + 1))
+
+  test('publint finds nothing to say about the tarball', () => {
+    expect(run('node_modules/.bin/publint', [tarball(), '--strict'])).toMatchObject({ code: 0 })
+  }, 60_000)
+
+  test('its types resolve for every ESM consumer', () => {
+    expect(run('node_modules/.bin/attw', [tarball(), '--profile', 'esm-only'])).toMatchObject({ code: 0 })
+  }, 60_000)
+
+  test('every module of src, and nothing else, is there as .js and .d.ts', () => {
+    const modules = files('src')
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => file.slice(0, -3))
+    const built = files('dist').filter((file) => !file.endsWith('.map'))
+    expect(built.sort()).toEqual(modules.flatMap((module) => [`${module}.d.ts`, `${module}.js`]).sort())
+    expect(files('.').filter((file) => /(^|\/)(test|fixtures)\/|\.test\./.test(file))).toEqual([])
+  })
+
+  test('it brings its README and licence, and no range that only this workspace understands', () => {
+    expect(readdirSync(installed())).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']))
+    expect(readFileSync(join(installed(), 'package.json'), 'utf8')).not.toMatch(/"(workspace|catalog):/)
+  })
+
+  test('no built module imports a .ts', () => {
+    const importsTs = /(?:from|import)\s*\(?\s*['"][^'"]+\.ts['"]/
+    for (const file of files('dist').filter((one) => one.endsWith('.js'))) {
+      expect(readFileSync(join(installed(), 'dist', file), 'utf8'), file).not.toMatch(importsTs)
+    }
+  })
+
+  test.each(entries(readManifest(folder)))(
+    'importing $specifier does nothing but give its names',
+    (entry) => {
+      const script = `console.log(JSON.stringify(Object.keys(await import('${entry.specifier}')).sort()))`
+      const { code, output } = run(process.execPath, ['--input-type=module', '-e', script], consumer.root)
+      expect({ code, output }).toEqual({
+        code: 0,
+        output: `${JSON.stringify(publicNames(installed(), entry).values)}\n`,
+      })
+    },
+    60_000,
+  )
+
+  test('its README has a program, and a user can run it as it stands', () => {
+    expect(
+      readmeExample(folder),
+      `${folder}/README.md needs a \`\`\`ts block that begins with // example.ts`,
+    ).toBeDefined()
+    expect(run(process.execPath, ['example.ts'], join(consumer.root, folder))).toMatchObject({ code: 0 })
+  }, 120_000)
+})
+
+test('the examples and the declarations satisfy a strict NodeNext consumer', () => {
+  const options = {
+    module: 'nodenext',
+    target: 'es2024',
+    strict: true,
+    noEmit: true,
+    types: ['node'],
+    allowImportingTsExtensions: true,
+  }
+  const specifiers = publishedFolders.flatMap((folder) => entries(readManifest(folder))).map((entry) => entry.specifier)
+  const namespaces = specifiers.map((specifier, index) => `import * as entry${index} from '${specifier}'\n`)
+  const used = `console.log(${specifiers.map((_, index) => `entry${index}`).join(', ')})\n`
+  writeFileSync(join(consumer.root, 'entries.ts'), namespaces.join('') + used)
+  writeFileSync(
+    join(consumer.root, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: options, include: ['entries.ts', 'packages/*/example.ts'] }),
+  )
+  const { output } = run(join(process.cwd(), 'node_modules/.bin/tsc'), ['-p', '.'], consumer.root)
+  // Library declarations are checked too, so that ours are; drizzle-orm's own faults are not for us to mend.
+  const errors = output.split('\n').filter((line) => line.includes('error TS'))
+  const ours = errors.filter((line) => !line.startsWith('node_modules/') || line.startsWith('node_modules/@keepsend/'))
+  expect(ours).toEqual([])
+}, 120_000)
+
+test('the public names are those that were agreed: a change of test/public-names.md is a change for users', async () => {
+  const lists = publishedFolders.flatMap((folder) =>
+    entries(readManifest(folder)).map((entry) => {
+      const { values, types } = publicNames(join(consumer.root, 'node_modules', readManifest(folder).name), entry)
+      return [
+        `## ${entry.specifier}`,
+        ...values.map((name) => `- ${name}`),
+        ...types.map((name) => `- type ${name}`),
+      ].join('\n')
+    }),
+  )
+  const snapshot = join(import.meta.dirname, 'public-names.md')
+  expect(existsSync(snapshot), `${snapshot} is in git`).toBe(true)
+  await expect(`# Public names\n\n${lists.join('\n\n')}\n`).toMatchFileSnapshot(snapshot)
+})

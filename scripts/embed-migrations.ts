@@ -13,7 +13,9 @@ const root = new URL('../', import.meta.url)
 /** The module that a package's migrations of one dialect make. */
 export function embeddedMigrations(packageName: string, dialect: string): EmbeddedMigrations {
   const folder = new URL(`packages/${packageName}/migrations/${dialect}/`, root)
-  const files = readdirSync(folder).filter((file) => /^\d{4}_.*\.sql$/.test(file)).sort()
+  const files = readdirSync(folder)
+    .filter((file) => /^\d{4}_.*\.sql$/.test(file))
+    .sort()
   const entries = files.map((file) => {
     const sql = readFileSync(new URL(file, folder), 'utf8')
     if (/[`\\]|\$\{/.test(sql)) throw new Error(`${packageName}/${dialect}/${file} holds a backtick, backslash or \${`)

@@ -1,0 +1,66 @@
+import ipaddr from 'ipaddr.js'
+
+/**
+ * Which addresses may be sent to. IPv4 by a list of what may not, IPv6 by a list of what may: new special blocks keep
+ * appearing there (3fff::/20, 5f00::/16), and an allow list is right about the next one too.
+ */
+const BLOCKED_IPV4 = [
+  '0.0.0.0/8', // this host
+  '10.0.0.0/8', // private
+  '100.64.0.0/10', // carrier-grade NAT, and some clouds' metadata
+  '127.0.0.0/8', // loopback
+  '169.254.0.0/16', // link-local, most clouds' metadata
+  '172.16.0.0/12', // private
+  '192.0.0.0/24', // protocol assignments
+  '192.0.2.0/24', // documentation
+  '192.88.99.0/24', // 6to4 relays
+  '192.168.0.0/16', // private
+  '198.18.0.0/15', // benchmarking
+  '198.51.100.0/24', // documentation
+  '203.0.113.0/24', // documentation
+  '224.0.0.0/4', // multicast
+  '240.0.0.0/4', // reserved, broadcast
+  '168.63.129.16/32', // Azure's host agent: looks public, is not
+].map((cidr) => ipaddr.IPv4.parseCIDR(cidr))
+
+const ALLOWED_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3')
+const BLOCKED_IPV6 = [
+  '2001::/23', // protocol assignments, Teredo among them
+  '2001:db8::/32', // documentation
+  '2002::/16', // 6to4: an IPv4 address inside
+  '3fff::/20', // documentation
+].map((cidr) => ipaddr.IPv6.parseCIDR(cidr))
+
+/** A range of addresses, as an operator's allow-list names it: `10.1.0.0/16`, `fd00::/8`. */
+export type Cidr = ReturnType<typeof ipaddr.parseCIDR>
+
+/** Throws for a text that is not a CIDR. */
+export function parseCidr(text: string): Cidr {
+  return ipaddr.parseCIDR(text)
+}
+
+/** Whether the text, as a URL's `hostname` gives it (IPv6 in brackets), is an address and not a name. */
+export function isAddress(hostname: string): boolean {
+  return ipaddr.isValid(withoutBrackets(hostname))
+}
+
+/**
+ * Whether an address is public, or inside one of the allowed ranges. An IPv4 address mapped into IPv6 is judged as the
+ * IPv4 address it is. Anything that is not an address is refused.
+ */
+export function isAllowedAddress(address: string, allowed: readonly Cidr[] = []): boolean {
+  const text = withoutBrackets(address)
+  if (!ipaddr.isValid(text)) return false
+  const parsed = ipaddr.process(text)
+  if (allowed.some((cidr) => matches(parsed, cidr))) return true
+  if (parsed.kind() === 'ipv4') return !BLOCKED_IPV4.some((cidr) => matches(parsed, cidr))
+  return matches(parsed, ALLOWED_IPV6) && !BLOCKED_IPV6.some((cidr) => matches(parsed, cidr))
+}
+
+function matches(address: ipaddr.IPv4 | ipaddr.IPv6, [range, bits]: Cidr): boolean {
+  return address.kind() === range.kind() && address.match(range, bits)
+}
+
+function withoutBrackets(hostname: string): string {
+  return hostname.startsWith('[') && hostname.endsWith(']') ? hostname.slice(1, -1) : hostname
+}

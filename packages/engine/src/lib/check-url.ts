@@ -1,0 +1,88 @@
+import { type Cidr, isAddress, isAllowedAddress, parseCidr } from './address.ts'
+import { EngineError } from './errors.ts'
+
+/** What an operator opens beyond https to public addresses on 443 and 8443. */
+export interface UrlPolicy {
+  /** Plain http too; then port 80 as well. @default false */
+  allowHttp?: boolean
+  /** Names and addresses that are fine whatever they are or resolve to, e.g. `hooks.internal`. @default [] */
+  allowHosts?: readonly string[]
+  /** Ranges that are fine although not public, e.g. `10.1.0.0/16`. @default [] */
+  allowCidrs?: readonly string[]
+  /** Ports that are fine. @default [443, 8443], and 80 with `allowHttp` */
+  allowPorts?: readonly number[] | 'any'
+}
+
+/** Why a URL is refused: one stable word, and a sentence for whoever wrote the URL. It names no address. */
+export interface UrlRefusal {
+  reason: 'invalid_url' | 'scheme' | 'credentials' | 'port' | 'blocked_address'
+  message: string
+}
+
+/** `url` is the parsed form, the only one to use afterwards. */
+export type UrlCheck = { ok: true; url: URL } | ({ ok: false } & UrlRefusal)
+
+/** Judges the URL of an endpoint: at creation, at every change, and before every attempt. */
+export type CheckUrl = (text: string) => UrlCheck
+
+const MAX_URL_LENGTH = 2048
+
+// Names that no public resolver should answer, or that mean this machine or its neighbours.
+const RESERVED_SUFFIXES = [
+  'localhost', 'local', 'internal', 'home.arpa', 'lan', 'corp', 'home', 'intranet', 'private', 'onion', 'invalid',
+  'test', 'example', 'svc', 'in-addr.arpa', 'ip6.arpa', 'arpa',
+]
+
+/**
+ * Makes the URL stage of the guard. Parsing folds decimal, octal, hex, short, percent-encoded and full-width spellings
+ * of an address to one form; what is judged is that form. A name's addresses are the connector's to judge, when it
+ * connects.
+ */
+export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
+  const { allowHttp = false, allowHosts = [], allowCidrs = [] } = policy
+  const allowPorts = policy.allowPorts ?? (allowHttp ? [80, 443, 8443] : [443, 8443])
+  const hosts = new Set(allowHosts.map((host) => host.toLowerCase()))
+  const cidrs = parseCidrs(allowCidrs)
+
+  return (text) => {
+    // The parser drops tabs and newlines without a word: a URL that holds one is not what it looks like.
+    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+    if (text.length > MAX_URL_LENGTH || /[\u0000-\u001f\u007f]/.test(text) || !URL.canParse(text)) {
+      return refuse('invalid_url', `url must be an absolute URL of at most ${MAX_URL_LENGTH} characters`)
+    }
+    const url = new URL(text)
+    if (url.protocol !== 'https:' && !(allowHttp && url.protocol === 'http:')) {
+      return refuse('scheme', `url must begin with https://${allowHttp ? ' or http://' : ''}; found ${url.protocol}//`)
+    }
+    if (url.username !== '' || url.password !== '') {
+      return refuse('credentials', 'url must hold no user name and no password')
+    }
+    const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
+    if (allowPorts !== 'any' && !allowPorts.includes(port)) {
+      return refuse('port', `port ${port} is not allowed; allowed: ${allowPorts.join(', ')}`)
+    }
+    const host = url.hostname.replace(/\.$/, '')
+    if (hosts.has(host)) return { ok: true, url }
+    const allowed = isAddress(host) ? isAllowedAddress(host, cidrs) : isPublicName(host)
+    return allowed ? { ok: true, url } : refuse('blocked_address', 'address not allowed')
+  }
+}
+
+function isPublicName(host: string): boolean {
+  if (!host.includes('.')) return false
+  return !RESERVED_SUFFIXES.some((suffix) => host === suffix || host.endsWith(`.${suffix}`))
+}
+
+function parseCidrs(texts: readonly string[]): Cidr[] {
+  return texts.map((text) => {
+    try {
+      return parseCidr(text)
+    } catch (cause) {
+      throw new EngineError('invalid_option', `urlPolicy.allowCidrs must hold ranges such as 10.1.0.0/16; found ${text}`, { cause })
+    }
+  })
+}
+
+function refuse(reason: UrlRefusal['reason'], message: string): UrlCheck {
+  return { ok: false, reason, message }
+}

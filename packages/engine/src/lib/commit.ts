@@ -1,0 +1,77 @@
+import { OutboxError, type SqlResult, type Statement } from '@keepsend/outbox'
+import { EngineError } from './errors.ts'
+import type { PreparedEvent } from './event.ts'
+import {
+  type HashedKey,
+  type IdempotencyKey,
+  type StoredAnswer,
+  beginIdempotent,
+  hashKey,
+  readAnswer,
+  recordStatement,
+  unmarkStatement,
+} from './idempotency.ts'
+import { type Logger, errorFields } from './logger.ts'
+import { type PublishTarget, fanOutStatement } from './publish.ts'
+
+/** What {@link commitUnit} made durable. */
+export interface CommittedUnit {
+  answer: StoredAnswer
+  /** The answer of an earlier commit of the same request; nothing was written now. */
+  replayed: boolean
+  /** For each event, the rows that its fan-out inserted. Empty when replayed. */
+  fanOuts: SqlResult[]
+}
+
+/**
+ * The caller's writes, the rows of the events and the idempotency record as one atomic unit: all of it or nothing,
+ * whatever dies between any two statements. Never repeated by us: after an error the record decides whether the
+ * commit took place, and without one the caller is told when that is unknown.
+ */
+export async function commitUnit(
+  target: PublishTarget,
+  unit: { writes: readonly Statement[]; events: readonly PreparedEvent[]; answer: StoredAnswer; idempotencyKey?: IdempotencyKey | undefined },
+  logger: Logger,
+): Promise<CommittedUnit> {
+  const { db } = target
+  const key = unit.idempotencyKey && (await hashKey(unit.idempotencyKey))
+  const stored = key && (await beginIdempotent(db, key))
+  if (stored) return { answer: stored, replayed: true, fanOuts: [] }
+
+  const before = key ? [recordStatement(key, unit.answer)] : []
+  const fanOuts = unit.events.map((event) => fanOutStatement(target, event))
+  const statements = [...before, ...unit.writes, ...fanOuts, ...(key ? [unmarkStatement(key)] : [])]
+  try {
+    const results = await db.atomic(statements)
+    const from = before.length + unit.writes.length
+    return { answer: unit.answer, replayed: false, fanOuts: results.slice(from, from + fanOuts.length) }
+  } catch (error) {
+    const earlier = key && (await answerAfterError(target, key, logger))
+    if (earlier) return { answer: earlier, replayed: true, fanOuts: [] }
+    throw asEngineError(error)
+  }
+}
+
+// Either another commit of the same request was first, or our own took place and its answer was lost on the way.
+async function answerAfterError({ db }: PublishTarget, key: HashedKey, logger: Logger): Promise<StoredAnswer | undefined> {
+  const stored = await readAnswer(db, key).catch((error: unknown) => {
+    if (error instanceof EngineError) throw error
+    logger.warn(errorFields(error), 'the idempotency record could not be read after a failed commit')
+    return undefined
+  })
+  if (!stored) {
+    await db.run(unmarkStatement(key)).catch((error: unknown) => {
+      logger.warn(errorFields(error), 'an idempotency mark stays until it expires')
+    })
+  }
+  return stored
+}
+
+/** The outbox's refusals in the engine's words; the caller's own errors, a broken constraint say, stay as they are. */
+export function asEngineError(error: unknown): unknown {
+  if (!(error instanceof OutboxError)) return error
+  if (error.code === 'not_accepted') return new EngineError('not_accepted', error.message, { cause: error, retryAfterSeconds: 1 })
+  if (error.code === 'outcome_unknown') return new EngineError('outcome_unknown', error.message, { cause: error })
+  if (error.code === 'invalid_event') return new EngineError('invalid_event', error.message, { cause: error })
+  return error
+}

@@ -1,0 +1,66 @@
+import { type PendingEvent, eventIdOf } from '@keepsend/outbox'
+import { EngineError } from './errors.ts'
+import { type Logger, errorFields } from './logger.ts'
+import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
+import { DEFAULT_DEADLINE_MS, MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
+import { type Signer, signatureHeaders } from './sign.ts'
+import type { Target, Targets } from './targets.ts'
+import { type DeliveryOutcome, type VerdictContext, judge, retryOrDead } from './verdict.ts'
+
+export interface DeliverDeps {
+  targets: Targets
+  sender: Sender | undefined
+  sign: Signer
+  retrySchedule?: readonly number[]
+  deadlineMs?: number
+  userAgent: string
+  random: () => number
+  logger: Logger
+}
+
+/**
+ * Makes one attempt of one delivery and says what it means. A receiver's fault, a hostile URL or a payload that
+ * breaks something are outcomes: this never throws for them, so one row cannot stop its neighbours.
+ *
+ * @param now the database's time, ms since the epoch: it dates the signature and ends old secrets
+ */
+export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: number): Promise<DeliveryOutcome> {
+  const { random, retrySchedule = DEFAULT_RETRY_SCHEDULE } = deps
+  if (!deps.sender) throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
+  let context: VerdictContext = { event, endpoint: { id: event.endpointId ?? '', version: 0, retrySchedule }, now, random }
+  try {
+    const target = event.endpointId === null ? undefined : await deps.targets.get(event.endpointId)
+    if (!target) return { kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }
+    if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
+    const endpoint = { id: target.id, version: target.version, retrySchedule: target.retrySchedule ?? retrySchedule }
+    context = { event, endpoint, now, random }
+    if (!target.check.ok) return retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
+    return judge(await attempt(deps, deps.sender, event, target, target.check.url, now), context)
+  } catch (error) {
+    deps.logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke before it reached the receiver')
+    return retryOrDead(context, `attempt_broke: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+async function attempt(
+  deps: DeliverDeps,
+  sender: Sender,
+  event: PendingEvent,
+  target: Target,
+  url: URL,
+  now: number,
+): ReturnType<Sender['send']> {
+  const secrets = target.secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
+  const signature = await signatureHeaders(
+    deps.sign,
+    secrets.map(({ secret }) => secret),
+    { id: eventIdOf(event.id), timestampSeconds: Math.floor(now / 1000), body: event.payload },
+  )
+  return sender.send({
+    url: url.href,
+    headers: { 'content-type': 'application/json', 'user-agent': deps.userAgent, ...signature },
+    body: event.payload,
+    deadlineMs: target.deadlineMs ?? deps.deadlineMs ?? DEFAULT_DEADLINE_MS,
+    maxResponseBytes: MAX_RESPONSE_BYTES,
+  })
+}

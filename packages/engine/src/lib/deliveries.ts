@@ -1,0 +1,106 @@
+import { type OutboxDatabase, type PendingEvent, ROW_COLUMNS, type SqlText, eventIdOf, isEventId, raw, replayEvents, sqlText } from '@keepsend/outbox'
+import { EngineError } from './errors.ts'
+
+/** Retained rows as the API shows them. Each method is scoped to one workspace. */
+export interface DeliveryReads {
+  /** Newest event first; `before` is the id of the last delivery of the page before. */
+  list(workspaceId: string, filter: DeliveryFilter): Promise<PendingEvent[]>
+  /** @throws {EngineError} `not_retained`: delivered and deleted, pruned, or never there */
+  get(workspaceId: string, id: string): Promise<PendingEvent>
+  /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` while it is not settled */
+  replay(workspaceId: string, id: string): Promise<PendingEvent>
+  listEvents(workspaceId: string, page: { limit: number; before?: string | undefined }): Promise<EventSummary[]>
+  /** The retained deliveries of one event, in the order of their endpoints. */
+  ofEvent(workspaceId: string, eventId: string): Promise<PendingEvent[]>
+}
+
+export interface DeliveryFilter {
+  limit: number
+  before?: string | undefined
+  status?: PendingEvent['status'] | undefined
+  endpointId?: string | undefined
+  type?: string | undefined
+  eventId?: string | undefined
+}
+
+/** One event, by what is retained of it. */
+export interface EventSummary {
+  id: string
+  type: string
+  createdAt: number
+  pending: number
+  held: number
+  completed: number
+  failed: number
+}
+
+const COLUMNS = raw(ROW_COLUMNS)
+
+export function createDeliveryReads(db: OutboxDatabase): DeliveryReads {
+  async function get(workspaceId: string, id: string): Promise<PendingEvent> {
+    const { rows } = await db.run(
+      sqlText`select ${COLUMNS} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
+    )
+    if (!rows[0]) throw new EngineError('not_retained', 'no such delivery is retained')
+    return rows[0] as unknown as PendingEvent
+  }
+
+  return {
+    get,
+
+    async list(workspaceId, filter) {
+      const wanted: SqlText[] = [sqlText`workspace_id = ${workspaceId}`]
+      if (filter.before !== undefined) wanted.push(sqlText`id < ${filter.before}`)
+      if (filter.status !== undefined) wanted.push(sqlText`status = ${filter.status}`)
+      if (filter.endpointId !== undefined) wanted.push(sqlText`endpoint_id = ${filter.endpointId}`)
+      if (filter.type !== undefined) wanted.push(sqlText`event_type = ${filter.type}`)
+      if (filter.eventId !== undefined) wanted.push(rangeOf(filter.eventId))
+      const where = wanted.reduce((all, one) => sqlText`${all} and ${one}`)
+      const { rows } = await db.run(
+        sqlText`select ${COLUMNS} from pending_events where ${where} order by id desc limit ${filter.limit}`,
+      )
+      return rows as unknown as PendingEvent[]
+    },
+
+    async replay(workspaceId, id) {
+      const { ids } = await replayEvents(db, { ids: [id], workspaceId })
+      const row = await get(workspaceId, id)
+      if (ids.length === 0) throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)
+      return row
+    },
+
+    async ofEvent(workspaceId, eventId) {
+      const { rows } = isEventId(eventId)
+        ? await db.run(sqlText`
+            select ${COLUMNS} from pending_events where workspace_id = ${workspaceId} and ${rangeOf(eventId)} order by id`)
+        : { rows: [] }
+      if (rows.length === 0) throw new EngineError('not_retained', 'nothing of such an event is retained')
+      return rows as unknown as PendingEvent[]
+    },
+
+    async listEvents(workspaceId, { limit, before = 'evt_g' }) {
+      // Each step seeks the newest row below the event before: as many look-ups as events, however many rows each has.
+      const below = (bound: SqlText): SqlText => sqlText`(
+        select substr(max(id), 1, 40) from pending_events
+        where workspace_id = ${workspaceId} and id < ${bound} and endpoint_id is not null)`
+      const { rows } = await db.run(sqlText`
+        with recursive events (event_id) as (
+          select ${below(sqlText`${before}`)}
+          union all
+          select ${below(raw('event_id'))} from events where event_id is not null
+        ),
+        page as (select event_id from events where event_id is not null limit ${limit})
+        select event_id as "id", min(event_type) as "type", min(created_at) as "createdAt",
+          count(case when status = 'pending' then 1 end) as "pending", count(case when status = 'held' then 1 end) as "held",
+          count(case when status = 'completed' then 1 end) as "completed", count(case when status = 'failed' then 1 end) as "failed"
+        from page join pending_events on pending_events.id > event_id || '.' and pending_events.id < event_id || '/'
+        group by event_id order by event_id desc`)
+      return rows as unknown as EventSummary[]
+    },
+  }
+}
+
+/** All deliveries of an event are one range of keys: '/' follows '.'. */
+function rangeOf(eventId: string): SqlText {
+  return sqlText`id > ${`${eventIdOf(eventId)}.`} and id < ${`${eventIdOf(eventId)}/`}`
+}

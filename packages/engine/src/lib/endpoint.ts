@@ -1,0 +1,93 @@
+import type { CheckUrl } from './check-url.ts'
+import { EngineError } from './errors.ts'
+import { isName, isPattern } from './event.ts'
+import { secretKey } from './sign.ts'
+
+/** A customer's URL, with what it subscribes to and how it is retried. Times are milliseconds since the epoch. */
+export interface Endpoint {
+  id: string
+  workspaceId: string
+  url: string
+  description: string
+  status: 'enabled' | 'disabled'
+  /** Why it is disabled: `manual`, or `gone` when the receiver answered 410. */
+  disabledReason: string | null
+  /** + 1 on every change. */
+  version: number
+  /** Types it wants: exact, `prefix.*`, or `*`. */
+  eventTypes: string[]
+  /** Channels it listens to; empty: every event, with channels or without. */
+  channels: string[]
+  /** Waits before the second and each later attempt, in seconds; null: the default schedule. */
+  retrySchedule: number[] | null
+  /** Deadline of one attempt; null: the engine's. */
+  deadlineMs: number | null
+  createdAt: number
+  updatedAt: number
+}
+
+/** What a caller may set. */
+export interface EndpointInput {
+  url: string
+  /** At most 500 characters. @default '' */
+  description?: string
+  /** 1 to 50 types or patterns. @default ['*'] */
+  eventTypes?: readonly string[]
+  /** At most 10 channels or patterns. @default [] (all) */
+  channels?: readonly string[]
+  /** At most 20 waits of 1 to 86,400 seconds. @default the engine's schedule */
+  retrySchedule?: readonly number[] | null
+  /** 1,000 to 30,000 ms. @default the engine's deadline */
+  deadlineMs?: number | null
+  /** A secret to take over from elsewhere. Only at creation. @default a new one */
+  secret?: string
+}
+
+const MAX_EVENT_TYPES = 50
+const MAX_CHANNELS = 10
+const MAX_WAITS = 20
+const MAX_DESCRIPTION = 500
+
+/**
+ * Checks what is set and nothing else, so that it serves a creation and a change alike.
+ *
+ * @throws {EngineError} `invalid_endpoint`, naming the property, what was found and what would do
+ */
+export function checkEndpoint(input: Partial<EndpointInput>, checkUrl: CheckUrl): void {
+  const { url, description, eventTypes, channels, retrySchedule, deadlineMs, secret } = input
+  if (url !== undefined) {
+    const check = checkUrl(url)
+    if (!check.ok) throw invalid(`${check.message} (${check.reason})`)
+  }
+  if (description !== undefined && description.length > MAX_DESCRIPTION) {
+    throw invalid(`description must be at most ${MAX_DESCRIPTION} characters; found ${description.length}`)
+  }
+  if (eventTypes !== undefined) checkPatterns('eventTypes', eventTypes, 1, MAX_EVENT_TYPES)
+  if (channels !== undefined) checkPatterns('channels', channels, 0, MAX_CHANNELS)
+  if (retrySchedule && (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => isWhole(wait, 1, 86_400)))) {
+    throw invalid(`retrySchedule must be at most ${MAX_WAITS} waits of 1 to 86400 seconds; found ${JSON.stringify(retrySchedule)}`)
+  }
+  if (deadlineMs && !isWhole(deadlineMs, 1000, 30_000)) {
+    throw invalid(`deadlineMs must be a whole number from 1000 to 30000; found ${deadlineMs}`)
+  }
+  if (secret !== undefined) secretKey(secret)
+}
+
+function checkPatterns(property: string, patterns: readonly string[], min: number, max: number): void {
+  const wrong = patterns.find((pattern) => !isPattern(pattern))
+  if (wrong !== undefined) {
+    const hint = isName(wrong.replaceAll('*', '')) ? ' (a star stands alone or after the last dot)' : ''
+    throw invalid(`${property} must hold names such as message.created, message.* or *; found ${JSON.stringify(wrong)}${hint}`)
+  }
+  if (patterns.length < min || patterns.length > max) {
+    throw invalid(`${property} must hold ${min} to ${max} entries; found ${patterns.length}`)
+  }
+}
+
+function isWhole(value: number, min: number, max: number): boolean {
+  return Number.isInteger(value) && value >= min && value <= max
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalid_endpoint', message)
+}

@@ -1,0 +1,219 @@
+import { type ClaimOptions, type OutboxDatabase, type OutboxStats, type PendingEvent, type Settled, type Statement, DEFAULT_RETENTION_MS, isEventId, outboxStats, toDrizzle } from '@keepsend/outbox'
+import type { SQL } from 'drizzle-orm'
+import { type ApiKeys, type Authenticate, createApiKeys } from './api-key.ts'
+import { type CheckUrl, type UrlPolicy, createCheckUrl } from './check-url.ts'
+import { asEngineError, commitUnit } from './commit.ts'
+import { type DeliverDeps, deliverEvent } from './deliver.ts'
+import { type DeliveryReads, createDeliveryReads } from './deliveries.ts'
+import { type EndpointStore, createEndpointStore } from './endpoint-store.ts'
+import { EngineError } from './errors.ts'
+import type { EventQueue } from './event-queue.ts'
+import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
+import { type EngineCounters, handOff, messagesOf, newCounters } from './hand-off.ts'
+import type { IdempotencyKey } from './idempotency.ts'
+import { type Logger, errorFields, silentLogger } from './logger.ts'
+import { type Upkeep, maintain } from './maintain.ts'
+import { type PublishTarget, enqueueForEndpoint, fanOutStatement, messagesFor } from './publish.ts'
+import { type EngineRoutes, createRoutes } from './routes/app.ts'
+import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
+import type { Sender } from './sender.ts'
+import { type FinishedDelivery, settleDeliveries } from './settle-deliveries.ts'
+import { type Signer, createWebCryptoSigner } from './sign.ts'
+import { createTargets } from './targets.ts'
+import type { DeliveryOutcome } from './verdict.ts'
+
+export interface EngineOptions {
+  /** Where change and rows are committed. `migrate(db)` first. */
+  db: OutboxDatabase
+  /** Who is told of new rows, and how they start. */
+  queue: EventQueue
+  /** Makes the POSTs. Without one the engine publishes, and another process delivers. */
+  sender?: Sender
+  /** @default WebCrypto */
+  signer?: Signer
+  /** What may be sent to. @default https to public addresses on ports 443 and 8443 */
+  urlPolicy?: UrlPolicy
+  /** Who may use the routes. @default the engine's own API keys, as `Authorization: Bearer ks_…` */
+  authenticate?: Authenticate
+  /** Waits between attempts in seconds, for endpoints without their own: at most 99. @default DEFAULT_RETRY_SCHEDULE */
+  retrySchedule?: readonly number[]
+  /** Bound on one attempt, in ms: 1,000–30,000. @default 15_000 */
+  deadlineMs?: number
+  /** Keep delivered rows, to show them, until clean-up; otherwise success deletes the row. @default false */
+  keepCompleted?: boolean
+  /** How long settled rows are kept, in ms. @default 86_400_000 (24 h) */
+  retentionMs?: number
+  /** @default nothing is logged */
+  logger?: Logger
+  /** The header of every attempt. @default 'Keepsend' */
+  userAgent?: string
+  /** A number from 0 to 1 for jitter. @default Math.random */
+  random?: () => number
+  /** Milliseconds that only go up, for what is cached. @default performance.now */
+  monotonic?: () => number
+}
+
+export interface CommitOptions {
+  /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
+  writes: readonly Statement[]
+  events: readonly WebhookEvent[]
+  /** Known before the commit, so that it can be stored with it. @default { status: 200, body: null } */
+  response?: { status: number; body: unknown }
+  idempotencyKey?: IdempotencyKey
+  /** Takes the hand-off to the queue: `ctx.waitUntil` on Workers. @default it runs on by itself */
+  background?: (work: Promise<void>) => void
+}
+
+/** What was committed, or what an earlier commit of the same request was answered. */
+export interface Committed {
+  status: number
+  /** JSON, the same bytes for every repeat of the request. */
+  body: string
+  replayed: boolean
+  /** The ids of the events, in order. */
+  eventIds: string[]
+}
+
+export interface Sent {
+  eventId: string
+  /** The rows are durable. False: the database refused, the event was handed on without them, and that was logged. */
+  accepted: boolean
+  /** Rows inserted: endpoints that will get it. */
+  deliveries: number
+}
+
+export interface Engine {
+  readonly db: OutboxDatabase
+  readonly endpoints: EndpointStore
+  readonly apiKeys: ApiKeys
+  readonly deliveries: DeliveryReads
+  readonly counters: EngineCounters
+  readonly logger: Logger
+  /** Bound on one attempt with everything in it, in ms: a lease must be longer. */
+  readonly maxDeadlineMs: number
+  /** The management API, a Hono app to mount where it suits. */
+  readonly routes: EngineRoutes
+  /** The caller's writes, the deliveries and the idempotency record, all or nothing. */
+  commit(options: CommitOptions): Promise<Committed>
+  /** An event for a change that is committed already. Its rows are awaited; a refusal degrades and is reported. */
+  send(event: WebhookEvent, background?: CommitOptions['background']): Promise<Sent>
+  /** The fan-out alone, unexecuted, for the host's own transaction. Afterwards a push queue wants `dispatch(event.id)`. */
+  publishStatement(event: WebhookEvent & { id: string }): SQL
+  /** Tells the queue of an event's waiting rows. Never rejects for the queue's sake. */
+  dispatch(eventId: string): Promise<void>
+  /** A test event for one endpoint, subscribed or not. */
+  sendTest(workspaceId: string, endpointId: string): Promise<Sent>
+  /** One attempt. `now` is the database's time, ms since the epoch. */
+  deliver(event: PendingEvent, now: number): Promise<DeliveryOutcome>
+  /** Writes what attempts came to and, in the same commit, takes the next claim. */
+  settle(finished: readonly FinishedDelivery[], claim?: ClaimOptions): Promise<Settled>
+  /** One bounded round of clean-up. */
+  maintain(): Promise<Upkeep>
+  stats(): Promise<OutboxStats>
+}
+
+const MAX_DEADLINE_MS = 30_000
+
+/** Puts the parts together. Has no effect on the database or the network by itself. */
+export function createEngine(options: EngineOptions): Engine {
+  const { db, queue, logger = silentLogger, random = Math.random, keepCompleted = false } = options
+  const { retentionMs = DEFAULT_RETENTION_MS, monotonic = () => performance.now() } = options
+  const { retrySchedule = DEFAULT_RETRY_SCHEDULE } = options
+  checkOptions(options)
+  const checkUrl: CheckUrl = createCheckUrl(options.urlPolicy)
+  const targets = createTargets(db, checkUrl, monotonic)
+  const target: PublishTarget = { db, rowsStart: queue.rowsStart ?? 'now' }
+  const counters = newCounters()
+  const apiKeys = createApiKeys(db)
+  const deliverDeps: DeliverDeps = {
+    targets, sender: options.sender, sign: options.signer ?? createWebCryptoSigner(), retrySchedule,
+    userAgent: options.userAgent ?? 'Keepsend', random, logger,
+    ...(options.deadlineMs !== undefined && { deadlineMs: options.deadlineMs }),
+  }
+  const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> => handOff(queue, messages, { counters, logger })
+  const inBackground = (work: Promise<void>, background: CommitOptions['background']): void => {
+    if (background) background(work)
+  }
+
+  const engine: Omit<Engine, 'routes'> = {
+    db,
+    endpoints: createEndpointStore(db, checkUrl, retrySchedule.length + 1, (id) => targets.forget(id)),
+    apiKeys,
+    deliveries: createDeliveryReads(db),
+    counters,
+    logger,
+    maxDeadlineMs: MAX_DEADLINE_MS,
+
+    async commit({ writes, events, response = { status: 200, body: null }, idempotencyKey, background }) {
+      const prepared = events.map((event) => prepareEvent(event))
+      const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
+      const committed = await commitUnit(target, { writes, events: prepared, answer, idempotencyKey }, logger)
+      const messages = committed.fanOuts.flatMap(({ rows }, index) => messagesFor(prepared[index] as PreparedEvent, rows))
+      inBackground(tell(messages), background)
+      return { ...committed.answer, replayed: committed.replayed, eventIds: prepared.map(({ id }) => id) }
+    },
+
+    async send(event, background) {
+      const prepared = prepareEvent(event)
+      try {
+        const { rows } = await db.run(fanOutStatement(target, prepared))
+        inBackground(tell(messagesFor(prepared, rows)), background)
+        return { eventId: prepared.id, accepted: true, deliveries: rows.length }
+      } catch (error) {
+        counters.degraded++
+        logger.error({ eventId: prepared.id, type: prepared.type, ...errorFields(error) }, 'the rows of an event could not be inserted; it is handed to the queue without them')
+        inBackground(degrade(prepared), background)
+        return { eventId: prepared.id, accepted: false, deliveries: 0 }
+      }
+    },
+
+    publishStatement: (event) => toDrizzle(fanOutStatement(target, prepareEvent(event))),
+
+    async dispatch(eventId) {
+      if (!isEventId(eventId)) throw new EngineError('invalid_event', `dispatch takes an event id, evt_ and a lower-case UUIDv7; found ${eventId}`)
+      await tell(await messagesOf(db, eventId))
+    },
+
+    async sendTest(workspaceId, endpointId) {
+      await engine.endpoints.get(workspaceId, endpointId)
+      const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
+      const messages = await enqueueForEndpoint(target, event, endpointId).catch((error: unknown) => {
+        throw asEngineError(error)
+      })
+      await tell(messages)
+      return { eventId: event.id, accepted: true, deliveries: 1 }
+    },
+
+    deliver: (event, now) => deliverEvent(deliverDeps, event, now),
+
+    async settle(finished, claim) {
+      const settled = await settleDeliveries(db, finished, { keepCompleted, claim })
+      for (const { outcome } of finished) if (outcome.kind === 'disable_endpoint') targets.forget(outcome.endpointId)
+      return settled
+    },
+
+    maintain: () => maintain(db, { retentionMs }),
+    stats: () => outboxStats(db),
+  }
+
+  // Whoever receives it runs the fan-out under the same event id, so a repeat makes no second row.
+  async function degrade({ type, workspaceId, data, id: eventId, channels, timestamp }: PreparedEvent): Promise<void> {
+    try {
+      await queue.send({ type, workspaceId, data, eventId, channels, timestamp })
+    } catch (error) {
+      counters.notAccepted++
+      logger.error({ eventId, type, ...errorFields(error) }, 'an event was not accepted by the database nor by the queue')
+    }
+  }
+
+  return Object.assign(engine, { routes: createRoutes(engine, options.authenticate ?? apiKeys.authenticate) })
+}
+
+function checkOptions({ deadlineMs, retrySchedule }: EngineOptions): void {
+  if (deadlineMs !== undefined && !(Number.isInteger(deadlineMs) && deadlineMs >= 1000 && deadlineMs <= MAX_DEADLINE_MS)) {
+    throw new EngineError('invalid_option', `deadlineMs must be a whole number from 1000 to ${MAX_DEADLINE_MS}; found ${deadlineMs}`)
+  }
+  if (retrySchedule && (retrySchedule.length > 99 || !retrySchedule.every((wait) => wait >= 0 && wait <= 86_400))) {
+    throw new EngineError('invalid_option', `retrySchedule must hold at most 99 waits of 0 to 86400 seconds; found ${JSON.stringify(retrySchedule)}`)
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What went wrong, as a stable code; {@link EngineError.status} is the HTTP status that fits it.
+ *
+ * - `invalid_request` 400, `unauthenticated` 401, `forbidden` 403, `not_found` 404, `not_retained` 404
+ * - `idempotency_in_flight` 409, `conflict` 409, `payload_too_large` 413
+ * - `invalid_event`, `invalid_endpoint`, `idempotency_mismatch` 422
+ * - `not_accepted` 503: nothing was committed, repeat it
+ * - `outcome_unknown` 500: the write may have taken place; look before you repeat it
+ * - `invalid_option` 500: the engine or a helper was set up wrongly
+ */
+export type EngineErrorCode = keyof typeof STATUS
+
+const STATUS = {
+  invalid_request: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  not_retained: 404,
+  idempotency_in_flight: 409,
+  conflict: 409,
+  payload_too_large: 413,
+  invalid_event: 422,
+  invalid_endpoint: 422,
+  idempotency_mismatch: 422,
+  invalid_option: 500,
+  outcome_unknown: 500,
+  not_accepted: 503,
+} as const
+
+/** The one error class of `@keepsend/engine`. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError'
+  readonly code: EngineErrorCode
+  /** Seconds after which to try again, where that is known. */
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: EngineErrorCode, message: string, options: { cause?: unknown; retryAfterSeconds?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+
+  get status(): (typeof STATUS)[EngineErrorCode] {
+    return STATUS[this.code]
+  }
+}

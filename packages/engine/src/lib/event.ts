@@ -1,0 +1,101 @@
+import { isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
+import { EngineError } from './errors.ts'
+
+/** Something that happened in a workspace. */
+export interface WebhookEvent {
+  /** Identifiers of `A-Za-z0-9_` joined by dots, at most 128 characters; `keepsend.` is ours. */
+  type: string
+  workspaceId: string
+  data: Record<string, unknown>
+  /** Sent only to endpoints that listen to one of these channels, or to all: at most 10 of the form of a type. @default none */
+  channels?: readonly string[]
+  /** `newEventId()`, for a caller that wants to know it first. The same id again makes no second delivery of a kept row. */
+  id?: string
+  /** When it happened. @default now */
+  timestamp?: Date | string
+}
+
+/** An event with its id given and its payload built: from here on the bytes do not change. */
+export interface PreparedEvent {
+  id: string
+  type: string
+  workspaceId: string
+  channels: readonly string[]
+  timestamp: string
+  data: Record<string, unknown>
+  payload: string
+}
+
+/** 256 KiB in UTF-8. Standard Webhooks advises to stay below 20 kB. */
+export const MAX_EVENT_BYTES = 262_144
+
+const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/
+const MAX_NAME_LENGTH = 128
+const MAX_CHANNELS = 10
+
+/**
+ * Checks an event and builds its envelope `{ type, timestamp, data }` (Standard Webhooks), once.
+ *
+ * @throws {EngineError} `invalid_event` or `payload_too_large`, before anything is written.
+ */
+export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
+  const { type, workspaceId, data, channels = [], id = newEventId() } = event
+  if (!isName(type)) throw invalid(`type must be identifiers of A-Za-z0-9_ joined by dots, at most 128 characters; found ${show(type)}`)
+  if (type.startsWith('keepsend.')) throw invalid(`types that begin with keepsend. are Keepsend's own; found ${show(type)}`)
+  if (typeof workspaceId !== 'string' || workspaceId === '' || workspaceId.length > 255) {
+    throw invalid(`workspaceId must be 1 to 255 characters; found ${show(workspaceId)}`)
+  }
+  if (!isEventId(id)) throw invalid(`id must be evt_ and a lower-case UUIDv7, as newEventId() makes it; found ${show(id)}`)
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) throw invalid(`data must be an object; found ${show(data)}`)
+  if (channels.length > MAX_CHANNELS || !channels.every(isName)) {
+    throw invalid(`channels must be at most ${MAX_CHANNELS} names of the form of a type; found ${show(channels)}`)
+  }
+  const timestamp = isoTime(event.timestamp ?? new Date(now()))
+  return { id, type, workspaceId, channels, timestamp, data, payload: envelope(type, timestamp, data) }
+}
+
+/** Whether the text is a type or a channel. */
+export function isName(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= MAX_NAME_LENGTH && NAME.test(text)
+}
+
+/** Whether the text is a subscription: a name, `prefix.*`, or `*`. */
+export function isPattern(text: string): boolean {
+  return text === '*' || isName(text.endsWith('.*') ? text.slice(0, -2) : text)
+}
+
+/** Every pattern that a name fits: `*`, each of its prefixes with `.*`, and itself. */
+export function patternsOf(name: string): string[] {
+  const patterns = ['*', name]
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) patterns.push(`${name.slice(0, dot)}.*`)
+  return patterns
+}
+
+function envelope(type: string, timestamp: string, data: Record<string, unknown>): string {
+  let payload: string
+  try {
+    payload = JSON.stringify({ type, timestamp, data })
+  } catch (cause) {
+    throw new EngineError('invalid_event', `data of ${type} cannot be written as JSON: ${String(cause)}`, { cause })
+  }
+  // Every UTF-16 unit is at most 3 bytes: only a payload that could be too large is measured.
+  const bytes = payload.length * 3 > MAX_EVENT_BYTES ? utf8Bytes(payload) : 0
+  if (bytes > MAX_EVENT_BYTES) {
+    throw new EngineError('payload_too_large', `the event ${type} is ${bytes} bytes; at most ${MAX_EVENT_BYTES} are sent: put large things behind a link`)
+  }
+  return payload
+}
+
+function isoTime(time: Date | string): string {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) throw invalid(`timestamp must be a date or ISO 8601; found ${show(time)}`)
+  return typeof time === 'string' ? time : date.toISOString()
+}
+
+function show(value: unknown): string {
+  return (JSON.stringify(value) ?? typeof value).slice(0, 100)
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalid_event', message)
+}

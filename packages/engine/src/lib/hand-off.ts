@@ -1,0 +1,65 @@
+import { type OutboxDatabase, sqlText } from '@keepsend/outbox'
+import { EngineError } from './errors.ts'
+import type { EventQueue, QueuedEvent } from './event-queue.ts'
+import { prepareEvent } from './event.ts'
+import { type Logger, errorFields } from './logger.ts'
+import { type PublishTarget, fanOutStatement, messagesFor } from './publish.ts'
+
+/** What the queue did not take. Each was logged too; the rows stay and are picked up by polling or the sweep. */
+export interface EngineCounters {
+  /** Hand-offs that the queue refused. */
+  queueErrors: number
+  /** Events of `send` whose rows could not be inserted, handed to the queue without an `outboxId`. */
+  degraded: number
+  /** Degraded events that the queue refused as well: these are lost, and this is the number to watch. */
+  notAccepted: number
+}
+
+export function newCounters(): EngineCounters {
+  return { queueErrors: 0, degraded: 0, notAccepted: 0 }
+}
+
+/** Tells the queue of durable rows. Never rejects: a queue that throws, at once or later, costs time and no delivery. */
+export async function handOff(
+  queue: EventQueue,
+  messages: readonly QueuedEvent[],
+  report: { counters: EngineCounters; logger: Logger },
+): Promise<void> {
+  if (messages.length === 0) return
+  try {
+    if (queue.sendBatch) await queue.sendBatch([...messages])
+    else for (const message of messages) await queue.send(message)
+  } catch (error) {
+    report.counters.queueErrors++
+    report.logger.warn({ messages: messages.length, ...errorFields(error) }, 'the queue refused a hand-off; the rows are kept and will be swept')
+  }
+}
+
+/** The messages of an event's rows that are still waiting, for a host that ran the fan-out in its own transaction. */
+export async function messagesOf(db: OutboxDatabase, eventId: string): Promise<QueuedEvent[]> {
+  const { rows } = await db.run(sqlText`
+    select id as "outboxId", gen, workspace_id as "workspaceId", event_type as "type", endpoint_id as "endpointId"
+    from pending_events where id > ${`${eventId}.`} and id < ${`${eventId}/`} and status = 'pending' order by id`)
+  return rows.map((row) => ({ ...row, eventId }) as unknown as QueuedEvent)
+}
+
+/**
+ * What an adapter does with a message that has no `outboxId`: makes the rows, under the event id that the message
+ * carries, so that a second copy makes none. Returns the messages of the rows. The message itself is never delivered.
+ */
+export async function keepQueuedEvent(target: PublishTarget, message: QueuedEvent): Promise<QueuedEvent[]> {
+  if (message.outboxId !== undefined) {
+    throw new EngineError('invalid_option', `the row of ${message.outboxId} is durable already: there is nothing to keep`)
+  }
+  const { type, workspaceId, data = {}, eventId, channels, timestamp } = message
+  const event = prepareEvent({
+    type,
+    workspaceId,
+    data,
+    ...(eventId !== undefined && { id: eventId }),
+    ...(channels && { channels }),
+    ...(timestamp !== undefined && { timestamp }),
+  })
+  const { rows } = await target.db.run(fanOutStatement(target, event))
+  return messagesFor(event, rows)
+}

@@ -1,0 +1,94 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import type { Committed, CommitOptions, Engine, Sent } from './engine.ts'
+import { EngineError } from './errors.ts'
+import type { WebhookEvent } from './event.ts'
+import type { IdempotencyKey } from './idempotency.ts'
+import { problemResponse } from './problem.ts'
+
+declare module 'hono' {
+  interface ContextVariableMap {
+    keepsend: Engine
+  }
+}
+
+/** Puts the engine where {@link commitWithEvents} and {@link sendWebhookEvent} find it. */
+export function keepsend(engine: Engine): MiddlewareHandler {
+  return async (c, next) => {
+    c.set('keepsend', engine)
+    await next()
+  }
+}
+
+export interface CommitWithEventsOptions extends Pick<CommitOptions, 'writes' | 'events'> {
+  /** Known before the commit, so that it can be stored with it. */
+  response: { status: number; body: unknown }
+  /** Whose `Idempotency-Key` it is. @default the workspace of the first event */
+  workspaceId?: string
+}
+
+/**
+ * Commits the route's change, its webhook rows and, where the request carries an `Idempotency-Key`, the success
+ * record as one atomic unit, then answers. A repeat of the request gets the stored answer with
+ * `Idempotency-Replayed: true`. What Keepsend refuses is answered as a problem document; an error of the writes
+ * themselves, a broken constraint say, is thrown for the app to handle.
+ *
+ * @example
+ * app.post('/messages', async (c) => {
+ *   const message = { id: uuidv7(), ...(await c.req.json()) }
+ *   return commitWithEvents(c, {
+ *     writes: [orm.insert(messages).values(message)],
+ *     events: [{ type: 'message.created', workspaceId: 'w1', data: message }],
+ *     response: { status: 201, body: message },
+ *   })
+ * })
+ */
+export async function commitWithEvents(c: Context, options: CommitWithEventsOptions): Promise<Response> {
+  const { writes, events, response, workspaceId = events[0]?.workspaceId ?? '' } = options
+  try {
+    const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
+    const committed = await engineOf(c).commit({
+      writes, events, response, ...(idempotencyKey && { idempotencyKey }), ...background(c),
+    })
+    return committedResponse(committed)
+  } catch (error) {
+    if (error instanceof EngineError && error.code !== 'invalid_option') return problemResponse(error)
+    throw error
+  }
+}
+
+/** An event for a change that was committed elsewhere: its rows are inserted before this resolves. */
+export function sendWebhookEvent(c: Context, event: WebhookEvent): Promise<Sent> {
+  return engineOf(c).send(event, background(c).background)
+}
+
+/** The request's `Idempotency-Key`, if it has one, with what makes it the same request. */
+export async function idempotencyKeyOf(c: Context, workspaceId: string): Promise<IdempotencyKey | undefined> {
+  const key = c.req.header('idempotency-key')
+  if (key === undefined) return undefined
+  return { key, workspaceId, method: c.req.method, route: c.req.path, body: new Uint8Array(await c.req.arrayBuffer()) }
+}
+
+/** The answer of a commit, marked where it is an earlier one. */
+export function committedResponse({ status, body, replayed }: Committed): Response {
+  const headers = new Headers({ 'content-type': 'application/json' })
+  if (replayed) headers.set('idempotency-replayed', 'true')
+  // A response of these numbers has no body, and the platform refuses one.
+  return new Response(status === 204 || status === 205 || status === 304 ? null : body, { status, headers })
+}
+
+/** `waitUntil`, where the platform has one. */
+export function background(c: Context): Pick<CommitOptions, 'background'> {
+  try {
+    const { executionCtx } = c
+    return { background: (work) => executionCtx.waitUntil(work) }
+  } catch {
+    // Hono throws where there is no execution context, as on Node.
+    return {}
+  }
+}
+
+function engineOf(c: Context): Engine {
+  const engine = c.get('keepsend') as Engine | undefined
+  if (!engine) throw new EngineError('invalid_option', 'no engine in this context: app.use(keepsend(engine)) before the routes')
+  return engine
+}

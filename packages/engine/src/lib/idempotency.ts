@@ -1,0 +1,113 @@
+import { type OutboxDatabase, type SqlText, clock, sqlText } from '@keepsend/outbox'
+import { EngineError } from './errors.ts'
+import { sha256Hex } from './sign.ts'
+
+/** What makes a request the same request. */
+export interface IdempotencyKey {
+  /** The header's value: 1 to 255 printable characters, bare or as a quoted string. */
+  key: string
+  workspaceId: string
+  method: string
+  /** The request's path: the same key on another path is another request. */
+  route: string
+  /** The body's bytes as they came; the same key with another body is refused. */
+  body: string | Uint8Array<ArrayBuffer>
+}
+
+/** An answer, as it is stored with the change that it reports. */
+export interface StoredAnswer {
+  status: number
+  /** JSON. */
+  body: string
+}
+
+/** The key as the tables hold it. Hashed, so that a look-up's time tells nothing about other keys. */
+export interface HashedKey {
+  scope: readonly [workspaceId: string, method: string, route: string, keyHash: string]
+  bodyHash: string
+  /** Who marks the request as in flight. */
+  owner: string
+}
+
+/** Records are kept a week: a client that retries for days still gets its first answer. */
+export const IDEMPOTENCY_RETENTION_MS = 604_800_000
+
+// A request that takes longer than this has died, or no longer deserves to keep others waiting.
+const MARK_MS = 60_000
+const RETRY_AFTER_SECONDS = 1
+
+/** Checks and hashes. @throws {EngineError} `invalid_request` for a malformed key */
+export async function hashKey({ key, workspaceId, method, route, body }: IdempotencyKey): Promise<HashedKey> {
+  const [keyHash, bodyHash] = await Promise.all([sha256Hex(readKey(key)), sha256Hex(body)])
+  return { scope: [workspaceId, method, route, keyHash], bodyHash, owner: crypto.randomUUID() }
+}
+
+/** The value of the header: a structured-field string (`"…"`, with `\"` and `\\`) or the bare characters. */
+export function readKey(header: string): string {
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(header.trim())?.[1]
+  const key = quoted === undefined ? header.trim() : quoted.replaceAll(/\\(["\\])/g, '$1')
+  if (!/^[\x20-\x7e]{1,255}$/.test(key) || (quoted === undefined && key.includes('"'))) {
+    throw new EngineError('invalid_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters, bare or in double quotes')
+  }
+  return key
+}
+
+/**
+ * Asks before the work: answers what is stored for the key, or marks the request as in flight and answers undefined.
+ *
+ * @throws {EngineError} `idempotency_mismatch` for another body, `idempotency_in_flight` while another has the mark
+ */
+export async function beginIdempotent(db: OutboxDatabase, key: HashedKey): Promise<StoredAnswer | undefined> {
+  const stored = await readAnswer(db, key)
+  if (stored) return stored
+  const marked = await db.run(sqlText`
+    insert into keepsend_idempotency_marks (workspace_id, method, route, key_hash, owner, expires_at)
+    values (${key.scope[0]}, ${key.scope[1]}, ${key.scope[2]}, ${key.scope[3]}, ${key.owner}, ${clock()} + ${MARK_MS})
+    on conflict (workspace_id, method, route, key_hash) do update set owner = excluded.owner, expires_at = excluded.expires_at
+    where keepsend_idempotency_marks.expires_at < ${clock()}
+    returning owner`)
+  if (marked.rows.length > 0) return undefined
+  throw new EngineError('idempotency_in_flight', 'a request with this Idempotency-Key is being worked on', {
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  })
+}
+
+/** The record of the commit. First in its unit: a second commit of the same request stops at the primary key. */
+export function recordStatement(key: HashedKey, answer: StoredAnswer): SqlText {
+  return sqlText`
+    insert into keepsend_idempotency_records (workspace_id, method, route, key_hash, body_hash, created_at, status, body)
+    values (${key.scope[0]}, ${key.scope[1]}, ${key.scope[2]}, ${key.scope[3]}, ${key.bodyHash}, ${clock()},
+      ${answer.status}, ${answer.body})`
+}
+
+/** Takes the mark away, if it is still this request's. */
+export function unmarkStatement(key: HashedKey): SqlText {
+  return sqlText`
+    delete from keepsend_idempotency_marks
+    where workspace_id = ${key.scope[0]} and method = ${key.scope[1]} and route = ${key.scope[2]}
+      and key_hash = ${key.scope[3]} and owner = ${key.owner}`
+}
+
+/** The stored answer, or undefined. @throws {EngineError} `idempotency_mismatch` when the body was another */
+export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<StoredAnswer | undefined> {
+  const { rows } = await db.run(sqlText`
+    select body_hash, status, body from keepsend_idempotency_records
+    where workspace_id = ${key.scope[0]} and method = ${key.scope[1]} and route = ${key.scope[2]} and key_hash = ${key.scope[3]}`)
+  const [row] = rows
+  if (!row) return undefined
+  if (row['body_hash'] !== key.bodyHash) {
+    throw new EngineError('idempotency_mismatch', 'this Idempotency-Key was used with another body: use a new key for a new request')
+  }
+  return { status: Number(row['status']), body: String(row['body']) }
+}
+
+/** Forgets records past their week and marks past their minute, at most `limit` of each. Returns how many records. */
+export async function cleanupIdempotency(db: OutboxDatabase, limit = 500): Promise<number> {
+  const records = await db.run(sqlText`
+    delete from keepsend_idempotency_records
+    where (workspace_id, method, route, key_hash) in (
+      select workspace_id, method, route, key_hash from keepsend_idempotency_records
+      where created_at < ${clock()} - ${IDEMPOTENCY_RETENTION_MS} order by created_at limit ${limit})`)
+  await db.run(sqlText`delete from keepsend_idempotency_marks where expires_at < ${clock()}`)
+  return records.changes
+}

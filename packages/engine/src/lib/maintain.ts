@@ -1,0 +1,25 @@
+import { type OutboxDatabase, cleanupOldEvents } from '@keepsend/outbox'
+import { cleanupIdempotency } from './idempotency.ts'
+import { letOutStrays } from './let-out.ts'
+
+/** What one round of upkeep did. */
+export interface Upkeep {
+  /** Settled rows past their retention. */
+  deletedRows: number
+  /** Idempotency records past their week. */
+  deletedRecords: number
+  /** Held rows of enabled endpoints that an enabling cut short by a crash had left. */
+  letOut: number
+  /** There was more than one round may do. */
+  more: boolean
+}
+
+const ROUND = 500
+
+/** One bounded round of upkeep, for a poller's or a cron's slow cadence. */
+export async function maintain(db: OutboxDatabase, options: { retentionMs: number }): Promise<Upkeep> {
+  const rows = await cleanupOldEvents(db, { retentionMs: options.retentionMs, batchSize: ROUND })
+  const deletedRecords = await cleanupIdempotency(db, ROUND)
+  const { changes: letOut } = await db.run(letOutStrays(ROUND))
+  return { deletedRows: rows.deleted, deletedRecords, letOut, more: rows.more || deletedRecords === ROUND || letOut === ROUND }
+}

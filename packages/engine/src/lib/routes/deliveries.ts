@@ -1,0 +1,60 @@
+import { z } from '@hono/zod-openapi'
+import { type EngineRoutes, type RouteEngine, defineRoute, json, newRoutes } from './app.ts'
+import { deliverySchema, idParam, pageOf, pageQuery, readCursor, toDelivery, toPage } from './schemas.ts'
+
+const list = defineRoute('deliveries:read', {
+  method: 'get',
+  path: '/deliveries',
+  summary: 'Retained deliveries, newest event first',
+  request: {
+    query: z.object({
+      ...pageQuery,
+      status: z.enum(['pending', 'completed', 'failed', 'held']).optional(),
+      endpointId: z.string().optional(),
+      type: z.string().optional(),
+      eventId: z.string().optional(),
+    }),
+  },
+  responses: { 200: json('A page of deliveries', pageOf(deliverySchema)) },
+})
+
+const get = defineRoute('deliveries:read', {
+  method: 'get',
+  path: '/deliveries/{id}',
+  summary: 'One delivery',
+  request: { params: idParam },
+  responses: { 200: json('The delivery', deliverySchema) },
+})
+
+const replay = defineRoute('deliveries:write', {
+  method: 'post',
+  path: '/deliveries/{id}/replay',
+  summary: 'Send a settled delivery again',
+  description: 'Its attempts begin anew, under the same `webhook-id`.',
+  request: { params: idParam },
+  responses: { 202: json('The delivery', deliverySchema) },
+})
+
+export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
+  const { deliveries, dispatch } = engine
+  const app = newRoutes()
+
+  app.openapi(list, async (c) => {
+    const { limit, cursor, ...filter } = c.req.valid('query')
+    const found = await deliveries.list(c.get('principal').workspaceId, { ...filter, limit: limit + 1, before: readCursor(cursor) })
+    const { rows, ...page } = toPage(found, limit)
+    return c.json({ data: rows.map(toDelivery), ...page }, 200)
+  })
+
+  app.openapi(get, async (c) => {
+    return c.json(toDelivery(await deliveries.get(c.get('principal').workspaceId, c.req.valid('param').id)), 200)
+  })
+
+  app.openapi(replay, async (c) => {
+    const delivery = toDelivery(await deliveries.replay(c.get('principal').workspaceId, c.req.valid('param').id))
+    await dispatch(delivery.eventId)
+    return c.json(delivery, 202)
+  })
+
+  return app
+}

@@ -1,0 +1,153 @@
+import { z } from '@hono/zod-openapi'
+import type { EndpointSecret } from '../endpoint-store.ts'
+import type { EndpointInput } from '../endpoint.ts'
+import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './app.ts'
+import { endpointChange, endpointInput, endpointSchema, idParam, iso, pageOf, pageQuery, readCursor, secretSchema, showEndpoint, toPage } from './schemas.ts'
+
+const created = z.object({ ...endpointSchema.shape, secret: z.string() }).openapi('CreatedEndpoint')
+
+const create = defineRoute('endpoints:write', {
+  method: 'post',
+  path: '/endpoints',
+  summary: 'Add an endpoint',
+  description: 'The answer holds the signing secret.',
+  request: { body: body(endpointInput) },
+  responses: { 201: json('The endpoint', created) },
+})
+
+const list = defineRoute('endpoints:read', {
+  method: 'get',
+  path: '/endpoints',
+  summary: 'Endpoints, oldest first',
+  request: { query: z.object(pageQuery) },
+  responses: { 200: json('A page of endpoints', pageOf(endpointSchema)) },
+})
+
+const get = defineRoute('endpoints:read', {
+  method: 'get',
+  path: '/endpoints/{id}',
+  summary: 'One endpoint',
+  request: { params: idParam },
+  responses: { 200: json('The endpoint', endpointSchema) },
+})
+
+const update = defineRoute('endpoints:write', {
+  method: 'patch',
+  path: '/endpoints/{id}',
+  summary: 'Change an endpoint',
+  description: 'What is left out stays as it is.',
+  request: { params: idParam, body: body(endpointChange) },
+  responses: { 200: json('The endpoint', endpointSchema) },
+})
+
+const remove = defineRoute('endpoints:write', {
+  method: 'delete',
+  path: '/endpoints/{id}',
+  summary: 'Delete an endpoint',
+  description: 'Its waiting deliveries fail as `endpoint_gone`.',
+  request: { params: idParam },
+  responses: { 204: { description: 'Deleted' } },
+})
+
+const enable = defineRoute('endpoints:write', {
+  method: 'post',
+  path: '/endpoints/{id}/enable',
+  summary: 'Enable an endpoint',
+  description: 'What was held for it is sent.',
+  request: { params: idParam },
+  responses: { 200: json('The endpoint', endpointSchema) },
+})
+
+const disable = defineRoute('endpoints:write', {
+  method: 'post',
+  path: '/endpoints/{id}/disable',
+  summary: 'Disable an endpoint',
+  description: 'What waits for it is held; new events pass it by.',
+  request: { params: idParam },
+  responses: { 200: json('The endpoint', endpointSchema) },
+})
+
+const rotate = defineRoute('endpoints:write', {
+  method: 'post',
+  path: '/endpoints/{id}/rotate-secret',
+  summary: 'Make a new signing secret',
+  description: 'The old one signs beside it for `overlapMs`, 24 hours unless said otherwise and 7 days at most.',
+  request: { params: idParam, body: body(z.strictObject({ overlapMs: z.int().optional() })) },
+  responses: { 200: json('The new secret', secretSchema) },
+})
+
+const reveal = defineRoute('secrets:read', {
+  method: 'get',
+  path: '/endpoints/{id}/secret',
+  summary: 'The secrets that sign now, newest first',
+  request: { params: idParam },
+  responses: { 200: json('The secrets', z.object({ data: z.array(secretSchema) })) },
+})
+
+const test = defineRoute('endpoints:write', {
+  method: 'post',
+  path: '/endpoints/{id}/test',
+  summary: 'Send a test event of type `test`',
+  request: { params: idParam },
+  responses: { 202: json('Kept', z.object({ eventId: z.string() })) },
+})
+
+export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRoutes {
+  const app = newRoutes()
+  const showSecret = ({ version, secret, createdAt, expiresAt }: EndpointSecret): z.infer<typeof secretSchema> => {
+    return { version, secret, createdAt: iso(createdAt), expiresAt: expiresAt === null ? null : iso(expiresAt) }
+  }
+
+  app.openapi(create, async (c) => {
+    const { endpoint, secret } = await endpoints.create(c.get('principal').workspaceId, c.req.valid('json') as EndpointInput)
+    return c.json({ ...showEndpoint(endpoint), secret }, 201)
+  })
+
+  app.openapi(list, async (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const found = await endpoints.list(c.get('principal').workspaceId, { limit: limit + 1, after: readCursor(cursor) })
+    const { rows, ...page } = toPage(found, limit)
+    return c.json({ data: rows.map(showEndpoint), ...page }, 200)
+  })
+
+  app.openapi(get, async (c) => {
+    return c.json(showEndpoint(await endpoints.get(c.get('principal').workspaceId, c.req.valid('param').id)), 200)
+  })
+
+  app.openapi(update, async (c) => {
+    const change = c.req.valid('json') as Partial<EndpointInput>
+    return c.json(showEndpoint(await endpoints.update(c.get('principal').workspaceId, c.req.valid('param').id, change)), 200)
+  })
+
+  app.openapi(remove, async (c) => {
+    await endpoints.delete(c.get('principal').workspaceId, c.req.valid('param').id)
+    return c.body(null, 204)
+  })
+
+  app.openapi(enable, async (c) => {
+    return c.json(showEndpoint(await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'enabled')), 200)
+  })
+
+  app.openapi(disable, async (c) => {
+    return c.json(showEndpoint(await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'disabled')), 200)
+  })
+
+  app.openapi(rotate, async (c) => {
+    const { overlapMs } = c.req.valid('json')
+    const { id } = c.req.valid('param')
+    const secret = await endpoints.rotateSecret(c.get('principal').workspaceId, id, overlapMs === undefined ? {} : { overlapMs })
+    return c.json(showSecret(secret), 200)
+  })
+
+  app.openapi(reveal, async (c) => {
+    const secrets = await endpoints.secrets(c.get('principal').workspaceId, c.req.valid('param').id)
+    return c.json({ data: secrets.map(showSecret) }, 200)
+  })
+
+  app.openapi(test, async (c) => {
+    const { eventId } = await sendTest(c.get('principal').workspaceId, c.req.valid('param').id)
+    return c.json({ eventId }, 202)
+  })
+
+  return app
+}

@@ -1,0 +1,77 @@
+import { z } from '@hono/zod-openapi'
+import type { WebhookEvent } from '../event.ts'
+import { newEventId } from '@keepsend/outbox'
+import { background, committedResponse, idempotencyKeyOf } from '../hono.ts'
+import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './app.ts'
+import { eventDetail, eventInput, eventSummary, idParam, iso, pageOf, pageQuery, publishedEvent, readCursor, toDelivery, toPage } from './schemas.ts'
+
+const MAX_BATCH = 100
+
+const publish = defineRoute('events:write', {
+  method: 'post',
+  path: '/events',
+  summary: 'Publish one event, or up to 100',
+  description: 'Kept for every subscribed endpoint before the answer. With an `Idempotency-Key` a repeat gets the first answer.',
+  request: {
+    headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: '1 to 255 printable characters' }) }),
+    body: body(z.union([eventInput, z.array(eventInput).min(1).max(MAX_BATCH)])),
+  },
+  responses: { 202: json('Kept', z.union([publishedEvent, z.array(publishedEvent)])) },
+})
+
+const list = defineRoute('events:read', {
+  method: 'get',
+  path: '/events',
+  summary: 'Retained events, newest first',
+  request: { query: z.object(pageQuery) },
+  responses: { 200: json('A page of events', pageOf(eventSummary)) },
+})
+
+const get = defineRoute('events:read', {
+  method: 'get',
+  path: '/events/{id}',
+  summary: 'One event with its retained deliveries',
+  request: { params: idParam },
+  responses: { 200: json('The event', eventDetail) },
+})
+
+export function eventRoutes(engine: RouteEngine): EngineRoutes {
+  const app = newRoutes()
+
+  app.openapi(publish, async (c) => {
+    const { workspaceId } = c.get('principal')
+    const input = c.req.valid('json')
+    const events = (Array.isArray(input) ? input : [input]).map((event) => {
+      return { id: newEventId(), ...event, workspaceId } as WebhookEvent & { id: string }
+    })
+    const published = events.map(({ id, type }) => ({ id, type }))
+    const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
+    const committed = await engine.commit({
+      writes: [],
+      events,
+      response: { status: 202, body: Array.isArray(input) ? published : published[0] },
+      ...(idempotencyKey && { idempotencyKey }),
+      ...background(c),
+    })
+    return committedResponse(committed) as never
+  })
+
+  app.openapi(list, async (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const events = await engine.deliveries.listEvents(c.get('principal').workspaceId, { limit: limit + 1, before: readCursor(cursor) })
+    const { rows, ...page } = toPage(events, limit)
+    const data = rows.map(({ id, type, createdAt, ...deliveries }) => ({ id, type, createdAt: iso(createdAt), deliveries }))
+    return c.json({ data, ...page }, 200)
+  })
+
+  app.openapi(get, async (c) => {
+    const { id } = c.req.valid('param')
+    const rows = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
+    const [first] = rows
+    const createdAt = iso(first?.createdAt ?? 0)
+    const payload: unknown = JSON.parse(first?.payload ?? 'null')
+    return c.json({ id, type: first?.type ?? '', createdAt, payload, deliveries: rows.map(toDelivery) }, 200)
+  })
+
+  return app
+}

@@ -1,0 +1,141 @@
+import { z } from '@hono/zod-openapi'
+import type { PendingEvent } from '@keepsend/outbox'
+import { eventIdOf } from '@keepsend/outbox'
+import type { Endpoint } from '../endpoint.ts'
+import { EngineError } from '../errors.ts'
+
+const time = z.iso.datetime().openapi({ example: '2026-11-23T12:00:00.000Z' })
+
+export const problemSchema = z
+  .object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string(), code: z.string() })
+  .openapi('Problem', { description: 'RFC 9457 problem details; `code` is stable' })
+
+export const eventInput = z
+  .strictObject({
+    type: z.string().openapi({ example: 'message.created' }),
+    data: z.record(z.string(), z.unknown()).openapi({ example: { id: 'm1', text: 'hello' } }),
+    channels: z.array(z.string()).optional(),
+    id: z.string().optional().openapi({ description: 'evt_ and a lower-case UUIDv7; made here when left out' }),
+    timestamp: z.iso.datetime().optional().openapi({ description: 'when it happened; now when left out' }),
+  })
+  .openapi('EventInput')
+
+export const publishedEvent = z.object({ id: z.string(), type: z.string() }).openapi('PublishedEvent')
+
+export const deliverySchema = z
+  .object({
+    id: z.string(),
+    eventId: z.string(),
+    endpointId: z.string().nullable(),
+    type: z.string(),
+    status: z.enum(['pending', 'completed', 'failed', 'held']),
+    holdReason: z.string().nullable(),
+    attempts: z.int(),
+    maxAttempts: z.int(),
+    dueAt: time.nullable(),
+    createdAt: time,
+    completedAt: time.nullable(),
+    lastError: z.string().nullable(),
+    lastStatus: z.int().nullable(),
+  })
+  .openapi('Delivery')
+
+export const eventSummary = z
+  .object({
+    id: z.string(),
+    type: z.string(),
+    createdAt: time,
+    deliveries: z.object({ pending: z.int(), held: z.int(), completed: z.int(), failed: z.int() }),
+  })
+  .openapi('EventSummary')
+
+export const eventDetail = z
+  .object({ id: z.string(), type: z.string(), createdAt: time, payload: z.unknown(), deliveries: z.array(deliverySchema) })
+  .openapi('Event')
+
+const endpointFields = {
+  url: z.string().openapi({ example: 'https://example.com/hooks' }),
+  description: z.string().optional(),
+  eventTypes: z.array(z.string()).optional().openapi({ example: ['message.*'] }),
+  channels: z.array(z.string()).optional(),
+  retrySchedule: z.array(z.int()).nullable().optional().openapi({ description: 'waits between attempts, in seconds' }),
+  deadlineMs: z.int().nullable().optional(),
+}
+
+export const endpointInput = z
+  .strictObject({ ...endpointFields, secret: z.string().optional().openapi({ description: 'whsec_ and base64' }) })
+  .openapi('EndpointInput')
+
+export const endpointChange = z.strictObject({ ...endpointFields, url: endpointFields.url.optional() }).openapi('EndpointChange')
+
+export const endpointSchema = z
+  .object({
+    id: z.string(),
+    url: z.string(),
+    description: z.string(),
+    status: z.enum(['enabled', 'disabled']),
+    disabledReason: z.string().nullable(),
+    version: z.int(),
+    eventTypes: z.array(z.string()),
+    channels: z.array(z.string()),
+    retrySchedule: z.array(z.int()).nullable(),
+    deadlineMs: z.int().nullable(),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .openapi('Endpoint')
+
+export const secretSchema = z
+  .object({ version: z.int(), secret: z.string(), createdAt: time, expiresAt: time.nullable() })
+  .openapi('EndpointSecret')
+
+export const idParam = z.object({ id: z.string() })
+
+/** Page parameters of every list. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(250).default(50),
+  cursor: z.string().optional(),
+}
+
+/** A page: `cursor` asks for the next one, and is absent on the last. */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({ data: z.array(item), cursor: z.string().optional() })
+}
+
+/** The rows of a page and its cursor, from one row more than the page shows. */
+export function toPage<T extends { id: string }>(rows: readonly T[], limit: number): { rows: readonly T[]; cursor?: string } {
+  if (rows.length <= limit) return { rows }
+  const shown = rows.slice(0, limit)
+  return { rows: shown, cursor: btoa(shown.at(-1)?.id ?? '') }
+}
+
+/** The id in a cursor. It only says where to go on: the workspace is the credential's, whatever stands in it. */
+export function readCursor(cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined
+  try {
+    const id = atob(cursor)
+    if (/^[\w.-]{1,140}$/.test(id)) return id
+  } catch {
+    // Not base64: refused below, like any other text that is no cursor.
+  }
+  throw new EngineError('invalid_request', 'cursor must be the cursor of an earlier answer')
+}
+
+export function toDelivery(row: PendingEvent): z.infer<typeof deliverySchema> {
+  const { id, endpointId, type, status, holdReason, attempts, maxAttempts, dueAt, lastError, lastStatus } = row
+  return {
+    id, eventId: eventIdOf(id), endpointId, type, status, holdReason, attempts, maxAttempts,
+    dueAt: dueAt === null ? null : iso(dueAt),
+    createdAt: iso(row.createdAt),
+    completedAt: row.completedAt === null ? null : iso(row.completedAt),
+    lastError, lastStatus,
+  }
+}
+
+export function showEndpoint({ workspaceId: _, createdAt, updatedAt, ...endpoint }: Endpoint): z.infer<typeof endpointSchema> {
+  return { ...endpoint, createdAt: iso(createdAt), updatedAt: iso(updatedAt) }
+}
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

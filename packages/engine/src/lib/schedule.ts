@@ -1,0 +1,39 @@
+/**
+ * Waits before the second and each later attempt, in seconds: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+ * With the first attempt at once: 10 attempts over 75 h 35 min, the example of the Standard Webhooks specification.
+ */
+export const DEFAULT_RETRY_SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]
+
+/** No wait is longer than a day, whatever a receiver asks for. */
+export const MAX_DELAY_MS = 86_400_000
+
+// Up to a tenth longer, never shorter: jitter spreads retries, and may not undercut what a receiver asked for.
+const JITTER = 0.1
+
+/**
+ * How long to wait after attempt number `attempt` (1 is the first), in ms: the schedule's wait with jitter upward, or
+ * what the receiver asked for if that is longer, and at most a day.
+ */
+export function retryDelayMs(
+  schedule: readonly number[],
+  attempt: number,
+  options: { retryAfterMs?: number | undefined; random: () => number },
+): number {
+  const seconds = schedule[Math.min(attempt, schedule.length) - 1] ?? 0
+  const planned = seconds * 1000 * (1 + JITTER * options.random())
+  return Math.min(MAX_DELAY_MS, Math.round(Math.max(planned, options.retryAfterMs ?? 0)))
+}
+
+/**
+ * `Retry-After` as a wait from `now`, in ms: whole seconds or an HTTP date (RFC 9110, section 10.2.3). A date in the
+ * past is no wait; undefined for anything else.
+ */
+export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
+  const text = value?.trim()
+  if (!text) return undefined
+  if (/^\d{1,10}$/.test(text)) return Math.min(MAX_DELAY_MS, Number(text) * 1000)
+  // An HTTP date begins with the day's name; Date.parse alone would take '2026' or '-1' for a date.
+  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return undefined
+  const time = Date.parse(text)
+  return Number.isNaN(time) ? undefined : Math.min(MAX_DELAY_MS, Math.max(0, time - now))
+}

@@ -1,0 +1,43 @@
+/** One HTTP POST, to the last detail. */
+export interface SendRequest {
+  url: string
+  /** Lower-case names. */
+  headers: Record<string, string>
+  body: string
+  /** One bound on everything: name look-up, connecting, headers and body. In ms. */
+  deadlineMs: number
+  /** Bytes of the response to keep; what follows is not read. */
+  maxResponseBytes: number
+}
+
+/** What came back. A receiver's fault is a value; a sender throws only when it is broken itself. */
+export type SendResult =
+  | {
+      kind: 'response'
+      /** As received, whatever the number. */
+      status: number
+      /** The first value of a response header, by lower-case name. */
+      header(name: string): string | undefined
+      /** At most `maxResponseBytes`, as received: never decompressed. */
+      body: Uint8Array
+    }
+  | {
+      kind: 'error'
+      /** `blocked_address`: the target is not one that may be sent to. */
+      reason: 'timeout' | 'network' | 'blocked_address' | 'invalid_response'
+      message: string
+    }
+
+/**
+ * Makes one POST, follows no redirect, decodes nothing, and ends within the deadline and half a second. The deadline
+ * begins when the request begins, not while it waits for a free slot. Closed by whoever made it.
+ */
+export interface Sender {
+  send(request: SendRequest): Promise<SendResult>
+}
+
+/** 64 KiB: enough for any error page worth reading. */
+export const MAX_RESPONSE_BYTES = 65_536
+
+/** 15 s: Standard Webhooks asks senders to wait 15 to 30. */
+export const DEFAULT_DEADLINE_MS = 15_000

@@ -1,0 +1,75 @@
+import type { PendingEvent } from '@keepsend/outbox'
+import { parseRetryAfter, retryDelayMs } from './schedule.ts'
+import type { SendResult } from './sender.ts'
+
+/** What an attempt means for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */
+export type DeliveryOutcome =
+  | { kind: 'delivered'; httpStatus: number }
+  /** Another attempt after `delayMs`; a `deferral` is a wait the receiver asked for and is not charged. */
+  | { kind: 'retry'; delayMs: number; deferral: boolean; error: string; httpStatus?: number }
+  /** No attempt will follow. */
+  | { kind: 'dead'; error: string; httpStatus?: number }
+  /** 410: the receiver wants nothing more. The delivery fails, and the endpoint of that version is disabled. */
+  | { kind: 'disable_endpoint'; endpointId: string; endpointVersion: number; error: string; httpStatus: number }
+  /** The endpoint takes nothing now; no attempt was made. */
+  | { kind: 'hold'; reason: string }
+
+/** Waits a receiver may ask for without losing an attempt. */
+export const UNCHARGED_DEFERRALS = 20
+
+const RETRYABLE_4XX = new Set([408, 425, 429])
+
+export interface VerdictContext {
+  event: Pick<PendingEvent, 'attempts' | 'maxAttempts' | 'deferrals' | 'claimedAt'>
+  endpoint: { id: string; version: number; retrySchedule: readonly number[] }
+  /** The database's time, for a `Retry-After` that is a date. */
+  now: number
+  random: () => number
+}
+
+/** Judges one attempt. Only 2xx is a success; a redirect is a failure like any other and was not followed. */
+export function judge(result: SendResult, context: VerdictContext): DeliveryOutcome {
+  if (result.kind === 'error') return retryOrDead(context, `${result.reason}: ${result.message}`)
+  const { status } = result
+  if (status >= 200 && status <= 299) return { kind: 'delivered', httpStatus: status }
+
+  const error = describe(result)
+  if (status === 410) {
+    const { id, version } = context.endpoint
+    return { kind: 'disable_endpoint', endpointId: id, endpointVersion: version, error, httpStatus: status }
+  }
+  if (status >= 400 && status <= 499 && !RETRYABLE_4XX.has(status)) return { kind: 'dead', error, httpStatus: status }
+
+  const retryAfterMs = parseRetryAfter(result.header('retry-after'), context.now)
+  if ((status === 429 || status === 503) && retryAfterMs !== undefined && context.event.deferrals < UNCHARGED_DEFERRALS) {
+    const delayMs = retryDelayMs(context.endpoint.retrySchedule, attemptNumber(context.event), { ...context, retryAfterMs })
+    return { kind: 'retry', delayMs, deferral: true, error, httpStatus: status }
+  }
+  return retryOrDead(context, error, status, retryAfterMs)
+}
+
+/** Another attempt if one is left, else the end. */
+export function retryOrDead(
+  context: VerdictContext,
+  error: string,
+  httpStatus?: number,
+  retryAfterMs?: number,
+): DeliveryOutcome {
+  const attempt = attemptNumber(context.event)
+  const status = httpStatus === undefined ? {} : { httpStatus }
+  if (attempt >= context.event.maxAttempts) return { kind: 'dead', error, ...status }
+  const delayMs = retryDelayMs(context.endpoint.retrySchedule, attempt, { retryAfterMs, random: context.random })
+  return { kind: 'retry', delayMs, deferral: false, error, ...status }
+}
+
+/** A claim has charged this attempt already; a message that was only begun charges it at its settle. */
+function attemptNumber(event: VerdictContext['event']): number {
+  return event.claimedAt === null ? event.attempts + 1 : event.attempts
+}
+
+const SHOWN_BYTES = 300
+
+function describe(result: Extract<SendResult, { kind: 'response' }>): string {
+  const text = new TextDecoder().decode(result.body.subarray(0, SHOWN_BYTES)).trim()
+  return text === '' ? `HTTP ${result.status}` : `HTTP ${result.status}: ${text}`
+}

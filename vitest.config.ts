@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { globSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { everyProjectRan } from './scripts/every-project-ran.ts'
 
@@ -6,11 +7,7 @@ import { everyProjectRan } from './scripts/every-project-ran.ts'
 // and in the processes that a test starts.
 const source = '@keepsend/source'
 
-const folders = ['packages', 'apps'].flatMap((parent) =>
-  readdirSync(parent)
-    .map((name) => `${parent}/${name}`)
-    .filter((folder) => existsSync(`${folder}/package.json`)),
-)
+const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
 
 export default defineConfig({
   test: {
@@ -21,7 +18,7 @@ export default defineConfig({
           resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] },
         },
         test: {
-          name: folder.slice(folder.indexOf('/') + 1),
+          name: basename(folder),
           root: folder,
           include: ['{src,test}/**/*.test.ts'],
           env: { NODE_OPTIONS: `--conditions=${source}` },

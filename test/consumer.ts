@@ -13,7 +13,7 @@ export interface Manifest {
   peerDependencies?: Record<string, string>
 }
 
-export interface Published {
+interface Published {
   /** `packages/outbox` */
   folder: string
   name: string
@@ -65,7 +65,7 @@ export function installTarballs(): Consumer {
   const dependencies = neededBy(packages)
   for (const { name, tarball } of packages) dependencies[name] = `file:${tarball}`
   writeFileSync(join(root, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }, null, 2))
-  must(run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], root))
+  must(run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], root))
   for (const { folder } of packages) {
     const example = readmeExample(folder)
     if (example === undefined) continue

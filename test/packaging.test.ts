@@ -24,11 +24,11 @@ describe.each(publishedFolders)('%s', (folder) => {
       .map((entry) => join(entry.parentPath, entry.name).slice(join(installed(), under).length + 1))
 
   test('publint finds nothing to say about the tarball', () => {
-    expect(run('node_modules/.bin/publint', [tarball(), '--strict'])).toMatchObject({ code: 0 })
+    expectSuccess(run('node_modules/.bin/publint', [tarball(), '--strict']))
   }, 60_000)
 
   test('its types resolve for every ESM consumer', () => {
-    expect(run('node_modules/.bin/attw', [tarball(), '--profile', 'esm-only'])).toMatchObject({ code: 0 })
+    expectSuccess(run('node_modules/.bin/attw', [tarball(), '--profile', 'esm-only']))
   }, 60_000)
 
   test('every module of src, and nothing else, is there as .js and .d.ts', () => {
@@ -70,7 +70,7 @@ describe.each(publishedFolders)('%s', (folder) => {
       readmeExample(folder),
       `${folder}/README.md needs a \`\`\`ts block that begins with // example.ts`,
     ).toBeDefined()
-    expect(run(process.execPath, ['example.ts'], join(consumer.root, folder))).toMatchObject({ code: 0 })
+    expectSuccess(run(process.execPath, ['example.ts'], join(consumer.root, folder)))
   }, 120_000)
 })
 
@@ -113,3 +113,7 @@ test('the public names are those that were agreed: a change of test/public-names
   expect(existsSync(snapshot), `${snapshot} is in git`).toBe(true)
   await expect(`# Public names\n\n${lists.join('\n\n')}\n`).toMatchFileSnapshot(snapshot)
 })
+
+function expectSuccess({ code, output }: { code: number | null; output: string }): void {
+  expect(code, output).toBe(0)
+}

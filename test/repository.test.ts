@@ -1,0 +1,77 @@
+// Promises about the files themselves, which no compiler and no linter keeps.
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { embeddedMigrations } from '../scripts/embed-migrations.ts'
+
+const MOST_LINES = 250
+
+const ours = (pattern: string) =>
+  globSync(pattern, { exclude: ['**/node_modules/**', '**/dist/**', '**/CHANGELOG.md'] })
+const sources = ours('{packages,apps}/*/src/**/*.ts')
+const pages = ours('{*,.changeset/*,docs/**/*,packages/**/*,apps/**/*,bench/**/*}.md')
+
+test('no source file is longer than 250 lines, unless its first comment says why', () => {
+  expect(sources.length).toBeGreaterThan(0)
+  const tooLong = sources.filter((file) => {
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+    return lines.length > MOST_LINES && !givesReason(lines)
+  })
+  expect(tooLong).toEqual([])
+})
+
+test('nothing is left for later in what users run', () => {
+  const unfinished = sources.filter((file) => /\b(TODO|FIXME|XXX)\b/.test(readFileSync(file, 'utf8')))
+  expect(unfinished).toEqual([])
+})
+
+test('every relative link of every page leads to a file, and to a heading that is there', () => {
+  expect(pages).toContain('CONTRIBUTING.md')
+  const broken = pages.flatMap((page) =>
+    relativeLinks(readFileSync(page, 'utf8'))
+      .filter((link) => !resolves(page, link))
+      .map((link) => `${page}: ${link}`),
+  )
+  expect(broken).toEqual([])
+})
+
+test('every table of migrations in TypeScript holds what its .sql files hold', () => {
+  for (const folder of globSync('packages/*/migrations/*')) {
+    const [, packageName = '', , dialect = ''] = folder.split('/')
+    const { module, text } = embeddedMigrations(packageName, dialect)
+    expect(readFileSync(module, 'utf8'), `${module}: run npx -y pnpm@12 migrations`).toBe(text)
+  }
+})
+
+/** The comment that the file opens with, and in it a sentence on its length. */
+function givesReason(lines: readonly string[]): boolean {
+  const end = lines.findIndex((line) => !/^(\/\/|\/\*| \*)/.test(line))
+  return /\b(long|longer|length|lines)\b/i.test(lines.slice(0, end).join(' '))
+}
+
+/** Link targets without those that name another site; code is no link. */
+function relativeLinks(markdown: string): string[] {
+  const prose = markdown.replace(/^```.*?^```$/gms, '').replace(/`[^`\n]*`/g, '')
+  const inline = [...prose.matchAll(/\]\(([^)\s]+)(?: "[^"]*")?\)/g)]
+  const references = [...prose.matchAll(/^\[[^\]]+\]: (\S+)/gm)]
+  return [...inline, ...references].flatMap(([, target = '']) => (/^[a-z+]+:/.test(target) ? [] : [target]))
+}
+
+function resolves(page: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#')
+  const target = path === '' ? page : join(dirname(page), decodeURIComponent(path))
+  if (!existsSync(target)) return false
+  return anchor === undefined || !target.endsWith('.md') || headings(target).includes(anchor)
+}
+
+/** The anchors that a page's headings make, as GitHub makes them. */
+function headings(page: string): string[] {
+  const prose = readFileSync(page, 'utf8').replace(/^```.*?^```$/gms, '')
+  return [...prose.matchAll(/^#{1,6} (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replace(/ /g, '-'),
+  )
+}

@@ -1,1 +1,67 @@
-export {}
+import { describe, it } from 'vitest'
+import { claimPromises } from './lib/contract/claim.ts'
+import { cleanupPromises } from './lib/contract/cleanup.ts'
+import { enqueuePromises } from './lib/contract/enqueue.ts'
+import type { Holds, OutboxDatabases } from './lib/contract/fixtures.ts'
+import { holdPromises } from './lib/contract/hold.ts'
+import { invariantPromises } from './lib/contract/invariants.ts'
+import { leasePromises } from './lib/contract/lease.ts'
+import { migratePromises } from './lib/contract/migrate.ts'
+import { releasePromises } from './lib/contract/release.ts'
+import { replayPromises } from './lib/contract/replay.ts'
+import { settlePromises } from './lib/contract/settle.ts'
+import { statementPromises } from './lib/contract/statements.ts'
+import { statsPromises } from './lib/contract/stats.ts'
+import { sweepPromises } from './lib/contract/sweep.ts'
+import { unitPromises } from './lib/contract/unit.ts'
+
+export type { OutboxDatabases } from './lib/contract/fixtures.ts'
+
+/** The topics, in the order of a row's life. */
+const TOPICS: Record<string, (holds: Holds) => void> = {
+  migrate: migratePromises,
+  enqueue: enqueuePromises,
+  statements: statementPromises,
+  claim: claimPromises,
+  lease: leasePromises,
+  settle: settlePromises,
+  'settle and claim in one unit': unitPromises,
+  release: releasePromises,
+  hold: holdPromises,
+  sweep: sweepPromises,
+  replay: replayPromises,
+  'clean-up': cleanupPromises,
+  stats: statsPromises,
+  'any order of verbs': invariantPromises,
+}
+
+/**
+ * Every promise of the outbox as a vitest test, for a database of your own: call it at the top of a test file.
+ * `create` opens a fresh, migrated database for each test; see {@link OutboxDatabases} for the `rival`.
+ *
+ * @example
+ * outboxContract('my database', async () => {
+ *   const db = await openMyDatabase()
+ *   await migrate(db)
+ *   return { db, rival: db, close: () => db.end() }
+ * })
+ */
+export function outboxContract(name: string, create: () => Promise<OutboxDatabases>): void {
+  const holds: Holds = (promise, body) => {
+    it(promise, async () => {
+      const databases = await create()
+      try {
+        await body(databases)
+      } finally {
+        await databases.close()
+      }
+    })
+  }
+  describe(name, () => {
+    for (const [topic, promises] of Object.entries(TOPICS)) {
+      describe(topic, () => {
+        promises(holds)
+      })
+    }
+  })
+}

@@ -19,7 +19,7 @@ export interface ClaimOptions {
 export type Claim = PendingEvent & { claimedAt: number }
 
 export interface Claimed {
-  /** In due order, each held by this caller alone. */
+  /** The longest due, in the order of their events (by key), each held by this caller alone. */
   claims: Claim[]
   /** Rows found with their attempts used up: already `failed` when this resolves. */
   dead: PendingEvent[]

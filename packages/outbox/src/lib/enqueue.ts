@@ -27,7 +27,8 @@ export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxE
   const inserted = new Set(rows.map((row) => row['id']))
   return events.map((event) => {
     const id = rowId(event.eventId, event.endpointId)
-    return { id, result: inserted.has(id) ? 'inserted' : 'exists' }
+    // `delete`: the same event twice in one call was inserted by the first of the two.
+    return { id, result: inserted.delete(id) ? 'inserted' : 'exists' }
   })
 }
 

@@ -111,12 +111,27 @@ function settleStatements(db: OutboxDatabase, outcomes: readonly Outcome[], opti
 
 function move(outcome: Outcome): Move {
   const { id, gen } = outcome.claim
-  const still = { id, gen, deferral: false, delayMs: null, dueAt: null, error: null, httpStatus: null, holdReason: null }
+  const still = {
+    id,
+    gen,
+    deferral: false,
+    delayMs: null,
+    dueAt: null,
+    error: null,
+    httpStatus: null,
+    holdReason: null,
+  }
   switch (outcome.settle) {
     case 'complete':
       return { ...still, status: 'completed', charged: true, httpStatus: outcome.httpStatus ?? null }
     case 'fail':
-      return { ...still, status: 'failed', charged: true, error: storable(outcome.error), httpStatus: outcome.httpStatus ?? null }
+      return {
+        ...still,
+        status: 'failed',
+        charged: true,
+        error: storable(outcome.error),
+        httpStatus: outcome.httpStatus ?? null,
+      }
     case 'reschedule':
       return {
         ...still,
@@ -132,7 +147,7 @@ function move(outcome: Outcome): Move {
         ...still,
         status: 'held',
         charged: false,
-        holdReason: outcome.reason,
+        holdReason: storable(outcome.reason),
         error: outcome.error === undefined ? null : storable(outcome.error),
       }
     case 'release':
@@ -140,13 +155,25 @@ function move(outcome: Outcome): Move {
   }
 }
 
-function when({ delayMs, dueAt }: { delayMs?: number | undefined; dueAt?: number | undefined }): Pick<Move, 'delayMs' | 'dueAt'> {
+// The last time a JavaScript Date can hold. A number beyond 2^53 would reach the integer column as a float.
+const MAX_TIME_MS = 8_640_000_000_000_000
+
+function when({
+  delayMs,
+  dueAt,
+}: {
+  delayMs?: number | undefined
+  dueAt?: number | undefined
+}): Pick<Move, 'delayMs' | 'dueAt'> {
   for (const [option, value] of Object.entries({ delayMs, dueAt })) {
-    if (value !== undefined && !(Number.isFinite(value) && value >= 0)) {
-      throw new OutboxError('invalid_option', `${option} must be milliseconds of at least 0; found ${value}`)
+    if (value !== undefined && !(value >= 0 && value <= MAX_TIME_MS)) {
+      throw new OutboxError('invalid_option', `${option} must be milliseconds from 0 to ${MAX_TIME_MS}; found ${value}`)
     }
   }
-  return { delayMs: delayMs === undefined ? null : Math.ceil(delayMs), dueAt: dueAt === undefined ? null : Math.ceil(dueAt) }
+  return {
+    delayMs: delayMs === undefined ? null : Math.ceil(delayMs),
+    dueAt: dueAt === undefined ? null : Math.ceil(dueAt),
+  }
 }
 
 const MAX_ERROR_CHARACTERS = 1000

@@ -2,7 +2,7 @@ import type { OutboxDatabase, TakeOptions } from './database.ts'
 import { checkBounds } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
 import type { PendingEvent, SettleResult } from './row.ts'
-import { completeEvent, failEvent, rescheduleEvent } from './settle.ts'
+import { completeEvent, failEvent, settleEvents } from './settle.ts'
 
 export interface SweepOptions {
   /** Rows a tick at most, half of them reserved for lost first sends: 1–10,000. @default 1000 */
@@ -27,6 +27,7 @@ export interface SweepOptions {
 export interface SweptEvent extends PendingEvent {
   complete(): Promise<SettleResult>
   fail(error: string): Promise<SettleResult>
+  /** Puts it off under another `gen`; like the sweep itself, charges no attempt. */
   reschedule(delayMs: number): Promise<SettleResult>
 }
 
@@ -66,7 +67,12 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
   } else if (firstSends !== 'none') {
     const last = await lastKeyOf(db, firstSends.after, reserved)
     if (last.key !== null) {
-      const rows = { kind: 'handed-off', afterId: firstSends.after, toId: last.key, createdBefore: now - leaseMs } as const
+      const rows = {
+        kind: 'handed-off',
+        afterId: firstSends.after,
+        toId: last.key,
+        createdBefore: now - leaseMs,
+      } as const
       await take(rows, reserved)
       if (last.full) cursor = last.key
     }
@@ -86,7 +92,11 @@ function withCallbacks(db: OutboxDatabase, row: PendingEvent, now: number | unde
     ...row,
     complete: () => completeEvent(db, row, time),
     fail: (error) => failEvent(db, row, { error, ...time }),
-    reschedule: (delayMs) => rescheduleEvent(db, row, { delayMs, ...time }),
+    reschedule: async (delayMs) => {
+      // A release, not a reschedule: nothing was sent, and the settle of an unclaimed row would charge an attempt.
+      const { lost } = await settleEvents(db, [{ settle: 'release', claim: row, delayMs }], time)
+      return lost.length === 0 ? 'ok' : 'lost'
+    },
   }
 }
 
@@ -95,7 +105,11 @@ async function databaseTime(db: OutboxDatabase): Promise<number> {
   return Number(rows[0]?.['now'])
 }
 
-async function lastKeyOf(db: OutboxDatabase, after: string, limit: number): Promise<{ key: string | null; full: boolean }> {
+async function lastKeyOf(
+  db: OutboxDatabase,
+  after: string,
+  limit: number,
+): Promise<{ key: string | null; full: boolean }> {
   const { rows } = await db.run({
     sql: `select max(id) as "key", count(*) as "count"
       from (select id from pending_events where id > ? order by id limit ?) as keys`,

@@ -84,7 +84,7 @@ export class GroupCommit {
         // Without a transaction left (disk full, a trigger's RAISE(ROLLBACK)) the next statement would commit by
         // itself: half a group. Nothing more of it runs, and nobody's change stands.
         if (!this.#connection.inTransaction) {
-          for (const other of group) other.reject(other === unit ? asRefusal(error) : notAccepted(error))
+          for (const other of group) other.reject(notAccepted(error))
           return
         }
         failed.push({ unit, error })

@@ -94,7 +94,7 @@ function pick(how: TakeOptions, now: SqlText): SqlText {
         where status = 'pending' and due_at is null and id >= ${rows.fromId} and id < ${rows.toId}
         order by id limit ${how.limit}`
     case 'handed-off':
-      // `not indexed`: the key range itself bounds what is read.
+      // The key range itself bounds what is read.
       return sqlText`
         select id from pending_events
         where id > ${rows.afterId} and id <= ${rows.toId} and status = 'pending' and due_at is null

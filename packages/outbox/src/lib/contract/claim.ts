@@ -1,0 +1,141 @@
+import { expect } from 'vitest'
+import { claimDueEvents, nextDueEvent } from '../claim.ts'
+import type { OutboxDatabase } from '../database.ts'
+import { completeEvent, rescheduleEvent } from '../settle.ts'
+import { type Holds, MINUTE, T, claimOne, databaseNow, keep, keepClaimed, row } from './fixtures.ts'
+
+/** Claims by small batches until nothing is due; returns the ids taken. */
+async function drain(db: OutboxDatabase, limit: number): Promise<string[]> {
+  const taken: string[] = []
+  for (;;) {
+    const { claims } = await claimDueEvents(db, { limit, now: T })
+    if (claims.length === 0) return taken
+    taken.push(...claims.map(({ id }) => id))
+  }
+}
+
+export function claimPromises(holds: Holds): void {
+  holds('a claim charges the attempt, bumps gen and holds the row until the lease ends', async ({ db, rival }) => {
+    const [id = ''] = await keep(db, 1, { payload: 'p' })
+    const { claims, dead } = await claimDueEvents(db, { limit: 5, leaseMs: MINUTE, now: T })
+    expect(dead).toEqual([])
+    expect(claims).toMatchObject([{ id, attempts: 1, gen: 1, dueAt: T + MINUTE, claimedAt: T, payload: 'p' }])
+    expect(await row(rival, id)).toEqual(claims[0])
+    expect((await claimDueEvents(rival, { limit: 5, now: T + MINUTE - 1 })).claims).toEqual([])
+    expect((await claimDueEvents(rival, { limit: 5, now: T + MINUTE })).claims).toMatchObject([{ id, gen: 2 }])
+  })
+
+  holds('nothing is claimed before its time', async ({ db }) => {
+    await keep(db, 1)
+    expect((await claimDueEvents(db, { limit: 5, now: T - 1 })).claims).toEqual([])
+    expect((await claimDueEvents(db, { limit: 5, now: T })).claims).toHaveLength(1)
+  })
+
+  holds('the longest due are claimed first, at most as many as asked for', async ({ db }) => {
+    const [late = ''] = await keep(db, 1, { due: T })
+    const [early = ''] = await keep(db, 1, { due: T - 2 })
+    const [middle = ''] = await keep(db, 1, { due: T - 1 })
+    expect((await claimDueEvents(db, { limit: 1, now: T })).claims.map(({ id }) => id)).toEqual([early])
+    expect((await claimDueEvents(db, { limit: 5, now: T })).claims.map(({ id }) => id).sort()).toEqual(
+      [middle, late].sort(),
+    )
+  })
+
+  holds('the claims of one batch come in the order of their events', async ({ db }) => {
+    const ids = await keep(db, 40)
+    expect((await claimDueEvents(db, { limit: 40, now: T })).claims.map(({ id }) => id)).toEqual(ids)
+  })
+
+  holds('two claimers at once never take the same row, and leave none', async ({ db, rival }) => {
+    const ids = await keep(db, 60)
+    const [mine, theirs] = await Promise.all([drain(db, 7), drain(rival, 5)])
+    expect([...mine, ...theirs].sort()).toEqual(ids)
+  })
+
+  holds("without a time the database's clock decides", async ({ db }) => {
+    await keep(db, 1, { due: 'now' })
+    await keep(db, 1, { due: T })
+    const before = await databaseNow(db)
+    const { claims } = await claimDueEvents(db, { limit: 5, leaseMs: MINUTE })
+    expect(claims).toHaveLength(1)
+    expect(claims[0]?.claimedAt).toBeGreaterThanOrEqual(before)
+    expect(claims[0]?.dueAt).toBe((claims[0]?.claimedAt ?? 0) + MINUTE)
+  })
+
+  holds('a row whose attempts are used up is buried by the claim itself and returned as dead', async ({ db }) => {
+    const claim = await keepClaimed(db, { maxAttempts: 1 })
+    await rescheduleEvent(db, claim, { delayMs: 0, now: T })
+    const { claims, dead } = await claimDueEvents(db, { limit: 5, now: T + 1 })
+    expect(claims).toEqual([])
+    expect(dead).toMatchObject([
+      {
+        id: claim.id,
+        status: 'failed',
+        attempts: 1,
+        gen: 3,
+        dueAt: null,
+        claimedAt: null,
+        completedAt: T + 1,
+        lastError: 'attempts_exhausted',
+      },
+    ])
+    expect(await row(db, claim.id)).toEqual(dead[0])
+  })
+
+  holds('a buried row keeps the error of its last attempt', async ({ db }) => {
+    const claim = await keepClaimed(db, { maxAttempts: 1 })
+    await rescheduleEvent(db, claim, { delayMs: 0, error: 'http_500', httpStatus: 500, now: T })
+    expect((await claimDueEvents(db, { limit: 5, now: T })).dead).toMatchObject([
+      { lastError: 'http_500', lastStatus: 500 },
+    ])
+  })
+
+  holds('buried rows do not keep the living from being claimed in the same call', async ({ db }) => {
+    const spent = await keepClaimed(db, { maxAttempts: 1 })
+    await rescheduleEvent(db, spent, { delayMs: 0, now: T })
+    const ids = await keep(db, 2)
+    const { claims, dead } = await claimDueEvents(db, { limit: 3, now: T })
+    expect(claims.map(({ id }) => id)).toEqual(ids)
+    expect(dead.map(({ id }) => id)).toEqual([spent.id])
+  })
+
+  holds('the first three crashes are refunded, the fourth is charged', async ({ db }) => {
+    const [id = ''] = await keep(db, 1, { maxAttempts: 10 })
+    const charged = []
+    for (let lease = 0; lease < 6; lease++) charged.push((await claimOne(db, T + lease * MINUTE)).attempts)
+    expect(charged).toEqual([1, 1, 1, 1, 2, 3])
+    expect((await row(db, id)).crashes).toBe(5)
+  })
+
+  holds('a worker that died on the last attempt leaves unknown_outcome, not a plain failure', async ({ db }) => {
+    const [id = ''] = await keep(db, 1, { maxAttempts: 1 })
+    for (let crash = 0; crash < 4; crash++) await claimOne(db, T + crash * MINUTE)
+    const { claims, dead } = await claimDueEvents(db, { limit: 5, now: T + 4 * MINUTE })
+    expect(claims).toEqual([])
+    expect(dead).toMatchObject([{ id, status: 'failed', attempts: 1, lastError: 'unknown_outcome' }])
+  })
+
+  holds('an attempt that ended is no crash: the next claim charges and refunds nothing', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    await rescheduleEvent(db, claim, { dueAt: T + 1, now: T })
+    expect(await claimOne(db, T + 1)).toMatchObject({ attempts: 2, crashes: 0, gen: 3 })
+  })
+
+  holds('the next due time is that of the first pending row, leases included', async ({ db }) => {
+    expect((await nextDueEvent(db)).dueAt).toBeNull()
+    await keep(db, 1, { due: 'handed-off' })
+    expect((await nextDueEvent(db)).dueAt).toBeNull()
+    const claim = await keepClaimed(db)
+    expect((await nextDueEvent(db)).dueAt).toBe(T + MINUTE)
+    await keep(db, 1, { due: T + 5 })
+    expect((await nextDueEvent(db)).dueAt).toBe(T + 5)
+    await completeEvent(db, claim)
+    expect((await nextDueEvent(db)).dueAt).toBe(T + 5)
+  })
+
+  holds('a limit or a lease out of bounds is refused by name', async ({ db }) => {
+    for (const options of [{ limit: 0 }, { limit: 1001 }, { limit: 1.5 }, { limit: 1, leaseMs: 999 }]) {
+      await expect(claimDueEvents(db, options)).rejects.toMatchObject({ code: 'invalid_option' })
+    }
+  })
+}

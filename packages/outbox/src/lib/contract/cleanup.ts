@@ -1,0 +1,88 @@
+import { expect } from 'vitest'
+import { claimDueEvents } from '../claim.ts'
+import { cleanupOldEvents } from '../cleanup.ts'
+import type { OutboxDatabase } from '../database.ts'
+import { replayEvents } from '../replay.ts'
+import { completeEvent, failEvent, settleEvents } from '../settle.ts'
+import { type Holds, MINUTE, T, counted, find, findAll, keep, keepClaimed } from './fixtures.ts'
+
+const DAY = 86_400_000
+
+async function keepFailed(db: OutboxDatabase, count: number, now: number): Promise<void> {
+  await keep(db, count)
+  const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
+  await settleEvents(
+    db,
+    claims.map((claim) => ({ settle: 'fail', claim, error: 'e' })),
+    { now },
+  )
+}
+
+export function cleanupPromises(holds: Holds): void {
+  holds('settled rows go a day after they were settled, failed and completed alike', async ({ db }) => {
+    await failEvent(db, await keepClaimed(db), { error: 'e', now: T })
+    await completeEvent(db, await keepClaimed(db), { keepCompleted: true, now: T })
+    expect(await cleanupOldEvents(db, { now: T + DAY - 1 })).toEqual({ deleted: 0, more: false })
+    expect(await cleanupOldEvents(db, { now: T + DAY + 1 })).toEqual({ deleted: 2, more: false })
+    expect(await findAll(db)).toEqual([])
+  })
+
+  holds('age is counted from the settling, never from the creation', async ({ db }) => {
+    // Settled at T, years after the clock by which it was created.
+    const old = await keepClaimed(db)
+    await failEvent(db, old, { error: 'e', now: T })
+    expect((await cleanupOldEvents(db, { retentionMs: DAY, now: T + MINUTE })).deleted).toBe(0)
+    expect(await find(db, old.id)).toBeDefined()
+    // Settled long before it was created: gone by the clock of the database.
+    const early = await keepClaimed(db)
+    await failEvent(db, early, { error: 'e', now: 1000 })
+    expect((await cleanupOldEvents(db)).deleted).toBe(1)
+    expect((await findAll(db)).map(({ id }) => id)).toEqual([old.id])
+  })
+
+  holds('pending, claimed, handed-off and held rows are never pruned', async ({ db }) => {
+    const held = await keepClaimed(db)
+    await settleEvents(db, [{ settle: 'hold', claim: held, reason: 'blocked' }])
+    await keepClaimed(db)
+    await keep(db, 1)
+    await keep(db, 1, { due: 'handed-off' })
+    expect(await cleanupOldEvents(db, { retentionMs: 0, now: T + 1000 * DAY })).toEqual({ deleted: 0, more: false })
+    expect(await findAll(db)).toHaveLength(4)
+  })
+
+  holds('a replayed row is pruned no more', async ({ db }) => {
+    await keepFailed(db, 1, T)
+    await replayEvents(db, { status: 'failed' })
+    expect((await cleanupOldEvents(db, { retentionMs: 0, now: T + DAY })).deleted).toBe(0)
+  })
+
+  holds('batches are bounded: the longest settled go first, and a batch each until the rows end', async ({ db }) => {
+    await keepFailed(db, 4, T)
+    await keepFailed(db, 5, T + 1)
+    const watched = counted(db)
+    const once = await cleanupOldEvents(watched.db, { retentionMs: 0, batchSize: 4, budgetMs: 0, now: T + 2 })
+    expect(once).toEqual({ deleted: 4, more: true })
+    expect(watched.count.statements).toBe(1)
+    expect((await findAll(db)).map(({ completedAt }) => completedAt)).toEqual(Array.from({ length: 5 }, () => T + 1))
+    const rest = await cleanupOldEvents(watched.db, { retentionMs: 0, batchSize: 2, budgetMs: 60_000, now: T + 2 })
+    expect(rest).toEqual({ deleted: 5, more: false })
+    expect(watched.count.statements).toBe(4)
+  })
+
+  holds('no batch is begun after the budget has ended', async ({ db }) => {
+    await keepFailed(db, 10, T)
+    let clock = 0
+    const elapsed = () => (clock += 60)
+    const pruned = await cleanupOldEvents(db, { retentionMs: 0, batchSize: 2, budgetMs: 150, now: T + 1, elapsed })
+    expect(pruned).toEqual({ deleted: 6, more: true })
+  })
+
+  holds('two that clean up at once delete each row once', async ({ db, rival }) => {
+    await keepFailed(db, 40, T)
+    const both = await Promise.all(
+      [db, rival].map((one) => cleanupOldEvents(one, { retentionMs: 0, batchSize: 3, budgetMs: 60_000, now: T + 1 })),
+    )
+    expect(both.reduce((sum, { deleted }) => sum + deleted, 0)).toBe(40)
+    expect(await findAll(db)).toEqual([])
+  })
+}

@@ -1,0 +1,140 @@
+import { expect } from 'vitest'
+import { claimDueEvents } from '../claim.ts'
+import { enqueueEvent, enqueueEvents } from '../enqueue.ts'
+import { MAX_PAYLOAD_BYTES, newEventId } from '../event.ts'
+import { type Holds, MINUTE, T, databaseNow, event, eventIdAt, find, findAll, row } from './fixtures.ts'
+
+/** Payloads that a careless driver, a JSON step or a parameter parser would change. */
+export const AWKWARD_PAYLOADS = [
+  '',
+  'null',
+  '007',
+  ' { "spaces" : "kept" } \r\n\t',
+  `quotes ' '' " "" \` and \\ \\n \\u0041`,
+  'is it ? a $1 or :name or @name or ?1 or ${x} -- ; /* parameter */',
+  'żółć, 你好, שלום, é e\u0301, \u{1f469}\u200d\u{1f680}, \u2028\u2029\ufeff\uffff',
+  `{"long":"${'ą?\'"'.repeat(200 * 205)}"}`,
+]
+
+export function enqueuePromises(holds: Holds): void {
+  holds('the row is committed, for everyone to see, when enqueueEvent resolves', async ({ db, rival }) => {
+    const { id, result } = await enqueueEvent(db, event({ maxAttempts: 4 }))
+    expect(result).toBe('inserted')
+    expect(await find(rival, id)).toMatchObject({
+      id,
+      workspaceId: 'ws_1',
+      type: 'message.created',
+      endpointId: 'ep_1',
+      status: 'pending',
+      attempts: 0,
+      maxAttempts: 4,
+      gen: 0,
+      dueAt: T,
+      claimedAt: null,
+      completedAt: null,
+      lastError: null,
+    })
+  })
+
+  holds('a row without an endpoint has the event id alone', async ({ db }) => {
+    const eventId = newEventId()
+    const { endpointId: _, ...alone } = event({ eventId })
+    expect(await enqueueEvent(db, alone)).toEqual({ id: eventId, result: 'inserted' })
+    expect((await row(db, eventId)).endpointId).toBeNull()
+  })
+
+  holds('the same id again says exists and leaves the first row as it was', async ({ db, rival }) => {
+    const first = event({ payload: 'first' })
+    const { id } = await enqueueEvent(db, first)
+    expect(await enqueueEvent(rival, { ...first, payload: 'second' })).toEqual({ id, result: 'exists' })
+    expect(await findAll(db)).toMatchObject([{ id, payload: 'first' }])
+  })
+
+  holds('the same id twice in one call is inserted once and exists once', async ({ db }) => {
+    const twice = event()
+    const results = (await enqueueEvents(db, [twice, twice])).map(({ result }) => result)
+    expect(results).toEqual(['inserted', 'exists'])
+    expect(await findAll(db)).toHaveLength(1)
+  })
+
+  holds('one event for two endpoints is two rows', async ({ db }) => {
+    const eventId = newEventId()
+    await enqueueEvents(db, [event({ eventId, endpointId: 'ep_b' }), event({ eventId, endpointId: 'ep_a' })])
+    expect((await findAll(db)).map(({ id }) => id)).toEqual([`${eventId}.ep_a`, `${eventId}.ep_b`])
+  })
+
+  holds('many events are kept by one call, each answered in its place', async ({ db }) => {
+    const events = Array.from({ length: 50 }, () => event())
+    await enqueueEvent(db, events[7] ?? event())
+    const results = (await enqueueEvents(db, events)).map(({ result }) => result)
+    expect(results).toEqual(events.map((_, index) => (index === 7 ? 'exists' : 'inserted')))
+    expect(await findAll(db)).toHaveLength(50)
+  })
+
+  holds('one invalid event among many: none is written', async ({ db }) => {
+    for (const wrong of [
+      event({ eventId: 'evt_1' }),
+      event({ eventId: newEventId().toUpperCase() }),
+      event({ endpointId: 'a.b' }),
+      event({ workspaceId: '' }),
+      event({ maxAttempts: 0 }),
+      event({ due: 1.5 }),
+      event({ payload: 'a\0b' }),
+      event({ payload: '\ud800' }),
+      event({ payload: 'é'.repeat(MAX_PAYLOAD_BYTES / 2 + 1) }),
+    ]) {
+      await expect(enqueueEvents(db, [event(), wrong])).rejects.toMatchObject({ code: 'invalid_event' })
+    }
+    expect(await findAll(db)).toEqual([])
+  })
+
+  holds('a missing value is an error, never a row left out in silence', async ({ db }) => {
+    const nameless = { ...event(), workspaceId: null as unknown as string }
+    await expect(db.run(db.dialect.enqueue([event(), nameless]))).rejects.toThrow(/not.?null/i)
+    expect(await findAll(db)).toEqual([])
+  })
+
+  holds('payload bytes come back exact', async ({ db, rival }) => {
+    const events = AWKWARD_PAYLOADS.map((payload) => event({ payload }))
+    await enqueueEvents(db, events)
+    const { claims } = await claimDueEvents(rival, { limit: 100, now: T })
+    const found = new Map(claims.map(({ id, payload }) => [id.slice(0, 40), payload]))
+    expect(events.filter(({ eventId, payload }) => found.get(eventId) !== payload)).toEqual([])
+  })
+
+  holds('texts that look like numbers stay texts', async ({ db }) => {
+    const { id } = await enqueueEvent(db, event({ workspaceId: '007', endpointId: '42', type: '1e3' }))
+    expect(await row(db, id)).toMatchObject({ workspaceId: '007', endpointId: '42', type: '1e3' })
+  })
+
+  holds("due 'now' is due by the database's clock", async ({ db }) => {
+    const before = await databaseNow(db)
+    const { id } = await enqueueEvent(db, event({ due: 'now' }))
+    const after = await databaseNow(db)
+    const { dueAt, createdAt } = await row(db, id)
+    expect(dueAt).toBe(createdAt)
+    expect(createdAt).toBeGreaterThanOrEqual(before)
+    expect(createdAt).toBeLessThanOrEqual(after)
+    expect((await claimDueEvents(db, { limit: 5 })).claims).toHaveLength(1)
+  })
+
+  holds('a handed-off row has no due time: it is the queue that brings it', async ({ db }) => {
+    const { id } = await enqueueEvent(db, event({ due: 'handed-off' }))
+    expect((await row(db, id)).dueAt).toBeNull()
+    expect((await claimDueEvents(db, { limit: 5, now: T })).claims).toEqual([])
+  })
+
+  holds('an id more than 5 minutes off the clock is never handed off, but due now', async ({ db }) => {
+    const now = await databaseNow(db)
+    for (const [offset, handedOff] of [
+      [-6, false],
+      [-4, true],
+      [4, true],
+      [6, false],
+    ] as const) {
+      const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + offset * MINUTE), due: 'handed-off' }))
+      const { dueAt, createdAt } = await row(db, id)
+      expect([offset, dueAt]).toEqual([offset, handedOff ? null : createdAt])
+    }
+  })
+}

@@ -1,0 +1,108 @@
+import { expect } from 'vitest'
+import { type Claim, claimDueEvents, nextDueEvent } from '../claim.ts'
+import type { OutboxDatabase } from '../database.ts'
+import { enqueueEvents } from '../enqueue.ts'
+import { type OutboxEvent, firstEventIdAt, newEventId } from '../event.ts'
+import { type PendingEvent, ROW_COLUMNS } from '../row.ts'
+import { raw, sqlText } from '../statement.ts'
+
+/** A fresh, migrated database, and a second way into the same data. */
+export interface OutboxDatabases {
+  db: OutboxDatabase
+  /** Another connection, of another process where there can be one; `db` itself where the data has a single owner. */
+  rival: OutboxDatabase
+  close(): Promise<void>
+}
+
+/** Declares one promise: `body` runs on databases of its own. */
+export type Holds = (promise: string, body: (databases: OutboxDatabases) => Promise<void>) => void
+
+/** The time by which these tests go where they bring one: far from the database's clock, so a mix-up shows. */
+export const T = 2_000_000_000_000
+export const SECOND = 1000
+export const MINUTE = 60_000
+
+/** An event that is due at {@link T}. */
+export function event(parts: Partial<OutboxEvent> = {}): OutboxEvent {
+  return {
+    eventId: newEventId(),
+    endpointId: 'ep_1',
+    workspaceId: 'ws_1',
+    type: 'message.created',
+    payload: '{"type":"message.created"}',
+    due: T,
+    ...parts,
+  }
+}
+
+/** An event id whose time is `ms`. */
+export function eventIdAt(ms: number): string {
+  return firstEventIdAt(ms) + newEventId().slice(17)
+}
+
+/** Keeps `count` events and returns their row ids, in key order. */
+export async function keep(db: OutboxDatabase, count: number, parts: Partial<OutboxEvent> = {}): Promise<string[]> {
+  const kept = await enqueueEvents(
+    db,
+    Array.from({ length: count }, () => event(parts)),
+  )
+  return kept.map(({ id }) => id).sort()
+}
+
+/** Keeps one event and claims it, one minute's lease from `now`. */
+export async function keepClaimed(db: OutboxDatabase, parts: Partial<OutboxEvent> = {}, now = T): Promise<Claim> {
+  await keep(db, 1, parts)
+  return claimOne(db, now)
+}
+
+/** Claims the one row that is due. */
+export async function claimOne(db: OutboxDatabase, now = T): Promise<Claim> {
+  const { claims } = await claimDueEvents(db, { limit: 2, leaseMs: MINUTE, now })
+  expect(claims).toHaveLength(1)
+  return claims[0] as Claim
+}
+
+/** The row as it stands, or undefined. */
+export async function find(db: OutboxDatabase, id: string): Promise<PendingEvent | undefined> {
+  const { rows } = await db.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events where id = ${id}`)
+  return rows[0] as unknown as PendingEvent | undefined
+}
+
+/** Every row, in key order. */
+export async function findAll(db: OutboxDatabase): Promise<PendingEvent[]> {
+  const { rows } = await db.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events order by id`)
+  return rows as unknown as PendingEvent[]
+}
+
+/** The row as it stands; a missing one fails the test. */
+export async function row(db: OutboxDatabase, id: string): Promise<PendingEvent> {
+  const found = await find(db, id)
+  if (!found) throw new Error(`row ${id} is gone`)
+  return found
+}
+
+/** The database's own time. */
+export async function databaseNow(db: OutboxDatabase): Promise<number> {
+  return (await nextDueEvent(db)).now
+}
+
+/** The same database, counting what is asked of it. */
+export function counted(db: OutboxDatabase): { db: OutboxDatabase; count: { statements: number; units: number } } {
+  const count = { statements: 0, units: 0 }
+  return {
+    count,
+    db: {
+      dialect: db.dialect,
+      run(statement) {
+        count.statements += 1
+        count.units += 1
+        return db.run(statement)
+      },
+      atomic(statements) {
+        count.statements += statements.length
+        count.units += 1
+        return db.atomic(statements)
+      },
+    },
+  }
+}

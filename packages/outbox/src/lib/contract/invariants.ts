@@ -1,0 +1,99 @@
+import { expect } from 'vitest'
+import { type Claim, claimDueEvents } from '../claim.ts'
+import { cleanupOldEvents } from '../cleanup.ts'
+import { unholdEvents } from '../hold.ts'
+import { extendLease } from '../lease.ts'
+import { replayEvents } from '../replay.ts'
+import type { ClaimRef, PendingEvent } from '../row.ts'
+import { type Outcome, settleEvents } from '../settle.ts'
+import { sweepPendingEvents } from '../sweep.ts'
+import { type Holds, MINUTE, databaseNow, findAll, keep } from './fixtures.ts'
+
+/** A small generator of numbers (mulberry32): the same seed, the same story. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
+  }
+}
+
+function outcomeOf(claim: ClaimRef, kind: number): Outcome {
+  if (kind === 0) return { settle: 'complete', claim }
+  if (kind === 1) return { settle: 'fail', claim, error: 'http_404' }
+  if (kind === 2) return { settle: 'hold', claim, reason: 'blocked' }
+  if (kind === 3) return { settle: 'release', claim }
+  return { settle: 'reschedule', claim, delayMs: 30_000, deferral: kind === 4 }
+}
+
+/** What is wrong with a row: it must be due at a known time, handed off, held with a reason, or settled. */
+function faults(row: PendingEvent): string[] {
+  const settled = row.status === 'failed' || row.status === 'completed'
+  const handedOff = row.status === 'pending' && row.dueAt === null
+  const checks: [string, boolean][] = [
+    ['attempts within 0 and their maximum', row.attempts >= 0 && row.attempts <= row.maxAttempts],
+    ['a time of settling if settled, and only then', (row.completedAt !== null) === settled],
+    ['a reason if held, and only then', (row.holdReason !== null) === (row.status === 'held')],
+    [
+      'neither due nor claimed unless pending',
+      row.status === 'pending' || (row.dueAt === null && row.claimedAt === null),
+    ],
+    ['handed off only while never taken', !handedOff || (row.gen === 0 && row.claimedAt === null)],
+  ]
+  return checks.flatMap(([rule, kept]) => (kept ? [] : [`${rule}: ${JSON.stringify(row)}`]))
+}
+
+export function invariantPromises(holds: Holds): void {
+  for (const seed of [1, 2, 3]) {
+    holds(`whatever the order of the verbs, no row falls into limbo (story ${seed})`, async ({ db, rival }) => {
+      const pick = numbers(seed)
+      let now = await databaseNow(db)
+      let before = new Map<string, PendingEvent>()
+      const refs: ClaimRef[] = (await keep(db, 6, { due: 'handed-off', maxAttempts: 2 })).map((id) => ({ id, gen: 0 }))
+      await keep(db, 10, { due: now, maxAttempts: 3 })
+
+      for (let step = 0; step < 150; step++) {
+        const one = pick(2) ? db : rival
+        const story = `seed ${seed}, step ${step}`
+        let replayed: string[] = []
+        now += pick(20_000)
+        const verb = pick(10)
+        if (verb <= 2) refs.push(...(await claimDueEvents(one, { limit: 1 + pick(5), leaseMs: MINUTE, now })).claims)
+        else if (verb <= 6 && refs.length > 0) {
+          // Any claim that was ever handed out, stale ones too: only the current one may change its row.
+          const claim = refs[pick(refs.length)] as Claim
+          const current = before.get(claim.id)
+          const { lost } = await settleEvents(one, [outcomeOf(claim, pick(6))], { keepCompleted: pick(2) === 0, now })
+          const held = current?.status === 'pending' && current.gen === claim.gen
+          expect([story, lost.length === 0]).toEqual([story, held])
+        } else if (verb === 7) refs.push(...(await sweepPendingEvents(one, { limit: 4, leaseMs: MINUTE, now })).events)
+        else if (verb === 8) {
+          if (pick(2)) await unholdEvents(one, 'ep_1', { limit: 2, now })
+          else replayed = (await replayEvents(one, { endpointId: 'ep_1' }, { limit: 2, now })).ids
+        } else {
+          await extendLease(one, refs.slice(-3), MINUTE, { now })
+          await cleanupOldEvents(one, { retentionMs: 200 * MINUTE, batchSize: 1, budgetMs: 0, now })
+        }
+
+        const after = new Map((await findAll(one)).map((row) => [row.id, row]))
+        for (const row of after.values()) {
+          expect([story, faults(row)]).toEqual([story, []])
+          const was = before.get(row.id)
+          if (!was) continue
+          expect([story, row.gen >= was.gen]).toEqual([story, true])
+          const settled = was.status === 'failed' || was.status === 'completed'
+          if (settled && !replayed.includes(row.id)) expect([story, row]).toEqual([story, was])
+        }
+        before = after
+      }
+
+      // In the end every pending row can still be reached: by a claim, or by the pass over first sends.
+      const waiting = [...before.values()].filter(({ status }) => status === 'pending').map(({ id }) => id)
+      const later = now + 10_000 * MINUTE
+      const swept = await sweepPendingEvents(db, { firstSends: { after: '' }, now: later })
+      expect([...swept.events, ...swept.dead].map(({ id }) => id).sort()).toEqual(waiting.sort())
+    })
+  }
+}

@@ -1,0 +1,89 @@
+import { expect } from 'vitest'
+import { claimDueEvents } from '../claim.ts'
+import { beginEvent, beginEvents, extendLease } from '../lease.ts'
+import { completeEvent, failEvent, rescheduleEvent } from '../settle.ts'
+import { sweepPendingEvents } from '../sweep.ts'
+import { type Holds, MINUTE, SECOND, T, claimOne, counted, keep, keepClaimed, row } from './fixtures.ts'
+
+export function leasePromises(holds: Holds): void {
+  holds('an extended lease keeps other workers off', async ({ db, rival }) => {
+    const claim = await keepClaimed(db)
+    expect(await extendLease(db, [claim], MINUTE, { now: T + 50 * SECOND })).toEqual([])
+    expect(await row(db, claim.id)).toEqual({ ...claim, dueAt: T + 110 * SECOND })
+    expect((await claimDueEvents(rival, { limit: 5, now: T + 109 * SECOND })).claims).toEqual([])
+    expect(await completeEvent(db, claim)).toBe('ok')
+  })
+
+  holds('extending never shortens a lease', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    expect(await extendLease(db, [claim], SECOND, { now: T })).toEqual([])
+    expect(await row(db, claim.id)).toEqual(claim)
+  })
+
+  holds('a claim that another took, or that was settled, is answered as lost and left alone', async ({ db, rival }) => {
+    const [taken, failed, deleted] = [await keepClaimed(db), await keepClaimed(db), await keepClaimed(db)]
+    await failEvent(db, failed, { error: 'e' })
+    await completeEvent(db, deleted)
+    const current = await claimOne(rival, T + MINUTE)
+    expect(current.id).toBe(taken.id)
+    const kept = await keepClaimed(db)
+    const lost = await extendLease(db, [taken, failed, kept, deleted], 5 * MINUTE, { now: T + MINUTE })
+    expect(lost).toEqual([taken.id, failed.id, deleted.id])
+    expect(await row(db, taken.id)).toEqual(current)
+    expect((await row(db, failed.id)).dueAt).toBeNull()
+    expect((await row(db, kept.id)).dueAt).toBe(T + 6 * MINUTE)
+  })
+
+  holds('five hundred leases are extended by one statement', async ({ db }) => {
+    await keep(db, 500)
+    const { claims } = await claimDueEvents(db, { limit: 500, now: T })
+    const watched = counted(db)
+    expect(await extendLease(watched.db, claims, 5 * MINUTE, { now: T })).toEqual([])
+    expect(watched.count.statements).toBe(1)
+    expect(await extendLease(watched.db, [], 5 * MINUTE)).toEqual([])
+    expect(watched.count.statements).toBe(1)
+  })
+
+  holds('only a claim has a lease to extend: a row that was begun or swept is not held', async ({ db }) => {
+    const [handedOff = ''] = await keep(db, 1, { due: 'handed-off' })
+    const [due = ''] = await keep(db, 1, { due: T })
+    await sweepPendingEvents(db, { leaseMs: MINUTE, firstSends: 'none', now: T })
+    const refs = [
+      { id: handedOff, gen: 0 },
+      { id: due, gen: 1 },
+    ]
+    expect(await extendLease(db, refs, 5 * MINUTE, { now: T })).toEqual([handedOff, due])
+    expect([(await row(db, handedOff)).dueAt, (await row(db, due)).dueAt]).toEqual([null, T + MINUTE])
+  })
+
+  holds('a message that says what the row says may be sent, and asking writes nothing', async ({ db }) => {
+    const [id = ''] = await keep(db, 1, { due: 'handed-off', payload: 'p' })
+    const before = await row(db, id)
+    expect(await beginEvent(db, { id, gen: 0 })).toMatchObject({ id, gen: 0, payload: 'p', attempts: 0 })
+    expect(await beginEvent(db, { id, gen: 0 })).toMatchObject({ id })
+    expect(await row(db, id)).toEqual(before)
+  })
+
+  holds('a message that is stale, or whose row is settled or gone, is lost', async ({ db }) => {
+    const [moved, failed, deleted] = [await keepClaimed(db), await keepClaimed(db), await keepClaimed(db)]
+    await rescheduleEvent(db, moved, { dueAt: T + MINUTE })
+    await failEvent(db, failed, { error: 'e' })
+    await completeEvent(db, deleted)
+    for (const claim of [moved, failed, deleted]) expect(await beginEvent(db, claim)).toBe('lost')
+    expect(await beginEvent(db, { id: moved.id, gen: moved.gen + 1 })).toMatchObject({ id: moved.id })
+    expect(await beginEvent(db, { id: moved.id, gen: moved.gen + 2 })).toBe('lost')
+  })
+
+  holds('a batch of messages is begun in one read', async ({ db }) => {
+    const ids = await keep(db, 20, { due: 'handed-off' })
+    const watched = counted(db)
+    const { begun, lost } = await beginEvents(
+      watched.db,
+      ids.map((id, index) => ({ id, gen: index % 2 })),
+    )
+    expect(watched.count.statements).toBe(1)
+    expect(begun.map(({ id }) => id).sort()).toEqual(ids.filter((_, index) => index % 2 === 0))
+    expect(lost).toEqual(ids.filter((_, index) => index % 2 === 1))
+    expect(await beginEvents(watched.db, [])).toEqual({ begun: [], lost: [] })
+  })
+}

@@ -1,0 +1,48 @@
+import { expect } from 'vitest'
+import { applyMigrations } from '../migrate.ts'
+import { migrate, outboxMigrations } from '../migrations.ts'
+import { type Holds, findAll, keep } from './fixtures.ts'
+
+const table = (name: string) => `create table ${name} (id text not null primary key);`
+const has = (name: string) => ({ sql: `select id from ${name}`, params: [] })
+
+export function migratePromises(holds: Holds): void {
+  holds('migrating again applies nothing and keeps every row', async ({ db, rival }) => {
+    await keep(db, 3)
+    expect(await migrate(db)).toEqual([])
+    expect(await migrate(rival)).toEqual([])
+    expect(await findAll(db)).toHaveLength(3)
+  })
+
+  holds('migrations are applied in order, each once, and named', async ({ db }) => {
+    const one = { name: 'test/0001', sql: table('one') }
+    const two = { name: 'test/0002', sql: "insert into one (id) values ('x');\n" }
+    expect(await applyMigrations(db, [one])).toEqual(['test/0001'])
+    expect(await applyMigrations(db, [one, two])).toEqual(['test/0002'])
+    expect(await applyMigrations(db, [one, two])).toEqual([])
+    expect((await db.run(has('one'))).rows).toEqual([{ id: 'x' }])
+  })
+
+  holds('a migration that fails in the middle leaves nothing of itself and can be repeated', async ({ db }) => {
+    const broken = { name: 'test/0001', sql: `${table('one')}\n${table('two')}\ninsert into two (id) values (null);\n` }
+    await expect(applyMigrations(db, [{ name: 'test/0000', sql: table('zero') }, broken])).rejects.toThrow(/test\/0001/)
+    expect((await db.run(has('zero'))).rows).toEqual([])
+    await expect(db.run(has('one'))).rejects.toThrow(/no such table|does not exist/)
+    await expect(db.run(has('two'))).rejects.toThrow(/no such table|does not exist/)
+    expect(await applyMigrations(db, [{ ...broken, sql: table('one') }])).toEqual(['test/0001'])
+  })
+
+  holds('two that migrate at once apply each migration once', async ({ db, rival }) => {
+    const migrations = [1, 2, 3].map((n) => ({
+      name: `test/000${n}`,
+      sql: `${table(`t${n}`)}\ninsert into t${n} (id) values ('x');\n`,
+    }))
+    const both = await Promise.all([db, rival].map((one) => applyMigrations(one, migrations)))
+    expect(both.flat().sort()).toEqual(['test/0001', 'test/0002', 'test/0003'])
+    for (const n of [1, 2, 3]) expect((await rival.run(has(`t${n}`))).rows).toEqual([{ id: 'x' }])
+  })
+
+  holds('the names of the migrations are those that databases have recorded', async ({ db }) => {
+    expect(outboxMigrations(db.dialect.name)[0]?.name).toBe('outbox/0001_pending_events')
+  })
+}

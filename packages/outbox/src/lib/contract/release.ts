@@ -1,0 +1,56 @@
+import { expect } from 'vitest'
+import { claimDueEvents } from '../claim.ts'
+import { releaseEvents } from '../release.ts'
+import { completeEvent } from '../settle.ts'
+import { type Holds, MINUTE, T, claimOne, counted, findAll, keep, keepClaimed, row } from './fixtures.ts'
+
+export function releasePromises(holds: Holds): void {
+  holds('a released row is due at once, its attempt refunded, its gen bumped', async ({ db, rival }) => {
+    const claim = await keepClaimed(db)
+    expect(await releaseEvents(db, [claim], { now: T + 3 })).toEqual([])
+    expect(await row(db, claim.id)).toMatchObject({
+      status: 'pending',
+      attempts: 0,
+      gen: 2,
+      dueAt: T + 3,
+      claimedAt: null,
+      crashes: 0,
+      deferrals: 0,
+    })
+    expect(await claimOne(rival, T + 3)).toMatchObject({ id: claim.id, attempts: 1, gen: 3, crashes: 0 })
+  })
+
+  holds('a released row can be given a time', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    expect(await releaseEvents(db, [claim], { dueAt: T + MINUTE, now: T })).toEqual([])
+    expect((await row(db, claim.id)).dueAt).toBe(T + MINUTE)
+  })
+
+  holds('the releaser holds nothing any more: its settle is lost, and so is a second release', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    await releaseEvents(db, [claim], { now: T })
+    const released = await row(db, claim.id)
+    expect(await completeEvent(db, claim)).toBe('lost')
+    expect(await releaseEvents(db, [claim], { now: T })).toEqual([claim.id])
+    expect(await row(db, claim.id)).toEqual(released)
+  })
+
+  holds('a release refunds no more than was charged', async ({ db }) => {
+    const [id = ''] = await keep(db, 1, { due: 'handed-off' })
+    expect(await releaseEvents(db, [{ id, gen: 0 }], { now: T })).toEqual([])
+    expect(await row(db, id)).toMatchObject({ attempts: 0, gen: 1, dueAt: T })
+  })
+
+  holds('any number of claims is released by one statement; the lost ones are named', async ({ db, rival }) => {
+    await keep(db, 30)
+    const { claims } = await claimDueEvents(db, { limit: 30, leaseMs: MINUTE, now: T })
+    const [taken] = claims.slice(0, 1)
+    await completeEvent(rival, taken ?? { id: '', gen: 0 })
+    const watched = counted(db)
+    expect(await releaseEvents(watched.db, claims, { now: T })).toEqual([taken?.id])
+    expect(watched.count.statements).toBe(1)
+    expect((await findAll(db)).map(({ attempts }) => attempts)).toEqual(Array.from({ length: 29 }, () => 0))
+    expect(await releaseEvents(watched.db, [])).toEqual([])
+    expect(watched.count.statements).toBe(1)
+  })
+}

@@ -1,0 +1,180 @@
+import { expect } from 'vitest'
+import { claimDueEvents } from '../claim.ts'
+import type { ClaimRef } from '../row.ts'
+import { type Outcome, completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
+import { beginEvent } from '../lease.ts'
+import { type Holds, MINUTE, T, claimOne, counted, event, find, findAll, keep, keepClaimed, row } from './fixtures.ts'
+
+const every = (claim: ClaimRef): Outcome[] => [
+  { settle: 'complete', claim },
+  { settle: 'fail', claim, error: 'stale' },
+  { settle: 'reschedule', claim, delayMs: 5, error: 'stale' },
+  { settle: 'reschedule', claim, delayMs: 5, deferral: true },
+  { settle: 'hold', claim, reason: 'stale' },
+  { settle: 'release', claim },
+]
+
+export function settlePromises(holds: Holds): void {
+  holds('a completed row is gone', async ({ db, rival }) => {
+    const claim = await keepClaimed(db)
+    expect(await completeEvent(db, claim)).toBe('ok')
+    expect(await find(rival, claim.id)).toBeUndefined()
+    expect(await completeEvent(db, claim)).toBe('lost')
+  })
+
+  holds('with keepCompleted a completed row stays until clean-up, its old error cleared', async ({ db }) => {
+    const first = await keepClaimed(db)
+    await rescheduleEvent(db, first, { delayMs: 0, error: 'http_500', httpStatus: 500, now: T })
+    const claim = await claimOne(db)
+    expect(await completeEvent(db, claim, { keepCompleted: true, httpStatus: 204, now: T + 7 })).toBe('ok')
+    expect(await row(db, claim.id)).toMatchObject({
+      status: 'completed',
+      attempts: 2,
+      dueAt: null,
+      claimedAt: null,
+      completedAt: T + 7,
+      lastError: null,
+      lastStatus: 204,
+    })
+  })
+
+  holds('a failed row stays, with its reason and the time of its failing', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    expect(await failEvent(db, claim, { error: 'http_404', httpStatus: 404, now: T + 7 })).toBe('ok')
+    expect(await row(db, claim.id)).toMatchObject({
+      status: 'failed',
+      attempts: 1,
+      dueAt: null,
+      claimedAt: null,
+      completedAt: T + 7,
+      lastError: 'http_404',
+      lastStatus: 404,
+    })
+    expect((await claimDueEvents(db, { limit: 5, now: T + 10 * MINUTE })).claims).toEqual([])
+  })
+
+  holds('a rescheduled row is due again at its time, the attempt charged, gen bumped', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    expect(await rescheduleEvent(db, claim, { delayMs: 4000.2, error: 'http_503', httpStatus: 503, now: T })).toBe('ok')
+    expect(await row(db, claim.id)).toMatchObject({
+      status: 'pending',
+      attempts: 1,
+      deferrals: 0,
+      gen: 2,
+      dueAt: T + 4001,
+      claimedAt: null,
+      lastError: 'http_503',
+      lastStatus: 503,
+    })
+    expect(await claimOne(db, T + 4001)).toMatchObject({ attempts: 2, gen: 3 })
+  })
+
+  holds('a deferral is counted apart and charges no attempt', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    expect(await rescheduleEvent(db, claim, { dueAt: T + 9, deferral: true, now: T })).toBe('ok')
+    expect(await row(db, claim.id)).toMatchObject({ attempts: 0, deferrals: 1, gen: 2, dueAt: T + 9 })
+    await rescheduleEvent(db, await claimOne(db, T + 9), { dueAt: T + 10, deferral: true })
+    expect(await row(db, claim.id)).toMatchObject({ attempts: 0, deferrals: 2 })
+  })
+
+  holds('an attempt that was begun without a claim is charged by its settle', async ({ db }) => {
+    const [one = '', two = '', three = ''] = await keep(db, 3, { due: 'handed-off' })
+    for (const id of [one, two, three]) expect(await beginEvent(db, { id, gen: 0 })).toMatchObject({ attempts: 0 })
+    await rescheduleEvent(db, { id: one, gen: 0 }, { dueAt: T })
+    await failEvent(db, { id: two, gen: 0 }, { error: 'http_404' })
+    await rescheduleEvent(db, { id: three, gen: 0 }, { dueAt: T, deferral: true })
+    expect((await findAll(db)).map(({ attempts }) => attempts)).toEqual([1, 1, 0])
+  })
+
+  holds('no settle of a stale gen changes anything, whatever its kind', async ({ db, rival }) => {
+    const stale = await keepClaimed(db)
+    const current = await claimOne(rival, T + MINUTE)
+    for (const outcome of every(stale)) {
+      for (const keepCompleted of [false, true]) {
+        const { lost } = await settleEvents(db, [outcome], { keepCompleted, now: T + MINUTE })
+        expect([outcome.settle, lost]).toEqual([outcome.settle, [stale.id]])
+        expect([outcome.settle, await row(db, stale.id)]).toEqual([outcome.settle, current])
+      }
+    }
+    expect(await completeEvent(rival, current)).toBe('ok')
+  })
+
+  holds('no settle of a gen to come, or of a row that was never there, changes anything', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    const unknown = { id: `${event().eventId}.ep_1`, gen: 1 }
+    for (const outcome of [...every({ id: claim.id, gen: claim.gen + 1 }), ...every(unknown)]) {
+      expect((await settleEvents(db, [outcome])).lost).toEqual([outcome.claim.id])
+    }
+    expect(await findAll(db)).toEqual([claim])
+  })
+
+  holds('a settled or held row cannot be settled again under the same gen', async ({ db }) => {
+    for (const first of [
+      { settle: 'fail', error: 'first' },
+      { settle: 'hold', reason: 'blocked' },
+      { settle: 'complete' },
+    ] as const) {
+      const claim = await keepClaimed(db)
+      await settleEvents(db, [{ ...first, claim }], { keepCompleted: true })
+      const settled = await row(db, claim.id)
+      for (const outcome of every({ id: claim.id, gen: settled.gen })) {
+        const { lost } = await settleEvents(db, [outcome])
+        expect([outcome.settle, lost]).toEqual([outcome.settle, [claim.id]])
+      }
+      expect(await row(db, claim.id)).toEqual(settled)
+    }
+  })
+
+  holds('a thousand mixed outcomes settle in at most two statements and one commit', async ({ db }) => {
+    await keep(db, 1000)
+    const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
+    await completeEvent(db, claims[0] ?? { id: '', gen: 0 })
+    const watched = counted(db)
+    const { lost } = await settleEvents(
+      watched.db,
+      claims.map((claim, index) => every(claim)[index % 6] as Outcome),
+      { now: T },
+    )
+    expect(watched.count).toEqual({ statements: 2, units: 1 })
+    expect(lost).toEqual([claims[0]?.id])
+    const rows = await findAll(db)
+    const count = (status: string, gen: number) => rows.filter((one) => one.status === status && one.gen === gen).length
+    expect([rows.length, count('failed', 1), count('held', 2), count('pending', 2)]).toEqual([833, 167, 166, 500])
+  })
+
+  holds('no outcomes cost no statement', async ({ db }) => {
+    const watched = counted(db)
+    expect(await settleEvents(watched.db, [])).toEqual({ lost: [], claimed: { claims: [], dead: [] } })
+    expect(watched.count.units).toBe(0)
+  })
+
+  holds('errors are cut to 1,000 characters and freed of what no database stores', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    expect(await failEvent(db, claim, { error: `\0\ud800${'x'.repeat(2000)}` })).toBe('ok')
+    expect((await row(db, claim.id)).lastError).toBe(`\ufffd${'x'.repeat(998)}`)
+    const other = await keepClaimed(db)
+    await settleEvents(db, [{ settle: 'hold', claim: other, reason: 'a\0b' }])
+    expect((await row(db, other.id)).holdReason).toBe('ab')
+  })
+
+  holds('a delay or a time that is none is refused before anything is written', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    for (const wait of [
+      { delayMs: -1 },
+      { delayMs: Number.NaN },
+      { dueAt: Number.POSITIVE_INFINITY },
+      { dueAt: 1e300 },
+    ]) {
+      await expect(rescheduleEvent(db, claim, wait)).rejects.toMatchObject({ code: 'invalid_option' })
+    }
+    expect(await row(db, claim.id)).toEqual(claim)
+  })
+
+  holds('a settle with nothing said about its time goes by the clock of the database', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    await rescheduleEvent(db, claim, { delayMs: MINUTE })
+    const { dueAt, createdAt } = await row(db, claim.id)
+    expect(dueAt).toBeGreaterThanOrEqual(createdAt + MINUTE)
+    expect(dueAt).toBeLessThan(createdAt + 60 * MINUTE)
+  })
+}

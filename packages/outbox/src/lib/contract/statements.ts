@@ -1,0 +1,92 @@
+import { sql } from 'drizzle-orm'
+import { expect } from 'vitest'
+import { claimDueEvents } from '../claim.ts'
+import { enqueueEvent, enqueueEventStatement } from '../enqueue.ts'
+import { newEventId } from '../event.ts'
+import { sqlText, toSql } from '../statement.ts'
+import { AWKWARD_PAYLOADS } from './enqueue.ts'
+import { type Holds, MINUTE, T, databaseNow, event, eventIdAt, findAll, row } from './fixtures.ts'
+
+const CHANGES = { sql: 'create table changes (name text not null primary key)', params: [] }
+
+const add = (name: string) => sqlText`insert into changes (name) values (${name})`
+
+export function statementPromises(holds: Holds): void {
+  holds('an unexecuted enqueue commits with the change it belongs to', async ({ db, rival }) => {
+    await db.run(CHANGES)
+    await db.atomic([sqlText`insert into changes (name) values (${'a'})`, enqueueEventStatement(event())])
+    expect((await rival.run({ sql: 'select name from changes', params: [] })).rows).toEqual([{ name: 'a' }])
+    expect(await findAll(rival)).toHaveLength(1)
+  })
+
+  holds('an unexecuted enqueue is gone with a change that fails, before it or after it', async ({ db }) => {
+    await db.run(CHANGES)
+    const fails = sqlText`insert into changes (name) values (${null})`
+    await expect(db.atomic([enqueueEventStatement(event()), fails])).rejects.toThrow(/not.?null/i)
+    await expect(db.atomic([fails, enqueueEventStatement(event())])).rejects.toThrow(/not.?null/i)
+    expect(await findAll(db)).toEqual([])
+  })
+
+  holds('an atomic unit commits all its statements, in order, or none; an empty one does nothing', async ({ db }) => {
+    await db.run(CHANGES)
+    const all = { sql: 'select name from changes order by name', params: [] }
+    await expect(db.atomic([add('a'), add('b'), add('a')])).rejects.toThrow(/unique/i)
+    expect((await db.run(all)).rows).toEqual([])
+    const results = await db.atomic([add('b'), all, add('a'), all])
+    expect(results.map(({ rows }) => rows.length)).toEqual([0, 1, 0, 2])
+    expect(results.map(({ changes }) => changes)).toEqual([1, 0, 1, 0])
+    expect(await db.atomic([])).toEqual([])
+  })
+
+  holds('an unexecuted enqueue keeps the payload exact, and the same id again is no error', async ({ db }) => {
+    for (const payload of AWKWARD_PAYLOADS) {
+      const eventId = newEventId()
+      await db.run(enqueueEventStatement(event({ eventId, payload })))
+      await db.run(enqueueEventStatement(event({ eventId, payload: 'again' })))
+      expect((await row(db, `${eventId}.ep_1`)).payload).toBe(payload)
+    }
+  })
+
+  holds('an unexecuted enqueue means by "due" what enqueueEvent means', async ({ db }) => {
+    const now = await databaseNow(db)
+    for (const due of ['now', 'handed-off', 0, T] as const) {
+      for (const offset of [0, 6 * MINUTE, -6 * MINUTE]) {
+        const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + offset), due }))
+        const eventId = eventIdAt(now + offset)
+        await db.run(enqueueEventStatement(event({ eventId, due })))
+        const [one, other] = [await row(db, id), await row(db, `${eventId}.ep_1`)]
+        const kind = ({ dueAt, createdAt }: typeof one) => (dueAt === createdAt ? 'now' : dueAt)
+        expect([due, offset, kind(other)]).toEqual([due, offset, kind(one)])
+        expect(other).toEqual({ ...one, id: other.id, dueAt: other.dueAt, createdAt: other.createdAt })
+      }
+    }
+  })
+
+  holds('toSql gives any other driver the text and its parameters, in the spelling of its database', async ({ db }) => {
+    const payload = 'is it ? or $1'
+    for (const due of ['now', 'handed-off', T] as const) {
+      const statement = enqueueEventStatement(event({ payload, due }))
+      const sqlite = toSql(statement, 'sqlite')
+      const postgres = toSql(statement, 'postgres')
+      expect(sqlite.params).toContain(payload)
+      expect(postgres.params).toEqual(sqlite.params)
+      expect(sqlite.sql.split('?')).toHaveLength(sqlite.params.length + 1)
+      expect(postgres.sql).not.toContain('?')
+      const numbers = [...postgres.sql.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number))
+      expect(numbers).toEqual(postgres.params.map((_, index) => index + 1))
+      await db.run(toSql(statement, db.dialect.name))
+    }
+    expect((await findAll(db)).map((kept) => kept.payload)).toEqual([payload, payload, payload])
+  })
+
+  holds('an invalid event is refused when the statement is made', async () => {
+    expect(() => enqueueEventStatement(event({ eventId: 'evt_1' }))).toThrow(/UUIDv7/)
+  })
+
+  holds('statements of drizzle run as they are', async ({ db }) => {
+    await db.run(enqueueEventStatement(event({ payload: 'one?' })))
+    const { rows } = await db.run(sql`select payload from pending_events where payload = ${'one?'}`)
+    expect(rows).toEqual([{ payload: 'one?' }])
+    expect((await claimDueEvents(db, { limit: 1, now: T })).claims).toHaveLength(1)
+  })
+}

@@ -1,0 +1,73 @@
+import { expect } from 'vitest'
+import { completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
+import { outboxStats } from '../stats.ts'
+import { type Holds, MINUTE, T, claimOne, keep, keepClaimed, row } from './fixtures.ts'
+
+export function statsPromises(holds: Holds): void {
+  holds('an empty outbox counts nothing and waits for nothing', async ({ db }) => {
+    expect(await outboxStats(db)).toEqual({
+      due: 0,
+      scheduled: 0,
+      inFlight: 0,
+      handedOff: 0,
+      held: 0,
+      completed: 0,
+      failed: 0,
+      truncated: false,
+      oldestDueMs: 0,
+    })
+  })
+
+  holds('every row is in exactly one count', async ({ db }) => {
+    await failEvent(db, await keepClaimed(db), { error: 'e' })
+    await failEvent(db, await keepClaimed(db), { error: 'e' })
+    await completeEvent(db, await keepClaimed(db), { keepCompleted: true })
+    await settleEvents(db, [{ settle: 'hold', claim: await keepClaimed(db), reason: 'blocked' }])
+    await rescheduleEvent(db, await keepClaimed(db), { dueAt: T + MINUTE })
+    await keepClaimed(db)
+    await keep(db, 3, { due: 'handed-off' })
+    await keep(db, 4, { due: T })
+    expect(await outboxStats(db, { now: T + 1 })).toMatchObject({
+      due: 4,
+      scheduled: 1,
+      inFlight: 1,
+      handedOff: 3,
+      held: 1,
+      completed: 1,
+      failed: 2,
+      truncated: false,
+    })
+  })
+
+  holds('the age is that of the row that has waited longest past its time', async ({ db }) => {
+    await keep(db, 1, { due: T })
+    await keep(db, 1, { due: T + 40 })
+    expect((await outboxStats(db, { now: T + 100 })).oldestDueMs).toBe(100)
+    expect((await outboxStats(db, { now: T - 100 })).oldestDueMs).toBe(0)
+  })
+
+  holds('a row under a live lease waits for nothing; after the lease it does', async ({ db }) => {
+    await keepClaimed(db)
+    expect((await outboxStats(db, { now: T + MINUTE - 1 })).oldestDueMs).toBe(0)
+    expect(await outboxStats(db, { now: T + MINUTE + 9 })).toMatchObject({ due: 1, inFlight: 0, oldestDueMs: 9 })
+  })
+
+  holds('held rows count into the age: a blocked endpoint cannot hide its backlog', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    await settleEvents(db, [{ settle: 'hold', claim, reason: 'blocked' }])
+    const { createdAt } = await row(db, claim.id)
+    expect(await outboxStats(db, { now: T })).toMatchObject({ held: 1, oldestDueMs: T - createdAt })
+  })
+
+  holds('a rate-limited row counts into the age from the time it may be sent', async ({ db }) => {
+    await keep(db, 1)
+    await rescheduleEvent(db, await claimOne(db), { dueAt: T + MINUTE, deferral: true })
+    expect(await outboxStats(db, { now: T + 2 * MINUTE })).toMatchObject({ due: 1, oldestDueMs: MINUTE })
+  })
+
+  holds('counting stops at its limit and says so', async ({ db }) => {
+    await keep(db, 12)
+    expect(await outboxStats(db, { countLimit: 5, now: T + 7 })).toMatchObject({ truncated: true, oldestDueMs: 7 })
+    expect(await outboxStats(db, { countLimit: 12, now: T })).toMatchObject({ due: 12, truncated: false })
+  })
+}

@@ -1,0 +1,190 @@
+import { expect } from 'vitest'
+import { claimDueEvents } from '../claim.ts'
+import type { OutboxDatabase } from '../database.ts'
+import { enqueueEvent } from '../enqueue.ts'
+import { beginEvent } from '../lease.ts'
+import { completeEvent, rescheduleEvent } from '../settle.ts'
+import { type SweptEvent, sweepPendingEvents } from '../sweep.ts'
+import {
+  type Holds,
+  MINUTE,
+  T,
+  claimOne,
+  databaseNow,
+  event,
+  eventIdAt,
+  find,
+  keep,
+  keepClaimed,
+  row,
+} from './fixtures.ts'
+
+async function sweepOne(db: OutboxDatabase, now: number): Promise<SweptEvent> {
+  const { events } = await sweepPendingEvents(db, { leaseMs: MINUTE, now })
+  expect(events).toHaveLength(1)
+  return events[0] as SweptEvent
+}
+
+export function sweepPromises(holds: Holds): void {
+  holds('a row whose time has passed is swept: new gen, a lease, no attempt charged', async ({ db }) => {
+    const [id = ''] = await keep(db, 1)
+    const { events, dead, cursor } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
+    expect([dead, cursor]).toEqual([[], null])
+    expect(events).toMatchObject([{ id, status: 'pending', attempts: 0, gen: 1, dueAt: T + MINUTE, claimedAt: null }])
+    expect(await beginEvent(db, { id, gen: 0 })).toBe('lost')
+    expect(await beginEvent(db, { id, gen: 1 })).toMatchObject({ id })
+  })
+
+  holds('a live lease is not swept, one that ran out is', async ({ db, rival }) => {
+    const claim = await keepClaimed(db)
+    expect((await sweepPendingEvents(rival, { now: T + MINUTE - 1 })).events).toEqual([])
+    expect(await sweepOne(rival, T + MINUTE)).toMatchObject({
+      id: claim.id,
+      gen: 2,
+      crashes: 1,
+      attempts: 0,
+      claimedAt: null,
+    })
+    expect(await completeEvent(db, claim)).toBe('lost')
+  })
+
+  holds('each callback settles its row', async ({ db }) => {
+    const ids = await keep(db, 3)
+    const { events } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
+    const [one, two, three] = ids.map((id) => events.find((swept) => swept.id === id))
+    expect([await one?.complete(), await two?.fail('queue_refused'), await three?.reschedule(5000)]).toEqual([
+      'ok',
+      'ok',
+      'ok',
+    ])
+    expect(await find(db, ids[0] ?? '')).toBeUndefined()
+    expect(await row(db, ids[1] ?? '')).toMatchObject({ status: 'failed', lastError: 'queue_refused', completedAt: T })
+    expect(await row(db, ids[2] ?? '')).toMatchObject({ status: 'pending', gen: 2, dueAt: T + 5000 })
+  })
+
+  holds('a callback is lost once another has taken the row', async ({ db, rival }) => {
+    await keep(db, 1)
+    const swept = await sweepOne(db, T)
+    const current = await claimOne(rival, T + MINUTE)
+    expect([await swept.complete(), await swept.fail('late'), await swept.reschedule(1)]).toEqual([
+      'lost',
+      'lost',
+      'lost',
+    ])
+    expect(await row(db, swept.id)).toEqual(current)
+  })
+
+  holds('sweeping and putting off charge no attempt, however often', async ({ db }) => {
+    const [id = ''] = await keep(db, 1, { maxAttempts: 1 })
+    for (let round = 0; round < 5; round++) {
+      const swept = await sweepOne(db, T + round * 5000)
+      expect(await swept.reschedule(5000)).toBe('ok')
+    }
+    expect(await row(db, id)).toMatchObject({ status: 'pending', attempts: 0, deferrals: 0 })
+  })
+
+  holds('the lease doubles with each gen, up to 256 times', async ({ db }) => {
+    await keep(db, 1)
+    const leases: number[] = []
+    let now = T
+    for (let round = 0; round < 11; round++) {
+      const swept = await sweepOne(db, now)
+      leases.push(((swept.dueAt ?? 0) - now) / MINUTE)
+      now = swept.dueAt ?? 0
+    }
+    expect(leases).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256])
+  })
+
+  holds('a row whose attempts are used up is buried by the sweep and returned as dead', async ({ db }) => {
+    const claim = await keepClaimed(db, { maxAttempts: 1 })
+    await rescheduleEvent(db, claim, { dueAt: T, now: T })
+    const { events, dead } = await sweepPendingEvents(db, { now: T })
+    expect(events).toEqual([])
+    expect(dead).toMatchObject([
+      { id: claim.id, status: 'failed', lastError: 'attempts_exhausted', completedAt: T, dueAt: null },
+    ])
+    expect(await row(db, claim.id)).toEqual(dead[0])
+  })
+
+  holds('two sweepers at once get disjoint sets, and leave none', async ({ db, rival }) => {
+    const now = (await databaseNow(db)) + 5 * MINUTE
+    const ids = [...(await keep(db, 30, { due: now - 1 })), ...(await keep(db, 30, { due: 'handed-off' }))].sort()
+    const swept = await Promise.all(
+      [db, rival, db, rival, db, rival].map((one) => sweepPendingEvents(one, { limit: 20, leaseMs: MINUTE, now })),
+    )
+    expect(swept.flatMap(({ events }) => events.map(({ id }) => id)).sort()).toEqual(ids)
+  })
+
+  holds('a lost first send is found by its id: older than a lease, younger than ten minutes', async ({ db }) => {
+    const now = await databaseNow(db)
+    const [id = ''] = await keep(db, 1, { due: 'handed-off' })
+    const sweep = async (after: number) =>
+      (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, now: now + after })).events
+    expect(await sweep(MINUTE)).toEqual([])
+    expect(await sweep(13 * MINUTE)).toEqual([])
+    expect(await sweep(3 * MINUTE)).toMatchObject([{ id, gen: 1, attempts: 0, dueAt: now + 5 * MINUTE }])
+    expect(await sweep(4 * MINUTE)).toEqual([])
+    expect(await sweep(5 * MINUTE)).toMatchObject([{ id, gen: 2 }])
+  })
+
+  holds('first sends are left alone when the sweep is told so', async ({ db }) => {
+    const now = await databaseNow(db)
+    await keep(db, 1, { due: 'handed-off' })
+    expect((await sweepPendingEvents(db, { firstSends: 'none', now: now + 5 * MINUTE })).events).toEqual([])
+  })
+
+  holds('the hourly pass finds every lost first send by cursor, whatever its age and its id', async ({ db }) => {
+    const now = await databaseNow(db)
+    const ids = [...(await keep(db, 7, { due: 'handed-off' })), ...(await keep(db, 6, { due: T }))]
+    const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'handed-off' }))
+    const found: string[] = []
+    let cursor: string | null = ''
+    let ticks = 0
+    for (; cursor !== null && ticks < 20; ticks++) {
+      const options = {
+        limit: 6,
+        leaseMs: 2 * MINUTE,
+        firstSends: { after: cursor },
+        now: now + 180 * MINUTE,
+      }
+      const swept = await sweepPendingEvents(db, options)
+      expect(swept.events.length).toBeLessThanOrEqual(3)
+      found.push(...swept.events.map((one) => one.id))
+      cursor = swept.cursor
+    }
+    expect(ticks).toBe(5)
+    expect(found.sort()).toEqual([...ids.slice(0, 7), id].sort())
+  })
+
+  holds('the hourly pass leaves a first send alone that is younger than a lease by its creation', async ({ db }) => {
+    const now = await databaseNow(db)
+    await enqueueEvent(db, event({ eventId: eventIdAt(now - 4 * MINUTE), due: 'handed-off' }))
+    const sweep = async (after: number) =>
+      (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, firstSends: { after: '' }, now: now + after })).events
+    expect(await sweep(MINUTE)).toEqual([])
+    expect(await sweep(3 * MINUTE)).toHaveLength(1)
+  })
+
+  holds('at most as many as asked for, half of it reserved for lost first sends', async ({ db }) => {
+    const now = (await databaseNow(db)) + 5 * MINUTE
+    const due = await keep(db, 30, { due: now - 1 })
+    const handedOff = await keep(db, 30, { due: 'handed-off' })
+    for (let tick = 0; tick < 3; tick++) {
+      const ids = (await sweepPendingEvents(db, { limit: 10, leaseMs: MINUTE, now })).events.map(({ id }) => id)
+      expect(ids.filter((id) => due.includes(id))).toHaveLength(5)
+      expect(ids.filter((id) => handedOff.includes(id))).toHaveLength(5)
+    }
+  })
+
+  holds('what lost first sends leave of the limit goes to the rows that are due', async ({ db }) => {
+    await keep(db, 30)
+    expect((await sweepPendingEvents(db, { limit: 10, now: T })).events).toHaveLength(10)
+  })
+
+  holds('a worker may claim what a sweep handed over once its lease has passed', async ({ db }) => {
+    const [id = ''] = await keep(db, 1)
+    await sweepOne(db, T)
+    expect((await claimDueEvents(db, { limit: 5, now: T + MINUTE - 1 })).claims).toEqual([])
+    expect(await claimOne(db, T + MINUTE)).toMatchObject({ id, attempts: 1, crashes: 0, gen: 2 })
+  })
+}

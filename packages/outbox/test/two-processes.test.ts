@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  type OutboxDatabase,
+  claimDueEvents,
+  completeEvent,
+  enqueueEvents,
+  migrate,
+  newEventId,
+  outboxStats,
+  settleEvents,
+  sweepPendingEvents,
+} from '../src/index.ts'
+import { fromBetterSqlite } from '../src/sqlite.ts'
+import { outboxContract } from '../src/testing.ts'
+import { openFile, temporaryFolder } from './open.ts'
+import { type Rival, startRival } from './rival.ts'
+
+const ROWS = 500
+
+let rival: Rival
+const folder = temporaryFolder()
+let files = 0
+
+beforeAll(async () => {
+  rival = await startRival()
+})
+
+afterAll(async () => {
+  await rival.stop()
+  folder.remove()
+})
+
+async function openBoth() {
+  const path = folder.file(`${++files}.db`)
+  const connection = openFile(path)
+  // A commit each turn of the event loop: by microtasks alone this process would be done before it heard the other.
+  const db = fromBetterSqlite(connection, { defer: setImmediate })
+  await migrate(db)
+  const other = await rival.open(path)
+  const close = async () => {
+    await other.close()
+    connection.close()
+  }
+  return { db, rival: other.db, close }
+}
+
+outboxContract('SQLite in a file, with a second process', openBoth)
+
+type Take = (db: OutboxDatabase) => Promise<string[]>
+
+/**
+ * 500 rows, and round after round two callers of each process who ask at the same moment, until nobody finds any.
+ * Returns what each process got.
+ */
+async function race(take: Take, due: 'now' | 'handed-off' = 'now'): Promise<{ mine: string[]; theirs: string[] }> {
+  const { db, rival: other, close } = await openBoth()
+  const ids = Array.from({ length: ROWS }, newEventId)
+  await enqueueEvents(
+    db,
+    ids.map((eventId) => ({ eventId, workspaceId: 'w', type: 't', payload: '{}', due })),
+  )
+  const [mine, theirs]: [string[], string[]] = [[], []]
+  for (let round = 0, found = 1; found > 0; round++) {
+    expect(round).toBeLessThan(ROWS)
+    const taken = await Promise.all([other, db, other, db].map(take))
+    for (const [caller, some] of taken.entries()) (caller % 2 ? mine : theirs).push(...some)
+    found = taken.flat().length
+  }
+  expect([...mine, ...theirs].sort()).toEqual(ids.sort())
+  await close()
+  return { mine, theirs }
+}
+
+/** Claims and settles, each settle with the next claim, until nothing is due. */
+async function settleAll(one: OutboxDatabase): Promise<number> {
+  let settled = 0
+  let { claims } = await claimDueEvents(one, { limit: 10 })
+  while (claims.length > 0) {
+    const outcomes = claims.map((claim) => ({ settle: 'complete', claim }) as const)
+    const { lost, claimed } = await settleEvents(one, outcomes, { claim: { limit: 10 } })
+    settled += claims.length - lost.length
+    claims = claimed.claims
+  }
+  return settled
+}
+
+describe('two processes race over 500 rows', () => {
+  it('every row is claimed exactly once, and both got some', async () => {
+    const { mine, theirs } = await race(async (db) =>
+      (await claimDueEvents(db, { limit: 7 })).claims.map(({ id }) => id),
+    )
+    expect(Math.min(mine.length, theirs.length)).toBeGreaterThan(0)
+  })
+
+  it('every row is swept exactly once, and both got some', async () => {
+    const { mine, theirs } = await race(async (db) =>
+      (await sweepPendingEvents(db, { limit: 7 })).events.map(({ id }) => id),
+    )
+    expect(Math.min(mine.length, theirs.length)).toBeGreaterThan(0)
+  })
+
+  it('every lost first send is swept exactly once, and both got some', async () => {
+    const now = Date.now() + 300_000
+    const sweep = async (db: OutboxDatabase) =>
+      (await sweepPendingEvents(db, { limit: 14, now })).events.map(({ id }) => id)
+    const { mine, theirs } = await race(sweep, 'handed-off')
+    expect(Math.min(mine.length, theirs.length)).toBeGreaterThan(0)
+  })
+
+  it('claiming and settling in one unit, every row is settled exactly once and none stays', async () => {
+    const { db, rival: other, close } = await openBoth()
+    await enqueueEvents(
+      db,
+      Array.from({ length: ROWS }, () => ({ eventId: newEventId(), workspaceId: 'w', type: 't', payload: '{}' })),
+    )
+    const settled = await Promise.all([settleAll(db), settleAll(other), settleAll(db), settleAll(other)])
+    expect(settled.reduce((sum, one) => sum + one, 0)).toBe(ROWS)
+    expect(await outboxStats(other)).toMatchObject({ due: 0, inFlight: 0, scheduled: 0, failed: 0 })
+    await close()
+  })
+
+  it("of two processes that settle one claim, one wins and the other's is lost", async () => {
+    const { db, rival: other, close } = await openBoth()
+    await enqueueEvents(db, [{ eventId: newEventId(), workspaceId: 'w', type: 't', payload: '{}' }])
+    const { claims } = await claimDueEvents(db, { limit: 1 })
+    const claim = claims[0] ?? { id: '', gen: 0 }
+    expect((await Promise.all([completeEvent(db, claim), completeEvent(other, claim)])).sort()).toEqual(['lost', 'ok'])
+    await close()
+  })
+})
+
+describe('migrating by two processes', () => {
+  it('a fresh file that both migrate at once has each migration once', async () => {
+    const path = folder.file('fresh.db')
+    const connection = openFile(path)
+    const other = await rival.open(path)
+    const db = fromBetterSqlite(connection)
+    const applied = await Promise.all([migrate(db), migrate(other.db), migrate(db), migrate(other.db)])
+    expect(applied.flat()).toEqual(['outbox/0001_pending_events'])
+    expect(connection.pragma('integrity_check')).toEqual([{ integrity_check: 'ok' }])
+    await other.close()
+    connection.close()
+  })
+})

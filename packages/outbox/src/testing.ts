@@ -1,3 +1,5 @@
+// The titles and the assertions stand in the topics.
+// oxlint-disable vitest/valid-title, vitest/expect-expect
 import { describe, it } from 'vitest'
 import { claimPromises } from './lib/contract/claim.ts'
 import { cleanupPromises } from './lib/contract/cleanup.ts'

@@ -1,0 +1,212 @@
+import Database from 'better-sqlite3'
+import { describe, expect, it } from 'vitest'
+import { OutboxError, type Statement, enqueueEvent, migrate, newEventId, sqlText } from '../src/index.ts'
+import { type SqliteConnection, fromBetterSqlite } from '../src/sqlite.ts'
+import { openFile, temporaryFolder } from './open.ts'
+
+const SCHEMA = `
+  create table kept (name text not null primary key);
+  create table parents (id integer primary key);
+  create table children (parent integer references parents (id) deferrable initially deferred);
+  create trigger burn before insert on kept when new.name = 'burn' begin select raise(rollback, 'burnt'); end;
+`
+
+const keep = (name: string | null): Statement => sqlText`insert into kept (name) values (${name})`
+const orphan = sqlText`insert into children (parent) values (42)`
+
+/** The connection, writing down each statement as it runs. */
+function watched(connection: Database.Database): { connection: SqliteConnection; log: string[] } {
+  const log: string[] = []
+  return {
+    log,
+    connection: {
+      get inTransaction() {
+        return connection.inTransaction
+      },
+      prepare(sql) {
+        const statement = connection.prepare(sql)
+        const noted = <Result>(result: () => Result): Result => {
+          log.push(sql.trim())
+          return result()
+        }
+        return {
+          reader: statement.reader,
+          readonly: statement.readonly,
+          all: (...params) => noted(() => statement.all(...params)),
+          run: (...params) => noted(() => statement.run(...params)),
+        }
+      },
+    },
+  }
+}
+
+function open() {
+  const connection = new Database(':memory:')
+  connection.pragma('foreign_keys = on')
+  connection.exec(SCHEMA)
+  const { connection: noting, log } = watched(connection)
+  const names = () => connection.prepare('select name from kept order by name').pluck().all()
+  const times = (sql: string) => log.filter((entry) => entry === sql).length
+  return { connection, db: fromBetterSqlite(noting), log, names, times }
+}
+
+/** What each caller was told: `ok`, or the code of the error. */
+async function told(answers: Promise<unknown>[]): Promise<string[]> {
+  const settled = await Promise.allSettled(answers)
+  return settled.map((one) => (one.status === 'fulfilled' ? 'ok' : String((one.reason as { code?: string }).code)))
+}
+
+describe('group commit', () => {
+  it('callers of one turn share one commit', async () => {
+    const { db, names, times } = open()
+    expect(new Set(await told(Array.from({ length: 100 }, (_, n) => db.run(keep(`n${n}`)))))).toEqual(new Set(['ok']))
+    expect(names()).toHaveLength(100)
+    expect([times('begin immediate'), times('commit')]).toEqual([1, 1])
+  })
+
+  it('a caller of a later turn has a commit of its own', async () => {
+    const { db, times } = open()
+    await db.run(keep('a'))
+    await db.run(keep('b'))
+    expect(times('commit')).toBe(2)
+  })
+
+  it('nobody is answered before the shared commit has returned', async () => {
+    const { db, log } = open()
+    await Promise.all(['a', 'b', 'c'].map((name) => db.run(keep(name)).then(() => log.push(`answered ${name}`))))
+    expect(log.slice(log.indexOf('commit'))).toEqual(['commit', 'answered a', 'answered b', 'answered c'])
+  })
+
+  it("when the group is closed is the opener's choice", async () => {
+    const { connection, names } = open()
+    const flushes: (() => void)[] = []
+    const db = fromBetterSqlite(connection, { defer: (flush) => void flushes.push(flush) })
+    const answers = [db.run(keep('a')), db.atomic([keep('b'), keep('c')])]
+    await Promise.resolve()
+    expect([flushes.length, names()]).toEqual([1, []])
+    flushes[0]?.()
+    expect(names()).toEqual(['a', 'b', 'c'])
+    await Promise.all(answers)
+  })
+
+  it('a crowd of more than 512 is taken in several commits, and everyone is answered', async () => {
+    const { db, names, times } = open()
+    await Promise.all(Array.from({ length: 1300 }, (_, n) => db.run(keep(`n${n}`))))
+    expect(names()).toHaveLength(1300)
+    expect(times('commit')).toBe(3)
+  })
+
+  it("one caller's failed write undoes only its own, and the driver's own error says why", async () => {
+    const { db, names, times } = open()
+    const answers = [
+      db.run(keep('a')),
+      db.atomic([keep('b'), keep('c'), keep('a')]),
+      db.run(keep(null)),
+      db.run(keep('d')),
+    ]
+    expect(await told(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_NOTNULL', 'ok'])
+    expect(names()).toEqual(['a', 'd'])
+    expect(times('commit')).toBe(1)
+  })
+
+  it('a statement that cannot be prepared undoes only its own unit', async () => {
+    const { db, names } = open()
+    const answers = [db.atomic([keep('a'), { sql: 'insert into nowhere values (1)', params: [] }]), db.run(keep('b'))]
+    expect(await told(answers)).toEqual(['SQLITE_ERROR', 'ok'])
+    expect(names()).toEqual(['b'])
+  })
+
+  it('a group of nothing but failures commits nothing', async () => {
+    const { db, names, times, connection } = open()
+    expect(await told([db.run(keep(null)), db.run(keep(null))])).toEqual(
+      Array.from({ length: 2 }, () => 'SQLITE_CONSTRAINT_NOTNULL'),
+    )
+    expect([names(), times('commit'), connection.inTransaction]).toEqual([[], 0, false])
+  })
+
+  it('after RAISE(ROLLBACK) nothing of the group stands, nothing more of it runs, and everyone is told so', async () => {
+    const { db, names, log, connection } = open()
+    const answers = ['a', 'burn', 'c'].map((name) => db.run(keep(name)))
+    expect(await told(answers)).toEqual(['not_accepted', 'not_accepted', 'not_accepted'])
+    expect([names(), connection.inTransaction, log.includes('commit')]).toEqual([[], false, false])
+    expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(2)
+    await expect(answers[1]).rejects.toThrow(/burnt/)
+    expect(await told([db.run(keep('later'))])).toEqual(['ok'])
+    expect(names()).toEqual(['later'])
+  })
+
+  it('after RAISE(ROLLBACK) of a lone caller, in the middle of its unit, nothing of it stands', async () => {
+    const { db, names } = open()
+    expect(await told([db.atomic([keep('a'), keep('burn'), keep('c')])])).toEqual(['not_accepted'])
+    expect(names()).toEqual([])
+  })
+
+  it('a deferred foreign key that fails at the commit: each runs once alone, only the guilty is refused', async () => {
+    const { db, names, log, connection } = open()
+    const answers = [db.run(keep('a')), db.atomic([keep('b'), orphan]), db.run(keep('c'))]
+    expect(await told(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_FOREIGNKEY', 'ok'])
+    expect([names(), connection.inTransaction]).toEqual([['a', 'c'], false])
+    // Once in the group and once alone, three callers with four statements.
+    expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(8)
+    expect(log.filter((sql) => sql === 'begin immediate')).toHaveLength(4)
+  })
+
+  it('a lone deferred foreign key is refused without a second try', async () => {
+    const { db, log, connection } = open()
+    expect(await told([db.run(orphan)])).toEqual(['SQLITE_CONSTRAINT_FOREIGNKEY'])
+    expect(log.filter((sql) => sql === 'begin immediate')).toHaveLength(1)
+    expect(connection.inTransaction).toBe(false)
+  })
+
+  it('reads wait for no commit and open no transaction', async () => {
+    const { db, log } = open()
+    await db.run({ sql: 'select name from kept', params: [] })
+    expect(log).toEqual(['select name from kept'])
+  })
+
+  it('every write is begun immediate: another writer makes it wait, never fail half-way', async () => {
+    const { db, log } = open()
+    await db.run(keep('a'))
+    await db.atomic([{ sql: 'select name from kept', params: [] }, keep('b')])
+    await db.run({ sql: "insert into kept values ('c') returning name", params: [] })
+    expect(log.filter((sql) => sql.startsWith('begin'))).toEqual(Array.from({ length: 3 }, () => 'begin immediate'))
+  })
+
+  it('while another connection writes for longer than the busy time-out, everyone is told not accepted', async () => {
+    const folder = temporaryFolder()
+    const connection = openFile(folder.file('busy.db'))
+    const db = fromBetterSqlite(connection)
+    await migrate(db)
+    connection.pragma('busy_timeout = 1')
+    const other = openFile(folder.file('busy.db'))
+    other.exec('begin immediate')
+    const event = () => ({ eventId: newEventId(), workspaceId: 'w', type: 't', payload: '' })
+    const answers = [enqueueEvent(db, event()), enqueueEvent(db, event())]
+    expect(await told(answers)).toEqual(['not_accepted', 'not_accepted'])
+    await expect(answers[0]).rejects.toBeInstanceOf(OutboxError)
+    other.exec('rollback')
+    expect(await told([enqueueEvent(db, event())])).toEqual(['ok'])
+    expect(connection.prepare('select count(*) from pending_events').pluck().get()).toBe(1)
+    other.close()
+    connection.close()
+    folder.remove()
+  })
+
+  it('what finds the disk full is not accepted, what fits beside it is', async () => {
+    const connection = new Database(':memory:')
+    const db = fromBetterSqlite(connection)
+    await migrate(db)
+    const pages = connection.pragma('page_count', { simple: true }) as number
+    connection.pragma(`max_page_count = ${pages + 10}`)
+    const event = (bytes: number) => ({
+      eventId: newEventId(),
+      workspaceId: 'w',
+      type: 't',
+      payload: 'x'.repeat(bytes),
+    })
+    expect(await told([enqueueEvent(db, event(10))])).toEqual(['ok'])
+    const answers = [enqueueEvent(db, event(10)), enqueueEvent(db, event(200_000)), enqueueEvent(db, event(10))]
+    expect(await told(answers)).toEqual(['ok', 'not_accepted', 'ok'])
+    expect(connection.prepare('select count(*) from pending_events').pluck().get()).toBe(3)
+  })
+})

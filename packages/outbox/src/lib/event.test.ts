@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { eventIdOf, eventIdTime, firstEventIdAt, isEventId, newEventId, rowId, utf8Bytes } from './event.ts'
+
+describe('event ids', () => {
+  it('carry the time at which they were made', () => {
+    const before = Date.now()
+    const time = eventIdTime(newEventId())
+    expect(time).toBeGreaterThanOrEqual(before)
+    expect(time).toBeLessThanOrEqual(Date.now())
+  })
+
+  it('sort by the time at which they were made, and the bound of a time stands before its ids', () => {
+    const ids = Array.from({ length: 200 }, newEventId)
+    expect(ids.toSorted()).toEqual(ids)
+    for (const id of ids) {
+      expect(firstEventIdAt(eventIdTime(id)) < id).toBe(true)
+      expect(firstEventIdAt(eventIdTime(id) + 1) > id).toBe(true)
+    }
+    expect(firstEventIdAt(-5)).toBe('evt_00000000-0000')
+  })
+
+  it('are evt_ and a lower-case UUIDv7, and nothing else', () => {
+    const id = newEventId()
+    expect(isEventId(id)).toBe(true)
+    const uuid4 = 'evt_9b2f1c3e-8d4a-4f6b-9c1d-2e3f4a5b6c7d'
+    for (const other of [id.toUpperCase(), id.slice(4), `${id}.ep`, `${id} `, ` ${id}`, `${id}\n`, uuid4, '']) {
+      expect([other, isEventId(other)]).toEqual([other, false])
+    }
+    expect(() => eventIdTime(uuid4)).toThrow(/lower-case UUIDv7; found "evt_9b2f/)
+  })
+
+  it('stand in front of the endpoint in the key of a row', () => {
+    const id = newEventId()
+    expect([rowId(id, 'ep_1'), rowId(id)]).toEqual([`${id}.ep_1`, id])
+    expect([eventIdOf(`${id}.ep_1`), eventIdOf(id)]).toEqual([id, id])
+  })
+})
+
+it('the length of a text in UTF-8 is what an encoder makes of it', () => {
+  const encoder = new TextEncoder()
+  for (const text of ['', 'plain', 'żółć', '你好', '\u{1f469}\u200d\u{1f680}', '\u07ff\u0800\uffff', 'a\u0080']) {
+    expect([text, utf8Bytes(text)]).toEqual([text, encoder.encode(text).length])
+  }
+})

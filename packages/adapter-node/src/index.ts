@@ -1,1 +1,8 @@
-export {}
+export { DurableEventQueue, type DurableEventQueueOptions } from './lib/durable-event-queue.ts'
+export { AdapterError, type AdapterErrorCode } from './lib/errors.ts'
+export { type MigrateOptions, migrate } from './lib/migrate.ts'
+export { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './lib/open.ts'
+export { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './lib/send.ts'
+export { type NodeServer, type NodeServerOptions, type NodeServerParts, createNodeServer } from './lib/server.ts'
+export { onSignals } from './lib/shutdown.ts'
+export { createHmacSigner } from './lib/sign.ts'

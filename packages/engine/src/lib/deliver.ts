@@ -1,8 +1,7 @@
 import { type PendingEvent, eventIdOf } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
-import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
-import { DEFAULT_DEADLINE_MS, MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
+import { MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
 import { type Signer, signatureHeaders } from './sign.ts'
 import type { Target, Targets } from './targets.ts'
 import { type DeliveryOutcome, type VerdictContext, judge, retryOrDead } from './verdict.ts'
@@ -11,8 +10,10 @@ export interface DeliverDeps {
   targets: Targets
   sender: Sender | undefined
   sign: Signer
-  retrySchedule?: readonly number[]
-  deadlineMs?: number
+  /** For endpoints that have none of their own. */
+  retrySchedule: readonly number[]
+  deadlineMs: number
+  maxDeadlineMs: number
   userAgent: string
   random: () => number
   logger: Logger
@@ -25,7 +26,7 @@ export interface DeliverDeps {
  * @param now the database's time, ms since the epoch: it dates the signature and ends old secrets
  */
 export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: number): Promise<DeliveryOutcome> {
-  const { random, retrySchedule = DEFAULT_RETRY_SCHEDULE } = deps
+  const { random, retrySchedule } = deps
   if (!deps.sender) throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
   let context: VerdictContext = { event, endpoint: { id: event.endpointId ?? '', version: 0, retrySchedule }, now, random }
   try {
@@ -60,7 +61,7 @@ async function attempt(
     url: url.href,
     headers: { 'content-type': 'application/json', 'user-agent': deps.userAgent, ...signature },
     body: event.payload,
-    deadlineMs: target.deadlineMs ?? deps.deadlineMs ?? DEFAULT_DEADLINE_MS,
+    deadlineMs: Math.min(target.deadlineMs ?? deps.deadlineMs, deps.maxDeadlineMs),
     maxResponseBytes: MAX_RESPONSE_BYTES,
   })
 }

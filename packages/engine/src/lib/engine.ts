@@ -10,13 +10,13 @@ import { EngineError } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
 import { type EngineCounters, handOff, messagesOf, newCounters } from './hand-off.ts'
-import type { IdempotencyKey } from './idempotency.ts'
+import { type IdempotencyKey, hashKey, readAnswer } from './idempotency.ts'
 import { type Logger, errorFields, silentLogger } from './logger.ts'
 import { type Upkeep, maintain } from './maintain.ts'
 import { type PublishTarget, enqueueForEndpoint, fanOutStatement, messagesFor } from './publish.ts'
 import { type EngineRoutes, createRoutes } from './routes/app.ts'
 import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
-import type { Sender } from './sender.ts'
+import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import { type FinishedDelivery, settleDeliveries } from './settle-deliveries.ts'
 import { type Signer, createWebCryptoSigner } from './sign.ts'
 import { createTargets } from './targets.ts'
@@ -37,8 +37,10 @@ export interface EngineOptions {
   authenticate?: Authenticate
   /** Waits between attempts in seconds, for endpoints without their own: at most 99. @default DEFAULT_RETRY_SCHEDULE */
   retrySchedule?: readonly number[]
-  /** Bound on one attempt, in ms: 1,000–30,000. @default 15_000 */
+  /** Bound on one attempt with everything in it, in ms: 500–30,000. @default 15_000 */
   deadlineMs?: number
+  /** The most that an endpoint's own deadline counts for, in ms: from `deadlineMs` to 30,000. @default 30_000 */
+  maxDeadlineMs?: number
   /** Keep delivered rows, to show them, until clean-up; otherwise success deletes the row. @default false */
   keepCompleted?: boolean
   /** How long settled rows are kept, in ms. @default 86_400_000 (24 h) */
@@ -95,6 +97,8 @@ export interface Engine {
   readonly routes: EngineRoutes
   /** The caller's writes, the deliveries and the idempotency record, all or nothing. */
   commit(options: CommitOptions): Promise<Committed>
+  /** What the request of that key was answered when it committed; undefined if it has not. Marks nothing. */
+  recall(idempotencyKey: IdempotencyKey): Promise<Pick<Committed, 'status' | 'body'> | undefined>
   /** An event for a change that is committed already. Its rows are awaited; a refusal degrades and is reported. */
   send(event: WebhookEvent, background?: CommitOptions['background']): Promise<Sent>
   /** The fan-out alone, unexecuted, for the host's own transaction. Afterwards a push queue wants `dispatch(event.id)`. */
@@ -118,7 +122,7 @@ const MAX_DEADLINE_MS = 30_000
 export function createEngine(options: EngineOptions): Engine {
   const { db, queue, logger = silentLogger, random = Math.random, keepCompleted = false } = options
   const { retentionMs = DEFAULT_RETENTION_MS, monotonic = () => performance.now() } = options
-  const { retrySchedule = DEFAULT_RETRY_SCHEDULE } = options
+  const { retrySchedule = DEFAULT_RETRY_SCHEDULE, deadlineMs = DEFAULT_DEADLINE_MS, maxDeadlineMs = MAX_DEADLINE_MS } = options
   checkOptions(options)
   const checkUrl: CheckUrl = createCheckUrl(options.urlPolicy)
   const targets = createTargets(db, checkUrl, monotonic)
@@ -127,8 +131,7 @@ export function createEngine(options: EngineOptions): Engine {
   const apiKeys = createApiKeys(db)
   const deliverDeps: DeliverDeps = {
     targets, sender: options.sender, sign: options.signer ?? createWebCryptoSigner(), retrySchedule,
-    userAgent: options.userAgent ?? 'Keepsend', random, logger,
-    ...(options.deadlineMs !== undefined && { deadlineMs: options.deadlineMs }),
+    deadlineMs, maxDeadlineMs, userAgent: options.userAgent ?? 'Keepsend', random, logger,
   }
   const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> => handOff(queue, messages, { counters, logger })
   const inBackground = (work: Promise<void>, background: CommitOptions['background']): void => {
@@ -142,7 +145,7 @@ export function createEngine(options: EngineOptions): Engine {
     deliveries: createDeliveryReads(db),
     counters,
     logger,
-    maxDeadlineMs: MAX_DEADLINE_MS,
+    maxDeadlineMs,
 
     async commit({ writes, events, response = { status: 200, body: null }, idempotencyKey, background }) {
       const prepared = events.map((event) => prepareEvent(event))
@@ -152,6 +155,8 @@ export function createEngine(options: EngineOptions): Engine {
       inBackground(tell(messages), background)
       return { ...committed.answer, replayed: committed.replayed, eventIds: prepared.map(({ id }) => id) }
     },
+
+    recall: async (idempotencyKey) => readAnswer(db, await hashKey(idempotencyKey)),
 
     async send(event, background) {
       const prepared = prepareEvent(event)
@@ -209,9 +214,12 @@ export function createEngine(options: EngineOptions): Engine {
   return Object.assign(engine, { routes: createRoutes(engine, options.authenticate ?? apiKeys.authenticate) })
 }
 
-function checkOptions({ deadlineMs, retrySchedule }: EngineOptions): void {
-  if (deadlineMs !== undefined && !(Number.isInteger(deadlineMs) && deadlineMs >= 1000 && deadlineMs <= MAX_DEADLINE_MS)) {
-    throw new EngineError('invalid_option', `deadlineMs must be a whole number from 1000 to ${MAX_DEADLINE_MS}; found ${deadlineMs}`)
+function checkOptions({ deadlineMs = DEFAULT_DEADLINE_MS, maxDeadlineMs = MAX_DEADLINE_MS, retrySchedule }: EngineOptions): void {
+  const bounds = { deadlineMs: [deadlineMs, 500], maxDeadlineMs: [maxDeadlineMs, deadlineMs] } as const
+  for (const [option, [value, min]] of Object.entries(bounds)) {
+    if (!Number.isInteger(value) || value < min || value > MAX_DEADLINE_MS) {
+      throw new EngineError('invalid_option', `${option} must be a whole number from ${min} to ${MAX_DEADLINE_MS}; found ${value}`)
+    }
   }
   if (retrySchedule && (retrySchedule.length > 99 || !retrySchedule.every((wait) => wait >= 0 && wait <= 86_400))) {
     throw new EngineError('invalid_option', `retrySchedule must hold at most 99 waits of 0 to 86400 seconds; found ${JSON.stringify(retrySchedule)}`)

@@ -56,6 +56,25 @@ export async function commitWithEvents(c: Context, options: CommitWithEventsOpti
   }
 }
 
+/**
+ * The stored answer, where this request was committed before; undefined the first time and without an
+ * `Idempotency-Key`. For a route that looks before it commits: the repeat of a DELETE finds nothing to delete, and its
+ * caller wants the first answer, not a 404.
+ *
+ * @example
+ * app.use(async (c, next) => (await recallAnswer(c, workspaceOf(c))) ?? next())
+ */
+export async function recallAnswer(c: Context, workspaceId: string): Promise<Response | undefined> {
+  try {
+    const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
+    const answer = idempotencyKey && (await engineOf(c).recall(idempotencyKey))
+    return answer && committedResponse({ ...answer, replayed: true })
+  } catch (error) {
+    if (error instanceof EngineError && error.code !== 'invalid_option') return problemResponse(error)
+    throw error
+  }
+}
+
 /** An event for a change that was committed elsewhere: its rows are inserted before this resolves. */
 export function sendWebhookEvent(c: Context, event: WebhookEvent): Promise<Sent> {
   return engineOf(c).send(event, background(c).background)
@@ -69,7 +88,7 @@ export async function idempotencyKeyOf(c: Context, workspaceId: string): Promise
 }
 
 /** The answer of a commit, marked where it is an earlier one. */
-export function committedResponse({ status, body, replayed }: Committed): Response {
+export function committedResponse({ status, body, replayed }: Pick<Committed, 'status' | 'body' | 'replayed'>): Response {
   const headers = new Headers({ 'content-type': 'application/json' })
   if (replayed) headers.set('idempotency-replayed', 'true')
   // A response of these numbers has no body, and the platform refuses one.

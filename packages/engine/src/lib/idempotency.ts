@@ -32,8 +32,9 @@ export interface HashedKey {
 /** Records are kept a week: a client that retries for days still gets its first answer. */
 export const IDEMPOTENCY_RETENTION_MS = 604_800_000
 
-// A request that takes longer than this has died, or no longer deserves to keep others waiting.
-const MARK_MS = 60_000
+// The mark covers one commit, not a whole request: whoever holds it for longer has died, and the client that repeats
+// its request after a crash waits no longer than this. Two commits of one request stop at the record's key anyway.
+const MARK_MS = 5000
 const RETRY_AFTER_SECONDS = 1
 
 /** Checks and hashes. @throws {EngineError} `invalid_request` for a malformed key */
@@ -101,7 +102,7 @@ export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<St
   return { status: Number(row['status']), body: String(row['body']) }
 }
 
-/** Forgets records past their week and marks past their minute, at most `limit` of each. Returns how many records. */
+/** Forgets records past their week and marks past their time, at most `limit` of each. Returns how many records. */
 export async function cleanupIdempotency(db: OutboxDatabase, limit = 500): Promise<number> {
   const records = await db.run(sqlText`
     delete from keepsend_idempotency_records

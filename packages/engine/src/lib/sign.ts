@@ -46,16 +46,20 @@ export async function signatureHeaders(
 /** Signs with WebCrypto, wherever that is; imported keys are kept, as many as `maxKeys`. */
 export function createWebCryptoSigner(options: { maxKeys?: number } = {}): Signer {
   const { maxKeys = 1000 } = options
-  const keys = new Map<string, Promise<CryptoKey>>()
+  const keys = new Map<string, ReturnType<typeof importKey>>()
   return async (secret, content) => {
     let key = keys.get(secret)
     if (!key) {
       if (keys.size >= maxKeys) keys.delete(keys.keys().next().value ?? secret)
-      key = crypto.subtle.importKey('raw', secretKey(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+      key = importKey(secret)
       keys.set(secret, key)
     }
     return toBase64(new Uint8Array(await crypto.subtle.sign('HMAC', await key, encoder.encode(content))))
   }
+}
+
+function importKey(secret: string) {
+  return crypto.subtle.importKey('raw', secretKey(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
 }
 
 /** SHA-256 in lower-case hex. */

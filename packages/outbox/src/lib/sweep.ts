@@ -19,6 +19,8 @@ export interface SweepOptions {
    * @default 'recent'
    */
   firstSends?: 'recent' | 'none' | { after: string }
+  /** Whether to take rows that are due as well; a database with a poller of its own leaves them to it. @default true */
+  due?: boolean
   /** The time to go by, ms since the epoch. @default the database's clock */
   now?: number
 }
@@ -47,7 +49,7 @@ const FIRST_SEND_WINDOW_MS = 600_000
  * attempt, and delivers nothing: the caller hands the rows to its queue.
  */
 export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptions = {}): Promise<Swept> {
-  const { limit = 1000, leaseMs = 120_000, firstSends = 'recent' } = options
+  const { limit = 1000, leaseMs = 120_000, firstSends = 'recent', due = true } = options
   checkBounds('limit', limit, 1, 10_000)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   const now = options.now ?? (await databaseTime(db))
@@ -77,7 +79,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
       if (last.full) cursor = last.key
     }
   }
-  await take({ kind: 'due' }, limit - taken.length)
+  if (due) await take({ kind: 'due' }, limit - taken.length)
 
   return {
     events: taken.filter((row) => row.status === 'pending').map((row) => withCallbacks(db, row, options.now)),

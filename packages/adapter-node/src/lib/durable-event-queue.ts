@@ -1,0 +1,103 @@
+import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent } from '@keepsend/engine'
+import { DEFAULT_LEASE_MS, type OutboxDatabase } from '@keepsend/outbox'
+import { AdapterError, checkBounds } from './errors.ts'
+import { Poller } from './poller.ts'
+import { Upkeeper } from './upkeep.ts'
+
+export interface DurableEventQueueOptions {
+  /** The database that the engine commits to; with `version()`, other processes' commits are seen at once. */
+  db: OutboxDatabase & { version?: () => number }
+  /** Attempts at once: 1–1,000. What a crash can send twice is at most this. @default 32 */
+  concurrency?: number
+  /**
+   * How long a claim outlives its process, in ms: 3,000–3,600,000, and at least the engine's `maxDeadlineMs` and 2 s.
+   * Renewed at a third while attempts run. @default 60_000
+   */
+  leaseMs?: number
+  /** The safety poll, in ms: 100–60,000. Kicks, due times and other processes' commits wake the poller before. @default 5000 */
+  pollMs?: number
+  /** The cadence of clean-up, in ms: 1,000–3,600,000. @default 60_000 */
+  upkeepMs?: number
+}
+
+/** Deadline overrun, the settle's commit, and a busy database's patience. */
+const LEASE_MARGIN_MS = 2000
+
+/**
+ * The queue that is a table: it tells its poller of new rows, and the poller delivers what is due, this process's rows
+ * and any other's. Many may run on one database.
+ *
+ * @example
+ * const queue = new DurableEventQueue({ db })
+ * const engine = createEngine({ db, queue, sender: createUndiciSender() })
+ * await queue.start(engine)
+ * process.once('SIGTERM', () => queue.stop({ drainMs: 10_000 }))
+ */
+export class DurableEventQueue implements EventQueue, AsyncDisposable {
+  readonly rowsStart = 'now'
+  readonly #options: Required<Omit<DurableEventQueueOptions, 'db'>>
+  readonly #db: DurableEventQueueOptions['db']
+  #running: { poller: Poller; upkeep: Upkeeper } | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(options: DurableEventQueueOptions) {
+    const { db, concurrency = 32, leaseMs = DEFAULT_LEASE_MS, pollMs = 5000, upkeepMs = 60_000 } = options
+    checkBounds('concurrency', concurrency, 1, 1000)
+    checkBounds('leaseMs', leaseMs, 3000, 3_600_000)
+    checkBounds('pollMs', pollMs, 100, 60_000)
+    checkBounds('upkeepMs', upkeepMs, 1000, 3_600_000)
+    this.#db = db
+    this.#options = { concurrency, leaseMs, pollMs, upkeepMs }
+  }
+
+  /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */
+  async send(message: QueuedEvent): Promise<void> {
+    if (message.outboxId === undefined) await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart }, message)
+    this.#running?.poller.kick()
+  }
+
+  async sendBatch(messages: QueuedEvent[]): Promise<void> {
+    await Promise.all(messages.map((message) => this.send(message)))
+  }
+
+  /**
+   * Begins to deliver, first of all what an earlier process left. A second call does nothing.
+   *
+   * @throws {AdapterError} `invalid_option` when a lease could end while its attempt still runs
+   */
+  async start(engine: Engine): Promise<void> {
+    await this.#stopping
+    if (this.#running) return
+    const { leaseMs } = this.#options
+    if (leaseMs < engine.maxDeadlineMs + LEASE_MARGIN_MS) {
+      throw new AdapterError(
+        'invalid_option',
+        `leaseMs must be at least the engine's maxDeadlineMs (${engine.maxDeadlineMs}) and ${LEASE_MARGIN_MS} ms; found ${leaseMs}`,
+      )
+    }
+    const version = this.#db.version?.bind(this.#db)
+    this.#running = {
+      poller: new Poller(engine, { ...this.#options, version }),
+      upkeep: new Upkeeper(engine, this.#options.upkeepMs),
+    }
+  }
+
+  /**
+   * Claims nothing more, waits up to `drainMs` (default 10,000) for attempts under way, settles them, and gives back
+   * the rest. A second call waits for the first.
+   */
+  stop(options: { drainMs?: number } = {}): Promise<void> {
+    const { drainMs = 10_000 } = options
+    checkBounds('drainMs', drainMs, 0, 3_600_000)
+    const running = this.#running
+    if (!running) return this.#stopping ?? Promise.resolve()
+    this.#running = undefined
+    this.#stopping = Promise.all([running.upkeep.stop(), running.poller.stop(drainMs)]).then(() => undefined)
+    return this.#stopping
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}
+

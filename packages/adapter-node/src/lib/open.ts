@@ -1,0 +1,67 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
+import Database from 'better-sqlite3'
+import { AdapterError, checkBounds } from './errors.ts'
+
+export interface OpenSqliteOptions {
+  /**
+   * `FULL`: what was acknowledged survives a power cut. `NORMAL`: it survives a kill of the process, and a power cut
+   * may take the last commits back (590 of 600 simulated cuts did; with `FULL` none of 4,200). @default 'FULL'
+   */
+  synchronous?: 'FULL' | 'NORMAL'
+  /** How long a write waits for another process's lock, in ms, blocking this one: 0–60,000. @default 5000 */
+  busyTimeoutMs?: number
+}
+
+/** A SQLite file as Keepsend's database, with what only SQLite has. */
+export interface SqliteDatabase extends OutboxDatabase {
+  /** For the host's own drizzle or reads. Writes belong into `commit`, so that they share the fsync and the atomic unit. */
+  readonly connection: Database.Database
+  /** A number that changes when another connection or process has committed. */
+  version(): number
+  close(): void
+}
+
+const SYNCHRONOUS = { NORMAL: 1, FULL: 2 } as const
+
+/**
+ * Opens a file (or `:memory:`) in WAL mode, durable as asked for. Callers that commit in one turn of the event loop
+ * share one fsync.
+ *
+ * @throws {AdapterError} `not_durable` when the database does not keep the mode it was given
+ */
+export function openSqlite(file: string, options: OpenSqliteOptions = {}): SqliteDatabase {
+  const { synchronous = 'FULL', busyTimeoutMs = 5000 } = options
+  checkBounds('busyTimeoutMs', busyTimeoutMs, 0, 60_000)
+  if (!(synchronous in SYNCHRONOUS)) {
+    throw new AdapterError('invalid_option', `synchronous must be FULL or NORMAL; found ${String(synchronous)}`)
+  }
+  const connection = new Database(file, { timeout: busyTimeoutMs })
+  try {
+    connection.pragma('journal_mode = WAL')
+    connection.pragma('foreign_keys = ON')
+    setDurability(connection, synchronous)
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+  const dataVersion = connection.prepare('pragma data_version').pluck()
+  return {
+    ...fromBetterSqlite(connection, { defer: setImmediate }),
+    connection,
+    version: () => Number(dataVersion.get()),
+    close: () => void connection.close(),
+  }
+}
+
+// After the journal mode, and looked at again after a write: better-sqlite3 is compiled to fall back to NORMAL in WAL
+// mode, and a new database shows that only once it has been written to.
+function setDurability(connection: Database.Database, synchronous: keyof typeof SYNCHRONOUS): void {
+  connection.pragma(`synchronous = ${synchronous}`)
+  const userVersion = connection.pragma('user_version', { simple: true }) as number
+  connection.pragma(`user_version = ${userVersion}`)
+  const found = connection.pragma('synchronous', { simple: true })
+  if (found !== SYNCHRONOUS[synchronous]) {
+    throw new AdapterError('not_durable', `synchronous should be ${synchronous} (${SYNCHRONOUS[synchronous]}) after the first write; found ${String(found)}`)
+  }
+}

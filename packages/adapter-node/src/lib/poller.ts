@@ -1,0 +1,198 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type DeliveryOutcome, type Engine, type FinishedDelivery, type Logger, errorFields } from '@keepsend/engine'
+import { type Claim, type ClaimOptions, type Settled, extendLease, nextDueEvent, releaseEvents } from '@keepsend/outbox'
+import { Slots } from './slots.ts'
+import { Wake } from './wake.ts'
+
+export interface PollerOptions {
+  concurrency: number
+  leaseMs: number
+  pollMs: number
+  /** See {@link Wake}. */
+  version: (() => number) | undefined
+}
+
+const FIRST_BACKOFF_MS = 100
+const MAX_BACKOFF_MS = 5000
+// A broken attempt (a defect of ours, not of the receiver) is tried again after this.
+const BROKEN_RETRY_MS = 60_000
+
+/**
+ * The life of a claim here:
+ *
+ * ```text
+ *   claimed ──► attempt running ──► finished ──► settled (committed): the slot is free
+ *      │              │ lease renewed all along      │ commit refused: stays finished, tried again
+ *      └──────────────┴── stop: released ◄───────────┘
+ * ```
+ *
+ * One loop does all of it: settle what has finished and claim for the slots that this frees, in one commit; start what
+ * was claimed; wait for an attempt to finish or a reason to look again. There is no batch to wait for: the slowest
+ * receiver holds one slot.
+ */
+export class Poller {
+  readonly #engine: Engine
+  readonly #options: PollerOptions
+  readonly #logger: Logger
+  readonly #slots: Slots
+  readonly #wake: Wake
+  #running = true
+  #loop: Promise<void>
+  #heartbeat: NodeJS.Timeout
+  #idle: (() => void) | undefined
+
+  /** Starts at once: whatever an earlier process left is due, or will be when its lease ends. */
+  constructor(engine: Engine, options: PollerOptions) {
+    this.#engine = engine
+    this.#options = options
+    this.#logger = engine.logger
+    this.#slots = new Slots(options.concurrency)
+    this.#wake = new Wake(options.version, options.pollMs)
+    this.#wake.start()
+    this.#heartbeat = setInterval(() => void this.#renew(), Math.floor(options.leaseMs / 3))
+    this.#loop = this.#run()
+  }
+
+  kick(): void {
+    this.#wake.kick()
+  }
+
+  /** Claims nothing more, lets attempts finish for `drainMs`, settles, and gives back what still runs. */
+  async stop(drainMs: number): Promise<void> {
+    this.#running = false
+    this.#wake.kick()
+    const drained = new AbortController()
+    await Promise.race([
+      this.#loop,
+      delay(drainMs, undefined, { signal: drained.signal }).catch(() => undefined),
+    ])
+    drained.abort()
+    this.#idle?.()
+    await this.#loop
+    clearInterval(this.#heartbeat)
+    this.#wake.stop()
+    await this.#giveBack()
+  }
+
+  async #run(): Promise<void> {
+    const drainEnded = new Promise<'ended'>((resolve) => {
+      this.#idle = () => resolve('ended')
+    })
+    let mayClaim = true
+    let seen = -1
+    let backoffMs = 0
+    for (;;) {
+      if (this.#wake.count !== seen) mayClaim = true
+      const claiming = this.#running && mayClaim && this.#slots.free + this.#slots.finishedCount > 0
+      if (this.#slots.finishedCount === 0 && !claiming) {
+        if (!this.#running && this.#slots.claims.length === 0) return
+        if ((await Promise.race([this.#wake.wait(), drainEnded])) === 'ended') return
+        // Answers that arrived in the same turn of the loop belong in the same commit.
+        await nextTurn()
+        continue
+      }
+      seen = this.#wake.count
+      try {
+        mayClaim = await this.#turn(claiming)
+        backoffMs = 0
+      } catch (error) {
+        backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, backoffMs * 2))
+        this.#logger.error({ ...errorFields(error), backoffMs }, 'the database refused; trying again')
+        if ((await Promise.race([delay(backoffMs), drainEnded])) === 'ended') return
+      }
+    }
+  }
+
+  /** One commit: settles, and claims if there is room. Says whether more is waiting to be claimed. */
+  async #turn(claiming: boolean): Promise<boolean> {
+    const finished = [...this.#slots.finished]
+    const limit = this.#slots.free + finished.length
+    const settled = await this.#settle(finished, claiming ? { limit, leaseMs: this.#options.leaseMs } : undefined)
+    const receivedAt = performance.now()
+    const { claims, dead } = settled.claimed
+    for (const row of dead) this.#logger.warn({ deliveryId: row.id, error: row.lastError }, 'a delivery failed: its attempts are used up')
+    for (const claim of claims) this.#start(claim, receivedAt)
+    if (!claiming) return this.#running
+    if (claims.length + dead.length === limit) return true
+    const { now, dueAt } = await nextDueEvent(this.#engine.db)
+    this.#wake.setDue(dueAt === null ? undefined : dueAt - now)
+    return false
+  }
+
+  /** Together first; if that is refused, without the claim; then row by row, so one bad row cannot hold its neighbours. */
+  async #settle(finished: readonly FinishedDelivery[], claim: ClaimOptions | undefined): Promise<Settled> {
+    try {
+      const settled = await this.#engine.settle(finished, claim)
+      this.#settledAll(finished, settled.lost)
+      return settled
+    } catch (error) {
+      if (finished.length === 0) throw error
+      this.#logger.warn({ ...errorFields(error), outcomes: finished.length }, 'a group of outcomes was refused; trying them apart')
+    }
+    let refusal: unknown
+    for (const group of [finished, ...finished.map((one) => [one])]) {
+      if (!group.every((one) => this.#slots.finished.includes(one))) continue
+      try {
+        const { lost } = await this.#engine.settle(group)
+        this.#settledAll(group, lost)
+      } catch (error) {
+        refusal = error
+      }
+    }
+    if (refusal !== undefined) throw refusal
+    return { lost: [], claimed: { claims: [], dead: [] } }
+  }
+
+  #settledAll(finished: readonly FinishedDelivery[], lost: readonly string[]): void {
+    this.#slots.give(finished)
+    for (const id of lost) this.#logger.warn({ deliveryId: id }, 'a settle came too late: another worker has the delivery')
+  }
+
+  #start(claim: Claim, receivedAt: number): void {
+    this.#slots.take(claim)
+    // The database's clock, carried on by a clock that only goes up: a wrong local time does no harm.
+    const now = claim.claimedAt + (performance.now() - receivedAt)
+    void this.#attempt(claim, now).then((outcome) => {
+      if (!this.#slots.has(claim)) return
+      this.#slots.finish({ claim, outcome })
+      this.#wake.settleSoon()
+    })
+  }
+
+  async #attempt(claim: Claim, now: number): Promise<DeliveryOutcome> {
+    try {
+      return await this.#engine.deliver(claim, now)
+    } catch (error) {
+      this.#logger.error({ deliveryId: claim.id, ...errorFields(error) }, 'an attempt broke')
+      return { kind: 'retry', delayMs: BROKEN_RETRY_MS, deferral: false, error: `attempt_broke: ${String(error)}` }
+    }
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      const lost = await extendLease(this.#engine.db, this.#slots.claims, this.#options.leaseMs)
+      for (const id of lost) this.#logger.warn({ deliveryId: id }, 'a lease was lost before its attempt ended')
+    } catch (error) {
+      this.#logger.error(errorFields(error), 'leases could not be renewed; they hold until they end')
+    }
+  }
+
+  /** What still runs when the drain ends: refunded and due now. Its late outcome is dropped here, as the database would. */
+  async #giveBack(): Promise<void> {
+    const claims = this.#slots.claims
+    for (const claim of claims) this.#slots.drop(claim)
+    if (claims.length === 0) return
+    try {
+      await releaseEvents(this.#engine.db, claims)
+      this.#logger.warn({ deliveries: claims.length }, 'stopped with attempts under way; they were given back')
+    } catch (error) {
+      this.#logger.error({ deliveries: claims.length, ...errorFields(error) }, 'attempts under way could not be given back; their leases will end')
+    }
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}

@@ -1,0 +1,57 @@
+import { type Engine, errorFields } from '@keepsend/engine'
+import { sweepPendingEvents } from '@keepsend/outbox'
+
+const HOUR_MS = 3_600_000
+// A round is bounded; this many a tick keep up with thousands of settled rows a minute.
+const MAX_ROUNDS = 20
+
+/**
+ * Clean-up on a slow cadence of its own, and once an hour (first at the start) the pass for rows that were handed to a
+ * queue which this process does not have: a database may have been fed by both.
+ */
+export class Upkeeper {
+  readonly #engine: Engine
+  readonly #timer: NodeJS.Timeout
+  #work: Promise<void>
+  #nextPassAt = 0
+  #stopped = false
+
+  constructor(engine: Engine, everyMs: number) {
+    this.#engine = engine
+    this.#work = this.#tick()
+    this.#timer = setInterval(() => {
+      this.#work = this.#work.then(() => this.#tick())
+    }, everyMs)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#timer)
+    await this.#work
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      for (let round = 0; round < MAX_ROUNDS && !this.#stopped; round++) {
+        if (!(await this.#engine.maintain()).more) break
+      }
+      if (performance.now() >= this.#nextPassAt) {
+        this.#nextPassAt = performance.now() + HOUR_MS
+        await this.#takeHandedOff()
+      }
+    } catch (error) {
+      this.#engine.logger.error(errorFields(error), 'clean-up failed; it will be tried again')
+    }
+  }
+
+  /** Each row found gets a due time, so that the poller claims it like any other. */
+  async #takeHandedOff(): Promise<void> {
+    let after: string | null = ''
+    while (after !== null && !this.#stopped) {
+      const swept = await sweepPendingEvents(this.#engine.db, { due: false, firstSends: { after } })
+      if (swept.events.length > 0) this.#engine.logger.info({ rows: swept.events.length }, 'took over rows of another queue')
+      await Promise.all(swept.events.map((event) => event.reschedule(0)))
+      after = swept.cursor
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Why a poller that found nothing looks again: a kick, the next due time, another process's commit, or the safety
+ * poll. A wake-up that comes while the poller is busy is not lost: `count` tells that it came.
+ */
+export class Wake {
+  readonly #version: (() => number) | undefined
+  readonly #pollMs: number
+  #lastVersion = 0
+  #timer: NodeJS.Timeout | undefined
+  #watch: NodeJS.Timeout | undefined
+  #waiting: (() => void) | undefined
+  #count = 0
+
+  /** @param version changes when another process has committed; looked at every 25 ms, for a microsecond or two */
+  constructor(version: (() => number) | undefined, pollMs: number) {
+    this.#version = version
+    this.#pollMs = pollMs
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  start(): void {
+    if (!this.#version) return
+    this.#lastVersion = this.#version()
+    this.#watch = setInterval(() => this.#lookAtVersion(), WATCH_MS)
+  }
+
+  stop(): void {
+    clearInterval(this.#watch)
+    clearTimeout(this.#timer)
+    this.kick()
+  }
+
+  kick(): void {
+    this.#count++
+    this.#signal()
+  }
+
+  /** Ends a wait without asking for a new look at the database. */
+  #signal(): void {
+    const wake = this.#waiting
+    this.#waiting = undefined
+    wake?.()
+  }
+
+  /** An attempt has finished: whoever waits has something to settle. */
+  settleSoon(): void {
+    this.#signal()
+  }
+
+  /** Looks again when the next row is due, at the latest after the safety poll. */
+  setDue(inMs: number | undefined): void {
+    clearTimeout(this.#timer)
+    const ms = Math.min(this.#pollMs, Math.max(1, Math.ceil(inMs ?? this.#pollMs)))
+    this.#timer = setTimeout(() => this.kick(), ms)
+  }
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting = resolve
+    })
+  }
+
+  #lookAtVersion(): void {
+    const version = this.#version?.() ?? 0
+    if (version === this.#lastVersion) return
+    this.#lastVersion = version
+    this.kick()
+  }
+}
+
+const WATCH_MS = 25

@@ -91,22 +91,20 @@ test('the examples and the declarations satisfy a strict NodeNext consumer', () 
     join(consumer.root, 'tsconfig.json'),
     JSON.stringify({ compilerOptions: options, include: ['entries.ts', 'packages/*/example.ts'] }),
   )
-  const { output } = run(join(process.cwd(), 'node_modules/.bin/tsc'), ['-p', '.'], consumer.root)
+  const { code, output } = run(join(process.cwd(), 'node_modules/.bin/tsc'), ['-p', '.'], consumer.root)
   // Library declarations are checked too, so that ours are; drizzle-orm's own faults are not for us to mend.
   const errors = output.split('\n').filter((line) => line.includes('error TS'))
   const ours = errors.filter((line) => !line.startsWith('node_modules/') || line.startsWith('node_modules/@keepsend/'))
   expect(ours).toEqual([])
-}, 120_000)
+  expect(code === 0 || errors.length > 0, output).toBe(true)
+}, 240_000)
 
 test('the public names are those that were agreed: a change of test/public-names.md is a change for users', async () => {
   const lists = publishedFolders.flatMap((folder) =>
     entries(readManifest(folder)).map((entry) => {
       const { values, types } = publicNames(join(consumer.root, 'node_modules', readManifest(folder).name), entry)
-      return [
-        `## ${entry.specifier}`,
-        ...values.map((name) => `- ${name}`),
-        ...types.map((name) => `- type ${name}`),
-      ].join('\n')
+      const items = [...values.map((name) => `- ${name}`), ...types.map((name) => `- type ${name}`)]
+      return [`## ${entry.specifier}`, ...(items.length > 0 ? [items.join('\n')] : [])].join('\n\n')
     }),
   )
   const snapshot = join(import.meta.dirname, 'public-names.md')

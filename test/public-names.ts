@@ -9,10 +9,14 @@ export interface Entry {
   types: string
 }
 
-export interface PublicNames {
+interface PublicNames {
   values: string[]
   types: string[]
 }
+
+const LIST = /^export (type )?\{([^}]*)\}(?: from '[^']+')?;$/gm
+const TYPE = /^export (?:declare )?(?:interface|type) (\w+)/gm
+const VALUE = /^export (?:declare )?(?:function|const|class) (\w+)/gm
 
 /** The modules that a package offers; its files of data (`./package.json`, `./migrations/*`) are none. */
 export function entries({ name, exports }: Manifest): Entry[] {
@@ -22,28 +26,22 @@ export function entries({ name, exports }: Manifest): Entry[] {
   })
 }
 
-/**
- * What an entry's declarations export. An entry is a list of named re-exports (or `export {}`), so that the list can be
- * read; anything else in it is refused.
- */
+/** What an entry's declarations export, by name. An `export *` or a default export has no name to agree on. */
 export function publicNames(folder: string, { types }: Entry): PublicNames {
-  const text = readFileSync(join(folder, types), 'utf8')
-  const lists = /^export (type )?\{([^}]*)\}(?: from '[^']+')?;$/gm
-  const rest = text
-    .replace(lists, '')
-    .replace(/^\/\/# .*$/gm, '')
-    .trim()
-  if (rest !== '') throw new Error(`${types} has more in it than named re-exports:\n${rest}`)
-  const names: PublicNames = { values: [], types: [] }
-  for (const [, onlyTypes, list = ''] of text.matchAll(lists)) {
-    for (const item of list
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== '')) {
-      const isType = onlyTypes !== undefined || item.startsWith('type ')
-      const name = item.replace(/^type /, '').replace(/^.* as /, '')
-      ;(isType ? names.types : names.values).push(name)
+  const text = readFileSync(join(folder, types), 'utf8').replace(/\/\*[^]*?\*\//g, '')
+  const names: PublicNames = { values: matches(text, VALUE), types: matches(text, TYPE) }
+  for (const [, onlyTypes, list = ''] of text.matchAll(LIST)) {
+    for (const item of list.split(',').filter((part) => part.trim() !== '')) {
+      const kind = onlyTypes !== undefined || /^\s*type /.test(item) ? names.types : names.values
+      kind.push(item.trim().split(' ').at(-1)!)
     }
   }
+  const rest = text.replace(LIST, '').replace(TYPE, '').replace(VALUE, '')
+  const nameless = rest.match(/^export .*$/m)
+  if (nameless) throw new Error(`${types} exports something without a name of its own: ${nameless[0]}`)
   return { values: names.values.sort(), types: names.types.sort() }
+}
+
+function matches(text: string, declaration: RegExp): string[] {
+  return [...text.matchAll(declaration)].map(([, name]) => name!)
 }

@@ -14,8 +14,8 @@ const SCHEMA = `
 const keep = (name: string | null): Statement => sqlText`insert into kept (name) values (${name})`
 const orphan = sqlText`insert into children (parent) values (42)`
 
-/** The connection, writing down each statement as it runs. */
-function watched(connection: Database.Database): { connection: SqliteConnection; log: string[] } {
+/** The connection, writing down each statement as it runs; the disk fails under the one named. */
+function watched(connection: Database.Database, fails?: string): { connection: SqliteConnection; log: string[] } {
   const log: string[] = []
   return {
     log,
@@ -27,6 +27,7 @@ function watched(connection: Database.Database): { connection: SqliteConnection;
         const statement = connection.prepare(sql)
         const noted = <Result>(result: () => Result): Result => {
           log.push(sql.trim())
+          if (sql === fails) throw Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR' })
           return result()
         }
         return {
@@ -139,6 +140,15 @@ describe('group commit', () => {
     const { db, names } = open()
     expect(await told([db.atomic([keep('a'), keep('burn'), keep('c')])])).toEqual(['not_accepted'])
     expect(names()).toEqual([])
+  })
+
+  it('when a failed unit cannot be undone by itself, nothing of the group stands and everyone is told so', async () => {
+    const { connection, names } = open()
+    const broken = watched(connection, 'rollback to keepsend_unit')
+    const db = fromBetterSqlite(broken.connection)
+    const answers = [db.run(keep('a')), db.atomic([keep('b'), keep('a')]), db.run(keep('c'))]
+    expect(await told(answers)).toEqual(['not_accepted', 'not_accepted', 'not_accepted'])
+    expect([names(), connection.inTransaction]).toEqual([[], false])
   })
 
   it('a deferred foreign key that fails at the commit: each runs once alone, only the guilty is refused', async () => {

@@ -111,11 +111,18 @@ export class GroupCommit {
       this.#release.run()
       return results
     } catch (error) {
-      if (this.#connection.inTransaction) {
-        this.#rollbackToSavepoint.run()
-        this.#release.run()
-      }
+      if (this.#connection.inTransaction) this.#undoUnit()
       throw error
+    }
+  }
+
+  /** If even that fails, the whole group goes: half a unit must never be committed with the others. */
+  #undoUnit(): void {
+    try {
+      this.#rollbackToSavepoint.run()
+      this.#release.run()
+    } catch {
+      this.#rollbackIfOpen()
     }
   }
 
@@ -139,7 +146,11 @@ export function asRefusal(error: unknown): unknown {
 function notAccepted(cause: unknown): OutboxError {
   if (cause instanceof OutboxError) return cause
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new OutboxError('not_accepted', `not accepted, nothing was committed: ${errorCode(cause) ?? ''} ${reason}`.trim(), { cause })
+  return new OutboxError(
+    'not_accepted',
+    `not accepted, nothing was committed: ${errorCode(cause) ?? ''} ${reason}`.trim(),
+    { cause },
+  )
 }
 
 function errorCode(error: unknown): string | undefined {

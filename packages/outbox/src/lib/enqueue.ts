@@ -1,7 +1,7 @@
 import type { SQL } from 'drizzle-orm'
 import type { OutboxDatabase } from './database.ts'
 import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, checkEvent, eventIdTime, rowId } from './event.ts'
-import { clock, sqlText, toDrizzle } from './statement.ts'
+import { type SqlText, clock, sqlText, toDrizzle } from './statement.ts'
 
 /** What became of one event: `'exists'` when its row was there already, which is how a repeat ends well. */
 export interface Enqueued {
@@ -15,8 +15,9 @@ export interface Enqueued {
  * @throws {OutboxError} `invalid_event` before anything is written; `not_accepted` when the database refused.
  */
 export async function enqueueEvent(db: OutboxDatabase, event: OutboxEvent): Promise<Enqueued> {
-  const [enqueued] = await enqueueEvents(db, [event])
-  return enqueued ?? { id: rowId(event.eventId, event.endpointId), result: 'exists' }
+  checkEvent(event)
+  const { changes } = await db.run(insertStatement(event))
+  return { id: rowId(event.eventId, event.endpointId), result: changes > 0 ? 'inserted' : 'exists' }
 }
 
 /** Keeps many events in one statement: all of them or, if one is invalid or the database refuses, none. */
@@ -44,15 +45,19 @@ export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxE
  */
 export function enqueueEventStatement(event: OutboxEvent): SQL {
   checkEvent(event)
-  return toDrizzle(sqlText`
+  return toDrizzle(insertStatement(event))
+}
+
+function insertStatement(event: OutboxEvent): SqlText {
+  return sqlText`
     insert into pending_events (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, created_at, payload)
     values (${rowId(event.eventId, event.endpointId)}, ${event.workspaceId}, ${event.type}, ${event.endpointId ?? null},
       ${event.maxAttempts ?? DEFAULT_MAX_ATTEMPTS}, ${dueAt(event)}, ${clock()}, ${event.payload})
-    on conflict (id) do nothing`)
+    on conflict (id) do nothing`
 }
 
 /** `due_at` of a new row, for a statement of one's own that inserts into `pending_events`. */
-export function dueAt(event: Pick<OutboxEvent, 'eventId' | 'due'>): ReturnType<typeof clock> {
+export function dueAt(event: Pick<OutboxEvent, 'eventId' | 'due'>): SqlText {
   const due = event.due ?? 'now'
   if (due === 'now') return clock()
   if (due !== 'handed-off') return clock(due)

@@ -133,6 +133,20 @@ export function sweepPromises(holds: Holds): void {
     expect((await sweepPendingEvents(db, { firstSends: 'none', now: now + 5 * MINUTE })).events).toEqual([])
   })
 
+  holds(
+    'a sweep that leaves due rows to their poller gives it the lost first sends, their attempts untouched',
+    async ({ db }) => {
+      const now = (await databaseNow(db)) + 5 * MINUTE
+      const [lost = ''] = await keep(db, 1, { due: 'handed-off' })
+      const [due = ''] = await keep(db, 1, { due: now - 1 })
+      const { events } = await sweepPendingEvents(db, { due: false, firstSends: { after: '' }, now })
+      expect(events).toMatchObject([{ id: lost }])
+      expect(await events[0]?.reschedule(0)).toBe('ok')
+      const { claims } = await claimDueEvents(db, { limit: 5, now })
+      expect(claims).toMatchObject([lost, due].sort().map((id) => ({ id, attempts: 1, crashes: 0 })))
+    },
+  )
+
   holds('the hourly pass finds every lost first send by cursor, whatever its age and its id', async ({ db }) => {
     const now = await databaseNow(db)
     const ids = [...(await keep(db, 7, { due: 'handed-off' })), ...(await keep(db, 6, { due: T }))]

@@ -41,16 +41,17 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
 
   return {
     dialect: sqliteDialect,
-    async run(statement) {
-      try {
-        const { sql, params } = toSql(statement, 'sqlite')
-        const ready = prepare(sql)
-        if (ready.readonly) return runPrepared(ready, params)
-      } catch (error) {
-        throw asRefusal(error)
-      }
-      const [result] = await this.atomic([statement])
-      return result ?? { rows: [], changes: 0 }
+    run(statement) {
+      return new Promise((resolve, reject) => {
+        try {
+          const { sql, params } = toSql(statement, 'sqlite')
+          const ready = prepare(sql)
+          if (ready.readonly) resolve(runPrepared(ready, params))
+          else group.submit({ execute: () => [runPrepared(ready, params)], resolve: ([result]) => resolve(result ?? NOTHING), reject })
+        } catch (error) {
+          reject(asRefusal(error))
+        }
+      })
     },
     atomic(statements) {
       if (statements.length === 0) return Promise.resolve([])
@@ -60,6 +61,8 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
     },
   }
 }
+
+const NOTHING: SqlResult = { rows: [], changes: 0 }
 
 function runPrepared(statement: SqliteStatement, params: readonly unknown[]): SqlResult {
   // SQLite has no boolean to bind; drizzle's raw `sql` passes one through as it is.

@@ -29,8 +29,11 @@ const MAX_UNITS_PER_COMMIT = 512
 
 /**
  * Group commit: callers that arrive in one turn of the event loop share one `begin immediate … commit`, hence one
- * fsync, each inside a savepoint of its own. A caller's failed statement undoes that caller's unit and no other,
- * and nobody is answered before the shared commit has returned.
+ * fsync. A caller's failed statement undoes that caller's unit and no other, and nobody is answered before the shared
+ * commit has returned.
+ *
+ * A group runs bare first, because a savepoint for each unit costs a fifth of an insert. Only when a unit fails is the
+ * transaction rolled back and begun again with a savepoint around each.
  *
  * Always `immediate`: a deferred transaction that upgrades to write fails at once when another process has written,
  * whatever `busy_timeout` says.
@@ -68,7 +71,7 @@ export class GroupCommit {
     this.#commitGroup(group)
   }
 
-  #commitGroup(group: readonly Unit[]): void {
+  #commitGroup(group: readonly Unit[], isolated = false): void {
     try {
       this.#begin.run()
     } catch (error) {
@@ -79,8 +82,13 @@ export class GroupCommit {
     const failed: { unit: Unit; error: unknown }[] = []
     for (const unit of group) {
       try {
-        done.push({ unit, results: group.length === 1 ? unit.execute() : this.#executeInSavepoint(unit) })
+        done.push({ unit, results: isolated ? this.#executeInSavepoint(unit) : unit.execute() })
       } catch (error) {
+        if (!isolated && group.length > 1) {
+          this.#rollbackIfOpen()
+          this.#commitGroup(group, true)
+          return
+        }
         // Without a transaction left (disk full, a trigger's RAISE(ROLLBACK)) the next statement would commit by
         // itself: half a group. Nothing more of it runs, and nobody's change stands.
         if (!this.#connection.inTransaction) {
@@ -90,6 +98,10 @@ export class GroupCommit {
         failed.push({ unit, error })
       }
     }
+    this.#finish(done, failed)
+  }
+
+  #finish(done: { unit: Unit; results: SqlResult[] }[], failed: { unit: Unit; error: unknown }[]): void {
     try {
       if (done.length > 0) this.#commit.run()
       else this.#rollback.run()

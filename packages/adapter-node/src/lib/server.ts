@@ -16,6 +16,11 @@ export interface NodeServerParts {
   queue: DurableEventQueue
 }
 
+/** By its one method, so that a Hono app of any environment fits. */
+interface FetchApp {
+  fetch(request: Request): Response | Promise<Response>
+}
+
 export interface NodeServerOptions {
   /** The SQLite file; made if it is not there. */
   file: string
@@ -23,8 +28,8 @@ export interface NodeServerOptions {
   port?: number
   /** @default '127.0.0.1' */
   hostname?: string
-  /** The app around the engine. @default the engine's routes under `/webhooks` */
-  app?: (parts: NodeServerParts) => Hono
+  /** The app around the engine: a Hono app, or what answers requests like one. @default the engine's routes under `/webhooks` */
+  app?: (parts: NodeServerParts) => FetchApp
   /** A folder of the app's own `.sql` files. */
   migrations?: string | URL
   sqlite?: OpenSqliteOptions
@@ -78,7 +83,7 @@ export async function createNodeServer(options: NodeServerOptions): Promise<Node
   }
 }
 
-function listen(app: Hono, port: number, hostname: string): Promise<ServerType> {
+function listen(app: FetchApp, port: number, hostname: string): Promise<ServerType> {
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, port, hostname }, () => resolve(server))
     server.once('error', reject)

@@ -1,0 +1,129 @@
+// The other side: what a customer would run. It verifies with the public `standardwebhooks` library, so that what
+// Keepsend signs is checked by somebody else's code, and it misbehaves on demand.
+import { Hono } from 'hono'
+import { Webhook } from 'standardwebhooks'
+import { z } from 'zod'
+import { Arrivals } from './arrivals.ts'
+
+const behaviour = z.discriminatedUnion('kind', [
+  /** Takes what is verified. */
+  z.strictObject({ kind: z.literal('ok') }),
+  /** Answers with an error: `times` of them, or until told otherwise. */
+  z.strictObject({
+    kind: z.literal('fail'),
+    status: z.int().min(300).max(599).default(500),
+    times: z.int().min(1).optional(),
+    retryAfter: z.int().min(0).optional(),
+  }),
+  /** Takes it, and answers after `ms`, or not before it is told otherwise. */
+  z.strictObject({ kind: z.literal('stall'), ms: z.int().min(1).optional() }),
+  /** Dies at the next request, with no answer. */
+  z.strictObject({ kind: z.literal('die') }),
+])
+
+const control = z.strictObject({ hook: z.string(), secret: z.string().optional(), behaviour: behaviour.optional() })
+
+export interface ReceiverOptions {
+  /** An append-only file of arrivals, read again at the start. @default memory alone */
+  file?: string
+  /** What `die` does. */
+  die: () => void
+}
+
+/**
+ * - `POST /hooks/{hook}`: webhooks
+ * - `POST /control` with `{ hook, secret?, behaviour? }`: what the hook verifies with, and how it behaves
+ * - `GET /control`: how many requests each hook holds open
+ * - `GET /arrivals` and `GET /arrivals/{hook}`: what has arrived
+ */
+export function createReceiver({ file, die }: ReceiverOptions): Hono {
+  const arrivals = new Arrivals(file)
+  const hooks = new Map<string, Hook>()
+  const hookOf = (name: string): Hook => {
+    const hook = hooks.get(name) ?? { behaviour: { kind: 'ok' }, failed: 0, held: new Set() }
+    hooks.set(name, hook)
+    return hook
+  }
+  const app = new Hono()
+
+  app.post('/hooks/:hook', async (c) => {
+    const name = c.req.param('hook')
+    const hook = hookOf(name)
+    const verified = verify(hook.secret, await c.req.text(), c.req.header())
+    if (!verified) {
+      arrivals.refuse(name)
+      return c.text('the signature does not fit', 401)
+    }
+    const now = hook.behaviour
+    if (now.kind === 'die') {
+      die()
+      return c.text('dying', 500)
+    }
+    if (now.kind === 'fail' && (now.times === undefined || hook.failed < now.times)) {
+      hook.failed++
+      return c.text(
+        'told to fail',
+        now.status as 500,
+        now.retryAfter === undefined ? {} : { 'retry-after': `${now.retryAfter}` },
+      )
+    }
+    arrivals.add({ hook: name, id: c.req.header('webhook-id') ?? '', type: verified.type })
+    if (now.kind === 'stall') await held(hook, now.ms)
+    return c.body(null, 204)
+  })
+
+  app.post('/control', async (c) => {
+    const input = control.safeParse(await c.req.json().catch(() => undefined))
+    if (!input.success) return c.text(z.prettifyError(input.error), 400)
+    const { hook: name, secret, behaviour } = input.data
+    const hook = hookOf(name)
+    if (secret !== undefined) hook.secret = secret
+    if (behaviour !== undefined) {
+      Object.assign(hook, { behaviour, failed: 0 })
+      for (const release of hook.held) release()
+    }
+    return c.json({ ok: true })
+  })
+
+  app.get('/control', (c) =>
+    c.json(Object.fromEntries([...hooks].map(([name, { held }]) => [name, { held: held.size }]))),
+  )
+  app.get('/arrivals', (c) => c.json(arrivals.summary()))
+  app.get('/arrivals/:hook', (c) => c.json(arrivals.ofHook(c.req.param('hook'))))
+  app.get('/health', (c) => c.json({ status: 'ok' }))
+  return app
+}
+
+interface Hook {
+  secret?: string
+  behaviour: z.infer<typeof behaviour>
+  /** Failures since it was told to fail. */
+  failed: number
+  /** Lets one held request be answered. */
+  held: Set<() => void>
+}
+
+function verify(
+  secret: string | undefined,
+  body: string,
+  headers: Record<string, string>,
+): { type: string } | undefined {
+  if (secret === undefined) return undefined
+  try {
+    return new Webhook(secret).verify(body, headers) as { type: string }
+  } catch {
+    return undefined
+  }
+}
+
+async function held(hook: Hook, ms: number | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const release = (): void => {
+      clearTimeout(timer)
+      hook.held.delete(release)
+      resolve()
+    }
+    const timer = ms === undefined ? undefined : setTimeout(release, ms)
+    hook.held.add(release)
+  })
+}

@@ -53,10 +53,10 @@ export function run(command: string, args: readonly string[], cwd = '.'): { code
 
 /** Builds and packs each package, and installs the tarballs together. */
 export function installTarballs(): Consumer {
+  must(run('npx', ['-y', 'pnpm@12', 'build']))
   const root = mkdtempSync(join(tmpdir(), 'keepsend-consumer-'))
   const tarballs = join(root, 'tarballs')
   mkdirSync(tarballs)
-  must(run('npx', ['-y', 'pnpm@12', 'build']))
   const packages = publishedFolders.map((folder) => {
     const { name, version } = readManifest(folder)
     must(run('npx', ['-y', 'pnpm@12', 'pack', '--pack-destination', tarballs], folder))

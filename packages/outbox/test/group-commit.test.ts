@@ -117,6 +117,12 @@ describe('group commit', () => {
     expect(names()).toEqual(['b'])
   })
 
+  it('a group in which nobody fails costs no savepoint', async () => {
+    const { db, log } = open()
+    await Promise.all([db.run(keep('a')), db.atomic([keep('b'), keep('c')])])
+    expect(log.filter((sql) => sql.includes('savepoint'))).toEqual([])
+  })
+
   it('a group of nothing but failures commits nothing', async () => {
     const { db, names, times, connection } = open()
     expect(await told([db.run(keep(null)), db.run(keep(null))])).toEqual(
@@ -130,7 +136,8 @@ describe('group commit', () => {
     const answers = ['a', 'burn', 'c'].map((name) => db.run(keep(name)))
     expect(await told(answers)).toEqual(['not_accepted', 'not_accepted', 'not_accepted'])
     expect([names(), connection.inTransaction, log.includes('commit')]).toEqual([[], false, false])
-    expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(2)
+    // Once bare and once with savepoints, both times no further than the one that burns.
+    expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(4)
     await expect(answers[1]).rejects.toThrow(/burnt/)
     expect(await told([db.run(keep('later'))])).toEqual(['ok'])
     expect(names()).toEqual(['later'])
@@ -202,7 +209,7 @@ describe('group commit', () => {
     folder.remove()
   })
 
-  it('what finds the disk full is not accepted, what fits beside it is', async () => {
+  it('a disk that fills up ends the transaction: everyone is told not accepted, what was there before stays', async () => {
     const connection = new Database(':memory:')
     const db = fromBetterSqlite(connection)
     await migrate(db)
@@ -216,7 +223,7 @@ describe('group commit', () => {
     })
     expect(await told([enqueueEvent(db, event(10))])).toEqual(['ok'])
     const answers = [enqueueEvent(db, event(10)), enqueueEvent(db, event(200_000)), enqueueEvent(db, event(10))]
-    expect(await told(answers)).toEqual(['ok', 'not_accepted', 'ok'])
-    expect(connection.prepare('select count(*) from pending_events').pluck().get()).toBe(3)
+    expect(await told(answers)).toEqual(['not_accepted', 'not_accepted', 'not_accepted'])
+    expect(connection.prepare('select count(*) from pending_events').pluck().get()).toBe(1)
   })
 })

@@ -32,4 +32,4 @@ it("the README's example runs as it stands: it sends one event, loses none and l
   expect(await outboxStats(fromBetterSqlite(connection))).toMatchObject({ due: 0, inFlight: 0, failed: 0 })
   connection.close()
   folder.remove()
-})
+}, 60_000)

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import {
   type OutboxDatabase,
   claimDueEvents,
@@ -16,6 +16,9 @@ import { openFile, temporaryFolder } from './open.ts'
 import { type Rival, startRival } from './rival.ts'
 
 const ROWS = 500
+
+// Two processes that wait for each other's commits on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let rival: Rival
 const folder = temporaryFolder()

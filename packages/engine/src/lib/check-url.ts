@@ -29,8 +29,23 @@ const MAX_URL_LENGTH = 2048
 
 // Names that no public resolver should answer, or that mean this machine or its neighbours.
 const RESERVED_SUFFIXES = [
-  'localhost', 'local', 'internal', 'home.arpa', 'lan', 'corp', 'home', 'intranet', 'private', 'onion', 'invalid',
-  'test', 'example', 'svc', 'in-addr.arpa', 'ip6.arpa', 'arpa',
+  'localhost',
+  'local',
+  'internal',
+  'home.arpa',
+  'lan',
+  'corp',
+  'home',
+  'intranet',
+  'private',
+  'onion',
+  'invalid',
+  'test',
+  'example',
+  'svc',
+  'in-addr.arpa',
+  'ip6.arpa',
+  'arpa',
 ]
 
 /**
@@ -41,7 +56,7 @@ const RESERVED_SUFFIXES = [
 export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
   const { allowHttp = false, allowHosts = [], allowCidrs = [] } = policy
   const allowPorts = policy.allowPorts ?? (allowHttp ? [80, 443, 8443] : [443, 8443])
-  const hosts = new Set(allowHosts.map((host) => host.toLowerCase()))
+  const hosts = new Set(allowHosts.map(canonicalHost))
   const cidrs = parseCidrs(allowCidrs)
 
   return (text) => {
@@ -73,12 +88,28 @@ function isPublicName(host: string): boolean {
   return !RESERVED_SUFFIXES.some((suffix) => host === suffix || host.endsWith(`.${suffix}`))
 }
 
+/** A host of the allow-list in the spelling that a parsed URL has, without the last dot. */
+function canonicalHost(text: string): string {
+  const host = text.includes(':') && !text.startsWith('[') ? `[${text}]` : text
+  if (host === '' || /[/\\?#@\s]/.test(host) || !URL.canParse(`https://${host}`)) {
+    throw new EngineError(
+      'invalid_option',
+      `urlPolicy.allowHosts must hold names or addresses such as hooks.internal, without a port; found ${text}`,
+    )
+  }
+  return new URL(`https://${host}`).hostname.replace(/\.$/, '')
+}
+
 function parseCidrs(texts: readonly string[]): Cidr[] {
   return texts.map((text) => {
     try {
       return parseCidr(text)
     } catch (cause) {
-      throw new EngineError('invalid_option', `urlPolicy.allowCidrs must hold ranges such as 10.1.0.0/16; found ${text}`, { cause })
+      throw new EngineError(
+        'invalid_option',
+        `urlPolicy.allowCidrs must hold ranges such as 10.1.0.0/16; found ${text}`,
+        { cause },
+      )
     }
   })
 }

@@ -31,7 +31,7 @@ export function retryDelayMs(
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   const text = value?.trim()
   if (!text) return undefined
-  if (/^\d{1,10}$/.test(text)) return Math.min(MAX_DELAY_MS, Number(text) * 1000)
+  if (/^\d+$/.test(text)) return Math.min(MAX_DELAY_MS, Number(text) * 1000)
   // An HTTP date begins with the day's name; Date.parse alone would take '2026' or '-1' for a date.
   if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return undefined
   const time = Date.parse(text)

@@ -1,4 +1,14 @@
-import { type ClaimOptions, type ClaimRef, type Outcome, type OutboxDatabase, type Settled, type SqlText, clock, settleEvents, sqlText } from '@keepsend/outbox'
+import {
+  type ClaimOptions,
+  type ClaimRef,
+  type Outcome,
+  type OutboxDatabase,
+  type Settled,
+  type SqlText,
+  clock,
+  settleEvents,
+  sqlText,
+} from '@keepsend/outbox'
 import { letOutUnlessDisabled } from './let-out.ts'
 import type { DeliveryOutcome } from './verdict.ts'
 
@@ -17,11 +27,13 @@ export function settleDeliveries(
   finished: readonly FinishedDelivery[],
   options: { keepCompleted: boolean; claim?: ClaimOptions | undefined },
 ): Promise<Settled> {
-  const { keepCompleted, claim } = options
-  const before = finished.flatMap(({ claim, outcome }) => (outcome.kind === 'disable_endpoint' ? [disable(claim, outcome)] : []))
+  const { keepCompleted, claim: next } = options
+  const before = finished.flatMap(({ claim, outcome }) =>
+    outcome.kind === 'disable_endpoint' ? [disable(claim, outcome)] : [],
+  )
   const held = finished.flatMap(({ claim, outcome }) => (outcome.kind === 'hold' ? [claim.id] : []))
   const after = held.length > 0 ? [letOutUnlessDisabled(db, held)] : []
-  return settleEvents(db, finished.map(toSettle), { keepCompleted, before, after, ...(claim && { claim }) })
+  return settleEvents(db, finished.map(toSettle), { keepCompleted, before, after, ...(next && { claim: next }) })
 }
 
 // Only the version that the attempt read: an endpoint that was changed meanwhile has a new URL to prove itself.

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { type EngineRoutes, type RouteEngine, defineRoute, json, newRoutes } from './app.ts'
+import { type EngineRoutes, type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
 import { deliverySchema, idParam, pageOf, pageQuery, readCursor, toDelivery, toPage } from './schemas.ts'
 
 const list = defineRoute('deliveries:read', {

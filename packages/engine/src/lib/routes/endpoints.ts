@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { EndpointSecret } from '../endpoint-store.ts'
 import type { EndpointInput } from '../endpoint.ts'
-import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './app.ts'
+import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import { endpointChange, endpointInput, endpointSchema, idParam, iso, pageOf, pageQuery, readCursor, secretSchema, showEndpoint, toPage } from './schemas.ts'
 
 const created = z.object({ ...endpointSchema.shape, secret: z.string() }).openapi('CreatedEndpoint')

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { WebhookEvent } from '../event.ts'
 import { newEventId } from '@keepsend/outbox'
 import { background, committedResponse, idempotencyKeyOf } from '../hono.ts'
-import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './app.ts'
+import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import { eventDetail, eventInput, eventSummary, idParam, iso, pageOf, pageQuery, publishedEvent, readCursor, toDelivery, toPage } from './schemas.ts'
 
 const MAX_BATCH = 100

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { type EngineRoutes, type RouteEngine, json, newRoutes } from './app.ts'
+import { type EngineRoutes, type RouteEngine, json, newRoutes } from './route.ts'
 
 const health = createRoute({
   method: 'get',

@@ -1,0 +1,158 @@
+import { newEventId, utf8Bytes } from '@keepsend/outbox'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { MAX_EVENT_BYTES, type WebhookEvent, isName, isPattern, patternsOf, prepareEvent } from './event.ts'
+
+const event = (parts: Partial<WebhookEvent> = {}): WebhookEvent => ({
+  type: 'message.created',
+  workspaceId: 'w1',
+  data: { id: 'm1' },
+  ...parts,
+})
+const refused = (code: string) => expect.objectContaining({ code })
+/** What a caller without types may hand in. */
+const untyped = (parts: Record<string, unknown>) => event(parts)
+
+describe('types and patterns', () => {
+  it.each(['a', 'message.created', 'a.b.c.d', 'A_1.b_2', '0', 'x'.repeat(128)])('%j is a type', (type) => {
+    expect(prepareEvent(event({ type })).type).toBe(type)
+  })
+
+  it.each(['', '.', 'a.', '.a', 'a..b', 'a b', 'a-b', 'a.*', '*', 'ä', 'a\n', 'x'.repeat(129), 1, null, undefined, {}])(
+    '%j is no type',
+    (type) => {
+      expect(() => prepareEvent(untyped({ type }))).toThrow(refused('invalid_event'))
+    },
+  )
+
+  it('types that begin with keepsend. are reserved; keepsend and keepsender.x are not', () => {
+    expect(() => prepareEvent(event({ type: 'keepsend.endpoint_disabled' }))).toThrow(refused('invalid_event'))
+    for (const type of ['keepsend', 'keepsender.x', 'x.keepsend.y'])
+      expect(prepareEvent(event({ type })).type).toBe(type)
+  })
+
+  it.each(['*', 'message.*', 'message.created', 'a.b.*', 'a'])('%j is a pattern', (pattern) => {
+    expect(isPattern(pattern)).toBe(true)
+  })
+
+  it.each(['', '**', '*.created', 'message*', 'message.*.created', '.*', 'a..*', 'message.', 'a.**'])(
+    '%j is no pattern',
+    (pattern) => {
+      expect(isPattern(pattern)).toBe(false)
+    },
+  )
+
+  it('a name fits the star, itself and each of its prefixes, and nothing else', () => {
+    expect(patternsOf('a.b.c').sort()).toEqual(['*', 'a.*', 'a.b.*', 'a.b.c'])
+    expect(patternsOf('a').sort()).toEqual(['*', 'a'])
+  })
+
+  it('every pattern that a name fits is a pattern, and fits by its prefix', () => {
+    const part = fc.stringMatching(/^[A-Za-z0-9_]{1,8}$/)
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 6 }), (parts) => {
+        const name = parts.join('.')
+        expect(isName(name)).toBe(true)
+        for (const pattern of patternsOf(name)) {
+          expect(isPattern(pattern)).toBe(true)
+          expect(name.startsWith(pattern.replace(/\*$/, ''))).toBe(true)
+        }
+      }),
+    )
+  })
+})
+
+describe('an event', () => {
+  it('gets an id of its own, or keeps the one it brings', () => {
+    const id = newEventId()
+    expect(prepareEvent(event({ id })).id).toBe(id)
+    expect(prepareEvent(event()).id).toMatch(/^evt_[0-9a-f-]{36}$/)
+    expect(prepareEvent(event()).id).not.toBe(prepareEvent(event()).id)
+  })
+
+  it.each(['', 'evt_1', 'evt_0198', newEventId().toUpperCase(), `${newEventId()}.`, `x${newEventId()}`])(
+    'is refused with the id %j',
+    (id) => {
+      expect(() => prepareEvent(event({ id }))).toThrow(refused('invalid_event'))
+    },
+  )
+
+  it.each(['', 'w'.repeat(256), 7, undefined])('is refused with the workspace %j', (workspaceId) => {
+    expect(() => prepareEvent(untyped({ workspaceId }))).toThrow(refused('invalid_event'))
+  })
+
+  it('listens to at most 10 channels of the form of a type', () => {
+    const ten = Array.from({ length: 10 }, (_, index) => `channel.${index}`)
+    expect(prepareEvent(event({ channels: ten })).channels).toEqual(ten)
+    expect(() => prepareEvent(event({ channels: [...ten, 'one_more'] }))).toThrow(refused('invalid_event'))
+    for (const channel of ['', 'a b', '*', 'a.*']) {
+      expect(() => prepareEvent(event({ channels: [channel] }))).toThrow(refused('invalid_event'))
+    }
+  })
+
+  it('is dated by the caller, by the text as it stands, or now', () => {
+    const text = '2026-11-23T12:00:00+01:00'
+    expect(prepareEvent(event({ timestamp: text })).timestamp).toBe(text)
+    expect(prepareEvent(event({ timestamp: new Date(0) })).timestamp).toBe('1970-01-01T00:00:00.000Z')
+    expect(prepareEvent(event(), () => 1000).timestamp).toBe('1970-01-01T00:00:01.000Z')
+    for (const timestamp of ['yesterday', new Date(Number.NaN)]) {
+      expect(() => prepareEvent(event({ timestamp }))).toThrow(refused('invalid_event'))
+    }
+  })
+})
+
+describe('the envelope', () => {
+  it('is type, timestamp and data, built once', () => {
+    const { payload } = prepareEvent(event({ timestamp: '2026-11-23T12:00:00Z' }))
+    expect(payload).toBe('{"type":"message.created","timestamp":"2026-11-23T12:00:00Z","data":{"id":"m1"}}')
+  })
+
+  it('does not change when the data change afterwards', () => {
+    const data = { n: 1 }
+    const prepared = prepareEvent(event({ data }))
+    data.n = 2
+    expect(JSON.parse(prepared.payload)).toMatchObject({ data: { n: 1 } })
+  })
+
+  it.each([
+    ['a letter of one byte', 'x', 1],
+    ['of two', 'ä', 2],
+    ['of three', '語', 3],
+    ['of four', '🙂', 4],
+  ])('is measured in bytes: 262,144 fit and one more does not (%s)', (_, letter, size) => {
+    const empty = prepareEvent(event({ data: { text: '' } })).payload.length
+    const fill = (bytes: number) => letter.repeat(Math.floor(bytes / size)) + 'x'.repeat(bytes % size)
+    const fits = prepareEvent(event({ data: { text: fill(MAX_EVENT_BYTES - empty) } }))
+    expect(new TextEncoder().encode(fits.payload)).toHaveLength(MAX_EVENT_BYTES)
+    const tooLarge = event({ data: { text: fill(MAX_EVENT_BYTES - empty + 1) } })
+    expect(() => prepareEvent(tooLarge)).toThrow(refused('payload_too_large'))
+  })
+
+  it.each([null, undefined, 'text', 1, [1], true])('does not take %j for data', (data) => {
+    expect(() => prepareEvent(untyped({ data }))).toThrow(refused('invalid_event'))
+  })
+
+  it('says so where data cannot be written as JSON: a BigInt, a cycle, a toJSON that throws', () => {
+    const cycle: Record<string, unknown> = {}
+    cycle['self'] = cycle
+    const broken = {
+      toJSON() {
+        throw new Error('no JSON of this')
+      },
+    }
+    for (const data of [{ n: 1n }, cycle, { broken }]) {
+      expect(() => prepareEvent(event({ data }))).toThrow(refused('invalid_event'))
+    }
+  })
+
+  it('is well-formed Unicode without a NUL, whatever the strings in data hold', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })), (strings) => {
+        const data = { ...strings, nul: '\0', lone: '\ud800' }
+        const { payload } = prepareEvent(event({ data }))
+        expect([payload.isWellFormed(), payload.includes('\0')]).toEqual([true, false])
+        expect(utf8Bytes(payload)).toBe(new TextEncoder().encode(payload).length)
+      }),
+    )
+  })
+})

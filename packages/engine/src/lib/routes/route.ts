@@ -1,0 +1,53 @@
+import { OpenAPIHono, type RouteConfig, createRoute, z } from '@hono/zod-openapi'
+import type { Principal, Scope } from '../api-key.ts'
+import type { Engine } from '../engine.ts'
+import { EngineError } from '../errors.ts'
+import { problemResponse } from '../problem.ts'
+import { problemSchema } from './schemas.ts'
+
+/** What a route finds in its context once the request is known. */
+export interface RouteEnv {
+  Variables: { principal: Principal }
+}
+
+export type EngineRoutes = OpenAPIHono<RouteEnv>
+
+/** The engine without its routes, which is what they are made from. */
+export type RouteEngine = Omit<Engine, 'routes'>
+
+/** A sub-application whose bad input is answered like everyone's. */
+export function newRoutes(): EngineRoutes {
+  return new OpenAPIHono<RouteEnv>({
+    defaultHook: (result) => {
+      if (!result.success) return problemResponse(new EngineError('invalid_request', z.prettifyError(result.error)))
+      return undefined
+    },
+  })
+}
+
+/** A route that asks for a scope and lists the problem document among its answers. */
+export function defineRoute<R extends RouteConfig & { path: string }>(scope: Scope, config: R) {
+  return createRoute({
+    ...config,
+    description: `${config.description ?? ''} Scope: \`${scope}\`.`.trim(),
+    middleware: async (c, next) => {
+      if (!c.get('principal').scopes.includes(scope))
+        throw new EngineError('forbidden', `this key lacks the scope ${scope}`)
+      await next()
+    },
+    responses: {
+      ...config.responses,
+      default: { description: 'A problem', content: { 'application/problem+json': { schema: problemSchema } } },
+    },
+  })
+}
+
+/** A JSON answer of a route. */
+export function json<S extends z.ZodType>(description: string, schema: S) {
+  return { description, content: { 'application/json': { schema } } }
+}
+
+/** A JSON body of a route. */
+export function body<S extends z.ZodType>(schema: S) {
+  return { required: true, content: { 'application/json': { schema } } }
+}

@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest'
+import type { SendResult } from './sender.ts'
+import { UNCHARGED_DEFERRALS, type VerdictContext, judge, retryOrDead } from './verdict.ts'
+
+const NOW = Date.parse('2026-11-23T12:00:00Z')
+
+function context(event: Partial<VerdictContext['event']> = {}): VerdictContext {
+  return {
+    event: { attempts: 1, maxAttempts: 10, deferrals: 0, claimedAt: NOW, ...event },
+    endpoint: { id: 'ep_1', version: 7, retrySchedule: [5, 300, 1800] },
+    now: NOW,
+    random: () => 0,
+  }
+}
+
+function answer(status: number, headers: Record<string, string> = {}, body = ''): SendResult {
+  return { kind: 'response', status, header: (name) => headers[name], body: new TextEncoder().encode(body) }
+}
+
+/** The whole table in four lines; every other number is a failure that is tried again. */
+function expectedKind(status: number): string {
+  if (status >= 200 && status <= 299) return 'delivered'
+  if (status === 410) return 'disable_endpoint'
+  if (status >= 400 && status <= 499 && ![408, 425, 429].includes(status)) return 'dead'
+  return 'retry'
+}
+
+describe('the verdict on a status', () => {
+  const statuses = Array.from({ length: 900 }, (_, index) => index + 100)
+
+  it.each([...new Set(statuses.map(expectedKind))])('of 100 to 999, exactly those of the table are %s', (kind) => {
+    const judged = statuses.filter((status) => judge(answer(status), context()).kind === kind)
+    expect(judged).toEqual(statuses.filter((status) => expectedKind(status) === kind))
+  })
+
+  it('only 200 to 299 is a success', () => {
+    const delivered = statuses.filter((status) => judge(answer(status), context()).kind === 'delivered')
+    expect([delivered.length, delivered[0], delivered.at(-1)]).toEqual([100, 200, 299])
+    expect(judge(answer(204), context())).toEqual({ kind: 'delivered', httpStatus: 204 })
+  })
+
+  it('a redirect is a failure, wherever it points, and is tried again at the same URL (trap 29)', () => {
+    for (const status of [300, 301, 302, 303, 304, 307, 308]) {
+      const outcome = judge(answer(status, { location: 'https://elsewhere.example.com/' }), context())
+      expect(outcome).toEqual({
+        kind: 'retry',
+        delayMs: 5000,
+        deferral: false,
+        error: `HTTP ${status}`,
+        httpStatus: status,
+      })
+    }
+  })
+
+  it('an informational or made-up status is a failure that is tried again', () => {
+    for (const status of [100, 101, 103, 199, 600, 999]) expect(judge(answer(status), context()).kind).toBe('retry')
+  })
+
+  it('410 names the endpoint and the version that the attempt read', () => {
+    expect(judge(answer(410, {}, 'gone'), context())).toEqual({
+      kind: 'disable_endpoint',
+      endpointId: 'ep_1',
+      endpointVersion: 7,
+      error: 'HTTP 410: gone',
+      httpStatus: 410,
+    })
+  })
+
+  it('any other 4xx ends the delivery, however many attempts are left', () => {
+    expect(judge(answer(404), context())).toEqual({ kind: 'dead', error: 'HTTP 404', httpStatus: 404 })
+  })
+
+  it('an answer is shown by its first 300 bytes', () => {
+    const outcome = judge(answer(500, {}, 'x'.repeat(5000)), context())
+    expect(outcome).toMatchObject({ error: `HTTP 500: ${'x'.repeat(300)}` })
+  })
+})
+
+describe('an exchange that came to no answer', () => {
+  it.each(['timeout', 'network', 'blocked_address', 'invalid_response'] as const)('%s is tried again', (reason) => {
+    const outcome = judge({ kind: 'error', reason, message: 'what happened' }, context({ attempts: 2 }))
+    expect(outcome).toEqual({ kind: 'retry', delayMs: 300_000, deferral: false, error: `${reason}: what happened` })
+  })
+
+  it('is the end on the last attempt', () => {
+    const outcome = judge({ kind: 'error', reason: 'timeout', message: 'slow' }, context({ attempts: 10 }))
+    expect(outcome).toEqual({ kind: 'dead', error: 'timeout: slow' })
+  })
+})
+
+describe('a wait that the receiver asked for', () => {
+  const asked = { 'retry-after': '60' }
+
+  it.each([429, 503])('%i with Retry-After is a deferral and costs no attempt', (status) => {
+    const outcome = judge(answer(status, asked), context())
+    expect(outcome).toMatchObject({ kind: 'retry', delayMs: 60_000, deferral: true })
+  })
+
+  it('is granted 20 times; after that an attempt is charged, and the wait still honoured', () => {
+    const deferrals = Array.from({ length: 23 }, (_, index) => index)
+    const outcomes = deferrals.map((count) => judge(answer(429, asked), context({ deferrals: count })))
+    const deferred = outcomes.filter((outcome) => outcome.kind === 'retry' && outcome.deferral)
+    expect([UNCHARGED_DEFERRALS, deferred.length]).toEqual([20, 20])
+    for (const outcome of outcomes.slice(20))
+      expect(outcome).toMatchObject({ kind: 'retry', deferral: false, delayMs: 60_000 })
+  })
+
+  it('is granted on the last attempt too, which then is not the last', () => {
+    expect(judge(answer(503, asked), context({ attempts: 10 }))).toMatchObject({ kind: 'retry', deferral: true })
+    expect(judge(answer(503, asked), context({ attempts: 10, deferrals: 20 })).kind).toBe('dead')
+  })
+
+  it('without a Retry-After, or with one that cannot be read, is an attempt like any other', () => {
+    for (const headers of [{}, { 'retry-after': 'later' }]) {
+      expect(judge(answer(429, headers), context())).toMatchObject({ kind: 'retry', deferral: false, delayMs: 5000 })
+    }
+  })
+
+  it('is honoured with other failures that are tried again, and the attempt charged', () => {
+    for (const status of [408, 425, 500, 502, 504]) {
+      expect(judge(answer(status, asked), context())).toMatchObject({ kind: 'retry', deferral: false, delayMs: 60_000 })
+    }
+  })
+
+  it('as a date counts from the time of the database', () => {
+    const outcome = judge(answer(503, { 'retry-after': 'Mon, 23 Nov 2026 12:10:00 GMT' }), context())
+    expect(outcome).toMatchObject({ delayMs: 600_000, deferral: true })
+  })
+
+  it('changes nothing for an answer that ends the delivery', () => {
+    expect(judge(answer(400, asked), context()).kind).toBe('dead')
+  })
+})
+
+describe('the number of an attempt', () => {
+  it('was charged by a claim: attempt 1 of a claimed row shows 1', () => {
+    expect(retryOrDead(context({ attempts: 1 }), 'e')).toMatchObject({ delayMs: 5000 })
+    expect(retryOrDead(context({ attempts: 9 }), 'e').kind).toBe('retry')
+    expect(retryOrDead(context({ attempts: 10 }), 'e').kind).toBe('dead')
+  })
+
+  it('is charged at the settle where a message only began it: attempt 1 shows 0', () => {
+    expect(retryOrDead(context({ attempts: 0, claimedAt: null }), 'e')).toMatchObject({ delayMs: 5000 })
+    expect(retryOrDead(context({ attempts: 8, claimedAt: null }), 'e').kind).toBe('retry')
+    expect(retryOrDead(context({ attempts: 9, claimedAt: null }), 'e').kind).toBe('dead')
+  })
+
+  it('one attempt allowed is one attempt', () => {
+    expect(retryOrDead(context({ maxAttempts: 1 }), 'e', 500)).toEqual({ kind: 'dead', error: 'e', httpStatus: 500 })
+  })
+})

@@ -1,0 +1,51 @@
+// One commit, in a process that dies by SIGKILL where it is told to: before statement n, counted from the commit's first
+// look at the database (`statement:n`), or inside a statement, after it changed a row of a table (`row:table`).
+import Database from 'better-sqlite3'
+import { migrate } from '@keepsend/outbox'
+import { type SqliteConnection, fromBetterSqlite } from '@keepsend/outbox/sqlite'
+import { createEngine } from '../src/index.ts'
+import { killRequest } from './commit-kill.ts'
+
+const [path = '', where = ''] = process.argv.slice(2)
+const [kind, what = ''] = where.split(':')
+const die = () => process.kill(process.pid, 'SIGKILL')
+
+const connection = new Database(path)
+connection.pragma('journal_mode = WAL')
+connection.pragma('synchronous = FULL')
+
+let armed = false
+let statements = 0
+const step = <Result>(run: () => Result): Result => {
+  if (armed && kind === 'statement' && statements++ === Number(what)) die()
+  return run()
+}
+const dying: SqliteConnection = {
+  get inTransaction() {
+    return connection.inTransaction
+  },
+  prepare(sql) {
+    const statement = connection.prepare(sql)
+    const { reader, readonly } = statement
+    return {
+      reader,
+      readonly,
+      all: (...params) => step(() => statement.all(...params)),
+      run: (...params) => step(() => statement.run(...params)),
+    }
+  },
+}
+if (kind === 'row') {
+  connection.function('die', die)
+  const event = what.endsWith('marks') ? 'delete' : 'insert'
+  connection.exec(`create temp trigger dying after ${event} on ${what} begin select die(); end`)
+}
+
+const db = fromBetterSqlite(dying)
+await migrate(db)
+const engine = createEngine({ db, queue: { async send() {} } })
+armed = true
+await engine.commit(killRequest())
+// The answer is known: one more place to die in, after the commit.
+step(() => undefined)
+console.log(`survived ${statements} statements`)

@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { killRequest } from './commit-kill.ts'
+import { rig } from './rig.ts'
+
+const PROGRAM = join(import.meta.dirname, 'commit-kill.process.ts')
+const MOST_STATEMENTS = 40
+
+interface Death {
+  where: string
+  killed: boolean
+  /** messages, rows, records: what another process found afterwards. */
+  left: number[]
+  /** What the repeated request was answered, and what is there after it. */
+  repeated: { status: number; body: string; replayed: boolean }
+  after: number[]
+}
+
+/** Lets a process die in the middle of the commit, looks at what it left, and repeats the request as its client would. */
+async function dieAt(where: string): Promise<Death> {
+  const { engine, connection, count, addEndpoint } = await rig()
+  const found = () => ['messages', 'pending_events', 'keepsend_idempotency_records'].map(count)
+  await addEndpoint()
+  await addEndpoint()
+  const child = spawn(process.execPath, [PROGRAM, connection.name, where], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const output: string[] = []
+  child.stdout.on('data', (some: Buffer) => output.push(String(some)))
+  const signal = await new Promise((done) => {
+    child.on('close', (_, name) => done(name))
+  })
+  const left = found()
+  expect(signal === 'SIGKILL' || output.join('').startsWith('survived'), `${where}: killed, or done`).toBe(true)
+  // The mark of a dead request expires within a minute; this is that minute.
+  connection.exec('update keepsend_idempotency_marks set expires_at = 0')
+  const { status, body, replayed } = await engine.commit(killRequest())
+  return { where, killed: signal === 'SIGKILL', left, repeated: { status, body, replayed }, after: found() }
+}
+
+const NONE = [0, 0, 0]
+const ALL = [2, 4, 1]
+
+/** All or nothing, and a repeat completes or is answered from the record. */
+function expectWhole(death: Death): void {
+  expect(death.left, death.where).toBeOneOf([NONE, ALL])
+  const replayed = death.left[0] !== 0
+  expect(death.repeated, death.where).toEqual({ status: 201, body: '{"id":"m1"}', replayed })
+  expect(death.after, death.where).toEqual(ALL)
+}
+
+describe('a process killed in the middle of a commit', () => {
+  it('between any two statements leaves the change, its rows and the idempotency record, or none (traps 1 and 2)', async () => {
+    const deaths: Death[] = []
+    while (deaths.length < MOST_STATEMENTS && deaths.at(-1)?.killed !== false) {
+      // Two at a time: a start of a process is most of the work.
+      const next = [0, 1].map((ahead) => dieAt(`statement:${deaths.length + ahead}`))
+      deaths.push(...(await Promise.all(next)))
+    }
+    deaths.forEach(expectWhole)
+    const before = deaths.filter(({ killed, left }) => killed && left[0] === 0).length
+    const after = deaths.filter(({ killed, left }) => killed && left[0] !== 0).length
+    // read, begin, mark, commit, begin, record, two writes, two fan-outs, unmark, commit: 12 places before, 1 after.
+    expect([before, after]).toEqual([12, 1])
+  }, 60_000)
+
+  it.each(['keepsend_idempotency_records', 'messages', 'pending_events', 'keepsend_idempotency_marks'])(
+    'inside the statement that changes %s leaves nothing',
+    async (table) => {
+      const death = await dieAt(`row:${table}`)
+      expect([death.killed, death.left]).toEqual([true, NONE])
+      expectWhole(death)
+    },
+    20_000,
+  )
+})

@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ClaimOptions, type OutboxDatabase, type PendingEvent, claimDueEvents } from '@keepsend/outbox'
+import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
+import Database from 'better-sqlite3'
+import { Webhook } from 'standardwebhooks'
+import { onTestFinished } from 'vitest'
+import {
+  type DeliveryOutcome,
+  type EndpointInput,
+  type Engine,
+  type EngineOptions,
+  type Logger,
+  type QueuedEvent,
+  type SendRequest,
+  type SendResult,
+  type Sender,
+  createEngine,
+  migrate,
+} from '../src/index.ts'
+
+/** A connection as a host should open it: WAL, and every commit on the disk. */
+export function openFile(path: string): Database.Database {
+  const connection = new Database(path)
+  connection.pragma('journal_mode = WAL')
+  // After the journal mode: better-sqlite3 is built to fall back to NORMAL when WAL is chosen.
+  connection.pragma('synchronous = FULL')
+  connection.pragma('busy_timeout = 5000')
+  return connection
+}
+
+/** A path in a folder that is gone when the test is over. */
+export function temporaryFile(name = 'app.db'): string {
+  const folder = mkdtempSync(join(tmpdir(), 'keepsend-engine-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, name)
+}
+
+/** What a receiver says to one request: a status, or the answer in full. */
+export type Answer = number | { status: number; headers?: Record<string, string>; body?: string } | SendResult
+
+/** Receivers in memory, behind the `Sender` port. Every request is kept, in the order of arrival. */
+export function receivers(answer: (request: SendRequest) => Answer = () => 200): Sender & { requests: SendRequest[] } {
+  const requests: SendRequest[] = []
+  return {
+    requests,
+    async send(request) {
+      requests.push(request)
+      const said = answer(request)
+      if (typeof said === 'object' && 'kind' in said) return said
+      const { status, headers = {}, body = '' } = typeof said === 'number' ? { status: said } : said
+      return { kind: 'response', status, header: (name) => headers[name], body: new TextEncoder().encode(body) }
+    },
+  }
+}
+
+/** Throws unless the request carries a signature under the secret, over these bytes, for this time. */
+export function verify(request: SendRequest | undefined, secret: string): void {
+  new Webhook(secret).verify(request?.body ?? '', request?.headers ?? {})
+}
+
+/** A logger that keeps what it is told. */
+export function keptLog(): Logger & { entries: { level: string; message: string; fields: Record<string, unknown> }[] } {
+  const entries: { level: string; message: string; fields: Record<string, unknown> }[] = []
+  const at = (level: string) => (fields: Record<string, unknown>, message: string) => {
+    entries.push({ level, message, fields })
+  }
+  return { entries, info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+export interface Rig {
+  connection: Database.Database
+  db: OutboxDatabase
+  engine: Engine
+  /** What the queue was told. */
+  messages: QueuedEvent[]
+  sender: ReturnType<typeof receivers>
+  log: ReturnType<typeof keptLog>
+  /** Rows of `pending_events`, in the order of their keys. */
+  rows: () => PendingEvent[]
+  count: (table: string) => number
+  /** An endpoint of workspace w1 that wants everything, unless said otherwise. */
+  addEndpoint: (parts?: Partial<EndpointInput> & { workspaceId?: string }) => Promise<{ id: string; secret: string }>
+  /** Claims what is due, attempts each and settles all in one unit. */
+  work: (options?: Partial<ClaimOptions>) => Promise<DeliveryOutcome[]>
+}
+
+/** An engine on a database file of its own, with a host's table `messages` beside Keepsend's. */
+export async function rig(
+  options: Partial<EngineOptions> & {
+    answer?: (request: SendRequest) => Answer
+    wrap?: (db: OutboxDatabase) => OutboxDatabase
+    path?: string
+  } = {},
+): Promise<Rig> {
+  const { answer, wrap = (same) => same, path = temporaryFile(), ...rest } = options
+  const connection = openFile(path)
+  onTestFinished(() => void connection.close())
+  const direct = fromBetterSqlite(connection)
+  await migrate(direct)
+  connection.exec('create table if not exists messages (id text primary key not null, text text not null)')
+
+  const messages: QueuedEvent[] = []
+  const sender = receivers(answer)
+  const log = keptLog()
+  const queue = { send: async (message: QueuedEvent) => void messages.push(message) }
+  const db = wrap(direct)
+  const engine = createEngine({ db, queue, sender, logger: log, random: () => 0, ...rest })
+
+  const read = connection.prepare(`
+    select id, workspace_id as workspaceId, event_type as type, endpoint_id as endpointId, status, hold_reason as holdReason, attempts,
+      max_attempts as maxAttempts, deferrals, crashes, gen, due_at as dueAt, claimed_at as claimedAt, created_at as createdAt,
+      completed_at as completedAt, last_error as lastError, last_status as lastStatus, payload
+    from pending_events order by id`)
+  return {
+    connection,
+    db,
+    engine,
+    messages,
+    sender,
+    log,
+    rows: () => read.all() as PendingEvent[],
+    count: (table) => connection.prepare(`select count(*) from ${table}`).pluck().get() as number,
+    async addEndpoint({ workspaceId = 'w1', ...parts } = {}) {
+      const { endpoint, secret } = await engine.endpoints.create(workspaceId, {
+        url: 'https://hooks.example.com/',
+        ...parts,
+      })
+      return { id: endpoint.id, secret }
+    },
+    async work(claim = {}) {
+      const { claims } = await claimDueEvents(direct, { limit: 100, ...claim })
+      const finished = await Promise.all(
+        claims.map(async (one) => ({ claim: one, outcome: await engine.deliver(one, one.claimedAt) })),
+      )
+      await engine.settle(finished)
+      return finished.map(({ outcome }) => outcome)
+    },
+  }
+}
+
+/** A time at which every retry is due. */
+export const LATER = Date.now() + 10 * 86_400_000
+
+/** A signal: `promise` is settled by whoever calls `resolve`. */
+export function signal(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
+/** Everything that was begun has had its turn. */
+export function settled(): Promise<void> {
+  return new Promise((done) => {
+    setImmediate(done)
+  })
+}

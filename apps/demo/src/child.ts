@@ -12,11 +12,15 @@ export interface Ready {
 export interface Child {
   readonly ready: Ready
   readonly pid: number
-  /** Sends the signal, and resolves when the process is gone: its exit code, or the signal that ended it. */
-  end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | string>
-  /** When the process is gone, for whatever reason. */
+  /** SIGKILL: no clean-up, no goodbye. Resolves when the process is gone. */
+  kill(): Promise<void>
+  /** Asks it to finish and go; kills it if it has not gone within 10 s. */
+  stop(): Promise<void>
+  /** When the process is gone, for whatever reason: its exit code or the signal. */
   readonly gone: Promise<number | string>
 }
+
+const PATIENCE_MS = 10_000
 
 /** Starts one of the demo's processes and waits until it listens. */
 export async function startChild(file: 'node.ts' | 'receiver-node.ts', env: Record<string, string>): Promise<Child> {
@@ -32,9 +36,16 @@ export async function startChild(file: 'node.ts' | 'receiver-node.ts', env: Reco
     ready,
     gone,
     pid: child.pid ?? 0,
-    end(signal) {
-      child.kill(signal)
-      return gone
+    async kill() {
+      child.kill('SIGKILL')
+      await gone
+    },
+    async stop() {
+      const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
+      // Not a signal: Ctrl-C has sent one to the whole group already, and a second one means "at once".
+      if (child.connected) child.disconnect()
+      await gone
+      clearTimeout(timer)
     },
   }
 }

@@ -15,6 +15,7 @@ const server = await createNodeServer({
     urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
     deadlineMs: 1000,
     maxDeadlineMs: 2000,
+    logger: { info: () => {}, warn: log, error: log },
   },
   queue: { leaseMs: 4000 },
 })
@@ -23,3 +24,7 @@ const keys = await server.engine.apiKeys.list(OPERATOR)
 const operator =
   keys.length === 0 ? await server.engine.apiKeys.create({ workspaceId: OPERATOR, name: 'first' }) : undefined
 announceReady({ url: server.url, ...(operator && { operatorKey: operator.key }) }, () => server.stop({ drainMs: 2000 }))
+
+function log(fields: Record<string, unknown>, message: string): void {
+  console.error(JSON.stringify({ message, ...fields }))
+}

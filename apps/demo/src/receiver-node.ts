@@ -1,5 +1,4 @@
 // The receiver as a process. RECEIVER_FILE: where it remembers arrivals. PORT: 0 takes a free one.
-import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { announceReady } from './child.ts'
 import { createReceiver } from './receiver.ts'
@@ -9,7 +8,7 @@ const receiver = createReceiver({ ...(file !== undefined && { file }), die: () =
 const server = serve(
   { fetch: receiver.fetch, hostname: '127.0.0.1', port: Number(process.env['PORT'] ?? 4000) },
   (info) => {
-    announceReady({ url: `http://127.0.0.1:${(info as AddressInfo).port}` }, stop)
+    announceReady({ url: `http://127.0.0.1:${info.port}` }, stop)
   },
 )
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop().then(() => process.exit(0)))

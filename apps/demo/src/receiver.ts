@@ -5,7 +5,7 @@ import { Webhook } from 'standardwebhooks'
 import { z } from 'zod'
 import { Arrivals } from './arrivals.ts'
 
-const behaviour = z.discriminatedUnion('kind', [
+const behaviourSchema = z.discriminatedUnion('kind', [
   /** Takes what is verified. */
   z.strictObject({ kind: z.literal('ok') }),
   /** Answers with an error: `times` of them, or until told otherwise. */
@@ -21,7 +21,11 @@ const behaviour = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('die') }),
 ])
 
-const control = z.strictObject({ hook: z.string(), secret: z.string().optional(), behaviour: behaviour.optional() })
+const control = z.strictObject({
+  hook: z.string(),
+  secret: z.string().optional(),
+  behaviour: behaviourSchema.optional(),
+})
 
 export interface ReceiverOptions {
   /** An append-only file of arrivals, read again at the start. @default memory alone */
@@ -68,7 +72,7 @@ export function createReceiver({ file, die }: ReceiverOptions): Hono {
       )
     }
     arrivals.add({ hook: name, id: c.req.header('webhook-id') ?? '', type: verified.type })
-    if (now.kind === 'stall') await held(hook, now.ms)
+    if (now.kind === 'stall') await hold(hook, now.ms, c.req.raw.signal)
     return c.body(null, 204)
   })
 
@@ -96,7 +100,7 @@ export function createReceiver({ file, die }: ReceiverOptions): Hono {
 
 interface Hook {
   secret?: string
-  behaviour: z.infer<typeof behaviour>
+  behaviour: z.infer<typeof behaviourSchema>
   /** Failures since it was told to fail. */
   failed: number
   /** Lets one held request be answered. */
@@ -116,7 +120,8 @@ function verify(
   }
 }
 
-async function held(hook: Hook, ms: number | undefined): Promise<void> {
+/** Until it is time, until it was told otherwise, or until the sender has given up. */
+async function hold(hook: Hook, ms: number | undefined, sender: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const release = (): void => {
       clearTimeout(timer)
@@ -124,6 +129,7 @@ async function held(hook: Hook, ms: number | undefined): Promise<void> {
       resolve()
     }
     const timer = ms === undefined ? undefined : setTimeout(release, ms)
+    sender.addEventListener('abort', release, { once: true })
     hook.held.add(release)
   })
 }

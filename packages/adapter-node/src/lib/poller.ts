@@ -78,24 +78,24 @@ export class Poller {
     const drainEnded = new Promise<'ended'>((resolve) => {
       this.#idle = () => resolve('ended')
     })
-    let mayClaim = true
+    let more = true
     let seen = -1
     let backoffMs = 0
     for (;;) {
-      if (this.#wake.count !== seen) mayClaim = true
-      const claiming = this.#running && mayClaim && this.#slots.free + this.#slots.finishedCount > 0
-      if (this.#slots.finishedCount === 0 && !claiming) {
+      // Something new to claim is claimed at once. What has finished waits for its neighbours, a moment at most.
+      const woken = this.#running && this.#wake.count !== seen && this.#slots.free > 0
+      if (!woken && !this.#groupIsReady()) {
         if (!this.#running && this.#slots.claims.length === 0) return
-        if ((await Promise.race([this.#wake.wait(), drainEnded])) === 'ended') return
-        // Answers that arrived in the same turn of the loop belong in the same commit.
-        await nextTurn()
-        continue
+        if ((await Promise.race([this.#wake.wait(this.#running ? seen : this.#wake.count), drainEnded])) === 'ended') return
+        if (this.#slots.finishedCount === 0 && !this.#running) continue
       }
+      const claiming = this.#running && (more || this.#wake.count !== seen)
       seen = this.#wake.count
       try {
-        mayClaim = await this.#turn(claiming)
+        more = await this.#turn(claiming)
         backoffMs = 0
       } catch (error) {
+        more = true
         backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, backoffMs * 2))
         this.#logger.error({ ...errorFields(error), backoffMs }, 'the database refused; trying again')
         if ((await Promise.race([delay(backoffMs), drainEnded])) === 'ended') return
@@ -170,8 +170,14 @@ export class Poller {
 
   async #renew(): Promise<void> {
     try {
-      const lost = await extendLease(this.#engine.db, this.#slots.claims, this.#options.leaseMs)
-      for (const id of lost) this.#logger.warn({ deliveryId: id }, 'a lease was lost before its attempt ended')
+      const { claims } = this.#slots
+      const lost = new Set(await extendLease(this.#engine.db, claims, this.#options.leaseMs))
+      if (lost.size === 0) return
+      // A settle of our own may have been committed just before; it gives its slots back within this turn.
+      await nextTurn()
+      for (const claim of claims) {
+        if (lost.has(claim.id) && this.#slots.has(claim)) this.#logger.warn({ deliveryId: claim.id }, 'a lease was lost before its attempt ended')
+      }
     } catch (error) {
       this.#logger.error(errorFields(error), 'leases could not be renewed; they hold until they end')
     }

@@ -1,0 +1,124 @@
+// The reckoning: what the app acknowledged, against what the receiver verified, webhook by webhook.
+import { type Call, ask } from './http.ts'
+import type { Hook, Installation } from './installation.ts'
+import type { Acknowledged } from './load.ts'
+
+export interface Row {
+  hook: string
+  /** Acknowledged changes whose event the endpoint is subscribed to. */
+  committed: number
+  /** Of these, deliveries that the app has settled as delivered. */
+  delivered: number
+  /** Of these, webhooks that the receiver verified. */
+  verified: number
+  /** Copies beyond the first. */
+  duplicated: number
+  unverified: number
+  /** Committed and never arrived. */
+  lost: number
+  /** Arrived, and no answer to any client names it: a change that was committed twice. */
+  unexplained: number
+}
+
+/** One row for each endpoint. */
+export function compare(
+  { app, receiver, keys }: Installation,
+  hooks: readonly Hook[],
+  changes: readonly Acknowledged[],
+): Promise<Row[]> {
+  return Promise.all(
+    hooks.map(async ({ hook, by, eventTypes }) => {
+      const events = changes.filter(({ step }) => (step.by ?? 'workspace') === by && fits(eventTypes, step.type))
+      const expected = new Set(events.map(({ eventId }) => eventId))
+      const arrived = await ask<Record<string, { type: string; count: number }>>(
+        `${receiver.ready.url}/arrivals/${hook}`,
+      )
+      const summary = await ask<Record<string, { duplicated: number; unverified: number }>>(
+        `${receiver.ready.url}/arrivals`,
+      )
+      const delivered = await deliveredEvents(app.url, keys[by], hook)
+      const verified = [...expected].filter((id) => Object.hasOwn(arrived, id))
+      // Set-up made changes too, and a change without an idempotency record may be repeated.
+      const unexplained = Object.entries(arrived).filter(
+        ([id, { type }]) => !expected.has(id) && type !== 'api_key.created',
+      )
+      return {
+        hook,
+        committed: expected.size,
+        delivered: [...expected].filter((id) => delivered.has(id)).length,
+        verified: verified.length,
+        duplicated: summary[hook]?.duplicated ?? 0,
+        unverified: summary[hook]?.unverified ?? 0,
+        lost: expected.size - verified.length,
+        unexplained: unexplained.length,
+      }
+    }),
+  )
+}
+
+/** The sums of the columns. */
+export function total(rows: readonly Row[]): Row {
+  const sum: Row = {
+    hook: 'all of them',
+    committed: 0,
+    delivered: 0,
+    verified: 0,
+    duplicated: 0,
+    unverified: 0,
+    lost: 0,
+    unexplained: 0,
+  }
+  for (const row of rows) {
+    for (const column of [
+      'committed',
+      'delivered',
+      'verified',
+      'duplicated',
+      'unverified',
+      'lost',
+      'unexplained',
+    ] as const) {
+      sum[column] += row[column]
+    }
+  }
+  return sum
+}
+
+/** Rows as aligned text. */
+export function table(rows: readonly Row[]): string {
+  const columns = ['hook', 'committed', 'delivered', 'verified', 'duplicated', 'unverified', 'lost'] as const
+  const lines = [
+    columns.map((column) => (column === 'hook' ? 'endpoint' : column)),
+    ...rows.map((row) => columns.map((column) => row[column].toLocaleString('en'))),
+  ]
+  return lines
+    .map((cells) => cells.map((cell, at) => (at === 0 ? cell.padEnd(14) : cell.padStart(12))).join(''))
+    .join('\n')
+}
+
+function fits(eventTypes: readonly string[], type: string): boolean {
+  return eventTypes.some(
+    (pattern) =>
+      pattern === '*' || pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1))),
+  )
+}
+
+interface Page {
+  data: { eventId: string }[]
+  cursor?: string
+}
+
+/** The ids of the events that the app says it has delivered to the endpoint. */
+async function deliveredEvents(url: string, key: string, hook: string): Promise<Set<string>> {
+  const call: Call = { key }
+  const { data } = await ask<{ data: { id: string; description: string }[] }>(`${url}/webhooks/endpoints`, call)
+  const endpointId = data.find(({ description }) => description === hook)?.id ?? ''
+  const delivered = new Set<string>()
+  const query = new URLSearchParams({ endpointId, status: 'completed', limit: '250' })
+  for (;;) {
+    const page = await ask<Page>(`${url}/webhooks/deliveries?${query}`, call)
+    for (const { eventId } of page.data) delivered.add(eventId)
+    if (page.cursor === undefined) return delivered
+    query.set('cursor', page.cursor)
+  }
+}

@@ -1,0 +1,49 @@
+// The demo's own HTTP client: what a user's script would do with fetch.
+
+export interface Call {
+  method?: string
+  key?: string
+  idempotencyKey?: string
+  /** JSON. */
+  body?: string
+}
+
+export interface Answer {
+  status: number
+  headers: Headers
+  /** Parsed JSON; null where there is none. */
+  body: unknown
+}
+
+/** One request. Rejects when no whole answer came. */
+export async function request(url: string, { method = 'GET', key, idempotencyKey, body }: Call = {}): Promise<Answer> {
+  const headers = new Headers()
+  if (key !== undefined) headers.set('authorization', `Bearer ${key}`)
+  if (idempotencyKey !== undefined) headers.set('idempotency-key', idempotencyKey)
+  if (body !== undefined) headers.set('content-type', 'application/json')
+  const response = await fetch(url, { method, headers, ...(body !== undefined && { body }) })
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) }
+}
+
+/** One request that must succeed; its body. The caller says what that is. */
+export async function ask<T>(url: string, call: Call = {}): Promise<T> {
+  const { status, body } = await request(url, call)
+  if (status >= 200 && status <= 299) return body as T
+  throw new Error(`${call.method ?? 'GET'} ${url} was answered ${status}: ${JSON.stringify(body)}`)
+}
+
+/** Asks again until the answer will do. Bounded: a story that hangs tells nothing. */
+export async function until<T>(what: string, look: () => Promise<T | undefined>, boundMs: number): Promise<T> {
+  const end = performance.now() + boundMs
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (performance.now() > end) throw new Error(`waited ${boundMs / 1000} s in vain for ${what}`)
+    await pause(25)
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,126 @@
+// The app and the receiver as processes of their own, set up by the API alone, as a customer would.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Child, startChild } from './child.ts'
+import { ask } from './http.ts'
+
+/** A webhook endpoint of the installation, and the hook of the receiver behind it. */
+export interface Hook {
+  hook: string
+  by: 'operator' | 'workspace'
+  eventTypes: string[]
+  /** How the receiver behaves there. @default it takes everything at once */
+  behaviour?: Record<string, unknown>
+  /** What is unusual about it, for people. */
+  note: string
+}
+
+export interface Installation {
+  /** Where the app's file is. */
+  folder: string
+  app: App
+  receiver: Child
+  keys: { operator: string; workspace: string }
+  /** Ends both processes and removes the folder. */
+  remove(): Promise<void>
+}
+
+// A stalled receiver's deliveries must not take minutes to come round again.
+const RETRY_SCHEDULE = Array.from({ length: 20 }, () => 1)
+
+/** Starts both, makes a workspace, its API key, and the endpoints. */
+export async function install(hooks: readonly Hook[]): Promise<Installation> {
+  const folder = mkdtempSync(join(tmpdir(), 'keepsend-demo-'))
+  const app = new App(join(folder, 'app.db'))
+  const [receiver, { operatorKey: operator = '' }] = await Promise.all([
+    startChild('receiver-node.ts', { PORT: '0', RECEIVER_FILE: join(folder, 'arrivals.jsonl') }),
+    app.start(),
+  ])
+  const made = await ask<{ data: { id: string } }>(`${app.url}/workspaces`, post(operator, { name: 'Acme' }))
+  const path = `${app.url}/workspaces/${made.data.id}/api-keys`
+  const { key: workspace } = await ask<{ key: string }>(path, post(operator, { name: 'demo' }))
+  const keys = { operator, workspace }
+  for (const { hook, by, eventTypes, behaviour } of hooks) {
+    const endpoint = {
+      url: `${receiver.ready.url}/hooks/${hook}`,
+      description: hook,
+      eventTypes,
+      retrySchedule: RETRY_SCHEDULE,
+    }
+    const { secret } = await ask<{ secret: string }>(`${app.url}/webhooks/endpoints`, post(keys[by], endpoint))
+    await behave(receiver, hook, { secret, ...(behaviour && { behaviour }) })
+  }
+  const remove = async (): Promise<void> => {
+    await Promise.all([app.stop(), receiver.stop()])
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return { folder, app, receiver, keys, remove }
+}
+
+/** Tells the receiver how to behave. */
+export async function behave(receiver: Child, hook: string, how: Record<string, unknown>): Promise<void> {
+  await ask(`${receiver.ready.url}/control`, { method: 'POST', body: JSON.stringify({ hook, ...how }) })
+}
+
+export function post(key: string, body: unknown): { method: string; key: string; body: string } {
+  return { method: 'POST', key, body: JSON.stringify(body) }
+}
+
+/** The app's process, which can be killed and started again on its file and its port. */
+export class App {
+  readonly #file: string
+  #url = ''
+  #running: Promise<Child> | undefined
+  #expected = true
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  get url(): string {
+    return this.#url
+  }
+
+  async start(): Promise<Child['ready']> {
+    this.#running = this.#spawn()
+    return (await this.#running).ready
+  }
+
+  /** Resolves when the app runs: at once, or when it has been started again. */
+  async up(): Promise<void> {
+    await this.#running
+  }
+
+  /** SIGKILL, and a start on the same file. */
+  async killAndRestart(afterKill: () => Promise<void>): Promise<void> {
+    const child = await this.#running
+    this.#expected = true
+    // Set before the process is gone: whoever loses a connection by it waits for the next one.
+    this.#running = (async () => {
+      await child?.kill()
+      await afterKill()
+      return this.#spawn()
+    })()
+    await this.#running
+  }
+
+  async stop(): Promise<void> {
+    this.#expected = true
+    const child = await this.#running?.catch(() => undefined)
+    await child?.stop()
+  }
+
+  async #spawn(): Promise<Child> {
+    const port = this.#url === '' ? '0' : new URL(this.#url).port
+    const child = await startChild('node.ts', { DEMO_FILE: this.#file, PORT: port })
+    this.#url = child.ready.url
+    this.#expected = false
+    void child.gone.then((how) => {
+      if (this.#expected) return
+      this.#running = Promise.reject(new Error(`the app ended by itself: ${how}`))
+      this.#running.catch(() => {})
+    })
+    return child
+  }
+}

@@ -37,8 +37,7 @@ const dying: SqliteConnection = {
 }
 if (kind === 'row') {
   connection.function('die', die)
-  const event = what.endsWith('marks') ? 'delete' : 'insert'
-  connection.exec(`create temp trigger dying after ${event} on ${what} begin select die(); end`)
+  connection.exec(`create temp trigger dying after insert on ${what} begin select die(); end`)
 }
 
 const db = fromBetterSqlite(dying)

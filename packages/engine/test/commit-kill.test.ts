@@ -31,7 +31,7 @@ async function dieAt(where: string): Promise<Death> {
   })
   const left = found()
   expect(signal === 'SIGKILL' || output.join('').startsWith('survived'), `${where}: killed, or done`).toBe(true)
-  // The mark of a dead request expires within a minute; this is that minute.
+  // The mark of a dead request expires within seconds; these are those seconds.
   connection.exec('update keepsend_idempotency_marks set expires_at = 0')
   const { status, body, replayed } = await engine.commit(killRequest())
   return { where, killed: signal === 'SIGKILL', left, repeated: { status, body, replayed }, after: found() }
@@ -63,13 +63,9 @@ describe('a process killed in the middle of a commit', () => {
     expect([before, after]).toEqual([12, 1])
   }, 60_000)
 
-  it.each(['keepsend_idempotency_records', 'messages', 'pending_events', 'keepsend_idempotency_marks'])(
-    'inside the statement that changes %s leaves nothing',
-    async (table) => {
-      const death = await dieAt(`row:${table}`)
-      expect([death.killed, death.left]).toEqual([true, NONE])
-      expectWhole(death)
-    },
-    20_000,
-  )
+  it('inside the statement that makes the rows, after the first of two, leaves nothing', async () => {
+    const death = await dieAt('row:pending_events')
+    expect([death.killed, death.left]).toEqual([true, NONE])
+    expectWhole(death)
+  }, 20_000)
 })

@@ -54,17 +54,15 @@ export async function commitUnit(
 
 // Either another commit of the same request was first, or our own took place and its answer was lost on the way.
 async function answerAfterError({ db }: PublishTarget, key: HashedKey, logger: Logger): Promise<StoredAnswer | undefined> {
-  const stored = await readAnswer(db, key).catch((error: unknown) => {
+  // Whatever the record says, this request's mark has nothing more to keep away.
+  await db.run(unmarkStatement(key)).catch((error: unknown) => {
+    logger.warn(errorFields(error), 'an idempotency mark stays until it expires')
+  })
+  return readAnswer(db, key).catch((error: unknown) => {
     if (error instanceof EngineError) throw error
     logger.warn(errorFields(error), 'the idempotency record could not be read after a failed commit')
     return undefined
   })
-  if (!stored) {
-    await db.run(unmarkStatement(key)).catch((error: unknown) => {
-      logger.warn(errorFields(error), 'an idempotency mark stays until it expires')
-    })
-  }
-  return stored
 }
 
 /** The outbox's refusals in the engine's words; the caller's own errors, a broken constraint say, stay as they are. */

@@ -73,7 +73,7 @@ export interface Committed {
   /** JSON, the same bytes for every repeat of the request. */
   body: string
   replayed: boolean
-  /** The ids of the events, in order. */
+  /** The ids of the events, in order. Empty when replayed: the earlier answer says what it kept. */
   eventIds: string[]
 }
 
@@ -154,7 +154,8 @@ export function createEngine(options: EngineOptions): Engine {
       const committed = await commitUnit(target, { writes, events: prepared, answer, idempotencyKey }, logger)
       const messages = committed.fanOuts.flatMap(({ rows }, index) => messagesFor(prepared[index] as PreparedEvent, rows))
       inBackground(tell(messages), background)
-      return { ...committed.answer, replayed: committed.replayed, eventIds: prepared.map(({ id }) => id) }
+      const eventIds = committed.replayed ? [] : prepared.map(({ id }) => id)
+      return { ...committed.answer, replayed: committed.replayed, eventIds }
     },
 
     recall: async (idempotencyKey) => readAnswer(db, await hashKey(idempotencyKey)),
@@ -194,7 +195,11 @@ export function createEngine(options: EngineOptions): Engine {
 
     async settle(finished, claim) {
       const settled = await settleDeliveries(db, finished, { keepCompleted, claim })
-      for (const { outcome } of finished) if (outcome.kind === 'disable_endpoint') targets.forget(outcome.endpointId)
+      for (const { claim: { id }, outcome } of finished) {
+        if (outcome.kind === 'disable_endpoint') targets.forget(outcome.endpointId)
+        // If another process has enabled it meanwhile, the row is due again now: it must not be held by an old look.
+        if (outcome.kind === 'hold') targets.forget(id.slice(id.indexOf('.') + 1))
+      }
       return settled
     },
 

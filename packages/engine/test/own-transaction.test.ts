@@ -1,0 +1,73 @@
+import { toSql } from '@keepsend/outbox'
+import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { expect, it } from 'vitest'
+import { newEventId } from '../src/index.ts'
+import { rig } from './rig.ts'
+
+const messages = sqliteTable('messages', { id: text('id').primaryKey(), text: text('text').notNull() })
+const event = () => ({
+  id: newEventId(),
+  type: 'message.created',
+  workspaceId: 'w1',
+  data: { question: 'what?', list: ['?', "'"] },
+})
+
+it("publishStatement commits with drizzle's own transaction, and dispatch tells the queue of each row with its gen", async () => {
+  const made = await rig()
+  const { id: endpointId } = await made.addEndpoint()
+  const one = event()
+  drizzle(made.connection).transaction((tx) => {
+    tx.insert(messages).values({ id: 'm1', text: 'hi' }).run()
+    tx.run(made.engine.publishStatement(one))
+  })
+  expect([
+    made.count('messages'),
+    made.rows().map(({ payload }) => (JSON.parse(payload) as { data: unknown }).data),
+  ]).toEqual([1, [one.data]])
+  expect(made.messages).toEqual([])
+  await made.engine.dispatch(one.id)
+  expect(made.messages).toEqual([
+    { type: one.type, workspaceId: 'w1', outboxId: `${one.id}.${endpointId}`, gen: 0, eventId: one.id, endpointId },
+  ])
+})
+
+it('publishStatement rolls back with it, and dispatch then has nothing to tell', async () => {
+  const made = await rig()
+  await made.addEndpoint()
+  const one = event()
+  const failing = () =>
+    drizzle(made.connection).transaction((tx) => {
+      tx.run(made.engine.publishStatement(one))
+      tx.insert(messages).values({ id: 'm1', text: 'hi' }).run()
+      throw new Error('changed my mind')
+    })
+  expect(failing).toThrow('changed my mind')
+  await made.engine.dispatch(one.id)
+  expect([made.count('messages'), made.count('pending_events'), made.messages]).toEqual([0, 0, []])
+})
+
+it('publishStatement serves a driver of one’s own as text and parameters', async () => {
+  const made = await rig()
+  await made.addEndpoint()
+  const { sql, params } = toSql(made.engine.publishStatement(event()), 'sqlite')
+  made.connection.transaction(() => made.connection.prepare(sql).all(...params))()
+  expect(made.rows()).toHaveLength(1)
+})
+
+it('dispatch names the gen that a row has now, and leaves out what is settled', async () => {
+  const made = await rig({ answer: ({ url }) => (url.includes('good') ? 200 : 500) })
+  await made.addEndpoint({ url: 'https://good.example.com/' })
+  const bad = await made.addEndpoint({ url: 'https://bad.example.com/' })
+  const { eventId } = await made.engine.send(event())
+  await made.work()
+  made.messages.length = 0
+  await made.engine.dispatch(eventId)
+  expect(made.messages).toMatchObject([{ endpointId: bad.id, gen: made.rows()[0]?.gen }])
+  expect(made.messages[0]?.gen).toBeGreaterThan(0)
+})
+
+it('dispatch takes an event id and nothing else', async () => {
+  const { engine } = await rig()
+  await expect(engine.dispatch('message.created')).rejects.toMatchObject({ code: 'invalid_event' })
+})

@@ -22,8 +22,8 @@ export interface Installation {
   app: App
   receiver: Child
   keys: { operator: string; workspace: string }
-  /** Ends both processes and removes the folder. */
-  remove(): Promise<void>
+  /** Ends both processes. The folder goes when this process does. */
+  stop: () => Promise<void>
 }
 
 // A stalled receiver's deliveries must not take minutes to come round again.
@@ -32,6 +32,8 @@ const RETRY_SCHEDULE = Array.from({ length: 20 }, () => 1)
 /** Starts both, makes a workspace, its API key, and the endpoints. */
 export async function install(hooks: readonly Hook[]): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-demo-'))
+  // However this process ends; its children end with it.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const app = new App(join(folder, 'app.db'))
   const [receiver, { operatorKey: operator = '' }] = await Promise.all([
     startChild('receiver-node.ts', { PORT: '0', RECEIVER_FILE: join(folder, 'arrivals.jsonl') }),
@@ -51,11 +53,10 @@ export async function install(hooks: readonly Hook[]): Promise<Installation> {
     const { secret } = await ask<{ secret: string }>(`${app.url}/webhooks/endpoints`, post(keys[by], endpoint))
     await behave(receiver, hook, { secret, ...(behaviour && { behaviour }) })
   }
-  const remove = async (): Promise<void> => {
+  const stop = async (): Promise<void> => {
     await Promise.all([app.stop(), receiver.stop()])
-    rmSync(folder, { recursive: true, force: true })
   }
-  return { folder, app, receiver, keys, remove }
+  return { folder, app, receiver, keys, stop }
 }
 
 /** Tells the receiver how to behave. */
@@ -103,6 +104,12 @@ export class App {
       return this.#spawn()
     })()
     await this.#running
+  }
+
+  /** When the present process is gone: how it ended. */
+  async gone(): Promise<string> {
+    const child = await this.#running
+    return `the app ended: ${await child?.gone}`
   }
 
   async stop(): Promise<void> {

@@ -40,7 +40,7 @@ const installation = await install(hooks)
 try {
   process.exitCode = await tell(installation)
 } finally {
-  await installation.remove()
+  await installation.stop()
 }
 
 async function tell(it: Installation): Promise<number> {

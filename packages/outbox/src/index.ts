@@ -40,6 +40,6 @@ export {
   rescheduleEvent,
   settleEvents,
 } from './lib/settle.ts'
-export { type DialectName, type SqlText, type SqlValue, type Statement, clock, raw, sqlText, toDrizzle, toSql } from './lib/statement.ts'
+export { type DialectName, type SqlText, type SqlValue, type Statement, clock, limitTo, raw, sqlText, toDrizzle, toSql } from './lib/statement.ts'
 export { type OutboxStats, outboxStats } from './lib/stats.ts'
 export { type SweepOptions, type Swept, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'

@@ -14,6 +14,8 @@ export interface PollerOptions {
 
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
+// How long the first outcome of a group waits for others: an fsync's worth, nothing to a receiver.
+const GROUP_MS = 2
 // A broken attempt (a defect of ours, not of the receiver) is tried again after this.
 const BROKEN_RETRY_MS = 60_000
 
@@ -27,8 +29,8 @@ const BROKEN_RETRY_MS = 60_000
  * ```
  *
  * One loop does all of it: settle what has finished and claim for the slots that this frees, in one commit; start what
- * was claimed; wait for an attempt to finish or a reason to look again. There is no batch to wait for: the slowest
- * receiver holds one slot.
+ * was claimed; wait for outcomes or a reason to look again. No attempt waits for another's answer: the slowest receiver
+ * holds one slot.
  */
 export class Poller {
   readonly #engine: Engine
@@ -36,10 +38,10 @@ export class Poller {
   readonly #logger: Logger
   readonly #slots: Slots
   readonly #wake: Wake
-  #running = true
-  #loop: Promise<void>
-  #heartbeat: NodeJS.Timeout
-  #idle: (() => void) | undefined
+  readonly #ended = new AbortController()
+  readonly #loop: Promise<void>
+  readonly #heartbeat: NodeJS.Timeout
+  #phase: 'running' | 'draining' | 'ended' = 'running'
 
   /** Starts at once: whatever an earlier process left is due, or will be when its lease ends. */
   constructor(engine: Engine, options: PollerOptions) {
@@ -59,60 +61,69 @@ export class Poller {
 
   /** Claims nothing more, lets attempts finish for `drainMs`, settles, and gives back what still runs. */
   async stop(drainMs: number): Promise<void> {
-    this.#running = false
+    this.#phase = 'draining'
     this.#wake.kick()
-    const drained = new AbortController()
-    await Promise.race([
-      this.#loop,
-      delay(drainMs, undefined, { signal: drained.signal }).catch(() => undefined),
-    ])
-    drained.abort()
-    this.#idle?.()
+    const end = setTimeout(() => this.#end(), drainMs)
     await this.#loop
+    clearTimeout(end)
+    this.#end()
     clearInterval(this.#heartbeat)
     this.#wake.stop()
     await this.#giveBack()
   }
 
+  #end(): void {
+    this.#phase = 'ended'
+    this.#ended.abort()
+    this.#wake.kick()
+  }
+
   async #run(): Promise<void> {
-    const drainEnded = new Promise<'ended'>((resolve) => {
-      this.#idle = () => resolve('ended')
-    })
     let more = true
     let seen = -1
     let backoffMs = 0
-    for (;;) {
-      // Something new to claim is claimed at once. What has finished waits for its neighbours, a moment at most.
-      const woken = this.#running && this.#wake.count !== seen && this.#slots.free > 0
-      if (!woken && !this.#groupIsReady()) {
-        if (!this.#running && this.#slots.claims.length === 0) return
-        if ((await Promise.race([this.#wake.wait(this.#running ? seen : this.#wake.count), drainEnded])) === 'ended') return
-        if (this.#slots.finishedCount === 0 && !this.#running) continue
+    while (this.#phase !== 'ended') {
+      const { free, running, finished } = this.#slots
+      if (this.#phase === 'draining' && running === 0 && finished.length === 0) return
+      const woken = this.#wake.count !== seen
+      const mayClaim = this.#phase === 'running' && free + finished.length > 0 && (more || woken)
+      // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
+      const claimNow = mayClaim && (woken || (free > 0 && finished.length === 0))
+      if (!claimNow && !this.#groupIsReady()) {
+        await this.#wake.wait()
+        continue
       }
-      const claiming = this.#running && (more || this.#wake.count !== seen)
       seen = this.#wake.count
       try {
-        more = await this.#turn(claiming)
+        more = await this.#turn(mayClaim)
         backoffMs = 0
       } catch (error) {
         more = true
         backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, backoffMs * 2))
         this.#logger.error({ ...errorFields(error), backoffMs }, 'the database refused; trying again')
-        if ((await Promise.race([delay(backoffMs), drainEnded])) === 'ended') return
+        await delay(backoffMs, undefined, { signal: this.#ended.signal }).catch(() => undefined)
       }
     }
+  }
+
+  /** Half a window, or whatever there is when nothing else runs or the moment is over. */
+  #groupIsReady(): boolean {
+    const { running, finished } = this.#slots
+    if (finished.length === 0) return false
+    return running === 0 || finished.length * 2 >= this.#options.concurrency || this.#wake.settleIsDue
   }
 
   /** One commit: settles, and claims if there is room. Says whether more is waiting to be claimed. */
   async #turn(claiming: boolean): Promise<boolean> {
     const finished = [...this.#slots.finished]
+    this.#wake.settled()
     const limit = this.#slots.free + finished.length
     const settled = await this.#settle(finished, claiming ? { limit, leaseMs: this.#options.leaseMs } : undefined)
     const receivedAt = performance.now()
     const { claims, dead } = settled.claimed
     for (const row of dead) this.#logger.warn({ deliveryId: row.id, error: row.lastError }, 'a delivery failed: its attempts are used up')
     for (const claim of claims) this.#start(claim, receivedAt)
-    if (!claiming) return this.#running
+    if (!claiming) return true
     if (claims.length + dead.length === limit) return true
     const { now, dueAt } = await nextDueEvent(this.#engine.db)
     this.#wake.setDue(dueAt === null ? undefined : dueAt - now)
@@ -155,7 +166,7 @@ export class Poller {
     void this.#attempt(claim, now).then((outcome) => {
       if (!this.#slots.has(claim)) return
       this.#slots.finish({ claim, outcome })
-      this.#wake.settleSoon()
+      this.#wake.settle(this.#groupIsReady() ? 0 : GROUP_MS)
     })
   }
 

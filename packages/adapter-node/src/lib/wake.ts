@@ -8,8 +8,11 @@ export class Wake {
   #lastVersion = 0
   #timer: NodeJS.Timeout | undefined
   #watch: NodeJS.Timeout | undefined
+  #settleTimer: NodeJS.Timeout | undefined
   #waiting: (() => void) | undefined
   #count = 0
+  /** The moment that outcomes wait for one another is over. */
+  settleIsDue = false
 
   /** @param version changes when another process has committed; looked at every 25 ms, for a microsecond or two */
   constructor(version: (() => number) | undefined, pollMs: number) {
@@ -30,7 +33,7 @@ export class Wake {
   stop(): void {
     clearInterval(this.#watch)
     clearTimeout(this.#timer)
-    this.kick()
+    this.settled()
   }
 
   kick(): void {
@@ -45,9 +48,22 @@ export class Wake {
     wake?.()
   }
 
-  /** An attempt has finished: whoever waits has something to settle. */
-  settleSoon(): void {
-    this.#signal()
+  /** An attempt has finished: settle now, or within `inMs` together with what finishes until then. */
+  settle(inMs: number): void {
+    if (inMs === 0) this.#signal()
+    else {
+      this.#settleTimer ??= setTimeout(() => {
+        this.settleIsDue = true
+        this.#signal()
+      }, inMs)
+    }
+  }
+
+  /** A settle has begun: the next outcome starts a moment of its own. */
+  settled(): void {
+    clearTimeout(this.#settleTimer)
+    this.#settleTimer = undefined
+    this.settleIsDue = false
   }
 
   /** Looks again when the next row is due, at the latest after the safety poll. */
@@ -57,6 +73,7 @@ export class Wake {
     this.#timer = setTimeout(() => this.kick(), ms)
   }
 
+  /** Resolves at the next kick or settle. What came before the call is in {@link count} and {@link settleIsDue}. */
   wait(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting = resolve

@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type PendingEvent, ROW_COLUMNS, type SqlText, eventIdOf, isEventId, raw, replayEvents, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type PendingEvent, ROW_COLUMNS, type SqlText, eventIdOf, isEventId, limitTo, raw, replayEvents, sqlText } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 
 /** Retained rows as the API shows them. Each method is scoped to one workspace. */
@@ -57,7 +57,7 @@ export function createDeliveryReads(db: OutboxDatabase): DeliveryReads {
       if (filter.eventId !== undefined) wanted.push(rangeOf(filter.eventId))
       const where = wanted.reduce((all, one) => sqlText`${all} and ${one}`)
       const { rows } = await db.run(
-        sqlText`select ${COLUMNS} from pending_events where ${where} order by id desc limit ${filter.limit}`,
+        sqlText`select ${COLUMNS} from pending_events where ${where} order by id desc ${limitTo(filter.limit)}`,
       )
       return rows as unknown as PendingEvent[]
     },
@@ -89,7 +89,7 @@ export function createDeliveryReads(db: OutboxDatabase): DeliveryReads {
           union all
           select ${below(raw('event_id'))} from events where event_id is not null
         ),
-        page as (select event_id from events where event_id is not null limit ${limit})
+        page as (select event_id from events where event_id is not null ${limitTo(limit)})
         select event_id as "id", min(event_type) as "type", min(created_at) as "createdAt",
           count(case when status = 'pending' then 1 end) as "pending", count(case when status = 'held' then 1 end) as "held",
           count(case when status = 'completed' then 1 end) as "completed", count(case when status = 'failed' then 1 end) as "failed"

@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type Row, type SqlText, clock, raw, sqlText, unholdEvents } from '@keepsend/outbox'
+import { type OutboxDatabase, type Row, type SqlText, clock, limitTo, raw, sqlText, unholdEvents } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
 import { type Endpoint, type EndpointInput, checkEndpoint } from './endpoint.ts'
@@ -85,7 +85,7 @@ export function createEndpointStore(
     async list(workspaceId, { limit, after = '' }) {
       const { rows } = await db.run(sqlText`
         select ${COLUMNS} from keepsend_endpoints where workspace_id = ${workspaceId} and id > ${after}
-        order by id limit ${limit}`)
+        order by id ${limitTo(limit)}`)
       return rows.map(toEndpoint)
     },
 

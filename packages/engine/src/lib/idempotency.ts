@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type SqlText, clock, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import { sha256Hex } from './sign.ts'
 
@@ -108,7 +108,7 @@ export async function cleanupIdempotency(db: OutboxDatabase, limit = 500): Promi
     delete from keepsend_idempotency_records
     where (workspace_id, method, route, key_hash) in (
       select workspace_id, method, route, key_hash from keepsend_idempotency_records
-      where created_at < ${clock()} - ${IDEMPOTENCY_RETENTION_MS} order by created_at limit ${limit})`)
+      where created_at < ${clock()} - ${IDEMPOTENCY_RETENTION_MS} order by created_at ${limitTo(limit)})`)
   await db.run(sqlText`delete from keepsend_idempotency_marks where expires_at < ${clock()}`)
   return records.changes
 }

@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type SqlText, clock, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox'
 
 /**
  * Rows are held for a disabled endpoint only. These statements let out what is held for any other reason that a race
@@ -27,5 +27,5 @@ export function letOutStrays(limit: number): SqlText {
   return letOut(sqlText`id in (
     select held.id from keepsend_endpoints as endpoint
     join pending_events as held on held.endpoint_id = endpoint.id and held.status = 'held'
-    where endpoint.status = 'enabled' limit ${limit})`)
+    where endpoint.status = 'enabled' ${limitTo(limit)})`)
 }

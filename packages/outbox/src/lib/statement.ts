@@ -49,6 +49,14 @@ export function clock(now?: number): SqlText {
 
 const CLOCK = raw('(select ms from keepsend_clock)')
 
+/**
+ * `limit n`. The cast matters: SQLite looks at the value of a bare `limit ?` while it plans, and prepares the statement
+ * anew at every call, which made a claim of 16 two and a half times as slow (30 against 11 µs a row).
+ */
+export function limitTo(rows: number): SqlText {
+  return { sql: 'limit cast(? as bigint)', params: [rows] }
+}
+
 /** A statement of ours in drizzle's form, so that it runs inside the caller's drizzle transaction or `batch`. */
 export function toDrizzle(statement: SqlText): SQL {
   const pieces = statement.sql.split('?')

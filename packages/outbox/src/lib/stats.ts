@@ -1,6 +1,6 @@
 import type { OutboxDatabase } from './database.ts'
 import { checkBounds } from './errors.ts'
-import { clock, raw, sqlText } from './statement.ts'
+import { clock, limitTo, raw, sqlText } from './statement.ts'
 
 /** Where the rows are. Every row is in exactly one of the counts. */
 export interface OutboxStats {
@@ -43,7 +43,7 @@ export async function outboxStats(
           else 'scheduled'
         end as state,
         case when status = 'held' then coalesce(due_at, created_at) end as waiting_since
-      from pending_events limit ${countLimit + 1}
+      from pending_events ${limitTo(countLimit + 1)}
     ) as states group by state`)
   const oldest = await db.run(sqlText`
     select ${now} - due_at as "age" from pending_events

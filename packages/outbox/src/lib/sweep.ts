@@ -114,7 +114,7 @@ async function lastKeyOf(
 ): Promise<{ key: string | null; full: boolean }> {
   const { rows } = await db.run({
     sql: `select max(id) as "key", count(*) as "count"
-      from (select id from pending_events where id > ? order by id limit ?) as keys`,
+      from (select id from pending_events where id > ? order by id limit cast(? as bigint)) as keys`,
     params: [after, limit],
   })
   return { key: (rows[0]?.['key'] as string | null | undefined) ?? null, full: Number(rows[0]?.['count']) === limit }

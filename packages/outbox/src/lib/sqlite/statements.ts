@@ -1,7 +1,7 @@
 import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, eventIdTime, rowId } from '../event.ts'
 import type { Dialect, Move, ReplayWhere, TakeOptions } from '../database.ts'
 import { ATTEMPTS_EXHAUSTED, type ClaimRef, REFUNDED_CRASHES, ROW_COLUMNS, UNKNOWN_OUTCOME } from '../row.ts'
-import { type SqlText, clock, raw, sqlText } from '../statement.ts'
+import { type SqlText, clock, limitTo, raw, sqlText } from '../statement.ts'
 
 const COLUMNS = raw(ROW_COLUMNS)
 
@@ -87,19 +87,19 @@ function pick(how: TakeOptions, now: SqlText): SqlText {
       return sqlText`
         select id from pending_events
         where status = 'pending' and due_at is not null and due_at <= ${now}
-        order by due_at, id limit ${how.limit}`
+        order by due_at, id ${limitTo(how.limit)}`
     case 'first-sends':
       return sqlText`
         select id from pending_events
         where status = 'pending' and due_at is null and id >= ${rows.fromId} and id < ${rows.toId}
-        order by id limit ${how.limit}`
+        order by id ${limitTo(how.limit)}`
     case 'handed-off':
       // The key range itself bounds what is read.
       return sqlText`
         select id from pending_events
         where id > ${rows.afterId} and id <= ${rows.toId} and status = 'pending' and due_at is null
           and created_at < ${rows.createdBefore}
-        order by id limit ${how.limit}`
+        order by id ${limitTo(how.limit)}`
   }
 }
 
@@ -180,7 +180,7 @@ function replay(filter: ReplayWhere, now: number | undefined): SqlText {
   const where = wanted.reduce((all, one) => sqlText`${all} and ${one}`)
   return sqlText`
     update pending_events set ${BACK_TO_PENDING}, attempts = 0, deferrals = 0, crashes = 0, due_at = ${clock(now)}
-    where id in (select id from pending_events where ${where} order by completed_at, id limit ${filter.limit})
+    where id in (select id from pending_events where ${where} order by completed_at, id ${limitTo(filter.limit)})
     returning id`
 }
 
@@ -188,7 +188,7 @@ function unhold(endpointId: string, limit: number, now: number | undefined): Sql
   return sqlText`
     update pending_events set ${BACK_TO_PENDING}, due_at = ${clock(now)}
     where id in (
-      select id from pending_events where status = 'held' and endpoint_id = ${endpointId} order by id limit ${limit})
+      select id from pending_events where status = 'held' and endpoint_id = ${endpointId} order by id ${limitTo(limit)})
     returning id`
 }
 
@@ -198,5 +198,5 @@ function prune(retentionMs: number, limit: number, now: number | undefined): Sql
     where id in (
       select id from pending_events
       where completed_at is not null and completed_at < ${clock(now)} - ${retentionMs}
-      order by completed_at, id limit ${limit})`
+      order by completed_at, id ${limitTo(limit)})`
 }

@@ -38,7 +38,7 @@ export function compare(
       )
       const delivered = await deliveredEvents(app.url, keys[by], hook)
       const verified = [...expected].filter((id) => Object.hasOwn(arrived, id))
-      // Set-up made changes too, and a change without an idempotency record may be repeated.
+      // An API key is the one change that a careful client's repeat makes twice: it has no idempotency record.
       const unexplained = Object.entries(arrived).filter(
         ([id, { type }]) => !expected.has(id) && type !== 'api_key.created',
       )

@@ -63,12 +63,10 @@ describe('change and rows are one commit', () => {
     await made.addEndpoint()
     await made.addEndpoint({ eventTypes: ['other'] })
     const committed = await made.engine.commit({ writes: [], events: [event, { ...event, type: 'other' }] })
-    const ids = made.rows().map(({ id }) => id.slice(0, 40))
     expect(committed).toMatchObject({ status: 200, body: 'null', replayed: false })
-    expect([ids, new Set(ids)]).toEqual([
-      [committed.eventIds[0], committed.eventIds[1], committed.eventIds[1]].sort(),
-      new Set(committed.eventIds),
-    ])
+    const typesById = made.rows().map(({ id, type }) => [committed.eventIds.indexOf(id.slice(0, 40)), type])
+    expect(typesById).toHaveLength(3)
+    expect(new Set(typesById.map(String))).toEqual(new Set(['0,message.created', '1,other']))
   })
 
   it('a write that breaks a constraint leaves nothing, and the app gets the error of the driver (trap 1)', async () => {

@@ -182,9 +182,10 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async sendTest(workspaceId, endpointId) {
-      await engine.endpoints.get(workspaceId, endpointId)
+      const endpoint = await engine.endpoints.get(workspaceId, endpointId)
+      const maxAttempts = (endpoint.retrySchedule ?? retrySchedule).length + 1
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
-      const messages = await enqueueForEndpoint(target, event, endpointId).catch((error: unknown) => {
+      const messages = await enqueueForEndpoint(target, event, endpointId, maxAttempts).catch((error: unknown) => {
         throw asEngineError(error)
       })
       await tell(messages)

@@ -1,4 +1,4 @@
-import { DEFAULT_MAX_ATTEMPTS, type OutboxDatabase, type Row, type SqlText, clock, dueAt, enqueueEvents, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type Row, type SqlText, clock, dueAt, enqueueEvents, sqlText } from '@keepsend/outbox'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 
@@ -45,7 +45,7 @@ export async function enqueueForEndpoint(
   { db, rowsStart }: PublishTarget,
   event: PreparedEvent,
   endpointId: string,
-  maxAttempts: number = DEFAULT_MAX_ATTEMPTS,
+  maxAttempts: number,
 ): Promise<QueuedEvent[]> {
   const { id: eventId, workspaceId, type, payload } = event
   await enqueueEvents(db, [{ eventId, endpointId, workspaceId, type, payload, maxAttempts, due: rowsStart }])

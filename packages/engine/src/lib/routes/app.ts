@@ -1,5 +1,6 @@
 import { bodyLimit } from 'hono/body-limit'
 import type { Authenticate } from '../api-key.ts'
+import { asEngineError } from '../commit.ts'
 import { EngineError } from '../errors.ts'
 import { errorFields } from '../logger.ts'
 import { problemResponse } from '../problem.ts'
@@ -16,9 +17,9 @@ const MAX_REQUEST_BYTES = 1_048_576
 export function createRoutes(engine: RouteEngine, authenticate: Authenticate): EngineRoutes {
   const app = newRoutes()
   app.onError((error) => {
-    const known = error instanceof EngineError ? error : malformed(error)
-    if (!known) engine.logger.error(errorFields(error), 'a route failed')
-    return problemResponse(known ?? error)
+    const known = malformed(error) ?? asEngineError(error)
+    if (!(known instanceof EngineError)) engine.logger.error(errorFields(error), 'a route failed')
+    return problemResponse(known)
   })
   app.use(
     bodyLimit({
@@ -56,5 +57,7 @@ export function createRoutes(engine: RouteEngine, authenticate: Authenticate): E
 
 // Hono says "Malformed JSON" by an HTTPException of its own.
 function malformed(error: Error): EngineError | undefined {
-  return 'status' in error && error.status === 400 ? new EngineError('invalid_request', error.message) : undefined
+  return !(error instanceof EngineError) && 'status' in error && error.status === 400
+    ? new EngineError('invalid_request', error.message)
+    : undefined
 }

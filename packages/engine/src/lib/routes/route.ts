@@ -25,14 +25,21 @@ export function newRoutes(): EngineRoutes {
   })
 }
 
+const JSON_TYPE = /^application\/([a-z-.]+\+)?json/i
+
 /** A route that asks for a scope and lists the problem document among its answers. */
 export function defineRoute<R extends RouteConfig & { path: string }>(scope: Scope, config: R) {
   return createRoute({
     ...config,
     description: `${config.description ?? ''} Scope: \`${scope}\`.`.trim(),
     middleware: async (c, next) => {
-      if (!c.get('principal').scopes.includes(scope))
+      if (!c.get('principal').scopes.includes(scope)) {
         throw new EngineError('forbidden', `this key lacks the scope ${scope}`)
+      }
+      // Any other body would be read as none at all.
+      if (config.request?.body && !JSON_TYPE.test(c.req.header('content-type') ?? '')) {
+        throw new EngineError('invalid_request', 'this takes a JSON body, with content-type: application/json')
+      }
       await next()
     },
     responses: {

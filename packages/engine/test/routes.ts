@@ -1,0 +1,75 @@
+import { SCOPES, type Scope } from '../src/index.ts'
+import { type Rig, rig } from './rig.ts'
+
+/** The parts of the OpenAPI document that the tests read. */
+export interface Document {
+  openapi: string
+  info: { title: string; version: string }
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, unknown>; securitySchemes: Record<string, unknown> }
+  security: unknown[]
+}
+
+interface Operation {
+  description?: string
+  security?: unknown[]
+  requestBody?: unknown
+  responses: Record<string, { content?: Record<string, unknown> }>
+}
+
+export async function documentOf({ engine }: Rig): Promise<Document> {
+  return (await (await engine.routes.request('/openapi.json')).json()) as Document
+}
+
+export interface Route {
+  method: string
+  /** As in the document: `/endpoints/{id}`. */
+  path: string
+  scope: Scope | undefined
+  takesBody: boolean
+}
+
+/** Every route of the document, with the scope that its description names. */
+export function routesOf({ paths }: Document): Route[] {
+  return Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, { description = '', requestBody }]) => ({
+      method: method.toUpperCase(),
+      path,
+      scope: SCOPES.find((scope) => description.includes(`\`${scope}\``)),
+      takesBody: requestBody !== undefined,
+    })),
+  )
+}
+
+/** A body that each route with one takes; the test of a new route stops here until it has one. */
+export const GOOD_BODIES: Record<string, unknown> = {
+  'POST /events': { type: 'message.created', data: { id: 'm1' } },
+  'POST /endpoints': { url: 'https://hooks.example.com/' },
+  'PATCH /endpoints/{id}': { description: 'changed' },
+  'POST /endpoints/{id}/rotate-secret': {},
+}
+
+/** The management API as clients of two workspaces see it. */
+export async function api(options: Parameters<typeof rig>[0] = {}) {
+  const made = await rig(options)
+  const keys = {
+    w1: (await made.engine.apiKeys.create({ workspaceId: 'w1' })).key,
+    w2: (await made.engine.apiKeys.create({ workspaceId: 'w2' })).key,
+  }
+  const call = async (method: string, path: string, body?: unknown, key: string | null = keys.w1): Promise<Response> =>
+    made.engine.routes.request(path, {
+      method,
+      headers: { 'content-type': 'application/json', ...(key !== null && { authorization: `Bearer ${key}` }) },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+  return { ...made, keys, call }
+}
+
+/** Status and body of a JSON answer. */
+export async function read(
+  response: Response | Promise<Response>,
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const answer = await response
+  const text = await answer.text()
+  return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> }
+}

@@ -22,20 +22,25 @@ export type DialectName = 'sqlite' | 'postgres'
 
 /** Builds a statement: a `SqlText` inside the braces is spliced in with its parameters, any other value is bound. */
 export function sqlText(strings: TemplateStringsArray, ...values: readonly (SqlValue | SqlText)[]): SqlText {
-  let text = strings[0] ?? ''
   const params: SqlValue[] = []
-  for (const [index, value] of values.entries()) {
-    if (isSqlText(value)) {
-      text += value.sql
-      params.push(...value.params)
-    } else {
-      text += '?'
-      params.push(value)
-    }
-    text += strings[index + 1] ?? ''
-  }
-  return { sql: text, params }
+  const known = lastBuilt.get(strings)
+  let isKnown = known !== undefined
+  const pieces = values.map((value, index) => {
+    const piece = isSqlText(value) ? value.sql : '?'
+    if (isSqlText(value)) params.push(...value.params)
+    else params.push(value)
+    if (isKnown && known?.pieces[index] !== piece) isKnown = false
+    return piece
+  })
+  if (known && isKnown) return { sql: known.sql, params }
+  const sql = String.raw({ raw: strings }, ...pieces)
+  lastBuilt.set(strings, { pieces, sql })
+  return { sql, params }
 }
+
+// The text that a place in the code built last. Nearly always it builds the same again, and then the very same string,
+// hashed already, finds the prepared statement.
+const lastBuilt = new WeakMap<TemplateStringsArray, { pieces: string[]; sql: string }>()
 
 /** Text to splice into {@link sqlText} as it is. Never for anything that came from outside. */
 export function raw(text: string): SqlText {

@@ -5,7 +5,7 @@ import type { PendingEvent, SettleResult } from './row.ts'
 import { completeEvent, failEvent, settleEvents } from './settle.ts'
 
 export interface SweepOptions {
-  /** Rows a tick at most, half of them reserved for lost first sends: 1–10,000. @default 1000 */
+  /** Rows a tick at most, half of them reserved for lost first sends: 2–10,000. @default 1000 */
   limit?: number
   /** How long a swept row is left to the queue, in ms; doubled with each `gen`, up to 256 times. @default 120_000 */
   leaseMs?: number
@@ -50,7 +50,7 @@ const FIRST_SEND_WINDOW_MS = 600_000
  */
 export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptions = {}): Promise<Swept> {
   const { limit = 1000, leaseMs = 120_000, firstSends = 'recent', due = true } = options
-  checkBounds('limit', limit, 1, 10_000)
+  checkBounds('limit', limit, 2, 10_000)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   const now = options.now ?? (await databaseTime(db))
   const taken: PendingEvent[] = []

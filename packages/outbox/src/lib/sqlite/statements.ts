@@ -133,7 +133,7 @@ function settle(moves: readonly Move[], now: number | undefined): SqlText {
     update pending_events set
       status = to_status,
       hold_reason = held_for,
-      attempts = max(0, attempts + charged - (claimed_at is not null)),
+      attempts = min(max_attempts, max(0, attempts + charged - (claimed_at is not null))),
       deferrals = deferrals + deferral,
       gen = gen + (to_status in ('pending', 'held')),
       due_at = case when to_status = 'pending' then coalesce(to_due_at, ${clock(now)} + coalesce(delay_ms, 0)) end,

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { killRequest } from './commit-kill.ts'
 import { rig } from './rig.ts'
 
-const PROGRAM = join(import.meta.dirname, 'commit-kill.process.ts')
+const PROGRAM = join(import.meta.dirname, 'commit-kill-process.ts')
 // Before these the request only looks for an earlier answer and leaves its mark.
 const FIRST_OF_UNIT = 4
 const MOST_DEATHS = 20

@@ -89,6 +89,14 @@ describe('who gets an event', () => {
     expect(await engine.send(event({ workspaceId: 'w2' }))).toMatchObject({ deliveries: 1 })
   })
 
+  it("not even by a subscription that names another workspace's endpoint", async () => {
+    const { engine, addEndpoint, connection, count } = await rig()
+    await addEndpoint({ workspaceId: 'w2' })
+    connection.exec("update keepsend_subscriptions set workspace_id = 'w1'")
+    for (const workspaceId of ['w1', 'w2']) await engine.send(event({ workspaceId }))
+    expect(count('pending_events')).toBe(0)
+  })
+
   it('without a subscriber there is no row and nothing to tell the queue', async () => {
     const { engine, messages, count } = await rig()
     expect(await engine.send(event())).toMatchObject({ accepted: true, deliveries: 0 })

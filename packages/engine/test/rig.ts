@@ -21,7 +21,7 @@ import {
 } from '../src/index.ts'
 
 /** A connection as a host should open it: WAL, and every commit on the disk. */
-export function openFile(path: string): Database.Database {
+function openFile(path: string): Database.Database {
   const connection = new Database(path)
   connection.pragma('journal_mode = WAL')
   // After the journal mode: better-sqlite3 is built to fall back to NORMAL when WAL is chosen.
@@ -31,7 +31,7 @@ export function openFile(path: string): Database.Database {
 }
 
 /** A path in a folder that is gone when the test is over. */
-export function temporaryFile(name = 'app.db'): string {
+function temporaryFile(name = 'app.db'): string {
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-engine-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return join(folder, name)
@@ -61,7 +61,7 @@ export function verify(request: SendRequest | undefined, secret: string): void {
 }
 
 /** A logger that keeps what it is told. */
-export function keptLog(): Logger & { entries: { level: string; message: string; fields: Record<string, unknown> }[] } {
+function keptLog(): Logger & { entries: { level: string; message: string; fields: Record<string, unknown> }[] } {
   const entries: { level: string; message: string; fields: Record<string, unknown> }[] = []
   const at = (level: string) => (fields: Record<string, unknown>, message: string) => {
     entries.push({ level, message, fields })

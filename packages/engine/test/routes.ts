@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import { SCOPES, type Scope } from '../src/index.ts'
 import { type Rig, rig } from './rig.ts'
 
@@ -73,3 +74,9 @@ export async function read(
   const text = await answer.text()
   return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> }
 }
+
+/** What a refused request reads as. */
+export const problem = (status: number, code: string) => ({
+  status,
+  body: expect.objectContaining({ type: 'about:blank', status, code }),
+})

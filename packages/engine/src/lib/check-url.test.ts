@@ -59,11 +59,9 @@ it('no case is left out: so many are judged by the URL, so many by the connector
     byUrl: { allow: count(byUrl, 'allow'), block: count(byUrl, 'block') },
     byConnector: { allow: count(byConnector, 'allow'), block: count(byConnector, 'block') },
   }
-  expect(table).toEqual(EXPECTED)
+  expect(table).toEqual({ byUrl: { allow: 33, block: 129 }, byConnector: { allow: 4, block: 23 } })
   expect(byUrl.length + byConnector.length).toBe(all.length)
 })
-
-const EXPECTED = { byUrl: { allow: 33, block: 129 }, byConnector: { allow: 4, block: 23 } }
 
 describe('what an operator opens', () => {
   const check = (policy: Parameters<typeof createCheckUrl>[0], url: string) => {
@@ -157,7 +155,7 @@ describe('any text', () => {
           'string',
         ])
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 

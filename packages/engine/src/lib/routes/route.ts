@@ -6,7 +6,7 @@ import { problemResponse } from '../problem.ts'
 import { problemSchema } from './schemas.ts'
 
 /** What a route finds in its context once the request is known. */
-export interface RouteEnv {
+interface RouteEnv {
   Variables: { principal: Principal }
 }
 

@@ -1,0 +1,183 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { OutboxError } from '@keepsend/outbox'
+import { Hono } from 'hono'
+import { describe, expect, it } from 'vitest'
+import { commitWithEvents, keepsend, recallAnswer } from '../src/index.ts'
+import { apps, gated, replayed } from './idempotency-rig.ts'
+import { settled } from './rig.ts'
+
+const EVENT = '{"type":"message.created","data":{"text":"hi"}}'
+
+describe('two requests that both passed the mark', () => {
+  /** The answers to both, and what they left. */
+  async function race(bodies: [string, string]) {
+    const { wrap, arm, arrived, open } = gated()
+    const { post, connection, count } = await apps({ wrap })
+    arm()
+    const first = post('/rooms/w1/general', bodies[0], 'k1')
+    await arrived[0].promise
+    connection.exec('delete from keepsend_idempotency_marks')
+    const second = post('/rooms/w1/general', bodies[1], 'k1')
+    await arrived[1].promise
+    open.resolve()
+    const left = () =>
+      ['messages', 'pending_events', 'keepsend_idempotency_records', 'keepsend_idempotency_marks'].map(count)
+    return { answers: [await first, await second], left }
+  }
+
+  it('make one commit; the other is answered from its record', async () => {
+    const { answers, left } = await race(['{}', '{}'])
+    expect(answers.map(({ status }) => status)).toEqual([201, 201])
+    expect(answers.filter((answer) => replayed(answer) === 'true')).toHaveLength(1)
+    expect(new Set(await Promise.all(answers.map((answer) => answer.text()))).size).toBe(1)
+    expect(left()).toEqual([1, 1, 1, 0])
+  })
+
+  it('with different bodies: one commits, the other is 422', async () => {
+    const { answers, left } = await race(['{"text":"a"}', '{"text":"b"}'])
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 422]))
+    expect(left()).toEqual([1, 1, 1, 0])
+  })
+})
+
+describe('marks and records', () => {
+  it('the mark of a request that died blocks until it expires, and no longer', async () => {
+    const { post, connection, expire, count } = await apps()
+    await post('/rooms/w1/general', '{}', 'k1')
+    // As the first request left it when it died before its commit: a mark and no record.
+    connection.exec(`
+      insert into keepsend_idempotency_marks select workspace_id, method, route, key_hash, 'the dead', cast(unixepoch('subsec') * 1000 as integer) + 60000
+      from keepsend_idempotency_records;
+      delete from keepsend_idempotency_records; delete from messages; delete from pending_events`)
+    expect((await post('/rooms/w1/general', '{}', 'k1')).status).toBe(409)
+    expire()
+    const response = await post('/rooms/w1/general', '{}', 'k1')
+    expect([response.status, replayed(response), count('messages'), count('keepsend_idempotency_marks')]).toEqual([
+      201,
+      null,
+      1,
+      0,
+    ])
+  })
+
+  it('a mark is set for five seconds: a client whose request died waits no longer', async () => {
+    const { post, connection } = await apps({
+      wrap: (db) => ({
+        ...db,
+        run: (one) => db.run(one),
+        atomic: (list) => (list.length > 3 ? new Promise(() => {}) : db.atomic(list)),
+      }),
+    })
+    void post('/rooms/w1/general', '{}', 'k1')
+    const left = connection
+      .prepare("select expires_at - unixepoch('subsec') * 1000 from keepsend_idempotency_marks")
+      .pluck()
+    while (left.get() === undefined) await settled()
+    expect(left.get()).toBeGreaterThan(1000)
+    expect(left.get()).toBeLessThanOrEqual(5000)
+  })
+
+  it('an answer that failed before the commit is not stored: the repeat does the work', async () => {
+    const { post, count } = await apps()
+    const bad = '{"type":"no good","data":{}}'
+    expect((await post('/webhooks/events', bad, 'k1')).status).toBe(422)
+    expect([count('keepsend_idempotency_records'), count('keepsend_idempotency_marks')]).toEqual([0, 0])
+    const good = await post('/webhooks/events', EVENT, 'k1')
+    expect([good.status, replayed(good)]).toEqual([202, null])
+  })
+
+  it('a record is kept a week and then forgotten', async () => {
+    const { post, connection, engine, count } = await apps()
+    await post('/rooms/w1/general', '{}', 'k1')
+    const age = (days: number) =>
+      connection
+        .prepare('update keepsend_idempotency_records set created_at = (unixepoch() - ?) * 1000')
+        .run(days * 86_400)
+    age(6.9)
+    expect(await engine.maintain()).toMatchObject({ deletedRecords: 0 })
+    expect(replayed(await post('/rooms/w1/general', '{}', 'k1'))).toBe('true')
+    age(7.1)
+    expect(await engine.maintain()).toMatchObject({ deletedRecords: 1 })
+    expect([replayed(await post('/rooms/w1/general', '{}', 'k1')), count('messages')]).toEqual([null, 2])
+  })
+
+  it('tables hold neither the key nor the body of a request', async () => {
+    const { post, connection } = await apps()
+    await post('/webhooks/events', '{"type":"a","data":{"secret":"s3cret"}}', 'my-private-key')
+    expect(JSON.stringify(connection.prepare('select * from keepsend_idempotency_records').all())).not.toMatch(
+      /my-private-key|s3cret/,
+    )
+  })
+})
+
+describe('a commit whose answer was lost', () => {
+  /** The unit commits, and the connection breaks before it can say so. */
+  const breaking =
+    (tried: () => void) =>
+    (db: OutboxDatabase): OutboxDatabase => ({
+      ...db,
+      run: (statement) => db.run(statement),
+      async atomic(statements) {
+        const ours = statements.some((one) => 'sql' in one && one.sql.includes('into messages'))
+        if (ours) tried()
+        const results = await db.atomic(statements)
+        if (ours) throw new OutboxError('outcome_unknown', 'the connection broke')
+        return results
+      },
+    })
+
+  it('is answered from the record, and nothing is written twice', async () => {
+    let tried = 0
+    const { post, count } = await apps({ wrap: breaking(() => tried++) })
+    const first = await post('/rooms/w1/general', '{}', 'k1')
+    expect([first.status, await first.json()]).toEqual([201, { id: 'm1', text: '' }])
+    const again = await post('/rooms/w1/general', '{}', 'k1')
+    expect([again.status, replayed(again), await again.json()]).toEqual([201, 'true', { id: 'm1', text: '' }])
+    expect([tried, count('messages'), count('pending_events')]).toEqual([1, 1, 1])
+  })
+
+  it('without a key is 500 outcome_unknown, and nothing is repeated', async () => {
+    let tried = 0
+    const { post, count } = await apps({ wrap: breaking(() => tried++) })
+    const response = await post('/rooms/w1/general', '{}')
+    expect([response.status, await response.json()]).toEqual([
+      500,
+      expect.objectContaining({ code: 'outcome_unknown' }),
+    ])
+    expect([tried, count('messages'), count('pending_events')]).toEqual([1, 1, 1])
+  })
+})
+
+it('a replay names no events of its own: the ids of this call were never kept', async () => {
+  const { engine, rows } = await apps()
+  const commit = () =>
+    engine.commit({
+      writes: [],
+      events: [{ type: 'a', workspaceId: 'w1', data: {} }],
+      idempotencyKey: { key: 'k', workspaceId: 'w1', method: 'POST', route: '/', body: '' },
+    })
+  const [first, second] = [await commit(), await commit()]
+  expect(rows().map(({ id }) => id.slice(0, 40))).toEqual(first.eventIds)
+  expect([second.replayed, second.eventIds]).toEqual([true, []])
+})
+
+it('a route that looks before it commits finds the first answer by recallAnswer, and nothing the first time', async () => {
+  const { engine, connection, count } = await apps()
+  connection.exec("insert into messages values ('m1', 'hi')")
+  const app = new Hono()
+  app.use(keepsend(engine))
+  app.use(async (c, next) => (await recallAnswer(c, 'w1')) ?? next())
+  app.delete('/messages/:id', async (c) => {
+    if (count('messages') === 0) return c.notFound()
+    return commitWithEvents(c, {
+      writes: [{ sql: 'delete from messages where id = ?', params: [c.req.param('id')] }],
+      events: [{ type: 'message.deleted', workspaceId: 'w1', data: {} }],
+      response: { status: 200, body: { deleted: true } },
+    })
+  })
+  const remove = (key: string) => app.request('/messages/m1', { method: 'DELETE', headers: { 'idempotency-key': key } })
+  const answers = [await remove('k1'), await remove('k1'), await remove('k2'), await remove('"')]
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 400])
+  expect(answers.map(replayed)).toEqual([null, 'true', null, null])
+  expect([count('pending_events'), count('keepsend_idempotency_marks')]).toEqual([1, 0])
+})

@@ -1,0 +1,201 @@
+import { describe, expect, it } from 'vitest'
+import { api, problem, read } from './routes.ts'
+
+describe('events', () => {
+  it('are kept one or many, and answered with their ids', async () => {
+    const { call, addEndpoint, rows } = await api()
+    await addEndpoint()
+    const one = await read(call('POST', '/events', { type: 'a', data: { n: 1 } }))
+    expect(one).toEqual({ status: 202, body: { id: expect.stringMatching(/^evt_/), type: 'a' } })
+    const many = await read(
+      call('POST', '/events', [
+        { type: 'b', data: {}, timestamp: '2026-11-23T12:00:00Z' },
+        { type: 'c', data: {} },
+      ]),
+    )
+    expect(many).toMatchObject({ status: 202, body: [{ type: 'b' }, { type: 'c' }] })
+    expect(
+      rows()
+        .map(({ type }) => type)
+        .toSorted((a, b) => (a < b ? -1 : 1)),
+    ).toEqual(['a', 'b', 'c'])
+  })
+
+  it('are 1 to 100 at once, all or none', async () => {
+    const { call, addEndpoint, count } = await api()
+    await addEndpoint()
+    const events = (length: number) => Array.from({ length }, () => ({ type: 'a', data: {} }))
+    expect(await read(call('POST', '/events', []))).toMatchObject(problem(400, 'invalid_request'))
+    expect(await read(call('POST', '/events', events(101)))).toMatchObject(problem(400, 'invalid_request'))
+    expect(await read(call('POST', '/events', [...events(9), { type: 'no good', data: {} }]))).toMatchObject(
+      problem(422, 'invalid_event'),
+    )
+    expect(count('pending_events')).toBe(0)
+    expect((await call('POST', '/events', events(100))).status).toBe(202)
+    expect(count('pending_events')).toBe(100)
+  })
+
+  it.each([
+    [{ type: 'keepsend.x', data: {} }, 422, 'invalid_event'],
+    [{ type: 'a', data: {}, id: 'evt_1' }, 422, 'invalid_event'],
+    [{ type: 'a', data: {}, channels: ['*'] }, 422, 'invalid_event'],
+    [{ type: 'a', data: { text: 'x'.repeat(262_144) } }, 413, 'payload_too_large'],
+    [{ type: 'a', data: [] }, 400, 'invalid_request'],
+    [{ type: 'a' }, 400, 'invalid_request'],
+    [{ data: {} }, 400, 'invalid_request'],
+    [{ type: 1, data: {} }, 400, 'invalid_request'],
+    [{ type: 'a', data: {}, timestamp: 'today' }, 400, 'invalid_request'],
+    [{ type: 'a', data: {}, workspaceId: 'w2' }, 400, 'invalid_request'],
+  ])('%j is %i %s', async (event, status, code) => {
+    const { call, addEndpoint, count } = await api()
+    await addEndpoint()
+    expect(await read(call('POST', '/events', event))).toMatchObject(problem(status, code))
+    expect(count('pending_events')).toBe(0)
+  })
+
+  it('can be got while a delivery of theirs is kept, with the payload as it is sent', async () => {
+    const { call, addEndpoint, work } = await api()
+    const endpoint = await addEndpoint()
+    const { body } = await read(
+      call('POST', '/events', { type: 'a', data: { n: 1 }, timestamp: '2026-11-23T12:00:00Z' }),
+    )
+    expect(await read(call('GET', `/events/${String(body['id'])}`))).toMatchObject({
+      status: 200,
+      body: {
+        id: body['id'],
+        type: 'a',
+        payload: { type: 'a', timestamp: '2026-11-23T12:00:00Z', data: { n: 1 } },
+        deliveries: [{ endpointId: endpoint.id, status: 'pending' }],
+      },
+    })
+    await work()
+    expect(await read(call('GET', `/events/${String(body['id'])}`))).toMatchObject(problem(404, 'not_retained'))
+  })
+})
+
+describe('endpoints', () => {
+  it('are made, read, changed, disabled, enabled and deleted', async () => {
+    const { call } = await api()
+    const made = await read(
+      call('POST', '/endpoints', {
+        url: 'https://hooks.example.com/',
+        eventTypes: ['a.*'],
+        channels: ['c'],
+        retrySchedule: [1],
+        deadlineMs: 5000,
+      }),
+    )
+    expect(made).toMatchObject({
+      status: 201,
+      body: { secret: expect.stringMatching(/^whsec_/), status: 'enabled', version: 1 },
+    })
+    const path = `/endpoints/${String(made.body['id'])}`
+    const { secret: _, ...shown } = made.body
+    expect(await read(call('GET', path))).toEqual({ status: 200, body: shown })
+    const changed = { ...shown, description: 'mine', version: 2, updatedAt: expect.any(String) }
+    expect(await read(call('PATCH', path, { description: 'mine' }))).toEqual({ status: 200, body: changed })
+    const { body: reset } = await read(call('PATCH', path, { retrySchedule: null, deadlineMs: null, channels: [] }))
+    expect(reset).toMatchObject({
+      retrySchedule: null,
+      deadlineMs: null,
+      channels: [],
+      eventTypes: ['a.*'],
+      description: 'mine',
+    })
+    expect((await read(call('POST', `${path}/disable`))).body).toMatchObject({
+      status: 'disabled',
+      disabledReason: 'manual',
+    })
+    expect((await read(call('POST', `${path}/enable`))).body).toMatchObject({ status: 'enabled', disabledReason: null })
+    expect((await call('DELETE', path)).status).toBe(204)
+    expect(await read(call('GET', path))).toMatchObject(problem(404, 'not_found'))
+  })
+
+  it.each([
+    [{ url: 'http://example.com/' }],
+    [{ url: 'https://10.0.0.1/' }],
+    [{ url: 'nothing' }],
+    [{ eventTypes: [] }],
+    [{ eventTypes: ['*.a'] }],
+    [{ eventTypes: Array(51).fill('a') }],
+    [{ channels: Array(11).fill('a') }],
+    [{ channels: ['a b'] }],
+    [{ retrySchedule: [0] }],
+    [{ retrySchedule: Array(21).fill(1) }],
+    [{ retrySchedule: [86_401] }],
+    [{ deadlineMs: 999 }],
+    [{ deadlineMs: 30_001 }],
+    [{ description: 'x'.repeat(501) }],
+  ])('%j is 422 at creation and at a change', async (parts) => {
+    const { call, addEndpoint, count } = await api()
+    const { id } = await addEndpoint()
+    expect(await read(call('POST', '/endpoints', { url: 'https://hooks.example.com/', ...parts }))).toMatchObject(
+      problem(422, 'invalid_endpoint'),
+    )
+    expect(await read(call('PATCH', `/endpoints/${id}`, parts))).toMatchObject(problem(422, 'invalid_endpoint'))
+    expect(count('keepsend_endpoints')).toBe(1)
+  })
+
+  it('bring a secret from elsewhere at creation only, and a wrong one is not repeated', async () => {
+    const { call, addEndpoint } = await api()
+    const secret = `whsec_${btoa('x'.repeat(24))}`
+    expect((await read(call('POST', '/endpoints', { url: 'https://a.example.com/', secret }))).body).toMatchObject({
+      secret,
+    })
+    const wrong = await read(call('POST', '/endpoints', { url: 'https://a.example.com/', secret: 'hunter2' }))
+    expect(wrong).toMatchObject(problem(422, 'invalid_endpoint'))
+    expect(JSON.stringify(wrong)).not.toContain('hunter2')
+    const { id } = await addEndpoint()
+    expect((await call('PATCH', `/endpoints/${id}`, { secret })).status).toBe(400)
+  })
+
+  it('show their secrets only where they are asked for, newest first; rotation keeps the old one for a while', async () => {
+    const { call, addEndpoint } = await api()
+    const { id, secret: old } = await addEndpoint()
+    for (const path of ['/endpoints', `/endpoints/${id}`])
+      expect(await (await call('GET', path)).text()).not.toContain('whsec_')
+    const { body: fresh } = await read(call('POST', `/endpoints/${id}/rotate-secret`, { overlapMs: 60_000 }))
+    expect(fresh).toMatchObject({ version: 2, expiresAt: null })
+    const { body } = await read(call('GET', `/endpoints/${id}/secret`))
+    expect(body['data']).toMatchObject([
+      { secret: fresh['secret'], expiresAt: null },
+      { secret: old, expiresAt: expect.any(String) },
+    ])
+    await call('POST', `/endpoints/${id}/rotate-secret`, { overlapMs: 0 })
+    expect((await read(call('GET', `/endpoints/${id}/secret`))).body['data']).toHaveLength(2)
+    for (const overlapMs of [-1, 604_800_001]) {
+      expect(await read(call('POST', `/endpoints/${id}/rotate-secret`, { overlapMs }))).toMatchObject(
+        problem(422, 'invalid_endpoint'),
+      )
+    }
+  })
+
+  it('get a test event, subscribed or not, tried as often as they ask', async () => {
+    const { call, addEndpoint, rows } = await api()
+    const { id } = await addEndpoint({ eventTypes: ['other'], retrySchedule: [1, 2] })
+    const { status, body } = await read(call('POST', `/endpoints/${id}/test`))
+    expect([status, rows()]).toMatchObject([
+      202,
+      [{ id: `${String(body['eventId'])}.${id}`, type: 'test', maxAttempts: 3 }],
+    ])
+  })
+})
+
+describe('deliveries', () => {
+  it('are replayed once they are settled: 409 before, 202 and pending after', async () => {
+    const { call, addEndpoint, engine, work, messages } = await api({ answer: () => 400 })
+    await addEndpoint()
+    const { eventId } = await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    const { body } = await read(call('GET', `/events/${eventId}`))
+    const [{ id }] = body['deliveries'] as [{ id: string }]
+    expect(await read(call('POST', `/deliveries/${id}/replay`))).toMatchObject(problem(409, 'conflict'))
+    await work()
+    expect(await read(call('GET', `/deliveries/${id}`))).toMatchObject({ body: { status: 'failed', lastStatus: 400 } })
+    messages.length = 0
+    expect(await read(call('POST', `/deliveries/${id}/replay`))).toMatchObject({
+      status: 202,
+      body: { id, status: 'pending', attempts: 0 },
+    })
+    expect(messages).toMatchObject([{ outboxId: id, gen: 2 }])
+  })
+})

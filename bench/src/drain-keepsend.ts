@@ -19,7 +19,9 @@ try {
   const engine = createEngine({ db, queue, sender, signer: createHmacSigner(), urlPolicy })
   const { endpoint } = await engine.endpoints.create('bench', { url: `http://127.0.0.1:${port}/` })
   for (let from = 0; from < events; from += 500) {
-    const batch = Array.from({ length: Math.min(500, events - from) }, (_, index) => eventFor(endpoint.id, from + index))
+    const batch = Array.from({ length: Math.min(500, events - from) }, (_, index) =>
+      eventFor(endpoint.id, from + index),
+    )
     await enqueueEvents(db, batch)
   }
   const ms = await timed(async () => {

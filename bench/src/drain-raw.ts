@@ -12,7 +12,12 @@ const ms = await timed(async () => {
     Array.from({ length: Number(concurrency) }, async () => {
       while (next < events) {
         const body = bodies[next++] ?? ''
-        const response = await pool.request({ method: 'POST', path: '/', headers: { 'content-type': 'application/json' }, body })
+        const response = await pool.request({
+          method: 'POST',
+          path: '/',
+          headers: { 'content-type': 'application/json' },
+          body,
+        })
         await response.body.dump()
       }
     }),

@@ -58,14 +58,17 @@ const works: Record<string, () => Promise<Bar[]>> = {
 const chosen = positionals.length > 0 ? positionals : Object.keys(works)
 const unknown = chosen.find((name) => !(name in works))
 if (unknown !== undefined || !(rounds >= 1) || !(events >= 1000)) {
-  console.error(`bench knows ${Object.keys(works).join(', ')}; --rounds 1 or more, --events 1000 or more; found ${process.argv.slice(2).join(' ')}`)
+  console.error(
+    `bench knows ${Object.keys(works).join(', ')}; --rounds 1 or more, --events 1000 or more; found ${process.argv.slice(2).join(' ')}`,
+  )
   process.exit(2)
 }
 console.log(`Node ${process.version}, ${pinning}, medians of ${rounds} interleaved rounds`)
 const bars: Bar[] = []
 for (const name of chosen) bars.push(...((await works[name]?.()) ?? []))
 title('bars')
-for (const { what, ratio, bar } of bars) console.log(`${ratio >= bar ? '✓' : '✗'} ${what}: ${ratio.toFixed(2)} (bar ${bar})`)
+for (const { what, ratio, bar } of bars)
+  console.log(`${ratio >= bar ? '✓' : '✗'} ${what}: ${ratio.toFixed(2)} (bar ${bar})`)
 
 function title(text: string): void {
   console.log(`\n${text}`)

@@ -45,7 +45,11 @@ function hasTaskset(): boolean {
 }
 
 /** The contenders in turn, round after round, so that a machine that slows down slows all of them. */
-export async function interleave(contenders: readonly Contender[], rounds: number, onRound: (line: string) => void): Promise<Result[]> {
+export async function interleave(
+  contenders: readonly Contender[],
+  rounds: number,
+  onRound: (line: string) => void,
+): Promise<Result[]> {
   const taken = new Map<string, Round[]>(contenders.map(({ name }) => [name, []]))
   for (let round = 1; round <= rounds; round++) {
     for (const { name, file, args } of contenders) {

@@ -4,7 +4,7 @@ export { type CheckUrl, type UrlCheck, type UrlPolicy, type UrlRefusal, createCh
 export type { DeliveryFilter, DeliveryReads, EventSummary } from './lib/deliveries.ts'
 export { type EndpointSecret, type EndpointStore, DEFAULT_SECRET_OVERLAP_MS } from './lib/endpoint-store.ts'
 export type { Endpoint, EndpointInput } from './lib/endpoint.ts'
-export { type CommitOptions, type Committed, type Engine, type EngineOptions, type Sent, createEngine } from './lib/engine.ts'
+export { type CommitOptions, type Committed, type Engine, type Sent, createEngine } from './lib/engine.ts'
 export { EngineError, type EngineErrorCode } from './lib/errors.ts'
 export type { EventQueue, QueuedEvent } from './lib/event-queue.ts'
 export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/event.ts'
@@ -16,9 +16,16 @@ export type { Upkeep } from './lib/maintain.ts'
 export { engineMigrations, migrate } from './lib/migrations.ts'
 export { type Problem, problemResponse } from './lib/problem.ts'
 export type { PublishTarget } from './lib/publish.ts'
+export type { EngineOptions } from './lib/options.ts'
 export type { EngineRoutes } from './lib/routes/route.ts'
 export { DEFAULT_RETRY_SCHEDULE, MAX_DELAY_MS, parseRetryAfter, retryDelayMs } from './lib/schedule.ts'
-export { DEFAULT_DEADLINE_MS, MAX_RESPONSE_BYTES, type SendRequest, type SendResult, type Sender } from './lib/sender.ts'
+export {
+  DEFAULT_DEADLINE_MS,
+  MAX_RESPONSE_BYTES,
+  type SendRequest,
+  type SendResult,
+  type Sender,
+} from './lib/sender.ts'
 export type { FinishedDelivery } from './lib/settle-deliveries.ts'
 export { type Signer, createWebCryptoSigner, newSecret, secretKey, signatureHeaders } from './lib/sign.ts'
 export { type DeliveryOutcome, UNCHARGED_DEFERRALS, judge } from './lib/verdict.ts'

@@ -1,4 +1,12 @@
-export { type ClaimOptions, type Claim, type Claimed, type NextDue, DEFAULT_LEASE_MS, claimDueEvents, nextDueEvent } from './lib/claim.ts'
+export {
+  type ClaimOptions,
+  type Claim,
+  type Claimed,
+  type NextDue,
+  DEFAULT_LEASE_MS,
+  claimDueEvents,
+  nextDueEvent,
+} from './lib/claim.ts'
 export { type CleanupOptions, DEFAULT_RETENTION_MS, cleanupOldEvents } from './lib/cleanup.ts'
 export type { Dialect, Move, OutboxDatabase, ReplayWhere, Row, SqlResult, TakeOptions } from './lib/database.ts'
 export { type Enqueued, dueAt, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
@@ -40,6 +48,17 @@ export {
   rescheduleEvent,
   settleEvents,
 } from './lib/settle.ts'
-export { type DialectName, type SqlText, type SqlValue, type Statement, clock, limitTo, raw, sqlText, toDrizzle, toSql } from './lib/statement.ts'
+export {
+  type DialectName,
+  type SqlText,
+  type SqlValue,
+  type Statement,
+  clock,
+  limitTo,
+  raw,
+  sqlText,
+  toDrizzle,
+  toSql,
+} from './lib/statement.ts'
 export { type OutboxStats, outboxStats } from './lib/stats.ts'
 export { type SweepOptions, type Swept, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'

@@ -34,11 +34,13 @@ export class Deadlines {
       if (deadline.at > now) continue
       // When the process itself was stalled, the answer may lie in the socket unread: it gets two more turns of the
       // loop before silence counts (without them, 6 of 6 accepted posts were recorded as time-outs).
-      setImmediate(() => setImmediate(() => {
-        if (!this.#waiting.has(deadline)) return
-        this.cancel(deadline)
-        deadline.expire()
-      }))
+      setImmediate(() =>
+        setImmediate(() => {
+          if (!this.#waiting.has(deadline)) return
+          this.cancel(deadline)
+          deadline.expire()
+        }),
+      )
     }
   }
 }

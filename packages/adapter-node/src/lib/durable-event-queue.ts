@@ -23,6 +23,9 @@ export interface DurableEventQueueOptions {
 /** Deadline overrun, the settle's commit, and a busy database's patience. */
 const LEASE_MARGIN_MS = 2000
 
+/** A stop waits this long for what is under way: less than the 30 s after which most supervisors kill. */
+export const DEFAULT_DRAIN_MS = 10_000
+
 /**
  * The queue that is a table: it tells its poller of new rows, and the poller delivers what is due, this process's rows
  * and any other's. Many may run on one database.
@@ -87,7 +90,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
    * the rest. A second call waits for the first.
    */
   stop(options: { drainMs?: number } = {}): Promise<void> {
-    const { drainMs = 10_000 } = options
+    const { drainMs = DEFAULT_DRAIN_MS } = options
     checkBounds('drainMs', drainMs, 0, 3_600_000)
     const running = this.#running
     if (!running) return this.#stopping ?? Promise.resolve()
@@ -100,4 +103,3 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     return this.stop()
   }
 }
-

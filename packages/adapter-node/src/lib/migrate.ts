@@ -19,7 +19,10 @@ export async function migrate(db: OutboxDatabase, options: MigrateOptions = {}):
   const directory = options.directory instanceof URL ? fileURLToPath(options.directory) : options.directory
   const files = (await readdir(directory)).filter((file) => file.endsWith('.sql')).sort()
   const own = await Promise.all(
-    files.map(async (file) => ({ name: `app/${file.slice(0, -4)}`, sql: await readFile(join(directory, file), 'utf8') })),
+    files.map(async (file) => ({
+      name: `app/${file.slice(0, -4)}`,
+      sql: await readFile(join(directory, file), 'utf8'),
+    })),
   )
   return [...applied, ...(await applyMigrations(db, own))]
 }

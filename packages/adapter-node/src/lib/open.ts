@@ -34,7 +34,7 @@ export function openSqlite(file: string, options: OpenSqliteOptions = {}): Sqlit
   const { synchronous = 'FULL', busyTimeoutMs = 5000 } = options
   checkBounds('busyTimeoutMs', busyTimeoutMs, 0, 60_000)
   if (!(synchronous in SYNCHRONOUS)) {
-    throw new AdapterError('invalid_option', `synchronous must be FULL or NORMAL; found ${String(synchronous)}`)
+    throw new AdapterError('invalid_option', `synchronous must be FULL or NORMAL; found ${synchronous as string}`)
   }
   const connection = new Database(file, { timeout: busyTimeoutMs })
   try {
@@ -62,6 +62,9 @@ function setDurability(connection: Database.Database, synchronous: keyof typeof 
   connection.pragma(`user_version = ${userVersion}`)
   const found = connection.pragma('synchronous', { simple: true })
   if (found !== SYNCHRONOUS[synchronous]) {
-    throw new AdapterError('not_durable', `synchronous should be ${synchronous} (${SYNCHRONOUS[synchronous]}) after the first write; found ${String(found)}`)
+    throw new AdapterError(
+      'not_durable',
+      `synchronous should be ${synchronous} (${SYNCHRONOUS[synchronous]}) after the first write; found ${String(found)}`,
+    )
   }
 }

@@ -1,6 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DeliveryOutcome, type Engine, type FinishedDelivery, type Logger, errorFields } from '@keepsend/engine'
-import { type Claim, type ClaimOptions, type Settled, extendLease, nextDueEvent, releaseEvents } from '@keepsend/outbox'
+import {
+  type Claim,
+  type ClaimOptions,
+  OutboxError,
+  type Settled,
+  extendLease,
+  nextDueEvent,
+  releaseEvents,
+} from '@keepsend/outbox'
 import { Slots } from './slots.ts'
 import { Wake } from './wake.ts'
 
@@ -103,6 +111,8 @@ export class Poller {
         this.#logger.error({ ...errorFields(error), backoffMs }, 'the database refused; trying again')
         await delay(backoffMs, undefined, { signal: this.#ended.signal }).catch(() => undefined)
       }
+      // Whatever finished during the turn, or was refused by it, has asked for its settle too early to be heard.
+      if (this.#slots.finishedCount > 0) this.#wake.settle(GROUP_MS)
     }
   }
 
@@ -121,7 +131,8 @@ export class Poller {
     const settled = await this.#settle(finished, claiming ? { limit, leaseMs: this.#options.leaseMs } : undefined)
     const receivedAt = performance.now()
     const { claims, dead } = settled.claimed
-    for (const row of dead) this.#logger.warn({ deliveryId: row.id, error: row.lastError }, 'a delivery failed: its attempts are used up')
+    for (const row of dead)
+      this.#logger.warn({ deliveryId: row.id, error: row.lastError }, 'a delivery failed: its attempts are used up')
     for (const claim of claims) this.#start(claim, receivedAt)
     if (!claiming) return true
     if (claims.length + dead.length === limit) return true
@@ -138,7 +149,10 @@ export class Poller {
       return settled
     } catch (error) {
       if (finished.length === 0) throw error
-      this.#logger.warn({ ...errorFields(error), outcomes: finished.length }, 'a group of outcomes was refused; trying them apart')
+      this.#logger.warn(
+        { ...errorFields(error), outcomes: finished.length },
+        'a group of outcomes was refused; trying them apart',
+      )
     }
     let refusal: unknown
     for (const group of [finished, ...finished.map((one) => [one])]) {
@@ -147,7 +161,10 @@ export class Poller {
         const { lost } = await this.#engine.settle(group)
         this.#settledAll(group, lost)
       } catch (error) {
-        refusal = error
+        // Of the group nothing is known yet: its rows follow, each alone.
+        if (group === finished) continue
+        if (error instanceof OutboxError) refusal = error
+        else this.#abandon(group, error)
       }
     }
     if (refusal !== undefined) throw refusal
@@ -156,7 +173,18 @@ export class Poller {
 
   #settledAll(finished: readonly FinishedDelivery[], lost: readonly string[]): void {
     this.#slots.give(finished)
-    for (const id of lost) this.#logger.warn({ deliveryId: id }, 'a settle came too late: another worker has the delivery')
+    for (const id of lost)
+      this.#logger.warn({ deliveryId: id }, 'a settle came too late: another worker has the delivery')
+  }
+
+  /** The storage is well and refuses this row (a trigger of the host's, say): it would every time, and hold up the rest. */
+  #abandon(finished: readonly FinishedDelivery[], error: unknown): void {
+    this.#slots.give(finished)
+    const [one] = finished
+    this.#logger.error(
+      { deliveryId: one?.claim.id, outcome: one?.outcome.kind, ...errorFields(error) },
+      'an outcome was refused for itself; the delivery is due again when its lease ends',
+    )
   }
 
   #start(claim: Claim, receivedAt: number): void {
@@ -187,7 +215,8 @@ export class Poller {
       // A settle of our own may have been committed just before; it gives its slots back within this turn.
       await nextTurn()
       for (const claim of claims) {
-        if (lost.has(claim.id) && this.#slots.has(claim)) this.#logger.warn({ deliveryId: claim.id }, 'a lease was lost before its attempt ended')
+        if (lost.has(claim.id) && this.#slots.has(claim))
+          this.#logger.warn({ deliveryId: claim.id }, 'a lease was lost before its attempt ended')
       }
     } catch (error) {
       this.#logger.error(errorFields(error), 'leases could not be renewed; they hold until they end')
@@ -203,7 +232,10 @@ export class Poller {
       await releaseEvents(this.#engine.db, claims)
       this.#logger.warn({ deliveries: claims.length }, 'stopped with attempts under way; they were given back')
     } catch (error) {
-      this.#logger.error({ deliveries: claims.length, ...errorFields(error) }, 'attempts under way could not be given back; their leases will end')
+      this.#logger.error(
+        { deliveries: claims.length, ...errorFields(error) },
+        'attempts under way could not be given back; their leases will end',
+      )
     }
   }
 }

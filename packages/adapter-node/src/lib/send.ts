@@ -96,7 +96,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#abort()
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     this.#status = status
     this.#headers = headers
   }

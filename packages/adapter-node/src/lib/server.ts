@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { type ServerType, serve } from '@hono/node-server'
 import { type Engine, type EngineOptions, createEngine, keepsend } from '@keepsend/engine'
 import { Hono } from 'hono'
-import { DurableEventQueue, type DurableEventQueueOptions } from './durable-event-queue.ts'
+import { DEFAULT_DRAIN_MS, DurableEventQueue, type DurableEventQueueOptions } from './durable-event-queue.ts'
 import { migrate } from './migrate.ts'
 import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.ts'
 import { createUndiciSender } from './send.ts'
@@ -55,18 +55,30 @@ export async function createNodeServer(options: NodeServerOptions): Promise<Node
   try {
     await migrate(db, options.migrations === undefined ? {} : { directory: options.migrations })
     const queue = new DurableEventQueue({ db, ...options.queue })
-    const engine = createEngine({ sender, signer: createHmacSigner(), keepCompleted: true, ...options.engine, db, queue })
+    const engine = createEngine({
+      sender,
+      signer: createHmacSigner(),
+      keepCompleted: true,
+      ...options.engine,
+      db,
+      queue,
+    })
     const parts = { db, engine, queue }
     const app = options.app?.(parts) ?? new Hono().use(keepsend(engine)).route('/webhooks', engine.routes)
     const server = await listen(app, port, hostname)
-    await queue.start(engine)
+    try {
+      await queue.start(engine)
+    } catch (error) {
+      await closeServer(server, 0)
+      throw error
+    }
 
     let stopped: Promise<void> | undefined
     let removeSignals = (): void => {}
     const stop: NodeServer['stop'] = (drain) => {
       stopped ??= (async () => {
         removeSignals()
-        await closeServer(server)
+        await closeServer(server, drain?.drainMs ?? DEFAULT_DRAIN_MS)
         await queue.stop(drain)
         await sender.close()
         db.close()
@@ -85,15 +97,20 @@ export async function createNodeServer(options: NodeServerOptions): Promise<Node
 
 function listen(app: FetchApp, port: number, hostname: string): Promise<ServerType> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, port, hostname }, () => resolve(server))
+    const server = serve({ fetch: (request) => app.fetch(request), port, hostname }, () => resolve(server))
     server.once('error', reject)
   })
 }
 
-function closeServer(server: ServerType): Promise<void> {
+/** Requests under way are answered, for as long as `drainMs`: a client that never ends its own must not hold up the rest. */
+function closeServer(server: ServerType, drainMs: number): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve())
-    // Requests under way are answered; connections that only wait for another are not waited for.
+    const end = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), drainMs)
+    server.close(() => {
+      clearTimeout(end)
+      resolve()
+    })
+    // Connections that only wait for another request are not waited for.
     if ('closeIdleConnections' in server) server.closeIdleConnections()
   })
 }

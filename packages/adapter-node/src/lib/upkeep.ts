@@ -49,7 +49,8 @@ export class Upkeeper {
     let after: string | null = ''
     while (after !== null && !this.#stopped) {
       const swept = await sweepPendingEvents(this.#engine.db, { due: false, firstSends: { after } })
-      if (swept.events.length > 0) this.#engine.logger.info({ rows: swept.events.length }, 'took over rows of another queue')
+      if (swept.events.length > 0)
+        this.#engine.logger.info({ rows: swept.events.length }, 'took over rows of another queue')
       await Promise.all(swept.events.map((event) => event.reschedule(0)))
       after = swept.cursor
     }

@@ -26,7 +26,7 @@ export class Wake {
 
   start(): void {
     if (!this.#version) return
-    this.#lastVersion = this.#version()
+    this.#lastVersion = this.#readVersion()
     this.#watch = setInterval(() => this.#lookAtVersion(), WATCH_MS)
   }
 
@@ -80,8 +80,17 @@ export class Wake {
     })
   }
 
+  /** In a timer nobody would catch what it throws; the next claim meets the same error and reports it. */
+  #readVersion(): number {
+    try {
+      return this.#version?.() ?? 0
+    } catch {
+      return this.#lastVersion
+    }
+  }
+
   #lookAtVersion(): void {
-    const version = this.#version?.() ?? 0
+    const version = this.#readVersion()
     if (version === this.#lastVersion) return
     this.#lastVersion = version
     this.kick()

@@ -31,8 +31,15 @@ export type Authenticate = (request: Request) => Promise<Principal | undefined>
 
 /** API keys of workspaces. A key is shown once; the table holds its SHA-256. */
 export interface ApiKeys {
-  create(options: { workspaceId: string; name?: string; scopes?: readonly Scope[]; expiresInMs?: number }): Promise<{ id: string; key: string }>
-  list(workspaceId: string): Promise<{ id: string; name: string; scopes: Scope[]; createdAt: number; expiresAt: number | null }[]>
+  create(options: {
+    workspaceId: string
+    name?: string
+    scopes?: readonly Scope[]
+    expiresInMs?: number
+  }): Promise<{ id: string; key: string }>
+  list(
+    workspaceId: string,
+  ): Promise<{ id: string; name: string; scopes: Scope[]; createdAt: number; expiresAt: number | null }[]>
   revoke(workspaceId: string, id: string): Promise<void>
   /** The principal of a `Bearer` key. */
   authenticate: Authenticate
@@ -44,7 +51,8 @@ export function createApiKeys(db: OutboxDatabase): ApiKeys {
   return {
     async create({ workspaceId, name = '', scopes = SCOPES, expiresInMs }) {
       const unknown = scopes.find((scope) => !SCOPES.includes(scope))
-      if (unknown !== undefined) throw new EngineError('invalid_option', `scopes must be of ${SCOPES.join(', ')}; found ${unknown}`)
+      if (unknown !== undefined)
+        throw new EngineError('invalid_option', `scopes must be of ${SCOPES.join(', ')}; found ${unknown}`)
       const id = `key_${v7()}`
       const key = PREFIX + base64Url(crypto.getRandomValues(new Uint8Array(32)))
       const expires = expiresInMs === undefined ? sqlText`null` : sqlText`${clock()} + ${expiresInMs}`
@@ -58,11 +66,15 @@ export function createApiKeys(db: OutboxDatabase): ApiKeys {
       const { rows } = await db.run(sqlText`
         select id, name, scopes, created_at as "createdAt", expires_at as "expiresAt" from keepsend_api_keys
         where workspace_id = ${workspaceId} order by id`)
-      return rows.map((row) => ({ ...row, scopes: JSON.parse(String(row['scopes'])) })) as Awaited<ReturnType<ApiKeys['list']>>
+      return rows.map((row) => ({ ...row, scopes: JSON.parse(String(row['scopes'])) })) as Awaited<
+        ReturnType<ApiKeys['list']>
+      >
     },
 
     async revoke(workspaceId, id) {
-      const { changes } = await db.run(sqlText`delete from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId}`)
+      const { changes } = await db.run(
+        sqlText`delete from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId}`,
+      )
       if (changes === 0) throw new EngineError('not_found', 'no such API key')
     },
 
@@ -79,5 +91,8 @@ export function createApiKeys(db: OutboxDatabase): ApiKeys {
 }
 
 function base64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
 }

@@ -30,7 +30,12 @@ export interface CommittedUnit {
  */
 export async function commitUnit(
   target: PublishTarget,
-  unit: { writes: readonly Statement[]; events: readonly PreparedEvent[]; answer: StoredAnswer; idempotencyKey?: IdempotencyKey | undefined },
+  unit: {
+    writes: readonly Statement[]
+    events: readonly PreparedEvent[]
+    answer: StoredAnswer
+    idempotencyKey?: IdempotencyKey | undefined
+  },
   logger: Logger,
 ): Promise<CommittedUnit> {
   const { db } = target
@@ -53,7 +58,11 @@ export async function commitUnit(
 }
 
 // Either another commit of the same request was first, or our own took place and its answer was lost on the way.
-async function answerAfterError({ db }: PublishTarget, key: HashedKey, logger: Logger): Promise<StoredAnswer | undefined> {
+async function answerAfterError(
+  { db }: PublishTarget,
+  key: HashedKey,
+  logger: Logger,
+): Promise<StoredAnswer | undefined> {
   // Whatever the record says, this request's mark has nothing more to keep away.
   await db.run(unmarkStatement(key)).catch((error: unknown) => {
     logger.warn(errorFields(error), 'an idempotency mark stays until it expires')
@@ -68,7 +77,8 @@ async function answerAfterError({ db }: PublishTarget, key: HashedKey, logger: L
 /** The outbox's refusals in the engine's words; the caller's own errors, a broken constraint say, stay as they are. */
 export function asEngineError(error: unknown): unknown {
   if (!(error instanceof OutboxError)) return error
-  if (error.code === 'not_accepted') return new EngineError('not_accepted', error.message, { cause: error, retryAfterSeconds: 1 })
+  if (error.code === 'not_accepted')
+    return new EngineError('not_accepted', error.message, { cause: error, retryAfterSeconds: 1 })
   if (error.code === 'outcome_unknown') return new EngineError('outcome_unknown', error.message, { cause: error })
   if (error.code === 'invalid_event') return new EngineError('invalid_event', error.message, { cause: error })
   return error

@@ -27,8 +27,14 @@ export interface DeliverDeps {
  */
 export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: number): Promise<DeliveryOutcome> {
   const { random, retrySchedule } = deps
-  if (!deps.sender) throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
-  let context: VerdictContext = { event, endpoint: { id: event.endpointId ?? '', version: 0, retrySchedule }, now, random }
+  if (!deps.sender)
+    throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
+  let context: VerdictContext = {
+    event,
+    endpoint: { id: event.endpointId ?? '', version: 0, retrySchedule },
+    now,
+    random,
+  }
   try {
     const target = event.endpointId === null ? undefined : await deps.targets.get(event.endpointId)
     if (!target) return { kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }
@@ -38,7 +44,10 @@ export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: 
     if (!target.check.ok) return retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
     return judge(await attempt(deps, deps.sender, event, target, target.check.url, now), context)
   } catch (error) {
-    deps.logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke before it reached the receiver')
+    deps.logger.error(
+      { deliveryId: event.id, ...errorFields(error) },
+      'an attempt broke before it reached the receiver',
+    )
     return retryOrDead(context, `attempt_broke: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

@@ -1,4 +1,15 @@
-import { type OutboxDatabase, type PendingEvent, ROW_COLUMNS, type SqlText, eventIdOf, isEventId, limitTo, raw, replayEvents, sqlText } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  type PendingEvent,
+  ROW_COLUMNS,
+  type SqlText,
+  eventIdOf,
+  isEventId,
+  limitTo,
+  raw,
+  replayEvents,
+  sqlText,
+} from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 
 /** Retained rows as the API shows them. Each method is scoped to one workspace. */
@@ -65,7 +76,8 @@ export function createDeliveryReads(db: OutboxDatabase): DeliveryReads {
     async replay(workspaceId, id) {
       const { ids } = await replayEvents(db, { ids: [id], workspaceId })
       const row = await get(workspaceId, id)
-      if (ids.length === 0) throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)
+      if (ids.length === 0)
+        throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)
       return row
     },
 

@@ -1,4 +1,13 @@
-import { type OutboxDatabase, type Row, type SqlText, clock, limitTo, raw, sqlText, unholdEvents } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  type Row,
+  type SqlText,
+  clock,
+  limitTo,
+  raw,
+  sqlText,
+  unholdEvents,
+} from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
 import { type Endpoint, type EndpointInput, checkEndpoint } from './endpoint.ts'
@@ -132,7 +141,10 @@ export function createEndpointStore(
 
     async rotateSecret(workspaceId, id, { overlapMs = DEFAULT_SECRET_OVERLAP_MS } = {}) {
       if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_SECRET_OVERLAP_MS) {
-        throw new EngineError('invalid_endpoint', `overlapMs must be a whole number from 0 to ${MAX_SECRET_OVERLAP_MS} (7 days); found ${overlapMs}`)
+        throw new EngineError(
+          'invalid_endpoint',
+          `overlapMs must be a whole number from 0 to ${MAX_SECRET_OVERLAP_MS} (7 days); found ${overlapMs}`,
+        )
       }
       await get(workspaceId, id)
       await change(id, [

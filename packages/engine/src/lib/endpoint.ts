@@ -65,7 +65,9 @@ export function checkEndpoint(input: Partial<EndpointInput>, checkUrl: CheckUrl)
   if (eventTypes !== undefined) checkPatterns('eventTypes', eventTypes, 1, MAX_EVENT_TYPES)
   if (channels !== undefined) checkPatterns('channels', channels, 0, MAX_CHANNELS)
   if (retrySchedule && (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => isWhole(wait, 1, 86_400)))) {
-    throw invalid(`retrySchedule must be at most ${MAX_WAITS} waits of 1 to 86400 seconds; found ${JSON.stringify(retrySchedule)}`)
+    throw invalid(
+      `retrySchedule must be at most ${MAX_WAITS} waits of 1 to 86400 seconds; found ${JSON.stringify(retrySchedule)}`,
+    )
   }
   if (deadlineMs && !isWhole(deadlineMs, 1000, 30_000)) {
     throw invalid(`deadlineMs must be a whole number from 1000 to 30000; found ${deadlineMs}`)
@@ -77,7 +79,9 @@ function checkPatterns(property: string, patterns: readonly string[], min: numbe
   const wrong = patterns.find((pattern) => !isPattern(pattern))
   if (wrong !== undefined) {
     const hint = isName(wrong.replaceAll('*', '')) ? ' (a star stands alone or after the last dot)' : ''
-    throw invalid(`${property} must hold names such as message.created, message.* or *; found ${JSON.stringify(wrong)}${hint}`)
+    throw invalid(
+      `${property} must hold names such as message.created, message.* or *; found ${JSON.stringify(wrong)}${hint}`,
+    )
   }
   if (patterns.length < min || patterns.length > max) {
     throw invalid(`${property} must hold ${min} to ${max} entries; found ${patterns.length}`)

@@ -1,60 +1,35 @@
-import { type ClaimOptions, type OutboxDatabase, type OutboxStats, type PendingEvent, type Settled, type Statement, DEFAULT_RETENTION_MS, isEventId, outboxStats, toDrizzle } from '@keepsend/outbox'
+import {
+  type ClaimOptions,
+  type OutboxDatabase,
+  type OutboxStats,
+  type PendingEvent,
+  type Settled,
+  type Statement,
+  isEventId,
+  outboxStats,
+  toDrizzle,
+} from '@keepsend/outbox'
 import type { SQL } from 'drizzle-orm'
-import { type ApiKeys, type Authenticate, createApiKeys } from './api-key.ts'
-import { type CheckUrl, type UrlPolicy, createCheckUrl } from './check-url.ts'
+import { type ApiKeys, createApiKeys } from './api-key.ts'
+import { createCheckUrl } from './check-url.ts'
 import { asEngineError, commitUnit } from './commit.ts'
 import { type DeliverDeps, deliverEvent } from './deliver.ts'
 import { type DeliveryReads, createDeliveryReads } from './deliveries.ts'
 import { type EndpointStore, createEndpointStore } from './endpoint-store.ts'
 import { EngineError } from './errors.ts'
-import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
 import { type EngineCounters, handOff, messagesOf, newCounters } from './hand-off.ts'
 import { type IdempotencyKey, hashKey, readAnswer } from './idempotency.ts'
-import { type Logger, errorFields, silentLogger } from './logger.ts'
+import { type Logger, errorFields } from './logger.ts'
 import { type Upkeep, maintain } from './maintain.ts'
+import { type EngineOptions, withDefaults } from './options.ts'
 import { type PublishTarget, enqueueForEndpoint, fanOutStatement, messagesFor } from './publish.ts'
 import { createRoutes } from './routes/app.ts'
 import type { EngineRoutes } from './routes/route.ts'
-import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
-import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import { type FinishedDelivery, settleDeliveries } from './settle-deliveries.ts'
-import { type Signer, createWebCryptoSigner } from './sign.ts'
+import { createWebCryptoSigner } from './sign.ts'
 import { createTargets } from './targets.ts'
 import type { DeliveryOutcome } from './verdict.ts'
-
-export interface EngineOptions {
-  /** Where change and rows are committed. `migrate(db)` first. */
-  db: OutboxDatabase
-  /** Who is told of new rows, and how they start. */
-  queue: EventQueue
-  /** Makes the POSTs. Without one the engine publishes, and another process delivers. */
-  sender?: Sender
-  /** @default WebCrypto */
-  signer?: Signer
-  /** What may be sent to. @default https to public addresses on ports 443 and 8443 */
-  urlPolicy?: UrlPolicy
-  /** Who may use the routes. @default the engine's own API keys, as `Authorization: Bearer ks_…` */
-  authenticate?: Authenticate
-  /** Waits between attempts in seconds, for endpoints without their own: at most 99. @default DEFAULT_RETRY_SCHEDULE */
-  retrySchedule?: readonly number[]
-  /** Bound on one attempt with everything in it, in ms: 500–30,000. @default 15_000 */
-  deadlineMs?: number
-  /** The most that an endpoint's own deadline counts for, in ms: from `deadlineMs` to 30,000. @default 30_000 */
-  maxDeadlineMs?: number
-  /** Keep delivered rows, to show them, until clean-up; otherwise success deletes the row. @default false */
-  keepCompleted?: boolean
-  /** How long settled rows are kept, in ms. @default 86_400_000 (24 h) */
-  retentionMs?: number
-  /** @default nothing is logged */
-  logger?: Logger
-  /** The header of every attempt. @default 'Keepsend' */
-  userAgent?: string
-  /** A number from 0 to 1 for jitter. @default Math.random */
-  random?: () => number
-  /** Milliseconds that only go up, for what is cached. @default performance.now */
-  monotonic?: () => number
-}
 
 export interface CommitOptions {
   /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
@@ -117,27 +92,26 @@ export interface Engine {
   stats(): Promise<OutboxStats>
 }
 
-const MAX_DEADLINE_MS = 30_000
-
 /** Puts the parts together. Has no effect on the database or the network by itself. */
 export function createEngine(options: EngineOptions): Engine {
-  const { db, queue, logger = silentLogger, random = Math.random, keepCompleted = false } = options
-  const { retentionMs = DEFAULT_RETENTION_MS, monotonic = () => performance.now() } = options
-  const { retrySchedule = DEFAULT_RETRY_SCHEDULE, deadlineMs = DEFAULT_DEADLINE_MS, maxDeadlineMs = MAX_DEADLINE_MS } = options
-  checkOptions(options)
-  const checkUrl: CheckUrl = createCheckUrl(options.urlPolicy)
-  const targets = createTargets(db, checkUrl, monotonic)
+  const { db, queue, logger, retrySchedule, maxDeadlineMs, keepCompleted, retentionMs, ...settings } =
+    withDefaults(options)
+  const checkUrl = createCheckUrl(options.urlPolicy)
+  const targets = createTargets(db, checkUrl, settings.monotonic)
   const target: PublishTarget = { db, rowsStart: queue.rowsStart ?? 'now' }
   const counters = newCounters()
   const apiKeys = createApiKeys(db)
   const deliverDeps: DeliverDeps = {
-    targets, sender: options.sender, sign: options.signer ?? createWebCryptoSigner(), retrySchedule,
-    deadlineMs, maxDeadlineMs, userAgent: options.userAgent ?? 'Keepsend', random, logger,
+    targets,
+    sender: options.sender,
+    sign: options.signer ?? createWebCryptoSigner(),
+    retrySchedule,
+    maxDeadlineMs,
+    logger,
+    ...settings,
   }
-  const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> => handOff(queue, messages, { counters, logger })
-  const inBackground = (work: Promise<void>, background: CommitOptions['background']): void => {
-    if (background) background(work)
-  }
+  const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> =>
+    handOff(queue, messages, { counters, logger })
 
   const engine: Omit<Engine, 'routes'> = {
     db,
@@ -152,7 +126,9 @@ export function createEngine(options: EngineOptions): Engine {
       const prepared = events.map((event) => prepareEvent(event))
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
       const committed = await commitUnit(target, { writes, events: prepared, answer, idempotencyKey }, logger)
-      const messages = committed.fanOuts.flatMap(({ rows }, index) => messagesFor(prepared[index] as PreparedEvent, rows))
+      const messages = committed.fanOuts.flatMap(({ rows }, index) =>
+        messagesFor(prepared[index] as PreparedEvent, rows),
+      )
       inBackground(tell(messages), background)
       const eventIds = committed.replayed ? [] : prepared.map(({ id }) => id)
       return { ...committed.answer, replayed: committed.replayed, eventIds }
@@ -168,7 +144,10 @@ export function createEngine(options: EngineOptions): Engine {
         return { eventId: prepared.id, accepted: true, deliveries: rows.length }
       } catch (error) {
         counters.degraded++
-        logger.error({ eventId: prepared.id, type: prepared.type, ...errorFields(error) }, 'the rows of an event could not be inserted; it is handed to the queue without them')
+        logger.error(
+          { eventId: prepared.id, type: prepared.type, ...errorFields(error) },
+          'the rows of an event could not be inserted; it is handed to the queue without them',
+        )
         inBackground(degrade(prepared), background)
         return { eventId: prepared.id, accepted: false, deliveries: 0 }
       }
@@ -177,7 +156,11 @@ export function createEngine(options: EngineOptions): Engine {
     publishStatement: (event) => toDrizzle(fanOutStatement(target, prepareEvent(event))),
 
     async dispatch(eventId) {
-      if (!isEventId(eventId)) throw new EngineError('invalid_event', `dispatch takes an event id, evt_ and a lower-case UUIDv7; found ${eventId}`)
+      if (!isEventId(eventId))
+        throw new EngineError(
+          'invalid_event',
+          `dispatch takes an event id, evt_ and a lower-case UUIDv7; found ${eventId}`,
+        )
       await tell(await messagesOf(db, eventId))
     },
 
@@ -196,7 +179,10 @@ export function createEngine(options: EngineOptions): Engine {
 
     async settle(finished, claim) {
       const settled = await settleDeliveries(db, finished, { keepCompleted, claim })
-      for (const { claim: { id }, outcome } of finished) {
+      for (const {
+        claim: { id },
+        outcome,
+      } of finished) {
         if (outcome.kind === 'disable_endpoint') targets.forget(outcome.endpointId)
         // If another process has enabled it meanwhile, the row is due again now: it must not be held by an old look.
         if (outcome.kind === 'hold') targets.forget(id.slice(id.indexOf('.') + 1))
@@ -214,21 +200,17 @@ export function createEngine(options: EngineOptions): Engine {
       await queue.send({ type, workspaceId, data, eventId, channels, timestamp })
     } catch (error) {
       counters.notAccepted++
-      logger.error({ eventId, type, ...errorFields(error) }, 'an event was not accepted by the database nor by the queue')
+      logger.error(
+        { eventId, type, ...errorFields(error) },
+        'an event was not accepted by the database nor by the queue',
+      )
     }
   }
 
   return Object.assign(engine, { routes: createRoutes(engine, options.authenticate ?? apiKeys.authenticate) })
 }
 
-function checkOptions({ deadlineMs = DEFAULT_DEADLINE_MS, maxDeadlineMs = MAX_DEADLINE_MS, retrySchedule }: EngineOptions): void {
-  const bounds = { deadlineMs: [deadlineMs, 500], maxDeadlineMs: [maxDeadlineMs, deadlineMs] } as const
-  for (const [option, [value, min]] of Object.entries(bounds)) {
-    if (!Number.isInteger(value) || value < min || value > MAX_DEADLINE_MS) {
-      throw new EngineError('invalid_option', `${option} must be a whole number from ${min} to ${MAX_DEADLINE_MS}; found ${value}`)
-    }
-  }
-  if (retrySchedule && (retrySchedule.length > 99 || !retrySchedule.every((wait) => wait >= 0 && wait <= 86_400))) {
-    throw new EngineError('invalid_option', `retrySchedule must hold at most 99 waits of 0 to 86400 seconds; found ${JSON.stringify(retrySchedule)}`)
-  }
+/** The work runs on by itself; a platform that would end it with the response is asked to wait. */
+function inBackground(work: Promise<void>, background: CommitOptions['background']): void {
+  background?.(work)
 }

@@ -40,13 +40,17 @@ const MAX_CHANNELS = 10
  */
 export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
   const { type, workspaceId, data, channels = [], id = newEventId() } = event
-  if (!isName(type)) throw invalid(`type must be identifiers of A-Za-z0-9_ joined by dots, at most 128 characters; found ${show(type)}`)
-  if (type.startsWith('keepsend.')) throw invalid(`types that begin with keepsend. are Keepsend's own; found ${show(type)}`)
+  if (!isName(type))
+    throw invalid(`type must be identifiers of A-Za-z0-9_ joined by dots, at most 128 characters; found ${show(type)}`)
+  if (type.startsWith('keepsend.'))
+    throw invalid(`types that begin with keepsend. are Keepsend's own; found ${show(type)}`)
   if (typeof workspaceId !== 'string' || workspaceId === '' || workspaceId.length > 255) {
     throw invalid(`workspaceId must be 1 to 255 characters; found ${show(workspaceId)}`)
   }
-  if (!isEventId(id)) throw invalid(`id must be evt_ and a lower-case UUIDv7, as newEventId() makes it; found ${show(id)}`)
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) throw invalid(`data must be an object; found ${show(data)}`)
+  if (!isEventId(id))
+    throw invalid(`id must be evt_ and a lower-case UUIDv7, as newEventId() makes it; found ${show(id)}`)
+  if (typeof data !== 'object' || data === null || Array.isArray(data))
+    throw invalid(`data must be an object; found ${show(data)}`)
   if (channels.length > MAX_CHANNELS || !channels.every(isName)) {
     throw invalid(`channels must be at most ${MAX_CHANNELS} names of the form of a type; found ${show(channels)}`)
   }
@@ -67,7 +71,8 @@ export function isPattern(text: string): boolean {
 /** Every pattern that a name fits: `*`, each of its prefixes with `.*`, and itself. */
 export function patternsOf(name: string): string[] {
   const patterns = ['*', name]
-  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) patterns.push(`${name.slice(0, dot)}.*`)
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1))
+    patterns.push(`${name.slice(0, dot)}.*`)
   return patterns
 }
 
@@ -81,7 +86,10 @@ function envelope(type: string, timestamp: string, data: Record<string, unknown>
   // Every UTF-16 unit is at most 3 bytes: only a payload that could be too large is measured.
   const bytes = payload.length * 3 > MAX_EVENT_BYTES ? utf8Bytes(payload) : 0
   if (bytes > MAX_EVENT_BYTES) {
-    throw new EngineError('payload_too_large', `the event ${type} is ${bytes} bytes; at most ${MAX_EVENT_BYTES} are sent: put large things behind a link`)
+    throw new EngineError(
+      'payload_too_large',
+      `the event ${type} is ${bytes} bytes; at most ${MAX_EVENT_BYTES} are sent: put large things behind a link`,
+    )
   }
   return payload
 }

@@ -31,7 +31,10 @@ export async function handOff(
     else for (const message of messages) await queue.send(message)
   } catch (error) {
     report.counters.queueErrors++
-    report.logger.warn({ messages: messages.length, ...errorFields(error) }, 'the queue refused a hand-off; the rows are kept and will be swept')
+    report.logger.warn(
+      { messages: messages.length, ...errorFields(error) },
+      'the queue refused a hand-off; the rows are kept and will be swept',
+    )
   }
 }
 
@@ -49,7 +52,10 @@ export async function messagesOf(db: OutboxDatabase, eventId: string): Promise<Q
  */
 export async function keepQueuedEvent(target: PublishTarget, message: QueuedEvent): Promise<QueuedEvent[]> {
   if (message.outboxId !== undefined) {
-    throw new EngineError('invalid_option', `the row of ${message.outboxId} is durable already: there is nothing to keep`)
+    throw new EngineError(
+      'invalid_option',
+      `the row of ${message.outboxId} is durable already: there is nothing to keep`,
+    )
   }
   const { type, workspaceId, data = {}, eventId, channels, timestamp } = message
   const event = prepareEvent({

@@ -47,7 +47,11 @@ export async function commitWithEvents(c: Context, options: CommitWithEventsOpti
   try {
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
     const committed = await engineOf(c).commit({
-      writes, events, response, ...(idempotencyKey && { idempotencyKey }), ...background(c),
+      writes,
+      events,
+      response,
+      ...(idempotencyKey && { idempotencyKey }),
+      ...background(c),
     })
     return committedResponse(committed)
   } catch (error) {
@@ -88,7 +92,11 @@ export async function idempotencyKeyOf(c: Context, workspaceId: string): Promise
 }
 
 /** The answer of a commit, marked where it is an earlier one. */
-export function committedResponse({ status, body, replayed }: Pick<Committed, 'status' | 'body' | 'replayed'>): Response {
+export function committedResponse({
+  status,
+  body,
+  replayed,
+}: Pick<Committed, 'status' | 'body' | 'replayed'>): Response {
   const headers = new Headers({ 'content-type': 'application/json' })
   if (replayed) headers.set('idempotency-replayed', 'true')
   // A response of these numbers has no body, and the platform refuses one.
@@ -108,6 +116,7 @@ export function background(c: Context): Pick<CommitOptions, 'background'> {
 
 function engineOf(c: Context): Engine {
   const engine = c.get('keepsend') as Engine | undefined
-  if (!engine) throw new EngineError('invalid_option', 'no engine in this context: app.use(keepsend(engine)) before the routes')
+  if (!engine)
+    throw new EngineError('invalid_option', 'no engine in this context: app.use(keepsend(engine)) before the routes')
   return engine
 }

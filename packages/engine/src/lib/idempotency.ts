@@ -48,7 +48,10 @@ export function readKey(header: string): string {
   const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(header.trim())?.[1]
   const key = quoted === undefined ? header.trim() : quoted.replaceAll(/\\(["\\])/g, '$1')
   if (!/^[\x20-\x7e]{1,255}$/.test(key) || (quoted === undefined && key.includes('"'))) {
-    throw new EngineError('invalid_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters, bare or in double quotes')
+    throw new EngineError(
+      'invalid_request',
+      'Idempotency-Key must be 1 to 255 printable ASCII characters, bare or in double quotes',
+    )
   }
   return key
 }
@@ -97,7 +100,10 @@ export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<St
   const [row] = rows
   if (!row) return undefined
   if (row['body_hash'] !== key.bodyHash) {
-    throw new EngineError('idempotency_mismatch', 'this Idempotency-Key was used with another body: use a new key for a new request')
+    throw new EngineError(
+      'idempotency_mismatch',
+      'this Idempotency-Key was used with another body: use a new key for a new request',
+    )
   }
   return { status: Number(row['status']), body: String(row['body']) }
 }

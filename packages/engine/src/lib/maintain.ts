@@ -21,5 +21,10 @@ export async function maintain(db: OutboxDatabase, options: { retentionMs: numbe
   const rows = await cleanupOldEvents(db, { retentionMs: options.retentionMs, batchSize: ROUND })
   const deletedRecords = await cleanupIdempotency(db, ROUND)
   const { changes: letOut } = await db.run(letOutStrays(ROUND))
-  return { deletedRows: rows.deleted, deletedRecords, letOut, more: rows.more || deletedRecords === ROUND || letOut === ROUND }
+  return {
+    deletedRows: rows.deleted,
+    deletedRecords,
+    letOut,
+    more: rows.more || deletedRecords === ROUND || letOut === ROUND,
+  }
 }

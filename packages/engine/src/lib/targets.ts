@@ -60,7 +60,11 @@ export function createTargets(db: OutboxDatabase, checkUrl: CheckUrl, monotonic:
   }
 }
 
-async function readTargets(db: OutboxDatabase, checkUrl: CheckUrl, ids: readonly string[]): Promise<Map<string, Target>> {
+async function readTargets(
+  db: OutboxDatabase,
+  checkUrl: CheckUrl,
+  ids: readonly string[],
+): Promise<Map<string, Target>> {
   const { rows } = await db.run(sqlText`
     select endpoint.id as "id", endpoint.version as "version", status, url, retry_schedule as "retrySchedule",
       deadline_ms as "deadlineMs", secret, expires_at as "expiresAt"

@@ -41,8 +41,15 @@ export function judge(result: SendResult, context: VerdictContext): DeliveryOutc
   if (status >= 400 && status <= 499 && !RETRYABLE_4XX.has(status)) return { kind: 'dead', error, httpStatus: status }
 
   const retryAfterMs = parseRetryAfter(result.header('retry-after'), context.now)
-  if ((status === 429 || status === 503) && retryAfterMs !== undefined && context.event.deferrals < UNCHARGED_DEFERRALS) {
-    const delayMs = retryDelayMs(context.endpoint.retrySchedule, attemptNumber(context.event), { ...context, retryAfterMs })
+  if (
+    (status === 429 || status === 503) &&
+    retryAfterMs !== undefined &&
+    context.event.deferrals < UNCHARGED_DEFERRALS
+  ) {
+    const delayMs = retryDelayMs(context.endpoint.retrySchedule, attemptNumber(context.event), {
+      ...context,
+      retryAfterMs,
+    })
     return { kind: 'retry', delayMs, deferral: true, error, httpStatus: status }
   }
   return retryOrDead(context, error, status, retryAfterMs)

@@ -7,12 +7,7 @@
  * - `outcome_unknown`: the connection broke around the commit; the write may have taken place.
  * - `not_migrated`: the tables are missing.
  */
-export type OutboxErrorCode =
-  | 'invalid_event'
-  | 'invalid_option'
-  | 'not_accepted'
-  | 'outcome_unknown'
-  | 'not_migrated'
+export type OutboxErrorCode = 'invalid_event' | 'invalid_option' | 'not_accepted' | 'outcome_unknown' | 'not_migrated'
 
 /** The one error class of `@keepsend/outbox`. Branch on {@link OutboxError.code}; the message is for people. */
 export class OutboxError extends Error {

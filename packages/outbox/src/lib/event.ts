@@ -93,7 +93,13 @@ function checkPayload(payload: string): void {
 }
 
 function checkName(name: string, value: string, max: number): void {
-  if (typeof value !== 'string' || value.length === 0 || value.length > max || !value.isWellFormed() || value.includes('\0')) {
+  if (
+    typeof value !== 'string' ||
+    value.length === 0 ||
+    value.length > max ||
+    !value.isWellFormed() ||
+    value.includes('\0')
+  ) {
     throw invalid(`${name} must be 1–${max} characters of well-formed text; found ${quote(value)}`)
   }
 }

@@ -33,7 +33,9 @@ export async function applyMigrations(db: OutboxDatabase, migrations: readonly M
     } catch (error) {
       if (await isApplied(db, migration.name)) continue
       const reason = error instanceof Error ? error.message : String(error)
-      throw new OutboxError('not_accepted', `migration ${migration.name} failed, nothing of it was kept: ${reason}`, { cause: error })
+      throw new OutboxError('not_accepted', `migration ${migration.name} failed, nothing of it was kept: ${reason}`, {
+        cause: error,
+      })
     }
   }
   return applied

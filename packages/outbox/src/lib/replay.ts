@@ -25,7 +25,10 @@ export async function replayEvents(
   const { limit = 1000, now } = options
   checkBounds('limit', limit, 1, 10_000)
   if (Object.values(filter).every((part) => part === undefined)) {
-    throw new OutboxError('invalid_option', 'replayEvents needs a filter: ids, workspaceId, endpointId, status or a time')
+    throw new OutboxError(
+      'invalid_option',
+      'replayEvents needs a filter: ids, workspaceId, endpointId, status or a time',
+    )
   }
   const { ids, workspaceId, endpointId, status, settledAfter, settledBefore } = filter
   const { rows } = await db.run(

@@ -33,9 +33,9 @@ export function sqlText(strings: TemplateStringsArray, ...values: readonly (SqlV
     return piece
   })
   if (known && isKnown) return { sql: known.sql, params }
-  const sql = String.raw({ raw: strings }, ...pieces)
-  lastBuilt.set(strings, { pieces, sql })
-  return { sql, params }
+  const built = { pieces, sql: String.raw({ raw: strings }, ...pieces) }
+  lastBuilt.set(strings, built)
+  return { sql: built.sql, params }
 }
 
 // The text that a place in the code built last. Nearly always it builds the same again, and then the very same string,
@@ -86,5 +86,7 @@ export function toSql(statement: Statement, dialect: DialectName): { sql: string
 }
 
 function isSqlText(value: unknown): value is SqlText {
-  return typeof value === 'object' && value !== null && 'params' in value && 'sql' in value && typeof value.sql === 'string'
+  return (
+    typeof value === 'object' && value !== null && 'params' in value && 'sql' in value && typeof value.sql === 'string'
+  )
 }

@@ -41,7 +41,11 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(list, async (c) => {
     const { limit, cursor, ...filter } = c.req.valid('query')
-    const found = await deliveries.list(c.get('principal').workspaceId, { ...filter, limit: limit + 1, before: readCursor(cursor) })
+    const found = await deliveries.list(c.get('principal').workspaceId, {
+      ...filter,
+      limit: limit + 1,
+      before: readCursor(cursor),
+    })
     const { rows, ...page } = toPage(found, limit)
     return c.json({ data: rows.map(toDelivery), ...page }, 200)
   })

@@ -2,7 +2,19 @@ import { z } from '@hono/zod-openapi'
 import type { EndpointSecret } from '../endpoint-store.ts'
 import type { EndpointInput } from '../endpoint.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
-import { endpointChange, endpointInput, endpointSchema, idParam, iso, pageOf, pageQuery, readCursor, secretSchema, showEndpoint, toPage } from './schemas.ts'
+import {
+  endpointChange,
+  endpointInput,
+  endpointSchema,
+  idParam,
+  iso,
+  pageOf,
+  pageQuery,
+  readCursor,
+  secretSchema,
+  showEndpoint,
+  toPage,
+} from './schemas.ts'
 
 const created = z.object({ ...endpointSchema.shape, secret: z.string() }).openapi('CreatedEndpoint')
 
@@ -99,7 +111,10 @@ export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRout
   }
 
   app.openapi(create, async (c) => {
-    const { endpoint, secret } = await endpoints.create(c.get('principal').workspaceId, c.req.valid('json') as EndpointInput)
+    const { endpoint, secret } = await endpoints.create(
+      c.get('principal').workspaceId,
+      c.req.valid('json') as EndpointInput,
+    )
     return c.json({ ...showEndpoint(endpoint), secret }, 201)
   })
 
@@ -116,7 +131,10 @@ export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRout
 
   app.openapi(update, async (c) => {
     const change = c.req.valid('json') as Partial<EndpointInput>
-    return c.json(showEndpoint(await endpoints.update(c.get('principal').workspaceId, c.req.valid('param').id, change)), 200)
+    return c.json(
+      showEndpoint(await endpoints.update(c.get('principal').workspaceId, c.req.valid('param').id, change)),
+      200,
+    )
   })
 
   app.openapi(remove, async (c) => {
@@ -125,17 +143,27 @@ export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRout
   })
 
   app.openapi(enable, async (c) => {
-    return c.json(showEndpoint(await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'enabled')), 200)
+    return c.json(
+      showEndpoint(await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'enabled')),
+      200,
+    )
   })
 
   app.openapi(disable, async (c) => {
-    return c.json(showEndpoint(await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'disabled')), 200)
+    return c.json(
+      showEndpoint(await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'disabled')),
+      200,
+    )
   })
 
   app.openapi(rotate, async (c) => {
     const { overlapMs } = c.req.valid('json')
     const { id } = c.req.valid('param')
-    const secret = await endpoints.rotateSecret(c.get('principal').workspaceId, id, overlapMs === undefined ? {} : { overlapMs })
+    const secret = await endpoints.rotateSecret(
+      c.get('principal').workspaceId,
+      id,
+      overlapMs === undefined ? {} : { overlapMs },
+    )
     return c.json(showSecret(secret), 200)
   })
 

@@ -3,7 +3,19 @@ import type { WebhookEvent } from '../event.ts'
 import { newEventId } from '@keepsend/outbox'
 import { background, committedResponse, idempotencyKeyOf } from '../hono.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
-import { eventDetail, eventInput, eventSummary, idParam, iso, pageOf, pageQuery, publishedEvent, readCursor, toDelivery, toPage } from './schemas.ts'
+import {
+  eventDetail,
+  eventInput,
+  eventSummary,
+  idParam,
+  iso,
+  pageOf,
+  pageQuery,
+  publishedEvent,
+  readCursor,
+  toDelivery,
+  toPage,
+} from './schemas.ts'
 
 const MAX_BATCH = 100
 
@@ -11,9 +23,12 @@ const publish = defineRoute('events:write', {
   method: 'post',
   path: '/events',
   summary: 'Publish one event, or up to 100',
-  description: 'Kept for every subscribed endpoint before the answer. With an `Idempotency-Key` a repeat gets the first answer.',
+  description:
+    'Kept for every subscribed endpoint before the answer. With an `Idempotency-Key` a repeat gets the first answer.',
   request: {
-    headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: '1 to 255 printable characters' }) }),
+    headers: z.object({
+      'idempotency-key': z.string().optional().openapi({ description: '1 to 255 printable characters' }),
+    }),
     body: body(z.union([eventInput, z.array(eventInput).min(1).max(MAX_BATCH)])),
   },
   responses: { 202: json('Kept', z.union([publishedEvent, z.array(publishedEvent)])) },
@@ -58,9 +73,17 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid('query')
-    const events = await engine.deliveries.listEvents(c.get('principal').workspaceId, { limit: limit + 1, before: readCursor(cursor) })
+    const events = await engine.deliveries.listEvents(c.get('principal').workspaceId, {
+      limit: limit + 1,
+      before: readCursor(cursor),
+    })
     const { rows, ...page } = toPage(events, limit)
-    const data = rows.map(({ id, type, createdAt, ...deliveries }) => ({ id, type, createdAt: iso(createdAt), deliveries }))
+    const data = rows.map(({ id, type, createdAt, ...deliveries }) => ({
+      id,
+      type,
+      createdAt: iso(createdAt),
+      deliveries,
+    }))
     return c.json({ data, ...page }, 200)
   })
 

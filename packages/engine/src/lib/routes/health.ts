@@ -7,7 +7,16 @@ const health = createRoute({
   summary: 'Whether the database answers, and how long the oldest due delivery has waited',
   security: [],
   responses: {
-    200: json('It does', z.object({ status: z.literal('ok'), oldestDueMs: z.number(), queueErrors: z.int(), degraded: z.int(), notAccepted: z.int() })),
+    200: json(
+      'It does',
+      z.object({
+        status: z.literal('ok'),
+        oldestDueMs: z.number(),
+        queueErrors: z.int(),
+        degraded: z.int(),
+        notAccepted: z.int(),
+      }),
+    ),
     503: json('It does not', z.object({ status: z.literal('unavailable') })),
   },
 })

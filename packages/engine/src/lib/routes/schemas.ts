@@ -50,13 +50,22 @@ export const eventSummary = z
   .openapi('EventSummary')
 
 export const eventDetail = z
-  .object({ id: z.string(), type: z.string(), createdAt: time, payload: z.unknown(), deliveries: z.array(deliverySchema) })
+  .object({
+    id: z.string(),
+    type: z.string(),
+    createdAt: time,
+    payload: z.unknown(),
+    deliveries: z.array(deliverySchema),
+  })
   .openapi('Event')
 
 const endpointFields = {
   url: z.string().openapi({ example: 'https://example.com/hooks' }),
   description: z.string().optional(),
-  eventTypes: z.array(z.string()).optional().openapi({ example: ['message.*'] }),
+  eventTypes: z
+    .array(z.string())
+    .optional()
+    .openapi({ example: ['message.*'] }),
   channels: z.array(z.string()).optional(),
   retrySchedule: z.array(z.int()).nullable().optional().openapi({ description: 'waits between attempts, in seconds' }),
   deadlineMs: z.int().nullable().optional(),
@@ -66,7 +75,9 @@ export const endpointInput = z
   .strictObject({ ...endpointFields, secret: z.string().optional().openapi({ description: 'whsec_ and base64' }) })
   .openapi('EndpointInput')
 
-export const endpointChange = z.strictObject({ ...endpointFields, url: endpointFields.url.optional() }).openapi('EndpointChange')
+export const endpointChange = z
+  .strictObject({ ...endpointFields, url: endpointFields.url.optional() })
+  .openapi('EndpointChange')
 
 export const endpointSchema = z
   .object({
@@ -103,7 +114,10 @@ export function pageOf<T extends z.ZodType>(item: T) {
 }
 
 /** The rows of a page and its cursor, from one row more than the page shows. */
-export function toPage<T extends { id: string }>(rows: readonly T[], limit: number): { rows: readonly T[]; cursor?: string } {
+export function toPage<T extends { id: string }>(
+  rows: readonly T[],
+  limit: number,
+): { rows: readonly T[]; cursor?: string } {
   if (rows.length <= limit) return { rows }
   const shown = rows.slice(0, limit)
   return { rows: shown, cursor: btoa(shown.at(-1)?.id ?? '') }
@@ -124,15 +138,28 @@ export function readCursor(cursor: string | undefined): string | undefined {
 export function toDelivery(row: PendingEvent): z.infer<typeof deliverySchema> {
   const { id, endpointId, type, status, holdReason, attempts, maxAttempts, dueAt, lastError, lastStatus } = row
   return {
-    id, eventId: eventIdOf(id), endpointId, type, status, holdReason, attempts, maxAttempts,
+    id,
+    eventId: eventIdOf(id),
+    endpointId,
+    type,
+    status,
+    holdReason,
+    attempts,
+    maxAttempts,
     dueAt: dueAt === null ? null : iso(dueAt),
     createdAt: iso(row.createdAt),
     completedAt: row.completedAt === null ? null : iso(row.completedAt),
-    lastError, lastStatus,
+    lastError,
+    lastStatus,
   }
 }
 
-export function showEndpoint({ workspaceId: _, createdAt, updatedAt, ...endpoint }: Endpoint): z.infer<typeof endpointSchema> {
+export function showEndpoint({
+  workspaceId: _,
+  createdAt,
+  updatedAt,
+  ...endpoint
+}: Endpoint): z.infer<typeof endpointSchema> {
   return { ...endpoint, createdAt: iso(createdAt), updatedAt: iso(updatedAt) }
 }
 

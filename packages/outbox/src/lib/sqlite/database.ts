@@ -47,7 +47,12 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
           const { sql, params } = toSql(statement, 'sqlite')
           const ready = prepare(sql)
           if (ready.readonly) resolve(runPrepared(ready, params))
-          else group.submit({ execute: () => [runPrepared(ready, params)], resolve: ([result]) => resolve(result ?? NOTHING), reject })
+          else
+            group.submit({
+              execute: () => [runPrepared(ready, params)],
+              resolve: ([result]) => resolve(result ?? NOTHING),
+              reject,
+            })
         } catch (error) {
           reject(asRefusal(error))
         }

@@ -1,0 +1,83 @@
+import { DEFAULT_RETENTION_MS, type OutboxDatabase } from '@keepsend/outbox'
+import type { Authenticate } from './api-key.ts'
+import type { UrlPolicy } from './check-url.ts'
+import { EngineError } from './errors.ts'
+import type { EventQueue } from './event-queue.ts'
+import { type Logger, silentLogger } from './logger.ts'
+import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
+import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
+import type { Signer } from './sign.ts'
+
+export interface EngineOptions {
+  /** Where change and rows are committed. `migrate(db)` first. */
+  db: OutboxDatabase
+  /** Who is told of new rows, and how they start. */
+  queue: EventQueue
+  /** Makes the POSTs. Without one the engine publishes, and another process delivers. */
+  sender?: Sender
+  /** @default WebCrypto */
+  signer?: Signer
+  /** What may be sent to. @default https to public addresses on ports 443 and 8443 */
+  urlPolicy?: UrlPolicy
+  /** Who may use the routes. @default the engine's own API keys, as `Authorization: Bearer ks_…` */
+  authenticate?: Authenticate
+  /** Waits between attempts in seconds, for endpoints without their own: at most 99. @default DEFAULT_RETRY_SCHEDULE */
+  retrySchedule?: readonly number[]
+  /** Bound on one attempt with everything in it, in ms: 500–30,000. @default 15_000 */
+  deadlineMs?: number
+  /** The most that an endpoint's own deadline counts for, in ms: from `deadlineMs` to 30,000. @default 30_000 */
+  maxDeadlineMs?: number
+  /** Keep delivered rows, to show them, until clean-up; otherwise success deletes the row. @default false */
+  keepCompleted?: boolean
+  /** How long settled rows are kept, in ms. @default 86_400_000 (24 h) */
+  retentionMs?: number
+  /** @default nothing is logged */
+  logger?: Logger
+  /** The header of every attempt. @default 'Keepsend' */
+  userAgent?: string
+  /** A number from 0 to 1 for jitter. @default Math.random */
+  random?: () => number
+  /** Milliseconds that only go up, for what is cached. @default performance.now */
+  monotonic?: () => number
+}
+
+// Standard Webhooks asks senders to wait 15 to 30 seconds, not longer.
+const MAX_DEADLINE_MS = 30_000
+const MAX_WAITS = 99
+const MAX_WAIT_SECONDS = 86_400
+
+const DEFAULTS = {
+  retrySchedule: DEFAULT_RETRY_SCHEDULE,
+  deadlineMs: DEFAULT_DEADLINE_MS,
+  maxDeadlineMs: MAX_DEADLINE_MS,
+  keepCompleted: false,
+  retentionMs: DEFAULT_RETENTION_MS,
+  logger: silentLogger,
+  userAgent: 'Keepsend',
+  random: Math.random,
+  monotonic: () => performance.now(),
+} satisfies Partial<EngineOptions>
+
+/** The options as the engine goes by them. @throws {EngineError} `invalid_option`, naming option, bound and value */
+export function withDefaults(
+  options: EngineOptions,
+): EngineOptions & Required<Pick<EngineOptions, keyof typeof DEFAULTS>> {
+  const whole = { ...DEFAULTS, ...options }
+  const { deadlineMs, maxDeadlineMs, retrySchedule } = whole
+  checkWhole('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
+  checkWhole('maxDeadlineMs', maxDeadlineMs, deadlineMs, MAX_DEADLINE_MS)
+  checkWhole('retentionMs', whole.retentionMs, 0, Number.MAX_SAFE_INTEGER)
+  if (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => wait >= 0 && wait <= MAX_WAIT_SECONDS)) {
+    throw new EngineError(
+      'invalid_option',
+      `retrySchedule must hold at most ${MAX_WAITS} waits of 0 to ${MAX_WAIT_SECONDS} seconds; found ${JSON.stringify(retrySchedule)}`,
+    )
+  }
+  return whole
+}
+
+function checkWhole(option: string, value: number, min: number, max: number): void {
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new EngineError('invalid_option', `${option} must be a whole number from ${min} to ${max}; found ${value}`)
+  }
+}

@@ -1,0 +1,112 @@
+import { REFUNDED_CRASHES, UNKNOWN_OUTCOME, completeEvent } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { copies, startReceiver } from './receiver.ts'
+import { PATIENCE_MS, rig, until } from './rig.ts'
+import { startWorker } from './worker.ts'
+
+describe('a process that dies', { timeout: PATIENCE_MS }, () => {
+  it('by SIGKILL in the middle of deliveries loses none: the next takes over after the lease, and repeats at most those in flight', async () => {
+    const EVENTS = 120
+    const IN_FLIGHT = 8
+    const dying = 'dying'
+    const receiver = await startReceiver((request) => {
+      const theirs = request.headers['user-agent'] === dying
+      // The worker dies with a request open, with answers on their way, and with settles not committed yet.
+      if (theirs && receiver.requests.length >= 50) worker.kill('SIGKILL')
+      else request.answer()
+    })
+    const { engine, file, queue, rows, addEndpoint, publish } = await rig({ engine: { keepCompleted: true } })
+    const { secret } = await addEndpoint(receiver.url)
+    const ids = await publish(EVENTS)
+    const worker = await startWorker({ file, queue: { concurrency: IN_FLIGHT }, userAgent: dying, keepCompleted: true })
+    await worker.exited
+    const begun = rows().filter(({ claimedAt }) => claimedAt !== null)
+    expect(begun.length).toBeGreaterThan(0)
+    expect(begun.length).toBeLessThanOrEqual(IN_FLIGHT)
+
+    await queue.start(engine)
+    await until(() => rows().every(({ status }) => status === 'completed'))
+    expect(new Set(receiver.requests.map(({ id }) => id))).toEqual(new Set(ids))
+    expect(copies(receiver.requests).filter((count) => count > 1).length).toBeLessThanOrEqual(IN_FLIGHT)
+    expect(Math.max(...copies(receiver.requests))).toBeLessThanOrEqual(2)
+    receiver.verifyAll(secret)
+    // What was under way carries the mark of the crash, and the attempt that it cost was given back.
+    const marked = rows().filter(({ crashes }) => crashes > 0)
+    expect(marked.map(({ id }) => id)).toEqual(begun.map(({ id }) => id))
+    expect(marked.map(({ crashes, attempts }) => [crashes, attempts])).toEqual(marked.map(() => [1, 1]))
+  })
+
+  it('and comes back after its lease finds the delivery taken: its late settle is lost and changes nothing (trap 12)', async () => {
+    const receiver = await startReceiver((request) => {
+      if (request.headers['user-agent'] !== 'stopped') request.answer()
+    })
+    const { engine, file, queue, db, rows, addEndpoint, publish } = await rig({ engine: { keepCompleted: true } })
+    await addEndpoint(receiver.url)
+    const worker = await startWorker({ file, queue: {}, userAgent: 'stopped', keepCompleted: true })
+    await publish(1)
+    await receiver.arrived(1)
+    worker.kill('SIGSTOP')
+    const [claimed] = rows()
+    expect(claimed).toMatchObject({ status: 'pending', gen: 1, attempts: 1 })
+
+    await queue.start(engine)
+    await until(() => rows()[0]?.status === 'completed')
+    const after = rows()
+    expect(after).toMatchObject([{ gen: 2, attempts: 1, crashes: 1 }])
+
+    // The answer to the first attempt lies in the worker's socket when it wakes up.
+    receiver.requests[0]?.answer()
+    worker.kill('SIGCONT')
+    await worker.logged('a settle came too late: another worker has the delivery')
+    expect(rows()).toEqual(after)
+    expect(await completeEvent(db, { id: claimed?.id ?? '', gen: 1 })).toBe('lost')
+    expect(receiver.requests).toHaveLength(2)
+    await worker.stop()
+  })
+
+  it('again and again on the last attempt ends the row failed with unknown_outcome, and is given its refunds before', async () => {
+    const receiver = await startReceiver()
+    const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig({ engine: { keepCompleted: true } })
+    await addEndpoint(receiver.url)
+    const [refunded, buried] = await publish(2)
+    // Both as a dead worker left them: the last attempt charged, the mark of the claim, the lease over.
+    connection
+      .prepare('update pending_events set attempts = max_attempts, gen = 10, claimed_at = 1, due_at = 2, crashes = case when id > ? then ? else ? end')
+      .run(`${buried}`, REFUNDED_CRASHES, REFUNDED_CRASHES - 1)
+    await queue.start(engine)
+    await until(() => rows().every(({ status }) => status !== 'pending'))
+    expect(rows()).toMatchObject([
+      { status: 'completed', attempts: 10, crashes: REFUNDED_CRASHES },
+      { status: 'failed', attempts: 10, crashes: REFUNDED_CRASHES + 1, lastError: UNKNOWN_OUTCOME, dueAt: null },
+    ])
+    expect(receiver.requests.map(({ id }) => id)).toEqual([refunded])
+    expect(log.messages).toContain('a delivery failed: its attempts are used up')
+  })
+})
+
+describe('two processes on one file', { timeout: PATIENCE_MS }, () => {
+  it('deliver each of 300 rows exactly once, both of them at work', async () => {
+    const WINDOW = 8
+    const receiver = await startReceiver((request) => {
+      // Nothing is answered until both windows are full: neither can have done it all alone.
+      if (receiver.requests.length === 2 * WINDOW) receiver.requests.forEach((earlier) => earlier.answer())
+      else if (receiver.requests.length > 2 * WINDOW) request.answer()
+    })
+    const { engine, file, queue, rows, addEndpoint, publish } = await rig({
+      queue: { concurrency: WINDOW, leaseMs: 40_000 },
+      engine: { userAgent: 'here', deadlineMs: 30_000, maxDeadlineMs: 30_000 },
+    })
+    const { secret } = await addEndpoint(receiver.url, { deadlineMs: 30_000 })
+    const worker = await startWorker({ file, queue: { concurrency: WINDOW }, userAgent: 'there' })
+    const ids = await publish(300)
+    await queue.start(engine)
+    await receiver.arrived(300)
+    await until(() => rows().length === 0)
+    expect(receiver.requests).toHaveLength(300)
+    expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
+    receiver.verifyAll(secret)
+    const by = (who: string) => receiver.requests.filter(({ headers }) => headers['user-agent'] === who).length
+    expect(Math.min(by('here'), by('there'))).toBeGreaterThanOrEqual(WINDOW)
+    await worker.stop()
+  })
+})

@@ -1,0 +1,62 @@
+import type { DeliveryOutcome, Engine } from '@keepsend/engine'
+import { describe, expect, it } from 'vitest'
+import { type Rig, PATIENCE_MS, rig, rival, signal, until } from './rig.ts'
+
+/** The engine with attempts that last until they are told to end. */
+function stalling(engine: Engine): { engine: Engine; begun: () => number; end: () => void } {
+  const end = signal()
+  let begun = 0
+  const deliver = async (): Promise<DeliveryOutcome> => {
+    begun++
+    await end.promise
+    return { kind: 'delivered', httpStatus: 200 }
+  }
+  return { engine: { ...engine, deliver }, begun: () => begun, end: end.resolve }
+}
+
+const clock = ({ connection }: Rig) => Number(connection.prepare('select ms from keepsend_clock').pluck().get())
+
+describe('leases', { timeout: PATIENCE_MS }, () => {
+  it('an attempt that outlasts its lease keeps it: another poller does not claim the row (trap 14)', async () => {
+    const first = await rig({ engine: { keepCompleted: true } })
+    const second = await rival(first)
+    await first.addEndpoint('http://127.0.0.1:9/')
+    const [mine, theirs] = [stalling(first.engine), stalling(second.engine)]
+    await first.queue.start(mine.engine)
+    await first.publish(3)
+    await until(() => mine.begun() === 3)
+    const leaseEnds = first.rows().map(({ dueAt }) => Number(dueAt))
+    await second.queue.start(theirs.engine)
+
+    // Past the end of the first lease, with the second poller awake.
+    await until(() => clock(first) > Math.max(...leaseEnds) + 300)
+    await second.queue.send({ type: 'a.b', workspaceId: 'w', outboxId: 'look' })
+    await first.queue.send({ type: 'a.b', workspaceId: 'w', outboxId: 'look' })
+    expect(first.rows().every(({ dueAt }, n) => Number(dueAt) > Number(leaseEnds[n]))).toBe(true)
+    mine.end()
+    await until(() => first.rows().every(({ status }) => status === 'completed'))
+    expect(theirs.begun()).toBe(0)
+    expect(first.rows().map(({ attempts, gen, crashes }) => [attempts, gen, crashes])).toEqual(
+      [1, 2, 3].map(() => [1, 1, 0]),
+    )
+  })
+
+  it('a row that was due long ago is not taken while it runs: the lease counts from the claim (trap 18)', async () => {
+    const first = await rig()
+    const second = await rival(first)
+    await first.addEndpoint('http://127.0.0.1:9/')
+    const [mine, theirs] = [stalling(first.engine), stalling(second.engine)]
+    await first.publish(5)
+    first.connection.exec('update pending_events set due_at = 1000, created_at = 1000')
+    await first.queue.start(mine.engine)
+    await until(() => mine.begun() === 5)
+    await second.queue.start(theirs.engine)
+    // The second poller has looked when it has delivered something of its own.
+    await second.addEndpoint('http://127.0.0.1:9/other', { eventTypes: ['mark.made'] })
+    await first.queue.stop({ drainMs: 0 })
+    await until(() => theirs.begun() === 5)
+    theirs.end()
+    await until(() => second.rows().length === 0)
+    expect([mine.begun(), theirs.begun()]).toEqual([5, 5])
+  })
+})

@@ -1,0 +1,96 @@
+import Database from 'better-sqlite3'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { AdapterError, migrate, openSqlite } from '../src/index.ts'
+import { PATIENCE_MS, rig, temporaryFile } from './rig.ts'
+import { startWorker } from './worker.ts'
+
+function open(...args: Parameters<typeof openSqlite>) {
+  const db = openSqlite(...args)
+  onTestFinished(() => db.close())
+  return db
+}
+
+const FULL = 2
+const NORMAL = 1
+
+describe('openSqlite', () => {
+  it('opens in WAL mode, with patience for other writers and foreign keys enforced', () => {
+    const { connection } = open(temporaryFile())
+    expect(connection.pragma('journal_mode', { simple: true })).toBe('wal')
+    expect(connection.pragma('busy_timeout', { simple: true })).toBe(5000)
+    expect(connection.pragma('foreign_keys', { simple: true })).toBe(1)
+  })
+
+  it('every commit is on the disk: synchronous is FULL, and still is after the first write', () => {
+    const { connection } = open(temporaryFile())
+    expect(connection.pragma('synchronous', { simple: true })).toBe(FULL)
+    connection.exec('create table things (id integer)')
+    connection.exec('insert into things values (1)')
+    expect(connection.pragma('synchronous', { simple: true })).toBe(FULL)
+  })
+
+  it('the control: a plain connection in WAL mode has fallen back to NORMAL by its first write', () => {
+    const connection = new Database(temporaryFile())
+    onTestFinished(() => void connection.close())
+    connection.pragma('journal_mode = WAL')
+    connection.exec('create table things (id integer)')
+    expect(connection.pragma('synchronous', { simple: true })).toBe(NORMAL)
+  })
+
+  it('a file that was made before opens FULL as well, its user_version as it was', () => {
+    const file = temporaryFile()
+    const before = new Database(file)
+    before.pragma('journal_mode = WAL')
+    before.pragma('user_version = 7')
+    before.close()
+    const { connection } = open(file)
+    expect(connection.pragma('synchronous', { simple: true })).toBe(FULL)
+    expect(connection.pragma('user_version', { simple: true })).toBe(7)
+  })
+
+  it('NORMAL and another patience are options', () => {
+    const { connection } = open(temporaryFile(), { synchronous: 'NORMAL', busyTimeoutMs: 250 })
+    expect(connection.pragma('synchronous', { simple: true })).toBe(NORMAL)
+    expect(connection.pragma('busy_timeout', { simple: true })).toBe(250)
+  })
+
+  it(':memory: opens too', async () => {
+    const db = open(':memory:')
+    expect((await migrate(db)).length).toBeGreaterThan(0)
+  })
+
+  it.each([
+    [{ busyTimeoutMs: -1 }, 'busyTimeoutMs must be a whole number from 0 to 60000; found -1'],
+    [{ busyTimeoutMs: 60_001 }, 'busyTimeoutMs must be a whole number from 0 to 60000; found 60001'],
+    [{ busyTimeoutMs: 0.5 }, 'busyTimeoutMs must be a whole number from 0 to 60000; found 0.5'],
+    [{ synchronous: 'OFF' as 'FULL' }, 'synchronous must be FULL or NORMAL; found OFF'],
+  ])('%j is refused, naming option, expectation and value', (options, message) => {
+    const refused = () => openSqlite(temporaryFile(), options)
+    expect(refused).toThrow(message)
+    expect(refused).toThrow(AdapterError)
+  })
+})
+
+describe('several processes', { timeout: PATIENCE_MS }, () => {
+  it('a new file that three open at once is whole, and each is FULL', async () => {
+    const file = temporaryFile()
+    const workers = await Promise.all([1, 2].map(() => startWorker({ file })))
+    const db = open(file)
+    expect(db.connection.pragma('synchronous', { simple: true })).toBe(FULL)
+    expect(db.connection.pragma('integrity_check', { simple: true })).toBe('ok')
+    await Promise.all(workers.map((worker) => worker.stop()))
+  })
+
+  it("version() changes by another process's commit, and not by one's own", async () => {
+    const { db, file, addEndpoint, publish } = await rig()
+    const before = db.version()
+    await addEndpoint('http://127.0.0.1:9/')
+    await publish(1)
+    expect(db.version()).toBe(before)
+
+    const other = await startWorker({ file })
+    await other.publish(1)
+    expect(db.version()).not.toBe(before)
+    await other.stop()
+  })
+})

@@ -1,0 +1,123 @@
+import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { startReceiver } from './receiver.ts'
+import { PATIENCE_MS, rig, until } from './rig.ts'
+
+type Fate = 'well' | 'refused' | 'answer lost'
+
+/** The database, some of whose atomic units are refused, or committed with their answer lost. Switched on by a test. */
+function unreliable(fates: readonly Fate[]) {
+  const state = { on: false, units: 0, refused: 0, lost: 0 }
+  const wrap = (db: OutboxDatabase): OutboxDatabase => ({
+    ...db,
+    async atomic(statements) {
+      const fate = state.on ? (fates[state.units++ % fates.length] ?? 'well') : 'well'
+      if (fate === 'refused') {
+        state.refused++
+        throw new OutboxError('not_accepted', 'the disk is full')
+      }
+      const results = await db.atomic(statements)
+      if (fate === 'well') return results
+      state.lost++
+      throw new OutboxError('outcome_unknown', 'the connection broke')
+    },
+  })
+  return { state, wrap }
+}
+
+describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, () => {
+  it('loses nothing and sends nothing twice: the poller backs off, says so, and recovers', async () => {
+    const receiver = await startReceiver()
+    const { state, wrap } = unreliable(['well', 'refused', 'refused', 'refused', 'well'])
+    const { engine, queue, rows, log, addEndpoint, publish } = await rig({ wrap, queue: { concurrency: 8 } })
+    const { secret } = await addEndpoint(receiver.url)
+    const ids = await publish(40)
+    state.on = true
+    await queue.start(engine)
+    await receiver.arrived(40)
+    await until(() => rows().length === 0)
+    expect(state.refused).toBeGreaterThan(0)
+    expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
+    expect(log.messages).toContain('the database refused; trying again')
+    receiver.verifyAll(secret)
+  })
+
+  it('a commit whose answer was lost is not sent again: the repeated settle finds the rows gone', async () => {
+    const receiver = await startReceiver()
+    const { state, wrap } = unreliable(['well', 'answer lost', 'well', 'well'])
+    const { engine, queue, rows, log, addEndpoint, publish } = await rig({ wrap, queue: { concurrency: 8 } })
+    await addEndpoint(receiver.url)
+    const ids = await publish(40)
+    state.on = true
+    await queue.start(engine)
+    // What a lost claim took is due again when its lease ends.
+    await until(() => rows().length === 0)
+    expect(state.lost).toBeGreaterThan(0)
+    expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
+    expect(log.messages).toContain('a settle came too late: another worker has the delivery')
+  })
+
+  it('an outcome that was refused is settled although another attempt still runs, and nothing else wakes the poller', async () => {
+    const stalled = await startReceiver(() => undefined)
+    const receiver = await startReceiver((request) => {
+      state.on = true
+      request.answer()
+    })
+    // The settle, then the same apart, together and alone: all refused once.
+    const { state, wrap } = unreliable(['refused', 'refused', 'refused', ...Array.from({ length: 1000 }, () => 'well' as const)])
+    const { engine, queue, rows, addEndpoint, publish } = await rig({
+      wrap,
+      queue: { concurrency: 8, leaseMs: 60_000 },
+      engine: { deadlineMs: 30_000, maxDeadlineMs: 30_000 },
+    })
+    await addEndpoint(stalled.url, { eventTypes: ['slow.one'] })
+    await addEndpoint(receiver.url, { eventTypes: ['message.created'] })
+    await queue.start(engine)
+    await publish(1, 'slow.one')
+    await stalled.arrived(1)
+    await publish(1)
+    await until(() => rows().length === 1)
+    expect(state.refused).toBe(3)
+    expect(stalled.open()).toBe(1)
+  })
+
+  it('an atomic unit refused before the claim is no claim: nothing is sent, no attempt charged', async () => {
+    const receiver = await startReceiver()
+    const { state, wrap } = unreliable(['refused'])
+    const { engine, queue, rows, log, addEndpoint, publish } = await rig({ wrap })
+    await addEndpoint(receiver.url)
+    await publish(3)
+    state.on = true
+    await queue.start(engine)
+    await until(() => log.messages.filter((message) => message === 'the database refused; trying again').length >= 2)
+    expect(receiver.requests).toHaveLength(0)
+    expect(rows().map(({ attempts, gen }) => [attempts, gen])).toEqual([1, 2, 3].map(() => [0, 0]))
+    state.on = false
+    await until(() => rows().length === 0)
+    expect(receiver.requests).toHaveLength(3)
+  })
+})
+
+describe('a row that the database refuses for itself', { timeout: PATIENCE_MS }, () => {
+  it("does not undo its neighbours' settles, nor stop the deliveries after it (trap 10)", async () => {
+    const receiver = await startReceiver((request) => request.answer(request.body.includes('poison') ? 500 : 200, 'no'))
+    const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig({ queue: { concurrency: 8 } })
+    await addEndpoint(receiver.url)
+    connection.exec(`
+      create trigger refusing before update on pending_events
+      when new.last_error is not null and new.event_type = 'poison.taken'
+      begin select raise(abort, 'not this row'); end`)
+    const [poison] = await publish(1, 'poison.taken')
+    await publish(30)
+    await queue.start(engine)
+    await until(() => rows().length === 1)
+    await publish(30)
+    await until(() => rows().length === 1 && receiver.requests.length === 61)
+    expect(rows()).toMatchObject([{ id: expect.stringContaining(`${poison}.`), status: 'pending', attempts: 1 }])
+    expect(log.messages).toContain('an outcome was refused for itself; the delivery is due again when its lease ends')
+
+    connection.exec('drop trigger refusing')
+    await until(() => rows()[0]?.lastStatus === 500)
+    expect(rows()).toMatchObject([{ claimedAt: null, crashes: 1, lastError: 'HTTP 500: no' }])
+  })
+})

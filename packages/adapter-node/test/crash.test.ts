@@ -66,12 +66,16 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
 
   it('again and again on the last attempt ends the row failed with unknown_outcome, and is given its refunds before', async () => {
     const receiver = await startReceiver()
-    const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig({ engine: { keepCompleted: true } })
+    const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig({
+      engine: { keepCompleted: true },
+    })
     await addEndpoint(receiver.url)
     const [refunded, buried] = await publish(2)
     // Both as a dead worker left them: the last attempt charged, the mark of the claim, the lease over.
     connection
-      .prepare('update pending_events set attempts = max_attempts, gen = 10, claimed_at = 1, due_at = 2, crashes = case when id > ? then ? else ? end')
+      .prepare(
+        'update pending_events set attempts = max_attempts, gen = 10, claimed_at = 1, due_at = 2, crashes = case when id > ? then ? else ? end',
+      )
       .run(`${buried}`, REFUNDED_CRASHES, REFUNDED_CRASHES - 1)
     await queue.start(engine)
     await until(() => rows().every(({ status }) => status !== 'pending'))

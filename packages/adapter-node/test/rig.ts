@@ -71,11 +71,11 @@ export interface Rig {
   engine: Engine
   queue: DurableEventQueue
   log: ReturnType<typeof keptLog>
-  rows(): PendingEvent[]
+  rows: () => PendingEvent[]
   /** An endpoint of workspace `w` that wants everything. */
-  addEndpoint(url: string, parts?: Partial<EndpointInput>): Promise<{ id: string; secret: string }>
+  addEndpoint: (url: string, parts?: Partial<EndpointInput>) => Promise<{ id: string; secret: string }>
   /** That many events in one commit; their ids. */
-  publish(count: number, type?: string): Promise<string[]>
+  publish: (count: number, type?: string) => Promise<string[]>
 }
 
 /**

@@ -64,7 +64,12 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
       request.answer()
     })
     // The settle, then the same apart, together and alone: all refused once.
-    const { state, wrap } = unreliable(['refused', 'refused', 'refused', ...Array.from({ length: 1000 }, () => 'well' as const)])
+    const { state, wrap } = unreliable([
+      'refused',
+      'refused',
+      'refused',
+      ...Array.from({ length: 1000 }, () => 'well' as const),
+    ])
     const { engine, queue, rows, addEndpoint, publish } = await rig({
       wrap,
       queue: { concurrency: 8, leaseMs: 60_000 },

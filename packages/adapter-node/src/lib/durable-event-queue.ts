@@ -79,10 +79,9 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       )
     }
     const version = this.#db.version?.bind(this.#db)
-    this.#running = {
-      poller: new Poller(engine, { ...this.#options, version }),
-      upkeep: new Upkeeper(engine, this.#options.upkeepMs),
-    }
+    const poller = new Poller(engine, { ...this.#options, version })
+    const upkeep = new Upkeeper(engine, this.#options.upkeepMs, () => poller.kick())
+    this.#running = { poller, upkeep }
   }
 
   /**

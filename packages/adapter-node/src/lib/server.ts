@@ -105,12 +105,15 @@ function listen(app: FetchApp, port: number, hostname: string): Promise<ServerTy
 /** Requests under way are answered, for as long as `drainMs`: a client that never ends its own must not hold up the rest. */
 function closeServer(server: ServerType, drainMs: number): Promise<void> {
   return new Promise((resolve) => {
+    // A connection whose request was just answered would be kept for the next one: again and again, not only now.
+    const idle = setInterval(() => 'closeIdleConnections' in server && server.closeIdleConnections(), IDLE_LOOK_MS)
     const end = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), drainMs)
     server.close(() => {
+      clearInterval(idle)
       clearTimeout(end)
       resolve()
     })
-    // Connections that only wait for another request are not waited for.
-    if ('closeIdleConnections' in server) server.closeIdleConnections()
   })
 }
+
+const IDLE_LOOK_MS = 20

@@ -11,13 +11,16 @@ const MAX_ROUNDS = 20
  */
 export class Upkeeper {
   readonly #engine: Engine
+  readonly #onDue: () => void
   readonly #timer: NodeJS.Timeout
   #work: Promise<void>
   #nextPassAt = 0
   #stopped = false
 
-  constructor(engine: Engine, everyMs: number) {
+  /** @param onDue called when rows were made due, by statements that wake nobody */
+  constructor(engine: Engine, everyMs: number, onDue: () => void) {
     this.#engine = engine
+    this.#onDue = onDue
     this.#work = this.#tick()
     this.#timer = setInterval(() => {
       this.#work = this.#work.then(() => this.#tick())
@@ -33,11 +36,13 @@ export class Upkeeper {
   async #tick(): Promise<void> {
     try {
       for (let round = 0; round < MAX_ROUNDS && !this.#stopped; round++) {
-        if (!(await this.#engine.maintain()).more) break
+        const { letOut, more } = await this.#engine.maintain()
+        if (letOut > 0) this.#onDue()
+        if (!more) break
       }
       if (performance.now() >= this.#nextPassAt) {
-        this.#nextPassAt = performance.now() + HOUR_MS
         await this.#takeHandedOff()
+        this.#nextPassAt = performance.now() + HOUR_MS
       }
     } catch (error) {
       this.#engine.logger.error(errorFields(error), 'clean-up failed; it will be tried again')
@@ -49,9 +54,11 @@ export class Upkeeper {
     let after: string | null = ''
     while (after !== null && !this.#stopped) {
       const swept = await sweepPendingEvents(this.#engine.db, { due: false, firstSends: { after } })
-      if (swept.events.length > 0)
-        this.#engine.logger.info({ rows: swept.events.length }, 'took over rows of another queue')
       await Promise.all(swept.events.map((event) => event.reschedule(0)))
+      if (swept.events.length > 0) {
+        this.#engine.logger.info({ rows: swept.events.length }, 'took over rows of another queue')
+        this.#onDue()
+      }
       after = swept.cursor
     }
   }

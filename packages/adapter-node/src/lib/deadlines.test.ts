@@ -1,0 +1,48 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Deadlines } from './deadlines.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setImmediate', 'performance'] })
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('Deadlines', () => {
+  it('keeps one timer for a thousand deadlines, and none when nobody waits', () => {
+    const deadlines = new Deadlines()
+    const waiting = Array.from({ length: 1000 }, () => deadlines.add(10_000, () => undefined))
+    expect(vi.getTimerCount()).toBe(1)
+    waiting.forEach((deadline) => deadlines.cancel(deadline))
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('ends each once, in its time and not before', () => {
+    const deadlines = new Deadlines()
+    const ended: string[] = []
+    deadlines.add(300, () => ended.push('first'))
+    deadlines.add(900, () => ended.push('second'))
+    vi.advanceTimersByTime(299)
+    expect(ended).toEqual([])
+    vi.advanceTimersByTime(200)
+    expect(ended).toEqual(['first'])
+    vi.advanceTimersByTime(5000)
+    expect(ended).toEqual(['first', 'second'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('one that is cancelled never ends, even when its time had come and its socket was being given a last turn', () => {
+    const deadlines = new Deadlines()
+    const ended: string[] = []
+    const early = deadlines.add(100, () => ended.push('early'))
+    deadlines.cancel(early)
+    const late = deadlines.add(100, () => ended.push('late'))
+    // The answer is read in the turn that the deadline leaves for it.
+    setInterval(() => {
+      if (performance.now() >= late.at) setImmediate(() => deadlines.cancel(late))
+    }, 50)
+    vi.advanceTimersByTime(1000)
+    expect(ended).toEqual([])
+  })
+})

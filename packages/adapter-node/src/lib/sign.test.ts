@@ -1,0 +1,38 @@
+import { EngineError, createWebCryptoSigner, newSecret, signatureHeaders } from '@keepsend/engine'
+import { Webhook } from 'standardwebhooks'
+import { describe, expect, it } from 'vitest'
+import { createHmacSigner } from './sign.ts'
+
+// The known answer that the reference libraries of Standard Webhooks test themselves by.
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+const MESSAGE = { id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', timestampSeconds: 1614265330, body: '{"test": 2432232314}' }
+
+describe('createHmacSigner', () => {
+  it('gives the known answer', async () => {
+    const headers = await signatureHeaders(createHmacSigner(), [SECRET], MESSAGE)
+    expect(headers['webhook-signature']).toBe('v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=')
+  })
+
+  it("equals the engine's own signer, and the public library, for any secret and text", async () => {
+    const [hmac, web] = [createHmacSigner(), createWebCryptoSigner()]
+    for (const text of ['', 'a', 'grüezi 👋', 'x'.repeat(100_000)]) {
+      const secret = newSecret()
+      const content = `evt_1.${MESSAGE.timestampSeconds}.${text}`
+      const signed = await hmac(secret, content)
+      expect(signed).toBe(await web(secret, content))
+      expect(new Webhook(secret).sign('evt_1', new Date(MESSAGE.timestampSeconds * 1000), text)).toBe(`v1,${signed}`)
+    }
+  })
+
+  it('signs right with more secrets than it keeps keys, whichever was forgotten', async () => {
+    const [few, web] = [createHmacSigner({ maxKeys: 2 }), createWebCryptoSigner()]
+    const secrets = [newSecret(), newSecret(), newSecret()]
+    for (const secret of [...secrets, ...secrets])
+      expect(await few(secret, 'content')).toBe(await web(secret, 'content'))
+  })
+
+  it('refuses what is no secret', () => {
+    expect(() => createHmacSigner()('whsec_short', 'content')).toThrow(EngineError)
+    expect(() => createHmacSigner()('MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'content')).toThrow('whsec_')
+  })
+})

@@ -1,0 +1,180 @@
+import { type AddressInfo, type Socket, createServer } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { drip, flood, newSender, post, startRawReceiver } from './raw-receiver.ts'
+import { startReceiver } from './receiver.ts'
+import { PATIENCE_MS, until } from './rig.ts'
+
+const KEPT = 65_536
+const DEADLINE = { deadlineMs: 300 }
+const TIMED_OUT = { kind: 'error', reason: 'timeout', message: 'no complete answer within 300 ms' }
+
+describe('a body without an end (trap 30)', { timeout: PATIENCE_MS }, () => {
+  it.each([200, 500])('is read up to 64 KiB, judged by its status %i, and hung up on', async (status) => {
+    const raw = await startRawReceiver((socket) => {
+      socket.write(`HTTP/1.1 ${status} x\r\nTransfer-Encoding: chunked\r\n\r\n`)
+      flood(socket, '10\r\n0123456789abcdef\r\n')
+    })
+    const result = await newSender().send(post(raw.url))
+    expect(result).toMatchObject({ kind: 'response', status })
+    expect(result.kind === 'response' && result.body.length).toBe(KEPT)
+    const taken = raw.written()
+    // What is still in the buffers of two sockets, not more.
+    expect(taken).toBeLessThan(32 * 1024 * 1024)
+  })
+
+  it('of exactly 64 KiB is whole, and its connection is not hung up on', async () => {
+    const raw = await startRawReceiver((socket) =>
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${KEPT}\r\n\r\n${'x'.repeat(KEPT)}`),
+    )
+    const sender = newSender({ keepAliveMs: 60_000 })
+    for (let n = 0; n < 10; n++) {
+      const result = await sender.send(post(raw.url))
+      expect(result.kind === 'response' && result.body.length).toBe(KEPT)
+    }
+    expect(raw.connections()).toBeLessThanOrEqual(2)
+  })
+
+  it('that is a gzip bomb is kept as it was received', async () => {
+    const bomb = gzipSync(Buffer.alloc(16 * 1024 * 1024))
+    const raw = await startRawReceiver((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`)
+      socket.write(bomb)
+    })
+    const result = await newSender().send(post(raw.url))
+    expect(result.kind === 'response' && Buffer.from(result.body).equals(bomb)).toBe(true)
+  })
+})
+
+// Each keeps the connection busy for ever, so that no time-out between two pieces would ever fire.
+const ENDLESS: [string, (socket: Socket) => void][] = [
+  ['never answers', () => undefined],
+  [
+    'drips its body',
+    (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n')
+      drip(socket, 'x', 50)
+    },
+  ],
+  [
+    'drips its headers',
+    (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nX-Slow: ')
+      drip(socket, 'x', 50)
+    },
+  ],
+  ['drips 1xx', (socket) => drip(socket, 'HTTP/1.1 102 Processing\r\n\r\n', 50)],
+  ['floods with 1xx', (socket) => flood(socket, 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n')],
+  ['drips empty lines', (socket) => drip(socket, '\r\n', 50)],
+  ['answers all but the last byte', (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok')],
+]
+
+describe('the deadline bounds the whole exchange (trap 30)', { timeout: PATIENCE_MS }, () => {
+  it.each(ENDLESS)('a receiver that %s ends as a time-out', async (_, respond) => {
+    const raw = await startRawReceiver(respond)
+    expect(await newSender().send(post(raw.url, DEADLINE))).toEqual(TIMED_OUT)
+    expect(raw.requests()).toBe(1)
+  })
+
+  it('a receiver that never accepts ends as a time-out', async () => {
+    // Its backlog of one is full, so the kernel leaves further connections unanswered.
+    const server = createServer({ pauseOnConnect: true })
+    await new Promise<void>((resolve) => {
+      server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, resolve)
+    })
+    onTestFinished(() => void server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    expect(await newSender().send(post(url, DEADLINE))).toEqual(TIMED_OUT)
+  })
+
+  it('a hundred that never answer all end, and the sender goes on', async () => {
+    const silent = await startRawReceiver(() => undefined)
+    const receiver = await startReceiver()
+    const sender = newSender()
+    const results = await Promise.all(Array.from({ length: 100 }, () => sender.send(post(silent.url, DEADLINE))))
+    expect(results).toEqual(results.map(() => TIMED_OUT))
+    expect(await sender.send(post(receiver.url))).toMatchObject({ status: 200 })
+  })
+})
+
+const answers = (text: string) => startRawReceiver((socket) => socket.write(text))
+
+describe('answers that break the rules', { timeout: PATIENCE_MS }, () => {
+  it.each(['000', '199', '600', '999', '20', 'OK'])('a status of %s is no success', async (status) => {
+    const raw = await answers(`HTTP/1.1 ${status} fine\r\nContent-Length: 0\r\n\r\n`)
+    const result = await newSender().send(post(raw.url, DEADLINE))
+    expect(result.kind).toBe('error')
+  })
+
+  it('101 is no success, and what follows is not read', async () => {
+    const raw = await answers(
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nHTTP/1.1 200 OK\r\n\r\n',
+    )
+    expect((await newSender().send(post(raw.url, DEADLINE))).kind).toBe('error')
+  })
+
+  it.each([301, 302, 303, 307, 308])(
+    'a redirect %i is an answer like any other: its target is not visited (trap 29)',
+    async (status) => {
+      const target = await startReceiver()
+      const receiver = await startReceiver((request) => request.answer(status, '', { location: target.url }))
+      expect(await newSender().send(post(receiver.url))).toMatchObject({ kind: 'response', status })
+      expect([receiver.requests.length, target.requests.length]).toEqual([1, 0])
+    },
+  )
+
+  it('a second answer smuggled behind the first is nobody’s answer', async () => {
+    const raw = await answers(
+      'HTTP/1.1 500 x\r\nContent-Length: 2\r\n\r\nno' + 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes',
+    )
+    const sender = newSender()
+    const statuses = []
+    for (let n = 0; n < 3; n++) {
+      const result = await sender.send(post(raw.url))
+      statuses.push(result.kind === 'response' ? result.status : result.reason)
+    }
+    expect(statuses).not.toContain(200)
+    expect(statuses[0]).toBe(500)
+  })
+
+  it.each([
+    ['headers of a megabyte', `HTTP/1.1 200 OK\r\nX-Big: ${'x'.repeat(1_000_000)}\r\n\r\n`],
+    ['no HTTP at all', 'SSH-2.0-OpenSSH_9.9\r\n'],
+    ['two lengths that differ', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!'],
+    [
+      'a length and chunks',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ],
+    ['a negative length', 'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n'],
+    ['a broken chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n'],
+  ])('%s is a network error', async (_, text) => {
+    const raw = await answers(text)
+    expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'error', reason: 'network' })
+  })
+
+  it.each([
+    ['before it answers', ''],
+    ['in the middle of its headers', 'HTTP/1.1 200 OK\r\nContent-'],
+    ['in the middle of its body', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'],
+    ['in the middle of a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf'],
+  ])('a receiver that resets the connection %s is a network error', async (_, text) => {
+    const raw = await startRawReceiver((socket) => void socket.write(text, () => socket.resetAndDestroy()))
+    expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'error', reason: 'network' })
+  })
+
+  it('nobody there is a network error that says so', async () => {
+    const gone = await startReceiver()
+    gone.server.close()
+    await until(() => !gone.server.listening)
+    const result = await newSender().send(post(gone.url))
+    expect(result).toMatchObject({ kind: 'error', reason: 'network', message: expect.stringContaining('ECONNREFUSED') })
+  })
+
+  it('a URL or a header that cannot be sent is a network error, not a throw', async () => {
+    const receiver = await startReceiver()
+    expect(await newSender().send(post('not a url'))).toMatchObject({ kind: 'error', reason: 'network' })
+    const split = post(receiver.url, { headers: { 'x-a': 'one\r\nx-b: two' } })
+    expect(await newSender().send(split)).toMatchObject({ kind: 'error', reason: 'network' })
+    expect(receiver.requests).toHaveLength(0)
+  })
+})

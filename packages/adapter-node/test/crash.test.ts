@@ -1,13 +1,14 @@
 import { REFUNDED_CRASHES, UNKNOWN_OUTCOME, completeEvent } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { copies, startReceiver } from './receiver.ts'
-import { PATIENCE_MS, rig, until } from './rig.ts'
+import { PATIENCE_MS, WINDOWS_UNSETTLED, rig, until } from './rig.ts'
 import { startWorker } from './worker.ts'
 
 describe('a process that dies', { timeout: PATIENCE_MS }, () => {
   it('by SIGKILL in the middle of deliveries loses none: the next takes over after the lease, and repeats at most those in flight', async () => {
     const EVENTS = 120
-    const IN_FLIGHT = 8
+    const CONCURRENCY = 8
+    const IN_FLIGHT = CONCURRENCY * WINDOWS_UNSETTLED
     const dying = 'dying'
     const receiver = await startReceiver((request) => {
       const theirs = request.headers['user-agent'] === dying
@@ -18,7 +19,12 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     const { engine, file, queue, rows, addEndpoint, publish } = await rig({ engine: { keepCompleted: true } })
     const { secret } = await addEndpoint(receiver.url)
     const ids = await publish(EVENTS)
-    const worker = await startWorker({ file, queue: { concurrency: IN_FLIGHT }, userAgent: dying, keepCompleted: true })
+    const worker = await startWorker({
+      file,
+      queue: { concurrency: CONCURRENCY },
+      userAgent: dying,
+      keepCompleted: true,
+    })
     await worker.exited
     const begun = rows().filter(({ claimedAt }) => claimedAt !== null)
     expect(begun.length).toBeGreaterThan(0)

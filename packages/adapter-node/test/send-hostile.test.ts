@@ -125,7 +125,7 @@ describe('answers that break the rules', { timeout: PATIENCE_MS }, () => {
 
   it('a second answer smuggled behind the first is nobody’s answer', async () => {
     const raw = await answers(
-      'HTTP/1.1 500 x\r\nContent-Length: 2\r\n\r\nno' + 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes',
+      'HTTP/1.1 500 x\r\nContent-Length: 2\r\n\r\nnoHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes',
     )
     const sender = newSender()
     const statuses = []

@@ -21,6 +21,7 @@ describe('upkeep', { timeout: PATIENCE_MS }, () => {
       await receiver.arrived(round * 3)
       await until(() => rows().length === 0)
     }
+    expect(receiver.requests).toHaveLength(6)
   })
 
   it('leaves what is younger than its retention', async () => {

@@ -16,6 +16,7 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
       await receiver.arrived(round)
       await until(() => rows().length === 0)
     }
+    expect(receiver.requests).toHaveLength(5)
   })
 
   it('the next due time: a retry of one second comes without a poll', async () => {
@@ -54,6 +55,7 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
       await receiver.arrived(round * 2)
       await until(() => rows().length === 0)
     }
+    expect(receiver.requests).toHaveLength(6)
     await other.stop()
   })
 
@@ -64,11 +66,11 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     // The queue was given this object: from here on it cannot tell other commits.
     Object.assign(db, { version: undefined })
     await queue.start(engine)
-    await until(() => rows().length === 0)
     await enqueueEvents(engine.db, [
       { eventId: newEventId(), endpointId, workspaceId: 'w', type: 'a.b', payload: '{}' },
     ])
     await receiver.arrived(1)
     await until(() => rows().length === 0)
+    expect(receiver.requests).toHaveLength(1)
   })
 })

@@ -46,7 +46,9 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     const receiver = await startReceiver((request) => {
       if (request.headers['user-agent'] !== 'stopped') request.answer()
     })
-    const { engine, file, queue, db, rows, addEndpoint, publish } = await rig({ engine: { keepCompleted: true } })
+    const { engine, file, queue, db, connection, rows, addEndpoint, publish } = await rig({
+      engine: { keepCompleted: true },
+    })
     await addEndpoint(receiver.url)
     const worker = await startWorker({ file, queue: {}, userAgent: 'stopped', keepCompleted: true })
     await publish(1)
@@ -55,6 +57,8 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     const [claimed] = rows()
     expect(claimed).toMatchObject({ status: 'pending', gen: 1, attempts: 1 })
 
+    // As if it had been stopped for the whole of its lease.
+    connection.exec('update pending_events set due_at = 1')
     await queue.start(engine)
     await until(() => rows()[0]?.status === 'completed')
     const after = rows()

@@ -59,6 +59,25 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     await other.stop()
   })
 
+  it('a version that cannot be read wakes nobody and ends nothing', async () => {
+    const receiver = await startReceiver()
+    const { engine, db, queue, rows, addEndpoint, publish } = await rig()
+    await addEndpoint(receiver.url)
+    let looks = 0
+    Object.assign(db, {
+      version() {
+        looks++
+        throw new Error('disk I/O error')
+      },
+    })
+    await queue.start(engine)
+    await until(() => looks > 3)
+    await publish(1)
+    await receiver.arrived(1)
+    await until(() => rows().length === 0)
+    expect(receiver.requests).toHaveLength(1)
+  })
+
   it('the safety poll, where nothing else tells: a database without a version, rows that nobody announced', async () => {
     const receiver = await startReceiver()
     const { engine, db, rows, addEndpoint, queue } = await rig({ queue: { pollMs: 100 } })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Request, startReceiver } from './receiver.ts'
+import { type Request, copies, startReceiver } from './receiver.ts'
 import { PATIENCE_MS, WINDOWS_UNSETTLED, rig, until } from './rig.ts'
 
 describe('stop', { timeout: PATIENCE_MS }, () => {
@@ -44,6 +44,24 @@ describe('stop', { timeout: PATIENCE_MS }, () => {
     receiver.requests.slice(3).forEach((request) => request.answer())
     await until(() => rows().length === 0)
     expect(log.messages.filter((message) => message.includes('too late'))).toEqual([])
+  })
+
+  it('in the middle of a busy run leaves no claim behind, and nothing that was answered is sent again', async () => {
+    const receiver = await startReceiver()
+    const { engine, queue, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 8 } })
+    await addEndpoint(receiver.url)
+    await publish(300)
+    await queue.start(engine)
+    await receiver.arrived(100)
+    await queue.stop({ drainMs: PATIENCE_MS })
+    const left = rows()
+    expect(left.length).toBeGreaterThan(0)
+    expect(left.map(({ claimedAt, attempts }) => [claimedAt, attempts])).toEqual(left.map(() => [null, 0]))
+    expect(receiver.requests.length + left.length).toBe(300)
+
+    await queue.start(engine)
+    await until(() => rows().length === 0)
+    expect(copies(receiver.requests)).toEqual(Array.from({ length: 300 }, () => 1))
   })
 
   it('a stop that comes while the database refuses ends with its drain, and every row is still there', async () => {

@@ -1,23 +1,29 @@
-// One round of the ceiling: the same POSTs by a bare `Pool.request` loop, nothing kept, nothing signed.
+// One round of the ceiling: the same signed POSTs by a bare `Pool.request` loop, with nothing kept.
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
+import { newEventId } from '@keepsend/outbox'
 import { Pool } from 'undici'
 import { payloadOf, timed } from './work.ts'
 
 const [port = '', count = '', concurrency = ''] = process.argv.slice(2)
 const events = Number(count)
 const pool = new Pool(`http://127.0.0.1:${port}`, { connections: Number(concurrency) })
-const bodies = Array.from({ length: events }, (_, index) => payloadOf(index))
+const key = createSecretKey(randomBytes(32))
+const work = Array.from({ length: events }, (_, index) => ({ id: newEventId(), body: payloadOf(index) }))
 let next = 0
 const ms = await timed(async () => {
   await Promise.all(
     Array.from({ length: Number(concurrency) }, async () => {
-      while (next < events) {
-        const body = bodies[next++] ?? ''
-        const response = await pool.request({
-          method: 'POST',
-          path: '/',
-          headers: { 'content-type': 'application/json' },
-          body,
-        })
+      for (let one = work[next++]; one; one = work[next++]) {
+        const timestamp = String(Math.floor(Date.now() / 1000))
+        const signature = createHmac('sha256', key).update(`${one.id}.${timestamp}.${one.body}`).digest('base64')
+        const headers = {
+          'content-type': 'application/json',
+          'user-agent': 'raw',
+          'webhook-id': one.id,
+          'webhook-timestamp': timestamp,
+          'webhook-signature': `v1,${signature}`,
+        }
+        const response = await pool.request({ method: 'POST', path: '/', headers, body: one.body })
         await response.body.dump()
       }
     }),

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { type Contender, type Result, interleave, pinning, startReceiver } from './rounds.ts'
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, events: { type: 'string', default: '20000' } },
+  options: { rounds: { type: 'string', default: '5' }, events: { type: 'string', default: '40000' } },
   allowPositionals: true,
 })
 const rounds = Number(values.rounds)

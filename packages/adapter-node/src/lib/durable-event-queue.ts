@@ -7,7 +7,10 @@ import { Upkeeper } from './upkeep.ts'
 export interface DurableEventQueueOptions {
   /** The database that the engine commits to; with `version()`, other processes' commits are seen at once. */
   db: OutboxDatabase & { version?: () => number }
-  /** Attempts at once: 1–1,000. What a crash can send twice is at most this. @default 32 */
+  /**
+   * Attempts at once: 1–1,000. What a crash can send twice is at most twice this: the attempts under way, and as many
+   * answers whose settle was not committed yet. @default 32
+   */
   concurrency?: number
   /**
    * How long a claim outlives its process, in ms: 3,000–3,600,000, and at least the engine's `maxDeadlineMs` and 2 s.

@@ -22,8 +22,8 @@ export interface PollerOptions {
 
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
-// How long the first outcome of a group waits for others: an fsync's worth, nothing to a receiver.
-const GROUP_MS = 2
+// How long the first outcome of a group waits for others: nothing to a receiver, and an fsync shared by more.
+const GROUP_MS = 5
 // A broken attempt (a defect of ours, not of the receiver) is tried again after this.
 const BROKEN_RETRY_MS = 60_000
 
@@ -31,14 +31,14 @@ const BROKEN_RETRY_MS = 60_000
  * The life of a claim here:
  *
  * ```text
- *   claimed ──► attempt running ──► finished ──► settled (committed): the slot is free
- *      │              │ lease renewed all along      │ commit refused: stays finished, tried again
- *      └──────────────┴── stop: released ◄───────────┘
+ *   claimed ──► waiting ──► running ──► finished ──► settled (committed): out of hand
+ *      │           │           │            │ commit refused: stays finished, tried again
+ *      └───────────┴───────────┴── stop ────┴──► released, or settled if it finished in time
  * ```
  *
- * One loop does all of it: settle what has finished and claim for the slots that this frees, in one commit; start what
- * was claimed; wait for outcomes or a reason to look again. No attempt waits for another's answer: the slowest receiver
- * holds one slot.
+ * Its lease is renewed all along. One loop does the rest: settle what has finished and claim for the slots that this
+ * frees, in one commit; start what was claimed; wait for outcomes or a reason to look again. No attempt waits for
+ * another's answer: the slowest receiver holds one slot.
  */
 export class Poller {
   readonly #engine: Engine
@@ -50,6 +50,8 @@ export class Poller {
   readonly #loop: Promise<void>
   readonly #heartbeat: NodeJS.Timeout
   #phase: 'running' | 'draining' | 'ended' = 'running'
+  /** The database's clock less our monotonic one: with it, a wrong local time does no harm. */
+  #clockOffset = 0
 
   /** Starts at once: whatever an earlier process left is due, or will be when its lease ends. */
   constructor(engine: Engine, options: PollerOptions) {
@@ -72,12 +74,13 @@ export class Poller {
     this.#phase = 'draining'
     this.#wake.kick()
     const end = setTimeout(() => this.#end(), drainMs)
+    await this.#giveBack(this.#slots.dropWaiting())
     await this.#loop
     clearTimeout(end)
     this.#end()
     clearInterval(this.#heartbeat)
     this.#wake.stop()
-    await this.#giveBack()
+    await this.#giveBack(this.#slots.dropAll())
   }
 
   #end(): void {
@@ -91,19 +94,20 @@ export class Poller {
     let seen = -1
     let backoffMs = 0
     while (this.#phase !== 'ended') {
-      const { free, running, finished } = this.#slots
-      if (this.#phase === 'draining' && running === 0 && finished.length === 0) return
+      const { wanted, finished } = this.#slots
+      if (this.#phase === 'draining' && this.#slots.claims.length === 0) return
       const woken = this.#wake.count !== seen
-      const mayClaim = this.#phase === 'running' && free + finished.length > 0 && (more || woken)
+      const mayClaim = this.#phase === 'running' && wanted > 0 && (more || woken)
       // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
-      const claimNow = mayClaim && (woken || (free > 0 && finished.length === 0))
-      if (!claimNow && !this.#groupIsReady()) {
+      const claimNow = mayClaim && (woken || finished.length === 0)
+      const settleNow = this.#slots.groupIsReady || (this.#wake.settleIsDue && finished.length > 0)
+      if (!claimNow && !settleNow) {
         await this.#wake.wait()
         continue
       }
       seen = this.#wake.count
       try {
-        more = await this.#turn(mayClaim)
+        more = await this.#turn(mayClaim ? wanted : 0)
         backoffMs = 0
       } catch (error) {
         more = true
@@ -112,30 +116,23 @@ export class Poller {
         await delay(backoffMs, undefined, { signal: this.#ended.signal }).catch(() => undefined)
       }
       // Whatever finished during the turn, or was refused by it, has asked for its settle too early to be heard.
-      if (this.#slots.finishedCount > 0) this.#wake.settle(GROUP_MS)
+      if (this.#slots.finished.length > 0) this.#wake.settle(GROUP_MS)
     }
   }
 
-  /** Half a window, or whatever there is when nothing else runs or the moment is over. */
-  #groupIsReady(): boolean {
-    const { running, finished } = this.#slots
-    if (finished.length === 0) return false
-    return running === 0 || finished.length * 2 >= this.#options.concurrency || this.#wake.settleIsDue
-  }
-
-  /** One commit: settles, and claims if there is room. Says whether more is waiting to be claimed. */
-  async #turn(claiming: boolean): Promise<boolean> {
+  /** One commit: settles, and claims up to `limit`. Says whether there may be more to claim. */
+  async #turn(limit: number): Promise<boolean> {
     const finished = [...this.#slots.finished]
     this.#wake.settled()
-    const limit = this.#slots.free + finished.length
-    const settled = await this.#settle(finished, claiming ? { limit, leaseMs: this.#options.leaseMs } : undefined)
-    const receivedAt = performance.now()
+    const settled = await this.#settle(finished, limit > 0 ? { limit, leaseMs: this.#options.leaseMs } : undefined)
     const { claims, dead } = settled.claimed
     for (const row of dead)
       this.#logger.warn({ deliveryId: row.id, error: row.lastError }, 'a delivery failed: its attempts are used up')
-    for (const claim of claims) this.#start(claim, receivedAt)
-    if (!claiming) return true
-    if (claims.length + dead.length === limit) return true
+    const [first] = claims
+    if (first) this.#clockOffset = first.claimedAt - performance.now()
+    this.#slots.add(claims)
+    this.#fill()
+    if (limit === 0 || claims.length + dead.length === limit) return true
     const { now, dueAt } = await nextDueEvent(this.#engine.db)
     this.#wake.setDue(dueAt === null ? undefined : dueAt - now)
     return false
@@ -172,14 +169,14 @@ export class Poller {
   }
 
   #settledAll(finished: readonly FinishedDelivery[], lost: readonly string[]): void {
-    this.#slots.give(finished)
+    this.#slots.settled(finished)
     for (const id of lost)
       this.#logger.warn({ deliveryId: id }, 'a settle came too late: another worker has the delivery')
   }
 
   /** The storage is well and refuses this row (a trigger of the host's, say): it would every time, and hold up the rest. */
   #abandon(finished: readonly FinishedDelivery[], error: unknown): void {
-    this.#slots.give(finished)
+    this.#slots.settled(finished)
     const [one] = finished
     this.#logger.error(
       { deliveryId: one?.claim.id, outcome: one?.outcome.kind, ...errorFields(error) },
@@ -187,20 +184,23 @@ export class Poller {
     )
   }
 
-  #start(claim: Claim, receivedAt: number): void {
-    this.#slots.take(claim)
-    // The database's clock, carried on by a clock that only goes up: a wrong local time does no harm.
-    const now = claim.claimedAt + (performance.now() - receivedAt)
-    void this.#attempt(claim, now).then((outcome) => {
+  /** Starts what waits, as far as slots are free. */
+  #fill(): void {
+    for (let claim = this.#slots.next(); claim; claim = this.#slots.next()) this.#start(claim)
+  }
+
+  #start(claim: Claim): void {
+    void this.#attempt(claim).then((outcome) => {
       if (!this.#slots.has(claim)) return
       this.#slots.finish({ claim, outcome })
-      this.#wake.settle(this.#groupIsReady() ? 0 : GROUP_MS)
+      this.#fill()
+      this.#wake.settle(this.#slots.groupIsReady ? 0 : GROUP_MS)
     })
   }
 
-  async #attempt(claim: Claim, now: number): Promise<DeliveryOutcome> {
+  async #attempt(claim: Claim): Promise<DeliveryOutcome> {
     try {
-      return await this.#engine.deliver(claim, now)
+      return await this.#engine.deliver(claim, performance.now() + this.#clockOffset)
     } catch (error) {
       this.#logger.error({ deliveryId: claim.id, ...errorFields(error) }, 'an attempt broke')
       return { kind: 'retry', delayMs: BROKEN_RETRY_MS, deferral: false, error: `attempt_broke: ${String(error)}` }
@@ -215,26 +215,25 @@ export class Poller {
       // A settle of our own may have been committed just before; it gives its slots back within this turn.
       await nextTurn()
       for (const claim of claims) {
-        if (lost.has(claim.id) && this.#slots.has(claim))
-          this.#logger.warn({ deliveryId: claim.id }, 'a lease was lost before its attempt ended')
+        if (!lost.has(claim.id) || !this.#slots.has(claim)) continue
+        this.#slots.dropIfWaiting(claim)
+        this.#logger.warn({ deliveryId: claim.id }, 'a lease was lost before its attempt ended')
       }
     } catch (error) {
       this.#logger.error(errorFields(error), 'leases could not be renewed; they hold until they end')
     }
   }
 
-  /** What still runs when the drain ends: refunded and due now. Its late outcome is dropped here, as the database would. */
-  async #giveBack(): Promise<void> {
-    const claims = this.#slots.claims
-    for (const claim of claims) this.#slots.drop(claim)
+  /** Refunded and due now. What still runs may have arrived; its late outcome is dropped, as the database would. */
+  async #giveBack(claims: readonly Claim[]): Promise<void> {
     if (claims.length === 0) return
     try {
       await releaseEvents(this.#engine.db, claims)
-      this.#logger.warn({ deliveries: claims.length }, 'stopped with attempts under way; they were given back')
+      this.#logger.warn({ deliveries: claims.length }, 'stopping; claims were given back')
     } catch (error) {
       this.#logger.error(
         { deliveries: claims.length, ...errorFields(error) },
-        'attempts under way could not be given back; their leases will end',
+        'claims could not be given back; their leases will end',
       )
     }
   }

@@ -2,62 +2,108 @@ import type { FinishedDelivery } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
 
 /**
- * The rolling window of attempts. A slot is taken by a claim and given back when its settle is committed, not when its
- * answer arrives: so what a crash can send twice is never more than the window.
+ * The claims in hand, each in one of three places:
+ *
+ * ```text
+ *   add ──► waiting ──► running ──► finished ──► settled: out of hand
+ * ```
+ *
+ * At most `concurrency` run, and as many again may wait to run or to be settled. So a slot that becomes free takes the
+ * next claim at once, without a commit, while outcomes gather for one; and what a crash can send twice (running, or
+ * finished and not settled) is at most twice the concurrency.
  */
 export class Slots {
-  readonly #size: number
-  readonly #taken = new Map<string, Claim>()
+  readonly #concurrency: number
+  readonly #inHand = new Map<string, Claim>()
+  #waiting: Claim[] = []
   #finished: FinishedDelivery[] = []
 
-  constructor(size: number) {
-    this.#size = size
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency
   }
 
-  get free(): number {
-    return this.#size - this.#taken.size
-  }
-
-  /** Attempts whose answer has not come yet. */
-  get running(): number {
-    return this.#taken.size - this.#finished.length
-  }
-
-  get finishedCount(): number {
-    return this.#finished.length
-  }
-
-  /** Every claim in hand, its attempt running or its settle not committed yet. */
+  /** Every claim whose lease is ours to renew. */
   get claims(): Claim[] {
-    return [...this.#taken.values()]
+    return [...this.#inHand.values()]
   }
 
-  take(claim: Claim): void {
-    this.#taken.set(claim.id, claim)
+  get running(): number {
+    return this.#inHand.size - this.#waiting.length - this.#finished.length
   }
 
-  /** Whether the claim is still in hand: a stop gives back what runs too long. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /** The outcomes to settle. They stay in hand until {@link settled} says that they are committed. */
+  get finished(): readonly FinishedDelivery[] {
+    return this.#finished
+  }
+
+  /**
+   * How many to claim together with the settle of what has finished: what is free now, and twice as many as finished
+   * since the last settle, because about as many will become free before the next. Slow receivers finish few, so few
+   * are kept from other processes.
+   */
+  get wanted(): number {
+    const { running, waiting, finished } = this
+    const room = 2 * this.#concurrency - running - waiting
+    return Math.max(0, Math.min(room, this.#concurrency - running - waiting + 2 * finished.length))
+  }
+
+  /** Enough outcomes for a commit: a window full, half of one when nothing waits to run, or whatever there is at the end. */
+  get groupIsReady(): boolean {
+    const { running, waiting, finished } = this
+    if (finished.length === 0) return false
+    return running === 0 || finished.length * (waiting === 0 ? 2 : 1) >= this.#concurrency
+  }
+
+  add(claims: readonly Claim[]): void {
+    for (const claim of claims) this.#inHand.set(claim.id, claim)
+    this.#waiting.push(...claims)
+  }
+
+  /** The next claim to run, if one waits and a slot is free. */
+  next(): Claim | undefined {
+    return this.running < this.#concurrency ? this.#waiting.shift() : undefined
+  }
+
+  /** Whether the claim is still in hand: a stop gives back what runs too long, and a lost lease may have come back. */
   has(claim: Claim): boolean {
-    return this.#taken.get(claim.id)?.gen === claim.gen
+    return this.#inHand.get(claim.id)?.gen === claim.gen
   }
 
   finish(finished: FinishedDelivery): void {
     this.#finished.push(finished)
   }
 
-  /** The outcomes to settle. They stay in hand until {@link give} says that they are committed. */
-  get finished(): readonly FinishedDelivery[] {
-    return this.#finished
+  settled(outcomes: readonly FinishedDelivery[]): void {
+    const done = new Set(outcomes)
+    for (const { claim } of outcomes) this.#inHand.delete(claim.id)
+    this.#finished = this.#finished.filter((one) => !done.has(one))
   }
 
-  give(settled: readonly FinishedDelivery[]): void {
-    const ids = new Set(settled.map(({ claim }) => claim.id))
-    for (const id of ids) this.#taken.delete(id)
-    this.#finished = this.#finished.filter(({ claim }) => !ids.has(claim.id))
+  /** Takes out of hand what has not begun, for it to be given back. */
+  dropWaiting(): Claim[] {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const claim of waiting) this.#inHand.delete(claim.id)
+    return waiting
   }
 
-  /** Forgets a claim that was given back to the database. */
-  drop(claim: Claim): void {
-    this.#taken.delete(claim.id)
+  /** Another worker has it: it must not begin here. */
+  dropIfWaiting(claim: Claim): void {
+    if (!this.#waiting.includes(claim)) return
+    this.#waiting = this.#waiting.filter((one) => one !== claim)
+    this.#inHand.delete(claim.id)
+  }
+
+  /** Takes everything out of hand. */
+  dropAll(): Claim[] {
+    const { claims } = this
+    this.#inHand.clear()
+    this.#waiting = []
+    this.#finished = []
+    return claims
   }
 }

@@ -38,7 +38,7 @@ export function openSqlite(file: string, options: OpenSqliteOptions = {}): Sqlit
   }
   const connection = new Database(file, { timeout: busyTimeoutMs })
   try {
-    connection.pragma('journal_mode = WAL')
+    switchToWal(connection, busyTimeoutMs)
     connection.pragma('foreign_keys = ON')
     setDurability(connection, synchronous)
   } catch (error) {
@@ -53,6 +53,24 @@ export function openSqlite(file: string, options: OpenSqliteOptions = {}): Sqlit
     close: () => void connection.close(),
   }
 }
+
+// The switch needs the file alone, and SQLite does not wait for that, whatever `busy_timeout` says: of processes that
+// open a new file at the same moment, all but one would be told that it is locked.
+function switchToWal(connection: Database.Database, patienceMs: number): void {
+  const end = performance.now() + patienceMs
+  for (;;) {
+    try {
+      connection.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      const busy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
+      if (!busy || performance.now() >= end) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAL_RETRY_MS)
+    }
+  }
+}
+
+const WAL_RETRY_MS = 5
 
 // After the journal mode, and looked at again after a write: better-sqlite3 is compiled to fall back to NORMAL in WAL
 // mode, and a new database shows that only once it has been written to.

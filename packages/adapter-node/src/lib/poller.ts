@@ -127,7 +127,11 @@ export class Poller {
     const settled = await this.#settle(finished, limit > 0 ? { limit, leaseMs: this.#options.leaseMs } : undefined)
     const { claims, dead } = settled.claimed
     for (const row of dead)
-      this.#logger.warn({ deliveryId: row.id, error: row.lastError }, 'a delivery failed: its attempts are used up')
+      // The kind of error alone: what follows may be the receiver's words.
+      this.#logger.warn(
+        { deliveryId: row.id, error: row.lastError?.split(':')[0] },
+        'a delivery failed: its attempts are used up',
+      )
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
     this.#slots.add(claims)

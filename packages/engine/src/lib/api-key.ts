@@ -79,7 +79,7 @@ export function createApiKeys(db: OutboxDatabase): ApiKeys {
     },
 
     async authenticate(request) {
-      const key = /^Bearer (ks_[A-Za-z0-9_-]{43})$/.exec(request.headers.get('authorization') ?? '')?.[1]
+      const key = /^bearer (ks_[A-Za-z0-9_-]{43})$/i.exec(request.headers.get('authorization') ?? '')?.[1]
       if (key === undefined) return undefined
       const { rows } = await db.run(sqlText`
         select workspace_id, scopes from keepsend_api_keys

@@ -44,8 +44,8 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
     throw invalid(`type must be identifiers of A-Za-z0-9_ joined by dots, at most 128 characters; found ${show(type)}`)
   if (type.startsWith('keepsend.'))
     throw invalid(`types that begin with keepsend. are Keepsend's own; found ${show(type)}`)
-  if (typeof workspaceId !== 'string' || workspaceId === '' || workspaceId.length > 255) {
-    throw invalid(`workspaceId must be 1 to 255 characters; found ${show(workspaceId)}`)
+  if (!isStorable(workspaceId)) {
+    throw invalid(`workspaceId must be 1 to 255 characters of well-formed text; found ${show(workspaceId)}`)
   }
   if (!isEventId(id))
     throw invalid(`id must be evt_ and a lower-case UUIDv7, as newEventId() makes it; found ${show(id)}`)
@@ -92,6 +92,13 @@ function envelope(type: string, timestamp: string, data: Record<string, unknown>
     )
   }
   return payload
+}
+
+// What every database takes: Postgres refuses a NUL and a lone surrogate.
+function isStorable(text: unknown): text is string {
+  return (
+    typeof text === 'string' && text.length >= 1 && text.length <= 255 && text.isWellFormed() && !text.includes('\0')
+  )
 }
 
 function isoTime(time: Date | string): string {

@@ -1,6 +1,5 @@
 import { type SQL, type SQLWrapper, sql } from 'drizzle-orm'
-import { PgDialect } from 'drizzle-orm/pg-core'
-import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
+import { CasingCache } from 'drizzle-orm/casing'
 
 /** What a driver can bind everywhere: SQLite knows no booleans, D1 no `undefined`. */
 export type SqlValue = string | number | null | Uint8Array
@@ -81,8 +80,24 @@ export function toDrizzle(statement: SqlText): SQL {
  */
 export function toSql(statement: Statement, dialect: DialectName): { sql: string; params: SqlValue[] } {
   if (isSqlText(statement)) return { sql: statement.sql, params: [...statement.params] }
-  const query = (dialect === 'postgres' ? new PgDialect() : new SQLiteSyncDialect()).sqlToQuery(statement.getSQL())
+  // A query builder renders itself, with the casing that its drizzle handle was given. Only a bare `sql` needs us.
+  const query = isBuilder(statement) ? statement.toSQL() : statement.getSQL().toQuery(RENDER[dialect])
   return { sql: query.sql, params: query.params as SqlValue[] }
+}
+
+// How drizzle's own dialects render. Those stand in modules that take most of a second to load.
+const rendering = {
+  casing: new CasingCache(),
+  escapeName: (name: string) => `"${name.replaceAll('"', '""')}"`,
+  escapeString: (text: string) => `'${text.replaceAll("'", "''")}'`,
+}
+const RENDER = {
+  sqlite: { ...rendering, escapeParam: () => '?' },
+  postgres: { ...rendering, escapeParam: (index: number) => `$${index + 1}` },
+}
+
+function isBuilder(statement: SQLWrapper): statement is SQLWrapper & { toSQL(): { sql: string; params: unknown[] } } {
+  return 'toSQL' in statement && typeof statement.toSQL === 'function'
 }
 
 function isSqlText(value: unknown): value is SqlText {

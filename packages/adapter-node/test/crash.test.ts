@@ -53,12 +53,21 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     const worker = await startWorker({ file, queue: {}, userAgent: 'stopped', keepCompleted: true })
     await publish(1)
     await receiver.arrived(1)
-    worker.kill('SIGSTOP')
     const [claimed] = rows()
     expect(claimed).toMatchObject({ status: 'pending', gen: 1, attempts: 1 })
 
-    // As if it had been stopped for the whole of its lease.
-    connection.exec('update pending_events set due_at = 1')
+    // As if it had been stopped for the whole of its lease. Should it stand in a commit of its upkeep, it goes on from there.
+    connection.pragma('busy_timeout = 100')
+    await until(() => {
+      worker.kill('SIGSTOP')
+      try {
+        return connection.prepare('update pending_events set due_at = 1').run().changes === 1
+      } catch {
+        worker.kill('SIGCONT')
+        return false
+      }
+    })
+    connection.pragma('busy_timeout = 5000')
     await queue.start(engine)
     await until(() => rows()[0]?.status === 'completed')
     const after = rows()

@@ -1,14 +1,15 @@
 import { REFUNDED_CRASHES, UNKNOWN_OUTCOME, completeEvent } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { copies, startReceiver } from './receiver.ts'
-import { PATIENCE_MS, WINDOWS_UNSETTLED, rig, until } from './rig.ts'
+import { PATIENCE_MS, rig, until } from './rig.ts'
 import { startWorker } from './worker.ts'
 
 describe('a process that dies', { timeout: PATIENCE_MS }, () => {
   it('by SIGKILL in the middle of deliveries loses none: the next takes over after the lease, and repeats at most those in flight', async () => {
     const EVENTS = 120
     const CONCURRENCY = 8
-    const IN_FLIGHT = CONCURRENCY * WINDOWS_UNSETTLED
+    const SETTLE_BATCH = 8
+    const IN_FLIGHT = CONCURRENCY + SETTLE_BATCH
     const dying = 'dying'
     const receiver = await startReceiver((request) => {
       const theirs = request.headers['user-agent'] === dying
@@ -21,7 +22,7 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     const ids = await publish(EVENTS)
     const worker = await startWorker({
       file,
-      queue: { concurrency: CONCURRENCY },
+      queue: { concurrency: CONCURRENCY, settleBatch: SETTLE_BATCH },
       userAgent: dying,
       keepCompleted: true,
     })

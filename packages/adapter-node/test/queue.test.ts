@@ -141,6 +141,7 @@ describe('start and stop', { timeout: PATIENCE_MS }, () => {
 describe('options', () => {
   const refusals: [Partial<DurableEventQueueOptions>, string][] = [
     [{ concurrency: 0 }, 'concurrency must be a whole number from 1 to 1000; found 0'],
+    [{ settleBatch: 0 }, 'settleBatch must be a whole number from 1 to 900; found 0'],
     [{ concurrency: 1001 }, 'concurrency must be a whole number from 1 to 1000; found 1001'],
     [{ leaseMs: 2999 }, 'leaseMs must be a whole number from 3000 to 3600000; found 2999'],
     [{ pollMs: 99 }, 'pollMs must be a whole number from 100 to 60000; found 99'],

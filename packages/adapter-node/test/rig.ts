@@ -25,12 +25,6 @@ import {
 /** On a busy machine a test waits this long for what will come. What never comes fails it. */
 export const PATIENCE_MS = 60_000
 
-/**
- * What a worker may have sent and not settled, in units of its concurrency: a window that runs, and one whose outcomes
- * wait for their commit.
- */
-export const WINDOWS_UNSETTLED = 2
-
 /** Endpoints of the tests are on this machine. */
 export const LOOPBACK: UrlPolicy = { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] }
 

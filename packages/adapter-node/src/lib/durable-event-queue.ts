@@ -7,11 +7,13 @@ import { Upkeeper } from './upkeep.ts'
 export interface DurableEventQueueOptions {
   /** The database that the engine commits to; with `version()`, other processes' commits are seen at once. */
   db: OutboxDatabase & { version?: () => number }
-  /**
-   * Attempts at once: 1–1,000. What a crash can send twice is at most twice this: the attempts under way, and as many
-   * answers whose settle was not committed yet. @default 32
-   */
+  /** Attempts at once: 1–1,000. @default 32 */
   concurrency?: number
+  /**
+   * Outcomes that may gather for one commit, for 10 ms at most: 1–900. A fuller commit is a cheaper one; what a crash
+   * can send twice is at most `concurrency` and this together. @default 128
+   */
+  settleBatch?: number
   /**
    * How long a claim outlives its process, in ms: 3,000–3,600,000, and at least the engine's `maxDeadlineMs` and 2 s.
    * Renewed at a third while attempts run. @default 60_000
@@ -47,13 +49,21 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   #stopping: Promise<void> | undefined
 
   constructor(options: DurableEventQueueOptions) {
-    const { db, concurrency = 32, leaseMs = DEFAULT_LEASE_MS, pollMs = 5000, upkeepMs = 60_000 } = options
+    const {
+      db,
+      concurrency = 32,
+      settleBatch = 128,
+      leaseMs = DEFAULT_LEASE_MS,
+      pollMs = 5000,
+      upkeepMs = 60_000,
+    } = options
     checkBounds('concurrency', concurrency, 1, 1000)
+    checkBounds('settleBatch', settleBatch, 1, 900)
     checkBounds('leaseMs', leaseMs, 3000, 3_600_000)
     checkBounds('pollMs', pollMs, 100, 60_000)
     checkBounds('upkeepMs', upkeepMs, 1000, 3_600_000)
     this.#db = db
-    this.#options = { concurrency, leaseMs, pollMs, upkeepMs }
+    this.#options = { concurrency, settleBatch, leaseMs, pollMs, upkeepMs }
   }
 
   /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */

@@ -1,19 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type DeliveryOutcome, type Engine, type FinishedDelivery, type Logger, errorFields } from '@keepsend/engine'
-import {
-  type Claim,
-  type ClaimOptions,
-  OutboxError,
-  type Settled,
-  extendLease,
-  nextDueEvent,
-  releaseEvents,
-} from '@keepsend/outbox'
+import { type DeliveryOutcome, type Engine, type Logger, errorFields } from '@keepsend/engine'
+import { type Claim, extendLease, nextDueEvent, releaseEvents } from '@keepsend/outbox'
+import { settleGroup } from './settle-group.ts'
 import { Slots } from './slots.ts'
 import { Wake } from './wake.ts'
 
 export interface PollerOptions {
   concurrency: number
+  settleBatch: number
   leaseMs: number
   pollMs: number
   /** See {@link Wake}. */
@@ -23,7 +17,7 @@ export interface PollerOptions {
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
 // How long the first outcome of a group waits for others: nothing to a receiver, and an fsync shared by more.
-const GROUP_MS = 5
+const GROUP_MS = 10
 // A broken attempt (a defect of ours, not of the receiver) is tried again after this.
 const BROKEN_RETRY_MS = 60_000
 
@@ -58,7 +52,7 @@ export class Poller {
     this.#engine = engine
     this.#options = options
     this.#logger = engine.logger
-    this.#slots = new Slots(options.concurrency)
+    this.#slots = new Slots(options.concurrency, options.settleBatch)
     this.#wake = new Wake(options.version, options.pollMs)
     this.#wake.start()
     this.#heartbeat = setInterval(() => void this.#renew(), Math.floor(options.leaseMs / 3))
@@ -124,14 +118,16 @@ export class Poller {
   async #turn(limit: number): Promise<boolean> {
     const finished = [...this.#slots.finished]
     this.#wake.settled()
-    const settled = await this.#settle(finished, limit > 0 ? { limit, leaseMs: this.#options.leaseMs } : undefined)
-    const { claims, dead } = settled.claimed
-    for (const row of dead)
+    const claim = limit > 0 ? { limit, leaseMs: this.#options.leaseMs } : undefined
+    const { claimed } = await settleGroup(this.#engine, this.#slots, finished, claim)
+    const { claims, dead } = claimed
+    for (const row of dead) {
       // The kind of error alone: what follows may be the receiver's words.
       this.#logger.warn(
         { deliveryId: row.id, error: row.lastError?.split(':')[0] },
         'a delivery failed: its attempts are used up',
       )
+    }
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
     this.#slots.add(claims)
@@ -140,52 +136,6 @@ export class Poller {
     const { now, dueAt } = await nextDueEvent(this.#engine.db)
     this.#wake.setDue(dueAt === null ? undefined : dueAt - now)
     return false
-  }
-
-  /** Together first; if that is refused, without the claim; then row by row, so one bad row cannot hold its neighbours. */
-  async #settle(finished: readonly FinishedDelivery[], claim: ClaimOptions | undefined): Promise<Settled> {
-    try {
-      const settled = await this.#engine.settle(finished, claim)
-      this.#settledAll(finished, settled.lost)
-      return settled
-    } catch (error) {
-      if (finished.length === 0) throw error
-      this.#logger.warn(
-        { ...errorFields(error), outcomes: finished.length },
-        'a group of outcomes was refused; trying them apart',
-      )
-    }
-    let refusal: unknown
-    for (const group of [finished, ...finished.map((one) => [one])]) {
-      if (!group.every((one) => this.#slots.finished.includes(one))) continue
-      try {
-        const { lost } = await this.#engine.settle(group)
-        this.#settledAll(group, lost)
-      } catch (error) {
-        // Of the group nothing is known yet: its rows follow, each alone.
-        if (group === finished) continue
-        if (error instanceof OutboxError) refusal = error
-        else this.#abandon(group, error)
-      }
-    }
-    if (refusal !== undefined) throw refusal
-    return { lost: [], claimed: { claims: [], dead: [] } }
-  }
-
-  #settledAll(finished: readonly FinishedDelivery[], lost: readonly string[]): void {
-    this.#slots.settled(finished)
-    for (const id of lost)
-      this.#logger.warn({ deliveryId: id }, 'a settle came too late: another worker has the delivery')
-  }
-
-  /** The storage is well and refuses this row (a trigger of the host's, say): it would every time, and hold up the rest. */
-  #abandon(finished: readonly FinishedDelivery[], error: unknown): void {
-    this.#slots.settled(finished)
-    const [one] = finished
-    this.#logger.error(
-      { deliveryId: one?.claim.id, outcome: one?.outcome.kind, ...errorFields(error) },
-      'an outcome was refused for itself; the delivery is due again when its lease ends',
-    )
   }
 
   /** Starts what waits, as far as slots are free. */

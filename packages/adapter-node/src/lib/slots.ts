@@ -1,6 +1,9 @@
 import type { FinishedDelivery } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
 
+// What one claim may take.
+const MAX_CLAIM = 1000
+
 /**
  * The claims in hand, each in one of three places:
  *
@@ -8,18 +11,20 @@ import type { Claim } from '@keepsend/outbox'
  *   add ──► waiting ──► running ──► finished ──► settled: out of hand
  * ```
  *
- * At most `concurrency` run, and as many again may wait to run or to be settled. So a slot that becomes free takes the
- * next claim at once, without a commit, while outcomes gather for one; and what a crash can send twice (running, or
- * finished and not settled) is at most twice the concurrency.
+ * At most `concurrency` run. At most `settleBatch` more wait to run, so that a slot that becomes free takes the next
+ * claim at once, without a commit, while outcomes gather for a full one. What a crash can send twice (running, or
+ * finished and not settled) is at most the two together.
  */
 export class Slots {
   readonly #concurrency: number
+  readonly #settleBatch: number
   readonly #inHand = new Map<string, Claim>()
   #waiting: Claim[] = []
   #finished: FinishedDelivery[] = []
 
-  constructor(concurrency: number) {
+  constructor(concurrency: number, settleBatch: number) {
     this.#concurrency = concurrency
+    this.#settleBatch = settleBatch
   }
 
   /** Every claim whose lease is ours to renew. */
@@ -47,15 +52,16 @@ export class Slots {
    */
   get wanted(): number {
     const { running, waiting, finished } = this
-    const room = 2 * this.#concurrency - running - waiting
-    return Math.max(0, Math.min(room, this.#concurrency - running - waiting + 2 * finished.length))
+    const free = this.#concurrency - running - waiting
+    return Math.min(MAX_CLAIM, Math.max(0, free + Math.min(this.#settleBatch, 2 * finished.length)))
   }
 
-  /** Enough outcomes for a commit: a window full, half of one when nothing waits to run, or whatever there is at the end. */
+  /** Enough outcomes for a commit: a full batch, half a window when nothing waits to run, or all there is at the end. */
   get groupIsReady(): boolean {
     const { running, waiting, finished } = this
     if (finished.length === 0) return false
-    return running === 0 || finished.length * (waiting === 0 ? 2 : 1) >= this.#concurrency
+    if (running === 0 || finished.length >= this.#settleBatch) return true
+    return waiting === 0 && finished.length * 2 >= this.#concurrency
   }
 
   add(claims: readonly Claim[]): void {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type DeliveryOutcome, type Engine, type Logger, errorFields } from '@keepsend/engine'
 import { type Claim, extendLease, nextDueEvent, releaseEvents } from '@keepsend/outbox'
 import { settleGroup } from './settle-group.ts'
-import { Slots } from './slots.ts'
+import { type Held, Slots } from './slots.ts'
 import { Wake } from './wake.ts'
 
 export interface PollerOptions {
@@ -89,7 +89,7 @@ export class Poller {
     let backoffMs = 0
     while (this.#phase !== 'ended') {
       const { wanted, finished } = this.#slots
-      if (this.#phase === 'draining' && this.#slots.claims.length === 0) return
+      if (this.#phase === 'draining' && this.#slots.inHand.length === 0) return
       const woken = this.#wake.count !== seen
       const mayClaim = this.#phase === 'running' && wanted > 0 && (more || woken)
       // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
@@ -140,13 +140,13 @@ export class Poller {
 
   /** Starts what waits, as far as slots are free. */
   #fill(): void {
-    for (let claim = this.#slots.next(); claim; claim = this.#slots.next()) this.#start(claim)
+    for (let held = this.#slots.next(); held; held = this.#slots.next()) this.#start(held)
   }
 
-  #start(claim: Claim): void {
-    void this.#attempt(claim).then((outcome) => {
-      if (!this.#slots.has(claim)) return
-      this.#slots.finish({ claim, outcome })
+  #start(held: Held): void {
+    void this.#attempt(held.claim).then((outcome) => {
+      if (!this.#slots.has(held)) return
+      this.#slots.finish(held, outcome)
       this.#fill()
       this.#wake.settle(this.#slots.groupIsReady ? 0 : GROUP_MS)
     })
@@ -163,15 +163,16 @@ export class Poller {
 
   async #renew(): Promise<void> {
     try {
-      const { claims } = this.#slots
+      const held = [...this.#slots.inHand]
+      const claims = held.map(({ claim }) => claim)
       const lost = new Set(await extendLease(this.#engine.db, claims, this.#options.leaseMs))
       if (lost.size === 0) return
       // A settle of our own may have been committed just before; it gives its slots back within this turn.
       await nextTurn()
-      for (const claim of claims) {
-        if (!lost.has(claim.id) || !this.#slots.has(claim)) continue
-        this.#slots.dropIfWaiting(claim)
-        this.#logger.warn({ deliveryId: claim.id }, 'a lease was lost before its attempt ended')
+      for (const one of held) {
+        if (!lost.has(one.claim.id) || !this.#slots.has(one)) continue
+        this.#slots.dropIfWaiting(one)
+        this.#logger.warn({ deliveryId: one.claim.id }, 'a lease was lost before its attempt ended')
       }
     } catch (error) {
       this.#logger.error(errorFields(error), 'leases could not be renewed; they hold until they end')

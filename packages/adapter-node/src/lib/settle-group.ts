@@ -1,6 +1,6 @@
-import { type Engine, type FinishedDelivery, errorFields } from '@keepsend/engine'
+import { type Engine, errorFields } from '@keepsend/engine'
 import { type ClaimOptions, OutboxError, type Settled } from '@keepsend/outbox'
-import type { Slots } from './slots.ts'
+import type { Finished, Slots } from './slots.ts'
 
 /**
  * Commits what has finished, and the next claim with it. If that is refused: without the claim; and if the storage is
@@ -12,7 +12,7 @@ import type { Slots } from './slots.ts'
 export async function settleGroup(
   engine: Engine,
   slots: Slots,
-  finished: readonly FinishedDelivery[],
+  finished: readonly Finished[],
   claim: ClaimOptions | undefined,
 ): Promise<Settled> {
   try {
@@ -38,7 +38,7 @@ export async function settleGroup(
   return { lost: [], claimed: { claims: [], dead: [] } }
 }
 
-function settled(engine: Engine, slots: Slots, finished: readonly FinishedDelivery[], result: Settled): Settled {
+function settled(engine: Engine, slots: Slots, finished: readonly Finished[], result: Settled): Settled {
   slots.settled(finished)
   for (const id of result.lost) {
     engine.logger.warn({ deliveryId: id }, 'a settle came too late: another worker has the delivery')
@@ -47,7 +47,7 @@ function settled(engine: Engine, slots: Slots, finished: readonly FinishedDelive
 }
 
 /** The storage is well and refuses this row (a trigger of the host's, say): it would every time, and hold up the rest. */
-function abandon(engine: Engine, slots: Slots, one: FinishedDelivery, error: unknown): void {
+function abandon(engine: Engine, slots: Slots, one: Finished, error: unknown): void {
   slots.settled([one])
   engine.logger.error(
     { deliveryId: one.claim.id, outcome: one.outcome.kind, ...errorFields(error) },

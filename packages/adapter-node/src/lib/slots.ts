@@ -1,5 +1,16 @@
-import type { FinishedDelivery } from '@keepsend/engine'
+import type { DeliveryOutcome, FinishedDelivery } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
+import { Bag, type Placed } from './bag.ts'
+
+/** A claim in hand. Its attempt is another's once the lease is lost, and then its settle says so. */
+export interface Held extends Placed {
+  readonly claim: Claim
+}
+
+/** A claim whose attempt has ended. */
+export interface Finished extends FinishedDelivery {
+  readonly held: Held
+}
 
 // What one claim may take.
 const MAX_CLAIM = 1000
@@ -18,18 +29,18 @@ const MAX_CLAIM = 1000
 export class Slots {
   readonly #concurrency: number
   readonly #settleBatch: number
-  readonly #inHand = new Map<string, Claim>()
-  #waiting: Claim[] = []
-  #finished: FinishedDelivery[] = []
+  readonly #inHand = new Bag<Held>()
+  #waiting: Held[] = []
+  #finished: Finished[] = []
 
   constructor(concurrency: number, settleBatch: number) {
     this.#concurrency = concurrency
     this.#settleBatch = settleBatch
   }
 
-  /** Every claim whose lease is ours to renew. */
-  get claims(): Claim[] {
-    return [...this.#inHand.values()]
+  /** Everything whose lease is ours to renew. */
+  get inHand(): readonly Held[] {
+    return this.#inHand.items
   }
 
   get running(): number {
@@ -41,7 +52,7 @@ export class Slots {
   }
 
   /** The outcomes to settle. They stay in hand until {@link settled} says that they are committed. */
-  get finished(): readonly FinishedDelivery[] {
+  get finished(): readonly Finished[] {
     return this.#finished
   }
 
@@ -65,51 +76,53 @@ export class Slots {
   }
 
   add(claims: readonly Claim[]): void {
-    for (const claim of claims) this.#inHand.set(claim.id, claim)
-    this.#waiting.push(...claims)
+    for (const claim of claims) {
+      const held: Held = { claim, place: -1 }
+      this.#inHand.add(held)
+      this.#waiting.push(held)
+    }
   }
 
   /** The next claim to run, if one waits and a slot is free. */
-  next(): Claim | undefined {
+  next(): Held | undefined {
     return this.running < this.#concurrency ? this.#waiting.shift() : undefined
   }
 
-  /** Whether the claim is still in hand: a stop gives back what runs too long, and a lost lease may have come back. */
-  has(claim: Claim): boolean {
-    return this.#inHand.get(claim.id)?.gen === claim.gen
+  /** Whether it is still in hand: a stop gives back what runs too long. */
+  has(held: Held): boolean {
+    return this.#inHand.has(held)
   }
 
-  finish(finished: FinishedDelivery): void {
-    this.#finished.push(finished)
+  finish(held: Held, outcome: DeliveryOutcome): void {
+    this.#finished.push({ held, claim: held.claim, outcome })
   }
 
-  settled(outcomes: readonly FinishedDelivery[]): void {
-    const done = new Set(outcomes)
-    for (const { claim } of outcomes) this.#inHand.delete(claim.id)
-    this.#finished = this.#finished.filter((one) => !done.has(one))
+  settled(outcomes: readonly Finished[]): void {
+    for (const { held } of outcomes) this.#inHand.remove(held)
+    this.#finished = this.#finished.filter(({ held }) => this.#inHand.has(held))
   }
 
   /** Takes out of hand what has not begun, for it to be given back. */
   dropWaiting(): Claim[] {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const claim of waiting) this.#inHand.delete(claim.id)
-    return waiting
+    for (const held of waiting) this.#inHand.remove(held)
+    return waiting.map(({ claim }) => claim)
   }
 
   /** Another worker has it: it must not begin here. */
-  dropIfWaiting(claim: Claim): void {
-    if (!this.#waiting.includes(claim)) return
-    this.#waiting = this.#waiting.filter((one) => one !== claim)
-    this.#inHand.delete(claim.id)
+  dropIfWaiting(held: Held): void {
+    if (!this.#waiting.includes(held)) return
+    this.#waiting = this.#waiting.filter((one) => one !== held)
+    this.#inHand.remove(held)
   }
 
   /** Takes everything out of hand. */
   dropAll(): Claim[] {
-    const { claims } = this
-    this.#inHand.clear()
+    const held = [...this.inHand]
+    for (const one of held) this.#inHand.remove(one)
     this.#waiting = []
     this.#finished = []
-    return claims
+    return held.map(({ claim }) => claim)
   }
 }

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { DurableEventQueue, createHmacSigner, createUndiciSender, migrate, openSqlite } from '@keepsend/adapter-node'
 import { createEngine } from '@keepsend/engine'
 import { enqueueEvents } from '@keepsend/outbox'
-import { eventFor, timed } from './work.ts'
+import { WARM_UP, eventFor, timed } from './work.ts'
 
 const [port = '', count = '', concurrency = '', synchronous = 'FULL'] = process.argv.slice(2)
-const events = Number(count)
+
 const folder = mkdtempSync(join(tmpdir(), 'keepsend-bench-'))
 try {
   const db = openSqlite(join(folder, 'bench.db'), { synchronous: synchronous === 'NORMAL' ? 'NORMAL' : 'FULL' })
@@ -18,17 +18,21 @@ try {
   const urlPolicy = { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowPorts: 'any' } as const
   const engine = createEngine({ db, queue, sender, signer: createHmacSigner(), urlPolicy })
   const { endpoint } = await engine.endpoints.create('bench', { url: `http://127.0.0.1:${port}/` })
-  for (let from = 0; from < events; from += 500) {
-    const batch = Array.from({ length: Math.min(500, events - from) }, (_, index) =>
-      eventFor(endpoint.id, from + index),
-    )
-    await enqueueEvents(db, batch)
+  const drain = async (events: number): Promise<number> => {
+    for (let from = 0; from < events; from += 500) {
+      await enqueueEvents(
+        db,
+        Array.from({ length: Math.min(500, events - from) }, (_, index) => eventFor(endpoint.id, from + index)),
+      )
+    }
+    return timed(async () => {
+      await queue.start(engine)
+      await fetch(`http://127.0.0.1:${port}/${events}`)
+      await queue.stop()
+    })
   }
-  const ms = await timed(async () => {
-    await queue.start(engine)
-    await fetch(`http://127.0.0.1:${port}/${events}`)
-    await queue.stop()
-  })
+  await drain(WARM_UP)
+  const ms = await drain(Number(count))
   const { due, failed, inFlight, scheduled } = await engine.stats()
   if (due + failed + inFlight + scheduled > 0) throw new Error(`not drained: ${JSON.stringify(await engine.stats())}`)
   await sender.close()

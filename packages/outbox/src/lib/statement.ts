@@ -24,14 +24,15 @@ export function sqlText(strings: TemplateStringsArray, ...values: readonly (SqlV
   const params: SqlValue[] = []
   const known = lastBuilt.get(strings)
   let isKnown = known !== undefined
-  const pieces = values.map((value, index) => {
-    const piece = isSqlText(value) ? value.sql : '?'
-    if (isSqlText(value)) params.push(...value.params)
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] as SqlValue | SqlText
+    const fragment = isSqlText(value)
+    if (fragment) params.push(...value.params)
     else params.push(value)
-    if (isKnown && known?.pieces[index] !== piece) isKnown = false
-    return piece
-  })
+    if (isKnown && known?.pieces[index] !== (fragment ? value.sql : '?')) isKnown = false
+  }
   if (known && isKnown) return { sql: known.sql, params }
+  const pieces = values.map((value) => (isSqlText(value) ? value.sql : '?'))
   const built = { pieces, sql: String.raw({ raw: strings }, ...pieces) }
   lastBuilt.set(strings, built)
   return { sql: built.sql, params }
@@ -78,8 +79,8 @@ export function toDrizzle(statement: SqlText): SQL {
  * const { sql, params } = toSql(enqueueEventStatement(event), 'postgres')
  * await client.query(sql, params)
  */
-export function toSql(statement: Statement, dialect: DialectName): { sql: string; params: SqlValue[] } {
-  if (isSqlText(statement)) return { sql: statement.sql, params: [...statement.params] }
+export function toSql(statement: Statement, dialect: DialectName): SqlText {
+  if (isSqlText(statement)) return statement
   // A query builder renders itself, with the casing that its drizzle handle was given. Only a bare `sql` needs us.
   const query = isBuilder(statement) ? statement.toSQL() : statement.getSQL().toQuery(RENDER[dialect])
   return { sql: query.sql, params: query.params as SqlValue[] }
@@ -101,7 +102,5 @@ function isBuilder(statement: SQLWrapper): statement is SQLWrapper & { toSQL(): 
 }
 
 function isSqlText(value: unknown): value is SqlText {
-  return (
-    typeof value === 'object' && value !== null && 'params' in value && 'sql' in value && typeof value.sql === 'string'
-  )
+  return typeof value === 'object' && value !== null && typeof (value as Partial<SqlText>).sql === 'string'
 }

@@ -131,7 +131,8 @@ export class Poller {
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
     this.#slots.add(claims)
-    this.#fill()
+    if (this.#phase === 'running') this.#fill()
+    else await this.#giveBack(this.#slots.dropWaiting())
     if (limit === 0 || claims.length + dead.length === limit) return true
     const { now, dueAt } = await nextDueEvent(this.#engine.db)
     this.#wake.setDue(dueAt === null ? undefined : dueAt - now)

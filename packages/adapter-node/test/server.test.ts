@@ -117,6 +117,14 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     expect(server.db.connection.open).toBe(false)
   })
 
+  it('a stop with a bad drain is refused before anything is closed', async () => {
+    const server = await start()
+    await expect(server.stop({ drainMs: -1 })).rejects.toThrow('drainMs must be a whole number from 0')
+    expect((await fetch(`${server.url}/webhooks/health`)).status).toBe(200)
+    await server.stop()
+    expect(server.db.connection.open).toBe(false)
+  })
+
   it('a client that never ends its request does not hold up the stop', async () => {
     const server = await start()
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1')

@@ -3,6 +3,7 @@ import { type ServerType, serve } from '@hono/node-server'
 import { type Engine, type EngineOptions, createEngine, keepsend } from '@keepsend/engine'
 import { Hono } from 'hono'
 import { DEFAULT_DRAIN_MS, DurableEventQueue, type DurableEventQueueOptions } from './durable-event-queue.ts'
+import { checkBounds } from './errors.ts'
 import { migrate } from './migrate.ts'
 import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.ts'
 import { createUndiciSender } from './send.ts'
@@ -75,15 +76,17 @@ export async function createNodeServer(options: NodeServerOptions): Promise<Node
 
     let stopped: Promise<void> | undefined
     let removeSignals = (): void => {}
-    const stop: NodeServer['stop'] = (drain) => {
+    const stop: NodeServer['stop'] = async ({ drainMs = DEFAULT_DRAIN_MS } = {}) => {
+      // Before anything is closed: half a stop would leave the file open.
+      checkBounds('drainMs', drainMs, 0, 3_600_000)
       stopped ??= (async () => {
         removeSignals()
-        await closeServer(server, drain?.drainMs ?? DEFAULT_DRAIN_MS)
-        await queue.stop(drain)
+        await closeServer(server, drainMs)
+        await queue.stop({ drainMs })
         await sender.close()
         db.close()
       })()
-      return stopped
+      await stopped
     }
     if (signals) removeSignals = onSignals(stop)
     const address = server.address() as AddressInfo

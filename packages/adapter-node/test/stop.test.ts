@@ -20,6 +20,20 @@ describe('stop', { timeout: PATIENCE_MS }, () => {
     expect(left.map(({ attempts, claimedAt }) => [attempts, claimedAt])).toEqual(left.map(() => [0, null]))
   })
 
+  it('gives back what a claim under way brings in: nothing begins once the stop has begun', async () => {
+    const receiver = await startReceiver()
+    const { engine, queue, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 4 } })
+    await addEndpoint(receiver.url)
+    await publish(4)
+    // The first claim waits for its commit; the stop comes before it.
+    await queue.start(engine)
+    await queue.stop()
+    expect(receiver.requests).toHaveLength(0)
+    expect(rows().map(({ attempts, gen, claimedAt }) => [attempts, gen, claimedAt])).toEqual(
+      Array.from({ length: 4 }, () => [0, 2, null]),
+    )
+  })
+
   it('gives back what still runs when the drain ends: the attempt refunded, due now, under a new gen (trap 26)', async () => {
     const receiver = await startReceiver(() => undefined)
     const { engine, queue, rows, log, addEndpoint, publish } = await rig({ queue: { concurrency: 4 } })

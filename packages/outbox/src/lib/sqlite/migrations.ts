@@ -42,6 +42,14 @@ where completed_at is not null;
 create index if not exists pending_events_held on pending_events (endpoint_id, id)
 where status = 'held';
 
+-- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
+-- process makes the next step. after_id is null between two passes.
+create table if not exists keepsend_sweep_pass (
+  id integer not null primary key check (id = 1),
+  began_at integer not null,
+  after_id text
+) strict;
+
 -- The database's clock in milliseconds, under one name on every database, so one text serves them all.
 create view if not exists keepsend_clock as
 select cast(round(unixepoch('subsec') * 1000) as integer) as ms;

@@ -100,6 +100,12 @@ function pick(how: TakeOptions, now: SqlText): SqlText {
         where id > ${rows.afterId} and id <= ${rows.toId} and status = 'pending' and due_at is null
           and created_at < ${rows.createdBefore}
         order by id ${limitTo(how.limit)}`
+    case 'named':
+      return sqlText`
+        select id from pending_events
+        where (id, gen) in (select value ->> 0, value ->> 1 from json_each(${claimPairs(rows.claims)}))
+          and status = 'pending'
+        ${limitTo(how.limit)}`
   }
 }
 
@@ -161,9 +167,12 @@ function extend(claims: readonly ClaimRef[], leaseMs: number, now: number | unde
 
 function begin(claims: readonly ClaimRef[]): SqlText {
   return sqlText`
-    select ${COLUMNS} from pending_events
-    where (id, gen) in (select value ->> 0, value ->> 1 from json_each(${claimPairs(claims)}))
-      and status = 'pending'`
+    select ${COLUMNS} from (
+      select value ->> 0 as claim_id, value ->> 1 as claim_gen from json_each(${claimPairs(claims)})
+    )
+    join pending_events on id = claim_id
+    where status = 'pending'
+      and (gen = claim_gen or (gen > claim_gen and attempts = 0 and deferrals = 0 and crashes = 0))`
 }
 
 const BACK_TO_PENDING = raw(`

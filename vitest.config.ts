@@ -7,6 +7,7 @@ import { everyProjectRan } from './scripts/every-project-ran.ts'
 // Tests run from source: a workspace import resolves to `src`, in vitest's own resolver, in what it leaves to Node,
 // and in the processes that a test starts.
 const source = '@keepsend/source'
+const inWorkerd = [source, 'workerd', 'worker', 'module', 'browser', 'development|production']
 
 const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
 
@@ -26,22 +27,25 @@ export default defineConfig({
           env: { NODE_OPTIONS: `--conditions=${source}` },
         },
       })),
-      // The same sources inside workerd, with a D1 database and two queues of their own for each test file.
+      // The same sources inside workerd, by a wrangler.jsonc: the app's own, or the one beside the tests.
       ...folders
         .filter((folder) => existsSync(`${folder}/test/workerd`))
-        .map((folder) => ({
-          plugins: [
-            cloudflareTest({
-              miniflare: {
-                compatibilityDate: '2026-10-01',
-                d1Databases: ['DB'],
-              },
-            }),
-          ],
-          resolve: { conditions: [source, 'workerd', 'worker', 'module', 'browser', 'development|production'] },
-          ssr: { resolve: { conditions: [source, 'workerd', 'worker', 'module', 'browser', 'development|production'] } },
-          test: { name: `${basename(folder)} in workerd`, root: folder, include: ['test/workerd/**/*.test.ts'] },
-        })),
+        .map((folder) => {
+          const configPath =
+            ['wrangler.jsonc', 'test/workerd/wrangler.jsonc'].find((file) => existsSync(`${folder}/${file}`)) ?? ''
+          return {
+            plugins: [cloudflareTest({ wrangler: { configPath } })],
+            resolve: { conditions: inWorkerd },
+            ssr: { resolve: { conditions: inWorkerd } },
+            test: {
+              name: `${basename(folder)} in workerd`,
+              root: folder,
+              include: ['test/workerd/**/*.test.ts'],
+              // Runs on Node: what the tests talk to over HTTP.
+              globalSetup: ['test/workerd/receiver.ts'].filter((file) => existsSync(`${folder}/${file}`)),
+            },
+          }
+        }),
       { test: { name: 'tooling', include: ['test/**/*.test.ts'], env: { NODE_OPTIONS: '' } } },
     ],
   },

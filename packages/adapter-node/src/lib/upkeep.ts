@@ -1,5 +1,5 @@
 import { type Engine, errorFields } from '@keepsend/engine'
-import { sweepPendingEvents } from '@keepsend/outbox'
+import { releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
 
 // A round is bounded; this many a tick keep up with thousands of settled rows a minute.
 const MAX_ROUNDS = 20
@@ -49,7 +49,7 @@ export class Upkeeper {
     let more = true
     while (more && !this.#stopped) {
       const swept = await sweepPendingEvents(this.#engine.db, { due: false, firstSends: 'all' })
-      await Promise.all(swept.events.map((event) => event.reschedule(0)))
+      await releaseEvents(this.#engine.db, swept.events)
       if (swept.events.length > 0) {
         this.#engine.logger.info({ rows: swept.events.length }, 'took over rows of another queue')
         this.#onDue()

@@ -4,14 +4,6 @@ import { migrate } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { outboxContract } from '@keepsend/outbox/testing'
 
-declare module 'cloudflare:workers' {
-  namespace Cloudflare {
-    interface Env {
-      DB: D1Database
-    }
-  }
-}
-
 // One Worker's view is all there is of a D1 database, so a rival is another such view.
 outboxContract('D1 in workerd', async () => {
   await reset()

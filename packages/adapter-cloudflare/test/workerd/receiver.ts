@@ -1,0 +1,87 @@
+// Runs on Node, beside workerd: a real receiver on a free port of 127.0.0.1 that a test tells how to answer.
+import { type ServerResponse, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Webhook } from 'standardwebhooks'
+import type { TestProject } from 'vitest/node'
+
+/** How a path answers. `status: 'never'` holds the request until it is told otherwise. */
+export interface Answer {
+  status: number | 'never'
+  headers?: Record<string, string>
+  body?: string
+  /** Verifies each arrival with this. */
+  secret?: string
+}
+
+/** One arrival, as the test reads it. */
+export interface Arrival {
+  id: string
+  body: string
+  /** Whether the public library accepts its signature. */
+  verified: boolean
+  headers: Record<string, string | string[] | undefined>
+}
+
+interface Hook {
+  answer: Answer
+  arrivals: Arrival[]
+  open: Set<ServerResponse>
+}
+
+/** `POST /hook/…` is a webhook, `PUT /hook/…` its {@link Answer}, `GET /hook/…` its arrivals and open requests. */
+export default async function startReceiver(project: TestProject): Promise<() => Promise<void>> {
+  const hooks = new Map<string, Hook>()
+  const server = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (some: string) => (body += some))
+    request.on('end', () => {
+      const path = request.url ?? '/'
+      const hook = hooks.get(path) ?? { answer: { status: 200 }, arrivals: [], open: new Set() }
+      hooks.set(path, hook)
+      if (request.method === 'GET') {
+        response.end(JSON.stringify({ arrivals: hook.arrivals, open: hook.open.size }))
+      } else if (request.method === 'PUT') {
+        hook.answer = JSON.parse(body) as Answer
+        for (const held of hook.open) answer(held, hook)
+        response.end('{}')
+      } else {
+        const { secret } = hook.answer
+        const headers = request.headers
+        hook.arrivals.push({
+          id: String(headers['webhook-id']),
+          body,
+          headers,
+          verified: verifies(secret, body, headers),
+        })
+        hook.open.add(response)
+        response.on('close', () => hook.open.delete(response))
+        answer(response, hook)
+      }
+    })
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  project.provide('receiver', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  return () =>
+    new Promise((resolve) => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    })
+}
+
+function answer(response: ServerResponse, { answer: { status, headers, body = 'told so' }, open }: Hook): void {
+  if (status === 'never') return
+  open.delete(response)
+  response.writeHead(status, headers).end(body)
+}
+
+function verifies(secret: string | undefined, body: string, headers: object): boolean {
+  if (secret === undefined) return false
+  try {
+    new Webhook(secret).verify(body, headers as Record<string, string>)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -7,7 +7,7 @@ import {
   type QueuePolicyOptions,
   createFetchSender,
   createQueuePolicy,
-} from '@keepsend/adapter-cloudflare'
+} from '../../src/index.ts'
 import { type Engine, type EngineOptions, type Logger, createEngine, migrate } from '@keepsend/engine'
 import { type OutboxDatabase, type PendingEvent, ROW_COLUMNS, newEventId, raw, sqlText } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'

@@ -1,4 +1,4 @@
-import { createWorker } from '@keepsend/adapter-cloudflare'
+import { createWorker } from '../../src/index.ts'
 
 export interface Env {
   DB: D1Database

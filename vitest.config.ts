@@ -42,7 +42,7 @@ export default defineConfig({
               root: folder,
               include: ['test/workerd/**/*.test.ts'],
               // Runs on Node: what the tests talk to over HTTP.
-              globalSetup: ['test/workerd/receiver.ts'].filter((file) => existsSync(`${folder}/${file}`)),
+              globalSetup: globSync('test/workerd/*receiver.ts', { cwd: folder }),
             },
           }
         }),

@@ -12,7 +12,7 @@ export function createFetchSender(): Sender {
       let timer: ReturnType<typeof setTimeout> | undefined
       const deadline = new Promise<SendResult>((resolve) => {
         timer = setTimeout(() => {
-          resolve({ kind: 'error', reason: 'timeout', message: `no answer within ${request.deadlineMs} ms` })
+          resolve({ kind: 'error', reason: 'timeout', message: `no complete answer within ${request.deadlineMs} ms` })
           controller.abort()
         }, request.deadlineMs)
       })

@@ -11,5 +11,7 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Where the receiver listens. */
     receiver: string
+    /** Where the receiver listens that breaks every rule. */
+    hostile: string
   }
 }

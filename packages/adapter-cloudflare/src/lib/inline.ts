@@ -1,5 +1,12 @@
 import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent } from '@keepsend/engine'
-import { type PendingEvent, beginEvents, claimDueEvents, releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
+import {
+  type ClaimRef,
+  type PendingEvent,
+  beginEvents,
+  claimDueEvents,
+  releaseEvents,
+  sweepPendingEvents,
+} from '@keepsend/outbox'
 import { AdapterError } from './errors.ts'
 import { type Swept, tick } from './scheduled.ts'
 import { type Item, deliverAll } from './window.ts'
@@ -45,13 +52,14 @@ export class InlineEventQueue implements EventQueue {
     if (!engine) throw new AdapterError('invalid_option', 'start(engine) before the first event is sent')
     const endAt = performance.now() + AFTER_RESPONSE_MS - engine.maxDeadlineMs
     const { db } = engine
-    const refs: { id: string; gen: number }[] = []
+    // By row: of two copies of a message one is enough.
+    const refs = new Map<string, ClaimRef>()
     for (const message of messages) {
       const rows =
         message.outboxId === undefined ? await keepQueuedEvent({ db, rowsStart: this.rowsStart }, message) : [message]
-      refs.push(...rows.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })))
+      for (const { outboxId = '', gen = 0 } of rows) refs.set(outboxId, { id: outboxId, gen })
     }
-    const { begun } = await beginEvents(db, refs)
+    const { begun } = await beginEvents(db, [...refs.values()])
     await deliverInline(engine, begun, endAt)
   }
 

@@ -69,6 +69,8 @@ export interface Rig {
   db: OutboxDatabase
   engine: Engine
   policy: QueuePolicy
+  /** What another isolate makes of the same bindings, with nothing between it and D1. */
+  newIsolate: () => QueuePolicy
   /** Messages sent to the queue, in order. Nothing consumes them but the test. */
   sent: Sent[]
   log: { level: string; message: string; fields: Record<string, unknown> }[]
@@ -119,24 +121,29 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
       if (fate !== 'well') await new Promise(() => {})
     },
   }
-  const queue = new CloudflareEventQueue({ queue: binding, sendTimeoutMs: 1000 })
-  const engine = createEngine({
-    db,
-    queue,
-    sender: createFetchSender(),
-    logger,
-    urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
-    // Longer than a busy machine takes to answer: a test of time-outs gives its endpoint a shorter one.
-    deadlineMs: 10_000,
-    maxDeadlineMs: 15_000,
-    random: () => 0,
-    ...options.engine,
-  })
-  const policy = createQueuePolicy({ engine, queue }, options.policy)
+  const newIsolate = (itsDb: OutboxDatabase): QueuePolicy => {
+    const queue = new CloudflareEventQueue({ queue: binding, sendTimeoutMs: 1000 })
+    const engine = createEngine({
+      db: itsDb,
+      queue,
+      sender: createFetchSender(),
+      logger,
+      urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
+      // Longer than a busy machine takes to answer: a test of time-outs gives its endpoint a shorter one.
+      deadlineMs: 10_000,
+      maxDeadlineMs: 15_000,
+      random: () => 0,
+      ...options.engine,
+    })
+    return createQueuePolicy({ engine, queue }, options.policy)
+  }
+  const policy = newIsolate(db)
+  const { engine } = policy
   return {
     db,
     engine,
     policy,
+    newIsolate: () => newIsolate(plain),
     sent,
     log,
     async rows() {

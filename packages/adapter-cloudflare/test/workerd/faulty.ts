@@ -21,6 +21,8 @@ export interface FaultyD1 {
   d1: D1Binding
   /** Sets who decides from now on, and counts from 0 again. Without one all is well. */
   judge: (decide?: (call: Call) => Fate) => void
+  /** Resolves when the isolate ends. */
+  died: () => Promise<void>
   /** The calls since then, and what became of them. */
   calls: { verbs: string[]; fate: Fate }[]
 }
@@ -29,6 +31,7 @@ export interface FaultyD1 {
 export function faulty(binding: D1Database): FaultyD1 {
   let decide: (call: Call) => Fate = () => 'well'
   let dead = false
+  let deaths = Promise.withResolvers<void>()
   const inner = new WeakMap<D1Statement, { statement: D1PreparedStatement; verb: string }>()
 
   async function call<T>(verbs: string[], work: () => Promise<T>): Promise<T> {
@@ -44,6 +47,7 @@ export function faulty(binding: D1Database): FaultyD1 {
         throw new Error('D1_ERROR: Network connection lost.')
       case 'dies':
         dead = true
+        deaths.resolve()
         return new Promise(() => {})
     }
   }
@@ -59,9 +63,11 @@ export function faulty(binding: D1Database): FaultyD1 {
 
   const faults: FaultyD1 = {
     calls: [],
+    died: () => deaths.promise,
     judge(next = () => 'well') {
       decide = next
       dead = false
+      deaths = Promise.withResolvers()
       faults.calls.length = 0
     },
     d1: {

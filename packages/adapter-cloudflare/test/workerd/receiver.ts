@@ -11,6 +11,8 @@ export interface Answer {
   body?: string
   /** Verifies each arrival with this. */
   secret?: string
+  /** How the path answers from the second request on. */
+  next?: Answer
 }
 
 /** One arrival, as the test reads it. */
@@ -74,6 +76,7 @@ export default async function startReceiver(project: TestProject): Promise<() =>
         hook.peak = Math.max(hook.peak, hook.open.size)
         response.on('close', () => hook.open.delete(response))
         answer(response, hook)
+        if (hook.answer.next) hook.answer = { ...hook.answer.next, ...(secret !== undefined && { secret }) }
       }
     })
   })

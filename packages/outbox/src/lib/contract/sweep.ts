@@ -173,7 +173,9 @@ export function sweepPromises(holds: Holds): void {
       (await sweepPendingEvents(db, { due: false, firstSends: 'all', now: now + minutes * MINUTE })).events.length
     expect(await passAt(20)).toBe(0)
     await keep(db, 1, { due: 'handed-off' })
-    expect([await passAt(40), await passAt(79), await passAt(80), await passAt(81)]).toEqual([0, 0, 1, 0])
+    expect([await passAt(40), await passAt(59), await passAt(61), await passAt(62)]).toEqual([0, 0, 1, 0])
+    await keep(db, 1, { due: 'handed-off' })
+    expect([await passAt(120), await passAt(122)]).toEqual([0, 1])
   })
 
   holds('the hourly pass leaves a first send alone that is younger than a lease by its creation', async ({ db }) => {

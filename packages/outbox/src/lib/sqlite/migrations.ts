@@ -56,6 +56,9 @@ create table if not exists keepsend_sweep_pass (
 -- The database's clock in milliseconds, under one name on every database, so one text serves them all.
 create view if not exists keepsend_clock as
 select cast(round(unixepoch('subsec') * 1000) as integer) as ms;
+
+-- The first pass begins an hour from here.
+insert into keepsend_sweep_pass (id, began_at) select 1, ms from keepsend_clock where true on conflict (id) do nothing;
 `,
   },
 ]

@@ -89,13 +89,15 @@ export class InlineEventQueue implements EventQueue {
   }
 }
 
-/** What is not sent in time stays as it is: its lease, or the look for lost first sends, brings it to the cron. */
+/** What is not sent in time is given back, so that the next tick does not take it for the row of a worker that died. */
 async function deliverInline(engine: Engine, rows: readonly PendingEvent[], endAt: number): Promise<void> {
   const readAt = performance.now()
+  const unsent: PendingEvent[] = []
   await deliverAll<Item>(
     engine,
     rows.map((row) => ({ row, readAt })),
-    { ended: async () => {}, gone: () => {}, unsent: () => {} },
+    { ended: async () => {}, gone: () => {}, unsent: ({ row }) => void unsent.push(row) },
     { toSettle: (outcome) => outcome, endAt },
   )
+  await releaseEvents(engine.db, unsent)
 }

@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { type Engine, createEngine, migrate, newEventId } from '@keepsend/engine'
 import { type OutboxDatabase, type PendingEvent, ROW_COLUMNS, raw, sqlText } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
-import { describe, expect, inject, it } from 'vitest'
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { InlineEventQueue, createFetchSender, createWorker } from '../../src/index.ts'
 import type { Arrival } from './receiver.ts'
 import type { Env } from './worker.ts'
@@ -144,6 +144,36 @@ describe('without a queue', () => {
     await age(db)
     expect(await queue.sweep()).toMatchObject({ handedOn: 1 })
     expect(await arrivals()).toHaveLength(1)
+    expect(await rows()).toEqual([])
+  })
+
+  it('a tick whose time is up gives back what it has not sent: due at the next tick, nothing charged, no crash', async () => {
+    let passes = false
+    let late = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + late)
+    onTestFinished(() => clock.mockRestore())
+    const { answer, arrivals, publish, queue, rows } = await inline((plain) => ({
+      ...plain,
+      async run(statement) {
+        const result = await plain.run(statement)
+        // The claim was a minute's work.
+        if (passes && result.rows.some((row) => typeof row['claimedAt'] === 'number')) late += 60_000
+        return result
+      },
+    }))
+    await answer(503)
+    await (
+      await publish(3)
+    ).delivered
+    const before = await rows()
+    await answer(200)
+    passes = true
+    await queue.sweep()
+    expect(await arrivals()).toHaveLength(3)
+    expect(await rows()).toMatchObject(before.map(({ id }) => ({ id, attempts: 1, crashes: 0, claimedAt: null })))
+    passes = false
+    expect(await queue.sweep()).toMatchObject({ handedOn: 3 })
+    expect(await arrivals()).toHaveLength(6)
     expect(await rows()).toEqual([])
   })
 

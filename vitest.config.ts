@@ -11,25 +11,31 @@ const inWorkerd = [source, 'workerd', 'worker', 'module', 'browser', 'developmen
 
 const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
 
+function testsOf(folder: string): string[] {
+  return globSync('{src,test}/**/*.test.ts', { cwd: folder })
+}
+
 export default defineConfig({
   test: {
     reporters: ['default', everyProjectRan()],
     projects: [
-      ...folders.map((folder) => ({
-        ssr: {
-          resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] },
-        },
-        test: {
-          name: basename(folder),
-          root: folder,
-          include: ['{src,test}/**/*.test.ts'],
-          exclude: ['test/workerd/**'],
-          env: { NODE_OPTIONS: `--conditions=${source}` },
-        },
-      })),
+      ...folders
+        .filter((folder) => testsOf(folder).some((file) => !file.startsWith('test/workerd/')))
+        .map((folder) => ({
+          ssr: {
+            resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] },
+          },
+          test: {
+            name: basename(folder),
+            root: folder,
+            include: ['{src,test}/**/*.test.ts'],
+            exclude: ['test/workerd/**'],
+            env: { NODE_OPTIONS: `--conditions=${source}` },
+          },
+        })),
       // The same sources inside workerd, by a wrangler.jsonc: the app's own, or the one beside the tests.
       ...folders
-        .filter((folder) => existsSync(`${folder}/test/workerd`))
+        .filter((folder) => testsOf(folder).some((file) => file.startsWith('test/workerd/')))
         .map((folder) => {
           const configPath =
             ['wrangler.jsonc', 'test/workerd/wrangler.jsonc'].find((file) => existsSync(`${folder}/${file}`)) ?? ''

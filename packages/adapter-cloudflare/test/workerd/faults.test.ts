@@ -258,6 +258,24 @@ describe('while D1 does not answer at all', () => {
   })
 })
 
+describe('while D1 cannot say where a delivery goes', () => {
+  it('nothing is sent and no attempt is charged, not even the last', async () => {
+    const faults = faulty(env.DB)
+    const { addEndpoint, consume, publish, rows } = await rig({ wrap: () => fromD1(faults.d1) })
+    const hook = await addEndpoint({ status: 200 }, { retrySchedule: [] })
+    await publish(1)
+    let selects = 0
+    faults.judge(({ verbs }) => (verbs.includes('select') && ++selects === 2 ? 'refused' : 'well'))
+    await consume()
+    expect(await rows()).toMatchObject([{ status: 'pending', attempts: 0, deferrals: 1 }])
+    expect(await hook.arrivals()).toHaveLength(0)
+    faults.judge()
+    await consume()
+    expect(await hook.arrivals()).toHaveLength(1)
+    expect(await rows()).toEqual([])
+  })
+})
+
 describe('one poison message in a batch sends nobody else a second copy', () => {
   it('whose settle the database refuses for itself: it comes back alone', async () => {
     const parts = await newRig()

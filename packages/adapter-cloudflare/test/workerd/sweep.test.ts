@@ -139,7 +139,7 @@ describe('what a tick takes', () => {
 
   it('doubles the lease with each generation, up to 256 times', async () => {
     const parts = await rig()
-    await insertRows(parts, 1, { agoMs: HOUR_MS, dueAgoMs: 1000 })
+    await insertRows(parts, 1, { agoMs: 24 * HOUR_MS, dueAgoMs: 1000 })
     for (let gen = 0; gen < 11; gen++) {
       const before = await parts.now()
       expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })

@@ -8,7 +8,10 @@ import { sqlText } from './statement.ts'
 export interface SweepOptions {
   /** Rows a tick at most, half of them reserved for lost first sends: 2–10,000. @default 1000 */
   limit?: number
-  /** How long a swept row is left to the queue, in ms; doubled with each `gen`, up to 256 times. @default 120_000 */
+  /**
+   * How long a swept row is left to the queue, in ms; doubled with each `gen`, up to 256 times, but never longer than
+   * the row is old. @default 120_000
+   */
   leaseMs?: number
   /**
    * Which handed-off rows (`due_at` null) to look for, besides all that are due.

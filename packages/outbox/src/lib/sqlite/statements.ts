@@ -9,7 +9,8 @@ const COLUMNS = raw(ROW_COLUMNS)
 const REFUND = `(claimed_at is not null and crashes < ${REFUNDED_CRASHES})`
 const USED_UP = raw(`attempts - ${REFUND} >= max_attempts`)
 
-// 256 leases: a sweep that finds the same row again and again hands it over ever more rarely.
+// 256 leases: a sweep that finds the same row again and again hands it over ever more rarely. No queue is further behind
+// than its row is old, though: after an outage in which each tick takes and gives back, a young row waits one lease.
 const MAX_LEASE_DOUBLINGS = 8
 
 /** SQLite and D1. Measured shapes: each picks through an index and touches each row once. */
@@ -60,7 +61,7 @@ function take(how: TakeOptions): SqlText {
   const claim = how.as === 'claim'
   const lease = claim
     ? sqlText`${now} + ${how.leaseMs}`
-    : sqlText`${now} + ${how.leaseMs} * (1 << min(gen, ${MAX_LEASE_DOUBLINGS}))`
+    : sqlText`${now} + min(${how.leaseMs} * (1 << min(gen, ${MAX_LEASE_DOUBLINGS})), max(${how.leaseMs}, ${now} - created_at))`
   // One statement: SQLite runs it under the write lock, so no two claimers see the same row due.
   return sqlText`
     update pending_events set

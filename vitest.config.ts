@@ -1,5 +1,6 @@
 import { globSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { everyProjectRan } from './scripts/every-project-ran.ts'
 
@@ -8,6 +9,10 @@ import { everyProjectRan } from './scripts/every-project-ran.ts'
 const source = '@keepsend/source'
 
 const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
+
+// What has tests on Postgres finds a server running: see test/postgres/setup.ts.
+const onPostgres = new Set(['outbox'])
+const postgresSetup = fileURLToPath(new URL('test/postgres/setup.ts', import.meta.url))
 
 export default defineConfig({
   test: {
@@ -22,6 +27,7 @@ export default defineConfig({
           root: folder,
           include: ['{src,test}/**/*.test.ts'],
           env: { NODE_OPTIONS: `--conditions=${source}` },
+          globalSetup: onPostgres.has(basename(folder)) ? [postgresSetup] : [],
         },
       })),
       { test: { name: 'tooling', include: ['test/**/*.test.ts'], env: { NODE_OPTIONS: '' } } },

@@ -1,6 +1,6 @@
 // Writes each package's hand-written .sql into a TypeScript module, because a Worker has no files to read.
 // `node scripts/embed-migrations.ts` after a change of a .sql; a test of each package fails when that was forgotten.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 
 export interface EmbeddedMigrations {
   /** Where the module stands, from the repository's root. */
@@ -34,8 +34,9 @@ ${entries.join('')}]
 }
 
 if (import.meta.main) {
-  for (const packageName of ['outbox', 'engine']) {
-    const { module, text } = embeddedMigrations(packageName, 'sqlite')
+  for (const folder of globSync('packages/*/migrations/*', { cwd: root })) {
+    const [, packageName = '', , dialect = ''] = folder.split('/')
+    const { module, text } = embeddedMigrations(packageName, dialect)
     writeFileSync(new URL(module, root), text)
   }
 }

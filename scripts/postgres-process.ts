@@ -4,13 +4,13 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { ServerAnswer, ServerRequest } from './postgres-server.ts'
 
 // The server refuses to run as root. In a container, where everything does, it runs as nobody; no user is made.
 const NOBODY = { uid: 65_534, gid: 65_534 }
-const isRoot = process.platform !== 'win32' && userInfo().uid === 0
+const isRoot = process.geteuid?.() === 0
 const user = isRoot ? NOBODY : {}
 
 const SETTINGS = {

@@ -139,7 +139,7 @@ function postgresJs(sql: PostgresJsSql): Driver {
       try {
         const results = await sql.begin(ISOLATION, async (transaction) => {
           phase = 'open'
-          const done = await work(queryOn(transaction))
+          const done = await work(queryOn(transaction)).catch(unlessLost)
           phase = 'committing'
           return done
         })
@@ -149,6 +149,14 @@ function postgresJs(sql: PostgresJsSql): Driver {
       }
     },
   }
+}
+
+// When a statement fails, postgres.js sends a rollback; when it failed because the connection is gone, that ends the
+// process (3.4.9: a write to a null socket) or reaches another's transaction on the connection that came after. So this
+// work then never ends, and it is the closing of the connection that ends the transaction, as it does on the server.
+function unlessLost(error: unknown): Promise<never> {
+  if (isLost(error)) return new Promise(() => {})
+  throw error
 }
 
 // The type of a bigint column and of count(*). Drivers give its values as texts, or as what their user made of them.

@@ -36,6 +36,14 @@ export const postgresDialect: Dialect = {
   prune,
 }
 
+/**
+ * The condition once more, on the row as it is now that it is locked. In a `case`, through which the planner does not
+ * look for an index: statistics from before a burst made it read all 50,000 due rows for a claim of 25 (430 ms).
+ */
+function stillPicked(where: SqlText): SqlText {
+  return sqlText`id = picked_id and case when ${where} then true else false end`
+}
+
 /** A list as one parameter: an array's literal, which every driver passes on as the text that it is. */
 function texts(values: readonly (string | null)[]): SqlText {
   const quoted = values.map((value) => (value === null ? 'null' : `"${value.replace(/["\\]/g, '\\$&')}"`))
@@ -96,7 +104,7 @@ function take(how: TakeOptions): SqlText {
         when claimed_at is not null then ${raw(`'${UNKNOWN_OUTCOME}'`)}
         else coalesce(last_error, ${raw(`'${ATTEMPTS_EXHAUSTED}'`)})
       end
-    from picked where id = picked_id and ${where}
+    from picked where ${stillPicked(where)}
     returning ${COLUMNS}`
 }
 
@@ -209,7 +217,7 @@ function replay(filter: ReplayWhere, now: number | undefined): SqlText {
       select id as picked_id from pending_events where ${where}
       order by completed_at, id ${limitTo(filter.limit)} for update skip locked)
     update pending_events set ${BACK_TO_PENDING}, attempts = 0, deferrals = 0, crashes = 0, due_at = ${clock(now)}
-    from picked where id = picked_id and ${where}
+    from picked where ${stillPicked(where)}
     returning id`
 }
 
@@ -219,7 +227,7 @@ function unhold(endpointId: string, limit: number, now: number | undefined): Sql
     with picked as materialized (
       select id as picked_id from pending_events where ${where} order by id ${limitTo(limit)} for update skip locked)
     update pending_events set ${BACK_TO_PENDING}, due_at = ${clock(now)}
-    from picked where id = picked_id and ${where}
+    from picked where ${stillPicked(where)}
     returning id`
 }
 
@@ -229,5 +237,5 @@ function prune(retentionMs: number, limit: number, now: number | undefined): Sql
     with picked as materialized (
       select id as picked_id from pending_events where ${where}
       order by completed_at, id ${limitTo(limit)} for update skip locked)
-    delete from pending_events using picked where id = picked_id and ${where}`
+    delete from pending_events using picked where ${stillPicked(where)}`
 }

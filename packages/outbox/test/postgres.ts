@@ -1,23 +1,27 @@
 import pg from 'pg'
 import postgres from 'postgres'
-import { createSchema } from '../../../test/postgres/schema.ts'
-import { type OutboxDatabase, migrate } from '../src/index.ts'
+import { onTestFinished } from 'vitest'
+import { type TestSchema, createSchema } from '../../../test/postgres/schema.ts'
+import { type OutboxDatabase, migrate, newEventId } from '../src/index.ts'
 import { fromPostgres } from '../src/postgres.ts'
 import type { OutboxDatabases } from '../src/testing.ts'
 
 /** The drivers, each as it opens a pool of `max` connections. */
-const DRIVERS = {
+export const DRIVERS = {
   pg(url: string, max: number) {
     const pool = new pg.Pool({ connectionString: url, max })
-    return { client: pool, db: fromPostgres(pool), end: () => pool.end() }
+    pool.on('error', () => undefined)
+    return { db: fromPostgres(pool), end: () => pool.end() }
   },
   'postgres.js'(url: string, max: number) {
     const sql = postgres(url, { max, onnotice: () => undefined })
-    return { client: sql, db: fromPostgres(sql), end: () => sql.end() }
+    return { db: fromPostgres(sql), end: () => sql.end() }
   },
-} satisfies Record<string, (url: string, max: number) => { client: unknown; db: OutboxDatabase; end(): Promise<void> }>
+} satisfies Record<string, (url: string, max: number) => { db: OutboxDatabase; end(): Promise<void> }>
 
 export type DriverName = keyof typeof DRIVERS
+
+export const DRIVER_NAMES = Object.keys(DRIVERS) as DriverName[]
 
 /** A fresh, migrated schema, with two pools into it. */
 export async function openBoth(driver: DriverName): Promise<OutboxDatabases> {
@@ -33,3 +37,29 @@ export async function openBoth(driver: DriverName): Promise<OutboxDatabases> {
     },
   }
 }
+
+export interface Opened {
+  db: OutboxDatabase
+  schema: TestSchema
+  /** Another connection of the same driver's pool, or of its own: what a host does beside Keepsend. */
+  host: pg.Pool
+}
+
+/** A fresh, migrated schema that is gone when the test is over. */
+export async function open(
+  driver: DriverName = 'pg',
+  options: { max?: number; migrated?: boolean } = {},
+): Promise<Opened> {
+  const schema = await createSchema()
+  const { db, end } = DRIVERS[driver](schema.url, options.max ?? 4)
+  const host = new pg.Pool({ connectionString: schema.url })
+  host.on('error', () => undefined)
+  onTestFinished(async () => {
+    await Promise.all([end(), host.end()])
+    await schema.drop()
+  })
+  if (options.migrated !== false) await migrate(db)
+  return { db, schema, host }
+}
+
+export const event = () => ({ eventId: newEventId(), workspaceId: 'w', type: 'order.placed', payload: '{"q":"?"}' })

@@ -25,6 +25,7 @@ const MAX_LEASE_DOUBLINGS = 8
 export const postgresDialect: Dialect = {
   name: 'postgres',
   list: (values) => sqlText`select value from unnest(${texts(values)}) as listed (value)`,
+  lock: (how, table) => raw(how === 'pick' ? `for update of ${table} skip locked` : `for share of ${table}`),
   enqueue,
   take,
   deleteSettled,

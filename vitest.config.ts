@@ -11,25 +11,41 @@ const source = '@keepsend/source'
 const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
 
 // What has tests on Postgres finds a server running: see test/postgres/setup.ts.
-const onPostgres = new Set(['outbox'])
 const postgresSetup = fileURLToPath(new URL('test/postgres/setup.ts', import.meta.url))
+const onPostgres = new Set(['outbox'])
+
+const inPackage = (folder: string) => ({
+  ssr: { resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] } },
+  test: {
+    name: basename(folder),
+    root: folder,
+    include: ['{src,test}/**/*.test.ts'],
+    exclude: onPostgres.has(basename(folder)) ? [] : ['test/*-postgres.test.ts'],
+    env: { NODE_OPTIONS: `--conditions=${source}` },
+    globalSetup: onPostgres.has(basename(folder)) ? [postgresSetup] : [],
+  },
+})
+
+// The engine's tests that have a database, once more on the other one. What is left out needs SQLite itself, or none.
+const engine = inPackage('packages/engine')
+const engineOnPostgres = {
+  ...engine,
+  test: {
+    ...engine.test,
+    name: 'engine on Postgres',
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/{commit-kill,express,own-transaction,readme}.test.ts'],
+    env: { ...engine.test.env, KEEPSEND_TEST_ON: 'postgres' },
+    globalSetup: [postgresSetup],
+  },
+}
 
 export default defineConfig({
   test: {
     reporters: ['default', everyProjectRan()],
     projects: [
-      ...folders.map((folder) => ({
-        ssr: {
-          resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] },
-        },
-        test: {
-          name: basename(folder),
-          root: folder,
-          include: ['{src,test}/**/*.test.ts'],
-          env: { NODE_OPTIONS: `--conditions=${source}` },
-          globalSetup: onPostgres.has(basename(folder)) ? [postgresSetup] : [],
-        },
-      })),
+      ...folders.map(inPackage),
+      engineOnPostgres,
       { test: { name: 'tooling', include: ['test/**/*.test.ts'], env: { NODE_OPTIONS: '' } } },
     ],
   },

@@ -59,12 +59,13 @@ describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) =
   })
 
   it('a server that became read-only: not accepted', async () => {
-    const { db, host } = await open(driver, { max: 1 })
-    await db.run({ sql: 'set default_transaction_read_only = on', params: [] })
+    const { schema, host } = await open(driver)
+    const { db, end } = DRIVERS[driver](`${schema.url}%20-c%20default_transaction_read_only=on`, 1)
     await expect(enqueueEvent(db, event())).rejects.toMatchObject({ code: 'not_accepted' })
     await expect(claimDueEvents(db, { limit: 1 })).rejects.toMatchObject({ code: 'not_accepted' })
     await expect(db.atomic([enqueueEventStatement(event()), die])).rejects.toMatchObject({ code: 'not_accepted' })
     expect(await rowsOf(host)).toBe(0)
+    await end()
   })
 
   it('a connection that ends before COMMIT was sent: not accepted, and the next unit has a new one', async () => {

@@ -1,6 +1,6 @@
 import type { Row, SqlResult } from '../database.ts'
 import { OutboxError } from '../errors.ts'
-import { type Phase, asRefusal, isLost } from './errors.ts'
+import { type Phase, asRefusal, isLost, isUseless } from './errors.ts'
 
 /** The part of `pg`'s `Pool` that is used. */
 export interface PgPool {
@@ -78,7 +78,7 @@ function nodePostgres(pool: PgPool): Driver {
     // A connection that breaks says so twice: to whoever waits for an answer, and as an event that nobody may miss.
     client.on('error', ignore)
     let phase: Phase = 'committing'
-    let lost = false
+    let useless = false
     try {
       return await work(
         async (text, params) => {
@@ -91,11 +91,11 @@ function nodePostgres(pool: PgPool): Driver {
         },
       )
     } catch (error) {
-      lost = isLost(error)
+      useless = isUseless(error)
       throw asRefusal(error, phase)
     } finally {
       client.off('error', ignore)
-      client.release(lost)
+      client.release(useless)
     }
   }
 

@@ -48,3 +48,8 @@ export function isLost(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return CONNECTION_ENDED.test(code) || DRIVER_LOST.test(code) || (code === '' && PG_LOST.test(error.message))
 }
+
+/** Whether to close the connection after the error: it is lost, or leads to a server that was made a standby. */
+export function isUseless(error: unknown): boolean {
+  return isLost(error) || (error instanceof Error && 'code' in error && error.code === '25006')
+}

@@ -12,7 +12,7 @@ const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
 
 // What has tests on Postgres finds a server running: see test/postgres/setup.ts.
 const postgresSetup = fileURLToPath(new URL('test/postgres/setup.ts', import.meta.url))
-const onPostgres = new Set(['outbox'])
+const onPostgres = new Set(['outbox', 'adapter-node'])
 
 const inPackage = (folder: string) => ({
   ssr: { resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] } },

@@ -1,5 +1,6 @@
 -- One row is one delivery: one event on its way to one endpoint.
--- id, endpoint_id: by their bytes, in the order of every other database here and of JavaScript, and cheaper to compare than by language.
+-- id, endpoint_id: by their bytes, the order of every other database here and of JavaScript, and cheaper to compare
+-- than by language.
 -- payload: text, not jsonb, which would lose key order, the digits of numbers and an escaped NUL. It stands last.
 -- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
 --

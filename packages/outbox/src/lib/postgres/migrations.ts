@@ -5,7 +5,8 @@ export const migrations: readonly Migration[] = [
   {
     name: 'outbox/0001_pending_events',
     sql: `-- One row is one delivery: one event on its way to one endpoint.
--- id: by its bytes, in the order of every other database here and of JavaScript, and cheaper to compare than by language.
+-- id, endpoint_id: by their bytes, the order of every other database here and of JavaScript, and cheaper to compare
+-- than by language.
 -- payload: text, not jsonb, which would lose key order, the digits of numbers and an escaped NUL. It stands last.
 -- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
 --
@@ -20,7 +21,7 @@ create table if not exists pending_events (
   id text collate "C" not null primary key,
   workspace_id text not null,
   event_type text not null,
-  endpoint_id text,
+  endpoint_id text collate "C",
   status text not null default 'pending' check (status in ('pending', 'completed', 'failed', 'held')),
   hold_reason text,
   attempts integer not null default 0,

@@ -1,12 +1,14 @@
-import { globSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { everyProjectRan } from './scripts/every-project-ran.ts'
 
 // Tests run from source: a workspace import resolves to `src`, in vitest's own resolver, in what it leaves to Node,
 // and in the processes that a test starts.
 const source = '@keepsend/source'
+const inWorkerd = [source, 'workerd', 'worker', 'module', 'browser', 'development|production']
 
 const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
 
@@ -20,7 +22,7 @@ const inPackage = (folder: string) => ({
     name: basename(folder),
     root: folder,
     include: ['{src,test}/**/*.test.ts'],
-    exclude: onPostgres.has(basename(folder)) ? [] : ['test/*-postgres.test.ts'],
+    exclude: ['test/workerd/**', ...(onPostgres.has(basename(folder)) ? [] : ['test/*-postgres.test.ts'])],
     env: { NODE_OPTIONS: `--conditions=${source}` },
     globalSetup: onPostgres.has(basename(folder)) ? [postgresSetup] : [],
   },
@@ -34,7 +36,7 @@ const engineOnPostgres = {
     ...engine.test,
     name: 'engine on Postgres',
     include: ['test/**/*.test.ts'],
-    exclude: ['test/{commit-kill,express,own-transaction,readme}.test.ts'],
+    exclude: ['test/workerd/**', 'test/{commit-kill,express,own-transaction,readme}.test.ts'],
     env: { ...engine.test.env, KEEPSEND_TEST_ON: 'postgres' },
     globalSetup: [postgresSetup],
   },
@@ -46,6 +48,25 @@ export default defineConfig({
     projects: [
       ...folders.map(inPackage),
       engineOnPostgres,
+      // The same sources inside workerd, by a wrangler.jsonc: the app's own, or the one beside the tests.
+      ...folders
+        .filter((folder) => existsSync(`${folder}/test/workerd`))
+        .map((folder) => {
+          const configPath =
+            ['wrangler.jsonc', 'test/workerd/wrangler.jsonc'].find((file) => existsSync(`${folder}/${file}`)) ?? ''
+          return {
+            plugins: [cloudflareTest({ wrangler: { configPath } })],
+            resolve: { conditions: inWorkerd },
+            ssr: { resolve: { conditions: inWorkerd } },
+            test: {
+              name: `${basename(folder)} in workerd`,
+              root: folder,
+              include: ['test/workerd/**/*.test.ts'],
+              // Runs on Node: what the tests talk to over HTTP.
+              globalSetup: globSync('test/workerd/*receiver.ts', { cwd: folder }),
+            },
+          }
+        }),
       { test: { name: 'tooling', include: ['test/**/*.test.ts'], env: { NODE_OPTIONS: '' } } },
     ],
   },

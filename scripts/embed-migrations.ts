@@ -1,6 +1,7 @@
-// Writes each package's hand-written .sql into a TypeScript module, because a Worker has no files to read.
-// `node scripts/embed-migrations.ts` after a change of a .sql; a test of each package fails when that was forgotten.
-import { globSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+// Writes each package's hand-written .sql into a TypeScript module, because a Worker has no files to read, and into the
+// Cloudflare adapter's folder, from which `wrangler d1 migrations apply` takes them.
+// `node scripts/embed-migrations.ts` after a change of a .sql; test/repository.test.ts fails when that was forgotten.
+import { globSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 
 export interface EmbeddedMigrations {
   /** Where the module stands, from the repository's root. */
@@ -10,14 +11,15 @@ export interface EmbeddedMigrations {
 
 const root = new URL('../', import.meta.url)
 
+/** Where wrangler finds Keepsend's migrations, from the repository's root. */
+export const WRANGLER_FOLDER = 'packages/adapter-cloudflare/migrations/'
+
+// Wrangler remembers a migration by its file name, and the name holds the place in this list: add at the end alone.
+const WRANGLER_ORDER = ['outbox/0001_pending_events', 'engine/0001_endpoints', 'engine/0002_idempotency']
+
 /** The module that a package's migrations of one dialect make. */
 export function embeddedMigrations(packageName: string, dialect: string): EmbeddedMigrations {
-  const folder = new URL(`packages/${packageName}/migrations/${dialect}/`, root)
-  const files = readdirSync(folder)
-    .filter((file) => /^\d{4}_.*\.sql$/.test(file))
-    .sort()
-  const entries = files.map((file) => {
-    const sql = readFileSync(new URL(file, folder), 'utf8')
+  const entries = numbered(packageName, dialect).map(({ file, sql }) => {
     if (/[`\\]|\$\{/.test(sql)) throw new Error(`${packageName}/${dialect}/${file} holds a backtick, backslash or \${`)
     return `  {\n    name: '${packageName}/${file.slice(0, -4)}',\n    sql: \`${sql}\`,\n  },\n`
   })
@@ -33,10 +35,38 @@ ${entries.join('')}]
   }
 }
 
+/** The files of the Cloudflare adapter's folder: each a copy of a package's .sql, under a name that sorts for all. */
+export function wranglerMigrations(): { file: string; text: string }[] {
+  const sources = ['outbox', 'engine'].flatMap((packageName) =>
+    numbered(packageName, 'sqlite').map(({ file, sql }) => ({ name: `${packageName}/${file.slice(0, -4)}`, sql })),
+  )
+  const unplaced = sources.filter(({ name }) => !WRANGLER_ORDER.includes(name)).map(({ name }) => name)
+  if (unplaced.length > 0) throw new Error(`WRANGLER_ORDER lacks ${unplaced.join(', ')}`)
+  return WRANGLER_ORDER.map((name, at) => {
+    const source = sources.find((one) => one.name === name)
+    if (!source) throw new Error(`WRANGLER_ORDER names ${name}, which is not there`)
+    const number = String(at + 1).padStart(4, '0')
+    return { file: `${number}_keepsend_${name.slice(name.indexOf('_') + 1)}.sql`, text: source.sql }
+  })
+}
+
+/** A package's migrations of one dialect, in order; a file without a number is optional, and nobody's by default. */
+function numbered(packageName: string, dialect: string): { file: string; sql: string }[] {
+  const folder = new URL(`packages/${packageName}/migrations/${dialect}/`, root)
+  return readdirSync(folder)
+    .filter((file) => /^\d{4}_.*\.sql$/.test(file))
+    .sort()
+    .map((file) => ({ file, sql: readFileSync(new URL(file, folder), 'utf8') }))
+}
+
 if (import.meta.main) {
-  for (const folder of globSync('packages/*/migrations/*', { cwd: root })) {
+  for (const folder of globSync('packages/{outbox,engine}/migrations/*', { cwd: root })) {
     const [, packageName = '', , dialect = ''] = folder.split('/')
     const { module, text } = embeddedMigrations(packageName, dialect)
     writeFileSync(new URL(module, root), text)
   }
+  const folder = new URL(WRANGLER_FOLDER, root)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder)
+  for (const { file, text } of wranglerMigrations()) writeFileSync(new URL(file, folder), text)
 }

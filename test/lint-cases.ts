@@ -14,12 +14,13 @@ const boundary = 'no-restricted-imports'
 export const cases: readonly LintCase[] = [
   {
     rule: boundary,
-    promise: 'the outbox and the engine import nothing of Node',
+    promise: 'the outbox, the engine and what runs on Workers import nothing of Node',
     files: {
       'packages/outbox/src/lib/a.ts': `import { readFile } from 'node:fs/promises'\nexport const read = readFile\n`,
       'packages/outbox/src/lib/dynamic.ts': `export const load = () => import('node:path')\n`,
       'packages/engine/src/lib/a.ts': `import { createHmac } from 'node:crypto'\nexport const hmac = createHmac\n`,
       'packages/engine/src/lib/again.ts': `export { connect } from 'node:net'\n`,
+      'packages/adapter-cloudflare/src/lib/a.ts': `import { createHmac } from 'node:crypto'\nexport const hmac = createHmac\n`,
       'packages/engine/src/lib/type.ts': `import type { Buffer } from 'node:buffer'\nexport type Bytes = Buffer\n`,
     },
     good: {

@@ -1,8 +1,8 @@
 // Promises about the files themselves, which no compiler and no linter keeps.
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { embeddedMigrations } from '../scripts/embed-migrations.ts'
+import { WRANGLER_FOLDER, embeddedMigrations, wranglerMigrations } from '../scripts/embed-migrations.ts'
 
 const MOST_LINES = 250
 
@@ -36,10 +36,19 @@ test('every relative link of every page leads to a file, and to a heading that i
 })
 
 test('every table of migrations in TypeScript holds what its .sql files hold', () => {
-  for (const folder of globSync('packages/*/migrations/*')) {
+  for (const folder of globSync('packages/{outbox,engine}/migrations/*')) {
     const [, packageName = '', , dialect = ''] = folder.split('/')
     const { module, text } = embeddedMigrations(packageName, dialect)
     expect(readFileSync(module, 'utf8'), `${module}: run npx -y pnpm@12 migrations`).toBe(text)
+  }
+})
+
+test('what wrangler is given to apply holds what the .sql files hold, and sorts in an order that works', () => {
+  const there = readdirSync(WRANGLER_FOLDER).sort()
+  expect(there, 'run npx -y pnpm@12 migrations').toEqual(wranglerMigrations().map(({ file }) => file))
+  expect(there[0]).toBe('0001_keepsend_pending_events.sql')
+  for (const { file, text } of wranglerMigrations()) {
+    expect(readFileSync(WRANGLER_FOLDER + file, 'utf8'), `${file}: run npx -y pnpm@12 migrations`).toBe(text)
   }
 })
 

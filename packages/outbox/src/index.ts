@@ -5,6 +5,7 @@ export {
   type NextDue,
   DEFAULT_LEASE_MS,
   claimDueEvents,
+  claimEvents,
   nextDueEvent,
 } from './lib/claim.ts'
 export { type CleanupOptions, DEFAULT_RETENTION_MS, cleanupOldEvents } from './lib/cleanup.ts'
@@ -24,7 +25,7 @@ export {
   utf8Bytes,
 } from './lib/event.ts'
 export { unholdEvents } from './lib/hold.ts'
-export { beginEvent, beginEvents, extendLease } from './lib/lease.ts'
+export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
 export { type Migration, applyMigrations, splitStatements } from './lib/migrate.ts'
 export { migrate, outboxMigrations } from './lib/migrations.ts'
 export { releaseEvents } from './lib/release.ts'

@@ -39,6 +39,7 @@ const anything = {
 /** Each statement, the rows that it changes or finds, and the indexes by which it may look for them. */
 const STATEMENTS: [string, SqlText, number, string[]][] = [
   ['a claim of 25', take({ kind: 'due' }, 'claim'), 25, ['pending_events_due', 'pending_events_pkey']],
+  ['a claim of 25 by name', take({ kind: 'named', claims: refs }, 'claim'), 25, ['pending_events_pkey']],
   ['a sweep of due rows', take({ kind: 'due' }, 'sweep'), 25, ['pending_events_due', 'pending_events_pkey']],
   ['a sweep of first sends', take({ kind: 'first-sends', fromId, toId }, 'sweep'), 0, ['pending_events_pkey']],
   [

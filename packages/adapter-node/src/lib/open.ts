@@ -41,6 +41,9 @@ export function openSqlite(file: string, options: OpenSqliteOptions = {}): Sqlit
   try {
     switchToWal(connection, busyTimeoutMs)
     connection.pragma('foreign_keys = ON')
+    // What a claim returns is gathered in a temporary table first. In a file, that file is made, written and deleted at
+    // each claim: 2.2 of 17.6 µs a delivery.
+    connection.pragma('temp_store = MEMORY')
     setDurability(connection, synchronous)
   } catch (error) {
     connection.close()

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type DeliveryOutcome, type Engine, type Logger, errorFields } from '@keepsend/engine'
+import { type Engine, type Logger, errorFields } from '@keepsend/engine'
 import { type Claim, extendLease, nextDueEvent, releaseEvents } from '@keepsend/outbox'
 import { settleGroup } from './settle-group.ts'
 import { type Held, Slots } from './slots.ts'
@@ -18,8 +18,6 @@ const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
 // How long the first outcome of a group waits for others: nothing to a receiver, and an fsync shared by more.
 const GROUP_MS = 10
-// A broken attempt (a defect of ours, not of the receiver) is tried again after this.
-const BROKEN_RETRY_MS = 60_000
 
 /**
  * The life of a claim here:
@@ -145,21 +143,12 @@ export class Poller {
   }
 
   #start(held: Held): void {
-    void this.#attempt(held.claim).then((outcome) => {
+    void this.#engine.deliver(held.claim, performance.now() + this.#clockOffset).then((outcome) => {
       if (!this.#slots.has(held)) return
       this.#slots.finish(held, outcome)
       this.#fill()
       this.#wake.settle(this.#slots.groupIsReady ? 0 : GROUP_MS)
     })
-  }
-
-  async #attempt(claim: Claim): Promise<DeliveryOutcome> {
-    try {
-      return await this.#engine.deliver(claim, performance.now() + this.#clockOffset)
-    } catch (error) {
-      this.#logger.error({ deliveryId: claim.id, ...errorFields(error) }, 'an attempt broke')
-      return { kind: 'retry', delayMs: BROKEN_RETRY_MS, deferral: false, error: `attempt_broke: ${String(error)}` }
-    }
   }
 
   async #renew(): Promise<void> {

@@ -1,20 +1,18 @@
 import { type Engine, errorFields } from '@keepsend/engine'
-import { sweepPendingEvents } from '@keepsend/outbox'
+import { releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
 
-const HOUR_MS = 3_600_000
 // A round is bounded; this many a tick keep up with thousands of settled rows a minute.
 const MAX_ROUNDS = 20
 
 /**
- * Clean-up on a slow cadence of its own, and once an hour (first at the start) the pass for rows that were handed to a
- * queue which this process does not have: a database may have been fed by both.
+ * Clean-up on a slow cadence of its own, and with it the look for rows that were handed to a queue which this process
+ * does not have: a database may have been fed by both.
  */
 export class Upkeeper {
   readonly #engine: Engine
   readonly #onDue: () => void
   readonly #timer: NodeJS.Timeout
   #work: Promise<void>
-  #nextPassAt = 0
   #stopped = false
 
   /** @param onDue called when rows were made due, by statements that wake nobody */
@@ -40,10 +38,7 @@ export class Upkeeper {
         if (letOut > 0) this.#onDue()
         if (!more) break
       }
-      if (performance.now() >= this.#nextPassAt) {
-        await this.#takeHandedOff()
-        this.#nextPassAt = performance.now() + HOUR_MS
-      }
+      await this.#takeHandedOff()
     } catch (error) {
       this.#engine.logger.error(errorFields(error), 'clean-up failed; it will be tried again')
     }
@@ -51,15 +46,15 @@ export class Upkeeper {
 
   /** Each row found gets a due time, so that the poller claims it like any other. */
   async #takeHandedOff(): Promise<void> {
-    let after: string | null = ''
-    while (after !== null && !this.#stopped) {
-      const swept = await sweepPendingEvents(this.#engine.db, { due: false, firstSends: { after } })
-      await Promise.all(swept.events.map((event) => event.reschedule(0)))
+    let more = true
+    while (more && !this.#stopped) {
+      const swept = await sweepPendingEvents(this.#engine.db, { due: false, firstSends: 'all' })
+      await releaseEvents(this.#engine.db, swept.events)
       if (swept.events.length > 0) {
         this.#engine.logger.info({ rows: swept.events.length }, 'took over rows of another queue')
         this.#onDue()
       }
-      after = swept.cursor
+      more = swept.more
     }
   }
 }

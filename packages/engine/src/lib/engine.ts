@@ -83,7 +83,7 @@ export interface Engine {
   dispatch(eventId: string): Promise<void>
   /** A test event for one endpoint, subscribed or not. */
   sendTest(workspaceId: string, endpointId: string): Promise<Sent>
-  /** One attempt. `now` is the database's time, ms since the epoch. */
+  /** One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome. */
   deliver(event: PendingEvent, now: number): Promise<DeliveryOutcome>
   /** Writes what attempts came to and, in the same commit, takes the next claim. */
   settle(finished: readonly FinishedDelivery[], claim?: ClaimOptions): Promise<Settled>
@@ -91,6 +91,9 @@ export interface Engine {
   maintain(): Promise<Upkeep>
   stats(): Promise<OutboxStats>
 }
+
+// A broken attempt (a defect of ours, not of the receiver) is tried again after this.
+const BROKEN_RETRY_MS = 60_000
 
 /** Puts the parts together. Has no effect on the database or the network by itself. */
 export function createEngine(options: EngineOptions): Engine {
@@ -175,7 +178,14 @@ export function createEngine(options: EngineOptions): Engine {
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
-    deliver: (event, now) => deliverEvent(deliverDeps, event, now),
+    async deliver(event, now) {
+      try {
+        return await deliverEvent(deliverDeps, event, now)
+      } catch (error) {
+        logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke')
+        return { kind: 'retry', delayMs: BROKEN_RETRY_MS, deferral: false, error: `attempt_broke: ${String(error)}` }
+      }
+    },
 
     async settle(finished, claim) {
       const settled = await settleDeliveries(db, finished, { keepCompleted, claim })

@@ -53,7 +53,18 @@ where completed_at is not null;
 create index if not exists pending_events_held on pending_events (endpoint_id, id)
 where status = 'held';
 
+-- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
+-- process makes the next step. after_id is null between two passes.
+create table if not exists keepsend_sweep_pass (
+  id integer not null primary key check (id = 1),
+  began_at bigint not null,
+  after_id text collate "C"
+);
+
 -- The database's clock in milliseconds, under one name on every database, so one text serves them all. The time at
 -- which the statement began, wherever in the statement it is read: not that of the transaction, which may be long ago.
 create or replace view keepsend_clock as
 select cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint) as ms;
+
+-- The first pass begins an hour from here.
+insert into keepsend_sweep_pass (id, began_at) select 1, ms from keepsend_clock on conflict (id) do nothing;

@@ -1,6 +1,6 @@
 import type { OutboxDatabase, Row } from './database.ts'
 import { checkBounds } from './errors.ts'
-import type { PendingEvent } from './row.ts'
+import type { ClaimRef, PendingEvent } from './row.ts'
 import type { SqlText } from './statement.ts'
 
 export interface ClaimOptions {
@@ -43,6 +43,24 @@ export function claimStatement(db: OutboxDatabase, options: ClaimOptions): SqlTe
   checkBounds('limit', limit, 1, 1000)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   return db.dialect.take({ rows: { kind: 'due' }, as: 'claim', limit, leaseMs, now })
+}
+
+/**
+ * Claims the rows that these messages name, if they still stand as the messages say: for a queue consumer that was given
+ * a message a second time and cannot know whether the first time ended in a crash. Due or not; otherwise as
+ * {@link claimDueEvents}. What is in neither list of the answer is another's.
+ */
+export async function claimEvents(
+  db: OutboxDatabase,
+  refs: readonly ClaimRef[],
+  options: Omit<ClaimOptions, 'limit'> = {},
+): Promise<Claimed> {
+  if (refs.length === 0) return readClaimed([])
+  const { leaseMs = DEFAULT_LEASE_MS, now } = options
+  checkBounds('refs.length', refs.length, 1, 1000)
+  checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
+  const rows = { kind: 'named', claims: refs } as const
+  return readClaimed((await db.run(db.dialect.take({ rows, as: 'claim', limit: refs.length, leaseMs, now }))).rows)
 }
 
 /** Sorts what the statement returned: RETURNING has no order of its own. */

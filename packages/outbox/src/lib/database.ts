@@ -50,7 +50,7 @@ export interface Dialect {
   settle(moves: readonly Move[], now: number | undefined): SqlText
   /** Moves leases forward, never back; returns the ids that were held. */
   extend(claims: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText
-  /** Reads the pending rows that still carry that `gen`. */
+  /** Reads the pending rows that still carry that `gen`, or a later one though no attempt was ever made. */
   begin(claims: readonly ClaimRef[]): SqlText
   /** Puts settled rows back to pending; returns ids. */
   replay(filter: ReplayWhere, now: number | undefined): SqlText
@@ -64,12 +64,13 @@ export interface Dialect {
 export interface TakeOptions {
   /**
    * `due`: rows whose time has come. `first-sends`: rows handed to a queue (`due_at` null) whose key lies in
-   * `[fromId, toId)`. `handed-off`: the same among at most `limit` keys after `fromId`, by their `created_at`.
+   * `[fromId, toId)`. `handed-off`: the same in `(afterId, toId]`, by their `created_at`. `named`: these claims.
    */
   rows:
     | { kind: 'due' }
     | { kind: 'first-sends'; fromId: string; toId: string }
     | { kind: 'handed-off'; afterId: string; toId: string; createdBefore: number }
+    | { kind: 'named'; claims: readonly ClaimRef[] }
   /** A claim charges an attempt and leaves its mark; a sweep does neither, and doubles the lease with each `gen`. */
   as: 'claim' | 'sweep'
   limit: number

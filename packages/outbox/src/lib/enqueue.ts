@@ -20,17 +20,46 @@ export async function enqueueEvent(db: OutboxDatabase, event: OutboxEvent): Prom
   return { id: rowId(event.eventId, event.endpointId), result: changes > 0 ? 'inserted' : 'exists' }
 }
 
-/** Keeps many events in one statement: all of them or, if one is invalid or the database refuses, none. */
+/** Keeps many events in one atomic unit: all of them or, if one is invalid or the database refuses, none. */
 export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxEvent[]): Promise<Enqueued[]> {
   if (events.length === 0) return []
   for (const event of events) checkEvent(event)
-  const { rows } = await db.run(db.dialect.enqueue(events))
-  const inserted = new Set(rows.map((row) => row['id']))
+  const parts = inParts(events)
+  const results = await db.atomic(
+    parts.map((part) => (part.length === 1 ? insertStatement(part[0]) : db.dialect.enqueue(part))),
+  )
+  const inserted = new Set(
+    parts.flatMap(([first, ...others], index) => {
+      const { rows = [], changes = 0 } = results[index] ?? {}
+      if (others.length > 0) return rows.map((row) => row['id'])
+      return changes > 0 ? [rowId(first.eventId, first.endpointId)] : []
+    }),
+  )
   return events.map((event) => {
     const id = rowId(event.eventId, event.endpointId)
     // `delete`: the same event twice in one call was inserted by the first of the two.
     return { id, result: inserted.delete(id) ? 'inserted' : 'exists' }
   })
+}
+
+// Many events are one JSON text. D1 binds at most 2,000,000 bytes in one value, and JSON makes six of the worst
+// character. A single event is bound as it is.
+const MAX_PART_CHARACTERS = 300_000
+
+/** One part is one statement: all of them, unless the payloads are large. */
+function inParts(events: readonly OutboxEvent[]): [OutboxEvent, ...OutboxEvent[]][] {
+  const parts: [OutboxEvent, ...OutboxEvent[]][] = []
+  let room = 0
+  for (const event of events) {
+    room -= event.payload.length
+    const part = parts.at(-1)
+    if (part && room >= 0) part.push(event)
+    else {
+      parts.push([event])
+      room = MAX_PART_CHARACTERS - event.payload.length
+    }
+  }
+  return parts
 }
 
 /**

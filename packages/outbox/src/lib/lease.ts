@@ -27,14 +27,30 @@ export async function beginEvent(db: OutboxDatabase, ref: ClaimRef): Promise<Pen
   return begun[0] ?? 'lost'
 }
 
+/** What a batch of messages comes to. */
+export interface Begun {
+  /** Rows that stand as their message says. */
+  begun: PendingEvent[]
+  /**
+   * Rows that were swept or given back since, and never attempted: the message waited long. Whoever works one of these
+   * claims it first (`claimEvents`, under the row's own `gen`), because another message for it may be on its way.
+   */
+  overtaken: PendingEvent[]
+  /** Ids of rows that are settled, claimed or put off. */
+  lost: string[]
+}
+
 /** {@link beginEvent} for a batch of messages, in one read. */
-export async function beginEvents(
-  db: OutboxDatabase,
-  refs: readonly ClaimRef[],
-): Promise<{ begun: PendingEvent[]; lost: string[] }> {
-  if (refs.length === 0) return { begun: [], lost: [] }
+export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[]): Promise<Begun> {
+  if (refs.length === 0) return { begun: [], overtaken: [], lost: [] }
   const { rows } = await db.run(db.dialect.begin(refs))
-  return { begun: rows as unknown as PendingEvent[], lost: missing(refs, rows) }
+  const found = rows as unknown as PendingEvent[]
+  const gens = new Map(refs.map(({ id, gen }) => [id, gen]))
+  return {
+    begun: found.filter(({ id, gen }) => gens.get(id) === gen),
+    overtaken: found.filter(({ id, gen }) => gens.get(id) !== gen),
+    lost: missing(refs, rows),
+  }
 }
 
 function missing(claims: readonly ClaimRef[], rows: readonly Row[]): string[] {

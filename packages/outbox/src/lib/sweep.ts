@@ -3,6 +3,7 @@ import { checkBounds } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
 import type { PendingEvent, SettleResult } from './row.ts'
 import { completeEvent, failEvent, settleEvents } from './settle.ts'
+import { sqlText } from './statement.ts'
 
 export interface SweepOptions {
   /** Rows a tick at most, half of them reserved for lost first sends: 2–10,000. @default 1000 */
@@ -12,13 +13,14 @@ export interface SweepOptions {
   /**
    * Which handed-off rows (`due_at` null) to look for, besides all that are due.
    *
-   * - `recent`: those whose id is older than a lease and younger than 10 minutes. Reads only that window.
-   * - `{ after }`: all older than a lease, by cursor: half of `limit` keys are read, and `cursor` in the answer is the
-   *   next `after` (start with `''`). For an hourly pass.
+   * - `recent`: those whose id is older than a lease and younger than 10 minutes (or two leases, if that is longer).
+   *   Reads only that window.
+   * - `all`: those, and a step of the pass over every row older than a lease. A pass begins an hour after the last one
+   *   began, whichever process made that; a step reads as many keys as `limit` leaves, and `more` asks for the next.
    * - `none`
    * @default 'recent'
    */
-  firstSends?: 'recent' | 'none' | { after: string }
+  firstSends?: 'recent' | 'all' | 'none'
   /** Whether to take rows that are due as well; a database with a poller of its own leaves them to it. @default true */
   due?: boolean
   /** The time to go by, ms since the epoch. @default the database's clock */
@@ -37,11 +39,12 @@ export interface Swept {
   events: SweptEvent[]
   /** Rows found with their attempts used up: already `failed` when this resolves. */
   dead: PendingEvent[]
-  /** Where the next `{ after }` pass goes on; null when it came to the end. */
-  cursor: string | null
+  /** The pass over handed-off rows has not come to its end. */
+  more: boolean
 }
 
 const FIRST_SEND_WINDOW_MS = 600_000
+const PASS_EVERY_MS = 3_600_000
 
 /**
  * Finds what no worker will come back for: rows whose time or lease has passed, and rows handed to a queue whose
@@ -62,21 +65,23 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
 
   // First sends first, and at most half: neither a queue outage nor a due backlog can starve the other.
   const reserved = Math.ceil(limit / 2)
-  let cursor: string | null = null
-  if (firstSends === 'recent') {
-    const fromId = firstEventIdAt(now - FIRST_SEND_WINDOW_MS)
+  let more = false
+  if (firstSends !== 'none') {
+    const fromId = firstEventIdAt(now - Math.max(FIRST_SEND_WINDOW_MS, 2 * leaseMs))
     await take({ kind: 'first-sends', fromId, toId: firstEventIdAt(now - leaseMs) }, reserved)
-  } else if (firstSends !== 'none') {
-    const last = await lastKeyOf(db, firstSends.after, reserved)
-    if (last.key !== null) {
-      const rows = {
-        kind: 'handed-off',
-        afterId: firstSends.after,
-        toId: last.key,
-        createdBefore: now - leaseMs,
-      } as const
-      await take(rows, reserved)
-      if (last.full) cursor = last.key
+  }
+  if (firstSends === 'all') {
+    const pass = await readPass(db)
+    const begins = pass.afterId === null && now - pass.beganAt >= PASS_EVERY_MS
+    if (begins || pass.afterId !== null) {
+      const afterId = pass.afterId ?? ''
+      const keys = Math.max(1, reserved - taken.length)
+      const last = await lastKeyOf(db, afterId, keys)
+      if (last.key !== null) {
+        await take({ kind: 'handed-off', afterId, toId: last.key, createdBefore: now - leaseMs }, keys)
+      }
+      more = last.full
+      await writePass(db, { beganAt: begins ? now : pass.beganAt, afterId: last.full ? last.key : null })
     }
   }
   if (due) await take({ kind: 'due' }, limit - taken.length)
@@ -84,7 +89,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
   return {
     events: taken.filter((row) => row.status === 'pending').map((row) => withCallbacks(db, row, options.now)),
     dead: taken.filter((row) => row.status === 'failed'),
-    cursor,
+    more,
   }
 }
 
@@ -105,6 +110,25 @@ function withCallbacks(db: OutboxDatabase, row: PendingEvent, now: number | unde
 async function databaseTime(db: OutboxDatabase): Promise<number> {
   const { rows } = await db.run({ sql: 'select ms as "now" from keepsend_clock', params: [] })
   return Number(rows[0]?.['now'])
+}
+
+/** How far the pass over handed-off rows has come; `afterId` is null between two passes. */
+interface Pass {
+  beganAt: number
+  afterId: string | null
+}
+
+async function readPass(db: OutboxDatabase): Promise<Pass> {
+  const { rows } = await db.run({
+    sql: 'select began_at as "beganAt", after_id as "afterId" from keepsend_sweep_pass',
+    params: [],
+  })
+  return rows[0] as unknown as Pass
+}
+
+// After the step was taken: a crash in between repeats the step, and two sweepers at once take disjoint rows of it.
+async function writePass(db: OutboxDatabase, { beganAt, afterId }: Pass): Promise<void> {
+  await db.run(sqlText`update keepsend_sweep_pass set began_at = ${beganAt}, after_id = ${afterId}`)
 }
 
 async function lastKeyOf(

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { claimDueEvents } from '../claim.ts'
 import { enqueueEvent, enqueueEvents } from '../enqueue.ts'
 import { MAX_PAYLOAD_BYTES, newEventId } from '../event.ts'
-import { type Holds, MINUTE, T, databaseNow, event, eventIdAt, find, findAll, row } from './fixtures.ts'
+import { type Holds, MINUTE, T, counted, databaseNow, event, eventIdAt, find, findAll, row } from './fixtures.ts'
 
 /** Payloads that a careless driver, a JSON step or a parameter parser would change. */
 export const AWKWARD_PAYLOADS = [
@@ -69,6 +69,15 @@ export function enqueuePromises(holds: Holds): void {
     const results = (await enqueueEvents(db, events)).map(({ result }) => result)
     expect(results).toEqual(events.map((_, index) => (index === 7 ? 'exists' : 'inserted')))
     expect(await findAll(db)).toHaveLength(50)
+  })
+
+  holds('ten megabytes of events are kept by one call, as one unit', async ({ db, rival }) => {
+    const events = Array.from({ length: 40 }, () => event({ payload: '"'.repeat(MAX_PAYLOAD_BYTES) }))
+    const watched = counted(db)
+    expect(await enqueueEvents(watched.db, events)).toMatchObject(events.map(() => ({ result: 'inserted' })))
+    expect(watched.count.units).toBe(1)
+    const { claims } = await claimDueEvents(rival, { limit: 100, now: T })
+    expect(claims.map(({ payload }) => payload.length)).toEqual(events.map(() => MAX_PAYLOAD_BYTES))
   })
 
   holds('one invalid event among many: none is written', async ({ db }) => {

@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
-import { claimDueEvents } from '../claim.ts'
+import { claimDueEvents, claimEvents } from '../claim.ts'
 import { beginEvent, beginEvents, extendLease } from '../lease.ts'
 import { completeEvent, failEvent, rescheduleEvent } from '../settle.ts'
 import { sweepPendingEvents } from '../sweep.ts'
-import { type Holds, MINUTE, SECOND, T, claimOne, counted, keep, keepClaimed, row } from './fixtures.ts'
+import { type Holds, MINUTE, SECOND, T, claimOne, counted, databaseNow, keep, keepClaimed, row } from './fixtures.ts'
 
 export function leasePromises(holds: Holds): void {
   holds('an extended lease keeps other workers off', async ({ db, rival }) => {
@@ -84,6 +84,47 @@ export function leasePromises(holds: Holds): void {
     expect(watched.count.statements).toBe(1)
     expect(begun.map(({ id }) => id).sort()).toEqual(ids.filter((_, index) => index % 2 === 0))
     expect(lost).toEqual(ids.filter((_, index) => index % 2 === 1))
-    expect(await beginEvents(watched.db, [])).toEqual({ begun: [], lost: [] })
+    expect(await beginEvents(watched.db, [])).toEqual({ begun: [], overtaken: [], lost: [] })
+  })
+
+  holds('a message that a sweep overtook still works its row, once it was claimed', async ({ db }) => {
+    const now = await databaseNow(db)
+    const ids = await keep(db, 2, { due: 'handed-off' })
+    await sweepPendingEvents(db, { leaseMs: MINUTE, now: now + 5 * MINUTE })
+    const messages = ids.map((id) => ({ id, gen: 0 }))
+    const { begun, overtaken, lost } = await beginEvents(db, messages)
+    expect([begun, lost]).toEqual([[], []])
+    expect(overtaken.map(({ id, gen }) => [id, gen])).toEqual(ids.map((id) => [id, 1]))
+
+    const { claims } = await claimEvents(db, overtaken, { leaseMs: MINUTE, now: T })
+    expect(claims).toMatchObject(ids.map((id) => ({ id, gen: 2, attempts: 1, crashes: 0, dueAt: T + MINUTE })))
+    expect((await beginEvents(db, messages)).lost).toEqual(ids)
+    expect(await beginEvent(db, { id: ids[0] ?? '', gen: 1 })).toBe('lost')
+  })
+
+  holds(
+    'a row that was attempted, or put off at a receiver’s wish, is not worked by an older message',
+    async ({ db }) => {
+      const [failedOnce, deferred] = [await keepClaimed(db), await keepClaimed(db)]
+      await rescheduleEvent(db, failedOnce, { dueAt: T + MINUTE, error: 'HTTP 500' })
+      await rescheduleEvent(db, deferred, { dueAt: T + MINUTE, deferral: true })
+      const messages = [failedOnce, deferred].map(({ id }) => ({ id, gen: 0 }))
+      expect(await beginEvents(db, messages)).toMatchObject({ begun: [], overtaken: [] })
+    },
+  )
+
+  holds('claiming named rows charges each once, buries the used up and leaves what moved on', async ({ db, rival }) => {
+    const [fresh = '', moved = '', last = ''] = await keep(db, 3, { due: 'handed-off', maxAttempts: 1 })
+    const refs = [fresh, moved, last].map((id) => ({ id, gen: 0 }))
+    await claimEvents(rival, [{ id: moved, gen: 0 }], { now: T })
+    const [died] = (await claimEvents(rival, [{ id: last, gen: 0 }], { now: T })).claims
+    for (const gen of [1, 2, 3]) await claimEvents(rival, [{ id: last, gen }], { now: T })
+    const first = await claimEvents(db, [...refs, { id: last, gen: 4 }], { now: T })
+    expect(died).toMatchObject({ id: last, attempts: 1 })
+    expect(first.claims).toMatchObject([{ id: fresh, gen: 1, attempts: 1, claimedAt: T }])
+    expect(first.dead).toMatchObject([{ id: last, status: 'failed', crashes: 4, lastError: 'unknown_outcome' }])
+    expect(await row(db, moved)).toMatchObject({ gen: 1, attempts: 1 })
+    expect(await claimEvents(db, refs, { now: T })).toEqual({ claims: [], dead: [] })
+    expect(await claimEvents(db, [])).toEqual({ claims: [], dead: [] })
   })
 }

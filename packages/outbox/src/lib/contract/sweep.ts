@@ -28,8 +28,8 @@ async function sweepOne(db: OutboxDatabase, now: number): Promise<SweptEvent> {
 export function sweepPromises(holds: Holds): void {
   holds('a row whose time has passed is swept: new gen, a lease, no attempt charged', async ({ db }) => {
     const [id = ''] = await keep(db, 1)
-    const { events, dead, cursor } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
-    expect([dead, cursor]).toEqual([[], null])
+    const { events, dead, more } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
+    expect([dead, more]).toEqual([[], false])
     expect(events).toMatchObject([{ id, status: 'pending', attempts: 0, gen: 1, dueAt: T + MINUTE, claimedAt: null }])
     expect(await beginEvent(db, { id, gen: 0 })).toBe('lost')
     expect(await beginEvent(db, { id, gen: 1 })).toMatchObject({ id })
@@ -139,7 +139,7 @@ export function sweepPromises(holds: Holds): void {
       const now = (await databaseNow(db)) + 5 * MINUTE
       const [lost = ''] = await keep(db, 1, { due: 'handed-off' })
       const [due = ''] = await keep(db, 1, { due: now - 1 })
-      const { events } = await sweepPendingEvents(db, { due: false, firstSends: { after: '' }, now })
+      const { events } = await sweepPendingEvents(db, { due: false, firstSends: 'all', now })
       expect(events).toMatchObject([{ id: lost }])
       expect(await events[0]?.reschedule(0)).toBe('ok')
       const { claims } = await claimDueEvents(db, { limit: 5, now })
@@ -147,36 +147,44 @@ export function sweepPromises(holds: Holds): void {
     },
   )
 
-  holds('the hourly pass finds every lost first send by cursor, whatever its age and its id', async ({ db }) => {
-    const now = await databaseNow(db)
-    const ids = [...(await keep(db, 7, { due: 'handed-off' })), ...(await keep(db, 6, { due: T }))]
-    const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'handed-off' }))
-    const found: string[] = []
-    let cursor: string | null = ''
-    let ticks = 0
-    for (; cursor !== null && ticks < 20; ticks++) {
-      const options = {
-        limit: 6,
-        leaseMs: 2 * MINUTE,
-        firstSends: { after: cursor },
-        now: now + 180 * MINUTE,
+  holds(
+    'the hourly pass finds every lost first send, whatever its age and its id, step by step in whichever process',
+    async ({ db, rival }) => {
+      const now = await databaseNow(db)
+      const ids = [...(await keep(db, 7, { due: 'handed-off' })), ...(await keep(db, 6, { due: T }))]
+      const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'handed-off' }))
+      const found: string[] = []
+      const steps: number[] = []
+      for (let more = true; more && steps.length < 20;) {
+        const options = { limit: 6, leaseMs: 2 * MINUTE, firstSends: 'all', now: now + 180 * MINUTE } as const
+        const swept = await sweepPendingEvents(steps.length % 2 === 0 ? db : rival, options)
+        found.push(...swept.events.map((one) => one.id))
+        steps.push(swept.events.length)
+        more = swept.more
       }
-      const swept = await sweepPendingEvents(db, options)
-      expect(swept.events.length).toBeLessThanOrEqual(3)
-      found.push(...swept.events.map((one) => one.id))
-      cursor = swept.cursor
-    }
-    expect(ticks).toBe(5)
-    expect(found.sort()).toEqual([...ids.slice(0, 7), id].sort())
+      expect(steps).toEqual([3, 3, 1, 0, 1])
+      expect(found.sort()).toEqual([...ids.slice(0, 7), id].sort())
+    },
+  )
+
+  holds('a pass over all first sends begins an hour after the last one began', async ({ db }) => {
+    const now = await databaseNow(db)
+    const passAt = async (minutes: number) =>
+      (await sweepPendingEvents(db, { due: false, firstSends: 'all', now: now + minutes * MINUTE })).events.length
+    expect(await passAt(20)).toBe(0)
+    await keep(db, 1, { due: 'handed-off' })
+    expect([await passAt(40), await passAt(59), await passAt(61), await passAt(62)]).toEqual([0, 0, 1, 0])
+    await keep(db, 1, { due: 'handed-off' })
+    expect([await passAt(120), await passAt(122)]).toEqual([0, 1])
   })
 
   holds('the hourly pass leaves a first send alone that is younger than a lease by its creation', async ({ db }) => {
     const now = await databaseNow(db)
-    await enqueueEvent(db, event({ eventId: eventIdAt(now - 4 * MINUTE), due: 'handed-off' }))
+    await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'handed-off' }))
     const sweep = async (after: number) =>
-      (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, firstSends: { after: '' }, now: now + after })).events
+      (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, firstSends: 'all', now: now + after })).events
     expect(await sweep(MINUTE)).toEqual([])
-    expect(await sweep(3 * MINUTE)).toHaveLength(1)
+    expect(await sweep(65 * MINUTE)).toHaveLength(1)
   })
 
   holds('at most as many as asked for, half of it reserved for lost first sends', async ({ db }) => {

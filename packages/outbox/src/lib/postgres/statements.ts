@@ -128,6 +128,11 @@ function picked(rows: TakeOptions['rows'], now: SqlText): { where: SqlText; orde
           and created_at < ${rows.createdBefore}`,
         order: raw('id'),
       }
+    case 'named':
+      return {
+        where: sqlText`(id, gen) in (select claim_id, claim_gen from ${held(rows.claims)}) and status = 'pending'`,
+        order: raw('id'),
+      }
   }
 }
 
@@ -197,8 +202,9 @@ function extend(claims: readonly ClaimRef[], leaseMs: number, now: number | unde
 
 function begin(claims: readonly ClaimRef[]): SqlText {
   return sqlText`
-    select ${COLUMNS} from pending_events join ${held(claims)} on id = claim_id and gen = claim_gen
-    where status = 'pending'`
+    select ${COLUMNS} from pending_events join ${held(claims)} on id = claim_id
+    where status = 'pending'
+      and (gen = claim_gen or (gen > claim_gen and attempts = 0 and deferrals = 0 and crashes = 0))`
 }
 
 const BACK_TO_PENDING = raw(`

@@ -101,17 +101,26 @@ function pick(how: TakeOptions, now: SqlText): SqlText {
         where id > ${rows.afterId} and id <= ${rows.toId} and status = 'pending' and due_at is null
           and created_at < ${rows.createdBefore}
         order by id ${limitTo(how.limit)}`
+    case 'named':
+      return sqlText`
+        select id from pending_events
+        where (id, gen) in (${claimPairs(rows.claims)})
+          and status = 'pending'
+        ${limitTo(how.limit)}`
   }
 }
 
-function claimPairs(claims: readonly ClaimRef[]): string {
-  return JSON.stringify(claims.map(({ id, gen }) => [id, gen]))
+// An object, an id and its gen a member, written by hand because the same id may stand in it twice. Out of
+// `[[id, gen], …]` SQLite would parse each pair four times: a delete of 5.6 µs a row instead of 3.6.
+function claimPairs(claims: readonly ClaimRef[]): SqlText {
+  const members = claims.map(({ id, gen }) => `${JSON.stringify(id)}:${gen}`)
+  return sqlText`select key, value from json_each(${`{${members.join()}}`})`
 }
 
 function deleteSettled(claims: readonly ClaimRef[]): SqlText {
   return sqlText`
     delete from pending_events
-    where (id, gen) in (select value ->> 0, value ->> 1 from json_each(${claimPairs(claims)}))
+    where (id, gen) in (${claimPairs(claims)})
       and status = 'pending'
     returning id`
 }
@@ -155,16 +164,17 @@ function settle(moves: readonly Move[], now: number | undefined): SqlText {
 function extend(claims: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText {
   return sqlText`
     update pending_events set due_at = max(due_at, ${clock(now)} + ${leaseMs})
-    where (id, gen) in (select value ->> 0, value ->> 1 from json_each(${claimPairs(claims)}))
+    where (id, gen) in (${claimPairs(claims)})
       and status = 'pending' and claimed_at is not null
     returning id`
 }
 
 function begin(claims: readonly ClaimRef[]): SqlText {
   return sqlText`
-    select ${COLUMNS} from pending_events
-    where (id, gen) in (select value ->> 0, value ->> 1 from json_each(${claimPairs(claims)}))
-      and status = 'pending'`
+    select ${COLUMNS} from (select key as claim_id, value as claim_gen from (${claimPairs(claims)}))
+    join pending_events on id = claim_id
+    where status = 'pending'
+      and (gen = claim_gen or (gen > claim_gen and attempts = 0 and deferrals = 0 and crashes = 0))`
 }
 
 const BACK_TO_PENDING = raw(`

@@ -1,0 +1,17 @@
+export type { ExecutionLike, QueueBatch, QueueBinding, QueueMessage } from './lib/bindings.ts'
+export { consumeBatch } from './lib/consumer.ts'
+export { consumeDeadLetters } from './lib/dead-letter.ts'
+export { AdapterError, type AdapterErrorCode } from './lib/errors.ts'
+export { InlineEventQueue } from './lib/inline.ts'
+export { consoleLogger } from './lib/logger.ts'
+export { CloudflareEventQueue, type CloudflareEventQueueOptions, type DelayedEvent } from './lib/producer.ts'
+export { type QueuePolicy, type QueuePolicyOptions, createQueuePolicy } from './lib/queue-policy.ts'
+export { type Swept, sweep } from './lib/scheduled.ts'
+export { createFetchSender } from './lib/send.ts'
+export {
+  type CreateWorkerOptions,
+  type KeepsendWorker,
+  type WorkerBindings,
+  type WorkerParts,
+  createWorker,
+} from './lib/worker.ts'

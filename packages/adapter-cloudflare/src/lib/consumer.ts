@@ -1,0 +1,146 @@
+import { type DeliveryOutcome, EngineError, errorFields, keepQueuedEvent } from '@keepsend/engine'
+import { type ClaimRef, type PendingEvent, beginEvents, claimEvents } from '@keepsend/outbox'
+import type { QueueBatch, QueueMessage } from './bindings.ts'
+import { type NamedMessage, sortMessages } from './message.ts'
+import type { DelayedEvent } from './producer.ts'
+import type { QueuePolicy } from './queue-policy.ts'
+import { type Item, type Result, deliverAll } from './window.ts'
+
+/** A row with the message that named it. */
+interface Carried extends Item {
+  message: QueueMessage
+}
+
+/** While D1 does not answer, messages come back after this, and the row waits in the sweep's sight as well. */
+const D1_BACKOFF_SECONDS = 30
+
+/**
+ * Works one batch. The life of a message here:
+ *
+ * ```text
+ *   message ──► row settled, taken or put off ──────────────────────────► ack, unsent
+ *      │
+ *      ├──► row stands as the message says ──┐
+ *      └──► second delivery, or overtaken by │
+ *           the sweep: claim, charged ───────┴──► attempt ──► settle ──► ack
+ *                                                                └─ retry: gen + 1, a new delayed message, ack
+ *   D1 does not answer: the message comes back later
+ * ```
+ *
+ * Never rejects and leaves nothing running: a rejection would bring the whole batch back, with what was acknowledged.
+ */
+export async function consumeBatch(policy: QueuePolicy, batch: QueueBatch): Promise<void> {
+  const { engine, maxBatchSize } = policy
+  const { logger } = engine
+  if (batch.messages.length > maxBatchSize) {
+    logger.warn(
+      { messages: batch.messages.length, maxBatchSize },
+      'a batch is larger than the policy knows: max_batch_size in wrangler.jsonc and maxBatchSize must be the same',
+    )
+  }
+  const { named, events } = sortMessages(batch.messages, logger)
+  for (const { message, event } of events) await keepEvent(policy, message, event)
+  try {
+    const carried = await begin(policy, named)
+    await deliverAll(engine, carried, hearing(policy), {
+      toSettle: (outcome) => withGrace(policy, outcome),
+      endAt: Infinity,
+    })
+  } catch (error) {
+    // Only reading and claiming end here. What was acknowledged before stays so: the first word on a message counts.
+    logger.error({ ...errorFields(error), messages: named.length }, 'a batch could not be begun; it will come back')
+    for (const { message } of named) comeBack(message)
+  }
+}
+
+/** An event whose rows could not be inserted at first: makes them, and sends their messages on their way. */
+export async function keepEvent(
+  { engine, queue }: Pick<QueuePolicy, 'engine' | 'queue'>,
+  message: QueueMessage,
+  event: Parameters<typeof keepQueuedEvent>[1],
+): Promise<void> {
+  const fields = { eventId: event.eventId, type: event.type }
+  try {
+    const messages = await keepQueuedEvent({ db: engine.db, rowsStart: queue.rowsStart }, event)
+    const { failed } = await queue.sendDelayed(messages.map((one) => ({ message: one, delaySeconds: 0 })))
+    for (const { error } of failed) engine.logger.warn({ ...fields, ...errorFields(error) }, SWEPT_LATER)
+    message.ack()
+  } catch (error) {
+    // No repeat makes an event of it, and the platform would repeat it a hundred times.
+    if (error instanceof EngineError && NEVER_KEPT.has(error.code)) {
+      engine.logger.error(
+        { ...fields, ...errorFields(error) },
+        'a message holds no event that can be kept; it is dropped',
+      )
+      message.ack()
+      return
+    }
+    engine.logger.error({ ...fields, ...errorFields(error) }, 'the rows of an event could not be inserted yet')
+    comeBack(message)
+  }
+}
+
+const NEVER_KEPT: ReadonlySet<string> = new Set(['invalid_event', 'payload_too_large'])
+
+const SWEPT_LATER = 'the queue refused a hand-off; the rows are kept and will be swept'
+
+/** What of the batch may be sent: one read, and one claim if anything was delivered to us before. */
+async function begin({ engine, leaseMs }: QueuePolicy, named: readonly NamedMessage[]): Promise<Carried[]> {
+  const byId = new Map(named.map((one) => [one.ref.id, one.message]))
+  const { begun, overtaken, lost } = await beginEvents(
+    engine.db,
+    named.map(({ ref }) => ref),
+  )
+  const readAt = performance.now()
+  for (const id of lost) byId.get(id)?.ack()
+  const again = (row: PendingEvent): boolean => (byId.get(row.id)?.attempts ?? 1) > 1
+  const toClaim: ClaimRef[] = [...begun.filter(again), ...overtaken]
+  const { claims, dead } = await claimEvents(engine.db, toClaim, { leaseMs })
+  for (const row of dead) {
+    engine.logger.warn({ deliveryId: row.id, error: row.lastError }, 'a delivery failed: its attempts are used up')
+  }
+  const rows = [...begun.filter((row) => !again(row)), ...claims]
+  const mine = new Set(rows.map(({ id }) => id))
+  // Buried just now, or taken by another between the read and the claim.
+  for (const { id } of toClaim) if (!mine.has(id)) byId.get(id)?.ack()
+  return rows.flatMap((row) => {
+    const message = byId.get(row.id)
+    return message ? [{ row, readAt, message }] : []
+  })
+}
+
+/** A retry that a message makes is due only when that message is late. One beyond the horizon is the sweep's. */
+function withGrace({ horizonMs, graceMs }: QueuePolicy, outcome: DeliveryOutcome): DeliveryOutcome {
+  if (outcome.kind !== 'retry' || outcome.delayMs > horizonMs) return outcome
+  return { ...outcome, delayMs: outcome.delayMs + graceMs }
+}
+
+function hearing(policy: QueuePolicy): Parameters<typeof deliverAll<Carried>>[2] {
+  return {
+    ended: async (results) => {
+      const { failed } = await policy.queue.sendDelayed(results.flatMap((result) => nextMessage(policy, result)))
+      for (const { messages, error } of failed) {
+        policy.engine.logger.warn({ messages: messages.length, ...errorFields(error) }, SWEPT_LATER)
+      }
+      for (const { item, settle } of results) {
+        if (settle === 'refused') comeBack(item.message)
+        else item.message.ack()
+      }
+    },
+    gone: ({ message }) => message.ack(),
+    unsent: ({ message }) => comeBack(message),
+  }
+}
+
+/** The message for the next attempt: a new one, because a message that is retried cannot carry the new `gen`. */
+function nextMessage({ horizonMs }: QueuePolicy, { item: { row }, outcome, settle }: Result<Carried>): DelayedEvent[] {
+  if (settle !== 'settled' || outcome.kind !== 'retry' || outcome.delayMs > horizonMs) return []
+  const { id, gen, type, workspaceId } = row
+  return [
+    { message: { outboxId: id, gen: gen + 1, type, workspaceId }, delaySeconds: Math.ceil(outcome.delayMs / 1000) },
+  ]
+}
+
+export function comeBack(message: QueueMessage): void {
+  message.retry({ delaySeconds: D1_BACKOFF_SECONDS })
+}

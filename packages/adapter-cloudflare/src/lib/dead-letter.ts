@@ -1,0 +1,50 @@
+import { type DeliveryOutcome, errorFields } from '@keepsend/engine'
+import { type PendingEvent, beginEvents } from '@keepsend/outbox'
+import type { QueueBatch } from './bindings.ts'
+import { comeBack, keepEvent } from './consumer.ts'
+import { sortMessages } from './message.ts'
+import type { QueuePolicy } from './queue-policy.ts'
+import { settleGroup } from './window.ts'
+
+/** Whatever kept its message from being worked a hundred times may pass; the sweep sends another after this. */
+const RETRY_MS = 300_000
+
+const REASON = 'dead_letter: the queue gave up on the message'
+
+/**
+ * Works a batch of the dead-letter queue: messages that were delivered a hundred times and never acknowledged. Charges
+ * each row an attempt, with the reason: it ends, or the sweep takes it up. Nothing is sent from here. Never rejects.
+ */
+export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch): Promise<void> {
+  const { engine } = policy
+  const { named, events } = sortMessages(batch.messages, engine.logger)
+  for (const { message, event } of events) await keepEvent(policy, message, event)
+  try {
+    // A row that has moved on has another message, or a due time; this one has nothing to add.
+    const { begun } = await beginEvents(
+      engine.db,
+      named.map(({ ref }) => ref),
+    )
+    const readAt = performance.now()
+    const ended = begun.map((row) => ({ item: { row, readAt }, outcome: judge(row) }))
+    const refused = new Set<string>()
+    for (const { item, outcome, settle } of await settleGroup(engine, ended, (one) => one)) {
+      if (settle === 'settled') engine.logger.error({ deliveryId: item.row.id, outcome: outcome.kind }, REASON)
+      if (settle === 'refused') refused.add(item.row.id)
+    }
+    for (const { message, ref } of named) {
+      if (refused.has(ref.id)) comeBack(message)
+      else message.ack()
+    }
+  } catch (error) {
+    engine.logger.error({ ...errorFields(error), messages: named.length }, 'dead letters could not be settled yet')
+    for (const { message } of named) comeBack(message)
+  }
+}
+
+function judge({ attempts, maxAttempts, claimedAt }: PendingEvent): DeliveryOutcome {
+  const charged = claimedAt === null ? attempts + 1 : attempts
+  return charged >= maxAttempts
+    ? { kind: 'dead', error: REASON }
+    : { kind: 'retry', delayMs: RETRY_MS, deferral: false, error: REASON }
+}

@@ -1,0 +1,27 @@
+/**
+ * What went wrong, as a stable code.
+ *
+ * - `invalid_option`: an option is out of its bounds, or two do not fit together; nothing was started.
+ * - `missing_binding`: the Worker's environment lacks what `bindings` asked it for.
+ * - `message_too_large`: an event without rows does not fit a queue message.
+ * - `queue_timeout`: the queue did not answer in time; it may have taken the messages.
+ */
+export type AdapterErrorCode = 'invalid_option' | 'missing_binding' | 'message_too_large' | 'queue_timeout'
+
+/** The one error class of `@keepsend/adapter-cloudflare`. */
+export class AdapterError extends Error {
+  override readonly name = 'AdapterError'
+  readonly code: AdapterErrorCode
+
+  constructor(code: AdapterErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** Refuses an option outside its bounds, naming the option, what it expects and what was found. */
+export function checkBounds(option: string, value: number, min: number, max: number): void {
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new AdapterError('invalid_option', `${option} must be a whole number from ${min} to ${max}; found ${value}`)
+  }
+}

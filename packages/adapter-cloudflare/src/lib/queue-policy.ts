@@ -1,0 +1,85 @@
+import type { Engine } from '@keepsend/engine'
+import { AdapterError, checkBounds } from './errors.ts'
+import { type CloudflareEventQueue, MAX_DELAY_SECONDS } from './producer.ts'
+import { MAX_AT_ONCE } from './window.ts'
+
+/** What the consumers and the sweep of one queue need to know. The numbers must be those of `wrangler.jsonc`. */
+export interface QueuePolicyOptions {
+  /** `max_batch_size` of the consumer: 1–100. @default 10 */
+  maxBatchSize?: number
+  /** `max_batch_timeout` of the consumer, in seconds: 0–60. @default 5 */
+  maxBatchTimeoutSeconds?: number
+  /**
+   * How long the queue keeps a message, in seconds: 60–1,209,600. A retry further off than half of it is left to the
+   * sweep. 86,400 on the free plan. @default 345_600 (4 days, the platform's default)
+   */
+  retentionSeconds?: number
+  /**
+   * How long a row that was handed to the queue is left to it before the sweep hands it over again, in ms. At least
+   * what a full batch can take: batch time-out + ceil(batch / 5) × the engine's `maxDeadlineMs` + 10 s; at most 15 min,
+   * after which the platform ends a consumer. @default 120_000, or that sum if it is more
+   */
+  leaseMs?: number
+  /** How long a retry's message may be late before the sweep sends another, in ms: 60,000–3,600,000. @default 300_000 */
+  graceMs?: number
+  /** Rows that one tick of the sweep hands over: 2–10,000. @default 1000 */
+  sweepLimit?: number
+}
+
+/** {@link QueuePolicyOptions} with its defaults, checked against the engine. */
+export interface QueuePolicy extends Required<QueuePolicyOptions> {
+  engine: Engine
+  queue: CloudflareEventQueue
+  /** The longest wait that is given to the queue, in ms. */
+  horizonMs: number
+}
+
+const DEFAULT_LEASE_MS = 120_000
+// Reading the batch, settling it, and a D1 that is slow that day.
+const MARGIN_MS = 10_000
+const MAX_WALL_MS = 900_000
+
+/**
+ * The policy that the parts of one queue share.
+ *
+ * @throws {AdapterError} `invalid_option`, naming option, bound and value
+ */
+export function createQueuePolicy(
+  parts: { engine: Engine; queue: CloudflareEventQueue },
+  options: QueuePolicyOptions = {},
+): QueuePolicy {
+  const { maxBatchSize = 10, maxBatchTimeoutSeconds = 5, retentionSeconds = 345_600 } = options
+  const { graceMs = 300_000, sweepLimit = 1000 } = options
+  checkBounds('maxBatchSize', maxBatchSize, 1, 100)
+  checkBounds('maxBatchTimeoutSeconds', maxBatchTimeoutSeconds, 0, 60)
+  checkBounds('retentionSeconds', retentionSeconds, 60, 1_209_600)
+  checkBounds('graceMs', graceMs, 60_000, 3_600_000)
+  checkBounds('sweepLimit', sweepLimit, 2, 10_000)
+  const { maxDeadlineMs } = parts.engine
+  const leastMs = maxBatchTimeoutSeconds * 1000 + Math.ceil(maxBatchSize / MAX_AT_ONCE) * maxDeadlineMs + MARGIN_MS
+  if (leastMs > MAX_WALL_MS) {
+    throw new AdapterError(
+      'invalid_option',
+      `a batch of ${maxBatchSize} with deadlines of ${maxDeadlineMs} ms can take ${leastMs} ms, and the platform ends a consumer after ${MAX_WALL_MS}: lower maxBatchSize or the engine's maxDeadlineMs`,
+    )
+  }
+  const { leaseMs = Math.max(DEFAULT_LEASE_MS, leastMs) } = options
+  if (leaseMs < leastMs) {
+    throw new AdapterError(
+      'invalid_option',
+      `leaseMs must be at least ${leastMs}, what a batch of ${maxBatchSize} with deadlines of ${maxDeadlineMs} ms can take; found ${leaseMs}`,
+    )
+  }
+  checkBounds('leaseMs', leaseMs, 1000, MAX_WALL_MS)
+  const horizonMs = Math.min(MAX_DELAY_SECONDS, retentionSeconds / 2) * 1000
+  return {
+    ...parts,
+    maxBatchSize,
+    maxBatchTimeoutSeconds,
+    retentionSeconds,
+    leaseMs,
+    graceMs,
+    sweepLimit,
+    horizonMs,
+  }
+}

@@ -1,0 +1,69 @@
+import { type Engine, type Upkeep, errorFields } from '@keepsend/engine'
+import { nextDueEvent, releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
+import type { QueuePolicy } from './queue-policy.ts'
+
+/** What one tick of the cron did. */
+export interface Swept {
+  /** Rows that had fallen through and were handed on, or, without a queue, worked. */
+  handedOn: number
+  /** Rows whose hand-off the queue refused: due again at the next tick, nothing charged. */
+  released: number
+  /** Rows found with their attempts used up, failed now. */
+  dead: number
+  upkeep: Upkeep
+  /** How long the longest due row has waited, in ms; 0 when none is due. The number to watch. */
+  oldestDueMs: number
+}
+
+/**
+ * One tick: hands rows that fell through to the queue again, at most `sweepLimit`, and cleans up. Each row is taken
+ * under a new `gen` and a lease before its message is sent, so that two crons at once hand each row over once and what
+ * they send makes older messages stale. Charges no attempt.
+ *
+ * @throws {AggregateError} when anything failed, after everything was tried: the platform shows it, a log keeps it
+ */
+export async function sweep({ engine, queue, leaseMs, sweepLimit }: QueuePolicy): Promise<Swept> {
+  return tick(engine, async (errors) => {
+    const { events, dead } = await sweepPendingEvents(engine.db, { limit: sweepLimit, leaseMs, firstSends: 'all' })
+    const delayed = events.map(({ id, gen, type, workspaceId }) => ({
+      message: { outboxId: id, gen, type, workspaceId },
+      delaySeconds: 0,
+    }))
+    const { failed } = await queue.sendDelayed(delayed)
+    const refused = failed.flatMap(({ messages }) =>
+      messages.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })),
+    )
+    errors.push(...failed.map(({ error }) => error))
+    await releaseEvents(engine.db, refused)
+    return { handedOn: events.length - refused.length, released: refused.length, dead: dead.length }
+  })
+}
+
+/** The frame of a tick: what fails keeps nothing else from running, and is thrown at the end. */
+export async function tick(
+  engine: Engine,
+  work: (errors: unknown[]) => Promise<Pick<Swept, 'handedOn' | 'released' | 'dead'>>,
+): Promise<Swept> {
+  const errors: unknown[] = []
+  const orReport = async <T>(part: () => Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await part()
+    } catch (error) {
+      errors.push(error)
+      return otherwise
+    }
+  }
+  const worked = await orReport(() => work(errors), { handedOn: 0, released: 0, dead: 0 })
+  const upkeep = await orReport(() => engine.maintain(), { deletedRows: 0, deletedRecords: 0, letOut: 0, more: false })
+  const oldestDueMs = await orReport(() => oldestDue(engine), 0)
+  const swept = { ...worked, upkeep, oldestDueMs }
+  for (const error of errors) engine.logger.error(errorFields(error), 'a part of the sweep failed')
+  engine.logger.info({ ...swept }, 'swept')
+  if (errors.length > 0) throw new AggregateError(errors, `the sweep failed in ${errors.length} of its parts`)
+  return swept
+}
+
+async function oldestDue({ db }: Engine): Promise<number> {
+  const { now, dueAt } = await nextDueEvent(db)
+  return dueAt === null ? 0 : Math.max(0, now - dueAt)
+}

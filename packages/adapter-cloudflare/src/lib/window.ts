@@ -1,0 +1,131 @@
+import { type DeliveryOutcome, type Engine, errorFields } from '@keepsend/engine'
+import { type PendingEvent, beginEvent } from '@keepsend/outbox'
+
+/** A row in hand. */
+export interface Item {
+  row: PendingEvent
+  /** When it was read, on the monotonic clock. */
+  readAt: number
+}
+
+/** An attempt that has ended, and what the database made of its settle. */
+export interface Result<T extends Item> {
+  item: T
+  outcome: DeliveryOutcome
+  /**
+   * - `settled`: written.
+   * - `lost`: another has taken the row since; nothing was written.
+   * - `refused`: the database did not take it. The row stands as it was.
+   */
+  settle: 'settled' | 'lost' | 'refused'
+}
+
+/** What a row's bearer hears of it. Each row is heard of once, in one of the three. */
+export interface Hears<T extends Item> {
+  /** A group's attempts have ended. */
+  ended(results: readonly Result<T>[]): Promise<void>
+  /** The row was settled or taken by another while it waited; nothing was sent. */
+  gone(item: T): void
+  /** There was no time left to begin, or the database could not say whether the row still stands; nothing was sent. */
+  unsent(item: T): void
+}
+
+export interface WindowOptions {
+  /** What is written for an outcome: a retry that a message makes is due later than one that the sweep makes. */
+  toSettle: (outcome: DeliveryOutcome) => DeliveryOutcome
+  /** On the monotonic clock: no attempt begins after this. */
+  endAt: number
+}
+
+// The platform lets six connections wait for their headers, D1's among them. A seventh would wait with its deadline
+// running, and fail through no fault of its receiver.
+export const MAX_AT_ONCE = 5
+
+// What waited longer is looked at again before it is sent: the sweep may have given it to another.
+const FRESH_MS = 1000
+
+/**
+ * Delivers rows, five at a time, each from its slot on: the deadline of an attempt begins when there is a slot for it.
+ * Outcomes are settled in groups of five and at the end, so that a crash repeats few. Never rejects.
+ */
+export async function deliverAll<T extends Item>(
+  engine: Engine,
+  items: readonly T[],
+  hears: Hears<T>,
+  { toSettle, endAt }: WindowOptions,
+): Promise<void> {
+  const waiting = [...items]
+  const ended: { item: T; outcome: DeliveryOutcome }[] = []
+
+  async function slot(): Promise<void> {
+    for (let item = waiting.shift(); item; item = waiting.shift()) {
+      const may = performance.now() >= endAt ? 'unsent' : await stillStands(engine, item)
+      if (may !== 'send') {
+        hears[may](item)
+        continue
+      }
+      ended.push({ item, outcome: await engine.deliver(item.row, Date.now()) })
+      if (ended.length >= MAX_AT_ONCE) await settle()
+    }
+  }
+
+  async function settle(): Promise<void> {
+    const group = ended.splice(0)
+    if (group.length > 0) await hears.ended(await settleGroup(engine, group, toSettle))
+  }
+
+  await Promise.all(Array.from({ length: Math.min(MAX_AT_ONCE, items.length) }, slot))
+  await settle()
+}
+
+async function stillStands(engine: Engine, { row, readAt }: Item): Promise<'send' | 'gone' | 'unsent'> {
+  if (performance.now() - readAt < FRESH_MS) return 'send'
+  try {
+    return (await beginEvent(engine.db, row)) === 'lost' ? 'gone' : 'send'
+  } catch (error) {
+    engine.logger.warn({ deliveryId: row.id, ...errorFields(error) }, 'a row could not be read again; nothing was sent')
+    return 'unsent'
+  }
+}
+
+/**
+ * One unit for the group; if it is refused, row by row, so that one row cannot hold its neighbours. After a lost answer
+ * the second try finds the row gone, and that is `lost`: nothing is written twice.
+ */
+export async function settleGroup<T extends Item>(
+  engine: Engine,
+  group: readonly { item: T; outcome: DeliveryOutcome }[],
+  toSettle: WindowOptions['toSettle'],
+): Promise<Result<T>[]> {
+  if (group.length === 0) return []
+  try {
+    return await settleUnit(engine, group, toSettle)
+  } catch (error) {
+    engine.logger.warn({ ...errorFields(error), outcomes: group.length }, 'outcomes were refused; trying them apart')
+  }
+  const results: Result<T>[] = []
+  for (const one of group) {
+    try {
+      results.push(...(await settleUnit(engine, [one], toSettle)))
+    } catch (error) {
+      engine.logger.error(
+        { deliveryId: one.item.row.id, outcome: one.outcome.kind, ...errorFields(error) },
+        'an outcome was refused; the delivery will be made again',
+      )
+      results.push({ ...one, settle: 'refused' })
+    }
+  }
+  return results
+}
+
+async function settleUnit<T extends Item>(
+  engine: Engine,
+  group: readonly { item: T; outcome: DeliveryOutcome }[],
+  toSettle: WindowOptions['toSettle'],
+): Promise<Result<T>[]> {
+  const { lost } = await engine.settle(
+    group.map(({ item, outcome }) => ({ claim: item.row, outcome: toSettle(outcome) })),
+  )
+  const gone = new Set(lost)
+  return group.map((one) => ({ ...one, settle: gone.has(one.item.row.id) ? 'lost' : 'settled' }))
+}

@@ -1,0 +1,150 @@
+import { type Engine, type EngineOptions, type Logger, createEngine, keepsend } from '@keepsend/engine'
+import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
+import { Hono } from 'hono'
+import type { ExecutionLike, QueueBatch, QueueBinding } from './bindings.ts'
+import { consumeBatch } from './consumer.ts'
+import { consumeDeadLetters } from './dead-letter.ts'
+import { AdapterError } from './errors.ts'
+import { InlineEventQueue } from './inline.ts'
+import { consoleLogger } from './logger.ts'
+import { CloudflareEventQueue } from './producer.ts'
+import { type QueuePolicyOptions, createQueuePolicy } from './queue-policy.ts'
+import { sweep } from './scheduled.ts'
+import { createFetchSender } from './send.ts'
+
+/** What an app is made from. */
+export interface WorkerParts<Env> {
+  engine: Engine
+  env: Env
+}
+
+/** What a Worker's environment gives to Keepsend. */
+export interface WorkerBindings {
+  /** The D1 database that the app commits to. */
+  db: D1Binding | undefined
+  /** The producer, or `'inline'` for no queue at all: delivery after the response, and by the cron. */
+  queue: QueueBinding | 'inline' | undefined
+  /** What differs from the engine's defaults. */
+  engine?: Partial<Omit<EngineOptions, 'db' | 'queue'>>
+}
+
+/** By its one method, so that a Hono app of any environment fits. */
+interface FetchApp {
+  fetch(request: Request, env: unknown, context: never): Response | Promise<Response>
+}
+
+export interface CreateWorkerOptions<Env> extends QueuePolicyOptions {
+  /** Called once for each environment. What it asks `env` for and does not find is named in the error. */
+  bindings: (env: Env) => WorkerBindings
+  /** The app around the engine. @default the engine's routes under `/webhooks` */
+  app?: (parts: WorkerParts<Env>) => FetchApp
+  /** The name of the queue that takes what the first gave up on. @default 'keepsend-dead-letters' */
+  deadLetterQueue?: string
+}
+
+/** A Worker's default export. */
+export interface KeepsendWorker<Env> {
+  fetch(request: Request, env: Env, context: ExecutionLike): Promise<Response>
+  queue(batch: QueueBatch, env: Env): Promise<void>
+  scheduled(controller: unknown, env: Env): Promise<void>
+}
+
+/** What stands behind one environment. */
+interface Installation {
+  app: FetchApp
+  queue(batch: QueueBatch): Promise<void>
+  scheduled(): Promise<unknown>
+}
+
+// An attempt of the inline mode has to end within the 30 s that follow a response.
+const INLINE_DEADLINES = { deadlineMs: 10_000, maxDeadlineMs: 14_000 }
+
+/**
+ * The whole thing in one Worker: the app, the consumer of its queue and of the dead letters, and the cron.
+ *
+ * @example
+ * export default createWorker({
+ *   bindings: (env: Env) => ({ db: env.DB, queue: env.WEBHOOKS }),
+ *   app: ({ engine }) => createApp(engine),
+ * }) satisfies ExportedHandler<Env>
+ */
+export function createWorker<Env extends object>(options: CreateWorkerOptions<Env>): KeepsendWorker<Env> {
+  // An isolate has one environment nearly always; a test or a service binding may bring another.
+  const installations = new WeakMap<Env, Installation>()
+  const of = (env: Env): Installation => {
+    const known = installations.get(env)
+    if (known) return known
+    const made = install(options, env)
+    installations.set(env, made)
+    return made
+  }
+  return {
+    async fetch(request, env, context) {
+      return of(env).app.fetch(request, env, context as never)
+    },
+    async queue(batch, env) {
+      await of(env).queue(batch)
+    },
+    async scheduled(_controller, env) {
+      await of(env).scheduled()
+    },
+  }
+}
+
+function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env): Installation {
+  const { bindings, app: createApp = defaultApp, deadLetterQueue = 'keepsend-dead-letters' } = options
+  const { db: binding, queue: producer, engine: settings } = readBindings(bindings, env)
+  const db = fromD1(binding)
+  const common = { logger: consoleLogger, sender: createFetchSender() }
+  if (producer === 'inline') {
+    const queue = new InlineEventQueue()
+    const engine = createEngine({ ...common, ...INLINE_DEADLINES, ...settings, db, queue })
+    queue.start(engine)
+    return {
+      app: createApp({ engine, env }),
+      queue: () => noQueueWanted(engine.logger),
+      scheduled: () => queue.sweep(),
+    }
+  }
+  const queue = new CloudflareEventQueue({ queue: producer })
+  const engine = createEngine({ ...common, ...settings, db, queue })
+  const policy = createQueuePolicy({ engine, queue }, options)
+  return {
+    app: createApp({ engine, env }),
+    queue: (batch) =>
+      batch.queue === deadLetterQueue ? consumeDeadLetters(policy, batch) : consumeBatch(policy, batch),
+    scheduled: () => sweep(policy),
+  }
+}
+
+function defaultApp({ engine }: { engine: Engine }): FetchApp {
+  return new Hono().use(keepsend(engine)).route('/webhooks', engine.routes)
+}
+
+/** Messages for a Worker that was told to have no queue: acknowledged, because the cron delivers their rows. */
+async function noQueueWanted(logger: Logger): Promise<void> {
+  logger.warn({}, 'messages for a Worker without a queue are dropped; the cron delivers their rows')
+}
+
+/** What `bindings` gives, with the names of what it looked for in vain. */
+function readBindings<Env extends object>(
+  bindings: (env: Env) => WorkerBindings,
+  env: Env,
+): WorkerBindings & { db: D1Binding; queue: QueueBinding | 'inline' } {
+  const missed = new Set<string>()
+  const watched = new Proxy(env, {
+    get(target, name, receiver): unknown {
+      const value: unknown = Reflect.get(target, name, receiver)
+      if (value === undefined) missed.add(`env.${String(name)}`)
+      return value
+    },
+  })
+  const { db, queue, ...rest } = bindings(watched)
+  if (db && queue) return { ...rest, db, queue }
+  const [part, kind] = db ? ['queue', 'queues.producers'] : ['db', 'd1_databases']
+  throw new AdapterError(
+    'missing_binding',
+    `bindings(env).${part} is missing; not bound: ${[...missed].join(', ') || 'nothing that was asked for'}. ` +
+      `Bind it in wrangler.jsonc under ${kind}. There are: ${Object.keys(env).join(', ') || 'no bindings at all'}`,
+  )
+}

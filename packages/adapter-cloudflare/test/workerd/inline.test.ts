@@ -1,0 +1,212 @@
+import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { type Engine, createEngine, migrate, newEventId } from '@keepsend/engine'
+import { type OutboxDatabase, type PendingEvent, ROW_COLUMNS, raw, sqlText } from '@keepsend/outbox'
+import { fromD1 } from '@keepsend/outbox/d1'
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
+import { InlineEventQueue, createFetchSender, createWorker } from '../../src/index.ts'
+import type { Arrival } from './receiver.ts'
+import type { Env } from './worker.ts'
+
+const ENGINE = {
+  sender: createFetchSender(),
+  urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
+  deadlineMs: 1000,
+  maxDeadlineMs: 2000,
+  retrySchedule: [0, 0],
+  random: () => 0,
+} as const
+
+interface Inline {
+  db: OutboxDatabase
+  engine: Engine
+  queue: InlineEventQueue
+  url: string
+  rows: () => Promise<PendingEvent[]>
+  arrivals: () => Promise<Arrival[]>
+  answer: (status: number | 'never') => Promise<void>
+  publish: (count?: number) => Promise<{ delivered: Promise<unknown> }>
+}
+
+async function inline(wrap: (db: OutboxDatabase) => OutboxDatabase = (db) => db): Promise<Inline> {
+  await reset()
+  const plain = fromD1(env.DB)
+  await migrate(plain)
+  const db = wrap(plain)
+  const queue = new InlineEventQueue()
+  const engine = createEngine({ ...ENGINE, db, queue })
+  queue.start(engine)
+  const url = `${inject('receiver')}/hook/${crypto.randomUUID()}`
+  await engine.endpoints.create('w', { url })
+  return {
+    db,
+    engine,
+    queue,
+    url,
+    async rows() {
+      const { rows } = await plain.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events order by id`)
+      return rows as unknown as PendingEvent[]
+    },
+    arrivals: async () => (await (await fetch(url)).json<{ arrivals: Arrival[] }>()).arrivals,
+    answer: async (status) => void (await fetch(url, { method: 'PUT', body: JSON.stringify({ status }) })),
+    async publish(count = 1) {
+      const work: Promise<void>[] = []
+      const events = Array.from({ length: count }, () => ({ id: newEventId(), type: 't', workspaceId: 'w', data: {} }))
+      await engine.commit({ writes: [], events, background: (one) => void work.push(one) })
+      return { delivered: Promise.all(work) }
+    },
+  }
+}
+
+/** As if the first send had been made five minutes ago, and whoever made it had died. */
+async function age(db: OutboxDatabase): Promise<void> {
+  const { rows } = await db.run(sqlText`select id from pending_events where due_at is null`)
+  for (const { id } of rows) {
+    const old = (Date.now() - 300_000).toString(16).padStart(12, '0')
+    const aged = `evt_${old.slice(0, 8)}-${old.slice(8)}${String(id).slice(17)}`
+    await db.run(
+      sqlText`update pending_events set id = ${aged}, created_at = created_at - 300000 where id = ${String(id)}`,
+    )
+  }
+}
+
+describe('without a queue', () => {
+  it('what is published is delivered after the response, five at a time, with nothing left behind', async () => {
+    const { arrivals, publish, rows } = await inline()
+    const { delivered } = await publish(12)
+    await delivered
+    expect(await arrivals()).toHaveLength(12)
+    expect(await rows()).toEqual([])
+  })
+
+  it('the platform is asked to wait for the delivery', async () => {
+    const { engine, url, rows } = await inline()
+    const { key } = await engine.apiKeys.create({ workspaceId: 'w', name: 'k' })
+    const worker = createWorker({
+      bindings: (given: Env) => ({ db: given.DB, queue: 'inline', engine: { ...ENGINE } }),
+    }) satisfies ExportedHandler<Env>
+    const context = createExecutionContext()
+    const response = await worker.fetch(
+      new Request('http://app/webhooks/events', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 't', data: {} }),
+      }),
+      env,
+      context,
+    )
+    expect(response.status).toBe(202)
+    await waitOnExecutionContext(context)
+    expect((await (await fetch(url)).json<{ arrivals: Arrival[] }>()).arrivals).toHaveLength(1)
+    expect(await rows()).toEqual([])
+  })
+
+  it('a receiver that fails gets its next attempt from the cron, claimed and charged', async () => {
+    const { answer, arrivals, publish, queue, rows } = await inline()
+    await answer(503)
+    await (
+      await publish()
+    ).delivered
+    expect(await rows()).toMatchObject([{ attempts: 1, status: 'pending', lastStatus: 503 }])
+    await answer(200)
+    expect(await queue.sweep()).toMatchObject({ handedOn: 1, dead: 0 })
+    expect(await arrivals()).toHaveLength(2)
+    expect(await rows()).toEqual([])
+  })
+
+  it('attempts come to an end in the cron as anywhere', async () => {
+    const { answer, arrivals, publish, queue, rows } = await inline()
+    await answer(500)
+    await (
+      await publish()
+    ).delivered
+    await queue.sweep()
+    await queue.sweep()
+    expect(await rows()).toMatchObject([{ status: 'failed', attempts: 3, lastStatus: 500 }])
+    expect(await arrivals()).toHaveLength(3)
+  })
+
+  it('an isolate that dies after the response loses nothing: the cron finds the row once its lease has passed', async () => {
+    let dead = false
+    const { arrivals, db, publish, queue, rows } = await inline((plain) => ({
+      ...plain,
+      // Reading the row is the first thing that the delivery does.
+      run: (statement) =>
+        dead && 'sql' in statement && /^\s*select id, workspace/.test(statement.sql)
+          ? new Promise(() => {})
+          : plain.run(statement),
+    }))
+    dead = true
+    await publish()
+    dead = false
+    expect(await queue.sweep()).toMatchObject({ handedOn: 0 })
+    expect(await arrivals()).toHaveLength(0)
+    await age(db)
+    expect(await queue.sweep()).toMatchObject({ handedOn: 1 })
+    expect(await arrivals()).toHaveLength(1)
+    expect(await rows()).toEqual([])
+  })
+
+  it('a tick whose time is up gives back what it has not sent: due at the next tick, nothing charged, no crash', async () => {
+    let passes = false
+    let late = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + late)
+    onTestFinished(() => clock.mockRestore())
+    const { answer, arrivals, publish, queue, rows } = await inline((plain) => ({
+      ...plain,
+      async run(statement) {
+        const result = await plain.run(statement)
+        // The claim was a minute's work.
+        if (passes && result.rows.some((row) => typeof row['claimedAt'] === 'number')) late += 60_000
+        return result
+      },
+    }))
+    await answer(503)
+    await (
+      await publish(3)
+    ).delivered
+    const before = await rows()
+    await answer(200)
+    passes = true
+    await queue.sweep()
+    expect(await arrivals()).toHaveLength(3)
+    expect(await rows()).toMatchObject(before.map(({ id }) => ({ id, attempts: 1, crashes: 0, claimedAt: null })))
+    passes = false
+    expect(await queue.sweep()).toMatchObject({ handedOn: 3 })
+    expect(await arrivals()).toHaveLength(6)
+    expect(await rows()).toEqual([])
+  })
+
+  it('two crons at once deliver each row once', async () => {
+    const { answer, arrivals, publish, queue, rows } = await inline()
+    await answer(503)
+    await (
+      await publish(30)
+    ).delivered
+    await answer(200)
+    const before = (await arrivals()).length
+    const swept = await Promise.all([queue.sweep(), queue.sweep(), queue.sweep()])
+    expect(swept.reduce((sum, { handedOn }) => sum + handedOn, 0)).toBe(30)
+    expect((await arrivals()).length - before).toBe(30)
+    expect(await rows()).toEqual([])
+  })
+
+  it('an event whose rows could not be inserted is kept and delivered from here', async () => {
+    const { arrivals, queue, rows } = await inline()
+    await queue.send({ type: 't', workspaceId: 'w', data: {}, eventId: newEventId() })
+    expect(await arrivals()).toHaveLength(1)
+    expect(await rows()).toEqual([])
+  })
+
+  it('attempts longer than the platform waits are refused when it starts', () => {
+    const queue = new InlineEventQueue()
+    const engine = createEngine({ db: fromD1(env.DB), queue })
+    expect(() => queue.start(engine)).toThrow(/maxDeadlineMs must be at most 14000; found 30000/)
+  })
+
+  it('says what it lacks when it was not started', async () => {
+    const queue = new InlineEventQueue()
+    await expect(queue.send({ type: 't', workspaceId: 'w', outboxId: 'x', gen: 0 })).rejects.toThrow(/start\(engine\)/)
+    await expect(queue.sweep()).rejects.toThrow(/start\(engine\)/)
+  })
+})

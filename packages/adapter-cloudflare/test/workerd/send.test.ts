@@ -1,0 +1,83 @@
+import type { SendRequest, SendResult } from '@keepsend/engine'
+import { describe, expect, inject, it } from 'vitest'
+import { createFetchSender } from '../../src/index.ts'
+
+const KEPT = 65_536
+
+function send(behaviour: string, parts: Partial<SendRequest> = {}): Promise<SendResult> {
+  return createFetchSender().send({
+    url: `${inject('hostile')}/${behaviour}`,
+    headers: { 'content-type': 'application/json' },
+    body: '{"n":1}',
+    deadlineMs: 30_000,
+    maxResponseBytes: KEPT,
+    ...parts,
+  })
+}
+
+async function seen(behaviour: string): Promise<{ requests: number; bytes: number }> {
+  return (await fetch(`${inject('hostile')}/seen/${behaviour}`)).json()
+}
+
+describe('a body', () => {
+  it('without an end is read up to 64 KiB, and hung up on', async () => {
+    const result = await send('endless')
+    expect(result).toMatchObject({ kind: 'response', status: 200 })
+    expect(result.kind === 'response' && result.body.length).toBe(KEPT)
+    // What is still in the buffers between the two, not more.
+    expect((await seen('endless')).bytes).toBeLessThan(32 * 1024 * 1024)
+  })
+
+  it('of exactly 64 KiB is whole', async () => {
+    const result = await send('exact')
+    expect(result.kind === 'response' && new TextDecoder().decode(result.body)).toBe('x'.repeat(KEPT))
+  })
+
+  it('that is a gzip bomb is never inflated past 64 KiB', async () => {
+    const result = await send('bomb')
+    expect(result).toMatchObject({ kind: 'response', status: 200 })
+    expect(result.kind === 'response' && result.body.length).toBeLessThanOrEqual(KEPT)
+  })
+})
+
+describe('the deadline bounds the whole exchange', () => {
+  it.each(['never', 'drip-body', 'drip-headers', 'drip-1xx', 'last-byte'])(
+    '%s ends as a time-out',
+    async (behaviour) => {
+      expect(await send(behaviour, { deadlineMs: 300 })).toEqual({
+        kind: 'error',
+        reason: 'timeout',
+        message: 'no complete answer within 300 ms',
+      })
+      expect((await seen(behaviour)).requests).toBe(1)
+    },
+  )
+})
+
+describe('answers that break the rules', () => {
+  it('a redirect is an answer like any other: its target is not visited', async () => {
+    expect(await send('redirect')).toMatchObject({ kind: 'response', status: 307 })
+    expect((await seen('ok')).requests).toBe(0)
+  })
+
+  it.each(['status-000', 'status-600', 'status-999', 'switch-protocols', 'no-http', 'reset-before', 'reset-within'])(
+    '%s is no success',
+    async (behaviour) => {
+      expect(await send(behaviour, { deadlineMs: 2000 })).toMatchObject({ kind: 'error' })
+    },
+  )
+
+  it('a header of a megabyte is a network error', async () => {
+    expect(await send('huge-header', { deadlineMs: 10_000 })).toMatchObject({ kind: 'error', reason: 'network' })
+  })
+
+  it('a URL that cannot be fetched is a network error, not a throw', async () => {
+    expect(await send('', { url: 'not a url' })).toMatchObject({ kind: 'error', reason: 'network' })
+    expect(await send('', { url: 'http://127.0.0.1:1/' })).toMatchObject({ kind: 'error', reason: 'network' })
+  })
+
+  it('an answer has its status and its headers, and undefined for one it has not', async () => {
+    const result = (await send('ok')) as Extract<SendResult, { kind: 'response' }>
+    expect([result.status, result.header('content-length'), result.header('x-none')]).toEqual([200, '2', undefined])
+  })
+})

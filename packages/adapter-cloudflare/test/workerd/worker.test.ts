@@ -1,0 +1,124 @@
+import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { commitWithEvents, keepsend, migrate } from '@keepsend/engine'
+import { fromD1 } from '@keepsend/outbox/d1'
+import { Hono } from 'hono'
+import { beforeEach, describe, expect, inject, it, vi } from 'vitest'
+import { type CreateWorkerOptions, type WorkerBindings, createWorker } from '../../src/index.ts'
+import type { Env } from './worker.ts'
+import { batchOf } from './rig.ts'
+
+const LOOPBACK = { urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' } } as const
+
+beforeEach(async () => {
+  await reset()
+  await migrate(fromD1(env.DB))
+})
+
+function newWorker(options: Partial<CreateWorkerOptions<Env>> = {}): ExportedHandler<Env> {
+  return createWorker({
+    bindings: (given: Env) => ({ db: given.DB, queue: given.WEBHOOKS }),
+    ...options,
+  }) satisfies ExportedHandler<Env>
+}
+
+async function get(
+  worker: ExportedHandler<Env>,
+  path: string,
+  given: Env = env,
+  init?: RequestInit,
+): Promise<Response> {
+  const context = createExecutionContext()
+  const response = await worker.fetch?.(new Request(`http://app${path}`, init) as never, given, context)
+  await waitOnExecutionContext(context)
+  return response as Response
+}
+
+describe('bindings', () => {
+  it('one that is missing is named, with where to bind it and what there is', async () => {
+    const worker = newWorker({
+      bindings: (given) => ({ db: (given as unknown as { DATABASE: D1Database }).DATABASE, queue: given.WEBHOOKS }),
+    })
+    await expect(get(worker, '/webhooks/health')).rejects.toThrow(
+      /^bindings\(env\)\.db is missing; not bound: env\.DATABASE\. Bind it in wrangler\.jsonc under d1_databases\. There are: .*DB/,
+    )
+  })
+
+  it('a queue that is missing is not taken for a wish to have none', async () => {
+    const worker = newWorker()
+    await expect(get(worker, '/webhooks/health', { DB: env.DB } as Env)).rejects.toMatchObject({
+      code: 'missing_binding',
+      message: expect.stringContaining('env.WEBHOOKS'),
+    })
+    const scheduled = worker.scheduled?.({} as ScheduledController, { DB: env.DB } as Env, createExecutionContext())
+    await expect(scheduled).rejects.toMatchObject({ code: 'missing_binding' })
+  })
+
+  it('are asked for once for each environment', async () => {
+    const bindings = vi.fn<(given: Env) => WorkerBindings>((given) => ({ db: given.DB, queue: given.WEBHOOKS }))
+    const worker = newWorker({ bindings })
+    await Promise.all([get(worker, '/webhooks/health'), get(worker, '/webhooks/health')])
+    await get(worker, '/webhooks/health')
+    expect(bindings).toHaveBeenCalledTimes(1)
+    await get(worker, '/webhooks/health', { ...env })
+    expect(bindings).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('the three handlers', () => {
+  it('without an app the engine answers under /webhooks', async () => {
+    expect((await get(newWorker(), '/webhooks/health')).status).toBe(200)
+    expect((await get(newWorker(), '/elsewhere')).status).toBe(404)
+  })
+
+  it('an app commits its change and its event, and the message is sent after the response', async () => {
+    const sent: unknown[] = []
+    const queue = { sendBatch: async (messages: Iterable<unknown>) => void sent.push(...messages) }
+    let endpointUrl = ''
+    const worker = newWorker({
+      bindings: (given) => ({ db: given.DB, queue, engine: LOOPBACK }),
+      app: ({ engine }) =>
+        new Hono()
+          .use(keepsend(engine))
+          .post('/endpoints', async (c) => {
+            endpointUrl = `${inject('receiver')}/hook/${crypto.randomUUID()}`
+            return c.json(await engine.endpoints.create('w', { url: endpointUrl }))
+          })
+          .post('/things', (c) =>
+            commitWithEvents(c, {
+              writes: [],
+              events: [{ type: 'thing.made', workspaceId: 'w', data: {} }],
+              response: { status: 201, body: { made: true } },
+            }),
+          ),
+    })
+    await get(worker, '/endpoints', env, { method: 'POST' })
+    expect((await get(worker, '/things', env, { method: 'POST' })).status).toBe(201)
+    expect(sent).toMatchObject([{ body: { gen: 0 } }])
+
+    const batch = batchOf(sent.map((one) => (one as { body: unknown }).body))
+    await worker.queue?.(batch as unknown as MessageBatch, env, createExecutionContext())
+    expect(batch.messages[0]?.fate).toBe('ack')
+    const { arrivals } = await (await fetch(endpointUrl)).json<{ arrivals: unknown[] }>()
+    expect(arrivals).toHaveLength(1)
+  })
+
+  it('what comes from the dead-letter queue is settled, and nothing of it is sent', async () => {
+    const db = fromD1(env.DB)
+    const worker = newWorker({ deadLetterQueue: 'dead' })
+    await db.run({
+      sql: `insert into pending_events (id, workspace_id, event_type, endpoint_id, created_at, payload) values ('e.ep', 'w', 't', 'ep', 1, '{}')`,
+      params: [],
+    })
+    const batch = batchOf([{ outboxId: 'e.ep', gen: 0 }], { queue: 'dead' })
+    await worker.queue?.(batch as unknown as MessageBatch, env, createExecutionContext())
+    const { rows } = await db.run({ sql: 'select attempts, gen, last_error as error from pending_events', params: [] })
+    expect(rows).toEqual([{ attempts: 1, gen: 1, error: 'dead_letter: the queue gave up on the message' }])
+  })
+
+  it('the cron surfaces what failed, as a rejection', async () => {
+    await reset()
+    const scheduled = newWorker().scheduled?.({} as ScheduledController, env, createExecutionContext())
+    await expect(scheduled).rejects.toThrow(/^the sweep failed in 3 of its parts$/)
+  })
+})

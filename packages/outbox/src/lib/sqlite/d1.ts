@@ -1,0 +1,98 @@
+import type { OutboxDatabase, Row, SqlResult } from '../database.ts'
+import { OutboxError } from '../errors.ts'
+import { utf8Bytes } from '../event.ts'
+import { type Statement, toSql } from '../statement.ts'
+import { sqliteDialect } from './statements.ts'
+
+/** The part of a D1 binding that is used. */
+export interface D1Binding {
+  prepare(sql: string): D1Statement
+  batch(statements: D1Statement[]): Promise<D1StatementResult[]>
+}
+
+/** The part of a D1 prepared statement that is used. */
+export interface D1Statement {
+  bind(...params: unknown[]): D1Statement
+  all(): Promise<D1StatementResult>
+}
+
+/** The part of a D1 result that is used. */
+export interface D1StatementResult {
+  results?: unknown[]
+  meta: { changes?: number }
+}
+
+/**
+ * Keepsend's view of a D1 binding (`env.DB`). An atomic unit is one `batch()`. Bring the plain binding, or a session
+ * that starts with `first-primary`: a replica's read may miss a row that was just committed.
+ *
+ * D1 repeats reads by itself and writes never, so a write whose answer is lost rejects with `outcome_unknown`. Every
+ * write of Keepsend's can be repeated: its ids are made by the caller.
+ */
+export function fromD1(d1: D1Binding): OutboxDatabase {
+  function prepare(statement: Statement): D1Statement {
+    const { sql, params } = toSql(statement, 'sqlite')
+    for (const param of params) checkSize(param, sql)
+    return d1.prepare(sql).bind(...params)
+  }
+
+  return {
+    dialect: sqliteDialect,
+    async run(statement) {
+      try {
+        return toResult(await prepare(statement).all())
+      } catch (error) {
+        throw asRefusal(error)
+      }
+    },
+    async atomic(statements) {
+      if (statements.length === 0) return []
+      try {
+        return (await d1.batch(statements.map(prepare))).map(toResult)
+      } catch (error) {
+        throw asRefusal(error)
+      }
+    },
+  }
+}
+
+function toResult({ results = [], meta }: D1StatementResult): SqlResult {
+  return { rows: results as Row[], changes: meta.changes ?? 0 }
+}
+
+// D1's bound on a string, BLOB or row, in bytes. Its local simulation does not hold it, so a test would not notice.
+const MAX_VALUE_BYTES = 2_000_000
+
+function checkSize(param: unknown, sql: string): void {
+  // A character is at most 3 bytes of UTF-8: only what may be too long is counted.
+  if (typeof param !== 'string' || param.length * 3 <= MAX_VALUE_BYTES) return
+  const bytes = utf8Bytes(param)
+  if (bytes <= MAX_VALUE_BYTES) return
+  throw new OutboxError(
+    'not_accepted',
+    `D1 takes at most ${MAX_VALUE_BYTES} bytes in one value; found ${bytes} for ${sql.trim().slice(0, 40)}…: hand in fewer at once`,
+  )
+}
+
+// What D1 says when it never began: the queue before the database was full, the database is full, or the plan's day is.
+const NEVER_RAN =
+  /overloaded|too many requests queued|exceeded (its|maximum|the)? ?(maximum )?db size|SQLITE_FULL|daily .* limit/i
+// SQLite itself said no: the statement, and with it its batch, was rolled back.
+const SQLITE_SAID_NO =
+  /SQLITE_|constraint failed|syntax error|no such (table|column)|D1_TYPE_ERROR|too many (SQL variables|terms)/
+
+/** A refusal becomes `not_accepted`, a lost answer `outcome_unknown`; a broken constraint stays the driver's error. */
+function asRefusal(error: unknown): unknown {
+  if (error instanceof OutboxError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if (/no such table: (pending_events|keepsend_)/.test(message)) {
+    return new OutboxError('not_migrated', `${message}: apply the migrations before anything else`, { cause: error })
+  }
+  if (NEVER_RAN.test(message)) {
+    return new OutboxError('not_accepted', `not accepted, nothing was committed: ${message}`, { cause: error })
+  }
+  if (SQLITE_SAID_NO.test(message)) return error
+  return new OutboxError('outcome_unknown', `D1 did not answer, the write may have taken place: ${message}`, {
+    cause: error,
+  })
+}

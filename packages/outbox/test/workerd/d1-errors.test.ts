@@ -1,0 +1,106 @@
+import { reset } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { type OutboxDatabase, enqueueEvent, migrate, newEventId, outboxStats, sqlText } from '@keepsend/outbox'
+import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
+import { beforeEach, describe, expect, it } from 'vitest'
+
+const event = () => ({ eventId: newEventId(), workspaceId: 'w', type: 't', payload: '{}' })
+
+let db: OutboxDatabase
+beforeEach(async () => {
+  await reset()
+  db = fromD1(env.DB)
+})
+
+/** D1 as it is when its answer is lost on the way: what was asked for is done, and then the call fails. */
+function deafAfter(message: string): D1Binding {
+  const fail = (): never => {
+    throw new Error(message)
+  }
+  return {
+    prepare(sql) {
+      const wrap = (statement: D1PreparedStatement): ReturnType<D1Binding['prepare']> => ({
+        bind: (...params) => wrap(statement.bind(...params)),
+        all: async () => statement.all().then(fail),
+      })
+      return wrap(env.DB.prepare(sql))
+    },
+    batch: (statements) => env.DB.batch(statements as unknown as D1PreparedStatement[]).then(fail),
+  }
+}
+
+/** D1 as it is when it never begins. */
+function refusing(message: string): D1Binding {
+  const fail = async (): Promise<never> => {
+    throw new Error(message)
+  }
+  const statement = { bind: () => statement, all: fail }
+  return { prepare: () => statement, batch: fail }
+}
+
+describe('what D1 says becomes what Keepsend says', () => {
+  it('a missing table: the migrations were not applied', async () => {
+    await expect(enqueueEvent(db, event())).rejects.toMatchObject({ name: 'OutboxError', code: 'not_migrated' })
+    await expect(outboxStats(db)).rejects.toMatchObject({ code: 'not_migrated' })
+  })
+
+  it('a broken constraint stays the error of the driver, and nothing of its unit is kept', async () => {
+    await migrate(db)
+    await db.run({ sql: 'create table things (id text primary key)', params: [] })
+    const unit = [sqlText`insert into things values ('a')`, sqlText`insert into things values ('a')`]
+    const error = await db.atomic(unit).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({
+      name: 'Error',
+      message: expect.stringContaining('UNIQUE constraint failed: things.id'),
+    })
+    expect((await db.run({ sql: 'select * from things', params: [] })).rows).toEqual([])
+  })
+
+  it('a wrong statement stays the error of the driver', async () => {
+    const error = await db.run({ sql: 'selekt 1', params: [] }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ name: 'Error', message: expect.stringContaining('syntax error') })
+  })
+
+  it('an answer that is lost after the commit: the outcome is unknown, and a repeat inserts no second row', async () => {
+    await migrate(db)
+    const deaf = fromD1(deafAfter('D1_ERROR: Network connection lost.'))
+    const one = event()
+    await expect(enqueueEvent(deaf, one)).rejects.toMatchObject({ name: 'OutboxError', code: 'outcome_unknown' })
+    expect(await enqueueEvent(db, one)).toMatchObject({ result: 'exists' })
+    expect(await outboxStats(db)).toMatchObject({ due: 1 })
+  })
+
+  it.each([
+    'D1 DB is overloaded. Too many requests queued.',
+    'D1_ERROR: Exceeded maximum DB size.',
+    'D1_ERROR: database or disk is full: SQLITE_FULL',
+    'D1_ERROR: Your account has exceeded D1 free tier daily row write limit',
+  ])('"%s": nothing was committed', async (message) => {
+    const refused = fromD1(refusing(message))
+    await expect(enqueueEvent(refused, event())).rejects.toMatchObject({ code: 'not_accepted' })
+    await expect(refused.atomic([sqlText`select 1`])).rejects.toMatchObject({ code: 'not_accepted' })
+  })
+
+  it.each([
+    'D1_ERROR: Network connection lost.',
+    'D1_ERROR: D1 storage operation exceeded timeout which caused object to be reset.',
+    'D1_ERROR: Internal error in D1 storage caused object to be reset.',
+    'D1_ERROR: D1 reset because its code was updated.',
+  ])('"%s": the outcome is unknown', async (message) => {
+    await expect(enqueueEvent(fromD1(refusing(message)), event())).rejects.toMatchObject({ code: 'outcome_unknown' })
+  })
+})
+
+describe('bounds of D1 that its local simulation does not hold', () => {
+  it('a value of more than 2,000,000 bytes is refused before it is sent, with its size', async () => {
+    await migrate(db)
+    await db.run({ sql: 'create table things (text text)', params: [] })
+    const insert = (bytes: number) => db.run(sqlText`insert into things values (${'é'.repeat(bytes / 2)})`)
+    await expect(insert(2_000_002)).rejects.toMatchObject({
+      code: 'not_accepted',
+      message: expect.stringMatching(/at most 2000000 bytes .* found 2000002 for insert into things/),
+    })
+    await insert(2_000_000)
+    expect((await db.run({ sql: 'select count(*) as n from things', params: [] })).rows).toEqual([{ n: 1 }])
+  })
+})

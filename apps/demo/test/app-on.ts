@@ -29,6 +29,8 @@ export interface TestApp extends Omit<Ground, 'db' | 'look'> {
   countOf(type: string): Promise<number>
   /** The answer, as soon as it is there. */
   send(request: StepRequest, options: { key?: string; idempotencyKey?: string }): Promise<Response>
+  /** Statements that the app has begun and whose end it has not seen. */
+  unfinished(): number
   /** Resolves when what was begun in the background of earlier answers is done. */
   settled(): Promise<void>
 }
@@ -40,7 +42,17 @@ export async function openAppOn({ db, look, ...ground }: Ground): Promise<TestAp
     const rows = await look('select 1 from pending_events where id = ?', outboxId)
     told.push({ outboxId, committed: rows.length > 0 })
   }
-  const engine = createEngine({ db, queue: { send } })
+  let open = 0
+  const watch = async <T>(work: Promise<T>): Promise<T> => {
+    open++
+    return work.finally(() => open--)
+  }
+  const watched = {
+    ...db,
+    run: (statement) => watch(db.run(statement)),
+    atomic: (statements) => watch(db.atomic(statements)),
+  } satisfies OutboxDatabase
+  const engine = createEngine({ db: watched, queue: { send } })
   const app = createApp(engine)
 
   await db.run(sqlText`insert into workspaces (id, name, created_at) values ('w1', 'Acme', '')`)
@@ -74,6 +86,7 @@ export async function openAppOn({ db, look, ...ground }: Ground): Promise<TestAp
       if (options.idempotencyKey !== undefined) headers.set('idempotency-key', options.idempotencyKey)
       return app.request(path, { method, headers, ...(body !== undefined && { body }) }, {}, context)
     },
+    unfinished: () => open,
     async settled() {
       await Promise.all(background.splice(0))
     },

@@ -10,6 +10,8 @@ interface Seen {
   step: Step
   status: number
   eventId: string
+  /** Statements that were under way when the answer was there. */
+  unfinished: number
   /** Committed rows of the event, looked at as soon as the answer was there. */
   rows: { type: string }[]
   /** Whether each row was committed when the queue was told of it. */
@@ -47,6 +49,7 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
     const idempotencyKey = uuidv7()
     const toldBefore = demo.told.length
     const response = await demo.send(request, { key, idempotencyKey })
+    const unfinished = demo.unfinished()
     const text = await response.clone().text()
     const { eventId, data } = (await response.json()) as { eventId: string; data: { id: string } }
     const rows = await demo.rowsOf(eventId)
@@ -68,6 +71,7 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
       step,
       status: response.status,
       eventId,
+      unfinished,
       rows,
       told: told.map(({ committed }) => committed),
       refused,
@@ -146,8 +150,10 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
     it('has its row in the database before its answer, and before the queue is told', () => {
       const all = seen.get(route) ?? []
       expect(all.length).toBeGreaterThan(0)
-      for (const { step, status, rows, told } of all) {
+      for (const { step, status, unfinished, rows, told } of all) {
         expect([200, 201]).toContain(status)
+        // Else what is looked at a moment later may have been committed after the answer.
+        expect(unfinished).toBe(0)
         expect(rows.map(({ type }) => type)).toEqual([step.type])
         expect(told).toEqual([true])
       }

@@ -10,7 +10,7 @@ import type { D1Binding, D1Statement, D1StatementResult } from '@keepsend/outbox
 export type Fate = 'well' | 'refused' | 'answer lost' | 'dies'
 
 /** One call to D1: a statement, or the statements of a batch. */
-export interface Call {
+interface Call {
   /** Counted from 0 since the judge was set. */
   index: number
   /** The first word of each statement. */

@@ -191,6 +191,34 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
+  it('one invocation stays within the fifty requests of the free plan, those to D1 among them', async () => {
+    let requests = 0
+    const { answer, arrivals, publish, queue, rows } = await inline((db) => ({
+      ...db,
+      run: (statement) => (requests++, db.run(statement)),
+      atomic: (statements) => (requests++, db.atomic(statements)),
+    }))
+    await answer(503)
+    requests = 0
+    await (
+      await publish(70)
+    ).delivered
+    expect(await arrivals()).toHaveLength(20)
+    expect(requests + 20).toBeLessThanOrEqual(50)
+    await answer(200)
+    for (const [arrived, left] of [
+      [40, 50],
+      [60, 30],
+      [80, 10],
+      [90, 0],
+    ]) {
+      requests = 0
+      await queue.sweep()
+      expect([(await arrivals()).length, (await rows()).length]).toEqual([arrived, left])
+      expect(requests + 20).toBeLessThanOrEqual(50)
+    }
+  })
+
   it('an event whose rows could not be inserted is kept and delivered from here', async () => {
     const { arrivals, queue, rows } = await inline()
     await queue.send({ type: 't', workspaceId: 'w', data: {}, eventId: newEventId() })
@@ -202,6 +230,7 @@ describe('without a queue', () => {
     const queue = new InlineEventQueue()
     const engine = createEngine({ db: fromD1(env.DB), queue })
     expect(() => queue.start(engine)).toThrow(/maxDeadlineMs must be at most 14000; found 30000/)
+    expect(() => new InlineEventQueue({ deliveriesAtMost: 0 })).toThrow(/^deliveriesAtMost must be/)
   })
 
   it('says what it lacks when it was not started', async () => {

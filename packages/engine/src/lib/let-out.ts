@@ -28,10 +28,10 @@ export function letOutAllOf(endpointId: string): SqlText {
 
 /** What an enabling that was cut short left behind, oldest first, at most `limit` rows. */
 export function letOutStrays(db: OutboxDatabase, limit: number): SqlText {
-  return sqlText`
+  return letOut(sqlText`id in (
     with strays as materialized (
       select held.id as stray_id from keepsend_endpoints as endpoint
       join pending_events as held on held.endpoint_id = endpoint.id and held.status = 'held'
       where endpoint.status = 'enabled' ${limitTo(limit)} ${db.dialect.lock('pick', 'held')})
-    ${letOut(sqlText`id in (select stray_id from strays)`)}`
+    select stray_id from strays)`)
 }

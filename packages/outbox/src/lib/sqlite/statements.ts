@@ -17,6 +17,7 @@ const MAX_LEASE_DOUBLINGS = 8
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
   list: (values) => sqlText`select value from json_each(${JSON.stringify(values)})`,
+  lock: () => raw(''),
   enqueue,
   take,
   deleteSettled,

@@ -18,7 +18,7 @@ function testsOf(folder: string): string[] {
 
 // What has tests on Postgres finds a server running: see test/postgres/setup.ts.
 const postgresSetup = fileURLToPath(new URL('test/postgres/setup.ts', import.meta.url))
-const onPostgres = new Set(['outbox', 'adapter-node'])
+const onPostgres = new Set(['outbox', 'adapter-node', 'demo'])
 
 const inPackage = (folder: string) => ({
   ssr: { resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] } },

@@ -1,4 +1,5 @@
 import { EngineError, type Engine, keepsend, problemResponse, recallAnswer } from '@keepsend/engine'
+import { OutboxError } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import type { AppEnv } from './context.ts'
 import { channelRoutes } from './routes/channels.ts'
@@ -20,11 +21,9 @@ import { workspaceRoutes } from './routes/workspaces.ts'
 export function createApp(engine: Engine): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   app.onError((error) => {
-    if (!(error instanceof EngineError) && !isConflict(error))
-      engine.logger.error({ error: String(error) }, 'a route failed')
-    return problemResponse(
-      isConflict(error) ? new EngineError('conflict', 'that is there already, or what it belongs to is gone') : error,
-    )
+    const known = inWords(error)
+    if (!(known instanceof EngineError)) engine.logger.error({ error: String(error) }, 'a route failed')
+    return problemResponse(known)
   })
   app.notFound(() => problemResponse(new EngineError('not_found', 'no such route')))
 
@@ -52,7 +51,24 @@ export function createApp(engine: Engine): Hono<AppEnv> {
   return app
 }
 
-/** A unique or foreign key that said no: in these words on better-sqlite3 and on D1. */
+/** What the database said, in the words of the API. */
+function inWords(error: Error): Error {
+  // Of a look before the commit; the commit's own refusals the engine has answered.
+  if (error instanceof OutboxError && error.code === 'not_accepted')
+    return new EngineError('not_accepted', 'the database refused, nothing was kept', { retryAfterSeconds: 1 })
+  if (error instanceof OutboxError && error.code === 'outcome_unknown')
+    return new EngineError('outcome_unknown', 'the connection to the database ended before its answer came')
+  if (isConflict(error)) return new EngineError('conflict', 'that is there already, or what it belongs to is gone')
+  if (isUnstorable(error)) return new EngineError('invalid_request', 'a text holds a NUL')
+  return error
+}
+
+/** A unique or foreign key that said no: in these words on better-sqlite3 and on D1, and in those on Postgres. */
 function isConflict(error: Error): boolean {
-  return /(UNIQUE|FOREIGN KEY) constraint failed/.test(error.message)
+  return /(UNIQUE|FOREIGN KEY) constraint failed|violates (unique|foreign key) constraint/.test(error.message)
+}
+
+/** Postgres keeps no text with a NUL in it, and looks for none. */
+function isUnstorable(error: Error): boolean {
+  return error.message.includes('invalid byte sequence for encoding')
 }

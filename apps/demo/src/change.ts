@@ -2,6 +2,7 @@ import { EngineError, commitWithEvents, newEventId, sendWebhookEvent } from '@ke
 import { type Statement, isEventId } from '@keepsend/outbox'
 import { z } from 'zod'
 import type { AppContext } from './context.ts'
+import { spelled } from './tables.ts'
 
 /** What a mutating route does, and what it tells the world. */
 export interface Change {
@@ -21,10 +22,15 @@ export interface Change {
 export function commitChange(c: AppContext, { writes, type, data, status = 200 }: Change): Promise<Response> {
   const id = newEventId()
   return commitWithEvents(c, {
-    writes,
+    writes: writes.map(spelled),
     events: [{ id, type, workspaceId: c.get('workspaceId'), data }],
     response: { status, body: { eventId: id, data } },
   })
+}
+
+/** Commits a write by itself, for a change that is announced afterwards. */
+export async function commitAlone(c: AppContext, write: Statement): Promise<void> {
+  await c.get('keepsend').db.run(spelled(write))
 }
 
 /**
@@ -32,12 +38,18 @@ export function commitChange(c: AppContext, { writes, type, data, status = 200 }
  * event, so this is for what cannot be part of the unit.
  *
  * @param id the event's id, where the caller's repeat should find the event that it made before
+ * @throws {EngineError} `not_accepted` when the event may not be durable: an answer of 201 would say that it is
  */
 export async function announceChange(
   c: AppContext,
   { type, data, status = 200, id = newEventId() }: Omit<Change, 'writes'> & { id?: string },
 ): Promise<Response> {
-  await sendWebhookEvent(c, { id, type, workspaceId: c.get('workspaceId'), data })
+  const { accepted } = await sendWebhookEvent(c, { id, type, workspaceId: c.get('workspaceId'), data })
+  if (!accepted) {
+    throw new EngineError('not_accepted', 'the change is kept, its event may not be: repeat the request', {
+      retryAfterSeconds: 1,
+    })
+  }
   return c.json({ eventId: id, data }, status)
 }
 

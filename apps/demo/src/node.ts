@@ -1,24 +1,30 @@
-// The app on Node: this file binds it to a SQLite file and a port, and that is all there is to it.
+// The app on Node: this file binds it to a database and a port, and that is all there is to it. DATABASE_URL: a Postgres,
+// on which any number of processes may run. Without it, a SQLite file.
 import { createNodeServer } from '@keepsend/adapter-node'
+import type { Engine } from '@keepsend/engine'
 import { createApp } from './app.ts'
 import { announceReady } from './child.ts'
 import { OPERATOR } from './context.ts'
 
-const server = await createNodeServer({
-  file: process.env['DEMO_FILE'] ?? 'demo.db',
-  port: Number(process.env['PORT'] ?? 3000),
-  migrations: new URL('../migrations/sqlite/', import.meta.url),
-  app: ({ engine }) => createApp(engine),
+const { DATABASE_URL: postgres, DEMO_FILE: file = 'demo.db', PORT: port = '3000' } = process.env
+const migrations = (database: string): URL => new URL(`../migrations/${database}/`, import.meta.url)
+
+const options = {
+  port: Number(port),
+  app: ({ engine }: { engine: Engine }) => createApp(engine),
   // A receiver beside it, on the loopback address and any port: nothing that a real installation should open. Short
   // deadlines, so that the lease can be short and what a killed process held is taken over within seconds.
   engine: {
-    urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
+    urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' as const },
     deadlineMs: 1000,
     maxDeadlineMs: 2000,
     logger: { info: () => {}, warn: log, error: log },
   },
   queue: { leaseMs: 4000 },
-})
+}
+const server = postgres
+  ? await createNodeServer({ ...options, postgres, migrations: migrations('postgres') })
+  : await createNodeServer({ ...options, file, migrations: migrations('sqlite') })
 
 const keys = await server.engine.apiKeys.list(OPERATOR)
 const operator =

@@ -4,7 +4,7 @@ import { EngineError } from '@keepsend/engine'
 import { type InferSelectModel, type SQL, and, eq, getTableColumns } from 'drizzle-orm'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { AppContext } from './context.ts'
-import { orm } from './tables.ts'
+import { orm, spelled } from './tables.ts'
 
 /** A table whose rows belong to a workspace. */
 export type OwnedTable = SQLiteTable & { id: SQLiteColumn; workspaceId: SQLiteColumn }
@@ -35,7 +35,7 @@ export async function select<T extends SQLiteTable>(
     .where(where)
     .orderBy(id)
     .limit(MAX_LISTED)
-  const { rows } = await c.get('keepsend').db.run(statement)
+  const { rows } = await c.get('keepsend').db.run(spelled(statement))
   const columns = Object.entries(getTableColumns(table))
   return rows.map((row) => {
     const values = columns.map(([property, column]) => {

@@ -11,6 +11,7 @@ export function nodeStage({ short = false } = {}): Stage {
     failsFrom: 'start',
     inFlight: 8,
     drainMs: 30_000,
-    start: (folder, port) => startChild('node.ts', { env: { DEMO_FILE: join(folder, 'app.db'), PORT: port } }),
+    start: (folder, port) =>
+      startChild('node.ts', { env: { DATABASE_URL: '', DEMO_FILE: join(folder, 'app.db'), PORT: port } }),
   }
 }

@@ -12,9 +12,9 @@ export interface Ground {
   db: OutboxDatabase
   /** Rows that are committed at the moment of the call. */
   look: (sql: string, ...params: string[]) => Promise<Record<string, unknown>[]>
-  /** Changes with every write of the app: the same answer means that nothing was written. */
+  /** Changes with every write of the app: the same answer means that nothing was written. May be a promise. */
   version(): unknown
-  close(): void
+  close(): void | Promise<void>
 }
 
 export interface TestApp extends Omit<Ground, 'db' | 'look'> {

@@ -80,9 +80,9 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
   }
 
   async function refuse(request: StepRequest, key: string): Promise<{ status: number; untouched: boolean }> {
-    const before = demo.version()
+    const before = await demo.version()
     const { status } = await demo.send(request, { key })
-    return { status, untouched: demo.version() === before }
+    return { status, untouched: (await demo.version()) === before }
   }
 
   describe('the app', () => {
@@ -103,10 +103,10 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
 
     it('answers 401 without a key and changes nothing', async () => {
       for (const route of routes) {
-        const before = demo.version()
+        const before = await demo.version()
         const [method = '', path = ''] = route.split(' ')
         const response = await demo.send({ method, path, body: '{}' }, {})
-        expect([route, response.status, demo.version() === before]).toEqual([route, 401, true])
+        expect([route, response.status, (await demo.version()) === before]).toEqual([route, 401, true])
       }
     })
 
@@ -209,6 +209,6 @@ function everybody(request: StepRequest): Ids {
 export async function routesOf(open: () => Promise<TestApp>): Promise<string[]> {
   const opened = await open()
   const found = mutatingRoutes(opened.app)
-  opened.close()
+  await opened.close()
   return found
 }

@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { announceChange, now, readId, readJson } from '../change.ts'
+import { announceChange, commitAlone, now, readId, readJson } from '../change.ts'
 import type { AppEnv } from '../context.ts'
 import { find, list } from '../read.ts'
 import { channels, commands, orm } from '../tables.ts'
@@ -25,6 +25,6 @@ commandRoutes.put('/channels/:id/commands/:commandId', async (c) => {
   const id = readId(c, 'commandId')
   const { workspaceId, id: channelId } = await find(c, channels, c.req.param('id'))
   const command = { id, workspaceId, channelId, ...input, createdAt: now() }
-  await c.get('keepsend').db.run(orm.insert(commands).values(command).onConflictDoNothing())
+  await commitAlone(c, orm.insert(commands).values(command).onConflictDoNothing())
   return announceChange(c, { id: `evt_${id}`, type: 'command.run', data: command, status: 201 })
 })

@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { announceChange, now, readId, readJson } from '../change.ts'
+import { announceChange, commitAlone, now, readId, readJson } from '../change.ts'
 import type { AppEnv } from '../context.ts'
 import { find, list } from '../read.ts'
 import { channels, members, messages, orm, receipts } from '../tables.ts'
@@ -27,6 +27,6 @@ receiptRoutes.put('/channels/:id/receipts/:receiptId', async (c) => {
   const { id: memberId } = await find(c, members, input.memberId)
   const { id: messageId } = await find(c, messages, input.messageId)
   const receipt = { id, workspaceId, channelId, memberId, messageId, readAt: now() }
-  await c.get('keepsend').db.run(orm.insert(receipts).values(receipt).onConflictDoNothing())
+  await commitAlone(c, orm.insert(receipts).values(receipt).onConflictDoNothing())
   return announceChange(c, { id: `evt_${id}`, type: 'receipt.made', data: receipt, status: 201 })
 })

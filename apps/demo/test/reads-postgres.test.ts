@@ -1,0 +1,4 @@
+import { openApp } from './app-postgres.ts'
+import { describeEveryList } from './reads.ts'
+
+describeEveryList(() => openApp())

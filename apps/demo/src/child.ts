@@ -1,6 +1,7 @@
 // A process of the demo and whoever started it: the child says where it listens, and goes when its starter is gone.
 import { type ChildProcess, type StdioOptions, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 
 /** What a child says once it is ready. */
 export interface Ready {
@@ -27,14 +28,16 @@ export interface ChildOptions {
   args?: readonly string[]
   /** It and all that it starts are a process group of their own, which is killed as a whole. @default false */
   group?: boolean
+  /** Takes each line that it writes to stderr. @default they are written to ours */
+  onLog?: (line: string) => void
 }
 
 /** Starts one of the demo's processes and waits until it listens. */
 export async function startChild(
   file: 'node.ts' | 'receiver-node.ts' | 'wrangler-dev.ts',
-  { env, args = [], group = false }: ChildOptions,
+  { env, args = [], group = false, onLog }: ChildOptions,
 ): Promise<Child> {
-  const stdio: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc']
+  const stdio: StdioOptions = ['ignore', 'ignore', onLog ? 'pipe' : 'inherit', 'ipc']
   const execArgv = ['--conditions=@keepsend/source']
   const child = fork(new URL(file, import.meta.url), args, {
     env: { ...process.env, ...env },
@@ -42,6 +45,7 @@ export async function startChild(
     execArgv,
     detached: group,
   })
+  if (onLog && child.stderr) createInterface(child.stderr).on('line', onLog)
   const gone = whenGone(child)
   const kill = (): void => {
     if (group && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')

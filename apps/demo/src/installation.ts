@@ -20,27 +20,37 @@ export interface Hook {
 export interface Installation {
   /** Where the app's file is. */
   folder: string
+  /** Its processes, on one database. */
+  apps: readonly App[]
+  /** The first of them. */
   app: App
   receiver: Child
   keys: { operator: string; workspace: string }
   hooks: readonly Hook[]
-  /** Ends both processes. The folder goes when this process does. */
+  /** Ends all processes. The folder goes when this process does. */
   stop: () => Promise<void>
 }
 
 // A stalled receiver's deliveries must not take minutes to come round again.
 const RETRY_SCHEDULE = Array.from({ length: 20 }, () => 1)
 
-/** Starts both, makes a workspace, its API key, and the endpoints. */
-export async function install(hooks: readonly Hook[], { start }: Pick<Stage, 'start'>): Promise<Installation> {
+/** Starts everything, makes a workspace, its API key, and the endpoints. */
+export async function install(
+  hooks: readonly Hook[],
+  { start, processes = 1 }: Pick<Stage, 'start' | 'processes'>,
+): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-demo-'))
   // However this process ends; its children end with it.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
   const app = new App((port) => start(folder, port))
+  const others = Array.from({ length: processes - 1 }, () => new App((port) => start(folder, port)))
+  const apps = [app, ...others]
   const [receiver, { operatorKey: operator = '' }] = await Promise.all([
     startChild('receiver-node.ts', { env: { PORT: '0', RECEIVER_FILE: join(folder, 'arrivals.jsonl') } }),
     app.start(),
   ])
+  // After the first, which makes the tables and the operator's key.
+  await Promise.all(others.map((other) => other.start()))
   const made = await ask<{ data: { id: string } }>(`${app.url}/workspaces`, post(operator, { name: 'Acme' }))
   const path = `${app.url}/workspaces/${made.data.id}/api-keys`
   const { key: workspace } = await ask<{ key: string }>(path, post(operator, { name: 'demo' }))
@@ -56,9 +66,9 @@ export async function install(hooks: readonly Hook[], { start }: Pick<Stage, 'st
     await behave(receiver, hook, { secret, ...(behaviour && { behaviour }) })
   }
   const stop = async (): Promise<void> => {
-    await Promise.all([app.stop(), receiver.stop()])
+    await Promise.all([...apps, receiver].map((one) => one.stop()))
   }
-  return { folder, app, receiver, keys, hooks, stop }
+  return { folder, apps, app, receiver, keys, hooks, stop }
 }
 
 /** Tells the receiver how to behave. */
@@ -70,12 +80,13 @@ export function post(key: string, body: unknown): { method: string; key: string;
   return { method: 'POST', key, body: JSON.stringify(body) }
 }
 
-/** The app's process, which can be killed and started again on what it keeps and on its port. */
+/** A process of the app, which can be killed and started again on what it keeps and on its port. */
 export class App {
   readonly #start: (port: string) => Promise<Child>
   #url = ''
   #running: Promise<Child> | undefined
   #expected = true
+  #restarting = false
 
   constructor(start: (port: string) => Promise<Child>) {
     this.#start = start
@@ -90,6 +101,11 @@ export class App {
     return (await this.#running).ready
   }
 
+  /** Killed, and not there again yet. */
+  get restarting(): boolean {
+    return this.#restarting
+  }
+
   /** Resolves when the app runs: at once, or when it has been started again. */
   async up(): Promise<void> {
     await this.#running
@@ -99,6 +115,7 @@ export class App {
   async killAndRestart(afterKill: () => Promise<void>): Promise<void> {
     const child = await this.#running
     this.#expected = true
+    this.#restarting = true
     // Set before the process is gone: whoever loses a connection by it waits for the next one.
     this.#running = (async () => {
       await child?.kill()
@@ -106,6 +123,7 @@ export class App {
       return this.#spawn()
     })()
     await this.#running
+    this.#restarting = false
   }
 
   /** When the present process is gone: how it ended. */

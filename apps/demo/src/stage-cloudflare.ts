@@ -98,7 +98,7 @@ async function measure(it: Installation): Promise<{ perDelivery: string; deliver
   const changes: Acknowledged[] = []
   const { rowsWritten: before } = await meterOf(it.app.url)
   await load({
-    app: it.app,
+    apps: it.apps,
     keys: it.keys,
     tours: MEASURED_TOURS,
     clients: 1,

@@ -7,13 +7,18 @@ export interface Stage {
   place: string
   /**
    * Starts the app on what is in the folder, which is empty at first. A port of `'0'` takes a free one and is the first
-   * start: its `ready` brings the operator's API key.
+   * start: its `ready` brings the operator's API key, unless another process was first on the same database.
    */
   start(folder: string, port: string): Promise<Child>
+  /** Processes of the app on one database. Requests are spread over them, and each kill is of one. @default 1 */
+  processes?: number
+  /** How often the load goes through all routes; more, if the outage is not over by then. */
   tours: number
   kills: number
   /** When one of the endpoints begins to refuse requests. */
   failsFrom: 'start' | 'kill'
+  /** Once, after the kills. */
+  outage?: Outage
   /** Requests that must be open at the receiver, unanswered, when the app is killed. */
   inFlight: number
   /** How long what is still on its way at the end may take, in ms. */
@@ -22,4 +27,15 @@ export interface Stage {
   clock?: { everyMs: number; tick(url: string): Promise<string | undefined> }
   /** After the reckoning. Prints what it finds; whether it found all well. */
   epilogue?(installation: Installation): Promise<boolean>
+  /** At the very end, however it came about: nothing that the stage has made outside the folder is left. */
+  end?(): Promise<void>
+}
+
+/** What the app stands on goes away, and comes back. */
+export interface Outage {
+  /** What happens, in words. */
+  what: string
+  begin(): Promise<void>
+  /** Not before the app has noticed. */
+  end(): Promise<void>
 }

@@ -3,7 +3,7 @@ import { compare, deliveriesOf, table, total } from './compare.ts'
 import { ask, pause, until } from './http.ts'
 import { type Hook, type Installation, behave, install } from './installation.ts'
 import { type Acknowledged, load } from './load.ts'
-import type { Stage } from './stage.ts'
+import type { Outage, Stage } from './stage.ts'
 import { tour } from './tour.ts'
 
 const CLIENTS = 6
@@ -36,32 +36,54 @@ const changes: Acknowledged[] = []
 /** Plays it, and sets the exit code of this process. Nothing that it started is left behind, whatever happens. */
 export async function tellStory(stage: Stage): Promise<void> {
   process.exitCode = 1
-  // A signal must not end this process before its `exit` handlers have run.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-  const installation = await install(hooksOf(stage), stage)
-  try {
+  let installation: Installation | undefined
+  const play = async (): Promise<void> => {
+    installation = await install(hooksOf(stage), stage)
     process.exitCode = await tell(installation, stage)
+  }
+  try {
+    await Promise.race([play(), interrupted()])
   } catch (error) {
     console.error(error)
   }
-  await installation.stop()
+  await installation?.stop()
+  await stage.end?.()
   // Clients of a story that failed would go on trying for a while.
   process.exit()
 }
 
+/** Rejects at the first signal. None may end this process before its `exit` handlers have run; a second does not wait. */
+function interrupted(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        process.on(signal, () => process.exit(1))
+        reject(new Error(`the story was ended by ${signal}`))
+      })
+    }
+  })
+}
+
 async function tell(it: Installation, stage: Stage): Promise<number> {
-  const { kills, tours } = stage
+  const { kills, tours, outage, processes = 1 } = stage
   const routes = new Set(tour.map(({ route }) => route)).size
-  say(`The app listens on ${it.app.url} (${stage.place}), the receiver on ${it.receiver.ready.url}.`)
+  const urls = it.apps.map(({ url }) => url).join(', ')
+  say(`The app listens on ${urls} (${stage.place}), the receiver on ${it.receiver.ready.url}.`)
   for (const { hook, note } of it.hooks) say(`  endpoint ${hook.padEnd(10)} ${note}`)
   say(
-    `${CLIENTS} clients make ${tours * tour.length} changes over ${routes} routes; the app will be killed ${kills === 1 ? 'once' : 'twice'} meanwhile.`,
+    `${CLIENTS} clients make ${tours * tour.length} changes over ${routes} routes; ${processes === 1 ? 'the app' : `one of ${processes} processes`} will be killed ${kills === 1 ? 'once' : 'twice'} meanwhile${outage ? `, and then ${outage.what}` : ''}.`,
   )
 
   const onAcknowledged = (change: Acknowledged): void => void changes.push(change)
-  const loading = load({ app: it.app, keys: it.keys, tours, clients: CLIENTS, onAcknowledged })
+  // A process that is killed does not hold up the others, so all could be done before it runs again.
+  let more = outage !== undefined
+  const loading = load({ apps: it.apps, keys: it.keys, tours, clients: CLIENTS, more: () => more, onAcknowledged })
+  const troubled = async (): Promise<void> => {
+    await troubles(it, stage, loading)
+    more = false
+  }
   const played = async (): Promise<number> => {
-    await Promise.all([loading, killings(it, stage, loading), progress(it, loading)])
+    await Promise.all([loading, troubled(), progress(it, loading)])
     say(`All ${changes.length} changes are acknowledged. Waiting for what is still on its way …`)
     await drained(it, stage.drainMs)
     return reckoning(it, stage)
@@ -77,46 +99,72 @@ async function reckoning(it: Installation, stage: Stage): Promise<number> {
   console.log(`\n${table([...rows, sum])}\n`)
   const cut = changes.filter((change) => change.cut && !change.step.announced)
   const replayed = cut.filter((change) => change.replayed).length
+  if (stage.outage) {
+    const refused = changes.filter((change) => change.refused).length
+    console.log(`${refused} requests were told 503 while there was no database, and repeated until they were taken.`)
+  }
   console.log(
-    `${cut.length} requests were cut off by a kill and repeated with the same Idempotency-Key: ` +
+    `${cut.length} requests were cut off ${stage.outage ? 'by the kill or the outage' : 'by a kill'} and repeated with the same Idempotency-Key: ` +
       `${replayed} had been committed, ${cut.length - replayed} had not, and ${sum.unexplained} were committed twice.`,
   )
   const took = ((performance.now() - started) / 1000).toFixed(1)
   console.log(
-    `kills ${stage.kills}, committed ${sum.committed}, delivered ${sum.delivered}, verified ${sum.verified}, ` +
+    `kills ${stage.kills}, ${stage.outage ? 'outages 1, ' : ''}committed ${sum.committed}, delivered ${sum.delivered}, verified ${sum.verified}, ` +
       `duplicated ${sum.duplicated}, unverified ${sum.unverified}, lost ${sum.lost}; ${took} s`,
   )
   const well = sum.lost === 0 && sum.unverified === 0 && sum.unexplained === 0 && sum.delivered === sum.committed
   return ((await stage.epilogue?.(it)) ?? true) && well ? 0 : 1
 }
 
-/** Spread over the load: lets the receiver hold its answers back, and kills the app while it waits for them. */
-async function killings(it: Installation, stage: Stage, loading: Promise<void>): Promise<void> {
-  const { receiver, app } = it
-  const { kills, tours, inFlight, drainMs } = stage
-  for (let kill = 1; kill <= kills; kill++) {
-    const at = Math.floor((tours * tour.length * kill) / (kills + 1))
+/** What befalls the app, spread over the load: each while the receiver holds its answers back and the app waits for them. */
+async function troubles(it: Installation, stage: Stage, loading: Promise<void>): Promise<void> {
+  const { kills, outage, tours, inFlight, drainMs } = stage
+  const all = Array.from({ length: kills }, (_, kill) => (scene: string) => killOne(it, stage, kill + 1, scene))
+  if (outage) all.push((scene) => sufferOutage(it, stage, outage, scene))
+  for (const [index, befall] of all.entries()) {
+    const at = Math.floor((tours * tour.length * (index + 1)) / (all.length + 1))
     await orFailed(
       loading,
       until(`${at} changes`, () => Promise.resolve(changes.length >= at || undefined), drainMs),
     )
-    await behave(receiver, 'everything', { behaviour: { kind: 'stall' } })
+    await behave(it.receiver, 'everything', { behaviour: { kind: 'stall' } })
     const open = async (): Promise<number | undefined> => {
       const held =
-        (await ask<Record<string, { held: number }>>(`${receiver.ready.url}/control`))['everything']?.held ?? 0
+        (await ask<Record<string, { held: number }>>(`${it.receiver.ready.url}/control`))['everything']?.held ?? 0
       return held >= inFlight ? held : undefined
     }
     const held = await orFailed(loading, until(`${inFlight} open requests`, open, drainMs))
-    const waiting = deliveriesOf(it.hooks, changes) - (await verified(it))
-    await app.killAndRestart(async () => {
-      say(
-        `SIGKILL, with ${held} deliveries in flight to everything, ${waiting} waiting and ${changes.length} changes acknowledged.`,
-      )
-      await behave(receiver, 'everything', { behaviour: { kind: 'ok' } })
-      if (stage.failsFrom === 'kill') await behave(receiver, 'failing', FAILING)
-    })
-    say('The app runs again, on the same file.')
+    // What arrived before its change was acknowledged is none that waits.
+    const waiting = Math.max(0, deliveriesOf(it.hooks, changes) - (await verified(it)))
+    await befall(
+      `with ${held} deliveries in flight to everything, ${waiting} waiting and ${changes.length} changes acknowledged.`,
+    )
   }
+}
+
+async function killOne({ apps, receiver }: Installation, stage: Stage, kill: number, scene: string): Promise<void> {
+  await apps[kill % apps.length]?.killAndRestart(async () => {
+    say(`SIGKILL${apps.length > 1 ? ` to one of ${apps.length} processes` : ''}, ${scene}`)
+    await behave(receiver, 'everything', { behaviour: { kind: 'ok' } })
+    if (stage.failsFrom === 'kill') await behave(receiver, 'failing', FAILING)
+  })
+  say(`${apps.length > 1 ? 'It' : 'The app'} runs again, on what it had kept.`)
+}
+
+async function sufferOutage(it: Installation, stage: Stage, outage: Outage, scene: string): Promise<void> {
+  const began = performance.now()
+  await outage.begin()
+  say(`Now ${outage.what}, ${scene}`)
+  // Deliveries succeed, and nobody can write it down.
+  await behave(it.receiver, 'everything', { behaviour: { kind: 'ok' } })
+  await outage.end()
+  const back = performance.now()
+  say(`The database is back, after ${((back - began) / 1000).toFixed(1)} s.`)
+  const before = [changes.length, await verified(it)] as const
+  const goesOn = async (): Promise<true | undefined> =>
+    (changes.length > before[0] && (await verified(it)) > before[1]) || undefined
+  await until('changes and deliveries after the outage', goesOn, stage.drainMs)
+  say(`Changes are acknowledged and webhooks arrive again, ${((performance.now() - back) / 1000).toFixed(1)} s later.`)
 }
 
 /** What the platform does by the clock, as long as the story is played. */
@@ -159,6 +207,7 @@ function orFailed<T>(loading: Promise<void>, work: Promise<T>): Promise<T> {
   return Promise.race([work, loading.then(() => work)])
 }
 
-function say(text: string): void {
+/** A line of the story, with its time. */
+export function say(text: string): void {
   console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${text}`)
 }

@@ -1,0 +1,75 @@
+import { startChild } from './child.ts'
+import { until } from './http.ts'
+import type { Stage } from './stage.ts'
+import type { StoryPostgres } from './story-database.ts'
+import { say } from './telling.ts'
+
+// A poller that has nothing to do looks after five seconds.
+const NOTICE_MS = 20_000
+
+/** Three processes of the app on one Postgres, which goes away in the middle. */
+export function postgresStage({ url, place, outage, end }: StoryPostgres, { short = false } = {}): Stage {
+  const processes = 3
+  let started = 0
+  /** What each process has said since the outage began. */
+  let said: Said[] | undefined
+  const hear = (by: number, line: string): void => {
+    const entry = entryOf(line)
+    if (said && entry) said.push({ by, ...entry })
+    else console.error(line)
+  }
+  const haveAllNoticed = async (): Promise<true | undefined> => {
+    const { message, times } = outage.sign
+    const signs = Map.groupBy(said?.filter((entry) => entry.message === message) ?? [], ({ by }) => by)
+    const known = [...signs.values()].filter((entries) => entries.length >= times)
+    return known.length === processes || undefined
+  }
+  return {
+    place,
+    tours: short ? 12 : 60,
+    processes,
+    kills: 1,
+    failsFrom: 'start',
+    // Of all processes: the one that is killed has some of them.
+    inFlight: 12,
+    drainMs: 30_000,
+    start(_folder, port) {
+      const by = ++started
+      return startChild('node.ts', { env: { DATABASE_URL: url, PORT: port }, onLog: (line) => hear(by, line) })
+    },
+    outage: {
+      what: outage.what,
+      begin() {
+        said = []
+        return outage.begin()
+      },
+      async end() {
+        await until('every process to notice', haveAllNoticed, NOTICE_MS)
+        await outage.end()
+        for (const [message, entries] of Map.groupBy(said ?? [], (entry) => entry.message)) {
+          const waits = entries.flatMap(({ backoffMs }) => backoffMs ?? [])
+          const backoff = waits.length > 0 ? `, in ${Math.min(...waits)} to ${Math.max(...waits)} ms` : ''
+          say(`  The processes said, ${entries.length} times: ${message}${backoff}`)
+        }
+      },
+    },
+    end,
+  }
+}
+
+interface Entry {
+  message: string
+  /** How long it will wait. */
+  backoffMs?: number
+}
+
+type Said = Entry & { by: number }
+
+/** A line of the app's log; undefined for anything else, a stack say. */
+function entryOf(line: string): Entry | undefined {
+  try {
+    return JSON.parse(line) as Entry
+  } catch {
+    return undefined
+  }
+}

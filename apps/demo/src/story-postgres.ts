@@ -1,0 +1,6 @@
+// `pnpm demo:postgres`: the story on Postgres, with three processes of the app. `--short` for a test's patience.
+import { openStoryPostgres } from './story-database.ts'
+import { postgresStage } from './stage-postgres.ts'
+import { tellStory } from './telling.ts'
+
+await tellStory(postgresStage(await openStoryPostgres(), { short: process.argv.includes('--short') }))

@@ -44,6 +44,22 @@ describe('input', () => {
     ])
   })
 
+  it('that would change what it is read into, or is nested without end, is refused like any other', async () => {
+    const { call, count } = await api()
+    for (const body of [
+      '{"url":"https://hooks.example.com/","__proto__":{"secret":"x"}}',
+      '{"url":"https://hooks.example.com/","constructor":{"prototype":{}}}',
+    ]) {
+      expect(await read(call('POST', '/endpoints', body))).toMatchObject(problem(400, 'invalid_request'))
+    }
+    const deep = `{"type":"a","data":{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`
+    expect(await read(call('POST', '/events', deep))).toMatchObject(problem(422, 'invalid_event'))
+    const polluting = '{"type":"a","data":{"__proto__":{"isAdmin":true},"constructor":1}}'
+    expect(await read(call('POST', '/events', polluting))).toMatchObject({ status: 202 })
+    expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined()
+    expect([await count('keepsend_endpoints'), await count('pending_events')]).toEqual([0, 0])
+  })
+
   it('over 1 MiB is 413, with a length or without', async () => {
     const { call, engine, keys } = await api()
     const big = JSON.stringify({ type: 'a', data: { text: 'x'.repeat(1_048_576) } })

@@ -145,6 +145,29 @@ describe('the envelope', () => {
     }
   })
 
+  it('is nested 64 deep at most, counted without the brackets in its texts', () => {
+    const nest = (levels: number, inner: unknown = 1): Record<string, unknown> => {
+      let value = inner
+      for (let level = 1; level < levels; level++) value = level % 2 === 0 ? [value] : { a: value }
+      return { a: value }
+    }
+    expect(prepareEvent(event({ data: nest(64) })).payload).toContain('[{"a":')
+    expect(() => prepareEvent(event({ data: nest(65) }))).toThrow('data of message.created is nested more than 64 deep')
+    const brackets = '[{'.repeat(500)
+    expect(prepareEvent(event({ data: { text: `${brackets}"\\"${brackets}\\`, [brackets]: brackets } })).id).toBeTypeOf(
+      'string',
+    )
+    expect(() => prepareEvent(event({ data: nest(65, '"]}') }))).toThrow(refused('invalid_event'))
+    expect(prepareEvent(event({ data: { rows: Array.from({ length: 5000 }, () => ({ a: [] })) } })).id).toBeTypeOf(
+      'string',
+    )
+  })
+
+  it('that is nested a hundred thousand deep is refused, and nothing overflows', () => {
+    const deep = JSON.parse(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`) as Record<string, unknown>
+    expect(() => prepareEvent(event({ data: deep }))).toThrow(refused('invalid_event'))
+  })
+
   it('is well-formed Unicode without a NUL, whatever the strings in data hold', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })), (strings) => {

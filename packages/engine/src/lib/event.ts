@@ -29,6 +29,9 @@ export interface PreparedEvent {
 /** 256 KiB in UTF-8. Standard Webhooks advises to stay below 20 kB. */
 export const MAX_EVENT_BYTES = 262_144
 
+/** Arrays and objects inside one another in an event's `data`; receivers' parsers have bounds of their own. */
+const MAX_DEPTH = 64
+
 const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/
 const MAX_NAME_LENGTH = 128
 const MAX_CHANNELS = 10
@@ -83,6 +86,9 @@ function envelope(type: string, timestamp: string, data: Record<string, unknown>
   } catch (cause) {
     throw new EngineError('invalid_event', `data of ${type} cannot be written as JSON: ${String(cause)}`, { cause })
   }
+  if (isDeeperThan(payload, MAX_DEPTH + 1)) {
+    throw new EngineError('invalid_event', `data of ${type} is nested more than ${MAX_DEPTH} deep`)
+  }
   // Every UTF-16 unit is at most 3 bytes: only a payload that could be too large is measured.
   const bytes = payload.length * 3 > MAX_EVENT_BYTES ? utf8Bytes(payload) : 0
   if (bytes > MAX_EVENT_BYTES) {
@@ -92,6 +98,25 @@ function envelope(type: string, timestamp: string, data: Record<string, unknown>
     )
   }
   return payload
+}
+
+const QUOTE = 34
+const BACKSLASH = 92
+
+/** By the brackets in the text: what has no bound is not walked by a function that calls itself. */
+function isDeeperThan(json: string, max: number): boolean {
+  // An opening and a closing bracket for each.
+  if (json.length < 2 * max) return false
+  let depth = 0
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at)
+    if (code === QUOTE) {
+      for (at++; json.charCodeAt(at) !== QUOTE; at++) if (json.charCodeAt(at) === BACKSLASH) at++
+    } else if (code === 91 || code === 123) {
+      if (++depth > max) return true
+    } else if (code === 93 || code === 125) depth--
+  }
+  return false
 }
 
 // What every database takes: Postgres refuses a NUL and a lone surrogate.

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import cases from '../../test/ssrf-cases.json' with { type: 'json' }
+import cases from '../../../../test/ssrf-cases.json' with { type: 'json' }
 import { isAddress, isAllowedAddress, parseCidr } from './address.ts'
 import { createCheckUrl } from './check-url.ts'
 

@@ -10,7 +10,9 @@ const keep = (fields: Record<string, unknown>, message: string) =>
 const logger: Logger = { info: keep, warn: keep, error: keep }
 
 const db = openSqlite(setup.file)
-const sender = createUndiciSender()
+const sender = createUndiciSender({
+  urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
+})
 const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...setup.queue })
 const engine = createEngine({
   db,
@@ -18,7 +20,6 @@ const engine = createEngine({
   sender,
   logger,
   signer: createHmacSigner(),
-  urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
   deadlineMs: 1000,
   maxDeadlineMs: 1000,
   keepCompleted: setup.keepCompleted ?? false,

@@ -6,7 +6,7 @@ import { DEFAULT_DRAIN_MS, DurableEventQueue, type DurableEventQueueOptions } fr
 import { checkBounds } from './errors.ts'
 import { migrate } from './migrate.ts'
 import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.ts'
-import { createUndiciSender } from './send.ts'
+import { type UndiciSenderOptions, createUndiciSender } from './send.ts'
 import { onSignals } from './shutdown.ts'
 import { createHmacSigner } from './sign.ts'
 
@@ -37,6 +37,8 @@ export interface NodeServerOptions {
   /** What differs from the defaults; delivered rows are kept 24 h. */
   engine?: Partial<Omit<EngineOptions, 'db' | 'queue'>>
   queue?: Omit<DurableEventQueueOptions, 'db'>
+  /** How it connects. The policy is the engine's. */
+  sender?: Omit<UndiciSenderOptions, 'urlPolicy'>
   /** Stop gracefully on SIGTERM and SIGINT. @default true */
   signals?: boolean
 }
@@ -51,8 +53,10 @@ export interface NodeServer extends NodeServerParts {
 /** The whole thing in one process: the file, the engine, its poller and an HTTP server. Listens when this resolves. */
 export async function createNodeServer(options: NodeServerOptions): Promise<NodeServer> {
   const { port = 3000, hostname = '127.0.0.1', signals = true } = options
+  const urlPolicy = options.engine?.urlPolicy
+  // Before the file is opened: a bad option leaves nothing behind.
+  const sender = createUndiciSender({ ...options.sender, ...(urlPolicy && { urlPolicy }) })
   const db = openSqlite(options.file, options.sqlite)
-  const sender = createUndiciSender()
   try {
     await migrate(db, options.migrations === undefined ? {} : { directory: options.migrations })
     const queue = new DurableEventQueue({ db, ...options.queue })

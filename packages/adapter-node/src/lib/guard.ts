@@ -77,15 +77,15 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
 
 /** The look-up of the sockets: they connect to what it answers, trying one after another. */
 function judgedLookup(lookup: Lookup, isAllowed: (address: string) => boolean): LookupFunction {
-  return (hostname, { all }, callback) => {
+  return (hostname, { all }, answer) => {
     lookup(hostname).then(
       (addresses) => {
         const [first] = addresses
-        if (!first || !addresses.every(({ address }) => isAllowed(address))) callback(new AddressNotAllowed(), [])
-        else if (all) callback(null, [...addresses])
-        else callback(null, first.address, first.family)
+        if (!first || !addresses.every(({ address }) => isAllowed(address))) answer(new AddressNotAllowed(), [])
+        else if (all) answer(null, [...addresses])
+        else answer(null, first.address, first.family)
       },
-      (error: NodeJS.ErrnoException) => callback(error, []),
+      (error: NodeJS.ErrnoException) => answer(error, []),
     )
   }
 }

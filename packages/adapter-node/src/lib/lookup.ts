@@ -17,9 +17,9 @@ export interface LookupOptions {
 }
 
 export interface OpenLookup {
-  lookup: Lookup
+  readonly lookup: Lookup
   /** Look-ups under way reject. */
-  close(): void
+  readonly close: () => void
 }
 
 // `dns.lookup`, what net and http use, runs two at a time: 8 names on a dead server made an innocent one wait 40 s.

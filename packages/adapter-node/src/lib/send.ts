@@ -52,8 +52,8 @@ export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSen
   checkProxy(egressProxy)
   // Judged by what it says now, and shown as such.
   const urlPolicy = structuredClone(options.urlPolicy ?? {})
-  const { lookup, close } = createLookup({ servers: options.dnsServers })
-  const guard = createGuard({ urlPolicy, lookup, isOwn: createOwnAddresses(), connectTimeoutMs })
+  const names = createLookup({ servers: options.dnsServers })
+  const guard = createGuard({ urlPolicy, lookup: names.lookup, isOwn: createOwnAddresses(), connectTimeoutMs })
   const checkUrl = createCheckUrl(urlPolicy)
   const bounds = { connectTimeoutMs, keepAliveMs }
   const make = (): Dispatcher =>
@@ -72,7 +72,7 @@ export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSen
     urlPolicy,
     send: (request) => new Promise((resolve) => new Exchange(request, deadlines, resolve).begin(dispatchers.current())),
     close() {
-      close()
+      names.close()
       return dispatchers.close()
     },
   }
@@ -105,7 +105,9 @@ const parsed = new Map<string, { origin: string; path: string }>()
 function parse(href: string): { origin: string; path: string } {
   let parts = parsed.get(href)
   if (!parts) {
-    const { origin, pathname, search } = new URL(href)
+    const { protocol, origin, pathname, search } = new URL(href)
+    // The origin of a blob: URL is that of another URL inside.
+    if (protocol !== 'https:' && protocol !== 'http:') throw new AddressNotAllowed()
     parts = { origin, path: pathname + search }
     if (parsed.size >= MAX_PARSED) parsed.clear()
     parsed.set(href, parts)

@@ -26,6 +26,9 @@ const engine = createEngine({
   ...(setup.userAgent !== undefined && { userAgent: setup.userAgent }),
 })
 
+let watching: NodeJS.Timeout | undefined
+let peakBytes = 0
+
 async function answer(request: WorkerRequest): Promise<unknown> {
   switch (request.ask) {
     case 'publish': {
@@ -42,6 +45,10 @@ async function answer(request: WorkerRequest): Promise<unknown> {
       const result = await sender.send({ url, headers: {}, body: '{}', deadlineMs, maxResponseBytes: 1024 })
       return { kind: result.kind, said: result.kind === 'response' ? result.status : result.reason }
     }
+    case 'peak':
+      watching ??= setInterval(() => (peakBytes = Math.max(peakBytes, process.memoryUsage.rss())), 5).unref()
+      peakBytes = Math.max(peakBytes, process.memoryUsage.rss())
+      return peakBytes / 1024 / 1024
     case 'stop':
       await queue.stop()
       await sender.close()

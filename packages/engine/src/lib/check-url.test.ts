@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import cases from '../../../../test/ssrf-cases.json' with { type: 'json' }
-import { isAddress, isAllowedAddress, parseCidr } from './address.ts'
+import { isAddress, isAllowedAddress, judgeAddress, parseCidr } from './address.ts'
 import { createCheckUrl } from './check-url.ts'
 
 interface Case {
@@ -112,6 +112,25 @@ describe('what an operator opens', () => {
       expect(check(open, `https://${host}/`), host).toBe('blocked_address')
     }
     expect(isAllowedAddress('10.1.2.3', [parseCidr('10.1.0.0/16')])).toBe(true)
+  })
+
+  it('and an address is known as public by itself, as opened, or as refused', () => {
+    const opened = [parseCidr('10.1.0.0/16'), parseCidr('93.184.216.0/24')]
+    const addresses = ['93.184.215.14', '93.184.216.1', '::ffff:10.1.2.3', '10.2.0.0', 'hooks.customer.com']
+    expect(addresses.map((address) => judgeAddress(address, opened))).toEqual([
+      'public',
+      'opened',
+      'opened',
+      'refused',
+      'refused',
+    ])
+  })
+
+  it('whoever connects is told what is left to judge: a name, an address, or nothing', () => {
+    const open = createCheckUrl({ allowHosts: ['hooks.internal', '10.0.0.7'] })
+    const hosts = ['example.com', '93.184.215.14', '[2606:4700::1]', 'hooks.internal.', '10.0.0.7']
+    const left = hosts.map((host) => open(`https://${host}/`)).map((checked) => checked.ok && checked.host)
+    expect(left).toEqual(['name', 'address', 'address', 'opened', 'opened'])
   })
 
   it('ports by number, or any', () => {

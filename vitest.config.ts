@@ -1,5 +1,6 @@
 import { existsSync, globSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { everyProjectRan } from './scripts/every-project-ran.ts'
@@ -11,25 +12,49 @@ const inWorkerd = [source, 'workerd', 'worker', 'module', 'browser', 'developmen
 
 const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
 
+function testsOf(folder: string): string[] {
+  return globSync('{src,test}/**/*.test.ts', { cwd: folder })
+}
+
+// What has tests on Postgres finds a server running: see test/postgres/setup.ts.
+const postgresSetup = fileURLToPath(new URL('test/postgres/setup.ts', import.meta.url))
+const onPostgres = new Set(['outbox', 'adapter-node'])
+
+const inPackage = (folder: string) => ({
+  ssr: { resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] } },
+  test: {
+    name: basename(folder),
+    root: folder,
+    include: ['{src,test}/**/*.test.ts'],
+    exclude: ['test/workerd/**', ...(onPostgres.has(basename(folder)) ? [] : ['test/*-postgres.test.ts'])],
+    env: { NODE_OPTIONS: `--conditions=${source}` },
+    globalSetup: onPostgres.has(basename(folder)) ? [postgresSetup] : [],
+  },
+})
+
+// The engine's tests that have a database, once more on the other one. What is left out needs SQLite itself, or none.
+const engine = inPackage('packages/engine')
+const engineOnPostgres = {
+  ...engine,
+  test: {
+    ...engine.test,
+    name: 'engine on Postgres',
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/workerd/**', 'test/{commit-kill,express,own-transaction,readme}.test.ts'],
+    env: { ...engine.test.env, KEEPSEND_TEST_ON: 'postgres' },
+    globalSetup: [postgresSetup],
+  },
+}
+
 export default defineConfig({
   test: {
     reporters: ['default', everyProjectRan()],
     projects: [
-      ...folders.map((folder) => ({
-        ssr: {
-          resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] },
-        },
-        test: {
-          name: basename(folder),
-          root: folder,
-          include: ['{src,test}/**/*.test.ts'],
-          exclude: ['test/workerd/**'],
-          env: { NODE_OPTIONS: `--conditions=${source}` },
-        },
-      })),
+      ...folders.filter((folder) => testsOf(folder).some((file) => !file.startsWith('test/workerd/'))).map(inPackage),
+      engineOnPostgres,
       // The same sources inside workerd, by a wrangler.jsonc: the app's own, or the one beside the tests.
       ...folders
-        .filter((folder) => existsSync(`${folder}/test/workerd`))
+        .filter((folder) => testsOf(folder).some((file) => file.startsWith('test/workerd/')))
         .map((folder) => {
           const configPath =
             ['wrangler.jsonc', 'test/workerd/wrangler.jsonc'].find((file) => existsSync(`${folder}/${file}`)) ?? ''

@@ -1,7 +1,7 @@
 // Writes each package's hand-written .sql into a TypeScript module, because a Worker has no files to read, and into the
 // Cloudflare adapter's folder, from which `wrangler d1 migrations apply` takes them.
 // `node scripts/embed-migrations.ts` after a change of a .sql; test/repository.test.ts fails when that was forgotten.
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 
 export interface EmbeddedMigrations {
   /** Where the module stands, from the repository's root. */
@@ -60,8 +60,9 @@ function numbered(packageName: string, dialect: string): { file: string; sql: st
 }
 
 if (import.meta.main) {
-  for (const packageName of ['outbox', 'engine']) {
-    const { module, text } = embeddedMigrations(packageName, 'sqlite')
+  for (const folder of globSync('packages/{outbox,engine}/migrations/*', { cwd: root })) {
+    const [, packageName = '', , dialect = ''] = folder.split('/')
+    const { module, text } = embeddedMigrations(packageName, dialect)
     writeFileSync(new URL(module, root), text)
   }
   const folder = new URL(WRANGLER_FOLDER, root)

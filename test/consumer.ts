@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readmeExample } from './readme-example.ts'
+import { readmeExample, readmeWrangler } from './readme-example.ts'
 
 /** The parts of a package.json that the packaging test reads. */
 export interface Manifest {
@@ -40,15 +40,20 @@ export function readManifest(folder: string): Manifest {
  * `@keepsend/source` condition. Answers its exit code and all that it printed.
  */
 export function run(command: string, args: readonly string[], cwd = '.'): { code: number | null; output: string } {
-  const { NODE_OPTIONS: _options, NODE_ENV: _mode, NODE_PATH: _path, VITEST: _vitest, ...env } = process.env
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,
-    env,
+    env: cleanEnvironment(),
     encoding: 'utf8',
     timeout: 240_000,
     maxBuffer: 64 * 1024 * 1024,
   })
   return { code: status, output: `${stdout}${stderr}${error ? `\n${error.message}` : ''}` }
+}
+
+/** The environment of a consumer: what a test run or this workspace put there is left out, and nothing asks or reports. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _options, NODE_ENV: _mode, NODE_PATH: _path, VITEST: _vitest, ...env } = process.env
+  return { ...env, CI: '1', WRANGLER_SEND_METRICS: 'false' }
 }
 
 /** Builds and packs each package, and installs the tarballs together. */
@@ -71,6 +76,8 @@ export function installTarballs(): Consumer {
     if (example === undefined) continue
     mkdirSync(join(root, folder), { recursive: true })
     writeFileSync(join(root, folder, 'example.ts'), example)
+    const wrangler = readmeWrangler(folder)
+    if (wrangler !== undefined) writeFileSync(join(root, folder, 'wrangler.jsonc'), wrangler)
   }
   return { root, packages }
 }
@@ -86,7 +93,8 @@ function neededBy(packages: readonly Published[]): Record<string, string> {
     const names = [...peers, ...importedBy(readmeExample(folder) ?? '')].filter(
       (name) => !name.startsWith('@keepsend/'),
     )
-    for (const name of ['@types/node', ...names, ...names.map((other) => `@types/${other}`)]) {
+    const ofRuntime = readmeWrangler(folder) === undefined ? '@types/node' : '@cloudflare/workers-types'
+    for (const name of [ofRuntime, ...names, ...names.map((other) => `@types/${other}`)]) {
       const installed = join(folder, 'node_modules', name)
       if (existsSync(installed)) needed[name] = readManifest(installed).version
       else if (!name.startsWith('@types/')) throw new Error(`${folder} does not list ${name} among its devDependencies`)

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Consumer, installTarballs, publishedFolders, readManifest, run } from './consumer.ts'
 import { entries, publicNames } from './public-names.ts'
-import { readmeExample } from './readme-example.ts'
+import { readmeExample, readmeWrangler } from './readme-example.ts'
+import { readmeWorker } from './readme-worker.ts'
 
 let consumer: Consumer
 
@@ -65,13 +66,47 @@ describe.each(publishedFolders)('%s', (folder) => {
     60_000,
   )
 
-  test('its README has a program, and a user can run it as it stands', () => {
+  test('its README has a program', () => {
     expect(
       readmeExample(folder),
       `${folder}/README.md needs a \`\`\`ts block that begins with // example.ts`,
     ).toBeDefined()
+  })
+})
+
+const workers = publishedFolders.filter((folder) => readmeWrangler(folder) !== undefined)
+const programs = publishedFolders.filter((folder) => !workers.includes(folder))
+
+test.each(programs)(
+  "a user can run the program of %s's README as it stands",
+  (folder) => {
     expectSuccess(run(process.execPath, ['example.ts'], join(consumer.root, folder)))
+  },
+  120_000,
+)
+
+describe.each(workers)("the Worker of %s's README, as it stands", (folder) => {
+  const worker = () => readmeWorker(consumer.root, folder, readManifest(folder).name)
+
+  test('is bundled for a deployment', () => {
+    const { code, output } = worker().bundle()
+    expect(code, output).toBe(0)
+    expect(output).not.toMatch(/warning/i)
   }, 120_000)
+
+  test('is served, commits what it is sent, answers a repeat from its record, and its cron runs', async () => {
+    expectSuccess(worker().migrate('create table messages (id text primary key, text text not null);'))
+    await worker().serve(async (url) => {
+      const post = () =>
+        fetch(`${url}/messages`, { method: 'POST', headers: { 'idempotency-key': 'k' }, body: '{"text":"hello"}' })
+      const [first, again] = [await post(), await post()]
+      expect([first.status, again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 201, 'true'])
+      expect(await again.text()).toBe(await first.text())
+      expect((await fetch(`${url}/webhooks/endpoints`)).status).toBe(401)
+      const cron = await fetch(`${url}/cdn-cgi/handler/scheduled?format=json`)
+      expect(await cron.json()).toMatchObject({ outcome: 'ok' })
+    })
+  }, 180_000)
 })
 
 test('the examples and the declarations satisfy a strict NodeNext consumer', () => {
@@ -80,23 +115,32 @@ test('the examples and the declarations satisfy a strict NodeNext consumer', () 
     target: 'es2024',
     strict: true,
     noEmit: true,
-    types: ['node'],
     allowImportingTsExtensions: true,
   }
   const specifiers = publishedFolders.flatMap((folder) => entries(readManifest(folder))).map((entry) => entry.specifier)
   const namespaces = specifiers.map((specifier, index) => `import * as entry${index} from '${specifier}'\n`)
   const used = `console.log(${specifiers.map((_, index) => `entry${index}`).join(', ')})\n`
   writeFileSync(join(consumer.root, 'entries.ts'), namespaces.join('') + used)
-  writeFileSync(
-    join(consumer.root, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: options, include: ['entries.ts', 'packages/*/example.ts'] }),
-  )
-  const { code, output } = run(join(process.cwd(), 'node_modules/.bin/tsc'), ['-p', '.'], consumer.root)
-  // Library declarations are checked too, so that ours are; drizzle-orm's own faults are not for us to mend.
-  const errors = output.split('\n').filter((line) => line.includes('error TS'))
-  const ours = errors.filter((line) => !line.startsWith('node_modules/') || line.startsWith('node_modules/@keepsend/'))
-  expect(ours).toEqual([])
-  expect(code === 0 || errors.length > 0, output).toBe(true)
+  const examples = (folders: readonly string[]) => folders.map((folder) => `${folder}/example.ts`)
+  // A program knows Node's globals, a Worker those of workerd.
+  const projects = {
+    'tsconfig.node.json': { own: { types: ['node'] }, include: ['entries.ts', ...examples(programs)] },
+    'tsconfig.workers.json': {
+      own: { types: ['@cloudflare/workers-types'], lib: ['es2024'] },
+      include: examples(workers),
+    },
+  }
+  for (const [project, { own, include }] of Object.entries(projects)) {
+    writeFileSync(join(consumer.root, project), JSON.stringify({ compilerOptions: { ...options, ...own }, include }))
+    const { code, output } = run(join(process.cwd(), 'node_modules/.bin/tsc'), ['-p', project], consumer.root)
+    // Library declarations are checked too, so that ours are; drizzle-orm's own faults are not for us to mend.
+    const errors = output.split('\n').filter((line) => line.includes('error TS'))
+    const ours = errors.filter(
+      (line) => !line.startsWith('node_modules/') || line.startsWith('node_modules/@keepsend/'),
+    )
+    expect(ours, project).toEqual([])
+    expect(code === 0 || errors.length > 0, output).toBe(true)
+  }
 }, 240_000)
 
 test('the public names are those that were agreed: a change of test/public-names.md is a change for users', async () => {

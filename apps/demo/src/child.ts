@@ -22,12 +22,36 @@ export interface Child {
 
 const PATIENCE_MS = 10_000
 
+export interface ChildOptions {
+  env: Record<string, string>
+  args?: readonly string[]
+  /** It and all that it starts are a process group of their own, which is killed as a whole. @default false */
+  group?: boolean
+}
+
 /** Starts one of the demo's processes and waits until it listens. */
-export async function startChild(file: 'node.ts' | 'receiver-node.ts', env: Record<string, string>): Promise<Child> {
+export async function startChild(
+  file: 'node.ts' | 'receiver-node.ts' | 'wrangler-dev.ts',
+  { env, args = [], group = false }: ChildOptions,
+): Promise<Child> {
   const stdio: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc']
   const execArgv = ['--conditions=@keepsend/source']
-  const child = fork(new URL(file, import.meta.url), { env: { ...process.env, ...env }, stdio, execArgv })
+  const child = fork(new URL(file, import.meta.url), args, {
+    env: { ...process.env, ...env },
+    stdio,
+    execArgv,
+    detached: group,
+  })
   const gone = whenGone(child)
+  const kill = (): void => {
+    if (group && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    else child.kill('SIGKILL')
+  }
+  if (group) {
+    // Before the handler that removes the folder: nothing may write to it any more.
+    process.prependOnceListener('exit', kill)
+    void gone.then(() => process.removeListener('exit', kill))
+  }
   const ready = await Promise.race([
     once(child, 'message').then(([message]) => message as Ready),
     gone.then((how) => Promise.reject(new Error(`${file} ended (${how}) before it was ready`))),
@@ -37,11 +61,11 @@ export async function startChild(file: 'node.ts' | 'receiver-node.ts', env: Reco
     gone,
     pid: child.pid ?? 0,
     async kill() {
-      child.kill('SIGKILL')
+      kill()
       await gone
     },
     async stop() {
-      const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
+      const timer = setTimeout(kill, PATIENCE_MS)
       // Not a signal: Ctrl-C has sent one to the whole group already, and a second one means "at once".
       if (child.connected) child.disconnect()
       await gone

@@ -20,16 +20,20 @@ export interface Row {
   unexplained: number
 }
 
+/** How many deliveries the changes make. */
+export function deliveriesOf(hooks: readonly Hook[], changes: readonly Acknowledged[]): number {
+  return hooks.reduce((sum, hook) => sum + eventsFor(hook, changes).size, 0)
+}
+
 /** One row for each endpoint. */
 export function compare(
-  { app, receiver, keys }: Installation,
-  hooks: readonly Hook[],
+  { app, receiver, keys, hooks }: Installation,
   changes: readonly Acknowledged[],
 ): Promise<Row[]> {
   return Promise.all(
-    hooks.map(async ({ hook, by, eventTypes }) => {
-      const events = changes.filter(({ step }) => (step.by ?? 'workspace') === by && fits(eventTypes, step.type))
-      const expected = new Set(events.map(({ eventId }) => eventId))
+    hooks.map(async (endpoint) => {
+      const { hook, by } = endpoint
+      const expected = eventsFor(endpoint, changes)
       const arrived = await ask<Record<string, { type: string; count: number }>>(
         `${receiver.ready.url}/arrivals/${hook}`,
       )
@@ -94,6 +98,12 @@ export function table(rows: readonly Row[]): string {
   return lines
     .map((cells) => cells.map((cell, at) => (at === 0 ? cell.padEnd(14) : cell.padStart(12))).join(''))
     .join('\n')
+}
+
+/** The ids of the events that the endpoint gets. */
+function eventsFor({ by, eventTypes }: Hook, changes: readonly Acknowledged[]): Set<string> {
+  const events = changes.filter(({ step }) => (step.by ?? 'workspace') === by && fits(eventTypes, step.type))
+  return new Set(events.map(({ eventId }) => eventId))
 }
 
 function fits(eventTypes: readonly string[], type: string): boolean {

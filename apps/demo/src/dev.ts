@@ -1,9 +1,11 @@
 // `pnpm dev`: keeps the app and the receiver up, with a workspace, an API key and an endpoint made, until Ctrl-C.
 import { install } from './installation.ts'
+import { nodeStage } from './stage-node.ts'
 
-const { app, receiver, keys, folder, stop } = await install([
-  { hook: 'mine', by: 'workspace', eventTypes: ['*'], note: 'every event' },
-])
+const { app, receiver, keys, folder, stop } = await install(
+  [{ hook: 'mine', by: 'workspace', eventTypes: ['*'], note: 'every event' }],
+  nodeStage(),
+)
 
 const url = app.url
 const json = "-H 'content-type: application/json'"

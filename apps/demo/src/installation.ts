@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Child, startChild } from './child.ts'
 import { ask } from './http.ts'
+import type { Stage } from './stage.ts'
 
 /** A webhook endpoint of the installation, and the hook of the receiver behind it. */
 export interface Hook {
@@ -22,6 +23,7 @@ export interface Installation {
   app: App
   receiver: Child
   keys: { operator: string; workspace: string }
+  hooks: readonly Hook[]
   /** Ends both processes. The folder goes when this process does. */
   stop: () => Promise<void>
 }
@@ -30,13 +32,13 @@ export interface Installation {
 const RETRY_SCHEDULE = Array.from({ length: 20 }, () => 1)
 
 /** Starts both, makes a workspace, its API key, and the endpoints. */
-export async function install(hooks: readonly Hook[]): Promise<Installation> {
+export async function install(hooks: readonly Hook[], { start }: Pick<Stage, 'start'>): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-demo-'))
   // However this process ends; its children end with it.
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const app = new App(join(folder, 'app.db'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  const app = new App((port) => start(folder, port))
   const [receiver, { operatorKey: operator = '' }] = await Promise.all([
-    startChild('receiver-node.ts', { PORT: '0', RECEIVER_FILE: join(folder, 'arrivals.jsonl') }),
+    startChild('receiver-node.ts', { env: { PORT: '0', RECEIVER_FILE: join(folder, 'arrivals.jsonl') } }),
     app.start(),
   ])
   const made = await ask<{ data: { id: string } }>(`${app.url}/workspaces`, post(operator, { name: 'Acme' }))
@@ -56,7 +58,7 @@ export async function install(hooks: readonly Hook[]): Promise<Installation> {
   const stop = async (): Promise<void> => {
     await Promise.all([app.stop(), receiver.stop()])
   }
-  return { folder, app, receiver, keys, stop }
+  return { folder, app, receiver, keys, hooks, stop }
 }
 
 /** Tells the receiver how to behave. */
@@ -68,15 +70,15 @@ export function post(key: string, body: unknown): { method: string; key: string;
   return { method: 'POST', key, body: JSON.stringify(body) }
 }
 
-/** The app's process, which can be killed and started again on its file and its port. */
+/** The app's process, which can be killed and started again on what it keeps and on its port. */
 export class App {
-  readonly #file: string
+  readonly #start: (port: string) => Promise<Child>
   #url = ''
   #running: Promise<Child> | undefined
   #expected = true
 
-  constructor(file: string) {
-    this.#file = file
+  constructor(start: (port: string) => Promise<Child>) {
+    this.#start = start
   }
 
   get url(): string {
@@ -93,7 +95,7 @@ export class App {
     await this.#running
   }
 
-  /** SIGKILL, and a start on the same file. */
+  /** SIGKILL, and a start on what it has kept. */
   async killAndRestart(afterKill: () => Promise<void>): Promise<void> {
     const child = await this.#running
     this.#expected = true
@@ -120,7 +122,7 @@ export class App {
 
   async #spawn(): Promise<Child> {
     const port = this.#url === '' ? '0' : new URL(this.#url).port
-    const child = await startChild('node.ts', { DEMO_FILE: this.#file, PORT: port })
+    const child = await this.#start(port)
     this.#url = child.ready.url
     this.#expected = false
     void child.gone.then((how) => {

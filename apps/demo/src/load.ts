@@ -24,8 +24,8 @@ export interface LoadOptions {
   onAcknowledged: (change: Acknowledged) => void
 }
 
-// A repeat that is not answered by then never will be: the app restarts in a second, an in-flight mark ends after five.
-const REPEAT_MS = 20_000
+// A repeat that is not answered by then never will be: an app restarts within seconds, an in-flight mark ends after five.
+const REPEAT_MS = 60_000
 
 /** Resolves when every tour is made and every change acknowledged. */
 export async function load({ app, keys, tours, clients, onAcknowledged }: LoadOptions): Promise<void> {

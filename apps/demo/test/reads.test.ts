@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Ids, requestOf, tour } from '../src/tour.ts'
-import { type TestApp, openApp } from './app.ts'
+import type { TestApp } from './app-on.ts'
+import { openApp } from './app.ts'
 
 // What each list shows once the tour was made without its deletions, by the step that made the thing.
 const lists: Record<string, { of?: string; made: string }> = {

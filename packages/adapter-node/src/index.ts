@@ -1,8 +1,15 @@
-export { DurableEventQueue, type DurableEventQueueOptions } from './lib/durable-event-queue.ts'
+export { type CommitSignals, DurableEventQueue, type DurableEventQueueOptions } from './lib/durable-event-queue.ts'
 export { AdapterError, type AdapterErrorCode } from './lib/errors.ts'
 export { type MigrateOptions, migrate } from './lib/migrate.ts'
+export { type OpenPostgresOptions, type PostgresDatabase, openPostgres } from './lib/open-postgres.ts'
 export { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './lib/open.ts'
 export { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './lib/send.ts'
-export { type NodeServer, type NodeServerOptions, type NodeServerParts, createNodeServer } from './lib/server.ts'
+export {
+  type NodeServer,
+  type NodeServerOptions,
+  type NodeServerParts,
+  type PostgresServerOptions,
+  createNodeServer,
+} from './lib/server.ts'
 export { onSignals } from './lib/shutdown.ts'
 export { createHmacSigner } from './lib/sign.ts'

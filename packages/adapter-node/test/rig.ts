@@ -41,7 +41,7 @@ export function temporaryFile(name = 'app.db'): string {
 }
 
 /** A logger that keeps what it is told. */
-function keptLog(): Logger & { messages: string[]; fields: Record<string, unknown>[] } {
+export function keptLog(): Logger & { messages: string[]; fields: Record<string, unknown>[] } {
   const messages: string[] = []
   const fields: Record<string, unknown>[] = []
   const keep = (some: Record<string, unknown>, message: string) => {

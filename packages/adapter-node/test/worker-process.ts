@@ -1,6 +1,6 @@
 // The other process of a test: started by worker.ts, told what to do over IPC.
 import { type Logger, createEngine, newEventId } from '@keepsend/engine'
-import { DurableEventQueue, createHmacSigner, createUndiciSender, openSqlite } from '../src/index.ts'
+import { DurableEventQueue, createHmacSigner, createUndiciSender, openPostgres, openSqlite } from '../src/index.ts'
 import type { WorkerMessage, WorkerRequest, WorkerSetup } from './worker.ts'
 
 const setup = JSON.parse(process.argv[2] ?? '{}') as WorkerSetup
@@ -9,7 +9,7 @@ const keep = (fields: Record<string, unknown>, message: string) =>
   say({ log: message, deliveryId: String(fields['deliveryId']) })
 const logger: Logger = { info: keep, warn: keep, error: keep }
 
-const db = openSqlite(setup.file)
+const db = setup.postgres === undefined ? openSqlite(setup.file ?? '') : await openPostgres(setup.postgres)
 const sender = createUndiciSender({
   urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
 })
@@ -52,7 +52,7 @@ async function answer(request: WorkerRequest): Promise<unknown> {
     case 'stop':
       await queue.stop()
       await sender.close()
-      db.close()
+      await db.close()
       setImmediate(() => process.disconnect())
       return undefined
   }

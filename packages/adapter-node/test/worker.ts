@@ -5,9 +5,10 @@ import { onTestFinished } from 'vitest'
 import type { DurableEventQueueOptions } from '../src/index.ts'
 import { until } from './rig.ts'
 
-/** How the other process is set up: it opens the file, and polls it if it has options for a queue. */
+/** How the other process is set up: it opens the file or the Postgres, and polls it if it has options for a queue. */
 export interface WorkerSetup {
-  file: string
+  file?: string
+  postgres?: string
   queue?: Partial<Omit<DurableEventQueueOptions, 'db'>>
   /** What its requests say in `user-agent`. */
   userAgent?: string

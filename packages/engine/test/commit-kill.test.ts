@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { killRequest } from './commit-kill.ts'
+import { openFile, temporaryFile } from './database.ts'
 import { rig } from './rig.ts'
 
 const PROGRAM = join(import.meta.dirname, 'commit-kill-process.ts')
@@ -21,8 +22,9 @@ interface Death {
 
 /** Lets a process die in the middle of the commit, looks at what it left, and repeats the request as its client would. */
 async function dieAt(where: string): Promise<Death> {
-  const { engine, connection, count, addEndpoint } = await rig()
-  const found = () => ['messages', 'pending_events', 'keepsend_idempotency_records'].map(count)
+  const { database, connection } = openFile(temporaryFile())
+  const { engine, count, addEndpoint } = await rig({ on: database })
+  const found = () => Promise.all(['messages', 'pending_events', 'keepsend_idempotency_records'].map(count))
   await addEndpoint()
   await addEndpoint()
   const child = spawn(process.execPath, [PROGRAM, connection.name, where], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -31,12 +33,12 @@ async function dieAt(where: string): Promise<Death> {
   const signal = await new Promise((done) => {
     child.on('close', (_, name) => done(name))
   })
-  const left = found()
+  const left = await found()
   expect(signal === 'SIGKILL' || output.join('').startsWith('survived'), `${where}: killed, or done`).toBe(true)
   // The mark of a dead request expires within seconds; these are those seconds.
   connection.exec('update keepsend_idempotency_marks set expires_at = 0')
   const { status, body, replayed } = await engine.commit(killRequest())
-  return { where, killed: signal === 'SIGKILL', left, repeated: { status, body, replayed }, after: found() }
+  return { where, killed: signal === 'SIGKILL', left, repeated: { status, body, replayed }, after: await found() }
 }
 
 const NONE = [0, 0, 0]

@@ -69,5 +69,5 @@ it('an Express host mounts the routes, commits with its events and replays by Id
     422,
     expect.objectContaining({ code: 'idempotency_mismatch' }),
   ])
-  expect([count('messages'), count('pending_events')]).toEqual([1, 1])
+  expect([await count('messages'), await count('pending_events')]).toEqual([1, 1])
 })

@@ -12,16 +12,18 @@ describe('two requests that both passed the mark', () => {
   /** The answers to both, and what they left. */
   async function race(bodies: [string, string]) {
     const { wrap, arm, arrived, open } = gated()
-    const { post, connection, count } = await apps({ wrap })
+    const { post, exec, count } = await apps({ wrap })
     arm()
     const first = post('/rooms/w1/general', bodies[0], 'k1')
     await arrived[0].promise
-    connection.exec('delete from keepsend_idempotency_marks')
+    await exec('delete from keepsend_idempotency_marks')
     const second = post('/rooms/w1/general', bodies[1], 'k1')
     await arrived[1].promise
     open.resolve()
     const left = () =>
-      ['messages', 'pending_events', 'keepsend_idempotency_records', 'keepsend_idempotency_marks'].map(count)
+      Promise.all(
+        ['messages', 'pending_events', 'keepsend_idempotency_records', 'keepsend_idempotency_marks'].map(count),
+      )
     return { answers: [await first, await second], left }
   }
 
@@ -30,38 +32,40 @@ describe('two requests that both passed the mark', () => {
     expect(answers.map(({ status }) => status)).toEqual([201, 201])
     expect(answers.filter((answer) => replayed(answer) === 'true')).toHaveLength(1)
     expect(new Set(await Promise.all(answers.map((answer) => answer.text()))).size).toBe(1)
-    expect(left()).toEqual([1, 1, 1, 0])
+    expect(await left()).toEqual([1, 1, 1, 0])
   })
 
   it('with different bodies: one commits, the other is 422', async () => {
     const { answers, left } = await race(['{"text":"a"}', '{"text":"b"}'])
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 422]))
-    expect(left()).toEqual([1, 1, 1, 0])
+    expect(await left()).toEqual([1, 1, 1, 0])
   })
 })
 
 describe('marks and records', () => {
   it('the mark of a request that died blocks until it expires, and no longer', async () => {
-    const { post, connection, expire, count } = await apps()
+    const { post, exec, expire, count } = await apps()
     await post('/rooms/w1/general', '{}', 'k1')
     // As the first request left it when it died before its commit: a mark and no record.
-    connection.exec(`
-      insert into keepsend_idempotency_marks select workspace_id, method, route, key_hash, 'the dead', cast(unixepoch('subsec') * 1000 as integer) + 60000
-      from keepsend_idempotency_records;
-      delete from keepsend_idempotency_records; delete from messages; delete from pending_events`)
+    await exec(`
+      insert into keepsend_idempotency_marks
+      select workspace_id, method, route, key_hash, 'the dead', (select ms from keepsend_clock) + 60000
+      from keepsend_idempotency_records`)
+    for (const table of ['keepsend_idempotency_records', 'messages', 'pending_events'])
+      await exec(`delete from ${table}`)
     expect((await post('/rooms/w1/general', '{}', 'k1')).status).toBe(409)
-    expire()
+    await expire()
     const response = await post('/rooms/w1/general', '{}', 'k1')
-    expect([response.status, replayed(response), count('messages'), count('keepsend_idempotency_marks')]).toEqual([
-      201,
-      null,
-      1,
-      0,
-    ])
+    expect([
+      response.status,
+      replayed(response),
+      await count('messages'),
+      await count('keepsend_idempotency_marks'),
+    ]).toEqual([201, null, 1, 0])
   })
 
   it('a mark is set for five seconds: a client whose request died waits no longer', async () => {
-    const { post, connection } = await apps({
+    const { post, select } = await apps({
       wrap: (db) => ({
         ...db,
         run: (one) => db.run(one),
@@ -69,42 +73,44 @@ describe('marks and records', () => {
       }),
     })
     void post('/rooms/w1/general', '{}', 'k1')
-    const left = connection
-      .prepare("select expires_at - unixepoch('subsec') * 1000 from keepsend_idempotency_marks")
-      .pluck()
-    while (left.get() === undefined) await settled()
-    expect(left.get()).toBeGreaterThan(1000)
-    expect(left.get()).toBeLessThanOrEqual(5000)
+    const left = async () =>
+      (await select('select expires_at - (select ms from keepsend_clock) as ms from keepsend_idempotency_marks'))[0]?.[
+        'ms'
+      ]
+    while ((await left()) === undefined) await settled()
+    expect(await left()).toBeGreaterThan(1000)
+    expect(await left()).toBeLessThanOrEqual(5000)
   })
 
   it('an answer that failed before the commit is not stored: the repeat does the work', async () => {
     const { post, count } = await apps()
     const bad = '{"type":"no good","data":{}}'
     expect((await post('/webhooks/events', bad, 'k1')).status).toBe(422)
-    expect([count('keepsend_idempotency_records'), count('keepsend_idempotency_marks')]).toEqual([0, 0])
+    expect([await count('keepsend_idempotency_records'), await count('keepsend_idempotency_marks')]).toEqual([0, 0])
     const good = await post('/webhooks/events', EVENT, 'k1')
     expect([good.status, replayed(good)]).toEqual([202, null])
   })
 
   it('a record is kept a week and then forgotten', async () => {
-    const { post, connection, engine, count } = await apps()
+    const { post, exec, engine, count } = await apps()
     await post('/rooms/w1/general', '{}', 'k1')
     const age = (days: number) =>
-      connection
-        .prepare('update keepsend_idempotency_records set created_at = (unixepoch() - ?) * 1000')
-        .run(days * 86_400)
-    age(6.9)
+      exec(
+        'update keepsend_idempotency_records set created_at = (select ms from keepsend_clock) - ?',
+        days * 86_400_000,
+      )
+    await age(6.9)
     expect(await engine.maintain()).toMatchObject({ deletedRecords: 0 })
     expect(replayed(await post('/rooms/w1/general', '{}', 'k1'))).toBe('true')
-    age(7.1)
+    await age(7.1)
     expect(await engine.maintain()).toMatchObject({ deletedRecords: 1 })
-    expect([replayed(await post('/rooms/w1/general', '{}', 'k1')), count('messages')]).toEqual([null, 2])
+    expect([replayed(await post('/rooms/w1/general', '{}', 'k1')), await count('messages')]).toEqual([null, 2])
   })
 
   it('tables hold neither the key nor the body of a request', async () => {
-    const { post, connection } = await apps()
+    const { post, select } = await apps()
     await post('/webhooks/events', '{"type":"a","data":{"secret":"s3cret"}}', 'my-private-key')
-    expect(JSON.stringify(connection.prepare('select * from keepsend_idempotency_records').all())).not.toMatch(
+    expect(JSON.stringify(await select('select * from keepsend_idempotency_records'))).not.toMatch(
       /my-private-key|s3cret/,
     )
   })
@@ -133,7 +139,7 @@ describe('a commit whose answer was lost', () => {
     expect([first.status, await first.json()]).toEqual([201, { id: 'm1', text: '' }])
     const again = await post('/rooms/w1/general', '{}', 'k1')
     expect([again.status, replayed(again), await again.json()]).toEqual([201, 'true', { id: 'm1', text: '' }])
-    expect([tried, count('messages'), count('pending_events')]).toEqual([1, 1, 1])
+    expect([tried, await count('messages'), await count('pending_events')]).toEqual([1, 1, 1])
   })
 
   it('without a key is 500 outcome_unknown, and nothing is repeated', async () => {
@@ -144,7 +150,7 @@ describe('a commit whose answer was lost', () => {
       500,
       expect.objectContaining({ code: 'outcome_unknown' }),
     ])
-    expect([tried, count('messages'), count('pending_events')]).toEqual([1, 1, 1])
+    expect([tried, await count('messages'), await count('pending_events')]).toEqual([1, 1, 1])
   })
 })
 
@@ -157,18 +163,18 @@ it('a replay names no events of its own: the ids of this call were never kept', 
       idempotencyKey: { key: 'k', workspaceId: 'w1', method: 'POST', route: '/', body: '' },
     })
   const [first, second] = [await commit(), await commit()]
-  expect(rows().map(({ id }) => id.slice(0, 40))).toEqual(first.eventIds)
+  expect((await rows()).map(({ id }) => id.slice(0, 40))).toEqual(first.eventIds)
   expect([second.replayed, second.eventIds]).toEqual([true, []])
 })
 
 it('a route that looks before it commits finds the first answer by recallAnswer, and nothing the first time', async () => {
-  const { engine, connection, count } = await apps()
-  connection.exec("insert into messages values ('m1', 'hi')")
+  const { engine, exec, count } = await apps()
+  await exec("insert into messages values ('m1', 'hi')")
   const app = new Hono()
   app.use(keepsend(engine))
   app.use(async (c, next) => (await recallAnswer(c, 'w1')) ?? next())
   app.delete('/messages/:id', async (c) => {
-    if (count('messages') === 0) return c.notFound()
+    if ((await count('messages')) === 0) return c.notFound()
     return commitWithEvents(c, {
       writes: [{ sql: 'delete from messages where id = ?', params: [c.req.param('id')] }],
       events: [{ type: 'message.deleted', workspaceId: 'w1', data: {} }],
@@ -179,5 +185,5 @@ it('a route that looks before it commits finds the first answer by recallAnswer,
   const answers = [await remove('k1'), await remove('k1'), await remove('k2'), await remove('"')]
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 400])
   expect(answers.map(replayed)).toEqual([null, 'true', null, null])
-  expect([count('pending_events'), count('keepsend_idempotency_marks')]).toEqual([1, 0])
+  expect([await count('pending_events'), await count('keepsend_idempotency_marks')]).toEqual([1, 0])
 })

@@ -6,7 +6,7 @@ import { type Rig, rig, signal } from './rig.ts'
 export interface Apps extends Rig {
   post: (path: string, body: string, idempotencyKey?: string, method?: string) => Promise<Response>
   /** Every mark's time is over. */
-  expire: () => void
+  expire: () => Promise<void>
 }
 
 /** An app with the engine's routes and a route of the host's own, both of which publish; and one endpoint. */
@@ -37,7 +37,7 @@ export async function apps(options: Parameters<typeof rig>[0] = {}): Promise<App
         ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
       },
     })
-  const expire = () => void made.connection.exec('update keepsend_idempotency_marks set expires_at = 0')
+  const expire = () => made.exec('update keepsend_idempotency_marks set expires_at = 0')
   return { ...made, post, expire }
 }
 

@@ -3,9 +3,15 @@ import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { expect, it } from 'vitest'
 import { newEventId } from '../src/index.ts'
+import { openFile, temporaryFile } from './database.ts'
 import { rig } from './rig.ts'
 
 const messages = sqliteTable('messages', { id: text('id').primaryKey(), text: text('text').notNull() })
+async function openWithConnection() {
+  const { database, connection } = openFile(temporaryFile())
+  return { connection, ...(await rig({ on: database })) }
+}
+
 const event = () => ({
   id: newEventId(),
   type: 'message.created',
@@ -14,7 +20,7 @@ const event = () => ({
 })
 
 it("publishStatement commits with drizzle's own transaction, and dispatch tells the queue of each row with its gen", async () => {
-  const made = await rig()
+  const made = await openWithConnection()
   const { id: endpointId } = await made.addEndpoint()
   const one = event()
   drizzle(made.connection).transaction((tx) => {
@@ -22,8 +28,8 @@ it("publishStatement commits with drizzle's own transaction, and dispatch tells 
     tx.run(made.engine.publishStatement(one))
   })
   expect([
-    made.count('messages'),
-    made.rows().map(({ payload }) => (JSON.parse(payload) as { data: unknown }).data),
+    await made.count('messages'),
+    (await made.rows()).map(({ payload }) => (JSON.parse(payload) as { data: unknown }).data),
   ]).toEqual([1, [one.data]])
   expect(made.messages).toEqual([])
   await made.engine.dispatch(one.id)
@@ -33,7 +39,7 @@ it("publishStatement commits with drizzle's own transaction, and dispatch tells 
 })
 
 it('publishStatement rolls back with it, and dispatch then has nothing to tell', async () => {
-  const made = await rig()
+  const made = await openWithConnection()
   await made.addEndpoint()
   const one = event()
   const failing = () =>
@@ -44,15 +50,15 @@ it('publishStatement rolls back with it, and dispatch then has nothing to tell',
     })
   expect(failing).toThrow('changed my mind')
   await made.engine.dispatch(one.id)
-  expect([made.count('messages'), made.count('pending_events'), made.messages]).toEqual([0, 0, []])
+  expect([await made.count('messages'), await made.count('pending_events'), made.messages]).toEqual([0, 0, []])
 })
 
 it('publishStatement serves a driver of one’s own as text and parameters', async () => {
-  const made = await rig()
+  const made = await openWithConnection()
   await made.addEndpoint()
   const { sql, params } = toSql(made.engine.publishStatement(event()), 'sqlite')
   made.connection.transaction(() => made.connection.prepare(sql).all(...params))()
-  expect(made.rows()).toHaveLength(1)
+  expect(await made.rows()).toHaveLength(1)
 })
 
 it('dispatch names the gen that a row has now, and leaves out what is settled', async () => {
@@ -63,7 +69,7 @@ it('dispatch names the gen that a row has now, and leaves out what is settled', 
   await made.work()
   made.messages.length = 0
   await made.engine.dispatch(eventId)
-  expect(made.messages).toMatchObject([{ endpointId: bad.id, gen: made.rows()[0]?.gen }])
+  expect(made.messages).toMatchObject([{ endpointId: bad.id, gen: (await made.rows())[0]?.gen }])
   expect(made.messages[0]?.gen).toBeGreaterThan(0)
 })
 

@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type ClaimOptions, type OutboxDatabase, type PendingEvent, claimDueEvents } from '@keepsend/outbox'
-import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
-import Database from 'better-sqlite3'
+import {
+  type ClaimOptions,
+  type OutboxDatabase,
+  type PendingEvent,
+  ROW_COLUMNS,
+  type SqlValue,
+  claimDueEvents,
+} from '@keepsend/outbox'
 import { Webhook } from 'standardwebhooks'
-import { onTestFinished } from 'vitest'
 import {
   type DeliveryOutcome,
   type EndpointInput,
@@ -19,23 +20,7 @@ import {
   createEngine,
   migrate,
 } from '../src/index.ts'
-
-/** A connection as a host should open it: WAL, and every commit on the disk. */
-function openFile(path: string): Database.Database {
-  const connection = new Database(path)
-  connection.pragma('journal_mode = WAL')
-  // After the journal mode: better-sqlite3 is built to fall back to NORMAL when WAL is chosen.
-  connection.pragma('synchronous = FULL')
-  connection.pragma('busy_timeout = 5000')
-  return connection
-}
-
-/** A path in a folder that is gone when the test is over. */
-function temporaryFile(name = 'app.db'): string {
-  const folder = mkdtempSync(join(tmpdir(), 'keepsend-engine-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return join(folder, name)
-}
+import { type TestDatabase, openDatabase } from './database.ts'
 
 /** What a receiver says to one request: a status, or the answer in full. */
 export type Answer = number | { status: number; headers?: Record<string, string>; body?: string } | SendResult
@@ -69,8 +54,7 @@ function keptLog(): Logger & { entries: { level: string; message: string; fields
   return { entries, info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-export interface Rig {
-  connection: Database.Database
+export interface Rig extends Pick<TestDatabase, 'select' | 'readOnly'> {
   db: OutboxDatabase
   engine: Engine
   /** What the queue was told. */
@@ -78,28 +62,31 @@ export interface Rig {
   sender: ReturnType<typeof receivers>
   log: ReturnType<typeof keptLog>
   /** Rows of `pending_events`, in the order of their keys. */
-  rows: () => PendingEvent[]
-  count: (table: string) => number
+  rows: () => Promise<PendingEvent[]>
+  count: (table: string) => Promise<number>
+  /** Statements of a test's own, past the engine. */
+  exec: (sql: string, ...params: SqlValue[]) => Promise<void>
   /** An endpoint of workspace w1 that wants everything, unless said otherwise. */
   addEndpoint: (parts?: Partial<EndpointInput> & { workspaceId?: string }) => Promise<{ id: string; secret: string }>
   /** Claims what is due, attempts each and settles all in one unit. */
   work: (options?: Partial<ClaimOptions>) => Promise<DeliveryOutcome[]>
 }
 
-/** An engine on a database file of its own, with a host's table `messages` beside Keepsend's. */
+/** An engine on a database of its own, with a host's table `messages` beside Keepsend's. */
 export async function rig(
   options: Partial<EngineOptions> & {
     answer?: (request: SendRequest) => Answer
     wrap?: (db: OutboxDatabase) => OutboxDatabase
-    path?: string
+    on?: TestDatabase
   } = {},
 ): Promise<Rig> {
-  const { answer, wrap = (same) => same, path = temporaryFile(), ...rest } = options
-  const connection = openFile(path)
-  onTestFinished(() => void connection.close())
-  const direct = fromBetterSqlite(connection)
+  const { answer, wrap = (same) => same, on = await openDatabase(), ...rest } = options
+  const { db: direct, select, readOnly } = on
   await migrate(direct)
-  connection.exec('create table if not exists messages (id text primary key not null, text text not null)')
+  await direct.run({
+    sql: 'create table if not exists messages (id text primary key not null, text text not null)',
+    params: [],
+  })
 
   const messages: QueuedEvent[] = []
   const sender = receivers(answer)
@@ -108,20 +95,18 @@ export async function rig(
   const db = wrap(direct)
   const engine = createEngine({ db, queue, sender, logger: log, random: () => 0, ...rest })
 
-  const read = connection.prepare(`
-    select id, workspace_id as workspaceId, event_type as type, endpoint_id as endpointId, status, hold_reason as holdReason, attempts,
-      max_attempts as maxAttempts, deferrals, crashes, gen, due_at as dueAt, claimed_at as claimedAt, created_at as createdAt,
-      completed_at as completedAt, last_error as lastError, last_status as lastStatus, payload
-    from pending_events order by id`)
   return {
-    connection,
+    select,
+    readOnly,
     db,
     engine,
     messages,
     sender,
     log,
-    rows: () => read.all() as PendingEvent[],
-    count: (table) => connection.prepare(`select count(*) from ${table}`).pluck().get() as number,
+    rows: async () =>
+      (await select(`select ${ROW_COLUMNS} from pending_events order by id`)) as unknown as PendingEvent[],
+    count: async (table) => Number((await select(`select count(*) as n from ${table}`))[0]?.['n']),
+    exec: async (sql, ...params) => void (await direct.run({ sql, params })),
     async addEndpoint({ workspaceId = 'w1', ...parts } = {}) {
       const { endpoint, secret } = await engine.endpoints.create(workspaceId, {
         url: 'https://hooks.example.com/',

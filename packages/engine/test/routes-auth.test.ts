@@ -7,7 +7,7 @@ import { GOOD_BODIES, type Route, api, documentOf, read, routesOf } from './rout
 async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<string, string>> {
   const { id } = await made.addEndpoint()
   await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
-  const [row] = made.rows()
+  const [row] = await made.rows()
   return { endpoints: id, deliveries: row?.id ?? '', events: row?.id.slice(0, 40) ?? '' }
 }
 
@@ -77,7 +77,7 @@ describe('every route of the document', () => {
   it("answers another workspace's id with the very bytes of an id that does not exist", async () => {
     const made = await api()
     const ids = await existing(made)
-    const rows = JSON.stringify(made.rows())
+    const rows = JSON.stringify(await made.rows())
     const withId = (await protectedRoutes()).filter(({ path }) => path.includes('{id}'))
     for (const route of withId) {
       const foreign = await made.call(
@@ -92,7 +92,7 @@ describe('every route of the document', () => {
       expect([...foreign.headers]).toEqual([...nowhere.headers])
     }
     expect(withId.length).toBeGreaterThan(8)
-    expect(JSON.stringify(made.rows())).toBe(rows)
+    expect(JSON.stringify(await made.rows())).toBe(rows)
     expect(await made.engine.endpoints.get('w1', ids['endpoints'] ?? '')).toMatchObject({
       status: 'enabled',
       version: 1,
@@ -126,10 +126,10 @@ describe('every route of the document', () => {
 
 describe('API keys', () => {
   it('are shown once; the table holds their hash', async () => {
-    const { engine, connection } = await rig()
+    const { engine, select } = await rig()
     const { key, id } = await engine.apiKeys.create({ workspaceId: 'w1', name: 'ci', scopes: ['events:write'] })
     expect(key).toMatch(/^ks_[A-Za-z0-9_-]{43}$/)
-    expect(JSON.stringify(connection.prepare('select * from keepsend_api_keys').all())).not.toContain(key.slice(3))
+    expect(JSON.stringify(await select('select * from keepsend_api_keys'))).not.toContain(key.slice(3))
     expect(await engine.apiKeys.list('w1')).toMatchObject([
       { id, name: 'ci', scopes: ['events:write'], expiresAt: null },
     ])

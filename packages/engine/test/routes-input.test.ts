@@ -22,7 +22,7 @@ describe('input', () => {
         expect(await read(response)).toMatchObject(problem(400, 'invalid_request'))
       }
     }
-    expect([count('pending_events'), count('keepsend_endpoints')]).toEqual([0, 1])
+    expect([await count('pending_events'), await count('keepsend_endpoints')]).toEqual([0, 1])
     expect(await engine.endpoints.get('w1', id)).toMatchObject({ version: 1 })
   })
 

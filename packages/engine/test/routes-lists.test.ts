@@ -12,7 +12,7 @@ async function filled() {
   for (const type of ['a', 'b', 'a', 'b', 'a', 'b', 'a']) {
     events.push((await made.engine.send({ type, workspaceId: 'w1', data: {} })).eventId)
   }
-  const deliveries = made.rows().map(({ id }) => id)
+  const deliveries = (await made.rows()).map(({ id }) => id)
   return {
     ...made,
     ids: { '/endpoints': endpoints, '/events': events.toReversed(), '/deliveries': deliveries.toReversed() },
@@ -70,14 +70,12 @@ describe.each(['/endpoints', '/events', '/deliveries'] as const)('the list %s', 
 describe('the list of deliveries', () => {
   it('is filtered by state, endpoint, type and event, and by all of them together', async () => {
     const listing = await filled()
-    const { ids, call, rows, connection } = listing
-    const [endpointId] = ids['/endpoints']
+    const { ids, call, rows, exec } = listing
+    const [endpointId = ''] = ids['/endpoints']
     const [eventId] = ids['/events']
-    connection
-      .prepare("update pending_events set status = 'failed', completed_at = 1 where endpoint_id = ?")
-      .run(endpointId)
-    const expectFound = async (query: string, keep: (row: ReturnType<typeof rows>[number]) => boolean) => {
-      const wanted = rows()
+    await exec("update pending_events set status = 'failed', completed_at = 1 where endpoint_id = ?", endpointId)
+    const expectFound = async (query: string, keep: (row: Awaited<ReturnType<typeof rows>>[number]) => boolean) => {
+      const wanted = (await rows())
         .filter(keep)
         .map(({ id }) => id)
         .toReversed()
@@ -99,10 +97,10 @@ describe('the list of deliveries', () => {
 
 describe('the list of events', () => {
   it('counts the deliveries of each by state', async () => {
-    const { ids, call, connection } = await filled()
-    const [first, second] = ids['/endpoints']
-    connection.prepare("update pending_events set status = 'failed' where endpoint_id = ?").run(first)
-    connection.prepare("update pending_events set status = 'held' where endpoint_id = ?").run(second)
+    const { ids, call, exec } = await filled()
+    const [first = '', second = ''] = ids['/endpoints']
+    await exec("update pending_events set status = 'failed' where endpoint_id = ?", first)
+    await exec("update pending_events set status = 'held' where endpoint_id = ?", second)
     const { body } = await read(call('GET', '/events?limit=1'))
     expect(body['data']).toMatchObject([
       { id: ids['/events'][0], deliveries: { pending: 1, held: 1, completed: 0, failed: 1 } },

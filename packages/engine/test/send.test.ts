@@ -1,4 +1,3 @@
-import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { type QueuedEvent, keepQueuedEvent, keepsend, newEventId, sendWebhookEvent } from '../src/index.ts'
@@ -16,7 +15,7 @@ describe('send', () => {
     const { engine, addEndpoint, count, messages } = await rig()
     await addEndpoint()
     expect(await engine.send(event)).toMatchObject({ accepted: true, deliveries: 1 })
-    expect(count('pending_events')).toBe(1)
+    expect(await count('pending_events')).toBe(1)
     await settled()
     expect(messages).toHaveLength(1)
   })
@@ -28,7 +27,7 @@ describe('send', () => {
     app.use(keepsend(engine))
     app.post('/', async (c) => c.json(await sendWebhookEvent(c, event), 201))
     const response = await app.request('/', { method: 'POST' })
-    expect([response.status, await response.json(), count('pending_events')]).toEqual([
+    expect([response.status, await response.json(), await count('pending_events')]).toEqual([
       201,
       { eventId: expect.stringMatching(/^evt_/), accepted: true, deliveries: 1 },
       1,
@@ -38,7 +37,7 @@ describe('send', () => {
   it('refuses a wrong event before anything is written', async () => {
     const { engine, messages, count } = await rig()
     await expect(engine.send({ ...event, type: '' })).rejects.toMatchObject({ code: 'invalid_event' })
-    expect([count('pending_events'), messages]).toEqual([0, []])
+    expect([await count('pending_events'), messages]).toEqual([0, []])
   })
 
   it('is not failed by a queue that refuses rows: they stay, the refusal is counted', async () => {
@@ -46,29 +45,35 @@ describe('send', () => {
     await addEndpoint()
     expect(await engine.send(event)).toMatchObject({ accepted: true })
     await settled()
-    expect([count('pending_events'), engine.counters]).toEqual([1, { queueErrors: 1, degraded: 0, notAccepted: 0 }])
+    expect([await count('pending_events'), engine.counters]).toEqual([
+      1,
+      { queueErrors: 1, degraded: 0, notAccepted: 0 },
+    ])
   })
 })
 
 describe('send, when the database refuses the rows', () => {
   it('still answers, hands the event on without an outboxId under a fixed id, counts and logs it', async () => {
-    const { engine, addEndpoint, connection, messages, log, count } = await rig()
+    const { engine, addEndpoint, readOnly, messages, log, count } = await rig()
     await addEndpoint()
-    connection.pragma('query_only = on')
+    await readOnly(true)
     const sent = await engine.send({ ...event, channels: ['room.1'] })
     await settled()
     expect(sent).toEqual({ eventId: expect.stringMatching(/^evt_/), accepted: false, deliveries: 0 })
     expect(messages).toEqual([{ ...event, eventId: sent.eventId, channels: ['room.1'] }])
-    expect([engine.counters, count('pending_events')]).toEqual([{ queueErrors: 0, degraded: 1, notAccepted: 0 }, 0])
+    expect([engine.counters, await count('pending_events')]).toEqual([
+      { queueErrors: 0, degraded: 1, notAccepted: 0 },
+      0,
+    ])
     expect(log.entries).toMatchObject([{ level: 'error', fields: { eventId: sent.eventId, code: 'not_accepted' } }])
   })
 
   it('counts and logs what the queue refuses as well: that is what was lost', async () => {
-    const { engine, addEndpoint, connection, log } = await rig({
+    const { engine, addEndpoint, readOnly, log } = await rig({
       queue: { send: () => Promise.reject(new Error('too large')) },
     })
     await addEndpoint()
-    connection.pragma('query_only = on')
+    await readOnly(true)
     expect(await engine.send(event)).toMatchObject({ accepted: false })
     await settled()
     expect(engine.counters).toEqual({ queueErrors: 0, degraded: 1, notAccepted: 1 })
@@ -80,13 +85,13 @@ describe('send, when the database refuses the rows', () => {
   })
 
   it('whoever receives it keeps the rows under its id, with the same bytes; a second copy makes none', async () => {
-    const { engine, addEndpoint, connection, messages, rows } = await rig()
+    const { db, engine, addEndpoint, readOnly, messages, rows } = await rig()
     const { id } = await addEndpoint()
-    connection.pragma('query_only = on')
+    await readOnly(true)
     const { eventId } = await engine.send(event)
     await settled()
-    connection.pragma('query_only = off')
-    const target = { db: fromBetterSqlite(connection), rowsStart: 'handed-off' } as const
+    await readOnly(false)
+    const target = { db, rowsStart: 'handed-off' } as const
     const message = JSON.parse(JSON.stringify(messages[0])) as QueuedEvent
     const kept = await keepQueuedEvent(target, message)
     expect(kept).toEqual([
@@ -94,7 +99,7 @@ describe('send, when the database refuses the rows', () => {
     ])
     expect(await keepQueuedEvent(target, message)).toEqual([])
     await engine.send({ ...event, id: newEventId() })
-    const payloads = rows().map(({ payload }) => payload)
+    const payloads = (await rows()).map(({ payload }) => payload)
     expect([payloads.length, new Set(payloads).size]).toEqual([2, 1])
   })
 
@@ -102,6 +107,6 @@ describe('send, when the database refuses the rows', () => {
     const { db, count } = await rig()
     const message = { type: 'a', workspaceId: 'w1', outboxId: 'evt_x.ep_1' }
     await expect(keepQueuedEvent({ db, rowsStart: 'now' }, message)).rejects.toMatchObject({ code: 'invalid_option' })
-    expect(count('pending_events')).toBe(0)
+    expect(await count('pending_events')).toBe(0)
   })
 })

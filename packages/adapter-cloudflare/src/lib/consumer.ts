@@ -1,4 +1,4 @@
-import { type DeliveryOutcome, errorFields, keepQueuedEvent } from '@keepsend/engine'
+import { type DeliveryOutcome, EngineError, errorFields, keepQueuedEvent } from '@keepsend/engine'
 import { type ClaimRef, type PendingEvent, beginEvents, claimEvents } from '@keepsend/outbox'
 import type { QueueBatch, QueueMessage } from './bindings.ts'
 import { type NamedMessage, sortMessages } from './message.ts'
@@ -66,10 +66,21 @@ export async function keepEvent(
     for (const { error } of failed) engine.logger.warn({ ...fields, ...errorFields(error) }, SWEPT_LATER)
     message.ack()
   } catch (error) {
+    // No repeat makes an event of it, and the platform would repeat it a hundred times.
+    if (error instanceof EngineError && NEVER_KEPT.has(error.code)) {
+      engine.logger.error(
+        { ...fields, ...errorFields(error) },
+        'a message holds no event that can be kept; it is dropped',
+      )
+      message.ack()
+      return
+    }
     engine.logger.error({ ...fields, ...errorFields(error) }, 'the rows of an event could not be inserted yet')
     comeBack(message)
   }
 }
+
+const NEVER_KEPT: ReadonlySet<string> = new Set(['invalid_event', 'payload_too_large'])
 
 const SWEPT_LATER = 'the queue refused a hand-off; the rows are kept and will be swept'
 

@@ -4,6 +4,7 @@ import type { QueueBatch } from './bindings.ts'
 import { comeBack, keepEvent } from './consumer.ts'
 import { sortMessages } from './message.ts'
 import type { QueuePolicy } from './queue-policy.ts'
+import { settleGroup } from './window.ts'
 
 /** Whatever kept its message from being worked a hundred times may pass; the sweep sends another after this. */
 const RETRY_MS = 300_000
@@ -24,12 +25,17 @@ export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch)
       engine.db,
       named.map(({ ref }) => ref),
     )
-    const finished = begun.map((row) => ({ claim: row, outcome: judge(row) }))
-    if (finished.length > 0) await engine.settle(finished)
-    for (const { claim, outcome } of finished) {
-      engine.logger.error({ deliveryId: claim.id, outcome: outcome.kind }, REASON)
+    const readAt = performance.now()
+    const ended = begun.map((row) => ({ item: { row, readAt }, outcome: judge(row) }))
+    const refused = new Set<string>()
+    for (const { item, outcome, settle } of await settleGroup(engine, ended, (one) => one)) {
+      if (settle === 'settled') engine.logger.error({ deliveryId: item.row.id, outcome: outcome.kind }, REASON)
+      if (settle === 'refused') refused.add(item.row.id)
     }
-    for (const { message } of named) message.ack()
+    for (const { message, ref } of named) {
+      if (refused.has(ref.id)) comeBack(message)
+      else message.ack()
+    }
   } catch (error) {
     engine.logger.error({ ...errorFields(error), messages: named.length }, 'dead letters could not be settled yet')
     for (const { message } of named) comeBack(message)

@@ -7,7 +7,7 @@ import {
   releaseEvents,
   sweepPendingEvents,
 } from '@keepsend/outbox'
-import { AdapterError } from './errors.ts'
+import { AdapterError, checkBounds } from './errors.ts'
 import { type Swept, tick } from './scheduled.ts'
 import { type Item, deliverAll } from './window.ts'
 
@@ -16,8 +16,16 @@ const AFTER_RESPONSE_MS = 28_000
 // Less than the minute after which the next cron begins.
 const TICK_MS = 50_000
 const LEASE_MS = 120_000
-const CLAIMED_AT_ONCE = 25
 const FIRST_SENDS = 1000
+
+export interface InlineEventQueueOptions {
+  /**
+   * Deliveries that one request or one tick of the cron makes at most: 1–1,000. The rest is the next tick's. The free
+   * plan allows an invocation 50 requests, those to D1 among them; each delivery is one, and what stands around twenty
+   * of them comes to about as many again. @default 20
+   */
+  deliveriesAtMost?: number
+}
 
 /**
  * No queue at all, for the free plan: rows are delivered after the response, within `waitUntil`, and what fails or is
@@ -25,7 +33,14 @@ const FIRST_SENDS = 1000
  */
 export class InlineEventQueue implements EventQueue {
   readonly rowsStart = 'handed-off'
+  readonly #deliveriesAtMost: number
   #engine: Engine | undefined
+
+  constructor(options: InlineEventQueueOptions = {}) {
+    const { deliveriesAtMost = 20 } = options
+    checkBounds('deliveriesAtMost', deliveriesAtMost, 1, 1000)
+    this.#deliveriesAtMost = deliveriesAtMost
+  }
 
   /**
    * Gives it the engine that delivers.
@@ -60,12 +75,13 @@ export class InlineEventQueue implements EventQueue {
       for (const { outboxId = '', gen = 0 } of rows) refs.set(outboxId, { id: outboxId, gen })
     }
     const { begun } = await beginEvents(db, [...refs.values()])
-    await deliverInline(engine, begun, endAt)
+    await deliverInline(engine, begun.slice(0, this.#deliveriesAtMost), endAt)
+    await releaseEvents(db, begun.slice(this.#deliveriesAtMost))
   }
 
   /**
-   * One tick of the cron: makes lost first sends due, and delivers what is due for up to 50 s, each row claimed and
-   * charged first.
+   * One tick of the cron: makes lost first sends due, and delivers what is due, each row claimed and charged first,
+   * for 50 s at most.
    *
    * @throws {AggregateError} when anything failed, after everything was tried
    */
@@ -74,28 +90,24 @@ export class InlineEventQueue implements EventQueue {
     if (!engine) throw new AdapterError('invalid_option', 'start(engine) before the first sweep')
     const endAt = performance.now() + TICK_MS - engine.maxDeadlineMs
     return tick(engine, async () => {
-      const swept = { handedOn: 0, released: 0, dead: 0 }
       const options = { limit: FIRST_SENDS, leaseMs: LEASE_MS, due: false, firstSends: 'all' } as const
       await releaseEvents(engine.db, (await sweepPendingEvents(engine.db, options)).events)
-      while (performance.now() < endAt) {
-        const { claims, dead } = await claimDueEvents(engine.db, { limit: CLAIMED_AT_ONCE, leaseMs: LEASE_MS })
-        swept.handedOn += claims.length
-        swept.dead += dead.length
-        await deliverInline(engine, claims, endAt)
-        if (claims.length + dead.length < CLAIMED_AT_ONCE) break
-      }
-      return swept
+      const { claims, dead } = await claimDueEvents(engine.db, { limit: this.#deliveriesAtMost, leaseMs: LEASE_MS })
+      await deliverInline(engine, claims, endAt)
+      return { handedOn: claims.length, released: 0, dead: dead.length }
     })
   }
 }
 
-/** What is not sent in time stays as it is: its lease, or the look for lost first sends, brings it to the cron. */
+/** What is not sent in time is given back, so that the next tick does not take it for the row of a worker that died. */
 async function deliverInline(engine: Engine, rows: readonly PendingEvent[], endAt: number): Promise<void> {
   const readAt = performance.now()
+  const unsent: PendingEvent[] = []
   await deliverAll<Item>(
     engine,
     rows.map((row) => ({ row, readAt })),
-    { ended: async () => {}, gone: () => {}, unsent: () => {} },
+    { ended: async () => {}, gone: () => {}, unsent: ({ row }) => void unsent.push(row) },
     { toSettle: (outcome) => outcome, endAt },
   )
+  await releaseEvents(engine.db, unsent)
 }

@@ -20,6 +20,10 @@ export interface NamedMessage {
   ref: ClaimRef
 }
 
+// An event id, a dot and an endpoint id are 105 at most. What is far longer is nobody's, and a batch of them would be
+// more than D1 takes in one read: it would hold back the others of its batch.
+const MAX_ID_LENGTH = 255
+
 /**
  * Reads a batch, which anybody with access to the account can write to. Of two copies for one row the later `gen` is
  * kept, and the other acknowledged: it has nothing to add. What is nobody's is logged and acknowledged; it names no row
@@ -32,20 +36,36 @@ export function sortMessages(
   const named = new Map<string, NamedMessage>()
   const events: { message: QueueMessage; event: QueuedEvent }[] = []
   for (const message of messages) {
-    const { outboxId, gen, type, workspaceId } = (message.body ?? {}) as Partial<QueuedEvent>
-    if (typeof outboxId === 'string' && Number.isSafeInteger(gen)) {
+    const { outboxId, gen, type, workspaceId, channels = [] } = (message.body ?? {}) as Partial<QueuedEvent>
+    if (typeof outboxId === 'string' && outboxId.length <= MAX_ID_LENGTH && Number.isSafeInteger(gen)) {
       const ref = { id: outboxId, gen: gen as number }
       const other = named.get(outboxId)
       const keeps = !other || other.ref.gen < ref.gen
       ;(keeps ? other?.message : message)?.ack()
       if (keeps) named.set(outboxId, { message, ref })
-    } else if (outboxId === undefined && typeof type === 'string' && typeof workspaceId === 'string') {
+    } else if (
+      outboxId === undefined &&
+      typeof type === 'string' &&
+      typeof workspaceId === 'string' &&
+      Array.isArray(channels)
+    ) {
       events.push({ message, event: message.body as QueuedEvent })
     } else {
-      const found = JSON.stringify(message.body)?.slice(0, 100)
-      logger.error({ found }, 'a message names no row of ours: neither { outboxId, gen } nor an event; it is dropped')
+      logger.error(
+        { found: show(message.body) },
+        'a message names no row of ours: neither { outboxId, gen } nor an event; it is dropped',
+      )
       message.ack()
     }
   }
   return { named: [...named.values()], events }
+}
+
+/** The beginning of anything: a queue carries what JSON cannot say as well, a BigInt or an object that holds itself. */
+function show(body: unknown): string {
+  try {
+    return (JSON.stringify(body) ?? typeof body).slice(0, 100)
+  } catch {
+    return typeof body
+  }
 }

@@ -51,15 +51,19 @@ export class CloudflareEventQueue implements EventQueue {
     if (failed[0]) throw failed[0].error
   }
 
-  /** Sends what fits together together. A part that the queue refuses stops no other part and is returned. */
+  /** Sends what fits together together. A part that the queue refuses stops no other and is returned. */
   async sendDelayed(
     delayed: readonly DelayedEvent[],
   ): Promise<{ failed: { messages: QueuedEvent[]; error: unknown }[] }> {
     const failed: { messages: QueuedEvent[]; error: unknown }[] = []
+    let silence: AdapterError | undefined
     for (const part of parts(delayed)) {
       try {
+        // A queue that does not answer is not asked again: each part would wait as long.
+        if (silence) throw silence
         await this.#sendPart(part)
       } catch (error) {
+        if (error instanceof AdapterError && error.code === 'queue_timeout') silence = error
         failed.push({ messages: part.map(({ message }) => message), error })
       }
     }

@@ -34,7 +34,8 @@ export async function sweep({ engine, queue, leaseMs, sweepLimit }: QueuePolicy)
       messages.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })),
     )
     errors.push(...failed.map(({ error }) => error))
-    await releaseEvents(engine.db, refused)
+    // The counts stand whatever becomes of this; a row that is not released comes back when its lease ends.
+    await releaseEvents(engine.db, refused).catch((error: unknown) => errors.push(error))
     return { handedOn: events.length - refused.length, released: refused.length, dead: dead.length }
   })
 }

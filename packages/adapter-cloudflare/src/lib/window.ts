@@ -92,11 +92,12 @@ async function stillStands(engine: Engine, { row, readAt }: Item): Promise<'send
  * One unit for the group; if it is refused, row by row, so that one row cannot hold its neighbours. After a lost answer
  * the second try finds the row gone, and that is `lost`: nothing is written twice.
  */
-async function settleGroup<T extends Item>(
+export async function settleGroup<T extends Item>(
   engine: Engine,
   group: readonly { item: T; outcome: DeliveryOutcome }[],
   toSettle: WindowOptions['toSettle'],
 ): Promise<Result<T>[]> {
+  if (group.length === 0) return []
   try {
     return await settleUnit(engine, group, toSettle)
   } catch (error) {

@@ -38,6 +38,8 @@ export interface CreateWorkerOptions<Env> extends QueuePolicyOptions {
   bindings: (env: Env) => WorkerBindings
   /** The app around the engine. @default the engine's routes under `/webhooks` */
   app?: (parts: WorkerParts<Env>) => FetchApp
+  /** See {@link InlineEventQueueOptions}; only with `queue: 'inline'`. @default 20 */
+  deliveriesAtMost?: number
   /** The name of the queue that takes what the first gave up on. @default 'keepsend-dead-letters' */
   deadLetterQueue?: string
 }
@@ -97,7 +99,8 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
   const db = fromD1(binding)
   const common = { logger: consoleLogger, sender: createFetchSender() }
   if (producer === 'inline') {
-    const queue = new InlineEventQueue()
+    const { deliveriesAtMost } = options
+    const queue = new InlineEventQueue(deliveriesAtMost === undefined ? {} : { deliveriesAtMost })
     const engine = createEngine({ ...common, ...INLINE_DEADLINES, ...settings, db, queue })
     queue.start(engine)
     return {

@@ -183,6 +183,7 @@ describe('the sweep', () => {
       const { now } = await nextDueEvent(db)
       // None of them lost: all wait for a retry.
       await fill(db, size, { idAt: now - 86_400_000, dueAt: now + 3_600_000, createdAt: now - 86_400_000 })
+      await db.run(sqlText`update keepsend_sweep_pass set began_at = 0`)
       read()
       expect(await sweepPendingEvents(db, { limit: 200, due: false, firstSends: 'all' })).toMatchObject({ more: true })
       reads.push(read().rowsRead)
@@ -198,7 +199,6 @@ describe('the sweep', () => {
       const { db, policy, read } = await meteredRig()
       const { now } = await nextDueEvent(db)
       await fill(db, size, { idAt: now - 3_600_000, dueAt: now + 3_600_000, createdAt: now })
-      while ((await sweepPendingEvents(db, { limit: 10_000, due: false, firstSends: 'all' })).more);
       read()
       expect(await sweep(policy)).toMatchObject({ handedOn: 0, oldestDueMs: 0 })
       const { rowsRead, rowsWritten } = read()

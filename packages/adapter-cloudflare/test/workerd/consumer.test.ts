@@ -1,6 +1,17 @@
-import { consumeBatch } from '@keepsend/adapter-cloudflare'
-import { expect, it } from 'vitest'
-import { batchOf, rig } from './rig.ts'
+// How a batch is worked: what is read, what is sent, how many at once, and what becomes of its messages.
+import { env } from 'cloudflare:workers'
+import { newEventId } from '@keepsend/outbox'
+import { fromD1 } from '@keepsend/outbox/d1'
+import { describe, expect, it, vi } from 'vitest'
+import { consumeBatch } from '../../src/index.ts'
+import { faulty } from './faulty.ts'
+import { PATIENCE, type Rig, type RigOptions, batchOf, fates, messagesFor, rig } from './rig.ts'
+
+/** A rig, and what it asks of D1 from `judge()` on. */
+async function watchedRig(options: RigOptions = {}): Promise<Rig & ReturnType<typeof faulty>> {
+  const faults = faulty(env.DB)
+  return { ...(await rig({ ...options, wrap: () => fromD1(faults.d1) })), ...faults }
+}
 
 it('a batch is delivered, settled and acknowledged; messages carry ids and no payload', async () => {
   const { addEndpoint, policy, publish, rows, sent } = await rig()
@@ -11,9 +22,264 @@ it('a batch is delivered, settled and acknowledged; messages carry ids and no pa
 
   const batch = batchOf(sent.map(({ body }) => body))
   await consumeBatch(policy, batch)
-  expect(batch.messages.map(({ fate }) => fate)).toEqual(ids.map(() => 'ack'))
+  expect(fates(batch.messages)).toEqual(ids.map(() => 'ack'))
   const arrivals = await hook.arrivals()
   expect(arrivals.map(({ id }) => id).sort()).toEqual(ids.map((id) => id.slice(0, id.indexOf('.'))))
   expect(arrivals.every(({ verified }) => verified)).toBe(true)
   expect(await rows()).toEqual([])
+})
+
+describe('what is asked of D1', () => {
+  it('one read for a whole batch, one for its endpoints, and a settle for each five that ended', async () => {
+    const { addEndpoint, calls, consume, judge, publish } = await watchedRig()
+    await addEndpoint()
+    await addEndpoint({ status: 500 })
+    await publish(10)
+    judge()
+    await consume()
+    expect(calls.filter(({ verbs }) => verbs[0] === 'select')).toHaveLength(2)
+    const settles = calls.filter(({ verbs }) => verbs[0] !== 'select')
+    expect(settles).toHaveLength(4)
+    for (const { verbs } of settles) expect(['delete', 'update', 'delete update']).toContain(verbs.join(' '))
+  })
+
+  it('one read, and nothing else, for a batch with nothing to send', async () => {
+    const { addEndpoint, calls, consume, judge, policy, publish, sent } = await watchedRig()
+    const hook = await addEndpoint()
+    await publish(5)
+    const bodies = sent.map(({ body }) => body)
+    await consume()
+    judge()
+    const again = batchOf(bodies)
+    await consumeBatch(policy, again)
+    expect(fates(again.messages)).toEqual(Array(5).fill('ack'))
+    expect(calls.map(({ verbs }) => verbs)).toEqual([['select']])
+    expect(await hook.arrivals()).toHaveLength(5)
+  })
+
+  it('nothing for a batch that names nothing', async () => {
+    const { calls, judge, policy } = await watchedRig()
+    judge()
+    await consumeBatch(policy, batchOf([]))
+    await consumeBatch(policy, batchOf([null, 'text']))
+    expect(calls).toEqual([])
+  })
+})
+
+describe('at most five requests are open', () => {
+  it('each further one begins when another has ended', async () => {
+    const { addEndpoint, consume, publish, rows } = await rig()
+    const hook = await addEndpoint({ status: 'never' })
+    await publish(10)
+    const consumed = consume()
+    for (let answered = 0; answered < 5; answered++) {
+      await vi.waitFor(async () => expect(await hook.arrivals()).toHaveLength(5 + answered), PATIENCE)
+      expect(await hook.open()).toBe(5)
+      await hook.answerOne({ status: 200 })
+    }
+    await vi.waitFor(async () => expect(await hook.arrivals()).toHaveLength(10), PATIENCE)
+    await hook.answer({ status: 200 })
+    expect(fates(await consumed)).toEqual(Array(10).fill('ack'))
+    expect(await hook.peak()).toBe(5)
+    expect(await rows()).toEqual([])
+  })
+
+  it('the deadline of the sixth begins when it has a place: five that stall make none of the other five late', async () => {
+    const { addEndpoint, consume, publish, rows } = await rig()
+    const stalling = await addEndpoint({ status: 'never' }, { eventTypes: ['first.five'], deadlineMs: 1000 })
+    // As long as what it waits for its place: a deadline from the start of the batch would have passed.
+    const prompt = await addEndpoint({ status: 200 }, { eventTypes: ['other.five'], deadlineMs: 1000 })
+    await publish(5, { type: 'first.five' })
+    await publish(5, { type: 'other.five' })
+    expect(fates(await consume())).toEqual(Array(10).fill('ack'))
+    expect(await prompt.arrivals()).toHaveLength(5)
+    expect(await stalling.peak()).toBe(5)
+    expect((await rows()).map(({ type, lastError }) => [type, lastError])).toEqual(
+      Array.from({ length: 5 }, () => ['first.five', 'timeout: no complete answer within 1000 ms']),
+    )
+  })
+})
+
+describe('a message that has nothing to add is acknowledged, and nothing is sent', () => {
+  it('its row was never there, is settled, put off, taken or held', async () => {
+    const { addEndpoint, db, policy, publish, rows } = await rig()
+    const hook = await addEndpoint()
+    const ids = await publish(5)
+    const states = [
+      `status = 'failed', completed_at = 1`,
+      `status = 'completed', completed_at = 1`,
+      `status = 'held', hold_reason = 'endpoint_disabled'`,
+      `gen = 1, attempts = 1, due_at = (select ms from keepsend_clock) + 60000`,
+      `gen = 1, attempts = 1, claimed_at = 1, due_at = (select ms from keepsend_clock) + 60000`,
+    ]
+    for (const [n, state] of states.entries()) {
+      await db.run({ sql: `update pending_events set ${state} where id = ?`, params: [ids[n] ?? ''] })
+    }
+    const before = await rows()
+    const batch = batchOf(messagesFor([...ids, `${newEventId()}.${hook.endpointId}`, newEventId()]))
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(Array(7).fill('ack'))
+    expect(await rows()).toEqual(before)
+    expect(await hook.arrivals()).toEqual([])
+  })
+
+  it('two copies of one row in one batch: one request, both acknowledged', async () => {
+    const { addEndpoint, policy, publish, rows } = await rig()
+    const hook = await addEndpoint()
+    const ids = await publish(3)
+    const batch = batchOf(messagesFor([...ids, ...ids]))
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(Array(6).fill('ack'))
+    expect(await hook.arrivals()).toHaveLength(3)
+    expect(await rows()).toEqual([])
+  })
+
+  it('an older and a newer copy of one row in one batch: the newer counts, in either order', async () => {
+    const { addEndpoint, db, policy, publish, rows } = await rig()
+    const hook = await addEndpoint()
+    const ids = await publish(2)
+    await db.run({ sql: 'update pending_events set gen = 1, attempts = 1, due_at = 1', params: [] })
+    const [older, newer] = [messagesFor(ids, 0), messagesFor(ids, 1)]
+    const batch = batchOf([older[0], newer[0], newer[1], older[1]])
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(Array(4).fill('ack'))
+    expect(await hook.arrivals()).toHaveLength(2)
+    expect(await rows()).toEqual([])
+  })
+})
+
+describe('what anybody may have put into the queue', () => {
+  const cyclic: Record<string, unknown> = {}
+  cyclic['itself'] = cyclic
+
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a text', 'evt_1.ep_1'],
+    ['a number', 5],
+    ['a big integer', 5n],
+    ['a list', [{ outboxId: 'x', gen: 0 }]],
+    ['an empty object', {}],
+    ['an object that holds itself', cyclic],
+    ['an id that is no text', { outboxId: 5, gen: 0 }],
+    ['an id without a generation', { outboxId: 'x' }],
+    ['a generation that is no whole number', { outboxId: 'x', gen: 1.5 }],
+    ['a generation beyond all numbers', { outboxId: 'x', gen: Infinity }],
+    ['a type without a workspace', { type: 'message.created' }],
+  ])('%s is logged and acknowledged, and the message beside it is delivered', async (_name, body) => {
+    const { addEndpoint, log, policy, publish, rows, sent } = await rig()
+    const hook = await addEndpoint()
+    await publish(1)
+    const batch = batchOf([body, sent[0]?.body, body])
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(['ack', 'ack', 'ack'])
+    expect(log.filter(({ level }) => level === 'error')).toHaveLength(2)
+    expect(await hook.arrivals()).toHaveLength(1)
+    expect(await rows()).toEqual([])
+  })
+
+  it.each<[string, unknown]>([
+    ['a text that is no id', { outboxId: '', gen: 0 }],
+    ['SQL', { outboxId: `'; drop table pending_events; --`, gen: 0 }],
+    ['a NUL and half a character', { outboxId: '\0\ud800', gen: 0 }],
+    ['a generation below zero', { outboxId: newEventId(), gen: -1 }],
+    ['as much as a message holds', { outboxId: 'x'.repeat(127_000), gen: 0 }],
+  ])('%s names no row: acknowledged, and the message beside it is delivered', async (_name, body) => {
+    const { addEndpoint, policy, publish, rows, sent } = await rig()
+    const hook = await addEndpoint()
+    await publish(1)
+    const batch = batchOf([body, sent[0]?.body])
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(['ack', 'ack'])
+    expect(await hook.arrivals()).toHaveLength(1)
+    expect(await rows()).toEqual([])
+  })
+
+  it("a whole batch of the largest messages keeps nobody's delivery back", async () => {
+    const { addEndpoint, policy, publish, rows, sent } = await rig({ policy: { maxBatchSize: 100 } })
+    const hook = await addEndpoint()
+    await publish(1)
+    const large = Array.from({ length: 99 }, (_, n) => ({ outboxId: String(n).padEnd(127_000, 'x'), gen: 0 }))
+    const batch = batchOf([...large, sent[0]?.body])
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(Array(100).fill('ack'))
+    expect(await hook.arrivals()).toHaveLength(1)
+    expect(await rows()).toEqual([])
+  })
+})
+
+describe('an event without rows', () => {
+  it('gets them, under its own id, and its messages; a second copy makes no second row', async () => {
+    const { addEndpoint, consume, policy, rows, sent } = await rig()
+    const hook = await addEndpoint()
+    const event = { type: 'message.created', workspaceId: 'w', data: { n: 1 }, eventId: newEventId() }
+    const batch = batchOf([event, event])
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(['ack', 'ack'])
+    const id = `${event.eventId}.${hook.endpointId}`
+    expect(await rows()).toMatchObject([{ id, gen: 0, attempts: 0, dueAt: null }])
+    expect(await hook.arrivals()).toEqual([])
+    expect(sent).toEqual([{ body: { outboxId: id, gen: 0 } }])
+    await consume()
+    expect((await hook.arrivals()).map((arrival) => arrival.id)).toEqual([event.eventId])
+    expect(await rows()).toEqual([])
+  })
+
+  it('comes back while its rows cannot be made, and keeps no other message from its delivery', async () => {
+    const { addEndpoint, judge, policy, publish, rows, sent } = await watchedRig()
+    const hook = await addEndpoint()
+    await publish(1)
+    const event = { type: 'message.created', workspaceId: 'w', data: {}, eventId: newEventId() }
+    judge(({ verbs }) => (verbs.includes('insert') ? 'refused' : 'well'))
+    const batch = batchOf([event, sent[0]?.body])
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual([{ retryAfter: 30 }, 'ack'])
+    expect(await rows()).toEqual([])
+    expect(await hook.arrivals()).toHaveLength(1)
+  })
+
+  it('that no endpoint wants is acknowledged, and leaves nothing', async () => {
+    const { policy, rows, sent } = await rig()
+    const batch = batchOf([{ type: 'message.created', workspaceId: 'nobody', eventId: newEventId() }])
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(['ack'])
+    expect([await rows(), sent]).toEqual([[], []])
+  })
+
+  it.each<[string, unknown]>([
+    ['type', { type: 'no type at all', workspaceId: 'w', eventId: newEventId() }],
+    ['id', { type: 't', workspaceId: 'w', eventId: 'evt_1' }],
+    ['data', { type: 't', workspaceId: 'w', data: 5, eventId: newEventId() }],
+    ['channels', { type: 't', workspaceId: 'w', channels: 5, eventId: newEventId() }],
+    ['time', { type: 't', workspaceId: 'w', timestamp: 'some day', eventId: newEventId() }],
+  ])('whose %s can never be right is logged and dropped: it would come back a hundred times', async (_name, body) => {
+    const { addEndpoint, log, policy, rows } = await rig()
+    await addEndpoint()
+    const batch = batchOf([body])
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(['ack'])
+    expect(log.filter(({ level }) => level === 'error')).toHaveLength(1)
+    expect(await rows()).toEqual([])
+  })
+})
+
+describe('a batch larger than the policy knows', () => {
+  it('is delivered, with a warning that names both numbers', async () => {
+    const { addEndpoint, consume, log, publish, rows } = await rig({ policy: { maxBatchSize: 2 } })
+    await addEndpoint()
+    await publish(3)
+    await consume()
+    expect(log.filter(({ level }) => level === 'warn')).toMatchObject([
+      { message: expect.stringContaining('max_batch_size'), fields: { messages: 3, maxBatchSize: 2 } },
+    ])
+    expect(await rows()).toEqual([])
+  })
+
+  it('one that is as large as it may be is no reason to warn', async () => {
+    const { addEndpoint, consume, log, publish } = await rig({ policy: { maxBatchSize: 3 } })
+    await addEndpoint()
+    await publish(3)
+    await consume()
+    expect(log).toEqual([])
+  })
 })

@@ -1,11 +1,14 @@
-import type { Env } from './worker.ts'
+import type * as worker from './worker.ts'
 
 declare global {
   namespace Cloudflare {
     interface Env extends WorkerEnv {}
+    interface GlobalProps {
+      mainModule: typeof worker
+    }
   }
 }
-type WorkerEnv = Env
+type WorkerEnv = worker.Env
 
 declare module 'vitest' {
   interface ProvidedContext {

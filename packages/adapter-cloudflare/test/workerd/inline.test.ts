@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { type Engine, createEngine, migrate, newEventId } from '@keepsend/engine'
 import { type OutboxDatabase, type PendingEvent, ROW_COLUMNS, raw, sqlText } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
-import { describe, expect, inject, it } from 'vitest'
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { InlineEventQueue, createFetchSender, createWorker } from '../../src/index.ts'
 import type { Arrival } from './receiver.ts'
 import type { Env } from './worker.ts'
@@ -147,6 +147,36 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
+  it('a tick whose time is up gives back what it has not sent: due at the next tick, nothing charged, no crash', async () => {
+    let passes = false
+    let late = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + late)
+    onTestFinished(() => clock.mockRestore())
+    const { answer, arrivals, publish, queue, rows } = await inline((plain) => ({
+      ...plain,
+      async run(statement) {
+        const result = await plain.run(statement)
+        // The claim was a minute's work.
+        if (passes && result.rows.some((row) => typeof row['claimedAt'] === 'number')) late += 60_000
+        return result
+      },
+    }))
+    await answer(503)
+    await (
+      await publish(3)
+    ).delivered
+    const before = await rows()
+    await answer(200)
+    passes = true
+    await queue.sweep()
+    expect(await arrivals()).toHaveLength(3)
+    expect(await rows()).toMatchObject(before.map(({ id }) => ({ id, attempts: 1, crashes: 0, claimedAt: null })))
+    passes = false
+    expect(await queue.sweep()).toMatchObject({ handedOn: 3 })
+    expect(await arrivals()).toHaveLength(6)
+    expect(await rows()).toEqual([])
+  })
+
   it('two crons at once deliver each row once', async () => {
     const { answer, arrivals, publish, queue, rows } = await inline()
     await answer(503)
@@ -161,6 +191,34 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
+  it('one invocation stays within the fifty requests of the free plan, those to D1 among them', async () => {
+    let requests = 0
+    const { answer, arrivals, publish, queue, rows } = await inline((db) => ({
+      ...db,
+      run: (statement) => (requests++, db.run(statement)),
+      atomic: (statements) => (requests++, db.atomic(statements)),
+    }))
+    await answer(503)
+    requests = 0
+    await (
+      await publish(70)
+    ).delivered
+    expect(await arrivals()).toHaveLength(20)
+    expect(requests + 20).toBeLessThanOrEqual(50)
+    await answer(200)
+    for (const [arrived, left] of [
+      [40, 50],
+      [60, 30],
+      [80, 10],
+      [90, 0],
+    ]) {
+      requests = 0
+      await queue.sweep()
+      expect([(await arrivals()).length, (await rows()).length]).toEqual([arrived, left])
+      expect(requests + 20).toBeLessThanOrEqual(50)
+    }
+  })
+
   it('an event whose rows could not be inserted is kept and delivered from here', async () => {
     const { arrivals, queue, rows } = await inline()
     await queue.send({ type: 't', workspaceId: 'w', data: {}, eventId: newEventId() })
@@ -172,6 +230,7 @@ describe('without a queue', () => {
     const queue = new InlineEventQueue()
     const engine = createEngine({ db: fromD1(env.DB), queue })
     expect(() => queue.start(engine)).toThrow(/maxDeadlineMs must be at most 14000; found 30000/)
+    expect(() => new InlineEventQueue({ deliveriesAtMost: 0 })).toThrow(/^deliveriesAtMost must be/)
   })
 
   it('says what it lacks when it was not started', async () => {

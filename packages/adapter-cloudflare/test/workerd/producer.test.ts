@@ -105,6 +105,16 @@ describe('what a queue refuses', () => {
     await expect(adapter.send(named(1))).rejects.toMatchObject({ name: 'AdapterError', code: 'queue_timeout' })
   })
 
+  it('by never answering is not asked for the rest', async () => {
+    let calls = 0
+    const queue = { sendBatch: () => (calls++, new Promise(() => {})) }
+    const adapter = new CloudflareEventQueue({ queue, sendTimeoutMs: 100 })
+    const messages = Array.from({ length: 500 }, (_, n) => ({ message: named(n), delaySeconds: 0 }))
+    const { failed } = await adapter.sendDelayed(messages)
+    expect(failed.flatMap((part) => part.messages)).toHaveLength(500)
+    expect(calls).toBe(1)
+  })
+
   it('an option out of its bounds is refused when the queue is made', () => {
     const { queue } = strictQueue()
     for (const sendTimeoutMs of [0, 99, 60_001, 1.5]) {

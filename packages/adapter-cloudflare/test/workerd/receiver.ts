@@ -11,6 +11,8 @@ export interface Answer {
   body?: string
   /** Verifies each arrival with this. */
   secret?: string
+  /** How the path answers from the second request on. */
+  next?: Answer
 }
 
 /** One arrival, as the test reads it. */
@@ -22,13 +24,25 @@ export interface Arrival {
   headers: Record<string, string | string[] | undefined>
 }
 
+/** What a path has seen. */
+export interface Seen {
+  arrivals: Arrival[]
+  /** Requests that have no answer yet, and the most there were at once. */
+  open: number
+  peak: number
+}
+
 interface Hook {
   answer: Answer
   arrivals: Arrival[]
   open: Set<ServerResponse>
+  peak: number
 }
 
-/** `POST /hook/…` is a webhook, `PUT /hook/…` its {@link Answer}, `GET /hook/…` its arrivals and open requests. */
+/**
+ * `POST /hook/…` is a webhook, `GET /hook/…` what it has {@link Seen}. `PUT /hook/…` is its {@link Answer}, to those
+ * that wait too; `PATCH /hook/…` answers the one that has waited longest.
+ */
 export default async function startReceiver(project: TestProject): Promise<() => Promise<void>> {
   const hooks = new Map<string, Hook>()
   const server = createServer((request, response) => {
@@ -36,13 +50,18 @@ export default async function startReceiver(project: TestProject): Promise<() =>
     request.setEncoding('utf8').on('data', (some: string) => (body += some))
     request.on('end', () => {
       const path = request.url ?? '/'
-      const hook = hooks.get(path) ?? { answer: { status: 200 }, arrivals: [], open: new Set() }
+      const hook = hooks.get(path) ?? newHook()
       hooks.set(path, hook)
       if (request.method === 'GET') {
-        response.end(JSON.stringify({ arrivals: hook.arrivals, open: hook.open.size }))
+        const seen: Seen = { arrivals: hook.arrivals, open: hook.open.size, peak: hook.peak }
+        response.end(JSON.stringify(seen))
       } else if (request.method === 'PUT') {
         hook.answer = JSON.parse(body) as Answer
         for (const held of hook.open) answer(held, hook)
+        response.end('{}')
+      } else if (request.method === 'PATCH') {
+        const [longest] = hook.open
+        if (longest) answer(longest, { ...hook, answer: JSON.parse(body) as Answer })
         response.end('{}')
       } else {
         const { secret } = hook.answer
@@ -54,8 +73,10 @@ export default async function startReceiver(project: TestProject): Promise<() =>
           verified: verifies(secret, body, headers),
         })
         hook.open.add(response)
+        hook.peak = Math.max(hook.peak, hook.open.size)
         response.on('close', () => hook.open.delete(response))
         answer(response, hook)
+        if (hook.answer.next) hook.answer = { ...hook.answer.next, ...(secret !== undefined && { secret }) }
       }
     })
   })
@@ -68,6 +89,10 @@ export default async function startReceiver(project: TestProject): Promise<() =>
       server.close(() => resolve())
       server.closeAllConnections()
     })
+}
+
+function newHook(): Hook {
+  return { answer: { status: 200 }, arrivals: [], open: new Set(), peak: 0 }
 }
 
 function answer(response: ServerResponse, { answer: { status, headers, body = 'told so' }, open }: Hook): void {

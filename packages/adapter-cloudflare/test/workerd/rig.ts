@@ -5,14 +5,38 @@ import {
   type QueueBinding,
   type QueuePolicy,
   type QueuePolicyOptions,
+  consumeBatch,
   createFetchSender,
   createQueuePolicy,
 } from '../../src/index.ts'
-import { type Engine, type EngineOptions, type Logger, createEngine, migrate } from '@keepsend/engine'
-import { type OutboxDatabase, type PendingEvent, ROW_COLUMNS, newEventId, raw, sqlText } from '@keepsend/outbox'
+import {
+  type EndpointInput,
+  type Engine,
+  type EngineOptions,
+  type Logger,
+  createEngine,
+  migrate,
+} from '@keepsend/engine'
+import {
+  type OutboxDatabase,
+  type PendingEvent,
+  ROW_COLUMNS,
+  eventIdTime,
+  firstEventIdAt,
+  newEventId,
+  nextDueEvent,
+  raw,
+  sqlText,
+} from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
-import { inject } from 'vitest'
-import type { Answer, Arrival } from './receiver.ts'
+import { inject, vi } from 'vitest'
+import type { Answer, Arrival, Seen } from './receiver.ts'
+
+// What hangs fails its test; a busy machine does not.
+vi.setConfig({ testTimeout: 60_000 })
+
+/** For `vi.waitFor`. */
+export const PATIENCE = { timeout: 30_000, interval: 10 }
 
 /** What a queue was given. */
 export interface Sent {
@@ -37,28 +61,45 @@ export interface RigOptions {
   wrap?: (db: OutboxDatabase) => OutboxDatabase
   /** Stands in for the queue; otherwise what is sent is kept in `sent` and reaches nobody. */
   queue?: QueueBinding
+  /** What becomes of each call to that queue. `answer lost`: it takes the messages, and does not say so. */
+  queueFate?: () => 'well' | 'refused' | 'answer lost' | 'no answer'
 }
 
 export interface Rig {
   db: OutboxDatabase
   engine: Engine
   policy: QueuePolicy
+  /** What another isolate makes of the same bindings, with nothing between it and D1. */
+  newIsolate: () => QueuePolicy
   /** Messages sent to the queue, in order. Nothing consumes them but the test. */
   sent: Sent[]
   log: { level: string; message: string; fields: Record<string, unknown> }[]
   rows: () => Promise<PendingEvent[]>
+  /** The database's own time. */
+  now: () => Promise<number>
   /** An endpoint of workspace `w` that wants everything, at a path of its own. */
-  addEndpoint: (answer?: Answer) => Promise<Hook>
-  /** Publishes that many events to `w` and waits for their hand-off; the ids of the rows, in order. */
-  publish: (count: number) => Promise<string[]>
+  addEndpoint: (answer?: Answer, input?: Partial<EndpointInput>) => Promise<Hook>
+  /** Publishes that many events to `w` and waits for their hand-off; the ids of all rows, in order. */
+  publish: (count: number, event?: { type?: string; agoMs?: number }) => Promise<string[]>
+  /** As if every lease and every wait had just ended. */
+  lapse: () => Promise<void>
+  /** Gives what was sent to the consumer, as one batch, and takes it from `sent`. */
+  consume: (options?: { attempts?: number }) => Promise<HeldMessage[]>
 }
+
+/** For `publish`: longer ago than a first lease, and within what the sweep looks at each minute. */
+export const LOST_MS = 200_000
 
 /** One endpoint's side of the world. */
 export interface Hook {
   endpointId: string
   answer(answer: Answer): Promise<void>
+  /** Answers the request that has waited longest, and no other. */
+  answerOne(answer: Answer): Promise<void>
   arrivals(): Promise<Arrival[]>
+  /** Requests without an answer, and the most there were at once. */
   open(): Promise<number>
+  peak(): Promise<number>
 }
 
 /** An engine on a fresh D1 database, with the parts of one queue around it. */
@@ -73,49 +114,64 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     void log.push({ level, message, fields })
   const logger: Logger = { info: keep('info'), warn: keep('warn'), error: keep('error') }
   const binding: QueueBinding = options.queue ?? {
-    sendBatch: async (messages) => void sent.push(...messages),
+    async sendBatch(messages) {
+      const fate = options.queueFate?.() ?? 'well'
+      if (fate === 'refused') throw new Error('Too Many Requests')
+      if (fate !== 'no answer') sent.push(...messages)
+      if (fate !== 'well') await new Promise(() => {})
+    },
   }
-  const queue = new CloudflareEventQueue({ queue: binding, sendTimeoutMs: 1000 })
-  const engine = createEngine({
-    db,
-    queue,
-    sender: createFetchSender(),
-    logger,
-    urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
-    deadlineMs: 1000,
-    maxDeadlineMs: 2000,
-    random: () => 0,
-    ...options.engine,
-  })
+  const newIsolate = (itsDb: OutboxDatabase): QueuePolicy => {
+    const queue = new CloudflareEventQueue({ queue: binding, sendTimeoutMs: 1000 })
+    const engine = createEngine({
+      db: itsDb,
+      queue,
+      sender: createFetchSender(),
+      logger,
+      urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
+      // Longer than a busy machine takes to answer: a test of time-outs gives its endpoint a shorter one.
+      deadlineMs: 10_000,
+      maxDeadlineMs: 15_000,
+      random: () => 0,
+      ...options.engine,
+    })
+    return createQueuePolicy({ engine, queue }, options.policy)
+  }
+  const policy = newIsolate(db)
+  const { engine } = policy
   return {
     db,
     engine,
-    policy: createQueuePolicy({ engine, queue }, options.policy),
+    policy,
+    newIsolate: () => newIsolate(plain),
     sent,
     log,
     async rows() {
       const { rows } = await plain.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events order by id`)
       return rows as unknown as PendingEvent[]
     },
-    async addEndpoint(answer = { status: 200 }) {
+    now: async () => (await nextDueEvent(plain)).now,
+    async addEndpoint(answer = { status: 200 }, input = {}) {
       const url = `${inject('receiver')}/hook/${crypto.randomUUID()}`
-      const { endpoint, secret } = await engine.endpoints.create('w', { url })
-      const tell = async (next: Answer): Promise<void> => {
-        await fetch(url, { method: 'PUT', body: JSON.stringify({ ...next, secret }) })
+      const { endpoint, secret } = await engine.endpoints.create('w', { url, ...input })
+      const tell = async (method: string, next: Answer): Promise<void> => {
+        await fetch(url, { method, body: JSON.stringify({ ...next, secret }) })
       }
-      const look = async (): Promise<{ arrivals: Arrival[]; open: number }> => (await fetch(url)).json()
-      await tell(answer)
+      const look = async (): Promise<Seen> => (await fetch(url)).json()
+      await tell('PUT', answer)
       return {
         endpointId: endpoint.id,
-        answer: tell,
+        answer: (next) => tell('PUT', next),
+        answerOne: (next) => tell('PATCH', next),
         arrivals: async () => (await look()).arrivals,
         open: async () => (await look()).open,
+        peak: async () => (await look()).peak,
       }
     },
-    async publish(count) {
+    async publish(count, { type = 'message.created', agoMs = 0 } = {}) {
       const events = Array.from({ length: count }, (_, n) => ({
-        id: newEventId(),
-        type: 'message.created',
+        id: eventIdFrom(agoMs),
+        type,
         workspaceId: 'w',
         data: { n },
       }))
@@ -125,7 +181,31 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
       const { rows } = await plain.run(sqlText`select id from pending_events order by id`)
       return rows.map(({ id }) => String(id))
     },
+    async lapse() {
+      await plain.run(sqlText`
+        update pending_events set due_at = (select ms from keepsend_clock) - 1
+        where status = 'pending' and due_at is not null`)
+    },
+    async consume(how) {
+      const batch = batchOf(
+        sent.splice(0).map(({ body }) => body),
+        how,
+      )
+      await consumeBatch(policy, batch)
+      return batch.messages
+    },
   }
+}
+
+/** An event id made that long ago; those that follow one another are in order, as they are in life. */
+export function eventIdFrom(agoMs: number): string {
+  const id = newEventId()
+  return firstEventIdAt(eventIdTime(id) - agoMs) + id.slice(17)
+}
+
+/** What became of each message. */
+export function fates(messages: readonly HeldMessage[]): HeldMessage['fate'][] {
+  return messages.map(({ fate }) => fate)
 }
 
 /** A batch as the platform hands it to a consumer, whose messages remember what became of them. */

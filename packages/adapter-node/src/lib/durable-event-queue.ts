@@ -5,8 +5,8 @@ import { Poller } from './poller.ts'
 import { Upkeeper } from './upkeep.ts'
 
 export interface DurableEventQueueOptions {
-  /** The database that the engine commits to; with `version()`, other processes' commits are seen at once. */
-  db: OutboxDatabase & { version?: () => number }
+  /** The database that the engine commits to: `openSqlite`, `openPostgres`, or any other, which is polled. */
+  db: OutboxDatabase & CommitSignals
   /** Attempts at once: 1–1,000. @default 32 */
   concurrency?: number
   /**
@@ -23,6 +23,16 @@ export interface DurableEventQueueOptions {
   pollMs?: number
   /** The cadence of clean-up, in ms: 1,000–3,600,000. @default 60_000 */
   upkeepMs?: number
+}
+
+/** How a database tells of other processes' commits, if it does. Whatever it misses, the safety poll finds. */
+export interface CommitSignals {
+  /** A number that changes when another process has committed; looked at every 25 ms. */
+  version?: () => number
+  /** Says so to other processes after a commit of this one. Never throws, and takes care not to say it too often. */
+  announce?: () => void
+  /** Called at the start, where `version` needs it; returns how to end it. */
+  listen?: () => () => Promise<void>
 }
 
 /** Deadline overrun, the settle's commit, and a busy database's patience. */
@@ -45,7 +55,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   readonly rowsStart = 'now'
   readonly #options: Required<Omit<DurableEventQueueOptions, 'db'>>
   readonly #db: DurableEventQueueOptions['db']
-  #running: { poller: Poller; upkeep: Upkeeper } | undefined
+  #running: { poller: Poller; upkeep: Upkeeper; deafen: (() => Promise<void>) | undefined } | undefined
   #stopping: Promise<void> | undefined
 
   constructor(options: DurableEventQueueOptions) {
@@ -70,6 +80,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   async send(message: QueuedEvent): Promise<void> {
     if (message.outboxId === undefined) await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart }, message)
     this.#running?.poller.kick()
+    this.#db.announce?.()
   }
 
   async sendBatch(messages: QueuedEvent[]): Promise<void> {
@@ -92,9 +103,10 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       )
     }
     const version = this.#db.version?.bind(this.#db)
+    const deafen = this.#db.listen?.()
     const poller = new Poller(engine, { ...this.#options, version })
     const upkeep = new Upkeeper(engine, this.#options.upkeepMs, () => poller.kick())
-    this.#running = { poller, upkeep }
+    this.#running = { poller, upkeep, deafen }
   }
 
   /**
@@ -107,7 +119,9 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     const running = this.#running
     if (!running) return this.#stopping ?? Promise.resolve()
     this.#running = undefined
-    this.#stopping = Promise.all([running.upkeep.stop(), running.poller.stop(drainMs)]).then(() => undefined)
+    this.#stopping = Promise.all([running.upkeep.stop(), running.poller.stop(drainMs), running.deafen?.()]).then(
+      () => undefined,
+    )
     return this.#stopping
   }
 

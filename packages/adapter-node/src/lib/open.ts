@@ -1,6 +1,7 @@
+import { createRequire } from 'node:module'
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { AdapterError, checkBounds } from './errors.ts'
 
 export interface OpenSqliteOptions {
@@ -36,10 +37,13 @@ export function openSqlite(file: string, options: OpenSqliteOptions = {}): Sqlit
   if (!(synchronous in SYNCHRONOUS)) {
     throw new AdapterError('invalid_option', `synchronous must be FULL or NORMAL; found ${synchronous as string}`)
   }
-  const connection = new Database(file, { timeout: busyTimeoutMs })
+  const connection: Database.Database = new (driver())(file, { timeout: busyTimeoutMs })
   try {
     switchToWal(connection, busyTimeoutMs)
     connection.pragma('foreign_keys = ON')
+    // What a claim returns is gathered in a temporary table first. In a file, that file is made, written and deleted at
+    // each claim: 2.2 of 17.6 µs a delivery.
+    connection.pragma('temp_store = MEMORY')
     setDurability(connection, synchronous)
   } catch (error) {
     connection.close()
@@ -54,6 +58,11 @@ export function openSqlite(file: string, options: OpenSqliteOptions = {}): Sqlit
   }
 }
 
+// When a file is opened, and not before: who keeps his rows in Postgres need not have it.
+function driver(): typeof Database {
+  return createRequire(import.meta.url)('better-sqlite3') as typeof Database
+}
+
 // The switch needs the file alone, and SQLite does not wait for that, whatever `busy_timeout` says: of processes that
 // open a new file at the same moment, all but one would be told that it is locked.
 function switchToWal(connection: Database.Database, patienceMs: number): void {
@@ -63,7 +72,7 @@ function switchToWal(connection: Database.Database, patienceMs: number): void {
       connection.pragma('journal_mode = WAL')
       return
     } catch (error) {
-      const busy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
+      const busy = error instanceof driver().SqliteError && error.code.startsWith('SQLITE_BUSY')
       if (!busy || performance.now() >= end) throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAL_RETRY_MS)
     }

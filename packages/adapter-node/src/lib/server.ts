@@ -5,14 +5,15 @@ import { Hono } from 'hono'
 import { DEFAULT_DRAIN_MS, DurableEventQueue, type DurableEventQueueOptions } from './durable-event-queue.ts'
 import { checkBounds } from './errors.ts'
 import { migrate } from './migrate.ts'
+import { type OpenPostgresOptions, type PostgresDatabase, openPostgres } from './open-postgres.ts'
 import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.ts'
-import { type UndiciSenderOptions, createUndiciSender } from './send.ts'
+import { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './send.ts'
 import { onSignals } from './shutdown.ts'
 import { createHmacSigner } from './sign.ts'
 
 /** What an app is made from. */
-export interface NodeServerParts {
-  db: SqliteDatabase
+export interface NodeServerParts<Db = SqliteDatabase> {
+  db: Db
   engine: Engine
   queue: DurableEventQueue
 }
@@ -22,18 +23,28 @@ interface FetchApp {
   fetch(request: Request): Response | Promise<Response>
 }
 
-export interface NodeServerOptions {
+/** A server on a SQLite file. */
+export interface NodeServerOptions extends CommonOptions<SqliteDatabase> {
   /** The SQLite file; made if it is not there. */
   file: string
+  sqlite?: OpenSqliteOptions
+}
+
+/** A server on a Postgres, on which any number of others may be. */
+export interface PostgresServerOptions extends CommonOptions<PostgresDatabase> {
+  /** Its URL, or more. */
+  postgres: string | OpenPostgresOptions
+}
+
+interface CommonOptions<Db> {
   /** 0 takes a free one. @default 3000 */
   port?: number
   /** @default '127.0.0.1' */
   hostname?: string
   /** The app around the engine: a Hono app, or what answers requests like one. @default the engine's routes under `/webhooks` */
-  app?: (parts: NodeServerParts) => FetchApp
+  app?: (parts: NodeServerParts<Db>) => FetchApp
   /** A folder of the app's own `.sql` files. */
   migrations?: string | URL
-  sqlite?: OpenSqliteOptions
   /** What differs from the defaults; delivered rows are kept 24 h. */
   engine?: Partial<Omit<EngineOptions, 'db' | 'queue'>>
   queue?: Omit<DurableEventQueueOptions, 'db'>
@@ -43,20 +54,38 @@ export interface NodeServerOptions {
   signals?: boolean
 }
 
-export interface NodeServer extends NodeServerParts {
+export interface NodeServer<Db = SqliteDatabase> extends NodeServerParts<Db> {
   /** Where it listens. */
   url: string
-  /** Answers nothing more, drains the deliveries, closes the file. A second call waits for the first. */
+  /** Answers nothing more, drains the deliveries, closes the database. A second call waits for the first. */
   stop(options?: { drainMs?: number }): Promise<void>
 }
 
-/** The whole thing in one process: the file, the engine, its poller and an HTTP server. Listens when this resolves. */
-export async function createNodeServer(options: NodeServerOptions): Promise<NodeServer> {
-  const { port = 3000, hostname = '127.0.0.1', signals = true } = options
+/** The whole thing in one process: the database, the engine, its poller and an HTTP server. Listens when this resolves. */
+export async function createNodeServer(options: NodeServerOptions): Promise<NodeServer>
+export async function createNodeServer(options: PostgresServerOptions): Promise<NodeServer<PostgresDatabase>>
+export async function createNodeServer(
+  options: NodeServerOptions | PostgresServerOptions,
+): Promise<NodeServer | NodeServer<PostgresDatabase>> {
   const urlPolicy = options.engine?.urlPolicy
-  // Before the file is opened: a bad option leaves nothing behind.
+  // Before the database is opened: a bad option leaves nothing behind. Until it connects it holds nothing.
   const sender = createUndiciSender({ ...options.sender, ...(urlPolicy && { urlPolicy }) })
-  const db = openSqlite(options.file, options.sqlite)
+  if (!('postgres' in options)) return serveOn(openSqlite(options.file, options.sqlite), sender, options)
+  const { postgres, engine } = options
+  const logger = engine?.logger && { logger: engine.logger }
+  return serveOn(
+    await openPostgres({ ...logger, ...(typeof postgres === 'string' ? { url: postgres } : postgres) }),
+    sender,
+    options,
+  )
+}
+
+async function serveOn<Db extends SqliteDatabase | PostgresDatabase>(
+  db: Db,
+  sender: UndiciSender,
+  options: CommonOptions<Db>,
+): Promise<NodeServer<Db>> {
+  const { port = 3000, hostname = '127.0.0.1', signals = true } = options
   try {
     await migrate(db, options.migrations === undefined ? {} : { directory: options.migrations })
     const queue = new DurableEventQueue({ db, ...options.queue })
@@ -81,14 +110,14 @@ export async function createNodeServer(options: NodeServerOptions): Promise<Node
     let stopped: Promise<void> | undefined
     let removeSignals = (): void => {}
     const stop: NodeServer['stop'] = async ({ drainMs = DEFAULT_DRAIN_MS } = {}) => {
-      // Before anything is closed: half a stop would leave the file open.
+      // Before anything is closed: half a stop would leave the database open.
       checkBounds('drainMs', drainMs, 0, 3_600_000)
       stopped ??= (async () => {
         removeSignals()
         await closeServer(server, drainMs)
         await queue.stop({ drainMs })
         await sender.close()
-        db.close()
+        await db.close()
       })()
       await stopped
     }
@@ -97,7 +126,7 @@ export async function createNodeServer(options: NodeServerOptions): Promise<Node
     return { ...parts, url: `http://${hostname}:${address.port}`, stop }
   } catch (error) {
     await sender.close()
-    db.close()
+    await db.close()
     throw error
   }
 }

@@ -4,7 +4,7 @@ import { type Logger, errorFields } from './logger.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
 import { type Signer, signatureHeaders } from './sign.ts'
 import type { Target, Targets } from './targets.ts'
-import { type DeliveryOutcome, type VerdictContext, judge, retryOrDead } from './verdict.ts'
+import { type DeliveryOutcome, UNCHARGED_DEFERRALS, type VerdictContext, judge, retryOrDead } from './verdict.ts'
 
 export interface DeliverDeps {
   targets: Targets
@@ -36,7 +36,8 @@ export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: 
     random,
   }
   try {
-    const target = event.endpointId === null ? undefined : await deps.targets.get(event.endpointId)
+    const target = event.endpointId === null ? undefined : await readTarget(deps, event.endpointId)
+    if (target === 'unread') return unread(event)
     if (!target) return { kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }
     if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
     const endpoint = { id: target.id, version: target.version, retrySchedule: target.retrySchedule ?? retrySchedule }
@@ -50,6 +51,27 @@ export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: 
     )
     return retryOrDead(context, `attempt_broke: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** The endpoint, or `unread` when the database did not say: no fault of the receiver's. */
+async function readTarget(
+  { targets, logger }: DeliverDeps,
+  endpointId: string,
+): Promise<Target | undefined | 'unread'> {
+  try {
+    return await targets.get(endpointId)
+  } catch (error) {
+    logger.error({ endpointId, ...errorFields(error) }, 'an endpoint could not be read; nothing was sent')
+    return 'unread'
+  }
+}
+
+const UNREAD_RETRY_MS = 5000
+
+/** Nothing was sent, so nothing is charged; bounded like the waits that receivers ask for. */
+function unread({ deferrals }: PendingEvent): DeliveryOutcome {
+  const deferral = deferrals < UNCHARGED_DEFERRALS
+  return { kind: 'retry', delayMs: UNREAD_RETRY_MS, deferral, error: 'endpoint_unread: the database did not answer' }
 }
 
 async function attempt(

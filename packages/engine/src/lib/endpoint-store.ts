@@ -120,6 +120,7 @@ export function createEndpointStore(
       await get(workspaceId, id)
       const mine = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
       await change(id, [
+        touch(workspaceId, id),
         sqlText`delete from keepsend_subscriptions where ${mine}`,
         sqlText`delete from keepsend_secrets where ${mine}`,
         sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`,
@@ -148,13 +149,13 @@ export function createEndpointStore(
       }
       await get(workspaceId, id)
       await change(id, [
+        touch(workspaceId, id),
         sqlText`update keepsend_secrets set expires_at = ${clock()} + ${overlapMs} where endpoint_id = ${id} and expires_at is null`,
         sqlText`
           insert into keepsend_secrets (endpoint_id, version, secret, created_at)
           select endpoint_id, max(version) + 1, cast(${newSecret()} as text), ${clock()} from keepsend_secrets
           where endpoint_id = ${id} group by endpoint_id`,
         sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at < ${clock()}`,
-        sqlText`update keepsend_endpoints set version = version + 1, updated_at = ${clock()} where id = ${id}`,
       ])
       const [current] = await this.secrets(workspaceId, id)
       if (!current) throw new EngineError('not_found', 'no such endpoint')
@@ -174,6 +175,13 @@ export function createEndpointStore(
 /** Bounded batches, each its own commit; what a crash leaves between two of them, the maintenance lets out. */
 async function unholdAll(db: OutboxDatabase, endpointId: string): Promise<void> {
   while ((await unholdEvents(db, endpointId)).more);
+}
+
+/** First of a unit that changes an endpoint in several places: two such units come one after the other. */
+function touch(workspaceId: string, id: string): SqlText {
+  return sqlText`
+    update keepsend_endpoints set version = version + 1, updated_at = ${clock()}
+    where id = ${id} and workspace_id = ${workspaceId}`
 }
 
 function subscribe(

@@ -62,6 +62,10 @@ export function checkEndpoint(input: Partial<EndpointInput>, checkUrl: CheckUrl)
   if (description !== undefined && description.length > MAX_DESCRIPTION) {
     throw invalid(`description must be at most ${MAX_DESCRIPTION} characters; found ${description.length}`)
   }
+  // Postgres refuses both.
+  if (description !== undefined && (!description.isWellFormed() || description.includes('\0'))) {
+    throw invalid('description must be well-formed text without a NUL')
+  }
   if (eventTypes !== undefined) checkPatterns('eventTypes', eventTypes, 1, MAX_EVENT_TYPES)
   if (channels !== undefined) checkPatterns('channels', channels, 0, MAX_CHANNELS)
   if (retrySchedule && (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => isWhole(wait, 1, 86_400)))) {

@@ -115,10 +115,12 @@ export async function cleanupIdempotency(db: OutboxDatabase, limit = 500): Promi
     where (workspace_id, method, route, key_hash) in (
       select workspace_id, method, route, key_hash from keepsend_idempotency_records
       where created_at < ${clock()} - ${IDEMPOTENCY_RETENTION_MS} order by created_at ${limitTo(limit)})`)
+  // The condition twice: between the look and the lock another request may have renewed the mark.
   await db.run(sqlText`
     delete from keepsend_idempotency_marks
     where (workspace_id, method, route, key_hash) in (
       select workspace_id, method, route, key_hash from keepsend_idempotency_marks
-      where expires_at < ${clock()} ${limitTo(limit)})`)
+      where expires_at < ${clock()} ${limitTo(limit)})
+      and expires_at < ${clock()}`)
   return records.changes
 }

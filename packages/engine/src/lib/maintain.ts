@@ -20,7 +20,7 @@ const ROUND = 500
 export async function maintain(db: OutboxDatabase, options: { retentionMs: number }): Promise<Upkeep> {
   const rows = await cleanupOldEvents(db, { retentionMs: options.retentionMs, batchSize: ROUND })
   const deletedRecords = await cleanupIdempotency(db, ROUND)
-  const { changes: letOut } = await db.run(letOutStrays(ROUND))
+  const { changes: letOut } = await db.run(letOutStrays(db, ROUND))
   return {
     deletedRows: rows.deleted,
     deletedRecords,

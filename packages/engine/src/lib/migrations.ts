@@ -1,9 +1,11 @@
 import { type Migration, type OutboxDatabase, applyMigrations, outboxMigrations } from '@keepsend/outbox'
+import { migrations as postgres } from './postgres/migrations.ts'
 import { migrations as sqlite } from './sqlite/migrations.ts'
 
 /** The outbox's and the engine's migrations for the database, in the order in which they are applied. */
 export function engineMigrations(db: Pick<OutboxDatabase, 'dialect'>): readonly Migration[] {
-  return [...outboxMigrations(db.dialect.name), ...sqlite]
+  const { name } = db.dialect
+  return [...outboxMigrations(name), ...{ sqlite, postgres }[name]]
 }
 
 /** Makes or brings up to date every table of Keepsend. Safe to run at each start, by several processes at once. */

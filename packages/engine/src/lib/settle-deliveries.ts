@@ -28,9 +28,11 @@ export function settleDeliveries(
   options: { keepCompleted: boolean; claim?: ClaimOptions | undefined },
 ): Promise<Settled> {
   const { keepCompleted, claim: next } = options
-  const before = finished.flatMap(({ claim, outcome }) =>
-    outcome.kind === 'disable_endpoint' ? [disable(claim, outcome)] : [],
-  )
+  // By endpoint, so that two groups which disable the same ones never wait for each other in a circle.
+  const before = finished
+    .flatMap(({ claim, outcome }) => (outcome.kind === 'disable_endpoint' ? [{ claim, outcome }] : []))
+    .sort((one, other) => (one.outcome.endpointId < other.outcome.endpointId ? -1 : 1))
+    .map(({ claim, outcome }) => disable(claim, outcome))
   const held = finished.flatMap(({ claim, outcome }) => (outcome.kind === 'hold' ? [claim.id] : []))
   const after = held.length > 0 ? [letOutUnlessDisabled(db, held)] : []
   return settleEvents(db, finished.map(toSettle), { keepCompleted, before, after, ...(next && { claim: next }) })

@@ -35,6 +35,11 @@ export interface Dialect {
   readonly name: DialectName
   /** A list of strings for `in (…)`, as one parameter whatever its length. */
   list(values: readonly string[]): SqlText
+  /**
+   * Ends a `select`, and locks the rows of one of its tables for the rest of the unit: `pick` passes over those that
+   * another holds, `share` waits until nobody changes them. Empty where a unit has the database to itself.
+   */
+  lock(how: 'pick' | 'share', table: string): SqlText
   /** One statement that inserts all of them; returns the ids that were new. */
   enqueue(events: readonly OutboxEvent[]): SqlText
   /** Takes due rows, or buries those whose attempts are used up; returns rows. */

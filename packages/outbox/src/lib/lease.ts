@@ -40,16 +40,18 @@ export interface Begun {
   lost: string[]
 }
 
-/** {@link beginEvent} for a batch of messages, in one read. */
+/** {@link beginEvent} for a batch of messages, in one read. Of two messages for one row the later `gen` counts. */
 export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[]): Promise<Begun> {
   if (refs.length === 0) return { begun: [], overtaken: [], lost: [] }
-  const { rows } = await db.run(db.dialect.begin(refs))
+  const gens = new Map<string, number>()
+  for (const { id, gen } of refs) gens.set(id, Math.max(gen, gens.get(id) ?? gen))
+  const wanted = [...gens].map(([id, gen]) => ({ id, gen }))
+  const { rows } = await db.run(db.dialect.begin(wanted))
   const found = rows as unknown as PendingEvent[]
-  const gens = new Map(refs.map(({ id, gen }) => [id, gen]))
   return {
     begun: found.filter(({ id, gen }) => gens.get(id) === gen),
     overtaken: found.filter(({ id, gen }) => gens.get(id) !== gen),
-    lost: missing(refs, rows),
+    lost: missing(wanted, rows),
   }
 }
 

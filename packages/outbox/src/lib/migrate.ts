@@ -16,10 +16,8 @@ export interface Migration {
  * @returns the names applied by this call.
  */
 export async function applyMigrations(db: OutboxDatabase, migrations: readonly Migration[]): Promise<string[]> {
-  await db.run({
-    sql: 'create table if not exists keepsend_migrations (name text not null primary key, applied_at bigint not null)',
-    params: [],
-  })
+  // Postgres looks whether it exists and then makes it, so of two that come at once one is refused: by then it is there.
+  await db.run(RECORDS).catch(() => db.run(RECORDS))
   const applied: string[] = []
   for (const migration of migrations) {
     if (await isApplied(db, migration.name)) continue
@@ -39,6 +37,11 @@ export async function applyMigrations(db: OutboxDatabase, migrations: readonly M
     }
   }
   return applied
+}
+
+const RECORDS = {
+  sql: 'create table if not exists keepsend_migrations (name text not null primary key, applied_at bigint not null)',
+  params: [],
 }
 
 async function isApplied(db: OutboxDatabase, name: string): Promise<boolean> {

@@ -1,12 +1,12 @@
 import type { OutboxDatabase } from './database.ts'
 import { type Migration, applyMigrations } from './migrate.ts'
+import { migrations as postgres } from './postgres/migrations.ts'
 import { migrations as sqlite } from './sqlite/migrations.ts'
 import type { DialectName } from './statement.ts'
 
 /** The outbox's own migrations, oldest first, as texts: the same that stand in the package's `migrations/`. */
 export function outboxMigrations(dialect: DialectName): readonly Migration[] {
-  if (dialect === 'sqlite') return sqlite
-  throw new Error(`@keepsend/outbox has no migrations for ${dialect}`)
+  return dialect === 'sqlite' ? sqlite : postgres
 }
 
 /** Makes or brings up to date the outbox's table alone; the engine's `migrate` does this and its own. */

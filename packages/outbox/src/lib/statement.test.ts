@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { splitStatements } from './migrate.ts'
-import { clock, raw, sqlText, toDrizzle, toSql } from './statement.ts'
+import { type SqlText, clock, raw, sqlText, toDrizzle, toSql } from './statement.ts'
 
 describe('statements', () => {
   it('bind every value and splice only what is a statement itself', () => {
@@ -17,6 +17,17 @@ describe('statements', () => {
     const text = 'insert into t values ($1, $2, cast($3 as bigint))'
     expect(toSql(toDrizzle(statement), 'postgres')).toMatchObject({ sql: text, params: ['a?', 1, 5] })
     expect(toSql(toDrizzle(statement), 'sqlite')).toMatchObject(toSql(statement, 'sqlite'))
+  })
+
+  it('count their parameters for Postgres, and leave a text alone that counts them itself or has none', () => {
+    const spelled = (statement: SqlText) => toSql(statement, 'postgres').sql
+    expect(spelled(sqlText`select ${'?'} where a = ${1}`)).toBe('select $1 where a = $2')
+    expect(spelled({ sql: "select data ? 'key' from t where id = $1", params: ['a'] })).toBe(
+      "select data ? 'key' from t where id = $1",
+    )
+    expect(spelled({ sql: "select data ? 'key' from t", params: [] })).toBe("select data ? 'key' from t")
+    const texts = Array.from({ length: 1200 }, (_, n) => ({ sql: `select ${n} = ?`, params: [n] }))
+    expect(texts.map((one) => spelled(one))).toEqual(texts.map((_, n) => `select ${n} = $1`))
   })
 
   it('of drizzle are spelled for the database they go to', () => {

@@ -4,7 +4,10 @@ import { CasingCache } from 'drizzle-orm/casing'
 /** What a driver can bind everywhere: SQLite knows no booleans, D1 no `undefined`. */
 export type SqlValue = string | number | null | Uint8Array
 
-/** A statement as text with `?` for each parameter, in order. */
+/**
+ * A statement as text and parameters, in order: `?` for each, which every database here takes, or Postgres' own `$1`,
+ * `$2` …
+ */
 export interface SqlText {
   sql: string
   params: readonly SqlValue[]
@@ -80,11 +83,28 @@ export function toDrizzle(statement: SqlText): SQL {
  * await client.query(sql, params)
  */
 export function toSql(statement: Statement, dialect: DialectName): SqlText {
-  if (isSqlText(statement)) return statement
+  if (isSqlText(statement)) return dialect === 'postgres' ? numbered(statement) : statement
   // A query builder renders itself, with the casing that its drizzle handle was given. Only a bare `sql` needs us.
   const query = isBuilder(statement) ? statement.toSQL() : statement.getSQL().toQuery(RENDER[dialect])
   return { sql: query.sql, params: query.params as SqlValue[] }
 }
+
+// A text that counts its parameters itself, or has none, stands as it is: there `?` is an operator of jsonb.
+function numbered(statement: SqlText): SqlText {
+  const { sql: text, params } = statement
+  let known = numberedTexts.get(text)
+  if (known === undefined) {
+    let number = 0
+    known = params.length === 0 || text.includes('$1') ? text : text.replaceAll('?', () => `$${++number}`)
+    if (numberedTexts.size >= MAX_TEXTS) numberedTexts.clear()
+    numberedTexts.set(text, known)
+  }
+  return { sql: known, params }
+}
+
+// Statements of ours are a few dozen; a caller's own texts must not grow this without end.
+const MAX_TEXTS = 500
+const numberedTexts = new Map<string, string>()
 
 // How drizzle's own dialects render. Those stand in modules that take most of a second to load.
 const rendering = {

@@ -8,7 +8,10 @@ import { sqlText } from './statement.ts'
 export interface SweepOptions {
   /** Rows a tick at most, half of them reserved for lost first sends: 2–10,000. @default 1000 */
   limit?: number
-  /** How long a swept row is left to the queue, in ms; doubled with each `gen`, up to 256 times. @default 120_000 */
+  /**
+   * How long a swept row is left to the queue, in ms; doubled with each `gen`, up to 256 times, but never longer than
+   * the row is old. @default 120_000
+   */
   leaseMs?: number
   /**
    * Which handed-off rows (`due_at` null) to look for, besides all that are due.
@@ -123,14 +126,12 @@ async function readPass(db: OutboxDatabase): Promise<Pass> {
     sql: 'select began_at as "beganAt", after_id as "afterId" from keepsend_sweep_pass',
     params: [],
   })
-  return (rows[0] as unknown as Pass | undefined) ?? { beganAt: 0, afterId: null }
+  return rows[0] as unknown as Pass
 }
 
 // After the step was taken: a crash in between repeats the step, and two sweepers at once take disjoint rows of it.
 async function writePass(db: OutboxDatabase, { beganAt, afterId }: Pass): Promise<void> {
-  await db.run(sqlText`
-    insert into keepsend_sweep_pass (id, began_at, after_id) values (1, ${beganAt}, ${afterId})
-    on conflict (id) do update set began_at = excluded.began_at, after_id = excluded.after_id`)
+  await db.run(sqlText`update keepsend_sweep_pass set began_at = ${beganAt}, after_id = ${afterId}`)
 }
 
 async function lastKeyOf(

@@ -45,6 +45,8 @@ export function createRoutes(engine: RouteEngine, authenticate: Authenticate): E
     const principal = await authenticate(c.req.raw)
     if (!principal) throw new EngineError('unauthenticated', 'this needs an API key: Authorization: Bearer ks_…')
     c.set('principal', principal)
+    // In an id, a filter or a cursor: Postgres takes no such text, not even to look for it.
+    if (c.req.url.includes('%00')) throw new EngineError('invalid_request', 'the URL holds a NUL (%00)')
     await next()
   })
   app.route('/', eventRoutes(engine))

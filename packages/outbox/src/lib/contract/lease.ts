@@ -87,6 +87,20 @@ export function leasePromises(holds: Holds): void {
     expect(await beginEvents(watched.db, [])).toEqual({ begun: [], overtaken: [], lost: [] })
   })
 
+  holds('two messages for one row are one row, under the later gen', async ({ db }) => {
+    const [id = ''] = await keep(db, 1, { due: 'handed-off' })
+    const twice = await beginEvents(
+      db,
+      [0, 0].map((gen) => ({ id, gen })),
+    )
+    expect([twice.begun.length, twice.lost]).toEqual([1, []])
+    const ahead = await beginEvents(
+      db,
+      [1, 0].map((gen) => ({ id, gen })),
+    )
+    expect([ahead.begun.length, ahead.lost]).toEqual([0, [id]])
+  })
+
   holds('a message that a sweep overtook still works its row, once it was claimed', async ({ db }) => {
     const now = await databaseNow(db)
     const ids = await keep(db, 2, { due: 'handed-off' })

@@ -1,5 +1,6 @@
 import type { OutboxDatabase, Row, SqlResult } from '../database.ts'
 import { OutboxError } from '../errors.ts'
+import { utf8Bytes } from '../event.ts'
 import { type Statement, toSql } from '../statement.ts'
 import { sqliteDialect } from './statements.ts'
 
@@ -65,7 +66,7 @@ const MAX_VALUE_BYTES = 2_000_000
 function checkSize(param: unknown, sql: string): void {
   // A character is at most 3 bytes of UTF-8: only what may be too long is counted.
   if (typeof param !== 'string' || param.length * 3 <= MAX_VALUE_BYTES) return
-  const bytes = new TextEncoder().encode(param).length
+  const bytes = utf8Bytes(param)
   if (bytes <= MAX_VALUE_BYTES) return
   throw new OutboxError(
     'not_accepted',

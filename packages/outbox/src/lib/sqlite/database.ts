@@ -17,7 +17,8 @@ const MAX_PREPARED = 500
 
 /**
  * Keepsend's view of a better-sqlite3 connection that the caller opened. Reads run at once; every write goes through
- * the group commit. Bring WAL, `synchronous=FULL`, `busy_timeout`: adapter-node's `openSqlite` sets and checks them.
+ * the group commit. Bring WAL, `synchronous=FULL`, `busy_timeout` and `temp_store=MEMORY`: adapter-node's
+ * `openSqlite` sets them.
  */
 export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOptions = {}): OutboxDatabase {
   const defer = options.defer ?? ((flush) => void Promise.resolve().then(flush))

@@ -9,13 +9,15 @@ const COLUMNS = raw(ROW_COLUMNS)
 const REFUND = `(claimed_at is not null and crashes < ${REFUNDED_CRASHES})`
 const USED_UP = raw(`attempts - ${REFUND} >= max_attempts`)
 
-// 256 leases: a sweep that finds the same row again and again hands it over ever more rarely.
+// 256 leases: a sweep that finds the same row again and again hands it over ever more rarely. No queue is further behind
+// than its row is old, though: after an outage in which each tick takes and gives back, a young row waits one lease.
 const MAX_LEASE_DOUBLINGS = 8
 
 /** SQLite and D1. Measured shapes: each picks through an index and touches each row once. */
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
   list: (values) => sqlText`select value from json_each(${JSON.stringify(values)})`,
+  lock: () => raw(''),
   enqueue,
   take,
   deleteSettled,
@@ -60,7 +62,7 @@ function take(how: TakeOptions): SqlText {
   const claim = how.as === 'claim'
   const lease = claim
     ? sqlText`${now} + ${how.leaseMs}`
-    : sqlText`${now} + ${how.leaseMs} * (1 << min(gen, ${MAX_LEASE_DOUBLINGS}))`
+    : sqlText`${now} + min(${how.leaseMs} * (1 << min(gen, ${MAX_LEASE_DOUBLINGS})), max(${how.leaseMs}, ${now} - created_at))`
   // One statement: SQLite runs it under the write lock, so no two claimers see the same row due.
   return sqlText`
     update pending_events set
@@ -103,20 +105,23 @@ function pick(how: TakeOptions, now: SqlText): SqlText {
     case 'named':
       return sqlText`
         select id from pending_events
-        where (id, gen) in (select value ->> 0, value ->> 1 from json_each(${claimPairs(rows.claims)}))
+        where (id, gen) in (${claimPairs(rows.claims)})
           and status = 'pending'
         ${limitTo(how.limit)}`
   }
 }
 
-function claimPairs(claims: readonly ClaimRef[]): string {
-  return JSON.stringify(claims.map(({ id, gen }) => [id, gen]))
+// An object, an id and its gen a member, written by hand because the same id may stand in it twice. Out of
+// `[[id, gen], …]` SQLite would parse each pair four times: a delete of 5.6 µs a row instead of 3.6.
+function claimPairs(claims: readonly ClaimRef[]): SqlText {
+  const members = claims.map(({ id, gen }) => `${JSON.stringify(id)}:${gen}`)
+  return sqlText`select key, value from json_each(${`{${members.join()}}`})`
 }
 
 function deleteSettled(claims: readonly ClaimRef[]): SqlText {
   return sqlText`
     delete from pending_events
-    where (id, gen) in (select value ->> 0, value ->> 1 from json_each(${claimPairs(claims)}))
+    where (id, gen) in (${claimPairs(claims)})
       and status = 'pending'
     returning id`
 }
@@ -160,16 +165,14 @@ function settle(moves: readonly Move[], now: number | undefined): SqlText {
 function extend(claims: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText {
   return sqlText`
     update pending_events set due_at = max(due_at, ${clock(now)} + ${leaseMs})
-    where (id, gen) in (select value ->> 0, value ->> 1 from json_each(${claimPairs(claims)}))
+    where (id, gen) in (${claimPairs(claims)})
       and status = 'pending' and claimed_at is not null
     returning id`
 }
 
 function begin(claims: readonly ClaimRef[]): SqlText {
   return sqlText`
-    select ${COLUMNS} from (
-      select value ->> 0 as claim_id, value ->> 1 as claim_gen from json_each(${claimPairs(claims)})
-    )
+    select ${COLUMNS} from (select key as claim_id, value as claim_gen from (${claimPairs(claims)}))
     join pending_events on id = claim_id
     where status = 'pending'
       and (gen = claim_gen or (gen > claim_gen and attempts = 0 and deferrals = 0 and crashes = 0))`

@@ -1,0 +1,41 @@
+import { type Engine, EngineError, problemResponse } from '@keepsend/engine'
+import { Hono } from 'hono'
+import { type AppEnv, OPERATOR } from './context.ts'
+
+export interface SetupOptions {
+  engine: Engine
+  /** Whoever knows it may make the operator's first key. Without one nobody may. */
+  secret: string | undefined
+}
+
+/**
+ * The app with `POST /setup` beside it, for a place without a console: answers the operator's first API key, once, to
+ * whoever brings the secret as a Bearer token.
+ */
+export function withSetup(app: Hono<AppEnv>, { engine, secret }: SetupOptions): Hono {
+  const outer = new Hono()
+  outer.post('/setup', async (c) => {
+    if (!secret || !(await isSame(c.req.header('authorization') ?? '', `Bearer ${secret}`))) {
+      return problemResponse(
+        new EngineError('unauthenticated', 'this needs the secret SETUP_SECRET: Authorization: Bearer …'),
+      )
+    }
+    if ((await engine.apiKeys.list(OPERATOR)).length > 0) {
+      return problemResponse(new EngineError('conflict', 'the operator has an API key already, and it was shown once'))
+    }
+    return c.json(await engine.apiKeys.create({ workspaceId: OPERATOR, name: 'first' }), 201)
+  })
+  outer.all('*', (c) => app.fetch(c.req.raw, c.env as object, c.executionCtx))
+  return outer
+}
+
+/** By their hashes: how long it takes says nothing of where they differ. */
+async function isSame(one: string, other: string): Promise<boolean> {
+  const [a = '', b = ''] = await Promise.all([one, other].map(sha256))
+  return a === b
+}
+
+async function sha256(text: string): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return new Uint8Array(hash).join()
+}

@@ -1,0 +1,118 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { type Child, startChild } from './child.ts'
+import { compare, total } from './compare.ts'
+import { ask, request, until } from './http.ts'
+import type { Installation } from './installation.ts'
+import { type Acknowledged, load } from './load.ts'
+import type { Stage } from './stage.ts'
+import type { Meter } from './metered-d1.ts'
+import { drained } from './telling.ts'
+import { wranglerEnv } from './wrangler.ts'
+
+// What waited for a retry at a kill is due after 61 s, what was never tried after 17; then the cron has to come.
+const DRAIN_MS = 150_000
+const MEASURED_TOURS = 3
+
+/** The app in workerd, by `wrangler dev`: D1 and Queues of its own, on a folder that outlives them. */
+export function cloudflareStage({ short = false } = {}): Stage {
+  const vars = { SETUP_SECRET: crypto.randomUUID(), KEEP_DELIVERED: 'yes' }
+  return {
+    place: 'wrangler dev: D1 and Queues in workerd',
+    tours: short ? 12 : 24,
+    // One: what waited for a retry then takes another minute, however small the rest.
+    kills: 1,
+    // What waits for its retry at a kill is found a minute later. A test has less patience: there nothing fails before
+    // the kill, and no held answer is awaited until it is late.
+    failsFrom: short ? 'kill' : 'start',
+    // A consumer sends five at once, and locally there is one consumer.
+    inFlight: short ? 1 : 4,
+    drainMs: DRAIN_MS,
+    start: (folder, port) => startWrangler(folder, port, vars),
+    clock: { everyMs: 5000, tick: fireCron },
+    async epilogue(it) {
+      const kept = await measure(it)
+      vars.KEEP_DELIVERED = 'no'
+      await it.app.killAndRestart(async () => {})
+      const deleted = await measure(it)
+      console.log(
+        `D1 rows written per delivery, by D1's own count, over ${deleted.deliveries} that succeed at once:\n` +
+          `  ${deleted.perDelivery}, when a delivered row is deleted, as it is by default\n` +
+          `  ${kept.perDelivery}, when it is kept for a day, as in the story above`,
+      )
+      return kept.lost === 0 && deleted.lost === 0
+    },
+  }
+}
+
+async function startWrangler(folder: string, port: string, vars: Record<string, string>): Promise<Child> {
+  const first = port === '0'
+  if (!first) await until(`port ${port} to be free`, () => isFree(Number(port)), 10_000)
+  const args = ['src/worker-story.ts', '--ip=127.0.0.1', `--port=${port}`, '--inspector-port=0', '--log-level=error']
+  args.push(`--persist-to=${folder}`, ...Object.entries(vars).map(([name, value]) => `--var=${name}:${value}`))
+  const env = { ...wranglerEnv(folder), ...(first && { MIGRATE: folder }) }
+  const child = await startChild('wrangler-dev.ts', { env, args, group: true })
+  if (!first) return child
+  const call = { method: 'POST', key: vars['SETUP_SECRET'] ?? '' }
+  const { key: operatorKey } = await ask<{ key: string }>(`${child.ready.url}/setup`, call)
+  return { ...child, ready: { ...child.ready, operatorKey } }
+}
+
+/** The head of a killed group is gone before the last of its members may be. */
+async function isFree(port: number): Promise<true | undefined> {
+  const socket = connect(port, '127.0.0.1')
+  const free = await once(socket, 'connect').then(
+    () => undefined,
+    () => true as const,
+  )
+  socket.destroy()
+  return free
+}
+
+/** One tick of the cron, which nothing else makes in `wrangler dev`. */
+async function fireCron(url: string): Promise<string | undefined> {
+  const before = await unlessCut(meterOf(url))
+  const answer = await unlessCut(request(`${url}/cdn-cgi/handler/scheduled?format=json`))
+  const after = await unlessCut(meterOf(url))
+  if (!before || !answer || !after) return undefined
+  const { outcome } = answer.body as { outcome: string }
+  if (outcome !== 'ok') throw new Error(`the cron ended with ${outcome}`)
+  const handedOn = after.handedOn - before.handedOn
+  return handedOn > 0 ? `The cron sent new messages for ${handedOn} deliveries whose lease had ended.` : undefined
+}
+
+/** A connection that breaks was broken by a kill; the cron comes again. */
+async function unlessCut<T>(work: Promise<T>): Promise<T | undefined> {
+  return work.catch((error: unknown) => {
+    if (error instanceof TypeError) return undefined
+    throw error
+  })
+}
+
+function meterOf(url: string): Promise<Meter> {
+  return ask<Meter>(`${url}/meter`)
+}
+
+/** Some more of the load, by one client and without a kill: what D1 says that its deliveries wrote. */
+async function measure(it: Installation): Promise<{ perDelivery: string; deliveries: number; lost: number }> {
+  const changes: Acknowledged[] = []
+  const { rowsWritten: before } = await meterOf(it.app.url)
+  await load({
+    app: it.app,
+    keys: it.keys,
+    tours: MEASURED_TOURS,
+    clients: 1,
+    onAcknowledged: (change) => void changes.push(change),
+  })
+  await drained(it, DRAIN_MS)
+  const { rowsWritten: after } = await meterOf(it.app.url)
+  const { committed: deliveries, lost } = total(await compare(it, changes))
+  const written = (verb: string): number => {
+    const kind = `${verb} pending_events`
+    return ((after[kind] ?? 0) - (before[kind] ?? 0)) / deliveries
+  }
+  const verbs = ['insert', 'update', 'delete'].filter((verb) => written(verb) > 0)
+  const sum = verbs.reduce((all, verb) => all + written(verb), 0)
+  const parts = verbs.map((verb) => `${verb} ${written(verb).toFixed(2)}`).join(', ')
+  return { perDelivery: `${sum.toFixed(2)} (${parts})`, deliveries, lost }
+}

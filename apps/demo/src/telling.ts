@@ -1,0 +1,164 @@
+// The story, wherever it is played: real processes, real HTTP, SIGKILL. It ends well only if nothing was lost.
+import { compare, deliveriesOf, table, total } from './compare.ts'
+import { ask, pause, until } from './http.ts'
+import { type Hook, type Installation, behave, install } from './installation.ts'
+import { type Acknowledged, load } from './load.ts'
+import type { Stage } from './stage.ts'
+import { tour } from './tour.ts'
+
+const CLIENTS = 6
+
+const FAILING = { behaviour: { kind: 'fail', status: 500, times: 40 } }
+
+const hooksOf = ({ failsFrom }: Stage): readonly Hook[] => [
+  { hook: 'operator', by: 'operator', eventTypes: ['*'], note: "the operator's: every event about workspaces" },
+  { hook: 'everything', by: 'workspace', eventTypes: ['*'], note: 'every event; it stalls before each kill' },
+  { hook: 'messages', by: 'workspace', eventTypes: ['message.*', 'reply.*'], note: 'message.* and reply.* alone' },
+  {
+    hook: 'failing',
+    by: 'workspace',
+    eventTypes: ['channel.*', 'member.*'],
+    ...(failsFrom === 'start' && FAILING),
+    note: `answers 40 requests with 500, its first since the ${failsFrom}`,
+  },
+  {
+    hook: 'slow',
+    by: 'workspace',
+    eventTypes: ['reaction.*', 'pin.*'],
+    behaviour: { kind: 'stall', ms: 100 },
+    note: 'takes 100 ms for each',
+  },
+]
+
+const started = performance.now()
+const changes: Acknowledged[] = []
+
+/** Plays it, and sets the exit code of this process. Nothing that it started is left behind, whatever happens. */
+export async function tellStory(stage: Stage): Promise<void> {
+  process.exitCode = 1
+  // A signal must not end this process before its `exit` handlers have run.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+  const installation = await install(hooksOf(stage), stage)
+  try {
+    process.exitCode = await tell(installation, stage)
+  } catch (error) {
+    console.error(error)
+  }
+  await installation.stop()
+  // Clients of a story that failed would go on trying for a while.
+  process.exit()
+}
+
+async function tell(it: Installation, stage: Stage): Promise<number> {
+  const { kills, tours } = stage
+  const routes = new Set(tour.map(({ route }) => route)).size
+  say(`The app listens on ${it.app.url} (${stage.place}), the receiver on ${it.receiver.ready.url}.`)
+  for (const { hook, note } of it.hooks) say(`  endpoint ${hook.padEnd(10)} ${note}`)
+  say(
+    `${CLIENTS} clients make ${tours * tour.length} changes over ${routes} routes; the app will be killed ${kills === 1 ? 'once' : 'twice'} meanwhile.`,
+  )
+
+  const onAcknowledged = (change: Acknowledged): void => void changes.push(change)
+  const loading = load({ app: it.app, keys: it.keys, tours, clients: CLIENTS, onAcknowledged })
+  const played = async (): Promise<number> => {
+    await Promise.all([loading, killings(it, stage, loading), progress(it, loading)])
+    say(`All ${changes.length} changes are acknowledged. Waiting for what is still on its way …`)
+    await drained(it, stage.drainMs)
+    return reckoning(it, stage)
+  }
+  const play = played()
+  const [code] = await Promise.all([play, clock(it, stage, play)])
+  return code
+}
+
+async function reckoning(it: Installation, stage: Stage): Promise<number> {
+  const rows = await compare(it, changes)
+  const sum = total(rows)
+  console.log(`\n${table([...rows, sum])}\n`)
+  const cut = changes.filter((change) => change.cut && !change.step.announced)
+  const replayed = cut.filter((change) => change.replayed).length
+  console.log(
+    `${cut.length} requests were cut off by a kill and repeated with the same Idempotency-Key: ` +
+      `${replayed} had been committed, ${cut.length - replayed} had not, and ${sum.unexplained} were committed twice.`,
+  )
+  const took = ((performance.now() - started) / 1000).toFixed(1)
+  console.log(
+    `kills ${stage.kills}, committed ${sum.committed}, delivered ${sum.delivered}, verified ${sum.verified}, ` +
+      `duplicated ${sum.duplicated}, unverified ${sum.unverified}, lost ${sum.lost}; ${took} s`,
+  )
+  const well = sum.lost === 0 && sum.unverified === 0 && sum.unexplained === 0 && sum.delivered === sum.committed
+  return ((await stage.epilogue?.(it)) ?? true) && well ? 0 : 1
+}
+
+/** Spread over the load: lets the receiver hold its answers back, and kills the app while it waits for them. */
+async function killings(it: Installation, stage: Stage, loading: Promise<void>): Promise<void> {
+  const { receiver, app } = it
+  const { kills, tours, inFlight, drainMs } = stage
+  for (let kill = 1; kill <= kills; kill++) {
+    const at = Math.floor((tours * tour.length * kill) / (kills + 1))
+    await orFailed(
+      loading,
+      until(`${at} changes`, () => Promise.resolve(changes.length >= at || undefined), drainMs),
+    )
+    await behave(receiver, 'everything', { behaviour: { kind: 'stall' } })
+    const open = async (): Promise<number | undefined> => {
+      const held =
+        (await ask<Record<string, { held: number }>>(`${receiver.ready.url}/control`))['everything']?.held ?? 0
+      return held >= inFlight ? held : undefined
+    }
+    const held = await orFailed(loading, until(`${inFlight} open requests`, open, drainMs))
+    const waiting = deliveriesOf(it.hooks, changes) - (await verified(it))
+    await app.killAndRestart(async () => {
+      say(
+        `SIGKILL, with ${held} deliveries in flight to everything, ${waiting} waiting and ${changes.length} changes acknowledged.`,
+      )
+      await behave(receiver, 'everything', { behaviour: { kind: 'ok' } })
+      if (stage.failsFrom === 'kill') await behave(receiver, 'failing', FAILING)
+    })
+    say('The app runs again, on the same file.')
+  }
+}
+
+/** What the platform does by the clock, as long as the story is played. */
+async function clock({ app }: Installation, { clock: by }: Stage, play: Promise<unknown>): Promise<void> {
+  if (!by) return
+  const end = play.then(() => true)
+  while (!(await Promise.race([end, pause(by.everyMs)]))) {
+    await app.up()
+    const said = await by.tick(app.url)
+    if (said !== undefined) say(said)
+  }
+}
+
+/** A line every two seconds. */
+async function progress(it: Installation, loading: Promise<void>): Promise<void> {
+  const end = loading.then(() => true)
+  while (!(await Promise.race([end, pause(2000)]))) {
+    say(`${changes.length} changes acknowledged, ${await verified(it)} webhooks verified`)
+  }
+}
+
+/** Until the app itself says that nothing is waiting, for the operator and for the workspace. */
+export async function drained({ app, keys }: Installation, boundMs: number): Promise<void> {
+  for (const key of Object.values(keys)) {
+    const none = async (): Promise<true | undefined> => {
+      const { data } = await ask<{ data: unknown[] }>(`${app.url}/webhooks/deliveries?status=pending&limit=1`, { key })
+      return data.length === 0 || undefined
+    }
+    await until('the last deliveries', none, boundMs)
+  }
+}
+
+async function verified({ receiver }: Installation): Promise<number> {
+  const summary = await ask<Record<string, { verified: number }>>(`${receiver.ready.url}/arrivals`)
+  return Object.values(summary).reduce((sum, hook) => sum + hook.verified, 0)
+}
+
+/** What the work comes to, unless the load fails first. */
+function orFailed<T>(loading: Promise<void>, work: Promise<T>): Promise<T> {
+  return Promise.race([work, loading.then(() => work)])
+}
+
+function say(text: string): void {
+  console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${text}`)
+}

@@ -1,0 +1,102 @@
+// The app on a database that the test brings, with a queue that only looks: nothing is ever delivered, so every row
+// stays as it was made.
+import { type Engine, createEngine } from '@keepsend/engine'
+import { type OutboxDatabase, sqlText } from '@keepsend/outbox'
+import type { Hono } from 'hono'
+import { createApp } from '../src/app.ts'
+import { type AppEnv, OPERATOR } from '../src/context.ts'
+import type { StepRequest } from '../src/tour.ts'
+
+/** A database with every migration applied, and ways to see what is committed in it. */
+export interface Ground {
+  db: OutboxDatabase
+  /** Rows that are committed at the moment of the call. */
+  look: (sql: string, ...params: string[]) => Promise<Record<string, unknown>[]>
+  /** Changes with every write of the app: the same answer means that nothing was written. */
+  version(): unknown
+  close(): void
+}
+
+export interface TestApp extends Omit<Ground, 'db' | 'look'> {
+  app: Hono<AppEnv>
+  engine: Engine
+  /** What the queue was told, and whether the row was committed at that moment. */
+  told: { outboxId: string; committed: boolean }[]
+  keys: { operator: string; workspace: string }
+  /** Rows of an event that are committed now. */
+  rowsOf(eventId: string): Promise<{ id: string; type: string; status: string }[]>
+  /** Rows of a type that are committed now. */
+  countOf(type: string): Promise<number>
+  /** The answer, as soon as it is there. */
+  send(request: StepRequest, options: { key?: string; idempotencyKey?: string }): Promise<Response>
+  /** Statements that the app has begun and whose end it has not seen. */
+  unfinished(): number
+  /** Resolves when what was begun in the background of earlier answers is done. */
+  settled(): Promise<void>
+}
+
+/** The app with a workspace, keys, and an endpoint for every event of each of the two workspaces. */
+export async function openAppOn({ db, look, ...ground }: Ground): Promise<TestApp> {
+  const told: TestApp['told'] = []
+  const send = async ({ outboxId = '' }: { outboxId?: string }): Promise<void> => {
+    const rows = await look('select 1 from pending_events where id = ?', outboxId)
+    told.push({ outboxId, committed: rows.length > 0 })
+  }
+  let open = 0
+  const watch = async <T>(work: Promise<T>): Promise<T> => {
+    open++
+    return work.finally(() => open--)
+  }
+  const watched = {
+    ...db,
+    run: (statement) => watch(db.run(statement)),
+    atomic: (statements) => watch(db.atomic(statements)),
+  } satisfies OutboxDatabase
+  const engine = createEngine({ db: watched, queue: { send } })
+  const app = createApp(engine)
+
+  await db.run(sqlText`insert into workspaces (id, name, created_at) values ('w1', 'Acme', '')`)
+  const key = async (workspaceId: string): Promise<string> => (await engine.apiKeys.create({ workspaceId })).key
+  const keys = { operator: await key(OPERATOR), workspace: await key('w1') }
+  for (const workspaceId of [OPERATOR, 'w1'])
+    await engine.endpoints.create(workspaceId, { url: 'https://example.com/hook' })
+
+  const background: Promise<unknown>[] = []
+  const context = {
+    waitUntil: (work: Promise<unknown>) => void background.push(work),
+    passThroughOnException() {},
+    props: {},
+  }
+  return {
+    ...ground,
+    app,
+    engine,
+    told,
+    keys,
+    async rowsOf(eventId) {
+      const sql = `select id, event_type as "type", status from pending_events where id > ? || '.' and id < ? || '/'`
+      return (await look(sql, eventId, eventId)) as Awaited<ReturnType<TestApp['rowsOf']>>
+    },
+    async countOf(type) {
+      return (await look('select 1 from pending_events where event_type = ?', type)).length
+    },
+    async send({ method, path, body }, options) {
+      const headers = new Headers()
+      if (options.key !== undefined) headers.set('authorization', `Bearer ${options.key}`)
+      if (options.idempotencyKey !== undefined) headers.set('idempotency-key', options.idempotencyKey)
+      return app.request(path, { method, headers, ...(body !== undefined && { body }) }, {}, context)
+    },
+    unfinished: () => open,
+    async settled() {
+      await Promise.all(background.splice(0))
+    },
+  }
+}
+
+/** `METHOD /path` of every route that changes something, as the app itself lists them; Keepsend's own are not the app's. */
+export function mutatingRoutes(app: Hono<AppEnv>): string[] {
+  const routes = app.routes
+    .filter(({ method, path }) => !['GET', 'HEAD', 'OPTIONS', 'ALL'].includes(method) && !path.startsWith('/webhooks'))
+    .map(({ method, path }) => `${method} ${path}`)
+  return [...new Set(routes)]
+}

@@ -1,0 +1,5 @@
+/** A file as text, by vite. */
+declare module '*.sql?raw' {
+  const sql: string
+  export default sql
+}

@@ -1,0 +1,91 @@
+// What wrangler makes of wrangler.jsonc, offline: it is asked itself.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { migrate, openSqlite } from '@keepsend/adapter-node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { unstable_readConfig } from 'wrangler'
+import { queueSettings } from '../src/queue-settings.ts'
+import { appFolder, migrateLocally, wrangler } from '../src/wrangler.ts'
+
+let folder = ''
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'keepsend-demo-wrangler-'))
+})
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+it(
+  'wrangler would deploy it, has nothing to warn of, and the bundle fits ten times into the free plan',
+  { timeout: 60_000 },
+  async () => {
+    const output = await wrangler(['deploy', '--dry-run', '--outdir', join(folder, 'bundle')], folder)
+    expect(output).not.toMatch(/warning|error/i)
+    const [size, , kibibytes] = /Total Upload: (.*) \/ gzip: ([\d.]+) KiB/.exec(output) ?? []
+    console.log(size)
+    // 3 MiB, compressed, on the free plan.
+    expect(Number(kibibytes)).toBeLessThan(307)
+  },
+)
+
+it('wrangler is the version that the vitest plugin brings, so that tests and `wrangler dev` run in one workerd', () => {
+  const read = (name: string): { version: string; dependencies?: Record<string, string> } =>
+    JSON.parse(readFileSync(join(appFolder, 'node_modules', name, 'package.json'), 'utf8'))
+  expect(read('@cloudflare/vitest-plugin').dependencies?.['wrangler']).toBe(read('wrangler').version)
+})
+
+describe('wrangler.jsonc', () => {
+  const { queues, triggers, d1_databases: databases } = unstable_readConfig({ config: `${appFolder}/wrangler.jsonc` })
+  const [consumer, deadLetters] = queues.consumers ?? []
+
+  it('tells the platform of the queue what queue-settings.ts tells Keepsend', () => {
+    const { maxBatchSize, maxBatchTimeoutSeconds, deadLetterQueue } = queueSettings
+    expect(consumer).toMatchObject({
+      queue: queues.producers?.[0]?.queue,
+      max_batch_size: maxBatchSize,
+      max_batch_timeout: maxBatchTimeoutSeconds,
+      dead_letter_queue: deadLetterQueue,
+    })
+    expect(deadLetters).toMatchObject({ queue: deadLetterQueue })
+  })
+
+  it('leaves no setting of a consumer to a default, lets the row decide when to give up, and looks every minute', () => {
+    for (const one of [consumer, deadLetters]) {
+      expect(Object.keys(one ?? {})).toEqual(
+        expect.arrayContaining(['max_batch_size', 'max_batch_timeout', 'max_retries', 'retry_delay']),
+      )
+      expect(one?.max_retries).toBe(100)
+    }
+    expect(triggers.crons).toEqual(['* * * * *'])
+    expect(databases).toHaveLength(1)
+  })
+})
+
+it('`wrangler d1 migrations apply` makes the tables that migrate() makes', { timeout: 120_000 }, async () => {
+  // What each of the two keeps for itself is left out.
+  const schema =
+    "select name, sql from sqlite_schema where sql is not null and name not like 'sqlite\\_%' escape '\\' " +
+    "and name not like '\\_cf\\_%' escape '\\' and name not in ('d1_migrations', 'keepsend_migrations') order by name"
+  await migrateLocally(folder)
+  const command = `select name from d1_migrations order by id; ${schema}`
+  const output = await wrangler(
+    ['d1', 'execute', 'DB', '--local', '--persist-to', folder, '--json', '--command', command],
+    folder,
+  )
+  const [applied, tables] = JSON.parse(output) as { results: Record<string, string>[] }[]
+  expect(applied?.results.map(({ name }) => name)).toEqual([
+    'keepsend/0001_keepsend_pending_events.sql',
+    'keepsend/0002_keepsend_endpoints.sql',
+    'keepsend/0003_keepsend_idempotency.sql',
+    'sqlite/0001_messaging.sql',
+  ])
+
+  const db = openSqlite(':memory:')
+  await migrate(db, { directory: new URL('../migrations/sqlite/', import.meta.url) })
+  const made = db.connection.prepare(schema).all() as Record<string, string>[]
+  const written = ({ name, sql = '' }: Record<string, string>) => [name, sql.replace(/\s+/g, ' ')]
+  expect(tables?.results.map(written)).toEqual(made.map(written))
+  expect(made.length).toBeGreaterThan(20)
+  db.close()
+})

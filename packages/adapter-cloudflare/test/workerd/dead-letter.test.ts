@@ -1,0 +1,184 @@
+// The consumer of the dead-letter queue: what a message left undone for a hundred times becomes of its row.
+import { env } from 'cloudflare:workers'
+import { newEventId } from '@keepsend/outbox'
+import { fromD1 } from '@keepsend/outbox/d1'
+import { describe, expect, it } from 'vitest'
+import { consumeDeadLetters, sweep } from '../../src/index.ts'
+import { type FaultyD1, faulty } from './faulty.ts'
+import { type HeldMessage, LOST_MS, type Rig, batchOf, fates, messagesFor, rig } from './rig.ts'
+
+const REASON = 'dead_letter: the queue gave up on the message'
+
+type Parts = Rig & FaultyD1 & { bury: (bodies: readonly unknown[]) => Promise<HeldMessage[]> }
+
+async function newRig(): Promise<Parts> {
+  const faults = faulty(env.DB)
+  const parts = await rig({ wrap: () => fromD1(faults.d1) })
+  return {
+    ...parts,
+    ...faults,
+    async bury(bodies) {
+      const batch = batchOf(bodies, { queue: 'keepsend-dead-letters' })
+      await consumeDeadLetters(parts.policy, batch)
+      return batch.messages
+    },
+  }
+}
+
+async function setRows({ db }: Rig, set: string): Promise<void> {
+  await db.run({ sql: `update pending_events set ${set}`, params: [] })
+}
+
+describe('the row of a dead letter', () => {
+  it('is charged one attempt, with the reason, and is due for the sweep: nothing is sent from here', async () => {
+    const parts = await newRig()
+    const hook = await parts.addEndpoint()
+    const ids = await parts.publish(2)
+    parts.sent.length = 0
+    const before = await parts.now()
+    expect(fates(await parts.bury(messagesFor(ids)))).toEqual(['ack', 'ack'])
+    for (const row of await parts.rows()) {
+      expect(row).toMatchObject({ status: 'pending', attempts: 1, gen: 1, claimedAt: null, lastError: REASON })
+      expect(row.dueAt).toBeGreaterThanOrEqual(before + 300_000)
+      expect(row.dueAt).toBeLessThanOrEqual((await parts.now()) + 300_000)
+    }
+    expect(parts.sent).toEqual([])
+    expect(await hook.arrivals()).toEqual([])
+    expect(parts.log).toMatchObject(
+      ids.map((deliveryId) => ({ level: 'error', message: REASON, fields: { deliveryId } })),
+    )
+
+    await parts.lapse()
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 2 })
+    await parts.consume()
+    expect(await hook.arrivals()).toHaveLength(2)
+    expect(await parts.rows()).toEqual([])
+  })
+
+  it('ends where that was its last attempt', async () => {
+    const parts = await newRig()
+    await parts.addEndpoint()
+    const ids = await parts.publish(1)
+    await setRows(parts, 'attempts = max_attempts - 1')
+    await parts.bury(messagesFor(ids))
+    expect(await parts.rows()).toMatchObject([{ status: 'failed', attempts: 10, lastError: REASON, dueAt: null }])
+  })
+
+  it('has one attempt left where it had two', async () => {
+    const parts = await newRig()
+    await parts.addEndpoint()
+    const ids = await parts.publish(1)
+    await setRows(parts, 'attempts = max_attempts - 2')
+    await parts.bury(messagesFor(ids))
+    expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9 }])
+  })
+
+  it('is charged once for the attempt that a claim has charged already', async () => {
+    const parts = await newRig()
+    await parts.addEndpoint()
+    const ids = await parts.publish(1)
+    await setRows(parts, 'attempts = max_attempts - 1, gen = 4, claimed_at = 1, due_at = 1')
+    await parts.bury(messagesFor(ids, 4))
+    expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9, claimedAt: null }])
+  })
+
+  it('is charged once for two letters of one batch, and not again for a letter that comes again', async () => {
+    const parts = await newRig()
+    await parts.addEndpoint()
+    const ids = await parts.publish(1)
+    const letters = messagesFor([...ids, ...ids])
+    expect(fates(await parts.bury(letters))).toEqual(['ack', 'ack'])
+    const before = await parts.rows()
+    expect(before).toMatchObject([{ attempts: 1, gen: 1 }])
+    expect(fates(await parts.bury(letters))).toEqual(['ack', 'ack'])
+    expect(await parts.rows()).toEqual(before)
+  })
+
+  it('that has moved on is left alone: put off, swept, settled or gone, the letter is acknowledged', async () => {
+    const parts = await newRig()
+    await parts.addEndpoint({ status: 500 })
+    const ids = await parts.publish(4, { agoMs: LOST_MS })
+    await sweep(parts.policy)
+    const states = [
+      'attempts = 1',
+      `status = 'failed', completed_at = 1, due_at = null`,
+      'claimed_at = 1, attempts = 1',
+    ]
+    for (const [n, state] of states.entries()) {
+      await parts.db.run({ sql: `update pending_events set ${state} where id = ?`, params: [ids[n] ?? ''] })
+    }
+    const before = await parts.rows()
+    expect(fates(await parts.bury(messagesFor([...ids, newEventId()])))).toEqual(Array(5).fill('ack'))
+    expect(await parts.rows()).toEqual(before)
+  })
+})
+
+describe('a dead letter that names no row', () => {
+  it('but holds an event: its rows are made, and their messages sent', async () => {
+    const parts = await newRig()
+    const hook = await parts.addEndpoint()
+    const eventId = newEventId()
+    expect(fates(await parts.bury([{ type: 'message.created', workspaceId: 'w', data: {}, eventId }]))).toEqual(['ack'])
+    expect(await parts.rows()).toMatchObject([{ id: `${eventId}.${hook.endpointId}`, attempts: 0, dueAt: null }])
+    await parts.consume()
+    expect(await hook.arrivals()).toMatchObject([{ id: eventId, verified: true }])
+  })
+
+  it("and is nobody's, is logged and acknowledged", async () => {
+    const parts = await newRig()
+    expect(fates(await parts.bury([null, 5n, { outboxId: 7 }]))).toEqual(['ack', 'ack', 'ack'])
+    expect(parts.log).toHaveLength(3)
+  })
+})
+
+describe('while D1 does not answer, a dead letter comes back', () => {
+  it('and nothing is charged, when its row cannot be read', async () => {
+    const parts = await newRig()
+    await parts.addEndpoint()
+    const ids = await parts.publish(2)
+    parts.judge(() => 'refused')
+    expect(fates(await parts.bury(messagesFor(ids)))).toEqual([{ retryAfter: 30 }, { retryAfter: 30 }])
+    parts.judge()
+    expect(await parts.rows()).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
+    expect(fates(await parts.bury(messagesFor(ids)))).toEqual(['ack', 'ack'])
+  })
+
+  it('and nothing is charged, when its row cannot be settled', async () => {
+    const parts = await newRig()
+    await parts.addEndpoint()
+    const ids = await parts.publish(2)
+    parts.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
+    expect(fates(await parts.bury(messagesFor(ids)))).toEqual([{ retryAfter: 30 }, { retryAfter: 30 }])
+    parts.judge()
+    expect(await parts.rows()).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
+  })
+
+  it('and is charged once, when only the answer was lost', async () => {
+    const parts = await newRig()
+    await parts.addEndpoint()
+    const ids = await parts.publish(2)
+    parts.judge(({ verbs, index }) => (verbs.includes('update') && index === 1 ? 'answer lost' : 'well'))
+    await parts.bury(messagesFor(ids))
+    await parts.bury(messagesFor(ids))
+    expect(await parts.rows()).toMatchObject([
+      { attempts: 1, gen: 1 },
+      { attempts: 1, gen: 1 },
+    ])
+  })
+
+  it('alone, when the database refuses its row for itself: its neighbours are settled', async () => {
+    const parts = await newRig()
+    await parts.addEndpoint()
+    await parts.publish(2)
+    const ids = await parts.publish(1, { type: 'poison.taken' })
+    await parts.db.run({
+      sql: `create trigger refusing before update on pending_events when new.event_type = 'poison.taken'
+        begin select raise(abort, 'not this row'); end`,
+      params: [],
+    })
+    const poison = (await parts.rows()).findIndex(({ type }) => type === 'poison.taken')
+    const expected = ids.map((_, n) => (n === poison ? { retryAfter: 30 } : 'ack'))
+    expect(fates(await parts.bury(messagesFor(ids)))).toEqual(expected)
+    expect((await parts.rows()).map(({ attempts }) => attempts)).toEqual(ids.map((_, n) => (n === poison ? 0 : 1)))
+  })
+})

@@ -1,0 +1,85 @@
+import type { D1Binding, D1Statement, D1StatementResult } from '@keepsend/outbox/d1'
+
+/**
+ * What becomes of one call to D1.
+ *
+ * - `refused`: it fails, and nothing of it took place.
+ * - `answer lost`: it takes place, and its answer is an error.
+ * - `dies`: the isolate ends here, before D1 hears of it: neither this call nor any after it is answered.
+ */
+export type Fate = 'well' | 'refused' | 'answer lost' | 'dies'
+
+/** One call to D1: a statement, or the statements of a batch. */
+interface Call {
+  /** Counted from 0 since the judge was set. */
+  index: number
+  /** The first word of each statement. */
+  verbs: string[]
+}
+
+export interface FaultyD1 {
+  d1: D1Binding
+  /** Sets who decides from now on, and counts from 0 again. Without one all is well. */
+  judge: (decide?: (call: Call) => Fate) => void
+  /** Resolves when the isolate ends. */
+  died: () => Promise<void>
+  /** The calls since then, and what became of them. */
+  calls: { verbs: string[]; fate: Fate }[]
+}
+
+/** The same database, whose calls end as a test decides. */
+export function faulty(binding: D1Database): FaultyD1 {
+  let decide: (call: Call) => Fate = () => 'well'
+  let dead = false
+  let deaths = Promise.withResolvers<void>()
+  const inner = new WeakMap<D1Statement, { statement: D1PreparedStatement; verb: string }>()
+
+  async function call<T>(verbs: string[], work: () => Promise<T>): Promise<T> {
+    const fate = dead ? 'dies' : decide({ index: faults.calls.length, verbs })
+    faults.calls.push({ verbs, fate })
+    switch (fate) {
+      case 'well':
+        return work()
+      case 'refused':
+        throw new Error('D1_ERROR: D1 DB is overloaded. Too many requests queued.')
+      case 'answer lost':
+        await work()
+        throw new Error('D1_ERROR: Network connection lost.')
+      case 'dies':
+        dead = true
+        deaths.resolve()
+        return new Promise(() => {})
+    }
+  }
+
+  function wrap(statement: D1PreparedStatement, verb: string): D1Statement {
+    const wrapped: D1Statement = {
+      bind: (...params) => wrap(statement.bind(...params), verb),
+      all: () => call([verb], () => statement.all()),
+    }
+    inner.set(wrapped, { statement, verb })
+    return wrapped
+  }
+
+  const faults: FaultyD1 = {
+    calls: [],
+    died: () => deaths.promise,
+    judge(next = () => 'well') {
+      decide = next
+      dead = false
+      deaths = Promise.withResolvers()
+      faults.calls.length = 0
+    },
+    d1: {
+      prepare: (sql) => wrap(binding.prepare(sql), sql.trim().split(/\s+/, 1)[0] ?? ''),
+      async batch(statements): Promise<D1StatementResult[]> {
+        const parts = statements.flatMap((statement) => inner.get(statement) ?? [])
+        return call(
+          parts.map(({ verb }) => verb),
+          () => binding.batch(parts.map(({ statement }) => statement)),
+        )
+      },
+    },
+  }
+  return faults
+}

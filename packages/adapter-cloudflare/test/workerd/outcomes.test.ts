@@ -1,0 +1,220 @@
+// What each answer of a receiver makes of the row, its message, the next message and the endpoint.
+import { describe, expect, it } from 'vitest'
+import { consumeBatch, sweep } from '../../src/index.ts'
+import type { Answer } from './receiver.ts'
+import { type RigOptions, batchOf, fates, rig } from './rig.ts'
+
+const GRACE_MS = 300_000
+
+/** One delivery, attempted once: how its row stands, what was acknowledged and what was sent on. */
+async function attemptOnce(
+  answer: Answer,
+  options: RigOptions = {},
+  { deadlineMs = null, between = () => {} }: { deadlineMs?: number | null; between?: () => void } = {},
+) {
+  const parts = await rig(options)
+  const hook = await parts.addEndpoint(answer, { deadlineMs })
+  const [id = ''] = await parts.publish(1)
+  between()
+  const before = await parts.now()
+  const messages = await parts.consume()
+  const after = await parts.now()
+  const [row] = await parts.rows()
+  expect(await hook.arrivals()).toHaveLength(1)
+  return { ...parts, hook, id, messages, row, before, after }
+}
+
+type Once = Awaited<ReturnType<typeof attemptOnce>>
+
+function expectDueAfter({ row, before, after }: Pick<Once, 'row' | 'before' | 'after'>, delayMs: number): void {
+  expect(row?.dueAt).toBeGreaterThanOrEqual(before + delayMs)
+  expect(row?.dueAt).toBeLessThanOrEqual(after + delayMs)
+}
+
+describe('what an answer makes of row, message and endpoint', () => {
+  it('500: charged, due when its message is late by the grace, and a message under the new gen after the wait', async () => {
+    const once = await attemptOnce({ status: 500, body: 'oops' })
+    expect(once.row).toMatchObject({
+      status: 'pending',
+      attempts: 1,
+      deferrals: 0,
+      gen: 1,
+      claimedAt: null,
+      lastStatus: 500,
+      lastError: 'HTTP 500: oops',
+    })
+    expectDueAfter(once, 5000 + GRACE_MS)
+    expect(fates(once.messages)).toEqual(['ack'])
+    expect(once.sent).toEqual([{ body: { outboxId: once.id, gen: 1 }, delaySeconds: 5 }])
+  })
+
+  it('503 with Retry-After: not charged, and the wait is the one that was asked for', async () => {
+    const once = await attemptOnce({ status: 503, headers: { 'retry-after': '120' } })
+    expect(once.row).toMatchObject({ status: 'pending', attempts: 0, deferrals: 1, gen: 1, lastStatus: 503 })
+    expectDueAfter(once, 120_000 + GRACE_MS)
+    expect(fates(once.messages)).toEqual(['ack'])
+    expect(once.sent).toEqual([{ body: { outboxId: once.id, gen: 1 }, delaySeconds: 120 }])
+  })
+
+  it('503 with a Retry-After that is shorter than the schedule: the schedule is kept', async () => {
+    const once = await attemptOnce({ status: 503, headers: { 'retry-after': '1' } })
+    expectDueAfter(once, 5000 + GRACE_MS)
+    expect(once.sent).toMatchObject([{ delaySeconds: 5 }])
+  })
+
+  it('no answer within the deadline: charged like any failure, with the reason', async () => {
+    const once = await attemptOnce({ status: 'never' }, {}, { deadlineMs: 1000 })
+    expect(once.row).toMatchObject({
+      status: 'pending',
+      attempts: 1,
+      gen: 1,
+      lastStatus: null,
+      lastError: 'timeout: no complete answer within 1000 ms',
+    })
+    expectDueAfter(once, 5000 + GRACE_MS)
+    expect(fates(once.messages)).toEqual(['ack'])
+    expect(once.sent).toEqual([{ body: { outboxId: once.id, gen: 1 }, delaySeconds: 5 }])
+  })
+
+  it.each([301, 302, 303, 307, 308])(
+    '%i: a failure like any other, and nobody goes where it points',
+    async (status) => {
+      const parts = await rig()
+      const target = await parts.addEndpoint({ status: 200 }, { eventTypes: ['nothing.here'] })
+      const { url } = await parts.engine.endpoints.get('w', target.endpointId)
+      const hook = await parts.addEndpoint({ status, headers: { location: url } }, { eventTypes: ['message.created'] })
+      const [id] = await parts.publish(1)
+      expect(fates(await parts.consume())).toEqual(['ack'])
+      expect(await hook.arrivals()).toHaveLength(1)
+      expect(await target.arrivals()).toEqual([])
+      expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 1, gen: 1, lastStatus: status }])
+      expect(parts.sent).toEqual([{ body: { outboxId: id, gen: 1 }, delaySeconds: 5 }])
+    },
+  )
+
+  it('400: failed for good, with the reason, and no message more', async () => {
+    const once = await attemptOnce({ status: 400, body: 'not like this' })
+    expect(once.row).toMatchObject({
+      status: 'failed',
+      attempts: 1,
+      dueAt: null,
+      lastStatus: 400,
+      lastError: 'HTTP 400: not like this',
+    })
+    expect(once.row?.completedAt).toBeGreaterThanOrEqual(once.before)
+    expect(fates(once.messages)).toEqual(['ack'])
+    expect(once.sent).toEqual([])
+  })
+
+  it('410: failed, and the endpoint is disabled: what was on its way to it is held, and not sent', async () => {
+    const { addEndpoint, consume, engine, policy, publish, rows, sent } = await rig()
+    const hook = await addEndpoint({ status: 410 })
+    await publish(2)
+    const later = sent.splice(1)
+    expect(fates(await consume())).toEqual(['ack'])
+    expect(await rows()).toMatchObject([{ status: 'failed', attempts: 1, lastStatus: 410, dueAt: null }, { gen: 0 }])
+    const endpoint = await engine.endpoints.get('w', hook.endpointId)
+    expect(endpoint).toMatchObject({ status: 'disabled', disabledReason: 'gone' })
+
+    const batch = batchOf(later.map(({ body }) => body))
+    await consumeBatch(policy, batch)
+    expect(fates(batch.messages)).toEqual(['ack'])
+    expect((await rows())[1]).toMatchObject({
+      status: 'held',
+      holdReason: 'endpoint_disabled',
+      attempts: 0,
+      dueAt: null,
+    })
+    expect(await hook.arrivals()).toHaveLength(1)
+    expect(sent).toEqual([])
+  })
+
+  it("a wait beyond half of what the queue keeps is the sweep's: due without grace, and no message", async () => {
+    const once = await attemptOnce(
+      { status: 503, headers: { 'retry-after': '301' } },
+      { policy: { retentionSeconds: 600 } },
+    )
+    expectDueAfter(once, 301_000)
+    expect(fates(once.messages)).toEqual(['ack'])
+    expect(once.sent).toEqual([])
+  })
+
+  it("a wait of exactly half of it is still the queue's", async () => {
+    const once = await attemptOnce(
+      { status: 503, headers: { 'retry-after': '300' } },
+      { policy: { retentionSeconds: 600 } },
+    )
+    expectDueAfter(once, 300_000 + GRACE_MS)
+    expect(once.sent).toMatchObject([{ delaySeconds: 300 }])
+  })
+
+  it('a queue that refuses the next message: the row stays due, and the sweep sends another', async () => {
+    let fate: 'well' | 'refused' = 'well'
+    const once = await attemptOnce({ status: 500 }, { queueFate: () => fate }, { between: () => (fate = 'refused') })
+    expect(once.row).toMatchObject({ status: 'pending', attempts: 1, gen: 1 })
+    expectDueAfter(once, 5000 + GRACE_MS)
+    expect(fates(once.messages)).toEqual(['ack'])
+    expect(once.sent).toEqual([])
+    fate = 'well'
+    await once.lapse()
+    expect(await sweep(once.policy)).toMatchObject({ handedOn: 1 })
+    await once.hook.answer({ status: 200 })
+    await once.consume()
+    expect(await once.rows()).toEqual([])
+    expect(await once.hook.arrivals()).toHaveLength(2)
+  })
+})
+
+describe('the attempts of a row', () => {
+  it('come to an end by its own count, whatever the message says: failed, acknowledged, and no message more', async () => {
+    const { addEndpoint, consume, publish, rows, sent } = await rig()
+    const hook = await addEndpoint({ status: 500 }, { retrySchedule: [1, 2] })
+    await publish(1)
+    await consume()
+    expect(sent).toMatchObject([{ delaySeconds: 1 }])
+    await consume()
+    expect(sent).toMatchObject([{ delaySeconds: 2 }])
+    expect(fates(await consume())).toEqual(['ack'])
+    expect(await rows()).toMatchObject([{ status: 'failed', attempts: 3, lastError: 'HTTP 500: told so', dueAt: null }])
+    expect(sent).toEqual([])
+    expect(await hook.arrivals()).toHaveLength(3)
+  })
+
+  it('a receiver that asks for patience twenty times loses none; the twenty-first is charged', async () => {
+    const { addEndpoint, consume, publish, rows } = await rig()
+    await addEndpoint({ status: 429, headers: { 'retry-after': '9' } })
+    await publish(1)
+    for (let n = 1; n <= 20; n++) await consume()
+    expect(await rows()).toMatchObject([{ attempts: 0, deferrals: 20, gen: 20 }])
+    await consume()
+    expect(await rows()).toMatchObject([{ attempts: 1, deferrals: 20, gen: 21 }])
+  })
+
+  it("one receiver's failure sends nothing to another again", async () => {
+    const { addEndpoint, consume, publish, rows, sent } = await rig()
+    const healthy = await addEndpoint()
+    const failing = await addEndpoint({ status: 500 })
+    await publish(3)
+    expect(fates(await consume())).toEqual(Array(6).fill('ack'))
+    const left = await rows()
+    expect(left.map(({ endpointId, gen }) => [endpointId, gen])).toEqual(left.map(() => [failing.endpointId, 1]))
+    expect(left).toHaveLength(3)
+    expect(new Set(sent.map(({ body }) => (body as { outboxId: string }).outboxId))).toEqual(
+      new Set(left.map(({ id }) => id)),
+    )
+    await consume()
+    expect(await failing.arrivals()).toHaveLength(6)
+    expect(await healthy.arrivals()).toHaveLength(3)
+  })
+
+  it('an endpoint that is gone ends its rows as endpoint_gone, unsent', async () => {
+    const { addEndpoint, consume, engine, publish, rows, sent } = await rig()
+    const hook = await addEndpoint()
+    await publish(1)
+    await engine.endpoints.delete('w', hook.endpointId)
+    expect(fates(await consume())).toEqual(['ack'])
+    expect(await rows()).toMatchObject([{ status: 'failed', lastError: expect.stringMatching(/^endpoint_gone/) }])
+    expect(await hook.arrivals()).toEqual([])
+    expect(sent).toEqual([])
+  })
+})

@@ -1,0 +1,425 @@
+// The cron's tick: what it finds, what it makes of it, and what it says when something fails.
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { type Engine, commitWithEvents, keepsend } from '@keepsend/engine'
+import { firstEventIdAt, sqlText } from '@keepsend/outbox'
+import { fromD1 } from '@keepsend/outbox/d1'
+import { Hono } from 'hono'
+import { describe, expect, it, vi } from 'vitest'
+import { consumeBatch, sweep } from '../../src/index.ts'
+import { type Fate, type FaultyD1, faulty } from './faulty.ts'
+import { LOST_MS, PATIENCE, type Rig, type RigOptions, batchOf, eventIdFrom, fates, rig } from './rig.ts'
+
+const HOUR_MS = 3_600_000
+
+async function newRig(options: RigOptions = {}): Promise<Rig & FaultyD1> {
+  const faults = faulty(env.DB)
+  return { ...(await rig({ ...options, wrap: () => fromD1(faults.d1) })), ...faults }
+}
+
+/** That many rows by one statement, each of an event so long ago; due so long ago, or handed to a queue. */
+async function insertRows(
+  { db }: Rig,
+  count: number,
+  { agoMs, dueAgoMs = null, more = '' }: { agoMs: number; dueAgoMs?: number | null; more?: string },
+): Promise<void> {
+  const prefix = firstEventIdAt(Date.now() - agoMs)
+  await db.run(sqlText`
+    insert into pending_events (id, workspace_id, event_type, endpoint_id, due_at, created_at, payload)
+    with recursive n(value) as (select 1 union all select value + 1 from n where value < ${count})
+    select ${prefix} || '-7000-8000-' || printf('%012x', value) || '.ep_1', 'w', 'test', 'ep_1',
+      (select ms from keepsend_clock) - cast(${dueAgoMs} as integer), (select ms from keepsend_clock) - ${agoMs}, '{}'
+    from n`)
+  if (more) await db.run({ sql: `update pending_events set ${more} where substr(id, 1, 17) = ?`, params: [prefix] })
+}
+
+/** The rows that messages were sent for, in the order of their ids. */
+function named({ sent }: Rig): string[] {
+  return sent.map(({ body }) => (body as { outboxId: string }).outboxId).sort()
+}
+
+/** A request that makes a thing and its event, as if it had come longer ago than a first lease. */
+function postThing(engine: Engine, context: ExecutionContext): Response | Promise<Response> {
+  const app = new Hono().use(keepsend(engine)).post('/things', (c) =>
+    commitWithEvents(c, {
+      writes: [],
+      events: [{ id: eventIdFrom(LOST_MS), type: 'thing.made', workspaceId: 'w', data: {} }],
+      response: { status: 201, body: null },
+    }),
+  )
+  return app.request('/things', { method: 'POST' }, env, context)
+}
+
+describe('a first send that is lost', () => {
+  const LOSSES = {
+    'throws, as when there are too many requests': 'refused',
+    'never returns': 'no answer',
+    'arrives, though its answer does not': 'answer lost',
+  } as const
+
+  it.each(Object.keys(LOSSES) as (keyof typeof LOSSES)[])(
+    'because it %s: the request is answered, its row is there before, and is swept and delivered once',
+    async (loss) => {
+      let fate: 'well' | (typeof LOSSES)[typeof loss] = LOSSES[loss]
+      const parts = await rig({ queueFate: () => fate })
+      const hook = await parts.addEndpoint()
+      const context = createExecutionContext()
+      expect((await postThing(parts.engine, context)).status).toBe(201)
+      expect(await parts.rows()).toMatchObject([{ status: 'pending', gen: 0, dueAt: null }])
+      await waitOnExecutionContext(context)
+      expect(parts.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('will be swept') }])
+      expect(parts.engine.counters.queueErrors).toBe(1)
+
+      fate = 'well'
+      expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+      expect(fates(await parts.consume()).every((one) => one === 'ack')).toBe(true)
+      expect(await hook.arrivals()).toHaveLength(1)
+      expect(await parts.rows()).toEqual([])
+      expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    },
+  )
+
+  it('because the isolate ends after its response: swept and delivered once', async () => {
+    let fate: 'well' | 'no answer' = 'no answer'
+    const parts = await rig({ queueFate: () => fate })
+    const hook = await parts.addEndpoint()
+    // Nobody waits for what was left to `waitUntil`.
+    const response = await postThing(parts.engine, { waitUntil() {} } as unknown as ExecutionContext)
+    expect(response.status).toBe(201)
+    fate = 'well'
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    await parts.consume()
+    expect(await hook.arrivals()).toHaveLength(1)
+    expect(await parts.rows()).toEqual([])
+  })
+})
+
+describe('what a tick takes', () => {
+  it('leaves a first send to the queue until its lease has passed', async () => {
+    const parts = await rig()
+    await parts.addEndpoint()
+    await parts.publish(1, { agoMs: parts.policy.leaseMs - 60_000 })
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    await parts.publish(1, { agoMs: parts.policy.leaseMs + 1000 })
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+  })
+
+  it('leaves it longer where a lease is longer', async () => {
+    const parts = await rig({ policy: { leaseMs: LOST_MS + 60_000 } })
+    await parts.addEndpoint()
+    await parts.publish(1, { agoMs: LOST_MS })
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+  })
+
+  it('leaves alone what is settled, held, put off or in an attempt', async () => {
+    const parts = await rig()
+    const states = [
+      `status = 'failed', completed_at = created_at + 3000000`,
+      `status = 'held', hold_reason = 'endpoint_disabled'`,
+      `due_at = created_at + ${2 * HOUR_MS}`,
+      `due_at = created_at + ${2 * HOUR_MS}, claimed_at = created_at, attempts = 1, gen = 1`,
+    ]
+    for (const [n, more] of states.entries()) await insertRows(parts, 1, { agoMs: HOUR_MS + n * 60_000, more })
+    const before = await parts.rows()
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0, dead: 0, oldestDueMs: 0 })
+    expect(await parts.rows()).toEqual(before)
+  })
+
+  it('takes a row under a new generation and a lease, charges no attempt, and sends its message after that', async () => {
+    const standing: unknown[] = []
+    const parts = await rig({
+      queue: { sendBatch: async (messages) => void standing.push(...messages, ...(await parts.rows())) },
+    })
+    await insertRows(parts, 1, { agoMs: HOUR_MS, dueAgoMs: 1000, more: 'attempts = 3, gen = 3' })
+    await sweep(parts.policy)
+    const [row] = await parts.rows()
+    expect(standing).toEqual([{ body: { outboxId: row?.id, gen: 4 } }, row])
+    expect(row).toMatchObject({ attempts: 3, gen: 4, claimedAt: null, crashes: 0 })
+  })
+
+  it('doubles the lease with each generation, up to 256 times', async () => {
+    const parts = await rig()
+    await insertRows(parts, 1, { agoMs: 24 * HOUR_MS, dueAgoMs: 1000 })
+    for (let gen = 0; gen < 11; gen++) {
+      const before = await parts.now()
+      expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+      const after = await parts.now()
+      const [row] = await parts.rows()
+      const leaseMs = parts.policy.leaseMs * 2 ** Math.min(gen, 8)
+      expect(row?.gen).toBe(gen + 1)
+      expect(row?.dueAt).toBeGreaterThanOrEqual(before + leaseMs)
+      expect(row?.dueAt).toBeLessThanOrEqual(after + leaseMs)
+      await parts.lapse()
+    }
+  })
+
+  it('gives the row of a consumer that died back its attempt, and sends it on', async () => {
+    const parts = await rig()
+    await insertRows(parts, 1, { agoMs: HOUR_MS, dueAgoMs: 1000, more: 'attempts = 2, gen = 2, claimed_at = 1' })
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1, dead: 0 })
+    expect(await parts.rows()).toMatchObject([{ attempts: 1, crashes: 1, gen: 3, claimedAt: null }])
+  })
+
+  it('ends a row whose attempts are used up, counts it, and sends nothing of it', async () => {
+    const parts = await rig()
+    await insertRows(parts, 2, { agoMs: HOUR_MS, dueAgoMs: 1000, more: 'attempts = max_attempts' })
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0, dead: 2 })
+    expect(await parts.rows()).toMatchObject([
+      { status: 'failed', lastError: 'attempts_exhausted' },
+      { status: 'failed', lastError: 'attempts_exhausted' },
+    ])
+    expect(parts.sent).toEqual([])
+  })
+})
+
+describe('how much a tick takes', () => {
+  it('at most its limit, half of it reserved for lost first sends', async () => {
+    const parts = await rig({ policy: { sweepLimit: 10 } })
+    await insertRows(parts, 30, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
+    await insertRows(parts, 30, { agoMs: LOST_MS })
+    const handedOff = new Set((await parts.rows()).filter(({ dueAt }) => dueAt === null).map(({ id }) => id))
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 10 })
+    expect(named(parts).filter((id) => handedOff.has(id))).toHaveLength(5)
+  })
+
+  it('all of its limit for what is due, where no first send is lost', async () => {
+    const parts = await rig({ policy: { sweepLimit: 10 } })
+    await insertRows(parts, 30, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 10 })
+  })
+
+  it('no more than half of it for lost first sends, however many: the rest is due at the next tick', async () => {
+    const parts = await rig({ policy: { sweepLimit: 10 } })
+    await insertRows(parts, 12, { agoMs: LOST_MS })
+    const handedOn: number[] = []
+    for (let tick = 0; tick < 4; tick++) handedOn.push((await sweep(parts.policy)).handedOn)
+    expect(handedOn).toEqual([5, 5, 2, 0])
+    expect(new Set(named(parts))).toHaveLength(12)
+  })
+
+  it('a backlog larger than a message batch goes out in batches of a hundred', async () => {
+    const sizes: number[] = []
+    const parts = await rig({ queue: { sendBatch: async (messages) => void sizes.push([...messages].length) } })
+    await insertRows(parts, 250, { agoMs: HOUR_MS, dueAgoMs: 1000 })
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 250 })
+    expect(sizes).toEqual([100, 100, 50])
+  })
+
+  it('says how long the oldest that it left has been due', async () => {
+    const parts = await rig({ policy: { sweepLimit: 2 } })
+    await insertRows(parts, 3, { agoMs: HOUR_MS, dueAgoMs: 600_000 })
+    const { oldestDueMs } = await sweep(parts.policy)
+    expect(oldestDueMs).toBeGreaterThanOrEqual(600_000)
+    expect(oldestDueMs).toBeLessThan(HOUR_MS)
+    expect(parts.log).toMatchObject([{ level: 'info', message: 'swept', fields: { handedOn: 2, oldestDueMs } }])
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1, oldestDueMs: 0 })
+  })
+})
+
+describe('the hourly pass', () => {
+  /** As if the last pass had begun an hour earlier. */
+  async function hourPasses({ db }: Rig): Promise<void> {
+    await db.run(sqlText`update keepsend_sweep_pass set began_at = began_at - ${HOUR_MS}`)
+  }
+
+  it('goes on from tick to tick until it has been everywhere, and begins again an hour after it began', async () => {
+    const parts = await rig({ policy: { sweepLimit: 4 } })
+    // Lost, and older than what a tick looks at each minute; beside as many that wait for a retry.
+    await insertRows(parts, 7, { agoMs: 5 * HOUR_MS })
+    await insertRows(parts, 7, { agoMs: 3 * HOUR_MS, dueAgoMs: -HOUR_MS })
+    await insertRows(parts, 7, { agoMs: 2 * HOUR_MS })
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    await hourPasses(parts)
+    // Two keys a tick, of 21.
+    for (let tick = 0; tick < 11; tick++) await sweep(parts.policy)
+    expect(named(parts)).toHaveLength(14)
+    expect(new Set(named(parts))).toHaveLength(14)
+
+    await insertRows(parts, 1, { agoMs: 4 * HOUR_MS })
+    for (let tick = 0; tick < 3; tick++) expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    await hourPasses(parts)
+    for (let tick = 0; tick < 11; tick++) await sweep(parts.policy)
+    expect(named(parts)).toHaveLength(15)
+  })
+})
+
+describe('crons that overlap', () => {
+  it('hand each row over once, whether due or lost', async () => {
+    const parts = await rig()
+    await insertRows(parts, 60, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
+    await insertRows(parts, 60, { agoMs: LOST_MS })
+    const ticks = await Promise.all([sweep(parts.policy), sweep(parts.policy), sweep(parts.policy)])
+    expect(ticks.reduce((sum, { handedOn }) => sum + handedOn, 0)).toBe(120)
+    expect(named(parts)).toEqual((await parts.rows()).map(({ id }) => id))
+    expect((await parts.rows()).every(({ gen, attempts }) => gen === 1 && attempts === 0)).toBe(true)
+  })
+
+  it('share what their limits leave: disjoint sets', async () => {
+    const parts = await rig({ policy: { sweepLimit: 20 } })
+    await insertRows(parts, 50, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
+    const ticks = await Promise.all([sweep(parts.policy), sweep(parts.policy)])
+    expect(ticks.map(({ handedOn }) => handedOn)).toEqual([20, 20])
+    expect(new Set(named(parts))).toHaveLength(40)
+  })
+})
+
+describe('a sweep that overtakes a delivery under way', () => {
+  it.each([
+    { status: 200, rows: [] },
+    { status: 500, rows: [{ status: 'pending', attempts: 1, gen: 2 }] },
+  ])('answered $status: exactly one of the two settles', async ({ status, rows }) => {
+    const parts = await rig()
+    const hook = await parts.addEndpoint({ status: 'never' })
+    await parts.publish(1, { agoMs: LOST_MS })
+    const first = parts.consume()
+    await vi.waitFor(async () => expect(await hook.open()).toBe(1), PATIENCE)
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    await hook.answer({ status })
+    expect(fates(await first)).toEqual(['ack'])
+    // The first attempt's settle changed nothing: the row is the sweep's.
+    expect(await parts.rows()).toMatchObject([{ gen: 1, attempts: 0, lastStatus: null }])
+    expect(fates(await parts.consume())).toEqual(['ack'])
+    expect(await parts.rows()).toMatchObject(rows)
+    expect(new Set((await hook.arrivals()).map(({ id }) => id))).toHaveLength(1)
+    expect(parts.sent).toHaveLength(rows.length)
+  })
+})
+
+describe('a hand-off that the queue refuses', () => {
+  it('is given back: due at the next tick, nothing charged, and the tick says so', async () => {
+    let fate: 'well' | 'refused' = 'refused'
+    const parts = await rig({ queueFate: () => fate })
+    await insertRows(parts, 1, { agoMs: LOST_MS })
+    await expect(sweep(parts.policy)).rejects.toMatchObject({
+      name: 'AggregateError',
+      errors: [expect.objectContaining({ message: 'Too Many Requests' })],
+    })
+    const [row] = await parts.rows()
+    expect(row).toMatchObject({ status: 'pending', attempts: 0, crashes: 0 })
+    expect(row?.dueAt).toBeLessThanOrEqual(await parts.now())
+    fate = 'well'
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+  })
+
+  it('in part: only that part is given back, and all of the rest goes out', async () => {
+    let calls = 0
+    const parts = await rig({ queueFate: () => (calls++ === 1 ? 'refused' : 'well') })
+    await insertRows(parts, 250, { agoMs: HOUR_MS, dueAgoMs: 1000 })
+    await expect(sweep(parts.policy)).rejects.toThrow(AggregateError)
+    expect(parts.sent).toHaveLength(150)
+    expect(parts.log).toContainEqual(
+      expect.objectContaining({ message: 'swept', fields: expect.objectContaining({ handedOn: 150, released: 100 }) }),
+    )
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 100 })
+    expect(new Set(named(parts))).toHaveLength(250)
+  })
+
+  it('though the queue took it: the row is delivered once, whichever of its messages comes first', async () => {
+    let fate: 'well' | 'answer lost' = 'answer lost'
+    const parts = await rig({ queueFate: () => fate })
+    const hook = await parts.addEndpoint()
+    await parts.publish(1, { agoMs: LOST_MS })
+    await expect(sweep(parts.policy)).rejects.toMatchObject({ errors: [{ code: 'queue_timeout' }] })
+    fate = 'well'
+    await sweep(parts.policy)
+    expect(parts.sent).toHaveLength(3)
+    for (const { body } of parts.sent.splice(0)) {
+      const batch = batchOf([body])
+      await consumeBatch(parts.policy, batch)
+      expect(fates(batch.messages)).toEqual(['ack'])
+    }
+    expect(await hook.arrivals()).toHaveLength(1)
+    expect(await parts.rows()).toEqual([])
+  })
+})
+
+describe('a tick in which something fails', () => {
+  it('tries everything else, logs each error and then throws them together', async () => {
+    const parts = await newRig({ engine: { retentionMs: 0 } })
+    await insertRows(parts, 3, { agoMs: HOUR_MS, more: `status = 'failed', completed_at = 1` })
+    parts.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
+    // The sweep's own update, and the one that lets out strays.
+    await expect(sweep(parts.policy)).rejects.toMatchObject({
+      name: 'AggregateError',
+      errors: [expect.objectContaining({ code: 'not_accepted' }), expect.objectContaining({ code: 'not_accepted' })],
+    })
+    expect(await parts.rows()).toEqual([])
+    expect(parts.log.map(({ level, message }) => [level, message])).toEqual([
+      ['error', 'a part of the sweep failed'],
+      ['error', 'a part of the sweep failed'],
+      ['info', 'swept'],
+    ])
+  })
+
+  it('in its clean-up: what fell through is handed on all the same', async () => {
+    const parts = await newRig()
+    await insertRows(parts, 3, { agoMs: HOUR_MS, dueAgoMs: 1000 })
+    parts.judge(({ verbs }) => (verbs.includes('delete') ? 'refused' : 'well'))
+    await expect(sweep(parts.policy)).rejects.toThrow('the sweep failed in 1 of its parts')
+    expect(parts.sent).toHaveLength(3)
+  })
+
+  it('in queue and database at once: the rows come back when their lease is over', async () => {
+    let fate: 'well' | 'refused' = 'refused'
+    let next: Fate = 'well'
+    const parts = await newRig({
+      queueFate() {
+        // The first that is asked of the database after the queue would give the rows back.
+        if (fate === 'refused') next = 'refused'
+        return fate
+      },
+    })
+    await insertRows(parts, 2, { agoMs: HOUR_MS, dueAgoMs: 1000 })
+    parts.judge(() => {
+      const now = next
+      next = 'well'
+      return now
+    })
+    await expect(sweep(parts.policy)).rejects.toMatchObject({ errors: { length: 2 } })
+    parts.judge()
+    fate = 'well'
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    await parts.lapse()
+    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 2 })
+  })
+})
+
+describe('clean-up', () => {
+  it('prunes what is settled and older than its retention, five hundred rows a statement', async () => {
+    const parts = await newRig({ engine: { retentionMs: HOUR_MS } })
+    const settled = (ago: number): string =>
+      `status = 'failed', completed_at = (select ms from keepsend_clock) - ${ago * HOUR_MS}`
+    await insertRows(parts, 1200, { agoMs: 5 * HOUR_MS, more: settled(3) })
+    await insertRows(parts, 3, { agoMs: 4 * HOUR_MS, more: settled(0.5) })
+    parts.judge()
+    let deleted = 0
+    // A busy machine may need more than one tick for it.
+    for (let more = true; more;) {
+      const { upkeep } = await sweep(parts.policy)
+      deleted += upkeep.deletedRows
+      more = upkeep.more
+    }
+    expect(deleted).toBe(1200)
+    expect(await parts.rows()).toHaveLength(3)
+    expect(parts.calls.filter(({ verbs }) => verbs[0] === 'delete').length).toBeGreaterThanOrEqual(3)
+  })
+
+  it('ends its part of the tick when its time is up, and goes on in the next', async () => {
+    const parts = await newRig({ engine: { retentionMs: HOUR_MS } })
+    await insertRows(parts, 1200, { agoMs: 5 * HOUR_MS, more: `status = 'failed', completed_at = 1` })
+    // Every look at the clock, a second has passed.
+    let time = Date.now()
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => (time += 1000))
+    try {
+      const rounds: unknown[] = []
+      for (let tick = 0; tick < 3; tick++) rounds.push((await sweep(parts.policy)).upkeep)
+      expect(rounds).toMatchObject([
+        { deletedRows: 500, more: true },
+        { deletedRows: 500, more: true },
+        { deletedRows: 200, more: false },
+      ])
+    } finally {
+      clock.mockRestore()
+    }
+  })
+})

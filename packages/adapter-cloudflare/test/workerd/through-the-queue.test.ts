@@ -1,0 +1,107 @@
+// The whole way, with the platform's own broker in between: the Worker of worker.ts is asked over HTTP, its queue brings
+// its messages to its consumer, and the receiver checks what arrives. Nothing is called by hand but the cron.
+import { createScheduledController, reset } from 'cloudflare:test'
+import { env, exports } from 'cloudflare:workers'
+import { createEngine, migrate } from '@keepsend/engine'
+import { type PendingEvent, ROW_COLUMNS, raw, sqlText } from '@keepsend/outbox'
+import { fromD1 } from '@keepsend/outbox/d1'
+import { expect, inject, it, vi } from 'vitest'
+import { CloudflareEventQueue } from '../../src/index.ts'
+import type { Answer, Seen } from './receiver.ts'
+import { LOST_MS, PATIENCE, eventIdFrom } from './rig.ts'
+import worker from './worker.ts'
+
+const db = fromD1(env.DB)
+
+/** A fresh database behind the Worker, and a key to its routes. */
+async function newWorkspace() {
+  await reset()
+  await migrate(db)
+  const engine = createEngine({ db, queue: new CloudflareEventQueue({ queue: env.WEBHOOKS }) })
+  const { key } = await engine.apiKeys.create({ workspaceId: 'w' })
+
+  async function post<T>(path: string, body: unknown): Promise<T> {
+    const response = await exports.default.fetch(`http://app/webhooks${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    expect(response.ok).toBe(true)
+    return response.json()
+  }
+
+  return {
+    engine,
+    publish: (event: object) => post<{ id: string }>('/events', event),
+    rows: async () => {
+      const { rows } = await db.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events order by id`)
+      return rows as unknown as PendingEvent[]
+    },
+    addEndpoint: async (answer: Answer, input: object = {}) => {
+      const url = `${inject('receiver')}/hook/${crypto.randomUUID()}`
+      const { secret } = await post<{ secret: string }>('/endpoints', { url, ...input })
+      await fetch(url, { method: 'PUT', body: JSON.stringify({ ...answer, secret }) })
+      return { arrivals: async () => (await (await fetch(url)).json<Seen>()).arrivals }
+    },
+  }
+}
+
+it('what is published over HTTP arrives, signed, and its row is gone', async () => {
+  const { addEndpoint, publish, rows } = await newWorkspace()
+  const hook = await addEndpoint({ status: 200 })
+  const { id } = await publish({ type: 'message.created', data: { text: 'hello' } })
+  await vi.waitFor(async () => expect(await hook.arrivals()).toHaveLength(1), PATIENCE)
+  const [arrival] = await hook.arrivals()
+  expect(arrival).toMatchObject({ id, verified: true })
+  expect(JSON.parse(arrival?.body ?? '')).toMatchObject({ type: 'message.created', data: { text: 'hello' } })
+  await vi.waitFor(async () => expect(await rows()).toEqual([]), PATIENCE)
+})
+
+it('thirty events for two endpoints arrive once each', async () => {
+  const { addEndpoint, publish, rows } = await newWorkspace()
+  const hooks = [await addEndpoint({ status: 200 }), await addEndpoint({ status: 200 })]
+  const published = await Promise.all(
+    Array.from({ length: 30 }, (_, n) => publish({ type: 'message.created', data: { n } })),
+  )
+  await vi.waitFor(async () => expect(await rows()).toEqual([]), PATIENCE)
+  const ids = published.map(({ id }) => id).sort()
+  for (const hook of hooks) {
+    const arrivals = await hook.arrivals()
+    expect(arrivals.map(({ id }) => id).sort()).toEqual(ids)
+    expect(arrivals.every(({ verified }) => verified)).toBe(true)
+  }
+})
+
+it('an attempt that fails is made again by a delayed message, under the same id, with no cron', async () => {
+  const { addEndpoint, publish, rows } = await newWorkspace()
+  const hook = await addEndpoint({ status: 500, next: { status: 200 } }, { retrySchedule: [1] })
+  const { id } = await publish({ type: 'message.created', data: {} })
+  await vi.waitFor(async () => expect(await rows()).toEqual([]), PATIENCE)
+  expect(await hook.arrivals()).toMatchObject([
+    { id, verified: true },
+    { id, verified: true },
+  ])
+})
+
+it('attempts that all fail end as failed, after as many as the endpoint has', async () => {
+  const { addEndpoint, publish, rows } = await newWorkspace()
+  const hook = await addEndpoint({ status: 500 }, { retrySchedule: [1] })
+  await publish({ type: 'message.created', data: {} })
+  await vi.waitFor(
+    async () => expect(await rows()).toMatchObject([{ status: 'failed', attempts: 2, lastStatus: 500 }]),
+    PATIENCE,
+  )
+  expect(await hook.arrivals()).toHaveLength(2)
+})
+
+it('an event whose first message was lost is handed to the queue by the cron, and arrives', async () => {
+  const { addEndpoint, engine, rows } = await newWorkspace()
+  const hook = await addEndpoint({ status: 200 })
+  const event = { id: eventIdFrom(LOST_MS), type: 'message.created', workspaceId: 'w', data: {} }
+  // Committed, and nobody told the queue.
+  await db.atomic([engine.publishStatement(event)])
+  expect(await rows()).toMatchObject([{ dueAt: null, gen: 0 }])
+  await worker.scheduled(createScheduledController(), env)
+  await vi.waitFor(async () => expect(await rows()).toEqual([]), PATIENCE)
+  expect(await hook.arrivals()).toMatchObject([{ id: event.id, verified: true }])
+})

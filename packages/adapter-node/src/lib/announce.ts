@@ -1,0 +1,124 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '@keepsend/engine'
+import type { Client, Pool } from 'pg'
+
+// A commit that notifies takes a lock of the whole server, so rows are not announced in their own commit, but after
+// it, and a busy process speaks for many of its commits at once.
+const ANNOUNCE_MS = 50
+const FIRST_BACKOFF_MS = 100
+const MAX_BACKOFF_MS = 5000
+
+// Of the schema: databases often hold several installations.
+const CHANNEL = "left('keepsend_' || current_schema, 63)"
+
+/**
+ * Processes tell one another of new rows by `NOTIFY`, and hear it on one connection of their own, opened again whenever
+ * it breaks. It only saves time: what is missed, polling finds.
+ */
+export class Announcer {
+  readonly #newClient: () => Client
+  readonly #pool: Pool
+  readonly #logger: Logger
+  /** What this process says of itself, so that it does not hear itself. */
+  readonly #self = crypto.randomUUID()
+  #heard = 0
+  #quiet: NodeJS.Timeout | undefined
+  #again = false
+  #saying: Promise<void> = Promise.resolve()
+  #listening: { end: AbortController; loop: Promise<void> } | undefined
+
+  constructor(newClient: () => Client, pool: Pool, logger: Logger) {
+    this.#newClient = newClient
+    this.#pool = pool
+    this.#logger = logger
+  }
+
+  /** Grows with each announcement of another process, and with each reconnection, which may have missed some. */
+  get heard(): number {
+    return this.#heard
+  }
+
+  announce(): void {
+    if (this.#quiet) {
+      this.#again = true
+      return
+    }
+    this.#quiet = setTimeout(() => {
+      this.#quiet = undefined
+      if (!this.#again) return
+      this.#again = false
+      this.announce()
+    }, ANNOUNCE_MS)
+    this.#saying = this.#pool.query(`select pg_notify(${CHANNEL}, $1)`, [this.#self]).then(
+      () => undefined,
+      // Whoever would have heard it polls.
+      (error: Error) => this.#logger.warn({ error: error.message }, 'new rows could not be announced'),
+    )
+  }
+
+  /** Listens until the returned function is called. */
+  listen(): () => Promise<void> {
+    if (!this.#listening) {
+      const end = new AbortController()
+      this.#listening = { end, loop: this.#listen(end.signal) }
+    }
+    const { end, loop } = this.#listening
+    return async () => {
+      end.abort()
+      this.#listening = undefined
+      await loop
+    }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#quiet)
+    this.#listening?.end.abort()
+    await this.#listening?.loop
+    await this.#saying
+  }
+
+  async #listen(end: AbortSignal): Promise<void> {
+    let backoffMs = FIRST_BACKOFF_MS
+    while (!end.aborted) {
+      try {
+        await this.#hear(end, () => {
+          backoffMs = FIRST_BACKOFF_MS
+        })
+      } catch (error) {
+        if (end.aborted) return
+        const { message } = error as Error
+        this.#logger.warn({ error: message, backoffMs }, 'cannot hear of other commits; polling goes on')
+        await delay(backoffMs, undefined, { signal: end }).catch(() => undefined)
+        backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2)
+      }
+    }
+  }
+
+  /** One connection, from its beginning until it breaks (rejects) or is no longer wanted (resolves). */
+  async #hear(end: AbortSignal, onConnected: () => void): Promise<void> {
+    const client = this.#newClient()
+    const broken = new Promise<never>((_, reject) => {
+      client.on('error', reject)
+      client.on('end', () => reject(new Error('the connection ended')))
+    })
+    const ended = new Promise<void>((resolve) => {
+      if (end.aborted) resolve()
+      end.addEventListener('abort', () => resolve(), { once: true })
+    })
+    client.on('notification', ({ payload }) => {
+      if (payload !== this.#self) this.#heard++
+    })
+    try {
+      await Promise.race([client.connect(), broken])
+      const { rows } = await client.query<{ sql: string }>(`select format('listen %I', ${CHANNEL}) as sql`)
+      await client.query(rows[0]?.sql ?? '')
+      onConnected()
+      // What was said while nobody listened.
+      this.#heard++
+      await Promise.race([broken, ended])
+    } finally {
+      broken.catch(() => undefined)
+      await client.end().catch(() => undefined)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { type Logger, silentLogger } from '@keepsend/engine'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { fromPostgres } from '@keepsend/outbox/postgres'
+import type { Pool } from 'pg'
+import { Announcer } from './announce.ts'
+import { AdapterError, checkBounds } from './errors.ts'
+
+export interface OpenPostgresOptions {
+  /** `postgres://user:password@host:5432/database`; tables go where its `search_path` leads. */
+  url: string
+  /**
+   * Connections at most: 2–500. The poller works with three at a time (settles and claims, leases, clean-up), the rest
+   * serve the requests that publish; one more, outside the pool, listens. Every process has its own: what all of them
+   * may open must stay below the server's `max_connections`. @default 10
+   */
+  max?: number
+  /** After this the server ends a statement, in ms: 0 (never) to 3,600,000. A pooler may refuse the setting: 0. @default 30_000 */
+  statementTimeoutMs?: number
+  /** How long to wait for a connection, in ms: 100–60,000. @default 5000 */
+  connectTimeoutMs?: number
+  /** Hear of other processes' commits by `LISTEN`. Without it, polling alone finds them. @default true */
+  listen?: boolean
+  /** Is told of connections that broke. @default nothing is logged */
+  logger?: Logger
+}
+
+/** A Postgres as Keepsend's database, with what only Postgres has. */
+export interface PostgresDatabase extends OutboxDatabase {
+  /** For the host's own drizzle or reads. */
+  readonly pool: Pool
+  /** A number that changes when another process has said that rows came. */
+  version(): number
+  /** Begins to listen; returns how to end it. */
+  listen(): () => Promise<void>
+  /** Says that rows came, to whoever listens; at most every 50 ms, and never fails. */
+  announce(): void
+  close(): Promise<void>
+}
+
+// The client's own patience, for a server that is gone without a word: longer than the server's.
+const QUERY_MARGIN_MS = 5000
+// A unit of ours never waits inside its transaction for anything but the database; whoever does so has died.
+const IDLE_IN_TRANSACTION_MS = 60_000
+
+/**
+ * Opens a pool on a Postgres, by the driver `pg`. Connects when it is first used, so a server that is down fails the
+ * first statement, not this.
+ */
+export async function openPostgres(options: string | OpenPostgresOptions): Promise<PostgresDatabase> {
+  const {
+    url,
+    max = 10,
+    statementTimeoutMs = 30_000,
+    connectTimeoutMs = 5000,
+    listen = true,
+    logger = silentLogger,
+  } = typeof options === 'string' ? { url: options } : options
+  checkBounds('max', max, 2, 500)
+  checkBounds('statementTimeoutMs', statementTimeoutMs, 0, 3_600_000)
+  checkBounds('connectTimeoutMs', connectTimeoutMs, 100, 60_000)
+  if (typeof url !== 'string' || !/^postgres(ql)?:/.test(url)) {
+    throw new AdapterError('invalid_option', 'url must begin with postgres://')
+  }
+  // Not at the top: who keeps his rows in SQLite need not have it.
+  const { default: pg } = await import('pg')
+  const connection = { connectionString: url, connectionTimeoutMillis: connectTimeoutMs, keepAlive: true }
+  const pool = new pg.Pool({
+    ...connection,
+    max,
+    application_name: 'keepsend',
+    ...(statementTimeoutMs > 0 && {
+      statement_timeout: statementTimeoutMs,
+      query_timeout: statementTimeoutMs + QUERY_MARGIN_MS,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    }),
+  })
+  // An idle connection that broke. The pool opens another when it is needed.
+  pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle connection to Postgres broke'))
+  const announcer = new Announcer(
+    () => new pg.Client({ ...connection, application_name: 'keepsend listen' }),
+    pool,
+    logger,
+  )
+  let closed: Promise<void> | undefined
+  return {
+    ...fromPostgres(pool),
+    pool,
+    version: () => announcer.heard,
+    listen: () => (listen ? announcer.listen() : () => Promise.resolve()),
+    announce: () => announcer.announce(),
+    close: () => (closed ??= announcer.close().then(() => pool.end())),
+  }
+}

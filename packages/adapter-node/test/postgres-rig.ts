@@ -1,0 +1,82 @@
+import { type EndpointInput, type Engine, type EngineOptions, createEngine } from '@keepsend/engine'
+import { type PendingEvent, ROW_COLUMNS, newEventId } from '@keepsend/outbox'
+import { onTestFinished, vi, expect } from 'vitest'
+import { createSchema } from '../../../test/postgres/schema.ts'
+import {
+  DurableEventQueue,
+  type DurableEventQueueOptions,
+  type OpenPostgresOptions,
+  type PostgresDatabase,
+  createUndiciSender,
+  migrate,
+  openPostgres,
+} from '../src/index.ts'
+import { LOOPBACK, PATIENCE_MS, keptLog } from './rig.ts'
+
+export interface PostgresRig {
+  url: string
+  db: PostgresDatabase
+  engine: Engine
+  queue: DurableEventQueue
+  log: ReturnType<typeof keptLog>
+  rows: () => Promise<PendingEvent[]>
+  /** Resolves when the condition holds of the rows. */
+  untilRows: (condition: (rows: PendingEvent[]) => boolean) => Promise<void>
+  addEndpoint: (url: string, parts?: Partial<EndpointInput>) => Promise<{ id: string; secret: string }>
+  publish: (count: number) => Promise<string[]>
+}
+
+/** An engine and a queue that is not started yet, on a schema of its own, or on the one that `url` leads to. */
+export async function postgresRig(
+  options: {
+    url?: string
+    database?: Partial<OpenPostgresOptions>
+    engine?: Partial<EngineOptions>
+    queue?: Partial<DurableEventQueueOptions>
+  } = {},
+): Promise<PostgresRig> {
+  const schema = options.url === undefined ? await createSchema() : undefined
+  const url = options.url ?? schema?.url ?? ''
+  const log = keptLog()
+  const db = await openPostgres({ url, logger: log, ...options.database })
+  const sender = createUndiciSender({ urlPolicy: LOOPBACK })
+  const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...options.queue })
+  const engine = createEngine({
+    db,
+    queue,
+    sender,
+    logger: log,
+    deadlineMs: 1000,
+    maxDeadlineMs: 1000,
+    random: () => 0,
+    ...options.engine,
+  })
+  onTestFinished(async () => {
+    await queue.stop({ drainMs: 0 })
+    await sender.close()
+    await db.close()
+    await schema?.drop()
+  })
+  await migrate(db)
+  const rows = async () =>
+    (await db.run({ sql: `select ${ROW_COLUMNS} from pending_events order by id`, params: [] }))
+      .rows as unknown as PendingEvent[]
+  return {
+    url,
+    db,
+    engine,
+    queue,
+    log,
+    rows,
+    untilRows: (condition) =>
+      vi.waitFor(async () => expect(condition(await rows())).toBe(true), { timeout: PATIENCE_MS, interval: 20 }),
+    async addEndpoint(to, parts = {}) {
+      const { endpoint, secret } = await engine.endpoints.create('w', { url: to, ...parts })
+      return { id: endpoint.id, secret }
+    },
+    async publish(count) {
+      const event = (n: number) => ({ id: newEventId(), type: 'message.created', workspaceId: 'w', data: { n } })
+      return (await engine.commit({ writes: [], events: Array.from({ length: count }, (_, n) => event(n)) })).eventIds
+    },
+  }
+}

@@ -1,0 +1,218 @@
+import { completeEvent } from '@keepsend/outbox'
+import pg from 'pg'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSchema } from '../../../test/postgres/schema.ts'
+import { createNodeServer, openPostgres } from '../src/index.ts'
+import { postgresRig } from './postgres-rig.ts'
+import { copies, startReceiver } from './receiver.ts'
+import { LOOPBACK, PATIENCE_MS, until } from './rig.ts'
+import { startWorker } from './worker.ts'
+
+/** A connection of a test's own to where the URL leads. */
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client(url)
+  await client.connect()
+  onTestFinished(() => client.end())
+  return client
+}
+
+describe('on Postgres', { timeout: PATIENCE_MS }, () => {
+  it('createNodeServer publishes, delivers signed and shows the delivery as completed', async () => {
+    const schema = await createSchema()
+    onTestFinished(() => schema.drop())
+    const receiver = await startReceiver()
+    const server = await createNodeServer({
+      postgres: schema.url,
+      port: 0,
+      signals: false,
+      engine: { urlPolicy: LOOPBACK },
+    })
+    const { secret } = await server.engine.endpoints.create('w', { url: receiver.url })
+    const { key } = await server.engine.apiKeys.create({ workspaceId: 'w' })
+    const response = await fetch(`${server.url}/webhooks/events`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: '{"type":"message.created","data":{"text":"hello"}}',
+    })
+    expect(response.status).toBe(202)
+    await receiver.arrived(1)
+    receiver.verifyAll(secret)
+    await expect.poll(async () => (await server.engine.stats()).completed, { timeout: PATIENCE_MS }).toBe(1)
+    await Promise.all([server.stop(), server.stop()])
+  })
+
+  it('an option out of its bounds is refused by name, a URL of another kind too', async () => {
+    const url = 'postgres://localhost/x'
+    for (const [option, value] of [
+      ['max', 1],
+      ['statementTimeoutMs', -1],
+      ['connectTimeoutMs', 1],
+    ] as const) {
+      await expect(openPostgres({ url, [option]: value })).rejects.toMatchObject({
+        code: 'invalid_option',
+        message: expect.stringContaining(option) as string,
+      })
+    }
+    await expect(openPostgres('app.db')).rejects.toMatchObject({ code: 'invalid_option' })
+  })
+})
+
+// The safety poll comes after a minute, which none of these waits for, but for the one that says so.
+describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () => {
+  it("another process's commit, by LISTEN", async () => {
+    const receiver = await startReceiver()
+    const { engine, url, queue, untilRows, addEndpoint } = await postgresRig()
+    await addEndpoint(receiver.url)
+    await queue.start(engine)
+    const other = await startWorker({ postgres: url })
+    for (let round = 1; round <= 3; round++) {
+      await other.publish(2)
+      await receiver.arrived(round * 2)
+      await untilRows((rows) => rows.length === 0)
+    }
+    expect(receiver.requests).toHaveLength(6)
+    await other.stop()
+  })
+
+  it('the same after the connection that listens was ended: it comes back, and says so', async () => {
+    const receiver = await startReceiver()
+    const { engine, db, url, queue, log, untilRows, addEndpoint } = await postgresRig()
+    await addEndpoint(receiver.url)
+    await queue.start(engine)
+    const other = await startWorker({ postgres: url })
+    const mine = await connect(url)
+    const listeners = `select pid from pg_stat_activity
+      where application_name = 'keepsend listen' and query like '%' || current_schema || '%'`
+    const listening = async () => (await mine.query(listeners)).rows.length
+    await expect.poll(listening, { timeout: PATIENCE_MS }).toBe(1)
+    const before = db.version()
+    await mine.query(`select pg_terminate_backend(pid) from (${listeners}) as theirs`)
+    await until(() => log.messages.includes('cannot hear of other commits; polling goes on'))
+    await until(() => db.version() > before)
+    await other.publish(1)
+    await receiver.arrived(1)
+    await untilRows((rows) => rows.length === 0)
+    expect(await listening()).toBe(1)
+    await other.stop()
+  })
+
+  it('polling alone, where nobody listens', async () => {
+    const receiver = await startReceiver()
+    const { engine, url, queue, untilRows, addEndpoint } = await postgresRig({
+      database: { listen: false },
+      queue: { pollMs: 100 },
+    })
+    await addEndpoint(receiver.url)
+    await queue.start(engine)
+    const other = await startWorker({ postgres: url })
+    await other.publish(3)
+    await receiver.arrived(3)
+    await untilRows((rows) => rows.length === 0)
+    expect(receiver.requests).toHaveLength(3)
+    await other.stop()
+  })
+
+  it('a burst of commits is announced a few times, not once each, and never in the commit itself', async () => {
+    const { engine, url, queue, addEndpoint } = await postgresRig()
+    await addEndpoint('http://127.0.0.1:9/')
+    const heard: string[] = []
+    const ear = await connect(url)
+    ear.on('notification', ({ payload }) => heard.push(payload ?? ''))
+    await ear.query(
+      `listen ${(await ear.query("select quote_ident('keepsend_' || current_schema) as name")).rows[0].name}`,
+    )
+    const event = { type: 'a', workspaceId: 'w', data: {} }
+    for (let n = 0; n < 100; n++) await engine.send(event)
+    await until(() => heard.length > 0)
+    expect(heard.length).toBeLessThan(50)
+    await queue.stop()
+  })
+})
+
+describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
+  it('deliver each of 300 rows exactly once, both of them at work', async () => {
+    const WINDOW = 8
+    const receiver = await startReceiver((request) => {
+      // Nothing is answered until both windows are full: neither can have done it all alone.
+      if (receiver.requests.length === 2 * WINDOW) receiver.requests.forEach((earlier) => earlier.answer())
+      else if (receiver.requests.length > 2 * WINDOW) request.answer()
+    })
+    const { engine, url, queue, untilRows, addEndpoint, publish } = await postgresRig({
+      queue: { concurrency: WINDOW, leaseMs: 40_000 },
+      engine: { userAgent: 'here', deadlineMs: 30_000, maxDeadlineMs: 30_000 },
+    })
+    const { secret } = await addEndpoint(receiver.url, { deadlineMs: 30_000 })
+    const worker = await startWorker({ postgres: url, queue: { concurrency: WINDOW }, userAgent: 'there' })
+    const ids = await publish(300)
+    await queue.start(engine)
+    await receiver.arrived(300)
+    await untilRows((rows) => rows.length === 0)
+    expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
+    receiver.verifyAll(secret)
+    await worker.stop()
+  })
+
+  it('one that is killed: its rows are taken over when their leases end, and the rest go on meanwhile', async () => {
+    const receiver = await startReceiver((request) => {
+      // The dying one has its window full and gets no answer.
+      if (request.headers['user-agent'] !== 'dying') request.answer()
+    })
+    const { engine, url, queue, rows, untilRows, addEndpoint, publish } = await postgresRig({
+      engine: { keepCompleted: true },
+    })
+    await addEndpoint(receiver.url)
+    const worker = await startWorker({
+      postgres: url,
+      queue: { concurrency: 4 },
+      userAgent: 'dying',
+      keepCompleted: true,
+    })
+    const [first] = [await publish(4)]
+    await receiver.arrived(4)
+    worker.kill('SIGKILL')
+    await worker.exited
+    const orphans = (await rows()).filter(({ claimedAt }) => claimedAt !== null)
+    expect(orphans.map(({ id }) => id.slice(0, 40)).sort()).toEqual(first.toSorted())
+
+    await queue.start(engine)
+    const second = await publish(20)
+    await receiver.arrived(24)
+    // All of the second are there before the leases of the first have ended.
+    const meanwhile = receiver.requests.slice(4, 24).map(({ id }) => id)
+    expect(meanwhile.sort()).toEqual(second.toSorted())
+    await untilRows((all) => all.every(({ status }) => status === 'completed'))
+    expect(new Set(receiver.requests.map(({ id }) => id))).toEqual(new Set([...first, ...second]))
+    expect((await rows()).filter(({ crashes }) => crashes > 0).map(({ id }) => id)).toEqual(orphans.map(({ id }) => id))
+    expect(Math.max(...copies(receiver.requests))).toBe(2)
+  })
+
+  it("one that is frozen past its lease and goes on: its settle is lost, the other's stands", async () => {
+    const receiver = await startReceiver((request) => {
+      if (request.headers['user-agent'] !== 'frozen') request.answer()
+    })
+    const { engine, url, queue, db, rows, untilRows, addEndpoint, publish } = await postgresRig({
+      engine: { keepCompleted: true },
+    })
+    await addEndpoint(receiver.url)
+    const worker = await startWorker({ postgres: url, queue: {}, userAgent: 'frozen', keepCompleted: true })
+    await publish(1)
+    await receiver.arrived(1)
+    worker.kill('SIGSTOP')
+    const [claimed] = await rows()
+    expect(claimed).toMatchObject({ status: 'pending', gen: 1, attempts: 1 })
+    // The lease ends by itself, and is not renewed.
+    await queue.start(engine)
+    await untilRows(([row]) => row?.status === 'completed')
+    const after = await rows()
+    expect(after).toMatchObject([{ gen: 2, attempts: 1, crashes: 1 }])
+
+    // The answer to the first attempt lies in the worker's socket when it wakes up.
+    receiver.requests[0]?.answer()
+    worker.kill('SIGCONT')
+    await worker.logged('a settle came too late: another worker has the delivery')
+    expect(await rows()).toEqual(after)
+    expect(await completeEvent(db, { id: claimed?.id ?? '', gen: 1 })).toBe('lost')
+    expect(receiver.requests).toHaveLength(2)
+    await worker.stop()
+  })
+})

@@ -1,0 +1,94 @@
+// Written by scripts/embed-migrations.ts from migrations/postgres/*.sql; change those.
+import type { Migration } from '@keepsend/outbox'
+
+export const migrations: readonly Migration[] = [
+  {
+    name: 'engine/0001_endpoints',
+    sql: `-- Ids go by their bytes, as those of pending_events do.
+--
+-- A customer's receiver. event_types and channels are the lists as the API shows them; what matches an event is in
+-- keepsend_subscriptions, written in the same unit. version + 1 on every change: a verdict on an endpoint names the
+-- version that it read.
+create table if not exists keepsend_endpoints (
+  id text collate "C" not null primary key,
+  workspace_id text not null,
+  url text not null,
+  description text not null default '',
+  status text not null default 'enabled' check (status in ('enabled', 'disabled')),
+  disabled_reason text,
+  version integer not null default 1,
+  event_types text not null,
+  channels text not null,
+  retry_schedule text,
+  max_attempts integer not null default 10,
+  deadline_ms integer,
+  created_at bigint not null,
+  updated_at bigint not null
+);
+
+create index if not exists keepsend_endpoints_workspace on keepsend_endpoints (workspace_id, id);
+
+-- Every (pattern, channel) under which an endpoint wants events: publishing looks up the few that fit an event.
+create table if not exists keepsend_subscriptions (
+  workspace_id text not null,
+  pattern text collate "C" not null,
+  channel text collate "C" not null,
+  endpoint_id text collate "C" not null,
+  primary key (workspace_id, pattern, channel, endpoint_id)
+);
+
+create index if not exists keepsend_subscriptions_endpoint on keepsend_subscriptions (endpoint_id);
+
+-- The secret of the highest version signs; older ones sign beside it until they expire.
+create table if not exists keepsend_secrets (
+  endpoint_id text collate "C" not null,
+  version integer not null,
+  secret text not null,
+  created_at bigint not null,
+  expires_at bigint,
+  primary key (endpoint_id, version)
+);
+
+-- Only a hash of the key is stored: 256 random bits need no slow hash.
+create table if not exists keepsend_api_keys (
+  key_hash text not null primary key,
+  id text collate "C" not null unique,
+  workspace_id text not null,
+  name text not null,
+  scopes text not null,
+  created_at bigint not null,
+  expires_at bigint
+);
+`,
+  },
+  {
+    name: 'engine/0002_idempotency',
+    sql: `-- The answer to a request that committed, written in the same unit as its change: a plain insert, first in the unit,
+-- so the primary key lets one commit through.
+create table if not exists keepsend_idempotency_records (
+  workspace_id text not null,
+  method text not null,
+  route text not null,
+  key_hash text not null,
+  body_hash text not null,
+  created_at bigint not null,
+  status integer not null,
+  body text not null,
+  primary key (workspace_id, method, route, key_hash)
+);
+
+create index if not exists keepsend_idempotency_records_created on keepsend_idempotency_records (created_at);
+
+-- Advice that a request is being worked on, for the 409. It never authorises a commit, and it expires.
+create table if not exists keepsend_idempotency_marks (
+  workspace_id text not null,
+  method text not null,
+  route text not null,
+  key_hash text not null,
+  owner text not null,
+  expires_at bigint not null,
+  primary key (workspace_id, method, route, key_hash)
+);
+`,
+  },
+]

@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type OutboxDatabase, type Row, type SqlValue } from '@keepsend/outbox'
+import { fromPostgres } from '@keepsend/outbox/postgres'
+import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
+import Database from 'better-sqlite3'
+import pg from 'pg'
+import { onTestFinished } from 'vitest'
+import { createSchema } from '../../../test/postgres/schema.ts'
+
+/** A database of one test's own, gone when the test is over. The same tests run on each kind: see vitest.config.ts. */
+export interface TestDatabase {
+  db: OutboxDatabase
+  /** Rows as a connection beside the engine's sees them: only what is committed. */
+  select: (sql: string, ...params: SqlValue[]) => Promise<Row[]>
+  /** From now on the database refuses every write of the engine's, or takes them again. */
+  readOnly: (on: boolean) => Promise<void>
+}
+
+export function openDatabase(): Promise<TestDatabase> {
+  return process.env['KEEPSEND_TEST_ON'] === 'postgres'
+    ? openPostgres()
+    : Promise.resolve(openFile(temporaryFile()).database)
+}
+
+/** A SQLite file, and the connection for those tests that need it. */
+export function openFile(path: string): { database: TestDatabase; connection: Database.Database } {
+  const connection = connect(path)
+  const beside = connect(path)
+  onTestFinished(() => {
+    connection.close()
+    beside.close()
+  })
+  return {
+    connection,
+    database: {
+      db: fromBetterSqlite(connection),
+      select: (sql, ...params) => Promise.resolve(beside.prepare(sql).all(...params) as Row[]),
+      readOnly: (on) => Promise.resolve(void connection.pragma(`query_only = ${on ? 'on' : 'off'}`)),
+    },
+  }
+}
+
+/** A connection as a host should open it: WAL, and every commit on the disk. */
+function connect(path: string): Database.Database {
+  const connection = new Database(path)
+  connection.pragma('journal_mode = WAL')
+  // After the journal mode: better-sqlite3 is built to fall back to NORMAL when WAL is chosen.
+  connection.pragma('synchronous = FULL')
+  connection.pragma('busy_timeout = 5000')
+  return connection
+}
+
+/** A path in a folder that is gone when the test is over. */
+export function temporaryFile(name = 'app.db'): string {
+  const folder = mkdtempSync(join(tmpdir(), 'keepsend-engine-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, name)
+}
+
+/** A schema of a Postgres, and the way into it for those tests that need it. */
+export async function openPostgres(): Promise<TestDatabase & { url: string }> {
+  const schema = await createSchema()
+  const pool = new pg.Pool({ connectionString: schema.url, max: 4 })
+  const beside = new pg.Pool({ connectionString: schema.url, max: 1 })
+  let refusing = 'off'
+  onTestFinished(async () => {
+    await Promise.all([pool.end(), beside.end()])
+    await schema.drop()
+  })
+  const watched = {
+    async connect() {
+      const client = await pool.connect()
+      await client.query(`set default_transaction_read_only = ${refusing}`)
+      return client
+    },
+  }
+  const besides = fromPostgres(beside)
+  return {
+    url: schema.url,
+    db: fromPostgres(watched),
+    select: async (sql, ...params) => (await besides.run({ sql, params })).rows,
+    readOnly: (on) => Promise.resolve(void (refusing = on ? 'on' : 'off')),
+  }
+}

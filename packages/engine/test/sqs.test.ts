@@ -1,0 +1,116 @@
+// The queue of docs/writing-an-adapter.md keeps the contract, with a stand-in for SQS that has its bounds.
+import { readFileSync } from 'node:fs'
+import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
+import Database from 'better-sqlite3'
+import { Webhook } from 'standardwebhooks'
+import { expect, it } from 'vitest'
+import { type SendRequest, createEngine, migrate, newSecret } from '../src/index.ts'
+import { type ContractReceiver, eventQueueContract } from '../src/testing.ts'
+import { type Sqs, SqsEventQueue, type SqsMessage, SqsWorker } from './sqs-event-queue.ts'
+
+const URL_OF_QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/webhooks'
+
+it('the page shows this very queue, and how it runs the contract', () => {
+  const page = readFileSync(new URL('../../../docs/writing-an-adapter.md', import.meta.url), 'utf8')
+  const [contract = '', queue, ...more] = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code)
+  expect(queue).toBe(readFileSync(new URL('sqs-event-queue.ts', import.meta.url), 'utf8'))
+  expect(contract).toMatch(/^eventQueueContract\(/)
+  expect(readFileSync(import.meta.filename, 'utf8')).toContain(contract)
+  expect(more).toEqual([])
+})
+
+eventQueueContract('a queue on SQS, as the page has it', async (settings) => {
+  const connection = new Database(':memory:')
+  const db = fromBetterSqlite(connection)
+  await migrate(db)
+  const sqs = standIn()
+  const receivers = new Map<string, (request: SendRequest) => Promise<number>>()
+  const sender = {
+    async send(request: SendRequest) {
+      const status = (await receivers.get(request.url)?.(request)) ?? 404
+      return { kind: 'response' as const, status, header: () => undefined, body: new Uint8Array() }
+    },
+  }
+  const queue = new SqsEventQueue(sqs, URL_OF_QUEUE)
+  const engine = createEngine({ db, queue, sender, ...settings })
+  const worker = new SqsWorker(engine, queue, sqs, URL_OF_QUEUE)
+  return {
+    db,
+    engine,
+    queue,
+    async receiver() {
+      const made = receiver(`http://127.0.0.1/hook/${receivers.size}`)
+      receivers.set(made.url, (request) => made.receive(request))
+      return made
+    },
+    async drain() {
+      sqs.timeOut()
+      for (;;) {
+        const messages = sqs.receive()
+        if (messages.length > 0) await worker.work(messages)
+        else if ((await worker.sweep()) === 0) return
+      }
+    },
+    close: async () => void connection.close(),
+  }
+})
+
+/** SQS in memory: ten entries a call, 15 minutes of delay, and a message is there until it is deleted. */
+function standIn(): Sqs & { receive(): SqsMessage[]; timeOut(): void } {
+  interface Kept {
+    body: string
+    from: number
+    received: number
+    hidden: boolean
+  }
+  const kept = new Map<string, Kept>()
+  let last = 0
+  return {
+    async sendMessageBatch({ Entries }) {
+      if (Entries.length > 10) throw new Error('TooManyEntriesInBatchRequest')
+      if (Entries.some(({ DelaySeconds }) => DelaySeconds > 900)) throw new Error('InvalidParameterValue')
+      for (const { MessageBody: body, DelaySeconds } of Entries) {
+        kept.set(String(++last), { body, from: Date.now() + DelaySeconds * 1000, received: 0, hidden: false })
+      }
+      return { Failed: [] }
+    },
+    async deleteMessageBatch({ Entries }) {
+      for (const { ReceiptHandle } of Entries) kept.delete(ReceiptHandle ?? '')
+    },
+    receive() {
+      const visible = [...kept].filter(([, { hidden, from }]) => !hidden && from <= Date.now()).slice(0, 10)
+      return visible.map(([ReceiptHandle, one]) => {
+        one.hidden = true
+        one.received++
+        return { Body: one.body, ReceiptHandle, Attributes: { ApproximateReceiveCount: String(one.received) } }
+      })
+    },
+    timeOut() {
+      for (const one of kept.values()) one.hidden = false
+    },
+  }
+}
+
+function receiver(url: string): ContractReceiver & { receive(request: SendRequest): Promise<number> } {
+  const secret = newSecret()
+  const requests: SendRequest[] = []
+  const held: ((status: number) => void)[] = []
+  let how: number | 'hold' = 200
+  return {
+    url,
+    secret,
+    receive(request) {
+      new Webhook(secret).verify(request.body, request.headers)
+      requests.push(request)
+      if (how !== 'hold') return Promise.resolve(how)
+      return new Promise((resolve) => {
+        held.push(resolve)
+      })
+    },
+    async answer(next) {
+      how = next
+      if (next !== 'hold') for (const resolve of held.splice(0)) resolve(next)
+    },
+    arrivals: async () => requests.map(({ headers, body }) => ({ id: headers['webhook-id'] ?? '', body })),
+  }
+}

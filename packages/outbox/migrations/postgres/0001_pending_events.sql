@@ -1,0 +1,70 @@
+-- One row is one delivery: one event on its way to one endpoint.
+-- id, endpoint_id: by their bytes, the order of every other database here and of JavaScript, and cheaper to compare
+-- than by language.
+-- payload: text, not jsonb, which would lose key order, the digits of numbers and an escaped NUL. It stands last.
+-- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
+--
+-- A small table through which many rows pass: each is inserted, updated once or twice and deleted within seconds, so
+-- nearly all that it holds is dead versions, and a claim walks over those that stand before the first live one.
+-- Autovacuum waits for a fifth of the table by default: with a backlog of a million, 200,000 dead rows. Here it waits
+-- for 1,000 and a hundredth, and may do ten times the work before it naps. The statistics keep up in the same way,
+-- because a plan made for an empty table is a bad one for a full one. Large payloads live in the toast table, which
+-- dies as fast.
+-- No fillfactor: every update moves due_at or status, which are indexed, so none could stay within its page's chain.
+create table if not exists pending_events (
+  id text collate "C" not null primary key,
+  workspace_id text not null,
+  event_type text not null,
+  endpoint_id text collate "C",
+  status text not null default 'pending' check (status in ('pending', 'completed', 'failed', 'held')),
+  hold_reason text,
+  attempts integer not null default 0,
+  max_attempts integer not null default 10,
+  deferrals integer not null default 0,
+  crashes integer not null default 0,
+  gen integer not null default 0,
+  due_at bigint,
+  claimed_at bigint,
+  created_at bigint not null,
+  completed_at bigint,
+  last_error text,
+  last_status integer,
+  payload text not null
+) with (
+  autovacuum_vacuum_threshold = 1000,
+  autovacuum_vacuum_scale_factor = 0.01,
+  autovacuum_vacuum_cost_limit = 2000,
+  autovacuum_analyze_threshold = 1000,
+  autovacuum_analyze_scale_factor = 0.02,
+  toast.autovacuum_vacuum_threshold = 1000,
+  toast.autovacuum_vacuum_scale_factor = 0.01,
+  toast.autovacuum_vacuum_cost_limit = 2000
+);
+
+-- The claim and the sweep walk this one. Partial: settled rows are not in it.
+create index if not exists pending_events_due on pending_events (due_at, id)
+where status = 'pending' and due_at is not null;
+
+-- Clean-up and replay walk this one, by the time of settling, never by the time of creation.
+create index if not exists pending_events_settled on pending_events (completed_at, id)
+where completed_at is not null;
+
+-- Letting out what was kept aside for one endpoint.
+create index if not exists pending_events_held on pending_events (endpoint_id, id)
+where status = 'held';
+
+-- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
+-- process makes the next step. after_id is null between two passes.
+create table if not exists keepsend_sweep_pass (
+  id integer not null primary key check (id = 1),
+  began_at bigint not null,
+  after_id text collate "C"
+);
+
+-- The database's clock in milliseconds, under one name on every database, so one text serves them all. The time at
+-- which the statement began, wherever in the statement it is read: not that of the transaction, which may be long ago.
+create or replace view keepsend_clock as
+select cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint) as ms;
+
+-- The first pass begins an hour from here.
+insert into keepsend_sweep_pass (id, began_at) select 1, ms from keepsend_clock on conflict (id) do nothing;

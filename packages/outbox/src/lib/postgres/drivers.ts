@@ -1,0 +1,172 @@
+import type { Row, SqlResult } from '../database.ts'
+import { OutboxError } from '../errors.ts'
+import { type Phase, asRefusal, isLost, isUseless } from './errors.ts'
+
+/** The part of `pg`'s `Pool` that is used. */
+export interface PgPool {
+  connect(): Promise<PgClient>
+}
+
+/** The part of `pg`'s pooled client that is used. */
+export interface PgClient {
+  query(text: string, values?: unknown[]): Promise<PgResult>
+  /** With `true` the connection is closed, not given back. */
+  release(destroy?: boolean): void
+  on(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** The part of `pg`'s `Result` that is used. */
+export interface PgResult {
+  rows: Record<string, unknown>[]
+  rowCount: number | null
+  command: string
+  fields: { name: string; dataTypeID: number }[]
+}
+
+/** The part of a `postgres.js` handle that is used: a handle is a function, with these beside it. */
+export interface PostgresJsSql extends PostgresJsTransaction {
+  begin(options: string, work: (sql: PostgresJsTransaction) => Promise<unknown>): Promise<unknown>
+}
+
+/** The part of a `postgres.js` transaction that is used. */
+export interface PostgresJsTransaction {
+  unsafe(text: string, params?: never[]): PromiseLike<PostgresJsResult>
+}
+
+/** The part of `postgres.js`' result that is used. */
+export type PostgresJsResult = ArrayLike<Record<string, unknown>> & {
+  count: number | null
+  command: string
+  columns?: { name: string; type: number }[] | null
+}
+
+/** A `pg` pool, a `postgres.js` handle, or a drizzle handle over either. */
+export type PostgresClient = PgPool | PostgresJsSql | { readonly $client: PgPool | PostgresJsSql }
+
+type Query = (text: string, params: readonly unknown[]) => Promise<SqlResult>
+
+/** What the two drivers have in common, which is all that a database needs of them. Errors are in the outbox's words. */
+export interface Driver {
+  /** One statement, a unit of its own. */
+  query: Query
+  /** Statement after statement in one transaction, committed when the last is done. */
+  transaction(work: (query: Query) => Promise<SqlResult[]>): Promise<SqlResult[]>
+}
+
+// Asked for by name, whatever the server's default: each statement of a unit must see what was committed before it, and
+// a row that another changed meanwhile is looked at again, not refused.
+const ISOLATION = 'isolation level read committed'
+
+export function driverOf(client: PostgresClient): Driver {
+  const own = '$client' in client ? client.$client : client
+  if ('unsafe' in own && typeof own.unsafe === 'function') return postgresJs(own)
+  if ('connect' in own && typeof own.connect === 'function') return nodePostgres(own)
+  throw new OutboxError(
+    'invalid_option',
+    'fromPostgres takes a pg Pool, a postgres.js handle, or a drizzle handle over either',
+  )
+}
+
+function nodePostgres(pool: PgPool): Driver {
+  async function connected<Result>(
+    work: (query: Query, reached: (phase: Phase) => void) => Promise<Result>,
+  ): Promise<Result> {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw asRefusal(error, 'connecting')
+    })
+    // A connection that breaks says so twice: to whoever waits for an answer, and as an event that nobody may miss.
+    client.on('error', ignore)
+    let phase: Phase = 'committing'
+    let useless = false
+    try {
+      return await work(
+        async (text, params) => {
+          const { rows, command, rowCount, fields } = await client.query(text, [...params])
+          const int8 = fields.filter(({ dataTypeID }) => dataTypeID === INT8).map(({ name }) => name)
+          return resultOf(rows, command, rowCount, int8)
+        },
+        (reached) => {
+          phase = reached
+        },
+      )
+    } catch (error) {
+      useless = isUseless(error)
+      throw asRefusal(error, phase)
+    } finally {
+      client.off('error', ignore)
+      client.release(useless)
+    }
+  }
+
+  return {
+    query: (text, params) => connected((query) => query(text, params)),
+    transaction: (work) =>
+      connected(async (query, reached) => {
+        reached('open')
+        try {
+          await query(`begin ${ISOLATION}`, [])
+          const results = await work(query)
+          reached('committing')
+          await query('commit', [])
+          return results
+        } catch (error) {
+          // After a failed commit it finds no transaction and does no harm. Whoever is lost rolls back by being lost.
+          if (!isLost(error)) await query('rollback', [])
+          throw error
+        }
+      }),
+  }
+}
+
+function ignore(): void {}
+
+function postgresJs(sql: PostgresJsSql): Driver {
+  const queryOn =
+    (one: PostgresJsTransaction): Query =>
+    async (text, params) => {
+      const answer = await one.unsafe(text, params as never[])
+      const int8 = (answer.columns ?? []).filter(({ type }) => type === INT8).map(({ name }) => name)
+      return resultOf(Array.from(answer), answer.command, answer.count, int8)
+    }
+  return {
+    query: (text, params) =>
+      queryOn(sql)(text, params).catch((error: unknown) => {
+        throw asRefusal(error, 'committing')
+      }),
+    async transaction(work) {
+      let phase: Phase = 'connecting'
+      try {
+        const results = await sql.begin(ISOLATION, async (transaction) => {
+          phase = 'open'
+          const done = await work(queryOn(transaction)).catch(unlessLost)
+          phase = 'committing'
+          return done
+        })
+        return results as SqlResult[]
+      } catch (error) {
+        throw asRefusal(error, phase)
+      }
+    },
+  }
+}
+
+// When a statement fails, postgres.js sends a rollback; when it failed because the connection is gone, that ends the
+// process (3.4.9: a write to a null socket) or reaches another's transaction on the connection that came after. So this
+// work then never ends, and it is the closing of the connection that ends the transaction, as it does on the server.
+function unlessLost(error: unknown): Promise<never> {
+  if (isLost(error)) return new Promise(() => {})
+  throw error
+}
+
+// The type of a bigint column and of count(*). Drivers give its values as texts, or as what their user made of them.
+const INT8 = 20
+const CHANGING = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
+
+/** Times and counts are numbers here: none of them passes 2^53. */
+function resultOf(rows: Row[], command: string, count: number | null, int8: readonly string[]): SqlResult {
+  for (const name of int8) {
+    for (const row of rows) if (row[name] !== null) row[name] = Number(row[name])
+  }
+  return { rows, changes: CHANGING.has(command) ? (count ?? 0) : 0 }
+}

@@ -1,0 +1,12 @@
+export { fromPostgres } from './lib/postgres/database.ts'
+export type {
+  PgClient,
+  PgPool,
+  PgResult,
+  PostgresClient,
+  PostgresJsResult,
+  PostgresJsSql,
+  PostgresJsTransaction,
+} from './lib/postgres/drivers.ts'
+export { postgresDialect } from './lib/postgres/statements.ts'
+export { pendingEvents } from './lib/postgres/table.ts'

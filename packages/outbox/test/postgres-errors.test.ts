@@ -1,0 +1,124 @@
+import type pg from 'pg'
+import { describe, expect, it } from 'vitest'
+import {
+  type OutboxDatabase,
+  OutboxError,
+  claimDueEvents,
+  enqueueEvent,
+  enqueueEventStatement,
+  sqlText,
+} from '../src/index.ts'
+import { closedGate } from './gate.ts'
+import { DRIVERS, DRIVER_NAMES, event, open } from './postgres.ts'
+
+const rowsOf = async (host: pg.Pool) => (await host.query('select id from pending_events')).rows.length
+
+/**
+ * After a connection is lost. postgres.js tells whoever comes next, whose statement it never sent, of the old error once
+ * more; that is an answer too, and the truth: not accepted, or unknown.
+ */
+async function expectServesAgain(db: OutboxDatabase): Promise<void> {
+  for (let refused = 0; ; refused++) {
+    try {
+      expect(await enqueueEvent(db, event())).toMatchObject({ result: 'inserted' })
+      return
+    } catch (error) {
+      if (!(error instanceof OutboxError) || refused === 1) throw error
+    }
+  }
+}
+
+const BYSTANDER = { sql: 'create table bystander (id text primary key)', params: [] }
+const die = { sql: 'select pg_terminate_backend(pg_backend_pid())', params: [] }
+
+describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) => {
+  it('nobody listens: not accepted', async () => {
+    const { db, end } = DRIVERS[driver]('postgres://postgres@127.0.0.1:1/postgres', 1)
+    await expect(enqueueEvent(db, event())).rejects.toMatchObject({ code: 'not_accepted' })
+    await expect(db.atomic([enqueueEventStatement(event()), die])).rejects.toMatchObject({ code: 'not_accepted' })
+    await end()
+  })
+
+  it('no such database, or nobody who may come in: not accepted', async () => {
+    const { schema } = await open(driver)
+    const url = new URL(schema.url)
+    url.pathname = '/nowhere'
+    const { db, end } = DRIVERS[driver](url.href, 1)
+    await expect(enqueueEvent(db, event())).rejects.toMatchObject({ code: 'not_accepted' })
+    await end()
+  })
+
+  it('a statement that takes longer than statement_timeout: not accepted, and the connection serves on', async () => {
+    const { db, host } = await open(driver, { max: 1 })
+    await db.run({ sql: "set statement_timeout = '50ms'", params: [] })
+    await expect(db.run({ sql: 'select pg_sleep(10)', params: [] })).rejects.toMatchObject({ code: 'not_accepted' })
+    const unit = db.atomic([enqueueEventStatement(event()), { sql: 'select pg_sleep(10)', params: [] }])
+    await expect(unit).rejects.toMatchObject({ code: 'not_accepted' })
+    expect(await rowsOf(host)).toBe(0)
+    expect(await enqueueEvent(db, event())).toMatchObject({ result: 'inserted' })
+  })
+
+  it('a server that became read-only: not accepted', async () => {
+    const { schema, host } = await open(driver)
+    const { db, end } = DRIVERS[driver](`${schema.url}%20-c%20default_transaction_read_only=on`, 1)
+    await expect(enqueueEvent(db, event())).rejects.toMatchObject({ code: 'not_accepted' })
+    await expect(claimDueEvents(db, { limit: 1 })).rejects.toMatchObject({ code: 'not_accepted' })
+    await expect(db.atomic([enqueueEventStatement(event()), die])).rejects.toMatchObject({ code: 'not_accepted' })
+    expect(await rowsOf(host)).toBe(0)
+    await end()
+  })
+
+  it('a connection that ends before COMMIT was sent: not accepted, and the next unit has a new one', async () => {
+    const { db, host } = await open(driver, { max: 1 })
+    await expect(db.atomic([enqueueEventStatement(event()), die])).rejects.toMatchObject({ code: 'not_accepted' })
+    expect(await rowsOf(host)).toBe(0)
+    await expectServesAgain(db)
+  })
+
+  it('a connection that ends during COMMIT: the outcome is unknown', async () => {
+    const { db, host } = await open(driver, { max: 1 })
+    await host.query(`
+      create table kept (id text primary key);
+      create function die() returns trigger language plpgsql as 'begin perform pg_terminate_backend(pg_backend_pid()); return null; end';
+      create constraint trigger at_commit after insert on kept deferrable initially deferred for each row execute function die()`)
+    const unit = db.atomic([sqlText`insert into kept values (${'a'})`, enqueueEventStatement(event())])
+    await expect(unit).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expectServesAgain(db)
+  })
+
+  it('a statement of its own whose connection ends: the outcome is unknown', async () => {
+    const { db } = await open(driver, { max: 1 })
+    await expect(db.run(die)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expectServesAgain(db)
+  })
+
+  it('of two units that wait for each other, Postgres ends one: not accepted, and the other is kept', async () => {
+    const { db, host } = await open(driver)
+    await db.run(BYSTANDER)
+    await host.query("insert into bystander values ('a'), ('b')")
+    const take = (id: string) => sqlText`update bystander set id = id where id = ${id}`
+    // Each takes its first row, waits at the gate until both have, and meets the other at the second.
+    const gate = await closedGate(host)
+    const pass = { sql: `select ${gate.pass}`, params: [] }
+    const units = Promise.allSettled([db.atomic([take('a'), pass, take('b')]), db.atomic([take('b'), pass, take('a')])])
+    await gate.waiting(2)
+    await gate.open()
+    const told = await units
+    const refused = told.filter((one) => one.status === 'rejected')
+    expect(refused.map(({ reason }) => (reason as OutboxError).code)).toEqual(['not_accepted'])
+  })
+
+  it("a broken constraint stays the driver's error, at the statement and at the commit, and nothing is kept", async () => {
+    const { db, host } = await open(driver, { max: 1 })
+    await host.query(`
+      create table parents (id text primary key);
+      create table children (parent text references parents deferrable initially deferred)`)
+    const orphan = sqlText`insert into children values (${'nobody'})`
+    const unit = db.atomic([orphan, enqueueEventStatement(event())])
+    await expect(unit).rejects.toMatchObject({ code: '23503' })
+    await expect(db.run(orphan)).rejects.toMatchObject({ code: '23503' })
+    await expect(unit).rejects.not.toBeInstanceOf(OutboxError)
+    expect(await rowsOf(host)).toBe(0)
+    expect(await enqueueEvent(db, event())).toMatchObject({ result: 'inserted' })
+  })
+})

@@ -1,0 +1,180 @@
+// What only a database with many writers can do wrong. The promises that every database keeps are in the contract.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import type pg from 'pg'
+import { describe, expect, it } from 'vitest'
+import {
+  type Claim,
+  type OutboxDatabase,
+  type Outcome,
+  claimDueEvents,
+  cleanupOldEvents,
+  enqueueEvents,
+  extendLease,
+  failEvent,
+  replayEvents,
+  settleEvents,
+  unholdEvents,
+} from '../src/index.ts'
+import { closedGate } from './gate.ts'
+import { DRIVER_NAMES, event, open } from './postgres.ts'
+import type { ClockReport } from './postgres-clock-process.ts'
+
+const DAY = 86_400_000
+
+describe.each(DRIVER_NAMES)('many claimers at once, by %s', (driver) => {
+  it('16 take each of 2,000 rows exactly once', { timeout: 60_000 }, async () => {
+    const { db } = await open(driver, { max: 16 })
+    const kept = await enqueueEvents(db, Array.from({ length: 2000 }, event))
+    const taken = await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        const ids: string[] = []
+        for (;;) {
+          const { claims } = await claimDueEvents(db, { limit: 25 })
+          if (claims.length === 0) return ids
+          ids.push(...claims.map(({ id }) => id))
+        }
+      }),
+    )
+    expect(taken.flat().sort()).toEqual(kept.map(({ id }) => id).sort())
+    expect(taken.filter((ids) => ids.length > 0).length).toBeGreaterThan(1)
+  })
+})
+
+/** The rows, locked and not yet changed by a transaction of another; what it then does is committed with `commit`. */
+async function locked(host: pg.Pool): Promise<{ client: pg.PoolClient; commit(sql: string): Promise<void> }> {
+  const client = await host.connect()
+  await client.query('begin')
+  await client.query('select id from pending_events for update')
+  return {
+    client,
+    async commit(sql) {
+      await client.query(sql)
+      await client.query('commit')
+      client.release()
+    },
+  }
+}
+
+const CHANGED = { status: 'pending', gen: 90 }
+const CHANGED_MEANWHILE: Record<
+  string,
+  { before: string; meanwhile: string; pick: (db: OutboxDatabase) => Promise<unknown>; careless: string }
+> = {
+  'a clean-up does not delete what a replay has just made pending': {
+    before: "update pending_events set status = 'failed', gen = 1, due_at = null, completed_at = 1",
+    meanwhile: "update pending_events set status = 'pending', gen = 90, due_at = 5000000000000, completed_at = null",
+    pick: (db) => cleanupOldEvents(db),
+    careless: `delete from pending_events where id in (
+      select id from pending_events where completed_at < (select ms from keepsend_clock) limit 5)`,
+  },
+  'a claim does not take what another has just claimed': {
+    before: 'update pending_events set gen = 1, due_at = 1',
+    meanwhile: 'update pending_events set gen = 90, due_at = 5000000000000',
+    pick: (db) => claimDueEvents(db, { limit: 5 }),
+    careless: `update pending_events set gen = gen + 1 where id in (
+      select id from pending_events where due_at <= (select ms from keepsend_clock) limit 5)`,
+  },
+}
+
+async function openFailed() {
+  const opened = await open()
+  await enqueueEvents(opened.db, [event()])
+  const { claims } = await claimDueEvents(opened.db, { limit: 1 })
+  const claim = claims[0] as Claim
+  await failEvent(opened.db, claim, { error: 'e', now: Date.now() - 2 * DAY })
+  return { ...opened, claim }
+}
+
+describe('rows that another holds', () => {
+  it('are passed over by whoever picks: clean-up, replay, letting out and claims do not wait', async () => {
+    const { db, host, claim } = await openFailed()
+    await enqueueEvents(db, [event()])
+    const other = await locked(host)
+    expect(await cleanupOldEvents(db)).toEqual({ deleted: 0, more: false })
+    expect(await replayEvents(db, { ids: [claim.id] })).toEqual({ ids: [], more: false })
+    expect((await claimDueEvents(db, { limit: 5 })).claims).toEqual([])
+    await other.commit(
+      "update pending_events set status = 'held', endpoint_id = 'ep', due_at = null, completed_at = null",
+    )
+    const again = await locked(host)
+    expect(await unholdEvents(db, 'ep')).toEqual({ count: 0, more: false })
+    await again.commit('select 1')
+    expect(await unholdEvents(db, 'ep')).toEqual({ count: 2, more: false })
+  })
+
+  it.each(Object.entries(CHANGED_MEANWHILE))(
+    'and that are changed between the look and the lock are left alone: %s',
+    async (_, { before, meanwhile, pick, careless }) => {
+      const { db, host } = await open()
+      await enqueueEvents(db, [event()])
+      await host.query(before)
+      // Every statement looks with the snapshot of its start, and then asks the clock, which waits here.
+      const meet = async (work: () => Promise<unknown>): Promise<void> => {
+        const gate = await closedGate(host)
+        await host.query(`create or replace view keepsend_clock as
+          select 4000000000000 + length(${gate.pass}::text) as ms`)
+        const working = work()
+        await gate.waiting(1)
+        await host.query(meanwhile)
+        await gate.open()
+        await working
+      }
+      const row = async () => (await host.query('select status, gen from pending_events')).rows
+      await meet(() => pick(db))
+      expect(await row()).toEqual([CHANGED])
+
+      // The plain form does what is promised not to happen: this test can fail.
+      await host.query(before)
+      await meet(() => host.query(careless))
+      expect(await row()).not.toEqual([CHANGED])
+    },
+  )
+
+  it('a heartbeat does not wait for a settle, and does not call its rows lost', async () => {
+    const { db, host } = await open()
+    await enqueueEvents(db, Array.from({ length: 3 }, event))
+    const { claims } = await claimDueEvents(db, { limit: 3 })
+    const other = await locked(host)
+    expect(await extendLease(db, claims, 300_000)).toEqual([])
+    await other.commit('delete from pending_events')
+    expect(await extendLease(db, claims, 300_000)).toEqual(claims.map(({ id }) => id))
+  })
+
+  it('heartbeats and settles of the same rows, in any order, never end one another', async () => {
+    const { db } = await open('pg', { max: 8 })
+    await enqueueEvents(db, Array.from({ length: 400 }, event))
+    const { claims } = await claimDueEvents(db, { limit: 400 })
+    const work = []
+    for (let first = 0; first < 400; first += 40) {
+      const some = claims.slice(first, first + 40)
+      const mixed = some.map((claim, n): Outcome =>
+        n % 2 ? { settle: 'complete', claim } : { settle: 'fail', claim, error: 'e' },
+      )
+      work.push(settleEvents(db, mixed.reverse()), extendLease(db, claims.toReversed(), 300_000))
+    }
+    const results = await Promise.all(work)
+    expect(results.flatMap((one) => ('claimed' in one ? one.lost : []))).toEqual([])
+  })
+})
+
+describe('two processes whose clocks are ten minutes apart', () => {
+  it('lose no row, and no claim is settled by both', { timeout: 60_000 }, async () => {
+    const { db, schema, host } = await open()
+    const kept = await enqueueEvents(db, Array.from({ length: 300 }, event))
+    const reports = await Promise.all(
+      [0, 600_000].map(async (aheadMs) => {
+        const child = fork(new URL('postgres-clock-process.ts', import.meta.url), [schema.url, String(aheadMs)], {
+          execArgv: ['--conditions=@keepsend/source'],
+        })
+        const [report] = (await once(child, 'message')) as [ClockReport]
+        await once(child, 'exit')
+        return report
+      }),
+    )
+    expect(Math.abs((reports[1]?.clock ?? 0) - (reports[0]?.clock ?? 0))).toBeGreaterThan(500_000)
+    expect(reports.flatMap(({ settled }) => settled).sort()).toEqual(kept.map(({ id }) => id).sort())
+    expect(reports.map(({ lost }) => lost)).toEqual([0, 0])
+    expect((await host.query('select id from pending_events')).rows).toEqual([])
+  })
+})

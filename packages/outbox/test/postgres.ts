@@ -1,0 +1,65 @@
+import pg from 'pg'
+import postgres from 'postgres'
+import { onTestFinished } from 'vitest'
+import { type TestSchema, createSchema } from '../../../test/postgres/schema.ts'
+import { type OutboxDatabase, migrate, newEventId } from '../src/index.ts'
+import { fromPostgres } from '../src/postgres.ts'
+import type { OutboxDatabases } from '../src/testing.ts'
+
+/** The drivers, each as it opens a pool of `max` connections. */
+export const DRIVERS = {
+  pg(url: string, max: number) {
+    const pool = new pg.Pool({ connectionString: url, max })
+    pool.on('error', () => undefined)
+    return { db: fromPostgres(pool), end: () => pool.end() }
+  },
+  'postgres.js'(url: string, max: number) {
+    const sql = postgres(url, { max, onnotice: () => undefined })
+    return { db: fromPostgres(sql), end: () => sql.end() }
+  },
+} satisfies Record<string, (url: string, max: number) => { db: OutboxDatabase; end(): Promise<void> }>
+
+export type DriverName = keyof typeof DRIVERS
+
+export const DRIVER_NAMES = Object.keys(DRIVERS) as DriverName[]
+
+/** A fresh, migrated schema, with two pools into it. */
+export async function openBoth(driver: DriverName): Promise<OutboxDatabases> {
+  const schema = await createSchema()
+  const [one, other] = [DRIVERS[driver](schema.url, 4), DRIVERS[driver](schema.url, 4)]
+  await migrate(one.db)
+  return {
+    db: one.db,
+    rival: other.db,
+    async close() {
+      await Promise.all([one.end(), other.end()])
+      await schema.drop()
+    },
+  }
+}
+
+export interface Opened {
+  db: OutboxDatabase
+  schema: TestSchema
+  /** Another connection of the same driver's pool, or of its own: what a host does beside Keepsend. */
+  host: pg.Pool
+}
+
+/** A fresh, migrated schema that is gone when the test is over. */
+export async function open(
+  driver: DriverName = 'pg',
+  options: { max?: number; migrated?: boolean } = {},
+): Promise<Opened> {
+  const schema = await createSchema()
+  const { db, end } = DRIVERS[driver](schema.url, options.max ?? 4)
+  const host = new pg.Pool({ connectionString: schema.url })
+  host.on('error', () => undefined)
+  onTestFinished(async () => {
+    await Promise.all([end(), host.end()])
+    await schema.drop()
+  })
+  if (options.migrated !== false) await migrate(db)
+  return { db, schema, host }
+}
+
+export const event = () => ({ eventId: newEventId(), workspaceId: 'w', type: 'order.placed', payload: '{"q":"?"}' })

@@ -207,6 +207,15 @@ describe("this machine's own addresses", () => {
     expect([isOwn('93.184.216.99'), isOwn('93.184.216.100')]).toEqual([false, true])
   })
 
+  it('that cannot be read might be any', () => {
+    const isOwn = createOwnAddresses({
+      read: () => {
+        throw new Error('not permitted')
+      },
+    })
+    expect(isOwn('93.184.215.14')).toBe(true)
+  })
+
   it("are the interfaces' of the system", () => {
     expect(createOwnAddresses()('127.0.0.1')).toBe(true)
     expect(createOwnAddresses()('93.184.215.14')).toBe(false)

@@ -78,15 +78,20 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
 /** The look-up of the sockets: they connect to what it answers, trying one after another. */
 function judgedLookup(lookup: Lookup, isAllowed: (address: string) => boolean): LookupFunction {
   return (hostname, { all }, answer) => {
-    lookup(hostname).then(
-      (addresses) => {
-        const [first] = addresses
-        if (!first || !addresses.every(({ address }) => isAllowed(address))) answer(new AddressNotAllowed(), [])
-        else if (all) answer(null, [...addresses])
-        else answer(null, first.address, first.family)
-      },
-      (error: NodeJS.ErrnoException) => answer(error, []),
-    )
+    lookup(hostname)
+      .then((addresses) => {
+        const allowed = addresses.length > 0 && addresses.every(({ address }) => isAllowed(address))
+        if (!allowed) throw new AddressNotAllowed()
+        return addresses
+      })
+      .then(
+        (addresses) => {
+          const [{ address, family } = { address: '', family: 4 }] = addresses
+          if (all) answer(null, [...addresses])
+          else answer(null, address, family)
+        },
+        (error: NodeJS.ErrnoException) => answer(error, []),
+      )
   }
 }
 

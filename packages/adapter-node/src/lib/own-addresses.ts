@@ -18,17 +18,27 @@ export interface OwnAddressesOptions {
  */
 export function createOwnAddresses(options: OwnAddressesOptions = {}): (address: string) => boolean {
   const { read = interfaceAddresses, monotonic = () => performance.now() } = options
-  let own = new BlockList()
+  let own: BlockList | undefined
   let freshUntil = Number.NEGATIVE_INFINITY
   return (address) => {
     if (monotonic() >= freshUntil) {
-      own = new BlockList()
-      for (const one of read()) own.addAddress(one, familyOf(one))
+      own = listOf(read)
       freshUntil = monotonic() + FRESH_MS
     }
     // It knows an IPv4 address that is mapped into IPv6, and one IPv6 address in two spellings.
-    return own.check(address, familyOf(address))
+    return own ? own.check(address, familyOf(address)) : true
   }
+}
+
+/** Undefined when the interfaces cannot be read: then any address might be one of them. */
+function listOf(read: () => Iterable<string>): BlockList | undefined {
+  const list = new BlockList()
+  try {
+    for (const one of read()) list.addAddress(one, familyOf(one))
+  } catch {
+    return undefined
+  }
+  return list
 }
 
 function* interfaceAddresses(): Iterable<string> {

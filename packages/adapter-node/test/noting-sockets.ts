@@ -18,3 +18,11 @@ export function notingSockets(connectedTo: string[]): typeof buildConnector {
       })
     }
 }
+
+/** Asks the connector for a connection to where the URL says; what it answers instead of one. */
+export function attempt(guard: buildConnector.connector, href: string): Promise<Error | null> {
+  const { hostname, host, protocol, port } = new URL(href)
+  return new Promise((resolve) => {
+    guard({ hostname: hostname.replace(/^\[|\]$/g, ''), host, protocol, port }, (...[error]) => resolve(error))
+  })
+}

@@ -5,7 +5,6 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { drip, flood, newSender, post, startRawReceiver } from './raw-receiver.ts'
 import { startReceiver } from './receiver.ts'
 import { PATIENCE_MS, until } from './rig.ts'
-import { startWorker } from './worker.ts'
 
 const KEPT = 65_536
 const DEADLINE = { deadlineMs: 300 }
@@ -228,35 +227,5 @@ describe('answers that break the rules', { timeout: PATIENCE_MS }, () => {
     const split = post(receiver.url, { headers: { 'x-a': 'one\r\nx-b: two' } })
     expect(await newSender().send(split)).toMatchObject({ kind: 'error', reason: 'network' })
     expect(receiver.requests).toHaveLength(0)
-  })
-})
-
-describe('memory', { timeout: PATIENCE_MS }, () => {
-  it('of a process whose receivers all send without an end, or read nothing, stays bounded', async () => {
-    const worker = await startWorker({ file: ':memory:' })
-    const before = await worker.peakMb()
-    const floods: ((socket: Socket) => void)[] = [
-      (socket) => flood(socket, 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'),
-      (socket) => {
-        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;')
-        flood(socket, 'x')
-      },
-      (socket) => {
-        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
-        flood(socket, '10\r\n0123456789abcdef\r\n')
-      },
-      (socket) => void socket.write(`HTTP/1.1 200 OK\r\n${'X-A: b\r\n'.repeat(100_000)}\r\n`),
-      (socket) => void socket.write(`HTTP/1.1 200 OK\r\nX-Big: ${'x'.repeat(5_000_000)}\r\n\r\n`),
-    ]
-    const receivers = await Promise.all(floods.map((how) => startRawReceiver(how)))
-    const writtenMb = () => receivers.reduce((sum, { written }) => sum + written(), 0) / 1024 / 1024
-    while (writtenMb() < 192) {
-      // Four of each kind at once.
-      const all = [...receivers, ...receivers, ...receivers, ...receivers]
-      await Promise.all(all.map(({ url }) => worker.post(url, 1000)))
-    }
-    // Measured: a few MB.
-    expect((await worker.peakMb()) - before).toBeLessThan(96)
-    await worker.stop()
   })
 })

@@ -42,6 +42,32 @@ describe('an attempt', () => {
     expect(new Set(requests.map(({ headers }) => headers['webhook-signature'])).size).toBe(3)
   })
 
+  it("carries the endpoint's own headers, which cannot replace ours", async () => {
+    const { engine, addEndpoint, work, sender, exec } = await rig()
+    const { id } = await addEndpoint({ headers: { Authorization: 'Bearer s3cret', 'X-Env': 'prod' } })
+    await engine.send(event)
+    await work()
+    expect(sender.requests[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-env': 'prod' })
+    // Not even where a row was written by somebody else.
+    await exec(`update keepsend_endpoints set headers = '{"webhook-id":"forged","content-type":"text/plain"}'`)
+    await engine.endpoints.setStatus('w1', id, 'enabled')
+    const { eventId } = await engine.send(event)
+    await work()
+    expect(sender.requests[1]?.headers).toMatchObject({ 'webhook-id': eventId, 'content-type': 'application/json' })
+  })
+
+  it('a receiver that asks for no more is sent no more: its endpoint is disabled, and what it took is complete', async () => {
+    const { engine, addEndpoint, work, rows } = await rig({
+      answer: () => ({ status: 200, headers: { 'webhook-delivery': 'disable' } }),
+    })
+    const { id } = await addEndpoint()
+    await engine.send(event)
+    await work()
+    expect(await rows()).toEqual([])
+    expect(await engine.endpoints.get('w1', id)).toMatchObject({ status: 'disabled', disabledReason: 'asked' })
+    expect((await engine.send(event)).deliveries).toBe(0)
+  })
+
   it("takes the endpoint's own deadline and schedule before the engine's, within the engine's bounds", async () => {
     const { engine, addEndpoint, work, sender } = await rig({
       answer: () => 500,

@@ -74,7 +74,7 @@ describe('every route of the document', () => {
     }
   })
 
-  it("answers another workspace's id with the very bytes of an id that does not exist", async () => {
+  it("answers another workspace's id with the very bytes of an id that does not exist (trap 35)", async () => {
     const made = await api()
     const ids = await existing(made)
     const rows = JSON.stringify(await made.rows())

@@ -132,6 +132,31 @@ describe('endpoints', () => {
     expect(await count('keepsend_endpoints')).toBe(1)
   })
 
+  it('have headers of their own, whose values are never shown again, and statuses that are tried again', async () => {
+    const { call } = await api()
+    const made = await read(
+      call('POST', '/endpoints', {
+        url: 'https://hooks.example.com/',
+        headers: { Authorization: 'Bearer s3cret' },
+        retryStatuses: [404],
+      }),
+    )
+    expect(made.body).toMatchObject({ headerNames: ['authorization'], retryStatuses: [404] })
+    const { id } = made.body as { id: string }
+    const got = await read(call('GET', `/endpoints/${id}`))
+    const kept = await read(call('PATCH', `/endpoints/${id}`, { description: 'd' }))
+    const changed = await read(call('PATCH', `/endpoints/${id}`, { headers: { 'X-A': '1' }, retryStatuses: [] }))
+    expect([got, kept, changed].map(({ body }) => (body as { headerNames: string[] }).headerNames)).toEqual([
+      ['authorization'],
+      ['authorization'],
+      ['x-a'],
+    ])
+    expect(JSON.stringify([made, got, kept, changed])).not.toContain('s3cret')
+    for (const wrong of [{ headers: { Host: 'x' } }, { retryStatuses: [410] }, { retryStatuses: [500] }]) {
+      expect(await read(call('PATCH', `/endpoints/${id}`, wrong))).toMatchObject({ status: 422 })
+    }
+  })
+
   it('bring a secret from elsewhere at creation only, and a wrong one is not repeated', async () => {
     const { call, addEndpoint } = await api()
     const secret = `whsec_${btoa('x'.repeat(24))}`

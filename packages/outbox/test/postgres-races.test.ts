@@ -23,7 +23,7 @@ import type { ClockReport } from './postgres-clock-process.ts'
 const DAY = 86_400_000
 
 describe.each(DRIVER_NAMES)('many claimers at once, by %s', (driver) => {
-  it('16 take each of 2,000 rows exactly once', { timeout: 60_000 }, async () => {
+  it('16 take each of 2,000 rows exactly once (trap 17)', { timeout: 60_000 }, async () => {
     const { db } = await open(driver, { max: 16 })
     const kept = await enqueueEvents(db, Array.from({ length: 2000 }, event))
     const taken = await Promise.all(

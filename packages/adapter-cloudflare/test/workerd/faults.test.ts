@@ -360,7 +360,7 @@ async function atEveryCall(
 
 describe('whichever single call to D1 fails, in whichever way', () => {
   it.each([1, 2])(
-    'a batch in its delivery %i: never a rejection, no row lost, none settled twice, no third copy',
+    'a batch in its delivery %i: never a rejection, no row lost, none settled twice, no third copy (trap 11)',
     async (attempts) => {
       const calls = await atEveryCall(async (decide) => {
         const parts = await newRig()

@@ -14,6 +14,8 @@ create table if not exists keepsend_endpoints (
   retry_schedule text,
   max_attempts integer not null default 10,
   deadline_ms integer,
+  headers text not null default '{}',
+  retry_statuses text not null default '[]',
   created_at integer not null,
   updated_at integer not null
 ) strict, without rowid;

@@ -31,7 +31,7 @@ export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: 
     throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
   let context: VerdictContext = {
     event,
-    endpoint: { id: event.endpointId ?? '', version: 0, retrySchedule },
+    endpoint: { id: event.endpointId ?? '', version: 0, retrySchedule, retryStatuses: [] },
     now,
     random,
   }
@@ -40,7 +40,8 @@ export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: 
     if (target === 'unread') return unread(event)
     if (!target) return { kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }
     if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
-    const endpoint = { id: target.id, version: target.version, retrySchedule: target.retrySchedule ?? retrySchedule }
+    const { id, version, retryStatuses } = target
+    const endpoint = { id, version, retrySchedule: target.retrySchedule ?? retrySchedule, retryStatuses }
     context = { event, endpoint, now, random }
     if (!target.check.ok) return retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
     return judge(await attempt(deps, deps.sender, event, target, target.check.url, now), context)
@@ -90,7 +91,8 @@ async function attempt(
   )
   return sender.send({
     url: url.href,
-    headers: { 'content-type': 'application/json', 'user-agent': deps.userAgent, ...signature },
+    // Ours last: whatever else an endpoint may set, it cannot set these.
+    headers: { ...target.headers, 'content-type': 'application/json', 'user-agent': deps.userAgent, ...signature },
     body: event.payload,
     deadlineMs: Math.min(target.deadlineMs ?? deps.deadlineMs, deps.maxDeadlineMs),
     maxResponseBytes: MAX_RESPONSE_BYTES,

@@ -10,6 +10,7 @@ import {
 } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
+import { checkHeaders } from './custom-headers.ts'
 import { type Endpoint, type EndpointInput, checkEndpoint } from './endpoint.ts'
 import { EngineError } from './errors.ts'
 import { letOutAllOf } from './let-out.ts'
@@ -47,6 +48,7 @@ const MAX_SECRET_OVERLAP_MS = 604_800_000
 const COLUMNS = raw(
   'id, workspace_id as "workspaceId", url, description, status, disabled_reason as "disabledReason", version, ' +
     'event_types as "eventTypes", channels, retry_schedule as "retrySchedule", deadline_ms as "deadlineMs", ' +
+    'headers, retry_statuses as "retryStatuses", ' +
     'created_at as "createdAt", updated_at as "updatedAt"',
 )
 
@@ -77,13 +79,15 @@ export function createEndpointStore(
       checkEndpoint(input, checkUrl)
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
+      const { headers = {}, retryStatuses = [] } = input
       const secret = input.secret ?? newSecret()
       await change(id, [
         sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
-            max_attempts, deadline_ms, created_at, updated_at)
+            max_attempts, deadline_ms, headers, retry_statuses, created_at, updated_at)
           values (${id}, ${workspaceId}, ${url}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
-            ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs}, ${clock()}, ${clock()})`,
+            ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
+            ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${clock()}, ${clock()})`,
         subscribe(db, workspaceId, id, eventTypes, channels),
         sqlText`
           insert into keepsend_secrets (endpoint_id, version, secret, created_at) values (${id}, 1, ${secret}, ${clock()})`,
@@ -108,6 +112,7 @@ export function createEndpointStore(
             event_types = ${JSON.stringify(next.eventTypes)}, channels = ${JSON.stringify(next.channels)},
             retry_schedule = ${scheduleText(next.retrySchedule)},
             max_attempts = ${attemptsOf(next.retrySchedule, defaultAttempts)}, deadline_ms = ${next.deadlineMs},
+            headers = ${input.headers ? JSON.stringify(checkHeaders(input.headers)) : raw('headers')}, retry_statuses = ${JSON.stringify(next.retryStatuses)},
             version = version + 1, updated_at = ${clock()}
           where id = ${id} and workspace_id = ${workspaceId}`,
         sqlText`delete from keepsend_subscriptions where endpoint_id = ${id} and workspace_id = ${workspaceId}`,
@@ -210,7 +215,10 @@ function scheduleText(schedule: readonly number[] | null | undefined): string | 
 }
 
 function toEndpoint(row: Row): Endpoint {
-  const lists = { eventTypes: row['eventTypes'], channels: row['channels'], retrySchedule: row['retrySchedule'] }
+  const { headers, ...shown } = row
+  const { eventTypes, channels, retrySchedule, retryStatuses } = row
+  const lists = { eventTypes, channels, retrySchedule, retryStatuses }
   const parsed = Object.entries(lists).map(([name, text]) => [name, typeof text === 'string' ? JSON.parse(text) : null])
-  return { ...row, ...Object.fromEntries(parsed) } as Endpoint
+  const headerNames = Object.keys(JSON.parse(String(headers)) as object)
+  return { ...shown, ...Object.fromEntries(parsed), headerNames } as Endpoint
 }

@@ -1,4 +1,5 @@
 import type { CheckUrl } from './check-url.ts'
+import { checkHeaders } from './custom-headers.ts'
 import { EngineError } from './errors.ts'
 import { isName, isPattern } from './event.ts'
 import { secretKey } from './sign.ts'
@@ -10,7 +11,7 @@ export interface Endpoint {
   url: string
   description: string
   status: 'enabled' | 'disabled'
-  /** Why it is disabled: `manual`, or `gone` when the receiver answered 410. */
+  /** Why it is disabled: `manual`, `gone` when the receiver answered 410, `asked` when it sent `webhook-delivery: disable`. */
   disabledReason: string | null
   /** + 1 on every change. */
   version: number
@@ -22,6 +23,10 @@ export interface Endpoint {
   retrySchedule: number[] | null
   /** Deadline of one attempt; null: the engine's. */
   deadlineMs: number | null
+  /** The names of the headers of its own that every attempt carries. Their values are not shown. */
+  headerNames: string[]
+  /** Statuses from 400 to 499 that are tried again, besides 408, 425 and 429. */
+  retryStatuses: number[]
   createdAt: number
   updatedAt: number
 }
@@ -39,6 +44,14 @@ export interface EndpointInput {
   retrySchedule?: readonly number[] | null
   /** 1,000 to 30,000 ms. @default the engine's deadline */
   deadlineMs?: number | null
+  /**
+   * Headers that every attempt carries besides ours: at most 32, 4,096 visible ASCII characters each and 16 KiB in all.
+   * Not those that a request is made of or that are ours (`host`, `content-*`, `webhook-*` and their like). A change
+   * replaces them all. @default {}
+   */
+  headers?: Readonly<Record<string, string>>
+  /** At most 20 statuses from 400 to 499, 410 not among them, that are tried again instead of failing. @default [] */
+  retryStatuses?: readonly number[]
   /** A secret to take over from elsewhere. Only at creation. @default a new one */
   secret?: string
 }
@@ -47,6 +60,8 @@ const MAX_EVENT_TYPES = 50
 const MAX_CHANNELS = 10
 const MAX_WAITS = 20
 const MAX_DESCRIPTION = 500
+const MAX_RETRY_STATUSES = 20
+const GONE = 410
 
 /**
  * Checks what is set and nothing else, so that it serves a creation and a change alike.
@@ -54,7 +69,7 @@ const MAX_DESCRIPTION = 500
  * @throws {EngineError} `invalid_endpoint`, naming the property, what was found and what would do
  */
 export function checkEndpoint(input: Partial<EndpointInput>, checkUrl: CheckUrl): void {
-  const { url, description, eventTypes, channels, retrySchedule, deadlineMs, secret } = input
+  const { url, description, eventTypes, channels, retrySchedule, deadlineMs, headers, retryStatuses, secret } = input
   if (url !== undefined) {
     const check = checkUrl(url)
     if (!check.ok) throw invalid(`${check.message} (${check.reason})`)
@@ -75,6 +90,13 @@ export function checkEndpoint(input: Partial<EndpointInput>, checkUrl: CheckUrl)
   }
   if (deadlineMs && !isWhole(deadlineMs, 1000, 30_000)) {
     throw invalid(`deadlineMs must be a whole number from 1000 to 30000; found ${deadlineMs}`)
+  }
+  if (headers !== undefined) checkHeaders(headers)
+  const wrong = retryStatuses?.find((status) => !isWhole(status, 400, 499) || status === GONE)
+  if (wrong !== undefined || (retryStatuses && retryStatuses.length > MAX_RETRY_STATUSES)) {
+    throw invalid(
+      `retryStatuses must be at most ${MAX_RETRY_STATUSES} statuses from 400 to 499 without 410; found ${wrong ?? retryStatuses?.length}`,
+    )
   }
   if (secret !== undefined) secretKey(secret)
 }

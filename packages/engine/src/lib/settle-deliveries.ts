@@ -42,7 +42,7 @@ export function settleDeliveries(
 function disable(claim: ClaimRef, outcome: Extract<DeliveryOutcome, { kind: 'disable_endpoint' }>): SqlText {
   return sqlText`
     update keepsend_endpoints
-    set status = 'disabled', disabled_reason = 'gone', version = version + 1, updated_at = ${clock()}
+    set status = 'disabled', disabled_reason = ${outcome.reason}, version = version + 1, updated_at = ${clock()}
     where id = ${outcome.endpointId} and version = ${outcome.endpointVersion} and status = 'enabled'
       and exists (select 1 from pending_events as delivery where delivery.id = ${claim.id} and delivery.gen = ${claim.gen} and delivery.status = 'pending')`
 }
@@ -59,8 +59,11 @@ function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
       const { error, httpStatus } = outcome
       return { claim, settle: 'fail', error, ...(httpStatus !== undefined && { httpStatus }) }
     }
-    case 'disable_endpoint':
-      return { claim, settle: 'fail', error: outcome.error, httpStatus: outcome.httpStatus }
+    case 'disable_endpoint': {
+      const { error, httpStatus } = outcome
+      const took = httpStatus >= 200 && httpStatus <= 299
+      return took ? { claim, settle: 'complete', httpStatus } : { claim, settle: 'fail', error, httpStatus }
+    }
     case 'hold':
       return { claim, settle: 'hold', reason: outcome.reason }
   }

@@ -10,6 +10,9 @@ export interface Target {
   check: UrlCheck
   retrySchedule: readonly number[] | null
   deadlineMs: number | null
+  /** Of its own, with lower-case names. */
+  headers: Readonly<Record<string, string>>
+  retryStatuses: readonly number[]
   /** Newest first; each signs until it expires. */
   secrets: readonly { secret: string; expiresAt: number | null }[]
 }
@@ -67,7 +70,7 @@ async function readTargets(
 ): Promise<Map<string, Target>> {
   const { rows } = await db.run(sqlText`
     select endpoint.id as "id", endpoint.version as "version", status, url, retry_schedule as "retrySchedule",
-      deadline_ms as "deadlineMs", secret, expires_at as "expiresAt"
+      deadline_ms as "deadlineMs", headers, retry_statuses as "retryStatuses", secret, expires_at as "expiresAt"
     from keepsend_endpoints as endpoint left join keepsend_secrets on endpoint_id = endpoint.id
     where endpoint.id in (${db.dialect.list([...new Set(ids)])})
     order by endpoint.id, keepsend_secrets.version desc`)
@@ -82,6 +85,8 @@ async function readTargets(
         check: checkUrl(row.url),
         retrySchedule: row.retrySchedule === null ? null : (JSON.parse(row.retrySchedule) as number[]),
         deadlineMs: row.deadlineMs,
+        headers: JSON.parse(row.headers) as Record<string, string>,
+        retryStatuses: JSON.parse(row.retryStatuses) as number[],
         secrets: [],
       }
       targets.set(row.id, target)
@@ -98,6 +103,8 @@ interface TargetRow {
   url: string
   retrySchedule: string | null
   deadlineMs: number | null
+  headers: string
+  retryStatuses: string
   secret: string | null
   expiresAt: number | null
 }

@@ -7,7 +7,7 @@ const NOW = Date.parse('2026-11-23T12:00:00Z')
 function context(event: Partial<VerdictContext['event']> = {}): VerdictContext {
   return {
     event: { attempts: 1, maxAttempts: 10, deferrals: 0, claimedAt: NOW, ...event },
-    endpoint: { id: 'ep_1', version: 7, retrySchedule: [5, 300, 1800] },
+    endpoint: { id: 'ep_1', version: 7, retrySchedule: [5, 300, 1800], retryStatuses: [] },
     now: NOW,
     random: () => 0,
   }
@@ -59,6 +59,7 @@ describe('the verdict on a status', () => {
   it('410 names the endpoint and the version that the attempt read', () => {
     expect(judge(answer(410, {}, 'gone'), context())).toEqual({
       kind: 'disable_endpoint',
+      reason: 'gone',
       endpointId: 'ep_1',
       endpointVersion: 7,
       error: 'HTTP 410: gone',
@@ -68,6 +69,31 @@ describe('the verdict on a status', () => {
 
   it('any other 4xx ends the delivery, however many attempts are left', () => {
     expect(judge(answer(404), context())).toEqual({ kind: 'dead', error: 'HTTP 404', httpStatus: 404 })
+  })
+
+  it('a 4xx that the endpoint names is tried again, within its attempts; no other becomes it', () => {
+    const named = context()
+    named.endpoint.retryStatuses = [404, 409]
+    expect(judge(answer(404), named)).toMatchObject({ kind: 'retry', delayMs: 5000, deferral: false })
+    expect(judge(answer(400), named).kind).toBe('dead')
+    const last = { ...named, event: context({ attempts: 10 }).event }
+    expect(judge(answer(404), last).kind).toBe('dead')
+  })
+
+  it('a receiver may ask for the end of the delivery, or of all of them', () => {
+    const abort = { 'webhook-delivery': ' Abort-Message ' }
+    expect(judge(answer(503, abort), context())).toEqual({ kind: 'dead', error: 'HTTP 503', httpStatus: 503 })
+    expect(judge(answer(200, abort), context())).toEqual({ kind: 'delivered', httpStatus: 200 })
+    for (const status of [200, 302, 404, 500]) {
+      expect(judge(answer(status, { 'webhook-delivery': 'disable' }), context())).toMatchObject({
+        kind: 'disable_endpoint',
+        reason: 'asked',
+        endpointId: 'ep_1',
+        endpointVersion: 7,
+        httpStatus: status,
+      })
+    }
+    expect(judge(answer(500, { 'webhook-delivery': 'explode' }), context()).kind).toBe('retry')
   })
 
   it('an answer is shown by its first 300 bytes', () => {

@@ -9,8 +9,18 @@ export type DeliveryOutcome =
   | { kind: 'retry'; delayMs: number; deferral: boolean; error: string; httpStatus?: number }
   /** No attempt will follow. */
   | { kind: 'dead'; error: string; httpStatus?: number }
-  /** 410: the receiver wants nothing more. The delivery fails, and the endpoint of that version is disabled. */
-  | { kind: 'disable_endpoint'; endpointId: string; endpointVersion: number; error: string; httpStatus: number }
+  /**
+   * The receiver wants nothing more: it answered 410 (`gone`), or `webhook-delivery: disable` (`asked`). The endpoint of
+   * that version is disabled; the delivery is complete if the status is 2xx, and fails otherwise.
+   */
+  | {
+      kind: 'disable_endpoint'
+      reason: 'gone' | 'asked'
+      endpointId: string
+      endpointVersion: number
+      error: string
+      httpStatus: number
+    }
   /** The endpoint takes nothing now; no attempt was made. */
   | { kind: 'hold'; reason: string }
 
@@ -21,7 +31,7 @@ const RETRYABLE_4XX = new Set([408, 425, 429])
 
 export interface VerdictContext {
   event: Pick<PendingEvent, 'attempts' | 'maxAttempts' | 'deferrals' | 'claimedAt'>
-  endpoint: { id: string; version: number; retrySchedule: readonly number[] }
+  endpoint: { id: string; version: number; retrySchedule: readonly number[]; retryStatuses: readonly number[] }
   /** The database's time, for a `Retry-After` that is a date. */
   now: number
   random: () => number
@@ -31,14 +41,18 @@ export interface VerdictContext {
 export function judge(result: SendResult, context: VerdictContext): DeliveryOutcome {
   if (result.kind === 'error') return retryOrDead(context, `${result.reason}: ${result.message}`)
   const { status } = result
-  if (status >= 200 && status <= 299) return { kind: 'delivered', httpStatus: status }
+  const { id, version, retryStatuses } = context.endpoint
+  const wish = result.header('webhook-delivery')?.trim().toLowerCase()
+  const succeeded = status >= 200 && status <= 299
+  if (succeeded && wish !== 'disable') return { kind: 'delivered', httpStatus: status }
 
   const error = describe(result)
-  if (status === 410) {
-    const { id, version } = context.endpoint
-    return { kind: 'disable_endpoint', endpointId: id, endpointVersion: version, error, httpStatus: status }
+  if (status === 410 || wish === 'disable') {
+    const reason = status === 410 ? 'gone' : 'asked'
+    return { kind: 'disable_endpoint', reason, endpointId: id, endpointVersion: version, error, httpStatus: status }
   }
-  if (status >= 400 && status <= 499 && !RETRYABLE_4XX.has(status)) return { kind: 'dead', error, httpStatus: status }
+  const terminal = status >= 400 && status <= 499 && !RETRYABLE_4XX.has(status) && !retryStatuses.includes(status)
+  if (terminal || wish === 'abort-message') return { kind: 'dead', error, httpStatus: status }
 
   const retryAfterMs = parseRetryAfter(result.header('retry-after'), context.now)
   if (

@@ -69,6 +69,11 @@ const endpointFields = {
   channels: z.array(z.string()).optional(),
   retrySchedule: z.array(z.int()).nullable().optional().openapi({ description: 'waits between attempts, in seconds' }),
   deadlineMs: z.int().nullable().optional(),
+  headers: z
+    .record(z.string(), z.string())
+    .optional()
+    .openapi({ description: 'sent with every attempt; never shown again' }),
+  retryStatuses: z.array(z.int()).optional().openapi({ description: 'statuses from 400 to 499 that are tried again' }),
 }
 
 export const endpointInput = z
@@ -91,6 +96,8 @@ export const endpointSchema = z
     channels: z.array(z.string()),
     retrySchedule: z.array(z.int()).nullable(),
     deadlineMs: z.int().nullable(),
+    headerNames: z.array(z.string()),
+    retryStatuses: z.array(z.int()),
     createdAt: time,
     updatedAt: time,
   })

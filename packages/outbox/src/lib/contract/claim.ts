@@ -62,25 +62,28 @@ export function claimPromises(holds: Holds): void {
     expect(claims[0]?.dueAt).toBe((claims[0]?.claimedAt ?? 0) + MINUTE)
   })
 
-  holds('a row whose attempts are used up is buried by the claim itself and returned as dead', async ({ db }) => {
-    const claim = await keepClaimed(db, { maxAttempts: 1 })
-    await rescheduleEvent(db, claim, { delayMs: 0, now: T })
-    const { claims, dead } = await claimDueEvents(db, { limit: 5, now: T + 1 })
-    expect(claims).toEqual([])
-    expect(dead).toMatchObject([
-      {
-        id: claim.id,
-        status: 'failed',
-        attempts: 1,
-        gen: 3,
-        dueAt: null,
-        claimedAt: null,
-        completedAt: T + 1,
-        lastError: 'attempts_exhausted',
-      },
-    ])
-    expect(await row(db, claim.id)).toEqual(dead[0])
-  })
+  holds(
+    'a row whose attempts are used up is buried by the claim itself and returned as dead (trap 7)',
+    async ({ db }) => {
+      const claim = await keepClaimed(db, { maxAttempts: 1 })
+      await rescheduleEvent(db, claim, { delayMs: 0, now: T })
+      const { claims, dead } = await claimDueEvents(db, { limit: 5, now: T + 1 })
+      expect(claims).toEqual([])
+      expect(dead).toMatchObject([
+        {
+          id: claim.id,
+          status: 'failed',
+          attempts: 1,
+          gen: 3,
+          dueAt: null,
+          claimedAt: null,
+          completedAt: T + 1,
+          lastError: 'attempts_exhausted',
+        },
+      ])
+      expect(await row(db, claim.id)).toEqual(dead[0])
+    },
+  )
 
   holds('a buried row keeps the error of its last attempt', async ({ db }) => {
     const claim = await keepClaimed(db, { maxAttempts: 1 })

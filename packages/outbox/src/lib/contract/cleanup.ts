@@ -27,7 +27,7 @@ export function cleanupPromises(holds: Holds): void {
     expect(await findAll(db)).toEqual([])
   })
 
-  holds('age is counted from the settling, never from the creation', async ({ db }) => {
+  holds('age is counted from the settling, never from the creation (trap 6)', async ({ db }) => {
     // Settled at T, years after the clock by which it was created.
     const old = await keepClaimed(db)
     await failEvent(db, old, { error: 'e', now: T })
@@ -56,18 +56,21 @@ export function cleanupPromises(holds: Holds): void {
     expect((await cleanupOldEvents(db, { retentionMs: 0, now: T + DAY })).deleted).toBe(0)
   })
 
-  holds('batches are bounded: the longest settled go first, and a batch each until the rows end', async ({ db }) => {
-    await keepFailed(db, 4, T)
-    await keepFailed(db, 5, T + 1)
-    const watched = counted(db)
-    const once = await cleanupOldEvents(watched.db, { retentionMs: 0, batchSize: 4, budgetMs: 0, now: T + 2 })
-    expect(once).toEqual({ deleted: 4, more: true })
-    expect(watched.count.statements).toBe(1)
-    expect((await findAll(db)).map(({ completedAt }) => completedAt)).toEqual(Array.from({ length: 5 }, () => T + 1))
-    const rest = await cleanupOldEvents(watched.db, { retentionMs: 0, batchSize: 2, budgetMs: 60_000, now: T + 2 })
-    expect(rest).toEqual({ deleted: 5, more: false })
-    expect(watched.count.statements).toBe(4)
-  })
+  holds(
+    'batches are bounded: the longest settled go first, and a batch each until the rows end (trap 27)',
+    async ({ db }) => {
+      await keepFailed(db, 4, T)
+      await keepFailed(db, 5, T + 1)
+      const watched = counted(db)
+      const once = await cleanupOldEvents(watched.db, { retentionMs: 0, batchSize: 4, budgetMs: 0, now: T + 2 })
+      expect(once).toEqual({ deleted: 4, more: true })
+      expect(watched.count.statements).toBe(1)
+      expect((await findAll(db)).map(({ completedAt }) => completedAt)).toEqual(Array.from({ length: 5 }, () => T + 1))
+      const rest = await cleanupOldEvents(watched.db, { retentionMs: 0, batchSize: 2, budgetMs: 60_000, now: T + 2 })
+      expect(rest).toEqual({ deleted: 5, more: false })
+      expect(watched.count.statements).toBe(4)
+    },
+  )
 
   holds('no batch is begun after the budget has ended', async ({ db }) => {
     await keepFailed(db, 10, T)

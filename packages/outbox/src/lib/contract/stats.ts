@@ -59,7 +59,7 @@ export function statsPromises(holds: Holds): void {
     expect(await outboxStats(db, { now: T })).toMatchObject({ held: 1, oldestDueMs: T - createdAt })
   })
 
-  holds('a rate-limited row counts into the age from the time it may be sent', async ({ db }) => {
+  holds('a rate-limited row counts into the age from the time it may be sent (trap 21)', async ({ db }) => {
     await keep(db, 1)
     await rescheduleEvent(db, await claimOne(db), { dueAt: T + MINUTE, deferral: true })
     expect(await outboxStats(db, { now: T + 2 * MINUTE })).toMatchObject({ due: 1, oldestDueMs: MINUTE })

@@ -74,7 +74,7 @@ export function sweepPromises(holds: Holds): void {
     expect(await row(db, swept.id)).toEqual(current)
   })
 
-  holds('sweeping and putting off charge no attempt, however often', async ({ db }) => {
+  holds('sweeping and putting off charge no attempt, however often (trap 5)', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { maxAttempts: 1 })
     for (let round = 0; round < 5; round++) {
       const swept = await sweepOne(db, T + round * 5000)

@@ -1,0 +1,61 @@
+import { EngineError } from './errors.ts'
+
+const MAX_HEADERS = 32
+const MAX_VALUE_BYTES = 4096
+const MAX_TOTAL_BYTES = 16_384
+
+// RFC 9110, section 5.6.2: what a header's name may be made of.
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+// Visible ASCII, with spaces inside: no line can be smuggled in, and every client sends the same bytes.
+const VALUE = /^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$/
+
+// What a request is made of, and what proxies and receivers take for ours or for the platform's.
+const RESERVED = new Set([
+  '__proto__',
+  'accept-encoding',
+  'connection',
+  'date',
+  'expect',
+  'forwarded',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+  'via',
+])
+const RESERVED_PREFIXES = ['cf-', 'content-', 'keepsend-', 'proxy-', 'sec-', 'webhook-', 'x-forwarded-']
+
+/**
+ * The headers of an endpoint's own, with lower-case names, as every attempt sends them.
+ *
+ * @throws {EngineError} `invalid_endpoint`, naming the header; never its value, which may be a secret
+ */
+export function checkHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(headers)
+  if (entries.length > MAX_HEADERS) throw invalid(`at most ${MAX_HEADERS} headers; found ${entries.length}`)
+  const checked = new Map<string, string>()
+  let bytes = 0
+  for (const [given, value] of entries) {
+    const name = given.toLowerCase()
+    const shown = JSON.stringify(given.slice(0, 100))
+    if (!TOKEN.test(name)) throw invalid(`${shown} is no name of a header`)
+    if (RESERVED.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix))) {
+      throw invalid(`${shown} is not for endpoints to set`)
+    }
+    if (checked.has(name)) throw invalid(`${shown} is there twice`)
+    if (value.length > MAX_VALUE_BYTES || !VALUE.test(value)) {
+      throw invalid(`the value of ${shown} must be 1 to ${MAX_VALUE_BYTES} visible ASCII characters, spaces inside`)
+    }
+    bytes += name.length + value.length
+    checked.set(name, value)
+  }
+  if (bytes > MAX_TOTAL_BYTES) throw invalid(`at most ${MAX_TOTAL_BYTES} bytes in all; found ${bytes}`)
+  return Object.fromEntries(checked)
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalid_endpoint', `headers: ${message}`)
+}

@@ -14,9 +14,9 @@ try {
   const db = openSqlite(join(folder, 'bench.db'), { synchronous: synchronous === 'NORMAL' ? 'NORMAL' : 'FULL' })
   await migrate(db)
   const queue = new DurableEventQueue({ db, concurrency: Number(concurrency) })
-  const sender = createUndiciSender()
   const urlPolicy = { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowPorts: 'any' } as const
-  const engine = createEngine({ db, queue, sender, signer: createHmacSigner(), urlPolicy })
+  const sender = createUndiciSender({ urlPolicy })
+  const engine = createEngine({ db, queue, sender, signer: createHmacSigner() })
   const { endpoint } = await engine.endpoints.create('bench', { url: `http://127.0.0.1:${port}/` })
   const drain = async (events: number): Promise<number> => {
     for (let from = 0; from < events; from += 500) {

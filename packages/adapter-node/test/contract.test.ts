@@ -9,7 +9,7 @@ eventQueueContract('DurableEventQueue on a SQLite file', async (settings) => {
   await migrate(db)
   // What the tests write on this very connection wakes nobody: the safety poll finds it.
   const queue = new DurableEventQueue({ db, pollMs: 100 })
-  const sender = createUndiciSender()
+  const sender = createUndiciSender({ urlPolicy: settings.urlPolicy ?? {} })
   const engine = createEngine({ db, queue, sender, signer: createHmacSigner(), ...settings })
   await queue.start(engine)
   const toDo = db.connection

@@ -39,14 +39,13 @@ export async function postgresRig(
   const url = options.url ?? schema?.url ?? ''
   const log = keptLog()
   const db = await openPostgres({ url, logger: log, ...options.database })
-  const sender = createUndiciSender()
+  const sender = createUndiciSender({ urlPolicy: LOOPBACK })
   const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...options.queue })
   const engine = createEngine({
     db,
     queue,
     sender,
     logger: log,
-    urlPolicy: LOOPBACK,
     deadlineMs: 1000,
     maxDeadlineMs: 1000,
     random: () => 0,

@@ -1,6 +1,7 @@
 import { type AddressInfo, type Socket, createServer } from 'node:net'
 import type { SendRequest } from '@keepsend/engine'
 import { onTestFinished } from 'vitest'
+import { LOOPBACK } from './rig.ts'
 import { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from '../src/index.ts'
 
 export interface RawReceiver {
@@ -68,7 +69,7 @@ export function flood(socket: Socket, text: string): void {
 
 /** A sender for one test. */
 export function newSender(options?: UndiciSenderOptions): UndiciSender {
-  const sender = createUndiciSender(options)
+  const sender = createUndiciSender({ urlPolicy: LOOPBACK, ...options })
   onTestFinished(() => sender.close())
   return sender
 }

@@ -95,14 +95,13 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   }
 
   const log = keptLog()
-  const sender = createUndiciSender(options.sender)
+  const sender = createUndiciSender({ urlPolicy: LOOPBACK, ...options.sender })
   const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...options.queue })
   const engine = createEngine({
     db,
     queue,
     sender,
     logger: log,
-    urlPolicy: LOOPBACK,
     deadlineMs: 1000,
     maxDeadlineMs: 1000,
     random: () => 0,

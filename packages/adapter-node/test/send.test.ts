@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { AdapterError, createUndiciSender } from '../src/index.ts'
 import { newSender, post, startRawReceiver } from './raw-receiver.ts'
 import { startReceiver } from './receiver.ts'
-import { PATIENCE_MS, signal } from './rig.ts'
+import { LOOPBACK, PATIENCE_MS, signal } from './rig.ts'
 import { startWorker } from './worker.ts'
 
 describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
@@ -102,7 +102,7 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
     }
     const script = `
       import { createUndiciSender } from './src/lib/send.ts'
-      const sender = createUndiciSender()
+      const sender = createUndiciSender({ urlPolicy: ${JSON.stringify(LOOPBACK)} })
       const result = await sender.send(${JSON.stringify(post(receiver.url))})
       console.log(result.status)
       await sender.close()`
@@ -114,7 +114,7 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
 
   it('a request under way when it closes ends as a network error', async () => {
     const receiver = await startReceiver(() => undefined)
-    const sender = createUndiciSender()
+    const sender = createUndiciSender({ urlPolicy: LOOPBACK })
     const result = sender.send(post(receiver.url))
     await receiver.arrived(1)
     await sender.close()

@@ -10,7 +10,9 @@ const keep = (fields: Record<string, unknown>, message: string) =>
 const logger: Logger = { info: keep, warn: keep, error: keep }
 
 const db = setup.postgres === undefined ? openSqlite(setup.file ?? '') : await openPostgres(setup.postgres)
-const sender = createUndiciSender()
+const sender = createUndiciSender({
+  urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
+})
 const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...setup.queue })
 const engine = createEngine({
   db,
@@ -18,12 +20,14 @@ const engine = createEngine({
   sender,
   logger,
   signer: createHmacSigner(),
-  urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
   deadlineMs: 1000,
   maxDeadlineMs: 1000,
   keepCompleted: setup.keepCompleted ?? false,
   ...(setup.userAgent !== undefined && { userAgent: setup.userAgent }),
 })
+
+let watching: NodeJS.Timeout | undefined
+let peakBytes = 0
 
 async function answer(request: WorkerRequest): Promise<unknown> {
   switch (request.ask) {
@@ -41,6 +45,10 @@ async function answer(request: WorkerRequest): Promise<unknown> {
       const result = await sender.send({ url, headers: {}, body: '{}', deadlineMs, maxResponseBytes: 1024 })
       return { kind: result.kind, said: result.kind === 'response' ? result.status : result.reason }
     }
+    case 'peak':
+      watching ??= setInterval(() => (peakBytes = Math.max(peakBytes, process.memoryUsage.rss())), 5).unref()
+      peakBytes = Math.max(peakBytes, process.memoryUsage.rss())
+      return peakBytes / 1024 / 1024
     case 'stop':
       await queue.stop()
       await sender.close()

@@ -19,6 +19,7 @@ export interface WorkerSetup {
 export type WorkerRequest =
   | { ask: 'publish'; count: number }
   | { ask: 'post'; url: string; deadlineMs: number }
+  | { ask: 'peak' }
   | { ask: 'stop' }
 
 export type WorkerMessage =
@@ -32,6 +33,8 @@ export interface Worker {
   publish(count: number): Promise<void>
   /** One POST through its own sender. `kind`, and `status` or `reason`. */
   post(url: string, deadlineMs: number): Promise<{ kind: SendResult['kind']; said: number | string }>
+  /** The most memory that it had since the first time it was asked, looked at every 5 ms. */
+  peakMb(): Promise<number>
   /** Stops its queue and ends it. */
   stop(): Promise<void>
   kill(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
@@ -72,6 +75,7 @@ export async function startWorker(setup: WorkerSetup): Promise<Worker> {
     log,
     publish: (count) => ask({ ask: 'publish', count }),
     post: (url, deadlineMs) => ask({ ask: 'post', url, deadlineMs }),
+    peakMb: () => ask({ ask: 'peak' }),
     async stop() {
       await ask({ ask: 'stop' })
       await exited

@@ -1,5 +1,5 @@
 export { type ApiKeys, type Authenticate, type Principal, SCOPES, type Scope } from './lib/api-key.ts'
-export { isAddress, isAllowedAddress, parseCidr } from './lib/address.ts'
+export { isAddress, isAllowedAddress, judgeAddress, parseCidr } from './lib/address.ts'
 export { type CheckUrl, type UrlCheck, type UrlPolicy, type UrlRefusal, createCheckUrl } from './lib/check-url.ts'
 export type { DeliveryFilter, DeliveryReads, EventSummary } from './lib/deliveries.ts'
 export { type EndpointSecret, type EndpointStore, DEFAULT_SECRET_OVERLAP_MS } from './lib/endpoint-store.ts'

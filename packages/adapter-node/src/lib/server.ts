@@ -7,7 +7,7 @@ import { checkBounds } from './errors.ts'
 import { migrate } from './migrate.ts'
 import { type OpenPostgresOptions, type PostgresDatabase, openPostgres } from './open-postgres.ts'
 import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.ts'
-import { createUndiciSender } from './send.ts'
+import { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './send.ts'
 import { onSignals } from './shutdown.ts'
 import { createHmacSigner } from './sign.ts'
 
@@ -48,6 +48,8 @@ interface CommonOptions<Db> {
   /** What differs from the defaults; delivered rows are kept 24 h. */
   engine?: Partial<Omit<EngineOptions, 'db' | 'queue'>>
   queue?: Omit<DurableEventQueueOptions, 'db'>
+  /** How it connects. The policy is the engine's. */
+  sender?: Omit<UndiciSenderOptions, 'urlPolicy'>
   /** Stop gracefully on SIGTERM and SIGINT. @default true */
   signals?: boolean
 }
@@ -65,21 +67,25 @@ export async function createNodeServer(options: PostgresServerOptions): Promise<
 export async function createNodeServer(
   options: NodeServerOptions | PostgresServerOptions,
 ): Promise<NodeServer | NodeServer<PostgresDatabase>> {
-  if (!('postgres' in options)) return serveOn(openSqlite(options.file, options.sqlite), options)
+  const urlPolicy = options.engine?.urlPolicy
+  // Before the database is opened: a bad option leaves nothing behind. Until it connects it holds nothing.
+  const sender = createUndiciSender({ ...options.sender, ...(urlPolicy && { urlPolicy }) })
+  if (!('postgres' in options)) return serveOn(openSqlite(options.file, options.sqlite), sender, options)
   const { postgres, engine } = options
   const logger = engine?.logger && { logger: engine.logger }
   return serveOn(
     await openPostgres({ ...logger, ...(typeof postgres === 'string' ? { url: postgres } : postgres) }),
+    sender,
     options,
   )
 }
 
 async function serveOn<Db extends SqliteDatabase | PostgresDatabase>(
   db: Db,
+  sender: UndiciSender,
   options: CommonOptions<Db>,
 ): Promise<NodeServer<Db>> {
   const { port = 3000, hostname = '127.0.0.1', signals = true } = options
-  const sender = createUndiciSender()
   try {
     await migrate(db, options.migrations === undefined ? {} : { directory: options.migrations })
     const queue = new DurableEventQueue({ db, ...options.queue })

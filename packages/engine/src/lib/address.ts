@@ -45,16 +45,24 @@ export function isAddress(hostname: string): boolean {
 }
 
 /**
- * Whether an address is public, or inside one of the allowed ranges. An IPv4 address mapped into IPv6 is judged as the
- * IPv4 address it is. Anything that is not an address is refused.
+ * Whether an address is public by itself, lies in a range that the operator opened, or is refused. An IPv4 address
+ * mapped into IPv6 is judged as the IPv4 address it is. Anything that is not an address is refused.
  */
-export function isAllowedAddress(address: string, allowed: readonly Cidr[] = []): boolean {
+export function judgeAddress(address: string, opened: readonly Cidr[] = []): 'public' | 'opened' | 'refused' {
   const text = withoutBrackets(address)
-  if (!ipaddr.isValid(text)) return false
+  if (!ipaddr.isValid(text)) return 'refused'
   const parsed = ipaddr.process(text)
-  if (allowed.some((cidr) => matches(parsed, cidr))) return true
-  if (parsed.kind() === 'ipv4') return !BLOCKED_IPV4.some((cidr) => matches(parsed, cidr))
-  return matches(parsed, ALLOWED_IPV6) && !BLOCKED_IPV6.some((cidr) => matches(parsed, cidr))
+  if (opened.some((cidr) => matches(parsed, cidr))) return 'opened'
+  const isPublic =
+    parsed.kind() === 'ipv4'
+      ? !BLOCKED_IPV4.some((cidr) => matches(parsed, cidr))
+      : matches(parsed, ALLOWED_IPV6) && !BLOCKED_IPV6.some((cidr) => matches(parsed, cidr))
+  return isPublic ? 'public' : 'refused'
+}
+
+/** Whether an address is public, or inside one of the opened ranges: `judgeAddress` as a yes or no. */
+export function isAllowedAddress(address: string, opened: readonly Cidr[] = []): boolean {
+  return judgeAddress(address, opened) !== 'refused'
 }
 
 function matches(address: ipaddr.IPv4 | ipaddr.IPv6, [range, bits]: Cidr): boolean {

@@ -19,8 +19,11 @@ export interface UrlRefusal {
   message: string
 }
 
-/** `url` is the parsed form, the only one to use afterwards. */
-export type UrlCheck = { ok: true; url: URL } | ({ ok: false } & UrlRefusal)
+/**
+ * `url` is the parsed form, the only one to use afterwards. `host` says what is left to judge for whoever connects: a
+ * `name` by every address it resolves to; an `address` was judged here; one that the operator `opened` by name not at all.
+ */
+export type UrlCheck = { ok: true; url: URL; host: 'name' | 'address' | 'opened' } | ({ ok: false } & UrlRefusal)
 
 /** Judges the URL of an endpoint: at creation, at every change, and before every attempt. */
 export type CheckUrl = (text: string) => UrlCheck
@@ -77,9 +80,10 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
       return refuse('port', `port ${port} is not allowed; allowed: ${allowPorts.join(', ')}`)
     }
     const host = url.hostname.replace(/\.$/, '')
-    if (hosts.has(host)) return { ok: true, url }
-    const allowed = isAddress(host) ? isAllowedAddress(host, cidrs) : isPublicName(host)
-    return allowed ? { ok: true, url } : refuse('blocked_address', 'address not allowed')
+    if (hosts.has(host)) return { ok: true, url, host: 'opened' }
+    const kind = isAddress(host) ? 'address' : 'name'
+    const allowed = kind === 'address' ? isAllowedAddress(host, cidrs) : isPublicName(host)
+    return allowed ? { ok: true, url, host: kind } : refuse('blocked_address', 'address not allowed')
   }
 }
 

@@ -99,7 +99,7 @@ const BROKEN_RETRY_MS = 60_000
 export function createEngine(options: EngineOptions): Engine {
   const { db, queue, logger, retrySchedule, maxDeadlineMs, keepCompleted, retentionMs, ...settings } =
     withDefaults(options)
-  const checkUrl = createCheckUrl(options.urlPolicy)
+  const checkUrl = createCheckUrl(settings.urlPolicy)
   const targets = createTargets(db, checkUrl, settings.monotonic)
   const target: PublishTarget = { db, rowsStart: queue.rowsStart ?? 'now' }
   const counters = newCounters()

@@ -17,7 +17,10 @@ export interface EngineOptions {
   sender?: Sender
   /** @default WebCrypto */
   signer?: Signer
-  /** What may be sent to. @default https to public addresses on ports 443 and 8443 */
+  /**
+   * What may be sent to: https to public addresses on ports 443 and 8443, unless it says more. A sender that judges
+   * connections has a policy too, and they must be the same. @default the sender's
+   */
   urlPolicy?: UrlPolicy
   /** Who may use the routes. @default the engine's own API keys, as `Authorization: Bearer ks_…` */
   authenticate?: Authenticate
@@ -61,7 +64,7 @@ const DEFAULTS = {
 /** The options as the engine goes by them. @throws {EngineError} `invalid_option`, naming option, bound and value */
 export function withDefaults(
   options: EngineOptions,
-): EngineOptions & Required<Pick<EngineOptions, keyof typeof DEFAULTS>> {
+): EngineOptions & Required<Pick<EngineOptions, keyof typeof DEFAULTS | 'urlPolicy'>> {
   const whole = { ...DEFAULTS, ...options }
   const { deadlineMs, maxDeadlineMs, retrySchedule } = whole
   checkWhole('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
@@ -73,7 +76,19 @@ export function withDefaults(
       `retrySchedule must hold at most ${MAX_WAITS} waits of 0 to ${MAX_WAIT_SECONDS} seconds; found ${JSON.stringify(retrySchedule)}`,
     )
   }
-  return whole
+  return { ...whole, urlPolicy: onePolicy(options) }
+}
+
+/** A URL that the engine accepts and its sender never sends to would only be noticed when all its deliveries failed. */
+function onePolicy({ urlPolicy, sender }: EngineOptions): UrlPolicy {
+  const held = sender?.urlPolicy
+  if (urlPolicy && held && JSON.stringify(urlPolicy) !== JSON.stringify(held)) {
+    throw new EngineError(
+      'invalid_option',
+      `urlPolicy must be the one its sender has: give it to the sender alone; found ${JSON.stringify(urlPolicy)} and ${JSON.stringify(held)}`,
+    )
+  }
+  return urlPolicy ?? held ?? {}
 }
 
 function checkWhole(option: string, value: number, min: number, max: number): void {

@@ -1,3 +1,5 @@
+import type { UrlPolicy } from './check-url.ts'
+
 /** One HTTP POST, to the last detail. */
 export interface SendRequest {
   url: string
@@ -33,6 +35,11 @@ export type SendResult =
  * begins when the request begins, not while it waits for a free slot. Closed by whoever made it.
  */
 export interface Sender {
+  /**
+   * What its connections are held to. An engine that is given no policy takes this one for the URL stage, so that the
+   * policy is said once; one that is given another refuses to start.
+   */
+  readonly urlPolicy?: UrlPolicy
   send(request: SendRequest): Promise<SendResult>
 }
 

@@ -1,0 +1,88 @@
+import { Agent, type Dispatcher, Pool, ProxyAgent, type buildConnector } from 'undici'
+import { AddressNotAllowed } from './guard.ts'
+
+export interface DispatcherOptions {
+  keepAliveMs: number
+  connectTimeoutMs: number
+}
+
+// The deadline is one bound on all phases; undici's own miss a body that drips and a flood of 1xx. A receiver may ask
+// for a longer life of its idle connections, up to a minute.
+const bounds = ({ keepAliveMs }: DispatcherOptions) => ({
+  keepAliveTimeout: keepAliveMs,
+  keepAliveMaxTimeout: 60_000,
+  headersTimeout: 0,
+  bodyTimeout: 0,
+})
+
+/** Connects by itself, through the guard. */
+export function direct(connect: buildConnector.connector, options: DispatcherOptions): Dispatcher {
+  return new Agent({ ...bounds(options), connect })
+}
+
+/** Connects to the proxy and nowhere else. What it is asked for is judged as written; addresses are the proxy's to judge. */
+export function proxied(uri: string, admit: (origin: string) => boolean, options: DispatcherOptions): Dispatcher {
+  const { connectTimeoutMs } = options
+  return new ProxyAgent({
+    ...bounds(options),
+    uri,
+    proxyTls: { timeout: connectTimeoutMs },
+    requestTls: { timeout: connectTimeoutMs },
+    // Its answer to CONNECT comes before the request that has the deadline, which a silent proxy must not outlive by much.
+    clientFactory: (origin, settings) => new Pool(origin, { ...settings, headersTimeout: connectTimeoutMs }),
+    // Called for each new origin.
+    factory(origin, settings) {
+      if (!admit(String(origin))) throw new AddressNotAllowed()
+      return new Pool(origin, settings)
+    },
+  })
+}
+
+/** One dispatcher after another, so that no connection is older than `lifeMs` and a request. */
+export interface Dispatchers {
+  current(): Dispatcher
+  /** To be told of each connection that is about to be made. */
+  connecting(): void
+  /** Requests under way end with errors. */
+  close(): Promise<void>
+}
+
+// The longest deadline of an attempt, and the half second by which it may overrun: its requests have ended by then.
+const RETIRED_MS = 30_500
+
+/**
+ * A connection was judged when it was made: after `lifeMs` it takes no more requests, finishes what it has, and is
+ * judged anew. By turns of whole dispatchers, because the age of each connection would be work for each request.
+ */
+export function createDispatchers(make: () => Dispatcher, lifeMs: number): Dispatchers {
+  let current = make()
+  const retired = new Map<Dispatcher, NodeJS.Timeout>()
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+
+  function turn(): void {
+    timer = undefined
+    const old = current
+    current = make()
+    // Not at once: an agent that is closing cannot be told to end the requests that it still has.
+    const end = setTimeout(() => {
+      retired.delete(old)
+      void old.close()
+    }, RETIRED_MS)
+    retired.set(old, end.unref())
+  }
+
+  return {
+    current: () => current,
+    connecting() {
+      // From the first connection on; without one there is nothing to end, and no timer.
+      if (!closed) timer ??= setTimeout(turn, lifeMs).unref()
+    },
+    async close() {
+      closed = true
+      clearTimeout(timer)
+      for (const end of retired.values()) clearTimeout(end)
+      await Promise.all([current, ...retired.keys()].map((one) => one.destroy()))
+    },
+  }
+}

@@ -1,0 +1,100 @@
+import type { LookupFunction, Socket } from 'node:net'
+import { type UrlPolicy, createCheckUrl, judgeAddress, parseCidr } from '@keepsend/engine'
+import { buildConnector } from 'undici'
+import type { Lookup } from './lookup.ts'
+
+/** The connection was not made, or not used. Says the same whatever was found, and never names the address. */
+export class AddressNotAllowed extends Error {
+  override readonly name = 'AddressNotAllowed'
+
+  constructor() {
+    super('address not allowed')
+  }
+}
+
+export interface GuardOptions {
+  /** @default https to public addresses on ports 443 and 8443 */
+  urlPolicy?: UrlPolicy | undefined
+  /** All addresses of a name that the policy does not open. */
+  lookup: Lookup
+  /** Whether an address is this machine's own. */
+  isOwn: (address: string) => boolean
+  /** Bound on look-up, connecting and TLS together, in ms. */
+  connectTimeoutMs: number
+  /** What opens sockets. @default undici's */
+  build?: typeof buildConnector
+}
+
+/**
+ * Stages two and three of the guard: judges each connection as it is made, in this order, and refuses when in doubt.
+ *
+ * 1. Scheme, port, reserved names and literal addresses, by the very check of the URL stage. Literals are judged here
+ *    because sockets never look them up (and `net.BlockList` as an option of `connect` is ignored under TLS).
+ * 2. A name resolves, and every one of its addresses is judged: none, or one that is refused, refuses the name. A name
+ *    that answers with a public and a private address is an attack, not a mistake to be filtered.
+ * 3. The socket connects to the addresses that were judged and to no other: there is no second look-up to rebind.
+ * 4. What it is connected to is judged once more.
+ *
+ * A host in `allowHosts` is the operator's word: it is resolved by the system, /etc/hosts included, and not judged.
+ * A connection in the pool was judged when it was made; a request on it costs nothing here.
+ */
+export function createGuard(options: GuardOptions): buildConnector.connector {
+  const { urlPolicy = {}, lookup, isOwn, connectTimeoutMs, build = buildConnector } = options
+  const checkUrl = createCheckUrl(urlPolicy)
+  const opened = (urlPolicy.allowCidrs ?? []).map(parseCidr)
+  const isAllowed = (address: string): boolean => {
+    const judged = judgeAddress(address, opened)
+    return judged === 'opened' || (judged === 'public' && !isOwn(address))
+  }
+
+  const shared = { timeout: connectTimeoutMs, autoSelectFamily: true, maxCachedSessions: 1000 }
+  const connectOpened = build(shared)
+  const connectJudged = build({ ...shared, lookup: judgedLookup(lookup, isAllowed) })
+
+  return (target, callback) => {
+    const { protocol, hostname, port } = target
+    // undici takes the brackets off.
+    const host = hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname
+    const check = checkUrl(`${protocol}//${host}${port === '' ? '' : `:${port}`}/`)
+    if (!check.ok || (check.host === 'address' && !isAllowed(hostname))) {
+      // Never before this call returns: undici is in the middle of its own state.
+      process.nextTick(callback, new AddressNotAllowed(), null)
+    } else if (check.host === 'opened') {
+      connectOpened(target, callback)
+    } else {
+      connectJudged(target, (...answer) => {
+        const [error, socket] = answer
+        if (error) callback(error, null)
+        else if (isAllowed(socket.remoteAddress ?? '')) callback(null, socket)
+        else {
+          discard(socket)
+          callback(new AddressNotAllowed(), null)
+        }
+      })
+    }
+  }
+}
+
+/** The look-up of the sockets: they connect to what it answers, trying one after another. */
+function judgedLookup(lookup: Lookup, isAllowed: (address: string) => boolean): LookupFunction {
+  return (hostname, { all }, answer) => {
+    lookup(hostname)
+      .then((addresses) => {
+        const allowed = addresses.length > 0 && addresses.every(({ address }) => isAllowed(address))
+        if (!allowed) throw new AddressNotAllowed()
+        return addresses
+      })
+      .then(
+        (addresses) => {
+          const [{ address, family } = { address: '', family: 4 }] = addresses
+          if (all) answer(null, [...addresses])
+          else answer(null, address, family)
+        },
+        (error: NodeJS.ErrnoException) => answer(error, []),
+      )
+  }
+}
+
+function discard(socket: Socket): void {
+  socket.on('error', () => undefined).destroy()
+}

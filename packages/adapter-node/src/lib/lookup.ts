@@ -1,0 +1,122 @@
+import { Resolver } from 'node:dns/promises'
+
+/** An address as it will be connected to. */
+export interface Address {
+  address: string
+  family: 4 | 6
+}
+
+/** Every address of a name: empty when it has none. Rejects when the name servers gave no answer, or a bad one. */
+export type Lookup = (name: string) => Promise<readonly Address[]>
+
+export interface LookupOptions {
+  /** Name servers, as `address` or `address:port`. @default the system's */
+  servers?: readonly string[] | undefined
+  /** @default performance.now */
+  monotonic?: () => number
+}
+
+export interface OpenLookup {
+  readonly lookup: Lookup
+  /** Look-ups under way reject. */
+  readonly close: () => void
+}
+
+// `dns.lookup`, what net and http use, runs two at a time: 8 names on a dead server made an innocent one wait 40 s.
+// The resolver sends all of them at once. One try more, for the packet that gets lost.
+const TRY_MS = 1500
+const TRIES = 2
+// Whatever the number of name servers, and however the resolver stretches its second try.
+const WHOLE_MS = 4500
+
+// The same whatever the record's time to live says: whoever owns the name decides neither 0 nor a week.
+const FRESH_MS = 5000
+// A burst on a dead name asks once a second; a name that just came to life waits no longer than that.
+const FAILURE_FRESH_MS = 1000
+const MAX_CACHED = 1000
+// Nobody who takes webhooks has more. An answer with more is taken for none, so that the cache stays small.
+const MAX_ADDRESSES = 64
+
+// The resolver reads the system's name servers when it is made.
+const RESOLVER_MS = 60_000
+
+interface Known {
+  addresses: Promise<readonly Address[]>
+  until: number
+}
+
+/** Asks the name servers, never /etc/hosts: A and AAAA at once, a name once at a time, each answer kept for 5 s. */
+export function createLookup({ servers, monotonic = () => performance.now() }: LookupOptions = {}): OpenLookup {
+  const known = new Map<string, Known>()
+  let resolver: Resolver | undefined
+  let resolverUntil = 0
+  let closed = false
+
+  function current(): Resolver {
+    if (!resolver || monotonic() >= resolverUntil) {
+      resolver = new Resolver({ timeout: TRY_MS, tries: TRIES })
+      if (servers) resolver.setServers(servers)
+      resolverUntil = monotonic() + RESOLVER_MS
+    }
+    return resolver
+  }
+
+  return {
+    lookup(hostname) {
+      if (closed) return Promise.reject(failure('ECANCELLED', 'the look-up was closed'))
+      const name = hostname.replace(/\.$/, '')
+      const before = known.get(name)
+      if (before && monotonic() < before.until) return before.addresses
+      const addresses = ask(current(), name)
+      const entry = { addresses, until: Number.POSITIVE_INFINITY }
+      // Again at the end of the line, so that the first is the oldest.
+      known.delete(name)
+      known.set(name, entry)
+      const oldest = known.size > MAX_CACHED ? known.keys().next().value : undefined
+      if (oldest !== undefined) known.delete(oldest)
+      addresses.then(
+        () => (entry.until = monotonic() + FRESH_MS),
+        () => (entry.until = monotonic() + FAILURE_FRESH_MS),
+      )
+      return addresses
+    },
+    close() {
+      closed = true
+      resolver?.cancel()
+    },
+  }
+}
+
+async function ask(resolver: Resolver, name: string): Promise<readonly Address[]> {
+  const [four, six] = await Promise.allSettled([
+    within(WHOLE_MS, resolver.resolve4(name)),
+    within(WHOLE_MS, resolver.resolve6(name)),
+  ])
+  // IPv4 first: a host without IPv6 then wastes no try.
+  const addresses: Address[] = [
+    ...(four.status === 'fulfilled' ? four.value : []).map((address) => ({ address, family: 4 }) as const),
+    ...(six.status === 'fulfilled' ? six.value : []).map((address) => ({ address, family: 6 }) as const),
+  ]
+  if (addresses.length > MAX_ADDRESSES) return []
+  if (addresses.length > 0) return addresses
+  // Both families failed. That a name has no record of the kind is an answer: it has no address.
+  for (const answer of [four, six]) {
+    if (answer.status === 'rejected' && codeOf(answer.reason) !== 'ENODATA') throw answer.reason
+  }
+  return []
+}
+
+function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(failure('ETIMEOUT', `no answer from the name servers in ${ms} ms`)), ms)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
+function failure(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { isAllowedAddress, judgeAddress, parseCidr } from './address.ts'
+import { createCheckUrl } from './check-url.ts'
+
+describe('what an operator opens', () => {
+  const check = (policy: Parameters<typeof createCheckUrl>[0], url: string) => {
+    const checked = createCheckUrl(policy)(url)
+    return checked.ok ? 'ok' : checked.reason
+  }
+
+  it('http is refused, unless it is allowed; then port 80 comes with it and nothing else', () => {
+    expect(check({}, 'http://example.com/')).toBe('scheme')
+    const open = { allowHttp: true }
+    expect(
+      ['http://example.com/', 'https://example.com/', 'http://example.com:443/'].map((url) => check(open, url)),
+    ).toEqual(['ok', 'ok', 'ok'])
+    expect(check(open, 'http://example.com:8080/')).toBe('port')
+    expect(check(open, 'http://127.0.0.1/')).toBe('blocked_address')
+    expect(check(open, 'ftp://example.com/')).toBe('scheme')
+  })
+
+  it('a host by name, whatever its case or its last dot, and no other', () => {
+    const open = { allowHosts: ['Hooks.Internal', 'localhost', '10.0.0.7', '[::1]', 'trailing.internal.'] }
+    for (const host of [
+      'hooks.internal',
+      'HOOKS.internal.',
+      'localhost',
+      '10.0.0.7',
+      '0xa.7',
+      '[::1]',
+      'trailing.internal',
+    ]) {
+      expect(check(open, `https://${host}/`), host).toBe('ok')
+    }
+    for (const host of ['x.hooks.internal', 'hooks.internal.example', '10.0.0.8', '[::2]', '127.0.0.1']) {
+      expect(check(open, `https://${host}/`), host).toBe('blocked_address')
+    }
+  })
+
+  it('an IPv6 address by its text, with brackets or without', () => {
+    for (const host of ['::1', '[::1]', '0:0:0:0:0:0:0:1'])
+      expect(check({ allowHosts: [host] }, 'https://[::1]/')).toBe('ok')
+  })
+
+  it('a range of addresses, of either family, and nothing outside it', () => {
+    const open = { allowCidrs: ['10.1.0.0/16', 'fd00:1::/32'] }
+    for (const host of ['10.1.0.0', '10.1.255.255', '[fd00:1::5]', '[::ffff:10.1.2.3]', '0x0a010203']) {
+      expect(check(open, `https://${host}/`), host).toBe('ok')
+    }
+    for (const host of ['10.0.255.255', '10.2.0.0', '[fd00:2::]', '127.0.0.1']) {
+      expect(check(open, `https://${host}/`), host).toBe('blocked_address')
+    }
+    expect(isAllowedAddress('10.1.2.3', [parseCidr('10.1.0.0/16')])).toBe(true)
+  })
+
+  it('and an address is known as public by itself, as opened, or as refused', () => {
+    const opened = [parseCidr('10.1.0.0/16'), parseCidr('93.184.216.0/24')]
+    const addresses = ['93.184.215.14', '93.184.216.1', '::ffff:10.1.2.3', '10.2.0.0', 'hooks.customer.com']
+    expect(addresses.map((address) => judgeAddress(address, opened))).toEqual([
+      'public',
+      'opened',
+      'opened',
+      'refused',
+      'refused',
+    ])
+  })
+
+  it('whoever connects is told what is left to judge: a name, an address, or nothing', () => {
+    const open = createCheckUrl({ allowHosts: ['hooks.internal', '10.0.0.7'] })
+    const hosts = ['example.com', '93.184.215.14', '[2606:4700::1]', 'hooks.internal.', '10.0.0.7']
+    const left = hosts.map((host) => open(`https://${host}/`)).map((checked) => checked.ok && checked.host)
+    expect(left).toEqual(['name', 'address', 'address', 'opened', 'opened'])
+  })
+
+  it('ports by number, or any', () => {
+    expect(check({}, 'https://example.com:9443/')).toBe('port')
+    expect(check({ allowPorts: [9443] }, 'https://example.com:9443/')).toBe('ok')
+    expect(check({ allowPorts: [9443] }, 'https://example.com/')).toBe('port')
+    expect(check({ allowPorts: 'any' }, 'https://example.com:1/')).toBe('ok')
+    expect(check({ allowHttp: true, allowPorts: [80] }, 'http://example.com/')).toBe('ok')
+  })
+
+  it('an allowed host still needs an allowed scheme and port, and no password', () => {
+    const open = { allowHosts: ['localhost'] }
+    const urls = ['http://localhost/', 'https://localhost:3000/', 'https://a:b@localhost/', 'https://localhost/']
+    expect(urls.map((url) => check(open, url))).toEqual(['scheme', 'port', 'credentials', 'ok'])
+  })
+
+  it.each(['', 'https://hooks.internal', 'hooks.internal:8080', 'hooks.internal/x', 'a b', '[::1'])(
+    '%j is no host, which is said at once',
+    (host) => {
+      expect(() => createCheckUrl({ allowHosts: [host] })).toThrow(expect.objectContaining({ code: 'invalid_option' }))
+    },
+  )
+
+  it.each(['10.0.0.0', '10.0.0.0/33', 'ten/8', '', 'fd00::/129'])('%j is no range, which is said at once', (cidr) => {
+    expect(() => createCheckUrl({ allowCidrs: [cidr] })).toThrow(expect.objectContaining({ code: 'invalid_option' }))
+  })
+})

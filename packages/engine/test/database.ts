@@ -70,6 +70,7 @@ export async function openPostgres(): Promise<TestDatabase & { url: string }> {
     await schema.drop()
   })
   const watched = {
+    on: pool.on.bind(pool),
     async connect() {
       const client = await pool.connect()
       await client.query(`set default_transaction_read_only = ${refusing}`)

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net'
 import type pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import {
@@ -30,6 +31,48 @@ async function expectServesAgain(db: OutboxDatabase): Promise<void> {
 
 const BYSTANDER = { sql: 'create table bystander (id text primary key)', params: [] }
 const die = { sql: 'select pg_terminate_backend(pg_backend_pid())', params: [] }
+
+/** A server that lets everybody in and, in the same packet, ends the connection: "ready", and FATAL behind it. */
+async function startShuttingDown(): Promise<{ url: string; connections: () => number; stop: () => Promise<void> }> {
+  const message = (type: string, body: Buffer) => {
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(body.length + 4)
+    return Buffer.concat([Buffer.from(type), length, body])
+  }
+  const fatal = 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'
+  const packet = Buffer.concat([
+    message('R', Buffer.alloc(4)),
+    message('Z', Buffer.from('I')),
+    message('E', Buffer.from(fatal)),
+  ])
+  let connections = 0
+  const server = createServer((socket) => {
+    connections++
+    socket.on('error', () => undefined)
+    socket.once('data', () => socket.end(packet))
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  return {
+    url: `postgres://nobody@127.0.0.1:${(server.address() as AddressInfo).port}/none`,
+    connections: () => connections,
+    stop: () => new Promise((resolve) => void server.close(() => resolve())),
+  }
+}
+
+it('a connection that ends in the moment it is ready is an error of its statement, and ends no process', async () => {
+  const server = await startShuttingDown()
+  const { db, end } = DRIVERS.pg(server.url, 2)
+  const answers = await Promise.allSettled(Array.from({ length: 20 }, () => enqueueEvent(db, event())))
+  const codes = answers.map((answer) =>
+    answer.status === 'rejected' ? (answer.reason as OutboxError).code : 'inserted',
+  )
+  expect(codes.filter((code) => code !== 'not_accepted' && code !== 'outcome_unknown')).toEqual([])
+  expect(server.connections()).toBeGreaterThan(0)
+  await end()
+  await server.stop()
+})
 
 describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) => {
   it('nobody listens: not accepted', async () => {

@@ -5,6 +5,7 @@ import { type Phase, asRefusal, isLost, isUseless } from './errors.ts'
 /** The part of `pg`'s `Pool` that is used. */
 export interface PgPool {
   connect(): Promise<PgClient>
+  on(event: 'connect', listener: (client: PgClient) => void): unknown
 }
 
 /** The part of `pg`'s pooled client that is used. */
@@ -69,13 +70,18 @@ export function driverOf(client: PostgresClient): Driver {
 }
 
 function nodePostgres(pool: PgPool): Driver {
+  // From its first moment on: "ready" and the end of the connection can arrive in one packet, before `connect()` below
+  // has resolved, and an error event that nobody hears ends the process.
+  pool.on('connect', (client) => client.on('error', ignore))
+
   async function connected<Result>(
     work: (query: Query, reached: (phase: Phase) => void) => Promise<Result>,
   ): Promise<Result> {
     const client = await pool.connect().catch((error: unknown) => {
       throw asRefusal(error, 'connecting')
     })
-    // A connection that breaks says so twice: to whoever waits for an answer, and as an event that nobody may miss.
+    // A connection that breaks says so twice: to whoever waits for an answer, and as an event that nobody may miss. Here
+    // for one that the pool made before we knew it.
     client.on('error', ignore)
     let phase: Phase = 'committing'
     let useless = false

@@ -30,7 +30,7 @@ export interface PreparedEvent {
 export const MAX_EVENT_BYTES = 262_144
 
 /** Arrays and objects inside one another in an event's `data`; receivers' parsers have bounds of their own. */
-const MAX_DEPTH = 64
+export const MAX_DEPTH = 64
 
 const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/
 const MAX_NAME_LENGTH = 128

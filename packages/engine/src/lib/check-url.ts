@@ -95,7 +95,9 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
 }
 
 function isPublicName(host: string): boolean {
-  if (!host.includes('.')) return false
+  const labels = host.split('.')
+  // An empty label is in no name, and hides a reserved one: localhost..
+  if (labels.length < 2 || labels.includes('')) return false
   return !RESERVED_SUFFIXES.some((suffix) => host === suffix || host.endsWith(`.${suffix}`))
 }
 

@@ -28,6 +28,8 @@ const inPackage = (folder: string) => ({
     include: ['{src,test}/**/*.test.ts'],
     exclude: ['test/workerd/**', ...(onPostgres.has(basename(folder)) ? [] : ['test/*-postgres.test.ts'])],
     env: { NODE_OPTIONS: `--conditions=${source}` },
+    // Nothing is promised in seconds: what hangs fails, and a busy machine does not.
+    testTimeout: 30_000,
     globalSetup: onPostgres.has(basename(folder)) ? [postgresSetup] : [],
   },
 })

@@ -5,6 +5,9 @@ import { expect, test } from 'vitest'
 import { WRANGLER_FOLDER, embeddedMigrations, wranglerMigrations } from '../scripts/embed-migrations.ts'
 
 const MOST_LINES = 250
+const TRAPS = 36
+// One queue for all, and a circuit in memory: they come with slots and circuits per endpoint.
+const TRAPS_TO_COME = [20, 24]
 
 const ours = (pattern: string) =>
   globSync(pattern, { exclude: ['**/node_modules/**', '**/dist/**', '**/CHANGELOG.md'] })
@@ -50,6 +53,22 @@ test('what wrangler is given to apply holds what the .sql files hold, and sorts 
   for (const { file, text } of wranglerMigrations()) {
     expect(readFileSync(WRANGLER_FOLDER + file, 'utf8'), `${file}: run npx -y pnpm@12 migrations`).toBe(text)
   }
+})
+
+test('every trap of docs/traps.md stands in the titles of the tests that it names, and those name no other', () => {
+  const rows = [...readFileSync('docs/traps.md', 'utf8').matchAll(/^\| (\d+) +\|.*\|(.*)\|$/gm)]
+  const named = rows.flatMap(([, trap = '', tests = '']) =>
+    [...tests.matchAll(/`([^`]+)`/g)].map(([, file = '']) => `${trap} ${file}`),
+  )
+  const held = ours('packages/*/{src,test}/**/*.ts').flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/\(traps? ([\d, and]+)\)[^\n]*['"`],?/g)].flatMap(([, traps = '']) =>
+      [...traps.matchAll(/\d+/g)].map(([trap]) => `${trap} ${file}`),
+    ),
+  )
+  expect(named.toSorted()).toEqual([...new Set(held)].toSorted())
+  const numbers = new Set(rows.map(([, trap]) => Number(trap)))
+  const all = Array.from({ length: TRAPS }, (_, index) => index + 1)
+  expect(all.filter((trap) => !numbers.has(trap))).toEqual(TRAPS_TO_COME)
 })
 
 /** The comment that the file opens with, and in it a sentence on its length. */

@@ -11,7 +11,7 @@ export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } 
 export { type EngineCounters, keepQueuedEvent } from './lib/hand-off.ts'
 export { type CommitWithEventsOptions, commitWithEvents, keepsend, recallAnswer, sendWebhookEvent } from './lib/hono.ts'
 export { IDEMPOTENCY_RETENTION_MS, type IdempotencyKey } from './lib/idempotency.ts'
-export { type Logger, errorFields, silentLogger } from './lib/logger.ts'
+export { type Logger, carefulLogger, errorFields, silentLogger } from './lib/logger.ts'
 export type { Upkeep } from './lib/maintain.ts'
 export { engineMigrations, migrate } from './lib/migrations.ts'
 export { type Problem, problemResponse } from './lib/problem.ts'

@@ -14,11 +14,12 @@ export interface Document {
 interface Operation {
   description?: string
   security?: unknown[]
-  requestBody?: unknown
+  parameters?: { in: string; name: string }[]
+  requestBody?: { content: Record<string, { schema: object }> }
   responses: Record<string, { content?: Record<string, unknown> }>
 }
 
-export async function documentOf({ engine }: Rig): Promise<Document> {
+export async function documentOf({ engine }: Pick<Rig, 'engine'>): Promise<Document> {
   return (await (await engine.routes.request('/openapi.json')).json()) as Document
 }
 
@@ -40,6 +41,16 @@ export function routesOf({ paths }: Document): Route[] {
       takesBody: requestBody !== undefined,
     })),
   )
+}
+
+export function withBody(document: Document): Route[] {
+  return routesOf(document).filter(({ takesBody }) => takesBody)
+}
+
+export function operationOf({ paths }: Document, method: string, path: string): Operation {
+  const operation = paths[path]?.[method.toLowerCase()]
+  if (!operation) throw new Error(`the document has no ${method} ${path}`)
+  return operation
 }
 
 /** A body that each route with one takes; the test of a new route stops here until it has one. */

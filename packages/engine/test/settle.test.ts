@@ -106,7 +106,7 @@ describe('410', () => {
 })
 
 describe('a disabled endpoint', () => {
-  it('holds what comes up for it, the attempt refunded and nothing sent; enabling lets it out', async () => {
+  it('holds what comes up for it, the attempt refunded and nothing sent; enabling lets it out (trap 22)', async () => {
     const { engine, ids, posts, work, rows } = await pair(() => 200)
     await engine.send(event)
     await engine.endpoints.setStatus('w1', ids.bad, 'disabled')

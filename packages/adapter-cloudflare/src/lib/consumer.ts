@@ -97,7 +97,11 @@ async function begin({ engine, leaseMs }: QueuePolicy, named: readonly NamedMess
   const toClaim: ClaimRef[] = [...begun.filter(again), ...overtaken]
   const { claims, dead } = await claimEvents(engine.db, toClaim, { leaseMs })
   for (const row of dead) {
-    engine.logger.warn({ deliveryId: row.id, error: row.lastError }, 'a delivery failed: its attempts are used up')
+    // The kind of error alone: what follows may be the receiver's words.
+    engine.logger.warn(
+      { deliveryId: row.id, error: row.lastError?.split(':')[0] },
+      'a delivery failed: its attempts are used up',
+    )
   }
   const rows = [...begun.filter((row) => !again(row)), ...claims]
   const mine = new Set(rows.map(({ id }) => id))

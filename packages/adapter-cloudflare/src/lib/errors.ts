@@ -3,10 +3,16 @@
  *
  * - `invalid_option`: an option is out of its bounds, or two do not fit together; nothing was started.
  * - `missing_binding`: the Worker's environment lacks what `bindings` asked it for.
+ * - `missing_flag`: the Worker runs without a compatibility flag that keeps it safe; nothing was started.
  * - `message_too_large`: an event without rows does not fit a queue message.
  * - `queue_timeout`: the queue did not answer in time; it may have taken the messages.
  */
-export type AdapterErrorCode = 'invalid_option' | 'missing_binding' | 'message_too_large' | 'queue_timeout'
+export type AdapterErrorCode =
+  | 'invalid_option'
+  | 'missing_binding'
+  | 'missing_flag'
+  | 'message_too_large'
+  | 'queue_timeout'
 
 /** The one error class of `@keepsend/adapter-cloudflare`. */
 export class AdapterError extends Error {

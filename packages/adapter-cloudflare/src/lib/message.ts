@@ -52,7 +52,7 @@ export function sortMessages(
       events.push({ message, event: message.body as QueuedEvent })
     } else {
       logger.error(
-        { found: show(message.body) },
+        { found: shapeOf(message.body) },
         'a message names no row of ours: neither { outboxId, gen } nor an event; it is dropped',
       )
       message.ack()
@@ -61,11 +61,11 @@ export function sortMessages(
   return { named: [...named.values()], events }
 }
 
-/** The beginning of anything: a queue carries what JSON cannot say as well, a BigInt or an object that holds itself. */
-function show(body: unknown): string {
-  try {
-    return (JSON.stringify(body) ?? typeof body).slice(0, 100)
-  } catch {
-    return typeof body
-  }
+/** The shape of anything, and nothing of what it says: it may be an event. */
+function shapeOf(body: unknown): string {
+  if (typeof body !== 'object' || body === null) return body === null ? 'null' : typeof body
+  if (Array.isArray(body)) return 'array'
+  return `object with ${Object.keys(body).slice(0, MAX_SHOWN).join(', ') || 'no keys'}`
 }
+
+const MAX_SHOWN = 8

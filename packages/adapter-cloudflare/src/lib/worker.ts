@@ -6,6 +6,7 @@ import { consumeBatch } from './consumer.ts'
 import { consumeDeadLetters } from './dead-letter.ts'
 import { AdapterError } from './errors.ts'
 import { InlineEventQueue } from './inline.ts'
+import { checkFlags } from './flags.ts'
 import { consoleLogger } from './logger.ts'
 import { CloudflareEventQueue } from './producer.ts'
 import { type QueuePolicyOptions, createQueuePolicy } from './queue-policy.ts'
@@ -38,6 +39,12 @@ export interface CreateWorkerOptions<Env> extends QueuePolicyOptions {
   bindings: (env: Env) => WorkerBindings
   /** The app around the engine. @default the engine's routes under `/webhooks` */
   app?: (parts: WorkerParts<Env>) => FetchApp
+  /**
+   * The names by which this Worker is reached: its routes, its custom domains, its name under `workers.dev`, of which the
+   * previews go with it. An endpoint of such a name is refused, so that no delivery comes back here as a request. A
+   * Worker cannot know them by itself. A star at the beginning stands for anything: `*.example.com`. @default []
+   */
+  ownHostnames?: readonly string[]
   /** See {@link InlineEventQueueOptions}; only with `queue: 'inline'`. @default 20 */
   deliveriesAtMost?: number
   /** The name of the queue that takes what the first gave up on. @default 'keepsend-dead-letters' */
@@ -94,8 +101,15 @@ export function createWorker<Env extends object>(options: CreateWorkerOptions<En
 }
 
 function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env): Installation {
-  const { bindings, app: createApp = defaultApp, deadLetterQueue = 'keepsend-dead-letters' } = options
-  const { db: binding, queue: producer, engine: settings } = readBindings(bindings, env)
+  const {
+    bindings,
+    app: createApp = defaultApp,
+    deadLetterQueue = 'keepsend-dead-letters',
+    ownHostnames = [],
+  } = options
+  checkFlags()
+  const { db: binding, queue: producer, engine: given = {} } = readBindings(bindings, env)
+  const settings = { ...given, ...urlPolicyOf(given, ownHostnames) }
   const db = fromD1(binding)
   const common = { logger: consoleLogger, sender: createFetchSender() }
   if (producer === 'inline') {
@@ -118,6 +132,18 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
       batch.queue === deadLetterQueue ? consumeDeadLetters(policy, batch) : consumeBatch(policy, batch),
     scheduled: () => sweep(policy),
   }
+}
+
+/** The policy of the engine, and the Worker's own names refused. Nothing, where neither was said: the sender's holds. */
+function urlPolicyOf(
+  { urlPolicy, sender }: Partial<EngineOptions>,
+  ownHostnames: readonly string[],
+): Pick<EngineOptions, 'urlPolicy'> {
+  if (ownHostnames.length === 0) return urlPolicy ? { urlPolicy } : {}
+  const policy = urlPolicy ?? sender?.urlPolicy ?? {}
+  // Each version of a Worker has a name of its own there: 4c1d2b3a-name.account.workers.dev.
+  const own = ownHostnames.flatMap((name) => (/\.workers\.dev\.?$/i.test(name) ? [name, `*-${name}`] : [name]))
+  return { urlPolicy: { ...policy, denyHosts: [...(policy.denyHosts ?? []), ...own] } }
 }
 
 function defaultApp({ engine }: { engine: Engine }): FetchApp {

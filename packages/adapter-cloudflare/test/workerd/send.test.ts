@@ -19,7 +19,7 @@ async function seen(behaviour: string): Promise<{ requests: number; bytes: numbe
   return (await fetch(`${inject('hostile')}/seen/${behaviour}`)).json()
 }
 
-describe('a body', () => {
+describe('a body (trap 30)', () => {
   it('without an end is read up to 64 KiB, and hung up on', async () => {
     const result = await send('endless')
     expect(result).toMatchObject({ kind: 'response', status: 200 })
@@ -40,7 +40,7 @@ describe('a body', () => {
   })
 })
 
-describe('the deadline bounds the whole exchange', () => {
+describe('the deadline bounds the whole exchange (trap 30)', () => {
   it.each(['never', 'drip-body', 'drip-headers', 'drip-1xx', 'last-byte'])(
     '%s ends as a time-out',
     async (behaviour) => {
@@ -55,7 +55,7 @@ describe('the deadline bounds the whole exchange', () => {
 })
 
 describe('answers that break the rules', () => {
-  it('a redirect is an answer like any other: its target is not visited', async () => {
+  it('a redirect is an answer like any other: its target is not visited (trap 29)', async () => {
     expect(await send('redirect')).toMatchObject({ kind: 'response', status: 307 })
     expect((await seen('ok')).requests).toBe(0)
   })

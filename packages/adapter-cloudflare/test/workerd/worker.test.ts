@@ -1,10 +1,12 @@
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { commitWithEvents, keepsend, migrate } from '@keepsend/engine'
+import { type Engine, type Sender, commitWithEvents, keepsend, migrate } from '@keepsend/engine'
+import { claimDueEvents } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import { type CreateWorkerOptions, type WorkerBindings, createWorker } from '../../src/index.ts'
+import { checkFlags } from '../../src/lib/flags.ts'
 import type { Env } from './worker.ts'
 import { batchOf } from './rig.ts'
 
@@ -62,6 +64,98 @@ describe('bindings', () => {
     expect(bindings).toHaveBeenCalledTimes(1)
     await get(worker, '/webhooks/health', { ...env })
     expect(bindings).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe("the Worker's own names", () => {
+  const OWN = ['api.example.com', 'app.acme.workers.dev', '*.tenants.example.com']
+  const OWN_URLS = [
+    'https://api.example.com/webhooks/events',
+    'https://API.example.com./',
+    'https://app.acme.workers.dev/',
+    'https://4c1d2b3a-app.acme.workers.dev/',
+    'https://one.tenants.example.com/',
+  ]
+
+  async function withEngine(settings: WorkerBindings['engine'] = {}): Promise<Engine> {
+    let made: Engine | undefined
+    const worker = newWorker({
+      bindings: (given) => ({ db: given.DB, queue: given.WEBHOOKS, engine: settings }),
+      ownHostnames: OWN,
+      app: ({ engine }) => {
+        made = engine
+        return engine.routes
+      },
+    })
+    await get(worker, '/health')
+    return made as Engine
+  }
+
+  it('are refused when an endpoint is made or changed, whatever else the policy opens', async () => {
+    for (const settings of [{}, { urlPolicy: { allowHosts: ['api.example.com'], denyHosts: ['other.example.com'] } }]) {
+      const engine = await withEngine(settings)
+      const { endpoint } = await engine.endpoints.create('w', { url: 'https://elsewhere.example.com/' })
+      for (const url of OWN_URLS) {
+        const refused = { code: 'invalid_endpoint', message: 'address not allowed (blocked_address)' }
+        await expect(engine.endpoints.create('w', { url }), url).rejects.toMatchObject(refused)
+        await expect(engine.endpoints.update('w', endpoint.id, { url }), url).rejects.toMatchObject(refused)
+      }
+      for (const url of ['https://workers.dev/', 'https://app.other.workers.dev/', 'https://tenants.example.com/']) {
+        await expect(engine.endpoints.create('w', { url }), url).resolves.toBeDefined()
+      }
+    }
+    const engine = await withEngine({ urlPolicy: { denyHosts: ['other.example.com'] } })
+    await expect(engine.endpoints.create('w', { url: 'https://other.example.com/' })).rejects.toThrow('not allowed')
+  })
+
+  it('are refused again at the attempt: nothing comes back here as a request', async () => {
+    const sent: string[] = []
+    const sender: Sender = {
+      async send({ url }) {
+        sent.push(url)
+        return { kind: 'error', reason: 'network', message: 'not in this test' }
+      },
+    }
+    const db = fromD1(env.DB)
+    for (const url of OWN_URLS) {
+      const engine = await withEngine({ sender })
+      const { endpoint } = await engine.endpoints.create('w', { url: 'https://elsewhere.example.com/' })
+      await engine.send({ type: 'a', workspaceId: 'w', data: {} })
+      // As if it had got there by another way, and been handed out by the queue.
+      await db.run({ sql: 'update keepsend_endpoints set url = ?', params: [url] })
+      await db.run({ sql: 'update pending_events set due_at = 0', params: [] })
+      const { claims } = await claimDueEvents(db, { limit: 10 })
+      expect(claims).toHaveLength(1)
+      for (const row of claims) {
+        expect(await engine.deliver(row, row.claimedAt), url).toMatchObject({
+          kind: 'retry',
+          error: 'blocked_address: address not allowed',
+        })
+      }
+      await db.run({ sql: 'delete from pending_events', params: [] })
+      await engine.endpoints.delete('w', endpoint.id)
+    }
+    expect(sent).toEqual([])
+  })
+})
+
+describe('global_fetch_strictly_public', () => {
+  it('is on in this Worker, and without it no Worker starts', async () => {
+    expect(() => checkFlags()).not.toThrow()
+    expect(() => checkFlags({ compatibilityFlags: { global_fetch_strictly_public: true } })).not.toThrow()
+    for (const compatibilityFlags of [{}, { global_fetch_strictly_public: false, nodejs_compat: true }]) {
+      expect(() => checkFlags({ compatibilityFlags })).toThrow(
+        expect.objectContaining({ code: 'missing_flag', message: expect.stringContaining('compatibility_flags') }),
+      )
+      vi.stubGlobal('Cloudflare', { compatibilityFlags })
+      await expect(get(newWorker(), '/webhooks/health')).rejects.toMatchObject({ code: 'missing_flag' })
+      vi.unstubAllGlobals()
+    }
+  })
+
+  it('is asked for as far as the runtime says anything of its flags', () => {
+    for (const silent of [undefined, {}, { compatibilityFlags: undefined }])
+      expect(() => checkFlags(silent)).not.toThrow()
   })
 })
 

@@ -1,4 +1,4 @@
-import { type Logger, silentLogger } from '@keepsend/engine'
+import { type Logger, carefulLogger, errorFields, silentLogger } from '@keepsend/engine'
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { fromPostgres } from '@keepsend/outbox/postgres'
 import type { Pool } from 'pg'
@@ -53,8 +53,9 @@ export async function openPostgres(options: string | OpenPostgresOptions): Promi
     statementTimeoutMs = 30_000,
     connectTimeoutMs = 5000,
     listen = true,
-    logger = silentLogger,
+    logger: given = silentLogger,
   } = typeof options === 'string' ? { url: options } : options
+  const logger = carefulLogger(given)
   checkBounds('max', max, 2, 500)
   checkBounds('statementTimeoutMs', statementTimeoutMs, 0, 3_600_000)
   checkBounds('connectTimeoutMs', connectTimeoutMs, 100, 60_000)
@@ -75,7 +76,7 @@ export async function openPostgres(options: string | OpenPostgresOptions): Promi
     }),
   })
   // An idle connection that broke. The pool opens another when it is needed.
-  pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle connection to Postgres broke'))
+  pool.on('error', (error) => logger.warn(errorFields(error), 'an idle connection to Postgres broke'))
   const announcer = new Announcer(
     () => new pg.Client({ ...connection, application_name: 'keepsend listen' }),
     pool,

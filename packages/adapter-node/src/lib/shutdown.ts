@@ -1,3 +1,5 @@
+import { errorFields } from '@keepsend/engine'
+
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
@@ -12,7 +14,7 @@ export function onSignals(stop: () => Promise<void>): () => void {
     stop().then(
       () => process.exit(0),
       (error: unknown) => {
-        console.error('keepsend: could not stop cleanly', error)
+        console.error('keepsend: could not stop cleanly', errorFields(error))
         process.exit(1)
       },
     )

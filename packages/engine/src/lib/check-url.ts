@@ -1,7 +1,7 @@
 import { type Cidr, isAddress, isAllowedAddress, parseCidr } from './address.ts'
 import { EngineError } from './errors.ts'
 
-/** What an operator opens beyond https to public addresses on 443 and 8443. */
+/** What an operator opens beyond https to public addresses on 443 and 8443, and what an operator shuts. */
 export interface UrlPolicy {
   /** Plain http too; then port 80 as well. @default false */
   allowHttp?: boolean
@@ -9,6 +9,11 @@ export interface UrlPolicy {
   allowHosts?: readonly string[]
   /** Ranges that are fine although not public, e.g. `10.1.0.0/16`. @default [] */
   allowCidrs?: readonly string[]
+  /**
+   * Names that are refused although public, and whatever else is allowed: your app's own, above all, so that no delivery
+   * comes back as a request. A star at the beginning stands for anything: `*.example.com`. @default []
+   */
+  denyHosts?: readonly string[]
   /** Ports that are fine. @default [443, 8443], and 80 with `allowHttp` */
   allowPorts?: readonly number[] | 'any'
 }
@@ -57,9 +62,10 @@ const RESERVED_SUFFIXES = [
  * connects.
  */
 export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
-  const { allowHttp = false, allowHosts = [], allowCidrs = [] } = policy
+  const { allowHttp = false, allowHosts = [], allowCidrs = [], denyHosts = [] } = policy
   const allowPorts = policy.allowPorts ?? (allowHttp ? [80, 443, 8443] : [443, 8443])
-  const hosts = new Set(allowHosts.map(canonicalHost))
+  const hosts = new Set(allowHosts.map((host) => canonicalHost('allowHosts', host)))
+  const isDenied = matcherOf(denyHosts.map((host) => canonicalHost('denyHosts', host)))
   const cidrs = parseCidrs(allowCidrs)
 
   return (text) => {
@@ -80,6 +86,7 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
       return refuse('port', `port ${port} is not allowed; allowed: ${allowPorts.join(', ')}`)
     }
     const host = url.hostname.replace(/\.$/, '')
+    if (isDenied(host)) return refuse('blocked_address', 'address not allowed')
     if (hosts.has(host)) return { ok: true, url, host: 'opened' }
     const kind = isAddress(host) ? 'address' : 'name'
     const allowed = kind === 'address' ? isAllowedAddress(host, cidrs) : isPublicName(host)
@@ -88,17 +95,25 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
 }
 
 function isPublicName(host: string): boolean {
-  if (!host.includes('.')) return false
+  const labels = host.split('.')
+  // An empty label is in no name, and hides a reserved one: localhost..
+  if (labels.length < 2 || labels.includes('')) return false
   return !RESERVED_SUFFIXES.some((suffix) => host === suffix || host.endsWith(`.${suffix}`))
 }
 
-/** A host of the allow-list in the spelling that a parsed URL has, without the last dot. */
-function canonicalHost(text: string): string {
+function matcherOf(denied: readonly string[]): (host: string) => boolean {
+  const names = new Set(denied)
+  const endings = denied.filter((one) => one.startsWith('*')).map((one) => one.slice(1))
+  return (host) => names.has(host) || endings.some((ending) => host.endsWith(ending))
+}
+
+/** A host of a list in the spelling that a parsed URL has, without the last dot. */
+function canonicalHost(option: 'allowHosts' | 'denyHosts', text: string): string {
   const host = text.includes(':') && !text.startsWith('[') ? `[${text}]` : text
   if (host === '' || /[/\\?#@\s]/.test(host) || !URL.canParse(`https://${host}`)) {
     throw new EngineError(
       'invalid_option',
-      `urlPolicy.allowHosts must hold names or addresses such as hooks.internal, without a port; found ${text}`,
+      `urlPolicy.${option} must hold names or addresses such as hooks.internal, without a port; found ${text}`,
     )
   }
   return new URL(`https://${host}`).hostname.replace(/\.$/, '')

@@ -91,6 +91,7 @@ export function createDeliveryReads(db: OutboxDatabase): DeliveryReads {
     },
 
     async listEvents(workspaceId, { limit, before = 'evt_g' }) {
+      // Two workspaces may have published under one event id: each look asks for the workspace.
       // Each step seeks the newest row below the event before: as many look-ups as events, however many rows each has.
       const below = (bound: SqlText): SqlText => sqlText`(
         select substr(max(id), 1, 40) from pending_events
@@ -106,6 +107,7 @@ export function createDeliveryReads(db: OutboxDatabase): DeliveryReads {
           count(case when status = 'pending' then 1 end) as "pending", count(case when status = 'held' then 1 end) as "held",
           count(case when status = 'completed' then 1 end) as "completed", count(case when status = 'failed' then 1 end) as "failed"
         from page join pending_events on pending_events.id > event_id || '.' and pending_events.id < event_id || '/'
+          and workspace_id = ${workspaceId}
         group by event_id order by event_id desc`)
       return rows as unknown as EventSummary[]
     },

@@ -30,7 +30,7 @@ export interface PreparedEvent {
 export const MAX_EVENT_BYTES = 262_144
 
 /** Arrays and objects inside one another in an event's `data`; receivers' parsers have bounds of their own. */
-const MAX_DEPTH = 64
+export const MAX_DEPTH = 64
 
 const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/
 const MAX_NAME_LENGTH = 128
@@ -53,7 +53,9 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   if (!isEventId(id))
     throw invalid(`id must be evt_ and a lower-case UUIDv7, as newEventId() makes it; found ${show(id)}`)
   if (typeof data !== 'object' || data === null || Array.isArray(data))
-    throw invalid(`data must be an object; found ${show(data)}`)
+    throw invalid(
+      `data must be an object; found ${Array.isArray(data) ? 'an array' : data === null ? 'null' : typeof data}`,
+    )
   if (channels.length > MAX_CHANNELS || !channels.every(isName)) {
     throw invalid(`channels must be at most ${MAX_CHANNELS} names of the form of a type; found ${show(channels)}`)
   }

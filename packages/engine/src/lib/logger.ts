@@ -12,5 +12,51 @@ export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
 export function errorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: String(error) }
   const code = 'code' in error ? { code: error.code } : {}
-  return { error: error.message, errorName: error.name, ...code }
+  return { error: textOf(error), errorName: error.name, ...code }
+}
+
+function textOf(error: Error): string {
+  // The parser of JSON quotes what it read.
+  if (error instanceof SyntaxError) return 'what was read is not in its format'
+  // drizzle says the values of a statement after it.
+  return error.message.split('\nparams:')[0] ?? ''
+}
+
+/**
+ * A logger that is given plain text only, whoever wrote it: control characters are escaped, of a URL the origin is left,
+ * keys and secrets are cut out, and a text is 1,000 characters at most. Numbers and booleans pass. The engine puts it
+ * in front of the logger that it is given.
+ */
+export function carefulLogger(logger: Logger): Logger {
+  const at =
+    (level: keyof Logger): Logger['info'] =>
+    (fields, message) =>
+      logger[level](
+        Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)])),
+        plainText(message),
+      )
+  return { info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value === 'string') return plainText(value)
+  return typeof value === 'object' && value !== null ? plainText(JSON.stringify(value)) : value
+}
+
+const MAX_TEXT = 1000
+
+// The second line: nothing that fits is given to the logger on purpose.
+const CREDENTIALS = /\b(whsec_|whsk_|ks_|(?:bearer|basic) +)[\w+/=.~-]+/gi
+const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@)?([^\s/?#"']*)[^\s"']*/gi
+// Lines, terminal sequences, and what turns the direction of writing.
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+function plainText(text: string): string {
+  const plainly = text
+    .slice(0, MAX_TEXT)
+    .replace(URLS, '$1$2')
+    .replace(CREDENTIALS, '$1…')
+    .replace(CONTROLS, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return text.length > MAX_TEXT ? `${plainly}…` : plainly
 }

@@ -3,7 +3,7 @@ import type { Authenticate } from './api-key.ts'
 import type { UrlPolicy } from './check-url.ts'
 import { EngineError } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
-import { type Logger, silentLogger } from './logger.ts'
+import { type Logger, carefulLogger, silentLogger } from './logger.ts'
 import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
 import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import type { Signer } from './sign.ts'
@@ -76,7 +76,7 @@ export function withDefaults(
       `retrySchedule must hold at most ${MAX_WAITS} waits of 0 to ${MAX_WAIT_SECONDS} seconds; found ${JSON.stringify(retrySchedule)}`,
     )
   }
-  return { ...whole, urlPolicy: onePolicy(options) }
+  return { ...whole, urlPolicy: onePolicy(options), logger: carefulLogger(whole.logger) }
 }
 
 /** A URL that the engine accepts and its sender never sends to would only be noticed when all its deliveries failed. */

@@ -37,6 +37,30 @@ describe('what an operator opens', () => {
     }
   })
 
+  it('and what is shut stays shut, however it is spelt and whatever else is open', () => {
+    const shut = {
+      allowHosts: ['app.example.com', '93.184.215.14'],
+      denyHosts: ['App.example.com', '*.own.net', '*-api.acme.workers.dev', '93.184.215.14', 'bücher.com'],
+    }
+    for (const host of [
+      'app.example.com',
+      'APP.EXAMPLE.COM.',
+      'app%2Eexample.com',
+      'a.own.net',
+      'a.b.own.net.',
+      '4c1d-api.acme.workers.dev',
+      '0x5db8d70e',
+      'xn--bcher-kva.com',
+    ]) {
+      expect(check(shut, `https://${host}/`), host).toBe('blocked_address')
+    }
+    for (const host of ['own.net', 'notown.net', 'x.app.example.com', 'api.acme.workers.dev', '93.184.215.15']) {
+      expect(check(shut, `https://${host}/`), host).toBe('ok')
+    }
+    for (const host of ['', 'https://own.net', 'own.net:443', 'a b'])
+      expect(() => createCheckUrl({ denyHosts: [host] }), host).toThrow(/urlPolicy\.denyHosts/)
+  })
+
   it('an IPv6 address by its text, with brackets or without', () => {
     for (const host of ['::1', '[::1]', '0:0:0:0:0:0:0:1'])
       expect(check({ allowHosts: [host] }, 'https://[::1]/')).toBe('ok')

@@ -117,7 +117,7 @@ describe('an exchange that came to no answer', () => {
 describe('a wait that the receiver asked for', () => {
   const asked = { 'retry-after': '60' }
 
-  it.each([429, 503])('%i with Retry-After is a deferral and costs no attempt', (status) => {
+  it.each([429, 503])('%i with Retry-After is a deferral and costs no attempt (trap 22)', (status) => {
     const outcome = judge(answer(status, asked), context())
     expect(outcome).toMatchObject({ kind: 'retry', delayMs: 60_000, deferral: true })
   })

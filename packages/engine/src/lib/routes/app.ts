@@ -1,4 +1,3 @@
-import { bodyLimit } from 'hono/body-limit'
 import type { Authenticate } from '../api-key.ts'
 import { asEngineError } from '../commit.ts'
 import { EngineError } from '../errors.ts'
@@ -10,24 +9,14 @@ import { eventRoutes } from './events.ts'
 import { healthRoutes } from './health.ts'
 import { type EngineRoutes, type RouteEngine, newRoutes } from './route.ts'
 
-/** Whole requests, a batch of events included. */
-const MAX_REQUEST_BYTES = 1_048_576
-
 /** The management API. Errors are problem documents, every route but health and the document itself asks who is asking. */
 export function createRoutes(engine: RouteEngine, authenticate: Authenticate): EngineRoutes {
   const app = newRoutes()
   app.onError((error) => {
-    const known = malformed(error) ?? asEngineError(error)
+    const known = asEngineError(error)
     if (!(known instanceof EngineError)) engine.logger.error(errorFields(error), 'a route failed')
     return problemResponse(known)
   })
-  app.use(
-    bodyLimit({
-      maxSize: MAX_REQUEST_BYTES,
-      onError: () =>
-        problemResponse(new EngineError('payload_too_large', `a request is at most ${MAX_REQUEST_BYTES} bytes`)),
-    }),
-  )
 
   app.route('/', healthRoutes(engine))
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' })
@@ -55,11 +44,4 @@ export function createRoutes(engine: RouteEngine, authenticate: Authenticate): E
   // Not `notFound`: a host that mounts these routes brings its own, and this answer belongs to them.
   app.all('*', () => problemResponse(new EngineError('not_found', 'no such route')))
   return app
-}
-
-// Hono says "Malformed JSON" by an HTTPException of its own.
-function malformed(error: Error): EngineError | undefined {
-  return !(error instanceof EngineError) && 'status' in error && error.status === 400
-    ? new EngineError('invalid_request', error.message)
-    : undefined
 }

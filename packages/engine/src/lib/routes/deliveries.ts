@@ -7,7 +7,7 @@ const list = defineRoute('deliveries:read', {
   path: '/deliveries',
   summary: 'Retained deliveries, newest event first',
   request: {
-    query: z.object({
+    query: z.strictObject({
       ...pageQuery,
       status: z.enum(['pending', 'completed', 'failed', 'held']).optional(),
       endpointId: z.string().optional(),
@@ -44,7 +44,7 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
     const found = await deliveries.list(c.get('principal').workspaceId, {
       ...filter,
       limit: limit + 1,
-      before: readCursor(cursor),
+      before: readCursor(cursor, 'evt_'),
     })
     const { rows, ...page } = toPage(found, limit)
     return c.json({ data: rows.map(toDelivery), ...page }, 200)

@@ -31,7 +31,7 @@ const list = defineRoute('endpoints:read', {
   method: 'get',
   path: '/endpoints',
   summary: 'Endpoints, oldest first',
-  request: { query: z.object(pageQuery) },
+  request: { query: z.strictObject(pageQuery) },
   responses: { 200: json('A page of endpoints', pageOf(endpointSchema)) },
 })
 
@@ -120,7 +120,10 @@ export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRout
 
   app.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid('query')
-    const found = await endpoints.list(c.get('principal').workspaceId, { limit: limit + 1, after: readCursor(cursor) })
+    const found = await endpoints.list(c.get('principal').workspaceId, {
+      limit: limit + 1,
+      after: readCursor(cursor, 'ep_'),
+    })
     const { rows, ...page } = toPage(found, limit)
     return c.json({ data: rows.map(showEndpoint), ...page }, 200)
   })

@@ -18,27 +18,33 @@ import {
 } from './schemas.ts'
 
 const MAX_BATCH = 100
+/** 1 MiB. Each event of a batch has its own bound besides. */
+const MAX_BATCH_BYTES = 1_048_576
 
-const publish = defineRoute('events:write', {
-  method: 'post',
-  path: '/events',
-  summary: 'Publish one event, or up to 100',
-  description:
-    'Kept for every subscribed endpoint before the answer. With an `Idempotency-Key` a repeat gets the first answer.',
-  request: {
-    headers: z.object({
-      'idempotency-key': z.string().optional().openapi({ description: '1 to 255 printable characters' }),
-    }),
-    body: body(z.union([eventInput, z.array(eventInput).min(1).max(MAX_BATCH)])),
+const publish = defineRoute(
+  'events:write',
+  {
+    method: 'post',
+    path: '/events',
+    summary: 'Publish one event, or up to 100',
+    description:
+      'Kept for every subscribed endpoint before the answer. With an `Idempotency-Key` a repeat gets the first answer.',
+    request: {
+      headers: z.object({
+        'idempotency-key': z.string().optional().openapi({ description: '1 to 255 printable characters' }),
+      }),
+      body: body(z.union([eventInput, z.array(eventInput).min(1).max(MAX_BATCH)])),
+    },
+    responses: { 202: json('Kept', z.union([publishedEvent, z.array(publishedEvent)])) },
   },
-  responses: { 202: json('Kept', z.union([publishedEvent, z.array(publishedEvent)])) },
-})
+  { maxBodyBytes: MAX_BATCH_BYTES },
+)
 
 const list = defineRoute('events:read', {
   method: 'get',
   path: '/events',
   summary: 'Retained events, newest first',
-  request: { query: z.object(pageQuery) },
+  request: { query: z.strictObject(pageQuery) },
   responses: { 200: json('A page of events', pageOf(eventSummary)) },
 })
 
@@ -75,7 +81,7 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const { limit, cursor } = c.req.valid('query')
     const events = await engine.deliveries.listEvents(c.get('principal').workspaceId, {
       limit: limit + 1,
-      before: readCursor(cursor),
+      before: readCursor(cursor, 'evt_'),
     })
     const { rows, ...page } = toPage(events, limit)
     const data = rows.map(({ id, type, createdAt, ...deliveries }) => ({

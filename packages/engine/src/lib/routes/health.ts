@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { errorFields } from '../logger.ts'
 import { type EngineRoutes, type RouteEngine, json, newRoutes } from './route.ts'
 
 const health = createRoute({
@@ -29,7 +30,7 @@ export function healthRoutes(engine: RouteEngine): EngineRoutes {
       const { oldestDueMs } = await engine.stats()
       return c.json({ status: 'ok' as const, oldestDueMs, ...engine.counters }, 200)
     } catch (error) {
-      engine.logger.error({ error: String(error) }, 'the database does not answer')
+      engine.logger.error(errorFields(error), 'the database does not answer')
       return c.json({ status: 'unavailable' as const }, 503)
     }
   })

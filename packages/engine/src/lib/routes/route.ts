@@ -3,6 +3,7 @@ import type { Principal, Scope } from '../api-key.ts'
 import type { Engine } from '../engine.ts'
 import { EngineError } from '../errors.ts'
 import { problemResponse } from '../problem.ts'
+import { MAX_BODY_BYTES, readBody } from './body.ts'
 import { problemSchema } from './schemas.ts'
 
 /** What a route finds in its context once the request is known. */
@@ -25,10 +26,16 @@ export function newRoutes(): EngineRoutes {
   })
 }
 
-const JSON_TYPE = /^application\/([a-z-.]+\+)?json/i
-
-/** A route that asks for a scope and lists the problem document among its answers. */
-export function defineRoute<R extends RouteConfig & { path: string }>(scope: Scope, config: R) {
+/**
+ * A route that asks for a scope, reads its body only from whoever has it, and lists the problem document among its
+ * answers.
+ */
+export function defineRoute<R extends RouteConfig & { path: string }>(
+  scope: Scope,
+  config: R,
+  { maxBodyBytes = MAX_BODY_BYTES } = {},
+) {
+  const read = readBody(maxBodyBytes)
   return createRoute({
     ...config,
     description: `${config.description ?? ''} Scope: \`${scope}\`.`.trim(),
@@ -36,11 +43,7 @@ export function defineRoute<R extends RouteConfig & { path: string }>(scope: Sco
       if (!c.get('principal').scopes.includes(scope)) {
         throw new EngineError('forbidden', `this key lacks the scope ${scope}`)
       }
-      // Any other body would be read as none at all.
-      if (config.request?.body && !JSON_TYPE.test(c.req.header('content-type') ?? '')) {
-        throw new EngineError('invalid_request', 'this takes a JSON body, with content-type: application/json')
-      }
-      await next()
+      await (config.request?.body ? read(c, next) : next())
     },
     responses: {
       ...config.responses,

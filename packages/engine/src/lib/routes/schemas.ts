@@ -130,16 +130,19 @@ export function toPage<T extends { id: string }>(
   return { rows: shown, cursor: btoa(shown.at(-1)?.id ?? '') }
 }
 
-/** The id in a cursor. It only says where to go on: the workspace is the credential's, whatever stands in it. */
-export function readCursor(cursor: string | undefined): string | undefined {
+/**
+ * The id in a cursor of a list whose ids begin so. It only says where to go on: the workspace is the credential's,
+ * whatever stands in it.
+ */
+export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_'): string | undefined {
   if (cursor === undefined) return undefined
   try {
     const id = atob(cursor)
-    if (/^[\w.-]{1,140}$/.test(id)) return id
+    if (id.startsWith(prefix) && /^[\w.-]{1,140}$/.test(id)) return id
   } catch {
     // Not base64: refused below, like any other text that is no cursor.
   }
-  throw new EngineError('invalid_request', 'cursor must be the cursor of an earlier answer')
+  throw new EngineError('invalid_request', 'cursor must be the cursor of an earlier answer of this list')
 }
 
 export function toDelivery(row: PendingEvent): z.infer<typeof deliverySchema> {

@@ -1,0 +1,24 @@
+// A whole server in a process of its own. All that it logs is its standard output, a line of JSON each.
+import { type Logger, errorFields } from '@keepsend/engine'
+import { createNodeServer } from '../src/index.ts'
+
+const at =
+  (level: string): Logger['info'] =>
+  (fields, message) =>
+    void process.stdout.write(`${JSON.stringify({ level, message, ...fields })}\n`)
+const logger: Logger = { info: at('info'), warn: at('warn'), error: at('error') }
+
+const server = await createNodeServer({
+  file: process.argv[2] ?? '',
+  port: 0,
+  sqlite: { busyTimeoutMs: 50 },
+  queue: { pollMs: 100 },
+  engine: {
+    logger,
+    random: () => 0,
+    urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
+  },
+})
+const { key } = await server.engine.apiKeys.create({ workspaceId: 'w' })
+process.on('uncaughtException', (error) => logger.error(errorFields(error), 'uncaught'))
+process.send?.({ url: server.url, key })

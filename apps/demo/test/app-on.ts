@@ -52,7 +52,7 @@ export async function openAppOn({ db, look, ...ground }: Ground): Promise<TestAp
     run: (statement) => watch(db.run(statement)),
     atomic: (statements) => watch(db.atomic(statements)),
   } satisfies OutboxDatabase
-  const engine = createEngine({ db: watched, queue: { send } })
+  const engine = createEngine({ db: watched, queue: { send }, secrets: 'plaintext-for-development' })
   const app = createApp(engine)
 
   await db.run(sqlText`insert into workspaces (id, name, created_at) values ('w1', 'Acme', '')`)

@@ -1,3 +1,4 @@
+import { TEST_KEYS } from './keys.ts'
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { commitWithEvents, keepsend, migrate } from '@keepsend/engine'
@@ -17,7 +18,7 @@ beforeEach(async () => {
 
 function newWorker(options: Partial<CreateWorkerOptions<Env>> = {}): ExportedHandler<Env> {
   return createWorker({
-    bindings: (given: Env) => ({ db: given.DB, queue: given.WEBHOOKS }),
+    bindings: (given: Env) => ({ db: given.DB, queue: given.WEBHOOKS, secrets: TEST_KEYS }),
     ...options,
   }) satisfies ExportedHandler<Env>
 }
@@ -37,7 +38,11 @@ async function get(
 describe('bindings', () => {
   it('one that is missing is named, with where to bind it and what there is', async () => {
     const worker = newWorker({
-      bindings: (given) => ({ db: (given as unknown as { DATABASE: D1Database }).DATABASE, queue: given.WEBHOOKS }),
+      bindings: (given) => ({
+        db: (given as unknown as { DATABASE: D1Database }).DATABASE,
+        queue: given.WEBHOOKS,
+        secrets: TEST_KEYS,
+      }),
     })
     await expect(get(worker, '/webhooks/health')).rejects.toThrow(
       /^bindings\(env\)\.db is missing; not bound: env\.DATABASE\. Bind it in wrangler\.jsonc under d1_databases\. There are: .*DB/,
@@ -55,7 +60,11 @@ describe('bindings', () => {
   })
 
   it('are asked for once for each environment', async () => {
-    const bindings = vi.fn<(given: Env) => WorkerBindings>((given) => ({ db: given.DB, queue: given.WEBHOOKS }))
+    const bindings = vi.fn<(given: Env) => WorkerBindings>((given) => ({
+      db: given.DB,
+      queue: given.WEBHOOKS,
+      secrets: TEST_KEYS,
+    }))
     const worker = newWorker({ bindings })
     await Promise.all([get(worker, '/webhooks/health'), get(worker, '/webhooks/health')])
     await get(worker, '/webhooks/health')
@@ -76,7 +85,7 @@ describe('the three handlers', () => {
     const queue = { sendBatch: async (messages: Iterable<unknown>) => void sent.push(...messages) }
     let endpointUrl = ''
     const worker = newWorker({
-      bindings: (given) => ({ db: given.DB, queue, engine: LOOPBACK }),
+      bindings: (given) => ({ db: given.DB, queue, secrets: TEST_KEYS, engine: LOOPBACK }),
       app: ({ engine }) =>
         new Hono()
           .use(keepsend(engine))

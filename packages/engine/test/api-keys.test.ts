@@ -73,7 +73,23 @@ describe('an API key', () => {
         expect(await engine.apiKeys.authenticate(bearer(key))).toMatchObject({ workspaceId: 'w1' })
       }
     }
+    // Each of the two look-ups, and nothing else: making a key has read the pepper.
     expect(one.asked.filter((word) => word === 'select')).toHaveLength(2)
+  })
+
+  it('is known again, and made as it should be, where the tables were made anew under a running process', async () => {
+    const on = await openDatabase()
+    const [running, other] = [await rig({ on }), await rig({ on })]
+    const old = await running.engine.apiKeys.create({ workspaceId: 'w1' })
+    await running.exec('delete from keepsend_secrets')
+    await running.exec('delete from keepsend_api_keys')
+    const { key } = await other.engine.apiKeys.create({ workspaceId: 'w2' })
+    expect(await running.engine.apiKeys.authenticate(bearer(old.key))).toBeUndefined()
+    expect(await running.engine.apiKeys.authenticate(bearer(key))).toMatchObject({ workspaceId: 'w2' })
+    await running.exec('delete from keepsend_secrets')
+    const again = await running.engine.apiKeys.create({ workspaceId: 'w3' })
+    const later = await rig({ on })
+    expect(await later.engine.apiKeys.authenticate(bearer(again.key))).toMatchObject({ workspaceId: 'w3' })
   })
 
   it('whose pepper cannot be read lets nobody in, and says so', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { EngineError, createWebCryptoSigner, newSecret, signatureHeaders } from '@keepsend/engine'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
@@ -21,6 +22,25 @@ describe('createNodeSigner', () => {
       const signed = await hmac(secret, content)
       expect(signed).toBe(await web(secret, content))
       expect(new Webhook(secret).sign('evt_1', new Date(MESSAGE.timestampSeconds * 1000), text)).toBe(`v1,${signed}`)
+    }
+  })
+
+  it('gives the known answer of v1a', async () => {
+    // From Svix's own tests: none of the reference libraries has one.
+    const secret = 'whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=='
+    const headers = await signatureHeaders(createNodeSigner(), [secret], MESSAGE)
+    expect(headers['webhook-signature']).toBe(
+      'v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==',
+    )
+  })
+
+  it("equals the engine's own signer for each kind of secret", async () => {
+    const [node, web] = [createNodeSigner(), createWebCryptoSigner()]
+    const seed = randomBytes(32).toString('base64')
+    for (const secret of [newSecret(), `whsk_${seed}`, 'compat_the-secret-of-the-old-sender']) {
+      for (const text of ['', 'grüezi 👋', 'x'.repeat(100_000)]) {
+        expect(await node(secret, text), secret.slice(0, 5)).toBe(await web(secret, text))
+      }
     }
   })
 

@@ -1,4 +1,4 @@
-import { type OutboxDatabase, clock, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type Row, clock, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import { isApiKey, newApiKey } from './api-key-text.ts'
 import { EngineError } from './errors.ts'
@@ -77,6 +77,14 @@ const USED_EVERY_MS = 3_600_000
 const VALID = sqlText`(expires_at is null or expires_at > ${clock()})`
 
 export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger): ApiKeys {
+  async function find(hash: string | undefined): Promise<Row | undefined> {
+    if (hash === undefined) return undefined
+    const { rows } = await db.run(sqlText`
+      select id, workspace_id, scopes, (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS}) as "unnoted"
+      from keepsend_api_keys where key_hash = ${hash} and ${VALID}`)
+    return rows[0]
+  }
+
   async function use(id: unknown): Promise<void> {
     try {
       await db.run(sqlText`
@@ -141,12 +149,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
     async authenticate(request) {
       const key = /^bearer (\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
       if (key === undefined || !isApiKey(key)) return undefined
-      const hash = await pepper.hash(key)
-      if (hash === undefined) return undefined
-      const { rows } = await db.run(sqlText`
-        select id, workspace_id, scopes, (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS}) as "unnoted"
-        from keepsend_api_keys where key_hash = ${hash} and ${VALID}`)
-      const [row] = rows
+      const row = (await find(await pepper.hash(key))) ?? (await find(await pepper.hashAnew(key)))
       if (!row) return undefined
       if (row['unnoted']) await use(row['id'])
       return { workspaceId: String(row['workspace_id']), scopes: JSON.parse(String(row['scopes'])) as Scope[] }

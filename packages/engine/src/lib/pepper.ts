@@ -7,7 +7,9 @@ import { type ImportedKey, importHmacKey, signWith } from './web-crypto.ts'
 export interface Pepper {
   /** HMAC-SHA256 in hex. Undefined: there is no pepper yet, and so no key. */
   hash(key: string): Promise<string | undefined>
-  /** The same, with a pepper made first where there is none. */
+  /** The same for a key that was not found, by a pepper that has changed; undefined where it has not. */
+  hashAnew(key: string): Promise<string | undefined>
+  /** The same for a new key, with a pepper made first where there is none. */
   hashNew(key: string): Promise<string>
 }
 
@@ -15,29 +17,16 @@ const PLACE = { workspaceId: '', endpointId: 'api_keys', scheme: 'pepper', versi
 
 /** 32 random bytes, made with the first API key and kept among the secrets, encrypted as those are. */
 export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
-  let known: Promise<ImportedKey | undefined> | undefined
+  let known: { text: string; key: ImportedKey } | undefined
 
-  async function read(): Promise<ImportedKey | undefined> {
+  async function read(): Promise<typeof known> {
     const { rows } = await db.run(sqlText`
       select secret, key_id as "keyId" from keepsend_secrets
       where endpoint_id = ${PLACE.endpointId} and scheme = ${PLACE.scheme} and version = ${PLACE.version}`)
     const [row] = rows as unknown as Pick<StoredSecret, 'secret' | 'keyId'>[]
     if (!row) return undefined
-    const bytes = fromBase64(await store.open({ ...PLACE, ...row })) ?? new Uint8Array()
-    return importHmacKey(bytes)
-  }
-
-  /** Read once by each process; not remembered while there is none, nor when reading failed. */
-  async function pepper(): Promise<ImportedKey | undefined> {
-    known ??= read()
-    try {
-      const key = await known
-      if (!key) known = undefined
-      return key
-    } catch (error) {
-      known = undefined
-      throw error
-    }
+    const text = await store.open({ ...PLACE, ...row })
+    return { text, key: await importHmacKey(fromBase64(text) ?? new Uint8Array()) }
   }
 
   async function make(): Promise<void> {
@@ -49,20 +38,33 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
       on conflict (endpoint_id, scheme, version) do nothing`)
   }
 
-  async function hash(key: string): Promise<string | undefined> {
-    const under = await pepper()
-    return under && toHex(await signWith(under, key))
+  async function hashBy(pepper: typeof known, key: string): Promise<string | undefined> {
+    return pepper && toHex(await signWith(pepper.key, key))
   }
 
   return {
-    hash,
+    async hash(key) {
+      known ??= await read()
+      return hashBy(known, key)
+    },
+
+    // The tables were restored or made again under a running process.
+    async hashAnew(key) {
+      const before = known?.text
+      known = await read()
+      return known?.text === before ? undefined : hashBy(known, key)
+    },
+
+    // Read again each time: a key under a pepper that is no longer there would be lost with this process.
     async hashNew(key) {
-      const hashed = await hash(key)
-      if (hashed !== undefined) return hashed
-      await make()
-      const after = await hash(key)
-      if (after === undefined) throw new Error('the pepper of the API keys was deleted as it was made')
-      return after
+      known = await read()
+      if (!known) {
+        await make()
+        known = await read()
+      }
+      const hash = await hashBy(known, key)
+      if (hash === undefined) throw new Error('the pepper of the API keys was deleted as it was made')
+      return hash
     },
   }
 }

@@ -30,7 +30,7 @@ export interface SecretStore {
 }
 
 /** The row that a secret belongs in. */
-export type SecretPlace = Pick<StoredSecret, 'workspaceId' | 'endpointId' | 'scheme' | 'version'>
+type SecretPlace = Pick<StoredSecret, 'workspaceId' | 'endpointId' | 'scheme' | 'version'>
 
 const MAX_OPENED = 20_000
 // A KMS that does not answer must not hold the slot of an attempt for good.

@@ -21,7 +21,7 @@ export interface Target {
 }
 
 /** A promise until it was decrypted once; one that rejects is of no harm to other endpoints. */
-export interface TargetSecret {
+interface TargetSecret {
   scheme: SignatureScheme
   secret: string | Promise<string>
   expiresAt: number | null

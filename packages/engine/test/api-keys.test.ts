@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { SCOPES } from '../src/index.ts'
 import { openDatabase } from './database.ts'
-import { rig } from './rig.ts'
+import { bearer, rig } from './rig.ts'
 
-const bearer = (key: string) => new Request('http://app/', { headers: { authorization: `Bearer ${key}` } })
 const HOUR = 3_600_000
 
 /** A rig that counts what is asked of the database, by the first word. */

@@ -50,6 +50,21 @@ export function verify(request: SendRequest | undefined, secret: string): void {
   new Webhook(secret).verify(request?.body ?? '', request?.headers ?? {})
 }
 
+/** Whether it does. */
+export function verifies(request: SendRequest | undefined, secret: string): boolean {
+  try {
+    verify(request, secret)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A request with an API key. */
+export function bearer(key: string): Request {
+  return new Request('http://app/', { headers: { authorization: `Bearer ${key}` } })
+}
+
 /** A logger that keeps what it is told. */
 function keptLog(): Logger & { entries: { level: string; message: string; fields: Record<string, unknown> }[] } {
   const entries: { level: string; message: string; fields: Record<string, unknown> }[] = []

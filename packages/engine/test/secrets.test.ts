@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { type EngineOptions, type SecretKeeper, createEngine, createKeyRing, reencryptSecrets } from '../src/index.ts'
+import { type EngineOptions, type SecretKeeper, createEngine, createKeyRing } from '../src/index.ts'
 import { openDatabase } from './database.ts'
-import { TEST_KEYS, rig, settled, verify } from './rig.ts'
+import { TEST_KEYS, rig, settled, verifies, verify } from './rig.ts'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 const newKey = (id: string) => ({ id, key: randomBytes(32).toString('base64') })
@@ -97,7 +97,7 @@ describe('at rest', () => {
     })
     expect(sender.requests).toHaveLength(2)
     for (const { secret } of [victim, bystander]) {
-      expect(sender.requests.filter((request) => verified(request, secret))).toHaveLength(1)
+      expect(sender.requests.filter((request) => verifies(request, secret))).toHaveLength(1)
     }
     const [waiting] = await rows()
     expect(waiting).toMatchObject({ endpointId: thief.id, status: 'pending', attempts: 0, deferrals: 1 })
@@ -239,179 +239,3 @@ describe('what decrypts', () => {
     expect(seen).toEqual(['1', '2'].map((version) => ({ workspaceId: 'w1', endpointId: id, scheme: 'v1', version })))
   })
 })
-
-describe('encrypting anew', () => {
-  it('takes plaintext and older keys over to the active one, in batches, and everything goes on', async () => {
-    const on = await openDatabase()
-    const plain = await rig({ on, secrets: 'plaintext-for-development' })
-    const made = [await plain.addEndpoint(), await plain.addEndpoint({ signatures: ['v1', 'v1a'] })]
-    const { key } = await plain.engine.apiKeys.create({ workspaceId: 'w1' })
-    const [k1, k2] = [newKey('k1'), newKey('k2')]
-    const old = await rig({ on, secrets: createKeyRing([k1]) })
-    made.push(await old.addEndpoint())
-
-    const ring = createKeyRing([k2, k1])
-    const counts = []
-    let after: string | undefined
-    do {
-      const batch = await reencryptSecrets({ db: plain.db, secrets: ring, limit: 2, after })
-      counts.push([batch.reencrypted, batch.failed])
-      after = batch.next
-    } while (after !== undefined)
-    expect(counts).toEqual([
-      [2, 0],
-      [2, 0],
-      [1, 0],
-    ])
-    const keys = await plain.select('select distinct key_id from keepsend_secrets')
-    expect(keys).toEqual([{ key_id: 'k2' }])
-    expect(await reencryptSecrets({ db: plain.db, secrets: ring })).toEqual({
-      reencrypted: 0,
-      failed: 0,
-      next: undefined,
-    })
-
-    // Without the old key: signing, showing and API keys alike.
-    const { engine, work, sender } = await rig({ on, secrets: createKeyRing([k2]) })
-    await engine.send(event)
-    await work()
-    for (const { secret } of made)
-      expect(sender.requests.filter((request) => verified(request, secret))).toHaveLength(1)
-    expect(await engine.apiKeys.authenticate(bearer(key))).toMatchObject({ workspaceId: 'w1' })
-  })
-
-  it('leaves what it cannot read, says how much, and goes past it', async () => {
-    const { db, addEndpoint, exec, select, log } = await rig()
-    const [one, two] = [await addEndpoint(), await addEndpoint()]
-    await exec('update keepsend_secrets set version = 5 where endpoint_id = ?', one.id)
-    const k2 = newKey('k2')
-    const both: SecretKeeper = {
-      ...createKeyRing([k2]),
-      unwrap: (wrapped, context, keyId) => TEST_KEYS.unwrap(wrapped, context, keyId),
-    }
-    expect(await reencryptSecrets({ db, secrets: both, logger: log })).toEqual({
-      reencrypted: 1,
-      failed: 1,
-      next: undefined,
-    })
-    const rows = await select('select endpoint_id as id, key_id as "keyId" from keepsend_secrets order by endpoint_id')
-    expect(rows).toEqual([
-      { id: one.id, keyId: 'k1' },
-      { id: two.id, keyId: 'k2' },
-    ])
-    expect(log.entries).toMatchObject([{ level: 'error', fields: { endpointId: one.id } }])
-  })
-
-  it('a secret that is rotated away meanwhile stays away', async () => {
-    const k2 = newKey('k2')
-    const { db, addEndpoint, engine } = await rig()
-    const { id } = await addEndpoint()
-    const racing: SecretKeeper = {
-      ...createKeyRing([k2]),
-      async unwrap(wrapped, context, keyId) {
-        await engine.endpoints.rotateSecret('w1', id, { overlapMs: 0 })
-        return TEST_KEYS.unwrap(wrapped, context, keyId)
-      },
-    }
-    expect(await reencryptSecrets({ db, secrets: racing })).toMatchObject({ reencrypted: 0, failed: 0 })
-    expect(await engine.endpoints.secrets('w1', id)).toMatchObject([{ version: 2 }])
-  })
-
-  it('wants a key and a bounded batch', async () => {
-    const { db } = await rig()
-    await expect(reencryptSecrets({ db, secrets: 'plaintext-for-development' })).rejects.toThrow('found plaintext')
-    for (const limit of [0, 501, 1.5]) {
-      await expect(reencryptSecrets({ db, secrets: TEST_KEYS, limit })).rejects.toThrow(`found ${limit}`)
-    }
-  })
-})
-
-describe('rotation', () => {
-  it('lets ten secrets sign at once; the eleventh is refused, and one without an overlap ends the others', async () => {
-    const { addEndpoint, engine, work, sender } = await rig()
-    const { id, secret } = await addEndpoint()
-    const secrets = [secret]
-    for (let made = 1; made < 10; made++) secrets.unshift((await engine.endpoints.rotateSecret('w1', id)).secret)
-    await expect(engine.endpoints.rotateSecret('w1', id)).rejects.toMatchObject({
-      code: 'conflict',
-      message: expect.stringContaining('10 v1 secrets of this endpoint sign already'),
-    })
-    expect((await engine.endpoints.secrets('w1', id)).map((one) => one.secret)).toEqual(secrets)
-    await engine.send(event)
-    await work()
-    expect(sender.requests[0]?.headers['webhook-signature']?.split(' ')).toHaveLength(10)
-    for (const one of secrets) verify(sender.requests[0], one)
-
-    const { secret: last } = await engine.endpoints.rotateSecret('w1', id, { overlapMs: 0 })
-    expect(await engine.endpoints.secrets('w1', id)).toMatchObject([{ secret: last, version: 11, expiresAt: null }])
-    await engine.send(event)
-    await work()
-    expect(sender.requests[1]?.headers['webhook-signature']?.split(' ')).toHaveLength(1)
-    verify(sender.requests[1], last)
-  })
-
-  it('keeps the old one for 24 hours, or as long as is said up to 7 days, and never longer than before', async () => {
-    const { addEndpoint, engine } = await rig()
-    const { id } = await addEndpoint()
-    const windows = async () => {
-      const now = Date.now()
-      const found = await engine.endpoints.secrets('w1', id)
-      return found.map(({ expiresAt }) => expiresAt && Math.round((expiresAt - now) / 60_000))
-    }
-    await engine.endpoints.rotateSecret('w1', id)
-    expect(await windows()).toEqual([null, 1440])
-    await engine.endpoints.rotateSecret('w1', id, { overlapMs: 604_800_000 })
-    expect(await windows()).toEqual([null, 10_080, 1440])
-    await engine.endpoints.rotateSecret('w1', id, { overlapMs: 3_600_000 })
-    expect(await windows()).toEqual([null, 60, 60, 60])
-    for (const overlapMs of [-1, 604_800_001, 0.5]) {
-      await expect(engine.endpoints.rotateSecret('w1', id, { overlapMs })).rejects.toThrow(`found ${overlapMs}`)
-    }
-  })
-
-  it('ends by itself: an expired secret neither signs nor shows nor counts, and upkeep deletes it', async () => {
-    const { addEndpoint, engine, exec, count, work, sender } = await rig()
-    const { id } = await addEndpoint()
-    for (let made = 1; made < 10; made++) await engine.endpoints.rotateSecret('w1', id)
-    await exec('update keepsend_secrets set expires_at = 1 where version < 10')
-    expect(await engine.endpoints.secrets('w1', id)).toMatchObject([{ version: 10 }])
-    await engine.send(event)
-    await work()
-    expect(sender.requests[0]?.headers['webhook-signature']?.split(' ')).toHaveLength(1)
-    expect(await count('keepsend_secrets')).toBe(10)
-    expect(await engine.maintain()).toMatchObject({ deletedSecrets: 9 })
-    expect(await count('keepsend_secrets')).toBe(1)
-    expect(await engine.endpoints.rotateSecret('w1', id)).toMatchObject({ version: 11 })
-  })
-
-  it('by many at once gives each a version of its own, one of which is current', async () => {
-    const { addEndpoint, engine } = await rig()
-    const { id } = await addEndpoint()
-    const made = await Promise.all(Array.from({ length: 6 }, () => engine.endpoints.rotateSecret('w1', id)))
-    const found = await engine.endpoints.secrets('w1', id)
-    expect(found.map(({ version }) => version)).toEqual([7, 6, 5, 4, 3, 2, 1])
-    expect(found.filter(({ expiresAt }) => expiresAt === null)).toHaveLength(1)
-    expect(made.length).toBe(6)
-  })
-
-  it("of another workspace's endpoint, or of one that is gone, finds none", async () => {
-    const { addEndpoint, engine } = await rig()
-    const { id } = await addEndpoint()
-    await expect(engine.endpoints.rotateSecret('w2', id)).rejects.toMatchObject({ code: 'not_found' })
-    await engine.endpoints.delete('w1', id)
-    await expect(engine.endpoints.rotateSecret('w1', id)).rejects.toMatchObject({ code: 'not_found' })
-  })
-})
-
-function verified(request: Parameters<typeof verify>[0], secret: string): boolean {
-  try {
-    verify(request, secret)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function bearer(key: string): Request {
-  return new Request('http://app/', { headers: { authorization: `Bearer ${key}` } })
-}

@@ -41,7 +41,7 @@ const MAX_TURNS = 20
 export interface EndpointSecrets {
   /** A secret for each scheme that the input asks for, new unless it brings one; kept unless there is one already. */
   first(endpoint: Place, input: SigningInput): Promise<{ shown: string; statement: SqlText }[]>
-  /** What a change of an endpoint does to its secrets. A scheme that is left out stops to sign at once. */
+  /** What a change of an endpoint does to its secrets. A scheme that is left out stops signing at once. */
   changed(endpoint: Endpoint, input: SigningInput): Promise<SqlText[]>
   list(endpoint: Place): Promise<EndpointSecret[]>
   rotate(endpoint: Endpoint, options: RotateOptions): Promise<EndpointSecret>

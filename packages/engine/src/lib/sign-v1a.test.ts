@@ -1,5 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import fc from 'fast-check'
+import { Webhook as StandardWebhook } from 'standardwebhooks'
+import { Webhook as SvixWebhook } from 'svix'
 import { describe, expect, it } from 'vitest'
 import { checkSigningKey, newSigningKey, publicKeyOf } from './sign-v1a.ts'
 import { createWebCryptoSigner, newSecret, signatureHeaders } from './sign.ts'
@@ -40,10 +42,14 @@ describe('v1a', () => {
     )
   })
 
-  it('stands beside v1, each under its own name', async () => {
-    const secrets = [newSecret(), await newSigningKey()]
-    const headers = await signatureHeaders(createWebCryptoSigner(), secrets, VECTOR.message)
+  it('stands beside v1, each under its own name, and is passed over by libraries that know v1 alone', async () => {
+    const [secret, key] = [newSecret(), await newSigningKey()]
+    const message = { ...VECTOR.message, timestampSeconds: Math.floor(Date.now() / 1000) }
+    const headers = await signatureHeaders(createWebCryptoSigner(), [secret, key], message)
     expect(headers['webhook-signature']).toMatch(/^v1,[\w+/]{43}= v1a,[\w+/]{86}==$/)
+    for (const Webhook of [StandardWebhook, SvixWebhook]) {
+      expect(new Webhook(secret).verify(message.body, headers)).toEqual({ test: 2432232314 })
+    }
   })
 })
 

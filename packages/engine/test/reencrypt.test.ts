@@ -69,19 +69,22 @@ describe('encrypting anew', () => {
     expect(log.entries).toMatchObject([{ level: 'error', fields: { endpointId: one.id } }])
   })
 
-  it('a secret that is rotated away meanwhile stays away', async () => {
+  it('a secret that is replaced meanwhile stays replaced, under whatever version', async () => {
     const k2 = newKey('k2')
     const { db, addEndpoint, engine } = await rig()
-    const { id } = await addEndpoint()
+    const { id, secret } = await addEndpoint()
     const racing: SecretKeeper = {
       ...createKeyRing([k2]),
       async unwrap(wrapped, context, keyId) {
-        await engine.endpoints.rotateSecret('w1', id, { overlapMs: 0 })
+        await engine.endpoints.update('w1', id, { signatures: ['v1a'] })
+        await engine.endpoints.update('w1', id, { signatures: ['v1'] })
         return TEST_KEYS.unwrap(wrapped, context, keyId)
       },
     }
     expect(await reencryptSecrets({ db, secrets: racing })).toMatchObject({ reencrypted: 0, failed: 0 })
-    expect(await engine.endpoints.secrets('w1', id)).toMatchObject([{ version: 2 }])
+    const [now] = await engine.endpoints.secrets('w1', id)
+    expect(now).toMatchObject({ scheme: 'v1', version: 1 })
+    expect(now?.secret).not.toBe(secret)
   })
 
   it('wants a key and a bounded batch', async () => {

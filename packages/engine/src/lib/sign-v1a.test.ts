@@ -28,19 +28,23 @@ describe('v1a', () => {
     expect(publicKeyOf(VECTOR.secret)).toBe(VECTOR.publicKey)
   })
 
-  it('is verified by its public key for any payload, and by no other, over no other bytes', async () => {
-    const sign = createWebCryptoSigner()
-    const [secret, other] = [await newSigningKey(), await newSigningKey()]
-    await fc.assert(
-      fc.asyncProperty(fc.oneof(fc.json(), fc.string({ unit: 'binary' })), async (body) => {
-        const headers = await signatureHeaders(sign, [secret], { id: 'evt_1', timestampSeconds: 1, body })
-        const signature = headers['webhook-signature']
-        expect(verifies(publicKeyOf(secret), `evt_1.1.${body}`, signature)).toBe(true)
-        expect(verifies(publicKeyOf(other), `evt_1.1.${body}`, signature)).toBe(false)
-        expect(verifies(publicKeyOf(secret), `evt_1.2.${body}`, signature)).toBe(false)
-      }),
-    )
-  })
+  it(
+    'is verified by its public key for any payload, and by no other, over no other bytes',
+    { timeout: 30_000 },
+    async () => {
+      const sign = createWebCryptoSigner()
+      const [secret, other] = [await newSigningKey(), await newSigningKey()]
+      await fc.assert(
+        fc.asyncProperty(fc.oneof(fc.json(), fc.string({ unit: 'binary' })), async (body) => {
+          const headers = await signatureHeaders(sign, [secret], { id: 'evt_1', timestampSeconds: 1, body })
+          const signature = headers['webhook-signature']
+          expect(verifies(publicKeyOf(secret), `evt_1.1.${body}`, signature)).toBe(true)
+          expect(verifies(publicKeyOf(other), `evt_1.1.${body}`, signature)).toBe(false)
+          expect(verifies(publicKeyOf(secret), `evt_1.2.${body}`, signature)).toBe(false)
+        }),
+      )
+    },
+  )
 
   it('stands beside v1, each under its own name, and is passed over by libraries that know v1 alone', async () => {
     const [secret, key] = [newSecret(), await newSigningKey()]
@@ -48,7 +52,8 @@ describe('v1a', () => {
     const headers = await signatureHeaders(createWebCryptoSigner(), [secret, key], message)
     expect(headers['webhook-signature']).toMatch(/^v1,[\w+/]{43}= v1a,[\w+/]{86}==$/)
     for (const Webhook of [StandardWebhook, SvixWebhook]) {
-      expect(new Webhook(secret).verify(message.body, headers)).toEqual({ test: 2432232314 })
+      expect(() => new Webhook(secret).verify(message.body, headers)).not.toThrow()
+      expect(() => new Webhook(newSecret()).verify(message.body, headers)).toThrow()
     }
   })
 })

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,10 +51,14 @@ export function run(command: string, args: readonly string[], cwd = '.'): { code
   return { code: status, output: `${stdout}${stderr}${error ? `\n${error.message}` : ''}` }
 }
 
-/** The environment of a consumer: what a test run or this workspace put there is left out, and nothing asks or reports. */
+/**
+ * The environment of a consumer: what a test run or this workspace put there is left out, the READMEs' variable is
+ * there, and nothing asks or reports.
+ */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, NODE_ENV: _mode, NODE_PATH: _path, VITEST: _vitest, ...env } = process.env
-  return { ...env, CI: '1', WRANGLER_SEND_METRICS: 'false' }
+  const KEEPSEND_SECRET_KEY = `k1:${randomBytes(32).toString('base64')}`
+  return { ...env, KEEPSEND_SECRET_KEY, CI: '1', WRANGLER_SEND_METRICS: 'false' }
 }
 
 /** Builds and packs each package, and installs the tarballs together. */

@@ -9,7 +9,7 @@ type Ran = ReturnType<typeof run>
 
 /** A README's Worker in the hands of somebody who follows the README: the folder that holds it, and its wrangler. */
 export interface ReadmeWorker {
-  /** Our migrations beside the reader's own, applied to a local database. */
+  /** Our migrations beside the reader's own, applied to a local database; the key that the README asks for. */
   migrate(ownTable: string): Ran
   /** Bundled as for a deployment, and sent nowhere. */
   bundle(): Ran
@@ -29,6 +29,7 @@ export function readmeWorker(root: string, folder: string, name: string): Readme
       mkdirSync(migrations, { recursive: true })
       cpSync(join(root, 'node_modules', name, 'migrations'), migrations, { recursive: true })
       writeFileSync(join(migrations, '0001_own.sql'), ownTable)
+      writeFileSync(join(cwd, '.dev.vars'), `KEEPSEND_SECRET_KEY=${cleanEnvironment()['KEEPSEND_SECRET_KEY']}\n`)
       return apply()
     },
     bundle: () => run(wrangler, ['deploy', '--dry-run', '--outdir', 'bundle'], cwd),

@@ -1,9 +1,10 @@
 // One round of the drain with Keepsend: a backlog in a fresh file, then the time from start to the last settle.
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DurableEventQueue, createHmacSigner, createUndiciSender, migrate, openSqlite } from '@keepsend/adapter-node'
-import { createEngine } from '@keepsend/engine'
+import { DurableEventQueue, createNodeSigner, createUndiciSender, migrate, openSqlite } from '@keepsend/adapter-node'
+import { createEngine, createKeyRing } from '@keepsend/engine'
 import { enqueueEvents } from '@keepsend/outbox'
 import { WARM_UP, eventFor, timed } from './work.ts'
 
@@ -16,7 +17,8 @@ try {
   const queue = new DurableEventQueue({ db, concurrency: Number(concurrency) })
   const urlPolicy = { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowPorts: 'any' } as const
   const sender = createUndiciSender({ urlPolicy })
-  const engine = createEngine({ db, queue, sender, signer: createHmacSigner() })
+  const secrets = createKeyRing([{ id: 'k1', key: randomBytes(32).toString('base64') }])
+  const engine = createEngine({ db, queue, sender, secrets, signer: createNodeSigner() })
   const { endpoint } = await engine.endpoints.create('bench', { url: `http://127.0.0.1:${port}/` })
   const drain = async (events: number): Promise<number> => {
     for (let from = 0; from < events; from += 500) {

@@ -1,5 +1,6 @@
 // A process of the demo and whoever started it: the child says where it listens, and goes when its starter is gone.
 import { type ChildProcess, type StdioOptions, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
@@ -23,6 +24,9 @@ export interface Child {
 
 const PATIENCE_MS = 10_000
 
+/** Made anew for each story: its database goes with it. */
+export const KEEPSEND_SECRET_KEY = `k1:${randomBytes(32).toString('base64')}`
+
 export interface ChildOptions {
   env: Record<string, string>
   args?: readonly string[]
@@ -40,7 +44,7 @@ export async function startChild(
   const stdio: StdioOptions = ['ignore', 'ignore', onLog ? 'pipe' : 'inherit', 'ipc']
   const execArgv = ['--conditions=@keepsend/source']
   const child = fork(new URL(file, import.meta.url), args, {
-    env: { ...process.env, ...env },
+    env: { ...process.env, KEEPSEND_SECRET_KEY, ...env },
     stdio,
     execArgv,
     detached: group,

@@ -1,7 +1,7 @@
 // The app on Node: this file binds it to a database and a port, and that is all there is to it. DATABASE_URL: a Postgres,
-// on which any number of processes may run. Without it, a SQLite file.
+// on which any number of processes may run. Without it, a SQLite file. KEEPSEND_SECRET_KEY: what secrets are encrypted with.
 import { createNodeServer } from '@keepsend/adapter-node'
-import type { Engine } from '@keepsend/engine'
+import { type Engine, createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
 import { announceReady } from './child.ts'
 import { OPERATOR } from './context.ts'
@@ -11,6 +11,7 @@ const migrations = (database: string): URL => new URL(`../migrations/${database}
 
 const options = {
   port: Number(port),
+  secrets: createKeyRing(process.env['KEEPSEND_SECRET_KEY']),
   app: ({ engine }: { engine: Engine }) => createApp(engine),
   // A receiver beside it, on the loopback address and any port: nothing that a real installation should open. Short
   // deadlines, so that the lease can be short and what a killed process held is taken over within seconds.

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { type Child, startChild } from './child.ts'
+import { type Child, KEEPSEND_SECRET_KEY, startChild } from './child.ts'
 import { compare, total } from './compare.ts'
 import { ask, request, until } from './http.ts'
 import type { Installation } from './installation.ts'
@@ -16,7 +16,7 @@ const MEASURED_TOURS = 3
 
 /** The app in workerd, by `wrangler dev`: D1 and Queues of its own, on a folder that outlives them. */
 export function cloudflareStage({ short = false } = {}): Stage {
-  const vars = { SETUP_SECRET: crypto.randomUUID(), KEEP_DELIVERED: 'yes' }
+  const vars = { SETUP_SECRET: crypto.randomUUID(), KEEPSEND_SECRET_KEY, KEEP_DELIVERED: 'yes' }
   return {
     place: 'wrangler dev: D1 and Queues in workerd',
     tours: short ? 12 : 24,

@@ -1,6 +1,7 @@
 // The Worker of `pnpm demo:cloudflare`: what worker.ts binds, with a receiver on the loopback address, short times, and
 // a look at what D1 bills. Nothing that a real installation should open.
 import { consoleLogger, createWorker } from '@keepsend/adapter-cloudflare'
+import { createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
 import { type Meter, meterD1 } from './metered-d1.ts'
 import { queueSettings } from './queue-settings.ts'
@@ -26,6 +27,7 @@ export default createWorker({
     return {
       db: d1,
       queue: env.WEBHOOKS,
+      secrets: createKeyRing(env.KEEPSEND_SECRET_KEY),
       engine: {
         keepCompleted: env.KEEP_DELIVERED !== 'no',
         urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },

@@ -12,4 +12,4 @@ export {
   createNodeServer,
 } from './lib/server.ts'
 export { onSignals } from './lib/shutdown.ts'
-export { createHmacSigner } from './lib/sign.ts'
+export { createNodeSigner } from './lib/sign.ts'

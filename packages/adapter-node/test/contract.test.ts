@@ -1,6 +1,6 @@
 import { createEngine, newSecret } from '@keepsend/engine'
 import { eventQueueContract } from '@keepsend/engine/testing'
-import { DurableEventQueue, createHmacSigner, createUndiciSender, migrate, openSqlite } from '../src/index.ts'
+import { DurableEventQueue, createNodeSigner, createUndiciSender, migrate, openSqlite } from '../src/index.ts'
 import { type Request, startReceiver } from './receiver.ts'
 import { temporaryFile, until } from './rig.ts'
 
@@ -10,7 +10,7 @@ eventQueueContract('DurableEventQueue on a SQLite file', async (settings) => {
   // What the tests write on this very connection wakes nobody: the safety poll finds it.
   const queue = new DurableEventQueue({ db, pollMs: 100 })
   const sender = createUndiciSender({ urlPolicy: settings.urlPolicy ?? {} })
-  const engine = createEngine({ db, queue, sender, signer: createHmacSigner(), ...settings })
+  const engine = createEngine({ db, queue, sender, signer: createNodeSigner(), ...settings })
   await queue.start(engine)
   const toDo = db.connection
     .prepare(

@@ -1,10 +1,11 @@
 import { type Socket, connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createNodeServer } from '../src/index.ts'
+import { TEST_KEYS } from './keys.ts'
 import { PATIENCE_MS, temporaryFile } from './rig.ts'
 
 async function start() {
-  const server = await createNodeServer({ file: temporaryFile(), port: 0, signals: false })
+  const server = await createNodeServer({ file: temporaryFile(), port: 0, signals: false, secrets: TEST_KEYS })
   onTestFinished(() => server.stop({ drainMs: 0 }))
   const { key } = await server.engine.apiKeys.create({ workspaceId: 'w' })
   return { server, key }

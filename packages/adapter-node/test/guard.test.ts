@@ -1,3 +1,4 @@
+import { TEST_KEYS } from './keys.ts'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net'
@@ -217,6 +218,7 @@ describe('the policy of a sender', { timeout: PATIENCE_MS }, () => {
       file: temporaryFile(),
       port: 0,
       signals: false,
+      secrets: TEST_KEYS,
       engine: { urlPolicy: OPEN },
       sender: { dnsServers: [address] },
     })

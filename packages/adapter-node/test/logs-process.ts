@@ -1,6 +1,7 @@
 // A whole server in a process of its own. All that it logs is its standard output, a line of JSON each.
 import { type Logger, errorFields } from '@keepsend/engine'
 import { createNodeServer } from '../src/index.ts'
+import { TEST_KEYS } from './keys.ts'
 
 const at =
   (level: string): Logger['info'] =>
@@ -11,6 +12,7 @@ const logger: Logger = { info: at('info'), warn: at('warn'), error: at('error') 
 const server = await createNodeServer({
   file: process.argv[2] ?? '',
   port: 0,
+  secrets: TEST_KEYS,
   sqlite: { busyTimeoutMs: 50 },
   queue: { pollMs: 100 },
   engine: {

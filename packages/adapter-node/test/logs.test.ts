@@ -97,7 +97,7 @@ it(
       database.prepare(`update keepsend_endpoints set ${column} = ?, version = version + 1 where id = ?`).run(value, id)
     set('url', `http://169.254.169.254/${CANARY.path}?token=${CANARY.query}`, ids['blocked'])
     database
-      .prepare('update keepsend_secrets set secret = ? where endpoint_id = ?')
+      .prepare('update keepsend_secrets set secret = ?, key_id = null where endpoint_id = ?')
       .run(`whsec_${CANARY.brokenSecret}`, ids['badSecret'])
 
     // The requests: one that is well, and whatever a client can do wrong.

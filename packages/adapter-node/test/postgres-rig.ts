@@ -1,3 +1,4 @@
+import { TEST_KEYS } from './keys.ts'
 import { type EndpointInput, type Engine, type EngineOptions, createEngine } from '@keepsend/engine'
 import { type PendingEvent, ROW_COLUMNS, newEventId } from '@keepsend/outbox'
 import { onTestFinished, vi, expect } from 'vitest'
@@ -42,6 +43,7 @@ export async function postgresRig(
   const sender = createUndiciSender({ urlPolicy: LOOPBACK })
   const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...options.queue })
   const engine = createEngine({
+    secrets: TEST_KEYS,
     db,
     queue,
     sender,

@@ -1,3 +1,4 @@
+import { TEST_KEYS } from './keys.ts'
 import { completeEvent } from '@keepsend/outbox'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -25,6 +26,7 @@ describe('on Postgres', { timeout: PATIENCE_MS }, () => {
       postgres: schema.url,
       port: 0,
       signals: false,
+      secrets: TEST_KEYS,
       engine: { urlPolicy: LOOPBACK },
     })
     const { secret } = await server.engine.endpoints.create('w', { url: receiver.url })

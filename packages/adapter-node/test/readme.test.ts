@@ -19,7 +19,10 @@ it(
       '--eval',
       example.replace("'app.db'", JSON.stringify(file)),
     ]
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: new URL('..', import.meta.url) })
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      cwd: new URL('..', import.meta.url),
+      env: { ...process.env, KEEPSEND_SECRET_KEY: 'k1:a2VlcHNlbmQgdGVzdCBrZXksIDMyIGJ5dGVzIGxvbmc=' },
+    })
     expect(stdout).toMatch(
       /^verified \{\n? *type: 'message\.created',\s+timestamp: '[^']+',\s+data: \{ text: 'hello' \}\s+\}\n/,
     )

@@ -21,6 +21,7 @@ import {
   migrate,
   openSqlite,
 } from '../src/index.ts'
+import { TEST_KEYS } from './keys.ts'
 
 /** On a busy machine a test waits this long for what will come. What never comes fails it. */
 export const PATIENCE_MS = 60_000
@@ -101,6 +102,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     db,
     queue,
     sender,
+    secrets: TEST_KEYS,
     logger: log,
     deadlineMs: 1000,
     maxDeadlineMs: 1000,

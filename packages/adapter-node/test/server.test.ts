@@ -1,3 +1,4 @@
+import { TEST_KEYS } from './keys.ts'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -15,6 +16,7 @@ async function start(options: Partial<NodeServerOptions> = {}) {
     file: temporaryFile(),
     port: 0,
     signals: false,
+    secrets: TEST_KEYS,
     ...options,
     engine: { urlPolicy: LOOPBACK, ...options.engine },
   })

@@ -1,6 +1,7 @@
 // The other process of a test: started by worker.ts, told what to do over IPC.
+import { TEST_KEYS } from './keys.ts'
 import { type Logger, createEngine, newEventId } from '@keepsend/engine'
-import { DurableEventQueue, createHmacSigner, createUndiciSender, openPostgres, openSqlite } from '../src/index.ts'
+import { DurableEventQueue, createNodeSigner, createUndiciSender, openPostgres, openSqlite } from '../src/index.ts'
 import type { WorkerMessage, WorkerRequest, WorkerSetup } from './worker.ts'
 
 const setup = JSON.parse(process.argv[2] ?? '{}') as WorkerSetup
@@ -18,8 +19,9 @@ const engine = createEngine({
   db,
   queue,
   sender,
+  secrets: TEST_KEYS,
   logger,
-  signer: createHmacSigner(),
+  signer: createNodeSigner(),
   deadlineMs: 1000,
   maxDeadlineMs: 1000,
   keepCompleted: setup.keepCompleted ?? false,

@@ -1,8 +1,18 @@
-export { type ApiKeys, type Authenticate, type Principal, SCOPES, type Scope } from './lib/api-key.ts'
+export {
+  type ApiKey,
+  type ApiKeyOptions,
+  type ApiKeys,
+  type Authenticate,
+  type Principal,
+  SCOPES,
+  type Scope,
+} from './lib/api-key.ts'
 export { isAddress, isAllowedAddress, judgeAddress, parseCidr } from './lib/address.ts'
 export { type CheckUrl, type UrlCheck, type UrlPolicy, type UrlRefusal, createCheckUrl } from './lib/check-url.ts'
 export type { DeliveryFilter, DeliveryReads, EventSummary } from './lib/deliveries.ts'
-export { type EndpointSecret, type EndpointStore, DEFAULT_SECRET_OVERLAP_MS } from './lib/endpoint-store.ts'
+export type { CompatSignature } from './lib/compat-signature.ts'
+export { DEFAULT_SECRET_OVERLAP_MS, type EndpointSecret, type RotateOptions } from './lib/endpoint-secrets.ts'
+export type { EndpointStore } from './lib/endpoint-store.ts'
 export type { Endpoint, EndpointInput } from './lib/endpoint.ts'
 export { type CommitOptions, type Committed, type Engine, type Sent, createEngine } from './lib/engine.ts'
 export { EngineError, type EngineErrorCode } from './lib/errors.ts'
@@ -11,14 +21,18 @@ export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } 
 export { type EngineCounters, keepQueuedEvent } from './lib/hand-off.ts'
 export { type CommitWithEventsOptions, commitWithEvents, keepsend, recallAnswer, sendWebhookEvent } from './lib/hono.ts'
 export { IDEMPOTENCY_RETENTION_MS, type IdempotencyKey } from './lib/idempotency.ts'
+export { type RingKey, createKeyRing } from './lib/key-ring.ts'
 export { type Logger, carefulLogger, errorFields, silentLogger } from './lib/logger.ts'
 export type { Upkeep } from './lib/maintain.ts'
 export { engineMigrations, migrate } from './lib/migrations.ts'
 export { type Problem, problemResponse } from './lib/problem.ts'
 export type { PublishTarget } from './lib/publish.ts'
 export type { EngineOptions } from './lib/options.ts'
+export { type ReencryptOptions, type Reencrypted, reencryptSecrets } from './lib/reencrypt.ts'
 export type { EngineRoutes } from './lib/routes/route.ts'
 export { DEFAULT_RETRY_SCHEDULE, MAX_DELAY_MS, parseRetryAfter, retryDelayMs } from './lib/schedule.ts'
+export type { SecretContext, SecretKeeper } from './lib/secret-keeper.ts'
+export type { Secrets } from './lib/secret-store.ts'
 export {
   DEFAULT_DEADLINE_MS,
   MAX_RESPONSE_BYTES,
@@ -27,6 +41,15 @@ export {
   type Sender,
 } from './lib/sender.ts'
 export type { FinishedDelivery } from './lib/settle-deliveries.ts'
-export { type Signer, createWebCryptoSigner, newSecret, secretKey, signatureHeaders } from './lib/sign.ts'
+export {
+  type SignatureScheme,
+  type Signer,
+  type SigningKey,
+  createWebCryptoSigner,
+  newSecret,
+  secretKey,
+  signatureHeaders,
+  signingKey,
+} from './lib/sign.ts'
 export { type DeliveryOutcome, UNCHARGED_DEFERRALS, judge } from './lib/verdict.ts'
 export { newEventId } from '@keepsend/outbox'

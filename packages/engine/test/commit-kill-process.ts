@@ -42,7 +42,7 @@ if (kind === 'row') {
 
 const db = fromBetterSqlite(dying)
 await migrate(db)
-const engine = createEngine({ db, queue: { async send() {} } })
+const engine = createEngine({ db, queue: { async send() {} }, secrets: 'plaintext-for-development' })
 armed = true
 await engine.commit(killRequest())
 // The answer is known: one more place to die in, after the commit.

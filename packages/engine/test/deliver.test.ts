@@ -1,7 +1,7 @@
 import { claimDueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { createEngine } from '../src/index.ts'
-import { LATER, receivers, rig, verify } from './rig.ts'
+import { LATER, TEST_KEYS, receivers, rig, verify } from './rig.ts'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: { text: 'é🙂\u0000\ud800' } }
 
@@ -87,7 +87,11 @@ describe('an attempt', () => {
     const { db, engine, addEndpoint, messages } = await rig()
     await addEndpoint()
     await engine.send(event)
-    const publisher = createEngine({ db, queue: { send: async (message) => void messages.push(message) } })
+    const publisher = createEngine({
+      db,
+      queue: { send: async (message) => void messages.push(message) },
+      secrets: TEST_KEYS,
+    })
     const { claims } = await claimDueEvents(db, { limit: 1 })
     const [claim] = claims
     expect(claim && (await publisher.deliver(claim, claim.claimedAt))).toMatchObject({
@@ -101,7 +105,11 @@ describe('what breaks an attempt before it is sent', () => {
   it('is an outcome of its row and does not stop the rows beside it (trap 10)', async () => {
     const { engine, addEndpoint, work, rows, sender, log, exec } = await rig()
     const [good, poisoned] = [await addEndpoint(), await addEndpoint()]
-    await exec('update keepsend_secrets set secret = ? where endpoint_id = ?', 'not a secret', poisoned.id)
+    await exec(
+      'update keepsend_secrets set secret = ?, key_id = null where endpoint_id = ?',
+      'not a secret',
+      poisoned.id,
+    )
     await engine.send(event)
     const outcomes = await work()
     expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'retry'])

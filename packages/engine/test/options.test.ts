@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { type EngineOptions, createEngine } from '../src/index.ts'
 import { rig } from './rig.ts'
 
+const secrets = 'plaintext-for-development' as const
+
 describe('options', () => {
   it('an engine that is given no policy takes the one its sender judges connections by', async () => {
     const { db } = await rig()
-    const parts = { db, queue: { async send() {} } }
+    const parts = { db, queue: { async send() {} }, secrets }
     const send = async () => ({ kind: 'error', reason: 'network', message: '' }) as const
     const sender = { send, urlPolicy: { allowHttp: true } }
     const make = (options: Partial<EngineOptions>) => createEngine({ ...parts, ...options }).endpoints
@@ -18,12 +20,13 @@ describe('options', () => {
 
   it('a policy that is not the one its sender has is refused, whichever is wider', async () => {
     const { db } = await rig()
+    const parts = { db, queue: { async send() {} }, secrets }
     const send = async () => ({ kind: 'error', reason: 'network', message: '' }) as const
     for (const [urlPolicy, held] of [
       [{ allowHttp: true }, {}],
       [{}, { allowHttp: true }],
     ] as const) {
-      const make = () => createEngine({ db, queue: { async send() {} }, urlPolicy, sender: { send, urlPolicy: held } })
+      const make = () => createEngine({ ...parts, urlPolicy, sender: { send, urlPolicy: held } })
       expect(make).toThrow('urlPolicy must be the one its sender has')
       expect(make).toThrow(expect.objectContaining({ code: 'invalid_option' }))
     }
@@ -42,7 +45,7 @@ describe('options', () => {
     { urlPolicy: { allowCidrs: ['x'] } },
   ])('%j is refused when the engine is made', async (options) => {
     const { db } = await rig()
-    expect(() => createEngine({ db, queue: { async send() {} }, ...options })).toThrow(
+    expect(() => createEngine({ db, queue: { async send() {} }, secrets, ...options })).toThrow(
       expect.objectContaining({ code: 'invalid_option' }),
     )
   })

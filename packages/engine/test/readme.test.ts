@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
@@ -13,7 +14,10 @@ describe('the README', () => {
     const example = /```ts\n(\/\/ example\.ts\n[^]*?)```/.exec(readme)?.[1] ?? ''
     const options = ['--conditions=@keepsend/source', '--input-type=module-typescript', '--eval', example]
     // From inside the package, whose name then resolves to itself.
-    const { stdout } = await promisify(execFile)(process.execPath, options, { cwd: new URL('..', import.meta.url) })
+    const { stdout } = await promisify(execFile)(process.execPath, options, {
+      cwd: new URL('..', import.meta.url),
+      env: { ...process.env, KEEPSEND_SECRET_KEY: `k1:${randomBytes(32).toString('base64')}` },
+    })
     const body = '{"id":"m1","text":"hello"}'
     expect(stdout).toBe(`201 committed ${body}\n201 true ${body}\nwaiting to be delivered: 1\n`)
   }, 30_000)
@@ -43,6 +47,7 @@ describe('the README', () => {
     'invalid_event',
     'invalid_endpoint',
     'idempotency_mismatch',
+    'secret_unreadable',
     'invalid_option',
     'outcome_unknown',
     'not_accepted',

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   type ClaimOptions,
   type OutboxDatabase,
@@ -18,9 +19,13 @@ import {
   type SendResult,
   type Sender,
   createEngine,
+  createKeyRing,
   migrate,
 } from '../src/index.ts'
 import { type TestDatabase, openDatabase } from './database.ts'
+
+/** Of the tests; whoever asks for nothing else gets secrets that are encrypted. */
+export const TEST_KEYS = createKeyRing([{ id: 'k1', key: randomBytes(32).toString('base64') }])
 
 /** What a receiver says to one request: a status, or the answer in full. */
 export type Answer = number | { status: number; headers?: Record<string, string>; body?: string } | SendResult
@@ -43,6 +48,21 @@ export function receivers(answer: (request: SendRequest) => Answer = () => 200):
 /** Throws unless the request carries a signature under the secret, over these bytes, for this time. */
 export function verify(request: SendRequest | undefined, secret: string): void {
   new Webhook(secret).verify(request?.body ?? '', request?.headers ?? {})
+}
+
+/** Whether it does. */
+export function verifies(request: SendRequest | undefined, secret: string): boolean {
+  try {
+    verify(request, secret)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A request with an API key. */
+export function bearer(key: string): Request {
+  return new Request('http://app/', { headers: { authorization: `Bearer ${key}` } })
 }
 
 /** A logger that keeps what it is told. */
@@ -93,7 +113,7 @@ export async function rig(
   const log = keptLog()
   const queue = { send: async (message: QueuedEvent) => void messages.push(message) }
   const db = wrap(direct)
-  const engine = createEngine({ db, queue, sender, logger: log, random: () => 0, ...rest })
+  const engine = createEngine({ db, queue, sender, secrets: TEST_KEYS, logger: log, random: () => 0, ...rest })
 
   return {
     select,

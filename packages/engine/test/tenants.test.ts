@@ -28,7 +28,7 @@ async function twoTenants() {
     off,
   )
   await exec(
-    `insert into keepsend_secrets (endpoint_id, version, secret, created_at) values (?, 2, 'whsec_${'B'.repeat(44)}', 1)`,
+    `insert into keepsend_secrets (endpoint_id, scheme, version, secret, created_at) values (?, 'v1', 2, 'whsec_${'B'.repeat(44)}', 1)`,
     endpoint,
   )
   await made.addEndpoint({ workspaceId: 'w2', url: 'https://w2.example.com/' })

@@ -5,6 +5,7 @@ import worker from '../../src/worker.ts'
 import { openApp } from './app.ts'
 
 const SECRET = 'a long random text'
+const KEEPSEND_SECRET_KEY = 'k1:a2VlcHNlbmQgdGVzdCBrZXksIDMyIGJ5dGVzIGxvbmc='
 
 // The tables, and no operator's key.
 beforeEach(async () => {
@@ -17,7 +18,7 @@ function ask(path: string, key: string | undefined, secret?: string): Promise<Re
   const request = new Request(`https://demo.example${path}`, { method: 'POST', headers, body: '{"name":"Acme"}' })
   return worker.fetch(
     request,
-    { ...env, ...(secret !== undefined && { SETUP_SECRET: secret }) },
+    { ...env, KEEPSEND_SECRET_KEY, ...(secret !== undefined && { SETUP_SECRET: secret }) },
     createExecutionContext(),
   )
 }

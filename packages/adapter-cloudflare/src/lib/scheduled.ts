@@ -55,7 +55,13 @@ export async function tick(
     }
   }
   const worked = await orReport(() => work(errors), { handedOn: 0, released: 0, dead: 0 })
-  const upkeep = await orReport(() => engine.maintain(), { deletedRows: 0, deletedRecords: 0, letOut: 0, more: false })
+  const upkeep = await orReport(() => engine.maintain(), {
+    deletedRows: 0,
+    deletedRecords: 0,
+    deletedSecrets: 0,
+    letOut: 0,
+    more: false,
+  })
   const oldestDueMs = await orReport(() => oldestDue(engine), 0)
   const swept = { ...worked, upkeep, oldestDueMs }
   for (const error of errors) engine.logger.error(errorFields(error), 'a part of the sweep failed')

@@ -25,8 +25,10 @@ export interface WorkerBindings {
   db: D1Binding | undefined
   /** The producer, or `'inline'` for no queue at all: delivery after the response, and by the cron. */
   queue: QueueBinding | 'inline' | undefined
+  /** What signing secrets are encrypted with at rest: see {@link EngineOptions.secrets}. */
+  secrets: EngineOptions['secrets']
   /** What differs from the engine's defaults. */
-  engine?: Partial<Omit<EngineOptions, 'db' | 'queue'>>
+  engine?: Partial<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
 }
 
 /** By its one method, so that a Hono app of any environment fits. */
@@ -73,7 +75,7 @@ const INLINE_DEADLINES = { deadlineMs: 10_000, maxDeadlineMs: 14_000 }
  *
  * @example
  * export default createWorker({
- *   bindings: (env: Env) => ({ db: env.DB, queue: env.WEBHOOKS }),
+ *   bindings: (env: Env) => ({ db: env.DB, queue: env.WEBHOOKS, secrets: createKeyRing(env.KEEPSEND_SECRET_KEY) }),
  *   app: ({ engine }) => createApp(engine),
  * }) satisfies ExportedHandler<Env>
  */
@@ -108,10 +110,10 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
     ownHostnames = [],
   } = options
   checkFlags()
-  const { db: binding, queue: producer, engine: given = {} } = readBindings(bindings, env)
+  const { db: binding, queue: producer, secrets, engine: given = {} } = readBindings(bindings, env)
   const settings = { ...given, ...urlPolicyOf(given, ownHostnames) }
   const db = fromD1(binding)
-  const common = { logger: consoleLogger, sender: createFetchSender() }
+  const common = { logger: consoleLogger, sender: createFetchSender(), secrets }
   if (producer === 'inline') {
     const { deliveriesAtMost } = options
     const queue = new InlineEventQueue(deliveriesAtMost === undefined ? {} : { deliveriesAtMost })

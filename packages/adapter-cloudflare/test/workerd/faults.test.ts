@@ -314,7 +314,7 @@ describe('one poison message in a batch sends nobody else a second copy', () => 
     await parts.publish(3)
     await parts.publish(1, { type: 'poison.taken' })
     await parts.publish(3)
-    const sql = `update keepsend_secrets set secret = 'whsec_?' where endpoint_id = ?`
+    const sql = `update keepsend_secrets set secret = 'whsec_?', key_id = null where endpoint_id = ?`
     await parts.db.run({ sql, params: [poisoned.endpointId] })
     expect(fates(await parts.consume())).toEqual(Array(7).fill('ack'))
     expect(await arrivalsOf(hook)).toEqual(Array(6).fill(1))

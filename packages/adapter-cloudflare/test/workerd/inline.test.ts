@@ -1,3 +1,4 @@
+import { TEST_KEYS } from './keys.ts'
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Engine, createEngine, migrate, newEventId } from '@keepsend/engine'
@@ -34,7 +35,7 @@ async function inline(wrap: (db: OutboxDatabase) => OutboxDatabase = (db) => db)
   await migrate(plain)
   const db = wrap(plain)
   const queue = new InlineEventQueue()
-  const engine = createEngine({ ...ENGINE, db, queue })
+  const engine = createEngine({ ...ENGINE, db, queue, secrets: TEST_KEYS })
   queue.start(engine)
   const url = `${inject('receiver')}/hook/${crypto.randomUUID()}`
   await engine.endpoints.create('w', { url })
@@ -83,7 +84,7 @@ describe('without a queue', () => {
     const { engine, url, rows } = await inline()
     const { key } = await engine.apiKeys.create({ workspaceId: 'w', name: 'k' })
     const worker = createWorker({
-      bindings: (given: Env) => ({ db: given.DB, queue: 'inline', engine: { ...ENGINE } }),
+      bindings: (given: Env) => ({ db: given.DB, queue: 'inline', secrets: TEST_KEYS, engine: ENGINE }),
     }) satisfies ExportedHandler<Env>
     const context = createExecutionContext()
     const response = await worker.fetch(
@@ -228,7 +229,7 @@ describe('without a queue', () => {
 
   it('attempts longer than the platform waits are refused when it starts', () => {
     const queue = new InlineEventQueue()
-    const engine = createEngine({ db: fromD1(env.DB), queue })
+    const engine = createEngine({ db: fromD1(env.DB), queue, secrets: TEST_KEYS })
     expect(() => queue.start(engine)).toThrow(/maxDeadlineMs must be at most 14000; found 30000/)
     expect(() => new InlineEventQueue({ deliveriesAtMost: 0 })).toThrow(/^deliveriesAtMost must be/)
   })

@@ -6,6 +6,7 @@ import { Hono } from 'hono'
 import { expect, inject, it, onTestFinished, vi } from 'vitest'
 import { createWorker } from '../../src/index.ts'
 import { faulty } from './faulty.ts'
+import { TEST_KEYS } from './keys.ts'
 import { batchOf } from './rig.ts'
 
 // What may stand in no log, planted wherever it can get into one.
@@ -50,6 +51,7 @@ it('nothing that was planted is in any output of a Worker that goes well and bad
     bindings: ({ DB, WEBHOOKS }: typeof given) => ({
       db: DB,
       queue: WEBHOOKS,
+      secrets: TEST_KEYS,
       engine: { urlPolicy: POLICY, deadlineMs: 1000, random: () => 0 },
     }),
     app: ({ engine }) => {
@@ -57,7 +59,11 @@ it('nothing that was planted is in any output of a Worker that goes well and bad
       return new Hono().use(keepsend(engine)).route('/webhooks', engine.routes)
     },
   })
-  const { key } = await createEngine({ db: fromD1(env.DB), queue: { send: async () => {} } }).apiKeys.create({
+  const { key } = await createEngine({
+    db: fromD1(env.DB),
+    queue: { send: async () => {} },
+    secrets: TEST_KEYS,
+  }).apiKeys.create({
     workspaceId: 'w',
   })
 
@@ -102,7 +108,7 @@ it('nothing that was planted is in any output of a Worker that goes well and bad
   }
   await set('url', `http://169.254.169.254/${CANARY.path}?token=${CANARY.query}`, ids['blocked'])
   await db.run({
-    sql: 'update keepsend_secrets set secret = ? where endpoint_id = ?',
+    sql: 'update keepsend_secrets set secret = ?, key_id = null where endpoint_id = ?',
     params: [`whsec_${CANARY.brokenSecret}`, String(ids['badSecret'])],
   })
 

@@ -3,13 +3,14 @@ import { fromD1 } from '@keepsend/outbox/d1'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { CloudflareEventQueue, type QueuePolicy, type QueuePolicyOptions, createQueuePolicy } from '../../src/index.ts'
+import { TEST_KEYS } from './keys.ts'
 
 function policy(
   options: QueuePolicyOptions = {},
   deadlines: { deadlineMs?: number; maxDeadlineMs?: number } = {},
 ): QueuePolicy {
   const queue = new CloudflareEventQueue({ queue: env.WEBHOOKS })
-  const engine = createEngine({ db: fromD1(env.DB), queue, ...deadlines })
+  const engine = createEngine({ db: fromD1(env.DB), queue, secrets: TEST_KEYS, ...deadlines })
   return createQueuePolicy({ engine, queue }, options)
 }
 

@@ -1,3 +1,4 @@
+import { TEST_KEYS } from './keys.ts'
 import { reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import {
@@ -127,6 +128,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
       db: itsDb,
       queue,
       sender: createFetchSender(),
+      secrets: TEST_KEYS,
       logger,
       urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
       // Longer than a busy machine takes to answer: a test of time-outs gives its endpoint a shorter one.

@@ -1,5 +1,6 @@
 // The whole way, with the platform's own broker in between: the Worker of worker.ts is asked over HTTP, its queue brings
 // its messages to its consumer, and the receiver checks what arrives. Nothing is called by hand but the cron.
+import { TEST_KEYS } from './keys.ts'
 import { createScheduledController, reset } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { createEngine, migrate } from '@keepsend/engine'
@@ -17,7 +18,7 @@ const db = fromD1(env.DB)
 async function newWorkspace() {
   await reset()
   await migrate(db)
-  const engine = createEngine({ db, queue: new CloudflareEventQueue({ queue: env.WEBHOOKS }) })
+  const engine = createEngine({ db, queue: new CloudflareEventQueue({ queue: env.WEBHOOKS }), secrets: TEST_KEYS })
   const { key } = await engine.apiKeys.create({ workspaceId: 'w' })
 
   async function post<T>(path: string, body: unknown): Promise<T> {

@@ -1,3 +1,4 @@
+import { TEST_KEYS } from './keys.ts'
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Engine, type Sender, commitWithEvents, keepsend, migrate } from '@keepsend/engine'
@@ -19,7 +20,7 @@ beforeEach(async () => {
 
 function newWorker(options: Partial<CreateWorkerOptions<Env>> = {}): ExportedHandler<Env> {
   return createWorker({
-    bindings: (given: Env) => ({ db: given.DB, queue: given.WEBHOOKS }),
+    bindings: (given: Env) => ({ db: given.DB, queue: given.WEBHOOKS, secrets: TEST_KEYS }),
     ...options,
   }) satisfies ExportedHandler<Env>
 }
@@ -39,7 +40,11 @@ async function get(
 describe('bindings', () => {
   it('one that is missing is named, with where to bind it and what there is', async () => {
     const worker = newWorker({
-      bindings: (given) => ({ db: (given as unknown as { DATABASE: D1Database }).DATABASE, queue: given.WEBHOOKS }),
+      bindings: (given) => ({
+        db: (given as unknown as { DATABASE: D1Database }).DATABASE,
+        queue: given.WEBHOOKS,
+        secrets: TEST_KEYS,
+      }),
     })
     await expect(get(worker, '/webhooks/health')).rejects.toThrow(
       /^bindings\(env\)\.db is missing; not bound: env\.DATABASE\. Bind it in wrangler\.jsonc under d1_databases\. There are: .*DB/,
@@ -57,7 +62,11 @@ describe('bindings', () => {
   })
 
   it('are asked for once for each environment', async () => {
-    const bindings = vi.fn<(given: Env) => WorkerBindings>((given) => ({ db: given.DB, queue: given.WEBHOOKS }))
+    const bindings = vi.fn<(given: Env) => WorkerBindings>((given) => ({
+      db: given.DB,
+      queue: given.WEBHOOKS,
+      secrets: TEST_KEYS,
+    }))
     const worker = newWorker({ bindings })
     await Promise.all([get(worker, '/webhooks/health'), get(worker, '/webhooks/health')])
     await get(worker, '/webhooks/health')
@@ -80,7 +89,7 @@ describe("the Worker's own names", () => {
   async function withEngine(settings: WorkerBindings['engine'] = {}): Promise<Engine> {
     let made: Engine | undefined
     const worker = newWorker({
-      bindings: (given) => ({ db: given.DB, queue: given.WEBHOOKS, engine: settings }),
+      bindings: (given) => ({ db: given.DB, queue: given.WEBHOOKS, secrets: TEST_KEYS, engine: settings }),
       ownHostnames: OWN,
       app: ({ engine }) => {
         made = engine
@@ -170,7 +179,7 @@ describe('the three handlers', () => {
     const queue = { sendBatch: async (messages: Iterable<unknown>) => void sent.push(...messages) }
     let endpointUrl = ''
     const worker = newWorker({
-      bindings: (given) => ({ db: given.DB, queue, engine: LOOPBACK }),
+      bindings: (given) => ({ db: given.DB, queue, secrets: TEST_KEYS, engine: LOOPBACK }),
       app: ({ engine }) =>
         new Hono()
           .use(keepsend(engine))

@@ -47,7 +47,7 @@ export const DEFAULT_DRAIN_MS = 10_000
  *
  * @example
  * const queue = new DurableEventQueue({ db })
- * const engine = createEngine({ db, queue, sender: createUndiciSender() })
+ * const engine = createEngine({ db, queue, secrets, sender: createUndiciSender() })
  * await queue.start(engine)
  * process.once('SIGTERM', () => queue.stop({ drainMs: 10_000 }))
  */

@@ -9,7 +9,7 @@ import { type OpenPostgresOptions, type PostgresDatabase, openPostgres } from '.
 import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.ts'
 import { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './send.ts'
 import { onSignals } from './shutdown.ts'
-import { createHmacSigner } from './sign.ts'
+import { createNodeSigner } from './sign.ts'
 
 /** What an app is made from. */
 export interface NodeServerParts<Db = SqliteDatabase> {
@@ -45,8 +45,10 @@ interface CommonOptions<Db> {
   app?: (parts: NodeServerParts<Db>) => FetchApp
   /** A folder of the app's own `.sql` files. */
   migrations?: string | URL
+  /** What secrets are encrypted with at rest: see {@link EngineOptions.secrets}. */
+  secrets: EngineOptions['secrets']
   /** What differs from the defaults; delivered rows are kept 24 h. */
-  engine?: Partial<Omit<EngineOptions, 'db' | 'queue'>>
+  engine?: Partial<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
   queue?: Omit<DurableEventQueueOptions, 'db'>
   /** How it connects. The policy is the engine's. */
   sender?: Omit<UndiciSenderOptions, 'urlPolicy'>
@@ -91,9 +93,10 @@ async function serveOn<Db extends SqliteDatabase | PostgresDatabase>(
     const queue = new DurableEventQueue({ db, ...options.queue })
     const engine = createEngine({
       sender,
-      signer: createHmacSigner(),
+      signer: createNodeSigner(),
       keepCompleted: true,
       ...options.engine,
+      secrets: options.secrets,
       db,
       queue,
     })

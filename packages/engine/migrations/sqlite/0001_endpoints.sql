@@ -16,6 +16,8 @@ create table if not exists keepsend_endpoints (
   deadline_ms integer,
   headers text not null default '{}',
   retry_statuses text not null default '[]',
+  signatures text not null default '["v1"]',
+  compat_header text,
   created_at integer not null,
   updated_at integer not null
 ) strict, without rowid;
@@ -33,17 +35,23 @@ create table if not exists keepsend_subscriptions (
 
 create index if not exists keepsend_subscriptions_endpoint on keepsend_subscriptions (endpoint_id);
 
--- The secret of the highest version signs; older ones sign beside it until they expire.
+-- Of each scheme the secret of the highest version signs, and older ones beside it until they expire. secret is base64
+-- under the key that key_id names; without a key_id it is readable, as in development. The pepper of the API keys stands
+-- here too, as the one secret without an endpoint.
 create table if not exists keepsend_secrets (
   endpoint_id text not null,
+  scheme text not null check (scheme in ('v1', 'v1a', 'compat', 'pepper')),
   version integer not null,
   secret text not null,
+  key_id text,
   created_at integer not null,
   expires_at integer,
-  primary key (endpoint_id, version)
+  primary key (endpoint_id, scheme, version)
 ) strict, without rowid;
 
--- Only a hash of the key is stored: 256 random bits need no slow hash.
+create index if not exists keepsend_secrets_expiry on keepsend_secrets (expires_at) where expires_at is not null;
+
+-- Only a hash of the key is stored, under the pepper: 256 random bits need no slow hash.
 create table if not exists keepsend_api_keys (
   key_hash text not null primary key,
   id text not null unique,
@@ -51,5 +59,6 @@ create table if not exists keepsend_api_keys (
   name text not null,
   scopes text not null,
   created_at integer not null,
-  expires_at integer
+  expires_at integer,
+  last_used_at integer
 ) strict, without rowid;

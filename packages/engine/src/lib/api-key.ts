@@ -1,7 +1,9 @@
-import { type OutboxDatabase, clock, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type Row, clock, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
+import { isApiKey, newApiKey } from './api-key-text.ts'
 import { EngineError } from './errors.ts'
-import { sha256Hex } from './sign.ts'
+import { type Logger, errorFields } from './logger.ts'
+import type { Pepper } from './pepper.ts'
 
 /** What a credential may do. */
 export type Scope = (typeof SCOPES)[number]
@@ -29,46 +31,92 @@ export interface Principal {
  */
 export type Authenticate = (request: Request) => Promise<Principal | undefined>
 
-/** API keys of workspaces. A key is shown once; the table holds its SHA-256. */
+/** What a key is, without the key. Times are milliseconds since the epoch. */
+export interface ApiKey {
+  id: string
+  name: string
+  scopes: Scope[]
+  createdAt: number
+  /** Null: it does not expire. */
+  expiresAt: number | null
+  /** Written once an hour at most; null: never used. */
+  lastUsedAt: number | null
+}
+
+export interface ApiKeyOptions {
+  workspaceId: string
+  /** At most 200 characters. @default '' */
+  name?: string
+  /** @default all of them */
+  scopes?: readonly Scope[]
+  /** @default it does not expire */
+  expiresInMs?: number
+}
+
+/** API keys of workspaces. A key is shown once; the table holds an HMAC of it. */
 export interface ApiKeys {
-  create(options: {
-    workspaceId: string
-    name?: string
-    scopes?: readonly Scope[]
-    expiresInMs?: number
-  }): Promise<{ id: string; key: string }>
-  list(
-    workspaceId: string,
-  ): Promise<{ id: string; name: string; scopes: Scope[]; createdAt: number; expiresAt: number | null }[]>
+  create(options: ApiKeyOptions): Promise<{ id: string; key: string }>
+  /** Expired ones too, oldest first. */
+  list(workspaceId: string): Promise<ApiKey[]>
   revoke(workspaceId: string, id: string): Promise<void>
-  /** The principal of a `Bearer` key. */
+  /**
+   * A new key with the name, the scopes and the lifetime of an old one, which works for `overlapMs` more, at most:
+   * 0–604,800,000 ms, by default 24 h.
+   *
+   * @throws {EngineError} `not_found` for a key that is not there or has expired
+   */
+  rotate(workspaceId: string, id: string, options?: { overlapMs?: number }): Promise<{ id: string; key: string }>
+  /** The principal of a `Bearer` key. What cannot be a key, by its checksum, is refused without a look into the database. */
   authenticate: Authenticate
 }
 
-const PREFIX = 'ks_'
+const DEFAULT_OVERLAP_MS = 86_400_000
+const MAX_OVERLAP_MS = 604_800_000
+const MAX_NAME = 200
+const USED_EVERY_MS = 3_600_000
+const VALID = sqlText`(expires_at is null or expires_at > ${clock()})`
 
-export function createApiKeys(db: OutboxDatabase): ApiKeys {
+export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger): ApiKeys {
+  async function find(hash: string | undefined): Promise<Row | undefined> {
+    if (hash === undefined) return undefined
+    const { rows } = await db.run(sqlText`
+      select id, workspace_id, scopes, (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS}) as "unnoted"
+      from keepsend_api_keys where key_hash = ${hash} and ${VALID}`)
+    return rows[0]
+  }
+
+  async function use(id: unknown): Promise<void> {
+    try {
+      await db.run(sqlText`
+        update keepsend_api_keys set last_used_at = ${clock()}
+        where id = ${String(id)} and (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS})`)
+    } catch (error) {
+      logger.warn({ apiKeyId: id, ...errorFields(error) }, 'the use of an API key was not noted')
+    }
+  }
+
   return {
     async create({ workspaceId, name = '', scopes = SCOPES, expiresInMs }) {
       const unknown = scopes.find((scope) => !SCOPES.includes(scope))
-      if (unknown !== undefined)
-        throw new EngineError('invalid_option', `scopes must be of ${SCOPES.join(', ')}; found ${unknown}`)
+      if (unknown !== undefined) throw invalid(`scopes must be of ${SCOPES.join(', ')}; found ${unknown}`)
+      if (name.length > MAX_NAME) throw invalid(`name must be at most ${MAX_NAME} characters; found ${name.length}`)
+      if (expiresInMs !== undefined && !Number.isSafeInteger(expiresInMs)) {
+        throw invalid(`expiresInMs must be a whole number; found ${expiresInMs}`)
+      }
       const id = `key_${v7()}`
-      const key = PREFIX + base64Url(crypto.getRandomValues(new Uint8Array(32)))
+      const key = newApiKey()
       const expires = expiresInMs === undefined ? sqlText`null` : sqlText`${clock()} + ${expiresInMs}`
       await db.run(sqlText`
         insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at, expires_at)
-        values (${await sha256Hex(key)}, ${id}, ${workspaceId}, ${name}, ${JSON.stringify(scopes)}, ${clock()}, ${expires})`)
+        values (${await pepper.hashNew(key)}, ${id}, ${workspaceId}, ${name}, ${JSON.stringify(scopes)}, ${clock()}, ${expires})`)
       return { id, key }
     },
 
     async list(workspaceId) {
       const { rows } = await db.run(sqlText`
-        select id, name, scopes, created_at as "createdAt", expires_at as "expiresAt" from keepsend_api_keys
-        where workspace_id = ${workspaceId} order by id`)
-      return rows.map((row) => ({ ...row, scopes: JSON.parse(String(row['scopes'])) })) as Awaited<
-        ReturnType<ApiKeys['list']>
-      >
+        select id, name, scopes, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt"
+        from keepsend_api_keys where workspace_id = ${workspaceId} order by id`)
+      return rows.map((row) => ({ ...row, scopes: JSON.parse(String(row['scopes'])) as Scope[] }) as ApiKey)
     },
 
     async revoke(workspaceId, id) {
@@ -78,21 +126,37 @@ export function createApiKeys(db: OutboxDatabase): ApiKeys {
       if (changes === 0) throw new EngineError('not_found', 'no such API key')
     },
 
+    async rotate(workspaceId, id, { overlapMs = DEFAULT_OVERLAP_MS } = {}) {
+      if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_OVERLAP_MS) {
+        throw invalid(`overlapMs must be a whole number from 0 to ${MAX_OVERLAP_MS} (7 days); found ${overlapMs}`)
+      }
+      const next = `key_${v7()}`
+      const key = newApiKey()
+      const hash = await pepper.hashNew(key)
+      const [inserted] = await db.atomic([
+        sqlText`
+          insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at, expires_at)
+          select cast(${hash} as text), cast(${next} as text), workspace_id, name, scopes, ${clock()}, ${clock()} + expires_at - created_at
+          from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId} and ${VALID}`,
+        sqlText`
+          update keepsend_api_keys set expires_at = ${clock()} + ${overlapMs}
+          where id = ${id} and workspace_id = ${workspaceId} and (expires_at is null or expires_at > ${clock()} + ${overlapMs})`,
+      ])
+      if (inserted?.changes !== 1) throw new EngineError('not_found', 'no such API key, or it has expired')
+      return { id: next, key }
+    },
+
     async authenticate(request) {
-      const key = /^bearer (ks_[A-Za-z0-9_-]{43})$/i.exec(request.headers.get('authorization') ?? '')?.[1]
-      if (key === undefined) return undefined
-      const { rows } = await db.run(sqlText`
-        select workspace_id, scopes from keepsend_api_keys
-        where key_hash = ${await sha256Hex(key)} and (expires_at is null or expires_at > ${clock()})`)
-      const [row] = rows
-      return row && { workspaceId: String(row['workspace_id']), scopes: JSON.parse(String(row['scopes'])) as Scope[] }
+      const key = /^bearer (\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+      if (key === undefined || !isApiKey(key)) return undefined
+      const row = (await find(await pepper.hash(key))) ?? (await find(await pepper.hashAnew(key)))
+      if (!row) return undefined
+      if (row['unnoted']) await use(row['id'])
+      return { workspaceId: String(row['workspace_id']), scopes: JSON.parse(String(row['scopes'])) as Scope[] }
     },
   }
 }
 
-function base64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')
+function invalid(message: string): EngineError {
+  return new EngineError('invalid_option', message)
 }

@@ -1,8 +1,9 @@
-import { type PendingEvent, eventIdOf } from '@keepsend/outbox'
+import type { PendingEvent } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
-import { type Signer, signatureHeaders } from './sign.ts'
+import { signAttempt } from './sign-attempt.ts'
+import type { Signer } from './sign.ts'
 import type { Target, Targets } from './targets.ts'
 import { type DeliveryOutcome, UNCHARGED_DEFERRALS, type VerdictContext, judge, retryOrDead } from './verdict.ts'
 
@@ -37,14 +38,16 @@ export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: 
   }
   try {
     const target = event.endpointId === null ? undefined : await readTarget(deps, event.endpointId)
-    if (target === 'unread') return unread(event)
+    if (target === 'unread') return deferred(event, UNREAD) ?? { kind: 'retry', deferral: false, ...UNREAD }
     if (!target) return { kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }
     if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
     const { id, version, retryStatuses } = target
     const endpoint = { id, version, retrySchedule: target.retrySchedule ?? retrySchedule, retryStatuses }
     context = { event, endpoint, now, random }
     if (!target.check.ok) return retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
-    return judge(await attempt(deps, deps.sender, event, target, target.check.url, now), context)
+    const signature = await signAttempt(deps.sign, event, target, now).catch(unsigned(deps, event))
+    if (!signature) return deferred(event, UNSIGNED) ?? retryOrDead(context, UNSIGNED.error)
+    return judge(await attempt(deps, deps.sender, event, target, target.check.url, signature), context)
   } catch (error) {
     deps.logger.error(
       { deliveryId: event.id, ...errorFields(error) },
@@ -67,12 +70,21 @@ async function readTarget(
   }
 }
 
-const UNREAD_RETRY_MS = 5000
+const UNREAD = { delayMs: 5000, error: 'endpoint_unread: the database did not answer' }
+const UNSIGNED = { delayMs: 60_000, error: 'secret_unreadable: its signing secret could not be read; nothing was sent' }
 
 /** Nothing was sent, so nothing is charged; bounded like the waits that receivers ask for. */
-function unread({ deferrals }: PendingEvent): DeliveryOutcome {
-  const deferral = deferrals < UNCHARGED_DEFERRALS
-  return { kind: 'retry', delayMs: UNREAD_RETRY_MS, deferral, error: 'endpoint_unread: the database did not answer' }
+function deferred({ deferrals }: PendingEvent, why: { delayMs: number; error: string }): DeliveryOutcome | undefined {
+  return deferrals < UNCHARGED_DEFERRALS ? { kind: 'retry', deferral: true, ...why } : undefined
+}
+
+/** The secrets of one endpoint that cannot be read are an operator's to mend, and no fault of the receiver's. */
+function unsigned({ logger }: DeliverDeps, { id, endpointId }: PendingEvent): (error: unknown) => undefined {
+  return (error) => {
+    if (!(error instanceof EngineError && error.code === 'secret_unreadable')) throw error
+    logger.error({ deliveryId: id, endpointId, ...errorFields(error) }, 'a secret could not be read; nothing was sent')
+    return undefined
+  }
 }
 
 async function attempt(
@@ -81,14 +93,8 @@ async function attempt(
   event: PendingEvent,
   target: Target,
   url: URL,
-  now: number,
+  signature: Record<string, string>,
 ): ReturnType<Sender['send']> {
-  const secrets = target.secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
-  const signature = await signatureHeaders(
-    deps.sign,
-    secrets.map(({ secret }) => secret),
-    { id: eventIdOf(event.id), timestampSeconds: Math.floor(now / 1000), body: event.payload },
-  )
   return sender.send({
     url: url.href,
     // Ours last: whatever else an endpoint may set, it cannot set these.

@@ -10,23 +10,18 @@ import {
 } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
+import { compatHeader } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
+import { type EndpointSecret, type RotateOptions, createEndpointSecrets } from './endpoint-secrets.ts'
 import { type Endpoint, type EndpointInput, checkEndpoint } from './endpoint.ts'
 import { EngineError } from './errors.ts'
 import { letOutAllOf } from './let-out.ts'
-import { newSecret } from './sign.ts'
-
-/** One signing secret of an endpoint. */
-export interface EndpointSecret {
-  version: number
-  secret: string
-  createdAt: number
-  /** When it stops signing; null for the current one. */
-  expiresAt: number | null
-}
+import type { SecretStore } from './secret-store.ts'
+import { touchEndpoint } from './touch-endpoint.ts'
 
 /** The endpoints of every workspace. Each method is scoped: another workspace's endpoint does not exist for it. */
 export interface EndpointStore {
+  /** `secret` is what the receiver verifies the first of `signatures` with: for `v1a` the public key. */
   create(workspaceId: string, input: EndpointInput): Promise<{ endpoint: Endpoint; secret: string }>
   get(workspaceId: string, id: string): Promise<Endpoint>
   list(workspaceId: string, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
@@ -35,30 +30,32 @@ export interface EndpointStore {
   delete(workspaceId: string, id: string): Promise<void>
   /** Enabling lets out what was held; disabling holds what comes up. */
   setStatus(workspaceId: string, id: string, status: Endpoint['status']): Promise<Endpoint>
-  /** A new secret; the ones before sign beside it for `overlapMs`. */
-  rotateSecret(workspaceId: string, id: string, options?: { overlapMs?: number }): Promise<EndpointSecret>
-  /** The secrets that sign now, newest first. */
+  /**
+   * A new secret; the ones before sign beside it for `overlapMs`, and end by themselves. At most ten of a scheme sign at
+   * once: one more is refused as `conflict`, because dropping the oldest would break who still goes by it.
+   */
+  rotateSecret(workspaceId: string, id: string, options?: RotateOptions): Promise<EndpointSecret>
+  /** The secrets that sign now, by scheme and the newest first. */
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
 }
-
-/** 24 h for a receiver to learn the new secret. */
-export const DEFAULT_SECRET_OVERLAP_MS = 86_400_000
-const MAX_SECRET_OVERLAP_MS = 604_800_000
 
 const COLUMNS = raw(
   'id, workspace_id as "workspaceId", url, description, status, disabled_reason as "disabledReason", version, ' +
     'event_types as "eventTypes", channels, retry_schedule as "retrySchedule", deadline_ms as "deadlineMs", ' +
-    'headers, retry_statuses as "retryStatuses", ' +
+    'headers, retry_statuses as "retryStatuses", signatures, compat_header as "compatHeader", ' +
     'created_at as "createdAt", updated_at as "updatedAt"',
 )
 
 /** @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten. */
 export function createEndpointStore(
   db: OutboxDatabase,
+  secretStore: SecretStore,
   checkUrl: CheckUrl,
   defaultAttempts: number,
   onChange: (id: string) => void,
 ): EndpointStore {
+  const kept = createEndpointSecrets(db, secretStore)
+
   async function change(id: string, statements: readonly SqlText[]): Promise<void> {
     await db.atomic(statements)
     onChange(id)
@@ -79,20 +76,20 @@ export function createEndpointStore(
       checkEndpoint(input, checkUrl)
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
-      const { headers = {}, retryStatuses = [] } = input
-      const secret = input.secret ?? newSecret()
+      const { headers = {}, retryStatuses = [], signatures = ['v1'] } = input
+      const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
       await change(id, [
         sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
-            max_attempts, deadline_ms, headers, retry_statuses, created_at, updated_at)
+            max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, created_at, updated_at)
           values (${id}, ${workspaceId}, ${url}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
-            ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${clock()}, ${clock()})`,
+            ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
+            ${compatHeader(input)}, ${clock()}, ${clock()})`,
         subscribe(db, workspaceId, id, eventTypes, channels),
-        sqlText`
-          insert into keepsend_secrets (endpoint_id, version, secret, created_at) values (${id}, 1, ${secret}, ${clock()})`,
+        ...secrets.map(({ statement }) => statement),
       ])
-      return { endpoint: await get(workspaceId, id), secret }
+      return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
     },
 
     async list(workspaceId, { limit, after = '' }) {
@@ -106,6 +103,7 @@ export function createEndpointStore(
       checkEndpoint(input, checkUrl)
       const now = await get(workspaceId, id)
       const next = { ...now, ...input }
+      const secrets = await kept.changed(now, input)
       await change(id, [
         sqlText`
           update keepsend_endpoints set url = ${next.url}, description = ${next.description},
@@ -113,10 +111,13 @@ export function createEndpointStore(
             retry_schedule = ${scheduleText(next.retrySchedule)},
             max_attempts = ${attemptsOf(next.retrySchedule, defaultAttempts)}, deadline_ms = ${next.deadlineMs},
             headers = ${input.headers ? JSON.stringify(checkHeaders(input.headers)) : raw('headers')}, retry_statuses = ${JSON.stringify(next.retryStatuses)},
+            signatures = ${input.signatures ? JSON.stringify(input.signatures) : raw('signatures')},
+            compat_header = ${input.compatSignature === undefined ? raw('compat_header') : compatHeader(input)},
             version = version + 1, updated_at = ${clock()}
           where id = ${id} and workspace_id = ${workspaceId}`,
         sqlText`delete from keepsend_subscriptions where endpoint_id = ${id} and workspace_id = ${workspaceId}`,
         subscribe(db, workspaceId, id, next.eventTypes, next.channels),
+        ...secrets,
       ])
       return get(workspaceId, id)
     },
@@ -125,7 +126,7 @@ export function createEndpointStore(
       await get(workspaceId, id)
       const mine = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
       await change(id, [
-        touch(workspaceId, id),
+        touchEndpoint(workspaceId, id),
         sqlText`delete from keepsend_subscriptions where ${mine}`,
         sqlText`delete from keepsend_secrets where ${mine}`,
         sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`,
@@ -145,34 +146,14 @@ export function createEndpointStore(
       return get(workspaceId, id)
     },
 
-    async rotateSecret(workspaceId, id, { overlapMs = DEFAULT_SECRET_OVERLAP_MS } = {}) {
-      if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_SECRET_OVERLAP_MS) {
-        throw new EngineError(
-          'invalid_endpoint',
-          `overlapMs must be a whole number from 0 to ${MAX_SECRET_OVERLAP_MS} (7 days); found ${overlapMs}`,
-        )
-      }
-      await get(workspaceId, id)
-      await change(id, [
-        touch(workspaceId, id),
-        sqlText`update keepsend_secrets set expires_at = ${clock()} + ${overlapMs} where endpoint_id = ${id} and expires_at is null`,
-        sqlText`
-          insert into keepsend_secrets (endpoint_id, version, secret, created_at)
-          select endpoint_id, max(version) + 1, cast(${newSecret()} as text), ${clock()} from keepsend_secrets
-          where endpoint_id = ${id} group by endpoint_id`,
-        sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at < ${clock()}`,
-      ])
-      const [current] = await this.secrets(workspaceId, id)
-      if (!current) throw new EngineError('not_found', 'no such endpoint')
-      return current
+    async rotateSecret(workspaceId, id, options = {}) {
+      const secret = await kept.rotate(await get(workspaceId, id), options)
+      onChange(id)
+      return secret
     },
 
     async secrets(workspaceId, id) {
-      await get(workspaceId, id)
-      const { rows } = await db.run(sqlText`
-        select version, secret, created_at as "createdAt", expires_at as "expiresAt" from keepsend_secrets
-        where endpoint_id = ${id} and (expires_at is null or expires_at > ${clock()}) order by version desc`)
-      return rows as unknown as EndpointSecret[]
+      return kept.list(await get(workspaceId, id))
     },
   }
 }
@@ -180,13 +161,6 @@ export function createEndpointStore(
 /** Bounded batches, each its own commit; what a crash leaves between two of them, the maintenance lets out. */
 async function unholdAll(db: OutboxDatabase, endpointId: string): Promise<void> {
   while ((await unholdEvents(db, endpointId)).more);
-}
-
-/** First of a unit that changes an endpoint in several places: two such units come one after the other. */
-function touch(workspaceId: string, id: string): SqlText {
-  return sqlText`
-    update keepsend_endpoints set version = version + 1, updated_at = ${clock()}
-    where id = ${id} and workspace_id = ${workspaceId}`
 }
 
 function subscribe(
@@ -216,8 +190,8 @@ function scheduleText(schedule: readonly number[] | null | undefined): string | 
 
 function toEndpoint(row: Row): Endpoint {
   const { headers, ...shown } = row
-  const { eventTypes, channels, retrySchedule, retryStatuses } = row
-  const lists = { eventTypes, channels, retrySchedule, retryStatuses }
+  const { eventTypes, channels, retrySchedule, retryStatuses, signatures } = row
+  const lists = { eventTypes, channels, retrySchedule, retryStatuses, signatures }
   const parsed = Object.entries(lists).map(([name, text]) => [name, typeof text === 'string' ? JSON.parse(text) : null])
   const headerNames = Object.keys(JSON.parse(String(headers)) as object)
   return { ...shown, ...Object.fromEntries(parsed), headerNames } as Endpoint

@@ -1,8 +1,9 @@
 import type { CheckUrl } from './check-url.ts'
+import { type CompatSignature, checkCompat } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
 import { EngineError } from './errors.ts'
 import { isName, isPattern } from './event.ts'
-import { secretKey } from './sign.ts'
+import { secretKey, signingKey } from './sign.ts'
 
 /** A customer's URL, with what it subscribes to and how it is retried. Times are milliseconds since the epoch. */
 export interface Endpoint {
@@ -27,6 +28,10 @@ export interface Endpoint {
   headerNames: string[]
   /** Statuses from 400 to 499 that are tried again, besides 408, 425 and 429. */
   retryStatuses: number[]
+  /** What its requests are signed with, by Standard Webhooks. */
+  signatures: ('v1' | 'v1a')[]
+  /** The header of its compatibility signature; null: it has none. */
+  compatHeader: string | null
   createdAt: number
   updatedAt: number
 }
@@ -52,7 +57,14 @@ export interface EndpointInput {
   headers?: Readonly<Record<string, string>>
   /** At most 20 statuses from 400 to 499, 410 not among them, that are tried again instead of failing. @default [] */
   retryStatuses?: readonly number[]
-  /** A secret to take over from elsewhere. Only at creation. @default a new one */
+  /**
+   * `v1`, HMAC under a shared `whsec_` secret; `v1a`, ed25519, whose public key the receiver is given; or both. A scheme
+   * that is added gets a secret of its own, and one that is left out loses those it had. @default ['v1']
+   */
+  signatures?: readonly ('v1' | 'v1a')[]
+  /** A signature of an older form beside those, for receivers that know no other; null takes it away. @default null */
+  compatSignature?: CompatSignature | null
+  /** A secret to take over from elsewhere: `whsec_…`, or `whsk_…` for `v1a`. Only at creation. @default a new one */
   secret?: string
 }
 
@@ -98,7 +110,27 @@ export function checkEndpoint(input: Partial<EndpointInput>, checkUrl: CheckUrl)
       `retryStatuses must be at most ${MAX_RETRY_STATUSES} statuses from 400 to 499 without 410; found ${wrong ?? retryStatuses?.length}`,
     )
   }
-  if (secret !== undefined) secretKey(secret)
+  if (input.signatures !== undefined) checkSignatures(input.signatures)
+  if (input.compatSignature) checkCompat(input.compatSignature)
+  if (secret !== undefined) checkSecret(secret, input.signatures ?? ['v1'])
+}
+
+function checkSignatures(signatures: readonly string[]): void {
+  const known = signatures.filter((scheme) => scheme === 'v1' || scheme === 'v1a')
+  if (known.length === 0 || new Set(signatures).size < signatures.length || known.length < signatures.length) {
+    throw invalid(`signatures must hold v1, v1a or both, once each; found ${JSON.stringify(signatures).slice(0, 100)}`)
+  }
+}
+
+/** By its prefix a secret is of one scheme, which has to be one of the endpoint's. */
+function checkSecret(secret: string, signatures: readonly string[]): void {
+  const isKey = secret.startsWith('whsk_')
+  if (isKey) signingKey(secret)
+  else secretKey(secret)
+  if (signatures.includes(isKey ? 'v1a' : 'v1')) return
+  throw invalid(
+    `secret must be for one of the signatures, ${signatures.join(' and ')}: whsec_ is for v1, whsk_ for v1a`,
+  )
 }
 
 function checkPatterns(property: string, patterns: readonly string[], min: number, max: number): void {

@@ -26,6 +26,8 @@ import { type EngineOptions, withDefaults } from './options.ts'
 import { type PublishTarget, enqueueForEndpoint, fanOutStatement, messagesFor } from './publish.ts'
 import { createRoutes } from './routes/app.ts'
 import type { EngineRoutes } from './routes/route.ts'
+import { createPepper } from './pepper.ts'
+import { PLAINTEXT, createSecretStore } from './secret-store.ts'
 import { type FinishedDelivery, settleDeliveries } from './settle-deliveries.ts'
 import { createWebCryptoSigner } from './sign.ts'
 import { createTargets } from './targets.ts'
@@ -95,15 +97,21 @@ export interface Engine {
 // A broken attempt (a defect of ours, not of the receiver) is tried again after this.
 const BROKEN_RETRY_MS = 60_000
 
-/** Puts the parts together. Has no effect on the database or the network by itself. */
+/**
+ * Puts the parts together. Has no effect on the database or the network by itself.
+ *
+ * @throws {EngineError} `invalid_option` for a bad option, and when `secrets` is missing
+ */
 export function createEngine(options: EngineOptions): Engine {
   const { db, queue, logger, retrySchedule, maxDeadlineMs, keepCompleted, retentionMs, ...settings } =
     withDefaults(options)
   const checkUrl = createCheckUrl(settings.urlPolicy)
-  const targets = createTargets(db, checkUrl, settings.monotonic)
+  const secretStore = createSecretStore(options.secrets)
+  const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
+  if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
   const target: PublishTarget = { db, rowsStart: queue.rowsStart ?? 'now' }
   const counters = newCounters()
-  const apiKeys = createApiKeys(db)
+  const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
     targets,
     sender: options.sender,
@@ -118,7 +126,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   const engine: Omit<Engine, 'routes'> = {
     db,
-    endpoints: createEndpointStore(db, checkUrl, retrySchedule.length + 1, (id) => targets.forget(id)),
+    endpoints: createEndpointStore(db, secretStore, checkUrl, retrySchedule.length + 1, (id) => targets.forget(id)),
     apiKeys,
     deliveries: createDeliveryReads(db),
     counters,

@@ -6,6 +6,7 @@
  * - `invalid_event`, `invalid_endpoint`, `idempotency_mismatch` 422
  * - `not_accepted` 503: nothing was committed, repeat it
  * - `outcome_unknown` 500: the write may have taken place; look before you repeat it
+ * - `secret_unreadable` 500: a secret could not be decrypted; see `secrets`
  * - `invalid_option` 500: the engine or a helper was set up wrongly
  */
 export type EngineErrorCode = keyof typeof STATUS
@@ -22,6 +23,7 @@ const STATUS = {
   invalid_event: 422,
   invalid_endpoint: 422,
   idempotency_mismatch: 422,
+  secret_unreadable: 500,
   invalid_option: 500,
   outcome_unknown: 500,
   not_accepted: 503,

@@ -46,7 +46,7 @@ function plain(value: unknown): unknown {
 const MAX_TEXT = 1000
 
 // The second line: nothing that fits is given to the logger on purpose.
-const CREDENTIALS = /\b(whsec_|whsk_|ks_|(?:bearer|basic) +)[\w+/=.~-]+/gi
+const CREDENTIALS = /\b(whsec_|whsk_|compat_|ks_|(?:bearer|basic) +)[\w+/=.~-]+/gi
 const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@)?([^\s/?#"']*)[^\s"']*/gi
 // Lines, terminal sequences, and what turns the direction of writing.
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for

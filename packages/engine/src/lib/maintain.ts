@@ -1,4 +1,4 @@
-import { type OutboxDatabase, cleanupOldEvents } from '@keepsend/outbox'
+import { type OutboxDatabase, cleanupOldEvents, clock, limitTo, sqlText } from '@keepsend/outbox'
 import { cleanupIdempotency } from './idempotency.ts'
 import { letOutStrays } from './let-out.ts'
 
@@ -8,6 +8,8 @@ export interface Upkeep {
   deletedRows: number
   /** Idempotency records past their week. */
   deletedRecords: number
+  /** Signing secrets past their overlap. */
+  deletedSecrets: number
   /** Held rows of enabled endpoints that an enabling cut short by a crash had left. */
   letOut: number
   /** There was more than one round may do. */
@@ -20,11 +22,15 @@ const ROUND = 500
 export async function maintain(db: OutboxDatabase, options: { retentionMs: number }): Promise<Upkeep> {
   const rows = await cleanupOldEvents(db, { retentionMs: options.retentionMs, batchSize: ROUND })
   const deletedRecords = await cleanupIdempotency(db, ROUND)
+  const expired = await db.run(sqlText`
+    delete from keepsend_secrets where (endpoint_id, scheme, version) in (
+      select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
   const { changes: letOut } = await db.run(letOutStrays(db, ROUND))
   return {
     deletedRows: rows.deleted,
     deletedRecords,
+    deletedSecrets: expired.changes,
     letOut,
-    more: rows.more || deletedRecords === ROUND || letOut === ROUND,
+    more: rows.more || expired.changes === ROUND || deletedRecords === ROUND || letOut === ROUND,
   }
 }

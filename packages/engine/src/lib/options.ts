@@ -6,6 +6,7 @@ import type { EventQueue } from './event-queue.ts'
 import { type Logger, carefulLogger, silentLogger } from './logger.ts'
 import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
 import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
+import type { Secrets } from './secret-store.ts'
 import type { Signer } from './sign.ts'
 
 export interface EngineOptions {
@@ -15,6 +16,11 @@ export interface EngineOptions {
   queue: EventQueue
   /** Makes the POSTs. Without one the engine publishes, and another process delivers. */
   sender?: Sender
+  /**
+   * What signing secrets and the pepper of API keys are encrypted with at rest: `createKeyRing`, or a KMS of your own.
+   * `'plaintext-for-development'` keeps them readable; a key ring reads those too, and `reencryptSecrets` encrypts them.
+   */
+  secrets: Secrets
   /** @default WebCrypto */
   signer?: Signer
   /**

@@ -1,10 +1,24 @@
+import { fromBase64, toBase64, toHex, utf8 } from './encoding.ts'
+import { fromCompatSecret } from './compat-signature.ts'
 import { EngineError } from './errors.ts'
+import { privateKeyOf } from './sign-v1a.ts'
+import { type ImportedKey, importHmacKey, signWith } from './web-crypto.ts'
 
-/** HMAC-SHA256 of the content under a `whsec_` secret, in base64. */
+/**
+ * One signature of the content, in base64. The secret says by its prefix what is made with it, and {@link signingKey}
+ * reads it: HMAC-SHA256 under `whsec_` and `compat_`, ed25519 under `whsk_`.
+ */
 export type Signer = (secret: string, content: string) => string | Promise<string>
 
+/** How an endpoint's requests can be signed. Each scheme has secrets of its own. */
+export type SignatureScheme = 'v1' | 'v1a' | 'compat'
+
+/** What a signer signs with. */
+export type SigningKey =
+  | { algorithm: 'HMAC'; key: Uint8Array<ArrayBuffer> }
+  | { algorithm: 'Ed25519'; pkcs8: Uint8Array<ArrayBuffer> }
+
 const PREFIX = 'whsec_'
-const encoder = new TextEncoder()
 
 /** A new endpoint secret: `whsec_` and the base64 of 32 random bytes (Standard Webhooks: 24 to 64). */
 export function newSecret(): string {
@@ -14,16 +28,21 @@ export function newSecret(): string {
 /** The key inside a `whsec_` secret. Throws `invalid_endpoint` unless it is 24 to 64 bytes of base64. */
 export function secretKey(secret: string): Uint8Array<ArrayBuffer> {
   const text = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : undefined
-  if (text !== undefined && /^[A-Za-z0-9+/]+={0,2}$/.test(text)) {
-    const bytes = fromBase64(text)
-    if (bytes && bytes.length >= 24 && bytes.length <= 64) return bytes
-  }
+  const bytes = text === undefined ? undefined : fromBase64(text)
+  if (bytes && bytes.length >= 24 && bytes.length <= 64) return bytes
   throw new EngineError('invalid_endpoint', 'a secret must be whsec_ and the base64 of 24 to 64 bytes')
+}
+
+/** The key inside any secret of a kept endpoint. @throws {EngineError} `invalid_endpoint` for what is no secret */
+export function signingKey(secret: string): SigningKey {
+  if (secret.startsWith('whsk_')) return { algorithm: 'Ed25519', pkcs8: privateKeyOf(secret) }
+  if (secret.startsWith('compat_')) return { algorithm: 'HMAC', key: utf8(fromCompatSecret(secret)) }
+  return { algorithm: 'HMAC', key: secretKey(secret) }
 }
 
 /**
  * The three headers of Standard Webhooks for one attempt: the same `webhook-id` on every attempt, a fresh
- * `webhook-timestamp`, and one `v1` signature over `id.timestamp.body` for each active secret.
+ * `webhook-timestamp`, and one signature over `id.timestamp.body` for each active secret: `v1`, or `v1a` for a `whsk_`.
  */
 export async function signatureHeaders(
   sign: Signer,
@@ -34,7 +53,8 @@ export async function signatureHeaders(
   let signature = ''
   for (const secret of secrets) {
     const signed = sign(secret, content)
-    signature += `${signature === '' ? '' : ' '}v1,${typeof signed === 'string' ? signed : await signed}`
+    const scheme = secret.startsWith('whsk_') ? 'v1a' : 'v1'
+    signature += `${signature === '' ? '' : ' '}${scheme},${typeof signed === 'string' ? signed : await signed}`
   }
   return {
     'webhook-id': message.id,
@@ -46,7 +66,7 @@ export async function signatureHeaders(
 /** Signs with WebCrypto, wherever that is; imported keys are kept, as many as `maxKeys`. */
 export function createWebCryptoSigner(options: { maxKeys?: number } = {}): Signer {
   const { maxKeys = 1000 } = options
-  const keys = new Map<string, ReturnType<typeof importKey>>()
+  const keys = new Map<string, Promise<ImportedKey>>()
   return async (secret, content) => {
     let key = keys.get(secret)
     if (!key) {
@@ -54,29 +74,19 @@ export function createWebCryptoSigner(options: { maxKeys?: number } = {}): Signe
       key = importKey(secret)
       keys.set(secret, key)
     }
-    return toBase64(new Uint8Array(await crypto.subtle.sign('HMAC', await key, encoder.encode(content))))
+    return toBase64(await signWith(await key, content))
   }
 }
 
-function importKey(secret: string) {
-  return crypto.subtle.importKey('raw', secretKey(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+function importKey(secret: string): Promise<ImportedKey> {
+  const signing = signingKey(secret)
+  return signing.algorithm === 'Ed25519'
+    ? crypto.subtle.importKey('pkcs8', signing.pkcs8, 'Ed25519', false, ['sign'])
+    : importHmacKey(signing.key)
 }
 
 /** SHA-256 in lower-case hex. */
 export async function sha256Hex(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
-  const bytes = typeof content === 'string' ? encoder.encode(content) : content
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-  } catch {
-    return undefined
-  }
+  const bytes = typeof content === 'string' ? utf8(content) : content
+  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
 }

@@ -1,5 +1,7 @@
-import { type OutboxDatabase, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, clock, sqlText } from '@keepsend/outbox'
 import type { CheckUrl, UrlCheck } from './check-url.ts'
+import type { SecretStore } from './secret-store.ts'
+import type { SignatureScheme } from './sign.ts'
 
 /** What an attempt needs to know of its endpoint. */
 export interface Target {
@@ -13,8 +15,16 @@ export interface Target {
   /** Of its own, with lower-case names. */
   headers: Readonly<Record<string, string>>
   retryStatuses: readonly number[]
-  /** Newest first; each signs until it expires. */
-  secrets: readonly { secret: string; expiresAt: number | null }[]
+  compatHeader: string | null
+  /** By scheme and the newest first; each signs until it expires. */
+  secrets: readonly TargetSecret[]
+}
+
+/** A promise until it was decrypted once; one that rejects is of no harm to other endpoints. */
+interface TargetSecret {
+  scheme: SignatureScheme
+  secret: string | Promise<string>
+  expiresAt: number | null
 }
 
 /** Endpoints as attempts see them: read at each attempt, or at most a second ago. */
@@ -28,7 +38,12 @@ export interface Targets {
 const FRESH_MS = 1000
 const MAX_CACHED = 10_000
 
-export function createTargets(db: OutboxDatabase, checkUrl: CheckUrl, monotonic: () => number): Targets {
+export function createTargets(
+  db: OutboxDatabase,
+  secretStore: SecretStore,
+  checkUrl: CheckUrl,
+  monotonic: () => number,
+): Targets {
   const cached = new Map<string, { readAt: number; target: Promise<Target | undefined> }>()
   let wanted: { ids: string[]; read: Promise<Map<string, Target>> } | undefined
 
@@ -37,7 +52,7 @@ export function createTargets(db: OutboxDatabase, checkUrl: CheckUrl, monotonic:
       const ids: string[] = []
       const read = Promise.resolve().then(() => {
         wanted = undefined
-        return readTargets(db, checkUrl, ids)
+        return readTargets(db, secretStore, checkUrl, ids)
       })
       wanted = { ids, read }
     }
@@ -65,16 +80,20 @@ export function createTargets(db: OutboxDatabase, checkUrl: CheckUrl, monotonic:
 
 async function readTargets(
   db: OutboxDatabase,
+  secretStore: SecretStore,
   checkUrl: CheckUrl,
   ids: readonly string[],
 ): Promise<Map<string, Target>> {
   const { rows } = await db.run(sqlText`
     select endpoint.id as "id", endpoint.version as "version", status, url, retry_schedule as "retrySchedule",
-      deadline_ms as "deadlineMs", headers, retry_statuses as "retryStatuses", secret, expires_at as "expiresAt"
-    from keepsend_endpoints as endpoint left join keepsend_secrets on endpoint_id = endpoint.id
+      deadline_ms as "deadlineMs", headers, retry_statuses as "retryStatuses", compat_header as "compatHeader",
+      workspace_id as "workspaceId", scheme, keepsend_secrets.version as "secretVersion", secret, key_id as "keyId",
+      expires_at as "expiresAt"
+    from keepsend_endpoints as endpoint left join keepsend_secrets
+      on endpoint_id = endpoint.id and (expires_at is null or expires_at > ${clock()})
     where endpoint.id in (${db.dialect.list([...new Set(ids)])})
-    order by endpoint.id, keepsend_secrets.version desc`)
-  const targets = new Map<string, Target & { secrets: { secret: string; expiresAt: number | null }[] }>()
+    order by endpoint.id, scheme, keepsend_secrets.version desc`)
+  const targets = new Map<string, Target & { secrets: TargetSecret[] }>()
   for (const row of rows as unknown as TargetRow[]) {
     let target = targets.get(row.id)
     if (!target) {
@@ -87,11 +106,17 @@ async function readTargets(
         deadlineMs: row.deadlineMs,
         headers: JSON.parse(row.headers) as Record<string, string>,
         retryStatuses: JSON.parse(row.retryStatuses) as number[],
+        compatHeader: row.compatHeader,
         secrets: [],
       }
       targets.set(row.id, target)
     }
-    if (row.secret !== null) target.secrets.push({ secret: row.secret, expiresAt: row.expiresAt })
+    if (row.secret === null || row.scheme === null || row.secretVersion === null) continue
+    const { workspaceId, scheme, secretVersion: version, keyId, expiresAt } = row
+    const secret = secretStore.open({ workspaceId, endpointId: row.id, scheme, version, secret: row.secret, keyId })
+    // Whoever signs with it is told; until then nobody waits for it.
+    if (typeof secret !== 'string') secret.catch(() => undefined)
+    target.secrets.push({ scheme, secret, expiresAt })
   }
   return targets
 }
@@ -105,6 +130,11 @@ interface TargetRow {
   deadlineMs: number | null
   headers: string
   retryStatuses: string
+  compatHeader: string | null
+  workspaceId: string
+  scheme: SignatureScheme | null
+  secretVersion: number | null
   secret: string | null
+  keyId: string | null
   expiresAt: number | null
 }

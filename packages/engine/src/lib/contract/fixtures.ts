@@ -13,11 +13,12 @@ import type { EndpointInput } from '../endpoint.ts'
 import type { Engine } from '../engine.ts'
 import type { EventQueue, QueuedEvent } from '../event-queue.ts'
 import type { WebhookEvent } from '../event.ts'
+import { createKeyRing } from '../key-ring.ts'
 import type { EngineOptions } from '../options.ts'
 
 /** What the contract asks of the engine: hand it to `createEngine` as it is. */
 export type EventQueueSettings = Required<
-  Pick<EngineOptions, 'retrySchedule' | 'deadlineMs' | 'maxDeadlineMs' | 'urlPolicy'>
+  Pick<EngineOptions, 'retrySchedule' | 'deadlineMs' | 'maxDeadlineMs' | 'urlPolicy' | 'secrets'>
 >
 
 /** A queue at work on a fresh database. */
@@ -85,6 +86,7 @@ export const SETTINGS: EventQueueSettings = {
   deadlineMs: 10_000,
   maxDeadlineMs: 10_000,
   urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
+  secrets: createKeyRing([{ id: 'contract', key: 'a2VlcHNlbmQgY29udHJhY3Qga2V5LCAzMiBieXRlcyE=' }]),
 }
 
 export function worldOf(setup: EventQueueSetup): World {

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { EndpointSecret } from '../endpoint-store.ts'
+import type { EndpointSecret, RotateOptions } from '../endpoint-secrets.ts'
 import type { EndpointInput } from '../endpoint.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
@@ -10,7 +10,9 @@ import {
   iso,
   pageOf,
   pageQuery,
+  publicKeySchema,
   readCursor,
+  scheme,
   secretSchema,
   showEndpoint,
   toPage,
@@ -83,8 +85,13 @@ const rotate = defineRoute('endpoints:write', {
   method: 'post',
   path: '/endpoints/{id}/rotate-secret',
   summary: 'Make a new signing secret',
-  description: 'The old one signs beside it for `overlapMs`, 24 hours unless said otherwise and 7 days at most.',
-  request: { params: idParam, body: body(z.strictObject({ overlapMs: z.int().optional() })) },
+  description:
+    'The old one signs beside it for `overlapMs`, 24 hours unless said otherwise and 7 days at most. ' +
+    '`scheme` says which, where the endpoint has several.',
+  request: {
+    params: idParam,
+    body: body(z.strictObject({ overlapMs: z.int().optional(), scheme: scheme.optional() })),
+  },
   responses: { 200: json('The new secret', secretSchema) },
 })
 
@@ -92,8 +99,18 @@ const reveal = defineRoute('secrets:read', {
   method: 'get',
   path: '/endpoints/{id}/secret',
   summary: 'The secrets that sign now, newest first',
+  description: 'For `v1a` the public keys.',
   request: { params: idParam },
   responses: { 200: json('The secrets', z.object({ data: z.array(secretSchema) })) },
+})
+
+const publicKey = defineRoute('endpoints:read', {
+  method: 'get',
+  path: '/endpoints/{id}/public-key',
+  summary: 'The public keys of `v1a` that are signed with now, newest first',
+  description: 'None where the endpoint is not signed with `v1a`.',
+  request: { params: idParam },
+  responses: { 200: json('The public keys', z.object({ data: z.array(publicKeySchema) })) },
 })
 
 const test = defineRoute('endpoints:write', {
@@ -106,8 +123,20 @@ const test = defineRoute('endpoints:write', {
 
 export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRoutes {
   const app = newRoutes()
-  const showSecret = ({ version, secret, createdAt, expiresAt }: EndpointSecret): z.infer<typeof secretSchema> => {
-    return { version, secret, createdAt: iso(createdAt), expiresAt: expiresAt === null ? null : iso(expiresAt) }
+  const showSecret = ({
+    scheme: of,
+    version,
+    secret,
+    createdAt,
+    expiresAt,
+  }: EndpointSecret): z.infer<typeof secretSchema> => {
+    return {
+      scheme: of,
+      version,
+      secret,
+      createdAt: iso(createdAt),
+      expiresAt: expiresAt === null ? null : iso(expiresAt),
+    }
   }
 
   app.openapi(create, async (c) => {
@@ -160,12 +189,10 @@ export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRout
   })
 
   app.openapi(rotate, async (c) => {
-    const { overlapMs } = c.req.valid('json')
-    const { id } = c.req.valid('param')
     const secret = await endpoints.rotateSecret(
       c.get('principal').workspaceId,
-      id,
-      overlapMs === undefined ? {} : { overlapMs },
+      c.req.valid('param').id,
+      c.req.valid('json') as RotateOptions,
     )
     return c.json(showSecret(secret), 200)
   })
@@ -173,6 +200,15 @@ export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRout
   app.openapi(reveal, async (c) => {
     const secrets = await endpoints.secrets(c.get('principal').workspaceId, c.req.valid('param').id)
     return c.json({ data: secrets.map(showSecret) }, 200)
+  })
+
+  app.openapi(publicKey, async (c) => {
+    const secrets = await endpoints.secrets(c.get('principal').workspaceId, c.req.valid('param').id)
+    const data = secrets
+      .filter((one) => one.scheme === 'v1a')
+      .map(showSecret)
+      .map(({ version, secret, createdAt, expiresAt }) => ({ version, publicKey: secret, createdAt, expiresAt }))
+    return c.json({ data }, 200)
   })
 
   app.openapi(test, async (c) => {

@@ -74,10 +74,22 @@ const endpointFields = {
     .optional()
     .openapi({ description: 'sent with every attempt; never shown again' }),
   retryStatuses: z.array(z.int()).optional().openapi({ description: 'statuses from 400 to 499 that are tried again' }),
+  signatures: z
+    .array(z.enum(['v1', 'v1a']))
+    .optional()
+    .openapi({ description: 'v1: HMAC under a shared secret; v1a: ed25519, with a public key' }),
+  compatSignature: z
+    .strictObject({ header: z.string(), secret: z.string().optional() })
+    .nullable()
+    .optional()
+    .openapi({ description: 'a header `t=…,v1=…` besides, for receivers that know no other' }),
 }
 
 export const endpointInput = z
-  .strictObject({ ...endpointFields, secret: z.string().optional().openapi({ description: 'whsec_ and base64' }) })
+  .strictObject({
+    ...endpointFields,
+    secret: z.string().optional().openapi({ description: 'whsec_ or whsk_, and base64' }),
+  })
   .openapi('EndpointInput')
 
 export const endpointChange = z
@@ -98,14 +110,22 @@ export const endpointSchema = z
     deadlineMs: z.int().nullable(),
     headerNames: z.array(z.string()),
     retryStatuses: z.array(z.int()),
+    signatures: z.array(z.enum(['v1', 'v1a'])),
+    compatHeader: z.string().nullable(),
     createdAt: time,
     updatedAt: time,
   })
   .openapi('Endpoint')
 
+export const scheme = z.enum(['v1', 'v1a', 'compat'])
+
 export const secretSchema = z
-  .object({ version: z.int(), secret: z.string(), createdAt: time, expiresAt: time.nullable() })
+  .object({ scheme, version: z.int(), secret: z.string(), createdAt: time, expiresAt: time.nullable() })
   .openapi('EndpointSecret')
+
+export const publicKeySchema = z
+  .object({ version: z.int(), publicKey: z.string(), createdAt: time, expiresAt: time.nullable() })
+  .openapi('EndpointPublicKey')
 
 export const idParam = z.object({ id: z.string() })
 

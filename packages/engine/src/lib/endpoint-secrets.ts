@@ -1,0 +1,202 @@
+import { type OutboxDatabase, type SqlText, clock, sqlText } from '@keepsend/outbox'
+import { fromCompatSecret, toCompatSecret } from './compat-signature.ts'
+import type { Endpoint, EndpointInput } from './endpoint.ts'
+import { EngineError } from './errors.ts'
+import type { SecretStore, StoredSecret } from './secret-store.ts'
+import { checkSigningKey, newSigningKey, publicKeyOf } from './sign-v1a.ts'
+import { type SignatureScheme, newSecret } from './sign.ts'
+import { touchEndpoint } from './touch-endpoint.ts'
+
+/** One signing secret of an endpoint. */
+export interface EndpointSecret {
+  scheme: SignatureScheme
+  /** Counts up within its scheme. */
+  version: number
+  /**
+   * What a receiver verifies with: `whsec_…`, the text of a compatibility secret, or for `v1a` the public key `whpk_…`,
+   * which is no secret: the private one is never shown.
+   */
+  secret: string
+  createdAt: number
+  /** When it stops signing; null for the current one. */
+  expiresAt: number | null
+}
+
+export interface RotateOptions {
+  /** How long the ones before sign beside the new one, at most: 0–604,800,000 ms. @default 86_400_000 (24 h) */
+  overlapMs?: number
+  /** Which of an endpoint's schemes. @default the first of its `signatures` */
+  scheme?: SignatureScheme
+}
+
+/** 24 h for a receiver to learn the new secret. */
+export const DEFAULT_SECRET_OVERLAP_MS = 86_400_000
+const MAX_SECRET_OVERLAP_MS = 604_800_000
+/** Of one scheme, in one request. */
+const MAX_SIGNATURES = 10
+// Rotations of one endpoint at the same time take turns; as many as this are no rotation any more.
+const MAX_TURNS = 20
+
+/** The secrets of endpoints that are known to exist, and whose input was checked. */
+export interface EndpointSecrets {
+  /** A secret for each scheme that the input asks for, new unless it brings one; kept unless there is one already. */
+  first(endpoint: Place, input: SigningInput): Promise<{ shown: string; statement: SqlText }[]>
+  /** What a change of an endpoint does to its secrets. A scheme that is left out stops signing at once. */
+  changed(endpoint: Endpoint, input: SigningInput): Promise<SqlText[]>
+  list(endpoint: Place): Promise<EndpointSecret[]>
+  rotate(endpoint: Endpoint, options: RotateOptions): Promise<EndpointSecret>
+}
+
+type Place = Pick<Endpoint, 'id' | 'workspaceId'>
+type SigningInput = Pick<EndpointInput, 'signatures' | 'compatSignature' | 'secret'>
+
+export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): EndpointSecrets {
+  async function list({ id, workspaceId }: Place): Promise<EndpointSecret[]> {
+    const { rows } = await db.run(sqlText`
+      select endpoint_id as "endpointId", scheme, version, secret, key_id as "keyId", created_at as "createdAt",
+        expires_at as "expiresAt"
+      from keepsend_secrets where endpoint_id = ${id} and (expires_at is null or expires_at > ${clock()})
+      order by scheme, version desc`)
+    return Promise.all(
+      (rows as unknown as (StoredSecret & Omit<EndpointSecret, 'secret'>)[]).map(async (row) => {
+        const { scheme, version, createdAt, expiresAt } = row
+        const plain = await store.open({ ...row, workspaceId })
+        return { scheme, version, secret: shownSecret(scheme, plain), createdAt, expiresAt }
+      }),
+    )
+  }
+
+  function first({ id, workspaceId }: Place, input: SigningInput): Promise<{ shown: string; statement: SqlText }[]> {
+    const { signatures = [], compatSignature } = input
+    return Promise.all(
+      schemesOf(signatures, compatSignature).map(async (scheme) => {
+        const plain = (await givenSecret(scheme, input)) ?? (await newSecretOf(scheme))
+        const sealed = await store.seal(plain, { workspaceId, endpointId: id, scheme, version: 1 })
+        const none = sqlText`not exists (select 1 from keepsend_secrets where endpoint_id = ${id} and scheme = ${scheme})`
+        return {
+          shown: shownSecret(scheme, plain),
+          statement: insertWhere(none, { id, workspaceId }, { scheme, version: 1, ...sealed }),
+        }
+      }),
+    )
+  }
+
+  return {
+    first,
+    list,
+
+    async changed(endpoint, input) {
+      const { signatures, compatSignature } = input
+      if (compatSignature?.secret !== undefined && endpoint.compatHeader !== null) {
+        throw invalid('compatSignature has a secret already: rotate it, with the scheme compat')
+      }
+      const dropped = [
+        ...(signatures ? (['v1', 'v1a'] as const).filter((scheme) => !signatures.includes(scheme)) : []),
+        ...(compatSignature === null ? ['compat'] : []),
+      ]
+      const added = await first(endpoint, input)
+      if (dropped.length === 0) return added.map(({ statement }) => statement)
+      const { id, workspaceId } = endpoint
+      const drop = sqlText`
+        delete from keepsend_secrets
+        where endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})
+          and scheme in (${db.dialect.list(dropped)})`
+      return [drop, ...added.map(({ statement }) => statement)]
+    },
+
+    async rotate(endpoint, { overlapMs = DEFAULT_SECRET_OVERLAP_MS, scheme = endpoint.signatures[0] ?? 'v1' }) {
+      if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_SECRET_OVERLAP_MS) {
+        throw invalid(
+          `overlapMs must be a whole number from 0 to ${MAX_SECRET_OVERLAP_MS} (7 days); found ${overlapMs}`,
+        )
+      }
+      const schemes = schemesOf(endpoint.signatures, endpoint.compatHeader)
+      if (!schemes.includes(scheme)) {
+        throw invalid(`scheme must be one of this endpoint's, ${schemes.join(' or ')}; found ${scheme}`)
+      }
+      const { id, workspaceId } = endpoint
+      const plain = await newSecretOf(scheme)
+      for (let turn = 0; turn < MAX_TURNS; turn++) {
+        const { newest, active } = await look(id, scheme)
+        if (overlapMs > 0 && active >= MAX_SIGNATURES) throw tooMany(scheme)
+        const version = newest + 1
+        const sealed = await store.seal(plain, { workspaceId, endpointId: id, scheme, version })
+        // It was sealed for this version: whoever finds that another was faster changes nothing, and takes another turn.
+        const untaken = sqlText`not exists (
+          select 1 from keepsend_secrets as other
+          where other.endpoint_id = ${id} and other.scheme = ${scheme} and other.version >= ${version})`
+        const [touched, , inserted] = await db.atomic([
+          touchEndpoint(workspaceId, id),
+          sqlText`
+            update keepsend_secrets set expires_at = ${clock()} + ${overlapMs}
+            where endpoint_id = ${id} and scheme = ${scheme}
+              and (expires_at is null or expires_at > ${clock()} + ${overlapMs}) and ${untaken}`,
+          insertWhere(untaken, endpoint, { scheme, version, ...sealed }),
+          sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at <= ${clock()}`,
+        ])
+        if (touched?.changes === 0) throw new EngineError('not_found', 'no such endpoint')
+        if (inserted?.changes !== 1) continue
+        const secret = (await list(endpoint)).find((one) => one.scheme === scheme)
+        if (!secret) throw new EngineError('not_found', 'no such endpoint')
+        return secret
+      }
+      throw new EngineError('conflict', 'others are rotating the secrets of this endpoint: try again')
+    },
+  }
+
+  async function look(id: string, scheme: SignatureScheme): Promise<{ newest: number; active: number }> {
+    const { rows } = await db.run(sqlText`
+      select coalesce(max(version), 0) as "newest",
+        count(case when expires_at is null or expires_at > ${clock()} then 1 end) as "active"
+      from keepsend_secrets where endpoint_id = ${id} and scheme = ${scheme}`)
+    return { newest: Number(rows[0]?.['newest']), active: Number(rows[0]?.['active']) }
+  }
+}
+
+function insertWhere(
+  condition: SqlText,
+  { id, workspaceId }: Place,
+  { scheme, version, secret, keyId }: Pick<StoredSecret, 'scheme' | 'version' | 'secret' | 'keyId'>,
+): SqlText {
+  return sqlText`
+    insert into keepsend_secrets (endpoint_id, scheme, version, secret, key_id, created_at)
+    select id, cast(${scheme} as text), cast(${version} as integer), cast(${secret} as text), cast(${keyId} as text), ${clock()}
+    from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId} and ${condition}`
+}
+
+function schemesOf(signatures: readonly ('v1' | 'v1a')[], compat: unknown): SignatureScheme[] {
+  return compat ? [...signatures, 'compat'] : [...signatures]
+}
+
+/** What a receiver verifies with. */
+function shownSecret(scheme: SignatureScheme, plain: string): string {
+  if (scheme === 'v1') return plain
+  return scheme === 'v1a' ? publicKeyOf(plain) : fromCompatSecret(plain)
+}
+
+async function newSecretOf(scheme: SignatureScheme): Promise<string> {
+  if (scheme === 'v1a') return newSigningKey()
+  return scheme === 'v1' ? newSecret() : toCompatSecret(newSecret())
+}
+
+/** What the caller brings for this scheme, as it is kept. */
+async function givenSecret(
+  scheme: SignatureScheme,
+  { secret, compatSignature }: SigningInput,
+): Promise<string | undefined> {
+  if (scheme === 'compat') return compatSignature?.secret && toCompatSecret(compatSignature.secret)
+  if (scheme === 'v1a') return secret?.startsWith('whsk_') ? checkSigningKey(secret) : undefined
+  return secret?.startsWith('whsec_') ? secret : undefined
+}
+
+function tooMany(scheme: SignatureScheme): EngineError {
+  return new EngineError(
+    'conflict',
+    `${MAX_SIGNATURES} ${scheme} secrets of this endpoint sign already: wait until one expires, or give overlapMs 0, ` +
+      'which ends the older ones at once',
+  )
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalid_endpoint', message)
+}

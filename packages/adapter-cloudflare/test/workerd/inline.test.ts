@@ -34,7 +34,7 @@ async function inline(wrap: (db: OutboxDatabase) => OutboxDatabase = (db) => db)
   await migrate(plain)
   const db = wrap(plain)
   const queue = new InlineEventQueue()
-  const engine = createEngine({ ...ENGINE, db, queue })
+  const engine = createEngine({ ...ENGINE, db, queue, circuit: { failuresInRow: 1000, minAttempts: 1000 } })
   queue.start(engine)
   const url = `${inject('receiver')}/hook/${crypto.randomUUID()}`
   await engine.endpoints.create('w', { url })

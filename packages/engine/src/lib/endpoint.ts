@@ -11,7 +11,7 @@ export interface Endpoint {
   url: string
   description: string
   status: 'enabled' | 'disabled'
-  /** Why it is disabled: `manual`, `gone` when the receiver answered 410, `asked` when it sent `webhook-delivery: disable`. */
+  /** Why it is disabled: `manual`, `failing` when it had failed for too long, `gone` when the receiver answered 410, `asked` when it sent `webhook-delivery: disable`. */
   disabledReason: string | null
   /** + 1 on every change. */
   version: number
@@ -27,6 +27,14 @@ export interface Endpoint {
   headerNames: string[]
   /** Statuses from 400 to 499 that are tried again, besides 408, 425 and 429. */
   retryStatuses: number[]
+  /** Attempts at once from one process; null: as its queue has it for every endpoint. */
+  concurrency: number | null
+  /** Attempts a second, from all processes together; null: no limit. */
+  rateLimit: number | null
+  /** `open` while it fails: its deliveries are held, and one at a time is tried. */
+  circuit: 'closed' | 'open'
+  /** The first failure since the last success; null while all goes well. */
+  failingSince: number | null
   createdAt: number
   updatedAt: number
 }
@@ -52,6 +60,10 @@ export interface EndpointInput {
   headers?: Readonly<Record<string, string>>
   /** At most 20 statuses from 400 to 499, 410 not among them, that are tried again instead of failing. @default [] */
   retryStatuses?: readonly number[]
+  /** Attempts at once from one process: 1 to 1,000. @default the queue's slots for an endpoint */
+  concurrency?: number | null
+  /** Attempts a second, from all processes together: 1 to 10,000. @default no limit */
+  rateLimit?: number | null
   /** A secret to take over from elsewhere. Only at creation. @default a new one */
   secret?: string
 }
@@ -97,6 +109,15 @@ export function checkEndpoint(input: Partial<EndpointInput>, checkUrl: CheckUrl)
     throw invalid(
       `retryStatuses must be at most ${MAX_RETRY_STATUSES} statuses from 400 to 499 without 410; found ${wrong ?? retryStatuses?.length}`,
     )
+  }
+  const { concurrency, rateLimit } = input
+  for (const [name, value, max] of [
+    ['concurrency', concurrency, 1000],
+    ['rateLimit', rateLimit, 10_000],
+  ] as const) {
+    if (value !== undefined && value !== null && !isWhole(value, 1, max)) {
+      throw invalid(`${name} must be a whole number from 1 to ${max}, or null; found ${value}`)
+    }
   }
   if (secret !== undefined) secretKey(secret)
 }

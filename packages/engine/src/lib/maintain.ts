@@ -1,6 +1,6 @@
 import { type OutboxDatabase, cleanupOldEvents } from '@keepsend/outbox'
 import { cleanupIdempotency } from './idempotency.ts'
-import { letOutStrays } from './let-out.ts'
+import { wakeStrays } from './wake.ts'
 
 /** What one round of upkeep did. */
 export interface Upkeep {
@@ -8,8 +8,8 @@ export interface Upkeep {
   deletedRows: number
   /** Idempotency records past their week. */
   deletedRecords: number
-  /** Held rows of enabled endpoints that an enabling cut short by a crash had left. */
-  letOut: number
+  /** Enabled endpoints with held rows whom nobody would have woken; they have a time now. */
+  strays: number
   /** There was more than one round may do. */
   more: boolean
 }
@@ -20,11 +20,11 @@ const ROUND = 500
 export async function maintain(db: OutboxDatabase, options: { retentionMs: number }): Promise<Upkeep> {
   const rows = await cleanupOldEvents(db, { retentionMs: options.retentionMs, batchSize: ROUND })
   const deletedRecords = await cleanupIdempotency(db, ROUND)
-  const { changes: letOut } = await db.run(letOutStrays(db, ROUND))
+  const { changes: strays } = await db.run(wakeStrays())
   return {
     deletedRows: rows.deleted,
     deletedRecords,
-    letOut,
-    more: rows.more || deletedRecords === ROUND || letOut === ROUND,
+    strays,
+    more: rows.more || deletedRecords === ROUND,
   }
 }

@@ -1,5 +1,7 @@
 import { type OutboxDatabase, sqlText } from '@keepsend/outbox'
 import type { CheckUrl, UrlCheck } from './check-url.ts'
+import type { Health } from './circuit.ts'
+import { EngineError } from './errors.ts'
 
 /** What an attempt needs to know of its endpoint. */
 export interface Target {
@@ -13,6 +15,13 @@ export interface Target {
   /** Of its own, with lower-case names. */
   headers: Readonly<Record<string, string>>
   retryStatuses: readonly number[]
+  /** Attempts at once from one process; null: as its queue has it. */
+  concurrency: number | null
+  /** Attempts a second, from all processes together. */
+  rateLimit: number | null
+  health: Health
+  /** When held rows are let out next; null: none is held, or a person must come. */
+  wakeAt: number | null
   /** Newest first; each signs until it expires. */
   secrets: readonly { secret: string; expiresAt: number | null }[]
 }
@@ -22,6 +31,11 @@ export interface Targets {
   /** Undefined when there is no such endpoint. Look-ups of one turn share a statement. */
   get(endpointId: string): Promise<Target | undefined>
   forget(endpointId: string): void
+  /**
+   * An attempt has failed, as of `at`: what was read is failing from now on. With so many in a row it is forgotten, for the
+   * circuit may have opened.
+   */
+  failed(endpointId: string, at: number, inRow: number): void
 }
 
 // A change by another process is seen within a second; by this one, at once.
@@ -29,8 +43,8 @@ const FRESH_MS = 1000
 const MAX_CACHED = 10_000
 
 export function createTargets(db: OutboxDatabase, checkUrl: CheckUrl, monotonic: () => number): Targets {
-  const cached = new Map<string, { readAt: number; target: Promise<Target | undefined> }>()
-  let wanted: { ids: string[]; read: Promise<Map<string, Target>> } | undefined
+  const cached = new Map<string, { readAt: number; target: Promise<Target | undefined>; failures: number }>()
+  let wanted: { ids: string[]; read: Promise<Map<string, Target | EngineError>> } | undefined
 
   function load(endpointId: string): Promise<Target | undefined> {
     if (!wanted) {
@@ -42,7 +56,15 @@ export function createTargets(db: OutboxDatabase, checkUrl: CheckUrl, monotonic:
       wanted = { ids, read }
     }
     wanted.ids.push(endpointId)
-    return wanted.read.then((targets) => targets.get(endpointId))
+    return wanted.read.then((targets) => {
+      const target = targets.get(endpointId)
+      if (target instanceof EngineError) throw target
+      // Which row may go while a circuit is open changes from one probe to the next: that is read each time.
+      if (target?.health.circuit === 'open') cached.delete(endpointId)
+      const known = cached.get(endpointId)
+      if (known && target) known.failures = target.health.failuresInRow
+      return target
+    })
   }
 
   return {
@@ -52,13 +74,19 @@ export function createTargets(db: OutboxDatabase, checkUrl: CheckUrl, monotonic:
       if (known && now - known.readAt < FRESH_MS) return known.target
       const target = load(endpointId)
       if (cached.size >= MAX_CACHED) cached.clear()
-      cached.set(endpointId, { readAt: now, target })
+      cached.set(endpointId, { readAt: now, target, failures: 0 })
       // A failed read must not be remembered; whoever waits for it is told.
       target.catch(() => cached.delete(endpointId))
       return target
     },
     forget(endpointId) {
       cached.delete(endpointId)
+    },
+    failed(endpointId, at, inRow) {
+      const known = cached.get(endpointId)
+      if (!known) return
+      if (++known.failures >= inRow) cached.delete(endpointId)
+      else known.target = known.target.then((target) => target && asFailing(target, at))
     },
   }
 }
@@ -67,33 +95,71 @@ async function readTargets(
   db: OutboxDatabase,
   checkUrl: CheckUrl,
   ids: readonly string[],
-): Promise<Map<string, Target>> {
+): Promise<Map<string, Target | EngineError>> {
   const { rows } = await db.run(sqlText`
     select endpoint.id as "id", endpoint.version as "version", status, url, retry_schedule as "retrySchedule",
-      deadline_ms as "deadlineMs", headers, retry_statuses as "retryStatuses", secret, expires_at as "expiresAt"
+      deadline_ms as "deadlineMs", headers, retry_statuses as "retryStatuses", secret, expires_at as "expiresAt",
+      concurrency, rate_limit as "rateLimit", wake_at as "wakeAt", circuit, probe_id as "probeId",
+      failing_since as "failingSince", warned,
+      failures_in_row as "failuresInRow", window_at as "windowAt", window_failures as "windowFailures"
     from keepsend_endpoints as endpoint left join keepsend_secrets on endpoint_id = endpoint.id
     where endpoint.id in (${db.dialect.list([...new Set(ids)])})
     order by endpoint.id, keepsend_secrets.version desc`)
-  const targets = new Map<string, Target & { secrets: { secret: string; expiresAt: number | null }[] }>()
+  const targets = new Map<
+    string,
+    (Target & { secrets: { secret: string; expiresAt: number | null }[] }) | EngineError
+  >()
   for (const row of rows as unknown as TargetRow[]) {
-    let target = targets.get(row.id)
-    if (!target) {
-      target = {
-        id: row.id,
-        version: row.version,
-        enabled: row.status === 'enabled',
-        check: checkUrl(row.url),
-        retrySchedule: row.retrySchedule === null ? null : (JSON.parse(row.retrySchedule) as number[]),
-        deadlineMs: row.deadlineMs,
-        headers: JSON.parse(row.headers) as Record<string, string>,
-        retryStatuses: JSON.parse(row.retryStatuses) as number[],
-        secrets: [],
-      }
-      targets.set(row.id, target)
+    const target = targets.get(row.id) ?? readTarget(row, checkUrl)
+    targets.set(row.id, target)
+    if (row.secret !== null && !(target instanceof EngineError)) {
+      target.secrets.push({ secret: row.secret, expiresAt: row.expiresAt })
     }
-    if (row.secret !== null) target.secrets.push({ secret: row.secret, expiresAt: row.expiresAt })
   }
   return targets
+}
+
+function asFailing(target: Target, at: number): Target {
+  const { health } = target
+  return health.failingSince === null ? { ...target, health: { ...health, failingSince: at } } : target
+}
+
+/** A row that was broken by hand fails its own deliveries, and no look-up of its neighbours. */
+function readTarget(row: TargetRow, checkUrl: CheckUrl) {
+  const { id, version, deadlineMs, concurrency, rateLimit, wakeAt, circuit, probeId, failingSince, warned } = row
+  try {
+    return {
+      id,
+      version,
+      enabled: row.status === 'enabled',
+      check: checkUrl(row.url),
+      retrySchedule: row.retrySchedule === null ? null : numbersIn(row.retrySchedule),
+      deadlineMs,
+      headers: JSON.parse(row.headers) as Record<string, string>,
+      retryStatuses: numbersIn(row.retryStatuses),
+      concurrency,
+      rateLimit,
+      wakeAt,
+      health: {
+        circuit,
+        probeId,
+        failingSince,
+        warned,
+        failuresInRow: row.failuresInRow,
+        windowAt: row.windowAt,
+        windowFailures: row.windowFailures,
+      },
+      secrets: [] as { secret: string; expiresAt: number | null }[],
+    }
+  } catch (error) {
+    return new EngineError('invalid_endpoint', `the row of ${id} cannot be read: ${String(error)}`, { cause: error })
+  }
+}
+
+function numbersIn(json: string): number[] {
+  const list: unknown = JSON.parse(json)
+  if (Array.isArray(list) && list.every((one) => typeof one === 'number')) return list
+  throw new TypeError(`${json.slice(0, 100)} is no list of numbers`)
 }
 
 interface TargetRow {
@@ -107,4 +173,14 @@ interface TargetRow {
   retryStatuses: string
   secret: string | null
   expiresAt: number | null
+  concurrency: number | null
+  rateLimit: number | null
+  wakeAt: number | null
+  circuit: Health['circuit']
+  probeId: string | null
+  failingSince: number | null
+  warned: number
+  failuresInRow: number
+  windowAt: number | null
+  windowFailures: number
 }

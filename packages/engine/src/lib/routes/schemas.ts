@@ -74,6 +74,20 @@ const endpointFields = {
     .optional()
     .openapi({ description: 'sent with every attempt; never shown again' }),
   retryStatuses: z.array(z.int()).optional().openapi({ description: 'statuses from 400 to 499 that are tried again' }),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1000)
+    .nullable()
+    .optional()
+    .openapi({ description: 'attempts at once from one process' }),
+  rateLimit: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .nullable()
+    .optional()
+    .openapi({ description: 'attempts a second, from all processes together' }),
 }
 
 export const endpointInput = z
@@ -98,10 +112,24 @@ export const endpointSchema = z
     deadlineMs: z.int().nullable(),
     headerNames: z.array(z.string()),
     retryStatuses: z.array(z.int()),
+    concurrency: z.int().nullable(),
+    rateLimit: z.int().nullable(),
+    circuit: z
+      .enum(['closed', 'open'])
+      .openapi({ description: 'open: deliveries are held, and one at a time is tried' }),
+    failingSince: time.nullable().openapi({ description: 'the first failure since the last success' }),
     createdAt: time,
     updatedAt: time,
   })
   .openapi('Endpoint')
+
+export const replayInput = z
+  .strictObject({
+    status: z.enum(['failed', 'completed']).optional().openapi({ description: 'failed unless said otherwise' }),
+    settledAfter: z.iso.datetime().optional(),
+    settledBefore: z.iso.datetime().optional(),
+  })
+  .openapi('ReplayInput')
 
 export const secretSchema = z
   .object({ version: z.int(), secret: z.string(), createdAt: time, expiresAt: time.nullable() })
@@ -165,9 +193,15 @@ export function showEndpoint({
   workspaceId: _,
   createdAt,
   updatedAt,
+  failingSince,
   ...endpoint
 }: Endpoint): z.infer<typeof endpointSchema> {
-  return { ...endpoint, createdAt: iso(createdAt), updatedAt: iso(updatedAt) }
+  return {
+    ...endpoint,
+    failingSince: failingSince === null ? null : iso(failingSince),
+    createdAt: iso(createdAt),
+    updatedAt: iso(updatedAt),
+  }
 }
 
 export function iso(ms: number): string {

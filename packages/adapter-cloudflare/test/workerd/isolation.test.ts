@@ -1,5 +1,5 @@
 // A receiver that is down beside those that are well: circuits, held rows and limits on D1, by a queue and a cron.
-import { sqlText } from '@keepsend/outbox'
+import { claimDueEvents, sqlText } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
@@ -141,5 +141,32 @@ describe('rows written on D1', () => {
     meter.read()
     await made.consume()
     expect(meter.read().rowsWritten).toBe(5 * 2 + 1)
+  })
+})
+
+describe('rows read on D1', () => {
+  it('as many for a claim, and for letting out a batch, beside 100,000 held rows as beside a hundred', async () => {
+    const claims: number[] = []
+    const wakes: number[] = []
+    for (const size of [100, 100_000]) {
+      const meter = metered(env.DB)
+      const made = await rig({ wrap: () => fromD1(meter.d1) })
+      const { endpointId } = await made.addEndpoint()
+      await made.db.run(sqlText`
+        insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, created_at, payload)
+        with recursive n(value) as (select 1 union all select value + 1 from n where value < ${size})
+        select 'evt_01900000-0000-7000-8000-' || printf('%012x', value) || '.' || ${endpointId}, 'w', 'test', ${endpointId},
+          'held', 'busy', 1, '{}' from n`)
+      await made.db.run(sqlText`update keepsend_endpoints set wake_at = 1`)
+      await made.publish(10)
+      await made.db.run(sqlText`update pending_events set due_at = 1 where status = 'pending'`)
+      meter.read()
+      expect((await claimDueEvents(made.db, { limit: 25 })).claims).toHaveLength(10)
+      claims.push(meter.read().rowsRead)
+      expect((await made.engine.wake()).letOut).toHaveLength(16)
+      wakes.push(meter.read().rowsRead)
+    }
+    expect(claims[1]).toBe(claims[0])
+    expect(wakes[1]).toBeLessThanOrEqual((wakes[0] ?? 0) + 2)
   })
 })

@@ -91,8 +91,12 @@ export class Lanes {
 
   /** When the next claim that waits for its moment may run; undefined if none does. */
   get nextMoment(): number | undefined {
-    const moments = this.#turns.map(({ waiting }) => waiting[0]?.notBefore ?? 0).filter((moment) => moment > 0)
-    return moments.length > 0 ? Math.min(...moments) : undefined
+    let next: number | undefined
+    for (const { waiting } of this.#turns) {
+      const moment = waiting[0]?.notBefore ?? 0
+      if (moment > 0 && (next === undefined || moment < next)) next = moment
+    }
+    return next
   }
 
   of(endpointId: string): Lane {

@@ -23,11 +23,12 @@ export interface AttemptFacts {
 export function factsOf(
   { id, version, health, rateLimit, wakeAt }: Target,
   { deliveryId, at, windowMs }: { deliveryId: string; at: number; windowMs: number },
-): Omit<AttemptFacts, 'tookMs'> {
+): AttemptFacts {
   const circuitOpen = health.circuit === 'open'
   return {
     endpointId: id,
     endpointVersion: version,
+    tookMs: 0,
     failing: isFailing(health, at, windowMs),
     circuitOpen,
     probe: health.probeId === deliveryId,

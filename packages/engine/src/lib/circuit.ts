@@ -106,7 +106,7 @@ export function anyStands(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlT
 export function count(db: OutboxDatabase, tally: Tally, { windowMs }: CircuitOptions): SqlText {
   const { endpointId, version, failed, succeeded, trailing } = tally
   const expired = sqlText`(window_at is null or window_at <= ${clock()} - ${raw(String(windowMs))})`
-  const trail = raw(String(trailing))
+  const trail = sqlText`cast(${trailing} as integer)`
   const anew = sqlText`case when failed > 0 and ${trail} > 0`
   return sqlText`
     update keepsend_endpoints set

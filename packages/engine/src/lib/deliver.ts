@@ -59,13 +59,16 @@ export async function deliverEvent(
     context = { event, endpoint, now, random }
     if (!target.check.ok) {
       const refused = retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
-      return { ...refused, attempt: { ...facts, tookMs: 0 } }
+      return { ...refused, attempt: facts }
     }
     const waitedMs = admitted ? 0 : await mayBegin(deps, target)
     if (waitedMs === 'no') return { kind: 'hold', reason: 'rate' }
     const beganAt = deps.monotonic()
     const result = await attempt(deps, deps.sender, event, target, target.check.url, now + waitedMs)
-    return { ...judge(result, context), attempt: { ...facts, tookMs: deps.monotonic() - beganAt } }
+    const outcome = judge(result, context)
+    facts.tookMs = deps.monotonic() - beganAt
+    outcome.attempt = facts
+    return outcome
   } catch (error) {
     deps.logger.error(
       { deliveryId: event.id, ...errorFields(error) },

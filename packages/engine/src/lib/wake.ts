@@ -95,7 +95,7 @@ function letOutBatch(
       update keepsend_endpoints set wake_at = case
         when status = 'enabled' and exists (
           select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
-        then ${raw(String(now + interval))} end
+        then cast(${now + interval} as bigint) end
       where ${mine}`,
   ]
 }
@@ -108,7 +108,7 @@ function limitedEvery(rateLimit: number): number {
 /** The oldest held row becomes the probe, unless the last one still stands. */
 function probe(db: OutboxDatabase, { id, wakeAt, now }: Due, openMs: number, graceMs: number | undefined): SqlText[] {
   const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'open'`
-  const next = raw(String(now + openMs))
+  const next = sqlText`cast(${now + openMs} as bigint)`
   const oldest = sqlText`(
     select min(held.id) from pending_events as held
     where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)`

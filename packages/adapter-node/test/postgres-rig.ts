@@ -41,7 +41,9 @@ export async function postgresRig(
   const log = keptLog()
   const db = await openPostgres({ url, logger: log, ...options.database })
   const sender = createUndiciSender({ urlPolicy: LOOPBACK })
-  const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...options.queue })
+  // One endpoint may have all slots, but where a test says otherwise.
+  const slots = { slotsPerEndpoint: options.queue?.concurrency ?? 32 }
+  const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...slots, ...options.queue })
   const engine = createEngine({
     secrets: TEST_KEYS,
     db,

@@ -97,7 +97,9 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
 
   const log = keptLog()
   const sender = createUndiciSender({ urlPolicy: LOOPBACK, ...options.sender })
-  const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...options.queue })
+  // One endpoint may have all slots, but where a test says otherwise.
+  const slots = { slotsPerEndpoint: options.queue?.concurrency ?? 32 }
+  const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...slots, ...options.queue })
   const engine = createEngine({
     db,
     queue,

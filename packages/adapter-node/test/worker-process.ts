@@ -14,7 +14,9 @@ const db = setup.postgres === undefined ? openSqlite(setup.file ?? '') : await o
 const sender = createUndiciSender({
   urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
 })
-const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...setup.queue })
+// One endpoint may have all slots, but where a test says otherwise.
+const slots = { slotsPerEndpoint: setup.queue?.concurrency ?? 32 }
+const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...slots, ...setup.queue })
 const engine = createEngine({
   db,
   queue,

@@ -1,3 +1,4 @@
+export type { Admission } from './lib/admit.ts'
 export {
   type ApiKey,
   type ApiKeyOptions,
@@ -8,13 +9,17 @@ export {
   type Scope,
 } from './lib/api-key.ts'
 export { isAddress, isAllowedAddress, judgeAddress, parseCidr } from './lib/address.ts'
+export type { AttemptFacts } from './lib/attempt.ts'
+export type { HoldReason } from './lib/aside.ts'
 export { type CheckUrl, type UrlCheck, type UrlPolicy, type UrlRefusal, createCheckUrl } from './lib/check-url.ts'
-export type { DeliveryFilter, DeliveryReads, EventSummary } from './lib/deliveries.ts'
+export type { CircuitOptions } from './lib/circuit.ts'
 export type { CompatSignature } from './lib/compat-signature.ts'
+export type { DeliveryFilter, DeliveryReads, EventSummary, ReplayOf } from './lib/deliveries.ts'
 export { DEFAULT_SECRET_OVERLAP_MS, type EndpointSecret, type RotateOptions } from './lib/endpoint-secrets.ts'
 export type { EndpointStore } from './lib/endpoint-store.ts'
 export type { Endpoint, EndpointInput } from './lib/endpoint.ts'
-export { type CommitOptions, type Committed, type Engine, type Sent, createEngine } from './lib/engine.ts'
+export type { CommitOptions, Committed } from './lib/commit.ts'
+export { type Engine, type Sent, createEngine } from './lib/engine.ts'
 export { EngineError, type EngineErrorCode } from './lib/errors.ts'
 export type { EventQueue, QueuedEvent } from './lib/event-queue.ts'
 export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/event.ts'
@@ -27,6 +32,7 @@ export type { Upkeep } from './lib/maintain.ts'
 export { engineMigrations, migrate } from './lib/migrations.ts'
 export { type Problem, problemResponse } from './lib/problem.ts'
 export type { PublishTarget } from './lib/publish.ts'
+export type { OperationalType } from './lib/operational.ts'
 export type { EngineOptions } from './lib/options.ts'
 export { type ReencryptOptions, type Reencrypted, reencryptSecrets } from './lib/reencrypt.ts'
 export type { EngineRoutes } from './lib/routes/route.ts'
@@ -52,4 +58,5 @@ export {
   signingKey,
 } from './lib/sign.ts'
 export { type DeliveryOutcome, UNCHARGED_DEFERRALS, judge } from './lib/verdict.ts'
+export type { LetOutRow, WakeOptions, Woken } from './lib/wake.ts'
 export { newEventId } from '@keepsend/outbox'

@@ -59,6 +59,7 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /endpoints': { url: 'https://hooks.example.com/' },
   'PATCH /endpoints/{id}': { description: 'changed' },
   'POST /endpoints/{id}/rotate-secret': {},
+  'POST /endpoints/{id}/replay': { status: 'failed' },
 }
 
 /** The management API as clients of two workspaces see it. */

@@ -144,6 +144,14 @@ export class SqsWorker {
       db,
       refused.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })),
     )
+    // Rows that were held for their endpoints, each due a grace after its message.
+    const { letOut } = await this.#engine.wake({ batch: 500, everyMs: 60_000, graceMs: GRACE_MS })
+    await this.#handOn(
+      letOut.map(({ id, gen, type, workspaceId, delayMs }) => ({
+        message: { outboxId: id, gen, type, workspaceId },
+        delayMs,
+      })),
+    )
     await this.#engine.maintain()
     return events.length - refused.length
   }

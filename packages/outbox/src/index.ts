@@ -29,7 +29,7 @@ export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts
 export { type Migration, applyMigrations, splitStatements } from './lib/migrate.ts'
 export { migrate, outboxMigrations } from './lib/migrations.ts'
 export { releaseEvents } from './lib/release.ts'
-export { type ReplayFilter, replayEvents } from './lib/replay.ts'
+export { type ReplayFilter, type ReplayOptions, replayEvents, replayStatement } from './lib/replay.ts'
 export {
   ATTEMPTS_EXHAUSTED,
   type ClaimRef,

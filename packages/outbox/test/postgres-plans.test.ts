@@ -33,6 +33,7 @@ const anything = {
   status: undefined,
   settledAfter: undefined,
   settledBefore: undefined,
+  holdFor: undefined,
   limit: 25,
 }
 

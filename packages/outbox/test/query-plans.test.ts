@@ -27,6 +27,7 @@ const anything = {
   status: undefined,
   settledAfter: undefined,
   settledBefore: undefined,
+  holdFor: undefined,
 }
 
 /** Each statement, and the ways into `pending_events` that it may use. */

@@ -17,6 +17,8 @@ const AFTER_RESPONSE_MS = 28_000
 const TICK_MS = 50_000
 const LEASE_MS = 120_000
 const FIRST_SENDS = 1000
+// Endpoints whose held rows one tick lets out: a few statements each.
+const ENDPOINTS = 10
 
 export interface InlineEventQueueOptions {
   /**
@@ -92,9 +94,10 @@ export class InlineEventQueue implements EventQueue {
     return tick(engine, async () => {
       const options = { limit: FIRST_SENDS, leaseMs: LEASE_MS, due: false, firstSends: 'all' } as const
       await releaseEvents(engine.db, (await sweepPendingEvents(engine.db, options)).events)
+      const { letOut } = await engine.wake({ limit: ENDPOINTS, batch: this.#deliveriesAtMost, everyMs: 60_000 })
       const { claims, dead } = await claimDueEvents(engine.db, { limit: this.#deliveriesAtMost, leaseMs: LEASE_MS })
       await deliverInline(engine, claims, endAt)
-      return { handedOn: claims.length, released: 0, dead: dead.length }
+      return { letOut: letOut.length, handedOn: claims.length, released: 0, dead: dead.length }
     })
   }
 }

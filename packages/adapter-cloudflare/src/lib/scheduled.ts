@@ -4,6 +4,8 @@ import type { QueuePolicy } from './queue-policy.ts'
 
 /** What one tick of the cron did. */
 export interface Swept {
+  /** Rows that were held for an endpoint and are on their way now. */
+  letOut: number
   /** Rows that had fallen through and were handed on, or, without a queue, worked. */
   handedOn: number
   /** Rows whose hand-off the queue refused: due again at the next tick, nothing charged. */
@@ -22,8 +24,10 @@ export interface Swept {
  *
  * @throws {AggregateError} when anything failed, after everything was tried: the platform shows it, a log keeps it
  */
-export async function sweep({ engine, queue, leaseMs, sweepLimit }: QueuePolicy): Promise<Swept> {
+export async function sweep(policy: QueuePolicy): Promise<Swept> {
+  const { engine, queue, leaseMs, sweepLimit } = policy
   return tick(engine, async (errors) => {
+    const letOut = await letOutHeld(policy, errors)
     const { events, dead } = await sweepPendingEvents(engine.db, { limit: sweepLimit, leaseMs, firstSends: 'all' })
     const delayed = events.map(({ id, gen, type, workspaceId }) => ({
       message: { outboxId: id, gen, type, workspaceId },
@@ -36,14 +40,36 @@ export async function sweep({ engine, queue, leaseMs, sweepLimit }: QueuePolicy)
     errors.push(...failed.map(({ error }) => error))
     // The counts stand whatever becomes of this; a row that is not released comes back when its lease ends.
     await releaseEvents(engine.db, refused).catch((error: unknown) => errors.push(error))
-    return { handedOn: events.length - refused.length, released: refused.length, dead: dead.length }
+    return { letOut, handedOn: events.length - refused.length, released: refused.length, dead: dead.length }
   })
 }
+
+/** What is held comes by messages of its own, spread over the minute; a lost one is swept after the grace. */
+async function letOutHeld({ engine, queue, graceMs }: QueuePolicy, errors: unknown[]): Promise<number> {
+  try {
+    const { letOut } = await engine.wake({ batch: LET_OUT, everyMs: CRON_MS, graceMs })
+    const { failed } = await queue.sendDelayed(
+      letOut.map(({ id, gen, type, workspaceId, delayMs }) => ({
+        message: { outboxId: id, gen, type, workspaceId },
+        delaySeconds: Math.ceil(delayMs / 1000),
+      })),
+    )
+    errors.push(...failed.map(({ error }) => error))
+    return letOut.length
+  } catch (error) {
+    errors.push(error)
+    return 0
+  }
+}
+
+const CRON_MS = 60_000
+// Of one endpoint in one tick: what a receiver that has just recovered can take in a minute.
+const LET_OUT = 500
 
 /** The frame of a tick: what fails keeps nothing else from running, and is thrown at the end. */
 export async function tick(
   engine: Engine,
-  work: (errors: unknown[]) => Promise<Pick<Swept, 'handedOn' | 'released' | 'dead'>>,
+  work: (errors: unknown[]) => Promise<Pick<Swept, 'letOut' | 'handedOn' | 'released' | 'dead'>>,
 ): Promise<Swept> {
   const errors: unknown[] = []
   const orReport = async <T>(part: () => Promise<T>, otherwise: T): Promise<T> => {
@@ -54,12 +80,12 @@ export async function tick(
       return otherwise
     }
   }
-  const worked = await orReport(() => work(errors), { handedOn: 0, released: 0, dead: 0 })
+  const worked = await orReport(() => work(errors), { letOut: 0, handedOn: 0, released: 0, dead: 0 })
   const upkeep = await orReport(() => engine.maintain(), {
     deletedRows: 0,
     deletedRecords: 0,
     deletedSecrets: 0,
-    letOut: 0,
+    strays: 0,
     more: false,
   })
   const oldestDueMs = await orReport(() => oldestDue(engine), 0)

@@ -1,5 +1,6 @@
 import { type DeliveryOutcome, type Engine, errorFields } from '@keepsend/engine'
 import { type PendingEvent, beginEvent } from '@keepsend/outbox'
+import { FairQueue } from './fair-queue.ts'
 
 /** A row in hand. */
 export interface Item {
@@ -54,17 +55,21 @@ export async function deliverAll<T extends Item>(
   hears: Hears<T>,
   { toSettle, endAt }: WindowOptions,
 ): Promise<void> {
-  const waiting = [...items]
+  const queue = new FairQueue(items)
   const ended: { item: T; outcome: DeliveryOutcome }[] = []
 
   async function slot(): Promise<void> {
-    for (let item = waiting.shift(); item; item = waiting.shift()) {
+    for (let item = queue.next(); item; item = queue.next()) {
       const may = performance.now() >= endAt ? 'unsent' : await stillStands(engine, item)
       if (may !== 'send') {
+        queue.done(item)
         hears[may](item)
         continue
       }
-      ended.push({ item, outcome: await engine.deliver(item.row, Date.now()) })
+      const outcome = await deliverInTurn(engine, queue, item)
+      if (outcome === 'later') continue
+      queue.done(item)
+      ended.push({ item, outcome })
       if (ended.length >= MAX_AT_ONCE) await settle()
     }
   }
@@ -76,6 +81,25 @@ export async function deliverAll<T extends Item>(
 
   await Promise.all(Array.from({ length: Math.min(MAX_AT_ONCE, items.length) }, slot))
   await settle()
+}
+
+/**
+ * One attempt. Only a second one at once to the same endpoint asks what that endpoint allows: most batches need not know,
+ * and by then it has been read.
+ */
+async function deliverInTurn<T extends Item>(
+  engine: Engine,
+  queue: FairQueue<T>,
+  item: T,
+): Promise<DeliveryOutcome | 'later'> {
+  const { row } = item
+  if (queue.underWay(item) === 1) return engine.deliver(row, Date.now())
+  const { concurrency, refused, waitMs } = await engine.admit([row])
+  if (!queue.mayGo(item, concurrency.get(row.endpointId ?? '') ?? Infinity)) return 'later'
+  if (refused.has(row.id)) return { kind: 'hold', reason: 'rate' }
+  const wait = waitMs.get(row.id)
+  if (wait) await new Promise((resolve) => setTimeout(resolve, wait))
+  return engine.deliver(row, Date.now(), { admitted: wait !== undefined })
 }
 
 async function stillStands(engine: Engine, { row, readAt }: Item): Promise<'send' | 'gone' | 'unsent'> {

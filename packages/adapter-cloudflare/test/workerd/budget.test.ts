@@ -53,25 +53,25 @@ describe('a delivery to one endpoint', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('writes two rows more for each attempt that fails', async () => {
+  it('writes three rows more for each attempt that fails: two of its own, one of its endpoint’s health', async () => {
     const { addEndpoint, policy, publish, read, sent, rows } = await meteredRig()
     await addEndpoint({ status: 500 })
     await publish(1)
     for (const attempts of [1, 2, 3]) {
       read()
       await consumeBatch(policy, batchOf([sent.at(-1)?.body]))
-      expect(read().rowsWritten).toBe(2)
+      expect(read().rowsWritten).toBe(3)
       expect(await rows()).toMatchObject([{ attempts, gen: attempts }])
     }
   })
 
-  it('writes two rows when it ends as failed, and one when it is cleaned up', async () => {
+  it('writes three rows when it ends as failed, one of them its endpoint’s health, and one when it is cleaned up', async () => {
     const { addEndpoint, db, policy, publish, read, sent } = await meteredRig()
     await addEndpoint({ status: 400 })
     await publish(1)
     read()
     await consumeBatch(policy, batchOf(sent.map(({ body }) => body)))
-    expect(read().rowsWritten).toBe(2)
+    expect(read().rowsWritten).toBe(3)
     expect(await cleanupOldEvents(db, { retentionMs: 0, now: Date.now() + 60_000 })).toEqual({
       deleted: 1,
       more: false,

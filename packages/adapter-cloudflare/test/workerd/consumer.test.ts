@@ -40,7 +40,7 @@ describe('what is asked of D1', () => {
     expect(calls.filter(({ verbs }) => verbs[0] === 'select')).toHaveLength(2)
     const settles = calls.filter(({ verbs }) => verbs[0] !== 'select')
     expect(settles).toHaveLength(4)
-    for (const { verbs } of settles) expect(['delete', 'update', 'delete update']).toContain(verbs.join(' '))
+    expect(new Set(settles.flatMap(({ verbs }) => verbs))).toEqual(new Set(['delete', 'update']))
   })
 
   it('one read, and nothing else, for a batch with nothing to send', async () => {

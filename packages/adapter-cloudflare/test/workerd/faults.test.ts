@@ -239,10 +239,8 @@ describe('while D1 does not answer at all', () => {
 
   it('while a row waited in its batch: what could not be looked at again is not sent, and comes back', async () => {
     const parts = await newRig()
-    const stalling = await parts.addEndpoint({ status: 'never' }, { eventTypes: ['first.five'] })
-    const waiting = await parts.addEndpoint({ status: 200 }, { eventTypes: ['the.sixth'] })
-    await parts.publish(5, { type: 'first.five' })
-    await parts.publish(1, { type: 'the.sixth' })
+    const stalling = await parts.addEndpoint({ status: 'never' })
+    await parts.publish(6)
     const consumed = parts.consume()
     await vi.waitFor(async () => expect(await stalling.open()).toBe(5), PATIENCE)
     const read = performance.now()
@@ -251,10 +249,9 @@ describe('while D1 does not answer at all', () => {
     await stalling.answer({ status: 200 })
     const messages = await consumed
     expect(fates(messages)).toEqual([...Array(5).fill('ack'), { retryAfter: 30 }])
-    expect(await waiting.arrivals()).toEqual([])
+    expect(await stalling.arrivals()).toHaveLength(5)
     await recover(parts, messages)
-    expect(await arrivalsOf(waiting)).toEqual([1])
-    expect(await arrivalsOf(stalling)).toEqual([1, 1, 1, 1, 1])
+    expect(await arrivalsOf(stalling)).toEqual([1, 1, 1, 1, 1, 1])
   })
 })
 

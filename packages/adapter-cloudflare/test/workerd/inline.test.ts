@@ -35,7 +35,8 @@ async function inline(wrap: (db: OutboxDatabase) => OutboxDatabase = (db) => db)
   await migrate(plain)
   const db = wrap(plain)
   const queue = new InlineEventQueue()
-  const engine = createEngine({ ...ENGINE, db, queue, secrets: TEST_KEYS })
+  const circuit = { failuresInRow: 1000, minAttempts: 1000 }
+  const engine = createEngine({ ...ENGINE, db, queue, secrets: TEST_KEYS, circuit })
   queue.start(engine)
   const url = `${inject('receiver')}/hook/${crypto.randomUUID()}`
   await engine.endpoints.create('w', { url })

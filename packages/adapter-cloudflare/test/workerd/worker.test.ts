@@ -222,6 +222,6 @@ describe('the three handlers', () => {
   it('the cron surfaces what failed, as a rejection', async () => {
     await reset()
     const scheduled = newWorker().scheduled?.({} as ScheduledController, env, createExecutionContext())
-    await expect(scheduled).rejects.toThrow(/^the sweep failed in 3 of its parts$/)
+    await expect(scheduled).rejects.toThrow(/^the sweep failed in 4 of its parts$/)
   })
 })

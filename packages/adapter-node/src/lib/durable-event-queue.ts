@@ -7,8 +7,13 @@ import { Upkeeper } from './upkeep.ts'
 export interface DurableEventQueueOptions {
   /** The database that the engine commits to: `openSqlite`, `openPostgres`, or any other, which is polled. */
   db: OutboxDatabase & CommitSignals
-  /** Attempts at once: 1–1,000. @default 32 */
+  /** Attempts at once: 1–1,000; up to twice as many while an endpoint that was fast has fallen silent. @default 32 */
   concurrency?: number
+  /**
+   * Attempts at once for one endpoint, unless it answers fast or has a `concurrency` of its own: 1–1,000, and no more than
+   * `concurrency`. What is beyond that is held, and let out as others of it end. @default a quarter of `concurrency`
+   */
+  slotsPerEndpoint?: number
   /**
    * Outcomes that may gather for one commit, for 10 ms at most: 1–900. A fuller commit is a cheaper one; what a crash
    * can send twice is at most `concurrency` and this together. @default 128
@@ -62,18 +67,20 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     const {
       db,
       concurrency = 32,
+      slotsPerEndpoint = Math.max(1, Math.floor(concurrency / 4)),
       settleBatch = 128,
       leaseMs = DEFAULT_LEASE_MS,
       pollMs = 5000,
       upkeepMs = 60_000,
     } = options
     checkBounds('concurrency', concurrency, 1, 1000)
+    checkBounds('slotsPerEndpoint', slotsPerEndpoint, 1, concurrency)
     checkBounds('settleBatch', settleBatch, 1, 900)
     checkBounds('leaseMs', leaseMs, 3000, 3_600_000)
     checkBounds('pollMs', pollMs, 100, 60_000)
     checkBounds('upkeepMs', upkeepMs, 1000, 3_600_000)
     this.#db = db
-    this.#options = { concurrency, settleBatch, leaseMs, pollMs, upkeepMs }
+    this.#options = { concurrency, slotsPerEndpoint, settleBatch, leaseMs, pollMs, upkeepMs }
   }
 
   /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */

@@ -2,11 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Engine, type Logger, errorFields } from '@keepsend/engine'
 import { type Claim, extendLease, nextDueEvent, releaseEvents } from '@keepsend/outbox'
 import { settleGroup } from './settle-group.ts'
-import { type Held, Slots } from './slots.ts'
+import type { Held } from './lanes.ts'
+import { Slots } from './slots.ts'
 import { Wake } from './wake.ts'
+import { Waker } from './waker.ts'
 
 export interface PollerOptions {
   concurrency: number
+  slotsPerEndpoint: number
   settleBatch: number
   leaseMs: number
   pollMs: number
@@ -18,6 +21,8 @@ const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
 // How long the first outcome of a group waits for others: nothing to a receiver, and an fsync shared by more.
 const GROUP_MS = 10
+// How often it is seen whether an endpoint with claims in hand has fallen silent.
+const WATCH_MS = 50
 
 /**
  * The life of a claim here:
@@ -38,9 +43,12 @@ export class Poller {
   readonly #logger: Logger
   readonly #slots: Slots
   readonly #wake: Wake
+  readonly #waker: Waker
   readonly #ended = new AbortController()
   readonly #loop: Promise<void>
   readonly #heartbeat: NodeJS.Timeout
+  readonly #watch: NodeJS.Timeout
+  #moment: NodeJS.Timeout | undefined
   #phase: 'running' | 'draining' | 'ended' = 'running'
   /** The database's clock less our monotonic one: with it, a wrong local time does no harm. */
   #clockOffset = 0
@@ -50,10 +58,12 @@ export class Poller {
     this.#engine = engine
     this.#options = options
     this.#logger = engine.logger
-    this.#slots = new Slots(options.concurrency, options.settleBatch)
+    this.#slots = new Slots({ ...options, clock: () => performance.now() })
     this.#wake = new Wake(options.version, options.pollMs)
     this.#wake.start()
+    this.#waker = new Waker(engine, options.pollMs, () => this.kick())
     this.#heartbeat = setInterval(() => void this.#renew(), Math.floor(options.leaseMs / 3))
+    this.#watch = setInterval(() => this.#lookAtSlots(), WATCH_MS)
     this.#loop = this.#run()
   }
 
@@ -71,6 +81,9 @@ export class Poller {
     clearTimeout(end)
     this.#end()
     clearInterval(this.#heartbeat)
+    clearInterval(this.#watch)
+    clearTimeout(this.#moment)
+    await this.#waker.stop()
     this.#wake.stop()
     await this.#giveBack(this.#slots.dropAll())
   }
@@ -89,7 +102,8 @@ export class Poller {
       const { wanted, finished } = this.#slots
       if (this.#phase === 'draining' && this.#slots.inHand.length === 0) return
       const woken = this.#wake.count !== seen
-      const mayClaim = this.#phase === 'running' && wanted > 0 && (more || woken)
+      // What has finished makes room for rows of its endpoint that are held: they are let out with its settle.
+      const mayClaim = this.#phase === 'running' && wanted > 0 && (more || woken || this.#slots.owesRoom)
       // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
       const claimNow = mayClaim && (woken || finished.length === 0)
       const settleNow = this.#slots.groupIsReady || (this.#wake.settleIsDue && finished.length > 0)
@@ -118,6 +132,7 @@ export class Poller {
     this.#wake.settled()
     const claim = limit > 0 ? { limit, leaseMs: this.#options.leaseMs } : undefined
     const { claimed } = await settleGroup(this.#engine, this.#slots, finished, claim)
+    if (finished.some(({ outcome }) => outcome.kind === 'hold' || outcome.attempt?.circuitOpen)) this.#waker.look()
     const { claims, dead } = claimed
     for (const row of dead) {
       // The kind of error alone: what follows may be the receiver's words.
@@ -128,9 +143,11 @@ export class Poller {
     }
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
-    this.#slots.add(claims)
-    if (this.#phase === 'running') this.#fill()
-    else await this.#giveBack(this.#slots.dropWaiting())
+    this.#slots.add(claims, await this.#engine.admit(claims))
+    if (this.#phase === 'running') {
+      this.#fill()
+      this.#slots.holdOverflow()
+    } else await this.#giveBack(this.#slots.dropWaiting())
     if (limit === 0 || claims.length + dead.length === limit) return true
     const { now, dueAt } = await nextDueEvent(this.#engine.db)
     this.#wake.setDue(dueAt === null ? undefined : dueAt - now)
@@ -140,10 +157,22 @@ export class Poller {
   /** Starts what waits, as far as slots are free. */
   #fill(): void {
     for (let held = this.#slots.next(); held; held = this.#slots.next()) this.#start(held)
+    const { nextMomentMs } = this.#slots
+    if (nextMomentMs === undefined) return
+    clearTimeout(this.#moment)
+    this.#moment = setTimeout(() => this.#fill(), nextMomentMs)
+  }
+
+  /** What waits in vain is given back to the database, and slots that a silent endpoint was lent go to others. */
+  #lookAtSlots(): void {
+    if (this.#phase !== 'running' || this.#slots.inHand.length === 0) return
+    this.#fill()
+    if (this.#slots.holdOverflow() || this.#slots.wanted > 0) this.#wake.settle(0)
   }
 
   #start(held: Held): void {
-    void this.#engine.deliver(held.claim, performance.now() + this.#clockOffset).then((outcome) => {
+    const now = performance.now() + this.#clockOffset
+    void this.#engine.deliver(held.claim, now, { admitted: held.notBefore > 0 }).then((outcome) => {
       if (!this.#slots.has(held)) return
       this.#slots.finish(held, outcome)
       this.#fill()

@@ -16,7 +16,12 @@ export async function settleGroup(
   claim: ClaimOptions | undefined,
 ): Promise<Settled> {
   try {
-    return settled(engine, slots, finished, await engine.settle(finished, claim))
+    return settled(
+      engine,
+      slots,
+      finished,
+      await engine.settle(finished, claim, (id, heldBack) => slots.roomFor(id, heldBack)),
+    )
   } catch (error) {
     if (finished.length === 0) throw error
     engine.logger.warn({ ...errorFields(error), outcomes: finished.length }, 'outcomes were refused; trying them apart')

@@ -1,9 +1,15 @@
 import type { DeliveryOutcome } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type Held, Slots } from './slots.ts'
+import type { Held } from './lanes.ts'
+import { Slots } from './slots.ts'
 
 const DELIVERED: DeliveryOutcome = { kind: 'delivered', httpStatus: 200 }
+
+/** Slots of which one endpoint may have all. */
+function slotsOf(concurrency: number, settleBatch: number): Slots {
+  return new Slots({ concurrency, settleBatch, slotsPerEndpoint: concurrency, clock: () => 0 })
+}
 
 function claims(count: number): Claim[] {
   return Array.from({ length: count }, (_, index) => ({ id: `row ${index}`, gen: 1 }) as Claim)
@@ -18,7 +24,7 @@ function run(slots: Slots): Held[] {
 
 describe('Slots', () => {
   it('wants a window at first, runs no more than a window, and lets the rest wait', () => {
-    const slots = new Slots(4, 8)
+    const slots = slotsOf(4, 8)
     expect(slots.wanted).toBe(4)
     slots.add(claims(10))
     expect(run(slots)).toHaveLength(4)
@@ -26,7 +32,7 @@ describe('Slots', () => {
   })
 
   it('a slot that becomes free takes the next claim before anything is settled', () => {
-    const slots = new Slots(2, 4)
+    const slots = slotsOf(2, 4)
     slots.add(claims(3))
     const [first] = run(slots)
     if (first) slots.finish(first, DELIVERED)
@@ -35,7 +41,7 @@ describe('Slots', () => {
   })
 
   it('keeps few claims waiting while few finish, and a batch at most while many do', () => {
-    const slots = new Slots(4, 6)
+    const slots = slotsOf(4, 6)
     slots.add(claims(4))
     const started = run(slots)
     const [first] = started
@@ -47,7 +53,7 @@ describe('Slots', () => {
   })
 
   it('a group is ready when it is full, when half a window has finished and nothing waits, and when nothing runs', () => {
-    const slots = new Slots(4, 3)
+    const slots = slotsOf(4, 3)
     slots.add(claims(8))
     const finishNext = (): void => {
       const held = slots.inHand.find((one) => !slots.finished.some((done) => done.held === one))
@@ -73,7 +79,7 @@ describe('Slots', () => {
   })
 
   it('what was dropped or settled is in hand no longer, and its late outcome finds that out', () => {
-    const slots = new Slots(2, 4)
+    const slots = slotsOf(2, 4)
     slots.add(claims(4))
     const [first, second] = run(slots)
     expect(slots.dropWaiting().map(({ id }) => id)).toEqual(['row 2', 'row 3'])

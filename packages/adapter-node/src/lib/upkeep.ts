@@ -34,8 +34,7 @@ export class Upkeeper {
   async #tick(): Promise<void> {
     try {
       for (let round = 0; round < MAX_ROUNDS && !this.#stopped; round++) {
-        const { letOut, more } = await this.#engine.maintain()
-        if (letOut > 0) this.#onDue()
+        const { more } = await this.#engine.maintain()
         if (!more) break
       }
       await this.#takeHandedOff()

@@ -1,6 +1,6 @@
 import { OutboxError, type SqlResult, type Statement } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
-import type { PreparedEvent } from './event.ts'
+import type { PreparedEvent, WebhookEvent } from './event.ts'
 import {
   type HashedKey,
   type IdempotencyKey,
@@ -13,6 +13,27 @@ import {
 } from './idempotency.ts'
 import { type Logger, errorFields } from './logger.ts'
 import { type PublishTarget, fanOutStatement } from './publish.ts'
+
+export interface CommitOptions {
+  /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
+  writes: readonly Statement[]
+  events: readonly WebhookEvent[]
+  /** Known before the commit, so that it can be stored with it. @default { status: 200, body: null } */
+  response?: { status: number; body: unknown }
+  idempotencyKey?: IdempotencyKey
+  /** Takes the hand-off to the queue: `ctx.waitUntil` on Workers. @default it runs on by itself */
+  background?: (work: Promise<void>) => void
+}
+
+/** What was committed, or what an earlier commit of the same request was answered. */
+export interface Committed {
+  status: number
+  /** JSON, the same bytes for every repeat of the request. */
+  body: string
+  replayed: boolean
+  /** The ids of the events, in order. Empty when replayed: the earlier answer says what it kept. */
+  eventIds: string[]
+}
 
 /** What {@link commitUnit} made durable. */
 export interface CommittedUnit {

@@ -1,6 +1,8 @@
 import type { PendingEvent } from '@keepsend/outbox'
+import { factsOf } from './attempt.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
+import type { Permits } from './rate.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
 import { signAttempt } from './sign-attempt.ts'
 import type { Signer } from './sign.ts'
@@ -9,6 +11,10 @@ import { type DeliveryOutcome, UNCHARGED_DEFERRALS, type VerdictContext, judge, 
 
 export interface DeliverDeps {
   targets: Targets
+  permits: Permits
+  /** How long the failures of an endpoint count. */
+  windowMs: number
+  monotonic: () => number
   sender: Sender | undefined
   sign: Signer
   /** For endpoints that have none of their own. */
@@ -25,8 +31,14 @@ export interface DeliverDeps {
  * breaks something are outcomes: this never throws for them, so one row cannot stop its neighbours.
  *
  * @param now the database's time, ms since the epoch: it dates the signature and ends old secrets
+ * @param admitted its moment under a rate limit has come
  */
-export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: number): Promise<DeliveryOutcome> {
+export async function deliverEvent(
+  deps: DeliverDeps,
+  event: PendingEvent,
+  now: number,
+  admitted = false,
+): Promise<DeliveryOutcome> {
   const { random, retrySchedule } = deps
   if (!deps.sender)
     throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
@@ -41,13 +53,25 @@ export async function deliverEvent(deps: DeliverDeps, event: PendingEvent, now: 
     if (target === 'unread') return deferred(event, UNREAD) ?? { kind: 'retry', deferral: false, ...UNREAD }
     if (!target) return { kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }
     if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
+    const facts = factsOf(target, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
+    if (facts.circuitOpen && !facts.probe) return { kind: 'hold', reason: 'circuit_open' }
     const { id, version, retryStatuses } = target
     const endpoint = { id, version, retrySchedule: target.retrySchedule ?? retrySchedule, retryStatuses }
     context = { event, endpoint, now, random }
-    if (!target.check.ok) return retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
-    const signature = await signAttempt(deps.sign, event, target, now).catch(unsigned(deps, event))
+    if (!target.check.ok) {
+      const refused = retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
+      return { ...refused, attempt: facts }
+    }
+    const waitedMs = admitted ? 0 : await mayBegin(deps, target)
+    if (waitedMs === 'no') return { kind: 'hold', reason: 'rate' }
+    const signature = await signAttempt(deps.sign, event, target, now + waitedMs).catch(unsigned(deps, event))
     if (!signature) return deferred(event, UNSIGNED) ?? retryOrDead(context, UNSIGNED.error)
-    return judge(await attempt(deps, deps.sender, event, target, target.check.url, signature), context)
+    const beganAt = deps.monotonic()
+    const result = await attempt(deps, deps.sender, event, target, target.check.url, signature)
+    const outcome = judge(result, context)
+    facts.tookMs = deps.monotonic() - beganAt
+    outcome.attempt = facts
+    return outcome
   } catch (error) {
     deps.logger.error(
       { deliveryId: event.id, ...errorFields(error) },
@@ -65,6 +89,8 @@ async function readTarget(
   try {
     return await targets.get(endpointId)
   } catch (error) {
+    // Read, and broken: the database answered, and would answer the same again.
+    if (error instanceof EngineError) throw error
     logger.error({ endpointId, ...errorFields(error) }, 'an endpoint could not be read; nothing was sent')
     return 'unread'
   }
@@ -85,6 +111,15 @@ function unsigned({ logger }: DeliverDeps, { id, endpointId }: PendingEvent): (e
     logger.error({ deliveryId: id, endpointId, ...errorFields(error) }, 'a secret could not be read; nothing was sent')
     return undefined
   }
+}
+
+/** Under a rate limit: waits for its moment and says how long, or `no` if that is out of sight. */
+async function mayBegin({ permits }: DeliverDeps, { id, rateLimit }: Target): Promise<number | 'no'> {
+  if (rateLimit === null) return 0
+  const permit = await permits.take(id)
+  if (permit === 'none') return 'no'
+  if (permit.waitMs > 0) await new Promise((resolve) => setTimeout(resolve, permit.waitMs))
+  return permit.waitMs
 }
 
 async function attempt(

@@ -8,9 +8,13 @@ import {
   limitTo,
   raw,
   replayEvents,
+  replayStatement,
   sqlText,
 } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
+import { letOutIfGone } from './let-out.ts'
+import { lockEndpoints } from './locks.ts'
+import { wakeWithin } from './wake.ts'
 
 /** Retained rows as the API shows them. Each method is scoped to one workspace. */
 export interface DeliveryReads {
@@ -20,9 +24,30 @@ export interface DeliveryReads {
   get(workspaceId: string, id: string): Promise<PendingEvent>
   /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` while it is not settled */
   replay(workspaceId: string, id: string): Promise<PendingEvent>
+  /**
+   * Sends again what was settled of one endpoint, oldest settlement first, at most `limit` (1–10,000, default 1,000): repeat
+   * while `more`. They are let out bit by bit, so that no replay stands before new events.
+   *
+   * @throws {EngineError} `not_found`: no such endpoint
+   */
+  replayOf(
+    workspaceId: string,
+    filter: ReplayOf,
+    options?: { limit?: number },
+  ): Promise<{ count: number; more: boolean }>
   listEvents(workspaceId: string, page: { limit: number; before?: string | undefined }): Promise<EventSummary[]>
   /** The retained deliveries of one event, in the order of their endpoints. */
   ofEvent(workspaceId: string, eventId: string): Promise<PendingEvent[]>
+}
+
+export interface ReplayOf {
+  endpointId: string
+  /** @default failed */
+  status?: 'failed' | 'completed' | undefined
+  /** Settled at or after this time, ms since the epoch. */
+  settledAfter?: number | undefined
+  /** Settled before this time, ms since the epoch. */
+  settledBefore?: number | undefined
 }
 
 export interface DeliveryFilter {
@@ -47,7 +72,15 @@ export interface EventSummary {
 
 const COLUMNS = raw(ROW_COLUMNS)
 
-export function createDeliveryReads(db: OutboxDatabase): DeliveryReads {
+/** @param wake lets out the first of what is held for an endpoint. */
+export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: string) => Promise<void>): DeliveryReads {
+  async function exists(workspaceId: string, endpointId: string): Promise<void> {
+    const { rows } = await db.run(
+      sqlText`select 1 from keepsend_endpoints where id = ${endpointId} and workspace_id = ${workspaceId}`,
+    )
+    if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
+  }
+
   async function get(workspaceId: string, id: string): Promise<PendingEvent> {
     const { rows } = await db.run(
       sqlText`select ${COLUMNS} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
@@ -81,6 +114,22 @@ export function createDeliveryReads(db: OutboxDatabase): DeliveryReads {
       return row
     },
 
+    async replayOf(workspaceId, { endpointId, status = 'failed', ...times }, { limit = 1000 } = {}) {
+      await exists(workspaceId, endpointId)
+      const wanted = { endpointId, workspaceId, status, ...definedOf(times) }
+      const locks = lockEndpoints(db, [endpointId])
+      const results = await db.atomic([
+        ...locks,
+        replayStatement(db, wanted, { limit, holdFor: 'replay' }),
+        // Deleted meanwhile: they come up and fail as `endpoint_gone`, as those that waited do.
+        letOutIfGone(endpointId),
+        wakeWithin(endpointId, 0),
+      ])
+      await wake(endpointId)
+      const count = results[locks.length]?.rows.length ?? 0
+      return { count, more: count === limit }
+    },
+
     async ofEvent(workspaceId, eventId) {
       const { rows } = isEventId(eventId)
         ? await db.run(sqlText`
@@ -112,6 +161,11 @@ export function createDeliveryReads(db: OutboxDatabase): DeliveryReads {
       return rows as unknown as EventSummary[]
     },
   }
+}
+
+function definedOf(times: Pick<ReplayOf, 'settledAfter' | 'settledBefore'>) {
+  const { settledAfter, settledBefore } = times
+  return { ...(settledAfter !== undefined && { settledAfter }), ...(settledBefore !== undefined && { settledBefore }) }
 }
 
 /** All deliveries of an event are one range of keys: '/' follows '.'. */

@@ -1,13 +1,4 @@
-import {
-  type OutboxDatabase,
-  type Row,
-  type SqlText,
-  clock,
-  limitTo,
-  raw,
-  sqlText,
-  unholdEvents,
-} from '@keepsend/outbox'
+import { type OutboxDatabase, type Row, type SqlText, clock, limitTo, raw, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
 import { compatHeader } from './compat-signature.ts'
@@ -15,6 +6,7 @@ import { checkHeaders } from './custom-headers.ts'
 import { type EndpointSecret, type RotateOptions, createEndpointSecrets } from './endpoint-secrets.ts'
 import { type Endpoint, type EndpointInput, checkEndpoint } from './endpoint.ts'
 import { EngineError } from './errors.ts'
+import { resetHealth } from './circuit.ts'
 import { letOutAllOf } from './let-out.ts'
 import type { SecretStore } from './secret-store.ts'
 import { touchEndpoint } from './touch-endpoint.ts'
@@ -28,7 +20,7 @@ export interface EndpointStore {
   update(workspaceId: string, id: string, change: Partial<Omit<EndpointInput, 'secret'>>): Promise<Endpoint>
   /** Its pending and held deliveries fail as `endpoint_gone` when they are next claimed. */
   delete(workspaceId: string, id: string): Promise<void>
-  /** Enabling lets out what was held; disabling holds what comes up. */
+  /** Enabling closes the circuit and lets out what was held, batch by batch; disabling holds what comes up. */
   setStatus(workspaceId: string, id: string, status: Endpoint['status']): Promise<Endpoint>
   /**
    * A new secret; the ones before sign beside it for `overlapMs`, and end by themselves. At most ten of a scheme sign at
@@ -43,16 +35,21 @@ const COLUMNS = raw(
   'id, workspace_id as "workspaceId", url, description, status, disabled_reason as "disabledReason", version, ' +
     'event_types as "eventTypes", channels, retry_schedule as "retrySchedule", deadline_ms as "deadlineMs", ' +
     'headers, retry_statuses as "retryStatuses", signatures, compat_header as "compatHeader", ' +
+    'concurrency, rate_limit as "rateLimit", circuit, failing_since as "failingSince", ' +
     'created_at as "createdAt", updated_at as "updatedAt"',
 )
 
-/** @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten. */
+/**
+ * @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten.
+ * @param wake lets out the first of what is held for an endpoint that was enabled.
+ */
 export function createEndpointStore(
   db: OutboxDatabase,
   secretStore: SecretStore,
   checkUrl: CheckUrl,
   defaultAttempts: number,
   onChange: (id: string) => void,
+  wake: (id: string) => Promise<void>,
 ): EndpointStore {
   const kept = createEndpointSecrets(db, secretStore)
 
@@ -77,15 +74,17 @@ export function createEndpointStore(
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
       const { headers = {}, retryStatuses = [], signatures = ['v1'] } = input
+      const { concurrency = null, rateLimit = null } = input
       const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
       await change(id, [
         sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
-            max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, created_at, updated_at)
+            max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, concurrency, rate_limit,
+            created_at, updated_at)
           values (${id}, ${workspaceId}, ${url}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
-            ${compatHeader(input)}, ${clock()}, ${clock()})`,
+            ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${clock()}, ${clock()})`,
         subscribe(db, workspaceId, id, eventTypes, channels),
         ...secrets.map(({ statement }) => statement),
       ])
@@ -113,8 +112,11 @@ export function createEndpointStore(
             headers = ${input.headers ? JSON.stringify(checkHeaders(input.headers)) : raw('headers')}, retry_statuses = ${JSON.stringify(next.retryStatuses)},
             signatures = ${input.signatures ? JSON.stringify(input.signatures) : raw('signatures')},
             compat_header = ${input.compatSignature === undefined ? raw('compat_header') : compatHeader(input)},
+            concurrency = ${next.concurrency}, rate_limit = ${next.rateLimit},
             version = version + 1, updated_at = ${clock()}
           where id = ${id} and workspace_id = ${workspaceId}`,
+        // A new URL has its health to prove anew.
+        ...(next.url === now.url ? [] : [resetHealth(id)]),
         sqlText`delete from keepsend_subscriptions where endpoint_id = ${id} and workspace_id = ${workspaceId}`,
         subscribe(db, workspaceId, id, next.eventTypes, next.channels),
         ...secrets,
@@ -136,13 +138,15 @@ export function createEndpointStore(
 
     async setStatus(workspaceId, id, status) {
       await get(workspaceId, id)
+      const enabled = status === 'enabled'
       await change(id, [
         sqlText`
-          update keepsend_endpoints set status = ${status}, disabled_reason = ${status === 'disabled' ? 'manual' : null},
-            version = version + 1, updated_at = ${clock()}
-          where id = ${id} and workspace_id = ${workspaceId} and status <> ${status}`,
+          update keepsend_endpoints set status = ${status}, disabled_reason = ${enabled ? null : 'manual'},
+            version = version + 1, wake_at = ${enabled ? clock() : null}, updated_at = ${clock()}
+          where id = ${id} and workspace_id = ${workspaceId} and (status <> ${status} ${raw(enabled ? `or circuit = 'open'` : '')})`,
+        ...(enabled ? [resetHealth(id)] : []),
       ])
-      if (status === 'enabled') await unholdAll(db, id)
+      if (enabled) await wake(id)
       return get(workspaceId, id)
     },
 
@@ -156,11 +160,6 @@ export function createEndpointStore(
       return kept.list(await get(workspaceId, id))
     },
   }
-}
-
-/** Bounded batches, each its own commit; what a crash leaves between two of them, the maintenance lets out. */
-async function unholdAll(db: OutboxDatabase, endpointId: string): Promise<void> {
-  while ((await unholdEvents(db, endpointId)).more);
 }
 
 function subscribe(

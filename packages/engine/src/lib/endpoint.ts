@@ -12,7 +12,7 @@ export interface Endpoint {
   url: string
   description: string
   status: 'enabled' | 'disabled'
-  /** Why it is disabled: `manual`, `gone` when the receiver answered 410, `asked` when it sent `webhook-delivery: disable`. */
+  /** Why it is disabled: `manual`, `failing` when it had failed for too long, `gone` when the receiver answered 410, `asked` when it sent `webhook-delivery: disable`. */
   disabledReason: string | null
   /** + 1 on every change. */
   version: number
@@ -32,6 +32,14 @@ export interface Endpoint {
   signatures: ('v1' | 'v1a')[]
   /** The header of its compatibility signature; null: it has none. */
   compatHeader: string | null
+  /** Attempts at once from one process; null: as its queue has it for every endpoint. */
+  concurrency: number | null
+  /** Attempts a second, from all processes together; null: no limit. */
+  rateLimit: number | null
+  /** `open` while it fails: its deliveries are held, and one at a time is tried. */
+  circuit: 'closed' | 'open'
+  /** The first failure since the last success; null while all goes well. */
+  failingSince: number | null
   createdAt: number
   updatedAt: number
 }
@@ -64,6 +72,10 @@ export interface EndpointInput {
   signatures?: readonly ('v1' | 'v1a')[]
   /** A signature of an older form beside those, for receivers that know no other; null takes it away. @default null */
   compatSignature?: CompatSignature | null
+  /** Attempts at once from one process: 1 to 1,000. @default the queue's slots for an endpoint */
+  concurrency?: number | null
+  /** Attempts a second, from all processes together: 1 to 10,000. @default no limit */
+  rateLimit?: number | null
   /** A secret to take over from elsewhere: `whsec_…`, or `whsk_…` for `v1a`. Only at creation. @default a new one */
   secret?: string
 }
@@ -109,6 +121,15 @@ export function checkEndpoint(input: Partial<EndpointInput>, checkUrl: CheckUrl)
     throw invalid(
       `retryStatuses must be at most ${MAX_RETRY_STATUSES} statuses from 400 to 499 without 410; found ${wrong ?? retryStatuses?.length}`,
     )
+  }
+  const { concurrency, rateLimit } = input
+  for (const [name, value, max] of [
+    ['concurrency', concurrency, 1000],
+    ['rateLimit', rateLimit, 10_000],
+  ] as const) {
+    if (value !== undefined && value !== null && !isWhole(value, 1, max)) {
+      throw invalid(`${name} must be a whole number from 1 to ${max}, or null; found ${value}`)
+    }
   }
   if (input.signatures !== undefined) checkSignatures(input.signatures)
   if (input.compatSignature) checkCompat(input.compatSignature)

@@ -4,15 +4,15 @@ import {
   type OutboxStats,
   type PendingEvent,
   type Settled,
-  type Statement,
   isEventId,
   outboxStats,
   toDrizzle,
 } from '@keepsend/outbox'
 import type { SQL } from 'drizzle-orm'
+import { type Admission, admit } from './admit.ts'
 import { type ApiKeys, createApiKeys } from './api-key.ts'
 import { createCheckUrl } from './check-url.ts'
-import { asEngineError, commitUnit } from './commit.ts'
+import { type CommitOptions, type Committed, asEngineError, commitUnit } from './commit.ts'
 import { type DeliverDeps, deliverEvent } from './deliver.ts'
 import { type DeliveryReads, createDeliveryReads } from './deliveries.ts'
 import { type EndpointStore, createEndpointStore } from './endpoint-store.ts'
@@ -24,35 +24,17 @@ import { type Logger, errorFields } from './logger.ts'
 import { type Upkeep, maintain } from './maintain.ts'
 import { type EngineOptions, withDefaults } from './options.ts'
 import { type PublishTarget, enqueueForEndpoint, fanOutStatement, messagesFor } from './publish.ts'
+import { createReporter } from './operational.ts'
+import { createPermits } from './rate.ts'
 import { createRoutes } from './routes/app.ts'
 import type { EngineRoutes } from './routes/route.ts'
 import { createPepper } from './pepper.ts'
 import { PLAINTEXT, createSecretStore } from './secret-store.ts'
-import { type FinishedDelivery, settleDeliveries } from './settle-deliveries.ts'
+import { type FinishedDelivery, type SettleNext, noteOutcomes, settleDeliveries } from './settle-deliveries.ts'
 import { createWebCryptoSigner } from './sign.ts'
 import { createTargets } from './targets.ts'
 import type { DeliveryOutcome } from './verdict.ts'
-
-export interface CommitOptions {
-  /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
-  writes: readonly Statement[]
-  events: readonly WebhookEvent[]
-  /** Known before the commit, so that it can be stored with it. @default { status: 200, body: null } */
-  response?: { status: number; body: unknown }
-  idempotencyKey?: IdempotencyKey
-  /** Takes the hand-off to the queue: `ctx.waitUntil` on Workers. @default it runs on by itself */
-  background?: (work: Promise<void>) => void
-}
-
-/** What was committed, or what an earlier commit of the same request was answered. */
-export interface Committed {
-  status: number
-  /** JSON, the same bytes for every repeat of the request. */
-  body: string
-  replayed: boolean
-  /** The ids of the events, in order. Empty when replayed: the earlier answer says what it kept. */
-  eventIds: string[]
-}
+import { type WakeOptions, type Woken, wakeEndpoints } from './wake.ts'
 
 export interface Sent {
   eventId: string
@@ -85,10 +67,20 @@ export interface Engine {
   dispatch(eventId: string): Promise<void>
   /** A test event for one endpoint, subscribed or not. */
   sendTest(workspaceId: string, endpointId: string): Promise<Sent>
-  /** One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome. */
-  deliver(event: PendingEvent, now: number): Promise<DeliveryOutcome>
-  /** Writes what attempts came to and, in the same commit, takes the next claim. */
-  settle(finished: readonly FinishedDelivery[], claim?: ClaimOptions): Promise<Settled>
+  /**
+   * One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome.
+   * Under a rate limit it waits for its moment, unless the row was admitted and waited already.
+   */
+  deliver(event: PendingEvent, now: number, options?: { admitted?: boolean }): Promise<DeliveryOutcome>
+  /**
+   * Writes what attempts came to and, in the same commit, takes the next claim. `roomFor` says how many more rows of an
+   * endpoint the worker could take now, and is told whether any are held: as many are let out.
+   */
+  settle(finished: readonly FinishedDelivery[], claim?: ClaimOptions, roomFor?: SettleNext['roomFor']): Promise<Settled>
+  /** Lets out what is held for endpoints whose time has come. For a poller's timer, or a cron. */
+  wake(options?: WakeOptions): Promise<Woken>
+  /** What endpoints allow of rows that were just taken: attempts at once, and under a rate limit the moment of each. */
+  admit(rows: readonly Pick<PendingEvent, 'id' | 'endpointId'>[]): Promise<Admission>
   /** One bounded round of clean-up. */
   maintain(): Promise<Upkeep>
   stats(): Promise<OutboxStats>
@@ -97,13 +89,16 @@ export interface Engine {
 // A broken attempt (a defect of ours, not of the receiver) is tried again after this.
 const BROKEN_RETRY_MS = 60_000
 
+// What enabling an endpoint lets out at once, of all that may be held for it.
+const FIRST_LET_OUT = 100
+
 /**
  * Puts the parts together. Has no effect on the database or the network by itself.
  *
  * @throws {EngineError} `invalid_option` for a bad option, and when `secrets` is missing
  */
 export function createEngine(options: EngineOptions): Engine {
-  const { db, queue, logger, retrySchedule, maxDeadlineMs, keepCompleted, retentionMs, ...settings } =
+  const { db, queue, logger, retrySchedule, maxDeadlineMs, keepCompleted, retentionMs, circuit, ...settings } =
     withDefaults(options)
   const checkUrl = createCheckUrl(settings.urlPolicy)
   const secretStore = createSecretStore(options.secrets)
@@ -114,6 +109,8 @@ export function createEngine(options: EngineOptions): Engine {
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
     targets,
+    permits: createPermits(db),
+    windowMs: circuit.windowMs,
     sender: options.sender,
     sign: options.signer ?? createWebCryptoSigner(),
     retrySchedule,
@@ -121,14 +118,31 @@ export function createEngine(options: EngineOptions): Engine {
     logger,
     ...settings,
   }
+  const { operatorWorkspaceId } = settings
+  const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(db, operatorWorkspaceId)
+  const settleDeps = { db, keepCompleted, circuit, reporter }
   const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> =>
     handOff(queue, messages, { counters, logger })
 
+  // A poller's settles and wake times, or a cron, let out the rest.
+  const letOutFirst = async (endpointId: string): Promise<void> => {
+    targets.forget(endpointId)
+    const { letOut } = await wakeEndpoints(db, circuit.openMs, { batch: FIRST_LET_OUT }, endpointId)
+    await tell(letOut.map(({ id: outboxId, gen, type, workspaceId }) => ({ outboxId, gen, type, workspaceId })))
+  }
+
   const engine: Omit<Engine, 'routes'> = {
     db,
-    endpoints: createEndpointStore(db, secretStore, checkUrl, retrySchedule.length + 1, (id) => targets.forget(id)),
+    endpoints: createEndpointStore(
+      db,
+      secretStore,
+      checkUrl,
+      retrySchedule.length + 1,
+      (id) => targets.forget(id),
+      letOutFirst,
+    ),
     apiKeys,
-    deliveries: createDeliveryReads(db),
+    deliveries: createDeliveryReads(db, letOutFirst),
     counters,
     logger,
     maxDeadlineMs,
@@ -186,27 +200,24 @@ export function createEngine(options: EngineOptions): Engine {
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
-    async deliver(event, now) {
+    admit: (rows) => admit(deliverDeps, rows),
+
+    async deliver(event, now, { admitted = false } = {}) {
       try {
-        return await deliverEvent(deliverDeps, event, now)
+        return await deliverEvent(deliverDeps, event, now, admitted)
       } catch (error) {
         logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke')
         return { kind: 'retry', delayMs: BROKEN_RETRY_MS, deferral: false, error: `attempt_broke: ${String(error)}` }
       }
     },
 
-    async settle(finished, claim) {
-      const settled = await settleDeliveries(db, finished, { keepCompleted, claim })
-      for (const {
-        claim: { id },
-        outcome,
-      } of finished) {
-        if (outcome.kind === 'disable_endpoint') targets.forget(outcome.endpointId)
-        // If another process has enabled it meanwhile, the row is due again now: it must not be held by an old look.
-        if (outcome.kind === 'hold') targets.forget(id.slice(id.indexOf('.') + 1))
-      }
+    async settle(finished, claim, roomFor) {
+      const settled = await settleDeliveries(settleDeps, finished, { claim, roomFor })
+      noteOutcomes(targets, finished, circuit.failuresInRow)
       return settled
     },
+
+    wake: (how) => wakeEndpoints(db, circuit.openMs, how),
 
     maintain: () => maintain(db, { retentionMs }),
     stats: () => outboxStats(db),

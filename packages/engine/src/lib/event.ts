@@ -36,6 +36,9 @@ const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/
 const MAX_NAME_LENGTH = 128
 const MAX_CHANNELS = 10
 
+/** Types that begin so are Keepsend's own, and no `*` matches them. */
+export const OWN_TYPES = 'keepsend.'
+
 /**
  * Checks an event and builds its envelope `{ type, timestamp, data }` (Standard Webhooks), once.
  *
@@ -45,7 +48,7 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   const { type, workspaceId, data, channels = [], id = newEventId() } = event
   if (!isName(type))
     throw invalid(`type must be identifiers of A-Za-z0-9_ joined by dots, at most 128 characters; found ${show(type)}`)
-  if (type.startsWith('keepsend.'))
+  if (type.startsWith(OWN_TYPES))
     throw invalid(`types that begin with keepsend. are Keepsend's own; found ${show(type)}`)
   if (!isStorable(workspaceId)) {
     throw invalid(`workspaceId must be 1 to 255 characters of well-formed text; found ${show(workspaceId)}`)
@@ -63,6 +66,26 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   return { id, type, workspaceId, channels, timestamp, data, payload: envelope(type, timestamp, data) }
 }
 
+/** What Keepsend itself has to report, in the same envelope. */
+export function prepareOwnEvent(event: {
+  type: `${typeof OWN_TYPES}${string}`
+  workspaceId: string
+  data: object
+}): PreparedEvent {
+  const { type, workspaceId } = event
+  const data = { ...event.data }
+  const timestamp = new Date().toISOString()
+  return {
+    id: newEventId(),
+    type,
+    workspaceId,
+    channels: [],
+    timestamp,
+    data,
+    payload: envelope(type, timestamp, data),
+  }
+}
+
 /** Whether the text is a type or a channel. */
 export function isName(text: unknown): text is string {
   return typeof text === 'string' && text.length <= MAX_NAME_LENGTH && NAME.test(text)
@@ -73,9 +96,9 @@ export function isPattern(text: string): boolean {
   return text === '*' || isName(text.endsWith('.*') ? text.slice(0, -2) : text)
 }
 
-/** Every pattern that a name fits: `*`, each of its prefixes with `.*`, and itself. */
+/** Every pattern that a name fits: `*`, each of its prefixes with `.*`, and itself. What is ours is asked for by name. */
 export function patternsOf(name: string): string[] {
-  const patterns = ['*', name]
+  const patterns = name.startsWith(OWN_TYPES) ? [name] : ['*', name]
   for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1))
     patterns.push(`${name.slice(0, dot)}.*`)
   return patterns

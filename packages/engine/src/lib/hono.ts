@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Committed, CommitOptions, Engine, Sent } from './engine.ts'
+import type { CommitOptions, Committed } from './commit.ts'
+import type { Engine, Sent } from './engine.ts'
 import { EngineError } from './errors.ts'
 import type { WebhookEvent } from './event.ts'
 import type { IdempotencyKey } from './idempotency.ts'

@@ -1,9 +1,5 @@
-import { type OutboxDatabase, type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type SqlText, clock, sqlText } from '@keepsend/outbox'
 
-/**
- * Rows are held for a disabled endpoint only. These statements let out what is held for any other reason that a race
- * or a crash could leave, so that no row waits for someone who will not come.
- */
 function letOut(which: SqlText): SqlText {
   return sqlText`
     update pending_events set status = 'pending', hold_reason = null, gen = gen + 1, due_at = ${clock()}
@@ -11,13 +7,17 @@ function letOut(which: SqlText): SqlText {
 }
 
 /**
- * After a settle that held rows: an endpoint enabled or deleted since the attempt read it holds nothing. The share of
- * its row keeps an enabling that comes now until these rows are committed, and it finds them.
+ * After a settle that held rows: each stays held only while its reason stands. An endpoint that was enabled, has recovered
+ * or was deleted since the attempt read it holds nothing. The share of its row keeps an enabling that comes now until these
+ * rows are committed, and it finds them.
  */
-export function letOutUnlessDisabled(db: OutboxDatabase, ids: readonly string[]): SqlText {
+export function letOutUnlessBlocked(db: OutboxDatabase, ids: readonly string[]): SqlText {
   return letOut(sqlText`id in (${db.dialect.list(ids)}) and not exists (
     select 1 from keepsend_endpoints as endpoint
-    where endpoint.id = pending_events.endpoint_id and endpoint.status = 'disabled'
+    where endpoint.id = pending_events.endpoint_id and (
+      endpoint.status = 'disabled'
+      or endpoint.circuit = 'open'
+      or pending_events.hold_reason not in ('endpoint_disabled', 'circuit_open'))
     ${db.dialect.lock('share', 'endpoint')})`)
 }
 
@@ -26,12 +26,8 @@ export function letOutAllOf(endpointId: string): SqlText {
   return letOut(sqlText`endpoint_id = ${endpointId}`)
 }
 
-/** What an enabling that was cut short left behind, oldest first, at most `limit` rows. */
-export function letOutStrays(db: OutboxDatabase, limit: number): SqlText {
-  return letOut(sqlText`id in (
-    with strays as materialized (
-      select held.id as stray_id from keepsend_endpoints as endpoint
-      join pending_events as held on held.endpoint_id = endpoint.id and held.status = 'held'
-      where endpoint.status = 'enabled' ${limitTo(limit)} ${db.dialect.lock('pick', 'held')})
-    select stray_id from strays)`)
+/** After rows were held for an endpoint that may have been deleted: then nobody would let them out. */
+export function letOutIfGone(endpointId: string): SqlText {
+  return letOut(sqlText`endpoint_id = ${endpointId}
+    and not exists (select 1 from keepsend_endpoints as endpoint where endpoint.id = ${endpointId})`)
 }

@@ -1,6 +1,6 @@
 import { type OutboxDatabase, cleanupOldEvents, clock, limitTo, sqlText } from '@keepsend/outbox'
 import { cleanupIdempotency } from './idempotency.ts'
-import { letOutStrays } from './let-out.ts'
+import { wakeStrays } from './wake.ts'
 
 /** What one round of upkeep did. */
 export interface Upkeep {
@@ -10,8 +10,8 @@ export interface Upkeep {
   deletedRecords: number
   /** Signing secrets past their overlap. */
   deletedSecrets: number
-  /** Held rows of enabled endpoints that an enabling cut short by a crash had left. */
-  letOut: number
+  /** Enabled endpoints with held rows whom nobody would have woken; they have a time now. */
+  strays: number
   /** There was more than one round may do. */
   more: boolean
 }
@@ -25,12 +25,12 @@ export async function maintain(db: OutboxDatabase, options: { retentionMs: numbe
   const expired = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  const { changes: letOut } = await db.run(letOutStrays(db, ROUND))
+  const { changes: strays } = await db.run(wakeStrays())
   return {
     deletedRows: rows.deleted,
     deletedRecords,
     deletedSecrets: expired.changes,
-    letOut,
-    more: rows.more || expired.changes === ROUND || deletedRecords === ROUND || letOut === ROUND,
+    strays,
+    more: rows.more || expired.changes === ROUND || deletedRecords === ROUND,
   }
 }

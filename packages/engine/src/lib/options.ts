@@ -1,6 +1,7 @@
 import { DEFAULT_RETENTION_MS, type OutboxDatabase } from '@keepsend/outbox'
 import type { Authenticate } from './api-key.ts'
 import type { UrlPolicy } from './check-url.ts'
+import { type CircuitOptions, circuitOptions } from './circuit.ts'
 import { EngineError } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
 import { type Logger, carefulLogger, silentLogger } from './logger.ts'
@@ -40,6 +41,14 @@ export interface EngineOptions {
   keepCompleted?: boolean
   /** How long settled rows are kept, in ms. @default 86_400_000 (24 h) */
   retentionMs?: number
+  /** When an endpoint that fails is left alone, probed and disabled. @default see each */
+  circuit?: Partial<CircuitOptions>
+  /**
+   * Whose endpoints are told what Keepsend itself has to report: `keepsend.endpoint.circuit_opened`, `.recovered`,
+   * `.failing`, `.disabled` and `keepsend.delivery.failed`, from all workspaces. An endpoint subscribes to them by name or
+   * by `keepsend.*`; `*` does not match them. @default nobody is told
+   */
+  operatorWorkspaceId?: string
   /** @default nothing is logged */
   logger?: Logger
   /** The header of every attempt. @default 'Keepsend' */
@@ -70,7 +79,7 @@ const DEFAULTS = {
 /** The options as the engine goes by them. @throws {EngineError} `invalid_option`, naming option, bound and value */
 export function withDefaults(
   options: EngineOptions,
-): EngineOptions & Required<Pick<EngineOptions, keyof typeof DEFAULTS | 'urlPolicy'>> {
+): EngineOptions & Required<Pick<EngineOptions, keyof typeof DEFAULTS | 'urlPolicy'>> & { circuit: CircuitOptions } {
   const whole = { ...DEFAULTS, ...options }
   const { deadlineMs, maxDeadlineMs, retrySchedule } = whole
   checkWhole('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
@@ -82,7 +91,13 @@ export function withDefaults(
       `retrySchedule must hold at most ${MAX_WAITS} waits of 0 to ${MAX_WAIT_SECONDS} seconds; found ${JSON.stringify(retrySchedule)}`,
     )
   }
-  return { ...whole, urlPolicy: onePolicy(options), logger: carefulLogger(whole.logger) }
+  const { circuit } = options
+  return {
+    ...whole,
+    urlPolicy: onePolicy(options),
+    logger: carefulLogger(whole.logger),
+    circuit: circuitOptions(circuit),
+  }
 }
 
 /** A URL that the engine accepts and its sender never sends to would only be noticed when all its deliveries failed. */

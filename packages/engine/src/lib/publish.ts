@@ -1,4 +1,13 @@
-import { type OutboxDatabase, type Row, type SqlText, clock, dueAt, enqueueEvents, sqlText } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  type Row,
+  type SqlText,
+  clock,
+  dueAt,
+  enqueueEvents,
+  raw,
+  sqlText,
+} from '@keepsend/outbox'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 
@@ -11,8 +20,14 @@ export interface PublishTarget {
 /**
  * The fan-out: one statement that inserts a row for each enabled endpoint of the workspace whose subscriptions fit.
  * Inside the caller's transaction the set of receivers is frozen with the change; without a subscriber there is no row.
+ *
+ * @param only makes it a fan-out to nobody unless this condition holds
  */
-export function fanOutStatement({ db, rowsStart }: PublishTarget, event: PreparedEvent): SqlText {
+export function fanOutStatement(
+  { db, rowsStart }: PublishTarget,
+  event: PreparedEvent,
+  only: SqlText = raw('1 = 1'),
+): SqlText {
   const patterns = db.dialect.list(patternsOf(event.type))
   const channels = db.dialect.list([...new Set(['*', ...event.channels.flatMap(patternsOf)])])
   return sqlText`
@@ -23,7 +38,7 @@ export function fanOutStatement({ db, rowsStart }: PublishTarget, event: Prepare
     where workspace_id = ${event.workspaceId} and status = 'enabled' and id in (
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern in (${patterns}) and channel in (${channels})
-    )
+    ) and ${only}
     on conflict (id) do nothing
     returning id, endpoint_id as "endpointId"`
 }

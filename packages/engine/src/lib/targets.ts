@@ -1,5 +1,7 @@
 import { type OutboxDatabase, clock, sqlText } from '@keepsend/outbox'
 import type { CheckUrl, UrlCheck } from './check-url.ts'
+import type { Health } from './circuit.ts'
+import { EngineError } from './errors.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { SignatureScheme } from './sign.ts'
 
@@ -15,6 +17,13 @@ export interface Target {
   /** Of its own, with lower-case names. */
   headers: Readonly<Record<string, string>>
   retryStatuses: readonly number[]
+  /** Attempts at once from one process; null: as its queue has it. */
+  concurrency: number | null
+  /** Attempts a second, from all processes together. */
+  rateLimit: number | null
+  health: Health
+  /** When held rows are let out next; null: none is held, or a person must come. */
+  wakeAt: number | null
   compatHeader: string | null
   /** By scheme and the newest first; each signs until it expires. */
   secrets: readonly TargetSecret[]
@@ -32,6 +41,11 @@ export interface Targets {
   /** Undefined when there is no such endpoint. Look-ups of one turn share a statement. */
   get(endpointId: string): Promise<Target | undefined>
   forget(endpointId: string): void
+  /**
+   * An attempt has failed, as of `at`: what was read is failing from now on. With so many in a row it is forgotten, for the
+   * circuit may have opened.
+   */
+  failed(endpointId: string, at: number, inRow: number): void
 }
 
 // A change by another process is seen within a second; by this one, at once.
@@ -44,8 +58,8 @@ export function createTargets(
   checkUrl: CheckUrl,
   monotonic: () => number,
 ): Targets {
-  const cached = new Map<string, { readAt: number; target: Promise<Target | undefined> }>()
-  let wanted: { ids: string[]; read: Promise<Map<string, Target>> } | undefined
+  const cached = new Map<string, { readAt: number; target: Promise<Target | undefined>; failures: number }>()
+  let wanted: { ids: string[]; read: Promise<Map<string, Target | EngineError>> } | undefined
 
   function load(endpointId: string): Promise<Target | undefined> {
     if (!wanted) {
@@ -57,7 +71,15 @@ export function createTargets(
       wanted = { ids, read }
     }
     wanted.ids.push(endpointId)
-    return wanted.read.then((targets) => targets.get(endpointId))
+    return wanted.read.then((targets) => {
+      const target = targets.get(endpointId)
+      if (target instanceof EngineError) throw target
+      // Which row may go while a circuit is open changes from one probe to the next: that is read each time.
+      if (target?.health.circuit === 'open') cached.delete(endpointId)
+      const known = cached.get(endpointId)
+      if (known && target) known.failures = target.health.failuresInRow
+      return target
+    })
   }
 
   return {
@@ -67,13 +89,19 @@ export function createTargets(
       if (known && now - known.readAt < FRESH_MS) return known.target
       const target = load(endpointId)
       if (cached.size >= MAX_CACHED) cached.clear()
-      cached.set(endpointId, { readAt: now, target })
+      cached.set(endpointId, { readAt: now, target, failures: 0 })
       // A failed read must not be remembered; whoever waits for it is told.
       target.catch(() => cached.delete(endpointId))
       return target
     },
     forget(endpointId) {
       cached.delete(endpointId)
+    },
+    failed(endpointId, at, inRow) {
+      const known = cached.get(endpointId)
+      if (!known) return
+      if (++known.failures >= inRow) cached.delete(endpointId)
+      else known.target = known.target.then((target) => target && asFailing(target, at))
     },
   }
 }
@@ -83,42 +111,82 @@ async function readTargets(
   secretStore: SecretStore,
   checkUrl: CheckUrl,
   ids: readonly string[],
-): Promise<Map<string, Target>> {
+): Promise<Map<string, Target | EngineError>> {
   const { rows } = await db.run(sqlText`
     select endpoint.id as "id", endpoint.version as "version", status, url, retry_schedule as "retrySchedule",
       deadline_ms as "deadlineMs", headers, retry_statuses as "retryStatuses", compat_header as "compatHeader",
+      concurrency, rate_limit as "rateLimit", wake_at as "wakeAt", circuit, probe_id as "probeId",
+      failing_since as "failingSince", warned,
+      failures_in_row as "failuresInRow", window_at as "windowAt", window_failures as "windowFailures",
       workspace_id as "workspaceId", scheme, keepsend_secrets.version as "secretVersion", secret, key_id as "keyId",
       expires_at as "expiresAt"
     from keepsend_endpoints as endpoint left join keepsend_secrets
       on endpoint_id = endpoint.id and (expires_at is null or expires_at > ${clock()})
     where endpoint.id in (${db.dialect.list([...new Set(ids)])})
     order by endpoint.id, scheme, keepsend_secrets.version desc`)
-  const targets = new Map<string, Target & { secrets: TargetSecret[] }>()
+  const targets = new Map<string, OpenTarget | EngineError>()
   for (const row of rows as unknown as TargetRow[]) {
-    let target = targets.get(row.id)
-    if (!target) {
-      target = {
-        id: row.id,
-        version: row.version,
-        enabled: row.status === 'enabled',
-        check: checkUrl(row.url),
-        retrySchedule: row.retrySchedule === null ? null : (JSON.parse(row.retrySchedule) as number[]),
-        deadlineMs: row.deadlineMs,
-        headers: JSON.parse(row.headers) as Record<string, string>,
-        retryStatuses: JSON.parse(row.retryStatuses) as number[],
-        compatHeader: row.compatHeader,
-        secrets: [],
-      }
-      targets.set(row.id, target)
-    }
-    if (row.secret === null || row.scheme === null || row.secretVersion === null) continue
-    const { workspaceId, scheme, secretVersion: version, keyId, expiresAt } = row
-    const secret = secretStore.open({ workspaceId, endpointId: row.id, scheme, version, secret: row.secret, keyId })
-    // Whoever signs with it is told; until then nobody waits for it.
-    if (typeof secret !== 'string') secret.catch(() => undefined)
-    target.secrets.push({ scheme, secret, expiresAt })
+    const target = targets.get(row.id) ?? readTarget(row, checkUrl)
+    targets.set(row.id, target)
+    if (!(target instanceof EngineError)) addSecret(target, row, secretStore)
   }
   return targets
+}
+
+/** A target whose secrets are still being added. */
+type OpenTarget = Target & { secrets: TargetSecret[] }
+
+function asFailing(target: Target, at: number): Target {
+  const { health } = target
+  return health.failingSince === null ? { ...target, health: { ...health, failingSince: at } } : target
+}
+
+/** A row that was broken by hand fails its own deliveries, and no look-up of its neighbours. */
+function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineError {
+  const { id, version, deadlineMs, concurrency, rateLimit, wakeAt, circuit, probeId, failingSince, warned } = row
+  try {
+    return {
+      id,
+      version,
+      enabled: row.status === 'enabled',
+      check: checkUrl(row.url),
+      retrySchedule: row.retrySchedule === null ? null : numbersIn(row.retrySchedule),
+      deadlineMs,
+      headers: JSON.parse(row.headers) as Record<string, string>,
+      retryStatuses: numbersIn(row.retryStatuses),
+      concurrency,
+      rateLimit,
+      wakeAt,
+      health: {
+        circuit,
+        probeId,
+        failingSince,
+        warned,
+        failuresInRow: row.failuresInRow,
+        windowAt: row.windowAt,
+        windowFailures: row.windowFailures,
+      },
+      compatHeader: row.compatHeader,
+      secrets: [],
+    }
+  } catch (error) {
+    return new EngineError('invalid_endpoint', `the row of ${id} cannot be read: ${String(error)}`, { cause: error })
+  }
+}
+
+function addSecret(target: OpenTarget, row: TargetRow, secretStore: SecretStore): void {
+  const { workspaceId, scheme, secretVersion: version, keyId, expiresAt } = row
+  if (row.secret === null || scheme === null || version === null) return
+  const secret = secretStore.open({ workspaceId, endpointId: row.id, scheme, version, secret: row.secret, keyId })
+  // Whoever signs with it is told; until then nobody waits for it.
+  if (typeof secret !== 'string') secret.catch(() => undefined)
+  target.secrets.push({ scheme, secret, expiresAt })
+}
+
+function numbersIn(json: string): number[] {
+  const list: unknown = JSON.parse(json)
+  if (Array.isArray(list) && list.every((one) => typeof one === 'number')) return list
+  throw new TypeError(`${json.slice(0, 100)} is no list of numbers`)
 }
 
 interface TargetRow {
@@ -137,4 +205,14 @@ interface TargetRow {
   secret: string | null
   keyId: string | null
   expiresAt: number | null
+  concurrency: number | null
+  rateLimit: number | null
+  wakeAt: number | null
+  circuit: Health['circuit']
+  probeId: string | null
+  failingSince: number | null
+  warned: number
+  failuresInRow: number
+  windowAt: number | null
+  windowFailures: number
 }

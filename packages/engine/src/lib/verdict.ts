@@ -1,9 +1,16 @@
 import type { PendingEvent } from '@keepsend/outbox'
+import type { AttemptFacts } from './attempt.ts'
+import type { HoldReason } from './aside.ts'
 import { parseRetryAfter, retryDelayMs } from './schedule.ts'
 import type { SendResult } from './sender.ts'
 
 /** What an attempt means for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */
-export type DeliveryOutcome =
+export type DeliveryOutcome = Verdict & {
+  /** What the attempt says of its endpoint; absent when none was made. */
+  attempt?: AttemptFacts
+}
+
+type Verdict =
   | { kind: 'delivered'; httpStatus: number }
   /** Another attempt after `delayMs`; a `deferral` is a wait the receiver asked for and is not charged. */
   | { kind: 'retry'; delayMs: number; deferral: boolean; error: string; httpStatus?: number }
@@ -22,7 +29,7 @@ export type DeliveryOutcome =
       httpStatus: number
     }
   /** The endpoint takes nothing now; no attempt was made. */
-  | { kind: 'hold'; reason: string }
+  | { kind: 'hold'; reason: HoldReason }
 
 /** Waits a receiver may ask for without losing an attempt. */
 export const UNCHARGED_DEFERRALS = 20

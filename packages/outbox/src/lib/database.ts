@@ -37,9 +37,10 @@ export interface Dialect {
   list(values: readonly string[]): SqlText
   /**
    * Ends a `select`, and locks the rows of one of its tables for the rest of the unit: `pick` passes over those that
-   * another holds, `share` waits until nobody changes them. Empty where a unit has the database to itself.
+   * another holds, `wait` waits for them, `share` waits until nobody changes them. Empty where a unit has the database
+   * to itself.
    */
-  lock(how: 'pick' | 'share', table: string): SqlText
+  lock(how: 'pick' | 'wait' | 'share', table: string): SqlText
   /** One statement that inserts all of them; returns the ids that were new. */
   enqueue(events: readonly OutboxEvent[]): SqlText
   /** Takes due rows, or buries those whose attempts are used up; returns rows. */
@@ -52,7 +53,7 @@ export interface Dialect {
   extend(claims: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText
   /** Reads the pending rows that still carry that `gen`, or a later one though no attempt was ever made. */
   begin(claims: readonly ClaimRef[]): SqlText
-  /** Puts settled rows back to pending; returns ids. */
+  /** Puts settled rows back to pending, or aside; returns ids. */
   replay(filter: ReplayWhere, now: number | undefined): SqlText
   /** Puts the held rows of an endpoint back to pending; returns ids. */
   unhold(endpointId: string, limit: number, now: number | undefined): SqlText
@@ -101,5 +102,7 @@ export interface ReplayWhere {
   status: 'failed' | 'completed' | undefined
   settledAfter: number | undefined
   settledBefore: number | undefined
+  /** Held for this reason, to be let out bit by bit; otherwise pending and due now. */
+  holdFor: string | undefined
   limit: number
 }

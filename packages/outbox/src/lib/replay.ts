@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from './database.ts'
 import { OutboxError, checkBounds } from './errors.ts'
+import type { SqlText } from './statement.ts'
 
 /** Which settled rows to send again. At least one part must be set; parts are joined by "and". */
 export interface ReplayFilter {
@@ -13,26 +14,39 @@ export interface ReplayFilter {
   settledBefore?: number
 }
 
+export interface ReplayOptions {
+  /** Rows at most: 1–10,000. @default 1000 */
+  limit?: number
+  /** Holds them for this reason instead of making them due. @default they are due now */
+  holdFor?: string
+  /** The time to go by, ms since the epoch. @default the database's clock */
+  now?: number
+}
+
+const DEFAULT_LIMIT = 1000
+
 /**
  * Puts settled rows back to pending, oldest settlement first: attempts 0, `gen` + 1, due now. Rows that are pending or
- * held are left alone. At most `limit` rows (1–10,000, default 1,000) a call: repeat while `more`.
+ * held are left alone. At most `limit` rows (1–10,000, default 1,000) a call: repeat while `more`. With `holdFor` they are
+ * held for that reason instead of due, for the caller to let out: a large replay stands before no new event.
  */
 export async function replayEvents(
   db: OutboxDatabase,
   filter: ReplayFilter,
-  options: { limit?: number; now?: number } = {},
+  options: ReplayOptions = {},
 ): Promise<{ ids: string[]; more: boolean }> {
-  const { limit = 1000, now } = options
+  const { rows } = await db.run(replayStatement(db, filter, options))
+  return { ids: rows.map((row) => String(row['id'])), more: rows.length === (options.limit ?? DEFAULT_LIMIT) }
+}
+
+/** The replay unexecuted, to stand in one atomic unit with what hangs on it; it returns ids. */
+export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, options: ReplayOptions = {}): SqlText {
+  const { limit = DEFAULT_LIMIT, holdFor, now } = options
   checkBounds('limit', limit, 1, 10_000)
   if (Object.values(filter).every((part) => part === undefined)) {
-    throw new OutboxError(
-      'invalid_option',
-      'replayEvents needs a filter: ids, workspaceId, endpointId, status or a time',
-    )
+    throw new OutboxError('invalid_option', 'a replay needs a filter: ids, workspaceId, endpointId, status or a time')
   }
   const { ids, workspaceId, endpointId, status, settledAfter, settledBefore } = filter
-  const { rows } = await db.run(
-    db.dialect.replay({ ids, workspaceId, endpointId, status, settledAfter, settledBefore, limit }, now),
-  )
-  return { ids: rows.map((row) => String(row['id'])), more: rows.length === limit }
+  const where = { ids, workspaceId, endpointId, status, settledAfter, settledBefore }
+  return db.dialect.replay({ ...where, holdFor, limit }, now)
 }

@@ -9,6 +9,9 @@ export const migrations: readonly Migration[] = [
 -- A customer's receiver. event_types and channels are the lists as the API shows them; what matches an event is in
 -- keepsend_subscriptions, written in the same unit. version + 1 on every change: a verdict on an endpoint names the
 -- version that it read.
+-- rate_next_us: when the next attempt may begin under rate_limit, in microseconds; rate_granted: how many were granted last.
+-- circuit to window_successes: the endpoint's health, written by settles, and by none while all goes well.
+-- wake_at: when held rows are let out next. Taken by compare-and-set.
 create table if not exists keepsend_endpoints (
   id text collate "C" not null primary key,
   workspace_id text not null,
@@ -26,11 +29,27 @@ create table if not exists keepsend_endpoints (
   retry_statuses text not null default '[]',
   signatures text not null default '["v1"]',
   compat_header text,
+  concurrency integer,
+  rate_limit integer,
+  rate_next_us bigint not null default 0,
+  rate_granted integer not null default 0,
+  circuit text not null default 'closed' check (circuit in ('closed', 'open')),
+  probe_id text collate "C",
+  failing_since bigint,
+  warned integer not null default 0,
+  failures_in_row integer not null default 0,
+  window_at bigint,
+  window_failures integer not null default 0,
+  window_successes integer not null default 0,
+  wake_at bigint,
   created_at bigint not null,
   updated_at bigint not null
 );
 
 create index if not exists keepsend_endpoints_workspace on keepsend_endpoints (workspace_id, id);
+
+create index if not exists keepsend_endpoints_wake on keepsend_endpoints (wake_at, id)
+where wake_at is not null;
 
 -- Every (pattern, channel) under which an endpoint wants events: publishing looks up the few that fit an event.
 create table if not exists keepsend_subscriptions (

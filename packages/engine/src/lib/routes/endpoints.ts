@@ -12,6 +12,7 @@ import {
   pageQuery,
   publicKeySchema,
   readCursor,
+  replayInput,
   scheme,
   secretSchema,
   showEndpoint,
@@ -67,7 +68,7 @@ const enable = defineRoute('endpoints:write', {
   method: 'post',
   path: '/endpoints/{id}/enable',
   summary: 'Enable an endpoint',
-  description: 'What was held for it is sent.',
+  description: 'Its circuit is closed, and what was held for it is sent, batch by batch.',
   request: { params: idParam },
   responses: { 200: json('The endpoint', endpointSchema) },
 })
@@ -121,7 +122,16 @@ const test = defineRoute('endpoints:write', {
   responses: { 202: json('Kept', z.object({ eventId: z.string() })) },
 })
 
-export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRoutes {
+const replay = defineRoute('deliveries:write', {
+  method: 'post',
+  path: '/endpoints/{id}/replay',
+  summary: 'Send again what was settled',
+  description: 'At most 1,000 deliveries, oldest settlement first: repeat while `more`. They are sent bit by bit.',
+  request: { params: idParam, body: body(replayInput) },
+  responses: { 202: json('How many', z.object({ count: z.int(), more: z.boolean() })) },
+})
+
+export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine): EngineRoutes {
   const app = newRoutes()
   const showSecret = ({
     scheme: of,
@@ -214,6 +224,13 @@ export function endpointRoutes({ endpoints, sendTest }: RouteEngine): EngineRout
   app.openapi(test, async (c) => {
     const { eventId } = await sendTest(c.get('principal').workspaceId, c.req.valid('param').id)
     return c.json({ eventId }, 202)
+  })
+
+  app.openapi(replay, async (c) => {
+    const { status, settledAfter, settledBefore } = c.req.valid('json')
+    const [after, before] = [settledAfter, settledBefore].map((time) => (time === undefined ? time : Date.parse(time)))
+    const filter = { endpointId: c.req.valid('param').id, status, settledAfter: after, settledBefore: before }
+    return c.json(await deliveries.replayOf(c.get('principal').workspaceId, filter), 202)
   })
 
   return app

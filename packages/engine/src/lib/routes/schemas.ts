@@ -83,6 +83,20 @@ const endpointFields = {
     .nullable()
     .optional()
     .openapi({ description: 'a header `t=…,v1=…` besides, for receivers that know no other' }),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1000)
+    .nullable()
+    .optional()
+    .openapi({ description: 'attempts at once from one process' }),
+  rateLimit: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .nullable()
+    .optional()
+    .openapi({ description: 'attempts a second, from all processes together' }),
 }
 
 export const endpointInput = z
@@ -112,12 +126,26 @@ export const endpointSchema = z
     retryStatuses: z.array(z.int()),
     signatures: z.array(z.enum(['v1', 'v1a'])),
     compatHeader: z.string().nullable(),
+    concurrency: z.int().nullable(),
+    rateLimit: z.int().nullable(),
+    circuit: z
+      .enum(['closed', 'open'])
+      .openapi({ description: 'open: deliveries are held, and one at a time is tried' }),
+    failingSince: time.nullable().openapi({ description: 'the first failure since the last success' }),
     createdAt: time,
     updatedAt: time,
   })
   .openapi('Endpoint')
 
 export const scheme = z.enum(['v1', 'v1a', 'compat'])
+
+export const replayInput = z
+  .strictObject({
+    status: z.enum(['failed', 'completed']).optional().openapi({ description: 'failed unless said otherwise' }),
+    settledAfter: z.iso.datetime().optional(),
+    settledBefore: z.iso.datetime().optional(),
+  })
+  .openapi('ReplayInput')
 
 export const secretSchema = z
   .object({ scheme, version: z.int(), secret: z.string(), createdAt: time, expiresAt: time.nullable() })
@@ -188,9 +216,15 @@ export function showEndpoint({
   workspaceId: _,
   createdAt,
   updatedAt,
+  failingSince,
   ...endpoint
 }: Endpoint): z.infer<typeof endpointSchema> {
-  return { ...endpoint, createdAt: iso(createdAt), updatedAt: iso(updatedAt) }
+  return {
+    ...endpoint,
+    failingSince: failingSince === null ? null : iso(failingSince),
+    createdAt: iso(createdAt),
+    updatedAt: iso(updatedAt),
+  }
 }
 
 export function iso(ms: number): string {

@@ -26,7 +26,8 @@ const MAX_LEASE_DOUBLINGS = 8
 export const postgresDialect: Dialect = {
   name: 'postgres',
   list: (values) => sqlText`select value from unnest(${texts(values)}) as listed (value)`,
-  lock: (how, table) => raw(how === 'pick' ? `for update of ${table} skip locked` : `for share of ${table}`),
+  lock: (how, table) =>
+    raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
   enqueue,
   take,
   deleteSettled,
@@ -209,10 +210,8 @@ function begin(claims: readonly ClaimRef[]): SqlText {
       and (gen = claim_gen or (gen > claim_gen and attempts = 0 and deferrals = 0 and crashes = 0))`
 }
 
-const BACK_TO_PENDING = raw(`
-      status = 'pending', hold_reason = null, gen = gen + 1, claimed_at = null, completed_at = null`)
-
 function replay(filter: ReplayWhere, now: number | undefined): SqlText {
+  const aside = filter.holdFor !== undefined
   const wanted = [raw('completed_at is not null')]
   if (filter.ids) wanted.push(sqlText`id in (${postgresDialect.list(filter.ids)})`)
   if (filter.workspaceId !== undefined) wanted.push(sqlText`workspace_id = ${filter.workspaceId}`)
@@ -225,7 +224,8 @@ function replay(filter: ReplayWhere, now: number | undefined): SqlText {
     with picked as materialized (
       select id as picked_id from pending_events where ${where}
       order by completed_at, id ${limitTo(filter.limit)} for update skip locked)
-    update pending_events set ${BACK_TO_PENDING}, attempts = 0, deferrals = 0, crashes = 0, due_at = ${clock(now)}
+    update pending_events set status = ${aside ? 'held' : 'pending'}, hold_reason = ${filter.holdFor ?? null}, gen = gen + 1,
+      attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null, due_at = ${aside ? raw('null') : clock(now)}
     from picked where ${stillPicked(where)}
     returning id`
 }
@@ -235,7 +235,7 @@ function unhold(endpointId: string, limit: number, now: number | undefined): Sql
   return sqlText`
     with picked as materialized (
       select id as picked_id from pending_events where ${where} order by id ${limitTo(limit)} for update skip locked)
-    update pending_events set ${BACK_TO_PENDING}, due_at = ${clock(now)}
+    update pending_events set status = 'pending', hold_reason = null, gen = gen + 1, due_at = ${clock(now)}
     from picked where ${stillPicked(where)}
     returning id`
 }

@@ -178,10 +178,8 @@ function begin(claims: readonly ClaimRef[]): SqlText {
       and (gen = claim_gen or (gen > claim_gen and attempts = 0 and deferrals = 0 and crashes = 0))`
 }
 
-const BACK_TO_PENDING = raw(`
-      status = 'pending', hold_reason = null, gen = gen + 1, claimed_at = null, completed_at = null`)
-
 function replay(filter: ReplayWhere, now: number | undefined): SqlText {
+  const aside = filter.holdFor !== undefined
   const wanted = [raw('completed_at is not null')]
   if (filter.ids) wanted.push(sqlText`id in (select value from json_each(${JSON.stringify(filter.ids)}))`)
   if (filter.workspaceId !== undefined) wanted.push(sqlText`workspace_id = ${filter.workspaceId}`)
@@ -191,14 +189,15 @@ function replay(filter: ReplayWhere, now: number | undefined): SqlText {
   if (filter.settledBefore !== undefined) wanted.push(sqlText`completed_at < ${filter.settledBefore}`)
   const where = wanted.reduce((all, one) => sqlText`${all} and ${one}`)
   return sqlText`
-    update pending_events set ${BACK_TO_PENDING}, attempts = 0, deferrals = 0, crashes = 0, due_at = ${clock(now)}
+    update pending_events set status = ${aside ? 'held' : 'pending'}, hold_reason = ${filter.holdFor ?? null}, gen = gen + 1,
+      attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null, due_at = ${aside ? raw('null') : clock(now)}
     where id in (select id from pending_events where ${where} order by completed_at, id ${limitTo(filter.limit)})
     returning id`
 }
 
 function unhold(endpointId: string, limit: number, now: number | undefined): SqlText {
   return sqlText`
-    update pending_events set ${BACK_TO_PENDING}, due_at = ${clock(now)}
+    update pending_events set status = 'pending', hold_reason = null, gen = gen + 1, due_at = ${clock(now)}
     where id in (
       select id from pending_events where status = 'held' and endpoint_id = ${endpointId} order by id ${limitTo(limit)})
     returning id`

@@ -1,0 +1,55 @@
+import type { Item } from './window.ts'
+
+/**
+ * Whose turn it is in a batch: the row whose endpoint has the fewest under way goes next, so that one endpoint's rows do
+ * not take all five slots while others wait.
+ */
+export class FairQueue<T extends Item> {
+  readonly #waiting: T[]
+  readonly #underWay = new Map<string, number>()
+  readonly #limits = new Map<string, number>()
+
+  constructor(items: readonly T[]) {
+    this.#waiting = [...items]
+  }
+
+  /** The next row; undefined when none may go now. Whoever finishes one asks again. */
+  next(): T | undefined {
+    let best: T | undefined
+    for (const item of this.#waiting) {
+      const running = this.underWay(item)
+      if (running >= (this.#limits.get(endpointOf(item)) ?? Infinity)) continue
+      if (!best || running < this.underWay(best)) best = item
+    }
+    if (!best) return undefined
+    this.#waiting.splice(this.#waiting.indexOf(best), 1)
+    this.#count(best, 1)
+    return best
+  }
+
+  /** Rows of its endpoint that are out, itself among them. */
+  underWay(item: T): number {
+    return this.#underWay.get(endpointOf(item)) ?? 0
+  }
+
+  done(item: T): void {
+    this.#count(item, -1)
+  }
+
+  /** Its endpoint takes no more than so many at once: says whether this one may go, and keeps it for later if not. */
+  mayGo(item: T, limit: number): boolean {
+    this.#limits.set(endpointOf(item), limit)
+    if (this.underWay(item) <= limit) return true
+    this.#count(item, -1)
+    this.#waiting.unshift(item)
+    return false
+  }
+
+  #count(item: T, by: number): void {
+    this.#underWay.set(endpointOf(item), this.underWay(item) + by)
+  }
+}
+
+function endpointOf({ row }: Item): string {
+  return row.endpointId ?? ''
+}

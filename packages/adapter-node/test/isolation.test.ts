@@ -1,0 +1,142 @@
+import { enqueueEvents, newEventId } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { copies, startReceiver } from './receiver.ts'
+import { PATIENCE_MS, type Rig, rig, until } from './rig.ts'
+
+const BACKLOG = 10_000
+const HEALTHY = 100
+const SLOTS = 8
+
+/** Deadlines that no test waits for. */
+const PATIENT = {
+  engine: { deadlineMs: 15_000, maxDeadlineMs: 15_000 },
+  queue: { slotsPerEndpoint: SLOTS, leaseMs: 60_000 },
+}
+
+/** Rows of one endpoint, by hand: ten thousand commits are not what is looked at. */
+async function fill({ db }: Rig, endpointId: string, count: number): Promise<void> {
+  for (let from = 0; from < count; from += 1000) {
+    const row = () => ({ eventId: newEventId(), endpointId, workspaceId: 'w', type: 'dead.thing', payload: '{}' })
+    await enqueueEvents(db, Array.from({ length: Math.min(1000, count - from) }, row))
+  }
+}
+
+const counted = (made: Rig, sql: string): number => Number(made.connection.prepare(sql).pluck().get())
+const claimsIn = (statements: readonly string[]) =>
+  statements.filter((sql) => sql.includes('update pending_events set') && sql.includes('crashes = crashes +')).length
+
+describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', { timeout: PATIENCE_MS * 2 }, () => {
+  it('has its own slots and no others: not one healthy delivery waits for it', async () => {
+    const dead = await startReceiver(() => {})
+    const healthy = await startReceiver()
+    const made = await rig(PATIENT)
+    const { engine, queue, addEndpoint, statements } = made
+    const { id } = await addEndpoint(dead.url, { eventTypes: ['dead.*'] })
+    for (let n = 0; n < HEALTHY; n++) await addEndpoint(`${healthy.url}/${n}`, { eventTypes: ['message.*'] })
+    await fill(made, id, BACKLOG)
+    await made.publish(3)
+
+    const from = statements.length
+    await queue.start(engine)
+    await healthy.arrived(3 * HEALTHY)
+    // Its first attempts have not even timed out: nobody waited for them.
+    expect(dead.requests.length).toBeLessThanOrEqual(SLOTS)
+    expect(new Set(copies(healthy.requests))).toEqual(new Set([HEALTHY]))
+    // Ten thousand rows are passed by a thousand at a time, not a window at a time.
+    expect(claimsIn(statements.slice(from))).toBeLessThan(60)
+
+    await until(() => counted(made, "select count(*) from pending_events where status = 'held'") >= BACKLOG - 2 * SLOTS)
+    // What is in hand is charged; no other row is.
+    expect(counted(made, 'select max(attempts) from pending_events where claimed_at is null')).toBe(0)
+    expect(dead.mostOpen()).toBeLessThanOrEqual(SLOTS)
+    expect(counted(made, 'select count(*) from keepsend_endpoints where wake_at is not null')).toBe(1)
+  })
+
+  it('is left alone once its circuit is open, and burns the attempts of none but those that were made (trap 22)', async () => {
+    const dead = await startReceiver((request) => request.answer(500))
+    const made = await rig({ queue: { slotsPerEndpoint: SLOTS }, engine: { retrySchedule: [3600] } })
+    const { engine, queue, addEndpoint } = made
+    const { id } = await addEndpoint(dead.url)
+    await fill(made, id, BACKLOG)
+    await queue.start(engine)
+    await until(
+      () =>
+        counted(made, "select count(*) from pending_events where status = 'held' and hold_reason = 'circuit_open'") > 0,
+    )
+    await until(
+      () =>
+        counted(
+          made,
+          "select count(*) from pending_events where status = 'pending' and due_at <= (select ms from keepsend_clock)",
+        ) === 0,
+    )
+    await until(() => counted(made, 'select count(*) from pending_events where claimed_at is not null') === 0)
+    // One settle's worth may have been on its way when the tenth failure was counted.
+    expect(dead.requests.length).toBeLessThan(10 + 32 + 128)
+    expect(counted(made, 'select sum(attempts) from pending_events')).toBe(dead.requests.length)
+    expect(counted(made, "select count(*) from pending_events where status = 'held'")).toBe(
+      BACKLOG - dead.requests.length,
+    )
+    expect(await engine.endpoints.get('w', id)).toMatchObject({
+      circuit: 'open',
+      failingSince: expect.any(Number) as number,
+    })
+  })
+
+  it('that was fast and falls silent keeps no more than its slots from the others', async () => {
+    let silent = false
+    const turning = await startReceiver((request) => {
+      if (!silent) request.answer()
+    })
+    const healthy = await startReceiver()
+    const made = await rig(PATIENT)
+    const { engine, queue, addEndpoint } = made
+    const { id } = await addEndpoint(turning.url, { eventTypes: ['dead.*'] })
+    await addEndpoint(healthy.url, { eventTypes: ['message.*'] })
+    await fill(made, id, 2000)
+    await queue.start(engine)
+    await turning.arrived(500)
+    silent = true
+    await until(() => turning.open() > SLOTS)
+    await made.publish(200)
+    await healthy.arrived(200)
+    expect(turning.open()).toBeGreaterThan(SLOTS)
+    expect(turning.open()).toBeLessThanOrEqual(32)
+    expect(copies(healthy.requests)).toEqual(Array.from({ length: 200 }, () => 1))
+  })
+})
+
+describe('an endpoint of its own concurrency', { timeout: PATIENCE_MS }, () => {
+  it('is never sent more at once, and all of its backlog arrives', async () => {
+    const receiver = await startReceiver((request) => void setTimeout(() => request.answer(), 5))
+    const made = await rig()
+    const { engine, queue, addEndpoint, rows } = made
+    const { id } = await addEndpoint(receiver.url, { concurrency: 2 })
+    await fill(made, id, 300)
+    await queue.start(engine)
+    await receiver.arrived(300)
+    await until(() => rows().length === 0)
+    expect([receiver.mostOpen(), receiver.requests.length]).toEqual([2, 300])
+  })
+})
+
+describe('what was held', { timeout: PATIENCE_MS }, () => {
+  it('of a disabled endpoint is let out when it is enabled, by the settles of those before: each arrives once', async () => {
+    const receiver = await startReceiver()
+    const made = await rig()
+    const { engine, queue, addEndpoint, rows } = made
+    const { id } = await addEndpoint(receiver.url)
+    await fill(made, id, 3000)
+    await engine.endpoints.setStatus('w', id, 'disabled')
+    await queue.start(engine)
+    await until(
+      () => counted(made, "select count(*) from pending_events where hold_reason = 'endpoint_disabled'") === 3000,
+    )
+    expect(receiver.requests).toEqual([])
+    await engine.endpoints.setStatus('w', id, 'enabled')
+    await receiver.arrived(3000)
+    await until(() => rows().length === 0)
+    expect(new Set(copies(receiver.requests))).toEqual(new Set([1]))
+    await until(() => counted(made, 'select count(*) from keepsend_endpoints where wake_at is not null') === 0)
+  })
+})

@@ -1,0 +1,39 @@
+import type { Target } from './targets.ts'
+import { isFailing } from './circuit.ts'
+
+/** What is known of an attempt and its endpoint, for the endpoint's health and for fairness to the others. */
+export interface AttemptFacts {
+  endpointId: string
+  /** As it was read for the attempt: a verdict on another version changes nothing. */
+  endpointVersion: number
+  /** The exchange with the receiver, in ms; no wait of ours is in it. */
+  tookMs: number
+  /** The endpoint has failures that a success would undo. */
+  failing: boolean
+  circuitOpen: boolean
+  /** It was the one attempt that an open circuit lets through. */
+  probe: boolean
+  failingSince: number | null
+  /** The database's time of the attempt. */
+  at: number
+  /** Rows of the endpoint are held and may be let out as others settle. */
+  heldBack: boolean
+}
+
+export function factsOf(
+  { id, version, health, rateLimit, wakeAt }: Target,
+  { deliveryId, at, windowMs }: { deliveryId: string; at: number; windowMs: number },
+): AttemptFacts {
+  const circuitOpen = health.circuit === 'open'
+  return {
+    endpointId: id,
+    endpointVersion: version,
+    tookMs: 0,
+    failing: isFailing(health, at, windowMs),
+    circuitOpen,
+    probe: health.probeId === deliveryId,
+    failingSince: health.failingSince,
+    at,
+    heldBack: wakeAt !== null && !circuitOpen && rateLimit === null,
+  }
+}

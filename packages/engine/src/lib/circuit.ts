@@ -1,0 +1,194 @@
+import { type ClaimRef, type OutboxDatabase, type SqlText, clock, raw, sqlText } from '@keepsend/outbox'
+import { EngineError } from './errors.ts'
+
+/**
+ * When an endpoint counts as broken, and what becomes of it:
+ *
+ * ```text
+ *              too many failures                       failing for `disableAfterMs`
+ *   closed ───────────────────────► open ─────────────────────────────────────────► disabled
+ *      ▲                            │  ▲                                               │
+ *      └──── an attempt succeeds ───┘  └─ every `openMs` one held row goes: a probe     │
+ *      └──────────────────────────────── a person enables it ──────────────────────────┘
+ * ```
+ *
+ * All of it is in the database, so a restart forgets nothing and processes agree. While the circuit is open its rows are
+ * held, and no attempt is charged to them; the probe is an attempt like any other.
+ */
+export interface CircuitOptions {
+  /** The part of attempts that must have failed, from 0.01 to 1. @default 0.7 */
+  failureRate: number
+  /** Of at least so many attempts: 1–10,000. @default 10 */
+  minAttempts: number
+  /** Counted from the first failure for this long, in ms: 1,000–86,400,000. @default 300_000 (5 minutes) */
+  windowMs: number
+  /** Or so many failures one after the other, whatever the time: 1–10,000. @default 10 */
+  failuresInRow: number
+  /** The wait before each probe, in ms: 1,000–86,400,000. @default 60_000 */
+  openMs: number
+  /** Failing without a success for so long disables the endpoint, in ms: 60,000–31,536,000,000. @default 432_000_000 (5 days) */
+  disableAfterMs: number
+}
+
+const DEFAULTS: CircuitOptions = {
+  failureRate: 0.7,
+  minAttempts: 10,
+  windowMs: 300_000,
+  failuresInRow: 10,
+  openMs: 60_000,
+  disableAfterMs: 432_000_000,
+}
+
+const BOUNDS: Record<keyof CircuitOptions, [min: number, max: number]> = {
+  failureRate: [0.01, 1],
+  minAttempts: [1, 10_000],
+  windowMs: [1000, 86_400_000],
+  failuresInRow: [1, 10_000],
+  openMs: [1000, 86_400_000],
+  disableAfterMs: [60_000, 31_536_000_000],
+}
+
+/** @throws {EngineError} `invalid_option`, naming option, bound and value */
+export function circuitOptions(options: Partial<CircuitOptions> = {}): CircuitOptions {
+  const whole = { ...DEFAULTS, ...options }
+  for (const [name, [min, max]] of Object.entries(BOUNDS) as [keyof CircuitOptions, [number, number]][]) {
+    const value = whole[name]
+    if (!(value >= min && value <= max) || (name !== 'failureRate' && !Number.isInteger(value))) {
+      throw new EngineError('invalid_option', `circuit.${name} must be from ${min} to ${max}; found ${value}`)
+    }
+  }
+  return whole
+}
+
+/** An endpoint's health as it stands in the database. */
+export interface Health {
+  circuit: 'closed' | 'open'
+  /** The one delivery that may go while the circuit is open. */
+  probeId: string | null
+  /** The first failure since the last success. */
+  failingSince: number | null
+  /** The last warning that was given, in percent of the way to being disabled. */
+  warned: number
+  failuresInRow: number
+  windowAt: number | null
+  windowFailures: number
+}
+
+/** Whether a success would change anything: a healthy endpoint writes nothing. */
+export function isFailing({ circuit, failingSince, windowAt, windowFailures }: Health, now: number, windowMs: number) {
+  const inWindow = windowAt !== null && windowAt > now - windowMs && windowFailures > 0
+  return circuit === 'open' || failingSince !== null || inWindow
+}
+
+/** Attempts of one endpoint, at one version of it, that are settled together. */
+export interface Tally {
+  endpointId: string
+  version: number
+  failed: readonly ClaimRef[]
+  succeeded: readonly ClaimRef[]
+  /** Failures after the last success; all of them if there was none. */
+  trailing: number
+}
+
+/** Which of the claims still stand, as rows of `delivery`. A lost settle must change nothing around it either. */
+function standing(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
+  // The first list finds the rows by their key, the second knows them by their gen.
+  return sqlText`pending_events as delivery where delivery.status = 'pending'
+    and delivery.id in (${db.dialect.list(claims.map(({ id }) => id))})
+    and delivery.id || '#' || delivery.gen in (${db.dialect.list(claims.map(({ id, gen }) => `${id}#${gen}`))})`
+}
+
+export function anyStands(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
+  return sqlText`exists (select 1 from ${standing(db, claims)})`
+}
+
+/** Adds what came of attempts to the endpoint's counters. */
+export function count(db: OutboxDatabase, tally: Tally, { windowMs }: CircuitOptions): SqlText {
+  const { endpointId, version, failed, succeeded, trailing } = tally
+  const expired = sqlText`(window_at is null or window_at <= ${clock()} - ${raw(String(windowMs))})`
+  const trail = sqlText`cast(${trailing} as integer)`
+  const anew = sqlText`case when failed > 0 and ${trail} > 0`
+  return sqlText`
+    update keepsend_endpoints set
+      failing_since = case when succeeded = 0 then coalesce(failing_since, ${clock()}) else ${anew} then ${clock()} end end,
+      failures_in_row = case when succeeded = 0 then failures_in_row + failed else ${anew} then ${trail} else 0 end end,
+      warned = case when succeeded = 0 then warned else 0 end,
+      window_at = case when not ${expired} then window_at when failed > 0 then ${clock()} end,
+      window_failures = case when ${expired} then failed else window_failures + failed end,
+      window_successes = case when not ${expired} then window_successes + succeeded when failed > 0 then succeeded else 0 end
+    from (select
+      (select cast(count(*) as integer) from ${standing(db, failed)}) as failed,
+      (select cast(count(*) as integer) from ${standing(db, succeeded)}) as succeeded) as counted
+    where id = ${endpointId} and version = ${version} and failed + succeeded > 0`
+}
+
+/** Whether the counters, as they stand now, open a closed circuit. */
+export function shouldOpen({ endpointId, version }: Tally, options: CircuitOptions): SqlText {
+  const { failuresInRow, minAttempts, failureRate } = options
+  return sqlText`id = ${endpointId} and version = ${version} and status = 'enabled' and circuit = 'closed' and (
+    failures_in_row >= ${raw(String(failuresInRow))}
+    or (window_failures + window_successes >= ${raw(String(minAttempts))}
+      and window_failures >= (window_failures + window_successes) * ${raw(String(failureRate))}))`
+}
+
+export function open(db: OutboxDatabase, tally: Tally, options: CircuitOptions): SqlText {
+  return sqlText`
+    update keepsend_endpoints set circuit = 'open', probe_id = null, wake_at = ${clock()} + ${raw(String(options.openMs))}
+    where ${shouldOpen(tally, options)} and ${anyStands(db, tally.failed)}`
+}
+
+export function isOpen({ endpointId, version }: Tally): SqlText {
+  return sqlText`id = ${endpointId} and version = ${version} and circuit = 'open'`
+}
+
+/** Back to closed by success; what is held for it is let out from now on, in batches. */
+export function close(db: OutboxDatabase, tally: Tally): SqlText {
+  return sqlText`
+    update keepsend_endpoints set circuit = 'closed', probe_id = null, wake_at = ${clock()},
+      failures_in_row = 0, window_at = null, window_failures = 0, window_successes = 0
+    where ${isOpen(tally)} and ${anyStands(db, tally.succeeded)}`
+}
+
+/** A probe that did not succeed makes room for the next one, whatever version it read. */
+export function endProbe(db: OutboxDatabase, endpointId: string, claim: ClaimRef, { openMs }: CircuitOptions): SqlText {
+  return sqlText`
+    update keepsend_endpoints set probe_id = null, wake_at = ${clock()} + ${raw(String(openMs))}
+    where id = ${endpointId} and circuit = 'open' and probe_id = ${claim.id} and ${anyStands(db, [claim])}`
+}
+
+/** Whether it has failed for that part of the time after which it is disabled, and has not been warned of it. */
+export function failingFor(tally: Tally, percent: number, { disableAfterMs }: CircuitOptions): SqlText {
+  const since = raw(String(Math.ceil((disableAfterMs * percent) / 100)))
+  return sqlText`${isOpen(tally)} and status = 'enabled' and failing_since <= ${clock()} - ${since}
+    and warned < ${raw(String(percent))}`
+}
+
+export function warn(db: OutboxDatabase, tally: Tally, percent: number, options: CircuitOptions): SqlText {
+  return sqlText`
+    update keepsend_endpoints set warned = ${raw(String(percent))}
+    where ${failingFor(tally, percent, options)} and ${anyStands(db, tally.failed)}`
+}
+
+/** Its rows are held from now on, until a person enables it. */
+export function disableFailing(db: OutboxDatabase, tally: Tally, options: CircuitOptions): SqlText {
+  return sqlText`
+    update keepsend_endpoints set status = 'disabled', disabled_reason = 'failing', version = version + 1,
+      warned = 100, wake_at = null, probe_id = null, updated_at = ${clock()}
+    where ${failingFor(tally, 100, options)} and ${anyStands(db, tally.failed)}`
+}
+
+/** Whether the probe that was let out last is still on its way: due, or under a lease. */
+export function standsAsProbe(openMs: number, graceMs: number): SqlText {
+  return sqlText`exists (
+    select 1 from pending_events as probe where probe.id = keepsend_endpoints.probe_id and probe.status = 'pending'
+      and probe.due_at <= ${clock()} + ${raw(String(2 * openMs + graceMs))})`
+}
+
+/** As if it had never failed; what is held for it is let out from now on. */
+export function resetHealth(endpointId: string): SqlText {
+  return sqlText`
+    update keepsend_endpoints set circuit = 'closed', probe_id = null, failing_since = null, warned = 0,
+      failures_in_row = 0, window_at = null, window_failures = 0, window_successes = 0,
+      wake_at = case when status = 'enabled' then ${clock()} end
+    where id = ${endpointId}`
+}

@@ -1,0 +1,119 @@
+import type { ClaimRef, OutboxDatabase, SqlText } from '@keepsend/outbox'
+import {
+  type CircuitOptions,
+  type Tally,
+  close,
+  count,
+  disableFailing,
+  endProbe,
+  failingFor,
+  isOpen,
+  open,
+  shouldOpen,
+  warn,
+} from './circuit.ts'
+import type { Reporter } from './operational.ts'
+import type { FinishedDelivery } from './settle-deliveries.ts'
+
+const WARNINGS = [90, 75, 50]
+
+/**
+ * What attempts that are settled together do to the health of their endpoints: counters first, then what changes by
+ * them, each with its report before it. Nothing at all for endpoints that are and stay healthy.
+ */
+export function healthStatements(
+  db: OutboxDatabase,
+  circuit: CircuitOptions,
+  reporter: Reporter | undefined,
+  finished: readonly FinishedDelivery[],
+): { endpointIds: string[]; statements: SqlText[] } {
+  const endpointIds: string[] = []
+  const statements: SqlText[] = []
+  for (const group of byEndpoint(finished)) {
+    const tally = tallyOf(group)
+    const facts = group.flatMap(({ outcome }) => outcome.attempt ?? [])
+    const { failed, succeeded, trailing, endpointId } = tally
+    const probes = group.filter(({ outcome }) => outcome.attempt?.probe && !isSuccess(outcome))
+    const counts = failed.length > 0 || (succeeded.length > 0 && facts.some(({ failing }) => failing))
+    if (!counts && probes.length === 0) continue
+    endpointIds.push(endpointId)
+    if (counts) statements.push(count(db, tally, circuit))
+    if (counts && trailing === 0 && facts.some(({ circuitOpen }) => circuitOpen)) {
+      const recovered = reporter?.endpoint('keepsend.endpoint.recovered', tally, succeeded, isOpen(tally), {}) ?? []
+      statements.push(...recovered, close(db, tally))
+    }
+    if (trailing > 0) {
+      const opened = shouldOpen(tally, circuit)
+      statements.push(
+        ...(reporter?.endpoint('keepsend.endpoint.circuit_opened', tally, failed, opened, {}) ?? []),
+        open(db, tally, circuit),
+        ...ageing(db, circuit, reporter, tally, facts),
+      )
+    }
+    for (const { claim } of probes) statements.push(endProbe(db, endpointId, claim, circuit))
+  }
+  return { endpointIds, statements }
+}
+
+/** A warning or the end, if the endpoint has failed long enough. The database judges; here is only whether to ask. */
+function ageing(
+  db: OutboxDatabase,
+  circuit: CircuitOptions,
+  reporter: Reporter | undefined,
+  tally: Tally,
+  facts: readonly { failingSince: number | null; at: number }[],
+): SqlText[] {
+  const ages = facts.map(({ failingSince, at }) => (failingSince === null ? 0 : at - failingSince))
+  const percent = (Math.max(...ages) / circuit.disableAfterMs) * 100
+  const { failed } = tally
+  if (percent >= 100) {
+    const comesTrue = failingFor(tally, 100, circuit)
+    const reports = reporter?.endpoint('keepsend.endpoint.disabled', tally, failed, comesTrue, { reason: 'failing' })
+    return [...(reports ?? []), disableFailing(db, tally, circuit)]
+  }
+  const reached = WARNINGS.find((warning) => percent >= warning)
+  if (reached === undefined) return []
+  const comesTrue = failingFor(tally, reached, circuit)
+  const reports = reporter?.endpoint('keepsend.endpoint.failing', tally, failed, comesTrue, { percent: reached })
+  return [...(reports ?? []), warn(db, tally, reached, circuit)]
+}
+
+/** In the order of endpoints, and within one in the order in which the attempts ended. */
+function byEndpoint(finished: readonly FinishedDelivery[]): FinishedDelivery[][] {
+  const groups = new Map<string, FinishedDelivery[]>()
+  for (const one of finished) {
+    const { attempt } = one.outcome
+    if (!attempt) continue
+    const key = `${attempt.endpointId} ${attempt.endpointVersion}`
+    const group = groups.get(key)
+    if (group) group.push(one)
+    else groups.set(key, [one])
+  }
+  return [...groups].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, group]) => group)
+}
+
+function tallyOf(group: readonly FinishedDelivery[]): Tally {
+  const failed: ClaimRef[] = []
+  const succeeded: ClaimRef[] = []
+  let trailing = 0
+  for (const { claim, outcome } of group) {
+    if (isSuccess(outcome)) {
+      succeeded.push(claim)
+      trailing = 0
+    } else if (isFailure(outcome)) {
+      failed.push(claim)
+      trailing++
+    }
+  }
+  const { endpointId = '', endpointVersion: version = 0 } = group[0]?.outcome.attempt ?? {}
+  return { endpointId, version, failed, succeeded, trailing }
+}
+
+function isSuccess(outcome: FinishedDelivery['outcome']): boolean {
+  return outcome.kind === 'delivered'
+}
+
+/** A wait that the receiver asked for is neither: it is alive and busy. */
+function isFailure(outcome: FinishedDelivery['outcome']): boolean {
+  return outcome.kind === 'dead' || (outcome.kind === 'retry' && !outcome.deferral)
+}

@@ -1,0 +1,24 @@
+import { type ClaimRef, type OutboxDatabase, type SqlText, sqlText } from '@keepsend/outbox'
+
+/**
+ * On Postgres a unit that changes endpoints beside deliveries locks first what it will touch: deliveries, then endpoints
+ * in the order of their ids. So two units never wait for each other in a circle, and what one statement of the unit has
+ * seen is still so at the next. Where a unit has the database to itself there is nothing to lock.
+ */
+export function lockDeliveries(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText[] {
+  if (db.dialect.name !== 'postgres' || claims.length === 0) return []
+  return [
+    sqlText`
+      select id from pending_events as delivery where id in (${db.dialect.list(claims.map(({ id }) => id))})
+      order by id ${db.dialect.lock('wait', 'delivery')}`,
+  ]
+}
+
+export function lockEndpoints(db: OutboxDatabase, ids: readonly string[]): SqlText[] {
+  if (db.dialect.name !== 'postgres' || ids.length === 0) return []
+  return [
+    sqlText`
+      select id from keepsend_endpoints as endpoint where id in (${db.dialect.list([...new Set(ids)])})
+      order by id ${db.dialect.lock('wait', 'endpoint')}`,
+  ]
+}

@@ -1,11 +1,12 @@
 // The receiver: a process of its own, which writes each arrival to its file before it answers. argv: the file, the port,
-// a seed, and the secret of each endpoint, whose name is the path; or it is told the secrets later.
+// a seed, which share of answers is a 500, and the secret of each endpoint, whose name is the path; or it is told the
+// secrets later.
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { Webhook } from 'standardwebhooks'
 import { createRandom } from '../random.ts'
 
-const [file = '', port = '0', seed = '0', secrets = '{}'] = process.argv.slice(2)
+const [file = '', port = '0', seed = '0', failing = '0', secrets = '{}'] = process.argv.slice(2)
 const log = openSync(file, 'a')
 const random = createRandom(Number(seed))
 let webhooks = verifiers(JSON.parse(secrets) as Record<string, string>)
@@ -27,7 +28,7 @@ const server = createServer((request, response) => {
     const body = Buffer.concat(chunks).toString()
     // Most are taken at once; some fail, and some take their time, so that there is something in flight to lose.
     const chance = random.next()
-    const status = chance < 0.05 ? 500 : 200
+    const status = chance < Number(failing) ? 500 : 200
     const delayMs = chance > 0.9 ? random.whole(50, 250) : random.whole(0, 20)
     const arrival = {
       at: Date.now(),

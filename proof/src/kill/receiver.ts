@@ -27,18 +27,23 @@ export interface Receiver {
   stop(): Promise<void>
 }
 
-/** Starts the receiver, which remembers in the file. */
-export async function startReceiver(
-  bundle: string,
-  file: string,
-  seed: number,
-  processes: Set<ChildProcess>,
-): Promise<Receiver> {
+export interface ReceiverOptions {
+  bundle: string
+  /** Where it remembers arrivals. */
+  file: string
+  seed: number
+  /** Which share of its answers is a 500. */
+  failing: number
+  processes: Set<ChildProcess>
+}
+
+/** Starts the receiver in a process of its own. */
+export async function startReceiver({ bundle, file, seed, failing, processes }: ReceiverOptions): Promise<Receiver> {
   let known: Record<string, string> = {}
   let { child, port } = await start(0)
 
   async function start(on: number): Promise<{ child: ChildProcess; port: number }> {
-    const started = fork(bundle, [file, String(on), String(seed), JSON.stringify(known)], {
+    const started = fork(bundle, [file, String(on), String(seed), String(failing), JSON.stringify(known)], {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })

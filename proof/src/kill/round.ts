@@ -54,7 +54,13 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
   const random = createRandom(seed)
   const migrations = join(folder, 'migrations')
   mkdirSync(migrations, { recursive: true })
-  const receiver = await startReceiver(bundles.receiver, join(folder, 'arrivals.jsonl'), seed, processes)
+  const receiver = await startReceiver({
+    bundle: bundles.receiver,
+    file: join(folder, 'arrivals.jsonl'),
+    seed,
+    failing: 0.05,
+    processes,
+  })
   const faults: Fault[] = []
   const steps: string[] = []
   const apps: (App | undefined)[] = Array.from({ length: options.apps })
@@ -111,7 +117,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     const slot = random.whole(0, options.apps - 1)
     const app = apps[slot]
     if (!app) throw new Error('no app to strike')
-    await delay(random.whole(0, 60))
+    await delay(random.whole(20, 250))
     if (!mutant && step % 12 === 6) await killReceiver()
     if (store.killServer && step % 8 === 4) await killServer(store.killServer)
     if (options.apps > 1 && step % 20 === 10) await stopPastLease(app)

@@ -16,22 +16,26 @@ export interface Strike {
 
 let strike: Strike | undefined
 let seen = 0
-let onStrike: () => void = () => process.kill(process.pid, 'SIGKILL')
 
-/** From now on the process waits for this blow. What strikes is SIGKILL from itself, unless told otherwise. */
-export function expectStrike(next: Strike | undefined, how?: () => void): void {
+/** From now on this process waits for this blow, or for none. */
+export function expectStrike(next: Strike | undefined): void {
   strike = next
   seen = 0
-  if (how) onStrike = how
 }
 
-/** The process is at that place. */
-export function reached(place: Place): void {
-  if (strike?.place !== place) return
+/** The process has come to that place: the blow, if this is the time for it. */
+export function struckAt(place: Place): Strike | undefined {
+  if (strike?.place !== place) return undefined
   seen++
-  if (seen !== strike.nth) return
-  if (strike.afterMs === 0) onStrike()
-  else setTimeout(onStrike, strike.afterMs)
+  return seen === strike.nth ? strike : undefined
+}
+
+/** The process has come to that place, and kills itself if this is the time for it. */
+export function reached(place: Place): void {
+  const due = struckAt(place)
+  if (!due) return
+  if (due.afterMs === 0) process.kill(process.pid, 'SIGKILL')
+  else setTimeout(() => process.kill(process.pid, 'SIGKILL'), due.afterMs)
 }
 
 /** What a statement of Keepsend's is a part of. */

@@ -1,14 +1,14 @@
 // `pnpm proof:kill [--kills N] [--seed N] [--control]`: whole installations are struck with SIGKILL, again and again,
 // while clients publish and a receiver in a third process writes down what arrives. See ../README.md.
-import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../../scripts/postgres-server.ts'
-import { bundleProcesses } from './kill/bundle.ts'
+import { bundle } from './bundle.ts'
 import { type Tally, recoveryTimes, sum } from './kill/compare.ts'
 import { type Lane, divide, lanesOn, runControls, runLane } from './kill/lanes.ts'
+import type { Processes } from './kill/processes.ts'
 import { newSeed } from './random.ts'
 import { machine, report, wholeOption } from './report.ts'
 
@@ -23,6 +23,8 @@ const kills = wholeOption('kills', values.kills, 10, 1_000_000)
 const seed = wholeOption('seed', values.seed, 0, 4_294_967_295)
 const CONTROL_KILLS = 4
 const PROGRESS_MS = 5000
+// Longer than any drain takes.
+const SILENCE_MS = 240_000
 
 const began = performance.now()
 const seconds = (): number => Math.round((performance.now() - began) / 1000)
@@ -30,28 +32,46 @@ console.log(`proof:kill: ${values.control ? 'the controls alone' : `${kills} kil
 console.log(machine())
 
 const folder = mkdtempSync(join(tmpdir(), 'keepsend-proof-'))
-const processes = new Set<ChildProcess>()
+const processes = new Set() as Processes
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 process.once('exit', () => {
   for (const child of processes) child.kill('SIGKILL')
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 })
-const bundles = await bundleProcesses()
-process.once('exit', bundles.remove)
+const bundles = await bundle({
+  app: new URL('./kill/app-process.ts', import.meta.url),
+  receiver: new URL('./kill/receiver-process.ts', import.meta.url),
+})
+process.once('exit', () => bundles.remove())
 
 let killed = 0
-const progress = setInterval(() => console.log(`  ${seconds()} s: ${killed} kills`), PROGRESS_MS)
+let lastKill = Date.now()
+const progress = setInterval(() => {
+  console.log(`  ${seconds()} s: ${killed} kills`)
+  if (Date.now() - lastKill < SILENCE_MS) return
+  console.error(`nothing was killed and nothing ended for ${SILENCE_MS / 1000} s: something hangs`)
+  process.exit(1)
+}, PROGRESS_MS)
 const common = {
   seed,
   folder,
   bundles,
   processes,
-  onKill: () => void killed++,
-  onRound: (line: string) => console.log(`  ${seconds()} s: ${line}`),
+  onKill() {
+    killed++
+    lastKill = Date.now()
+  },
+  onRound(line: string) {
+    console.log(`  ${seconds()} s: ${line}`)
+    lastKill = Date.now()
+  },
 }
 
 const results: { lane: Lane; tally: Tally }[] = []
-const [controls] = await Promise.all([runControls({ ...common, onKill: () => {} }, CONTROL_KILLS), values.control || strike()])
+const [controls] = await Promise.all([
+  runControls({ ...common, onKill: () => {} }, CONTROL_KILLS),
+  values.control || strike(),
+])
 clearInterval(progress)
 
 /** All lanes beside one another. */
@@ -74,8 +94,7 @@ const seesMutants = controls.every(({ tally }) => tally.lost > 0)
 
 const all = sum(results.map(({ tally }) => tally))
 const withinBounds = results.every(
-  ({ lane: { bound, claims }, tally }) =>
-    tally.worst.duplicates <= bound && (!claims || tally.mostInFlight <= bound),
+  ({ lane: { bound, claims }, tally }) => tally.worst.duplicates <= bound && (!claims || tally.mostInFlight <= bound),
 )
 const nothingWrong = all.lost + all.unexpected + all.unsettled + all.unexplained === 0
 printLanes()
@@ -92,7 +111,10 @@ report({
   rows: [
     ['kills', all.kills],
     ...rowsOf(all),
-    ['recovery p50 / p99 / max', recoveryTimes(all)],
+    ...results.map(({ lane, tally }): [string, string] => [
+      `${lane.name}: kills, lost; recovery p50 / p99 / max`,
+      `${tally.kills}, ${tally.lost}; ${recoveryTimes(tally)}`,
+    ]),
     ['within the bounds of in flight', withinBounds ? 'yes' : 'NO'],
     ...controls.map(({ mutant, tally }): [string, string] => [
       `control: ${mutant}`,
@@ -123,7 +145,8 @@ function printLanes(): void {
   for (const { lane, tally } of results) {
     console.log(`\n${lane.name}: ${tally.kills} kills`)
     for (const [label, value] of rowsOf(tally)) console.log(`  ${label.padEnd(32)}${value}`)
-    console.log(`  ${'most in flight (bound)'.padEnd(32)}${tally.mostInFlight} (${lane.bound})`)
+    const inFlight = lane.claims ? `${tally.mostInFlight} (${lane.bound})` : `not seen from outside (${lane.bound})`
+    console.log(`  ${'most in flight (bound)'.padEnd(32)}${inFlight}`)
     console.log(`  ${'recovery p50 / p99 / max'.padEnd(32)}${recoveryTimes(tally)}`)
   }
 }

@@ -1,5 +1,6 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import type { Processes } from './processes.ts'
 import type { Strike } from './strike.ts'
 
 /** Defects put in on purpose: with each of them the run has to come to lost deliveries, or it proves nothing. */
@@ -43,10 +44,11 @@ export interface App {
 }
 
 /** Starts the bundled app in a process of its own. It ends with its parent, however that ends. */
-export function startApp(bundle: string, setup: AppSetup, processes: Set<ChildProcess>): App {
+export function startApp(bundle: string, setup: AppSetup, processes: Processes): App {
   const child = fork(bundle, [JSON.stringify(setup)], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   processes.add(child)
-  const gone = once(child, 'exit').then(([code, signal]: [number | null, NodeJS.Signals | null]) => {
+  const gone = once(child, 'exit').then((exit) => {
+    const [code, signal] = exit as [number | null, NodeJS.Signals | null]
     processes.delete(child)
     app.url = undefined
     return signal ?? code ?? 0

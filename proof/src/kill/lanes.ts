@@ -1,10 +1,10 @@
-import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PostgresServer } from '../../../scripts/postgres-server.ts'
 import { MUTANTS, type Mutant } from './app.ts'
-import type { Bundles } from './bundle.ts'
+import type { Bundles } from '../bundle.ts'
 import { type Tally, sum } from './compare.ts'
+import type { Processes } from './processes.ts'
 import { CONCURRENCY, type RoundOptions, SETTLE_BATCH, runRound } from './round.ts'
 import { postgresStore, sqliteStore } from './store.ts'
 import { runWorkerRound } from './worker-round.ts'
@@ -82,8 +82,8 @@ export async function runLane(
   common: {
     seed: number
     folder: string
-    bundles: Bundles
-    processes: Set<ChildProcess>
+    bundles: Bundles<'app' | 'receiver'>
+    processes: Processes
     onKill(): void
     onRound(line: string): void
   },

@@ -33,7 +33,7 @@ export function startPublisher(options: {
   const { targets, clients, thinkMs, random } = options
   const attempted = new Map<string, number>()
   const acknowledged = new Set<string>()
-  let running = true
+  const ended = new AbortController()
 
   async function publish({ url, key }: Target): Promise<void> {
     // Some requests bring several events, which are kept together or not at all.
@@ -53,7 +53,7 @@ export function startPublisher(options: {
   }
 
   async function client(): Promise<void> {
-    while (running) {
+    while (!ended.signal.aborted) {
       const [first, ...others] = targets()
       if (first) {
         // What breaks is not acknowledged, which is all that a client knows.
@@ -68,7 +68,7 @@ export function startPublisher(options: {
     attempted,
     acknowledged,
     async stop() {
-      running = false
+      ended.abort()
       await work
     },
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import type { Processes } from './processes.ts'
 
 /** One arrival, as the receiver's file has it. */
 export interface Arrival {
@@ -34,7 +35,7 @@ export interface ReceiverOptions {
   seed: number
   /** Which share of its answers is a 500. */
   failing: number
-  processes: Set<ChildProcess>
+  processes: Processes
 }
 
 /** Starts the receiver in a process of its own. */

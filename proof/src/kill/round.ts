@@ -1,11 +1,11 @@
-import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Random, createRandom } from '../random.ts'
+import { createRandom } from '../random.ts'
 import { type App, type AppSetup, type Mutant, startApp } from './app.ts'
-import type { Bundles } from './bundle.ts'
+import type { Bundles } from '../bundle.ts'
 import { type Fault, type Tally, compare } from './compare.ts'
+import type { Processes } from './processes.ts'
 import { type Target, createEndpoints, startPublisher } from './publisher.ts'
 import { startReceiver } from './receiver.ts'
 import type { Store } from './store.ts'
@@ -17,6 +17,7 @@ export const SETTLE_BATCH = 32
 const LEASE_MS = 3000
 const STOPPED_MS = LEASE_MS + 500
 const STRIKE_PATIENCE_MS = 1500
+const LIFE_PATIENCE_MS = 2000
 const DRAIN_PATIENCE_MS = 60_000
 const PATHS = ['/one', '/two']
 
@@ -26,8 +27,8 @@ export interface RoundOptions {
   /** Apps on the one database: 1 or 2. */
   apps: number
   folder: string
-  bundles: Bundles
-  processes: Set<ChildProcess>
+  bundles: Bundles<'app' | 'receiver'>
+  processes: Processes
   store: Store
   mutant?: Mutant
   onKill(): void
@@ -117,7 +118,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     const slot = random.whole(0, options.apps - 1)
     const app = apps[slot]
     if (!app) throw new Error('no app to strike')
-    await delay(random.whole(20, 250))
+    await acknowledgements(random.whole(2, 25))
     if (!mutant && step % 12 === 6) await killReceiver()
     if (store.killServer && step % 8 === 4) await killServer(store.killServer)
     if (options.apps > 1 && step % 20 === 10) await stopPastLease(app)
@@ -129,12 +130,22 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     await up(slot)
   }
 
+  /** Lets the clients come to that many more, so that there is something to lose; on a slow machine to what they can. */
+  async function acknowledgements(more: number): Promise<void> {
+    const enough = publisher.acknowledged.size + more
+    const end = Date.now() + LIFE_PATIENCE_MS
+    while (publisher.acknowledged.size < enough && Date.now() < end) await delay(5)
+  }
+
   /** A migration of the host's: the start that should apply it is killed in it, and the next one finds half or all of it. */
   async function killInMigration(slot: number): Promise<void> {
     const name = `step_${steps.length + 1}`
     steps.push(name)
     const file = `${String(steps.length).padStart(4, '0')}_${name}.sql`
-    writeFileSync(join(migrations, file), `create table ${name} (n integer not null);\ninsert into ${name} values (1);\n`)
+    writeFileSync(
+      join(migrations, file),
+      `create table ${name} (n integer not null);\ninsert into ${name} values (1);\n`,
+    )
     const when = random.pick(['before', 'after'] as const)
     const strike = { place: `${when} the commit of migrate` as const, nth: 1, afterMs: 0 }
     await killed(start(slot, { strike }), slot, STRIKE_PATIENCE_MS)

@@ -49,13 +49,13 @@ export function sqliteStore(folder: string): Store {
 
 export async function postgresStore(
   server: { url: string; crash(): Promise<void>; start(): Promise<void> },
-  name: string,
+  database: string,
 ): Promise<Store> {
   const admin = new pg.Client({ connectionString: server.url })
   await admin.connect()
-  await admin.query(`create database ${name}`)
+  await admin.query(`create database ${database}`)
   await admin.end()
-  const url = server.url.replace(/\/postgres$/, `/${name}`)
+  const url = server.url.replace(/\/postgres$/, `/${database}`)
   const ask = async <Row>(sql: string): Promise<Row[]> => {
     const client = new pg.Client({ connectionString: url })
     client.on('error', () => undefined)
@@ -88,7 +88,7 @@ export async function postgresStore(
     async end() {
       const client = new pg.Client({ connectionString: server.url })
       await client.connect()
-      await client.query(`drop database ${name} with (force)`)
+      await client.query(`drop database ${database} with (force)`)
       await client.end()
     },
   }

@@ -44,24 +44,26 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
     processes,
   })
   const faults: Fault[] = []
-  let [wrangler, key]: [Wrangler | undefined, string] = [undefined, '']
+  let key = ''
+  // The one that serves now; none while it is being started.
+  const now: { wrangler?: Wrangler | undefined } = {}
 
   // Whom the Worker asks for its end.
-  const killer = createServer(() => wrangler?.kill()).listen(0, '127.0.0.1')
+  const killer = createServer(() => now.wrangler?.kill()).listen(0, '127.0.0.1')
   await once(killer, 'listening')
   const address = killer.address()
   const killerUrl = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
   const start = async (strike?: Strike): Promise<Wrangler> =>
-    (wrangler = await startWrangler(state, { strike, killer: killerUrl }, processes))
+    (now.wrangler = await startWrangler(state, { strike, killer: killerUrl }, processes))
 
   // Nothing else fires the cron in `wrangler dev`. What a kill cuts off comes again a second later.
   const cron = setInterval(() => {
-    if (wrangler) void fetch(`${wrangler.url}/cdn-cgi/handler/scheduled`).catch(() => undefined)
+    if (now.wrangler) void fetch(`${now.wrangler.url}/cdn-cgi/handler/scheduled`).catch(() => undefined)
   }, CRON_MS)
 
   const strikeAt = (): Strike => {
     const [place, most] = random.pick(PLACES)
-    return { place, nth: random.whole(1, most), afterMs: random.whole(0, 1) }
+    return { place, nth: random.whole(most / 2, most), afterMs: random.whole(0, 1) }
   }
   try {
     // Struck from the second start on: the first has to make what the others work with.
@@ -70,16 +72,16 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
     const endpoints = await createEndpoints({ url: first.url, key }, receiver.url, PATHS)
     await receiver.tell(endpoints.secrets)
     const publisher = startPublisher({
-      targets: () => (wrangler ? [{ url: wrangler.url, key }] : []),
+      targets: () => (now.wrangler ? [{ url: now.wrangler.url, key }] : []),
       clients: 2,
       thinkMs: 80,
       random: createRandom(seed + 1),
     })
     for (let kills = 1; kills <= options.kills; kills++) {
-      const running = wrangler
+      const running = now.wrangler
       if (!running) throw new Error('no wrangler to kill')
       await Promise.race([running.gone, delay(kills === 1 ? random.whole(500, 2000) : STRIKE_PATIENCE_MS)])
-      wrangler = undefined
+      now.wrangler = undefined
       running.kill()
       await running.gone
       const at = Date.now()
@@ -94,8 +96,8 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
     return compare({ published: publisher, arrivals: receiver.arrivals(), endpoints: endpoints.ids, faults, unsettled })
   } finally {
     clearInterval(cron)
-    const last = wrangler
-    wrangler = undefined
+    const last = now.wrangler
+    now.wrangler = undefined
     last?.kill()
     await last?.gone
     killer.close()

@@ -1,9 +1,10 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process'
+import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { Processes } from './processes.ts'
 import type { Strike } from './strike.ts'
 
 /** Where wrangler.jsonc is. */
@@ -48,7 +49,7 @@ export interface Wrangler {
 export async function startWrangler(
   folder: string,
   vars: { strike: Strike | undefined; killer: string },
-  processes: Set<ChildProcess>,
+  processes: Processes,
 ): Promise<Wrangler> {
   const args = ['--ip=127.0.0.1', '--port=0', '--inspector-port=0', '--log-level=none', `--persist-to=${folder}`]
   args.push(`--var=STRIKE:${vars.strike ? JSON.stringify(vars.strike) : ''}`, `--var=KILLER:${vars.killer}`)
@@ -58,15 +59,16 @@ export async function startWrangler(
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     detached: true,
   })
-  processes.add(child)
   let there = true
+  const group = { kill: () => void (there && child.pid && process.kill(-child.pid, 'SIGKILL')) }
+  processes.add(group)
   const gone = once(child, 'exit').then(() => {
     there = false
-    processes.delete(child)
+    processes.delete(group)
   })
   const { url } = await Promise.race([
     once(child, 'message').then(([message]) => message as { url: string }),
     gone.then(() => Promise.reject(new Error('wrangler dev ended before it served'))),
   ])
-  return { url, gone, kill: () => void (there && child.pid && process.kill(-child.pid, 'SIGKILL')) }
+  return { url, gone, ...group }
 }

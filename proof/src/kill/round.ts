@@ -17,6 +17,8 @@ export const SETTLE_BATCH = 32
 const LEASE_MS = 3000
 const STOPPED_MS = LEASE_MS + 500
 const STRIKE_PATIENCE_MS = 1500
+/** Of a blow in the middle of a start; clean-up may find nothing to do until its second round, a second later. */
+const START_PATIENCE_MS = 4000
 const LIFE_PATIENCE_MS = 2000
 const DRAIN_PATIENCE_MS = 60_000
 const PATHS = ['/one', '/two']
@@ -106,7 +108,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
   // Keepsend's own migrations on an empty database, cut off in two places.
   for (const place of mutant ? [] : (['before the commit of migrate', 'after the commit of migrate'] as const)) {
     const strike = { place, nth: random.whole(1, 3), afterMs: 0 }
-    await killed(start(0, { strike }), 0, STRIKE_PATIENCE_MS)
+    await killed(start(0, { strike }), 0, START_PATIENCE_MS)
   }
   const { url } = await up(0, { makeKey: true })
   const endpoints = await createEndpoints({ url: url ?? '', key }, receiver.url, PATHS)
@@ -148,14 +150,14 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     )
     const when = random.pick(['before', 'after'] as const)
     const strike = { place: `${when} the commit of migrate` as const, nth: 1, afterMs: 0 }
-    await killed(start(slot, { strike }), slot, STRIKE_PATIENCE_MS)
+    await killed(start(slot, { strike }), slot, START_PATIENCE_MS)
   }
 
   /** Clean-up runs at each start, over what was settled half a second ago and before. */
   async function killInCleanUp(slot: number): Promise<void> {
     const when = random.pick(['before', 'after'] as const)
     const strike = { place: `${when} the commit of clean-up` as const, nth: 1, afterMs: 0 }
-    await killed(start(slot, { strike }), slot, STRIKE_PATIENCE_MS)
+    await killed(start(slot, { strike }), slot, START_PATIENCE_MS)
   }
 
   async function killReceiver(): Promise<void> {

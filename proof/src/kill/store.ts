@@ -25,7 +25,11 @@ export function sqliteStore(folder: string): Store {
   const file = join(folder, 'app.db')
   return {
     app: { file },
-    inFlight: async (alive) => readClaims(alive ? file : copyOf(file, folder), CLAIMS),
+    async inFlight(alive) {
+      // Killed before it had made one.
+      if (!existsSync(file)) return []
+      return readClaims(alive ? file : copyOf(file, folder), CLAIMS)
+    },
     unsettled: async () => countUnsettled(file),
     async faults(migrations) {
       const db = new Database(file)

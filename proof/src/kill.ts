@@ -24,7 +24,7 @@ const seed = wholeOption('seed', values.seed, 0, 4_294_967_295)
 const CONTROL_KILLS = 4
 const PROGRESS_MS = 5000
 // Longer than any drain takes.
-const SILENCE_MS = 240_000
+const SILENCE_MS = 360_000
 
 const began = performance.now()
 const seconds = (): number => Math.round((performance.now() - began) / 1000)

@@ -1,6 +1,6 @@
 import { percentile } from '../report.ts'
+import type { Arrival } from './arrivals.ts'
 import type { Published } from './publisher.ts'
-import type { Arrival } from './receiver.ts'
 
 /** A blow, as the parent noted it down. */
 export interface Fault {
@@ -32,7 +32,7 @@ export interface Tally {
   recovered: number
   /** Rows that were pending or held when all should have been done, and deliveries that were given up. */
   unsettled: number
-  /** Duplicates that no blow explains. */
+  /** Duplicates that no blow explains, nor an answer that found nobody. */
   unexplained: number
   /** The most duplicates of one kill, and the claims that were in flight at it. */
   worst: { duplicates: number; inFlight: number }
@@ -55,16 +55,17 @@ export function compare(round: {
   unsettled: number
 }): Tally {
   const { published, arrivals, endpoints, faults } = round
-  const taken = new Map<string, number[]>()
+  const taken = new Map<string, Arrival[]>()
   let unexpected = 0
-  for (const { id, path, genuine, n, taken: wasTaken, at } of arrivals) {
+  for (const arrival of arrivals) {
+    const { id, path, genuine, n } = arrival
     const endpoint = endpoints.get(path)
     if (endpoint === undefined || !genuine || published.attempted.get(id) !== n) unexpected++
-    if (!wasTaken) continue
+    if (!arrival.taken) continue
     const key = `${id}.${endpoint}`
     const times = taken.get(key)
-    if (times) times.push(at)
-    else taken.set(key, [at])
+    if (times) times.push(arrival)
+    else taken.set(key, [arrival])
   }
   let [ok, lost, recovered] = [0, 0, 0]
   for (const id of published.attempted.keys()) {
@@ -122,30 +123,31 @@ function freshClaims(faults: readonly Fault[]): Struck[] {
 
 /** Finds for each arrival beyond the first the blow that lies between it and the one before, and held its claim. */
 function explain(
-  taken: ReadonlyMap<string, readonly number[]>,
+  taken: ReadonlyMap<string, readonly Arrival[]>,
   struck: readonly Struck[],
 ): { total: number; unexplained: number; byFault: { fault: Struck; found: number }[] } {
   const found = new Map<Struck, number>()
   let [total, unexplained] = [0, 0]
   for (const [key, times] of taken) {
-    for (const [index, at] of times.entries()) {
+    for (const [index, { at }] of times.entries()) {
       const before = times[index - 1]
       if (before === undefined) continue
       total++
-      const between = struck.filter(({ from, until }) => from - BEFORE_MS <= at && until + AFTER_MS >= before)
+      const between = struck.filter(({ from, until }) => from - BEFORE_MS <= at && until + AFTER_MS >= before.at)
       const cause = between.find(({ claims }) => claims?.has(key)) ?? between.find(({ claims }) => !claims)
       if (cause) found.set(cause, (found.get(cause) ?? 0) + 1)
-      else unexplained++
+      // The attempt ran out of time, as far as its sender knows.
+      else if (!before.cut) unexplained++
     }
   }
   return { total, unexplained, byFault: [...found].map(([fault, times]) => ({ fault, found: times })) }
 }
 
-function recoveries(taken: ReadonlyMap<string, readonly number[]>, struck: readonly Struck[]): number[] {
+function recoveries(taken: ReadonlyMap<string, readonly Arrival[]>, struck: readonly Struck[]): number[] {
   const times: number[] = []
   for (const [index, { claims, until }] of struck.entries()) {
     for (const key of claims?.keys() ?? []) {
-      const at = taken.get(key)?.find((one) => one > until)
+      const at = taken.get(key)?.find((arrival) => arrival.at > until)?.at
       if (at === undefined) continue
       // Cut off once more by a later kill: counted from that one.
       const again = struck.some((later, place) => place > index && later.until < at && later.claims?.has(key))

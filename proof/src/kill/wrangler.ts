@@ -29,13 +29,16 @@ function environment(folder: string): Record<string, string> {
 }
 
 /** Makes Keepsend's tables in a local D1 that is kept in the folder. */
-export async function migrateD1(folder: string): Promise<void> {
+export async function migrateD1(folder: string, processes: Processes): Promise<void> {
   const args = ['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', folder]
-  await promisify(execFile)(process.execPath, [wranglerFile, ...args], {
+  const applying = promisify(execFile)(process.execPath, [wranglerFile, ...args], {
     cwd: wranglerFolder,
     env: { ...process.env, ...environment(folder) },
     timeout: 120_000,
   })
+  processes.add(applying.child)
+  await applying
+  processes.delete(applying.child)
 }
 
 /** A `wrangler dev` that serves. */

@@ -21,8 +21,8 @@ if (inTheWay !== undefined) {
   process.exit(1)
 }
 
-// From a checkpoint every few commits to hardly any, which is SQLite's own default.
-const CHECKPOINTS = [8, 50, 1000] as const
+// From a checkpoint every few commits to hardly any.
+const CHECKPOINTS = [8, 50, 250] as const
 const STATES_OF_A_RECORDING = 2500
 const TURNS = 60
 const MOST_CONTROL_STATES = 3000

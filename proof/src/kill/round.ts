@@ -17,7 +17,7 @@ export const SETTLE_BATCH = 32
 const LEASE_MS = 3000
 const STOPPED_MS = LEASE_MS + 500
 const AWAKE_MS = 500
-const STRIKE_PATIENCE_MS = 1500
+const STRIKE_PATIENCE_MS = 3000
 /** Of a blow in the middle of a start; clean-up may find nothing to do until its second round, a second later. */
 const START_PATIENCE_MS = 4000
 const LIFE_PATIENCE_MS = 2000

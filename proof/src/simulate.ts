@@ -1,0 +1,64 @@
+// `pnpm proof:simulate [--steps N] [--seed N]`: the engine and both adapters under a virtual clock; see simulate/world.ts.
+import { parseArgs } from 'node:util'
+import { WITHOUT_GEN, assertMutated } from './lib/mutants.ts'
+import { report, shown, wholeOption } from './lib/result.ts'
+import { readRegressions, writeRegression } from './simulate/regressions.ts'
+import { tell } from './simulate/run.ts'
+import { search } from './simulate/search.ts'
+
+const { values } = parseArgs({
+  options: { steps: { type: 'string', default: '200000' }, seed: { type: 'string' } },
+})
+const wanted = wholeOption('steps', values.steps, 1000, 1_000_000_000)
+const seed = values.seed === undefined ? Date.now() % 2 ** 31 : wholeOption('seed', values.seed, 0, 2 ** 31 - 1)
+const rows: [string, string | number][] = []
+let ok = true
+console.log(`seed ${seed}`)
+
+const regressions = readRegressions()
+for (const { file, story } of regressions) {
+  const { broken, log } = await tell(story)
+  if (broken === undefined) continue
+  ok = false
+  console.log(`BROKEN again, ${file}: ${broken}\n${lastOf(log)}`)
+}
+rows.push(['regressions replayed', regressions.length])
+
+const started = performance.now()
+const found = await search({ seed, steps: wanted })
+rows.push(
+  ['steps', found.steps],
+  ['stories on Node', found.stories.node],
+  ['stories on Cloudflare', found.stories.cloudflare],
+  ['deliveries acknowledged', found.acknowledged],
+  ['accepted more than once', found.duplicates],
+  ['seconds', ((performance.now() - started) / 1000).toFixed(0)],
+)
+if (found.failure) {
+  ok = false
+  const { story, broken, log } = found.failure
+  const file = writeRegression(story)
+  console.log(`BROKEN: ${broken}\nkept as ${file}\n${lastOf(log)}`)
+  rows.push(['broken', broken])
+}
+
+for (const [name, control] of [
+  [WITHOUT_GEN.name, { mutant: WITHOUT_GEN }],
+  ['a database that acknowledges what it has not committed', { liesOnceIn: 40 }],
+] as const) {
+  const caught = await search({ seed, steps: Math.max(wanted, 200_000), control })
+  if ('mutant' in control) assertMutated(control.mutant, caught.mutated)
+  const verdict = caught.failure ? `caught: ${caught.failure.broken}` : 'NOT CAUGHT'
+  ok &&= caught.failure !== undefined
+  console.log(`\ncontrol, ${name}: ${verdict}, after ${shown(caught.steps)} steps`)
+  if (caught.failure) console.log(lastOf(caught.failure.log))
+  rows.push([`control: ${name}`, caught.failure ? `caught, after ${shown(caught.steps)} steps` : 'NOT CAUGHT'])
+}
+report({ name: 'simulate', ok, seed, rows })
+
+function lastOf(log: readonly string[]): string {
+  return log
+    .slice(-25)
+    .map((line) => `  ${line}`)
+    .join('\n')
+}

@@ -57,6 +57,7 @@ export const cases: readonly LintCase[] = [
       'packages/adapter-node/src/lib/c.ts': `export { migrate } from '@keepsend/outbox'\nexport { createEngine } from '@keepsend/engine'\n`,
       'apps/demo/src/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\n`,
       'bench/src/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\n`,
+      'proof/src/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\n`,
     },
   },
   {
@@ -69,6 +70,7 @@ export const cases: readonly LintCase[] = [
       'packages/adapter-node/src/d.ts': `export { migrate } from '../../outbox/src/index.ts'\n`,
       'apps/demo/src/d.ts': `export { migrate } from '../../../packages/outbox/src/index.ts'\n`,
       'bench/src/d.ts': `export { migrate } from '../../packages/outbox/src/index.ts'\n`,
+      'proof/src/d.ts': `export { migrate } from '../../packages/outbox/src/index.ts'\n`,
     },
     good: {
       'packages/engine/src/lib/routes/d.ts': `export { sign } from '../sign.ts'\n`,

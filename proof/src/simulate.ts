@@ -1,19 +1,26 @@
 // `pnpm proof:simulate [--steps N] [--seed N]`: the engine and both adapters under a virtual clock; see simulate/world.ts.
 import { parseArgs } from 'node:util'
 import { WITHOUT_GEN, assertMutated } from './lib/mutants.ts'
-import { report, shown, wholeOption } from './lib/result.ts'
+import { newSeed } from './random.ts'
+import { machine, report, wholeOption } from './report.ts'
 import { readRegressions, writeRegression } from './simulate/regressions.ts'
 import { tell } from './simulate/run.ts'
 import { search } from './simulate/search.ts'
 
 const { values } = parseArgs({
-  options: { steps: { type: 'string', default: '200000' }, seed: { type: 'string' } },
+  options: {
+    steps: { type: 'string', default: '200000' },
+    seed: { type: 'string', default: String(newSeed() % 2 ** 31) },
+  },
 })
 const wanted = wholeOption('steps', values.steps, 1000, 1_000_000_000)
-const seed = values.seed === undefined ? Date.now() % 2 ** 31 : wholeOption('seed', values.seed, 0, 2 ** 31 - 1)
-const rows: [string, string | number][] = []
+const seed = wholeOption('seed', values.seed, 0, 2 ** 31 - 1)
+const shown = (count: number): string => count.toLocaleString('en')
+// A control that is not caught by then is not caught.
+const CONTROL_STEPS = 500_000
+const rows: [string, string][] = []
 let ok = true
-console.log(`seed ${seed}`)
+console.log(`seed ${seed}; ${machine()}`)
 
 const regressions = readRegressions()
 for (const { file, story } of regressions) {
@@ -22,16 +29,16 @@ for (const { file, story } of regressions) {
   ok = false
   console.log(`BROKEN again, ${file}: ${broken}\n${lastOf(log)}`)
 }
-rows.push(['regressions replayed', regressions.length])
+rows.push(['regressions replayed', shown(regressions.length)])
 
 const started = performance.now()
 const found = await search({ seed, steps: wanted })
 rows.push(
-  ['steps', found.steps],
-  ['stories on Node', found.stories.node],
-  ['stories on Cloudflare', found.stories.cloudflare],
-  ['deliveries acknowledged', found.acknowledged],
-  ['accepted more than once', found.duplicates],
+  ['steps', shown(found.steps)],
+  ['stories on Node', shown(found.stories.node)],
+  ['stories on Cloudflare', shown(found.stories.cloudflare)],
+  ['deliveries acknowledged', shown(found.acknowledged)],
+  ['accepted more than once', shown(found.duplicates)],
   ['seconds', ((performance.now() - started) / 1000).toFixed(0)],
 )
 if (found.failure) {
@@ -46,7 +53,7 @@ for (const [name, control] of [
   [WITHOUT_GEN.name, { mutant: WITHOUT_GEN }],
   ['a database that acknowledges what it has not committed', { liesOnceIn: 40 }],
 ] as const) {
-  const caught = await search({ seed, steps: Math.max(wanted, 200_000), control })
+  const caught = await search({ seed, steps: CONTROL_STEPS, control })
   if ('mutant' in control) assertMutated(control.mutant, caught.mutated)
   const verdict = caught.failure ? `caught: ${caught.failure.broken}` : 'NOT CAUGHT'
   ok &&= caught.failure !== undefined

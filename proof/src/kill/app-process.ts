@@ -1,0 +1,91 @@
+// The app that is killed: `createNodeServer` as it is, on a file or on a Postgres. Bundled (bundle.ts), so that it is
+// up again in a quarter of a second.
+import { type NodeServerParts, createNodeServer, createUndiciSender } from '@keepsend/adapter-node'
+import { type Sender, keepsend } from '@keepsend/engine'
+import Database from 'better-sqlite3'
+import { Hono } from 'hono'
+import type { AppMessage, AppOrder, AppSetup } from './app.ts'
+import { expectStrike, reached } from './strike.ts'
+import { watchPostgres } from './watch-postgres.ts'
+import { watchSqlite } from './watch-sqlite.ts'
+
+const setup = JSON.parse(process.argv[2] ?? '{}') as AppSetup
+const say = (message: AppMessage): void => void process.send?.(message)
+process.once('disconnect', () => process.exit())
+process.on('message', (order: AppOrder) => {
+  if (order.strike) expectStrike(order.strike)
+  if (order.stop) void server.stop({ drainMs: 5000 }).then(() => process.exit(0))
+})
+watchSqlite(Database)
+watchPostgres()
+expectStrike(setup.strike)
+
+const urlPolicy = { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] } as const
+const undici = createUndiciSender({ urlPolicy })
+const sender: Sender = {
+  urlPolicy,
+  async send(request) {
+    reached('before the POST')
+    const result = await undici.send(request)
+    reached('after the answer')
+    return result
+  },
+}
+/** The mutant that settles before it sends: the engine is told of a success, and the POST is made a little later. */
+const careless: Sender = {
+  urlPolicy,
+  async send(request) {
+    setTimeout(() => void sender.send(request), 30)
+    return { kind: 'response', status: 200, header: () => undefined, body: new Uint8Array() }
+  },
+}
+
+/** The mutant that acknowledges before it commits. */
+function hasty({ engine }: Pick<NodeServerParts, 'engine'>): { fetch(request: Request): Promise<Response> } {
+  const honest = app({ engine })
+  return {
+    async fetch(request) {
+      if (request.method !== 'POST' || !request.url.endsWith('/events')) return honest.fetch(request)
+      const copy = new Request(request.url, { method: 'POST', headers: request.headers, body: await request.text() })
+      setTimeout(() => void honest.fetch(copy), 30)
+      return new Response('{}', { status: 202 })
+    },
+  }
+}
+
+function app({ engine }: Pick<NodeServerParts, 'engine'>): Hono {
+  return new Hono().use(keepsend(engine)).route('/webhooks', engine.routes)
+}
+
+const options = {
+  port: 0,
+  app: setup.mutant === 'acknowledges before it commits' ? hasty : app,
+  engine: {
+    sender: setup.mutant === 'settles before it sends' ? careless : sender,
+    urlPolicy,
+    deadlineMs: 1000,
+    maxDeadlineMs: 1000,
+    // So short that clean-up has work at each of its rounds.
+    retentionMs: 500,
+    retrySchedule: Array.from({ length: 60 }, () => 0.2),
+    logger: {
+      info() {},
+      warn(_: Record<string, unknown>, message: string) {
+        if (message.startsWith('a delivery failed')) say({ gaveUp: 1 })
+      },
+      error() {},
+    },
+  },
+  queue: { concurrency: setup.concurrency, settleBatch: setup.settleBatch, leaseMs: 3000, pollMs: 500, upkeepMs: 1000 },
+  sender: {},
+  signals: false,
+  migrations: setup.migrations,
+}
+const { file, postgres } = setup
+const server =
+  file === undefined
+    ? await createNodeServer({ ...options, postgres: { url: postgres ?? '', max: 4 } })
+    : await createNodeServer({ ...options, file })
+const { engine } = server
+const newKey = setup.makeKey ? (await engine.apiKeys.create({ workspaceId: 'proof' })).key : undefined
+say({ url: server.url, ...(newKey !== undefined && { key: newKey }) })

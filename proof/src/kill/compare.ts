@@ -1,0 +1,187 @@
+import { percentile } from '../report.ts'
+import type { Published } from './publisher.ts'
+import type { Arrival } from './receiver.ts'
+
+/** A blow, as the parent noted it down. */
+export interface Fault {
+  what: 'app killed' | 'app stopped past its lease' | 'receiver killed' | 'server killed'
+  /** From when to when it lasted, ms since the epoch: a moment, unless something stood still. */
+  from: number
+  until: number
+  /** Claims that a process held: `<delivery id> <gen>`. Undefined where only the number can be bounded. */
+  inFlight: readonly string[] | undefined
+}
+
+/** What a round comes to, in Jepsen's words. An operation is one delivery: an event on its way to one endpoint. */
+export interface Tally {
+  kills: number
+  receiverKills: number
+  serverKills: number
+  stops: number
+  attempt: number
+  acknowledged: number
+  /** Acknowledged, and arrived. */
+  ok: number
+  /** Acknowledged, and never arrived. */
+  lost: number
+  /** Never asked for, not signed as it should be, or half of an event whose other half is missing. */
+  unexpected: number
+  /** Taken once more than once. */
+  duplicated: number
+  /** Not acknowledged, and arrived all the same: committed by a process that died before it could say so. */
+  recovered: number
+  /** Rows that were pending or held when all should have been done, and deliveries that were given up. */
+  unsettled: number
+  /** Duplicates that no blow explains. */
+  unexplained: number
+  /** The most duplicates of one kill, and the claims that were in flight at it. */
+  worst: { duplicates: number; inFlight: number }
+  /** The most claims that were in flight at one blow. */
+  mostInFlight: number
+  /** For each claim that a kill cut off: ms until the delivery arrived. */
+  recoveryMs: number[]
+}
+
+// An arrival is written down when the receiver comes to read it, which may be a little after the blow.
+const BEFORE_MS = 100
+const AFTER_MS = 1500
+
+export function compare(round: {
+  published: Published
+  arrivals: readonly Arrival[]
+  /** Endpoint ids by the paths of the receiver. */
+  endpoints: ReadonlyMap<string, string>
+  faults: readonly Fault[]
+  unsettled: number
+}): Tally {
+  const { published, arrivals, endpoints, faults } = round
+  const taken = new Map<string, number[]>()
+  let unexpected = 0
+  for (const { id, path, genuine, n, taken: wasTaken, at } of arrivals) {
+    const endpoint = endpoints.get(path)
+    if (endpoint === undefined || !genuine || published.attempted.get(id) !== n) unexpected++
+    if (!wasTaken) continue
+    const key = `${id}.${endpoint}`
+    const times = taken.get(key)
+    if (times) times.push(at)
+    else taken.set(key, [at])
+  }
+  let [ok, lost, recovered] = [0, 0, 0]
+  for (const id of published.attempted.keys()) {
+    const arrived = [...endpoints.values()].filter((endpoint) => taken.has(`${id}.${endpoint}`)).length
+    const missing = endpoints.size - arrived
+    if (published.acknowledged.has(id)) {
+      ok += arrived
+      lost += missing
+    } else {
+      recovered += arrived
+      if (arrived > 0) unexpected += missing
+    }
+  }
+  const struck = freshClaims(faults)
+  const duplicates = explain(taken, struck)
+  const count = (what: Fault['what']): number => faults.filter((fault) => fault.what === what).length
+  const worst = { duplicates: 0, inFlight: 0 }
+  for (const { fault, found } of duplicates.byFault) {
+    if (found > worst.duplicates) Object.assign(worst, { duplicates: found, inFlight: fault.claims?.size ?? found })
+  }
+  return {
+    kills: count('app killed'),
+    receiverKills: count('receiver killed'),
+    serverKills: count('server killed'),
+    stops: count('app stopped past its lease'),
+    attempt: published.attempted.size * endpoints.size,
+    acknowledged: published.acknowledged.size * endpoints.size,
+    ok,
+    lost,
+    unexpected,
+    duplicated: duplicates.total,
+    recovered,
+    unsettled: round.unsettled,
+    unexplained: duplicates.unexplained,
+    worst,
+    mostInFlight: Math.max(0, ...struck.map(({ claims }) => claims?.size ?? 0)),
+    recoveryMs: recoveries(taken, struck),
+  }
+}
+
+interface Struck extends Fault {
+  /** Deliveries whose claim this blow was the first to find in flight, with its `gen`. */
+  claims: Map<string, string> | undefined
+}
+
+/** A dead process' claim is in flight until its lease ends, over all the kills that follow: it is the first one's. */
+function freshClaims(faults: readonly Fault[]): Struck[] {
+  const seen = new Set<string>()
+  return faults.map((fault) => {
+    const fresh = fault.inFlight?.filter((claim) => !seen.has(claim))
+    for (const claim of fresh ?? []) seen.add(claim)
+    return { ...fault, claims: fresh && new Map(fresh.map((claim) => claim.split(' ') as [string, string])) }
+  })
+}
+
+/** Finds for each arrival beyond the first the blow that lies between it and the one before, and held its claim. */
+function explain(
+  taken: ReadonlyMap<string, readonly number[]>,
+  struck: readonly Struck[],
+): { total: number; unexplained: number; byFault: { fault: Struck; found: number }[] } {
+  const found = new Map<Struck, number>()
+  let [total, unexplained] = [0, 0]
+  for (const [key, times] of taken) {
+    for (const [index, at] of times.entries()) {
+      const before = times[index - 1]
+      if (before === undefined) continue
+      total++
+      const between = struck.filter(({ from, until }) => from - BEFORE_MS <= at && until + AFTER_MS >= before)
+      const cause = between.find(({ claims }) => claims?.has(key)) ?? between.find(({ claims }) => !claims)
+      if (cause) found.set(cause, (found.get(cause) ?? 0) + 1)
+      else unexplained++
+    }
+  }
+  return { total, unexplained, byFault: [...found].map(([fault, times]) => ({ fault, found: times })) }
+}
+
+function recoveries(taken: ReadonlyMap<string, readonly number[]>, struck: readonly Struck[]): number[] {
+  const times: number[] = []
+  for (const [index, { claims, until }] of struck.entries()) {
+    for (const key of claims?.keys() ?? []) {
+      const at = taken.get(key)?.find((one) => one > until)
+      if (at === undefined) continue
+      // Cut off once more by a later kill: counted from that one.
+      const again = struck.some((later, place) => place > index && later.until < at && later.claims?.has(key))
+      if (!again) times.push(at - until)
+    }
+  }
+  return times
+}
+
+/** Several rounds as one. */
+export function sum(tallies: readonly Tally[]): Tally {
+  const add = (read: (tally: Tally) => number): number => tallies.reduce((all, tally) => all + read(tally), 0)
+  const worst = tallies.map((tally) => tally.worst).toSorted((a, b) => b.duplicates - a.duplicates)[0]
+  return {
+    kills: add((tally) => tally.kills),
+    receiverKills: add((tally) => tally.receiverKills),
+    serverKills: add((tally) => tally.serverKills),
+    stops: add((tally) => tally.stops),
+    attempt: add((tally) => tally.attempt),
+    acknowledged: add((tally) => tally.acknowledged),
+    ok: add((tally) => tally.ok),
+    lost: add((tally) => tally.lost),
+    unexpected: add((tally) => tally.unexpected),
+    duplicated: add((tally) => tally.duplicated),
+    recovered: add((tally) => tally.recovered),
+    unsettled: add((tally) => tally.unsettled),
+    unexplained: add((tally) => tally.unexplained),
+    worst: worst ?? { duplicates: 0, inFlight: 0 },
+    mostInFlight: Math.max(0, ...tallies.map((tally) => tally.mostInFlight)),
+    recoveryMs: tallies.flatMap((tally) => tally.recoveryMs),
+  }
+}
+
+/** p50, p99 and the longest, in seconds. */
+export function recoveryTimes({ recoveryMs }: Tally): string {
+  if (recoveryMs.length === 0) return 'none was in flight'
+  const sorted = recoveryMs.toSorted((a, b) => a - b)
+  return [0.5, 0.99, 1].map((p) => `${(percentile(sorted, p) / 1000).toFixed(2)} s`).join(' / ')
+}

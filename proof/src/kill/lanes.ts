@@ -1,0 +1,124 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { PostgresServer } from '../../../scripts/postgres-server.ts'
+import { MUTANTS, type Mutant } from './app.ts'
+import type { Bundles } from '../bundle.ts'
+import { type Tally, sum } from './compare.ts'
+import type { Processes } from './processes.ts'
+import { CONCURRENCY, type RoundOptions, SETTLE_BATCH, runRound } from './round.ts'
+import { postgresStore, sqliteStore } from './store.ts'
+import { runWorkerRound } from './worker-round.ts'
+
+/** One kind of installation, whose rounds run one after the other, beside the other lanes. */
+export interface Lane {
+  name: string
+  /** Of all kills, how many are made here. */
+  share: number
+  /** Kills in one round, after which a new installation begins: the parent remembers every event of a round. */
+  atMost: number
+  /** The most that one blow may repeat: what can be in flight. */
+  bound: number
+  /** Whether a row in flight carries a claim, so that their number is seen and held to the bound too. */
+  claims: boolean
+  run(round: Round): Promise<Tally>
+}
+
+/** What every round is given. */
+export type Round = Omit<RoundOptions, 'apps' | 'store'>
+
+const IN_FLIGHT = CONCURRENCY + SETTLE_BATCH
+// A batch of the local queue, of which there is one consumer.
+const WORKER_BATCH = 10
+
+export function lanesOn(postgres: PostgresServer): Lane[] {
+  return [
+    {
+      name: 'SQLite, one app',
+      share: 0.38,
+      atMost: 40,
+      bound: IN_FLIGHT,
+      claims: true,
+      run: (round) => runRound({ ...round, apps: 1, store: sqliteStore(round.folder) }),
+    },
+    {
+      name: 'SQLite, two apps',
+      share: 0.32,
+      atMost: 40,
+      bound: 2 * IN_FLIGHT,
+      claims: true,
+      run: (round) => runRound({ ...round, apps: 2, store: sqliteStore(round.folder) }),
+    },
+    {
+      name: 'Postgres, two apps',
+      share: 0.24,
+      atMost: 40,
+      bound: 2 * IN_FLIGHT,
+      claims: true,
+      run: async (round) =>
+        runRound({ ...round, apps: 2, store: await postgresStore(postgres, `round_${round.seed}`) }),
+    },
+    {
+      name: 'wrangler dev',
+      share: 0.06,
+      atMost: 6,
+      bound: WORKER_BATCH,
+      claims: false,
+      run: (round) => runWorkerRound(round),
+    },
+  ]
+}
+
+/** Kills of each lane, whose sum is `kills`. */
+export function divide(kills: number, lanes: readonly Lane[]): number[] {
+  const parts = lanes.map(({ share }) => Math.floor(kills * share))
+  const rest = kills - parts.reduce((all, part) => all + part, 0)
+  return parts.map((part, index) => (index === 0 ? part + rest : part))
+}
+
+/** The rounds of a lane. A round's seed is printed when it begins, and alone repeats what it does. */
+export async function runLane(
+  lane: Lane,
+  kills: number,
+  common: {
+    seed: number
+    folder: string
+    bundles: Bundles<'app' | 'receiver'>
+    processes: Processes
+    onKill(): void
+    onRound(line: string): void
+  },
+): Promise<Tally> {
+  const tallies: Tally[] = []
+  for (let done = 0; done < kills; done += lane.atMost) {
+    const seed = common.seed + tallies.length * 1000
+    const tally = await inFolder(common.folder, `${lane.name.replaceAll(/\W+/g, '-')}-${seed}`, (folder) =>
+      lane.run({ ...common, seed, folder, kills: Math.min(lane.atMost, kills - done) }),
+    )
+    tallies.push(tally)
+    common.onRound(`${lane.name}, seed ${seed}: ${tally.kills} kills, ${tally.ok} ok, ${tally.lost} lost`)
+  }
+  return sum(tallies)
+}
+
+/** Each mutant in a short round on SQLite: what it loses. */
+export async function runControls(
+  common: Omit<Round, 'kills' | 'mutant'>,
+  kills: number,
+): Promise<{ mutant: Mutant; tally: Tally }[]> {
+  const results: { mutant: Mutant; tally: Tally }[] = []
+  for (const [index, mutant] of MUTANTS.entries()) {
+    const tally = await inFolder(common.folder, `control-${index}`, (folder) =>
+      runRound({ ...common, folder, kills, mutant, apps: 1, store: sqliteStore(folder) }),
+    )
+    results.push({ mutant, tally })
+  }
+  return results
+}
+
+async function inFolder<Done>(parent: string, name: string, work: (folder: string) => Promise<Done>): Promise<Done> {
+  const folder = join(parent, name)
+  mkdirSync(folder)
+  const done = await work(folder)
+  rmSync(folder, { recursive: true, force: true })
+  return done
+}

@@ -1,0 +1,67 @@
+// The receiver: a process of its own, which writes each arrival to its file before it answers. argv: the file, the port,
+// a seed, which share of answers is a 500, and the secret of each endpoint, whose name is the path; or it is told the
+// secrets later.
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { Webhook } from 'standardwebhooks'
+import { createRandom } from '../random.ts'
+
+const [file = '', port = '0', seed = '0', failing = '0', secrets = '{}'] = process.argv.slice(2)
+const log = openSync(file, 'a')
+const random = createRandom(Number(seed))
+let webhooks = verifiers(JSON.parse(secrets) as Record<string, string>)
+
+process.on('message', (told: Record<string, string>) => {
+  webhooks = verifiers(told)
+  process.send?.('told')
+})
+process.once('disconnect', () => {
+  closeSync(log)
+  process.exit()
+})
+
+const server = createServer((request, response) => {
+  const chunks: Buffer[] = []
+  request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  request.on('end', () => {
+    const path = request.url ?? ''
+    const body = Buffer.concat(chunks).toString()
+    // Most are taken at once; some fail, and some take their time, so that there is something in flight to lose.
+    const chance = random.next()
+    const status = chance < Number(failing) ? 500 : 200
+    const delayMs = chance > 0.9 ? random.whole(50, 250) : random.whole(0, 20)
+    const arrival = {
+      at: Date.now(),
+      path,
+      id: String(request.headers['webhook-id']),
+      taken: status === 200,
+      genuine: isGenuine(path, body, request.headers),
+      n: numberOf(body),
+    }
+    writeSync(log, `${JSON.stringify(arrival)}\n`)
+    setTimeout(() => response.writeHead(status).end(), delayMs)
+  })
+})
+server.keepAliveTimeout = 30_000
+server.listen(Number(port), '127.0.0.1', () => {
+  const address = server.address()
+  process.send?.({ port: typeof address === 'object' && address ? address.port : 0 })
+})
+
+function verifiers(known: Record<string, string>): Map<string, Webhook> {
+  return new Map(Object.entries(known).map(([path, secret]) => [path, new Webhook(secret)]))
+}
+
+function isGenuine(path: string, body: string, headers: NodeJS.Dict<string | string[]>): boolean {
+  try {
+    webhooks.get(path)?.verify(body, headers as Record<string, string>)
+    return webhooks.has(path)
+  } catch {
+    return false
+  }
+}
+
+function numberOf(body: string): number {
+  const { data } = JSON.parse(body) as { data?: { n?: number } }
+  return data?.n ?? -1
+}

@@ -1,0 +1,81 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import type { Processes } from './processes.ts'
+
+/** One arrival, as the receiver's file has it. */
+export interface Arrival {
+  /** Milliseconds since the epoch. */
+  at: number
+  /** Which endpoint. */
+  path: string
+  /** The event's id. */
+  id: string
+  /** Whether the answer was a 2xx, or was to be one. */
+  taken: boolean
+  /** Signed with the endpoint's own secret. */
+  genuine: boolean
+  /** The event's number, from its payload. */
+  n: number
+}
+
+export interface Receiver {
+  url: string
+  tell(secrets: Record<string, string>): Promise<void>
+  /** SIGKILL, and another one on the same port and file. */
+  killAndRestart(): Promise<void>
+  arrivals(): Arrival[]
+  stop(): Promise<void>
+}
+
+export interface ReceiverOptions {
+  bundle: string
+  /** Where it remembers arrivals. */
+  file: string
+  seed: number
+  /** Which share of its answers is a 500. */
+  failing: number
+  processes: Processes
+}
+
+/** Starts the receiver in a process of its own. */
+export async function startReceiver({ bundle, file, seed, failing, processes }: ReceiverOptions): Promise<Receiver> {
+  let known: Record<string, string> = {}
+  let { child, port } = await start(0)
+
+  async function start(on: number): Promise<{ child: ChildProcess; port: number }> {
+    const started = fork(bundle, [file, String(on), String(seed), String(failing), JSON.stringify(known)], {
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    processes.add(started)
+    started.once('exit', () => processes.delete(started))
+    const [message] = (await once(started, 'message')) as [{ port: number }]
+    return { child: started, port: message.port }
+  }
+
+  async function kill(): Promise<void> {
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  }
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async tell(secrets) {
+      known = secrets
+      child.send(secrets)
+      await once(child, 'message')
+    },
+    async killAndRestart() {
+      await kill()
+      ;({ child, port } = await start(port))
+    },
+    arrivals: () =>
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Arrival),
+    stop: kill,
+  }
+}

@@ -1,0 +1,205 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createRandom } from '../random.ts'
+import { type App, type AppSetup, type Mutant, startApp } from './app.ts'
+import type { Bundles } from '../bundle.ts'
+import { type Fault, type Tally, compare } from './compare.ts'
+import type { Processes } from './processes.ts'
+import { type Target, createEndpoints, startPublisher } from './publisher.ts'
+import { startReceiver } from './receiver.ts'
+import type { Store } from './store.ts'
+import type { Place, Strike } from './strike.ts'
+
+export const CONCURRENCY = 16
+export const SETTLE_BATCH = 32
+/** Least that the bounds allow, with deadlines of a second. */
+const LEASE_MS = 3000
+const STOPPED_MS = LEASE_MS + 500
+const STRIKE_PATIENCE_MS = 1500
+/** Of a blow in the middle of a start; clean-up may find nothing to do until its second round, a second later. */
+const START_PATIENCE_MS = 4000
+const LIFE_PATIENCE_MS = 2000
+const DRAIN_PATIENCE_MS = 60_000
+const PATHS = ['/one', '/two']
+
+export interface RoundOptions {
+  seed: number
+  kills: number
+  /** Apps on the one database: 1 or 2. */
+  apps: number
+  folder: string
+  bundles: Bundles<'app' | 'receiver'>
+  processes: Processes
+  store: Store
+  mutant?: Mutant
+  onKill(): void
+}
+
+/** Where a running app is struck, and at which time that it comes there at most. */
+const PLACES: readonly [Blow, ...Blow[]] = [
+  ['before the commit of publish', 10],
+  ['after the commit of publish', 10],
+  ['before the commit of claim', 5],
+  ['after the commit of claim', 5],
+  ['before the POST', 30],
+  ['after the answer', 30],
+  ['before the commit of settle', 5],
+  ['after the commit of settle', 5],
+]
+type Blow = readonly [place: Place, nth: number]
+/** A mutant is struck where an honest app has committed. */
+const MUTANTS_PLACE: Blow = ['before the POST', 8]
+
+/** One installation from its first start to the end: struck again and again, then left alone until all is done. */
+export async function runRound(options: RoundOptions): Promise<Tally> {
+  const { seed, folder, bundles, processes, store, mutant } = options
+  const random = createRandom(seed)
+  const migrations = join(folder, 'migrations')
+  mkdirSync(migrations, { recursive: true })
+  const receiver = await startReceiver({
+    bundle: bundles.receiver,
+    file: join(folder, 'arrivals.jsonl'),
+    seed,
+    failing: 0.05,
+    processes,
+  })
+  const faults: Fault[] = []
+  const steps: string[] = []
+  const apps: (App | undefined)[] = Array.from({ length: options.apps })
+  let [key, gaveUp, kills] = ['', 0, 0]
+
+  function start(slot: number, more: Partial<AppSetup> = {}): App {
+    const common = { concurrency: CONCURRENCY, settleBatch: SETTLE_BATCH, migrations, ...(mutant && { mutant }) }
+    const app = startApp(bundles.app, { ...store.app, ...common, ...more }, processes)
+    apps[slot] = app
+    return app
+  }
+
+  async function up(slot: number, more: Partial<AppSetup> = {}): Promise<App> {
+    const app = start(slot, more)
+    await app.ready
+    if (app.key !== undefined) key = app.key
+    return app
+  }
+
+  /** Notes down a process that has gone, or should be gone by now. */
+  async function killed(app: App, slot: number, patienceMs: number): Promise<void> {
+    const how = await Promise.race([app.gone, delay(patienceMs).then(() => undefined)])
+    if (how === undefined) app.signal('SIGKILL')
+    const end = await app.gone
+    if (end !== 'SIGKILL') throw new Error(`an app ended by itself: ${end}`)
+    const at = Date.now()
+    apps[slot] = undefined
+    gaveUp += app.gaveUp
+    const alive = apps.some((other) => other !== undefined)
+    faults.push({ what: 'app killed', from: at, until: at, inFlight: await store.inFlight(alive) })
+    kills++
+    options.onKill()
+  }
+
+  function strikeAt(): Strike {
+    const [place, most] = mutant ? MUTANTS_PLACE : random.pick(PLACES)
+    return { place, nth: random.whole(1, most), afterMs: random.next() < 0.6 ? 0 : random.whole(1, 30) }
+  }
+
+  const targets = (): Target[] => apps.flatMap((app) => (app?.url === undefined ? [] : [{ url: app.url, key }]))
+
+  // Keepsend's own migrations on an empty database, cut off in two places.
+  for (const place of mutant ? [] : (['before the commit of migrate', 'after the commit of migrate'] as const)) {
+    const strike = { place, nth: random.whole(1, 3), afterMs: 0 }
+    await killed(start(0, { strike }), 0, START_PATIENCE_MS)
+  }
+  const { url } = await up(0, { makeKey: true })
+  const endpoints = await createEndpoints({ url: url ?? '', key }, receiver.url, PATHS)
+  await receiver.tell(endpoints.secrets)
+  for (let slot = 1; slot < options.apps; slot++) await up(slot)
+  const publisher = startPublisher({ targets, clients: 3, thinkMs: 12, random: createRandom(seed + 1) })
+
+  for (let step = 1; kills < options.kills; step++) {
+    const slot = random.whole(0, options.apps - 1)
+    const app = apps[slot]
+    if (!app) throw new Error('no app to strike')
+    await acknowledgements(random.whole(2, 25))
+    if (!mutant && step % 12 === 6) await killReceiver()
+    if (store.killServer && step % 8 === 4) await killServer(store.killServer)
+    if (options.apps > 1 && step % 20 === 10) await stopPastLease(app)
+    if (random.next() < 0.15) app.signal('SIGKILL')
+    else app.order({ strike: strikeAt() })
+    await killed(app, slot, STRIKE_PATIENCE_MS)
+    if (!mutant && step % 7 === 3 && kills < options.kills) await killInMigration(slot)
+    if (!mutant && step % 5 === 2 && kills < options.kills) await killInCleanUp(slot)
+    await up(slot)
+  }
+
+  /** Lets the clients come to that many more, so that there is something to lose; on a slow machine to what they can. */
+  async function acknowledgements(more: number): Promise<void> {
+    const enough = publisher.acknowledged.size + more
+    const end = Date.now() + LIFE_PATIENCE_MS
+    while (publisher.acknowledged.size < enough && Date.now() < end) await delay(5)
+  }
+
+  /** A migration of the host's: the start that should apply it is killed in it, and the next one finds half or all of it. */
+  async function killInMigration(slot: number): Promise<void> {
+    const name = `step_${steps.length + 1}`
+    steps.push(name)
+    const file = `${String(steps.length).padStart(4, '0')}_${name}.sql`
+    writeFileSync(
+      join(migrations, file),
+      `create table ${name} (n integer not null);\ninsert into ${name} values (1);\n`,
+    )
+    const when = random.pick(['before', 'after'] as const)
+    const strike = { place: `${when} the commit of migrate` as const, nth: 1, afterMs: 0 }
+    await killed(start(slot, { strike }), slot, START_PATIENCE_MS)
+  }
+
+  /** Clean-up runs at each start, over what was settled half a second ago and before. */
+  async function killInCleanUp(slot: number): Promise<void> {
+    const when = random.pick(['before', 'after'] as const)
+    const strike = { place: `${when} the commit of clean-up` as const, nth: 1, afterMs: 0 }
+    await killed(start(slot, { strike }), slot, START_PATIENCE_MS)
+  }
+
+  async function killReceiver(): Promise<void> {
+    const from = Date.now()
+    await receiver.killAndRestart()
+    faults.push({ what: 'receiver killed', from, until: Date.now(), inFlight: undefined })
+  }
+
+  async function killServer(kill: () => Promise<void>): Promise<void> {
+    const from = Date.now()
+    await kill()
+    faults.push({ what: 'server killed', from, until: Date.now(), inFlight: undefined })
+  }
+
+  async function stopPastLease(app: App): Promise<void> {
+    app.signal('SIGSTOP')
+    const from = Date.now()
+    const inFlight = await store.inFlight(true)
+    await delay(STOPPED_MS)
+    app.signal('SIGCONT')
+    faults.push({ what: 'app stopped past its lease', from, until: Date.now(), inFlight })
+  }
+
+  await publisher.stop()
+  const end = Date.now() + DRAIN_PATIENCE_MS
+  while ((await store.unsettled()) > 0 && Date.now() < end) await delay(50)
+  for (const app of apps) {
+    app?.order({ stop: true })
+    await app?.gone
+    gaveUp += app?.gaveUp ?? 0
+  }
+  const unsettled = await store.unsettled()
+  const broken = await store.faults(steps)
+  if (broken.length > 0) throw new Error(`the database is not well: ${broken.join('; ')}`)
+  const arrivals = receiver.arrivals()
+  await receiver.stop()
+  await store.end()
+  return compare({
+    published: publisher,
+    arrivals,
+    endpoints: endpoints.ids,
+    faults,
+    unsettled: unsettled + gaveUp,
+  })
+}

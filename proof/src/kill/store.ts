@@ -1,0 +1,143 @@
+import { copyFileSync, existsSync, globSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import pg from 'pg'
+
+/** The database of a round as the parent looks at it, from outside. */
+export interface Store {
+  /** How the app is told of it. */
+  app: { file: string } | { postgres: string }
+  /** Claims in flight: `<delivery id> <gen>`. `alive`: some app has the database open. */
+  inFlight(alive: boolean): Promise<string[]>
+  /** Deliveries that are pending or held. */
+  unsettled(): Promise<number>
+  /** What is wrong with the database itself, at the end: its files, and migrations that were not applied exactly once. */
+  faults(migrations: readonly string[]): Promise<string[]>
+  /** Kills the server on the spot and starts it again, where there is one. */
+  killServer?: () => Promise<void>
+  end(): Promise<void>
+}
+
+const CLAIMS = `select id || ' ' || gen as claim from pending_events where status = 'pending' and claimed_at is not null`
+const UNSETTLED = `select count(*) as count from pending_events where status in ('pending', 'held')`
+
+export function sqliteStore(folder: string): Store {
+  const file = join(folder, 'app.db')
+  return {
+    app: { file },
+    async inFlight(alive) {
+      // Killed before it had made one.
+      if (!existsSync(file)) return []
+      return readClaims(alive ? file : copyOf(file, folder), CLAIMS)
+    },
+    unsettled: async () => countUnsettled(file),
+    async faults(migrations) {
+      const db = new Database(file)
+      try {
+        const check = String(db.pragma('integrity_check', { simple: true }))
+        const counts = migrations.map((name) => ({
+          name,
+          rows: db.prepare(`select count(*) from ${name}`).pluck().get() as number,
+        }))
+        return [
+          ...(check === 'ok' ? [] : [`integrity_check: ${check}`]),
+          ...counts.flatMap(({ name, rows }) => (rows === 1 ? [] : [`migration ${name} ran ${rows} times`])),
+        ]
+      } finally {
+        db.close()
+      }
+    },
+    end: async () => {},
+  }
+}
+
+export async function postgresStore(
+  server: { url: string; crash(): Promise<void>; start(): Promise<void> },
+  database: string,
+): Promise<Store> {
+  const admin = new pg.Client({ connectionString: server.url })
+  await admin.connect()
+  await admin.query(`create database ${database}`)
+  await admin.end()
+  const url = server.url.replace(/\/postgres$/, `/${database}`)
+  const ask = async <Row>(sql: string): Promise<Row[]> => {
+    const client = new pg.Client({ connectionString: url })
+    client.on('error', () => undefined)
+    await client.connect()
+    try {
+      return (await client.query(sql)).rows as Row[]
+    } finally {
+      await client.end()
+    }
+  }
+  return {
+    app: { postgres: url },
+    async inFlight() {
+      const [there] = await ask<{ table: string | null }>(`select to_regclass('pending_events') as table`)
+      return there?.table ? (await ask<{ claim: string }>(CLAIMS)).map(({ claim }) => claim) : []
+    },
+    unsettled: async () => Number((await ask<{ count: string }>(UNSETTLED))[0]?.count),
+    async faults(migrations) {
+      const faults: string[] = []
+      for (const name of migrations) {
+        const [{ count } = { count: '0' }] = await ask<{ count: string }>(`select count(*) from ${name}`)
+        if (Number(count) !== 1) faults.push(`migration ${name} ran ${count} times`)
+      }
+      return faults
+    },
+    async killServer() {
+      await server.crash()
+      await server.start()
+    },
+    async end() {
+      const client = new pg.Client({ connectionString: server.url })
+      await client.connect()
+      await client.query(`drop database ${database} with (force)`)
+      await client.end()
+    },
+  }
+}
+
+/** A D1 of `wrangler dev`, in the folder that it persists to. On the way of a message no row is claimed: what is pending counts. */
+export function d1Store(folder: string): Pick<Store, 'inFlight' | 'unsettled'> {
+  const file = (): string => {
+    const [found] = globSync(join(folder, 'v3/d1/*/*.sqlite')).filter((one) => !one.endsWith('metadata.sqlite'))
+    if (found === undefined) throw new Error('wrangler dev has made no D1')
+    return found
+  }
+  return {
+    inFlight: async () =>
+      readClaims(
+        copyOf(file(), folder),
+        `select id || ' ' || gen as claim from pending_events where status = 'pending'`,
+      ),
+    unsettled: async () => countUnsettled(file()),
+  }
+}
+
+/** A killed process' files as they lie there. Opened themselves they would be recovered, which is the app's to do. */
+function copyOf(file: string, folder: string): string {
+  const copy = join(folder, 'copy.db')
+  copyFileSync(file, copy)
+  if (existsSync(`${file}-wal`)) copyFileSync(`${file}-wal`, `${copy}-wal`)
+  return copy
+}
+
+function readClaims(file: string, sql: string): string[] {
+  const db = new Database(file)
+  try {
+    const there = db.prepare(`select 1 from sqlite_master where name = 'pending_events'`).get()
+    return there ? (db.prepare(sql).pluck().all() as string[]) : []
+  } finally {
+    db.close()
+  }
+}
+
+function countUnsettled(file: string): number {
+  const db = new Database(file, { readonly: true })
+  try {
+    return db.prepare(UNSETTLED).pluck().get() as number
+  } finally {
+    db.close()
+  }
+}

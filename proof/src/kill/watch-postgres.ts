@@ -1,0 +1,30 @@
+import pg from 'pg'
+import { type Unit, reached, unitOf } from './strike.ts'
+
+type Query = (this: pg.Client, text: string, values?: unknown[]) => Promise<pg.QueryResult>
+
+/**
+ * Tells of every commit on connections of `pg`. A statement outside a transaction is its own commit: "before" is the
+ * moment in which it has been handed to the socket, so the server may or may not come to commit it.
+ */
+export function watchPostgres(): void {
+  const prototype = pg.Client.prototype as unknown as { query: Query }
+  const query = prototype.query
+  const open = new WeakMap<pg.Client, Set<Unit>>()
+  prototype.query = async function watched(text, ...rest) {
+    const unit = typeof text === 'string' ? unitOf(text) : undefined
+    if (typeof text === 'string' && text.startsWith('begin')) open.set(this, new Set())
+    const transaction = open.get(this)
+    if (unit && transaction) transaction.add(unit)
+    const ends = text === 'commit' || text === 'rollback'
+    const alone = unit && !transaction ? [unit] : []
+    const committed = text === 'commit' ? [...(transaction ?? [])] : alone
+    if (ends) open.delete(this)
+    if (text === 'commit') for (const one of committed) reached(`before the commit of ${one}`)
+    const answer = query.call(this, text, ...rest)
+    for (const one of alone) reached(`before the commit of ${one}`)
+    const result = await answer
+    for (const one of committed) reached(`after the commit of ${one}`)
+    return result
+  }
+}

@@ -1,0 +1,106 @@
+import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createRandom } from '../random.ts'
+import { type Fault, type Tally, compare } from './compare.ts'
+import { createEndpoints, startPublisher } from './publisher.ts'
+import { startReceiver } from './receiver.ts'
+import type { RoundOptions } from './round.ts'
+import { d1Store } from './store.ts'
+import type { Place, Strike } from './strike.ts'
+import { type Wrangler, migrateD1, startWrangler } from './wrangler.ts'
+
+const PATHS = ['/one', '/two']
+const CRON_MS = 1000
+const STRIKE_PATIENCE_MS = 6000
+// A first send that was lost is found after the lease of 15 s; a retry's after the grace of a minute.
+const DRAIN_PATIENCE_MS = 120_000
+
+const PLACES: readonly [readonly [Place, number], ...(readonly [Place, number])[]] = [
+  ['before the commit of publish', 20],
+  ['after the commit of publish', 20],
+  ['before the POST', 30],
+  ['after the answer', 30],
+  ['before the commit of settle', 6],
+  ['after the commit of settle', 6],
+]
+
+/** The Worker under `wrangler dev`: a kill takes the whole group, and with it what is in the local queue. D1 stays. */
+export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps' | 'mutant'>): Promise<Tally> {
+  const { seed, folder, processes } = options
+  const random = createRandom(seed)
+  const state = join(folder, 'state')
+  mkdirSync(state, { recursive: true })
+  const store = d1Store(state)
+  await migrateD1(state)
+  const receiver = await startReceiver({
+    bundle: options.bundles.receiver,
+    file: join(folder, 'arrivals.jsonl'),
+    seed,
+    // A retry that is lost with the queue is found after a minute, however small the rest.
+    failing: 0,
+    processes,
+  })
+  const faults: Fault[] = []
+  let key = ''
+  // The one that serves now; none while it is being started.
+  const now: { wrangler?: Wrangler | undefined } = {}
+
+  // Whom the Worker asks for its end.
+  const killer = createServer(() => now.wrangler?.kill()).listen(0, '127.0.0.1')
+  await once(killer, 'listening')
+  const address = killer.address()
+  const killerUrl = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
+  const start = async (strike?: Strike): Promise<Wrangler> =>
+    (now.wrangler = await startWrangler(state, { strike, killer: killerUrl }, processes))
+
+  // Nothing else fires the cron in `wrangler dev`. What a kill cuts off comes again a second later.
+  const cron = setInterval(() => {
+    if (now.wrangler) void fetch(`${now.wrangler.url}/cdn-cgi/handler/scheduled`).catch(() => undefined)
+  }, CRON_MS)
+
+  const strikeAt = (): Strike => {
+    const [place, most] = random.pick(PLACES)
+    return { place, nth: random.whole(most / 2, most), afterMs: random.whole(0, 1) }
+  }
+  try {
+    // Struck from the second start on: the first has to make what the others work with.
+    const first = await start()
+    key = ((await (await fetch(`${first.url}/setup`, { method: 'POST' })).json()) as { key: string }).key
+    const endpoints = await createEndpoints({ url: first.url, key }, receiver.url, PATHS)
+    await receiver.tell(endpoints.secrets)
+    const publisher = startPublisher({
+      targets: () => (now.wrangler ? [{ url: now.wrangler.url, key }] : []),
+      clients: 2,
+      thinkMs: 80,
+      random: createRandom(seed + 1),
+    })
+    for (let kills = 1; kills <= options.kills; kills++) {
+      const running = now.wrangler
+      if (!running) throw new Error('no wrangler to kill')
+      await Promise.race([running.gone, delay(kills === 1 ? random.whole(500, 2000) : STRIKE_PATIENCE_MS)])
+      now.wrangler = undefined
+      running.kill()
+      await running.gone
+      const at = Date.now()
+      faults.push({ what: 'app killed', from: at, until: at, inFlight: await store.inFlight(false) })
+      options.onKill()
+      await start(kills < options.kills ? strikeAt() : undefined)
+    }
+    await publisher.stop()
+    const end = Date.now() + DRAIN_PATIENCE_MS
+    while ((await store.unsettled()) > 0 && Date.now() < end) await delay(200)
+    const unsettled = await store.unsettled()
+    return compare({ published: publisher, arrivals: receiver.arrivals(), endpoints: endpoints.ids, faults, unsettled })
+  } finally {
+    clearInterval(cron)
+    const last = now.wrangler
+    now.wrangler = undefined
+    last?.kill()
+    await last?.gone
+    killer.close()
+    await receiver.stop()
+  }
+}

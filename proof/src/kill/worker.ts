@@ -1,0 +1,66 @@
+// The Worker that is killed with its whole wrangler: `createWorker` as it is, with its D1 and its sender watched. A
+// Worker cannot kill itself, so it asks the parent to, and waits for the end.
+import { type QueueBinding, createFetchSender, createWorker } from '@keepsend/adapter-cloudflare'
+import { keepsend } from '@keepsend/engine'
+import type { D1Binding } from '@keepsend/outbox/d1'
+import { Hono } from 'hono'
+import { type Place, type Strike, expectStrike, struckAt } from './strike.ts'
+import { watchD1 } from './watch-d1.ts'
+
+interface Env {
+  DB: D1Binding
+  WEBHOOKS: QueueBinding
+  /** A {@link Strike} as JSON, or nothing. */
+  STRIKE: string
+  /** Whom to ask for the blow. */
+  KILLER: string
+}
+
+let killer = ''
+
+async function reached(place: Place): Promise<void> {
+  const strike = struckAt(place)
+  if (!strike) return
+  const blow = fetch(killer).then(() => {})
+  // With a delay the work goes on while the blow is on its way, so it may fall anywhere in it.
+  if (strike.afterMs === 0) await blow.then(() => new Promise<void>(() => {}))
+}
+
+const urlPolicy = { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' } as const
+const fetchSender = createFetchSender()
+
+export default createWorker({
+  maxBatchSize: 10,
+  maxBatchTimeoutSeconds: 1,
+  // The least that the bounds allow with these deadlines.
+  leaseMs: 15_000,
+  graceMs: 60_000,
+  deadLetterQueue: 'keepsend-proof-dead-letters',
+  bindings: (env: Env) => {
+    killer = env.KILLER
+    expectStrike(env.STRIKE === '' ? undefined : (JSON.parse(env.STRIKE) as Strike))
+    return {
+      db: watchD1(env.DB, reached),
+      queue: env.WEBHOOKS,
+      engine: {
+        urlPolicy,
+        sender: {
+          async send(request) {
+            await reached('before the POST')
+            const result = await fetchSender.send(request)
+            await reached('after the answer')
+            return result
+          },
+        },
+        deadlineMs: 2000,
+        maxDeadlineMs: 2000,
+        logger: { info() {}, warn() {}, error() {} },
+      },
+    }
+  },
+  app: ({ engine }) =>
+    new Hono()
+      .post('/setup', async (c) => c.json(await engine.apiKeys.create({ workspaceId: 'proof' })))
+      .use(keepsend(engine))
+      .route('/webhooks', engine.routes),
+})

@@ -18,6 +18,7 @@ const seed = wholeOption('seed', values.seed, 0, 2 ** 31 - 1)
 const shown = (count: number): string => count.toLocaleString('en')
 // A control that is not caught by then is not caught.
 const CONTROL_STEPS = 500_000
+const PROGRESS_STEPS = 100_000
 const rows: [string, string][] = []
 let ok = true
 console.log(`seed ${seed}; ${machine()}`)
@@ -32,7 +33,16 @@ for (const { file, story } of regressions) {
 rows.push(['regressions replayed', shown(regressions.length)])
 
 const started = performance.now()
-const found = await search({ seed, steps: wanted })
+let said = 0
+const found = await search({
+  seed,
+  steps: wanted,
+  onRound(steps) {
+    if (steps < said + PROGRESS_STEPS) return
+    said = steps
+    console.log(`${shown(steps)} steps, ${((performance.now() - started) / 1000).toFixed(0)} s`)
+  },
+})
 rows.push(
   ['steps', shown(found.steps)],
   ['stories on Node', shown(found.stories.node)],

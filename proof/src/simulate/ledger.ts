@@ -138,8 +138,9 @@ export class Ledger {
     const due = was.dueAt !== null && was.dueAt <= now
     const leased = was.status === 'pending' && was.claimedAt !== null && !due
     if (leased && this.#takers.get(was.id) !== by) return `one owner: ${name} changed under a live lease, by another`
-    // Whoever settles for an endpoint lets out what is held for it without a reason any more.
-    if (was.status === 'held' && is?.status === 'pending' && is.gen === was.gen + 1) return undefined
+    // Whoever settles for an endpoint may let out what is held for it, claim it at once, or put aside what nobody holds.
+    const moved = is !== undefined && is.gen > was.gen && (was.status === 'held' || (is.status === 'held' && !leased))
+    if (moved) return undefined
     const claims = settling.filter(({ id }) => id === was.id)
     // The claim of the same commit may have taken what a lost settle left alone.
     const taken = due && is?.gen === was.gen + 1 && (is.claimedAt === now || is.status === 'failed')

@@ -31,10 +31,13 @@ export async function search({
   seed,
   steps,
   control,
+  onRound = () => {},
 }: {
   seed: number
   steps: number
   control?: Control
+  /** Called with the steps so far, now and then. */
+  onRound?: (steps: number) => void
 }): Promise<Found> {
   const found: Found = {
     steps: 0,
@@ -59,6 +62,7 @@ export async function search({
       return told.broken === undefined
     })
     await fc.check(property, { seed: seed + round, numRuns: STORIES })
+    onRound(found.steps)
     if (!shortest) continue
     const { story, told } = shortest
     found.failure = { story, broken: told.broken ?? '', log: told.log }

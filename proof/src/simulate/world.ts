@@ -109,10 +109,11 @@ export class World {
     // Says which claims an operation settles, and under which an attempt is made.
     const engine: Engine = {
       ...plain,
-      deliver: (event, now) => context.run({ process: owner, delivering: event }, () => plain.deliver(event, now)),
-      settle: (finished, claim) => {
+      deliver: (event, ...rest) =>
+        context.run({ process: owner, delivering: event }, () => plain.deliver(event, ...rest)),
+      settle: (finished, ...rest) => {
         const settling = finished.map((one) => one.claim)
-        return context.run({ process: owner, settling }, () => plain.settle(finished, claim))
+        return context.run({ process: owner, settling }, () => plain.settle(finished, ...rest))
       },
     }
     this.say(`${name} starts`)

@@ -23,6 +23,7 @@ export const SMALL: readonly Scenario[] = [
   { ...poller, name: 'pollers: 2, 2 rows, 2 claims each', rows: 2, hands: 2, ticks: 2 },
   { ...poller, name: 'pollers: 2, 1 row, waits and holds', faults: 2, defers: true, holds: true },
   { ...poller, name: 'pollers: 2, 1 row, a replay', ticks: 4, replays: 1, keepCompleted: true },
+  { ...poller, name: 'pollers: 1 that dies again and again', workers: 1, maxAttempts: 1, ticks: 10, faults: 5 },
   { ...queue, name: 'queue: 2 consumers, 1 row' },
   { ...queue, name: 'queue: 2 consumers, 2 rows', rows: 2, ticks: 1 },
 ]

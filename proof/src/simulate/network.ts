@@ -1,7 +1,7 @@
 import type { SendRequest, SendResult } from '@keepsend/engine'
 import { context } from './context.ts'
 import type { Choice } from './story.ts'
-import { endpointOf } from './template.ts'
+import { endpointIds, endpointOf } from './template.ts'
 import type { Owner } from './virtual-time.ts'
 import type { World } from './world.ts'
 
@@ -50,10 +50,9 @@ function arrive(
   choice: Choice,
   answered: (result: SendResult) => void,
 ): void {
-  const fate = choice.mostly(
-    'well',
-    FAULTS.filter((fault) => world.has(fault)),
-  )
+  const down = world.has('receiver is down') && id.endsWith(`.${endpointIds[0]}`)
+  const faults = FAULTS.filter((fault) => world.has(fault))
+  const fate = down ? 'receiver fails' : choice.mostly('well', faults)
   if (fate === 'receiver is silent') return
   const status = STATUS[fate]
   world.ledger.arrive(id, status)

@@ -3,6 +3,7 @@ export const FAULTS = [
   'database refuses',
   'commit is ambiguous',
   'receiver fails',
+  'receiver is down',
   'receiver refuses',
   'receiver asks to wait',
   'receiver is silent',

@@ -7,6 +7,9 @@ export const WORKSPACE = 'w'
 /** When each story begins, by the machine's time of day. */
 export const START_MS = 1_750_000_000_000
 
+/** Waits between attempts, in seconds: three attempts, so that some stories use them up. */
+export const RETRY_SCHEDULE = [1, 5]
+
 /** The endpoints, from the first call of {@link template} on. */
 export const endpointIds: string[] = []
 
@@ -27,7 +30,7 @@ async function make(): Promise<Buffer> {
   const connection = new Database(':memory:')
   const db = synchronously(connection)
   await migrate(db)
-  const engine = createEngine({ db, queue: { send: async () => {} } })
+  const engine = createEngine({ db, queue: { send: async () => {} }, retrySchedule: RETRY_SCHEDULE })
   for (const path of ['0', '1']) {
     const { endpoint } = await engine.endpoints.create(WORKSPACE, { url: `https://receiver.example.com/${path}` })
     endpointIds.push(endpoint.id)

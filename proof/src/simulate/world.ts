@@ -9,7 +9,7 @@ import { FaultyDatabase } from './faulty-database.ts'
 import { Ledger } from './ledger.ts'
 import { send } from './network.ts'
 import type { Choice, Fault, Story } from './story.ts'
-import { START_MS, WORKSPACE, template } from './template.ts'
+import { RETRY_SCHEDULE, START_MS, WORKSPACE, template } from './template.ts'
 import { type Owner, VirtualTime } from './virtual-time.ts'
 
 /** Something that waits for its turn: an operation on its way to the database, an answer on its way back … */
@@ -98,7 +98,7 @@ export class World {
       queue,
       sender: { send: (request) => send(this, owner, request) },
       signer: createHmacSigner(),
-      retrySchedule: [1, 5, 20],
+      retrySchedule: RETRY_SCHEDULE,
       deadlineMs: 1000,
       maxDeadlineMs: 1000,
       keepCompleted: this.story.keepCompleted,

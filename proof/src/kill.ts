@@ -24,7 +24,7 @@ const seed = wholeOption('seed', values.seed, 0, 4_294_967_295)
 const CONTROL_KILLS = 4
 const PROGRESS_MS = 5000
 // Longer than any drain takes.
-const SILENCE_MS = 240_000
+const SILENCE_MS = 360_000
 
 const began = performance.now()
 const seconds = (): number => Math.round((performance.now() - began) / 1000)
@@ -98,6 +98,9 @@ const withinBounds = results.every(
 )
 const nothingWrong = all.lost + all.unexpected + all.unsettled + all.unexplained === 0
 printLanes()
+console.log('\nwhere the kills fell')
+for (const place of [...all.places.keys()].toSorted()) console.log(`  ${place.padEnd(34)}${all.places.get(place)}`)
+for (const riddle of all.riddles) console.log(`\nunexplained: ${riddle}`)
 for (const { mutant, tally } of controls) {
   console.log(
     `\ncontrol: an app that ${mutant} loses ${tally.lost} of ${tally.acknowledged} acknowledged deliveries in ${tally.kills} kills: ` +

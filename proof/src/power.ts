@@ -21,10 +21,10 @@ if (inTheWay !== undefined) {
   process.exit(1)
 }
 
-// From a checkpoint every few commits to hardly any, which is SQLite's own default.
-const CHECKPOINTS = [8, 50, 1000] as const
+// From a checkpoint every few commits to hardly any.
+const CHECKPOINTS = [8, 50, 250] as const
 const STATES_OF_A_RECORDING = 2500
-const TURNS = 100
+const TURNS = 60
 const MOST_CONTROL_STATES = 3000
 
 const began = performance.now()
@@ -42,7 +42,7 @@ process.once('exit', () => bundles.remove())
 const full = await cutPower('FULL', states)
 const normal = await cutPower('NORMAL', Math.min(MOST_CONTROL_STATES, Math.ceil(states / 5)))
 
-const wrong = full.lost + full.undone + full.forgotten + full.torn + full.corrupt
+const wrong = full.lost + full.undone + full.forgotten + full.torn + full.corrupt + full.unmigrated
 report({
   name: 'proof:power',
   ok: full.acknowledged > 0 && wrong === 0 && normal.lost > 0 && normal.corrupt + normal.torn === 0,
@@ -53,6 +53,7 @@ report({
     ['FULL: lost', full.lost],
     ['FULL: settles undone, claims forgotten', `${full.undone}, ${full.forgotten}`],
     ['FULL: torn units, corrupt databases', `${full.torn}, ${full.corrupt}`],
+    ['FULL: migrations forgotten', full.unmigrated],
     [
       'control: NORMAL',
       normal.lost > 0

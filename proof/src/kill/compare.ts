@@ -1,6 +1,7 @@
 import { percentile } from '../report.ts'
+import type { Arrival } from './arrivals.ts'
 import type { Published } from './publisher.ts'
-import type { Arrival } from './receiver.ts'
+import type { Place } from './strike.ts'
 
 /** A blow, as the parent noted it down. */
 export interface Fault {
@@ -10,11 +11,15 @@ export interface Fault {
   until: number
   /** Claims that a process held: `<delivery id> <gen>`. Undefined where only the number can be bounded. */
   inFlight: readonly string[] | undefined
+  /** Where the app was struck, if not at any moment. */
+  place?: Place
 }
 
 /** What a round comes to, in Jepsen's words. An operation is one delivery: an event on its way to one endpoint. */
 export interface Tally {
   kills: number
+  /** How many of the kills fell at which place. */
+  places: Map<string, number>
   receiverKills: number
   serverKills: number
   stops: number
@@ -32,8 +37,10 @@ export interface Tally {
   recovered: number
   /** Rows that were pending or held when all should have been done, and deliveries that were given up. */
   unsettled: number
-  /** Duplicates that no blow explains. */
+  /** Duplicates that no blow explains, nor an answer that found nobody. */
   unexplained: number
+  /** The first few of them, for whoever looks into it. */
+  riddles: string[]
   /** The most duplicates of one kill, and the claims that were in flight at it. */
   worst: { duplicates: number; inFlight: number }
   /** The most claims that were in flight at one blow. */
@@ -45,6 +52,7 @@ export interface Tally {
 // An arrival is written down when the receiver comes to read it, which may be a little after the blow.
 const BEFORE_MS = 100
 const AFTER_MS = 1500
+const MOST_RIDDLES = 5
 
 export function compare(round: {
   published: Published
@@ -55,16 +63,17 @@ export function compare(round: {
   unsettled: number
 }): Tally {
   const { published, arrivals, endpoints, faults } = round
-  const taken = new Map<string, number[]>()
+  const taken = new Map<string, Arrival[]>()
   let unexpected = 0
-  for (const { id, path, genuine, n, taken: wasTaken, at } of arrivals) {
+  for (const arrival of arrivals) {
+    const { id, path, genuine, n } = arrival
     const endpoint = endpoints.get(path)
     if (endpoint === undefined || !genuine || published.attempted.get(id) !== n) unexpected++
-    if (!wasTaken) continue
+    if (!arrival.taken) continue
     const key = `${id}.${endpoint}`
     const times = taken.get(key)
-    if (times) times.push(at)
-    else taken.set(key, [at])
+    if (times) times.push(arrival)
+    else taken.set(key, [arrival])
   }
   let [ok, lost, recovered] = [0, 0, 0]
   for (const id of published.attempted.keys()) {
@@ -83,10 +92,11 @@ export function compare(round: {
   const count = (what: Fault['what']): number => faults.filter((fault) => fault.what === what).length
   const worst = { duplicates: 0, inFlight: 0 }
   for (const { fault, found } of duplicates.byFault) {
-    if (found > worst.duplicates) Object.assign(worst, { duplicates: found, inFlight: fault.claims?.size ?? found })
+    if (found > worst.duplicates) Object.assign(worst, { duplicates: found, inFlight: fault.held?.size ?? found })
   }
   return {
     kills: count('app killed'),
+    places: countPlaces(faults),
     receiverKills: count('receiver killed'),
     serverKills: count('server killed'),
     stops: count('app stopped past its lease'),
@@ -98,7 +108,8 @@ export function compare(round: {
     duplicated: duplicates.total,
     recovered,
     unsettled: round.unsettled,
-    unexplained: duplicates.unexplained,
+    unexplained: duplicates.riddles.length,
+    riddles: duplicates.riddles.slice(0, MOST_RIDDLES),
     worst,
     mostInFlight: Math.max(0, ...struck.map(({ claims }) => claims?.size ?? 0)),
     recoveryMs: recoveries(taken, struck),
@@ -106,7 +117,9 @@ export function compare(round: {
 }
 
 interface Struck extends Fault {
-  /** Deliveries whose claim this blow was the first to find in flight, with its `gen`. */
+  /** Deliveries that were in flight. */
+  held: Set<string> | undefined
+  /** Those whose claim no earlier blow had found in flight, with its `gen`. */
   claims: Map<string, string> | undefined
 }
 
@@ -116,36 +129,42 @@ function freshClaims(faults: readonly Fault[]): Struck[] {
   return faults.map((fault) => {
     const fresh = fault.inFlight?.filter((claim) => !seen.has(claim))
     for (const claim of fresh ?? []) seen.add(claim)
-    return { ...fault, claims: fresh && new Map(fresh.map((claim) => claim.split(' ') as [string, string])) }
+    return {
+      ...fault,
+      held: fault.inFlight && new Set(fault.inFlight.map((claim) => claim.slice(0, claim.indexOf(' ')))),
+      claims: fresh && new Map(fresh.map((claim) => claim.split(' ') as [string, string])),
+    }
   })
 }
 
-/** Finds for each arrival beyond the first the blow that lies between it and the one before, and held its claim. */
+/** Finds for each arrival beyond the first the blow that lies between it and the one before, and found it in flight. */
 function explain(
-  taken: ReadonlyMap<string, readonly number[]>,
+  taken: ReadonlyMap<string, readonly Arrival[]>,
   struck: readonly Struck[],
-): { total: number; unexplained: number; byFault: { fault: Struck; found: number }[] } {
+): { total: number; riddles: string[]; byFault: { fault: Struck; found: number }[] } {
   const found = new Map<Struck, number>()
-  let [total, unexplained] = [0, 0]
+  const riddles: string[] = []
+  let total = 0
   for (const [key, times] of taken) {
-    for (const [index, at] of times.entries()) {
+    for (const [index, { at }] of times.entries()) {
       const before = times[index - 1]
       if (before === undefined) continue
       total++
-      const between = struck.filter(({ from, until }) => from - BEFORE_MS <= at && until + AFTER_MS >= before)
-      const cause = between.find(({ claims }) => claims?.has(key)) ?? between.find(({ claims }) => !claims)
+      const between = struck.filter(({ from, until }) => from - BEFORE_MS <= at && until + AFTER_MS >= before.at)
+      const cause = between.find(({ held }) => held?.has(key)) ?? between.find(({ held }) => !held)
       if (cause) found.set(cause, (found.get(cause) ?? 0) + 1)
-      else unexplained++
+      // The attempt ran out of time, as far as its sender knows.
+      else if (!before.cut) riddles.push(`${key} was taken at ${before.at} and again at ${at}`)
     }
   }
-  return { total, unexplained, byFault: [...found].map(([fault, times]) => ({ fault, found: times })) }
+  return { total, riddles, byFault: [...found].map(([fault, times]) => ({ fault, found: times })) }
 }
 
-function recoveries(taken: ReadonlyMap<string, readonly number[]>, struck: readonly Struck[]): number[] {
+function recoveries(taken: ReadonlyMap<string, readonly Arrival[]>, struck: readonly Struck[]): number[] {
   const times: number[] = []
   for (const [index, { claims, until }] of struck.entries()) {
     for (const key of claims?.keys() ?? []) {
-      const at = taken.get(key)?.find((one) => one > until)
+      const at = taken.get(key)?.find((arrival) => arrival.at > until)?.at
       if (at === undefined) continue
       // Cut off once more by a later kill: counted from that one.
       const again = struck.some((later, place) => place > index && later.until < at && later.claims?.has(key))
@@ -155,12 +174,27 @@ function recoveries(taken: ReadonlyMap<string, readonly number[]>, struck: reado
   return times
 }
 
+function countPlaces(faults: readonly Fault[]): Map<string, number> {
+  const places = new Map<string, number>()
+  for (const { what, place = 'at any moment' } of faults) {
+    if (what === 'app killed') places.set(place, (places.get(place) ?? 0) + 1)
+  }
+  return places
+}
+
+function addPlaces(all: readonly ReadonlyMap<string, number>[]): Map<string, number> {
+  const places = new Map<string, number>()
+  for (const [place, times] of all.flatMap((one) => [...one])) places.set(place, (places.get(place) ?? 0) + times)
+  return places
+}
+
 /** Several rounds as one. */
 export function sum(tallies: readonly Tally[]): Tally {
   const add = (read: (tally: Tally) => number): number => tallies.reduce((all, tally) => all + read(tally), 0)
   const worst = tallies.map((tally) => tally.worst).toSorted((a, b) => b.duplicates - a.duplicates)[0]
   return {
     kills: add((tally) => tally.kills),
+    places: addPlaces(tallies.map(({ places }) => places)),
     receiverKills: add((tally) => tally.receiverKills),
     serverKills: add((tally) => tally.serverKills),
     stops: add((tally) => tally.stops),
@@ -173,6 +207,7 @@ export function sum(tallies: readonly Tally[]): Tally {
     recovered: add((tally) => tally.recovered),
     unsettled: add((tally) => tally.unsettled),
     unexplained: add((tally) => tally.unexplained),
+    riddles: tallies.flatMap(({ riddles }) => riddles),
     worst: worst ?? { duplicates: 0, inFlight: 0 },
     mostInFlight: Math.max(0, ...tallies.map((tally) => tally.mostInFlight)),
     recoveryMs: tallies.flatMap((tally) => tally.recoveryMs),

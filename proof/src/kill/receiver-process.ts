@@ -5,6 +5,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { Webhook } from 'standardwebhooks'
 import { createRandom } from '../random.ts'
+import { keyOf } from './arrivals.ts'
 
 const [file = '', port = '0', seed = '0', failing = '0', secrets = '{}'] = process.argv.slice(2)
 const log = openSync(file, 'a')
@@ -38,7 +39,11 @@ const server = createServer((request, response) => {
       genuine: isGenuine(path, body, request.headers),
       n: numberOf(body),
     }
-    writeSync(log, `${JSON.stringify(arrival)}\n`)
+    write(arrival)
+    // Whoever asked was gone before he had his answer: killed, or out of patience. He has to ask again.
+    response.once('close', () => {
+      if (!response.writableFinished) write({ cut: keyOf(arrival) })
+    })
     setTimeout(() => response.writeHead(status).end(), delayMs)
   })
 })
@@ -47,6 +52,10 @@ server.listen(Number(port), '127.0.0.1', () => {
   const address = server.address()
   process.send?.({ port: typeof address === 'object' && address ? address.port : 0 })
 })
+
+function write(line: object): void {
+  writeSync(log, `${JSON.stringify(line)}\n`)
+}
 
 function verifiers(known: Record<string, string>): Map<string, Webhook> {
   return new Map(Object.entries(known).map(([path, secret]) => [path, new Webhook(secret)]))

@@ -1,23 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { type Arrival, readArrivals } from './arrivals.ts'
 import type { Processes } from './processes.ts'
-
-/** One arrival, as the receiver's file has it. */
-export interface Arrival {
-  /** Milliseconds since the epoch. */
-  at: number
-  /** Which endpoint. */
-  path: string
-  /** The event's id. */
-  id: string
-  /** Whether the answer was a 2xx, or was to be one. */
-  taken: boolean
-  /** Signed with the endpoint's own secret. */
-  genuine: boolean
-  /** The event's number, from its payload. */
-  n: number
-}
 
 export interface Receiver {
   url: string
@@ -71,11 +55,7 @@ export async function startReceiver({ bundle, file, seed, failing, processes }: 
       await kill()
       ;({ child, port } = await start(port))
     },
-    arrivals: () =>
-      readFileSync(file, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as Arrival),
+    arrivals: () => readArrivals(file),
     stop: kill,
   }
 }

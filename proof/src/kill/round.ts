@@ -16,6 +16,7 @@ export const SETTLE_BATCH = 32
 /** Least that the bounds allow, with deadlines of a second. */
 const LEASE_MS = 3000
 const STOPPED_MS = LEASE_MS + 500
+const AWAKE_MS = 500
 const STRIKE_PATIENCE_MS = 1500
 /** Of a blow in the middle of a start; clean-up may find nothing to do until its second round, a second later. */
 const START_PATIENCE_MS = 4000
@@ -83,17 +84,18 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     return app
   }
 
-  /** Notes down a process that has gone, or should be gone by now. */
-  async function killed(app: App, slot: number, patienceMs: number): Promise<void> {
-    const how = await Promise.race([app.gone, delay(patienceMs).then(() => undefined)])
-    if (how === undefined) app.signal('SIGKILL')
+  /** Kills an app, or waits until it has killed itself where it was told to, and notes it down. */
+  async function kill(app: App, slot: number, strike?: Strike, patienceMs = STRIKE_PATIENCE_MS): Promise<void> {
+    const struck = strike && (await Promise.race([app.gone, delay(patienceMs).then(() => undefined)]))
+    if (struck === undefined) app.signal('SIGKILL')
     const end = await app.gone
     if (end !== 'SIGKILL') throw new Error(`an app ended by itself: ${end}`)
     const at = Date.now()
     apps[slot] = undefined
     gaveUp += app.gaveUp
     const alive = apps.some((other) => other !== undefined)
-    faults.push({ what: 'app killed', from: at, until: at, inFlight: await store.inFlight(alive) })
+    const inFlight = await store.inFlight(alive)
+    faults.push({ what: 'app killed', from: at, until: at, inFlight, ...(struck && strike && { place: strike.place }) })
     kills++
     options.onKill()
   }
@@ -104,33 +106,6 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
   }
 
   const targets = (): Target[] => apps.flatMap((app) => (app?.url === undefined ? [] : [{ url: app.url, key }]))
-
-  // Keepsend's own migrations on an empty database, cut off in two places.
-  for (const place of mutant ? [] : (['before the commit of migrate', 'after the commit of migrate'] as const)) {
-    const strike = { place, nth: random.whole(1, 3), afterMs: 0 }
-    await killed(start(0, { strike }), 0, START_PATIENCE_MS)
-  }
-  const { url } = await up(0, { makeKey: true })
-  const endpoints = await createEndpoints({ url: url ?? '', key }, receiver.url, PATHS)
-  await receiver.tell(endpoints.secrets)
-  for (let slot = 1; slot < options.apps; slot++) await up(slot)
-  const publisher = startPublisher({ targets, clients: 3, thinkMs: 12, random: createRandom(seed + 1) })
-
-  for (let step = 1; kills < options.kills; step++) {
-    const slot = random.whole(0, options.apps - 1)
-    const app = apps[slot]
-    if (!app) throw new Error('no app to strike')
-    await acknowledgements(random.whole(2, 25))
-    if (!mutant && step % 12 === 6) await killReceiver()
-    if (store.killServer && step % 8 === 4) await killServer(store.killServer)
-    if (options.apps > 1 && step % 20 === 10) await stopPastLease(app)
-    if (random.next() < 0.15) app.signal('SIGKILL')
-    else app.order({ strike: strikeAt() })
-    await killed(app, slot, STRIKE_PATIENCE_MS)
-    if (!mutant && step % 7 === 3 && kills < options.kills) await killInMigration(slot)
-    if (!mutant && step % 5 === 2 && kills < options.kills) await killInCleanUp(slot)
-    await up(slot)
-  }
 
   /** Lets the clients come to that many more, so that there is something to lose; on a slow machine to what they can. */
   async function acknowledgements(more: number): Promise<void> {
@@ -150,14 +125,14 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     )
     const when = random.pick(['before', 'after'] as const)
     const strike = { place: `${when} the commit of migrate` as const, nth: 1, afterMs: 0 }
-    await killed(start(slot, { strike }), slot, START_PATIENCE_MS)
+    await kill(start(slot, { strike }), slot, strike, START_PATIENCE_MS)
   }
 
   /** Clean-up runs at each start, over what was settled half a second ago and before. */
   async function killInCleanUp(slot: number): Promise<void> {
     const when = random.pick(['before', 'after'] as const)
     const strike = { place: `${when} the commit of clean-up` as const, nth: 1, afterMs: 0 }
-    await killed(start(slot, { strike }), slot, START_PATIENCE_MS)
+    await kill(start(slot, { strike }), slot, strike, START_PATIENCE_MS)
   }
 
   async function killReceiver(): Promise<void> {
@@ -166,9 +141,9 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     faults.push({ what: 'receiver killed', from, until: Date.now(), inFlight: undefined })
   }
 
-  async function killServer(kill: () => Promise<void>): Promise<void> {
+  async function killServer(killAndRestart: () => Promise<void>): Promise<void> {
     const from = Date.now()
-    await kill()
+    await killAndRestart()
     faults.push({ what: 'server killed', from, until: Date.now(), inFlight: undefined })
   }
 
@@ -179,6 +154,35 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     await delay(STOPPED_MS)
     app.signal('SIGCONT')
     faults.push({ what: 'app stopped past its lease', from, until: Date.now(), inFlight })
+    // To the end of what it still believes to be its own.
+    await delay(AWAKE_MS)
+  }
+
+  // Keepsend's own migrations on an empty database, cut off in two places.
+  for (const place of mutant ? [] : (['before the commit of migrate', 'after the commit of migrate'] as const)) {
+    const strike = { place, nth: random.whole(1, 3), afterMs: 0 }
+    await kill(start(0, { strike }), 0, strike, START_PATIENCE_MS)
+  }
+  const { url } = await up(0, { makeKey: true })
+  const endpoints = await createEndpoints({ url: url ?? '', key }, receiver.url, PATHS)
+  await receiver.tell(endpoints.secrets)
+  for (let slot = 1; slot < options.apps; slot++) await up(slot)
+  const publisher = startPublisher({ targets, clients: 3, thinkMs: 12, random: createRandom(seed + 1) })
+
+  for (let step = 1; kills < options.kills; step++) {
+    const slot = random.whole(0, options.apps - 1)
+    const app = apps[slot]
+    if (!app) throw new Error('no app to strike')
+    await acknowledgements(random.whole(2, 25))
+    if (!mutant && step % 12 === 6) await killReceiver()
+    if (store.killServer && step % 8 === 4) await killServer(store.killServer)
+    if (options.apps > 1 && step % 20 === 10) await stopPastLease(app)
+    const strike = random.next() < 0.15 ? undefined : strikeAt()
+    if (strike) app.order({ strike })
+    await kill(app, slot, strike)
+    if (!mutant && step % 7 === 3 && kills < options.kills) await killInMigration(slot)
+    if (!mutant && step % 5 === 2 && kills < options.kills) await killInCleanUp(slot)
+    await up(slot)
   }
 
   await publisher.stop()

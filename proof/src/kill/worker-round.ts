@@ -10,21 +10,22 @@ import { startReceiver } from './receiver.ts'
 import type { RoundOptions } from './round.ts'
 import { d1Store } from './store.ts'
 import type { Place, Strike } from './strike.ts'
-import { type Wrangler, migrateD1, startWrangler } from './wrangler.ts'
+import { type Wrangler, startWrangler } from './wrangler.ts'
 
 const PATHS = ['/one', '/two']
 const CRON_MS = 1000
-const STRIKE_PATIENCE_MS = 6000
-// A first send that was lost is found after the lease of 15 s; a retry's after the grace of a minute.
-const DRAIN_PATIENCE_MS = 120_000
+const STRIKE_PATIENCE_MS = 8000
+// A first send that was lost is found after the lease of 15 s, a retry after the grace of a minute. What several kills
+// have found unsent is handed over ever more rarely, at most once in its own age.
+const DRAIN_PATIENCE_MS = 300_000
 
 const PLACES: readonly [readonly [Place, number], ...(readonly [Place, number])[]] = [
-  ['before the commit of publish', 20],
-  ['after the commit of publish', 20],
-  ['before the POST', 30],
-  ['after the answer', 30],
-  ['before the commit of settle', 6],
-  ['after the commit of settle', 6],
+  ['before the commit of publish', 10],
+  ['after the commit of publish', 10],
+  ['before the POST', 14],
+  ['after the answer', 14],
+  ['before the commit of settle', 3],
+  ['after the commit of settle', 3],
 ]
 
 /** The Worker under `wrangler dev`: a kill takes the whole group, and with it what is in the local queue. D1 stays. */
@@ -34,7 +35,6 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
   const state = join(folder, 'state')
   mkdirSync(state, { recursive: true })
   const store = d1Store(state)
-  await migrateD1(state)
   const receiver = await startReceiver({
     bundle: options.bundles.receiver,
     file: join(folder, 'arrivals.jsonl'),
@@ -63,7 +63,7 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
 
   const strikeAt = (): Strike => {
     const [place, most] = random.pick(PLACES)
-    return { place, nth: random.whole(most / 2, most), afterMs: random.whole(0, 1) }
+    return { place, nth: random.whole(Math.ceil(most / 2), most), afterMs: random.whole(0, 1) }
   }
   try {
     // Struck from the second start on: the first has to make what the others work with.
@@ -77,17 +77,29 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
       thinkMs: 80,
       random: createRandom(seed + 1),
     })
+    let strike: Strike | undefined
     for (let kills = 1; kills <= options.kills; kills++) {
       const running = now.wrangler
       if (!running) throw new Error('no wrangler to kill')
-      await Promise.race([running.gone, delay(kills === 1 ? random.whole(500, 2000) : STRIKE_PATIENCE_MS)])
+      const struck = await Promise.race([
+        running.gone.then(() => true),
+        delay(strike ? STRIKE_PATIENCE_MS : random.whole(500, 2000)).then(() => false),
+      ])
       now.wrangler = undefined
       running.kill()
       await running.gone
       const at = Date.now()
-      faults.push({ what: 'app killed', from: at, until: at, inFlight: await store.inFlight(false) })
+      const inFlight = await store.inFlight(false)
+      faults.push({
+        what: 'app killed',
+        from: at,
+        until: at,
+        inFlight,
+        ...(struck && strike && { place: strike.place }),
+      })
       options.onKill()
-      await start(kills < options.kills ? strikeAt() : undefined)
+      strike = kills < options.kills ? strikeAt() : undefined
+      await start(strike)
     }
     await publisher.stop()
     const end = Date.now() + DRAIN_PATIENCE_MS

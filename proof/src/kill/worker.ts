@@ -1,7 +1,7 @@
 // The Worker that is killed with its whole wrangler: `createWorker` as it is, with its D1 and its sender watched. A
 // Worker cannot kill itself, so it asks the parent to, and waits for the end.
 import { type QueueBinding, createFetchSender, createWorker } from '@keepsend/adapter-cloudflare'
-import { keepsend } from '@keepsend/engine'
+import { keepsend, migrate } from '@keepsend/engine'
 import type { D1Binding } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { type Place, type Strike, expectStrike, struckAt } from './strike.ts'
@@ -60,7 +60,10 @@ export default createWorker({
   },
   app: ({ engine }) =>
     new Hono()
-      .post('/setup', async (c) => c.json(await engine.apiKeys.create({ workspaceId: 'proof' })))
+      .post('/setup', async (c) => {
+        await migrate(engine.db)
+        return c.json(await engine.apiKeys.create({ workspaceId: 'proof' }))
+      })
       .use(keepsend(engine))
       .route('/webhooks', engine.routes),
 })

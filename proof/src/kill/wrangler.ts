@@ -1,9 +1,8 @@
-import { execFile, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Processes } from './processes.ts'
 import type { Strike } from './strike.ts'
 
@@ -26,16 +25,6 @@ function environment(folder: string): Record<string, string> {
     WRANGLER_SEND_METRICS: 'false',
     XDG_CONFIG_HOME: folder,
   }
-}
-
-/** Makes Keepsend's tables in a local D1 that is kept in the folder. */
-export async function migrateD1(folder: string): Promise<void> {
-  const args = ['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', folder]
-  await promisify(execFile)(process.execPath, [wranglerFile, ...args], {
-    cwd: wranglerFolder,
-    env: { ...process.env, ...environment(folder) },
-    timeout: 120_000,
-  })
 }
 
 /** A `wrangler dev` that serves. */

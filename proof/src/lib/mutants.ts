@@ -1,0 +1,71 @@
+import type { OutboxDatabase, Statement } from '@keepsend/outbox'
+import { toSql } from '@keepsend/outbox'
+
+/** A product with one rule taken out of its SQL: what a harness must notice, or it proves nothing. */
+export interface Mutant {
+  name: string
+  /** Each must be found in some statement that runs. */
+  rewrites: readonly { find: RegExp; put: string }[]
+}
+
+/** A worker settles whatever stands under its row's id, whoever holds it now. */
+export const WITHOUT_GEN: Mutant = {
+  name: 'settles without gen',
+  rewrites: [
+    { find: /where id = claim_id and gen = claim_gen and/, put: 'where id = claim_id and' },
+    {
+      find: /^\s*delete from pending_events\s+where \(id, gen\) in \(select key, value from/,
+      put: 'delete from pending_events where id in (select key from',
+    },
+  ],
+}
+
+/** A settle changes a row that another settle has ended. */
+export const WITHOUT_PENDING: Mutant = {
+  name: 'settles what is settled',
+  rewrites: [{ find: /gen = claim_gen and status = 'pending'/, put: 'gen = claim_gen' }],
+}
+
+/** A claim that asks for attempts to be left: a row whose worker died on its last one is nobody's for ever. */
+export const WITHOUT_BURIAL: Mutant = {
+  name: 'claims only what has attempts left',
+  rewrites: [{ find: /and due_at is not null and due_at <= /, put: 'and attempts < max_attempts and due_at <= ' }],
+}
+
+/** The mutant of a database, and how often each of its rewrites took place. */
+export interface Mutated {
+  db: OutboxDatabase
+  counts: readonly number[]
+}
+
+/** Rewrites the text of every statement on its way to the database. */
+export function mutate(db: OutboxDatabase, { rewrites }: Mutant): Mutated {
+  const counts = rewrites.map(() => 0)
+  const rewrite = (statement: Statement): Statement => {
+    let { sql, params } = toSql(statement, db.dialect.name)
+    for (const [index, { find, put }] of rewrites.entries()) {
+      if (!find.test(sql)) continue
+      counts[index] = (counts[index] ?? 0) + 1
+      sql = sql.replace(find, put)
+    }
+    return { sql, params }
+  }
+  return {
+    counts,
+    db: {
+      dialect: db.dialect,
+      run: (statement) => db.run(rewrite(statement)),
+      atomic: (statements) => db.atomic(statements.map(rewrite)),
+    },
+  }
+}
+
+/** A mutant that changed nothing is the product itself: the texts it looks for have moved on. */
+export function assertMutated(mutant: Mutant, counts: readonly number[]): void {
+  const missed = mutant.rewrites.filter((_, index) => !counts[index])
+  if (missed.length === 0) return
+  throw new Error(
+    `the mutant "${mutant.name}" found nothing to rewrite by ${missed.map(({ find }) => String(find)).join(' and ')}: ` +
+      'the SQL has changed, and the mutant must follow it',
+  )
+}

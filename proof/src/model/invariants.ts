@@ -1,0 +1,95 @@
+import type { PendingEvent } from '@keepsend/outbox'
+import { type Local, type Row, type Table, letterOf, nameOf } from './state.ts'
+import type { SettleAnswer, Verb } from './verbs.ts'
+
+/** What must hold of one row at any moment. Returns the rule that is broken. */
+export function faultOfRow(row: PendingEvent, now: number, mostAheadMs: number): string | undefined {
+  const settled = row.status === 'failed' || row.status === 'completed'
+  const pending = row.status === 'pending'
+  const rules: readonly (readonly [string, boolean])[] = [
+    ['attempts within 0 and their maximum', row.attempts >= 0 && row.attempts <= row.maxAttempts],
+    ['a time of settling if settled, and only then', (row.completedAt !== null) === settled],
+    ['a reason if held, and only then', (row.holdReason !== null) === (row.status === 'held')],
+    ['neither due nor claimed unless pending', pending || (row.dueAt === null && row.claimedAt === null)],
+    ['handed off only while never taken', !pending || row.dueAt !== null || (row.gen === 0 && row.claimedAt === null)],
+    ['due within the longest lease or wait', row.dueAt === null || row.dueAt <= now + mostAheadMs],
+  ]
+  const broken = rules.find(([, kept]) => !kept)
+  return broken && `no limbo: ${broken[0]}; found ${JSON.stringify(row)}`
+}
+
+/** What must hold of one call of a verb. Returns the rule that is broken. */
+export function faultOfStep(before: Table, after: Table, verb: Verb<unknown>, answer: unknown): string | undefined {
+  for (const was of before.rows) {
+    const is = after.rows.find(({ row }) => row === was.row)
+    const shown = verb.refs.some(({ row, gen }) => row === was.row && gen === was.gen)
+    const changed = !is || !same(was, is)
+    const settled = was.status === 'failed' || was.status === 'completed'
+    if (settled && changed && verb.kind !== 'replay')
+      return `no terminal state left except by replay: ${letterOf(was.row)} was ${was.status}`
+    if (!is && verb.kind !== 'settle') return `nothing goes but by a settle: ${letterOf(was.row)} is gone`
+    if (is && is.gen < was.gen) return `gen never goes down: ${nameOf(was)} became ${nameOf(is)}`
+    const leased = was.status === 'pending' && was.claimed && was.dueAt !== null && was.dueAt > before.clock
+    if (leased && changed && !shown) return `one owner: ${nameOf(was)} changed under a live lease, by another`
+  }
+  return verb.kind === 'settle' ? faultOfSettle(before, after, verb, answer as SettleAnswer) : undefined
+}
+
+function faultOfSettle(before: Table, after: Table, verb: Verb<unknown>, { lost }: SettleAnswer): string | undefined {
+  // The answer names rows: of two claims of one row it says whether either stood.
+  for (const number of new Set(verb.refs.map(({ row }) => row))) {
+    const shown = verb.refs.filter(({ row }) => row === number)
+    const was = before.rows.find(({ row }) => row === number)
+    const held = was?.status === 'pending' && shown.some(({ gen }) => gen === was.gen)
+    const told = !lost.includes(number)
+    if (told && !held) {
+      const stands = was ? `${nameOf(was)}, ${was.status}` : 'gone'
+      return `one owner: a settle of ${shown.map(nameOf).join()} was told ok, where the row was ${stands}`
+    }
+    if (!told && held) return `a settle of ${nameOf(was)} was told lost, and the row stood so`
+    const is = after.rows.find(({ row }) => row === number)
+    if (told && is?.status === 'pending' && is.gen === was?.gen)
+      return `one owner: ${nameOf(was)} may be settled a second time`
+  }
+  return undefined
+}
+
+function same(one: Row, other: Row): boolean {
+  return (
+    one.status === other.status &&
+    one.gen === other.gen &&
+    one.attempts === other.attempts &&
+    one.dueAt === other.dueAt &&
+    one.claimed === other.claimed &&
+    one.holdReason === other.holdReason &&
+    one.deferrals === other.deferrals &&
+    one.crashes === other.crashes
+  )
+}
+
+/** What must hold of a row's end, by what its receiver has said. Returns the rule that is broken. */
+export function faultOfEnds(before: Table, after: Table, local: Local, maxAttempts: number): string | undefined {
+  for (const was of before.rows) {
+    if (was.status !== 'pending' && was.status !== 'held') continue
+    const is = after.rows.find(({ row }) => row === was.row)
+    const bit = 1 << was.row
+    if ((!is || is.status === 'completed') && !(local.accepted & bit))
+      return `completed only with a 2xx: ${nameOf(was)} had none`
+    if (is?.status === 'failed' && is.attempts < maxAttempts && !(local.refused & bit))
+      return `failed only with its attempts used up, or refused: ${nameOf(was)} had ${is.attempts} of ${maxAttempts}`
+  }
+  return undefined
+}
+
+/** What must hold of what the workers hold. Returns the rule that is broken. */
+export function faultOfHands({ workers }: Local): string | undefined {
+  const claims = new Set<string>()
+  for (const hand of workers.flat()) {
+    // Of one message two copies may be in flight; exactly one settles.
+    if (hand.message !== -1) continue
+    const name = nameOf(hand)
+    if (claims.has(name)) return `one owner: two workers hold ${name}`
+    claims.add(name)
+  }
+  return undefined
+}

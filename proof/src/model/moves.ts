@@ -1,0 +1,97 @@
+import { type Ending, type Hand, type Local, type Scenario, type Table, nameOf } from './state.ts'
+import { type Taken, type Verb, replay } from './verbs.ts'
+
+/** One step from a state: a verb on the table, if any, and what is known afterwards. */
+export interface Move {
+  label: string
+  verb?: Verb<unknown>
+  /** The clock goes on by a tick instead. */
+  tick?: true
+  next(answer: unknown): Local
+}
+
+/** A step that runs a verb. */
+export function move<R>(label: string, verb: Verb<R>, next: (answer: R) => Local): Move {
+  return { label, verb, next: (answer) => next(answer as R) }
+}
+
+/** What anybody may do, whoever takes part. */
+export function commonMoves({ ticks }: Scenario, table: Table, local: Local): Move[] {
+  const moves: Move[] = []
+  if (table.clock < ticks) moves.push({ label: 'a second passes', tick: true, next: () => local })
+  const settled = table.rows.some(({ status }) => status === 'completed' || status === 'failed')
+  if (local.replays > 0 && settled) {
+    moves.push(
+      move('replay', replay(), (rows) => {
+        const forgotten = rows.reduce((bits, row) => bits & ~(1 << row), -1)
+        return {
+          ...local,
+          accepted: local.accepted & forgotten,
+          refused: local.refused & forgotten,
+          replays: local.replays - 1,
+        }
+      }),
+    )
+  }
+  return moves
+}
+
+/** What a receiver may make of an attempt that is under way. */
+export function answerMoves(scenario: Scenario, local: Local, worker: number, hand: Hand): Move[] {
+  if (hand.phase !== 'taken') return []
+  const name = nameOf(hand)
+  const bit = 1 << hand.row
+  const afterFailure: Ending = hand.attempt >= scenario.maxAttempts ? 'fail' : 'retry'
+  const answer = (label: string, phase: Ending, rest: Partial<Local> = {}): Move => ({
+    label: `${name}: ${label}`,
+    next: () => ({
+      ...replaceHand(local, worker, hand, { ...hand, phase }),
+      ...rest,
+    }),
+  })
+  const moves = [
+    answer('2xx', 'complete', { accepted: local.accepted | bit }),
+    answer('2xx, and the answer is lost', afterFailure, { accepted: local.accepted | bit }),
+    answer('5xx', afterFailure),
+    answer('4xx', 'fail', { refused: local.refused | bit }),
+  ]
+  if (scenario.defers && hand.deferrals === 0) moves.push(answer('429 with a wait', 'defer'))
+  // Costs a fault, as giving back does: without a bound a row could be held and let out for ever.
+  if (scenario.holds && local.faults > 0)
+    moves.push(answer('the endpoint is disabled', 'hold', { faults: local.faults - 1 }))
+  return moves
+}
+
+/** The worker dies, and what it knew with it. */
+export function crashMove(local: Local, worker: number): Move[] {
+  const hands = local.workers[worker] ?? []
+  if (local.faults === 0 || hands.length === 0) return []
+  return [
+    {
+      label: `a worker dies with ${hands.map((hand) => `${nameOf(hand)} (${hand.phase})`).join(' and ')}`,
+      next: () => ({ ...withHands(local, worker, []), faults: local.faults - 1 }),
+    },
+  ]
+}
+
+export function withHands(local: Local, worker: number, hands: readonly Hand[]): Local {
+  return { ...local, workers: local.workers.map((same, index) => (index === worker ? hands : same)) }
+}
+
+export function replaceHand(local: Local, worker: number, old: Hand, hand: Hand): Local {
+  const hands = (local.workers[worker] ?? []).map((same) => (same === old ? hand : same))
+  return withHands(local, worker, hands)
+}
+
+export function isEnding(phase: Hand['phase']): phase is Ending {
+  return phase !== 'again' && phase !== 'taken' && phase !== 'send'
+}
+
+/** A claim in hand. Its attempt is charged already. */
+export function handOf({ row, gen, attempts, deferrals }: Taken): Hand {
+  return { row, gen, attempt: attempts, deferrals, phase: 'taken', message: -1 }
+}
+
+export function listOf(hands: readonly { row: number; gen: number }[]): string {
+  return hands.length === 0 ? 'nothing' : hands.map(nameOf).join(' and ')
+}

@@ -1,0 +1,50 @@
+import type { Scenario } from './state.ts'
+
+const poller: Scenario = {
+  name: '',
+  kind: 'poller',
+  workers: 2,
+  rows: 1,
+  hands: 1,
+  maxAttempts: 2,
+  ticks: 3,
+  faults: 1,
+  replays: 0,
+  keepCompleted: false,
+  defers: false,
+  holds: false,
+}
+
+const queue: Scenario = { ...poller, kind: 'queue' }
+
+/** Explored whole in every run. */
+export const SMALL: readonly Scenario[] = [
+  { ...poller, name: 'pollers: 2, 2 rows', rows: 2 },
+  { ...poller, name: 'pollers: 2, 2 rows, 2 claims each', rows: 2, hands: 2, ticks: 2 },
+  { ...poller, name: 'pollers: 2, 1 row, waits and holds', faults: 2, defers: true, holds: true },
+  { ...poller, name: 'pollers: 2, 1 row, a replay', ticks: 4, replays: 1, keepCompleted: true },
+  { ...poller, name: 'pollers: 1 that dies again and again', workers: 1, maxAttempts: 1, ticks: 10, faults: 5 },
+  { ...queue, name: 'queue: 2 consumers, 1 row' },
+  { ...queue, name: 'queue: 2 consumers, 2 rows', rows: 2, ticks: 1 },
+]
+
+/** Begun one after the other, as long as a run is to see more states. */
+export const LARGE: readonly Scenario[] = [
+  { ...queue, name: 'queue: 3 consumers, 1 row', workers: 3 },
+  { ...poller, name: 'pollers: 3, 1 row, a replay', workers: 3, ticks: 4, faults: 2, replays: 1, keepCompleted: true },
+  { ...poller, name: 'pollers: 2, 2 rows, 2 faults', rows: 2, faults: 2 },
+  { ...queue, name: 'queue: 1 row, a replay', replays: 1, keepCompleted: true },
+  { ...queue, name: 'queue: 1 row, waits, 2 faults', faults: 2, defers: true },
+  { ...queue, name: 'queue: 1 row, 4 ticks, 2 faults', ticks: 4, faults: 2 },
+  {
+    ...poller,
+    name: 'pollers: 1 row, everything, 3 faults',
+    ticks: 4,
+    faults: 3,
+    replays: 1,
+    keepCompleted: true,
+    defers: true,
+    holds: true,
+  },
+  { ...queue, name: 'queue: 2 rows, 2 ticks', rows: 2, ticks: 2 },
+]

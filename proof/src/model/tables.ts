@@ -1,0 +1,202 @@
+import {
+  type OutboxDatabase,
+  type PendingEvent,
+  ROW_COLUMNS,
+  claimDueEvents,
+  enqueueEvents,
+  eventIdOf,
+  migrate,
+  sweepPendingEvents,
+} from '@keepsend/outbox'
+import Database from 'better-sqlite3'
+import { type Mutant, assertMutated, mutate } from '../lib/mutants.ts'
+import { synchronously, useClock } from '../lib/virtual-clock.ts'
+import { faultOfRow, faultOfStep } from './invariants.ts'
+import type { Row, Scenario, Table } from './state.ts'
+import { BASE_MS, ENDPOINT, IDS, TICK_MS, type Verb, numberOf } from './verbs.ts'
+
+/** A rule that does not hold. */
+export class Violation extends Error {}
+
+export interface Applied {
+  table: number
+  answer: unknown
+}
+
+// A sweep's lease is doubled eight times at most; nothing waits longer.
+const MOST_AHEAD_MS = 256 * 4 * TICK_MS
+const MUCH_LATER_MS = 600_000 * TICK_MS
+
+/**
+ * The tables that were seen, each with a number, and what each verb made of each: the verb is run on real SQL the first
+ * time it meets a table, and looked up afterwards, because the same statements on the same rows do the same.
+ */
+export class Tables {
+  readonly #connection = new Database(':memory:')
+  readonly #plain: OutboxDatabase
+  readonly #db: OutboxDatabase
+  readonly #counts: readonly number[]
+  readonly #mutant: Mutant | undefined
+  readonly #scenario: Scenario
+  readonly #numbers = new Map<string, number>()
+  readonly #texts: string[] = []
+  readonly #tables: Table[] = []
+  readonly #applied: Map<string, Applied>[] = []
+  #now = BASE_MS
+  #loaded = -1
+  /** Verbs run on SQL. */
+  calls = 0
+
+  constructor(scenario: Scenario, mutant?: Mutant) {
+    this.#scenario = scenario
+    this.#mutant = mutant
+    this.#plain = synchronously(this.#connection)
+    const mutated = mutant && mutate(this.#plain, mutant)
+    this.#db = mutated?.db ?? this.#plain
+    this.#counts = mutated?.counts ?? []
+  }
+
+  get size(): number {
+    return this.#tables.length
+  }
+
+  /** The rows as the product inserts them. */
+  async first(): Promise<number> {
+    await migrate(this.#plain)
+    // The first hourly pass begins an hour from here.
+    this.#connection.exec(`update keepsend_sweep_pass set began_at = ${BASE_MS}`)
+    useClock(this.#connection, () => this.#now)
+    const { rows, maxAttempts, kind } = this.#scenario
+    await enqueueEvents(
+      this.#db,
+      IDS.slice(0, rows).map((id) => ({
+        eventId: eventIdOf(id),
+        endpointId: ENDPOINT,
+        workspaceId: 'w',
+        type: 'message.created',
+        payload: '{}',
+        maxAttempts,
+        due: kind === 'queue' ? 'handed-off' : 'now',
+      })),
+    )
+    return this.#read(0)
+  }
+
+  table(number: number): Table {
+    return this.#tables[number] as Table
+  }
+
+  /** The same rows, a tick later. */
+  async later(number: number): Promise<number> {
+    const known = this.#applied[number]?.get('tick')
+    if (known) return known.table
+    const { clock, rows } = this.table(number)
+    const table = await this.#number({ clock: clock + 1, rows })
+    this.#applied[number]?.set('tick', { table, answer: undefined })
+    return table
+  }
+
+  /** What the verb did before, if it has met this table. */
+  known(number: number, verb: Verb<unknown>): Applied | undefined {
+    return this.#applied[number]?.get(verb.key)
+  }
+
+  /** @throws {Violation} */
+  async apply(number: number, verb: Verb<unknown>): Promise<Applied> {
+    const before = this.table(number)
+    this.#load(number)
+    this.calls++
+    this.#loaded = -1
+    const answer = await verb.run(this.#db)
+    const applied = { table: await this.#read(before.clock), answer }
+    const fault = faultOfStep(before, this.table(applied.table), verb, answer)
+    if (fault !== undefined) throw new Violation(fault)
+    this.#applied[number]?.set(verb.key, applied)
+    return applied
+  }
+
+  /** @throws unless every rewrite of the mutant has taken place */
+  close(): void {
+    this.#connection.close()
+    if (this.#mutant) assertMutated(this.#mutant, this.#counts)
+  }
+
+  #load(number: number): void {
+    this.#now = BASE_MS + this.table(number).clock * TICK_MS
+    if (this.#loaded === number) return
+    this.#statement('delete from pending_events').run()
+    this.#statement(INSERT).run(this.#texts[number])
+    this.#loaded = number
+  }
+
+  async #read(clock: number): Promise<number> {
+    const found = this.#statement(`select ${ROW_COLUMNS} from pending_events order by id`).all() as PendingEvent[]
+    for (const row of found) {
+      const fault = faultOfRow(row, this.#now, MOST_AHEAD_MS)
+      if (fault !== undefined) throw new Violation(fault)
+    }
+    return this.#number({ clock, rows: found.map(rowOf) })
+  }
+
+  async #number(table: Table): Promise<number> {
+    const text = JSON.stringify([table.clock, this.#scenario.maxAttempts, table.rows.map(rowText)])
+    const known = this.#numbers.get(text)
+    if (known !== undefined) return known
+    const number = this.#tables.length
+    this.#numbers.set(text, number)
+    this.#texts.push(text)
+    this.#tables.push(table)
+    this.#applied.push(new Map())
+    await this.#checkReach(number)
+    return number
+  }
+
+  /** Every pending row is reached by a claim or a sweep in the end, whatever its attempts. */
+  async #checkReach(number: number): Promise<void> {
+    const waiting = this.table(number).rows.filter(({ status }) => status === 'pending')
+    if (waiting.length === 0) return
+    this.#load(number)
+    this.#loaded = -1
+    this.#now += MUCH_LATER_MS
+    const { claims, dead } = await claimDueEvents(this.#db, { limit: 10 })
+    const swept = await sweepPendingEvents(this.#db, { firstSends: 'all', due: false })
+    this.#connection.exec(`update keepsend_sweep_pass set began_at = ${BASE_MS}, after_id = null`)
+    const reached = new Set([...claims, ...dead, ...swept.events, ...swept.dead].map(({ id }) => numberOf(id)))
+    const limbo = waiting.find(({ row }) => !reached.has(row))
+    if (limbo) throw new Violation(`no limbo: nobody will ever come for ${JSON.stringify(limbo)}`)
+  }
+
+  readonly #prepared = new Map<string, Database.Statement>()
+  #statement(sql: string): Database.Statement {
+    const statement = this.#prepared.get(sql) ?? this.#connection.prepare(sql)
+    this.#prepared.set(sql, statement)
+    return statement
+  }
+}
+
+function rowOf(row: PendingEvent): Row {
+  return {
+    row: numberOf(row.id),
+    status: row.status,
+    holdReason: row.holdReason,
+    attempts: row.attempts,
+    deferrals: row.deferrals,
+    crashes: row.crashes,
+    gen: row.gen,
+    dueAt: row.dueAt === null ? null : (row.dueAt - BASE_MS) / TICK_MS,
+    claimed: row.claimedAt !== null,
+  }
+}
+
+function rowText({ row, status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed }: Row): unknown[] {
+  return [IDS[row], status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed ? 1 : 0]
+}
+
+const INSERT = `
+  insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, attempts, max_attempts,
+    deferrals, crashes, gen, due_at, claimed_at, created_at, completed_at, payload)
+  select one.value ->> 0, 'w', 'message.created', '${ENDPOINT}', one.value ->> 1, one.value ->> 2, one.value ->> 3, whole.text ->> 1,
+    one.value ->> 4, one.value ->> 5, one.value ->> 6, ${BASE_MS} + ${TICK_MS} * (one.value ->> 7),
+    case one.value ->> 8 when 1 then ${BASE_MS} end, ${BASE_MS},
+    case when one.value ->> 1 in ('completed', 'failed') then ${BASE_MS} end, '{}'
+  from (select ? as text) as whole, json_each(whole.text, '$[2]') as one`

@@ -1,0 +1,85 @@
+import { OutboxError, type OutboxDatabase } from '@keepsend/outbox'
+import type Database from 'better-sqlite3'
+import { type Context, type Publication, context } from './context.ts'
+import type { Choice } from './story.ts'
+import type { Owner } from './virtual-time.ts'
+import type { World } from './world.ts'
+
+const FAULTS = ['database refuses', 'commit is ambiguous'] as const
+
+/**
+ * The port as one process sees it: each operation waits for its turn, and its answer for another. It may be refused
+ * before it has begun, or take place and not be answered for.
+ *
+ * @param liesOnceIn says of one operation in so many that it took place, and undoes it
+ */
+export class FaultyDatabase {
+  readonly #world: World
+  readonly #connection: Database.Database
+  readonly #db: OutboxDatabase
+  readonly #liesOnceIn: number | undefined
+  #operations = 0
+
+  constructor(world: World, connection: Database.Database, db: OutboxDatabase, liesOnceIn: number | undefined) {
+    this.#world = world
+    this.#connection = connection
+    this.#db = db
+    this.#liesOnceIn = liesOnceIn
+  }
+
+  /** @param safe nothing befalls its operations */
+  portOf(owner: Owner & { name: string }, safe: boolean): OutboxDatabase {
+    const ask = <T>(what: string, operation: () => Promise<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        const store = context.getStore()
+        const answer = (label: string, run: (choice: Choice) => void): void =>
+          this.#world.put({ label: `${owner.name}: ${label}`, owner, run })
+        answer(what, (choice) => {
+          const faults = safe ? [] : FAULTS.filter((fault) => this.#world.has(fault))
+          const fate = choice.mostly('well', faults)
+          if (fate === 'database refuses') {
+            answer('the database refuses', () => reject(new OutboxError('not_accepted', 'the disk is full')))
+            return
+          }
+          void this.#operate(owner, store, operation).then(
+            (result) => {
+              if (fate === 'well') answer('the answer', () => resolve(result))
+              else answer('no answer', () => reject(new OutboxError('outcome_unknown', 'the connection broke')))
+            },
+            (error: unknown) => answer('an error', () => reject(error)),
+          )
+        })
+      })
+    return {
+      dialect: this.#db.dialect,
+      run: (statement) => ask('a statement', () => this.#db.run(statement)),
+      atomic: (statements) => ask(`a unit of ${statements.length}`, () => this.#db.atomic(statements)),
+    }
+  }
+
+  /** Takes place before this returns. */
+  #operate<T>(by: Owner, { settling, publishing }: Partial<Context> = {}, operation: () => Promise<T>): Promise<T> {
+    if (publishing) publishing.owed = this.#owed(publishing)
+    const lies = this.#liesOnceIn !== undefined && ++this.#operations % this.#liesOnceIn === 0
+    const done = lies ? this.#undone(operation) : operation()
+    this.#world.ledger.observe({ by, settling }, this.#world.time.timeOfDay)
+    return done
+  }
+
+  #owed({ eventIds }: Publication): string[] {
+    const enabled = `select id from keepsend_endpoints where status = 'enabled' order by id`
+    const endpoints = this.#connection.prepare(enabled).pluck().all() as string[]
+    return eventIds.flatMap((id) => endpoints.map((endpoint) => `${id}.${endpoint}`))
+  }
+
+  /** What a database comes to that says so before it has committed, and loses its power then. */
+  #undone<T>(operation: () => Promise<T>): Promise<T> {
+    const before = this.#connection.prepare('select * from pending_events').raw().all() as unknown[][]
+    const done = operation()
+    this.#connection.exec('delete from pending_events')
+    for (const row of before) {
+      this.#connection.prepare(`insert into pending_events values (${row.map(() => '?').join()})`).run(...row)
+    }
+    return done
+  }
+}

@@ -1,0 +1,64 @@
+import type { SendRequest, SendResult } from '@keepsend/engine'
+import { context } from './context.ts'
+import type { Choice } from './story.ts'
+import { endpointIds, endpointOf } from './template.ts'
+import type { Owner } from './virtual-time.ts'
+import type { World } from './world.ts'
+
+const FAULTS = [
+  'receiver fails',
+  'receiver refuses',
+  'receiver asks to wait',
+  'receiver is silent',
+  'answer is lost',
+] as const
+
+const STATUS = {
+  well: 200,
+  'receiver fails': 503,
+  'receiver refuses': 400,
+  'receiver asks to wait': 429,
+  'answer is lost': 200,
+} as const
+
+/** A request arrives, or not, whatever becomes of its sender; then its answer, or not, within the deadline. */
+export function send(
+  world: World,
+  owner: Owner & { name: string },
+  { url, headers, deadlineMs }: SendRequest,
+): Promise<SendResult> {
+  const id = `${headers['webhook-id']}.${endpointOf(url)}`
+  const claim = context.getStore()?.delivering
+  // On Cloudflare two copies of a message may both be sent; here each claim is sent once.
+  world.ledger.send(id, world.story.world === 'node' && claim ? `${claim.id}#${claim.gen}` : undefined)
+  return new Promise((resolve) => {
+    const silence = { kind: 'error', reason: 'timeout', message: 'nothing was heard' } as const
+    const deadline = setTimeout(() => resolve(silence), deadlineMs)
+    const answered = (result: SendResult): void => {
+      clearTimeout(deadline)
+      resolve(result)
+    }
+    const label = `a request of ${owner.name} arrives`
+    world.put({ label, owner: undefined, run: (choice) => arrive(world, owner, id, choice, answered) })
+  })
+}
+
+function arrive(
+  world: World,
+  owner: Owner & { name: string },
+  id: string,
+  choice: Choice,
+  answered: (result: SendResult) => void,
+): void {
+  const down = world.has('receiver is down') && id.endsWith(`.${endpointIds[0]}`)
+  const faults = FAULTS.filter((fault) => world.has(fault))
+  const fate = down ? 'receiver fails' : choice.mostly('well', faults)
+  if (fate === 'receiver is silent') return
+  const status = STATUS[fate]
+  world.ledger.arrive(id, status)
+  world.say(`${id} is answered ${status}`)
+  if (fate === 'answer is lost') return
+  const header = (name: string): string | undefined => (status === 429 && name === 'retry-after' ? '2' : undefined)
+  const result: SendResult = { kind: 'response', status, header, body: new Uint8Array() }
+  world.put({ label: `${owner.name}: a response`, owner, run: () => answered(result) })
+}

@@ -1,0 +1,60 @@
+/** What may go wrong in a story. */
+export const FAULTS = [
+  'database refuses',
+  'commit is ambiguous',
+  'receiver fails',
+  'receiver is down',
+  'receiver refuses',
+  'receiver asks to wait',
+  'receiver is silent',
+  'answer is lost',
+  'process dies',
+  'process pauses',
+  'process stops',
+  'clock jumps',
+  'endpoint is disabled',
+  'row is replayed',
+  'queue refuses',
+  'queue does not answer',
+  'message is lost',
+  'message comes twice',
+] as const
+
+export type Fault = (typeof FAULTS)[number]
+
+/** Everything that decides how a simulation goes: the same story, the same steps. */
+export interface Story {
+  world: 'node' | 'cloudflare'
+  /** Whether delivered rows are kept. */
+  keepCompleted: boolean
+  faults: readonly Fault[]
+  /** One number a step: what happens next, to whom, and how it ends. */
+  choices: readonly number[]
+}
+
+/** One choice, read as several small ones. 0 is always the calmest. */
+export class Choice {
+  #rest: number
+
+  constructor(number: number) {
+    this.#rest = number
+  }
+
+  /** A number below `count`. */
+  below(count: number): number {
+    const taken = this.#rest % count
+    this.#rest = Math.floor(this.#rest / count)
+    return taken
+  }
+
+  /** One of them; the first is the calmest. */
+  of<T>(items: readonly T[]): T | undefined {
+    return items[this.below(Math.max(1, items.length))]
+  }
+
+  /** Mostly the first, `calm`; now and then one of the others. */
+  mostly<T>(calm: T, others: readonly T[]): T {
+    if (others.length === 0 || this.below(10) < 7) return calm
+    return this.of(others) as T
+  }
+}

@@ -1,0 +1,42 @@
+import { createEngine, migrate } from '@keepsend/engine'
+import Database from 'better-sqlite3'
+import { synchronously } from '../lib/virtual-clock.ts'
+
+export const WORKSPACE = 'w'
+
+/** When each story begins, by the machine's time of day. */
+export const START_MS = 1_750_000_000_000
+
+/** Waits between attempts, in seconds: three attempts, so that some stories use them up. */
+export const RETRY_SCHEDULE = [1, 5]
+
+/** The endpoints, from the first call of {@link template} on. */
+export const endpointIds: string[] = []
+
+/** The endpoint that a URL belongs to. */
+export function endpointOf(url: string): string {
+  return endpointIds[Number(new URL(url).pathname.slice(1))] ?? ''
+}
+
+let image: Promise<Buffer> | undefined
+
+/** A migrated database with two endpoints that want everything: made once, and copied for each story. */
+export function template(): Promise<Buffer> {
+  image ??= make()
+  return image
+}
+
+async function make(): Promise<Buffer> {
+  const connection = new Database(':memory:')
+  const db = synchronously(connection)
+  await migrate(db)
+  const engine = createEngine({ db, queue: { send: async () => {} }, retrySchedule: RETRY_SCHEDULE })
+  for (const path of ['0', '1']) {
+    const { endpoint } = await engine.endpoints.create(WORKSPACE, { url: `https://receiver.example.com/${path}` })
+    endpointIds.push(endpoint.id)
+  }
+  connection.exec(`update keepsend_sweep_pass set began_at = ${START_MS}`)
+  const bytes = connection.serialize()
+  connection.close()
+  return bytes
+}

@@ -1,0 +1,182 @@
+import { createHmacSigner } from '@keepsend/adapter-node'
+import { type Engine, EngineError, type EventQueue, createEngine } from '@keepsend/engine'
+import { type OutboxDatabase, firstEventIdAt, replayEvents } from '@keepsend/outbox'
+import Database from 'better-sqlite3'
+import { type Mutant, mutate } from '../lib/mutants.ts'
+import { synchronously, useClock } from '../lib/virtual-clock.ts'
+import { type Publication, context } from './context.ts'
+import { FaultyDatabase } from './faulty-database.ts'
+import { Ledger } from './ledger.ts'
+import { send } from './network.ts'
+import type { Choice, Fault, Story } from './story.ts'
+import { RETRY_SCHEDULE, START_MS, WORKSPACE, template } from './template.ts'
+import { type Owner, VirtualTime } from './virtual-time.ts'
+
+/** Something that waits for its turn: an operation on its way to the database, an answer on its way back … */
+interface Task {
+  label: string
+  /** Whose it is; undefined for what is on the network, whatever becomes of its sender. */
+  owner: Owner | undefined
+  run(choice: Choice): void
+}
+
+/** A process, or an isolate, of the world. */
+export interface Process extends Owner {
+  name: string
+  engine: Engine
+}
+
+/** What stands between the product and the database: a mutant, or a control that lies. */
+export interface Control {
+  mutant?: Mutant
+  /** Says that a commit took place, and undoes it, once in so many. */
+  liesOnceIn?: number
+}
+
+/** Everything outside the product: clocks, the database, the network, processes, and what goes wrong with them. */
+export class World {
+  readonly time: VirtualTime
+  readonly ledger: Ledger
+  readonly story: Story
+  readonly mutated: readonly number[]
+  /** The last things that happened, for whoever wants to know why. */
+  readonly log: string[] = []
+  calm = false
+  /** Somebody at a console, whom nothing befalls. */
+  readonly operator: Process
+  readonly #connection: Database.Database
+  readonly #db: OutboxDatabase
+  readonly #uninstall: () => void
+  readonly #database: FaultyDatabase
+  #tasks: Task[] = []
+  #events = 0
+
+  static async create(story: Story, control: Control = {}): Promise<World> {
+    return new World(await template(), story, control)
+  }
+
+  private constructor(image: Buffer, story: Story, control: Control) {
+    this.story = story
+    this.#connection = new Database(image)
+    const plain = synchronously(this.#connection)
+    const mutated = control.mutant && mutate(plain, control.mutant)
+    this.#db = mutated?.db ?? plain
+    this.mutated = mutated?.counts ?? []
+    this.ledger = new Ledger(this.#connection)
+    const nobody: Owner = { dead: false, pausedUntil: 0 }
+    this.time = new VirtualTime(START_MS, () => context.getStore()?.process ?? nobody)
+    useClock(this.#connection, () => this.time.timeOfDay)
+    this.#uninstall = this.time.install()
+    this.#database = new FaultyDatabase(this, this.#connection, this.#db, control.liesOnceIn)
+    this.operator = this.start('the operator', () => ({ send: async () => {} }), { safe: true }).process
+  }
+
+  close(): void {
+    this.#uninstall()
+    this.#connection.close()
+  }
+
+  has(fault: Fault): boolean {
+    return !this.calm && this.story.faults.includes(fault)
+  }
+
+  /**
+   * A process that is put together as an app would do it, on this world's database and network.
+   *
+   * @param options `safe`: nothing befalls what it does with the database
+   */
+  start<Q extends EventQueue>(
+    name: string,
+    createQueue: (db: OutboxDatabase) => Q,
+    { safe = false }: { safe?: boolean } = {},
+  ): { process: Process; queue: Q } {
+    const owner = { name, dead: false, pausedUntil: 0 }
+    const db = this.#database.portOf(owner, safe)
+    const queue = createQueue(db)
+    const plain = createEngine({
+      db,
+      queue,
+      sender: { send: (request) => send(this, owner, request) },
+      signer: createHmacSigner(),
+      retrySchedule: RETRY_SCHEDULE,
+      deadlineMs: 1000,
+      maxDeadlineMs: 1000,
+      keepCompleted: this.story.keepCompleted,
+      // Nothing is pruned in the hours that a story lasts.
+      retentionMs: 100 * 86_400_000,
+      random: () => 0,
+    })
+    // Says which claims an operation settles, and under which an attempt is made.
+    const engine: Engine = {
+      ...plain,
+      deliver: (event, ...rest) =>
+        context.run({ process: owner, delivering: event }, () => plain.deliver(event, ...rest)),
+      settle: (finished, ...rest) => {
+        const settling = finished.map((one) => one.claim)
+        return context.run({ process: owner, settling }, () => plain.settle(finished, ...rest))
+      },
+    }
+    this.say(`${name} starts`)
+    return { process: Object.assign(owner, { engine }), queue }
+  }
+
+  /** Runs something as this process. */
+  as<T>(process: Owner, work: () => T): T {
+    return context.run({ process }, work)
+  }
+
+  /** Nothing of it runs any more. What it had put on the network stays there. */
+  kill(process: Process): void {
+    this.say(`${process.name} dies`)
+    process.dead = true
+    this.time.forget(process)
+    this.#tasks = this.#tasks.filter(({ owner }) => owner !== process)
+  }
+
+  put(task: Task): void {
+    if (!task.owner?.dead) this.#tasks.push(task)
+  }
+
+  /** What could happen now. */
+  ready(): readonly Task[] {
+    const tasks = this.#tasks.filter(({ owner }) => !owner || this.time.mayRun(owner))
+    const timers = this.time.due().map(({ owner, run }): Task => ({ label: 'a timer', owner, run: () => run() }))
+    return [...tasks, ...timers]
+  }
+
+  run(task: Task, choice: Choice): void {
+    this.#tasks = this.#tasks.filter((one) => one !== task)
+    if (task.label !== 'a timer') this.say(task.label)
+    task.run(choice)
+  }
+
+  /** A caller of this process commits events; each has a row for each endpoint. */
+  publish(process: Process, count: number): void {
+    const events = Array.from({ length: count }, () => {
+      const id = `${firstEventIdAt(this.time.timeOfDay)}-7000-8000-${String(++this.#events).padStart(12, '0')}`
+      return { id, type: 'message.created', workspaceId: WORKSPACE, data: {}, timestamp: '2026-01-01T00:00:00Z' }
+    })
+    const publishing: Publication = { eventIds: events.map(({ id }) => id), owed: [] }
+    this.say(`${process.name} publishes ${count}`)
+    void context
+      .run({ process, publishing }, () => process.engine.commit({ writes: [], events }))
+      .then(
+        () => this.ledger.acknowledge(publishing.owed),
+        (error: unknown) => {
+          if (error instanceof EngineError && error.code === 'not_accepted') this.ledger.refuse(publishing.eventIds)
+        },
+      )
+  }
+
+  /** Somebody sends settled rows once more. */
+  replay(): void {
+    this.say('settled rows are replayed')
+    void replayEvents(this.#db, { workspaceId: WORKSPACE }, { limit: 2 })
+    this.ledger.observe({ by: this, replay: true }, this.time.timeOfDay)
+  }
+
+  say(what: string): void {
+    this.log.push(`${String(this.time.monotonic).padStart(8)} ms  ${what}`)
+    if (this.log.length > 5000) this.log.shift()
+  }
+}

@@ -1,0 +1,72 @@
+// One route three ways, on one SQLite file with FULL: see works/overhead.ts.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DurableEventQueue, createHmacSigner, migrate, openSqlite } from '@keepsend/adapter-node'
+import { commitWithEvents, createEngine, keepsend } from '@keepsend/engine'
+import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { Hono } from 'hono'
+import { textOf } from '../event.ts'
+import type { OverheadAsk, OverheadFound } from '../works/overhead.ts'
+
+process.stdin.resume().once('end', () => process.exit(1))
+
+const { rounds, requests } = JSON.parse(process.argv[2] ?? '{}') as OverheadAsk
+const messages = sqliteTable('messages', { id: text().primaryKey(), text: text().notNull() })
+const folder = mkdtempSync(join(tmpdir(), 'keepsend-bench-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+const db = openSqlite(join(folder, 'bench.db'))
+await migrate(db)
+db.connection.exec('create table messages (id text primary key, text text not null)')
+const orm = drizzle({ client: db.connection })
+// Not started: what is measured is the request, not the delivery behind it.
+const queue = new DurableEventQueue({ db })
+const engine = createEngine({ db, queue, signer: createHmacSigner() })
+await engine.endpoints.create('bench', { url: 'https://example.com/hooks' })
+
+const app = new Hono()
+app.use('/keepsend/*', keepsend(engine))
+app.post('/plain', async (c) => {
+  const message = { id: crypto.randomUUID(), ...(await c.req.json<{ text: string }>()) }
+  orm.insert(messages).values(message).run()
+  return c.json(message, 201)
+})
+for (const events of [0, 1]) {
+  app.post(`/keepsend/${events}`, async (c) => {
+    const message = { id: crypto.randomUUID(), ...(await c.req.json<{ text: string }>()) }
+    return commitWithEvents(c, {
+      writes: [orm.insert(messages).values(message)],
+      events: Array.from({ length: events }, () => ({
+        type: 'message.created',
+        workspaceId: 'bench',
+        data: message,
+      })),
+      response: { status: 201, body: message },
+    })
+  })
+}
+
+async function p50(path: string): Promise<number> {
+  const taken: number[] = []
+  for (let index = 0; index < requests; index++) {
+    const body = JSON.stringify({ text: textOf(index) })
+    const start = performance.now()
+    const response = await app.request(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    await response.arrayBuffer()
+    taken.push((performance.now() - start) * 1000)
+    if (response.status !== 201) throw new Error(`${path} answered ${response.status}`)
+  }
+  return taken.sort((a, b) => a - b)[taken.length >> 1] ?? Number.NaN
+}
+
+const paths = { plain: '/plain', none: '/keepsend/0', one: '/keepsend/1' } as const
+for (const path of Object.values(paths)) await p50(path)
+const found: OverheadFound = { plain: [], none: [], one: [] }
+for (let round = 0; round < rounds; round++) {
+  for (const [name, path] of Object.entries(paths)) found[name as keyof typeof paths].push(await p50(path))
+}
+db.close()
+console.log(JSON.stringify(found))
+process.exit()

@@ -4,14 +4,15 @@ import { build } from 'esbuild'
 import manifest from '../package.json' with { type: 'json' }
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
-const outdir = fileURLToPath(new URL('../dist/', import.meta.url))
+// A run's own, so that two do not build into each other; here, because it finds third-party packages from here.
+const outdir = fileURLToPath(new URL(`../dist/${process.pid}/`, import.meta.url))
 
 /**
  * What is measured runs as JavaScript, as an app's packages do: Node's own stripping of types costs each process 100 MB
  * and a second of start. Third-party packages stay what they are.
  */
 export async function buildProcesses(): Promise<void> {
-  rmSync(outdir, { recursive: true, force: true })
+  process.once('exit', () => rmSync(outdir, { recursive: true, force: true }))
   await build({
     entryPoints: globSync('processes/*.ts', { cwd: folder }).map((file) => folder + file),
     outdir,

@@ -47,6 +47,8 @@ if (chosen.some((name) => !(name in works)) || !(rounds >= 1) || !(events >= 100
 }
 
 console.log(`Node ${process.version}, ${pinning}, medians of ${rounds} interleaved rounds`)
+// Whatever ends it: processes end with it, and what it made for itself goes.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
 await buildProcesses()
 const receiver = await startReceiver()
 const stores = new Stores()

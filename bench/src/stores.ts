@@ -20,13 +20,18 @@ export class Stores {
   #postgres: Promise<PostgresServer> | undefined
   #redis = new Map<Appendfsync, Promise<RedisServer>>()
   #databases = 0
+  readonly #folder = mkdtempSync(join(tmpdir(), 'keepsend-bench-'))
+
+  constructor() {
+    process.once('exit', () => rmSync(this.#folder, { recursive: true, force: true }))
+  }
 
   async take(store: Store): Promise<Place> {
     switch (store) {
       case 'none':
         return { at: '', release: async () => {} }
       case 'folder': {
-        const at = mkdtempSync(join(tmpdir(), 'keepsend-bench-'))
+        const at = mkdtempSync(join(this.#folder, 'store-'))
         return { at, release: async () => rmSync(at, { recursive: true, force: true }) }
       }
       case 'postgres':

@@ -1,6 +1,5 @@
 // Deliveries on a D1 of workerd's own, counted by D1: see works/d1.ts. Publisher and consumer run here, where the
 // queue between them is a list; D1 is asked through wrangler's proxy.
-import { fileURLToPath } from 'node:url'
 import { CloudflareEventQueue, consumeBatch, createFetchSender, createQueuePolicy } from '@keepsend/adapter-cloudflare'
 import { createEngine, migrate, newEventId } from '@keepsend/engine'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
@@ -11,8 +10,7 @@ import type { D1Ask, D1Found } from '../works/d1.ts'
 
 process.stdin.resume().once('end', () => process.exit(1))
 
-const { receiver, batches, batchSizes } = JSON.parse(process.argv[2] ?? '{}') as D1Ask
-const configPath = fileURLToPath(new URL('../wrangler.jsonc', import.meta.url))
+const { configPath, receiver, batches, batchSizes } = JSON.parse(process.argv[2] ?? '{}') as D1Ask
 const proxy = await getPlatformProxy<{ DB: D1Binding }>({ configPath, persist: false })
 const { d1, meter } = meterD1(proxy.env.DB)
 const db = fromD1(d1)

@@ -1,9 +1,12 @@
+import { fileURLToPath } from 'node:url'
 import { runAlone } from '../alone.ts'
 import type { Meter } from '../d1-meter.ts'
 import { type Bench, type Findings, type Row, median } from '../work.ts'
 
 /** What processes/d1.ts is asked. */
 export interface D1Ask {
+  /** Of the wrangler.jsonc that names the database. */
+  configPath: string
   receiver: string
   /** Of each size. */
   batches: number
@@ -18,7 +21,12 @@ const BATCH_SIZES = [1, 10, 100]
 export async function d1(bench: Bench): Promise<Findings> {
   const place = await bench.stores.take('folder')
   try {
-    const ask: D1Ask = { receiver: bench.receiver.url, batches: bench.quick ? 2 : 5, batchSizes: BATCH_SIZES }
+    const ask: D1Ask = {
+      configPath: fileURLToPath(new URL('../../wrangler.jsonc', import.meta.url)),
+      receiver: bench.receiver.url,
+      batches: bench.quick ? 2 : 5,
+      batchSizes: BATCH_SIZES,
+    }
     const found = await runAlone<D1Found>('d1', ask, offline(place.at))
     const of = (size: number, count: (batch: D1Found[number]) => number): number =>
       median(found.filter(({ batchSize }) => batchSize === size).map(count))

@@ -16,7 +16,7 @@ interface Round {
 
 /** 100 endpoints that answer, with and without a 101st that never does and has a backlog of 10,000. */
 export async function isolation(bench: Bench): Promise<Findings> {
-  const events = PER_SECOND * (bench.quick ? 2 : 8)
+  const events = PER_SECOND * (bench.quick ? 2 : 6)
   const entrants = [
     { name: 'without', hole: false },
     { name: 'with a black hole', hole: true },

@@ -23,7 +23,7 @@ const CONTENDERS: readonly Entry[] = [
  * `publish` to the arrival at the receiver.
  */
 export async function latency(bench: Bench): Promise<Findings> {
-  const events = PER_SECOND * (bench.quick ? 1 : 4)
+  const events = PER_SECOND * (bench.quick ? 1 : 3)
   const entrants = CONTENDERS.map((entry) => ({
     name: entry.name,
     store: entry.store,

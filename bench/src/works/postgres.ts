@@ -10,7 +10,7 @@ const CONCURRENCY = 32
 
 /** A backlog in Postgres, sent by 1, 2 and 4 processes. */
 export async function postgres(bench: Bench): Promise<Findings> {
-  const events = Math.round(bench.events / 2)
+  const events = Math.round(bench.events * 0.4)
   const entrants = PROCESSES.flatMap((processes) =>
     CONTENDERS.map((entry) => ({
       name: nameOf(entry, processes),

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { processFile } from './build.ts'
 import { senderCommand } from './cores.ts'
 
-const PATIENCE_MS = 600_000
+const PATIENCE_MS = 900_000
 
 /** Runs a process that measures by itself, where a sender would run, and answers what it found. */
 export async function runAlone<Found>(

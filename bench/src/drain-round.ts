@@ -2,6 +2,7 @@ import { coresOf, watchServers } from './cores.ts'
 import type { Entry } from './entries.ts'
 import type { Busy } from './limit.ts'
 import type { Bench } from './work.ts'
+import { postgresCpuMs } from './postgres-cpu.ts'
 import { type Worker, startWorker } from './worker.ts'
 
 export interface DrainOptions {
@@ -18,6 +19,8 @@ export interface DrainRound {
   busy: Busy
   /** Of the largest process. */
   peakMb: number
+  /** CPU that Postgres itself took for each event; undefined elsewhere. */
+  serverUsEach: number | undefined
 }
 
 /** A backlog, and how long it takes from `start` until the receiver has all of it. Then nothing may be left unsettled. */
@@ -32,7 +35,8 @@ export async function drainRound(bench: Bench, entry: Entry, options: DrainOptio
     for (let number = 0; number < processes; number++) workers.push(await startWorker(setup, processes))
     const [first] = workers
     await drain(bench, workers, warmUp)
-    const { ms, cpuMs, servers } = await drain(bench, workers, events)
+    const cpuOfServer = async () => (entry.store === 'postgres' ? postgresCpuMs(place.at) : undefined)
+    const { ms, cpuMs, servers, serverMs } = await drain(bench, workers, events, cpuOfServer)
     const left = (await first?.ask('left')) ?? 0
     if (left > 0) throw new Error(`${left} of ${events} are not settled`)
     const peakMb = Math.max(...(await Promise.all(workers.map((worker) => worker.ask('memory')))))
@@ -41,6 +45,7 @@ export async function drainRound(bench: Bench, entry: Entry, options: DrainOptio
       perSecond: (events * 1000) / ms,
       busy: { senders: cpuMs / ms / coresOf(processes), servers },
       peakMb,
+      serverUsEach: serverMs === undefined ? undefined : (serverMs * 1000) / events,
     }
   } finally {
     await Promise.all(workers.map((worker) => worker.kill()))
@@ -52,9 +57,11 @@ async function drain(
   { receiver }: Bench,
   workers: readonly Worker[],
   events: number,
-): Promise<{ ms: number; cpuMs: number; servers: number | undefined }> {
+  cpuOfServer: () => Promise<number | undefined> = async () => undefined,
+): Promise<{ ms: number; cpuMs: number; servers: number | undefined; serverMs: number | undefined }> {
   await workers[0]?.ask('seed', { events })
   await receiver.reset()
+  const cpuBefore = await cpuOfServer()
   const serversBusy = watchServers()
   const began = performance.now()
   await Promise.race([
@@ -64,5 +71,8 @@ async function drain(
   const ms = performance.now() - began
   const servers = serversBusy()
   const stopped = await Promise.all(workers.map((worker) => worker.ask('stop')))
-  return { ms, servers, cpuMs: stopped.reduce((sum, { cpuMs }) => sum + cpuMs, 0) }
+  // With the last settles, which come after the last arrival.
+  const cpuAfter = await cpuOfServer()
+  const serverMs = cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore
+  return { ms, servers, serverMs, cpuMs: stopped.reduce((sum, { cpuMs }) => sum + cpuMs, 0) }
 }

@@ -46,7 +46,7 @@ export interface WorkerSetup extends Setup {
 }
 
 // What takes longer hangs.
-const PATIENCE_MS = 240_000
+const PATIENCE_MS = 600_000
 
 /** Starts a contender as one of so many senders; resolves when it is open. */
 export async function startWorker(setup: WorkerSetup, senders = 1): Promise<Worker> {

@@ -10,6 +10,7 @@ const CONTENDERS = [
   entries.raw,
   entries.full,
   entries.normal,
+  entries.keepsendPostgres,
   entries.graphileWorker,
   entries.pgBoss,
   entries.bullmqAlways,

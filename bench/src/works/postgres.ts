@@ -40,6 +40,7 @@ export async function postgres(bench: Bench): Promise<Findings> {
           figures: {
             'events/s': speed,
             'of one process': ratio(speed, speedOf(entry, 1)) ?? Number.NaN,
+            'server µs/event': median(known.map(({ serverUsEach = Number.NaN }) => serverUsEach)),
             slowest: Math.min(...known.map(({ perSecond }) => perSecond)),
             fastest: Math.max(...known.map(({ perSecond }) => perSecond)),
           },

@@ -9,4 +9,3 @@ export type {
   PostgresJsTransaction,
 } from './lib/postgres/drivers.ts'
 export { postgresDialect } from './lib/postgres/statements.ts'
-export { pendingEvents } from './lib/postgres/table.ts'

@@ -4,7 +4,8 @@ import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it } from 'vitest'
 import { claimDueEvents, enqueueEventStatement, migrate, newEventId, toSql } from '../src/index.ts'
-import { fromBetterSqlite, pendingEvents } from '../src/sqlite.ts'
+import { pendingEvents } from '../src/lib/sqlite/table.ts'
+import { fromBetterSqlite } from '../src/sqlite.ts'
 
 const orders = sqliteTable('orders', { id: text('id').primaryKey() })
 

@@ -8,7 +8,8 @@ import pg from 'pg'
 import postgres from 'postgres'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type OutboxDatabase, claimDueEvents, enqueueEvent, enqueueEventStatement, toSql } from '../src/index.ts'
-import { fromPostgres, pendingEvents } from '../src/postgres.ts'
+import { pendingEvents } from '../src/lib/postgres/table.ts'
+import { fromPostgres } from '../src/postgres.ts'
 import { DRIVER_NAMES, type DriverName, event, open } from './postgres.ts'
 
 const orders = pgTable('orders', { id: text('id').primaryKey() })

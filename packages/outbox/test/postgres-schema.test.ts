@@ -9,7 +9,7 @@ import {
   outboxMigrations,
   outboxStats,
 } from '../src/index.ts'
-import { pendingEvents } from '../src/postgres.ts'
+import { pendingEvents } from '../src/lib/postgres/table.ts'
 import { DRIVER_NAMES, event, open } from './postgres.ts'
 
 interface Column {

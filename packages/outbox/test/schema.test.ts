@@ -13,7 +13,8 @@ import {
   outboxMigrations,
   outboxStats,
 } from '../src/index.ts'
-import { fromBetterSqlite, pendingEvents } from '../src/sqlite.ts'
+import { pendingEvents } from '../src/lib/sqlite/table.ts'
+import { fromBetterSqlite } from '../src/sqlite.ts'
 
 async function migrated() {
   const connection = new Database(':memory:')

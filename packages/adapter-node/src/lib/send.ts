@@ -115,16 +115,20 @@ function parse(href: string): { origin: string; path: string } {
   return parts
 }
 
-/** One request and its answer, as undici calls back. Ends once, by whatever comes first. */
+/**
+ * One request and its answer, as undici calls back. Ends once, by whatever comes first. By the callbacks that undici 7
+ * calls itself: for the newer ones it wraps the handler and makes an object of every answer's headers, where two names
+ * are looked for (35 µs an exchange instead of 31).
+ */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: SendRequest
   readonly #deadlines: Deadlines
   readonly #resolve: (result: SendResult) => void
   readonly #chunks: Buffer[] = []
   #deadline: Deadline | undefined
-  #controller: Dispatcher.DispatchController | undefined
+  #hangUp: ((reason: Error) => void) | undefined
   #status = 0
-  #headers: Record<string, string | string[] | undefined> = {}
+  #headers: readonly Buffer[] = []
   #size = 0
   #done = false
 
@@ -147,48 +151,47 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
+  onConnect(abort: (reason?: Error) => void): void {
+    this.#hangUp = abort
     // The deadline passed while the connection was still being made.
     if (this.#done) this.#abort()
   }
 
-  onRequestUpgrade(): void {
+  onUpgrade(): void {
     this.#end({ kind: 'error', reason: 'invalid_response', message: 'the receiver switched protocols' })
     this.#abort()
   }
 
-  onResponseStart(
-    _: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
+  onHeaders(status: number, headers: Buffer[]): boolean {
     this.#status = status
     this.#headers = headers
+    return true
   }
 
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(chunk: Buffer): boolean {
     const room = this.#request.maxResponseBytes - this.#size
     this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
     this.#size += Math.min(chunk.length, room)
-    if (chunk.length <= room) return
-    // What is kept is full. The rest would cost us, not the receiver: hang up.
-    this.onResponseEnd()
-    this.#abort()
+    if (chunk.length > room) {
+      // What is kept is full. The rest would cost us, not the receiver: hang up.
+      this.onComplete()
+      this.#abort()
+    }
+    return true
   }
 
-  onResponseEnd(): void {
+  onComplete(): void {
     const status = this.#status
     if (status < 200 || status > 599) {
       this.#end({ kind: 'error', reason: 'invalid_response', message: `the receiver answered with status ${status}` })
       return
     }
     const headers = this.#headers
-    const body = this.#chunks.length === 1 ? (this.#chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#chunks)
-    this.#end({ kind: 'response', status, header: (name) => [headers[name]].flat()[0], body })
+    const body = this.#chunks.length === 1 ? (this.#chunks[0] ?? NO_BODY) : Buffer.concat(this.#chunks)
+    this.#end({ kind: 'response', status, header: (name) => headerOf(headers, name), body })
   }
 
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+  onError(error: Error): void {
     this.#fail(error)
   }
 
@@ -208,8 +211,21 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #abort(): void {
-    this.#controller?.abort(new Error('the exchange has ended'))
+    this.#hangUp?.(new Error('the exchange has ended'))
   }
+}
+
+const NO_BODY = Buffer.alloc(0)
+
+/** The first value of a header, by lower-case name, out of names and values in turn. */
+function headerOf(headers: readonly Buffer[], name: string): string | undefined {
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const candidate = headers[index]
+    if (candidate?.length === name.length && candidate.toString('latin1').toLowerCase() === name) {
+      return headers[index + 1]?.toString('latin1')
+    }
+  }
+  return undefined
 }
 
 /** Code and text. Errors of connecting list the addresses that were tried, which is nobody's business outside. */

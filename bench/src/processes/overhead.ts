@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DurableEventQueue, createHmacSigner, migrate, openSqlite } from '@keepsend/adapter-node'
-import { commitWithEvents, createEngine, keepsend } from '@keepsend/engine'
+import { migrate, openSqlite } from '@keepsend/adapter-node'
+import { commitWithEvents, keepsend } from '@keepsend/engine'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { Hono } from 'hono'
+import { createBenchEngine } from '../engine.ts'
 import { textOf } from '../event.ts'
 import type { OverheadAsk, OverheadFound } from '../works/overhead.ts'
 
@@ -21,10 +22,9 @@ const db = openSqlite(join(folder, 'bench.db'))
 await migrate(db)
 db.connection.exec('create table messages (id text primary key, text text not null)')
 const orm = drizzle({ client: db.connection })
-// Not started: what is measured is the request, not the delivery behind it.
-const queue = new DurableEventQueue({ db })
-const engine = createEngine({ db, queue, signer: createHmacSigner() })
-await engine.endpoints.create('bench', { url: 'https://example.com/hooks' })
+// Its queue is not started: what is measured is the request, not the delivery behind it.
+const { engine } = createBenchEngine(db)
+await engine.endpoints.create('bench', { url: 'http://127.0.0.1/hooks' })
 
 const app = new Hono()
 app.use('/keepsend/*', keepsend(engine))

@@ -55,8 +55,9 @@ for (const backlog of backlogs) {
 for (const table of tables) for (let number = 0; number < WARM_UP; number++) await step(table)
 const found: BacklogFound = tables.map(() => [])
 for (let round = 0; round < rounds; round++) {
-  for (const [at, table] of tables.entries()) {
-    for (let number = 0; number < steps; number++) found[at]?.push({ round, ms: await step(table) })
+  // In turn step by step: what a disk does from one second to the next is more than what is looked for.
+  for (let number = 0; number < steps; number++) {
+    for (const [at, table] of tables.entries()) found[at]?.push({ round, ms: await step(table) })
   }
 }
 console.log(JSON.stringify(found))

@@ -1,12 +1,11 @@
 // Who runs where. Senders get the lower half of the cores, whatever answers them (receiver, Postgres, Redis) the upper
 // half: on two cores one each. Without `taskset` nothing is pinned.
 import { execFileSync } from 'node:child_process'
-import { availableParallelism, cpus } from 'node:os'
+import { availableParallelism } from 'node:os'
 
 const count = availableParallelism()
 const half = count >> 1
 const canPin = count >= 2 && pinSelf()
-const serverCores = Array.from({ length: count - half }, (_, index) => half + index)
 
 export const pinning = canPin
   ? `senders pinned to core ${range(0, half - 1)}, receiver and servers to core ${range(half, count - 1)}`
@@ -35,25 +34,8 @@ export function coresOf(senders: number): number {
   return canPin ? Math.min(senders, half) : Math.min(senders, count)
 }
 
-/** From here to the call of the result: the busy share, 0 to 1, of the servers' cores. Undefined where nothing is pinned. */
-export function watchServers(): () => number | undefined {
-  const before = times()
-  return () => {
-    const after = times()
-    return canPin ? (after.busy - before.busy) / Math.max(1, after.all - before.all) : undefined
-  }
-}
-
-function times(): { busy: number; all: number } {
-  const known = cpus()
-  const sum = { busy: 0, all: 0 }
-  for (const core of serverCores) {
-    const { user = 0, nice = 0, sys = 0, irq = 0, idle = 0 } = known[core]?.times ?? {}
-    sum.busy += user + nice + sys + irq
-    sum.all += user + nice + sys + irq + idle
-  }
-  return sum
-}
+/** How many cores the receiver and the servers share. */
+export const coresOfServers = canPin ? count - half : count
 
 function range(from: number, to: number): string {
   return from === to ? String(from) : `${from}-${to}`

@@ -1,8 +1,8 @@
-import { coresOf, watchServers } from './cores.ts'
 import type { Entry } from './entries.ts'
 import type { Busy } from './limit.ts'
 import type { Bench } from './work.ts'
-import { postgresCpuMs } from './postgres-cpu.ts'
+import type { Place } from './stores.ts'
+import { type Watched, watch } from './watch.ts'
 import { type Worker, startWorker } from './worker.ts'
 
 export interface DrainOptions {
@@ -19,7 +19,7 @@ export interface DrainRound {
   busy: Busy
   /** Of the largest process. */
   peakMb: number
-  /** CPU that Postgres itself took for each event; undefined elsewhere. */
+  /** CPU that Postgres or Redis took for each event: 0 without one, undefined where that cannot be read. */
   serverUsEach: number | undefined
 }
 
@@ -34,16 +34,15 @@ export async function drainRound(bench: Bench, entry: Entry, options: DrainOptio
     // One after the other: the first makes the tables.
     for (let number = 0; number < processes; number++) workers.push(await startWorker(setup, processes))
     const [first] = workers
-    await drain(bench, workers, warmUp)
-    const cpuOfServer = async () => (entry.store === 'postgres' ? postgresCpuMs(place.at) : undefined)
-    const { ms, cpuMs, servers, serverMs } = await drain(bench, workers, events, cpuOfServer)
+    await drain(bench, place, workers, warmUp)
+    const { ms, busy, serverMs } = await drain(bench, place, workers, events)
     const left = (await first?.ask('left')) ?? 0
     if (left > 0) throw new Error(`${left} of ${events} are not settled`)
     const peakMb = Math.max(...(await Promise.all(workers.map((worker) => worker.ask('memory')))))
     for (const worker of workers) await worker.ask('close')
     return {
       perSecond: (events * 1000) / ms,
-      busy: { senders: cpuMs / ms / coresOf(processes), servers },
+      busy,
       peakMb,
       serverUsEach: serverMs === undefined ? undefined : (serverMs * 1000) / events,
     }
@@ -55,24 +54,20 @@ export async function drainRound(bench: Bench, entry: Entry, options: DrainOptio
 
 async function drain(
   { receiver }: Bench,
+  place: Place,
   workers: readonly Worker[],
   events: number,
-  cpuOfServer: () => Promise<number | undefined> = async () => undefined,
-): Promise<{ ms: number; cpuMs: number; servers: number | undefined; serverMs: number | undefined }> {
+): Promise<Watched & { ms: number }> {
   await workers[0]?.ask('seed', { events })
   await receiver.reset()
-  const cpuBefore = await cpuOfServer()
-  const serversBusy = watchServers()
+  const watched = await watch(receiver, place)
   const began = performance.now()
   await Promise.race([
     Promise.all([receiver.received(events), ...workers.map((worker) => worker.ask('start'))]),
     ...workers.map((worker) => worker.ended),
   ])
   const ms = performance.now() - began
-  const servers = serversBusy()
   const stopped = await Promise.all(workers.map((worker) => worker.ask('stop')))
-  // With the last settles, which come after the last arrival.
-  const cpuAfter = await cpuOfServer()
-  const serverMs = cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore
-  return { ms, servers, serverMs, cpuMs: stopped.reduce((sum, { cpuMs }) => sum + cpuMs, 0) }
+  const cpuMs = stopped.reduce((sum, one) => sum + one.cpuMs, 0)
+  return { ms, ...(await watched({ ms, cpuMs, senders: workers.length })) }
 }

@@ -1,27 +1,35 @@
+import { coresOfServers } from './cores.ts'
 import { median } from './work.ts'
 
-/** How busy the machine was in a round, 0 to 1. */
+/** How much CPU everybody took in a round. */
 export interface Busy {
-  /** Of what so many senders can have. */
+  /** Of the cores that so many senders can fill, 0 to 1. */
   senders: number
-  /** Of the servers' cores; undefined where nothing is pinned. */
-  servers: number | undefined
+  /** Of one core: it is one process. */
+  receiver: number
+  /** Postgres or Redis, in cores. 0 where there is none, undefined where it could not be read. */
+  server: number | undefined
 }
 
-// A core that is this busy is what holds the rest up.
+// Who is this busy is what holds the rest up.
 const SATURATED = 0.85
 
 /** Which limit a contender hits, in one line, as its rounds' medians show. */
 export function limitOf(rounds: readonly Busy[], waitsFor: string): string {
   const senders = median(rounds.map((busy) => busy.senders))
-  const known = rounds.flatMap(({ servers }) => (servers === undefined ? [] : [servers]))
-  const servers = known.length > 0 ? median(known) : undefined
-  const shares = `senders ${percent(senders)}${servers === undefined ? '' : `, receiver and servers ${percent(servers)}`}`
+  const receiver = median(rounds.map((busy) => busy.receiver))
+  const known = rounds.flatMap(({ server }) => (server === undefined ? [] : [server]))
+  const server = known.length > 0 ? median(known) : 0
   const saturated = [
     ...(senders >= SATURATED ? ['its own CPU'] : []),
-    ...(servers !== undefined && servers >= SATURATED ? ['the CPU of the receiver and the servers'] : []),
+    ...(receiver >= SATURATED ? ["the receiver's CPU"] : []),
+    ...(server > 0 && (receiver + server) / coresOfServers >= SATURATED
+      ? ['the core of the server and the receiver']
+      : []),
   ]
-  return `${saturated.length > 0 ? saturated.join(' and ') : `waiting for ${waitsFor}`} (busy: ${shares})`
+  const shares = [`senders ${percent(senders)}`, `receiver ${percent(receiver)}`]
+  if (server > 0) shares.push(`server ${percent(server)}`)
+  return `${saturated.length > 0 ? saturated.join(' and ') : `waiting for ${waitsFor}`} (of a core: ${shares.join(', ')})`
 }
 
 function percent(share: number): string {

@@ -14,6 +14,8 @@ export interface Receiver {
   reset(keep?: 'keep'): Promise<void>
   /** Resolves when so many POSTs have come since the reset; rejects when that takes too long. */
   received(count: number, patienceMs?: number): Promise<void>
+  /** ms of CPU that it has used so far. */
+  cpuMs(): Promise<number>
   /** What was noted since the reset. */
   arrivals(): Promise<Arrivals>
   stop(): void
@@ -46,6 +48,7 @@ export async function startReceiver(): Promise<Receiver> {
         throw new Error(`${count} POSTs did not arrive in time`, { cause: error })
       }
     },
+    cpuMs: async () => Number(await ask('cpu')),
     arrivals: async () => new Map(JSON.parse(await ask('reset/')) as [string, number][]),
     stop: () => void child.stdin.end(),
   }

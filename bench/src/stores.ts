@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { type PostgresServer, startPostgres } from '../../scripts/postgres-server.ts'
+import { postgresCpuMs } from './postgres-cpu.ts'
 import { type Appendfsync, type RedisServer, startRedis } from './redis.ts'
 
 /** Where a contender keeps its events. */
@@ -12,6 +13,8 @@ export type Store = 'none' | 'folder' | 'postgres' | `redis ${Appendfsync}`
 /** An empty place of that kind; `release` takes it away. */
 export interface Place {
   at: string
+  /** ms of CPU that its server has used so far: 0 if it has none, undefined where that cannot be read. */
+  cpuMs: () => Promise<number | undefined>
   release(): Promise<void>
 }
 
@@ -29,10 +32,10 @@ export class Stores {
   async take(store: Store): Promise<Place> {
     switch (store) {
       case 'none':
-        return { at: '', release: async () => {} }
+        return { at: '', cpuMs: async () => 0, release: async () => {} }
       case 'folder': {
         const at = mkdtempSync(join(this.#folder, 'store-'))
-        return { at, release: async () => rmSync(at, { recursive: true, force: true }) }
+        return { at, cpuMs: async () => 0, release: async () => rmSync(at, { recursive: true, force: true }) }
       }
       case 'postgres':
         return this.#database()
@@ -54,7 +57,11 @@ export class Stores {
     await run(url, `create database ${name}`, 'checkpoint')
     const at = new URL(url)
     at.pathname = `/${name}`
-    return { at: at.href, release: () => run(url, `drop database ${name} with (force)`) }
+    return {
+      at: at.href,
+      cpuMs: () => postgresCpuMs(url),
+      release: () => run(url, `drop database ${name} with (force)`),
+    }
   }
 
   async #keyspace(appendfsync: Appendfsync): Promise<Place> {
@@ -63,8 +70,15 @@ export class Stores {
     const { url } = await server
     const redis = new Redis(url)
     await redis.flushall()
-    redis.disconnect()
-    return { at: url, release: async () => {} }
+    return {
+      at: url,
+      async cpuMs() {
+        const info = await redis.info('cpu')
+        const used = [...info.matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)]
+        return used.reduce((sum, [, seconds]) => sum + Number(seconds) * 1000, 0)
+      },
+      release: async () => redis.disconnect(),
+    }
   }
 }
 

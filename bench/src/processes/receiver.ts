@@ -30,6 +30,11 @@ const server = createServer((request, response) => {
     if (count >= waiting.target) waiting.answer()
     return
   }
+  if (ask === 'cpu') {
+    const { user, system } = process.cpuUsage()
+    response.end(String((user + system) / 1000))
+    return
+  }
   // Begins a round: forgets what came before. `keep` notes each arrival from here on.
   const kept = arrivals ?? []
   count = 0

@@ -1,9 +1,9 @@
-import { watchServers } from '../cores.ts'
 import * as entries from '../entries.ts'
 import { type Entry, outbox, rowByRow } from '../entries.ts'
 import { interleave } from '../interleave.ts'
 import { type Busy, limitOf } from '../limit.ts'
 import { type Bench, type Findings, type Row, median, ratio } from '../work.ts'
+import { watch } from '../watch.ts'
 import { startWorker } from '../worker.ts'
 
 const CALLERS = [1, 32] as const
@@ -92,11 +92,11 @@ async function enqueueRound(
   })
   try {
     await worker.ask('enqueue', { events: Math.round(events / 8), callers })
-    const serversBusy = watchServers()
+    const watched = await watch(receiver, place)
     const { ms, cpuMs } = await worker.ask('enqueue', { events, callers })
-    const servers = serversBusy()
+    const { busy } = await watched({ ms, cpuMs, senders: 1 })
     await worker.ask('close')
-    return { perSecond: (events * 1000) / ms, busy: { senders: cpuMs / ms, servers } }
+    return { perSecond: (events * 1000) / ms, busy }
   } finally {
     await worker.kill()
     await place.release()

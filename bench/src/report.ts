@@ -41,11 +41,10 @@ export function inOneLine(bar: Bar): string {
 export function keep(work: string, findings: Findings, { rounds, events, quick }: Bench): void {
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cores: cpus().length, pinning }
   const bars = findings.bars.map((bar) => ({ ...bar, holds: holds(bar) }))
-  const text = JSON.stringify(
-    { work, at: new Date().toISOString(), machine, rounds, events, ...findings, bars },
-    undefined,
-    2,
-  )
+  const kept = { work, at: new Date().toISOString(), machine, rounds, events, ...findings, bars }
+  // What never came took for ever, and JSON has no number for that.
+  const inJson = (_name: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? 'Infinity' : value)
+  const text = JSON.stringify(kept, inJson, 2)
   writeFileSync(new URL(`${work}.json`, resultsFolder(quick)), `${text}\n`)
 }
 

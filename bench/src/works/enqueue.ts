@@ -7,16 +7,18 @@ import { watch } from '../watch.ts'
 import { startWorker } from '../worker.ts'
 
 const CALLERS = [1, 32] as const
+// A commit for each, which the server shares among those that come together.
+const onPostgres = { share: 0.125, waitsFor: 'a commit of the server for each event' }
 /** How many events beside the fastest; one caller waits for each commit, so a quarter of that. */
-const CONTENDERS: readonly { entry: Entry; share: number }[] = [
-  { entry: rowByRow, share: 0.25 },
-  { entry: outbox, share: 1 },
-  { entry: { ...entries.full, name: 'keepsend engine.commit FULL' }, share: 0.5 },
-  { entry: { ...entries.keepsendPostgres, name: 'keepsend engine.commit Postgres' }, share: 0.125 },
-  { entry: entries.graphileWorker, share: 0.125 },
-  { entry: entries.pgBoss, share: 0.125 },
-  { entry: entries.bullmqAlways, share: 0.125 },
-  { entry: entries.bullmqEverysec, share: 0.25 },
+const CONTENDERS: readonly Entry[] = [
+  rowByRow,
+  outbox,
+  { ...entries.full, name: 'keepsend engine.commit FULL', share: 0.5, waitsFor: outbox.waitsFor },
+  { ...entries.keepsendPostgres, name: 'keepsend engine.commit Postgres', ...onPostgres },
+  { ...entries.graphileWorker, ...onPostgres },
+  { ...entries.pgBoss, ...onPostgres },
+  { ...entries.bullmqAlways, share: 0.125 },
+  entries.bullmqEverysec,
 ]
 
 interface Round {
@@ -27,10 +29,11 @@ interface Round {
 /** So many callers at once, each awaiting that its own event is kept. Nobody sends. */
 export async function enqueue(bench: Bench): Promise<Findings> {
   const entrants = CALLERS.flatMap((callers) =>
-    CONTENDERS.map(({ entry, share }) => ({
+    CONTENDERS.map((entry) => ({
       name: nameOf(entry, callers),
       store: entry.store,
-      round: () => enqueueRound(bench, entry, callers, Math.round(bench.events * share * (callers === 1 ? 0.25 : 1))),
+      round: () =>
+        enqueueRound(bench, entry, callers, Math.round(bench.events * entry.share * (callers === 1 ? 0.25 : 1))),
     })),
   )
   const { rounds, missing } = await interleave(
@@ -44,7 +47,7 @@ export async function enqueue(bench: Bench): Promise<Findings> {
     return known && median(known.map(({ perSecond }) => perSecond))
   }
   const rows = CALLERS.flatMap((callers) =>
-    CONTENDERS.flatMap(({ entry }): Row[] => {
+    CONTENDERS.flatMap((entry): Row[] => {
       const known = rounds.get(nameOf(entry, callers))
       const speed = speedOf(entry, callers)
       if (!known || speed === undefined) return []

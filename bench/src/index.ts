@@ -1,87 +1,80 @@
-// `pnpm bench [enqueue] [drain] [--rounds N]`: each work beside its ceiling or floor in one interleaved run; what counts
-// are the ratios of the medians. Nothing here is asserted by the test suite.
+// `pnpm bench [work …] [--rounds N] [--events N] [--quick]`: each work beside its ceiling, floor and peers in one
+// interleaved run; what counts are the ratios of the medians. Nothing here is asserted by the test suite.
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type Contender, type Result, interleave, pinning, startReceiver } from './rounds.ts'
+import { buildProcesses } from './build.ts'
+import { pinning } from './cores.ts'
+import { plot } from './plots.ts'
+import { startReceiver } from './receiver.ts'
+import { inLines, inOneLine, keep, resultsFolder } from './report.ts'
+import { Stores } from './stores.ts'
+import type { Bar, Bench, Work } from './work.ts'
+import { backlog } from './works/backlog.ts'
+import { d1 } from './works/d1.ts'
+import { drain } from './works/drain.ts'
+import { enqueue } from './works/enqueue.ts'
+import { isolation } from './works/isolation.ts'
+import { latency } from './works/latency.ts'
+import { memory } from './works/memory.ts'
+import { overhead } from './works/overhead.ts'
+import { postgres } from './works/postgres.ts'
+
+const works: Record<string, Work> = {
+  enqueue,
+  drain,
+  postgres,
+  latency,
+  backlog,
+  overhead,
+  memory,
+  d1,
+  isolation,
+}
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, events: { type: 'string', default: '40000' } },
+  options: { rounds: { type: 'string' }, events: { type: 'string' }, quick: { type: 'boolean', default: false } },
   allowPositionals: true,
 })
-const rounds = Number(values.rounds)
-const events = Number(values.events)
-const CALLERS = 32
-const CONCURRENCY = 32
-
-/** A bar of the design: the ratio of two contenders' speeds, and what it should reach. */
-interface Bar {
-  what: string
-  ratio: number
-  bar: number
-}
-
-const works: Record<string, () => Promise<Bar[]>> = {
-  async enqueue() {
-    title(`durable enqueue: ${events} rows of 500 bytes, SQLite synchronous=FULL`)
-    const results = await interleave(
-      [
-        { name: 'row by row', file: './enqueue-round.ts', args: ['row-by-row', events / 4, 1] },
-        { name: `keepsend, ${CALLERS} callers`, file: './enqueue-round.ts', args: ['keepsend', events, CALLERS] },
-      ],
-      rounds,
-      console.log,
-    )
-    const [alone, keepsend] = print(results, [events / 4, events])
-    return [{ what: `enqueue, ${CALLERS} callers / row by row`, ratio: keepsend / alone, bar: 10 }]
-  },
-
-  async drain() {
-    title(`drain: ${events} signed POSTs of 500 bytes, concurrency ${CONCURRENCY}, to a local receiver`)
-    const receiver = await startReceiver()
-    const args = [receiver.port, events, CONCURRENCY]
-    const contenders: Contender[] = [
-      { name: 'raw Pool.request', file: './drain-raw.ts', args },
-      { name: 'keepsend FULL', file: './drain-keepsend.ts', args: [...args, 'FULL'] },
-      { name: 'keepsend NORMAL', file: './drain-keepsend.ts', args: [...args, 'NORMAL'] },
-    ]
-    try {
-      const [raw, full, normal] = print(await interleave(contenders, rounds, console.log), [events, events, events])
-      return [
-        { what: 'drain with FULL / raw Pool.request', ratio: full / raw, bar: 0.6 },
-        { what: 'drain with NORMAL / raw Pool.request', ratio: normal / raw, bar: 0.8 },
-      ]
-    } finally {
-      receiver.stop()
-    }
-  },
-}
-
+const quick = values.quick
+const rounds = Number(values.rounds ?? (quick ? 1 : 5))
+const events = Number(values.events ?? (quick ? 2000 : 40_000))
 const chosen = positionals.length > 0 ? positionals : Object.keys(works)
-const unknown = chosen.find((name) => !(name in works))
-if (unknown !== undefined || !(rounds >= 1) || !(events >= 1000)) {
+if (chosen.some((name) => !(name in works)) || !(rounds >= 1) || !(events >= 1000)) {
   console.error(
     `bench knows ${Object.keys(works).join(', ')}; --rounds 1 or more, --events 1000 or more; found ${process.argv.slice(2).join(' ')}`,
   )
   process.exit(2)
 }
+
 console.log(`Node ${process.version}, ${pinning}, medians of ${rounds} interleaved rounds`)
+// Whatever ends it: processes end with it, and what it made for itself goes.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
+await buildProcesses()
+const receiver = await startReceiver()
+const stores = new Stores()
+const bench: Bench = { rounds, events, quick, stores, receiver, say: (line) => console.log(line) }
 const bars: Bar[] = []
-for (const name of chosen) bars.push(...((await works[name]?.()) ?? []))
-title('bars')
-for (const { what, ratio, bar } of bars)
-  console.log(`${ratio >= bar ? '✓' : '✗'} ${what}: ${ratio.toFixed(2)} (bar ${bar})`)
-
-function title(text: string): void {
-  console.log(`\n${text}`)
+const broken: string[] = []
+try {
+  for (const name of chosen) {
+    console.log(`\n${name}`)
+    try {
+      const findings = await works[name]?.(bench)
+      if (!findings) continue
+      console.log(`\n${inLines(findings).join('\n')}`)
+      keep(name, findings, bench)
+      bars.push(...findings.bars)
+    } catch (error) {
+      broken.push(name)
+      console.error(`${name} failed:`, error)
+    }
+  }
+} finally {
+  await stores.end()
+  receiver.stop()
 }
-
-/** Prints a row for each contender; returns their speeds, in events a second. */
-function print(results: readonly Result[], counts: readonly number[]): [number, number, number] {
-  const speeds = results.map(({ name, ms, maxRssMb, rounds: all }, index) => {
-    const speed = (counts[index] ?? 0) / (ms / 1000)
-    const memory = maxRssMb === undefined ? '' : `  peak ${Math.round(maxRssMb)} MB`
-    const range = `${Math.round(Math.min(...all))}–${Math.round(Math.max(...all))} ms`
-    console.log(`${name.padEnd(24)}${Math.round(speed).toString().padStart(8)} /s  (${range})${memory}`)
-    return speed
-  })
-  return [speeds[0] ?? 0, speeds[1] ?? 0, speeds[2] ?? 0]
-}
+const drawn = await plot(resultsFolder(quick))
+console.log(`\nresults and ${drawn.join(', ')} in ${fileURLToPath(resultsFolder(quick))}`)
+console.log('\nbars')
+for (const bar of bars) console.log(inOneLine(bar))
+if (broken.length > 0) console.log(`not measured, because the work failed: ${broken.join(', ')}`)

@@ -1,30 +1,55 @@
-// The receiver of every drain, in a process of its own: answers 200, counts, and says its port on its first line.
-import { createServer } from 'node:http'
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { processFile } from './build.ts'
 
-let count = 0
-let waiting: { target: number; answer: () => void } | undefined
+/** When a POST arrived: its `webhook-id`, and ms on the machine's monotonic clock. */
+type Arrivals = Map<string, number>
 
-const server = createServer((request, response) => {
-  if (request.method === 'POST') {
-    request.resume()
-    response.end()
-    count++
-    if (waiting && count >= waiting.target) waiting.answer()
-    return
+/** The receiver's process. */
+export interface Receiver {
+  url: string
+  /** A port that takes requests and never answers. */
+  hole: string
+  /** Begins a round: forgets what came before; with `keep` notes when each POST arrives. */
+  reset(keep?: 'keep'): Promise<void>
+  /** Resolves when so many POSTs have come since the reset; rejects when that takes too long. */
+  received(count: number, patienceMs?: number): Promise<void>
+  /** ms of CPU that it has used so far. */
+  cpuMs(): Promise<number>
+  /** What was noted since the reset. */
+  arrivals(): Promise<Arrivals>
+  stop(): void
+}
+
+const PATIENCE_MS = 180_000
+
+export async function startReceiver(): Promise<Receiver> {
+  const child = spawn(process.execPath, [processFile('receiver')], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const line = await new Promise<string>((resolve, reject) => {
+    createInterface(child.stdout).once('line', resolve)
+    child.once('exit', (code) => reject(new Error(`the receiver ended with ${code}`)))
+  })
+  const { port, hole } = JSON.parse(line) as { port: number; hole: number }
+  const url = `http://127.0.0.1:${port}`
+  const ask = async (path: string, patienceMs = PATIENCE_MS): Promise<string> => {
+    const response = await fetch(`${url}/${path}`, { signal: AbortSignal.timeout(patienceMs) })
+    return response.text()
   }
-  // GET /<n>: answers when n posts have arrived since the last reset, and resets.
-  waiting = {
-    target: Number(request.url?.slice(1)),
-    answer: () => {
-      waiting = undefined
-      count = 0
-      response.end()
+  return {
+    url: `${url}/`,
+    hole: `http://127.0.0.1:${hole}/`,
+    async reset(keep) {
+      await ask(`reset/${keep ?? ''}`)
     },
+    async received(count, patienceMs) {
+      try {
+        await ask(`received/${count}`, patienceMs)
+      } catch (error) {
+        throw new Error(`${count} POSTs did not arrive in time`, { cause: error })
+      }
+    },
+    cpuMs: async () => Number(await ask('cpu')),
+    arrivals: async () => new Map(JSON.parse(await ask('reset/')) as [string, number][]),
+    stop: () => void child.stdin.end(),
   }
-  if (count >= waiting.target) waiting.answer()
-})
-server.keepAliveTimeout = 30_000
-server.listen(0, '127.0.0.1', () => {
-  const address = server.address()
-  console.log(typeof address === 'object' && address ? address.port : '')
-})
+}

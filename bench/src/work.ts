@@ -1,31 +1,61 @@
-import { newEventId } from '@keepsend/outbox'
+import type { Receiver } from './receiver.ts'
+import type { Stores } from './stores.ts'
 
-/** Events that each process sends before its clock starts, so that compiling is not what is measured. */
-export const WARM_UP = 10_000
-
-/** What every contender sends: a 500-byte JSON event under a fresh id. */
-export function payloadOf(index: number): string {
-  return JSON.stringify({
-    type: 'message.created',
-    timestamp: '2026-11-23T12:00:00.000Z',
-    data: { index, text: 'x'.repeat(500 - 94 - String(index).length) },
-  })
+/** What every work is given. */
+export interface Bench {
+  /** Interleaved rounds. */
+  rounds: number
+  /** Events of the fastest contenders; the others' are fewer, so that a round of each takes about as long. */
+  events: number
+  /** A look at whether all of it works; its figures say little. */
+  quick: boolean
+  stores: Stores
+  receiver: Receiver
+  say: (line: string) => void
 }
 
-/** A row for one endpoint, as a fan-out would have made it. */
-export function eventFor(endpointId: string, index: number) {
-  return { eventId: newEventId(), endpointId, workspaceId: 'bench', type: 'message.created', payload: payloadOf(index) }
+/** One line of a work's table; the unit is in each figure's name. */
+export interface Row {
+  name: string
+  figures: Record<string, number>
+  /** What it runs into, where that was seen. */
+  limit?: string
 }
 
-/** Milliseconds that a piece of work took. */
-export async function timed(work: () => Promise<void>): Promise<number> {
-  const start = performance.now()
-  await work()
-  return performance.now() - start
+/** A bar of the design: what was found beside what it should be. `found` is undefined if a part of it failed. */
+export interface Bar {
+  what: string
+  found: number | undefined
+  should: { atLeast: number } | { atMost: number }
+}
+
+/** What a work found. */
+export interface Findings {
+  title: string
+  rows: Row[]
+  bars: Bar[]
+  /** By name: why a contender has no figures. */
+  missing: Record<string, string>
+  /** Kept in its JSON, for the plots. */
+  data?: unknown
+}
+
+export type Work = (bench: Bench) => Promise<Findings>
+
+/** Undefined if either is: a contender that failed. */
+export function ratio(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined || other === 0 ? undefined : one / other
 }
 
 export function median(values: readonly number[]): number {
+  return quantile(values, 0.5)
+}
+
+/** Between neighbours in proportion. NaN of nothing. */
+export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+  const at = (sorted.length - 1) * share
+  const below = sorted[Math.floor(at)] ?? Number.NaN
+  const above = sorted[Math.ceil(at)] ?? below
+  return below === above ? below : below + (above - below) * (at - Math.floor(at))
 }

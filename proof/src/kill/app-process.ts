@@ -1,7 +1,7 @@
 // The app that is killed: `createNodeServer` as it is, on a file or on a Postgres. Bundled (bundle.ts), so that it is
 // up again in a quarter of a second.
 import { type NodeServerParts, createNodeServer, createUndiciSender } from '@keepsend/adapter-node'
-import { type Sender, keepsend } from '@keepsend/engine'
+import { type Sender, createKeyRing, keepsend } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
 import type { AppMessage, AppOrder, AppSetup } from './app.ts'
@@ -68,6 +68,8 @@ const options = {
     urlPolicy,
     deadlineMs: 1000,
     maxDeadlineMs: 1000,
+    // A receiver that was killed is tried again soon after it is back.
+    circuit: { : 1000 },
     // So short that clean-up has work at each of its rounds.
     retentionMs: 500,
     retrySchedule: Array.from({ length: 60 }, () => 0.2),
@@ -81,6 +83,7 @@ const options = {
   },
   queue: { concurrency: setup.concurrency, settleBatch: setup.settleBatch, leaseMs: 3000, pollMs: 500, upkeepMs: 1000 },
   sender: {},
+  secrets: createKeyRing('proof:a2VlcHNlbmQgdGVzdCBrZXksIDMyIGJ5dGVzIGxvbmc='),
   signals: false,
   migrations: setup.migrations,
 }

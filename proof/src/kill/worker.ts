@@ -1,7 +1,7 @@
 // The Worker that is killed with its whole wrangler: `createWorker` as it is, with its D1 and its sender watched. A
 // Worker cannot kill itself, so it asks the parent to, and waits for the end.
 import { type QueueBinding, createFetchSender, createWorker } from '@keepsend/adapter-cloudflare'
-import { keepsend, migrate } from '@keepsend/engine'
+import { createKeyRing, keepsend, migrate } from '@keepsend/engine'
 import type { D1Binding } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { type Place, type Strike, expectStrike, struckAt } from './strike.ts'
@@ -27,6 +27,7 @@ async function reached(place: Place): Promise<void> {
 }
 
 const urlPolicy = { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' } as const
+const secrets = createKeyRing('proof:a2VlcHNlbmQgdGVzdCBrZXksIDMyIGJ5dGVzIGxvbmc=')
 const fetchSender = createFetchSender()
 
 export default createWorker({
@@ -42,6 +43,7 @@ export default createWorker({
     return {
       db: watchD1(env.DB, reached),
       queue: env.WEBHOOKS,
+      secrets,
       engine: {
         urlPolicy,
         sender: {
@@ -54,6 +56,7 @@ export default createWorker({
         },
         deadlineMs: 2000,
         maxDeadlineMs: 2000,
+        circuit: { : 1000 },
         logger: { info() {}, warn() {}, error() {} },
       },
     }

@@ -16,7 +16,7 @@ const db = openSqlite(file, { synchronous: synchronous === 'NORMAL' ? 'NORMAL' :
 db.connection.pragma(`wal_autocheckpoint = ${checkpoint}`)
 await migrate(db)
 db.connection.exec('create table changes (event_id text primary key) strict')
-const engine = createEngine({ db, queue: new DurableEventQueue({ db }) })
+const engine = createEngine({ db, queue: new DurableEventQueue({ db }), secrets: 'plaintext-for-development' })
 const endpoints: string[] = []
 for (const path of ['one', 'two']) {
   const { endpoint } = await engine.endpoints.create('proof', { url: `https://receiver.dev/${path}` })

@@ -30,7 +30,12 @@ async function make(): Promise<Buffer> {
   const connection = new Database(':memory:')
   const db = synchronously(connection)
   await migrate(db)
-  const engine = createEngine({ db, queue: { send: async () => {} }, retrySchedule: RETRY_SCHEDULE })
+  const engine = createEngine({
+    db,
+    queue: { send: async () => {} },
+    secrets: 'plaintext-for-development',
+    retrySchedule: RETRY_SCHEDULE,
+  })
   for (const path of ['0', '1']) {
     const { endpoint } = await engine.endpoints.create(WORKSPACE, { url: `https://receiver.example.com/${path}` })
     endpointIds.push(endpoint.id)

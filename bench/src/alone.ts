@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process'
+import { processFile } from './build.ts'
+import { senderCommand } from './cores.ts'
+
+const PATIENCE_MS = 900_000
+
+/** Runs a process that measures by itself, where a sender would run, and answers what it found. */
+export async function runAlone<Found>(
+  name: 'backlog' | 'd1' | 'overhead',
+  ask: unknown,
+  env: Record<string, string> = {},
+): Promise<Found> {
+  const [command, args] = senderCommand(processFile(name), [JSON.stringify(ask)], 1)
+  // Its standard input ends with this process, and it with its standard input.
+  const child = spawn(command, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+    timeout: PATIENCE_MS,
+  })
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      const line = said.trim().split('\n').at(-1) ?? ''
+      if (code === 0) resolve(JSON.parse(line) as Found)
+      else reject(new Error(`${name} ended with ${code ?? signal}: ${said.slice(-500)}`))
+    })
+  })
+}

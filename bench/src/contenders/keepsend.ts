@@ -1,0 +1,31 @@
+// Keepsend as it is meant to be used: an engine, its poller, the guarded sender. The flavour is SQLite's durability
+// (FULL or NORMAL), or `postgres`.
+import { join } from 'node:path'
+import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
+import type { Open } from '../contender.ts'
+import { createBenchEngine } from '../engine.ts'
+
+export const open: Open = async ({ place, receiver, concurrency, flavour }) => {
+  const db =
+    flavour === 'postgres'
+      ? await openPostgres({ url: place })
+      : openSqlite(join(place, 'bench.db'), { synchronous: flavour === 'NORMAL' ? 'NORMAL' : 'FULL' })
+  await migrate(db)
+  const { engine, queue, seed, publish, close } = createBenchEngine(db, concurrency)
+  const [known] = await engine.endpoints.list('bench', { limit: 1 })
+  const endpoint = known ?? (await engine.endpoints.create('bench', { url: receiver })).endpoint
+  return {
+    seed: (events) => seed(endpoint.id, events),
+    start: () => queue.start(engine),
+    stop: () => queue.stop(),
+    async left() {
+      const { due, failed, inFlight, scheduled, held } = await engine.stats()
+      return due + failed + inFlight + scheduled + held
+    },
+    publish: (index) => publish('bench', index),
+    async close() {
+      await close()
+      await db.close()
+    },
+  }
+}

@@ -1,0 +1,73 @@
+import type { Entry } from './entries.ts'
+import type { Busy } from './limit.ts'
+import type { Bench } from './work.ts'
+import type { Place } from './stores.ts'
+import { type Watched, watch } from './watch.ts'
+import { type Worker, startWorker } from './worker.ts'
+
+export interface DrainOptions {
+  concurrency: number
+  /** @default 1 */
+  processes?: number
+  events: number
+  /** Sent before the clock starts, so that compiling is not what is measured. */
+  warmUp: number
+}
+
+export interface DrainRound {
+  perSecond: number
+  busy: Busy
+  /** Of the largest process. */
+  peakMb: number
+  /** CPU that Postgres or Redis took for each event: 0 without one, undefined where that cannot be read. */
+  serverUsEach: number | undefined
+}
+
+/** A backlog, and how long it takes from `start` until the receiver has all of it. Then nothing may be left unsettled. */
+export async function drainRound(bench: Bench, entry: Entry, options: DrainOptions): Promise<DrainRound> {
+  const { concurrency, processes = 1, events, warmUp } = options
+  const { receiver, stores } = bench
+  const place = await stores.take(entry.store)
+  const setup = { ...entry, place: place.at, receiver: receiver.url, concurrency }
+  const workers: Worker[] = []
+  try {
+    // One after the other: the first makes the tables.
+    for (let number = 0; number < processes; number++) workers.push(await startWorker(setup, processes))
+    const [first] = workers
+    await drain(bench, place, workers, warmUp)
+    const { ms, busy, serverMs } = await drain(bench, place, workers, events)
+    const left = (await first?.ask('left')) ?? 0
+    if (left > 0) throw new Error(`${left} of ${events} are not settled`)
+    const peakMb = Math.max(...(await Promise.all(workers.map((worker) => worker.ask('memory')))))
+    for (const worker of workers) await worker.ask('close')
+    return {
+      perSecond: (events * 1000) / ms,
+      busy,
+      peakMb,
+      serverUsEach: serverMs === undefined ? undefined : (serverMs * 1000) / events,
+    }
+  } finally {
+    await Promise.all(workers.map((worker) => worker.kill()))
+    await place.release()
+  }
+}
+
+async function drain(
+  { receiver }: Bench,
+  place: Place,
+  workers: readonly Worker[],
+  events: number,
+): Promise<Watched & { ms: number }> {
+  await workers[0]?.ask('seed', { events })
+  await receiver.reset()
+  const watched = await watch(receiver, place)
+  const began = performance.now()
+  await Promise.race([
+    Promise.all([receiver.received(events), ...workers.map((worker) => worker.ask('start'))]),
+    ...workers.map((worker) => worker.ended),
+  ])
+  const ms = performance.now() - began
+  const stopped = await Promise.all(workers.map((worker) => worker.ask('stop')))
+  const cpuMs = stopped.reduce((sum, one) => sum + one.cpuMs, 0)
+  return { ms, ...(await watched({ ms, cpuMs, senders: workers.length })) }
+}

@@ -1,0 +1,45 @@
+import { DurableEventQueue, createNodeSigner, createUndiciSender } from '@keepsend/adapter-node'
+import { type Engine, createEngine, createKeyRing } from '@keepsend/engine'
+import { type OutboxDatabase, enqueueEvents, newEventId } from '@keepsend/outbox'
+import { batches, payloadOf, textOf } from './event.ts'
+
+/** One for every process of a run: who makes the endpoint is not who delivers to it. */
+export const BENCH_KEYS = createKeyRing('bench:YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyBmb3IgaXQ=')
+
+/** Keepsend on Node as its README puts it together; receivers are on this machine. */
+export interface BenchEngine {
+  engine: Engine
+  queue: DurableEventQueue
+  /** Commits so many rows for one endpoint, as fan-outs would have made them. */
+  seed: (endpointId: string, events: number) => Promise<void>
+  /** Publishes one event; its id. */
+  publish: (workspaceId: string, index: number) => Promise<string>
+  close: () => Promise<void>
+}
+
+export function createBenchEngine(db: OutboxDatabase, concurrency?: number): BenchEngine {
+  const queue = new DurableEventQueue({ db, ...(concurrency !== undefined && { concurrency }) })
+  const urlPolicy = { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowPorts: 'any' } as const
+  const sender = createUndiciSender({ urlPolicy })
+  const engine = createEngine({ db, queue, sender, secrets: BENCH_KEYS, signer: createNodeSigner() })
+  return {
+    engine,
+    queue,
+    async seed(endpointId, events) {
+      const row = { endpointId, workspaceId: 'bench', type: 'message.created' }
+      for (const batch of batches(events)) {
+        await enqueueEvents(
+          db,
+          batch.map((index) => ({ ...row, eventId: newEventId(), payload: payloadOf(index) })),
+        )
+      }
+    },
+    async publish(workspaceId, index) {
+      const id = newEventId()
+      const data = { index, text: textOf(index) }
+      await engine.commit({ writes: [], events: [{ id, type: 'message.created', workspaceId, data }] })
+      return id
+    },
+    close: () => sender.close(),
+  }
+}

@@ -1,0 +1,118 @@
+import type { Store } from './stores.ts'
+
+/** A contender as it stands in the tables: its file in contenders/, how it is set, where it keeps its events. */
+export interface Entry {
+  name: string
+  file: string
+  flavour: string
+  store: Store
+  /** Of the events of a round: so many that a slower one's round takes about as long. */
+  share: number
+  /** What it waits for when neither its core nor the servers' is busy. */
+  waitsFor: string
+}
+
+const nothing = { flavour: '', share: 1 }
+
+export const raw = {
+  ...nothing,
+  name: 'raw Pool.request',
+  file: 'raw',
+  store: 'none',
+  waitsFor: 'answers',
+} as const satisfies Entry
+
+export const full = {
+  ...nothing,
+  name: 'keepsend FULL',
+  file: 'keepsend',
+  flavour: 'FULL',
+  store: 'folder',
+  waitsFor: 'the fsync of a group of settles and the next claim, which holds the event loop',
+} as const satisfies Entry
+
+export const normal = {
+  ...full,
+  name: 'keepsend NORMAL',
+  flavour: 'NORMAL',
+  waitsFor: 'answers, and the fsync of checkpoints',
+} as const satisfies Entry
+
+export const keepsendPostgres = {
+  ...nothing,
+  name: 'keepsend Postgres',
+  file: 'keepsend',
+  flavour: 'postgres',
+  store: 'postgres',
+  share: 0.5,
+  waitsFor: "the server's commits, a group at a time",
+} as const satisfies Entry
+
+export const graphileWorker = {
+  ...nothing,
+  name: 'graphile-worker',
+  file: 'graphile-worker',
+  store: 'postgres',
+  share: 0.5,
+  waitsFor: "the server's commits: its local queue is refilled and jobs are completed in groups",
+} as const satisfies Entry
+
+export const pgBoss = {
+  ...nothing,
+  name: 'pg-boss',
+  file: 'pg-boss',
+  store: 'postgres',
+  share: 0.5,
+  waitsFor: "the server's commits, and the slowest job of each batch",
+} as const satisfies Entry
+
+export const bullmqAlways = {
+  ...nothing,
+  name: 'BullMQ always',
+  file: 'bullmq',
+  store: 'redis always',
+  share: 0.25,
+  waitsFor: "an fsync of Redis' log for each turn of its event loop",
+} as const satisfies Entry
+
+export const bullmqEverysec = {
+  ...bullmqAlways,
+  name: 'BullMQ everysec',
+  store: 'redis everysec',
+  waitsFor: 'round trips to Redis',
+} as const satisfies Entry
+
+export const plainjob = {
+  ...nothing,
+  name: 'plainjob FULL',
+  file: 'plainjob',
+  store: 'folder',
+  share: 0.2,
+  waitsFor: 'two fsyncs for each job, which hold the event loop',
+} as const satisfies Entry
+
+export const naive = {
+  ...nothing,
+  name: 'naive drizzle + fetch FULL',
+  file: 'naive',
+  store: 'folder',
+  share: 0.1,
+  waitsFor: 'an fsync for each row, which holds the event loop, and the slowest answer of each batch',
+} as const satisfies Entry
+
+export const outbox = {
+  ...nothing,
+  name: 'keepsend enqueueEvent FULL',
+  file: 'outbox',
+  store: 'folder',
+  waitsFor: 'an fsync for each group of callers, which holds the event loop',
+} as const satisfies Entry
+
+export const rowByRow = {
+  ...nothing,
+  name: 'row by row FULL',
+  file: 'row-by-row',
+  store: 'folder',
+  share: 0.25,
+  waitsFor: 'an fsync for each row, which holds the event loop',
+} as const satisfies Entry

@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto'
+
+/** The `webhook-id` of an event that is not Keepsend's. */
+export function newId(): string {
+  return `msg_${randomUUID()}`
+}
+
+/** What every contender sends: a 500-byte JSON event. */
+export function payloadOf(index: number): string {
+  return JSON.stringify({
+    type: 'message.created',
+    timestamp: '2026-11-23T12:00:00.000Z',
+    data: { index, text: textOf(index) },
+  })
+}
+
+/** The text that makes an event 500 bytes long. */
+export function textOf(index: number): string {
+  return 'x'.repeat(500 - 94 - String(index).length)
+}
+
+/** `from`, `from` + 1 … in lists of at most 500. */
+export function* batches(count: number): Generator<number[]> {
+  for (let from = 0; from < count; from += 500) {
+    yield Array.from({ length: Math.min(500, count - from) }, (_, index) => from + index)
+  }
+}

@@ -1,0 +1,52 @@
+// The receiver of every work, in a process of its own: answers 200 and counts. Its first line says its port and that of
+// a black hole, which takes requests and never answers. It ends when its parent does.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+let count = 0
+let waiting: { target: number; answer: () => void } | undefined
+/** `webhook-id` and ms on the machine's monotonic clock; kept only when asked for. */
+let arrivals: [string, number][] | undefined
+
+const server = createServer((request, response) => {
+  if (request.method === 'POST') {
+    arrivals?.push([String(request.headers['webhook-id']), Number(process.hrtime.bigint()) / 1e6])
+    request.resume()
+    response.end()
+    count++
+    if (waiting && count >= waiting.target) waiting.answer()
+    return
+  }
+  const [, ask = '', argument = ''] = request.url?.split('/') ?? []
+  if (ask === 'received') {
+    // Answers when so many posts have arrived since the last reset.
+    waiting = {
+      target: Number(argument),
+      answer() {
+        waiting = undefined
+        response.end(String(count))
+      },
+    }
+    if (count >= waiting.target) waiting.answer()
+    return
+  }
+  if (ask === 'cpu') {
+    const { user, system } = process.cpuUsage()
+    response.end(String((user + system) / 1000))
+    return
+  }
+  // Begins a round: forgets what came before. `keep` notes each arrival from here on.
+  const kept = arrivals ?? []
+  count = 0
+  waiting = undefined
+  arrivals = argument === 'keep' ? [] : undefined
+  response.end(JSON.stringify(kept))
+})
+server.keepAliveTimeout = 30_000
+
+const hole = createServer((request) => void request.resume())
+const portOf = (of: typeof server): number => (of.address() as AddressInfo).port
+server.listen(0, '127.0.0.1', () => {
+  hole.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: portOf(server), hole: portOf(hole) })))
+})
+process.stdin.resume().once('end', () => process.exit())

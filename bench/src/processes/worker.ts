@@ -1,0 +1,94 @@
+// The process of one contender: see worker.ts. It ends when its parent does.
+import { readFileSync } from 'node:fs'
+import type { Contender, Open } from '../contender.ts'
+import type { Answer, Asks, Request, WorkerSetup } from '../worker.ts'
+
+type Handlers = { [Name in keyof Asks]: (ask: Asks[Name]['ask']) => Promise<Asks[Name]['answer']> }
+
+const say = (answer: Answer): void => void process.send?.(answer)
+const setup = JSON.parse(process.argv[2] ?? '{}') as WorkerSetup
+
+function handlersFor(contender: Contender): Handlers {
+  let began = process.cpuUsage()
+  return {
+    async seed({ events }) {
+      await contender.seed(events)
+      return undefined
+    },
+    async start() {
+      began = process.cpuUsage()
+      await contender.start()
+      return undefined
+    },
+    async stop() {
+      const cpuMs = cpuSince(began)
+      await contender.stop()
+      return { cpuMs }
+    },
+    left: () => contender.left(),
+    async enqueue({ events, callers }) {
+      const before = process.cpuUsage()
+      const start = performance.now()
+      let next = 0
+      await Promise.all(
+        Array.from({ length: callers }, async () => {
+          while (next < events) await contender.publish(next++)
+        }),
+      )
+      return { ms: performance.now() - start, cpuMs: cpuSince(before) }
+    },
+    publish: ({ perSecond, events }) => publishAtRate(contender, perSecond, events),
+    memory: async () => peakMb(),
+    async close() {
+      await contender.close()
+      return undefined
+    },
+  }
+}
+
+/** Open loop: each event at its time, or as soon after as a timer fires, whatever became of the ones before. */
+async function publishAtRate(
+  contender: Contender,
+  perSecond: number,
+  events: number,
+): Promise<[id: string, atMs: number][]> {
+  const published: Promise<[string, number]>[] = []
+  const start = performance.now()
+  while (published.length < events) {
+    const dueIn = start + (published.length * 1000) / perSecond - performance.now()
+    if (dueIn > 0) await new Promise((resolve) => setTimeout(resolve, dueIn))
+    const at = Number(process.hrtime.bigint()) / 1e6
+    published.push(contender.publish(published.length).then((id) => [id, at]))
+  }
+  return Promise.all(published)
+}
+
+/** What the system calls the high-water mark; its `maxRSS` counts the process that started this one. */
+function peakMb(): number {
+  if (process.platform !== 'linux') return process.resourceUsage().maxRSS / 1024
+  const [, kb = ''] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+  return Number(kb) / 1024
+}
+
+function cpuSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000
+}
+
+process.once('disconnect', () => process.exit())
+
+try {
+  const { open } = (await import(`../contenders/${setup.file}.ts`)) as { open: Open }
+  const handlers = handlersFor(await open(setup))
+  process.on('message', ({ number, name, ask }: Request) => {
+    const handle = handlers[name] as (ask: unknown) => Promise<unknown>
+    handle(ask).then(
+      (answer) => say({ number, answer }),
+      (error: unknown) =>
+        say({ number, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    )
+  })
+  say({ number: 0 })
+} catch (error) {
+  say({ number: 0, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+}

@@ -1,0 +1,55 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { pinning } from './cores.ts'
+import type { Bar, Bench, Findings, Row } from './work.ts'
+
+/** Where the JSON and the plots go. Those of a quick run are not for keeping. */
+export function resultsFolder(quick: boolean): URL {
+  const folder = new URL(quick ? '../results/quick/' : '../results/', import.meta.url)
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
+
+/** A work's table, and whoever has no line in it. */
+export function inLines({ title, rows, missing }: Findings): string[] {
+  const columns = [...new Set(rows.flatMap(({ figures }) => Object.keys(figures)))]
+  const width = Math.max(0, ...rows.map(({ name }) => name.length)) + 2
+  const line = ({ name, figures }: Row): string =>
+    name.padEnd(width) + columns.map((column) => shown(figures[column]).padStart(column.length + 4)).join('')
+  return [
+    title,
+    ''.padEnd(width) + columns.map((column) => column.padStart(column.length + 4)).join(''),
+    ...rows.map(line),
+    ...rows.flatMap(({ name, limit }) => (limit === undefined ? [] : [`  limit of ${name}: ${limit}`])),
+    ...Object.entries(missing).map(([name, why]) => `  without ${name}: ${why}`),
+  ]
+}
+
+function holds({ found, should }: Bar): boolean {
+  if (found === undefined) return false
+  return 'atLeast' in should ? found >= should.atLeast : found <= should.atMost
+}
+
+/** A bar with its mark. */
+export function inOneLine(bar: Bar): string {
+  const { what, found, should } = bar
+  const bound = 'atLeast' in should ? `at least ${should.atLeast}` : `at most ${should.atMost}`
+  return `${holds(bar) ? '✓' : '✗'} ${what}: ${found === undefined ? 'not measured' : shown(found)} (${bound})`
+}
+
+/** A work's findings as `results/<work>.json`. */
+export function keep(work: string, findings: Findings, { rounds, events, quick }: Bench): void {
+  const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cores: cpus().length, pinning }
+  const bars = findings.bars.map((bar) => ({ ...bar, holds: holds(bar) }))
+  const kept = { work, at: new Date().toISOString(), machine, rounds, events, ...findings, bars }
+  // What never came took for ever, and JSON has no number for that.
+  const inJson = (_name: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? 'Infinity' : value)
+  const text = JSON.stringify(kept, inJson, 2)
+  writeFileSync(new URL(`${work}.json`, resultsFolder(quick)), `${text}\n`)
+}
+
+function shown(figure: number | undefined): string {
+  if (figure === undefined || Number.isNaN(figure)) return '–'
+  if (!Number.isFinite(figure)) return '∞'
+  return Math.abs(figure) >= 100 ? String(Math.round(figure)) : figure.toFixed(figure < 1 ? 3 : 2)
+}

@@ -1,0 +1,81 @@
+import { fileURLToPath } from 'node:url'
+import { runAlone } from '../alone.ts'
+import type { Meter } from '../d1-meter.ts'
+import { type Bench, type Findings, type Row, median } from '../work.ts'
+
+/** What processes/d1.ts is asked. */
+export interface D1Ask {
+  /** Of the wrangler.jsonc that names the database. */
+  configPath: string
+  receiver: string
+  /** Of each size. */
+  batches: number
+  batchSizes: readonly number[]
+}
+
+export type D1Found = { batchSize: number; published: Meter; consumed: Meter }[]
+
+const BATCH_SIZES = [1, 10, 100]
+
+/** Deliveries that succeed at once, on a local D1: what it says it wrote, and how often it was asked. */
+export async function d1(bench: Bench): Promise<Findings> {
+  const place = await bench.stores.take('folder')
+  try {
+    const ask: D1Ask = {
+      configPath: fileURLToPath(new URL('../../wrangler.jsonc', import.meta.url)),
+      receiver: bench.receiver.url,
+      batches: bench.quick ? 2 : 5,
+      batchSizes: BATCH_SIZES,
+    }
+    const found = await runAlone<D1Found>('d1', ask, offline(place.at))
+    const of = (size: number, count: (batch: D1Found[number]) => number): number =>
+      median(found.filter(({ batchSize }) => batchSize === size).map(count))
+    const rows = BATCH_SIZES.map((size): Row => ({
+      name: `batch of ${size}`,
+      figures: {
+        'rows written/delivery': of(size, writtenEach),
+        'rows read/delivery': of(size, ({ published, consumed }) => (published.rowsRead + consumed.rowsRead) / size),
+        'statements/publish': of(size, ({ published }) => published.statements / size),
+        'statements/batch': of(size, ({ consumed }) => consumed.statements),
+        'calls/batch': of(size, ({ consumed }) => consumed.calls),
+      },
+    }))
+    return {
+      title: 'd1: deliveries that succeed at once, on the D1 of local workerd, by its own count',
+      rows,
+      missing: {},
+      bars: [
+        {
+          what: 'd1: rows written for a delivery, in batches of 10',
+          found: of(10, writtenEach),
+          should: { atMost: 2 },
+        },
+        {
+          what: 'd1: statements for a batch of 10 (two reads, a settle for each five)',
+          found: of(10, ({ consumed }) => consumed.statements),
+          should: { atMost: 4 },
+        },
+      ],
+    }
+  } finally {
+    await place.release()
+  }
+}
+
+function writtenEach({ batchSize, published, consumed }: D1Found[number]): number {
+  return (published.rowsWritten + consumed.rowsWritten) / batchSize
+}
+
+/** Wrangler asks nobody, tells nobody, and keeps what it writes in the folder. */
+function offline(folder: string): Record<string, string> {
+  return {
+    CI: '1',
+    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    TMPDIR: folder,
+    WRANGLER_LOG_PATH: folder,
+    WRANGLER_REGISTRY_PATH: folder,
+    WRANGLER_SEND_ERROR_REPORTS: 'false',
+    WRANGLER_SEND_METRICS: 'false',
+    XDG_CONFIG_HOME: folder,
+  }
+}

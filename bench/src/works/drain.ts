@@ -1,0 +1,93 @@
+import { type DrainRound, drainRound } from '../drain-round.ts'
+import * as entries from '../entries.ts'
+import { interleave } from '../interleave.ts'
+import { limitOf } from '../limit.ts'
+import { type Bench, type Findings, type Row, median, ratio } from '../work.ts'
+
+const CONCURRENCIES = [32, 128] as const
+
+const CONTENDERS = [
+  entries.raw,
+  entries.full,
+  entries.normal,
+  entries.keepsendPostgres,
+  entries.graphileWorker,
+  entries.pgBoss,
+  entries.bullmqAlways,
+  entries.bullmqEverysec,
+  entries.plainjob,
+  entries.naive,
+]
+
+/** A backlog of signed POSTs to a local receiver; at 128 at once half of it. */
+export async function drain(bench: Bench): Promise<Findings> {
+  const entrants = CONCURRENCIES.flatMap((concurrency) =>
+    CONTENDERS.map((entry) => {
+      const events = Math.round((bench.events * entry.share * 32) / Math.max(32, concurrency / 2))
+      return {
+        name: nameOf(entry.name, concurrency),
+        store: entry.store,
+        round: () => drainRound(bench, entry, { concurrency, events, warmUp: Math.round(events / 4) }),
+      }
+    }),
+  )
+  const { rounds, missing } = await interleave(
+    entrants,
+    bench.rounds,
+    bench.say,
+    ({ perSecond }: DrainRound) => `${Math.round(perSecond)}/s`,
+  )
+  const speedOf = (name: string, concurrency: number): number | undefined => {
+    const known = rounds.get(nameOf(name, concurrency))
+    return known && median(known.map(({ perSecond }) => perSecond))
+  }
+  const rows = CONCURRENCIES.flatMap((concurrency) =>
+    CONTENDERS.flatMap(({ name, waitsFor }): Row[] => {
+      const known = rounds.get(nameOf(name, concurrency))
+      const speed = speedOf(name, concurrency)
+      if (!known || speed === undefined) return []
+      return [
+        {
+          name: nameOf(name, concurrency),
+          figures: {
+            'events/s': speed,
+            'of raw': ratio(speed, speedOf(entries.raw.name, concurrency)) ?? Number.NaN,
+            slowest: Math.min(...known.map(({ perSecond }) => perSecond)),
+            fastest: Math.max(...known.map(({ perSecond }) => perSecond)),
+            'peak MB': median(known.map(({ peakMb }) => peakMb)),
+          },
+          limit: limitOf(
+            known.map(({ busy }) => busy),
+            waitsFor,
+          ),
+        },
+      ]
+    }),
+  )
+  const beside = (one: string, other: string): number | undefined => ratio(speedOf(one, 32), speedOf(other, 32))
+  const { raw, full, normal, graphileWorker, pgBoss, bullmqAlways, bullmqEverysec, plainjob, naive } = entries
+  const bar = (one: string, other: string, atLeast: number) => ({
+    what: `drain at 32: ${one} / ${other}`,
+    found: beside(one, other),
+    should: { atLeast },
+  })
+  return {
+    title: `drain: up to ${bench.events} signed POSTs of 500 bytes, 32 and 128 at once, one process`,
+    rows,
+    missing,
+    bars: [
+      bar(full.name, raw.name, 0.6),
+      bar(normal.name, raw.name, 0.8),
+      bar(full.name, graphileWorker.name, 2),
+      bar(full.name, bullmqAlways.name, 2.5),
+      bar(normal.name, bullmqEverysec.name, 2.5),
+      bar(full.name, pgBoss.name, 3),
+      bar(full.name, plainjob.name, 3.5),
+      bar(full.name, naive.name, 5),
+    ],
+  }
+}
+
+function nameOf(name: string, concurrency: number): string {
+  return `${name}, ${concurrency}`
+}

@@ -69,7 +69,7 @@ const options = {
     deadlineMs: 1000,
     maxDeadlineMs: 1000,
     // A receiver that was killed is tried again soon after it is back.
-    circuit: { : 1000 },
+    circuit: { openMs: 1000 },
     // So short that clean-up has work at each of its rounds.
     retentionMs: 500,
     retrySchedule: Array.from({ length: 60 }, () => 0.2),

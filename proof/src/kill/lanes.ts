@@ -26,7 +26,8 @@ export interface Lane {
 /** What every round is given. */
 export type Round = Omit<RoundOptions, 'apps' | 'store'>
 
-const IN_FLIGHT = CONCURRENCY + SETTLE_BATCH
+// Twice, because the slots of an endpoint that was fast and fell silent are lent to others.
+const IN_FLIGHT = 2 * CONCURRENCY + SETTLE_BATCH
 // A batch of the local queue, of which there is one consumer.
 const WORKER_BATCH = 10
 

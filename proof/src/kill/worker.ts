@@ -56,7 +56,7 @@ export default createWorker({
         },
         deadlineMs: 2000,
         maxDeadlineMs: 2000,
-        circuit: { : 1000 },
+        circuit: { openMs: 1000 },
         logger: { info() {}, warn() {}, error() {} },
       },
     }

@@ -100,8 +100,13 @@ export function createTargets(
     failed(endpointId, at, inRow) {
       const known = cached.get(endpointId)
       if (!known) return
-      if (++known.failures >= inRow) cached.delete(endpointId)
-      else known.target = known.target.then((target) => target && asFailing(target, at))
+      if (++known.failures >= inRow) {
+        cached.delete(endpointId)
+        return
+      }
+      known.target = known.target.then((target) => target && asFailing(target, at))
+      // It may still be being read, and whoever waits for that is told of a failure.
+      known.target.catch(() => undefined)
     },
   }
 }

@@ -146,7 +146,7 @@ it(
     database
       .prepare(`update pending_events set status = 'pending', due_at = 1, completed_at = null where endpoint_id = ?`)
       .run(ids['badHeaders'])
-    await expect.poll(() => errorOf('badHeaders')?.error, { timeout: PATIENCE_MS }).toContain('endpoint_unread')
+    await expect.poll(() => errorOf('badHeaders')?.error, { timeout: PATIENCE_MS }).toContain('cannot be read')
 
     // A worker that died on the last attempt: the next claim buries the row, with what its receiver said.
     const bury = database.prepare(
@@ -177,11 +177,7 @@ it(
     }
     const messages = lines.map((line) => (JSON.parse(line) as Line).message)
     expect(messages).toEqual(
-      expect.arrayContaining([
-        'a route failed',
-        'an attempt broke before it reached the receiver',
-        'an endpoint could not be read; nothing was sent',
-      ]),
+      expect.arrayContaining(['a route failed', 'an attempt broke before it reached the receiver']),
     )
     expect(output.err).toBe('')
     const all = output.out + output.err

@@ -17,6 +17,8 @@ const options = {
   // deadlines, so that the lease can be short and what a killed process held is taken over within seconds.
   engine: {
     urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' as const },
+    // A receiver that is well again is found within seconds; a real one may wait a minute.
+    circuit: { openMs: 1000 },
     deadlineMs: 1000,
     maxDeadlineMs: 2000,
     logger: { info: () => {}, warn: log, error: log },

@@ -8,7 +8,7 @@ import { tour } from './tour.ts'
 
 const CLIENTS = 6
 
-const FAILING = { behaviour: { kind: 'fail', status: 500, times: 40 } }
+const FAILING = { behaviour: { kind: 'fail', status: 500, times: 12 } }
 
 const hooksOf = ({ failsFrom }: Stage): readonly Hook[] => [
   { hook: 'operator', by: 'operator', eventTypes: ['*'], note: "the operator's: every event about workspaces" },
@@ -19,7 +19,7 @@ const hooksOf = ({ failsFrom }: Stage): readonly Hook[] => [
     by: 'workspace',
     eventTypes: ['channel.*', 'member.*'],
     ...(failsFrom === 'start' && FAILING),
-    note: `answers 40 requests with 500, its first since the ${failsFrom}`,
+    note: `answers 12 requests with 500, its first since the ${failsFrom}`,
   },
   {
     hook: 'slow',

@@ -31,6 +31,7 @@ export default createWorker({
       engine: {
         keepCompleted: env.KEEP_DELIVERED !== 'no',
         urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
+        circuit: { openMs: 1000 },
         deadlineMs: 3000,
         maxDeadlineMs: 3000,
         logger: { ...consoleLogger, info: ({ handedOn }) => void (meter.handedOn += Number(handedOn ?? 0)) },

@@ -7,11 +7,7 @@ const BACKLOG = 10_000
 const HEALTHY = 100
 const SLOTS = 8
 
-/** Deadlines that no test waits for. */
-const PATIENT = {
-  engine: { deadlineMs: 15_000, maxDeadlineMs: 15_000 },
-  queue: { slotsPerEndpoint: SLOTS, leaseMs: 60_000 },
-}
+const SHARED = { queue: { slotsPerEndpoint: SLOTS } }
 
 /** Rows of one endpoint, by hand: ten thousand commits are not what is looked at. */
 async function fill({ db }: Rig, endpointId: string, count: number): Promise<void> {
@@ -29,7 +25,7 @@ describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', {
   it('has its own slots and no others: not one healthy delivery waits for it', async () => {
     const dead = await startReceiver(() => {})
     const healthy = await startReceiver()
-    const made = await rig(PATIENT)
+    const made = await rig(SHARED)
     const { engine, queue, addEndpoint, statements } = made
     const { id } = await addEndpoint(dead.url, { eventTypes: ['dead.*'] })
     for (let n = 0; n < HEALTHY; n++) await addEndpoint(`${healthy.url}/${n}`, { eventTypes: ['message.*'] })
@@ -89,7 +85,7 @@ describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', {
       if (!silent) request.answer()
     })
     const healthy = await startReceiver()
-    const made = await rig(PATIENT)
+    const made = await rig(SHARED)
     const { engine, queue, addEndpoint } = made
     const { id } = await addEndpoint(turning.url, { eventTypes: ['dead.*'] })
     await addEndpoint(healthy.url, { eventTypes: ['message.*'] })
@@ -109,7 +105,7 @@ describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', {
 describe('an endpoint of its own concurrency', { timeout: PATIENCE_MS }, () => {
   it('is never sent more at once, and all of its backlog arrives', async () => {
     const receiver = await startReceiver((request) => void setTimeout(() => request.answer(), 5))
-    const made = await rig()
+    const made = await rig(SHARED)
     const { engine, queue, addEndpoint, rows } = made
     const { id } = await addEndpoint(receiver.url, { concurrency: 2 })
     await fill(made, id, 300)
@@ -123,15 +119,13 @@ describe('an endpoint of its own concurrency', { timeout: PATIENCE_MS }, () => {
 describe('what was held', { timeout: PATIENCE_MS }, () => {
   it('of a disabled endpoint is let out when it is enabled, by the settles of those before: each arrives once', async () => {
     const receiver = await startReceiver()
-    const made = await rig()
+    const made = await rig(SHARED)
     const { engine, queue, addEndpoint, rows } = made
     const { id } = await addEndpoint(receiver.url)
     await fill(made, id, 3000)
     await engine.endpoints.setStatus('w', id, 'disabled')
     await queue.start(engine)
-    await until(
-      () => counted(made, "select count(*) from pending_events where hold_reason = 'endpoint_disabled'") === 3000,
-    )
+    await until(() => counted(made, "select count(*) from pending_events where status = 'held'") === 3000)
     expect(receiver.requests).toEqual([])
     await engine.endpoints.setStatus('w', id, 'enabled')
     await receiver.arrived(3000)

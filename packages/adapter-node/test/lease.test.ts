@@ -1,6 +1,6 @@
 import type { DeliveryOutcome, Engine } from '@keepsend/engine'
 import { describe, expect, it } from 'vitest'
-import { type Rig, PATIENCE_MS, rig, rival, signal, until } from './rig.ts'
+import { type Rig, PATIENCE_MS, SHORT_LEASE, rig, rival, signal, until } from './rig.ts'
 
 /** The engine with attempts that last until they are told to end. */
 function stalling(engine: Engine): { engine: Engine; begun: () => number; end: () => void } {
@@ -18,8 +18,8 @@ const clock = ({ connection }: Rig) => Number(connection.prepare('select ms from
 
 describe('leases', { timeout: PATIENCE_MS }, () => {
   it('an attempt that outlasts its lease keeps it: another poller does not claim the row (trap 14)', async () => {
-    const first = await rig({ engine: { keepCompleted: true } })
-    const second = await rival(first)
+    const first = await rig({ ...SHORT_LEASE, engine: { ...SHORT_LEASE.engine, keepCompleted: true } })
+    const second = await rival(first, SHORT_LEASE)
     await first.addEndpoint('http://127.0.0.1:9/')
     const [mine, theirs] = [stalling(first.engine), stalling(second.engine)]
     await first.queue.start(mine.engine)

@@ -43,15 +43,15 @@ export async function postgresRig(
   const sender = createUndiciSender({ urlPolicy: LOOPBACK })
   // One endpoint may have all slots, but where a test says otherwise.
   const slots = { slotsPerEndpoint: options.queue?.concurrency ?? 32 }
-  const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...slots, ...options.queue })
+  const queue = new DurableEventQueue({ db, leaseMs: 20_000, pollMs: 60_000, ...slots, ...options.queue })
   const engine = createEngine({
     secrets: TEST_KEYS,
     db,
     queue,
     sender,
     logger: log,
-    deadlineMs: 1000,
-    maxDeadlineMs: 1000,
+    deadlineMs: 15_000,
+    maxDeadlineMs: 15_000,
     random: () => 0,
     ...options.engine,
   })

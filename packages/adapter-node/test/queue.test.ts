@@ -3,7 +3,7 @@ import { enqueueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { AdapterError, DurableEventQueue, type DurableEventQueueOptions } from '../src/index.ts'
 import { copies, startReceiver } from './receiver.ts'
-import { PATIENCE_MS, rig, rival, until } from './rig.ts'
+import { PATIENCE_MS, SHORT_LEASE, rig, rival, until } from './rig.ts'
 
 const event = () => ({ type: 'message.created', workspaceId: 'w', data: { n: 1 } })
 
@@ -126,7 +126,7 @@ describe('start and stop', { timeout: PATIENCE_MS }, () => {
     const { engine, db, rows, addEndpoint, publish } = await rig()
     await addEndpoint(receiver.url)
     {
-      await using queue = new DurableEventQueue({ db, leaseMs: 3000 })
+      await using queue = new DurableEventQueue({ db, leaseMs: 20_000 })
       await queue.start(engine)
       await publish(1)
       await queue.send({ ...event(), outboxId: 'known' })
@@ -164,7 +164,7 @@ describe('options', () => {
   })
 
   it('a lease shorter than the deadline of an attempt and 2 s is refused at the start (trap 14)', async () => {
-    const { db, queue, engine } = await rig({ engine: { deadlineMs: 1001, maxDeadlineMs: 1001 } })
+    const { db, queue, engine } = await rig({ ...SHORT_LEASE, engine: { deadlineMs: 1001, maxDeadlineMs: 1001 } })
     const expected = "leaseMs must be at least the engine's maxDeadlineMs (1001) and 2000 ms; found 3000"
     await expect(queue.start(engine)).rejects.toThrow(expected)
     await expect(queue.start(engine)).rejects.toBeInstanceOf(AdapterError)

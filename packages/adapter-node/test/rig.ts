@@ -52,9 +52,15 @@ export function keptLog(): Logger & { messages: string[]; fields: Record<string,
   return { messages, fields, info: keep, warn: keep, error: keep }
 }
 
+/** For a test that waits for the end of a lease. The deadline must be shorter. */
+export const SHORT_LEASE = {
+  engine: { deadlineMs: 1000, maxDeadlineMs: 1000 },
+  queue: { leaseMs: 3000 },
+} satisfies RigOptions
+
 export interface RigOptions {
   file?: string
-  /** @default the deadline at most 1 s, so that leases may be short */
+  /** @default deadlines that no test waits for, whatever else the machine does */
   engine?: Partial<EngineOptions>
   /** @default woken by everything but the safety poll */
   queue?: Partial<DurableEventQueueOptions>
@@ -99,15 +105,15 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   const sender = createUndiciSender({ urlPolicy: LOOPBACK, ...options.sender })
   // One endpoint may have all slots, but where a test says otherwise.
   const slots = { slotsPerEndpoint: options.queue?.concurrency ?? 32 }
-  const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...slots, ...options.queue })
+  const queue = new DurableEventQueue({ db, leaseMs: 20_000, pollMs: 60_000, ...slots, ...options.queue })
   const engine = createEngine({
     db,
     queue,
     sender,
     secrets: TEST_KEYS,
     logger: log,
-    deadlineMs: 1000,
-    maxDeadlineMs: 1000,
+    deadlineMs: 15_000,
+    maxDeadlineMs: 15_000,
     random: () => 0,
     ...options.engine,
   })

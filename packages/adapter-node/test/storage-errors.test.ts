@@ -1,7 +1,7 @@
 import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { startReceiver } from './receiver.ts'
-import { PATIENCE_MS, rig, until } from './rig.ts'
+import { PATIENCE_MS, SHORT_LEASE, rig, until } from './rig.ts'
 
 type Fate = 'well' | 'refused' | 'answer lost'
 
@@ -45,7 +45,11 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
   it('a commit whose answer was lost is not sent again: the repeated settle finds the rows gone', async () => {
     const receiver = await startReceiver()
     const { state, wrap } = unreliable(['well', 'answer lost', 'well', 'answer lost'])
-    const { engine, queue, rows, log, addEndpoint, publish } = await rig({ wrap, queue: { concurrency: 8 } })
+    const { engine, queue, rows, log, addEndpoint, publish } = await rig({
+      wrap,
+      engine: SHORT_LEASE.engine,
+      queue: { ...SHORT_LEASE.queue, concurrency: 8 },
+    })
     await addEndpoint(receiver.url)
     const ids = await publish(40)
     state.on = true

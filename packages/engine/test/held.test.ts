@@ -51,10 +51,10 @@ describe('what is held for a busy endpoint', () => {
     const finished = await Promise.all(
       claims.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) })),
     )
-    expect(finished.map(({ outcome }) => outcome.attempt?.heldBack)).toEqual([true, true])
+    expect(finished.map(({ outcome }) => outcome.attempt?.makesRoom)).toEqual([true, true])
     const asked: [string, boolean][] = []
-    const { claimed } = await made.engine.settle(finished, { limit: 100 }, (id, heldBack) => {
-      asked.push([id, heldBack])
+    const { claimed } = await made.engine.settle(finished, { limit: 100 }, (id, makesRoom) => {
+      asked.push([id, makesRoom])
       return 7
     })
     expect([claimed.claims.length, asked]).toEqual([7, [[made.id, true]]])

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Engine, type Logger, errorFields } from '@keepsend/engine'
+import { type DeliveryOutcome, type Engine, type Logger, errorFields } from '@keepsend/engine'
 import { type Claim, extendLease, nextDueEvent, releaseEvents } from '@keepsend/outbox'
 import { settleGroup } from './settle-group.ts'
 import type { Held } from './lanes.ts'
@@ -132,7 +132,7 @@ export class Poller {
     this.#wake.settled()
     const claim = limit > 0 ? { limit, leaseMs: this.#options.leaseMs } : undefined
     const { claimed } = await settleGroup(this.#engine, this.#slots, finished, claim)
-    if (finished.some(({ outcome }) => outcome.kind === 'hold' || outcome.attempt?.circuitOpen)) this.#waker.look()
+    if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#waker.look()
     const { claims, dead } = claimed
     for (const row of dead) {
       // The kind of error alone: what follows may be the receiver's words.
@@ -211,6 +211,11 @@ export class Poller {
       )
     }
   }
+}
+
+/** Whether rows of its endpoint are held, so that there is a time to wake, which may have been set elsewhere. */
+function leavesHeld({ kind, attempt }: DeliveryOutcome): boolean {
+  return kind === 'hold' || attempt?.circuitOpen === true || attempt?.heldBack === true
 }
 
 function nextTurn(): Promise<void> {

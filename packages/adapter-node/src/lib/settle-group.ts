@@ -20,7 +20,7 @@ export async function settleGroup(
       engine,
       slots,
       finished,
-      await engine.settle(finished, claim, (id, heldBack) => slots.roomFor(id, heldBack)),
+      await engine.settle(finished, claim, (id, makesRoom) => slots.roomFor(id, makesRoom)),
     )
   } catch (error) {
     if (finished.length === 0) throw error

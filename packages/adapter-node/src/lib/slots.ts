@@ -138,13 +138,13 @@ export class Slots {
   /** Something has finished of an endpoint that has rows held: with its settle others are let out. */
   get owesRoom(): boolean {
     return this.#finished.some(
-      ({ held, outcome }) => outcome.attempt && (outcome.attempt.heldBack || this.#lanes.heldLately(held.lane)),
+      ({ held, outcome }) => outcome.attempt && (outcome.attempt.makesRoom || this.#lanes.heldLately(held.lane)),
     )
   }
 
   /** How many more claims of an endpoint could begin soon; 0 for one of which nothing is known to be held. */
-  roomFor(endpointId: string, heldBack: boolean): number {
-    if (!heldBack && !this.#lanes.heldLately(this.#lanes.of(endpointId))) return 0
+  roomFor(endpointId: string, makesRoom: boolean): number {
+    if (!makesRoom && !this.#lanes.heldLately(this.#lanes.of(endpointId))) return 0
     return Math.min(this.#concurrency + this.#settleBatch, this.#lanes.roomFor(endpointId))
   }
 

@@ -16,8 +16,10 @@ export interface AttemptFacts {
   failingSince: number | null
   /** The database's time of the attempt. */
   at: number
-  /** Rows of the endpoint are held and may be let out as others settle. */
+  /** Rows of the endpoint are held: it has a time to wake. */
   heldBack: boolean
+  /** They may be let out as others settle. */
+  makesRoom: boolean
 }
 
 export function factsOf(
@@ -34,6 +36,7 @@ export function factsOf(
     probe: health.probeId === deliveryId,
     failingSince: health.failingSince,
     at,
-    heldBack: wakeAt !== null && !circuitOpen && rateLimit === null,
+    heldBack: wakeAt !== null,
+    makesRoom: wakeAt !== null && !circuitOpen && rateLimit === null,
   }
 }

@@ -31,8 +31,8 @@ export interface FinishedDelivery {
 export interface SettleNext {
   /** The next claim. */
   claim?: ClaimOptions | undefined
-  /** How many more rows of an endpoint the worker could take now; `heldBack` as of the attempt. @default none */
-  roomFor?: ((endpointId: string, heldBack: boolean) => number) | undefined
+  /** How many more rows of an endpoint the worker could take now; `makesRoom` as of the attempt. @default none */
+  roomFor?: ((endpointId: string, makesRoom: boolean) => number) | undefined
 }
 
 export interface SettleDeps {
@@ -104,10 +104,10 @@ function roomOf(finished: readonly FinishedDelivery[], roomFor: SettleNext['room
   if (!roomFor) return []
   const endpoints = new Map<string, boolean>()
   for (const { outcome } of finished) {
-    if (outcome.attempt) endpoints.set(outcome.attempt.endpointId, outcome.attempt.heldBack)
+    if (outcome.attempt) endpoints.set(outcome.attempt.endpointId, outcome.attempt.makesRoom)
   }
   return [...endpoints]
-    .map(([id, heldBack]): [string, number] => [id, roomFor(id, heldBack)])
+    .map(([id, makesRoom]): [string, number] => [id, roomFor(id, makesRoom)])
     .filter(([, count]) => count > 0)
 }
 

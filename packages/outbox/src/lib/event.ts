@@ -1,5 +1,5 @@
-import { v7 } from 'uuid'
 import { OutboxError } from './errors.ts'
+import { newUuid } from './uuid.ts'
 
 /** What a caller hands in: one delivery to be kept until it is settled. */
 export interface OutboxEvent {
@@ -30,9 +30,9 @@ export const DEFAULT_MAX_ATTEMPTS = 10
 const EVENT_ID = /^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const PLAIN_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
-/** A new event id: `evt_` and a UUIDv7, so ids sort by the time at which they were made. */
+/** A new event id: `evt_` and a UUIDv7. Those of one process sort in the order in which they were made. */
 export function newEventId(): string {
-  return `evt_${v7()}`
+  return `evt_${newUuid()}`
 }
 
 /** Whether the text is exactly `evt_` and a lower-case UUIDv7. */

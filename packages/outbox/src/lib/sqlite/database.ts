@@ -70,9 +70,13 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
 
 const NOTHING: SqlResult = { rows: [], changes: 0 }
 
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === 'boolean'
+}
+
 function runPrepared(statement: SqliteStatement, params: readonly unknown[]): SqlResult {
   // SQLite has no boolean to bind; drizzle's raw `sql` passes one through as it is.
-  const values = params.map((value) => (typeof value === 'boolean' ? Number(value) : value))
+  const values = params.some(isBoolean) ? params.map((value) => (isBoolean(value) ? Number(value) : value)) : params
   if (!statement.reader) return { rows: [], changes: statement.run(...values).changes }
   const rows = statement.all(...values) as Row[]
   return { rows, changes: statement.readonly ? 0 : rows.length }

@@ -37,7 +37,7 @@ const { values, positionals } = parseArgs({
 })
 const quick = values.quick
 const rounds = Number(values.rounds ?? (quick ? 1 : 5))
-const events = Number(values.events ?? (quick ? 2000 : 40_000))
+const events = Number(values.events ?? (quick ? 2000 : 20_000))
 const chosen = positionals.length > 0 ? positionals : Object.keys(works)
 if (chosen.some((name) => !(name in works)) || !(rounds >= 1) || !(events >= 1000)) {
   console.error(

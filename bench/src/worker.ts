@@ -12,6 +12,8 @@ export interface Asks {
   /** ms of CPU since `start`, taken before the stop. */
   stop: { ask: undefined; answer: { cpuMs: number } }
   left: { ask: undefined; answer: number }
+  /** As `enqueue`, for so long. */
+  warmUp: { ask: { ms: number; callers: number }; answer: undefined }
   /** Publishes so many, by so many callers that each await their own. */
   enqueue: { ask: { events: number; callers: number }; answer: { ms: number; cpuMs: number } }
   /** Publishes so many a second, whether they are sent or not; ids and when `publish` was called. */

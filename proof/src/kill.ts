@@ -137,7 +137,7 @@ function rowsOf(tally: Tally): [string, string | number][] {
     ['lost', tally.lost],
     ['unexpected', tally.unexpected],
     ['duplicated', tally.duplicated],
-    ['duplicated without a kill', tally.unexplained],
+    ['of those after a time-out, after neither', `${tally.timedOut}, ${tally.unexplained}`],
     ['recovered', tally.recovered],
     ['unsettled', tally.unsettled],
     ['worst duplicates per kill', `${tally.worst.duplicates} of ${tally.worst.inFlight} in flight`],

@@ -26,15 +26,15 @@ function handlersFor(contender: Contender): Handlers {
       return { cpuMs }
     },
     left: () => contender.left(),
+    async warmUp({ ms, callers }) {
+      const end = performance.now() + ms
+      await publishWhile(contender, callers, () => performance.now() < end)
+      return undefined
+    },
     async enqueue({ events, callers }) {
       const before = process.cpuUsage()
       const start = performance.now()
-      let next = 0
-      await Promise.all(
-        Array.from({ length: callers }, async () => {
-          while (next < events) await contender.publish(next++)
-        }),
-      )
+      await publishWhile(contender, callers, (index) => index < events)
       return { ms: performance.now() - start, cpuMs: cpuSince(before) }
     },
     publish: ({ perSecond, events }) => publishAtRate(contender, perSecond, events),
@@ -44,6 +44,16 @@ function handlersFor(contender: Contender): Handlers {
       return undefined
     },
   }
+}
+
+/** By so many callers, each of which awaits its own event before its next. */
+async function publishWhile(contender: Contender, callers: number, go: (index: number) => boolean): Promise<void> {
+  let next = 0
+  await Promise.all(
+    Array.from({ length: callers }, async () => {
+      while (go(next)) await contender.publish(next++)
+    }),
+  )
 }
 
 /** Open loop: each event at its time, or as soon after as a timer fires, whatever became of the ones before. */

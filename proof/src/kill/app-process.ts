@@ -28,6 +28,10 @@ const sender: Sender = {
     reached('before the POST')
     const result = await undici.send(request)
     reached('after the answer')
+    if (result.kind === 'error') {
+      const { pathname } = new URL(request.url)
+      say({ unanswered: { path: pathname, id: String(request.headers['webhook-id']), at: Date.now() } })
+    }
     return result
   },
 }

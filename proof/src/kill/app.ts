@@ -22,7 +22,18 @@ export interface AppSetup {
   makeKey?: boolean
 }
 
-export type AppMessage = { url: string; key?: string } | { gaveUp: number }
+export type AppMessage = { url: string; key?: string } | { gaveUp: number } | { unanswered: Unanswered }
+
+/** An attempt that ended without an answer, as its sender saw it. */
+export interface Unanswered {
+  /** Which endpoint. */
+  path: string
+  /** The event's id. */
+  id: string
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
 export interface AppOrder {
   strike?: Strike
   stop?: boolean
@@ -44,7 +55,12 @@ export interface App {
 }
 
 /** Starts the bundled app in a process of its own. It ends with its parent, however that ends. */
-export function startApp(bundle: string, setup: AppSetup, processes: Processes): App {
+export function startApp(
+  bundle: string,
+  setup: AppSetup,
+  processes: Processes,
+  onUnanswered: (attempt: Unanswered) => void,
+): App {
   const child = fork(bundle, [JSON.stringify(setup)], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   processes.add(child)
   const gone = once(child, 'exit').then((exit) => {
@@ -63,6 +79,10 @@ export function startApp(bundle: string, setup: AppSetup, processes: Processes):
       child.on('message', (message: AppMessage) => {
         if ('gaveUp' in message) {
           app.gaveUp += message.gaveUp
+          return
+        }
+        if ('unanswered' in message) {
+          onUnanswered(message.unanswered)
           return
         }
         app.url = message.url

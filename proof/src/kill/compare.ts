@@ -1,4 +1,5 @@
 import { percentile } from '../report.ts'
+import type { Unanswered } from './app.ts'
 import type { Arrival } from './arrivals.ts'
 import type { Published } from './publisher.ts'
 import type { Place } from './strike.ts'
@@ -37,7 +38,9 @@ export interface Tally {
   recovered: number
   /** Rows that were pending or held when all should have been done, and deliveries that were given up. */
   unsettled: number
-  /** Duplicates that no blow explains, nor an answer that found nobody. */
+  /** Of those, without a blow: the answer found nobody, or its sender had waited for it in vain. */
+  timedOut: number
+  /** Duplicates that neither explains. */
   unexplained: number
   /** The first few of them, for whoever looks into it. */
   riddles: string[]
@@ -60,6 +63,8 @@ export function compare(round: {
   /** Endpoint ids by the paths of the receiver. */
   endpoints: ReadonlyMap<string, string>
   faults: readonly Fault[]
+  /** What senders say of their attempts. */
+  unanswered: readonly Unanswered[]
   unsettled: number
 }): Tally {
   const { published, arrivals, endpoints, faults } = round
@@ -88,7 +93,12 @@ export function compare(round: {
     }
   }
   const struck = freshClaims(faults)
-  const duplicates = explain(taken, struck)
+  const inVain = new Map<string, number[]>()
+  for (const { path, id, at } of round.unanswered) {
+    const key = `${id}.${endpoints.get(path)}`
+    inVain.set(key, [...(inVain.get(key) ?? []), at])
+  }
+  const duplicates = explain(taken, struck, inVain)
   const count = (what: Fault['what']): number => faults.filter((fault) => fault.what === what).length
   const worst = { duplicates: 0, inFlight: 0 }
   for (const { fault, found } of duplicates.byFault) {
@@ -108,6 +118,7 @@ export function compare(round: {
     duplicated: duplicates.total,
     recovered,
     unsettled: round.unsettled,
+    timedOut: duplicates.timedOut,
     unexplained: duplicates.riddles.length,
     riddles: duplicates.riddles.slice(0, MOST_RIDDLES),
     worst,
@@ -137,14 +148,18 @@ function freshClaims(faults: readonly Fault[]): Struck[] {
   })
 }
 
-/** Finds for each arrival beyond the first the blow that lies between it and the one before, and found it in flight. */
+/**
+ * Finds for each arrival beyond the first the blow that lies between it and the one before, and found it in flight; or
+ * an attempt whose sender gave up waiting, each of which explains one.
+ */
 function explain(
   taken: ReadonlyMap<string, readonly Arrival[]>,
   struck: readonly Struck[],
-): { total: number; riddles: string[]; byFault: { fault: Struck; found: number }[] } {
+  inVain: ReadonlyMap<string, number[]>,
+): { total: number; timedOut: number; riddles: string[]; byFault: { fault: Struck; found: number }[] } {
   const found = new Map<Struck, number>()
   const riddles: string[] = []
-  let total = 0
+  let [total, timedOut] = [0, 0]
   for (const [key, times] of taken) {
     for (const [index, { at }] of times.entries()) {
       const before = times[index - 1]
@@ -153,11 +168,17 @@ function explain(
       const between = struck.filter(({ from, until }) => from - BEFORE_MS <= at && until + AFTER_MS >= before.at)
       const cause = between.find(({ held }) => held?.has(key)) ?? between.find(({ held }) => !held)
       if (cause) found.set(cause, (found.get(cause) ?? 0) + 1)
-      // The attempt ran out of time, as far as its sender knows.
-      else if (!before.cut) riddles.push(`${key} was taken at ${before.at} and again at ${at}`)
+      // The attempt ran out of time, as far as its sender knows. The receiver may have answered in the same moment.
+      else if (before.cut || takeBefore(inVain.get(key), at)) timedOut++
+      else riddles.push(`${key} was taken at ${before.at} and again at ${at}`)
     }
   }
-  return { total, riddles, byFault: [...found].map(([fault, times]) => ({ fault, found: times })) }
+  return { total, timedOut, riddles, byFault: [...found].map(([fault, times]) => ({ fault, found: times })) }
+}
+
+function takeBefore(times: number[] = [], at: number): boolean {
+  const place = times.findIndex((time) => time <= at)
+  return place >= 0 && times.splice(place, 1).length === 1
 }
 
 function recoveries(taken: ReadonlyMap<string, readonly Arrival[]>, struck: readonly Struck[]): number[] {
@@ -206,6 +227,7 @@ export function sum(tallies: readonly Tally[]): Tally {
     duplicated: add((tally) => tally.duplicated),
     recovered: add((tally) => tally.recovered),
     unsettled: add((tally) => tally.unsettled),
+    timedOut: add((tally) => tally.timedOut),
     unexplained: add((tally) => tally.unexplained),
     riddles: tallies.flatMap(({ riddles }) => riddles),
     worst: worst ?? { duplicates: 0, inFlight: 0 },

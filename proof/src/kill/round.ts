@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createRandom } from '../random.ts'
-import { type App, type AppSetup, type Mutant, startApp } from './app.ts'
+import { type App, type AppSetup, type Mutant, type Unanswered, startApp } from './app.ts'
 import type { Bundles } from '../bundle.ts'
 import { type Fault, type Tally, compare } from './compare.ts'
 import type { Processes } from './processes.ts'
@@ -66,13 +66,16 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     processes,
   })
   const faults: Fault[] = []
+  const unanswered: Unanswered[] = []
   const steps: string[] = []
   const apps: (App | undefined)[] = Array.from({ length: options.apps })
   let [key, gaveUp, kills] = ['', 0, 0]
 
   function start(slot: number, more: Partial<AppSetup> = {}): App {
     const common = { concurrency: CONCURRENCY, settleBatch: SETTLE_BATCH, migrations, ...(mutant && { mutant }) }
-    const app = startApp(bundles.app, { ...store.app, ...common, ...more }, processes)
+    const app = startApp(bundles.app, { ...store.app, ...common, ...more }, processes, (attempt) =>
+      unanswered.push(attempt),
+    )
     apps[slot] = app
     return app
   }
@@ -204,6 +207,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     arrivals,
     endpoints: endpoints.ids,
     faults,
+    unanswered,
     unsettled: unsettled + gaveUp,
   })
 }

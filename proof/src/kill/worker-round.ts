@@ -105,7 +105,15 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
     const end = Date.now() + DRAIN_PATIENCE_MS
     while ((await store.unsettled()) > 0 && Date.now() < end) await delay(200)
     const unsettled = await store.unsettled()
-    return compare({ published: publisher, arrivals: receiver.arrivals(), endpoints: endpoints.ids, faults, unsettled })
+    return compare({
+      published: publisher,
+      arrivals: receiver.arrivals(),
+      endpoints: endpoints.ids,
+      faults,
+      // A Worker that is killed has nobody to tell.
+      unanswered: [],
+      unsettled,
+    })
   } finally {
     clearInterval(cron)
     const last = now.wrangler

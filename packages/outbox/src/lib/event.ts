@@ -42,8 +42,12 @@ export function isEventId(text: string): boolean {
 
 /** The time inside an event id, milliseconds since the epoch. Throws `invalid_event` for any other text. */
 export function eventIdTime(eventId: string): number {
-  if (!isEventId(eventId)) throw invalid(`eventId must be evt_ and a lower-case UUIDv7; found ${quote(eventId)}`)
+  checkEventId(eventId)
   return Number.parseInt(eventId.slice(4, 12) + eventId.slice(13, 17), 16)
+}
+
+function checkEventId(eventId: string): void {
+  if (!isEventId(eventId)) throw invalid(`eventId must be evt_ and a lower-case UUIDv7; found ${quote(eventId)}`)
 }
 
 /** The smallest event id text of a moment: the lower bound of a key range by time. */
@@ -65,7 +69,7 @@ export function eventIdOf(id: string): string {
 
 /** Throws `invalid_event`, naming what was found, unless the event can be written on every database as it is. */
 export function checkEvent(event: OutboxEvent): void {
-  eventIdTime(event.eventId)
+  checkEventId(event.eventId)
   checkName('workspaceId', event.workspaceId, 255)
   checkName('type', event.type, 255)
   if (event.endpointId !== undefined && !PLAIN_NAME.test(event.endpointId)) {

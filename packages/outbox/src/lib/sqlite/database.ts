@@ -48,12 +48,7 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
           const { sql, params } = toSql(statement, 'sqlite')
           const ready = prepare(sql)
           if (ready.readonly) resolve(runPrepared(ready, params))
-          else
-            group.submit({
-              execute: () => [runPrepared(ready, params)],
-              resolve: ([result]) => resolve(result ?? NOTHING),
-              reject,
-            })
+          else group.submit({ execute: () => runPrepared(ready, params), resolve, reject })
         } catch (error) {
           reject(asRefusal(error))
         }
@@ -67,8 +62,6 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
     },
   }
 }
-
-const NOTHING: SqlResult = { rows: [], changes: 0 }
 
 function isBoolean(value: unknown): value is boolean {
   return typeof value === 'boolean'

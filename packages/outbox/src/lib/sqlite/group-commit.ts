@@ -1,5 +1,4 @@
 import { OutboxError } from '../errors.ts'
-import type { SqlResult } from '../database.ts'
 
 /** The part of better-sqlite3's `Database` that is used. */
 export interface SqliteConnection {
@@ -18,9 +17,9 @@ export interface SqliteStatement {
 }
 
 /** One caller's unit: run synchronously inside the transaction, told when the commit is durable, or that it is not. */
-export interface Unit {
-  execute(): SqlResult[]
-  resolve(results: SqlResult[]): void
+export interface Unit<Result = unknown> {
+  execute(): Result
+  resolve(result: Result): void
   reject(error: unknown): void
 }
 
@@ -60,8 +59,8 @@ export class GroupCommit {
     this.#rollbackToSavepoint = connection.prepare('rollback to keepsend_unit')
   }
 
-  submit(unit: Unit): void {
-    this.#waiting.push(unit)
+  submit<Result>(unit: Unit<Result>): void {
+    this.#waiting.push(unit as Unit)
     if (this.#waiting.length === 1) this.#defer(() => this.#flush())
   }
 
@@ -78,11 +77,11 @@ export class GroupCommit {
       for (const unit of group) unit.reject(notAccepted(error))
       return
     }
-    const done: { unit: Unit; results: SqlResult[] }[] = []
+    const done: { unit: Unit; result: unknown }[] = []
     const failed: { unit: Unit; error: unknown }[] = []
     for (const unit of group) {
       try {
-        done.push({ unit, results: isolated ? this.#executeInSavepoint(unit) : unit.execute() })
+        done.push({ unit, result: isolated ? this.#executeInSavepoint(unit) : unit.execute() })
       } catch (error) {
         if (!isolated && group.length > 1) {
           this.#rollbackIfOpen()
@@ -101,7 +100,7 @@ export class GroupCommit {
     this.#finish(done, failed)
   }
 
-  #finish(done: { unit: Unit; results: SqlResult[] }[], failed: { unit: Unit; error: unknown }[]): void {
+  #finish(done: { unit: Unit; result: unknown }[], failed: { unit: Unit; error: unknown }[]): void {
     try {
       if (done.length > 0) this.#commit.run()
       else this.#rollback.run()
@@ -112,16 +111,16 @@ export class GroupCommit {
       else for (const { unit } of done) this.#commitGroup([unit])
       done.length = 0
     }
-    for (const { unit, results } of done) unit.resolve(results)
+    for (const { unit, result } of done) unit.resolve(result)
     for (const { unit, error } of failed) unit.reject(asRefusal(error))
   }
 
-  #executeInSavepoint(unit: Unit): SqlResult[] {
+  #executeInSavepoint(unit: Unit): unknown {
     this.#savepoint.run()
     try {
-      const results = unit.execute()
+      const result = unit.execute()
       this.#release.run()
-      return results
+      return result
     } catch (error) {
       if (this.#connection.inTransaction) this.#undoUnit()
       throw error

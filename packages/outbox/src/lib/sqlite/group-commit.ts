@@ -60,7 +60,7 @@ export class GroupCommit {
   }
 
   submit<Result>(unit: Unit<Result>): void {
-    this.#waiting.push(unit as Unit)
+    this.#waiting.push(unit)
     if (this.#waiting.length === 1) this.#defer(() => this.#flush())
   }
 

@@ -85,12 +85,7 @@ export async function enqueue(bench: Bench): Promise<Findings> {
 // an event falls from 34 to 22 µs, and stays there.
 const WARM_UP_MS = 2500
 
-async function enqueueRound(
-  bench: Bench,
-  entry: Entry,
-  callers: number,
-  events: number,
-): Promise<Round> {
+async function enqueueRound(bench: Bench, entry: Entry, callers: number, events: number): Promise<Round> {
   const { receiver, stores } = bench
   const place = await stores.take(entry.store)
   const setup = { ...entry, place: place.at, receiver: receiver.url, concurrency: 1 }

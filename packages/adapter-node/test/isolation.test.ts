@@ -133,4 +133,24 @@ describe('what was held', { timeout: PATIENCE_MS }, () => {
     expect(new Set(copies(receiver.requests))).toEqual(new Set([1]))
     await until(() => counted(made, 'select count(*) from keepsend_endpoints where wake_at is not null') === 0)
   })
+
+  it('comes out at a wake time that somebody else has set: the next attempt of its endpoint reads it', async () => {
+    const receiver = await startReceiver()
+    const made = await rig(SHARED)
+    const { engine, queue, addEndpoint, rows, connection, statements } = made
+    // Under a rate limit no settle lets out a row.
+    const { id } = await addEndpoint(receiver.url, { rateLimit: 1000 })
+    await queue.start(engine)
+    // Poller and upkeep have looked for wake times, have found none, and will look again in a minute.
+    for (const look of ['where wake_at is not null', 'and wake_at is null and exists']) {
+      await until(() => statements.some((sql) => sql.includes(look)))
+    }
+    await fill(made, id, 1)
+    connection.exec("update pending_events set status = 'held', hold_reason = 'rate', due_at = null")
+    connection.exec('update keepsend_endpoints set wake_at = (select ms from keepsend_clock) + 300')
+    await made.publish(1)
+    await receiver.arrived(2)
+    await until(() => rows().length === 0)
+    expect(copies(receiver.requests)).toEqual([1, 1])
+  })
 })

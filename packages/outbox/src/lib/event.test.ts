@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { eventIdOf, eventIdTime, firstEventIdAt, isEventId, newEventId, rowId, utf8Bytes } from './event.ts'
 
 describe('event ids', () => {
@@ -19,6 +19,19 @@ describe('event ids', () => {
       expect(firstEventIdAt(eventIdTime(id) + 1) > id).toBe(true)
     }
     expect(firstEventIdAt(-5)).toBe('evt_00000000-0000')
+  })
+
+  it('sort in the order in which they were made when the clock steps back, too', () => {
+    const ids = [newEventId()]
+    const time = eventIdTime(ids[0] ?? '')
+    const clock = vi.spyOn(Date, 'now')
+    for (const stepMs of [5, -60_000, 0, 1, -1, 10]) {
+      clock.mockReturnValue(time + stepMs)
+      ids.push(newEventId(), newEventId())
+    }
+    clock.mockRestore()
+    expect(ids.toSorted()).toEqual(ids)
+    expect(new Set(ids).size).toBe(13)
   })
 
   it('are evt_ and a lower-case UUIDv7, and nothing else', () => {

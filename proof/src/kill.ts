@@ -100,7 +100,6 @@ const nothingWrong = all.lost + all.unexpected + all.unsettled + all.unexplained
 printLanes()
 console.log('\nwhere the kills fell')
 for (const place of [...all.places.keys()].toSorted()) console.log(`  ${place.padEnd(34)}${all.places.get(place)}`)
-for (const riddle of all.riddles) console.log(`\nunexplained: ${riddle}`)
 for (const { mutant, tally } of controls) {
   console.log(
     `\ncontrol: an app that ${mutant} loses ${tally.lost} of ${tally.acknowledged} acknowledged deliveries in ${tally.kills} kills: ` +
@@ -119,6 +118,7 @@ report({
       `${tally.kills}, ${tally.lost}; ${recoveryTimes(tally)}`,
     ]),
     ['within the bounds of in flight', withinBounds ? 'yes' : 'NO'],
+    ...results.flatMap(({ lane, tally }) => tally.riddles.map((riddle): [string, string] => [lane.name, riddle])),
     ...controls.map(({ mutant, tally }): [string, string] => [
       `control: ${mutant}`,
       tally.lost > 0 ? `${tally.lost} lost, as it must` : 'NONE LOST',
@@ -130,7 +130,7 @@ report({
 function rowsOf(tally: Tally): [string, string | number][] {
   return [
     ['server killed, receiver killed', `${tally.serverKills}, ${tally.receiverKills}`],
-    ['stopped past the lease', tally.stops],
+    ['stopped past the lease, stood still by themselves', `${tally.stops}, ${tally.standstills}`],
     ['attempt', tally.attempt],
     ['acknowledged', tally.acknowledged],
     ['ok', tally.ok],
@@ -147,9 +147,9 @@ function rowsOf(tally: Tally): [string, string | number][] {
 function printLanes(): void {
   for (const { lane, tally } of results) {
     console.log(`\n${lane.name}: ${tally.kills} kills`)
-    for (const [label, value] of rowsOf(tally)) console.log(`  ${label.padEnd(32)}${value}`)
+    for (const [label, value] of rowsOf(tally)) console.log(`  ${label.padEnd(52)}${value}`)
     const inFlight = lane.claims ? `${tally.mostInFlight} (${lane.bound})` : `not seen from outside (${lane.bound})`
-    console.log(`  ${'most in flight (bound)'.padEnd(32)}${inFlight}`)
-    console.log(`  ${'recovery p50 / p99 / max'.padEnd(32)}${recoveryTimes(tally)}`)
+    console.log(`  ${'most in flight (bound)'.padEnd(52)}${inFlight}`)
+    console.log(`  ${'recovery p50 / p99 / max'.padEnd(52)}${recoveryTimes(tally)}`)
   }
 }

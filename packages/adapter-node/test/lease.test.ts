@@ -1,5 +1,7 @@
 import type { DeliveryOutcome, Engine } from '@keepsend/engine'
+import type { OutboxDatabase } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
+import { startReceiver } from './receiver.ts'
 import { type Rig, PATIENCE_MS, SHORT_LEASE, rig, rival, signal, until } from './rig.ts'
 
 /** The engine with attempts that last until they are told to end. */
@@ -12,6 +14,23 @@ function stalling(engine: Engine): { engine: Engine; begun: () => number; end: (
     return { kind: 'delivered', httpStatus: 200 }
   }
   return { engine: { ...engine, deliver }, begun: () => begun, end: end.resolve }
+}
+
+/** The database, whose answer to the first claim that finds rows is held back until the end: a stalled disk, a stopped process. */
+function slowToAnswer(): { wrap: (db: OutboxDatabase) => OutboxDatabase; end: () => void; held: () => boolean } {
+  const end = signal()
+  let held = false
+  const wrap = (db: OutboxDatabase): OutboxDatabase => ({
+    ...db,
+    async atomic(statements) {
+      const results = await db.atomic(statements)
+      if (held || !results.some(({ rows }) => rows.some((row) => row['claimedAt']))) return results
+      held = true
+      await end.promise
+      return results
+    },
+  })
+  return { wrap, end: end.resolve, held: () => held }
 }
 
 const clock = ({ connection }: Rig) => Number(connection.prepare('select ms from keepsend_clock').pluck().get())
@@ -58,5 +77,46 @@ describe('leases', { timeout: PATIENCE_MS }, () => {
     theirs.end()
     await until(() => second.rows().length === 0)
     expect([mine.begun(), theirs.begun()]).toEqual([5, 5])
+  })
+
+  it('a claim that is answered when its lease is over begins nothing: who has the rows now sends them once', async () => {
+    const receiver = await startReceiver()
+    const slow = slowToAnswer()
+    const first = await rig({ ...SHORT_LEASE, wrap: slow.wrap })
+    const second = await rival(first, SHORT_LEASE)
+    await first.addEndpoint(receiver.url)
+    await first.queue.start(first.engine)
+    await first.publish(3)
+    await until(slow.held)
+    // Takes over when the lease ends.
+    await second.queue.start(second.engine)
+    await until(() => first.rows().length === 0)
+    slow.end()
+    await until(() => first.log.messages.some((message) => message.includes('came too late to begin')))
+    await first.publish(1)
+    await receiver.arrived(4)
+    expect(receiver.requests.map(({ id }) => id)).toEqual([...new Set(receiver.requests.map(({ id }) => id))])
+    expect(first.log.messages.filter((message) => message.includes('another worker'))).toEqual([])
+  })
+
+  it('and if nobody else has them they are given back, begun anew, and charged once', async () => {
+    const receiver = await startReceiver()
+    const slow = slowToAnswer()
+    const { engine, queue, log, rows, connection, addEndpoint, publish } = await rig({
+      engine: { ...SHORT_LEASE.engine, keepCompleted: true },
+      queue: SHORT_LEASE.queue,
+      wrap: slow.wrap,
+    })
+    await addEndpoint(receiver.url)
+    await queue.start(engine)
+    await publish(3)
+    await until(slow.held)
+    const leaseEnds = Math.max(...rows().map(({ dueAt }) => Number(dueAt)))
+    await until(() => Number(connection.prepare('select ms from keepsend_clock').pluck().get()) > leaseEnds)
+    slow.end()
+    await until(() => rows().every(({ status }) => status === 'completed'))
+    expect(receiver.requests).toHaveLength(3)
+    expect(rows().map(({ attempts, gen, crashes }) => [attempts, gen, crashes])).toEqual([1, 2, 3].map(() => [1, 3, 0]))
+    expect(log.messages.filter((message) => message.includes('given back'))).toHaveLength(1)
   })
 })

@@ -5,6 +5,7 @@ import { type Sender, createKeyRing, keepsend } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
 import type { AppMessage, AppOrder, AppSetup } from './app.ts'
+import { watchStandstill } from './standstill.ts'
 import { expectStrike, reached } from './strike.ts'
 import { watchPostgres } from './watch-postgres.ts'
 import { watchSqlite } from './watch-sqlite.ts'
@@ -16,6 +17,7 @@ process.on('message', (order: AppOrder) => {
   if (order.strike) expectStrike(order.strike)
   if (order.stop) void server.stop({ drainMs: 5000 }).then(() => process.exit(0))
 })
+watchStandstill((standstill) => say({ standstill }))
 watchSqlite(Database)
 watchPostgres()
 expectStrike(setup.strike)

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Processes } from './processes.ts'
+import type { Standstill } from './standstill.ts'
 import type { Strike } from './strike.ts'
 
 /** Defects put in on purpose: with each of them the run has to come to lost deliveries, or it proves nothing. */
@@ -22,7 +23,11 @@ export interface AppSetup {
   makeKey?: boolean
 }
 
-export type AppMessage = { url: string; key?: string } | { gaveUp: number } | { unanswered: Unanswered }
+export type AppMessage =
+  | { url: string; key?: string }
+  | { gaveUp: number }
+  | { unanswered: Unanswered }
+  | { standstill: Standstill }
 
 /** An attempt that ended without an answer, as its sender saw it. */
 export interface Unanswered {
@@ -59,7 +64,7 @@ export function startApp(
   bundle: string,
   setup: AppSetup,
   processes: Processes,
-  onUnanswered: (attempt: Unanswered) => void,
+  on: { unanswered(attempt: Unanswered): void; standstill(standstill: Standstill): void },
 ): App {
   const child = fork(bundle, [JSON.stringify(setup)], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   processes.add(child)
@@ -82,7 +87,11 @@ export function startApp(
           return
         }
         if ('unanswered' in message) {
-          onUnanswered(message.unanswered)
+          on.unanswered(message.unanswered)
+          return
+        }
+        if ('standstill' in message) {
+          on.standstill(message.standstill)
           return
         }
         app.url = message.url

@@ -6,7 +6,7 @@ import type { Place } from './strike.ts'
 
 /** A blow, as the parent noted it down. */
 export interface Fault {
-  what: 'app killed' | 'app stopped past its lease' | 'receiver killed' | 'server killed'
+  what: 'app killed' | 'app stopped past its lease' | 'receiver killed' | 'server killed' | 'stood still by itself'
   /** From when to when it lasted, ms since the epoch: a moment, unless something stood still. */
   from: number
   until: number
@@ -24,6 +24,8 @@ export interface Tally {
   receiverKills: number
   serverKills: number
   stops: number
+  /** Nobody's blow, but the machine's. */
+  standstills: number
   attempt: number
   acknowledged: number
   /** Acknowledged, and arrived. */
@@ -110,6 +112,7 @@ export function compare(round: {
     receiverKills: count('receiver killed'),
     serverKills: count('server killed'),
     stops: count('app stopped past its lease'),
+    standstills: count('stood still by itself'),
     attempt: published.attempted.size * endpoints.size,
     acknowledged: published.acknowledged.size * endpoints.size,
     ok,
@@ -170,10 +173,21 @@ function explain(
       if (cause) found.set(cause, (found.get(cause) ?? 0) + 1)
       // The attempt ran out of time, as far as its sender knows. The receiver may have answered in the same moment.
       else if (before.cut || takeBefore(inVain.get(key), at)) timedOut++
-      else riddles.push(`${key} was taken at ${before.at} and again at ${at}`)
+      else riddles.push(riddle(key, before.at, at, struck))
     }
   }
   return { total, timedOut, riddles, byFault: [...found].map(([fault, times]) => ({ fault, found: times })) }
+}
+
+/** What is known of a duplicate that nothing explains: the blow that came last, and the one that came next. */
+function riddle(key: string, first: number, second: number, struck: readonly Struck[]): string {
+  const nearest = struck.toSorted((a, b) => Math.abs(a.until - first) - Math.abs(b.until - first)).slice(0, 3)
+  const blows = nearest.map(
+    ({ what, place, until, held }) =>
+      `${what}${place ? ` ${place}` : ''} ${until - first} ms from the first` +
+      (held ? `, ${held.size} in flight, ${held.has(key) ? 'this too' : 'not this'}` : ''),
+  )
+  return `${key} was taken at ${first} and again ${second - first} ms later; nearest blows: ${blows.join('; ')}`
 }
 
 function takeBefore(times: number[] = [], at: number): boolean {
@@ -219,6 +233,7 @@ export function sum(tallies: readonly Tally[]): Tally {
     receiverKills: add((tally) => tally.receiverKills),
     serverKills: add((tally) => tally.serverKills),
     stops: add((tally) => tally.stops),
+    standstills: add((tally) => tally.standstills),
     attempt: add((tally) => tally.attempt),
     acknowledged: add((tally) => tally.acknowledged),
     ok: add((tally) => tally.ok),

@@ -17,6 +17,7 @@ export const SETTLE_BATCH = 32
 const LEASE_MS = 3000
 const STOPPED_MS = LEASE_MS + 500
 const AWAKE_MS = 500
+const STOPPED = 'app stopped past its lease'
 const STRIKE_PATIENCE_MS = 3000
 /** Of a blow in the middle of a start; clean-up may find nothing to do until its second round, a second later. */
 const START_PATIENCE_MS = 4000
@@ -73,9 +74,14 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
 
   function start(slot: number, more: Partial<AppSetup> = {}): App {
     const common = { concurrency: CONCURRENCY, settleBatch: SETTLE_BATCH, migrations, ...(mutant && { mutant }) }
-    const app = startApp(bundles.app, { ...store.app, ...common, ...more }, processes, (attempt) =>
-      unanswered.push(attempt),
-    )
+    const app = startApp(bundles.app, { ...store.app, ...common, ...more }, processes, {
+      unanswered: (attempt) => void unanswered.push(attempt),
+      standstill({ from, until }) {
+        // What was our doing is known, and so is what it found in flight.
+        const ours = faults.some((fault) => fault.what === STOPPED && fault.from < until && fault.until > from)
+        if (!ours) faults.push({ what: 'stood still by itself', from, until, inFlight: undefined })
+      },
+    })
     apps[slot] = app
     return app
   }
@@ -156,7 +162,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     const inFlight = await store.inFlight(true)
     await delay(STOPPED_MS)
     app.signal('SIGCONT')
-    faults.push({ what: 'app stopped past its lease', from, until: Date.now(), inFlight })
+    faults.push({ what: STOPPED, from, until: Date.now(), inFlight })
     // To the end of what it still believes to be its own.
     await delay(AWAKE_MS)
   }
@@ -179,7 +185,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     await acknowledgements(random.whole(2, 25))
     if (!mutant && step % 12 === 6) await killReceiver()
     if (store.killServer && step % 8 === 4) await killServer(store.killServer)
-    if (options.apps > 1 && step % 20 === 10) await stopPastLease(app)
+    if (options.apps > 1 && step % 10 === 5) await stopPastLease(app)
     const strike = random.next() < 0.15 ? undefined : strikeAt()
     if (strike) app.order({ strike })
     await kill(app, slot, strike)

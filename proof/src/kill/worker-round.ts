@@ -9,6 +9,7 @@ import { createEndpoints, startPublisher } from './publisher.ts'
 import { startReceiver } from './receiver.ts'
 import type { RoundOptions } from './round.ts'
 import { d1Store } from './store.ts'
+import { watchStandstill } from './standstill.ts'
 import type { Place, Strike } from './strike.ts'
 import { type Wrangler, startWrangler } from './wrangler.ts'
 
@@ -60,6 +61,11 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
   const cron = setInterval(() => {
     if (now.wrangler) void fetch(`${now.wrangler.url}/cdn-cgi/handler/scheduled`).catch(() => undefined)
   }, CRON_MS)
+
+  // A Worker cannot say that it stood still. If the machine did, so did we.
+  const endWatch = watchStandstill(({ from, until }) => {
+    faults.push({ what: 'stood still by itself', from, until, inFlight: undefined })
+  })
 
   const strikeAt = (): Strike => {
     const [place, most] = random.pick(PLACES)
@@ -116,6 +122,7 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
     })
   } finally {
     clearInterval(cron)
+    endWatch()
     const last = now.wrangler
     now.wrangler = undefined
     last?.kill()

@@ -10,7 +10,7 @@ function rig() {
     const lane = lanes.of(endpointId)
     lane.limit = limit
     for (let n = 0; n < count; n++)
-      lanes.wait({ claim: { id: `${endpointId} ${n}` } as Claim, lane, notBefore: 0, place: -1 })
+      lanes.wait({ claim: { id: `${endpointId} ${n}` } as Claim, lane, notBefore: 0, beginBy: Infinity, place: -1 })
   }
   /** Starts up to that many; whose they are. */
   const start = (most = 100): Held[] => {

@@ -7,6 +7,8 @@ export interface Held extends Placed {
   readonly lane: Lane
   /** Its moment under a rate limit, on the monotonic clock; 0: at any time. */
   readonly notBefore: number
+  /** The last moment to begin, on the monotonic clock: later its lease may have ended, and another worker may have it. */
+  beginBy: number
 }
 
 /** One endpoint's claims in hand, and how fast it answers. */

@@ -48,6 +48,8 @@ export class Poller {
   readonly #loop: Promise<void>
   readonly #heartbeat: NodeJS.Timeout
   readonly #watch: NodeJS.Timeout
+  /** From the question on that brought a claim or renewed it. One heartbeat less than a lease, or it ends unrenewed. */
+  readonly #beginWithinMs: number
   #moment: NodeJS.Timeout | undefined
   #phase: 'running' | 'draining' | 'ended' = 'running'
   /** The database's clock less our monotonic one: with it, a wrong local time does no harm. */
@@ -62,7 +64,9 @@ export class Poller {
     this.#wake = new Wake(options.version, options.pollMs)
     this.#wake.start()
     this.#waker = new Waker(engine, options.pollMs, () => this.kick())
-    this.#heartbeat = setInterval(() => void this.#renew(), Math.floor(options.leaseMs / 3))
+    const heartbeatMs = Math.floor(options.leaseMs / 3)
+    this.#heartbeat = setInterval(() => void this.#renew(), heartbeatMs)
+    this.#beginWithinMs = options.leaseMs - heartbeatMs
     this.#watch = setInterval(() => this.#lookAtSlots(), WATCH_MS)
     this.#loop = this.#run()
   }
@@ -131,6 +135,7 @@ export class Poller {
     const finished = [...this.#slots.finished]
     this.#wake.settled()
     const claim = limit > 0 ? { limit, leaseMs: this.#options.leaseMs } : undefined
+    const beginBy = performance.now() + this.#beginWithinMs
     const { claimed } = await settleGroup(this.#engine, this.#slots, finished, claim)
     if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#waker.look()
     const { claims, dead } = claimed
@@ -143,7 +148,7 @@ export class Poller {
     }
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
-    this.#slots.add(claims, await this.#engine.admit(claims))
+    this.#slots.add(claims, await this.#engine.admit(claims), beginBy)
     if (this.#phase === 'running') {
       this.#fill()
       this.#slots.holdOverflow()
@@ -156,7 +161,12 @@ export class Poller {
 
   /** Starts what waits, as far as slots are free. */
   #fill(): void {
-    for (let held = this.#slots.next(); held; held = this.#slots.next()) this.#start(held)
+    const late: Claim[] = []
+    for (let held = this.#slots.next(); held; held = this.#slots.next()) {
+      if (performance.now() < held.beginBy) this.#start(held)
+      else late.push(this.#slots.drop(held))
+    }
+    if (late.length > 0) void this.#giveBack(late, 'came too late to begin: the database or this process stood still')
     const { nextMomentMs } = this.#slots
     if (nextMomentMs === undefined) return
     clearTimeout(this.#moment)
@@ -184,7 +194,9 @@ export class Poller {
     try {
       const held = [...this.#slots.inHand]
       const claims = held.map(({ claim }) => claim)
+      const beginBy = performance.now() + this.#beginWithinMs
       const lost = new Set(await extendLease(this.#engine.db, claims, this.#options.leaseMs))
+      for (const one of held) if (!lost.has(one.claim.id)) one.beginBy = beginBy
       if (lost.size === 0) return
       // A settle of our own may have been committed just before; it gives its slots back within this turn.
       await nextTurn()
@@ -199,11 +211,12 @@ export class Poller {
   }
 
   /** Refunded and due now. What still runs may have arrived; its late outcome is dropped, as the database would. */
-  async #giveBack(claims: readonly Claim[]): Promise<void> {
+  async #giveBack(claims: readonly Claim[], why = 'stopping'): Promise<void> {
     if (claims.length === 0) return
     try {
       await releaseEvents(this.#engine.db, claims)
-      this.#logger.warn({ deliveries: claims.length }, 'stopping; claims were given back')
+      this.#logger.warn({ deliveries: claims.length }, `claims were given back: ${why}`)
+      this.kick()
     } catch (error) {
       this.#logger.error(
         { deliveries: claims.length, ...errorFields(error) },

@@ -91,14 +91,18 @@ export class Slots {
     return this.#lanes.ready === 0 && finished.length * 2 >= this.#concurrency
   }
 
-  /** @param admission what the endpoints allow of these */
-  add(claims: readonly Claim[], admission: Admission = ANYTHING): void {
+  /**
+   * @param admission what the endpoints allow of these
+   * @param beginBy see {@link Held.beginBy}
+   */
+  add(claims: readonly Claim[], admission: Admission = ANYTHING, beginBy = Infinity): void {
     const now = this.#clock()
     for (const claim of claims) {
       const lane = this.#lanes.of(claim.endpointId ?? '')
       lane.limit = admission.concurrency.get(lane.endpointId)
       const waitMs = admission.waitMs.get(claim.id)
-      const held: Held = { claim, lane, notBefore: waitMs === undefined ? 0 : now + waitMs, place: -1 }
+      const notBefore = waitMs === undefined ? 0 : now + waitMs
+      const held: Held = { claim, lane, notBefore, beginBy, place: -1 }
       this.#inHand.add(held)
       if (admission.refused.has(claim.id)) this.#holdBack(held, RATE)
       else this.#lanes.wait(held)
@@ -116,6 +120,14 @@ export class Slots {
     const held = this.#free > 0 ? this.#lanes.next() : undefined
     if (held) this.#running++
     return held
+  }
+
+  /** It came too late to run: its slot is free again, and the claim is to be given back. */
+  drop(held: Held): Claim {
+    this.#running--
+    this.#lanes.ended(held.lane, undefined)
+    this.#inHand.remove(held)
+    return held.claim
   }
 
   /** Slots that are free; those that were lent to an endpoint which has fallen silent are given anew, once. */

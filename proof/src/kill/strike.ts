@@ -38,12 +38,12 @@ export function reached(place: Place): void {
   else setTimeout(() => process.kill(process.pid, 'SIGKILL'), due.afterMs)
 }
 
-/** What a statement of Keepsend's is a part of. */
-export function unitOf(sql: string): Unit | undefined {
-  if (/insert into keepsend_migrations/.test(sql)) return 'migrate'
-  if (/insert into pending_events/.test(sql)) return 'publish'
-  if (/crashes = crashes \+/.test(sql)) return 'claim'
-  if (/to_status|delete from pending_events[^;]*gen/.test(sql)) return 'settle'
-  if (/delete from pending_events/.test(sql)) return 'clean-up'
-  return undefined
+/** What a statement of Keepsend's is a part of. On Postgres one may settle and claim. */
+export function unitsOf(sql: string): Unit[] {
+  if (/insert into keepsend_migrations/.test(sql)) return ['migrate']
+  if (/insert into pending_events/.test(sql)) return ['publish']
+  const claims = /crashes = crashes \+/.test(sql)
+  const settles = /to_status|delete from pending_events[^;]*gen/.test(sql)
+  if (claims || settles) return [...(settles ? ['settle' as const] : []), ...(claims ? ['claim' as const] : [])]
+  return /delete from pending_events/.test(sql) ? ['clean-up'] : []
 }

@@ -1,33 +1,33 @@
 import type { D1Binding, D1Statement } from '@keepsend/outbox/d1'
-import { type Place, type Unit, unitOf } from './strike.ts'
+import { type Place, type Unit, unitsOf } from './strike.ts'
 
 /** Tells of every commit on a D1, right before it is sent and right after it is answered. */
 export function watchD1(binding: D1Binding, reached: (place: Place) => Promise<void>): D1Binding {
-  const inner = new WeakMap<D1Statement, { statement: D1Statement; unit: Unit | undefined }>()
+  const inner = new WeakMap<D1Statement, { statement: D1Statement; units: readonly Unit[] }>()
 
-  async function commit<Result>(units: readonly (Unit | undefined)[], work: () => Promise<Result>): Promise<Result> {
-    const named = new Set(units.filter((unit) => unit !== undefined))
+  async function commit<Result>(units: readonly Unit[], work: () => Promise<Result>): Promise<Result> {
+    const named = new Set(units)
     for (const unit of named) await reached(`before the commit of ${unit}`)
     const result = await work()
     for (const unit of named) await reached(`after the commit of ${unit}`)
     return result
   }
 
-  function wrap(statement: D1Statement, unit: Unit | undefined): D1Statement {
+  function wrap(statement: D1Statement, units: readonly Unit[]): D1Statement {
     const wrapped: D1Statement = {
-      bind: (...params) => wrap(statement.bind(...params), unit),
-      all: () => commit([unit], () => statement.all()),
+      bind: (...params) => wrap(statement.bind(...params), units),
+      all: () => commit(units, () => statement.all()),
     }
-    inner.set(wrapped, { statement, unit })
+    inner.set(wrapped, { statement, units })
     return wrapped
   }
 
   return {
-    prepare: (sql) => wrap(binding.prepare(sql), unitOf(sql)),
+    prepare: (sql) => wrap(binding.prepare(sql), unitsOf(sql)),
     batch(statements) {
-      const parts = statements.map((statement) => inner.get(statement) ?? { statement, unit: undefined })
+      const parts = statements.map((statement) => inner.get(statement) ?? { statement, units: [] })
       return commit(
-        parts.map(({ unit }) => unit),
+        parts.flatMap(({ units }) => units),
         () => binding.batch(parts.map(({ statement }) => statement)),
       )
     },

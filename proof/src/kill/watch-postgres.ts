@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { type Unit, reached, unitOf } from './strike.ts'
+import { type Unit, reached, unitsOf } from './strike.ts'
 
 type Query = (this: pg.Client, text: string, values?: unknown[]) => Promise<pg.QueryResult>
 
@@ -12,12 +12,12 @@ export function watchPostgres(): void {
   const query = prototype.query
   const open = new WeakMap<pg.Client, Set<Unit>>()
   prototype.query = async function watched(text, ...rest) {
-    const unit = typeof text === 'string' ? unitOf(text) : undefined
+    const units = typeof text === 'string' ? unitsOf(text) : []
     if (typeof text === 'string' && text.startsWith('begin')) open.set(this, new Set())
     const transaction = open.get(this)
-    if (unit && transaction) transaction.add(unit)
+    for (const unit of units) transaction?.add(unit)
     const ends = text === 'commit' || text === 'rollback'
-    const alone = unit && !transaction ? [unit] : []
+    const alone = transaction ? [] : units
     const committed = text === 'commit' ? [...(transaction ?? [])] : alone
     if (ends) open.delete(this)
     if (text === 'commit') for (const one of committed) reached(`before the commit of ${one}`)

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3'
-import { type Unit, reached, unitOf } from './strike.ts'
+import { type Unit, reached, unitsOf } from './strike.ts'
 
 type Prepare = (this: Database.Database, sql: string) => Database.Statement
 
@@ -10,7 +10,7 @@ export function watchSqlite(driver: typeof Database): void {
   const units = new WeakMap<Database.Database, Set<Unit>>()
   prototype.prepare = function watched(sql) {
     const statement = prepare.call(this, sql)
-    const unit = unitOf(sql)
+    const named = unitsOf(sql)
     const open = units.get(this) ?? new Set()
     units.set(this, open)
     if (sql === 'commit') {
@@ -23,16 +23,16 @@ export function watchSqlite(driver: typeof Database): void {
         for (const one of done) reached(`after the commit of ${one}`)
         return result
       }
-    } else if (unit) {
+    } else if (named.length > 0) {
       const { all, run } = { all: statement.all.bind(statement), run: statement.run.bind(statement) }
       statement.all = (...params: unknown[]) => {
         const rows = all(...params)
-        if (rows.length > 0) open.add(unit)
+        if (rows.length > 0) for (const unit of named) open.add(unit)
         return rows
       }
       statement.run = (...params: unknown[]) => {
         const result = run(...params)
-        if (result.changes > 0) open.add(unit)
+        if (result.changes > 0) for (const unit of named) open.add(unit)
         return result
       }
     }

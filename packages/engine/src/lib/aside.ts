@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type SqlText, clock, limitTo, raw, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type SqlText, clock, raw, sqlText } from '@keepsend/outbox'
 
 /** Why rows of an endpoint are held. The first needs a person, the others have a time to wake. */
 export type HoldReason = 'endpoint_disabled' | 'circuit_open' | 'busy' | 'rate'
@@ -15,13 +15,13 @@ export function setAside(db: OutboxDatabase, endpointId: string, reason: HoldRea
     with head as materialized (
       select id as head_id from pending_events
       where status = 'pending' and due_at is not null and due_at <= ${clock()}
-      order by due_at, id ${limitTo(HEAD)}),
+      order by due_at, id ${db.dialect.first(HEAD)}),
     picked as materialized (
-      select due.id as picked_id from head join pending_events as due on due.id = head_id
-      where due.endpoint_id = ${endpointId} and due.claimed_at is null and due.status = 'pending'
+      select due.id as picked_id from pending_events as due
+      where due.id ${db.dialect.among(raw('select head_id from head'))} and due.endpoint_id = ${endpointId} and due.claimed_at is null and due.status = 'pending'
       ${db.dialect.lock('pick', 'due')})
     update pending_events set status = 'held', hold_reason = ${reason}, gen = gen + 1, due_at = null
-    where id in (select picked_id from picked)
+    where id ${db.dialect.among(raw('select picked_id from picked'))}
       and case when status = 'pending' and claimed_at is null and due_at <= ${clock()} then true else false end
       and exists (select 1 from keepsend_endpoints as endpoint where endpoint.id = ${endpointId} and ${raw(BLOCKED[reason])})`
 }

@@ -138,11 +138,11 @@ export function letOutOldest(
     with picked as materialized (
       select held.id as picked_id from pending_events as held
       where held.status = 'held' and held.endpoint_id = ${endpointId} and ${only}
-      order by held.id ${limitTo(count)} ${db.dialect.lock('pick', 'held')}),
+      order by held.id ${db.dialect.first(count)} ${db.dialect.lock('pick', 'held')}),
     placed as materialized (select picked_id, row_number() over (order by picked_id) - 1 as place from picked)
     update pending_events set status = 'pending', hold_reason = null, gen = gen + 1,
       due_at = ${clock()} + ${raw(String(afterMs))} + place * ${raw(String(apartMs))}
-    from placed where id = picked_id and status = 'held'
+    from placed where id = picked_id and id ${db.dialect.among(raw('select picked_id from placed'))} and status = 'held'
     returning id, gen, event_type as "type", workspace_id as "workspaceId", endpoint_id as "endpointId",
       due_at - ${clock()} as "inMs"`
 }

@@ -1,4 +1,4 @@
-import type { OutboxDatabase, Row } from './database.ts'
+import type { OutboxDatabase, Row, TakeOptions } from './database.ts'
 import { checkBounds } from './errors.ts'
 import type { ClaimRef, PendingEvent } from './row.ts'
 import type { SqlText } from './statement.ts'
@@ -39,10 +39,14 @@ export async function claimDueEvents(db: OutboxDatabase, options: ClaimOptions):
 
 /** The claim unexecuted, to stand in one atomic unit with a settle. */
 export function claimStatement(db: OutboxDatabase, options: ClaimOptions): SqlText {
-  const { limit, leaseMs = DEFAULT_LEASE_MS, now } = options
+  return db.dialect.take(dueRows(options))
+}
+
+/** What a claim takes. */
+export function dueRows({ limit, leaseMs = DEFAULT_LEASE_MS, now }: ClaimOptions): TakeOptions {
   checkBounds('limit', limit, 1, 1000)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
-  return db.dialect.take({ rows: { kind: 'due' }, as: 'claim', limit, leaseMs, now })
+  return { rows: { kind: 'due' }, as: 'claim', limit, leaseMs, now }
 }
 
 /**

@@ -35,6 +35,10 @@ export interface Dialect {
   readonly name: DialectName
   /** A list of strings for `in (…)`, as one parameter whatever its length. */
   list(values: readonly string[]): SqlText
+  /** `limit n`, for a look that is to follow the order of an index however many rows the planner expects. */
+  first(rows: number): SqlText
+  /** `in`, for the few keys that such a look has found: whoever asks for them goes by the key. */
+  among(found: SqlText): SqlText
   /**
    * Ends a `select`, and locks the rows of one of its tables for the rest of the unit: `pick` passes over those that
    * another holds, `wait` waits for them, `share` waits until nobody changes them. Empty where a unit has the database
@@ -49,6 +53,11 @@ export interface Dialect {
   deleteSettled(claims: readonly ClaimRef[]): SqlText
   /** Every other way to settle or give back a row; returns the ids that were held under that `gen`. */
   settle(moves: readonly Move[], now: number | undefined): SqlText
+  /**
+   * A settle for good and the next {@link Dialect.take} as one statement, where one can change a table twice:
+   * the rows that were taken, and `lostId` for each claim that was not held. Without it they are two of one unit.
+   */
+  settleAndTake?(settling: SqlText, claims: readonly ClaimRef[], how: TakeOptions): SqlText
   /** Moves leases forward, never back; returns the ids that were held. */
   extend(claims: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText
   /** Reads the pending rows that still carry that `gen`, or a later one though no attempt was ever made. */

@@ -1,4 +1,4 @@
-import { type ClaimOptions, type Claimed, claimStatement, readClaimed } from './claim.ts'
+import { type ClaimOptions, type Claimed, claimStatement, dueRows, readClaimed } from './claim.ts'
 import type { Move, OutboxDatabase } from './database.ts'
 import { OutboxError } from './errors.ts'
 import type { ClaimRef, SettleResult } from './row.ts'
@@ -77,18 +77,34 @@ export async function settleEvents(
   outcomes: readonly Outcome[],
   options: SettleOptions = {},
 ): Promise<Settled> {
+  const { before = [], after = [], claim } = options
   const settle = settleStatements(db, outcomes, options)
-  const statements: Statement[] = [...(options.before ?? []), ...settle, ...(options.after ?? [])]
-  if (options.claim) statements.push(claimStatement(db, options.claim))
+  const [only, ...others] = settle
+  const alone = others.length + before.length + after.length === 0 && outcomes.every(isFinal)
+  if (only && claim && alone && db.dialect.settleAndTake) {
+    const refs = outcomes.map((outcome) => outcome.claim)
+    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, dueRows(claim)))
+    const lost = rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : []))
+    const taken = rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))
+    return { lost, claimed: readClaimed(taken) }
+  }
+  const statements: Statement[] = [...before, ...settle, ...after]
+  if (claim) statements.push(claimStatement(db, claim))
   if (statements.length === 0) return { lost: [], claimed: readClaimed([]) }
 
   const results = await db.atomic(statements)
-  const from = options.before?.length ?? 0
-  const held = new Set(results.slice(from, from + settle.length).flatMap(({ rows }) => rows.map((row) => row['id'])))
+  const held = new Set(
+    results.slice(before.length, before.length + settle.length).flatMap(({ rows }) => rows.map((row) => row['id'])),
+  )
   return {
     lost: outcomes.flatMap(({ claim }) => (held.has(claim.id) ? [] : [claim.id])),
-    claimed: readClaimed(options.claim ? (results.at(-1)?.rows ?? []) : []),
+    claimed: readClaimed(claim ? (results.at(-1)?.rows ?? []) : []),
   }
+}
+
+/** The row is due no more, so a claim of the same unit need not see it. */
+function isFinal({ settle }: Outcome): boolean {
+  return settle === 'complete' || settle === 'fail'
 }
 
 async function settleOne(db: OutboxDatabase, outcome: Outcome, options: SettleOptions): Promise<SettleResult> {

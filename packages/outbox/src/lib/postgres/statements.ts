@@ -1,7 +1,7 @@
 import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, eventIdTime, rowId } from '../event.ts'
 import type { Dialect, Move, ReplayWhere, TakeOptions } from '../database.ts'
 import { ATTEMPTS_EXHAUSTED, type ClaimRef, REFUNDED_CRASHES, ROW_COLUMNS, UNKNOWN_OUTCOME } from '../row.ts'
-import { type SqlText, clock, limitTo, raw, sqlText } from '../statement.ts'
+import { type SqlText, clock, raw, sqlText } from '../statement.ts'
 
 const COLUMNS = raw(ROW_COLUMNS)
 
@@ -26,12 +26,15 @@ const MAX_LEASE_DOUBLINGS = 8
 export const postgresDialect: Dialect = {
   name: 'postgres',
   list: (values) => sqlText`select value from unnest(${texts(values)}) as listed (value)`,
+  first,
+  among,
   lock: (how, table) =>
     raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
   enqueue,
   take,
   deleteSettled,
   settle,
+  settleAndTake,
   extend,
   begin,
   replay,
@@ -40,11 +43,25 @@ export const postgresDialect: Dialect = {
 }
 
 /**
+ * Hidden from the planner, which then reckons with a tenth of the rows and takes them in order. Told a limit about as
+ * large as the number of rows that it expects, it finds the order not worth an index: in a burst of which the statistics
+ * knew nothing it read and sorted all 20,000 due rows for each claim of 16 (1.1 ms, against 0.1).
+ */
+function first(rows: number): SqlText {
+  return sqlText`limit (select cast(${rows} as bigint))`
+}
+
+/** As an array: of that the planner expects ten, whatever it expects of the table, and goes by the key. */
+function among(found: SqlText): SqlText {
+  return sqlText`= any (array(${found}))`
+}
+
+/**
  * The condition once more, on the row as it is now that it is locked. In a `case`, through which the planner does not
  * look for an index: statistics from before a burst made it read all 50,000 due rows for a claim of 25 (430 ms).
  */
 function stillPicked(where: SqlText): SqlText {
-  return sqlText`id = picked_id and case when ${where} then true else false end`
+  return sqlText`id ${among(raw('select picked_id from picked'))} and case when ${where} then true else false end`
 }
 
 /** A list as one parameter: an array's literal, which every driver passes on as the text that it is. */
@@ -85,16 +102,36 @@ function enqueue(events: readonly OutboxEvent[]): SqlText {
 }
 
 function take(how: TakeOptions): SqlText {
+  const { picked, update } = taking(how, raw(''))
+  return sqlText`with picked as materialized (${picked}) ${update}`
+}
+
+/**
+ * One journey, one snapshot. What is settled here is seen by the picking as it was before, so it is named: a row whose
+ * lease is over must not be taken instead. The array also makes the settling come first.
+ */
+function settleAndTake(settling: SqlText, claims: readonly ClaimRef[], how: TakeOptions): SqlText {
+  const notSettled = raw('<> all (array(select id from settled))')
+  const { picked, update } = taking(how, sqlText`and id ${notSettled}`)
+  return sqlText`
+    with settled as (${settling}),
+    lost as (select claim_id as "lostId" from ${held(claims)} where claim_id ${notSettled}),
+    picked as materialized (${picked}),
+    taken as (${update})
+    select * from taken full join lost on false`
+}
+
+function taking(how: TakeOptions, besides: SqlText): { picked: SqlText; update: SqlText } {
   const now = clock(how.now)
   const claim = how.as === 'claim'
   const lease = claim
     ? sqlText`${now} + ${how.leaseMs}`
     : sqlText`${now} + least(cast(${how.leaseMs} as bigint) * (1 << least(gen, ${raw(String(MAX_LEASE_DOUBLINGS))})),
         greatest(cast(${how.leaseMs} as bigint), ${now} - created_at))`
-  const { where, order } = picked(how.rows, now)
-  return sqlText`
-    with picked as materialized (
-      select id as picked_id from pending_events where ${where} order by ${order} ${limitTo(how.limit)} for update skip locked)
+  const { where, order } = wanted(how.rows, now)
+  const picked = sqlText`select id as picked_id from pending_events where ${where} ${besides}
+    order by ${order} ${first(how.limit)} for update skip locked`
+  const update = sqlText`
     update pending_events set
       gen = gen + 1,
       crashes = crashes + case when claimed_at is not null then 1 else 0 end,
@@ -108,11 +145,12 @@ function take(how: TakeOptions): SqlText {
         when claimed_at is not null then ${raw(`'${UNKNOWN_OUTCOME}'`)}
         else coalesce(last_error, ${raw(`'${ATTEMPTS_EXHAUSTED}'`)})
       end
-    from picked where ${stillPicked(where)}
+    where ${stillPicked(where)}
     returning ${COLUMNS}`
+  return { picked, update }
 }
 
-function picked(rows: TakeOptions['rows'], now: SqlText): { where: SqlText; order: SqlText } {
+function wanted(rows: TakeOptions['rows'], now: SqlText): { where: SqlText; order: SqlText } {
   switch (rows.kind) {
     case 'due':
       return {
@@ -223,10 +261,10 @@ function replay(filter: ReplayWhere, now: number | undefined): SqlText {
   return sqlText`
     with picked as materialized (
       select id as picked_id from pending_events where ${where}
-      order by completed_at, id ${limitTo(filter.limit)} for update skip locked)
+      order by completed_at, id ${first(filter.limit)} for update skip locked)
     update pending_events set status = ${aside ? 'held' : 'pending'}, hold_reason = ${filter.holdFor ?? null}, gen = gen + 1,
       attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null, due_at = ${aside ? raw('null') : clock(now)}
-    from picked where ${stillPicked(where)}
+    where ${stillPicked(where)}
     returning id`
 }
 
@@ -234,9 +272,9 @@ function unhold(endpointId: string, limit: number, now: number | undefined): Sql
   const where = sqlText`status = 'held' and endpoint_id = ${endpointId}`
   return sqlText`
     with picked as materialized (
-      select id as picked_id from pending_events where ${where} order by id ${limitTo(limit)} for update skip locked)
+      select id as picked_id from pending_events where ${where} order by id ${first(limit)} for update skip locked)
     update pending_events set status = 'pending', hold_reason = null, gen = gen + 1, due_at = ${clock(now)}
-    from picked where ${stillPicked(where)}
+    where ${stillPicked(where)}
     returning id`
 }
 
@@ -245,6 +283,6 @@ function prune(retentionMs: number, limit: number, now: number | undefined): Sql
   return sqlText`
     with picked as materialized (
       select id as picked_id from pending_events where ${where}
-      order by completed_at, id ${limitTo(limit)} for update skip locked)
-    delete from pending_events using picked where ${stillPicked(where)}`
+      order by completed_at, id ${first(limit)} for update skip locked)
+    delete from pending_events where ${stillPicked(where)}`
 }

@@ -17,6 +17,8 @@ const MAX_LEASE_DOUBLINGS = 8
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
   list: (values) => sqlText`select value from json_each(${JSON.stringify(values)})`,
+  first: limitTo,
+  among: (found) => sqlText`in (${found})`,
   lock: () => raw(''),
   enqueue,
   take,

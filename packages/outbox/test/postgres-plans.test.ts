@@ -26,7 +26,7 @@ const moves = refs.map((ref): Move => ({
 }))
 const take = (rows: TakeOptions['rows'], as: TakeOptions['as']) =>
   postgresDialect.take({ rows, as, limit: 25, leaseMs: 60_000, now: undefined })
-const due = { rows: { kind: 'due' }, as: 'claim', limit: 25, leaseMs: 60_000, now: undefined } as const
+const claim25 = { rows: { kind: 'due' }, as: 'claim', limit: 25, leaseMs: 60_000, now: undefined } as const
 const [fromId, toId] = [firstEventIdAt(now - 600_000), firstEventIdAt(now)]
 const anything = {
   ids: undefined,
@@ -54,14 +54,15 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
   ['completing 25', postgresDialect.deleteSettled(refs), 25, ['pending_events_pkey']],
   [
     'completing 25 and claiming as many',
-    postgresDialect.settleAndTake?.(postgresDialect.deleteSettled(refs), refs, due) ?? take({ kind: 'due' }, 'claim'),
+    postgresDialect.settleAndTake?.(postgresDialect.deleteSettled(refs), refs, claim25) ??
+      postgresDialect.take(claim25),
     50,
     ['pending_events_due', 'pending_events_pkey'],
   ],
   [
     'settling 25 and claiming as many',
-    postgresDialect.settleAndTake?.(postgresDialect.settle(moves, undefined), refs, due) ??
-      take({ kind: 'due' }, 'claim'),
+    postgresDialect.settleAndTake?.(postgresDialect.settle(moves, undefined), refs, claim25) ??
+      postgresDialect.take(claim25),
     50,
     ['pending_events_due', 'pending_events_pkey'],
   ],
@@ -140,7 +141,7 @@ async function explain(statement: SqlText): Promise<Plan> {
   }
 }
 
-async function goesByIndex(statement: SqlText, rows: number, indexes: readonly string[]): Promise<void> {
+async function expectIndexed(statement: SqlText, rows: number, indexes: readonly string[]): Promise<void> {
   const plan = await explain(statement)
   const reads = nodesOf(plan).filter((node) => node['Index Name'] ?? node['Node Type'] === 'Seq Scan')
   expect(reads.length).toBeGreaterThan(0)
@@ -164,7 +165,7 @@ describe('a million wait and a million failed', () => {
     }, 60_000)
 
     it.each(STATEMENTS)('%s goes by its index and looks at few rows', async (_, statement, rows, indexes) => {
-      await goesByIndex(statement, rows, indexes)
+      await expectIndexed(statement, rows, indexes)
     })
   })
 })
@@ -173,6 +174,6 @@ describe('a burst into a table of which nothing is known yet', () => {
   beforeAll(() => fill({ failed: BURST, due: BURST, later: 0 }, () => Promise.resolve()), 60_000)
 
   it.each(STATEMENTS)('%s goes by its index and looks at few rows', async (_, statement, rows, indexes) => {
-    await goesByIndex(statement, rows, indexes)
+    await expectIndexed(statement, rows, indexes)
   })
 })

@@ -97,7 +97,7 @@ export async function settleEvents(
     results.slice(before.length, before.length + settle.length).flatMap(({ rows }) => rows.map((row) => row['id'])),
   )
   return {
-    lost: outcomes.flatMap(({ claim }) => (held.has(claim.id) ? [] : [claim.id])),
+    lost: outcomes.map((outcome) => outcome.claim.id).filter((id) => !held.has(id)),
     claimed: readClaimed(claim ? (results.at(-1)?.rows ?? []) : []),
   }
 }

@@ -1,28 +1,14 @@
 import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, eventIdTime, rowId } from '../event.ts'
-import type { Dialect, Move, ReplayWhere, TakeOptions } from '../database.ts'
-import { ATTEMPTS_EXHAUSTED, type ClaimRef, REFUNDED_CRASHES, ROW_COLUMNS, UNKNOWN_OUTCOME } from '../row.ts'
+import type { Dialect, Move, ReplayWhere } from '../database.ts'
+import { type ClaimRef, ROW_COLUMNS } from '../row.ts'
 import { type SqlText, clock, raw, sqlText } from '../statement.ts'
+import { byKey, held, numbers, texts } from './lists.ts'
+import { among, first, stillPicked } from './pick.ts'
+import { settleAndTake, take } from './take.ts'
 
 const COLUMNS = raw(ROW_COLUMNS)
 
-// One rule, read by every statement that takes a row: the first crashes are given back before attempts are counted.
-const REFUND = `case when claimed_at is not null and crashes < ${REFUNDED_CRASHES} then 1 else 0 end`
-const USED_UP = raw(`attempts - ${REFUND} >= max_attempts`)
-
-// 256 leases: a sweep that finds the same row again and again hands it over ever more rarely. No queue is further behind
-// than its row is old, though: after an outage in which each tick takes and gives back, a young row waits one lease.
-const MAX_LEASE_DOUBLINGS = 8
-
-/**
- * Postgres. Two shapes stand behind every statement that picks rows, and both are needed:
- *
- * - The picking is a materialized CTE with `for update skip locked`: run once, and its rows are locked before anybody
- *   else can pick them. As a plain `in (select … limit n)`, 16 claimers took 1,575 of 2,000 rows more than once.
- * - What changes the rows repeats the whole condition. A row that was picked may have been changed by another between
- *   the look and the lock; a clean-up without it deleted a row that a replay had just made pending.
- *
- * Nothing here waits for a lock while it holds one out of order: who picks, skips; who settles, holds the only claim.
- */
+/** Postgres. Nothing here waits for a lock while it holds one out of order: who picks, skips; who settles, holds the only claim. */
 export const postgresDialect: Dialect = {
   name: 'postgres',
   list: (values) => sqlText`select value from unnest(${texts(values)}) as listed (value)`,
@@ -40,38 +26,6 @@ export const postgresDialect: Dialect = {
   replay,
   unhold,
   prune,
-}
-
-/**
- * Hidden from the planner, which then reckons with a tenth of the rows and takes them in order. Told a limit about as
- * large as the number of rows that it expects, it finds the order not worth an index: in a burst of which the statistics
- * knew nothing it read and sorted all 20,000 due rows for each claim of 16 (1.1 ms, against 0.1).
- */
-function first(rows: number): SqlText {
-  return sqlText`limit (select cast(${rows} as bigint))`
-}
-
-/** As an array: of that the planner expects ten, whatever it expects of the table, and goes by the key. */
-function among(found: SqlText): SqlText {
-  return sqlText`= any (array(${found}))`
-}
-
-/**
- * The condition once more, on the row as it is now that it is locked. In a `case`, through which the planner does not
- * look for an index: statistics from before a burst made it read all 50,000 due rows for a claim of 25 (430 ms).
- */
-function stillPicked(where: SqlText): SqlText {
-  return sqlText`id ${among(raw('select picked_id from picked'))} and case when ${where} then true else false end`
-}
-
-/** A list as one parameter: an array's literal, which every driver passes on as the text that it is. */
-function texts(values: readonly (string | null)[]): SqlText {
-  const quoted = values.map((value) => (value === null ? 'null' : `"${value.replace(/["\\]/g, '\\$&')}"`))
-  return sqlText`cast(cast(${`{${quoted.join(',')}}`} as text) as text[])`
-}
-
-function numbers(values: readonly (number | null)[]): SqlText {
-  return sqlText`cast(cast(${`{${values.map((value) => value ?? 'null').join(',')}}`} as text) as bigint[])`
 }
 
 function enqueue(events: readonly OutboxEvent[]): SqlText {
@@ -99,92 +53,6 @@ function enqueue(events: readonly OutboxEvent[]): SqlText {
     order by id collate "C"
     on conflict (id) do nothing
     returning id`
-}
-
-function take(how: TakeOptions): SqlText {
-  const { picked, update } = taking(how, raw(''))
-  return sqlText`with picked as materialized (${picked}) ${update}`
-}
-
-/**
- * One journey, one snapshot. What is settled here is seen by the picking as it was before, so it is named: a row whose
- * lease is over must not be taken instead. The array also makes the settling come first.
- */
-function settleAndTake(settling: SqlText, claims: readonly ClaimRef[], how: TakeOptions): SqlText {
-  const notSettled = raw('<> all (array(select id from settled))')
-  const { picked, update } = taking(how, sqlText`and id ${notSettled}`)
-  return sqlText`
-    with settled as (${settling}),
-    lost as (select claim_id as "lostId" from ${held(claims)} where claim_id ${notSettled}),
-    picked as materialized (${picked}),
-    taken as (${update})
-    select * from taken full join lost on false`
-}
-
-function taking(how: TakeOptions, besides: SqlText): { picked: SqlText; update: SqlText } {
-  const now = clock(how.now)
-  const claim = how.as === 'claim'
-  const lease = claim
-    ? sqlText`${now} + ${how.leaseMs}`
-    : sqlText`${now} + least(cast(${how.leaseMs} as bigint) * (1 << least(gen, ${raw(String(MAX_LEASE_DOUBLINGS))})),
-        greatest(cast(${how.leaseMs} as bigint), ${now} - created_at))`
-  const { where, order } = wanted(how.rows, now)
-  const picked = sqlText`select id as picked_id from pending_events where ${where} ${besides}
-    order by ${order} ${first(how.limit)} for update skip locked`
-  const update = sqlText`
-    update pending_events set
-      gen = gen + 1,
-      crashes = crashes + case when claimed_at is not null then 1 else 0 end,
-      attempts = case when ${USED_UP} then attempts else attempts - ${raw(REFUND)} + ${raw(claim ? '1' : '0')} end,
-      status = case when ${USED_UP} then 'failed' else 'pending' end,
-      due_at = case when ${USED_UP} then null else ${lease} end,
-      claimed_at = ${claim ? sqlText`case when ${USED_UP} then null else ${now} end` : raw('null')},
-      completed_at = case when ${USED_UP} then ${now} end,
-      last_error = case
-        when not (${USED_UP}) then last_error
-        when claimed_at is not null then ${raw(`'${UNKNOWN_OUTCOME}'`)}
-        else coalesce(last_error, ${raw(`'${ATTEMPTS_EXHAUSTED}'`)})
-      end
-    where ${stillPicked(where)}
-    returning ${COLUMNS}`
-  return { picked, update }
-}
-
-function wanted(rows: TakeOptions['rows'], now: SqlText): { where: SqlText; order: SqlText } {
-  switch (rows.kind) {
-    case 'due':
-      return {
-        where: sqlText`status = 'pending' and due_at is not null and due_at <= ${now}`,
-        order: raw('due_at, id'),
-      }
-    case 'first-sends':
-      return {
-        where: sqlText`status = 'pending' and due_at is null and id >= ${rows.fromId} and id < ${rows.toId}`,
-        order: raw('id'),
-      }
-    case 'handed-off':
-      // The key range itself bounds what is read.
-      return {
-        where: sqlText`id > ${rows.afterId} and id <= ${rows.toId} and status = 'pending' and due_at is null
-          and created_at < ${rows.createdBefore}`,
-        order: raw('id'),
-      }
-    case 'named':
-      return {
-        where: sqlText`(id, gen) in (select claim_id, claim_gen from ${held(rows.claims)}) and status = 'pending'`,
-        order: raw('id'),
-      }
-  }
-}
-
-/** The claims as rows of (claim_id, claim_gen), by key, so that those who lock the same rows do so in the same order. */
-function held(claims: readonly ClaimRef[]): SqlText {
-  const sorted = claims.toSorted(byKey)
-  return sqlText`unnest(${texts(sorted.map(({ id }) => id))}, ${numbers(sorted.map(({ gen }) => gen))}) as held (claim_id, claim_gen)`
-}
-
-function byKey(a: ClaimRef, b: ClaimRef): number {
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
 }
 
 function deleteSettled(claims: readonly ClaimRef[]): SqlText {

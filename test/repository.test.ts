@@ -26,6 +26,24 @@ test('nothing is left for later in what users run', () => {
   expect(unfinished).toEqual([])
 })
 
+test('no source of a package talks the compiler out of a type: no `as unknown as`, no `as never`', () => {
+  const casts = sources
+    .filter((file) => file.startsWith('packages/'))
+    .flatMap((file) => linesWith(file, /\bas\s+(unknown\s+as|never)\b/g))
+  expect(casts).toEqual([])
+})
+
+test('every statement that inserts into, updates or deletes from `pending_events` stands in the outbox', () => {
+  const changes =
+    /\b(insert\s+into|update|delete\s+from)\s+(only\s+)?"?pending_events\b|\.(insert|update|delete)\(pendingEvents\b/gi
+  const searched = sources.filter((file) => !/(^|\/)(migrations\.ts$|lib\/contract\/)/.test(file))
+  const inOutbox = searched.filter((file) => file.startsWith('packages/outbox/src/lib/'))
+  expect(inOutbox.flatMap((file) => linesWith(file, changes))).not.toEqual([])
+  const elsewhere = searched.filter((file) => !inOutbox.includes(file))
+  expect(elsewhere.length).toBeGreaterThan(100)
+  expect(elsewhere.flatMap((file) => linesWith(file, changes))).toEqual([])
+})
+
 test('every relative link of every page leads to a file, and to a heading that is there', () => {
   expect(pages).toContain('CONTRIBUTING.md')
   const broken = pages.flatMap((page) =>
@@ -73,6 +91,12 @@ test('every trap of docs/traps.md stands in the titles of the tests that it name
 function givesReason(lines: readonly string[]): boolean {
   const end = lines.findIndex((line) => !/^(\/\/|\/\*| \*)/.test(line))
   return /\b(long|longer|length|lines)\b/i.test(lines.slice(0, end).join(' '))
+}
+
+/** `file:line` of each place where the pattern, which is global, begins to match. */
+function linesWith(file: string, pattern: RegExp): string[] {
+  const text = readFileSync(file, 'utf8')
+  return [...text.matchAll(pattern)].map(({ index }) => `${file}:${text.slice(0, index).split('\n').length}`)
 }
 
 /** Link targets without those that name another site; code is no link. */

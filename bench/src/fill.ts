@@ -31,10 +31,10 @@ export async function fill(db: OutboxDatabase, kind: Kind, count: number): Promi
       : sqlText`select value, lpad(to_hex(value), 12, '0') as hex from generate_series(1, cast(${count} as integer)) as n(value)`
   const { changes } = await db.run(sqlText`
     insert into pending_events (id, workspace_id, event_type, endpoint_id, status, attempts, crashes, due_at, claimed_at,
-      created_at, completed_at, payload)
+      gen, created_at, completed_at, payload)
     select ${prefix} || hex || '.ep_1', 'bench', 'message.created', 'ep_1', cast(${status} as text),
       cast(${attempts} as integer), cast(${crashes} as integer), cast(${due} as bigint), cast(${claimed} as bigint),
-      cast(${at} as bigint), cast(${completed} as bigint), cast(${payloadOf(0)} as text)
+      cast(${at} as bigint), cast(${at} as bigint), cast(${completed} as bigint), cast(${payloadOf(0)} as text)
     from (${numbers}) as numbers`)
   if (changes !== count) throw new Error(`${changes} rows of ${count} were kept`)
 }

@@ -10,13 +10,13 @@ export const open: Open = async ({ place }) => {
   const db = openSqlite(join(place, 'bench.db'))
   await migrate(db)
   const insert = db.connection.prepare(
-    `insert into pending_events (id, workspace_id, event_type, endpoint_id, due_at, created_at, payload)
-    values (?, 'bench', 'message.created', 'ep_bench', ?, ?, ?)`,
+    `insert into pending_events (id, workspace_id, event_type, endpoint_id, due_at, gen, created_at, payload)
+    values (?, 'bench', 'message.created', 'ep_bench', ?, ?, ?, ?)`,
   )
   const publish = async (index: number): Promise<string> => {
     const eventId = newEventId()
     const now = Date.now()
-    insert.run(`${eventId}.ep_bench`, now, now, payloadOf(index))
+    insert.run(`${eventId}.ep_bench`, now, now, now, payloadOf(index))
     return eventId
   }
   return {

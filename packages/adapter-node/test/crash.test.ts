@@ -55,7 +55,7 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     await publish(1)
     await receiver.arrived(1)
     const [claimed] = rows()
-    expect(claimed).toMatchObject({ status: 'pending', gen: 1, attempts: 1 })
+    expect(claimed).toMatchObject({ status: 'pending', moves: 1, attempts: 1 })
 
     // As if it had been stopped for the whole of its lease. Should it stand in a commit of its upkeep, it goes on from there.
     connection.pragma('busy_timeout = 100')
@@ -72,14 +72,14 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     await queue.start(engine)
     await until(() => rows()[0]?.status === 'completed')
     const after = rows()
-    expect(after).toMatchObject([{ gen: 2, attempts: 1, crashes: 1 }])
+    expect(after).toMatchObject([{ moves: 2, attempts: 1, crashes: 1 }])
 
     // The answer to the first attempt lies in the worker's socket when it wakes up.
     receiver.requests[0]?.answer()
     worker.kill('SIGCONT')
-    await worker.logged('a settle came too late: another worker has the delivery')
+    await worker.logged('settle rejected: lease lost, another worker owns the delivery')
     expect(rows()).toEqual(after)
-    expect(await completeEvent(db, { id: claimed?.id ?? '', gen: 1 })).toBe('lost')
+    expect(await completeEvent(db, { id: claimed?.id ?? '', gen: claimed?.gen ?? 0 })).toBe('lost')
     expect(receiver.requests).toHaveLength(2)
     await worker.stop()
   })
@@ -94,7 +94,7 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     // Both as a dead worker left them: the last attempt charged, the mark of the claim, the lease over.
     connection
       .prepare(
-        'update pending_events set attempts = max_attempts, gen = 10, claimed_at = 1, due_at = 2, crashes = case when id > ? then ? else ? end',
+        'update pending_events set attempts = max_attempts, gen = created_at + 10, claimed_at = 1, due_at = 2, crashes = case when id > ? then ? else ? end',
       )
       .run(`${buried}`, REFUNDED_CRASHES, REFUNDED_CRASHES - 1)
     await queue.start(engine)
@@ -104,7 +104,7 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
       { status: 'failed', attempts: 10, crashes: REFUNDED_CRASHES + 1, lastError: UNKNOWN_OUTCOME, dueAt: null },
     ])
     expect(receiver.requests.map(({ id }) => id)).toEqual([refunded])
-    expect(log.messages).toContain('a delivery failed: its attempts are used up')
+    expect(log.messages).toContain('delivery failed: its attempts are exhausted')
   })
 })
 

@@ -1,4 +1,4 @@
-import { enqueueEvents, newEventId, type OutboxDatabase } from '@keepsend/outbox'
+import { type OutboxDatabase, type SqlResult, enqueueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it, vi } from 'vitest'
 import { postgresRig } from './postgres-rig.ts'
 import { copies, startReceiver } from './receiver.ts'
@@ -33,7 +33,7 @@ describe('four pollers on one Postgres', { timeout: PATIENCE_MS * 2 }, () => {
     for (const { mock } of draws) {
       for (const [at, [statement]] of mock.calls.entries()) {
         if (!('sql' in statement) || !statement.sql.includes('rate_granted as "granted"')) continue
-        const result = mock.results[at]?.value as ReturnType<OutboxDatabase['run']> | undefined
+        const result = mock.results[at]?.value as Promise<SqlResult> | undefined
         const rows = (await result)?.rows ?? []
         const row = rows[0] ?? {}
         const [granted, apart, next] = [row['granted'], row['interval'], row['next']].map(Number)

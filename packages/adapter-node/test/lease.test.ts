@@ -55,7 +55,7 @@ describe('leases', { timeout: PATIENCE_MS }, () => {
     mine.end()
     await until(() => first.rows().every(({ status }) => status === 'completed'))
     expect(theirs.begun()).toBe(0)
-    expect(first.rows().map(({ attempts, gen, crashes }) => [attempts, gen, crashes])).toEqual(
+    expect(first.rows().map(({ attempts, moves, crashes }) => [attempts, moves, crashes])).toEqual(
       [1, 2, 3].map(() => [1, 1, 0]),
     )
   })
@@ -116,7 +116,9 @@ describe('leases', { timeout: PATIENCE_MS }, () => {
     slow.end()
     await until(() => rows().every(({ status }) => status === 'completed'))
     expect(receiver.requests).toHaveLength(3)
-    expect(rows().map(({ attempts, gen, crashes }) => [attempts, gen, crashes])).toEqual([1, 2, 3].map(() => [1, 3, 0]))
+    expect(rows().map(({ attempts, moves, crashes }) => [attempts, moves, crashes])).toEqual(
+      [1, 2, 3].map(() => [1, 3, 0]),
+    )
     expect(log.messages.filter((message) => message.includes('given back'))).toHaveLength(1)
   })
 })

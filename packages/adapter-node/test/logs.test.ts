@@ -153,7 +153,7 @@ it(
       `update pending_events set status = 'pending', attempts = max_attempts, claimed_at = 1, due_at = 1, completed_at = null, crashes = 9, last_error = ? where endpoint_id = ?`,
     )
     bury.run(`HTTP 500: ${CANARY.response}`, ids['refusing'])
-    await logged('a delivery failed: its attempts are used up')
+    await logged('delivery failed: its attempts are exhausted')
 
     // The storage: locked by another, then without a table.
     database.exec('begin immediate')

@@ -1,6 +1,6 @@
 import { TEST_KEYS } from './keys.ts'
 import { type EndpointInput, type Engine, type EngineOptions, createEngine } from '@keepsend/engine'
-import { type PendingEvent, ROW_COLUMNS, newEventId } from '@keepsend/outbox'
+import { newEventId, pendingEvents, sqlText } from '@keepsend/outbox'
 import { onTestFinished, vi, expect } from 'vitest'
 import { createSchema } from '../../../test/postgres/schema.ts'
 import {
@@ -12,7 +12,7 @@ import {
   migrate,
   openPostgres,
 } from '../src/index.ts'
-import { LOOPBACK, PATIENCE_MS, keptLog } from './rig.ts'
+import { LOOPBACK, PATIENCE_MS, type StandingRow, keptLog, standingRows } from './rig.ts'
 
 export interface PostgresRig {
   url: string
@@ -20,9 +20,9 @@ export interface PostgresRig {
   engine: Engine
   queue: DurableEventQueue
   log: ReturnType<typeof keptLog>
-  rows: () => Promise<PendingEvent[]>
+  rows: () => Promise<StandingRow[]>
   /** Resolves when the condition holds of the rows. */
-  untilRows: (condition: (rows: PendingEvent[]) => boolean) => Promise<void>
+  untilRows: (condition: (rows: StandingRow[]) => boolean) => Promise<void>
   addEndpoint: (url: string, parts?: Partial<EndpointInput>) => Promise<{ id: string; secret: string }>
   publish: (count: number) => Promise<string[]>
 }
@@ -63,8 +63,7 @@ export async function postgresRig(
   })
   await migrate(db)
   const rows = async () =>
-    (await db.run({ sql: `select ${ROW_COLUMNS} from pending_events order by id`, params: [] }))
-      .rows as unknown as PendingEvent[]
+    standingRows((await db.run(sqlText`select ${pendingEvents.all} from pending_events order by id`)).rows)
   return {
     url,
     db,

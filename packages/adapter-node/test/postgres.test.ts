@@ -201,19 +201,19 @@ describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
     await receiver.arrived(1)
     worker.kill('SIGSTOP')
     const [claimed] = await rows()
-    expect(claimed).toMatchObject({ status: 'pending', gen: 1, attempts: 1 })
+    expect(claimed).toMatchObject({ status: 'pending', moves: 1, attempts: 1 })
     // The lease ends by itself, and is not renewed.
     await queue.start(engine)
     await untilRows(([row]) => row?.status === 'completed')
     const after = await rows()
-    expect(after).toMatchObject([{ gen: 2, attempts: 1, crashes: 1 }])
+    expect(after).toMatchObject([{ moves: 2, attempts: 1, crashes: 1 }])
 
     // The answer to the first attempt lies in the worker's socket when it wakes up.
     receiver.requests[0]?.answer()
     worker.kill('SIGCONT')
-    await worker.logged('a settle came too late: another worker has the delivery')
+    await worker.logged('settle rejected: lease lost, another worker owns the delivery')
     expect(await rows()).toEqual(after)
-    expect(await completeEvent(db, { id: claimed?.id ?? '', gen: 1 })).toBe('lost')
+    expect(await completeEvent(db, { id: claimed?.id ?? '', gen: claimed?.gen ?? 0 })).toBe('lost')
     expect(receiver.requests).toHaveLength(2)
     await worker.stop()
   })

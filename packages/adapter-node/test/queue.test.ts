@@ -17,11 +17,14 @@ describe('DurableEventQueue.send', { timeout: PATIENCE_MS }, () => {
     await enqueueEvents(engine.db, [
       { eventId, endpointId, workspaceId: 'w', type: 'message.created', payload: '{"kept":1}' },
     ])
-    await queue.send({ ...event(), outboxId, gen: 0, eventId, endpointId })
-    expect(rows().map(({ id }) => id)).toEqual([outboxId])
+    const [row] = rows()
+    const message = { ...event(), outboxId, gen: row?.gen ?? 0, eventId, endpointId }
+    await queue.send(message)
+    expect(rows()).toEqual([row])
+    expect(row?.id).toBe(outboxId)
 
     await queue.start(engine)
-    await queue.send({ ...event(), outboxId, gen: 0, eventId, endpointId })
+    await queue.send(message)
     await receiver.arrived(1)
     await until(() => rows().length === 0)
     expect(receiver.requests.map(({ id, body }) => [id, body])).toEqual([[eventId, '{"kept":1}']])
@@ -71,7 +74,7 @@ describe('DurableEventQueue.send', { timeout: PATIENCE_MS }, () => {
     await publish(1)
     await receiver.arrived(1)
     const [row] = rows()
-    for (let copy = 0; copy < 10; copy++) await queue.send({ ...event(), outboxId: row?.id ?? '', gen: 0 })
+    for (let copy = 0; copy < 10; copy++) await queue.send({ ...event(), outboxId: row?.id ?? '', gen: row?.gen ?? 0 })
     receiver.requests[0]?.answer()
     await until(() => rows().length === 0)
     expect(receiver.requests).toHaveLength(1)

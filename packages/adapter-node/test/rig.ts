@@ -9,7 +9,14 @@ import {
   type UrlPolicy,
   createEngine,
 } from '@keepsend/engine'
-import { type OutboxDatabase, type PendingEvent, newEventId } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  type PendingEvent,
+  type Row,
+  newEventId,
+  pendingEvents,
+  readPendingEvents,
+} from '@keepsend/outbox'
 import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, vi } from 'vitest'
@@ -52,6 +59,15 @@ export function keptLog(): Logger & { messages: string[]; fields: Record<string,
   return { messages, fields, info: keep, warn: keep, error: keep }
 }
 
+/** A row as it stands, and how often it has moved: `gen` begins at `created_at`. */
+export interface StandingRow extends PendingEvent {
+  moves: number
+}
+
+export function standingRows(rows: readonly Row[]): StandingRow[] {
+  return readPendingEvents(rows).map((row) => ({ ...row, moves: row.gen - row.createdAt }))
+}
+
 /** For a test that waits for the end of a lease. The deadline must be shorter. */
 export const SHORT_LEASE = {
   engine: { deadlineMs: 1000, maxDeadlineMs: 1000 },
@@ -78,7 +94,7 @@ export interface Rig {
   engine: Engine
   queue: DurableEventQueue
   log: ReturnType<typeof keptLog>
-  rows: () => PendingEvent[]
+  rows: () => StandingRow[]
   /** An endpoint of workspace `w` that wants everything. */
   addEndpoint: (url: string, parts?: Partial<EndpointInput>) => Promise<{ id: string; secret: string }>
   /** That many events in one commit; their ids. */
@@ -122,10 +138,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     await sender.close()
     connection.close()
   })
-  const read = connection.prepare(`
-    select id, status, attempts, max_attempts as maxAttempts, crashes, gen, due_at as dueAt, claimed_at as claimedAt,
-      last_error as lastError, last_status as lastStatus
-    from pending_events order by id`)
+  const read = connection.prepare<[], Row>(`select ${pendingEvents.all.sql} from pending_events order by id`)
   return {
     file,
     connection,
@@ -134,7 +147,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     engine,
     queue,
     log,
-    rows: () => read.all() as PendingEvent[],
+    rows: () => standingRows(read.all()),
     async addEndpoint(url, parts = {}) {
       const { endpoint, secret } = await engine.endpoints.create('w', { url, ...parts })
       return { id: endpoint.id, secret }

@@ -58,7 +58,7 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
     await until(() => rows().length === 0)
     expect(state.lost).toBeGreaterThan(0)
     expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
-    expect(log.messages).toContain('a settle came too late: another worker has the delivery')
+    expect(log.messages).toContain('settle rejected: lease lost, another worker owns the delivery')
   })
 
   it('an outcome that was refused is settled although another attempt still runs, and nothing else wakes the poller', async () => {
@@ -67,7 +67,7 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
       state.on = true
       request.answer()
     })
-    // The settle, then the same apart, together and alone: all refused once.
+    // The settle with its claim, the same without, and once more with the claim after a pause.
     const { state, wrap } = unreliable(['refused', 'refused', 'refused'])
     const { engine, queue, rows, addEndpoint, publish } = await rig({
       wrap,
@@ -95,7 +95,7 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
     await queue.start(engine)
     await until(() => log.messages.filter((message) => message === 'the database refused; trying again').length >= 2)
     expect(receiver.requests).toHaveLength(0)
-    expect(rows().map(({ attempts, gen }) => [attempts, gen])).toEqual([1, 2, 3].map(() => [0, 0]))
+    expect(rows().map(({ attempts, moves }) => [attempts, moves])).toEqual([1, 2, 3].map(() => [0, 0]))
     state.on = false
     await until(() => rows().length === 0)
     expect(receiver.requests).toHaveLength(3)
@@ -118,7 +118,8 @@ describe('a row that the database refuses for itself', { timeout: PATIENCE_MS },
     await publish(30)
     await until(() => rows().length === 1 && receiver.requests.length === 61)
     expect(rows()).toMatchObject([{ id: expect.stringContaining(`${poison}.`), status: 'pending', attempts: 1 }])
-    expect(log.messages).toContain('an outcome was refused for itself; the delivery is due again when its lease ends')
+    expect(log.messages).toContain('batch settle failed; retrying row by row')
+    expect(log.messages).toContain('failed to record the outcome; the delivery will be retried when its lease expires')
 
     connection.exec('drop trigger refusing')
     // As if its lease had ended.

@@ -10,16 +10,17 @@ export {
 } from './lib/api-key.ts'
 export { isAddress, isAllowedAddress, judgeAddress, parseCidr } from './lib/address.ts'
 export type { AttemptFacts } from './lib/attempt.ts'
-export type { HoldReason } from './lib/aside.ts'
 export { type CheckUrl, type UrlCheck, type UrlPolicy, type UrlRefusal, createCheckUrl } from './lib/check-url.ts'
 export type { CircuitOptions } from './lib/circuit.ts'
 export type { CompatSignature } from './lib/compat-signature.ts'
-export type { DeliveryFilter, DeliveryReads, EventSummary, ReplayOf } from './lib/deliveries.ts'
+export type { Delivery, DeliveryFilter, DeliveryReads, EventSummary, ReplayOf } from './lib/deliveries.ts'
+export type { HoldReason } from './lib/hold-reason.ts'
 export { DEFAULT_SECRET_OVERLAP_MS, type EndpointSecret, type RotateOptions } from './lib/endpoint-secrets.ts'
 export type { EndpointStore } from './lib/endpoint-store.ts'
 export type { Endpoint, EndpointInput } from './lib/endpoint.ts'
 export type { CommitOptions, Committed } from './lib/commit.ts'
-export { type Engine, type Sent, createEngine } from './lib/engine.ts'
+export { createEngine } from './lib/engine.ts'
+export type { Engine, Sent } from './lib/engine-api.ts'
 export { EngineError, type EngineErrorCode } from './lib/errors.ts'
 export type { EventQueue, QueuedEvent } from './lib/event-queue.ts'
 export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/event.ts'
@@ -31,7 +32,7 @@ export { type Logger, carefulLogger, errorFields, silentLogger } from './lib/log
 export type { Upkeep } from './lib/maintain.ts'
 export { engineMigrations, migrate } from './lib/migrations.ts'
 export { type Problem, problemResponse } from './lib/problem.ts'
-export type { PublishTarget } from './lib/publish.ts'
+export { type PublishTarget, messageFor } from './lib/publish.ts'
 export type { OperationalType } from './lib/operational.ts'
 export type { EngineOptions } from './lib/options.ts'
 export { type ReencryptOptions, type Reencrypted, reencryptSecrets } from './lib/reencrypt.ts'
@@ -46,7 +47,8 @@ export {
   type SendResult,
   type Sender,
 } from './lib/sender.ts'
-export type { FinishedDelivery } from './lib/settle-deliveries.ts'
+export type { FinishedDelivery, SettleNext } from './lib/settle-deliveries.ts'
+export { type SettledDelivery, type SettledEach, logExhausted } from './lib/settle-each.ts'
 export {
   type SignatureScheme,
   type Signer,
@@ -57,6 +59,6 @@ export {
   signatureHeaders,
   signingKey,
 } from './lib/sign.ts'
-export { type DeliveryOutcome, UNCHARGED_DEFERRALS, judge } from './lib/verdict.ts'
+export { type DeliveryOutcome, UNCHARGED_DEFERRALS, attemptNumber, judge } from './lib/verdict.ts'
 export type { LetOutRow, WakeOptions, Woken } from './lib/wake.ts'
 export { newEventId } from '@keepsend/outbox'

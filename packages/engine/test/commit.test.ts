@@ -211,8 +211,9 @@ describe('the hand-off', () => {
     const { eventIds } = await made.engine.commit({ writes: [], events: [event] })
     await settled()
     const eventId = eventIds[0]
+    const gen = (await made.rows())[0]?.gen
     expect(made.messages).toEqual([
-      { type: event.type, workspaceId: 'w1', outboxId: `${eventId}.${id}`, gen: 0, eventId, endpointId: id },
+      { type: event.type, workspaceId: 'w1', outboxId: `${eventId}.${id}`, gen, eventId, endpointId: id },
     ])
   })
 

@@ -1,6 +1,6 @@
 import { claimDueEvents, newEventId, enqueueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type Rig, rig } from './rig.ts'
+import { type Rig, moves, rig } from './rig.ts'
 
 async function held(count: number, options: Parameters<typeof rig>[0] = {}) {
   const made = await rig(options)
@@ -25,7 +25,7 @@ describe('what is held for a busy endpoint', () => {
   it('has a time to wake, is charged nothing, and comes out oldest first', async () => {
     const made = await held(20)
     expect(await states(made)).toEqual(Array.from({ length: 20 }, () => 'held'))
-    expect((await made.rows()).every(({ attempts, gen }) => attempts === 0 && gen === 2)).toBe(true)
+    expect((await made.rows()).every((row) => row.attempts === 0 && moves(row) === 2)).toBe(true)
     expect(await made.engine.wake()).toMatchObject({ letOut: [], nextMs: expect.any(Number) as number })
     await made.due()
     const { letOut } = await made.engine.wake({ batch: 5 })
@@ -53,9 +53,12 @@ describe('what is held for a busy endpoint', () => {
     )
     expect(finished.map(({ outcome }) => outcome.attempt?.makesRoom)).toEqual([true, true])
     const asked: [string, boolean][] = []
-    const { claimed } = await made.engine.settle(finished, { limit: 100 }, (id, makesRoom) => {
-      asked.push([id, makesRoom])
-      return 7
+    const { claimed } = await made.engine.settle(finished, {
+      claim: { limit: 100 },
+      roomFor(id, makesRoom) {
+        asked.push([id, makesRoom])
+        return 7
+      },
     })
     expect([claimed.claims.length, asked]).toEqual([7, [[made.id, true]]])
     expect((await states(made)).filter((state) => state === 'held')).toHaveLength(11)
@@ -69,7 +72,7 @@ describe('what is held for a busy endpoint', () => {
     await fill(made, other.id, 3)
     const { claims } = await claimDueEvents(made.db, { limit: 10 })
     const finished = claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'busy' } as const }))
-    const { claimed } = await made.engine.settle(finished, { limit: 10 })
+    const { claimed } = await made.engine.settle(finished, { claim: { limit: 10 } })
     expect(claimed.claims.map(({ endpointId }) => endpointId)).toEqual([other.id, other.id, other.id])
     expect((await made.rows()).filter(({ status, attempts }) => status === 'held' && attempts === 0)).toHaveLength(500)
   })

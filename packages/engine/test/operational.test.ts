@@ -5,12 +5,12 @@ import { type Answer, LATER, rig } from './rig.ts'
 const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 
 /** A tenant's endpoint that wants everything, and an operator's that wants what Keepsend reports. */
-async function watched(options: Parameters<typeof rig>[0] = {}) {
+async function watched({ isNamed = true, ...options }: Parameters<typeof rig>[0] & { isNamed?: boolean } = {}) {
   let answer: Answer = 500
   let operatorAnswer: Answer = 200
   const made = await rig({
     answer: ({ url }) => (url.includes('operator') ? operatorAnswer : answer),
-    operatorWorkspaceId: 'operator',
+    ...(isNamed && { operatorWorkspaceId: 'operator' }),
     retrySchedule: [3600, 3600],
     ...options,
   })
@@ -167,7 +167,7 @@ describe('what Keepsend reports to the operator', () => {
   })
 
   it('nothing where no workspace is named', async () => {
-    const made = await watched({ operatorWorkspaceId: undefined, circuit: { failuresInRow: 1 } } as never)
+    const made = await watched({ isNamed: false, circuit: { failuresInRow: 1 } })
     await made.publish(1)
     await made.work()
     expect(await made.types()).toEqual([])

@@ -3,9 +3,10 @@ import {
   type ClaimOptions,
   type OutboxDatabase,
   type PendingEvent,
-  ROW_COLUMNS,
   type SqlValue,
   claimDueEvents,
+  pendingEvents,
+  readPendingEvents,
 } from '@keepsend/outbox'
 import { Webhook } from 'standardwebhooks'
 import {
@@ -124,7 +125,7 @@ export async function rig(
     sender,
     log,
     rows: async () =>
-      (await select(`select ${ROW_COLUMNS} from pending_events order by id`)) as unknown as PendingEvent[],
+      readPendingEvents(await select(`select ${pendingEvents.all.sql} from pending_events order by id`)),
     count: async (table) => Number((await select(`select count(*) as n from ${table}`))[0]?.['n']),
     exec: async (sql, ...params) => void (await direct.run({ sql, params })),
     async addEndpoint({ workspaceId = 'w1', ...parts } = {}) {
@@ -143,6 +144,11 @@ export async function rig(
       return finished.map(({ outcome }) => outcome)
     },
   }
+}
+
+/** How often a row was moved since its insert: claimed, settled, held, resumed or replayed. */
+export function moves({ gen, createdAt }: PendingEvent): number {
+  return gen - createdAt
 }
 
 /** A time at which every retry is due. */

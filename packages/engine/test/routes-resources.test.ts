@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { moves } from './rig.ts'
 import { api, problem, read } from './routes.ts'
 
 describe('events', () => {
@@ -204,7 +205,7 @@ describe('endpoints', () => {
 
 describe('deliveries', () => {
   it('are replayed once they are settled: 409 before, 202 and pending after', async () => {
-    const { call, addEndpoint, engine, work, messages } = await api({ answer: () => 400 })
+    const { call, addEndpoint, engine, work, messages, rows } = await api({ answer: () => 400 })
     await addEndpoint()
     const { eventId } = await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
     const { body } = await read(call('GET', `/events/${eventId}`))
@@ -217,6 +218,8 @@ describe('deliveries', () => {
       status: 202,
       body: { id, status: 'pending', attempts: 0 },
     })
-    expect(messages).toMatchObject([{ outboxId: id, gen: 2 }])
+    const [replayed] = await rows()
+    expect(replayed && moves(replayed)).toBe(2)
+    expect(messages).toMatchObject([{ outboxId: id, gen: replayed?.gen }])
   })
 })

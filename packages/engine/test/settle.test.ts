@@ -193,7 +193,7 @@ describe('the unit of a settle', () => {
     await made.engine.send(event)
     const claim = await claimOne(made)
     const outcome = await made.engine.deliver(claim, claim.claimedAt)
-    const { lost, claimed } = await made.engine.settle([{ claim, outcome }], { limit: 10 })
+    const { lost, claimed } = await made.engine.settle([{ claim, outcome }], { claim: { limit: 10 } })
     expect([lost, claimed.claims.map(({ attempts }) => attempts), (await made.rows()).length]).toEqual([[], [1], 1])
   })
 

@@ -1,5 +1,14 @@
 // sqs-event-queue.ts
-import { type DeliveryOutcome, type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent } from '@keepsend/engine'
+import {
+  type DeliveryOutcome,
+  type Engine,
+  type EventQueue,
+  type QueuedEvent,
+  type SettledDelivery,
+  keepQueuedEvent,
+  logExhausted,
+  messageFor,
+} from '@keepsend/engine'
 import { type PendingEvent, beginEvents, claimEvents, releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
 
 /** The part of `new SQS({})` of `@aws-sdk/client-sqs` that is used. */
@@ -119,39 +128,40 @@ export class SqsWorker {
     // Brought before, so a worker may have died on it; or overtaken by the sweep: such a row is claimed, and charged.
     const again = ({ id }: PendingEvent): boolean =>
       Number(named.get(id)?.message.Attributes?.ApproximateReceiveCount ?? 1) > 1
-    const { claims } = await claimEvents(db, [...begun.filter(again), ...overtaken], { leaseMs: LEASE_MS })
+    const { claims, dead } = await claimEvents(db, [...begun.filter(again), ...overtaken], { leaseMs: LEASE_MS })
+    logExhausted(this.#engine.logger, dead)
     const rows = [...begun.filter((row) => !again(row)), ...claims]
 
-    const finished = await Promise.all(
-      rows.map(async (row) => ({ row, outcome: await this.#engine.deliver(row, row.claimedAt ?? Date.now()) })),
+    const attempts = await Promise.all(
+      rows.map(async (claim): Promise<Attempt> => {
+        const attempted = await this.#engine.deliver(claim, claim.claimedAt ?? Date.now())
+        return { claim, attempted, outcome: late(attempted) }
+      }),
     )
     // First the row, then the message for what follows, and the message in hand last: a crash in between repeats.
-    const settled = await this.#engine.settle(
-      finished.map(({ row, outcome }) => ({ claim: row, outcome: late(outcome) })),
-    )
-    const next = finished.filter(({ row }) => !settled.lost.includes(row.id)).flatMap(nextMessage)
-    await this.#handOn(next)
+    const { results, storageError } = await this.#engine.settleEach(attempts)
+    await this.#handOn(results.flatMap(nextMessage))
+    for (const { finished, settle } of results) {
+      // Not recorded: its message comes back.
+      if (settle === 'refused' || settle === 'unsettled') named.delete(finished.claim.id)
+    }
     await this.#delete([...done, ...[...named.values()].map(({ message }) => message)])
+    if (storageError !== undefined) throw storageError
   }
 
   /** Every minute: rows that fell through go to the queue again, under a new `gen` and a lease taken before the send. */
   async sweep(): Promise<number> {
     const { db } = this.#engine
-    const { events } = await sweepPendingEvents(db, { leaseMs: LEASE_MS, firstSends: 'all' })
-    const messages = events.map(({ id, gen, type, workspaceId }) => ({ outboxId: id, gen, type, workspaceId }))
-    const refused = await this.#handOn(messages.map((message) => ({ message, delayMs: 0 })))
+    const { events, dead } = await sweepPendingEvents(db, { leaseMs: LEASE_MS, firstSends: 'all' })
+    logExhausted(this.#engine.logger, dead)
+    const refused = await this.#handOn(events.map((row) => ({ message: messageFor(row), delayMs: 0 })))
     await releaseEvents(
       db,
       refused.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })),
     )
     // Rows that were held for their endpoints, each due a grace after its message.
     const { letOut } = await this.#engine.wake({ batch: 500, everyMs: 60_000, graceMs: GRACE_MS })
-    await this.#handOn(
-      letOut.map(({ id, gen, type, workspaceId, delayMs }) => ({
-        message: { outboxId: id, gen, type, workspaceId },
-        delayMs,
-      })),
-    )
+    await this.#handOn(letOut.map((row) => ({ message: messageFor(row), delayMs: row.delayMs })))
     await this.#engine.maintain()
     return events.length - refused.length
   }
@@ -183,6 +193,13 @@ export class SqsWorker {
   }
 }
 
+/** An attempt: what the receiver made of it, and what is written. */
+interface Attempt {
+  claim: PendingEvent
+  attempted: DeliveryOutcome
+  outcome: DeliveryOutcome
+}
+
 /** The row of a retry is due only when its message is late, so that the sweep does not send a second one. */
 function late(outcome: DeliveryOutcome): DeliveryOutcome {
   if (outcome.kind !== 'retry' || outcome.delayMs > HORIZON_MS) return outcome
@@ -190,10 +207,9 @@ function late(outcome: DeliveryOutcome): DeliveryOutcome {
 }
 
 /** A retry is a new message: the settle has moved `gen` on, and the message in hand carries the old one. */
-function nextMessage({ row, outcome }: { row: PendingEvent; outcome: DeliveryOutcome }): Delayed[] {
-  if (outcome.kind !== 'retry' || outcome.delayMs > HORIZON_MS) return []
-  const { id, gen, type, workspaceId } = row
-  return [{ message: { outboxId: id, gen: gen + 1, type, workspaceId }, delayMs: outcome.delayMs }]
+function nextMessage({ finished: { claim, attempted }, settle }: SettledDelivery<Attempt>): Delayed[] {
+  if (settle !== 'settled' || attempted.kind !== 'retry' || attempted.delayMs > HORIZON_MS) return []
+  return [{ message: messageFor({ ...claim, gen: claim.gen + 1 }), delayMs: attempted.delayMs }]
 }
 
 /** Whoever may write to the queue may write anything: what is not ours is dropped, or it would come for ever. */

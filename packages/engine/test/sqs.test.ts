@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { Webhook } from 'standardwebhooks'
-import { expect, it } from 'vitest'
-import { type SendRequest, createEngine, migrate, newSecret } from '../src/index.ts'
+import { expect, it, onTestFinished } from 'vitest'
+import { type SendRequest, createEngine, migrate, newSecret, silentLogger } from '../src/index.ts'
 import { type ContractReceiver, eventQueueContract } from '../src/testing.ts'
+import { TEST_KEYS } from './rig.ts'
 import { type Sqs, SqsEventQueue, type SqsMessage, SqsWorker } from './sqs-event-queue.ts'
 
 const URL_OF_QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/webhooks'
@@ -53,6 +54,49 @@ eventQueueContract('a queue on SQS, as the page has it', async (settings) => {
     },
     close: async () => void connection.close(),
   }
+})
+
+it('a row that the database refuses keeps its message; its neighbours are settled and their messages deleted', async () => {
+  const connection = new Database(':memory:')
+  onTestFinished(() => void connection.close())
+  const db = fromBetterSqlite(connection)
+  await migrate(db)
+  const sqs = standIn()
+  const sender = {
+    async send({ body }: SendRequest) {
+      const status = body.includes('poison.taken') ? 500 : 200
+      return { kind: 'response' as const, status, header: () => undefined, body: new Uint8Array() }
+    },
+  }
+  const queue = new SqsEventQueue(sqs, URL_OF_QUEUE)
+  const engine = createEngine({ db, queue, sender, secrets: TEST_KEYS, logger: silentLogger })
+  const worker = new SqsWorker(engine, queue, sqs, URL_OF_QUEUE)
+  await engine.endpoints.create('w', { url: 'https://receiver.example.com/' })
+  const work: Promise<void>[] = []
+  for (const type of ['message.created', 'poison.taken', 'message.created']) {
+    await engine.commit({
+      writes: [],
+      events: [{ type, workspaceId: 'w', data: {} }],
+      background: (one) => void work.push(one),
+    })
+  }
+  await Promise.all(work)
+  connection.exec(`create trigger refusing before update on pending_events when new.last_error is not null
+    begin select raise(abort, 'not this row'); end`)
+  await worker.work(sqs.receive())
+  const left = connection.prepare<[], { id: string; gen: number }>('select id, gen from pending_events').all()
+  expect(left).toHaveLength(1)
+
+  sqs.timeOut()
+  const again = sqs.receive()
+  expect(again.map(({ Body = '' }) => JSON.parse(Body) as unknown)).toEqual(
+    left.map(({ id, gen }) => ({ outboxId: id, gen })),
+  )
+  connection.exec('drop trigger refusing')
+  await worker.work(again)
+  expect(connection.prepare('select status, attempts from pending_events').all()).toEqual([
+    { status: 'pending', attempts: 1 },
+  ])
 })
 
 /** SQS in memory: ten entries a call, 15 minutes of delay, and a message is there until it is deleted. */

@@ -4,27 +4,35 @@ export {
   type Claimed,
   type NextDue,
   DEFAULT_LEASE_MS,
+  addClaim,
   claimDueEvents,
   claimEvents,
   nextDueEvent,
 } from './lib/claim.ts'
 export { type CleanupOptions, DEFAULT_RETENTION_MS, cleanupOldEvents } from './lib/cleanup.ts'
-export type { Dialect, Move, OutboxDatabase, ReplayWhere, Row, SqlResult, TakeOptions } from './lib/database.ts'
-export { type Enqueued, dueAt, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
+export { type Codec, type ColumnNames, type JsonColumn, createCodec, json } from './lib/codec.ts'
+export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
+export type { Dialect, Picked, RowSource, Which } from './lib/dialect.ts'
+export { type Enqueued, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
 export { OutboxError, type OutboxErrorCode, checkBounds } from './lib/errors.ts'
 export {
   DEFAULT_MAX_ATTEMPTS,
   MAX_PAYLOAD_BYTES,
   type OutboxEvent,
-  eventIdOf,
   eventIdTime,
   firstEventIdAt,
   isEventId,
   newEventId,
-  rowId,
   utf8Bytes,
 } from './lib/event.ts'
-export { unholdEvents } from './lib/hold.ts'
+export {
+  type ResumeOptions,
+  type ResumedRow,
+  holdDueStatement,
+  resumeStatement,
+  resumeWhereStatement,
+} from './lib/hold.ts'
+export { type Receivers, insertSelectStatement } from './lib/insert.ts'
 export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
 export { type Migration, applyMigrations, splitStatements } from './lib/migrate.ts'
 export { migrate, outboxMigrations } from './lib/migrations.ts'
@@ -36,14 +44,17 @@ export {
   type EventStatus,
   type PendingEvent,
   REFUNDED_CRASHES,
-  ROW_COLUMNS,
   type SettleResult,
   UNKNOWN_OUTCOME,
+  pendingEvents,
+  readPendingEvents,
 } from './lib/row.ts'
+export { BEHIND_EVERY_EVENT, byId, endpointIdOf, eventIdIn, eventIdOf, eventRange, rowId } from './lib/row-id.ts'
 export {
   type Outcome,
   type SettleOptions,
   type Settled,
+  addSettle,
   completeEvent,
   failEvent,
   rescheduleEvent,
@@ -54,6 +65,7 @@ export {
   type SqlText,
   type SqlValue,
   type Statement,
+  allOf,
   clock,
   limitTo,
   raw,
@@ -63,3 +75,5 @@ export {
 } from './lib/statement.ts'
 export { type OutboxStats, outboxStats } from './lib/stats.ts'
 export { type SweepOptions, type Swept, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'
+export type { TakeOptions } from './lib/take.ts'
+export { Transaction } from './lib/transaction.ts'

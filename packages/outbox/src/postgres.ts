@@ -8,4 +8,4 @@ export type {
   PostgresJsSql,
   PostgresJsTransaction,
 } from './lib/postgres/drivers.ts'
-export { postgresDialect } from './lib/postgres/statements.ts'
+export { postgresDialect } from './lib/postgres/dialect.ts'

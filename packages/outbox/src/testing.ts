@@ -4,6 +4,7 @@ import { describe, it } from 'vitest'
 import { claimPromises } from './lib/contract/claim.ts'
 import { cleanupPromises } from './lib/contract/cleanup.ts'
 import { enqueuePromises } from './lib/contract/enqueue.ts'
+import { fencePromises } from './lib/contract/fence.ts'
 import type { Holds, OutboxDatabases } from './lib/contract/fixtures.ts'
 import { holdPromises } from './lib/contract/hold.ts'
 import { invariantPromises } from './lib/contract/invariants.ts'
@@ -11,11 +12,12 @@ import { leasePromises } from './lib/contract/lease.ts'
 import { migratePromises } from './lib/contract/migrate.ts'
 import { releasePromises } from './lib/contract/release.ts'
 import { replayPromises } from './lib/contract/replay.ts'
+import { settleAndClaimPromises } from './lib/contract/settle-and-claim.ts'
 import { settlePromises } from './lib/contract/settle.ts'
 import { statementPromises } from './lib/contract/statements.ts'
 import { statsPromises } from './lib/contract/stats.ts'
 import { sweepPromises } from './lib/contract/sweep.ts'
-import { unitPromises } from './lib/contract/unit.ts'
+import { transactionPromises } from './lib/contract/transaction.ts'
 
 export type { OutboxDatabases } from './lib/contract/fixtures.ts'
 
@@ -27,7 +29,9 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   claim: claimPromises,
   lease: leasePromises,
   settle: settlePromises,
-  'settle and claim in one unit': unitPromises,
+  transaction: transactionPromises,
+  'settle and claim in one transaction': settleAndClaimPromises,
+  'the fence outlives the row': fencePromises,
   release: releasePromises,
   hold: holdPromises,
   sweep: sweepPromises,

@@ -3,8 +3,26 @@
 import pg from 'pg'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createSchema } from '../../../test/postgres/schema.ts'
-import { type Move, type SqlText, type TakeOptions, firstEventIdAt, migrate, toSql } from '../src/index.ts'
+import {
+  type ClaimRef,
+  type Outcome,
+  type SqlText,
+  type TakeOptions,
+  beginEvents,
+  extendLease,
+  firstEventIdAt,
+  holdDueStatement,
+  migrate,
+  raw,
+  replayEvents,
+  resumeStatement,
+  settleEvents,
+  toSql,
+} from '../src/index.ts'
+import { pruneStatement } from '../src/lib/cleanup.ts'
+import { takeStatement } from '../src/lib/take.ts'
 import { fromPostgres, postgresDialect } from '../src/postgres.ts'
+import { statementOf } from './statement-of.ts'
 
 const WAITING = 1_000_000
 const FAILED = 1_000_000
@@ -12,32 +30,18 @@ const DUE = 50_000
 const BURST = 4_000
 const now = Date.now()
 const idAt = (kind: string, n: number) => `evt_${kind}${String(n).padStart(8, '0')}`
-const refs = Array.from({ length: 25 }, (_, n) => ({ id: idAt('due', n + 1), gen: 0 }))
-const moves = refs.map((ref): Move => ({
-  ...ref,
-  status: 'failed',
-  charged: true,
-  deferral: false,
-  delayMs: null,
-  dueAt: null,
-  error: null,
-  httpStatus: null,
-  holdReason: null,
-}))
+const refs = Array.from({ length: 25 }, (_, n): ClaimRef => ({ id: idAt('due', n + 1), gen: now }))
+const ids = refs.map(({ id }) => id)
+const db = { dialect: postgresDialect }
 const take = (rows: TakeOptions['rows'], as: TakeOptions['as']) =>
-  postgresDialect.take({ rows, as, limit: 25, leaseMs: 60_000, now: undefined })
-const claim25 = { rows: { kind: 'due' }, as: 'claim', limit: 25, leaseMs: 60_000, now: undefined } as const
+  takeStatement(postgresDialect, { rows, as, limit: 25, leaseMs: 60_000, now: undefined })
+const completing = refs.map((claim): Outcome => ({ settle: 'complete', claim }))
+const failing = refs.map((claim): Outcome => ({ settle: 'fail', claim, error: 'e' }))
+const settle = (outcomes: readonly Outcome[], claims: number) =>
+  statementOf(postgresDialect, (one) =>
+    settleEvents(one, outcomes, claims > 0 ? { claim: { limit: claims, leaseMs: 60_000 } } : {}),
+  )
 const [fromId, toId] = [firstEventIdAt(now - 600_000), firstEventIdAt(now)]
-const anything = {
-  ids: undefined,
-  workspaceId: undefined,
-  endpointId: undefined,
-  status: undefined,
-  settledAfter: undefined,
-  settledBefore: undefined,
-  holdFor: undefined,
-  limit: 25,
-}
 
 /** Each statement, the rows at most that it changes or finds, and the indexes by which it may look for them. */
 const STATEMENTS: [string, SqlText, number, string[]][] = [
@@ -51,44 +55,49 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
     0,
     ['pending_events_pkey'],
   ],
-  ['completing 25', postgresDialect.deleteSettled(refs), 25, ['pending_events_pkey']],
+  ['completing 25', await settle(completing, 0), 25, ['pending_events_pkey']],
   [
     'completing 25 and claiming as many',
-    postgresDialect.settleAndTake?.(postgresDialect.deleteSettled(refs), refs, claim25) ??
-      postgresDialect.take(claim25),
+    await settle(completing, 25),
     50,
     ['pending_events_due', 'pending_events_pkey'],
   ],
+  ['settling 25 and claiming as many', await settle(failing, 25), 50, ['pending_events_due', 'pending_events_pkey']],
+  ['settling 25', await settle(failing, 0), 25, ['pending_events_pkey']],
   [
-    'settling 25 and claiming as many',
-    postgresDialect.settleAndTake?.(postgresDialect.settle(moves, undefined), refs, claim25) ??
-      postgresDialect.take(claim25),
-    50,
-    ['pending_events_due', 'pending_events_pkey'],
+    'renewing 25 leases',
+    await statementOf(postgresDialect, (one) => extendLease(one, refs, 60_000)),
+    0,
+    ['pending_events_pkey'],
   ],
-  ['settling 25', postgresDialect.settle(moves, undefined), 25, ['pending_events_pkey']],
-  ['renewing 25 leases', postgresDialect.extend(refs, 60_000, undefined), 0, ['pending_events_pkey']],
-  ['beginning 25', postgresDialect.begin(refs), 25, ['pending_events_pkey']],
+  ['beginning 25', await statementOf(postgresDialect, (one) => beginEvents(one, refs)), 25, ['pending_events_pkey']],
   [
     'a clean-up of 25',
-    postgresDialect.prune(1000, 25, undefined),
+    pruneStatement(db, { retentionMs: 1000, limit: 25, now: undefined }),
     25,
     ['pending_events_settled', 'pending_events_pkey'],
   ],
   [
     'a replay by time',
-    postgresDialect.replay({ ...anything, settledAfter: 1 }, undefined),
+    await statementOf(postgresDialect, (one) => replayEvents(one, { settledAfter: 1 }, { limit: 25 })),
     25,
     ['pending_events_settled', 'pending_events_pkey'],
   ],
   [
     'a replay by ids',
-    postgresDialect.replay({ ...anything, ids: refs.map(({ id }) => id) }, undefined),
+    await statementOf(postgresDialect, (one) => replayEvents(one, { ids }, { limit: 25 })),
     0,
     ['pending_events_pkey'],
   ],
-  ['letting out', postgresDialect.unhold('ep_1', 25, undefined), 25, ['pending_events_held', 'pending_events_pkey']],
+  [
+    'a resume of 25',
+    resumeStatement(db, { endpointId: 'ep_1', limit: 25 }),
+    25,
+    ['pending_events_held', 'pending_events_pkey'],
+  ],
 ]
+
+const HOLD = holdDueStatement(db, { endpointId: 'ep_1', reason: 'blocked', guard: raw('1 = 1') })
 
 interface Plan {
   'Node Type': string
@@ -114,8 +123,8 @@ async function fill(counts: { failed: number; due: number; later: number }, betw
   await pool.query('alter table pending_events set unlogged')
   await pool.query('alter table pending_events set (autovacuum_enabled = off)')
   const rows = (kind: string, count: number, status: string, due: string, completed: string) => `
-    insert into pending_events (id, workspace_id, event_type, endpoint_id, status, due_at, created_at, completed_at, payload)
-    select 'evt_${kind}' || lpad(n::text, 8, '0'), 'w', 't', 'ep_' || n % 50, '${status}', ${due}, ${now}, ${completed}, '{}'
+    insert into pending_events (id, workspace_id, event_type, endpoint_id, status, due_at, gen, created_at, completed_at, payload)
+    select 'evt_${kind}' || lpad(n::text, 8, '0'), 'w', 't', 'ep_' || n % 50, '${status}', ${due}, ${now}, ${now}, ${completed}, '{}'
     from generate_series(1, ${count}) as n`
   await pool.query(rows('failed', counts.failed, 'failed', 'null', `${now} - 86400000 - n`))
   await between()
@@ -141,16 +150,22 @@ async function explain(statement: SqlText): Promise<Plan> {
   }
 }
 
-async function expectIndexed(statement: SqlText, rows: number, indexes: readonly string[]): Promise<void> {
+async function expectIndexed(
+  statement: SqlText,
+  rows: number,
+  indexes: readonly string[],
+  looksThrough = 0,
+): Promise<void> {
   const plan = await explain(statement)
   const reads = nodesOf(plan).filter((node) => node['Index Name'] ?? node['Node Type'] === 'Seq Scan')
   expect(reads.length).toBeGreaterThan(0)
   expect(reads.filter((node) => !indexes.includes(node['Index Name'] ?? ''))).toEqual([])
   expect(plan['Actual Rows']).toBeLessThanOrEqual(Math.max(rows, 25))
   // What earlier statements here left in the indexes, rolled back as it is, is met as well.
-  for (const read of reads) expect(read['Actual Rows'] * read['Actual Loops']).toBeLessThanOrEqual(100)
+  for (const read of reads) expect(read['Actual Rows'] * read['Actual Loops']).toBeLessThanOrEqual(looksThrough + 100)
   // Each row by four indexes, each a few pages deep: a page more for each thing touched, and no more.
-  expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(24 * Math.max(rows, 25))
+  const touched = Math.max(rows, 25, looksThrough)
+  expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(24 * touched)
 }
 
 describe('a million wait and a million failed', () => {
@@ -167,6 +182,10 @@ describe('a million wait and a million failed', () => {
     it.each(STATEMENTS)('%s goes by its index and looks at few rows', async (_, statement, rows, indexes) => {
       await expectIndexed(statement, rows, indexes)
     })
+
+    it('holding the due rows of an endpoint looks through the first 1,000 that are due', async () => {
+      await expectIndexed(HOLD, 25, ['pending_events_due', 'pending_events_pkey'], 1000)
+    })
   })
 })
 
@@ -175,5 +194,9 @@ describe('a burst into a table of which nothing is known yet', () => {
 
   it.each(STATEMENTS)('%s goes by its index and looks at few rows', async (_, statement, rows, indexes) => {
     await expectIndexed(statement, rows, indexes)
+  })
+
+  it('holding the due rows of an endpoint looks through the first 1,000 that are due', async () => {
+    await expectIndexed(HOLD, 25, ['pending_events_due', 'pending_events_pkey'], 1000)
   })
 })

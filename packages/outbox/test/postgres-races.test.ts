@@ -12,9 +12,11 @@ import {
   enqueueEvents,
   extendLease,
   failEvent,
+  holdDueStatement,
+  raw,
   replayEvents,
+  resumeStatement,
   settleEvents,
-  unholdEvents,
 } from '../src/index.ts'
 import { closedGate } from './gate.ts'
 import { DRIVER_NAMES, event, open } from './postgres.ts'
@@ -57,6 +59,7 @@ async function locked(host: pg.Pool): Promise<{ client: pg.PoolClient; commit(sq
 }
 
 const CHANGED = { status: 'pending', gen: 90 }
+const CLOCK_RUNS = raw('(select ms from keepsend_clock) > 0')
 const CHANGED_MEANWHILE: Record<
   string,
   { before: string; meanwhile: string; pick: (db: OutboxDatabase) => Promise<unknown>; careless: string }
@@ -67,6 +70,20 @@ const CHANGED_MEANWHILE: Record<
     pick: (db) => cleanupOldEvents(db),
     careless: `delete from pending_events where id in (
       select id from pending_events where completed_at < (select ms from keepsend_clock) limit 5)`,
+  },
+  'a resume does not resume a row that another has just resumed': {
+    before: "update pending_events set status = 'held', endpoint_id = 'ep', gen = 1, due_at = null",
+    meanwhile: "update pending_events set status = 'pending', gen = 90, due_at = 5000000000000",
+    pick: (db) => db.run(resumeStatement(db, { endpointId: 'ep', limit: 5, guard: CLOCK_RUNS })),
+    careless: `update pending_events set gen = gen + 1 where id in (
+      select id from pending_events where status = 'held' and ${CLOCK_RUNS.sql} limit 5)`,
+  },
+  'holding due rows does not hold a row that another has just claimed': {
+    before: "update pending_events set status = 'pending', endpoint_id = 'ep', gen = 1, due_at = 1",
+    meanwhile: 'update pending_events set gen = 90, due_at = 5000000000000',
+    pick: (db) => db.run(holdDueStatement(db, { endpointId: 'ep', reason: 'blocked', guard: raw('1 = 1') })),
+    careless: `update pending_events set status = 'held', due_at = null where id in (
+      select id from pending_events where due_at <= (select ms from keepsend_clock) limit 5)`,
   },
   'a claim does not take what another has just claimed': {
     before: 'update pending_events set gen = 1, due_at = 1',
@@ -87,7 +104,7 @@ async function openFailed() {
 }
 
 describe('rows that another holds', () => {
-  it('are passed over by whoever picks: clean-up, replay, letting out and claims do not wait', async () => {
+  it('are skipped by clean-up, replay, resume and claims, which do not wait', async () => {
     const { db, host, claim } = await openFailed()
     await enqueueEvents(db, [event()])
     const other = await locked(host)
@@ -98,9 +115,10 @@ describe('rows that another holds', () => {
       "update pending_events set status = 'held', endpoint_id = 'ep', due_at = null, completed_at = null",
     )
     const again = await locked(host)
-    expect(await unholdEvents(db, 'ep')).toEqual({ count: 0, more: false })
+    const resume = resumeStatement(db, { endpointId: 'ep', limit: 1000 })
+    expect((await db.run(resume)).rows).toEqual([])
     await again.commit('select 1')
-    expect(await unholdEvents(db, 'ep')).toEqual({ count: 2, more: false })
+    expect((await db.run(resume)).rows).toHaveLength(2)
   })
 
   it.each(Object.entries(CHANGED_MEANWHILE))(
@@ -120,7 +138,7 @@ describe('rows that another holds', () => {
         await gate.open()
         await working
       }
-      const row = async () => (await host.query('select status, gen from pending_events')).rows
+      const row = async () => (await host.query('select status, gen::integer from pending_events')).rows
       await meet(() => pick(db))
       expect(await row()).toEqual([CHANGED])
 

@@ -1,15 +1,20 @@
+import { SQL, getTableColumns, is } from 'drizzle-orm'
 import { getTableConfig } from 'drizzle-orm/pg-core'
+import type pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import {
-  ROW_COLUMNS,
   applyMigrations,
   claimDueEvents,
   enqueueEvent,
   migrate,
   outboxMigrations,
   outboxStats,
+  pendingEvents as codec,
+  toSql,
 } from '../src/index.ts'
 import { pendingEvents } from '../src/lib/postgres/table.ts'
+import { pendingEvents as onSqlite } from '../src/lib/sqlite/table.ts'
+import { codecColumns } from './codec-columns.ts'
 import { DRIVER_NAMES, event, open } from './postgres.ts'
 
 interface Column {
@@ -27,19 +32,41 @@ const COLUMNS = `
     left join pg_index on indrelid = attrelid and indisprimary
   where attrelid = 'pending_events'::regclass and attnum > 0 order by attnum`
 
+/** A default of a migration as a drizzle table gives it: a text, a number, or the SQL of an expression. */
+function literal(value: string): string | number | undefined {
+  if (value.startsWith("'")) return /^'(.*)'::text$/.exec(value)?.[1]
+  return /^\d+$/.test(value) ? Number(value) : value
+}
+
+/** The defaults of the drizzle table that are expressions, as Postgres spells them. */
+async function spelledByPostgres(host: pg.Pool): Promise<Map<string, string>> {
+  const expressions = getTableConfig(pendingEvents).columns.flatMap((column) =>
+    is(column.default, SQL)
+      ? [`${column.name} ${column.getSQLType()} default (${toSql(column.default, 'postgres').sql})`]
+      : [],
+  )
+  await host.query(`create table spelled (${expressions.join(', ')})`)
+  const { rows } = await host.query<{ name: string; value: string }>(
+    `select attname as name, pg_get_expr(adbin, adrelid) as value from pg_attribute
+      join pg_attrdef on adrelid = attrelid and adnum = attnum where attrelid = 'spelled'::regclass`,
+  )
+  return new Map(rows.map(({ name, value }) => [name, value]))
+}
+
 describe('the migration and the drizzle table, on Postgres', () => {
   it('agree on every column: name, type, null, default, key and order', async () => {
     const { host } = await open()
     const { rows } = await host.query<Column>(COLUMNS)
     const fromSql = rows.map(({ value, ...column }) => ({
       ...column,
-      value: value === null ? undefined : value.startsWith("'") ? /^'(.*)'::text$/.exec(value)?.[1] : Number(value),
+      value: value === null ? undefined : literal(value),
     }))
+    const spelled = await spelledByPostgres(host)
     const fromDrizzle = getTableConfig(pendingEvents).columns.map((column) => ({
       name: column.name,
       type: column.getSQLType(),
       not_null: column.notNull,
-      value: column.default,
+      value: is(column.default, SQL) ? spelled.get(column.name) : column.default,
       key: column.primary,
     }))
     expect(fromDrizzle).toEqual(fromSql)
@@ -49,12 +76,34 @@ describe('the migration and the drizzle table, on Postgres', () => {
   it('agree on what a row is called in TypeScript, and times are numbers', async () => {
     const { db, host } = await open()
     await enqueueEvent(db, event())
-    const { fields } = await host.query(`select ${ROW_COLUMNS} from pending_events`)
+    const { fields } = await host.query(`select ${codec.all.sql} from pending_events`)
     expect(fields.map(({ name }) => name)).toEqual(Object.keys(pendingEvents).filter((name) => name !== 'enableRLS'))
     const { claims } = await claimDueEvents(db, { limit: 1 })
     expect(Object.keys(claims[0] ?? {})).toEqual(fields.map(({ name }) => name))
     const { dueAt, claimedAt, createdAt, gen, attempts } = claims[0] ?? {}
     expect([dueAt, claimedAt, createdAt, gen, attempts].map((value) => typeof value)).toEqual(Array(5).fill('number'))
+  })
+
+  it('name the columns that the codec reads, as the table of SQLite does, and no other', async () => {
+    const { host } = await open()
+    const { rows } = await host.query<Column>(COLUMNS)
+    const read = codecColumns(codec)
+    expect(Object.values(read)).toEqual(rows.map(({ name }) => name))
+    for (const table of [pendingEvents, onSqlite]) {
+      const properties = Object.entries(getTableColumns(table)).map(([property, { name }]) => [property, name])
+      expect(Object.fromEntries(properties)).toEqual(read)
+    }
+  })
+
+  it("give a row the database's clock as its gen when an insert leaves it out", async () => {
+    const { host } = await open()
+    const clock = async () => Number((await host.query<{ ms: string }>('select ms from keepsend_clock')).rows[0]?.ms)
+    const before = await clock()
+    const { rows } = await host.query<{ gen: string }>(`
+      insert into pending_events (id, workspace_id, event_type, created_at, payload) values ('a', 'w', 't', 1, '')
+      returning gen`)
+    expect(Number(rows[0]?.gen)).toBeGreaterThanOrEqual(before)
+    expect(Number(rows[0]?.gen)).toBeLessThanOrEqual(await clock())
   })
 
   it('make three partial indexes and no more, keys in the order of bytes, no foreign key, and an eager autovacuum', async () => {

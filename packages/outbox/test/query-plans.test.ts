@@ -1,38 +1,42 @@
 import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Move, firstEventIdAt, migrate, newEventId, toSql } from '../src/index.ts'
-import type { SqlText, TakeOptions } from '../src/index.ts'
+import {
+  type ClaimRef,
+  type Outcome,
+  type SqlText,
+  type TakeOptions,
+  beginEvents,
+  extendLease,
+  firstEventIdAt,
+  holdDueStatement,
+  migrate,
+  newEventId,
+  raw,
+  replayStatement,
+  resumeStatement,
+  resumeWhereStatement,
+  settleEvents,
+  sqlText,
+  toSql,
+} from '../src/index.ts'
+import { pruneStatement } from '../src/lib/cleanup.ts'
+import { takeStatement } from '../src/lib/take.ts'
 import { fromBetterSqlite, sqliteDialect } from '../src/sqlite.ts'
+import { statementOf } from './statement-of.ts'
 
 const now = Date.now()
-const refs = Array.from({ length: 25 }, () => ({ id: newEventId(), gen: 1 }))
-const MOVE = {
-  status: 'failed',
-  charged: true,
-  deferral: false,
-  delayMs: null,
-  dueAt: null,
-  error: null,
-  httpStatus: null,
-  holdReason: null,
-} as const
-const moves = refs.map((ref): Move => ({ ...ref, ...MOVE }))
+const db = { dialect: sqliteDialect }
+const refs = Array.from({ length: 25 }, (): ClaimRef => ({ id: newEventId(), gen: now }))
+const ids = refs.map(({ id }) => id)
 const take = (rows: TakeOptions['rows'], as: TakeOptions['as']) =>
-  sqliteDialect.take({ rows, as, limit: 25, leaseMs: 60_000, now })
+  takeStatement(sqliteDialect, { rows, as, limit: 25, leaseMs: 60_000, now })
+const settle = (outcomes: Outcome[]) => statementOf(sqliteDialect, (one) => settleEvents(one, outcomes, { now }))
 const [fromId, toId] = [firstEventIdAt(now - 600_000), firstEventIdAt(now)]
-const anything = {
-  ids: undefined,
-  workspaceId: undefined,
-  endpointId: undefined,
-  status: undefined,
-  settledAfter: undefined,
-  settledBefore: undefined,
-  holdFor: undefined,
-}
 
 /** Each statement, and the ways into `pending_events` that it may use. */
 const STATEMENTS: [string, SqlText, string[]][] = [
   ['claim', take({ kind: 'due' }, 'claim'), ['INDEX pending_events_due (due_at', 'PRIMARY KEY (id=?)']],
+  ['claim by name', take({ kind: 'named', claims: refs }, 'claim'), ['PRIMARY KEY (id=?)']],
   ['sweep of due rows', take({ kind: 'due' }, 'sweep'), ['INDEX pending_events_due (due_at', 'PRIMARY KEY (id=?)']],
   [
     'sweep of first sends',
@@ -44,28 +48,40 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     take({ kind: 'handed-off', afterId: fromId, toId, createdBefore: now }, 'sweep'),
     ['PRIMARY KEY (id>? AND id<?)', 'PRIMARY KEY (id=?)'],
   ],
-  ['completing', sqliteDialect.deleteSettled(refs), ['PRIMARY KEY (id=?)']],
-  ['settle', sqliteDialect.settle(moves, now), ['PRIMARY KEY (id=?)']],
-  ['lease', sqliteDialect.extend(refs, 60_000, now), ['PRIMARY KEY (id=?)']],
-  ['begin', sqliteDialect.begin(refs), ['PRIMARY KEY (id=?)']],
+  ['completing', await settle(refs.map((claim) => ({ settle: 'complete', claim }))), ['PRIMARY KEY (id=?)']],
+  ['settle', await settle(refs.map((claim) => ({ settle: 'fail', claim, error: 'e' }))), ['PRIMARY KEY (id=?)']],
+  ['lease', await statementOf(sqliteDialect, (one) => extendLease(one, refs, 60_000, { now })), ['PRIMARY KEY (id=?)']],
+  ['begin', await statementOf(sqliteDialect, (one) => beginEvents(one, refs)), ['PRIMARY KEY (id=?)']],
   [
     'clean-up',
-    sqliteDialect.prune(86_400_000, 500, now),
+    pruneStatement(db, { retentionMs: 86_400_000, limit: 500, now }),
     ['INDEX pending_events_settled (completed_at', 'PRIMARY KEY (id=?)'],
   ],
   [
-    'letting out',
-    sqliteDialect.unhold('ep_1', 25, now),
+    'resume',
+    resumeStatement(db, { endpointId: 'ep_1', limit: 25, now }),
     ['INDEX pending_events_held (endpoint_id=?', 'PRIMARY KEY (id=?)'],
   ],
   [
+    'resume by a condition',
+    resumeWhereStatement(sqlText`endpoint_id = ${'ep_1'}`),
+    ['INDEX pending_events_held (endpoint_id=?'],
+  ],
+  [
+    'hold of due rows',
+    holdDueStatement(db, { endpointId: 'ep_1', reason: 'blocked', guard: raw('1 = 1') }),
+    ['INDEX pending_events_due (due_at', 'PRIMARY KEY (id=?)'],
+  ],
+  [
     'replay by time',
-    sqliteDialect.replay({ ...anything, settledAfter: 1, limit: 25 }, now),
+    await statementOf(sqliteDialect, async (one) =>
+      one.run(replayStatement(one, { settledAfter: 1 }, { limit: 25, now })),
+    ),
     ['INDEX pending_events_settled (completed_at', 'PRIMARY KEY (id=?)'],
   ],
   [
     'replay by ids',
-    sqliteDialect.replay({ ...anything, ids: refs.map(({ id }) => id), limit: 25 }, now),
+    await statementOf(sqliteDialect, async (one) => one.run(replayStatement(one, { ids }, { limit: 25, now }))),
     ['PRIMARY KEY (id=?)'],
   ],
 ]
@@ -79,8 +95,8 @@ async function open(): Promise<Database.Database> {
 /** 20,000 rows, a quarter each due, handed off, settled and held. */
 function fill(connection: Database.Database): void {
   const insert = connection.prepare(`
-    insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, due_at, created_at, completed_at, payload)
-    values (?, 'w', 't', ?, ?, ?, ?, ?, ?, '{}')`)
+    insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, due_at, gen, created_at, completed_at, payload)
+    values (?, 'w', 't', ?, ?, ?, ?, ?, ?, ?, '{}')`)
   connection.transaction(() => {
     for (let row = 0; row < 20_000; row++) {
       const kind = row % 4
@@ -91,17 +107,18 @@ function fill(connection: Database.Database): void {
         kind === 3 ? 'blocked' : null,
         kind === 0 ? now + row : null,
         now,
+        now,
         kind === 2 ? now - row : null,
       )
     }
   })()
 }
 
-/** How a statement reads `pending_events`, one line of the plan each. */
+/** How a statement reads `pending_events`, under its own name or another, one line of the plan each. */
 function readsOf(connection: Database.Database, statement: SqlText): string[] {
   const { sql, params } = toSql(statement, 'sqlite')
   const plan = connection.prepare(`explain query plan ${sql}`).all(...params) as { detail: string }[]
-  return plan.map(({ detail }) => detail).filter((detail) => detail.includes('pending_events'))
+  return plan.map(({ detail }) => detail).filter((detail) => /pending_events|^(SCAN|SEARCH) (held|due)\b/.test(detail))
 }
 
 describe.each(['an empty table', '20,000 rows', '20,000 rows after ANALYZE'])('with %s', (state) => {

@@ -6,6 +6,7 @@ import {
   type OutboxErrorCode,
   type SqlResult,
   type Statement,
+  rowsAs,
   toSql,
 } from '../src/index.ts'
 import { sqliteDialect } from '../src/sqlite.ts'
@@ -40,9 +41,9 @@ export async function startRival(): Promise<Rival> {
       await ask('open', path, [])
       const db: OutboxDatabase = {
         dialect: sqliteDialect,
-        async run(statement) {
+        async run<R extends object>(statement: Statement) {
           const [result] = await ask('run', path, [statement])
-          return result ?? { rows: [], changes: 0 }
+          return rowsAs<R>(result ?? { rows: [], changes: 0 })
         },
         atomic: (statements) => ask('atomic', path, statements),
       }

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { SQL, getTableColumns, is } from 'drizzle-orm'
 import { getTableConfig } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it } from 'vitest'
 import { embeddedMigrations } from '../../../scripts/embed-migrations.ts'
 import {
-  ROW_COLUMNS,
   applyMigrations,
   claimDueEvents,
   enqueueEvent,
@@ -12,9 +12,13 @@ import {
   newEventId,
   outboxMigrations,
   outboxStats,
+  pendingEvents as codec,
+  toSql,
 } from '../src/index.ts'
+import { pendingEvents as onPostgres } from '../src/lib/postgres/table.ts'
 import { pendingEvents } from '../src/lib/sqlite/table.ts'
 import { fromBetterSqlite } from '../src/sqlite.ts'
+import { codecColumns } from './codec-columns.ts'
 
 async function migrated() {
   const connection = new Database(':memory:')
@@ -31,6 +35,12 @@ interface Column {
   pk: number
 }
 
+/** A default of a migration as a drizzle table gives it: a text, a number, or the SQL of an expression. */
+function literal(value: string): string | number {
+  if (value.startsWith("'")) return value.slice(1, -1)
+  return /^\d+$/.test(value) ? Number(value) : value
+}
+
 describe('the migration and the drizzle table', () => {
   it('agree on every column: name, type, null, default, key and order', async () => {
     const { connection } = await migrated()
@@ -39,14 +49,14 @@ describe('the migration and the drizzle table', () => {
       name,
       type: type.toLowerCase(),
       notNull: notnull === 1,
-      value: value === null ? undefined : value.startsWith("'") ? value.slice(1, -1) : Number(value),
+      value: value === null ? undefined : literal(value),
       key: pk === 1,
     }))
     const fromDrizzle = getTableConfig(pendingEvents).columns.map((column) => ({
       name: column.name,
       type: column.getSQLType(),
       notNull: column.notNull,
-      value: column.default,
+      value: is(column.default, SQL) ? toSql(column.default, 'sqlite').sql : column.default,
       key: column.primary,
     }))
     expect(fromDrizzle).toEqual(fromSql)
@@ -56,11 +66,22 @@ describe('the migration and the drizzle table', () => {
   it('agree on what a row is called in TypeScript, which is what the verbs return', async () => {
     const { connection, db } = await migrated()
     await enqueueEvent(db, { eventId: newEventId(), workspaceId: 'w', type: 't', payload: '{}' })
-    const selected = connection.prepare(`select ${ROW_COLUMNS} from pending_events`).get() as object
+    const selected = connection.prepare(`select ${codec.all.sql} from pending_events`).get() as object
     expect(Object.keys(selected)).toEqual(Object.keys(pendingEvents).filter((name) => name in selected))
     expect(Object.keys(selected)).toHaveLength(getTableConfig(pendingEvents).columns.length)
     const { claims } = await claimDueEvents(db, { limit: 1 })
     expect(Object.keys(claims[0] ?? {})).toEqual(Object.keys(selected))
+  })
+
+  it('name the columns that the codec reads, as the table of Postgres does, and no other', async () => {
+    const { connection } = await migrated()
+    const names = (connection.pragma('table_info(pending_events)') as Column[]).map(({ name }) => name)
+    const read = codecColumns(codec)
+    expect(Object.values(read)).toEqual(names)
+    for (const table of [pendingEvents, onPostgres]) {
+      const properties = Object.entries(getTableColumns(table)).map(([property, { name }]) => [property, name])
+      expect(Object.fromEntries(properties)).toEqual(read)
+    }
   })
 
   it('make a strict table without rowid, three partial indexes and no more', async () => {
@@ -87,9 +108,23 @@ describe('the migration and the drizzle table', () => {
   it('a status that nobody knows cannot be written', async () => {
     const { connection } = await migrated()
     const insert =
-      "insert into pending_events (id, workspace_id, event_type, created_at, payload, status) values ('a', 'w', 't', 1, '', ?)"
+      "insert into pending_events (id, workspace_id, event_type, gen, created_at, payload, status) values ('a', 'w', 't', 1, 1, '', ?)"
     expect(() => connection.prepare(insert).run('claimed')).toThrow(/CHECK/)
     connection.prepare(insert).run('held')
+  })
+})
+
+describe('the gen of a row', () => {
+  it("is the database's clock when an insert leaves it out", async () => {
+    const { connection } = await migrated()
+    const clock = () => connection.prepare('select ms from keepsend_clock').pluck().get() as number
+    const before = clock()
+    const insert =
+      "insert into pending_events (id, workspace_id, event_type, created_at, payload) values ('a', 'w', 't', 1, '')"
+    connection.prepare(insert).run()
+    const gen = connection.prepare('select gen from pending_events').pluck().get()
+    expect(gen).toBeGreaterThanOrEqual(before)
+    expect(gen).toBeLessThanOrEqual(clock())
   })
 })
 

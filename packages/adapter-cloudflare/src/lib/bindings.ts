@@ -20,7 +20,9 @@ export interface QueueMessage {
   retry(options?: { delaySeconds?: number }): void
 }
 
-/** The part of an execution context that is used. */
+/** An execution context, as the platform makes it and an app of Hono wants it. */
 export interface ExecutionLike {
   waitUntil(work: Promise<unknown>): void
+  passThroughOnException(): void
+  readonly props: unknown
 }

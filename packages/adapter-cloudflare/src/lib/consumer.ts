@@ -1,4 +1,11 @@
-import { type DeliveryOutcome, EngineError, errorFields, keepQueuedEvent } from '@keepsend/engine'
+import {
+  type DeliveryOutcome,
+  EngineError,
+  errorFields,
+  keepQueuedEvent,
+  logExhausted,
+  messageFor,
+} from '@keepsend/engine'
 import { type ClaimRef, type PendingEvent, beginEvents, claimEvents } from '@keepsend/outbox'
 import type { QueueBatch, QueueMessage } from './bindings.ts'
 import { type NamedMessage, sortMessages } from './message.ts'
@@ -96,13 +103,7 @@ async function begin({ engine, leaseMs }: QueuePolicy, named: readonly NamedMess
   const again = (row: PendingEvent): boolean => (byId.get(row.id)?.attempts ?? 1) > 1
   const toClaim: ClaimRef[] = [...begun.filter(again), ...overtaken]
   const { claims, dead } = await claimEvents(engine.db, toClaim, { leaseMs })
-  for (const row of dead) {
-    // The kind of error alone: what follows may be the receiver's words.
-    engine.logger.warn(
-      { deliveryId: row.id, error: row.lastError?.split(':')[0] },
-      'a delivery failed: its attempts are used up',
-    )
-  }
+  logExhausted(engine.logger, dead)
   const rows = [...begun.filter((row) => !again(row)), ...claims]
   const mine = new Set(rows.map(({ id }) => id))
   // Buried just now, or taken by another between the read and the claim.
@@ -113,10 +114,15 @@ async function begin({ engine, leaseMs }: QueuePolicy, named: readonly NamedMess
   })
 }
 
-/** A retry that a message makes is due only when that message is late. One beyond the horizon is the sweep's. */
-function withGrace({ horizonMs, graceMs }: QueuePolicy, outcome: DeliveryOutcome): DeliveryOutcome {
-  if (outcome.kind !== 'retry' || outcome.delayMs > horizonMs) return outcome
-  return { ...outcome, delayMs: outcome.delayMs + graceMs }
+/** How long the message of a retry waits; undefined where no message makes one: beyond the horizon it is the sweep's. */
+function messageDelayMs({ horizonMs }: QueuePolicy, outcome: DeliveryOutcome): number | undefined {
+  return outcome.kind === 'retry' && outcome.delayMs <= horizonMs ? outcome.delayMs : undefined
+}
+
+/** A retry that a message makes is due only when that message is late. */
+function withGrace(policy: QueuePolicy, outcome: DeliveryOutcome): DeliveryOutcome {
+  const delayMs = messageDelayMs(policy, outcome)
+  return delayMs === undefined || outcome.kind !== 'retry' ? outcome : { ...outcome, delayMs: delayMs + policy.graceMs }
 }
 
 function hearing(policy: QueuePolicy): Parameters<typeof deliverAll<Carried>>[2] {
@@ -127,8 +133,8 @@ function hearing(policy: QueuePolicy): Parameters<typeof deliverAll<Carried>>[2]
         policy.engine.logger.warn({ messages: messages.length, ...errorFields(error) }, SWEPT_LATER)
       }
       for (const { item, settle } of results) {
-        if (settle === 'refused') comeBack(item.message)
-        else item.message.ack()
+        if (settle === 'settled' || settle === 'lost') item.message.ack()
+        else comeBack(item.message)
       }
     },
     gone: ({ message }) => message.ack(),
@@ -137,12 +143,10 @@ function hearing(policy: QueuePolicy): Parameters<typeof deliverAll<Carried>>[2]
 }
 
 /** The message for the next attempt: a new one, because a message that is retried cannot carry the new `gen`. */
-function nextMessage({ horizonMs }: QueuePolicy, { item: { row }, outcome, settle }: Result<Carried>): DelayedEvent[] {
-  if (settle !== 'settled' || outcome.kind !== 'retry' || outcome.delayMs > horizonMs) return []
-  const { id, gen, type, workspaceId } = row
-  return [
-    { message: { outboxId: id, gen: gen + 1, type, workspaceId }, delaySeconds: Math.ceil(outcome.delayMs / 1000) },
-  ]
+function nextMessage(policy: QueuePolicy, { item: { row }, outcome, settle }: Result<Carried>): DelayedEvent[] {
+  const delayMs = settle === 'settled' ? messageDelayMs(policy, outcome) : undefined
+  if (delayMs === undefined) return []
+  return [{ message: messageFor({ ...row, gen: row.gen + 1 }), delaySeconds: Math.ceil(delayMs / 1000) }]
 }
 
 export function comeBack(message: QueueMessage): void {

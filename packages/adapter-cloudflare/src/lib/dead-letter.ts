@@ -1,10 +1,9 @@
-import { type DeliveryOutcome, errorFields } from '@keepsend/engine'
+import { type DeliveryOutcome, attemptNumber, errorFields } from '@keepsend/engine'
 import { type PendingEvent, beginEvents } from '@keepsend/outbox'
 import type { QueueBatch } from './bindings.ts'
 import { comeBack, keepEvent } from './consumer.ts'
 import { sortMessages } from './message.ts'
 import type { QueuePolicy } from './queue-policy.ts'
-import { settleGroup } from './window.ts'
 
 /** Whatever kept its message from being worked a hundred times may pass; the sweep sends another after this. */
 const RETRY_MS = 300_000
@@ -25,15 +24,23 @@ export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch)
       engine.db,
       named.map(({ ref }) => ref),
     )
-    const readAt = performance.now()
-    const ended = begun.map((row) => ({ item: { row, readAt }, outcome: judge(row) }))
-    const refused = new Set<string>()
-    for (const { item, outcome, settle } of await settleGroup(engine, ended, (one) => one)) {
-      if (settle === 'settled') engine.logger.error({ deliveryId: item.row.id, outcome: outcome.kind }, REASON)
-      if (settle === 'refused') refused.add(item.row.id)
+    const notWritten = new Set<string>()
+    const ended = begun.map((row) => ({ claim: row, outcome: outcomeOf(row) }))
+    const { results, storageError } = await engine.settleEach(ended)
+    if (storageError !== undefined) {
+      const outcomes = results.filter(({ settle }) => settle === 'unsettled').length
+      engine.logger.error(
+        { ...errorFields(storageError), outcomes },
+        'failed to record dead letters; they will come back',
+      )
+    }
+    for (const { finished, settle } of results) {
+      const { claim, outcome } = finished
+      if (settle === 'settled') engine.logger.error({ deliveryId: claim.id, outcome: outcome.kind }, REASON)
+      if (settle === 'refused' || settle === 'unsettled') notWritten.add(claim.id)
     }
     for (const { message, ref } of named) {
-      if (refused.has(ref.id)) comeBack(message)
+      if (notWritten.has(ref.id)) comeBack(message)
       else message.ack()
     }
   } catch (error) {
@@ -42,9 +49,8 @@ export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch)
   }
 }
 
-function judge({ attempts, maxAttempts, claimedAt }: PendingEvent): DeliveryOutcome {
-  const charged = claimedAt === null ? attempts + 1 : attempts
-  return charged >= maxAttempts
+function outcomeOf(row: PendingEvent): DeliveryOutcome {
+  return attemptNumber(row) >= row.maxAttempts
     ? { kind: 'dead', error: REASON }
     : { kind: 'retry', delayMs: RETRY_MS, deferral: false, error: REASON }
 }

@@ -1,4 +1,4 @@
-import { type Engine, type Upkeep, errorFields } from '@keepsend/engine'
+import { type Engine, type Upkeep, errorFields, logExhausted, messageFor } from '@keepsend/engine'
 import { nextDueEvent, releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
 import type { QueuePolicy } from './queue-policy.ts'
 
@@ -29,10 +29,8 @@ export async function sweep(policy: QueuePolicy): Promise<Swept> {
   return tick(engine, async (errors) => {
     const letOut = await letOutHeld(policy, errors)
     const { events, dead } = await sweepPendingEvents(engine.db, { limit: sweepLimit, leaseMs, firstSends: 'all' })
-    const delayed = events.map(({ id, gen, type, workspaceId }) => ({
-      message: { outboxId: id, gen, type, workspaceId },
-      delaySeconds: 0,
-    }))
+    logExhausted(engine.logger, dead)
+    const delayed = events.map((event) => ({ message: messageFor(event), delaySeconds: 0 }))
     const { failed } = await queue.sendDelayed(delayed)
     const refused = failed.flatMap(({ messages }) =>
       messages.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })),
@@ -49,10 +47,7 @@ async function letOutHeld({ engine, queue, graceMs }: QueuePolicy, errors: unkno
   try {
     const { letOut } = await engine.wake({ batch: LET_OUT, everyMs: CRON_MS, graceMs })
     const { failed } = await queue.sendDelayed(
-      letOut.map(({ id, gen, type, workspaceId, delayMs }) => ({
-        message: { outboxId: id, gen, type, workspaceId },
-        delaySeconds: Math.ceil(delayMs / 1000),
-      })),
+      letOut.map((row) => ({ message: messageFor(row), delaySeconds: Math.ceil(row.delayMs / 1000) })),
     )
     errors.push(...failed.map(({ error }) => error))
     return letOut.length

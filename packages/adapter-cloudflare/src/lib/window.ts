@@ -1,4 +1,4 @@
-import { type DeliveryOutcome, type Engine, errorFields } from '@keepsend/engine'
+import { type DeliveryOutcome, type Engine, type SettledDelivery, errorFields } from '@keepsend/engine'
 import { type PendingEvent, beginEvent } from '@keepsend/outbox'
 import { FairQueue } from './fair-queue.ts'
 
@@ -13,12 +13,7 @@ export interface Item {
 export interface Result<T extends Item> {
   item: T
   outcome: DeliveryOutcome
-  /**
-   * - `settled`: written.
-   * - `lost`: another has taken the row since; nothing was written.
-   * - `refused`: the database did not take it. The row stands as it was.
-   */
-  settle: 'settled' | 'lost' | 'refused'
+  settle: SettledDelivery['settle']
 }
 
 /** What a row's bearer hears of it. Each row is heard of once, in one of the three. */
@@ -56,7 +51,7 @@ export async function deliverAll<T extends Item>(
   { toSettle, endAt }: WindowOptions,
 ): Promise<void> {
   const queue = new FairQueue(items)
-  const ended: { item: T; outcome: DeliveryOutcome }[] = []
+  const ended: { item: T; claim: PendingEvent; outcome: DeliveryOutcome; attempted: DeliveryOutcome }[] = []
 
   async function slot(): Promise<void> {
     for (let item = queue.next(); item; item = queue.next()) {
@@ -69,18 +64,29 @@ export async function deliverAll<T extends Item>(
       const outcome = await deliverInTurn(engine, queue, item)
       if (outcome === 'later') continue
       queue.done(item)
-      ended.push({ item, outcome })
-      if (ended.length >= MAX_AT_ONCE) await settle()
+      ended.push({ item, claim: item.row, outcome: toSettle(outcome), attempted: outcome })
+      if (ended.length >= MAX_AT_ONCE) await settleEnded()
     }
   }
 
-  async function settle(): Promise<void> {
+  async function settleEnded(): Promise<void> {
     const group = ended.splice(0)
-    if (group.length > 0) await hears.ended(await settleGroup(engine, group, toSettle))
+    if (group.length === 0) return
+    const { results, storageError } = await engine.settleEach(group)
+    if (storageError !== undefined) {
+      const outcomes = results.filter(({ settle }) => settle === 'unsettled').length
+      engine.logger.error(
+        { ...errorFields(storageError), outcomes },
+        'failed to record outcomes; the deliveries will be repeated',
+      )
+    }
+    await hears.ended(
+      results.map(({ finished, settle }) => ({ item: finished.item, outcome: finished.attempted, settle })),
+    )
   }
 
   await Promise.all(Array.from({ length: Math.min(MAX_AT_ONCE, items.length) }, slot))
-  await settle()
+  await settleEnded()
 }
 
 /**
@@ -110,46 +116,4 @@ async function stillStands(engine: Engine, { row, readAt }: Item): Promise<'send
     engine.logger.warn({ deliveryId: row.id, ...errorFields(error) }, 'a row could not be read again; nothing was sent')
     return 'unsent'
   }
-}
-
-/**
- * One unit for the group; if it is refused, row by row, so that one row cannot hold its neighbours. After a lost answer
- * the second try finds the row gone, and that is `lost`: nothing is written twice.
- */
-export async function settleGroup<T extends Item>(
-  engine: Engine,
-  group: readonly { item: T; outcome: DeliveryOutcome }[],
-  toSettle: WindowOptions['toSettle'],
-): Promise<Result<T>[]> {
-  if (group.length === 0) return []
-  try {
-    return await settleUnit(engine, group, toSettle)
-  } catch (error) {
-    engine.logger.warn({ ...errorFields(error), outcomes: group.length }, 'outcomes were refused; trying them apart')
-  }
-  const results: Result<T>[] = []
-  for (const one of group) {
-    try {
-      results.push(...(await settleUnit(engine, [one], toSettle)))
-    } catch (error) {
-      engine.logger.error(
-        { deliveryId: one.item.row.id, outcome: one.outcome.kind, ...errorFields(error) },
-        'an outcome was refused; the delivery will be made again',
-      )
-      results.push({ ...one, settle: 'refused' })
-    }
-  }
-  return results
-}
-
-async function settleUnit<T extends Item>(
-  engine: Engine,
-  group: readonly { item: T; outcome: DeliveryOutcome }[],
-  toSettle: WindowOptions['toSettle'],
-): Promise<Result<T>[]> {
-  const { lost } = await engine.settle(
-    group.map(({ item, outcome }) => ({ claim: item.row, outcome: toSettle(outcome) })),
-  )
-  const gone = new Set(lost)
-  return group.map((one) => ({ ...one, settle: gone.has(one.item.row.id) ? 'lost' : 'settled' }))
 }

@@ -33,7 +33,7 @@ export interface WorkerBindings {
 
 /** By its one method, so that a Hono app of any environment fits. */
 interface FetchApp {
-  fetch(request: Request, env: unknown, context: never): Response | Promise<Response>
+  fetch(request: Request, env: unknown, context: ExecutionLike): Response | Promise<Response>
 }
 
 export interface CreateWorkerOptions<Env> extends QueuePolicyOptions {
@@ -91,7 +91,7 @@ export function createWorker<Env extends object>(options: CreateWorkerOptions<En
   }
   return {
     async fetch(request, env, context) {
-      return of(env).app.fetch(request, env, context as never)
+      return of(env).app.fetch(request, env, context)
     },
     async queue(batch, env) {
       await of(env).queue(batch)

@@ -28,10 +28,10 @@ async function meteredRig(options: RigOptions = {}): Promise<Rig & ReturnType<ty
 /** That many rows, pending, by one statement; ids of the given time, counted up. */
 async function fill(db: OutboxDatabase, count: number, row: { idAt: number; dueAt: number | null; createdAt: number }) {
   const { changes } = await db.run(sqlText`
-    insert into pending_events (id, workspace_id, event_type, endpoint_id, due_at, created_at, payload)
+    insert into pending_events (id, workspace_id, event_type, endpoint_id, due_at, gen, created_at, payload)
     with recursive n(value) as (select 1 union all select value + 1 from n where value < ${count})
     select ${firstEventIdAt(row.idAt).slice(0, 17)} || '-7000-8000-' || printf('%012x', value) || '.ep_1', 'w', 'test', 'ep_1',
-      cast(${row.dueAt} as integer), cast(${row.createdAt} as integer), '{}'
+      cast(${row.dueAt} as integer), cast(${row.createdAt} as integer), cast(${row.createdAt} as integer), '{}'
     from n
     where ${count} > 0`)
   expect(changes).toBe(count)
@@ -61,7 +61,7 @@ describe('a delivery to one endpoint', () => {
       read()
       await consumeBatch(policy, batchOf([sent.at(-1)?.body]))
       expect(read().rowsWritten).toBe(3)
-      expect(await rows()).toMatchObject([{ attempts, gen: attempts }])
+      expect(await rows()).toMatchObject([{ attempts, moves: attempts }])
     }
   })
 

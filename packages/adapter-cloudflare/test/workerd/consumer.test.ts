@@ -17,8 +17,9 @@ it('a batch is delivered, settled and acknowledged; messages carry ids and no pa
   const { addEndpoint, policy, publish, rows, sent } = await rig()
   const hook = await addEndpoint()
   const ids = await publish(12)
-  expect(sent.map(({ body }) => body)).toEqual(ids.map((outboxId) => ({ outboxId, gen: 0 })))
-  expect(await rows()).toMatchObject(ids.map(() => ({ dueAt: null, attempts: 0 })))
+  const kept = await rows()
+  expect(kept).toMatchObject(ids.map((id) => ({ id, dueAt: null, attempts: 0, moves: 0 })))
+  expect(sent.map(({ body }) => body)).toEqual(kept.map(({ id, gen }) => ({ outboxId: id, gen })))
 
   const batch = batchOf(sent.map(({ body }) => body))
   await consumeBatch(policy, batch)
@@ -109,25 +110,57 @@ describe('a message that has nothing to add is acknowledged, and nothing is sent
       `status = 'failed', completed_at = 1`,
       `status = 'completed', completed_at = 1`,
       `status = 'held', hold_reason = 'endpoint_disabled'`,
-      `gen = 1, attempts = 1, due_at = (select ms from keepsend_clock) + 60000`,
-      `gen = 1, attempts = 1, claimed_at = 1, due_at = (select ms from keepsend_clock) + 60000`,
+      `gen = gen + 1, attempts = 1, due_at = (select ms from keepsend_clock) + 60000`,
+      `gen = gen + 1, attempts = 1, claimed_at = 1, due_at = (select ms from keepsend_clock) + 60000`,
     ]
     for (const [n, state] of states.entries()) {
       await db.run({ sql: `update pending_events set ${state} where id = ?`, params: [ids[n] ?? ''] })
     }
     const before = await rows()
-    const batch = batchOf(messagesFor([...ids, `${newEventId()}.${hook.endpointId}`, newEventId()]))
+    const nobody = [`${newEventId()}.${hook.endpointId}`, newEventId()].map((outboxId) => ({ outboxId, gen: 0 }))
+    const batch = batchOf([...messagesFor(before), ...nobody])
     await consumeBatch(policy, batch)
     expect(fates(batch.messages)).toEqual(Array(7).fill('ack'))
     expect(await rows()).toEqual(before)
     expect(await hook.arrivals()).toEqual([])
   })
 
+  it('its row was deleted, and the same event published anew: the message of the earlier life starts nothing', async () => {
+    const { addEndpoint, db, engine, now, policy, rows, sent } = await rig()
+    const hook = await addEndpoint()
+    const event = { id: newEventId(), type: 'message.created', workspaceId: 'w', data: {} }
+    const publishOnce = async (): Promise<void> => {
+      const work: Promise<void>[] = []
+      await engine.commit({ writes: [], events: [event], background: (one) => void work.push(one) })
+      await Promise.all(work)
+    }
+    await publishOnce()
+    const [earlier] = await rows()
+    await db.run({ sql: 'delete from pending_events', params: [] })
+    await vi.waitFor(async () => expect(await now()).toBeGreaterThan(earlier?.createdAt ?? Infinity), PATIENCE)
+    await publishOnce()
+    const [stale, fresh] = sent.map(({ body }) => body)
+    const before = await rows()
+    expect(before).toMatchObject([{ id: earlier?.id, attempts: 0, moves: 0 }])
+    for (const attempts of [1, 2]) {
+      const batch = batchOf([stale], { attempts })
+      await consumeBatch(policy, batch)
+      expect(fates(batch.messages)).toEqual(['ack'])
+    }
+    expect(await rows()).toEqual(before)
+    expect(await hook.arrivals()).toEqual([])
+
+    await consumeBatch(policy, batchOf([fresh]))
+    expect(await hook.arrivals()).toMatchObject([{ id: event.id }])
+    expect(await rows()).toEqual([])
+  })
+
   it('two copies of one row in one batch: one request, both acknowledged', async () => {
     const { addEndpoint, policy, publish, rows } = await rig()
     const hook = await addEndpoint()
-    const ids = await publish(3)
-    const batch = batchOf(messagesFor([...ids, ...ids]))
+    await publish(3)
+    const messages = messagesFor(await rows())
+    const batch = batchOf([...messages, ...messages])
     await consumeBatch(policy, batch)
     expect(fates(batch.messages)).toEqual(Array(6).fill('ack'))
     expect(await hook.arrivals()).toHaveLength(3)
@@ -137,9 +170,9 @@ describe('a message that has nothing to add is acknowledged, and nothing is sent
   it('an older and a newer copy of one row in one batch: the newer counts, in either order', async () => {
     const { addEndpoint, db, policy, publish, rows } = await rig()
     const hook = await addEndpoint()
-    const ids = await publish(2)
-    await db.run({ sql: 'update pending_events set gen = 1, attempts = 1, due_at = 1', params: [] })
-    const [older, newer] = [messagesFor(ids, 0), messagesFor(ids, 1)]
+    await publish(2)
+    await db.run({ sql: 'update pending_events set gen = gen + 1, attempts = 1, due_at = 1', params: [] })
+    const [older, newer] = [messagesFor(await rows(), 0), messagesFor(await rows(), 1)]
     const batch = batchOf([older[0], newer[0], newer[1], older[1]])
     await consumeBatch(policy, batch)
     expect(fates(batch.messages)).toEqual(Array(4).fill('ack'))
@@ -217,9 +250,10 @@ describe('an event without rows', () => {
     await consumeBatch(policy, batch)
     expect(fates(batch.messages)).toEqual(['ack', 'ack'])
     const id = `${event.eventId}.${hook.endpointId}`
-    expect(await rows()).toMatchObject([{ id, gen: 0, attempts: 0, dueAt: null }])
+    const [row] = await rows()
+    expect(row).toMatchObject({ id, moves: 0, attempts: 0, dueAt: null })
     expect(await hook.arrivals()).toEqual([])
-    expect(sent).toEqual([{ body: { outboxId: id, gen: 0 } }])
+    expect(sent).toEqual([{ body: { outboxId: id, gen: row?.gen } }])
     await consume()
     expect((await hook.arrivals()).map((arrival) => arrival.id)).toEqual([event.eventId])
     expect(await rows()).toEqual([])

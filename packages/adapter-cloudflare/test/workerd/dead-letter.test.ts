@@ -36,9 +36,9 @@ describe('the row of a dead letter', () => {
     const ids = await parts.publish(2)
     parts.sent.length = 0
     const before = await parts.now()
-    expect(fates(await parts.bury(messagesFor(ids)))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
     for (const row of await parts.rows()) {
-      expect(row).toMatchObject({ status: 'pending', attempts: 1, gen: 1, claimedAt: null, lastError: REASON })
+      expect(row).toMatchObject({ status: 'pending', attempts: 1, moves: 1, claimedAt: null, lastError: REASON })
       expect(row.dueAt).toBeGreaterThanOrEqual(before + 300_000)
       expect(row.dueAt).toBeLessThanOrEqual((await parts.now()) + 300_000)
     }
@@ -58,38 +58,39 @@ describe('the row of a dead letter', () => {
   it('ends where that was its last attempt', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
-    const ids = await parts.publish(1)
+    await parts.publish(1)
     await setRows(parts, 'attempts = max_attempts - 1')
-    await parts.bury(messagesFor(ids))
+    await parts.bury(messagesFor(await parts.rows()))
     expect(await parts.rows()).toMatchObject([{ status: 'failed', attempts: 10, lastError: REASON, dueAt: null }])
   })
 
   it('has one attempt left where it had two', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
-    const ids = await parts.publish(1)
+    await parts.publish(1)
     await setRows(parts, 'attempts = max_attempts - 2')
-    await parts.bury(messagesFor(ids))
+    await parts.bury(messagesFor(await parts.rows()))
     expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9 }])
   })
 
   it('is charged once for the attempt that a claim has charged already', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
-    const ids = await parts.publish(1)
-    await setRows(parts, 'attempts = max_attempts - 1, gen = 4, claimed_at = 1, due_at = 1')
-    await parts.bury(messagesFor(ids, 4))
+    await parts.publish(1)
+    await setRows(parts, 'attempts = max_attempts - 1, gen = created_at + 4, claimed_at = 1, due_at = 1')
+    await parts.bury(messagesFor(await parts.rows(), 4))
     expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9, claimedAt: null }])
   })
 
   it('is charged once for two letters of one batch, and not again for a letter that comes again', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
-    const ids = await parts.publish(1)
-    const letters = messagesFor([...ids, ...ids])
+    await parts.publish(1)
+    const [letter] = messagesFor(await parts.rows())
+    const letters = [letter, letter]
     expect(fates(await parts.bury(letters))).toEqual(['ack', 'ack'])
     const before = await parts.rows()
-    expect(before).toMatchObject([{ attempts: 1, gen: 1 }])
+    expect(before).toMatchObject([{ attempts: 1, moves: 1 }])
     expect(fates(await parts.bury(letters))).toEqual(['ack', 'ack'])
     expect(await parts.rows()).toEqual(before)
   })
@@ -108,7 +109,8 @@ describe('the row of a dead letter', () => {
       await parts.db.run({ sql: `update pending_events set ${state} where id = ?`, params: [ids[n] ?? ''] })
     }
     const before = await parts.rows()
-    expect(fates(await parts.bury(messagesFor([...ids, newEventId()])))).toEqual(Array(5).fill('ack'))
+    const letters = [...messagesFor(before), { outboxId: newEventId(), gen: 0 }]
+    expect(fates(await parts.bury(letters))).toEqual(Array(5).fill('ack'))
     expect(await parts.rows()).toEqual(before)
   })
 })
@@ -135,20 +137,26 @@ describe('while D1 does not answer, a dead letter comes back', () => {
   it('and nothing is charged, when its row cannot be read', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
-    const ids = await parts.publish(2)
+    await parts.publish(2)
     parts.judge(() => 'refused')
-    expect(fates(await parts.bury(messagesFor(ids)))).toEqual([{ retryAfter: 30 }, { retryAfter: 30 }])
+    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual([{ retryAfter: 30 }, { retryAfter: 30 }])
     parts.judge()
     expect(await parts.rows()).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
-    expect(fates(await parts.bury(messagesFor(ids)))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
   })
 
   it('and nothing is charged, when its row cannot be settled', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
-    const ids = await parts.publish(2)
+    await parts.publish(2)
     parts.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
-    expect(fates(await parts.bury(messagesFor(ids)))).toEqual([{ retryAfter: 30 }, { retryAfter: 30 }])
+    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual([{ retryAfter: 30 }, { retryAfter: 30 }])
+    expect(parts.log.filter(({ level }) => level === 'error')).toMatchObject([
+      {
+        message: 'failed to record dead letters; they will come back',
+        fields: { outcomes: 2, code: 'not_accepted' },
+      },
+    ])
     parts.judge()
     expect(await parts.rows()).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
   })
@@ -156,13 +164,13 @@ describe('while D1 does not answer, a dead letter comes back', () => {
   it('and is charged once, when only the answer was lost', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
-    const ids = await parts.publish(2)
+    await parts.publish(2)
     parts.judge(({ verbs, index }) => (verbs.includes('update') && index === 1 ? 'answer lost' : 'well'))
-    await parts.bury(messagesFor(ids))
-    await parts.bury(messagesFor(ids))
+    await parts.bury(messagesFor(await parts.rows()))
+    await parts.bury(messagesFor(await parts.rows()))
     expect(await parts.rows()).toMatchObject([
-      { attempts: 1, gen: 1 },
-      { attempts: 1, gen: 1 },
+      { attempts: 1, moves: 1 },
+      { attempts: 1, moves: 1 },
     ])
   })
 
@@ -178,7 +186,7 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     })
     const poison = (await parts.rows()).findIndex(({ type }) => type === 'poison.taken')
     const expected = ids.map((_, n) => (n === poison ? { retryAfter: 30 } : 'ack'))
-    expect(fates(await parts.bury(messagesFor(ids)))).toEqual(expected)
+    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual(expected)
     expect((await parts.rows()).map(({ attempts }) => attempts)).toEqual(ids.map((_, n) => (n === poison ? 0 : 1)))
   })
 })

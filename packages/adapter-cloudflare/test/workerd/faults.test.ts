@@ -69,7 +69,7 @@ describe('publishing, when the commit takes place and its answer is lost', () =>
     parts.judge(only('answer lost', 'insert'))
     const commit = (): Promise<unknown> => parts.engine.commit({ writes: [], events: [event] })
     await expect(commit()).rejects.toMatchObject({ code: 'outcome_unknown' })
-    expect(await parts.rows()).toMatchObject([{ gen: 0, dueAt: null }])
+    expect(await parts.rows()).toMatchObject([{ moves: 0, dueAt: null }])
     await commit()
     expect(await parts.rows()).toHaveLength(1)
     expect(parts.sent).toEqual([])
@@ -140,7 +140,7 @@ describe('settling, when it takes place and its answer is lost', () => {
     await parts.publish(2)
     parts.judge(only('answer lost', 'update'))
     expect(fates(await parts.consume())).toEqual(['ack', 'ack'])
-    const settled = { status: 'pending', attempts: 1, gen: 1 }
+    const settled = { status: 'pending', attempts: 1, moves: 1 }
     expect(await parts.rows()).toMatchObject([settled, settled])
     await hook.answer({ status: 200 })
     await recover(parts)
@@ -228,8 +228,13 @@ describe('while D1 does not answer at all', () => {
     parts.judge(({ verbs }) => (verbs.includes('delete') ? 'refused' : 'well'))
     const messages = await parts.consume()
     expect(fates(messages)).toEqual(Array.from({ length: 7 }, () => ({ retryAfter: 30 })))
+    const logged = { message: 'failed to record outcomes; the deliveries will be repeated' }
+    expect(parts.log.filter(({ level }) => level === 'error')).toMatchObject([
+      { ...logged, fields: { outcomes: 5, code: 'not_accepted' } },
+      { ...logged, fields: { outcomes: 2, code: 'not_accepted' } },
+    ])
     parts.judge()
-    expect((await parts.rows()).map(({ attempts, gen }) => [attempts, gen])).toEqual(
+    expect((await parts.rows()).map(({ attempts, moves }) => [attempts, moves])).toEqual(
       Array.from({ length: 7 }, () => [0, 0]),
     )
     await recover(parts, messages)
@@ -338,8 +343,8 @@ describe('one poison message in a batch sends nobody else a second copy', () => 
     expect(fates(await parts.consume())).toEqual(Array(7).fill('ack'))
     expect(await arrivalsOf(hook)).toEqual(Array(6).fill(1))
     const [row] = await parts.rows()
-    expect(row).toMatchObject({ type: 'poison.taken', attempts: 1, gen: 1, lastError: 'attempt_broke: broken' })
-    expect(parts.sent).toMatchObject([{ body: { outboxId: row?.id, gen: 1 } }])
+    expect(row).toMatchObject({ type: 'poison.taken', attempts: 1, moves: 1, lastError: 'attempt_broke: broken' })
+    expect(parts.sent).toMatchObject([{ body: { outboxId: row?.id, gen: row?.gen } }])
   })
 })
 

@@ -153,10 +153,11 @@ describe('rows read on D1', () => {
       const made = await rig({ wrap: () => fromD1(meter.d1) })
       const { endpointId } = await made.addEndpoint()
       await made.db.run(sqlText`
-        insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, created_at, payload)
+        insert into pending_events
+          (id, workspace_id, event_type, endpoint_id, status, hold_reason, gen, created_at, payload)
         with recursive n(value) as (select 1 union all select value + 1 from n where value < ${size})
         select 'evt_01900000-0000-7000-8000-' || printf('%012x', value) || '.' || ${endpointId}, 'w', 'test', ${endpointId},
-          'held', 'busy', 1, '{}' from n`)
+          'held', 'busy', 1, 1, '{}' from n`)
       await made.db.run(sqlText`update keepsend_endpoints set wake_at = 1`)
       await made.publish(10)
       await made.db.run(sqlText`update pending_events set due_at = 1 where status = 'pending'`)

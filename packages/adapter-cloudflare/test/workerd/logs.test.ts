@@ -173,5 +173,5 @@ it('nothing that was planted is in any output of a Worker that goes well and bad
     expect(all.join('\n').includes(planted), `${what} (${planted}) is in the output`).toBe(false)
   }
   expect(all.join('\n')).not.toMatch(/canary/i)
-  expect(all.join('\n')).toContain('a delivery failed: its attempts are used up')
+  expect(all.join('\n')).toContain('delivery failed: its attempts are exhausted')
 })

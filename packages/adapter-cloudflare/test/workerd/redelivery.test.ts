@@ -5,7 +5,17 @@ import { fromD1 } from '@keepsend/outbox/d1'
 import { describe, expect, it, vi } from 'vitest'
 import { consumeBatch, createFetchSender, sweep } from '../../src/index.ts'
 import { type FaultyD1, faulty } from './faulty.ts'
-import { type HeldMessage, LOST_MS, PATIENCE, type Rig, type RigOptions, batchOf, fates, rig } from './rig.ts'
+import {
+  type HeldMessage,
+  LOST_MS,
+  PATIENCE,
+  type Rig,
+  type RigOptions,
+  batchOf,
+  fates,
+  messagesFor,
+  rig,
+} from './rig.ts'
 
 type Parts = Rig & FaultyD1 & { deliver: (bodies: readonly unknown[], attempts?: number) => Promise<HeldMessage[]> }
 
@@ -53,7 +63,7 @@ describe('the same message twice', () => {
     const bodies = take(parts)
     await parts.deliver(bodies)
     const before = await parts.rows()
-    expect(before).toMatchObject([{ attempts: 1, gen: 1 }])
+    expect(before).toMatchObject([{ attempts: 1, moves: 1 }])
     for (const attempts of [1, 2]) expect(fates(await parts.deliver(bodies, attempts))).toEqual(['ack'])
     expect(await parts.rows()).toEqual(before)
     expect(await hook.arrivals()).toHaveLength(1)
@@ -73,8 +83,8 @@ describe('the same message twice', () => {
 
   it.each([
     { status: 200, rows: [], sent: 0 },
-    { status: 500, rows: [{ status: 'pending', attempts: 1, gen: 1 }], sent: 1 },
-    { status: 400, rows: [{ status: 'failed', attempts: 1, gen: 0 }], sent: 0 },
+    { status: 500, rows: [{ status: 'pending', attempts: 1, moves: 1 }], sent: 1 },
+    { status: 400, rows: [{ status: 'failed', attempts: 1, moves: 0 }], sent: 0 },
   ])('both in flight at once, answered $status: one id, and exactly one settles', async ({ status, rows, sent }) => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 'never' })
@@ -97,15 +107,15 @@ describe('the same message twice', () => {
     const delivered = parts.deliver(take(parts), 2)
     await vi.waitFor(async () => expect(await hook.open()).toBe(1), PATIENCE)
     const [row] = await parts.rows()
-    expect(row).toMatchObject({ attempts: 1, gen: 1 })
+    expect(row).toMatchObject({ attempts: 1, moves: 1 })
     expect(row?.claimedAt).not.toBeNull()
     expect(row?.dueAt).toBeGreaterThan((await parts.now()) + parts.policy.leaseMs / 2)
     await hook.answer({ status: 500 })
     expect(fates(await delivered)).toEqual(['ack'])
     // Charged once for the one attempt, and the next message knows the claim's generation.
     const rows = await parts.rows()
-    expect(rows).toMatchObject([{ attempts: 1, gen: 2, claimedAt: null, crashes: 0 }])
-    expect(take(parts)).toEqual([{ outboxId: rows[0]?.id, gen: 2 }])
+    expect(rows).toMatchObject([{ attempts: 1, moves: 2, claimedAt: null, crashes: 0 }])
+    expect(take(parts)).toEqual([{ outboxId: rows[0]?.id, gen: rows[0]?.gen }])
   })
 
   it('second deliveries of the same message in flight at once: one of them claims, the other is not sent', async () => {
@@ -135,9 +145,10 @@ describe('a message that is older than its row', () => {
     await hook.answer({ status: 'never' })
     const delivered = parts.deliver(old)
     await vi.waitFor(async () => expect(await hook.open()).toBe(1), PATIENCE)
-    expect(await parts.rows()).toMatchObject([{ attempts: 1, gen: 2, claimedAt: expect.any(Number) }])
+    const rows = await parts.rows()
+    expect(rows).toMatchObject([{ attempts: 1, moves: 2, claimedAt: expect.any(Number) }])
     const newer = take(parts)
-    expect(newer).toMatchObject([{ gen: 1 }])
+    expect(newer).toEqual(messagesFor(rows, 1))
     expect(fates(await parts.deliver(newer))).toEqual(['ack'])
     await hook.answer({ status: 200 })
     expect(fates(await delivered)).toEqual(['ack'])
@@ -295,7 +306,7 @@ describe('an isolate that ends', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('a row whose attempts are used up is ended by the claim, unsent', async () => {
+  it('a row whose attempts are exhausted is marked failed by the claim, unsent, and logged', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(1)
@@ -303,6 +314,12 @@ describe('an isolate that ends', () => {
     expect(fates(await parts.deliver(take(parts), 2))).toEqual(['ack'])
     expect(await parts.rows()).toMatchObject([{ status: 'failed', lastError: 'attempts_exhausted' }])
     expect(await hook.arrivals()).toEqual([])
-    expect(parts.log).toMatchObject([{ level: 'warn', fields: { error: 'attempts_exhausted' } }])
+    expect(parts.log).toMatchObject([
+      {
+        level: 'warn',
+        message: 'delivery failed: its attempts are exhausted',
+        fields: { error: 'attempts_exhausted' },
+      },
+    ])
   })
 })

@@ -21,12 +21,12 @@ import {
 import {
   type OutboxDatabase,
   type PendingEvent,
-  ROW_COLUMNS,
   eventIdTime,
   firstEventIdAt,
   newEventId,
   nextDueEvent,
-  raw,
+  pendingEvents,
+  readPendingEvents,
   sqlText,
 } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
@@ -38,6 +38,17 @@ vi.setConfig({ testTimeout: 60_000 })
 
 /** For `vi.waitFor`. */
 export const PATIENCE = { timeout: 30_000, interval: 10 }
+
+/** A row as it stands, and how often it has moved: `gen` begins at `created_at`. */
+export interface StandingRow extends PendingEvent {
+  moves: number
+}
+
+/** All rows, in the order of their ids. */
+export async function standingRows(db: OutboxDatabase): Promise<StandingRow[]> {
+  const { rows } = await db.run(sqlText`select ${pendingEvents.all} from pending_events order by id`)
+  return readPendingEvents(rows).map((row) => ({ ...row, moves: row.gen - row.createdAt }))
+}
 
 /** What a queue was given. */
 export interface Sent {
@@ -75,7 +86,7 @@ export interface Rig {
   /** Messages sent to the queue, in order. Nothing consumes them but the test. */
   sent: Sent[]
   log: { level: string; message: string; fields: Record<string, unknown> }[]
-  rows: () => Promise<PendingEvent[]>
+  rows: () => Promise<StandingRow[]>
   /** The database's own time. */
   now: () => Promise<number>
   /** An endpoint of workspace `w` that wants everything, at a path of its own. */
@@ -148,10 +159,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     newIsolate: () => newIsolate(plain),
     sent,
     log,
-    async rows() {
-      const { rows } = await plain.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events order by id`)
-      return rows as unknown as PendingEvent[]
-    },
+    rows: () => standingRows(plain),
     now: async () => (await nextDueEvent(plain)).now,
     async addEndpoint(answer = { status: 200 }, input = {}) {
       const url = `${inject('receiver')}/hook/${crypto.randomUUID()}`
@@ -229,7 +237,7 @@ export function batchOf(
   return { queue, messages }
 }
 
-/** The bodies of messages for rows, as they were at their first send. */
-export function messagesFor(ids: readonly string[], gen = 0): { outboxId: string; gen: number }[] {
-  return ids.map((outboxId) => ({ outboxId, gen }))
+/** The bodies of messages for rows that had moved so often: the first send of each, unless told otherwise. */
+export function messagesFor(rows: readonly PendingEvent[], moves = 0): { outboxId: string; gen: number }[] {
+  return rows.map(({ id, createdAt }) => ({ outboxId: id, gen: createdAt + moves }))
 }

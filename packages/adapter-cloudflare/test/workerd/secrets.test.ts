@@ -1,3 +1,4 @@
+import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { createKeyRing, createWebCryptoSigner, reencryptSecrets, signatureHeaders } from '@keepsend/engine'
 import { describe, expect, it } from 'vitest'
@@ -72,7 +73,7 @@ describe('secrets in workerd', () => {
         headers: { authorization: `Bearer ${key}` },
       }),
       env,
-      { waitUntil: () => undefined },
+      createExecutionContext(),
     )
     expect(await response.json()).toMatchObject({ data: before.map(({ secret }) => ({ secret })) })
   })
@@ -86,7 +87,7 @@ describe('secrets in workerd', () => {
       }),
     })
     await expect(
-      worker.fetch(new Request('http://app/webhooks/health'), env, { waitUntil: () => undefined }),
+      worker.fetch(new Request('http://app/webhooks/health'), env, createExecutionContext()),
     ).rejects.toThrow(/a key ring holds 1 to 32 keys; found 0: make one by/)
   })
 

@@ -6,7 +6,7 @@ import { firstEventIdAt, sqlText } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { describe, expect, it, vi } from 'vitest'
-import { consumeBatch, sweep } from '../../src/index.ts'
+import { type ExecutionLike, consumeBatch, sweep } from '../../src/index.ts'
 import { type Fate, type FaultyD1, faulty } from './faulty.ts'
 import { LOST_MS, PATIENCE, type Rig, type RigOptions, batchOf, eventIdFrom, fates, rig } from './rig.ts'
 
@@ -25,11 +25,11 @@ async function insertRows(
 ): Promise<void> {
   const prefix = firstEventIdAt(Date.now() - agoMs)
   await db.run(sqlText`
-    insert into pending_events (id, workspace_id, event_type, endpoint_id, due_at, created_at, payload)
+    insert into pending_events (id, workspace_id, event_type, endpoint_id, due_at, gen, created_at, payload)
     with recursive n(value) as (select 1 union all select value + 1 from n where value < ${count})
     select ${prefix} || '-7000-8000-' || printf('%012x', value) || '.ep_1', 'w', 'test', 'ep_1',
-      (select ms from keepsend_clock) - cast(${dueAgoMs} as integer), (select ms from keepsend_clock) - ${agoMs}, '{}'
-    from n`)
+      ms - cast(${dueAgoMs} as integer), ms - ${agoMs}, ms - ${agoMs}, '{}'
+    from n, keepsend_clock`)
   if (more) await db.run({ sql: `update pending_events set ${more} where substr(id, 1, 17) = ?`, params: [prefix] })
 }
 
@@ -39,7 +39,7 @@ function named({ sent }: Rig): string[] {
 }
 
 /** A request that makes a thing and its event, as if it had come longer ago than a first lease. */
-function postThing(engine: Engine, context: ExecutionContext): Response | Promise<Response> {
+function postThing(engine: Engine, context: ExecutionLike): Response | Promise<Response> {
   const app = new Hono().use(keepsend(engine)).post('/things', (c) =>
     commitWithEvents(c, {
       writes: [],
@@ -65,7 +65,7 @@ describe('a first send that is lost', () => {
       const hook = await parts.addEndpoint()
       const context = createExecutionContext()
       expect((await postThing(parts.engine, context)).status).toBe(201)
-      expect(await parts.rows()).toMatchObject([{ status: 'pending', gen: 0, dueAt: null }])
+      expect(await parts.rows()).toMatchObject([{ status: 'pending', moves: 0, dueAt: null }])
       await waitOnExecutionContext(context)
       expect(parts.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('will be swept') }])
       expect(parts.engine.counters.queueErrors).toBe(1)
@@ -84,7 +84,7 @@ describe('a first send that is lost', () => {
     const parts = await rig({ queueFate: () => fate })
     const hook = await parts.addEndpoint()
     // Nobody waits for what was left to `waitUntil`.
-    const response = await postThing(parts.engine, { waitUntil() {} } as unknown as ExecutionContext)
+    const response = await postThing(parts.engine, { waitUntil() {}, passThroughOnException() {}, props: {} })
     expect(response.status).toBe(201)
     fate = 'well'
     expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
@@ -117,7 +117,7 @@ describe('what a tick takes', () => {
       `status = 'failed', completed_at = created_at + 3000000`,
       `status = 'held', hold_reason = 'endpoint_disabled'`,
       `due_at = created_at + ${2 * HOUR_MS}`,
-      `due_at = created_at + ${2 * HOUR_MS}, claimed_at = created_at, attempts = 1, gen = 1`,
+      `due_at = created_at + ${2 * HOUR_MS}, claimed_at = created_at, attempts = 1, gen = created_at + 1`,
     ]
     for (const [n, more] of states.entries()) await insertRows(parts, 1, { agoMs: HOUR_MS + n * 60_000, more })
     const before = await parts.rows()
@@ -130,23 +130,23 @@ describe('what a tick takes', () => {
     const parts = await rig({
       queue: { sendBatch: async (messages) => void standing.push(...messages, ...(await parts.rows())) },
     })
-    await insertRows(parts, 1, { agoMs: HOUR_MS, dueAgoMs: 1000, more: 'attempts = 3, gen = 3' })
+    await insertRows(parts, 1, { agoMs: HOUR_MS, dueAgoMs: 1000, more: 'attempts = 3, gen = created_at + 3' })
     await sweep(parts.policy)
     const [row] = await parts.rows()
-    expect(standing).toEqual([{ body: { outboxId: row?.id, gen: 4 } }, row])
-    expect(row).toMatchObject({ attempts: 3, gen: 4, claimedAt: null, crashes: 0 })
+    expect(standing).toEqual([{ body: { outboxId: row?.id, gen: row?.gen } }, row])
+    expect(row).toMatchObject({ attempts: 3, moves: 4, claimedAt: null, crashes: 0 })
   })
 
   it('doubles the lease with each generation, up to 256 times', async () => {
     const parts = await rig()
     await insertRows(parts, 1, { agoMs: 24 * HOUR_MS, dueAgoMs: 1000 })
-    for (let gen = 0; gen < 11; gen++) {
+    for (let moves = 0; moves < 11; moves++) {
       const before = await parts.now()
       expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
       const after = await parts.now()
       const [row] = await parts.rows()
-      const leaseMs = parts.policy.leaseMs * 2 ** Math.min(gen, 8)
-      expect(row?.gen).toBe(gen + 1)
+      const leaseMs = parts.policy.leaseMs * 2 ** Math.min(moves, 8)
+      expect(row?.moves).toBe(moves + 1)
       expect(row?.dueAt).toBeGreaterThanOrEqual(before + leaseMs)
       expect(row?.dueAt).toBeLessThanOrEqual(after + leaseMs)
       await parts.lapse()
@@ -155,12 +155,16 @@ describe('what a tick takes', () => {
 
   it('gives the row of a consumer that died back its attempt, and sends it on', async () => {
     const parts = await rig()
-    await insertRows(parts, 1, { agoMs: HOUR_MS, dueAgoMs: 1000, more: 'attempts = 2, gen = 2, claimed_at = 1' })
+    await insertRows(parts, 1, {
+      agoMs: HOUR_MS,
+      dueAgoMs: 1000,
+      more: 'attempts = 2, gen = created_at + 2, claimed_at = 1',
+    })
     expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1, dead: 0 })
-    expect(await parts.rows()).toMatchObject([{ attempts: 1, crashes: 1, gen: 3, claimedAt: null }])
+    expect(await parts.rows()).toMatchObject([{ attempts: 1, crashes: 1, moves: 3, claimedAt: null }])
   })
 
-  it('ends a row whose attempts are used up, counts it, and sends nothing of it', async () => {
+  it('marks a row failed whose attempts are exhausted, counts it, logs it, and sends nothing of it', async () => {
     const parts = await rig()
     await insertRows(parts, 2, { agoMs: HOUR_MS, dueAgoMs: 1000, more: 'attempts = max_attempts' })
     expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0, dead: 2 })
@@ -169,6 +173,12 @@ describe('what a tick takes', () => {
       { status: 'failed', lastError: 'attempts_exhausted' },
     ])
     expect(parts.sent).toEqual([])
+    expect(parts.log.filter(({ level }) => level === 'warn')).toMatchObject(
+      (await parts.rows()).map(({ id }) => ({
+        message: 'delivery failed: its attempts are exhausted',
+        fields: { deliveryId: id, error: 'attempts_exhausted' },
+      })),
+    )
   })
 })
 
@@ -251,7 +261,7 @@ describe('crons that overlap', () => {
     const ticks = await Promise.all([sweep(parts.policy), sweep(parts.policy), sweep(parts.policy)])
     expect(ticks.reduce((sum, { handedOn }) => sum + handedOn, 0)).toBe(120)
     expect(named(parts)).toEqual((await parts.rows()).map(({ id }) => id))
-    expect((await parts.rows()).every(({ gen, attempts }) => gen === 1 && attempts === 0)).toBe(true)
+    expect((await parts.rows()).every(({ moves, attempts }) => moves === 1 && attempts === 0)).toBe(true)
   })
 
   it('share what their limits leave: disjoint sets', async () => {
@@ -266,7 +276,7 @@ describe('crons that overlap', () => {
 describe('a sweep that overtakes a delivery under way', () => {
   it.each([
     { status: 200, rows: [] },
-    { status: 500, rows: [{ status: 'pending', attempts: 1, gen: 2 }] },
+    { status: 500, rows: [{ status: 'pending', attempts: 1, moves: 2 }] },
   ])('answered $status: exactly one of the two settles', async ({ status, rows }) => {
     const parts = await rig()
     const hook = await parts.addEndpoint({ status: 'never' })
@@ -277,7 +287,7 @@ describe('a sweep that overtakes a delivery under way', () => {
     await hook.answer({ status })
     expect(fates(await first)).toEqual(['ack'])
     // The first attempt's settle changed nothing: the row is the sweep's.
-    expect(await parts.rows()).toMatchObject([{ gen: 1, attempts: 0, lastStatus: null }])
+    expect(await parts.rows()).toMatchObject([{ moves: 1, attempts: 0, lastStatus: null }])
     expect(fates(await parts.consume())).toEqual(['ack'])
     expect(await parts.rows()).toMatchObject(rows)
     expect(new Set((await hook.arrivals()).map(({ id }) => id))).toHaveLength(1)

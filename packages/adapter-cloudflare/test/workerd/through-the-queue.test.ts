@@ -4,12 +4,11 @@ import { TEST_KEYS } from './keys.ts'
 import { createScheduledController, reset } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { createEngine, migrate } from '@keepsend/engine'
-import { type PendingEvent, ROW_COLUMNS, raw, sqlText } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { expect, inject, it, vi } from 'vitest'
 import { CloudflareEventQueue } from '../../src/index.ts'
 import type { Answer, Seen } from './receiver.ts'
-import { LOST_MS, PATIENCE, eventIdFrom } from './rig.ts'
+import { LOST_MS, PATIENCE, eventIdFrom, standingRows } from './rig.ts'
 import worker from './worker.ts'
 
 const db = fromD1(env.DB)
@@ -34,10 +33,7 @@ async function newWorkspace() {
   return {
     engine,
     publish: (event: object) => post<{ id: string }>('/events', event),
-    rows: async () => {
-      const { rows } = await db.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events order by id`)
-      return rows as unknown as PendingEvent[]
-    },
+    rows: () => standingRows(db),
     addEndpoint: async (answer: Answer, input: object = {}) => {
       const url = `${inject('receiver')}/hook/${crypto.randomUUID()}`
       const { secret } = await post<{ secret: string }>('/endpoints', { url, ...input })
@@ -101,7 +97,7 @@ it('an event whose first message was lost is handed to the queue by the cron, an
   const event = { id: eventIdFrom(LOST_MS), type: 'message.created', workspaceId: 'w', data: {} }
   // Committed, and nobody told the queue.
   await db.atomic([engine.publishStatement(event)])
-  expect(await rows()).toMatchObject([{ dueAt: null, gen: 0 }])
+  expect(await rows()).toMatchObject([{ dueAt: null, moves: 0 }])
   await worker.scheduled(createScheduledController(), env)
   await vi.waitFor(async () => expect(await rows()).toEqual([]), PATIENCE)
   expect(await hook.arrivals()).toMatchObject([{ id: event.id, verified: true }])

@@ -6,7 +6,7 @@ import { claimDueEvents } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { beforeEach, describe, expect, inject, it, vi } from 'vitest'
-import { type CreateWorkerOptions, type WorkerBindings, createWorker } from '../../src/index.ts'
+import { type CreateWorkerOptions, type KeepsendWorker, type WorkerBindings, createWorker } from '../../src/index.ts'
 import { checkFlags } from '../../src/lib/flags.ts'
 import type { Env } from './worker.ts'
 import { batchOf } from './rig.ts'
@@ -18,30 +18,25 @@ beforeEach(async () => {
   await migrate(fromD1(env.DB))
 })
 
-function newWorker(options: Partial<CreateWorkerOptions<Env>> = {}): ExportedHandler<Env> {
+function newWorker(options: Partial<CreateWorkerOptions<Env>> = {}): KeepsendWorker<Env> {
   return createWorker({
     bindings: (given: Env) => ({ db: given.DB, queue: given.WEBHOOKS, secrets: TEST_KEYS }),
     ...options,
   }) satisfies ExportedHandler<Env>
 }
 
-async function get(
-  worker: ExportedHandler<Env>,
-  path: string,
-  given: Env = env,
-  init?: RequestInit,
-): Promise<Response> {
+async function get(worker: KeepsendWorker<Env>, path: string, given: Env = env, init?: RequestInit): Promise<Response> {
   const context = createExecutionContext()
-  const response = await worker.fetch?.(new Request(`http://app${path}`, init) as never, given, context)
+  const response = await worker.fetch(new Request(`http://app${path}`, init), given, context)
   await waitOnExecutionContext(context)
-  return response as Response
+  return response
 }
 
 describe('bindings', () => {
   it('one that is missing is named, with where to bind it and what there is', async () => {
     const worker = newWorker({
       bindings: (given) => ({
-        db: (given as unknown as { DATABASE: D1Database }).DATABASE,
+        db: (given as Env & { DATABASE?: D1Database }).DATABASE,
         queue: given.WEBHOOKS,
         secrets: TEST_KEYS,
       }),
@@ -57,7 +52,7 @@ describe('bindings', () => {
       code: 'missing_binding',
       message: expect.stringContaining('env.WEBHOOKS'),
     })
-    const scheduled = worker.scheduled?.({} as ScheduledController, { DB: env.DB } as Env, createExecutionContext())
+    const scheduled = worker.scheduled({}, { DB: env.DB } as Env)
     await expect(scheduled).rejects.toMatchObject({ code: 'missing_binding' })
   })
 
@@ -197,10 +192,10 @@ describe('the three handlers', () => {
     })
     await get(worker, '/endpoints', env, { method: 'POST' })
     expect((await get(worker, '/things', env, { method: 'POST' })).status).toBe(201)
-    expect(sent).toMatchObject([{ body: { gen: 0 } }])
+    expect(sent).toMatchObject([{ body: { outboxId: expect.any(String), gen: expect.any(Number) } }])
 
     const batch = batchOf(sent.map((one) => (one as { body: unknown }).body))
-    await worker.queue?.(batch as unknown as MessageBatch, env, createExecutionContext())
+    await worker.queue(batch, env)
     expect(batch.messages[0]?.fate).toBe('ack')
     const { arrivals } = await (await fetch(endpointUrl)).json<{ arrivals: unknown[] }>()
     expect(arrivals).toHaveLength(1)
@@ -210,18 +205,19 @@ describe('the three handlers', () => {
     const db = fromD1(env.DB)
     const worker = newWorker({ deadLetterQueue: 'dead' })
     await db.run({
-      sql: `insert into pending_events (id, workspace_id, event_type, endpoint_id, created_at, payload) values ('e.ep', 'w', 't', 'ep', 1, '{}')`,
+      sql: `insert into pending_events (id, workspace_id, event_type, endpoint_id, gen, created_at, payload)
+        values ('e.ep', 'w', 't', 'ep', 1, 1, '{}')`,
       params: [],
     })
-    const batch = batchOf([{ outboxId: 'e.ep', gen: 0 }], { queue: 'dead' })
-    await worker.queue?.(batch as unknown as MessageBatch, env, createExecutionContext())
+    const batch = batchOf([{ outboxId: 'e.ep', gen: 1 }], { queue: 'dead' })
+    await worker.queue(batch, env)
     const { rows } = await db.run({ sql: 'select attempts, gen, last_error as error from pending_events', params: [] })
-    expect(rows).toEqual([{ attempts: 1, gen: 1, error: 'dead_letter: the queue gave up on the message' }])
+    expect(rows).toEqual([{ attempts: 1, gen: 2, error: 'dead_letter: the queue gave up on the message' }])
   })
 
   it('the cron surfaces what failed, as a rejection', async () => {
     await reset()
-    const scheduled = newWorker().scheduled?.({} as ScheduledController, env, createExecutionContext())
+    const scheduled = newWorker().scheduled({}, env)
     await expect(scheduled).rejects.toThrow(/^the sweep failed in 4 of its parts$/)
   })
 })

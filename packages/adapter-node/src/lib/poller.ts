@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type DeliveryOutcome, type Engine, type Logger, errorFields } from '@keepsend/engine'
+import { type DeliveryOutcome, type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
 import { type Claim, extendLease, nextDueEvent, releaseEvents } from '@keepsend/outbox'
-import { settleGroup } from './settle-group.ts'
 import type { Held } from './lanes.ts'
 import { Slots } from './slots.ts'
 import { Wake } from './wake.ts'
@@ -136,16 +135,14 @@ export class Poller {
     this.#wake.settled()
     const claim = limit > 0 ? { limit, leaseMs: this.#options.leaseMs } : undefined
     const beginBy = performance.now() + this.#beginWithinMs
-    const { claimed } = await settleGroup(this.#engine, this.#slots, finished, claim)
+    const roomFor = (id: string, makesRoom: boolean): number => this.#slots.roomFor(id, makesRoom)
+    const { results, claimed, storageError } = await this.#engine.settleEach(finished, { claim, roomFor })
+    // What is unsettled stays finished, to be tried again.
+    this.#slots.settled(results.flatMap((one) => (one.settle === 'unsettled' ? [] : one.finished)))
+    if (storageError !== undefined) throw storageError
     if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#waker.look()
     const { claims, dead } = claimed
-    for (const row of dead) {
-      // The kind of error alone: what follows may be the receiver's words.
-      this.#logger.warn(
-        { deliveryId: row.id, error: row.lastError?.split(':')[0] },
-        'a delivery failed: its attempts are used up',
-      )
-    }
+    logExhausted(this.#logger, dead)
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
     this.#slots.add(claims, await this.#engine.admit(claims), beginBy)

@@ -1,9 +1,10 @@
-import { type OutboxDatabase, type Row, clock, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type Row, Transaction, clock, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import { isApiKey, newApiKey } from './api-key-text.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
 import type { Pepper } from './pepper.ts'
+import { apiKeyRows } from './rows.ts'
 
 /** What a credential may do. */
 export type Scope = (typeof SCOPES)[number]
@@ -74,22 +75,25 @@ const DEFAULT_OVERLAP_MS = 86_400_000
 const MAX_OVERLAP_MS = 604_800_000
 const MAX_NAME = 200
 const USED_EVERY_MS = 3_600_000
+const SHOWN = ['id', 'name', 'scopes', 'createdAt', 'expiresAt', 'lastUsedAt'] as const
 const VALID = sqlText`(expires_at is null or expires_at > ${clock()})`
 
 export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger): ApiKeys {
-  async function find(hash: string | undefined): Promise<Row | undefined> {
+  async function find(hash: string | undefined): Promise<(Principal & { id: string; isUnnoted: boolean }) | undefined> {
     if (hash === undefined) return undefined
-    const { rows } = await db.run(sqlText`
-      select id, workspace_id, scopes, (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS}) as "unnoted"
-      from keepsend_api_keys where key_hash = ${hash} and ${VALID}`)
-    return rows[0]
+    const { rows } = await db.run<Row & { isUnnoted: number | boolean }>(sqlText`
+      select ${apiKeyRows.some('known', ['id', 'workspaceId', 'scopes'])},
+        (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS}) as "isUnnoted"
+      from keepsend_api_keys as known where key_hash = ${hash} and ${VALID}`)
+    const [row] = rows
+    return row && { ...apiKeyRows.read<'id' | 'workspaceId' | 'scopes'>(row), isUnnoted: Boolean(row.isUnnoted) }
   }
 
-  async function use(id: unknown): Promise<void> {
+  async function use(id: string): Promise<void> {
     try {
       await db.run(sqlText`
         update keepsend_api_keys set last_used_at = ${clock()}
-        where id = ${String(id)} and (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS})`)
+        where id = ${id} and (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS})`)
     } catch (error) {
       logger.warn({ apiKeyId: id, ...errorFields(error) }, 'the use of an API key was not noted')
     }
@@ -114,9 +118,9 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
 
     async list(workspaceId) {
       const { rows } = await db.run(sqlText`
-        select id, name, scopes, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt"
-        from keepsend_api_keys where workspace_id = ${workspaceId} order by id`)
-      return rows.map((row) => ({ ...row, scopes: JSON.parse(String(row['scopes'])) as Scope[] }) as ApiKey)
+        select ${apiKeyRows.some('known', SHOWN)}
+        from keepsend_api_keys as known where workspace_id = ${workspaceId} order by id`)
+      return rows.map((row) => apiKeyRows.read<keyof ApiKey>(row))
     },
 
     async revoke(workspaceId, id) {
@@ -133,16 +137,16 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       const next = `key_${v7()}`
       const key = newApiKey()
       const hash = await pepper.hashNew(key)
-      const [inserted] = await db.atomic([
-        sqlText`
+      const transaction = new Transaction()
+      const inserted = transaction.add(sqlText`
           insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at, expires_at)
           select cast(${hash} as text), cast(${next} as text), workspace_id, name, scopes, ${clock()}, ${clock()} + expires_at - created_at
-          from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId} and ${VALID}`,
-        sqlText`
+          from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId} and ${VALID}`)
+      transaction.add(sqlText`
           update keepsend_api_keys set expires_at = ${clock()} + ${overlapMs}
-          where id = ${id} and workspace_id = ${workspaceId} and (expires_at is null or expires_at > ${clock()} + ${overlapMs})`,
-      ])
-      if (inserted?.changes !== 1) throw new EngineError('not_found', 'no such API key, or it has expired')
+          where id = ${id} and workspace_id = ${workspaceId} and (expires_at is null or expires_at > ${clock()} + ${overlapMs})`)
+      await transaction.commit(db)
+      if (inserted.changes !== 1) throw new EngineError('not_found', 'no such API key, or it has expired')
       return { id: next, key }
     },
 
@@ -151,8 +155,9 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       if (key === undefined || !isApiKey(key)) return undefined
       const row = (await find(await pepper.hash(key))) ?? (await find(await pepper.hashAnew(key)))
       if (!row) return undefined
-      if (row['unnoted']) await use(row['id'])
-      return { workspaceId: String(row['workspace_id']), scopes: JSON.parse(String(row['scopes'])) as Scope[] }
+      const { id, workspaceId, scopes, isUnnoted } = row
+      if (isUnnoted) await use(id)
+      return { workspaceId, scopes }
     },
   }
 }

@@ -1,4 +1,4 @@
-import { OutboxError, type SqlResult, type Statement } from '@keepsend/outbox'
+import { OutboxError, type Statement, Transaction } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import type { PreparedEvent, WebhookEvent } from './event.ts'
 import {
@@ -12,7 +12,8 @@ import {
   unmarkStatement,
 } from './idempotency.ts'
 import { type Logger, errorFields } from './logger.ts'
-import { type PublishTarget, fanOutStatement } from './publish.ts'
+import type { QueuedEvent } from './event-queue.ts'
+import { type InsertedRow, type PublishTarget, fanOutStatement, messagesFor } from './publish.ts'
 
 export interface CommitOptions {
   /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
@@ -40,8 +41,8 @@ export interface CommittedUnit {
   answer: StoredAnswer
   /** The answer of an earlier commit of the same request; nothing was written now. */
   replayed: boolean
-  /** For each event, the rows that its fan-out inserted. Empty when replayed. */
-  fanOuts: SqlResult[]
+  /** Of the rows that were inserted. Empty when replayed. */
+  messages: QueuedEvent[]
 }
 
 /**
@@ -62,20 +63,25 @@ export async function commitUnit(
   const { db } = target
   const key = unit.idempotencyKey && (await hashKey(unit.idempotencyKey))
   const stored = key && (await beginIdempotent(db, key))
-  if (stored) return { answer: stored, replayed: true, fanOuts: [] }
+  if (stored) return { answer: stored, replayed: true, messages: [] }
 
-  const before = key ? [recordStatement(key, unit.answer)] : []
-  const fanOuts = unit.events.map((event) => fanOutStatement(target, event))
-  const statements = [...before, ...unit.writes, ...fanOuts, ...(key ? [unmarkStatement(key)] : [])]
+  const transaction = new Transaction()
+  // First: a second commit of the same request stops here, before it writes anything.
+  if (key) transaction.add(recordStatement(key, unit.answer))
+  transaction.addAll(unit.writes)
+  const fanOuts = unit.events.map((event) => {
+    const inserted = transaction.add<InsertedRow>(fanOutStatement(target, event))
+    return () => messagesFor(event, inserted.rows)
+  })
+  if (key) transaction.add(unmarkStatement(key))
   try {
-    const results = await db.atomic(statements)
-    const from = before.length + unit.writes.length
-    return { answer: unit.answer, replayed: false, fanOuts: results.slice(from, from + fanOuts.length) }
+    await transaction.commit(db)
   } catch (error) {
     const earlier = key && (await answerAfterError(target, key, logger))
-    if (earlier) return { answer: earlier, replayed: true, fanOuts: [] }
+    if (earlier) return { answer: earlier, replayed: true, messages: [] }
     throw asEngineError(error)
   }
+  return { answer: unit.answer, replayed: false, messages: fanOuts.flatMap((messages) => messages()) }
 }
 
 // Either another commit of the same request was first, or our own took place and its answer was lost on the way.

@@ -1,29 +1,41 @@
 import {
+  BEHIND_EVERY_EVENT,
   type OutboxDatabase,
   type PendingEvent,
-  ROW_COLUMNS,
+  type Row,
   type SqlText,
+  Transaction,
+  allOf,
+  eventIdIn,
   eventIdOf,
+  eventRange,
   isEventId,
   limitTo,
+  pendingEvents,
   raw,
   replayEvents,
   replayStatement,
   sqlText,
 } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
-import { letOutIfGone } from './let-out.ts'
+import type { HoldReason } from './hold-reason.ts'
 import { lockEndpoints } from './locks.ts'
+import { resumeIfGone } from './resume.ts'
 import { wakeWithin } from './wake.ts'
+
+/** A row of `pending_events`, held for a reason of the engine's. */
+export interface Delivery extends PendingEvent {
+  holdReason: HoldReason | null
+}
 
 /** Retained rows as the API shows them. Each method is scoped to one workspace. */
 export interface DeliveryReads {
   /** Newest event first; `before` is the id of the last delivery of the page before. */
-  list(workspaceId: string, filter: DeliveryFilter): Promise<PendingEvent[]>
+  list(workspaceId: string, filter: DeliveryFilter): Promise<Delivery[]>
   /** @throws {EngineError} `not_retained`: delivered and deleted, pruned, or never there */
-  get(workspaceId: string, id: string): Promise<PendingEvent>
+  get(workspaceId: string, id: string): Promise<Delivery>
   /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` while it is not settled */
-  replay(workspaceId: string, id: string): Promise<PendingEvent>
+  replay(workspaceId: string, id: string): Promise<Delivery>
   /**
    * Sends again what was settled of one endpoint, oldest settlement first, at most `limit` (1–10,000, default 1,000): repeat
    * while `more`. They are let out bit by bit, so that no replay stands before new events.
@@ -37,7 +49,7 @@ export interface DeliveryReads {
   ): Promise<{ count: number; more: boolean }>
   listEvents(workspaceId: string, page: { limit: number; before?: string | undefined }): Promise<EventSummary[]>
   /** The retained deliveries of one event, in the order of their endpoints. */
-  ofEvent(workspaceId: string, eventId: string): Promise<PendingEvent[]>
+  ofEvent(workspaceId: string, eventId: string): Promise<Delivery[]>
 }
 
 export interface ReplayOf {
@@ -70,9 +82,7 @@ export interface EventSummary {
   failed: number
 }
 
-const COLUMNS = raw(ROW_COLUMNS)
-
-/** @param wake lets out the first of what is held for an endpoint. */
+/** @param wake resumes the first of what is held for an endpoint. */
 export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: string) => Promise<void>): DeliveryReads {
   async function exists(workspaceId: string, endpointId: string): Promise<void> {
     const { rows } = await db.run(
@@ -81,12 +91,12 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
     if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
   }
 
-  async function get(workspaceId: string, id: string): Promise<PendingEvent> {
+  async function get(workspaceId: string, id: string): Promise<Delivery> {
     const { rows } = await db.run(
-      sqlText`select ${COLUMNS} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
+      sqlText`select ${pendingEvents.all} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
     )
     if (!rows[0]) throw new EngineError('not_retained', 'no such delivery is retained')
-    return rows[0] as unknown as PendingEvent
+    return toDelivery(rows[0])
   }
 
   return {
@@ -98,12 +108,11 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
       if (filter.status !== undefined) wanted.push(sqlText`status = ${filter.status}`)
       if (filter.endpointId !== undefined) wanted.push(sqlText`endpoint_id = ${filter.endpointId}`)
       if (filter.type !== undefined) wanted.push(sqlText`event_type = ${filter.type}`)
-      if (filter.eventId !== undefined) wanted.push(rangeOf(filter.eventId))
-      const where = wanted.reduce((all, one) => sqlText`${all} and ${one}`)
+      if (filter.eventId !== undefined) wanted.push(eventRange(eventIdOf(filter.eventId)))
       const { rows } = await db.run(
-        sqlText`select ${COLUMNS} from pending_events where ${where} order by id desc ${limitTo(filter.limit)}`,
+        sqlText`select ${pendingEvents.all} from pending_events where ${allOf(wanted)} order by id desc ${limitTo(filter.limit)}`,
       )
-      return rows as unknown as PendingEvent[]
+      return rows.map(toDelivery)
     },
 
     async replay(workspaceId, id) {
@@ -117,35 +126,35 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
     async replayOf(workspaceId, { endpointId, status = 'failed', ...times }, { limit = 1000 } = {}) {
       await exists(workspaceId, endpointId)
       const wanted = { endpointId, workspaceId, status, ...definedOf(times) }
-      const locks = lockEndpoints(db, [endpointId])
-      const results = await db.atomic([
-        ...locks,
-        replayStatement(db, wanted, { limit, holdFor: 'replay' }),
-        // Deleted meanwhile: they come up and fail as `endpoint_gone`, as those that waited do.
-        letOutIfGone(endpointId),
-        wakeWithin(endpointId, 0),
-      ])
+      const holdFor: HoldReason = 'replay'
+      const transaction = new Transaction()
+      transaction.addAll(lockEndpoints(db, [endpointId]))
+      const replayed = transaction.add(replayStatement(db, wanted, { limit, holdFor }))
+      // Deleted meanwhile: they become due and fail as `endpoint_gone`, as those that waited do.
+      transaction.add(resumeIfGone(endpointId))
+      transaction.add(wakeWithin(endpointId, 0))
+      await transaction.commit(db)
       await wake(endpointId)
-      const count = results[locks.length]?.rows.length ?? 0
+      const count = replayed.rows.length
       return { count, more: count === limit }
     },
 
     async ofEvent(workspaceId, eventId) {
       const { rows } = isEventId(eventId)
         ? await db.run(sqlText`
-            select ${COLUMNS} from pending_events where workspace_id = ${workspaceId} and ${rangeOf(eventId)} order by id`)
+            select ${pendingEvents.all} from pending_events where workspace_id = ${workspaceId} and ${eventRange(eventId)} order by id`)
         : { rows: [] }
       if (rows.length === 0) throw new EngineError('not_retained', 'nothing of such an event is retained')
-      return rows as unknown as PendingEvent[]
+      return rows.map(toDelivery)
     },
 
-    async listEvents(workspaceId, { limit, before = 'evt_g' }) {
+    async listEvents(workspaceId, { limit, before = BEHIND_EVERY_EVENT }) {
       // Two workspaces may have published under one event id: each look asks for the workspace.
       // Each step seeks the newest row below the event before: as many look-ups as events, however many rows each has.
       const below = (bound: SqlText): SqlText => sqlText`(
-        select substr(max(id), 1, 40) from pending_events
+        select ${eventIdIn(raw('max(id)'))} from pending_events
         where workspace_id = ${workspaceId} and id < ${bound} and endpoint_id is not null)`
-      const { rows } = await db.run(sqlText`
+      const { rows } = await db.run<EventSummary>(sqlText`
         with recursive events (event_id) as (
           select ${below(sqlText`${before}`)}
           union all
@@ -155,10 +164,10 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
         select event_id as "id", min(event_type) as "type", min(created_at) as "createdAt",
           count(case when status = 'pending' then 1 end) as "pending", count(case when status = 'held' then 1 end) as "held",
           count(case when status = 'completed' then 1 end) as "completed", count(case when status = 'failed' then 1 end) as "failed"
-        from page join pending_events on pending_events.id > event_id || '.' and pending_events.id < event_id || '/'
+        from page join pending_events on ${eventRange(raw('event_id'))}
           and workspace_id = ${workspaceId}
         group by event_id order by event_id desc`)
-      return rows as unknown as EventSummary[]
+      return rows
     },
   }
 }
@@ -168,7 +177,7 @@ function definedOf(times: Pick<ReplayOf, 'settledAfter' | 'settledBefore'>) {
   return { ...(settledAfter !== undefined && { settledAfter }), ...(settledBefore !== undefined && { settledBefore }) }
 }
 
-/** All deliveries of an event are one range of keys: '/' follows '.'. */
-function rangeOf(eventId: string): SqlText {
-  return sqlText`id > ${`${eventIdOf(eventId)}.`} and id < ${`${eventIdOf(eventId)}/`}`
+// A reason that this engine does not know was written by hand, or by another version.
+function toDelivery(row: Row): Delivery {
+  return pendingEvents.read(row) as Delivery
 }

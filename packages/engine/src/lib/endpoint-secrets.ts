@@ -1,11 +1,12 @@
-import { type OutboxDatabase, type SqlText, clock, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type SqlText, clock, onlyRow, sqlText } from '@keepsend/outbox'
 import { fromCompatSecret, toCompatSecret } from './compat-signature.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { EngineError } from './errors.ts'
+import { changeOf } from './endpoint-change.ts'
+import { secretRows } from './rows.ts'
 import type { SecretStore, StoredSecret } from './secret-store.ts'
 import { checkSigningKey, newSigningKey, publicKeyOf } from './sign-v1a.ts'
 import { type SignatureScheme, newSecret } from './sign.ts'
-import { touchEndpoint } from './touch-endpoint.ts'
 
 /** One signing secret of an endpoint. */
 export interface EndpointSecret {
@@ -52,13 +53,12 @@ type SigningInput = Pick<EndpointInput, 'signatures' | 'compatSignature' | 'secr
 
 export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): EndpointSecrets {
   async function list({ id, workspaceId }: Place): Promise<EndpointSecret[]> {
-    const { rows } = await db.run(sqlText`
-      select endpoint_id as "endpointId", scheme, version, secret, key_id as "keyId", created_at as "createdAt",
-        expires_at as "expiresAt"
+    const { rows } = await db.run<StoredSecret & EndpointSecret>(sqlText`
+      select ${secretRows.all}
       from keepsend_secrets where endpoint_id = ${id} and (expires_at is null or expires_at > ${clock()})
       order by scheme, version desc`)
     return Promise.all(
-      (rows as unknown as (StoredSecret & Omit<EndpointSecret, 'secret'>)[]).map(async (row) => {
+      rows.map(async (row) => {
         const { scheme, version, createdAt, expiresAt } = row
         const plain = await store.open({ ...row, workspaceId })
         return { scheme, version, secret: shownSecret(scheme, plain), createdAt, expiresAt }
@@ -125,17 +125,16 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
         const untaken = sqlText`not exists (
           select 1 from keepsend_secrets as other
           where other.endpoint_id = ${id} and other.scheme = ${scheme} and other.version >= ${version})`
-        const [touched, , inserted] = await db.atomic([
-          touchEndpoint(workspaceId, id),
-          sqlText`
+        const { transaction, bumped } = changeOf(endpoint)
+        transaction.add(sqlText`
             update keepsend_secrets set expires_at = ${clock()} + ${overlapMs}
             where endpoint_id = ${id} and scheme = ${scheme}
-              and (expires_at is null or expires_at > ${clock()} + ${overlapMs}) and ${untaken}`,
-          insertWhere(untaken, endpoint, { scheme, version, ...sealed }),
-          sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at <= ${clock()}`,
-        ])
-        if (touched?.changes === 0) throw new EngineError('not_found', 'no such endpoint')
-        if (inserted?.changes !== 1) continue
+              and (expires_at is null or expires_at > ${clock()} + ${overlapMs}) and ${untaken}`)
+        const inserted = transaction.add(insertWhere(untaken, endpoint, { scheme, version, ...sealed }))
+        transaction.add(sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at <= ${clock()}`)
+        await transaction.commit(db)
+        if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
+        if (inserted.changes !== 1) continue
         const secret = (await list(endpoint)).find((one) => one.scheme === scheme)
         if (!secret) throw new EngineError('not_found', 'no such endpoint')
         return secret
@@ -145,11 +144,11 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
   }
 
   async function look(id: string, scheme: SignatureScheme): Promise<{ newest: number; active: number }> {
-    const { rows } = await db.run(sqlText`
+    const { rows } = await db.run<{ newest: number; active: number }>(sqlText`
       select coalesce(max(version), 0) as "newest",
         count(case when expires_at is null or expires_at > ${clock()} then 1 end) as "active"
       from keepsend_secrets where endpoint_id = ${id} and scheme = ${scheme}`)
-    return { newest: Number(rows[0]?.['newest']), active: Number(rows[0]?.['active']) }
+    return onlyRow(rows)
   }
 }
 

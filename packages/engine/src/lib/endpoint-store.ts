@@ -7,9 +7,10 @@ import { type EndpointSecret, type RotateOptions, createEndpointSecrets } from '
 import { type Endpoint, type EndpointInput, checkEndpoint } from './endpoint.ts'
 import { EngineError } from './errors.ts'
 import { resetHealth } from './circuit.ts'
-import { letOutAllOf } from './let-out.ts'
+import { changeOf } from './endpoint-change.ts'
+import { resumeAllOf } from './resume.ts'
+import { endpointRows } from './rows.ts'
 import type { SecretStore } from './secret-store.ts'
-import { touchEndpoint } from './touch-endpoint.ts'
 
 /** The endpoints of every workspace. Each method is scoped: another workspace's endpoint does not exist for it. */
 export interface EndpointStore {
@@ -31,13 +32,30 @@ export interface EndpointStore {
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
 }
 
-const COLUMNS = raw(
-  'id, workspace_id as "workspaceId", url, description, status, disabled_reason as "disabledReason", version, ' +
-    'event_types as "eventTypes", channels, retry_schedule as "retrySchedule", deadline_ms as "deadlineMs", ' +
-    'headers, retry_statuses as "retryStatuses", signatures, compat_header as "compatHeader", ' +
-    'concurrency, rate_limit as "rateLimit", circuit, failing_since as "failingSince", ' +
-    'created_at as "createdAt", updated_at as "updatedAt"',
-)
+const SHOWN = [
+  'id',
+  'workspaceId',
+  'url',
+  'description',
+  'status',
+  'disabledReason',
+  'version',
+  'eventTypes',
+  'channels',
+  'retrySchedule',
+  'deadlineMs',
+  'headers',
+  'retryStatuses',
+  'signatures',
+  'compatHeader',
+  'concurrency',
+  'rateLimit',
+  'circuit',
+  'failingSince',
+  'createdAt',
+  'updatedAt',
+] as const
+const COLUMNS = endpointRows.some('endpoint', SHOWN)
 
 /**
  * @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten.
@@ -60,7 +78,7 @@ export function createEndpointStore(
 
   async function get(workspaceId: string, id: string): Promise<Endpoint> {
     const { rows } = await db.run(
-      sqlText`select ${COLUMNS} from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`,
+      sqlText`select ${COLUMNS} from keepsend_endpoints as endpoint where id = ${id} and workspace_id = ${workspaceId}`,
     )
     if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
     return toEndpoint(rows[0])
@@ -93,7 +111,7 @@ export function createEndpointStore(
 
     async list(workspaceId, { limit, after = '' }) {
       const { rows } = await db.run(sqlText`
-        select ${COLUMNS} from keepsend_endpoints where workspace_id = ${workspaceId} and id > ${after}
+        select ${COLUMNS} from keepsend_endpoints as endpoint where workspace_id = ${workspaceId} and id > ${after}
         order by id ${limitTo(limit)}`)
       return rows.map(toEndpoint)
     },
@@ -127,13 +145,14 @@ export function createEndpointStore(
     async delete(workspaceId, id) {
       await get(workspaceId, id)
       const mine = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
-      await change(id, [
-        touchEndpoint(workspaceId, id),
-        sqlText`delete from keepsend_subscriptions where ${mine}`,
-        sqlText`delete from keepsend_secrets where ${mine}`,
-        sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`,
-        letOutAllOf(id),
-      ])
+      const { transaction } = changeOf({ workspaceId, id })
+      transaction.add(sqlText`delete from keepsend_subscriptions where ${mine}`)
+      transaction.add(sqlText`delete from keepsend_secrets where ${mine}`)
+      transaction.add(sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`)
+      // Last: the rows become due once nothing holds them for the endpoint.
+      transaction.add(resumeAllOf(id))
+      await transaction.commit(db)
+      onChange(id)
     },
 
     async setStatus(workspaceId, id, status) {
@@ -188,10 +207,6 @@ function scheduleText(schedule: readonly number[] | null | undefined): string | 
 }
 
 function toEndpoint(row: Row): Endpoint {
-  const { headers, ...shown } = row
-  const { eventTypes, channels, retrySchedule, retryStatuses, signatures } = row
-  const lists = { eventTypes, channels, retrySchedule, retryStatuses, signatures }
-  const parsed = Object.entries(lists).map(([name, text]) => [name, typeof text === 'string' ? JSON.parse(text) : null])
-  const headerNames = Object.keys(JSON.parse(String(headers)) as object)
-  return { ...shown, ...Object.fromEntries(parsed), headerNames } as Endpoint
+  const { headers, ...shown } = endpointRows.read<(typeof SHOWN)[number]>(row)
+  return { ...shown, headerNames: Object.keys(headers) }
 }

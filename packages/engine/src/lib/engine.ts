@@ -1,90 +1,37 @@
-import {
-  type ClaimOptions,
-  type OutboxDatabase,
-  type OutboxStats,
-  type PendingEvent,
-  type Settled,
-  isEventId,
-  outboxStats,
-  toDrizzle,
-} from '@keepsend/outbox'
-import type { SQL } from 'drizzle-orm'
-import { type Admission, admit } from './admit.ts'
-import { type ApiKeys, createApiKeys } from './api-key.ts'
+import { isEventId, outboxStats, toDrizzle } from '@keepsend/outbox'
+import { admit } from './admit.ts'
+import { createApiKeys } from './api-key.ts'
 import { createCheckUrl } from './check-url.ts'
-import { type CommitOptions, type Committed, asEngineError, commitUnit } from './commit.ts'
+import { type CommitOptions, asEngineError, commitUnit } from './commit.ts'
 import { type DeliverDeps, deliverEvent } from './deliver.ts'
-import { type DeliveryReads, createDeliveryReads } from './deliveries.ts'
-import { type EndpointStore, createEndpointStore } from './endpoint-store.ts'
+import { createDeliveryReads } from './deliveries.ts'
+import { createEndpointStore } from './endpoint-store.ts'
+import type { Engine } from './engine-api.ts'
 import { EngineError } from './errors.ts'
-import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
-import { type EngineCounters, handOff, messagesOf, newCounters } from './hand-off.ts'
-import { type IdempotencyKey, hashKey, readAnswer } from './idempotency.ts'
-import { type Logger, errorFields } from './logger.ts'
-import { type Upkeep, maintain } from './maintain.ts'
+import { type PreparedEvent, prepareEvent } from './event.ts'
+import { handOff, messagesOf, newCounters } from './hand-off.ts'
+import { hashKey, readAnswer } from './idempotency.ts'
+import { errorFields } from './logger.ts'
+import { maintain } from './maintain.ts'
 import { type EngineOptions, withDefaults } from './options.ts'
-import { type PublishTarget, enqueueForEndpoint, fanOutStatement, messagesFor } from './publish.ts'
+import {
+  type InsertedRow,
+  type PublishTarget,
+  fanOutStatement,
+  fanOutToOneStatement,
+  messageFor,
+  messagesFor,
+} from './publish.ts'
 import { createReporter } from './operational.ts'
 import { createPermits } from './rate.ts'
 import { createRoutes } from './routes/app.ts'
-import type { EngineRoutes } from './routes/route.ts'
 import { createPepper } from './pepper.ts'
 import { PLAINTEXT, createSecretStore } from './secret-store.ts'
-import { type FinishedDelivery, type SettleNext, noteOutcomes, settleDeliveries } from './settle-deliveries.ts'
+import { noteOutcomes, settleDeliveries } from './settle-deliveries.ts'
+import { settleEach } from './settle-each.ts'
 import { createWebCryptoSigner } from './sign.ts'
 import { createTargets } from './targets.ts'
-import type { DeliveryOutcome } from './verdict.ts'
-import { type WakeOptions, type Woken, wakeEndpoints } from './wake.ts'
-
-export interface Sent {
-  eventId: string
-  /** The rows are durable. False: the database refused, the event was handed on without them, and that was logged. */
-  accepted: boolean
-  /** Rows inserted: endpoints that will get it. */
-  deliveries: number
-}
-
-export interface Engine {
-  readonly db: OutboxDatabase
-  readonly endpoints: EndpointStore
-  readonly apiKeys: ApiKeys
-  readonly deliveries: DeliveryReads
-  readonly counters: EngineCounters
-  readonly logger: Logger
-  /** Bound on one attempt with everything in it, in ms: a lease must be longer. */
-  readonly maxDeadlineMs: number
-  /** The management API, a Hono app to mount where it suits. */
-  readonly routes: EngineRoutes
-  /** The caller's writes, the deliveries and the idempotency record, all or nothing. */
-  commit(options: CommitOptions): Promise<Committed>
-  /** What the request of that key was answered when it committed; undefined if it has not. Marks nothing. */
-  recall(idempotencyKey: IdempotencyKey): Promise<Pick<Committed, 'status' | 'body'> | undefined>
-  /** An event for a change that is committed already. Its rows are awaited; a refusal degrades and is reported. */
-  send(event: WebhookEvent, background?: CommitOptions['background']): Promise<Sent>
-  /** The fan-out alone, unexecuted, for the host's own transaction. Afterwards a push queue wants `dispatch(event.id)`. */
-  publishStatement(event: WebhookEvent & { id: string }): SQL
-  /** Tells the queue of an event's waiting rows. Never rejects for the queue's sake. */
-  dispatch(eventId: string): Promise<void>
-  /** A test event for one endpoint, subscribed or not. */
-  sendTest(workspaceId: string, endpointId: string): Promise<Sent>
-  /**
-   * One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome.
-   * Under a rate limit it waits for its moment, unless the row was admitted and waited already.
-   */
-  deliver(event: PendingEvent, now: number, options?: { admitted?: boolean }): Promise<DeliveryOutcome>
-  /**
-   * Writes what attempts came to and, in the same commit, takes the next claim. `roomFor` says how many more rows of an
-   * endpoint the worker could take now, and is told whether any are held: as many are let out.
-   */
-  settle(finished: readonly FinishedDelivery[], claim?: ClaimOptions, roomFor?: SettleNext['roomFor']): Promise<Settled>
-  /** Lets out what is held for endpoints whose time has come. For a poller's timer, or a cron. */
-  wake(options?: WakeOptions): Promise<Woken>
-  /** What endpoints allow of rows that were just taken: attempts at once, and under a rate limit the moment of each. */
-  admit(rows: readonly Pick<PendingEvent, 'id' | 'endpointId'>[]): Promise<Admission>
-  /** One bounded round of clean-up. */
-  maintain(): Promise<Upkeep>
-  stats(): Promise<OutboxStats>
-}
+import { wakeEndpoints } from './wake.ts'
 
 // A broken attempt (a defect of ours, not of the receiver) is tried again after this.
 const BROKEN_RETRY_MS = 60_000
@@ -128,7 +75,7 @@ export function createEngine(options: EngineOptions): Engine {
   const letOutFirst = async (endpointId: string): Promise<void> => {
     targets.forget(endpointId)
     const { letOut } = await wakeEndpoints(db, circuit.openMs, { batch: FIRST_LET_OUT }, endpointId)
-    await tell(letOut.map(({ id: outboxId, gen, type, workspaceId }) => ({ outboxId, gen, type, workspaceId })))
+    await tell(letOut.map(messageFor))
   }
 
   const engine: Omit<Engine, 'routes'> = {
@@ -151,10 +98,7 @@ export function createEngine(options: EngineOptions): Engine {
       const prepared = events.map((event) => prepareEvent(event))
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
       const committed = await commitUnit(target, { writes, events: prepared, answer, idempotencyKey }, logger)
-      const messages = committed.fanOuts.flatMap(({ rows }, index) =>
-        messagesFor(prepared[index] as PreparedEvent, rows),
-      )
-      inBackground(tell(messages), background)
+      inBackground(tell(committed.messages), background)
       const eventIds = committed.replayed ? [] : prepared.map(({ id }) => id)
       return { ...committed.answer, replayed: committed.replayed, eventIds }
     },
@@ -164,7 +108,7 @@ export function createEngine(options: EngineOptions): Engine {
     async send(event, background) {
       const prepared = prepareEvent(event)
       try {
-        const { rows } = await db.run(fanOutStatement(target, prepared))
+        const { rows } = await db.run<InsertedRow>(fanOutStatement(target, prepared))
         inBackground(tell(messagesFor(prepared, rows)), background)
         return { eventId: prepared.id, accepted: true, deliveries: rows.length }
       } catch (error) {
@@ -190,13 +134,14 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async sendTest(workspaceId, endpointId) {
-      const endpoint = await engine.endpoints.get(workspaceId, endpointId)
-      const maxAttempts = (endpoint.retrySchedule ?? retrySchedule).length + 1
+      await engine.endpoints.get(workspaceId, endpointId)
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
-      const messages = await enqueueForEndpoint(target, event, endpointId, maxAttempts).catch((error: unknown) => {
+      const statement = fanOutToOneStatement(target, event, endpointId)
+      const { rows } = await db.run<InsertedRow>(statement).catch((error: unknown) => {
         throw asEngineError(error)
       })
-      await tell(messages)
+      if (rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
+      await tell(messagesFor(event, rows))
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
@@ -211,11 +156,13 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
 
-    async settle(finished, claim, roomFor) {
-      const settled = await settleDeliveries(settleDeps, finished, { claim, roomFor })
+    async settle(finished, next = {}) {
+      const settled = await settleDeliveries(settleDeps, finished, next)
       noteOutcomes(targets, finished, circuit.failuresInRow)
       return settled
     },
+
+    settleEach: (finished, next = {}) => settleEach((group, how) => engine.settle(group, how), finished, next, logger),
 
     wake: (how) => wakeEndpoints(db, circuit.openMs, how),
 

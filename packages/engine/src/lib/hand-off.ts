@@ -1,9 +1,16 @@
-import { type OutboxDatabase, sqlText } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  type PendingEvent,
+  endpointIdOf,
+  eventRange,
+  pendingEvents,
+  sqlText,
+} from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { prepareEvent } from './event.ts'
 import { type Logger, errorFields } from './logger.ts'
-import { type PublishTarget, fanOutStatement, messagesFor } from './publish.ts'
+import { type InsertedRow, type PublishTarget, fanOutStatement, messageFor, messagesFor } from './publish.ts'
 
 /** What the queue did not take. Each was logged too; the rows stay and are picked up by polling or the sweep. */
 export interface EngineCounters {
@@ -40,10 +47,10 @@ export async function handOff(
 
 /** The messages of an event's rows that are still waiting, for a host that ran the fan-out in its own transaction. */
 export async function messagesOf(db: OutboxDatabase, eventId: string): Promise<QueuedEvent[]> {
-  const { rows } = await db.run(sqlText`
-    select id as "outboxId", gen, workspace_id as "workspaceId", event_type as "type", endpoint_id as "endpointId"
-    from pending_events where id > ${`${eventId}.`} and id < ${`${eventId}/`} and status = 'pending' order by id`)
-  return rows.map((row) => ({ ...row, eventId }) as unknown as QueuedEvent)
+  const { rows } = await db.run<Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type'>>(sqlText`
+    select ${pendingEvents.some('pending_events', ['id', 'gen', 'workspaceId', 'type'])}
+    from pending_events where ${eventRange(eventId)} and status = 'pending' order by id`)
+  return rows.map((row) => ({ ...messageFor(row), eventId, endpointId: endpointIdOf(row.id) }))
 }
 
 /**
@@ -66,6 +73,6 @@ export async function keepQueuedEvent(target: PublishTarget, message: QueuedEven
     ...(channels && { channels }),
     ...(timestamp !== undefined && { timestamp }),
   })
-  const { rows } = await target.db.run(fanOutStatement(target, event))
+  const { rows } = await target.db.run<InsertedRow>(fanOutStatement(target, event))
   return messagesFor(event, rows)
 }

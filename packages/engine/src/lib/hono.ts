@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { CommitOptions, Committed } from './commit.ts'
-import type { Engine, Sent } from './engine.ts'
+import type { Engine, Sent } from './engine-api.ts'
 import { EngineError } from './errors.ts'
 import type { WebhookEvent } from './event.ts'
 import type { IdempotencyKey } from './idempotency.ts'
@@ -93,11 +93,7 @@ export async function idempotencyKeyOf(c: Context, workspaceId: string): Promise
 }
 
 /** The answer of a commit, marked where it is an earlier one. */
-export function committedResponse({
-  status,
-  body,
-  replayed,
-}: Pick<Committed, 'status' | 'body' | 'replayed'>): Response {
+function committedResponse({ status, body, replayed }: Pick<Committed, 'status' | 'body' | 'replayed'>): Response {
   const headers = new Headers({ 'content-type': 'application/json' })
   if (replayed) headers.set('idempotency-replayed', 'true')
   // A response of these numbers has no body, and the platform refuses one.

@@ -76,7 +76,7 @@ export async function beginIdempotent(db: OutboxDatabase, key: HashedKey): Promi
   })
 }
 
-/** The record of the commit. First in its unit: a second commit of the same request stops at the primary key. */
+/** The record of the commit. A second commit of the same request stops at its primary key. */
 export function recordStatement(key: HashedKey, answer: StoredAnswer): SqlText {
   return sqlText`
     insert into keepsend_idempotency_records (workspace_id, method, route, key_hash, body_hash, created_at, status, body)
@@ -94,18 +94,18 @@ export function unmarkStatement(key: HashedKey): SqlText {
 
 /** The stored answer, or undefined. @throws {EngineError} `idempotency_mismatch` when the body was another */
 export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<StoredAnswer | undefined> {
-  const { rows } = await db.run(sqlText`
-    select body_hash, status, body from keepsend_idempotency_records
+  const { rows } = await db.run<StoredAnswer & { bodyHash: string }>(sqlText`
+    select body_hash as "bodyHash", status, body from keepsend_idempotency_records
     where workspace_id = ${key.scope[0]} and method = ${key.scope[1]} and route = ${key.scope[2]} and key_hash = ${key.scope[3]}`)
   const [row] = rows
   if (!row) return undefined
-  if (row['body_hash'] !== key.bodyHash) {
+  if (row.bodyHash !== key.bodyHash) {
     throw new EngineError(
       'idempotency_mismatch',
       'this Idempotency-Key was used with another body: use a new key for a new request',
     )
   }
-  return { status: Number(row['status']), body: String(row['body']) }
+  return { status: row.status, body: row.body }
 }
 
 /** Forgets records past their week and marks past their time, at most `limit` of each. Returns how many records. */

@@ -20,10 +20,10 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
   let known: { text: string; key: ImportedKey } | undefined
 
   async function read(): Promise<typeof known> {
-    const { rows } = await db.run(sqlText`
+    const { rows } = await db.run<Pick<StoredSecret, 'secret' | 'keyId'>>(sqlText`
       select secret, key_id as "keyId" from keepsend_secrets
       where endpoint_id = ${PLACE.endpointId} and scheme = ${PLACE.scheme} and version = ${PLACE.version}`)
-    const [row] = rows as unknown as Pick<StoredSecret, 'secret' | 'keyId'>[]
+    const [row] = rows
     if (!row) return undefined
     const text = await store.open({ ...PLACE, ...row })
     return { text, key: await importHmacKey(fromBase64(text) ?? new Uint8Array()) }

@@ -1,10 +1,8 @@
 import {
   type OutboxDatabase,
-  type Row,
+  type PendingEvent,
   type SqlText,
-  clock,
-  dueAt,
-  enqueueEvents,
+  insertSelectStatement,
   raw,
   sqlText,
 } from '@keepsend/outbox'
@@ -30,39 +28,53 @@ export function fanOutStatement(
 ): SqlText {
   const patterns = db.dialect.list(patternsOf(event.type))
   const channels = db.dialect.list([...new Set(['*', ...event.channels.flatMap(patternsOf)])])
-  return sqlText`
-    insert into pending_events (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, created_at, payload)
-    select cast(${`${event.id}.`} as text) || id, workspace_id, cast(${event.type} as text), id, max_attempts,
-      ${dueAt({ eventId: event.id, due: rowsStart })}, ${clock()}, cast(${event.payload} as text)
-    from keepsend_endpoints
-    where workspace_id = ${event.workspaceId} and status = 'enabled' and id in (
+  return forEndpoints(
+    { rowsStart },
+    event,
+    sqlText`
+    workspace_id = ${event.workspaceId} and status = 'enabled' and id in (
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern in (${patterns}) and channel in (${channels})
-    ) and ${only}
-    on conflict (id) do nothing
-    returning id, endpoint_id as "endpointId"`
+    ) and ${only}`,
+  )
+}
+
+/** One endpoint, subscribed or not, enabled or not: a test event. */
+export function fanOutToOneStatement(
+  target: Pick<PublishTarget, 'rowsStart'>,
+  event: PreparedEvent,
+  endpointId: string,
+): SqlText {
+  return forEndpoints(target, event, sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`)
+}
+
+function forEndpoints({ rowsStart }: Pick<PublishTarget, 'rowsStart'>, event: PreparedEvent, where: SqlText): SqlText {
+  const { id: eventId, workspaceId, type, payload } = event
+  return insertSelectStatement(
+    { eventId, workspaceId, type, payload, due: rowsStart },
+    { endpointId: raw('id'), maxAttempts: raw('max_attempts'), from: sqlText`keepsend_endpoints where ${where}` },
+  )
+}
+
+/** A row that a fan-out inserted. */
+export interface InsertedRow {
+  id: string
+  endpointId: string
+  gen: number
 }
 
 /** The messages for the rows that a fan-out inserted. */
-export function messagesFor(event: PreparedEvent, rows: readonly Row[]): QueuedEvent[] {
-  return rows.map((row) => ({
-    type: event.type,
-    workspaceId: event.workspaceId,
-    outboxId: String(row['id']),
-    gen: 0,
-    eventId: event.id,
-    endpointId: String(row['endpointId']),
-  }))
+export function messagesFor(event: PreparedEvent, rows: readonly InsertedRow[]): QueuedEvent[] {
+  const { type, workspaceId, id: eventId } = event
+  return rows.map(({ endpointId, ...row }) => ({ ...messageFor({ ...row, type, workspaceId }), eventId, endpointId }))
 }
 
-/** Keeps one event for one endpoint, subscribed or not: a test event, or a look at one receiver. */
-export async function enqueueForEndpoint(
-  { db, rowsStart }: PublishTarget,
-  event: PreparedEvent,
-  endpointId: string,
-  maxAttempts: number,
-): Promise<QueuedEvent[]> {
-  const { id: eventId, workspaceId, type, payload } = event
-  await enqueueEvents(db, [{ eventId, endpointId, workspaceId, type, payload, maxAttempts, due: rowsStart }])
-  return messagesFor(event, [{ id: `${eventId}.${endpointId}`, endpointId }])
+/** The message that names a row under its generation. */
+export function messageFor({
+  id,
+  gen,
+  type,
+  workspaceId,
+}: Pick<PendingEvent, 'id' | 'gen' | 'type' | 'workspaceId'>): QueuedEvent & { outboxId: string; gen: number } {
+  return { outboxId: id, gen, type, workspaceId }
 }

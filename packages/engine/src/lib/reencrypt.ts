@@ -1,4 +1,4 @@
-import { type OutboxDatabase, limitTo, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, Transaction, limitTo, sqlText } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields, silentLogger } from './logger.ts'
 import { type Secrets, type StoredSecret, createSecretStore, keeperOf } from './secret-store.ts'
@@ -41,14 +41,13 @@ export async function reencryptSecrets(options: ReencryptOptions): Promise<Reenc
     throw new EngineError('invalid_option', `limit must be a whole number from 1 to 500; found ${limit}`)
   }
   const [endpointId = '', scheme = '', version = '0'] = after.split(' ')
-  const { rows } = await db.run(sqlText`
+  const { rows: found } = await db.run<StoredSecret>(sqlText`
     select kept.endpoint_id as "endpointId", scheme, kept.version as "version", secret, key_id as "keyId",
       coalesce(workspace_id, '') as "workspaceId"
     from keepsend_secrets as kept left join keepsend_endpoints as endpoint on endpoint.id = kept.endpoint_id
     where (key_id is null or key_id <> ${keeper.keyId})
       and (kept.endpoint_id, scheme, kept.version) > (${endpointId}, ${scheme}, cast(${Number(version)} as integer))
     order by kept.endpoint_id, scheme, kept.version ${limitTo(limit)}`)
-  const found = rows as unknown as StoredSecret[]
 
   const store = createSecretStore(keeper)
   const sealed = await Promise.all(
@@ -62,17 +61,17 @@ export async function reencryptSecrets(options: ReencryptOptions): Promise<Reenc
     }),
   )
   const readable = sealed.filter((one) => one !== undefined)
-  // Of the row as it was read: whoever changed it meanwhile had the later word.
-  const results = await db.atomic(
-    readable.map(
-      ({ row, now }) => sqlText`
+  const transaction = new Transaction()
+  // Compare and set on the old ciphertext: a concurrent change wins.
+  const written = readable.map(({ row, now }) =>
+    transaction.add(sqlText`
         update keepsend_secrets set secret = ${now.secret}, key_id = ${now.keyId}
-        where endpoint_id = ${row.endpointId} and scheme = ${row.scheme} and version = ${row.version} and secret = ${row.secret}`,
-    ),
+        where endpoint_id = ${row.endpointId} and scheme = ${row.scheme} and version = ${row.version} and secret = ${row.secret}`),
   )
+  await transaction.commit(db)
   const last = found.length === limit ? found.at(-1) : undefined
   return {
-    reencrypted: results.reduce((sum, { changes }) => sum + changes, 0),
+    reencrypted: written.reduce((sum, { changes }) => sum + changes, 0),
     failed: found.length - readable.length,
     next: last && `${last.endpointId} ${last.scheme} ${last.version}`,
   }

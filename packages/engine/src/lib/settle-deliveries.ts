@@ -6,20 +6,25 @@ import {
   type PendingEvent,
   type Settled,
   type SqlText,
+  Transaction,
+  addClaim,
+  addSettle,
   clock,
+  endpointIdOf,
   raw,
+  resumeStatement,
   settleEvents,
   sqlText,
 } from '@keepsend/outbox'
-import { type HoldReason, setAside } from './aside.ts'
 import { type CircuitOptions, anyStands } from './circuit.ts'
 import { healthStatements } from './health.ts'
-import { letOutUnlessBlocked } from './let-out.ts'
+import { HOLD_REASONS, type HoldReason, holdBacklog } from './hold-reason.ts'
 import { lockDeliveries, lockEndpoints } from './locks.ts'
 import type { Reporter } from './operational.ts'
+import { resumeUnlessBlocked } from './resume.ts'
 import type { Targets } from './targets.ts'
 import type { DeliveryOutcome } from './verdict.ts'
-import { letOutOldest, wakeWithin } from './wake.ts'
+import { wakeWithin } from './wake.ts'
 
 /** An attempt that has ended, with the claim under which it was made. */
 export interface FinishedDelivery {
@@ -43,63 +48,59 @@ export interface SettleDeps {
 }
 
 /**
- * Writes what attempts came to, in one atomic unit: first what hangs on a settle, joined to the row while the claim
- * still stands, then the settles, then what is put aside or let out for them, then the next claim. A lost settle changes
- * nothing around it either.
+ * Writes what attempts came to, in one transaction, in the order of the steps below. What hangs on a settle is joined to
+ * the row while the claim still stands, so a lost settle changes nothing around it either.
  */
-export function settleDeliveries(
-  deps: SettleDeps,
+export async function settleDeliveries(
+  { db, keepCompleted, circuit, reporter }: SettleDeps,
   finished: readonly FinishedDelivery[],
-  { claim: next, roomFor }: SettleNext,
+  { claim, roomFor }: SettleNext,
 ): Promise<Settled> {
-  const { db, keepCompleted, circuit, reporter } = deps
+  const outcomes = finished.map(toSettle)
   // While all goes well, thousands of times a second, nothing hangs on a settle.
-  const eventful = finished.some(({ outcome }) => outcome.kind !== 'delivered' || outcome.attempt?.failing)
-  const noted = eventful ? finished : []
+  const isEventful = finished.some(({ outcome }) => outcome.kind !== 'delivered' || outcome.attempt?.failing)
+  const noted = isEventful ? finished : []
   const health = healthStatements(db, circuit, reporter, noted)
-  const verdicts = noted.flatMap((one) => verdictOn(db, reporter, one))
+  const disabled = noted.flatMap((one) => disablingOf(db, reporter, one))
   const failures = noted.flatMap((one) => reportOf(reporter, one))
   const holds = heldOf(noted)
-  const room = next ? roomOf(finished, roomFor) : []
+  const room = claim ? roomOf(finished, roomFor) : []
+  const around = [health.statements, disabled, failures, holds.ids, room]
+  if (around.every(({ length }) => length === 0)) return settleEvents(db, outcomes, { keepCompleted, claim })
 
-  const hanging = [...health.statements, ...verdicts, ...failures]
-  const around = hanging.length + holds.ids.length + room.length > 0
-  const endpoints = [
-    ...health.endpointIds,
-    ...noted.flatMap(({ outcome }) => (outcome.kind === 'disable_endpoint' ? [outcome.endpointId] : [])),
-    ...holds.groups.map(({ endpointId }) => endpointId),
-    ...room.map(([endpointId]) => endpointId),
-  ]
-  const locks = around
-    ? [
-        ...lockDeliveries(
-          db,
-          finished.map(({ claim }) => claim),
-        ),
-        ...lockEndpoints(db, endpoints),
-      ]
-    : []
-
-  const before = [...locks, ...hanging]
-  const after = [
-    ...holds.groups.flatMap((group) => afterHolding(db, group, next !== undefined)),
-    ...(holds.ids.length > 0 ? [letOutUnlessBlocked(db, holds.ids)] : []),
-    ...room.map(([endpointId, count]) =>
-      letOutOldest(db, endpointId, count, { only: mayTake(endpointId), ...AT_ONCE }),
-    ),
-  ]
-  return settleEvents(db, finished.map(toSettle), { keepCompleted, before, after, ...(next && { claim: next }) })
+  const transaction = new Transaction()
+  // 1. The locks, deliveries first and then endpoints, so that two settles never wait for each other in a circle.
+  const refs = finished.map((one) => one.claim)
+  transaction.addAll(lockDeliveries(db, refs))
+  transaction.addAll(lockEndpoints(db, [...health.endpointIds, ...endpointsOf(noted), ...room.map(([id]) => id)]))
+  // 2. The counters and the circuit, while the claims stand: only their holder may change an endpoint's health.
+  transaction.addAll(health.statements)
+  // 3. Endpoints that a receiver wants disabled, and 4. the reports of deliveries that end here, for the same reason.
+  transaction.addAll(disabled)
+  transaction.addAll(failures)
+  // 5. The settles: from here on the claims are gone.
+  const lost = addSettle(transaction, db, outcomes, { keepCompleted })
+  // 6. The backlog behind what was just held, before the claim below would meet it; and a time to resume it.
+  for (const group of holds.groups) transaction.addAll(afterHolding(db, group, claim !== undefined))
+  // 7. What was held for a reason that has passed meanwhile: it looks at the rows that 5 held.
+  if (holds.ids.length > 0) transaction.add(resumeUnlessBlocked(db, holds.ids))
+  // 8. Held rows for which the worker has room, so that the claim takes them.
+  for (const [endpointId, limit] of room) {
+    transaction.add(resumeStatement(db, { endpointId, limit, guard: takesRows(endpointId) }))
+  }
+  // 9. The next claim, last: it takes what 5 to 8 made due.
+  const claimed = claim && addClaim(transaction, db, claim)
+  await transaction.commit(db)
+  return { lost: lost(), claimed: claimed?.() ?? { claims: [], dead: [] } }
 }
 
-const AT_ONCE = { apartMs: 0, afterMs: 0 }
-
-function mayTake(endpointId: string): SqlText {
+function takesRows(endpointId: string): SqlText {
   return sqlText`exists (select 1 from keepsend_endpoints as endpoint
     where endpoint.id = ${endpointId} and endpoint.status = 'enabled' and endpoint.circuit = 'closed'
       and endpoint.rate_limit is null)`
 }
 
-/** Rows to let out for endpoints of which something has been settled: as many as the worker has room for. */
+/** Rows to resume for endpoints of which something has been settled: as many as the worker has room for. */
 function roomOf(finished: readonly FinishedDelivery[], roomFor: SettleNext['roomFor']): [string, number][] {
   if (!roomFor) return []
   const endpoints = new Map<string, boolean>()
@@ -109,6 +110,14 @@ function roomOf(finished: readonly FinishedDelivery[], roomFor: SettleNext['room
   return [...endpoints]
     .map(([id, makesRoom]): [string, number] => [id, roomFor(id, makesRoom)])
     .filter(([, count]) => count > 0)
+}
+
+/** Endpoints that a settle of these changes, besides those whose health it changes. */
+function endpointsOf(finished: readonly FinishedDelivery[]): string[] {
+  return finished.flatMap(({ claim, outcome }) => {
+    if (outcome.kind === 'disable_endpoint') return [outcome.endpointId]
+    return outcome.kind === 'hold' ? [endpointIdOf(claim.id)] : []
+  })
 }
 
 interface HeldGroup {
@@ -135,16 +144,14 @@ function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups:
 // So many in one group say that a backlog stands behind them.
 const BACKLOG = 4
 
-/** What is held must have a time to wake; and what stands behind it is put aside before the claim that would meet it. */
+/** What is held must have a time at which it is resumed. */
 function afterHolding(db: OutboxDatabase, { endpointId, reason, count }: HeldGroup, claims: boolean): SqlText[] {
-  const aside = claims && count >= BACKLOG ? [setAside(db, endpointId, reason)] : []
-  return [...aside, wakeWithin(endpointId, WAKE_WITHIN_MS[reason])]
+  const backlog = claims && count >= BACKLOG ? [holdBacklog(db, endpointId, reason)] : []
+  return [...backlog, wakeWithin(endpointId, HOLD_REASONS[reason].resumeWithinMs)]
 }
 
-const WAKE_WITHIN_MS: Record<HoldReason, number> = { endpoint_disabled: 0, circuit_open: 0, busy: 1000, rate: 250 }
-
 /** Only the version that the attempt read: an endpoint that was changed meanwhile has a new URL to prove itself. */
-function verdictOn(
+function disablingOf(
   db: OutboxDatabase,
   reporter: Reporter | undefined,
   { claim, outcome }: FinishedDelivery,
@@ -173,12 +180,10 @@ function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
       return { claim, settle: 'complete', httpStatus: outcome.httpStatus }
     case 'retry': {
       const { delayMs, deferral, error, httpStatus } = outcome
-      return { claim, settle: 'reschedule', delayMs, deferral, error, ...(httpStatus !== undefined && { httpStatus }) }
+      return { claim, settle: 'reschedule', delayMs, deferral, error, httpStatus }
     }
-    case 'dead': {
-      const { error, httpStatus } = outcome
-      return { claim, settle: 'fail', error, ...(httpStatus !== undefined && { httpStatus }) }
-    }
+    case 'dead':
+      return { claim, settle: 'fail', error: outcome.error, httpStatus: outcome.httpStatus }
     case 'disable_endpoint': {
       const { error, httpStatus } = outcome
       const took = httpStatus >= 200 && httpStatus <= 299
@@ -198,9 +203,4 @@ export function noteOutcomes(targets: Targets, finished: readonly FinishedDelive
       targets.failed(outcome.attempt.endpointId, outcome.attempt.at, failuresInRow)
     }
   }
-}
-
-/** A delivery's key ends with its endpoint's id. */
-function endpointIdOf(deliveryId: string): string {
-  return deliveryId.slice(deliveryId.indexOf('.') + 1)
 }

@@ -1,9 +1,12 @@
-import { type OutboxDatabase, clock, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type Row, clock, sqlText } from '@keepsend/outbox'
+import type { InferSelectModel } from 'drizzle-orm/table'
 import type { CheckUrl, UrlCheck } from './check-url.ts'
 import type { Health } from './circuit.ts'
 import { EngineError } from './errors.ts'
+import { endpointRows, secretRows } from './rows.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { SignatureScheme } from './sign.ts'
+import type { secrets as secretsTable } from './sqlite/tables.ts'
 
 /** What an attempt needs to know of its endpoint. */
 export interface Target {
@@ -117,20 +120,15 @@ async function readTargets(
   checkUrl: CheckUrl,
   ids: readonly string[],
 ): Promise<Map<string, Target | EngineError>> {
-  const { rows } = await db.run(sqlText`
-    select endpoint.id as "id", endpoint.version as "version", status, url, retry_schedule as "retrySchedule",
-      deadline_ms as "deadlineMs", headers, retry_statuses as "retryStatuses", compat_header as "compatHeader",
-      concurrency, rate_limit as "rateLimit", wake_at as "wakeAt", circuit, probe_id as "probeId",
-      failing_since as "failingSince", warned,
-      failures_in_row as "failuresInRow", window_at as "windowAt", window_failures as "windowFailures",
-      workspace_id as "workspaceId", scheme, keepsend_secrets.version as "secretVersion", secret, key_id as "keyId",
-      expires_at as "expiresAt"
-    from keepsend_endpoints as endpoint left join keepsend_secrets
-      on endpoint_id = endpoint.id and (expires_at is null or expires_at > ${clock()})
+  const { rows } = await db.run<TargetRow>(sqlText`
+    select ${endpointRows.some('endpoint', ENDPOINT_COLUMNS)}, ${secretRows.some('signing', SECRET_COLUMNS)},
+      signing.version as "secretVersion"
+    from keepsend_endpoints as endpoint left join keepsend_secrets as signing
+      on signing.endpoint_id = endpoint.id and (signing.expires_at is null or signing.expires_at > ${clock()})
     where endpoint.id in (${db.dialect.list([...new Set(ids)])})
-    order by endpoint.id, scheme, keepsend_secrets.version desc`)
+    order by endpoint.id, signing.scheme, signing.version desc`)
   const targets = new Map<string, OpenTarget | EngineError>()
-  for (const row of rows as unknown as TargetRow[]) {
+  for (const row of rows) {
     const target = targets.get(row.id) ?? readTarget(row, checkUrl)
     targets.set(row.id, target)
     if (!(target instanceof EngineError)) addSecret(target, row, secretStore)
@@ -148,77 +146,70 @@ function asFailing(target: Target, at: number): Target {
 
 /** A row that was broken by hand fails its own deliveries, and no look-up of its neighbours. */
 function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineError {
-  const { id, version, deadlineMs, concurrency, rateLimit, wakeAt, circuit, probeId, failingSince, warned } = row
   try {
+    const { status, url, retryStatuses, ...endpoint } = endpointRows.read<EndpointColumn>(row)
+    const { retrySchedule, circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures } = endpoint
     return {
-      id,
-      version,
-      enabled: row.status === 'enabled',
-      check: checkUrl(row.url),
-      retrySchedule: row.retrySchedule === null ? null : numbersIn(row.retrySchedule),
-      deadlineMs,
-      headers: JSON.parse(row.headers) as Record<string, string>,
-      retryStatuses: numbersIn(row.retryStatuses),
-      concurrency,
-      rateLimit,
-      wakeAt,
-      health: {
-        circuit,
-        probeId,
-        failingSince,
-        warned,
-        failuresInRow: row.failuresInRow,
-        windowAt: row.windowAt,
-        windowFailures: row.windowFailures,
-      },
-      compatHeader: row.compatHeader,
+      ...endpoint,
+      enabled: status === 'enabled',
+      check: checkUrl(url),
+      retrySchedule: retrySchedule && numbersIn(retrySchedule),
+      retryStatuses: numbersIn(retryStatuses),
+      health: { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures },
       secrets: [],
     }
   } catch {
     // Not what the parser says: it quotes what it read, headers with their tokens included.
-    return new EngineError('invalid_endpoint', `the row of ${id} cannot be read: a column of it is not in its format`)
+    return new EngineError(
+      'invalid_endpoint',
+      `the row of ${row.id} cannot be read: a column of it is not in its format`,
+    )
   }
 }
 
 function addSecret(target: OpenTarget, row: TargetRow, secretStore: SecretStore): void {
   const { workspaceId, scheme, secretVersion: version, keyId, expiresAt } = row
-  if (row.secret === null || scheme === null || version === null) return
+  if (row.secret === null || scheme === null || scheme === 'pepper' || version === null) return
   const secret = secretStore.open({ workspaceId, endpointId: row.id, scheme, version, secret: row.secret, keyId })
   // Whoever signs with it is told; until then nobody waits for it.
   if (typeof secret !== 'string') secret.catch(() => undefined)
   target.secrets.push({ scheme, secret, expiresAt })
 }
 
-function numbersIn(json: string): number[] {
-  const list: unknown = JSON.parse(json)
+function numbersIn(list: unknown): number[] {
   if (Array.isArray(list) && list.every((one) => typeof one === 'number')) return list
   throw new TypeError('no list of numbers')
 }
 
-interface TargetRow {
-  id: string
-  version: number
-  status: string
-  url: string
-  retrySchedule: string | null
-  deadlineMs: number | null
-  headers: string
-  retryStatuses: string
-  compatHeader: string | null
-  workspaceId: string
-  scheme: SignatureScheme | null
-  secretVersion: number | null
-  secret: string | null
-  keyId: string | null
-  expiresAt: number | null
-  concurrency: number | null
-  rateLimit: number | null
-  wakeAt: number | null
-  circuit: Health['circuit']
-  probeId: string | null
-  failingSince: number | null
-  warned: number
-  failuresInRow: number
-  windowAt: number | null
-  windowFailures: number
+const ENDPOINT_COLUMNS = [
+  'id',
+  'workspaceId',
+  'version',
+  'status',
+  'url',
+  'retrySchedule',
+  'deadlineMs',
+  'headers',
+  'retryStatuses',
+  'compatHeader',
+  'concurrency',
+  'rateLimit',
+  'wakeAt',
+  'circuit',
+  'probeId',
+  'failingSince',
+  'warned',
+  'failuresInRow',
+  'windowAt',
+  'windowFailures',
+] as const
+
+const SECRET_COLUMNS = ['scheme', 'secret', 'keyId', 'expiresAt'] as const
+
+type EndpointColumn = (typeof ENDPOINT_COLUMNS)[number]
+type SecretRow = Pick<InferSelectModel<typeof secretsTable>, (typeof SECRET_COLUMNS)[number]> & {
+  secretVersion: number
 }
+
+/** An endpoint, and of each of its secrets a row; without a secret one row of nulls. */
+type TargetRow = Row & { id: string; workspaceId: string } & { [Name in keyof SecretRow]: SecretRow[Name] | null }

@@ -1,6 +1,6 @@
 import type { PendingEvent } from '@keepsend/outbox'
 import type { AttemptFacts } from './attempt.ts'
-import type { HoldReason } from './aside.ts'
+import type { HoldReason } from './hold-reason.ts'
 import { parseRetryAfter, retryDelayMs } from './schedule.ts'
 import type { SendResult } from './sender.ts'
 
@@ -90,9 +90,12 @@ export function retryOrDead(
   return { kind: 'retry', delayMs, deferral: false, error, ...status }
 }
 
-/** A claim has charged this attempt already; a message that was only begun charges it at its settle. */
-function attemptNumber(event: VerdictContext['event']): number {
-  return event.claimedAt === null ? event.attempts + 1 : event.attempts
+/**
+ * The number of the attempt that is being made, 1 for the first: a claim has counted it already, a message that was only
+ * begun counts it at its settle.
+ */
+export function attemptNumber({ attempts, claimedAt }: Pick<PendingEvent, 'attempts' | 'claimedAt'>): number {
+  return claimedAt === null ? attempts + 1 : attempts
 }
 
 const SHOWN_BYTES = 300

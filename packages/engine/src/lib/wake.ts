@@ -1,4 +1,16 @@
-import { type OutboxDatabase, type SqlText, type SqlResult, clock, limitTo, raw, sqlText } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  type ResumedRow,
+  type SqlResult,
+  type SqlText,
+  Transaction,
+  byId,
+  clock,
+  limitTo,
+  raw,
+  resumeStatement,
+  sqlText,
+} from '@keepsend/outbox'
 import { standsAsProbe } from './circuit.ts'
 import { lockEndpoints } from './locks.ts'
 
@@ -16,13 +28,8 @@ export interface WakeOptions {
   graceMs?: number
 }
 
-/** A row that was let out, for its message. */
-export interface LetOutRow {
-  id: string
-  gen: number
-  type: string
-  workspaceId: string
-  endpointId: string
+/** A row that was resumed, for its message. */
+export interface LetOutRow extends Omit<ResumedRow, 'inMs'> {
   /** How long its message should wait, in ms. */
   delayMs: number
 }
@@ -53,51 +60,52 @@ export async function wakeEndpoints(
   onlyId?: string,
 ): Promise<Woken> {
   const one = onlyId === undefined ? raw('') : sqlText`and id = ${onlyId}`
-  const { rows } = await db.run(sqlText`
+  const { rows: found } = await db.run<Due>(sqlText`
     select id as "id", circuit as "circuit", rate_limit as "rateLimit", wake_at as "wakeAt", ${clock()} as "now"
     from keepsend_endpoints where wake_at is not null ${one} order by wake_at, id ${limitTo(limit + 1)}`)
-  const found = rows as unknown as Due[]
   const due = found.slice(0, limit).filter(({ wakeAt, now }) => wakeAt <= now)
   const rest = found[due.length]
   const nextMs = rest ? Math.max(0, rest.wakeAt - rest.now) : due.length > 0 ? everyMs : null
   if (due.length === 0) return { letOut: [], nextMs }
 
-  const steps = due.flatMap((endpoint) =>
+  const transaction = new Transaction()
+  const ids = due.map(({ id }) => id)
+  transaction.addAll(lockEndpoints(db, ids))
+  const resumed = due.map((endpoint) =>
     endpoint.circuit === 'open'
-      ? probe(db, endpoint, openMs, graceMs)
-      : letOutBatch(db, endpoint, { batch, everyMs, graceMs }),
+      ? addProbe(transaction, db, endpoint, { openMs, graceMs })
+      : addBatch(transaction, db, endpoint, { batch, everyMs, graceMs }),
   )
-  const locks = lockEndpoints(
-    db,
-    due.map(({ id }) => id),
-  )
-  const results = await db.atomic([...locks, ...steps])
-  return { letOut: results.slice(locks.length).flatMap((result) => readLetOut(result, due, graceMs)), nextMs }
+  await transaction.commit(db)
+  const letOut = resumed
+    .flatMap(({ rows }) => rows)
+    .map(({ inMs, ...row }) => ({ ...row, delayMs: Math.max(0, inMs - (graceMs ?? 0)) }))
+  return { letOut: letOut.sort(byId), nextMs }
 }
 
-function letOutBatch(
+/** A batch of the endpoint's held rows, and the time of the next. */
+function addBatch(
+  transaction: Transaction,
   db: OutboxDatabase,
   { id, wakeAt, rateLimit, now }: Due,
   { batch, everyMs, graceMs }: { batch: number; everyMs: number; graceMs: number | undefined },
-): SqlText[] {
-  // A limited endpoint is woken in step with its limit: what comes out is what it may send until the next time.
+): SqlResult<ResumedRow> {
+  // A limited endpoint is resumed in step with its limit: as many rows as it may send until the next time.
   const interval = rateLimit === null ? everyMs : graceMs === undefined ? limitedEvery(rateLimit) : everyMs
-  const count = rateLimit === null ? batch : Math.max(1, Math.floor((rateLimit * interval) / 1000))
+  const limit = rateLimit === null ? batch : Math.max(1, Math.floor((rateLimit * interval) / 1000))
   const apartMs = rateLimit === null || graceMs === undefined ? 0 : Math.ceil(1000 / rateLimit)
   const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'closed'`
-  return [
-    letOutOldest(db, id, count, {
-      only: sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled')`,
-      apartMs,
-      afterMs: graceMs ?? 0,
-    }),
-    sqlText`
+  const guard = sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled')`
+  const resumed = transaction.add<ResumedRow>(
+    resumeStatement(db, { endpointId: id, limit, guard, apartMs, afterMs: graceMs }),
+  )
+  transaction.add(sqlText`
       update keepsend_endpoints set wake_at = case
         when status = 'enabled' and exists (
           select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
         then cast(${now + interval} as bigint) end
-      where ${mine}`,
-  ]
+      where ${mine}`)
+  return resumed
 }
 
 /** Four times a second at most, and not before there is one to send. */
@@ -106,53 +114,27 @@ function limitedEvery(rateLimit: number): number {
 }
 
 /** The oldest held row becomes the probe, unless the last one still stands. */
-function probe(db: OutboxDatabase, { id, wakeAt, now }: Due, openMs: number, graceMs: number | undefined): SqlText[] {
+function addProbe(
+  transaction: Transaction,
+  db: OutboxDatabase,
+  { id, wakeAt, now }: Due,
+  { openMs, graceMs = 0 }: { openMs: number; graceMs: number | undefined },
+): SqlResult<ResumedRow> {
   const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'open'`
   const next = sqlText`cast(${now + openMs} as bigint)`
   const oldest = sqlText`(
     select min(held.id) from pending_events as held
     where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)`
-  return [
-    sqlText`
+  transaction.add(sqlText`
       update keepsend_endpoints set probe_id = ${oldest}, wake_at = case when ${oldest} is not null then ${next} end
-      where ${mine} and status = 'enabled' and not ${standsAsProbe(openMs, graceMs ?? 0)}`,
-    sqlText`
-      update keepsend_endpoints set wake_at = case when status = 'enabled' then ${next} end where ${mine}`,
-    letOutOldest(db, id, 1, {
-      only: sqlText`held.id in (select probe_id from keepsend_endpoints
-        where id = ${id} and circuit = 'open' and status = 'enabled')`,
-      apartMs: 0,
-      afterMs: graceMs ?? 0,
-    }),
-  ]
-}
-
-/** Held rows of an endpoint, oldest first: pending, due `afterMs` from now and each `apartMs` after the one before. */
-export function letOutOldest(
-  db: OutboxDatabase,
-  endpointId: string,
-  count: number,
-  { only, apartMs, afterMs }: { only: SqlText; apartMs: number; afterMs: number },
-): SqlText {
-  return sqlText`
-    with picked as materialized (
-      select held.id as picked_id from pending_events as held
-      where held.status = 'held' and held.endpoint_id = ${endpointId} and ${only}
-      order by held.id ${db.dialect.first(count)} ${db.dialect.lock('pick', 'held')}),
-    placed as materialized (select picked_id, row_number() over (order by picked_id) - 1 as place from picked)
-    update pending_events set status = 'pending', hold_reason = null, gen = gen + 1,
-      due_at = ${clock()} + ${raw(String(afterMs))} + place * ${raw(String(apartMs))}
-    from placed where id = picked_id and id ${db.dialect.among(raw('select picked_id from placed'))} and status = 'held'
-    returning id, gen, event_type as "type", workspace_id as "workspaceId", endpoint_id as "endpointId",
-      due_at - ${clock()} as "inMs"`
-}
-
-function readLetOut({ rows }: SqlResult, due: readonly Due[], graceMs = 0): LetOutRow[] {
-  const ids = new Set(due.map(({ id }) => id))
-  return rows
-    .filter((row) => ids.has(String(row['endpointId'])))
-    .map(({ inMs, ...row }) => ({ ...(row as unknown as LetOutRow), delayMs: Math.max(0, Number(inMs) - graceMs) }))
-    .sort((one, other) => (one.id < other.id ? -1 : 1))
+      where ${mine} and status = 'enabled' and not ${standsAsProbe(openMs, graceMs)}`)
+  // For the probe that still stands, and for an endpoint that was disabled: the first statement changed nothing then.
+  transaction.add(
+    sqlText`update keepsend_endpoints set wake_at = case when status = 'enabled' then ${next} end where ${mine}`,
+  )
+  const guard = sqlText`held.id in (select probe_id from keepsend_endpoints
+        where id = ${id} and circuit = 'open' and status = 'enabled')`
+  return transaction.add<ResumedRow>(resumeStatement(db, { endpointId: id, limit: 1, guard, afterMs: graceMs }))
 }
 
 /** The time to wake, where held rows would have none: no row waits for someone who does not come. */

@@ -2,6 +2,7 @@
 -- id, endpoint_id: by their bytes, the order of every other database here and of JavaScript, and cheaper to compare
 -- than by language.
 -- payload: text, not jsonb, which would lose key order, the digits of numbers and an escaped NUL. It stands last.
+-- gen begins at the clock, so that a row that is inserted again repeats no gen of its earlier life.
 -- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
 --
 -- A small table through which many rows pass: each is inserted, updated once or twice and deleted within seconds, so
@@ -22,7 +23,7 @@ create table if not exists pending_events (
   max_attempts integer not null default 10,
   deferrals integer not null default 0,
   crashes integer not null default 0,
-  gen integer not null default 0,
+  gen bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
   due_at bigint,
   claimed_at bigint,
   created_at bigint not null,

@@ -3,6 +3,7 @@
 -- is a billed write. So an insert that is handed to a queue (due_at null) writes one row, and its delete one.
 -- Each status is compared by itself: for a list of four SQLite builds a table in memory at every insert and update
 -- (2 of 8.5 µs an insert).
+-- gen begins at the clock, so that a row that is inserted again repeats no gen of its earlier life.
 -- payload stands last, so a claim or a count that does not want it never reads its overflow pages.
 -- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
 create table if not exists pending_events (
@@ -17,7 +18,7 @@ create table if not exists pending_events (
   max_attempts integer not null default 10,
   deferrals integer not null default 0,
   crashes integer not null default 0,
-  gen integer not null default 0,
+  gen integer not null default (cast(round(unixepoch('subsec') * 1000) as integer)),
   due_at integer,
   claimed_at integer,
   created_at integer not null,

@@ -1,7 +1,9 @@
-import type { OutboxDatabase, Row, TakeOptions } from './database.ts'
+import { type OutboxDatabase, type Row, onlyRow } from './database.ts'
 import { checkBounds } from './errors.ts'
-import type { ClaimRef, PendingEvent } from './row.ts'
-import type { SqlText } from './statement.ts'
+import { byId } from './row-id.ts'
+import { type ClaimRef, type PendingEvent, readPendingEvents } from './row.ts'
+import { type TakeOptions, takeStatement } from './take.ts'
+import type { Transaction } from './transaction.ts'
 
 export interface ClaimOptions {
   /** Rows at most: 1–1,000. */
@@ -33,13 +35,22 @@ export const DEFAULT_LEASE_MS = 60_000
  * has used it. A row whose worker died on its last attempt is buried here, never left pending and unclaimable.
  */
 export async function claimDueEvents(db: OutboxDatabase, options: ClaimOptions): Promise<Claimed> {
-  const { rows } = await db.run(claimStatement(db, options))
+  const { rows } = await db.run(takeStatement(db.dialect, dueRows(options)))
   return readClaimed(rows)
 }
 
-/** The claim unexecuted, to stand in one atomic unit with a settle. */
-export function claimStatement(db: OutboxDatabase, options: ClaimOptions): SqlText {
-  return db.dialect.take(dueRows(options))
+/**
+ * Adds the claim to a transaction of the caller's.
+ *
+ * @returns after the commit: what it took
+ */
+export function addClaim(
+  transaction: Transaction,
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  options: ClaimOptions,
+): () => Claimed {
+  const taken = transaction.add(takeStatement(dialect, dueRows(options)))
+  return () => readClaimed(taken.rows)
 }
 
 /** What a claim takes. */
@@ -64,21 +75,20 @@ export async function claimEvents(
   checkBounds('refs.length', refs.length, 1, 1000)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   const rows = { kind: 'named', claims: refs } as const
-  return readClaimed((await db.run(db.dialect.take({ rows, as: 'claim', limit: refs.length, leaseMs, now }))).rows)
+  const how = { rows, as: 'claim', limit: refs.length, leaseMs, now } as const
+  return readClaimed((await db.run(takeStatement(db.dialect, how))).rows)
 }
 
-/** Sorts what the statement returned: RETURNING has no order of its own. */
+/**
+ * Sorts what the statement returned: RETURNING has no order of its own, and it replaced `due_at` by the lease. Keys are
+ * time-ordered, so a batch starts in the order of its events; which rows are in it was decided by `due_at`.
+ */
 export function readClaimed(rows: readonly Row[]): Claimed {
-  const taken = rows as unknown as PendingEvent[]
-  const dead = taken.filter((row) => row.status === 'failed')
-  const claims = taken.filter((row): row is Claim => row.status === 'pending' && row.claimedAt !== null)
-  return { claims: claims.sort(byKey), dead: dead.sort(byKey) }
-}
-
-// The statement replaced due_at by the lease. Keys are time-ordered, so a batch starts in the order of its events;
-// which rows are in the batch was decided by due_at.
-function byKey(a: PendingEvent, b: PendingEvent): number {
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+  const taken = readPendingEvents(rows).sort(byId)
+  return {
+    claims: taken.filter((row): row is Claim => row.status === 'pending' && row.claimedAt !== null),
+    dead: taken.filter(({ status }) => status === 'failed'),
+  }
 }
 
 /** When the next pending row is due: for a timer instead of a poll. */
@@ -91,11 +101,11 @@ export interface NextDue {
 
 /** One index look-up, whatever the backlog. */
 export async function nextDueEvent(db: OutboxDatabase): Promise<NextDue> {
-  const { rows } = await db.run({
+  const { rows } = await db.run<NextDue>({
     sql: `select ms as "now", (
         select due_at from pending_events where status = 'pending' and due_at is not null order by due_at, id limit 1
       ) as "dueAt" from keepsend_clock`,
     params: [],
   })
-  return rows[0] as unknown as NextDue
+  return onlyRow(rows)
 }

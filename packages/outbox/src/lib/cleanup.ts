@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from './database.ts'
 import { checkBounds } from './errors.ts'
+import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 export interface CleanupOptions {
   /** Age of a settled row, by `completed_at`, at which it goes, in ms: 0 or more. @default 86_400_000 (24 h) */
@@ -29,9 +30,19 @@ export async function cleanupOldEvents(
   const end = elapsed() + budgetMs
   let deleted = 0
   for (;;) {
-    const { changes } = await db.run(db.dialect.prune(retentionMs, batchSize, options.now))
+    const { changes } = await db.run(pruneStatement(db, { retentionMs, limit: batchSize, now: options.now }))
     deleted += changes
     if (changes < batchSize) return { deleted, more: false }
     if (elapsed() >= end) return { deleted, more: true }
   }
+}
+
+/** Deletes settled rows older than the given age, oldest settlement first. */
+export function pruneStatement(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  { retentionMs, limit, now }: { retentionMs: number; limit: number; now: number | undefined },
+): SqlText {
+  const where = sqlText`completed_at is not null and completed_at < ${clock(now)} - ${retentionMs}`
+  const picked = dialect.pick({ where, order: raw('completed_at, id'), limit })
+  return sqlText`${picked.with} delete from pending_events where ${picked.where}`
 }

@@ -1,7 +1,9 @@
 import type { SQL } from 'drizzle-orm'
 import type { OutboxDatabase } from './database.ts'
-import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, checkEvent, eventIdTime, rowId } from './event.ts'
-import { type SqlText, clock, sqlText, toDrizzle } from './statement.ts'
+import { type OutboxEvent, checkEvent } from './event.ts'
+import { insertManyStatement, insertStatement } from './insert.ts'
+import { rowId } from './row-id.ts'
+import { toDrizzle } from './statement.ts'
 
 /** What became of one event: `'exists'` when its row was there already, which is how a repeat ends well. */
 export interface Enqueued {
@@ -26,7 +28,7 @@ export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxE
   for (const event of events) checkEvent(event)
   const parts = inParts(events)
   const results = await db.atomic(
-    parts.map((part) => (part.length === 1 ? insertStatement(part[0]) : db.dialect.enqueue(part))),
+    parts.map((part) => (part.length === 1 ? insertStatement(part[0]) : insertManyStatement(db.dialect, part))),
   )
   const inserted = new Set(
     parts.flatMap(([first, ...others], index) => {
@@ -75,21 +77,4 @@ function inParts(events: readonly OutboxEvent[]): [OutboxEvent, ...OutboxEvent[]
 export function enqueueEventStatement(event: OutboxEvent): SQL {
   checkEvent(event)
   return toDrizzle(insertStatement(event))
-}
-
-function insertStatement(event: OutboxEvent): SqlText {
-  return sqlText`
-    insert into pending_events (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, created_at, payload)
-    values (${rowId(event.eventId, event.endpointId)}, ${event.workspaceId}, ${event.type}, ${event.endpointId ?? null},
-      ${event.maxAttempts ?? DEFAULT_MAX_ATTEMPTS}, ${dueAt(event)}, ${clock()}, ${event.payload})
-    on conflict (id) do nothing`
-}
-
-/** `due_at` of a new row, for a statement of one's own that inserts into `pending_events`. */
-export function dueAt(event: Pick<OutboxEvent, 'eventId' | 'due'>): SqlText {
-  const due = event.due ?? 'now'
-  if (due === 'now') return clock()
-  if (due !== 'handed-off') return clock(due)
-  // The sweep looks for handed-off rows by the time in their id; one far off the clock must be found by its due time.
-  return sqlText`(select case when abs(ms - ${clock(eventIdTime(event.eventId))}) <= 300000 then null else ms end from keepsend_clock)`
 }

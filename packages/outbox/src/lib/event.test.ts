@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { eventIdOf, eventIdTime, firstEventIdAt, isEventId, newEventId, rowId, utf8Bytes } from './event.ts'
+import { eventIdTime, firstEventIdAt, isEventId, newEventId, utf8Bytes } from './event.ts'
 
 describe('event ids', () => {
   it('carry the time at which they were made', () => {
@@ -42,12 +42,6 @@ describe('event ids', () => {
       expect([other, isEventId(other)]).toEqual([other, false])
     }
     expect(() => eventIdTime(uuid4)).toThrow(/lower-case UUIDv7; found "evt_9b2f/)
-  })
-
-  it('stand in front of the endpoint in the key of a row', () => {
-    const id = newEventId()
-    expect([rowId(id, 'ep_1'), rowId(id)]).toEqual([`${id}.ep_1`, id])
-    expect([eventIdOf(`${id}.ep_1`), eventIdOf(id)]).toEqual([id, id])
   })
 })
 

@@ -56,17 +56,6 @@ export function firstEventIdAt(ms: number): string {
   return `evt_${hex.slice(0, 8)}-${hex.slice(8, 12)}`
 }
 
-/** The key of a row: `<event id>.<endpoint id>`, or the event id alone. */
-export function rowId(eventId: string, endpointId?: string): string {
-  return endpointId === undefined ? eventId : `${eventId}.${endpointId}`
-}
-
-/** The event id inside a row's key. */
-export function eventIdOf(id: string): string {
-  const dot = id.indexOf('.')
-  return dot === -1 ? id : id.slice(0, dot)
-}
-
 /** Throws `invalid_event`, naming what was found, unless the event can be written on every database as it is. */
 export function checkEvent(event: OutboxEvent): void {
   checkEventId(event.eventId)

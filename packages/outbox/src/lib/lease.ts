@@ -1,6 +1,7 @@
 import type { OutboxDatabase, Row } from './database.ts'
 import { checkBounds } from './errors.ts'
-import type { ClaimRef, PendingEvent } from './row.ts'
+import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from './row.ts'
+import { sqlText } from './statement.ts'
 
 /**
  * The heartbeat of a worker whose attempts still run: each lease ends `leaseMs` from now, or later if it did already.
@@ -46,8 +47,13 @@ export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[])
   const gens = new Map<string, number>()
   for (const { id, gen } of refs) gens.set(id, Math.max(gen, gens.get(id) ?? gen))
   const wanted = [...gens].map(([id, gen]) => ({ id, gen }))
-  const { rows } = await db.run(db.dialect.begin(wanted))
-  const found = rows as unknown as PendingEvent[]
+  // A later `gen` of the same life, though no attempt was made: the message was overtaken. One from an earlier life of
+  // the row, below the `created_at` at which `gen` began, is stale.
+  const { rows } = await db.run(sqlText`
+    select ${pendingEvents.all} from (${db.dialect.claims(wanted)}) as claim join pending_events on id = claim_id
+    where status = 'pending' and (gen = claim_gen
+      or (gen > claim_gen and claim_gen >= created_at and attempts = 0 and deferrals = 0 and crashes = 0))`)
+  const found = readPendingEvents(rows)
   return {
     begun: found.filter(({ id, gen }) => gens.get(id) === gen),
     overtaken: found.filter(({ id, gen }) => gens.get(id) !== gen),

@@ -3,16 +3,17 @@ import type { ClaimRef } from './row.ts'
 import { settleEvents } from './settle.ts'
 
 /**
- * Gives claims back unused: the attempt is refunded, `gen` bumped, the row due at once or at `dueAt`. Returns the ids
- * that were no longer held.
+ * Releases claims unused: the attempt does not count, `gen` + 1, the row due now or at `dueAt`. Returns the ids whose
+ * claims no longer stood.
  */
 export async function releaseEvents(
   db: OutboxDatabase,
   claims: readonly ClaimRef[],
-  options: { dueAt?: number; now?: number } = {},
+  options: { dueAt?: number | undefined; now?: number | undefined } = {},
 ): Promise<string[]> {
   const { dueAt, now } = options
-  const outcomes = claims.map((claim) => ({ settle: 'release', claim, ...(dueAt !== undefined && { dueAt }) }) as const)
-  const { lost } = await settleEvents(db, outcomes, now === undefined ? {} : { now })
+  const when = dueAt === undefined ? {} : { dueAt }
+  const outcomes = claims.map((claim) => ({ settle: 'release', claim, ...when }) as const)
+  const { lost } = await settleEvents(db, outcomes, { now })
   return lost
 }

@@ -1,6 +1,7 @@
 import type { OutboxDatabase } from './database.ts'
 import { OutboxError, checkBounds } from './errors.ts'
-import type { SqlText } from './statement.ts'
+import { type SqlText, allOf, raw, sqlText } from './statement.ts'
+import { replaySet } from './transitions.ts'
 
 /** Which settled rows to send again. At least one part must be set; parts are joined by "and". */
 export interface ReplayFilter {
@@ -35,8 +36,8 @@ export async function replayEvents(
   filter: ReplayFilter,
   options: ReplayOptions = {},
 ): Promise<{ ids: string[]; more: boolean }> {
-  const { rows } = await db.run(replayStatement(db, filter, options))
-  return { ids: rows.map((row) => String(row['id'])), more: rows.length === (options.limit ?? DEFAULT_LIMIT) }
+  const { rows } = await db.run<{ id: string }>(replayStatement(db, filter, options))
+  return { ids: rows.map(({ id }) => id), more: rows.length === (options.limit ?? DEFAULT_LIMIT) }
 }
 
 /** The replay unexecuted, to stand in one atomic unit with what hangs on it; it returns ids. */
@@ -46,7 +47,21 @@ export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, option
   if (Object.values(filter).every((part) => part === undefined)) {
     throw new OutboxError('invalid_option', 'a replay needs a filter: ids, workspaceId, endpointId, status or a time')
   }
+  const picked = db.dialect.pick({ where: matching(db, filter), order: raw('completed_at, id'), limit })
+  return sqlText`
+    ${picked.with} update pending_events set ${replaySet(holdFor, now)}
+    where ${picked.where}
+    returning id`
+}
+
+function matching({ dialect }: OutboxDatabase, filter: ReplayFilter): SqlText {
   const { ids, workspaceId, endpointId, status, settledAfter, settledBefore } = filter
-  const where = { ids, workspaceId, endpointId, status, settledAfter, settledBefore }
-  return db.dialect.replay({ ...where, holdFor, limit }, now)
+  const wanted = [raw('completed_at is not null')]
+  if (ids) wanted.push(sqlText`id in (${dialect.list(ids)})`)
+  if (workspaceId !== undefined) wanted.push(sqlText`workspace_id = ${workspaceId}`)
+  if (endpointId !== undefined) wanted.push(sqlText`endpoint_id = ${endpointId}`)
+  if (status !== undefined) wanted.push(sqlText`status = ${status}`)
+  if (settledAfter !== undefined) wanted.push(sqlText`completed_at >= ${settledAfter}`)
+  if (settledBefore !== undefined) wanted.push(sqlText`completed_at < ${settledBefore}`)
+  return allOf(wanted)
 }

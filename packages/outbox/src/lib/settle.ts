@@ -1,34 +1,36 @@
-import { type ClaimOptions, type Claimed, claimStatement, dueRows, readClaimed } from './claim.ts'
-import type { Move, OutboxDatabase } from './database.ts'
-import { OutboxError } from './errors.ts'
+import { type ClaimOptions, type Claimed, addClaim, dueRows, readClaimed } from './claim.ts'
+import type { OutboxDatabase } from './database.ts'
 import type { ClaimRef, SettleResult } from './row.ts'
-import type { SqlText, Statement } from './statement.ts'
+import { settleStatements } from './settle-statement.ts'
+import type { SqlText } from './statement.ts'
+import { Transaction } from './transaction.ts'
 
 /** How a claim ends. Texts are capped at 1,000 characters and stripped of what no database stores. */
 export type Outcome = { claim: ClaimRef } & (
-  | { settle: 'complete'; httpStatus?: number }
-  | { settle: 'fail'; error: string; httpStatus?: number }
-  | ({ settle: 'reschedule'; error?: string; httpStatus?: number; deferral?: boolean } & When)
-  /** Kept aside until `unholdEvents`; the attempt is refunded. */
-  | { settle: 'hold'; reason: string; error?: string }
-  /** Given back unused; the attempt is refunded. */
-  | ({ settle: 'release' } & Partial<When>)
+  | { settle: 'complete'; httpStatus?: number | undefined }
+  | { settle: 'fail'; error: string; httpStatus?: number | undefined }
+  | ({
+      settle: 'reschedule'
+      error?: string | undefined
+      httpStatus?: number | undefined
+      deferral?: boolean | undefined
+    } & When)
+  /** Held until it is resumed; the attempt does not count. */
+  | { settle: 'hold'; reason: string; error?: string | undefined }
+  /** Released unused; the attempt does not count. */
+  | ({ settle: 'release' } & (When | { delayMs?: undefined; dueAt?: undefined }))
 )
 
 /** From the database's clock, or a time. Give one. */
-type When = { delayMs: number; dueAt?: never } | { dueAt: number; delayMs?: never }
+type When = { delayMs: number; dueAt?: undefined } | { dueAt: number; delayMs?: undefined }
 
 export interface SettleOptions {
   /** Keep completed rows, as `completed`, until clean-up; otherwise they are deleted. @default false */
-  keepCompleted?: boolean
-  /** Statements of the same atomic unit that hang on these claims: they run first, while the claims still stand. */
-  before?: readonly Statement[]
-  /** Statements of the same atomic unit that look at what the settle left. */
-  after?: readonly Statement[]
+  keepCompleted?: boolean | undefined
   /** The next claim, in the same commit. */
-  claim?: ClaimOptions
+  claim?: ClaimOptions | undefined
   /** The time to go by, ms since the epoch. @default the database's clock */
-  now?: number
+  now?: number | undefined
 }
 
 export interface Settled {
@@ -42,30 +44,35 @@ export interface Settled {
 export async function completeEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
-  options: { keepCompleted?: boolean; httpStatus?: number; now?: number } = {},
+  options: { keepCompleted?: boolean | undefined; httpStatus?: number | undefined; now?: number | undefined } = {},
 ): Promise<SettleResult> {
   const { httpStatus, ...rest } = options
-  return settleOne(db, { settle: 'complete', claim, ...(httpStatus !== undefined && { httpStatus }) }, rest)
+  return settleOne(db, { settle: 'complete', claim, httpStatus }, rest)
 }
 
 /** Fails one claim for good, with the reason. `'lost'` changes nothing. */
 export async function failEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
-  options: { error: string; httpStatus?: number; now?: number },
+  options: { error: string; httpStatus?: number | undefined; now?: number | undefined },
 ): Promise<SettleResult> {
   const { now, ...outcome } = options
-  return settleOne(db, { settle: 'fail', claim, ...outcome }, now === undefined ? {} : { now })
+  return settleOne(db, { settle: 'fail', claim, ...outcome }, { now })
 }
 
-/** Puts one claim off. With `deferral` the wait was the receiver's wish: counted apart, the attempt refunded. */
+/** Puts one claim off. With `deferral` the wait was the receiver's wish: counted apart, the attempt does not count. */
 export async function rescheduleEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
-  options: When & { error?: string; httpStatus?: number; deferral?: boolean; now?: number },
+  options: When & {
+    error?: string | undefined
+    httpStatus?: number | undefined
+    deferral?: boolean | undefined
+    now?: number | undefined
+  },
 ): Promise<SettleResult> {
   const { now, ...outcome } = options
-  return settleOne(db, { settle: 'reschedule', claim, ...outcome }, now === undefined ? {} : { now })
+  return settleOne(db, { settle: 'reschedule', claim, ...outcome }, { now })
 }
 
 /**
@@ -77,124 +84,60 @@ export async function settleEvents(
   outcomes: readonly Outcome[],
   options: SettleOptions = {},
 ): Promise<Settled> {
-  const { before = [], after = [], claim } = options
-  const settle = settleStatements(db, outcomes, options)
-  const [only, ...others] = settle
-  const alone = others.length + before.length + after.length === 0 && outcomes.every(isFinal)
-  if (only && claim && alone && db.dialect.settleAndTake) {
-    const refs = outcomes.map((outcome) => outcome.claim)
-    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, dueRows(claim)))
-    const lost = rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : []))
-    const taken = rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))
-    return { lost, claimed: readClaimed(taken) }
+  const { claim } = options
+  const inOne = claim && settleAndTakeStatement(db, outcomes, claim, options)
+  if (inOne) {
+    const { rows } = await db.run(inOne)
+    return {
+      lost: rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : [])),
+      claimed: readClaimed(rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))),
+    }
   }
-  const statements: Statement[] = [...before, ...settle, ...after]
-  if (claim) statements.push(claimStatement(db, claim))
-  if (statements.length === 0) return { lost: [], claimed: readClaimed([]) }
+  const transaction = new Transaction()
+  const lost = addSettle(transaction, db, outcomes, options)
+  const claimed = claim && addClaim(transaction, db, claim)
+  if (!transaction.isEmpty) await transaction.commit(db)
+  return { lost: lost(), claimed: claimed?.() ?? readClaimed([]) }
+}
 
-  const results = await db.atomic(statements)
-  const held = new Set(
-    results.slice(before.length, before.length + settle.length).flatMap(({ rows }) => rows.map((row) => row['id'])),
+/**
+ * Adds the settles to a transaction of the caller's, which may hold statements that hang on the claims (before it, while
+ * they stand) or that look at what it left.
+ *
+ * @returns after the commit: the ids of outcomes that changed nothing
+ */
+export function addSettle(
+  transaction: Transaction,
+  db: Pick<OutboxDatabase, 'dialect'>,
+  outcomes: readonly Outcome[],
+  options: Omit<SettleOptions, 'claim'> = {},
+): () => string[] {
+  const { keepCompleted = false, now } = options
+  const handles = settleStatements(db.dialect, outcomes, { keepCompleted, now }).map((statement) =>
+    transaction.add<{ id: string }>(statement),
   )
-  return {
-    lost: outcomes.map((outcome) => outcome.claim.id).filter((id) => !held.has(id)),
-    claimed: readClaimed(claim ? (results.at(-1)?.rows ?? []) : []),
+  return () => {
+    const stood = new Set(handles.flatMap(({ rows }) => rows.map(({ id }) => id)))
+    return outcomes.map(({ claim }) => claim.id).filter((id) => !stood.has(id))
   }
 }
 
-/** The row is due no more, so a claim of the same unit need not see it. */
-function isFinal({ settle }: Outcome): boolean {
-  return settle === 'complete' || settle === 'fail'
+/** The settle and the claim as one statement, where the database can and the claim need not see what the settle made due. */
+function settleAndTakeStatement(
+  { dialect }: OutboxDatabase,
+  outcomes: readonly Outcome[],
+  claim: ClaimOptions,
+  { keepCompleted = false, now }: SettleOptions,
+): SqlText | undefined {
+  const isFinal = outcomes.every(({ settle }) => settle === 'complete' || settle === 'fail')
+  if (!dialect.settleAndTake || !isFinal) return undefined
+  const [only, ...others] = settleStatements(dialect, outcomes, { keepCompleted, now })
+  if (!only || others.length > 0) return undefined
+  const refs = outcomes.map((outcome) => outcome.claim)
+  return dialect.settleAndTake(only, refs, dueRows(claim))
 }
 
 async function settleOne(db: OutboxDatabase, outcome: Outcome, options: SettleOptions): Promise<SettleResult> {
   const { lost } = await settleEvents(db, [outcome], options)
   return lost.length === 0 ? 'ok' : 'lost'
-}
-
-function settleStatements(db: OutboxDatabase, outcomes: readonly Outcome[], options: SettleOptions): SqlText[] {
-  const deleted: ClaimRef[] = []
-  const moves: Move[] = []
-  for (const outcome of outcomes) {
-    if (outcome.settle === 'complete' && !options.keepCompleted) deleted.push(outcome.claim)
-    else moves.push(move(outcome))
-  }
-  const statements: SqlText[] = []
-  if (deleted.length > 0) statements.push(db.dialect.deleteSettled(deleted))
-  if (moves.length > 0) statements.push(db.dialect.settle(moves, options.now))
-  return statements
-}
-
-function move(outcome: Outcome): Move {
-  const { id, gen } = outcome.claim
-  const still = {
-    id,
-    gen,
-    deferral: false,
-    delayMs: null,
-    dueAt: null,
-    error: null,
-    httpStatus: null,
-    holdReason: null,
-  }
-  switch (outcome.settle) {
-    case 'complete':
-      return { ...still, status: 'completed', charged: true, httpStatus: outcome.httpStatus ?? null }
-    case 'fail':
-      return {
-        ...still,
-        status: 'failed',
-        charged: true,
-        error: storable(outcome.error),
-        httpStatus: outcome.httpStatus ?? null,
-      }
-    case 'reschedule':
-      return {
-        ...still,
-        ...when(outcome),
-        status: 'pending',
-        charged: !outcome.deferral,
-        deferral: outcome.deferral ?? false,
-        error: outcome.error === undefined ? null : storable(outcome.error),
-        httpStatus: outcome.httpStatus ?? null,
-      }
-    case 'hold':
-      return {
-        ...still,
-        status: 'held',
-        charged: false,
-        holdReason: storable(outcome.reason),
-        error: outcome.error === undefined ? null : storable(outcome.error),
-      }
-    case 'release':
-      return { ...still, ...when(outcome), status: 'pending', charged: false }
-  }
-}
-
-// The last time a JavaScript Date can hold. A number beyond 2^53 would reach the integer column as a float.
-const MAX_TIME_MS = 8_640_000_000_000_000
-
-function when({
-  delayMs,
-  dueAt,
-}: {
-  delayMs?: number | undefined
-  dueAt?: number | undefined
-}): Pick<Move, 'delayMs' | 'dueAt'> {
-  for (const [option, value] of Object.entries({ delayMs, dueAt })) {
-    if (value !== undefined && !(value >= 0 && value <= MAX_TIME_MS)) {
-      throw new OutboxError('invalid_option', `${option} must be milliseconds from 0 to ${MAX_TIME_MS}; found ${value}`)
-    }
-  }
-  return {
-    delayMs: delayMs === undefined ? null : Math.ceil(delayMs),
-    dueAt: dueAt === undefined ? null : Math.ceil(dueAt),
-  }
-}
-
-const MAX_ERROR_CHARACTERS = 1000
-
-// Postgres refuses a NUL and a lone surrogate, and one refused text would undo the whole group.
-function storable(text: string): string {
-  return text.slice(0, MAX_ERROR_CHARACTERS).replaceAll('\0', '').toWellFormed()
 }

@@ -51,6 +51,19 @@ export function raw(text: string): SqlText {
   return { sql: text, params: [] }
 }
 
+/** Fragments one after the other. */
+export function joined(fragments: readonly SqlText[], separator: string): SqlText {
+  return {
+    sql: fragments.map((fragment) => fragment.sql).join(separator),
+    params: fragments.flatMap(({ params }) => params),
+  }
+}
+
+/** A condition of several, all of which must hold. */
+export function allOf(conditions: readonly SqlText[]): SqlText {
+  return joined(conditions, ' and ')
+}
+
 /** The database's own clock, unless the caller brings a time: milliseconds since the epoch. */
 export function clock(now?: number): SqlText {
   return now === undefined ? CLOCK : { sql: 'cast(? as bigint)', params: [now] }

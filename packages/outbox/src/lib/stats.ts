@@ -32,7 +32,7 @@ export async function outboxStats(
   const { countLimit = 100_000 } = options
   checkBounds('countLimit', countLimit, 1, 10_000_000)
   const now = clock(options.now)
-  const counted = await db.run(sqlText`
+  const counted = await db.run<{ state: string; count: number; since: number | null; now: number }>(sqlText`
     select state as "state", count(*) as "count", min(waiting_since) as "since", ${now} as "now" from (
       select
         case
@@ -45,14 +45,15 @@ export async function outboxStats(
         case when status = 'held' then coalesce(due_at, created_at) end as waiting_since
       from pending_events ${limitTo(countLimit + 1)}
     ) as states group by state`)
-  const oldest = await db.run(sqlText`
+  const oldest = await db.run<{ age: number }>(sqlText`
     select ${now} - due_at as "age" from pending_events
     where status = 'pending' and due_at is not null order by due_at, id ${raw('limit 1')}`)
 
-  const count = (state: string): number => Number(counted.rows.find((row) => row['state'] === state)?.['count'] ?? 0)
-  const held = counted.rows.find((row) => row['state'] === 'held')
-  const heldMs = held ? Number(held['now']) - Number(held['since']) : 0
-  const total = counted.rows.reduce((sum, row) => sum + Number(row['count']), 0)
+  const of = (wanted: string) => counted.rows.find(({ state }) => state === wanted)
+  const count = (state: string): number => of(state)?.count ?? 0
+  const held = of('held')
+  const heldMs = held ? held.now - (held.since ?? held.now) : 0
+  const total = counted.rows.reduce((sum, row) => sum + row.count, 0)
   return {
     due: count('due'),
     scheduled: count('scheduled'),
@@ -62,6 +63,6 @@ export async function outboxStats(
     completed: count('completed'),
     failed: count('failed'),
     truncated: total > countLimit,
-    oldestDueMs: Math.max(0, heldMs, Number(oldest.rows[0]?.['age'] ?? 0)),
+    oldestDueMs: Math.max(0, heldMs, oldest.rows[0]?.age ?? 0),
   }
 }

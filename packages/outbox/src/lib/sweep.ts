@@ -1,9 +1,10 @@
-import type { OutboxDatabase, TakeOptions } from './database.ts'
+import { type OutboxDatabase, onlyRow } from './database.ts'
 import { checkBounds } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
-import type { PendingEvent, SettleResult } from './row.ts'
+import { type PendingEvent, type SettleResult, readPendingEvents } from './row.ts'
 import { completeEvent, failEvent, settleEvents } from './settle.ts'
 import { sqlText } from './statement.ts'
+import { type TakeOptions, takeStatement } from './take.ts'
 
 export interface SweepOptions {
   /** Rows a tick at most, half of them reserved for lost first sends: 2–10,000. @default 1000 */
@@ -62,8 +63,9 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
   const taken: PendingEvent[] = []
   const take = async (rows: TakeOptions['rows'], most: number): Promise<void> => {
     if (most <= 0) return
-    const result = await db.run(db.dialect.take({ rows, as: 'sweep', limit: most, leaseMs, now: options.now }))
-    taken.push(...(result.rows as unknown as PendingEvent[]))
+    const how = { rows, as: 'sweep', limit: most, leaseMs, now: options.now } as const
+    const result = await db.run(takeStatement(db.dialect, how))
+    taken.push(...readPendingEvents(result.rows))
   }
 
   // First sends first, and at most half: neither a queue outage nor a due backlog can starve the other.
@@ -97,7 +99,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
 }
 
 function withCallbacks(db: OutboxDatabase, row: PendingEvent, now: number | undefined): SweptEvent {
-  const time = now === undefined ? {} : { now }
+  const time = { now }
   return {
     ...row,
     complete: () => completeEvent(db, row, time),
@@ -111,8 +113,8 @@ function withCallbacks(db: OutboxDatabase, row: PendingEvent, now: number | unde
 }
 
 async function databaseTime(db: OutboxDatabase): Promise<number> {
-  const { rows } = await db.run({ sql: 'select ms as "now" from keepsend_clock', params: [] })
-  return Number(rows[0]?.['now'])
+  const { rows } = await db.run<{ now: number }>({ sql: 'select ms as "now" from keepsend_clock', params: [] })
+  return onlyRow(rows).now
 }
 
 /** How far the pass over handed-off rows has come; `afterId` is null between two passes. */
@@ -122,11 +124,11 @@ interface Pass {
 }
 
 async function readPass(db: OutboxDatabase): Promise<Pass> {
-  const { rows } = await db.run({
+  const { rows } = await db.run<Pass>({
     sql: 'select began_at as "beganAt", after_id as "afterId" from keepsend_sweep_pass',
     params: [],
   })
-  return rows[0] as unknown as Pass
+  return onlyRow(rows)
 }
 
 // After the step was taken: a crash in between repeats the step, and two sweepers at once take disjoint rows of it.
@@ -139,10 +141,11 @@ async function lastKeyOf(
   after: string,
   limit: number,
 ): Promise<{ key: string | null; full: boolean }> {
-  const { rows } = await db.run({
+  const { rows } = await db.run<{ key: string | null; count: number }>({
     sql: `select max(id) as "key", count(*) as "count"
       from (select id from pending_events where id > ? order by id limit cast(? as bigint)) as keys`,
     params: [after, limit],
   })
-  return { key: (rows[0]?.['key'] as string | null | undefined) ?? null, full: Number(rows[0]?.['count']) === limit }
+  const { key, count } = onlyRow(rows)
+  return { key, full: count === limit }
 }

@@ -1,4 +1,4 @@
-import { eventIdOf, newEventId, sqlText } from '@keepsend/outbox'
+import { type ClaimRef, eventIdOf, newEventId, sqlText } from '@keepsend/outbox'
 import { expect } from 'vitest'
 import { type Holds, event, idsAt, keepRow, messageFor, tell } from './fixtures.ts'
 
@@ -33,13 +33,13 @@ export function batchPromises(holds: Holds): void {
   holds('a batch takes messages with rows and messages without, any number of them', async (world) => {
     const { queue, addEndpoint, work, rows } = world
     const endpoint = await addEndpoint()
-    const kept: string[] = []
+    const kept: ClaimRef[] = []
     for (let n = 0; n < 12; n++) kept.push(await keepRow(world, endpoint))
     const eventId = newEventId()
     const { id: _id, ...whole } = event()
-    await tell(queue, [...kept.map((id) => messageFor(id)), { ...whole, eventId }])
+    await tell(queue, [...kept.map(messageFor), { ...whole, eventId }])
     await work()
-    expect(await idsAt(endpoint)).toEqual([...kept.map((id) => eventIdOf(id)), eventId].sort())
+    expect(await idsAt(endpoint)).toEqual([...kept.map(({ id }) => eventIdOf(id)), eventId].sort())
     expect(await rows()).toEqual([])
   })
 

@@ -1,16 +1,20 @@
 import {
+  type ClaimRef,
   type OutboxDatabase,
   type OutboxEvent,
   type PendingEvent,
-  ROW_COLUMNS,
-  enqueueEvents,
+  Transaction,
+  enqueueEventStatement,
   newEventId,
-  raw,
+  onlyRow as rowIn,
+  pendingEvents,
+  readPendingEvents,
+  rowId,
   sqlText,
 } from '@keepsend/outbox'
 import { expect } from 'vitest'
 import type { EndpointInput } from '../endpoint.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine } from '../engine-api.ts'
 import type { EventQueue, QueuedEvent } from '../event-queue.ts'
 import type { WebhookEvent } from '../event.ts'
 import { createKeyRing } from '../key-ring.ts'
@@ -111,8 +115,8 @@ export function worldOf(setup: EventQueueSetup): World {
       await setup.drain()
     },
     async rows() {
-      const { rows } = await db.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events order by id`)
-      return rows as unknown as PendingEvent[]
+      const { rows } = await db.run(sqlText`select ${pendingEvents.all} from pending_events order by id`)
+      return readPendingEvents(rows)
     },
   }
 }
@@ -122,29 +126,41 @@ export function event(id: string = newEventId()): Required<Pick<WebhookEvent, 'i
   return { id, type: 'message.created', workspaceId: 'w', data: { id } }
 }
 
-/** The message of a row, under this `gen`. */
-export function messageFor(outboxId: string, gen = 0): QueuedEvent {
-  return { outboxId, gen, type: 'message.created', workspaceId: 'w' }
+/** The message that names a row under this `gen`: of the row as it stands, of a {@link keepRow}, or of a {@link firstOf}. */
+export function messageFor({ id, gen }: ClaimRef): QueuedEvent {
+  return { outboxId: id, gen, type: 'message.created', workspaceId: 'w' }
 }
 
-/** Keeps a row for that endpoint, started as the queue wants it, and tells nobody. */
+/** The row as its first message named it: `gen` begins at the time of the insert. */
+export function firstOf({ id, createdAt }: PendingEvent): ClaimRef {
+  return { id, gen: createdAt }
+}
+
+/** Inserts a row for that endpoint, started as the queue wants it, and tells nobody; what its message would name. */
 export async function keepRow(
   { db, queue }: World,
   { endpointId }: Endpoint,
-  parts: Partial<OutboxEvent> = {},
-): Promise<string> {
-  const [kept] = await enqueueEvents(db, [
-    {
-      eventId: newEventId(),
+  parts: Partial<Pick<OutboxEvent, 'payload' | 'due'>> = {},
+): Promise<ClaimRef> {
+  const eventId = newEventId()
+  const transaction = new Transaction()
+  transaction.add(
+    enqueueEventStatement({
+      eventId,
       endpointId,
       workspaceId: 'w',
       type: 'message.created',
       payload: '{}',
       due: queue.rowsStart ?? 'now',
       ...parts,
-    },
-  ])
-  return kept?.id ?? ''
+    }),
+  )
+  // In the same transaction: a poller may take the row as soon as it is committed.
+  const kept = transaction.add<ClaimRef>(
+    sqlText`select id, gen from pending_events where id = ${rowId(eventId, endpointId)}`,
+  )
+  await transaction.commit(db)
+  return rowIn(kept.rows)
 }
 
 /** Time passes until whatever waits for a time has come to it. */

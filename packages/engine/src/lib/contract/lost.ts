@@ -52,7 +52,7 @@ export function lostPromises(holds: Holds): void {
       const { db, addEndpoint, work } = world
       const endpoint = await addEndpoint()
       await endpoint.answer(400)
-      const id = await keepRow(world, endpoint, { due: 1 })
+      const { id } = await keepRow(world, endpoint, { due: 1 })
       const { claims } = await claimDueEvents(db, { limit: 1, leaseMs: 1000, now: 2 })
       expect(claims).toMatchObject([{ id, attempts: 1 }])
       await work()

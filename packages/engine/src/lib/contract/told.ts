@@ -1,6 +1,6 @@
-import { eventIdOf, newEventId } from '@keepsend/outbox'
+import { eventIdOf, newEventId, rowId } from '@keepsend/outbox'
 import { expect } from 'vitest'
-import { type Holds, keepRow, idsAt, messageFor, onlyRow, tell, timePasses } from './fixtures.ts'
+import { type Holds, firstOf, keepRow, idsAt, messageFor, onlyRow, tell, timePasses } from './fixtures.ts'
 
 /** Messages with an `outboxId`: the row is durable already. */
 export function toldPromises(holds: Holds): void {
@@ -11,11 +11,11 @@ export function toldPromises(holds: Holds): void {
       const endpoint = await addEndpoint()
       await addEndpoint()
       const payload = '{"kept":  "1" }'
-      const outboxId = await keepRow(world, endpoint, { payload })
+      const kept = await keepRow(world, endpoint, { payload })
       // What the message says besides counts for nothing: not its data, nor the other endpoint, which would want it.
-      await queue.send({ ...messageFor(outboxId), eventId: eventIdOf(outboxId), data: { kept: 2 } })
+      await queue.send({ ...messageFor(kept), eventId: eventIdOf(kept.id), data: { kept: 2 } })
       await work()
-      expect(await endpoint.arrivals()).toMatchObject([{ id: eventIdOf(outboxId), body: payload }])
+      expect(await endpoint.arrivals()).toMatchObject([{ id: eventIdOf(kept.id), body: payload }])
       expect(await rows()).toEqual([])
     },
   )
@@ -23,8 +23,8 @@ export function toldPromises(holds: Holds): void {
   holds('two copies of a message in one call are one delivery', async (world) => {
     const { queue, addEndpoint, work } = world
     const endpoint = await addEndpoint()
-    const outboxId = await keepRow(world, endpoint)
-    await tell(queue, [messageFor(outboxId), messageFor(outboxId)])
+    const kept = await keepRow(world, endpoint)
+    await tell(queue, [messageFor(kept), messageFor(kept)])
     await work()
     expect(await endpoint.arrivals()).toHaveLength(1)
   })
@@ -37,19 +37,22 @@ export function toldPromises(holds: Holds): void {
     await work()
     const failed = await onlyRow(world)
     expect(failed).toMatchObject({ status: 'failed', attempts: 1 })
-    await tell(queue, [messageFor(failed.id), messageFor(failed.id, failed.gen)])
+    await tell(queue, [messageFor(firstOf(failed)), messageFor(failed)])
     await work()
     expect(await arrivals()).toHaveLength(1)
     expect(await onlyRow(world)).toEqual(failed)
   })
 
   holds('a message for a row that is gone, or never was, sends nothing and makes nothing', async (world) => {
-    const { queue, addEndpoint, publish, work, rows } = world
+    const { queue, addEndpoint, work, rows } = world
     const endpoint = await addEndpoint()
-    const [delivered = ''] = await publish(1)
+    const kept = await keepRow(world, endpoint)
+    await queue.send(messageFor(kept))
     await work()
+    const delivered = eventIdOf(kept.id)
     for (const eventId of [delivered, newEventId()]) {
-      await queue.send({ ...messageFor(`${eventId}.${endpoint.endpointId}`), eventId, data: {} })
+      const id = rowId(eventId, endpoint.endpointId)
+      await queue.send({ ...messageFor({ id, gen: kept.gen }), eventId, data: {} })
     }
     await work()
     expect(await idsAt(endpoint)).toEqual([delivered])
@@ -64,7 +67,7 @@ export function toldPromises(holds: Holds): void {
     await work()
     const waiting = await onlyRow(world)
     expect(waiting).toMatchObject({ status: 'pending', attempts: 1 })
-    await queue.send(messageFor(waiting.id))
+    await queue.send(messageFor(firstOf(waiting)))
     await work()
     expect(await arrivals()).toHaveLength(1)
     expect(await onlyRow(world)).toEqual(waiting)
@@ -83,7 +86,7 @@ export function toldPromises(holds: Holds): void {
       await work()
       const held = await onlyRow(world)
       expect(held).toMatchObject({ status: 'held', attempts: 1 })
-      await queue.send(messageFor(held.id, held.gen))
+      await queue.send(messageFor(held))
       await work()
       expect(await onlyRow(world)).toEqual(held)
       expect(await arrivals()).toHaveLength(1)

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { WebhookEvent } from '../event.ts'
 import { newEventId } from '@keepsend/outbox'
-import { background, committedResponse, idempotencyKeyOf } from '../hono.ts'
+import { background, idempotencyKeyOf } from '../hono.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
   eventDetail,
@@ -56,6 +56,8 @@ const get = defineRoute('events:read', {
   responses: { 200: json('The event', eventDetail) },
 })
 
+type Published = z.infer<typeof publishedEvent>
+
 export function eventRoutes(engine: RouteEngine): EngineRoutes {
   const app = newRoutes()
 
@@ -74,7 +76,8 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
       ...(idempotencyKey && { idempotencyKey }),
       ...background(c),
     })
-    return committedResponse(committed) as never
+    if (committed.replayed) c.header('idempotency-replayed', 'true')
+    return c.json(JSON.parse(committed.body) as Published | Published[], 202)
   })
 
   app.openapi(list, async (c) => {

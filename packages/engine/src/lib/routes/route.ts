@@ -1,6 +1,6 @@
 import { OpenAPIHono, type RouteConfig, createRoute, z } from '@hono/zod-openapi'
 import type { Principal, Scope } from '../api-key.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine } from '../engine-api.ts'
 import { EngineError } from '../errors.ts'
 import { problemResponse } from '../problem.ts'
 import { MAX_BODY_BYTES, readBody } from './body.ts'

@@ -3,8 +3,9 @@ import { type Claim, claimDueEvents, nextDueEvent } from '../claim.ts'
 import type { OutboxDatabase } from '../database.ts'
 import { enqueueEvents } from '../enqueue.ts'
 import { type OutboxEvent, firstEventIdAt, newEventId } from '../event.ts'
-import { type PendingEvent, ROW_COLUMNS } from '../row.ts'
-import { raw, sqlText } from '../statement.ts'
+import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from '../row.ts'
+import type { Outcome } from '../settle.ts'
+import { type Statement, sqlText } from '../statement.ts'
 
 /** A fresh, migrated database, and a second way into the same data. */
 export interface OutboxDatabases {
@@ -64,14 +65,14 @@ export async function claimOne(db: OutboxDatabase, now = T): Promise<Claim> {
 
 /** The row as it stands, or undefined. */
 export async function find(db: OutboxDatabase, id: string): Promise<PendingEvent | undefined> {
-  const { rows } = await db.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events where id = ${id}`)
-  return rows[0] as unknown as PendingEvent | undefined
+  const { rows } = await db.run(sqlText`select ${pendingEvents.all} from pending_events where id = ${id}`)
+  return readPendingEvents(rows)[0]
 }
 
 /** Every row, in key order. */
 export async function findAll(db: OutboxDatabase): Promise<PendingEvent[]> {
-  const { rows } = await db.run(sqlText`select ${raw(ROW_COLUMNS)} from pending_events order by id`)
-  return rows as unknown as PendingEvent[]
+  const { rows } = await db.run(sqlText`select ${pendingEvents.all} from pending_events order by id`)
+  return readPendingEvents(rows)
 }
 
 /** The row as it stands; a missing one fails the test. */
@@ -81,9 +82,44 @@ export async function row(db: OutboxDatabase, id: string): Promise<PendingEvent>
   return found
 }
 
+/** What names the row as it stands: what its message says, or its claim. */
+export async function refOf(db: OutboxDatabase, id: string): Promise<ClaimRef> {
+  const { gen } = await row(db, id)
+  return { id, gen }
+}
+
+/** What names each of these rows as it stands. */
+export async function refsOf(db: OutboxDatabase, ids: readonly string[]): Promise<ClaimRef[]> {
+  const refs: ClaimRef[] = []
+  for (const id of ids) refs.push(await refOf(db, id))
+  return refs
+}
+
+/** The same row, its `gen` as the number of moves since its insert: 0 for a new row, 1 for one claimed once. */
+export function moved<R extends PendingEvent>(one: R): R {
+  return { ...one, gen: one.gen - one.createdAt }
+}
+
+/** Every way to settle a claim. */
+export function everyOutcome(claim: ClaimRef): Outcome[] {
+  return [
+    { settle: 'complete', claim },
+    { settle: 'fail', claim, error: 'stale' },
+    { settle: 'reschedule', claim, delayMs: 5, error: 'stale' },
+    { settle: 'reschedule', claim, delayMs: 5, deferral: true },
+    { settle: 'hold', claim, reason: 'stale' },
+    { settle: 'release', claim },
+  ]
+}
+
 /** The database's own time. */
 export async function databaseNow(db: OutboxDatabase): Promise<number> {
   return (await nextDueEvent(db)).now
+}
+
+/** Resolves when the database's clock is past that time. */
+export async function clockPast(db: OutboxDatabase, time: number): Promise<void> {
+  while ((await databaseNow(db)) <= time);
 }
 
 /** The same database, counting what is asked of it. */
@@ -93,10 +129,10 @@ export function counted(db: OutboxDatabase): { db: OutboxDatabase; count: { stat
     count,
     db: {
       dialect: db.dialect,
-      run(statement) {
+      run<R extends object>(statement: Statement) {
         count.statements += 1
         count.units += 1
-        return db.run(statement)
+        return db.run<R>(statement)
       },
       atomic(statements) {
         count.statements += statements.length

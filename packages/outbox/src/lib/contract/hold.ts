@@ -1,10 +1,30 @@
 import { expect } from 'vitest'
 import { claimDueEvents } from '../claim.ts'
 import type { OutboxDatabase } from '../database.ts'
-import { unholdEvents } from '../hold.ts'
+import {
+  type ResumeOptions,
+  type ResumedRow,
+  holdDueStatement,
+  resumeStatement,
+  resumeWhereStatement,
+} from '../hold.ts'
 import { settleEvents } from '../settle.ts'
+import { raw, sqlText } from '../statement.ts'
 import { sweepPendingEvents } from '../sweep.ts'
-import { type Holds, MINUTE, T, claimOne, findAll, keep, keepClaimed, row } from './fixtures.ts'
+import {
+  type Holds,
+  MINUTE,
+  SECOND,
+  T,
+  claimOne,
+  databaseNow,
+  findAll,
+  keep,
+  keepClaimed,
+  moved,
+  refOf,
+  row,
+} from './fixtures.ts'
 
 /** Keeps `count` rows of one endpoint and holds them; returns their ids. */
 async function keepHeld(db: OutboxDatabase, count: number, endpointId: string): Promise<string[]> {
@@ -17,6 +37,16 @@ async function keepHeld(db: OutboxDatabase, count: number, endpointId: string): 
   return ids
 }
 
+/** Resumes, and returns the rows in the order of their keys. */
+async function resume(db: OutboxDatabase, options: ResumeOptions): Promise<ResumedRow[]> {
+  const { rows } = await db.run<ResumedRow>(resumeStatement(db, options))
+  return rows.toSorted((one, other) => (one.id < other.id ? -1 : 1))
+}
+
+const SWITCHES = { sql: 'create table switches (name text not null primary key)', params: [] }
+const turnOn = (name: string) => sqlText`insert into switches (name) values (${name})`
+const isOn = (name: string) => sqlText`exists (select 1 from switches where name = ${name})`
+
 export function holdPromises(holds: Holds): void {
   holds('a held row keeps its reason, is charged nothing and is not settled', async ({ db }) => {
     const claim = await keepClaimed(db)
@@ -24,7 +54,7 @@ export function holdPromises(holds: Holds): void {
       now: T,
     })
     expect(lost).toEqual([])
-    expect(await row(db, claim.id)).toMatchObject({
+    expect(moved(await row(db, claim.id))).toMatchObject({
       status: 'held',
       holdReason: 'circuit_open',
       attempts: 0,
@@ -42,34 +72,140 @@ export function holdPromises(holds: Holds): void {
     expect((await sweepPendingEvents(db, { firstSends: 'all', now: T + MINUTE })).events).toEqual([])
   })
 
-  holds('a row let out is due now under a new gen, its attempts as they were', async ({ db, rival }) => {
+  holds('a resumed row is due now under a new gen, its attempts as they were', async ({ db, rival }) => {
     const [id = ''] = await keepHeld(db, 1, 'ep_1')
-    expect(await unholdEvents(rival, 'ep_1', { now: T + 5 })).toEqual({ count: 1, more: false })
-    expect(await row(db, id)).toMatchObject({ status: 'pending', holdReason: null, attempts: 0, gen: 3, dueAt: T + 5 })
-    expect(await claimOne(db, T + 5)).toMatchObject({ id, attempts: 1, gen: 4 })
+    const resumed = await resume(rival, { endpointId: 'ep_1', limit: 10, now: T + 5 })
+    const now = await row(db, id)
+    expect(moved(now)).toMatchObject({ status: 'pending', holdReason: null, attempts: 0, gen: 3, dueAt: T + 5 })
+    expect(resumed).toEqual([
+      { id, gen: now.gen, type: 'message.created', workspaceId: 'ws_1', endpointId: 'ep_1', inMs: 0 },
+    ])
+    expect(moved(await claimOne(db, T + 5))).toMatchObject({ id, attempts: 1, gen: 4 })
   })
 
-  holds('rows are let out oldest first, at most as many as asked for', async ({ db }) => {
+  holds('a resume takes the oldest rows first, at most as many as asked for', async ({ db }) => {
     const ids = await keepHeld(db, 5, 'ep_1')
-    expect(await unholdEvents(db, 'ep_1', { limit: 2, now: T })).toEqual({ count: 2, more: true })
-    expect((await findAll(db)).filter(({ status }) => status === 'pending').map(({ id }) => id)).toEqual(
-      ids.slice(0, 2),
-    )
-    expect(await unholdEvents(db, 'ep_1', { limit: 10, now: T })).toEqual({ count: 3, more: false })
-    expect(await unholdEvents(db, 'ep_1', { limit: 10, now: T })).toEqual({ count: 0, more: false })
+    expect(await resume(db, { endpointId: 'ep_1', limit: 2, now: T })).toHaveLength(2)
+    const pending = (await findAll(db)).filter(({ status }) => status === 'pending')
+    expect(pending.map(({ id }) => id)).toEqual(ids.slice(0, 2))
+    const rest = await resume(db, { endpointId: 'ep_1', limit: 10, now: T })
+    expect(rest.map(({ id }) => id)).toEqual(ids.slice(2))
+    expect(await resume(db, { endpointId: 'ep_1', limit: 10, now: T })).toEqual([])
+  })
+
+  holds('a resume can space its rows: the first later, each so long after the one before', async ({ db }) => {
+    const ids = await keepHeld(db, 4, 'ep_1')
+    const resumed = await resume(db, { endpointId: 'ep_1', limit: 3, afterMs: MINUTE, apartMs: SECOND, now: T })
+    const times = [MINUTE, MINUTE + SECOND, MINUTE + 2 * SECOND]
+    expect(resumed).toMatchObject(times.map((inMs, index) => ({ id: ids[index], inMs })))
+    expect((await findAll(db)).map(({ dueAt }) => dueAt)).toEqual([...times.map((inMs) => T + inMs), null])
+  })
+
+  holds("a resume without a time goes by the database's clock", async ({ db }) => {
+    const [id = ''] = await keepHeld(db, 1, 'ep_1')
+    const before = await databaseNow(db)
+    const [resumed] = await resume(db, { endpointId: 'ep_1', limit: 10, afterMs: MINUTE })
+    const after = await databaseNow(db)
+    expect(resumed?.inMs).toBe(MINUTE)
+    const { dueAt } = await row(db, id)
+    expect(dueAt).toBeGreaterThanOrEqual(before + MINUTE)
+    expect(dueAt).toBeLessThanOrEqual(after + MINUTE)
+  })
+
+  holds('a resume leaves its rows held while its guard does not hold', async ({ db }) => {
+    await db.run(SWITCHES)
+    const ids = await keepHeld(db, 3, 'ep_1')
+    const options = { endpointId: 'ep_1', limit: 10, guard: isOn('open'), now: T }
+    expect(await resume(db, options)).toEqual([])
+    expect((await findAll(db)).map(({ status }) => status)).toEqual(ids.map(() => 'held'))
+    await db.run(turnOn('open'))
+    expect((await resume(db, options)).map(({ id }) => id)).toEqual(ids)
+  })
+
+  holds('a resume refuses a limit or a wait out of bounds by name', async ({ db }) => {
+    for (const [name, wrong] of [
+      ['limit', { limit: 0 }],
+      ['limit', { limit: 10_001 }],
+      ['afterMs', { limit: 1, afterMs: -1 }],
+      ['apartMs', { limit: 1, apartMs: 1.5 }],
+    ] as const) {
+      const refused = { code: 'invalid_option', message: expect.stringContaining(name) as string }
+      expect(() => resumeStatement(db, { endpointId: 'ep_1', ...wrong })).toThrow(expect.objectContaining(refused))
+    }
   })
 
   holds("another endpoint's rows stay held", async ({ db }) => {
     await keepHeld(db, 2, 'ep_1')
     const others = await keepHeld(db, 2, 'ep_2')
-    await unholdEvents(db, 'ep_1', { now: T })
+    await resume(db, { endpointId: 'ep_1', limit: 10, now: T })
     expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(others)
   })
 
-  holds('two that let out at once let each row out once', async ({ db, rival }) => {
-    await keepHeld(db, 20, 'ep_1')
-    const [mine, theirs] = await Promise.all([db, rival].map((one) => unholdEvents(one, 'ep_1', { limit: 15, now: T })))
-    expect((mine?.count ?? 0) + (theirs?.count ?? 0)).toBe(20)
-    expect((await findAll(db)).map(({ gen }) => gen)).toEqual(Array.from({ length: 20 }, () => 3))
+  holds('two that resume concurrently resume each row once', async ({ db, rival }) => {
+    const ids = await keepHeld(db, 20, 'ep_1')
+    const both = await Promise.all([db, rival].map((one) => resume(one, { endpointId: 'ep_1', limit: 15, now: T })))
+    expect(both.flatMap((rows) => rows.map(({ id }) => id)).sort()).toEqual(ids)
+    expect((await findAll(db)).map((one) => moved(one).gen)).toEqual(Array.from({ length: 20 }, () => 3))
+  })
+
+  holds('resuming by a condition resumes every held row that it names, due now, and no other', async ({ db }) => {
+    const wanted = await keepHeld(db, 3, 'ep_1')
+    const others = await keepHeld(db, 2, 'ep_2')
+    const claim = await keepClaimed(db)
+    const before = await databaseNow(db)
+    expect(await db.run(resumeWhereStatement(sqlText`endpoint_id = ${'ep_1'}`))).toMatchObject({ changes: 3 })
+    const after = await databaseNow(db)
+    const resumed = (await findAll(db)).filter(({ id }) => wanted.includes(id))
+    expect(resumed.map(moved)).toMatchObject(wanted.map((id) => ({ id, status: 'pending', holdReason: null, gen: 3 })))
+    for (const { dueAt } of resumed) {
+      expect(dueAt).toBeGreaterThanOrEqual(before)
+      expect(dueAt).toBeLessThanOrEqual(after)
+    }
+    expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(others)
+    expect(await row(db, claim.id)).toEqual(claim)
+  })
+
+  holds('holding what is due holds the due rows of one endpoint, counts no attempt and moves gen', async ({ db }) => {
+    const due = await keep(db, 3, { due: 'now' })
+    const others = [
+      ...(await keep(db, 2, { due: 'now', endpointId: 'ep_2' })),
+      ...(await keep(db, 1, { due: T })),
+      ...(await keep(db, 1, { due: 'handed-off' })),
+    ]
+    const before = new Map((await findAll(db)).map((one) => [one.id, one]))
+    const { changes } = await db.run(
+      holdDueStatement(db, { endpointId: 'ep_1', reason: 'blocked', guard: raw('1 = 1') }),
+    )
+    expect(changes).toBe(3)
+    for (const one of await findAll(db)) {
+      const was = before.get(one.id)
+      const held = { ...was, status: 'held', holdReason: 'blocked', gen: (was?.gen ?? 0) + 1, dueAt: null }
+      expect(one).toEqual(due.includes(one.id) ? held : was)
+    }
+    expect(others).toHaveLength(4)
+  })
+
+  holds('holding what is due leaves a claimed row to its worker, and one whose lease expired', async ({ db }) => {
+    const [id = ''] = await keep(db, 1, { due: 'now' })
+    const hold = holdDueStatement(db, { endpointId: 'ep_1', reason: 'blocked', guard: raw('1 = 1') })
+    const { claims } = await claimDueEvents(db, { limit: 1 })
+    expect(await db.run(hold)).toMatchObject({ changes: 0 })
+    expect(await row(db, id)).toEqual(claims[0])
+    // A claim made long ago: its lease is over by the database's clock.
+    await settleEvents(db, [{ settle: 'release', claim: await refOf(db, id), dueAt: 1 }])
+    const expired = await claimOne(db, 1)
+    expect(await db.run(hold)).toMatchObject({ changes: 0 })
+    expect(await row(db, id)).toEqual(expired)
+  })
+
+  holds('holding what is due asks its guard for each row', async ({ db }) => {
+    await db.run(SWITCHES)
+    const [held = '', free = ''] = await keep(db, 2, { due: 'now' })
+    await db.run(turnOn(held))
+    const guard = raw('exists (select 1 from switches where name = pending_events.id)')
+    expect(await db.run(holdDueStatement(db, { endpointId: 'ep_1', reason: 'blocked', guard }))).toMatchObject({
+      changes: 1,
+    })
+    expect([(await row(db, held)).status, (await row(db, free)).status]).toEqual(['held', 'pending'])
   })
 }

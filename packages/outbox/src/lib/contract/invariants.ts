@@ -1,13 +1,13 @@
 import { expect } from 'vitest'
-import { type Claim, claimDueEvents } from '../claim.ts'
+import { claimDueEvents } from '../claim.ts'
 import { cleanupOldEvents } from '../cleanup.ts'
-import { unholdEvents } from '../hold.ts'
+import { resumeStatement } from '../hold.ts'
 import { extendLease } from '../lease.ts'
 import { replayEvents } from '../replay.ts'
 import type { ClaimRef, PendingEvent } from '../row.ts'
 import { type Outcome, settleEvents } from '../settle.ts'
 import { sweepPendingEvents } from '../sweep.ts'
-import { type Holds, MINUTE, databaseNow, findAll, keep } from './fixtures.ts'
+import { type Holds, MINUTE, databaseNow, findAll, keep, moved, refsOf } from './fixtures.ts'
 
 /** A small generator of numbers (mulberry32): the same seed, the same story. */
 function numbers(seed: number): (below: number) => number {
@@ -40,7 +40,7 @@ function faults(row: PendingEvent): string[] {
       'neither due nor claimed unless pending',
       row.status === 'pending' || (row.dueAt === null && row.claimedAt === null),
     ],
-    ['handed off only while never taken', !handedOff || (row.gen === 0 && row.claimedAt === null)],
+    ['handed off only while never taken', !handedOff || (moved(row).gen === 0 && row.claimedAt === null)],
   ]
   return checks.flatMap(([rule, kept]) => (kept ? [] : [`${rule}: ${JSON.stringify(row)}`]))
 }
@@ -51,7 +51,7 @@ export function invariantPromises(holds: Holds): void {
       const pick = numbers(seed)
       let now = await databaseNow(db)
       let before = new Map<string, PendingEvent>()
-      const refs: ClaimRef[] = (await keep(db, 6, { due: 'handed-off', maxAttempts: 2 })).map((id) => ({ id, gen: 0 }))
+      const refs = await refsOf(db, await keep(db, 6, { due: 'handed-off', maxAttempts: 2 }))
       await keep(db, 10, { due: now, maxAttempts: 3 })
 
       for (let step = 0; step < 150; step++) {
@@ -63,14 +63,14 @@ export function invariantPromises(holds: Holds): void {
         if (verb <= 2) refs.push(...(await claimDueEvents(one, { limit: 1 + pick(5), leaseMs: MINUTE, now })).claims)
         else if (verb <= 6 && refs.length > 0) {
           // Any claim that was ever handed out, stale ones too: only the current one may change its row.
-          const claim = refs[pick(refs.length)] as Claim
+          const claim = refs[pick(refs.length)] ?? { id: '', gen: 0 }
           const current = before.get(claim.id)
           const { lost } = await settleEvents(one, [outcomeOf(claim, pick(6))], { keepCompleted: pick(2) === 0, now })
           const held = current?.status === 'pending' && current.gen === claim.gen
           expect([story, lost.length === 0]).toEqual([story, held])
         } else if (verb === 7) refs.push(...(await sweepPendingEvents(one, { limit: 4, leaseMs: MINUTE, now })).events)
         else if (verb === 8) {
-          if (pick(2)) await unholdEvents(one, 'ep_1', { limit: 2, now })
+          if (pick(2)) await one.run(resumeStatement(one, { endpointId: 'ep_1', limit: 2, now }))
           else replayed = (await replayEvents(one, { endpointId: 'ep_1' }, { limit: 2, now })).ids
         } else {
           await extendLease(one, refs.slice(-3), MINUTE, { now })

@@ -3,7 +3,21 @@ import { claimDueEvents, claimEvents } from '../claim.ts'
 import { beginEvent, beginEvents, extendLease } from '../lease.ts'
 import { completeEvent, failEvent, rescheduleEvent } from '../settle.ts'
 import { sweepPendingEvents } from '../sweep.ts'
-import { type Holds, MINUTE, SECOND, T, claimOne, counted, databaseNow, keep, keepClaimed, row } from './fixtures.ts'
+import {
+  type Holds,
+  MINUTE,
+  SECOND,
+  T,
+  claimOne,
+  counted,
+  databaseNow,
+  keep,
+  keepClaimed,
+  moved,
+  refOf,
+  refsOf,
+  row,
+} from './fixtures.ts'
 
 export function leasePromises(holds: Holds): void {
   holds('an extended lease keeps other workers off', async ({ db, rival }) => {
@@ -48,10 +62,7 @@ export function leasePromises(holds: Holds): void {
     const [handedOff = ''] = await keep(db, 1, { due: 'handed-off' })
     const [due = ''] = await keep(db, 1, { due: T })
     await sweepPendingEvents(db, { leaseMs: MINUTE, firstSends: 'none', now: T })
-    const refs = [
-      { id: handedOff, gen: 0 },
-      { id: due, gen: 1 },
-    ]
+    const refs = await refsOf(db, [handedOff, due])
     expect(await extendLease(db, refs, 5 * MINUTE, { now: T })).toEqual([handedOff, due])
     expect([(await row(db, handedOff)).dueAt, (await row(db, due)).dueAt]).toEqual([null, T + MINUTE])
   })
@@ -59,27 +70,29 @@ export function leasePromises(holds: Holds): void {
   holds('a message that says what the row says may be sent, and asking writes nothing', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { due: 'handed-off', payload: 'p' })
     const before = await row(db, id)
-    expect(await beginEvent(db, { id, gen: 0 })).toMatchObject({ id, gen: 0, payload: 'p', attempts: 0 })
-    expect(await beginEvent(db, { id, gen: 0 })).toMatchObject({ id })
+    const message = { id, gen: before.gen }
+    expect(await beginEvent(db, message)).toMatchObject({ id, gen: before.gen, payload: 'p', attempts: 0 })
+    expect(await beginEvent(db, message)).toMatchObject({ id })
     expect(await row(db, id)).toEqual(before)
   })
 
   holds('a message that is stale, or whose row is settled or gone, is lost', async ({ db }) => {
-    const [moved, failed, deleted] = [await keepClaimed(db), await keepClaimed(db), await keepClaimed(db)]
-    await rescheduleEvent(db, moved, { dueAt: T + MINUTE })
+    const [putOff, failed, deleted] = [await keepClaimed(db), await keepClaimed(db), await keepClaimed(db)]
+    await rescheduleEvent(db, putOff, { dueAt: T + MINUTE })
     await failEvent(db, failed, { error: 'e' })
     await completeEvent(db, deleted)
-    for (const claim of [moved, failed, deleted]) expect(await beginEvent(db, claim)).toBe('lost')
-    expect(await beginEvent(db, { id: moved.id, gen: moved.gen + 1 })).toMatchObject({ id: moved.id })
-    expect(await beginEvent(db, { id: moved.id, gen: moved.gen + 2 })).toBe('lost')
+    for (const claim of [putOff, failed, deleted]) expect(await beginEvent(db, claim)).toBe('lost')
+    expect(await beginEvent(db, { id: putOff.id, gen: putOff.gen + 1 })).toMatchObject({ id: putOff.id })
+    expect(await beginEvent(db, { id: putOff.id, gen: putOff.gen + 2 })).toBe('lost')
   })
 
   holds('a batch of messages is begun in one read', async ({ db }) => {
     const ids = await keep(db, 20, { due: 'handed-off' })
+    const refs = await refsOf(db, ids)
     const watched = counted(db)
     const { begun, lost } = await beginEvents(
       watched.db,
-      ids.map((id, index) => ({ id, gen: index % 2 })),
+      refs.map(({ id, gen }, index) => ({ id, gen: gen + (index % 2) })),
     )
     expect(watched.count.statements).toBe(1)
     expect(begun.map(({ id }) => id).sort()).toEqual(ids.filter((_, index) => index % 2 === 0))
@@ -89,31 +102,29 @@ export function leasePromises(holds: Holds): void {
 
   holds('two messages for one row are one row, under the later gen', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { due: 'handed-off' })
-    const twice = await beginEvents(
-      db,
-      [0, 0].map((gen) => ({ id, gen })),
-    )
+    const ref = await refOf(db, id)
+    const twice = await beginEvents(db, [ref, { ...ref }])
     expect([twice.begun.length, twice.lost]).toEqual([1, []])
-    const ahead = await beginEvents(
-      db,
-      [1, 0].map((gen) => ({ id, gen })),
-    )
+    const ahead = await beginEvents(db, [{ id, gen: ref.gen + 1 }, ref])
     expect([ahead.begun.length, ahead.lost]).toEqual([0, [id]])
   })
 
   holds('a message that a sweep overtook still works its row, once it was claimed', async ({ db }) => {
     const now = await databaseNow(db)
     const ids = await keep(db, 2, { due: 'handed-off' })
+    const messages = await refsOf(db, ids)
     await sweepPendingEvents(db, { leaseMs: MINUTE, now: now + 5 * MINUTE })
-    const messages = ids.map((id) => ({ id, gen: 0 }))
+    const sweptRefs = await refsOf(db, ids)
     const { begun, overtaken, lost } = await beginEvents(db, messages)
     expect([begun, lost]).toEqual([[], []])
-    expect(overtaken.map(({ id, gen }) => [id, gen])).toEqual(ids.map((id) => [id, 1]))
+    expect(overtaken.map(moved)).toMatchObject(ids.map((id) => ({ id, gen: 1 })))
 
     const { claims } = await claimEvents(db, overtaken, { leaseMs: MINUTE, now: T })
-    expect(claims).toMatchObject(ids.map((id) => ({ id, gen: 2, attempts: 1, crashes: 0, dueAt: T + MINUTE })))
+    expect(claims.map(moved)).toMatchObject(
+      ids.map((id) => ({ id, gen: 2, attempts: 1, crashes: 0, dueAt: T + MINUTE })),
+    )
     expect((await beginEvents(db, messages)).lost).toEqual(ids)
-    expect(await beginEvent(db, { id: ids[0] ?? '', gen: 1 })).toBe('lost')
+    for (const swept of sweptRefs) expect(await beginEvent(db, swept)).toBe('lost')
   })
 
   holds(
@@ -122,22 +133,22 @@ export function leasePromises(holds: Holds): void {
       const [failedOnce, deferred] = [await keepClaimed(db), await keepClaimed(db)]
       await rescheduleEvent(db, failedOnce, { dueAt: T + MINUTE, error: 'HTTP 500' })
       await rescheduleEvent(db, deferred, { dueAt: T + MINUTE, deferral: true })
-      const messages = [failedOnce, deferred].map(({ id }) => ({ id, gen: 0 }))
+      const messages = [failedOnce, deferred].map(({ id, createdAt }) => ({ id, gen: createdAt }))
       expect(await beginEvents(db, messages)).toMatchObject({ begun: [], overtaken: [] })
     },
   )
 
   holds('claiming named rows charges each once, buries the used up and leaves what moved on', async ({ db, rival }) => {
-    const [fresh = '', moved = '', last = ''] = await keep(db, 3, { due: 'handed-off', maxAttempts: 1 })
-    const refs = [fresh, moved, last].map((id) => ({ id, gen: 0 }))
-    await claimEvents(rival, [{ id: moved, gen: 0 }], { now: T })
-    const [died] = (await claimEvents(rival, [{ id: last, gen: 0 }], { now: T })).claims
-    for (const gen of [1, 2, 3]) await claimEvents(rival, [{ id: last, gen }], { now: T })
-    const first = await claimEvents(db, [...refs, { id: last, gen: 4 }], { now: T })
+    const [fresh = '', other = '', last = ''] = await keep(db, 3, { due: 'handed-off', maxAttempts: 1 })
+    const refs = await refsOf(db, [fresh, other, last])
+    await claimEvents(rival, [await refOf(db, other)], { now: T })
+    const [died] = (await claimEvents(rival, [await refOf(db, last)], { now: T })).claims
+    for (let crash = 0; crash < 3; crash++) await claimEvents(rival, [await refOf(db, last)], { now: T })
+    const first = await claimEvents(db, [...refs, await refOf(db, last)], { now: T })
     expect(died).toMatchObject({ id: last, attempts: 1 })
-    expect(first.claims).toMatchObject([{ id: fresh, gen: 1, attempts: 1, claimedAt: T }])
+    expect(first.claims.map(moved)).toMatchObject([{ id: fresh, gen: 1, attempts: 1, claimedAt: T }])
     expect(first.dead).toMatchObject([{ id: last, status: 'failed', crashes: 4, lastError: 'unknown_outcome' }])
-    expect(await row(db, moved)).toMatchObject({ gen: 1, attempts: 1 })
+    expect(moved(await row(db, other))).toMatchObject({ gen: 1, attempts: 1 })
     expect(await claimEvents(db, refs, { now: T })).toEqual({ claims: [], dead: [] })
     expect(await claimEvents(db, [])).toEqual({ claims: [], dead: [] })
   })

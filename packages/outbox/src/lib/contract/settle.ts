@@ -1,18 +1,25 @@
 import { expect } from 'vitest'
 import { claimDueEvents } from '../claim.ts'
-import type { ClaimRef } from '../row.ts'
 import { type Outcome, completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
 import { beginEvent } from '../lease.ts'
-import { type Holds, MINUTE, T, claimOne, counted, event, find, findAll, keep, keepClaimed, row } from './fixtures.ts'
+import {
+  type Holds,
+  MINUTE,
+  T,
+  claimOne,
+  counted,
+  event,
+  everyOutcome,
+  find,
+  findAll,
+  keep,
+  keepClaimed,
+  moved,
+  refsOf,
+  row,
+} from './fixtures.ts'
 
-const every = (claim: ClaimRef): Outcome[] => [
-  { settle: 'complete', claim },
-  { settle: 'fail', claim, error: 'stale' },
-  { settle: 'reschedule', claim, delayMs: 5, error: 'stale' },
-  { settle: 'reschedule', claim, delayMs: 5, deferral: true },
-  { settle: 'hold', claim, reason: 'stale' },
-  { settle: 'release', claim },
-]
+const NOBODY = { id: '', gen: 0 }
 
 export function settlePromises(holds: Holds): void {
   holds('a completed row is gone', async ({ db, rival }) => {
@@ -56,7 +63,7 @@ export function settlePromises(holds: Holds): void {
   holds('a rescheduled row is due again at its time, the attempt charged, gen bumped', async ({ db }) => {
     const claim = await keepClaimed(db)
     expect(await rescheduleEvent(db, claim, { delayMs: 4000.2, error: 'http_503', httpStatus: 503, now: T })).toBe('ok')
-    expect(await row(db, claim.id)).toMatchObject({
+    expect(moved(await row(db, claim.id))).toMatchObject({
       status: 'pending',
       attempts: 1,
       deferrals: 0,
@@ -66,30 +73,31 @@ export function settlePromises(holds: Holds): void {
       lastError: 'http_503',
       lastStatus: 503,
     })
-    expect(await claimOne(db, T + 4001)).toMatchObject({ attempts: 2, gen: 3 })
+    expect(moved(await claimOne(db, T + 4001))).toMatchObject({ attempts: 2, gen: 3 })
   })
 
   holds('a deferral is counted apart and charges no attempt', async ({ db }) => {
     const claim = await keepClaimed(db)
     expect(await rescheduleEvent(db, claim, { dueAt: T + 9, deferral: true, now: T })).toBe('ok')
-    expect(await row(db, claim.id)).toMatchObject({ attempts: 0, deferrals: 1, gen: 2, dueAt: T + 9 })
+    expect(moved(await row(db, claim.id))).toMatchObject({ attempts: 0, deferrals: 1, gen: 2, dueAt: T + 9 })
     await rescheduleEvent(db, await claimOne(db, T + 9), { dueAt: T + 10, deferral: true })
     expect(await row(db, claim.id)).toMatchObject({ attempts: 0, deferrals: 2 })
   })
 
   holds('an attempt that was begun without a claim is charged by its settle', async ({ db }) => {
-    const [one = '', two = '', three = ''] = await keep(db, 3, { due: 'handed-off' })
-    for (const id of [one, two, three]) expect(await beginEvent(db, { id, gen: 0 })).toMatchObject({ attempts: 0 })
-    await rescheduleEvent(db, { id: one, gen: 0 }, { dueAt: T })
-    await failEvent(db, { id: two, gen: 0 }, { error: 'http_404' })
-    await rescheduleEvent(db, { id: three, gen: 0 }, { dueAt: T, deferral: true })
+    const refs = await refsOf(db, await keep(db, 3, { due: 'handed-off' }))
+    const [one = NOBODY, two = NOBODY, three = NOBODY] = refs
+    for (const ref of refs) expect(await beginEvent(db, ref)).toMatchObject({ attempts: 0 })
+    await rescheduleEvent(db, one, { dueAt: T })
+    await failEvent(db, two, { error: 'http_404' })
+    await rescheduleEvent(db, three, { dueAt: T, deferral: true })
     expect((await findAll(db)).map(({ attempts }) => attempts)).toEqual([1, 1, 0])
   })
 
   holds('no settle of a stale gen changes anything, whatever its kind', async ({ db, rival }) => {
     const stale = await keepClaimed(db)
     const current = await claimOne(rival, T + MINUTE)
-    for (const outcome of every(stale)) {
+    for (const outcome of everyOutcome(stale)) {
       for (const keepCompleted of [false, true]) {
         const { lost } = await settleEvents(db, [outcome], { keepCompleted, now: T + MINUTE })
         expect([outcome.settle, lost]).toEqual([outcome.settle, [stale.id]])
@@ -102,7 +110,7 @@ export function settlePromises(holds: Holds): void {
   holds('no settle of a gen to come, or of a row that was never there, changes anything', async ({ db }) => {
     const claim = await keepClaimed(db)
     const unknown = { id: `${event().eventId}.ep_1`, gen: 1 }
-    for (const outcome of [...every({ id: claim.id, gen: claim.gen + 1 }), ...every(unknown)]) {
+    for (const outcome of [...everyOutcome({ id: claim.id, gen: claim.gen + 1 }), ...everyOutcome(unknown)]) {
       expect((await settleEvents(db, [outcome])).lost).toEqual([outcome.claim.id])
     }
     expect(await findAll(db)).toEqual([claim])
@@ -117,7 +125,7 @@ export function settlePromises(holds: Holds): void {
       const claim = await keepClaimed(db)
       await settleEvents(db, [{ ...first, claim }], { keepCompleted: true })
       const settled = await row(db, claim.id)
-      for (const outcome of every({ id: claim.id, gen: settled.gen })) {
+      for (const outcome of everyOutcome({ id: claim.id, gen: settled.gen })) {
         const { lost } = await settleEvents(db, [outcome])
         expect([outcome.settle, lost]).toEqual([outcome.settle, [claim.id]])
       }
@@ -128,16 +136,16 @@ export function settlePromises(holds: Holds): void {
   holds('a thousand mixed outcomes settle in at most two statements and one commit', async ({ db }) => {
     await keep(db, 1000)
     const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
-    await completeEvent(db, claims[0] ?? { id: '', gen: 0 })
+    await completeEvent(db, claims[0] ?? NOBODY)
     const watched = counted(db)
     const { lost } = await settleEvents(
       watched.db,
-      claims.map((claim, index) => every(claim)[index % 6] as Outcome),
+      claims.map((claim, index) => everyOutcome(claim)[index % 6] as Outcome),
       { now: T },
     )
     expect(watched.count).toEqual({ statements: 2, units: 1 })
     expect(lost).toEqual([claims[0]?.id])
-    const rows = await findAll(db)
+    const rows = (await findAll(db)).map(moved)
     const count = (status: string, gen: number) => rows.filter((one) => one.status === status && one.gen === gen).length
     expect([rows.length, count('failed', 1), count('held', 2), count('pending', 2)]).toEqual([833, 167, 166, 500])
   })

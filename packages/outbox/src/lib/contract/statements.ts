@@ -3,9 +3,10 @@ import { expect } from 'vitest'
 import { claimDueEvents } from '../claim.ts'
 import { enqueueEvent, enqueueEventStatement } from '../enqueue.ts'
 import { newEventId } from '../event.ts'
-import { sqlText, toSql } from '../statement.ts'
+import { eventIdIn, eventRange } from '../row-id.ts'
+import { raw, sqlText, toSql } from '../statement.ts'
 import { AWKWARD_PAYLOADS } from './enqueue.ts'
-import { type Holds, MINUTE, T, databaseNow, event, eventIdAt, findAll, row } from './fixtures.ts'
+import { type Holds, MINUTE, T, databaseNow, event, eventIdAt, findAll, moved, row } from './fixtures.ts'
 
 const CHANGES = { sql: 'create table changes (name text not null primary key)', params: [] }
 
@@ -57,7 +58,7 @@ export function statementPromises(holds: Holds): void {
         const [one, other] = [await row(db, id), await row(db, `${eventId}.ep_1`)]
         const kind = ({ dueAt, createdAt }: typeof one) => (dueAt === createdAt ? 'now' : dueAt)
         expect([due, offset, kind(other)]).toEqual([due, offset, kind(one)])
-        expect(other).toEqual({ ...one, id: other.id, dueAt: other.dueAt, createdAt: other.createdAt })
+        expect(moved(other)).toEqual({ ...moved(one), id: other.id, dueAt: other.dueAt, createdAt: other.createdAt })
       }
     }
   })
@@ -88,5 +89,23 @@ export function statementPromises(holds: Holds): void {
     const { rows } = await db.run(sql`select payload from pending_events where payload = ${'one?'}`)
     expect(rows).toEqual([{ payload: 'one?' }])
     expect((await claimDueEvents(db, { limit: 1, now: T })).claims).toHaveLength(1)
+  })
+
+  holds('the range of an event selects its deliveries and no others, by its id and by a column', async ({ db }) => {
+    const [before, eventId, after] = [newEventId(), newEventId(), newEventId()]
+    const endpoints = ['ep_1', '-', '_', 'Z', 'zz']
+    for (const one of [before, eventId, after]) {
+      for (const endpointId of endpoints) await enqueueEvent(db, event({ eventId: one, endpointId }))
+    }
+    const wanted = endpoints.map((endpointId) => `${eventId}.${endpointId}`).sort()
+    const byItsId = await db.run<{ id: string }>(
+      sqlText`select id from pending_events where ${eventRange(eventId)} order by id`,
+    )
+    expect(byItsId.rows.map(({ id }) => id)).toEqual(wanted)
+    const byColumn = await db.run<{ id: string; event: string }>(sqlText`
+      with named as (select cast(${eventId} as text) as event_id)
+      select id, ${eventIdIn(raw('id'))} as event from named join pending_events on ${eventRange(raw('event_id'))}
+      order by id`)
+    expect(byColumn.rows).toEqual(wanted.map((id) => ({ id, event: eventId })))
   })
 }

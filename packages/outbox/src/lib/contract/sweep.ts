@@ -16,6 +16,8 @@ import {
   find,
   keep,
   keepClaimed,
+  moved,
+  refOf,
   row,
 } from './fixtures.ts'
 
@@ -28,17 +30,20 @@ async function sweepOne(db: OutboxDatabase, now: number): Promise<SweptEvent> {
 export function sweepPromises(holds: Holds): void {
   holds('a row whose time has passed is swept: new gen, a lease, no attempt charged', async ({ db }) => {
     const [id = ''] = await keep(db, 1)
+    const message = await refOf(db, id)
     const { events, dead, more } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
     expect([dead, more]).toEqual([[], false])
-    expect(events).toMatchObject([{ id, status: 'pending', attempts: 0, gen: 1, dueAt: T + MINUTE, claimedAt: null }])
-    expect(await beginEvent(db, { id, gen: 0 })).toBe('lost')
-    expect(await beginEvent(db, { id, gen: 1 })).toMatchObject({ id })
+    expect(events.map(moved)).toMatchObject([
+      { id, status: 'pending', attempts: 0, gen: 1, dueAt: T + MINUTE, claimedAt: null },
+    ])
+    expect(await beginEvent(db, message)).toBe('lost')
+    expect(await beginEvent(db, await refOf(db, id))).toMatchObject({ id, gen: message.gen + 1 })
   })
 
   holds('a live lease is not swept, one that ran out is', async ({ db, rival }) => {
     const claim = await keepClaimed(db)
     expect((await sweepPendingEvents(rival, { now: T + MINUTE - 1 })).events).toEqual([])
-    expect(await sweepOne(rival, T + MINUTE)).toMatchObject({
+    expect(moved(await sweepOne(rival, T + MINUTE))).toMatchObject({
       id: claim.id,
       gen: 2,
       crashes: 1,
@@ -59,7 +64,7 @@ export function sweepPromises(holds: Holds): void {
     ])
     expect(await find(db, ids[0] ?? '')).toBeUndefined()
     expect(await row(db, ids[1] ?? '')).toMatchObject({ status: 'failed', lastError: 'queue_refused', completedAt: T })
-    expect(await row(db, ids[2] ?? '')).toMatchObject({ status: 'pending', gen: 2, dueAt: T + 5000 })
+    expect(moved(await row(db, ids[2] ?? ''))).toMatchObject({ status: 'pending', gen: 2, dueAt: T + 5000 })
   })
 
   holds('a callback is lost once another has taken the row', async ({ db, rival }) => {
@@ -83,7 +88,7 @@ export function sweepPromises(holds: Holds): void {
     expect(await row(db, id)).toMatchObject({ status: 'pending', attempts: 0, deferrals: 0 })
   })
 
-  holds('the lease doubles with each gen, up to 256 times', async ({ db }) => {
+  holds('the lease doubles with each move of the row, up to 256 times', async ({ db }) => {
     await keep(db, 1)
     const leases: number[] = []
     let now = T
@@ -133,7 +138,7 @@ export function sweepPromises(holds: Holds): void {
     const now = await databaseNow(db)
     const [id = ''] = await keep(db, 1, { due: 'handed-off' })
     const sweep = async (after: number) =>
-      (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, now: now + after })).events
+      (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, now: now + after })).events.map(moved)
     expect(await sweep(MINUTE)).toEqual([])
     expect(await sweep(13 * MINUTE)).toEqual([])
     expect(await sweep(3 * MINUTE)).toMatchObject([{ id, gen: 1, attempts: 0, dueAt: now + 5 * MINUTE }])
@@ -221,6 +226,6 @@ export function sweepPromises(holds: Holds): void {
     const [id = ''] = await keep(db, 1)
     await sweepOne(db, T)
     expect((await claimDueEvents(db, { limit: 5, now: T + MINUTE - 1 })).claims).toEqual([])
-    expect(await claimOne(db, T + MINUTE)).toMatchObject({ id, attempts: 1, crashes: 0, gen: 2 })
+    expect(moved(await claimOne(db, T + MINUTE))).toMatchObject({ id, attempts: 1, crashes: 0, gen: 2 })
   })
 }

@@ -1,7 +1,7 @@
-import type { OutboxDatabase, SqlResult } from '../database.ts'
-import { toSql } from '../statement.ts'
+import { type OutboxDatabase, type SqlResult, rowsAs } from '../database.ts'
+import { type Statement, toSql } from '../statement.ts'
 import { type PostgresClient, driverOf } from './drivers.ts'
-import { postgresDialect } from './statements.ts'
+import { postgresDialect } from './dialect.ts'
 
 /**
  * Keepsend's view of a Postgres that the caller connects to: a `pg` pool, a `postgres.js` handle, or a drizzle handle
@@ -19,14 +19,16 @@ import { postgresDialect } from './statements.ts'
 export function fromPostgres(client: PostgresClient): OutboxDatabase {
   const driver = driverOf(client)
 
-  async function run(statement: Parameters<OutboxDatabase['run']>[0]): Promise<SqlResult> {
+  async function run(statement: Statement): Promise<SqlResult> {
     const { sql, params } = toSql(statement, 'postgres')
     return driver.query(sql, params)
   }
 
   return {
     dialect: postgresDialect,
-    run,
+    run<R extends object>(statement: Statement) {
+      return rowsAs<R>(run(statement))
+    },
     async atomic(statements) {
       const [first] = statements
       if (!first) return []

@@ -32,7 +32,7 @@ export interface PostgresJsSql extends PostgresJsTransaction {
 
 /** The part of a `postgres.js` transaction that is used. */
 export interface PostgresJsTransaction {
-  unsafe(text: string, params?: never[]): PromiseLike<PostgresJsResult>
+  unsafe(text: string, params?: unknown[]): PromiseLike<PostgresJsResult>
 }
 
 /** The part of `postgres.js`' result that is used. */
@@ -131,7 +131,7 @@ function postgresJs(sql: PostgresJsSql): Driver {
   const queryOn =
     (one: PostgresJsTransaction): Query =>
     async (text, params) => {
-      const answer = await one.unsafe(text, params as never[])
+      const answer = await one.unsafe(text, [...params])
       const int8 = (answer.columns ?? []).filter(({ type }) => type === INT8).map(({ name }) => name)
       return resultOf(Array.from(answer), answer.command, answer.count, int8)
     }

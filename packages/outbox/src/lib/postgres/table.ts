@@ -1,7 +1,9 @@
+import { sql } from 'drizzle-orm/sql/sql'
 import { bigint, integer, pgTable, text } from 'drizzle-orm/pg-core'
 
 /** `pending_events` for typed reads through drizzle. The hand-written migration rules; a test holds the two together. */
 export const pendingEvents = pgTable('pending_events', {
+  /** `<event id>.<endpoint id>`, or the event id alone. */
   id: text('id').primaryKey().notNull(),
   workspaceId: text('workspace_id').notNull(),
   type: text('event_type').notNull(),
@@ -9,17 +11,28 @@ export const pendingEvents = pgTable('pending_events', {
   status: text('status', { enum: ['pending', 'completed', 'failed', 'held'] })
     .notNull()
     .default('pending'),
+  /** Why a `held` row is held. */
   holdReason: text('hold_reason'),
+  /** Attempts that counted. A release takes one back, so it is never a fence: that is `gen`. */
   attempts: integer('attempts').notNull().default(0),
   maxAttempts: integer('max_attempts').notNull().default(10),
+  /** Waits that a receiver asked for; they do not count as attempts. */
   deferrals: integer('deferrals').notNull().default(0),
+  /** Claims that found the mark of a worker that died. */
   crashes: integer('crashes').notNull().default(0),
-  gen: integer('gen').notNull().default(0),
+  /** The claim generation, the fencing token: begins at `created_at`, + 1 on every claim, sweep, reschedule, release, hold, resume and replay. */
+  gen: bigint('gen', { mode: 'number' })
+    .notNull()
+    .default(sql`cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)`),
+  /** When the row may be claimed; while it is claimed, the end of its lease. Null: dispatched to a queue, or not pending. */
   dueAt: bigint('due_at', { mode: 'number' }),
+  /** The mark of a claim and its time; null when no worker holds the row. */
   claimedAt: bigint('claimed_at', { mode: 'number' }),
   createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+  /** When it was completed or failed. */
   completedAt: bigint('completed_at', { mode: 'number' }),
   lastError: text('last_error'),
   lastStatus: integer('last_status'),
+  /** The exact bytes to sign and send. */
   payload: text('payload').notNull(),
 })

@@ -1,8 +1,8 @@
-import type { OutboxDatabase, Row, SqlResult } from '../database.ts'
+import { type OutboxDatabase, type Row, type SqlResult, rowsAs } from '../database.ts'
 import { OutboxError } from '../errors.ts'
 import { utf8Bytes } from '../event.ts'
 import { type Statement, toSql } from '../statement.ts'
-import { sqliteDialect } from './statements.ts'
+import { sqliteDialect } from './dialect.ts'
 
 /** The part of a D1 binding that is used. */
 export interface D1Binding {
@@ -36,14 +36,18 @@ export function fromD1(d1: D1Binding): OutboxDatabase {
     return d1.prepare(sql).bind(...params)
   }
 
+  async function one(statement: Statement): Promise<SqlResult> {
+    try {
+      return toResult(await prepare(statement).all())
+    } catch (error) {
+      throw asRefusal(error)
+    }
+  }
+
   return {
     dialect: sqliteDialect,
-    async run(statement) {
-      try {
-        return toResult(await prepare(statement).all())
-      } catch (error) {
-        throw asRefusal(error)
-      }
+    run<R extends object>(statement: Statement) {
+      return rowsAs<R>(one(statement))
     },
     async atomic(statements) {
       if (statements.length === 0) return []

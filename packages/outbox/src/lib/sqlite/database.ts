@@ -1,7 +1,7 @@
-import type { OutboxDatabase, Row, SqlResult } from '../database.ts'
+import { type OutboxDatabase, type Row, type SqlResult, rowsAs } from '../database.ts'
 import { type Statement, toSql } from '../statement.ts'
 import { GroupCommit, type SqliteConnection, type SqliteStatement, asRefusal } from './group-commit.ts'
-import { sqliteDialect } from './statements.ts'
+import { sqliteDialect } from './dialect.ts'
 
 export interface SqliteOptions {
   /**
@@ -42,8 +42,8 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
 
   return {
     dialect: sqliteDialect,
-    run(statement) {
-      return new Promise((resolve, reject) => {
+    run<R extends object>(statement: Statement) {
+      const ran = new Promise<SqlResult>((resolve, reject) => {
         try {
           const { sql, params } = toSql(statement, 'sqlite')
           const ready = prepare(sql)
@@ -53,6 +53,7 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
           reject(asRefusal(error))
         }
       })
+      return rowsAs<R>(ran)
     },
     atomic(statements) {
       if (statements.length === 0) return Promise.resolve([])

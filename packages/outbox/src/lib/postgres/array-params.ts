@@ -1,4 +1,3 @@
-import type { ClaimRef } from '../row.ts'
 import { type SqlText, sqlText } from '../statement.ts'
 
 /** A list as one parameter: an array's literal, which every driver passes on as the text that it is. */
@@ -9,14 +8,4 @@ export function texts(values: readonly (string | null)[]): SqlText {
 
 export function numbers(values: readonly (number | null)[]): SqlText {
   return sqlText`cast(cast(${`{${values.map((value) => value ?? 'null').join(',')}}`} as text) as bigint[])`
-}
-
-/** The claims as rows of (claim_id, claim_gen), by key, so that those who lock the same rows do so in the same order. */
-export function held(claims: readonly ClaimRef[]): SqlText {
-  const sorted = claims.toSorted(byKey)
-  return sqlText`unnest(${texts(sorted.map(({ id }) => id))}, ${numbers(sorted.map(({ gen }) => gen))}) as held (claim_id, claim_gen)`
-}
-
-export function byKey(a: ClaimRef, b: ClaimRef): number {
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
 }

@@ -1,0 +1,69 @@
+import type { OutboxDatabase, OutboxStats, PendingEvent, Settled } from '@keepsend/outbox'
+import type { SQL } from 'drizzle-orm'
+import type { Admission } from './admit.ts'
+import type { ApiKeys } from './api-key.ts'
+import type { CommitOptions, Committed } from './commit.ts'
+import type { DeliveryReads } from './deliveries.ts'
+import type { EndpointStore } from './endpoint-store.ts'
+import type { WebhookEvent } from './event.ts'
+import type { EngineCounters } from './hand-off.ts'
+import type { IdempotencyKey } from './idempotency.ts'
+import type { Logger } from './logger.ts'
+import type { Upkeep } from './maintain.ts'
+import type { EngineRoutes } from './routes/route.ts'
+import type { FinishedDelivery, SettleNext } from './settle-deliveries.ts'
+import type { SettledEach } from './settle-each.ts'
+import type { DeliveryOutcome } from './verdict.ts'
+import type { WakeOptions, Woken } from './wake.ts'
+
+export interface Sent {
+  eventId: string
+  /** The rows are durable. False: the database refused, the event was handed on without them, and that was logged. */
+  accepted: boolean
+  /** Rows inserted: endpoints that will get it. */
+  deliveries: number
+}
+
+export interface Engine {
+  readonly db: OutboxDatabase
+  readonly endpoints: EndpointStore
+  readonly apiKeys: ApiKeys
+  readonly deliveries: DeliveryReads
+  readonly counters: EngineCounters
+  readonly logger: Logger
+  /** Bound on one attempt with everything in it, in ms: a lease must be longer. */
+  readonly maxDeadlineMs: number
+  /** The management API, a Hono app to mount where it suits. */
+  readonly routes: EngineRoutes
+  /** The caller's writes, the deliveries and the idempotency record, all or nothing. */
+  commit(options: CommitOptions): Promise<Committed>
+  /** What the request of that key was answered when it committed; undefined if it has not. Marks nothing. */
+  recall(idempotencyKey: IdempotencyKey): Promise<Pick<Committed, 'status' | 'body'> | undefined>
+  /** An event for a change that is committed already. Its rows are awaited; a refusal degrades and is reported. */
+  send(event: WebhookEvent, background?: CommitOptions['background']): Promise<Sent>
+  /** The fan-out alone, unexecuted, for the host's own transaction. Afterwards a push queue wants `dispatch(event.id)`. */
+  publishStatement(event: WebhookEvent & { id: string }): SQL
+  /** Tells the queue of an event's waiting rows. Never rejects for the queue's sake. */
+  dispatch(eventId: string): Promise<void>
+  /** A test event for one endpoint, subscribed or not. */
+  sendTest(workspaceId: string, endpointId: string): Promise<Sent>
+  /**
+   * One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome.
+   * Under a rate limit it waits for its moment, unless the row was admitted and waited already.
+   */
+  deliver(event: PendingEvent, now: number, options?: { admitted?: boolean }): Promise<DeliveryOutcome>
+  /** Writes what attempts came to and, in the same commit, takes the next claim. All of it, or it rejects. */
+  settle(finished: readonly FinishedDelivery[], next?: SettleNext): Promise<Settled>
+  /**
+   * {@link Engine.settle} for a worker: what the database refuses as a group is tried row by row, and each outcome is
+   * answered for itself. Rejects only when there was nothing to settle.
+   */
+  settleEach<F extends FinishedDelivery>(finished: readonly F[], next?: SettleNext): Promise<SettledEach<F>>
+  /** Lets out what is held for endpoints whose time has come. For a poller's timer, or a cron. */
+  wake(options?: WakeOptions): Promise<Woken>
+  /** What endpoints allow of rows that were just taken: attempts at once, and under a rate limit the moment of each. */
+  admit(rows: readonly Pick<PendingEvent, 'id' | 'endpointId'>[]): Promise<Admission>
+  /** One bounded round of clean-up. */
+  maintain(): Promise<Upkeep>
+  stats(): Promise<OutboxStats>
+}

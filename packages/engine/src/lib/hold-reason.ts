@@ -1,0 +1,33 @@
+import { type OutboxDatabase, type SqlText, holdDueStatement, raw, sqlText } from '@keepsend/outbox'
+
+/**
+ * Why rows of an endpoint are held, and for each reason:
+ *
+ * - `blocks`: the condition on `endpoint` under which more of its due rows may be held for it
+ * - `resumeWithinMs`: when the endpoint's held rows are resumed, if it has no earlier time. The first reason needs a
+ *   person: a disabled endpoint is never given a time.
+ */
+export const HOLD_REASONS = {
+  endpoint_disabled: { blocks: `endpoint.status = 'disabled'`, resumeWithinMs: 0 },
+  // The probe is what the circuit waits for.
+  circuit_open: {
+    blocks: `endpoint.circuit = 'open' and pending_events.id <> coalesce(endpoint.probe_id, '')`,
+    resumeWithinMs: 0,
+  },
+  busy: { blocks: `endpoint.status = 'enabled'`, resumeWithinMs: 1000 },
+  rate: { blocks: `endpoint.status = 'enabled' and endpoint.rate_limit is not null`, resumeWithinMs: 250 },
+  replay: { blocks: `endpoint.status = 'enabled'`, resumeWithinMs: 0 },
+} as const
+
+/** Why a row is held. */
+export type HoldReason = keyof typeof HOLD_REASONS
+
+/**
+ * Holds what is due for an endpoint that takes nothing now, among the first rows that are due: claimed one by one they
+ * would stand before everybody else's for hundreds of claims.
+ */
+export function holdBacklog(db: OutboxDatabase, endpointId: string, reason: HoldReason): SqlText {
+  const guard = sqlText`exists (select 1 from keepsend_endpoints as endpoint
+        where endpoint.id = ${endpointId} and ${raw(HOLD_REASONS[reason].blocks)})`
+  return holdDueStatement(db, { endpointId, reason, guard })
+}

@@ -1,0 +1,134 @@
+import { bigint, customType, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
+import type { Scope } from '../api-key.ts'
+
+// Lists and maps are stored as their JSON text, the same on every database.
+const jsonText = customType<{ data: unknown; driverData: string }>({
+  dataType: () => 'text',
+  toDriver: (value) => JSON.stringify(value),
+  fromDriver: (stored): unknown => JSON.parse(stored),
+})
+
+/** A customer's receiver. Its health, from `circuit` on, is written by settles, and by none while all goes well. */
+export const endpoints = pgTable(
+  'keepsend_endpoints',
+  {
+    id: text('id').primaryKey().notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    url: text('url').notNull(),
+    description: text('description').notNull().default(''),
+    status: text('status', { enum: ['enabled', 'disabled'] })
+      .notNull()
+      .default('enabled'),
+    /** Why it is disabled. */
+    disabledReason: text('disabled_reason'),
+    /** + 1 on every change by a person, or by a receiver that wants nothing more. */
+    version: integer('version').notNull().default(1),
+    eventTypes: jsonText('event_types').$type<string[]>().notNull(),
+    channels: jsonText('channels').$type<string[]>().notNull(),
+    retrySchedule: jsonText('retry_schedule').$type<number[]>(),
+    maxAttempts: integer('max_attempts').notNull().default(10),
+    deadlineMs: integer('deadline_ms'),
+    headers: jsonText('headers').$type<Record<string, string>>().notNull(),
+    retryStatuses: jsonText('retry_statuses').$type<number[]>().notNull(),
+    signatures: jsonText('signatures').$type<('v1' | 'v1a')[]>().notNull(),
+    compatHeader: text('compat_header'),
+    concurrency: integer('concurrency'),
+    rateLimit: integer('rate_limit'),
+    /** When the next attempt may begin under `rateLimit`, in microseconds. */
+    rateNextUs: bigint('rate_next_us', { mode: 'number' }).notNull().default(0),
+    /** How many permits were granted last. */
+    rateGranted: integer('rate_granted').notNull().default(0),
+    circuit: text('circuit', { enum: ['closed', 'open'] })
+      .notNull()
+      .default('closed'),
+    /** The one delivery that may go while the circuit is open. */
+    probeId: text('probe_id'),
+    /** The first failure since the last success. */
+    failingSince: bigint('failing_since', { mode: 'number' }),
+    /** The last warning that was given, in percent of the way to being disabled. */
+    warned: integer('warned').notNull().default(0),
+    failuresInRow: integer('failures_in_row').notNull().default(0),
+    windowAt: bigint('window_at', { mode: 'number' }),
+    windowFailures: integer('window_failures').notNull().default(0),
+    windowSuccesses: integer('window_successes').notNull().default(0),
+    /** When held rows are resumed next; null: none is held, or a person must resume them. */
+    wakeAt: bigint('wake_at', { mode: 'number' }),
+    createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+    updatedAt: bigint('updated_at', { mode: 'number' }).notNull(),
+  },
+  (table) => [index('keepsend_endpoints_workspace').on(table.workspaceId, table.id)],
+)
+
+/** Every (pattern, channel) under which an endpoint wants events. */
+export const subscriptions = pgTable(
+  'keepsend_subscriptions',
+  {
+    workspaceId: text('workspace_id').notNull(),
+    pattern: text('pattern').notNull(),
+    channel: text('channel').notNull(),
+    endpointId: text('endpoint_id').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.workspaceId, table.pattern, table.channel, table.endpointId] })],
+)
+
+/** Signing secrets, and the pepper of the API keys as the one secret without an endpoint. */
+export const secrets = pgTable(
+  'keepsend_secrets',
+  {
+    endpointId: text('endpoint_id').notNull(),
+    scheme: text('scheme', { enum: ['v1', 'v1a', 'compat', 'pepper'] }).notNull(),
+    /** Counts up within its scheme. */
+    version: integer('version').notNull(),
+    /** Base64 under the key that `keyId` names; readable without one. */
+    secret: text('secret').notNull(),
+    keyId: text('key_id'),
+    createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+    /** When it stops signing; null for the current one. */
+    expiresAt: bigint('expires_at', { mode: 'number' }),
+  },
+  (table) => [primaryKey({ columns: [table.endpointId, table.scheme, table.version] })],
+)
+
+/** API keys of workspaces, by a hash of the key. */
+export const apiKeys = pgTable('keepsend_api_keys', {
+  keyHash: text('key_hash').primaryKey().notNull(),
+  id: text('id').notNull().unique(),
+  workspaceId: text('workspace_id').notNull(),
+  name: text('name').notNull(),
+  scopes: jsonText('scopes').$type<Scope[]>().notNull(),
+  createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+  /** Null: it does not expire. */
+  expiresAt: bigint('expires_at', { mode: 'number' }),
+  /** Written once an hour at most; null: never used. */
+  lastUsedAt: bigint('last_used_at', { mode: 'number' }),
+})
+
+/** The answers of requests that committed under an `Idempotency-Key`. */
+export const idempotencyRecords = pgTable(
+  'keepsend_idempotency_records',
+  {
+    workspaceId: text('workspace_id').notNull(),
+    method: text('method').notNull(),
+    route: text('route').notNull(),
+    keyHash: text('key_hash').notNull(),
+    bodyHash: text('body_hash').notNull(),
+    createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+    status: integer('status').notNull(),
+    body: text('body').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.workspaceId, table.method, table.route, table.keyHash] })],
+)
+
+/** Requests that are in flight under an `Idempotency-Key`; advice alone, and it expires. */
+export const idempotencyMarks = pgTable(
+  'keepsend_idempotency_marks',
+  {
+    workspaceId: text('workspace_id').notNull(),
+    method: text('method').notNull(),
+    route: text('route').notNull(),
+    keyHash: text('key_hash').notNull(),
+    owner: text('owner').notNull(),
+    expiresAt: bigint('expires_at', { mode: 'number' }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.workspaceId, table.method, table.route, table.keyHash] })],
+)

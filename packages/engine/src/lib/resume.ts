@@ -1,0 +1,27 @@
+import { type OutboxDatabase, type SqlText, resumeWhereStatement, sqlText } from '@keepsend/outbox'
+
+/**
+ * After a settle that held rows: each stays held only while its reason stands. An endpoint that was enabled, has recovered
+ * or was deleted since the attempt read it holds nothing. The shared lock makes an enabling that comes now wait until
+ * these rows are committed, and it finds them.
+ */
+export function resumeUnlessBlocked(db: OutboxDatabase, ids: readonly string[]): SqlText {
+  return resumeWhereStatement(sqlText`id in (${db.dialect.list(ids)}) and not exists (
+    select 1 from keepsend_endpoints as endpoint
+    where endpoint.id = pending_events.endpoint_id and (
+      endpoint.status = 'disabled'
+      or endpoint.circuit = 'open'
+      or pending_events.hold_reason not in ('endpoint_disabled', 'circuit_open'))
+    ${db.dialect.lock('share', 'endpoint')})`)
+}
+
+/** With the endpoint's deletion, in its transaction: the rows become due and fail as `endpoint_gone`. */
+export function resumeAllOf(endpointId: string): SqlText {
+  return resumeWhereStatement(sqlText`endpoint_id = ${endpointId}`)
+}
+
+/** After rows were held for an endpoint that may have been deleted: nothing else would resume them. */
+export function resumeIfGone(endpointId: string): SqlText {
+  return resumeWhereStatement(sqlText`endpoint_id = ${endpointId}
+    and not exists (select 1 from keepsend_endpoints as endpoint where endpoint.id = ${endpointId})`)
+}

@@ -1,0 +1,68 @@
+import type { InferSelectModel, Table } from 'drizzle-orm/table'
+import type { Row } from './database.ts'
+import { type SqlText, raw } from './statement.ts'
+
+/**
+ * Reads the rows of one table. Its columns are given once, under the property names of the drizzle table; the compiler
+ * compares names and types with that table, which is imported as a type alone and costs nothing at run time.
+ */
+export interface Codec<T extends object> {
+  /** Every column under its property's name, for a `select` or a `returning`. */
+  readonly all: SqlText
+  /** Some of them, of the table under another name, for a join. */
+  some(alias: string, names: readonly (keyof T & string)[]): SqlText
+  /**
+   * A row as its type says: JSON columns are parsed, in place.
+   *
+   * @throws {SyntaxError} for a JSON column that holds none
+   */
+  read<Name extends keyof T = keyof T>(row: Row): Pick<T, Name>
+}
+
+/** A column whose text is JSON. */
+export interface JsonColumn<Name extends string> {
+  readonly json: Name
+}
+
+/** Property → column of a drizzle table; a column of JSON is marked with {@link json}. */
+export type ColumnNames<T extends Table> = {
+  readonly [Name in keyof InferSelectModel<T>]: ColumnName<T, Name> | JsonColumn<ColumnName<T, Name>>
+}
+
+type ColumnName<T extends Table, Name> = Name extends keyof T['_']['columns']
+  ? T['_']['columns'][Name]['_']['name']
+  : never
+
+/** Marks a column whose text is JSON. */
+export function json<const Name extends string>(name: Name): JsonColumn<Name> {
+  return { json: name }
+}
+
+/**
+ * @example
+ * import type { endpoints } from './sqlite/tables.ts'
+ * const endpointRows = createCodec<typeof endpoints>({ id: 'id', eventTypes: json('event_types') })
+ */
+export function createCodec<T extends Table>(columns: ColumnNames<T>): Codec<InferSelectModel<T>> {
+  const names = new Map<string, string>()
+  const jsonNames: string[] = []
+  for (const [property, column] of Object.entries<string | JsonColumn<string>>(columns)) {
+    names.set(property, typeof column === 'string' ? column : column.json)
+    if (typeof column !== 'string') jsonNames.push(property)
+  }
+  const list = (properties: Iterable<string>, prefix: string): SqlText =>
+    raw([...properties].map((property) => `${prefix}${names.get(property)} as "${property}"`).join(', '))
+
+  return {
+    all: list(names.keys(), ''),
+    some: (alias, properties) => list(properties, `${alias}.`),
+    read<Name extends keyof InferSelectModel<T>>(row: Row) {
+      for (const name of jsonNames) {
+        const text = row[name]
+        if (typeof text === 'string') row[name] = JSON.parse(text)
+      }
+      // The statement named these columns, and the compiler has compared them with the table.
+      return row as Pick<InferSelectModel<T>, Name>
+    },
+  }
+}

@@ -1,0 +1,177 @@
+import { expect } from 'vitest'
+import { addClaim, claimDueEvents } from '../claim.ts'
+import { type Outcome, addSettle, settleEvents } from '../settle.ts'
+import { type SqlText, sqlText } from '../statement.ts'
+import { Transaction } from '../transaction.ts'
+import { type Holds, MINUTE, T, claimOne, counted, findAll, keep, keepClaimed, moved, row } from './fixtures.ts'
+
+const NOTES = { sql: 'create table notes (id text not null primary key)', params: [] }
+const noted = { sql: 'select id from notes', params: [] }
+
+/** A statement that hangs on a claim: it writes only while that very claim stands. */
+function note({ id, gen }: { id: string; gen: number }): SqlText {
+  return sqlText`insert into notes (id)
+    select id from pending_events where id = ${id} and gen = ${gen} and status = 'pending'`
+}
+
+export function settleAndClaimPromises(holds: Holds): void {
+  holds('settling and the next claim are one commit', async ({ db }) => {
+    await keep(db, 4)
+    const { claims } = await claimDueEvents(db, { limit: 2, now: T })
+    const watched = counted(db)
+    const outcomes = claims.map((claim): Outcome => ({ settle: 'complete', claim }))
+    const { lost, claimed } = await settleEvents(watched.db, outcomes, {
+      claim: { limit: 10, leaseMs: MINUTE, now: T },
+    })
+    expect(watched.count.units).toBe(1)
+    expect(watched.count.statements).toBeLessThanOrEqual(2)
+    expect(lost).toEqual([])
+    expect(claimed.claims).toHaveLength(2)
+    expect(await findAll(db)).toEqual(claimed.claims)
+  })
+
+  holds(
+    'the next claim sees the rows that the settle made due, and marks the exhausted ones failed',
+    async ({ db }) => {
+      const again = await keepClaimed(db, { maxAttempts: 2 })
+      const spent = await keepClaimed(db, { maxAttempts: 1 })
+      const outcomes = [again, spent].map((claim): Outcome => ({ settle: 'reschedule', claim, dueAt: T }))
+      const { claimed } = await settleEvents(db, outcomes, { claim: { limit: 10, now: T } })
+      expect(claimed.claims.map(moved)).toMatchObject([{ id: again.id, gen: 3, attempts: 2 }])
+      expect(claimed.dead).toMatchObject([{ id: spent.id, status: 'failed' }])
+    },
+  )
+
+  for (const keepCompleted of [false, true]) {
+    const how = keepCompleted ? 'kept' : 'deleted'
+    holds(`with completed rows ${how}: a claim whose lease is over is settled, not taken again`, async ({ db }) => {
+      const claims = [await keepClaimed(db), await keepClaimed(db)]
+      const [next = ''] = await keep(db, 1)
+      const outcomes = claims.map((claim): Outcome => ({ settle: 'complete', claim }))
+      const late = T + 2 * MINUTE
+      const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { limit: 10, now: late } })
+      expect(lost).toEqual([])
+      expect(claimed.claims.map(({ id }) => id)).toEqual([next])
+      const left = (await findAll(db)).filter(({ status }) => status !== 'pending')
+      expect(left.map(({ id }) => id)).toEqual(keepCompleted ? claims.map(({ id }) => id) : [])
+    })
+
+    holds(`with completed rows ${how}: a lost row is named, and the next claim may take it`, async ({ db }) => {
+      const stale = await keepClaimed(db)
+      await claimOne(db, T + MINUTE)
+      const held = await keepClaimed(db)
+      const late = T + 3 * MINUTE
+      const outcomes = [stale, held].map((claim): Outcome => ({ settle: 'complete', claim }))
+      const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { limit: 10, now: late } })
+      expect(lost).toEqual([stale.id])
+      expect(claimed.claims.map(moved)).toMatchObject([{ id: stale.id, gen: 3 }])
+    })
+  }
+
+  holds('a settle of nothing with a claim claims', async ({ db }) => {
+    const [id = ''] = await keep(db, 1)
+    const { claimed } = await settleEvents(db, [], { claim: { limit: 10, now: T } })
+    expect(claimed.claims.map((claim) => claim.id)).toEqual([id])
+  })
+
+  holds('a statement that hangs on a claim writes while the claim still stands', async ({ db }) => {
+    await db.run(NOTES)
+    const kept = await keepClaimed(db)
+    const deleted = await keepClaimed(db)
+    const transaction = new Transaction()
+    transaction.addAll([note(kept), note(deleted)])
+    const lost = addSettle(transaction, db, [
+      { settle: 'fail', claim: kept, error: 'e' },
+      { settle: 'complete', claim: deleted },
+    ])
+    await transaction.commit(db)
+    expect(lost()).toEqual([])
+    expect((await db.run(noted)).rows).toHaveLength(2)
+    expect((await findAll(db)).map(({ id, status }) => [id, status])).toEqual([[kept.id, 'failed']])
+  })
+
+  holds('a statement that hangs on a lost claim writes nothing', async ({ db }) => {
+    await db.run(NOTES)
+    const stale = await keepClaimed(db)
+    const current = await claimOne(db, T + MINUTE)
+    const transaction = new Transaction()
+    transaction.add(note(stale))
+    const lost = addSettle(transaction, db, [{ settle: 'complete', claim: stale }])
+    await transaction.commit(db)
+    expect(lost()).toEqual([stale.id])
+    expect((await db.run(noted)).rows).toEqual([])
+    expect(await row(db, stale.id)).toEqual(current)
+  })
+
+  holds('a statement after the settle sees the rows that it left', async ({ db }) => {
+    await db.run(NOTES)
+    const claim = await keepClaimed(db)
+    const transaction = new Transaction()
+    const lost = addSettle(transaction, db, [{ settle: 'fail', claim, error: 'e' }])
+    transaction.add(
+      sqlText`insert into notes (id) select id from pending_events where id = ${claim.id} and status = 'failed'`,
+    )
+    addClaim(transaction, db, { limit: 1, now: T })
+    await transaction.commit(db)
+    expect(lost()).toEqual([])
+    expect((await db.run(noted)).rows).toEqual([{ id: claim.id }])
+  })
+
+  holds('a claim after the settle takes the rows that it left, in the same commit', async ({ db }) => {
+    const again = await keepClaimed(db)
+    const done = await keepClaimed(db)
+    const [waiting = ''] = await keep(db, 1)
+    const transaction = new Transaction()
+    const lost = addSettle(
+      transaction,
+      db,
+      [
+        { settle: 'release', claim: again },
+        { settle: 'complete', claim: done },
+      ],
+      { keepCompleted: true, now: T },
+    )
+    const claimed = addClaim(transaction, db, { limit: 10, leaseMs: MINUTE, now: T })
+    const watched = counted(db)
+    await transaction.commit(watched.db)
+    expect(watched.count).toEqual({ statements: 2, units: 1 })
+    expect(lost()).toEqual([])
+    expect(claimed().claims.map(moved)).toMatchObject([
+      { id: again.id, gen: 3, attempts: 1 },
+      { id: waiting, gen: 1, attempts: 1 },
+    ])
+    expect(await row(db, done.id)).toMatchObject({ status: 'completed', completedAt: T })
+  })
+
+  holds('the results of a settle and of a claim cannot be read before the commit', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    const transaction = new Transaction()
+    const lost = addSettle(transaction, db, [{ settle: 'complete', claim }])
+    const claimed = addClaim(transaction, db, { limit: 1, now: T })
+    expect(lost).toThrow(/before its transaction was committed/)
+    expect(claimed).toThrow(/before its transaction was committed/)
+    expect(await row(db, claim.id)).toEqual(claim)
+  })
+
+  holds('a transaction that fails anywhere keeps neither notes, nor settles, nor claims', async ({ db }) => {
+    await db.run(NOTES)
+    const claim = await keepClaimed(db)
+    const [waiting = ''] = await keep(db, 1)
+    const fails = sqlText`insert into notes (id) values (${null})`
+    for (const failing of ['before', 'between', 'after']) {
+      const transaction = new Transaction()
+      transaction.add(note(claim))
+      if (failing === 'before') transaction.add(fails)
+      const lost = addSettle(transaction, db, [{ settle: 'complete', claim }])
+      if (failing === 'between') transaction.add(fails)
+      const claimed = addClaim(transaction, db, { limit: 5, now: T })
+      if (failing === 'after') transaction.add(fails)
+      await expect(transaction.commit(db), failing).rejects.toThrow(/not.?null/i)
+      expect(lost, failing).toThrow(/before its transaction was committed/)
+      expect(claimed, failing).toThrow(/before its transaction was committed/)
+    }
+    expect((await db.run(noted)).rows).toEqual([])
+    expect(await row(db, claim.id)).toEqual(claim)
+    expect(moved(await row(db, waiting)).gen).toBe(0)
+  })
+}

@@ -1,0 +1,64 @@
+import type { ClaimRef } from './row.ts'
+import type { DialectName, SqlText } from './statement.ts'
+import type { TakeOptions } from './take.ts'
+
+/**
+ * How one family of SQL spells what the shared statements need. What a statement means, its conditions and its SET
+ * lists, is written once, outside; a dialect says how to pass rows in, how to pick rows, and how to lock them.
+ */
+export interface Dialect {
+  readonly name: DialectName
+  /** The smallest and the largest of several values. */
+  readonly least: SqlText
+  readonly greatest: SqlText
+  /** Ends an insert of several rows, where two that insert the same keys could wait for each other in a circle. */
+  readonly inKeyOrder: SqlText
+  /** A list of strings for `in (…)`, as one parameter whatever its length. */
+  list(values: readonly string[]): SqlText
+  /** `limit n`, for a look that follows the order of an index however many rows the planner expects. */
+  first(rows: number): SqlText
+  /** `in`, for the few keys that such a look has found, so that the planner goes by the key. */
+  among(found: SqlText): SqlText
+  /**
+   * Ends a `select`, and locks the rows of one of its tables for the rest of the transaction: `pick` skips those that
+   * another holds, `wait` waits for them, `share` waits until nobody changes them. Empty where a transaction has the
+   * database to itself.
+   */
+  lock(how: 'pick' | 'wait' | 'share', table: string): SqlText
+  /** Many items as a table for a `from`, one column for each entry of `columns`. */
+  rows<Item>(alias: string, items: readonly Item[], columns: RowSource<Item>): SqlText
+  /** A `select` of `(claim_id, claim_gen)`. */
+  claims(refs: readonly ClaimRef[]): SqlText
+  /** Picks rows of `pending_events` for the statement that changes them, so that two that pick get disjoint rows. */
+  pick(which: Which): Picked
+  /** Deletes the rows of these claims; returns the ids that stood under that `gen`. */
+  deleteClaims(refs: readonly ClaimRef[]): SqlText
+  /** Moves leases forward, never back; returns the ids whose claims stand. */
+  extend(refs: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText
+  /**
+   * A settle and the next take as one statement, where one statement can change a table twice: the rows that were
+   * taken, and `lostId` for each claim that no longer stood. Without it they are two statements of one transaction.
+   */
+  settleAndTake?(settling: SqlText, refs: readonly ClaimRef[], how: TakeOptions): SqlText
+}
+
+/** The columns of {@link Dialect.rows}, by name: the type, and the value of an item. */
+export type RowSource<Item> = Readonly<Record<string, ColumnSource<Item>>>
+
+type ColumnSource<Item> =
+  | readonly [type: 'text', valueOf: (item: Item) => string | null]
+  | readonly [type: 'integer', valueOf: (item: Item) => number | null]
+
+/** Which rows of `pending_events` a statement changes. */
+export interface Which {
+  where: SqlText
+  /** Together with `limit`. A named set needs neither. */
+  order?: SqlText
+  limit?: number
+}
+
+/** What {@link Dialect.pick} adds to a statement: text before it, and its condition. */
+export interface Picked {
+  with: SqlText
+  where: SqlText
+}

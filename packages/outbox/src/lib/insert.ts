@@ -1,0 +1,88 @@
+import type { Dialect } from './dialect.ts'
+import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, eventIdTime } from './event.ts'
+import { rowId } from './row-id.ts'
+import { type SqlText, clock, raw, sqlText } from './statement.ts'
+
+// The two sources of a new row's columns below are in this order. `gen` begins at the database's clock, so that no
+// earlier life of a row that was deleted can have had it (decision 050).
+const INSERT = raw(`insert into pending_events
+      (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, gen, created_at, payload)`)
+
+// `do nothing`, never `insert or ignore`: that would also swallow a missing NOT NULL value.
+const UNLESS_THERE = raw('on conflict (id) do nothing')
+
+/**
+ * The sweep looks for dispatched rows by the time in their id, so one whose id is further off the clock is due instead.
+ * 5 minutes: half of what the sweep looks through.
+ */
+const MAX_ID_SKEW_MS = raw('300000')
+
+/** One event, bound as it is: no JSON to write and to parse. */
+export function insertStatement(event: OutboxEvent): SqlText {
+  const { eventId, endpointId, workspaceId, type, maxAttempts = DEFAULT_MAX_ATTEMPTS, payload } = event
+  return sqlText`
+    ${INSERT}
+    values (${rowId(eventId, endpointId)}, ${workspaceId}, ${type}, ${endpointId ?? null},
+      ${maxAttempts}, ${dueAt(event)}, ${clock()}, ${clock()}, ${payload})
+    ${UNLESS_THERE}`
+}
+
+/** Many events in one statement; returns the ids that were new. */
+export function insertManyStatement(dialect: Dialect, events: readonly OutboxEvent[]): SqlText {
+  const source = dialect.rows('event', events, {
+    id: ['text', ({ eventId, endpointId }) => rowId(eventId, endpointId)],
+    workspace_id: ['text', ({ workspaceId }) => workspaceId],
+    event_type: ['text', ({ type }) => type],
+    endpoint_id: ['text', ({ endpointId }) => endpointId ?? null],
+    max_attempts: ['integer', ({ maxAttempts }) => maxAttempts ?? DEFAULT_MAX_ATTEMPTS],
+    due: ['text', ({ due }) => String(due ?? 'now')],
+    id_time: ['integer', ({ eventId }) => eventIdTime(eventId)],
+    payload: ['text', ({ payload }) => payload],
+  })
+  return sqlText`
+    ${INSERT}
+    select id, workspace_id, event_type, endpoint_id, max_attempts,
+      case due when 'now' then ${clock()} when 'handed-off' then ${handedOff(raw('id_time'))} else cast(due as bigint) end,
+      ${clock()}, ${clock()}, payload
+    from ${source}
+    where true
+    ${dialect.inKeyOrder}
+    ${UNLESS_THERE}
+    returning id`
+}
+
+/** Where the rows of one event come from, when a `select` finds its receivers. */
+export interface Receivers {
+  /** The expressions of the endpoint's id and of its attempts, in terms of `from`. */
+  endpointId: SqlText
+  maxAttempts: SqlText
+  /** What follows `from`, the conditions included. */
+  from: SqlText
+}
+
+/**
+ * One event for each receiver that a `select` of the caller finds, in one statement, so that the set of receivers is
+ * that of its commit. Returns `id`, `endpointId` and `gen` of the rows that were new.
+ */
+export function insertSelectStatement(
+  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'>,
+  { endpointId, maxAttempts, from }: Receivers,
+): SqlText {
+  return sqlText`
+    ${INSERT}
+    select cast(${rowId(event.eventId, '')} as text) || ${endpointId}, cast(${event.workspaceId} as text),
+      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAt(event)}, ${clock()}, ${clock()},
+      cast(${event.payload} as text)
+    from ${from}
+    ${UNLESS_THERE}
+    returning id, endpoint_id as "endpointId", gen`
+}
+
+function dueAt({ eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>): SqlText {
+  if (due === 'now') return clock()
+  return due === 'handed-off' ? handedOff(clock(eventIdTime(eventId))) : clock(due)
+}
+
+function handedOff(idTime: SqlText): SqlText {
+  return sqlText`(select case when abs(ms - ${idTime}) <= ${MAX_ID_SKEW_MS} then null else ms end from keepsend_clock)`
+}

@@ -1,0 +1,58 @@
+import type { Dialect, RowSource } from '../dialect.ts'
+import type { ClaimRef } from '../row.ts'
+import { byId } from '../row-id.ts'
+import { type SqlText, joined, raw, sqlText } from '../statement.ts'
+import { CLAIM_STANDS, leaseSet } from '../transitions.ts'
+import { numbers, texts } from './array-params.ts'
+import { among, first, pick } from './pick.ts'
+import { settleAndTake } from './settle-and-take.ts'
+
+/** Postgres. Nothing here waits for a lock while it holds one out of order: picks skip, and a settle holds the only claim. */
+export const postgresDialect: Dialect = {
+  name: 'postgres',
+  least: raw('least'),
+  greatest: raw('greatest'),
+  inKeyOrder: raw('order by id collate "C"'),
+  list: (values) => sqlText`select value from unnest(${texts(values)}) as listed (value)`,
+  first,
+  among,
+  lock: (how, table) =>
+    raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
+  rows,
+  claims,
+  pick,
+  deleteClaims: (refs) => sqlText`
+    delete from pending_events using (${claims(refs)}) as claim where ${CLAIM_STANDS} returning id`,
+  extend,
+  settleAndTake: (settling, refs, how) => settleAndTake(postgresDialect, settling, refs, how),
+}
+
+// By key, so that two statements that lock the same rows lock them in the same order.
+function claims(refs: readonly ClaimRef[]): SqlText {
+  const sorted = refs.toSorted(byId)
+  return sqlText`select claim_id, claim_gen
+      from unnest(${texts(sorted.map(({ id }) => id))}, ${numbers(sorted.map(({ gen }) => gen))}) as claims (claim_id, claim_gen)`
+}
+
+function rows<Item>(alias: string, items: readonly Item[], columns: RowSource<Item>): SqlText {
+  const arrays = Object.values(columns).map((column) =>
+    column[0] === 'text' ? texts(items.map(column[1])) : numbers(items.map(column[1])),
+  )
+  return sqlText`unnest(${joined(arrays, ', ')}) as ${raw(alias)} (${raw(Object.keys(columns).join(', '))})`
+}
+
+function extend(refs: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText {
+  const stands = sqlText`${CLAIM_STANDS} and claimed_at is not null`
+  // A row that is locked is being settled, by this worker or by another: it is left to that, and counts as held until it
+  // is seen to be gone. Waiting for it, in an order of its own, could wait for ever.
+  return sqlText`
+    with standing as materialized (
+      select claim_id, claim_gen from pending_events join (${claims(refs)}) as claim on ${stands}),
+    free as materialized (
+      select id as free_id, standing.claim_gen as free_gen from pending_events join standing on ${stands}
+      for update of pending_events skip locked),
+    extended as (
+      update pending_events set ${leaseSet(postgresDialect, leaseMs, now)}
+      from free where id = free_id and gen = free_gen and status = 'pending' and claimed_at is not null)
+    select claim_id as id from standing`
+}

@@ -1,0 +1,28 @@
+import type { Dialect } from '../dialect.ts'
+import type { ClaimRef } from '../row.ts'
+import { type SqlText, raw, sqlText } from '../statement.ts'
+import { type TakeOptions, rowsToTake, takeUpdate } from '../take.ts'
+import { pick } from './pick.ts'
+
+/**
+ * One round trip, one snapshot. The picking sees what is settled here as it was before, so it is named: a row whose
+ * lease expired must not be taken instead. The array also makes the settling come first.
+ *
+ * `full join … on false` puts two results into one: each row is either taken or a lost claim.
+ */
+export function settleAndTake(
+  dialect: Dialect,
+  settling: SqlText,
+  refs: readonly ClaimRef[],
+  how: TakeOptions,
+): SqlText {
+  const notSettled = raw('<> all (array(select id from settled))')
+  const { where, order } = rowsToTake(dialect, how)
+  const picked = pick({ where, order, limit: how.limit, unless: sqlText`and id ${notSettled}` })
+  return sqlText`
+    with settled as (${settling}),
+    lost as (select claim_id as "lostId" from (${dialect.claims(refs)}) as claim where claim_id ${notSettled}),
+    ${picked.cte},
+    taken as (${takeUpdate(dialect, how, picked.where)})
+    select * from taken full join lost on false`
+}

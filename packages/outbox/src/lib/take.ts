@@ -1,0 +1,67 @@
+import type { Dialect } from './dialect.ts'
+import { type ClaimRef, pendingEvents } from './row.ts'
+import { type SqlText, clock, raw, sqlText } from './statement.ts'
+import { takeSet } from './transitions.ts'
+
+/** Which rows a take picks, and what taking them means. */
+export interface TakeOptions {
+  /**
+   * `due`: rows whose time has come. `first-sends`: rows dispatched to a queue (`due_at` null) whose key lies in
+   * `[fromId, toId)`. `handed-off`: the same in `(afterId, toId]`, by their `created_at`. `named`: these claims.
+   */
+  rows:
+    | { kind: 'due' }
+    | { kind: 'first-sends'; fromId: string; toId: string }
+    | { kind: 'handed-off'; afterId: string; toId: string; createdBefore: number }
+    | { kind: 'named'; claims: readonly ClaimRef[] }
+  /** A claim counts an attempt and leaves its mark; a sweep does neither, and doubles the lease with each `gen`. */
+  as: 'claim' | 'sweep'
+  limit: number
+  leaseMs: number
+  now: number | undefined
+}
+
+/**
+ * Takes rows under a lease, or marks those failed whose attempts are exhausted; returns rows. The condition does not ask
+ * for attempts to be left: a row whose worker died on its last attempt would then stay pending for good.
+ */
+export function takeStatement(dialect: Dialect, how: TakeOptions): SqlText {
+  const { where, order } = rowsToTake(dialect, how)
+  const picked = dialect.pick({ where, order, limit: how.limit })
+  return sqlText`${picked.with} ${takeUpdate(dialect, how, picked.where)}`
+}
+
+/** The update of a take, of the rows that a condition names. */
+export function takeUpdate(dialect: Dialect, { as, leaseMs, now }: TakeOptions, where: SqlText): SqlText {
+  return sqlText`
+    update pending_events set ${takeSet(dialect, as, leaseMs, clock(now))}
+    where ${where}
+    returning ${pendingEvents.all}`
+}
+
+export function rowsToTake(dialect: Dialect, { rows, now }: TakeOptions): { where: SqlText; order: SqlText } {
+  switch (rows.kind) {
+    case 'due':
+      return {
+        where: sqlText`status = 'pending' and due_at is not null and due_at <= ${clock(now)}`,
+        order: raw('due_at, id'),
+      }
+    case 'first-sends':
+      return {
+        where: sqlText`status = 'pending' and due_at is null and id >= ${rows.fromId} and id < ${rows.toId}`,
+        order: raw('id'),
+      }
+    case 'handed-off':
+      // The key range itself bounds what is read.
+      return {
+        where: sqlText`id > ${rows.afterId} and id <= ${rows.toId} and status = 'pending' and due_at is null
+          and created_at < ${rows.createdBefore}`,
+        order: raw('id'),
+      }
+    case 'named':
+      return {
+        where: sqlText`(id, gen) in (${dialect.claims(rows.claims)}) and status = 'pending'`,
+        order: raw('id'),
+      }
+  }
+}

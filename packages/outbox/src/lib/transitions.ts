@@ -1,0 +1,100 @@
+import type { Dialect } from './dialect.ts'
+import { ATTEMPTS_EXHAUSTED, REFUNDED_CRASHES, UNKNOWN_OUTCOME } from './row.ts'
+import { type SqlText, clock, raw, sqlText } from './statement.ts'
+
+/**
+ * The state machine of a row. Every SET list that moves one is here, for both dialects, because `gen`, status, hold
+ * reason and due time move together. The statements beside it (`insert`, `take`, `settle-statement`, `hold`, `replay`,
+ * `lease`, `cleanup`) say which rows they move.
+ *
+ * ```text
+ *            enqueue
+ *               │
+ *               ▼   claim (lease, gen + 1)          complete
+ *   ┌──────► pending ◄──────────────► pending ─────────────────► completed, or the row is deleted
+ *   │           ▲     release, reschedule │  fail, or marked failed by a claim or sweep that finds
+ *   │           │     (gen + 1)           │  its attempts exhausted
+ *   │  resume   │                         ├────────────────────► failed ──┐
+ *   │           │           hold          │                               │ clean-up deletes
+ *   │          held ◄─────────────────────┘                               ▼
+ *   └──────────────────────── replay (attempts 0, gen + 1) ◄──── completed, failed
+ * ```
+ *
+ * There is no state `claimed`: a claim is a lease, stored in `due_at`, with `claimed_at` as its mark. A row whose lease
+ * expired is due again, and the mark tells the next claim that a worker died on it.
+ */
+
+/** Only the holder of the current `gen` settles: the fence of every statement that ends a claim. */
+export const CLAIM_STANDS = raw(`id = claim_id and gen = claim_gen and status = 'pending'`)
+
+const MARKED = 'case when claimed_at is not null then 1 else 0 end'
+
+// The first crashes do not count as attempts, so that a process that dies again and again exhausts no innocent row.
+const REFUND = `case when claimed_at is not null and crashes < ${REFUNDED_CRASHES} then 1 else 0 end`
+const EXHAUSTED = raw(`attempts - ${REFUND} >= max_attempts`)
+
+// 256 leases: a sweep that finds the same row again and again dispatches it ever more rarely. No queue is further behind
+// than its row is old, though: after an outage in which each tick takes and releases, a young row waits one lease.
+const MAX_LEASE_DOUBLINGS = raw('8')
+
+/** Takes a row under a lease, or marks it failed when its attempts are exhausted. */
+export function takeSet(dialect: Dialect, as: 'claim' | 'sweep', leaseMs: number, now: SqlText): SqlText {
+  const isClaim = as === 'claim'
+  return sqlText`
+      gen = gen + 1,
+      crashes = crashes + ${raw(MARKED)},
+      attempts = case when ${EXHAUSTED} then attempts else attempts - ${raw(REFUND)} + ${raw(isClaim ? '1' : '0')} end,
+      status = case when ${EXHAUSTED} then 'failed' else 'pending' end,
+      due_at = case when ${EXHAUSTED} then null else ${now} + ${isClaim ? sqlText`${leaseMs}` : sweepLease(dialect, leaseMs, now)} end,
+      claimed_at = ${isClaim ? sqlText`case when ${EXHAUSTED} then null else ${now} end` : raw('null')},
+      completed_at = case when ${EXHAUSTED} then ${now} end,
+      last_error = case
+        when not (${EXHAUSTED}) then last_error
+        when claimed_at is not null then ${raw(`'${UNKNOWN_OUTCOME}'`)}
+        else coalesce(last_error, ${raw(`'${ATTEMPTS_EXHAUSTED}'`)})
+      end`
+}
+
+/** Doubles with each move of the row: `gen` began at `created_at`. */
+function sweepLease({ least, greatest }: Dialect, leaseMs: number, now: SqlText): SqlText {
+  const moves = sqlText`cast(${greatest}(0, ${least}(gen - created_at, ${MAX_LEASE_DOUBLINGS})) as integer)`
+  return sqlText`${least}(cast(${leaseMs} as bigint) * (1 << ${moves}),
+        ${greatest}(cast(${leaseMs} as bigint), ${now} - created_at))`
+}
+
+/** Ends a claim as its row of `move` says: see {@link Move}. */
+export function settleSet({ least, greatest }: Dialect, now: number | undefined): SqlText {
+  // attempts: a claim has counted already (its mark stands), a queue consumer that only began has not.
+  return sqlText`
+      status = to_status,
+      hold_reason = held_for,
+      attempts = ${least}(max_attempts, ${greatest}(0, attempts + counts - ${raw(MARKED)})),
+      deferrals = deferrals + deferral,
+      gen = gen + case when to_status in ('pending', 'held') then 1 else 0 end,
+      due_at = case when to_status = 'pending' then coalesce(to_due_at, ${clock(now)} + coalesce(delay_ms, 0)) end,
+      claimed_at = null,
+      completed_at = case when to_status in ('completed', 'failed') then ${clock(now)} end,
+      last_error = case when error is null and to_status <> 'completed' then last_error else error end,
+      last_status = coalesce(http_status, last_status)`
+}
+
+/** Renews a lease; it never ends earlier than before. */
+export function leaseSet({ greatest }: Dialect, leaseMs: number, now: number | undefined): SqlText {
+  return sqlText`due_at = ${greatest}(due_at, ${clock(now)} + ${leaseMs})`
+}
+
+/** Holds a row that nobody has claimed. */
+export function holdSet(reason: string): SqlText {
+  return sqlText`status = 'held', hold_reason = ${reason}, gen = gen + 1, due_at = null`
+}
+
+/** Resumes a held row. */
+export function resumeSet(dueAt: SqlText): SqlText {
+  return sqlText`status = 'pending', hold_reason = null, gen = gen + 1, due_at = ${dueAt}`
+}
+
+/** A settled row once more, due now, or held for a reason. */
+export function replaySet(holdFor: string | undefined, now: number | undefined): SqlText {
+  const moved = holdFor === undefined ? resumeSet(clock(now)) : holdSet(holdFor)
+  return sqlText`${moved}, attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null`
+}

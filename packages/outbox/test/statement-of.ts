@@ -1,0 +1,21 @@
+import type { Dialect, OutboxDatabase, SqlText, Statement } from '../src/index.ts'
+import { rowsAs, toSql } from '../src/index.ts'
+
+/** The one statement that a verb runs, for a look at its plan. It is not run: the verb is told of no rows. */
+export async function statementOf(dialect: Dialect, verb: (db: OutboxDatabase) => Promise<unknown>): Promise<SqlText> {
+  const asked: Statement[] = []
+  await verb({
+    dialect,
+    run<R extends object>(statement: Statement) {
+      asked.push(statement)
+      return rowsAs<R>({ rows: [], changes: 0 })
+    },
+    async atomic(statements) {
+      asked.push(...statements)
+      return statements.map(() => ({ rows: [], changes: 0 }))
+    },
+  })
+  const [only, ...others] = asked
+  if (only === undefined || others.length > 0) throw new Error(`expected one statement; found ${asked.length}`)
+  return toSql(only, dialect.name)
+}

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { git } from './git.ts'
+import { git, titleOf } from './git.ts'
 
 // A cold store has to fetch some hundred packages.
 const INSTALL_MS = 600_000
@@ -17,7 +17,7 @@ export async function checkOut(commit: string): Promise<string> {
   process.once('exit', () => remove(folder))
   // Without hooks: what somebody's hook does after a checkout is not for this one.
   git('-c', 'core.hooksPath=/dev/null', 'worktree', 'add', '--quiet', '--detach', folder, commit)
-  await install(folder)
+  await install(folder, commit)
   return folder
 }
 
@@ -30,7 +30,7 @@ function remove(folder: string): void {
   }
 }
 
-async function install(folder: string): Promise<void> {
+async function install(folder: string, commit: string): Promise<void> {
   // In a process group of its own, so that the processes it starts can be ended with it.
   const child = spawn('npx', ['-y', 'pnpm@12', 'install', '--frozen-lockfile'], {
     cwd: folder,
@@ -49,7 +49,10 @@ async function install(folder: string): Promise<void> {
   }
   try {
     const [code, signal] = await once(child, 'close')
-    if (code !== 0) throw new Error(`pnpm install --frozen-lockfile ended with ${code ?? signal}:\n${said.trim()}`)
+    if (code !== 0) {
+      const how = `pnpm install --frozen-lockfile ended with ${code ?? signal}`
+      throw new Error(`${titleOf(commit)}: ${how}\n${said.trim()}`)
+    }
   } finally {
     clearTimeout(timer)
     process.off('exit', end)

@@ -2,8 +2,9 @@
 import type { Setup } from './contender.ts'
 
 /**
- * Goes up by one with each change of what a worker understands: a new ask, a new member of its setup. `--against` reads
- * it from both commits. 1, which had no number yet, did not know `endpoints`.
+ * Goes up by one with each change of what a worker understands: a new ask, a new member of its setup. The change and the
+ * number are one commit, because `--against` builds the worker of an older commit from the sources of that one. Protocol
+ * 1, from before there was a number, does not know `endpoints`.
  */
 export const PROTOCOL = 2
 

@@ -38,7 +38,11 @@ async function install(folder: string, commit: string): Promise<void> {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const end = (): void => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
   }
   // Before the folder is removed, or the install would write into it again.
   process.prependOnceListener('exit', end)

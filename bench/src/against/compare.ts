@@ -8,7 +8,7 @@ import { prepareThere, protocolOf } from './there.ts'
 export interface Comparison {
   works: readonly string[]
   commit: string
-  /** The ratio that each line's bar asks for. */
+  /** The ratio that each line should reach. */
   atLeast: number
 }
 

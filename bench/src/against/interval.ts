@@ -20,10 +20,9 @@ export function medianInterval(values: readonly number[], confidence = 0.9): Int
   const depth = coverages.findLastIndex((coverage) => coverage >= confidence)
   const outer = coverages[depth]
   const inner = coverages[depth + 1]
-  const at = (rank: number): number => sorted[rank] ?? Number.NaN
-  // Ranks from either end, from 0.
-  const [low, high] = [at(depth), at(count - 1 - depth)]
   if (outer === undefined) return undefined
+  const at = (index: number): number => sorted[index] ?? Number.NaN
+  const [low, high] = [at(depth), at(count - 1 - depth)]
   if (inner === undefined) return { low, high }
   const share = (outer - confidence) / (outer - inner)
   const rank = depth + 1
@@ -35,8 +34,8 @@ export function medianInterval(values: readonly number[], confidence = 0.9): Int
 }
 
 /**
- * By depth: how likely it is that the median lies between the value of that rank from below and the one of the same rank
- * from above. That is, neither more nor fewer of `count` fair coins show heads than leaves it inside.
+ * By depth, from 0: how likely it is that the median lies between the value at that depth from below and the one from
+ * above. A value is below the median with a chance of one half, so this counts the heads of `count` fair coins.
  */
 function coveragesOf(count: number): number[] {
   const coverages: number[] = []

@@ -1,7 +1,7 @@
 import { drainRound } from '../drain-round.ts'
 import { enqueueRound } from '../enqueue-round.ts'
-import { type Entry, commitFull, commitPostgres, full, fullTo100, outbox } from '../entries.ts'
-import { keepsendPostgres, keepsendPostgresTo100 } from '../entries.ts'
+import * as entries from '../entries.ts'
+import type { Entry } from '../entries.ts'
 import type { Store } from '../stores.ts'
 import type { Bench } from '../work.ts'
 
@@ -18,16 +18,16 @@ export interface Line {
 /** What a comparison runs, by workload: no peers, which are the same in both trees. */
 export const comparable: Record<string, readonly Line[]> = {
   drain: [
-    drainLine(full, 1),
-    drainLine(fullTo100, 2),
-    drainLine(keepsendPostgres, 1),
-    drainLine(keepsendPostgresTo100, 2),
+    drainLine(entries.full, 1),
+    drainLine(entries.fullTo100, 2),
+    drainLine(entries.keepsendPostgres, 1),
+    drainLine(entries.keepsendPostgresTo100, 2),
   ],
   enqueue: [
-    enqueueLine(outbox, 1),
-    enqueueLine(outbox, 32),
-    enqueueLine(commitFull, 32),
-    enqueueLine(commitPostgres, 32),
+    enqueueLine(entries.outbox, 1),
+    enqueueLine(entries.outbox, 32),
+    enqueueLine(entries.commitFull, 32),
+    enqueueLine(entries.commitPostgres, 32),
   ],
 }
 

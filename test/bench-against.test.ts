@@ -37,7 +37,7 @@ test('5 values give an interval, and fewer give none', () => {
   expect(medianInterval([])).toBeUndefined()
 })
 
-test('a comparison has 15 rounds, a bar of 0.97 and every workload that can be compared, unless told otherwise', () => {
+test('a comparison has 15 rounds, a target of 0.97 and every workload that can be compared, unless told otherwise', () => {
   expect(readArguments(['--against', 'main'], known)).toMatchObject({
     works: known.comparable,
     rounds: 15,

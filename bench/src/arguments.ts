@@ -45,7 +45,8 @@ export function readArguments(args: readonly string[], { all, comparable }: Know
   const events = numberOf('--events', values.events, quick ? 2000 : 20_000)
   if (!(events >= 1000)) throw new Error(`--events must be 1000 or more; found ${values.events}`)
   if (against === undefined) {
-    if (values['at-least'] !== undefined) throw new Error('--at-least is the bar of a comparison: give --against too')
+    if (values['at-least'] !== undefined)
+      throw new Error('--at-least is the target of a comparison: give --against too')
     const rounds = numberOf('--rounds', values.rounds, quick ? 1 : 5)
     return { works: positionals.length > 0 ? positionals : [...all], rounds, events, quick, atLeast: DEFAULT_AT_LEAST }
   }

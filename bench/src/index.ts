@@ -1,7 +1,7 @@
 // `pnpm bench [work …] [--rounds N] [--events N] [--quick]`: each work beside its ceiling, floor and peers in one
 // interleaved run; what counts are the ratios of the medians. Nothing here is asserted by the test suite.
 // `pnpm bench [work …] --against <ref> [--at-least 0.97]`: this tree beside a commit, without peers. The exit code tells
-// whether everything was measured, not whether a bar holds.
+// whether everything was measured, not whether a target is held.
 import { fileURLToPath } from 'node:url'
 import { compare, commitToCompare } from './against/compare.ts'
 import { comparable } from './against/lines.ts'

@@ -1,11 +1,11 @@
-import { globSync, rmSync } from 'node:fs'
+import { globSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import manifest from '../package.json' with { type: 'json' }
 
-const folder = fileURLToPath(new URL('.', import.meta.url))
+const bench = fileURLToPath(new URL('../', import.meta.url))
 // A run's own, so that two do not build into each other; here, because it finds third-party packages from here.
-const outdir = fileURLToPath(new URL(`../dist/${process.pid}/`, import.meta.url))
+const outdir = `${bench}dist/${process.pid}/`
 
 /**
  * What is measured runs as JavaScript, as an app's packages do: Node's own stripping of types costs each process 100 MB
@@ -13,9 +13,27 @@ const outdir = fileURLToPath(new URL(`../dist/${process.pid}/`, import.meta.url)
  */
 export async function buildProcesses(): Promise<void> {
   process.once('exit', () => rmSync(outdir, { recursive: true, force: true }))
+  await bundle(bench, globSync('src/processes/*.ts', { cwd: bench }), outdir)
+}
+
+/** The file of a process in processes/, once it is built. */
+export function processFile(name: 'backlog' | 'd1' | 'overhead' | 'receiver' | 'redis' | 'worker'): string {
+  return `${outdir}${name}.js`
+}
+
+/** Builds the worker of another checkout, from its sources and its dependencies; the file. */
+export async function buildWorker(checkout: string): Promise<string> {
+  const folder = join(checkout, 'bench')
+  await bundle(folder, ['src/processes/worker.ts'], join(folder, 'dist'))
+  return join(folder, 'dist/worker.js')
+}
+
+async function bundle(folder: string, entryPoints: string[], into: string): Promise<void> {
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
   await build({
-    entryPoints: globSync('processes/*.ts', { cwd: folder }).map((file) => folder + file),
-    outdir,
+    absWorkingDir: folder,
+    entryPoints,
+    outdir: into,
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -23,11 +41,10 @@ export async function buildProcesses(): Promise<void> {
     target: 'node24',
     conditions: ['@keepsend/source'],
     external: Object.keys(manifest.dependencies).filter((name) => !name.startsWith('@keepsend/')),
-    logLevel: 'error',
+    logLevel: 'silent',
   })
 }
 
-/** The file of a process in processes/, once it is built. */
-export function processFile(name: 'backlog' | 'd1' | 'overhead' | 'receiver' | 'redis' | 'worker'): string {
-  return `${outdir}${name}.js`
+interface Manifest {
+  dependencies: Record<string, string>
 }

@@ -6,6 +6,8 @@ export interface Setup {
   receiver: string
   /** Requests at once, in this process. */
   concurrency: number
+  /** Endpoints that what is seeded is spread over, for a contender that has endpoints. @default 1 */
+  endpoints?: number | undefined
   /** Further arguments of its own: see the files in contenders/. */
   flavour: string
 }

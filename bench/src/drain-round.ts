@@ -32,7 +32,8 @@ export async function drainRound(bench: Bench, entry: Entry, options: DrainOptio
   const workers: Worker[] = []
   try {
     // One after the other: the first makes the tables.
-    for (let number = 0; number < processes; number++) workers.push(await startWorker(setup, processes))
+    for (let number = 0; number < processes; number++)
+      workers.push(await startWorker(setup, { senders: processes, file: bench.workerFile }))
     const [first] = workers
     await drain(bench, place, workers, warmUp)
     const { ms, busy, serverMs } = await drain(bench, place, workers, events)

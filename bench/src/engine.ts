@@ -10,8 +10,8 @@ export const BENCH_KEYS = createKeyRing('bench:YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlc
 export interface BenchEngine {
   engine: Engine
   queue: DurableEventQueue
-  /** Commits so many rows for one endpoint, as fan-outs would have made them. */
-  seed: (endpointId: string, events: number) => Promise<void>
+  /** Commits so many rows, for these endpoints in turn, as fan-outs would have made them. */
+  seed: (endpointIds: readonly string[], events: number) => Promise<void>
   /** Publishes one event; its id. */
   publish: (workspaceId: string, index: number) => Promise<string>
   close: () => Promise<void>
@@ -25,12 +25,18 @@ export function createBenchEngine(db: OutboxDatabase, concurrency?: number): Ben
   return {
     engine,
     queue,
-    async seed(endpointId, events) {
-      const row = { endpointId, workspaceId: 'bench', type: 'message.created' }
+    async seed(endpointIds, events) {
+      const endpointOf = (index: number): string => endpointIds[index % endpointIds.length] ?? ''
+      const row = { workspaceId: 'bench', type: 'message.created' }
       for (const batch of batches(events)) {
         await enqueueEvents(
           db,
-          batch.map((index) => ({ ...row, eventId: newEventId(), payload: payloadOf(index) })),
+          batch.map((index) => ({
+            ...row,
+            eventId: newEventId(),
+            endpointId: endpointOf(index),
+            payload: payloadOf(index),
+          })),
         )
       }
     },

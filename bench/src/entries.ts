@@ -5,6 +5,8 @@ export interface Entry {
   name: string
   file: string
   flavour: string
+  /** Endpoints that its events are spread over. @default 1 */
+  endpoints?: number | undefined
   store: Store
   /** Of the events of a round: so many that a slower one's round takes about as long. */
   share: number
@@ -31,6 +33,8 @@ export const full = {
   waitsFor: 'the fsync of a group of settles and the next claim, which holds the event loop',
 } as const satisfies Entry
 
+export const fullTo100 = { ...full, name: 'keepsend FULL, 100 endpoints', endpoints: 100 } as const satisfies Entry
+
 export const normal = {
   ...full,
   name: 'keepsend NORMAL',
@@ -46,6 +50,12 @@ export const keepsendPostgres = {
   store: 'postgres',
   share: 0.5,
   waitsFor: "the server's commits, a group at a time",
+} as const satisfies Entry
+
+export const keepsendPostgresTo100 = {
+  ...keepsendPostgres,
+  name: 'keepsend Postgres, 100 endpoints',
+  endpoints: 100,
 } as const satisfies Entry
 
 export const graphileWorker = {
@@ -106,6 +116,22 @@ export const outbox = {
   file: 'outbox',
   store: 'folder',
   waitsFor: 'an fsync for each group of callers, which holds the event loop',
+} as const satisfies Entry
+
+export const commitFull = {
+  ...full,
+  name: 'keepsend engine.commit FULL',
+  share: 0.5,
+  waitsFor: outbox.waitsFor,
+} as const satisfies Entry
+
+/** A commit of Postgres for each event, which the server shares among those that come together. */
+export const commitOnPostgres = { share: 0.125, waitsFor: 'a commit of the server for each event' } as const
+
+export const commitPostgres = {
+  ...keepsendPostgres,
+  ...commitOnPostgres,
+  name: 'keepsend engine.commit Postgres',
 } as const satisfies Entry
 
 export const rowByRow = {

@@ -1,7 +1,11 @@
 // `pnpm bench [work …] [--rounds N] [--events N] [--quick]`: each work beside its ceiling, floor and peers in one
 // interleaved run; what counts are the ratios of the medians. Nothing here is asserted by the test suite.
+// `pnpm bench [work …] --against <ref> [--at-least 0.97]`: this tree beside a commit, without peers. The exit code tells
+// whether everything was measured, not whether a target is held.
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { compare, commitToCompare } from './against/compare.ts'
+import { comparable } from './against/lines.ts'
+import { type Arguments, readArguments } from './arguments.ts'
 import { buildProcesses } from './build.ts'
 import { pinning } from './cores.ts'
 import { plot } from './plots.ts'
@@ -31,50 +35,64 @@ const works: Record<string, Work> = {
   isolation,
 }
 
-const { values, positionals } = parseArgs({
-  options: { rounds: { type: 'string' }, events: { type: 'string' }, quick: { type: 'boolean', default: false } },
-  allowPositionals: true,
-})
-const quick = values.quick
-const rounds = Number(values.rounds ?? (quick ? 1 : 5))
-const events = Number(values.events ?? (quick ? 2000 : 20_000))
-const chosen = positionals.length > 0 ? positionals : Object.keys(works)
-if (chosen.some((name) => !(name in works)) || !(rounds >= 1) || !(events >= 1000)) {
-  console.error(
-    `bench knows ${Object.keys(works).join(', ')}; --rounds 1 or more, --events 1000 or more; found ${process.argv.slice(2).join(' ')}`,
-  )
-  process.exit(2)
-}
-
-console.log(`Node ${process.version}, ${pinning}, medians of ${rounds} interleaved rounds`)
+const { asked, commit } = orExit()
+console.log(`Node ${process.version}, ${pinning}, medians of ${asked.rounds} interleaved rounds`)
 // Whatever ends it: processes end with it, and what it made for itself goes.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
 await buildProcesses()
 const receiver = await startReceiver()
 const stores = new Stores()
-const bench: Bench = { rounds, events, quick, stores, receiver, say: (line) => console.log(line) }
-const bars: Bar[] = []
-const broken: string[] = []
+const bench: Bench = { ...asked, stores, receiver, say: (line) => console.log(line) }
+let failed: string[] = []
 try {
+  failed =
+    commit === undefined
+      ? await measure(bench, asked.works)
+      : await compare(bench, { works: asked.works, commit, atLeast: asked.atLeast })
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+} finally {
+  await stores.end()
+  receiver.stop()
+}
+if (failed.length > 0) {
+  console.log(`not measured: ${failed.join(', ')}`)
+  process.exitCode = 1
+}
+
+/** What was asked for, and the commit to compare with. Ends the process where that cannot be done. */
+function orExit(): { asked: Arguments; commit: string | undefined } {
+  try {
+    const all = Object.keys(works)
+    const read = readArguments(process.argv.slice(2), { all, comparable: Object.keys(comparable) })
+    return { asked: read, commit: read.against === undefined ? undefined : commitToCompare(read.against) }
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    process.exit(2)
+  }
+}
+
+/** Each workload beside its ceiling, floor and peers; the names of those that failed. */
+async function measure(run: Bench, chosen: readonly string[]): Promise<string[]> {
+  const bars: Bar[] = []
+  const broken: string[] = []
   for (const name of chosen) {
     console.log(`\n${name}`)
     try {
-      const findings = await works[name]?.(bench)
+      const findings = await works[name]?.(run)
       if (!findings) continue
       console.log(`\n${inLines(findings).join('\n')}`)
-      keep(name, findings, bench)
+      keep(name, findings, run)
       bars.push(...findings.bars)
     } catch (error) {
       broken.push(name)
       console.error(`${name} failed:`, error)
     }
   }
-} finally {
-  await stores.end()
-  receiver.stop()
+  const folder = resultsFolder(run.quick)
+  console.log(`\nresults and ${(await plot(folder)).join(', ')} in ${fileURLToPath(folder)}`)
+  console.log('\nbars')
+  for (const bar of bars) console.log(inOneLine(bar))
+  return broken
 }
-const drawn = await plot(resultsFolder(quick))
-console.log(`\nresults and ${drawn.join(', ')} in ${fileURLToPath(resultsFolder(quick))}`)
-console.log('\nbars')
-for (const bar of bars) console.log(inOneLine(bar))
-if (broken.length > 0) console.log(`not measured, because the work failed: ${broken.join(', ')}`)

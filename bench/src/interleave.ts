@@ -5,7 +5,8 @@ import type { Store } from './stores.ts'
 export interface Entrant<Round> {
   name: string
   store: Store
-  round: () => Promise<Round>
+  /** Is told which round it is, from 1. */
+  round: (number: number) => Promise<Round>
 }
 
 export interface Interleaved<Round> {
@@ -36,7 +37,7 @@ export async function interleave<Round>(
     for (const { name, round } of entrants) {
       if (!taken.has(name)) continue
       try {
-        const result = await round()
+        const result = await round(number)
         taken.get(name)?.push(result)
         say(`  round ${number}/${rounds}  ${name}: ${inWords(result)}`)
       } catch (error) {

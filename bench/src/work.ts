@@ -11,6 +11,8 @@ export interface Bench {
   quick: boolean
   stores: Stores
   receiver: Receiver
+  /** The built worker process to measure. @default this tree's */
+  workerFile?: string | undefined
   say: (line: string) => void
 }
 

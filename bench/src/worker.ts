@@ -2,34 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { processFile } from './build.ts'
-import type { Setup } from './contender.ts'
 import { senderCommand } from './cores.ts'
-
-/** What a worker can be asked, and what it answers. */
-export interface Asks {
-  seed: { ask: { events: number }; answer: undefined }
-  start: { ask: undefined; answer: undefined }
-  /** ms of CPU since `start`, taken before the stop. */
-  stop: { ask: undefined; answer: { cpuMs: number } }
-  left: { ask: undefined; answer: number }
-  /** As `enqueue`, for so long. */
-  warmUp: { ask: { ms: number; callers: number }; answer: undefined }
-  /** Publishes so many, by so many callers that each await their own. */
-  enqueue: { ask: { events: number; callers: number }; answer: { ms: number; cpuMs: number } }
-  /** Publishes so many a second, whether they are sent or not; ids and when `publish` was called. */
-  publish: { ask: { perSecond: number; events: number }; answer: [id: string, atMs: number][] }
-  /** Peak memory of the process so far, in MB. */
-  memory: { ask: undefined; answer: number }
-  close: { ask: undefined; answer: undefined }
-}
-
-export type Request = { [Name in keyof Asks]: { number: number; name: Name; ask: Asks[Name]['ask'] } }[keyof Asks]
-
-export interface Answer {
-  number: number
-  answer?: unknown
-  error?: string
-}
+import type { Answer, Asks, WorkerSetup } from './protocol.ts'
 
 export interface Worker {
   ask<Name extends keyof Asks>(
@@ -42,17 +16,20 @@ export interface Worker {
   kill(): Promise<void>
 }
 
-export interface WorkerSetup extends Setup {
-  /** The contender's file in contenders/, without its ending. */
-  file: string
-}
-
 // What takes longer hangs.
 const PATIENCE_MS = 600_000
 
-/** Starts a contender as one of so many senders; resolves when it is open. */
-export async function startWorker(setup: WorkerSetup, senders = 1): Promise<Worker> {
-  const [command, args] = senderCommand(processFile('worker'), [JSON.stringify(setup)], senders)
+export interface WorkerOptions {
+  /** How many senders run beside each other, this one included. @default 1 */
+  senders?: number | undefined
+  /** The built worker process. @default this tree's */
+  file?: string | undefined
+}
+
+/** Starts a contender in a process of its own; resolves when it is open. */
+export async function startWorker(setup: WorkerSetup, options: WorkerOptions = {}): Promise<Worker> {
+  const { senders = 1, file = processFile('worker') } = options
+  const [command, args] = senderCommand(file, [JSON.stringify(setup)], senders)
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   const exited = once(child, 'exit')
   const ended = once(child, 'close').then(([code, signal]) => {

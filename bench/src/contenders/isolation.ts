@@ -17,7 +17,7 @@ export const open: Open = async ({ place, receiver, concurrency, flavour }) => {
   return {
     async seed(events) {
       const { endpoint } = await engine.endpoints.create('bench', { url: flavour })
-      await seed(endpoint.id, events)
+      await seed([endpoint.id], events)
     },
     start: () => queue.start(engine),
     stop: () => queue.stop({ drainMs: 0 }),

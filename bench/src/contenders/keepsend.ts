@@ -1,21 +1,25 @@
 // Keepsend as it is meant to be used: an engine, its poller, the guarded sender. The flavour is SQLite's durability
-// (FULL or NORMAL), or `postgres`.
+// (FULL or NORMAL), or `postgres`; all endpoints are of one workspace.
 import { join } from 'node:path'
 import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import type { Open } from '../contender.ts'
 import { createBenchEngine } from '../engine.ts'
 
-export const open: Open = async ({ place, receiver, concurrency, flavour }) => {
+export const open: Open = async ({ place, receiver, concurrency, flavour, endpoints = 1 }) => {
   const db =
     flavour === 'postgres'
       ? await openPostgres({ url: place })
       : openSqlite(join(place, 'bench.db'), { synchronous: flavour === 'NORMAL' ? 'NORMAL' : 'FULL' })
   await migrate(db)
   const { engine, queue, seed, publish, close } = createBenchEngine(db, concurrency)
-  const [known] = await engine.endpoints.list('bench', { limit: 1 })
-  const endpoint = known ?? (await engine.endpoints.create('bench', { url: receiver })).endpoint
+  const known = await engine.endpoints.list('bench', { limit: endpoints })
+  const endpointIds = known.map(({ id }) => id)
+  while (endpointIds.length < endpoints) {
+    const { endpoint } = await engine.endpoints.create('bench', { url: `${receiver}${endpointIds.length}` })
+    endpointIds.push(endpoint.id)
+  }
   return {
-    seed: (events) => seed(endpoint.id, events),
+    seed: (events) => seed(endpointIds, events),
     start: () => queue.start(engine),
     stop: () => queue.stop(),
     async left() {

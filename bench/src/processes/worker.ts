@@ -1,7 +1,7 @@
-// The process of one contender: see worker.ts. It ends when its parent does.
+// The process of one contender: see protocol.ts. It ends when its parent does.
 import { readFileSync } from 'node:fs'
 import type { Contender, Open } from '../contender.ts'
-import type { Answer, Asks, Request, WorkerSetup } from '../worker.ts'
+import type { Answer, Asks, Request, WorkerSetup } from '../protocol.ts'
 
 type Handlers = { [Name in keyof Asks]: (ask: Asks[Name]['ask']) => Promise<Asks[Name]['answer']> }
 

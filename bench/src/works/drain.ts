@@ -9,8 +9,10 @@ const CONCURRENCIES = [32, 128] as const
 const CONTENDERS = [
   entries.raw,
   entries.full,
+  entries.fullTo100,
   entries.normal,
   entries.keepsendPostgres,
+  entries.keepsendPostgresTo100,
   entries.graphileWorker,
   entries.pgBoss,
   entries.bullmqAlways,

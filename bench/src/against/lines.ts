@@ -1,0 +1,54 @@
+import { drainRound } from '../drain-round.ts'
+import { enqueueRound } from '../enqueue-round.ts'
+import * as entries from '../entries.ts'
+import type { Entry } from '../entries.ts'
+import type { Store } from '../stores.ts'
+import type { Bench } from '../work.ts'
+
+/** A contender of Keepsend in one setting, which a comparison runs from both trees. */
+export interface Line {
+  name: string
+  store: Store
+  /** The first protocol whose workers can do it. */
+  since: number
+  /** Events a second. */
+  round: (bench: Bench) => Promise<number>
+}
+
+/** What a comparison runs, by workload: no peers, which are the same in both trees. */
+export const comparable: Record<string, readonly Line[]> = {
+  drain: [
+    drainLine(entries.full, 1),
+    drainLine(entries.fullTo100, 2),
+    drainLine(entries.keepsendPostgres, 1),
+    drainLine(entries.keepsendPostgresTo100, 2),
+  ],
+  enqueue: [
+    enqueueLine(entries.outbox, 1),
+    enqueueLine(entries.outbox, 32),
+    enqueueLine(entries.commitFull, 32),
+    enqueueLine(entries.commitPostgres, 32),
+  ],
+}
+
+function drainLine(entry: Entry, since: number): Line {
+  return {
+    name: `drain, 32 at once: ${entry.name}`,
+    store: entry.store,
+    since,
+    async round(bench) {
+      const events = Math.round(bench.events * entry.share)
+      const options = { concurrency: 32, events, warmUp: Math.round(events / 4) }
+      return (await drainRound(bench, entry, options)).perSecond
+    },
+  }
+}
+
+function enqueueLine(entry: Entry, callers: number): Line {
+  return {
+    name: `enqueue, ${callers === 1 ? '1 caller' : `${callers} callers`}: ${entry.name}`,
+    store: entry.store,
+    since: 1,
+    round: async (bench) => (await enqueueRound(bench, entry, callers)).perSecond,
+  }
+}

@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util'
+
+/** What a run of bench was asked for. */
+export interface Arguments {
+  /** Names of workloads, in the order given; all of them when none was given. */
+  works: string[]
+  rounds: number
+  events: number
+  quick: boolean
+  /** The ref to compare with. */
+  against?: string | undefined
+  /** The ratio, this tree's speed by that of the other, that a comparison calls not worse. */
+  atLeast: number
+}
+
+export interface KnownWorks {
+  all: readonly string[]
+  /** Those that `--against` can compare. */
+  comparable: readonly string[]
+}
+
+/** Fewer paired rounds leave an interval too wide to decide about a few percent. */
+const LEAST_ROUNDS_AGAINST = 15
+// Once in each order.
+const QUICK_ROUNDS_AGAINST = 2
+const DEFAULT_AT_LEAST = 0.97
+
+/** Reads the command line. Throws an error whose message is for the person who typed it. */
+export function readArguments(args: readonly string[], { all, comparable }: KnownWorks): Arguments {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string' },
+      events: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      against: { type: 'string' },
+      'at-least': { type: 'string' },
+    },
+    allowPositionals: true,
+  })
+  const { quick, against } = values
+  for (const name of positionals) {
+    if (!all.includes(name)) throw new Error(`bench has no workload "${name}"; it has ${all.join(', ')}`)
+  }
+  const events = numberOf('--events', values.events, quick ? 2000 : 20_000)
+  if (!(events >= 1000)) throw new Error(`--events must be 1000 or more; found ${values.events}`)
+  if (against === undefined) {
+    if (values['at-least'] !== undefined)
+      throw new Error('--at-least is the target of a comparison: give --against too')
+    const rounds = numberOf('--rounds', values.rounds, quick ? 1 : 5)
+    return { works: positionals.length > 0 ? positionals : [...all], rounds, events, quick, atLeast: DEFAULT_AT_LEAST }
+  }
+  const others = positionals.filter((name) => !comparable.includes(name))
+  if (others.length > 0) {
+    throw new Error(`--against cannot compare ${others.join(', ')}; it compares ${comparable.join(', ')}`)
+  }
+  const rounds = numberOf('--rounds', values.rounds, quick ? QUICK_ROUNDS_AGAINST : LEAST_ROUNDS_AGAINST)
+  if (!quick && rounds < LEAST_ROUNDS_AGAINST) {
+    throw new Error(`--against needs ${LEAST_ROUNDS_AGAINST} rounds or more, or --quick; found --rounds ${rounds}`)
+  }
+  const atLeast = Number(values['at-least'] ?? DEFAULT_AT_LEAST)
+  if (!(atLeast > 0 && atLeast < Number.POSITIVE_INFINITY)) {
+    throw new Error(`--at-least must be a ratio above 0, such as 0.97; found ${values['at-least']}`)
+  }
+  const works = positionals.length > 0 ? positionals : [...comparable]
+  return { works, rounds, events, quick, against, atLeast }
+}
+
+function numberOf(option: string, given: string | undefined, fallback: number): number {
+  const number = given === undefined ? fallback : Number(given)
+  if (!Number.isInteger(number) || number < 1) {
+    throw new Error(`${option} must be a whole number, 1 or more; found ${given}`)
+  }
+  return number
+}

@@ -19,6 +19,7 @@ create table if not exists pending_events (
   endpoint_id text collate "C",
   status text not null default 'pending' check (status in ('pending', 'completed', 'failed', 'held')),
   hold_reason text,
+  held_at bigint,
   attempts integer not null default 0,
   max_attempts integer not null default 10,
   deferrals integer not null default 0,

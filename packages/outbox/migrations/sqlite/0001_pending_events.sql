@@ -14,6 +14,7 @@ create table if not exists pending_events (
   status text not null default 'pending'
     check (status = 'pending' or status = 'completed' or status = 'failed' or status = 'held'),
   hold_reason text,
+  held_at integer,
   attempts integer not null default 0,
   max_attempts integer not null default 10,
   deferrals integer not null default 0,

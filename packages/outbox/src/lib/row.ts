@@ -38,6 +38,7 @@ export const pendingEvents = createCodec<typeof table>({
   endpointId: 'endpoint_id',
   status: 'status',
   holdReason: 'hold_reason',
+  heldAt: 'held_at',
   attempts: 'attempts',
   maxAttempts: 'max_attempts',
   deferrals: 'deferrals',

@@ -68,6 +68,7 @@ export function settleSet({ least, greatest }: Dialect, now: number | undefined)
   return sqlText`
       status = to_status,
       hold_reason = held_for,
+      held_at = case when to_status = 'held' then ${clock(now)} end,
       attempts = ${least}(max_attempts, ${greatest}(0, attempts + counts - ${raw(MARKED)})),
       deferrals = deferrals + deferral,
       gen = gen + case when to_status in ('pending', 'held') then 1 else 0 end,
@@ -84,17 +85,17 @@ export function leaseSet({ greatest }: Dialect, leaseMs: number, now: number | u
 }
 
 /** Holds a row that nobody has claimed. */
-export function holdSet(reason: string): SqlText {
-  return sqlText`status = 'held', hold_reason = ${reason}, gen = gen + 1, due_at = null`
+export function holdSet(reason: string, now?: number): SqlText {
+  return sqlText`status = 'held', hold_reason = ${reason}, held_at = ${clock(now)}, gen = gen + 1, due_at = null`
 }
 
 /** Resumes a held row. */
 export function resumeSet(dueAt: SqlText): SqlText {
-  return sqlText`status = 'pending', hold_reason = null, gen = gen + 1, due_at = ${dueAt}`
+  return sqlText`status = 'pending', hold_reason = null, held_at = null, gen = gen + 1, due_at = ${dueAt}`
 }
 
 /** A settled row once more, due now, or held for a reason. */
 export function replaySet(holdFor: string | undefined, now: number | undefined): SqlText {
-  const moved = holdFor === undefined ? resumeSet(clock(now)) : holdSet(holdFor)
+  const moved = holdFor === undefined ? resumeSet(clock(now)) : holdSet(holdFor, now)
   return sqlText`${moved}, attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null`
 }

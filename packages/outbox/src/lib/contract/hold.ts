@@ -57,6 +57,7 @@ export function holdPromises(holds: Holds): void {
     expect(moved(await row(db, claim.id))).toMatchObject({
       status: 'held',
       holdReason: 'circuit_open',
+      heldAt: T,
       attempts: 0,
       gen: 2,
       dueAt: null,
@@ -76,7 +77,14 @@ export function holdPromises(holds: Holds): void {
     const [id = ''] = await keepHeld(db, 1, 'ep_1')
     const resumed = await resume(rival, { endpointId: 'ep_1', limit: 10, now: T + 5 })
     const now = await row(db, id)
-    expect(moved(now)).toMatchObject({ status: 'pending', holdReason: null, attempts: 0, gen: 3, dueAt: T + 5 })
+    expect(moved(now)).toMatchObject({
+      status: 'pending',
+      holdReason: null,
+      heldAt: null,
+      attempts: 0,
+      gen: 3,
+      dueAt: T + 5,
+    })
     expect(resumed).toEqual([
       { id, gen: now.gen, type: 'message.created', workspaceId: 'ws_1', endpointId: 'ep_1', inMs: 0 },
     ])
@@ -179,7 +187,8 @@ export function holdPromises(holds: Holds): void {
     expect(changes).toBe(3)
     for (const one of await findAll(db)) {
       const was = before.get(one.id)
-      const held = { ...was, status: 'held', holdReason: 'blocked', gen: (was?.gen ?? 0) + 1, dueAt: null }
+      const heldAt: unknown = expect.any(Number)
+      const held = { ...was, status: 'held', holdReason: 'blocked', heldAt, gen: (was?.gen ?? 0) + 1, dueAt: null }
       expect(one).toEqual(due.includes(one.id) ? held : was)
     }
     expect(others).toHaveLength(4)

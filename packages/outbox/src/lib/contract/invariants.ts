@@ -36,6 +36,7 @@ function faults(row: PendingEvent): string[] {
     ['attempts within 0 and their maximum', row.attempts >= 0 && row.attempts <= row.maxAttempts],
     ['a time of settling if settled, and only then', (row.completedAt !== null) === settled],
     ['a reason if held, and only then', (row.holdReason !== null) === (row.status === 'held')],
+    ['a time of holding if held, and only then', (row.heldAt !== null) === (row.status === 'held')],
     [
       'neither due nor claimed unless pending',
       row.status === 'pending' || (row.dueAt === null && row.claimedAt === null),

@@ -13,6 +13,8 @@ export const pendingEvents = pgTable('pending_events', {
     .default('pending'),
   /** Why a `held` row is held. */
   holdReason: text('hold_reason'),
+  /** Since when it is held. */
+  heldAt: bigint('held_at', { mode: 'number' }),
   /** Attempts that counted. A release takes one back, so it is never a fence: that is `gen`. */
   attempts: integer('attempts').notNull().default(0),
   maxAttempts: integer('max_attempts').notNull().default(10),

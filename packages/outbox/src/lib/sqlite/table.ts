@@ -13,6 +13,8 @@ export const pendingEvents = sqliteTable('pending_events', {
     .default('pending'),
   /** Why a `held` row is held. */
   holdReason: text('hold_reason'),
+  /** Since when it is held. */
+  heldAt: integer('held_at'),
   /** Attempts that counted. A release takes one back, so it is never a fence: that is `gen`. */
   attempts: integer('attempts').notNull().default(0),
   maxAttempts: integer('max_attempts').notNull().default(10),

@@ -11,7 +11,7 @@ export {
 export { type CleanupOptions, DEFAULT_RETENTION_MS, cleanupOldEvents } from './lib/cleanup.ts'
 export type { Dialect, Move, OutboxDatabase, ReplayWhere, Row, SqlResult, TakeOptions } from './lib/database.ts'
 export { type Enqueued, dueAt, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
-export { OutboxError, type OutboxErrorCode, checkBounds } from './lib/errors.ts'
+export { OutboxError, type OutboxErrorCode } from './lib/errors.ts'
 export {
   DEFAULT_MAX_ATTEMPTS,
   MAX_PAYLOAD_BYTES,
@@ -28,7 +28,16 @@ export { unholdEvents } from './lib/hold.ts'
 export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
 export { type Migration, applyMigrations, splitStatements } from './lib/migrate.ts'
 export { migrate, outboxMigrations } from './lib/migrations.ts'
-export { releaseEvents } from './lib/release.ts'
+export {
+  type OptionChecks,
+  type OptionNames,
+  type OptionTable,
+  type OptionsOf,
+  type WithDefaults,
+  createOptionChecks,
+  withDefaults,
+} from './lib/options.ts'
+export { type ReleaseOptions, releaseEvents } from './lib/release.ts'
 export { type ReplayFilter, type ReplayOptions, replayEvents, replayStatement } from './lib/replay.ts'
 export {
   ATTEMPTS_EXHAUSTED,
@@ -61,5 +70,5 @@ export {
   toDrizzle,
   toSql,
 } from './lib/statement.ts'
-export { type OutboxStats, outboxStats } from './lib/stats.ts'
+export { type OutboxStats, type StatsOptions, outboxStats } from './lib/stats.ts'
 export { type SweepOptions, type Swept, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'

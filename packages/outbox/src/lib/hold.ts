@@ -8,7 +8,7 @@ import { checkBounds } from './errors.ts'
 export async function unholdEvents(
   db: OutboxDatabase,
   endpointId: string,
-  options: { limit?: number; now?: number } = {},
+  options: { limit?: number | undefined; now?: number | undefined } = {},
 ): Promise<{ count: number; more: boolean }> {
   const { limit = 1000, now } = options
   checkBounds('limit', limit, 1, 10_000)

@@ -1,34 +1,41 @@
 import { type ClaimOptions, type Claimed, claimStatement, dueRows, readClaimed } from './claim.ts'
 import type { Move, OutboxDatabase } from './database.ts'
 import { OutboxError } from './errors.ts'
+import type { OptionsOf } from './options.ts'
 import type { ClaimRef, SettleResult } from './row.ts'
 import type { SqlText, Statement } from './statement.ts'
 
 /** How a claim ends. Texts are capped at 1,000 characters and stripped of what no database stores. */
 export type Outcome = { claim: ClaimRef } & (
-  | { settle: 'complete'; httpStatus?: number }
-  | { settle: 'fail'; error: string; httpStatus?: number }
-  | ({ settle: 'reschedule'; error?: string; httpStatus?: number; deferral?: boolean } & When)
+  | { settle: 'complete'; httpStatus?: number | undefined }
+  | { settle: 'fail'; error: string; httpStatus?: number | undefined }
+  | ({ settle: 'reschedule' } & RescheduleReason & When)
   /** Kept aside until `unholdEvents`; the attempt is refunded. */
-  | { settle: 'hold'; reason: string; error?: string }
+  | { settle: 'hold'; reason: string; error?: string | undefined }
   /** Given back unused; the attempt is refunded. */
-  | ({ settle: 'release' } & Partial<When>)
+  | ({ settle: 'release' } & OptionsOf<When>)
 )
 
 /** From the database's clock, or a time. Give one. */
-type When = { delayMs: number; dueAt?: never } | { dueAt: number; delayMs?: never }
+type When = { delayMs: number; dueAt?: undefined } | { dueAt: number; delayMs?: undefined }
+
+interface RescheduleReason {
+  error?: string | undefined
+  httpStatus?: number | undefined
+  deferral?: boolean | undefined
+}
 
 export interface SettleOptions {
   /** Keep completed rows, as `completed`, until clean-up; otherwise they are deleted. @default false */
-  keepCompleted?: boolean
+  keepCompleted?: boolean | undefined
   /** Statements of the same atomic unit that hang on these claims: they run first, while the claims still stand. */
-  before?: readonly Statement[]
+  before?: readonly Statement[] | undefined
   /** Statements of the same atomic unit that look at what the settle left. */
-  after?: readonly Statement[]
+  after?: readonly Statement[] | undefined
   /** The next claim, in the same commit. */
-  claim?: ClaimOptions
+  claim?: ClaimOptions | undefined
   /** The time to go by, ms since the epoch. @default the database's clock */
-  now?: number
+  now?: number | undefined
 }
 
 export interface Settled {
@@ -42,7 +49,7 @@ export interface Settled {
 export async function completeEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
-  options: { keepCompleted?: boolean; httpStatus?: number; now?: number } = {},
+  options: Pick<SettleOptions, 'keepCompleted' | 'now'> & { httpStatus?: number | undefined } = {},
 ): Promise<SettleResult> {
   const { httpStatus, ...rest } = options
   return settleOne(db, { settle: 'complete', claim, ...(httpStatus !== undefined && { httpStatus }) }, rest)
@@ -52,7 +59,7 @@ export async function completeEvent(
 export async function failEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
-  options: { error: string; httpStatus?: number; now?: number },
+  options: { error: string; httpStatus?: number | undefined; now?: number | undefined },
 ): Promise<SettleResult> {
   const { now, ...outcome } = options
   return settleOne(db, { settle: 'fail', claim, ...outcome }, now === undefined ? {} : { now })
@@ -62,7 +69,7 @@ export async function failEvent(
 export async function rescheduleEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
-  options: When & { error?: string; httpStatus?: number; deferral?: boolean; now?: number },
+  options: When & RescheduleReason & { now?: number | undefined },
 ): Promise<SettleResult> {
   const { now, ...outcome } = options
   return settleOne(db, { settle: 'reschedule', claim, ...outcome }, now === undefined ? {} : { now })

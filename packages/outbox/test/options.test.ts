@@ -47,8 +47,6 @@ const CALLS: Record<Verb, Call> = {
   sweepPendingEvents: (db, options) => sweepPendingEvents(db, options),
 }
 
-const LEFT_TO_TYPES: readonly Verb[] = ['replayEvents', 'the filter of a replay', 'settleEvents']
-
 /** What a verb asks of a database with one row, and what it answers, at a time that stands still. */
 async function observe(verb: Verb, options: object): Promise<unknown> {
   const connection = new Database(':memory:')
@@ -81,13 +79,13 @@ describe('options', () => {
     },
   )
 
-  it.each((Object.keys(CALLS) as Verb[]).filter((verb) => !LEFT_TO_TYPES.includes(verb)))(
+  it.each(Object.keys(CALLS) as Verb[])(
     'an option that does not exist is refused by name, and nothing is done: %s',
     async (verb) => {
       const untouched = { dialect: fromBetterSqlite(new Database(':memory:')).dialect } as OutboxDatabase
       const refused = expect.objectContaining({
         code: 'invalid_option',
-        message: `${verb} has no option nwo; did you mean now?`,
+        message: expect.stringContaining(`${verb} has no option nwo`),
       })
       await expect(CALLS[verb](untouched, { nwo: 1 })).rejects.toEqual(refused)
     },

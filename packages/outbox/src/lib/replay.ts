@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from './database.ts'
 import { OutboxError, checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import type { SqlText } from './statement.ts'
 
 /** Which settled rows to send again. At least one part must be set; parts are joined by "and". */
@@ -41,6 +42,8 @@ export async function replayEvents(
 
 /** The replay unexecuted, to stand in one atomic unit with what hangs on it; it returns ids. */
 export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, options: ReplayOptions = {}): SqlText {
+  checkOptions('the filter of a replay', filter)
+  checkOptions('replayEvents', options)
   const { limit = DEFAULT_LIMIT, holdFor, now } = options
   checkBounds('limit', limit, 1, 10_000)
   if (Object.values(filter).every((part) => part === undefined)) {

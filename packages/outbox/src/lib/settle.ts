@@ -1,6 +1,7 @@
 import { type ClaimOptions, type Claimed, claimStatement, dueRows, readClaimed } from './claim.ts'
 import type { Move, OutboxDatabase } from './database.ts'
 import { OutboxError } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import type { OptionsOf } from './options.ts'
 import type { ClaimRef, SettleResult } from './row.ts'
 import type { SqlText, Statement } from './statement.ts'
@@ -84,6 +85,7 @@ export async function settleEvents(
   outcomes: readonly Outcome[],
   options: SettleOptions = {},
 ): Promise<Settled> {
+  checkOptions('settleEvents', options)
   const { before = [], after = [], claim } = options
   const settle = settleStatements(db, outcomes, options)
   const [only, ...others] = settle

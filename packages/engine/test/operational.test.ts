@@ -167,7 +167,7 @@ describe('what Keepsend reports to the operator', () => {
   })
 
   it('nothing where no workspace is named', async () => {
-    const made = await watched({ operatorWorkspaceId: undefined, circuit: { failuresInRow: 1 } } as never)
+    const made = await watched({ operatorWorkspaceId: undefined, circuit: { failuresInRow: 1 } })
     await made.publish(1)
     await made.work()
     expect(await made.types()).toEqual([])

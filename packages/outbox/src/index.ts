@@ -33,6 +33,7 @@ export {
   type OptionNames,
   type OptionTable,
   type OptionsOf,
+  type Resolved,
   type WithDefaults,
   createOptionChecks,
   withDefaults,

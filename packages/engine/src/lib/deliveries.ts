@@ -33,7 +33,7 @@ export interface DeliveryReads {
   replayOf(
     workspaceId: string,
     filter: ReplayOf,
-    options?: { limit?: number },
+    options?: { limit?: number | undefined },
   ): Promise<{ count: number; more: boolean }>
   listEvents(workspaceId: string, page: { limit: number; before?: string | undefined }): Promise<EventSummary[]>
   /** The retained deliveries of one event, in the order of their endpoints. */

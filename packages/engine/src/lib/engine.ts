@@ -12,6 +12,7 @@ import type { SQL } from 'drizzle-orm'
 import { type Admission, admit } from './admit.ts'
 import { type ApiKeys, createApiKeys } from './api-key.ts'
 import { createCheckUrl } from './check-url.ts'
+import { checkedDeliveries, checkedEndpoints } from './checked-stores.ts'
 import { type CommitOptions, type Committed, asEngineError, commitUnit } from './commit.ts'
 import { type DeliverDeps, deliverEvent } from './deliver.ts'
 import { type DeliveryReads, createDeliveryReads } from './deliveries.ts'
@@ -20,9 +21,10 @@ import { EngineError } from './errors.ts'
 import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
 import { type EngineCounters, handOff, messagesOf, newCounters } from './hand-off.ts'
 import { type IdempotencyKey, hashKey, readAnswer } from './idempotency.ts'
-import { type Logger, errorFields } from './logger.ts'
+import { type Logger, carefulLogger, errorFields } from './logger.ts'
 import { type Upkeep, maintain } from './maintain.ts'
-import { type EngineOptions, withDefaults } from './options.ts'
+import { checkOptions } from './option-names.ts'
+import { type EngineOptions, readOptions } from './options.ts'
 import { type PublishTarget, enqueueForEndpoint, fanOutStatement, messagesFor } from './publish.ts'
 import { createReporter } from './operational.ts'
 import { createPermits } from './rate.ts'
@@ -51,6 +53,8 @@ export interface Engine {
   readonly deliveries: DeliveryReads
   readonly counters: EngineCounters
   readonly logger: Logger
+  /** Whether it was given a sender: one without publishes, and another process delivers. */
+  readonly canDeliver: boolean
   /** Bound on one attempt with everything in it, in ms: a lease must be longer. */
   readonly maxDeadlineMs: number
   /** The management API, a Hono app to mount where it suits. */
@@ -71,7 +75,7 @@ export interface Engine {
    * One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome.
    * Under a rate limit it waits for its moment, unless the row was admitted and waited already.
    */
-  deliver(event: PendingEvent, now: number, options?: { admitted?: boolean }): Promise<DeliveryOutcome>
+  deliver(event: PendingEvent, now: number, options?: { admitted?: boolean | undefined }): Promise<DeliveryOutcome>
   /**
    * Writes what attempts came to and, in the same commit, takes the next claim. `roomFor` says how many more rows of an
    * endpoint the worker could take now, and is told whether any are held: as many are let out.
@@ -98,8 +102,18 @@ const FIRST_LET_OUT = 100
  * @throws {EngineError} `invalid_option` for a bad option, and when `secrets` is missing
  */
 export function createEngine(options: EngineOptions): Engine {
-  const { db, queue, logger, retrySchedule, maxDeadlineMs, keepCompleted, retentionMs, circuit, ...settings } =
-    withDefaults(options)
+  const {
+    db,
+    queue,
+    logger: given,
+    retrySchedule,
+    maxDeadlineMs,
+    keepCompleted,
+    retentionMs,
+    circuit,
+    ...settings
+  } = readOptions(options)
+  const logger = carefulLogger(given)
   const checkUrl = createCheckUrl(settings.urlPolicy)
   const secretStore = createSecretStore(options.secrets)
   const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
@@ -133,21 +147,19 @@ export function createEngine(options: EngineOptions): Engine {
 
   const engine: Omit<Engine, 'routes'> = {
     db,
-    endpoints: createEndpointStore(
-      db,
-      secretStore,
-      checkUrl,
-      retrySchedule.length + 1,
-      (id) => targets.forget(id),
-      letOutFirst,
+    endpoints: checkedEndpoints(
+      createEndpointStore(db, secretStore, checkUrl, retrySchedule.length + 1, (id) => targets.forget(id), letOutFirst),
     ),
     apiKeys,
-    deliveries: createDeliveryReads(db, letOutFirst),
+    deliveries: checkedDeliveries(createDeliveryReads(db, letOutFirst)),
     counters,
     logger,
+    canDeliver: options.sender !== undefined,
     maxDeadlineMs,
 
-    async commit({ writes, events, response = { status: 200, body: null }, idempotencyKey, background }) {
+    async commit(unit) {
+      checkOptions('engine.commit', unit)
+      const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = unit
       const prepared = events.map((event) => prepareEvent(event))
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
       const committed = await commitUnit(target, { writes, events: prepared, answer, idempotencyKey }, logger)
@@ -217,7 +229,10 @@ export function createEngine(options: EngineOptions): Engine {
       return settled
     },
 
-    wake: (how) => wakeEndpoints(db, circuit.openMs, how),
+    async wake(how = {}) {
+      checkOptions('engine.wake', how)
+      return wakeEndpoints(db, circuit.openMs, how)
+    },
 
     maintain: () => maintain(db, { retentionMs }),
     stats: () => outboxStats(db),

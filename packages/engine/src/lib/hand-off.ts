@@ -62,9 +62,9 @@ export async function keepQueuedEvent(target: PublishTarget, message: QueuedEven
     type,
     workspaceId,
     data,
-    ...(eventId !== undefined && { id: eventId }),
-    ...(channels && { channels }),
-    ...(timestamp !== undefined && { timestamp }),
+    id: eventId,
+    channels,
+    timestamp,
   })
   const { rows } = await target.db.run(fanOutStatement(target, event))
   return messagesFor(event, rows)

@@ -12,6 +12,9 @@ type NameOf<Options> = Options extends unknown ? keyof Options & string : never
 /** Each option of a type may be left out, or given as `undefined`, which means the same. */
 export type OptionsOf<Options> = { [Name in keyof Options]?: Options[Name] | undefined }
 
+/** The same options once their defaults are in place. */
+export type Resolved<Options> = { [Name in keyof Options]-?: Exclude<Options[Name], undefined> }
+
 /** What {@link withDefaults} answers: an option with a default is never `undefined`. */
 export type WithDefaults<Options, Defaults> = Omit<Options, keyof Defaults> & {
   [Name in keyof Defaults]: Name extends keyof Options ? Exclude<Options[Name], undefined> : Defaults[Name]

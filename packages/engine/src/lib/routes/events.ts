@@ -1,7 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import type { WebhookEvent } from '../event.ts'
 import { newEventId } from '@keepsend/outbox'
-import { background, committedResponse, idempotencyKeyOf } from '../hono.ts'
+import { backgroundOf, committedResponse, idempotencyKeyOf } from '../hono.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
   eventDetail,
@@ -63,7 +62,7 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const { workspaceId } = c.get('principal')
     const input = c.req.valid('json')
     const events = (Array.isArray(input) ? input : [input]).map((event) => {
-      return { id: newEventId(), ...event, workspaceId } as WebhookEvent & { id: string }
+      return { ...event, id: event.id ?? newEventId(), workspaceId }
     })
     const published = events.map(({ id, type }) => ({ id, type }))
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
@@ -71,8 +70,8 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
       writes: [],
       events,
       response: { status: 202, body: Array.isArray(input) ? published : published[0] },
-      ...(idempotencyKey && { idempotencyKey }),
-      ...background(c),
+      idempotencyKey,
+      background: backgroundOf(c),
     })
     return committedResponse(committed) as never
   })

@@ -16,6 +16,12 @@ export function optionsWith(path: string, value: unknown): object {
   return path.split('.').reduceRight((inner: unknown, name) => ({ [name]: inner }), value) as object
 }
 
+/** The same options without it: of `circuit.openMs` there is left `{ circuit: {} }`. */
+export function optionsWithout(path: string): object {
+  const outer = path.split('.').slice(0, -1)
+  return outer.length === 0 ? {} : optionsWith(outer.join('.'), {})
+}
+
 /** Each option of each function, for `it.each`, without those that must be given. */
 export function everyOption<Owner extends string>(
   names: Readonly<Record<Owner, OptionTable>>,

@@ -4,6 +4,7 @@ import { fromPostgres } from '@keepsend/outbox/postgres'
 import type { Pool } from 'pg'
 import { Announcer } from './announce.ts'
 import { AdapterError, checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 
 export interface OpenPostgresOptions {
   /** `postgres://user:password@host:5432/database`; tables go where its `search_path` leads. */
@@ -13,15 +14,15 @@ export interface OpenPostgresOptions {
    * serve the requests that publish; one more, outside the pool, listens. Every process has its own: what all of them
    * may open must stay below the server's `max_connections`. @default 10
    */
-  max?: number
+  max?: number | undefined
   /** After this the server ends a statement, in ms: 0 (never) to 3,600,000. A pooler may refuse the setting: 0. @default 30_000 */
-  statementTimeoutMs?: number
+  statementTimeoutMs?: number | undefined
   /** How long to wait for a connection, in ms: 100–60,000. @default 5000 */
-  connectTimeoutMs?: number
+  connectTimeoutMs?: number | undefined
   /** Hear of other processes' commits by `LISTEN`. Without it, polling alone finds them. @default true */
-  listen?: boolean
+  listen?: boolean | undefined
   /** Is told of connections that broke. @default nothing is logged */
-  logger?: Logger
+  logger?: Logger | undefined
 }
 
 /** A Postgres as Keepsend's database, with what only Postgres has. */
@@ -47,15 +48,17 @@ const IDLE_IN_TRANSACTION_MS = 60_000
  * first statement, not this.
  */
 export async function openPostgres(options: string | OpenPostgresOptions): Promise<PostgresDatabase> {
+  const given = typeof options === 'string' ? { url: options } : options
+  checkOptions('openPostgres', given)
   const {
     url,
     max = 10,
     statementTimeoutMs = 30_000,
     connectTimeoutMs = 5000,
     listen = true,
-    logger: given = silentLogger,
-  } = typeof options === 'string' ? { url: options } : options
-  const logger = carefulLogger(given)
+    logger: plainLogger = silentLogger,
+  }: OpenPostgresOptions = given
+  const logger = carefulLogger(plainLogger)
   checkBounds('max', max, 2, 500)
   checkBounds('statementTimeoutMs', statementTimeoutMs, 0, 3_600_000)
   checkBounds('connectTimeoutMs', connectTimeoutMs, 100, 60_000)

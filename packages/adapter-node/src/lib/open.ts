@@ -3,15 +3,16 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import type Database from 'better-sqlite3'
 import { AdapterError, checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 
 export interface OpenSqliteOptions {
   /**
    * `FULL`: what was acknowledged survives a power cut. `NORMAL`: it survives a kill of the process, and a power cut
    * may take the last commits back (590 of 600 simulated cuts did; with `FULL` none of 4,200). @default 'FULL'
    */
-  synchronous?: 'FULL' | 'NORMAL'
+  synchronous?: 'FULL' | 'NORMAL' | undefined
   /** How long a write waits for another process's lock, in ms, blocking this one: 0–60,000. @default 5000 */
-  busyTimeoutMs?: number
+  busyTimeoutMs?: number | undefined
 }
 
 /** A SQLite file as Keepsend's database, with what only SQLite has. */
@@ -32,6 +33,7 @@ const SYNCHRONOUS = { NORMAL: 1, FULL: 2 } as const
  * @throws {AdapterError} `not_durable` when the database does not keep the mode it was given
  */
 export function openSqlite(file: string, options: OpenSqliteOptions = {}): SqliteDatabase {
+  checkOptions('openSqlite', options)
   const { synchronous = 'FULL', busyTimeoutMs = 5000 } = options
   checkBounds('busyTimeoutMs', busyTimeoutMs, 0, 60_000)
   if (!(synchronous in SYNCHRONOUS)) {

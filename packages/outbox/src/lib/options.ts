@@ -71,8 +71,8 @@ export function createOptionChecks(fail: (message: string) => Error): OptionChec
 function describeUnknown(owner: string, path: readonly string[], levels: readonly OptionTable[], name: string): string {
   const table = levels.at(-1) ?? {}
   const start = `${owner} has no option ${[...path, name].join('.')}`
-  const below = pathTo(table, name)
-  if (below) return `${start}: it belongs into ${below.reduceRight((inner, outer) => `${outer}: { ${inner} }`, name)}`
+  const below = placesOf(table, name)
+  if (below.length > 0) return `${start}: it belongs into ${below.join(' or ')}`
   const above = levels.findLastIndex((level) => Object.hasOwn(level, name))
   if (above !== -1) return `${start}: it belongs beside ${path[above]}`
   const near = nearest(name, Object.keys(table))
@@ -80,15 +80,13 @@ function describeUnknown(owner: string, path: readonly string[], levels: readonl
   return `${start}; it has ${Object.keys(table).join(', ')}`
 }
 
-/** The names of the nested tables that lead to an option. */
-function pathTo(table: OptionTable, name: string): string[] | undefined {
-  for (const [outer, nested] of Object.entries(table)) {
-    if (nested === true) continue
-    if (Object.hasOwn(nested, name)) return [outer]
-    const deeper = pathTo(nested, name)
-    if (deeper) return [outer, ...deeper]
-  }
-  return undefined
+/** Where in nested objects there is an option of that name, written as it would be given: `engine: { urlPolicy }`. */
+function placesOf(table: OptionTable, name: string): string[] {
+  return Object.entries(table).flatMap(([outer, nested]) => {
+    if (nested === true) return []
+    const inner = Object.hasOwn(nested, name) ? [name] : placesOf(nested, name)
+    return inner.map((place) => `${outer}: { ${place} }`)
+  })
 }
 
 /** The known name that a typing error leads to, if one is close enough to be meant. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createEngine, newSecret } from '@keepsend/engine'
+import type { Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { everyOption, optionsWith, optionsWithout } from '../../../test/options.ts'
 import {
@@ -66,7 +67,7 @@ const CALLS: Record<Owner, (options: object) => unknown> = {
   migrate: (options) => migrate(openMemory(), options),
   openPostgres: async (options) => {
     // Connects when it is first used, which is never.
-    const db = await openPostgres({ url: 'postgres://127.0.0.1:1/none', ...options })
+    const db = await openPostgres<Pool>({ url: 'postgres://127.0.0.1:1/none', ...options })
     await db.close()
     return { ...db.pool.options }
   },

@@ -19,7 +19,7 @@ import { type DeliveryReads, createDeliveryReads } from './deliveries.ts'
 import { type EndpointStore, createEndpointStore } from './endpoint-store.ts'
 import { EngineError } from './errors.ts'
 import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
-import { type EngineCounters, handOff, messagesOf, newCounters } from './hand-off.ts'
+import { type EngineCounters, handOff, handOffWithoutRows, messagesOf, newCounters } from './hand-off.ts'
 import { type IdempotencyKey, hashKey, readAnswer } from './idempotency.ts'
 import { type Logger, carefulLogger, errorFields } from './logger.ts'
 import { type Upkeep, maintain } from './maintain.ts'
@@ -185,7 +185,7 @@ export function createEngine(options: EngineOptions): Engine {
           { eventId: prepared.id, type: prepared.type, ...errorFields(error) },
           'the rows of an event could not be inserted; it is handed to the queue without them',
         )
-        inBackground(degrade(prepared), background)
+        inBackground(handOffWithoutRows(queue, prepared, { counters, logger }), background)
         return { eventId: prepared.id, accepted: false, deliveries: 0 }
       }
     },
@@ -236,19 +236,6 @@ export function createEngine(options: EngineOptions): Engine {
 
     maintain: () => maintain(db, { retentionMs }),
     stats: () => outboxStats(db),
-  }
-
-  // Whoever receives it runs the fan-out under the same event id, so a repeat makes no second row.
-  async function degrade({ type, workspaceId, data, id: eventId, channels, timestamp }: PreparedEvent): Promise<void> {
-    try {
-      await queue.send({ type, workspaceId, data, eventId, channels, timestamp })
-    } catch (error) {
-      counters.notAccepted++
-      logger.error(
-        { eventId, type, ...errorFields(error) },
-        'an event was not accepted by the database nor by the queue',
-      )
-    }
   }
 
   return Object.assign(engine, { routes: createRoutes(engine, options.authenticate ?? apiKeys.authenticate) })

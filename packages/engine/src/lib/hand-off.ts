@@ -1,7 +1,7 @@
 import { type OutboxDatabase, sqlText } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
-import { prepareEvent } from './event.ts'
+import { type PreparedEvent, prepareEvent } from './event.ts'
 import { type Logger, errorFields } from './logger.ts'
 import { type PublishTarget, fanOutStatement, messagesFor } from './publish.ts'
 
@@ -35,6 +35,23 @@ export async function handOff(
       { messages: messages.length, ...errorFields(error) },
       'the queue refused a hand-off; the rows are kept and will be swept',
     )
+  }
+}
+
+/**
+ * The event itself, where its rows could not be inserted: whoever receives it runs the fan-out under the same event id, so a
+ * repeat makes no second row.
+ */
+export async function handOffWithoutRows(
+  queue: EventQueue,
+  { type, workspaceId, data, id: eventId, channels, timestamp }: PreparedEvent,
+  { counters, logger }: { counters: EngineCounters; logger: Logger },
+): Promise<void> {
+  try {
+    await queue.send({ type, workspaceId, data, eventId, channels, timestamp })
+  } catch (error) {
+    counters.notAccepted++
+    logger.error({ eventId, type, ...errorFields(error) }, 'an event was not accepted by the database nor by the queue')
   }
 }
 

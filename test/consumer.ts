@@ -74,6 +74,8 @@ export function installTarballs(): Consumer {
   })
   const dependencies = neededBy(packages)
   for (const { name, tarball } of packages) dependencies[name] = `file:${tarball}`
+  // Beside the one that this workspace compiles with, the oldest that our declarations are for.
+  dependencies['typescript'] = '~5.9.0'
   writeFileSync(join(root, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }, null, 2))
   must(run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], root))
   for (const { folder } of packages) {

@@ -38,7 +38,7 @@ export interface TestApp extends Omit<Ground, 'db' | 'look'> {
 /** The app with a workspace, keys, and an endpoint for every event of each of the two workspaces. */
 export async function openAppOn({ db, look, ...ground }: Ground): Promise<TestApp> {
   const told: TestApp['told'] = []
-  const send = async ({ outboxId = '' }: { outboxId?: string }): Promise<void> => {
+  const send = async ({ outboxId = '' }: { outboxId?: string | undefined }): Promise<void> => {
     const rows = await look('select 1 from pending_events where id = ?', outboxId)
     told.push({ outboxId, committed: rows.length > 0 })
   }

@@ -1,6 +1,7 @@
 import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import { getTableColumns, getTableName, is } from 'drizzle-orm'
 import { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { Pool } from 'pg'
 import { expect, it } from 'vitest'
 import { createSchema } from '../../../test/postgres/schema.ts'
 import * as tables from '../src/tables.ts'
@@ -41,7 +42,7 @@ it('the typed tables and the migration agree on every column', async () => {
 
 it('the typed tables and the migration for Postgres agree on every column, and its keys are those of SQLite', async () => {
   const schema = await createSchema()
-  const db = await openPostgres(schema.url)
+  const db = await openPostgres<Pool>(schema.url)
   const sqlite = openSqlite(':memory:')
   await migrate(sqlite, { directory: folder('sqlite') })
   const applied = await migrate(db, { directory: folder('postgres') })

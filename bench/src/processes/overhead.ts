@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { migrate, openSqlite } from '@keepsend/adapter-node'
 import { commitWithEvents, keepsend } from '@keepsend/engine'
+import type { Database } from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { Hono } from 'hono'
@@ -19,7 +20,7 @@ const messages = sqliteTable('messages', { id: text().primaryKey(), text: text()
 const folder = mkdtempSync(join(tmpdir(), 'keepsend-bench-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-const db = openSqlite(join(folder, 'bench.db'))
+const db = openSqlite<Database>(join(folder, 'bench.db'))
 await migrate(db)
 db.connection.exec('create table messages (id text primary key, text text not null)')
 const orm = drizzle({ client: db.connection })

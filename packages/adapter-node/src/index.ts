@@ -1,8 +1,19 @@
 export { type CommitSignals, DurableEventQueue, type DurableEventQueueOptions } from './lib/durable-event-queue.ts'
 export { AdapterError, type AdapterErrorCode } from './lib/errors.ts'
 export { type MigrateOptions, migrate } from './lib/migrate.ts'
-export { type OpenPostgresOptions, type PostgresDatabase, openPostgres } from './lib/open-postgres.ts'
-export { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './lib/open.ts'
+export {
+  type OpenPostgresOptions,
+  type PostgresDatabase,
+  type PostgresPool,
+  openPostgres,
+} from './lib/open-postgres.ts'
+export {
+  type OpenSqliteOptions,
+  type SqliteDatabase,
+  type SqliteHandle,
+  type SqliteHandleStatement,
+  openSqlite,
+} from './lib/open.ts'
 export { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './lib/send.ts'
 export {
   type NodeServer,

@@ -14,7 +14,7 @@ export { type Codec, type ColumnNames, type JsonColumn, createCodec, json } from
 export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
 export type { Dialect, Picked, RowSource, Which } from './lib/dialect.ts'
 export { type Enqueued, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
-export { OutboxError, type OutboxErrorCode, checkBounds } from './lib/errors.ts'
+export { OutboxError, type OutboxErrorCode } from './lib/errors.ts'
 export {
   DEFAULT_MAX_ATTEMPTS,
   MAX_PAYLOAD_BYTES,
@@ -36,7 +36,17 @@ export { type Receivers, insertSelectStatement } from './lib/insert.ts'
 export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
 export { type Migration, applyMigrations, splitStatements } from './lib/migrate.ts'
 export { migrate, outboxMigrations } from './lib/migrations.ts'
-export { releaseEvents } from './lib/release.ts'
+export {
+  type OptionChecks,
+  type OptionNames,
+  type OptionTable,
+  type OptionsOf,
+  type Resolved,
+  type WithDefaults,
+  createOptionChecks,
+  withDefaults,
+} from './lib/options.ts'
+export { type ReleaseOptions, releaseEvents } from './lib/release.ts'
 export { type ReplayFilter, type ReplayOptions, replayEvents, replayStatement } from './lib/replay.ts'
 export {
   ATTEMPTS_EXHAUSTED,
@@ -73,7 +83,7 @@ export {
   toDrizzle,
   toSql,
 } from './lib/statement.ts'
-export { type OutboxStats, outboxStats } from './lib/stats.ts'
+export { type OutboxStats, type StatsOptions, outboxStats } from './lib/stats.ts'
 export { type SweepOptions, type Swept, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'
 export type { TakeOptions } from './lib/take.ts'
 export { Transaction } from './lib/transaction.ts'

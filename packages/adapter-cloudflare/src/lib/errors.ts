@@ -1,7 +1,10 @@
+import type { Engine } from '@keepsend/engine'
+import { createOptionChecks } from '@keepsend/outbox'
+
 /**
  * What went wrong, as a stable code.
  *
- * - `invalid_option`: an option is out of its bounds, or two do not fit together; nothing was started.
+ * - `invalid_option`: an option is unknown or out of its bounds, or two do not fit together; nothing was started.
  * - `missing_binding`: the Worker's environment lacks what `bindings` asked it for.
  * - `missing_flag`: the Worker runs without a compatibility flag that keeps it safe; nothing was started.
  * - `message_too_large`: an event without rows does not fit a queue message.
@@ -25,9 +28,14 @@ export class AdapterError extends Error {
   }
 }
 
-/** Refuses an option outside its bounds, naming the option, what it expects and what was found. */
-export function checkBounds(option: string, value: number, min: number, max: number): void {
-  if (!Number.isSafeInteger(value) || value < min || value > max) {
-    throw new AdapterError('invalid_option', `${option} must be a whole number from ${min} to ${max}; found ${value}`)
-  }
+/** Refuses options, each under its name, as `invalid_option`. */
+export const { checkBounds, checkNames } = createOptionChecks((message) => new AdapterError('invalid_option', message))
+
+/** Refuses an engine without a sender where deliveries are to be made. */
+export function checkCanDeliver(engine: Pick<Engine, 'canDeliver'>): void {
+  if (engine.canDeliver) return
+  throw new AdapterError(
+    'invalid_option',
+    'the engine has no sender, so each attempt would fail: give createEngine one (createFetchSender())',
+  )
 }

@@ -7,7 +7,8 @@ import {
   releaseEvents,
   sweepPendingEvents,
 } from '@keepsend/outbox'
-import { AdapterError, checkBounds } from './errors.ts'
+import { AdapterError, checkBounds, checkCanDeliver } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { type Swept, tick } from './scheduled.ts'
 import { type Item, deliverAll } from './window.ts'
 
@@ -26,7 +27,7 @@ export interface InlineEventQueueOptions {
    * plan allows an invocation 50 requests, those to D1 among them; each delivery is one, and what stands around twenty
    * of them comes to about as many again. @default 20
    */
-  deliveriesAtMost?: number
+  deliveriesAtMost?: number | undefined
 }
 
 /**
@@ -39,6 +40,7 @@ export class InlineEventQueue implements EventQueue {
   #engine: Engine | undefined
 
   constructor(options: InlineEventQueueOptions = {}) {
+    checkOptions('InlineEventQueue', options)
     const { deliveriesAtMost = 20 } = options
     checkBounds('deliveriesAtMost', deliveriesAtMost, 1, 1000)
     this.#deliveriesAtMost = deliveriesAtMost
@@ -47,9 +49,11 @@ export class InlineEventQueue implements EventQueue {
   /**
    * Gives it the engine that delivers.
    *
-   * @throws {AdapterError} `invalid_option` when an attempt could outlast what the platform allows after a response
+   * @throws {AdapterError} `invalid_option` when the engine has no sender, or an attempt could outlast what the platform
+   * allows after a response
    */
   start(engine: Engine): void {
+    checkCanDeliver(engine)
     if (engine.maxDeadlineMs > AFTER_RESPONSE_MS / 2) {
       throw new AdapterError(
         'invalid_option',

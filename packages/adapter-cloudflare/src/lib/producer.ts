@@ -2,6 +2,7 @@ import type { EventQueue, QueuedEvent } from '@keepsend/engine'
 import type { QueueBinding } from './bindings.ts'
 import { AdapterError, checkBounds } from './errors.ts'
 import { toBody } from './message.ts'
+import { checkOptions } from './option-names.ts'
 
 export interface CloudflareEventQueueOptions {
   /** The producer binding, `env.WEBHOOKS` say. */
@@ -10,7 +11,7 @@ export interface CloudflareEventQueueOptions {
    * How long the queue has to answer, in ms: 100–60,000. After it the messages count as not taken; if they were,
    * their copies are stale by then. @default 10_000
    */
-  sendTimeoutMs?: number
+  sendTimeoutMs?: number | undefined
 }
 
 /** A message, and how long the queue keeps it to itself. */
@@ -36,6 +37,7 @@ export class CloudflareEventQueue implements EventQueue {
   readonly #sendTimeoutMs: number
 
   constructor(options: CloudflareEventQueueOptions) {
+    checkOptions('CloudflareEventQueue', options)
     const { queue, sendTimeoutMs = 10_000 } = options
     checkBounds('sendTimeoutMs', sendTimeoutMs, 100, 60_000)
     this.#queue = queue

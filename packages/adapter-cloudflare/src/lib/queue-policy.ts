@@ -1,33 +1,35 @@
 import type { Engine } from '@keepsend/engine'
-import { AdapterError, checkBounds } from './errors.ts'
+import type { Resolved } from '@keepsend/outbox'
+import { AdapterError, checkBounds, checkCanDeliver } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { type CloudflareEventQueue, MAX_DELAY_SECONDS } from './producer.ts'
 import { MAX_AT_ONCE } from './window.ts'
 
 /** What the consumers and the sweep of one queue need to know. The numbers must be those of `wrangler.jsonc`. */
 export interface QueuePolicyOptions {
   /** `max_batch_size` of the consumer: 1–100. @default 10 */
-  maxBatchSize?: number
+  maxBatchSize?: number | undefined
   /** `max_batch_timeout` of the consumer, in seconds: 0–60. @default 5 */
-  maxBatchTimeoutSeconds?: number
+  maxBatchTimeoutSeconds?: number | undefined
   /**
    * How long the queue keeps a message, in seconds: 60–1,209,600. A retry further off than half of it is left to the
    * sweep. 86,400 on the free plan. @default 345_600 (4 days, the platform's default)
    */
-  retentionSeconds?: number
+  retentionSeconds?: number | undefined
   /**
    * How long a row that was handed to the queue is left to it before the sweep hands it over again, in ms. At least
    * what a full batch can take: batch time-out + ceil(batch / 5) × the engine's `maxDeadlineMs` + 10 s; at most 15 min,
    * after which the platform ends a consumer. @default 120_000, or that sum if it is more
    */
-  leaseMs?: number
+  leaseMs?: number | undefined
   /** How long a retry's message may be late before the sweep sends another, in ms: 60,000–3,600,000. @default 300_000 */
-  graceMs?: number
+  graceMs?: number | undefined
   /** Rows that one tick of the sweep hands over: 2–10,000. @default 1000 */
-  sweepLimit?: number
+  sweepLimit?: number | undefined
 }
 
 /** {@link QueuePolicyOptions} with its defaults, checked against the engine. */
-export interface QueuePolicy extends Required<QueuePolicyOptions> {
+export interface QueuePolicy extends Resolved<QueuePolicyOptions> {
   engine: Engine
   queue: CloudflareEventQueue
   /** The longest wait that is given to the queue, in ms. */
@@ -42,12 +44,14 @@ const MAX_WALL_MS = 900_000
 /**
  * The policy that the parts of one queue share.
  *
- * @throws {AdapterError} `invalid_option`, naming option, bound and value
+ * @throws {AdapterError} `invalid_option`, naming option, bound and value; and for an engine without a sender
  */
 export function createQueuePolicy(
   parts: { engine: Engine; queue: CloudflareEventQueue },
   options: QueuePolicyOptions = {},
 ): QueuePolicy {
+  checkOptions('createQueuePolicy', options)
+  checkCanDeliver(parts.engine)
   const { maxBatchSize = 10, maxBatchTimeoutSeconds = 5, retentionSeconds = 345_600 } = options
   const { graceMs = 300_000, sweepLimit = 1000 } = options
   checkBounds('maxBatchSize', maxBatchSize, 1, 100)

@@ -1,4 +1,5 @@
-import { type Engine, type EngineOptions, type Logger, createEngine, keepsend } from '@keepsend/engine'
+import { type Engine, type EngineOptions, type Logger, type UrlPolicy, createEngine, keepsend } from '@keepsend/engine'
+import { withDefaults } from '@keepsend/outbox'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import type { ExecutionLike, QueueBatch, QueueBinding } from './bindings.ts'
@@ -8,6 +9,7 @@ import { AdapterError } from './errors.ts'
 import { InlineEventQueue } from './inline.ts'
 import { checkFlags } from './flags.ts'
 import { consoleLogger } from './logger.ts'
+import { checkOptions } from './option-names.ts'
 import { CloudflareEventQueue } from './producer.ts'
 import { type QueuePolicyOptions, createQueuePolicy } from './queue-policy.ts'
 import { sweep } from './scheduled.ts'
@@ -28,7 +30,7 @@ export interface WorkerBindings {
   /** What signing secrets are encrypted with at rest: see {@link EngineOptions.secrets}. */
   secrets: EngineOptions['secrets']
   /** What differs from the engine's defaults. */
-  engine?: Partial<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
+  engine?: Omit<EngineOptions, 'db' | 'queue' | 'secrets'> | undefined
 }
 
 /** By its one method, so that a Hono app of any environment fits. */
@@ -36,21 +38,29 @@ interface FetchApp {
   fetch(request: Request, env: unknown, context: ExecutionLike): Response | Promise<Response>
 }
 
-export interface CreateWorkerOptions<Env> extends QueuePolicyOptions {
+/** Makes every other name a mistake: in an object that a function returns, TypeScript by itself lets them pass. */
+type NothingElse<Given, Known> = { [Name in Exclude<keyof Given, keyof Known>]: never }
+
+type ExactBindings<Given extends WorkerBindings> = Given &
+  NothingElse<Given, WorkerBindings> & {
+    engine?: NothingElse<NonNullable<Given['engine']>, NonNullable<WorkerBindings['engine']>> | undefined
+  }
+
+export interface CreateWorkerOptions<Env, Bindings extends WorkerBindings = WorkerBindings> extends QueuePolicyOptions {
   /** Called once for each environment. What it asks `env` for and does not find is named in the error. */
-  bindings: (env: Env) => WorkerBindings
+  bindings: (env: Env) => ExactBindings<Bindings>
   /** The app around the engine. @default the engine's routes under `/webhooks` */
-  app?: (parts: WorkerParts<Env>) => FetchApp
+  app?: ((parts: WorkerParts<Env>) => FetchApp) | undefined
   /**
    * The names by which this Worker is reached: its routes, its custom domains, its name under `workers.dev`, of which the
    * previews go with it. An endpoint of such a name is refused, so that no delivery comes back here as a request. A
    * Worker cannot know them by itself. A star at the beginning stands for anything: `*.example.com`. @default []
    */
-  ownHostnames?: readonly string[]
+  ownHostnames?: readonly string[] | undefined
   /** See {@link InlineEventQueueOptions}; only with `queue: 'inline'`. @default 20 */
-  deliveriesAtMost?: number
+  deliveriesAtMost?: number | undefined
   /** The name of the queue that takes what the first gave up on. @default 'keepsend-dead-letters' */
-  deadLetterQueue?: string
+  deadLetterQueue?: string | undefined
 }
 
 /** A Worker's default export. */
@@ -79,7 +89,10 @@ const INLINE_DEADLINES = { deadlineMs: 10_000, maxDeadlineMs: 14_000 }
  *   app: ({ engine }) => createApp(engine),
  * }) satisfies ExportedHandler<Env>
  */
-export function createWorker<Env extends object>(options: CreateWorkerOptions<Env>): KeepsendWorker<Env> {
+export function createWorker<Env extends object, Bindings extends WorkerBindings = WorkerBindings>(
+  options: CreateWorkerOptions<Env, Bindings>,
+): KeepsendWorker<Env> {
+  checkOptions('createWorker', options)
   // An isolate has one environment nearly always; a test or a service binding may bring another.
   const installations = new WeakMap<Env, Installation>()
   const of = (env: Env): Installation => {
@@ -108,16 +121,17 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
     app: createApp = defaultApp,
     deadLetterQueue = 'keepsend-dead-letters',
     ownHostnames = [],
+    deliveriesAtMost,
+    ...policyOptions
   } = options
   checkFlags()
   const { db: binding, queue: producer, secrets, engine: given = {} } = readBindings(bindings, env)
-  const settings = { ...given, ...urlPolicyOf(given, ownHostnames) }
+  const urlPolicy = urlPolicyOf(given, ownHostnames)
+  const settings = withDefaults({ ...given, urlPolicy }, { logger: consoleLogger, sender: createFetchSender() })
   const db = fromD1(binding)
-  const common = { logger: consoleLogger, sender: createFetchSender(), secrets }
   if (producer === 'inline') {
-    const { deliveriesAtMost } = options
-    const queue = new InlineEventQueue(deliveriesAtMost === undefined ? {} : { deliveriesAtMost })
-    const engine = createEngine({ ...common, ...INLINE_DEADLINES, ...settings, db, queue })
+    const queue = new InlineEventQueue({ deliveriesAtMost })
+    const engine = createEngine({ ...withDefaults(settings, INLINE_DEADLINES), secrets, db, queue })
     queue.start(engine)
     return {
       app: createApp({ engine, env }),
@@ -126,8 +140,8 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
     }
   }
   const queue = new CloudflareEventQueue({ queue: producer })
-  const engine = createEngine({ ...common, ...settings, db, queue })
-  const policy = createQueuePolicy({ engine, queue }, options)
+  const engine = createEngine({ ...settings, secrets, db, queue })
+  const policy = createQueuePolicy({ engine, queue }, policyOptions)
   return {
     app: createApp({ engine, env }),
     queue: (batch) =>
@@ -140,12 +154,12 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
 function urlPolicyOf(
   { urlPolicy, sender }: Partial<EngineOptions>,
   ownHostnames: readonly string[],
-): Pick<EngineOptions, 'urlPolicy'> {
-  if (ownHostnames.length === 0) return urlPolicy ? { urlPolicy } : {}
+): UrlPolicy | undefined {
+  if (ownHostnames.length === 0) return urlPolicy
   const policy = urlPolicy ?? sender?.urlPolicy ?? {}
   // Each version of a Worker has a name of its own there: 4c1d2b3a-name.account.workers.dev.
   const own = ownHostnames.flatMap((name) => (/\.workers\.dev\.?$/i.test(name) ? [name, `*-${name}`] : [name]))
-  return { urlPolicy: { ...policy, denyHosts: [...(policy.denyHosts ?? []), ...own] } }
+  return { ...policy, denyHosts: [...(policy.denyHosts ?? []), ...own] }
 }
 
 function defaultApp({ engine }: { engine: Engine }): FetchApp {
@@ -170,7 +184,9 @@ function readBindings<Env extends object>(
       return value
     },
   })
-  const { db, queue, ...rest } = bindings(watched)
+  const found = bindings(watched)
+  checkOptions('bindings(env)', found)
+  const { db, queue, ...rest } = found
   if (db && queue) return { ...rest, db, queue }
   const [part, kind] = db ? ['queue', 'queues.producers'] : ['db', 'd1_databases']
   throw new AdapterError(

@@ -228,7 +228,7 @@ describe('without a queue', () => {
 
   it('attempts longer than the platform waits are refused when it starts', () => {
     const queue = new InlineEventQueue()
-    const engine = createEngine({ db: fromD1(env.DB), queue, secrets: TEST_KEYS })
+    const engine = createEngine({ db: fromD1(env.DB), queue, secrets: TEST_KEYS, sender: createFetchSender() })
     expect(() => queue.start(engine)).toThrow(/maxDeadlineMs must be at most 14000; found 30000/)
     expect(() => new InlineEventQueue({ deliveriesAtMost: 0 })).toThrow(/^deliveriesAtMost must be/)
   })

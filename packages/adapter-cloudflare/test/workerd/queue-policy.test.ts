@@ -2,7 +2,13 @@ import { createEngine } from '@keepsend/engine'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { CloudflareEventQueue, type QueuePolicy, type QueuePolicyOptions, createQueuePolicy } from '../../src/index.ts'
+import {
+  CloudflareEventQueue,
+  type QueuePolicy,
+  type QueuePolicyOptions,
+  createFetchSender,
+  createQueuePolicy,
+} from '../../src/index.ts'
 import { TEST_KEYS } from './keys.ts'
 
 function policy(
@@ -10,7 +16,13 @@ function policy(
   deadlines: { deadlineMs?: number; maxDeadlineMs?: number } = {},
 ): QueuePolicy {
   const queue = new CloudflareEventQueue({ queue: env.WEBHOOKS })
-  const engine = createEngine({ db: fromD1(env.DB), queue, secrets: TEST_KEYS, ...deadlines })
+  const engine = createEngine({
+    db: fromD1(env.DB),
+    queue,
+    secrets: TEST_KEYS,
+    sender: createFetchSender(),
+    ...deadlines,
+  })
   return createQueuePolicy({ engine, queue }, options)
 }
 

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@keepsend/engine'
-import type { Client, Pool } from 'pg'
 
 // A commit that notifies takes a lock of the whole server, so rows are not announced in their own commit, but after
 // it, and a busy process speaks for many of its commits at once.
@@ -11,13 +10,28 @@ const MAX_BACKOFF_MS = 5000
 // Of the schema: databases often hold several installations.
 const CHANNEL = "left('keepsend_' || current_schema, 63)"
 
+/** The part of pg's `Client` that is used. */
+export interface PostgresListener {
+  connect(): Promise<unknown>
+  query(text: string): Promise<{ rows: Record<string, unknown>[] }>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'end', listener: () => void): unknown
+  on(event: 'notification', listener: (message: { payload?: string | undefined }) => void): unknown
+  end(): Promise<void>
+}
+
+/** What it announces by. */
+interface Announcing {
+  query(text: string, values: unknown[]): Promise<unknown>
+}
+
 /**
  * Processes tell one another of new rows by `NOTIFY`, and hear it on one connection of their own, opened again whenever
  * it breaks. It only saves time: what is missed, polling finds.
  */
 export class Announcer {
-  readonly #newClient: () => Client
-  readonly #pool: Pool
+  readonly #newClient: () => PostgresListener
+  readonly #pool: Announcing
   readonly #logger: Logger
   /** What this process says of itself, so that it does not hear itself. */
   readonly #self = crypto.randomUUID()
@@ -27,7 +41,7 @@ export class Announcer {
   #saying: Promise<void> = Promise.resolve()
   #listening: { end: AbortController; loop: Promise<void> } | undefined
 
-  constructor(newClient: () => Client, pool: Pool, logger: Logger) {
+  constructor(newClient: () => PostgresListener, pool: Announcing, logger: Logger) {
     this.#newClient = newClient
     this.#pool = pool
     this.#logger = logger
@@ -110,8 +124,8 @@ export class Announcer {
     })
     try {
       await Promise.race([client.connect(), broken])
-      const { rows } = await client.query<{ sql: string }>(`select format('listen %I', ${CHANNEL}) as sql`)
-      await client.query(rows[0]?.sql ?? '')
+      const { rows } = await client.query(`select format('listen %I', ${CHANNEL}) as sql`)
+      await client.query(String(rows[0]?.['sql']))
       onConnected()
       // What was said while nobody listened.
       this.#heard++

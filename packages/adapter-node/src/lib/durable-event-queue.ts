@@ -1,6 +1,7 @@
 import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent } from '@keepsend/engine'
-import { DEFAULT_LEASE_MS, type OutboxDatabase } from '@keepsend/outbox'
+import { DEFAULT_LEASE_MS, type OutboxDatabase, type Resolved } from '@keepsend/outbox'
 import { AdapterError, checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { Poller } from './poller.ts'
 import { Upkeeper } from './upkeep.ts'
 
@@ -8,36 +9,36 @@ export interface DurableEventQueueOptions {
   /** The database that the engine commits to: `openSqlite`, `openPostgres`, or any other, which is polled. */
   db: OutboxDatabase & CommitSignals
   /** Attempts at once: 1–1,000; up to twice as many while an endpoint that was fast has fallen silent. @default 32 */
-  concurrency?: number
+  concurrency?: number | undefined
   /**
    * Attempts at once for one endpoint, unless it answers fast or has a `concurrency` of its own: 1–1,000, and no more than
    * `concurrency`. What is beyond that is held, and let out as others of it end. @default a quarter of `concurrency`
    */
-  slotsPerEndpoint?: number
+  slotsPerEndpoint?: number | undefined
   /**
    * Outcomes that may gather for one commit, for 10 ms at most: 1–900. A fuller commit is a cheaper one; what a crash
    * can send twice is at most `concurrency` and this together. @default 128
    */
-  settleBatch?: number
+  settleBatch?: number | undefined
   /**
    * How long a claim outlives its process, in ms: 3,000–3,600,000, and at least the engine's `maxDeadlineMs` and 2 s.
    * Renewed at a third while attempts run. @default 60_000
    */
-  leaseMs?: number
+  leaseMs?: number | undefined
   /** The safety poll, in ms: 100–60,000. Kicks, due times and other processes' commits wake the poller before. @default 5000 */
-  pollMs?: number
+  pollMs?: number | undefined
   /** The cadence of clean-up, in ms: 1,000–3,600,000. @default 60_000 */
-  upkeepMs?: number
+  upkeepMs?: number | undefined
 }
 
 /** How a database tells of other processes' commits, if it does. Whatever it misses, the safety poll finds. */
 export interface CommitSignals {
   /** A number that changes when another process has committed; looked at every 25 ms. */
-  version?: () => number
+  version?: (() => number) | undefined
   /** Says so to other processes after a commit of this one. Never throws, and takes care not to say it too often. */
-  announce?: () => void
+  announce?: (() => void) | undefined
   /** Called at the start, where `version` needs it; returns how to end it. */
-  listen?: () => () => Promise<void>
+  listen?: (() => () => Promise<void>) | undefined
 }
 
 /** Deadline overrun, the settle's commit, and a busy database's patience. */
@@ -58,12 +59,13 @@ export const DEFAULT_DRAIN_MS = 10_000
  */
 export class DurableEventQueue implements EventQueue, AsyncDisposable {
   readonly rowsStart = 'now'
-  readonly #options: Required<Omit<DurableEventQueueOptions, 'db'>>
+  readonly #options: Resolved<Omit<DurableEventQueueOptions, 'db'>>
   readonly #db: DurableEventQueueOptions['db']
   #running: { poller: Poller; upkeep: Upkeeper; deafen: (() => Promise<void>) | undefined } | undefined
   #stopping: Promise<void> | undefined
 
   constructor(options: DurableEventQueueOptions) {
+    checkOptions('DurableEventQueue', options)
     const {
       db,
       concurrency = 32,
@@ -97,11 +99,17 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   /**
    * Begins to deliver, first of all what an earlier process left. A second call does nothing.
    *
-   * @throws {AdapterError} `invalid_option` when a lease could end while its attempt still runs
+   * @throws {AdapterError} `invalid_option` when the engine has no sender, or a lease could end while its attempt runs
    */
   async start(engine: Engine): Promise<void> {
     await this.#stopping
     if (this.#running) return
+    if (!engine.canDeliver) {
+      throw new AdapterError(
+        'invalid_option',
+        'the engine has no sender, so each attempt would fail: give createEngine one (createUndiciSender()), or do not start the queue in a process that only publishes',
+      )
+    }
     const { leaseMs } = this.#options
     if (leaseMs < engine.maxDeadlineMs + LEASE_MARGIN_MS) {
       throw new AdapterError(
@@ -120,7 +128,8 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
    * Claims nothing more, waits up to `drainMs` (default 10,000) for attempts under way, settles them, and gives back
    * the rest. A second call waits for the first.
    */
-  stop(options: { drainMs?: number } = {}): Promise<void> {
+  stop(options: { drainMs?: number | undefined } = {}): Promise<void> {
+    checkOptions('queue.stop', options)
     const { drainMs = DEFAULT_DRAIN_MS } = options
     checkBounds('drainMs', drainMs, 0, 3_600_000)
     const running = this.#running

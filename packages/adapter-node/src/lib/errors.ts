@@ -1,7 +1,9 @@
+import { createOptionChecks } from '@keepsend/outbox'
+
 /**
  * What went wrong, as a stable code.
  *
- * - `invalid_option`: an option is out of its bounds, or two do not fit together; nothing was started.
+ * - `invalid_option`: an option is unknown or out of its bounds, or two do not fit together; nothing was started.
  * - `not_durable`: the database did not take the durability that was asked for.
  * - `not_started`: the queue has no engine yet.
  */
@@ -18,9 +20,5 @@ export class AdapterError extends Error {
   }
 }
 
-/** Refuses an option outside its bounds, naming the option, what it expects and what was found. */
-export function checkBounds(option: string, value: number, min: number, max: number): void {
-  if (!Number.isSafeInteger(value) || value < min || value > max) {
-    throw new AdapterError('invalid_option', `${option} must be a whole number from ${min} to ${max}; found ${value}`)
-  }
-}
+/** Refuses options, each under its name, as `invalid_option`. */
+export const { checkBounds, checkNames } = createOptionChecks((message) => new AdapterError('invalid_option', message))

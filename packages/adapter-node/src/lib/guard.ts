@@ -22,7 +22,7 @@ export interface GuardOptions {
   /** Bound on look-up, connecting and TLS together, in ms. */
   connectTimeoutMs: number
   /** What opens sockets. @default undici's */
-  build?: typeof buildConnector
+  build?: typeof buildConnector | undefined
 }
 
 /**

@@ -13,7 +13,7 @@ export interface LookupOptions {
   /** Name servers, as `address` or `address:port`. @default the system's */
   servers?: readonly string[] | undefined
   /** @default performance.now */
-  monotonic?: () => number
+  monotonic?: (() => number) | undefined
 }
 
 export interface OpenLookup {

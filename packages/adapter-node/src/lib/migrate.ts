@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { migrate as migrateKeepsend } from '@keepsend/engine'
 import { type OutboxDatabase, applyMigrations } from '@keepsend/outbox'
+import { checkOptions } from './option-names.ts'
 
 export interface MigrateOptions {
   /** A folder of `.sql` files of the app's own, applied after Keepsend's in the order of their names. */
-  directory?: string | URL
+  directory?: string | URL | undefined
 }
 
 /**
@@ -14,6 +15,7 @@ export interface MigrateOptions {
  * atomic unit with its record. Safe at every start, by several processes at once. Returns what was applied.
  */
 export async function migrate(db: OutboxDatabase, options: MigrateOptions = {}): Promise<string[]> {
+  checkOptions('migrate', options)
   const applied = await migrateKeepsend(db)
   if (options.directory === undefined) return applied
   const directory = options.directory instanceof URL ? fileURLToPath(options.directory) : options.directory

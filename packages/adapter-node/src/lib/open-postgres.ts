@@ -1,9 +1,9 @@
 import { type Logger, carefulLogger, errorFields, silentLogger } from '@keepsend/engine'
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { fromPostgres } from '@keepsend/outbox/postgres'
-import type { Pool } from 'pg'
-import { Announcer } from './announce.ts'
+import { type PgPool, fromPostgres } from '@keepsend/outbox/postgres'
+import { Announcer, type PostgresListener } from './announce.ts'
 import { AdapterError, checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 
 export interface OpenPostgresOptions {
   /** `postgres://user:password@host:5432/database`; tables go where its `search_path` leads. */
@@ -13,19 +13,30 @@ export interface OpenPostgresOptions {
    * serve the requests that publish; one more, outside the pool, listens. Every process has its own: what all of them
    * may open must stay below the server's `max_connections`. @default 10
    */
-  max?: number
+  max?: number | undefined
   /** After this the server ends a statement, in ms: 0 (never) to 3,600,000. A pooler may refuse the setting: 0. @default 30_000 */
-  statementTimeoutMs?: number
+  statementTimeoutMs?: number | undefined
   /** How long to wait for a connection, in ms: 100–60,000. @default 5000 */
-  connectTimeoutMs?: number
+  connectTimeoutMs?: number | undefined
   /** Hear of other processes' commits by `LISTEN`. Without it, polling alone finds them. @default true */
-  listen?: boolean
+  listen?: boolean | undefined
   /** Is told of connections that broke. @default nothing is logged */
-  logger?: Logger
+  logger?: Logger | undefined
+}
+
+/**
+ * The part of pg's `Pool` that is used here. Its own types are named nowhere, so that who keeps rows in SQLite need not
+ * install them.
+ */
+export interface PostgresPool extends PgPool {
+  query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>
+  on(event: 'connect', listener: Parameters<PgPool['on']>[1]): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  end(): Promise<void>
 }
 
 /** A Postgres as Keepsend's database, with what only Postgres has. */
-export interface PostgresDatabase extends OutboxDatabase {
+export interface PostgresDatabase<Pool extends PostgresPool = PostgresPool> extends OutboxDatabase {
   /** For the host's own drizzle or reads. */
   readonly pool: Pool
   /** A number that changes when another process has said that rows came. */
@@ -44,18 +55,27 @@ const IDLE_IN_TRANSACTION_MS = 60_000
 
 /**
  * Opens a pool on a Postgres, by the driver `pg`. Connects when it is first used, so a server that is down fails the
- * first statement, not this.
+ * first statement, not this. Name the driver's own type where its pool is given on, to drizzle say.
+ *
+ * @example
+ * import type { Pool } from 'pg'
+ * const db = await openPostgres<Pool>({ url, max: 20 })
+ * const orm = drizzle({ client: db.pool })
  */
-export async function openPostgres(options: string | OpenPostgresOptions): Promise<PostgresDatabase> {
+export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
+  options: string | OpenPostgresOptions,
+): Promise<PostgresDatabase<Pool>> {
+  const given = typeof options === 'string' ? { url: options } : options
+  checkOptions('openPostgres', given)
   const {
     url,
     max = 10,
     statementTimeoutMs = 30_000,
     connectTimeoutMs = 5000,
     listen = true,
-    logger: given = silentLogger,
-  } = typeof options === 'string' ? { url: options } : options
-  const logger = carefulLogger(given)
+    logger: plainLogger = silentLogger,
+  }: OpenPostgresOptions = given
+  const logger = carefulLogger(plainLogger)
   checkBounds('max', max, 2, 500)
   checkBounds('statementTimeoutMs', statementTimeoutMs, 0, 3_600_000)
   checkBounds('connectTimeoutMs', connectTimeoutMs, 100, 60_000)
@@ -63,7 +83,8 @@ export async function openPostgres(options: string | OpenPostgresOptions): Promi
     throw new AdapterError('invalid_option', 'url must begin with postgres://')
   }
   // Not at the top: who keeps his rows in SQLite need not have it.
-  const { default: pg } = await import('pg')
+  const loaded: { readonly default: unknown } = await import('pg')
+  const pg = loaded.default as PostgresDriver<Pool>
   const connection = { connectionString: url, connectionTimeoutMillis: connectTimeoutMs, keepAlive: true }
   const pool = new pg.Pool({
     ...connection,
@@ -91,4 +112,10 @@ export async function openPostgres(options: string | OpenPostgresOptions): Promi
     announce: () => announcer.announce(),
     close: () => (closed ??= announcer.close().then(() => pool.end())),
   }
+}
+
+/** What pg exports. */
+interface PostgresDriver<Pool> {
+  readonly Pool: new (options: object) => Pool
+  readonly Client: new (options: object) => PostgresListener
 }

@@ -6,9 +6,9 @@ const FRESH_MS = 5000
 
 export interface OwnAddressesOptions {
   /** @default os.networkInterfaces */
-  read?: () => Iterable<string>
+  read?: (() => Iterable<string>) | undefined
   /** @default performance.now */
-  monotonic?: () => number
+  monotonic?: (() => number) | undefined
 }
 
 /**

@@ -6,6 +6,7 @@ import { createDispatchers, direct, proxied } from './dispatchers.ts'
 import { AdapterError, checkBounds } from './errors.ts'
 import { AddressNotAllowed, createGuard } from './guard.ts'
 import { createLookup } from './lookup.ts'
+import { checkOptions } from './option-names.ts'
 import { createOwnAddresses } from './own-addresses.ts'
 
 export interface UndiciSenderOptions {
@@ -14,21 +15,21 @@ export interface UndiciSenderOptions {
    * sender: say it here, once. A host in `allowHosts` is resolved by the system, /etc/hosts included.
    * @default {}
    */
-  urlPolicy?: UrlPolicy
+  urlPolicy?: UrlPolicy | undefined
   /** Bound on look-up and connecting, TLS included, in ms: 100–60,000. The attempt's deadline holds besides. @default 10_000 */
-  connectTimeoutMs?: number
+  connectTimeoutMs?: number | undefined
   /** How long an idle connection is kept, in ms: 1–60,000. @default 4000, what most servers keep theirs for */
-  keepAliveMs?: number
+  keepAliveMs?: number | undefined
   /** How long a connection takes requests, idle or not, in ms: 100–570,000. Then another is made and judged. @default 540_000 */
-  connectionLifeMs?: number
+  connectionLifeMs?: number | undefined
   /** Name servers, as `10.0.0.2` or `10.0.0.2:5353`. @default the system's */
-  dnsServers?: readonly string[]
+  dnsServers?: readonly string[] | undefined
   /**
    * An http(s) proxy that connects instead, e.g. `http://user:password@proxy.internal:3128`. It then owns the address
    * policy: names are resolved there, and nothing here sees an address. URLs are still judged as written. Proxies in
    * the environment are ignored. @default none
    */
-  egressProxy?: string
+  egressProxy?: string | undefined
 }
 
 export interface UndiciSender extends Sender {
@@ -43,6 +44,7 @@ export interface UndiciSender extends Sender {
  * Every connection goes through the guard (guard.ts) when it is made.
  */
 export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSender {
+  checkOptions('createUndiciSender', options)
   const { connectTimeoutMs = 10_000, keepAliveMs = 4000, connectionLifeMs = 540_000, egressProxy } = options
   checkBounds('connectTimeoutMs', connectTimeoutMs, 100, 60_000)
   checkBounds('keepAliveMs', keepAliveMs, 1, 60_000)

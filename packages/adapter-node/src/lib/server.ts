@@ -1,10 +1,12 @@
 import type { AddressInfo } from 'node:net'
 import { type ServerType, serve } from '@hono/node-server'
 import { type Engine, type EngineOptions, createEngine, keepsend } from '@keepsend/engine'
+import { withDefaults } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import { DEFAULT_DRAIN_MS, DurableEventQueue, type DurableEventQueueOptions } from './durable-event-queue.ts'
 import { checkBounds } from './errors.ts'
 import { migrate } from './migrate.ts'
+import { checkOptions } from './option-names.ts'
 import { type OpenPostgresOptions, type PostgresDatabase, openPostgres } from './open-postgres.ts'
 import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.ts'
 import { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './send.ts'
@@ -27,7 +29,7 @@ interface FetchApp {
 export interface NodeServerOptions extends CommonOptions<SqliteDatabase> {
   /** The SQLite file; made if it is not there. */
   file: string
-  sqlite?: OpenSqliteOptions
+  sqlite?: OpenSqliteOptions | undefined
 }
 
 /** A server on a Postgres, on which any number of others may be. */
@@ -38,29 +40,29 @@ export interface PostgresServerOptions extends CommonOptions<PostgresDatabase> {
 
 interface CommonOptions<Db> {
   /** 0 takes a free one. @default 3000 */
-  port?: number
+  port?: number | undefined
   /** @default '127.0.0.1' */
-  hostname?: string
+  hostname?: string | undefined
   /** The app around the engine: a Hono app, or what answers requests like one. @default the engine's routes under `/webhooks` */
-  app?: (parts: NodeServerParts<Db>) => FetchApp
+  app?: ((parts: NodeServerParts<Db>) => FetchApp) | undefined
   /** A folder of the app's own `.sql` files. */
-  migrations?: string | URL
+  migrations?: string | URL | undefined
   /** What secrets are encrypted with at rest: see {@link EngineOptions.secrets}. */
   secrets: EngineOptions['secrets']
   /** What differs from the defaults; delivered rows are kept 24 h. */
-  engine?: Partial<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
-  queue?: Omit<DurableEventQueueOptions, 'db'>
+  engine?: Omit<EngineOptions, 'db' | 'queue' | 'secrets'> | undefined
+  queue?: Omit<DurableEventQueueOptions, 'db'> | undefined
   /** How it connects. The policy is the engine's. */
-  sender?: Omit<UndiciSenderOptions, 'urlPolicy'>
+  sender?: Omit<UndiciSenderOptions, 'urlPolicy'> | undefined
   /** Stop gracefully on SIGTERM and SIGINT. @default true */
-  signals?: boolean
+  signals?: boolean | undefined
 }
 
 export interface NodeServer<Db = SqliteDatabase> extends NodeServerParts<Db> {
   /** Where it listens. */
   url: string
   /** Answers nothing more, drains the deliveries, closes the database. A second call waits for the first. */
-  stop(options?: { drainMs?: number }): Promise<void>
+  stop(options?: { drainMs?: number | undefined }): Promise<void>
 }
 
 /** The whole thing in one process: the database, the engine, its poller and an HTTP server. Listens when this resolves. */
@@ -69,17 +71,18 @@ export async function createNodeServer(options: PostgresServerOptions): Promise<
 export async function createNodeServer(
   options: NodeServerOptions | PostgresServerOptions,
 ): Promise<NodeServer | NodeServer<PostgresDatabase>> {
+  checkOptions('createNodeServer', options)
   const urlPolicy = options.engine?.urlPolicy
   // Before the database is opened: a bad option leaves nothing behind. Until it connects it holds nothing.
-  const sender = createUndiciSender({ ...options.sender, ...(urlPolicy && { urlPolicy }) })
-  if (!('postgres' in options)) return serveOn(openSqlite(options.file, options.sqlite), sender, options)
+  const sender = createUndiciSender({ ...options.sender, urlPolicy })
+  if (!onPostgres(options)) return serveOn(openSqlite(options.file, options.sqlite), sender, options)
   const { postgres, engine } = options
-  const logger = engine?.logger && { logger: engine.logger }
-  return serveOn(
-    await openPostgres({ ...logger, ...(typeof postgres === 'string' ? { url: postgres } : postgres) }),
-    sender,
-    options,
-  )
+  const own = typeof postgres === 'string' ? { url: postgres } : postgres
+  return serveOn(await openPostgres(withDefaults(own, { logger: engine?.logger })), sender, options)
+}
+
+function onPostgres(options: NodeServerOptions | PostgresServerOptions): options is PostgresServerOptions {
+  return 'postgres' in options && options.postgres !== undefined
 }
 
 async function serveOn<Db extends SqliteDatabase | PostgresDatabase>(
@@ -89,13 +92,10 @@ async function serveOn<Db extends SqliteDatabase | PostgresDatabase>(
 ): Promise<NodeServer<Db>> {
   const { port = 3000, hostname = '127.0.0.1', signals = true } = options
   try {
-    await migrate(db, options.migrations === undefined ? {} : { directory: options.migrations })
-    const queue = new DurableEventQueue({ db, ...options.queue })
+    await migrate(db, { directory: options.migrations })
+    const queue = new DurableEventQueue({ ...options.queue, db })
     const engine = createEngine({
-      sender,
-      signer: createNodeSigner(),
-      keepCompleted: true,
-      ...options.engine,
+      ...withDefaults(options.engine ?? {}, { sender, signer: createNodeSigner(), keepCompleted: true }),
       secrets: options.secrets,
       db,
       queue,
@@ -112,7 +112,9 @@ async function serveOn<Db extends SqliteDatabase | PostgresDatabase>(
 
     let stopped: Promise<void> | undefined
     let removeSignals = (): void => {}
-    const stop: NodeServer['stop'] = async ({ drainMs = DEFAULT_DRAIN_MS } = {}) => {
+    const stop: NodeServer['stop'] = async (how = {}) => {
+      checkOptions('server.stop', how)
+      const { drainMs = DEFAULT_DRAIN_MS } = how
       // Before anything is closed: half a stop would leave the database open.
       checkBounds('drainMs', drainMs, 0, 3_600_000)
       stopped ??= (async () => {

@@ -1,5 +1,6 @@
 import { createPrivateKey, hash, sign } from 'node:crypto'
 import { type Signer, signingKey } from '@keepsend/engine'
+import { checkOptions } from './option-names.ts'
 
 /** SHA-256 takes its input in blocks of 64 bytes. */
 const BLOCK = 64
@@ -13,7 +14,8 @@ const outer = Buffer.alloc(BLOCK + 32)
  * bytes, where `createHmac` takes 4.5 with a key object that is kept, 17 with the raw key, and WebCrypto 11 to 67
  * (measured). Ed25519 is signed at once too, without a turn of the thread pool.
  */
-export function createNodeSigner(options: { maxKeys?: number } = {}): Signer {
+export function createNodeSigner(options: { maxKeys?: number | undefined } = {}): Signer {
+  checkOptions('createNodeSigner', options)
   const { maxKeys = 10_000 } = options
   const signers = new Map<string, (content: string) => string>()
   return (secret, content) => {

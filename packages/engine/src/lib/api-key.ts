@@ -1,8 +1,9 @@
 import { type OutboxDatabase, type Row, Transaction, clock, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import { isApiKey, newApiKey } from './api-key-text.ts'
-import { EngineError } from './errors.ts'
+import { EngineError, checkBounds } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
+import { checkOptions } from './option-names.ts'
 import type { Pepper } from './pepper.ts'
 import { apiKeyRows } from './rows.ts'
 
@@ -47,11 +48,11 @@ export interface ApiKey {
 export interface ApiKeyOptions {
   workspaceId: string
   /** At most 200 characters. @default '' */
-  name?: string
+  name?: string | undefined
   /** @default all of them */
-  scopes?: readonly Scope[]
+  scopes?: readonly Scope[] | undefined
   /** @default it does not expire */
-  expiresInMs?: number
+  expiresInMs?: number | undefined
 }
 
 /** API keys of workspaces. A key is shown once; the table holds an HMAC of it. */
@@ -66,7 +67,11 @@ export interface ApiKeys {
    *
    * @throws {EngineError} `not_found` for a key that is not there or has expired
    */
-  rotate(workspaceId: string, id: string, options?: { overlapMs?: number }): Promise<{ id: string; key: string }>
+  rotate(
+    workspaceId: string,
+    id: string,
+    options?: { overlapMs?: number | undefined },
+  ): Promise<{ id: string; key: string }>
   /** The principal of a `Bearer` key. What cannot be a key, by its checksum, is refused without a look into the database. */
   authenticate: Authenticate
 }
@@ -100,7 +105,9 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
   }
 
   return {
-    async create({ workspaceId, name = '', scopes = SCOPES, expiresInMs }) {
+    async create(options) {
+      checkOptions('apiKeys.create', options)
+      const { workspaceId, name = '', scopes = SCOPES, expiresInMs } = options
       const unknown = scopes.find((scope) => !SCOPES.includes(scope))
       if (unknown !== undefined) throw invalid(`scopes must be of ${SCOPES.join(', ')}; found ${unknown}`)
       if (name.length > MAX_NAME) throw invalid(`name must be at most ${MAX_NAME} characters; found ${name.length}`)
@@ -130,10 +137,10 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       if (changes === 0) throw new EngineError('not_found', 'no such API key')
     },
 
-    async rotate(workspaceId, id, { overlapMs = DEFAULT_OVERLAP_MS } = {}) {
-      if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_OVERLAP_MS) {
-        throw invalid(`overlapMs must be a whole number from 0 to ${MAX_OVERLAP_MS} (7 days); found ${overlapMs}`)
-      }
+    async rotate(workspaceId, id, options = {}) {
+      checkOptions('apiKeys.rotate', options)
+      const { overlapMs = DEFAULT_OVERLAP_MS } = options
+      checkBounds('overlapMs', overlapMs, 0, MAX_OVERLAP_MS)
       const next = `key_${v7()}`
       const key = newApiKey()
       const hash = await pepper.hashNew(key)

@@ -1,21 +1,22 @@
 import { type Cidr, isAddress, isAllowedAddress, parseCidr } from './address.ts'
 import { EngineError } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 
 /** What an operator opens beyond https to public addresses on 443 and 8443, and what an operator shuts. */
 export interface UrlPolicy {
   /** Plain http too; then port 80 as well. @default false */
-  allowHttp?: boolean
+  allowHttp?: boolean | undefined
   /** Names and addresses that are fine whatever they are or resolve to, e.g. `hooks.internal`. @default [] */
-  allowHosts?: readonly string[]
+  allowHosts?: readonly string[] | undefined
   /** Ranges that are fine although not public, e.g. `10.1.0.0/16`. @default [] */
-  allowCidrs?: readonly string[]
+  allowCidrs?: readonly string[] | undefined
   /**
    * Names that are refused although public, and whatever else is allowed: your app's own, above all, so that no delivery
    * comes back as a request. A star at the beginning stands for anything: `*.example.com`. @default []
    */
-  denyHosts?: readonly string[]
+  denyHosts?: readonly string[] | undefined
   /** Ports that are fine. @default [443, 8443], and 80 with `allowHttp` */
-  allowPorts?: readonly number[] | 'any'
+  allowPorts?: readonly number[] | 'any' | undefined
 }
 
 /** Why a URL is refused: one stable word, and a sentence for whoever wrote the URL. It names no address. */
@@ -62,6 +63,7 @@ const RESERVED_SUFFIXES = [
  * connects.
  */
 export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
+  checkOptions('createCheckUrl', policy)
   const { allowHttp = false, allowHosts = [], allowCidrs = [], denyHosts = [] } = policy
   const allowPorts = policy.allowPorts ?? (allowHttp ? [80, 443, 8443] : [443, 8443])
   const hosts = new Set(allowHosts.map((host) => canonicalHost('allowHosts', host)))

@@ -1,5 +1,14 @@
-import { type ClaimRef, type OutboxDatabase, type SqlText, clock, raw, sqlText } from '@keepsend/outbox'
-import { EngineError } from './errors.ts'
+import {
+  type ClaimRef,
+  type OptionsOf,
+  type OutboxDatabase,
+  type SqlText,
+  clock,
+  raw,
+  sqlText,
+  withDefaults,
+} from '@keepsend/outbox'
+import { EngineError, checkBounds } from './errors.ts'
 
 /**
  * When an endpoint counts as broken, and what becomes of it:
@@ -30,17 +39,16 @@ export interface CircuitOptions {
   disableAfterMs: number
 }
 
-const DEFAULTS: CircuitOptions = {
+const DEFAULTS = {
   failureRate: 0.7,
   minAttempts: 10,
   windowMs: 300_000,
   failuresInRow: 10,
   openMs: 60_000,
   disableAfterMs: 432_000_000,
-}
+} satisfies CircuitOptions
 
-const BOUNDS: Record<keyof CircuitOptions, [min: number, max: number]> = {
-  failureRate: [0.01, 1],
+const BOUNDS: Record<Exclude<keyof CircuitOptions, 'failureRate'>, [min: number, max: number]> = {
   minAttempts: [1, 10_000],
   windowMs: [1000, 86_400_000],
   failuresInRow: [1, 10_000],
@@ -49,13 +57,13 @@ const BOUNDS: Record<keyof CircuitOptions, [min: number, max: number]> = {
 }
 
 /** @throws {EngineError} `invalid_option`, naming option, bound and value */
-export function circuitOptions(options: Partial<CircuitOptions> = {}): CircuitOptions {
-  const whole = { ...DEFAULTS, ...options }
-  for (const [name, [min, max]] of Object.entries(BOUNDS) as [keyof CircuitOptions, [number, number]][]) {
-    const value = whole[name]
-    if (!(value >= min && value <= max) || (name !== 'failureRate' && !Number.isInteger(value))) {
-      throw new EngineError('invalid_option', `circuit.${name} must be from ${min} to ${max}; found ${value}`)
-    }
+export function circuitOptions(options: OptionsOf<CircuitOptions> = {}): CircuitOptions {
+  const whole = withDefaults(options, DEFAULTS)
+  for (const name of Object.keys(BOUNDS) as (keyof typeof BOUNDS)[]) {
+    checkBounds(`circuit.${name}`, whole[name], ...BOUNDS[name])
+  }
+  if (!(whole.failureRate >= 0.01 && whole.failureRate <= 1)) {
+    throw new EngineError('invalid_option', `circuit.failureRate must be from 0.01 to 1; found ${whole.failureRate}`)
   }
   return whole
 }

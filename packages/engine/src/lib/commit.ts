@@ -20,10 +20,10 @@ export interface CommitOptions {
   writes: readonly Statement[]
   events: readonly WebhookEvent[]
   /** Known before the commit, so that it can be stored with it. @default { status: 200, body: null } */
-  response?: { status: number; body: unknown }
-  idempotencyKey?: IdempotencyKey
+  response?: { status: number; body: unknown } | undefined
+  idempotencyKey?: IdempotencyKey | undefined
   /** Takes the hand-off to the queue: `ctx.waitUntil` on Workers. @default it runs on by itself */
-  background?: (work: Promise<void>) => void
+  background?: ((work: Promise<void>) => void) | undefined
 }
 
 /** What was committed, or what an earlier commit of the same request was answered. */

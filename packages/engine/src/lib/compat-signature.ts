@@ -12,7 +12,7 @@ export interface CompatSignature {
   /** By the rule for an endpoint's own headers. */
   header: string
   /** 16 to 256 visible ASCII characters, taken over as they are. @default a new one */
-  secret?: string
+  secret?: string | undefined
 }
 
 const PREFIX = 'compat_'
@@ -26,7 +26,7 @@ export function checkCompat({ header, secret }: CompatSignature): void {
 }
 
 /** As it is kept and sent: header names do not tell case. */
-export function compatHeader(input: { compatSignature?: CompatSignature | null }): string | null {
+export function compatHeader(input: { compatSignature?: CompatSignature | null | undefined }): string | null {
   return input.compatSignature?.header.toLowerCase() ?? null
 }
 

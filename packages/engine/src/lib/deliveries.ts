@@ -20,6 +20,7 @@ import {
 import { EngineError } from './errors.ts'
 import type { HoldReason } from './hold-reason.ts'
 import { lockEndpoints } from './locks.ts'
+import { checkOptions } from './option-names.ts'
 import { resumeIfGone } from './resume.ts'
 import { wakeWithin } from './wake.ts'
 
@@ -45,7 +46,7 @@ export interface DeliveryReads {
   replayOf(
     workspaceId: string,
     filter: ReplayOf,
-    options?: { limit?: number },
+    options?: { limit?: number | undefined },
   ): Promise<{ count: number; more: boolean }>
   listEvents(workspaceId: string, page: { limit: number; before?: string | undefined }): Promise<EventSummary[]>
   /** The retained deliveries of one event, in the order of their endpoints. */
@@ -123,9 +124,14 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
       return row
     },
 
-    async replayOf(workspaceId, { endpointId, status = 'failed', ...times }, { limit = 1000 } = {}) {
+    async replayOf(workspaceId, filter, options = {}) {
+      // A filter that is misspelt would send too much again.
+      checkOptions('the filter of deliveries.replayOf', filter)
+      checkOptions('deliveries.replayOf', options)
+      const { endpointId, status = 'failed', settledAfter, settledBefore } = filter
+      const { limit = 1000 } = options
       await exists(workspaceId, endpointId)
-      const wanted = { endpointId, workspaceId, status, ...definedOf(times) }
+      const wanted = { endpointId, workspaceId, status, settledAfter, settledBefore }
       const holdFor: HoldReason = 'replay'
       const transaction = new Transaction()
       transaction.addAll(lockEndpoints(db, [endpointId]))
@@ -170,11 +176,6 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
       return rows
     },
   }
-}
-
-function definedOf(times: Pick<ReplayOf, 'settledAfter' | 'settledBefore'>) {
-  const { settledAfter, settledBefore } = times
-  return { ...(settledAfter !== undefined && { settledAfter }), ...(settledBefore !== undefined && { settledBefore }) }
 }
 
 // A reason that this engine does not know was written by hand, or by another version.

@@ -25,9 +25,9 @@ export interface EndpointSecret {
 
 export interface RotateOptions {
   /** How long the ones before sign beside the new one, at most: 0–604,800,000 ms. @default 86_400_000 (24 h) */
-  overlapMs?: number
+  overlapMs?: number | undefined
   /** Which of an endpoint's schemes. @default the first of its `signatures` */
-  scheme?: SignatureScheme
+  scheme?: SignatureScheme | undefined
 }
 
 /** 24 h for a receiver to learn the new secret. */

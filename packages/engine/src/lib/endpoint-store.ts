@@ -1,4 +1,14 @@
-import { type OutboxDatabase, type Row, type SqlText, clock, limitTo, raw, sqlText } from '@keepsend/outbox'
+import {
+  type OptionsOf,
+  type OutboxDatabase,
+  type Row,
+  type SqlText,
+  clock,
+  limitTo,
+  raw,
+  sqlText,
+  withDefaults,
+} from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
 import { compatHeader } from './compat-signature.ts'
@@ -9,6 +19,7 @@ import { EngineError } from './errors.ts'
 import { resetHealth } from './circuit.ts'
 import { changeOf } from './endpoint-change.ts'
 import { resumeAllOf } from './resume.ts'
+import { checkOptions } from './option-names.ts'
 import { endpointRows } from './rows.ts'
 import type { SecretStore } from './secret-store.ts'
 
@@ -18,7 +29,7 @@ export interface EndpointStore {
   create(workspaceId: string, input: EndpointInput): Promise<{ endpoint: Endpoint; secret: string }>
   get(workspaceId: string, id: string): Promise<Endpoint>
   list(workspaceId: string, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
-  update(workspaceId: string, id: string, change: Partial<Omit<EndpointInput, 'secret'>>): Promise<Endpoint>
+  update(workspaceId: string, id: string, change: OptionsOf<Omit<EndpointInput, 'secret'>>): Promise<Endpoint>
   /** Its pending and held deliveries fail as `endpoint_gone` when they are next claimed. */
   delete(workspaceId: string, id: string): Promise<void>
   /** Enabling closes the circuit and lets out what was held, batch by batch; disabling holds what comes up. */
@@ -119,7 +130,7 @@ export function createEndpointStore(
     async update(workspaceId, id, input) {
       checkEndpoint(input, checkUrl)
       const now = await get(workspaceId, id)
-      const next = { ...now, ...input }
+      const next = withDefaults(input, now)
       const secrets = await kept.changed(now, input)
       await change(id, [
         sqlText`
@@ -170,6 +181,7 @@ export function createEndpointStore(
     },
 
     async rotateSecret(workspaceId, id, options = {}) {
+      checkOptions('endpoints.rotateSecret', options)
       const secret = await kept.rotate(await get(workspaceId, id), options)
       onChange(id)
       return secret

@@ -1,8 +1,10 @@
+import { type OptionsOf, createOptionChecks } from '@keepsend/outbox'
 import type { CheckUrl } from './check-url.ts'
 import { type CompatSignature, checkCompat } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
 import { EngineError } from './errors.ts'
 import { isName, isPattern } from './event.ts'
+import { ENDPOINT_NAMES } from './option-names.ts'
 import { secretKey, signingKey } from './sign.ts'
 
 /** A customer's URL, with what it subscribes to and how it is retried. Times are milliseconds since the epoch. */
@@ -48,37 +50,39 @@ export interface Endpoint {
 export interface EndpointInput {
   url: string
   /** At most 500 characters. @default '' */
-  description?: string
+  description?: string | undefined
   /** 1 to 50 types or patterns. @default ['*'] */
-  eventTypes?: readonly string[]
+  eventTypes?: readonly string[] | undefined
   /** At most 10 channels or patterns. @default [] (all) */
-  channels?: readonly string[]
+  channels?: readonly string[] | undefined
   /** At most 20 waits of 1 to 86,400 seconds. @default the engine's schedule */
-  retrySchedule?: readonly number[] | null
+  retrySchedule?: readonly number[] | null | undefined
   /** 1,000 to 30,000 ms. @default the engine's deadline */
-  deadlineMs?: number | null
+  deadlineMs?: number | null | undefined
   /**
    * Headers that every attempt carries besides ours: at most 32, 4,096 visible ASCII characters each and 16 KiB in all.
    * Not those that a request is made of or that are ours (`host`, `content-*`, `webhook-*` and their like). A change
    * replaces them all. @default {}
    */
-  headers?: Readonly<Record<string, string>>
+  headers?: Readonly<Record<string, string>> | undefined
   /** At most 20 statuses from 400 to 499, 410 not among them, that are tried again instead of failing. @default [] */
-  retryStatuses?: readonly number[]
+  retryStatuses?: readonly number[] | undefined
   /**
    * `v1`, HMAC under a shared `whsec_` secret; `v1a`, ed25519, whose public key the receiver is given; or both. A scheme
    * that is added gets a secret of its own, and one that is left out loses those it had. @default ['v1']
    */
-  signatures?: readonly ('v1' | 'v1a')[]
+  signatures?: readonly ('v1' | 'v1a')[] | undefined
   /** A signature of an older form beside those, for receivers that know no other; null takes it away. @default null */
-  compatSignature?: CompatSignature | null
+  compatSignature?: CompatSignature | null | undefined
   /** Attempts at once from one process: 1 to 1,000. @default the queue's slots for an endpoint */
-  concurrency?: number | null
+  concurrency?: number | null | undefined
   /** Attempts a second, from all processes together: 1 to 10,000. @default no limit */
-  rateLimit?: number | null
+  rateLimit?: number | null | undefined
   /** A secret to take over from elsewhere: `whsec_…`, or `whsk_…` for `v1a`. Only at creation. @default a new one */
-  secret?: string
+  secret?: string | undefined
 }
+
+const { checkNames } = createOptionChecks(invalid)
 
 const MAX_EVENT_TYPES = 50
 const MAX_CHANNELS = 10
@@ -92,7 +96,8 @@ const GONE = 410
  *
  * @throws {EngineError} `invalid_endpoint`, naming the property, what was found and what would do
  */
-export function checkEndpoint(input: Partial<EndpointInput>, checkUrl: CheckUrl): void {
+export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUrl): void {
+  checkNames('an endpoint', ENDPOINT_NAMES, input)
   const { url, description, eventTypes, channels, retrySchedule, deadlineMs, headers, retryStatuses, secret } = input
   if (url !== undefined) {
     const check = checkUrl(url)

@@ -31,6 +31,8 @@ export interface Engine {
   readonly deliveries: DeliveryReads
   readonly counters: EngineCounters
   readonly logger: Logger
+  /** Whether it was given a sender: one without publishes, and another process delivers. */
+  readonly canDeliver: boolean
   /** Bound on one attempt with everything in it, in ms: a lease must be longer. */
   readonly maxDeadlineMs: number
   /** The management API, a Hono app to mount where it suits. */
@@ -51,7 +53,7 @@ export interface Engine {
    * One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome.
    * Under a rate limit it waits for its moment, unless the row was admitted and waited already.
    */
-  deliver(event: PendingEvent, now: number, options?: { admitted?: boolean }): Promise<DeliveryOutcome>
+  deliver(event: PendingEvent, now: number, options?: { admitted?: boolean | undefined }): Promise<DeliveryOutcome>
   /** Writes what attempts came to and, in the same commit, takes the next claim. All of it, or it rejects. */
   settle(finished: readonly FinishedDelivery[], next?: SettleNext): Promise<Settled>
   /**

@@ -8,12 +8,13 @@ import { createDeliveryReads } from './deliveries.ts'
 import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { EngineError } from './errors.ts'
-import { type PreparedEvent, prepareEvent } from './event.ts'
-import { handOff, messagesOf, newCounters } from './hand-off.ts'
+import { prepareEvent } from './event.ts'
+import { handOff, handOffWithoutRows, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
-import { errorFields } from './logger.ts'
+import { carefulLogger, errorFields } from './logger.ts'
 import { maintain } from './maintain.ts'
-import { type EngineOptions, withDefaults } from './options.ts'
+import { checkOptions } from './option-names.ts'
+import { type EngineOptions, readOptions } from './options.ts'
 import {
   type InsertedRow,
   type PublishTarget,
@@ -45,8 +46,18 @@ const FIRST_LET_OUT = 100
  * @throws {EngineError} `invalid_option` for a bad option, and when `secrets` is missing
  */
 export function createEngine(options: EngineOptions): Engine {
-  const { db, queue, logger, retrySchedule, maxDeadlineMs, keepCompleted, retentionMs, circuit, ...settings } =
-    withDefaults(options)
+  const {
+    db,
+    queue,
+    logger: given,
+    retrySchedule,
+    maxDeadlineMs,
+    keepCompleted,
+    retentionMs,
+    circuit,
+    ...settings
+  } = readOptions(options)
+  const logger = carefulLogger(given)
   const checkUrl = createCheckUrl(settings.urlPolicy)
   const secretStore = createSecretStore(options.secrets)
   const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
@@ -92,9 +103,12 @@ export function createEngine(options: EngineOptions): Engine {
     deliveries: createDeliveryReads(db, letOutFirst),
     counters,
     logger,
+    canDeliver: options.sender !== undefined,
     maxDeadlineMs,
 
-    async commit({ writes, events, response = { status: 200, body: null }, idempotencyKey, background }) {
+    async commit(unit) {
+      checkOptions('engine.commit', unit)
+      const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = unit
       const prepared = events.map((event) => prepareEvent(event))
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
       const committed = await commitUnit(target, { writes, events: prepared, answer, idempotencyKey }, logger)
@@ -117,7 +131,7 @@ export function createEngine(options: EngineOptions): Engine {
           { eventId: prepared.id, type: prepared.type, ...errorFields(error) },
           'the rows of an event could not be inserted; it is handed to the queue without them',
         )
-        inBackground(degrade(prepared), background)
+        inBackground(handOffWithoutRows(queue, prepared, { counters, logger }), background)
         return { eventId: prepared.id, accepted: false, deliveries: 0 }
       }
     },
@@ -157,6 +171,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async settle(finished, next = {}) {
+      checkOptions('engine.settle', next)
       const settled = await settleDeliveries(settleDeps, finished, next)
       noteOutcomes(targets, finished, circuit.failuresInRow)
       return settled
@@ -164,23 +179,13 @@ export function createEngine(options: EngineOptions): Engine {
 
     settleEach: (finished, next = {}) => settleEach((group, how) => engine.settle(group, how), finished, next, logger),
 
-    wake: (how) => wakeEndpoints(db, circuit.openMs, how),
+    async wake(how = {}) {
+      checkOptions('engine.wake', how)
+      return wakeEndpoints(db, circuit.openMs, how)
+    },
 
     maintain: () => maintain(db, { retentionMs }),
     stats: () => outboxStats(db),
-  }
-
-  // Whoever receives it runs the fan-out under the same event id, so a repeat makes no second row.
-  async function degrade({ type, workspaceId, data, id: eventId, channels, timestamp }: PreparedEvent): Promise<void> {
-    try {
-      await queue.send({ type, workspaceId, data, eventId, channels, timestamp })
-    } catch (error) {
-      counters.notAccepted++
-      logger.error(
-        { eventId, type, ...errorFields(error) },
-        'an event was not accepted by the database nor by the queue',
-      )
-    }
   }
 
   return Object.assign(engine, { routes: createRoutes(engine, options.authenticate ?? apiKeys.authenticate) })

@@ -1,3 +1,5 @@
+import { createOptionChecks } from '@keepsend/outbox'
+
 /**
  * What went wrong, as a stable code; {@link EngineError.status} is the HTTP status that fits it.
  *
@@ -36,7 +38,11 @@ export class EngineError extends Error {
   /** Seconds after which to try again, where that is known. */
   readonly retryAfterSeconds: number | undefined
 
-  constructor(code: EngineErrorCode, message: string, options: { cause?: unknown; retryAfterSeconds?: number } = {}) {
+  constructor(
+    code: EngineErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterSeconds?: number | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.retryAfterSeconds = options.retryAfterSeconds
@@ -46,3 +52,6 @@ export class EngineError extends Error {
     return STATUS[this.code]
   }
 }
+
+/** Refuses options, each under its name, as `invalid_option`. */
+export const { checkBounds, checkNames } = createOptionChecks((message) => new EngineError('invalid_option', message))

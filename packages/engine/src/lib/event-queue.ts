@@ -2,18 +2,18 @@
 export interface QueuedEvent {
   type: string
   workspaceId: string
-  data?: Record<string, unknown>
+  data?: object | undefined
   /** The row is already durable: do not insert another; settle it after the delivery. Absent: the adapter owns durability. */
-  outboxId?: string
+  outboxId?: string | undefined
   /** The row's generation when the message was made: a row that has moved on makes the message stale. */
-  gen?: number
+  gen?: number | undefined
   /** The event's id. Without `outboxId`, the id under which to run the fan-out, so that a repeat inserts nothing. */
-  eventId?: string
-  endpointId?: string
+  eventId?: string | undefined
+  endpointId?: string | undefined
   /** Without `outboxId`: the event's channels. */
-  channels?: readonly string[]
+  channels?: readonly string[] | undefined
   /** Without `outboxId`: when the event occurred, ISO 8601. */
-  timestamp?: string
+  timestamp?: string | undefined
 }
 
 /**
@@ -32,5 +32,5 @@ export interface EventQueue {
    * How rows start: `'now'` for a queue that polls them, `'handed-off'` where a message makes the first attempt.
    * @default 'now'
    */
-  readonly rowsStart?: 'now' | 'handed-off'
+  readonly rowsStart?: 'now' | 'handed-off' | undefined
 }

@@ -1,6 +1,8 @@
 import { newEventId, utf8Bytes } from '@keepsend/outbox'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { CommitOptions } from './commit.ts'
+import type { QueuedEvent } from './event-queue.ts'
 import { MAX_EVENT_BYTES, type WebhookEvent, isName, isPattern, patternsOf, prepareEvent } from './event.ts'
 
 const event = (parts: Partial<WebhookEvent> = {}): WebhookEvent => ({
@@ -128,8 +130,32 @@ describe('the envelope', () => {
     expect(() => prepareEvent(tooLarge)).toThrow(refused('payload_too_large'))
   })
 
-  it.each([null, undefined, 'text', 1, [1], true])('does not take %j for data', (data) => {
-    expect(() => prepareEvent(untyped({ data }))).toThrow(refused('invalid_event'))
+  it.each([null, undefined, 'text', 1, [1], true, () => 1, new Map([[1, 1]]), new Set([1]), new Date(0)])(
+    'does not take %s for data',
+    (data) => {
+      expect(() => prepareEvent(untyped({ data }))).toThrow(refused('invalid_event'))
+    },
+  )
+
+  it('takes data of an interface or a class, without an index signature', () => {
+    interface Message {
+      id: string
+    }
+    class Order {
+      readonly id: string
+      constructor(id: string) {
+        this.id = id
+      }
+      toJSON() {
+        return { order: this.id }
+      }
+    }
+    const message: Message = { id: 'm1' }
+    const queued: QueuedEvent = { type: 'message.created', workspaceId: 'w1', data: message }
+    const commit: CommitOptions = { writes: [], events: [event({ data: message })] }
+    expect([queued.data, commit.events[0]?.data]).toEqual([message, message])
+    expect(JSON.parse(prepareEvent(event({ data: message })).payload)).toMatchObject({ data: { id: 'm1' } })
+    expect(JSON.parse(prepareEvent(event({ data: new Order('o1') })).payload)).toMatchObject({ data: { order: 'o1' } })
   })
 
   it('says so where data cannot be written as JSON: a BigInt, a cycle, a toJSON that throws', () => {

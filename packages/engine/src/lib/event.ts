@@ -6,13 +6,14 @@ export interface WebhookEvent {
   /** Identifiers of `A-Za-z0-9_` joined by dots, at most 128 characters; `keepsend.` is ours. */
   type: string
   workspaceId: string
-  data: Record<string, unknown>
+  /** An object that JSON can write: of an interface or a class as well. */
+  data: object
   /** Sent only to endpoints that listen to one of these channels, or to all: at most 10 of the form of a type. @default none */
-  channels?: readonly string[]
+  channels?: readonly string[] | undefined
   /** `newEventId()`, for a caller that wants to know it first. The same id again makes no second delivery of a kept row. */
-  id?: string
+  id?: string | undefined
   /** When it happened. @default now */
-  timestamp?: Date | string
+  timestamp?: Date | string | undefined
 }
 
 /** An event with its id given and its payload built: from here on the bytes do not change. */
@@ -22,7 +23,7 @@ export interface PreparedEvent {
   workspaceId: string
   channels: readonly string[]
   timestamp: string
-  data: Record<string, unknown>
+  data: object
   payload: string
 }
 
@@ -55,10 +56,8 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   }
   if (!isEventId(id))
     throw invalid(`id must be evt_ and a lower-case UUIDv7, as newEventId() makes it; found ${show(id)}`)
-  if (typeof data !== 'object' || data === null || Array.isArray(data))
-    throw invalid(
-      `data must be an object; found ${Array.isArray(data) ? 'an array' : data === null ? 'null' : typeof data}`,
-    )
+  if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Map || data instanceof Set)
+    throw invalid(`data must be an object that JSON can write; found ${kindOf(data)}`)
   if (channels.length > MAX_CHANNELS || !channels.every(isName)) {
     throw invalid(`channels must be at most ${MAX_CHANNELS} names of the form of a type; found ${show(channels)}`)
   }
@@ -104,12 +103,16 @@ export function patternsOf(name: string): string[] {
   return patterns
 }
 
-function envelope(type: string, timestamp: string, data: Record<string, unknown>): string {
+function envelope(type: string, timestamp: string, data: object): string {
   let payload: string
   try {
     payload = JSON.stringify({ type, timestamp, data })
   } catch (cause) {
     throw new EngineError('invalid_event', `data of ${type} cannot be written as JSON: ${String(cause)}`, { cause })
+  }
+  // A Date has a `toJSON` that makes a text of it.
+  if (!payload.startsWith(',"data":{', JSON.stringify({ type, timestamp }).length - 1)) {
+    throw invalid(`data of ${type} must be an object that JSON can write; found ${kindOf(data)}`)
   }
   if (isDeeperThan(payload, MAX_DEPTH + 1)) {
     throw new EngineError('invalid_event', `data of ${type} is nested more than ${MAX_DEPTH} deep`)
@@ -159,6 +162,11 @@ function isoTime(time: Date | string): string {
 
 function show(value: unknown): string {
   return (JSON.stringify(value) ?? typeof value).slice(0, 100)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return typeof value === 'object' ? `a value of ${value.constructor?.name}` : typeof value
 }
 
 function invalid(message: string): EngineError {

@@ -8,7 +8,7 @@ import {
 } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
-import { prepareEvent } from './event.ts'
+import { type PreparedEvent, prepareEvent } from './event.ts'
 import { type Logger, errorFields } from './logger.ts'
 import { type InsertedRow, type PublishTarget, fanOutStatement, messageFor, messagesFor } from './publish.ts'
 
@@ -45,6 +45,23 @@ export async function handOff(
   }
 }
 
+/**
+ * The event itself, where its rows could not be inserted: whoever receives it runs the fan-out under the same event id, so a
+ * repeat makes no second row.
+ */
+export async function handOffWithoutRows(
+  queue: EventQueue,
+  { type, workspaceId, data, id: eventId, channels, timestamp }: PreparedEvent,
+  { counters, logger }: { counters: EngineCounters; logger: Logger },
+): Promise<void> {
+  try {
+    await queue.send({ type, workspaceId, data, eventId, channels, timestamp })
+  } catch (error) {
+    counters.notAccepted++
+    logger.error({ eventId, type, ...errorFields(error) }, 'an event was not accepted by the database nor by the queue')
+  }
+}
+
 /** The messages of an event's rows that are still waiting, for a host that ran the fan-out in its own transaction. */
 export async function messagesOf(db: OutboxDatabase, eventId: string): Promise<QueuedEvent[]> {
   const { rows } = await db.run<Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type'>>(sqlText`
@@ -69,9 +86,9 @@ export async function keepQueuedEvent(target: PublishTarget, message: QueuedEven
     type,
     workspaceId,
     data,
-    ...(eventId !== undefined && { id: eventId }),
-    ...(channels && { channels }),
-    ...(timestamp !== undefined && { timestamp }),
+    id: eventId,
+    channels,
+    timestamp,
   })
   const { rows } = await target.db.run<InsertedRow>(fanOutStatement(target, event))
   return messagesFor(event, rows)

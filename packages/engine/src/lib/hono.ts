@@ -4,6 +4,7 @@ import type { Engine, Sent } from './engine-api.ts'
 import { EngineError } from './errors.ts'
 import type { WebhookEvent } from './event.ts'
 import type { IdempotencyKey } from './idempotency.ts'
+import { checkOptions } from './option-names.ts'
 import { problemResponse } from './problem.ts'
 
 declare module 'hono' {
@@ -24,7 +25,7 @@ export interface CommitWithEventsOptions extends Pick<CommitOptions, 'writes' | 
   /** Known before the commit, so that it can be stored with it. */
   response: { status: number; body: unknown }
   /** Whose `Idempotency-Key` it is. @default the workspace of the first event */
-  workspaceId?: string
+  workspaceId?: string | undefined
 }
 
 /**
@@ -44,6 +45,7 @@ export interface CommitWithEventsOptions extends Pick<CommitOptions, 'writes' | 
  * })
  */
 export async function commitWithEvents(c: Context, options: CommitWithEventsOptions): Promise<Response> {
+  checkOptions('commitWithEvents', options)
   const { writes, events, response, workspaceId = events[0]?.workspaceId ?? '' } = options
   try {
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
@@ -51,8 +53,8 @@ export async function commitWithEvents(c: Context, options: CommitWithEventsOpti
       writes,
       events,
       response,
-      ...(idempotencyKey && { idempotencyKey }),
-      ...background(c),
+      idempotencyKey,
+      background: backgroundOf(c),
     })
     return committedResponse(committed)
   } catch (error) {
@@ -82,7 +84,7 @@ export async function recallAnswer(c: Context, workspaceId: string): Promise<Res
 
 /** An event for a change that was committed elsewhere: its rows are inserted before this resolves. */
 export function sendWebhookEvent(c: Context, event: WebhookEvent): Promise<Sent> {
-  return engineOf(c).send(event, background(c).background)
+  return engineOf(c).send(event, backgroundOf(c))
 }
 
 /** The request's `Idempotency-Key`, if it has one, with what makes it the same request. */
@@ -101,13 +103,13 @@ function committedResponse({ status, body, replayed }: Pick<Committed, 'status' 
 }
 
 /** `waitUntil`, where the platform has one. */
-export function background(c: Context): Pick<CommitOptions, 'background'> {
+export function backgroundOf(c: Context): CommitOptions['background'] {
   try {
     const { executionCtx } = c
-    return { background: (work) => executionCtx.waitUntil(work) }
+    return (work) => executionCtx.waitUntil(work)
   } catch {
     // Hono throws where there is no execution context, as on Node.
-    return {}
+    return undefined
   }
 }
 

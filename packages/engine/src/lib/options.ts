@@ -1,10 +1,17 @@
-import { DEFAULT_RETENTION_MS, type OutboxDatabase } from '@keepsend/outbox'
+import {
+  DEFAULT_RETENTION_MS,
+  type OptionsOf,
+  type OutboxDatabase,
+  type WithDefaults,
+  withDefaults,
+} from '@keepsend/outbox'
 import type { Authenticate } from './api-key.ts'
 import type { UrlPolicy } from './check-url.ts'
 import { type CircuitOptions, circuitOptions } from './circuit.ts'
-import { EngineError } from './errors.ts'
+import { EngineError, checkBounds } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
-import { type Logger, carefulLogger, silentLogger } from './logger.ts'
+import { type Logger, silentLogger } from './logger.ts'
+import { checkOptions } from './option-names.ts'
 import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
 import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import type { Secrets } from './secret-store.ts'
@@ -16,47 +23,47 @@ export interface EngineOptions {
   /** Who is told of new rows, and how they start. */
   queue: EventQueue
   /** Makes the POSTs. Without one the engine publishes, and another process delivers. */
-  sender?: Sender
+  sender?: Sender | undefined
   /**
    * What signing secrets and the pepper of API keys are encrypted with at rest: `createKeyRing`, or a KMS of your own.
    * `'plaintext-for-development'` keeps them readable; a key ring reads those too, and `reencryptSecrets` encrypts them.
    */
   secrets: Secrets
   /** @default WebCrypto */
-  signer?: Signer
+  signer?: Signer | undefined
   /**
    * What may be sent to: https to public addresses on ports 443 and 8443, unless it says more. A sender that judges
    * connections has a policy too, and they must be the same. @default the sender's
    */
-  urlPolicy?: UrlPolicy
+  urlPolicy?: UrlPolicy | undefined
   /** Who may use the routes. @default the engine's own API keys, as `Authorization: Bearer ks_…` */
-  authenticate?: Authenticate
+  authenticate?: Authenticate | undefined
   /** Waits between attempts in seconds, for endpoints without their own: at most 99. @default DEFAULT_RETRY_SCHEDULE */
-  retrySchedule?: readonly number[]
+  retrySchedule?: readonly number[] | undefined
   /** Bound on one attempt with everything in it, in ms: 500–30,000. @default 15_000 */
-  deadlineMs?: number
+  deadlineMs?: number | undefined
   /** The most that an endpoint's own deadline counts for, in ms: from `deadlineMs` to 30,000. @default 30_000 */
-  maxDeadlineMs?: number
+  maxDeadlineMs?: number | undefined
   /** Keep delivered rows, to show them, until clean-up; otherwise success deletes the row. @default false */
-  keepCompleted?: boolean
+  keepCompleted?: boolean | undefined
   /** How long settled rows are kept, in ms. @default 86_400_000 (24 h) */
-  retentionMs?: number
+  retentionMs?: number | undefined
   /** When an endpoint that fails is left alone, probed and disabled. @default see each */
-  circuit?: Partial<CircuitOptions>
+  circuit?: OptionsOf<CircuitOptions> | undefined
   /**
    * Whose endpoints are told what Keepsend itself has to report: `keepsend.endpoint.circuit_opened`, `.recovered`,
    * `.failing`, `.disabled` and `keepsend.delivery.failed`, from all workspaces. An endpoint subscribes to them by name or
    * by `keepsend.*`; `*` does not match them. @default nobody is told
    */
-  operatorWorkspaceId?: string
+  operatorWorkspaceId?: string | undefined
   /** @default nothing is logged */
-  logger?: Logger
+  logger?: Logger | undefined
   /** The header of every attempt. @default 'Keepsend' */
-  userAgent?: string
+  userAgent?: string | undefined
   /** A number from 0 to 1 for jitter. @default Math.random */
-  random?: () => number
+  random?: (() => number) | undefined
   /** Milliseconds that only go up, for what is cached. @default performance.now */
-  monotonic?: () => number
+  monotonic?: (() => number) | undefined
 }
 
 // Standard Webhooks asks senders to wait 15 to 30 seconds, not longer.
@@ -77,27 +84,22 @@ const DEFAULTS = {
 } satisfies Partial<EngineOptions>
 
 /** The options as the engine goes by them. @throws {EngineError} `invalid_option`, naming option, bound and value */
-export function withDefaults(
+export function readOptions(
   options: EngineOptions,
-): EngineOptions & Required<Pick<EngineOptions, keyof typeof DEFAULTS | 'urlPolicy'>> & { circuit: CircuitOptions } {
-  const whole = { ...DEFAULTS, ...options }
+): WithDefaults<EngineOptions, typeof DEFAULTS> & { circuit: CircuitOptions; urlPolicy: UrlPolicy } {
+  checkOptions('createEngine', options)
+  const whole = withDefaults(options, DEFAULTS)
   const { deadlineMs, maxDeadlineMs, retrySchedule } = whole
-  checkWhole('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
-  checkWhole('maxDeadlineMs', maxDeadlineMs, deadlineMs, MAX_DEADLINE_MS)
-  checkWhole('retentionMs', whole.retentionMs, 0, Number.MAX_SAFE_INTEGER)
+  checkBounds('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
+  checkBounds('maxDeadlineMs', maxDeadlineMs, deadlineMs, MAX_DEADLINE_MS)
+  checkBounds('retentionMs', whole.retentionMs, 0, Number.MAX_SAFE_INTEGER)
   if (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => wait >= 0 && wait <= MAX_WAIT_SECONDS)) {
     throw new EngineError(
       'invalid_option',
       `retrySchedule must hold at most ${MAX_WAITS} waits of 0 to ${MAX_WAIT_SECONDS} seconds; found ${JSON.stringify(retrySchedule)}`,
     )
   }
-  const { circuit } = options
-  return {
-    ...whole,
-    urlPolicy: onePolicy(options),
-    logger: carefulLogger(whole.logger),
-    circuit: circuitOptions(circuit),
-  }
+  return { ...whole, urlPolicy: onePolicy(options), circuit: circuitOptions(options.circuit) }
 }
 
 /** A URL that the engine accepts and its sender never sends to would only be noticed when all its deliveries failed. */
@@ -110,10 +112,4 @@ function onePolicy({ urlPolicy, sender }: EngineOptions): UrlPolicy {
     )
   }
   return urlPolicy ?? held ?? {}
-}
-
-function checkWhole(option: string, value: number, min: number, max: number): void {
-  if (!Number.isSafeInteger(value) || value < min || value > max) {
-    throw new EngineError('invalid_option', `${option} must be a whole number from ${min} to ${max}; found ${value}`)
-  }
 }

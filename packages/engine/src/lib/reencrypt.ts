@@ -1,6 +1,7 @@
 import { type OutboxDatabase, Transaction, limitTo, sqlText } from '@keepsend/outbox'
-import { EngineError } from './errors.ts'
+import { EngineError, checkBounds } from './errors.ts'
 import { type Logger, errorFields, silentLogger } from './logger.ts'
+import { checkOptions } from './option-names.ts'
 import { type Secrets, type StoredSecret, createSecretStore, keeperOf } from './secret-store.ts'
 
 export interface ReencryptOptions {
@@ -8,11 +9,11 @@ export interface ReencryptOptions {
   /** As `createEngine` has it: with the key to encrypt under first, and those that rows are under behind it. */
   secrets: Secrets
   /** Secrets of one call and one commit: 1–500. @default 100 */
-  limit?: number
+  limit?: number | undefined
   /** `next` of the call before. @default from the beginning */
   after?: string | undefined
   /** Told of each secret that failed, by its endpoint. @default nothing is logged */
-  logger?: Logger
+  logger?: Logger | undefined
 }
 
 export interface Reencrypted {
@@ -34,12 +35,11 @@ export interface Reencrypted {
  * while (after)
  */
 export async function reencryptSecrets(options: ReencryptOptions): Promise<Reencrypted> {
+  checkOptions('reencryptSecrets', options)
   const { db, secrets, limit = 100, after = '', logger = silentLogger } = options
   const keeper = keeperOf(secrets)
   if (!keeper) throw new EngineError('invalid_option', 'secrets must be what to encrypt with; found plaintext')
-  if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
-    throw new EngineError('invalid_option', `limit must be a whole number from 1 to 500; found ${limit}`)
-  }
+  checkBounds('limit', limit, 1, 500)
   const [endpointId = '', scheme = '', version = '0'] = after.split(' ')
   const { rows: found } = await db.run<StoredSecret>(sqlText`
     select kept.endpoint_id as "endpointId", scheme, kept.version as "version", secret, key_id as "keyId",

@@ -39,7 +39,7 @@ export interface Sender {
    * What its connections are held to. An engine that is given no policy takes this one for the URL stage, so that the
    * policy is said once; one that is given another refuses to start.
    */
-  readonly urlPolicy?: UrlPolicy
+  readonly urlPolicy?: UrlPolicy | undefined
   send(request: SendRequest): Promise<SendResult>
 }
 

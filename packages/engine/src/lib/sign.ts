@@ -1,6 +1,7 @@
 import { fromBase64, toBase64, toHex, utf8 } from './encoding.ts'
 import { fromCompatSecret } from './compat-signature.ts'
 import { EngineError } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { privateKeyOf } from './sign-v1a.ts'
 import { type ImportedKey, importHmacKey, signWith } from './web-crypto.ts'
 
@@ -64,7 +65,8 @@ export async function signatureHeaders(
 }
 
 /** Signs with WebCrypto, wherever that is; imported keys are kept, as many as `maxKeys`. */
-export function createWebCryptoSigner(options: { maxKeys?: number } = {}): Signer {
+export function createWebCryptoSigner(options: { maxKeys?: number | undefined } = {}): Signer {
+  checkOptions('createWebCryptoSigner', options)
   const { maxKeys = 1000 } = options
   const keys = new Map<string, Promise<ImportedKey>>()
   return async (secret, content) => {

@@ -16,16 +16,16 @@ import { lockEndpoints } from './locks.ts'
 
 export interface WakeOptions {
   /** Endpoints at most: 1–1,000. @default 100 */
-  limit?: number
+  limit?: number | undefined
   /** Rows that are let out of one endpoint; one under a rate limit has as many as it may send until the next wake. @default 16 */
-  batch?: number
+  batch?: number | undefined
   /** When the next batch is let out, in ms. @default 1000 */
-  everyMs?: number
+  everyMs?: number | undefined
   /**
    * For a queue whose messages bring the rows: each row is due this long after its message should come, in ms. Rows under
    * a rate limit come one after the other. Without it all rows are due now.
    */
-  graceMs?: number
+  graceMs?: number | undefined
 }
 
 /** A row that was resumed, for its message. */

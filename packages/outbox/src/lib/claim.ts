@@ -1,5 +1,6 @@
 import { type OutboxDatabase, type Row, onlyRow } from './database.ts'
 import { checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { byId } from './row-id.ts'
 import { type ClaimRef, type PendingEvent, readPendingEvents } from './row.ts'
 import { type TakeOptions, takeStatement } from './take.ts'
@@ -12,9 +13,9 @@ export interface ClaimOptions {
    * How long the claim holds without renewal, in ms: 1,000–86,400,000. Longer than one attempt can last, or a second
    * worker sends the same delivery. @default 60_000
    */
-  leaseMs?: number
+  leaseMs?: number | undefined
   /** The time to go by, ms since the epoch. @default the database's clock, which skewed workers share */
-  now?: number
+  now?: number | undefined
 }
 
 /** A row under a lease. `claimedAt` is the database's time of the claim, `gen` what a settle must show. */
@@ -54,7 +55,9 @@ export function addClaim(
 }
 
 /** What a claim takes. */
-export function dueRows({ limit, leaseMs = DEFAULT_LEASE_MS, now }: ClaimOptions): TakeOptions {
+export function dueRows(options: ClaimOptions): TakeOptions {
+  checkOptions('claimDueEvents', options)
+  const { limit, leaseMs = DEFAULT_LEASE_MS, now } = options
   checkBounds('limit', limit, 1, 1000)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   return { rows: { kind: 'due' }, as: 'claim', limit, leaseMs, now }
@@ -70,6 +73,7 @@ export async function claimEvents(
   refs: readonly ClaimRef[],
   options: Omit<ClaimOptions, 'limit'> = {},
 ): Promise<Claimed> {
+  checkOptions('claimEvents', options)
   if (refs.length === 0) return readClaimed([])
   const { leaseMs = DEFAULT_LEASE_MS, now } = options
   checkBounds('refs.length', refs.length, 1, 1000)

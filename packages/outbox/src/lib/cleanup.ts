@@ -1,18 +1,19 @@
 import type { OutboxDatabase } from './database.ts'
 import { checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 export interface CleanupOptions {
   /** Age of a settled row, by `completed_at`, at which it goes, in ms: 0 or more. @default 86_400_000 (24 h) */
-  retentionMs?: number
+  retentionMs?: number | undefined
   /** Rows a statement: 1–10,000. Small enough not to hold up the writers. @default 500 */
-  batchSize?: number
+  batchSize?: number | undefined
   /** No further batch is begun after this many ms: 0–60,000. At least one batch runs. @default 200 */
-  budgetMs?: number
+  budgetMs?: number | undefined
   /** The time to go by, ms since the epoch. @default the database's clock */
-  now?: number
+  now?: number | undefined
   /** A clock for the budget, in ms. @default Date.now */
-  elapsed?: () => number
+  elapsed?: (() => number) | undefined
 }
 
 /** Keeps settled rows for a day: long enough to look at yesterday's failures and replay them. */
@@ -23,6 +24,7 @@ export async function cleanupOldEvents(
   db: OutboxDatabase,
   options: CleanupOptions = {},
 ): Promise<{ deleted: number; more: boolean }> {
+  checkOptions('cleanupOldEvents', options)
   const { retentionMs = DEFAULT_RETENTION_MS, batchSize = 500, budgetMs = 200, elapsed = Date.now } = options
   checkBounds('retentionMs', retentionMs, 0, Number.MAX_SAFE_INTEGER)
   checkBounds('batchSize', batchSize, 1, 10_000)

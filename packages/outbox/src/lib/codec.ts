@@ -40,7 +40,7 @@ export function json<const Name extends string>(name: Name): JsonColumn<Name> {
 
 /**
  * @example
- * import type { endpoints } from './sqlite/tables.ts'
+ * import type { endpoints } from '@keepsend/engine/sqlite/tables'
  * const endpointRows = createCodec<typeof endpoints>({ id: 'id', eventTypes: json('event_types') })
  */
 export function createCodec<T extends Table>(columns: ColumnNames<T>): Codec<InferSelectModel<T>> {

@@ -1,8 +1,10 @@
+import { createOptionChecks } from './options.ts'
+
 /**
  * What went wrong, as a stable code.
  *
  * - `invalid_event`: the event handed in breaks a rule; nothing was written.
- * - `invalid_option`: an option is out of its bounds; nothing was done.
+ * - `invalid_option`: an option is unknown or out of its bounds; nothing was done.
  * - `not_accepted`: the database refused the write (full, busy, I/O error); nothing was committed.
  * - `outcome_unknown`: the connection broke around the commit; the write may have taken place.
  * - `not_migrated`: the tables are missing.
@@ -20,12 +22,5 @@ export class OutboxError extends Error {
   }
 }
 
-/** Refuses an option outside its bounds, naming the option, what it expects and what was found. */
-export function checkBounds(option: string, value: number, min: number, max: number): void {
-  if (!Number.isSafeInteger(value) || value < min || value > max) {
-    throw new OutboxError(
-      'invalid_option',
-      `${option} must be a whole number from ${min} to ${max}; found ${String(value)}`,
-    )
-  }
-}
+/** Refuses options, each under its name, as `invalid_option`. */
+export const { checkBounds, checkNames } = createOptionChecks((message) => new OutboxError('invalid_option', message))

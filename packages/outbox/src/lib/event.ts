@@ -6,19 +6,19 @@ export interface OutboxEvent {
   /** `evt_` and a lower-case UUIDv7, made by the caller ({@link newEventId}), so that an insert can be repeated. */
   eventId: string
   /** The receiver; 1–64 characters of `A-Za-z0-9_-`. Left out, the row's id is the event id alone. */
-  endpointId?: string
+  endpointId?: string | undefined
   workspaceId: string
   type: string
   /** The exact bytes to sign and send, at most {@link MAX_PAYLOAD_BYTES}. Well-formed Unicode without a NUL. */
   payload: string
   /** Attempts before the row ends `failed`: 1–100. @default 10 */
-  maxAttempts?: number
+  maxAttempts?: number | undefined
   /**
    * When the row may be claimed: milliseconds since the epoch; `'now'`, by the database's clock; or `'handed-off'`
    * for a row whose first attempt belongs to a queue message (kept out of the due index, found by the sweep).
    * @default 'now'
    */
-  due?: number | 'now' | 'handed-off'
+  due?: number | 'now' | 'handed-off' | undefined
 }
 
 /** 1,000,000 bytes: D1 refuses a row over 2,000,000, and a row holds more than its payload. */

@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from './database.ts'
 import { checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { holdSet, resumeSet } from './transitions.ts'
 
@@ -62,6 +63,7 @@ export interface ResumedRow {
  * as a {@link ResumedRow}. Two that resume get disjoint rows.
  */
 export function resumeStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: ResumeOptions): SqlText {
+  checkOptions('resumeStatement', options)
   const { endpointId, limit, guard = raw('1 = 1'), afterMs = 0, apartMs = 0, now } = options
   checkBounds('limit', limit, 1, 10_000)
   checkBounds('afterMs', afterMs, 0, Number.MAX_SAFE_INTEGER)

@@ -1,5 +1,6 @@
 import type { OutboxDatabase, Row } from './database.ts'
 import { checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from './row.ts'
 import { sqlText } from './statement.ts'
 
@@ -11,8 +12,9 @@ export async function extendLease(
   db: OutboxDatabase,
   claims: readonly ClaimRef[],
   leaseMs: number,
-  options: { now?: number } = {},
+  options: { now?: number | undefined } = {},
 ): Promise<string[]> {
+  checkOptions('extendLease', options)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   if (claims.length === 0) return []
   const { rows } = await db.run(db.dialect.extend(claims, leaseMs, options.now))

@@ -1,6 +1,14 @@
 import type { OutboxDatabase } from './database.ts'
+import { checkOptions } from './option-names.ts'
 import type { ClaimRef } from './row.ts'
 import { settleEvents } from './settle.ts'
+
+export interface ReleaseOptions {
+  /** When the rows are due, ms since the epoch. @default at once */
+  dueAt?: number | undefined
+  /** The time to go by, ms since the epoch. @default the database's clock */
+  now?: number | undefined
+}
 
 /**
  * Releases claims unused: the attempt does not count, `gen` + 1, the row due now or at `dueAt`. Returns the ids whose
@@ -9,8 +17,9 @@ import { settleEvents } from './settle.ts'
 export async function releaseEvents(
   db: OutboxDatabase,
   claims: readonly ClaimRef[],
-  options: { dueAt?: number | undefined; now?: number | undefined } = {},
+  options: ReleaseOptions = {},
 ): Promise<string[]> {
+  checkOptions('releaseEvents', options)
   const { dueAt, now } = options
   const when = dueAt === undefined ? {} : { dueAt }
   const outcomes = claims.map((claim) => ({ settle: 'release', claim, ...when }) as const)

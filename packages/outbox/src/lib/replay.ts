@@ -1,27 +1,28 @@
 import type { OutboxDatabase } from './database.ts'
 import { OutboxError, checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { type SqlText, allOf, raw, sqlText } from './statement.ts'
 import { replaySet } from './transitions.ts'
 
 /** Which settled rows to send again. At least one part must be set; parts are joined by "and". */
 export interface ReplayFilter {
-  ids?: readonly string[]
-  workspaceId?: string
-  endpointId?: string
-  status?: 'failed' | 'completed'
+  ids?: readonly string[] | undefined
+  workspaceId?: string | undefined
+  endpointId?: string | undefined
+  status?: 'failed' | 'completed' | undefined
   /** Settled at or after this time, ms since the epoch. */
-  settledAfter?: number
+  settledAfter?: number | undefined
   /** Settled before this time, ms since the epoch. */
-  settledBefore?: number
+  settledBefore?: number | undefined
 }
 
 export interface ReplayOptions {
   /** Rows at most: 1–10,000. @default 1000 */
-  limit?: number
+  limit?: number | undefined
   /** Holds them for this reason instead of making them due. @default they are due now */
-  holdFor?: string
+  holdFor?: string | undefined
   /** The time to go by, ms since the epoch. @default the database's clock */
-  now?: number
+  now?: number | undefined
 }
 
 const DEFAULT_LIMIT = 1000
@@ -42,6 +43,8 @@ export async function replayEvents(
 
 /** The replay unexecuted, to stand in one atomic unit with what hangs on it; it returns ids. */
 export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, options: ReplayOptions = {}): SqlText {
+  checkOptions('the filter of a replay', filter)
+  checkOptions('replayEvents', options)
   const { limit = DEFAULT_LIMIT, holdFor, now } = options
   checkBounds('limit', limit, 1, 10_000)
   if (Object.values(filter).every((part) => part === undefined)) {

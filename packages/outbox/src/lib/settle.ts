@@ -1,5 +1,6 @@
 import { type ClaimOptions, type Claimed, addClaim, dueRows, readClaimed } from './claim.ts'
 import type { OutboxDatabase } from './database.ts'
+import { checkOptions } from './option-names.ts'
 import type { ClaimRef, SettleResult } from './row.ts'
 import { settleStatements } from './settle-statement.ts'
 import type { SqlText } from './statement.ts'
@@ -9,12 +10,7 @@ import { Transaction } from './transaction.ts'
 export type Outcome = { claim: ClaimRef } & (
   | { settle: 'complete'; httpStatus?: number | undefined }
   | { settle: 'fail'; error: string; httpStatus?: number | undefined }
-  | ({
-      settle: 'reschedule'
-      error?: string | undefined
-      httpStatus?: number | undefined
-      deferral?: boolean | undefined
-    } & When)
+  | ({ settle: 'reschedule' } & RescheduleReason & When)
   /** Held until it is resumed; the attempt does not count. */
   | { settle: 'hold'; reason: string; error?: string | undefined }
   /** Released unused; the attempt does not count. */
@@ -23,6 +19,12 @@ export type Outcome = { claim: ClaimRef } & (
 
 /** From the database's clock, or a time. Give one. */
 type When = { delayMs: number; dueAt?: undefined } | { dueAt: number; delayMs?: undefined }
+
+interface RescheduleReason {
+  error?: string | undefined
+  httpStatus?: number | undefined
+  deferral?: boolean | undefined
+}
 
 export interface SettleOptions {
   /** Keep completed rows, as `completed`, until clean-up; otherwise they are deleted. @default false */
@@ -44,7 +46,7 @@ export interface Settled {
 export async function completeEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
-  options: { keepCompleted?: boolean | undefined; httpStatus?: number | undefined; now?: number | undefined } = {},
+  options: Pick<SettleOptions, 'keepCompleted' | 'now'> & { httpStatus?: number | undefined } = {},
 ): Promise<SettleResult> {
   const { httpStatus, ...rest } = options
   return settleOne(db, { settle: 'complete', claim, httpStatus }, rest)
@@ -64,12 +66,7 @@ export async function failEvent(
 export async function rescheduleEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
-  options: When & {
-    error?: string | undefined
-    httpStatus?: number | undefined
-    deferral?: boolean | undefined
-    now?: number | undefined
-  },
+  options: When & RescheduleReason & { now?: number | undefined },
 ): Promise<SettleResult> {
   const { now, ...outcome } = options
   return settleOne(db, { settle: 'reschedule', claim, ...outcome }, { now })
@@ -84,6 +81,7 @@ export async function settleEvents(
   outcomes: readonly Outcome[],
   options: SettleOptions = {},
 ): Promise<Settled> {
+  checkOptions('settleEvents', options)
   const { claim } = options
   const inOne = claim && settleAndTakeStatement(db, outcomes, claim, options)
   if (inOne) {

@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from './database.ts'
 import { checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
 import { clock, limitTo, raw, sqlText } from './statement.ts'
 
 /** Where the rows are. Every row is in exactly one of the counts. */
@@ -21,14 +22,19 @@ export interface OutboxStats {
   oldestDueMs: number
 }
 
+export interface StatsOptions {
+  /** Rows that are counted at most: 1–10,000,000. @default 100_000 */
+  countLimit?: number | undefined
+  /** The time to go by, ms since the epoch. @default the database's clock */
+  now?: number | undefined
+}
+
 /**
- * Counts per state, over at most `countLimit` rows (1–10,000,000, default 100,000) so that a backlog of millions does
- * not make a health check slow, and the age of the oldest due row, which is exact for pending rows whatever the backlog.
+ * Counts per state, over at most `countLimit` rows so that a backlog of millions does not make a health check slow, and
+ * the age of the oldest due row, which is exact for pending rows whatever the backlog.
  */
-export async function outboxStats(
-  db: OutboxDatabase,
-  options: { countLimit?: number; now?: number } = {},
-): Promise<OutboxStats> {
+export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}): Promise<OutboxStats> {
+  checkOptions('outboxStats', options)
   const { countLimit = 100_000 } = options
   checkBounds('countLimit', countLimit, 1, 10_000_000)
   const now = clock(options.now)

@@ -1,6 +1,7 @@
 import { type OutboxDatabase, onlyRow } from './database.ts'
 import { checkBounds } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
+import { checkOptions } from './option-names.ts'
 import { type PendingEvent, type SettleResult, readPendingEvents } from './row.ts'
 import { completeEvent, failEvent, settleEvents } from './settle.ts'
 import { sqlText } from './statement.ts'
@@ -8,12 +9,12 @@ import { type TakeOptions, takeStatement } from './take.ts'
 
 export interface SweepOptions {
   /** Rows a tick at most, half of them reserved for lost first sends: 2–10,000. @default 1000 */
-  limit?: number
+  limit?: number | undefined
   /**
    * How long a swept row is left to the queue, in ms; doubled with each `gen`, up to 256 times, but never longer than
    * the row is old. @default 120_000
    */
-  leaseMs?: number
+  leaseMs?: number | undefined
   /**
    * Which handed-off rows (`due_at` null) to look for, besides all that are due.
    *
@@ -24,11 +25,11 @@ export interface SweepOptions {
    * - `none`
    * @default 'recent'
    */
-  firstSends?: 'recent' | 'all' | 'none'
+  firstSends?: 'recent' | 'all' | 'none' | undefined
   /** Whether to take rows that are due as well; a database with a poller of its own leaves them to it. @default true */
-  due?: boolean
+  due?: boolean | undefined
   /** The time to go by, ms since the epoch. @default the database's clock */
-  now?: number
+  now?: number | undefined
 }
 
 /** A row that fell through, now in the sweeper's hand under its new `gen`: re-enqueue it, or settle it here. */
@@ -56,6 +57,7 @@ const PASS_EVERY_MS = 3_600_000
  * attempt, and delivers nothing: the caller hands the rows to its queue.
  */
 export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptions = {}): Promise<Swept> {
+  checkOptions('sweepPendingEvents', options)
   const { limit = 1000, leaseMs = 120_000, firstSends = 'recent', due = true } = options
   checkBounds('limit', limit, 2, 10_000)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)

@@ -3,6 +3,7 @@ import {
   type OutboxDatabase,
   type OutboxEvent,
   type PendingEvent,
+  type Resolved,
   Transaction,
   enqueueEventStatement,
   newEventId,
@@ -21,7 +22,7 @@ import { createKeyRing } from '../key-ring.ts'
 import type { EngineOptions } from '../options.ts'
 
 /** What the contract asks of the engine: hand it to `createEngine` as it is. */
-export type EventQueueSettings = Required<
+export type EventQueueSettings = Resolved<
   Pick<EngineOptions, 'retrySchedule' | 'deadlineMs' | 'maxDeadlineMs' | 'urlPolicy' | 'secrets'>
 >
 
@@ -122,7 +123,7 @@ export function worldOf(setup: EventQueueSetup): World {
 }
 
 /** An event of workspace `w`. */
-export function event(id: string = newEventId()): Required<Pick<WebhookEvent, 'id' | 'type' | 'workspaceId' | 'data'>> {
+export function event(id: string = newEventId()): Resolved<Pick<WebhookEvent, 'id' | 'type' | 'workspaceId' | 'data'>> {
   return { id, type: 'message.created', workspaceId: 'w', data: { id } }
 }
 

@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { EndpointSecret, RotateOptions } from '../endpoint-secrets.ts'
-import type { EndpointInput } from '../endpoint.ts'
+import type { EndpointSecret } from '../endpoint-secrets.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
   endpointChange,
@@ -150,10 +149,7 @@ export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine)
   }
 
   app.openapi(create, async (c) => {
-    const { endpoint, secret } = await endpoints.create(
-      c.get('principal').workspaceId,
-      c.req.valid('json') as EndpointInput,
-    )
+    const { endpoint, secret } = await endpoints.create(c.get('principal').workspaceId, c.req.valid('json'))
     return c.json({ ...showEndpoint(endpoint), secret }, 201)
   })
 
@@ -172,7 +168,7 @@ export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine)
   })
 
   app.openapi(update, async (c) => {
-    const change = c.req.valid('json') as Partial<EndpointInput>
+    const change = c.req.valid('json')
     return c.json(
       showEndpoint(await endpoints.update(c.get('principal').workspaceId, c.req.valid('param').id, change)),
       200,
@@ -202,7 +198,7 @@ export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine)
     const secret = await endpoints.rotateSecret(
       c.get('principal').workspaceId,
       c.req.valid('param').id,
-      c.req.valid('json') as RotateOptions,
+      c.req.valid('json'),
     )
     return c.json(showSecret(secret), 200)
   })

@@ -1,7 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import type { WebhookEvent } from '../event.ts'
 import { newEventId } from '@keepsend/outbox'
-import { background, idempotencyKeyOf } from '../hono.ts'
+import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
   eventDetail,
@@ -65,7 +64,7 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const { workspaceId } = c.get('principal')
     const input = c.req.valid('json')
     const events = (Array.isArray(input) ? input : [input]).map((event) => {
-      return { id: newEventId(), ...event, workspaceId } as WebhookEvent & { id: string }
+      return { ...event, id: event.id ?? newEventId(), workspaceId }
     })
     const published = events.map(({ id, type }) => ({ id, type }))
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
@@ -73,8 +72,8 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
       writes: [],
       events,
       response: { status: 202, body: Array.isArray(input) ? published : published[0] },
-      ...(idempotencyKey && { idempotencyKey }),
-      ...background(c),
+      idempotencyKey,
+      background: backgroundOf(c),
     })
     if (committed.replayed) c.header('idempotency-replayed', 'true')
     return c.json(JSON.parse(committed.body) as Published | Published[], 202)

@@ -9,7 +9,7 @@ export interface SqliteOptions {
    * closes it once every request that arrived in this turn of the event loop was read.
    * @default a microtask
    */
-  defer?: (flush: () => void) => void
+  defer?: ((flush: () => void) => void) | undefined
 }
 
 // Statements of ours are a few dozen; a caller's own texts must not grow the cache without end.

@@ -1,0 +1,158 @@
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { type Engine, createEngine, migrate } from '@keepsend/engine'
+import { fromD1 } from '@keepsend/outbox/d1'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { everyOption, optionsWith, optionsWithout } from '../../../../test/options.ts'
+import {
+  CloudflareEventQueue,
+  type CreateWorkerOptions,
+  InlineEventQueue,
+  type WorkerBindings,
+  createFetchSender,
+  createQueuePolicy,
+  createWorker,
+} from '../../src/index.ts'
+import { OPTION_NAMES } from '../../src/lib/option-names.ts'
+import { TEST_KEYS } from './keys.ts'
+import type { Env } from './worker.ts'
+
+type Owner = keyof typeof OPTION_NAMES
+
+beforeAll(() => migrate(fromD1(env.DB)))
+
+const REQUIRED = {
+  createWorker: { bindings: true },
+  'bindings(env)': { db: true, queue: true, secrets: true },
+  CloudflareEventQueue: { queue: true },
+}
+
+const CALLS: Record<Owner, (options: object) => unknown> = {
+  createWorker: (options) => serve(options, {}),
+  'bindings(env)': async (found) => [await serve({}, found), await serve({}, { queue: 'inline', ...found })],
+  createQueuePolicy: (options) => {
+    const { engine: _engine, queue: _queue, ...policy } = createQueuePolicy(parts(), options)
+    return policy
+  },
+  CloudflareEventQueue: (options) => void new CloudflareEventQueue({ queue: env.WEBHOOKS, ...options }),
+  InlineEventQueue: (options) => void new InlineEventQueue(options),
+}
+
+function parts(): { engine: Engine; queue: CloudflareEventQueue } {
+  const queue = new CloudflareEventQueue({ queue: env.WEBHOOKS })
+  return {
+    queue,
+    engine: createEngine({ db: fromD1(env.DB), queue, secrets: TEST_KEYS, sender: createFetchSender() }),
+  }
+}
+
+/** What shows the options that a Worker went by: its engine, and the warning about readable secrets. */
+async function serve(options: Partial<CreateWorkerOptions<Env>>, found: Partial<WorkerBindings>): Promise<unknown> {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  const engines: Engine[] = []
+  const worker = createWorker({
+    bindings: (given: Env) => ({
+      db: given.DB,
+      queue: given.WEBHOOKS,
+      secrets: 'plaintext-for-development',
+      ...found,
+    }),
+    app: ({ engine }) => {
+      engines.push(engine)
+      return engine.routes
+    },
+    ...options,
+  })
+  const context = createExecutionContext()
+  const paths = ['/health', '/webhooks/health']
+  const answers = paths.map((path) => worker.fetch(new Request(`http://app${path}`), env, context))
+  const status = (await Promise.all(answers)).map((answer) => answer.status)
+  await waitOnExecutionContext(context)
+  const warnings = warn.mock.calls.length
+  warn.mockRestore()
+  return { status, warnings, deadlines: engines.map((engine) => [engine.maxDeadlineMs, engine.canDeliver]) }
+}
+
+const tried = everyOption(OPTION_NAMES, REQUIRED).filter(
+  // What `bindings` returns is tried for itself, and the app shows the engine.
+  ({ owner, path }) => owner !== 'createWorker' || !/^(bindings\.|app$)/.test(path),
+)
+
+describe('options', () => {
+  it.each(tried)('every option given as undefined is its default: $path of $owner', async ({ owner, path }) => {
+    expect(await CALLS[owner](optionsWith(path, undefined))).toEqual(await CALLS[owner](optionsWithout(path)))
+  })
+
+  it('an app given as undefined is the routes under /webhooks', async () => {
+    expect(await serve({ app: undefined }, {})).toMatchObject({ status: [404, 200] })
+  })
+
+  it.each(Object.keys(CALLS) as Owner[])('an option that does not exist is refused by name: %s', async (owner) => {
+    await expect((async () => CALLS[owner]({ colour: 1 }))()).rejects.toMatchObject({
+      name: 'AdapterError',
+      code: 'invalid_option',
+      message: expect.stringContaining(`${owner} has no option colour`),
+    })
+  })
+
+  it.each([
+    [{ ownHostname: [] }, {}, 'createWorker has no option ownHostname; did you mean ownHostnames?'],
+    [{ secrets: TEST_KEYS }, {}, 'createWorker has no option secrets: it belongs into bindings: { secrets }'],
+    [
+      { urlPolicy: {} },
+      {},
+      'createWorker has no option urlPolicy: it belongs into bindings: { engine: { urlPolicy } }',
+    ],
+    [{}, { urlPolicy: {} }, 'bindings(env) has no option urlPolicy: it belongs into engine: { urlPolicy }'],
+    [{}, { engine: { secrets: 1 } }, 'bindings(env) has no option engine.secrets: it belongs beside engine'],
+    [{}, { engine: { circuit: { openms: 1 } } }, 'did you mean engine.circuit.openMs?'],
+  ])('a Worker with a misplaced option is told where it belongs: %j, bindings %j', async (options, found, message) => {
+    await expect(serve(options as Partial<CreateWorkerOptions<Env>>, found as Partial<WorkerBindings>)).rejects.toThrow(
+      message,
+    )
+  })
+
+  it('what bindings returns holds no other name, by types as well', () => {
+    const { DB: db, WEBHOOKS: queue } = env
+    const secrets = TEST_KEYS
+    const make = () => [
+      createWorker({ bindings: () => ({ db, queue, secrets }) }),
+      createWorker({
+        bindings: (given: Env) => ({ db: given.DB, queue: 'inline', secrets, engine: { logger: undefined } }),
+      }),
+      createWorker<Env>({ bindings: (given) => ({ db: given.DB, queue, secrets }) }),
+      // @ts-expect-error -- `urlPolicy` belongs into `engine`
+      createWorker({ bindings: () => ({ db, queue, secrets, urlPolicy: {} }) }),
+      // @ts-expect-error -- the same of an environment
+      createWorker({ bindings: (given: Env) => ({ db: given.DB, queue, secrets, urlPolicy: {} }) }),
+      // @ts-expect-error -- a name misspelt
+      createWorker({ bindings: () => ({ db, queue, secrets, engin: {} }) }),
+      // @ts-expect-error -- and one inside the engine's
+      createWorker({ bindings: () => ({ db, queue, secrets, engine: { logger: undefined, urlPolcy: {} } }) }),
+    ]
+    expect(make).not.toThrow()
+  })
+})
+
+describe('an engine without a sender', () => {
+  const unsent = () => {
+    const queue = new CloudflareEventQueue({ queue: env.WEBHOOKS })
+    return { queue, engine: createEngine({ db: fromD1(env.DB), queue, secrets: TEST_KEYS }) }
+  }
+  const refused = expect.objectContaining({
+    code: 'invalid_option',
+    message: expect.stringMatching(/the engine has no sender.*createFetchSender\(\)/),
+  })
+
+  it('is refused by the policy of a queue, which is where its consumer gets it from', () => {
+    expect(unsent().engine.canDeliver).toBe(false)
+    expect(() => createQueuePolicy(unsent())).toThrow(refused)
+  })
+
+  it('is refused by the queue that is none', () => {
+    const { engine } = unsent()
+    const inline = new InlineEventQueue()
+    expect(() => inline.start(engine)).toThrow(refused)
+    expect(() => inline.start(parts().engine)).not.toThrow(refused)
+  })
+})

@@ -1,0 +1,224 @@
+import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
+import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
+import Database from 'better-sqlite3'
+import { Hono } from 'hono'
+import { describe, expect, it } from 'vitest'
+import { everyOption, optionsWith } from '../../../test/options.ts'
+import {
+  type Engine,
+  commitWithEvents,
+  createCheckUrl,
+  createEngine,
+  createWebCryptoSigner,
+  keepsend,
+  migrate,
+  newSecret,
+  reencryptSecrets,
+} from '../src/index.ts'
+import { OPTION_NAMES } from '../src/lib/option-names.ts'
+import { readOptions } from '../src/lib/options.ts'
+import { TEST_KEYS } from './rig.ts'
+
+type Owner = keyof typeof OPTION_NAMES
+
+/** An engine on SQLite in memory, with one endpoint and one key, and what it asks of the database from now on. */
+async function world() {
+  const connection = new Database(':memory:')
+  const direct = fromBetterSqlite(connection)
+  await migrate(direct)
+  // Time stands still.
+  connection.exec('drop view keepsend_clock; create view keepsend_clock as select 1790000000000 as ms')
+  const asked: Statement[] = []
+  const db: OutboxDatabase = {
+    dialect: direct.dialect,
+    run: (statement) => {
+      asked.push(statement)
+      return direct.run(statement)
+    },
+    atomic: (statements) => {
+      asked.push(...statements)
+      return direct.atomic(statements)
+    },
+  }
+  const engine = createEngine({ db, queue: { async send() {} }, secrets: 'plaintext-for-development' })
+  const { endpoint } = await engine.endpoints.create('w', ENDPOINT)
+  const { id: keyId } = await engine.apiKeys.create({ workspaceId: 'w', expiresInMs: 1000 })
+  asked.length = 0
+  return { db, engine, endpointId: endpoint.id, keyId, asked }
+}
+
+type World = Awaited<ReturnType<typeof world>>
+
+const ENDPOINT = {
+  url: 'https://example.com/',
+  description: 'd',
+  eventTypes: ['a.b'],
+  channels: ['c'],
+  retrySchedule: [1],
+  deadlineMs: 2000,
+  headers: { 'x-own': '1' },
+  retryStatuses: [404],
+  signatures: ['v1'],
+  compatSignature: { header: 'x-old' },
+  concurrency: 2,
+  rateLimit: 3,
+} as const
+
+const secret = newSecret()
+const urls = [
+  'https://example.com/',
+  'http://example.com/',
+  'https://example.com:1/',
+  'https://10.0.0.1/',
+  'https://a.internal/',
+]
+
+/** What must be given, for each function that has such an option. */
+const REQUIRED = {
+  createEngine: { db: true, queue: true, secrets: true },
+  reencryptSecrets: { db: true, secrets: true },
+  commitWithEvents: { writes: true, events: true, response: true },
+  'engine.commit': { writes: true, events: true },
+  'apiKeys.create': { workspaceId: true },
+  'an endpoint': { url: true, 'compatSignature.header': true },
+  'the filter of deliveries.replayOf': { endpointId: true },
+}
+
+const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
+  createEngine: ({ db }, options) => {
+    const queue = { send: async () => {} }
+    const { db: _db, queue: _queue, ...read } = readOptions({ db, queue, secrets: TEST_KEYS, ...options })
+    return read
+  },
+  createCheckUrl: (_world, options) => urls.map((url) => createCheckUrl(options)(url)),
+  createWebCryptoSigner: (_world, options) => createWebCryptoSigner(options)(secret, 'content'),
+  reencryptSecrets: ({ db }, options) => reencryptSecrets({ db, secrets: TEST_KEYS, ...options }),
+  commitWithEvents: async ({ engine }, options) => {
+    const app = new Hono()
+      .use(keepsend(engine))
+      .post('/', (c) =>
+        commitWithEvents(c, { writes: [], events: [event], response: { status: 200, body: 1 }, ...options }),
+      )
+    app.onError((error) => {
+      throw error
+    })
+    const response = await app.request('/', { method: 'POST', headers: { 'idempotency-key': 'k' }, body: 'x' })
+    return [response.status, await response.text()]
+  },
+  'engine.commit': async ({ engine }, options) => {
+    const { eventIds, ...rest } = await engine.commit({ writes: [], events: [event], ...options })
+    return { ...rest, events: eventIds.length }
+  },
+  'engine.settle': ({ engine }, options) => engine.settle([], options),
+  'engine.wake': ({ engine }, options) => engine.wake(options),
+  'apiKeys.create': async ({ engine }, options) => {
+    await engine.apiKeys.create({ workspaceId: 'v', ...options })
+    return (await engine.apiKeys.list('v')).map(({ name, scopes, expiresAt }) => ({ name, scopes, expiresAt }))
+  },
+  'apiKeys.rotate': async ({ engine, keyId }, options) => void (await engine.apiKeys.rotate('w', keyId, options)),
+  'an endpoint': async ({ engine }, options) => {
+    const { endpoint } = await engine.endpoints.create('w', { url: ENDPOINT.url, ...options })
+    const { id: _id, createdAt: _createdAt, updatedAt: _updatedAt, ...made } = endpoint
+    return made
+  },
+  'endpoints.rotateSecret': async ({ engine, endpointId }, options) =>
+    void (await engine.endpoints.rotateSecret('w', endpointId, options)),
+  'the filter of deliveries.replayOf': ({ engine, endpointId }, options) =>
+    engine.deliveries.replayOf('w', { endpointId, ...options }),
+  'deliveries.replayOf': ({ engine, endpointId }, options) => engine.deliveries.replayOf('w', { endpointId }, options),
+}
+
+const event = { type: 'a.b', workspaceId: 'w', data: {} }
+
+/** What a function answers, and asks of the database: its texts are new each time, its numbers are not. */
+async function observe(owner: Owner, options: object): Promise<unknown> {
+  const made = await world()
+  const answer = await CALLS[owner](made, options)
+  const asked = made.asked.map((statement) => toSql(statement, 'sqlite'))
+  const shown = asked.map(({ sql, params }) => [sql, params.map((one) => (typeof one === 'string' ? 'text' : one))])
+  return { answer, shown }
+}
+
+describe('options', () => {
+  it.each(everyOption(OPTION_NAMES, REQUIRED))(
+    'every option given as undefined is its default: $path of $owner',
+    async ({ owner, path }) => {
+      const defaults = path === 'compatSignature.secret' ? { compatSignature: { header: 'x-old' } } : {}
+      const given =
+        path === 'compatSignature.secret'
+          ? { compatSignature: { header: 'x-old', secret: undefined } }
+          : optionsWith(path, undefined)
+      expect(await observe(owner, given)).toEqual(await observe(owner, defaults))
+    },
+  )
+
+  it.each(Object.keys(OPTION_NAMES['an endpoint']))(
+    'every part of a change given as undefined is not given: %s stays as it was',
+    async (part) => {
+      const { engine, endpointId } = await world()
+      const before = await engine.endpoints.get('w', endpointId)
+      const after = await engine.endpoints.update('w', endpointId, optionsWith(part, undefined))
+      expect({ ...after, version: 1, updatedAt: 0 }).toEqual({ ...before, version: 1, updatedAt: 0 })
+    },
+  )
+
+  it('an engine whose every option is undefined publishes, delivers, retries and signs as one without', async () => {
+    const { db } = await world()
+    const none = Object.fromEntries(Object.keys(OPTION_NAMES.createEngine).map((name) => [name, undefined]))
+    const sent: Record<string, string>[] = []
+    const engine = createEngine({
+      ...none,
+      db,
+      queue: { async send() {} },
+      secrets: TEST_KEYS,
+      sender: {
+        urlPolicy: undefined,
+        async send({ headers }) {
+          sent.push(headers)
+          return { kind: 'error', reason: 'network', message: 'down' }
+        },
+      },
+    })
+    await engine.send({ type: 'a.b', workspaceId: 'w', data: {}, id: undefined, channels: ['c'], timestamp: undefined })
+    const { claimed } = await engine.settle([], {
+      claim: { limit: 5, leaseMs: undefined, now: undefined },
+      roomFor: undefined,
+    })
+    const [claim] = claimed.claims
+    expect(claim && (await engine.deliver(claim, Date.now(), { admitted: undefined }))).toMatchObject({
+      kind: 'retry',
+      delayMs: expect.any(Number),
+    })
+    expect(sent[0]).toMatchObject({ 'user-agent': 'Keepsend' })
+    expect((await engine.routes.request('/endpoints')).status).toBe(401)
+  })
+
+  it.each(Object.keys(CALLS) as Owner[])(
+    'an option that does not exist is refused by name, and nothing is done: %s',
+    async (owner) => {
+      const made = await world()
+      const refused = {
+        code: owner === 'an endpoint' ? 'invalid_endpoint' : 'invalid_option',
+        message: expect.stringContaining(`${owner} has no option colour`),
+      }
+      await expect((async () => CALLS[owner](made, { colour: 1 }))()).rejects.toMatchObject(refused)
+      expect(made.asked).toEqual([])
+    },
+  )
+
+  it('a misspelt or misplaced option is answered with the right one', async () => {
+    const { db } = await world()
+    const make = (options: object) => (): Engine =>
+      createEngine({ db, queue: { async send() {} }, secrets: TEST_KEYS, ...options })
+    expect(make({ urlPolcy: {} })).toThrow('createEngine has no option urlPolcy; did you mean urlPolicy?')
+    expect(make({ allowHttp: true })).toThrow(
+      'createEngine has no option allowHttp: it belongs into urlPolicy: { allowHttp }',
+    )
+    expect(make({ circuit: { deadlineMs: 1 } })).toThrow(
+      'createEngine has no option circuit.deadlineMs: it belongs beside circuit',
+    )
+    expect(make({ urlPolicy: { allowHost: [] } })).toThrow(
+      'createEngine has no option urlPolicy.allowHost; did you mean urlPolicy.allowHosts?',
+    )
+  })
+})

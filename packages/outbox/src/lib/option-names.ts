@@ -1,0 +1,66 @@
+import type { ClaimOptions } from './claim.ts'
+import type { CleanupOptions } from './cleanup.ts'
+import { checkNames } from './errors.ts'
+import type { ResumeOptions } from './hold.ts'
+import type { extendLease } from './lease.ts'
+import type { OptionNames } from './options.ts'
+import type { ReleaseOptions } from './release.ts'
+import type { ReplayFilter, ReplayOptions } from './replay.ts'
+import type { SettleOptions } from './settle.ts'
+import type { StatsOptions } from './stats.ts'
+import type { SweepOptions } from './sweep.ts'
+
+const replayOptions = { limit: true, holdFor: true, now: true } satisfies OptionNames<ReplayOptions>
+
+/**
+ * Every option of the verbs, by the verb. The compiler keeps each list whole, the verbs refuse what is not in it, and the
+ * test "every option given as undefined is its default" goes through it.
+ */
+export const OPTION_NAMES = {
+  claimDueEvents: { limit: true, leaseMs: true, now: true } satisfies OptionNames<ClaimOptions>,
+  claimEvents: { leaseMs: true, now: true } satisfies OptionNames<Omit<ClaimOptions, 'limit'>>,
+  cleanupOldEvents: {
+    retentionMs: true,
+    batchSize: true,
+    budgetMs: true,
+    now: true,
+    elapsed: true,
+  } satisfies OptionNames<CleanupOptions>,
+  extendLease: { now: true } satisfies OptionNames<Parameters<typeof extendLease>[3]>,
+  outboxStats: { countLimit: true, now: true } satisfies OptionNames<StatsOptions>,
+  releaseEvents: { dueAt: true, now: true } satisfies OptionNames<ReleaseOptions>,
+  replayEvents: replayOptions,
+  'the filter of a replay': {
+    ids: true,
+    workspaceId: true,
+    endpointId: true,
+    status: true,
+    settledAfter: true,
+    settledBefore: true,
+  } satisfies OptionNames<ReplayFilter>,
+  resumeStatement: {
+    endpointId: true,
+    limit: true,
+    guard: true,
+    afterMs: true,
+    apartMs: true,
+    now: true,
+  } satisfies OptionNames<ResumeOptions>,
+  settleEvents: {
+    keepCompleted: true,
+    claim: true,
+    now: true,
+  } satisfies OptionNames<SettleOptions>,
+  sweepPendingEvents: {
+    limit: true,
+    leaseMs: true,
+    firstSends: true,
+    due: true,
+    now: true,
+  } satisfies OptionNames<SweepOptions>,
+}
+
+/** @throws {OutboxError} `invalid_option` for an option that the verb does not have */
+export function checkOptions(verb: keyof typeof OPTION_NAMES, options: object): void {
+  checkNames(verb, OPTION_NAMES[verb], options)
+}

@@ -1,0 +1,144 @@
+import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
+import Database from 'better-sqlite3'
+import { describe, expect, it } from 'vitest'
+import { everyOption, optionsWith } from '../../../test/options.ts'
+import {
+  type OutboxDatabase,
+  OutboxError,
+  type Statement,
+  claimDueEvents,
+  claimEvents,
+  cleanupOldEvents,
+  createOptionChecks,
+  enqueueEvents,
+  extendLease,
+  migrate,
+  outboxStats,
+  releaseEvents,
+  replayEvents,
+  resumeStatement,
+  settleEvents,
+  sweepPendingEvents,
+  toSql,
+} from '../src/index.ts'
+import { OPTION_NAMES } from '../src/lib/option-names.ts'
+
+const T = 1_790_000_000_000
+const EVENT_ID = 'evt_01890a5d-ac96-774b-bcce-b302099a8057'
+const claim = { id: EVENT_ID, gen: 0 }
+
+type Verb = keyof typeof OPTION_NAMES
+type Call = (db: OutboxDatabase, options: object) => Promise<unknown>
+
+const REQUIRED: Partial<Record<Verb, object>> = {
+  claimDueEvents: { limit: 5 },
+  'the filter of a replay': { ids: [EVENT_ID] },
+  resumeStatement: { endpointId: 'ep_1', limit: 5 },
+}
+
+const CALLS: Record<Verb, Call> = {
+  claimDueEvents: (db, options) => claimDueEvents(db, { limit: 5, ...options }),
+  claimEvents: (db, options) => claimEvents(db, [claim], options),
+  cleanupOldEvents: (db, options) => cleanupOldEvents(db, options),
+  extendLease: (db, options) => extendLease(db, [claim], 60_000, options),
+  outboxStats: (db, options) => outboxStats(db, options),
+  releaseEvents: (db, options) => releaseEvents(db, [claim], options),
+  replayEvents: (db, options) => replayEvents(db, { ids: [EVENT_ID] }, options),
+  'the filter of a replay': (db, options) => replayEvents(db, { ids: [EVENT_ID], ...options }),
+  resumeStatement: async (db, options) => db.run(resumeStatement(db, { endpointId: 'ep_1', limit: 5, ...options })),
+  settleEvents: (db, options) => settleEvents(db, [{ settle: 'complete', claim }], options),
+  sweepPendingEvents: (db, options) => sweepPendingEvents(db, options),
+}
+
+/** What a verb asks of a database with one row, and what it answers, at a time that stands still. */
+async function observe(verb: Verb, options: object): Promise<unknown> {
+  const connection = new Database(':memory:')
+  const db = fromBetterSqlite(connection)
+  await migrate(db)
+  connection.exec(`drop view keepsend_clock; create view keepsend_clock as select ${T} as ms`)
+  await enqueueEvents(db, [{ eventId: EVENT_ID, workspaceId: 'w', type: 'a.b', payload: '{}' }])
+  const asked: Statement[] = []
+  const watched: OutboxDatabase = {
+    dialect: db.dialect,
+    run<R extends object>(statement: Statement) {
+      asked.push(statement)
+      return db.run<R>(statement)
+    },
+    atomic: (statements) => {
+      asked.push(...statements)
+      return db.atomic(statements)
+    },
+  }
+  const answer: unknown = JSON.parse(JSON.stringify(await CALLS[verb](watched, options)))
+  connection.close()
+  return { answer, asked: asked.map((statement) => toSql(statement, 'sqlite')) }
+}
+
+describe('options', () => {
+  it.each(everyOption(OPTION_NAMES, REQUIRED))(
+    'every option given as undefined is its default: $path of $owner',
+    async ({ owner, path }) => {
+      expect(await observe(owner, optionsWith(path, undefined))).toEqual(await observe(owner, {}))
+    },
+  )
+
+  it.each(Object.keys(CALLS) as Verb[])(
+    'an option that does not exist is refused by name, and nothing is done: %s',
+    async (verb) => {
+      const untouched = { dialect: fromBetterSqlite(new Database(':memory:')).dialect } as OutboxDatabase
+      const refused = expect.objectContaining({
+        code: 'invalid_option',
+        message: expect.stringContaining(`${verb} has no option nwo`),
+      })
+      await expect(CALLS[verb](untouched, { nwo: 1 })).rejects.toEqual(refused)
+    },
+  )
+})
+
+describe('a name that is not known', () => {
+  const { checkNames } = createOptionChecks((message) => new OutboxError('invalid_option', message))
+  const table = {
+    db: true,
+    logger: true,
+    engine: { urlPolicy: { allowHttp: true }, circuit: { openMs: true } },
+  } as const
+  const said = (options: object): string => {
+    try {
+      checkNames('createThing', table, options)
+      return 'accepted'
+    } catch (error) {
+      return error instanceof OutboxError ? error.message : 'another error'
+    }
+  }
+
+  it('is answered with the name that is near', () => {
+    expect(said({ loger: 1 })).toBe('createThing has no option loger; did you mean logger?')
+    expect(said({ DB: 1 })).toBe('createThing has no option DB; did you mean db?')
+    expect(said({ engine: { circuit: { openms: 1 } } })).toBe(
+      'createThing has no option engine.circuit.openms; did you mean engine.circuit.openMs?',
+    )
+  })
+
+  it('is answered with the place where it belongs', () => {
+    expect(said({ urlPolicy: {} })).toBe('createThing has no option urlPolicy: it belongs into engine: { urlPolicy }')
+    expect(said({ allowHttp: true })).toBe(
+      'createThing has no option allowHttp: it belongs into engine: { urlPolicy: { allowHttp } }',
+    )
+    expect(said({ engine: { circuit: { logger: 1 } } })).toBe(
+      'createThing has no option engine.circuit.logger: it belongs beside engine',
+    )
+  })
+
+  it('is answered with all that there are, if none is near', () => {
+    expect(said({ colour: 1 })).toBe('createThing has no option colour; it has db, logger, engine')
+  })
+
+  it('is one that every object has: an option named constructor is no option', () => {
+    expect(said({ constructor: 1 })).toBe('createThing has no option constructor; it has db, logger, engine')
+  })
+
+  it('is not looked for in what is no object of options', () => {
+    expect(said(JSON.parse('null'))).toBe('createThing takes an object of options; found null')
+    expect(said({ engine: undefined })).toBe('accepted')
+  })
+})

@@ -1,8 +1,7 @@
 // `pnpm proof:model [--states N]`: every order of the outbox's verbs, explored on real SQL; see model/state.ts.
 import { parseArgs } from 'node:util'
-import { WITHOUT_BURIAL, WITHOUT_GEN, WITHOUT_PENDING } from './lib/mutants.ts'
 import { explore } from './model/explore.ts'
-import { LARGE, SMALL } from './model/scenarios.ts'
+import { CONTROLS, LARGE, SMALL } from './model/scenarios.ts'
 import type { Scenario } from './model/state.ts'
 import { Tables } from './model/tables.ts'
 import { machine, report, wholeOption } from './report.ts'
@@ -26,17 +25,20 @@ rows.unshift(
   ['calls of a verb on SQL', shown(total.calls)],
 )
 
-for (const mutant of [WITHOUT_GEN, WITHOUT_PENDING, WITHOUT_BURIAL]) {
-  const [scenario] = SMALL
-  if (!scenario) throw new Error('there is no scenario to break')
+for (const [mutant, scenario] of CONTROLS) {
   const tables = new Tables(scenario, mutant)
   const { violation, states } = await explore(scenario, tables, MOST)
   tables.close()
   const caught = violation !== undefined
   ok &&= caught
-  console.log(`\ncontrol, ${mutant.name}: ${caught ? `caught as it must be, after ${states} states` : 'NOT CAUGHT'}`)
+  console.log(
+    `\ncontrol, ${mutant.name} (${scenario.kind}): ${caught ? `caught as it must be, after ${states} states` : 'NOT CAUGHT'}`,
+  )
   if (violation) console.log(`  ${violation.rule}\n${numbered(violation.trace)}`)
-  rows.push([`control: ${mutant.name}`, caught ? `caught, in ${violation.trace.length} steps` : 'NOT CAUGHT'])
+  rows.push([
+    `control: ${mutant.name} (${scenario.kind})`,
+    caught ? `caught, in ${violation.trace.length} steps` : 'NOT CAUGHT',
+  ])
 }
 report({ name: 'model', ok, seed: 0, rows })
 

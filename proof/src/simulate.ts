@@ -1,11 +1,12 @@
 // `pnpm proof:simulate [--steps N] [--seed N]`: the engine and both adapters under a virtual clock; see simulate/world.ts.
 import { parseArgs } from 'node:util'
-import { WITHOUT_GEN, assertMutated } from './lib/mutants.ts'
+import { WITHOUT_GEN, WITH_FIXED_GEN, assertMutated } from './lib/mutants.ts'
 import { newSeed } from './random.ts'
 import { machine, report, wholeOption } from './report.ts'
 import { readRegressions, writeRegression } from './simulate/regressions.ts'
 import { tell } from './simulate/run.ts'
 import { search } from './simulate/search.ts'
+import type { Story } from './simulate/story.ts'
 
 const { values } = parseArgs({
   options: {
@@ -19,6 +20,12 @@ const shown = (count: number): string => count.toLocaleString('en')
 // A control that is not caught by then is not caught.
 const CONTROL_STEPS = 500_000
 const PROGRESS_STEPS = 100_000
+// Workers that do not know what became of their settles, beside publishers that publish once more.
+const SECOND_LIVES: Partial<Story> = {
+  world: 'node',
+  keepCompleted: false,
+  faults: ['commit is ambiguous', 'event is published again', 'process pauses'],
+}
 const rows: [string, string][] = []
 let ok = true
 console.log(`seed ${seed}; ${machine()}`)
@@ -61,6 +68,7 @@ if (found.failure) {
 
 for (const [name, control] of [
   [WITHOUT_GEN.name, { mutant: WITHOUT_GEN }],
+  [WITH_FIXED_GEN.name, { mutant: WITH_FIXED_GEN, about: SECOND_LIVES }],
   ['a database that acknowledges what it has not committed', { liesOnceIn: 40 }],
 ] as const) {
   const caught = await search({ seed, steps: CONTROL_STEPS, control })

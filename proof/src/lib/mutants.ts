@@ -14,7 +14,7 @@ export const WITHOUT_GEN: Mutant = {
   rewrites: [
     { find: /where id = claim_id and gen = claim_gen and/, put: 'where id = claim_id and' },
     {
-      find: /^\s*delete from pending_events\s+where \(id, gen\) in \(select key, value from/,
+      find: /^\s*delete from pending_events where \(id, gen\) in \(select key as claim_id, value as claim_gen from/,
       put: 'delete from pending_events where id in (select key from',
     },
   ],
@@ -30,6 +30,19 @@ export const WITHOUT_PENDING: Mutant = {
 export const WITHOUT_BURIAL: Mutant = {
   name: 'claims only what has attempts left',
   rewrites: [{ find: /and due_at is not null and due_at <= /, put: 'and attempts < max_attempts and due_at <= ' }],
+}
+
+/** A row that is inserted again begins with the `gen` that its first life began with. */
+export const WITH_FIXED_GEN: Mutant = {
+  name: 'new rows begin at a fixed gen',
+  // The last two readings of the clock in an insert are `gen` and `created_at`.
+  rewrites: [{ find: /(insert into pending_events[^]*)(\(select ms from keepsend_clock\)), \2,/, put: '$11, $2,' }],
+}
+
+/** A message of an earlier life is taken for one that the row's own life has overtaken. */
+export const WITH_OLD_MESSAGES: Mutant = {
+  name: 'messages of an earlier life count as overtaken',
+  rewrites: [{ find: /and claim_gen >= created_at and/, put: 'and' }],
 }
 
 /** The mutant of a database, and how often each of its rewrites took place. */
@@ -54,7 +67,7 @@ export function mutate(db: OutboxDatabase, { rewrites }: Mutant): Mutated {
     counts,
     db: {
       dialect: db.dialect,
-      run: (statement) => db.run(rewrite(statement)),
+      run: <R extends object>(statement: Statement) => db.run<R>(rewrite(statement)),
       atomic: (statements) => db.atomic(statements.map(rewrite)),
     },
   }

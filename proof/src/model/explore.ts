@@ -1,5 +1,5 @@
 import { faultOfEnds, faultOfHands } from './invariants.ts'
-import type { Move } from './moves.ts'
+import { type Move, firstMessage } from './moves.ts'
 import { pollerMoves } from './poller-moves.ts'
 import { queueMoves } from './queue-moves.ts'
 import { type Local, type Scenario, type Table, canonical } from './state.ts'
@@ -43,7 +43,8 @@ export async function explore(scenario: Scenario, tables: Tables, most: number):
 
   let transitions = 0
   let depth = 0
-  states.add(await tables.first(), number(firstLocal(scenario)), -1, 'the first rows')
+  const first = await tables.first()
+  states.add(first, number(firstLocal(scenario, tables.table(first))), -1, 'the first rows')
   let levelEnd = 1
   for (let at = 0; at < states.size; at++) {
     if (at === levelEnd) {
@@ -83,14 +84,16 @@ function step(
   return tables.known(table, verb) ?? tables.apply(table, verb)
 }
 
-function firstLocal({ kind, workers, rows, faults, replays }: Scenario): Local {
+function firstLocal({ kind, workers, rows, faults, replays, repeats }: Scenario, first: Table): Local {
   return {
     workers: Array.from({ length: workers }, () => []),
-    messages: kind === 'queue' ? Array.from({ length: rows }, (_, row) => ({ row, gen: 0, at: 0, deliveries: 0 })) : [],
+    messages: kind === 'queue' ? first.rows.map((row) => firstMessage(row, first)) : [],
     accepted: 0,
     refused: 0,
     faults,
     replays,
+    repeats,
+    lives: Array.from({ length: rows }, () => 0),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { PendingEvent } from '@keepsend/outbox'
-import { type Local, type Row, type Table, letterOf, nameOf } from './state.ts'
-import type { SettleAnswer, Verb } from './verbs.ts'
+import { type Local, type Ref, type Row, type Table, letterOf, nameOf } from './state.ts'
+import type { Verb } from './verbs.ts'
 
 /** What must hold of one row at any moment. Returns the rule that is broken. */
 export function faultOfRow(row: PendingEvent, now: number, mostAheadMs: number): string | undefined {
@@ -11,42 +11,63 @@ export function faultOfRow(row: PendingEvent, now: number, mostAheadMs: number):
     ['a time of settling if settled, and only then', (row.completedAt !== null) === settled],
     ['a reason if held, and only then', (row.holdReason !== null) === (row.status === 'held')],
     ['neither due nor claimed unless pending', pending || (row.dueAt === null && row.claimedAt === null)],
-    ['handed off only while never taken', !pending || row.dueAt !== null || (row.gen === 0 && row.claimedAt === null)],
+    ['handed off only while never attempted', !pending || row.dueAt !== null || isUntouched(row)],
     ['due within the longest lease or wait', row.dueAt === null || row.dueAt <= now + mostAheadMs],
   ]
   const broken = rules.find(([, kept]) => !kept)
   return broken && `no limbo: ${broken[0]}; found ${JSON.stringify(row)}`
 }
 
+function isUntouched({ attempts, deferrals, crashes, claimedAt }: PendingEvent): boolean {
+  return attempts === 0 && deferrals === 0 && crashes === 0 && claimedAt === null
+}
+
 /** What must hold of one call of a verb. Returns the rule that is broken. */
 export function faultOfStep(before: Table, after: Table, verb: Verb<unknown>, answer: unknown): string | undefined {
   for (const was of before.rows) {
     const is = after.rows.find(({ row }) => row === was.row)
-    const shown = verb.refs.some(({ row, gen }) => row === was.row && gen === was.gen)
+    const shown = verb.refs.some((ref) => isSameRef(ref, was))
     const changed = !is || !same(was, is)
     const settled = was.status === 'failed' || was.status === 'completed'
     if (settled && changed && verb.kind !== 'replay')
       return `no terminal state left except by replay: ${letterOf(was.row)} was ${was.status}`
     if (!is && verb.kind !== 'settle') return `nothing goes but by a settle: ${letterOf(was.row)} is gone`
     if (is && is.gen < was.gen) return `gen never goes down: ${nameOf(was)} became ${nameOf(is)}`
+    if (is && changed && is.status === 'pending' && is.dueAt === null)
+      return `no limbo: handed off only as it was inserted; ${nameOf(was)} became ${nameOf(is)}`
+    if (changed && (verb.kind === 'begin' || (!shown && CHANGES_NAMED.has(verb.kind))))
+      return `one owner: ${nameOf(was)} was changed under ${verb.refs.map(nameOf).join()}`
     const leased = was.status === 'pending' && was.claimed && was.dueAt !== null && was.dueAt > before.clock
     if (leased && changed && !shown) return `one owner: ${nameOf(was)} changed under a live lease, by another`
   }
-  return verb.kind === 'settle' ? faultOfSettle(before, after, verb, answer as SettleAnswer) : undefined
+  const appeared = after.rows.find(({ row }) => !before.rows.some((was) => was.row === row))
+  if (appeared && verb.kind !== 'publish') return `nothing appears but by a publish: ${nameOf(appeared)}`
+  return faultOfAnswer(before, after, verb, verb.stood(answer))
 }
 
-function faultOfSettle(before: Table, after: Table, verb: Verb<unknown>, { lost }: SettleAnswer): string | undefined {
-  // The answer names rows: of two claims of one row it says whether either stood.
-  for (const number of new Set(verb.refs.map(({ row }) => row))) {
-    const shown = verb.refs.filter(({ row }) => row === number)
+// Verbs that change the rows they were shown and no others. A settle may claim in the same commit.
+const CHANGES_NAMED: ReadonlySet<Verb<unknown>['kind']> = new Set(['claim named', 'extend'])
+
+/** Who is told that its claim or its message stands, and who is not. `stood` names rows: of two claims of one row, either. */
+function faultOfAnswer(
+  before: Table,
+  after: Table,
+  { kind, refs }: Verb<unknown>,
+  stood: readonly number[],
+): string | undefined {
+  for (const number of new Set(refs.map(({ row }) => row))) {
+    const shown = refs.filter(({ row }) => row === number)
     const was = before.rows.find(({ row }) => row === number)
-    const held = was?.status === 'pending' && shown.some(({ gen }) => gen === was.gen)
-    const told = !lost.includes(number)
-    if (told && !held) {
-      const stands = was ? `${nameOf(was)}, ${was.status}` : 'gone'
-      return `one owner: a settle of ${shown.map(nameOf).join()} was told ok, where the row was ${stands}`
+    const stands = was?.status === 'pending' && shown.some((ref) => isSameRef(ref, was))
+    // A message that was overtaken is told so, and its consumer goes on under the row's own gen.
+    const overtaken = kind === 'begin' && was?.status === 'pending' && shown.some(({ life }) => life === was.life)
+    const told = stood.includes(number)
+    if (told && !stands && !overtaken) {
+      const found = was ? `${nameOf(was)}, ${was.status}` : 'gone'
+      return `one owner: a ${kind} of ${shown.map(nameOf).join()} was told ok, where the row was ${found}`
     }
-    if (!told && held) return `a settle of ${nameOf(was)} was told lost, and the row stood so`
+    if (kind !== 'settle') continue
+    if (!told && stands) return `a settle of ${nameOf(was)} was told lost, and the row stood so`
     const is = after.rows.find(({ row }) => row === number)
     if (told && is?.status === 'pending' && is.gen === was?.gen)
       return `one owner: ${nameOf(was)} may be settled a second time`
@@ -54,10 +75,14 @@ function faultOfSettle(before: Table, after: Table, verb: Verb<unknown>, { lost 
   return undefined
 }
 
+function isSameRef(one: Ref, other: Ref): boolean {
+  return one.row === other.row && one.gen === other.gen && one.life === other.life
+}
+
 function same(one: Row, other: Row): boolean {
   return (
+    isSameRef(one, other) &&
     one.status === other.status &&
-    one.gen === other.gen &&
     one.attempts === other.attempts &&
     one.dueAt === other.dueAt &&
     one.claimed === other.claimed &&

@@ -1,5 +1,15 @@
-import { type Ending, type Hand, type Local, type Scenario, type Table, nameOf } from './state.ts'
-import { type Taken, type Verb, replay } from './verbs.ts'
+import {
+  type Ending,
+  type Hand,
+  type Local,
+  type Message,
+  type Ref,
+  type Scenario,
+  type Table,
+  letterOf,
+  nameOf,
+} from './state.ts'
+import { type Taken, type Verb, publish, replay } from './verbs.ts'
 
 /** One step from a state: a verb on the table, if any, and what is known afterwards. */
 export interface Move {
@@ -16,31 +26,53 @@ export function move<R>(label: string, verb: Verb<R>, next: (answer: R) => Local
 }
 
 /** What anybody may do, whoever takes part. */
-export function commonMoves({ ticks }: Scenario, table: Table, local: Local): Move[] {
-  const moves: Move[] = []
-  if (table.clock < ticks) moves.push({ label: 'a second passes', tick: true, next: () => local })
+export function commonMoves(scenario: Scenario, table: Table, local: Local): Move[] {
+  const moves: Move[] = publishMoves(scenario, table, local)
+  if (table.clock < scenario.ticks) moves.push({ label: 'a second passes', tick: true, next: () => local })
   const settled = table.rows.some(({ status }) => status === 'completed' || status === 'failed')
   if (local.replays > 0 && settled) {
-    moves.push(
-      move('replay', replay(), (rows) => {
-        const forgotten = rows.reduce((bits, row) => bits & ~(1 << row), -1)
-        return {
-          ...local,
-          accepted: local.accepted & forgotten,
-          refused: local.refused & forgotten,
-          replays: local.replays - 1,
-        }
-      }),
-    )
+    moves.push(move('replay', replay(), (rows) => ({ ...forgetAnswers(local, rows), replays: local.replays - 1 })))
   }
   return moves
 }
 
+/**
+ * The event of a row that was delivered and deleted is published again, under its id. In a later second than the last
+ * time: the clock has moved on by more milliseconds than the row has made moves.
+ */
+function publishMoves(scenario: Scenario, table: Table, local: Local): Move[] {
+  if (local.repeats === 0) return []
+  const rows = local.lives.flatMap((life, row) => (life < table.clock && !standing(table, row) ? [row] : []))
+  return rows.map((row) =>
+    move(`${letterOf(row)} is published again`, publish(row, scenario), (inserted) => {
+      const repeats = local.repeats - 1
+      const lives = local.lives.map((life, other) => (repeats === 0 ? 0 : other === row ? table.clock : life))
+      const messages = scenario.kind === 'queue' && inserted ? [...local.messages, firstMessage(inserted, table)] : []
+      return { ...forgetAnswers(local, [row]), repeats, lives, messages }
+    }),
+  )
+}
+
+function standing({ rows }: Table, row: number): Ref | undefined {
+  return rows.find((one) => one.row === row)
+}
+
+/** The message of a row that was just inserted. */
+export function firstMessage({ row, gen, life }: Ref, { clock }: Table): Message {
+  return { row, gen, life, at: clock, deliveries: 0 }
+}
+
+function forgetAnswers(local: Local, rows: readonly number[]): Local {
+  const others = rows.reduce((bits, row) => bits & ~(1 << row), -1)
+  return { ...local, accepted: local.accepted & others, refused: local.refused & others }
+}
+
 /** What a receiver may make of an attempt that is under way. */
-export function answerMoves(scenario: Scenario, local: Local, worker: number, hand: Hand): Move[] {
+export function answerMoves(scenario: Scenario, table: Table, local: Local, worker: number, hand: Hand): Move[] {
   if (hand.phase !== 'taken') return []
   const name = nameOf(hand)
-  const bit = 1 << hand.row
+  // Of an attempt that an earlier life began, or whose row is gone, no row can make anything.
+  const bit = standing(table, hand.row)?.life === hand.life ? 1 << hand.row : 0
   const afterFailure: Ending = hand.attempt >= scenario.maxAttempts ? 'fail' : 'retry'
   const answer = (label: string, phase: Ending, rest: Partial<Local> = {}): Move => ({
     label: `${name}: ${label}`,
@@ -88,10 +120,10 @@ export function isEnding(phase: Hand['phase']): phase is Ending {
 }
 
 /** A claim in hand. Its attempt is charged already. */
-export function handOf({ row, gen, attempts, deferrals }: Taken): Hand {
-  return { row, gen, attempt: attempts, deferrals, phase: 'taken', message: -1 }
+export function handOf({ row, gen, life, attempts, deferrals }: Taken): Hand {
+  return { row, gen, life, attempt: attempts, deferrals, phase: 'taken', message: -1 }
 }
 
-export function listOf(hands: readonly { row: number; gen: number }[]): string {
+export function listOf(hands: readonly Ref[]): string {
   return hands.length === 0 ? 'nothing' : hands.map(nameOf).join(' and ')
 }

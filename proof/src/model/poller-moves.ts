@@ -1,6 +1,6 @@
 import { type Move, answerMoves, commonMoves, crashMove, handOf, isEnding, listOf, move, withHands } from './moves.ts'
 import type { Hand, Local, Scenario, Table } from './state.ts'
-import { type Ended, type SettleAnswer, claim, extend, release, settle, unhold } from './verbs.ts'
+import { type Ended, type SettleAnswer, claim, extend, release, resume, settle } from './verbs.ts'
 
 /**
  * Workers that claim what is due: each claims, attempts, settles what has ended (and claims again in the same commit),
@@ -8,7 +8,7 @@ import { type Ended, type SettleAnswer, claim, extend, release, settle, unhold }
  */
 export function pollerMoves(scenario: Scenario, table: Table, local: Local): Move[] {
   const moves = commonMoves(scenario, table, local)
-  if (table.rows.some(({ status }) => status === 'held')) moves.push(move('let out', unhold(), () => local))
+  if (table.rows.some(({ status }) => status === 'held')) moves.push(move('resume', resume(), () => local))
   for (const [worker, hands] of local.workers.entries()) {
     const free = scenario.hands - hands.length
     if (free > 0) {
@@ -19,7 +19,7 @@ export function pollerMoves(scenario: Scenario, table: Table, local: Local): Mov
       )
     }
     if (hands.length === 0) continue
-    for (const hand of hands) moves.push(...answerMoves(scenario, local, worker, hand))
+    for (const hand of hands) moves.push(...answerMoves(scenario, table, local, worker, hand))
     moves.push(...settleMoves(scenario, local, worker, hands))
     moves.push(move(`renew ${listOf(hands)}`, extend(hands), () => local))
     if (local.faults > 0)
@@ -35,7 +35,9 @@ export function pollerMoves(scenario: Scenario, table: Table, local: Local): Mov
 }
 
 function settleMoves(scenario: Scenario, local: Local, worker: number, hands: readonly Hand[]): Move[] {
-  const ended = hands.flatMap(({ row, gen, phase }): Ended[] => (isEnding(phase) ? [{ row, gen, ending: phase }] : []))
+  const ended = hands.flatMap(({ row, gen, life, phase }): Ended[] =>
+    isEnding(phase) ? [{ row, gen, life, ending: phase }] : [],
+  )
   if (ended.length === 0) return []
   const rest = hands.filter(({ phase }) => !isEnding(phase))
   const { keepCompleted } = scenario

@@ -10,7 +10,7 @@ import {
   replaceHand,
   withHands,
 } from './moves.ts'
-import { type Hand, type Local, type Message, type Scenario, type Table, nameOf } from './state.ts'
+import { type Hand, type Local, type Message, type Ref, type Scenario, type Table, nameOf } from './state.ts'
 import { type Taken, begin, claimNamed, settle, sweep, sweepRefused } from './verbs.ts'
 
 const RETRY_TICKS = 1
@@ -38,7 +38,7 @@ export function queueMoves(scenario: Scenario, table: Table, local: Local): Move
   }
   for (const [worker, [hand]] of local.workers.entries()) {
     if (!hand) continue
-    moves.push(...answerMoves(scenario, local, worker, hand))
+    moves.push(...answerMoves(scenario, table, local, worker, hand))
     moves.push(...handMoves(scenario, table, local, worker, hand))
     moves.push(...crashMove(local, worker))
   }
@@ -48,7 +48,7 @@ export function queueMoves(scenario: Scenario, table: Table, local: Local): Move
 function sweepMoves(local: Local): Move[] {
   const sent = (events: readonly Taken[]): Local => ({
     ...local,
-    messages: [...local.messages, ...events.map(({ row, gen }) => ({ row, gen, at: 0, deliveries: 0 }))],
+    messages: [...local.messages, ...events.map(({ row, gen, life }) => ({ row, gen, life, at: 0, deliveries: 0 }))],
   })
   const refused = (): Local => ({ ...local, faults: local.faults - 1 })
   return [
@@ -65,6 +65,7 @@ function deliver(local: Local, worker: number, message: Message): Move {
     const hand: Hand = {
       row,
       gen: found.row.gen,
+      life: found.row.life,
       attempt: found.row.attempts + 1,
       deferrals: found.row.deferrals,
       phase: again ? 'again' : 'taken',
@@ -78,7 +79,7 @@ function deliver(local: Local, worker: number, message: Message): Move {
 }
 
 function handMoves(scenario: Scenario, table: Table, local: Local, worker: number, hand: Hand): Move[] {
-  const message = { row: hand.row, gen: hand.message }
+  const message = { row: hand.row, gen: hand.message, life: hand.life }
   const done = (): Local => withHands(acknowledged(local, message), worker, [])
   if (hand.phase === 'again') {
     return [
@@ -88,12 +89,12 @@ function handMoves(scenario: Scenario, table: Table, local: Local, worker: numbe
     ]
   }
   if (hand.phase === 'send') {
-    const next = { row: hand.row, gen: hand.gen + 1, at: table.clock + RETRY_TICKS, deliveries: 0 }
+    const next = { ...message, gen: hand.gen + 1, at: table.clock + RETRY_TICKS, deliveries: 0 }
     const send = (): Local => ({ ...done(), messages: [...done().messages, next] })
     return [{ label: `the message ${nameOf(next)} is sent`, next: send }]
   }
   if (!isEnding(hand.phase)) return []
-  const ended = { row: hand.row, gen: hand.gen, ending: hand.phase }
+  const ended = { row: hand.row, gen: hand.gen, life: hand.life, ending: hand.phase }
   const how = { keepCompleted: scenario.keepCompleted, retryTicks: RETRY_TICKS + GRACE_TICKS, claim: 0 }
   const retries = hand.phase === 'retry' || hand.phase === 'defer'
   const moves = [
@@ -112,6 +113,7 @@ function handMoves(scenario: Scenario, table: Table, local: Local, worker: numbe
   return moves
 }
 
-function acknowledged(local: Local, { row, gen }: { row: number; gen: number }): Local {
-  return { ...local, messages: local.messages.filter((one) => one.row !== row || one.gen !== gen) }
+function acknowledged(local: Local, { row, gen, life }: Ref): Local {
+  const isOther = (one: Message): boolean => one.row !== row || one.gen !== gen || one.life !== life
+  return { ...local, messages: local.messages.filter(isOther) }
 }

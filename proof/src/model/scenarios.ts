@@ -1,3 +1,11 @@
+import {
+  type Mutant,
+  WITHOUT_BURIAL,
+  WITHOUT_GEN,
+  WITHOUT_PENDING,
+  WITH_FIXED_GEN,
+  WITH_OLD_MESSAGES,
+} from '../lib/mutants.ts'
 import type { Scenario } from './state.ts'
 
 const poller: Scenario = {
@@ -10,6 +18,7 @@ const poller: Scenario = {
   ticks: 3,
   faults: 1,
   replays: 0,
+  repeats: 0,
   keepCompleted: false,
   defers: false,
   holds: false,
@@ -17,15 +26,27 @@ const poller: Scenario = {
 
 const queue: Scenario = { ...poller, kind: 'queue' }
 
+const twoRows: Scenario = { ...poller, name: 'pollers: 2, 2 rows', rows: 2 }
+const pollersAgain: Scenario = {
+  ...poller,
+  name: 'pollers: 2, 1 row, 2 claims each, published again twice',
+  hands: 2,
+  ticks: 4,
+  repeats: 2,
+}
+const queueAgain: Scenario = { ...queue, name: 'queue: 2 consumers, 1 row, published again', repeats: 1 }
+
 /** Explored whole in every run. */
 export const SMALL: readonly Scenario[] = [
-  { ...poller, name: 'pollers: 2, 2 rows', rows: 2 },
+  twoRows,
   { ...poller, name: 'pollers: 2, 2 rows, 2 claims each', rows: 2, hands: 2, ticks: 2 },
   { ...poller, name: 'pollers: 2, 1 row, waits and holds', faults: 2, defers: true, holds: true },
   { ...poller, name: 'pollers: 2, 1 row, a replay', ticks: 4, replays: 1, keepCompleted: true },
   { ...poller, name: 'pollers: 1 that dies again and again', workers: 1, maxAttempts: 1, ticks: 10, faults: 5 },
   { ...queue, name: 'queue: 2 consumers, 1 row' },
   { ...queue, name: 'queue: 2 consumers, 2 rows', rows: 2, ticks: 1 },
+  pollersAgain,
+  queueAgain,
 ]
 
 /** Begun one after the other, as long as a run is to see more states. */
@@ -34,6 +55,8 @@ export const LARGE: readonly Scenario[] = [
   { ...poller, name: 'pollers: 3, 1 row, a replay', workers: 3, ticks: 4, faults: 2, replays: 1, keepCompleted: true },
   { ...poller, name: 'pollers: 2, 2 rows, 2 faults', rows: 2, faults: 2 },
   { ...queue, name: 'queue: 1 row, a replay', replays: 1, keepCompleted: true },
+  { ...queue, name: 'queue: 1 row, published again twice', repeats: 2 },
+  { ...poller, name: 'pollers: 2, 2 rows, published again', rows: 2, repeats: 1 },
   { ...queue, name: 'queue: 1 row, waits, 2 faults', faults: 2, defers: true },
   { ...queue, name: 'queue: 1 row, 4 ticks, 2 faults', ticks: 4, faults: 2 },
   {
@@ -47,4 +70,14 @@ export const LARGE: readonly Scenario[] = [
     holds: true,
   },
   { ...queue, name: 'queue: 2 rows, 2 ticks', rows: 2, ticks: 2 },
+]
+
+/** Rules taken out of the product, each with a world in which that must be noticed. */
+export const CONTROLS: readonly (readonly [Mutant, Scenario])[] = [
+  [WITHOUT_GEN, twoRows],
+  [WITHOUT_PENDING, twoRows],
+  [WITHOUT_BURIAL, twoRows],
+  [WITH_FIXED_GEN, pollersAgain],
+  [WITH_FIXED_GEN, queueAgain],
+  [WITH_OLD_MESSAGES, queueAgain],
 ]

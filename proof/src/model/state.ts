@@ -1,22 +1,35 @@
+/** When the first rows are inserted, by the model's clock. */
+export const BASE_MS = 1_750_000_000_000
+/** A tick of the clock. A row makes fewer moves within one than it has milliseconds, so no two lives share a `gen`. */
+export const TICK_MS = 1000
+
 /**
  * A state of the model: what stands in the table ({@link Table}), and what everybody else knows ({@link Local}).
- * Times are in ticks of a second. Left out is what no verb decides by: texts of errors, and how long ago a row was
- * claimed or settled.
+ * Times are in ticks of a second since {@link BASE_MS}, and a `gen` in milliseconds since then: the first life of a row
+ * has 0, 1, 2 …, one that is inserted again in second 3 has 3000, 3001 … Left out is what no verb decides by: texts of
+ * errors, and how long ago a row was claimed or settled.
  */
 export interface Table {
   clock: number
   rows: readonly Row[]
 }
 
-/** One row of `pending_events`. Rows are named by their number. */
-export interface Row {
+/** What names a row under a generation. */
+export interface Ref {
+  /** Rows are named by their number. */
   row: number
+  gen: number
+  /** The tick in which the row was inserted. It names this life of the row: one that is inserted again has a later one. */
+  life: number
+}
+
+/** One row of `pending_events`. */
+export interface Row extends Ref {
   status: string
   holdReason: string | null
   attempts: number
   deferrals: number
   crashes: number
-  gen: number
   dueAt: number | null
   claimed: boolean
 }
@@ -25,9 +38,7 @@ export interface Row {
 export type Ending = 'complete' | 'fail' | 'retry' | 'defer' | 'hold'
 
 /** A row in a worker's hands, under the generation that the worker knows. */
-export interface Hand {
-  row: number
-  gen: number
+export interface Hand extends Ref {
   /** The number of this attempt. */
   attempt: number
   deferrals: number
@@ -38,9 +49,7 @@ export interface Hand {
 }
 
 /** A message of the queue, which stays there until it is acknowledged. */
-export interface Message {
-  row: number
-  gen: number
+export interface Message extends Ref {
   /** Kept back until then. */
   at: number
   deliveries: number
@@ -49,12 +58,19 @@ export interface Message {
 export interface Local {
   workers: readonly (readonly Hand[])[]
   messages: readonly Message[]
-  /** Rows that a receiver has answered with a 2xx, and with a 4xx, since they were last made or replayed: a bit each. */
+  /**
+   * Rows that a receiver has answered with a 2xx, and with a 4xx, since they were last inserted or replayed: a bit each.
+   * Only an attempt of the life that stands counts.
+   */
   accepted: number
   refused: number
   /** What may still go wrong: crashes, stops, lost answers and messages, disabled endpoints. */
   faults: number
   replays: number
+  /** How often events may still be published again. */
+  repeats: number
+  /** The last life of each row, as long as it may have another. */
+  lives: readonly number[]
 }
 
 /** What is explored: who takes part, and how far. */
@@ -69,6 +85,8 @@ export interface Scenario {
   ticks: number
   faults: number
   replays: number
+  /** How often the event of a deleted row is published again under its id. */
+  repeats: number
   keepCompleted: boolean
   /** Whether receivers ask for waits, and endpoints are disabled. */
   defers: boolean
@@ -80,25 +98,31 @@ export function canonical(local: Local): { local: Local; text: string } {
   const workers = local.workers
     .map((hands) => ({ hands, text: hands.map(handText).join() }))
     .sort((one, other) => (one.text < other.text ? -1 : one.text > other.text ? 1 : 0))
-  const messages = [...local.messages].sort((one, other) => one.row - other.row || one.gen - other.gen)
+  const messages = [...local.messages].sort(
+    (one, other) => one.row - other.row || one.gen - other.gen || one.life - other.life,
+  )
   const text = [
     workers.map((worker) => worker.text).join('|'),
-    messages.map(({ row, gen, at, deliveries }) => `${row}.${gen}.${at}.${deliveries}`).join(),
+    messages.map(({ row, gen, life, at, deliveries }) => `${row}.${gen}.${life}.${at}.${deliveries}`).join(),
     local.accepted,
     local.refused,
     local.faults,
     local.replays,
+    local.repeats,
+    local.lives.join(),
   ].join(';')
   return { local: { ...local, workers: workers.map(({ hands }) => hands), messages }, text }
 }
 
-function handText({ row, gen, attempt, deferrals, phase, message }: Hand): string {
-  return `${row}.${gen}.${attempt}.${deferrals}.${phase}.${message}`
+function handText({ row, gen, life, attempt, deferrals, phase, message }: Hand): string {
+  return `${row}.${gen}.${life}.${attempt}.${deferrals}.${phase}.${message}`
 }
 
-/** A row and a generation, as traces show them: `A#2`. */
-export function nameOf({ row, gen }: { row: number; gen: number }): string {
-  return `${letterOf(row)}#${gen}`
+/** A row and the moves of its life, as traces show them: `A#2`, and `A@3#2` of a life that began in second 3. */
+export function nameOf({ row, gen, life }: Ref): string {
+  const moves = gen - life * TICK_MS
+  // A mutant's gen may begin elsewhere.
+  return `${letterOf(row)}${life > 0 ? `@${life}` : ''}#${moves >= 0 ? moves : gen + BASE_MS}`
 }
 
 export function letterOf(row: number): string {

@@ -1,19 +1,19 @@
 import {
   type OutboxDatabase,
   type PendingEvent,
-  ROW_COLUMNS,
   claimDueEvents,
   enqueueEvents,
-  eventIdOf,
   migrate,
+  pendingEvents,
+  readPendingEvents,
   sweepPendingEvents,
 } from '@keepsend/outbox'
 import Database from 'better-sqlite3'
 import { type Mutant, assertMutated, mutate } from '../lib/mutants.ts'
 import { synchronously, useClock } from '../lib/virtual-clock.ts'
 import { faultOfRow, faultOfStep } from './invariants.ts'
-import type { Row, Scenario, Table } from './state.ts'
-import { BASE_MS, ENDPOINT, IDS, TICK_MS, type Verb, numberOf } from './verbs.ts'
+import { BASE_MS, type Row, type Scenario, TICK_MS, type Table } from './state.ts'
+import { ENDPOINT, IDS, type Verb, eventOf, numberOf, tickOf } from './verbs.ts'
 
 /** A rule that does not hold. */
 export class Violation extends Error {}
@@ -66,19 +66,8 @@ export class Tables {
     // The first hourly pass begins an hour from here.
     this.#connection.exec(`update keepsend_sweep_pass set began_at = ${BASE_MS}`)
     useClock(this.#connection, () => this.#now)
-    const { rows, maxAttempts, kind } = this.#scenario
-    await enqueueEvents(
-      this.#db,
-      IDS.slice(0, rows).map((id) => ({
-        eventId: eventIdOf(id),
-        endpointId: ENDPOINT,
-        workspaceId: 'w',
-        type: 'message.created',
-        payload: '{}',
-        maxAttempts,
-        due: kind === 'queue' ? 'handed-off' : 'now',
-      })),
-    )
+    const events = Array.from({ length: this.#scenario.rows }, (_, row) => eventOf(row, this.#scenario))
+    await enqueueEvents(this.#db, events)
     return this.#read(0)
   }
 
@@ -130,7 +119,7 @@ export class Tables {
   }
 
   async #read(clock: number): Promise<number> {
-    const found = this.#statement(`select ${ROW_COLUMNS} from pending_events order by id`).all() as PendingEvent[]
+    const found = readPendingEvents(this.#statement(SELECT).all() as Record<string, unknown>[])
     for (const row of found) {
       const fault = faultOfRow(row, this.#now, MOST_AHEAD_MS)
       if (fault !== undefined) throw new Violation(fault)
@@ -182,21 +171,24 @@ function rowOf(row: PendingEvent): Row {
     attempts: row.attempts,
     deferrals: row.deferrals,
     crashes: row.crashes,
-    gen: row.gen,
-    dueAt: row.dueAt === null ? null : (row.dueAt - BASE_MS) / TICK_MS,
+    gen: row.gen - BASE_MS,
+    life: tickOf(row.createdAt),
+    dueAt: row.dueAt === null ? null : tickOf(row.dueAt),
     claimed: row.claimedAt !== null,
   }
 }
 
-function rowText({ row, status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed }: Row): unknown[] {
-  return [IDS[row], status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed ? 1 : 0]
+function rowText({ row, status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed, life }: Row): unknown[] {
+  return [IDS[row], status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed ? 1 : 0, life]
 }
+
+const SELECT = `select ${pendingEvents.all.sql} from pending_events order by id`
 
 const INSERT = `
   insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, attempts, max_attempts,
     deferrals, crashes, gen, due_at, claimed_at, created_at, completed_at, payload)
   select one.value ->> 0, 'w', 'message.created', '${ENDPOINT}', one.value ->> 1, one.value ->> 2, one.value ->> 3, whole.text ->> 1,
-    one.value ->> 4, one.value ->> 5, one.value ->> 6, ${BASE_MS} + ${TICK_MS} * (one.value ->> 7),
-    case one.value ->> 8 when 1 then ${BASE_MS} end, ${BASE_MS},
+    one.value ->> 4, one.value ->> 5, ${BASE_MS} + (one.value ->> 6), ${BASE_MS} + ${TICK_MS} * (one.value ->> 7),
+    case one.value ->> 8 when 1 then ${BASE_MS} end, ${BASE_MS} + ${TICK_MS} * (one.value ->> 9),
     case when one.value ->> 1 in ('completed', 'failed') then ${BASE_MS} end, '{}'
   from (select ? as text) as whole, json_each(whole.text, '$[2]') as one`

@@ -2,22 +2,26 @@ import {
   type Claim,
   type Outcome,
   type OutboxDatabase,
+  type OutboxEvent,
   type PendingEvent,
   beginEvents,
   claimDueEvents,
   claimEvents,
+  enqueueEvents,
+  eventIdOf,
   extendLease,
   firstEventIdAt,
+  pendingEvents,
+  readPendingEvents,
   releaseEvents,
   replayEvents,
+  resumeStatement,
   settleEvents,
+  sqlText,
   sweepPendingEvents,
-  unholdEvents,
 } from '@keepsend/outbox'
-import { type Ending, nameOf } from './state.ts'
+import { BASE_MS, type Ending, type Ref, type Scenario, TICK_MS, letterOf, nameOf } from './state.ts'
 
-export const TICK_MS = 1000
-export const BASE_MS = 1_750_000_000_000
 const LEASE_TICKS = 2
 export const ENDPOINT = 'ep_1'
 
@@ -27,11 +31,6 @@ export const IDS = Array.from(
   (_, row) => `${firstEventIdAt(BASE_MS)}-7000-8000-00000000000${row}.${ENDPOINT}`,
 )
 
-export interface Ref {
-  row: number
-  gen: number
-}
-
 /** A row that a verb has handed out. */
 export interface Taken extends Ref {
   attempts: number
@@ -40,11 +39,13 @@ export interface Taken extends Ref {
 
 /** One call of a verb of the outbox, as it is. The same key on the same table does the same. */
 export interface Verb<R> {
-  kind: 'claim' | 'begin' | 'extend' | 'settle' | 'sweep' | 'replay' | 'unhold'
+  kind: 'publish' | 'claim' | 'claim named' | 'begin' | 'extend' | 'settle' | 'sweep' | 'replay' | 'resume'
   key: string
-  /** The claims that the caller shows. */
+  /** The claims that the caller shows, or what its message names. */
   refs: readonly Ref[]
   run(db: OutboxDatabase): Promise<R>
+  /** Of the rows in `refs`, those that the caller is told to be its own. */
+  stood(answer: R): readonly number[]
 }
 
 export interface Ended extends Ref {
@@ -59,14 +60,40 @@ export interface SettleAnswer {
 
 const leaseMs = LEASE_TICKS * TICK_MS
 
+/** The event of a row, as it is published each time. */
+export function eventOf(row: number, { maxAttempts, kind }: Scenario): OutboxEvent {
+  return {
+    eventId: eventIdOf(IDS[row] ?? ''),
+    endpointId: ENDPOINT,
+    workspaceId: 'w',
+    type: 'message.created',
+    payload: '{}',
+    maxAttempts,
+    due: kind === 'queue' ? 'handed-off' : 'now',
+  }
+}
+
+/** The event of a row is published once more; answers the row as it then stands. */
+export function publish(row: number, scenario: Scenario): Verb<Taken | undefined> {
+  async function run(db: OutboxDatabase) {
+    const [inserted] = await enqueueEvents(db, [eventOf(row, scenario)])
+    const { rows } = await db.run(
+      sqlText`select ${pendingEvents.all} from pending_events where id = ${inserted?.id ?? ''}`,
+    )
+    return readPendingEvents(rows).map(taken)[0]
+  }
+  return { kind: 'publish', key: `publish ${letterOf(row)}`, refs: [], run, stood: nothing }
+}
+
 export function claim(limit: number): Verb<Taken[]> {
   const run = async (db: OutboxDatabase) => (await claimDueEvents(db, { limit, leaseMs })).claims.map(taken)
-  return { kind: 'claim', key: `claim ${limit}`, refs: [], run }
+  return { kind: 'claim', key: `claim ${limit}`, refs: [], run, stood: nothing }
 }
 
 export function claimNamed(ref: Ref): Verb<Taken[]> {
   const run = async (db: OutboxDatabase) => (await claimEvents(db, [claimRef(ref)], { leaseMs })).claims.map(taken)
-  return { kind: 'claim', key: `claim ${nameOf(ref)}`, refs: [ref], run }
+  const stood = (claims: readonly Taken[]): number[] => claims.map(({ row }) => row)
+  return { kind: 'claim named', key: `claim ${nameOf(ref)}`, refs: [ref], run, stood }
 }
 
 /** What a message's row comes to: it stands, it was overtaken, or it is lost. */
@@ -76,12 +103,15 @@ export function begin(ref: Ref): Verb<{ row: Taken; overtaken: boolean } | 'lost
     const row = begun[0] ?? overtaken[0]
     return row ? { row: taken(row), overtaken: overtaken.length > 0 } : ('lost' as const)
   }
-  return { kind: 'begin', key: `begin ${nameOf(ref)}`, refs: [], run }
+  const stood = (found: { row: Taken } | 'lost'): number[] => (found === 'lost' ? [] : [found.row.row])
+  return { kind: 'begin', key: `begin ${nameOf(ref)}`, refs: [ref], run, stood }
 }
 
-export function extend(refs: readonly Ref[]): Verb<string[]> {
-  const run = (db: OutboxDatabase) => extendLease(db, refs.map(claimRef), leaseMs)
-  return { kind: 'extend', key: `extend ${refs.map(nameOf).join()}`, refs, run }
+/** Answers the rows that are another's. */
+export function extend(refs: readonly Ref[]): Verb<number[]> {
+  const run = async (db: OutboxDatabase) => (await extendLease(db, refs.map(claimRef), leaseMs)).map(numberOf)
+  const stood = (lost: readonly number[]): number[] => withoutRows(refs, lost)
+  return { kind: 'extend', key: `extend ${refs.map(nameOf).join()}`, refs, run, stood }
 }
 
 export function release(refs: readonly Ref[]): Verb<SettleAnswer> {
@@ -89,7 +119,8 @@ export function release(refs: readonly Ref[]): Verb<SettleAnswer> {
     lost: (await releaseEvents(db, refs.map(claimRef))).map(numberOf),
     claims: [],
   })
-  return { kind: 'settle', key: `release ${refs.map(nameOf).join()}`, refs, run }
+  const stood = ({ lost }: SettleAnswer): number[] => withoutRows(refs, lost)
+  return { kind: 'settle', key: `release ${refs.map(nameOf).join()}`, refs, run, stood }
 }
 
 export interface SettleHow {
@@ -108,12 +139,14 @@ export function settle(ended: readonly Ended[], how: SettleHow): Verb<SettleAnsw
     return { lost: lost.map(numberOf), claims: claimed.claims.map(taken) }
   }
   const what = ended.map((one) => `${nameOf(one)} ${one.ending}`).join()
-  return { kind: 'settle', key: `settle ${what}${how.claim > 0 ? `, claim ${how.claim}` : ''}`, refs: ended, run }
+  const key = `settle ${what}${how.claim > 0 ? `, claim ${how.claim}` : ''}`
+  const stood = ({ lost }: SettleAnswer): number[] => withoutRows(ended, lost)
+  return { kind: 'settle', key, refs: ended, run, stood }
 }
 
 export function sweep(): Verb<Taken[]> {
   const run = async (db: OutboxDatabase) => (await sweepPendingEvents(db, { leaseMs })).events.map(taken)
-  return { kind: 'sweep', key: 'sweep', refs: [], run }
+  return { kind: 'sweep', key: 'sweep', refs: [], run, stood: nothing }
 }
 
 /** The sweep of a tick whose hand-off the queue refuses. */
@@ -123,22 +156,31 @@ export function sweepRefused(): Verb<Taken[]> {
     await releaseEvents(db, events)
     return events.map(taken)
   }
-  return { kind: 'sweep', key: 'sweep, refused', refs: [], run }
+  return { kind: 'sweep', key: 'sweep, refused', refs: [], run, stood: nothing }
 }
 
 export function replay(): Verb<number[]> {
   const run = async (db: OutboxDatabase) => (await replayEvents(db, { endpointId: ENDPOINT })).ids.map(numberOf)
-  return { kind: 'replay', key: 'replay', refs: [], run }
+  return { kind: 'replay', key: 'replay', refs: [], run, stood: nothing }
 }
 
-export function unhold(): Verb<number> {
-  const run = async (db: OutboxDatabase) => (await unholdEvents(db, ENDPOINT)).count
-  return { kind: 'unhold', key: 'let out', refs: [], run }
+export function resume(): Verb<number> {
+  const statement = (db: OutboxDatabase) => resumeStatement(db, { endpointId: ENDPOINT, limit: 10 })
+  const run = async (db: OutboxDatabase) => (await db.run(statement(db))).rows.length
+  return { kind: 'resume', key: 'resume', refs: [], run, stood: nothing }
 }
 
-function outcomeOf({ row, gen, ending }: Ended, delayMs: number): Outcome {
-  const ref = claimRef({ row, gen })
-  switch (ending) {
+function nothing(): [] {
+  return []
+}
+
+function withoutRows(refs: readonly Ref[], lost: readonly number[]): number[] {
+  return refs.flatMap(({ row }) => (lost.includes(row) ? [] : [row]))
+}
+
+function outcomeOf(ended: Ended, delayMs: number): Outcome {
+  const ref = claimRef(ended)
+  switch (ended.ending) {
     case 'complete':
       return { claim: ref, settle: 'complete' }
     case 'fail':
@@ -153,11 +195,15 @@ function outcomeOf({ row, gen, ending }: Ended, delayMs: number): Outcome {
 }
 
 function claimRef({ row, gen }: Ref): { id: string; gen: number } {
-  return { id: IDS[row] ?? '', gen }
+  return { id: IDS[row] ?? '', gen: BASE_MS + gen }
 }
 
-function taken({ id, gen, attempts, deferrals }: PendingEvent | Claim): Taken {
-  return { row: numberOf(id), gen, attempts, deferrals }
+function taken({ id, gen, attempts, deferrals, createdAt }: PendingEvent | Claim): Taken {
+  return { row: numberOf(id), gen: gen - BASE_MS, life: tickOf(createdAt), attempts, deferrals }
+}
+
+export function tickOf(timeMs: number): number {
+  return (timeMs - BASE_MS) / TICK_MS
 }
 
 export function numberOf(id: string): number {

@@ -44,7 +44,7 @@ async function publish(): Promise<void> {
 
 /** A claim, and the settles of some of what it took; the rest comes again when its lease has ended. */
 async function work(): Promise<void> {
-  const taken = await engine.settle([], { limit: random.whole(1, 6), leaseMs: 1000 })
+  const taken = await engine.settle([], { claim: { limit: random.whole(1, 6), leaseMs: 1000 } })
   const { claims } = taken.claimed
   for (const { id, gen } of claims) mark({ claimed: id, gen })
   const finished = claims.filter(() => random.next() < 0.8)

@@ -1,21 +1,28 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { ClaimRef } from '@keepsend/outbox'
+import type { ClaimRef, PendingEvent } from '@keepsend/outbox'
 import type { Owner } from './virtual-time.ts'
 
 /** What is known of whoever runs just now, through all that it waits for. */
 export interface Context {
   process: Owner
   /** The claims that it settles. */
-  settling?: readonly ClaimRef[] | undefined
+  settling?: readonly (ClaimRef | PendingEvent)[] | undefined
   /** The claim under which it makes an attempt. */
-  delivering?: ClaimRef | undefined
+  delivering?: PendingEvent | undefined
   publishing?: Publication | undefined
 }
 
 /** What a commit should come to: a row for each endpoint that is enabled when it takes place. */
 export interface Publication {
   eventIds: readonly string[]
-  owed: string[]
+  owed: readonly string[]
+  /** Lives of rows that its operation inserted, and lives of owed rows that stood behind it. */
+  inserted: string[]
+  standing: ReadonlyMap<string, string>
+}
+
+export function newPublication(eventIds: readonly string[]): Publication {
+  return { eventIds, owed: [], inserted: [], standing: new Map() }
 }
 
 export const context = new AsyncLocalStorage<Context>()

@@ -18,6 +18,7 @@ export function disturbAnybody(world: World, process: Process, fault: Fault, cho
     time.timeOfDay += jump
     world.say(`the clock jumps by ${jump} ms`)
   } else if (fault === 'row is replayed') world.replay()
+  else if (fault === 'event is published again') world.publishAgain(process, choice)
   else if (fault === 'endpoint is disabled') {
     const id = choice.of(endpointIds) ?? ''
     const status = choice.below(2) === 0 ? 'enabled' : 'disabled'

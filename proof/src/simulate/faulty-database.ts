@@ -37,7 +37,7 @@ export class FaultyDatabase {
         answer(what, (choice) => {
           const faults = safe ? [] : FAULTS.filter((fault) => this.#world.has(fault))
           const fate = choice.mostly('well', faults)
-          if (fate === 'database refuses') {
+          if (fate === 'database refuses' || this.#mayRepeatAGen(store)) {
             answer('the database refuses', () => reject(new OutboxError('not_accepted', 'the disk is full')))
             return
           }
@@ -62,8 +62,15 @@ export class FaultyDatabase {
     if (publishing) publishing.owed = this.#owed(publishing)
     const lies = this.#liesOnceIn !== undefined && ++this.#operations % this.#liesOnceIn === 0
     const done = lies ? this.#undone(operation) : operation()
-    this.#world.ledger.observe({ by, settling }, this.#world.time.timeOfDay)
+    this.#world.ledger.observe({ by, settling, publishing }, this.#world.time.timeOfDay)
     return done
+  }
+
+  /** What Keepsend assumes does not happen: see {@link Ledger.mayRepeatAGen}. */
+  #mayRepeatAGen({ publishing }: Partial<Context> = {}): boolean {
+    if (!publishing) return false
+    const { ledger, time } = this.#world
+    return this.#owed(publishing).some((id) => ledger.mayRepeatAGen(id, time.timeOfDay))
   }
 
   #owed({ eventIds }: Publication): string[] {

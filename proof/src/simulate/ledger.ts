@@ -1,18 +1,30 @@
-import { type PendingEvent, ROW_COLUMNS, eventIdOf } from '@keepsend/outbox'
+import { type ClaimRef, type PendingEvent, eventIdOf, pendingEvents } from '@keepsend/outbox'
 import type Database from 'better-sqlite3'
 import { faultOfRow } from '../model/invariants.ts'
+import type { Publication } from './context.ts'
 
 /** What an operation of the database was: by whom, and what it was asked to settle. */
 export interface Operation {
   by: object
   /** The claims that a settle shows. */
-  settling?: readonly { id: string; gen: number }[] | undefined
+  settling?: readonly (ClaimRef | PendingEvent)[] | undefined
+  publishing?: Publication | undefined
   replay?: boolean | undefined
 }
 
+/** The times of one life of a row, from its insert on: when it began, and the last `gen` that it has had. */
+interface Life {
+  createdAt: number
+  lastGen: number
+}
+
+// More moves than any row of a story makes.
+const MOST_MOVES = 1000
+
 /**
  * What really happened, seen from outside the product: every change of every row, and all that the receiver was sent.
- * It keeps the first rule that was broken.
+ * It keeps the first rule that was broken. A row that was deleted and is inserted again lives once more, and each life is
+ * judged by what was sent and answered in it.
  */
 export class Ledger {
   broken: string | undefined
@@ -20,17 +32,18 @@ export class Ledger {
   #rows = new Map<string, PendingEvent>()
   /** Who took the row last. */
   readonly #takers = new Map<string, object>()
-  /** Deliveries whose rows were committed at any time, and those that the receiver has answered in either way. */
-  readonly #committed = new Set<string>()
+  /** The lives of each row that was ever committed. */
+  readonly #lives = new Map<string, Life[]>()
+  /** Lives that the receiver has answered in either way, and those that a caller was told of. */
   readonly #accepted = new Set<string>()
   readonly #refused = new Set<string>()
-  readonly #refusedEvents = new Set<string>()
-  readonly #sent = new Set<string>()
   readonly #acknowledged = new Set<string>()
+  readonly #refusals = new Set<Publication>()
+  readonly #sent = new Set<string>()
   #duplicates = 0
 
   constructor(connection: Database.Database) {
-    this.#select = connection.prepare(`select ${ROW_COLUMNS} from pending_events order by id`)
+    this.#select = connection.prepare(`select ${pendingEvents.all.sql} from pending_events order by id`)
   }
 
   get acknowledged(): number {
@@ -46,65 +59,117 @@ export class Ledger {
     return [...this.#rows.values()]
   }
 
+  /** Whether the event was committed, and a row of it is gone. */
+  hasLostRows(eventId: string): boolean {
+    return [...this.#lives.keys()].some((id) => eventIdOf(id) === eventId && !this.#rows.has(id))
+  }
+
+  /** Whether the row of this claim is gone. */
+  isOver({ id }: ClaimRef): boolean {
+    return !this.#rows.has(id)
+  }
+
+  /**
+   * Whether the row, inserted at that time, could come to a `gen` that an earlier life has had. `gen` begins at the clock,
+   * so this takes a clock that has moved on by fewer milliseconds than the row has made moves, or has gone back to them.
+   */
+  mayRepeatAGen(id: string, now: number): boolean {
+    const lives = this.#rows.has(id) ? [] : (this.#lives.get(id) ?? [])
+    return lives.some(({ createdAt, lastGen }) => now > createdAt - MOST_MOVES && now <= Math.max(lastGen, createdAt))
+  }
+
   /** A caller was told that these are kept. */
-  acknowledge(ids: readonly string[]): void {
-    for (const id of ids) {
-      this.#acknowledged.add(id)
-      if (!this.#committed.has(id)) this.#break(`never lost: ${id} was acknowledged, and its row was never committed`)
+  acknowledge({ owed, standing }: Publication): void {
+    for (const id of owed) {
+      const life = standing.get(id)
+      if (life === undefined) this.#break(`never lost: ${id} was acknowledged, and its row was never committed`)
+      else this.#acknowledged.add(life)
     }
   }
 
   /** A caller was told that these events are not kept. */
-  refuse(eventIds: readonly string[]): void {
-    for (const id of eventIds) this.#refusedEvents.add(id)
-    const unexpected = [...this.#committed].find((id) => this.#refusedEvents.has(eventIdOf(id)))
+  refuse(publication: Publication): void {
+    this.#refusals.add(publication)
+    const [unexpected] = publication.inserted
     if (unexpected !== undefined) this.#break(`nothing unexpected: ${unexpected} was refused, and is committed`)
   }
 
-  /** A worker begins to send. @param claim under which it may do so once; undefined where a message may come twice */
-  send(id: string, claim: string | undefined): void {
-    if (!this.#committed.has(id)) this.#break(`persist before send: ${id} is sent, and no row of it was ever committed`)
-    if (claim === undefined) return
-    if (this.#sent.has(claim)) this.#break(`one attempt for a claim: ${claim} was sent twice`)
-    this.#sent.add(claim)
+  /** A worker begins to send. @param once: an attempt for each claim at most */
+  send(claim: PendingEvent, { once }: { once: boolean }): void {
+    const lives = this.#lives.get(claim.id) ?? []
+    if (!lives.some(({ createdAt }) => createdAt === claim.createdAt))
+      this.#break(`persist before send: ${claim.id} is sent, and no row of it was ever committed`)
+    if (!once) return
+    const name = `${lifeOf(claim)}#${claim.gen}`
+    if (this.#sent.has(name)) this.#break(`one attempt for a claim: ${name} was sent twice`)
+    this.#sent.add(name)
   }
 
-  /** The receiver answers. */
-  arrive(id: string, status: number): void {
+  /** The receiver answers what was sent under that claim. */
+  arrive(claim: PendingEvent, status: number): void {
+    const life = lifeOf(claim)
     if (status >= 200 && status <= 299) {
-      if (this.#accepted.has(id)) this.#duplicates++
-      this.#accepted.add(id)
-    } else if (status === 400) this.#refused.add(id)
+      if (this.#accepted.has(life)) this.#duplicates++
+      this.#accepted.add(life)
+    } else if (status === 400) this.#refused.add(life)
   }
 
   /** Looks at the table after an operation; `now` is the database's time of it. */
-  observe({ by, settling = [], replay = false }: Operation, now: number): void {
+  observe(operation: Operation, now: number): void {
     const before = this.#rows
     const found = this.#select.all() as PendingEvent[]
     const after = new Map(found.map((row) => [row.id, row]))
     for (const row of found) {
       this.#break(faultOfRow(row, now, Infinity))
-      this.#committed.add(row.id)
-      if (this.#refusedEvents.has(row.id)) this.#break(`nothing unexpected: ${row.id} was refused, and stands there`)
       const was = before.get(row.id)
-      if (row.claimedAt !== null && row.gen !== was?.gen) this.#takers.set(row.id, by)
+      if (!was) this.#begin(row, operation.publishing)
+      this.#note(row)
+      if (row.claimedAt !== null && row.gen !== was?.gen) this.#takers.set(row.id, operation.by)
       if (row.status !== was?.status) this.#break(this.#faultOfEnd(row))
     }
     for (const was of before.values()) {
       const is = after.get(was.id)
-      if (!is && !this.#accepted.has(was.id)) this.#break(`never lost: ${was.id} is gone, and nobody has accepted it`)
-      if (!is || !isSame(was, is)) this.#break(this.#faultOfChange(was, is, { by, settling, replay }, now))
+      if (!is && !this.#accepted.has(lifeOf(was)))
+        this.#break(`never lost: ${was.id} is gone, and nobody has accepted it`)
+      if (!is || !isSame(was, is)) this.#break(this.#faultOfChange(was, is, operation, now))
     }
     this.#rows = after
+    if (operation.publishing) operation.publishing.standing = this.#standing(operation.publishing)
+  }
+
+  #begin(row: PendingEvent, publishing: Publication | undefined): void {
+    const life = lifeOf(row)
+    if (!publishing?.owed.includes(row.id)) this.#break(`nothing unexpected: ${life} stands there, unpublished`)
+    else if (this.#refusals.has(publishing)) this.#break(`nothing unexpected: ${life} was refused, and stands there`)
+    publishing?.inserted.push(life)
+    this.#lives.set(row.id, [...(this.#lives.get(row.id) ?? []), { createdAt: row.createdAt, lastGen: row.gen }])
+  }
+
+  #note({ id, gen }: PendingEvent): void {
+    const life = this.#lives.get(id)?.at(-1)
+    if (life) life.lastGen = gen
+  }
+
+  #standing({ owed }: Publication): ReadonlyMap<string, string> {
+    return new Map(
+      owed.flatMap((id): [string, string][] => {
+        const row = this.#rows.get(id)
+        return row ? [[id, lifeOf(row)]] : []
+      }),
+    )
   }
 
   /** Once faults have stopped and time has passed. */
   settleUp(): void {
-    for (const { id, status } of this.#rows.values())
+    const failed = new Set<string>()
+    for (const row of this.#rows.values()) {
+      const { id, status } = row
+      if (status === 'failed') failed.add(lifeOf(row))
       if (status === 'pending' || status === 'held') this.#break(`everything settles: ${id} is still ${status}`)
-    for (const id of this.#acknowledged)
-      if (!this.#accepted.has(id) && this.#rows.get(id)?.status !== 'failed')
-        this.#break(`never lost: ${id} was acknowledged, and neither accepted nor ended as failed`)
+    }
+    for (const life of this.#acknowledged)
+      if (!this.#accepted.has(life) && !failed.has(life))
+        this.#break(`never lost: ${life} was acknowledged, and neither accepted nor ended as failed`)
   }
 
   break(rule: string): void {
@@ -115,9 +180,10 @@ export class Ledger {
     this.broken ??= rule
   }
 
-  #faultOfEnd({ id, status, attempts, maxAttempts }: PendingEvent): string | undefined {
-    if (status === 'completed' && !this.#accepted.has(id)) return `completed only with a 2xx: ${id} had none`
-    if (status === 'failed' && attempts < maxAttempts && !this.#refused.has(id))
+  #faultOfEnd(row: PendingEvent): string | undefined {
+    const { id, status, attempts, maxAttempts } = row
+    if (status === 'completed' && !this.#accepted.has(lifeOf(row))) return `completed only with a 2xx: ${id} had none`
+    if (status === 'failed' && attempts < maxAttempts && !this.#refused.has(lifeOf(row)))
       return `failed only with its attempts used up, or refused: ${id} had ${attempts} of ${maxAttempts}`
     return undefined
   }
@@ -125,14 +191,16 @@ export class Ledger {
   #faultOfChange(
     was: PendingEvent,
     is: PendingEvent | undefined,
-    { by, settling, replay }: { by: object; settling: readonly { id: string; gen: number }[]; replay: boolean },
+    { by, settling = [], replay }: Operation,
     now: number,
   ): string | undefined {
     const name = `${was.id}#${was.gen}`
+    if (is?.status === 'pending' && is.dueAt === null)
+      return `handed off only as it was inserted: ${name} became ${is.gen}`
     if (is && is.gen < was.gen) return `gen never goes down: ${name} became ${is.gen}`
     if (was.status === 'completed' || was.status === 'failed') {
       const replayed = replay && is?.gen === was.gen + 1
-      if (replayed) for (const set of [this.#accepted, this.#refused]) set.delete(was.id)
+      if (replayed) for (const set of [this.#accepted, this.#refused]) set.delete(lifeOf(was))
       return replayed ? undefined : `no terminal state left except by replay: ${name} was ${was.status}`
     }
     const due = was.dueAt !== null && was.dueAt <= now
@@ -144,10 +212,19 @@ export class Ledger {
     const claims = settling.filter(({ id }) => id === was.id)
     // The claim of the same commit may have taken what a lost settle left alone.
     const taken = due && is?.gen === was.gen + 1 && (is.claimedAt === now || is.status === 'failed')
-    if (claims.length > 0 && !taken && !claims.some(({ gen }) => gen === was.gen))
-      return `one owner: ${name} was settled under gen ${claims.map(({ gen }) => gen).join()}`
+    if (claims.length > 0 && !taken && !claims.some((claim) => isClaimOf(claim, was)))
+      return `one owner: ${name} was settled under ${claims.map(({ gen }) => `gen ${gen}`).join()} of a claim that is over`
     return undefined
   }
+}
+
+/** A life of a row, by its key and the time of its insert. */
+function lifeOf({ id, createdAt }: PendingEvent): string {
+  return `${id} of ${createdAt}`
+}
+
+function isClaimOf(claim: ClaimRef | PendingEvent, row: PendingEvent): boolean {
+  return claim.gen === row.gen && (!('createdAt' in claim) || claim.createdAt === row.createdAt)
 }
 
 function isSame(one: PendingEvent, other: PendingEvent): boolean {

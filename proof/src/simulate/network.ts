@@ -1,4 +1,5 @@
 import type { SendRequest, SendResult } from '@keepsend/engine'
+import type { PendingEvent } from '@keepsend/outbox'
 import { context } from './context.ts'
 import type { Choice } from './story.ts'
 import { endpointIds, endpointOf } from './template.ts'
@@ -29,8 +30,9 @@ export function send(
 ): Promise<SendResult> {
   const id = `${headers['webhook-id']}.${endpointOf(url)}`
   const claim = context.getStore()?.delivering
+  if (claim?.id !== id) throw new Error(`a request of ${id} is made under the claim of ${claim?.id}`)
   // On Cloudflare two copies of a message may both be sent; here each claim is sent once.
-  world.ledger.send(id, world.story.world === 'node' && claim ? `${claim.id}#${claim.gen}` : undefined)
+  world.ledger.send(claim, { once: world.story.world === 'node' })
   return new Promise((resolve) => {
     const silence = { kind: 'error', reason: 'timeout', message: 'nothing was heard' } as const
     const deadline = setTimeout(() => resolve(silence), deadlineMs)
@@ -39,24 +41,24 @@ export function send(
       resolve(result)
     }
     const label = `a request of ${owner.name} arrives`
-    world.put({ label, owner: undefined, run: (choice) => arrive(world, owner, id, choice, answered) })
+    world.put({ label, owner: undefined, run: (choice) => arrive(world, owner, claim, choice, answered) })
   })
 }
 
 function arrive(
   world: World,
   owner: Owner & { name: string },
-  id: string,
+  claim: PendingEvent,
   choice: Choice,
   answered: (result: SendResult) => void,
 ): void {
-  const down = world.has('receiver is down') && id.endsWith(`.${endpointIds[0]}`)
+  const down = world.has('receiver is down') && claim.endpointId === endpointIds[0]
   const faults = FAULTS.filter((fault) => world.has(fault))
   const fate = down ? 'receiver fails' : choice.mostly('well', faults)
   if (fate === 'receiver is silent') return
   const status = STATUS[fate]
-  world.ledger.arrive(id, status)
-  world.say(`${id} is answered ${status}`)
+  world.ledger.arrive(claim, status)
+  world.say(`${claim.id} is answered ${status}`)
   if (fate === 'answer is lost') return
   const header = (name: string): string | undefined => (status === 429 && name === 'retry-after' ? '2' : undefined)
   const result: SendResult = { kind: 'response', status, header, body: new Uint8Array() }

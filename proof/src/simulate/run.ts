@@ -16,6 +16,7 @@ export interface Told {
 }
 
 const MAX_EVENTS = 10
+const AGAIN: Fault = 'event is published again'
 // Far more than happens at one moment of any story. How long the calm may last is said in time, not in steps.
 const MAX_STEPS_OF_A_MOMENT = 20_000
 
@@ -67,6 +68,7 @@ class Teller {
     if (kind < 65) this.#goOn(choice)
     else if (kind < 82) this.#pass(choice)
     else if (kind < 90 && this.#events < MAX_EVENTS) this.#publish(choice)
+    else if (kind < 90 && this.#world.has(AGAIN)) this.#cast.disturb(AGAIN, choice)
     else this.#disturb(choice)
   }
 

@@ -19,12 +19,14 @@ const STORIES = 20
 const MAX_SHRINKS = 400
 const MAX_SHRINKS_OF_CONTROL = 40
 
-const stories = fc.record({
-  world: fc.constantFrom<Story['world'][]>('node', 'cloudflare'),
-  keepCompleted: fc.boolean(),
-  faults: fc.subarray([...FAULTS]),
-  choices: fc.array(fc.noBias(fc.nat()), { minLength: 1, maxLength: 400, size: 'max' }),
-})
+function storiesOf({ world, keepCompleted, faults }: Partial<Story> = {}): fc.Arbitrary<Story> {
+  return fc.record({
+    world: world ? fc.constant(world) : fc.constantFrom<Story['world'][]>('node', 'cloudflare'),
+    keepCompleted: keepCompleted === undefined ? fc.boolean() : fc.constant(keepCompleted),
+    faults: faults ? fc.constant(faults) : fc.subarray([...FAULTS]),
+    choices: fc.array(fc.noBias(fc.nat()), { minLength: 1, maxLength: 400, size: 'max' }),
+  })
+}
 
 /** Tells stories until they have taken that many steps, or one breaks a rule. The same seed, the same stories. */
 export async function search({
@@ -46,6 +48,7 @@ export async function search({
     duplicates: 0,
     mutated: [],
   }
+  const stories = storiesOf(control?.about)
   for (let round = 0; found.steps < steps; round++) {
     let failed = 0
     let shortest: { story: Story; told: Told } | undefined

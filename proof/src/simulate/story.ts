@@ -14,6 +14,7 @@ export const FAULTS = [
   'clock jumps',
   'endpoint is disabled',
   'row is replayed',
+  'event is published again',
   'queue refuses',
   'queue does not answer',
   'message is lost',

@@ -1,10 +1,10 @@
 import { createNodeSigner } from '@keepsend/adapter-node'
 import { type Engine, EngineError, type EventQueue, createEngine } from '@keepsend/engine'
-import { type OutboxDatabase, firstEventIdAt, replayEvents } from '@keepsend/outbox'
+import { type ClaimRef, type OutboxDatabase, eventIdOf, firstEventIdAt, replayEvents } from '@keepsend/outbox'
 import Database from 'better-sqlite3'
 import { type Mutant, mutate } from '../lib/mutants.ts'
 import { synchronously, useClock } from '../lib/virtual-clock.ts'
-import { type Publication, context } from './context.ts'
+import { context, newPublication } from './context.ts'
 import { FaultyDatabase } from './faulty-database.ts'
 import { Ledger } from './ledger.ts'
 import { send } from './network.ts'
@@ -31,6 +31,8 @@ export interface Control {
   mutant?: Mutant
   /** Says that a commit took place, and undoes it, once in so many. */
   liesOnceIn?: number
+  /** What its stories have in common, where few of all the stories could notice it. */
+  about?: Partial<Story>
 }
 
 /** Everything outside the product: clocks, the database, the network, processes, and what goes wrong with them. */
@@ -49,7 +51,9 @@ export class World {
   readonly #uninstall: () => void
   readonly #database: FaultyDatabase
   #tasks: Task[] = []
-  #events = 0
+  readonly #published: string[] = []
+  /** Attempts whose outcome is not settled yet, and who makes them. */
+  readonly #inHand = new Map<ClaimRef, object>()
 
   static async create(story: Story, control: Control = {}): Promise<World> {
     return new World(await template(), story, control)
@@ -111,11 +115,15 @@ export class World {
     // Says which claims an operation settles, and under which an attempt is made.
     const engine: Engine = {
       ...plain,
-      deliver: (event, ...rest) =>
-        context.run({ process: owner, delivering: event }, () => plain.deliver(event, ...rest)),
-      settle: (finished, ...rest) => {
+      deliver: (event, ...rest) => {
+        this.#inHand.set(event, owner)
+        return context.run({ process: owner, delivering: event }, () => plain.deliver(event, ...rest))
+      },
+      settleEach: async (finished, ...rest) => {
         const settling = finished.map((one) => one.claim)
-        return context.run({ process: owner, settling }, () => plain.settle(finished, ...rest))
+        const settled = await context.run({ process: owner, settling }, () => plain.settleEach(finished, ...rest))
+        for (const claim of settling) this.#inHand.delete(claim)
+        return settled
       },
     }
     this.say(`${name} starts`)
@@ -133,6 +141,7 @@ export class World {
     process.dead = true
     this.time.forget(process)
     this.#tasks = this.#tasks.filter(({ owner }) => owner !== process)
+    for (const [claim, owner] of this.#inHand) if (owner === process) this.#inHand.delete(claim)
   }
 
   put(task: Task): void {
@@ -154,18 +163,41 @@ export class World {
 
   /** A caller of this process commits events; each has a row for each endpoint. */
   publish(process: Process, count: number): void {
-    const events = Array.from({ length: count }, () => {
-      const id = `${firstEventIdAt(this.time.timeOfDay)}-7000-8000-${String(++this.#events).padStart(12, '0')}`
-      return { id, type: 'message.created', workspaceId: WORKSPACE, data: {}, timestamp: '2026-01-01T00:00:00Z' }
+    const ids = Array.from({ length: count }, (_, index) => {
+      const number = String(this.#published.length + 1 + index).padStart(12, '0')
+      return `${firstEventIdAt(this.time.timeOfDay)}-7000-8000-${number}`
     })
-    const publishing: Publication = { eventIds: events.map(({ id }) => id), owed: [] }
+    this.#published.push(...ids)
     this.say(`${process.name} publishes ${count}`)
+    this.#commit(process, ids)
+  }
+
+  /**
+   * A caller of this process commits an event once more, under the id that it has had. Rows of it were deleted since; if
+   * there is such a row, one whose worker does not know it yet.
+   */
+  publishAgain(process: Process, choice: Choice): void {
+    const ended = this.#published.filter((one) => this.ledger.hasLostRows(one))
+    const inHand = new Set(
+      [...this.#inHand.keys()].filter((one) => this.ledger.isOver(one)).map(({ id }) => eventIdOf(id)),
+    )
+    const unnoticed = ended.filter((one) => inHand.has(one))
+    const id = choice.of(unnoticed.length > 0 ? unnoticed : ended)
+    if (id === undefined) return
+    this.say(`${process.name} publishes ${id} again`)
+    this.#commit(process, [id])
+  }
+
+  #commit(process: Process, ids: readonly string[]): void {
+    const rest = { type: 'message.created', workspaceId: WORKSPACE, data: {}, timestamp: '2026-01-01T00:00:00Z' }
+    const events = ids.map((id) => ({ id, ...rest }))
+    const publishing = newPublication(ids)
     void context
       .run({ process, publishing }, () => process.engine.commit({ writes: [], events }))
       .then(
-        () => this.ledger.acknowledge(publishing.owed),
+        () => this.ledger.acknowledge(publishing),
         (error: unknown) => {
-          if (error instanceof EngineError && error.code === 'not_accepted') this.ledger.refuse(publishing.eventIds)
+          if (error instanceof EngineError && error.code === 'not_accepted') this.ledger.refuse(publishing)
         },
       )
   }

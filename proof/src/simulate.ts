@@ -56,6 +56,7 @@ rows.push(
   ['stories on Cloudflare', shown(found.stories.cloudflare)],
   ['deliveries acknowledged', shown(found.acknowledged)],
   ['accepted more than once', shown(found.duplicates)],
+  ['rows inserted again', shown(found.secondLives)],
   ['seconds', ((performance.now() - started) / 1000).toFixed(0)],
 )
 if (found.failure) {

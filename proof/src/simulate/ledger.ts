@@ -55,6 +55,11 @@ export class Ledger {
     return this.#duplicates
   }
 
+  /** Rows that were inserted again after they had been deleted. */
+  get secondLives(): number {
+    return [...this.#lives.values()].reduce((sum, { length }) => sum + length - 1, 0)
+  }
+
   get rows(): readonly PendingEvent[] {
     return [...this.#rows.values()]
   }

@@ -10,6 +10,8 @@ export interface Told {
   steps: number
   acknowledged: number
   duplicates: number
+  /** Rows that were inserted again. */
+  secondLives: number
   /** The last things that happened. */
   log: readonly string[]
   mutated: readonly number[]
@@ -45,8 +47,8 @@ export async function tell(story: Story, control?: Control): Promise<Told> {
       if (world.ledger.broken) break
     }
     if (!world.ledger.broken) steps += await teller.calmDown()
-    const { broken, acknowledged, duplicates } = world.ledger
-    return { broken, steps, acknowledged, duplicates, log: world.log, mutated: world.mutated }
+    const { broken, acknowledged, duplicates, secondLives } = world.ledger
+    return { broken, steps, acknowledged, duplicates, secondLives, log: world.log, mutated: world.mutated }
   } finally {
     world.close()
   }

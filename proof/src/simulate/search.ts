@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { type Told, tell } from './run.ts'
-import { FAULTS, type Story } from './story.ts'
+import { FAULTS, type Fault, type Story } from './story.ts'
 import type { Control } from './world.ts'
 
 export interface Found {
@@ -8,6 +8,8 @@ export interface Found {
   stories: Record<Story['world'], number>
   acknowledged: number
   duplicates: number
+  /** Rows that were inserted again. */
+  secondLives: number
   /** The shortest story that was found to break a rule. */
   failure?: { story: Story; broken: string; log: readonly string[] }
   mutated: readonly number[]
@@ -19,11 +21,25 @@ const STORIES = 20
 const MAX_SHRINKS = 400
 const MAX_SHRINKS_OF_CONTROL = 40
 
+// Where much goes wrong, little is delivered while the story lasts. A third of the stories have few faults: those that
+// leave a worker or a message behind its row, whose event is published again meanwhile.
+const LEAVE_BEHIND: readonly Fault[] = [
+  'process pauses',
+  'commit is ambiguous',
+  'answer is lost',
+  'message comes twice',
+]
+const secondLives = fc
+  .subarray([...LEAVE_BEHIND], { minLength: 1 })
+  .map((faults): Fault[] => ['event is published again', ...faults])
+
 function storiesOf({ world, keepCompleted, faults }: Partial<Story> = {}): fc.Arbitrary<Story> {
   return fc.record({
     world: world ? fc.constant(world) : fc.constantFrom<Story['world'][]>('node', 'cloudflare'),
     keepCompleted: keepCompleted === undefined ? fc.boolean() : fc.constant(keepCompleted),
-    faults: faults ? fc.constant(faults) : fc.subarray([...FAULTS]),
+    faults: faults
+      ? fc.constant(faults)
+      : fc.oneof({ weight: 2, arbitrary: fc.subarray([...FAULTS]) }, { weight: 1, arbitrary: secondLives }),
     choices: fc.array(fc.noBias(fc.nat()), { minLength: 1, maxLength: 400, size: 'max' }),
   })
 }
@@ -46,6 +62,7 @@ export async function search({
     stories: { node: 0, cloudflare: 0 },
     acknowledged: 0,
     duplicates: 0,
+    secondLives: 0,
     mutated: [],
   }
   const stories = storiesOf(control?.about)
@@ -61,6 +78,7 @@ export async function search({
       found.stories[story.world]++
       found.acknowledged += told.acknowledged
       found.duplicates += told.duplicates
+      found.secondLives += told.secondLives
       found.mutated = told.mutated.map((count, index) => count + (found.mutated[index] ?? 0))
       return told.broken === undefined
     })

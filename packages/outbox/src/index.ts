@@ -77,6 +77,7 @@ export {
   type Statement,
   allOf,
   clock,
+  joined,
   limitTo,
   raw,
   sqlText,

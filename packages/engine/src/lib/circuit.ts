@@ -193,10 +193,10 @@ export function standsAsProbe(openMs: number, graceMs: number): SqlText {
 }
 
 /** As if it had never failed; what is held for it is let out from now on. */
-export function resetHealth(endpointId: string): SqlText {
+export function resetHealth(endpointId: string, only: SqlText = raw('1 = 1')): SqlText {
   return sqlText`
     update keepsend_endpoints set circuit = 'closed', probe_id = null, failing_since = null, warned = 0,
       failures_in_row = 0, window_at = null, window_failures = 0, window_successes = 0,
       wake_at = case when status = 'enabled' then ${clock()} end
-    where id = ${endpointId}`
+    where id = ${endpointId} and ${only}`
 }

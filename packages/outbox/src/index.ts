@@ -29,6 +29,7 @@ export {
   type ResumeOptions,
   type ResumedRow,
   holdDueStatement,
+  resumeNamedStatement,
   resumeStatement,
   resumeWhereStatement,
 } from './lib/hold.ts'

@@ -102,7 +102,7 @@ export interface Tally {
 function standing(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
   // The first list finds the rows by their key, the second knows them by their gen.
   return sqlText`pending_events as delivery where delivery.status = 'pending'
-    and delivery.id in (${db.dialect.list(claims.map(({ id }) => id))})
+    and delivery.id ${db.dialect.among(db.dialect.list(claims.map(({ id }) => id)))}
     and delivery.id || '#' || delivery.gen in (${db.dialect.list(claims.map(({ id, gen }) => `${id}#${gen}`))})`
 }
 

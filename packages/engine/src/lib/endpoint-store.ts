@@ -1,9 +1,7 @@
 import {
   type OptionsOf,
   type OutboxDatabase,
-  type Row,
   type SqlText,
-  type SqlValue,
   clock,
   joined,
   limitTo,
@@ -21,7 +19,7 @@ import { resetHealth } from './circuit.ts'
 import { type ChangeOptions, changeOf } from './endpoint-change.ts'
 import { resumeAllOf } from './resume.ts'
 import { checkOptions } from './option-names.ts'
-import { endpointRows } from './rows.ts'
+import { SHOWN_COLUMNS, attemptsOf, columnsOf, scheduleText, subscribe, toEndpoint } from './endpoint-columns.ts'
 import type { SecretStore } from './secret-store.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
@@ -55,31 +53,6 @@ export interface EndpointStore {
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
 }
 
-const SHOWN = [
-  'id',
-  'workspaceId',
-  'url',
-  'description',
-  'status',
-  'disabledReason',
-  'version',
-  'eventTypes',
-  'channels',
-  'retrySchedule',
-  'deadlineMs',
-  'headers',
-  'retryStatuses',
-  'signatures',
-  'compatHeader',
-  'concurrency',
-  'rateLimit',
-  'circuit',
-  'failingSince',
-  'createdAt',
-  'updatedAt',
-] as const
-const COLUMNS = endpointRows.some('endpoint', SHOWN)
-
 /**
  * @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten.
  * @param wake lets out the first of what is held for an endpoint that was enabled.
@@ -102,7 +75,7 @@ export function createEndpointStore(
   async function get(workspaceId: string, id: string): Promise<Endpoint> {
     checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
-      sqlText`select ${COLUMNS} from keepsend_endpoints as endpoint where id = ${id} and workspace_id = ${workspaceId}`,
+      sqlText`select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint where id = ${id} and workspace_id = ${workspaceId}`,
     )
     if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
     return toEndpoint(rows[0])
@@ -137,7 +110,7 @@ export function createEndpointStore(
     async list(workspaceId, { limit, after = '' }) {
       checkWorkspaceId(workspaceId)
       const { rows } = await db.run(sqlText`
-        select ${COLUMNS} from keepsend_endpoints as endpoint where workspace_id = ${workspaceId} and id > ${after}
+        select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint where workspace_id = ${workspaceId} and id > ${after}
         order by id ${limitTo(limit)}`)
       return rows.map(toEndpoint)
     },
@@ -209,53 +182,4 @@ export function createEndpointStore(
       return kept.list(await get(workspaceId, id))
     },
   }
-}
-
-/** Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. */
-function subscribe({ dialect }: OutboxDatabase, workspaceId: string, id: string): SqlText {
-  const listened = raw(`case when endpoint.channels = '[]' then '["*"]' else endpoint.channels end`)
-  return sqlText`
-    insert into keepsend_subscriptions (workspace_id, pattern, channel, endpoint_id)
-    select distinct endpoint.workspace_id, wanted.value, listened.value, endpoint.id
-    from keepsend_endpoints as endpoint
-      cross join ${dialect.elements('wanted', raw('endpoint.event_types'))}
-      cross join ${dialect.elements('listened', listened)}
-    where endpoint.id = ${id} and endpoint.workspace_id = ${workspaceId}`
-}
-
-/** The columns that a change sets: those that it was given, and no other. */
-function columnsOf(input: OptionsOf<EndpointInput>, defaultAttempts: number): SqlText[] {
-  const { retrySchedule, headers } = input
-  const columns: Record<string, SqlValue | undefined> = {
-    url: input.url,
-    description: input.description,
-    event_types: input.eventTypes && JSON.stringify(input.eventTypes),
-    channels: input.channels && JSON.stringify(input.channels),
-    retry_schedule: retrySchedule === undefined ? undefined : scheduleText(retrySchedule),
-    max_attempts: retrySchedule === undefined ? undefined : attemptsOf(retrySchedule, defaultAttempts),
-    deadline_ms: input.deadlineMs,
-    headers: headers && JSON.stringify(checkHeaders(headers)),
-    retry_statuses: input.retryStatuses && JSON.stringify(input.retryStatuses),
-    signatures: input.signatures && JSON.stringify(input.signatures),
-    compat_header: input.compatSignature === undefined ? undefined : compatHeader(input),
-    concurrency: input.concurrency,
-    rate_limit: input.rateLimit,
-  }
-  return Object.entries(columns).flatMap(([column, value]) =>
-    value === undefined ? [] : [sqlText`${raw(column)} = ${value}`],
-  )
-}
-
-/** The first attempt and one after each wait. */
-function attemptsOf(schedule: readonly number[] | null | undefined, defaultAttempts: number): number {
-  return schedule ? schedule.length + 1 : defaultAttempts
-}
-
-function scheduleText(schedule: readonly number[] | null | undefined): string | null {
-  return schedule ? JSON.stringify(schedule) : null
-}
-
-function toEndpoint(row: Row): Endpoint {
-  const { headers, ...shown } = endpointRows.read<(typeof SHOWN)[number]>(row)
-  return { ...shown, headerNames: Object.keys(headers) }
 }

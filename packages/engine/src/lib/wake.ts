@@ -155,7 +155,6 @@ export function wakeStrays({ dialect }: Pick<OutboxDatabase, 'dialect'>, limit: 
       select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = endpoint.id)
     order by endpoint.id ${dialect.first(limit)} ${dialect.lock('pick', 'endpoint')}`
   return sqlText`
-    with stray as materialized (${stray})
     update keepsend_endpoints set wake_at = ${clock()}
-    where id ${dialect.among(raw('select id from stray'))} and status = 'enabled' and wake_at is null`
+    where id ${dialect.among(stray)} and status = 'enabled' and wake_at is null`
 }

@@ -103,14 +103,18 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
 })
 
 describe('a row that the database refuses for itself', { timeout: PATIENCE_MS }, () => {
-  it("does not undo its neighbours' settles, nor stop the deliveries after it (trap 10)", async () => {
+  it.each([
+    ["does not undo its neighbours' settles, nor stop the deliveries after it (trap 10)", 'abort'],
+    ['stops nobody else either where it ends the whole transaction', 'rollback'],
+    ['stops nobody else either where it leaves half a statement', 'fail'],
+  ])('%s', async (_promise, raise) => {
     const receiver = await startReceiver((request) => request.answer(request.body.includes('poison') ? 500 : 200, 'no'))
     const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig({ queue: { concurrency: 8 } })
     await addEndpoint(receiver.url)
     connection.exec(`
       create trigger refusing before update on pending_events
       when new.last_error is not null and new.event_type = 'poison.taken'
-      begin select raise(abort, 'not this row'); end`)
+      begin select raise(${raise}, 'not this row'); end`)
     const [poison] = await publish(1, 'poison.taken')
     await publish(30)
     await queue.start(engine)

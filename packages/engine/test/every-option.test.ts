@@ -121,6 +121,9 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     const { id: _id, createdAt: _createdAt, updatedAt: _updatedAt, ...made } = endpoint
     return made
   },
+  'endpoints.update': async ({ engine, endpointId }, options) =>
+    void (await engine.endpoints.update('w', endpointId, {}, options)),
+  'endpoints.delete': ({ engine, endpointId }, options) => engine.endpoints.delete('w', endpointId, options),
   'endpoints.rotateSecret': async ({ engine, endpointId }, options) =>
     void (await engine.endpoints.rotateSecret('w', endpointId, options)),
   'the filter of deliveries.replayOf': ({ engine, endpointId }, options) =>

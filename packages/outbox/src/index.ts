@@ -29,6 +29,7 @@ export {
   type ResumeOptions,
   type ResumedRow,
   holdDueStatement,
+  resumeNamedStatement,
   resumeStatement,
   resumeWhereStatement,
 } from './lib/hold.ts'
@@ -77,6 +78,7 @@ export {
   type Statement,
   allOf,
   clock,
+  joined,
   limitTo,
   raw,
   sqlText,

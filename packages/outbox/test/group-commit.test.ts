@@ -131,31 +131,31 @@ describe('group commit', () => {
     expect([names(), times('commit'), connection.inTransaction]).toEqual([[], 0, false])
   })
 
-  it('after RAISE(ROLLBACK) nothing of the group stands, nothing more of it runs, and everyone is told so', async () => {
+  it('after RAISE(ROLLBACK) the unit that did it is refused with its own error, and the others commit without it', async () => {
     const { db, names, log, connection } = open()
     const answers = ['a', 'burn', 'c'].map((name) => db.run(keep(name)))
-    expect(await told(answers)).toEqual(['not_accepted', 'not_accepted', 'not_accepted'])
-    expect([names(), connection.inTransaction, log.includes('commit')]).toEqual([[], false, false])
-    // Once bare and once with savepoints, both times no further than the one that burns.
-    expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(4)
+    expect(await told(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_TRIGGER', 'ok'])
+    expect([names(), connection.inTransaction]).toEqual([['a', 'c'], false])
+    // Once bare and once with savepoints, both times no further than the one that burns; then without it.
+    expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(6)
     await expect(answers[1]).rejects.toThrow(/burnt/)
     expect(await told([db.run(keep('later'))])).toEqual(['ok'])
-    expect(names()).toEqual(['later'])
+    expect(names()).toEqual(['a', 'c', 'later'])
   })
 
   it('after RAISE(ROLLBACK) of a lone caller, in the middle of its unit, nothing of it stands', async () => {
     const { db, names } = open()
-    expect(await told([db.atomic([keep('a'), keep('burn'), keep('c')])])).toEqual(['not_accepted'])
+    expect(await told([db.atomic([keep('a'), keep('burn'), keep('c')])])).toEqual(['SQLITE_CONSTRAINT_TRIGGER'])
     expect(names()).toEqual([])
   })
 
-  it('when a failed unit cannot be undone by itself, nothing of the group stands and everyone is told so', async () => {
+  it('when a failed unit cannot be undone by itself, nothing of it stands, and the others commit without it', async () => {
     const { connection, names } = open()
     const broken = watched(connection, 'rollback to keepsend_unit')
     const db = fromBetterSqlite(broken.connection)
     const answers = [db.run(keep('a')), db.atomic([keep('b'), keep('a')]), db.run(keep('c'))]
-    expect(await told(answers)).toEqual(['not_accepted', 'not_accepted', 'not_accepted'])
-    expect([names(), connection.inTransaction]).toEqual([[], false])
+    expect(await told(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'ok'])
+    expect([names(), connection.inTransaction]).toEqual([['a', 'c'], false])
   })
 
   it('a deferred foreign key that fails at the commit: each runs once alone, only the guilty is refused', async () => {

@@ -6,6 +6,7 @@ import { type Logger, errorFields } from './logger.ts'
 import { checkOptions } from './option-names.ts'
 import type { Pepper } from './pepper.ts'
 import { apiKeyRows } from './rows.ts'
+import { checkWorkspaceId, isWorkspaceId } from './workspace-id.ts'
 
 /** What a credential may do. */
 export type Scope = (typeof SCOPES)[number]
@@ -108,6 +109,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
     async create(options) {
       checkOptions('apiKeys.create', options)
       const { workspaceId, name = '', scopes = SCOPES, expiresInMs } = options
+      checkWorkspaceId(workspaceId)
       const unknown = scopes.find((scope) => !SCOPES.includes(scope))
       if (unknown !== undefined) throw invalid(`scopes must be of ${SCOPES.join(', ')}; found ${unknown}`)
       if (name.length > MAX_NAME) throw invalid(`name must be at most ${MAX_NAME} characters; found ${name.length}`)
@@ -124,6 +126,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
     },
 
     async list(workspaceId) {
+      checkWorkspaceId(workspaceId)
       const { rows } = await db.run(sqlText`
         select ${apiKeyRows.some('known', SHOWN)}
         from keepsend_api_keys as known where workspace_id = ${workspaceId} order by id`)
@@ -131,6 +134,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
     },
 
     async revoke(workspaceId, id) {
+      checkWorkspaceId(workspaceId)
       const { changes } = await db.run(
         sqlText`delete from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId}`,
       )
@@ -138,6 +142,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
     },
 
     async rotate(workspaceId, id, options = {}) {
+      checkWorkspaceId(workspaceId)
       checkOptions('apiKeys.rotate', options)
       const { overlapMs = DEFAULT_OVERLAP_MS } = options
       checkBounds('overlapMs', overlapMs, 0, MAX_OVERLAP_MS)
@@ -167,6 +172,26 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       return { workspaceId, scopes }
     },
   }
+}
+
+/**
+ * A principal as its type says: a host's `authenticate` may be JavaScript, and what it answers scopes every statement.
+ *
+ * @throws {EngineError} `invalid_option`, naming what was found
+ */
+export function checkPrincipal(found: unknown): Principal {
+  const { workspaceId, scopes }: { workspaceId?: unknown; scopes?: unknown } = Object(found)
+  if (!isWorkspaceId(workspaceId)) {
+    throw invalid(
+      `authenticate must answer a principal with a workspaceId of 1 to 255 characters; found ${typeof workspaceId}`,
+    )
+  }
+  if (!Array.isArray(scopes) || !scopes.every((scope): scope is Scope => SCOPES.includes(scope))) {
+    throw invalid(
+      `authenticate must answer a principal whose scopes are a list of ${SCOPES.join(', ')}; found ${typeof scopes}`,
+    )
+  }
+  return { workspaceId, scopes }
 }
 
 function invalid(message: string): EngineError {

@@ -102,7 +102,7 @@ export interface Tally {
 function standing(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
   // The first list finds the rows by their key, the second knows them by their gen.
   return sqlText`pending_events as delivery where delivery.status = 'pending'
-    and delivery.id in (${db.dialect.list(claims.map(({ id }) => id))})
+    and delivery.id ${db.dialect.among(db.dialect.list(claims.map(({ id }) => id)))}
     and delivery.id || '#' || delivery.gen in (${db.dialect.list(claims.map(({ id, gen }) => `${id}#${gen}`))})`
 }
 
@@ -193,10 +193,10 @@ export function standsAsProbe(openMs: number, graceMs: number): SqlText {
 }
 
 /** As if it had never failed; what is held for it is let out from now on. */
-export function resetHealth(endpointId: string): SqlText {
+export function resetHealth(endpointId: string, only: SqlText = raw('1 = 1')): SqlText {
   return sqlText`
     update keepsend_endpoints set circuit = 'closed', probe_id = null, failing_since = null, warned = 0,
       failures_in_row = 0, window_at = null, window_failures = 0, window_successes = 0,
       wake_at = case when status = 'enabled' then ${clock()} end
-    where id = ${endpointId}`
+    where id = ${endpointId} and ${only}`
 }

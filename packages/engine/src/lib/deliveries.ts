@@ -23,6 +23,7 @@ import { lockEndpoints } from './locks.ts'
 import { checkOptions } from './option-names.ts'
 import { resumeIfGone } from './resume.ts'
 import { wakeWithin } from './wake.ts'
+import { checkWorkspaceId } from './workspace-id.ts'
 
 /** A row of `pending_events`, held for a reason of the engine's. */
 export interface Delivery extends PendingEvent {
@@ -86,6 +87,7 @@ export interface EventSummary {
 /** @param wake resumes the first of what is held for an endpoint. */
 export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: string) => Promise<void>): DeliveryReads {
   async function exists(workspaceId: string, endpointId: string): Promise<void> {
+    checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
       sqlText`select 1 from keepsend_endpoints where id = ${endpointId} and workspace_id = ${workspaceId}`,
     )
@@ -93,6 +95,7 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
   }
 
   async function get(workspaceId: string, id: string): Promise<Delivery> {
+    checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
       sqlText`select ${pendingEvents.all} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
     )
@@ -104,6 +107,7 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
     get,
 
     async list(workspaceId, filter) {
+      checkWorkspaceId(workspaceId)
       const wanted: SqlText[] = [sqlText`workspace_id = ${workspaceId}`]
       if (filter.before !== undefined) wanted.push(sqlText`id < ${filter.before}`)
       if (filter.status !== undefined) wanted.push(sqlText`status = ${filter.status}`)
@@ -117,6 +121,7 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
     },
 
     async replay(workspaceId, id) {
+      checkWorkspaceId(workspaceId)
       const { ids } = await replayEvents(db, { ids: [id], workspaceId })
       const row = await get(workspaceId, id)
       if (ids.length === 0)
@@ -146,6 +151,7 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
     },
 
     async ofEvent(workspaceId, eventId) {
+      checkWorkspaceId(workspaceId)
       const { rows } = isEventId(eventId)
         ? await db.run(sqlText`
             select ${pendingEvents.all} from pending_events where workspace_id = ${workspaceId} and ${eventRange(eventId)} order by id`)
@@ -155,6 +161,7 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
     },
 
     async listEvents(workspaceId, { limit, before = BEHIND_EVERY_EVENT }) {
+      checkWorkspaceId(workspaceId)
       // Two workspaces may have published under one event id: each look asks for the workspace.
       // Each step seeks the newest row below the event before: as many look-ups as events, however many rows each has.
       const below = (bound: SqlText): SqlText => sqlText`(

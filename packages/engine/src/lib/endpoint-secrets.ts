@@ -125,14 +125,15 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
         const untaken = sqlText`not exists (
           select 1 from keepsend_secrets as other
           where other.endpoint_id = ${id} and other.scheme = ${scheme} and other.version >= ${version})`
-        const { transaction, bumped } = changeOf(endpoint)
+        const change = changeOf(endpoint)
+        const { transaction, bumped } = change
         transaction.add(sqlText`
             update keepsend_secrets set expires_at = ${clock()} + ${overlapMs}
             where endpoint_id = ${id} and scheme = ${scheme}
               and (expires_at is null or expires_at > ${clock()} + ${overlapMs}) and ${untaken}`)
         const inserted = transaction.add(insertWhere(untaken, endpoint, { scheme, version, ...sealed }))
         transaction.add(sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at <= ${clock()}`)
-        await transaction.commit(db)
+        await change.commit(db)
         if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
         if (inserted.changes !== 1) continue
         const secret = (await list(endpoint)).find((one) => one.scheme === scheme)

@@ -1,13 +1,12 @@
 import {
   type OptionsOf,
   type OutboxDatabase,
-  type Row,
   type SqlText,
   clock,
+  joined,
   limitTo,
   raw,
   sqlText,
-  withDefaults,
 } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
@@ -17,11 +16,12 @@ import { type EndpointSecret, type RotateOptions, createEndpointSecrets } from '
 import { type Endpoint, type EndpointInput, checkEndpoint } from './endpoint.ts'
 import { EngineError } from './errors.ts'
 import { resetHealth } from './circuit.ts'
-import { changeOf } from './endpoint-change.ts'
+import { type ChangeOptions, changeOf } from './endpoint-change.ts'
 import { resumeAllOf } from './resume.ts'
 import { checkOptions } from './option-names.ts'
-import { endpointRows } from './rows.ts'
+import { SHOWN_COLUMNS, attemptsOf, columnsOf, scheduleText, subscribe, toEndpoint } from './endpoint-columns.ts'
 import type { SecretStore } from './secret-store.ts'
+import { checkWorkspaceId } from './workspace-id.ts'
 
 /** The endpoints of every workspace. Each method is scoped: another workspace's endpoint does not exist for it. */
 export interface EndpointStore {
@@ -29,9 +29,19 @@ export interface EndpointStore {
   create(workspaceId: string, input: EndpointInput): Promise<{ endpoint: Endpoint; secret: string }>
   get(workspaceId: string, id: string): Promise<Endpoint>
   list(workspaceId: string, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
-  update(workspaceId: string, id: string, change: OptionsOf<Omit<EndpointInput, 'secret'>>): Promise<Endpoint>
+  /**
+   * Writes what it is given and nothing else, so that two changes at the same time both stand.
+   *
+   * @throws {EngineError} `precondition_failed` when the endpoint has another version than `ifVersion`
+   */
+  update(
+    workspaceId: string,
+    id: string,
+    change: OptionsOf<Omit<EndpointInput, 'secret'>>,
+    options?: ChangeOptions,
+  ): Promise<Endpoint>
   /** Its pending and held deliveries fail as `endpoint_gone` when they are next claimed. */
-  delete(workspaceId: string, id: string): Promise<void>
+  delete(workspaceId: string, id: string, options?: ChangeOptions): Promise<void>
   /** Enabling closes the circuit and lets out what was held, batch by batch; disabling holds what comes up. */
   setStatus(workspaceId: string, id: string, status: Endpoint['status']): Promise<Endpoint>
   /**
@@ -42,31 +52,6 @@ export interface EndpointStore {
   /** The secrets that sign now, by scheme and the newest first. */
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
 }
-
-const SHOWN = [
-  'id',
-  'workspaceId',
-  'url',
-  'description',
-  'status',
-  'disabledReason',
-  'version',
-  'eventTypes',
-  'channels',
-  'retrySchedule',
-  'deadlineMs',
-  'headers',
-  'retryStatuses',
-  'signatures',
-  'compatHeader',
-  'concurrency',
-  'rateLimit',
-  'circuit',
-  'failingSince',
-  'createdAt',
-  'updatedAt',
-] as const
-const COLUMNS = endpointRows.some('endpoint', SHOWN)
 
 /**
  * @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten.
@@ -88,8 +73,9 @@ export function createEndpointStore(
   }
 
   async function get(workspaceId: string, id: string): Promise<Endpoint> {
+    checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
-      sqlText`select ${COLUMNS} from keepsend_endpoints as endpoint where id = ${id} and workspace_id = ${workspaceId}`,
+      sqlText`select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint where id = ${id} and workspace_id = ${workspaceId}`,
     )
     if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
     return toEndpoint(rows[0])
@@ -99,6 +85,7 @@ export function createEndpointStore(
     get,
 
     async create(workspaceId, input) {
+      checkWorkspaceId(workspaceId)
       checkEndpoint(input, checkUrl)
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
@@ -114,55 +101,59 @@ export function createEndpointStore(
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
             ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${clock()}, ${clock()})`,
-        subscribe(db, workspaceId, id, eventTypes, channels),
+        subscribe(db, workspaceId, id),
         ...secrets.map(({ statement }) => statement),
       ])
       return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
     },
 
     async list(workspaceId, { limit, after = '' }) {
+      checkWorkspaceId(workspaceId)
       const { rows } = await db.run(sqlText`
-        select ${COLUMNS} from keepsend_endpoints as endpoint where workspace_id = ${workspaceId} and id > ${after}
+        select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint where workspace_id = ${workspaceId} and id > ${after}
         order by id ${limitTo(limit)}`)
       return rows.map(toEndpoint)
     },
 
-    async update(workspaceId, id, input) {
+    async update(workspaceId, id, input, options = {}) {
+      checkOptions('endpoints.update', options)
       checkEndpoint(input, checkUrl)
-      const now = await get(workspaceId, id)
-      const next = withDefaults(input, now)
-      const secrets = await kept.changed(now, input)
-      await change(id, [
-        sqlText`
-          update keepsend_endpoints set url = ${next.url}, description = ${next.description},
-            event_types = ${JSON.stringify(next.eventTypes)}, channels = ${JSON.stringify(next.channels)},
-            retry_schedule = ${scheduleText(next.retrySchedule)},
-            max_attempts = ${attemptsOf(next.retrySchedule, defaultAttempts)}, deadline_ms = ${next.deadlineMs},
-            headers = ${input.headers ? JSON.stringify(checkHeaders(input.headers)) : raw('headers')}, retry_statuses = ${JSON.stringify(next.retryStatuses)},
-            signatures = ${input.signatures ? JSON.stringify(input.signatures) : raw('signatures')},
-            compat_header = ${input.compatSignature === undefined ? raw('compat_header') : compatHeader(input)},
-            concurrency = ${next.concurrency}, rate_limit = ${next.rateLimit},
-            version = version + 1, updated_at = ${clock()}
-          where id = ${id} and workspace_id = ${workspaceId}`,
-        // A new URL has its health to prove anew.
-        ...(next.url === now.url ? [] : [resetHealth(id)]),
-        sqlText`delete from keepsend_subscriptions where endpoint_id = ${id} and workspace_id = ${workspaceId}`,
-        subscribe(db, workspaceId, id, next.eventTypes, next.channels),
-        ...secrets,
-      ])
+      const before = await get(workspaceId, id)
+      const secrets = await kept.changed(before, input)
+      const changing = changeOf({ workspaceId, id }, options)
+      const { transaction, bumped } = changing
+      const mine = sqlText`id = ${id} and workspace_id = ${workspaceId}`
+      // A new URL has its health to prove anew; it is compared with the one that stands when this commits.
+      if (input.url !== undefined) transaction.add(resetHealth(id, sqlText`${mine} and url <> ${input.url}`))
+      const given = columnsOf(input, defaultAttempts)
+      if (given.length > 0) {
+        transaction.add(sqlText`update keepsend_endpoints set ${joined(given, ', ')} where ${mine}`)
+      }
+      if (input.eventTypes !== undefined || input.channels !== undefined) {
+        transaction.add(
+          sqlText`delete from keepsend_subscriptions where endpoint_id = ${id} and workspace_id = ${workspaceId}`,
+        )
+        transaction.add(subscribe(db, workspaceId, id))
+      }
+      transaction.addAll(secrets)
+      await changing.commit(db)
+      onChange(id)
+      if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
       return get(workspaceId, id)
     },
 
-    async delete(workspaceId, id) {
+    async delete(workspaceId, id, options = {}) {
+      checkOptions('endpoints.delete', options)
       await get(workspaceId, id)
       const mine = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
-      const { transaction } = changeOf({ workspaceId, id })
+      const changing = changeOf({ workspaceId, id }, options)
+      const { transaction } = changing
       transaction.add(sqlText`delete from keepsend_subscriptions where ${mine}`)
       transaction.add(sqlText`delete from keepsend_secrets where ${mine}`)
       transaction.add(sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`)
       // Last: the rows become due once nothing holds them for the endpoint.
       transaction.add(resumeAllOf(id))
-      await transaction.commit(db)
+      await changing.commit(db)
       onChange(id)
     },
 
@@ -191,34 +182,4 @@ export function createEndpointStore(
       return kept.list(await get(workspaceId, id))
     },
   }
-}
-
-function subscribe(
-  db: OutboxDatabase,
-  workspaceId: string,
-  id: string,
-  eventTypes: readonly string[],
-  channels: readonly string[],
-): SqlText {
-  const patterns = db.dialect.list([...new Set(eventTypes)])
-  const listened = db.dialect.list(channels.length === 0 ? ['*'] : [...new Set(channels)])
-  return sqlText`
-    insert into keepsend_subscriptions (workspace_id, pattern, channel, endpoint_id)
-    select workspace_id, wanted.value, listened.value, id
-    from keepsend_endpoints cross join (${patterns}) as wanted cross join (${listened}) as listened
-    where id = ${id} and workspace_id = ${workspaceId}`
-}
-
-/** The first attempt and one after each wait. */
-function attemptsOf(schedule: readonly number[] | null | undefined, defaultAttempts: number): number {
-  return schedule ? schedule.length + 1 : defaultAttempts
-}
-
-function scheduleText(schedule: readonly number[] | null | undefined): string | null {
-  return schedule ? JSON.stringify(schedule) : null
-}
-
-function toEndpoint(row: Row): Endpoint {
-  const { headers, ...shown } = endpointRows.read<(typeof SHOWN)[number]>(row)
-  return { ...shown, headerNames: Object.keys(headers) }
 }

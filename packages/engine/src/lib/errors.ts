@@ -4,7 +4,7 @@ import { createOptionChecks } from '@keepsend/outbox'
  * What went wrong, as a stable code; {@link EngineError.status} is the HTTP status that fits it.
  *
  * - `invalid_request` 400, `unauthenticated` 401, `forbidden` 403, `not_found` 404, `not_retained` 404
- * - `idempotency_in_flight` 409, `conflict` 409, `payload_too_large` 413
+ * - `idempotency_in_flight` 409, `conflict` 409, `precondition_failed` 412, `payload_too_large` 413
  * - `invalid_event`, `invalid_endpoint`, `idempotency_mismatch` 422
  * - `not_accepted` 503: nothing was committed, repeat it
  * - `outcome_unknown` 500: the write may have taken place; look before you repeat it
@@ -21,6 +21,7 @@ const STATUS = {
   not_retained: 404,
   idempotency_in_flight: 409,
   conflict: 409,
+  precondition_failed: 412,
   payload_too_large: 413,
   invalid_event: 422,
   invalid_endpoint: 422,

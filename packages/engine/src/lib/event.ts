@@ -1,5 +1,6 @@
 import { isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
+import { checkWorkspaceId } from './workspace-id.ts'
 
 /** Something that happened in a workspace. */
 export interface WebhookEvent {
@@ -51,9 +52,7 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
     throw invalid(`type must be identifiers of A-Za-z0-9_ joined by dots, at most 128 characters; found ${show(type)}`)
   if (type.startsWith(OWN_TYPES))
     throw invalid(`types that begin with keepsend. are Keepsend's own; found ${show(type)}`)
-  if (!isStorable(workspaceId)) {
-    throw invalid(`workspaceId must be 1 to 255 characters of well-formed text; found ${show(workspaceId)}`)
-  }
+  checkWorkspaceId(workspaceId, 'invalid_event')
   if (!isEventId(id))
     throw invalid(`id must be evt_ and a lower-case UUIDv7, as newEventId() makes it; found ${show(id)}`)
   if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Map || data instanceof Set)
@@ -145,13 +144,6 @@ function isDeeperThan(json: string, max: number): boolean {
     } else if (code === 93 || code === 125) depth--
   }
   return false
-}
-
-// What every database takes: Postgres refuses a NUL and a lone surrogate.
-function isStorable(text: unknown): text is string {
-  return (
-    typeof text === 'string' && text.length >= 1 && text.length <= 255 && text.isWellFormed() && !text.includes('\0')
-  )
 }
 
 function isoTime(time: Date | string): string {

@@ -24,7 +24,11 @@ export function keepsend(engine: Engine): MiddlewareHandler {
 export interface CommitWithEventsOptions extends Pick<CommitOptions, 'writes' | 'events'> {
   /** Known before the commit, so that it can be stored with it. */
   response: { status: number; body: unknown }
-  /** Whose `Idempotency-Key` it is. @default the workspace of the first event */
+  /**
+   * Whose `Idempotency-Key` it is. Needed where a request carries one and its events are of no workspace, or of several.
+   *
+   * @default the workspace of the events
+   */
   workspaceId?: string | undefined
 }
 
@@ -46,7 +50,7 @@ export interface CommitWithEventsOptions extends Pick<CommitOptions, 'writes' | 
  */
 export async function commitWithEvents(c: Context, options: CommitWithEventsOptions): Promise<Response> {
   checkOptions('commitWithEvents', options)
-  const { writes, events, response, workspaceId = events[0]?.workspaceId ?? '' } = options
+  const { writes, events, response, workspaceId = workspaceOf(events) } = options
   try {
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
     const committed = await engineOf(c).commit({
@@ -87,10 +91,29 @@ export function sendWebhookEvent(c: Context, event: WebhookEvent): Promise<Sent>
   return engineOf(c).send(event, backgroundOf(c))
 }
 
-/** The request's `Idempotency-Key`, if it has one, with what makes it the same request. */
-export async function idempotencyKeyOf(c: Context, workspaceId: string): Promise<IdempotencyKey | undefined> {
+/** The one workspace that all events are of. */
+function workspaceOf(events: readonly WebhookEvent[]): string | undefined {
+  const [first, ...others] = new Set(events.map(({ workspaceId }) => workspaceId))
+  return others.length === 0 ? first : undefined
+}
+
+/**
+ * The request's `Idempotency-Key`, if it has one, with what makes it the same request.
+ *
+ * @throws {EngineError} `invalid_option` for a key that belongs to no workspace
+ */
+export async function idempotencyKeyOf(
+  c: Context,
+  workspaceId: string | undefined,
+): Promise<IdempotencyKey | undefined> {
   const key = c.req.header('idempotency-key')
   if (key === undefined) return undefined
+  if (workspaceId === undefined) {
+    throw new EngineError(
+      'invalid_option',
+      'this request has an Idempotency-Key, and its events are of no one workspace: give commitWithEvents a workspaceId',
+    )
+  }
   return { key, workspaceId, method: c.req.method, route: c.req.path, body: new Uint8Array(await c.req.arrayBuffer()) }
 }
 

@@ -1,6 +1,7 @@
 import { type OutboxDatabase, type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import { sha256Hex } from './sign.ts'
+import { checkWorkspaceId } from './workspace-id.ts'
 
 /** What makes a request the same request. */
 export interface IdempotencyKey {
@@ -37,8 +38,10 @@ export const IDEMPOTENCY_RETENTION_MS = 604_800_000
 const MARK_MS = 5000
 const RETRY_AFTER_SECONDS = 1
 
-/** Checks and hashes. @throws {EngineError} `invalid_request` for a malformed key */
+/** Checks and hashes. @throws {EngineError} `invalid_request` for a malformed key, `invalid_option` without a workspace */
 export async function hashKey({ key, workspaceId, method, route, body }: IdempotencyKey): Promise<HashedKey> {
+  // A key without a tenant would be everybody's: one would be answered with another's stored answer.
+  checkWorkspaceId(workspaceId, 'invalid_option')
   const [keyHash, bodyHash] = await Promise.all([sha256Hex(readKey(key)), sha256Hex(body)])
   return { scope: [workspaceId, method, route, keyHash], bodyHash, owner: crypto.randomUUID() }
 }

@@ -9,7 +9,7 @@ export function lockDeliveries(db: OutboxDatabase, claims: readonly ClaimRef[]):
   if (db.dialect.name !== 'postgres' || claims.length === 0) return []
   return [
     sqlText`
-      select id from pending_events as delivery where id in (${db.dialect.list(claims.map(({ id }) => id))})
+      select id from pending_events as delivery where id ${db.dialect.among(db.dialect.list(claims.map(({ id }) => id)))}
       order by id ${db.dialect.lock('wait', 'delivery')}`,
   ]
 }
@@ -18,7 +18,7 @@ export function lockEndpoints(db: OutboxDatabase, ids: readonly string[]): SqlTe
   if (db.dialect.name !== 'postgres' || ids.length === 0) return []
   return [
     sqlText`
-      select id from keepsend_endpoints as endpoint where id in (${db.dialect.list([...new Set(ids)])})
+      select id from keepsend_endpoints as endpoint where id ${db.dialect.among(db.dialect.list([...new Set(ids)]))}
       order by id ${db.dialect.lock('wait', 'endpoint')}`,
   ]
 }

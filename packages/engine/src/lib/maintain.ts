@@ -25,12 +25,12 @@ export async function maintain(db: OutboxDatabase, options: { retentionMs: numbe
   const expired = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  const { changes: strays } = await db.run(wakeStrays())
+  const { changes: strays } = await db.run(wakeStrays(db, ROUND))
   return {
     deletedRows: rows.deleted,
     deletedRecords,
     deletedSecrets: expired.changes,
     strays,
-    more: rows.more || expired.changes === ROUND || deletedRecords === ROUND,
+    more: rows.more || strays === ROUND || expired.changes === ROUND || deletedRecords === ROUND,
   }
 }

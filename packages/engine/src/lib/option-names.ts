@@ -5,6 +5,7 @@ import type { CircuitOptions } from './circuit.ts'
 import type { CommitOptions } from './commit.ts'
 import type { DeliveryReads, ReplayOf } from './deliveries.ts'
 import type { CompatSignature } from './compat-signature.ts'
+import type { ChangeOptions } from './endpoint-change.ts'
 import type { RotateOptions } from './endpoint-secrets.ts'
 import type { EndpointInput } from './endpoint.ts'
 import { checkNames } from './errors.ts'
@@ -109,6 +110,8 @@ export const OPTION_NAMES = {
   } satisfies OptionNames<ApiKeyOptions>,
   'apiKeys.rotate': { overlapMs: true } satisfies OptionNames<Parameters<ApiKeys['rotate']>[2]>,
   'an endpoint': ENDPOINT_NAMES,
+  'endpoints.update': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
+  'endpoints.delete': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
   'endpoints.rotateSecret': { overlapMs: true, scheme: true } satisfies OptionNames<RotateOptions>,
   'the filter of deliveries.replayOf': {
     endpointId: true,

@@ -1,4 +1,10 @@
-import { type OutboxDatabase, type SqlText, resumeWhereStatement, sqlText } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  type SqlText,
+  resumeNamedStatement,
+  resumeWhereStatement,
+  sqlText,
+} from '@keepsend/outbox'
 
 /**
  * After a settle that held rows: each stays held only while its reason stands. An endpoint that was enabled, has recovered
@@ -6,13 +12,14 @@ import { type OutboxDatabase, type SqlText, resumeWhereStatement, sqlText } from
  * these rows are committed, and it finds them.
  */
 export function resumeUnlessBlocked(db: OutboxDatabase, ids: readonly string[]): SqlText {
-  return resumeWhereStatement(sqlText`id in (${db.dialect.list(ids)}) and not exists (
+  const isFree = sqlText`not exists (
     select 1 from keepsend_endpoints as endpoint
     where endpoint.id = pending_events.endpoint_id and (
       endpoint.status = 'disabled'
       or endpoint.circuit = 'open'
       or pending_events.hold_reason not in ('endpoint_disabled', 'circuit_open'))
-    ${db.dialect.lock('share', 'endpoint')})`)
+    ${db.dialect.lock('share', 'endpoint')})`
+  return resumeNamedStatement(db, ids, isFree)
 }
 
 /** With the endpoint's deletion, in its transaction: the rows become due and fail as `endpoint_gone`. */

@@ -144,10 +144,17 @@ export function wakeWithin(endpointId: string, inMs: number): SqlText {
     where id = ${endpointId} and wake_at is null and status = 'enabled'`
 }
 
-/** Upkeep: endpoints that are enabled, have held rows, and whom nobody would wake. */
-export function wakeStrays(): SqlText {
+/**
+ * Maintenance: endpoints that are enabled, have held rows, and no time at which those are resumed. Endpoints that another
+ * transaction holds are skipped: it sets a time itself, or the next round finds them.
+ */
+export function wakeStrays({ dialect }: Pick<OutboxDatabase, 'dialect'>, limit: number): SqlText {
+  const stray = sqlText`
+    select endpoint.id from keepsend_endpoints as endpoint
+    where endpoint.status = 'enabled' and endpoint.wake_at is null and exists (
+      select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = endpoint.id)
+    order by endpoint.id ${dialect.first(limit)} ${dialect.lock('pick', 'endpoint')}`
   return sqlText`
     update keepsend_endpoints set wake_at = ${clock()}
-    where status = 'enabled' and wake_at is null and exists (
-      select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)`
+    where id ${dialect.among(stray)} and status = 'enabled' and wake_at is null`
 }

@@ -25,6 +25,8 @@ export interface Dialect {
    * database to itself.
    */
   lock(how: 'pick' | 'wait' | 'share', table: string): SqlText
+  /** The elements of a list that a column holds as JSON, as a table with the column `value`, joined to its row. */
+  elements(alias: string, list: SqlText): SqlText
   /** Many items as a table for a `from`, one column for each entry of `columns`. */
   rows<Item>(alias: string, items: readonly Item[], columns: RowSource<Item>): SqlText
   /** A `select` of `(claim_id, claim_gen)`. */

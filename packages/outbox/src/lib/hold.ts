@@ -82,7 +82,21 @@ export function resumeStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, op
 }
 
 /**
- * Resumes every held row that the condition names, due now: for the few rows of a settle, or an endpoint that is gone.
+ * Resumes those of a few rows that are held and meet the condition, due now. Rows are read by their keys: told that they
+ * are held, Postgres would read every held row first, and evaluate the condition, with the locks it takes, for each.
+ */
+export function resumeNamedStatement(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  ids: readonly string[],
+  guard: SqlText,
+): SqlText {
+  return sqlText`
+    update pending_events set ${resumeSet(clock())}
+    where id ${dialect.among(dialect.list(ids))} and case when status = 'held' then ${guard} else false end`
+}
+
+/**
+ * Resumes every held row that the condition names, due now: for an endpoint that is gone.
  * Like {@link resumeStatement} it is for a transaction of the caller's.
  */
 export function resumeWhereStatement(which: SqlText): SqlText {

@@ -1,4 +1,4 @@
-import type { Authenticate } from '../api-key.ts'
+import { type Authenticate, checkPrincipal } from '../api-key.ts'
 import { asEngineError } from '../commit.ts'
 import { EngineError } from '../errors.ts'
 import { errorFields } from '../logger.ts'
@@ -31,9 +31,9 @@ export function createRoutes(engine: RouteEngine, authenticate: Authenticate): E
   })
 
   app.use(async (c, next) => {
-    const principal = await authenticate(c.req.raw)
-    if (!principal) throw new EngineError('unauthenticated', 'this needs an API key: Authorization: Bearer ks_…')
-    c.set('principal', principal)
+    const found = await authenticate(c.req.raw)
+    if (!found) throw new EngineError('unauthenticated', 'this needs an API key: Authorization: Bearer ks_…')
+    c.set('principal', checkPrincipal(found))
     // In an id, a filter or a cursor: Postgres takes no such text, not even to look for it.
     if (c.req.url.includes('%00')) throw new EngineError('invalid_request', 'the URL holds a NUL (%00)')
     await next()

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { EndpointSecret } from '../endpoint-secrets.ts'
+import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
   endpointChange,
@@ -49,8 +50,8 @@ const update = defineRoute('endpoints:write', {
   method: 'patch',
   path: '/endpoints/{id}',
   summary: 'Change an endpoint',
-  description: 'What is left out stays as it is.',
-  request: { params: idParam, body: body(endpointChange) },
+  description: `What is left out stays as it is. ${IF_MATCH}`,
+  request: { params: idParam, headers: ifMatch, body: body(endpointChange) },
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 
@@ -58,8 +59,8 @@ const remove = defineRoute('endpoints:write', {
   method: 'delete',
   path: '/endpoints/{id}',
   summary: 'Delete an endpoint',
-  description: 'Its waiting deliveries fail as `endpoint_gone`.',
-  request: { params: idParam },
+  description: `Its waiting deliveries fail as \`endpoint_gone\`. ${IF_MATCH}`,
+  request: { params: idParam, headers: ifMatch },
   responses: { 204: { description: 'Deleted' } },
 })
 
@@ -150,6 +151,7 @@ export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine)
 
   app.openapi(create, async (c) => {
     const { endpoint, secret } = await endpoints.create(c.get('principal').workspaceId, c.req.valid('json'))
+    c.header('etag', etagOf(endpoint))
     return c.json({ ...showEndpoint(endpoint), secret }, 201)
   })
 
@@ -164,34 +166,35 @@ export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine)
   })
 
   app.openapi(get, async (c) => {
-    return c.json(showEndpoint(await endpoints.get(c.get('principal').workspaceId, c.req.valid('param').id)), 200)
+    const endpoint = await endpoints.get(c.get('principal').workspaceId, c.req.valid('param').id)
+    c.header('etag', etagOf(endpoint))
+    return c.json(showEndpoint(endpoint), 200)
   })
 
   app.openapi(update, async (c) => {
-    const change = c.req.valid('json')
-    return c.json(
-      showEndpoint(await endpoints.update(c.get('principal').workspaceId, c.req.valid('param').id, change)),
-      200,
-    )
+    const { workspaceId } = c.get('principal')
+    const ifVersion = readIfMatch(c.req.valid('header')['if-match'])
+    const endpoint = await endpoints.update(workspaceId, c.req.valid('param').id, c.req.valid('json'), { ifVersion })
+    c.header('etag', etagOf(endpoint))
+    return c.json(showEndpoint(endpoint), 200)
   })
 
   app.openapi(remove, async (c) => {
-    await endpoints.delete(c.get('principal').workspaceId, c.req.valid('param').id)
+    const ifVersion = readIfMatch(c.req.valid('header')['if-match'])
+    await endpoints.delete(c.get('principal').workspaceId, c.req.valid('param').id, { ifVersion })
     return c.body(null, 204)
   })
 
   app.openapi(enable, async (c) => {
-    return c.json(
-      showEndpoint(await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'enabled')),
-      200,
-    )
+    const endpoint = await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'enabled')
+    c.header('etag', etagOf(endpoint))
+    return c.json(showEndpoint(endpoint), 200)
   })
 
   app.openapi(disable, async (c) => {
-    return c.json(
-      showEndpoint(await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'disabled')),
-      200,
-    )
+    const endpoint = await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'disabled')
+    c.header('etag', etagOf(endpoint))
+    return c.json(showEndpoint(endpoint), 200)
   })
 
   app.openapi(rotate, async (c) => {

@@ -15,6 +15,7 @@ export const sqliteDialect: Dialect = {
   first: limitTo,
   among: (found) => sqlText`in (${found})`,
   lock: () => NOTHING,
+  elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,
   claims,
   pick: ({ where, order, limit }) => {

@@ -88,16 +88,27 @@ export class GroupCommit {
           this.#commitGroup(group, true)
           return
         }
-        // Without a transaction left (disk full, a trigger's RAISE(ROLLBACK)) the next statement would commit by
-        // itself: half a group. Nothing more of it runs, and nobody's change stands.
-        if (!this.#connection.inTransaction) {
-          for (const other of group) other.reject(notAccepted(error))
+        if (this.#connection.inTransaction) failed.push({ unit, error })
+        else {
+          this.#afterRollback(group, unit, error)
           return
         }
-        failed.push({ unit, error })
       }
     }
     this.#finish(done, failed)
+  }
+
+  /**
+   * SQLite has ended the transaction by itself, and the next statement would commit alone: half a group. When the storage
+   * refuses (disk full), it refuses everybody. When one unit did it (a trigger's RAISE(ROLLBACK)), that unit is refused
+   * with its own error, and the others begin again without it.
+   */
+  #afterRollback(group: readonly Unit[], culprit: Unit, error: unknown): void {
+    const refusal = asRefusal(error)
+    culprit.reject(refusal)
+    const others = group.filter((unit) => unit !== culprit)
+    if (refusal instanceof OutboxError) for (const other of others) other.reject(refusal)
+    else if (others.length > 0) this.#commitGroup(others, true)
   }
 
   #finish(done: { unit: Unit; result: unknown }[], failed: { unit: Unit; error: unknown }[]): void {

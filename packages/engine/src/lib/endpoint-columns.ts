@@ -1,0 +1,88 @@
+import {
+  type OptionsOf,
+  type OutboxDatabase,
+  type Row,
+  type SqlText,
+  type SqlValue,
+  raw,
+  sqlText,
+} from '@keepsend/outbox'
+import { compatHeader } from './compat-signature.ts'
+import { checkHeaders } from './custom-headers.ts'
+import type { Endpoint, EndpointInput } from './endpoint.ts'
+import { endpointRows } from './rows.ts'
+
+const SHOWN = [
+  'id',
+  'workspaceId',
+  'url',
+  'description',
+  'status',
+  'disabledReason',
+  'version',
+  'eventTypes',
+  'channels',
+  'retrySchedule',
+  'deadlineMs',
+  'headers',
+  'retryStatuses',
+  'signatures',
+  'compatHeader',
+  'concurrency',
+  'rateLimit',
+  'circuit',
+  'failingSince',
+  'createdAt',
+  'updatedAt',
+] as const
+/** What is shown of an endpoint, of `keepsend_endpoints as endpoint`. */
+export const SHOWN_COLUMNS = endpointRows.some('endpoint', SHOWN)
+
+/** Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. */
+export function subscribe({ dialect }: OutboxDatabase, workspaceId: string, id: string): SqlText {
+  const listened = raw(`case when endpoint.channels = '[]' then '["*"]' else endpoint.channels end`)
+  return sqlText`
+    insert into keepsend_subscriptions (workspace_id, pattern, channel, endpoint_id)
+    select distinct endpoint.workspace_id, wanted.value, listened.value, endpoint.id
+    from keepsend_endpoints as endpoint
+      cross join ${dialect.elements('wanted', raw('endpoint.event_types'))}
+      cross join ${dialect.elements('listened', listened)}
+    where endpoint.id = ${id} and endpoint.workspace_id = ${workspaceId}`
+}
+
+/** The columns that a change sets: those that it was given, and no other. */
+export function columnsOf(input: OptionsOf<EndpointInput>, defaultAttempts: number): SqlText[] {
+  const { retrySchedule, headers } = input
+  const columns: Record<string, SqlValue | undefined> = {
+    url: input.url,
+    description: input.description,
+    event_types: input.eventTypes && JSON.stringify(input.eventTypes),
+    channels: input.channels && JSON.stringify(input.channels),
+    retry_schedule: retrySchedule === undefined ? undefined : scheduleText(retrySchedule),
+    max_attempts: retrySchedule === undefined ? undefined : attemptsOf(retrySchedule, defaultAttempts),
+    deadline_ms: input.deadlineMs,
+    headers: headers && JSON.stringify(checkHeaders(headers)),
+    retry_statuses: input.retryStatuses && JSON.stringify(input.retryStatuses),
+    signatures: input.signatures && JSON.stringify(input.signatures),
+    compat_header: input.compatSignature === undefined ? undefined : compatHeader(input),
+    concurrency: input.concurrency,
+    rate_limit: input.rateLimit,
+  }
+  return Object.entries(columns).flatMap(([column, value]) =>
+    value === undefined ? [] : [sqlText`${raw(column)} = ${value}`],
+  )
+}
+
+/** The first attempt and one after each wait. */
+export function attemptsOf(schedule: readonly number[] | null | undefined, defaultAttempts: number): number {
+  return schedule ? schedule.length + 1 : defaultAttempts
+}
+
+export function scheduleText(schedule: readonly number[] | null | undefined): string | null {
+  return schedule ? JSON.stringify(schedule) : null
+}
+
+export function toEndpoint(row: Row): Endpoint {
+  const { headers, ...shown } = endpointRows.read<(typeof SHOWN)[number]>(row)
+  return { ...shown, headerNames: Object.keys(headers) }
+}

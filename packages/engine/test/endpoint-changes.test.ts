@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError, type Statement, toSql } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { type Principal, commitWithEvents, keepsend } from '../src/index.ts'
@@ -83,6 +83,26 @@ describe('a change of the version that was read', () => {
     )
     const ends = (await Promise.allSettled(changes)).map(({ status }) => status)
     expect(ends.toSorted()).toEqual(['fulfilled', 'rejected', 'rejected'])
+  })
+
+  it('whose commit lost its answer is no older version: it rejects with what the storage said', async () => {
+    const unknown = new OutboxError('outcome_unknown', 'the connection ended')
+    let isLosing = false
+    const wrap = (db: OutboxDatabase): OutboxDatabase => ({
+      dialect: db.dialect,
+      run: <R extends object>(statement: Statement) => db.run<R>(statement),
+      async atomic(statements) {
+        const results = await db.atomic(statements)
+        if (isLosing) throw unknown
+        return results
+      },
+    })
+    const { engine } = await rig({ wrap })
+    const { endpoint } = await engine.endpoints.create('w1', { url: 'https://hooks.example.com/' })
+    isLosing = true
+    const change = engine.endpoints.update('w1', endpoint.id, { description: 'x' }, { ifVersion: endpoint.version })
+    await expect(change).rejects.toBe(unknown)
+    expect(await engine.endpoints.get('w1', endpoint.id)).toMatchObject({ description: 'x' })
   })
 
   it('goes over HTTP as ETag and If-Match', async () => {

@@ -142,6 +142,31 @@ describe('a rate limit', () => {
     expect((first?.dueAt ?? 0) - Date.now()).toBeGreaterThan(290_000)
   })
 
+  it('of a fast endpoint fits into one statement, and holds up no other that is to be woken', async () => {
+    const made = await held(3)
+    const { id } = await made.addEndpoint({ rateLimit: 10_000 })
+    await fill(made, id, 20)
+    const { claims } = await claimDueEvents(made.db, { limit: 100 })
+    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate' } })))
+    await made.due()
+    // As a queue wakes: 10,000 a second for a minute are more than one statement may take.
+    const { letOut } = await made.engine.wake({ batch: 500, everyMs: 60_000, graceMs: 300_000 })
+    expect(letOut).toHaveLength(23)
+  })
+
+  it.each([
+    [{ limit: 1001 }, 'limit'],
+    [{ batch: 0 }, 'batch'],
+    [{ everyMs: 0.5 }, 'everyMs'],
+    [{ graceMs: -1 }, 'graceMs'],
+  ])('wake refuses %o by name', async (options, name) => {
+    const made = await rig()
+    await expect(made.engine.wake(options)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining(name) as string,
+    })
+  })
+
   it.each([
     ['concurrency', 0],
     ['concurrency', 1001],

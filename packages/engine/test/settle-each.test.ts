@@ -154,16 +154,29 @@ describe('a worker’s settle', () => {
     expect(made.state.tries).toBe(1)
   })
 
+  it.each<[string, object]>([
+    ['a name that is not known', { claims: { limit: 10 } }],
+    ['a limit out of bounds', { claim: { limit: 5000 } }],
+  ])(
+    'with %s rejects, and nothing is written: the caller’s mistake is no refusal of the storage',
+    async (_what, next) => {
+      const made = await finished(['a', 'b'])
+      await expect(made.engine.settleEach(made.group, next)).rejects.toMatchObject({ code: 'invalid_option' })
+      expect(await made.rows()).toEqual(made.claims)
+      expect(logOf(made, 'warn')).toEqual([])
+    },
+  )
+
   it('whose storage stops in the middle of row by row leaves the rest unsettled, and asks no more', async () => {
     const made = await finished(['a', 'poison', 'b', 'c'])
     await refuse(made, 'delete', "old.event_type = 'poison'")
     const full = new OutboxError('not_accepted', 'the disk is full')
     made.state.before = (number) => {
-      if (number === 5) throw full
+      if (number === 4) throw full
     }
     const settled = await made.engine.settleEach(made.group)
     expect(settlesOf(settled)).toEqual(['settled', 'refused', 'unsettled', 'unsettled'])
-    expect([made.state.tries, settled.storageError]).toEqual([5, full])
+    expect([made.state.tries, settled.storageError]).toEqual([4, full])
     expect(await made.rows()).toEqual(made.claims.slice(1))
   })
 })

@@ -41,9 +41,8 @@ export async function startRival(): Promise<Rival> {
       await ask('open', path, [])
       const db: OutboxDatabase = {
         dialect: sqliteDialect,
-        async run<R extends object>(statement: Statement) {
-          const [result] = await ask('run', path, [statement])
-          return rowsAs<R>(result ?? { rows: [], changes: 0 })
+        run<R extends object>(statement: Statement) {
+          return rowsAs<R>(ask('run', path, [statement]).then(([result]) => result ?? { rows: [], changes: 0 }))
         },
         atomic: (statements) => ask('atomic', path, statements),
       }

@@ -8,7 +8,7 @@ export async function statementOf(dialect: Dialect, verb: (db: OutboxDatabase) =
     dialect,
     run<R extends object>(statement: Statement) {
       asked.push(statement)
-      return rowsAs<R>({ rows: [], changes: 0 })
+      return rowsAs<R>(Promise.resolve({ rows: [], changes: 0 }))
     },
     async atomic(statements) {
       asked.push(...statements)

@@ -1,4 +1,4 @@
-import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent } from '@keepsend/engine'
+import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent, logExhausted } from '@keepsend/engine'
 import {
   type ClaimRef,
   type PendingEvent,
@@ -100,6 +100,7 @@ export class InlineEventQueue implements EventQueue {
       await releaseEvents(engine.db, (await sweepPendingEvents(engine.db, options)).events)
       const { letOut } = await engine.wake({ limit: ENDPOINTS, batch: this.#deliveriesAtMost, everyMs: 60_000 })
       const { claims, dead } = await claimDueEvents(engine.db, { limit: this.#deliveriesAtMost, leaseMs: LEASE_MS })
+      logExhausted(engine.logger, dead)
       await deliverInline(engine, claims, endAt)
       return { letOut: letOut.length, handedOn: claims.length, released: 0, dead: dead.length }
     })

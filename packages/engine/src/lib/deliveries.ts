@@ -18,7 +18,7 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
-import type { HoldReason } from './hold-reason.ts'
+import { HOLD_REASONS, type HoldReason } from './hold-reason.ts'
 import { lockEndpoints } from './locks.ts'
 import { checkOptions } from './option-names.ts'
 import { resumeIfGone } from './resume.ts'
@@ -143,7 +143,7 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
       const replayed = transaction.add(replayStatement(db, wanted, { limit, holdFor }))
       // Deleted meanwhile: they become due and fail as `endpoint_gone`, as those that waited do.
       transaction.add(resumeIfGone(endpointId))
-      transaction.add(wakeWithin(endpointId, 0))
+      transaction.add(wakeWithin(endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
       await transaction.commit(db)
       await wake(endpointId)
       const count = replayed.rows.length

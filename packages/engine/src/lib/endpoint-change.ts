@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type SqlResult, Transaction, clock, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError, type SqlResult, Transaction, clock, sqlText } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 
 /** What a change of an endpoint may ask for. */
@@ -38,7 +38,8 @@ export function changeOf(
       try {
         await transaction.commit(db)
       } catch (error) {
-        if (ifVersion === undefined) throw error
+        // What the storage says (a lost answer, too) is no word on the version: that may be our own by now.
+        if (ifVersion === undefined || error instanceof OutboxError) throw error
         const { rows } = await db.run<{ version: number }>(
           sqlText`select version from keepsend_endpoints where ${mine}`,
         )

@@ -32,7 +32,7 @@ import { noteOutcomes, settleDeliveries } from './settle-deliveries.ts'
 import { settleEach } from './settle-each.ts'
 import { createWebCryptoSigner } from './sign.ts'
 import { createTargets } from './targets.ts'
-import { wakeEndpoints } from './wake.ts'
+import { checkWakeOptions, wakeEndpoints } from './wake.ts'
 
 // A broken attempt (a defect of ours, not of the receiver) is tried again after this.
 const BROKEN_RETRY_MS = 60_000
@@ -181,6 +181,7 @@ export function createEngine(options: EngineOptions): Engine {
 
     async wake(how = {}) {
       checkOptions('engine.wake', how)
+      checkWakeOptions(how)
       return wakeEndpoints(db, circuit.openMs, how)
     },
 

@@ -48,7 +48,7 @@ export interface SettleDeps {
 }
 
 /**
- * Writes what attempts came to, in one transaction, in the order of the steps below. What hangs on a settle is joined to
+ * Writes what attempts came to, in one transaction, whose steps are declared below in the order in which they commit. What hangs on a settle is joined to
  * the row while the claim still stands, so a lost settle changes nothing around it either.
  */
 export async function settleDeliveries(
@@ -69,27 +69,39 @@ export async function settleDeliveries(
   if (around.every(({ length }) => length === 0)) return settleEvents(db, outcomes, { keepCompleted, claim })
 
   const transaction = new Transaction()
-  // 1. The locks, deliveries first and then endpoints, so that two settles never wait for each other in a circle.
-  const refs = finished.map((one) => one.claim)
-  transaction.addAll(lockDeliveries(db, refs))
-  transaction.addAll(lockEndpoints(db, [...health.endpointIds, ...endpointsOf(noted), ...room.map(([id]) => id)]))
-  // 2. The counters and the circuit, while the claims stand: only their holder may change an endpoint's health.
-  transaction.addAll(health.statements)
-  // 3. Endpoints that a receiver wants disabled, and 4. the reports of deliveries that end here, for the same reason.
-  transaction.addAll(disabled)
-  transaction.addAll(failures)
-  // 5. The settles: from here on the claims are gone.
-  const lost = addSettle(transaction, db, outcomes, { keepCompleted })
-  // 6. The backlog behind what was just held, before the claim below would meet it; and a time to resume it.
-  for (const group of holds.groups) transaction.addAll(afterHolding(db, group, claim !== undefined))
-  // 7. What was held for a reason that has passed meanwhile: it looks at the rows that 5 held.
-  if (holds.ids.length > 0) transaction.add(resumeUnlessBlocked(db, holds.ids))
-  // 8. Held rows for which the worker has room, so that the claim takes them.
+  // The statements commit in the order in which these parts are declared, whatever fills them first.
+  // 1. Deliveries first and then endpoints, so that two settles never wait for each other in a circle.
+  const locks = transaction.part()
+  // 2. While the claims stand, what hangs on them: only their holder may change an endpoint's health, disable it for its
+  //    receiver, or report a delivery's end.
+  const whileClaimed = transaction.part()
+  // 3. From here on the claims are gone.
+  const settles = transaction.part()
+  // 4. The backlog behind what was just held, before the claim would meet it; and a time to resume it.
+  const backlog = transaction.part()
+  // 5. What was held for a reason that has passed meanwhile: it looks at the rows that 3 held.
+  const freed = transaction.part()
+  // 6. Held rows for which the worker has room, so that the claim takes them.
+  const roomy = transaction.part()
+  // 7. Last: the claim takes what 3 to 6 made due.
+  const claims = transaction.part()
+
+  const endpointIds = [...health.endpointIds, ...endpointsOf(noted), ...room.map(([id]) => id)]
+  locks.addAll(
+    lockDeliveries(
+      db,
+      finished.map((one) => one.claim),
+    ),
+  )
+  locks.addAll(lockEndpoints(db, endpointIds))
+  whileClaimed.addAll([...health.statements, ...disabled, ...failures])
+  const lost = addSettle(settles, db, outcomes, { keepCompleted })
+  for (const group of holds.groups) backlog.addAll(afterHolding(db, group, claim !== undefined))
+  if (holds.ids.length > 0) freed.add(resumeUnlessBlocked(db, holds.ids))
   for (const [endpointId, limit] of room) {
-    transaction.add(resumeStatement(db, { endpointId, limit, guard: takesRows(endpointId) }))
+    roomy.add(resumeStatement(db, { endpointId, limit, guard: takesRows(endpointId) }))
   }
-  // 9. The next claim, last: it takes what 5 to 8 made due.
-  const claimed = claim && addClaim(transaction, db, claim)
+  const claimed = claim && addClaim(claims, db, claim)
   await transaction.commit(db)
   return { lost: lost(), claimed: claimed?.() ?? { claims: [], dead: [] } }
 }

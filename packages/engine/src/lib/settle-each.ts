@@ -1,4 +1,5 @@
 import { type Claimed, OutboxError, type Settled } from '@keepsend/outbox'
+import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
 import type { FinishedDelivery, SettleNext } from './settle-deliveries.ts'
 
@@ -29,7 +30,7 @@ export interface SettledEach<F extends FinishedDelivery = FinishedDelivery> {
  * is well and refuses the group for one of its rows, row by row, so that one bad row cannot hold up its neighbours. After
  * a lost answer the second try finds the row gone, and that is `lost`: nothing is written twice.
  *
- * @throws what the database said, when there was only a claim
+ * @throws what the database said, when there was only a claim; `invalid_option` for an option of `next`
  */
 export async function settleEach<F extends FinishedDelivery>(
   settle: (finished: readonly F[], next: SettleNext) => Promise<Settled>,
@@ -40,15 +41,20 @@ export async function settleEach<F extends FinishedDelivery>(
   try {
     return toEach(finished, await settle(finished, next), logger)
   } catch (error) {
-    if (finished.length === 0) throw error
-    logger.warn({ ...errorFields(error), outcomes: finished.length }, 'batch settle failed; trying it again')
-  }
-  try {
-    return toEach(finished, await settle(finished, {}), logger)
-  } catch (error) {
-    // Not row by row: each would wait as long for the same refusal.
-    if (error instanceof OutboxError) return { results: unsettled(finished), claimed: NONE, storageError: error }
-    logger.warn({ ...errorFields(error), outcomes: finished.length }, 'batch settle failed; retrying row by row')
+    if (finished.length === 0 || isInvalidOption(error)) throw error
+    // Without a claim the same group would be refused for the same row, unless it was the storage that refused.
+    const isWorthRepeating = next.claim !== undefined || error instanceof OutboxError
+    const then = isWorthRepeating ? 'trying it again' : 'retrying row by row'
+    logger.warn({ ...errorFields(error), outcomes: finished.length }, `batch settle failed; ${then}`)
+    if (isWorthRepeating) {
+      try {
+        return toEach(finished, await settle(finished, {}), logger)
+      } catch (again) {
+        // Not row by row: each would wait as long for the same refusal.
+        if (again instanceof OutboxError) return { results: unsettled(finished), claimed: NONE, storageError: again }
+        logger.warn({ ...errorFields(again), outcomes: finished.length }, 'batch settle failed; retrying row by row')
+      }
+    }
   }
   const results: SettledDelivery<F>[] = []
   for (const [index, one] of finished.entries()) {
@@ -69,6 +75,10 @@ export async function settleEach<F extends FinishedDelivery>(
 }
 
 const NONE: Claimed = { claims: [], dead: [] }
+
+function isInvalidOption(error: unknown): boolean {
+  return (error instanceof OutboxError || error instanceof EngineError) && error.code === 'invalid_option'
+}
 
 function unsettled<F extends FinishedDelivery>(finished: readonly F[]): SettledDelivery<F>[] {
   return finished.map((one) => ({ finished: one, settle: 'unsettled' }))

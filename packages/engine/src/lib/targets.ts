@@ -147,14 +147,23 @@ function asFailing(target: Target, at: number): Target {
 /** A row that was broken by hand fails its own deliveries, and no look-up of its neighbours. */
 function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineError {
   try {
-    const { status, url, retryStatuses, ...endpoint } = endpointRows.read<EndpointColumn>(row)
-    const { retrySchedule, circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures } = endpoint
+    const endpoint = endpointRows.read<EndpointColumn>(row)
+    const { id, version, deadlineMs, headers, compatHeader, concurrency, rateLimit, wakeAt } = endpoint
+    const { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures } = endpoint
+    // Field by field: the row of the join holds a secret besides, which no cached endpoint carries.
     return {
-      ...endpoint,
-      enabled: status === 'enabled',
-      check: checkUrl(url),
-      retrySchedule: retrySchedule && numbersIn(retrySchedule),
-      retryStatuses: numbersIn(retryStatuses),
+      id,
+      version,
+      enabled: endpoint.status === 'enabled',
+      check: checkUrl(endpoint.url),
+      retrySchedule: endpoint.retrySchedule === null ? null : numbersIn(endpoint.retrySchedule),
+      deadlineMs,
+      headers,
+      retryStatuses: numbersIn(endpoint.retryStatuses),
+      compatHeader,
+      concurrency,
+      rateLimit,
+      wakeAt,
       health: { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures },
       secrets: [],
     }

@@ -12,20 +12,36 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { standsAsProbe } from './circuit.ts'
+import { checkBounds } from './errors.ts'
 import { lockEndpoints } from './locks.ts'
+
+// What one statement resumes of an endpoint; a faster limit has the rest at its next time.
+const MAX_BATCH = 10_000
 
 export interface WakeOptions {
   /** Endpoints at most: 1–1,000. @default 100 */
   limit?: number | undefined
-  /** Rows that are let out of one endpoint; one under a rate limit has as many as it may send until the next wake. @default 16 */
+  /**
+   * Rows resumed of one endpoint: 1–10,000; one under a rate limit has as many as it may send until the next time.
+   *
+   * @default 16
+   */
   batch?: number | undefined
-  /** When the next batch is let out, in ms. @default 1000 */
+  /** When the next batch is resumed, in ms: 1–3,600,000. @default 1000 */
   everyMs?: number | undefined
   /**
-   * For a queue whose messages bring the rows: each row is due this long after its message should come, in ms. Rows under
+   * For a queue whose messages bring the rows: each row is due this long after its message should come, in ms: 0–3,600,000. Rows under
    * a rate limit come one after the other. Without it all rows are due now.
    */
   graceMs?: number | undefined
+}
+
+/** @throws {EngineError} `invalid_option`, naming option, bound and value */
+export function checkWakeOptions({ limit = 1, batch = 1, everyMs = 1, graceMs = 0 }: WakeOptions): void {
+  checkBounds('limit', limit, 1, 1000)
+  checkBounds('batch', batch, 1, MAX_BATCH)
+  checkBounds('everyMs', everyMs, 1, 3_600_000)
+  checkBounds('graceMs', graceMs, 0, 3_600_000)
 }
 
 /** A row that was resumed, for its message. */
@@ -92,7 +108,8 @@ function addBatch(
 ): SqlResult<ResumedRow> {
   // A limited endpoint is resumed in step with its limit: as many rows as it may send until the next time.
   const interval = rateLimit === null ? everyMs : graceMs === undefined ? limitedEvery(rateLimit) : everyMs
-  const limit = rateLimit === null ? batch : Math.max(1, Math.floor((rateLimit * interval) / 1000))
+  const allowed = rateLimit === null ? batch : Math.floor((rateLimit * interval) / 1000)
+  const limit = Math.min(MAX_BATCH, Math.max(1, allowed))
   const apartMs = rateLimit === null || graceMs === undefined ? 0 : Math.ceil(1000 / rateLimit)
   const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'closed'`
   const guard = sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled')`

@@ -40,6 +40,6 @@ export function onlyRow<R extends object>(rows: readonly R[]): R {
  * The same result under the type that the author of its statement gave to its rows: the one place where a driver's rows
  * get a type. Rows of a table are read through its codec instead.
  */
-export async function rowsAs<R extends object>(result: SqlResult | Promise<SqlResult>): Promise<SqlResult<R>> {
-  return (await result) as SqlResult<R>
+export function rowsAs<R extends object>(result: Promise<SqlResult>): Promise<SqlResult<R>> {
+  return result as Promise<SqlResult<R>>
 }

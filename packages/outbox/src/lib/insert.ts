@@ -3,8 +3,8 @@ import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, eventIdTime } from './event.ts'
 import { rowId } from './row-id.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
-// The two sources of a new row's columns below are in this order. `gen` begins at the database's clock, so that no
-// earlier life of a row that was deleted can have had it (decision 050).
+// The two sources of a new row's columns below are in this order. `gen` begins at the database's clock: an
+// earlier life of a row that was deleted has had lower ones, on the assumption that decision 050 names.
 const INSERT = raw(`insert into pending_events
       (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, gen, created_at, payload)`)
 

@@ -6,7 +6,7 @@ import type { extendLease } from './lease.ts'
 import type { OptionNames } from './options.ts'
 import type { ReleaseOptions } from './release.ts'
 import type { ReplayFilter, ReplayOptions } from './replay.ts'
-import type { SettleOptions } from './settle.ts'
+import type { SettleOptions, failEvent, rescheduleEvent } from './settle.ts'
 import type { StatsOptions } from './stats.ts'
 import type { SweepOptions } from './sweep.ts'
 
@@ -26,6 +26,15 @@ export const OPTION_NAMES = {
     now: true,
     elapsed: true,
   } satisfies OptionNames<CleanupOptions>,
+  failEvent: { error: true, httpStatus: true, now: true } satisfies OptionNames<Parameters<typeof failEvent>[2]>,
+  rescheduleEvent: {
+    delayMs: true,
+    dueAt: true,
+    error: true,
+    httpStatus: true,
+    deferral: true,
+    now: true,
+  } satisfies OptionNames<Parameters<typeof rescheduleEvent>[2]>,
   extendLease: { now: true } satisfies OptionNames<Parameters<typeof extendLease>[3]>,
   outboxStats: { countLimit: true, now: true } satisfies OptionNames<StatsOptions>,
   releaseEvents: { dueAt: true, now: true } satisfies OptionNames<ReleaseOptions>,

@@ -58,6 +58,7 @@ export async function failEvent(
   claim: ClaimRef,
   options: { error: string; httpStatus?: number | undefined; now?: number | undefined },
 ): Promise<SettleResult> {
+  checkOptions('failEvent', options)
   const { now, ...outcome } = options
   return settleOne(db, { settle: 'fail', claim, ...outcome }, { now })
 }
@@ -68,6 +69,7 @@ export async function rescheduleEvent(
   claim: ClaimRef,
   options: When & RescheduleReason & { now?: number | undefined },
 ): Promise<SettleResult> {
+  checkOptions('rescheduleEvent', options)
   const { now, ...outcome } = options
   return settleOne(db, { settle: 'reschedule', claim, ...outcome }, { now })
 }
@@ -83,16 +85,20 @@ export async function settleEvents(
 ): Promise<Settled> {
   checkOptions('settleEvents', options)
   const { claim } = options
-  const inOne = claim && settleAndTakeStatement(db, outcomes, claim, options)
-  if (inOne) {
-    const { rows } = await db.run(inOne)
+  const settles = statementsOf(db, outcomes, options)
+  const [only, ...others] = settles
+  // The claim need not see what a final settle leaves, so both can be one statement, where the database has one.
+  const isFinal = outcomes.every(({ settle }) => settle === 'complete' || settle === 'fail')
+  if (only && claim && isFinal && others.length === 0 && db.dialect.settleAndTake) {
+    const refs = outcomes.map((outcome) => outcome.claim)
+    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, dueRows(claim)))
     return {
       lost: rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : [])),
       claimed: readClaimed(rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))),
     }
   }
   const transaction = new Transaction()
-  const lost = addSettle(transaction, db, outcomes, options)
+  const lost = addStatements(transaction, settles, outcomes)
   const claimed = claim && addClaim(transaction, db, claim)
   if (!transaction.isEmpty) await transaction.commit(db)
   return { lost: lost(), claimed: claimed?.() ?? readClaimed([]) }
@@ -110,29 +116,27 @@ export function addSettle(
   outcomes: readonly Outcome[],
   options: Omit<SettleOptions, 'claim'> = {},
 ): () => string[] {
-  const { keepCompleted = false, now } = options
-  const handles = settleStatements(db.dialect, outcomes, { keepCompleted, now }).map((statement) =>
-    transaction.add<{ id: string }>(statement),
-  )
+  return addStatements(transaction, statementsOf(db, outcomes, options), outcomes)
+}
+
+function statementsOf(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  outcomes: readonly Outcome[],
+  { keepCompleted = false, now }: SettleOptions,
+): SqlText[] {
+  return settleStatements(dialect, outcomes, { keepCompleted, now })
+}
+
+function addStatements(
+  transaction: Transaction,
+  statements: readonly SqlText[],
+  outcomes: readonly Outcome[],
+): () => string[] {
+  const handles = statements.map((statement) => transaction.add<{ id: string }>(statement))
   return () => {
     const stood = new Set(handles.flatMap(({ rows }) => rows.map(({ id }) => id)))
     return outcomes.map(({ claim }) => claim.id).filter((id) => !stood.has(id))
   }
-}
-
-/** The settle and the claim as one statement, where the database can and the claim need not see what the settle made due. */
-function settleAndTakeStatement(
-  { dialect }: OutboxDatabase,
-  outcomes: readonly Outcome[],
-  claim: ClaimOptions,
-  { keepCompleted = false, now }: SettleOptions,
-): SqlText | undefined {
-  const isFinal = outcomes.every(({ settle }) => settle === 'complete' || settle === 'fail')
-  if (!dialect.settleAndTake || !isFinal) return undefined
-  const [only, ...others] = settleStatements(dialect, outcomes, { keepCompleted, now })
-  if (!only || others.length > 0) return undefined
-  const refs = outcomes.map((outcome) => outcome.claim)
-  return dialect.settleAndTake(only, refs, dueRows(claim))
 }
 
 async function settleOne(db: OutboxDatabase, outcome: Outcome, options: SettleOptions): Promise<SettleResult> {

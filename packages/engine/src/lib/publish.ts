@@ -21,15 +21,12 @@ export interface PublishTarget {
  *
  * @param only makes it a fan-out to nobody unless this condition holds
  */
-export function fanOutStatement(
-  { db, rowsStart }: PublishTarget,
-  event: PreparedEvent,
-  only: SqlText = raw('1 = 1'),
-): SqlText {
-  const patterns = db.dialect.list(patternsOf(event.type))
-  const channels = db.dialect.list([...new Set(['*', ...event.channels.flatMap(patternsOf)])])
+export function fanOutStatement(target: PublishTarget, event: PreparedEvent, only: SqlText = raw('1 = 1')): SqlText {
+  const { dialect } = target.db
+  const patterns = dialect.list(patternsOf(event.type))
+  const channels = dialect.list([...new Set(['*', ...event.channels.flatMap(patternsOf)])])
   return forEndpoints(
-    { rowsStart },
+    target,
     event,
     sqlText`
     workspace_id = ${event.workspaceId} and status = 'enabled' and id in (
@@ -40,17 +37,14 @@ export function fanOutStatement(
 }
 
 /** One endpoint, subscribed or not, enabled or not: a test event. */
-export function fanOutToOneStatement(
-  target: Pick<PublishTarget, 'rowsStart'>,
-  event: PreparedEvent,
-  endpointId: string,
-): SqlText {
+export function fanOutToOneStatement(target: PublishTarget, event: PreparedEvent, endpointId: string): SqlText {
   return forEndpoints(target, event, sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`)
 }
 
-function forEndpoints({ rowsStart }: Pick<PublishTarget, 'rowsStart'>, event: PreparedEvent, where: SqlText): SqlText {
+function forEndpoints({ db, rowsStart }: PublishTarget, event: PreparedEvent, where: SqlText): SqlText {
   const { id: eventId, workspaceId, type, payload } = event
   return insertSelectStatement(
+    db.dialect,
     { eventId, workspaceId, type, payload, due: rowsStart },
     { endpointId: raw('id'), maxAttempts: raw('max_attempts'), from: sqlText`keepsend_endpoints where ${where}` },
   )

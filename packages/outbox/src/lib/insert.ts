@@ -65,21 +65,23 @@ export interface Receivers {
  * that of its commit. Returns `id`, `endpointId` and `gen` of the rows that were new.
  */
 export function insertSelectStatement(
+  dialect: Dialect,
   event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'>,
-  { endpointId, maxAttempts, from }: Receivers,
+  { endpointId, maxAttempts, from: receivers }: Receivers,
 ): SqlText {
+  const { now, from } = dialect.clockBeside(receivers)
   return sqlText`
     ${INSERT}
     select cast(${rowId(event.eventId, '')} as text) || ${endpointId}, cast(${event.workspaceId} as text),
-      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAt(event)}, ${clock()}, ${clock()},
+      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAt(event, now)}, ${now}, ${now},
       cast(${event.payload} as text)
     from ${from}
     ${UNLESS_THERE}
     returning id, endpoint_id as "endpointId", gen`
 }
 
-function dueAt({ eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>): SqlText {
-  if (due === 'now') return clock()
+function dueAt({ eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>, now = clock()): SqlText {
+  if (due === 'now') return now
   return due === 'handed-off' ? handedOff(clock(eventIdTime(eventId))) : clock(due)
 }
 

@@ -153,7 +153,7 @@ export function enqueuePromises(holds: Holds): void {
   holds('an insert by a select makes a row for each receiver, and names those that were new', async ({ db, rival }) => {
     await db.run({ sql: 'create table receivers (name text not null primary key, tries integer not null)', params: [] })
     const one = event()
-    const insert = insertSelectStatement(one, {
+    const insert = insertSelectStatement(db.dialect, one, {
       endpointId: raw('receivers.name'),
       maxAttempts: raw('receivers.tries'),
       from: sqlText`receivers where tries < ${9}`,

@@ -1,6 +1,6 @@
 import type { Dialect, RowSource } from '../dialect.ts'
 import type { ClaimRef } from '../row.ts'
-import { type SqlText, limitTo, raw, sqlText } from '../statement.ts'
+import { type SqlText, clock, limitTo, raw, sqlText } from '../statement.ts'
 import { leaseSet } from '../transitions.ts'
 
 const NOTHING = raw('')
@@ -15,6 +15,7 @@ export const sqliteDialect: Dialect = {
   first: limitTo,
   among: (found) => sqlText`in (${found})`,
   lock: () => NOTHING,
+  clockBeside: (from) => ({ now: clock(), from }),
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,
   claims,

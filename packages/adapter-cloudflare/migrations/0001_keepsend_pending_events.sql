@@ -4,13 +4,14 @@
 -- Each status is compared by itself: for a list of four SQLite builds a table in memory at every insert and update
 -- (2 of 8.5 µs an insert).
 -- gen begins at the clock, so that a row that is inserted again repeats no gen of its earlier life.
+-- endpoint_id is '' for none, because min() skips null. ready is 1 while the row stands in its lane; only pending rows do.
 -- payload stands last, so a claim or a count that does not want it never reads its overflow pages.
 -- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
 create table if not exists pending_events (
   id text not null primary key,
   workspace_id text not null,
   event_type text not null,
-  endpoint_id text,
+  endpoint_id text not null default '',
   status text not null default 'pending'
     check (status = 'pending' or status = 'completed' or status = 'failed' or status = 'held'),
   hold_reason text,
@@ -21,6 +22,7 @@ create table if not exists pending_events (
   crashes integer not null default 0,
   gen integer not null default (cast(round(unixepoch('subsec') * 1000) as integer)),
   due_at integer,
+  ready integer not null default 0 check (ready = 0 or (ready = 1 and status = 'pending')),
   claimed_at integer,
   created_at integer not null,
   completed_at integer,
@@ -29,9 +31,15 @@ create table if not exists pending_events (
   payload text not null
 ) strict, without rowid;
 
--- The claim and the sweep walk this one. Partial: leaving it costs no write, and settled rows are not in it.
+-- Lanes: rows that may go now, by workspace and endpoint. The claim goes lane by lane, so that no backlog stands before a
+-- neighbour's row. Partial: leaving it costs no write.
+create index if not exists pending_events_ready on pending_events (workspace_id, endpoint_id, id)
+where ready = 1;
+
+-- Rows that wait for a time: of a retry, or of a lease that may end. A row is in this index or in the one above, or in
+-- neither; never in both.
 create index if not exists pending_events_due on pending_events (due_at, id)
-where status = 'pending' and due_at is not null;
+where status = 'pending' and due_at is not null and ready = 0;
 
 -- Clean-up and replay walk this one, by the time of settling, never by the time of creation.
 create index if not exists pending_events_settled on pending_events (completed_at, id)

@@ -1,12 +1,15 @@
 export {
-  type ClaimOptions,
   type Claim,
+  type ClaimDueOptions,
+  type ClaimOptions,
   type Claimed,
-  type NextDue,
   DEFAULT_LEASE_MS,
+  type LeaseOptions,
+  type NextDue,
   addClaim,
   claimDueEvents,
   claimEvents,
+  claimReadyEvents,
   nextDueEvent,
 } from './lib/claim.ts'
 export { type CleanupOptions, DEFAULT_RETENTION_MS, cleanupOldEvents } from './lib/cleanup.ts'
@@ -28,12 +31,21 @@ export {
 export {
   type ResumeOptions,
   type ResumedRow,
-  holdDueStatement,
+  holdLaneStatement,
   resumeNamedStatement,
   resumeStatement,
   resumeWhereStatement,
 } from './lib/hold.ts'
 export { type Receivers, insertSelectStatement } from './lib/insert.ts'
+export {
+  type LaneRef,
+  type LaneShare,
+  type LineUpOptions,
+  type Look,
+  type LookOptions,
+  lineUpDueEvents,
+  lookAtLanes,
+} from './lib/lane.ts'
 export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
 export { type Migration, applyMigrations, splitStatements } from './lib/migrate.ts'
 export { migrate, outboxMigrations } from './lib/migrations.ts'

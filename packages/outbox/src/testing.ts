@@ -8,6 +8,7 @@ import { fencePromises } from './lib/contract/fence.ts'
 import type { Holds, OutboxDatabases } from './lib/contract/fixtures.ts'
 import { holdPromises } from './lib/contract/hold.ts'
 import { invariantPromises } from './lib/contract/invariants.ts'
+import { lanePromises } from './lib/contract/lanes.ts'
 import { leasePromises } from './lib/contract/lease.ts'
 import { migratePromises } from './lib/contract/migrate.ts'
 import { releasePromises } from './lib/contract/release.ts'
@@ -27,6 +28,7 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   enqueue: enqueuePromises,
   statements: statementPromises,
   claim: claimPromises,
+  lanes: lanePromises,
   lease: leasePromises,
   settle: settlePromises,
   transaction: transactionPromises,

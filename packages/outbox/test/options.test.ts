@@ -8,12 +8,15 @@ import {
   type Statement,
   claimDueEvents,
   claimEvents,
+  claimReadyEvents,
   cleanupOldEvents,
   createOptionChecks,
   enqueueEvents,
   extendLease,
   failEvent,
   migrate,
+  lineUpDueEvents,
+  lookAtLanes,
   outboxStats,
   releaseEvents,
   replayEvents,
@@ -28,12 +31,14 @@ import { OPTION_NAMES } from '../src/lib/option-names.ts'
 const T = 1_790_000_000_000
 const EVENT_ID = 'evt_01890a5d-ac96-774b-bcce-b302099a8057'
 const claim = { id: EVENT_ID, gen: 0 }
+const LANE = { workspaceId: 'w', endpointId: '', count: 5 }
 
 type Verb = keyof typeof OPTION_NAMES
 type Call = (db: OutboxDatabase, options: object) => Promise<unknown>
 
 const REQUIRED: Partial<Record<Verb, object>> = {
   claimDueEvents: { limit: 5 },
+  claimReadyEvents: { lanes: [LANE] },
   'the filter of a replay': { ids: [EVENT_ID] },
   resumeStatement: { endpointId: 'ep_1', limit: 5 },
   failEvent: { error: 'e' },
@@ -43,6 +48,9 @@ const REQUIRED: Partial<Record<Verb, object>> = {
 const CALLS: Record<Verb, Call> = {
   claimDueEvents: (db, options) => claimDueEvents(db, { limit: 5, ...options }),
   claimEvents: (db, options) => claimEvents(db, [claim], options),
+  claimReadyEvents: (db, options) => claimReadyEvents(db, { lanes: [LANE], ...options }),
+  lineUpDueEvents: (db, options) => lineUpDueEvents(db, options),
+  lookAtLanes: (db, options) => lookAtLanes(db, options),
   cleanupOldEvents: (db, options) => cleanupOldEvents(db, options),
   failEvent: (db, options) => failEvent(db, claim, { error: 'e', ...options }),
   rescheduleEvent: (db, options) => rescheduleEvent(db, claim, { delayMs: 5, ...options }),

@@ -11,7 +11,7 @@ import {
   beginEvents,
   extendLease,
   firstEventIdAt,
-  holdDueStatement,
+  holdLaneStatement,
   migrate,
   raw,
   replayEvents,
@@ -20,6 +20,7 @@ import {
   toSql,
 } from '../src/index.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
+import { lineUpStatement, lookStatement } from '../src/lib/lane.ts'
 import { takeStatement } from '../src/lib/take.ts'
 import { fromPostgres, postgresDialect } from '../src/postgres.ts'
 import { statementOf } from './statement-of.ts'
@@ -37,15 +38,37 @@ const take = (rows: TakeOptions['rows'], as: TakeOptions['as']) =>
   takeStatement(postgresDialect, { rows, as, limit: 25, leaseMs: 60_000, now: undefined })
 const completing = refs.map((claim): Outcome => ({ settle: 'complete', claim }))
 const failing = refs.map((claim): Outcome => ({ settle: 'fail', claim, error: 'e' }))
+const LANE = { workspaceId: 'w', endpointId: 'ep_1' }
 const settle = (outcomes: readonly Outcome[], claims: number) =>
   statementOf(postgresDialect, (one) =>
-    settleEvents(one, outcomes, claims > 0 ? { claim: { limit: claims, leaseMs: 60_000 } } : {}),
+    settleEvents(one, outcomes, claims > 0 ? { claim: { lanes: [{ ...LANE, count: claims }], leaseMs: 60_000 } } : {}),
   )
+const LANES = Array.from({ length: 25 }, (_, n) => ({ workspaceId: 'w', endpointId: `ep_${n}`, count: 1 }))
 const [fromId, toId] = [firstEventIdAt(now - 600_000), firstEventIdAt(now)]
 
 /** Each statement, the rows at most that it changes or finds, and the indexes by which it may look for them. */
 const STATEMENTS: [string, SqlText, number, string[]][] = [
-  ['a claim of 25', take({ kind: 'due' }, 'claim'), 25, ['pending_events_due', 'pending_events_pkey']],
+  ['a look', lookStatement(db, { behind: { w: 'ep_1' } }), 33, ['pending_events_ready', 'pending_events_due']],
+  [
+    'a claim of a lane',
+    take({ kind: 'lanes', lanes: [{ ...LANE, count: 25 }] }, 'claim'),
+    25,
+    ['pending_events_ready', 'pending_events_pkey'],
+  ],
+  [
+    'a claim of 25 lanes',
+    take({ kind: 'lanes', lanes: LANES }, 'claim'),
+    25,
+    ['pending_events_ready', 'pending_events_pkey'],
+  ],
+  [
+    "a neighbour's claim",
+    take({ kind: 'lanes', lanes: [{ workspaceId: 'x', endpointId: 'ep_1', count: 1 }] }, 'claim'),
+    1,
+    ['pending_events_ready', 'pending_events_pkey'],
+  ],
+  ['a claim of 25 due', take({ kind: 'due' }, 'claim'), 25, ['pending_events_due', 'pending_events_pkey']],
+  ['putting 25 in line', lineUpStatement(db, { limit: 25 }), 25, ['pending_events_due', 'pending_events_pkey']],
   ['a claim of 25 by name', take({ kind: 'named', claims: refs }, 'claim'), 25, ['pending_events_pkey']],
   ['a sweep of due rows', take({ kind: 'due' }, 'sweep'), 25, ['pending_events_due', 'pending_events_pkey']],
   ['a sweep of first sends', take({ kind: 'first-sends', fromId, toId }, 'sweep'), 0, ['pending_events_pkey']],
@@ -60,9 +83,9 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
     'completing 25 and claiming as many',
     await settle(completing, 25),
     50,
-    ['pending_events_due', 'pending_events_pkey'],
+    ['pending_events_ready', 'pending_events_pkey'],
   ],
-  ['settling 25 and claiming as many', await settle(failing, 25), 50, ['pending_events_due', 'pending_events_pkey']],
+  ['settling 25 and claiming as many', await settle(failing, 25), 50, ['pending_events_ready', 'pending_events_pkey']],
   ['settling 25', await settle(failing, 0), 25, ['pending_events_pkey']],
   [
     'renewing 25 leases',
@@ -97,7 +120,7 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
   ],
 ]
 
-const HOLD = holdDueStatement(db, { endpointId: 'ep_1', reason: 'blocked', guard: raw('1 = 1') })
+const HOLD = holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') })
 
 interface Plan {
   'Node Type': string
@@ -122,13 +145,14 @@ async function fill(counts: { failed: number; due: number; later: number }, betw
   // Not logged: the filling is no part of what is counted. Autovacuum would look at the table in between.
   await pool.query('alter table pending_events set unlogged')
   await pool.query('alter table pending_events set (autovacuum_enabled = off)')
-  const rows = (kind: string, count: number, status: string, due: string, completed: string) => `
-    insert into pending_events (id, workspace_id, event_type, endpoint_id, status, due_at, gen, created_at, completed_at, payload)
-    select 'evt_${kind}' || lpad(n::text, 8, '0'), 'w', 't', 'ep_' || n % 50, '${status}', ${due}, ${now}, ${now}, ${completed}, '{}'
+  const rows = (kind: string, count: number, status: string, due: string, completed: string, ready = 0) => `
+    insert into pending_events (id, workspace_id, event_type, endpoint_id, status, due_at, ready, gen, created_at, completed_at, payload)
+    select 'evt_${kind}' || lpad(n::text, 8, '0'), 'w', 't', 'ep_' || n % 50, '${status}', ${due}, ${ready}, ${now}, ${now}, ${completed}, '{}'
     from generate_series(1, ${count}) as n`
   await pool.query(rows('failed', counts.failed, 'failed', 'null', `${now} - 86400000 - n`))
   await between()
   await pool.query(rows('due', counts.due, 'pending', `${now} - n`, 'null'))
+  await pool.query(rows('line', counts.due, 'pending', `${now} - n`, 'null', 1))
   await pool.query(rows('held', counts.due, 'held', 'null', 'null'))
   await pool.query(rows('later', counts.later, 'pending', `${now} + 86400000 + n`, 'null'))
   return async () => {
@@ -183,8 +207,8 @@ describe('a million wait and a million failed', () => {
       await expectIndexed(statement, rows, indexes)
     })
 
-    it('holding the due rows of an endpoint looks through the first 1,000 that are due', async () => {
-      await expectIndexed(HOLD, 25, ['pending_events_due', 'pending_events_pkey'], 1000)
+    it('holding a lane looks through the first 1,000 that stand in it', async () => {
+      await expectIndexed(HOLD, 25, ['pending_events_ready', 'pending_events_pkey'], 1000)
     })
   })
 })
@@ -196,7 +220,7 @@ describe('a burst into a table of which nothing is known yet', () => {
     await expectIndexed(statement, rows, indexes)
   })
 
-  it('holding the due rows of an endpoint looks through the first 1,000 that are due', async () => {
-    await expectIndexed(HOLD, 25, ['pending_events_due', 'pending_events_pkey'], 1000)
+  it('holding a lane looks through the first 1,000 that stand in it', async () => {
+    await expectIndexed(HOLD, 25, ['pending_events_ready', 'pending_events_pkey'], 1000)
   })
 })

@@ -12,7 +12,8 @@ import {
   enqueueEvents,
   extendLease,
   failEvent,
-  holdDueStatement,
+  holdLaneStatement,
+  lookAtLanes,
   raw,
   replayEvents,
   resumeStatement,
@@ -65,28 +66,21 @@ const CHANGED_MEANWHILE: Record<
   { before: string; meanwhile: string; pick: (db: OutboxDatabase) => Promise<unknown>; careless: string }
 > = {
   'a clean-up does not delete what a replay has just made pending': {
-    before: "update pending_events set status = 'failed', gen = 1, due_at = null, completed_at = 1",
+    before: "update pending_events set status = 'failed', gen = 1, due_at = null, ready = 0, completed_at = 1",
     meanwhile: "update pending_events set status = 'pending', gen = 90, due_at = 5000000000000, completed_at = null",
     pick: (db) => cleanupOldEvents(db),
     careless: `delete from pending_events where id in (
       select id from pending_events where completed_at < (select ms from keepsend_clock) limit 5)`,
   },
   'a resume does not resume a row that another has just resumed': {
-    before: "update pending_events set status = 'held', endpoint_id = 'ep', gen = 1, due_at = null",
+    before: "update pending_events set status = 'held', endpoint_id = 'ep', gen = 1, due_at = null, ready = 0",
     meanwhile: "update pending_events set status = 'pending', gen = 90, due_at = 5000000000000",
     pick: (db) => db.run(resumeStatement(db, { endpointId: 'ep', limit: 5, guard: CLOCK_RUNS })),
     careless: `update pending_events set gen = gen + 1 where id in (
       select id from pending_events where status = 'held' and ${CLOCK_RUNS.sql} limit 5)`,
   },
-  'holding due rows does not hold a row that another has just claimed': {
-    before: "update pending_events set status = 'pending', endpoint_id = 'ep', gen = 1, due_at = 1",
-    meanwhile: 'update pending_events set gen = 90, due_at = 5000000000000',
-    pick: (db) => db.run(holdDueStatement(db, { endpointId: 'ep', reason: 'blocked', guard: raw('1 = 1') })),
-    careless: `update pending_events set status = 'held', due_at = null where id in (
-      select id from pending_events where due_at <= (select ms from keepsend_clock) limit 5)`,
-  },
   'a claim does not take what another has just claimed': {
-    before: 'update pending_events set gen = 1, due_at = 1',
+    before: 'update pending_events set gen = 1, due_at = 1, ready = 0',
     meanwhile: 'update pending_events set gen = 90, due_at = 5000000000000',
     pick: (db) => claimDueEvents(db, { limit: 5 }),
     careless: `update pending_events set gen = gen + 1 where id in (
@@ -111,8 +105,14 @@ describe('rows that another holds', () => {
     expect(await cleanupOldEvents(db)).toEqual({ deleted: 0, more: false })
     expect(await replayEvents(db, { ids: [claim.id] })).toEqual({ ids: [], more: false })
     expect((await claimDueEvents(db, { limit: 5 })).claims).toEqual([])
+    const { lanes } = await lookAtLanes(db)
+    expect(lanes).toHaveLength(1)
+    for (const lane of lanes) {
+      const hold = holdLaneStatement(db, { ...lane, reason: 'blocked', guard: raw('1 = 1') })
+      expect(await db.run(hold)).toMatchObject({ changes: 0 })
+    }
     await other.commit(
-      "update pending_events set status = 'held', endpoint_id = 'ep', due_at = null, completed_at = null",
+      "update pending_events set status = 'held', endpoint_id = 'ep', due_at = null, ready = 0, completed_at = null",
     )
     const again = await locked(host)
     const resume = resumeStatement(db, { endpointId: 'ep', limit: 1000 })

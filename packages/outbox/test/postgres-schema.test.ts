@@ -106,7 +106,7 @@ describe('the migration and the drizzle table, on Postgres', () => {
     expect(Number(rows[0]?.gen)).toBeLessThanOrEqual(await clock())
   })
 
-  it('make three partial indexes and no more, keys in the order of bytes, no foreign key, and an eager autovacuum', async () => {
+  it('make four partial indexes and no more, keys in the order of bytes, no foreign key, and an eager autovacuum', async () => {
     const { host } = await open()
     const indexes = await host.query<{ name: string; text: string }>(
       "select indexname as name, indexdef as text from pg_indexes where tablename = 'pending_events' and schemaname = current_schema",
@@ -114,7 +114,8 @@ describe('the migration and the drizzle table, on Postgres', () => {
     const made = indexes.rows.map(({ name, text }) => [name, /btree (.*)$/.exec(text)?.[1]])
     expect(Object.fromEntries(made)).toEqual({
       pending_events_pkey: '(id)',
-      pending_events_due: "(due_at, id) WHERE ((status = 'pending'::text) AND (due_at IS NOT NULL))",
+      pending_events_ready: '(workspace_id, endpoint_id, id) WHERE (ready = 1)',
+      pending_events_due: "(due_at, id) WHERE ((status = 'pending'::text) AND (due_at IS NOT NULL) AND (ready = 0))",
       pending_events_settled: '(completed_at, id) WHERE (completed_at IS NOT NULL)',
       pending_events_held: "(endpoint_id, id) WHERE (status = 'held'::text)",
     })

@@ -8,7 +8,7 @@ import {
   beginEvents,
   extendLease,
   firstEventIdAt,
-  holdDueStatement,
+  holdLaneStatement,
   migrate,
   newEventId,
   raw,
@@ -20,6 +20,7 @@ import {
   toSql,
 } from '../src/index.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
+import { type LaneShare, lineUpStatement, lookStatement } from '../src/lib/lane.ts'
 import { takeStatement } from '../src/lib/take.ts'
 import { fromBetterSqlite, sqliteDialect } from '../src/sqlite.ts'
 import { statementOf } from './statement-of.ts'
@@ -33,9 +34,19 @@ const take = (rows: TakeOptions['rows'], as: TakeOptions['as']) =>
 const settle = (outcomes: Outcome[]) => statementOf(sqliteDialect, (one) => settleEvents(one, outcomes, { now }))
 const [fromId, toId] = [firstEventIdAt(now - 600_000), firstEventIdAt(now)]
 
+const LANES: [LaneShare, LaneShare] = [
+  { workspaceId: 'ws_1', endpointId: 'ep_1', count: 5 },
+  { workspaceId: 'ws_1', endpointId: 'ep_2', count: 5 },
+]
+const READY = 'INDEX pending_events_ready (workspace_id'
+
 /** Each statement, and the ways into `pending_events` that it may use. */
 const STATEMENTS: [string, SqlText, string[]][] = [
-  ['claim', take({ kind: 'due' }, 'claim'), ['INDEX pending_events_due (due_at', 'PRIMARY KEY (id=?)']],
+  ['look', lookStatement(db, { behind: { ws_1: 'ep_1' } }), [READY, 'INDEX pending_events_due (due_at']],
+  ['claim of a lane', take({ kind: 'lanes', lanes: LANES.slice(0, 1) }, 'claim'), [READY, 'PRIMARY KEY (id=?)']],
+  ['claim of lanes', take({ kind: 'lanes', lanes: LANES }, 'claim'), [READY, 'PRIMARY KEY (id=?)']],
+  ['putting in line', lineUpStatement(db, { now }), ['INDEX pending_events_due (due_at', 'PRIMARY KEY (id=?)']],
+  ['claim of what is due', take({ kind: 'due' }, 'claim'), ['INDEX pending_events_due (due_at', 'PRIMARY KEY (id=?)']],
   ['claim by name', take({ kind: 'named', claims: refs }, 'claim'), ['PRIMARY KEY (id=?)']],
   ['sweep of due rows', take({ kind: 'due' }, 'sweep'), ['INDEX pending_events_due (due_at', 'PRIMARY KEY (id=?)']],
   [
@@ -68,9 +79,9 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     ['INDEX pending_events_held (endpoint_id=?'],
   ],
   [
-    'hold of due rows',
-    holdDueStatement(db, { endpointId: 'ep_1', reason: 'blocked', guard: raw('1 = 1') }),
-    ['INDEX pending_events_due (due_at', 'PRIMARY KEY (id=?)'],
+    'hold of a lane',
+    holdLaneStatement(db, { workspaceId: 'ws_1', endpointId: 'ep_1', reason: 'blocked', guard: raw('1 = 1') }),
+    [READY, 'PRIMARY KEY (id=?)'],
   ],
   [
     'replay by time',

@@ -84,7 +84,7 @@ describe('the migration and the drizzle table', () => {
     }
   })
 
-  it('make a strict table without rowid, three partial indexes and no more', async () => {
+  it('make a strict table without rowid, four partial indexes and no more', async () => {
     const { connection } = await migrated()
     const tables = connection.pragma('table_list') as { name: string; wr: number; strict: number }[]
     expect(tables.find(({ name }) => name === 'pending_events')).toMatchObject({ wr: 1, strict: 1 })
@@ -97,6 +97,7 @@ describe('the migration and the drizzle table', () => {
       (connection.pragma(`index_info(${name})`) as Column[]).map((column) => column.name)
     const made = indexes.filter(({ origin }) => origin === 'c')
     expect(Object.fromEntries(made.map(({ name, partial }) => [name, [partial, ...columnsOf(name)]]))).toEqual({
+      pending_events_ready: [1, 'workspace_id', 'endpoint_id', 'id'],
       pending_events_due: [1, 'due_at', 'id'],
       pending_events_settled: [1, 'completed_at', 'id'],
       pending_events_held: [1, 'endpoint_id', 'id'],

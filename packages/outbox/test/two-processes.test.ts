@@ -80,7 +80,9 @@ async function settleAll(one: OutboxDatabase): Promise<number> {
   let { claims } = await claimDueEvents(one, { limit: 10 })
   while (claims.length > 0) {
     const outcomes = claims.map((claim) => ({ settle: 'complete', claim }) as const)
-    const { lost, claimed } = await settleEvents(one, outcomes, { claim: { limit: 10 } })
+    const { lost, claimed } = await settleEvents(one, outcomes, {
+      claim: { lanes: [{ workspaceId: 'w', endpointId: '', count: 10 }] },
+    })
     settled += claims.length - lost.length
     claims = claimed.claims
   }

@@ -1,5 +1,5 @@
 -- One row is one delivery: one event on its way to one endpoint.
--- id, endpoint_id: by their bytes, the order of every other database here and of JavaScript, and cheaper to compare
+-- id, workspace_id, endpoint_id: by their bytes, the order of every other database here and of JavaScript, and cheaper to compare
 -- than by language.
 -- payload: text, not jsonb, which would lose key order, the digits of numbers and an escaped NUL. It stands last.
 -- gen begins at the clock, so that a row that is inserted again repeats no gen of its earlier life.
@@ -14,9 +14,9 @@
 -- No fillfactor: every update moves due_at or status, which are indexed, so none could stay within its page's chain.
 create table if not exists pending_events (
   id text collate "C" not null primary key,
-  workspace_id text not null,
+  workspace_id text collate "C" not null,
   event_type text not null,
-  endpoint_id text collate "C",
+  endpoint_id text collate "C" not null default '',
   status text not null default 'pending' check (status in ('pending', 'completed', 'failed', 'held')),
   hold_reason text,
   held_at bigint,
@@ -26,6 +26,7 @@ create table if not exists pending_events (
   crashes integer not null default 0,
   gen bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
   due_at bigint,
+  ready smallint not null default 0 check (ready = 0 or (ready = 1 and status = 'pending')),
   claimed_at bigint,
   created_at bigint not null,
   completed_at bigint,
@@ -43,9 +44,15 @@ create table if not exists pending_events (
   toast.autovacuum_vacuum_cost_limit = 2000
 );
 
--- The claim and the sweep walk this one. Partial: settled rows are not in it.
+-- Lanes: rows that may go now, by workspace and endpoint. The claim goes lane by lane, so that no backlog stands before a
+-- neighbour's row.
+create index if not exists pending_events_ready on pending_events (workspace_id, endpoint_id, id)
+where ready = 1;
+
+-- Rows that wait for a time: of a retry, or of a lease that may end. A row is in this index or in the one above, or in
+-- neither; never in both.
 create index if not exists pending_events_due on pending_events (due_at, id)
-where status = 'pending' and due_at is not null;
+where status = 'pending' and due_at is not null and ready = 0;
 
 -- Clean-up and replay walk this one, by the time of settling, never by the time of creation.
 create index if not exists pending_events_settled on pending_events (completed_at, id)

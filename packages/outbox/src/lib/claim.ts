@@ -1,14 +1,13 @@
 import { type OutboxDatabase, type Row, onlyRow } from './database.ts'
 import { checkBounds } from './errors.ts'
+import { type LaneShare, takeInTurn } from './lane.ts'
 import { checkOptions } from './option-names.ts'
 import { byId } from './row-id.ts'
 import { type ClaimRef, type PendingEvent, readPendingEvents } from './row.ts'
 import { type TakeOptions, takeStatement } from './take.ts'
-import type { Transaction } from './transaction.ts'
+import { Transaction } from './transaction.ts'
 
-export interface ClaimOptions {
-  /** Rows at most: 1–1,000. */
-  limit: number
+export interface LeaseOptions {
   /**
    * How long the claim holds without renewal, in ms: 1,000–86,400,000. Longer than one attempt can last, or a second
    * worker sends the same delivery. @default 60_000
@@ -18,11 +17,19 @@ export interface ClaimOptions {
   now?: number | undefined
 }
 
+/** What a claim takes. With neither lanes nor due rows it takes nothing. */
+export interface ClaimOptions extends LeaseOptions {
+  /** Rows that stand in line: of each lane so many, oldest event first. At most 1,000 lanes. @default [] */
+  lanes?: readonly LaneShare[] | undefined
+  /** Besides, at most so many rows whose retry's time has come or whose lease has ended: 0–1,000. @default 0 */
+  due?: number | undefined
+}
+
 /** A row under a lease. `claimedAt` is the database's time of the claim, `gen` what a settle must show. */
 export type Claim = PendingEvent & { claimedAt: number }
 
 export interface Claimed {
-  /** The longest due, in the order of their events (by key), each held by this caller alone. */
+  /** In the order of their events (by key), each held by this caller alone. */
   claims: Claim[]
   /** Rows found with their attempts used up: already `failed` when this resolves. */
   dead: PendingEvent[]
@@ -32,12 +39,14 @@ export interface Claimed {
 export const DEFAULT_LEASE_MS = 60_000
 
 /**
- * Takes due rows under a lease: the attempt is charged and `gen` bumped in the same statement, so a worker that dies
- * has used it. A row whose worker died on its last attempt is buried here, never left pending and unclaimable.
+ * Takes rows under a lease: the attempt is charged and `gen` bumped in the same statement, so a worker that dies has used
+ * it. A row whose worker died on its last attempt is buried here, never left pending and unclaimable.
  */
-export async function claimDueEvents(db: OutboxDatabase, options: ClaimOptions): Promise<Claimed> {
-  const { rows } = await db.run(takeStatement(db.dialect, dueRows(options)))
-  return readClaimed(rows)
+export async function claimReadyEvents(db: OutboxDatabase, options: ClaimOptions): Promise<Claimed> {
+  const transaction = new Transaction()
+  const claimed = addClaim(transaction, db, options)
+  if (!transaction.isEmpty) await transaction.commit(db)
+  return claimed()
 }
 
 /**
@@ -50,17 +59,54 @@ export function addClaim(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   options: ClaimOptions,
 ): () => Claimed {
-  const taken = transaction.add(takeStatement(dialect, dueRows(options)))
-  return () => readClaimed(taken.rows)
+  const taken = takesOf(options).map((how) => transaction.add(takeStatement(dialect, how)))
+  return () => readClaimed(taken.flatMap(({ rows }) => rows))
 }
 
-/** What a claim takes. */
-export function dueRows(options: ClaimOptions): TakeOptions {
-  checkOptions('claimDueEvents', options)
-  const { limit, leaseMs = DEFAULT_LEASE_MS, now } = options
-  checkBounds('limit', limit, 1, 1000)
+/** The takes of a claim: from the lanes, and of what is due. */
+export function takesOf(options: ClaimOptions): TakeOptions[] {
+  checkOptions('claimReadyEvents', options)
+  const { lanes = [], due = 0 } = options
+  checkBounds('lanes.length', lanes.length, 0, 1000)
+  checkBounds('due', due, 0, 1000)
+  const lease = leaseOf(options)
+  const takes: TakeOptions[] = []
+  if (lanes.length > 0) {
+    for (const { count } of lanes) checkBounds('count', count, 1, 1000)
+    takes.push({ rows: { kind: 'lanes', lanes }, ...lease, limit: 0 })
+  }
+  if (due > 0) takes.push({ rows: { kind: 'due' }, ...lease, limit: due })
+  return takes
+}
+
+function leaseOf({ leaseMs = DEFAULT_LEASE_MS, now }: LeaseOptions): Pick<TakeOptions, 'as' | 'leaseMs' | 'now'> {
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
-  return { rows: { kind: 'due' }, as: 'claim', limit, leaseMs, now }
+  return { as: 'claim', leaseMs, now }
+}
+
+export interface ClaimDueOptions extends LeaseOptions {
+  /** Rows at most: 1–1,000. */
+  limit: number
+}
+
+/**
+ * Claims whatever may go now, fairly: looks at the lanes, and takes from them in turn and from what has become due, until
+ * it has as many as were asked for or there are no more. For a worker that keeps no lanes of its own in mind.
+ */
+export async function claimDueEvents(db: OutboxDatabase, options: ClaimDueOptions): Promise<Claimed> {
+  checkOptions('claimDueEvents', options)
+  const { limit, ...lease } = options
+  checkBounds('limit', limit, 1, 1000)
+  const all: Claimed = { claims: [], dead: [] }
+  const how = leaseOf(lease)
+  await takeInTurn(db, limit, async (rows, most) => {
+    const taken = await db.run(takeStatement(db.dialect, { rows, ...how, limit: most }))
+    const { claims, dead } = readClaimed(taken.rows)
+    all.claims.push(...claims)
+    all.dead.push(...dead)
+    return claims.length + dead.length
+  })
+  return { claims: all.claims.sort(byId), dead: all.dead }
 }
 
 /**
@@ -71,21 +117,18 @@ export function dueRows(options: ClaimOptions): TakeOptions {
 export async function claimEvents(
   db: OutboxDatabase,
   refs: readonly ClaimRef[],
-  options: Omit<ClaimOptions, 'limit'> = {},
+  options: LeaseOptions = {},
 ): Promise<Claimed> {
   checkOptions('claimEvents', options)
   if (refs.length === 0) return readClaimed([])
-  const { leaseMs = DEFAULT_LEASE_MS, now } = options
   checkBounds('refs.length', refs.length, 1, 1000)
-  checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
-  const rows = { kind: 'named', claims: refs } as const
-  const how = { rows, as: 'claim', limit: refs.length, leaseMs, now } as const
+  const how: TakeOptions = { rows: { kind: 'named', claims: refs }, ...leaseOf(options), limit: refs.length }
   return readClaimed((await db.run(takeStatement(db.dialect, how))).rows)
 }
 
 /**
- * Sorts what the statement returned: RETURNING has no order of its own, and it replaced `due_at` by the lease. Keys are
- * time-ordered, so a batch starts in the order of its events; which rows are in it was decided by `due_at`.
+ * Sorts what the statements returned: RETURNING has no order of its own, and it replaced `due_at` by the lease. Keys are
+ * time-ordered, so a batch starts in the order of its events.
  */
 export function readClaimed(rows: readonly Row[]): Claimed {
   const taken = readPendingEvents(rows).sort(byId)
@@ -95,11 +138,11 @@ export function readClaimed(rows: readonly Row[]): Claimed {
   }
 }
 
-/** When the next pending row is due: for a timer instead of a poll. */
+/** When the next row that waits for a time is due: for a timer instead of a poll. */
 export interface NextDue {
   /** The database's time of the answer. */
   now: number
-  /** Null when no row waits for a time. */
+  /** Null when no row waits for a time. Rows in line do not: see {@link lookAtLanes}. */
   dueAt: number | null
 }
 
@@ -107,7 +150,8 @@ export interface NextDue {
 export async function nextDueEvent(db: OutboxDatabase): Promise<NextDue> {
   const { rows } = await db.run<NextDue>({
     sql: `select ms as "now", (
-        select due_at from pending_events where status = 'pending' and due_at is not null order by due_at, id limit 1
+        select due_at from pending_events where status = 'pending' and due_at is not null and ready = 0
+        order by due_at, id limit 1
       ) as "dueAt" from keepsend_clock`,
     params: [],
   })

@@ -1,3 +1,5 @@
+import type { LaneShare, LookOptions } from './lane.ts'
+import type { Resolved } from './options.ts'
 import type { ClaimRef } from './row.ts'
 import type { DialectName, SqlText } from './statement.ts'
 import type { TakeOptions } from './take.ts'
@@ -38,6 +40,12 @@ export interface Dialect {
   claims(refs: readonly ClaimRef[]): SqlText
   /** Picks rows of `pending_events` for the statement that changes them, so that two that pick get disjoint rows. */
   pick(which: Which): Picked
+  /** Picks the first rows of each lane, so many as its `count` says; of rows that others hold it picks the next. */
+  pickLanes(lanes: readonly LaneShare[]): Picked
+  /** The rows of one lane, for {@link pick} or a `select`: in the order of their events. */
+  inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; order: SqlText }
+  /** `with recursive …`, whose last table `lane (w, e)` are the lanes that have rows; see {@link LookOptions}. */
+  lanes(options: Resolved<LookOptions>): SqlText
   /** Deletes the rows of these claims; returns the ids that stood under that `gen`. */
   deleteClaims(refs: readonly ClaimRef[]): SqlText
   /** Moves leases forward, never back; returns the ids whose claims stand. */

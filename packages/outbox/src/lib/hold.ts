@@ -1,36 +1,27 @@
 import type { OutboxDatabase } from './database.ts'
+import type { LaneRef } from './lane.ts'
 import { checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { holdSet, resumeSet } from './transitions.ts'
 
-// What one statement looks through: the head of the backlog, some milliseconds' work however many rows are behind it.
+// What one statement holds: some milliseconds' work, however many rows stand behind it.
 const HEAD = 1000
 
 /**
- * Holds what is due for one endpoint among the first 1,000 rows that are due, so that they do not stand before every
- * other endpoint's rows claim after claim. No attempt counts, for none was claimed.
+ * Holds the first 1,000 rows of a lane whose endpoint takes nothing now, so that no claim takes them one by one. No
+ * attempt counts, for none was claimed; a row that a worker died on is left to the next claim, which counts the crash.
  *
  * @param guard holds on the caller's own tables; it may name columns of `pending_events`
  */
-export function holdDueStatement(
+export function holdLaneStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { endpointId, reason, guard }: { endpointId: string; reason: string; guard: SqlText },
+  { workspaceId, endpointId, reason, guard }: LaneRef & { reason: string; guard: SqlText },
 ): SqlText {
+  const picked = dialect.pickLanes([{ workspaceId, endpointId, count: HEAD }])
   return sqlText`
-    with head as materialized (
-      select id as head_id from pending_events
-      where status = 'pending' and due_at is not null and due_at <= ${clock()}
-      order by due_at, id ${dialect.first(HEAD)}),
-    picked as materialized (
-      select due.id as picked_id from pending_events as due
-      where due.id ${dialect.among(raw('select head_id from head'))} and due.endpoint_id = ${endpointId}
-        and due.claimed_at is null and due.status = 'pending'
-      ${dialect.lock('pick', 'due')})
-    update pending_events set ${holdSet(reason)}
-    where id ${dialect.among(raw('select picked_id from picked'))}
-      and case when status = 'pending' and claimed_at is null and due_at <= ${clock()} then true else false end
-      and ${guard}`
+    ${picked.with} update pending_events set ${holdSet(reason)}
+    where ${picked.where} and claimed_at is null and ${guard}`
 }
 
 export interface ResumeOptions {
@@ -75,7 +66,7 @@ export function resumeStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, op
       where held.status = 'held' and held.endpoint_id = ${endpointId} and ${guard}
       order by held.id ${dialect.first(limit)} ${dialect.lock('pick', 'held')}),
     placed as materialized (select picked_id, row_number() over (order by picked_id) - 1 as place from picked)
-    update pending_events set ${resumeSet(dueAt)}
+    update pending_events set ${resumeSet(dueAt, now)}
     from placed where id = picked_id and id ${dialect.among(raw('select picked_id from placed'))} and status = 'held'
     returning id, gen, event_type as "type", workspace_id as "workspaceId", endpoint_id as "endpointId",
       due_at - ${clock(now)} as "inMs"`

@@ -6,7 +6,7 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
 // The two sources of a new row's columns below are in this order. `gen` begins at the database's clock: an
 // earlier life of a row that was deleted has had lower ones, on the assumption that decision 050 names.
 const INSERT = raw(`insert into pending_events
-      (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, gen, created_at, payload)`)
+      (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, ready, gen, created_at, payload)`)
 
 // `do nothing`, never `insert or ignore`: that would also swallow a missing NOT NULL value.
 const UNLESS_THERE = raw('on conflict (id) do nothing')
@@ -22,8 +22,8 @@ export function insertStatement(event: OutboxEvent): SqlText {
   const { eventId, endpointId, workspaceId, type, maxAttempts = DEFAULT_MAX_ATTEMPTS, payload } = event
   return sqlText`
     ${INSERT}
-    values (${rowId(eventId, endpointId)}, ${workspaceId}, ${type}, ${endpointId ?? null},
-      ${maxAttempts}, ${dueAt(event)}, ${clock()}, ${clock()}, ${payload})
+    values (${rowId(eventId, endpointId)}, ${workspaceId}, ${type}, ${endpointId ?? ''},
+      ${maxAttempts}, ${dueAndReady(event)}, ${clock()}, ${clock()}, ${payload})
     ${UNLESS_THERE}`
 }
 
@@ -33,16 +33,20 @@ export function insertManyStatement(dialect: Dialect, events: readonly OutboxEve
     id: ['text', ({ eventId, endpointId }) => rowId(eventId, endpointId)],
     workspace_id: ['text', ({ workspaceId }) => workspaceId],
     event_type: ['text', ({ type }) => type],
-    endpoint_id: ['text', ({ endpointId }) => endpointId ?? null],
+    endpoint_id: ['text', ({ endpointId }) => endpointId ?? ''],
     max_attempts: ['integer', ({ maxAttempts }) => maxAttempts ?? DEFAULT_MAX_ATTEMPTS],
     due: ['text', ({ due }) => String(due ?? 'now')],
     id_time: ['integer', ({ eventId }) => eventIdTime(eventId)],
     payload: ['text', ({ payload }) => payload],
   })
+  const isFarOff = offTheClock(raw('id_time'))
   return sqlText`
     ${INSERT}
     select id, workspace_id, event_type, endpoint_id, max_attempts,
-      case due when 'now' then ${clock()} when 'handed-off' then ${handedOff(raw('id_time'))} else cast(due as bigint) end,
+      case due when 'now' then ${clock()} when 'handed-off' then case when ${isFarOff} then ${clock()} end
+        else cast(due as bigint) end,
+      case when due = 'now' then 1 when due = 'handed-off' then case when ${isFarOff} then 1 else 0 end
+        when cast(due as bigint) <= ${clock()} then 1 else 0 end,
       ${clock()}, ${clock()}, payload
     from ${source}
     where true
@@ -73,18 +77,21 @@ export function insertSelectStatement(
   return sqlText`
     ${INSERT}
     select cast(${rowId(event.eventId, '')} as text) || ${endpointId}, cast(${event.workspaceId} as text),
-      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAt(event, now)}, ${now}, ${now},
+      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAndReady(event, now)}, ${now}, ${now},
       cast(${event.payload} as text)
     from ${from}
     ${UNLESS_THERE}
     returning id, endpoint_id as "endpointId", gen`
 }
 
-function dueAt({ eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>, now = clock()): SqlText {
-  if (due === 'now') return now
-  return due === 'handed-off' ? handedOff(clock(eventIdTime(eventId))) : clock(due)
+/** The values of `due_at` and `ready`: in line at once, at a time, or dispatched. */
+function dueAndReady({ eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>, now = clock()): SqlText {
+  if (due === 'now') return sqlText`${now}, ${raw('1')}`
+  if (due !== 'handed-off') return sqlText`${clock(due)}, case when ${clock(due)} <= ${now} then 1 else 0 end`
+  const isFarOff = offTheClock(clock(eventIdTime(eventId)), now)
+  return sqlText`case when ${isFarOff} then ${now} end, case when ${isFarOff} then 1 else 0 end`
 }
 
-function handedOff(idTime: SqlText): SqlText {
-  return sqlText`(select case when abs(ms - ${idTime}) <= ${MAX_ID_SKEW_MS} then null else ms end from keepsend_clock)`
+function offTheClock(idTime: SqlText, now = clock()): SqlText {
+  return sqlText`abs(${now} - ${idTime}) > ${MAX_ID_SKEW_MS}`
 }

@@ -1,7 +1,8 @@
-import type { ClaimOptions } from './claim.ts'
+import type { ClaimDueOptions, ClaimOptions, LeaseOptions } from './claim.ts'
 import type { CleanupOptions } from './cleanup.ts'
 import { checkNames } from './errors.ts'
 import type { ResumeOptions } from './hold.ts'
+import type { LineUpOptions, LookOptions } from './lane.ts'
 import type { extendLease } from './lease.ts'
 import type { OptionNames } from './options.ts'
 import type { ReleaseOptions } from './release.ts'
@@ -17,8 +18,11 @@ const replayOptions = { limit: true, holdFor: true, now: true } satisfies Option
  * test "every option given as undefined is its default" goes through it.
  */
 export const OPTION_NAMES = {
-  claimDueEvents: { limit: true, leaseMs: true, now: true } satisfies OptionNames<ClaimOptions>,
-  claimEvents: { leaseMs: true, now: true } satisfies OptionNames<Omit<ClaimOptions, 'limit'>>,
+  claimDueEvents: { limit: true, leaseMs: true, now: true } satisfies OptionNames<ClaimDueOptions>,
+  claimEvents: { leaseMs: true, now: true } satisfies OptionNames<LeaseOptions>,
+  claimReadyEvents: { lanes: true, due: true, leaseMs: true, now: true } satisfies OptionNames<ClaimOptions>,
+  lineUpDueEvents: { limit: true, now: true } satisfies OptionNames<LineUpOptions>,
+  lookAtLanes: { after: true, workspaces: true, endpoints: true, behind: true } satisfies OptionNames<LookOptions>,
   cleanupOldEvents: {
     retentionMs: true,
     batchSize: true,

@@ -45,6 +45,7 @@ export const pendingEvents = createCodec<typeof table>({
   crashes: 'crashes',
   gen: 'gen',
   dueAt: 'due_at',
+  ready: 'ready',
   claimedAt: 'claimed_at',
   createdAt: 'created_at',
   completedAt: 'completed_at',

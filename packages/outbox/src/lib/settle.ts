@@ -1,4 +1,4 @@
-import { type ClaimOptions, type Claimed, addClaim, dueRows, readClaimed } from './claim.ts'
+import { type ClaimOptions, type Claimed, addClaim, readClaimed, takesOf } from './claim.ts'
 import type { OutboxDatabase } from './database.ts'
 import { checkOptions } from './option-names.ts'
 import type { ClaimRef, SettleResult } from './row.ts'
@@ -89,9 +89,11 @@ export async function settleEvents(
   const [only, ...others] = settles
   // The claim need not see what a final settle leaves, so both can be one statement, where the database has one.
   const isFinal = outcomes.every(({ settle }) => settle === 'complete' || settle === 'fail')
-  if (only && claim && isFinal && others.length === 0 && db.dialect.settleAndTake) {
+  const [take, ...otherTakes] = claim ? takesOf(claim) : []
+  const isOne = isFinal && others.length === 0 && otherTakes.length === 0
+  if (only && take && isOne && db.dialect.settleAndTake) {
     const refs = outcomes.map((outcome) => outcome.claim)
-    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, dueRows(claim)))
+    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, take))
     return {
       lost: rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : [])),
       claimed: readClaimed(rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))),

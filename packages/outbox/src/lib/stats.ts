@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from './database.ts'
 import { checkBounds } from './errors.ts'
+import { oldestInLine } from './lane.ts'
 import { checkOptions } from './option-names.ts'
 import { clock, limitTo, raw, sqlText } from './statement.ts'
 
@@ -31,7 +32,8 @@ export interface StatsOptions {
 
 /**
  * Counts per state, over at most `countLimit` rows so that a backlog of millions does not make a health check slow, and
- * the age of the oldest due row, which is exact for pending rows whatever the backlog.
+ * the age of the oldest due row: of rows that waited for a time exactly, and of those in line by the first lane of each
+ * of 100 workspaces.
  */
 export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}): Promise<OutboxStats> {
   checkOptions('outboxStats', options)
@@ -43,6 +45,7 @@ export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}
       select
         case
           when status <> 'pending' then status
+          when ready = 1 then 'due'
           when due_at is null then 'handedOff'
           when due_at <= ${now} then 'due'
           when claimed_at is not null then 'inFlight'
@@ -53,7 +56,8 @@ export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}
     ) as states group by state`)
   const oldest = await db.run<{ age: number }>(sqlText`
     select ${now} - due_at as "age" from pending_events
-    where status = 'pending' and due_at is not null order by due_at, id ${raw('limit 1')}`)
+    where status = 'pending' and due_at is not null and ready = 0 order by due_at, id ${raw('limit 1')}`)
+  const inLineMs = await oldestInLine(db, now)
 
   const of = (wanted: string) => counted.rows.find(({ state }) => state === wanted)
   const count = (state: string): number => of(state)?.count ?? 0
@@ -69,6 +73,6 @@ export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}
     completed: count('completed'),
     failed: count('failed'),
     truncated: total > countLimit,
-    oldestDueMs: Math.max(0, heldMs, oldest.rows[0]?.age ?? 0),
+    oldestDueMs: Math.max(0, heldMs, inLineMs, oldest.rows[0]?.age ?? 0),
   }
 }

@@ -5,6 +5,7 @@ import { checkOptions } from './option-names.ts'
 import { type PendingEvent, type SettleResult, readPendingEvents } from './row.ts'
 import { completeEvent, failEvent, settleEvents } from './settle.ts'
 import { sqlText } from './statement.ts'
+import { takeInTurn } from './lane.ts'
 import { type TakeOptions, takeStatement } from './take.ts'
 
 export interface SweepOptions {
@@ -63,11 +64,11 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   const now = options.now ?? (await databaseTime(db))
   const taken: PendingEvent[] = []
-  const take = async (rows: TakeOptions['rows'], most: number): Promise<void> => {
-    if (most <= 0) return
+  const take = async (rows: TakeOptions['rows'], most: number): Promise<number> => {
     const how = { rows, as: 'sweep', limit: most, leaseMs, now: options.now } as const
     const result = await db.run(takeStatement(db.dialect, how))
     taken.push(...readPendingEvents(result.rows))
+    return result.rows.length
   }
 
   // First sends first, and at most half: neither a queue outage nor a due backlog can starve the other.
@@ -91,7 +92,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
       await writePass(db, { beganAt: begins ? now : pass.beganAt, afterId: last.full ? last.key : null })
     }
   }
-  if (due) await take({ kind: 'due' }, limit - taken.length)
+  if (due && taken.length < limit) await takeInTurn(db, limit - taken.length, take)
 
   return {
     events: taken.filter((row) => row.status === 'pending').map((row) => withCallbacks(db, row, options.now)),

@@ -1,4 +1,5 @@
-import type { Dialect } from './dialect.ts'
+import type { Dialect, Picked, Which } from './dialect.ts'
+import type { LaneShare } from './lane.ts'
 import { type ClaimRef, pendingEvents } from './row.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { takeSet } from './transitions.ts'
@@ -6,16 +7,18 @@ import { takeSet } from './transitions.ts'
 /** Which rows a take picks, and what taking them means. */
 export interface TakeOptions {
   /**
-   * `due`: rows whose time has come. `first-sends`: rows dispatched to a queue (`due_at` null) whose key lies in
+   * `lanes`: the first rows of each of these lanes. `due`: rows that waited for a time which has come. `first-sends`: rows dispatched to a queue (`due_at` null) whose key lies in
    * `[fromId, toId)`. `handed-off`: the same in `(afterId, toId]`, by their `created_at`. `named`: these claims.
    */
   rows:
+    | { kind: 'lanes'; lanes: readonly LaneShare[] }
     | { kind: 'due' }
     | { kind: 'first-sends'; fromId: string; toId: string }
     | { kind: 'handed-off'; afterId: string; toId: string; createdBefore: number }
     | { kind: 'named'; claims: readonly ClaimRef[] }
   /** A claim counts an attempt and leaves its mark; a sweep does neither, and doubles the lease with each `gen`. */
   as: 'claim' | 'sweep'
+  /** Rows at most; of `lanes` each says its own. */
   limit: number
   leaseMs: number
   now: number | undefined
@@ -26,9 +29,18 @@ export interface TakeOptions {
  * for attempts to be left: a row whose worker died on its last attempt would then stay pending for good.
  */
 export function takeStatement(dialect: Dialect, how: TakeOptions): SqlText {
-  const { where, order } = rowsToTake(dialect, how)
-  const picked = dialect.pick({ where, order, limit: how.limit })
+  const picked = pickToTake(dialect, how)
   return sqlText`${picked.with} ${takeUpdate(dialect, how, picked.where)}`
+}
+
+/** Picks what a take updates. */
+export function pickToTake<P extends Picked>(
+  dialect: Pick<Dialect, 'claims'> & { pick(which: Which): P; pickLanes(lanes: readonly LaneShare[]): P },
+  { rows, limit, now }: Pick<TakeOptions, 'rows' | 'limit' | 'now'>,
+): P {
+  return rows.kind === 'lanes'
+    ? dialect.pickLanes(rows.lanes)
+    : dialect.pick({ ...rowsToTake(dialect, { rows, now }), limit })
 }
 
 /** The update of a take, of the rows that a condition names. */
@@ -39,11 +51,15 @@ export function takeUpdate(dialect: Dialect, { as, leaseMs, now }: TakeOptions, 
     returning ${pendingEvents.all}`
 }
 
-export function rowsToTake(dialect: Dialect, { rows, now }: TakeOptions): { where: SqlText; order: SqlText } {
+/** The condition and the order of the rows that a take picks. */
+export function rowsToTake(
+  dialect: Pick<Dialect, 'claims'>,
+  { rows, now }: { rows: Exclude<TakeOptions['rows'], { kind: 'lanes' }>; now: number | undefined },
+): { where: SqlText; order: SqlText } {
   switch (rows.kind) {
     case 'due':
       return {
-        where: sqlText`status = 'pending' and due_at is not null and due_at <= ${clock(now)}`,
+        where: sqlText`status = 'pending' and due_at is not null and ready = 0 and due_at <= ${clock(now)}`,
         order: raw('due_at, id'),
       }
     case 'first-sends':

@@ -8,7 +8,7 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
  * `lease`, `cleanup`) say which rows they move.
  *
  * ```text
- *            enqueue
+ *            enqueue: in its lane (`ready`), or waiting for a time
  *               │
  *               ▼   claim (lease, gen + 1)          complete
  *   ┌──────► pending ◄──────────────► pending ─────────────────► completed, or the row is deleted
@@ -42,6 +42,7 @@ export function takeSet(dialect: Dialect, as: 'claim' | 'sweep', leaseMs: number
   const isClaim = as === 'claim'
   return sqlText`
       gen = gen + 1,
+      ready = 0,
       crashes = crashes + ${raw(MARKED)},
       attempts = case when ${EXHAUSTED} then attempts else attempts - ${raw(REFUND)} + ${raw(isClaim ? '1' : '0')} end,
       status = case when ${EXHAUSTED} then 'failed' else 'pending' end,
@@ -65,6 +66,7 @@ function sweepLease({ least, greatest }: Dialect, leaseMs: number, now: SqlText)
 /** Ends a claim as its row of `move` says: see {@link Move}. */
 export function settleSet({ least, greatest }: Dialect, now: number | undefined): SqlText {
   // attempts: a claim has counted already (its mark stands), a queue consumer that only began has not.
+  const dueAt = sqlText`coalesce(to_due_at, ${clock(now)} + coalesce(delay_ms, 0))`
   return sqlText`
       status = to_status,
       hold_reason = held_for,
@@ -72,30 +74,38 @@ export function settleSet({ least, greatest }: Dialect, now: number | undefined)
       attempts = ${least}(max_attempts, ${greatest}(0, attempts + counts - ${raw(MARKED)})),
       deferrals = deferrals + deferral,
       gen = gen + case when to_status in ('pending', 'held') then 1 else 0 end,
-      due_at = case when to_status = 'pending' then coalesce(to_due_at, ${clock(now)} + coalesce(delay_ms, 0)) end,
+      due_at = case when to_status = 'pending' then ${dueAt} end,
+      ready = case when to_status = 'pending' and ${dueAt} <= ${clock(now)} then 1 else 0 end,
       claimed_at = null,
       completed_at = case when to_status in ('completed', 'failed') then ${clock(now)} end,
       last_error = case when error is null and to_status <> 'completed' then last_error else error end,
       last_status = coalesce(http_status, last_status)`
 }
 
-/** Renews a lease; it never ends earlier than before. */
+/** Renews a lease; it never ends earlier than before. A row that was put in line, because it seemed to have ended, leaves it. */
 export function leaseSet({ greatest }: Dialect, leaseMs: number, now: number | undefined): SqlText {
-  return sqlText`due_at = ${greatest}(due_at, ${clock(now)} + ${leaseMs})`
+  return sqlText`due_at = ${greatest}(due_at, ${clock(now)} + ${leaseMs}), ready = 0`
 }
 
 /** Holds a row that nobody has claimed. */
 export function holdSet(reason: string, now?: number): SqlText {
-  return sqlText`status = 'held', hold_reason = ${reason}, held_at = ${clock(now)}, gen = gen + 1, due_at = null`
+  return sqlText`status = 'held', hold_reason = ${reason}, held_at = ${clock(now)}, gen = gen + 1, due_at = null, ready = 0`
 }
 
-/** Resumes a held row. */
-export function resumeSet(dueAt: SqlText): SqlText {
-  return sqlText`status = 'pending', hold_reason = null, held_at = null, gen = gen + 1, due_at = ${dueAt}`
+/** Resumes a held row: in line, or due at a time that is still to come. */
+export function resumeSet(dueAt: SqlText, now?: number): SqlText {
+  return sqlText`status = 'pending', hold_reason = null, held_at = null, gen = gen + 1, due_at = ${dueAt},
+    ready = case when ${dueAt} <= ${clock(now)} then 1 else 0 end`
 }
+
+/**
+ * Puts a row whose time has come in its lane. Its claim, if it has one, still stands: a late settle counts, and the next
+ * take counts the crash.
+ */
+export const LINE_UP = raw('ready = 1')
 
 /** A settled row once more, due now, or held for a reason. */
 export function replaySet(holdFor: string | undefined, now: number | undefined): SqlText {
-  const moved = holdFor === undefined ? resumeSet(clock(now)) : holdSet(holdFor, now)
+  const moved = holdFor === undefined ? resumeSet(clock(now), now) : holdSet(holdFor, now)
   return sqlText`${moved}, attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null`
 }

@@ -21,7 +21,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     const watched = counted(db)
     const outcomes = claims.map((claim): Outcome => ({ settle: 'complete', claim }))
     const { lost, claimed } = await settleEvents(watched.db, outcomes, {
-      claim: { limit: 10, leaseMs: MINUTE, now: T },
+      claim: { due: 10, leaseMs: MINUTE, now: T },
     })
     expect(watched.count.units).toBe(1)
     expect(watched.count.statements).toBeLessThanOrEqual(2)
@@ -36,7 +36,7 @@ export function settleAndClaimPromises(holds: Holds): void {
       const again = await keepClaimed(db, { maxAttempts: 2 })
       const spent = await keepClaimed(db, { maxAttempts: 1 })
       const outcomes = [again, spent].map((claim): Outcome => ({ settle: 'reschedule', claim, dueAt: T }))
-      const { claimed } = await settleEvents(db, outcomes, { claim: { limit: 10, now: T } })
+      const { claimed } = await settleEvents(db, outcomes, { claim: { due: 10, now: T } })
       expect(claimed.claims.map(moved)).toMatchObject([{ id: again.id, gen: 3, attempts: 2 }])
       expect(claimed.dead).toMatchObject([{ id: spent.id, status: 'failed' }])
     },
@@ -49,7 +49,7 @@ export function settleAndClaimPromises(holds: Holds): void {
       const [next = ''] = await keep(db, 1)
       const outcomes = claims.map((claim): Outcome => ({ settle: 'complete', claim }))
       const late = T + 2 * MINUTE
-      const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { limit: 10, now: late } })
+      const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { due: 10, now: late } })
       expect(lost).toEqual([])
       expect(claimed.claims.map(({ id }) => id)).toEqual([next])
       const left = (await findAll(db)).filter(({ status }) => status !== 'pending')
@@ -62,7 +62,7 @@ export function settleAndClaimPromises(holds: Holds): void {
       const held = await keepClaimed(db)
       const late = T + 3 * MINUTE
       const outcomes = [stale, held].map((claim): Outcome => ({ settle: 'complete', claim }))
-      const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { limit: 10, now: late } })
+      const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { due: 10, now: late } })
       expect(lost).toEqual([stale.id])
       expect(claimed.claims.map(moved)).toMatchObject([{ id: stale.id, gen: 3 }])
     })
@@ -70,7 +70,7 @@ export function settleAndClaimPromises(holds: Holds): void {
 
   holds('a settle of nothing with a claim claims', async ({ db }) => {
     const [id = ''] = await keep(db, 1)
-    const { claimed } = await settleEvents(db, [], { claim: { limit: 10, now: T } })
+    const { claimed } = await settleEvents(db, [], { claim: { due: 10, now: T } })
     expect(claimed.claims.map((claim) => claim.id)).toEqual([id])
   })
 
@@ -111,7 +111,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     transaction.add(
       sqlText`insert into notes (id) select id from pending_events where id = ${claim.id} and status = 'failed'`,
     )
-    addClaim(transaction, db, { limit: 1, now: T })
+    addClaim(transaction, db, { due: 1, now: T })
     await transaction.commit(db)
     expect(lost()).toEqual([])
     expect((await db.run(noted)).rows).toEqual([{ id: claim.id }])
@@ -131,10 +131,12 @@ export function settleAndClaimPromises(holds: Holds): void {
       ],
       { keepCompleted: true, now: T },
     )
-    const claimed = addClaim(transaction, db, { limit: 10, leaseMs: MINUTE, now: T })
+    // What is released goes back in line; what waited for T is due.
+    const lanes = [{ workspaceId: 'ws_1', endpointId: 'ep_1', count: 10 }]
+    const claimed = addClaim(transaction, db, { lanes, due: 10, leaseMs: MINUTE, now: T })
     const watched = counted(db)
     await transaction.commit(watched.db)
-    expect(watched.count).toEqual({ statements: 2, units: 1 })
+    expect(watched.count).toEqual({ statements: 3, units: 1 })
     expect(lost()).toEqual([])
     expect(claimed().claims.map(moved)).toMatchObject([
       { id: again.id, gen: 3, attempts: 1 },
@@ -147,7 +149,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     const claim = await keepClaimed(db)
     const transaction = new Transaction()
     const lost = addSettle(transaction, db, [{ settle: 'complete', claim }])
-    const claimed = addClaim(transaction, db, { limit: 1, now: T })
+    const claimed = addClaim(transaction, db, { due: 1, now: T })
     expect(lost).toThrow(/before its transaction was committed/)
     expect(claimed).toThrow(/before its transaction was committed/)
     expect(await row(db, claim.id)).toEqual(claim)
@@ -164,7 +166,7 @@ export function settleAndClaimPromises(holds: Holds): void {
       if (failing === 'before') transaction.add(fails)
       const lost = addSettle(transaction, db, [{ settle: 'complete', claim }])
       if (failing === 'between') transaction.add(fails)
-      const claimed = addClaim(transaction, db, { limit: 5, now: T })
+      const claimed = addClaim(transaction, db, { due: 5, now: T })
       if (failing === 'after') transaction.add(fails)
       await expect(transaction.commit(db), failing).rejects.toThrow(/not.?null/i)
       expect(lost, failing).toThrow(/before its transaction was committed/)

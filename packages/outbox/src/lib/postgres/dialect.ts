@@ -4,7 +4,8 @@ import { byId } from '../row-id.ts'
 import { type SqlText, joined, raw, sqlText } from '../statement.ts'
 import { CLAIM_STANDS, leaseSet } from '../transitions.ts'
 import { numbers, texts } from './array-params.ts'
-import { among, first, pick } from './pick.ts'
+import { lanes } from './lanes.ts'
+import { among, first, inLane, pick, pickLanes } from './pick.ts'
 import { settleAndTake } from './settle-and-take.ts'
 
 /** Postgres. Nothing here waits for a lock while it holds one out of order: picks skip, and a settle holds the only claim. */
@@ -22,7 +23,10 @@ export const postgresDialect: Dialect = {
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,
   rows,
   claims,
-  pick,
+  pick: (which) => pick(which),
+  pickLanes: (shares) => pickLanes(shares),
+  inLane,
+  lanes,
   deleteClaims: (refs) => sqlText`
     delete from pending_events using (${claims(refs)}) as claim where ${CLAIM_STANDS} returning id`,
   extend,

@@ -1,12 +1,12 @@
 import type { Dialect } from '../dialect.ts'
 import type { ClaimRef } from '../row.ts'
 import { type SqlText, raw, sqlText } from '../statement.ts'
-import { type TakeOptions, rowsToTake, takeUpdate } from '../take.ts'
-import { pick } from './pick.ts'
+import { type TakeOptions, pickToTake, takeUpdate } from '../take.ts'
+import { pick, pickLanes } from './pick.ts'
 
 /**
  * One round trip, one snapshot. The picking sees what is settled here as it was before, so it is named: a row whose
- * lease expired must not be taken instead. The array also makes the settling come first.
+ * lease expired, in line again or not, must not be taken instead. The array also makes the settling come first.
  *
  * `full join … on false` puts two results into one: each row is either taken or a lost claim.
  */
@@ -17,8 +17,11 @@ export function settleAndTake(
   how: TakeOptions,
 ): SqlText {
   const notSettled = raw('<> all (array(select id from settled))')
-  const { where, order } = rowsToTake(dialect, how)
-  const picked = pick({ where, order, limit: how.limit, unless: sqlText`and id ${notSettled}` })
+  const unless = sqlText`and id ${notSettled}`
+  const picked = pickToTake(
+    { claims: dialect.claims, pick: (which) => pick(which, unless), pickLanes: (lanes) => pickLanes(lanes, unless) },
+    how,
+  )
   return sqlText`
     with settled as (${settling}),
     lost as (select claim_id as "lostId" from (${dialect.claims(refs)}) as claim where claim_id ${notSettled}),

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm/sql/sql'
-import { bigint, integer, pgTable, text } from 'drizzle-orm/pg-core'
+import { bigint, integer, pgTable, smallint, text } from 'drizzle-orm/pg-core'
 
 /** `pending_events` for typed reads through drizzle. The hand-written migration rules; a test holds the two together. */
 export const pendingEvents = pgTable('pending_events', {
@@ -7,7 +7,8 @@ export const pendingEvents = pgTable('pending_events', {
   id: text('id').primaryKey().notNull(),
   workspaceId: text('workspace_id').notNull(),
   type: text('event_type').notNull(),
-  endpointId: text('endpoint_id'),
+  /** `''` for none. */
+  endpointId: text('endpoint_id').notNull().default(''),
   status: text('status', { enum: ['pending', 'completed', 'failed', 'held'] })
     .notNull()
     .default('pending'),
@@ -26,8 +27,10 @@ export const pendingEvents = pgTable('pending_events', {
   gen: bigint('gen', { mode: 'number' })
     .notNull()
     .default(sql`cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)`),
-  /** When the row may be claimed; while it is claimed, the end of its lease. Null: dispatched to a queue, or not pending. */
+  /** Since when the row may be claimed, or when it may; while it is claimed, the end of its lease. Null: dispatched to a queue, or not pending. */
   dueAt: bigint('due_at', { mode: 'number' }),
+  /** 1 while the row may go now and stands in the lane of its endpoint; 0 while it waits for a time or is not pending. */
+  ready: smallint('ready').notNull().default(0),
   /** The mark of a claim and its time; null when no worker holds the row. */
   claimedAt: bigint('claimed_at', { mode: 'number' }),
   createdAt: bigint('created_at', { mode: 'number' }).notNull(),

@@ -1,4 +1,6 @@
-import type { Dialect, RowSource } from '../dialect.ts'
+import type { Dialect, Picked, RowSource, Which } from '../dialect.ts'
+import type { LaneShare, LookOptions } from '../lane.ts'
+import type { Resolved } from '../options.ts'
 import type { ClaimRef } from '../row.ts'
 import { type SqlText, clock, limitTo, raw, sqlText } from '../statement.ts'
 import { leaseSet } from '../transitions.ts'
@@ -19,16 +21,79 @@ export const sqliteDialect: Dialect = {
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,
   claims,
-  pick: ({ where, order, limit }) => {
-    const ordered = order && limit !== undefined ? sqlText`order by ${order} ${limitTo(limit)}` : NOTHING
-    return { with: NOTHING, where: sqlText`id in (select id from pending_events where ${where} ${ordered})` }
-  },
+  pick,
+  pickLanes,
+  inLane,
+  lanes,
   deleteClaims: (refs) => sqlText`
     delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id`,
   extend: (refs, leaseMs, now) => sqlText`
     update pending_events set ${leaseSet(sqliteDialect, leaseMs, now)}
     where (id, gen) in (${claims(refs)}) and status = 'pending' and claimed_at is not null
     returning id`,
+}
+
+function pick({ where, order, limit }: Which): Picked {
+  const ordered = order && limit !== undefined ? sqlText`order by ${order} ${limitTo(limit)}` : NOTHING
+  return { with: NOTHING, where: sqlText`id in (select id from pending_events where ${where} ${ordered})` }
+}
+
+/** Equality: of a comparison of rows SQLite uses the first column alone (14 to 48 ms beside a million rows). */
+function inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; order: SqlText } {
+  return {
+    where: sqlText`ready = 1 and workspace_id = ${workspaceId} and endpoint_id = ${endpointId}`,
+    order: raw('id'),
+  }
+}
+
+/** From row to row of a lane, each step one look-up. */
+function pickLanes(shares: readonly LaneShare[]): Picked {
+  const [only, ...others] = shares
+  if (only && others.length === 0) {
+    const { workspaceId, endpointId, count } = only
+    return pick({ ...inLane(bound(workspaceId), bound(endpointId)), limit: count })
+  }
+  const listed = shares.map(({ workspaceId, endpointId, count }) => [workspaceId, endpointId, count])
+  return {
+    with: NOTHING,
+    where: sqlText`id in (
+      with recursive picked (w, e, k, id) as (
+        select value ->> 0, value ->> 1, value ->> 2, (
+          select min(id) from pending_events
+          where ready = 1 and workspace_id = value ->> 0 and endpoint_id = value ->> 1)
+        from json_each(${JSON.stringify(listed)})
+        union all
+        select w, e, k - 1, (
+          select min(id) from pending_events
+          where ready = 1 and workspace_id = picked.w and endpoint_id = picked.e and id > picked.id)
+        from picked where k > 1 and id is not null)
+      select id from picked where id is not null)`,
+  }
+}
+
+/** From workspace to workspace, and within one from endpoint to endpoint, each step one look-up. */
+function lanes({ after, workspaces, endpoints, behind }: Resolved<LookOptions>): SqlText {
+  return sqlText`
+    with recursive workspace (w) as (
+      select (select min(workspace_id) from pending_events where ready = 1 and workspace_id > ${after})
+      union all
+      select (select min(workspace_id) from pending_events where ready = 1 and workspace_id > workspace.w)
+      from workspace where workspace.w is not null ${limitTo(workspaces)}),
+    step (w, e, n) as (
+      select w, (
+        select min(endpoint_id) from pending_events
+        where ready = 1 and workspace_id = w and endpoint_id >= coalesce(behind.value || ' ', '')), 1
+      from workspace left join json_each(${JSON.stringify(behind)}) as behind on behind.key = w where w is not null
+      union all
+      select w, (
+        select min(endpoint_id) from pending_events
+        where ready = 1 and workspace_id = step.w and endpoint_id > step.e), n + 1
+      from step where e is not null and n < ${endpoints}),
+    lane (w, e) as (select w, e from step where e is not null)`
+}
+
+function bound(value: string): SqlText {
+  return { sql: '?', params: [value] }
 }
 
 // An object, an id and its gen a member, written by hand because the same id may stand in it twice. Out of

@@ -7,7 +7,8 @@ export const pendingEvents = sqliteTable('pending_events', {
   id: text('id').primaryKey().notNull(),
   workspaceId: text('workspace_id').notNull(),
   type: text('event_type').notNull(),
-  endpointId: text('endpoint_id'),
+  /** `''` for none. */
+  endpointId: text('endpoint_id').notNull().default(''),
   status: text('status', { enum: ['pending', 'completed', 'failed', 'held'] })
     .notNull()
     .default('pending'),
@@ -26,8 +27,10 @@ export const pendingEvents = sqliteTable('pending_events', {
   gen: integer('gen')
     .notNull()
     .default(sql`cast(round(unixepoch('subsec') * 1000) as integer)`),
-  /** When the row may be claimed; while it is claimed, the end of its lease. Null: dispatched to a queue, or not pending. */
+  /** Since when the row may be claimed, or when it may; while it is claimed, the end of its lease. Null: dispatched to a queue, or not pending. */
   dueAt: integer('due_at'),
+  /** 1 while the row may go now and stands in the lane of its endpoint; 0 while it waits for a time or is not pending. */
+  ready: integer('ready').notNull().default(0),
   /** The mark of a claim and its time; null when no worker holds the row. */
   claimedAt: integer('claimed_at'),
   createdAt: integer('created_at').notNull(),

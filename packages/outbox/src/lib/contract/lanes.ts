@@ -1,0 +1,225 @@
+import { expect } from 'vitest'
+import { type Claimed, claimDueEvents, claimReadyEvents, nextDueEvent } from '../claim.ts'
+import type { OutboxDatabase } from '../database.ts'
+import { type LaneRef, type LookOptions, lineUpDueEvents, lookAtLanes } from '../lane.ts'
+import { extendLease } from '../lease.ts'
+import { replayEvents } from '../replay.ts'
+import { settleEvents } from '../settle.ts'
+import { sqlText } from '../statement.ts'
+import {
+  type Holds,
+  MINUTE,
+  SECOND,
+  T,
+  everyOutcome,
+  find,
+  findAll,
+  keep,
+  keepClaimed,
+  moved,
+  row,
+} from './fixtures.ts'
+
+const LANE = { workspaceId: 'ws_1', endpointId: 'ep_1' }
+
+/** The lanes of a look, as `workspace endpoint`. */
+async function look(db: OutboxDatabase, options: LookOptions = {}): Promise<string[]> {
+  return (await lookAtLanes(db, options)).lanes.map(nameOf).sort()
+}
+
+const nameOf = ({ workspaceId, endpointId }: LaneRef): string => `${workspaceId} ${endpointId}`
+const idsOf = ({ claims }: Claimed): string[] => claims.map(({ id }) => id)
+
+/** A claim whose lease has ended by the database's clock. */
+async function keepExpired(db: OutboxDatabase, parts: Parameters<typeof keepClaimed>[1] = {}) {
+  return keepClaimed(db, { due: 1, ...parts }, 1)
+}
+
+export function lanePromises(holds: Holds): void {
+  holds('a row that may go now stands in its lane, one that waits for a time or a queue in none', async ({ db }) => {
+    await keep(db, 2, { due: 'now' })
+    await keep(db, 1, { due: 1, endpointId: 'ep_past' })
+    await keep(db, 1, { due: T, endpointId: 'ep_later' })
+    await keep(db, 1, { due: 'handed-off', endpointId: 'ep_queue' })
+    expect(await look(db)).toEqual(['ws_1 ep_1', 'ws_1 ep_past'])
+    expect((await lookAtLanes(db)).dueAt).toBe(T)
+    expect((await findAll(db)).map(({ ready }) => ready)).toEqual([1, 1, 1, 0, 0])
+  })
+
+  holds('rows without an endpoint stand in a lane as well', async ({ db }) => {
+    const [id = ''] = await keep(db, 1, { due: 'now', endpointId: undefined })
+    const { lanes } = await lookAtLanes(db)
+    expect(lanes).toEqual([{ workspaceId: 'ws_1', endpointId: '' }])
+    const claimed = await claimReadyEvents(db, { lanes: lanes.map((lane) => ({ ...lane, count: 5 })) })
+    expect(idsOf(claimed)).toEqual([id])
+  })
+
+  holds('a look shows so many lanes of each workspace, and goes round by the last of them', async ({ db }) => {
+    const names = ['Ä', 'z', '~', 'a', 'B', 'x'.repeat(255), '語', '𝄞']
+    for (const workspaceId of names) await keep(db, 1, { due: 'now', workspaceId })
+    // By their bytes, on every database; in JavaScript by code points, which differs for one beyond the basic plane.
+    const sorted = names.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
+    const seen: string[] = []
+    for (let after = ''; seen.length < 20;) {
+      const { lanes, next } = await lookAtLanes(db, { workspaces: 3, after })
+      seen.push(...lanes.map(({ workspaceId }) => workspaceId))
+      after = next
+    }
+    expect(seen.slice(0, 16)).toEqual([...sorted, ...sorted])
+    expect(await look(db, { after: 'nobody', workspaces: 1 })).toEqual([`${'x'.repeat(255)} ep_1`])
+  })
+
+  holds('a workspace with more lanes than a look shows goes on behind an endpoint', async ({ db }) => {
+    for (const endpointId of ['ep_3', 'ep', 'ep_1', 'ep-1', 'ep_22']) await keep(db, 1, { due: 'now', endpointId })
+    await keep(db, 1, { due: 'now', workspaceId: 'ws_2' })
+    expect(await look(db, { endpoints: 2 })).toEqual(['ws_1 ep', 'ws_1 ep-1', 'ws_2 ep_1'])
+    const behind = { ws_1: 'ep-1', other: 'x' }
+    expect(await look(db, { endpoints: 2, behind })).toEqual(['ws_1 ep_1', 'ws_1 ep_22', 'ws_2 ep_1'])
+    expect(await look(db, { endpoints: 2, behind: { ws_1: 'ep_22' } })).toEqual(['ws_1 ep_3', 'ws_2 ep_1'])
+  })
+
+  holds('a claim takes of each lane as many as asked for, oldest event first', async ({ db }) => {
+    const first = await keep(db, 5, { due: 'now' })
+    const second = await keep(db, 3, { due: 'now', endpointId: 'ep_2' })
+    const third = await keep(db, 2, { due: 'now', workspaceId: 'ws_2' })
+    const lanes = [
+      { ...LANE, count: 2 },
+      { workspaceId: 'ws_1', endpointId: 'ep_2', count: 10 },
+      { workspaceId: 'ws_2', endpointId: 'ep_1', count: 1 },
+      { workspaceId: 'ws_3', endpointId: 'ep_1', count: 1 },
+    ]
+    const claimed = await claimReadyEvents(db, { lanes, leaseMs: MINUTE })
+    expect(idsOf(claimed)).toEqual([...first.slice(0, 2), ...second, ...third.slice(0, 1)])
+    for (const claim of claimed.claims) {
+      expect(moved(claim)).toMatchObject({ ready: 0, gen: 1, attempts: 1, dueAt: (claim.claimedAt ?? 0) + MINUTE })
+    }
+    expect(await look(db)).toEqual(['ws_1 ep_1', 'ws_2 ep_1'])
+  })
+
+  holds('a claim of what is due leaves what stands in line, and the other way round', async ({ db }) => {
+    const inLine = await keep(db, 2, { due: 'now' })
+    const due = await keep(db, 2, { due: T })
+    expect(idsOf(await claimReadyEvents(db, { due: 10, now: T }))).toEqual(due)
+    expect(idsOf(await claimReadyEvents(db, { lanes: [{ ...LANE, count: 10 }] }))).toEqual(inLine)
+    expect(await claimReadyEvents(db, {})).toEqual({ claims: [], dead: [] })
+  })
+
+  holds('many that claim the same lanes at once get disjoint rows, each its share while rows last', async (both) => {
+    const ids = [
+      ...(await keep(both.db, 40, { due: 'now' })),
+      ...(await keep(both.db, 40, { due: 'now', endpointId: 'ep_2' })),
+    ]
+    const lanes = ['ep_1', 'ep_2'].map((endpointId) => ({ workspaceId: 'ws_1', endpointId, count: 5 }))
+    const taken = await Promise.all(
+      Array.from({ length: 10 }, async (_, n) =>
+        idsOf(await claimReadyEvents(n % 2 ? both.db : both.rival, { lanes })),
+      ),
+    )
+    expect(taken.flat().sort()).toEqual(ids.sort())
+    expect(idsOf(await claimReadyEvents(both.db, { lanes }))).toEqual([])
+  })
+
+  holds(
+    'a claim of anything that may go takes from all workspaces in turn, whatever the backlog of one',
+    async ({ db }) => {
+      await keep(db, 100, { due: 'now', workspaceId: 'ws_a' })
+      await keep(db, 100, { due: T, workspaceId: 'ws_a' })
+      const mine = await keep(db, 2, { due: 'now', workspaceId: 'ws_b' })
+      const claimed = idsOf(await claimDueEvents(db, { limit: 20, now: T }))
+      expect(claimed).toHaveLength(20)
+      expect(claimed).toEqual(expect.arrayContaining(mine))
+      const rest = idsOf(await claimDueEvents(db, { limit: 1000, now: T }))
+      expect(rest).toHaveLength(182)
+    },
+  )
+
+  holds(
+    'putting in line changes nothing else: the claim still stands, and its late settle counts once',
+    async ({ db, rival }) => {
+      for (const outcome of everyOutcome({ id: '', gen: 0 })) {
+        const claim = await keepExpired(db)
+        const waiting = await keep(db, 1, { due: T })
+        expect(await lineUpDueEvents(rival)).toBe(1)
+        expect(await lineUpDueEvents(rival)).toBe(0)
+        expect(await row(db, claim.id)).toEqual({ ...claim, ready: 1 })
+        const { lost } = await settleEvents(db, [{ ...outcome, claim }])
+        const left = await find(db, claim.id)
+        expect([outcome.settle, lost, left?.ready ?? 0]).toEqual([
+          outcome.settle,
+          [],
+          outcome.settle === 'release' ? 1 : 0,
+        ])
+        expect(await lookAtLanes(db)).toMatchObject({ lanes: outcome.settle === 'release' ? [LANE] : [] })
+        await db.run(sqlText`delete from pending_events where id in (${claim.id}, ${waiting[0] ?? ''})`)
+      }
+    },
+  )
+
+  holds('put in line and taken by another, a late settle is lost', async ({ db, rival }) => {
+    const claim = await keepExpired(db)
+    await lineUpDueEvents(db)
+    const { claims } = await claimReadyEvents(rival, { lanes: [{ ...LANE, count: 1 }] })
+    expect(claims.map(moved)).toMatchObject([{ id: claim.id, gen: 2, crashes: 1, attempts: 1 }])
+    for (const outcome of everyOutcome(claim)) {
+      expect((await settleEvents(db, [outcome])).lost).toEqual([claim.id])
+    }
+    expect(await row(db, claim.id)).toEqual(claims[0])
+  })
+
+  holds(
+    'a heartbeat takes back what was put in line, and a row with a live owner is never in line',
+    async ({ db, rival }) => {
+      const claim = await keepExpired(db)
+      expect(await lineUpDueEvents(rival)).toBe(1)
+      expect(await extendLease(db, [claim], MINUTE)).toEqual([])
+      expect(moved(await row(db, claim.id))).toMatchObject({ ready: 0, gen: 1 })
+      expect(await lineUpDueEvents(rival)).toBe(0)
+      expect(idsOf(await claimReadyEvents(rival, { lanes: [{ ...LANE, count: 1 }] }))).toEqual([])
+    },
+  )
+
+  for (const keepCompleted of [false, true]) {
+    holds(
+      `settled and claimed in one commit, a row in line is not taken again (kept: ${keepCompleted})`,
+      async ({ db }) => {
+        const claim = await keepExpired(db)
+        await lineUpDueEvents(db)
+        const [next = ''] = await keep(db, 1, { due: 'now' })
+        const { lost, claimed } = await settleEvents(db, [{ settle: 'complete', claim }], {
+          keepCompleted,
+          claim: { lanes: [{ ...LANE, count: 10 }] },
+        })
+        expect([lost, idsOf(claimed)]).toEqual([[], [next]])
+      },
+    )
+  }
+
+  holds('two that put the same rows in line do it once', async ({ db, rival }) => {
+    for (let n = 0; n < 20; n++) await keepExpired(db)
+    const counts = await Promise.all([lineUpDueEvents(db, { limit: 15 }), lineUpDueEvents(rival, { limit: 15 })])
+    expect(counts.reduce((sum, one) => sum + one, 0)).toBe(20)
+    expect((await findAll(db)).map(({ ready }) => ready)).toEqual(Array.from({ length: 20 }, () => 1))
+  })
+
+  holds('a replayed row stands in line; the next due time is that of rows that wait', async ({ db }) => {
+    const claim = await keepClaimed(db)
+    await settleEvents(db, [{ settle: 'fail', claim, error: 'e' }])
+    await replayEvents(db, { ids: [claim.id] })
+    expect(await look(db)).toEqual(['ws_1 ep_1'])
+    expect((await nextDueEvent(db)).dueAt).toBeNull()
+    await keep(db, 1, { due: T + SECOND })
+    expect((await nextDueEvent(db)).dueAt).toBe(T + SECOND)
+  })
+
+  holds('a number of lanes, rows or endpoints out of bounds is refused by name', async ({ db }) => {
+    const wrong = [
+      claimReadyEvents(db, { lanes: [{ ...LANE, count: 0 }] }),
+      claimReadyEvents(db, { lanes: Array.from({ length: 1001 }, () => ({ ...LANE, count: 1 })) }),
+      claimReadyEvents(db, { due: 1001 }),
+      lookAtLanes(db, { workspaces: 0 }),
+      lookAtLanes(db, { endpoints: 1001 }),
+      lineUpDueEvents(db, { limit: 10_001 }),
+    ]
+    for (const one of wrong) await expect(one).rejects.toMatchObject({ code: 'invalid_option' })
+  })
+}

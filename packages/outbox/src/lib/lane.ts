@@ -1,0 +1,147 @@
+import { type OutboxDatabase, onlyRow } from './database.ts'
+import { checkBounds } from './errors.ts'
+import { checkOptions } from './option-names.ts'
+import type { Resolved } from './options.ts'
+import { type SqlText, clock, sqlText } from './statement.ts'
+import { LINE_UP } from './transitions.ts'
+import { type TakeOptions, rowsToTake } from './take.ts'
+
+/** One endpoint of one workspace. Its rows that may go now stand in it, in the order of their events. */
+export interface LaneRef {
+  workspaceId: string
+  /** `''`: rows without an endpoint. */
+  endpointId: string
+}
+
+/** How many rows of a lane a claim takes at most. */
+export interface LaneShare extends LaneRef {
+  /** 1–1,000. */
+  count: number
+}
+
+export interface LookOptions {
+  /** Workspaces behind this one, in the order of their ids. @default '' (from the first) */
+  after?: string | undefined
+  /** Workspaces at most: 1–1,000. @default 33 */
+  workspaces?: number | undefined
+  /** Lanes of each workspace at most: 1–1,000. @default 4 */
+  endpoints?: number | undefined
+  /** By workspace: only lanes behind this endpoint. */
+  behind?: Readonly<Record<string, string>> | undefined
+}
+
+const DEFAULT_WORKSPACES = 33
+
+/** What a look at the lanes shows. */
+export interface Look {
+  lanes: LaneRef[]
+  /** The `after` of the next look; `''` when this one came to the last workspace. */
+  next: string
+  /** The database's time of the look. */
+  now: number
+  /** When the next row that waits for a time is due; null when none does. Rows in line do not wait for one. */
+  dueAt: number | null
+}
+
+/**
+ * Which lanes have rows. A few index look-ups for each, however many rows stand in them, and however many others there
+ * are: whoever has more workspaces than one look shows goes round them, by `after`.
+ */
+export async function lookAtLanes(db: OutboxDatabase, options: LookOptions = {}): Promise<Look> {
+  const { rows } = await db.run<{ w: string | null; e: string | null; now: number; dueAt: number | null }>(
+    lookStatement(db, options),
+  )
+  const { now, dueAt } = onlyRow(rows)
+  const lanes = rows.flatMap(({ w, e }) => (w === null || e === null ? [] : [{ workspaceId: w, endpointId: e }]))
+  const seen = [...new Set(lanes.map(({ workspaceId }) => workspaceId))]
+  const isFull = seen.length >= (options.workspaces ?? DEFAULT_WORKSPACES)
+  return { lanes, next: (isFull ? seen.at(-1) : undefined) ?? '', now, dueAt }
+}
+
+/** The look unexecuted. */
+export function lookStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: LookOptions = {}): SqlText {
+  return sqlText`
+    ${dialect.lanes(readLook(options))}
+    select w as "w", e as "e", ms as "now", (
+      select due_at from pending_events where status = 'pending' and due_at is not null and ready = 0
+      order by due_at, id limit 1) as "dueAt"
+    from keepsend_clock left join lane on 1 = 1`
+}
+
+/** @throws {OutboxError} `invalid_option` */
+function readLook(options: LookOptions): Resolved<LookOptions> {
+  checkOptions('lookAtLanes', options)
+  const { after = '', workspaces = DEFAULT_WORKSPACES, endpoints = 4, behind = {} } = options
+  checkBounds('workspaces', workspaces, 1, 1000)
+  checkBounds('endpoints', endpoints, 1, 1000)
+  return { after, workspaces, endpoints, behind }
+}
+
+/**
+ * Takes up to `limit` rows, fairly: half of them from what has become due, the others from the lanes in turn, and what one
+ * of the two leaves from the other.
+ *
+ * @param take takes rows, so many at most, and says how many there were
+ */
+export async function takeInTurn(
+  db: OutboxDatabase,
+  limit: number,
+  take: (rows: TakeOptions['rows'], limit: number) => Promise<number>,
+): Promise<void> {
+  const due = { kind: 'due' } as const
+  let left = limit - (await take(due, Math.ceil(limit / 2)))
+  for (let more = true; more && left > 0;) {
+    const { lanes } = await lookAtLanes(db, { workspaces: Math.min(DEFAULT_WORKSPACES, left) })
+    const taken = lanes.length > 0 ? await take({ kind: 'lanes', lanes: inTurn(lanes, left) }, left) : 0
+    more = taken > 0
+    left -= taken
+  }
+  if (left > 0) await take(due, left)
+}
+
+/** So many rows over lanes: one at a time to the workspaces in turn, and within one to its lanes in turn. */
+function inTurn(lanes: readonly LaneRef[], rows: number): LaneShare[] {
+  const shares = lanes.map((lane) => ({ ...lane, count: 0 }))
+  const workspaces = [...Map.groupBy(shares, ({ workspaceId }) => workspaceId).values()]
+  for (let row = 0; row < rows; row++) {
+    const ofOne = workspaces[row % workspaces.length] ?? []
+    const share = ofOne[Math.floor(row / workspaces.length) % ofOne.length]
+    if (share) share.count++
+  }
+  return shares.filter(({ count }) => count > 0)
+}
+
+/** How long the first row of a lane has waited, in ms, of at most so many workspaces' first lanes; 0 when none waits. */
+export async function oldestInLine(db: OutboxDatabase, now: SqlText = clock()): Promise<number> {
+  const { dialect } = db
+  const { where, order } = dialect.inLane({ sql: 'w', params: [] }, { sql: 'e', params: [] })
+  const { rows } = await db.run<{ age: number | null }>(sqlText`
+    ${dialect.lanes(readLook({ workspaces: 100, endpoints: 1 }))}
+    select max(${now} - (select due_at from pending_events where ${where} order by ${order} limit 1)) as "age" from lane`)
+  return Math.max(0, onlyRow(rows).age ?? 0)
+}
+
+export interface LineUpOptions {
+  /** Rows at most: 1–10,000. @default 1000 */
+  limit?: number | undefined
+  /** The time to go by, ms since the epoch. @default the database's clock */
+  now?: number | undefined
+}
+
+/**
+ * Puts rows whose time has come in their lanes, the longest due first, so that a backlog of them stands before no other
+ * workspace. Nothing else of a row changes. Returns how many.
+ */
+export async function lineUpDueEvents(db: OutboxDatabase, options: LineUpOptions = {}): Promise<number> {
+  const { changes } = await db.run(lineUpStatement(db, options))
+  return changes
+}
+
+/** {@link lineUpDueEvents} for a transaction. */
+export function lineUpStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: LineUpOptions = {}): SqlText {
+  checkOptions('lineUpDueEvents', options)
+  const { limit = 1000, now } = options
+  checkBounds('limit', limit, 1, 10_000)
+  const picked = dialect.pick({ ...rowsToTake(dialect, { rows: { kind: 'due' }, now }), limit })
+  return sqlText`${picked.with} update pending_events set ${LINE_UP} where ${picked.where}`
+}

@@ -184,8 +184,7 @@ describe('options', () => {
     })
     await engine.send({ type: 'a.b', workspaceId: 'w', data: {}, id: undefined, channels: ['c'], timestamp: undefined })
     const { claimed } = await engine.settle([], {
-      claim: { limit: 5, leaseMs: undefined, now: undefined },
-      roomFor: undefined,
+      claim: { due: 5, leaseMs: undefined, now: undefined },
     })
     const [claim] = claimed.claims
     expect(claim && (await engine.deliver(claim, Date.now(), { admitted: undefined }))).toMatchObject({

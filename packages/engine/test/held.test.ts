@@ -1,4 +1,4 @@
-import { claimDueEvents, newEventId, enqueueEvents } from '@keepsend/outbox'
+import { claimDueEvents, claimReadyEvents, newEventId, enqueueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type Rig, moves, rig } from './rig.ts'
 
@@ -7,7 +7,7 @@ async function held(count: number, options: Parameters<typeof rig>[0] = {}) {
   const { id } = await made.addEndpoint()
   await fill(made, id, count)
   const { claims } = await claimDueEvents(made.db, { limit: 1000 })
-  await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'busy' } })))
+  await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate' } })))
   return { ...made, id, due: () => made.exec('update keepsend_endpoints set wake_at = 1 where wake_at is not null') }
 }
 
@@ -21,7 +21,7 @@ async function fill({ db }: Rig, endpointId: string, count: number): Promise<voi
 
 const states = async ({ rows }: Rig) => (await rows()).map(({ status }) => status)
 
-describe('what is held for a busy endpoint', () => {
+describe('what is held', () => {
   it('has a time to wake, is charged nothing, and comes out oldest first', async () => {
     const made = await held(20)
     expect(await states(made)).toEqual(Array.from({ length: 20 }, () => 'held'))
@@ -43,7 +43,7 @@ describe('what is held for a busy endpoint', () => {
     expect((await states(made)).filter((state) => state === 'pending')).toHaveLength(10)
   })
 
-  it('comes out with the settle of another, as far as the worker has room, in one commit with the next claim', async () => {
+  it('comes out with the settle of others, as many and two, in one commit with the next claim', async () => {
     const made = await held(20)
     await made.due()
     await made.engine.wake({ batch: 2 })
@@ -52,27 +52,22 @@ describe('what is held for a busy endpoint', () => {
       claims.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) })),
     )
     expect(finished.map(({ outcome }) => outcome.attempt?.makesRoom)).toEqual([true, true])
-    const asked: [string, boolean][] = []
-    const { claimed } = await made.engine.settle(finished, {
-      claim: { limit: 100 },
-      roomFor(id, makesRoom) {
-        asked.push([id, makesRoom])
-        return 7
-      },
-    })
-    expect([claimed.claims.length, asked]).toEqual([7, [[made.id, true]]])
-    expect((await states(made)).filter((state) => state === 'held')).toHaveLength(11)
+    const lanes = [{ workspaceId: 'w1', endpointId: made.id, count: 100 }]
+    const { claimed } = await made.engine.settle(finished, { claim: { lanes } })
+    expect(claimed.claims).toHaveLength(4)
+    expect((await states(made)).filter((state) => state === 'held')).toHaveLength(14)
   })
 
-  it('takes what is due behind it aside, before the next claim meets it', async () => {
+  it('takes what stands in line behind it aside, before the next claim meets it', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint()
     const other = await made.addEndpoint()
     await fill(made, id, 500)
     await fill(made, other.id, 3)
-    const { claims } = await claimDueEvents(made.db, { limit: 10 })
-    const finished = claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'busy' } as const }))
-    const { claimed } = await made.engine.settle(finished, { claim: { limit: 10 } })
+    const lanes = [id, other.id].map((endpointId) => ({ workspaceId: 'w1', endpointId, count: 10 }))
+    const { claims } = await claimReadyEvents(made.db, { lanes: lanes.slice(0, 1) })
+    const finished = claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'replay' } as const }))
+    const { claimed } = await made.engine.settle(finished, { claim: { lanes } })
     expect(claimed.claims.map(({ endpointId }) => endpointId)).toEqual([other.id, other.id, other.id])
     expect((await made.rows()).filter(({ status, attempts }) => status === 'held' && attempts === 0)).toHaveLength(500)
   })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import {
-  type ClaimOptions,
+  type ClaimDueOptions,
   type OutboxDatabase,
   type PendingEvent,
   type SqlValue,
@@ -90,7 +90,7 @@ export interface Rig extends Pick<TestDatabase, 'select' | 'readOnly'> {
   /** An endpoint of workspace w1 that wants everything, unless said otherwise. */
   addEndpoint: (parts?: Partial<EndpointInput> & { workspaceId?: string }) => Promise<{ id: string; secret: string }>
   /** Claims what is due, attempts each and settles all in one unit. */
-  work: (options?: Partial<ClaimOptions>) => Promise<DeliveryOutcome[]>
+  work: (options?: Partial<ClaimDueOptions>) => Promise<DeliveryOutcome[]>
 }
 
 /** An engine on a database of its own, with a host's table `messages` beside Keepsend's. */

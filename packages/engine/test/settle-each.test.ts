@@ -63,7 +63,7 @@ describe('a worker’s settle', () => {
     const made = await finished(['a', 'b', 'c'], [DELIVERED, RETRY, DEAD])
     await publish(made, 'next')
     made.state.tries = 0
-    const settled = await made.engine.settleEach(made.group, { claim: { limit: 10 } })
+    const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
     expect(settled.results).toEqual(made.group.map((one) => ({ finished: one, settle: 'settled' })))
     expect(settled.claimed.claims).toMatchObject([{ type: 'next', attempts: 1 }])
     expect([made.state.tries, settled.storageError, logOf(made, 'warn')]).toEqual([1, undefined, []])
@@ -84,7 +84,7 @@ describe('a worker’s settle', () => {
   it('that one row’s trigger refuses settles every other row, and answers that one refused', async () => {
     const made = await finished(['a', 'a', 'poison', 'a', 'a'], [DELIVERED, RETRY])
     await refuse(made, 'delete', "old.event_type = 'poison'")
-    const settled = await made.engine.settleEach(made.group, { claim: { limit: 10 } })
+    const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
     expect(settlesOf(settled)).toEqual(['settled', 'settled', 'refused', 'settled', 'settled'])
     expect(settled.results.map((one) => one.finished)).toEqual(made.group)
     expect(settled).toMatchObject({ claimed: { claims: [], dead: [] }, storageError: undefined })
@@ -100,7 +100,7 @@ describe('a worker’s settle', () => {
   it('that the storage refuses leaves every row as it was, unsettled: it is tried twice, and not row by row', async () => {
     const made = await finished(['a', 'b', 'c'], [DELIVERED, RETRY, DEAD])
     await made.readOnly(true)
-    const settled = await made.engine.settleEach(made.group, { claim: { limit: 10 } })
+    const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
     expect(settlesOf(settled)).toEqual(['unsettled', 'unsettled', 'unsettled'])
     expect(settled).toMatchObject({
       claimed: { claims: [], dead: [] },
@@ -137,7 +137,7 @@ describe('a worker’s settle', () => {
     await publish(made, 'next')
     await refuse(made, 'update', 'new.claimed_at is not null and old.claimed_at is null')
     made.state.tries = 0
-    const settled = await made.engine.settleEach(made.group, { claim: { limit: 10 } })
+    const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
     expect([settlesOf(settled), settled.claimed.claims, made.state.tries]).toEqual([['settled', 'settled'], [], 2])
     expect((await made.rows()).map(({ type, attempts, claimedAt }) => [type, attempts, claimedAt])).toEqual([
       ['b', 1, null],
@@ -150,13 +150,13 @@ describe('a worker’s settle', () => {
     await publish(made, 'next')
     await refuse(made, 'update', 'new.claimed_at is not null')
     made.state.tries = 0
-    await expect(made.engine.settleEach([], { claim: { limit: 10 } })).rejects.toThrow('not this row')
+    await expect(made.engine.settleEach([], { claim: { due: 10 } })).rejects.toThrow('not this row')
     expect(made.state.tries).toBe(1)
   })
 
   it.each<[string, object]>([
-    ['a name that is not known', { claims: { limit: 10 } }],
-    ['a limit out of bounds', { claim: { limit: 5000 } }],
+    ['a name that is not known', { claims: { due: 10 } }],
+    ['a limit out of bounds', { claim: { due: 5000 } }],
   ])(
     'with %s rejects, and nothing is written: the caller’s mistake is no refusal of the storage',
     async (_what, next) => {

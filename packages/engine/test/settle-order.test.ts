@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import type { DeliveryOutcome, FinishedDelivery } from '../src/index.ts'
 import { rig } from './rig.ts'
 
-const HOLD: DeliveryOutcome = { kind: 'hold', reason: 'busy' }
+const HOLD: DeliveryOutcome = { kind: 'hold', reason: 'rate' }
 
 /** What each statement is for, by its text; the reports by the type that they publish. */
 const STEPS: [step: string, is: (statement: SqlText) => boolean][] = [
@@ -67,8 +67,7 @@ it('an eventful settle locks, changes endpoints while the claims stand, settles,
   const finished = await attempt([good, bad, bad, gone, busy, busy, busy, busy])
   recorded.length = 0
   const { claimed } = await made.engine.settle(finished, {
-    claim: { limit: 10 },
-    roomFor: (_id, makesRoom) => (makesRoom ? 1 : 0),
+    claim: { due: 10 },
   })
   expect(claimed.claims.map(({ endpointId }) => endpointId)).toEqual([good])
   expect(recorded.map(stepOf)).toEqual([

@@ -193,7 +193,7 @@ describe('the unit of a settle', () => {
     await made.engine.send(event)
     const claim = await claimOne(made)
     const outcome = await made.engine.deliver(claim, claim.claimedAt)
-    const { lost, claimed } = await made.engine.settle([{ claim, outcome }], { claim: { limit: 10 } })
+    const { lost, claimed } = await made.engine.settle([{ claim, outcome }], { claim: { due: 10 } })
     expect([lost, claimed.claims.map(({ attempts }) => attempts), (await made.rows()).length]).toEqual([[], [1], 1])
   })
 
@@ -208,7 +208,7 @@ describe('the unit of a settle', () => {
       { kind: 'delivered', httpStatus: 200 },
       { kind: 'dead', error: 'e' },
       { kind: 'retry', delayMs: 1, deferral: false, error: 'e' },
-      { kind: 'hold', reason: 'busy' },
+      { kind: 'hold', reason: 'rate' },
     ] as const) {
       expect(await made.engine.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
       expect(await made.rows()).toEqual([before])

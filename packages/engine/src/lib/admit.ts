@@ -21,7 +21,7 @@ export async function admit(
   rows: readonly Pick<PendingEvent, 'id' | 'endpointId'>[],
 ): Promise<Admission> {
   const admission: Admission = { concurrency: new Map(), waitMs: new Map(), refused: new Set() }
-  const ids = new Set(rows.flatMap(({ endpointId }) => endpointId ?? []))
+  const ids = new Set(rows.map(({ endpointId }) => endpointId))
   const limited = new Set<string>()
   await Promise.allSettled(
     [...ids].map(async (endpointId) => {
@@ -34,7 +34,7 @@ export async function admit(
   )
   await Promise.allSettled(
     rows.map(async ({ id, endpointId }) => {
-      if (endpointId === null || !limited.has(endpointId)) return
+      if (!limited.has(endpointId)) return
       const permit = await permits.take(endpointId)
       if (permit === 'none') admission.refused.add(id)
       else admission.waitMs.set(id, permit.waitMs)

@@ -18,7 +18,7 @@ export interface AttemptFacts {
   at: number
   /** Rows of the endpoint are held: it has a time to wake. */
   heldBack: boolean
-  /** They may be let out as others settle. */
+  /** They are resumed as others settle. */
   makesRoom: boolean
 }
 

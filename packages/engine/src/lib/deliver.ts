@@ -44,12 +44,12 @@ export async function deliverEvent(
     throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
   let context: VerdictContext = {
     event,
-    endpoint: { id: event.endpointId ?? '', version: 0, retrySchedule, retryStatuses: [] },
+    endpoint: { id: event.endpointId, version: 0, retrySchedule, retryStatuses: [] },
     now,
     random,
   }
   try {
-    const target = event.endpointId === null ? undefined : await readTarget(deps, event.endpointId)
+    const target = await readTarget(deps, event.endpointId)
     if (target === 'unread') return deferred(event, UNREAD) ?? { kind: 'retry', deferral: false, ...UNREAD }
     if (!target) return { kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }
     if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }

@@ -166,7 +166,7 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
       // Each step seeks the newest row below the event before: as many look-ups as events, however many rows each has.
       const below = (bound: SqlText): SqlText => sqlText`(
         select ${eventIdIn(raw('max(id)'))} from pending_events
-        where workspace_id = ${workspaceId} and id < ${bound} and endpoint_id is not null)`
+        where workspace_id = ${workspaceId} and id < ${bound} and endpoint_id <> '')`
       const { rows } = await db.run<EventSummary>(sqlText`
         with recursive events (event_id) as (
           select ${below(sqlText`${before}`)}

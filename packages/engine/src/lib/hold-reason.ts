@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type SqlText, holdDueStatement, raw, sqlText } from '@keepsend/outbox'
+import { type LaneRef, type OutboxDatabase, type SqlText, holdLaneStatement, raw, sqlText } from '@keepsend/outbox'
 
 /**
  * Why rows of an endpoint are held, and for each reason:
@@ -14,7 +14,6 @@ export const HOLD_REASONS = {
     blocks: `endpoint.circuit = 'open' and pending_events.id <> coalesce(endpoint.probe_id, '')`,
     resumeWithinMs: 0,
   },
-  busy: { blocks: `endpoint.status = 'enabled'`, resumeWithinMs: 1000 },
   rate: { blocks: `endpoint.status = 'enabled' and endpoint.rate_limit is not null`, resumeWithinMs: 250 },
   replay: { blocks: `endpoint.status = 'enabled'`, resumeWithinMs: 0 },
 } as const
@@ -22,12 +21,10 @@ export const HOLD_REASONS = {
 /** Why a row is held. */
 export type HoldReason = keyof typeof HOLD_REASONS
 
-/**
- * Holds what is due for an endpoint that takes nothing now, among the first rows that are due: claimed one by one they
- * would stand before everybody else's for hundreds of claims.
- */
-export function holdBacklog(db: OutboxDatabase, endpointId: string, reason: HoldReason): SqlText {
+/** Holds what stands in the lane of an endpoint that takes nothing now: claimed, each row would be held by itself. */
+export function holdLane(db: OutboxDatabase, lane: LaneRef, reason: HoldReason): SqlText {
+  const { endpointId } = lane
   const guard = sqlText`exists (select 1 from keepsend_endpoints as endpoint
         where endpoint.id = ${endpointId} and ${raw(HOLD_REASONS[reason].blocks)})`
-  return holdDueStatement(db, { endpointId, reason, guard })
+  return holdLaneStatement(db, { ...lane, reason, guard })
 }

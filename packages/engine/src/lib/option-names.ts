@@ -100,7 +100,7 @@ export const OPTION_NAMES = {
     idempotencyKey: true,
     background: true,
   } satisfies OptionNames<CommitOptions>,
-  'engine.settle': { claim: true, roomFor: true } satisfies OptionNames<SettleNext>,
+  'engine.settle': { claim: true } satisfies OptionNames<SettleNext>,
   'engine.wake': { limit: true, batch: true, everyMs: true, graceMs: true } satisfies OptionNames<WakeOptions>,
   'apiKeys.create': {
     workspaceId: true,

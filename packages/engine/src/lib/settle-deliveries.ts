@@ -1,6 +1,7 @@
 import {
   type ClaimOptions,
   type ClaimRef,
+  type LaneRef,
   type Outcome,
   type OutboxDatabase,
   type PendingEvent,
@@ -18,7 +19,7 @@ import {
 } from '@keepsend/outbox'
 import { type CircuitOptions, anyStands } from './circuit.ts'
 import { healthStatements } from './health.ts'
-import { HOLD_REASONS, type HoldReason, holdBacklog } from './hold-reason.ts'
+import { HOLD_REASONS, type HoldReason, holdLane } from './hold-reason.ts'
 import { lockDeliveries, lockEndpoints } from './locks.ts'
 import type { Reporter } from './operational.ts'
 import { resumeUnlessBlocked } from './resume.ts'
@@ -36,8 +37,6 @@ export interface FinishedDelivery {
 export interface SettleNext {
   /** The next claim. */
   claim?: ClaimOptions | undefined
-  /** How many more rows of an endpoint the worker could take now; `makesRoom` as of the attempt. @default none */
-  roomFor?: ((endpointId: string, makesRoom: boolean) => number) | undefined
 }
 
 export interface SettleDeps {
@@ -54,7 +53,7 @@ export interface SettleDeps {
 export async function settleDeliveries(
   { db, keepCompleted, circuit, reporter }: SettleDeps,
   finished: readonly FinishedDelivery[],
-  { claim, roomFor }: SettleNext,
+  { claim }: SettleNext,
 ): Promise<Settled> {
   const outcomes = finished.map(toSettle)
   // While all goes well, thousands of times a second, nothing hangs on a settle.
@@ -64,7 +63,7 @@ export async function settleDeliveries(
   const disabled = noted.flatMap((one) => disablingOf(db, reporter, one))
   const failures = noted.flatMap((one) => reportOf(reporter, one))
   const holds = heldOf(noted)
-  const room = claim ? roomOf(finished, roomFor) : []
+  const room = claim ? roomOf(finished) : []
   const around = [health.statements, disabled, failures, holds.ids, room]
   if (around.every(({ length }) => length === 0)) return settleEvents(db, outcomes, { keepCompleted, claim })
 
@@ -77,11 +76,11 @@ export async function settleDeliveries(
   const whileClaimed = transaction.part()
   // 3. From here on the claims are gone.
   const settles = transaction.part()
-  // 4. The backlog behind what was just held, before the claim would meet it; and a time to resume it.
+  // 4. What stands in line behind what was just held, before the claim would meet it; and a time to resume it.
   const backlog = transaction.part()
   // 5. What was held for a reason that has passed meanwhile: it looks at the rows that 3 held.
   const freed = transaction.part()
-  // 6. Held rows for which the worker has room, so that the claim takes them.
+  // 6. Held rows in the place of those that were settled, so that the claim takes them.
   const roomy = transaction.part()
   // 7. Last: the claim takes what 3 to 6 made due.
   const claims = transaction.part()
@@ -112,16 +111,21 @@ function takesRows(endpointId: string): SqlText {
       and endpoint.rate_limit is null)`
 }
 
-/** Rows to resume for endpoints of which something has been settled: as many as the worker has room for. */
-function roomOf(finished: readonly FinishedDelivery[], roomFor: SettleNext['roomFor']): [string, number][] {
-  if (!roomFor) return []
-  const endpoints = new Map<string, boolean>()
+// Beyond what drains, so that a lane that ran dry fills again.
+const MORE = 2
+
+/**
+ * Rows to resume for endpoints that have some held: as many as were settled, and two. However many are held, what is in
+ * line grows by no more, and stands before few newer events.
+ */
+function roomOf(finished: readonly FinishedDelivery[]): [string, number][] {
+  const settled = new Map<string, number>()
   for (const { outcome } of finished) {
-    if (outcome.attempt) endpoints.set(outcome.attempt.endpointId, outcome.attempt.makesRoom)
+    if (!outcome.attempt?.makesRoom) continue
+    const { endpointId } = outcome.attempt
+    settled.set(endpointId, (settled.get(endpointId) ?? MORE) + 1)
   }
-  return [...endpoints]
-    .map(([id, makesRoom]): [string, number] => [id, roomFor(id, makesRoom)])
-    .filter(([, count]) => count > 0)
+  return [...settled]
 }
 
 /** Endpoints that a settle of these changes, besides those whose health it changes. */
@@ -134,8 +138,9 @@ function endpointsOf(finished: readonly FinishedDelivery[]): string[] {
 
 interface HeldGroup {
   endpointId: string
+  /** Known where the settle knows the row. */
+  lane: LaneRef | undefined
   reason: HoldReason
-  count: number
 }
 
 function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups: HeldGroup[] } {
@@ -145,20 +150,15 @@ function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups:
     if (outcome.kind !== 'hold') continue
     ids.push(claim.id)
     const endpointId = endpointIdOf(claim.id)
-    const key = `${endpointId} ${outcome.reason}`
-    const group = groups.get(key)
-    if (group) group.count++
-    else groups.set(key, { endpointId, reason: outcome.reason, count: 1 })
+    const lane = 'workspaceId' in claim ? { workspaceId: claim.workspaceId, endpointId } : undefined
+    groups.set(`${endpointId} ${outcome.reason}`, { endpointId, lane, reason: outcome.reason })
   }
   return { ids, groups: [...groups.values()] }
 }
 
-// So many in one group say that a backlog stands behind them.
-const BACKLOG = 4
-
 /** What is held must have a time at which it is resumed. */
-function afterHolding(db: OutboxDatabase, { endpointId, reason, count }: HeldGroup, claims: boolean): SqlText[] {
-  const backlog = claims && count >= BACKLOG ? [holdBacklog(db, endpointId, reason)] : []
+function afterHolding(db: OutboxDatabase, { endpointId, lane, reason }: HeldGroup, claims: boolean): SqlText[] {
+  const backlog = claims && lane ? [holdLane(db, lane, reason)] : []
   return [...backlog, wakeWithin(endpointId, HOLD_REASONS[reason].resumeWithinMs)]
 }
 
@@ -203,6 +203,8 @@ function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
     }
     case 'hold':
       return { claim, settle: 'hold', reason: outcome.reason }
+    case 'release':
+      return { claim, settle: 'release' }
   }
 }
 

@@ -30,6 +30,8 @@ type Verdict =
     }
   /** The endpoint takes nothing now; no attempt was made. */
   | { kind: 'hold'; reason: HoldReason }
+  /** There was no room to begin; no attempt was made. The delivery goes back in line. */
+  | { kind: 'release' }
 
 /** Waits a receiver may ask for without losing an attempt. */
 export const UNCHARGED_DEFERRALS = 20

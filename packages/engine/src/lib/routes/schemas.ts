@@ -199,7 +199,7 @@ export function toDelivery(row: PendingEvent): z.infer<typeof deliverySchema> {
   return {
     id,
     eventId: eventIdOf(id),
-    endpointId,
+    endpointId: endpointId === '' ? null : endpointId,
     type,
     status,
     holdReason,

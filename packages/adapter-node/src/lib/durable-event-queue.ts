@@ -1,5 +1,5 @@
 import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent } from '@keepsend/engine'
-import { DEFAULT_LEASE_MS, type OutboxDatabase, type Resolved } from '@keepsend/outbox'
+import { DEFAULT_LEASE_MS, type OutboxDatabase, type Resolved, endpointIdOf } from '@keepsend/outbox'
 import { AdapterError, checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 import { Poller } from './poller.ts'
@@ -8,16 +8,24 @@ import { Upkeeper } from './upkeep.ts'
 export interface DurableEventQueueOptions {
   /** The database that the engine commits to: `openSqlite`, `openPostgres`, or any other, which is polled. */
   db: OutboxDatabase & CommitSignals
-  /** Attempts at once: 1–1,000; up to twice as many while an endpoint that was fast has fallen silent. @default 32 */
+  /**
+   * Attempts at once: 1–1,000. A slot cannot be taken back from a receiver that does not answer, so up to twice as many run
+   * while others wait who would get little otherwise. @default 32
+   */
   concurrency?: number | undefined
   /**
-   * Attempts at once for one endpoint, unless it answers fast or has a `concurrency` of its own: 1–1,000, and no more than
-   * `concurrency`. What is beyond that is held, and let out as others of it end. @default a quarter of `concurrency`
+   * The share of one workspace while others have rows: 1–1,000, and no more than `concurrency`; alone it may have all.
+   * @default half of `concurrency`
+   */
+  slotsPerWorkspace?: number | undefined
+  /**
+   * Attempts at once for one endpoint, unless it answers fast: 1–1,000, and no more than `concurrency`. An endpoint's own
+   * `concurrency` is a wish within it. What is beyond stays in line. @default a quarter of `concurrency`
    */
   slotsPerEndpoint?: number | undefined
   /**
    * Outcomes that may gather for one commit, for 10 ms at most: 1–900. A fuller commit is a cheaper one; what a crash
-   * can send twice is at most `concurrency` and this together. @default 128
+   * can send twice is at most this and twice `concurrency`. @default 128
    */
   settleBatch?: number | undefined
   /**
@@ -69,6 +77,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     const {
       db,
       concurrency = 32,
+      slotsPerWorkspace = Math.max(1, Math.floor(concurrency / 2)),
       slotsPerEndpoint = Math.max(1, Math.floor(concurrency / 4)),
       settleBatch = 128,
       leaseMs = DEFAULT_LEASE_MS,
@@ -76,19 +85,25 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       upkeepMs = 60_000,
     } = options
     checkBounds('concurrency', concurrency, 1, 1000)
+    checkBounds('slotsPerWorkspace', slotsPerWorkspace, 1, concurrency)
     checkBounds('slotsPerEndpoint', slotsPerEndpoint, 1, concurrency)
     checkBounds('settleBatch', settleBatch, 1, 900)
     checkBounds('leaseMs', leaseMs, 3000, 3_600_000)
     checkBounds('pollMs', pollMs, 100, 60_000)
     checkBounds('upkeepMs', upkeepMs, 1000, 3_600_000)
     this.#db = db
-    this.#options = { concurrency, slotsPerEndpoint, settleBatch, leaseMs, pollMs, upkeepMs }
+    this.#options = { concurrency, slotsPerWorkspace, slotsPerEndpoint, settleBatch, leaseMs, pollMs, upkeepMs }
   }
 
   /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */
   async send(message: QueuedEvent): Promise<void> {
-    if (message.outboxId === undefined) await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart }, message)
-    this.#running?.poller.kick()
+    const rows =
+      message.outboxId === undefined
+        ? await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart }, message)
+        : [message]
+    for (const { outboxId = '', workspaceId } of rows) {
+      this.#running?.poller.kick({ workspaceId, endpointId: endpointIdOf(outboxId) })
+    }
     this.#db.announce?.()
   }
 

@@ -1,4 +1,4 @@
-import type { Claim } from '@keepsend/outbox'
+import type { Claim, LaneRef } from '@keepsend/outbox'
 import type { Placed } from './bag.ts'
 
 /** A claim in hand. Its attempt is another's once the lease is lost, and then its settle says so. */
@@ -7,30 +7,47 @@ export interface Held extends Placed {
   readonly lane: Lane
   /** Its moment under a rate limit, on the monotonic clock; 0: at any time. */
   readonly notBefore: number
+  /** Since when it could begin, on the monotonic clock. */
+  readonly since: number
   /** The last moment to begin, on the monotonic clock: later its lease may have ended, and another worker may have it. */
   beginBy: number
+  /** It runs in a slot beyond `concurrency`. */
+  isLent: boolean
 }
 
 /** One endpoint's claims in hand, and how fast it answers. */
-export interface Lane {
-  readonly endpointId: string
+export interface Lane extends LaneRef {
+  readonly tenant: Tenant
   readonly waiting: Held[]
   running: number
-  /** What the endpoint itself allows at once. */
+  /** Of those, the ones that run in lent slots, and began before it had ever answered. */
+  lentUnproven: number
+  /** What the endpoint itself wishes at once. */
   limit: number | undefined
   /** How long it takes to answer, lately; undefined before its first answer. */
   latencyMs: number | undefined
+  /** How long its last answer took; undefined before its first answer. */
+  lastMs: number | undefined
   /** When it answered last, or began to run after it did not. */
   movedAt: number
-  /** When it answered fast last. */
-  fastAt: number
-  /** When claims of it were held here last. */
-  heldAt: number
+  /** Nothing more is claimed of it before: its rate limit has no room. */
+  pausedUntil: number
+}
+
+/** A workspace's claims in hand. */
+export interface Tenant {
+  readonly workspaceId: string
+  running: number
+  waiting: number
+  /** Its lanes with claims that wait or run. */
+  readonly lanes: Set<Lane>
 }
 
 export interface LaneOptions {
   /** Attempts at once, of all endpoints. */
   concurrency: number
+  /** The share of a workspace while others have rows. */
+  slotsPerWorkspace: number
   /** Attempts at once of one endpoint, unless it answers fast. */
   slotsPerEndpoint: number
   /** Monotonic milliseconds. */
@@ -39,28 +56,34 @@ export interface LaneOptions {
 
 /** An endpoint that answers within this gives a slot back so soon that it may have as many as are free. */
 const FAST_MS = 50
-/** What cannot begin within this is not kept in hand. */
+/** What will not begin within this is not claimed; what has not after twice as long goes back in line. */
 const PATIENCE_MS = 250
-// Longer than an endpoint that was read is gone by.
-const HELD_LATELY_MS = 2000
+/**
+ * An endpoint whose last answer took less, and that is not silent for longer, may borrow a slot: it is given back within
+ * that time. Longer than most receivers need, and short beside a deadline.
+ */
+const PROVEN_MS = 1000
 // Endpoints that are remembered while nothing of theirs is in hand.
 const MAX_LANES = 10_000
 
 /**
- * Whose turn it is. Endpoints take turns, whatever the backlog of each, and none runs more than its share:
+ * Whose turn it is. Workspaces take turns by what they have running, and within one its endpoints, whatever the backlog of
+ * each:
  *
- * - one that is slow, or not known yet, has `slotsPerEndpoint`, a quarter of all by default;
- * - one that answers fast may have all that are free. If it falls silent, what it has beyond its share no longer counts
- *   as taken, so that others go on.
+ * - An endpoint that is slow, or not known yet, has `slotsPerEndpoint`; one that answers fast may have all that are free.
+ * - A slot cannot be taken back from a receiver that does not answer. So as many again are lent, beyond `concurrency`, to
+ *   workspaces that have less than their share running, for endpoints that have lately answered soon, and a few that have
+ *   not been asked yet.
  */
 export class Lanes {
   readonly #options: LaneOptions
   readonly #lanes = new Map<string, Lane>()
+  readonly #tenants = new Map<string, Tenant>()
   /** Those with claims that wait, in turn. */
-  #turns: Lane[] = []
+  readonly #turns = new Set<Tenant>()
   #waiting = 0
-  /** Those that run more than their share: few, if any. */
-  #borrowers: Lane[] = []
+  #running = 0
+  #lentUnproven = 0
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -70,147 +93,197 @@ export class Lanes {
     return this.#waiting
   }
 
-  /** Claims that would run if slots were free. The others wait for one of their own endpoint, and are in nobody's way. */
+  get running(): number {
+    return this.#running
+  }
+
+  /** Claims that would run if slots were free. The others wait for one of their own endpoint, or for their moment. */
   get ready(): number {
     let ready = 0
-    for (const lane of this.#turns) {
-      if (this.#isEarly(lane)) continue
-      const may = this.#mayRun(lane)
-      ready +=
-        may >= this.#options.concurrency ? lane.waiting.length : Math.min(lane.waiting.length, may - lane.running)
+    for (const lane of this.#waitingLanes()) {
+      // One that may have all slots waits for nothing else.
+      const isOwn = this.#mayRun(lane) < this.#options.concurrency
+      ready += isOwn || this.#isEarly(lane) ? this.#startable(lane) : lane.waiting.length
     }
     return ready
   }
 
-  /** Slots that are lent to endpoints which have fallen silent since. */
-  get silent(): number {
-    let silent = 0
-    for (const lane of this.#borrowers) {
-      if (this.#isSilent(lane)) silent += lane.running - this.#options.slotsPerEndpoint
-    }
-    return silent
+  /** Of those, the ones for which a slot would be lent. */
+  get borrowable(): number {
+    let count = 0
+    for (const lane of this.#waitingLanes()) if (this.mayBorrow(lane)) count += this.#startable(lane)
+    return count
   }
 
   /** When the next claim that waits for its moment may run; undefined if none does. */
   get nextMoment(): number | undefined {
     let next: number | undefined
-    for (const { waiting } of this.#turns) {
+    for (const { waiting } of this.#waitingLanes()) {
       const moment = waiting[0]?.notBefore ?? 0
       if (moment > 0 && (next === undefined || moment < next)) next = moment
     }
     return next
   }
 
-  of(endpointId: string): Lane {
-    let lane = this.#lanes.get(endpointId)
+  of(ref: LaneRef): Lane {
+    const { workspaceId, endpointId } = ref
+    const key = keyOf(ref)
+    let lane = this.#lanes.get(key)
     if (!lane) {
       if (this.#lanes.size >= MAX_LANES) this.#forgetIdle()
       lane = {
+        workspaceId,
         endpointId,
+        tenant: this.#tenantOf(workspaceId),
         waiting: [],
         running: 0,
+        lentUnproven: 0,
         limit: undefined,
         latencyMs: undefined,
+        lastMs: undefined,
         movedAt: this.#options.clock(),
-        fastAt: -Infinity,
-        heldAt: -Infinity,
+        pausedUntil: 0,
       }
-      this.#lanes.set(endpointId, lane)
+      this.#lanes.set(key, lane)
     }
     return lane
   }
 
   wait(held: Held): void {
     const { lane } = held
-    if (lane.waiting.push(held) === 1) this.#turns.push(lane)
+    lane.waiting.push(held)
+    lane.tenant.lanes.add(lane)
+    lane.tenant.waiting++
+    this.#turns.add(lane.tenant)
     this.#waiting++
   }
 
-  /** The next claim to run: the oldest of the next endpoint that has a slot left. */
+  /**
+   * The next claim to run: of the workspace that runs least, and of its endpoints the one that runs least. Beyond
+   * `concurrency` a slot is lent.
+   */
   next(): Held | undefined {
-    for (let looked = this.#turns.length; looked > 0; looked--) {
-      const lane = this.#turns.shift()
-      if (!lane) return undefined
-      const may = lane.running < this.#mayRun(lane) && !this.#isEarly(lane)
-      const held = may ? lane.waiting.shift() : undefined
-      if (lane.waiting.length > 0) this.#turns.push(lane)
-      if (!held) continue
-      this.#waiting--
-      if (lane.running++ === 0) lane.movedAt = this.#options.clock()
-      if (lane.running === this.#options.slotsPerEndpoint + 1) this.#borrowers.push(lane)
-      return held
+    const { concurrency } = this.#options
+    if (this.#waiting === 0 || this.#running >= 2 * concurrency) return undefined
+    const isLent = this.#running >= concurrency
+    let best: Lane | undefined
+    for (const tenant of this.#turns) {
+      if (best && tenant.running >= best.tenant.running) continue
+      best = this.#nextOf(tenant, isLent) ?? best
     }
-    return undefined
+    return best && this.#start(best, isLent)
+  }
+
+  #nextOf(tenant: Tenant, isLent: boolean): Lane | undefined {
+    let best: Lane | undefined
+    for (const lane of tenant.lanes) {
+      if (best && lane.running >= best.running) continue
+      if (this.#startable(lane) === 0 || (isLent && !this.mayBorrow(lane))) continue
+      best = lane
+      if (lane.running === 0) break
+    }
+    return best
+  }
+
+  #start(lane: Lane, isLent: boolean): Held | undefined {
+    const held = lane.waiting.shift()
+    if (!held) return undefined
+    const { tenant } = lane
+    // Behind the others that run as much.
+    tenant.lanes.delete(lane)
+    tenant.lanes.add(lane)
+    this.#turns.delete(tenant)
+    if (--tenant.waiting > 0) this.#turns.add(tenant)
+    tenant.running++
+    this.#waiting--
+    this.#running++
+    if (lane.running++ === 0) lane.movedAt = this.#options.clock()
+    held.isLent = isLent
+    if (isLent && lane.lastMs === undefined) {
+      lane.lentUnproven++
+      this.#lentUnproven++
+    }
+    return held
   }
 
   /** An attempt has ended. `tookMs` is the receiver's part; undefined if nothing was sent. */
-  ended(lane: Lane, tookMs: number | undefined): void {
-    if (lane.running === this.#options.slotsPerEndpoint + 1) {
-      this.#borrowers = this.#borrowers.filter((one) => one !== lane)
-    }
+  ended({ lane, isLent }: Held, tookMs: number | undefined): void {
     lane.running--
+    lane.tenant.running--
+    this.#running--
+    this.#letGo(lane)
+    // Once it has answered, nothing of it is lent on trust.
+    const settled = tookMs === undefined ? Math.min(lane.lentUnproven, Number(isLent)) : lane.lentUnproven
+    lane.lentUnproven -= settled
+    this.#lentUnproven -= settled
     if (tookMs === undefined) return
     lane.movedAt = this.#options.clock()
-    if (tookMs < FAST_MS) lane.fastAt = lane.movedAt
+    lane.lastMs = tookMs
     // Slow counts at once, fast has to be shown.
     const before = lane.latencyMs ?? tookMs
     lane.latencyMs = tookMs > before ? tookMs : before + (tookMs - before) / 4
   }
 
-  /** Claims of endpoints that can take no more for now, out of hand: they would only wait here. */
+  /** Claims that have waited too long, out of hand. */
   takeOverflow(): Held[] {
     const now = this.#options.clock()
-    const overflow: Held[] = []
-    for (const lane of this.#turns) {
-      // Its moment has passed while it waited for a slot: others have been given theirs since.
-      const paced = (lane.waiting[0]?.notBefore ?? 0) > 0
-      if (paced && (lane.waiting[0]?.notBefore ?? 0) >= now - PATIENCE_MS) continue
-      // One that has yet to show how fast it is gets its time, and a moment's silence makes no fast one slow.
-      const since = lane.latencyMs === undefined ? lane.movedAt : lane.fastAt
-      if (!paced && lane.limit === undefined && now - since <= PATIENCE_MS) continue
-      const keep = Math.max(0, this.#mayHave(lane) - lane.running)
-      if (lane.waiting.length > keep) lane.heldAt = now
-      overflow.push(...lane.waiting.splice(keep))
-    }
-    this.#waiting -= overflow.length
-    this.#turns = this.#turns.filter(({ waiting }) => waiting.length > 0)
-    return overflow
+    return this.#take((held) => now - held.since > 2 * PATIENCE_MS)
   }
 
-  /** Whether rows of the endpoint were held here a moment ago: sooner than a look at the database could tell. */
-  heldLately(lane: Lane): boolean {
-    return this.#options.clock() - lane.heldAt < HELD_LATELY_MS
+  /** All that wait, out of hand; or those of one endpoint, or the one. */
+  takeWaiting(only?: Held | Lane): Held[] {
+    return this.#take((held) => only === undefined || held === only || held.lane === only)
   }
 
-  /** How many more claims of an endpoint could begin soon. */
-  roomFor(endpointId: string): number {
-    const lane = this.of(endpointId)
+  /** How many more claims of an endpoint would begin soon. */
+  roomFor(lane: Lane): number {
+    if (lane.pausedUntil > this.#options.clock()) return 0
     return Math.max(0, this.#mayHave(lane) - lane.running - lane.waiting.length)
   }
 
-  /** All that wait, out of hand; or the one. */
-  takeWaiting(only?: Held): Held[] {
-    const taken: Held[] = []
-    for (const lane of this.#turns) {
-      const kept = only ? lane.waiting.filter((held) => held !== only) : []
-      taken.push(...lane.waiting.filter((held) => !kept.includes(held)))
-      lane.waiting.splice(0, lane.waiting.length, ...kept)
+  /**
+   * Whether a slot beyond `concurrency` would be lent to it. What its workspace has running at endpoints that do not
+   * answer is not counted: its others go on.
+   *
+   * @param before claims of its workspace that come before it
+   */
+  mayBorrow(lane: Lane, before = 0): boolean {
+    const { tenant } = lane
+    const { concurrency, slotsPerWorkspace } = this.#options
+    let proven = before
+    let unproven = 0
+    for (const one of tenant.lanes) {
+      if (this.#isProven(one)) proven += one.running
+      else unproven += one.running
     }
-    this.#waiting -= taken.length
-    this.#turns = this.#turns.filter(({ waiting }) => waiting.length > 0)
-    return taken
+    if (proven >= slotsPerWorkspace) return false
+    if (lane.lastMs !== undefined) return this.#isProven(lane)
+    // Not asked yet. A workspace with others that have not answered has one such slot, and half are kept for the others.
+    const few = Math.max(1, Math.floor(concurrency / 8))
+    if (unproven === 0) return this.#lentUnproven < 2 * few
+    for (const one of tenant.lanes) if (one.lentUnproven > 0) return false
+    return this.#lentUnproven < few
   }
 
-  #mayRun(lane: Lane): number {
-    if (lane.limit !== undefined) return lane.limit
-    const fast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !this.#isSilent(lane)
-    return fast ? this.#options.concurrency : this.#options.slotsPerEndpoint
+  /** Claims of the workspace that wait for endpoints which answer soon. */
+  provenWaiting({ lanes }: Tenant): number {
+    let waiting = 0
+    for (const lane of lanes) if (this.#isProven(lane)) waiting += lane.waiting.length
+    return waiting
   }
 
-  /** In hand: what may run, and what will have begun within {@link PATIENCE_MS}. */
-  #mayHave(lane: Lane): number {
-    const latencyMs = Math.max(1, this.#isSilent(lane) ? PATIENCE_MS * 4 : (lane.latencyMs ?? PATIENCE_MS * 4))
-    return Math.floor(this.#mayRun(lane) * (1 + PATIENCE_MS / latencyMs))
+  #isProven(lane: Lane): boolean {
+    return lane.lastMs !== undefined && lane.lastMs < PROVEN_MS && !this.#isSilent(lane, PROVEN_MS)
+  }
+
+  #isSilent(lane: Lane, ms: number): boolean {
+    return lane.running > 0 && this.#options.clock() - lane.movedAt > ms
+  }
+
+  /** Claims of it that could run now, if slots were free. */
+  #startable(lane: Lane): number {
+    if (this.#isEarly(lane)) return 0
+    return Math.max(0, Math.min(lane.waiting.length, this.#mayRun(lane) - lane.running))
   }
 
   #isEarly({ waiting }: Lane): boolean {
@@ -218,13 +291,62 @@ export class Lanes {
     return moment > 0 && moment > this.#options.clock()
   }
 
-  #isSilent(lane: Lane): boolean {
-    return lane.running > 0 && this.#options.clock() - lane.movedAt > FAST_MS
+  /** The endpoint's own limit is a wish within ours. */
+  #mayRun(lane: Lane): number {
+    const { concurrency, slotsPerEndpoint } = this.#options
+    const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !this.#isSilent(lane, FAST_MS)
+    return Math.min(lane.limit ?? Infinity, isFast ? concurrency : slotsPerEndpoint)
+  }
+
+  /** In hand: what may run, and what will have begun within {@link PATIENCE_MS}. */
+  #mayHave(lane: Lane): number {
+    const isSilent = lane.latencyMs === undefined || this.#isSilent(lane, FAST_MS)
+    const latencyMs = isSilent ? Math.max(lane.latencyMs ?? 0, PATIENCE_MS * 4) : Math.max(1, lane.latencyMs ?? 0)
+    return Math.floor(this.#mayRun(lane) * (1 + PATIENCE_MS / latencyMs))
+  }
+
+  *#waitingLanes(): Iterable<Lane> {
+    for (const tenant of this.#turns) {
+      for (const lane of tenant.lanes) if (lane.waiting.length > 0) yield lane
+    }
+  }
+
+  #take(isTaken: (held: Held) => boolean): Held[] {
+    const taken: Held[] = []
+    for (const lane of [...this.#waitingLanes()]) {
+      const out = lane.waiting.filter(isTaken)
+      if (out.length === 0) continue
+      const kept = lane.waiting.filter((held) => !out.includes(held))
+      lane.waiting.splice(0, lane.waiting.length, ...kept)
+      lane.tenant.waiting -= out.length
+      if (lane.tenant.waiting === 0) this.#turns.delete(lane.tenant)
+      this.#waiting -= out.length
+      taken.push(...out)
+      this.#letGo(lane)
+    }
+    return taken
+  }
+
+  #tenantOf(workspaceId: string): Tenant {
+    let tenant = this.#tenants.get(workspaceId)
+    if (!tenant) {
+      tenant = { workspaceId, running: 0, waiting: 0, lanes: new Set() }
+      this.#tenants.set(workspaceId, tenant)
+    }
+    return tenant
+  }
+
+  #letGo(lane: Lane): void {
+    if (lane.running + lane.waiting.length === 0) lane.tenant.lanes.delete(lane)
   }
 
   #forgetIdle(): void {
-    for (const [id, { waiting, running }] of this.#lanes) {
-      if (waiting.length + running === 0) this.#lanes.delete(id)
-    }
+    for (const [key, { waiting, running }] of this.#lanes) if (waiting.length + running === 0) this.#lanes.delete(key)
+    for (const [id, { waiting, running }] of this.#tenants) if (waiting + running === 0) this.#tenants.delete(id)
   }
+}
+
+/** A lane's name as one text: no endpoint id has a space. */
+export function keyOf({ workspaceId, endpointId }: LaneRef): string {
+  return `${endpointId} ${workspaceId}`
 }

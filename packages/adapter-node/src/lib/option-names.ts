@@ -11,6 +11,7 @@ import type { createNodeSigner } from './sign.ts'
 
 const queue = {
   concurrency: true,
+  slotsPerWorkspace: true,
   slotsPerEndpoint: true,
   settleBatch: true,
   leaseMs: true,

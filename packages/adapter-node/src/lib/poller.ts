@@ -1,13 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DeliveryOutcome, type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
-import { type Claim, extendLease, nextDueEvent, releaseEvents } from '@keepsend/outbox'
+import {
+  type Claim,
+  type LaneRef,
+  type LaneShare,
+  extendLease,
+  lineUpDueEvents,
+  lookAtLanes,
+  releaseEvents,
+} from '@keepsend/outbox'
 import type { Held } from './lanes.ts'
-import { Slots } from './slots.ts'
+import { Line } from './line.ts'
+import { type Finished, Slots } from './slots.ts'
 import { Wake } from './wake.ts'
 import { Waker } from './waker.ts'
 
 export interface PollerOptions {
   concurrency: number
+  slotsPerWorkspace: number
   slotsPerEndpoint: number
   settleBatch: number
   leaseMs: number
@@ -20,8 +30,11 @@ const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
 // How long the first outcome of a group waits for others: nothing to a receiver, and an fsync shared by more.
 const GROUP_MS = 10
-// How often it is seen whether an endpoint with claims in hand has fallen silent.
-const WATCH_MS = 50
+// While attempts run, how often it is seen whether an endpoint has fallen silent, and whether others have rows in line:
+// what another process published on a database that tells of nothing begins within this.
+const WATCH_MS = 25
+// Looks in a row that show no lane with room: so far round in one turn, and on with the next.
+const MAX_LOOKS = 4
 
 /**
  * The life of a claim here:
@@ -32,15 +45,16 @@ const WATCH_MS = 50
  *      └───────────┴───────────┴── stop ────┴──► released, or settled if it finished in time
  * ```
  *
- * Its lease is renewed all along. One loop does the rest: settle what has finished and claim for the slots that this
- * frees, in one commit; start what was claimed; wait for outcomes or a reason to look again. No attempt waits for
- * another's answer: the slowest receiver holds one slot.
+ * Its lease is renewed all along. One loop does the rest: look which lanes have rows; settle what has finished, and claim
+ * of each lane its share of the slots, in one commit; start what was claimed; wait for outcomes or a reason to look again.
+ * No attempt waits for another's answer: the slowest receiver holds one slot.
  */
 export class Poller {
   readonly #engine: Engine
   readonly #options: PollerOptions
   readonly #logger: Logger
   readonly #slots: Slots
+  readonly #line: Line
   readonly #wake: Wake
   readonly #waker: Waker
   readonly #ended = new AbortController()
@@ -50,6 +64,12 @@ export class Poller {
   /** From the question on that brought a claim or renewed it. One heartbeat less than a lease, or it ends unrenewed. */
   readonly #beginWithinMs: number
   #moment: NodeJS.Timeout | undefined
+  /** Rows of which the poller was told stand in line. */
+  #isTold = false
+  /** The last look: when, and for which wake-up. */
+  #looked = { at: -Infinity, count: -1 }
+  /** Rows whose time has come and that are not in line, as of the last look; a backlog if some were claimed and more are. */
+  #due: 'none' | 'some' | 'backlog' = 'none'
   #phase: 'running' | 'draining' | 'ended' = 'running'
   /** The database's clock less our monotonic one: with it, a wrong local time does no harm. */
   #clockOffset = 0
@@ -60,9 +80,10 @@ export class Poller {
     this.#options = options
     this.#logger = engine.logger
     this.#slots = new Slots({ ...options, clock: () => performance.now() })
+    this.#line = new Line(this.#slots.lanes)
     this.#wake = new Wake(options.version, options.pollMs)
     this.#wake.start()
-    this.#waker = new Waker(engine, options.pollMs, () => this.kick())
+    this.#waker = new Waker(engine, options.pollMs, (lane) => this.kick(lane))
     const heartbeatMs = Math.floor(options.leaseMs / 3)
     this.#heartbeat = setInterval(() => void this.#renew(), heartbeatMs)
     this.#beginWithinMs = options.leaseMs - heartbeatMs
@@ -70,8 +91,14 @@ export class Poller {
     this.#loop = this.#run()
   }
 
-  kick(): void {
-    this.#wake.kick()
+  /** There are rows to deliver: in this lane, or anywhere. */
+  kick(lane?: LaneRef): void {
+    if (!lane) this.#wake.kick()
+    else {
+      this.#line.hint(lane)
+      this.#isTold = true
+      this.#wake.settle(0)
+    }
   }
 
   /** Claims nothing more, lets attempts finish for `drainMs`, settles, and gives back what still runs. */
@@ -99,24 +126,20 @@ export class Poller {
 
   async #run(): Promise<void> {
     let more = true
-    let seen = -1
     let backoffMs = 0
     while (this.#phase !== 'ended') {
-      const { wanted, finished } = this.#slots
+      const { finished } = this.#slots
       if (this.#phase === 'draining' && this.#slots.inHand.length === 0) return
-      const woken = this.#wake.count !== seen
-      // What has finished makes room for rows of its endpoint that are held: they are let out with its settle.
-      const mayClaim = this.#phase === 'running' && wanted > 0 && (more || woken || this.#slots.owesRoom)
+      const isNews = this.#isTold || this.#isLookDue
       // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
-      const claimNow = mayClaim && (woken || finished.length === 0)
+      const claimNow = this.#hasRoom && (isNews || (more && finished.length === 0))
       const settleNow = this.#slots.groupIsReady || (this.#wake.settleIsDue && finished.length > 0)
       if (!claimNow && !settleNow) {
         await this.#wake.wait()
         continue
       }
-      seen = this.#wake.count
       try {
-        more = await this.#turn(mayClaim ? wanted : 0)
+        more = await this.#turn()
         backoffMs = 0
       } catch (error) {
         more = true
@@ -129,18 +152,30 @@ export class Poller {
     }
   }
 
-  /** One commit: settles, and claims up to `limit`. Says whether there may be more to claim. */
-  async #turn(limit: number): Promise<boolean> {
+  get #hasRoom(): boolean {
+    const { rows, lent } = this.#slots.room
+    return this.#phase === 'running' && rows + lent > 0
+  }
+
+  /** After a wake-up, and from time to time while attempts run. */
+  get #isLookDue(): boolean {
+    if (this.#looked.count !== this.#wake.count) return true
+    return this.#slots.running > 0 && performance.now() - this.#looked.at >= WATCH_MS
+  }
+
+  /** One commit: settles, and claims. Says whether there may be more to claim. */
+  async #turn(): Promise<boolean> {
+    const lanes = this.#hasRoom ? await this.#chooseLanes() : []
+    const due = this.#due === 'some' ? this.#roomForDue : 0
+    const claim = lanes.length + due > 0 ? { lanes, due, leaseMs: this.#options.leaseMs } : undefined
     const finished = [...this.#slots.finished]
+    if (finished.length === 0 && !claim) return false
     this.#wake.settled()
-    const claim = limit > 0 ? { limit, leaseMs: this.#options.leaseMs } : undefined
     const beginBy = performance.now() + this.#beginWithinMs
-    const roomFor = (id: string, makesRoom: boolean): number => this.#slots.roomFor(id, makesRoom)
-    const { results, claimed, storageError } = await this.#engine.settleEach(finished, { claim, roomFor })
+    const { results, claimed, storageError } = await this.#engine.settleEach(finished, { claim })
     // What is unsettled stays finished, to be tried again.
     this.#slots.settled(results.flatMap((one) => (one.settle === 'unsettled' ? [] : one.finished)))
     if (storageError !== undefined) throw storageError
-    if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#waker.look()
     const { claims, dead } = claimed
     logExhausted(this.#logger, dead)
     const [first] = claims
@@ -148,12 +183,62 @@ export class Poller {
     this.#slots.add(claims, await this.#engine.admit(claims), beginBy)
     if (this.#phase === 'running') {
       this.#fill()
-      this.#slots.holdOverflow()
+      this.#slots.releaseOverflow()
     } else await this.#giveBack(this.#slots.dropWaiting())
-    if (limit === 0 || claims.length + dead.length === limit) return true
-    const { now, dueAt } = await nextDueEvent(this.#engine.db)
-    this.#wake.setDue(dueAt === null ? undefined : dueAt - now)
-    return false
+    this.#hear(finished)
+    if (!claim) return true
+    this.#line.took(lanes, claims, dead.length)
+    const found = claims.length + dead.length
+    // Others were quicker, or the claim was left out because the database refused the group: seen by the next look.
+    if (found === 0 || due > 0) this.#lookIn(found === 0 ? WATCH_MS : 0)
+    return found > 0
+  }
+
+  /** The lanes to claim from: those that are known, and while there is room for more, those that looks show. */
+  async #chooseLanes(): Promise<LaneShare[]> {
+    this.#isTold = false
+    let lanes: LaneShare[] = []
+    for (let looks = 0; looks < MAX_LOOKS; looks++) {
+      const isFirst = looks === 0
+      const isMore = this.#line.isPartial || this.#due === 'backlog'
+      if (isMore ? isFirst || lanes.length === 0 : isFirst && this.#isLookDue) await this.#look()
+      else if (!isFirst) break
+      lanes = this.#line.allot(this.#slots.room)
+    }
+    return lanes
+  }
+
+  async #look(): Promise<void> {
+    const { count } = this.#wake
+    const { db } = this.#engine
+    // A few are claimed where they are. A backlog of them goes in line, so that it stands before no other workspace.
+    if (this.#due === 'backlog' || (this.#due === 'some' && this.#roomForDue === 0)) await lineUpDueEvents(db)
+    const look = await lookAtLanes(db, this.#line.nextLook)
+    this.#line.looked(look)
+    const inMs = look.dueAt === null ? Infinity : look.dueAt - look.now
+    if (inMs > 0) this.#due = 'none'
+    else this.#due = this.#due === 'none' ? 'some' : 'backlog'
+    this.#looked = { at: performance.now(), count }
+    this.#wake.setDue(inMs > 0 ? inMs : Infinity)
+  }
+
+  get #roomForDue(): number {
+    const { concurrency } = this.#options
+    return Math.max(0, Math.min(Math.ceil(concurrency / 4), concurrency - this.#slots.running))
+  }
+
+  #lookIn(ms: number): void {
+    if (ms === 0) this.kick()
+    else this.#wake.alsoDue(ms)
+  }
+
+  /** What is settled may be due again, have left rows held for a time, or have resumed others in its place. */
+  #hear(finished: readonly Finished[]): void {
+    if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#waker.look()
+    for (const { held, outcome } of finished) {
+      if (outcome.kind === 'retry') this.#wake.alsoDue(outcome.delayMs)
+      if (outcome.kind === 'release' || outcome.attempt?.makesRoom) this.#line.hint(held.lane)
+    }
   }
 
   /** Starts what waits, as far as slots are free. */
@@ -170,11 +255,11 @@ export class Poller {
     this.#moment = setTimeout(() => this.#fill(), nextMomentMs)
   }
 
-  /** What waits in vain is given back to the database, and slots that a silent endpoint was lent go to others. */
+  /** What waits in vain goes back in line, and slots are lent beside those of silent endpoints. */
   #lookAtSlots(): void {
     if (this.#phase !== 'running' || this.#slots.inHand.length === 0) return
     this.#fill()
-    if (this.#slots.holdOverflow() || this.#slots.wanted > 0) this.#wake.settle(0)
+    if (this.#slots.releaseOverflow() || (this.#isLookDue && this.#hasRoom)) this.#wake.settle(0)
   }
 
   #start(held: Held): void {

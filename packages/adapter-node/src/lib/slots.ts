@@ -2,6 +2,7 @@ import type { Admission, DeliveryOutcome, FinishedDelivery } from '@keepsend/eng
 import type { Claim } from '@keepsend/outbox'
 import { Bag } from './bag.ts'
 import { type Held, type LaneOptions, Lanes } from './lanes.ts'
+import type { Room } from './line.ts'
 
 /** A claim whose attempt has ended. */
 export interface Finished extends FinishedDelivery {
@@ -13,42 +14,36 @@ export interface SlotsOptions extends LaneOptions {
   settleBatch: number
 }
 
-const BUSY: DeliveryOutcome = { kind: 'hold', reason: 'busy' }
+const RELEASE: DeliveryOutcome = { kind: 'release' }
 const RATE: DeliveryOutcome = { kind: 'hold', reason: 'rate' }
 const ANYTHING: Admission = { concurrency: new Map(), waitMs: new Map(), refused: new Set() }
-
-// What one claim may take.
-const MAX_CLAIM = 1000
 
 /**
  * The claims in hand, each in one of three places:
  *
  * ```text
  *   add ──► waiting ──► running ──► finished ──► settled: out of hand
- *               └── held: its endpoint is busy ──┘
+ *               └── released: it could not begin soon ──┘
  * ```
  *
- * At most `concurrency` run, and as many more while endpoints that were fast have fallen silent. Whose turn it is, and how
- * many of one endpoint run, is the lanes' to say. At most `settleBatch` more wait to run, so that a slot that becomes free takes the next
- * claim at once, without a commit, while outcomes gather for a full one. What a crash can send twice (running, or
- * finished and not settled) is at most the two together.
+ * At most `concurrency` run, and as many more in lent slots: whose turn it is, and to whom a slot is lent, is the lanes' to
+ * say. At most `settleBatch` more wait to run, so that a slot that becomes free takes the next claim at once, without a
+ * commit, while outcomes gather for a full one. What a crash can send twice (running, or finished and not settled) is at
+ * most all of them together: `2 × concurrency + settleBatch`.
  */
 export class Slots {
-  readonly #concurrency: number
-  readonly #settleBatch: number
-  readonly #lanes: Lanes
-  readonly #clock: () => number
+  readonly lanes: Lanes
+  readonly #options: SlotsOptions
   readonly #inHand = new Bag<Held>()
-  #running = 0
   #finished: Finished[] = []
-  /** Of the finished, those that never ran: what would be claimed for them is put aside in the same commit. */
-  #heldBack = 0
+  /** Of the finished, those that never ran: their lanes' rows are looked after in the same commit. */
+  #unsent = 0
+  /** Of the finished, those that ran in a slot of their own. */
+  #attempted = 0
 
-  constructor({ settleBatch, ...lanes }: SlotsOptions) {
-    this.#concurrency = lanes.concurrency
-    this.#settleBatch = settleBatch
-    this.#lanes = new Lanes(lanes)
-    this.#clock = lanes.clock
+  constructor(options: SlotsOptions) {
+    this.#options = options
+    this.lanes = new Lanes(options)
   }
 
   /** Everything whose lease is ours to renew. */
@@ -57,11 +52,11 @@ export class Slots {
   }
 
   get running(): number {
-    return this.#running
+    return this.lanes.running
   }
 
   get waiting(): number {
-    return this.#lanes.waiting
+    return this.lanes.waiting
   }
 
   /** The outcomes to settle. They stay in hand until {@link settled} says that they are committed. */
@@ -72,23 +67,26 @@ export class Slots {
   /**
    * How many to claim together with the settle of what has finished: what is free now, and twice as many as finished
    * since the last settle, because about as many will become free before the next. Slow receivers finish few, so few
-   * are kept from other processes.
+   * are kept from other processes. Besides, what would be lent to workspaces below their share, however much waits.
    */
-  get wanted(): number {
-    const { waiting, finished } = this
-    const attempted = finished.length - this.#heldBack
-    const wanted = this.#free - this.#lanes.ready + Math.min(this.#settleBatch, 2 * attempted)
+  get room(): Room {
+    const { concurrency, settleBatch, slotsPerWorkspace } = this.#options
+    const { running, waiting, ready, borrowable } = this.lanes
     // Those that wait for a slot of their own endpoint are in nobody's way, and yet they are in hand.
-    const bound = this.#concurrency + this.#settleBatch - waiting
-    return Math.min(MAX_CLAIM, Math.max(0, Math.min(wanted, bound)))
+    const inHand = 2 * concurrency + settleBatch - running - waiting - this.#finished.length
+    const soon = concurrency - running + Math.min(settleBatch, 2 * this.#attempted) - ready
+    const rows = Math.max(0, Math.min(soon, settleBatch + concurrency - waiting, inHand))
+    const lent = Math.min(slotsPerWorkspace, 2 * concurrency - Math.max(running, concurrency) - borrowable)
+    return { rows, lent: Math.max(0, Math.min(lent, inHand - rows)) }
   }
 
   /** Enough outcomes for a commit: a full batch, half a window when nothing waits to run, or all there is at the end. */
   get groupIsReady(): boolean {
-    const { running, finished } = this
+    const { finished, running } = this
+    const { concurrency, settleBatch } = this.#options
     if (finished.length === 0) return false
-    if (running === 0 || this.#heldBack > 0 || finished.length >= this.#settleBatch) return true
-    return this.#lanes.ready === 0 && finished.length * 2 >= this.#concurrency
+    if (running === 0 || this.#unsent > 0 || finished.length >= settleBatch) return true
+    return finished.length * 2 >= concurrency && this.lanes.ready === 0
   }
 
   /**
@@ -96,68 +94,47 @@ export class Slots {
    * @param beginBy see {@link Held.beginBy}
    */
   add(claims: readonly Claim[], admission: Admission = ANYTHING, beginBy = Infinity): void {
-    const now = this.#clock()
+    const now = this.#options.clock()
     for (const claim of claims) {
-      const lane = this.#lanes.of(claim.endpointId ?? '')
+      const lane = this.lanes.of(claim)
       lane.limit = admission.concurrency.get(lane.endpointId)
       const waitMs = admission.waitMs.get(claim.id)
       const notBefore = waitMs === undefined ? 0 : now + waitMs
-      const held: Held = { claim, lane, notBefore, beginBy, place: -1 }
+      const held: Held = { claim, lane, notBefore, since: Math.max(now, notBefore), beginBy, isLent: false, place: -1 }
       this.#inHand.add(held)
-      if (admission.refused.has(claim.id)) this.#holdBack(held, RATE)
-      else this.#lanes.wait(held)
+      if (admission.refused.has(claim.id)) this.#putBack(held, RATE)
+      else this.lanes.wait(held)
     }
   }
 
   /** How long until the next claim that waits for its moment may run, in ms; undefined if none does. */
   get nextMomentMs(): number | undefined {
-    const moment = this.#lanes.nextMoment
-    return moment === undefined ? undefined : Math.max(1, moment - this.#clock())
+    const moment = this.lanes.nextMoment
+    return moment === undefined ? undefined : Math.max(1, moment - this.#options.clock())
   }
 
-  /** The next claim to run, if one waits and a slot is free. */
+  /** The next claim to run, if one waits and a slot is free or lent. */
   next(): Held | undefined {
-    const held = this.#free > 0 ? this.#lanes.next() : undefined
-    if (held) this.#running++
-    return held
+    return this.lanes.next()
   }
 
   /** It came too late to run: its slot is free again, and the claim is to be given back. */
   drop(held: Held): Claim {
-    this.#running--
-    this.#lanes.ended(held.lane, undefined)
+    this.lanes.ended(held, undefined)
     this.#inHand.remove(held)
     return held.claim
   }
 
-  /** Slots that are free; those that were lent to an endpoint which has fallen silent are given anew, once. */
-  get #free(): number {
-    return this.#concurrency - this.#running + Math.min(this.#concurrency, this.#lanes.silent)
-  }
-
-  /** Holds what waits for an endpoint that can take no more for now. Says whether there was any. */
-  holdOverflow(): boolean {
-    const overflow = this.#lanes.takeOverflow()
-    for (const held of overflow) this.#holdBack(held, BUSY)
+  /** Releases what has waited too long. Says whether there was any. */
+  releaseOverflow(): boolean {
+    const overflow = this.lanes.takeOverflow()
+    for (const held of overflow) this.#putBack(held, RELEASE)
     return overflow.length > 0
   }
 
-  #holdBack(held: Held, outcome: DeliveryOutcome): void {
+  #putBack(held: Held, outcome: DeliveryOutcome): void {
     this.#finished.push({ held, claim: held.claim, outcome })
-    this.#heldBack++
-  }
-
-  /** Something has finished of an endpoint that has rows held: with its settle others are let out. */
-  get owesRoom(): boolean {
-    return this.#finished.some(
-      ({ held, outcome }) => outcome.attempt && (outcome.attempt.makesRoom || this.#lanes.heldLately(held.lane)),
-    )
-  }
-
-  /** How many more claims of an endpoint could begin soon; 0 for one of which nothing is known to be held. */
-  roomFor(endpointId: string, makesRoom: boolean): number {
-    if (!makesRoom && !this.#lanes.heldLately(this.#lanes.of(endpointId))) return 0
-    return Math.min(this.#concurrency + this.#settleBatch, this.#lanes.roomFor(endpointId))
+    this.#unsent++
   }
 
   /** Whether it is still in hand: a stop gives back what runs too long. */
@@ -166,37 +143,40 @@ export class Slots {
   }
 
   finish(held: Held, outcome: DeliveryOutcome): void {
-    this.#running--
-    this.#lanes.ended(held.lane, outcome.attempt?.tookMs)
+    this.lanes.ended(held, outcome.attempt?.tookMs)
     this.#finished.push({ held, claim: held.claim, outcome })
+    if (!held.isLent) this.#attempted++
+    // Its endpoint takes nothing: what waits for it would hear the same, one by one.
+    if (outcome.kind === 'hold') for (const other of this.lanes.takeWaiting(held.lane)) this.#putBack(other, RELEASE)
   }
 
   settled(outcomes: readonly Finished[]): void {
     for (const { held } of outcomes) this.#inHand.remove(held)
     this.#finished = this.#finished.filter(({ held }) => this.#inHand.has(held))
-    this.#heldBack = this.#finished.filter(({ outcome }) => outcome === BUSY || outcome === RATE).length
+    this.#unsent = this.#finished.filter(({ outcome }) => outcome === RELEASE || outcome === RATE).length
+    this.#attempted = this.#finished.filter(({ held }) => !held.isLent).length - this.#unsent
   }
 
   /** Takes out of hand what has not begun, for it to be given back. */
   dropWaiting(): Claim[] {
-    const waiting = this.#lanes.takeWaiting()
+    const waiting = this.lanes.takeWaiting()
     for (const held of waiting) this.#inHand.remove(held)
     return waiting.map(({ claim }) => claim)
   }
 
   /** Another worker has it: it must not begin here. */
   dropIfWaiting(held: Held): void {
-    if (this.#lanes.takeWaiting(held).length > 0) this.#inHand.remove(held)
+    if (this.lanes.takeWaiting(held).length > 0) this.#inHand.remove(held)
   }
 
   /** Takes everything out of hand. */
   dropAll(): Claim[] {
     const held = [...this.inHand]
     for (const one of held) this.#inHand.remove(one)
-    this.#lanes.takeWaiting()
-    this.#running = 0
+    this.lanes.takeWaiting()
     this.#finished = []
-    this.#heldBack = 0
+    this.#unsent = 0
+    this.#attempted = 0
     return held.map(({ claim }) => claim)
   }
 }

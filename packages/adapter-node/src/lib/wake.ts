@@ -7,6 +7,7 @@ export class Wake {
   readonly #pollMs: number
   #lastVersion = 0
   #timer: NodeJS.Timeout | undefined
+  #dueAt = Infinity
   #watch: NodeJS.Timeout | undefined
   #settleTimer: NodeJS.Timeout | undefined
   #waiting: (() => void) | undefined
@@ -67,10 +68,16 @@ export class Wake {
   }
 
   /** Looks again when the next row is due, at the latest after the safety poll. */
-  setDue(inMs: number | undefined): void {
+  setDue(inMs: number): void {
     clearTimeout(this.#timer)
-    const ms = Math.min(this.#pollMs, Math.max(1, Math.ceil(inMs ?? this.#pollMs)))
+    const ms = Math.min(this.#pollMs, Math.max(1, Math.ceil(inMs)))
+    this.#dueAt = performance.now() + ms
     this.#timer = setTimeout(() => this.kick(), ms)
+  }
+
+  /** Another row is due as well: looks again no later than then. */
+  alsoDue(inMs: number): void {
+    if (performance.now() + inMs < this.#dueAt) this.setDue(inMs)
   }
 
   /** Resolves at the next kick or settle. What came before the call is in {@link count} and {@link settleIsDue}. */

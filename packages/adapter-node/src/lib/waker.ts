@@ -1,4 +1,5 @@
 import { type Engine, errorFields } from '@keepsend/engine'
+import type { LaneRef } from '@keepsend/outbox'
 
 // Two looks in a row are this far apart, whatever asks for them.
 const APART_MS = 50
@@ -10,15 +11,15 @@ const APART_MS = 50
 export class Waker {
   readonly #engine: Engine
   readonly #pollMs: number
-  readonly #onLetOut: () => void
+  readonly #onLetOut: (lane: LaneRef) => void
   #timer: NodeJS.Timeout | undefined
   #dueAt = Infinity
   #work: Promise<void> | undefined
   #again = false
   #stopped = false
 
-  /** @param onLetOut called when rows were made due, by statements that wake nobody */
-  constructor(engine: Engine, pollMs: number, onLetOut: () => void) {
+  /** @param onLetOut called for each row that was put in line, by statements that wake nobody */
+  constructor(engine: Engine, pollMs: number, onLetOut: (lane: LaneRef) => void) {
     this.#engine = engine
     this.#pollMs = pollMs
     this.#onLetOut = onLetOut
@@ -55,7 +56,7 @@ export class Waker {
   async #wake(): Promise<number> {
     try {
       const { letOut, nextMs } = await this.#engine.wake()
-      if (letOut.length > 0) this.#onLetOut()
+      for (const row of letOut) this.#onLetOut(row)
       return nextMs ?? this.#pollMs
     } catch (error) {
       this.#engine.logger.error(errorFields(error), 'held rows could not be let out; they will be looked at again')

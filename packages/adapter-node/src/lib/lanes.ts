@@ -89,6 +89,11 @@ export class Lanes {
     this.#options = options
   }
 
+  /** Endpoints that are remembered. */
+  get size(): number {
+    return this.#lanes.size
+  }
+
   get waiting(): number {
     return this.#waiting
   }

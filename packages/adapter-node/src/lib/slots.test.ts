@@ -8,11 +8,20 @@ const DELIVERED: DeliveryOutcome = { kind: 'delivered', httpStatus: 200 }
 
 /** Slots of which one endpoint may have all. */
 function slotsOf(concurrency: number, settleBatch: number): Slots {
-  return new Slots({ concurrency, settleBatch, slotsPerEndpoint: concurrency, clock: () => 0 })
+  return new Slots({
+    concurrency,
+    settleBatch,
+    slotsPerWorkspace: concurrency,
+    slotsPerEndpoint: concurrency,
+    clock: () => 0,
+  })
 }
 
 function claims(count: number): Claim[] {
-  return Array.from({ length: count }, (_, index) => ({ id: `row ${index}`, gen: 1 }) as Claim)
+  return Array.from(
+    { length: count },
+    (_, index) => ({ id: `row ${index}`, workspaceId: 'w', endpointId: 'ep', gen: 1 }) as Claim,
+  )
 }
 
 /** Starts all that may run. */
@@ -25,10 +34,10 @@ function run(slots: Slots): Held[] {
 describe('Slots', () => {
   it('wants a window at first, runs no more than a window, and lets the rest wait', () => {
     const slots = slotsOf(4, 8)
-    expect(slots.wanted).toBe(4)
+    expect(slots.room.rows).toBe(4)
     slots.add(claims(10))
     expect(run(slots)).toHaveLength(4)
-    expect([slots.running, slots.waiting, slots.wanted]).toEqual([4, 6, 0])
+    expect([slots.running, slots.waiting, slots.room.rows]).toEqual([4, 6, 0])
   })
 
   it('a slot that becomes free takes the next claim before anything is settled', () => {
@@ -47,9 +56,9 @@ describe('Slots', () => {
     const [first] = started
     if (first) slots.finish(first, DELIVERED)
     // One is free, and twice one may wait.
-    expect(slots.wanted).toBe(3)
+    expect(slots.room.rows).toBe(3)
     for (const held of started.slice(1)) slots.finish(held, DELIVERED)
-    expect(slots.wanted).toBe(4 + 6)
+    expect(slots.room.rows).toBe(4 + 6)
   })
 
   it('a group is ready when it is full, when half a window has finished and nothing waits, and when nothing runs', () => {

@@ -1,0 +1,115 @@
+import type { Claim, LaneRef, LaneShare } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { Lanes } from './lanes.ts'
+import { Line } from './line.ts'
+
+function rig() {
+  const lanes = new Lanes({ concurrency: 32, slotsPerWorkspace: 16, slotsPerEndpoint: 8, clock: () => 0 })
+  const line = new Line(lanes)
+  const look = (refs: readonly LaneRef[], next = '') => line.looked({ lanes: [...refs], next, now: 0, dueAt: null })
+  return { lanes, line, look }
+}
+
+const ref = (workspaceId: string, endpointId = 'ep'): LaneRef => ({ workspaceId, endpointId })
+const many = (count: number, workspaceId: string) =>
+  Array.from({ length: count }, (_, n) => ref(workspaceId, `ep_${String(n).padStart(2, '0')}`))
+const countsOf = (shares: readonly LaneShare[]) =>
+  Object.fromEntries(shares.map(({ workspaceId, endpointId, count }) => [`${workspaceId} ${endpointId}`, count]))
+const claimsOf = (lane: LaneRef, count: number) => Array.from({ length: count }, () => ({ ...lane }) as Claim)
+const sum = (shares: readonly LaneShare[]) => shares.reduce((all, { count }) => all + count, 0)
+
+describe('Line', () => {
+  it('knows nothing at first, and wants a look', () => {
+    const { line } = rig()
+    expect([line.isPartial, line.allot({ rows: 32, lent: 0 })]).toEqual([true, []])
+  })
+
+  it('shares out one row at a time: to workspaces by what they have in hand, within one to its lanes in turn', () => {
+    const { line, look } = rig()
+    look([...many(4, 'a'), ref('b')])
+    expect(countsOf(line.allot({ rows: 8, lent: 0 }))).toEqual({
+      'a ep_00': 1,
+      'a ep_01': 1,
+      'a ep_02': 1,
+      'a ep_03': 1,
+      'b ep': 4,
+    })
+  })
+
+  it('asks one lane alone for as much as there is room, and of several for few until they have given all', () => {
+    const { line, look } = rig()
+    look([ref('a')])
+    expect(countsOf(line.allot({ rows: 32, lent: 0 }))).toEqual({ 'a ep': 10 })
+    look([ref('a'), ref('b')])
+    const shares = line.allot({ rows: 32, lent: 0 })
+    expect(countsOf(shares)).toEqual({ 'a ep': 4, 'b ep': 4 })
+    line.took(shares, claimsOf(ref('a'), 4), 0)
+    // b was empty; a is asked as the only one.
+    expect(countsOf(line.allot({ rows: 32, lent: 0 }))).toEqual({ 'a ep': 10 })
+  })
+
+  it('forgets a lane that gave less than was asked of it, unless it was told of more meanwhile', () => {
+    const { line } = rig()
+    line.hint(ref('a'))
+    line.hint(ref('b'))
+    const shares = line.allot({ rows: 32, lent: 0 })
+    line.hint(ref('b'))
+    line.took(shares, [], 0)
+    expect(countsOf(line.allot({ rows: 4, lent: 0 }))).toEqual({ 'b ep': 4 })
+  })
+
+  it('keeps what it was told through looks, and what a look showed until the next', () => {
+    const { line, look } = rig()
+    line.hint(ref('told'))
+    look([ref('a')])
+    look([ref('b')])
+    expect(Object.keys(countsOf(line.allot({ rows: 8, lent: 0 }))).sort()).toEqual(['b ep', 'told ep'])
+  })
+
+  it('goes round: behind the last workspace, and within a workspace behind the last endpoint', () => {
+    const { line, look } = rig()
+    look([ref('a'), ref('b')], 'b')
+    expect([line.isPartial, line.nextLook]).toEqual([true, { after: 'b', endpoints: 4, behind: {} }])
+    look([...many(4, 'c'), ref('d')])
+    expect([line.isPartial, line.nextLook]).toEqual([true, { after: '', endpoints: 4, behind: { c: 'ep_03' } }])
+    look([ref('a'), ref('c', 'ep_04')])
+    expect([line.isPartial, line.nextLook]).toEqual([true, { after: '', endpoints: 4, behind: {} }])
+    look([ref('a'), ref('c')])
+    expect(line.isPartial).toBe(false)
+  })
+
+  it('sees more endpoints of a workspace that is alone', () => {
+    const { line, look } = rig()
+    look(many(3, 'a'))
+    expect(line.nextLook.endpoints).toBe(32)
+    look(many(32, 'a'))
+    expect([line.isPartial, line.nextLook]).toEqual([true, { after: '', endpoints: 32, behind: { a: 'ep_31' } }])
+    look([...many(3, 'a'), ref('b')])
+    expect(line.nextLook.endpoints).toBe(4)
+  })
+
+  it('a workspace that is gone behind its last endpoint is asked from its first', () => {
+    const { line, look } = rig()
+    look(many(32, 'a'))
+    look([])
+    expect(line.nextLook.behind).toEqual({})
+  })
+
+  it('shares out what is lent to those who may borrow, and to nobody else', () => {
+    const { lanes, line, look } = rig()
+    look([ref('slow'), ref('proven')])
+    const slow = lanes.of(ref('slow'))
+    slow.lastMs = 29_000
+    lanes.of(ref('proven')).lastMs = 20
+    expect(countsOf(line.allot({ rows: 0, lent: 16 }))).toEqual({ 'proven ep': 4 })
+  })
+
+  it('of ten thousand lanes that it is told of it keeps some, and looks for the others', () => {
+    const { line, look } = rig()
+    look([])
+    for (let n = 0; n < 10_000; n++) line.hint(ref('big', `ep_${n}`))
+    expect(line.isPartial).toBe(true)
+    const shares = line.allot({ rows: 300, lent: 0 })
+    expect([shares.length, sum(shares)]).toEqual([256, 300])
+  })
+})

@@ -318,7 +318,7 @@ export class Lanes {
 
   #take(isTaken: (held: Held) => boolean): Held[] {
     const taken: Held[] = []
-    for (const lane of [...this.#waitingLanes()]) {
+    for (const lane of this.#waitingLanes()) {
       const out = lane.waiting.filter(isTaken)
       if (out.length === 0) continue
       const kept = lane.waiting.filter((held) => !out.includes(held))

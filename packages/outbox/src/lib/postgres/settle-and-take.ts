@@ -19,7 +19,11 @@ export function settleAndTake(
   const notSettled = raw('<> all (array(select id from settled))')
   const unless = sqlText`and id ${notSettled}`
   const picked = pickToTake(
-    { claims: dialect.claims, pick: (which) => pick(which, unless), pickLanes: (lanes) => pickLanes(lanes, unless) },
+    {
+      claims: (claims) => dialect.claims(claims),
+      pick: (which) => pick(which, unless),
+      pickLanes: (lanes) => pickLanes(lanes, unless),
+    },
     how,
   )
   return sqlText`

@@ -92,7 +92,9 @@ describe('Line', () => {
     const { line, look } = rig()
     look(many(32, 'a'))
     look([])
-    expect(line.nextLook.behind).toEqual({})
+    expect([line.isPartial, line.nextLook.behind]).toEqual([true, {}])
+    look([])
+    expect(line.isPartial).toBe(false)
   })
 
   it('shares out what is lent to those who may borrow, and to nobody else', () => {

@@ -80,7 +80,9 @@ export class Line {
     }
     // Of a workspace that was asked for lanes behind an endpoint and has none there, it starts again.
     for (const workspaceId of this.#behind.keys()) {
-      if (!workspaces.has(workspaceId) && (after === '' || workspaceId > after)) this.#behind.delete(workspaceId)
+      if (workspaces.has(workspaceId) || workspaceId <= after) continue
+      this.#behind.delete(workspaceId)
+      isPartial = true
     }
     this.#isAlone = workspaces.size <= 1 && after === '' && next === ''
     this.#after = next

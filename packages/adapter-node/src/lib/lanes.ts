@@ -105,18 +105,20 @@ export class Lanes {
   /** Claims that would run if slots were free. The others wait for one of their own endpoint, or for their moment. */
   get ready(): number {
     let ready = 0
+    const now = this.#options.clock()
     for (const lane of this.#waitingLanes()) {
       // One that may have all slots waits for nothing else.
-      const isOwn = this.#mayRun(lane) < this.#options.concurrency
-      ready += isOwn || this.#isEarly(lane) ? this.#startable(lane) : lane.waiting.length
+      const isOwn = this.#mayRun(lane, now) < this.#options.concurrency
+      ready += isOwn || isEarly(lane, now) ? this.#startable(lane, now) : lane.waiting.length
     }
     return ready
   }
 
-  /** Of those, the ones for which a slot would be lent. */
-  get borrowable(): number {
+  /** Of those that wait, the ones whose endpoints have answered soon: a slot may be lent to them. */
+  get proven(): number {
+    const now = this.#options.clock()
     let count = 0
-    for (const lane of this.#waitingLanes()) if (this.mayBorrow(lane)) count += this.#startable(lane)
+    for (const lane of this.#waitingLanes()) if (isProven(lane, now)) count += lane.waiting.length
     return count
   }
 
@@ -171,19 +173,22 @@ export class Lanes {
     const { concurrency } = this.#options
     if (this.#waiting === 0 || this.#running >= 2 * concurrency) return undefined
     const isLent = this.#running >= concurrency
+    const now = this.#options.clock()
     let best: Lane | undefined
     for (const tenant of this.#turns) {
       if (best && tenant.running >= best.tenant.running) continue
-      best = this.#nextOf(tenant, isLent) ?? best
+      best = this.#nextOf(tenant, isLent, now) ?? best
     }
     return best && this.#start(best, isLent)
   }
 
-  #nextOf(tenant: Tenant, isLent: boolean): Lane | undefined {
+  #nextOf(tenant: Tenant, isLent: boolean, now: number): Lane | undefined {
+    const credit = isLent ? this.#creditOf(tenant, now) : undefined
+    if (credit && credit.proven <= 0) return undefined
     let best: Lane | undefined
     for (const lane of tenant.lanes) {
       if (best && lane.running >= best.running) continue
-      if (this.#startable(lane) === 0 || (isLent && !this.mayBorrow(lane))) continue
+      if (this.#startable(lane, now) === 0 || (credit && !mayBorrow(lane, credit, now))) continue
       best = lane
       if (lane.running === 0) break
     }
@@ -242,72 +247,63 @@ export class Lanes {
 
   /** How many more claims of an endpoint would begin soon. */
   roomFor(lane: Lane): number {
-    if (lane.pausedUntil > this.#options.clock()) return 0
-    return Math.max(0, this.#mayHave(lane) - lane.running - lane.waiting.length)
+    const now = this.#options.clock()
+    if (lane.pausedUntil > now) return 0
+    return Math.max(0, this.#mayHave(lane, now) - lane.running - lane.waiting.length)
   }
 
   /**
-   * Whether a slot beyond `concurrency` would be lent to it. What its workspace has running at endpoints that do not
-   * answer is not counted: its others go on.
+   * Whether a slot beyond `concurrency` would be lent to it.
    *
    * @param before claims of its workspace that come before it
    */
-  mayBorrow(lane: Lane, before = 0): boolean {
-    const { tenant } = lane
+  mayBorrow(lane: Lane, before: number): boolean {
+    const now = this.#options.clock()
+    const credit = this.#creditOf(lane.tenant, now)
+    return credit.proven > before && mayBorrow(lane, credit, now)
+  }
+
+  /** What would be lent to a workspace. What it has running at endpoints that do not answer does not count: its others go on. */
+  #creditOf(tenant: Tenant, now: number): Credit {
     const { concurrency, slotsPerWorkspace } = this.#options
-    let proven = before
-    let unproven = 0
-    for (const one of tenant.lanes) {
-      if (this.#isProven(one)) proven += one.running
-      else unproven += one.running
+    let [proven, unproven, trusted] = [0, 0, 0]
+    for (const lane of tenant.lanes) {
+      if (isProven(lane, now)) proven += lane.running
+      else unproven += lane.running
+      trusted += lane.lentUnproven
     }
-    if (proven >= slotsPerWorkspace) return false
-    if (lane.lastMs !== undefined) return this.#isProven(lane)
-    // Not asked yet. A workspace with others that have not answered has one such slot, and half are kept for the others.
+    // A workspace with others that have not answered has one slot on trust, and half of those are kept for the others.
     const few = Math.max(1, Math.floor(concurrency / 8))
-    if (unproven === 0) return this.#lentUnproven < 2 * few
-    for (const one of tenant.lanes) if (one.lentUnproven > 0) return false
-    return this.#lentUnproven < few
+    const trust = unproven === 0 ? 2 * few : trusted === 0 ? few : 0
+    return { proven: slotsPerWorkspace - proven, trust: trust - this.#lentUnproven }
   }
 
   /** Claims of the workspace that wait for endpoints which answer soon. */
   provenWaiting({ lanes }: Tenant): number {
+    const now = this.#options.clock()
     let waiting = 0
-    for (const lane of lanes) if (this.#isProven(lane)) waiting += lane.waiting.length
+    for (const lane of lanes) if (isProven(lane, now)) waiting += lane.waiting.length
     return waiting
   }
 
-  #isProven(lane: Lane): boolean {
-    return lane.lastMs !== undefined && lane.lastMs < PROVEN_MS && !this.#isSilent(lane, PROVEN_MS)
-  }
-
-  #isSilent(lane: Lane, ms: number): boolean {
-    return lane.running > 0 && this.#options.clock() - lane.movedAt > ms
-  }
-
   /** Claims of it that could run now, if slots were free. */
-  #startable(lane: Lane): number {
-    if (this.#isEarly(lane)) return 0
-    return Math.max(0, Math.min(lane.waiting.length, this.#mayRun(lane) - lane.running))
-  }
-
-  #isEarly({ waiting }: Lane): boolean {
-    const moment = waiting[0]?.notBefore ?? 0
-    return moment > 0 && moment > this.#options.clock()
+  #startable(lane: Lane, now: number): number {
+    if (isEarly(lane, now)) return 0
+    return Math.max(0, Math.min(lane.waiting.length, this.#mayRun(lane, now) - lane.running))
   }
 
   /** The endpoint's own limit is a wish within ours. */
-  #mayRun(lane: Lane): number {
+  #mayRun(lane: Lane, now: number): number {
     const { concurrency, slotsPerEndpoint } = this.#options
-    const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !this.#isSilent(lane, FAST_MS)
+    const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !isSilent(lane, FAST_MS, now)
     return Math.min(lane.limit ?? Infinity, isFast ? concurrency : slotsPerEndpoint)
   }
 
   /** In hand: what may run, and what will have begun within {@link PATIENCE_MS}. */
-  #mayHave(lane: Lane): number {
-    const isSilent = lane.latencyMs === undefined || this.#isSilent(lane, FAST_MS)
-    const latencyMs = isSilent ? Math.max(lane.latencyMs ?? 0, PATIENCE_MS * 4) : Math.max(1, lane.latencyMs ?? 0)
-    return Math.floor(this.#mayRun(lane) * (1 + PATIENCE_MS / latencyMs))
+  #mayHave(lane: Lane, now: number): number {
+    const isUnknown = lane.latencyMs === undefined || isSilent(lane, FAST_MS, now)
+    const latencyMs = isUnknown ? Math.max(lane.latencyMs ?? 0, PATIENCE_MS * 4) : Math.max(1, lane.latencyMs ?? 0)
+    return Math.floor(this.#mayRun(lane, now) * (1 + PATIENCE_MS / latencyMs))
   }
 
   *#waitingLanes(): Iterable<Lane> {
@@ -349,6 +345,32 @@ export class Lanes {
     for (const [key, { waiting, running }] of this.#lanes) if (waiting.length + running === 0) this.#lanes.delete(key)
     for (const [id, { waiting, running }] of this.#tenants) if (waiting + running === 0) this.#tenants.delete(id)
   }
+}
+
+/** Slots beyond `concurrency` that a workspace could have. */
+interface Credit {
+  /** For endpoints that have lately answered soon. */
+  proven: number
+  /** Of those, for endpoints that have not been asked yet. */
+  trust: number
+}
+
+function mayBorrow(lane: Lane, { proven, trust }: Credit, now: number): boolean {
+  return proven > 0 && (lane.lastMs === undefined ? trust > 0 : isProven(lane, now))
+}
+
+/** It has lately answered soon: a slot that it borrows is given back soon. */
+function isProven(lane: Lane, now: number): boolean {
+  return lane.lastMs !== undefined && lane.lastMs < PROVEN_MS && !isSilent(lane, PROVEN_MS, now)
+}
+
+function isSilent(lane: Lane, ms: number, now: number): boolean {
+  return lane.running > 0 && now - lane.movedAt > ms
+}
+
+/** Its next claim waits for its moment under a rate limit. */
+function isEarly({ waiting }: Lane, now: number): boolean {
+  return (waiting[0]?.notBefore ?? 0) > now
 }
 
 /** A lane's name as one text: no endpoint id has a space. */

@@ -81,16 +81,16 @@ describe('Line', () => {
   it('sees more endpoints of a workspace that is alone', () => {
     const { line, look } = rig()
     look(many(3, 'a'))
-    expect(line.nextLook.endpoints).toBe(32)
-    look(many(32, 'a'))
-    expect([line.isPartial, line.nextLook]).toEqual([true, { after: '', endpoints: 32, behind: { a: 'ep_31' } }])
+    expect(line.nextLook.endpoints).toBe(64)
+    look(many(64, 'a'))
+    expect([line.isPartial, line.nextLook]).toEqual([true, { after: '', endpoints: 64, behind: { a: 'ep_63' } }])
     look([...many(3, 'a'), ref('b')])
     expect(line.nextLook.endpoints).toBe(4)
   })
 
   it('a workspace that is gone behind its last endpoint is asked from its first', () => {
     const { line, look } = rig()
-    look(many(32, 'a'))
+    look(many(64, 'a'))
     look([])
     expect([line.isPartial, line.nextLook.behind]).toEqual([true, {}])
     look([])

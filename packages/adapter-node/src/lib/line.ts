@@ -19,7 +19,7 @@ interface Known extends LaneRef {
 
 // As many endpoints of one workspace as a look shows while there are others, and while it is alone.
 const ENDPOINTS = 4
-const ENDPOINTS_ALONE = 32
+const ENDPOINTS_ALONE = 64
 const FIRST_ASK = 4
 const MAX_ASK = 1000
 // Lanes that are kept in mind; whatever is beyond, a look finds.
@@ -42,6 +42,8 @@ export class Line {
   #turn = 0
   /** There are more lanes than the last look showed, or no look was made yet. */
   isPartial = true
+  /** There are more workspaces: each turn looks at some, so that a round is short. */
+  isRound = false
 
   constructor(lanes: Lanes) {
     this.#lanes = lanes
@@ -67,7 +69,8 @@ export class Line {
     const before = new Map(this.#known)
     for (const [key, { hintedIn }] of before) if (hintedIn < 0) this.#known.delete(key)
     const workspaces = Map.groupBy(lanes, ({ workspaceId }) => workspaceId)
-    let isPartial = next !== '' || after !== ''
+    this.isRound = next !== '' || after !== ''
+    let isPartial = this.isRound
     for (const [workspaceId, shown] of workspaces) {
       const isShort = shown.length < endpoints
       if (this.#behind.delete(workspaceId) || !isShort) isPartial = true

@@ -130,9 +130,9 @@ export class Poller {
     while (this.#phase !== 'ended') {
       const { finished } = this.#slots
       if (this.#phase === 'draining' && this.#slots.inHand.length === 0) return
-      const isNews = this.#isTold || this.#isLookDue
+      const isNews = this.#isTold || this.#looked.count !== this.#wake.count
       // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
-      const claimNow = this.#hasRoom && (isNews || (more && finished.length === 0))
+      const claimNow = this.#hasRoom && (isNews || ((more || this.#isLookDue) && finished.length === 0))
       const settleNow = this.#slots.groupIsReady || (this.#wake.settleIsDue && finished.length > 0)
       if (!claimNow && !settleNow) {
         await this.#wake.wait()
@@ -197,12 +197,13 @@ export class Poller {
   /** The lanes to claim from: those that are known, and while there is room for more, those that looks show. */
   async #chooseLanes(): Promise<LaneShare[]> {
     this.#isTold = false
-    let lanes: LaneShare[] = []
+    const { room } = this.#slots
+    let lanes = this.#line.allot(room)
     for (let looks = 0; looks < MAX_LOOKS; looks++) {
-      const isFirst = looks === 0
-      const isMore = this.#line.isPartial || this.#due === 'backlog'
-      if (isMore ? isFirst || lanes.length === 0 : isFirst && this.#isLookDue) await this.#look()
-      else if (!isFirst) break
+      const isAsked = looks === 0 && (this.#isLookDue || this.#line.isRound)
+      const isShort = lanes.length === 0 || sumOf(lanes) * 2 < room.rows
+      if (!isAsked && !(isShort && (this.#line.isPartial || this.#due === 'backlog'))) break
+      await this.#look()
       lanes = this.#line.allot(this.#slots.room)
     }
     return lanes
@@ -311,6 +312,10 @@ export class Poller {
 /** Whether rows of its endpoint are held, so that there is a time to wake, which may have been set elsewhere. */
 function leavesHeld({ kind, attempt }: DeliveryOutcome): boolean {
   return kind === 'hold' || attempt?.circuitOpen === true || attempt?.heldBack === true
+}
+
+function sumOf(shares: readonly LaneShare[]): number {
+  return shares.reduce((sum, { count }) => sum + count, 0)
 }
 
 function nextTurn(): Promise<void> {

@@ -67,17 +67,20 @@ export class Slots {
   /**
    * How many to claim together with the settle of what has finished: what is free now, and twice as many as finished
    * since the last settle, because about as many will become free before the next. Slow receivers finish few, so few
-   * are kept from other processes. Besides, what would be lent to workspaces below their share, however much waits.
+   * are kept from other processes. While none is free, what would be lent to workspaces below their share, however much
+   * waits.
    */
   get room(): Room {
     const { concurrency, settleBatch, slotsPerWorkspace } = this.#options
-    const { running, waiting, ready, borrowable } = this.lanes
-    // Those that wait for a slot of their own endpoint are in nobody's way, and yet they are in hand.
-    const inHand = 2 * concurrency + settleBatch - running - waiting - this.#finished.length
+    const { running, waiting, ready } = this.lanes
+    // Those that wait for a slot of their own endpoint are in nobody's way, and yet they are in hand. What has finished is
+    // settled by the commit that claims.
+    const inHand = 2 * concurrency + settleBatch - running - waiting
     const soon = concurrency - running + Math.min(settleBatch, 2 * this.#attempted) - ready
     const rows = Math.max(0, Math.min(soon, settleBatch + concurrency - waiting, inHand))
-    const lent = Math.min(slotsPerWorkspace, 2 * concurrency - Math.max(running, concurrency) - borrowable)
-    return { rows, lent: Math.max(0, Math.min(lent, inHand - rows)) }
+    if (rows > 0 || running < concurrency) return { rows, lent: 0 }
+    const lent = Math.min(slotsPerWorkspace, 2 * concurrency - running - this.lanes.proven, inHand)
+    return { rows, lent: Math.max(0, lent) }
   }
 
   /** Enough outcomes for a commit: a full batch, half a window when nothing waits to run, or all there is at the end. */

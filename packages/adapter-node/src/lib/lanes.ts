@@ -114,11 +114,14 @@ export class Lanes {
     return ready
   }
 
-  /** Of those that wait, the ones whose endpoints have answered soon: a slot may be lent to them. */
-  get proven(): number {
+  /** Of those that wait, the ones to which a slot beyond `concurrency` will be lent. */
+  get borrowing(): number {
     const now = this.#options.clock()
     let count = 0
-    for (const lane of this.#waitingLanes()) if (isProven(lane, now)) count += lane.waiting.length
+    for (const tenant of this.#turns) {
+      const credit = this.#creditOf(tenant, now).proven
+      if (credit > 0) count += Math.min(credit, this.provenWaiting(tenant))
+    }
     return count
   }
 

@@ -79,7 +79,7 @@ export class Slots {
     const soon = concurrency - running + Math.min(settleBatch, 2 * this.#attempted) - ready
     const rows = Math.max(0, Math.min(soon, settleBatch + concurrency - waiting, inHand))
     if (rows > 0 || running < concurrency) return { rows, lent: 0 }
-    const lent = Math.min(slotsPerWorkspace, 2 * concurrency - running - this.lanes.proven, inHand)
+    const lent = Math.min(slotsPerWorkspace, 2 * concurrency - running - this.lanes.borrowing, inHand)
     return { rows, lent: Math.max(0, lent) }
   }
 

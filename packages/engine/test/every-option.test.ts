@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
+import { type OutboxDatabase, type Statement, lookAtLanes, toSql } from '@keepsend/outbox'
 import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
@@ -183,8 +183,14 @@ describe('options', () => {
       },
     })
     await engine.send({ type: 'a.b', workspaceId: 'w', data: {}, id: undefined, channels: ['c'], timestamp: undefined })
+    const { lanes } = await lookAtLanes(db)
     const { claimed } = await engine.settle([], {
-      claim: { due: 5, leaseMs: undefined, now: undefined },
+      claim: {
+        lanes: lanes.map((lane) => ({ ...lane, count: 5 })),
+        due: undefined,
+        leaseMs: undefined,
+        now: undefined,
+      },
     })
     const [claim] = claimed.claims
     expect(claim && (await engine.deliver(claim, Date.now(), { admitted: undefined }))).toMatchObject({

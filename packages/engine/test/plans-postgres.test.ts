@@ -26,7 +26,7 @@ it('what resumes the few rows of a settle goes by their keys, however many rows 
     }))
     ids.push(...(await enqueueEvents(made.db, events)).map((row) => row.id))
   }
-  await made.exec(`update pending_events set status = 'held', hold_reason = 'circuit_open', due_at = null`)
+  await made.exec(`update pending_events set status = 'held', hold_reason = 'circuit_open', due_at = null, ready = 0`)
   const found = await plan(made, resumeUnlessBlocked(made.db, ids.slice(0, 32)))
   expect(found).toContain('pending_events_pkey')
   expect(found).not.toMatch(/Seq Scan on pending_events|pending_events_held/)

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import {
   type ClaimDueOptions,
+  type ClaimOptions,
   type OutboxDatabase,
   type PendingEvent,
   type SqlValue,
   claimDueEvents,
+  lookAtLanes,
   pendingEvents,
   readPendingEvents,
 } from '@keepsend/outbox'
@@ -144,6 +146,12 @@ export async function rig(
       return finished.map(({ outcome }) => outcome)
     },
   }
+}
+
+/** A claim of up to so many rows of each lane in which some stand now. */
+export async function claimInLine({ db }: Pick<Rig, 'db'>, count: number): Promise<ClaimOptions> {
+  const { lanes } = await lookAtLanes(db)
+  return { lanes: lanes.map((lane) => ({ ...lane, count })) }
 }
 
 /** How often a row was moved since its insert: claimed, settled, held, resumed or replayed. */

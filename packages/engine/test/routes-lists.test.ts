@@ -73,7 +73,10 @@ describe('the list of deliveries', () => {
     const { ids, call, rows, exec } = listing
     const [endpointId = ''] = ids['/endpoints']
     const [eventId] = ids['/events']
-    await exec("update pending_events set status = 'failed', completed_at = 1 where endpoint_id = ?", endpointId)
+    await exec(
+      "update pending_events set status = 'failed', ready = 0, completed_at = 1 where endpoint_id = ?",
+      endpointId,
+    )
     const expectFound = async (query: string, keep: (row: Awaited<ReturnType<typeof rows>>[number]) => boolean) => {
       const wanted = (await rows())
         .filter(keep)
@@ -99,8 +102,8 @@ describe('the list of events', () => {
   it('counts the deliveries of each by state', async () => {
     const { ids, call, exec } = await filled()
     const [first = '', second = ''] = ids['/endpoints']
-    await exec("update pending_events set status = 'failed' where endpoint_id = ?", first)
-    await exec("update pending_events set status = 'held' where endpoint_id = ?", second)
+    await exec("update pending_events set status = 'failed', ready = 0 where endpoint_id = ?", first)
+    await exec("update pending_events set status = 'held', ready = 0 where endpoint_id = ?", second)
     const { body } = await read(call('GET', '/events?limit=1'))
     expect(body['data']).toMatchObject([
       { id: ids['/events'][0], deliveries: { pending: 1, held: 1, completed: 0, failed: 1 } },

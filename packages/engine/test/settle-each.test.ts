@@ -1,7 +1,7 @@
 import { OutboxError, type OutboxDatabase, type Statement, claimDueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import type { DeliveryOutcome, FinishedDelivery, SettledEach } from '../src/index.ts'
-import { type Rig, moves, rig } from './rig.ts'
+import { type Rig, claimInLine, moves, rig } from './rig.ts'
 
 const DELIVERED: DeliveryOutcome = { kind: 'delivered', httpStatus: 200 }
 const RETRY: DeliveryOutcome = { kind: 'retry', delayMs: 60_000, deferral: false, error: 'HTTP 500', httpStatus: 500 }
@@ -62,8 +62,9 @@ describe('a worker’s settle', () => {
   it('settles the group and takes the next claim in one commit, and answers each outcome in order', async () => {
     const made = await finished(['a', 'b', 'c'], [DELIVERED, RETRY, DEAD])
     await publish(made, 'next')
+    const claim = await claimInLine(made, 10)
     made.state.tries = 0
-    const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
+    const settled = await made.engine.settleEach(made.group, { claim })
     expect(settled.results).toEqual(made.group.map((one) => ({ finished: one, settle: 'settled' })))
     expect(settled.claimed.claims).toMatchObject([{ type: 'next', attempts: 1 }])
     expect([made.state.tries, settled.storageError, logOf(made, 'warn')]).toEqual([1, undefined, []])
@@ -136,8 +137,9 @@ describe('a worker’s settle', () => {
     const made = await finished(['a', 'b'], [DELIVERED, RETRY])
     await publish(made, 'next')
     await refuse(made, 'update', 'new.claimed_at is not null and old.claimed_at is null')
+    const claim = await claimInLine(made, 10)
     made.state.tries = 0
-    const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
+    const settled = await made.engine.settleEach(made.group, { claim })
     expect([settlesOf(settled), settled.claimed.claims, made.state.tries]).toEqual([['settled', 'settled'], [], 2])
     expect((await made.rows()).map(({ type, attempts, claimedAt }) => [type, attempts, claimedAt])).toEqual([
       ['b', 1, null],
@@ -149,8 +151,9 @@ describe('a worker’s settle', () => {
     const made = await finished([])
     await publish(made, 'next')
     await refuse(made, 'update', 'new.claimed_at is not null')
+    const claim = await claimInLine(made, 10)
     made.state.tries = 0
-    await expect(made.engine.settleEach([], { claim: { due: 10 } })).rejects.toThrow('not this row')
+    await expect(made.engine.settleEach([], { claim })).rejects.toThrow('not this row')
     expect(made.state.tries).toBe(1)
   })
 

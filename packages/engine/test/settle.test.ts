@@ -1,6 +1,6 @@
 import { type Claim, claimDueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type Answer, LATER, type Rig, rig } from './rig.ts'
+import { type Answer, LATER, type Rig, claimInLine, rig } from './rig.ts'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 
@@ -193,7 +193,7 @@ describe('the unit of a settle', () => {
     await made.engine.send(event)
     const claim = await claimOne(made)
     const outcome = await made.engine.deliver(claim, claim.claimedAt)
-    const { lost, claimed } = await made.engine.settle([{ claim, outcome }], { claim: { due: 10 } })
+    const { lost, claimed } = await made.engine.settle([{ claim, outcome }], { claim: await claimInLine(made, 10) })
     expect([lost, claimed.claims.map(({ attempts }) => attempts), (await made.rows()).length]).toEqual([[], [1], 1])
   })
 

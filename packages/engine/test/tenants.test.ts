@@ -24,7 +24,7 @@ async function twoTenants() {
   const { eventId: event } = await engine.send({ type: 'a', workspaceId: 'w1', data: { of: 'w1' } })
   await engine.endpoints.setStatus('w1', off, 'disabled')
   await exec(
-    `update pending_events set status = 'failed', completed_at = 1, due_at = null, last_error = 'of w1' where endpoint_id = ?`,
+    `update pending_events set status = 'failed', completed_at = 1, due_at = null, ready = 0, last_error = 'of w1' where endpoint_id = ?`,
     off,
   )
   await exec(

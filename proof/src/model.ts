@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { explore } from './model/explore.ts'
 import { CONTROLS, LARGE, SMALL } from './model/scenarios.ts'
 import type { Scenario } from './model/state.ts'
+import { SITUATIONS } from './model/situations.ts'
 import { Tables } from './model/tables.ts'
 import { machine, report, wholeOption } from './report.ts'
 
@@ -16,13 +17,17 @@ console.log(machine())
 let ok = true
 const total = { states: 0, transitions: 0, calls: 0 }
 const rows: [string, string][] = []
+const unseen = new Set(SITUATIONS)
 
 for (const scenario of SMALL) await run(scenario, MOST)
 for (const scenario of LARGE) if (total.states < wanted) await run(scenario, wanted - total.states)
+ok &&= unseen.size === 0
+for (const [name] of unseen) console.log(`NOT COME THROUGH: ${name}`)
 rows.unshift(
   ['states', shown(total.states)],
   ['transitions', shown(total.transitions)],
   ['calls of a verb on SQL', shown(total.calls)],
+  ['situations come through', `${SITUATIONS.length - unseen.size} of ${SITUATIONS.length}`],
 )
 
 for (const [mutant, scenario] of CONTROLS) {
@@ -45,7 +50,7 @@ report({ name: 'model', ok, seed: 0, rows })
 async function run(scenario: Scenario, most: number): Promise<void> {
   const started = performance.now()
   const tables = new Tables(scenario)
-  const { violation, ...found } = await explore(scenario, tables, most)
+  const { violation, ...found } = await explore(scenario, tables, most, unseen)
   tables.close()
   total.states += found.states
   total.transitions += found.transitions

@@ -29,7 +29,24 @@ export const WITHOUT_PENDING: Mutant = {
 /** A claim that asks for attempts to be left: a row whose worker died on its last one is nobody's for ever. */
 export const WITHOUT_BURIAL: Mutant = {
   name: 'claims only what has attempts left',
-  rewrites: [{ find: /and due_at is not null and due_at <= /, put: 'and attempts < max_attempts and due_at <= ' }],
+  rewrites: [
+    {
+      find: /and due_at is not null and ready = 0 and due_at <= /,
+      put: 'and ready = 0 and attempts < max_attempts and due_at <= ',
+    },
+  ],
+}
+
+/** A settle that leaves a row in the lane in which it was put when its lease ended. */
+export const WITHOUT_LEAVING_AT_SETTLE: Mutant = {
+  name: 'settles and stays in line',
+  rewrites: [{ find: /ready = case when to_status = 'pending' [^]*? then 1 else 0 end,/, put: '' }],
+}
+
+/** A late heartbeat that leaves its row in line, where another takes it under a live lease. */
+export const WITHOUT_LEAVING_AT_HEARTBEAT: Mutant = {
+  name: 'renews and stays in line',
+  rewrites: [{ find: /(due_at = max\(due_at, [^]*?), ready = 0/, put: '$1' }],
 }
 
 /** A row that is inserted again begins with the `gen` that its first life began with. */

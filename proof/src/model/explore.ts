@@ -2,6 +2,7 @@ import { faultOfEnds, faultOfHands } from './invariants.ts'
 import { type Move, firstMessage } from './moves.ts'
 import { pollerMoves } from './poller-moves.ts'
 import { queueMoves } from './queue-moves.ts'
+import type { Situation } from './situations.ts'
 import { type Local, type Scenario, type Table, canonical } from './state.ts'
 import { type Tables, Violation } from './tables.ts'
 
@@ -20,8 +21,17 @@ const MOVES: Record<Scenario['kind'], (scenario: Scenario, table: Table, local: 
   queue: queueMoves,
 }
 
-/** Breadth first from the first state, until nothing is new, or there are as many states as allowed, or a rule breaks. */
-export async function explore(scenario: Scenario, tables: Tables, most: number): Promise<Explored> {
+/**
+ * Breadth first from the first state, until nothing is new, or there are as many states as allowed, or a rule breaks.
+ *
+ * @param unseen loses the situations that it comes through
+ */
+export async function explore(
+  scenario: Scenario,
+  tables: Tables,
+  most: number,
+  unseen: Set<Situation> = new Set(),
+): Promise<Explored> {
   const states = new States()
   const locals: Local[] = []
   const localNumbers = new Map<string, number>()
@@ -62,6 +72,8 @@ export async function explore(scenario: Scenario, tables: Tables, most: number):
           faultOfHands(next) ??
           (table === states.table(at) ? undefined : faultOfEnds(from, tables.table(table), local, scenario.maxAttempts))
         if (fault !== undefined) throw new Violation(fault)
+        const taken = { before: from, after: tables.table(table), verb: move.verb, answer, local, next }
+        for (const situation of unseen) if (situation[1](taken)) unseen.delete(situation)
         states.add(table, number(next), at, move.label)
       } catch (error) {
         if (!(error instanceof Violation)) throw error

@@ -12,6 +12,7 @@ export function faultOfRow(row: PendingEvent, now: number, mostAheadMs: number):
     ['a reason if held, and only then', (row.holdReason !== null) === (row.status === 'held')],
     ['neither due nor claimed unless pending', pending || (row.dueAt === null && row.claimedAt === null)],
     ['handed off only while never attempted', !pending || row.dueAt !== null || isUntouched(row)],
+    ['in line only while pending, since a time', row.ready === 0 || (pending && row.dueAt !== null)],
     ['due within the longest lease or wait', row.dueAt === null || row.dueAt <= now + mostAheadMs],
   ]
   const broken = rules.find(([, kept]) => !kept)
@@ -20,6 +21,21 @@ export function faultOfRow(row: PendingEvent, now: number, mostAheadMs: number):
 
 function isUntouched({ attempts, deferrals, crashes, claimedAt }: PendingEvent): boolean {
   return attempts === 0 && deferrals === 0 && crashes === 0 && claimedAt === null
+}
+
+/** What must hold of what claims pick from, by the rows that stand in either index. Returns the rule that is broken. */
+export function faultOfIndexes({ clock, rows }: Table, indexed: readonly number[]): string | undefined {
+  for (const one of rows) {
+    // So no row is in line under a live lease.
+    if (one.ready && one.dueAt !== null && one.dueAt > clock)
+      return `in line only once its time has come: ${nameOf(one)} is due in ${one.dueAt - clock} s`
+    const entries = indexed.filter((row) => row === one.row).length
+    const reachable = one.status === 'pending' && one.dueAt !== null
+    if (entries > 1) return `one index: ${nameOf(one)} waits for a time and stands in line`
+    if (entries === 0 && reachable) return `no limbo: ${nameOf(one)} neither waits for a time nor stands in line`
+    if (entries > 0 && !reachable) return `one index: ${nameOf(one)}, ${one.status}, is in reach of a claim`
+  }
+  return undefined
 }
 
 /** What must hold of one call of a verb. Returns the rule that is broken. */
@@ -37,6 +53,8 @@ export function faultOfStep(before: Table, after: Table, verb: Verb<unknown>, an
       return `no limbo: handed off only as it was inserted; ${nameOf(was)} became ${nameOf(is)}`
     if (changed && (verb.kind === 'begin' || (!shown && CHANGES_NAMED.has(verb.kind))))
       return `one owner: ${nameOf(was)} was changed under ${verb.refs.map(nameOf).join()}`
+    if (is && changed && verb.kind === 'line up' && !same({ ...was, ready: true }, is))
+      return `put in line, a row changes in nothing else: ${nameOf(was)} became ${nameOf(is)}`
     const leased = was.status === 'pending' && was.claimed && was.dueAt !== null && was.dueAt > before.clock
     if (leased && changed && !shown) return `one owner: ${nameOf(was)} changed under a live lease, by another`
   }
@@ -85,6 +103,7 @@ function same(one: Row, other: Row): boolean {
     one.status === other.status &&
     one.attempts === other.attempts &&
     one.dueAt === other.dueAt &&
+    one.ready === other.ready &&
     one.claimed === other.claimed &&
     one.holdReason === other.holdReason &&
     one.deferrals === other.deferrals &&

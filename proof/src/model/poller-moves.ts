@@ -1,22 +1,27 @@
 import { type Move, answerMoves, commonMoves, crashMove, handOf, isEnding, listOf, move, withHands } from './moves.ts'
 import type { Hand, Local, Scenario, Table } from './state.ts'
-import { type Ended, type SettleAnswer, claim, extend, release, resume, settle } from './verbs.ts'
+import { type Ended, type SettleAnswer, claim, extend, holdLine, lineUp, release, resume, settle } from './verbs.ts'
 
 /**
- * Workers that claim what is due: each claims, attempts, settles what has ended (and claims again in the same commit),
+ * Workers that claim what stands in line and what is due, and put what is due in line: each claims, attempts, settles what has ended (and claims again in the same commit),
  * renews its leases, gives back, dies, or hears nothing of a commit of its own and tries again.
  */
 export function pollerMoves(scenario: Scenario, table: Table, local: Local): Move[] {
   const moves = commonMoves(scenario, table, local)
   if (table.rows.some(({ status }) => status === 'held')) moves.push(move('resume', resume(), () => local))
+  moves.push(move('what is due is put in line', lineUp(), () => local))
+  if (scenario.holds && local.faults > 0)
+    moves.push(move('the line is held', holdLine(), () => ({ ...local, faults: local.faults - 1 })))
   for (const [worker, hands] of local.workers.entries()) {
     const free = scenario.hands - hands.length
     if (free > 0) {
-      moves.push(
-        move(`a worker with ${listOf(hands)} claims`, claim(free), (claims) =>
-          withHands(local, worker, [...hands, ...claims.map(handOf)]),
-        ),
-      )
+      for (const source of ['in line', 'due'] as const) {
+        moves.push(
+          move(`a worker with ${listOf(hands)} claims what is ${source}`, claim(source, free), (claims) =>
+            withHands(local, worker, [...hands, ...claims.map(handOf)]),
+          ),
+        )
+      }
     }
     if (hands.length === 0) continue
     for (const hand of hands) moves.push(...answerMoves(scenario, table, local, worker, hand))
@@ -42,11 +47,14 @@ function settleMoves(scenario: Scenario, local: Local, worker: number, hands: re
   const rest = hands.filter(({ phase }) => !isEnding(phase))
   const { keepCompleted } = scenario
   const what = ended.map((one) => `${listOf([one])} ${one.ending}`).join(' and ')
-  const how = { keepCompleted, retryTicks: 1, claim: 0 }
+  const how = { keepCompleted, retryTicks: 1 }
   const next = ({ claims }: SettleAnswer): Local => withHands(local, worker, [...rest, ...claims.map(handOf)])
   const moves = [
     move(`settle ${what}`, settle(ended, how), next),
-    move(`settle ${what}, and claim`, settle(ended, { ...how, claim: scenario.hands - rest.length }), next),
+    ...(['in line', 'due'] as const).map((source) => {
+      const claiming = { ...how, claim: { source, most: scenario.hands - rest.length } }
+      return move(`settle ${what}, and claim what is ${source}`, settle(ended, claiming), next)
+    }),
   ]
   if (local.faults > 0) {
     moves.push(

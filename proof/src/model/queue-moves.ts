@@ -95,7 +95,7 @@ function handMoves(scenario: Scenario, table: Table, local: Local, worker: numbe
   }
   if (!isEnding(hand.phase)) return []
   const ended = { row: hand.row, gen: hand.gen, life: hand.life, ending: hand.phase }
-  const how = { keepCompleted: scenario.keepCompleted, retryTicks: RETRY_TICKS + GRACE_TICKS, claim: 0 }
+  const how = { keepCompleted: scenario.keepCompleted, retryTicks: RETRY_TICKS + GRACE_TICKS }
   const retries = hand.phase === 'retry' || hand.phase === 'defer'
   const moves = [
     move(`settle ${listOf([hand])} ${hand.phase}`, settle([ended], how), ({ lost }) =>

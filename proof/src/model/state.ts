@@ -31,6 +31,8 @@ export interface Row extends Ref {
   deferrals: number
   crashes: number
   dueAt: number | null
+  /** It stands in its lane. */
+  ready: boolean
   claimed: boolean
 }
 

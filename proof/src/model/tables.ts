@@ -11,7 +11,7 @@ import {
 import Database from 'better-sqlite3'
 import { type Mutant, assertMutated, mutate } from '../lib/mutants.ts'
 import { synchronously, useClock } from '../lib/virtual-clock.ts'
-import { faultOfRow, faultOfStep } from './invariants.ts'
+import { faultOfIndexes, faultOfRow, faultOfStep } from './invariants.ts'
 import { BASE_MS, type Row, type Scenario, TICK_MS, type Table } from './state.ts'
 import { ENDPOINT, IDS, type Verb, eventOf, numberOf, tickOf } from './verbs.ts'
 
@@ -96,7 +96,7 @@ export class Tables {
     this.#load(number)
     this.calls++
     this.#loaded = -1
-    const answer = await verb.run(this.#db)
+    const answer = await run(verb, this.#db)
     const applied = { table: await this.#read(before.clock), answer }
     const fault = faultOfStep(before, this.table(applied.table), verb, answer)
     if (fault !== undefined) throw new Violation(fault)
@@ -145,6 +145,12 @@ export class Tables {
     const waiting = this.table(number).rows.filter(({ status }) => status === 'pending')
     if (waiting.length === 0) return
     this.#load(number)
+    const indexed = this.#statement(INDEXED).all() as { id: string }[]
+    const fault = faultOfIndexes(
+      this.table(number),
+      indexed.map(({ id }) => numberOf(id)),
+    )
+    if (fault !== undefined) throw new Violation(fault)
     this.#loaded = -1
     this.#now += MUCH_LATER_MS
     const { claims, dead } = await claimDueEvents(this.#db, { limit: 10 })
@@ -163,6 +169,16 @@ export class Tables {
   }
 }
 
+/** @throws {Violation} for what the table's own conditions refuse */
+async function run(verb: Verb<unknown>, db: OutboxDatabase): Promise<unknown> {
+  try {
+    return await verb.run(db)
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('CHECK constraint failed'))) throw error
+    throw new Violation(`in line only while pending: a ${verb.kind} was refused, ${error.message}`)
+  }
+}
+
 function rowOf(row: PendingEvent): Row {
   return {
     row: numberOf(row.id),
@@ -174,21 +190,42 @@ function rowOf(row: PendingEvent): Row {
     gen: row.gen - BASE_MS,
     life: tickOf(row.createdAt),
     dueAt: row.dueAt === null ? null : tickOf(row.dueAt),
+    ready: row.ready === 1,
     claimed: row.claimedAt !== null,
   }
 }
 
-function rowText({ row, status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed, life }: Row): unknown[] {
-  return [IDS[row], status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed ? 1 : 0, life]
+function rowText(row: Row): unknown[] {
+  const { status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed, life, ready } = row
+  return [
+    IDS[row.row],
+    status,
+    holdReason,
+    attempts,
+    deferrals,
+    crashes,
+    gen,
+    dueAt,
+    Number(claimed),
+    life,
+    Number(ready),
+  ]
 }
 
 const SELECT = `select ${pendingEvents.all.sql} from pending_events order by id`
 
+/** The rows of the two indexes that claims pick from. Each names its index: another way to them is an error. */
+const INDEXED = `
+  select id from pending_events indexed by pending_events_ready where ready = 1
+  union all
+  select id from pending_events indexed by pending_events_due
+  where status = 'pending' and due_at is not null and ready = 0`
+
 const INSERT = `
   insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, attempts, max_attempts,
-    deferrals, crashes, gen, due_at, claimed_at, created_at, completed_at, payload)
+    deferrals, crashes, gen, due_at, claimed_at, created_at, ready, completed_at, payload)
   select one.value ->> 0, 'w', 'message.created', '${ENDPOINT}', one.value ->> 1, one.value ->> 2, one.value ->> 3, whole.text ->> 1,
     one.value ->> 4, one.value ->> 5, ${BASE_MS} + (one.value ->> 6), ${BASE_MS} + ${TICK_MS} * (one.value ->> 7),
-    case one.value ->> 8 when 1 then ${BASE_MS} end, ${BASE_MS} + ${TICK_MS} * (one.value ->> 9),
+    case one.value ->> 8 when 1 then ${BASE_MS} end, ${BASE_MS} + ${TICK_MS} * (one.value ->> 9), one.value ->> 10,
     case when one.value ->> 1 in ('completed', 'failed') then ${BASE_MS} end, '{}'
   from (select ? as text) as whole, json_each(whole.text, '$[2]') as one`

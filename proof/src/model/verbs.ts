@@ -5,13 +5,17 @@ import {
   type OutboxEvent,
   type PendingEvent,
   beginEvents,
-  claimDueEvents,
+  type ClaimOptions,
   claimEvents,
+  claimReadyEvents,
   enqueueEvents,
   eventIdOf,
   extendLease,
   firstEventIdAt,
+  holdLaneStatement,
+  lineUpDueEvents,
   pendingEvents,
+  raw,
   readPendingEvents,
   releaseEvents,
   replayEvents,
@@ -24,6 +28,7 @@ import { BASE_MS, type Ending, type Ref, type Scenario, TICK_MS, letterOf, nameO
 
 const LEASE_TICKS = 2
 export const ENDPOINT = 'ep_1'
+const LANE = { workspaceId: 'w', endpointId: ENDPOINT }
 
 /** The ids of the rows, by number. */
 export const IDS = Array.from(
@@ -39,7 +44,18 @@ export interface Taken extends Ref {
 
 /** One call of a verb of the outbox, as it is. The same key on the same table does the same. */
 export interface Verb<R> {
-  kind: 'publish' | 'claim' | 'claim named' | 'begin' | 'extend' | 'settle' | 'sweep' | 'replay' | 'resume'
+  kind:
+    | 'publish'
+    | 'claim'
+    | 'claim named'
+    | 'begin'
+    | 'line up'
+    | 'hold'
+    | 'extend'
+    | 'settle'
+    | 'sweep'
+    | 'replay'
+    | 'resume'
   key: string
   /** The claims that the caller shows, or what its message names. */
   refs: readonly Ref[]
@@ -85,9 +101,28 @@ export function publish(row: number, scenario: Scenario): Verb<Taken | undefined
   return { kind: 'publish', key: `publish ${letterOf(row)}`, refs: [], run, stood: nothing }
 }
 
-export function claim(limit: number): Verb<Taken[]> {
-  const run = async (db: OutboxDatabase) => (await claimDueEvents(db, { limit, leaseMs })).claims.map(taken)
-  return { kind: 'claim', key: `claim ${limit}`, refs: [], run, stood: nothing }
+/** Where a claim takes its rows from: their lane, or what has become due. */
+export type Source = 'in line' | 'due'
+
+/** Two lanes, of which one is empty, as after a look that another was quicker than. */
+export function claim(source: Source, most: number): Verb<Taken[]> {
+  const lanes = [LANE, { ...LANE, endpointId: 'ep_2' }].map((lane) => ({ ...lane, count: most }))
+  const options = source === 'due' ? { due: most } : { lanes }
+  const run = async (db: OutboxDatabase) => (await claimReadyEvents(db, { ...options, leaseMs })).claims.map(taken)
+  return { kind: 'claim', key: `claim ${most} ${source}`, refs: [], run, stood: nothing }
+}
+
+/** What is due is put in its lane. */
+export function lineUp(): Verb<number> {
+  return { kind: 'line up', key: 'line up', refs: [], run: (db) => lineUpDueEvents(db), stood: nothing }
+}
+
+/** What stands in line is held, because its endpoint takes nothing. */
+export function holdLine(): Verb<number> {
+  const hold = (db: OutboxDatabase) =>
+    holdLaneStatement(db, { ...LANE, reason: 'endpoint_disabled', guard: raw('1 = 1') })
+  const run = async (db: OutboxDatabase) => (await db.run(hold(db))).changes
+  return { kind: 'hold', key: 'hold the line', refs: [], run, stood: nothing }
 }
 
 export function claimNamed(ref: Ref): Verb<Taken[]> {
@@ -126,22 +161,25 @@ export function release(refs: readonly Ref[]): Verb<SettleAnswer> {
 export interface SettleHow {
   keepCompleted: boolean
   retryTicks: number
-  /** Rows to claim in the same commit; 0 for none. */
-  claim: number
+  /** Rows to claim in the same commit. */
+  claim?: { source: Source; most: number } | undefined
 }
 
 export function settle(ended: readonly Ended[], how: SettleHow): Verb<SettleAnswer> {
-  const { keepCompleted } = how
+  const { keepCompleted, claim: next } = how
   async function run(db: OutboxDatabase) {
     const outcomes = ended.map((one) => outcomeOf(one, how.retryTicks * TICK_MS))
-    const next = how.claim > 0 ? { claim: { limit: how.claim, leaseMs } } : {}
-    const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, ...next })
+    const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: next && claimOf(next) })
     return { lost: lost.map(numberOf), claims: claimed.claims.map(taken) }
   }
   const what = ended.map((one) => `${nameOf(one)} ${one.ending}`).join()
-  const key = `settle ${what}${how.claim > 0 ? `, claim ${how.claim}` : ''}`
+  const key = `settle ${what}${next ? `, claim ${next.most} ${next.source}` : ''}`
   const stood = ({ lost }: SettleAnswer): number[] => withoutRows(ended, lost)
   return { kind: 'settle', key, refs: ended, run, stood }
+}
+
+function claimOf({ source, most }: { source: Source; most: number }): ClaimOptions {
+  return source === 'due' ? { due: most, leaseMs } : { lanes: [{ ...LANE, count: most }], leaseMs }
 }
 
 export function sweep(): Verb<Taken[]> {

@@ -4,6 +4,7 @@
 import { openSync, writeSync } from 'node:fs'
 import { DurableEventQueue, migrate, openSqlite } from '@keepsend/adapter-node'
 import { createEngine, newEventId } from '@keepsend/engine'
+import { claimDueEvents } from '@keepsend/outbox'
 import { createRandom } from '../random.ts'
 import type { Mark } from './marks.ts'
 
@@ -44,8 +45,7 @@ async function publish(): Promise<void> {
 
 /** A claim, and the settles of some of what it took; the rest comes again when its lease has ended. */
 async function work(): Promise<void> {
-  const taken = await engine.settle([], { claim: { limit: random.whole(1, 6), leaseMs: 1000 } })
-  const { claims } = taken.claimed
+  const { claims } = await claimDueEvents(db, { limit: random.whole(1, 6), leaseMs: 1000 })
   for (const { id, gen } of claims) mark({ claimed: id, gen })
   const finished = claims.filter(() => random.next() < 0.8)
   if (finished.length === 0) return

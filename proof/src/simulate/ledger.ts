@@ -208,12 +208,15 @@ export class Ledger {
       if (replayed) for (const set of [this.#accepted, this.#refused]) set.delete(lifeOf(was))
       return replayed ? undefined : `no terminal state left except by replay: ${name} was ${was.status}`
     }
-    const due = was.dueAt !== null && was.dueAt <= now
+    const linedUp = is?.ready === 1 && (was.ready === 0 || was.dueAt !== is.dueAt)
+    if (linedUp && (is.dueAt ?? Infinity) > now) return `in line only once its time has come: ${name} was put there`
+    // A row in line may go, even if the clock was put back since.
+    const due = was.ready === 1 || (was.dueAt !== null && was.dueAt <= now)
     const leased = was.status === 'pending' && was.claimedAt !== null && !due
     if (leased && this.#takers.get(was.id) !== by) return `one owner: ${name} changed under a live lease, by another`
     // Whoever settles for an endpoint may let out what is held for it, claim it at once, or put aside what nobody holds.
     const moved = is !== undefined && is.gen > was.gen && (was.status === 'held' || (is.status === 'held' && !leased))
-    if (moved) return undefined
+    if (moved || (linedUp && is.gen === was.gen)) return undefined
     const claims = settling.filter(({ id }) => id === was.id)
     // The claim of the same commit may have taken what a lost settle left alone.
     const taken = due && is?.gen === was.gen + 1 && (is.claimedAt === now || is.status === 'failed')
@@ -240,6 +243,7 @@ function isSame(one: PendingEvent, other: PendingEvent): boolean {
     one.deferrals === other.deferrals &&
     one.crashes === other.crashes &&
     one.dueAt === other.dueAt &&
+    one.ready === other.ready &&
     one.claimedAt === other.claimedAt &&
     one.holdReason === other.holdReason &&
     one.lastError === other.lastError

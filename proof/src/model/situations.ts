@@ -1,0 +1,92 @@
+import { type Local, type Row, type Table, nameOf } from './state.ts'
+import type { Verb } from './verbs.ts'
+
+/** One step of an exploration. */
+export interface Step {
+  before: Table
+  after: Table
+  verb: Verb<unknown> | undefined
+  answer: unknown
+  local: Local
+  next: Local
+}
+
+/** What an exploration must have come through: a rule is kept by those who never come near it. */
+export type Situation = readonly [name: string, is: (step: Step) => boolean]
+
+export const SITUATIONS: readonly Situation[] = [
+  ['a lane is claimed that another has emptied', ({ before, verb, answer }) => isEmptyClaim(before, verb, answer)],
+  [
+    'a lease is renewed of a row in line',
+    ({ before, verb }) => verb?.kind === 'extend' && shown(before, verb).some(inLine),
+  ],
+  [
+    'a row with a live owner is passed over as what is due is put in line',
+    ({ before, verb }) =>
+      verb?.kind === 'line up' &&
+      before.rows.some(({ claimed, dueAt }) => claimed && dueAt !== null && dueAt > before.clock),
+  ],
+  [
+    'what is due is put in line, and is there already',
+    ({ before, verb }) => verb?.kind === 'line up' && before.rows.some((row) => inLine(row) && row.claimed),
+  ],
+  ...['complete', 'fail', 'retry', 'defer', 'hold'].map((ending): Situation => [
+    `a row in line is settled by its late owner: ${ending}`,
+    ({ before, verb }) =>
+      verb?.kind === 'settle' &&
+      shown(before, verb).some((row) => inLine(row) && verb.key.includes(`${nameOf(row)} ${ending}`)),
+  ]),
+  [
+    'a row in line is released by its late owner',
+    ({ before, verb }) => verb?.key.startsWith('release') === true && shown(before, verb).some(inLine),
+  ],
+  [
+    'a row in line is taken from its late owner',
+    ({ before, after, verb, local }) =>
+      verb?.kind === 'claim' && before.rows.some((row) => inLine(row) && isHeld(local, row) && changed(row, after)),
+  ],
+  [
+    'a late owner settles a row that another has taken, and has lost it',
+    ({ before, verb, answer }) =>
+      verb?.kind === 'settle' && before.rows.some((row) => row.crashes > 0 && row.claimed && isLost(row, verb, answer)),
+  ],
+  [
+    'a worker dies whose row stands in line',
+    ({ after, verb, local, next }) =>
+      !verb && after.rows.some((row) => inLine(row) && isHeld(local, row) && !isHeld(next, row)),
+  ],
+  [
+    'a lane is held',
+    ({ before, after, verb }) => verb?.kind === 'hold' && before.rows.some((row) => changed(row, after)),
+  ],
+  [
+    'a held lane keeps the row that a worker died on',
+    ({ before, after, verb }) =>
+      verb?.kind === 'hold' && before.rows.some((row) => inLine(row) && row.claimed && !changed(row, after)),
+  ],
+]
+
+function isEmptyClaim({ rows }: Table, verb: Verb<unknown> | undefined, answer: unknown): boolean {
+  const found = verb?.kind === 'claim' && verb.key.endsWith('in line') && Array.isArray(answer) ? answer.length : 1
+  return found === 0 && rows.some(({ claimed }) => claimed)
+}
+
+function inLine({ ready }: Row): boolean {
+  return ready
+}
+
+function shown({ rows }: Table, { refs }: Verb<unknown>): Row[] {
+  return rows.filter((row) => refs.some((ref) => nameOf(ref) === nameOf(row)))
+}
+
+function changed(was: Row, { rows }: Table): boolean {
+  return !rows.some((row) => nameOf(row) === nameOf(was))
+}
+
+function isHeld({ workers }: Local, row: Row): boolean {
+  return workers.flat().some((hand) => nameOf(hand) === nameOf(row))
+}
+
+function isLost(row: Row, verb: Verb<unknown>, answer: unknown): boolean {
+  return verb.refs.some((ref) => ref.row === row.row) && !verb.stood(answer).includes(row.row)
+}

@@ -5,11 +5,11 @@ import { payloadOf } from './event.ts'
 export type Kind = 'pending' | 'exhausted' | 'failed' | 'held'
 
 const STATES = {
-  pending: { status: 'pending', attempts: 0, crashes: 0 },
+  pending: { status: 'pending', attempts: 0, crashes: 0, ready: 1 },
   // As a worker leaves them that died on the last attempt, too often to be forgiven: due, and to be buried.
-  exhausted: { status: 'pending', attempts: 10, crashes: 3 },
-  failed: { status: 'failed', attempts: 10, crashes: 0 },
-  held: { status: 'held', attempts: 1, crashes: 0 },
+  exhausted: { status: 'pending', attempts: 10, crashes: 3, ready: 0 },
+  failed: { status: 'failed', attempts: 10, crashes: 0, ready: 0 },
+  held: { status: 'held', attempts: 1, crashes: 0, ready: 0 },
 } as const
 
 let fills = 0
@@ -17,7 +17,7 @@ let fills = 0
 /** So many rows by one statement, with ids in order, as if their events had come a day ago. */
 export async function fill(db: OutboxDatabase, kind: Kind, count: number): Promise<void> {
   if (count === 0) return
-  const { status, attempts, crashes } = STATES[kind]
+  const { status, attempts, crashes, ready } = STATES[kind]
   const { now } = await nextDueEvent(db)
   const at = now - 86_400_000 + ++fills
   const prefix = `${firstEventIdAt(at).slice(0, 17)}-7000-8000-`
@@ -30,11 +30,11 @@ export async function fill(db: OutboxDatabase, kind: Kind, count: number): Promi
           select value, printf('%012x', value) as hex from n`
       : sqlText`select value, lpad(to_hex(value), 12, '0') as hex from generate_series(1, cast(${count} as integer)) as n(value)`
   const { changes } = await db.run(sqlText`
-    insert into pending_events (id, workspace_id, event_type, endpoint_id, status, attempts, crashes, due_at, claimed_at,
-      gen, created_at, completed_at, payload)
+    insert into pending_events (id, workspace_id, event_type, endpoint_id, status, attempts, crashes, due_at, ready,
+      claimed_at, gen, created_at, completed_at, payload)
     select ${prefix} || hex || '.ep_1', 'bench', 'message.created', 'ep_1', cast(${status} as text),
-      cast(${attempts} as integer), cast(${crashes} as integer), cast(${due} as bigint), cast(${claimed} as bigint),
-      cast(${at} as bigint), cast(${at} as bigint), cast(${completed} as bigint), cast(${payloadOf(0)} as text)
+      cast(${attempts} as integer), cast(${crashes} as integer), cast(${due} as bigint), cast(${ready} as smallint),
+      cast(${claimed} as bigint), cast(${at} as bigint), cast(${at} as bigint), cast(${completed} as bigint), cast(${payloadOf(0)} as text)
     from (${numbers}) as numbers`)
   if (changes !== count) throw new Error(`${changes} rows of ${count} were kept`)
 }

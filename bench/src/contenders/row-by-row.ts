@@ -10,8 +10,8 @@ export const open: Open = async ({ place }) => {
   const db = openSqlite(join(place, 'bench.db'))
   await migrate(db)
   const insert = db.connection.prepare(
-    `insert into pending_events (id, workspace_id, event_type, endpoint_id, due_at, gen, created_at, payload)
-    values (?, 'bench', 'message.created', 'ep_bench', ?, ?, ?, ?)`,
+    `insert into pending_events (id, workspace_id, event_type, endpoint_id, due_at, ready, gen, created_at, payload)
+    values (?, 'bench', 'message.created', 'ep_bench', ?, 1, ?, ?, ?)`,
   )
   const publish = async (index: number): Promise<string> => {
     const eventId = newEventId()

@@ -1,7 +1,7 @@
 // Claim 25 and settle 25, on tables with different backlogs, in turn: see works/backlog.ts.
 import { join } from 'node:path'
 import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
-import { type OutboxDatabase, claimDueEvents, settleEvents } from '@keepsend/outbox'
+import { type Claimed, type OutboxDatabase, claimReadyEvents, lookAtLanes, settleEvents } from '@keepsend/outbox'
 import { fill } from '../fill.ts'
 import type { BacklogAsk, BacklogFound, Backlog } from '../works/backlog.ts'
 
@@ -30,10 +30,17 @@ async function open({ place, kind, count }: Backlog): Promise<OutboxDatabase> {
   return db
 }
 
+/** As a worker claims: a look, and so many of the lanes that it showed, and of what has become due. */
+async function claim(db: OutboxDatabase): Promise<Claimed> {
+  const { lanes, dueAt, now } = await lookAtLanes(db)
+  const due = dueAt !== null && dueAt <= now ? BATCH : 0
+  return claimReadyEvents(db, { lanes: lanes.map((lane) => ({ ...lane, count: BATCH })), due })
+}
+
 /** ms of one claim and one settle of 25; what it took away is put back afterwards. */
 async function step({ db, kind }: Table): Promise<number> {
   const start = performance.now()
-  const { claims, dead } = await claimDueEvents(db, { limit: BATCH })
+  const { claims, dead } = await claim(db)
   if (claims.length > 0) {
     const outcomes = claims.map((claim) => ({ claim, settle: 'complete' }) as const)
     const { lost } = await settleEvents(db, outcomes)

@@ -48,6 +48,9 @@ const PLACES: readonly [Blow, ...Blow[]] = [
   ['after the answer', 30],
   ['before the commit of settle', 5],
   ['after the commit of settle', 5],
+  // Comes after a blow that left many claims behind, when their leases end.
+  ['before the commit of line up', 1],
+  ['after the commit of line up', 1],
 ]
 type Blow = readonly [place: Place, nth: number]
 /** A mutant is struck where an honest app has committed. */

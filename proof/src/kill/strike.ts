@@ -2,7 +2,7 @@
 // kills itself there. Nothing of Keepsend's knows of this; the drivers and the sender are watched from outside.
 
 /** A unit of work that ends in a commit, by what its statements do. */
-export type Unit = 'migrate' | 'publish' | 'claim' | 'settle' | 'clean-up'
+export type Unit = 'migrate' | 'publish' | 'claim' | 'settle' | 'line up' | 'clean-up'
 
 /** `before`: its statements have run, its commit has not. On Postgres a lone statement is on its way to the server. */
 export type Place = `${'before' | 'after'} the commit of ${Unit}` | 'before the POST' | 'after the answer'
@@ -45,5 +45,6 @@ export function unitsOf(sql: string): Unit[] {
   const claims = /crashes = crashes \+/.test(sql)
   const settles = /to_status|delete from pending_events[^;]*gen/.test(sql)
   if (claims || settles) return [...(settles ? ['settle' as const] : []), ...(claims ? ['claim' as const] : [])]
+  if (/update pending_events set ready = 1/.test(sql)) return ['line up']
   return /delete from pending_events/.test(sql) ? ['clean-up'] : []
 }

@@ -1,6 +1,12 @@
 // `pnpm proof:simulate [--steps N] [--seed N]`: the engine and both adapters under a virtual clock; see simulate/world.ts.
 import { parseArgs } from 'node:util'
-import { WITHOUT_GEN, WITH_FIXED_GEN, assertMutated } from './lib/mutants.ts'
+import {
+  WITHOUT_GEN,
+  WITHOUT_LEAVING_AT_HEARTBEAT,
+  WITHOUT_LEAVING_AT_SETTLE,
+  WITH_FIXED_GEN,
+  assertMutated,
+} from './lib/mutants.ts'
 import { newSeed } from './random.ts'
 import { machine, report, wholeOption } from './report.ts'
 import { readRegressions, writeRegression } from './simulate/regressions.ts'
@@ -26,6 +32,8 @@ const SECOND_LIVES: Partial<Story> = {
   keepCompleted: false,
   faults: ['commit is ambiguous', 'event is published again', 'process pauses'],
 }
+// Workers that come back to rows which were put in line meanwhile.
+const LATE_OWNERS: Partial<Story> = { world: 'node', faults: ['commit is ambiguous', 'process pauses'] }
 const rows: [string, string][] = []
 let ok = true
 console.log(`seed ${seed}; ${machine()}`)
@@ -69,6 +77,8 @@ if (found.failure) {
 
 for (const [name, control] of [
   [WITHOUT_GEN.name, { mutant: WITHOUT_GEN }],
+  [WITHOUT_LEAVING_AT_SETTLE.name, { mutant: WITHOUT_LEAVING_AT_SETTLE, about: LATE_OWNERS }],
+  [WITHOUT_LEAVING_AT_HEARTBEAT.name, { mutant: WITHOUT_LEAVING_AT_HEARTBEAT, about: LATE_OWNERS }],
   [WITH_FIXED_GEN.name, { mutant: WITH_FIXED_GEN, about: SECOND_LIVES }],
   ['a database that acknowledges what it has not committed', { liesOnceIn: 40 }],
 ] as const) {

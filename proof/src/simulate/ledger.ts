@@ -209,7 +209,7 @@ export class Ledger {
       return replayed ? undefined : `no terminal state left except by replay: ${name} was ${was.status}`
     }
     const linedUp = is?.ready === 1 && (was.ready === 0 || was.dueAt !== is.dueAt)
-    if (linedUp && (is.dueAt ?? Infinity) > now) return `in line only once its time has come: ${name} was put there`
+    if (linedUp && (is.dueAt ?? Infinity) > now) return `in line only once its time has come: ${name} stands there`
     // A row in line may go, even if the clock was put back since.
     const due = was.ready === 1 || (was.dueAt !== null && was.dueAt <= now)
     const leased = was.status === 'pending' && was.claimedAt !== null && !due

@@ -28,6 +28,8 @@ async function look(db: OutboxDatabase, options: LookOptions = {}): Promise<stri
 }
 
 const nameOf = ({ workspaceId, endpointId }: LaneRef): string => `${workspaceId} ${endpointId}`
+/** The order of these texts is that of the bytes. */
+const bytesOf = (name: string): string => String.fromCharCode(...new TextEncoder().encode(name))
 const idsOf = ({ claims }: Claimed): string[] => claims.map(({ id }) => id)
 
 /** A claim whose lease has ended by the database's clock. */
@@ -58,7 +60,7 @@ export function lanePromises(holds: Holds): void {
     const names = ['Ä', 'z', '~', 'a', 'B', 'x'.repeat(255), '語', '𝄞']
     for (const workspaceId of names) await keep(db, 1, { due: 'now', workspaceId })
     // By their bytes, on every database; in JavaScript by code points, which differs for one beyond the basic plane.
-    const sorted = names.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
+    const sorted = names.toSorted((one, other) => (bytesOf(one) < bytesOf(other) ? -1 : 1))
     const seen: string[] = []
     for (let after = ''; seen.length < 20;) {
       const { lanes, next } = await lookAtLanes(db, { workspaces: 3, after })

@@ -31,7 +31,7 @@ async function open({ place, kind, count }: Backlog): Promise<OutboxDatabase> {
 }
 
 /** As a worker claims: a look, and so many of the lanes that it showed, and of what has become due. */
-async function claim(db: OutboxDatabase): Promise<Claimed> {
+async function lookAndClaim(db: OutboxDatabase): Promise<Claimed> {
   const { lanes, dueAt, now } = await lookAtLanes(db)
   const due = dueAt !== null && dueAt <= now ? BATCH : 0
   return claimReadyEvents(db, { lanes: lanes.map((lane) => ({ ...lane, count: BATCH })), due })
@@ -40,7 +40,7 @@ async function claim(db: OutboxDatabase): Promise<Claimed> {
 /** ms of one claim and one settle of 25; what it took away is put back afterwards. */
 async function step({ db, kind }: Table): Promise<number> {
   const start = performance.now()
-  const { claims, dead } = await claim(db)
+  const { claims, dead } = await lookAndClaim(db)
   if (claims.length > 0) {
     const outcomes = claims.map((claim) => ({ claim, settle: 'complete' }) as const)
     const { lost } = await settleEvents(db, outcomes)

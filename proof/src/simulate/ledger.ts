@@ -235,17 +235,9 @@ function isClaimOf(claim: ClaimRef | PendingEvent, row: PendingEvent): boolean {
   return claim.gen === row.gen && (!('createdAt' in claim) || claim.createdAt === row.createdAt)
 }
 
+const COUNTED = ['gen', 'attempts', 'deferrals', 'crashes', 'dueAt', 'ready', 'claimedAt'] as const
+const SAID = ['status', 'holdReason', 'lastError'] as const
+
 function isSame(one: PendingEvent, other: PendingEvent): boolean {
-  return (
-    one.gen === other.gen &&
-    one.status === other.status &&
-    one.attempts === other.attempts &&
-    one.deferrals === other.deferrals &&
-    one.crashes === other.crashes &&
-    one.dueAt === other.dueAt &&
-    one.ready === other.ready &&
-    one.claimedAt === other.claimedAt &&
-    one.holdReason === other.holdReason &&
-    one.lastError === other.lastError
-  )
+  return [...COUNTED, ...SAID].every((column) => one[column] === other[column])
 }

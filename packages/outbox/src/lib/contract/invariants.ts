@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { claimDueEvents } from '../claim.ts'
 import { cleanupOldEvents } from '../cleanup.ts'
 import { resumeStatement } from '../hold.ts'
+import { lineUpDueEvents } from '../lane.ts'
 import { extendLease } from '../lease.ts'
 import { replayEvents } from '../replay.ts'
 import type { ClaimRef, PendingEvent } from '../row.ts'
@@ -28,8 +29,8 @@ function outcomeOf(claim: ClaimRef, kind: number): Outcome {
   return { settle: 'reschedule', claim, delayMs: 30_000, deferral: kind === 4 }
 }
 
-/** What is wrong with a row: it must be due at a known time, handed off, held with a reason, or settled. */
-function faults(row: PendingEvent): string[] {
+/** What is wrong with a row: it must be in line, due at a known time, handed off, held with a reason, or settled. */
+function faults(row: PendingEvent, now: number): string[] {
   const settled = row.status === 'failed' || row.status === 'completed'
   const handedOff = row.status === 'pending' && row.dueAt === null
   const checks: [string, boolean][] = [
@@ -40,6 +41,11 @@ function faults(row: PendingEvent): string[] {
     [
       'neither due nor claimed unless pending',
       row.status === 'pending' || (row.dueAt === null && row.claimedAt === null),
+    ],
+    // So no row is in line under a live lease.
+    [
+      'in line only while pending, once its time has come',
+      row.ready === 0 || (row.status === 'pending' && row.dueAt !== null && row.dueAt <= now),
     ],
     ['handed off only while never taken', !handedOff || (moved(row).gen === 0 && row.claimedAt === null)],
   ]
@@ -74,13 +80,14 @@ export function invariantPromises(holds: Holds): void {
           if (pick(2)) await one.run(resumeStatement(one, { endpointId: 'ep_1', limit: 2, now }))
           else replayed = (await replayEvents(one, { endpointId: 'ep_1' }, { limit: 2, now })).ids
         } else {
+          if (pick(2)) await lineUpDueEvents(one, { now })
           await extendLease(one, refs.slice(-3), MINUTE, { now })
           await cleanupOldEvents(one, { retentionMs: 200 * MINUTE, batchSize: 1, budgetMs: 0, now })
         }
 
         const after = new Map((await findAll(one)).map((row) => [row.id, row]))
         for (const row of after.values()) {
-          expect([story, faults(row)]).toEqual([story, []])
+          expect([story, faults(row, now)]).toEqual([story, []])
           const was = before.get(row.id)
           if (!was) continue
           expect([story, row.gen >= was.gen]).toEqual([story, true])

@@ -2,7 +2,7 @@ import { type Local, type Row, type Table, nameOf } from './state.ts'
 import type { Verb } from './verbs.ts'
 
 /** One step of an exploration. */
-export interface Step {
+interface Step {
   before: Table
   after: Table
   verb: Verb<unknown> | undefined

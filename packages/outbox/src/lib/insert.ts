@@ -75,10 +75,11 @@ export function insertSelectStatement(
   { endpointId, maxAttempts, from: receivers }: Receivers,
 ): SqlText {
   const { now, from } = dialect.clockBeside(receivers)
+  const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
   return sqlText`
     ${INSERT}
     select cast(${rowId(event.eventId, '')} as text) || ${endpointId}, cast(${event.workspaceId} as text),
-      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAndReady(event, now)}, ${now}, ${now},
+      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAndReady(event, now, inLine)}, ${now}, ${now},
       cast(${event.payload} as text)
     from ${from}
     ${UNLESS_THERE}
@@ -90,17 +91,20 @@ interface JoinsLine {
   joinsLine?: boolean | undefined
 }
 
-/** The values of `due_at` and `ready`: in line at once, at a time, or dispatched. */
+/**
+ * The values of `due_at` and `ready`: in line at once, at a time, or dispatched.
+ *
+ * @param inLine 1 where a row that would be dispatched stands in line instead
+ */
 function dueAndReady(
-  { eventId, workspaceId, due = 'now', joinsLine = false }: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'due'> & JoinsLine,
+  { eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>,
   now = clock(),
+  inLine = raw('0'),
 ): SqlText {
   if (due === 'now') return sqlText`${now}, ${raw('1')}`
   if (due !== 'handed-off') return sqlText`${clock(due)}, case when ${clock(due)} <= ${now} then 1 else 0 end`
   const isFarOff = offTheClock(clock(eventIdTime(eventId)), now)
-  if (!joinsLine) return sqlText`case when ${isFarOff} then ${now} end, ${raw('0')}`
-  const inLine = hasLine(sqlText`cast(${workspaceId} as text)`)
-  return sqlText`case when ${isFarOff} or ${inLine} = 1 then ${now} end, ${inLine}`
+  return sqlText`case when ${isFarOff} or 1 = ${inLine} then ${now} end, ${inLine}`
 }
 
 function offTheClock(idTime: SqlText, now = clock()): SqlText {

@@ -1,4 +1,5 @@
 import { type OutboxDatabase, onlyRow } from './database.ts'
+import type { Dialect } from './dialect.ts'
 import { checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 import type { Resolved } from './options.ts'
@@ -120,9 +121,10 @@ export function inTurn(lanes: readonly LaneRef[], rows: number): LaneShare[] {
 }
 
 /** 1 while rows of a workspace stand in line, and 0 otherwise: one index look-up. */
-export function hasLine(workspaceId: SqlText): SqlText {
-  return sqlText`case when exists (
-      select 1 from pending_events as line where line.ready = 1 and line.workspace_id = ${workspaceId}) then 1 else 0 end`
+export function hasLine({ inLine }: Pick<Dialect, 'inLine'>, workspaceId: SqlText): SqlText {
+  const { where, order } = inLine(workspaceId)
+  // A scalar, not `exists`: of that Postgres may make a hash of every row in line.
+  return sqlText`coalesce((select 1 from pending_events as line where ${where} order by ${order} limit 1), 0)`
 }
 
 /** How long the first row of a lane has waited, in ms, of at most so many workspaces' first lanes; 0 when none waits. */

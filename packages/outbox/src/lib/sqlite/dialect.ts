@@ -24,6 +24,10 @@ export const sqliteDialect: Dialect = {
   pick,
   pickLanes,
   inLane,
+  inLine: (workspaceId) => ({
+    where: sqlText`ready = 1 and workspace_id = ${workspaceId}`,
+    order: raw('endpoint_id, id'),
+  }),
   lanes,
   deleteClaims: (refs) => sqlText`
     delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id`,

@@ -94,7 +94,9 @@ export async function takeInTurn(
   take: (rows: TakeOptions['rows'], limit: number) => Promise<number>,
 ): Promise<void> {
   const due = { kind: 'due' } as const
-  let left = limit - (await take(due, Math.ceil(limit / 2)))
+  const half = Math.ceil(limit / 2)
+  const first = await take(due, half)
+  let left = limit - first
   const isBounded = perWorkspace < Infinity
   const look = isBounded ? { workspaces: 1000, endpoints: perWorkspace } : { workspaces: DEFAULT_WORKSPACES }
   for (let more = true; more && left > 0;) {
@@ -105,7 +107,7 @@ export async function takeInTurn(
     more = taken > 0 && !isBounded
     left -= taken
   }
-  if (left > 0) await take(due, left)
+  if (left > 0 && first === half) await take(due, left)
 }
 
 /** So many rows over lanes: one at a time to the workspaces in turn, and within one to its lanes in turn. */

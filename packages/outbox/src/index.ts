@@ -43,8 +43,10 @@ export {
   type LineUpOptions,
   type Look,
   type LookOptions,
+  inTurn,
   lineUpDueEvents,
   lookAtLanes,
+  oldestInLine,
 } from './lib/lane.ts'
 export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
 export { type Migration, applyMigrations, splitStatements } from './lib/migrate.ts'

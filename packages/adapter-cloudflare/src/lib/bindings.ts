@@ -16,6 +16,8 @@ export interface QueueMessage {
   readonly body: unknown
   /** 1 the first time. */
   readonly attempts: number
+  /** When it was sent. Left out, it counts as one that did not wait. */
+  readonly timestamp?: Date | undefined
   ack(): void
   retry(options?: { delaySeconds?: number }): void
 }

@@ -6,11 +6,14 @@ import {
   logExhausted,
   messageFor,
 } from '@keepsend/engine'
-import { type ClaimRef, type PendingEvent, beginEvents, claimEvents } from '@keepsend/outbox'
+import { type ClaimRef, type Claimed, type PendingEvent, beginEvents, claimEvents } from '@keepsend/outbox'
 import type { QueueBatch, QueueMessage } from './bindings.ts'
+import { dispatch } from './dispatch.ts'
 import { type NamedMessage, sortMessages } from './message.ts'
 import type { DelayedEvent } from './producer.ts'
 import type { QueuePolicy } from './queue-policy.ts'
+import { setAside } from './set-aside.ts'
+import { TopUps, lanesOf } from './top-up.ts'
 import { type Item, type Result, deliverAll } from './window.ts'
 
 /** A row with the message that named it. */
@@ -28,9 +31,11 @@ const D1_BACKOFF_SECONDS = 30
  *   message ──► row settled, taken or put off ──────────────────────────► ack, unsent
  *      │
  *      ├──► row stands as the message says ──┐
+ *      │       └─ the queue is behind: in line, gen + 1 ──────────────────► ack, unsent
  *      └──► second delivery, or overtaken by │
  *           the sweep: claim, charged ───────┴──► attempt ──► settle ──► ack
- *                                                                └─ retry: gen + 1, a new delayed message, ack
+ *                                                                ├─ retry: gen + 1, a new delayed message, ack
+ *                                                                └─ its workspace has a line: the next of it, a message each
  *   D1 does not answer: the message comes back later
  * ```
  *
@@ -48,10 +53,18 @@ export async function consumeBatch(policy: QueuePolicy, batch: QueueBatch): Prom
   const { named, events } = sortMessages(batch.messages, logger)
   for (const { message, event } of events) await keepEvent(policy, message, event)
   try {
-    const carried = await begin(policy, named)
-    await deliverAll(engine, carried, hearing(policy), {
+    const waitedMs = waitedBehindOthers(policy, named)
+    const topUps = new TopUps({ waitedMs, leaseMs: policy.leaseMs })
+    const { carried, lined } = await begin(policy, named)
+    const lastServed = new Map(carried.map(({ row }) => [row.workspaceId, row.endpointId]))
+    topUps.add(await lanesOf(engine.db, lined, lastServed))
+    const { left, results, claimed } = await setAside(policy, carried, { topUps, waitedMs })
+    await dispatchSwept(policy, claimed)
+    for (const { finished, settle } of results) acknowledge(finished.item.message, settle)
+    await deliverAll(engine, left, hearing(policy), {
       toSettle: (outcome) => withGrace(policy, outcome),
       endAt: Infinity,
+      claim: (group) => topUps.claimFor(group),
     })
   } catch (error) {
     // Only reading and claiming end here. What was acknowledged before stays so: the first word on a message counts.
@@ -67,8 +80,9 @@ export async function keepEvent(
   event: Parameters<typeof keepQueuedEvent>[1],
 ): Promise<void> {
   const fields = { eventId: event.eventId, type: event.type }
+  const { rowsStart, dispatchAtOnce } = queue
   try {
-    const messages = await keepQueuedEvent({ db: engine.db, rowsStart: queue.rowsStart }, event)
+    const messages = await keepQueuedEvent({ db: engine.db, rowsStart, dispatchAtOnce }, event)
     const { failed } = await queue.sendDelayed(messages.map((one) => ({ message: one, delaySeconds: 0 })))
     for (const { error } of failed) engine.logger.warn({ ...fields, ...errorFields(error) }, SWEPT_LATER)
     message.ack()
@@ -91,10 +105,32 @@ const NEVER_KEPT: ReadonlySet<string> = new Set(['invalid_event', 'payload_too_l
 
 const SWEPT_LATER = 'the queue refused a hand-off; the rows are kept and will be swept'
 
-/** What of the batch may be sent: one read, and one claim if anything was delivered to us before. */
-async function begin({ engine, leaseMs }: QueuePolicy, named: readonly NamedMessage[]): Promise<Carried[]> {
+/**
+ * How long the messages of a batch waited behind others, in ms, by the one that waited least: the others may have waited
+ * for their batch to fill. Where it is not full, so may this one.
+ */
+function waitedBehindOthers(
+  { maxBatchSize, maxBatchTimeoutSeconds }: QueuePolicy,
+  named: readonly NamedMessage[],
+): number {
+  const now = Date.now()
+  const waits = named.flatMap(({ message: { attempts, timestamp }, delayMs }) =>
+    timestamp && attempts === 1 ? [now - timestamp.getTime() - delayMs] : [],
+  )
+  const forTheBatchMs = named.length < maxBatchSize ? maxBatchTimeoutSeconds * 1000 : 0
+  return waits.length === 0 ? 0 : Math.max(0, Math.min(...waits) - forTheBatchMs)
+}
+
+/**
+ * What of the batch may be sent, and which of its workspaces have a line: one read, and one claim if anything was
+ * delivered to us before.
+ */
+async function begin(
+  { engine, leaseMs }: QueuePolicy,
+  named: readonly NamedMessage[],
+): Promise<{ carried: Carried[]; lined: string[] }> {
   const byId = new Map(named.map((one) => [one.ref.id, one.message]))
-  const { begun, overtaken, lost } = await beginEvents(
+  const { begun, overtaken, lost, lined } = await beginEvents(
     engine.db,
     named.map(({ ref }) => ref),
   )
@@ -108,10 +144,11 @@ async function begin({ engine, leaseMs }: QueuePolicy, named: readonly NamedMess
   const mine = new Set(rows.map(({ id }) => id))
   // Buried just now, or taken by another between the read and the claim.
   for (const { id } of toClaim) if (!mine.has(id)) byId.get(id)?.ack()
-  return rows.flatMap((row) => {
+  const carried = rows.flatMap((row) => {
     const message = byId.get(row.id)
     return message ? [{ row, readAt, message }] : []
   })
+  return { carried, lined }
 }
 
 /** How long the message of a retry waits; undefined where no message makes one: beyond the horizon it is the sweep's. */
@@ -127,19 +164,30 @@ function withGrace(policy: QueuePolicy, outcome: DeliveryOutcome): DeliveryOutco
 
 function hearing(policy: QueuePolicy): Parameters<typeof deliverAll<Carried>>[2] {
   return {
-    ended: async (results) => {
+    ended: async (results, claimed) => {
       const { failed } = await policy.queue.sendDelayed(results.flatMap((result) => nextMessage(policy, result)))
       for (const { messages, error } of failed) {
         policy.engine.logger.warn({ messages: messages.length, ...errorFields(error) }, SWEPT_LATER)
       }
-      for (const { item, settle } of results) {
-        if (settle === 'settled' || settle === 'lost') item.message.ack()
-        else comeBack(item.message)
-      }
+      await dispatchSwept(policy, claimed)
+      for (const { item, settle } of results) acknowledge(item.message, settle)
     },
     gone: ({ message }) => message.ack(),
     unsent: ({ message }) => comeBack(message),
   }
+}
+
+/** The messages of rows that a settle took from a line. */
+async function dispatchSwept(policy: QueuePolicy, { swept = [], dead }: Claimed): Promise<void> {
+  const { logger } = policy.engine
+  logExhausted(logger, dead)
+  const { errors } = await dispatch(policy, swept)
+  for (const error of errors) logger.warn({ messages: swept.length, ...errorFields(error) }, SWEPT_LATER)
+}
+
+function acknowledge(message: QueueMessage, settle: Result<Carried>['settle']): void {
+  if (settle === 'settled' || settle === 'lost') message.ack()
+  else comeBack(message)
 }
 
 /** The message for the next attempt: a new one, because a message that is retried cannot carry the new `gen`. */

@@ -1,12 +1,13 @@
 import type { Item } from './window.ts'
 
 /**
- * Whose turn it is in a batch: the row whose endpoint has the fewest under way goes next, so that one endpoint's rows do
- * not take all five slots while others wait.
+ * Whose turn it is in a batch: the workspace that has the fewest in flight goes next, and of it the endpoint that has the
+ * fewest, so that the rows of one do not take all five slots while others wait.
  */
 export class FairQueue<T extends Item> {
   readonly #waiting: T[]
   readonly #underWay = new Map<string, number>()
+  readonly #ofWorkspace = new Map<string, number>()
   readonly #limits = new Map<string, number>()
 
   constructor(items: readonly T[]) {
@@ -19,7 +20,7 @@ export class FairQueue<T extends Item> {
     for (const item of this.#waiting) {
       const running = this.underWay(item)
       if (running >= (this.#limits.get(endpointOf(item)) ?? Infinity)) continue
-      if (!best || running < this.underWay(best)) best = item
+      if (!best || this.#comparedWith(best, item) > 0) best = item
     }
     if (!best) return undefined
     this.#waiting.splice(this.#waiting.indexOf(best), 1)
@@ -45,8 +46,18 @@ export class FairQueue<T extends Item> {
     return false
   }
 
+  /** Above 0 when the other goes before this one. */
+  #comparedWith(one: T, other: T): number {
+    return this.#running(one) - this.#running(other) || this.underWay(one) - this.underWay(other)
+  }
+
+  #running({ row }: T): number {
+    return this.#ofWorkspace.get(row.workspaceId) ?? 0
+  }
+
   #count(item: T, by: number): void {
     this.#underWay.set(endpointOf(item), this.underWay(item) + by)
+    this.#ofWorkspace.set(item.row.workspaceId, this.#running(item) + by)
   }
 }
 

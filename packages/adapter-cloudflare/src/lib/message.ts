@@ -3,21 +3,24 @@ import type { ClaimRef } from '@keepsend/outbox'
 import type { QueueMessage } from './bindings.ts'
 
 /**
- * What a queue carries: the name of a row and the generation it had, never its payload. An event whose rows could not
+ * What a queue carries: the name of a row and the generation it had, never its payload; and how long it was to wait, so
+ * that this is not taken for a queue that is behind. An event whose rows could not
  * be inserted travels whole, once: whoever receives it makes the rows and drops it.
  */
-export type MessageBody = { outboxId: string; gen: number } | QueuedEvent
+export type MessageBody = { outboxId: string; gen: number; delaySeconds?: number } | QueuedEvent
 
 /** The body of the message for an event. */
-export function toBody(message: QueuedEvent): MessageBody {
+export function toBody(message: QueuedEvent, delaySeconds = 0): MessageBody {
   const { outboxId, gen = 0 } = message
-  return outboxId === undefined ? message : { outboxId, gen }
+  return outboxId === undefined ? message : { outboxId, gen, ...(delaySeconds > 0 && { delaySeconds }) }
 }
 
 /** A message that names a row. */
 export interface NamedMessage {
   message: QueueMessage
   ref: ClaimRef
+  /** How long it was to wait, in ms. */
+  delayMs: number
 }
 
 // An event id, a dot and an endpoint id are 105 at most. What is far longer is nobody's, and a batch of them would be
@@ -36,13 +39,14 @@ export function sortMessages(
   const named = new Map<string, NamedMessage>()
   const events: { message: QueueMessage; event: QueuedEvent }[] = []
   for (const message of messages) {
-    const { outboxId, gen, type, workspaceId, channels = [] } = (message.body ?? {}) as Partial<QueuedEvent>
+    const body = (message.body ?? {}) as Partial<QueuedEvent> & { delaySeconds?: unknown }
+    const { outboxId, gen, type, workspaceId, channels = [], delaySeconds } = body
     if (typeof outboxId === 'string' && outboxId.length <= MAX_ID_LENGTH && Number.isSafeInteger(gen)) {
       const ref = { id: outboxId, gen: gen as number }
       const other = named.get(outboxId)
       const keeps = !other || other.ref.gen < ref.gen
       ;(keeps ? other?.message : message)?.ack()
-      if (keeps) named.set(outboxId, { message, ref })
+      if (keeps) named.set(outboxId, { message, ref, delayMs: typeof delaySeconds === 'number' ? delaySeconds * 1000 : 0 })
     } else if (
       outboxId === undefined &&
       typeof type === 'string' &&

@@ -31,12 +31,13 @@ export const OPTION_NAMES = {
     app: true,
     ownHostnames: true,
     deliveriesAtMost: true,
+    dispatchAtOnce: true,
     deadLetterQueue: true,
     ...policy,
   } satisfies OptionNames<CreateWorkerOptions<object>>,
   'bindings(env)': bindings,
   createQueuePolicy: policy,
-  CloudflareEventQueue: { queue: true, sendTimeoutMs: true } satisfies OptionNames<CloudflareEventQueueOptions>,
+  CloudflareEventQueue: { queue: true, sendTimeoutMs: true, dispatchAtOnce: true } satisfies OptionNames<CloudflareEventQueueOptions>,
   InlineEventQueue: { deliveriesAtMost: true } satisfies OptionNames<InlineEventQueueOptions>,
 }
 

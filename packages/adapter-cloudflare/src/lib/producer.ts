@@ -12,6 +12,12 @@ export interface CloudflareEventQueueOptions {
    * their copies are stale by then. @default 10_000
    */
   sendTimeoutMs?: number | undefined
+  /**
+   * Messages that one publish sends for a workspace: 1–10,000. What is more, and whatever comes while rows of the
+   * workspace wait in line, is dispatched as its deliveries are settled, so that no neighbour's message stands behind all of
+   * them. @default 100
+   */
+  dispatchAtOnce?: number | undefined
 }
 
 /** A message, and how long the queue keeps it to itself. */
@@ -33,15 +39,18 @@ export const MAX_DELAY_SECONDS = 86_400
 /** The queue that tells a consumer of durable rows. Messages carry ids, never payloads. */
 export class CloudflareEventQueue implements EventQueue {
   readonly rowsStart = 'handed-off'
+  readonly dispatchAtOnce: number
   readonly #queue: QueueBinding
   readonly #sendTimeoutMs: number
 
   constructor(options: CloudflareEventQueueOptions) {
     checkOptions('CloudflareEventQueue', options)
-    const { queue, sendTimeoutMs = 10_000 } = options
+    const { queue, sendTimeoutMs = 10_000, dispatchAtOnce = 100 } = options
     checkBounds('sendTimeoutMs', sendTimeoutMs, 100, 60_000)
+    checkBounds('dispatchAtOnce', dispatchAtOnce, 1, 10_000)
     this.#queue = queue
     this.#sendTimeoutMs = sendTimeoutMs
+    this.dispatchAtOnce = dispatchAtOnce
   }
 
   send(message: QueuedEvent): Promise<void> {
@@ -74,14 +83,14 @@ export class CloudflareEventQueue implements EventQueue {
 
   async #sendPart(part: readonly DelayedEvent[]): Promise<void> {
     const [first] = part
-    if (part.length === 1 && first && bytesOf(first.message) > MAX_MESSAGE_BYTES) {
+    if (part.length === 1 && first && bytesOf(first) > MAX_MESSAGE_BYTES) {
       throw new AdapterError(
         'message_too_large',
-        `a queue message holds at most ${MAX_MESSAGE_BYTES} bytes; found ${bytesOf(first.message)} in an event of type ${first.message.type}`,
+        `a queue message holds at most ${MAX_MESSAGE_BYTES} bytes; found ${bytesOf(first)} in an event of type ${first.message.type}`,
       )
     }
     const bodies = part.map(({ message, delaySeconds }) => ({
-      body: toBody(message),
+      body: toBody(message, Math.min(delaySeconds, MAX_DELAY_SECONDS)),
       ...(delaySeconds > 0 && { delaySeconds: Math.min(delaySeconds, MAX_DELAY_SECONDS) }),
     }))
     let timer: ReturnType<typeof setTimeout> | undefined
@@ -104,7 +113,7 @@ function parts(delayed: readonly DelayedEvent[]): DelayedEvent[][] {
   const all: DelayedEvent[][] = []
   let room = 0
   for (const one of delayed) {
-    const bytes = bytesOf(one.message)
+    const bytes = bytesOf(one)
     const part = all.at(-1)
     if (part && part.length < MAX_MESSAGES && bytes <= Math.min(room, MAX_MESSAGE_BYTES)) part.push(one)
     else all.push([one])
@@ -116,6 +125,6 @@ function parts(delayed: readonly DelayedEvent[]): DelayedEvent[][] {
 
 const encoder = new TextEncoder()
 
-function bytesOf(message: QueuedEvent): number {
-  return encoder.encode(JSON.stringify(toBody(message))).length + METADATA_BYTES
+function bytesOf({ message, delaySeconds }: DelayedEvent): number {
+  return encoder.encode(JSON.stringify(toBody(message, delaySeconds))).length + METADATA_BYTES
 }

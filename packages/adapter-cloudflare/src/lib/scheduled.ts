@@ -1,5 +1,6 @@
 import { type Engine, type Upkeep, errorFields, logExhausted, messageFor } from '@keepsend/engine'
-import { nextDueEvent, releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
+import { nextDueEvent, oldestInLine, sweepPendingEvents } from '@keepsend/outbox'
+import { dispatch } from './dispatch.ts'
 import type { QueuePolicy } from './queue-policy.ts'
 
 /** What one tick of the cron did. */
@@ -13,7 +14,7 @@ export interface Swept {
   /** Rows found with their attempts used up, failed now. */
   dead: number
   upkeep: Upkeep
-  /** How long the longest due row has waited, in ms; 0 when none is due. The number to watch. */
+  /** How long the row that has waited longest, due or in line, has waited, in ms; 0 when none waits. The number to watch. */
   oldestDueMs: number
 }
 
@@ -25,20 +26,16 @@ export interface Swept {
  * @throws {AggregateError} when anything failed, after everything was tried: the platform shows it, a log keeps it
  */
 export async function sweep(policy: QueuePolicy): Promise<Swept> {
-  const { engine, queue, leaseMs, sweepLimit } = policy
+  const { engine, leaseMs, sweepLimit: limit } = policy
   return tick(engine, async (errors) => {
     const letOut = await letOutHeld(policy, errors)
-    const { events, dead } = await sweepPendingEvents(engine.db, { limit: sweepLimit, leaseMs, firstSends: 'all' })
+    const how = { limit, leaseMs, firstSends: 'all', perWorkspace: PER_WORKSPACE } as const
+    const { events, dead } = await sweepPendingEvents(engine.db, how)
     logExhausted(engine.logger, dead)
-    const delayed = events.map((event) => ({ message: messageFor(event), delaySeconds: 0 }))
-    const { failed } = await queue.sendDelayed(delayed)
-    const refused = failed.flatMap(({ messages }) =>
-      messages.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })),
-    )
-    errors.push(...failed.map(({ error }) => error))
-    // The counts stand whatever becomes of this; a row that is not released comes back when its lease ends.
-    await releaseEvents(engine.db, refused).catch((error: unknown) => errors.push(error))
-    return { letOut, handedOn: events.length - refused.length, released: refused.length, dead: dead.length }
+    // The counts stand whatever becomes of what was refused.
+    const { refused: released, errors: ofSending } = await dispatch(policy, events)
+    errors.push(...ofSending)
+    return { letOut, handedOn: events.length - released, released, dead: dead.length }
   })
 }
 
@@ -58,6 +55,8 @@ async function letOutHeld({ engine, queue, graceMs }: QueuePolicy, errors: unkno
 }
 
 const CRON_MS = 60_000
+// Rows in line of one workspace that a tick dispatches: their settles dispatch the rest.
+const PER_WORKSPACE = 20
 // Of one endpoint in one tick: what a receiver that has just recovered can take in a minute.
 const LET_OUT = 500
 
@@ -93,5 +92,5 @@ export async function tick(
 
 async function oldestDue({ db }: Engine): Promise<number> {
   const { now, dueAt } = await nextDueEvent(db)
-  return dueAt === null ? 0 : Math.max(0, now - dueAt)
+  return Math.max(await oldestInLine(db), dueAt === null ? 0 : now - dueAt)
 }

@@ -1,5 +1,5 @@
 import { type DeliveryOutcome, type Engine, type SettledDelivery, errorFields } from '@keepsend/engine'
-import { type PendingEvent, beginEvent } from '@keepsend/outbox'
+import { type ClaimOptions, type Claimed, type PendingEvent, beginEvent } from '@keepsend/outbox'
 import { FairQueue } from './fair-queue.ts'
 
 /** A row in hand. */
@@ -18,19 +18,31 @@ export interface Result<T extends Item> {
 
 /** What a row's bearer hears of it. Each row is heard of once, in one of the three. */
 export interface Hears<T extends Item> {
-  /** A group's attempts have ended. */
-  ended(results: readonly Result<T>[]): Promise<void>
+  /** A group's attempts have ended; and what the claim of the same commit took. */
+  ended(results: readonly Result<T>[], claimed: Claimed): Promise<void>
   /** The row was settled or taken by another while it waited; nothing was sent. */
   gone(item: T): void
   /** There was no time left to begin, or the database could not say whether the row still stands; nothing was sent. */
   unsent(item: T): void
 }
 
-export interface WindowOptions {
+export interface WindowOptions<T extends Item> {
   /** What is written for an outcome: a retry that a message makes is due later than one that the sweep makes. */
   toSettle: (outcome: DeliveryOutcome) => DeliveryOutcome
   /** On the monotonic clock: no attempt begins after this. */
   endAt: number
+  /** What is claimed in the commit of a group that has ended. */
+  claim?: ((group: readonly Ended<T>[]) => ClaimOptions | undefined) | undefined
+}
+
+/** An attempt that has ended and is to be settled. */
+export interface Ended<T extends Item> {
+  item: T
+  claim: PendingEvent
+  /** What is written. */
+  outcome: DeliveryOutcome
+  /** What the attempt came to. */
+  attempted: DeliveryOutcome
 }
 
 // The platform lets six connections wait for their headers, D1's among them. A seventh would wait with its deadline
@@ -48,10 +60,10 @@ export async function deliverAll<T extends Item>(
   engine: Engine,
   items: readonly T[],
   hears: Hears<T>,
-  { toSettle, endAt }: WindowOptions,
+  { toSettle, endAt, claim }: WindowOptions<T>,
 ): Promise<void> {
   const queue = new FairQueue(items)
-  const ended: { item: T; claim: PendingEvent; outcome: DeliveryOutcome; attempted: DeliveryOutcome }[] = []
+  const ended: Ended<T>[] = []
 
   async function slot(): Promise<void> {
     for (let item = queue.next(); item; item = queue.next()) {
@@ -72,7 +84,7 @@ export async function deliverAll<T extends Item>(
   async function settleEnded(): Promise<void> {
     const group = ended.splice(0)
     if (group.length === 0) return
-    const { results, storageError } = await engine.settleEach(group)
+    const { results, claimed, storageError } = await engine.settleEach(group, { claim: claim?.(group) })
     if (storageError !== undefined) {
       const outcomes = results.filter(({ settle }) => settle === 'unsettled').length
       engine.logger.error(
@@ -82,6 +94,7 @@ export async function deliverAll<T extends Item>(
     }
     await hears.ended(
       results.map(({ finished, settle }) => ({ item: finished.item, outcome: finished.attempted, settle })),
+      claimed,
     )
   }
 

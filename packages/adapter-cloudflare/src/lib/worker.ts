@@ -59,6 +59,8 @@ export interface CreateWorkerOptions<Env, Bindings extends WorkerBindings = Work
   ownHostnames?: readonly string[] | undefined
   /** See {@link InlineEventQueueOptions}; only with `queue: 'inline'`. @default 20 */
   deliveriesAtMost?: number | undefined
+  /** See {@link CloudflareEventQueueOptions}; only with a queue. @default 100 */
+  dispatchAtOnce?: number | undefined
   /** The name of the queue that takes what the first gave up on. @default 'keepsend-dead-letters' */
   deadLetterQueue?: string | undefined
 }
@@ -122,6 +124,7 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
     deadLetterQueue = 'keepsend-dead-letters',
     ownHostnames = [],
     deliveriesAtMost,
+    dispatchAtOnce,
     ...policyOptions
   } = options
   checkFlags()
@@ -139,7 +142,7 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
       scheduled: () => queue.sweep(),
     }
   }
-  const queue = new CloudflareEventQueue({ queue: producer })
+  const queue = new CloudflareEventQueue({ queue: producer, dispatchAtOnce })
   const engine = createEngine({ ...settings, secrets, db, queue })
   const policy = createQueuePolicy({ engine, queue }, policyOptions)
   return {

@@ -115,7 +115,7 @@ describe('the same message twice', () => {
     // Charged once for the one attempt, and the next message knows the claim's generation.
     const rows = await parts.rows()
     expect(rows).toMatchObject([{ attempts: 1, moves: 2, claimedAt: null, crashes: 0 }])
-    expect(take(parts)).toEqual([{ outboxId: rows[0]?.id, gen: rows[0]?.gen }])
+    expect(take(parts)).toEqual([{ outboxId: rows[0]?.id, gen: rows[0]?.gen, delaySeconds: 5 }])
   })
 
   it('second deliveries of the same message in flight at once: one of them claims, the other is not sent', async () => {

@@ -60,6 +60,7 @@ export interface Sent {
 export interface HeldMessage {
   body: unknown
   attempts: number
+  timestamp: Date
   ack(): void
   retry(options?: { delaySeconds?: number }): void
   /** The first of the two counts, as on the platform. */
@@ -69,6 +70,7 @@ export interface HeldMessage {
 export interface RigOptions {
   engine?: Partial<EngineOptions>
   policy?: QueuePolicyOptions
+  dispatchAtOnce?: number
   /** Stands between Keepsend and D1. */
   wrap?: (db: OutboxDatabase) => OutboxDatabase
   /** Stands in for the queue; otherwise what is sent is kept in `sent` and reaches nobody. */
@@ -89,14 +91,14 @@ export interface Rig {
   rows: () => Promise<StandingRow[]>
   /** The database's own time. */
   now: () => Promise<number>
-  /** An endpoint of workspace `w` that wants everything, at a path of its own. */
-  addEndpoint: (answer?: Answer, input?: Partial<EndpointInput>) => Promise<Hook>
+  /** An endpoint, of workspace `w` unless told otherwise, that wants everything, at a path of its own. */
+  addEndpoint: (answer?: Answer, input?: Partial<EndpointInput> & { workspaceId?: string }) => Promise<Hook>
   /** Publishes that many events to `w` and waits for their hand-off; the ids of all rows, in order. */
-  publish: (count: number, event?: { type?: string; agoMs?: number }) => Promise<string[]>
+  publish: (count: number, event?: { type?: string; agoMs?: number; workspaceId?: string }) => Promise<string[]>
   /** As if every lease and every wait had just ended. */
   lapse: () => Promise<void>
-  /** Gives what was sent to the consumer, as one batch, and takes it from `sent`. */
-  consume: (options?: { attempts?: number }) => Promise<HeldMessage[]>
+  /** Gives what was sent, or the first so many, to the consumer, as one batch, and takes it from `sent`. */
+  consume: (options?: { attempts?: number; waitedMs?: number; most?: number }) => Promise<HeldMessage[]>
 }
 
 /** For `publish`: longer ago than a first lease, and within what the sweep looks at each minute. */
@@ -134,7 +136,11 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     },
   }
   const newIsolate = (itsDb: OutboxDatabase): QueuePolicy => {
-    const queue = new CloudflareEventQueue({ queue: binding, sendTimeoutMs: 1000 })
+    const queue = new CloudflareEventQueue({
+      queue: binding,
+      sendTimeoutMs: 1000,
+      dispatchAtOnce: options.dispatchAtOnce,
+    })
     const engine = createEngine({
       db: itsDb,
       queue,
@@ -161,9 +167,9 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     log,
     rows: () => standingRows(plain),
     now: async () => (await nextDueEvent(plain)).now,
-    async addEndpoint(answer = { status: 200 }, input = {}) {
+    async addEndpoint(answer = { status: 200 }, { workspaceId = 'w', ...input } = {}) {
       const url = `${inject('receiver')}/hook/${crypto.randomUUID()}`
-      const { endpoint, secret } = await engine.endpoints.create('w', { url, ...input })
+      const { endpoint, secret } = await engine.endpoints.create(workspaceId, { url, ...input })
       const tell = async (method: string, next: Answer): Promise<void> => {
         await fetch(url, { method, body: JSON.stringify({ ...next, secret }) })
       }
@@ -178,11 +184,11 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
         peak: async () => (await look()).peak,
       }
     },
-    async publish(count, { type = 'message.created', agoMs = 0 } = {}) {
+    async publish(count, { type = 'message.created', agoMs = 0, workspaceId = 'w' } = {}) {
       const events = Array.from({ length: count }, (_, n) => ({
         id: eventIdFrom(agoMs),
         type,
-        workspaceId: 'w',
+        workspaceId,
         data: { n },
       }))
       const handedOff: Promise<void>[] = []
@@ -198,7 +204,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     },
     async consume(how) {
       const batch = batchOf(
-        sent.splice(0).map(({ body }) => body),
+        sent.splice(0, how?.most ?? sent.length).map(({ body }) => body),
         how,
       )
       await consumeBatch(policy, batch)
@@ -221,13 +227,15 @@ export function fates(messages: readonly HeldMessage[]): HeldMessage['fate'][] {
 /** A batch as the platform hands it to a consumer, whose messages remember what became of them. */
 export function batchOf(
   bodies: readonly unknown[],
-  options: { attempts?: number; queue?: string } = {},
+  options: { attempts?: number; queue?: string; waitedMs?: number } = {},
 ): { queue: string; messages: HeldMessage[] } {
-  const { attempts = 1, queue = 'keepsend' } = options
+  const { attempts = 1, queue = 'keepsend', waitedMs = 0 } = options
+  const timestamp = new Date(Date.now() - waitedMs)
   const messages = bodies.map((body): HeldMessage => {
     const message: HeldMessage = {
       body,
       attempts,
+      timestamp,
       fate: undefined,
       ack: () => void (message.fate ??= 'ack'),
       retry: (how) => void (message.fate ??= { retryAfter: how?.delaySeconds }),

@@ -71,7 +71,7 @@ export async function commitUnit(
   transaction.addAll(unit.writes)
   const fanOuts = unit.events.map((event) => {
     const inserted = transaction.add<InsertedRow>(fanOutStatement(target, event))
-    return () => messagesFor(event, inserted.rows)
+    return () => messagesFor(target, event, inserted.rows)
   })
   if (key) transaction.add(unmarkStatement(key))
   try {

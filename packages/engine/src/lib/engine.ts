@@ -40,6 +40,10 @@ const BROKEN_RETRY_MS = 60_000
 // What enabling an endpoint lets out at once, of all that may be held for it.
 const FIRST_LET_OUT = 100
 
+// How late the message of a resumed row may be, on a queue whose messages bring the rows. Due before, it would stand in
+// line, and be dispatched a second time while the message is worked.
+const MESSAGE_GRACE_MS = 300_000
+
 /**
  * Puts the parts together. Has no effect on the database or the network by itself.
  *
@@ -62,7 +66,8 @@ export function createEngine(options: EngineOptions): Engine {
   const secretStore = createSecretStore(options.secrets)
   const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
   if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
-  const target: PublishTarget = { db, rowsStart: queue.rowsStart ?? 'now' }
+  const { rowsStart = 'now', dispatchAtOnce } = queue
+  const target: PublishTarget = { db, rowsStart, dispatchAtOnce }
   const counters = newCounters()
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
@@ -80,12 +85,13 @@ export function createEngine(options: EngineOptions): Engine {
   const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(db, operatorWorkspaceId)
   const settleDeps = { db, keepCompleted, circuit, reporter }
   const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> =>
-    handOff(queue, messages, { counters, logger })
+    handOff(queue, messages, { db, counters, logger })
 
   // A poller's settles and wake times, or a cron, let out the rest.
+  const graceMs = rowsStart === 'handed-off' ? MESSAGE_GRACE_MS : undefined
   const letOutFirst = async (endpointId: string): Promise<void> => {
     targets.forget(endpointId)
-    const { letOut } = await wakeEndpoints(db, circuit.openMs, { batch: FIRST_LET_OUT }, endpointId)
+    const { letOut } = await wakeEndpoints(db, circuit.openMs, { batch: FIRST_LET_OUT, graceMs }, endpointId)
     await tell(letOut.map(messageFor))
   }
 
@@ -123,7 +129,7 @@ export function createEngine(options: EngineOptions): Engine {
       const prepared = prepareEvent(event)
       try {
         const { rows } = await db.run<InsertedRow>(fanOutStatement(target, prepared))
-        inBackground(tell(messagesFor(prepared, rows)), background)
+        inBackground(tell(messagesFor(target, prepared, rows)), background)
         return { eventId: prepared.id, accepted: true, deliveries: rows.length }
       } catch (error) {
         counters.degraded++
@@ -144,7 +150,7 @@ export function createEngine(options: EngineOptions): Engine {
           'invalid_event',
           `dispatch takes an event id, evt_ and a lower-case UUIDv7; found ${eventId}`,
         )
-      await tell(await messagesOf(db, eventId))
+      await tell(await messagesOf(target, eventId))
     },
 
     async sendTest(workspaceId, endpointId) {
@@ -155,7 +161,7 @@ export function createEngine(options: EngineOptions): Engine {
         throw asEngineError(error)
       })
       if (rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
-      await tell(messagesFor(event, rows))
+      await tell(messagesFor(target, event, rows))
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 

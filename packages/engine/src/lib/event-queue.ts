@@ -33,4 +33,10 @@ export interface EventQueue {
    * @default 'now'
    */
   readonly rowsStart?: 'now' | 'handed-off' | undefined
+  /**
+   * With `'handed-off'`: messages that one publish sends at most for a workspace. The rest of its rows, and every row that
+   * comes while others of the workspace stand in line, stand in line and get no message: the adapter's settles and its sweep
+   * dispatch them. Left out: each row gets its message.
+   */
+  readonly dispatchAtOnce?: number | undefined
 }

@@ -1,9 +1,12 @@
 import {
+  type ClaimRef,
   type OutboxDatabase,
   type PendingEvent,
   endpointIdOf,
   eventRange,
   pendingEvents,
+  raw,
+  releaseEvents,
   sqlText,
 } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
@@ -26,16 +29,28 @@ export function newCounters(): EngineCounters {
   return { queueErrors: 0, degraded: 0, notAccepted: 0 }
 }
 
-/** Tells the queue of durable rows. Never rejects: a queue that throws, at once or later, costs time and no delivery. */
+// Rows that one statement puts in line.
+const RELEASED_AT_ONCE = 1000
+
+/** Tells the queue of durable rows, of a workspace no more than it takes at once. Never rejects: a queue that throws, at once or later, costs time and no delivery. */
 export async function handOff(
   queue: EventQueue,
   messages: readonly QueuedEvent[],
-  report: { counters: EngineCounters; logger: Logger },
+  report: { db: OutboxDatabase; counters: EngineCounters; logger: Logger },
 ): Promise<void> {
   if (messages.length === 0) return
+  const { dispatched, beyond } = divided(messages, queue.dispatchAtOnce)
   try {
-    if (queue.sendBatch) await queue.sendBatch([...messages])
-    else for (const message of messages) await queue.send(message)
+    // In line before the first message is sent: whoever settles that one dispatches what stands there.
+    for (let from = 0; from < beyond.length; from += RELEASED_AT_ONCE) {
+      await releaseEvents(report.db, beyond.slice(from, from + RELEASED_AT_ONCE))
+    }
+  } catch (error) {
+    report.logger.warn({ messages: beyond.length, ...errorFields(error) }, 'rows could not be put in line; they will be swept')
+  }
+  try {
+    if (queue.sendBatch) await queue.sendBatch(dispatched)
+    else for (const message of dispatched) await queue.send(message)
   } catch (error) {
     report.counters.queueErrors++
     report.logger.warn(
@@ -43,6 +58,24 @@ export async function handOff(
       'the queue refused a hand-off; the rows are kept and will be swept',
     )
   }
+}
+
+/** The first messages of each workspace, and the rows of the others. */
+function divided(
+  messages: readonly QueuedEvent[],
+  atOnce = Infinity,
+): { dispatched: QueuedEvent[]; beyond: ClaimRef[] } {
+  const counts = new Map<string, number>()
+  const dispatched: QueuedEvent[] = []
+  const beyond: ClaimRef[] = []
+  for (const message of messages) {
+    const { workspaceId, outboxId, gen } = message
+    const count = counts.get(workspaceId) ?? 0
+    counts.set(workspaceId, count + 1)
+    if (count < atOnce || outboxId === undefined || gen === undefined) dispatched.push(message)
+    else beyond.push({ id: outboxId, gen })
+  }
+  return { dispatched, beyond }
 }
 
 /**
@@ -63,10 +96,11 @@ export async function handOffWithoutRows(
 }
 
 /** The messages of an event's rows that are still waiting, for a host that ran the fan-out in its own transaction. */
-export async function messagesOf(db: OutboxDatabase, eventId: string): Promise<QueuedEvent[]> {
+export async function messagesOf({ db, dispatchAtOnce }: PublishTarget, eventId: string): Promise<QueuedEvent[]> {
+  const untold = dispatchAtOnce === undefined ? raw('') : raw('and ready = 0')
   const { rows } = await db.run<Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type'>>(sqlText`
     select ${pendingEvents.some('pending_events', ['id', 'gen', 'workspaceId', 'type'])}
-    from pending_events where ${eventRange(eventId)} and status = 'pending' order by id`)
+    from pending_events where ${eventRange(eventId)} and status = 'pending' ${untold} order by id`)
   return rows.map((row) => ({ ...messageFor(row), eventId, endpointId: endpointIdOf(row.id) }))
 }
 
@@ -91,5 +125,5 @@ export async function keepQueuedEvent(target: PublishTarget, message: QueuedEven
     timestamp,
   })
   const { rows } = await target.db.run<InsertedRow>(fanOutStatement(target, event))
-  return messagesFor(event, rows)
+  return messagesFor(target, event, rows)
 }

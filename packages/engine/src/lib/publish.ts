@@ -13,6 +13,7 @@ import { type PreparedEvent, patternsOf } from './event.ts'
 export interface PublishTarget {
   db: OutboxDatabase
   rowsStart: NonNullable<EventQueue['rowsStart']>
+  dispatchAtOnce?: EventQueue['dispatchAtOnce']
 }
 
 /**
@@ -41,11 +42,11 @@ export function fanOutToOneStatement(target: PublishTarget, event: PreparedEvent
   return forEndpoints(target, event, sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`)
 }
 
-function forEndpoints({ db, rowsStart }: PublishTarget, event: PreparedEvent, where: SqlText): SqlText {
+function forEndpoints({ db, rowsStart, dispatchAtOnce }: PublishTarget, event: PreparedEvent, where: SqlText): SqlText {
   const { id: eventId, workspaceId, type, payload } = event
   return insertSelectStatement(
     db.dialect,
-    { eventId, workspaceId, type, payload, due: rowsStart },
+    { eventId, workspaceId, type, payload, due: rowsStart, joinsLine: dispatchAtOnce !== undefined },
     { endpointId: raw('id'), maxAttempts: raw('max_attempts'), from: sqlText`keepsend_endpoints where ${where}` },
   )
 }
@@ -55,12 +56,18 @@ export interface InsertedRow {
   id: string
   endpointId: string
   gen: number
+  ready: number
 }
 
-/** The messages for the rows that a fan-out inserted. */
-export function messagesFor(event: PreparedEvent, rows: readonly InsertedRow[]): QueuedEvent[] {
+/** The messages for the rows that a fan-out inserted; what stands in a line that others dispatch gets none. */
+export function messagesFor(
+  { dispatchAtOnce }: PublishTarget,
+  event: PreparedEvent,
+  rows: readonly InsertedRow[],
+): QueuedEvent[] {
   const { type, workspaceId, id: eventId } = event
-  return rows.map(({ endpointId, ...row }) => ({ ...messageFor({ ...row, type, workspaceId }), eventId, endpointId }))
+  const told = dispatchAtOnce === undefined ? rows : rows.filter(({ ready }) => ready === 0)
+  return told.map(({ endpointId, ...row }) => ({ ...messageFor({ ...row, type, workspaceId }), eventId, endpointId }))
 }
 
 /** The message that names a row under its generation. */

@@ -23,6 +23,11 @@ export interface ClaimOptions extends LeaseOptions {
   lanes?: readonly LaneShare[] | undefined
   /** Besides, at most so many rows whose retry's time has come or whose lease has ended: 0–1,000. @default 0 */
   due?: number | undefined
+  /**
+   * `'sweep'`: for a queue whose messages bring the rows. No attempt counts, no mark is left, and the lease is a sweep's,
+   * which doubles with each `gen`. @default 'claim'
+   */
+  as?: 'claim' | 'sweep' | undefined
 }
 
 /** A row under a lease. `claimedAt` is the database's time of the claim, `gen` what a settle must show. */
@@ -33,6 +38,8 @@ export interface Claimed {
   claims: Claim[]
   /** Rows found with their attempts used up: already `failed` when this resolves. */
   dead: PendingEvent[]
+  /** Rows that a claim `as: 'sweep'` took, for their messages; absent when it took none. */
+  swept?: PendingEvent[] | undefined
 }
 
 /** 15 s for an attempt, busy time-out and margin; recovery of a dead worker's rows within a minute. */
@@ -66,10 +73,10 @@ export function addClaim(
 /** The takes of a claim: from the lanes, and of what is due. */
 export function takesOf(options: ClaimOptions): TakeOptions[] {
   checkOptions('claimReadyEvents', options)
-  const { lanes = [], due = 0 } = options
+  const { lanes = [], due = 0, as = 'claim' } = options
   checkBounds('lanes.length', lanes.length, 0, 1000)
   checkBounds('due', due, 0, 1000)
-  const lease = leaseOf(options)
+  const lease = { ...leaseOf(options), as }
   const takes: TakeOptions[] = []
   if (lanes.length > 0) {
     for (const { count } of lanes) checkBounds('count', count, 1, 1000)
@@ -99,7 +106,7 @@ export async function claimDueEvents(db: OutboxDatabase, options: ClaimDueOption
   checkBounds('limit', limit, 1, 1000)
   const all: Claimed = { claims: [], dead: [] }
   const how = leaseOf(lease)
-  await takeInTurn(db, limit, async (rows, most) => {
+  await takeInTurn(db, { limit }, async (rows, most) => {
     const taken = await db.run(takeStatement(db.dialect, { rows, ...how, limit: most }))
     const { claims, dead } = readClaimed(taken.rows)
     all.claims.push(...claims)
@@ -132,9 +139,11 @@ export async function claimEvents(
  */
 export function readClaimed(rows: readonly Row[]): Claimed {
   const taken = readPendingEvents(rows).sort(byId)
+  const swept = taken.filter(({ status, claimedAt }) => status === 'pending' && claimedAt === null)
   return {
     claims: taken.filter((row): row is Claim => row.status === 'pending' && row.claimedAt !== null),
     dead: taken.filter(({ status }) => status === 'failed'),
+    ...(swept.length > 0 && { swept }),
   }
 }
 

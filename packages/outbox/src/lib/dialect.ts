@@ -44,6 +44,8 @@ export interface Dialect {
   pickLanes(lanes: readonly LaneShare[]): Picked
   /** The rows of one lane, for {@link pick} or a `select`: in the order of their events. */
   inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; order: SqlText }
+  /** The rows in line of one workspace, in the order of the index. */
+  inLine(workspaceId: SqlText): { where: SqlText; order: SqlText }
   /** `with recursive …`, whose last table `lane (w, e)` are the lanes that have rows; see {@link LookOptions}. */
   lanes(options: Resolved<LookOptions>): SqlText
   /** Deletes the rows of these claims; returns the ids that stood under that `gen`. */

@@ -1,5 +1,6 @@
 import type { Dialect } from './dialect.ts'
 import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, eventIdTime } from './event.ts'
+import { hasLine } from './lane.ts'
 import { rowId } from './row-id.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
@@ -12,8 +13,8 @@ const INSERT = raw(`insert into pending_events
 const UNLESS_THERE = raw('on conflict (id) do nothing')
 
 /**
- * The sweep looks for dispatched rows by the time in their id, so one whose id is further off the clock is due instead.
- * 5 minutes: half of what the sweep looks through.
+ * The sweep looks for dispatched rows by the time in their id, so one whose id is further off the clock is due instead,
+ * and not in line, for a message brings it. 5 minutes: half of what the sweep looks through.
  */
 const MAX_ID_SKEW_MS = raw('300000')
 
@@ -45,7 +46,7 @@ export function insertManyStatement(dialect: Dialect, events: readonly OutboxEve
     select id, workspace_id, event_type, endpoint_id, max_attempts,
       case due when 'now' then ${clock()} when 'handed-off' then case when ${isFarOff} then ${clock()} end
         else cast(due as bigint) end,
-      case when due = 'now' then 1 when due = 'handed-off' then case when ${isFarOff} then 1 else 0 end
+      case when due = 'now' then 1 when due = 'handed-off' then 0
         when cast(due as bigint) <= ${clock()} then 1 else 0 end,
       ${clock()}, ${clock()}, payload
     from ${source}
@@ -66,30 +67,44 @@ export interface Receivers {
 
 /**
  * One event for each receiver that a `select` of the caller finds, in one statement, so that the set of receivers is
- * that of its commit. Returns `id`, `endpointId` and `gen` of the rows that were new.
+ * that of its commit. Returns `id`, `endpointId`, `gen` and `ready` of the rows that were new.
  */
 export function insertSelectStatement(
   dialect: Dialect,
-  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'>,
+  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'> & JoinsLine,
   { endpointId, maxAttempts, from: receivers }: Receivers,
 ): SqlText {
   const { now, from } = dialect.clockBeside(receivers)
+  const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
   return sqlText`
     ${INSERT}
     select cast(${rowId(event.eventId, '')} as text) || ${endpointId}, cast(${event.workspaceId} as text),
-      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAndReady(event, now)}, ${now}, ${now},
+      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAndReady(event, now, inLine)}, ${now}, ${now},
       cast(${event.payload} as text)
     from ${from}
     ${UNLESS_THERE}
-    returning id, endpoint_id as "endpointId", gen`
+    returning id, endpoint_id as "endpointId", gen, ready as "ready"`
 }
 
-/** The values of `due_at` and `ready`: in line at once, at a time, or dispatched. */
-function dueAndReady({ eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>, now = clock()): SqlText {
+interface JoinsLine {
+  /** With `due: 'handed-off'`: while rows of the workspace stand in line, these stand in line as well. @default false */
+  joinsLine?: boolean | undefined
+}
+
+/**
+ * The values of `due_at` and `ready`: in line at once, at a time, or dispatched.
+ *
+ * @param inLine 1 where a row that would be dispatched stands in line instead
+ */
+function dueAndReady(
+  { eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>,
+  now = clock(),
+  inLine = raw('0'),
+): SqlText {
   if (due === 'now') return sqlText`${now}, ${raw('1')}`
   if (due !== 'handed-off') return sqlText`${clock(due)}, case when ${clock(due)} <= ${now} then 1 else 0 end`
   const isFarOff = offTheClock(clock(eventIdTime(eventId)), now)
-  return sqlText`case when ${isFarOff} then ${now} end, case when ${isFarOff} then 1 else 0 end`
+  return sqlText`case when ${isFarOff} or 1 = ${inLine} then ${now} end, ${inLine}`
 }
 
 function offTheClock(idTime: SqlText, now = clock()): SqlText {

@@ -1,4 +1,5 @@
 import { type OutboxDatabase, onlyRow } from './database.ts'
+import type { Dialect } from './dialect.ts'
 import { checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 import type { Resolved } from './options.ts'
@@ -22,6 +23,8 @@ export interface LaneShare extends LaneRef {
 export interface LookOptions {
   /** Workspaces behind this one, in the order of their ids. @default '' (from the first) */
   after?: string | undefined
+  /** These workspaces alone, 1,000 at most, wherever they stand in that order. @default [] (every one) */
+  only?: readonly string[] | undefined
   /** Workspaces at most: 1–1,000. @default 33 */
   workspaces?: number | undefined
   /** Lanes of each workspace at most: 1–1,000. @default 4 */
@@ -54,7 +57,7 @@ export async function lookAtLanes(db: OutboxDatabase, options: LookOptions = {})
   const { now, dueAt } = onlyRow(rows)
   const lanes = rows.flatMap(({ w, e }) => (w === null || e === null ? [] : [{ workspaceId: w, endpointId: e }]))
   const seen = [...new Set(lanes.map(({ workspaceId }) => workspaceId))]
-  const isFull = seen.length >= (options.workspaces ?? DEFAULT_WORKSPACES)
+  const isFull = !options.only?.length && seen.length >= (options.workspaces ?? DEFAULT_WORKSPACES)
   return { lanes, next: (isFull ? seen.at(-1) : undefined) ?? '', now, dueAt }
 }
 
@@ -71,10 +74,11 @@ export function lookStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, opti
 /** @throws {OutboxError} `invalid_option` */
 function readLook(options: LookOptions): Resolved<LookOptions> {
   checkOptions('lookAtLanes', options)
-  const { after = '', workspaces = DEFAULT_WORKSPACES, endpoints = 4, behind = {} } = options
+  const { after = '', only = [], workspaces = DEFAULT_WORKSPACES, endpoints = 4, behind = {} } = options
   checkBounds('workspaces', workspaces, 1, 1000)
   checkBounds('endpoints', endpoints, 1, 1000)
-  return { after, workspaces, endpoints, behind }
+  checkBounds('only.length', only.length, 0, 1000)
+  return { after, only, workspaces, endpoints, behind }
 }
 
 /**
@@ -82,33 +86,47 @@ function readLook(options: LookOptions): Resolved<LookOptions> {
  * of the two leaves from the other.
  *
  * @param take takes rows, so many at most, and says how many there were
+ * @param perWorkspace of the lanes of one workspace at most so many; then one look shows them all
  */
 export async function takeInTurn(
   db: OutboxDatabase,
-  limit: number,
+  { limit, perWorkspace = Infinity }: { limit: number; perWorkspace?: number | undefined },
   take: (rows: TakeOptions['rows'], limit: number) => Promise<number>,
 ): Promise<void> {
   const due = { kind: 'due' } as const
-  let left = limit - (await take(due, Math.ceil(limit / 2)))
+  const half = Math.ceil(limit / 2)
+  const first = await take(due, half)
+  let left = limit - first
+  const isBounded = perWorkspace < Infinity
+  const look = isBounded ? { workspaces: 1000, endpoints: perWorkspace } : { workspaces: DEFAULT_WORKSPACES }
   for (let more = true; more && left > 0;) {
-    const { lanes } = await lookAtLanes(db, { workspaces: Math.min(DEFAULT_WORKSPACES, left) })
-    const taken = lanes.length > 0 ? await take({ kind: 'lanes', lanes: inTurn(lanes, left) }, left) : 0
-    more = taken > 0
+    const { lanes } = await lookAtLanes(db, { ...look, workspaces: Math.min(look.workspaces, left) })
+    const workspaces = new Set(lanes.map(({ workspaceId }) => workspaceId)).size
+    const shares = inTurn(lanes, Math.min(left, isBounded ? perWorkspace * workspaces : left))
+    const taken = shares.length > 0 ? await take({ kind: 'lanes', lanes: shares }, left) : 0
+    more = taken > 0 && !isBounded
     left -= taken
   }
-  if (left > 0) await take(due, left)
+  if (left > 0 && first === half) await take(due, left)
 }
 
 /** So many rows over lanes: one at a time to the workspaces in turn, and within one to its lanes in turn. */
-function inTurn(lanes: readonly LaneRef[], rows: number): LaneShare[] {
+export function inTurn(lanes: readonly LaneRef[], rows: number): LaneShare[] {
   const shares = lanes.map((lane) => ({ ...lane, count: 0 }))
   const workspaces = [...Map.groupBy(shares, ({ workspaceId }) => workspaceId).values()]
-  for (let row = 0; row < rows; row++) {
+  for (let row = 0; row < rows && workspaces.length > 0; row++) {
     const ofOne = workspaces[row % workspaces.length] ?? []
     const share = ofOne[Math.floor(row / workspaces.length) % ofOne.length]
     if (share) share.count++
   }
   return shares.filter(({ count }) => count > 0)
+}
+
+/** 1 while rows of a workspace stand in line, and 0 otherwise: one index look-up. */
+export function hasLine({ inLine }: Pick<Dialect, 'inLine'>, workspaceId: SqlText): SqlText {
+  const { where, order } = inLine(workspaceId)
+  // A scalar, not `exists`: of that Postgres may make a hash of every row in line.
+  return sqlText`coalesce((select 1 from pending_events as line where ${where} order by ${order} limit 1), 0)`
 }
 
 /** How long the first row of a lane has waited, in ms, of at most so many workspaces' first lanes; 0 when none waits. */

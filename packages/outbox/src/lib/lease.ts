@@ -2,7 +2,8 @@ import type { OutboxDatabase, Row } from './database.ts'
 import { checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from './row.ts'
-import { sqlText } from './statement.ts'
+import { hasLine } from './lane.ts'
+import { raw, sqlText } from './statement.ts'
 
 /**
  * The heartbeat of a worker whose attempts still run: each lease ends `leaseMs` from now, or later if it did already.
@@ -39,27 +40,36 @@ export interface Begun {
    * claims it first (`claimEvents`, under the row's own `gen`), because another message for it may be on its way.
    */
   overtaken: PendingEvent[]
-  /** Ids of rows that are settled, claimed or put off. */
+  /** Ids of rows that are settled, claimed, put off or stand in line. */
   lost: string[]
+  /** Workspaces of these rows of which others stand in line. */
+  lined: string[]
 }
 
 /** {@link beginEvent} for a batch of messages, in one read. Of two messages for one row the later `gen` counts. */
 export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[]): Promise<Begun> {
-  if (refs.length === 0) return { begun: [], overtaken: [], lost: [] }
+  if (refs.length === 0) return { begun: [], overtaken: [], lost: [], lined: [] }
   const gens = new Map<string, number>()
   for (const { id, gen } of refs) gens.set(id, Math.max(gen, gens.get(id) ?? gen))
   const wanted = [...gens].map(([id, gen]) => ({ id, gen }))
   // A later `gen` of the same life, though no attempt was made: the message was overtaken. One from an earlier life of
-  // the row, below the `created_at` at which `gen` began, is stale.
-  const { rows } = await db.run(sqlText`
-    select ${pendingEvents.all} from (${db.dialect.claims(wanted)}) as claim join pending_events on id = claim_id
-    where status = 'pending' and (gen = claim_gen
-      or (gen > claim_gen and claim_gen >= created_at and attempts = 0 and deferrals = 0 and crashes = 0))`)
-  const found = readPendingEvents(rows)
+  // the row, below the `created_at` at which `gen` began, is stale; one whose row was put in line waits for its turn.
+  const { rows } = await db.run<Row & { hasLine: number }>(sqlText`
+    select ${pendingEvents.all}, ${hasLine(db.dialect, raw('pending_events.workspace_id'))} as "hasLine"
+    from (${db.dialect.claims(wanted)}) as claim join pending_events on id = claim_id
+    where status = 'pending' and (gen = claim_gen or (
+      gen > claim_gen and claim_gen >= created_at and ready = 0 and attempts = 0 and deferrals = 0 and crashes = 0))`)
+  const lined = new Set<string>()
+  const found = rows.flatMap(({ hasLine: isLined, ...columns }) => {
+    const read = readPendingEvents([columns])
+    if (isLined) for (const { workspaceId } of read) lined.add(workspaceId)
+    return read
+  })
   return {
     begun: found.filter(({ id, gen }) => gens.get(id) === gen),
     overtaken: found.filter(({ id, gen }) => gens.get(id) !== gen),
     lost: missing(wanted, rows),
+    lined: [...lined],
   }
 }
 

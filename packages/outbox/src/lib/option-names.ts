@@ -20,9 +20,9 @@ const replayOptions = { limit: true, holdFor: true, now: true } satisfies Option
 export const OPTION_NAMES = {
   claimDueEvents: { limit: true, leaseMs: true, now: true } satisfies OptionNames<ClaimDueOptions>,
   claimEvents: { leaseMs: true, now: true } satisfies OptionNames<LeaseOptions>,
-  claimReadyEvents: { lanes: true, due: true, leaseMs: true, now: true } satisfies OptionNames<ClaimOptions>,
+  claimReadyEvents: { lanes: true, due: true, as: true, leaseMs: true, now: true } satisfies OptionNames<ClaimOptions>,
   lineUpDueEvents: { limit: true, now: true } satisfies OptionNames<LineUpOptions>,
-  lookAtLanes: { after: true, workspaces: true, endpoints: true, behind: true } satisfies OptionNames<LookOptions>,
+  lookAtLanes: { after: true, only: true, workspaces: true, endpoints: true, behind: true } satisfies OptionNames<LookOptions>,
   cleanupOldEvents: {
     retentionMs: true,
     batchSize: true,
@@ -69,6 +69,7 @@ export const OPTION_NAMES = {
     leaseMs: true,
     firstSends: true,
     due: true,
+    perWorkspace: true,
     now: true,
   } satisfies OptionNames<SweepOptions>,
 }

@@ -29,6 +29,8 @@ export interface SweepOptions {
   firstSends?: 'recent' | 'all' | 'none' | undefined
   /** Whether to take rows that are due as well; a database with a poller of its own leaves them to it. @default true */
   due?: boolean | undefined
+  /** Rows in line of one workspace at most: 1–1,000. @default as many as there is room for */
+  perWorkspace?: number | undefined
   /** The time to go by, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
@@ -59,9 +61,10 @@ const PASS_EVERY_MS = 3_600_000
  */
 export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptions = {}): Promise<Swept> {
   checkOptions('sweepPendingEvents', options)
-  const { limit = 1000, leaseMs = 120_000, firstSends = 'recent', due = true } = options
+  const { limit = 1000, leaseMs = 120_000, firstSends = 'recent', due = true, perWorkspace } = options
   checkBounds('limit', limit, 2, 10_000)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
+  if (perWorkspace !== undefined) checkBounds('perWorkspace', perWorkspace, 1, 1000)
   const now = options.now ?? (await databaseTime(db))
   const taken: PendingEvent[] = []
   const take = async (rows: TakeOptions['rows'], most: number): Promise<number> => {
@@ -92,7 +95,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
       await writePass(db, { beganAt: begins ? now : pass.beganAt, afterId: last.full ? last.key : null })
     }
   }
-  if (due && taken.length < limit) await takeInTurn(db, limit - taken.length, take)
+  if (due && taken.length < limit) await takeInTurn(db, { limit: limit - taken.length, perWorkspace }, take)
 
   return {
     events: taken.filter((row) => row.status === 'pending').map((row) => withCallbacks(db, row, options.now)),

@@ -160,10 +160,10 @@ export function enqueuePromises(holds: Holds): void {
     })
     expect(await db.run(insert)).toMatchObject({ rows: [] })
     await db.run({ sql: "insert into receivers values ('ep_b', 2), ('ep_a', 1), ('ep_c', 9)", params: [] })
-    const { rows } = await db.run<{ id: string; endpointId: string; gen: number }>(insert)
+    const { rows } = await db.run<{ id: string; endpointId: string; gen: number; ready: number }>(insert)
     const kept = await findAll(rival)
     expect(rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
-      kept.map(({ id, endpointId, gen }) => ({ id, endpointId, gen })),
+      kept.map(({ id, endpointId, gen, ready }) => ({ id, endpointId, gen, ready })),
     )
     expect(kept.map(moved)).toMatchObject([
       { id: `${one.eventId}.ep_a`, endpointId: 'ep_a', maxAttempts: 1, gen: 0, dueAt: T, payload: one.payload },

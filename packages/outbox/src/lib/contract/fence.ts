@@ -94,11 +94,11 @@ export function fencePromises(holds: Holds): void {
       const { before, again } = await liveTwice(databases)
       const current = claimed ? await claimAgain(databases, again) : again
       for (const ref of before) {
-        expect(await beginEvents(databases.db, [ref])).toEqual({ begun: [], overtaken: [], lost: [current.id] })
+        expect(await beginEvents(databases.db, [ref])).toEqual({ begun: [], overtaken: [], lost: [current.id], lined: [] })
         expect(await claimEvents(databases.db, [ref], { now: T + 2 * MINUTE })).toEqual({ claims: [], dead: [] })
       }
       expect(await findAll(databases.db)).toEqual([current])
-      expect(await beginEvents(databases.db, [current])).toEqual({ begun: [current], overtaken: [], lost: [] })
+      expect(await beginEvents(databases.db, [current])).toEqual({ begun: [current], overtaken: [], lost: [], lined: [] })
     })
   }
 
@@ -106,7 +106,7 @@ export function fencePromises(holds: Holds): void {
     const { before, again } = await liveTwice(databases)
     const messages = [before[0], { id: again.id, gen: again.gen }]
     for (const batch of [messages, messages.toReversed()]) {
-      expect(await beginEvents(databases.db, batch)).toEqual({ begun: [again], overtaken: [], lost: [] })
+      expect(await beginEvents(databases.db, batch)).toEqual({ begun: [again], overtaken: [], lost: [], lined: [] })
     }
   })
 }

@@ -97,7 +97,7 @@ export function leasePromises(holds: Holds): void {
     expect(watched.count.statements).toBe(1)
     expect(begun.map(({ id }) => id).sort()).toEqual(ids.filter((_, index) => index % 2 === 0))
     expect(lost).toEqual(ids.filter((_, index) => index % 2 === 1))
-    expect(await beginEvents(watched.db, [])).toEqual({ begun: [], overtaken: [], lost: [] })
+    expect(await beginEvents(watched.db, [])).toEqual({ begun: [], overtaken: [], lost: [], lined: [] })
   })
 
   holds('two messages for one row are one row, under the later gen', async ({ db }) => {

@@ -5,7 +5,7 @@ import { type SqlText, joined, raw, sqlText } from '../statement.ts'
 import { CLAIM_STANDS, leaseSet } from '../transitions.ts'
 import { numbers, texts } from './array-params.ts'
 import { lanes } from './lanes.ts'
-import { among, first, inLane, pick, pickLanes } from './pick.ts'
+import { among, first, inLane, inLine, pick, pickLanes } from './pick.ts'
 import { settleAndTake } from './settle-and-take.ts'
 
 /** Postgres. Nothing here waits for a lock while it holds one out of order: picks skip, and a settle holds the only claim. */
@@ -26,6 +26,7 @@ export const postgresDialect: Dialect = {
   pick: (which) => pick(which),
   pickLanes: (shares) => pickLanes(shares),
   inLane,
+  inLine,
   lanes,
   deleteClaims: (refs) => sqlText`
     delete from pending_events using (${claims(refs)}) as claim where ${CLAIM_STANDS} returning id`,

@@ -10,15 +10,17 @@ const AFTER = raw('order by workspace_id, endpoint_id, id limit 1')
  * From workspace to workspace, and within one from endpoint to endpoint, each step one look-up. Every step is a range
  * with the order of the index, so that statistics from before a burst lead the planner nowhere else.
  */
-export function lanes({ after, workspaces, endpoints, behind }: Resolved<LookOptions>): SqlText {
+export function lanes({ after, only, workspaces, endpoints, behind }: Resolved<LookOptions>): SqlText {
   const cursors = joined([texts(Object.keys(behind)), texts(Object.values(behind))], ', ')
-  return sqlText`
-    with recursive workspace (w) as (
+  const inOrder = sqlText`
       select (select workspace_id from pending_events where ready = 1 and workspace_id > ${after} ${AFTER})
       union all
       select (select workspace_id from pending_events where ready = 1 and workspace_id > workspace.w ${AFTER})
-      from workspace where workspace.w is not null),
-    listed as materialized (select w from workspace where w is not null ${first(workspaces)}),
+      from workspace where workspace.w is not null`
+  const chosen = only.length > 0 ? sqlText`select w collate "C" from unnest(${texts(only)}) as one (w)` : inOrder
+  return sqlText`
+    with recursive workspace (w) as (${chosen}),
+    listed as materialized (select w from workspace where w is not null ${first(only.length || workspaces)}),
     lane (w, e) as materialized (
       select listed.w, step.e
       from listed left join unnest(${cursors}) as behind (w, e) on behind.w = listed.w cross join lateral (

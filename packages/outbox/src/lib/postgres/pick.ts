@@ -74,6 +74,15 @@ export function inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlT
   }
 }
 
+/** A range as in a lane; `~` is behind every endpoint. */
+export function inLine(workspaceId: SqlText): { where: SqlText; order: SqlText } {
+  const w = sqlText`cast(${workspaceId} as text) collate "C"`
+  return {
+    where: sqlText`ready = 1 and (workspace_id, endpoint_id) >= (${w}, '') and (workspace_id, endpoint_id) <= (${w}, '~')`,
+    order: raw('workspace_id, endpoint_id, id'),
+  }
+}
+
 interface PickedByCte extends Picked {
   cte: SqlText
 }

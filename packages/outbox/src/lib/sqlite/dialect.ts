@@ -24,6 +24,10 @@ export const sqliteDialect: Dialect = {
   pick,
   pickLanes,
   inLane,
+  inLine: (workspaceId) => ({
+    where: sqlText`ready = 1 and workspace_id = ${workspaceId}`,
+    order: raw('endpoint_id, id'),
+  }),
   lanes,
   deleteClaims: (refs) => sqlText`
     delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id`,
@@ -72,13 +76,14 @@ function pickLanes(shares: readonly LaneShare[]): Picked {
 }
 
 /** From workspace to workspace, and within one from endpoint to endpoint, each step one look-up. */
-function lanes({ after, workspaces, endpoints, behind }: Resolved<LookOptions>): SqlText {
-  return sqlText`
-    with recursive workspace (w) as (
+function lanes({ after, only, workspaces, endpoints, behind }: Resolved<LookOptions>): SqlText {
+  const inOrder = sqlText`
       select (select min(workspace_id) from pending_events where ready = 1 and workspace_id > ${after})
       union all
       select (select min(workspace_id) from pending_events where ready = 1 and workspace_id > workspace.w)
-      from workspace where workspace.w is not null ${limitTo(workspaces)}),
+      from workspace where workspace.w is not null ${limitTo(workspaces)}`
+  return sqlText`
+    with recursive workspace (w) as (${only.length > 0 ? sqliteDialect.list(only) : inOrder}),
     step (w, e, n) as (
       select w, (
         select min(endpoint_id) from pending_events

@@ -1,0 +1,18 @@
+import { messageFor } from '@keepsend/engine'
+import { type PendingEvent, releaseEvents } from '@keepsend/outbox'
+import type { QueuePolicy } from './queue-policy.ts'
+
+/**
+ * Sends the messages of rows that were taken for it, each under a lease. What the queue refuses is released at once; what
+ * cannot even be released comes back when its lease ends.
+ */
+export async function dispatch(
+  { engine, queue }: Pick<QueuePolicy, 'engine' | 'queue'>,
+  rows: readonly PendingEvent[],
+): Promise<{ refused: number; errors: unknown[] }> {
+  const { failed } = await queue.sendDelayed(rows.map((row) => ({ message: messageFor(row), delaySeconds: 0 })))
+  const errors = failed.map(({ error }) => error)
+  const refused = failed.flatMap(({ messages }) => messages.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })))
+  await releaseEvents(engine.db, refused).catch((error: unknown) => errors.push(error))
+  return { refused: refused.length, errors }
+}

@@ -15,7 +15,7 @@ export interface PauseOptions {
 
 const DAY_MS = 86_400_000
 const DEFAULT_PAUSE_MS = 3_600_000
-const MAX_PERSONS_PAUSE_MS = 30 * DAY_MS
+export const MAX_PERSONS_PAUSE_MS = 30 * DAY_MS
 
 /** @throws {EngineError} `invalid_option`, naming option, bound and value */
 export function readPauseOptions(options: PauseOptions): { forMs: number } {

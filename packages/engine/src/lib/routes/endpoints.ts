@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { EndpointSecret } from '../endpoint-secrets.ts'
+import { MAX_PERSONS_PAUSE_MS } from '../pause.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
@@ -89,7 +90,10 @@ const pause = defineRoute('endpoints:write', {
   description:
     'For `forMs`, an hour unless said otherwise and 30 days at most. Its deliveries are held until then; a pause that ends ' +
     'later stands.',
-  request: { params: idParam, body: body(z.strictObject({ forMs: z.int().optional() })) },
+  request: {
+    params: idParam,
+    body: body(z.strictObject({ forMs: z.int().min(1000).max(MAX_PERSONS_PAUSE_MS).optional() })),
+  },
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 

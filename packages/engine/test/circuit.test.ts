@@ -292,6 +292,7 @@ describe('options of the circuit', () => {
     ['failuresInRow', 1.5],
     ['openMs', 10],
     ['disableAfterMs', 0],
+    ['timeoutsInRow', 0],
   ])('%s of %d is refused by name', async (name, value) => {
     await expect(rig({ circuit: { [name]: value } })).rejects.toMatchObject({
       code: 'invalid_option',

@@ -124,6 +124,8 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'endpoints.update': async ({ engine, endpointId }, options) =>
     void (await engine.endpoints.update('w', endpointId, {}, options)),
   'endpoints.delete': ({ engine, endpointId }, options) => engine.endpoints.delete('w', endpointId, options),
+  'endpoints.pause': async ({ engine, endpointId }, options) =>
+    void (await engine.endpoints.pause('w', endpointId, options)),
   'endpoints.rotateSecret': async ({ engine, endpointId }, options) =>
     void (await engine.endpoints.rotateSecret('w', endpointId, options)),
   'the filter of deliveries.replayOf': ({ engine, endpointId }, options) =>

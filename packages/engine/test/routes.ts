@@ -58,6 +58,7 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /events': { type: 'message.created', data: { id: 'm1' } },
   'POST /endpoints': { url: 'https://hooks.example.com/' },
   'PATCH /endpoints/{id}': { description: 'changed' },
+  'POST /endpoints/{id}/pause': {},
   'POST /endpoints/{id}/rotate-secret': {},
   'POST /endpoints/{id}/replay': { status: 'failed' },
 }

@@ -45,22 +45,15 @@ describe('one row, one receiver', () => {
   })
 
   it('ten failures end the row, and no eleventh attempt follows', async () => {
-    const { engine, posts, work, rows } = await pair(() => ({ kind: 'error', reason: 'timeout', message: 'slow' }))
+    const { engine, posts, work, rows } = await pair(() => ({ kind: 'error', reason: 'timeout', message: 'slow' }), {
+      circuit: { timeoutsInRow: 100 },
+    })
     await engine.send(event)
     for (let round = 0; round < 12; round++) await work({ now: LATER })
     expect([posts('bad'), await rows()]).toMatchObject([
       10,
       [{ status: 'failed', attempts: 10, lastError: 'timeout: slow' }],
     ])
-  })
-
-  it('a wait that the receiver asked for costs no attempt, and is counted apart', async () => {
-    const { engine, work, rows } = await pair(() => ({ status: 429, headers: { 'retry-after': '120' } }))
-    await engine.send(event)
-    await work()
-    const [row] = await rows()
-    expect(row).toMatchObject({ status: 'pending', attempts: 0, deferrals: 1, lastStatus: 429 })
-    expect(Math.round(((row?.dueAt ?? 0) - Date.now()) / 60_000)).toBe(2)
   })
 })
 

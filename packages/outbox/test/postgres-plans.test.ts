@@ -93,7 +93,12 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
     0,
     ['pending_events_pkey'],
   ],
-  ['beginning 25', await statementOf(postgresDialect, (one) => beginEvents(one, refs)), 50, ['pending_events_pkey', 'pending_events_ready']],
+  [
+    'beginning 25',
+    await statementOf(postgresDialect, (one) => beginEvents(one, refs)),
+    50,
+    ['pending_events_pkey', 'pending_events_ready'],
+  ],
   [
     'a clean-up of 25',
     pruneStatement(db, { retentionMs: 1000, limit: 25, now: undefined }),

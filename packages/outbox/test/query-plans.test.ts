@@ -62,7 +62,11 @@ const STATEMENTS: [string, SqlText, string[]][] = [
   ['completing', await settle(refs.map((claim) => ({ settle: 'complete', claim }))), ['PRIMARY KEY (id=?)']],
   ['settle', await settle(refs.map((claim) => ({ settle: 'fail', claim, error: 'e' }))), ['PRIMARY KEY (id=?)']],
   ['lease', await statementOf(sqliteDialect, (one) => extendLease(one, refs, 60_000, { now })), ['PRIMARY KEY (id=?)']],
-  ['begin', await statementOf(sqliteDialect, (one) => beginEvents(one, refs)), ['PRIMARY KEY (id=?)', 'INDEX pending_events_ready (workspace_id=?']],
+  [
+    'begin',
+    await statementOf(sqliteDialect, (one) => beginEvents(one, refs)),
+    ['PRIMARY KEY (id=?)', 'INDEX pending_events_ready (workspace_id=?'],
+  ],
   [
     'clean-up',
     pruneStatement(db, { retentionMs: 86_400_000, limit: 500, now }),

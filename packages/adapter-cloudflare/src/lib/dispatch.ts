@@ -12,7 +12,9 @@ export async function dispatch(
 ): Promise<{ refused: number; errors: unknown[] }> {
   const { failed } = await queue.sendDelayed(rows.map((row) => ({ message: messageFor(row), delaySeconds: 0 })))
   const errors = failed.map(({ error }) => error)
-  const refused = failed.flatMap(({ messages }) => messages.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })))
+  const refused = failed.flatMap(({ messages }) =>
+    messages.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })),
+  )
   await releaseEvents(engine.db, refused).catch((error: unknown) => errors.push(error))
   return { refused: refused.length, errors }
 }

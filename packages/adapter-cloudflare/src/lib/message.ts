@@ -46,7 +46,8 @@ export function sortMessages(
       const other = named.get(outboxId)
       const keeps = !other || other.ref.gen < ref.gen
       ;(keeps ? other?.message : message)?.ack()
-      if (keeps) named.set(outboxId, { message, ref, delayMs: typeof delaySeconds === 'number' ? delaySeconds * 1000 : 0 })
+      if (keeps)
+        named.set(outboxId, { message, ref, delayMs: typeof delaySeconds === 'number' ? delaySeconds * 1000 : 0 })
     } else if (
       outboxId === undefined &&
       typeof type === 'string' &&

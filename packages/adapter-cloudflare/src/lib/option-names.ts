@@ -37,7 +37,11 @@ export const OPTION_NAMES = {
   } satisfies OptionNames<CreateWorkerOptions<object>>,
   'bindings(env)': bindings,
   createQueuePolicy: policy,
-  CloudflareEventQueue: { queue: true, sendTimeoutMs: true, dispatchAtOnce: true } satisfies OptionNames<CloudflareEventQueueOptions>,
+  CloudflareEventQueue: {
+    queue: true,
+    sendTimeoutMs: true,
+    dispatchAtOnce: true,
+  } satisfies OptionNames<CloudflareEventQueueOptions>,
   InlineEventQueue: { deliveriesAtMost: true } satisfies OptionNames<InlineEventQueueOptions>,
 }
 

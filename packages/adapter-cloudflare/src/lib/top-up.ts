@@ -1,4 +1,11 @@
-import { type ClaimOptions, type LaneRef, type LaneShare, type OutboxDatabase, inTurn, lookAtLanes } from '@keepsend/outbox'
+import {
+  type ClaimOptions,
+  type LaneRef,
+  type LaneShare,
+  type OutboxDatabase,
+  inTurn,
+  lookAtLanes,
+} from '@keepsend/outbox'
 import type { Ended, Item } from './window.ts'
 
 // Lanes of a workspace that one look shows.

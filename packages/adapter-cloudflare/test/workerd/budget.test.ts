@@ -67,7 +67,7 @@ describe('a delivery to one endpoint', () => {
 
   it('writes three rows when it ends as failed, one of them its endpoint’s health, and one when it is cleaned up', async () => {
     const { addEndpoint, db, policy, publish, read, sent } = await meteredRig()
-    await addEndpoint({ status: 400 })
+    await addEndpoint({ status: 404 })
     await publish(1)
     read()
     await consumeBatch(policy, batchOf(sent.map(({ body }) => body)))

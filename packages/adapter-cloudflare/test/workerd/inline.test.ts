@@ -101,6 +101,24 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
+  it('a receiver that asks for a wait is left alone until its endpoint is resumed, and the cron then delivers', async () => {
+    const { answer, arrivals, engine, publish, queue, rows } = await inline()
+    await answer(429)
+    await (
+      await publish(2)
+    ).delivered
+    const before = (await arrivals()).length
+    const paused = { status: 'held', holdReason: 'endpoint_paused', attempts: 0 }
+    expect(await rows()).toMatchObject([paused, paused])
+    await answer(200)
+    expect(await queue.sweep()).toMatchObject({ letOut: 0, handedOn: 0 })
+    expect(await arrivals()).toHaveLength(before)
+    const [endpoint] = await engine.endpoints.list('w', { limit: 1 })
+    await engine.endpoints.resume('w', endpoint?.id ?? '')
+    await queue.sweep()
+    expect([(await arrivals()).length, await rows()]).toEqual([before + 2, []])
+  })
+
   it('a receiver that fails gets its next attempt from the cron, claimed and charged', async () => {
     const { answer, arrivals, publish, queue, rows } = await inline()
     await answer(503)

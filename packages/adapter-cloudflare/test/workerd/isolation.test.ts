@@ -108,6 +108,49 @@ describe('in a batch', () => {
   })
 })
 
+describe('a pause on D1', () => {
+  /** An endpoint whose receiver has just asked for a wait, with rows held behind it. */
+  async function paused(options: Parameters<typeof rig>[0] = {}) {
+    const made = await rig(options)
+    const hook = await made.addEndpoint({ status: 429, headers: { 'retry-after': '120' } })
+    await made.publish(1)
+    await made.consume()
+    await made.publish(5)
+    await made.consume()
+    return { ...made, hook }
+  }
+
+  it('holds and acknowledges what its messages bring, unsent and uncounted; the cron resumes it at the end', async () => {
+    const made = await paused()
+    expect(await made.hook.arrivals()).toHaveLength(1)
+    expect((await held(made)).map(({ holdReason, attempts }) => [holdReason, attempts])).toEqual(
+      Array.from({ length: 6 }, () => ['endpoint_paused', 0]),
+    )
+    expect(made.sent).toEqual([])
+    // Too early, whatever the wake time says.
+    await ageBy(made, 120_000)
+    expect(await sweep(made.policy)).toMatchObject({ letOut: 0 })
+    await made.hook.answer({ status: 200 })
+    await made.db.run(sqlText`
+      update keepsend_endpoints set wake_at = wake_at - 120000, paused_until = paused_until - 120000`)
+    expect(await sweep(made.policy)).toMatchObject({ letOut: 6 })
+    await made.consume()
+    expect([(await made.hook.arrivals()).length, await made.rows()]).toEqual([7, []])
+  })
+
+  it('by a person is kept too, and ended by one', async () => {
+    const made = await rig()
+    const hook = await made.addEndpoint()
+    await made.engine.endpoints.pause('w', hook.endpointId, { forMs: 86_400_000 })
+    await made.publish(3)
+    await made.consume()
+    expect([(await hook.arrivals()).length, (await held(made)).length]).toEqual([0, 3])
+    await made.engine.endpoints.resume('w', hook.endpointId)
+    await made.consume()
+    expect([(await hook.arrivals()).length, await made.rows()]).toEqual([3, []])
+  })
+})
+
 describe('a rate limit on D1', () => {
   it('holds what is out of sight, and the cron spreads it over the minute by the delays of its messages', async () => {
     const made = await rig()

@@ -321,7 +321,10 @@ describe('a queue that is behind', () => {
   it('a consumer that dies while it sets rows aside loses none: in line or not, each is sent once', async () => {
     for (const dies of ['before', 'after'] as const) {
       const faults = faulty(env.DB)
-      const made = await rig({ wrap: () => fromD1(faults.d1), ...(dies === 'after' && { queueFate: () => 'no answer' }) })
+      const made = await rig({
+        wrap: () => fromD1(faults.d1),
+        ...(dies === 'after' && { queueFate: () => 'no answer' }),
+      })
       const hook = await made.addEndpoint()
       for (let n = 0; n < 10; n++) await made.publish(1).catch(() => {})
       const bodies = (await made.rows()).map(({ id, gen }) => ({ outboxId: id, gen }))

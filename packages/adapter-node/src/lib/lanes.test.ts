@@ -1,6 +1,6 @@
 import type { Claim } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type Held, Lanes } from './lanes.ts'
+import { type Answer, type Held, Lanes } from './lanes.ts'
 
 /** Lanes of 32 slots, 16 for a workspace, 8 for an endpoint, on a clock that a test moves. */
 function rig() {
@@ -25,8 +25,8 @@ function rig() {
     for (let held = lanes.next(); held; held = lanes.next()) if (started.push(held) === most) break
     return started
   }
-  const end = (held: readonly Held[], tookMs: number | undefined): void => {
-    for (const one of held) lanes.ended(one, tookMs)
+  const end = (held: readonly Held[], tookMs: number, pushback: Answer['pushback'] = 'none'): void => {
+    for (const one of held) lanes.ended(one, { tookMs, pushback, isSuccess: pushback === 'none' })
   }
   /** Endpoints that have answered once, in so long. */
   const answered = (names: readonly string[], tookMs: number): void => {
@@ -170,6 +170,23 @@ describe('Lanes', () => {
     expect(first).toHaveLength(1)
     end(first, 20)
     expect(start()).toHaveLength(2)
+  })
+
+  it('after a pause one runs at a time, twice as many with each success, and half after another refusal', () => {
+    const { add, start, end, answered } = rig()
+    answered(['it'], 5)
+    add('it', 200)
+    end(start(1), 5, 'paused')
+    const sizes: number[] = []
+    for (let round = 0; round < 4; round++) {
+      const running = start()
+      sizes.push(running.length)
+      end(running.slice(0, 1), 5)
+      for (const one of running.slice(1)) end([one], 5, 'slow')
+    }
+    expect(sizes).toEqual([1, 2, 2, 2])
+    for (let n = 0; n < 5; n++) end(start(1), 5)
+    expect(start()).toHaveLength(32)
   })
 
   it('what has waited too long goes back, and what waits for its moment does not', () => {

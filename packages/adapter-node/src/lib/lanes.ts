@@ -1,3 +1,4 @@
+import type { AttemptFacts } from '@keepsend/engine'
 import type { Claim, LaneRef } from '@keepsend/outbox'
 import type { Placed } from './bag.ts'
 
@@ -30,8 +31,15 @@ export interface Lane extends LaneRef {
   lastMs: number | undefined
   /** When it answered last, or began to run after it did not. */
   movedAt: number
+  /** Attempts at once, after it has asked for a wait or was overloaded; Infinity once it has taken enough again. */
+  window: number
   /** Nothing more is claimed of it before: its rate limit has no room. */
   pausedUntil: number
+}
+
+/** What a receiver said to an attempt. */
+export interface Answer extends Pick<AttemptFacts, 'tookMs' | 'pushback'> {
+  isSuccess: boolean
 }
 
 /** A workspace's claims in hand. */
@@ -152,6 +160,7 @@ export class Lanes {
         latencyMs: undefined,
         lastMs: undefined,
         movedAt: this.#options.clock(),
+        window: Infinity,
         pausedUntil: 0,
       }
       this.#lanes.set(key, lane)
@@ -219,8 +228,9 @@ export class Lanes {
     return held
   }
 
-  /** An attempt has ended. `tookMs` is the receiver's part; undefined if nothing was sent. */
-  ended({ lane, isLent }: Held, tookMs: number | undefined): void {
+  /** An attempt has ended; without an answer if nothing was sent. */
+  ended({ lane, isLent }: Held, answer?: Answer): void {
+    const tookMs = answer?.tookMs
     lane.running--
     lane.tenant.running--
     this.#running--
@@ -229,12 +239,27 @@ export class Lanes {
     const settled = tookMs === undefined ? Math.min(lane.lentUnproven, Number(isLent)) : lane.lentUnproven
     lane.lentUnproven -= settled
     this.#lentUnproven -= settled
-    if (tookMs === undefined) return
+    if (answer === undefined || tookMs === undefined) return
+    this.#pace(lane, answer)
     lane.movedAt = this.#options.clock()
     lane.lastMs = tookMs
     // Slow counts at once, fast has to be shown.
     const before = lane.latencyMs ?? tookMs
     lane.latencyMs = tookMs > before ? tookMs : before + (tookMs - before) / 4
+  }
+
+  /**
+   * After a pause one at a time, twice as many with each success, half with each answer that asks for a wait or says that
+   * the receiver is overloaded.
+   */
+  #pace(lane: Lane, { pushback, isSuccess }: Answer): void {
+    const { concurrency, slotsPerEndpoint } = this.#options
+    if (pushback !== 'none') {
+      const before = lane.window < Infinity ? lane.window : pushback === 'paused' ? 1 : slotsPerEndpoint
+      lane.window = Math.max(1, Math.floor(before / 2))
+    } else if (isSuccess && lane.window < Infinity) {
+      lane.window = lane.window * 2 < concurrency ? lane.window * 2 : Infinity
+    }
   }
 
   /** Claims that have waited too long, out of hand. */
@@ -299,7 +324,7 @@ export class Lanes {
   #mayRun(lane: Lane, now: number): number {
     const { concurrency, slotsPerEndpoint } = this.#options
     const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !isSilent(lane, FAST_MS, now)
-    return Math.min(lane.limit ?? Infinity, isFast ? concurrency : slotsPerEndpoint)
+    return Math.min(lane.limit ?? Infinity, lane.window, isFast ? concurrency : slotsPerEndpoint)
   }
 
   /** In hand: what may run, and what will have begun within {@link PATIENCE_MS}. */

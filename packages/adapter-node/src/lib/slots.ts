@@ -123,7 +123,7 @@ export class Slots {
 
   /** It came too late to run: its slot is free again, and the claim is to be given back. */
   drop(held: Held): Claim {
-    this.lanes.ended(held, undefined)
+    this.lanes.ended(held)
     this.#inHand.remove(held)
     return held.claim
   }
@@ -146,7 +146,8 @@ export class Slots {
   }
 
   finish(held: Held, outcome: DeliveryOutcome): void {
-    this.lanes.ended(held, outcome.attempt?.tookMs)
+    const { attempt } = outcome
+    this.lanes.ended(held, attempt && { ...attempt, isSuccess: outcome.kind === 'delivered' })
     this.#finished.push({ held, claim: held.claim, outcome })
     if (!held.isLent) this.#attempted++
     // Its endpoint takes nothing: what waits for it would hear the same, one by one.

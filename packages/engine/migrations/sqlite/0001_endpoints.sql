@@ -3,6 +3,9 @@
 -- version that it read.
 -- rate_next_us: when the next attempt may begin under rate_limit, in microseconds; rate_granted: how many were granted last.
 -- circuit to window_successes: the endpoint's health, written by settles, and by none while all goes well.
+-- probed_id: the delivery that failed last while the circuit was open, or as it opened; the next probe is another.
+-- paused_until: no attempt begins before; it only moves forward. pause_asked_at: when the receiver asked for it, null when a
+-- person paused.
 -- wake_at: when held rows are let out next. Taken by compare-and-set.
 create table if not exists keepsend_endpoints (
   id text not null primary key,
@@ -27,12 +30,16 @@ create table if not exists keepsend_endpoints (
   rate_granted integer not null default 0,
   circuit text not null default 'closed' check (circuit in ('closed', 'open')),
   probe_id text,
+  probed_id text,
   failing_since integer,
   warned integer not null default 0,
   failures_in_row integer not null default 0,
+  timeouts_in_row integer not null default 0,
   window_at integer,
   window_failures integer not null default 0,
   window_successes integer not null default 0,
+  paused_until integer,
+  pause_asked_at integer,
   wake_at integer,
   created_at integer not null,
   updated_at integer not null

@@ -29,7 +29,8 @@ export async function admit(
       if (!target) return
       if (target.concurrency !== null) admission.concurrency.set(endpointId, target.concurrency)
       // What will be held for another reason needs no moment.
-      if (target.rateLimit !== null && target.enabled && target.health.circuit === 'closed') limited.add(endpointId)
+      if (target.rateLimit !== null && target.enabled && !target.paused && target.health.circuit === 'closed')
+        limited.add(endpointId)
     }),
   )
   await Promise.allSettled(

@@ -8,6 +8,16 @@ export interface AttemptFacts {
   endpointVersion: number
   /** The exchange with the receiver, in ms; no wait of ours is in it. */
   tookMs: number
+  /** It ended at its deadline, without an answer. */
+  timedOut: boolean
+  /**
+   * What the exchange says of the pace that the endpoint can take:
+   *
+   * - `paused`: 429, or 503 with `Retry-After`; the endpoint is paused. Afterwards one attempt at a time, then more.
+   * - `slow`: 502, 503, 504 or a time-out. Fewer at a time.
+   * - `none`: anything else.
+   */
+  pushback: 'none' | 'slow' | 'paused'
   /** The endpoint has failures that a success would undo. */
   failing: boolean
   circuitOpen: boolean
@@ -31,6 +41,8 @@ export function factsOf(
     endpointId: id,
     endpointVersion: version,
     tookMs: 0,
+    timedOut: false,
+    pushback: 'none',
     failing: isFailing(health, at, windowMs),
     circuitOpen,
     probe: health.probeId === deliveryId,

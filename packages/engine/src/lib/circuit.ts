@@ -9,12 +9,13 @@ import {
   withDefaults,
 } from '@keepsend/outbox'
 import { EngineError, checkBounds } from './errors.ts'
+import { END_PAUSE, notBeforePause } from './pause.ts'
 
 /**
  * When an endpoint counts as broken, and what becomes of it:
  *
  * ```text
- *              too many failures                       failing for `disableAfterMs`
+ *      too many failures or time-outs                 failing for `disableAfterMs`
  *   closed ───────────────────────► open ─────────────────────────────────────────► disabled
  *      ▲                            │  ▲                                               │
  *      └──── an attempt succeeds ───┘  └─ every `openMs` one held row goes: a probe     │
@@ -33,7 +34,9 @@ export interface CircuitOptions {
   windowMs: number
   /** Or so many failures one after the other, whatever the time: 1–10,000. @default 10 */
   failuresInRow: number
-  /** The wait before each probe, in ms: 1,000–86,400,000. @default 60_000 */
+  /** Or so many attempts one after the other that ended at their deadline: 1–10,000. @default 3 */
+  timeoutsInRow: number
+  /** The wait before each probe, in ms, and up to a tenth more: 1,000–86,400,000. @default 60_000 */
   openMs: number
   /** Failing without a success for so long disables the endpoint, in ms: 60,000–31,536,000,000. @default 432_000_000 (5 days) */
   disableAfterMs: number
@@ -44,6 +47,7 @@ const DEFAULTS = {
   minAttempts: 10,
   windowMs: 300_000,
   failuresInRow: 10,
+  timeoutsInRow: 3,
   openMs: 60_000,
   disableAfterMs: 432_000_000,
 } satisfies CircuitOptions
@@ -52,6 +56,7 @@ const BOUNDS: Record<Exclude<keyof CircuitOptions, 'failureRate'>, [min: number,
   minAttempts: [1, 10_000],
   windowMs: [1000, 86_400_000],
   failuresInRow: [1, 10_000],
+  timeoutsInRow: [1, 10_000],
   openMs: [1000, 86_400_000],
   disableAfterMs: [60_000, 31_536_000_000],
 }
@@ -96,6 +101,12 @@ export interface Tally {
   succeeded: readonly ClaimRef[]
   /** Failures after the last success; all of them if there was none. */
   trailing: number
+  /** Those of `failed` that ended without an answer, at their deadline. */
+  timedOut: readonly ClaimRef[]
+  /** All others, also those that are neither a success nor a failure. */
+  answered: readonly ClaimRef[]
+  /** Time-outs after the last answer. */
+  trailingTimeouts: number
 }
 
 /** Which of the claims still stand, as rows of `delivery`. A lost settle must change nothing around it either. */
@@ -110,38 +121,47 @@ export function anyStands(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlT
   return sqlText`exists (select 1 from ${standing(db, claims)})`
 }
 
+function howManyStand(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
+  return claims.length === 0 ? raw('0') : sqlText`(select cast(count(*) as integer) from ${standing(db, claims)})`
+}
+
 /** Adds what came of attempts to the endpoint's counters. */
 export function count(db: OutboxDatabase, tally: Tally, { windowMs }: CircuitOptions): SqlText {
-  const { endpointId, version, failed, succeeded, trailing } = tally
+  const { endpointId, version, failed, succeeded, trailing, timedOut, answered, trailingTimeouts } = tally
   const expired = sqlText`(window_at is null or window_at <= ${clock()} - ${raw(String(windowMs))})`
   const trail = sqlText`cast(${trailing} as integer)`
   const anew = sqlText`case when failed > 0 and ${trail} > 0`
   return sqlText`
     update keepsend_endpoints set
-      failing_since = case when succeeded = 0 then coalesce(failing_since, ${clock()}) else ${anew} then ${clock()} end end,
+      failing_since = case when succeeded = 0 then coalesce(failing_since, case when failed > 0 then ${clock()} end)
+        else ${anew} then ${clock()} end end,
       failures_in_row = case when succeeded = 0 then failures_in_row + failed else ${anew} then ${trail} else 0 end end,
+      timeouts_in_row = case when answered = 0 then timeouts_in_row + timed_out
+        when timed_out > 0 then cast(${trailingTimeouts} as integer) else 0 end,
       warned = case when succeeded = 0 then warned else 0 end,
       window_at = case when not ${expired} then window_at when failed > 0 then ${clock()} end,
       window_failures = case when ${expired} then failed else window_failures + failed end,
       window_successes = case when not ${expired} then window_successes + succeeded when failed > 0 then succeeded else 0 end
-    from (select
-      (select cast(count(*) as integer) from ${standing(db, failed)}) as failed,
-      (select cast(count(*) as integer) from ${standing(db, succeeded)}) as succeeded) as counted
-    where id = ${endpointId} and version = ${version} and failed + succeeded > 0`
+    from (select ${howManyStand(db, failed)} as failed, ${howManyStand(db, succeeded)} as succeeded,
+      ${howManyStand(db, timedOut)} as timed_out, ${howManyStand(db, answered)} as answered) as counted
+    where id = ${endpointId} and version = ${version} and timed_out + answered > 0`
 }
 
 /** Whether the counters, as they stand now, open a closed circuit. */
 export function shouldOpen({ endpointId, version }: Tally, options: CircuitOptions): SqlText {
-  const { failuresInRow, minAttempts, failureRate } = options
+  const { failuresInRow, timeoutsInRow, minAttempts, failureRate } = options
   return sqlText`id = ${endpointId} and version = ${version} and status = 'enabled' and circuit = 'closed' and (
     failures_in_row >= ${raw(String(failuresInRow))}
+    or timeouts_in_row >= ${raw(String(timeoutsInRow))}
     or (window_failures + window_successes >= ${raw(String(minAttempts))}
       and window_failures >= (window_failures + window_successes) * ${raw(String(failureRate))}))`
 }
 
-export function open(db: OutboxDatabase, tally: Tally, options: CircuitOptions): SqlText {
+/** @param waitMs until the first probe, which is none of those that have failed last */
+export function open(db: OutboxDatabase, tally: Tally, options: CircuitOptions, waitMs: number): SqlText {
   return sqlText`
-    update keepsend_endpoints set circuit = 'open', probe_id = null, wake_at = ${clock()} + ${raw(String(options.openMs))}
+    update keepsend_endpoints set circuit = 'open', probe_id = null, probed_id = ${tally.failed.at(-1)?.id ?? null},
+      wake_at = ${wakeIn(db, waitMs)}
     where ${shouldOpen(tally, options)} and ${anyStands(db, tally.failed)}`
 }
 
@@ -152,16 +172,20 @@ export function isOpen({ endpointId, version }: Tally): SqlText {
 /** Back to closed by success; what is held for it is let out from now on, in batches. */
 export function close(db: OutboxDatabase, tally: Tally): SqlText {
   return sqlText`
-    update keepsend_endpoints set circuit = 'closed', probe_id = null, wake_at = ${clock()},
-      failures_in_row = 0, window_at = null, window_failures = 0, window_successes = 0
+    update keepsend_endpoints set circuit = 'closed', probe_id = null, wake_at = ${wakeIn(db, 0)},
+      failures_in_row = 0, timeouts_in_row = 0, window_at = null, window_failures = 0, window_successes = 0
     where ${isOpen(tally)} and ${anyStands(db, tally.succeeded)}`
 }
 
 /** A probe that did not succeed makes room for the next one, whatever version it read. */
-export function endProbe(db: OutboxDatabase, endpointId: string, claim: ClaimRef, { openMs }: CircuitOptions): SqlText {
+export function endProbe(db: OutboxDatabase, endpointId: string, claim: ClaimRef, waitMs: number): SqlText {
   return sqlText`
-    update keepsend_endpoints set probe_id = null, wake_at = ${clock()} + ${raw(String(openMs))}
+    update keepsend_endpoints set probe_id = null, wake_at = ${wakeIn(db, waitMs)}
     where id = ${endpointId} and circuit = 'open' and probe_id = ${claim.id} and ${anyStands(db, [claim])}`
+}
+
+function wakeIn(db: OutboxDatabase, waitMs: number): SqlText {
+  return notBeforePause(db, sqlText`${clock()} + cast(${waitMs} as bigint)`)
 }
 
 /** Whether it has failed for that part of the time after which it is disabled, and has not been warned of it. */
@@ -192,11 +216,11 @@ export function standsAsProbe(openMs: number, graceMs: number): SqlText {
       and probe.due_at <= ${clock()} + ${raw(String(2 * openMs + graceMs))})`
 }
 
-/** As if it had never failed; what is held for it is let out from now on. */
+/** As if it had never failed and was not paused; what is held for it is let out from now on. */
 export function resetHealth(endpointId: string, only: SqlText = raw('1 = 1')): SqlText {
   return sqlText`
-    update keepsend_endpoints set circuit = 'closed', probe_id = null, failing_since = null, warned = 0,
-      failures_in_row = 0, window_at = null, window_failures = 0, window_successes = 0,
+    update keepsend_endpoints set circuit = 'closed', probe_id = null, failing_since = null, warned = 0, ${END_PAUSE},
+      failures_in_row = 0, timeouts_in_row = 0, window_at = null, window_failures = 0, window_successes = 0,
       wake_at = case when status = 'enabled' then ${clock()} end
     where id = ${endpointId} and ${only}`
 }

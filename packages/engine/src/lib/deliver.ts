@@ -7,7 +7,15 @@ import { MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
 import { signAttempt } from './sign-attempt.ts'
 import type { Signer } from './sign.ts'
 import type { Target, Targets } from './targets.ts'
-import { type DeliveryOutcome, UNCHARGED_DEFERRALS, type VerdictContext, judge, retryOrDead } from './verdict.ts'
+import { jittered } from './schedule.ts'
+import {
+  type DeliveryOutcome,
+  UNCHARGED_DEFERRALS,
+  type VerdictContext,
+  judge,
+  pushbackOf,
+  retryOrDead,
+} from './verdict.ts'
 
 export interface DeliverDeps {
   targets: Targets
@@ -21,6 +29,7 @@ export interface DeliverDeps {
   retrySchedule: readonly number[]
   deadlineMs: number
   maxDeadlineMs: number
+  maxPauseMs: number
   userAgent: string
   random: () => number
   logger: Logger
@@ -39,25 +48,27 @@ export async function deliverEvent(
   now: number,
   admitted = false,
 ): Promise<DeliveryOutcome> {
-  const { random, retrySchedule } = deps
+  const { random, retrySchedule, maxPauseMs } = deps
   if (!deps.sender)
     throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
   let context: VerdictContext = {
     event,
     endpoint: { id: event.endpointId, version: 0, retrySchedule, retryStatuses: [] },
     now,
+    maxPauseMs,
     random,
   }
   try {
     const target = await readTarget(deps, event.endpointId)
-    if (target === 'unread') return deferred(event, UNREAD) ?? { kind: 'retry', deferral: false, ...UNREAD }
+    if (target === 'unread') return deferred(event, UNREAD, random)
     if (!target) return { kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }
     if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
+    if (target.paused) return { kind: 'hold', reason: 'endpoint_paused' }
     const facts = factsOf(target, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
     if (facts.circuitOpen && !facts.probe) return { kind: 'hold', reason: 'circuit_open' }
     const { id, version, retryStatuses } = target
     const endpoint = { id, version, retrySchedule: target.retrySchedule ?? retrySchedule, retryStatuses }
-    context = { event, endpoint, now, random }
+    context = { event, endpoint, now, maxPauseMs, random }
     if (!target.check.ok) {
       const refused = retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
       return { ...refused, attempt: facts }
@@ -65,11 +76,16 @@ export async function deliverEvent(
     const waitedMs = admitted ? 0 : await mayBegin(deps, target)
     if (waitedMs === 'no') return { kind: 'hold', reason: 'rate' }
     const signature = await signAttempt(deps.sign, event, target, now + waitedMs).catch(unsigned(deps, event))
-    if (!signature) return deferred(event, UNSIGNED) ?? retryOrDead(context, UNSIGNED.error)
+    if (!signature) {
+      const unsent = deferred(event, UNSIGNED, random)
+      return unsent.deferral ? unsent : retryOrDead(context, UNSIGNED.error)
+    }
     const beganAt = deps.monotonic()
     const result = await attempt(deps, deps.sender, event, target, target.check.url, signature)
     const outcome = judge(result, context)
     facts.tookMs = deps.monotonic() - beganAt
+    facts.timedOut = result.kind === 'error' && result.reason === 'timeout'
+    facts.pushback = pushbackOf(result, outcome)
     outcome.attempt = facts
     return outcome
   } catch (error) {
@@ -99,9 +115,13 @@ async function readTarget(
 const UNREAD = { delayMs: 5000, error: 'endpoint_unread: the database did not answer' }
 const UNSIGNED = { delayMs: 60_000, error: 'secret_unreadable: its signing secret could not be read; nothing was sent' }
 
-/** Nothing was sent, so nothing is charged; bounded like the waits that receivers ask for. */
-function deferred({ deferrals }: PendingEvent, why: { delayMs: number; error: string }): DeliveryOutcome | undefined {
-  return deferrals < UNCHARGED_DEFERRALS ? { kind: 'retry', deferral: true, ...why } : undefined
+/** Nothing was sent, so nothing is charged, the first times. */
+function deferred(
+  { deferrals }: PendingEvent,
+  { delayMs, error }: { delayMs: number; error: string },
+  random: () => number,
+): DeliveryOutcome & { kind: 'retry' } {
+  return { kind: 'retry', deferral: deferrals < UNCHARGED_DEFERRALS, delayMs: jittered(delayMs, random), error }
 }
 
 /** The secrets of one endpoint that cannot be read are an operator's to mend, and no fault of the receiver's. */

@@ -143,7 +143,7 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
       const replayed = transaction.add(replayStatement(db, wanted, { limit, holdFor }))
       // Deleted meanwhile: they become due and fail as `endpoint_gone`, as those that waited do.
       transaction.add(resumeIfGone(endpointId))
-      transaction.add(wakeWithin(endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
+      transaction.add(wakeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
       await transaction.commit(db)
       await wake(endpointId)
       const count = replayed.rows.length

@@ -10,6 +10,7 @@ import {
 import { compatHeader } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
+import { pausedUntil } from './pause.ts'
 import { endpointRows } from './rows.ts'
 
 const SHOWN = [
@@ -36,7 +37,7 @@ const SHOWN = [
   'updatedAt',
 ] as const
 /** What is shown of an endpoint, of `keepsend_endpoints as endpoint`. */
-export const SHOWN_COLUMNS = endpointRows.some('endpoint', SHOWN)
+export const SHOWN_COLUMNS = sqlText`${endpointRows.some('endpoint', SHOWN)}, ${pausedUntil('endpoint')} as "pausedUntil"`
 
 /** Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. */
 export function subscribe({ dialect }: OutboxDatabase, workspaceId: string, id: string): SqlText {
@@ -83,6 +84,6 @@ export function scheduleText(schedule: readonly number[] | null | undefined): st
 }
 
 export function toEndpoint(row: Row): Endpoint {
-  const { headers, ...shown } = endpointRows.read<(typeof SHOWN)[number]>(row)
+  const { headers, ...shown } = endpointRows.read<(typeof SHOWN)[number] | 'pausedUntil'>(row)
   return { ...shown, headerNames: Object.keys(headers) }
 }

@@ -17,6 +17,7 @@ import { type Endpoint, type EndpointInput, checkEndpoint } from './endpoint.ts'
 import { EngineError } from './errors.ts'
 import { resetHealth } from './circuit.ts'
 import { type ChangeOptions, changeOf } from './endpoint-change.ts'
+import { END_PAUSE, type PauseOptions, pauseSet, readPauseOptions } from './pause.ts'
 import { resumeAllOf } from './resume.ts'
 import { checkOptions } from './option-names.ts'
 import { SHOWN_COLUMNS, attemptsOf, columnsOf, scheduleText, subscribe, toEndpoint } from './endpoint-columns.ts'
@@ -42,8 +43,17 @@ export interface EndpointStore {
   ): Promise<Endpoint>
   /** Its pending and held deliveries fail as `endpoint_gone` when they are next claimed. */
   delete(workspaceId: string, id: string, options?: ChangeOptions): Promise<void>
-  /** Enabling closes the circuit and lets out what was held, batch by batch; disabling holds what comes up. */
+  /** Enabling closes the circuit, ends a pause and lets out what was held, batch by batch; disabling holds what comes up. */
   setStatus(workspaceId: string, id: string, status: Endpoint['status']): Promise<Endpoint>
+  /**
+   * No attempt begins before the pause ends, and deliveries are held; attempts in flight end. A pause that lasts longer,
+   * because a person or the receiver asked for it, stands.
+   *
+   * @throws {EngineError} `invalid_option` for `forMs` out of its bounds
+   */
+  pause(workspaceId: string, id: string, options?: PauseOptions): Promise<Endpoint>
+  /** Ends the pause, whoever asked for it, and resumes what was held, batch by batch. The circuit stays as it is. */
+  resume(workspaceId: string, id: string): Promise<Endpoint>
   /**
    * A new secret; the ones before sign beside it for `overlapMs`, and end by themselves. At most ten of a scheme sign at
    * once: one more is refused as `conflict`, because dropping the oldest would break who still goes by it.
@@ -164,10 +174,34 @@ export function createEndpointStore(
         sqlText`
           update keepsend_endpoints set status = ${status}, disabled_reason = ${enabled ? null : 'manual'},
             version = version + 1, wake_at = ${enabled ? clock() : null}, updated_at = ${clock()}
-          where id = ${id} and workspace_id = ${workspaceId} and (status <> ${status} ${raw(enabled ? `or circuit = 'open'` : '')})`,
+          where id = ${id} and workspace_id = ${workspaceId} and (status <> ${status} ${raw(enabled ? `or circuit = 'open' or paused_until is not null` : '')})`,
         ...(enabled ? [resetHealth(id)] : []),
       ])
       if (enabled) await wake(id)
+      return get(workspaceId, id)
+    },
+
+    async pause(workspaceId, id, options = {}) {
+      const { forMs } = readPauseOptions(options)
+      await get(workspaceId, id)
+      await change(id, [
+        sqlText`
+          update keepsend_endpoints set pause_asked_at = null, ${pauseSet(db, sqlText`${clock()} + cast(${forMs} as bigint)`)},
+            version = version + 1, updated_at = ${clock()}
+          where id = ${id} and workspace_id = ${workspaceId}`,
+      ])
+      return get(workspaceId, id)
+    },
+
+    async resume(workspaceId, id) {
+      await get(workspaceId, id)
+      await change(id, [
+        sqlText`
+          update keepsend_endpoints set ${END_PAUSE}, wake_at = case when status = 'enabled' then ${clock()} end,
+            version = version + 1, updated_at = ${clock()}
+          where id = ${id} and workspace_id = ${workspaceId} and paused_until is not null`,
+      ])
+      await wake(id)
       return get(workspaceId, id)
     },
 

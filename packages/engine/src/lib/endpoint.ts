@@ -42,6 +42,8 @@ export interface Endpoint {
   circuit: 'closed' | 'open'
   /** The first failure since the last success; null while all goes well. */
   failingSince: number | null
+  /** No attempt begins before: a person or its receiver asked for a wait, and its deliveries are held. Null: it is not paused. */
+  pausedUntil: number | null
   createdAt: number
   updatedAt: number
 }

@@ -27,6 +27,7 @@ import { createReporter } from './operational.ts'
 import { createPermits } from './rate.ts'
 import { createRoutes } from './routes/app.ts'
 import { createPepper } from './pepper.ts'
+import { jittered } from './schedule.ts'
 import { PLAINTEXT, createSecretStore } from './secret-store.ts'
 import { noteOutcomes, settleDeliveries } from './settle-deliveries.ts'
 import { settleEach } from './settle-each.ts'
@@ -83,7 +84,9 @@ export function createEngine(options: EngineOptions): Engine {
   }
   const { operatorWorkspaceId } = settings
   const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(db, operatorWorkspaceId)
-  const settleDeps = { db, keepCompleted, circuit, reporter }
+  const { random } = settings
+  const settleDeps = { db, keepCompleted, circuit, reporter, random }
+  const probing = { openMs: circuit.openMs, random }
   const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> =>
     handOff(queue, messages, { db, counters, logger })
 
@@ -91,7 +94,7 @@ export function createEngine(options: EngineOptions): Engine {
   const graceMs = rowsStart === 'handed-off' ? MESSAGE_GRACE_MS : undefined
   const letOutFirst = async (endpointId: string): Promise<void> => {
     targets.forget(endpointId)
-    const { letOut } = await wakeEndpoints(db, circuit.openMs, { batch: FIRST_LET_OUT, graceMs }, endpointId)
+    const { letOut } = await wakeEndpoints(db, probing, { batch: FIRST_LET_OUT, graceMs }, endpointId)
     await tell(letOut.map(messageFor))
   }
 
@@ -172,7 +175,8 @@ export function createEngine(options: EngineOptions): Engine {
         return await deliverEvent(deliverDeps, event, now, admitted)
       } catch (error) {
         logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke')
-        return { kind: 'retry', delayMs: BROKEN_RETRY_MS, deferral: false, error: `attempt_broke: ${String(error)}` }
+        const delayMs = jittered(BROKEN_RETRY_MS, random)
+        return { kind: 'retry', delayMs, deferral: false, error: `attempt_broke: ${String(error)}` }
       }
     },
 
@@ -188,10 +192,10 @@ export function createEngine(options: EngineOptions): Engine {
     async wake(how = {}) {
       checkOptions('engine.wake', how)
       checkWakeOptions(how)
-      return wakeEndpoints(db, circuit.openMs, how)
+      return wakeEndpoints(db, probing, how)
     },
 
-    maintain: () => maintain(db, { retentionMs }),
+    maintain: () => maintain(db, { retentionMs, openMs: circuit.openMs }),
     stats: () => outboxStats(db),
   }
 

@@ -46,7 +46,10 @@ export async function handOff(
       await releaseEvents(report.db, beyond.slice(from, from + RELEASED_AT_ONCE))
     }
   } catch (error) {
-    report.logger.warn({ messages: beyond.length, ...errorFields(error) }, 'rows could not be put in line; they will be swept')
+    report.logger.warn(
+      { messages: beyond.length, ...errorFields(error) },
+      'rows could not be put in line; they will be swept',
+    )
   }
   try {
     if (queue.sendBatch) await queue.sendBatch(dispatched)

@@ -13,7 +13,9 @@ import {
   warn,
 } from './circuit.ts'
 import type { Reporter } from './operational.ts'
+import { jittered } from './schedule.ts'
 import type { FinishedDelivery } from './settle-deliveries.ts'
+import type { DeliveryOutcome } from './verdict.ts'
 
 const WARNINGS = [90, 75, 50]
 
@@ -23,8 +25,7 @@ const WARNINGS = [90, 75, 50]
  */
 export function healthStatements(
   db: OutboxDatabase,
-  circuit: CircuitOptions,
-  reporter: Reporter | undefined,
+  { circuit, reporter, random }: { circuit: CircuitOptions; reporter: Reporter | undefined; random: () => number },
   finished: readonly FinishedDelivery[],
 ): { endpointIds: string[]; statements: SqlText[] } {
   const endpointIds: string[] = []
@@ -33,12 +34,13 @@ export function healthStatements(
     const tally = tallyOf(group)
     const facts = group.flatMap(({ outcome }) => outcome.attempt ?? [])
     const { failed, succeeded, trailing, endpointId } = tally
-    const probes = group.filter(({ outcome }) => outcome.attempt?.probe && !isSuccess(outcome))
-    const counts = failed.length > 0 || (succeeded.length > 0 && facts.some(({ failing }) => failing))
+    const waitMs = jittered(circuit.openMs, random)
+    const probes = group.filter(({ outcome }) => outcome.attempt?.probe && meaningOf(outcome) !== 'success')
+    const counts = failed.length > 0 || facts.some(({ failing }) => failing)
     if (!counts && probes.length === 0) continue
     endpointIds.push(endpointId)
     if (counts) statements.push(count(db, tally, circuit))
-    if (counts && trailing === 0 && facts.some(({ circuitOpen }) => circuitOpen)) {
+    if (counts && succeeded.length > 0 && trailing === 0 && facts.some(({ circuitOpen }) => circuitOpen)) {
       const recovered = reporter?.endpoint('keepsend.endpoint.recovered', tally, succeeded, isOpen(tally), {}) ?? []
       statements.push(...recovered, close(db, tally))
     }
@@ -46,11 +48,14 @@ export function healthStatements(
       const opened = shouldOpen(tally, circuit)
       statements.push(
         ...(reporter?.endpoint('keepsend.endpoint.circuit_opened', tally, failed, opened, {}) ?? []),
-        open(db, tally, circuit),
+        open(db, tally, circuit, waitMs),
         ...ageing(db, circuit, reporter, tally, facts),
       )
     }
-    for (const { claim } of probes) statements.push(endProbe(db, endpointId, claim, circuit))
+    for (const { claim, outcome } of probes) {
+      // A receiver that answers is asked about another delivery at once.
+      statements.push(endProbe(db, endpointId, claim, meaningOf(outcome) === 'neither' ? 0 : waitMs))
+    }
   }
   return { endpointIds, statements }
 }
@@ -93,27 +98,36 @@ function byEndpoint(finished: readonly FinishedDelivery[]): FinishedDelivery[][]
 }
 
 function tallyOf(group: readonly FinishedDelivery[]): Tally {
-  const failed: ClaimRef[] = []
-  const succeeded: ClaimRef[] = []
-  let trailing = 0
-  for (const { claim, outcome } of group) {
-    if (isSuccess(outcome)) {
-      succeeded.push(claim)
-      trailing = 0
-    } else if (isFailure(outcome)) {
-      failed.push(claim)
-      trailing++
-    }
-  }
   const { endpointId = '', endpointVersion: version = 0 } = group[0]?.outcome.attempt ?? {}
-  return { endpointId, version, failed, succeeded, trailing }
+  const claims: Record<'failed' | 'succeeded' | 'timedOut' | 'answered', ClaimRef[]> = {
+    failed: [],
+    succeeded: [],
+    timedOut: [],
+    answered: [],
+  }
+  let trailing = 0
+  let trailingTimeouts = 0
+  for (const { claim, outcome } of group) {
+    const meaning = meaningOf(outcome)
+    const isTimeout = meaning === 'failure' && outcome.attempt?.timedOut === true
+    claims[isTimeout ? 'timedOut' : 'answered'].push(claim)
+    trailingTimeouts = isTimeout ? trailingTimeouts + 1 : 0
+    if (meaning === 'neither') continue
+    claims[meaning === 'success' ? 'succeeded' : 'failed'].push(claim)
+    trailing = meaning === 'success' ? 0 : trailing + 1
+  }
+  return { endpointId, version, ...claims, trailing, trailingTimeouts }
 }
 
-function isSuccess(outcome: FinishedDelivery['outcome']): boolean {
-  return outcome.kind === 'delivered'
-}
+// What is wrong is the delivery's body, by the word of a receiver that is well.
+const ABOUT_THE_BODY = new Set([400, 413, 415, 422])
 
-/** A wait that the receiver asked for is neither: it is alive and busy. */
-function isFailure(outcome: FinishedDelivery['outcome']): boolean {
-  return outcome.kind === 'dead' || (outcome.kind === 'retry' && !outcome.deferral)
+/**
+ * What an attempt says of the health of its endpoint. A wait that the receiver asked for, and its word on the body, are
+ * neither: it is alive.
+ */
+export function meaningOf(outcome: DeliveryOutcome): 'success' | 'failure' | 'neither' {
+  if (outcome.kind === 'delivered') return 'success'
+  const failed = outcome.kind === 'dead' || (outcome.kind === 'retry' && !outcome.deferral)
+  return failed && !ABOUT_THE_BODY.has(outcome.httpStatus ?? 0) ? 'failure' : 'neither'
 }

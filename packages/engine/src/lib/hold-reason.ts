@@ -1,14 +1,16 @@
 import { type LaneRef, type OutboxDatabase, type SqlText, holdLaneStatement, raw, sqlText } from '@keepsend/outbox'
+import { isPaused } from './pause.ts'
 
 /**
  * Why rows of an endpoint are held, and for each reason:
  *
  * - `blocks`: the condition on `endpoint` under which more of its due rows may be held for it
- * - `resumeWithinMs`: when the endpoint's held rows are resumed, if it has no earlier time. The first reason needs a
- *   person: a disabled endpoint is never given a time.
+ * - `resumeWithinMs`: when the endpoint's held rows are resumed, if it has no earlier time; never before the end of a
+ *   pause. The first reason needs a person: a disabled endpoint is never given a time.
  */
 export const HOLD_REASONS = {
   endpoint_disabled: { blocks: `endpoint.status = 'disabled'`, resumeWithinMs: 0 },
+  endpoint_paused: { blocks: isPaused('endpoint').sql, resumeWithinMs: 0 },
   // The probe is what the circuit waits for.
   circuit_open: {
     blocks: `endpoint.circuit = 'open' and pending_events.id <> coalesce(endpoint.probe_id, '')`,

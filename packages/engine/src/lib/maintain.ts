@@ -10,7 +10,7 @@ export interface Upkeep {
   deletedRecords: number
   /** Signing secrets past their overlap. */
   deletedSecrets: number
-  /** Enabled endpoints with held rows whom nobody would have woken; they have a time now. */
+  /** Enabled endpoints with held rows that had no time at which they are resumed, or one that no honest clock could have set. */
   strays: number
   /** There was more than one round may do. */
   more: boolean
@@ -19,13 +19,13 @@ export interface Upkeep {
 const ROUND = 500
 
 /** One bounded round of upkeep, for a poller's or a cron's slow cadence. */
-export async function maintain(db: OutboxDatabase, options: { retentionMs: number }): Promise<Upkeep> {
+export async function maintain(db: OutboxDatabase, options: { retentionMs: number; openMs: number }): Promise<Upkeep> {
   const rows = await cleanupOldEvents(db, { retentionMs: options.retentionMs, batchSize: ROUND })
   const deletedRecords = await cleanupIdempotency(db, ROUND)
   const expired = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  const { changes: strays } = await db.run(wakeStrays(db, ROUND))
+  const { changes: strays } = await db.run(wakeStrays(db, ROUND, options.openMs))
   return {
     deletedRows: rows.deleted,
     deletedRecords,

@@ -16,7 +16,7 @@ export interface Reporter {
   /** Reports a change of an endpoint, if it is about to come true and one of these claims stands. */
   endpoint(
     type: OperationalType,
-    tally: Tally,
+    tally: Pick<Tally, 'endpointId'>,
     claims: readonly ClaimRef[],
     comesTrue: SqlText,
     data: Record<string, unknown>,

@@ -11,6 +11,7 @@ import type { EndpointInput } from './endpoint.ts'
 import { checkNames } from './errors.ts'
 import type { CommitWithEventsOptions } from './hono.ts'
 import type { EngineOptions } from './options.ts'
+import type { PauseOptions } from './pause.ts'
 import type { ReencryptOptions } from './reencrypt.ts'
 import type { SettleNext } from './settle-deliveries.ts'
 import type { createWebCryptoSigner } from './sign.ts'
@@ -29,6 +30,7 @@ const circuit = {
   minAttempts: true,
   windowMs: true,
   failuresInRow: true,
+  timeoutsInRow: true,
   openMs: true,
   disableAfterMs: true,
 } satisfies OptionNames<CircuitOptions>
@@ -45,6 +47,7 @@ export const ENGINE_OPTION_NAMES = {
   retrySchedule: true,
   deadlineMs: true,
   maxDeadlineMs: true,
+  maxPauseMs: true,
   keepCompleted: true,
   retentionMs: true,
   circuit,
@@ -112,6 +115,7 @@ export const OPTION_NAMES = {
   'an endpoint': ENDPOINT_NAMES,
   'endpoints.update': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
   'endpoints.delete': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
+  'endpoints.pause': { forMs: true } satisfies OptionNames<PauseOptions>,
   'endpoints.rotateSecret': { overlapMs: true, scheme: true } satisfies OptionNames<RotateOptions>,
   'the filter of deliveries.replayOf': {
     endpointId: true,

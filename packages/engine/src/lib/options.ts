@@ -44,6 +44,12 @@ export interface EngineOptions {
   deadlineMs?: number | undefined
   /** The most that an endpoint's own deadline counts for, in ms: from `deadlineMs` to 30,000. @default 30_000 */
   maxDeadlineMs?: number | undefined
+  /**
+   * How long an answer (429, or 503 with `Retry-After`) may pause an endpoint, in ms: 1,000–86,400,000.
+   *
+   * @default 3_600_000 (1 hour)
+   */
+  maxPauseMs?: number | undefined
   /** Keep delivered rows, to show them, until clean-up; otherwise success deletes the row. @default false */
   keepCompleted?: boolean | undefined
   /** How long settled rows are kept, in ms. @default 86_400_000 (24 h) */
@@ -75,6 +81,7 @@ const DEFAULTS = {
   retrySchedule: DEFAULT_RETRY_SCHEDULE,
   deadlineMs: DEFAULT_DEADLINE_MS,
   maxDeadlineMs: MAX_DEADLINE_MS,
+  maxPauseMs: 3_600_000,
   keepCompleted: false,
   retentionMs: DEFAULT_RETENTION_MS,
   logger: silentLogger,
@@ -92,6 +99,7 @@ export function readOptions(
   const { deadlineMs, maxDeadlineMs, retrySchedule } = whole
   checkBounds('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
   checkBounds('maxDeadlineMs', maxDeadlineMs, deadlineMs, MAX_DEADLINE_MS)
+  checkBounds('maxPauseMs', whole.maxPauseMs, 1000, 86_400_000)
   checkBounds('retentionMs', whole.retentionMs, 0, Number.MAX_SAFE_INTEGER)
   if (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => wait >= 0 && wait <= MAX_WAIT_SECONDS)) {
     throw new EngineError(

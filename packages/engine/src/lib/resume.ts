@@ -5,6 +5,7 @@ import {
   resumeWhereStatement,
   sqlText,
 } from '@keepsend/outbox'
+import { isPaused } from './pause.ts'
 
 /**
  * After a settle that held rows: each stays held only while its reason stands. An endpoint that was enabled, has recovered
@@ -17,7 +18,8 @@ export function resumeUnlessBlocked(db: OutboxDatabase, ids: readonly string[]):
     where endpoint.id = pending_events.endpoint_id and (
       endpoint.status = 'disabled'
       or endpoint.circuit = 'open'
-      or pending_events.hold_reason not in ('endpoint_disabled', 'circuit_open'))
+      or ${isPaused('endpoint')}
+      or pending_events.hold_reason not in ('endpoint_disabled', 'endpoint_paused', 'circuit_open'))
     ${db.dialect.lock('share', 'endpoint')})`
   return resumeNamedStatement(db, ids, isFree)
 }

@@ -7,12 +7,17 @@ export const DEFAULT_RETRY_SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18
 /** No wait is longer than a day, whatever a receiver asks for. */
 export const MAX_DELAY_MS = 86_400_000
 
-// Up to a tenth longer, never shorter: jitter spreads retries, and may not undercut what a receiver asked for.
-const JITTER = 0.1
+/** Up to a tenth longer, never shorter: jitter spreads what would come together, and may not undercut what a receiver asked for. */
+export const JITTER = 0.1
+
+/** A wait with jitter upward, in whole ms. Every wait has it, so that those that begin together do not end together. */
+export function jittered(ms: number, random: () => number): number {
+  return Math.round(ms * (1 + JITTER * random()))
+}
 
 /**
- * How long to wait after attempt number `attempt` (1 is the first), in ms: the schedule's wait with jitter upward, or
- * what the receiver asked for if that is longer, and at most a day.
+ * How long to wait after attempt number `attempt` (1 is the first), in ms: the schedule's wait, or what the receiver
+ * asked for if that is longer, with jitter upward and at most a day.
  */
 export function retryDelayMs(
   schedule: readonly number[],
@@ -20,8 +25,22 @@ export function retryDelayMs(
   options: { retryAfterMs?: number | undefined; random: () => number },
 ): number {
   const seconds = schedule[Math.min(attempt, schedule.length) - 1] ?? 0
-  const planned = seconds * 1000 * (1 + JITTER * options.random())
-  return Math.min(MAX_DELAY_MS, Math.round(Math.max(planned, options.retryAfterMs ?? 0)))
+  return Math.min(MAX_DELAY_MS, jittered(Math.max(seconds * 1000, options.retryAfterMs ?? 0), options.random))
+}
+
+// Whatever the receiver says, and so that no row is attempted in a circle.
+const MIN_PAUSE_MS = 1000
+
+/**
+ * How long an endpoint is paused, in ms: as its receiver asked, else for the schedule's first wait, at least a second,
+ * with jitter upward and at most `maxPauseMs`.
+ */
+export function pauseDelayMs(
+  schedule: readonly number[],
+  options: { retryAfterMs: number | undefined; maxPauseMs: number; random: () => number },
+): number {
+  const asked = options.retryAfterMs ?? (schedule[0] ?? 0) * 1000
+  return Math.min(options.maxPauseMs, jittered(Math.max(MIN_PAUSE_MS, asked), options.random))
 }
 
 /**

@@ -18,10 +18,11 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { type CircuitOptions, anyStands } from './circuit.ts'
-import { healthStatements } from './health.ts'
+import { healthStatements, meaningOf } from './health.ts'
 import { HOLD_REASONS, type HoldReason, holdLane } from './hold-reason.ts'
 import { lockDeliveries, lockEndpoints } from './locks.ts'
 import type { Reporter } from './operational.ts'
+import { type AskedPause, isPaused, pauseAsAskedStatement } from './pause.ts'
 import { resumeUnlessBlocked } from './resume.ts'
 import type { Targets } from './targets.ts'
 import type { DeliveryOutcome } from './verdict.ts'
@@ -44,6 +45,7 @@ export interface SettleDeps {
   keepCompleted: boolean
   circuit: CircuitOptions
   reporter: Reporter | undefined
+  random: () => number
 }
 
 /**
@@ -51,7 +53,7 @@ export interface SettleDeps {
  * the row while the claim still stands, so a lost settle changes nothing around it either.
  */
 export async function settleDeliveries(
-  { db, keepCompleted, circuit, reporter }: SettleDeps,
+  { db, keepCompleted, circuit, reporter, random }: SettleDeps,
   finished: readonly FinishedDelivery[],
   { claim }: SettleNext,
 ): Promise<Settled> {
@@ -59,7 +61,8 @@ export async function settleDeliveries(
   // While all goes well, thousands of times a second, nothing hangs on a settle.
   const isEventful = finished.some(({ outcome }) => outcome.kind !== 'delivered' || outcome.attempt?.failing)
   const noted = isEventful ? finished : []
-  const health = healthStatements(db, circuit, reporter, noted)
+  const health = healthStatements(db, { circuit, reporter, random }, noted)
+  const pauses = pausesOf(db, noted)
   const disabled = noted.flatMap((one) => disablingOf(db, reporter, one))
   const failures = noted.flatMap((one) => reportOf(reporter, one))
   const holds = heldOf(noted)
@@ -71,8 +74,8 @@ export async function settleDeliveries(
   // The statements commit in the order in which these parts are declared, whatever fills them first.
   // 1. Deliveries first and then endpoints, so that two settles never wait for each other in a circle.
   const locks = transaction.part()
-  // 2. While the claims stand, what hangs on them: only their holder may change an endpoint's health, disable it for its
-  //    receiver, or report a delivery's end.
+  // 2. While the claims stand, what hangs on them: only their holder may change an endpoint's health, pause or disable it
+  //    for its receiver, or report a delivery's end.
   const whileClaimed = transaction.part()
   // 3. From here on the claims are gone.
   const settles = transaction.part()
@@ -93,7 +96,7 @@ export async function settleDeliveries(
     ),
   )
   locks.addAll(lockEndpoints(db, endpointIds))
-  whileClaimed.addAll([...health.statements, ...disabled, ...failures])
+  whileClaimed.addAll([...health.statements, ...pauses, ...disabled, ...failures])
   const lost = addSettle(settles, db, outcomes, { keepCompleted })
   for (const group of holds.groups) backlog.addAll(afterHolding(db, group, claim !== undefined))
   if (holds.ids.length > 0) freed.add(resumeUnlessBlocked(db, holds.ids))
@@ -108,7 +111,7 @@ export async function settleDeliveries(
 function takesRows(endpointId: string): SqlText {
   return sqlText`exists (select 1 from keepsend_endpoints as endpoint
     where endpoint.id = ${endpointId} and endpoint.status = 'enabled' and endpoint.circuit = 'closed'
-      and endpoint.rate_limit is null)`
+      and endpoint.rate_limit is null and not ${isPaused('endpoint')})`
 }
 
 // Beyond what drains, so that a lane that ran dry fills again.
@@ -159,7 +162,21 @@ function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups:
 /** What is held must have a time at which it is resumed. */
 function afterHolding(db: OutboxDatabase, { endpointId, lane, reason }: HeldGroup, claims: boolean): SqlText[] {
   const backlog = claims && lane ? [holdLane(db, lane, reason)] : []
-  return [...backlog, wakeWithin(endpointId, HOLD_REASONS[reason].resumeWithinMs)]
+  return [...backlog, wakeWithin(db, endpointId, HOLD_REASONS[reason].resumeWithinMs)]
+}
+
+/** What receivers asked for, by endpoint. */
+function pausesOf(db: OutboxDatabase, finished: readonly FinishedDelivery[]): SqlText[] {
+  const endpoints = new Map<string, { endpointId: string; version: number; asked: AskedPause[] }>()
+  for (const { claim, outcome } of finished) {
+    if (outcome.kind !== 'hold' || !outcome.asked || !outcome.attempt) continue
+    const { endpointId, endpointVersion: version } = outcome.attempt
+    const key = `${endpointId} ${version}`
+    const endpoint = endpoints.get(key) ?? { endpointId, version, asked: [] }
+    endpoints.set(key, endpoint)
+    endpoint.asked.push({ claim, pauseMs: outcome.asked.pauseMs })
+  }
+  return [...endpoints.values()].map(({ asked, ...endpoint }) => pauseAsAskedStatement(db, endpoint, asked))
 }
 
 /** Only the version that the attempt read: an endpoint that was changed meanwhile has a new URL to prove itself. */
@@ -170,10 +187,9 @@ function disablingOf(
 ): SqlText[] {
   if (outcome.kind !== 'disable_endpoint') return []
   const { endpointId, endpointVersion: version, reason } = outcome
-  const tally = { endpointId, version, failed: [claim], succeeded: [], trailing: 1 }
   const comesTrue = sqlText`id = ${endpointId} and version = ${version} and status = 'enabled'`
   return [
-    ...(reporter?.endpoint('keepsend.endpoint.disabled', tally, [claim], comesTrue, { reason }) ?? []),
+    ...(reporter?.endpoint('keepsend.endpoint.disabled', outcome, [claim], comesTrue, { reason }) ?? []),
     sqlText`
       update keepsend_endpoints
       set status = 'disabled', disabled_reason = ${reason}, version = version + 1, wake_at = ${raw('null')}, updated_at = ${clock()}
@@ -201,8 +217,10 @@ function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
       const took = httpStatus >= 200 && httpStatus <= 299
       return took ? { claim, settle: 'complete', httpStatus } : { claim, settle: 'fail', error, httpStatus }
     }
-    case 'hold':
-      return { claim, settle: 'hold', reason: outcome.reason }
+    case 'hold': {
+      const { reason, asked } = outcome
+      return { claim, settle: 'hold', reason, error: asked?.error, httpStatus: asked?.httpStatus }
+    }
     case 'release':
       return { claim, settle: 'release' }
   }
@@ -213,8 +231,10 @@ export function noteOutcomes(targets: Targets, finished: readonly FinishedDelive
   for (const { claim, outcome } of finished) {
     // A row that was held, and is due again because its endpoint was enabled meanwhile, must not be held by an old look.
     if (outcome.kind === 'hold' || outcome.kind === 'disable_endpoint') targets.forget(endpointIdOf(claim.id))
-    else if (outcome.kind !== 'delivered' && outcome.attempt) {
-      targets.failed(outcome.attempt.endpointId, outcome.attempt.at, failuresInRow)
+    else if (outcome.attempt && meaningOf(outcome) === 'failure') {
+      const { endpointId, at, timedOut } = outcome.attempt
+      // Few time-outs open a circuit, and each has taken its time: a look at the database is nothing beside it.
+      targets.failed(endpointId, at, timedOut ? 1 : failuresInRow)
     }
   }
 }

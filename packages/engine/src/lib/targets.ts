@@ -3,6 +3,7 @@ import type { InferSelectModel } from 'drizzle-orm/table'
 import type { CheckUrl, UrlCheck } from './check-url.ts'
 import type { Health } from './circuit.ts'
 import { EngineError } from './errors.ts'
+import { isPaused } from './pause.ts'
 import { endpointRows, secretRows } from './rows.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { SignatureScheme } from './sign.ts'
@@ -13,6 +14,8 @@ export interface Target {
   id: string
   version: number
   enabled: boolean
+  /** No attempt begins now. */
+  paused: boolean
   /** The URL and the verdict on it, judged when the target was read. */
   check: UrlCheck
   retrySchedule: readonly number[] | null
@@ -122,7 +125,7 @@ async function readTargets(
 ): Promise<Map<string, Target | EngineError>> {
   const { rows } = await db.run<TargetRow>(sqlText`
     select ${endpointRows.some('endpoint', ENDPOINT_COLUMNS)}, ${secretRows.some('signing', SECRET_COLUMNS)},
-      signing.version as "secretVersion"
+      signing.version as "secretVersion", case when ${isPaused('endpoint')} then 1 else 0 end as "paused"
     from keepsend_endpoints as endpoint left join keepsend_secrets as signing
       on signing.endpoint_id = endpoint.id and (signing.expires_at is null or signing.expires_at > ${clock()})
     where endpoint.id ${db.dialect.among(db.dialect.list([...new Set(ids)]))}
@@ -155,6 +158,7 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
       id,
       version,
       enabled: endpoint.status === 'enabled',
+      paused: row.paused === 1,
       check: checkUrl(endpoint.url),
       retrySchedule: endpoint.retrySchedule === null ? null : numbersIn(endpoint.retrySchedule),
       deadlineMs,
@@ -221,4 +225,6 @@ type SecretRow = Pick<InferSelectModel<typeof secretsTable>, (typeof SECRET_COLU
 }
 
 /** An endpoint, and of each of its secrets a row; without a secret one row of nulls. */
-type TargetRow = Row & { id: string; workspaceId: string } & { [Name in keyof SecretRow]: SecretRow[Name] | null }
+type TargetRow = Row & { id: string; workspaceId: string; paused: number } & {
+  [Name in keyof SecretRow]: SecretRow[Name] | null
+}

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import type { SendResult } from './sender.ts'
-import { UNCHARGED_DEFERRALS, type VerdictContext, judge, retryOrDead } from './verdict.ts'
+import { type VerdictContext, judge, pushbackOf, retryOrDead } from './verdict.ts'
 
 const NOW = Date.parse('2026-11-23T12:00:00Z')
 
 function context(event: Partial<VerdictContext['event']> = {}): VerdictContext {
   return {
-    event: { attempts: 1, maxAttempts: 10, deferrals: 0, claimedAt: NOW, ...event },
+    event: { attempts: 1, maxAttempts: 10, claimedAt: NOW, ...event },
     endpoint: { id: 'ep_1', version: 7, retrySchedule: [5, 300, 1800], retryStatuses: [] },
     now: NOW,
+    maxPauseMs: 3_600_000,
     random: () => 0,
   }
 }
@@ -17,11 +18,12 @@ function answer(status: number, headers: Record<string, string> = {}, body = '')
   return { kind: 'response', status, header: (name) => headers[name], body: new TextEncoder().encode(body) }
 }
 
-/** The whole table in four lines; every other number is a failure that is tried again. */
+/** The whole table in five lines; every other number is a failure that is tried again. */
 function expectedKind(status: number): string {
   if (status >= 200 && status <= 299) return 'delivered'
   if (status === 410) return 'disable_endpoint'
-  if (status >= 400 && status <= 499 && ![408, 425, 429].includes(status)) return 'dead'
+  if (status === 429) return 'hold'
+  if (status >= 400 && status <= 499 && ![408, 425].includes(status)) return 'dead'
   return 'retry'
 }
 
@@ -116,45 +118,66 @@ describe('an exchange that came to no answer', () => {
 
 describe('a wait that the receiver asked for', () => {
   const asked = { 'retry-after': '60' }
+  const pauseMs = (result: SendResult, given = context()) => {
+    const outcome = judge(result, given)
+    return outcome.kind === 'hold' ? outcome.asked?.pauseMs : undefined
+  }
 
-  it.each([429, 503])('%i with Retry-After is a deferral and costs no attempt (trap 22)', (status) => {
-    const outcome = judge(answer(status, asked), context())
-    expect(outcome).toMatchObject({ kind: 'retry', delayMs: 60_000, deferral: true })
+  it.each([429, 503])('%i with Retry-After pauses the endpoint, on the last attempt too (trap 22)', (status) => {
+    expect(judge(answer(status, asked), context({ attempts: 10 }))).toEqual({
+      kind: 'hold',
+      reason: 'endpoint_paused',
+      asked: { pauseMs: 60_000, error: `HTTP ${status}`, httpStatus: status },
+    })
   })
 
-  it('is granted 20 times; after that an attempt is charged, and the wait still honoured', () => {
-    const deferrals = Array.from({ length: 23 }, (_, index) => index)
-    const outcomes = deferrals.map((count) => judge(answer(429, asked), context({ deferrals: count })))
-    const deferred = outcomes.filter((outcome) => outcome.kind === 'retry' && outcome.deferral)
-    expect([UNCHARGED_DEFERRALS, deferred.length]).toEqual([20, 20])
-    for (const outcome of outcomes.slice(20))
-      expect(outcome).toMatchObject({ kind: 'retry', deferral: false, delayMs: 60_000 })
+  it('is never undercut, has its jitter on top, and is a second at least and an hour at most', () => {
+    expect(pauseMs(answer(429, asked), { ...context(), random: () => 1 })).toBe(66_000)
+    expect(pauseMs(answer(429, { 'retry-after': '0' }))).toBe(1000)
+    expect(pauseMs(answer(503, { 'retry-after': 'Mon, 23 Nov 2026 11:00:00 GMT' }))).toBe(1000)
+    expect(pauseMs(answer(503, { 'retry-after': '86400' }), { ...context(), random: () => 1 })).toBe(3_600_000)
+    expect(pauseMs(answer(429, asked), { ...context(), maxPauseMs: 5000 })).toBe(5000)
   })
 
-  it('is granted on the last attempt too, which then is not the last', () => {
-    expect(judge(answer(503, asked), context({ attempts: 10 }))).toMatchObject({ kind: 'retry', deferral: true })
-    expect(judge(answer(503, asked), context({ attempts: 10, deferrals: 20 })).kind).toBe('dead')
+  it('429 pauses without a readable Retry-After too: for the first wait of the schedule, a second at least', () => {
+    for (const headers of [{}, { 'retry-after': 'later' }]) expect(pauseMs(answer(429, headers))).toBe(5000)
+    const short = context()
+    short.endpoint.retrySchedule = []
+    expect(pauseMs(answer(429), short)).toBe(1000)
   })
 
-  it('without a Retry-After, or with one that cannot be read, is an attempt like any other', () => {
+  it('503 without a readable Retry-After is a failure like any other', () => {
     for (const headers of [{}, { 'retry-after': 'later' }]) {
-      expect(judge(answer(429, headers), context())).toMatchObject({ kind: 'retry', deferral: false, delayMs: 5000 })
+      expect(judge(answer(503, headers), context())).toMatchObject({ kind: 'retry', deferral: false, delayMs: 5000 })
     }
   })
 
-  it('is honoured with other failures that are tried again, and the attempt charged', () => {
-    for (const status of [408, 425, 500, 502, 504]) {
+  it('is honoured with every other failure but 410, final or not, and the attempt counts', () => {
+    for (const status of [404, 408, 409, 421, 425, 500, 502, 504]) {
       expect(judge(answer(status, asked), context())).toMatchObject({ kind: 'retry', deferral: false, delayMs: 60_000 })
     }
+    expect(judge(answer(409, asked), context({ attempts: 10 })).kind).toBe('dead')
+    expect(judge(answer(410, asked), context()).kind).toBe('disable_endpoint')
   })
 
   it('as a date counts from the time of the database', () => {
-    const outcome = judge(answer(503, { 'retry-after': 'Mon, 23 Nov 2026 12:10:00 GMT' }), context())
-    expect(outcome).toMatchObject({ delayMs: 600_000, deferral: true })
+    expect(pauseMs(answer(503, { 'retry-after': 'Mon, 23 Nov 2026 12:10:00 GMT' }))).toBe(600_000)
   })
+})
 
-  it('changes nothing for an answer that ends the delivery', () => {
-    expect(judge(answer(400, asked), context()).kind).toBe('dead')
+describe('what an exchange says of the pace', () => {
+  it.each([
+    ['429', answer(429), 'paused'],
+    ['503 with Retry-After', answer(503, { 'retry-after': '1' }), 'paused'],
+    ['502', answer(502), 'slow'],
+    ['503', answer(503), 'slow'],
+    ['504', answer(504), 'slow'],
+    ['a time-out', { kind: 'error', reason: 'timeout', message: '' }, 'slow'],
+    ['a refused connection', { kind: 'error', reason: 'network', message: '' }, 'none'],
+    ['500', answer(500), 'none'],
+    ['200', answer(200), 'none'],
+  ] as const)('%s: %s', (_name, result, pushback) => {
+    expect(pushbackOf(result, judge(result, context()))).toBe(pushback)
   })
 })
 

@@ -1,7 +1,7 @@
 import type { PendingEvent } from '@keepsend/outbox'
 import type { AttemptFacts } from './attempt.ts'
 import type { HoldReason } from './hold-reason.ts'
-import { parseRetryAfter, retryDelayMs } from './schedule.ts'
+import { parseRetryAfter, pauseDelayMs, retryDelayMs } from './schedule.ts'
 import type { SendResult } from './sender.ts'
 
 /** What an attempt means for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */
@@ -12,7 +12,7 @@ export type DeliveryOutcome = Verdict & {
 
 type Verdict =
   | { kind: 'delivered'; httpStatus: number }
-  /** Another attempt after `delayMs`; a `deferral` is a wait the receiver asked for and is not charged. */
+  /** Another attempt after `delayMs`; a `deferral` is a wait that is not the receiver's fault, and is not charged. */
   | { kind: 'retry'; delayMs: number; deferral: boolean; error: string; httpStatus?: number }
   /** No attempt will follow. */
   | { kind: 'dead'; error: string; httpStatus?: number }
@@ -28,19 +28,27 @@ type Verdict =
       error: string
       httpStatus: number
     }
-  /** The endpoint takes nothing now; no attempt was made. */
-  | { kind: 'hold'; reason: HoldReason }
+  /**
+   * The endpoint takes nothing now. No attempt was made, or one was that does not count: the receiver `asked` for a wait,
+   * and its endpoint is paused for it.
+   */
+  | { kind: 'hold'; reason: HoldReason; asked?: { pauseMs: number; error: string; httpStatus: number } }
   /** There was no room to begin; no attempt was made. The delivery goes back in line. */
   | { kind: 'release' }
 
-/** Waits a receiver may ask for without losing an attempt. */
+/** Attempts that could not be made, of one delivery, that do not count. */
 export const UNCHARGED_DEFERRALS = 20
 
-const RETRYABLE_4XX = new Set([408, 425, 429])
+const RETRYABLE_4XX = new Set([408, 425])
+
+// They say that the receiver is overloaded, or that what stands before it has waited for it in vain.
+const SLOW_DOWN = new Set([502, 503, 504])
 
 export interface VerdictContext {
-  event: Pick<PendingEvent, 'attempts' | 'maxAttempts' | 'deferrals' | 'claimedAt'>
+  event: Pick<PendingEvent, 'attempts' | 'maxAttempts' | 'claimedAt'>
   endpoint: { id: string; version: number; retrySchedule: readonly number[]; retryStatuses: readonly number[] }
+  /** How long an answer may pause the endpoint. */
+  maxPauseMs: number
   /** The database's time, for a `Retry-After` that is a date. */
   now: number
   random: () => number
@@ -60,22 +68,24 @@ export function judge(result: SendResult, context: VerdictContext): DeliveryOutc
     const reason = status === 410 ? 'gone' : 'asked'
     return { kind: 'disable_endpoint', reason, endpointId: id, endpointVersion: version, error, httpStatus: status }
   }
-  const terminal = status >= 400 && status <= 499 && !RETRYABLE_4XX.has(status) && !retryStatuses.includes(status)
-  if (terminal || wish === 'abort-message') return { kind: 'dead', error, httpStatus: status }
+  if (wish === 'abort-message') return { kind: 'dead', error, httpStatus: status }
 
   const retryAfterMs = parseRetryAfter(result.header('retry-after'), context.now)
-  if (
-    (status === 429 || status === 503) &&
-    retryAfterMs !== undefined &&
-    context.event.deferrals < UNCHARGED_DEFERRALS
-  ) {
-    const delayMs = retryDelayMs(context.endpoint.retrySchedule, attemptNumber(context.event), {
-      ...context,
-      retryAfterMs,
-    })
-    return { kind: 'retry', delayMs, deferral: true, error, httpStatus: status }
+  if (status === 429 || (status === 503 && retryAfterMs !== undefined)) {
+    const pauseMs = pauseDelayMs(context.endpoint.retrySchedule, { ...context, retryAfterMs })
+    return { kind: 'hold', reason: 'endpoint_paused', asked: { pauseMs, error, httpStatus: status } }
   }
+  // A receiver that says when to come again wants to be asked again, whatever the status.
+  const isRetried = RETRYABLE_4XX.has(status) || retryStatuses.includes(status) || retryAfterMs !== undefined
+  if (status >= 400 && status <= 499 && !isRetried) return { kind: 'dead', error, httpStatus: status }
   return retryOrDead(context, error, status, retryAfterMs)
+}
+
+/** What an exchange says of the pace that its endpoint can take: see {@link AttemptFacts.pushback}. */
+export function pushbackOf(result: SendResult, outcome: DeliveryOutcome): AttemptFacts['pushback'] {
+  if (outcome.kind === 'hold') return 'paused'
+  const isSlow = result.kind === 'error' ? result.reason === 'timeout' : SLOW_DOWN.has(result.status)
+  return isSlow ? 'slow' : 'none'
 }
 
 /** Another attempt if one is left, else the end. */

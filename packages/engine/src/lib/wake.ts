@@ -6,6 +6,10 @@ import {
   Transaction,
   byId,
   clock,
+  eventIdOf,
+  eventIdTime,
+  firstEventIdAt,
+  isEventId,
   limitTo,
   raw,
   resumeStatement,
@@ -14,9 +18,13 @@ import {
 import { standsAsProbe } from './circuit.ts'
 import { checkBounds } from './errors.ts'
 import { lockEndpoints } from './locks.ts'
+import { isPaused, notBeforePause } from './pause.ts'
+import { JITTER, jittered } from './schedule.ts'
 
 // What one statement resumes of an endpoint; a faster limit has the rest at its next time.
 const MAX_BATCH = 10_000
+
+const MAX_EVERY_MS = 60_000
 
 export interface WakeOptions {
   /** Endpoints at most: 1–1,000. @default 100 */
@@ -27,7 +35,7 @@ export interface WakeOptions {
    * @default 16
    */
   batch?: number | undefined
-  /** When the next batch is resumed, in ms: 1–3,600,000. @default 1000 */
+  /** When the next batch is resumed, in ms: 1–60,000. @default 1000 */
   everyMs?: number | undefined
   /**
    * For a queue whose messages bring the rows: each row is due this long after its message should come, in ms: 0–3,600,000. Rows under
@@ -40,7 +48,7 @@ export interface WakeOptions {
 export function checkWakeOptions({ limit = 1, batch = 1, everyMs = 1, graceMs = 0 }: WakeOptions): void {
   checkBounds('limit', limit, 1, 1000)
   checkBounds('batch', batch, 1, MAX_BATCH)
-  checkBounds('everyMs', everyMs, 1, 3_600_000)
+  checkBounds('everyMs', everyMs, 1, MAX_EVERY_MS)
   checkBounds('graceMs', graceMs, 0, 3_600_000)
 }
 
@@ -62,22 +70,36 @@ interface Due {
   rateLimit: number | null
   wakeAt: number
   now: number
+  /** While the circuit is open: the delivery that failed last, and the ends of those that are held. */
+  failedId: string | null
+  oldestId: string | null
+  newestId: string | null
+}
+
+/** How an open circuit is probed. */
+export interface Probing {
+  openMs: number
+  random: () => number
 }
 
 /**
  * Lets out what is held for endpoints whose time has come: a batch, oldest first, or one row as a probe while the
- * circuit is open. The time itself is compared and set in the same unit, so of two takers one finds nothing to do; and
+ * circuit is open; nothing before the end of a pause. The time itself is compared and set in the same unit, so of two takers one finds nothing to do; and
  * the next time is set before anything is sent, so a process that dies costs one interval.
  */
 export async function wakeEndpoints(
   db: OutboxDatabase,
-  openMs: number,
+  probing: Probing,
   { limit = 100, batch = 16, everyMs = 1000, graceMs }: WakeOptions = {},
   onlyId?: string,
 ): Promise<Woken> {
   const one = onlyId === undefined ? raw('') : sqlText`and id = ${onlyId}`
+  const end = (which: SqlText): SqlText => sqlText`case when circuit = 'open' then (
+      select ${which}(held.id) from pending_events as held
+      where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id) end`
   const { rows: found } = await db.run<Due>(sqlText`
-    select id as "id", circuit as "circuit", rate_limit as "rateLimit", wake_at as "wakeAt", ${clock()} as "now"
+    select id as "id", circuit as "circuit", rate_limit as "rateLimit", wake_at as "wakeAt", ${clock()} as "now",
+      probed_id as "failedId", ${end(raw('min'))} as "oldestId", ${end(raw('max'))} as "newestId"
     from keepsend_endpoints where wake_at is not null ${one} order by wake_at, id ${limitTo(limit + 1)}`)
   const due = found.slice(0, limit).filter(({ wakeAt, now }) => wakeAt <= now)
   const rest = found[due.length]
@@ -89,7 +111,7 @@ export async function wakeEndpoints(
   transaction.addAll(lockEndpoints(db, ids))
   const resumed = due.map((endpoint) =>
     endpoint.circuit === 'open'
-      ? addProbe(transaction, db, endpoint, { openMs, graceMs })
+      ? addProbe(transaction, db, endpoint, { ...probing, graceMs })
       : addBatch(transaction, db, endpoint, { batch, everyMs, graceMs }),
   )
   await transaction.commit(db)
@@ -112,7 +134,7 @@ function addBatch(
   const limit = Math.min(MAX_BATCH, Math.max(1, allowed))
   const apartMs = rateLimit === null || graceMs === undefined ? 0 : Math.ceil(1000 / rateLimit)
   const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'closed'`
-  const guard = sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled')`
+  const guard = sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled' and not ${isPaused()})`
   const resumed = transaction.add<ResumedRow>(
     resumeStatement(db, { endpointId: id, limit, guard, apartMs, afterMs: graceMs }),
   )
@@ -120,7 +142,7 @@ function addBatch(
       update keepsend_endpoints set wake_at = case
         when status = 'enabled' and exists (
           select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
-        then cast(${now + interval} as bigint) end
+        then ${notBeforePause(db, sqlText`cast(${now + interval} as bigint)`)} end
       where ${mine}`)
   return resumed
 }
@@ -130,48 +152,76 @@ function limitedEvery(rateLimit: number): number {
   return Math.max(250, Math.ceil(1000 / rateLimit))
 }
 
-/** The oldest held row becomes the probe, unless the last one still stands. */
+/** A held row becomes the probe, unless the last one still stands: never the row that failed last, if there is another. */
 function addProbe(
   transaction: Transaction,
   db: OutboxDatabase,
-  { id, wakeAt, now }: Due,
-  { openMs, graceMs = 0 }: { openMs: number; graceMs: number | undefined },
+  due: Due,
+  { openMs, random, graceMs = 0 }: Probing & { graceMs: number | undefined },
 ): SqlResult<ResumedRow> {
+  const { id, wakeAt, now } = due
   const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'open'`
-  const next = sqlText`cast(${now + openMs} as bigint)`
-  const oldest = sqlText`(
-    select min(held.id) from pending_events as held
-    where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)`
+  const place = placeOfProbe(due, random)
+  const nearest = (where: SqlText, order: 'asc' | 'desc'): SqlText => sqlText`(
+    select held.id from pending_events as held
+    where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id and ${where}
+    order by held.id ${raw(order)} ${db.dialect.first(1)})`
+  const another = sqlText`held.id <> coalesce(keepsend_endpoints.probed_id, '')`
   transaction.add(sqlText`
-      update keepsend_endpoints set probe_id = ${oldest}, wake_at = case when ${oldest} is not null then ${next} end
-      where ${mine} and status = 'enabled' and not ${standsAsProbe(openMs, graceMs)}`)
-  // For the probe that still stands, and for an endpoint that was disabled: the first statement changed nothing then.
-  transaction.add(
-    sqlText`update keepsend_endpoints set wake_at = case when status = 'enabled' then ${next} end where ${mine}`,
-  )
+      update keepsend_endpoints set probe_id = coalesce(
+        ${nearest(sqlText`${another} and held.id >= ${place}`, 'asc')},
+        ${nearest(sqlText`${another} and held.id < ${place}`, 'desc')},
+        ${nearest(raw('1 = 1'), 'asc')})
+      where ${mine} and status = 'enabled' and not ${isPaused()} and not ${standsAsProbe(openMs, graceMs)}`)
+  // Also for the probe that still stands, and for an endpoint that was disabled or paused meanwhile.
+  const next = notBeforePause(db, sqlText`cast(${now + jittered(openMs, random)} as bigint)`)
+  transaction.add(sqlText`
+      update keepsend_endpoints set probed_id = coalesce(probe_id, probed_id),
+        wake_at = case when status = 'enabled' and (probe_id is not null or ${isPaused()}) then ${next} end
+      where ${mine}`)
   const guard = sqlText`held.id in (select probe_id from keepsend_endpoints
-        where id = ${id} and circuit = 'open' and status = 'enabled')`
+        where id = ${id} and circuit = 'open' and status = 'enabled' and not ${isPaused()})`
   return transaction.add<ResumedRow>(resumeStatement(db, { endpointId: id, limit: 1, guard, afterMs: graceMs }))
 }
 
+/**
+ * Where the next probe is looked for, as an id. After one of the older half it is the newest row, so that a thousand old
+ * rows that cannot be delivered keep nobody from the one behind them; otherwise it is near a random time between both.
+ */
+function placeOfProbe({ failedId, oldestId, newestId }: Due, random: () => number): string {
+  const from = timeOf(oldestId)
+  const span = timeOf(newestId) - from
+  if (failedId === null || timeOf(failedId) - from <= span / 2) return newestId ?? ''
+  return firstEventIdAt(from + random() * span)
+}
+
+function timeOf(deliveryId: string | null): number {
+  const eventId = eventIdOf(deliveryId ?? '')
+  return isEventId(eventId) ? eventIdTime(eventId) : 0
+}
+
 /** The time to wake, where held rows would have none: no row waits for someone who does not come. */
-export function wakeWithin(endpointId: string, inMs: number): SqlText {
+export function wakeWithin(db: OutboxDatabase, endpointId: string, inMs: number): SqlText {
   return sqlText`
-    update keepsend_endpoints set wake_at = ${clock()} + ${raw(String(inMs))}
+    update keepsend_endpoints set wake_at = ${notBeforePause(db, sqlText`${clock()} + ${raw(String(inMs))}`)}
     where id = ${endpointId} and wake_at is null and status = 'enabled'`
 }
 
 /**
- * Maintenance: endpoints that are enabled, have held rows, and no time at which those are resumed. Endpoints that another
- * transaction holds are skipped: it sets a time itself, or the next round finds them.
+ * Maintenance: endpoints that are enabled and have held rows, but no time at which those are resumed, or one that only a
+ * clock that was ahead can have set. Endpoints that another transaction holds are skipped: it sets a time itself, or the
+ * next round finds them.
  */
-export function wakeStrays({ dialect }: Pick<OutboxDatabase, 'dialect'>, limit: number): SqlText {
+export function wakeStrays(db: OutboxDatabase, limit: number, openMs: number): SqlText {
+  const furthest = raw(String(Math.ceil(Math.max(openMs, MAX_EVERY_MS) * (1 + JITTER))))
+  const isStray = sqlText`status = 'enabled' and not ${isPaused()}
+      and case when wake_at is null then true else wake_at > ${clock()} + ${furthest} end`
   const stray = sqlText`
-    select endpoint.id from keepsend_endpoints as endpoint
-    where endpoint.status = 'enabled' and endpoint.wake_at is null and exists (
-      select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = endpoint.id)
-    order by endpoint.id ${dialect.first(limit)} ${dialect.lock('pick', 'endpoint')}`
+    select id from keepsend_endpoints
+    where ${isStray} and exists (
+      select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
+    order by id ${db.dialect.first(limit)} ${db.dialect.lock('pick', 'keepsend_endpoints')}`
   return sqlText`
     update keepsend_endpoints set wake_at = ${clock()}
-    where id ${dialect.among(stray)} and status = 'enabled' and wake_at is null`
+    where id ${db.dialect.among(stray)} and ${isStray}`
 }

@@ -22,7 +22,13 @@ export const OPTION_NAMES = {
   claimEvents: { leaseMs: true, now: true } satisfies OptionNames<LeaseOptions>,
   claimReadyEvents: { lanes: true, due: true, as: true, leaseMs: true, now: true } satisfies OptionNames<ClaimOptions>,
   lineUpDueEvents: { limit: true, now: true } satisfies OptionNames<LineUpOptions>,
-  lookAtLanes: { after: true, only: true, workspaces: true, endpoints: true, behind: true } satisfies OptionNames<LookOptions>,
+  lookAtLanes: {
+    after: true,
+    only: true,
+    workspaces: true,
+    endpoints: true,
+    behind: true,
+  } satisfies OptionNames<LookOptions>,
   cleanupOldEvents: {
     retentionMs: true,
     batchSize: true,

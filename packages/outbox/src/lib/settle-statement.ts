@@ -75,7 +75,14 @@ function moveOf(outcome: Outcome): Move {
       return { id, gen, ...dueOf(outcome), status: 'pending', counts: !deferral, deferral, error, httpStatus }
     }
     case 'hold':
-      return { id, gen, status: 'held', holdReason: outcome.reason, error: outcome.error }
+      return {
+        id,
+        gen,
+        status: 'held',
+        holdReason: outcome.reason,
+        error: outcome.error,
+        httpStatus: outcome.httpStatus,
+      }
     case 'release':
       return { id, gen, ...dueOf(outcome), status: 'pending' }
   }

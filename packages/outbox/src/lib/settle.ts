@@ -12,7 +12,7 @@ export type Outcome = { claim: ClaimRef } & (
   | { settle: 'fail'; error: string; httpStatus?: number | undefined }
   | ({ settle: 'reschedule' } & RescheduleReason & When)
   /** Held until it is resumed; the attempt does not count. */
-  | { settle: 'hold'; reason: string; error?: string | undefined }
+  | { settle: 'hold'; reason: string; error?: string | undefined; httpStatus?: number | undefined }
   /** Released unused; the attempt does not count. */
   | ({ settle: 'release' } & (When | { delayMs?: undefined; dueAt?: undefined }))
 )

@@ -43,15 +43,19 @@ export const endpoints = pgTable(
       .default('closed'),
     /** The one delivery that may go while the circuit is open. */
     probeId: text('probe_id'),
+    probedId: text('probed_id'),
     /** The first failure since the last success. */
     failingSince: bigint('failing_since', { mode: 'number' }),
     /** The last warning that was given, in percent of the way to being disabled. */
     warned: integer('warned').notNull().default(0),
     failuresInRow: integer('failures_in_row').notNull().default(0),
+    timeoutsInRow: integer('timeouts_in_row').notNull().default(0),
     windowAt: bigint('window_at', { mode: 'number' }),
     windowFailures: integer('window_failures').notNull().default(0),
     windowSuccesses: integer('window_successes').notNull().default(0),
     /** When held rows are resumed next; null: none is held, or a person must resume them. */
+    pausedUntil: bigint('paused_until', { mode: 'number' }),
+    pauseAskedAt: bigint('pause_asked_at', { mode: 'number' }),
     wakeAt: bigint('wake_at', { mode: 'number' }),
     createdAt: bigint('created_at', { mode: 'number' }).notNull(),
     updatedAt: bigint('updated_at', { mode: 'number' }).notNull(),

@@ -132,6 +132,10 @@ export const endpointSchema = z
     circuit: z
       .enum(['closed', 'open'])
       .openapi({ description: 'open: deliveries are held, and one at a time is tried' }),
+    pausedUntil: time.nullable().openapi({
+      description:
+        'no attempt begins before: a person paused it, or its receiver answered 429 or 503 with `Retry-After`',
+    }),
     failingSince: time.nullable().openapi({ description: 'the first failure since the last success' }),
     createdAt: time,
     updatedAt: time,
@@ -219,10 +223,12 @@ export function showEndpoint({
   createdAt,
   updatedAt,
   failingSince,
+  pausedUntil,
   ...endpoint
 }: Endpoint): z.infer<typeof endpointSchema> {
   return {
     ...endpoint,
+    pausedUntil: pausedUntil === null ? null : iso(pausedUntil),
     failingSince: failingSince === null ? null : iso(failingSince),
     createdAt: iso(createdAt),
     updatedAt: iso(updatedAt),

@@ -43,14 +43,21 @@ export const endpoints = sqliteTable(
       .default('closed'),
     /** The one delivery that may go while the circuit is open. */
     probeId: text('probe_id'),
+    /** The delivery that failed last as the circuit opened, or as a probe: the next probe is another. */
+    probedId: text('probed_id'),
     /** The first failure since the last success. */
     failingSince: integer('failing_since'),
     /** The last warning that was given, in percent of the way to being disabled. */
     warned: integer('warned').notNull().default(0),
     failuresInRow: integer('failures_in_row').notNull().default(0),
+    timeoutsInRow: integer('timeouts_in_row').notNull().default(0),
     windowAt: integer('window_at'),
     windowFailures: integer('window_failures').notNull().default(0),
     windowSuccesses: integer('window_successes').notNull().default(0),
+    /** No attempt begins before; ends by itself, and only moves forward. */
+    pausedUntil: integer('paused_until'),
+    /** When the receiver asked for it; null when a person paused. */
+    pauseAskedAt: integer('pause_asked_at'),
     /** When held rows are resumed next; null: none is held, or a person must resume them. */
     wakeAt: integer('wake_at'),
     createdAt: integer('created_at').notNull(),

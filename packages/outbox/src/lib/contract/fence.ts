@@ -94,11 +94,21 @@ export function fencePromises(holds: Holds): void {
       const { before, again } = await liveTwice(databases)
       const current = claimed ? await claimAgain(databases, again) : again
       for (const ref of before) {
-        expect(await beginEvents(databases.db, [ref])).toEqual({ begun: [], overtaken: [], lost: [current.id], lined: [] })
+        expect(await beginEvents(databases.db, [ref])).toEqual({
+          begun: [],
+          overtaken: [],
+          lost: [current.id],
+          lined: [],
+        })
         expect(await claimEvents(databases.db, [ref], { now: T + 2 * MINUTE })).toEqual({ claims: [], dead: [] })
       }
       expect(await findAll(databases.db)).toEqual([current])
-      expect(await beginEvents(databases.db, [current])).toEqual({ begun: [current], overtaken: [], lost: [], lined: [] })
+      expect(await beginEvents(databases.db, [current])).toEqual({
+        begun: [current],
+        overtaken: [],
+        lost: [],
+        lined: [],
+      })
     })
   }
 

@@ -11,6 +11,7 @@ import {
   cleanupOldEvents,
   createOptionChecks,
   enqueueEvents,
+  expireEvents,
   extendLease,
   failEvent,
   migrate,
@@ -34,6 +35,7 @@ type Call = (db: OutboxDatabase, options: object) => Promise<unknown>
 
 const REQUIRED: Partial<Record<Verb, object>> = {
   claimDueEvents: { limit: 5 },
+  expireEvents: { maxAgeMs: 5 },
   'the filter of a replay': { ids: [EVENT_ID] },
   resumeStatement: { endpointId: 'ep_1', limit: 5 },
   failEvent: { error: 'e' },
@@ -44,6 +46,7 @@ const CALLS: Record<Verb, Call> = {
   claimDueEvents: (db, options) => claimDueEvents(db, { limit: 5, ...options }),
   claimEvents: (db, options) => claimEvents(db, [claim], options),
   cleanupOldEvents: (db, options) => cleanupOldEvents(db, options),
+  expireEvents: (db, options) => expireEvents(db, { maxAgeMs: 5, ...options }),
   failEvent: (db, options) => failEvent(db, claim, { error: 'e', ...options }),
   rescheduleEvent: (db, options) => rescheduleEvent(db, claim, { delayMs: 5, ...options }),
   extendLease: (db, options) => extendLease(db, [claim], 60_000, options),

@@ -20,6 +20,7 @@ import {
   toSql,
 } from '../src/index.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
+import { expireStatement, lookStatement } from '../src/lib/expire.ts'
 import { takeStatement } from '../src/lib/take.ts'
 import { fromPostgres, postgresDialect } from '../src/postgres.ts'
 import { statementOf } from './statement-of.ts'
@@ -73,10 +74,17 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
   ['beginning 25', await statementOf(postgresDialect, (one) => beginEvents(one, refs)), 25, ['pending_events_pkey']],
   [
     'a clean-up of 25',
-    pruneStatement(db, { retentionMs: 1000, limit: 25, now: undefined }),
+    pruneStatement(db, { status: 'failed', ageMs: 1000, limit: 25, now: undefined }),
     25,
     ['pending_events_settled', 'pending_events_pkey'],
   ],
+  [
+    'a clean-up of completed rows beside failed ones',
+    pruneStatement(db, { status: 'completed', ageMs: 1000, limit: 25, now: undefined }),
+    0,
+    ['pending_events_settled', 'pending_events_pkey'],
+  ],
+  ['expiring 25', expireStatement(db, refs, { maxAgeMs: 1, now: undefined }), 25, ['pending_events_pkey']],
   [
     'a replay by time',
     await statementOf(postgresDialect, (one) => replayEvents(one, { settledAfter: 1 }, { limit: 25 })),
@@ -97,6 +105,8 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
   ],
 ]
 
+// The failed rows are the last by their keys: a pass that has come to them meets nothing that expires.
+const LOOK = lookStatement(db, { maxAgeMs: 86_400_000, limit: 500, now: undefined })
 const HOLD = holdDueStatement(db, { endpointId: 'ep_1', reason: 'blocked', guard: raw('1 = 1') })
 
 interface Plan {
@@ -157,7 +167,10 @@ async function expectIndexed(
   looksThrough = 0,
 ): Promise<void> {
   const plan = await explain(statement)
-  const reads = nodesOf(plan).filter((node) => node['Index Name'] ?? node['Node Type'] === 'Seq Scan')
+  const reads = nodesOf(plan)
+    .filter((node) => node['Index Name'] ?? node['Node Type'] === 'Seq Scan')
+    // A table of one row.
+    .filter((node) => node['Relation Name'] !== 'keepsend_sweep_pass')
   expect(reads.length).toBeGreaterThan(0)
   expect(reads.filter((node) => !indexes.includes(node['Index Name'] ?? ''))).toEqual([])
   expect(plan['Actual Rows']).toBeLessThanOrEqual(Math.max(rows, 25))
@@ -186,6 +199,10 @@ describe('a million wait and a million failed', () => {
     it('holding the due rows of an endpoint looks through the first 1,000 that are due', async () => {
       await expectIndexed(HOLD, 25, ['pending_events_due', 'pending_events_pkey'], 1000)
     })
+
+    it('a look for expired rows reads 5,000 keys', async () => {
+      await expectIndexed(LOOK, 25, ['pending_events_pkey'], 5000)
+    })
   })
 })
 
@@ -198,5 +215,9 @@ describe('a burst into a table of which nothing is known yet', () => {
 
   it('holding the due rows of an endpoint looks through the first 1,000 that are due', async () => {
     await expectIndexed(HOLD, 25, ['pending_events_due', 'pending_events_pkey'], 1000)
+  })
+
+  it('a look for expired rows reads 5,000 keys', async () => {
+    await expectIndexed(LOOK, 25, ['pending_events_pkey'], 5000)
   })
 })

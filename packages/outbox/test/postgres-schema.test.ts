@@ -115,7 +115,7 @@ describe('the migration and the drizzle table, on Postgres', () => {
     expect(Object.fromEntries(made)).toEqual({
       pending_events_pkey: '(id)',
       pending_events_due: "(due_at, id) WHERE ((status = 'pending'::text) AND (due_at IS NOT NULL))",
-      pending_events_settled: '(completed_at, id) WHERE (completed_at IS NOT NULL)',
+      pending_events_settled: '(status, completed_at, id) WHERE (completed_at IS NOT NULL)',
       pending_events_held: "(endpoint_id, id) WHERE (status = 'held'::text)",
     })
     const table = await host.query<{ options: string[]; collation: string; constraints: string }>(`

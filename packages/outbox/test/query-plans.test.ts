@@ -20,6 +20,7 @@ import {
   toSql,
 } from '../src/index.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
+import { expireStatement, lookStatement } from '../src/lib/expire.ts'
 import { takeStatement } from '../src/lib/take.ts'
 import { fromBetterSqlite, sqliteDialect } from '../src/sqlite.ts'
 import { statementOf } from './statement-of.ts'
@@ -54,9 +55,11 @@ const STATEMENTS: [string, SqlText, string[]][] = [
   ['begin', await statementOf(sqliteDialect, (one) => beginEvents(one, refs)), ['PRIMARY KEY (id=?)']],
   [
     'clean-up',
-    pruneStatement(db, { retentionMs: 86_400_000, limit: 500, now }),
-    ['INDEX pending_events_settled (completed_at', 'PRIMARY KEY (id=?)'],
+    pruneStatement(db, { status: 'failed', ageMs: 86_400_000, limit: 500, now }),
+    ['INDEX pending_events_settled (status=? AND completed_at', 'PRIMARY KEY (id=?)'],
   ],
+  ['look for expired rows', lookStatement(db, { maxAgeMs: 86_400_000, limit: 500, now }), ['PRIMARY KEY (id>?)']],
+  ['expiring', expireStatement(db, refs, { maxAgeMs: 86_400_000, now }), ['PRIMARY KEY (id=?)']],
   [
     'resume',
     resumeStatement(db, { endpointId: 'ep_1', limit: 25, now }),
@@ -77,7 +80,7 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     await statementOf(sqliteDialect, async (one) =>
       one.run(replayStatement(one, { settledAfter: 1 }, { limit: 25, now })),
     ),
-    ['INDEX pending_events_settled (completed_at', 'PRIMARY KEY (id=?)'],
+    ['INDEX pending_events_settled (status=? AND completed_at', 'PRIMARY KEY (id=?)'],
   ],
   [
     'replay by ids',

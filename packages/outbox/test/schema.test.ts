@@ -98,7 +98,7 @@ describe('the migration and the drizzle table', () => {
     const made = indexes.filter(({ origin }) => origin === 'c')
     expect(Object.fromEntries(made.map(({ name, partial }) => [name, [partial, ...columnsOf(name)]]))).toEqual({
       pending_events_due: [1, 'due_at', 'id'],
-      pending_events_settled: [1, 'completed_at', 'id'],
+      pending_events_settled: [1, 'status', 'completed_at', 'id'],
       pending_events_held: [1, 'endpoint_id', 'id'],
     })
     expect(indexes.filter(({ origin }) => origin !== 'c').map(({ origin }) => origin)).toEqual(['pk'])

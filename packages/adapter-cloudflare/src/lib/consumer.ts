@@ -68,7 +68,10 @@ export async function keepEvent(
 ): Promise<void> {
   const fields = { eventId: event.eventId, type: event.type }
   try {
-    const messages = await keepQueuedEvent({ db: engine.db, rowsStart: queue.rowsStart }, event)
+    const messages = await keepQueuedEvent(
+      { db: engine.db, rowsStart: queue.rowsStart, maxAgeMs: engine.maxAgeMs },
+      event,
+    )
     const { failed } = await queue.sendDelayed(messages.map((one) => ({ message: one, delaySeconds: 0 })))
     for (const { error } of failed) engine.logger.warn({ ...fields, ...errorFields(error) }, SWEPT_LATER)
     message.ack()

@@ -61,7 +61,9 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   readonly rowsStart = 'now'
   readonly #options: Resolved<Omit<DurableEventQueueOptions, 'db'>>
   readonly #db: DurableEventQueueOptions['db']
-  #running: { poller: Poller; upkeep: Upkeeper; deafen: (() => Promise<void>) | undefined } | undefined
+  #running:
+    | { poller: Poller; upkeep: Upkeeper; deafen: (() => Promise<void>) | undefined; maxAgeMs: number }
+    | undefined
   #stopping: Promise<void> | undefined
 
   constructor(options: DurableEventQueueOptions) {
@@ -87,7 +89,10 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
 
   /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */
   async send(message: QueuedEvent): Promise<void> {
-    if (message.outboxId === undefined) await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart }, message)
+    if (message.outboxId === undefined) {
+      const maxAgeMs = this.#running?.maxAgeMs
+      await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart, maxAgeMs }, message)
+    }
     this.#running?.poller.kick()
     this.#db.announce?.()
   }
@@ -121,7 +126,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     const deafen = this.#db.listen?.()
     const poller = new Poller(engine, { ...this.#options, version })
     const upkeep = new Upkeeper(engine, this.#options.upkeepMs, () => poller.kick())
-    this.#running = { poller, upkeep, deafen }
+    this.#running = { poller, upkeep, deafen, maxAgeMs: engine.maxAgeMs }
   }
 
   /**

@@ -19,6 +19,7 @@ const SHOWN = [
   'description',
   'status',
   'disabledReason',
+  'disabledAt',
   'version',
   'eventTypes',
   'channels',

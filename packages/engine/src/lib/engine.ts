@@ -53,7 +53,9 @@ export function createEngine(options: EngineOptions): Engine {
     retrySchedule,
     maxDeadlineMs,
     keepCompleted,
+    maxAgeMs,
     retentionMs,
+    failedRetentionMs,
     circuit,
     ...settings
   } = readOptions(options)
@@ -62,7 +64,7 @@ export function createEngine(options: EngineOptions): Engine {
   const secretStore = createSecretStore(options.secrets)
   const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
   if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
-  const target: PublishTarget = { db, rowsStart: queue.rowsStart ?? 'now' }
+  const target: PublishTarget = { db, rowsStart: queue.rowsStart ?? 'now', maxAgeMs }
   const counters = newCounters()
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
@@ -72,12 +74,13 @@ export function createEngine(options: EngineOptions): Engine {
     sender: options.sender,
     sign: options.signer ?? createWebCryptoSigner(),
     retrySchedule,
+    maxAgeMs,
     maxDeadlineMs,
     logger,
     ...settings,
   }
   const { operatorWorkspaceId } = settings
-  const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(db, operatorWorkspaceId)
+  const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(target, operatorWorkspaceId)
   const settleDeps = { db, keepCompleted, circuit, reporter }
   const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> =>
     handOff(queue, messages, { counters, logger })
@@ -95,7 +98,7 @@ export function createEngine(options: EngineOptions): Engine {
       db,
       secretStore,
       checkUrl,
-      retrySchedule.length + 1,
+      { defaultAttempts: retrySchedule.length + 1, maxAgeMs },
       (id) => targets.forget(id),
       letOutFirst,
     ),
@@ -105,6 +108,7 @@ export function createEngine(options: EngineOptions): Engine {
     logger,
     canDeliver: options.sender !== undefined,
     maxDeadlineMs,
+    maxAgeMs,
 
     async commit(unit) {
       checkOptions('engine.commit', unit)
@@ -185,7 +189,7 @@ export function createEngine(options: EngineOptions): Engine {
       return wakeEndpoints(db, circuit.openMs, how)
     },
 
-    maintain: () => maintain(db, { retentionMs }),
+    maintain: () => maintain({ db, logger, reporter, retentionMs, failedRetentionMs, maxAgeMs }),
     stats: () => outboxStats(db),
   }
 

@@ -7,8 +7,16 @@ export const DEFAULT_RETRY_SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18
 /** No wait is longer than a day, whatever a receiver asks for. */
 export const MAX_DELAY_MS = 86_400_000
 
+/** A delivery that is not settled a week after its event expires: longer than every schedule. */
+export const DEFAULT_MAX_AGE_MS = 604_800_000
+
 // Up to a tenth longer, never shorter: jitter spreads retries, and may not undercut what a receiver asked for.
 const JITTER = 0.1
+
+/** The longest that the waits of a schedule can take together, in ms. */
+export function longestMs(schedule: readonly number[]): number {
+  return schedule.reduce((sum, seconds) => sum + Math.min(MAX_DELAY_MS, Math.round(seconds * 1000 * (1 + JITTER))), 0)
+}
 
 /**
  * How long to wait after attempt number `attempt` (1 is the first), in ms: the schedule's wait with jitter upward, or

@@ -5,8 +5,9 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 // The two sources of a new row's columns below are in this order. `gen` begins at the database's clock: an
 // earlier life of a row that was deleted has had lower ones, on the assumption that decision 050 names.
-const INSERT = raw(`insert into pending_events
-      (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, gen, created_at, payload)`)
+const COLUMNS = 'id, workspace_id, event_type, endpoint_id, max_attempts, due_at, gen, created_at, payload'
+const INSERT = raw(`insert into pending_events (${COLUMNS})`)
+const INSERT_OR_HOLD = raw(`insert into pending_events (${COLUMNS}, status, hold_reason, held_at)`)
 
 // `do nothing`, never `insert or ignore`: that would also swallow a missing NOT NULL value.
 const UNLESS_THERE = raw('on conflict (id) do nothing')
@@ -56,28 +57,34 @@ export interface Receivers {
   /** The expressions of the endpoint's id and of its attempts, in terms of `from`. */
   endpointId: SqlText
   maxAttempts: SqlText
+  /** Why its row is held from the start; null: it is not. */
+  heldFor: SqlText
   /** What follows `from`, the conditions included. */
   from: SqlText
 }
 
 /**
  * One event for each receiver that a `select` of the caller finds, in one statement, so that the set of receivers is
- * that of its commit. Returns `id`, `endpointId` and `gen` of the rows that were new.
+ * that of its commit. Returns `id`, `endpointId`, `gen` and `holdReason` of the rows that were new.
+ *
+ * @param receiversAt is told the expression of the database's time
  */
 export function insertSelectStatement(
   dialect: Dialect,
   event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'>,
-  { endpointId, maxAttempts, from: receivers }: Receivers,
+  receiversAt: (now: SqlText) => Receivers,
 ): SqlText {
-  const { now, from } = dialect.clockBeside(receivers)
+  const { now, from } = dialect.clockBeside
+  const { endpointId, maxAttempts, heldFor, from: receivers } = receiversAt(now)
+  const unlessHeld = sqlText`case when ${heldFor} is null`
   return sqlText`
-    ${INSERT}
+    ${INSERT_OR_HOLD}
     select cast(${rowId(event.eventId, '')} as text) || ${endpointId}, cast(${event.workspaceId} as text),
-      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAt(event, now)}, ${now}, ${now},
-      cast(${event.payload} as text)
-    from ${from}
+      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${unlessHeld} then ${dueAt(event, now)} end, ${now}, ${now},
+      cast(${event.payload} as text), ${unlessHeld} then 'pending' else 'held' end, ${heldFor}, ${unlessHeld} then null else ${now} end
+    from ${from}${receivers}
     ${UNLESS_THERE}
-    returning id, endpoint_id as "endpointId", gen`
+    returning id, endpoint_id as "endpointId", gen, hold_reason as "holdReason"`
 }
 
 function dueAt({ eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>, now = clock()): SqlText {

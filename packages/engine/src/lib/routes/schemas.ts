@@ -118,6 +118,7 @@ export const endpointSchema = z
     description: z.string(),
     status: z.enum(['enabled', 'disabled']),
     disabledReason: z.string().nullable(),
+    disabledAt: time.nullable().openapi({ description: 'new deliveries are held from here on' }),
     version: z.int(),
     eventTypes: z.array(z.string()),
     channels: z.array(z.string()),
@@ -219,10 +220,12 @@ export function showEndpoint({
   createdAt,
   updatedAt,
   failingSince,
+  disabledAt,
   ...endpoint
 }: Endpoint): z.infer<typeof endpointSchema> {
   return {
     ...endpoint,
+    disabledAt: disabledAt === null ? null : iso(disabledAt),
     failingSince: failingSince === null ? null : iso(failingSince),
     createdAt: iso(createdAt),
     updatedAt: iso(updatedAt),

@@ -34,6 +34,7 @@ create table if not exists pending_events (
   due_at bigint,
   claimed_at bigint,
   created_at bigint not null,
+  replayed_at bigint,
   completed_at bigint,
   last_error text,
   last_status integer,
@@ -53,8 +54,9 @@ create table if not exists pending_events (
 create index if not exists pending_events_due on pending_events (due_at, id)
 where status = 'pending' and due_at is not null;
 
--- Clean-up and replay walk this one, by the time of settling, never by the time of creation.
-create index if not exists pending_events_settled on pending_events (completed_at, id)
+-- Clean-up and replay walk this one, by the time of settling, never by the time of creation. The status leads, because
+-- failed rows are retained for longer than completed ones: each clean-up ends at the first row that stays.
+create index if not exists pending_events_settled on pending_events (status, completed_at, id)
 where completed_at is not null;
 
 -- Letting out what was kept aside for one endpoint.
@@ -62,11 +64,13 @@ create index if not exists pending_events_held on pending_events (endpoint_id, i
 where status = 'held';
 
 -- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
--- process makes the next step. after_id is null between two passes.
+-- process makes the next step. after_id is null between two passes. expiry_after_id is the same for the look for expired
+-- rows, which begins again when it has ended.
 create table if not exists keepsend_sweep_pass (
   id integer not null primary key check (id = 1),
   began_at bigint not null,
-  after_id text collate "C"
+  after_id text collate "C",
+  expiry_after_id text collate "C"
 );
 
 -- The database's clock in milliseconds, under one name on every database, so one text serves them all. The time at

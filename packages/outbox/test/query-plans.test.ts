@@ -58,7 +58,11 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     pruneStatement(db, { status: 'failed', ageMs: 86_400_000, limit: 500, now }),
     ['INDEX pending_events_settled (status=? AND completed_at', 'PRIMARY KEY (id=?)'],
   ],
-  ['look for expired rows', lookStatement(db, { maxAgeMs: 86_400_000, limit: 500, now }), ['PRIMARY KEY (id>?)']],
+  [
+    'look for expired rows',
+    lookStatement(db, { maxAgeMs: 86_400_000, afterId: fromId, toId, limit: 500, now }),
+    ['PRIMARY KEY (id>? AND id<?)'],
+  ],
   ['expiring', expireStatement(db, refs, { maxAgeMs: 86_400_000, now }), ['PRIMARY KEY (id=?)']],
   [
     'resume',

@@ -72,7 +72,7 @@ describe('a delivery to one endpoint', () => {
     read()
     await consumeBatch(policy, batchOf(sent.map(({ body }) => body)))
     expect(read().rowsWritten).toBe(3)
-    expect(await cleanupOldEvents(db, { retentionMs: 0, now: Date.now() + 60_000 })).toEqual({
+    expect(await cleanupOldEvents(db, { failedRetentionMs: 0, now: Date.now() + 60_000 })).toEqual({
       deleted: 1,
       more: false,
     })

@@ -37,20 +37,20 @@ const REPORTED_ROUND = 50
 /** One bounded round of upkeep, for a poller's or a cron's slow cadence. */
 export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
   const { db, retentionMs, failedRetentionMs } = deps
-  const expiry = await expire(deps)
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
   const deletedRecords = await cleanupIdempotency(db, ROUND)
-  const expired = await db.run(sqlText`
+  const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
   const { changes: strays } = await db.run(wakeStrays(db, ROUND))
+  const expiry = await expire(deps)
   return {
     expired: expiry.expired,
     deletedRows: rows.deleted,
     deletedRecords,
-    deletedSecrets: expired.changes,
+    deletedSecrets: oldSecrets.changes,
     strays,
-    more: expiry.more || rows.more || strays === ROUND || expired.changes === ROUND || deletedRecords === ROUND,
+    more: expiry.more || rows.more || strays === ROUND || oldSecrets.changes === ROUND || deletedRecords === ROUND,
   }
 }
 

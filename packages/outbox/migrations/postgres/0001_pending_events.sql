@@ -59,12 +59,13 @@ where status = 'held';
 
 -- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
 -- process makes the next step. after_id is null between two passes. expiry_after_id is the same for the look for expired
--- rows, which begins again when it has ended.
+-- rows; expiry_ended_at is when that had looked at every key last.
 create table if not exists keepsend_sweep_pass (
   id integer not null primary key check (id = 1),
   began_at bigint not null,
   after_id text collate "C",
-  expiry_after_id text collate "C"
+  expiry_after_id text collate "C",
+  expiry_ended_at bigint not null
 );
 
 -- The database's clock in milliseconds, under one name on every database, so one text serves them all. The time at
@@ -72,5 +73,5 @@ create table if not exists keepsend_sweep_pass (
 create or replace view keepsend_clock as
 select cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint) as ms;
 
--- The first pass begins an hour from here.
-insert into keepsend_sweep_pass (id, began_at) select 1, ms from keepsend_clock on conflict (id) do nothing;
+-- The first passes begin an hour from here.
+insert into keepsend_sweep_pass (id, began_at, expiry_ended_at) select 1, ms, ms from keepsend_clock on conflict (id) do nothing;

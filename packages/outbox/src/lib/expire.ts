@@ -1,5 +1,6 @@
-import type { OutboxDatabase } from './database.ts'
+import { type OutboxDatabase, onlyRow } from './database.ts'
 import { checkBounds } from './errors.ts'
+import { firstEventIdAt } from './event.ts'
 import { checkOptions } from './option-names.ts'
 import type { PendingEvent } from './row.ts'
 import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
@@ -20,24 +21,32 @@ export interface ExpireOptions {
   now?: number | undefined
 }
 
-// Keys that a call reads. Age is in no index, which would cost each insert a write, so a pass goes over all keys in steps.
-// 1,000,000 rows take 200 calls of 5 ms (SQLite) or 8 ms (Postgres).
+// Keys that a call reads: 2.4 ms with payloads of 500 B on SQLite (measured).
 const LOOK = 5000
+const EVERY_KEY_MS = 3_600_000
+const BEHIND_EVERY_KEY = '~'
 
 /**
- * Fails rows that are older than `maxAgeMs` as {@link EXPIRED}, held or pending, never one under a live lease. A call
- * is one step of a pass over the table, whose place is in the database; the step behind the last begins anew. `more`:
- * the pass has not come to its end.
+ * Fails rows that are older than `maxAgeMs` as {@link EXPIRED}, held or pending, never one under a live lease. Age is in
+ * no index, which would cost each insert a write, but in the ids: a call is one step over the keys whose ids say that
+ * they are old enough, and once an hour over the others too, because an id may say anything. The place of the step is
+ * in the database. `more`: the step has not come to the last of its keys.
  */
 export async function expireEvents(
   db: OutboxDatabase,
   options: ExpireOptions,
 ): Promise<{ ids: string[]; more: boolean }> {
   checkOptions('expireEvents', options)
-  const { maxAgeMs, batchSize = 500, alongside, now } = options
+  const { maxAgeMs, batchSize = 500, alongside } = options
   checkBounds('maxAgeMs', maxAgeMs, 1, Number.MAX_SAFE_INTEGER)
   checkBounds('batchSize', batchSize, 1, LOOK)
-  const { rows: found } = await db.run<Looked>(lookStatement(db, { maxAgeMs, limit: batchSize + 1, now }))
+  const place = await readPlace(db)
+  const { now = place.now } = options
+  const oldId = firstEventIdAt(now - maxAgeMs)
+  const afterId = place.afterId ?? ''
+  const everyKey = afterId >= oldId || Math.abs(now - place.endedAt) >= EVERY_KEY_MS
+  const look = { maxAgeMs, afterId, toId: everyKey ? BEHIND_EVERY_KEY : oldId, limit: batchSize + 1, now }
+  const { rows: found } = await db.run<Looked>(lookStatement(db, look))
   const old = found.filter(({ isOld }) => isOld === 1)
   const expiring = old.slice(0, batchSize)
   const last = (old.length > batchSize ? expiring : found).at(-1)
@@ -47,15 +56,30 @@ export async function expireEvents(
   if (expiring.length > 0) {
     const transaction = new Transaction()
     transaction.addAll(alongside?.(expiring) ?? [])
-    const expired = transaction.add<{ id: string }>(expireStatement(db, expiring, { maxAgeMs, now }))
+    const expired = transaction.add<{ id: string }>(expireStatement(db, expiring, { maxAgeMs, now: options.now }))
     await transaction.commit(db)
     ids = expired.rows.map(({ id }) => id)
   }
   // Only now: a crash before it repeats the step. Of two that look at once the later write wins, and some keys are read twice.
-  const place = more ? last.id : null
-  await db.run(sqlText`
-    update keepsend_sweep_pass set expiry_after_id = ${place} where expiry_after_id is distinct from ${place}`)
+  const next = { afterId: more ? last.id : null, endedAt: everyKey && !more ? now : place.endedAt }
+  if (next.afterId !== place.afterId || next.endedAt !== place.endedAt) await writePlace(db, next)
   return { ids, more }
+}
+
+/** How far the steps have come, and when every key had been looked at last. */
+interface Place {
+  afterId: string | null
+  endedAt: number
+}
+
+async function readPlace(db: OutboxDatabase): Promise<Place & { now: number }> {
+  const { rows } = await db.run<Place & { now: number }>(sqlText`
+    select expiry_after_id as "afterId", expiry_ended_at as "endedAt", ${clock()} as "now" from keepsend_sweep_pass`)
+  return onlyRow(rows)
+}
+
+async function writePlace(db: OutboxDatabase, { afterId, endedAt }: Place): Promise<void> {
+  await db.run(sqlText`update keepsend_sweep_pass set expiry_after_id = ${afterId}, expiry_ended_at = ${endedAt}`)
 }
 
 interface Looked extends ExpiringEvent {
@@ -64,16 +88,22 @@ interface Looked extends ExpiringEvent {
   looked: number
 }
 
-/** The old rows of the next step, and its last key. */
+/** The old rows of a step, and its last key. */
 export function lookStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { maxAgeMs, limit, now }: { maxAgeMs: number; limit: number; now: number | undefined },
+  {
+    maxAgeMs,
+    afterId,
+    toId,
+    limit,
+    now,
+  }: Record<'maxAgeMs' | 'limit' | 'now', number> & Record<'afterId' | 'toId', string>,
 ): SqlText {
   return sqlText`
     with step as materialized (
       select id, gen, workspace_id, event_type, endpoint_id, case when ${tooOld(maxAgeMs, now)} then 1 else 0 end as is_old
       from pending_events
-      where id > coalesce((select expiry_after_id from keepsend_sweep_pass), '')
+      where id > ${afterId} and id < ${toId}
       order by id ${dialect.first(LOOK)})
     select id as "id", gen as "gen", workspace_id as "workspaceId", event_type as "type", endpoint_id as "endpointId",
       is_old as "isOld", (select cast(count(*) as integer) from step) as "looked"

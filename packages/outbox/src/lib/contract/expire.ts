@@ -105,6 +105,17 @@ export function expirePromises(holds: Holds): void {
     expect((await expireEvents(db, { maxAgeMs, now: replayedAt + maxAgeMs + 1 })).ids).toEqual([id])
   })
 
+  holds('between two looks at every key, only those are read whose ids say that they are old', async ({ db }) => {
+    const now = await databaseNow(db)
+    await db.run(sqlText`update keepsend_sweep_pass set expiry_ended_at = ${now}`)
+    const [past = ''] = await keep(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })
+    const [young = ''] = await keep(db, 1)
+    await db.run(sqlText`update pending_events set created_at = created_at - ${2 * maxAgeMs}`)
+    expect(await expireEvents(db, { maxAgeMs })).toEqual({ ids: [past], more: false })
+    await db.run(sqlText`update keepsend_sweep_pass set expiry_ended_at = expiry_ended_at - ${60 * MINUTE}`)
+    expect(await expireEvents(db, { maxAgeMs })).toEqual({ ids: [young], more: false })
+  })
+
   holds('age goes by the insert, whatever time the id says', async ({ db }) => {
     const now = await databaseNow(db)
     const [past = ''] = await keep(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })

@@ -79,6 +79,16 @@ describe('a delivery to one endpoint', () => {
     expect(read().rowsWritten).toBe(1)
   })
 
+  it('writes one row more when it is published for a disabled endpoint, and sends no message', async () => {
+    const { addEndpoint, engine, publish, read, sent } = await meteredRig()
+    const { endpointId } = await addEndpoint()
+    await engine.endpoints.setStatus('w', endpointId, 'disabled')
+    read()
+    await publish(1)
+    expect(read()).toMatchObject({ rowsWritten: 2, kinds: ['insert into'], calls: 1 })
+    expect(sent).toEqual([])
+  })
+
   it('costs as many rows in a batch of ten, and no more calls to D1 than two settles and two reads', async () => {
     const { addEndpoint, policy, publish, read, sent } = await meteredRig()
     await addEndpoint()

@@ -67,7 +67,7 @@ async function expire({ db, logger, reporter, maxAgeMs }: MaintainDeps): Promise
   })
   const expired = ids.length
   if (expired > 0) {
-    logger.warn({ expired, maxAgeMs, deliveryIds: ids.slice(0, 10) }, 'deliveries expired unsent; they are failed now')
+    logger.warn({ expired, maxAgeMs, deliveryIds: ids.slice(0, 10) }, 'deliveries expired; they are failed now')
   }
   return { expired, more: more && expired > 0 }
 }

@@ -14,6 +14,7 @@ create table if not exists keepsend_endpoints (
   description text not null default '',
   status text not null default 'enabled' check (status in ('enabled', 'disabled')),
   disabled_reason text,
+  disabled_at integer,
   version integer not null default 1,
   event_types text not null,
   channels text not null,

@@ -57,7 +57,7 @@ describe('an attempt', () => {
   })
 
   it('a receiver that asks for no more is sent no more: its endpoint is disabled, and what it took is complete', async () => {
-    const { engine, addEndpoint, work, rows } = await rig({
+    const { engine, addEndpoint, work, rows, sender } = await rig({
       answer: () => ({ status: 200, headers: { 'webhook-delivery': 'disable' } }),
     })
     const { id } = await addEndpoint()
@@ -65,7 +65,9 @@ describe('an attempt', () => {
     await work()
     expect(await rows()).toEqual([])
     expect(await engine.endpoints.get('w1', id)).toMatchObject({ status: 'disabled', disabledReason: 'asked' })
-    expect((await engine.send(event)).deliveries).toBe(0)
+    await engine.send(event)
+    expect(await work()).toEqual([])
+    expect(sender.requests).toHaveLength(1)
   })
 
   it("takes the endpoint's own deadline and schedule before the engine's, within the engine's bounds", async () => {

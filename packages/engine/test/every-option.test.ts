@@ -195,7 +195,7 @@ describe('options', () => {
       },
     })
     const [claim] = claimed.claims
-    expect(claim && (await engine.deliver(claim, Date.now(), { admitted: undefined }))).toMatchObject({
+    expect(claim && (await engine.deliver(claim, claim.claimedAt, { admitted: undefined }))).toMatchObject({
       kind: 'retry',
       delayMs: expect.any(Number),
     })

@@ -72,16 +72,6 @@ describe('who gets an event', () => {
     expect(new Set((await rows()).map(({ payload }) => payload)).size).toBe(1)
   })
 
-  it('a disabled endpoint gets none, and a new event after it was enabled again', async () => {
-    const { engine, addEndpoint, count } = await rig()
-    const { id } = await addEndpoint()
-    await engine.endpoints.setStatus('w1', id, 'disabled')
-    expect(await engine.send(event())).toMatchObject({ accepted: true, deliveries: 0 })
-    await engine.endpoints.setStatus('w1', id, 'enabled')
-    await engine.send(event())
-    expect(await count('pending_events')).toBe(1)
-  })
-
   it("another workspace's endpoints get none", async () => {
     const { engine, addEndpoint } = await rig()
     await addEndpoint({ workspaceId: 'w2' })

@@ -159,8 +159,8 @@ export function moves({ gen, createdAt }: PendingEvent): number {
   return gen - createdAt
 }
 
-/** A time at which every retry is due. */
-export const LATER = Date.now() + 10 * 86_400_000
+/** A time at which every retry is due, and no delivery has expired. */
+export const LATER = Date.now() + 4 * 86_400_000
 
 /** A signal: `promise` is settled by whoever calls `resolve`. */
 export function signal(): { promise: Promise<void>; resolve: () => void } {

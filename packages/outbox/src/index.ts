@@ -12,7 +12,12 @@ export {
   claimReadyEvents,
   nextDueEvent,
 } from './lib/claim.ts'
-export { type CleanupOptions, DEFAULT_RETENTION_MS, cleanupOldEvents } from './lib/cleanup.ts'
+export {
+  type CleanupOptions,
+  DEFAULT_FAILED_RETENTION_MS,
+  DEFAULT_RETENTION_MS,
+  cleanupOldEvents,
+} from './lib/cleanup.ts'
 export { type Codec, type ColumnNames, type JsonColumn, createCodec, json } from './lib/codec.ts'
 export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
 export type { Dialect, Picked, RowSource, Which } from './lib/dialect.ts'
@@ -28,6 +33,7 @@ export {
   newEventId,
   utf8Bytes,
 } from './lib/event.ts'
+export { type ExpireOptions, type ExpiringEvent, expireEvents } from './lib/expire.ts'
 export {
   type ResumeOptions,
   type ResumedRow,
@@ -66,6 +72,7 @@ export { type ReplayFilter, type ReplayOptions, replayEvents, replayStatement } 
 export {
   ATTEMPTS_EXHAUSTED,
   type ClaimRef,
+  EXPIRED,
   type EventStatus,
   type PendingEvent,
   REFUNDED_CRASHES,

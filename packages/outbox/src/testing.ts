@@ -4,6 +4,7 @@ import { describe, it } from 'vitest'
 import { claimPromises } from './lib/contract/claim.ts'
 import { cleanupPromises } from './lib/contract/cleanup.ts'
 import { enqueuePromises } from './lib/contract/enqueue.ts'
+import { expirePromises } from './lib/contract/expire.ts'
 import { fencePromises } from './lib/contract/fence.ts'
 import type { Holds, OutboxDatabases } from './lib/contract/fixtures.ts'
 import { holdPromises } from './lib/contract/hold.ts'
@@ -38,6 +39,7 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   hold: holdPromises,
   sweep: sweepPromises,
   replay: replayPromises,
+  expire: expirePromises,
   'clean-up': cleanupPromises,
   stats: statsPromises,
   'any order of verbs': invariantPromises,

@@ -12,6 +12,7 @@ import {
   cleanupOldEvents,
   createOptionChecks,
   enqueueEvents,
+  expireEvents,
   extendLease,
   failEvent,
   migrate,
@@ -39,6 +40,7 @@ type Call = (db: OutboxDatabase, options: object) => Promise<unknown>
 const REQUIRED: Partial<Record<Verb, object>> = {
   claimDueEvents: { limit: 5 },
   claimReadyEvents: { lanes: [LANE] },
+  expireEvents: { maxAgeMs: 5 },
   'the filter of a replay': { ids: [EVENT_ID] },
   resumeStatement: { endpointId: 'ep_1', limit: 5 },
   failEvent: { error: 'e' },
@@ -52,6 +54,7 @@ const CALLS: Record<Verb, Call> = {
   lineUpDueEvents: (db, options) => lineUpDueEvents(db, options),
   lookAtLanes: (db, options) => lookAtLanes(db, options),
   cleanupOldEvents: (db, options) => cleanupOldEvents(db, options),
+  expireEvents: (db, options) => expireEvents(db, { maxAgeMs: 5, ...options }),
   failEvent: (db, options) => failEvent(db, claim, { error: 'e', ...options }),
   rescheduleEvent: (db, options) => rescheduleEvent(db, claim, { delayMs: 5, ...options }),
   extendLease: (db, options) => extendLease(db, [claim], 60_000, options),

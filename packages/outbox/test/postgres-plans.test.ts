@@ -21,6 +21,7 @@ import {
 } from '../src/index.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { lineUpStatement, lookStatement } from '../src/lib/lane.ts'
+import { expireStatement, lookStatement as expiryLook } from '../src/lib/expire.ts'
 import { takeStatement } from '../src/lib/take.ts'
 import { fromPostgres, postgresDialect } from '../src/postgres.ts'
 import { statementOf } from './statement-of.ts'
@@ -101,10 +102,17 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
   ],
   [
     'a clean-up of 25',
-    pruneStatement(db, { retentionMs: 1000, limit: 25, now: undefined }),
+    pruneStatement(db, { status: 'failed', ageMs: 1000, limit: 25, now: undefined }),
     25,
     ['pending_events_settled', 'pending_events_pkey'],
   ],
+  [
+    'a clean-up of completed rows beside failed ones',
+    pruneStatement(db, { status: 'completed', ageMs: 1000, limit: 25, now: undefined }),
+    0,
+    ['pending_events_settled', 'pending_events_pkey'],
+  ],
+  ['expiring 25', expireStatement(db, refs, { maxAgeMs: 1, now: undefined }), 25, ['pending_events_pkey']],
   [
     'a replay by time',
     await statementOf(postgresDialect, (one) => replayEvents(one, { settledAfter: 1 }, { limit: 25 })),
@@ -125,6 +133,7 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
   ],
 ]
 
+const LOOK = expiryLook(db, { maxAgeMs: 86_400_000, afterId: idAt('failed', 0), toId: '~', limit: 500, now })
 const HOLD = holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') })
 
 interface Plan {
@@ -215,6 +224,10 @@ describe('a million wait and a million failed', () => {
     it('holding a lane looks through the first 1,000 that stand in it', async () => {
       await expectIndexed(HOLD, 25, ['pending_events_ready', 'pending_events_pkey'], 1000)
     })
+
+    it('a look for expired rows reads 5,000 keys', async () => {
+      await expectIndexed(LOOK, 25, ['pending_events_pkey'], 5000)
+    })
   })
 })
 
@@ -227,5 +240,9 @@ describe('a burst into a table of which nothing is known yet', () => {
 
   it('holding a lane looks through the first 1,000 that stand in it', async () => {
     await expectIndexed(HOLD, 25, ['pending_events_ready', 'pending_events_pkey'], 1000)
+  })
+
+  it('a look for expired rows reads 5,000 keys', async () => {
+    await expectIndexed(LOOK, 25, ['pending_events_pkey'], 5000)
   })
 })

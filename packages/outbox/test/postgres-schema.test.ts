@@ -116,7 +116,7 @@ describe('the migration and the drizzle table, on Postgres', () => {
       pending_events_pkey: '(id)',
       pending_events_ready: '(workspace_id, endpoint_id, id) WHERE (ready = 1)',
       pending_events_due: "(due_at, id) WHERE ((status = 'pending'::text) AND (due_at IS NOT NULL) AND (ready = 0))",
-      pending_events_settled: '(completed_at, id) WHERE (completed_at IS NOT NULL)',
+      pending_events_settled: '(status, completed_at, id) WHERE (completed_at IS NOT NULL)',
       pending_events_held: "(endpoint_id, id) WHERE (status = 'held'::text)",
     })
     const table = await host.query<{ options: string[]; collation: string; constraints: string }>(`

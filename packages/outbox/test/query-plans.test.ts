@@ -21,6 +21,7 @@ import {
 } from '../src/index.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { type LaneShare, lineUpStatement, lookStatement } from '../src/lib/lane.ts'
+import { expireStatement, lookStatement as expiryLook } from '../src/lib/expire.ts'
 import { takeStatement } from '../src/lib/take.ts'
 import { fromBetterSqlite, sqliteDialect } from '../src/sqlite.ts'
 import { statementOf } from './statement-of.ts'
@@ -69,9 +70,15 @@ const STATEMENTS: [string, SqlText, string[]][] = [
   ],
   [
     'clean-up',
-    pruneStatement(db, { retentionMs: 86_400_000, limit: 500, now }),
-    ['INDEX pending_events_settled (completed_at', 'PRIMARY KEY (id=?)'],
+    pruneStatement(db, { status: 'failed', ageMs: 86_400_000, limit: 500, now }),
+    ['INDEX pending_events_settled (status=? AND completed_at', 'PRIMARY KEY (id=?)'],
   ],
+  [
+    'look for expired rows',
+    expiryLook(db, { maxAgeMs: 86_400_000, afterId: fromId, toId, limit: 500, now }),
+    ['PRIMARY KEY (id>? AND id<?)'],
+  ],
+  ['expiring', expireStatement(db, refs, { maxAgeMs: 86_400_000, now }), ['PRIMARY KEY (id=?)']],
   [
     'resume',
     resumeStatement(db, { endpointId: 'ep_1', limit: 25, now }),
@@ -92,7 +99,7 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     await statementOf(sqliteDialect, async (one) =>
       one.run(replayStatement(one, { settledAfter: 1 }, { limit: 25, now })),
     ),
-    ['INDEX pending_events_settled (completed_at', 'PRIMARY KEY (id=?)'],
+    ['INDEX pending_events_settled (status=? AND completed_at', 'PRIMARY KEY (id=?)'],
   ],
   [
     'replay by ids',

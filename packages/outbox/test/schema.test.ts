@@ -99,7 +99,7 @@ describe('the migration and the drizzle table', () => {
     expect(Object.fromEntries(made.map(({ name, partial }) => [name, [partial, ...columnsOf(name)]]))).toEqual({
       pending_events_ready: [1, 'workspace_id', 'endpoint_id', 'id'],
       pending_events_due: [1, 'due_at', 'id'],
-      pending_events_settled: [1, 'completed_at', 'id'],
+      pending_events_settled: [1, 'status', 'completed_at', 'id'],
       pending_events_held: [1, 'endpoint_id', 'id'],
     })
     expect(indexes.filter(({ origin }) => origin !== 'c').map(({ origin }) => origin)).toEqual(['pk'])

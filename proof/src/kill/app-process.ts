@@ -78,6 +78,7 @@ const options = {
     circuit: { openMs: 1000 },
     // So short that clean-up has work at each of its rounds.
     retentionMs: 500,
+    failedRetentionMs: 500,
     retrySchedule: Array.from({ length: 60 }, () => 0.2),
     logger: {
       info() {},

@@ -12,7 +12,7 @@ export interface Context {
   publishing?: Publication | undefined
 }
 
-/** What a commit should come to: a row for each endpoint that is enabled when it takes place. */
+/** What a commit should come to: a row for each endpoint that is there when it takes place. */
 export interface Publication {
   eventIds: readonly string[]
   owed: readonly string[]

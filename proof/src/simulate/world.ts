@@ -110,6 +110,7 @@ export class World {
       keepCompleted: this.story.keepCompleted,
       // Nothing is pruned in the hours that a story lasts.
       retentionMs: 100 * 86_400_000,
+      failedRetentionMs: 100 * 86_400_000,
       random: () => 0,
     })
     // Says which claims an operation settles, and under which an attempt is made.

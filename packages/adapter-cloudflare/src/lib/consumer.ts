@@ -82,7 +82,8 @@ export async function keepEvent(
   const fields = { eventId: event.eventId, type: event.type }
   const { rowsStart, dispatchAtOnce } = queue
   try {
-    const messages = await keepQueuedEvent({ db: engine.db, rowsStart, dispatchAtOnce }, event)
+    const { maxAgeMs } = engine
+    const messages = await keepQueuedEvent({ db: engine.db, rowsStart, dispatchAtOnce, maxAgeMs }, event)
     const { failed } = await queue.sendDelayed(messages.map((one) => ({ message: one, delaySeconds: 0 })))
     for (const { error } of failed) engine.logger.warn({ ...fields, ...errorFields(error) }, SWEPT_LATER)
     message.ack()

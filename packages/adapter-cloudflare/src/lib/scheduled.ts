@@ -76,6 +76,7 @@ export async function tick(
   }
   const worked = await orReport(() => work(errors), { letOut: 0, handedOn: 0, released: 0, dead: 0 })
   const upkeep = await orReport(() => engine.maintain(), {
+    expired: 0,
     deletedRows: 0,
     deletedRecords: 0,
     deletedSecrets: 0,

@@ -348,7 +348,7 @@ describe('a hand-off that the queue refuses', () => {
 
 describe('a tick in which something fails', () => {
   it('tries everything else, logs each error and then throws them together', async () => {
-    const parts = await newRig({ engine: { retentionMs: 0 } })
+    const parts = await newRig({ engine: { failedRetentionMs: 0 } })
     await insertRows(parts, 3, { agoMs: HOUR_MS, more: `status = 'failed', completed_at = 1` })
     parts.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
     // The sweep's own update, and the one that lets out strays.
@@ -399,7 +399,7 @@ describe('a tick in which something fails', () => {
 
 describe('clean-up', () => {
   it('prunes what is settled and older than its retention, five hundred rows a statement', async () => {
-    const parts = await newRig({ engine: { retentionMs: HOUR_MS } })
+    const parts = await newRig({ engine: { failedRetentionMs: HOUR_MS } })
     const settled = (ago: number): string =>
       `status = 'failed', completed_at = (select ms from keepsend_clock) - ${ago * HOUR_MS}`
     await insertRows(parts, 1200, { agoMs: 5 * HOUR_MS, more: settled(3) })
@@ -418,7 +418,7 @@ describe('clean-up', () => {
   })
 
   it('ends its part of the tick when its time is up, and goes on in the next', async () => {
-    const parts = await newRig({ engine: { retentionMs: HOUR_MS } })
+    const parts = await newRig({ engine: { failedRetentionMs: HOUR_MS } })
     await insertRows(parts, 1200, { agoMs: 5 * HOUR_MS, more: `status = 'failed', completed_at = 1` })
     // Every look at the clock, a second has passed.
     let time = Date.now()

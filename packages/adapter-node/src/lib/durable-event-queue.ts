@@ -69,7 +69,9 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   readonly rowsStart = 'now'
   readonly #options: Resolved<Omit<DurableEventQueueOptions, 'db'>>
   readonly #db: DurableEventQueueOptions['db']
-  #running: { poller: Poller; upkeep: Upkeeper; deafen: (() => Promise<void>) | undefined } | undefined
+  #running:
+    | { poller: Poller; upkeep: Upkeeper; deafen: (() => Promise<void>) | undefined; maxAgeMs: number }
+    | undefined
   #stopping: Promise<void> | undefined
 
   constructor(options: DurableEventQueueOptions) {
@@ -99,7 +101,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   async send(message: QueuedEvent): Promise<void> {
     const rows =
       message.outboxId === undefined
-        ? await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart }, message)
+        ? await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart, maxAgeMs: this.#running?.maxAgeMs }, message)
         : [message]
     for (const { outboxId = '', workspaceId } of rows) {
       this.#running?.poller.kick({ workspaceId, endpointId: endpointIdOf(outboxId) })
@@ -136,7 +138,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     const deafen = this.#db.listen?.()
     const poller = new Poller(engine, { ...this.#options, version })
     const upkeep = new Upkeeper(engine, this.#options.upkeepMs, () => poller.kick())
-    this.#running = { poller, upkeep, deafen }
+    this.#running = { poller, upkeep, deafen, maxAgeMs: engine.maxAgeMs }
   }
 
   /**

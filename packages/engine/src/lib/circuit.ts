@@ -109,10 +109,10 @@ export interface Tally {
   trailingTimeouts: number
 }
 
-/** Which of the claims still stand, as rows of `delivery`. A lost settle must change nothing around it either. */
+/** Which of the claims, or of held rows, still stand, as rows of `delivery`. A lost settle must change nothing around it either. */
 function standing(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
   // The first list finds the rows by their key, the second knows them by their gen.
-  return sqlText`pending_events as delivery where delivery.status = 'pending'
+  return sqlText`pending_events as delivery where delivery.completed_at is null
     and delivery.id ${db.dialect.among(db.dialect.list(claims.map(({ id }) => id)))}
     and delivery.id || '#' || delivery.gen in (${db.dialect.list(claims.map(({ id, gen }) => `${id}#${gen}`))})`
 }
@@ -204,7 +204,7 @@ export function warn(db: OutboxDatabase, tally: Tally, percent: number, options:
 /** Its rows are held from now on, until a person enables it. */
 export function disableFailing(db: OutboxDatabase, tally: Tally, options: CircuitOptions): SqlText {
   return sqlText`
-    update keepsend_endpoints set status = 'disabled', disabled_reason = 'failing', version = version + 1,
+    update keepsend_endpoints set status = 'disabled', disabled_reason = 'failing', disabled_at = ${clock()}, version = version + 1,
       warned = 100, wake_at = null, probe_id = null, updated_at = ${clock()}
     where ${failingFor(tally, 100, options)} and ${anyStands(db, tally.failed)}`
 }

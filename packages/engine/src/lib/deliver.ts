@@ -1,4 +1,4 @@
-import type { PendingEvent } from '@keepsend/outbox'
+import { EXPIRED, type PendingEvent } from '@keepsend/outbox'
 import { factsOf } from './attempt.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
@@ -27,6 +27,8 @@ export interface DeliverDeps {
   sign: Signer
   /** For endpoints that have none of their own. */
   retrySchedule: readonly number[]
+  /** A delivery older than this gets no attempt. */
+  maxAgeMs: number
   deadlineMs: number
   maxDeadlineMs: number
   maxPauseMs: number
@@ -48,9 +50,12 @@ export async function deliverEvent(
   now: number,
   admitted = false,
 ): Promise<DeliveryOutcome> {
-  const { random, retrySchedule, maxPauseMs } = deps
+  const { random, retrySchedule, maxPauseMs, maxAgeMs } = deps
   if (!deps.sender)
     throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
+  if (now - (event.replayedAt ?? event.createdAt) > maxAgeMs) {
+    return { kind: 'dead', error: `${EXPIRED}: older than the ${maxAgeMs} ms that a delivery has` }
+  }
   let context: VerdictContext = {
     event,
     endpoint: { id: event.endpointId, version: 0, retrySchedule, retryStatuses: [] },

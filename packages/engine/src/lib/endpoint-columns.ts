@@ -20,6 +20,7 @@ const SHOWN = [
   'description',
   'status',
   'disabledReason',
+  'disabledAt',
   'version',
   'eventTypes',
   'channels',

@@ -43,7 +43,10 @@ export interface EndpointStore {
   ): Promise<Endpoint>
   /** Its pending and held deliveries fail as `endpoint_gone` when they are next claimed. */
   delete(workspaceId: string, id: string, options?: ChangeOptions): Promise<void>
-  /** Enabling closes the circuit, ends a pause and lets out what was held, batch by batch; disabling holds what comes up. */
+  /**
+   * Enabling closes the circuit, ends a pause and lets out what was held, batch by batch; disabling holds what is there and
+   * what is published.
+   */
   setStatus(workspaceId: string, id: string, status: Endpoint['status']): Promise<Endpoint>
   /**
    * No attempt begins before the pause ends, and deliveries are held; attempts in flight end. A pause that lasts longer,
@@ -71,7 +74,7 @@ export function createEndpointStore(
   db: OutboxDatabase,
   secretStore: SecretStore,
   checkUrl: CheckUrl,
-  defaultAttempts: number,
+  { defaultAttempts, maxAgeMs }: { defaultAttempts: number; maxAgeMs: number },
   onChange: (id: string) => void,
   wake: (id: string) => Promise<void>,
 ): EndpointStore {
@@ -96,7 +99,7 @@ export function createEndpointStore(
 
     async create(workspaceId, input) {
       checkWorkspaceId(workspaceId)
-      checkEndpoint(input, checkUrl)
+      checkEndpoint(input, checkUrl, maxAgeMs)
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
       const { headers = {}, retryStatuses = [], signatures = ['v1'] } = input
@@ -127,7 +130,7 @@ export function createEndpointStore(
 
     async update(workspaceId, id, input, options = {}) {
       checkOptions('endpoints.update', options)
-      checkEndpoint(input, checkUrl)
+      checkEndpoint(input, checkUrl, maxAgeMs)
       const before = await get(workspaceId, id)
       const secrets = await kept.changed(before, input)
       const changing = changeOf({ workspaceId, id }, options)
@@ -173,7 +176,7 @@ export function createEndpointStore(
       await change(id, [
         sqlText`
           update keepsend_endpoints set status = ${status}, disabled_reason = ${enabled ? null : 'manual'},
-            version = version + 1, wake_at = ${enabled ? clock() : null}, updated_at = ${clock()}
+            disabled_at = ${enabled ? null : clock()}, version = version + 1, wake_at = ${enabled ? clock() : null}, updated_at = ${clock()}
           where id = ${id} and workspace_id = ${workspaceId} and (status <> ${status} ${raw(enabled ? `or circuit = 'open' or paused_until is not null` : '')})`,
         ...(enabled ? [resetHealth(id)] : []),
       ])

@@ -5,6 +5,7 @@ import { checkHeaders } from './custom-headers.ts'
 import { EngineError } from './errors.ts'
 import { isName, isPattern } from './event.ts'
 import { ENDPOINT_NAMES } from './option-names.ts'
+import { longestMs } from './schedule.ts'
 import { secretKey, signingKey } from './sign.ts'
 
 /** A customer's URL, with what it subscribes to and how it is retried. Times are milliseconds since the epoch. */
@@ -16,6 +17,8 @@ export interface Endpoint {
   status: 'enabled' | 'disabled'
   /** Why it is disabled: `manual`, `failing` when it had failed for too long, `gone` when the receiver answered 410, `asked` when it sent `webhook-delivery: disable`. */
   disabledReason: string | null
+  /** Since when it is disabled; null while it is enabled. New deliveries are held for it for `maxAgeMs` from here. */
+  disabledAt: number | null
   /** + 1 on every change. */
   version: number
   /** Types it wants: exact, `prefix.*`, or `*`. */
@@ -57,7 +60,7 @@ export interface EndpointInput {
   eventTypes?: readonly string[] | undefined
   /** At most 10 channels or patterns. @default [] (all) */
   channels?: readonly string[] | undefined
-  /** At most 20 waits of 1 to 86,400 seconds. @default the engine's schedule */
+  /** At most 20 waits of 1 to 86,400 seconds, together less than `maxAgeMs`. @default the engine's schedule */
   retrySchedule?: readonly number[] | null | undefined
   /** 1,000 to 30,000 ms. @default the engine's deadline */
   deadlineMs?: number | null | undefined
@@ -98,7 +101,7 @@ const GONE = 410
  *
  * @throws {EngineError} `invalid_endpoint`, naming the property, what was found and what would do
  */
-export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUrl): void {
+export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUrl, maxAgeMs: number): void {
   checkNames('an endpoint', ENDPOINT_NAMES, input)
   const { url, description, eventTypes, channels, retrySchedule, deadlineMs, headers, retryStatuses, secret } = input
   if (url !== undefined) {
@@ -117,6 +120,11 @@ export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUr
   if (retrySchedule && (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => isWhole(wait, 1, 86_400)))) {
     throw invalid(
       `retrySchedule must be at most ${MAX_WAITS} waits of 1 to 86400 seconds; found ${JSON.stringify(retrySchedule)}`,
+    )
+  }
+  if (retrySchedule && longestMs(retrySchedule) >= maxAgeMs) {
+    throw invalid(
+      `retrySchedule must take less than the ${maxAgeMs} ms after which a delivery expires; with jitter it takes ${longestMs(retrySchedule)} ms`,
     )
   }
   if (deadlineMs && !isWhole(deadlineMs, 1000, 30_000)) {

@@ -20,7 +20,7 @@ export interface Sent {
   eventId: string
   /** The rows are durable. False: the database refused, the event was handed on without them, and that was logged. */
   accepted: boolean
-  /** Rows inserted: endpoints that will get it. */
+  /** Rows inserted: endpoints that will get it, disabled ones, for which it is held, among them. */
   deliveries: number
 }
 
@@ -35,6 +35,8 @@ export interface Engine {
   readonly canDeliver: boolean
   /** Bound on one attempt with everything in it, in ms: a lease must be longer. */
   readonly maxDeadlineMs: number
+  /** How long a delivery may take, and a disabled endpoint collects, in ms. */
+  readonly maxAgeMs: number
   /** The management API, a Hono app to mount where it suits. */
   readonly routes: EngineRoutes
   /** The caller's writes, the deliveries and the idempotency record, all or nothing. */
@@ -65,7 +67,7 @@ export interface Engine {
   wake(options?: WakeOptions): Promise<Woken>
   /** What endpoints allow of rows that were just taken: attempts at once, and under a rate limit the moment of each. */
   admit(rows: readonly Pick<PendingEvent, 'id' | 'endpointId'>[]): Promise<Admission>
-  /** One bounded round of clean-up. */
+  /** One bounded round of clean-up: what is too old expires, what was retained long enough goes. */
   maintain(): Promise<Upkeep>
   stats(): Promise<OutboxStats>
 }

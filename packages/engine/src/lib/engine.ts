@@ -58,7 +58,9 @@ export function createEngine(options: EngineOptions): Engine {
     retrySchedule,
     maxDeadlineMs,
     keepCompleted,
+    maxAgeMs,
     retentionMs,
+    failedRetentionMs,
     circuit,
     ...settings
   } = readOptions(options)
@@ -68,7 +70,7 @@ export function createEngine(options: EngineOptions): Engine {
   const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
   if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
   const { rowsStart = 'now', dispatchAtOnce } = queue
-  const target: PublishTarget = { db, rowsStart, dispatchAtOnce }
+  const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs }
   const counters = newCounters()
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
@@ -78,12 +80,13 @@ export function createEngine(options: EngineOptions): Engine {
     sender: options.sender,
     sign: options.signer ?? createWebCryptoSigner(),
     retrySchedule,
+    maxAgeMs,
     maxDeadlineMs,
     logger,
     ...settings,
   }
   const { operatorWorkspaceId } = settings
-  const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(db, operatorWorkspaceId)
+  const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(target, operatorWorkspaceId)
   const { random } = settings
   const settleDeps = { db, keepCompleted, circuit, reporter, random }
   const probing = { openMs: circuit.openMs, random }
@@ -104,7 +107,7 @@ export function createEngine(options: EngineOptions): Engine {
       db,
       secretStore,
       checkUrl,
-      retrySchedule.length + 1,
+      { defaultAttempts: retrySchedule.length + 1, maxAgeMs },
       (id) => targets.forget(id),
       letOutFirst,
     ),
@@ -114,6 +117,7 @@ export function createEngine(options: EngineOptions): Engine {
     logger,
     canDeliver: options.sender !== undefined,
     maxDeadlineMs,
+    maxAgeMs,
 
     async commit(unit) {
       checkOptions('engine.commit', unit)
@@ -195,7 +199,8 @@ export function createEngine(options: EngineOptions): Engine {
       return wakeEndpoints(db, probing, how)
     },
 
-    maintain: () => maintain(db, { retentionMs, openMs: circuit.openMs }),
+    maintain: () =>
+      maintain({ db, logger, reporter, retentionMs, failedRetentionMs, maxAgeMs, openMs: circuit.openMs }),
     stats: () => outboxStats(db),
   }
 

@@ -1,9 +1,14 @@
-import { type OutboxDatabase, cleanupOldEvents, clock, limitTo, sqlText } from '@keepsend/outbox'
+import { EXPIRED, type OutboxDatabase, cleanupOldEvents, clock, expireEvents, limitTo, sqlText } from '@keepsend/outbox'
 import { cleanupIdempotency } from './idempotency.ts'
+import { lockDeliveries } from './locks.ts'
+import type { Logger } from './logger.ts'
+import type { Reporter } from './operational.ts'
 import { wakeStrays } from './wake.ts'
 
 /** What one round of upkeep did. */
 export interface Upkeep {
+  /** Deliveries that were not settled in the time that they had, failed now. */
+  expired: number
   /** Settled rows past their retention. */
   deletedRows: number
   /** Idempotency records past their week. */
@@ -16,21 +21,55 @@ export interface Upkeep {
   more: boolean
 }
 
+export interface MaintainDeps {
+  /** See {@link CircuitOptions.openMs}. */
+  openMs: number
+  db: OutboxDatabase
+  logger: Logger
+  reporter: Reporter | undefined
+  retentionMs: number
+  failedRetentionMs: number
+  maxAgeMs: number
+}
+
 const ROUND = 500
+// Each report is a statement of the same transaction.
+const REPORTED_ROUND = 50
 
 /** One bounded round of upkeep, for a poller's or a cron's slow cadence. */
-export async function maintain(db: OutboxDatabase, options: { retentionMs: number; openMs: number }): Promise<Upkeep> {
-  const rows = await cleanupOldEvents(db, { retentionMs: options.retentionMs, batchSize: ROUND })
+export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
+  const { db, retentionMs, failedRetentionMs } = deps
+  const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
   const deletedRecords = await cleanupIdempotency(db, ROUND)
-  const expired = await db.run(sqlText`
+  const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  const { changes: strays } = await db.run(wakeStrays(db, ROUND, options.openMs))
+  const { changes: strays } = await db.run(wakeStrays(db, ROUND, deps.openMs))
+  const expiry = await expire(deps)
   return {
+    expired: expiry.expired,
     deletedRows: rows.deleted,
     deletedRecords,
-    deletedSecrets: expired.changes,
+    deletedSecrets: oldSecrets.changes,
     strays,
-    more: rows.more || strays === ROUND || expired.changes === ROUND || deletedRecords === ROUND,
+    more: expiry.more || rows.more || strays === ROUND || oldSecrets.changes === ROUND || deletedRecords === ROUND,
   }
+}
+
+/** What is too old to be sent. `more`: some were, and there may be others; a look that finds none waits for the next round. */
+async function expire({ db, logger, reporter, maxAgeMs }: MaintainDeps): Promise<{ expired: number; more: boolean }> {
+  const { ids, more } = await expireEvents(db, {
+    maxAgeMs,
+    batchSize: reporter ? REPORTED_ROUND : ROUND,
+    // Locked first: what is reported is what expires.
+    alongside: (rows) =>
+      reporter
+        ? [...lockDeliveries(db, rows), ...rows.flatMap((row) => reporter.delivery(row, { error: EXPIRED }))]
+        : [],
+  })
+  const expired = ids.length
+  if (expired > 0) {
+    logger.warn({ expired, maxAgeMs, deliveryIds: ids.slice(0, 10) }, 'deliveries expired; they are failed now')
+  }
+  return { expired, more: more && expired > 0 }
 }

@@ -1,7 +1,7 @@
-import { type ClaimRef, type OutboxDatabase, type PendingEvent, type SqlText, sqlText } from '@keepsend/outbox'
+import { type ClaimRef, type ExpiringEvent, type SqlText, sqlText } from '@keepsend/outbox'
 import { type Tally, anyStands } from './circuit.ts'
 import { OWN_TYPES, prepareOwnEvent } from './event.ts'
-import { fanOutStatement } from './publish.ts'
+import { type PublishTarget, fanOutStatement } from './publish.ts'
 
 /** What Keepsend itself reports, to the endpoints of the operator's workspace that subscribe to it by name. */
 export type OperationalType =
@@ -21,8 +21,8 @@ export interface Reporter {
     comesTrue: SqlText,
     data: Record<string, unknown>,
   ): SqlText[]
-  /** Reports the end of a delivery, if the claim stands. */
-  delivery(claim: ClaimRef | PendingEvent, data: { error: string; httpStatus?: number }): SqlText[]
+  /** Reports the end of a delivery, if the claim stands, or the row that nobody has claimed. */
+  delivery(claim: ClaimRef | ExpiringEvent, data: { error: string; httpStatus?: number }): SqlText[]
 }
 
 const MAX_ERROR = 300
@@ -31,9 +31,10 @@ const MAX_ERROR = 300
  * Each report is a fan-out that stands in the settle's own unit, before the change that it tells of, and makes a row only
  * if that change takes place: a lost settle reports nothing. A failed report raises no other.
  */
-export function createReporter(db: OutboxDatabase, operatorWorkspaceId: string): Reporter {
+export function createReporter(published: PublishTarget, operatorWorkspaceId: string): Reporter {
+  const { db } = published
   // Due now on every adapter: whoever settles tells no queue, and a cron finds what is due.
-  const target = { db, rowsStart: 'now' } as const
+  const target = { ...published, rowsStart: 'now' } as const
   const report = (type: OperationalType, data: Record<string, unknown>, only: SqlText): SqlText =>
     fanOutStatement(target, prepareOwnEvent({ type, workspaceId: operatorWorkspaceId, data }), only)
 
@@ -57,6 +58,6 @@ export function createReporter(db: OutboxDatabase, operatorWorkspaceId: string):
   }
 }
 
-function isOwn(claim: ClaimRef | PendingEvent): boolean {
+function isOwn(claim: ClaimRef | ExpiringEvent): boolean {
   return 'type' in claim && claim.type.startsWith(OWN_TYPES)
 }

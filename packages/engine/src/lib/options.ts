@@ -12,7 +12,7 @@ import { EngineError, checkBounds } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { checkOptions } from './option-names.ts'
-import { DEFAULT_RETRY_SCHEDULE } from './schedule.ts'
+import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, longestMs } from './schedule.ts'
 import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import type { Secrets } from './secret-store.ts'
 import type { Signer } from './sign.ts'
@@ -52,8 +52,17 @@ export interface EngineOptions {
   maxPauseMs?: number | undefined
   /** Keep delivered rows, to show them, until clean-up; otherwise success deletes the row. @default false */
   keepCompleted?: boolean | undefined
-  /** How long settled rows are kept, in ms. @default 86_400_000 (24 h) */
+  /**
+   * A delivery that is not settled so long after its event, or its last replay, fails as `expired`, held or pending: from
+   * more than the waits of `retrySchedule` to 31,536,000,000 ms (a year). A disabled endpoint collects for as long.
+   *
+   * @default 604_800_000 (7 days)
+   */
+  maxAgeMs?: number | undefined
+  /** How long delivered rows are retained (`keepCompleted`), in ms. @default 86_400_000 (24 h) */
   retentionMs?: number | undefined
+  /** How long failed rows are retained, to be looked at and replayed, in ms. @default `maxAgeMs` */
+  failedRetentionMs?: number | undefined
   /** When an endpoint that fails is left alone, probed and disabled. @default see each */
   circuit?: OptionsOf<CircuitOptions> | undefined
   /**
@@ -74,6 +83,7 @@ export interface EngineOptions {
 
 // Standard Webhooks asks senders to wait 15 to 30 seconds, not longer.
 const MAX_DEADLINE_MS = 30_000
+const MAX_AGE_MS = 31_536_000_000
 const MAX_WAITS = 99
 const MAX_WAIT_SECONDS = 86_400
 
@@ -83,6 +93,7 @@ const DEFAULTS = {
   maxDeadlineMs: MAX_DEADLINE_MS,
   maxPauseMs: 3_600_000,
   keepCompleted: false,
+  maxAgeMs: DEFAULT_MAX_AGE_MS,
   retentionMs: DEFAULT_RETENTION_MS,
   logger: silentLogger,
   userAgent: 'Keepsend',
@@ -91,23 +102,34 @@ const DEFAULTS = {
 } satisfies Partial<EngineOptions>
 
 /** The options as the engine goes by them. @throws {EngineError} `invalid_option`, naming option, bound and value */
-export function readOptions(
-  options: EngineOptions,
-): WithDefaults<EngineOptions, typeof DEFAULTS> & { circuit: CircuitOptions; urlPolicy: UrlPolicy } {
+export function readOptions(options: EngineOptions): WithDefaults<EngineOptions, typeof DEFAULTS> & {
+  circuit: CircuitOptions
+  urlPolicy: UrlPolicy
+  failedRetentionMs: number
+} {
   checkOptions('createEngine', options)
   const whole = withDefaults(options, DEFAULTS)
-  const { deadlineMs, maxDeadlineMs, retrySchedule } = whole
+  const { deadlineMs, maxDeadlineMs, retrySchedule, maxAgeMs } = whole
+  const { failedRetentionMs = maxAgeMs } = whole
   checkBounds('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
   checkBounds('maxDeadlineMs', maxDeadlineMs, deadlineMs, MAX_DEADLINE_MS)
   checkBounds('maxPauseMs', whole.maxPauseMs, 1000, 86_400_000)
   checkBounds('retentionMs', whole.retentionMs, 0, Number.MAX_SAFE_INTEGER)
+  checkBounds('failedRetentionMs', failedRetentionMs, 0, Number.MAX_SAFE_INTEGER)
   if (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => wait >= 0 && wait <= MAX_WAIT_SECONDS)) {
     throw new EngineError(
       'invalid_option',
       `retrySchedule must hold at most ${MAX_WAITS} waits of 0 to ${MAX_WAIT_SECONDS} seconds; found ${JSON.stringify(retrySchedule)}`,
     )
   }
-  return { ...whole, urlPolicy: onePolicy(options), circuit: circuitOptions(options.circuit) }
+  const longest = longestMs(retrySchedule)
+  if (!(Number.isInteger(maxAgeMs) && maxAgeMs > longest && maxAgeMs <= MAX_AGE_MS)) {
+    throw new EngineError(
+      'invalid_option',
+      `maxAgeMs must be a whole number of more than ${longest}, which the waits of retrySchedule can take, to ${MAX_AGE_MS}; found ${maxAgeMs}`,
+    )
+  }
+  return { ...whole, failedRetentionMs, urlPolicy: onePolicy(options), circuit: circuitOptions(options.circuit) }
 }
 
 /** A URL that the engine accepts and its sender never sends to would only be noticed when all its deliveries failed. */

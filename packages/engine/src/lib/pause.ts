@@ -32,8 +32,8 @@ const CLOCK_STEP_MS = 60_000
  * The condition under which an endpoint is paused. No pause is believed that an honest clock could not have written: one
  * that a receiver asked for later than now, or a person's that ends after more than 30 days.
  */
-export function isPaused(endpoint = 'keepsend_endpoints'): SqlText {
-  const [now, it] = [clock(), raw(endpoint)]
+export function isPaused(endpoint = 'keepsend_endpoints', now = clock()): SqlText {
+  const it = raw(endpoint)
   return sqlText`case when ${it}.paused_until > ${now} and case when ${it}.pause_asked_at is null
       then ${it}.paused_until <= ${now} + ${ms(MAX_PERSONS_PAUSE_MS + DAY_MS)}
       else ${it}.pause_asked_at <= ${now} + ${ms(CLOCK_STEP_MS)} end then true else false end`
@@ -80,11 +80,14 @@ export function pauseAsAskedStatement(
     where id = ${endpointId} and version = ${version} and longest.ms is not null`
 }
 
-/** Paused until then, or until the pause ends that stands if that is later; held rows wait as long. */
+/**
+ * Paused until then, or until the pause ends that stands if that is later. Held rows wait as long, those that are
+ * published meanwhile as well.
+ */
 export function pauseSet(db: Pick<OutboxDatabase, 'dialect'>, until: SqlText): SqlText {
   const later = notBeforePause(db, until)
   return sqlText`paused_until = ${later},
-      wake_at = case when wake_at is not null then ${db.dialect.greatest}(wake_at, ${later}) end`
+      wake_at = case when status = 'enabled' then ${db.dialect.greatest}(coalesce(wake_at, 0), ${later}) end`
 }
 
 export const END_PAUSE = raw('paused_until = null, pause_asked_at = null')

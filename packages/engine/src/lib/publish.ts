@@ -8,29 +8,40 @@ import {
 } from '@keepsend/outbox'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
+import type { HoldReason } from './hold-reason.ts'
+import { isPaused } from './pause.ts'
+import { DEFAULT_MAX_AGE_MS } from './schedule.ts'
 
 /** Where an engine publishes: the database, and how its queue wants rows to start. */
 export interface PublishTarget {
   db: OutboxDatabase
   rowsStart: NonNullable<EventQueue['rowsStart']>
   dispatchAtOnce?: EventQueue['dispatchAtOnce']
+  /** How long a disabled endpoint collects, in ms. @default 604_800_000 (7 days) */
+  maxAgeMs?: number | undefined
 }
 
 /**
- * The fan-out: one statement that inserts a row for each enabled endpoint of the workspace whose subscriptions fit.
+ * The fan-out: one statement that inserts a row for each endpoint of the workspace whose subscriptions fit.
  * Inside the caller's transaction the set of receivers is frozen with the change; without a subscriber there is no row.
+ * A disabled endpoint collects: its rows are held, until it has been disabled for longer than a delivery may take.
+ *
+ * On Postgres the endpoint may be enabled between this statement's look at it and its commit: the row is then held for
+ * an endpoint that is enabled, and was not there to be resumed. No lock guards that, since each publish would wait for
+ * each settle of its endpoints; the next round of maintenance gives such an endpoint a wake time (`wakeStrays`).
  *
  * @param only makes it a fan-out to nobody unless this condition holds
  */
 export function fanOutStatement(target: PublishTarget, event: PreparedEvent, only: SqlText = raw('1 = 1')): SqlText {
   const { dialect } = target.db
+  const maxAgeMs = raw(String(target.maxAgeMs ?? DEFAULT_MAX_AGE_MS))
   const patterns = dialect.list(patternsOf(event.type))
   const channels = dialect.list([...new Set(['*', ...event.channels.flatMap(patternsOf)])])
   return forEndpoints(
     target,
     event,
-    sqlText`
-    workspace_id = ${event.workspaceId} and status = 'enabled' and id in (
+    (now) => sqlText`
+    workspace_id = ${event.workspaceId} and (status = 'enabled' or disabled_at > ${now} - ${maxAgeMs}) and id in (
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern in (${patterns}) and channel in (${channels})
     ) and ${only}`,
@@ -39,17 +50,38 @@ export function fanOutStatement(target: PublishTarget, event: PreparedEvent, onl
 
 /** One endpoint, subscribed or not, enabled or not: a test event. */
 export function fanOutToOneStatement(target: PublishTarget, event: PreparedEvent, endpointId: string): SqlText {
-  return forEndpoints(target, event, sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`)
+  return forEndpoints(target, event, () => sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`)
 }
 
-function forEndpoints({ db, rowsStart, dispatchAtOnce }: PublishTarget, event: PreparedEvent, where: SqlText): SqlText {
+function forEndpoints(
+  { db, rowsStart, dispatchAtOnce }: PublishTarget,
+  event: PreparedEvent,
+  whereAt: (now: SqlText) => SqlText,
+): SqlText {
   const { id: eventId, workspaceId, type, payload } = event
+  const joinsLine = dispatchAtOnce !== undefined
   return insertSelectStatement(
     db.dialect,
-    { eventId, workspaceId, type, payload, due: rowsStart, joinsLine: dispatchAtOnce !== undefined },
-    { endpointId: raw('id'), maxAttempts: raw('max_attempts'), from: sqlText`keepsend_endpoints where ${where}` },
+    { eventId, workspaceId, type, payload, due: rowsStart, joinsLine },
+    (now) => ({
+      endpointId: raw('id'),
+      maxAttempts: raw('max_attempts'),
+      heldFor: heldFromTheStart(now),
+      from: sqlText`keepsend_endpoints where ${whereAt(now)}`,
+    }),
   )
 }
+
+/** Why an endpoint holds a row that is published for it; null: it does not. A line for each reason. */
+function heldFromTheStart(now: SqlText): SqlText {
+  return sqlText`case
+        when status = 'disabled' then ${HELD_AS_DISABLED}
+        when ${isPaused('keepsend_endpoints', now)} then ${HELD_AS_PAUSED}
+      end`
+}
+
+const HELD_AS_DISABLED = raw(`'${'endpoint_disabled' satisfies HoldReason}'`)
+const HELD_AS_PAUSED = raw(`'${'endpoint_paused' satisfies HoldReason}'`)
 
 /** A row that a fan-out inserted. */
 export interface InsertedRow {
@@ -57,17 +89,20 @@ export interface InsertedRow {
   endpointId: string
   gen: number
   ready: number
+  /** Null: its message is wanted. */
+  holdReason: HoldReason | null
 }
 
-/** The messages for the rows that a fan-out inserted; what stands in a line that others dispatch gets none. */
+/** The messages for the rows that a fan-out inserted; what is held, or stands in a line that others dispatch, gets none. */
 export function messagesFor(
   { dispatchAtOnce }: PublishTarget,
   event: PreparedEvent,
   rows: readonly InsertedRow[],
 ): QueuedEvent[] {
   const { type, workspaceId, id: eventId } = event
-  const told = dispatchAtOnce === undefined ? rows : rows.filter(({ ready }) => ready === 0)
-  return told.map(({ endpointId, ...row }) => ({ ...messageFor({ ...row, type, workspaceId }), eventId, endpointId }))
+  return rows
+    .filter(({ holdReason, ready }) => holdReason === null && (dispatchAtOnce === undefined || ready === 0))
+    .map(({ id, gen, endpointId }) => ({ ...messageFor({ id, gen, type, workspaceId }), eventId, endpointId }))
 }
 
 /** The message that names a row under its generation. */

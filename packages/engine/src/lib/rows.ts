@@ -9,6 +9,7 @@ export const endpointRows = createCodec<typeof endpoints>({
   description: 'description',
   status: 'status',
   disabledReason: 'disabled_reason',
+  disabledAt: 'disabled_at',
   version: 'version',
   eventTypes: json('event_types'),
   channels: json('channels'),

@@ -7,12 +7,20 @@ export const DEFAULT_RETRY_SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18
 /** No wait is longer than a day, whatever a receiver asks for. */
 export const MAX_DELAY_MS = 86_400_000
 
+/** A delivery that is not settled a week after its event expires: longer than every schedule. */
+export const DEFAULT_MAX_AGE_MS = 604_800_000
+
 /** Up to a tenth longer, never shorter: jitter spreads what would come together, and may not undercut what a receiver asked for. */
 export const JITTER = 0.1
 
 /** A wait with jitter upward, in whole ms. Every wait has it, so that those that begin together do not end together. */
 export function jittered(ms: number, random: () => number): number {
   return Math.round(ms * (1 + JITTER * random()))
+}
+
+/** The longest that the waits of a schedule can take together, in ms. */
+export function longestMs(schedule: readonly number[]): number {
+  return schedule.reduce((sum, seconds) => sum + Math.min(MAX_DELAY_MS, Math.round(seconds * 1000 * (1 + JITTER))), 0)
 }
 
 /**

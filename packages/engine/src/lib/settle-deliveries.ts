@@ -192,7 +192,7 @@ function disablingOf(
     ...(reporter?.endpoint('keepsend.endpoint.disabled', outcome, [claim], comesTrue, { reason }) ?? []),
     sqlText`
       update keepsend_endpoints
-      set status = 'disabled', disabled_reason = ${reason}, version = version + 1, wake_at = ${raw('null')}, updated_at = ${clock()}
+      set status = 'disabled', disabled_reason = ${reason}, disabled_at = ${clock()}, version = version + 1, wake_at = ${raw('null')}, updated_at = ${clock()}
       where ${comesTrue} and ${anyStands(db, [claim])}`,
   ]
 }

@@ -29,6 +29,7 @@ create table if not exists pending_events (
   ready smallint not null default 0 check (ready = 0 or (ready = 1 and status = 'pending')),
   claimed_at bigint,
   created_at bigint not null,
+  replayed_at bigint,
   completed_at bigint,
   last_error text,
   last_status integer,
@@ -54,8 +55,9 @@ where ready = 1;
 create index if not exists pending_events_due on pending_events (due_at, id)
 where status = 'pending' and due_at is not null and ready = 0;
 
--- Clean-up and replay walk this one, by the time of settling, never by the time of creation.
-create index if not exists pending_events_settled on pending_events (completed_at, id)
+-- Clean-up and replay walk this one, by the time of settling, never by the time of creation. The status leads, because
+-- failed rows are retained for longer than completed ones: each clean-up ends at the first row that stays.
+create index if not exists pending_events_settled on pending_events (status, completed_at, id)
 where completed_at is not null;
 
 -- Letting out what was kept aside for one endpoint.
@@ -63,11 +65,14 @@ create index if not exists pending_events_held on pending_events (endpoint_id, i
 where status = 'held';
 
 -- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
--- process makes the next step. after_id is null between two passes.
+-- process makes the next step. after_id is null between two passes. expiry_after_id is the same for the look for expired
+-- rows; expiry_ended_at is when that had looked at every key last.
 create table if not exists keepsend_sweep_pass (
   id integer not null primary key check (id = 1),
   began_at bigint not null,
-  after_id text collate "C"
+  after_id text collate "C",
+  expiry_after_id text collate "C",
+  expiry_ended_at bigint not null
 );
 
 -- The database's clock in milliseconds, under one name on every database, so one text serves them all. The time at
@@ -75,5 +80,5 @@ create table if not exists keepsend_sweep_pass (
 create or replace view keepsend_clock as
 select cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint) as ms;
 
--- The first pass begins an hour from here.
-insert into keepsend_sweep_pass (id, began_at) select 1, ms from keepsend_clock on conflict (id) do nothing;
+-- The first passes begin an hour from here.
+insert into keepsend_sweep_pass (id, began_at, expiry_ended_at) select 1, ms, ms from keepsend_clock on conflict (id) do nothing;

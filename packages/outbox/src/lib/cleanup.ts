@@ -4,8 +4,10 @@ import { checkOptions } from './option-names.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 export interface CleanupOptions {
-  /** Age of a settled row, by `completed_at`, at which it goes, in ms: 0 or more. @default 86_400_000 (24 h) */
+  /** Age of a completed row, by `completed_at`, at which it goes, in ms: 0 or more. @default 86_400_000 (24 h) */
   retentionMs?: number | undefined
+  /** The same of a failed row. @default 604_800_000 (7 days) */
+  failedRetentionMs?: number | undefined
   /** Rows a statement: 1–10,000. Small enough not to hold up the writers. @default 500 */
   batchSize?: number | undefined
   /** No further batch is begun after this many ms: 0–60,000. At least one batch runs. @default 200 */
@@ -16,35 +18,54 @@ export interface CleanupOptions {
   elapsed?: (() => number) | undefined
 }
 
-/** Keeps settled rows for a day: long enough to look at yesterday's failures and replay them. */
+/** Retains completed rows for a day. */
 export const DEFAULT_RETENTION_MS = 86_400_000
 
-/** Prunes settled rows, oldest settlement first, in bounded batches. `more`: the budget ended before the rows did. */
+/** Retains failed rows for a week: a receiver that was broken over a weekend can have them replayed. */
+export const DEFAULT_FAILED_RETENTION_MS = 604_800_000
+
+/**
+ * Prunes settled rows in bounded batches: completed ones, then failed ones, oldest settlement first. `more`: the budget
+ * ended before the rows did.
+ */
 export async function cleanupOldEvents(
   db: OutboxDatabase,
   options: CleanupOptions = {},
 ): Promise<{ deleted: number; more: boolean }> {
   checkOptions('cleanupOldEvents', options)
-  const { retentionMs = DEFAULT_RETENTION_MS, batchSize = 500, budgetMs = 200, elapsed = Date.now } = options
+  const { retentionMs = DEFAULT_RETENTION_MS, failedRetentionMs = DEFAULT_FAILED_RETENTION_MS } = options
+  const { batchSize = 500, budgetMs = 200, elapsed = Date.now, now } = options
   checkBounds('retentionMs', retentionMs, 0, Number.MAX_SAFE_INTEGER)
+  checkBounds('failedRetentionMs', failedRetentionMs, 0, Number.MAX_SAFE_INTEGER)
   checkBounds('batchSize', batchSize, 1, 10_000)
   checkBounds('budgetMs', budgetMs, 0, 60_000)
   const end = elapsed() + budgetMs
   let deleted = 0
-  for (;;) {
-    const { changes } = await db.run(pruneStatement(db, { retentionMs, limit: batchSize, now: options.now }))
-    deleted += changes
-    if (changes < batchSize) return { deleted, more: false }
-    if (elapsed() >= end) return { deleted, more: true }
+  for (const [status, ageMs] of [
+    ['completed', retentionMs],
+    ['failed', failedRetentionMs],
+  ] as const) {
+    for (;;) {
+      const { changes } = await db.run(pruneStatement(db, { status, ageMs, limit: batchSize, now }))
+      deleted += changes
+      if (changes < batchSize) break
+      if (elapsed() >= end) return { deleted, more: true }
+    }
   }
+  return { deleted, more: false }
 }
 
-/** Deletes settled rows older than the given age, oldest settlement first. */
+/** Deletes rows of that status settled longer ago than the given age, oldest settlement first. */
 export function pruneStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { retentionMs, limit, now }: { retentionMs: number; limit: number; now: number | undefined },
+  {
+    status,
+    ageMs,
+    limit,
+    now,
+  }: { status: 'completed' | 'failed'; ageMs: number; limit: number; now: number | undefined },
 ): SqlText {
-  const where = sqlText`completed_at is not null and completed_at < ${clock(now)} - ${retentionMs}`
+  const where = sqlText`completed_at is not null and status = ${raw(`'${status}'`)} and completed_at < ${clock(now)} - ${ageMs}`
   const picked = dialect.pick({ where, order: raw('completed_at, id'), limit })
   return sqlText`${picked.with} delete from pending_events where ${picked.where}`
 }

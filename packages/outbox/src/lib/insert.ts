@@ -6,8 +6,9 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 // The two sources of a new row's columns below are in this order. `gen` begins at the database's clock: an
 // earlier life of a row that was deleted has had lower ones, on the assumption that decision 050 names.
-const INSERT = raw(`insert into pending_events
-      (id, workspace_id, event_type, endpoint_id, max_attempts, due_at, ready, gen, created_at, payload)`)
+const COLUMNS = 'id, workspace_id, event_type, endpoint_id, max_attempts, due_at, ready, gen, created_at, payload'
+const INSERT = raw(`insert into pending_events (${COLUMNS})`)
+const INSERT_OR_HOLD = raw(`insert into pending_events (${COLUMNS}, status, hold_reason, held_at)`)
 
 // `do nothing`, never `insert or ignore`: that would also swallow a missing NOT NULL value.
 const UNLESS_THERE = raw('on conflict (id) do nothing')
@@ -61,29 +62,35 @@ export interface Receivers {
   /** The expressions of the endpoint's id and of its attempts, in terms of `from`. */
   endpointId: SqlText
   maxAttempts: SqlText
+  /** Why its row is held from the start; null: it is not. */
+  heldFor: SqlText
   /** What follows `from`, the conditions included. */
   from: SqlText
 }
 
 /**
  * One event for each receiver that a `select` of the caller finds, in one statement, so that the set of receivers is
- * that of its commit. Returns `id`, `endpointId`, `gen` and `ready` of the rows that were new.
+ * that of its commit. Returns `id`, `endpointId`, `gen`, `ready` and `holdReason` of the rows that were new.
+ *
+ * @param receiversAt is told the expression of the database's time
  */
 export function insertSelectStatement(
   dialect: Dialect,
   event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'> & JoinsLine,
-  { endpointId, maxAttempts, from: receivers }: Receivers,
+  receiversAt: (now: SqlText) => Receivers,
 ): SqlText {
-  const { now, from } = dialect.clockBeside(receivers)
+  const { now, from } = dialect.clockBeside
+  const { endpointId, maxAttempts, heldFor, from: receivers } = receiversAt(now)
+  const unlessHeld = sqlText`case when ${heldFor} is null`
   const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
   return sqlText`
-    ${INSERT}
+    ${INSERT_OR_HOLD}
     select cast(${rowId(event.eventId, '')} as text) || ${endpointId}, cast(${event.workspaceId} as text),
-      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAndReady(event, now, inLine)}, ${now}, ${now},
-      cast(${event.payload} as text)
-    from ${from}
+      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAndReady(event, now, { inLine, unlessHeld })}, ${now}, ${now},
+      cast(${event.payload} as text), ${unlessHeld} then 'pending' else 'held' end, ${heldFor}, ${unlessHeld} then null else ${now} end
+    from ${from}${receivers}
     ${UNLESS_THERE}
-    returning id, endpoint_id as "endpointId", gen, ready as "ready"`
+    returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"`
 }
 
 interface JoinsLine {
@@ -94,17 +101,23 @@ interface JoinsLine {
 /**
  * The values of `due_at` and `ready`: in line at once, at a time, or dispatched.
  *
- * @param inLine 1 where a row that would be dispatched stands in line instead
+ * @param how.inLine 1 where a row that would be dispatched stands in line instead
+ * @param how.unlessHeld begins a `case` that goes on for rows that are not held from the start
  */
 function dueAndReady(
   { eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>,
   now = clock(),
-  inLine = raw('0'),
+  { inLine = raw('0'), unlessHeld }: { inLine?: SqlText | undefined; unlessHeld?: SqlText | undefined } = {},
 ): SqlText {
-  if (due === 'now') return sqlText`${now}, ${raw('1')}`
-  if (due !== 'handed-off') return sqlText`${clock(due)}, case when ${clock(due)} <= ${now} then 1 else 0 end`
-  const isFarOff = offTheClock(clock(eventIdTime(eventId)), now)
-  return sqlText`case when ${isFarOff} or 1 = ${inLine} then ${now} end, ${inLine}`
+  const isFarOff = offTheClock(clock(due === 'handed-off' ? eventIdTime(eventId) : 0), now)
+  const [dueAt, ready] =
+    due === 'now'
+      ? [now, raw('1')]
+      : due === 'handed-off'
+        ? [sqlText`case when ${isFarOff} or 1 = ${inLine} then ${now} end`, inLine]
+        : [clock(due), sqlText`case when ${clock(due)} <= ${now} then 1 else 0 end`]
+  if (!unlessHeld) return sqlText`${dueAt}, ${ready}`
+  return sqlText`${unlessHeld} then ${dueAt} end, ${unlessHeld} then ${ready} else 0 end`
 }
 
 function offTheClock(idTime: SqlText, now = clock()): SqlText {

@@ -1,6 +1,7 @@
 import type { ClaimDueOptions, ClaimOptions, LeaseOptions } from './claim.ts'
 import type { CleanupOptions } from './cleanup.ts'
 import { checkNames } from './errors.ts'
+import type { ExpireOptions } from './expire.ts'
 import type { ResumeOptions } from './hold.ts'
 import type { LineUpOptions, LookOptions } from './lane.ts'
 import type { extendLease } from './lease.ts'
@@ -31,11 +32,13 @@ export const OPTION_NAMES = {
   } satisfies OptionNames<LookOptions>,
   cleanupOldEvents: {
     retentionMs: true,
+    failedRetentionMs: true,
     batchSize: true,
     budgetMs: true,
     now: true,
     elapsed: true,
   } satisfies OptionNames<CleanupOptions>,
+  expireEvents: { maxAgeMs: true, batchSize: true, alongside: true, now: true } satisfies OptionNames<ExpireOptions>,
   failEvent: { error: true, httpStatus: true, now: true } satisfies OptionNames<Parameters<typeof failEvent>[2]>,
   rescheduleEvent: {
     delayMs: true,

@@ -9,6 +9,7 @@ export interface ReplayFilter {
   ids?: readonly string[] | undefined
   workspaceId?: string | undefined
   endpointId?: string | undefined
+  /** @default 'failed'; both where `ids` are given */
   status?: 'failed' | 'completed' | undefined
   /** Settled at or after this time, ms since the epoch. */
   settledAfter?: number | undefined
@@ -58,7 +59,8 @@ export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, option
 }
 
 function matching({ dialect }: OutboxDatabase, filter: ReplayFilter): SqlText {
-  const { ids, workspaceId, endpointId, status, settledAfter, settledBefore } = filter
+  const { ids, workspaceId, endpointId, settledAfter, settledBefore } = filter
+  const status = filter.status ?? (ids ? undefined : 'failed')
   const wanted = [raw('completed_at is not null')]
   if (ids) wanted.push(sqlText`id in (${dialect.list(ids)})`)
   if (workspaceId !== undefined) wanted.push(sqlText`workspace_id = ${workspaceId}`)

@@ -27,6 +27,9 @@ export const UNKNOWN_OUTCOME = 'unknown_outcome'
 /** `last_error` of a row that became due with its attempts used up and no error of its own. */
 export const ATTEMPTS_EXHAUSTED = 'attempts_exhausted'
 
+/** `last_error` of a row that was not settled in the time that it had. */
+export const EXPIRED = 'expired'
+
 /** Claims that found a dead worker and are refunded, so that a crash loop cannot bury innocent rows. */
 export const REFUNDED_CRASHES = 3
 
@@ -48,6 +51,7 @@ export const pendingEvents = createCodec<typeof table>({
   ready: 'ready',
   claimedAt: 'claimed_at',
   createdAt: 'created_at',
+  replayedAt: 'replayed_at',
   completedAt: 'completed_at',
   lastError: 'last_error',
   lastStatus: 'last_status',

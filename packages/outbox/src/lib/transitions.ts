@@ -1,11 +1,11 @@
 import type { Dialect } from './dialect.ts'
-import { ATTEMPTS_EXHAUSTED, REFUNDED_CRASHES, UNKNOWN_OUTCOME } from './row.ts'
+import { ATTEMPTS_EXHAUSTED, EXPIRED, REFUNDED_CRASHES, UNKNOWN_OUTCOME } from './row.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 /**
  * The state machine of a row. Every SET list that moves one is here, for both dialects, because `gen`, status, hold
  * reason and due time move together. The statements beside it (`insert`, `take`, `settle-statement`, `hold`, `replay`,
- * `lease`, `cleanup`) say which rows they move.
+ * `lease`, `expire`, `cleanup`) say which rows they move.
  *
  * ```text
  *            enqueue: in its lane (`ready`), or waiting for a time
@@ -15,8 +15,9 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
  *   │           ▲     release, reschedule │  fail, or marked failed by a claim or sweep that finds
  *   │           │     (gen + 1)           │  its attempts exhausted
  *   │  resume   │                         ├────────────────────► failed ──┐
- *   │           │           hold          │                               │ clean-up deletes
- *   │          held ◄─────────────────────┘                               ▼
+ *   │           │           hold          │                      ▲        │ clean-up deletes
+ *   │          held ◄─────────────────────┘                      │        ▼
+ *   │           └── expire (also a pending row that nobody has) ─┘
  *   └──────────────────────── replay (attempts 0, gen + 1) ◄──── completed, failed
  * ```
  *
@@ -104,8 +105,16 @@ export function resumeSet(dueAt: SqlText, now?: number): SqlText {
  */
 export const LINE_UP = raw('ready = 1')
 
+/** Ends a row that was not settled in the time that it had. A message that names it is stale from here on. */
+export function expireSet(now: number | undefined): SqlText {
+  return sqlText`
+      status = 'failed', hold_reason = null, held_at = null, gen = gen + 1, due_at = null, ready = 0, claimed_at = null,
+      completed_at = ${clock(now)}, last_error = ${raw(`'${EXPIRED}'`)}`
+}
+
 /** A settled row once more, due now, or held for a reason. */
 export function replaySet(holdFor: string | undefined, now: number | undefined): SqlText {
   const moved = holdFor === undefined ? resumeSet(clock(now), now) : holdSet(holdFor, now)
-  return sqlText`${moved}, attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null`
+  return sqlText`${moved}, attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null,
+    replayed_at = ${clock(now)}`
 }

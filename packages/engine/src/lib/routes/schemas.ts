@@ -118,6 +118,7 @@ export const endpointSchema = z
     description: z.string(),
     status: z.enum(['enabled', 'disabled']),
     disabledReason: z.string().nullable(),
+    disabledAt: time.nullable().openapi({ description: 'new deliveries are held from here on' }),
     version: z.int(),
     eventTypes: z.array(z.string()),
     channels: z.array(z.string()),
@@ -224,11 +225,13 @@ export function showEndpoint({
   updatedAt,
   failingSince,
   pausedUntil,
+  disabledAt,
   ...endpoint
 }: Endpoint): z.infer<typeof endpointSchema> {
   return {
     ...endpoint,
     pausedUntil: pausedUntil === null ? null : iso(pausedUntil),
+    disabledAt: disabledAt === null ? null : iso(disabledAt),
     failingSince: failingSince === null ? null : iso(failingSince),
     createdAt: iso(createdAt),
     updatedAt: iso(updatedAt),

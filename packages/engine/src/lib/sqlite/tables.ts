@@ -21,6 +21,8 @@ export const endpoints = sqliteTable(
       .default('enabled'),
     /** Why it is disabled. */
     disabledReason: text('disabled_reason'),
+    /** Since when; null while it is enabled. It collects for `maxAgeMs` from here. */
+    disabledAt: integer('disabled_at'),
     /** + 1 on every change by a person, or by a receiver that wants nothing more. */
     version: integer('version').notNull().default(1),
     eventTypes: jsonText('event_types').$type<string[]>().notNull(),

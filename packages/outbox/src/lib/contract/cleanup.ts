@@ -19,11 +19,13 @@ async function keepFailed(db: OutboxDatabase, count: number, now: number): Promi
 }
 
 export function cleanupPromises(holds: Holds): void {
-  holds('settled rows go a day after they were settled, failed and completed alike', async ({ db }) => {
+  holds('completed rows go a day after they were settled, failed ones after a week', async ({ db }) => {
     await failEvent(db, await keepClaimed(db), { error: 'e', now: T })
     await completeEvent(db, await keepClaimed(db), { keepCompleted: true, now: T })
     expect(await cleanupOldEvents(db, { now: T + DAY - 1 })).toEqual({ deleted: 0, more: false })
-    expect(await cleanupOldEvents(db, { now: T + DAY + 1 })).toEqual({ deleted: 2, more: false })
+    expect(await cleanupOldEvents(db, { now: T + DAY + 1 })).toEqual({ deleted: 1, more: false })
+    expect(await cleanupOldEvents(db, { now: T + 7 * DAY - 1 })).toEqual({ deleted: 0, more: false })
+    expect(await cleanupOldEvents(db, { now: T + 7 * DAY + 1 })).toEqual({ deleted: 1, more: false })
     expect(await findAll(db)).toEqual([])
   })
 
@@ -31,7 +33,7 @@ export function cleanupPromises(holds: Holds): void {
     // Settled at T, years after the clock by which it was created.
     const old = await keepClaimed(db)
     await failEvent(db, old, { error: 'e', now: T })
-    expect((await cleanupOldEvents(db, { retentionMs: DAY, now: T + MINUTE })).deleted).toBe(0)
+    expect((await cleanupOldEvents(db, { failedRetentionMs: DAY, now: T + MINUTE })).deleted).toBe(0)
     expect(await find(db, old.id)).toBeDefined()
     // Settled long before it was created: gone by the clock of the database.
     const early = await keepClaimed(db)
@@ -46,14 +48,17 @@ export function cleanupPromises(holds: Holds): void {
     await keepClaimed(db)
     await keep(db, 1)
     await keep(db, 1, { due: 'handed-off' })
-    expect(await cleanupOldEvents(db, { retentionMs: 0, now: T + 1000 * DAY })).toEqual({ deleted: 0, more: false })
+    expect(await cleanupOldEvents(db, { failedRetentionMs: 0, now: T + 1000 * DAY })).toEqual({
+      deleted: 0,
+      more: false,
+    })
     expect(await findAll(db)).toHaveLength(4)
   })
 
   holds('a replayed row is pruned no more', async ({ db }) => {
     await keepFailed(db, 1, T)
     await replayEvents(db, { status: 'failed' })
-    expect((await cleanupOldEvents(db, { retentionMs: 0, now: T + DAY })).deleted).toBe(0)
+    expect((await cleanupOldEvents(db, { failedRetentionMs: 0, now: T + DAY })).deleted).toBe(0)
   })
 
   holds(
@@ -62,13 +67,19 @@ export function cleanupPromises(holds: Holds): void {
       await keepFailed(db, 4, T)
       await keepFailed(db, 5, T + 1)
       const watched = counted(db)
-      const once = await cleanupOldEvents(watched.db, { retentionMs: 0, batchSize: 4, budgetMs: 0, now: T + 2 })
+      const once = await cleanupOldEvents(watched.db, { failedRetentionMs: 0, batchSize: 4, budgetMs: 0, now: T + 2 })
       expect(once).toEqual({ deleted: 4, more: true })
-      expect(watched.count.statements).toBe(1)
+      // One for completed rows, of which there are none, and one for failed ones.
+      expect(watched.count.statements).toBe(2)
       expect((await findAll(db)).map(({ completedAt }) => completedAt)).toEqual(Array.from({ length: 5 }, () => T + 1))
-      const rest = await cleanupOldEvents(watched.db, { retentionMs: 0, batchSize: 2, budgetMs: 60_000, now: T + 2 })
+      const rest = await cleanupOldEvents(watched.db, {
+        failedRetentionMs: 0,
+        batchSize: 2,
+        budgetMs: 60_000,
+        now: T + 2,
+      })
       expect(rest).toEqual({ deleted: 5, more: false })
-      expect(watched.count.statements).toBe(4)
+      expect(watched.count.statements).toBe(6)
     },
   )
 
@@ -76,14 +87,22 @@ export function cleanupPromises(holds: Holds): void {
     await keepFailed(db, 10, T)
     let clock = 0
     const elapsed = () => (clock += 60)
-    const pruned = await cleanupOldEvents(db, { retentionMs: 0, batchSize: 2, budgetMs: 150, now: T + 1, elapsed })
+    const pruned = await cleanupOldEvents(db, {
+      failedRetentionMs: 0,
+      batchSize: 2,
+      budgetMs: 150,
+      now: T + 1,
+      elapsed,
+    })
     expect(pruned).toEqual({ deleted: 6, more: true })
   })
 
   holds('two that clean up at once delete each row once', async ({ db, rival }) => {
     await keepFailed(db, 40, T)
     const both = await Promise.all(
-      [db, rival].map((one) => cleanupOldEvents(one, { retentionMs: 0, batchSize: 3, budgetMs: 60_000, now: T + 1 })),
+      [db, rival].map((one) =>
+        cleanupOldEvents(one, { failedRetentionMs: 0, batchSize: 3, budgetMs: 60_000, now: T + 1 }),
+      ),
     )
     expect(both.reduce((sum, { deleted }) => sum + deleted, 0)).toBe(40)
     expect(await findAll(db)).toEqual([])

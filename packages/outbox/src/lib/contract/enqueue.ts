@@ -3,6 +3,7 @@ import { claimDueEvents } from '../claim.ts'
 import { enqueueEvent, enqueueEvents } from '../enqueue.ts'
 import { MAX_PAYLOAD_BYTES, type OutboxEvent, newEventId } from '../event.ts'
 import { insertManyStatement, insertSelectStatement } from '../insert.ts'
+import type { PendingEvent } from '../row.ts'
 import { raw, sqlText } from '../statement.ts'
 import { type Holds, MINUTE, T, counted, databaseNow, event, eventIdAt, findAll, moved, row } from './fixtures.ts'
 
@@ -153,21 +154,34 @@ export function enqueuePromises(holds: Holds): void {
   holds('an insert by a select makes a row for each receiver, and names those that were new', async ({ db, rival }) => {
     await db.run({ sql: 'create table receivers (name text not null primary key, tries integer not null)', params: [] })
     const one = event()
-    const insert = insertSelectStatement(db.dialect, one, {
+    const insert = insertSelectStatement(db.dialect, one, () => ({
       endpointId: raw('receivers.name'),
       maxAttempts: raw('receivers.tries'),
+      heldFor: raw(`case when receivers.tries = 3 then 'resting' end`),
       from: sqlText`receivers where tries < ${9}`,
-    })
+    }))
     expect(await db.run(insert)).toMatchObject({ rows: [] })
-    await db.run({ sql: "insert into receivers values ('ep_b', 2), ('ep_a', 1), ('ep_c', 9)", params: [] })
-    const { rows } = await db.run<{ id: string; endpointId: string; gen: number; ready: number }>(insert)
+    await db.run({ sql: "insert into receivers values ('ep_b', 2), ('ep_a', 1), ('ep_c', 9), ('ep_d', 3)", params: [] })
+    const { rows } = await db.run<Pick<PendingEvent, 'id' | 'endpointId' | 'gen' | 'ready' | 'holdReason'>>(insert)
     const kept = await findAll(rival)
     expect(rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
-      kept.map(({ id, endpointId, gen, ready }) => ({ id, endpointId, gen, ready })),
+      kept.map(({ id, endpointId, gen, ready, holdReason }) => ({ id, endpointId, gen, ready, holdReason })),
     )
     expect(kept.map(moved)).toMatchObject([
       { id: `${one.eventId}.ep_a`, endpointId: 'ep_a', maxAttempts: 1, gen: 0, dueAt: T, payload: one.payload },
       { id: `${one.eventId}.ep_b`, endpointId: 'ep_b', maxAttempts: 2, gen: 0, dueAt: T, payload: one.payload },
+      {
+        id: `${one.eventId}.ep_d`,
+        status: 'held',
+        holdReason: 'resting',
+        heldAt: kept[2]?.createdAt,
+        gen: 0,
+        dueAt: null,
+      },
+    ])
+    expect(kept.slice(0, 2)).toMatchObject([
+      { status: 'pending' },
+      { status: 'pending', holdReason: null, heldAt: null },
     ])
     expect((await db.run(insert)).rows).toEqual([])
     expect(await findAll(db)).toEqual(kept)

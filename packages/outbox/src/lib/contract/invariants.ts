@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claimDueEvents } from '../claim.ts'
 import { cleanupOldEvents } from '../cleanup.ts'
+import { expireEvents } from '../expire.ts'
 import { resumeStatement } from '../hold.ts'
 import { lineUpDueEvents } from '../lane.ts'
 import { extendLease } from '../lease.ts'
@@ -82,7 +83,9 @@ export function invariantPromises(holds: Holds): void {
         } else {
           if (pick(2)) await lineUpDueEvents(one, { now })
           await extendLease(one, refs.slice(-3), MINUTE, { now })
-          await cleanupOldEvents(one, { retentionMs: 200 * MINUTE, batchSize: 1, budgetMs: 0, now })
+          const retentionMs = 200 * MINUTE
+          await cleanupOldEvents(one, { retentionMs, failedRetentionMs: retentionMs, batchSize: 1, budgetMs: 0, now })
+          await expireEvents(one, { maxAgeMs: 15 * MINUTE, batchSize: 1, now })
         }
 
         const after = new Map((await findAll(one)).map((row) => [row.id, row]))

@@ -19,7 +19,7 @@ export const postgresDialect: Dialect = {
   among,
   lock: (how, table) =>
     raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
-  clockBeside: (from) => ({ now: raw('keepsend_clock.ms'), from: sqlText`keepsend_clock, ${from}` }),
+  clockBeside: { now: raw('keepsend_clock.ms'), from: raw('keepsend_clock, ') },
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,
   rows,
   claims,

@@ -34,6 +34,8 @@ export const pendingEvents = pgTable('pending_events', {
   /** The mark of a claim and its time; null when no worker holds the row. */
   claimedAt: bigint('claimed_at', { mode: 'number' }),
   createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+  /** When it was replayed last: its age counts from here. */
+  replayedAt: bigint('replayed_at', { mode: 'number' }),
   /** When it was completed or failed. */
   completedAt: bigint('completed_at', { mode: 'number' }),
   lastError: text('last_error'),

@@ -17,7 +17,7 @@ export const sqliteDialect: Dialect = {
   first: limitTo,
   among: (found) => sqlText`in (${found})`,
   lock: () => NOTHING,
-  clockBeside: (from) => ({ now: clock(), from }),
+  clockBeside: { now: clock(), from: NOTHING },
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,
   claims,

@@ -34,6 +34,8 @@ export const pendingEvents = sqliteTable('pending_events', {
   /** The mark of a claim and its time; null when no worker holds the row. */
   claimedAt: integer('claimed_at'),
   createdAt: integer('created_at').notNull(),
+  /** When it was replayed last: its age counts from here. */
+  replayedAt: integer('replayed_at'),
   /** When it was completed or failed. */
   completedAt: integer('completed_at'),
   lastError: text('last_error'),

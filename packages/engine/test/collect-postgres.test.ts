@@ -1,0 +1,44 @@
+// What a publish and a change of its endpoint can do to each other where both can be under way.
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { expect, it, onTestFinished } from 'vitest'
+import { newEventId } from '../src/index.ts'
+import { openPostgres } from './database.ts'
+import { rig } from './rig.ts'
+
+const event = () => ({ id: newEventId(), type: 'message.created', workspaceId: 'w1', data: {} })
+
+async function open() {
+  const { url, ...on } = await openPostgres()
+  const pool = new pg.Pool({ connectionString: url })
+  onTestFinished(() => pool.end())
+  const made = await rig({ on })
+  return { ...made, id: (await made.addEndpoint()).id, orm: drizzle({ client: pool }) }
+}
+
+it('a row that a publish holds while its endpoint is being enabled is resumed by the next maintenance', async () => {
+  const { engine, rows, work, orm, id } = await open()
+  await engine.endpoints.setStatus('w1', id, 'disabled')
+  await orm.transaction(async (tx) => {
+    await tx.execute(engine.publishStatement(event()))
+    // Enabled, and all that was held resumed, before the publish commits.
+    await engine.endpoints.setStatus('w1', id, 'enabled')
+  })
+  expect(await rows()).toMatchObject([{ status: 'held', holdReason: 'endpoint_disabled' }])
+  expect((await engine.wake()).letOut).toEqual([])
+  expect(await engine.maintain()).toMatchObject({ strays: 1 })
+  expect((await engine.wake()).letOut).toHaveLength(1)
+  expect(await work()).toMatchObject([{ kind: 'delivered' }])
+})
+
+it('a row that a publish makes while its endpoint is being disabled is held when it is claimed', async () => {
+  const { engine, rows, work, sender, orm, id } = await open()
+  await orm.transaction(async (tx) => {
+    await tx.execute(engine.publishStatement(event()))
+    await engine.endpoints.setStatus('w1', id, 'disabled')
+  })
+  expect(await rows()).toMatchObject([{ status: 'pending' }])
+  await work()
+  expect(await rows()).toMatchObject([{ status: 'held', holdReason: 'endpoint_disabled', attempts: 0 }])
+  expect(sender.requests).toEqual([])
+})

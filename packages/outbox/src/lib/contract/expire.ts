@@ -1,0 +1,180 @@
+import { expect } from 'vitest'
+import { claimDueEvents } from '../claim.ts'
+import type { OutboxDatabase } from '../database.ts'
+import { expireEvents } from '../expire.ts'
+import { replayEvents } from '../replay.ts'
+import { completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
+import { sqlText } from '../statement.ts'
+import {
+  type Holds,
+  MINUTE,
+  T,
+  claimOne,
+  databaseNow,
+  eventIdAt,
+  find,
+  findAll,
+  keep,
+  keepClaimed,
+  row,
+} from './fixtures.ts'
+
+const maxAgeMs = 7 * 86_400_000
+
+/** As many rows as asked for, held. */
+async function keepHeld(db: OutboxDatabase, count: number): Promise<string[]> {
+  const ids = await keep(db, count)
+  const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
+  await settleEvents(
+    db,
+    claims.map((claim) => ({ settle: 'hold', claim, reason: 'blocked' })),
+  )
+  return ids
+}
+
+/** Calls until the pass has ended, from the database's clock and a week on. */
+async function expireAll(db: OutboxDatabase, batchSize?: number): Promise<string[]> {
+  const now = (await databaseNow(db)) + maxAgeMs + MINUTE
+  const ids: string[] = []
+  for (;;) {
+    const expired = await expireEvents(db, { maxAgeMs, batchSize, now })
+    ids.push(...expired.ids)
+    if (!expired.more) return ids.sort()
+  }
+}
+
+export function expirePromises(holds: Holds): void {
+  holds(
+    'what was not settled in its time fails as expired, held, due, waiting or handed off',
+    async ({ db, rival }) => {
+      const [held = ''] = await keepHeld(db, 1)
+      const [due = ''] = await keep(db, 1)
+      const [dispatched = ''] = await keep(db, 1, { due: 'handed-off' })
+      const [waiting = ''] = await keep(db, 1, { due: T + maxAgeMs })
+      const before = await findAll(db)
+      const young = await databaseNow(db)
+      expect(await expireEvents(db, { maxAgeMs, now: young })).toEqual({ ids: [], more: false })
+      expect(await findAll(db)).toEqual(before)
+
+      expect(await expireAll(db)).toEqual([held, due, dispatched, waiting].sort())
+      for (const one of before) {
+        expect(await row(rival, one.id)).toMatchObject({
+          status: 'failed',
+          lastError: 'expired',
+          holdReason: null,
+          heldAt: null,
+          dueAt: null,
+          claimedAt: null,
+          completedAt: expect.any(Number),
+          gen: one.gen + 1,
+          attempts: one.attempts,
+        })
+      }
+    },
+  )
+
+  holds('a row under a live lease is left to its holder, and taken when the lease has expired', async ({ db }) => {
+    const begun = (await databaseNow(db)) + maxAgeMs + MINUTE
+    await keep(db, 1, { due: begun })
+    const claim = await claimOne(db, begun)
+    expect((await expireEvents(db, { maxAgeMs, now: begun + MINUTE - 1 })).ids).toEqual([])
+    expect((await expireEvents(db, { maxAgeMs, now: begun + MINUTE })).ids).toEqual([claim.id])
+    expect(await completeEvent(db, claim)).toBe('lost')
+  })
+
+  holds('settled rows are left alone, and a late settle of an expired row is lost', async ({ db }) => {
+    const failed = await keepClaimed(db)
+    await failEvent(db, failed, { error: 'e', now: T })
+    const kept = await keepClaimed(db)
+    await completeEvent(db, kept, { keepCompleted: true, now: T })
+    const before = await findAll(db)
+    const retried = await keepClaimed(db)
+    await rescheduleEvent(db, retried, { dueAt: 1000 })
+    expect(await expireAll(db)).toEqual([retried.id])
+    expect(await completeEvent(db, { ...retried, gen: retried.gen + 1 })).toBe('lost')
+    expect((await findAll(db)).filter(({ id }) => id !== retried.id)).toEqual(before)
+  })
+
+  holds('a replay gives a row its time anew', async ({ db }) => {
+    const [id = ''] = await keepHeld(db, 1)
+    expect(await expireAll(db)).toEqual([id])
+    const replayedAt = (await databaseNow(db)) + 2 * maxAgeMs
+    expect((await replayEvents(db, { status: 'failed' }, { now: replayedAt })).ids).toEqual([id])
+    expect(await row(db, id)).toMatchObject({ status: 'pending', replayedAt })
+    expect((await expireEvents(db, { maxAgeMs, now: replayedAt + maxAgeMs })).ids).toEqual([])
+    expect((await expireEvents(db, { maxAgeMs, now: replayedAt + maxAgeMs + 1 })).ids).toEqual([id])
+  })
+
+  holds('between two looks at every key, only those are read whose ids say that they are old', async ({ db }) => {
+    const now = await databaseNow(db)
+    await db.run(sqlText`update keepsend_sweep_pass set expiry_ended_at = ${now}`)
+    const [past = ''] = await keep(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })
+    const [young = ''] = await keep(db, 1)
+    await db.run(sqlText`update pending_events set created_at = created_at - ${2 * maxAgeMs}`)
+    expect(await expireEvents(db, { maxAgeMs })).toEqual({ ids: [past], more: false })
+    await db.run(sqlText`update keepsend_sweep_pass set expiry_ended_at = expiry_ended_at - ${60 * MINUTE}`)
+    expect(await expireEvents(db, { maxAgeMs })).toEqual({ ids: [young], more: false })
+  })
+
+  holds('age goes by the insert, whatever time the id says', async ({ db }) => {
+    const now = await databaseNow(db)
+    const [past = ''] = await keep(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })
+    const [future = ''] = await keep(db, 1, { eventId: eventIdAt(now + 20 * maxAgeMs) })
+    expect((await expireEvents(db, { maxAgeMs, now })).ids).toEqual([])
+    expect(await expireAll(db)).toEqual([past, future].sort())
+  })
+
+  holds(
+    'batches are bounded, and the pass goes on where the last call ended, whoever made it',
+    async ({ db, rival }) => {
+      const ids = await keepHeld(db, 7)
+      const now = (await databaseNow(db)) + maxAgeMs + MINUTE
+      expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: expect.anything(), more: true })
+      expect((await findAll(db)).map(({ status }) => status)).toEqual([
+        ...Array.from({ length: 3 }, () => 'failed'),
+        ...Array.from({ length: 4 }, () => 'held'),
+      ])
+      expect((await expireEvents(rival, { maxAgeMs, batchSize: 3, now })).ids.sort()).toEqual(ids.slice(3, 6))
+      expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: ids.slice(6), more: false })
+      // The next pass begins at the first key again.
+      await replayEvents(db, { ids: ids.slice(0, 1) }, { now: 1000 })
+      expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: ids.slice(0, 1), more: false })
+    },
+  )
+
+  holds('two that expire at once fail each row once', async ({ db, rival }) => {
+    const ids = await keepHeld(db, 40)
+    const now = (await databaseNow(db)) + maxAgeMs + MINUTE
+    const both = await Promise.all([db, rival].map((one) => expireEvents(one, { maxAgeMs, now })))
+    expect(both.flatMap((one) => one.ids).sort()).toEqual(ids)
+  })
+
+  holds('a row that moves between the look and the end is left to whoever moved it', async ({ db, rival }) => {
+    const [id = ''] = await keep(db, 1)
+    const now = T + MINUTE
+    // As a look of a moment ago found it: another claims it before this one writes.
+    const racing: OutboxDatabase = {
+      dialect: db.dialect,
+      run: (statement) => db.run(statement),
+      async atomic(statements) {
+        await claimOne(rival, now)
+        return db.atomic(statements)
+      },
+    }
+    expect((await expireEvents(racing, { maxAgeMs, now })).ids).toEqual([])
+    expect(await find(db, id)).toMatchObject({ status: 'pending', claimedAt: now })
+  })
+
+  holds('what stands alongside commits with the rows, or nothing does', async ({ db }) => {
+    await db.run({ sql: 'create table notes (id text not null primary key)', params: [] })
+    const [id = ''] = await keepHeld(db, 1)
+    const now = (await databaseNow(db)) + maxAgeMs + MINUTE
+    const note = (one: { id: string }) => sqlText`insert into notes values (${one.id})`
+    const twice = expireEvents(db, { maxAgeMs, now, alongside: (rows) => [...rows.map(note), ...rows.map(note)] })
+    await expect(twice).rejects.toThrow()
+    expect((await row(db, id)).status).toBe('held')
+    await expireEvents(db, { maxAgeMs, now, alongside: (rows) => rows.map(note) })
+    expect((await row(db, id)).status).toBe('failed')
+    expect((await db.run({ sql: 'select id from notes', params: [] })).rows).toEqual([{ id }])
+  })
+}

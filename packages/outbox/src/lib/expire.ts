@@ -1,0 +1,132 @@
+import { type OutboxDatabase, onlyRow } from './database.ts'
+import { checkBounds } from './errors.ts'
+import { firstEventIdAt } from './event.ts'
+import { checkOptions } from './option-names.ts'
+import type { PendingEvent } from './row.ts'
+import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
+import { Transaction } from './transaction.ts'
+import { expireSet } from './transitions.ts'
+
+/** A row that is about to expire. */
+export type ExpiringEvent = Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type' | 'endpointId'>
+
+export interface ExpireOptions {
+  /** The time that a row has, from its insert or its last replay, in ms: 1 or more. */
+  maxAgeMs: number
+  /** Rows that fail in one call: 1–5,000. @default 500 */
+  batchSize?: number | undefined
+  /** Statements that commit with the rows, before they fail. @default none */
+  alongside?: ((rows: readonly ExpiringEvent[]) => readonly SqlText[]) | undefined
+  /** The time to go by, ms since the epoch. @default the database's clock */
+  now?: number | undefined
+}
+
+// Keys that a call reads: 2.4 ms with payloads of 500 B on SQLite (measured).
+const LOOK = 5000
+const EVERY_KEY_MS = 3_600_000
+const BEHIND_EVERY_KEY = '~'
+
+/**
+ * Fails rows that are older than `maxAgeMs` as {@link EXPIRED}, held or pending, never one under a live lease. Age is in
+ * no index, which would cost each insert a write, but in the ids: a call is one step over the keys whose ids say that
+ * they are old enough, and once an hour over the others too, because an id may say anything. The place of the step is
+ * in the database. `more`: the step has not come to the last of its keys.
+ */
+export async function expireEvents(
+  db: OutboxDatabase,
+  options: ExpireOptions,
+): Promise<{ ids: string[]; more: boolean }> {
+  checkOptions('expireEvents', options)
+  const { maxAgeMs, batchSize = 500, alongside } = options
+  checkBounds('maxAgeMs', maxAgeMs, 1, Number.MAX_SAFE_INTEGER)
+  checkBounds('batchSize', batchSize, 1, LOOK)
+  const place = await readPlace(db)
+  const { now = place.now } = options
+  const oldId = firstEventIdAt(now - maxAgeMs)
+  const afterId = place.afterId ?? ''
+  const everyKey = afterId >= oldId || Math.abs(now - place.endedAt) >= EVERY_KEY_MS
+  const look = { maxAgeMs, afterId, toId: everyKey ? BEHIND_EVERY_KEY : oldId, limit: batchSize + 1, now }
+  const { rows: found } = await db.run<Looked>(lookStatement(db, look))
+  const old = found.filter(({ isOld }) => isOld === 1)
+  const expiring = old.slice(0, batchSize)
+  const last = (old.length > batchSize ? expiring : found).at(-1)
+  const more = last !== undefined && (last.looked === LOOK || old.length > batchSize)
+
+  let ids: string[] = []
+  if (expiring.length > 0) {
+    const transaction = new Transaction()
+    transaction.addAll(alongside?.(expiring) ?? [])
+    const expired = transaction.add<{ id: string }>(expireStatement(db, expiring, { maxAgeMs, now: options.now }))
+    await transaction.commit(db)
+    ids = expired.rows.map(({ id }) => id)
+  }
+  // Only now: a crash before it repeats the step. Of two that look at once the later write wins, and some keys are read twice.
+  const next = { afterId: more ? last.id : null, endedAt: everyKey && !more ? now : place.endedAt }
+  if (next.afterId !== place.afterId || next.endedAt !== place.endedAt) await writePlace(db, next)
+  return { ids, more }
+}
+
+/** How far the steps have come, and when every key had been looked at last. */
+interface Place {
+  afterId: string | null
+  endedAt: number
+}
+
+async function readPlace(db: OutboxDatabase): Promise<Place & { now: number }> {
+  const { rows } = await db.run<Place & { now: number }>(sqlText`
+    select expiry_after_id as "afterId", expiry_ended_at as "endedAt", ${clock()} as "now" from keepsend_sweep_pass`)
+  return onlyRow(rows)
+}
+
+async function writePlace(db: OutboxDatabase, { afterId, endedAt }: Place): Promise<void> {
+  await db.run(sqlText`update keepsend_sweep_pass set expiry_after_id = ${afterId}, expiry_ended_at = ${endedAt}`)
+}
+
+interface Looked extends ExpiringEvent {
+  isOld: 0 | 1
+  /** Keys in the step. */
+  looked: number
+}
+
+/** The old rows of a step, and its last key. */
+export function lookStatement(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  {
+    maxAgeMs,
+    afterId,
+    toId,
+    limit,
+    now,
+  }: Record<'maxAgeMs' | 'limit' | 'now', number> & Record<'afterId' | 'toId', string>,
+): SqlText {
+  return sqlText`
+    with step as materialized (
+      select id, gen, workspace_id, event_type, endpoint_id, case when ${tooOld(maxAgeMs, now)} then 1 else 0 end as is_old
+      from pending_events
+      where id > ${afterId} and id < ${toId}
+      order by id ${dialect.first(LOOK)})
+    select id as "id", gen as "gen", workspace_id as "workspaceId", event_type as "type", endpoint_id as "endpointId",
+      is_old as "isOld", (select cast(count(*) as integer) from step) as "looked"
+    from step where is_old = 1 or id = (select max(id) from step)
+    order by id ${limitTo(limit)}`
+}
+
+/** The look was a moment ago: a row that has moved since has another `gen`, and is left to whoever moved it. */
+export function expireStatement(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  rows: readonly Pick<PendingEvent, 'id' | 'gen'>[],
+  { maxAgeMs, now }: { maxAgeMs: number; now: number | undefined },
+): SqlText {
+  const picked = dialect.pick({
+    where: sqlText`id ${dialect.among(dialect.list(rows.map(({ id }) => id)))}
+      and id || '#' || gen in (${dialect.list(rows.map(({ id, gen }) => `${id}#${gen}`))})
+      and ${tooOld(maxAgeMs, now)}`,
+  })
+  return sqlText`
+    ${picked.with} update pending_events set ${expireSet(now)} where ${picked.where} returning id`
+}
+
+function tooOld(maxAgeMs: number, now: number | undefined): SqlText {
+  return sqlText`(status in ('pending', 'held') and coalesce(replayed_at, created_at) < ${clock(now)} - ${raw(String(maxAgeMs))}
+        and (claimed_at is null or due_at <= ${clock(now)}))`
+}

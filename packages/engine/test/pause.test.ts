@@ -50,7 +50,7 @@ function expectNear(value: number | null | undefined, expected: number): void {
 
 describe('an answer that asks for a wait', () => {
   it.each([429, 503])(
-    '%i pauses the endpoint: its rows are held, and cost neither attempt nor deferral',
+    '%i pauses the endpoint: its rows are held, and cost neither attempt nor deferral (trap 22)',
     async (status) => {
       const made = await one()
       made.answers(asking(600, status))

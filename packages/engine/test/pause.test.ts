@@ -50,7 +50,7 @@ function expectNear(value: number | null | undefined, expected: number): void {
 
 describe('an answer that asks for a wait', () => {
   it.each([429, 503])(
-    '%i pauses the endpoint: its rows are held, and cost neither attempt nor deferral',
+    '%i pauses the endpoint: its rows are held, and cost neither attempt nor deferral (trap 22)',
     async (status) => {
       const made = await one()
       made.answers(asking(600, status))
@@ -73,10 +73,15 @@ describe('an answer that asks for a wait', () => {
       expect(endpoint).toMatchObject({ status: 'enabled', circuit: 'closed', failingSince: null, version: 1 })
       expectNear((await made.waits()).wake, 600_000)
 
-      // What comes meanwhile is held without a request, whatever process it is in.
+      // What is published meanwhile is held from the start, and what another process has claimed without a request.
       await made.publish(5)
       const other = await rig({ on: made })
-      expect(await other.work()).toEqual(Array.from({ length: 5 }, () => ({ kind: 'hold', reason: 'endpoint_paused' })))
+      expect(await other.work()).toEqual([])
+      expect(await statuses(made)).toEqual(Array.from({ length: 6 }, () => 'held endpoint_paused'))
+      await made.exec(
+        "update pending_events set status = 'pending', hold_reason = null, held_at = null, ready = 1, due_at = 1",
+      )
+      expect(await other.work()).toEqual(Array.from({ length: 6 }, () => ({ kind: 'hold', reason: 'endpoint_paused' })))
       expect([made.sender.requests.length, other.sender.requests.length]).toEqual([1, 0])
     },
   )
@@ -185,7 +190,7 @@ describe('a pause', () => {
     const lanes = [made.id, other.id].map((endpointId) => ({ workspaceId: 'w1', endpointId, count: 10 }))
     const { claimed: next } = await made.engine.settle(finished, { claim: { lanes } })
     expect(next.claims.map(({ endpointId }) => endpointId)).toEqual([other.id])
-    expect((await made.rows()).filter(({ status }) => status === 'held')).toHaveLength(200)
+    expect((await made.rows()).filter(({ status }) => status === 'held')).toHaveLength(201)
   })
 
   it('is waited for by whatever resumes: wake times, the room of a settle, a replay', async () => {
@@ -396,7 +401,7 @@ describe('a probe', () => {
     for (const type of types) await publish(type)
     // As the circuit makes of what is due; retries are due, and held, again.
     const hold = () =>
-      made.exec(`update pending_events set status = 'held', hold_reason = 'circuit_open', held_at = 1, due_at = null
+      made.exec(`update pending_events set status = 'held', hold_reason = 'circuit_open', held_at = 1, due_at = null, ready = 0
         where status = 'pending'`)
     await hold()
     return { ...made, id, hold }

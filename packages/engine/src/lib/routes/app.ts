@@ -5,6 +5,7 @@ import { errorFields } from '../logger.ts'
 import { problemResponse } from '../problem.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { endpointRoutes } from './endpoints.ts'
+import { endpointStateRoutes } from './endpoint-state.ts'
 import { eventRoutes } from './events.ts'
 import { healthRoutes } from './health.ts'
 import { type EngineRoutes, type RouteEngine, newRoutes } from './route.ts'
@@ -40,6 +41,7 @@ export function createRoutes(engine: RouteEngine, authenticate: Authenticate): E
   })
   app.route('/', eventRoutes(engine))
   app.route('/', endpointRoutes(engine))
+  app.route('/', endpointStateRoutes(engine))
   app.route('/', deliveryRoutes(engine))
   // Not `notFound`: a host that mounts these routes brings its own, and this answer belongs to them.
   app.all('*', () => problemResponse(new EngineError('not_found', 'no such route')))

@@ -15,7 +15,7 @@ export interface SlotsOptions extends LaneOptions {
 
 const BUSY: DeliveryOutcome = { kind: 'hold', reason: 'busy' }
 const RATE: DeliveryOutcome = { kind: 'hold', reason: 'rate' }
-const ANYTHING: Admission = { concurrency: new Map(), waitMs: new Map(), refused: new Set() }
+const ANYTHING: Admission = { concurrency: new Map(), waitMs: new Map(), refused: new Map() }
 
 // What one claim may take.
 const MAX_CLAIM = 1000

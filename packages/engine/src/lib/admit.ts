@@ -6,21 +6,24 @@ import type { Targets } from './targets.ts'
 export interface Admission {
   /** Attempts at once, by endpoint; those without a limit of their own are not in it. */
   concurrency: Map<string, number>
-  /** How long a row must wait for its moment under a rate limit, in ms, by row. */
+  /** How long a row must wait for its slot time under a rate limit, in ms, by row. */
   waitMs: Map<string, number>
-  /** Rows whose moment is out of sight: to be held for `rate`. */
-  refused: Set<string>
+  /**
+   * Rows whose slot time is out of sight, and in how many ms to ask again for each: then it is near. What is asked for
+   * later loses that time. A row that waits for long is held for `rate` until then.
+   */
+  refused: Map<string, number>
 }
 
 /**
- * Asks for all rows together, before any of them takes a slot: what waits for its moment keeps no slot from others. An
+ * Asks for all rows together, before any of them takes a slot: what waits for its slot time keeps no slot from others. An
  * endpoint that cannot be read is left to the attempt, which reports it.
  */
 export async function admit(
   { targets, permits }: { targets: Targets; permits: Permits },
   rows: readonly Pick<PendingEvent, 'id' | 'endpointId'>[],
 ): Promise<Admission> {
-  const admission: Admission = { concurrency: new Map(), waitMs: new Map(), refused: new Set() }
+  const admission: Admission = { concurrency: new Map(), waitMs: new Map(), refused: new Map() }
   const ids = new Set(rows.flatMap(({ endpointId }) => endpointId ?? []))
   const limited = new Set<string>()
   await Promise.allSettled(
@@ -28,7 +31,7 @@ export async function admit(
       const target = await targets.get(endpointId)
       if (!target) return
       if (target.concurrency !== null) admission.concurrency.set(endpointId, target.concurrency)
-      // What will be held for another reason needs no moment.
+      // What will be held for another reason needs no permit.
       if (target.rateLimit !== null && target.enabled && target.health.circuit === 'closed') limited.add(endpointId)
     }),
   )
@@ -36,7 +39,7 @@ export async function admit(
     rows.map(async ({ id, endpointId }) => {
       if (endpointId === null || !limited.has(endpointId)) return
       const permit = await permits.take(endpointId)
-      if (permit === 'none') admission.refused.add(id)
+      if (permit.kind === 'refused') admission.refused.set(id, permit.nextMs)
       else admission.waitMs.set(id, permit.waitMs)
     }),
   )

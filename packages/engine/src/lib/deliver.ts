@@ -2,7 +2,7 @@ import type { PendingEvent } from '@keepsend/outbox'
 import { factsOf } from './attempt.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
-import type { Permits } from './rate.ts'
+import type { Permit, Permits } from './rate.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
 import { signAttempt } from './sign-attempt.ts'
 import type { Signer } from './sign.ts'
@@ -31,7 +31,7 @@ export interface DeliverDeps {
  * breaks something are outcomes: this never throws for them, so one row cannot stop its neighbours.
  *
  * @param now the database's time, ms since the epoch: it dates the signature and ends old secrets
- * @param admitted its moment under a rate limit has come
+ * @param admitted its slot time under a rate limit has come
  */
 export async function deliverEvent(
   deps: DeliverDeps,
@@ -62,9 +62,9 @@ export async function deliverEvent(
       const refused = retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
       return { ...refused, attempt: facts }
     }
-    const waitedMs = admitted ? 0 : await mayBegin(deps, target)
-    if (waitedMs === 'no') return { kind: 'hold', reason: 'rate' }
-    const signature = await signAttempt(deps.sign, event, target, now + waitedMs).catch(unsigned(deps, event))
+    const permit: Permit = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, target)
+    if (permit.kind === 'refused') return { kind: 'hold', reason: 'rate', resumeInMs: permit.nextMs }
+    const signature = await signAttempt(deps.sign, event, target, now + permit.waitMs).catch(unsigned(deps, event))
     if (!signature) return deferred(event, UNSIGNED) ?? retryOrDead(context, UNSIGNED.error)
     const beganAt = deps.monotonic()
     const result = await attempt(deps, deps.sender, event, target, target.check.url, signature)
@@ -113,13 +113,14 @@ function unsigned({ logger }: DeliverDeps, { id, endpointId }: PendingEvent): (e
   }
 }
 
-/** Under a rate limit: waits for its moment and says how long, or `no` if that is out of sight. */
-async function mayBegin({ permits }: DeliverDeps, { id, rateLimit }: Target): Promise<number | 'no'> {
-  if (rateLimit === null) return 0
+/** Under a rate limit: waits for its slot time, unless that is out of sight. */
+async function takePermit({ permits }: DeliverDeps, { id, rateLimit }: Target): Promise<Permit> {
+  if (rateLimit === null) return { kind: 'granted', waitMs: 0 }
   const permit = await permits.take(id)
-  if (permit === 'none') return 'no'
-  if (permit.waitMs > 0) await new Promise((resolve) => setTimeout(resolve, permit.waitMs))
-  return permit.waitMs
+  if (permit.kind === 'granted' && permit.waitMs > 0) {
+    await new Promise((resolve) => setTimeout(resolve, permit.waitMs))
+  }
+  return permit
 }
 
 async function attempt(

@@ -30,6 +30,7 @@ const SHOWN = [
   'compatHeader',
   'concurrency',
   'rateLimit',
+  'ratePeriod',
   'circuit',
   'failingSince',
   'createdAt',
@@ -67,6 +68,7 @@ export function columnsOf(input: OptionsOf<EndpointInput>, defaultAttempts: numb
     compat_header: input.compatSignature === undefined ? undefined : compatHeader(input),
     concurrency: input.concurrency,
     rate_limit: input.rateLimit,
+    rate_period: input.ratePeriod,
   }
   return Object.entries(columns).flatMap(([column, value]) =>
     value === undefined ? [] : [sqlText`${raw(column)} = ${value}`],

@@ -90,17 +90,17 @@ export function createEndpointStore(
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
       const { headers = {}, retryStatuses = [], signatures = ['v1'] } = input
-      const { concurrency = null, rateLimit = null } = input
+      const { concurrency = null, rateLimit = null, ratePeriod = 'second' } = input
       const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
       await change(id, [
         sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
             max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, concurrency, rate_limit,
-            created_at, updated_at)
+            rate_period, created_at, updated_at)
           values (${id}, ${workspaceId}, ${url}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
-            ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${clock()}, ${clock()})`,
+            ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${clock()}, ${clock()})`,
         subscribe(db, workspaceId, id),
         ...secrets.map(({ statement }) => statement),
       ])

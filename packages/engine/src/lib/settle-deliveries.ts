@@ -136,6 +136,8 @@ interface HeldGroup {
   endpointId: string
   reason: HoldReason
   count: number
+  /** The earliest of what its outcomes ask for. */
+  resumeInMs: number | undefined
 }
 
 function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups: HeldGroup[] } {
@@ -145,10 +147,13 @@ function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups:
     if (outcome.kind !== 'hold') continue
     ids.push(claim.id)
     const endpointId = endpointIdOf(claim.id)
-    const key = `${endpointId} ${outcome.reason}`
+    const { reason, resumeInMs } = outcome
+    const key = `${endpointId} ${reason}`
     const group = groups.get(key)
-    if (group) group.count++
-    else groups.set(key, { endpointId, reason: outcome.reason, count: 1 })
+    if (group) {
+      group.count++
+      group.resumeInMs = Math.min(group.resumeInMs ?? Infinity, resumeInMs ?? Infinity)
+    } else groups.set(key, { endpointId, reason, count: 1, resumeInMs })
   }
   return { ids, groups: [...groups.values()] }
 }
@@ -157,9 +162,11 @@ function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups:
 const BACKLOG = 4
 
 /** What is held must have a time at which it is resumed. */
-function afterHolding(db: OutboxDatabase, { endpointId, reason, count }: HeldGroup, claims: boolean): SqlText[] {
+function afterHolding(db: OutboxDatabase, group: HeldGroup, claims: boolean): SqlText[] {
+  const { endpointId, reason, count, resumeInMs = Infinity } = group
   const backlog = claims && count >= BACKLOG ? [holdBacklog(db, endpointId, reason)] : []
-  return [...backlog, wakeWithin(endpointId, HOLD_REASONS[reason].resumeWithinMs)]
+  const inMs = Number.isFinite(resumeInMs) ? Math.ceil(resumeInMs) : HOLD_REASONS[reason].resumeWithinMs
+  return [...backlog, wakeWithin(endpointId, inMs)]
 }
 
 /** Only the version that the attempt read: an endpoint that was changed meanwhile has a new URL to prove itself. */

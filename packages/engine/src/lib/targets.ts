@@ -22,7 +22,7 @@ export interface Target {
   retryStatuses: readonly number[]
   /** Attempts at once from one process; null: as its queue has it. */
   concurrency: number | null
-  /** Attempts a second, from all processes together. */
+  /** Attempts per period, from all processes together. */
   rateLimit: number | null
   health: Health
   /** When held rows are let out next; null: none is held, or a person must come. */

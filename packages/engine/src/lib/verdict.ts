@@ -28,8 +28,8 @@ type Verdict =
       error: string
       httpStatus: number
     }
-  /** The endpoint takes nothing now; no attempt was made. */
-  | { kind: 'hold'; reason: HoldReason }
+  /** The endpoint takes nothing now; no attempt was made. `resumeInMs`: when it may, where that is known. */
+  | { kind: 'hold'; reason: HoldReason; resumeInMs?: number | undefined }
 
 /** Waits a receiver may ask for without losing an attempt. */
 export const UNCHARGED_DEFERRALS = 20

@@ -14,9 +14,13 @@ import {
 import { standsAsProbe } from './circuit.ts'
 import { checkBounds } from './errors.ts'
 import { lockEndpoints } from './locks.ts'
+import { type RatePeriod, spacingMs } from './rate.ts'
 
 // What one statement resumes of an endpoint; a faster limit has the rest at its next time.
 const MAX_BATCH = 10_000
+
+// How often a limited endpoint is woken at most.
+const LIMITED_EVERY_MS = 250
 
 export interface WakeOptions {
   /** Endpoints at most: 1–1,000. @default 100 */
@@ -60,6 +64,7 @@ interface Due {
   id: string
   circuit: 'closed' | 'open'
   rateLimit: number | null
+  ratePeriod: RatePeriod
   wakeAt: number
   now: number
 }
@@ -77,7 +82,7 @@ export async function wakeEndpoints(
 ): Promise<Woken> {
   const one = onlyId === undefined ? raw('') : sqlText`and id = ${onlyId}`
   const { rows: found } = await db.run<Due>(sqlText`
-    select id as "id", circuit as "circuit", rate_limit as "rateLimit", wake_at as "wakeAt", ${clock()} as "now"
+    select id as "id", circuit as "circuit", rate_limit as "rateLimit", rate_period as "ratePeriod", wake_at as "wakeAt", ${clock()} as "now"
     from keepsend_endpoints where wake_at is not null ${one} order by wake_at, id ${limitTo(limit + 1)}`)
   const due = found.slice(0, limit).filter(({ wakeAt, now }) => wakeAt <= now)
   const rest = found[due.length]
@@ -103,14 +108,24 @@ export async function wakeEndpoints(
 function addBatch(
   transaction: Transaction,
   db: OutboxDatabase,
-  { id, wakeAt, rateLimit, now }: Due,
+  { id, wakeAt, rateLimit, ratePeriod, now }: Due,
   { batch, everyMs, graceMs }: { batch: number; everyMs: number; graceMs: number | undefined },
 ): SqlResult<ResumedRow> {
+  let [limit, next, apartMs] = [batch, now + everyMs, 0]
   // A limited endpoint is resumed in step with its limit: as many rows as it may send until the next time.
-  const interval = rateLimit === null ? everyMs : graceMs === undefined ? limitedEvery(rateLimit) : everyMs
-  const allowed = rateLimit === null ? batch : Math.floor((rateLimit * interval) / 1000)
-  const limit = Math.min(MAX_BATCH, Math.max(1, allowed))
-  const apartMs = rateLimit === null || graceMs === undefined ? 0 : Math.ceil(1000 / rateLimit)
+  if (rateLimit !== null) {
+    const spacing = spacingMs(rateLimit, ratePeriod)
+    if (graceMs === undefined) {
+      limit = Math.min(MAX_BATCH, Math.ceil(LIMITED_EVERY_MS / spacing))
+      // From the time that was set, so that a late wake delays no later one.
+      next = Math.max(now, Math.floor(wakeAt + limit * spacing))
+    } else {
+      const interval = Math.ceil(Math.max(everyMs, spacing))
+      limit = Math.min(MAX_BATCH, Math.floor(interval / spacing))
+      next = now + interval
+      apartMs = Math.ceil(spacing)
+    }
+  }
   const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'closed'`
   const guard = sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled')`
   const resumed = transaction.add<ResumedRow>(
@@ -120,14 +135,9 @@ function addBatch(
       update keepsend_endpoints set wake_at = case
         when status = 'enabled' and exists (
           select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
-        then cast(${now + interval} as bigint) end
+        then cast(${next} as bigint) end
       where ${mine}`)
   return resumed
-}
-
-/** Four times a second at most, and not before there is one to send. */
-function limitedEvery(rateLimit: number): number {
-  return Math.max(250, Math.ceil(1000 / rateLimit))
 }
 
 /** The oldest held row becomes the probe, unless the last one still stands. */

@@ -3,6 +3,7 @@ import type { PendingEvent } from '@keepsend/outbox'
 import { eventIdOf } from '@keepsend/outbox'
 import type { Endpoint } from '../endpoint.ts'
 import { EngineError } from '../errors.ts'
+import { RATE_PERIODS } from '../rate.ts'
 
 const time = z.iso.datetime().openapi({ example: '2026-11-23T12:00:00.000Z' })
 
@@ -97,7 +98,8 @@ const endpointFields = {
     .max(10_000)
     .nullable()
     .optional()
-    .openapi({ description: 'attempts a second, from all processes together' }),
+    .openapi({ description: 'attempts per `ratePeriod`, from all processes together' }),
+  ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: 'second unless said otherwise' }),
 }
 
 export const endpointInput = z
@@ -129,6 +131,7 @@ export const endpointSchema = z
     compatHeader: z.string().nullable(),
     concurrency: z.int().nullable(),
     rateLimit: z.int().nullable(),
+    ratePeriod: z.enum(RATE_PERIODS),
     circuit: z
       .enum(['closed', 'open'])
       .openapi({ description: 'open: deliveries are held, and one at a time is tried' }),

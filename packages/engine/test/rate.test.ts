@@ -48,7 +48,9 @@ async function attemptsUnder(limits: Partial<EndpointInput>, forMs: number, seed
   while (now < BEGIN + forMs) {
     const asking = processes.filter(({ askAt }) => askAt <= now)
     const answers = await Promise.all(
-      asking.map(({ permits }) => takeAll(permits, id, 1 + Math.floor(random() * Math.min(400, 2 * (limits.rateLimit ?? 1))))),
+      asking.map(({ permits }) =>
+        takeAll(permits, id, 1 + Math.floor(random() * Math.min(400, 2 * (limits.rateLimit ?? 1)))),
+      ),
     )
     for (const [index, permits] of answers.entries()) {
       const refused = permits.flatMap((permit) => (permit.kind === 'refused' ? [permit.nextMs] : []))
@@ -72,15 +74,18 @@ describe('permits under a rate limit, taken by two processes with a backlog', ()
     [100, 'minute', 2],
     [1, 'hour', 55],
     [150, 'hour', 2],
-  ] as const)('of %i per %s are never more in any period, and at least 98 in a hundred of it', async (rateLimit, ratePeriod, periods) => {
-    const period = PERIOD_MS[ratePeriod]
-    const begun = await attemptsUnder({ rateLimit, ratePeriod }, period * periods, rateLimit + periods)
-    // The attempt after as many as the limit begins no sooner than a period later.
-    const spans = begun.slice(rateLimit).map((at, index) => at - (begun[index] ?? 0))
-    expect(Math.min(...spans)).toBeGreaterThanOrEqual(period)
-    const lasted = (begun.at(-1) ?? 0) - (begun[0] ?? 0)
-    expect((begun.length - 1) / ((rateLimit * lasted) / period)).toBeGreaterThanOrEqual(0.98)
-  })
+  ] as const)(
+    'of %i per %s are never more in any period, and at least 98 in a hundred of it',
+    async (rateLimit, ratePeriod, periods) => {
+      const period = PERIOD_MS[ratePeriod]
+      const begun = await attemptsUnder({ rateLimit, ratePeriod }, period * periods, rateLimit + periods)
+      // The attempt after as many as the limit begins no sooner than a period later.
+      const spans = begun.slice(rateLimit).map((at, index) => at - (begun[index] ?? 0))
+      expect(Math.min(...spans)).toBeGreaterThanOrEqual(period)
+      const lasted = (begun.at(-1) ?? 0) - (begun[0] ?? 0)
+      expect((begun.length - 1) / ((rateLimit * lasted) / period)).toBeGreaterThanOrEqual(0.98)
+    },
+  )
 })
 
 describe('a permit', () => {
@@ -144,7 +149,11 @@ describe('a rate limit a minute', () => {
     const outcomes = await made.work()
     expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'hold', 'hold', 'hold'])
     const wakeIn = async () =>
-      Number((await made.select('select wake_at - (select ms from keepsend_clock) as ms from keepsend_endpoints'))[0]?.['ms'])
+      Number(
+        (await made.select('select wake_at - (select ms from keepsend_clock) as ms from keepsend_endpoints'))[0]?.[
+          'ms'
+        ],
+      )
     expect(await wakeIn()).toBeGreaterThan(8000)
     expect(await wakeIn()).toBeLessThanOrEqual(9875)
     await made.exec('update keepsend_endpoints set wake_at = (select ms from keepsend_clock)')

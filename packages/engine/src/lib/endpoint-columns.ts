@@ -10,6 +10,7 @@ import {
 import { compatHeader } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
+import { jsonRow, readRow } from './once.ts'
 import { endpointRows } from './rows.ts'
 
 const SHOWN = [
@@ -38,6 +39,30 @@ const SHOWN = [
 ] as const
 /** What is shown of an endpoint, of `keepsend_endpoints as endpoint`. */
 export const SHOWN_COLUMNS = endpointRows.some('endpoint', SHOWN)
+
+/**
+ * What is shown of an endpoint as one text, for an answer that is stored; {@link readShown} reads it. Of its headers the
+ * names alone: their values may be secrets.
+ */
+export function selectShown(db: OutboxDatabase, { workspaceId, id }: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
+  const columns = endpointRows.some(
+    'endpoint',
+    SHOWN.filter((name) => name !== 'headers'),
+  )
+  const names = raw(
+    db.dialect.name === 'sqlite'
+      ? `(select json_group_object(key, '') from json_each(endpoint.headers))`
+      : `(select coalesce(json_object_agg(name, ''), '{}') from json_object_keys(cast(endpoint.headers as json)) as named (name))`,
+  )
+  return sqlText`
+    select ${jsonRow(db, SHOWN)} from (
+      select ${columns}, cast(${names} as text) as "headers" from keepsend_endpoints as endpoint
+      where id = ${id} and workspace_id = ${workspaceId}) as shown`
+}
+
+export function readShown(answer: string): Endpoint {
+  return toEndpoint(readRow(SHOWN, answer))
+}
 
 /** Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. */
 export function subscribe({ dialect }: OutboxDatabase, workspaceId: string, id: string): SqlText {

@@ -58,7 +58,9 @@ async function draw(db: OutboxDatabase, endpointId: string, count: number, time?
   const { least, greatest } = db.dialect
   const now = sqlText`(${clock(time)} * 1000)`
   const { second, minute, hour } = PERIOD_US
-  const interval = raw(`((case rate_period when 'hour' then ${hour} when 'minute' then ${minute} else ${second} end) / rate_limit)`)
+  const interval = raw(
+    `((case rate_period when 'hour' then ${hour} when 'minute' then ${minute} else ${second} end) / rate_limit)`,
+  )
   // No draw by a clock that was right leaves a later one: the clock was ahead, or the limit was lower then.
   const latest = sqlText`${now} + ${HORIZON_US} + ${interval}`
   const next = sqlText`${greatest}(${now}, ${least}(rate_next_us, ${latest}))`

@@ -1,6 +1,5 @@
 import { type Authenticate, checkPrincipal } from '../api-key.ts'
-import { asEngineError } from '../commit.ts'
-import { EngineError } from '../errors.ts'
+import { EngineError, asEngineError } from '../errors.ts'
 import { errorFields } from '../logger.ts'
 import { problemResponse } from '../problem.ts'
 import { deliveryRoutes } from './deliveries.ts'

@@ -1,6 +1,14 @@
 import { z } from '@hono/zod-openapi'
-import type { EndpointSecret } from '../endpoint-secrets.ts'
+import { eventIdOf } from '@keepsend/outbox'
+import { countReplayed } from '../deliveries.ts'
+import { readShown } from '../endpoint-columns.ts'
+import { type EndpointSecret, readRotated } from '../endpoint-secrets.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { EngineError } from '../errors.ts'
+import type { Once } from '../once.ts'
+import type { SignatureScheme } from '../sign.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
+import { answerOnce, idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
   endpointChange,
@@ -19,14 +27,18 @@ import {
   toPage,
 } from './schemas.ts'
 
-const created = z.object({ ...endpointSchema.shape, secret: z.string() }).openapi('CreatedEndpoint')
+const shownOnce = z.string().nullable().openapi({
+  description: 'null in the answer to a repeat, when the secret has ended by then',
+})
+const created = z.object({ ...endpointSchema.shape, secret: shownOnce }).openapi('CreatedEndpoint')
+const rotated = z.object({ ...secretSchema.shape, secret: shownOnce }).openapi('RotatedSecret')
 
 const create = defineRoute('endpoints:write', {
   method: 'post',
   path: '/endpoints',
   summary: 'Add an endpoint',
   description: 'The answer holds the signing secret.',
-  request: { body: body(endpointInput) },
+  request: { headers: idempotent, body: body(endpointInput) },
   responses: { 201: json('The endpoint', created) },
 })
 
@@ -46,12 +58,14 @@ const get = defineRoute('endpoints:read', {
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 
+const changeHeaders = idempotent.extend(ifMatch.shape)
+
 const update = defineRoute('endpoints:write', {
   method: 'patch',
   path: '/endpoints/{id}',
   summary: 'Change an endpoint',
   description: `What is left out stays as it is. ${IF_MATCH}`,
-  request: { params: idParam, headers: ifMatch, body: body(endpointChange) },
+  request: { params: idParam, headers: changeHeaders, body: body(endpointChange) },
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 
@@ -60,7 +74,7 @@ const remove = defineRoute('endpoints:write', {
   path: '/endpoints/{id}',
   summary: 'Delete an endpoint',
   description: `Its waiting deliveries fail as \`endpoint_gone\`. ${IF_MATCH}`,
-  request: { params: idParam, headers: ifMatch },
+  request: { params: idParam, headers: changeHeaders },
   responses: { 204: { description: 'Deleted' } },
 })
 
@@ -69,7 +83,7 @@ const enable = defineRoute('endpoints:write', {
   path: '/endpoints/{id}/enable',
   summary: 'Enable an endpoint',
   description: 'Its circuit is closed, and what was held for it is sent, batch by batch.',
-  request: { params: idParam },
+  request: { params: idParam, headers: idempotent },
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 
@@ -78,7 +92,7 @@ const disable = defineRoute('endpoints:write', {
   path: '/endpoints/{id}/disable',
   summary: 'Disable an endpoint',
   description: 'What waits for it is held; new events pass it by.',
-  request: { params: idParam },
+  request: { params: idParam, headers: idempotent },
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 
@@ -91,9 +105,10 @@ const rotate = defineRoute('endpoints:write', {
     '`scheme` says which, where the endpoint has several.',
   request: {
     params: idParam,
+    headers: idempotent,
     body: body(z.strictObject({ overlapMs: z.int().optional(), scheme: scheme.optional() })),
   },
-  responses: { 200: json('The new secret', secretSchema) },
+  responses: { 200: json('The new secret', rotated) },
 })
 
 const reveal = defineRoute('secrets:read', {
@@ -118,7 +133,7 @@ const test = defineRoute('endpoints:write', {
   method: 'post',
   path: '/endpoints/{id}/test',
   summary: 'Send a test event of type `test`',
-  request: { params: idParam },
+  request: { params: idParam, headers: idempotent },
   responses: { 202: json('Kept', z.object({ eventId: z.string() })) },
 })
 
@@ -127,12 +142,24 @@ const replay = defineRoute('deliveries:write', {
   path: '/endpoints/{id}/replay',
   summary: 'Send again what was settled',
   description: 'At most 1,000 deliveries, oldest settlement first: repeat while `more`. They are sent bit by bit.',
-  request: { params: idParam, body: body(replayInput) },
+  request: { params: idParam, headers: idempotent, body: body(replayInput) },
   responses: { 202: json('How many', z.object({ count: z.int(), more: z.boolean() })) },
 })
 
-export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine): EngineRoutes {
+export function endpointRoutes(engine: RouteEngine): EngineRoutes {
+  const { endpoints, deliveries } = engine
   const app = newRoutes()
+  /** The secret of a stored answer, which has none; null when it is there no more. */
+  const secretAgain = async (
+    { workspaceId, id }: Pick<Endpoint, 'workspaceId' | 'id'>,
+    wanted: { scheme: SignatureScheme; version: number },
+  ): Promise<string | null> => {
+    const secrets = await endpoints.secrets(workspaceId, id).catch((error: unknown) => {
+      if (error instanceof EngineError && error.code === 'not_found') return []
+      throw error
+    })
+    return secrets.find(({ scheme: of, version }) => of === wanted.scheme && version === wanted.version)?.secret ?? null
+  }
   const showSecret = ({
     scheme: of,
     version,
@@ -150,7 +177,19 @@ export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine)
   }
 
   app.openapi(create, async (c) => {
-    const { endpoint, secret } = await endpoints.create(c.get('principal').workspaceId, c.req.valid('json'))
+    const { workspaceId } = c.get('principal')
+    const { endpoint, secret } = await answerOnce<{ endpoint: Endpoint; secret: string | null }>(
+      c,
+      engine,
+      (once) => endpoints.create(workspaceId, c.req.valid('json'), { once }),
+      async (answer) => {
+        const shown = readShown(answer)
+        return {
+          endpoint: shown,
+          secret: await secretAgain(shown, { scheme: shown.signatures[0] ?? 'v1', version: 1 }),
+        }
+      },
+    )
     c.header('etag', etagOf(endpoint))
     return c.json({ ...showEndpoint(endpoint), secret }, 201)
   })
@@ -174,36 +213,60 @@ export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine)
   app.openapi(update, async (c) => {
     const { workspaceId } = c.get('principal')
     const ifVersion = readIfMatch(c.req.valid('header')['if-match'])
-    const endpoint = await endpoints.update(workspaceId, c.req.valid('param').id, c.req.valid('json'), { ifVersion })
+    const { id } = c.req.valid('param')
+    const change = (once: Once | undefined): Promise<Endpoint> =>
+      endpoints.update(workspaceId, id, c.req.valid('json'), { ifVersion, once })
+    const endpoint = await answerOnce(c, engine, change, readShown)
     c.header('etag', etagOf(endpoint))
     return c.json(showEndpoint(endpoint), 200)
   })
 
   app.openapi(remove, async (c) => {
     const ifVersion = readIfMatch(c.req.valid('header')['if-match'])
-    await endpoints.delete(c.get('principal').workspaceId, c.req.valid('param').id, { ifVersion })
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    await answerOnce(
+      c,
+      engine,
+      (once) => endpoints.delete(workspaceId, id, { ifVersion, once }),
+      () => undefined,
+    )
     return c.body(null, 204)
   })
 
   app.openapi(enable, async (c) => {
-    const endpoint = await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'enabled')
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    const change = (once: Once | undefined): Promise<Endpoint> =>
+      endpoints.setStatus(workspaceId, id, 'enabled', { once })
+    const endpoint = await answerOnce(c, engine, change, readShown)
     c.header('etag', etagOf(endpoint))
     return c.json(showEndpoint(endpoint), 200)
   })
 
   app.openapi(disable, async (c) => {
-    const endpoint = await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'disabled')
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    const change = (once: Once | undefined): Promise<Endpoint> =>
+      endpoints.setStatus(workspaceId, id, 'disabled', { once })
+    const endpoint = await answerOnce(c, engine, change, readShown)
     c.header('etag', etagOf(endpoint))
     return c.json(showEndpoint(endpoint), 200)
   })
 
   app.openapi(rotate, async (c) => {
-    const secret = await endpoints.rotateSecret(
-      c.get('principal').workspaceId,
-      c.req.valid('param').id,
-      c.req.valid('json'),
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    const secret = await answerOnce<Omit<EndpointSecret, 'secret'> & { secret: string | null }>(
+      c,
+      engine,
+      (once) => endpoints.rotateSecret(workspaceId, id, { ...c.req.valid('json'), once }),
+      async (answer) => {
+        const shown = readRotated(answer)
+        return { ...shown, secret: await secretAgain({ workspaceId, id }, shown) }
+      },
     )
-    return c.json(showSecret(secret), 200)
+    return c.json({ ...showSecret({ ...secret, secret: '' }), secret: secret.secret }, 200)
   })
 
   app.openapi(reveal, async (c) => {
@@ -221,15 +284,28 @@ export function endpointRoutes({ endpoints, deliveries, sendTest }: RouteEngine)
   })
 
   app.openapi(test, async (c) => {
-    const { eventId } = await sendTest(c.get('principal').workspaceId, c.req.valid('param').id)
-    return c.json({ eventId }, 202)
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    const sent = await answerOnce(
+      c,
+      engine,
+      (once) => engine.sendTest(workspaceId, id, { once }),
+      (deliveryId) => ({ eventId: eventIdOf(deliveryId) }),
+    )
+    return c.json({ eventId: sent.eventId }, 202)
   })
 
   app.openapi(replay, async (c) => {
     const { status, settledAfter, settledBefore } = c.req.valid('json')
     const [after, before] = [settledAfter, settledBefore].map((time) => (time === undefined ? time : Date.parse(time)))
     const filter = { endpointId: c.req.valid('param').id, status, settledAfter: after, settledBefore: before }
-    return c.json(await deliveries.replayOf(c.get('principal').workspaceId, filter), 202)
+    const replayed = await answerOnce(
+      c,
+      engine,
+      (once) => deliveries.replayOf(c.get('principal').workspaceId, filter, { once }),
+      countReplayed,
+    )
+    return c.json(replayed, 202)
   })
 
   return app

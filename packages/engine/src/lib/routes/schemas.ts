@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import type { PendingEvent } from '@keepsend/outbox'
 import { eventIdOf } from '@keepsend/outbox'
+import type { ShownDelivery } from '../deliveries.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { EngineError } from '../errors.ts'
 import { RATE_PERIODS } from '../rate.ts'
@@ -197,7 +197,7 @@ export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_'): 
   throw new EngineError('invalid_request', 'cursor must be the cursor of an earlier answer of this list')
 }
 
-export function toDelivery(row: PendingEvent): z.infer<typeof deliverySchema> {
+export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
   const { id, endpointId, type, status, holdReason, attempts, maxAttempts, dueAt, lastError, lastStatus } = row
   return {
     id,

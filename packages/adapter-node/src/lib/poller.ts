@@ -137,8 +137,10 @@ export class Poller {
     const beginBy = performance.now() + this.#beginWithinMs
     const roomFor = (id: string, makesRoom: boolean): number => this.#slots.roomFor(id, makesRoom)
     const { results, claimed, storageError } = await this.#engine.settleEach(finished, { claim, roomFor })
-    // What is unsettled stays finished, to be tried again.
-    this.#slots.settled(results.flatMap((one) => (one.settle === 'unsettled' ? [] : one.finished)))
+    // What is unsettled, or locked by another session, stays finished, to be tried again.
+    this.#slots.settled(
+      results.flatMap((one) => (one.settle === 'unsettled' || one.settle === 'locked' ? [] : one.finished)),
+    )
     if (storageError !== undefined) throw storageError
     if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#waker.look()
     const { claims, dead } = claimed

@@ -62,7 +62,8 @@ export async function deliverEvent(
       const refused = retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
       return { ...refused, attempt: facts }
     }
-    const permit: Permit = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, target)
+    const permit: Permit | 'unread' = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, target)
+    if (permit === 'unread') return deferred(event, UNREAD) ?? { kind: 'retry', deferral: false, ...UNREAD }
     if (permit.kind === 'refused') return { kind: 'hold', reason: 'rate', resumeInMs: permit.nextMs }
     const signature = await signAttempt(deps.sign, event, target, now + permit.waitMs).catch(unsigned(deps, event))
     if (!signature) return deferred(event, UNSIGNED) ?? retryOrDead(context, UNSIGNED.error)
@@ -113,10 +114,14 @@ function unsigned({ logger }: DeliverDeps, { id, endpointId }: PendingEvent): (e
   }
 }
 
-/** Under a rate limit: waits for its slot time, unless that is out of sight. */
-async function takePermit({ permits }: DeliverDeps, { id, rateLimit }: Target): Promise<Permit> {
+/** Under a rate limit: waits for its slot time, unless that is out of sight. `unread`: the database did not say. */
+async function takePermit({ permits, logger }: DeliverDeps, { id, rateLimit }: Target): Promise<Permit | 'unread'> {
   if (rateLimit === null) return { kind: 'granted', waitMs: 0 }
-  const permit = await permits.take(id)
+  const permit = await permits.take(id).catch((error: unknown) => {
+    logger.error({ endpointId: id, ...errorFields(error) }, 'a permit could not be taken; nothing was sent')
+    return 'unread' as const
+  })
+  if (permit === 'unread') return permit
   if (permit.kind === 'granted' && permit.waitMs > 0) {
     await new Promise((resolve) => setTimeout(resolve, permit.waitMs))
   }

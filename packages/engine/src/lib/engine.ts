@@ -30,7 +30,7 @@ import type { RouteEngine } from './routes/route.ts'
 import { createPepper } from './pepper.ts'
 import { PLAINTEXT, createSecretStore } from './secret-store.ts'
 import { noteOutcomes, settleDeliveries } from './settle-deliveries.ts'
-import { settleEach } from './settle-each.ts'
+import { createSettleEach } from './settle-each.ts'
 import { createWebCryptoSigner } from './sign.ts'
 import { createTargets } from './targets.ts'
 import { checkWakeOptions, wakeEndpoints } from './wake.ts'
@@ -89,6 +89,13 @@ export function createEngine(options: EngineOptions): Engine {
     const { letOut } = await wakeEndpoints(db, circuit.openMs, { batch: FIRST_LET_OUT }, endpointId)
     await tell(letOut.map(messageFor))
   }
+
+  const settleEach = createSettleEach({
+    db,
+    settle: (finished, next) => engine.settle(finished, next),
+    logger,
+    monotonic: settings.monotonic,
+  })
 
   const engine: RouteEngine = {
     db,
@@ -189,7 +196,7 @@ export function createEngine(options: EngineOptions): Engine {
       return settled
     },
 
-    settleEach: (finished, next = {}) => settleEach((group, how) => engine.settle(group, how), finished, next, logger),
+    settleEach: (finished, next = {}) => settleEach(finished, next),
 
     async wake(how = {}) {
       checkOptions('engine.wake', how)

@@ -6,6 +6,7 @@ import {
   Transaction,
   byId,
   clock,
+  isLockTimeout,
   limitTo,
   raw,
   resumeStatement,
@@ -13,7 +14,7 @@ import {
 } from '@keepsend/outbox'
 import { standsAsProbe } from './circuit.ts'
 import { checkBounds } from './errors.ts'
-import { lockEndpoints } from './locks.ts'
+import { lockEndpoints, lockedOf } from './locks.ts'
 import { type RatePeriod, spacingMs } from './rate.ts'
 
 // What one statement resumes of an endpoint; a faster limit has the rest at its next time.
@@ -89,15 +90,27 @@ export async function wakeEndpoints(
   const nextMs = rest ? Math.max(0, rest.wakeAt - rest.now) : due.length > 0 ? everyMs : null
   if (due.length === 0) return { letOut: [], nextMs }
 
-  const transaction = new Transaction()
-  const ids = due.map(({ id }) => id)
-  transaction.addAll(lockEndpoints(db, ids))
-  const resumed = due.map((endpoint) =>
-    endpoint.circuit === 'open'
-      ? addProbe(transaction, db, endpoint, { openMs, graceMs })
-      : addBatch(transaction, db, endpoint, { batch, everyMs, graceMs }),
-  )
-  await transaction.commit(db)
+  const wake = async (endpoints: readonly Due[]): Promise<SqlResult<ResumedRow>[]> => {
+    const transaction = new Transaction()
+    const ids = endpoints.map(({ id }) => id)
+    transaction.addAll(lockEndpoints(db, ids))
+    const handles = endpoints.map((endpoint) =>
+      endpoint.circuit === 'open'
+        ? addProbe(transaction, db, endpoint, { openMs, graceMs })
+        : addBatch(transaction, db, endpoint, { batch, everyMs, graceMs }),
+    )
+    try {
+      await transaction.commit(db)
+      return handles
+    } catch (error) {
+      // An endpoint that another session holds has its turn later; the others do not wait for it.
+      const locked = isLockTimeout(error) ? await lockedOf(db, 'keepsend_endpoints', ids) : new Set()
+      const others = endpoints.filter(({ id }) => !locked.has(id))
+      if (locked.size === 0 || others.length === 0) throw error
+      return wake(others)
+    }
+  }
+  const resumed = await wake(due)
   const letOut = resumed
     .flatMap(({ rows }) => rows)
     .map(({ inMs, ...row }) => ({ ...row, delayMs: Math.max(0, inMs - (graceMs ?? 0)) }))

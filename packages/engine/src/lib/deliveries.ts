@@ -3,7 +3,6 @@ import {
   type OutboxDatabase,
   OutboxError,
   type PendingEvent,
-  type Row,
   type SqlText,
   Transaction,
   allOf,
@@ -17,10 +16,11 @@ import {
   replayStatement,
   sqlText,
 } from '@keepsend/outbox'
+import { MAX_REPLAYED, selectReplayed, toDelivery } from './delivery-columns.ts'
 import { EngineError } from './errors.ts'
 import { HOLD_REASONS, type HoldReason } from './hold-reason.ts'
 import { lockEndpoints } from './locks.ts'
-import { type OnceOption, jsonRow, readRow } from './once.ts'
+import type { OnceOption } from './once.ts'
 import { checkOptions } from './option-names.ts'
 import { resumeIfGone } from './resume.ts'
 import { wakeWithin } from './wake.ts'
@@ -95,28 +95,6 @@ export interface OnceDeliveryReads extends DeliveryReads {
   ): Promise<{ count: number; more: boolean }>
 }
 
-const SHOWN = [
-  'id',
-  'endpointId',
-  'type',
-  'status',
-  'holdReason',
-  'heldAt',
-  'attempts',
-  'maxAttempts',
-  'dueAt',
-  'createdAt',
-  'completedAt',
-  'lastError',
-  'lastStatus',
-] as const
-
-/** What one replay of an endpoint sends again, unless it is asked for another number. */
-const MAX_REPLAYED = 1000
-
-/** A delivery as the API shows it, and as the stored answer of its replay holds it: without the payload. */
-export type ShownDelivery = Pick<Delivery, (typeof SHOWN)[number]>
-
 /** @param wake resumes the first of what is held for an endpoint. */
 export function createDeliveryReads(
   db: OutboxDatabase,
@@ -161,13 +139,7 @@ export function createDeliveryReads(
       const transaction = new Transaction()
       once?.begin(transaction)
       const replayed = transaction.add(replayStatement(db, { ids: [id], workspaceId }))
-      once?.end(
-        transaction,
-        sqlText`
-          select ${jsonRow(db, SHOWN)} from (
-            select ${pendingEvents.some('pending_events', SHOWN)} from pending_events
-            where id = ${id} and workspace_id = ${workspaceId} and gen = ${gen + 1} and status = 'pending') as answered`,
-      )
+      once?.end(transaction, selectReplayed(db, { id, workspaceId, gen: gen + 1 }))
       const refused = await transaction.commit(db).then(
         () => replayed.rows.length === 0,
         (error: unknown) => {
@@ -239,19 +211,4 @@ export function createDeliveryReads(
       return rows
     },
   }
-}
-
-/** How many a replay of an endpoint has sent again, from the stored answer. */
-export function countReplayed(answer: string): { count: number; more: boolean } {
-  return { count: Number(answer), more: Number(answer) === MAX_REPLAYED }
-}
-
-/** A delivery as its replay left it, from the stored answer. */
-export function readReplayed(answer: string): ShownDelivery {
-  return pendingEvents.read(readRow(SHOWN, answer)) as ShownDelivery
-}
-
-// A reason that this engine does not know was written by hand, or by another version.
-function toDelivery(row: Row): Delivery {
-  return pendingEvents.read(row) as Delivery
 }

@@ -98,14 +98,15 @@ export function createSettleEach({
     try {
       return toEach(group, await settle(group, next), logger)
     } catch (error) {
-      if (!isLockTimeout(error) || group.length === 0) return settleParts(settle, group, next, { error, logger })
+      if (!isLockTimeout(error) || group.length === 0)
+        return settleParts(settle, group, next, { refusal: error, logger })
       try {
         const others = await free(group)
         if (others.length < group.length) return await settleFree(others, next)
       } catch (storageError) {
         return { results: unsettled(group), claimed: NONE, storageError }
       }
-      return settleParts(settle, group, next, { error, logger })
+      return settleParts(settle, group, next, { refusal: error, logger })
     }
   }
 
@@ -141,13 +142,13 @@ async function settleParts<F extends FinishedDelivery>(
   settle: Settle,
   finished: readonly F[],
   next: SettleNext,
-  { error, logger }: { error: unknown; logger: Logger },
+  { refusal, logger }: { refusal: unknown; logger: Logger },
 ): Promise<SettledEach<F>> {
-  if (finished.length === 0 || isInvalidOption(error)) throw error
+  if (finished.length === 0 || isInvalidOption(refusal)) throw refusal
   // Without a claim the same group would be refused for the same row, unless it was the storage that refused.
-  const isWorthRepeating = next.claim !== undefined || error instanceof OutboxError
+  const isWorthRepeating = next.claim !== undefined || refusal instanceof OutboxError
   const then = isWorthRepeating ? 'trying it again' : 'retrying row by row'
-  logger.warn({ ...errorFields(error), outcomes: finished.length }, `batch settle failed; ${then}`)
+  logger.warn({ ...errorFields(refusal), outcomes: finished.length }, `batch settle failed; ${then}`)
   if (isWorthRepeating) {
     try {
       return toEach(finished, await settle(finished, {}), logger)

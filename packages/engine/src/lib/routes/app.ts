@@ -7,6 +7,7 @@ import { endpointRoutes } from './endpoints.ts'
 import { eventRoutes } from './events.ts'
 import { healthRoutes } from './health.ts'
 import { type EngineRoutes, type RouteEngine, newRoutes } from './route.ts'
+import { secretRoutes } from './secrets.ts'
 
 /** The management API. Errors are problem documents, every route but health and the document itself asks who is asking. */
 export function createRoutes(engine: RouteEngine, authenticate: Authenticate): EngineRoutes {
@@ -39,6 +40,7 @@ export function createRoutes(engine: RouteEngine, authenticate: Authenticate): E
   })
   app.route('/', eventRoutes(engine))
   app.route('/', endpointRoutes(engine))
+  app.route('/', secretRoutes(engine))
   app.route('/', deliveryRoutes(engine))
   // Not `notFound`: a host that mounts these routes brings its own, and this answer belongs to them.
   app.all('*', () => problemResponse(new EngineError('not_found', 'no such route')))

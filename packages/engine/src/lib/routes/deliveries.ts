@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
-import { type ShownDelivery, readReplayed } from '../deliveries.ts'
+import { type ShownDelivery, readReplayed } from '../delivery-columns.ts'
 import type { Once } from '../once.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, defineRoute, json, newRoutes } from './route.ts'

@@ -1,37 +1,27 @@
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
-import { countReplayed } from '../deliveries.ts'
+import { countReplayed } from '../delivery-columns.ts'
 import { readShown } from '../endpoint-columns.ts'
-import { type EndpointSecret, readRotated } from '../endpoint-secrets.ts'
 import type { Endpoint } from '../endpoint.ts'
-import { EngineError } from '../errors.ts'
 import type { Once } from '../once.ts'
-import type { SignatureScheme } from '../sign.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
+import { secretAgain, shownOnce } from './secrets.ts'
 import {
   endpointChange,
   endpointInput,
   endpointSchema,
   idParam,
-  iso,
   pageOf,
   pageQuery,
-  publicKeySchema,
   readCursor,
   replayInput,
-  scheme,
-  secretSchema,
   showEndpoint,
   toPage,
 } from './schemas.ts'
 
-const shownOnce = z.string().nullable().openapi({
-  description: 'null in the answer to a repeat, when the secret has ended by then',
-})
 const created = z.object({ ...endpointSchema.shape, secret: shownOnce }).openapi('CreatedEndpoint')
-const rotated = z.object({ ...secretSchema.shape, secret: shownOnce }).openapi('RotatedSecret')
 
 const create = defineRoute('endpoints:write', {
   method: 'post',
@@ -96,39 +86,6 @@ const disable = defineRoute('endpoints:write', {
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 
-const rotate = defineRoute('endpoints:write', {
-  method: 'post',
-  path: '/endpoints/{id}/rotate-secret',
-  summary: 'Make a new signing secret',
-  description:
-    'The old one signs beside it for `overlapMs`, 24 hours unless said otherwise and 7 days at most. ' +
-    '`scheme` says which, where the endpoint has several.',
-  request: {
-    params: idParam,
-    headers: idempotent,
-    body: body(z.strictObject({ overlapMs: z.int().optional(), scheme: scheme.optional() })),
-  },
-  responses: { 200: json('The new secret', rotated) },
-})
-
-const reveal = defineRoute('secrets:read', {
-  method: 'get',
-  path: '/endpoints/{id}/secret',
-  summary: 'The secrets that sign now, newest first',
-  description: 'For `v1a` the public keys.',
-  request: { params: idParam },
-  responses: { 200: json('The secrets', z.object({ data: z.array(secretSchema) })) },
-})
-
-const publicKey = defineRoute('endpoints:read', {
-  method: 'get',
-  path: '/endpoints/{id}/public-key',
-  summary: 'The public keys of `v1a` that are signed with now, newest first',
-  description: 'None where the endpoint is not signed with `v1a`.',
-  request: { params: idParam },
-  responses: { 200: json('The public keys', z.object({ data: z.array(publicKeySchema) })) },
-})
-
 const test = defineRoute('endpoints:write', {
   method: 'post',
   path: '/endpoints/{id}/test',
@@ -149,33 +106,6 @@ const replay = defineRoute('deliveries:write', {
 export function endpointRoutes(engine: RouteEngine): EngineRoutes {
   const { endpoints, deliveries } = engine
   const app = newRoutes()
-  /** The secret of a stored answer, which has none; null when it is there no more. */
-  const secretAgain = async (
-    { workspaceId, id }: Pick<Endpoint, 'workspaceId' | 'id'>,
-    wanted: { scheme: SignatureScheme; version: number },
-  ): Promise<string | null> => {
-    const secrets = await endpoints.secrets(workspaceId, id).catch((error: unknown) => {
-      if (error instanceof EngineError && error.code === 'not_found') return []
-      throw error
-    })
-    return secrets.find(({ scheme: of, version }) => of === wanted.scheme && version === wanted.version)?.secret ?? null
-  }
-  const showSecret = ({
-    scheme: of,
-    version,
-    secret,
-    createdAt,
-    expiresAt,
-  }: EndpointSecret): z.infer<typeof secretSchema> => {
-    return {
-      scheme: of,
-      version,
-      secret,
-      createdAt: iso(createdAt),
-      expiresAt: expiresAt === null ? null : iso(expiresAt),
-    }
-  }
-
   app.openapi(create, async (c) => {
     const { workspaceId } = c.get('principal')
     const { endpoint, secret } = await answerOnce<{ endpoint: Endpoint; secret: string | null }>(
@@ -186,7 +116,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
         const shown = readShown(answer)
         return {
           endpoint: shown,
-          secret: await secretAgain(shown, { scheme: shown.signatures[0] ?? 'v1', version: 1 }),
+          secret: await secretAgain(engine, shown, { scheme: shown.signatures[0] ?? 'v1', version: 1 }),
         }
       },
     )
@@ -252,35 +182,6 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const endpoint = await answerOnce(c, engine, change, readShown)
     c.header('etag', etagOf(endpoint))
     return c.json(showEndpoint(endpoint), 200)
-  })
-
-  app.openapi(rotate, async (c) => {
-    const { workspaceId } = c.get('principal')
-    const { id } = c.req.valid('param')
-    const secret = await answerOnce<Omit<EndpointSecret, 'secret'> & { secret: string | null }>(
-      c,
-      engine,
-      (once) => endpoints.rotateSecret(workspaceId, id, { ...c.req.valid('json'), once }),
-      async (answer) => {
-        const shown = readRotated(answer)
-        return { ...shown, secret: await secretAgain({ workspaceId, id }, shown) }
-      },
-    )
-    return c.json({ ...showSecret({ ...secret, secret: '' }), secret: secret.secret }, 200)
-  })
-
-  app.openapi(reveal, async (c) => {
-    const secrets = await endpoints.secrets(c.get('principal').workspaceId, c.req.valid('param').id)
-    return c.json({ data: secrets.map(showSecret) }, 200)
-  })
-
-  app.openapi(publicKey, async (c) => {
-    const secrets = await endpoints.secrets(c.get('principal').workspaceId, c.req.valid('param').id)
-    const data = secrets
-      .filter((one) => one.scheme === 'v1a')
-      .map(showSecret)
-      .map(({ version, secret, createdAt, expiresAt }) => ({ version, publicKey: secret, createdAt, expiresAt }))
-    return c.json({ data }, 200)
   })
 
   app.openapi(test, async (c) => {

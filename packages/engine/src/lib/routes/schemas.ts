@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
-import type { ShownDelivery } from '../deliveries.ts'
+import type { ShownDelivery } from '../delivery-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { EngineError } from '../errors.ts'
 import { RATE_PERIODS } from '../rate.ts'

@@ -48,6 +48,7 @@ describe('on Postgres', { timeout: PATIENCE_MS }, () => {
     for (const [option, value] of [
       ['max', 1],
       ['statementTimeoutMs', -1],
+      ['lockTimeoutMs', 60_001],
       ['connectTimeoutMs', 1],
     ] as const) {
       await expect(openPostgres({ url, [option]: value })).rejects.toMatchObject({

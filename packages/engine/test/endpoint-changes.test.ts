@@ -26,6 +26,7 @@ describe('two changes of an endpoint at the same time', () => {
     ['event types and a description', { eventTypes: ['safe.only'] }, { description: 'x' }],
     ['channels and event types', { channels: ['general'] }, { eventTypes: ['safe.only'] }],
     ['a schedule and a rate limit', { retrySchedule: [5, 6] }, { rateLimit: 7 }],
+    ['a rate limit and its period', { rateLimit: 7 }, { ratePeriod: 'hour' }],
     ['null and a value', { deadlineMs: null }, { concurrency: 3 }],
   ])('both stand: %s', async (_what, one, other) => {
     const { endpoints } = await together(one, other)

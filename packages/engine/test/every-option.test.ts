@@ -62,6 +62,7 @@ const ENDPOINT = {
   compatSignature: { header: 'x-old' },
   concurrency: 2,
   rateLimit: 3,
+  ratePeriod: 'minute',
 } as const
 
 const secret = newSecret()

@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { commitWithEvents, keepsend, recallAnswer } from '../src/index.ts'
 import { apps, gated, replayed } from './idempotency-rig.ts'
-import { settled } from './rig.ts'
+import { rig, settled } from './rig.ts'
 
 const EVENT = '{"type":"message.created","data":{"text":"hi"}}'
 
@@ -113,6 +113,59 @@ describe('marks and records', () => {
     expect(JSON.stringify(await select('select * from keepsend_idempotency_records'))).not.toMatch(
       /my-private-key|s3cret/,
     )
+  })
+})
+
+describe('a request under a key, while the database accepts no write', () => {
+  const retry = (response: Response) => [response.status, response.headers.get('retry-after')]
+
+  it('is told to come again, as one without a key is: 503 with Retry-After', async () => {
+    const { post, readOnly, count } = await apps()
+    await readOnly(true)
+    for (const key of ['k1', undefined]) {
+      expect(retry(await post('/rooms/w1/general', '{}', key))).toEqual([503, '1'])
+      expect(retry(await post('/webhooks/events', EVENT, key))).toEqual([503, '1'])
+      expect(retry(await post('/webhooks/endpoints', '{"url":"https://hooks.example.com/"}', key))).toEqual([503, '1'])
+    }
+    await readOnly(false)
+    expect((await post('/rooms/w1/general', '{}', 'k1')).status).toBe(201)
+    expect(await count('messages')).toBe(1)
+  })
+
+  it.each(['not_accepted', 'outcome_unknown'] as const)(
+    'whose mark ended as %s is told to come again: nothing was committed',
+    async (code) => {
+      const { post, count } = await apps({
+        wrap: (db) => ({
+          ...db,
+          run: async (one) => {
+            if ('sql' in one && one.sql.includes('into keepsend_idempotency_marks'))
+              throw new OutboxError(code, 'broke')
+            return db.run(one)
+          },
+        }),
+      })
+      expect(retry(await post('/rooms/w1/general', '{}', 'k1'))).toEqual([503, '1'])
+      expect(await count('messages')).toBe(0)
+    },
+  )
+
+  it('that is recalled is told to come again', async () => {
+    const { engine } = await rig({
+      wrap: (db) => ({
+        ...db,
+        run: async (one) => {
+          if ('sql' in one && one.sql.includes('keepsend_idempotency_records'))
+            throw new OutboxError('not_accepted', 'busy')
+          return db.run(one)
+        },
+      }),
+    })
+    const app = new Hono()
+    app.use(keepsend(engine))
+    app.use(async (c, next) => (await recallAnswer(c, 'w1')) ?? next())
+    const answer = await app.request('/', { method: 'POST', headers: { 'idempotency-key': 'k1' } })
+    expect(retry(answer)).toEqual([503, '1'])
   })
 })
 

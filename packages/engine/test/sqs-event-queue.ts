@@ -143,7 +143,7 @@ export class SqsWorker {
     await this.#handOn(results.flatMap(nextMessage))
     for (const { finished, settle } of results) {
       // Not recorded: its message comes back.
-      if (settle === 'refused' || settle === 'unsettled') named.delete(finished.claim.id)
+      if (settle !== 'settled' && settle !== 'lost') named.delete(finished.claim.id)
     }
     await this.#delete([...done, ...[...named.values()].map(({ message }) => message)])
     if (storageError !== undefined) throw storageError

@@ -22,7 +22,7 @@ export { type Codec, type ColumnNames, type JsonColumn, createCodec, json } from
 export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
 export type { Dialect, Picked, RowSource, Which } from './lib/dialect.ts'
 export { type Enqueued, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
-export { OutboxError, type OutboxErrorCode } from './lib/errors.ts'
+export { OutboxError, type OutboxErrorCode, isLockTimeout } from './lib/errors.ts'
 export {
   DEFAULT_MAX_ATTEMPTS,
   MAX_PAYLOAD_BYTES,

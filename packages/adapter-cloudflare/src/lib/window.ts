@@ -115,7 +115,8 @@ async function deliverInTurn<T extends Item>(
   if (queue.underWay(item) === 1) return engine.deliver(row, Date.now())
   const { concurrency, refused, waitMs } = await engine.admit([row])
   if (!queue.mayGo(item, concurrency.get(row.endpointId ?? '') ?? Infinity)) return 'later'
-  if (refused.has(row.id)) return { kind: 'hold', reason: 'rate' }
+  const resumeInMs = refused.get(row.id)
+  if (resumeInMs !== undefined) return { kind: 'hold', reason: 'rate', resumeInMs }
   const wait = waitMs.get(row.id)
   if (wait) await new Promise((resolve) => setTimeout(resolve, wait))
   return engine.deliver(row, Date.now(), { admitted: wait !== undefined })

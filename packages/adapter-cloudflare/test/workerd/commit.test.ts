@@ -112,3 +112,38 @@ describe('a commit on D1', () => {
     expect(sent).toEqual([])
   })
 })
+
+describe('a request of the API under an Idempotency-Key on D1', () => {
+  it.each([
+    ['POST', '/endpoints', { url: 'https://hooks.example.com/' }],
+    ['PATCH', '/endpoints/{id}', { description: 'x', headers: { authorization: 'header-secret' } }],
+    ['POST', '/endpoints/{id}/disable', {}],
+    ['POST', '/endpoints/{id}/rotate-secret', {}],
+    ['POST', '/endpoints/{id}/test', {}],
+    ['POST', '/endpoints/{id}/replay', {}],
+    ['POST', '/deliveries/{delivery}/replay', {}],
+    ['DELETE', '/endpoints/{id}', {}],
+  ])('%s %s is made once, gets one answer, and leaves no secret in its record', async (method, path, body) => {
+    const { engine, addEndpoint, publish, rows } = await rig({ engine: { secrets: 'plaintext-for-development' } })
+    const { endpointId } = await addEndpoint()
+    await publish(2)
+    await env.DB.exec("update pending_events set status = 'failed', completed_at = 1, due_at = null")
+    const [delivery] = await rows()
+    const { key: apiKey } = await engine.apiKeys.create({ workspaceId: 'w' })
+    const call = async () =>
+      engine.routes.request(path.replace('{id}', endpointId).replace('{delivery}', delivery?.id ?? ''), {
+        method,
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}`, 'idempotency-key': 'k1' },
+        body: JSON.stringify(body),
+      })
+    const first = await call()
+    const left = await rows()
+    const again = await call()
+    expect([first.ok, again.status, again.headers.get('idempotency-replayed')]).toEqual([true, first.status, 'true'])
+    expect(await again.text()).toBe(await first.text())
+    expect(await rows()).toEqual(left)
+    const { results } = await env.DB.prepare('select * from keepsend_idempotency_records').all()
+    expect(results).toHaveLength(1)
+    expect(JSON.stringify(results)).not.toMatch(/whsec_|header-secret/)
+  })
+})

@@ -16,7 +16,16 @@ function rig() {
     lane.limit = limit
     for (let n = 0; n < count; n++) {
       const claim = { id: `${name} ${n}` } as Claim
-      lanes.wait({ claim, lane, notBefore: 0, since: now, beginBy: Infinity, isLent: false, place: -1 })
+      lanes.wait({
+        claim,
+        lane,
+        notBefore: 0,
+        since: now,
+        startBy: Infinity,
+        beginBy: Infinity,
+        isLent: false,
+        place: -1,
+      })
     }
   }
   /** Starts up to that many; whose they are. */
@@ -199,6 +208,7 @@ describe('Lanes', () => {
       lane,
       notBefore: 400,
       since: 400,
+      startBy: 410,
       beginBy: Infinity,
       isLent: false,
       place: -1,
@@ -206,9 +216,16 @@ describe('Lanes', () => {
     lanes.wait(paced)
     pass(399)
     expect([start(), lanes.nextMoment]).toEqual([[], 400])
-    pass(102)
+    pass(1)
+    expect(start()).toEqual([paced])
+    lanes.ended(paced)
+    lanes.wait(paced)
+    pass(11)
+    // It has missed its slot time, and begins by another.
+    expect([start(), lanes.takeOverflow()]).toEqual([[], [paced]])
+    pass(100)
     expect(lanes.takeOverflow()).toHaveLength(2)
-    expect([lanes.waiting, start()]).toEqual([1, [paced]])
+    expect(lanes.waiting).toBe(0)
   })
 
   it('of an endpoint as many are wanted as would begin soon', () => {

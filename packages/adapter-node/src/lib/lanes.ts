@@ -6,10 +6,12 @@ import type { Placed } from './bag.ts'
 export interface Held extends Placed {
   readonly claim: Claim
   readonly lane: Lane
-  /** Its moment under a rate limit, on the monotonic clock; 0: at any time. */
+  /** Its slot time under a rate limit, on the monotonic clock; 0: at any time. */
   readonly notBefore: number
   /** Since when it could begin, on the monotonic clock. */
   readonly since: number
+  /** Under a rate limit it begins by then, or asks for another slot time; Infinity: whenever there is room. */
+  readonly startBy: number
   /** The last moment to begin, on the monotonic clock: later its lease may have ended, and another worker may have it. */
   beginBy: number
   /** It runs in a slot beyond `concurrency`. */
@@ -33,8 +35,10 @@ export interface Lane extends LaneRef {
   movedAt: number
   /** Attempts at once, after it has asked for a wait or was overloaded; Infinity once it has taken enough again. */
   window: number
-  /** Nothing more is claimed of it before: its rate limit has no room. */
+  /** Nothing more is claimed of it before: its rate limit has no slot time in sight. */
   pausedUntil: number
+  /** How many slot times are in sight at once, as far as is known. */
+  slotTimes: number
 }
 
 /** What a receiver said to an attempt. */
@@ -117,7 +121,7 @@ export class Lanes {
     for (const lane of this.#waitingLanes()) {
       // One that may have all slots waits for nothing else.
       const isOwn = this.#mayRun(lane, now) < this.#options.concurrency
-      ready += isOwn || isEarly(lane, now) ? this.#startable(lane, now) : lane.waiting.length
+      ready += isOwn || isOutOfTime(lane, now) ? this.#startable(lane, now) : lane.waiting.length
     }
     return ready
   }
@@ -133,7 +137,7 @@ export class Lanes {
     return count
   }
 
-  /** When the next claim that waits for its moment may run; undefined if none does. */
+  /** When the next claim that waits for its slot time may run; undefined if none does. */
   get nextMoment(): number | undefined {
     let next: number | undefined
     for (const { waiting } of this.#waitingLanes()) {
@@ -162,6 +166,7 @@ export class Lanes {
         movedAt: this.#options.clock(),
         window: Infinity,
         pausedUntil: 0,
+        slotTimes: Infinity,
       }
       this.#lanes.set(key, lane)
     }
@@ -265,7 +270,7 @@ export class Lanes {
   /** Claims that have waited too long, out of hand. */
   takeOverflow(): Held[] {
     const now = this.#options.clock()
-    return this.#take((held) => now - held.since > 2 * PATIENCE_MS)
+    return this.#take(({ since, startBy }) => now > startBy || now - since > 2 * PATIENCE_MS)
   }
 
   /** All that wait, out of hand; or those of one endpoint, or the one. */
@@ -277,7 +282,7 @@ export class Lanes {
   roomFor(lane: Lane): number {
     const now = this.#options.clock()
     if (lane.pausedUntil > now) return 0
-    return Math.max(0, this.#mayHave(lane, now) - lane.running - lane.waiting.length)
+    return Math.max(0, Math.min(lane.slotTimes, this.#mayHave(lane, now)) - lane.running - lane.waiting.length)
   }
 
   /**
@@ -316,7 +321,7 @@ export class Lanes {
 
   /** Claims of it that could run now, if slots were free. */
   #startable(lane: Lane, now: number): number {
-    if (isEarly(lane, now)) return 0
+    if (isOutOfTime(lane, now)) return 0
     return Math.max(0, Math.min(lane.waiting.length, this.#mayRun(lane, now) - lane.running))
   }
 
@@ -396,9 +401,9 @@ function isSilent(lane: Lane, ms: number, now: number): boolean {
   return lane.running > 0 && now - lane.movedAt > ms
 }
 
-/** Its next claim waits for its moment under a rate limit. */
-function isEarly({ waiting }: Lane, now: number): boolean {
-  return (waiting[0]?.notBefore ?? 0) > now
+/** Its next claim waits for its slot time under a rate limit, or has missed it. */
+function isOutOfTime({ waiting: [next] }: Lane, now: number): boolean {
+  return next !== undefined && (next.notBefore > now || now > next.startBy)
 }
 
 /** A lane's name as one text: no endpoint id has a space. */

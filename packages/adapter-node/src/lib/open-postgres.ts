@@ -16,6 +16,12 @@ export interface OpenPostgresOptions {
   max?: number | undefined
   /** After this the server ends a statement, in ms: 0 (never) to 3,600,000. A pooler may refuse the setting: 0. @default 30_000 */
   statementTimeoutMs?: number | undefined
+  /**
+   * How long a statement waits for a lock that another session holds, in ms: 0 (as the server has it) to 60,000. A delivery
+   * whose row is locked for longer is settled later, and everything else goes on. It holds for every statement on the
+   * pool, the host's own too. A pooler may refuse the setting: 0. @default 2000
+   */
+  lockTimeoutMs?: number | undefined
   /** How long to wait for a connection, in ms: 100–60,000. @default 5000 */
   connectTimeoutMs?: number | undefined
   /** Hear of other processes' commits by `LISTEN`. Without it, polling alone finds them. @default true */
@@ -71,6 +77,7 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
     url,
     max = 10,
     statementTimeoutMs = 30_000,
+    lockTimeoutMs = 2000,
     connectTimeoutMs = 5000,
     listen = true,
     logger: plainLogger = silentLogger,
@@ -78,6 +85,7 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
   const logger = carefulLogger(plainLogger)
   checkBounds('max', max, 2, 500)
   checkBounds('statementTimeoutMs', statementTimeoutMs, 0, 3_600_000)
+  checkBounds('lockTimeoutMs', lockTimeoutMs, 0, 60_000)
   checkBounds('connectTimeoutMs', connectTimeoutMs, 100, 60_000)
   if (typeof url !== 'string' || !/^postgres(ql)?:/.test(url)) {
     throw new AdapterError('invalid_option', 'url must begin with postgres://')
@@ -90,6 +98,7 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
     ...connection,
     max,
     application_name: 'keepsend',
+    ...(lockTimeoutMs > 0 && { lock_timeout: lockTimeoutMs }),
     ...(statementTimeoutMs > 0 && {
       statement_timeout: statementTimeoutMs,
       query_timeout: statementTimeoutMs + QUERY_MARGIN_MS,

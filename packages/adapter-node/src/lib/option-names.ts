@@ -33,6 +33,7 @@ const postgres = {
   url: true,
   max: true,
   statementTimeoutMs: true,
+  lockTimeoutMs: true,
   connectTimeoutMs: true,
   listen: true,
   logger: true,

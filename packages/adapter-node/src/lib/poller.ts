@@ -173,14 +173,20 @@ export class Poller {
     this.#wake.settled()
     const beginBy = performance.now() + this.#beginWithinMs
     const { results, claimed, storageError } = await this.#engine.settleEach(finished, { claim })
-    // What is unsettled stays finished, to be tried again.
-    this.#slots.settled(results.flatMap((one) => (one.settle === 'unsettled' ? [] : one.finished)))
+    // What is unsettled stays finished, to be tried again; so does what another session holds locked, after a while.
+    this.#slots.settled(
+      results.flatMap((one) => (one.settle === 'unsettled' || one.settle === 'locked' ? [] : one.finished)),
+    )
+    for (const { settle, finished: one, retryAfterMs } of results) {
+      if (settle === 'locked') this.#park(one, retryAfterMs ?? 0)
+    }
     if (storageError !== undefined) throw storageError
     const { claims, dead } = claimed
     logExhausted(this.#logger, dead)
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
-    this.#slots.add(claims, await this.#engine.admit(claims), beginBy)
+    const again = this.#slots.add(claims, await this.#engine.admit(claims), beginBy)
+    for (const [lane, inMs] of again) setTimeout(() => this.kick(lane), inMs).unref()
     if (this.#phase === 'running') {
       this.#fill()
       this.#slots.releaseOverflow()
@@ -228,6 +234,16 @@ export class Poller {
     return Math.max(0, Math.min(Math.ceil(concurrency / 4), concurrency - this.#slots.running))
   }
 
+  /** Another session holds its row: it is settled later, while everything else goes on. */
+  #park(one: Finished, retryAfterMs: number): void {
+    this.#slots.park(one)
+    const inMs = Math.max(WATCH_MS, retryAfterMs)
+    setTimeout(() => {
+      this.#slots.unpark(one)
+      this.#wake.settle(0)
+    }, inMs).unref()
+  }
+
   #lookIn(ms: number): void {
     if (ms === 0) this.kick()
     else this.#wake.alsoDue(ms)
@@ -253,7 +269,10 @@ export class Poller {
     const { nextMomentMs } = this.#slots
     if (nextMomentMs === undefined) return
     clearTimeout(this.#moment)
-    this.#moment = setTimeout(() => this.#fill(), nextMomentMs)
+    this.#moment = setTimeout(() => {
+      this.#fill()
+      if (this.#slots.releaseOverflow()) this.#wake.settle(0)
+    }, nextMomentMs)
   }
 
   /** What waits in vain goes back in line, and slots are lent beside those of silent endpoints. */

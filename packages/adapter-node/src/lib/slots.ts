@@ -1,12 +1,14 @@
 import type { Admission, DeliveryOutcome, FinishedDelivery } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
 import { Bag } from './bag.ts'
-import { type Held, type LaneOptions, Lanes } from './lanes.ts'
+import { type Held, type Lane, type LaneOptions, Lanes } from './lanes.ts'
 import type { Room } from './line.ts'
 
 /** A claim whose attempt has ended. */
 export interface Finished extends FinishedDelivery {
   readonly held: Held
+  /** It never ran: held or released. */
+  readonly isUnsent: boolean
 }
 
 export interface SlotsOptions extends LaneOptions {
@@ -15,8 +17,9 @@ export interface SlotsOptions extends LaneOptions {
 }
 
 const RELEASE: DeliveryOutcome = { kind: 'release' }
-const RATE: DeliveryOutcome = { kind: 'hold', reason: 'rate' }
-const ANYTHING: Admission = { concurrency: new Map(), waitMs: new Map(), refused: new Set() }
+// A row whose rate limit has no slot time within this is held; one that waits for less stays in line.
+const NEAR_MS = 1000
+const ANYTHING: Admission = { concurrency: new Map(), waitMs: new Map(), slackMs: new Map(), refused: new Map() }
 
 /**
  * The claims in hand, each in one of three places:
@@ -95,18 +98,43 @@ export class Slots {
   /**
    * @param admission what the endpoints allow of these
    * @param beginBy see {@link Held.beginBy}
+   * @returns lanes to ask again, and in how many ms: what their rate limits have refused is back in line
    */
-  add(claims: readonly Claim[], admission: Admission = ANYTHING, beginBy = Infinity): void {
+  add(claims: readonly Claim[], admission: Admission = ANYTHING, beginBy = Infinity): Map<Lane, number> {
     const now = this.#options.clock()
+    const again = new Map<Lane, number>()
     for (const claim of claims) {
       const lane = this.lanes.of(claim)
       lane.limit = admission.concurrency.get(lane.endpointId)
       const waitMs = admission.waitMs.get(claim.id)
       const notBefore = waitMs === undefined ? 0 : now + waitMs
-      const held: Held = { claim, lane, notBefore, since: Math.max(now, notBefore), beginBy, isLent: false, place: -1 }
+      const startBy = waitMs === undefined ? Infinity : notBefore + (admission.slackMs.get(lane.endpointId) ?? 0)
+      const since = Math.max(now, notBefore)
+      const held: Held = { claim, lane, notBefore, since, startBy, beginBy, isLent: false, place: -1 }
       this.#inHand.add(held)
-      if (admission.refused.has(claim.id)) this.#putBack(held, RATE)
-      else this.lanes.wait(held)
+      const nextMs = admission.refused.get(claim.id)
+      if (nextMs === undefined) this.lanes.wait(held)
+      else if (nextMs > NEAR_MS) this.#putBack(held, { kind: 'hold', reason: 'rate', resumeInMs: nextMs })
+      else {
+        this.#putBack(held, RELEASE)
+        again.set(lane, Math.min(nextMs, again.get(lane) ?? Infinity))
+      }
+    }
+    for (const [lane, inMs] of again) lane.pausedUntil = now + inMs
+    this.#learnSlotTimes(claims, admission)
+    return again
+  }
+
+  /** Asks a limited lane for no more than its limit granted, and for twice as many once it granted all. */
+  #learnSlotTimes(claims: readonly Claim[], { slackMs, waitMs }: Admission): void {
+    if (slackMs.size === 0) return
+    const limited = Map.groupBy(
+      claims.filter(({ endpointId }) => slackMs.has(endpointId)),
+      (claim) => this.lanes.of(claim),
+    )
+    for (const [lane, asked] of limited) {
+      const granted = asked.filter(({ id }) => waitMs.has(id)).length
+      lane.slotTimes = granted < asked.length ? Math.max(1, granted) : Math.max(lane.slotTimes, 2 * granted)
     }
   }
 
@@ -136,8 +164,25 @@ export class Slots {
   }
 
   #putBack(held: Held, outcome: DeliveryOutcome): void {
-    this.#finished.push({ held, claim: held.claim, outcome })
+    this.#finished.push({ held, claim: held.claim, outcome, isUnsent: true })
     this.#unsent++
+  }
+
+  /** Its settle waits: it stays in hand, and is among the finished again once it is unparked. */
+  park(one: Finished): void {
+    this.#finished = this.#finished.filter((other) => other !== one)
+    this.#count()
+  }
+
+  unpark(one: Finished): void {
+    if (!this.has(one.held)) return
+    this.#finished.push(one)
+    this.#count()
+  }
+
+  #count(): void {
+    this.#unsent = this.#finished.filter(({ isUnsent }) => isUnsent).length
+    this.#attempted = this.#finished.filter(({ held, isUnsent }) => !held.isLent && !isUnsent).length
   }
 
   /** Whether it is still in hand: a stop gives back what runs too long. */
@@ -148,7 +193,7 @@ export class Slots {
   finish(held: Held, outcome: DeliveryOutcome): void {
     const { attempt } = outcome
     this.lanes.ended(held, attempt && { ...attempt, isSuccess: outcome.kind === 'delivered' })
-    this.#finished.push({ held, claim: held.claim, outcome })
+    this.#finished.push({ held, claim: held.claim, outcome, isUnsent: false })
     if (!held.isLent) this.#attempted++
     // Its endpoint takes nothing: what waits for it would hear the same, one by one.
     if (outcome.kind === 'hold') for (const other of this.lanes.takeWaiting(held.lane)) this.#putBack(other, RELEASE)
@@ -157,8 +202,7 @@ export class Slots {
   settled(outcomes: readonly Finished[]): void {
     for (const { held } of outcomes) this.#inHand.remove(held)
     this.#finished = this.#finished.filter(({ held }) => this.#inHand.has(held))
-    this.#unsent = this.#finished.filter(({ outcome }) => outcome === RELEASE || outcome === RATE).length
-    this.#attempted = this.#finished.filter(({ held }) => !held.isLent).length - this.#unsent
+    this.#count()
   }
 
   /** Takes out of hand what has not begun, for it to be given back. */

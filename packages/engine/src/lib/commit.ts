@@ -1,18 +1,9 @@
-import { OutboxError, type Statement, Transaction } from '@keepsend/outbox'
-import { EngineError } from './errors.ts'
+import { type Statement, Transaction } from '@keepsend/outbox'
 import type { PreparedEvent, WebhookEvent } from './event.ts'
-import {
-  type HashedKey,
-  type IdempotencyKey,
-  type StoredAnswer,
-  beginIdempotent,
-  hashKey,
-  readAnswer,
-  recordStatement,
-  unmarkStatement,
-} from './idempotency.ts'
-import { type Logger, errorFields } from './logger.ts'
 import type { QueuedEvent } from './event-queue.ts'
+import { type IdempotencyKey, type StoredAnswer, recordStatement, unmarkStatement } from './idempotency.ts'
+import type { Logger } from './logger.ts'
+import { makeOnce } from './once.ts'
 import { type InsertedRow, type PublishTarget, fanOutStatement, messagesFor } from './publish.ts'
 
 export interface CommitOptions {
@@ -61,52 +52,20 @@ export async function commitUnit(
   logger: Logger,
 ): Promise<CommittedUnit> {
   const { db } = target
-  const key = unit.idempotencyKey && (await hashKey(unit.idempotencyKey))
-  const stored = key && (await beginIdempotent(db, key))
-  if (stored) return { answer: stored, replayed: true, messages: [] }
-
-  const transaction = new Transaction()
-  // First: a second commit of the same request stops here, before it writes anything.
-  if (key) transaction.add(recordStatement(key, unit.answer))
-  transaction.addAll(unit.writes)
-  const fanOuts = unit.events.map((event) => {
-    const inserted = transaction.add<InsertedRow>(fanOutStatement(target, event))
-    return () => messagesFor(target, event, inserted.rows)
-  })
-  if (key) transaction.add(unmarkStatement(key))
-  try {
+  const { made, stored } = await makeOnce({ db, logger }, unit.idempotencyKey, async (key) => {
+    const transaction = new Transaction()
+    // First: a second commit of the same request stops here, before it writes anything.
+    if (key) transaction.add(recordStatement(key, unit.answer))
+    transaction.addAll(unit.writes)
+    const fanOuts = unit.events.map((event) => {
+      const inserted = transaction.add<InsertedRow>(fanOutStatement(target, event))
+      return () => messagesFor(target, event, inserted.rows)
+    })
+    if (key) transaction.add(unmarkStatement(key))
     await transaction.commit(db)
-  } catch (error) {
-    const earlier = key && (await answerAfterError(target, key, logger))
-    if (earlier) return { answer: earlier, replayed: true, messages: [] }
-    throw asEngineError(error)
-  }
-  return { answer: unit.answer, replayed: false, messages: fanOuts.flatMap((messages) => messages()) }
-}
-
-// Either another commit of the same request was first, or our own took place and its answer was lost on the way.
-async function answerAfterError(
-  { db }: PublishTarget,
-  key: HashedKey,
-  logger: Logger,
-): Promise<StoredAnswer | undefined> {
-  // Whatever the record says, this request's mark has nothing more to keep away.
-  await db.run(unmarkStatement(key)).catch((error: unknown) => {
-    logger.warn(errorFields(error), 'an idempotency mark stays until it expires')
+    return fanOuts.flatMap((messages) => messages())
   })
-  return readAnswer(db, key).catch((error: unknown) => {
-    if (error instanceof EngineError) throw error
-    logger.warn(errorFields(error), 'the idempotency record could not be read after a failed commit')
-    return undefined
-  })
-}
-
-/** The outbox's refusals in the engine's words; the caller's own errors, a broken constraint say, stay as they are. */
-export function asEngineError(error: unknown): unknown {
-  if (!(error instanceof OutboxError)) return error
-  if (error.code === 'not_accepted')
-    return new EngineError('not_accepted', error.message, { cause: error, retryAfterSeconds: 1 })
-  if (error.code === 'outcome_unknown') return new EngineError('outcome_unknown', error.message, { cause: error })
-  if (error.code === 'invalid_event') return new EngineError('invalid_event', error.message, { cause: error })
-  return error
+  return stored
+    ? { answer: stored, replayed: true, messages: [] }
+    : { answer: unit.answer, replayed: false, messages: made }
 }

@@ -2,7 +2,7 @@ import { EXPIRED, type PendingEvent } from '@keepsend/outbox'
 import { factsOf } from './attempt.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
-import type { Permits } from './rate.ts'
+import type { Permit, Permits } from './rate.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
 import { signAttempt } from './sign-attempt.ts'
 import type { Signer } from './sign.ts'
@@ -42,7 +42,7 @@ export interface DeliverDeps {
  * breaks something are outcomes: this never throws for them, so one row cannot stop its neighbours.
  *
  * @param now the database's time, ms since the epoch: it dates the signature and ends old secrets
- * @param admitted its moment under a rate limit has come
+ * @param admitted its slot time under a rate limit has come
  */
 export async function deliverEvent(
   deps: DeliverDeps,
@@ -78,9 +78,10 @@ export async function deliverEvent(
       const refused = retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
       return { ...refused, attempt: facts }
     }
-    const waitedMs = admitted ? 0 : await mayBegin(deps, target)
-    if (waitedMs === 'no') return { kind: 'hold', reason: 'rate' }
-    const signature = await signAttempt(deps.sign, event, target, now + waitedMs).catch(unsigned(deps, event))
+    const permit: Permit | 'unread' = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, target)
+    if (permit === 'unread') return deferred(event, UNREAD, random)
+    if (permit.kind === 'refused') return { kind: 'hold', reason: 'rate', resumeInMs: permit.nextMs }
+    const signature = await signAttempt(deps.sign, event, target, now + permit.waitMs).catch(unsigned(deps, event))
     if (!signature) {
       const unsent = deferred(event, UNSIGNED, random)
       return unsent.deferral ? unsent : retryOrDead(context, UNSIGNED.error)
@@ -138,13 +139,18 @@ function unsigned({ logger }: DeliverDeps, { id, endpointId }: PendingEvent): (e
   }
 }
 
-/** Under a rate limit: waits for its moment and says how long, or `no` if that is out of sight. */
-async function mayBegin({ permits }: DeliverDeps, { id, rateLimit }: Target): Promise<number | 'no'> {
-  if (rateLimit === null) return 0
-  const permit = await permits.take(id)
-  if (permit === 'none') return 'no'
-  if (permit.waitMs > 0) await new Promise((resolve) => setTimeout(resolve, permit.waitMs))
-  return permit.waitMs
+/** Under a rate limit: waits for its slot time, unless that is out of sight. `unread`: the database did not say. */
+async function takePermit({ permits, logger }: DeliverDeps, { id, rateLimit }: Target): Promise<Permit | 'unread'> {
+  if (rateLimit === null) return { kind: 'granted', waitMs: 0 }
+  const permit = await permits.take(id).catch((error: unknown) => {
+    logger.error({ endpointId: id, ...errorFields(error) }, 'a permit could not be taken; nothing was sent')
+    return 'unread' as const
+  })
+  if (permit === 'unread') return permit
+  if (permit.kind === 'granted' && permit.waitMs > 0) {
+    await new Promise((resolve) => setTimeout(resolve, permit.waitMs))
+  }
+  return permit
 }
 
 async function attempt(

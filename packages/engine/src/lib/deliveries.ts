@@ -1,8 +1,8 @@
 import {
   BEHIND_EVERY_EVENT,
   type OutboxDatabase,
+  OutboxError,
   type PendingEvent,
-  type Row,
   type SqlText,
   Transaction,
   allOf,
@@ -13,13 +13,14 @@ import {
   limitTo,
   pendingEvents,
   raw,
-  replayEvents,
   replayStatement,
   sqlText,
 } from '@keepsend/outbox'
+import { MAX_REPLAYED, selectReplayed, toDelivery } from './delivery-columns.ts'
 import { EngineError } from './errors.ts'
 import { HOLD_REASONS, type HoldReason } from './hold-reason.ts'
 import { lockEndpoints } from './locks.ts'
+import type { OnceOption } from './once.ts'
 import { checkOptions } from './option-names.ts'
 import { resumeIfGone } from './resume.ts'
 import { wakeWithin } from './wake.ts'
@@ -84,8 +85,21 @@ export interface EventSummary {
   failed: number
 }
 
+/** The reads as the routes have them: a replay that is given {@link Once} is made once. */
+export interface OnceDeliveryReads extends DeliveryReads {
+  replay(workspaceId: string, id: string, options?: OnceOption): Promise<Delivery>
+  replayOf(
+    workspaceId: string,
+    filter: ReplayOf,
+    options?: { limit?: number | undefined } & OnceOption,
+  ): Promise<{ count: number; more: boolean }>
+}
+
 /** @param wake resumes the first of what is held for an endpoint. */
-export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: string) => Promise<void>): DeliveryReads {
+export function createDeliveryReads(
+  db: OutboxDatabase,
+  wake: (endpointId: string) => Promise<void>,
+): OnceDeliveryReads {
   async function exists(workspaceId: string, endpointId: string): Promise<void> {
     checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
@@ -120,27 +134,41 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
       return rows.map(toDelivery)
     },
 
-    async replay(workspaceId, id) {
-      checkWorkspaceId(workspaceId)
-      const { ids } = await replayEvents(db, { ids: [id], workspaceId })
+    async replay(workspaceId, id, { once } = {}) {
+      const { gen } = await get(workspaceId, id)
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      const replayed = transaction.add(replayStatement(db, { ids: [id], workspaceId }))
+      once?.end(transaction, selectReplayed(db, { id, workspaceId, gen: gen + 1 }))
+      const refused = await transaction.commit(db).then(
+        () => replayed.rows.length === 0,
+        (error: unknown) => {
+          // Of a delivery that was not replayed there is no answer.
+          if (once && !(error instanceof OutboxError)) return error
+          throw error
+        },
+      )
       const row = await get(workspaceId, id)
-      if (ids.length === 0)
-        throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)
-      return row
+      if (refused === false) return row
+      if (refused !== true && row.completedAt !== null) throw refused
+      throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)
     },
 
-    async replayOf(workspaceId, filter, options = {}) {
+    async replayOf(workspaceId, filter, { once, ...options } = {}) {
       // A filter that is misspelt would send too much again.
       checkOptions('the filter of deliveries.replayOf', filter)
       checkOptions('deliveries.replayOf', options)
       const { endpointId, status = 'failed', settledAfter, settledBefore } = filter
-      const { limit = 1000 } = options
+      const { limit = MAX_REPLAYED } = options
       await exists(workspaceId, endpointId)
       const wanted = { endpointId, workspaceId, status, settledAfter, settledBefore }
       const holdFor: HoldReason = 'replay'
       const transaction = new Transaction()
+      once?.begin(transaction)
       transaction.addAll(lockEndpoints(db, [endpointId]))
-      const replayed = transaction.add(replayStatement(db, wanted, { limit, holdFor }))
+      const replaying = replayStatement(db, wanted, { limit, holdFor })
+      const replayed = once ? { rows: [] } : transaction.add(replaying)
+      once?.endCounted(transaction, replaying)
       // Deleted meanwhile: they become due and fail as `endpoint_gone`, as those that waited do.
       transaction.add(resumeIfGone(endpointId))
       transaction.add(wakeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
@@ -183,9 +211,4 @@ export function createDeliveryReads(db: OutboxDatabase, wake: (endpointId: strin
       return rows
     },
   }
-}
-
-// A reason that this engine does not know was written by hand, or by another version.
-function toDelivery(row: Row): Delivery {
-  return pendingEvents.read(row) as Delivery
 }

@@ -1,5 +1,6 @@
 import { type OutboxDatabase, OutboxError, type SqlResult, Transaction, clock, sqlText } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
+import type { Once } from './once.ts'
 
 /** What a change of an endpoint may ask for. */
 export interface ChangeOptions {
@@ -23,8 +24,10 @@ export interface EndpointChange {
 export function changeOf(
   { workspaceId, id }: { workspaceId: string; id: string },
   { ifVersion }: ChangeOptions = {},
+  once?: Once,
 ): EndpointChange {
   const transaction = new Transaction()
+  once?.begin(transaction)
   const mine = sqlText`id = ${id} and workspace_id = ${workspaceId}`
   // Another version makes the column null, which it must not be: the whole transaction is refused, on every database.
   const next =

@@ -10,6 +10,7 @@ import {
 import { compatHeader } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
+import { jsonRow, readRow } from './once.ts'
 import { pausedUntil } from './pause.ts'
 import { endpointRows } from './rows.ts'
 
@@ -32,6 +33,7 @@ const SHOWN = [
   'compatHeader',
   'concurrency',
   'rateLimit',
+  'ratePeriod',
   'circuit',
   'failingSince',
   'createdAt',
@@ -39,6 +41,30 @@ const SHOWN = [
 ] as const
 /** What is shown of an endpoint, of `keepsend_endpoints as endpoint`. */
 export const SHOWN_COLUMNS = sqlText`${endpointRows.some('endpoint', SHOWN)}, ${pausedUntil('endpoint')} as "pausedUntil"`
+
+/**
+ * What is shown of an endpoint as one text, for an answer that is stored; {@link readShown} reads it. Of its headers the
+ * names alone: their values may be secrets.
+ */
+export function selectShown(db: OutboxDatabase, { workspaceId, id }: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
+  const columns = endpointRows.some(
+    'endpoint',
+    SHOWN.filter((name) => name !== 'headers'),
+  )
+  const names = raw(
+    db.dialect.name === 'sqlite'
+      ? `(select json_group_object(key, '') from json_each(endpoint.headers))`
+      : `(select coalesce(json_object_agg(name, ''), '{}') from json_object_keys(cast(endpoint.headers as json)) as named (name))`,
+  )
+  return sqlText`
+    select ${jsonRow(db, SHOWN)} from (
+      select ${columns}, cast(${names} as text) as "headers" from keepsend_endpoints as endpoint
+      where id = ${id} and workspace_id = ${workspaceId}) as shown`
+}
+
+export function readShown(answer: string): Endpoint {
+  return toEndpoint(readRow(SHOWN, answer))
+}
 
 /** Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. */
 export function subscribe({ dialect }: OutboxDatabase, workspaceId: string, id: string): SqlText {
@@ -69,6 +95,7 @@ export function columnsOf(input: OptionsOf<EndpointInput>, defaultAttempts: numb
     compat_header: input.compatSignature === undefined ? undefined : compatHeader(input),
     concurrency: input.concurrency,
     rate_limit: input.rateLimit,
+    rate_period: input.ratePeriod,
   }
   return Object.entries(columns).flatMap(([column, value]) =>
     value === undefined ? [] : [sqlText`${raw(column)} = ${value}`],

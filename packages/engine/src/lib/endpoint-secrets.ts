@@ -3,6 +3,7 @@ import { fromCompatSecret, toCompatSecret } from './compat-signature.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { EngineError } from './errors.ts'
 import { changeOf } from './endpoint-change.ts'
+import { type Once, jsonRow, readRow } from './once.ts'
 import { secretRows } from './rows.ts'
 import type { SecretStore, StoredSecret } from './secret-store.ts'
 import { checkSigningKey, newSigningKey, publicKeyOf } from './sign-v1a.ts'
@@ -38,6 +39,9 @@ const MAX_SIGNATURES = 10
 // Rotations of one endpoint at the same time take turns; as many as this are no rotation any more.
 const MAX_TURNS = 20
 
+/** What is stored as the answer of a rotation: not the secret. */
+const ANSWERED = ['scheme', 'version', 'createdAt'] as const
+
 /** The secrets of endpoints that are known to exist, and whose input was checked. */
 export interface EndpointSecrets {
   /** A secret for each scheme that the input asks for, new unless it brings one; kept unless there is one already. */
@@ -45,7 +49,7 @@ export interface EndpointSecrets {
   /** What a change of an endpoint does to its secrets. A scheme that is left out stops signing at once. */
   changed(endpoint: Endpoint, input: SigningInput): Promise<SqlText[]>
   list(endpoint: Place): Promise<EndpointSecret[]>
-  rotate(endpoint: Endpoint, options: RotateOptions): Promise<EndpointSecret>
+  rotate(endpoint: Endpoint, options: RotateOptions, once?: Once): Promise<EndpointSecret>
 }
 
 type Place = Pick<Endpoint, 'id' | 'workspaceId'>
@@ -104,7 +108,7 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
       return [drop, ...added.map(({ statement }) => statement)]
     },
 
-    async rotate(endpoint, { overlapMs = DEFAULT_SECRET_OVERLAP_MS, scheme = endpoint.signatures[0] ?? 'v1' }) {
+    async rotate(endpoint, { overlapMs = DEFAULT_SECRET_OVERLAP_MS, scheme = endpoint.signatures[0] ?? 'v1' }, once) {
       if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_SECRET_OVERLAP_MS) {
         throw invalid(
           `overlapMs must be a whole number from 0 to ${MAX_SECRET_OVERLAP_MS} (7 days); found ${overlapMs}`,
@@ -125,7 +129,7 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
         const untaken = sqlText`not exists (
           select 1 from keepsend_secrets as other
           where other.endpoint_id = ${id} and other.scheme = ${scheme} and other.version >= ${version})`
-        const change = changeOf(endpoint)
+        const change = changeOf(endpoint, {}, once)
         const { transaction, bumped } = change
         transaction.add(sqlText`
             update keepsend_secrets set expires_at = ${clock()} + ${overlapMs}
@@ -133,7 +137,20 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
               and (expires_at is null or expires_at > ${clock()} + ${overlapMs}) and ${untaken}`)
         const inserted = transaction.add(insertWhere(untaken, endpoint, { scheme, version, ...sealed }))
         transaction.add(sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at <= ${clock()}`)
-        await change.commit(db)
+        // Of another's version there is no answer, and the whole transaction is refused.
+        once?.end(
+          transaction,
+          sqlText`
+            select ${jsonRow(db, ANSWERED)} from (
+              select ${secretRows.some('made', ANSWERED)} from keepsend_secrets as made
+              where endpoint_id = ${id} and scheme = ${scheme} and version = ${version} and secret = ${sealed.secret}) as answered`,
+        )
+        try {
+          await change.commit(db)
+        } catch (error) {
+          if (!once || (await look(id, scheme)).newest < version) throw error
+          continue
+        }
         if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
         if (inserted.changes !== 1) continue
         const secret = (await list(endpoint)).find((one) => one.scheme === scheme)
@@ -151,6 +168,14 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
       from keepsend_secrets where endpoint_id = ${id} and scheme = ${scheme}`)
     return onlyRow(rows)
   }
+}
+
+/** A rotation's secret as it was then, without the secret, from the stored answer. */
+export function readRotated(answer: string): Omit<EndpointSecret, 'secret'> {
+  return { ...secretRows.read<(typeof ANSWERED)[number]>(readRow(ANSWERED, answer)), expiresAt: null } as Omit<
+    EndpointSecret,
+    'secret'
+  >
 }
 
 function insertWhere(

@@ -1,7 +1,8 @@
 import {
   type OptionsOf,
   type OutboxDatabase,
-  type SqlText,
+  OutboxError,
+  Transaction,
   clock,
   joined,
   limitTo,
@@ -19,8 +20,17 @@ import { resetHealth } from './circuit.ts'
 import { type ChangeOptions, changeOf } from './endpoint-change.ts'
 import { END_PAUSE, type PauseOptions, pauseSet, readPauseOptions } from './pause.ts'
 import { resumeAllOf } from './resume.ts'
+import type { Once, OnceOption } from './once.ts'
 import { checkOptions } from './option-names.ts'
-import { SHOWN_COLUMNS, attemptsOf, columnsOf, scheduleText, subscribe, toEndpoint } from './endpoint-columns.ts'
+import {
+  SHOWN_COLUMNS,
+  attemptsOf,
+  columnsOf,
+  scheduleText,
+  selectShown,
+  subscribe,
+  toEndpoint,
+} from './endpoint-columns.ts'
 import type { SecretStore } from './secret-store.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
@@ -66,6 +76,26 @@ export interface EndpointStore {
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
 }
 
+/** The store as the routes have it: a change that is given {@link Once} is made once. */
+export interface OnceEndpointStore extends EndpointStore {
+  create(
+    workspaceId: string,
+    input: EndpointInput,
+    options?: OnceOption,
+  ): Promise<{ endpoint: Endpoint; secret: string }>
+  update(
+    workspaceId: string,
+    id: string,
+    change: OptionsOf<Omit<EndpointInput, 'secret'>>,
+    options?: ChangeOptions & OnceOption,
+  ): Promise<Endpoint>
+  delete(workspaceId: string, id: string, options?: ChangeOptions & OnceOption): Promise<void>
+  setStatus(workspaceId: string, id: string, status: Endpoint['status'], options?: OnceOption): Promise<Endpoint>
+  pause(workspaceId: string, id: string, options?: PauseOptions & OnceOption): Promise<Endpoint>
+  resume(workspaceId: string, id: string, options?: OnceOption): Promise<Endpoint>
+  rotateSecret(workspaceId: string, id: string, options?: RotateOptions & OnceOption): Promise<EndpointSecret>
+}
+
 /**
  * @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten.
  * @param wake lets out the first of what is held for an endpoint that was enabled.
@@ -77,12 +107,23 @@ export function createEndpointStore(
   { defaultAttempts, maxAgeMs }: { defaultAttempts: number; maxAgeMs: number },
   onChange: (id: string) => void,
   wake: (id: string) => Promise<void>,
-): EndpointStore {
+): OnceEndpointStore {
   const kept = createEndpointSecrets(db, secretStore)
 
-  async function change(id: string, statements: readonly SqlText[]): Promise<void> {
-    await db.atomic(statements)
-    onChange(id)
+  /** Commits a change with what `once` adds around it. */
+  async function commit(
+    endpoint: Pick<Endpoint, 'id' | 'workspaceId'>,
+    change: Pick<Transaction, 'commit'>,
+    once: Once | undefined,
+  ): Promise<void> {
+    try {
+      await change.commit(db)
+    } catch (error) {
+      // The answer of an endpoint that was deleted meanwhile is none.
+      if (once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
+      throw error
+    }
+    onChange(endpoint.id)
   }
 
   async function get(workspaceId: string, id: string): Promise<Endpoint> {
@@ -97,26 +138,29 @@ export function createEndpointStore(
   return {
     get,
 
-    async create(workspaceId, input) {
+    async create(workspaceId, input, { once } = {}) {
       checkWorkspaceId(workspaceId)
       checkEndpoint(input, checkUrl, maxAgeMs)
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
       const { headers = {}, retryStatuses = [], signatures = ['v1'] } = input
-      const { concurrency = null, rateLimit = null } = input
+      const { concurrency = null, rateLimit = null, ratePeriod = 'second' } = input
       const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
-      await change(id, [
-        sqlText`
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      transaction.add(sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
             max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, concurrency, rate_limit,
-            created_at, updated_at)
+            rate_period, created_at, updated_at)
           values (${id}, ${workspaceId}, ${url}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
-            ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${clock()}, ${clock()})`,
-        subscribe(db, workspaceId, id),
-        ...secrets.map(({ statement }) => statement),
-      ])
+            ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${clock()}, ${clock()})`)
+      transaction.add(subscribe(db, workspaceId, id))
+      transaction.addAll(secrets.map(({ statement }) => statement))
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await transaction.commit(db)
+      onChange(id)
       return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
     },
 
@@ -128,12 +172,12 @@ export function createEndpointStore(
       return rows.map(toEndpoint)
     },
 
-    async update(workspaceId, id, input, options = {}) {
+    async update(workspaceId, id, input, { once, ...options } = {}) {
       checkOptions('endpoints.update', options)
       checkEndpoint(input, checkUrl, maxAgeMs)
       const before = await get(workspaceId, id)
       const secrets = await kept.changed(before, input)
-      const changing = changeOf({ workspaceId, id }, options)
+      const changing = changeOf({ workspaceId, id }, options, once)
       const { transaction, bumped } = changing
       const mine = sqlText`id = ${id} and workspace_id = ${workspaceId}`
       // A new URL has its health to prove anew; it is compared with the one that stands when this commits.
@@ -149,68 +193,74 @@ export function createEndpointStore(
         transaction.add(subscribe(db, workspaceId, id))
       }
       transaction.addAll(secrets)
-      await changing.commit(db)
-      onChange(id)
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await commit({ workspaceId, id }, changing, once)
       if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
       return get(workspaceId, id)
     },
 
-    async delete(workspaceId, id, options = {}) {
+    async delete(workspaceId, id, { once, ...options } = {}) {
       checkOptions('endpoints.delete', options)
       await get(workspaceId, id)
       const mine = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
-      const changing = changeOf({ workspaceId, id }, options)
+      const changing = changeOf({ workspaceId, id }, options, once)
       const { transaction } = changing
       transaction.add(sqlText`delete from keepsend_subscriptions where ${mine}`)
       transaction.add(sqlText`delete from keepsend_secrets where ${mine}`)
       transaction.add(sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`)
       // Last: the rows become due once nothing holds them for the endpoint.
       transaction.add(resumeAllOf(id))
-      await changing.commit(db)
-      onChange(id)
+      once?.end(transaction, raw(`'null'`))
+      await commit({ workspaceId, id }, changing, once)
     },
 
-    async setStatus(workspaceId, id, status) {
+    async setStatus(workspaceId, id, status, { once } = {}) {
       await get(workspaceId, id)
       const enabled = status === 'enabled'
-      await change(id, [
-        sqlText`
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      transaction.add(sqlText`
           update keepsend_endpoints set status = ${status}, disabled_reason = ${enabled ? null : 'manual'},
             disabled_at = ${enabled ? null : clock()}, version = version + 1, wake_at = ${enabled ? clock() : null}, updated_at = ${clock()}
-          where id = ${id} and workspace_id = ${workspaceId} and (status <> ${status} ${raw(enabled ? `or circuit = 'open' or paused_until is not null` : '')})`,
-        ...(enabled ? [resetHealth(id)] : []),
-      ])
+          where id = ${id} and workspace_id = ${workspaceId} and (status <> ${status} ${raw(enabled ? `or circuit = 'open' or paused_until is not null` : '')})`)
+      if (enabled) transaction.add(resetHealth(id))
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await commit({ workspaceId, id }, transaction, once)
       if (enabled) await wake(id)
       return get(workspaceId, id)
     },
 
-    async pause(workspaceId, id, options = {}) {
+    async pause(workspaceId, id, { once, ...options } = {}) {
       const { forMs } = readPauseOptions(options)
       await get(workspaceId, id)
-      await change(id, [
-        sqlText`
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      transaction.add(sqlText`
           update keepsend_endpoints set pause_asked_at = null, ${pauseSet(db, sqlText`${clock()} + cast(${forMs} as bigint)`)},
             version = version + 1, updated_at = ${clock()}
-          where id = ${id} and workspace_id = ${workspaceId}`,
-      ])
+          where id = ${id} and workspace_id = ${workspaceId}`)
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await commit({ workspaceId, id }, transaction, once)
       return get(workspaceId, id)
     },
 
-    async resume(workspaceId, id) {
+    async resume(workspaceId, id, { once } = {}) {
       await get(workspaceId, id)
-      await change(id, [
-        sqlText`
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      transaction.add(sqlText`
           update keepsend_endpoints set ${END_PAUSE}, wake_at = case when status = 'enabled' then ${clock()} end,
             version = version + 1, updated_at = ${clock()}
-          where id = ${id} and workspace_id = ${workspaceId} and paused_until is not null`,
-      ])
+          where id = ${id} and workspace_id = ${workspaceId} and paused_until is not null`)
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await commit({ workspaceId, id }, transaction, once)
       await wake(id)
       return get(workspaceId, id)
     },
 
-    async rotateSecret(workspaceId, id, options = {}) {
+    async rotateSecret(workspaceId, id, { once, ...options } = {}) {
       checkOptions('endpoints.rotateSecret', options)
-      const secret = await kept.rotate(await get(workspaceId, id), options)
+      const secret = await kept.rotate(await get(workspaceId, id), options, once)
       onChange(id)
       return secret
     },

@@ -5,6 +5,7 @@ import { checkHeaders } from './custom-headers.ts'
 import { EngineError } from './errors.ts'
 import { isName, isPattern } from './event.ts'
 import { ENDPOINT_NAMES } from './option-names.ts'
+import { RATE_PERIODS, type RatePeriod } from './rate.ts'
 import { longestMs } from './schedule.ts'
 import { secretKey, signingKey } from './sign.ts'
 
@@ -39,8 +40,9 @@ export interface Endpoint {
   compatHeader: string | null
   /** Attempts at once from one process; null: as its queue has it for every endpoint. */
   concurrency: number | null
-  /** Attempts a second, from all processes together; null: no limit. */
+  /** Attempts per `ratePeriod`, from all processes together; null: no limit. */
   rateLimit: number | null
+  ratePeriod: RatePeriod
   /** `open` while it fails: its deliveries are held, and one at a time is tried. */
   circuit: 'closed' | 'open'
   /** The first failure since the last success; null while all goes well. */
@@ -81,8 +83,10 @@ export interface EndpointInput {
   compatSignature?: CompatSignature | null | undefined
   /** Attempts at once from one process: 1 to 1,000. @default the queue's slots for an endpoint */
   concurrency?: number | null | undefined
-  /** Attempts a second, from all processes together: 1 to 10,000. @default no limit */
+  /** Attempts per `ratePeriod`, from all processes together: 1 to 10,000. @default no limit */
   rateLimit?: number | null | undefined
+  /** What `rateLimit` is per. @default 'second' */
+  ratePeriod?: RatePeriod | undefined
   /** A secret to take over from elsewhere: `whsec_…`, or `whsk_…` for `v1a`. Only at creation. @default a new one */
   secret?: string | undefined
 }
@@ -145,6 +149,10 @@ export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUr
     if (value !== undefined && value !== null && !isWhole(value, 1, max)) {
       throw invalid(`${name} must be a whole number from 1 to ${max}, or null; found ${value}`)
     }
+  }
+  const { ratePeriod } = input
+  if (ratePeriod !== undefined && !(RATE_PERIODS as readonly string[]).includes(ratePeriod)) {
+    throw invalid(`ratePeriod must be ${RATE_PERIODS.join(', ')}; found ${JSON.stringify(ratePeriod)}`)
   }
   if (input.signatures !== undefined) checkSignatures(input.signatures)
   if (input.compatSignature) checkCompat(input.compatSignature)

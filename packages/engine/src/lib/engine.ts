@@ -1,13 +1,13 @@
-import { isEventId, outboxStats, toDrizzle } from '@keepsend/outbox'
+import { OutboxError, Transaction, isEventId, outboxStats, rowId, sqlText, toDrizzle } from '@keepsend/outbox'
 import { admit } from './admit.ts'
 import { createApiKeys } from './api-key.ts'
 import { createCheckUrl } from './check-url.ts'
-import { type CommitOptions, asEngineError, commitUnit } from './commit.ts'
+import { type CommitOptions, commitUnit } from './commit.ts'
 import { type DeliverDeps, deliverEvent } from './deliver.ts'
 import { createDeliveryReads } from './deliveries.ts'
 import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
-import { EngineError } from './errors.ts'
+import { EngineError, asEngineError } from './errors.ts'
 import { prepareEvent } from './event.ts'
 import { handOff, handOffWithoutRows, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
@@ -26,11 +26,12 @@ import {
 import { createReporter } from './operational.ts'
 import { createPermits } from './rate.ts'
 import { createRoutes } from './routes/app.ts'
+import type { RouteEngine } from './routes/route.ts'
 import { createPepper } from './pepper.ts'
 import { jittered } from './schedule.ts'
 import { PLAINTEXT, createSecretStore } from './secret-store.ts'
 import { noteOutcomes, settleDeliveries } from './settle-deliveries.ts'
-import { settleEach } from './settle-each.ts'
+import { createSettleEach } from './settle-each.ts'
 import { createWebCryptoSigner } from './sign.ts'
 import { createTargets } from './targets.ts'
 import { checkWakeOptions, wakeEndpoints } from './wake.ts'
@@ -101,7 +102,14 @@ export function createEngine(options: EngineOptions): Engine {
     await tell(letOut.map(messageFor))
   }
 
-  const engine: Omit<Engine, 'routes'> = {
+  const settleEach = createSettleEach({
+    db,
+    settle: (finished, next) => engine.settle(finished, next),
+    logger,
+    monotonic: settings.monotonic,
+  })
+
+  const engine: RouteEngine = {
     db,
     endpoints: createEndpointStore(
       db,
@@ -130,7 +138,12 @@ export function createEngine(options: EngineOptions): Engine {
       return { ...committed.answer, replayed: committed.replayed, eventIds }
     },
 
-    recall: async (idempotencyKey) => readAnswer(db, await hashKey(idempotencyKey)),
+    recall: async (idempotencyKey) => {
+      const key = await hashKey(idempotencyKey)
+      return readAnswer(db, key).catch((error: unknown) => {
+        throw asEngineError(error)
+      })
+    },
 
     async send(event, background) {
       const prepared = prepareEvent(event)
@@ -160,15 +173,21 @@ export function createEngine(options: EngineOptions): Engine {
       await tell(await messagesOf(target, eventId))
     },
 
-    async sendTest(workspaceId, endpointId) {
+    async sendTest(workspaceId, endpointId, { once } = {}) {
       await engine.endpoints.get(workspaceId, endpointId)
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
-      const statement = fanOutToOneStatement(target, event, endpointId)
-      const { rows } = await db.run<InsertedRow>(statement).catch((error: unknown) => {
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      const inserted = transaction.add<InsertedRow>(fanOutToOneStatement(target, event, endpointId))
+      const id = rowId(event.id, endpointId)
+      once?.end(transaction, sqlText`select id from pending_events where id = ${id}`)
+      await transaction.commit(db).catch(async (error: unknown) => {
+        // Of an endpoint that was deleted meanwhile there is no answer.
+        if (once && !(error instanceof OutboxError)) await engine.endpoints.get(workspaceId, endpointId)
         throw asEngineError(error)
       })
-      if (rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
-      await tell(messagesFor(target, event, rows))
+      if (inserted.rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
+      await tell(messagesFor(target, event, inserted.rows))
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
@@ -191,7 +210,7 @@ export function createEngine(options: EngineOptions): Engine {
       return settled
     },
 
-    settleEach: (finished, next = {}) => settleEach((group, how) => engine.settle(group, how), finished, next, logger),
+    settleEach: (finished, next = {}) => settleEach(finished, next),
 
     async wake(how = {}) {
       checkOptions('engine.wake', how)

@@ -1,4 +1,4 @@
-import { createOptionChecks } from '@keepsend/outbox'
+import { OutboxError, createOptionChecks } from '@keepsend/outbox'
 
 /**
  * What went wrong, as a stable code; {@link EngineError.status} is the HTTP status that fits it.
@@ -52,6 +52,16 @@ export class EngineError extends Error {
   get status(): (typeof STATUS)[EngineErrorCode] {
     return STATUS[this.code]
   }
+}
+
+/** The outbox's refusals in the engine's words; the caller's own errors, a broken constraint say, stay as they are. */
+export function asEngineError(error: unknown): unknown {
+  if (!(error instanceof OutboxError)) return error
+  if (error.code === 'not_accepted')
+    return new EngineError('not_accepted', error.message, { cause: error, retryAfterSeconds: 1 })
+  if (error.code === 'outcome_unknown') return new EngineError('outcome_unknown', error.message, { cause: error })
+  if (error.code === 'invalid_event') return new EngineError('invalid_event', error.message, { cause: error })
+  return error
 }
 
 /** Refuses options, each under its name, as `invalid_option`. */

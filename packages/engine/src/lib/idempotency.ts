@@ -89,17 +89,19 @@ export function recordStatement(key: HashedKey, answer: StoredAnswer): SqlText {
 
 /** Takes the mark away, if it is still this request's. */
 export function unmarkStatement(key: HashedKey): SqlText {
+  return sqlText`delete from keepsend_idempotency_marks where ${inScope(key)} and owner = ${key.owner}`
+}
+
+/** The condition that selects the record, or the mark, of the request. */
+export function inScope({ scope: [workspaceId, method, route, keyHash] }: HashedKey): SqlText {
   return sqlText`
-    delete from keepsend_idempotency_marks
-    where workspace_id = ${key.scope[0]} and method = ${key.scope[1]} and route = ${key.scope[2]}
-      and key_hash = ${key.scope[3]} and owner = ${key.owner}`
+    workspace_id = ${workspaceId} and method = ${method} and route = ${route} and key_hash = ${keyHash}`
 }
 
 /** The stored answer, or undefined. @throws {EngineError} `idempotency_mismatch` when the body was another */
 export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<StoredAnswer | undefined> {
   const { rows } = await db.run<StoredAnswer & { bodyHash: string }>(sqlText`
-    select body_hash as "bodyHash", status, body from keepsend_idempotency_records
-    where workspace_id = ${key.scope[0]} and method = ${key.scope[1]} and route = ${key.scope[2]} and key_hash = ${key.scope[3]}`)
+    select body_hash as "bodyHash", status, body from keepsend_idempotency_records where ${inScope(key)}`)
   const [row] = rows
   if (!row) return undefined
   if (row.bodyHash !== key.bodyHash) {

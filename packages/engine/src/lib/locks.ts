@@ -1,4 +1,4 @@
-import { type ClaimRef, type OutboxDatabase, type SqlText, sqlText } from '@keepsend/outbox'
+import { type ClaimRef, type OutboxDatabase, type SqlText, raw, sqlText } from '@keepsend/outbox'
 
 /**
  * On Postgres a unit that changes endpoints beside deliveries locks first what it will touch: deliveries, then endpoints
@@ -21,4 +21,19 @@ export function lockEndpoints(db: OutboxDatabase, ids: readonly string[]): SqlTe
       select id from keepsend_endpoints as endpoint where id ${db.dialect.among(db.dialect.list([...new Set(ids)]))}
       order by id ${db.dialect.lock('wait', 'endpoint')}`,
   ]
+}
+
+/** Which of these rows another session holds locked at this moment. Waits for none of them. */
+export async function lockedOf(
+  db: OutboxDatabase,
+  table: 'pending_events' | 'keepsend_endpoints',
+  ids: readonly string[],
+): Promise<Set<string>> {
+  const { rows } = await db.run<{ id: string }>(sqlText`
+    with named as materialized (
+      select id from ${raw(table)} where id ${db.dialect.among(db.dialect.list(ids))}),
+    free as materialized (
+      select id from ${raw(table)} where id ${db.dialect.among(db.dialect.list(ids))} ${db.dialect.lock('pick', table)})
+    select id from named where id not in (select id from free)`)
+  return new Set(rows.map(({ id }) => id))
 }

@@ -74,6 +74,7 @@ export const ENDPOINT_NAMES = {
   compatSignature: { header: true, secret: true } satisfies OptionNames<CompatSignature>,
   concurrency: true,
   rateLimit: true,
+  ratePeriod: true,
   secret: true,
 } satisfies OptionNames<EndpointInput>
 

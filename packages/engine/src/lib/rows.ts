@@ -22,6 +22,7 @@ export const endpointRows = createCodec<typeof endpoints>({
   compatHeader: 'compat_header',
   concurrency: 'concurrency',
   rateLimit: 'rate_limit',
+  ratePeriod: 'rate_period',
   rateNextUs: 'rate_next_us',
   rateGranted: 'rate_granted',
   circuit: 'circuit',

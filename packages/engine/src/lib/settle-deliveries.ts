@@ -144,6 +144,8 @@ interface HeldGroup {
   /** Known where the settle knows the row. */
   lane: LaneRef | undefined
   reason: HoldReason
+  /** The earliest of what its outcomes ask for. */
+  resumeInMs: number | undefined
 }
 
 function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups: HeldGroup[] } {
@@ -154,15 +156,21 @@ function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups:
     ids.push(claim.id)
     const endpointId = endpointIdOf(claim.id)
     const lane = 'workspaceId' in claim ? { workspaceId: claim.workspaceId, endpointId } : undefined
-    groups.set(`${endpointId} ${outcome.reason}`, { endpointId, lane, reason: outcome.reason })
+    const { reason, resumeInMs } = outcome
+    const key = `${endpointId} ${reason}`
+    const group = groups.get(key)
+    if (group) group.resumeInMs = Math.min(group.resumeInMs ?? Infinity, resumeInMs ?? Infinity)
+    else groups.set(key, { endpointId, lane, reason, resumeInMs })
   }
   return { ids, groups: [...groups.values()] }
 }
 
 /** What is held must have a time at which it is resumed. */
-function afterHolding(db: OutboxDatabase, { endpointId, lane, reason }: HeldGroup, claims: boolean): SqlText[] {
+function afterHolding(db: OutboxDatabase, group: HeldGroup, claims: boolean): SqlText[] {
+  const { endpointId, lane, reason, resumeInMs = Infinity } = group
   const backlog = claims && lane ? [holdLane(db, lane, reason)] : []
-  return [...backlog, wakeWithin(db, endpointId, HOLD_REASONS[reason].resumeWithinMs)]
+  const inMs = Number.isFinite(resumeInMs) ? Math.ceil(resumeInMs) : HOLD_REASONS[reason].resumeWithinMs
+  return [...backlog, wakeWithin(db, endpointId, inMs)]
 }
 
 /** What receivers asked for, by endpoint. */

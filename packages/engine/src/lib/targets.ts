@@ -4,6 +4,7 @@ import type { CheckUrl, UrlCheck } from './check-url.ts'
 import type { Health } from './circuit.ts'
 import { EngineError } from './errors.ts'
 import { isPaused } from './pause.ts'
+import type { RatePeriod } from './rate.ts'
 import { endpointRows, secretRows } from './rows.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { SignatureScheme } from './sign.ts'
@@ -25,8 +26,9 @@ export interface Target {
   retryStatuses: readonly number[]
   /** Attempts at once from one process; null: as its queue has it. */
   concurrency: number | null
-  /** Attempts a second, from all processes together. */
+  /** Attempts per period, from all processes together. */
   rateLimit: number | null
+  ratePeriod: RatePeriod
   health: Health
   /** When held rows are let out next; null: none is held, or a person must come. */
   wakeAt: number | null
@@ -151,7 +153,7 @@ function asFailing(target: Target, at: number): Target {
 function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineError {
   try {
     const endpoint = endpointRows.read<EndpointColumn>(row)
-    const { id, version, deadlineMs, headers, compatHeader, concurrency, rateLimit, wakeAt } = endpoint
+    const { id, version, deadlineMs, headers, compatHeader, concurrency, rateLimit, ratePeriod, wakeAt } = endpoint
     const { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures } = endpoint
     // Field by field: the row of the join holds a secret besides, which no cached endpoint carries.
     return {
@@ -167,6 +169,7 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
       compatHeader,
       concurrency,
       rateLimit,
+      ratePeriod,
       wakeAt,
       health: { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures },
       secrets: [],
@@ -207,6 +210,7 @@ const ENDPOINT_COLUMNS = [
   'compatHeader',
   'concurrency',
   'rateLimit',
+  'ratePeriod',
   'wakeAt',
   'circuit',
   'probeId',

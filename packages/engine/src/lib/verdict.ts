@@ -29,10 +29,15 @@ type Verdict =
       httpStatus: number
     }
   /**
-   * The endpoint takes nothing now. No attempt was made, or one was that does not count: the receiver `asked` for a wait,
-   * and its endpoint is paused for it.
+   * The endpoint takes nothing now; `resumeInMs` says when it may, where that is known. No attempt was made, or one was that
+   * does not count: the receiver `asked` for a wait, and its endpoint is paused for it.
    */
-  | { kind: 'hold'; reason: HoldReason; asked?: { pauseMs: number; error: string; httpStatus: number } }
+  | {
+      kind: 'hold'
+      reason: HoldReason
+      resumeInMs?: number | undefined
+      asked?: { pauseMs: number; error: string; httpStatus: number }
+    }
   /** There was no room to begin; no attempt was made. The delivery goes back in line. */
   | { kind: 'release' }
 

@@ -10,6 +10,7 @@ import {
   eventIdTime,
   firstEventIdAt,
   isEventId,
+  isLockTimeout,
   limitTo,
   raw,
   resumeStatement,
@@ -17,14 +18,18 @@ import {
 } from '@keepsend/outbox'
 import { standsAsProbe } from './circuit.ts'
 import { checkBounds } from './errors.ts'
-import { lockEndpoints } from './locks.ts'
+import { lockEndpoints, lockedOf } from './locks.ts'
 import { isPaused, notBeforePause } from './pause.ts'
+import { type RatePeriod, spacingMs } from './rate.ts'
 import { JITTER, jittered } from './schedule.ts'
 
 // What one statement resumes of an endpoint; a faster limit has the rest at its next time.
 const MAX_BATCH = 10_000
 
 const MAX_EVERY_MS = 60_000
+
+// How often a limited endpoint is woken at most.
+const LIMITED_EVERY_MS = 250
 
 export interface WakeOptions {
   /** Endpoints at most: 1–1,000. @default 100 */
@@ -68,6 +73,7 @@ interface Due {
   id: string
   circuit: 'closed' | 'open'
   rateLimit: number | null
+  ratePeriod: RatePeriod
   wakeAt: number
   now: number
   /** While the circuit is open: the delivery that failed last, and the ends of those that are held. */
@@ -98,7 +104,7 @@ export async function wakeEndpoints(
       select ${which}(held.id) from pending_events as held
       where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id) end`
   const { rows: found } = await db.run<Due>(sqlText`
-    select id as "id", circuit as "circuit", rate_limit as "rateLimit", wake_at as "wakeAt", ${clock()} as "now",
+    select id as "id", circuit as "circuit", rate_limit as "rateLimit", rate_period as "ratePeriod", wake_at as "wakeAt", ${clock()} as "now",
       probed_id as "failedId", ${end(raw('min'))} as "oldestId", ${end(raw('max'))} as "newestId"
     from keepsend_endpoints where wake_at is not null ${one} order by wake_at, id ${limitTo(limit + 1)}`)
   const due = found.slice(0, limit).filter(({ wakeAt, now }) => wakeAt <= now)
@@ -106,15 +112,27 @@ export async function wakeEndpoints(
   const nextMs = rest ? Math.max(0, rest.wakeAt - rest.now) : due.length > 0 ? everyMs : null
   if (due.length === 0) return { letOut: [], nextMs }
 
-  const transaction = new Transaction()
-  const ids = due.map(({ id }) => id)
-  transaction.addAll(lockEndpoints(db, ids))
-  const resumed = due.map((endpoint) =>
-    endpoint.circuit === 'open'
-      ? addProbe(transaction, db, endpoint, { ...probing, graceMs })
-      : addBatch(transaction, db, endpoint, { batch, everyMs, graceMs }),
-  )
-  await transaction.commit(db)
+  const wake = async (endpoints: readonly Due[]): Promise<SqlResult<ResumedRow>[]> => {
+    const transaction = new Transaction()
+    const ids = endpoints.map(({ id }) => id)
+    transaction.addAll(lockEndpoints(db, ids))
+    const handles = endpoints.map((endpoint) =>
+      endpoint.circuit === 'open'
+        ? addProbe(transaction, db, endpoint, { ...probing, graceMs })
+        : addBatch(transaction, db, endpoint, { batch, everyMs, graceMs }),
+    )
+    try {
+      await transaction.commit(db)
+      return handles
+    } catch (error) {
+      // An endpoint that another session holds has its turn later; the others do not wait for it.
+      const locked = isLockTimeout(error) ? await lockedOf(db, 'keepsend_endpoints', ids) : new Set()
+      const others = endpoints.filter(({ id }) => !locked.has(id))
+      if (locked.size === 0 || others.length === 0) throw error
+      return wake(others)
+    }
+  }
+  const resumed = await wake(due)
   const letOut = resumed
     .flatMap(({ rows }) => rows)
     .map(({ inMs, ...row }) => ({ ...row, delayMs: Math.max(0, inMs - (graceMs ?? 0)) }))
@@ -125,14 +143,24 @@ export async function wakeEndpoints(
 function addBatch(
   transaction: Transaction,
   db: OutboxDatabase,
-  { id, wakeAt, rateLimit, now }: Due,
+  { id, wakeAt, rateLimit, ratePeriod, now }: Due,
   { batch, everyMs, graceMs }: { batch: number; everyMs: number; graceMs: number | undefined },
 ): SqlResult<ResumedRow> {
+  let [limit, next, apartMs] = [batch, now + everyMs, 0]
   // A limited endpoint is resumed in step with its limit: as many rows as it may send until the next time.
-  const interval = rateLimit === null ? everyMs : graceMs === undefined ? limitedEvery(rateLimit) : everyMs
-  const allowed = rateLimit === null ? batch : Math.floor((rateLimit * interval) / 1000)
-  const limit = Math.min(MAX_BATCH, Math.max(1, allowed))
-  const apartMs = rateLimit === null || graceMs === undefined ? 0 : Math.ceil(1000 / rateLimit)
+  if (rateLimit !== null) {
+    const spacing = spacingMs(rateLimit, ratePeriod)
+    if (graceMs === undefined) {
+      limit = Math.min(MAX_BATCH, Math.ceil(LIMITED_EVERY_MS / spacing))
+      // From the time that was set, so that a late wake delays no later one.
+      next = Math.max(now, Math.floor(wakeAt + limit * spacing))
+    } else {
+      const interval = Math.ceil(Math.max(everyMs, spacing))
+      limit = Math.min(MAX_BATCH, Math.floor(interval / spacing))
+      next = now + interval
+      apartMs = Math.ceil(spacing)
+    }
+  }
   const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'closed'`
   const guard = sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled' and not ${isPaused()})`
   const resumed = transaction.add<ResumedRow>(
@@ -142,14 +170,9 @@ function addBatch(
       update keepsend_endpoints set wake_at = case
         when status = 'enabled' and exists (
           select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
-        then ${notBeforePause(db, sqlText`cast(${now + interval} as bigint)`)} end
+        then ${notBeforePause(db, sqlText`cast(${next} as bigint)`)} end
       where ${mine}`)
   return resumed
-}
-
-/** Four times a second at most, and not before there is one to send. */
-function limitedEvery(rateLimit: number): number {
-  return Math.max(250, Math.ceil(1000 / rateLimit))
 }
 
 /** A held row becomes the probe, unless the last one still stands: never the row that failed last, if there is another. */

@@ -22,5 +22,14 @@ export class OutboxError extends Error {
   }
 }
 
+/**
+ * Whether the database refused because another session holds a lock for longer than it waits (`lock_timeout` of Postgres):
+ * the database is well, and what touches other rows goes on.
+ */
+export function isLockTimeout(error: unknown): boolean {
+  if (!(error instanceof OutboxError) || !(error.cause instanceof Error)) return false
+  return 'code' in error.cause && error.cause.code === '55P03'
+}
+
 /** Refuses options, each under its name, as `invalid_option`. */
 export const { checkBounds, checkNames } = createOptionChecks((message) => new OutboxError('invalid_option', message))

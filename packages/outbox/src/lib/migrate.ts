@@ -23,6 +23,8 @@ export async function applyMigrations(db: OutboxDatabase, migrations: readonly M
     if (await isApplied(db, migration.name)) continue
     try {
       await db.atomic([
+        // As long as another process migrates.
+        ...(db.dialect.name === 'postgres' ? [sqlText`set local lock_timeout = 0`] : []),
         // First: whoever comes second stops here, and nothing of the migration runs again.
         sqlText`insert into keepsend_migrations (name, applied_at) values (${migration.name}, ${Date.now()})`,
         ...splitStatements(migration.sql).map((sql) => ({ sql, params: [] })),

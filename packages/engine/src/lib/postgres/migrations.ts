@@ -9,7 +9,7 @@ export const migrations: readonly Migration[] = [
 -- A customer's receiver. event_types and channels are the lists as the API shows them; what matches an event is in
 -- keepsend_subscriptions, written in the same unit. version + 1 on every change: a verdict on an endpoint names the
 -- version that it read.
--- rate_next_us: when the next attempt may begin under rate_limit, in microseconds; rate_granted: how many were granted last.
+-- rate_next_us: when the next attempt may begin under rate_limit (attempts per rate_period), in microseconds; rate_granted: how many were granted last.
 -- circuit to window_successes: the endpoint's health, written by settles, and by none while all goes well.
 -- probed_id: the delivery that failed last while the circuit was open, or as it opened; the next probe is another.
 -- paused_until: no attempt begins before; it only moves forward. pause_asked_at: when the receiver asked for it, null when a
@@ -35,6 +35,7 @@ create table if not exists keepsend_endpoints (
   compat_header text,
   concurrency integer,
   rate_limit integer,
+  rate_period text not null default 'second' check (rate_period in ('second', 'minute', 'hour')),
   rate_next_us bigint not null default 0,
   rate_granted integer not null default 0,
   circuit text not null default 'closed' check (circuit in ('closed', 'open')),

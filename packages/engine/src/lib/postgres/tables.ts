@@ -36,6 +36,10 @@ export const endpoints = pgTable(
     compatHeader: text('compat_header'),
     concurrency: integer('concurrency'),
     rateLimit: integer('rate_limit'),
+    /** What `rateLimit` is per. */
+    ratePeriod: text('rate_period', { enum: ['second', 'minute', 'hour'] })
+      .notNull()
+      .default('second'),
     /** When the next attempt may begin under `rateLimit`, in microseconds. */
     rateNextUs: bigint('rate_next_us', { mode: 'number' }).notNull().default(0),
     /** How many permits were granted last. */

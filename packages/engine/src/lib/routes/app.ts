@@ -1,6 +1,5 @@
 import { type Authenticate, checkPrincipal } from '../api-key.ts'
-import { asEngineError } from '../commit.ts'
-import { EngineError } from '../errors.ts'
+import { EngineError, asEngineError } from '../errors.ts'
 import { errorFields } from '../logger.ts'
 import { problemResponse } from '../problem.ts'
 import { deliveryRoutes } from './deliveries.ts'
@@ -9,6 +8,7 @@ import { endpointStateRoutes } from './endpoint-state.ts'
 import { eventRoutes } from './events.ts'
 import { healthRoutes } from './health.ts'
 import { type EngineRoutes, type RouteEngine, newRoutes } from './route.ts'
+import { secretRoutes } from './secrets.ts'
 
 /** The management API. Errors are problem documents, every route but health and the document itself asks who is asking. */
 export function createRoutes(engine: RouteEngine, authenticate: Authenticate): EngineRoutes {
@@ -42,6 +42,7 @@ export function createRoutes(engine: RouteEngine, authenticate: Authenticate): E
   app.route('/', eventRoutes(engine))
   app.route('/', endpointRoutes(engine))
   app.route('/', endpointStateRoutes(engine))
+  app.route('/', secretRoutes(engine))
   app.route('/', deliveryRoutes(engine))
   // Not `notFound`: a host that mounts these routes brings its own, and this answer belongs to them.
   app.all('*', () => problemResponse(new EngineError('not_found', 'no such route')))

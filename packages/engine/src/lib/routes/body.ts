@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { EngineError } from '../errors.ts'
 import { MAX_DEPTH } from '../event.ts'
 
@@ -18,19 +18,28 @@ const JSON_TYPE = /^application\/([a-z-.]+\+)?json/i
  */
 export function readBody(maxBytes: number): MiddlewareHandler {
   return async (c, next) => {
-    const request = c.req.raw
     // Any other body would be read as none at all.
     if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
       throw new EngineError('invalid_request', 'this takes a JSON body, with content-type: application/json')
     }
-    if (Number(c.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
-    // A host that looked at the body before has left it with Hono.
-    const bytes = request.bodyUsed ? new Uint8Array(await c.req.arrayBuffer()) : await readUpTo(request.body, maxBytes)
-    if (bytes.length > maxBytes) throw tooLarge(maxBytes)
-    checkJson(parse(bytes))
-    c.req.raw = new Request(request, { method: request.method, body: bytes })
+    checkJson(parse(await takeBody(c, maxBytes)))
     await next()
   }
+}
+
+/**
+ * The body's bytes, which the route finds again.
+ *
+ * @throws {EngineError} `payload_too_large`
+ */
+export async function takeBody(c: Context, maxBytes: number): Promise<Uint8Array> {
+  const request = c.req.raw
+  if (Number(c.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  // A host that looked at the body before has left it with Hono.
+  const bytes = request.bodyUsed ? new Uint8Array(await c.req.arrayBuffer()) : await readUpTo(request.body, maxBytes)
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
+  c.req.raw = new Request(request, { method: request.method, body: bytes })
+  return bytes
 }
 
 async function readUpTo(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {

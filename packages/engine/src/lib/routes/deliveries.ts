@@ -1,4 +1,8 @@
 import { z } from '@hono/zod-openapi'
+import { eventIdOf } from '@keepsend/outbox'
+import { type ShownDelivery, readReplayed } from '../delivery-columns.ts'
+import type { Once } from '../once.ts'
+import { answerOnce, idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
 import { deliverySchema, idParam, pageOf, pageQuery, readCursor, toDelivery, toPage } from './schemas.ts'
 
@@ -31,7 +35,7 @@ const replay = defineRoute('deliveries:write', {
   path: '/deliveries/{id}/replay',
   summary: 'Send a settled delivery again',
   description: 'Its attempts begin anew, under the same `webhook-id`.',
-  request: { params: idParam },
+  request: { params: idParam, headers: idempotent },
   responses: { 202: json('The delivery', deliverySchema) },
 })
 
@@ -55,9 +59,12 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(replay, async (c) => {
-    const delivery = toDelivery(await deliveries.replay(c.get('principal').workspaceId, c.req.valid('param').id))
-    await dispatch(delivery.eventId)
-    return c.json(delivery, 202)
+    const replayed = async (once: Once | undefined): Promise<ShownDelivery> => {
+      const row = await deliveries.replay(c.get('principal').workspaceId, c.req.valid('param').id, { once })
+      await dispatch(eventIdOf(row.id))
+      return row
+    }
+    return c.json(toDelivery(await answerOnce(c, engine, replayed, readReplayed)), 202)
   })
 
   return app

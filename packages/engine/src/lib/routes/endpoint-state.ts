@@ -1,6 +1,12 @@
 import { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Principal } from '../api-key.ts'
+import { readShown } from '../endpoint-columns.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { Once } from '../once.ts'
 import { MAX_PERSONS_PAUSE_MS } from '../pause.ts'
 import { etagOf } from './etag.ts'
+import { answerOnce, idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import { endpointSchema, idParam, showEndpoint } from './schemas.ts'
 
@@ -9,7 +15,7 @@ const enable = defineRoute('endpoints:write', {
   path: '/endpoints/{id}/enable',
   summary: 'Enable an endpoint',
   description: 'Its circuit is closed, a pause ends, and what was held for it is sent, batch by batch.',
-  request: { params: idParam },
+  request: { params: idParam, headers: idempotent },
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 
@@ -17,8 +23,8 @@ const disable = defineRoute('endpoints:write', {
   method: 'post',
   path: '/endpoints/{id}/disable',
   summary: 'Disable an endpoint',
-  description: 'What waits for it is held; new events pass it by.',
-  request: { params: idParam },
+  description: 'What waits for it, and what is published for it, is held until it is enabled.',
+  request: { params: idParam, headers: idempotent },
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 
@@ -31,6 +37,7 @@ const pause = defineRoute('endpoints:write', {
     'later stands.',
   request: {
     params: idParam,
+    headers: idempotent,
     body: body(z.strictObject({ forMs: z.int().min(1000).max(MAX_PERSONS_PAUSE_MS).optional() })),
   },
   responses: { 200: json('The endpoint', endpointSchema) },
@@ -41,37 +48,47 @@ const resume = defineRoute('endpoints:write', {
   path: '/endpoints/{id}/resume',
   summary: 'End the pause of an endpoint',
   description: 'Whoever asked for it. What was held for it is sent, batch by batch.',
-  request: { params: idParam },
+  request: { params: idParam, headers: idempotent },
   responses: { 200: json('The endpoint', endpointSchema) },
 })
 
 /** Whether an endpoint takes deliveries, and from when on. */
-export function endpointStateRoutes({ endpoints }: Pick<RouteEngine, 'endpoints'>): EngineRoutes {
+export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
+  const { endpoints } = engine
   const app = newRoutes()
 
-  app.openapi(enable, async (c) => {
-    const endpoint = await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'enabled')
+  async function changed(
+    c: Context<{ Variables: { principal: Principal } }>,
+    change: (once: Once | undefined) => Promise<Endpoint>,
+  ): Promise<ReturnType<typeof showEndpoint>> {
+    const endpoint = await answerOnce(c, engine, change, readShown)
     c.header('etag', etagOf(endpoint))
-    return c.json(showEndpoint(endpoint), 200)
+    return showEndpoint(endpoint)
+  }
+
+  app.openapi(enable, async (c) => {
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    return c.json(await changed(c, (once) => endpoints.setStatus(workspaceId, id, 'enabled', { once })), 200)
   })
 
   app.openapi(disable, async (c) => {
-    const endpoint = await endpoints.setStatus(c.get('principal').workspaceId, c.req.valid('param').id, 'disabled')
-    c.header('etag', etagOf(endpoint))
-    return c.json(showEndpoint(endpoint), 200)
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    return c.json(await changed(c, (once) => endpoints.setStatus(workspaceId, id, 'disabled', { once })), 200)
   })
 
   app.openapi(pause, async (c) => {
     const { workspaceId } = c.get('principal')
-    const endpoint = await endpoints.pause(workspaceId, c.req.valid('param').id, c.req.valid('json'))
-    c.header('etag', etagOf(endpoint))
-    return c.json(showEndpoint(endpoint), 200)
+    const { id } = c.req.valid('param')
+    const options = c.req.valid('json')
+    return c.json(await changed(c, (once) => endpoints.pause(workspaceId, id, { ...options, once })), 200)
   })
 
   app.openapi(resume, async (c) => {
-    const endpoint = await endpoints.resume(c.get('principal').workspaceId, c.req.valid('param').id)
-    c.header('etag', etagOf(endpoint))
-    return c.json(showEndpoint(endpoint), 200)
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    return c.json(await changed(c, (once) => endpoints.resume(workspaceId, id, { once })), 200)
   })
 
   return app

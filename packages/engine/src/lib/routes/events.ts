@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
+import { idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
   eventDetail,
@@ -26,12 +27,9 @@ const publish = defineRoute(
     method: 'post',
     path: '/events',
     summary: 'Publish one event, or up to 100',
-    description:
-      'Kept for every subscribed endpoint before the answer. With an `Idempotency-Key` a repeat gets the first answer.',
+    description: 'Kept for every subscribed endpoint before the answer.',
     request: {
-      headers: z.object({
-        'idempotency-key': z.string().optional().openapi({ description: '1 to 255 printable characters' }),
-      }),
+      headers: idempotent,
       body: body(z.union([eventInput, z.array(eventInput).min(1).max(MAX_BATCH)])),
     },
     responses: { 202: json('Kept', z.union([publishedEvent, z.array(publishedEvent)])) },

@@ -1,9 +1,12 @@
 import { OpenAPIHono, type RouteConfig, createRoute, z } from '@hono/zod-openapi'
 import type { Principal, Scope } from '../api-key.ts'
-import type { Engine } from '../engine-api.ts'
+import type { OnceDeliveryReads } from '../deliveries.ts'
+import type { OnceEndpointStore } from '../endpoint-store.ts'
+import type { Engine, Sent } from '../engine-api.ts'
 import { EngineError } from '../errors.ts'
+import type { OnceOption } from '../once.ts'
 import { problemResponse } from '../problem.ts'
-import { MAX_BODY_BYTES, readBody } from './body.ts'
+import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
 import { problemSchema } from './schemas.ts'
 
 /** What a route finds in its context once the request is known. */
@@ -14,7 +17,11 @@ interface RouteEnv {
 export type EngineRoutes = OpenAPIHono<RouteEnv>
 
 /** The engine without its routes, which is what they are made from. */
-export type RouteEngine = Omit<Engine, 'routes'>
+export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'sendTest'> {
+  endpoints: OnceEndpointStore
+  deliveries: OnceDeliveryReads
+  sendTest(workspaceId: string, endpointId: string, options?: OnceOption): Promise<Sent>
+}
 
 /** A sub-application whose bad input is answered like everyone's. */
 export function newRoutes(): EngineRoutes {
@@ -43,7 +50,10 @@ export function defineRoute<R extends RouteConfig & { path: string }>(
       if (!c.get('principal').scopes.includes(scope)) {
         throw new EngineError('forbidden', `this key lacks the scope ${scope}`)
       }
-      await (config.request?.body ? read(c, next) : next())
+      if (config.request?.body) return read(c, next)
+      // Such a body says nothing to the route, and a key is compared with it all the same.
+      if (c.req.header('idempotency-key') !== undefined) await takeBody(c, maxBodyBytes)
+      return next()
     },
     responses: {
       ...config.responses,

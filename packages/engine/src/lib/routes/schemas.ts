@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi'
-import type { PendingEvent } from '@keepsend/outbox'
 import { eventIdOf } from '@keepsend/outbox'
+import type { ShownDelivery } from '../delivery-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { EngineError } from '../errors.ts'
+import { RATE_PERIODS } from '../rate.ts'
 
 const time = z.iso.datetime().openapi({ example: '2026-11-23T12:00:00.000Z' })
 
@@ -97,7 +98,8 @@ const endpointFields = {
     .max(10_000)
     .nullable()
     .optional()
-    .openapi({ description: 'attempts a second, from all processes together' }),
+    .openapi({ description: 'attempts per `ratePeriod`, from all processes together' }),
+  ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: 'second unless said otherwise' }),
 }
 
 export const endpointInput = z
@@ -130,6 +132,7 @@ export const endpointSchema = z
     compatHeader: z.string().nullable(),
     concurrency: z.int().nullable(),
     rateLimit: z.int().nullable(),
+    ratePeriod: z.enum(RATE_PERIODS),
     circuit: z
       .enum(['closed', 'open'])
       .openapi({ description: 'open: deliveries are held, and one at a time is tried' }),
@@ -199,7 +202,7 @@ export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_'): 
   throw new EngineError('invalid_request', 'cursor must be the cursor of an earlier answer of this list')
 }
 
-export function toDelivery(row: PendingEvent): z.infer<typeof deliverySchema> {
+export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
   const { id, endpointId, type, status, holdReason, attempts, maxAttempts, dueAt, lastError, lastStatus } = row
   return {
     id,

@@ -1,0 +1,182 @@
+// Rows that another session holds locked, on Postgres alone: nowhere else does one row wait for another's session.
+import { claimDueEvents } from '@keepsend/outbox'
+import { fromPostgres } from '@keepsend/outbox/postgres'
+import pg from 'pg'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { DeliveryOutcome, FinishedDelivery } from '../src/index.ts'
+import { openPostgres } from './database.ts'
+import { rig } from './rig.ts'
+
+const DELIVERED: DeliveryOutcome = { kind: 'delivered', httpStatus: 200 }
+
+/** An engine that waits 100 ms for a lock and counts its statements, and a session that can hold rows. */
+async function world(count: number) {
+  const on = await openPostgres()
+  const pool = new pg.Pool({ connectionString: on.url, max: 4, lock_timeout: 100 })
+  const other = new pg.Client({ connectionString: on.url })
+  await other.connect()
+  onTestFinished(async () => {
+    await Promise.all([pool.end(), other.end()])
+  })
+  let statements = 0
+  let now = 0
+  const db = fromPostgres(pool)
+  const made = await rig({
+    on: { ...on, db },
+    monotonic: () => now,
+    wrap: (inner) => ({
+      ...inner,
+      run: (statement) => {
+        statements++
+        return inner.run(statement)
+      },
+      atomic: (list) => {
+        statements++
+        return inner.atomic(list)
+      },
+    }),
+  })
+  const { id: endpointId } = await made.addEndpoint()
+  const publish = async (more: number) => {
+    for (let n = 0; n < more; n++) await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: { n } })
+  }
+  const claim = async () => {
+    const { claims } = await claimDueEvents(db, { limit: 100 })
+    return claims.map((one): FinishedDelivery => ({ claim: one, outcome: DELIVERED }))
+  }
+  await publish(count)
+  const lock = async (table: string, id: string) => {
+    await other.query('begin')
+    await other.query(`select 1 from ${table} where id = $1 for update`, [id])
+  }
+  return {
+    ...made,
+    endpointId,
+    publish,
+    claim,
+    lock,
+    letGo: () => other.query('rollback'),
+    later: (ms: number) => void (now += ms),
+    statementsOf: async (work: () => Promise<unknown>) => {
+      statements = 0
+      await work()
+      return statements
+    },
+  }
+}
+
+describe('a row that another session holds locked', () => {
+  it('is left out of the settle of its group, which goes on with its claim, and is settled when it is let go', async () => {
+    const made = await world(5)
+    const group = await made.claim()
+    await made.publish(1)
+    const [held] = group
+    await made.lock('pending_events', held?.claim.id ?? '')
+    const { results, claimed, storageError } = await made.engine.settleEach(group, { claim: { due: 10 } })
+    expect(results.map(({ settle }) => settle)).toEqual(['locked', 'settled', 'settled', 'settled', 'settled'])
+    expect(results.map(({ finished }) => finished)).toEqual(group)
+    expect([results[0]?.retryAfterMs, claimed.claims.length, storageError]).toEqual([500, 1, undefined])
+    expect(made.log.entries.filter(({ level }) => level !== 'info')).toMatchObject([
+      { fields: { deliveryId: held?.claim.id, retryAfterMs: 500 } },
+    ])
+
+    await made.letGo()
+    made.later(500)
+    expect((await made.engine.settleEach(held ? [held] : [])).results).toMatchObject([{ settle: 'settled' }])
+  })
+
+  it('costs no statement until it is looked at again, and then one look, half as often each time', async () => {
+    const made = await world(3)
+    const group = await made.claim()
+    const [held] = group
+    if (!held) throw new Error('nothing was claimed')
+    await made.lock('pending_events', held.claim.id)
+    await made.engine.settleEach(group)
+    const waits: (number | undefined)[] = []
+    const settleHeld = async () => {
+      const [result] = (await made.engine.settleEach([held])).results
+      expect(result?.settle).toBe('locked')
+      waits.push(result?.retryAfterMs)
+    }
+    made.later(499)
+    expect(await made.statementsOf(settleHeld)).toBe(0)
+    made.later(1)
+    // Its row, and its endpoint's; none that would wait.
+    expect(await made.statementsOf(settleHeld)).toBe(2)
+    made.later(1000)
+    expect(await made.statementsOf(settleHeld)).toBe(2)
+    for (let n = 0; n < 8; n++) {
+      made.later(60_000)
+      await settleHeld()
+    }
+    expect([waits.slice(0, 4), waits.at(-1)]).toEqual([[1, 1000, 2000, 4000], 15_000])
+  })
+
+  it('keeps no claim from being made when nothing else is to be settled', async () => {
+    const made = await world(1)
+    const [held] = await made.claim()
+    if (!held) throw new Error('nothing was claimed')
+    await made.lock('pending_events', held.claim.id)
+    await made.engine.settleEach([held])
+    await made.publish(3)
+    const { results, claimed } = await made.engine.settleEach([held], { claim: { due: 10 } })
+    expect([results.map(({ settle }) => settle), claimed.claims.length]).toEqual([['locked'], 3])
+  })
+
+  it('and of which the settle is lost meanwhile is answered lost', async () => {
+    const made = await world(1)
+    const [held] = await made.claim()
+    if (!held) throw new Error('nothing was claimed')
+    await made.lock('pending_events', held.claim.id)
+    await made.engine.settleEach([held])
+    await made.letGo()
+    await made.exec('delete from pending_events')
+    made.later(500)
+    expect((await made.engine.settleEach([held])).results).toMatchObject([{ settle: 'lost' }])
+  })
+})
+
+describe('an endpoint that another session holds locked', () => {
+  it('holds up the outcomes that change it, and no other endpoint’s', async () => {
+    const made = await world(2)
+    const neighbour = await made.addEndpoint()
+    await made.publish(2)
+    const group = (await made.claim()).map((one): FinishedDelivery => {
+      return { ...one, outcome: { kind: 'hold', reason: 'rate', resumeInMs: 5000 } }
+    })
+    await made.lock('keepsend_endpoints', made.endpointId)
+    const { results } = await made.engine.settleEach(group)
+    const settles = results.map(({ finished, settle }) => [finished.claim.id.includes(neighbour.id), settle])
+    expect(settles.filter(([isNeighbour]) => isNeighbour)).toEqual([
+      [true, 'settled'],
+      [true, 'settled'],
+    ])
+    expect(settles.filter(([isNeighbour]) => !isNeighbour).map(([, settle]) => settle)).toEqual(
+      Array.from({ length: 4 }, () => 'locked'),
+    )
+  })
+
+  it('has its held rows resumed later, and no other endpoint waits for it', async () => {
+    const made = await world(1)
+    const neighbour = await made.addEndpoint()
+    await made.publish(1)
+    const group = (await made.claim()).map((one): FinishedDelivery => {
+      return { ...one, outcome: { kind: 'hold', reason: 'rate', resumeInMs: 0 } }
+    })
+    await made.engine.settleEach(group)
+    await made.exec('update keepsend_endpoints set wake_at = 1')
+    await made.lock('keepsend_endpoints', made.endpointId)
+    expect((await made.engine.wake()).letOut.map(({ endpointId }) => endpointId)).toEqual([neighbour.id])
+    await made.letGo()
+    expect((await made.engine.wake()).letOut).toHaveLength(2)
+  })
+
+  it('takes no attempt from a delivery whose permit could not be taken', async () => {
+    const made = await world(0)
+    await made.engine.endpoints.update('w1', made.endpointId, { rateLimit: 5 })
+    await made.publish(1)
+    await made.lock('keepsend_endpoints', made.endpointId)
+    expect(await made.work()).toMatchObject([{ kind: 'retry', deferral: true }])
+    expect(await made.rows()).toMatchObject([{ attempts: 0, deferrals: 1 }])
+  })
+})

@@ -123,6 +123,7 @@ export const idempotencyRecords = pgTable(
     keyHash: text('key_hash').notNull(),
     bodyHash: text('body_hash').notNull(),
     createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+    /** 0: `body` is what a route of the API has selected of its change, and the route knows the rest. */
     status: integer('status').notNull(),
     body: text('body').notNull(),
   },

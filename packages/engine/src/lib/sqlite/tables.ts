@@ -126,6 +126,7 @@ export const idempotencyRecords = sqliteTable(
     keyHash: text('key_hash').notNull(),
     bodyHash: text('body_hash').notNull(),
     createdAt: integer('created_at').notNull(),
+    /** 0: `body` is what a route of the API has selected of its change, and the route knows the rest. */
     status: integer('status').notNull(),
     body: text('body').notNull(),
   },

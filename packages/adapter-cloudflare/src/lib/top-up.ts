@@ -1,3 +1,4 @@
+import { attemptNumber } from '@keepsend/engine'
 import {
   type ClaimOptions,
   type LaneRef,
@@ -18,7 +19,7 @@ const LONG_WAIT_MS = 1000
 const LEAST = 5
 
 /** How many messages of a workspace follow on so many, by how long those waited and how fast they were answered. */
-export function topUpFor({ settled, before, waitedMs, isQuick }: Settling): number {
+function topUpFor({ settled, before, waitedMs, isQuick }: Settling): number {
   if (waitedMs > LONG_WAIT_MS) return allowed(before + settled) - allowed(before)
   return waitedMs < SHORT_WAIT_MS && isQuick ? settled + Math.ceil(settled / 2) : settled
 }
@@ -76,10 +77,11 @@ export class TopUps {
     return lanes.length > 0 ? { lanes, as: 'sweep', leaseMs: this.#leaseMs } : undefined
   }
 
-  /** What is dispatched in the commit of what has ended. */
+  /** What is dispatched in the commit of what has ended. A retry was followed by another when its first attempt was. */
   claimFor(group: readonly Ended<Item>[]): ClaimOptions | undefined {
     const counts = new Map<string, number>()
-    for (const [workspaceId, ended] of Map.groupBy(group, ({ claim }) => claim.workspaceId)) {
+    const first = group.filter(({ claim }) => attemptNumber(claim) === 1 && claim.deferrals === 0)
+    for (const [workspaceId, ended] of Map.groupBy(first, ({ claim }) => claim.workspaceId)) {
       const before = this.#settled.get(workspaceId) ?? 0
       this.#settled.set(workspaceId, before + ended.length)
       const isQuick = ended.every(({ attempted: { attempt } }) => (attempt?.tookMs ?? Infinity) < QUICK_ANSWER_MS)

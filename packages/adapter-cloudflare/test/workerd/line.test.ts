@@ -173,6 +173,18 @@ describe('a settle', () => {
     expect(await hook.arrivals()).toHaveLength(1)
   })
 
+  it('of a retry dispatches nothing: its first attempt was followed by another', async () => {
+    const made = await rig({ dispatchAtOnce: 1 })
+    await made.addEndpoint({ status: 500 }, { retrySchedule: [1, 3600] })
+    await made.publish(9)
+    await made.consume({ waitedMs: 5700 })
+    const [next, retry] = made.sent.splice(0).toSorted((one) => (one.delaySeconds ? 1 : -1))
+    expect([next?.delaySeconds, retry?.delaySeconds]).toEqual([undefined, 1])
+    await consumeBatch(made.policy, batchOf([retry?.body]))
+    expect(made.sent).toHaveLength(1)
+    expect(await inLine(made)).toHaveLength(7)
+  })
+
   it('that holds the rows of a disabled endpoint holds its line as well, and dispatches that of another', async () => {
     const made = await rig({ dispatchAtOnce: 1 })
     const off = await made.addEndpoint({ status: 200 }, { eventTypes: ['off.one'] })
@@ -235,6 +247,23 @@ describe('a top-up', () => {
     await drain(made)
     expect(await made.rows()).toEqual([])
   })
+})
+
+it('what an enabled endpoint lets out comes by its messages, and stands in no line meanwhile', async () => {
+  const made = await rig()
+  const hook = await made.addEndpoint()
+  await made.engine.endpoints.setStatus('w', hook.endpointId, 'disabled')
+  await made.db.run(sqlText`update keepsend_endpoints set status = 'enabled'`)
+  await made.publish(20)
+  await made.engine.endpoints.setStatus('w', hook.endpointId, 'disabled')
+  await made.consume()
+  expect(await made.rows()).toMatchObject(Array.from({ length: 20 }, () => ({ status: 'held' })))
+  await made.engine.endpoints.setStatus('w', hook.endpointId, 'enabled')
+  expect(made.sent).toHaveLength(20)
+  expect(await inLine(made)).toEqual([])
+  expect(await sweep(made.policy)).toMatchObject({ handedOn: 0 })
+  await drain(made)
+  expect(await hook.arrivals()).toHaveLength(20)
 })
 
 describe('a queue that is behind', () => {
@@ -318,31 +347,51 @@ describe('a queue that is behind', () => {
     expect(await made.rows()).toEqual([])
   })
 
-  it('a consumer that dies while it sets rows aside loses none: in line or not, each is sent once', async () => {
-    for (const dies of ['before', 'after'] as const) {
-      const faults = faulty(env.DB)
-      const made = await rig({
-        wrap: () => fromD1(faults.d1),
-        ...(dies === 'after' && { queueFate: () => 'no answer' }),
-      })
-      const hook = await made.addEndpoint()
-      for (let n = 0; n < 10; n++) await made.publish(1).catch(() => {})
-      const bodies = (await made.rows()).map(({ id, gen }) => ({ outboxId: id, gen }))
-      made.sent.length = 0
-      if (dies === 'before') faults.judge(({ verbs }) => (verbs.includes('update') ? 'dies' : 'well'))
-      const working = consumeBatch(made.policy, batchOf(bodies, { waitedMs: BEHIND_MS }))
-      await (dies === 'before' ? faults.died() : expect.poll(async () => (await inLine(made)).length).toBe(5))
-      const next = made.newIsolate()
-      await consumeBatch(next, batchOf(bodies, { attempts: 2 }))
-      if (dies === 'after') await working
-      for (let tick = 0; tick < 3; tick++) {
-        await made.lapse()
-        await sweep(next).catch(() => {})
-      }
-      const rows = await made.rows()
-      expect(rows.length + (await hook.arrivals()).length).toBe(10)
-      expect(rows.every(({ attempts }) => attempts === 0)).toBe(true)
-    }
+  it('a consumer that dies before it sets rows aside leaves them to the messages that come back', async () => {
+    const faults = faulty(env.DB)
+    const made = await rig({ wrap: () => fromD1(faults.d1) })
+    const hook = await made.addEndpoint()
+    await made.publish(10)
+    const bodies = made.sent.splice(0).map(({ body }) => body)
+    faults.judge(({ verbs }) => (verbs.includes('update') ? 'dies' : 'well'))
+    void consumeBatch(made.policy, batchOf(bodies, { waitedMs: BEHIND_MS }))
+    await faults.died()
+    expect(await inLine(made)).toEqual([])
+    await consumeBatch(made.newIsolate(), batchOf(bodies, { attempts: 2 }))
+    expect(await hook.arrivals()).toHaveLength(10)
+    expect(await made.rows()).toEqual([])
+  })
+
+  it('a consumer that dies after it has set rows aside leaves them to the cron, each uncharged and sent once', async () => {
+    const sending = Promise.withResolvers<void>()
+    const messages: unknown[] = []
+    let isDead = false
+    const made = await rig({
+      queue: {
+        async sendBatch(batch) {
+          if (!isDead) return void messages.push(...[...batch].map(({ body }) => body))
+          sending.resolve()
+          return new Promise(() => {})
+        },
+      },
+    })
+    const hook = await made.addEndpoint()
+    await made.publish(10)
+    const bodies = messages.splice(0)
+    isDead = true
+    void consumeBatch(made.policy, batchOf(bodies, { waitedMs: BEHIND_MS }))
+    await sending.promise
+    isDead = false
+    expect((await made.rows()).map(({ ready, attempts }) => `${ready} ${attempts}`).sort()).toEqual(
+      [0, 0, 0, 0, 0, 1, 1, 1, 1, 1].map((ready) => `${ready} 0`),
+    )
+    await made.lapse()
+    expect(await sweep(made.newIsolate())).toMatchObject({ handedOn: 10 })
+    await consumeBatch(made.newIsolate(), batchOf(messages))
+    // What was not acknowledged comes back, and is stale.
+    await consumeBatch(made.newIsolate(), batchOf(bodies, { attempts: 2 }))
+    expect(await hook.arrivals()).toHaveLength(10)
+    expect(await made.rows()).toEqual([])
   })
 })
 

@@ -80,6 +80,28 @@ export function lanePromises(holds: Holds): void {
     expect(await look(db, { endpoints: 2, behind: { ws_1: 'ep_22' } })).toEqual(['ws_1 ep_3', 'ws_2 ep_1'])
   })
 
+  holds('a look at some workspaces shows their lanes and no other’s, wherever they stand', async ({ db }) => {
+    for (const workspaceId of ['ws_1', 'Ä', '語']) await keep(db, 1, { due: 'now', workspaceId })
+    await keep(db, 1, { due: 'now', endpointId: 'ep_2' })
+    expect(await look(db, { only: ['ws_1', 'nobody', '語'] })).toEqual(['ws_1 ep_1', 'ws_1 ep_2', '語 ep_1'])
+    expect(await look(db, { only: ['ws_1'], behind: { ws_1: 'ep_1' }, after: 'ws_2' })).toEqual(['ws_1 ep_2'])
+    expect((await lookAtLanes(db, { only: ['ws_1', '語'], workspaces: 1 })).next).toBe('')
+    expect(await look(db, { only: [] })).toHaveLength(4)
+  })
+
+  holds('a claim as a sweep charges nothing, leaves no mark, and says apart what it took', async ({ db }) => {
+    const ids = await keep(db, 3, { due: 'now' })
+    const { lost, claimed } = await settleEvents(db, [], {
+      claim: { lanes: [{ ...LANE, count: 2 }], as: 'sweep', leaseMs: MINUTE },
+    })
+    expect([lost, claimed.claims, claimed.dead]).toEqual([[], [], []])
+    expect(claimed.swept?.map(moved)).toMatchObject(
+      ids.slice(0, 2).map((id) => ({ id, gen: 1, ready: 0, attempts: 0, crashes: 0, claimedAt: null })),
+    )
+    for (const { dueAt, createdAt } of claimed.swept ?? []) expect(dueAt).toBeGreaterThanOrEqual(createdAt + MINUTE)
+    expect(await look(db)).toEqual(['ws_1 ep_1'])
+  })
+
   holds('a claim takes of each lane as many as asked for, oldest event first', async ({ db }) => {
     const first = await keep(db, 5, { due: 'now' })
     const second = await keep(db, 3, { due: 'now', endpointId: 'ep_2' })

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claimDueEvents, claimEvents } from '../claim.ts'
 import { beginEvent, beginEvents, extendLease } from '../lease.ts'
+import { releaseEvents } from '../release.ts'
 import { completeEvent, failEvent, rescheduleEvent } from '../settle.ts'
 import { sweepPendingEvents } from '../sweep.ts'
 import {
@@ -107,6 +108,19 @@ export function leasePromises(holds: Holds): void {
     expect([twice.begun.length, twice.lost]).toEqual([1, []])
     const ahead = await beginEvents(db, [{ id, gen: ref.gen + 1 }, ref])
     expect([ahead.begun.length, ahead.lost]).toEqual([0, [id]])
+  })
+
+  holds('a message whose row was put in line is lost, for the line brings it', async ({ db }) => {
+    const [one = '', other = ''] = await keep(db, 2, { due: 'handed-off' })
+    const messages = await refsOf(db, [one, other])
+    expect((await beginEvents(db, messages)).lined).toEqual([])
+    await releaseEvents(db, messages.slice(0, 1))
+    expect(await beginEvents(db, messages)).toMatchObject({
+      begun: [{ id: other }],
+      overtaken: [],
+      lost: [one],
+      lined: ['ws_1'],
+    })
   })
 
   holds('a message that a sweep overtook still works its row, once it was claimed', async ({ db }) => {

@@ -217,6 +217,25 @@ export function sweepPromises(holds: Holds): void {
     }
   })
 
+  holds('of the line of one workspace at most as many as asked for, its lanes in turn', async ({ db }) => {
+    for (const workspaceId of ['ws_1', 'ws_2', 'ws_3']) {
+      for (const endpointId of ['ep_1', 'ep_2']) {
+        await keep(db, workspaceId === 'ws_3' ? 1 : 5, { due: 'now', workspaceId, endpointId })
+      }
+    }
+    const { events } = await sweepPendingEvents(db, { perWorkspace: 4, firstSends: 'none' })
+    const taken = Map.groupBy(events, ({ workspaceId, endpointId }) => `${workspaceId} ${endpointId}`)
+    expect([...taken].map(([lane, rows]) => `${lane}: ${rows.length}`).sort()).toEqual([
+      'ws_1 ep_1: 2',
+      'ws_1 ep_2: 2',
+      'ws_2 ep_1: 2',
+      'ws_2 ep_2: 2',
+      'ws_3 ep_1: 1',
+      'ws_3 ep_2: 1',
+    ])
+    expect((await sweepPendingEvents(db, { limit: 4, perWorkspace: 4, firstSends: 'none' })).events).toHaveLength(4)
+  })
+
   holds('what lost first sends leave of the limit goes to the rows that are due', async ({ db }) => {
     await keep(db, 30)
     expect((await sweepPendingEvents(db, { limit: 10, now: T })).events).toHaveLength(10)

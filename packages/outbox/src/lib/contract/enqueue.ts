@@ -154,10 +154,16 @@ export function enqueuePromises(holds: Holds): void {
   holds('an insert by a select joins the line of its workspace, if it is asked to and there is one', async ({ db }) => {
     await db.run({ sql: 'create table receivers (name text not null primary key)', params: [] })
     await db.run({ sql: "insert into receivers values ('ep_a'), ('ep_b')", params: [] })
-    const insert = async (workspaceId: string, joinsLine?: boolean): Promise<unknown[]> => {
+    const insertOf = async (workspaceId: string, joinsLine?: boolean): Promise<unknown[]> => {
       const one = { ...event({ workspaceId, due: 'handed-off', eventId: eventIdAt(await databaseNow(db)) }), joinsLine }
-      const from = { endpointId: raw('receivers.name'), maxAttempts: raw('3'), from: raw('receivers where 1 = 1') }
-      const { rows } = await db.run<{ id: string; ready: number }>(insertSelectStatement(db.dialect, one, from))
+      const receivers = {
+        endpointId: raw('receivers.name'),
+        maxAttempts: raw('3'),
+        heldFor: raw('null'),
+        from: raw('receivers where 1 = 1'),
+      }
+      const insert = insertSelectStatement(db.dialect, one, () => receivers)
+      const { rows } = await db.run<{ id: string; ready: number }>(insert)
       return Promise.all(rows.map(async ({ id, ready }) => [ready, (await row(db, id)).dueAt !== null]))
     }
     await enqueueEvent(db, event({ workspaceId: 'ws_2', due: 'now' }))
@@ -165,14 +171,14 @@ export function enqueuePromises(holds: Holds): void {
       [0, false],
       [0, false],
     ]
-    expect(await insert('ws_1', true)).toEqual(dispatched)
-    expect(await insert('ws_2')).toEqual(dispatched)
-    expect(await insert('ws_2', true)).toEqual([
+    expect(await insertOf('ws_1', true)).toEqual(dispatched)
+    expect(await insertOf('ws_2')).toEqual(dispatched)
+    expect(await insertOf('ws_2', true)).toEqual([
       [1, true],
       [1, true],
     ])
     await enqueueEvent(db, event({ workspaceId: 'ws_1', due: T }))
-    expect(await insert('ws_1', true)).toEqual(dispatched)
+    expect(await insertOf('ws_1', true)).toEqual(dispatched)
   })
 
   holds('an insert by a select makes a row for each receiver, and names those that were new', async ({ db, rival }) => {

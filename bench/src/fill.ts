@@ -1,4 +1,4 @@
-import { type OutboxDatabase, firstEventIdAt, nextDueEvent, sqlText } from '@keepsend/outbox'
+import { type LaneRef, type OutboxDatabase, firstEventIdAt, nextDueEvent, sqlText } from '@keepsend/outbox'
 import { payloadOf } from './event.ts'
 
 /** What a backlog consists of. */
@@ -13,9 +13,15 @@ const STATES = {
 } as const
 
 let fills = 0
+const BENCH_LANE: LaneRef = { workspaceId: 'bench', endpointId: 'ep_1' }
 
 /** So many rows by one statement, with ids in order, as if their events had come a day ago. */
-export async function fill(db: OutboxDatabase, kind: Kind, count: number): Promise<void> {
+export async function fill(
+  db: OutboxDatabase,
+  kind: Kind,
+  count: number,
+  { workspaceId, endpointId } = BENCH_LANE,
+): Promise<void> {
   if (count === 0) return
   const { status, attempts, crashes, ready } = STATES[kind]
   const { now } = await nextDueEvent(db)
@@ -32,7 +38,7 @@ export async function fill(db: OutboxDatabase, kind: Kind, count: number): Promi
   const { changes } = await db.run(sqlText`
     insert into pending_events (id, workspace_id, event_type, endpoint_id, status, attempts, crashes, due_at, ready,
       claimed_at, gen, created_at, completed_at, payload)
-    select ${prefix} || hex || '.ep_1', 'bench', 'message.created', 'ep_1', cast(${status} as text),
+    select ${prefix} || hex || ${`.${endpointId}`}, ${workspaceId}, 'message.created', ${endpointId}, cast(${status} as text),
       cast(${attempts} as integer), cast(${crashes} as integer), cast(${due} as bigint), cast(${ready} as smallint),
       cast(${claimed} as bigint), cast(${at} as bigint), cast(${at} as bigint), cast(${completed} as bigint), cast(${payloadOf(0)} as text)
     from (${numbers}) as numbers`)

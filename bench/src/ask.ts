@@ -72,7 +72,7 @@ export async function startAsked<Asks extends AskTable<Asks>>(
       const number = ++last
       const answer = answered(number)
       if (child.connected) child.send({ number, name: what, ask } satisfies Request)
-      return (await answer) as Asks[typeof what]['answer']
+      return answer
     },
     async kill() {
       child.kill('SIGKILL')

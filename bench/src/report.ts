@@ -45,15 +45,20 @@ export function inOneLine(bar: Bar): string {
   return `${holds(bar) ? '✓' : '✗'} ${what}: ${found === undefined ? 'not measured' : shown(found)} (${bound})`
 }
 
-/** A work's findings as `results/<work>.json`. */
-export function keep(work: string, { markdown: _, ...findings }: Findings, { rounds, events, quick }: Bench): void {
+/** A work's findings as `results/<work>.json`; those of a part beside the whole. */
+export function keep(
+  work: string,
+  { markdown: _, ...findings }: Findings,
+  { rounds, events, quick, ...part }: Bench,
+): void {
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cores: cpus().length, pinning }
   const bars = findings.bars.map((bar) => ({ ...bar, holds: holds(bar) }))
   const kept = { work, at: new Date().toISOString(), machine, rounds, events, ...findings, bars }
   // What never came took for ever, and JSON has no number for that.
   const inJson = (_name: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? 'Infinity' : value)
+  const name = [work, part.only?.join('+'), part.store, part.processes].filter(Boolean).join('-')
   const text = JSON.stringify(kept, inJson, 2)
-  writeFileSync(new URL(`${work}.json`, resultsFolder(quick)), `${text}\n`)
+  writeFileSync(new URL(`${name}.json`, resultsFolder(quick)), `${text}\n`)
 }
 
 function shown(figure: number | undefined): string {

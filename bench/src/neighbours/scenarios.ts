@@ -5,7 +5,7 @@ import type { Asked } from '../ask.ts'
 import type { NeighbourAsks } from './protocol.ts'
 
 /** What a scenario's noise is made of. */
-export interface Noise {
+interface Noise {
   /** A process of its own, which publishes and delivers nothing. */
   app: Asked<NeighbourAsks>
   /** A's workspaces. */
@@ -73,13 +73,14 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'K1.4',
-    title: 'one POST of 100 events to 100 endpoints that answer in 100 ms',
+    title: 'POSTs of 100 events in all, each event to 100 endpoints that answer in 100 ms',
     noisy: FAMILY,
     againMs: 5000,
     prepare: async (noise) => {
       await create(noise, 100, { url: noise.url('after/100') })
+      const events = Math.round(100 / noise.workspaces.length)
       return async () => {
-        await Promise.all(noise.workspaces.map((workspaceId) => noise.app.ask('post', { workspaceId, events: 100 })))
+        await Promise.all(noise.workspaces.map((workspaceId) => noise.app.ask('post', { workspaceId, events })))
       }
     },
   },

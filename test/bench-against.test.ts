@@ -4,7 +4,11 @@ import { medianInterval } from '../bench/src/against/interval.ts'
 import { readArguments } from '../bench/src/arguments.ts'
 import { run } from './consumer.ts'
 
-const known = { all: ['enqueue', 'drain', 'latency'], comparable: ['drain', 'enqueue'] }
+const known = {
+  all: ['enqueue', 'drain', 'latency', 'neighbours'],
+  comparable: ['drain', 'enqueue'],
+  parts: ['K1.1', 'K1.4'],
+}
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
 
 test('the interval of 15 values lies between the 4th and the 5th from either end', () => {
@@ -60,12 +64,23 @@ test('a run without a comparison has every workload, in 5 rounds', () => {
   })
 })
 
+test('a part of neighbours is chosen by scenario, store and processes', () => {
+  const told = ['neighbours', '--only', 'K1.1,K1.4', '--store', 'postgres', '--processes', '4']
+  const part = { only: ['K1.1', 'K1.4'], store: 'postgres', processes: 4 }
+  expect(readArguments(told, known)).toMatchObject({ works: ['neighbours'], ...part })
+})
+
 for (const { args, message } of [
+  { args: ['neighbours', '--only', 'K9'], message: '--only takes K1.1, K1.4; found K9' },
+  { args: ['neighbours', '--store', 'redis'], message: '--store must be sqlite or postgres; found redis' },
+  { args: ['neighbours', '--processes', '0'], message: '--processes must be a whole number, 1 or more; found 0' },
+  { args: ['drain', '--store', 'sqlite'], message: 'choose a part of neighbours' },
+  { args: ['--only', 'K1.1'], message: 'choose a part of neighbours' },
   { args: ['drain', 'latency', '--against', 'main'], message: 'cannot compare latency; it compares drain, enqueue' },
   { args: ['--against', 'main', '--rounds', '14'], message: 'needs 15 rounds or more, or --quick; found --rounds 14' },
   { args: ['--against', 'main', '--at-least', '0'], message: '--at-least must be a ratio above 0' },
   { args: ['--at-least', '0.9'], message: 'give --against too' },
-  { args: ['drian'], message: 'no workload "drian"; it has enqueue, drain, latency' },
+  { args: ['drian'], message: 'no workload "drian"; it has enqueue, drain, latency, neighbours' },
   { args: ['--rounds', 'many'], message: '--rounds must be a whole number, 1 or more; found many' },
   { args: ['--events', '999'], message: '--events must be 1000 or more; found 999' },
   { args: ['--against'], message: '--against' },

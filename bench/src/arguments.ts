@@ -11,12 +11,20 @@ export interface Arguments {
   against?: string | undefined
   /** The ratio, this tree's speed by that of the other, that a comparison calls not worse. */
   atLeast: number
+  /** Scenarios of `neighbours`; all of them when none was given. */
+  only?: string[] | undefined
+  /** Where `neighbours` keeps its events. @default each */
+  store?: 'sqlite' | 'postgres' | undefined
+  /** How many processes of `neighbours` deliver. @default 1, then 4 */
+  processes?: number | undefined
 }
 
 export interface KnownWorks {
   all: readonly string[]
   /** Those that `--against` can compare. */
   comparable: readonly string[]
+  /** The scenarios of `neighbours`. */
+  parts: readonly string[]
 }
 
 /** Fewer paired rounds leave an interval too wide to decide about a few percent. */
@@ -26,7 +34,7 @@ const QUICK_ROUNDS_AGAINST = 2
 const DEFAULT_AT_LEAST = 0.97
 
 /** Reads the command line. Throws an error whose message is for the person who typed it. */
-export function readArguments(args: readonly string[], { all, comparable }: KnownWorks): Arguments {
+export function readArguments(args: readonly string[], { all, comparable, parts }: KnownWorks): Arguments {
   const { values, positionals } = parseArgs({
     args: [...args],
     options: {
@@ -35,6 +43,9 @@ export function readArguments(args: readonly string[], { all, comparable }: Know
       quick: { type: 'boolean', default: false },
       against: { type: 'string' },
       'at-least': { type: 'string' },
+      only: { type: 'string' },
+      store: { type: 'string' },
+      processes: { type: 'string' },
     },
     allowPositionals: true,
   })
@@ -44,11 +55,16 @@ export function readArguments(args: readonly string[], { all, comparable }: Know
   }
   const events = numberOf('--events', values.events, quick ? 2000 : 20_000)
   if (!(events >= 1000)) throw new Error(`--events must be 1000 or more; found ${values.events}`)
+  const part = partOf(values, parts)
+  if (Object.keys(part).length > 0 && (against !== undefined || positionals.join() !== 'neighbours')) {
+    throw new Error('--only, --store and --processes choose a part of neighbours: name it, alone and without --against')
+  }
   if (against === undefined) {
     if (values['at-least'] !== undefined)
       throw new Error('--at-least is the target of a comparison: give --against too')
     const rounds = numberOf('--rounds', values.rounds, quick ? 1 : 5)
-    return { works: positionals.length > 0 ? positionals : [...all], rounds, events, quick, atLeast: DEFAULT_AT_LEAST }
+    const works = positionals.length > 0 ? positionals : [...all]
+    return { works, rounds, events, quick, atLeast: DEFAULT_AT_LEAST, ...part }
   }
   const others = positionals.filter((name) => !comparable.includes(name))
   if (others.length > 0) {
@@ -64,6 +80,24 @@ export function readArguments(args: readonly string[], { all, comparable }: Know
   }
   const works = positionals.length > 0 ? positionals : [...comparable]
   return { works, rounds, events, quick, against, atLeast }
+}
+
+/** A part of `neighbours`, in which only what was given stands. */
+function partOf(
+  { only, store, processes }: { only?: string; store?: string; processes?: string },
+  parts: readonly string[],
+): Pick<Arguments, 'only' | 'store' | 'processes'> {
+  const chosen = only?.split(',')
+  const unknown = chosen?.find((id) => !parts.includes(id))
+  if (unknown !== undefined) throw new Error(`--only takes ${parts.join(', ')}; found ${unknown}`)
+  if (store !== undefined && store !== 'sqlite' && store !== 'postgres') {
+    throw new Error(`--store must be sqlite or postgres; found ${store}`)
+  }
+  return {
+    ...(chosen && { only: chosen }),
+    ...(store && { store }),
+    ...(processes !== undefined && { processes: numberOf('--processes', processes, 1) }),
+  }
 }
 
 function numberOf(option: string, given: string | undefined, fallback: number): number {

@@ -17,7 +17,9 @@ export async function buildProcesses(): Promise<void> {
 }
 
 /** The file of a process in processes/, once it is built. */
-export function processFile(name: 'backlog' | 'd1' | 'overhead' | 'receiver' | 'redis' | 'worker'): string {
+export function processFile(
+  name: 'backlog' | 'd1' | 'neighbour' | 'neighbour-receiver' | 'overhead' | 'receiver' | 'redis' | 'worker',
+): string {
   return `${outdir}${name}.js`
 }
 

@@ -1,7 +1,7 @@
 import { DurableEventQueue, createNodeSigner, createUndiciSender } from '@keepsend/adapter-node'
 import { type Engine, createEngine, createKeyRing } from '@keepsend/engine'
-import { type OutboxDatabase, enqueueEvents, newEventId } from '@keepsend/outbox'
-import { batches, payloadOf, textOf } from './event.ts'
+import { type LaneRef, type OutboxDatabase, enqueueEvents, newEventId } from '@keepsend/outbox'
+import { EVENT_TYPE, batches, payloadOf, textOf } from './event.ts'
 
 /** One for every process of a run: who makes the endpoint is not who delivers to it. */
 export const BENCH_KEYS = createKeyRing('bench:YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyBmb3IgaXQ=')
@@ -10,8 +10,8 @@ export const BENCH_KEYS = createKeyRing('bench:YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlc
 export interface BenchEngine {
   engine: Engine
   queue: DurableEventQueue
-  /** Commits so many rows, for these endpoints in turn, as fan-outs would have made them. */
-  seed: (endpointIds: readonly string[], events: number) => Promise<void>
+  /** Commits so many rows, for these lanes in turn, as fan-outs would have made them. */
+  seed: (lanes: readonly LaneRef[], events: number, type?: string) => Promise<void>
   /** Publishes one event; its id. */
   publish: (workspaceId: string, index: number) => Promise<string>
   close: () => Promise<void>
@@ -25,17 +25,16 @@ export function createBenchEngine(db: OutboxDatabase, concurrency?: number): Ben
   return {
     engine,
     queue,
-    async seed(endpointIds, events) {
-      const endpointOf = (index: number): string => endpointIds[index % endpointIds.length] ?? ''
-      const row = { workspaceId: 'bench', type: 'message.created' }
+    async seed(lanes, events, type = EVENT_TYPE) {
+      const laneOf = (index: number): LaneRef => lanes[index % lanes.length] ?? { workspaceId: 'bench', endpointId: '' }
       for (const batch of batches(events)) {
         await enqueueEvents(
           db,
           batch.map((index) => ({
-            ...row,
+            ...laneOf(index),
             eventId: newEventId(),
-            endpointId: endpointOf(index),
-            payload: payloadOf(index),
+            type,
+            payload: payloadOf(index, type),
           })),
         )
       }
@@ -43,7 +42,7 @@ export function createBenchEngine(db: OutboxDatabase, concurrency?: number): Ben
     async publish(workspaceId, index) {
       const id = newEventId()
       const data = { index, text: textOf(index) }
-      await engine.commit({ writes: [], events: [{ id, type: 'message.created', workspaceId, data }] })
+      await engine.commit({ writes: [], events: [{ id, type: EVENT_TYPE, workspaceId, data }] })
       return id
     },
     close: () => sender.close(),

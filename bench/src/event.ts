@@ -6,11 +6,11 @@ export function newId(): string {
 }
 
 /** What every contender sends: a 500-byte JSON event, put together by hand so that making it is nobody's work. */
-export function payloadOf(index: number): string {
-  return `${HEAD}${index},"text":"${textOf(index)}"}}`
+export function payloadOf(index: number, type = EVENT_TYPE): string {
+  return `{"type":"${type}","timestamp":"2026-11-23T12:00:00.000Z","data":{"index":${index},"text":"${textOf(index)}"}}`
 }
 
-const HEAD = '{"type":"message.created","timestamp":"2026-11-23T12:00:00.000Z","data":{"index":'
+export const EVENT_TYPE = 'message.created'
 
 /** The text that makes an event 500 bytes long. */
 export function textOf(index: number): string {

@@ -1,5 +1,6 @@
 // `pnpm bench [work …] [--rounds N] [--events N] [--quick]`: each work beside its ceiling, floor and peers in one
 // interleaved run; what counts are the ratios of the medians. Nothing here is asserted by the test suite.
+// `pnpm bench neighbours [--only K1.1,K1.4] [--store sqlite] [--processes 1]`: a part of that work.
 // `pnpm bench [work …] --against <ref> [--at-least 0.97]`: this tree beside a commit, without peers. The exit code tells
 // whether everything was measured, not whether a target is held.
 import { fileURLToPath } from 'node:url'
@@ -8,6 +9,7 @@ import { comparable } from './against/lines.ts'
 import { type Arguments, readArguments } from './arguments.ts'
 import { buildProcesses } from './build.ts'
 import { pinning } from './cores.ts'
+import { scenarios } from './neighbours/scenarios.ts'
 import { plot } from './plots.ts'
 import { startReceiver } from './receiver.ts'
 import { inLines, inOneLine, keep, resultsFolder } from './report.ts'
@@ -17,9 +19,9 @@ import { backlog } from './works/backlog.ts'
 import { d1 } from './works/d1.ts'
 import { drain } from './works/drain.ts'
 import { enqueue } from './works/enqueue.ts'
-import { isolation } from './works/isolation.ts'
 import { latency } from './works/latency.ts'
 import { memory } from './works/memory.ts'
+import { neighbours } from './works/neighbours.ts'
 import { overhead } from './works/overhead.ts'
 import { postgres } from './works/postgres.ts'
 
@@ -32,7 +34,7 @@ const works: Record<string, Work> = {
   overhead,
   memory,
   d1,
-  isolation,
+  neighbours,
 }
 
 const { asked, commit } = orExit()
@@ -65,7 +67,8 @@ if (failed.length > 0) {
 function orExit(): { asked: Arguments; commit: string | undefined } {
   try {
     const all = Object.keys(works)
-    const read = readArguments(process.argv.slice(2), { all, comparable: Object.keys(comparable) })
+    const parts = [...new Set(scenarios.map(({ id }) => id))]
+    const read = readArguments(process.argv.slice(2), { all, comparable: Object.keys(comparable), parts })
     return { asked: read, commit: read.against === undefined ? undefined : commitToCompare(read.against) }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)

@@ -26,14 +26,6 @@ export interface Asks {
   close: { ask: undefined; answer: undefined }
 }
 
-export type Request = { [Name in keyof Asks]: { number: number; name: Name; ask: Asks[Name]['ask'] } }[keyof Asks]
-
-export interface Answer {
-  number: number
-  answer?: unknown
-  error?: string
-}
-
 export interface WorkerSetup extends Setup {
   /** The contender's file in contenders/, without its ending. */
   file: string

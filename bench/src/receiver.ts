@@ -8,8 +8,6 @@ type Arrivals = Map<string, number>
 /** The receiver's process. */
 export interface Receiver {
   url: string
-  /** A port that takes requests and never answers. */
-  hole: string
   /** Begins a round: forgets what came before; with `keep` notes when each POST arrives. */
   reset(keep?: 'keep'): Promise<void>
   /** Resolves when so many POSTs have come since the reset; rejects when that takes too long. */
@@ -25,11 +23,10 @@ const PATIENCE_MS = 180_000
 
 export async function startReceiver(): Promise<Receiver> {
   const child = spawn(process.execPath, [processFile('receiver')], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const line = await new Promise<string>((resolve, reject) => {
+  const port = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).once('line', resolve)
     child.once('exit', (code) => reject(new Error(`the receiver ended with ${code}`)))
   })
-  const { port, hole } = JSON.parse(line) as { port: number; hole: number }
   const url = `http://127.0.0.1:${port}`
   const ask = async (path: string, patienceMs = PATIENCE_MS): Promise<string> => {
     const response = await fetch(`${url}/${path}`, { signal: AbortSignal.timeout(patienceMs) })
@@ -37,7 +34,6 @@ export async function startReceiver(): Promise<Receiver> {
   }
   return {
     url: `${url}/`,
-    hole: `http://127.0.0.1:${hole}/`,
     async reset(keep) {
       await ask(`reset/${keep ?? ''}`)
     },

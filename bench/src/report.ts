@@ -11,7 +11,9 @@ export function resultsFolder(quick: boolean): URL {
 }
 
 /** A work's table, and whoever has no line in it. */
-export function inLines({ title, rows, missing }: Findings): string[] {
+export function inLines({ title, rows, missing, markdown }: Findings): string[] {
+  const without = Object.entries(missing).map(([name, why]) => `  without ${name}: ${why}`)
+  if (markdown) return [title, '', ...markdown, ...without]
   const columns = [...new Set(rows.flatMap(({ figures }) => Object.keys(figures)))]
   const width = Math.max(0, ...rows.map(({ name }) => name.length)) + 2
   const line = ({ name, figures }: Row): string =>
@@ -21,11 +23,17 @@ export function inLines({ title, rows, missing }: Findings): string[] {
     ''.padEnd(width) + columns.map((column) => column.padStart(column.length + 4)).join(''),
     ...rows.map(line),
     ...rows.flatMap(({ name, limit }) => (limit === undefined ? [] : [`  limit of ${name}: ${limit}`])),
-    ...Object.entries(missing).map(([name, why]) => `  without ${name}: ${why}`),
+    ...without,
   ]
 }
 
-function holds({ found, should }: Bar): boolean {
+/** A table for the docs. */
+export function inMarkdown(columns: readonly string[], rows: readonly string[][]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)]
+}
+
+export function holds({ found, should }: Bar): boolean {
   if (found === undefined) return false
   return 'atLeast' in should ? found >= should.atLeast : found <= should.atMost
 }
@@ -37,15 +45,20 @@ export function inOneLine(bar: Bar): string {
   return `${holds(bar) ? '✓' : '✗'} ${what}: ${found === undefined ? 'not measured' : shown(found)} (${bound})`
 }
 
-/** A work's findings as `results/<work>.json`. */
-export function keep(work: string, findings: Findings, { rounds, events, quick }: Bench): void {
+/** A work's findings as `results/<work>.json`; those of a part beside the whole. */
+export function keep(
+  work: string,
+  { markdown: _, ...findings }: Findings,
+  { rounds, events, quick, ...part }: Bench,
+): void {
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cores: cpus().length, pinning }
   const bars = findings.bars.map((bar) => ({ ...bar, holds: holds(bar) }))
   const kept = { work, at: new Date().toISOString(), machine, rounds, events, ...findings, bars }
   // What never came took for ever, and JSON has no number for that.
   const inJson = (_name: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? 'Infinity' : value)
+  const name = [work, part.only?.join('+'), part.store, part.processes].filter(Boolean).join('-')
   const text = JSON.stringify(kept, inJson, 2)
-  writeFileSync(new URL(`${work}.json`, resultsFolder(quick)), `${text}\n`)
+  writeFileSync(new URL(`${name}.json`, resultsFolder(quick)), `${text}\n`)
 }
 
 function shown(figure: number | undefined): string {

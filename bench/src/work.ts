@@ -9,6 +9,10 @@ export interface Bench {
   events: number
   /** A look at whether all of it works; its figures say little. */
   quick: boolean
+  /** The part of `neighbours` to measure; see {@link Arguments}. */
+  only?: readonly string[] | undefined
+  store?: 'sqlite' | 'postgres' | undefined
+  processes?: number | undefined
   stores: Stores
   receiver: Receiver
   /** The built worker process to measure. @default this tree's */
@@ -40,6 +44,8 @@ export interface Findings {
   missing: Record<string, string>
   /** Kept in its JSON, for the plots. */
   data?: unknown
+  /** Printed in place of the rows, where they are more than one table. */
+  markdown?: string[]
 }
 
 export type Work = (bench: Bench) => Promise<Findings>

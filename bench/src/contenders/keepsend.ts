@@ -19,7 +19,11 @@ export const open: Open = async ({ place, receiver, concurrency, flavour, endpoi
     endpointIds.push(endpoint.id)
   }
   return {
-    seed: (events) => seed(endpointIds, events),
+    seed: (events) =>
+      seed(
+        endpointIds.map((endpointId) => ({ workspaceId: 'bench', endpointId })),
+        events,
+      ),
     start: () => queue.start(engine),
     stop: () => queue.stop(),
     async left() {

@@ -1,7 +1,17 @@
-// Claim 25 and settle 25, on tables with different backlogs, in turn: see works/backlog.ts.
+// Claim 25 and settle 25, or one event of a neighbour, on tables with different backlogs, in turn: see works/backlog.ts.
 import { join } from 'node:path'
 import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
-import { type Claimed, type OutboxDatabase, claimReadyEvents, lookAtLanes, settleEvents } from '@keepsend/outbox'
+import {
+  type Claim,
+  type OutboxDatabase,
+  claimReadyEvents,
+  enqueueEvents,
+  inTurn,
+  lookAtLanes,
+  newEventId,
+  settleEvents,
+} from '@keepsend/outbox'
+import { payloadOf } from '../event.ts'
 import { fill } from '../fill.ts'
 import type { BacklogAsk, BacklogFound, Backlog } from '../works/backlog.ts'
 
@@ -13,51 +23,74 @@ const { on, backlogs, rounds, steps } = JSON.parse(process.argv[2] ?? '{}') as B
 
 interface Table extends Backlog {
   db: OutboxDatabase
+  /** Where the next look goes on: round and round, as a worker's. */
+  after: string
 }
 
-async function open({ place, kind, count }: Backlog): Promise<OutboxDatabase> {
+async function open({ place, kind, count, workspaces }: Backlog): Promise<OutboxDatabase> {
+  const where = workspaces === undefined ? undefined : { workspaces }
   if (on === 'sqlite') {
     const db = openSqlite(join(place, 'bench.db'))
     await migrate(db)
-    await fill(db, kind, count)
+    await fill(db, kind, count, where)
     return db
   }
   const db = await openPostgres({ url: place, statementTimeoutMs: 0 })
   await migrate(db)
-  await fill(db, kind, count)
+  await fill(db, kind, count, where)
   // As autovacuum would have it, whose time comes when it comes.
   await db.pool.query('vacuum analyze pending_events')
   return db
 }
 
-/** As a worker claims: a look, and so many of the lanes that it showed, and of what has become due. */
-async function lookAndClaim(db: OutboxDatabase): Promise<Claimed> {
-  const { lanes, dueAt, now } = await lookAtLanes(db)
-  const due = dueAt !== null && dueAt <= now ? BATCH : 0
-  return claimReadyEvents(db, { lanes: lanes.map((lane) => ({ ...lane, count: BATCH })), due })
-}
-
-/** ms of one claim and one settle of 25; what it took away is put back afterwards. */
-async function step({ db, kind }: Table): Promise<number> {
+/** ms of one look and claim, as a worker's, and one settle; what it took away is put back afterwards. */
+async function step(table: Table): Promise<number> {
+  const { db, kind } = table
+  const wanted = kind === 'waiting' ? 1 : BATCH
   const start = performance.now()
-  const { claims, dead } = await lookAndClaim(db)
+  let look = await lookAtLanes(db, { after: table.after })
+  // Round once, and few left at its end.
+  if (look.lanes.length < wanted && table.after !== '') look = await lookAtLanes(db)
+  const { lanes, dueAt, now, next } = look
+  table.after = next
+  const due = dueAt !== null && dueAt <= now ? wanted : 0
+  const { claims, dead } = await claimReadyEvents(db, { lanes: inTurn(lanes, wanted), due })
   if (claims.length > 0) {
     const outcomes = claims.map((claim) => ({ claim, settle: 'complete' }) as const)
     const { lost } = await settleEvents(db, outcomes)
     if (lost.length > 0) throw new Error(`${lost.length} settles were lost`)
   }
   const ms = performance.now() - start
-  if (claims.length + dead.length !== BATCH) throw new Error(`${claims.length} claimed and ${dead.length} buried`)
-  await fill(db, 'pending', kind === 'exhausted' ? 0 : BATCH)
+  if (claims.length + dead.length !== wanted) throw new Error(`${claims.length} claimed and ${dead.length} buried`)
+  await putBack(db, claims)
   return ms
+}
+
+/** As many new events of the same lanes. */
+async function putBack(db: OutboxDatabase, claims: readonly Claim[]): Promise<void> {
+  await enqueueEvents(
+    db,
+    claims.map(({ workspaceId, endpointId, type }) => ({
+      workspaceId,
+      endpointId,
+      type,
+      eventId: newEventId(),
+      payload: payloadOf(0),
+    })),
+  )
+}
+
+/** Where nothing of the backlog can be claimed, something else must be there to claim. */
+function besides(kind: Backlog['kind']): number {
+  if (kind === 'waiting') return 1
+  return kind === 'failed' || kind === 'held' ? 1000 : 0
 }
 
 const tables: Table[] = []
 for (const backlog of backlogs) {
   const db = await open(backlog)
-  // Where nothing of the backlog can be claimed, something else must be there to claim.
-  await fill(db, 'pending', backlog.kind === 'failed' || backlog.kind === 'held' ? 1000 : 0)
-  tables.push({ ...backlog, db })
+  await fill(db, 'pending', besides(backlog.kind))
+  tables.push({ ...backlog, db, after: '' })
 }
 for (const table of tables) for (let number = 0; number < WARM_UP; number++) await step(table)
 const found: BacklogFound = tables.map(() => [])

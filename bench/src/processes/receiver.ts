@@ -1,5 +1,5 @@
-// The receiver of every work, in a process of its own: answers 200 and counts. Its first line says its port and that of
-// a black hole, which takes requests and never answers. It ends when its parent does.
+// The receiver of most works, in a process of its own: answers 200 and counts. Its first line says its port. It ends when
+// its parent does.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -44,9 +44,5 @@ const server = createServer((request, response) => {
 })
 server.keepAliveTimeout = 30_000
 
-const hole = createServer((request) => void request.resume())
-const portOf = (of: typeof server): number => (of.address() as AddressInfo).port
-server.listen(0, '127.0.0.1', () => {
-  hole.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: portOf(server), hole: portOf(hole) })))
-})
+server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))
 process.stdin.resume().once('end', () => process.exit())

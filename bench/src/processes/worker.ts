@@ -1,14 +1,12 @@
 // The process of one contender: see protocol.ts. It ends when its parent does.
 import { readFileSync } from 'node:fs'
+import { type Handlers, answerAsks } from '../ask.ts'
 import type { Contender, Open } from '../contender.ts'
-import type { Answer, Asks, Request, WorkerSetup } from '../protocol.ts'
+import type { Asks, WorkerSetup } from '../protocol.ts'
 
-type Handlers = { [Name in keyof Asks]: (ask: Asks[Name]['ask']) => Promise<Asks[Name]['answer']> }
-
-const say = (answer: Answer): void => void process.send?.(answer)
 const setup = JSON.parse(process.argv[2] ?? '{}') as WorkerSetup
 
-function handlersFor(contender: Contender): Handlers {
+function handlersFor(contender: Contender): Handlers<Asks> {
   let began = process.cpuUsage()
   return {
     async seed({ events }) {
@@ -85,20 +83,7 @@ function cpuSince(before: NodeJS.CpuUsage): number {
   return (user + system) / 1000
 }
 
-process.once('disconnect', () => process.exit())
-
-try {
+await answerAsks<Asks>(async () => {
   const { open } = (await import(`../contenders/${setup.file}.ts`)) as { open: Open }
-  const handlers = handlersFor(await open(setup))
-  process.on('message', ({ number, name, ask }: Request) => {
-    const handle = handlers[name] as (ask: unknown) => Promise<unknown>
-    handle(ask).then(
-      (answer) => say({ number, answer }),
-      (error: unknown) =>
-        say({ number, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
-    )
-  })
-  say({ number: 0 })
-} catch (error) {
-  say({ number: 0, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
-}
+  return handlersFor(await open(setup))
+})

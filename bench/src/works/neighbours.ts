@@ -1,0 +1,84 @@
+import { KINDS, type NeighbourRound, type Waits, neighbourRound } from '../neighbours/round.ts'
+import { type Scenario, scenarios } from '../neighbours/scenarios.ts'
+import { holds, inMarkdown, inOneLine } from '../report.ts'
+import { type Bar, type Bench, type Findings, type Row, quantile } from '../work.ts'
+
+const STORES = { sqlite: 'SQLite', postgres: 'Postgres' } as const
+const PROCESSES = [1, 4]
+// B's p95 may be so much longer than without A, whatever the factor says: less is within what a shared machine does.
+const SLACK_MS = 50
+
+/** B with and without a noisy A beside it: every scenario on SQLite and Postgres, by 1 and by 4 processes. */
+export async function neighbours(bench: Bench): Promise<Findings> {
+  const { only, store, processes, say } = bench
+  const chosen = scenarios.filter(({ id }) => only === undefined || only.includes(id))
+  const found: Findings = {
+    title: 'neighbours: ms from the commit of an event of B until its receiver has it, without A and beside it',
+    rows: [],
+    bars: [],
+    missing: {},
+    markdown: [],
+  }
+  for (const where of store === undefined ? (['sqlite', 'postgres'] as const) : [store]) {
+    for (const count of processes === undefined ? PROCESSES : [processes]) {
+      const place = `${STORES[where]}, ${count} ${count === 1 ? 'process' : 'processes'}`
+      const cells: string[][] = []
+      for (const scenario of chosen) {
+        for (const noisy of scenario.noisy) {
+          const title = scenario.noisy.length === 1 ? scenario.title : `${scenario.title}; ${noisy} × A`
+          const name = `${place}, ${scenario.id}: ${title}`
+          try {
+            const round = await neighbourRound(bench, { scenario, noisy, store: where, processes: count })
+            for (const { kind } of KINDS) {
+              const row = { name: `${name}; B answers ${kind}`, figures: figuresOf(round, round.waits[kind]) }
+              const bar = barOf(row, scenario)
+              say(`  ${inOneLine(bar)}`)
+              found.rows.push(row)
+              found.bars.push(bar)
+              cells.push([scenario.id, title, kind, ...Object.values(row.figures).map(inCell), holds(bar) ? '✓' : '✗'])
+            }
+          } catch (error) {
+            found.missing[name] = `failed: ${error instanceof Error ? error.message : String(error)}`
+            found.bars.push({ what: name, found: undefined, should: { atMost: SLACK_MS } })
+            say(`  ${name}: ${found.missing[name]}`)
+          }
+        }
+      }
+      const [first] = found.rows
+      const columns = ['', 'A', 'B answers', ...Object.keys(first?.figures ?? {}), '']
+      found.markdown?.push(`**${place}**`, '', ...inMarkdown(columns, cells), '')
+    }
+  }
+  return found
+}
+
+function figuresOf({ alone, beside }: NeighbourRound, { without, beside: waits }: Waits) {
+  return {
+    'p50 without': quantile(without, 0.5),
+    'p95 without': quantile(without, 0.95),
+    'p50 with': quantile(waits, 0.5),
+    'p95 with': quantile(waits, 0.95),
+    'longest with': Math.max(...waits),
+    'received %': (100 * waits.filter(Number.isFinite).length) / waits.length,
+    'A alone /s': alone,
+    'A with B /s': beside,
+  }
+}
+
+/** An event that never came waits for ever, so a bar that holds says that all came. */
+function barOf({ name, figures }: Row & { figures: ReturnType<typeof figuresOf> }, scenario: Scenario): Bar {
+  const { factor = 1.2, longestMs } = scenario
+  const without = figures['p95 without']
+  const received = figures['received %'] === 100
+  const beside = longestMs === undefined ? figures['p95 with'] : figures['longest with']
+  const atMost = longestMs ?? Math.round(Math.max(without * factor, without + SLACK_MS))
+  const what = `${name}, ${longestMs === undefined ? 'p95' : 'the longest wait'}, all received`
+  // Without A all must come, or there is nothing to compare with.
+  if (!Number.isFinite(without)) return { what, found: undefined, should: { atMost: 0 } }
+  return { what, found: received ? beside : Number.POSITIVE_INFINITY, should: { atMost } }
+}
+
+function inCell(figure: number): string {
+  if (Number.isNaN(figure)) return ''
+  return Number.isFinite(figure) ? String(Math.round(figure)) : '∞'
+}

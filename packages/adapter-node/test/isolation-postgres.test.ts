@@ -40,7 +40,8 @@ describe('four pollers on one Postgres', { timeout: PATIENCE_MS * 2 }, () => {
         for (let n = 1; n <= (granted ?? 0); n++) moments.push((next ?? 0) - n * (apart ?? 0))
       }
     }
-    expect(moments).toHaveLength(COUNT)
+    // An attempt that missed its slot time has drawn another.
+    expect(moments.length).toBeGreaterThanOrEqual(COUNT)
     moments.sort((one, other) => one - other)
     const gaps = moments.slice(1).map((moment, at) => moment - (moments[at] ?? 0))
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1_000_000 / RATE)

@@ -17,7 +17,7 @@ export type { Delivery, DeliveryFilter, DeliveryReads, EventSummary, ReplayOf } 
 export type { HoldReason } from './lib/hold-reason.ts'
 export { DEFAULT_SECRET_OVERLAP_MS, type EndpointSecret, type RotateOptions } from './lib/endpoint-secrets.ts'
 export type { ChangeOptions } from './lib/endpoint-change.ts'
-export type { EndpointStore } from './lib/endpoint-store.ts'
+export type { EndpointStore } from './lib/endpoint-store-api.ts'
 export type { Endpoint, EndpointInput } from './lib/endpoint.ts'
 export type { CommitOptions, Committed } from './lib/commit.ts'
 export { createEngine } from './lib/engine.ts'

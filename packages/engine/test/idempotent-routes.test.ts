@@ -38,6 +38,8 @@ const MUTATING = [
   'POST /endpoints',
   'PATCH /endpoints/{id}',
   'DELETE /endpoints/{id}',
+  'POST /endpoints/{id}/pause',
+  'POST /endpoints/{id}/resume',
   'POST /endpoints/{id}/enable',
   'POST /endpoints/{id}/disable',
   'POST /endpoints/{id}/rotate-secret',
@@ -124,6 +126,7 @@ describe.each(MUTATING)('$method $path', ({ method, path }) => {
 
 /** A property more, for another body. */
 const OTHER: Record<string, object> = {
+  'POST /endpoints/{id}/pause': { forMs: 5000 },
   'POST /events': { channels: ['general'] },
   'POST /endpoints': { description: 'other' },
   'PATCH /endpoints/{id}': { description: 'other' },

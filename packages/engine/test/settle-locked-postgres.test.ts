@@ -54,6 +54,8 @@ async function world(count: number) {
     endpointId,
     publish,
     claim,
+    /** What the next claim takes. */
+    next: { lanes: [{ workspaceId: 'w1', endpointId, count: 10 }] },
     lock,
     letGo: () => other.query('rollback'),
     later: (ms: number) => void (now += ms),
@@ -72,7 +74,7 @@ describe('a row that another session holds locked', () => {
     await made.publish(1)
     const [held] = group
     await made.lock('pending_events', held?.claim.id ?? '')
-    const { results, claimed, storageError } = await made.engine.settleEach(group, { claim: { due: 10 } })
+    const { results, claimed, storageError } = await made.engine.settleEach(group, { claim: made.next })
     expect(results.map(({ settle }) => settle)).toEqual(['locked', 'settled', 'settled', 'settled', 'settled'])
     expect(results.map(({ finished }) => finished)).toEqual(group)
     expect([results[0]?.retryAfterMs, claimed.claims.length, storageError]).toEqual([500, 1, undefined])
@@ -119,7 +121,7 @@ describe('a row that another session holds locked', () => {
     await made.lock('pending_events', held.claim.id)
     await made.engine.settleEach([held])
     await made.publish(3)
-    const { results, claimed } = await made.engine.settleEach([held], { claim: { due: 10 } })
+    const { results, claimed } = await made.engine.settleEach([held], { claim: made.next })
     expect([results.map(({ settle }) => settle), claimed.claims.length]).toEqual([['locked'], 3])
   })
 

@@ -1,80 +1,23 @@
-import type { AttemptFacts } from '@keepsend/engine'
-import type { Claim, LaneRef } from '@keepsend/outbox'
-import type { Placed } from './bag.ts'
+import type { LaneRef } from '@keepsend/outbox'
+import {
+  type Answer,
+  type Held,
+  type Lane,
+  type LaneOptions,
+  PATIENCE_MS,
+  type Tenant,
+  creditOf,
+  hear,
+  isOutOfTime,
+  isProven,
+  keyOf,
+  mayBorrow,
+  mayHave,
+  mayRun,
+  newLane,
+  startable,
+} from './lane.ts'
 
-/** A claim in hand. Its attempt is another's once the lease is lost, and then its settle says so. */
-export interface Held extends Placed {
-  readonly claim: Claim
-  readonly lane: Lane
-  /** Its slot time under a rate limit, on the monotonic clock; 0: at any time. */
-  readonly notBefore: number
-  /** Since when it could begin, on the monotonic clock. */
-  readonly since: number
-  /** Under a rate limit it begins by then, or asks for another slot time; Infinity: whenever there is room. */
-  readonly startBy: number
-  /** The last moment to begin, on the monotonic clock: later its lease may have ended, and another worker may have it. */
-  beginBy: number
-  /** It runs in a slot beyond `concurrency`. */
-  isLent: boolean
-}
-
-/** One endpoint's claims in hand, and how fast it answers. */
-export interface Lane extends LaneRef {
-  readonly tenant: Tenant
-  readonly waiting: Held[]
-  running: number
-  /** Of those, the ones that run in lent slots, and began before it had ever answered. */
-  lentUnproven: number
-  /** What the endpoint itself wishes at once. */
-  limit: number | undefined
-  /** How long it takes to answer, lately; undefined before its first answer. */
-  latencyMs: number | undefined
-  /** How long its last answer took; undefined before its first answer. */
-  lastMs: number | undefined
-  /** When it answered last, or began to run after it did not. */
-  movedAt: number
-  /** Attempts at once, after it has asked for a wait or was overloaded; Infinity once it has taken enough again. */
-  window: number
-  /** Nothing more is claimed of it before: its rate limit has no slot time in sight. */
-  pausedUntil: number
-  /** How many slot times are in sight at once, as far as is known. */
-  slotTimes: number
-}
-
-/** What a receiver said to an attempt. */
-export interface Answer extends Pick<AttemptFacts, 'tookMs' | 'pushback'> {
-  isSuccess: boolean
-}
-
-/** A workspace's claims in hand. */
-export interface Tenant {
-  readonly workspaceId: string
-  running: number
-  waiting: number
-  /** Its lanes with claims that wait or run. */
-  readonly lanes: Set<Lane>
-}
-
-export interface LaneOptions {
-  /** Attempts at once, of all endpoints. */
-  concurrency: number
-  /** The share of a workspace while others have rows. */
-  slotsPerWorkspace: number
-  /** Attempts at once of one endpoint, unless it answers fast. */
-  slotsPerEndpoint: number
-  /** Monotonic milliseconds. */
-  clock: () => number
-}
-
-/** An endpoint that answers within this gives a slot back so soon that it may have as many as are free. */
-const FAST_MS = 50
-/** What will not begin within this is not claimed; what has not after twice as long goes back in line. */
-const PATIENCE_MS = 250
-/**
- * An endpoint whose last answer took less, and that is not silent for longer, may borrow a slot: it is given back within
- * that time. Longer than most receivers need, and short beside a deadline.
- */
-const PROVEN_MS = 1000
 // Endpoints that are remembered while nothing of theirs is in hand.
 const MAX_LANES = 10_000
 
@@ -101,11 +44,6 @@ export class Lanes {
     this.#options = options
   }
 
-  /** Endpoints that are remembered. */
-  get size(): number {
-    return this.#lanes.size
-  }
-
   get waiting(): number {
     return this.#waiting
   }
@@ -120,8 +58,8 @@ export class Lanes {
     const now = this.#options.clock()
     for (const lane of this.#waitingLanes()) {
       // One that may have all slots waits for nothing else.
-      const isOwn = this.#mayRun(lane, now) < this.#options.concurrency
-      ready += isOwn || isOutOfTime(lane, now) ? this.#startable(lane, now) : lane.waiting.length
+      const isOwn = mayRun(lane, this.#options, now) < this.#options.concurrency
+      ready += isOwn || isOutOfTime(lane, now) ? startable(lane, this.#options, now) : lane.waiting.length
     }
     return ready
   }
@@ -131,7 +69,7 @@ export class Lanes {
     const now = this.#options.clock()
     let count = 0
     for (const tenant of this.#turns) {
-      const credit = this.#creditOf(tenant, now).proven
+      const credit = creditOf(tenant, this.#lentUnproven, this.#options, now).proven
       if (credit > 0) count += Math.min(credit, this.provenWaiting(tenant))
     }
     return count
@@ -148,26 +86,11 @@ export class Lanes {
   }
 
   of(ref: LaneRef): Lane {
-    const { workspaceId, endpointId } = ref
     const key = keyOf(ref)
     let lane = this.#lanes.get(key)
     if (!lane) {
       if (this.#lanes.size >= MAX_LANES) this.#forgetIdle()
-      lane = {
-        workspaceId,
-        endpointId,
-        tenant: this.#tenantOf(workspaceId),
-        waiting: [],
-        running: 0,
-        lentUnproven: 0,
-        limit: undefined,
-        latencyMs: undefined,
-        lastMs: undefined,
-        movedAt: this.#options.clock(),
-        window: Infinity,
-        pausedUntil: 0,
-        slotTimes: Infinity,
-      }
+      lane = newLane(ref, this.#tenantOf(ref.workspaceId), this.#options.clock())
       this.#lanes.set(key, lane)
     }
     return lane
@@ -200,12 +123,12 @@ export class Lanes {
   }
 
   #nextOf(tenant: Tenant, isLent: boolean, now: number): Lane | undefined {
-    const credit = isLent ? this.#creditOf(tenant, now) : undefined
+    const credit = isLent ? creditOf(tenant, this.#lentUnproven, this.#options, now) : undefined
     if (credit && credit.proven <= 0) return undefined
     let best: Lane | undefined
     for (const lane of tenant.lanes) {
       if (best && lane.running >= best.running) continue
-      if (this.#startable(lane, now) === 0 || (credit && !mayBorrow(lane, credit, now))) continue
+      if (startable(lane, this.#options, now) === 0 || (credit && !mayBorrow(lane, credit, now))) continue
       best = lane
       if (lane.running === 0) break
     }
@@ -244,27 +167,7 @@ export class Lanes {
     const settled = tookMs === undefined ? Math.min(lane.lentUnproven, Number(isLent)) : lane.lentUnproven
     lane.lentUnproven -= settled
     this.#lentUnproven -= settled
-    if (answer === undefined || tookMs === undefined) return
-    this.#pace(lane, answer)
-    lane.movedAt = this.#options.clock()
-    lane.lastMs = tookMs
-    // Slow counts at once, fast has to be shown.
-    const before = lane.latencyMs ?? tookMs
-    lane.latencyMs = tookMs > before ? tookMs : before + (tookMs - before) / 4
-  }
-
-  /**
-   * After a pause one at a time, twice as many with each success, half with each answer that asks for a wait or says that
-   * the receiver is overloaded.
-   */
-  #pace(lane: Lane, { pushback, isSuccess }: Answer): void {
-    const { concurrency, slotsPerEndpoint } = this.#options
-    if (pushback !== 'none') {
-      const before = lane.window < Infinity ? lane.window : pushback === 'paused' ? 1 : slotsPerEndpoint
-      lane.window = Math.max(1, Math.floor(before / 2))
-    } else if (isSuccess && lane.window < Infinity) {
-      lane.window = lane.window * 2 < concurrency ? lane.window * 2 : Infinity
-    }
+    if (answer) hear(lane, answer, this.#options)
   }
 
   /** Claims that have waited too long, out of hand. */
@@ -282,7 +185,7 @@ export class Lanes {
   roomFor(lane: Lane): number {
     const now = this.#options.clock()
     if (lane.pausedUntil > now) return 0
-    return Math.max(0, Math.min(lane.slotTimes, this.#mayHave(lane, now)) - lane.running - lane.waiting.length)
+    return Math.max(0, Math.min(lane.slotTimes, mayHave(lane, this.#options, now)) - lane.running - lane.waiting.length)
   }
 
   /**
@@ -292,23 +195,8 @@ export class Lanes {
    */
   mayBorrow(lane: Lane, before: number): boolean {
     const now = this.#options.clock()
-    const credit = this.#creditOf(lane.tenant, now)
+    const credit = creditOf(lane.tenant, this.#lentUnproven, this.#options, now)
     return credit.proven > before && mayBorrow(lane, credit, now)
-  }
-
-  /** What would be lent to a workspace. What it has running at endpoints that do not answer does not count: its others go on. */
-  #creditOf(tenant: Tenant, now: number): Credit {
-    const { concurrency, slotsPerWorkspace } = this.#options
-    let [proven, unproven, trusted] = [0, 0, 0]
-    for (const lane of tenant.lanes) {
-      if (isProven(lane, now)) proven += lane.running
-      else unproven += lane.running
-      trusted += lane.lentUnproven
-    }
-    // A workspace with others that have not answered has one slot on trust, and half of those are kept for the others.
-    const few = Math.max(1, Math.floor(concurrency / 8))
-    const trust = unproven === 0 ? 2 * few : trusted === 0 ? few : 0
-    return { proven: slotsPerWorkspace - proven, trust: trust - this.#lentUnproven }
   }
 
   /** Claims of the workspace that wait for endpoints which answer soon. */
@@ -317,26 +205,6 @@ export class Lanes {
     let waiting = 0
     for (const lane of lanes) if (isProven(lane, now)) waiting += lane.waiting.length
     return waiting
-  }
-
-  /** Claims of it that could run now, if slots were free. */
-  #startable(lane: Lane, now: number): number {
-    if (isOutOfTime(lane, now)) return 0
-    return Math.max(0, Math.min(lane.waiting.length, this.#mayRun(lane, now) - lane.running))
-  }
-
-  /** The endpoint's own limit is a wish within ours. */
-  #mayRun(lane: Lane, now: number): number {
-    const { concurrency, slotsPerEndpoint } = this.#options
-    const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !isSilent(lane, FAST_MS, now)
-    return Math.min(lane.limit ?? Infinity, lane.window, isFast ? concurrency : slotsPerEndpoint)
-  }
-
-  /** In hand: what may run, and what will have begun within {@link PATIENCE_MS}. */
-  #mayHave(lane: Lane, now: number): number {
-    const isUnknown = lane.latencyMs === undefined || isSilent(lane, FAST_MS, now)
-    const latencyMs = isUnknown ? Math.max(lane.latencyMs ?? 0, PATIENCE_MS * 4) : Math.max(1, lane.latencyMs ?? 0)
-    return Math.floor(this.#mayRun(lane, now) * (1 + PATIENCE_MS / latencyMs))
   }
 
   *#waitingLanes(): Iterable<Lane> {
@@ -378,35 +246,4 @@ export class Lanes {
     for (const [key, { waiting, running }] of this.#lanes) if (waiting.length + running === 0) this.#lanes.delete(key)
     for (const [id, { waiting, running }] of this.#tenants) if (waiting + running === 0) this.#tenants.delete(id)
   }
-}
-
-/** Slots beyond `concurrency` that a workspace could have. */
-interface Credit {
-  /** For endpoints that have lately answered soon. */
-  proven: number
-  /** Of those, for endpoints that have not been asked yet. */
-  trust: number
-}
-
-function mayBorrow(lane: Lane, { proven, trust }: Credit, now: number): boolean {
-  return proven > 0 && (lane.lastMs === undefined ? trust > 0 : isProven(lane, now))
-}
-
-/** It has lately answered soon: a slot that it borrows is given back soon. */
-function isProven(lane: Lane, now: number): boolean {
-  return lane.lastMs !== undefined && lane.lastMs < PROVEN_MS && !isSilent(lane, PROVEN_MS, now)
-}
-
-function isSilent(lane: Lane, ms: number, now: number): boolean {
-  return lane.running > 0 && now - lane.movedAt > ms
-}
-
-/** Its next claim waits for its slot time under a rate limit, or has missed it. */
-function isOutOfTime({ waiting: [next] }: Lane, now: number): boolean {
-  return next !== undefined && (next.notBefore > now || now > next.startBy)
-}
-
-/** A lane's name as one text: no endpoint id has a space. */
-export function keyOf({ workspaceId, endpointId }: LaneRef): string {
-  return `${endpointId} ${workspaceId}`
 }

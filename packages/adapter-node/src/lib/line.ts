@@ -1,5 +1,6 @@
 import type { Claim, LaneRef, LaneShare, Look, LookOptions } from '@keepsend/outbox'
-import { type Lane, type Lanes, keyOf } from './lanes.ts'
+import { type Lane, keyOf } from './lane.ts'
+import type { Lanes } from './lanes.ts'
 
 /** How many rows may be claimed. */
 export interface Room {

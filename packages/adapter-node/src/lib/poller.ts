@@ -1,16 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DeliveryOutcome, type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
-import {
-  type Claim,
-  type LaneRef,
-  type LaneShare,
-  extendLease,
-  lineUpDueEvents,
-  lookAtLanes,
-  releaseEvents,
-} from '@keepsend/outbox'
-import type { Held } from './lanes.ts'
-import { Line } from './line.ts'
+import { type Claim, type LaneRef, releaseEvents } from '@keepsend/outbox'
+import type { Held } from './lane.ts'
+import { renewLeases } from './heartbeat.ts'
+import { type Choice, Lookout, WATCH_MS } from './lookout.ts'
 import { type Finished, Slots } from './slots.ts'
 import { Wake } from './wake.ts'
 import { Waker } from './waker.ts'
@@ -30,11 +23,7 @@ const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
 // How long the first outcome of a group waits for others: nothing to a receiver, and an fsync shared by more.
 const GROUP_MS = 10
-// While attempts run, how often it is seen whether an endpoint has fallen silent, and whether others have rows in line:
-// what another process published on a database that tells of nothing begins within this.
-const WATCH_MS = 25
-// Looks in a row that show no lane with room: so far round in one turn, and on with the next.
-const MAX_LOOKS = 4
+const NOTHING: Choice = { lanes: [], due: 0 }
 
 /**
  * The life of a claim here:
@@ -54,7 +43,7 @@ export class Poller {
   readonly #options: PollerOptions
   readonly #logger: Logger
   readonly #slots: Slots
-  readonly #line: Line
+  readonly #lookout: Lookout
   readonly #wake: Wake
   readonly #waker: Waker
   readonly #ended = new AbortController()
@@ -64,12 +53,6 @@ export class Poller {
   /** From the question on that brought a claim or renewed it. One heartbeat less than a lease, or it ends unrenewed. */
   readonly #beginWithinMs: number
   #moment: NodeJS.Timeout | undefined
-  /** Rows of which the poller was told stand in line. */
-  #isTold = false
-  /** The last look: when, and for which wake-up. */
-  #looked = { at: -Infinity, count: -1 }
-  /** Rows whose time has come and that are not in line, as of the last look; a backlog if some were claimed and more are. */
-  #due: 'none' | 'some' | 'backlog' = 'none'
   #phase: 'running' | 'draining' | 'ended' = 'running'
   /** The database's clock less our monotonic one: with it, a wrong local time does no harm. */
   #clockOffset = 0
@@ -80,12 +63,15 @@ export class Poller {
     this.#options = options
     this.#logger = engine.logger
     this.#slots = new Slots({ ...options, clock: () => performance.now() })
-    this.#line = new Line(this.#slots.lanes)
     this.#wake = new Wake(options.version, options.pollMs)
     this.#wake.start()
+    this.#lookout = new Lookout(engine.db, this.#slots, this.#wake)
     this.#waker = new Waker(engine, options.pollMs, (lane) => this.kick(lane))
     const heartbeatMs = Math.floor(options.leaseMs / 3)
-    this.#heartbeat = setInterval(() => void this.#renew(), heartbeatMs)
+    this.#heartbeat = setInterval(
+      () => void renewLeases(engine, this.#slots, options.leaseMs, this.#beginWithinMs),
+      heartbeatMs,
+    )
     this.#beginWithinMs = options.leaseMs - heartbeatMs
     this.#watch = setInterval(() => this.#lookAtSlots(), WATCH_MS)
     this.#loop = this.#run()
@@ -95,8 +81,7 @@ export class Poller {
   kick(lane?: LaneRef): void {
     if (!lane) this.#wake.kick()
     else {
-      this.#line.hint(lane)
-      this.#isTold = true
+      this.#lookout.tell(lane)
       this.#wake.settle(0)
     }
   }
@@ -130,9 +115,9 @@ export class Poller {
     while (this.#phase !== 'ended') {
       const { finished } = this.#slots
       if (this.#phase === 'draining' && this.#slots.inHand.length === 0) return
-      const isNews = this.#isTold || this.#looked.count !== this.#wake.count
       // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
-      const claimNow = this.#hasRoom && (isNews || ((more || this.#isLookDue) && finished.length === 0))
+      const claimNow =
+        this.#hasRoom && (this.#lookout.hasNews || ((more || this.#lookout.isDue) && finished.length === 0))
       const settleNow = this.#slots.groupIsReady || (this.#wake.settleIsDue && finished.length > 0)
       if (!claimNow && !settleNow) {
         await this.#wake.wait()
@@ -157,16 +142,9 @@ export class Poller {
     return this.#phase === 'running' && rows + lent > 0
   }
 
-  /** After a wake-up, and from time to time while attempts run. */
-  get #isLookDue(): boolean {
-    if (this.#looked.count !== this.#wake.count) return true
-    return this.#slots.running > 0 && performance.now() - this.#looked.at >= WATCH_MS
-  }
-
   /** One commit: settles, and claims. Says whether there may be more to claim. */
   async #turn(): Promise<boolean> {
-    const lanes = this.#hasRoom ? await this.#chooseLanes() : []
-    const due = this.#due === 'some' ? this.#roomForDue : 0
+    const { lanes, due } = this.#hasRoom ? await this.#lookout.choose() : NOTHING
     const claim = lanes.length + due > 0 ? { lanes, due, leaseMs: this.#options.leaseMs } : undefined
     const finished = [...this.#slots.finished]
     if (finished.length === 0 && !claim) return false
@@ -192,46 +170,7 @@ export class Poller {
       this.#slots.releaseOverflow()
     } else await this.#giveBack(this.#slots.dropWaiting())
     this.#hear(finished)
-    if (!claim) return true
-    this.#line.took(lanes, claims, dead.length)
-    const found = claims.length + dead.length
-    // Others were quicker, or the claim was left out because the database refused the group: seen by the next look.
-    if (found === 0 || due > 0) this.#lookIn(found === 0 ? WATCH_MS : 0)
-    return found > 0
-  }
-
-  /** The lanes to claim from: those that are known, and while there is room for more, those that looks show. */
-  async #chooseLanes(): Promise<LaneShare[]> {
-    this.#isTold = false
-    const { room } = this.#slots
-    let lanes = this.#line.allot(room)
-    for (let looks = 0; looks < MAX_LOOKS; looks++) {
-      const isAsked = looks === 0 && (this.#isLookDue || this.#line.isRound)
-      const isShort = lanes.length === 0 || sumOf(lanes) * 2 < room.rows
-      if (!isAsked && !(isShort && (this.#line.isPartial || this.#due === 'backlog'))) break
-      await this.#look()
-      lanes = this.#line.allot(this.#slots.room)
-    }
-    return lanes
-  }
-
-  async #look(): Promise<void> {
-    const { count } = this.#wake
-    const { db } = this.#engine
-    // A few are claimed where they are. A backlog of them goes in line, so that it stands before no other workspace.
-    if (this.#due === 'backlog' || (this.#due === 'some' && this.#roomForDue === 0)) await lineUpDueEvents(db)
-    const look = await lookAtLanes(db, this.#line.nextLook)
-    this.#line.looked(look)
-    const inMs = look.dueAt === null ? Infinity : look.dueAt - look.now
-    if (inMs > 0) this.#due = 'none'
-    else this.#due = this.#due === 'none' ? 'some' : 'backlog'
-    this.#looked = { at: performance.now(), count }
-    this.#wake.setDue(inMs > 0 ? inMs : Infinity)
-  }
-
-  get #roomForDue(): number {
-    const { concurrency } = this.#options
-    return Math.max(0, Math.min(Math.ceil(concurrency / 4), concurrency - this.#slots.running))
+    return claim ? this.#lookout.took({ lanes, due }, claims, dead.length) : true
   }
 
   /** Another session holds its row: it is settled later, while everything else goes on. */
@@ -244,17 +183,12 @@ export class Poller {
     }, inMs).unref()
   }
 
-  #lookIn(ms: number): void {
-    if (ms === 0) this.kick()
-    else this.#wake.alsoDue(ms)
-  }
-
   /** What is settled may be due again, have left rows held for a time, or have resumed others in its place. */
   #hear(finished: readonly Finished[]): void {
     if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#waker.look()
     for (const { held, outcome } of finished) {
       if (outcome.kind === 'retry') this.#wake.alsoDue(outcome.delayMs)
-      if (outcome.kind === 'release' || outcome.attempt?.makesRoom) this.#line.hint(held.lane)
+      if (outcome.kind === 'release' || outcome.attempt?.makesRoom) this.#lookout.hint(held.lane)
     }
   }
 
@@ -279,7 +213,7 @@ export class Poller {
   #lookAtSlots(): void {
     if (this.#phase !== 'running' || this.#slots.inHand.length === 0) return
     this.#fill()
-    if (this.#slots.releaseOverflow() || (this.#isLookDue && this.#hasRoom)) this.#wake.settle(0)
+    if (this.#slots.releaseOverflow() || (this.#lookout.isDue && this.#hasRoom)) this.#wake.settle(0)
   }
 
   #start(held: Held): void {
@@ -290,26 +224,6 @@ export class Poller {
       this.#fill()
       this.#wake.settle(this.#slots.groupIsReady ? 0 : GROUP_MS)
     })
-  }
-
-  async #renew(): Promise<void> {
-    try {
-      const held = [...this.#slots.inHand]
-      const claims = held.map(({ claim }) => claim)
-      const beginBy = performance.now() + this.#beginWithinMs
-      const lost = new Set(await extendLease(this.#engine.db, claims, this.#options.leaseMs))
-      for (const one of held) if (!lost.has(one.claim.id)) one.beginBy = beginBy
-      if (lost.size === 0) return
-      // A settle of our own may have been committed just before; it gives its slots back within this turn.
-      await nextTurn()
-      for (const one of held) {
-        if (!lost.has(one.claim.id) || !this.#slots.has(one)) continue
-        this.#slots.dropIfWaiting(one)
-        this.#logger.warn({ deliveryId: one.claim.id }, 'a lease was lost before its attempt ended')
-      }
-    } catch (error) {
-      this.#logger.error(errorFields(error), 'leases could not be renewed; they hold until they end')
-    }
   }
 
   /** Refunded and due now. What still runs may have arrived; its late outcome is dropped, as the database would. */
@@ -331,14 +245,4 @@ export class Poller {
 /** Whether rows of its endpoint are held, so that there is a time to wake, which may have been set elsewhere. */
 function leavesHeld({ kind, attempt }: DeliveryOutcome): boolean {
   return kind === 'hold' || attempt?.circuitOpen === true || attempt?.heldBack === true
-}
-
-function sumOf(shares: readonly LaneShare[]): number {
-  return shares.reduce((sum, { count }) => sum + count, 0)
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }

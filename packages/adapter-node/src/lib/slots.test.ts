@@ -1,7 +1,7 @@
 import type { DeliveryOutcome } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import type { Held } from './lanes.ts'
+import type { Held } from './lane.ts'
 import { Slots } from './slots.ts'
 
 const DELIVERED: DeliveryOutcome = { kind: 'delivered', httpStatus: 200 }

@@ -1,7 +1,8 @@
 import type { Admission, DeliveryOutcome, FinishedDelivery } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
 import { Bag } from './bag.ts'
-import { type Held, type Lane, type LaneOptions, Lanes } from './lanes.ts'
+import type { Held, Lane, LaneOptions } from './lane.ts'
+import { Lanes } from './lanes.ts'
 import type { Room } from './line.ts'
 
 /** A claim whose attempt has ended. */
@@ -84,6 +85,12 @@ export class Slots {
     if (rows > 0 || running < concurrency) return { rows, lent: 0 }
     const lent = Math.min(slotsPerWorkspace, 2 * concurrency - running - this.lanes.borrowing, inHand)
     return { rows, lent: Math.max(0, lent) }
+  }
+
+  /** Rows whose time has come that are claimed where they are: as many as are free, and not many. */
+  get roomForDue(): number {
+    const { concurrency } = this.#options
+    return Math.max(0, Math.min(Math.ceil(concurrency / 4), concurrency - this.running))
   }
 
   /** Enough outcomes for a commit: a full batch, half a window when nothing waits to run, or all there is at the end. */

@@ -39,6 +39,9 @@ const SHOWN = [
   'createdAt',
   'updatedAt',
 ] as const
+
+const STORED = [...SHOWN, 'pausedUntil'] as const
+
 /** What is shown of an endpoint, of `keepsend_endpoints as endpoint`. */
 export const SHOWN_COLUMNS = sqlText`${endpointRows.some('endpoint', SHOWN)}, ${pausedUntil('endpoint')} as "pausedUntil"`
 
@@ -57,13 +60,13 @@ export function selectShown(db: OutboxDatabase, { workspaceId, id }: Pick<Endpoi
       : `(select coalesce(json_object_agg(name, ''), '{}') from json_object_keys(cast(endpoint.headers as json)) as named (name))`,
   )
   return sqlText`
-    select ${jsonRow(db, SHOWN)} from (
-      select ${columns}, cast(${names} as text) as "headers" from keepsend_endpoints as endpoint
+    select ${jsonRow(db, STORED)} from (
+      select ${columns}, cast(${names} as text) as "headers", ${pausedUntil('endpoint')} as "pausedUntil" from keepsend_endpoints as endpoint
       where id = ${id} and workspace_id = ${workspaceId}) as shown`
 }
 
 export function readShown(answer: string): Endpoint {
-  return toEndpoint(readRow(SHOWN, answer))
+  return toEndpoint(readRow(STORED, answer))
 }
 
 /** Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. */

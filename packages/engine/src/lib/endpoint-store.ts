@@ -1,26 +1,17 @@
-import {
-  type OptionsOf,
-  type OutboxDatabase,
-  OutboxError,
-  Transaction,
-  clock,
-  joined,
-  limitTo,
-  raw,
-  sqlText,
-} from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError, Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
 import { compatHeader } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
-import { type EndpointSecret, type RotateOptions, createEndpointSecrets } from './endpoint-secrets.ts'
-import { type Endpoint, type EndpointInput, checkEndpoint } from './endpoint.ts'
+import type { OnceEndpointStore } from './endpoint-store-api.ts'
+import { createEndpointSecrets } from './endpoint-secrets.ts'
+import { type Endpoint, checkEndpoint } from './endpoint.ts'
 import { EngineError } from './errors.ts'
 import { resetHealth } from './circuit.ts'
-import { type ChangeOptions, changeOf } from './endpoint-change.ts'
-import { END_PAUSE, type PauseOptions, pauseSet, readPauseOptions } from './pause.ts'
+import { changeOf } from './endpoint-change.ts'
+import { END_PAUSE, pauseSet, readPauseOptions } from './pause.ts'
 import { resumeAllOf } from './resume.ts'
-import type { Once, OnceOption } from './once.ts'
+import type { Once } from './once.ts'
 import { checkOptions } from './option-names.ts'
 import {
   SHOWN_COLUMNS,
@@ -33,68 +24,6 @@ import {
 } from './endpoint-columns.ts'
 import type { SecretStore } from './secret-store.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
-
-/** The endpoints of every workspace. Each method is scoped: another workspace's endpoint does not exist for it. */
-export interface EndpointStore {
-  /** `secret` is what the receiver verifies the first of `signatures` with: for `v1a` the public key. */
-  create(workspaceId: string, input: EndpointInput): Promise<{ endpoint: Endpoint; secret: string }>
-  get(workspaceId: string, id: string): Promise<Endpoint>
-  list(workspaceId: string, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
-  /**
-   * Writes what it is given and nothing else, so that two changes at the same time both stand.
-   *
-   * @throws {EngineError} `precondition_failed` when the endpoint has another version than `ifVersion`
-   */
-  update(
-    workspaceId: string,
-    id: string,
-    change: OptionsOf<Omit<EndpointInput, 'secret'>>,
-    options?: ChangeOptions,
-  ): Promise<Endpoint>
-  /** Its pending and held deliveries fail as `endpoint_gone` when they are next claimed. */
-  delete(workspaceId: string, id: string, options?: ChangeOptions): Promise<void>
-  /**
-   * Enabling closes the circuit, ends a pause and lets out what was held, batch by batch; disabling holds what is there and
-   * what is published.
-   */
-  setStatus(workspaceId: string, id: string, status: Endpoint['status']): Promise<Endpoint>
-  /**
-   * No attempt begins before the pause ends, and deliveries are held; attempts in flight end. A pause that lasts longer,
-   * because a person or the receiver asked for it, stands.
-   *
-   * @throws {EngineError} `invalid_option` for `forMs` out of its bounds
-   */
-  pause(workspaceId: string, id: string, options?: PauseOptions): Promise<Endpoint>
-  /** Ends the pause, whoever asked for it, and resumes what was held, batch by batch. The circuit stays as it is. */
-  resume(workspaceId: string, id: string): Promise<Endpoint>
-  /**
-   * A new secret; the ones before sign beside it for `overlapMs`, and end by themselves. At most ten of a scheme sign at
-   * once: one more is refused as `conflict`, because dropping the oldest would break who still goes by it.
-   */
-  rotateSecret(workspaceId: string, id: string, options?: RotateOptions): Promise<EndpointSecret>
-  /** The secrets that sign now, by scheme and the newest first. */
-  secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
-}
-
-/** The store as the routes have it: a change that is given {@link Once} is made once. */
-export interface OnceEndpointStore extends EndpointStore {
-  create(
-    workspaceId: string,
-    input: EndpointInput,
-    options?: OnceOption,
-  ): Promise<{ endpoint: Endpoint; secret: string }>
-  update(
-    workspaceId: string,
-    id: string,
-    change: OptionsOf<Omit<EndpointInput, 'secret'>>,
-    options?: ChangeOptions & OnceOption,
-  ): Promise<Endpoint>
-  delete(workspaceId: string, id: string, options?: ChangeOptions & OnceOption): Promise<void>
-  setStatus(workspaceId: string, id: string, status: Endpoint['status'], options?: OnceOption): Promise<Endpoint>
-  pause(workspaceId: string, id: string, options?: PauseOptions & OnceOption): Promise<Endpoint>
-  resume(workspaceId: string, id: string, options?: OnceOption): Promise<Endpoint>
-  rotateSecret(workspaceId: string, id: string, options?: RotateOptions & OnceOption): Promise<EndpointSecret>
-}
 
 /**
  * @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten.

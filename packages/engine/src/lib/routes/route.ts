@@ -1,7 +1,7 @@
 import { OpenAPIHono, type RouteConfig, createRoute, z } from '@hono/zod-openapi'
 import type { Principal, Scope } from '../api-key.ts'
 import type { OnceDeliveryReads } from '../deliveries.ts'
-import type { OnceEndpointStore } from '../endpoint-store.ts'
+import type { OnceEndpointStore } from '../endpoint-store-api.ts'
 import type { Engine, Sent } from '../engine-api.ts'
 import { EngineError } from '../errors.ts'
 import type { OnceOption } from '../once.ts'

@@ -78,6 +78,31 @@ describe('Line', () => {
     expect(line.isPartial).toBe(false)
   })
 
+  it('remembers where it stands in each of many workspaces, round after round', () => {
+    const { line, look } = rig()
+    const names = Array.from({ length: 99 }, (_, n) => `w_${String(n).padStart(2, '0')}`)
+    for (let round = 0; round < 2; round++) {
+      for (const [first, last] of [
+        [0, 33],
+        [33, 66],
+        [66, 99],
+      ] as const) {
+        const window = names.slice(first, last)
+        look(
+          window.flatMap((name) => many(4, name)),
+          last === 99 ? '' : window.at(-1),
+        )
+      }
+    }
+    const { after = '', behind = {} } = line.nextLook
+    expect([after, Object.keys(behind)]).toEqual(['', names.slice(0, 64)])
+    look(
+      names.slice(0, 33).map((name) => ref(name, 'ep_04')),
+      'w_32',
+    )
+    expect(Object.keys(line.nextLook.behind ?? {})).toEqual(names.slice(33, 97))
+  })
+
   it('sees more endpoints of a workspace that is alone', () => {
     const { line, look } = rig()
     look(many(3, 'a'))

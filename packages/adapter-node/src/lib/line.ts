@@ -25,7 +25,9 @@ const FIRST_ASK = 4
 const MAX_ASK = 1000
 // Lanes that are kept in mind; whatever is beyond, a look finds.
 const MAX_HINTS = 1000
-const MAX_BEHIND = 100
+const MAX_BEHIND = 1000
+// More than the workspaces of one look.
+const BEHIND_AT_ONCE = 64
 // What one claim names. A turn of so many lanes is long enough.
 const MAX_SHARES = 256
 
@@ -62,7 +64,13 @@ export class Line {
   /** Where the next look goes on. */
   get nextLook(): LookOptions {
     const endpoints = this.#isAlone ? ENDPOINTS_ALONE : ENDPOINTS
-    return { after: this.#after, endpoints, behind: Object.fromEntries(this.#behind) }
+    const after = this.#after
+    let behind = [...this.#behind]
+    if (behind.length > BEHIND_AT_ONCE) {
+      const next = behind.filter(([workspaceId]) => workspaceId > after)
+      behind = next.sort(([one], [other]) => (one < other ? -1 : 1)).slice(0, BEHIND_AT_ONCE)
+    }
+    return { after, endpoints, behind: Object.fromEntries(behind) }
   }
 
   looked({ lanes, next }: Look): void {
@@ -84,7 +92,8 @@ export class Line {
     }
     // Of a workspace that was asked for lanes behind an endpoint and has none there, it starts again.
     for (const workspaceId of this.#behind.keys()) {
-      if (workspaces.has(workspaceId) || workspaceId <= after) continue
+      const wasLookedAt = workspaceId > after && (next === '' || workspaceId <= next)
+      if (workspaces.has(workspaceId) || !wasLookedAt) continue
       this.#behind.delete(workspaceId)
       isPartial = true
     }

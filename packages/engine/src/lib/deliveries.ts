@@ -163,18 +163,23 @@ export function createDeliveryReads(
       await exists(workspaceId, endpointId)
       const wanted = { endpointId, workspaceId, status, settledAfter, settledBefore }
       const holdFor: HoldReason = 'replay'
-      const transaction = new Transaction()
-      once?.begin(transaction)
-      transaction.addAll(lockEndpoints(db, [endpointId]))
-      const replaying = replayStatement(db, wanted, { limit, holdFor })
-      const replayed = once ? { rows: [] } : transaction.add(replaying)
-      once?.endCounted(transaction, replaying)
-      // Deleted meanwhile: they become due and fail as `endpoint_gone`, as those that waited do.
-      transaction.add(resumeIfGone(endpointId))
-      transaction.add(wakeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
-      await transaction.commit(db)
-      await wake(endpointId)
-      const count = replayed.rows.length
+      /** One transaction; says how many rows it replayed. */
+      const replay = async (most: number): Promise<number> => {
+        const transaction = new Transaction()
+        once?.begin(transaction)
+        transaction.addAll(lockEndpoints(db, [endpointId]))
+        const replaying = replayStatement(db, wanted, { limit: most, holdFor })
+        const replayed = once ? { rows: [] } : transaction.add(replaying)
+        once?.endCounted(transaction, replaying)
+        // Deleted meanwhile: they become due and fail as `endpoint_gone`, as those that waited do.
+        transaction.add(resumeIfGone(endpointId))
+        transaction.add(wakeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
+        await transaction.commit(db)
+        await wake(endpointId)
+        return replayed.rows.length
+      }
+      // A request under a key is one transaction, and small.
+      const count = once ? await replay(limit) : await inBatches(limit, replay)
       return { count, more: count === limit }
     },
 
@@ -210,5 +215,25 @@ export function createDeliveryReads(
         group by event_id order by event_id desc`)
       return rows
     },
+  }
+}
+
+// So many rows a transaction: some 20 ms on SQLite, where nobody else writes meanwhile.
+const REPLAY_BATCH = 250
+
+/**
+ * Work in batches, with as long a pause after each as it took: another process that waits for SQLite's write lock looks
+ * again from time to time, and would hardly ever meet it free.
+ */
+async function inBatches(limit: number, work: (most: number) => Promise<number>): Promise<number> {
+  for (let count = 0; ;) {
+    const most = Math.min(REPLAY_BATCH, limit - count)
+    const beganAt = Date.now()
+    const done = await work(most)
+    count += done
+    if (done < most || count === limit) return count
+    await new Promise((resolve) => {
+      setTimeout(resolve, Date.now() - beganAt)
+    })
   }
 }

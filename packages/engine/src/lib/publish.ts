@@ -9,7 +9,6 @@ import {
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { HoldReason } from './hold-reason.ts'
-import { isPaused } from './pause.ts'
 import { DEFAULT_MAX_AGE_MS } from './schedule.ts'
 
 /** Where an engine publishes: the database, and how its queue wants rows to start. */
@@ -76,7 +75,7 @@ function forEndpoints(
 function heldFromTheStart(now: SqlText): SqlText {
   return sqlText`case
         when status = 'disabled' then ${HELD_AS_DISABLED}
-        when ${isPaused('keepsend_endpoints', now)} then ${HELD_AS_PAUSED}
+        when paused_until > ${now} then ${HELD_AS_PAUSED}
       end`
 }
 

@@ -25,9 +25,7 @@ import { JITTER, jittered } from './schedule.ts'
 
 // What one statement resumes of an endpoint; a faster limit has the rest at its next time.
 const MAX_BATCH = 10_000
-
 const MAX_EVERY_MS = 60_000
-
 // How often a limited endpoint is woken at most.
 const LIMITED_EVERY_MS = 250
 
@@ -166,11 +164,13 @@ function addBatch(
   const resumed = transaction.add<ResumedRow>(
     resumeStatement(db, { endpointId: id, limit, guard, apartMs, afterMs: graceMs }),
   )
+  // A pause that has ended, or that no honest clock has written, is gone: what is published from here on is not held for it.
   transaction.add(sqlText`
       update keepsend_endpoints set wake_at = case
         when status = 'enabled' and exists (
           select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
-        then ${notBeforePause(db, sqlText`cast(${next} as bigint)`)} end
+        then ${notBeforePause(db, sqlText`cast(${next} as bigint)`)} end,
+        paused_until = case when ${isPaused()} then paused_until end
       where ${mine}`)
   return resumed
 }

@@ -79,16 +79,18 @@ export function insertSelectStatement(
   event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'> & JoinsLine,
   receiversAt: (now: SqlText) => Receivers,
 ): SqlText {
-  const { now, from } = dialect.clockBeside
-  const { endpointId, maxAttempts, heldFor, from: receivers } = receiversAt(now)
-  const unlessHeld = sqlText`case when ${heldFor} is null`
+  const clockBeside = dialect.clockBeside
+  const { from: receivers, ...asked } = receiversAt(clockBeside.now)
+  const one = dialect.reused({ ...asked, now: clockBeside.now }, sqlText`${clockBeside.from}${receivers}`)
+  const { endpointId, maxAttempts, heldFor, now } = one.columns
   const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
+  const unlessHeld = sqlText`case when ${heldFor} is null`
   return sqlText`
-    ${INSERT_OR_HOLD}
+    ${one.with} ${INSERT_OR_HOLD}
     select cast(${rowId(event.eventId, '')} as text) || ${endpointId}, cast(${event.workspaceId} as text),
       cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAndReady(event, now, { inLine, unlessHeld })}, ${now}, ${now},
       cast(${event.payload} as text), ${unlessHeld} then 'pending' else 'held' end, ${heldFor}, ${unlessHeld} then null else ${now} end
-    from ${from}${receivers}
+    from ${one.from}
     ${UNLESS_THERE}
     returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"`
 }

@@ -18,6 +18,7 @@ export const sqliteDialect: Dialect = {
   among: (found) => sqlText`in (${found})`,
   lock: () => NOTHING,
   clockBeside: { now: clock(), from: NOTHING },
+  reused: (columns, from) => ({ with: NOTHING, columns, from }),
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,
   claims,

@@ -31,7 +31,7 @@ const STEPS: [step: string, is: (statement: SqlText) => boolean][] = [
 ]
 
 function reports({ sql, params }: SqlText, type: string): boolean {
-  return sql.startsWith('insert into pending_events') && params.includes(type)
+  return sql.includes('insert into pending_events') && params.includes(type)
 }
 
 it('an eventful settle locks, changes endpoints while the claims stand, settles, resumes, and claims last', async () => {

@@ -25,8 +25,8 @@ export function cloudflareStage({ short = false } = {}): Stage {
     // What waits for its retry at a kill is found a minute later. A test has less patience: there nothing fails before
     // the kill, and no held answer is awaited until it is late.
     failsFrom: short ? 'kill' : 'start',
-    // A consumer sends five at once, and locally there is one consumer.
-    inFlight: short ? 1 : 4,
+    // Locally there is one consumer, whose five requests its workspaces and their endpoints share.
+    inFlight: 1,
     drainMs: DRAIN_MS,
     start: (folder, port) => startWrangler(folder, port, vars),
     clock: { everyMs: 5000, tick: fireCron },

@@ -87,10 +87,14 @@ export async function answerAsks<Asks extends AskTable<Asks>>(ready: () => Promi
   const inWords = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.once('disconnect', () => process.exit())
   try {
-    const handlers = (await ready()) as unknown as Record<string, (ask: unknown) => Promise<unknown>>
+    const handlers = await ready()
     process.on('message', ({ number, name, ask }: Request) => {
-      const handle = handlers[name] ?? (() => Promise.reject(new Error(`nothing answers ${name}`)))
-      handle(ask).then(
+      const handle: unknown = Reflect.get(handlers, name)
+      const answering = async (): Promise<unknown> => {
+        if (typeof handle !== 'function') throw new Error(`nothing answers ${name}`)
+        return Reflect.apply(handle, handlers, [ask])
+      }
+      answering().then(
         (answer) => say({ number, answer }),
         (error: unknown) => say({ number, error: inWords(error) }),
       )

@@ -193,6 +193,33 @@ describe('a row of an endpoint that was broken by hand', () => {
 })
 
 describe('a replay of an endpoint', () => {
+  it('of many deliveries is made in small transactions, and of no more than were asked for', async () => {
+    const sizes: number[] = []
+    const made = await rig({
+      retrySchedule: [],
+      wrap: (db) => ({
+        ...db,
+        run: (statement) => db.run(statement),
+        async atomic(statements) {
+          const results = await db.atomic(statements)
+          for (const [at, statement] of statements.entries()) {
+            if ('sql' in statement && statement.sql.includes('replayed_at =')) sizes.push(results[at]?.changes ?? 0)
+          }
+          return results
+        },
+      }),
+    })
+    const { id } = await made.addEndpoint()
+    await fill(made, id, 700)
+    await made.exec("update pending_events set status = 'failed', ready = 0, due_at = null, completed_at = 1")
+    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id }, { limit: 600 })).toEqual({
+      count: 600,
+      more: true,
+    })
+    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id })).toEqual({ count: 100, more: false })
+    expect(sizes).toEqual([250, 250, 100, 100])
+  })
+
   it('sends again what has failed, bit by bit: it stands before no new event, and each comes once more', async () => {
     let well = false
     const made = await rig({ answer: () => (well ? 200 : 400), retrySchedule: [] })

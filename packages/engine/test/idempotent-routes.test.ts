@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Rig, rig } from './rig.ts'
 import { GOOD_BODIES, documentOf, operationOf, routesOf } from './routes.ts'
-import { claimDueEvents } from '@keepsend/outbox'
+import { type Statement, claimDueEvents, rowsAs } from '@keepsend/outbox'
 
 /** The API, with an endpoint and a failed delivery of it, and requests under a key. */
 async function world(options: Parameters<typeof rig>[0] = {}) {
@@ -141,10 +141,10 @@ describe('two requests past the mark', () => {
     const made = await world({
       wrap: (db) => ({
         ...db,
-        run: async (statement) =>
+        run: <R extends object>(statement: Statement) =>
           'sql' in statement && statement.sql.includes('insert into keepsend_idempotency_marks')
-            ? { rows: [{ owner: 'both' } as never], changes: 1 }
-            : db.run(statement),
+            ? rowsAs<R>(Promise.resolve({ rows: [{ owner: 'both' }], changes: 1 }))
+            : db.run<R>(statement),
         atomic: (statements) => db.atomic(statements),
       }),
     })

@@ -331,6 +331,20 @@ describe('a pause by a person', () => {
 })
 
 describe('a clock that was ahead and is corrected', () => {
+  it('leaves a pause for which what is published is held until the endpoint is woken, and never again', async () => {
+    const made = await one()
+    await made.exec(
+      `update keepsend_endpoints set paused_until = ${Date.now() + 7_200_000}, pause_asked_at = ${Date.now() + 3_600_000}`,
+    )
+    await made.publish(1)
+    expect(await statuses(made)).toEqual(['held endpoint_paused'])
+    // Nobody gave it a wake time; maintenance does.
+    expect(await made.engine.maintain()).toMatchObject({ strays: 1 })
+    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    await made.publish(1)
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered'])
+  })
+
   const setAhead = async ({ exec, db }: Rig, ms: number) => {
     const now =
       db.dialect.name === 'postgres'

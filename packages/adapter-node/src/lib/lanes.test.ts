@@ -200,7 +200,7 @@ describe('Lanes', () => {
     expect(start()).toHaveLength(32)
   })
 
-  it('what has waited too long goes back, and what waits for its moment does not', () => {
+  it('what has waited too long goes back, and what waits for its slot time does not', () => {
     const { lanes, of, add, start, pass } = rig()
     add('it', 10)
     start()
@@ -217,7 +217,7 @@ describe('Lanes', () => {
     }
     lanes.wait(paced)
     pass(399)
-    expect([start(), lanes.nextMoment]).toEqual([[], 400])
+    expect([start(), lanes.nextSlotTime]).toEqual([[], 400])
     pass(1)
     expect(start()).toEqual([paced])
     lanes.ended(paced)

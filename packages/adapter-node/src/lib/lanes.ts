@@ -52,7 +52,7 @@ export class Lanes {
     return this.#running
   }
 
-  /** Claims that would run if slots were free. The others wait for one of their own endpoint, or for their moment. */
+  /** Claims that would run if slots were free. The others wait for one of their own endpoint, or for their slot time. */
   get ready(): number {
     let ready = 0
     const now = this.#options.clock()
@@ -76,11 +76,11 @@ export class Lanes {
   }
 
   /** When the next claim that waits for its slot time may run; undefined if none does. */
-  get nextMoment(): number | undefined {
+  get nextSlotTime(): number | undefined {
     let next: number | undefined
     for (const { waiting } of this.#waitingLanes()) {
-      const moment = waiting[0]?.notBefore ?? 0
-      if (moment > 0 && (next === undefined || moment < next)) next = moment
+      const time = waiting[0]?.notBefore ?? 0
+      if (time > 0 && (next === undefined || time < next)) next = time
     }
     return next
   }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DeliveryOutcome, type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
-import { type Claim, type LaneRef, releaseEvents } from '@keepsend/outbox'
+import { type Claim, type LaneRef, isLockTimeout, releaseEvents } from '@keepsend/outbox'
 import type { Held } from './lane.ts'
 import { renewLeases } from './heartbeat.ts'
 import { type Choice, Lookout, WATCH_MS } from './lookout.ts'
@@ -52,7 +52,7 @@ export class Poller {
   readonly #watch: NodeJS.Timeout
   /** From the question on that brought a claim or renewed it. One heartbeat less than a lease, or it ends unrenewed. */
   readonly #beginWithinMs: number
-  #moment: NodeJS.Timeout | undefined
+  #slotTimer: NodeJS.Timeout | undefined
   #phase: 'running' | 'draining' | 'ended' = 'running'
   /** The database's clock less our monotonic one: with it, a wrong local time does no harm. */
   #clockOffset = 0
@@ -97,7 +97,7 @@ export class Poller {
     this.#end()
     clearInterval(this.#heartbeat)
     clearInterval(this.#watch)
-    clearTimeout(this.#moment)
+    clearTimeout(this.#slotTimer)
     await this.#waker.stop()
     this.#wake.stop()
     await this.#giveBack(this.#slots.dropAll())
@@ -200,13 +200,13 @@ export class Poller {
       else late.push(this.#slots.drop(held))
     }
     if (late.length > 0) void this.#giveBack(late, 'came too late to begin: the database or this process stood still')
-    const { nextMomentMs } = this.#slots
-    if (nextMomentMs === undefined) return
-    clearTimeout(this.#moment)
-    this.#moment = setTimeout(() => {
+    const { nextSlotTimeMs } = this.#slots
+    if (nextSlotTimeMs === undefined) return
+    clearTimeout(this.#slotTimer)
+    this.#slotTimer = setTimeout(() => {
       this.#fill()
       if (this.#slots.releaseOverflow()) this.#wake.settle(0)
-    }, nextMomentMs)
+    }, nextSlotTimeMs)
   }
 
   /** What waits in vain goes back in line, and slots are lent beside those of silent endpoints. */
@@ -234,6 +234,11 @@ export class Poller {
       this.#logger.warn({ deliveries: claims.length }, `claims were given back: ${why}`)
       this.kick()
     } catch (error) {
+      // One row that another session holds locked keeps none of the others.
+      if (claims.length > 1 && isLockTimeout(error)) {
+        await Promise.all(claims.map((claim) => this.#giveBack([claim], why)))
+        return
+      }
       this.#logger.error(
         { deliveries: claims.length, ...errorFields(error) },
         'claims could not be given back; their leases will end',

@@ -145,10 +145,10 @@ export class Slots {
     }
   }
 
-  /** How long until the next claim that waits for its moment may run, in ms; undefined if none does. */
-  get nextMomentMs(): number | undefined {
-    const moment = this.lanes.nextMoment
-    return moment === undefined ? undefined : Math.max(1, moment - this.#options.clock())
+  /** How long until the next claim that waits for its slot time may run, in ms; undefined if none does. */
+  get nextSlotTimeMs(): number | undefined {
+    const time = this.lanes.nextSlotTime
+    return time === undefined ? undefined : Math.max(1, time - this.#options.clock())
   }
 
   /** The next claim to run, if one waits and a slot is free or lent. */

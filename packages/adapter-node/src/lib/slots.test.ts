@@ -87,6 +87,19 @@ describe('Slots', () => {
     expect(slots.groupIsReady).toBe(true)
   })
 
+  it('what waits for an endpoint that takes nothing is released with the outcome that says so', () => {
+    const slots = slotsOf(2, 4)
+    slots.add(claims(4))
+    const [first, second] = run(slots)
+    if (first) slots.finish(first, { kind: 'hold', reason: 'endpoint_paused' })
+    expect(slots.finished.map(({ claim, outcome }) => [claim.id, outcome.kind])).toEqual([
+      ['row 0', 'hold'],
+      ['row 2', 'release'],
+      ['row 3', 'release'],
+    ])
+    expect([slots.waiting, slots.groupIsReady, run(slots), second && slots.has(second)]).toEqual([0, true, [], true])
+  })
+
   it('what was dropped or settled is in hand no longer, and its late outcome finds that out', () => {
     const slots = slotsOf(2, 4)
     slots.add(claims(4))

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DeliveryOutcome, type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
-import { type Claim, type LaneRef, isLockTimeout, releaseEvents } from '@keepsend/outbox'
+import type { Claim, LaneRef } from '@keepsend/outbox'
 import type { Held } from './lane.ts'
 import { renewLeases } from './heartbeat.ts'
 import { type Choice, Lookout, WATCH_MS } from './lookout.ts'
 import { type Finished, Slots } from './slots.ts'
 import { Wake } from './wake.ts'
+import { releaseClaims } from './release-claims.ts'
 import { Waker } from './waker.ts'
 
 export interface PollerOptions {
@@ -226,24 +227,9 @@ export class Poller {
     })
   }
 
-  /** Refunded and due now. What still runs may have arrived; its late outcome is dropped, as the database would. */
+  /** What still runs may have arrived; its late outcome is dropped, as the database would. */
   async #giveBack(claims: readonly Claim[], why = 'stopping'): Promise<void> {
-    if (claims.length === 0) return
-    try {
-      await releaseEvents(this.#engine.db, claims)
-      this.#logger.warn({ deliveries: claims.length }, `claims were given back: ${why}`)
-      this.kick()
-    } catch (error) {
-      // One row that another session holds locked keeps none of the others.
-      if (claims.length > 1 && isLockTimeout(error)) {
-        await Promise.all(claims.map((claim) => this.#giveBack([claim], why)))
-        return
-      }
-      this.#logger.error(
-        { deliveries: claims.length, ...errorFields(error) },
-        'claims could not be given back; their leases will end',
-      )
-    }
+    if (await releaseClaims(this.#engine, claims, why)) this.kick()
   }
 }
 

@@ -53,6 +53,8 @@ export interface Tenant {
   waiting: number
   /** Its lanes with claims that wait or run. */
   readonly lanes: Set<Lane>
+  /** All that are remembered, by their endpoints. */
+  readonly known: Map<string, Lane>
 }
 
 export interface LaneOptions {

@@ -10,7 +10,6 @@ import {
   hear,
   isOutOfTime,
   isProven,
-  keyOf,
   mayBorrow,
   mayHave,
   mayRun,
@@ -32,11 +31,13 @@ const MAX_LANES = 10_000
  */
 export class Lanes {
   readonly #options: LaneOptions
-  readonly #lanes = new Map<string, Lane>()
   readonly #tenants = new Map<string, Tenant>()
+  #size = 0
   /** Those with claims that wait, in turn. */
   readonly #turns = new Set<Tenant>()
   #waiting = 0
+  /** Of those, the ones that wait for a slot time. */
+  #timed = 0
   #running = 0
   #lentUnproven = 0
 
@@ -56,12 +57,15 @@ export class Lanes {
   get ready(): number {
     let ready = 0
     const now = this.#options.clock()
-    for (const lane of this.#waitingLanes()) {
-      // One that may have all slots waits for nothing else.
-      const isOwn = mayRun(lane, this.#options, now) < this.#options.concurrency
-      ready += isOwn || isOutOfTime(lane, now) ? startable(lane, this.#options, now) : lane.waiting.length
-    }
+    for (const lane of this.#waitingLanes()) ready += readyOf(lane, this.#options, now)
     return ready
+  }
+
+  /** Whether there is one. */
+  get isReady(): boolean {
+    const now = this.#options.clock()
+    for (const lane of this.#waitingLanes()) if (readyOf(lane, this.#options, now) > 0) return true
+    return false
   }
 
   /** Of those that wait, the ones to which a slot beyond `concurrency` will be lent. */
@@ -78,6 +82,7 @@ export class Lanes {
   /** When the next claim that waits for its slot time may run; undefined if none does. */
   get nextSlotTime(): number | undefined {
     let next: number | undefined
+    if (this.#timed === 0) return next
     for (const { waiting } of this.#waitingLanes()) {
       const time = waiting[0]?.notBefore ?? 0
       if (time > 0 && (next === undefined || time < next)) next = time
@@ -86,13 +91,13 @@ export class Lanes {
   }
 
   of(ref: LaneRef): Lane {
-    const key = keyOf(ref)
-    let lane = this.#lanes.get(key)
-    if (!lane) {
-      if (this.#lanes.size >= MAX_LANES) this.#forgetIdle()
-      lane = newLane(ref, this.#tenantOf(ref.workspaceId), this.#options.clock())
-      this.#lanes.set(key, lane)
-    }
+    const known = this.#tenants.get(ref.workspaceId)?.known.get(ref.endpointId)
+    if (known) return known
+    if (this.#size >= MAX_LANES) this.#forgetIdle()
+    const tenant = this.#tenantOf(ref.workspaceId)
+    const lane = newLane(ref, tenant, this.#options.clock())
+    tenant.known.set(ref.endpointId, lane)
+    this.#size++
     return lane
   }
 
@@ -103,6 +108,7 @@ export class Lanes {
     lane.tenant.waiting++
     this.#turns.add(lane.tenant)
     this.#waiting++
+    if (held.notBefore > 0) this.#timed++
   }
 
   /**
@@ -146,6 +152,7 @@ export class Lanes {
     if (--tenant.waiting > 0) this.#turns.add(tenant)
     tenant.running++
     this.#waiting--
+    if (held.notBefore > 0) this.#timed--
     this.#running++
     if (lane.running++ === 0) lane.movedAt = this.#options.clock()
     held.isLent = isLent
@@ -223,6 +230,7 @@ export class Lanes {
       lane.tenant.waiting -= out.length
       if (lane.tenant.waiting === 0) this.#turns.delete(lane.tenant)
       this.#waiting -= out.length
+      for (const { notBefore } of out) if (notBefore > 0) this.#timed--
       taken.push(...out)
       this.#letGo(lane)
     }
@@ -232,7 +240,7 @@ export class Lanes {
   #tenantOf(workspaceId: string): Tenant {
     let tenant = this.#tenants.get(workspaceId)
     if (!tenant) {
-      tenant = { workspaceId, running: 0, waiting: 0, lanes: new Set() }
+      tenant = { workspaceId, running: 0, waiting: 0, lanes: new Set(), known: new Map() }
       this.#tenants.set(workspaceId, tenant)
     }
     return tenant
@@ -243,7 +251,18 @@ export class Lanes {
   }
 
   #forgetIdle(): void {
-    for (const [key, { waiting, running }] of this.#lanes) if (waiting.length + running === 0) this.#lanes.delete(key)
-    for (const [id, { waiting, running }] of this.#tenants) if (waiting + running === 0) this.#tenants.delete(id)
+    this.#size = 0
+    for (const [id, { known }] of this.#tenants) {
+      for (const [endpointId, { waiting, running }] of known)
+        if (waiting.length + running === 0) known.delete(endpointId)
+      if (known.size === 0) this.#tenants.delete(id)
+      this.#size += known.size
+    }
   }
+}
+
+function readyOf(lane: Lane, options: LaneOptions, now: number): number {
+  // One that may have all slots waits for nothing else.
+  const isOwn = mayRun(lane, options, now) < options.concurrency
+  return isOwn || isOutOfTime(lane, now) ? startable(lane, options, now) : lane.waiting.length
 }

@@ -151,14 +151,17 @@ export class Line {
 
   /** What a claim found: a lane that gave less than was asked of it is empty. */
   took(shares: readonly LaneShare[], claims: readonly Claim[], dead: number): void {
-    const found = new Map<string, number>()
-    for (const claim of claims) found.set(keyOf(claim), (found.get(keyOf(claim)) ?? 0) + 1)
+    const found = new Map<Lane, number>()
+    for (const claim of claims) {
+      const lane = this.#lanes.of(claim)
+      found.set(lane, (found.get(lane) ?? 0) + 1)
+    }
     for (const share of shares) {
       const key = keyOf(share)
       const known = this.#known.get(key)
       if (!known) continue
       // Rows that were marked failed came from some lane, which is asked again.
-      const gaveAll = (found.get(key) ?? 0) + dead >= share.count
+      const gaveAll = (found.get(this.#lanes.of(share)) ?? 0) + dead >= share.count
       // Behind the others, in turn. What was published since the claim was made, it has not seen.
       this.#known.delete(key)
       if (gaveAll) this.#known.set(key, { ...known, ask: Math.min(MAX_ASK, known.ask * 2) })

@@ -99,7 +99,7 @@ export class Slots {
     const { concurrency, settleBatch } = this.#options
     if (finished.length === 0) return false
     if (running === 0 || this.#unsent > 0 || finished.length >= settleBatch) return true
-    return finished.length * 2 >= concurrency && this.lanes.ready === 0
+    return finished.length * 2 >= concurrency && !this.lanes.isReady
   }
 
   /**

@@ -25,6 +25,11 @@ export class Wake {
     return this.#count
   }
 
+  /** It hears of what other processes publish. */
+  get hearsOthers(): boolean {
+    return this.#version !== undefined
+  }
+
   start(): void {
     if (!this.#version) return
     this.#lastVersion = this.#readVersion()

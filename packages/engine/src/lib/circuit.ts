@@ -113,8 +113,8 @@ export interface Tally {
 function standing(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
   // The first list finds the rows by their key, the second knows them by their gen.
   return sqlText`pending_events as delivery where delivery.completed_at is null
-    and delivery.id ${db.dialect.among(db.dialect.list(claims.map(({ id }) => id)))}
-    and delivery.id || '#' || delivery.gen in (${db.dialect.list(claims.map(({ id, gen }) => `${id}#${gen}`))})`
+    and delivery.id ${db.dialect.keys(claims.map(({ id }) => id))}
+    and delivery.id || '#' || delivery.gen ${db.dialect.oneOf(claims.map(({ id, gen }) => `${id}#${gen}`))}`
 }
 
 export function anyStands(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {

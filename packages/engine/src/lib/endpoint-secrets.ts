@@ -104,7 +104,7 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
       const drop = sqlText`
         delete from keepsend_secrets
         where endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})
-          and scheme in (${db.dialect.list(dropped)})`
+          and scheme ${db.dialect.oneOf(dropped)}`
       return [drop, ...added.map(({ statement }) => statement)]
     },
 

@@ -9,7 +9,7 @@ export function lockDeliveries(db: OutboxDatabase, claims: readonly ClaimRef[]):
   if (db.dialect.name !== 'postgres' || claims.length === 0) return []
   return [
     sqlText`
-      select id from pending_events as delivery where id ${db.dialect.among(db.dialect.list(claims.map(({ id }) => id)))}
+      select id from pending_events as delivery where id ${db.dialect.keys(claims.map(({ id }) => id))}
       order by id ${db.dialect.lock('wait', 'delivery')}`,
   ]
 }
@@ -18,7 +18,7 @@ export function lockEndpoints(db: OutboxDatabase, ids: readonly string[]): SqlTe
   if (db.dialect.name !== 'postgres' || ids.length === 0) return []
   return [
     sqlText`
-      select id from keepsend_endpoints as endpoint where id ${db.dialect.among(db.dialect.list([...new Set(ids)]))}
+      select id from keepsend_endpoints as endpoint where id ${db.dialect.keys([...new Set(ids)])}
       order by id ${db.dialect.lock('wait', 'endpoint')}`,
   ]
 }
@@ -31,9 +31,9 @@ export async function lockedOf(
 ): Promise<Set<string>> {
   const { rows } = await db.run<{ id: string }>(sqlText`
     with named as materialized (
-      select id from ${raw(table)} where id ${db.dialect.among(db.dialect.list(ids))}),
+      select id from ${raw(table)} where id ${db.dialect.keys(ids)}),
     free as materialized (
-      select id from ${raw(table)} where id ${db.dialect.among(db.dialect.list(ids))} ${db.dialect.lock('pick', table)})
+      select id from ${raw(table)} where id ${db.dialect.keys(ids)} ${db.dialect.lock('pick', table)})
     select id from named where id not in (select id from free)`)
   return new Set(rows.map(({ id }) => id))
 }

@@ -34,15 +34,15 @@ export interface PublishTarget {
 export function fanOutStatement(target: PublishTarget, event: PreparedEvent, only: SqlText = raw('1 = 1')): SqlText {
   const { dialect } = target.db
   const maxAgeMs = raw(String(target.maxAgeMs ?? DEFAULT_MAX_AGE_MS))
-  const patterns = dialect.list(patternsOf(event.type))
-  const channels = dialect.list([...new Set(['*', ...event.channels.flatMap(patternsOf)])])
+  const patterns = dialect.oneOf(patternsOf(event.type))
+  const channels = dialect.oneOf([...new Set(['*', ...event.channels.flatMap(patternsOf)])])
   return forEndpoints(
     target,
     event,
     (now) => sqlText`
     workspace_id = ${event.workspaceId} and (status = 'enabled' or disabled_at > ${now} - ${maxAgeMs}) and id in (
       select endpoint_id from keepsend_subscriptions
-      where workspace_id = ${event.workspaceId} and pattern in (${patterns}) and channel in (${channels})
+      where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
     ) and ${only}`,
   )
 }

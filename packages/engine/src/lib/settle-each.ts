@@ -112,19 +112,17 @@ export function createSettleEach({
 
   return async (finished, next) => {
     const now = monotonic()
-    const due = finished.filter((one) => (locked.get(one)?.until ?? 0) <= now)
-    const known = due.filter((one) => locked.has(one))
-    if (known.length > 0) {
+    const isDue = (one: FinishedDelivery): boolean => (locked.get(one)?.until ?? 0) <= now
+    const known = finished.filter((one) => locked.has(one))
+    const again = known.filter(isDue)
+    if (again.length > 0) {
       try {
-        await free(known)
+        await free(again)
       } catch (storageError) {
         return { results: unsettled(finished), claimed: NONE, storageError }
       }
     }
-    const settled = await settleFree(
-      due.filter((one) => (locked.get(one)?.until ?? 0) <= now),
-      next,
-    )
+    const settled = await settleFree(known.length === 0 ? finished : finished.filter(isDue), next)
     if (settled.results.length === finished.length) return settled
     const results = new Map(settled.results.map((one) => [one.finished, one]))
     return {

@@ -130,7 +130,7 @@ async function readTargets(
       signing.version as "secretVersion", case when ${isPaused('endpoint')} then 1 else 0 end as "paused"
     from keepsend_endpoints as endpoint left join keepsend_secrets as signing
       on signing.endpoint_id = endpoint.id and (signing.expires_at is null or signing.expires_at > ${clock()})
-    where endpoint.id ${db.dialect.among(db.dialect.list([...new Set(ids)]))}
+    where endpoint.id ${db.dialect.keys([...new Set(ids)])}
     order by endpoint.id, signing.scheme, signing.version desc`)
   const targets = new Map<string, OpenTarget | EngineError>()
   for (const row of rows) {

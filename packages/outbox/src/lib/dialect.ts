@@ -15,8 +15,10 @@ export interface Dialect {
   readonly greatest: SqlText
   /** Ends an insert of several rows, where two that insert the same keys could wait for each other in a circle. */
   readonly inKeyOrder: SqlText
-  /** A list of strings for `in (…)`, as one parameter whatever its length. */
-  list(values: readonly string[]): SqlText
+  /** Behind a column: one of these few texts. The planner knows them. */
+  oneOf(values: readonly string[]): SqlText
+  /** Behind a key: one of these, as one parameter whatever their number. Looks them up, whatever the planner expects. */
+  keys(ids: readonly string[]): SqlText
   /** `limit n`, for a look that follows the order of an index however many rows the planner expects. */
   first(rows: number): SqlText
   /** `in`, for the few keys that such a look has found, so that the planner goes by the key. */

@@ -118,8 +118,8 @@ export function expireStatement(
   { maxAgeMs, now }: { maxAgeMs: number; now: number | undefined },
 ): SqlText {
   const picked = dialect.pick({
-    where: sqlText`id ${dialect.among(dialect.list(rows.map(({ id }) => id)))}
-      and id || '#' || gen in (${dialect.list(rows.map(({ id, gen }) => `${id}#${gen}`))})
+    where: sqlText`id ${dialect.keys(rows.map(({ id }) => id))}
+      and id || '#' || gen ${dialect.oneOf(rows.map(({ id, gen }) => `${id}#${gen}`))}
       and ${tooOld(maxAgeMs, now)}`,
   })
   return sqlText`

@@ -83,7 +83,7 @@ export function resumeNamedStatement(
 ): SqlText {
   return sqlText`
     update pending_events set ${resumeSet(clock())}
-    where id ${dialect.among(dialect.list(ids))} and case when status = 'held' then ${guard} else false end`
+    where id ${dialect.keys(ids)} and case when status = 'held' then ${guard} else false end`
 }
 
 /**

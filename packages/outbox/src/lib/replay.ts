@@ -62,7 +62,7 @@ function matching({ dialect }: OutboxDatabase, filter: ReplayFilter): SqlText {
   const { ids, workspaceId, endpointId, settledAfter, settledBefore } = filter
   const status = filter.status ?? (ids ? undefined : 'failed')
   const wanted = [raw('completed_at is not null')]
-  if (ids) wanted.push(sqlText`id in (${dialect.list(ids)})`)
+  if (ids) wanted.push(sqlText`id ${dialect.keys(ids)}`)
   if (workspaceId !== undefined) wanted.push(sqlText`workspace_id = ${workspaceId}`)
   if (endpointId !== undefined) wanted.push(sqlText`endpoint_id = ${endpointId}`)
   if (status !== undefined) wanted.push(sqlText`status = ${status}`)

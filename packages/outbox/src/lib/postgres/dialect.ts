@@ -14,7 +14,9 @@ export const postgresDialect: Dialect = {
   least: raw('least'),
   greatest: raw('greatest'),
   inKeyOrder: raw('order by id collate "C"'),
-  list: (values) => sqlText`select value from unnest(${texts(values)}) as listed (value)`,
+  // Not a `select … from unnest`: planning that join was a fifth of a publish.
+  oneOf: (values) => sqlText`= any (${texts(values)})`,
+  keys: (ids) => among(sqlText`select value from unnest(${texts(ids)}) as listed (value)`),
   first,
   among,
   lock: (how, table) =>

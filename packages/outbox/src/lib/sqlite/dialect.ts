@@ -13,7 +13,8 @@ export const sqliteDialect: Dialect = {
   least: raw('min'),
   greatest: raw('max'),
   inKeyOrder: NOTHING,
-  list: (values) => sqlText`select value from json_each(${JSON.stringify(values)})`,
+  oneOf,
+  keys: (ids) => sqlText`in (${listed(ids)})`,
   first: limitTo,
   among: (found) => sqlText`in (${found})`,
   lock: () => NOTHING,
@@ -36,6 +37,18 @@ export const sqliteDialect: Dialect = {
     update pending_events set ${leaseSet(sqliteDialect, leaseMs, now)}
     where (id, gen) in (${claims(refs)}) and status = 'pending' and claimed_at is not null
     returning id`,
+}
+
+function listed(values: readonly string[]): SqlText {
+  return sqlText`select value from json_each(${JSON.stringify(values)})`
+}
+
+// A few have a parameter each, of which a statement on D1 has 100: of the patterns of a publish that is an eighth quicker.
+const FEW = 8
+
+function oneOf(values: readonly string[]): SqlText {
+  if (values.length > FEW) return sqlText`in (${listed(values)})`
+  return { sql: `in (${values.map(() => '?').join(', ')})`, params: values }
 }
 
 function pick({ where, order, limit }: Which): Picked {
@@ -84,7 +97,7 @@ function lanes({ after, only, workspaces, endpoints, behind }: Resolved<LookOpti
       select (select min(workspace_id) from pending_events where ready = 1 and workspace_id > workspace.w)
       from workspace where workspace.w is not null ${limitTo(workspaces)}`
   return sqlText`
-    with recursive workspace (w) as (${only.length > 0 ? sqliteDialect.list(only) : inOrder}),
+    with recursive workspace (w) as (${only.length > 0 ? listed(only) : inOrder}),
     step (w, e, n) as (
       select w, (
         select min(endpoint_id) from pending_events

@@ -10,8 +10,11 @@ export interface DrainOptions {
   /** @default 1 */
   processes?: number
   events: number
-  /** Sent before the clock starts, so that compiling is not what is measured. */
-  warmUp: number
+  /**
+   * Sent before the clock starts, so that compiling is not what is measured: V8 goes on with that for a second (an event
+   * takes 44 µs after 5,000 and 34 after 20,000). @default as many as are measured
+   */
+  warmUp?: number
 }
 
 export interface DrainRound {
@@ -25,7 +28,7 @@ export interface DrainRound {
 
 /** A backlog, and how long it takes from `start` until the receiver has all of it. Then nothing may be left unsettled. */
 export async function drainRound(bench: Bench, entry: Entry, options: DrainOptions): Promise<DrainRound> {
-  const { concurrency, processes = 1, events, warmUp } = options
+  const { concurrency, processes = 1, events, warmUp = events } = options
   const { receiver, stores } = bench
   const place = await stores.take(entry.store)
   const setup = { ...entry, place: place.at, receiver: receiver.url, concurrency }

@@ -38,7 +38,7 @@ function drainLine(entry: Entry, since: number): Line {
     since,
     async round(bench) {
       const events = Math.round(bench.events * entry.share)
-      const options = { concurrency: 32, events, warmUp: Math.round(events / 4) }
+      const options = { concurrency: 32, events }
       return (await drainRound(bench, entry, options)).perSecond
     },
   }

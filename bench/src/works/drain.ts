@@ -29,7 +29,7 @@ export async function drain(bench: Bench): Promise<Findings> {
       return {
         name: nameOf(entry.name, concurrency),
         store: entry.store,
-        round: () => drainRound(bench, entry, { concurrency, events, warmUp: Math.round(events / 4) }),
+        round: () => drainRound(bench, entry, { concurrency, events }),
       }
     }),
   )

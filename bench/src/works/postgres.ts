@@ -16,7 +16,7 @@ export async function postgres(bench: Bench): Promise<Findings> {
       name: nameOf(entry, processes),
       store: entry.store,
       round: () =>
-        drainRound(bench, entry, { concurrency: CONCURRENCY, processes, events, warmUp: Math.round(events / 4) }),
+        drainRound(bench, entry, { concurrency: CONCURRENCY, processes, events }),
     })),
   )
   const { rounds, missing } = await interleave(

@@ -70,6 +70,9 @@ export function openSqlite<Connection extends SqliteHandle = SqliteHandle>(
     // What a claim returns is gathered in a temporary table first. In a file, that file is made, written and deleted at
     // each claim: 2.2 of 17.6 µs a delivery.
     connection.pragma('temp_store = MEMORY')
+    // Checkpoints four times as rare as by default: a page that changes again and again is copied into the file once, not
+    // four times, and the longest hold of the event loop is the same (5% of a drain). The WAL is up to 16 MB.
+    connection.pragma('wal_autocheckpoint = 4000')
     setDurability(connection, synchronous)
   } catch (error) {
     connection.close()

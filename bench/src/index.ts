@@ -24,6 +24,7 @@ import { memory } from './works/memory.ts'
 import { neighbours } from './works/neighbours.ts'
 import { overhead } from './works/overhead.ts'
 import { postgres } from './works/postgres.ts'
+import { rates } from './works/rates.ts'
 
 const works: Record<string, Work> = {
   enqueue,
@@ -35,6 +36,7 @@ const works: Record<string, Work> = {
   memory,
   d1,
   neighbours,
+  rates,
 }
 
 const { asked, commit } = orExit()

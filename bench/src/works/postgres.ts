@@ -15,8 +15,7 @@ export async function postgres(bench: Bench): Promise<Findings> {
     CONTENDERS.map((entry) => ({
       name: nameOf(entry, processes),
       store: entry.store,
-      round: () =>
-        drainRound(bench, entry, { concurrency: CONCURRENCY, processes, events }),
+      round: () => drainRound(bench, entry, { concurrency: CONCURRENCY, processes, events }),
     })),
   )
   const { rounds, missing } = await interleave(

@@ -13,6 +13,7 @@ function rig() {
 const ref = (workspaceId: string, endpointId = 'ep'): LaneRef => ({ workspaceId, endpointId })
 const many = (count: number, workspaceId: string) =>
   Array.from({ length: count }, (_, n) => ref(workspaceId, `ep_${String(n).padStart(2, '0')}`))
+const atId = (id: string, lane: LaneRef) => ({ ...lane, id }) as Claim
 const countsOf = (shares: readonly LaneShare[]) =>
   Object.fromEntries(shares.map(({ workspaceId, endpointId, count }) => [`${workspaceId} ${endpointId}`, count]))
 const claimsOf = (lane: LaneRef, count: number) => Array.from({ length: count }, () => ({ ...lane }) as Claim)
@@ -46,6 +47,38 @@ describe('Line', () => {
     line.took(shares, claimsOf(ref('a'), 4), 0)
     // b was empty; a is asked as the only one.
     expect(countsOf(line.allot({ rows: 32, lent: 0 }))).toEqual({ 'a ep': 10 })
+  })
+
+  it('goes on behind what a lane has given, and after a look or less than was asked from its first row', () => {
+    const { line, look } = rig()
+    const next = () => line.allot({ rows: 4, lent: 0 })
+    look([ref('a')])
+    const first = next()
+    line.took(
+      first,
+      [1, 2, 3, 4].map((n) => atId(`${n}`, ref('a'))),
+      0,
+    )
+    const second = next()
+    look([ref('a')])
+    const third = next()
+    line.took(
+      third,
+      [5, 6, 7, 8].map((n) => atId(`${n}`, ref('a'))),
+      0,
+    )
+    const fourth = next()
+    line.took(fourth, [], 0)
+    const fifth = next()
+    line.took(fifth, [], 0)
+    expect([first, second, third, fourth, fifth, next()].map((shares) => shares.map(({ after }) => after))).toEqual([
+      [''],
+      ['4'],
+      [''],
+      ['8'],
+      [''],
+      [],
+    ])
   })
 
   it('forgets a lane that gave less than was asked of it, unless it was told of more meanwhile', () => {

@@ -14,6 +14,8 @@ export interface Room {
 interface Known extends LaneRef {
   /** What is asked of it at once while there are others: whether it has so many is not known. */
   ask: number
+  /** The last row that a claim took of it, as long as claims give all that they are asked for; '' after a look. */
+  after: string
   /** The turn in which it was named, by a publish of this process or a settle; -1: a look has shown it. */
   hintedIn: number
 }
@@ -58,7 +60,7 @@ export class Line {
     const known = this.#known.get(key)
     if (known) known.hintedIn = this.#turn
     else if (this.#known.size >= MAX_HINTS) this.isPartial = true
-    else this.#known.set(key, { workspaceId, endpointId, ask: FIRST_ASK, hintedIn: this.#turn })
+    else this.#known.set(key, { workspaceId, endpointId, ask: FIRST_ASK, after: '', hintedIn: this.#turn })
   }
 
   /** Where the next look goes on. */
@@ -76,7 +78,11 @@ export class Line {
   looked({ lanes, next }: Look): void {
     const { after = '', endpoints = 0 } = this.nextLook
     const before = new Map(this.#known)
-    for (const [key, { hintedIn }] of before) if (hintedIn < 0) this.#known.delete(key)
+    for (const [key, known] of before) {
+      // What came back in line behind the claims of the last turns is claimed from now on.
+      known.after = ''
+      if (known.hintedIn < 0) this.#known.delete(key)
+    }
     const workspaces = Map.groupBy(lanes, ({ workspaceId }) => workspaceId)
     this.isRound = next !== '' || after !== ''
     let isPartial = this.isRound
@@ -87,7 +93,7 @@ export class Line {
       if (!isShort && this.#behind.size < MAX_BEHIND) this.#behind.set(workspaceId, last)
       for (const ref of shown) {
         const key = keyOf(ref)
-        this.#known.set(key, before.get(key) ?? { ...ref, ask: FIRST_ASK, hintedIn: -1 })
+        this.#known.set(key, before.get(key) ?? { ...ref, ask: FIRST_ASK, after: '', hintedIn: -1 })
       }
     }
     // Of a workspace that was asked for lanes behind an endpoint and has none there, it starts again.
@@ -110,7 +116,7 @@ export class Line {
     this.#turn++
     const tenants = this.#candidates()
     const isOnly = this.#known.size === 1
-    const shares = new Map<Lane, number>()
+    const shares = new Map<Lane, Required<LaneShare>>()
     let left = rows
     for (let beyond = lent; left > 0 || beyond > 0;) {
       const isLent = left <= 0
@@ -118,18 +124,21 @@ export class Line {
       const turn = tenant?.turns.shift()
       if (!tenant || !turn) break
       const { lane, known } = turn
-      const count = (shares.get(lane) ?? 0) + 1
-      const isNew = count === 1
-      if ((isNew && shares.size >= MAX_SHARES) || (isLent && !this.#lanes.mayBorrow(lane, tenant.before))) continue
-      shares.set(lane, count)
+      let share = shares.get(lane)
+      if ((!share && shares.size >= MAX_SHARES) || (isLent && !this.#lanes.mayBorrow(lane, tenant.before))) continue
+      if (!share) {
+        const { workspaceId, endpointId, after } = known
+        shares.set(lane, (share = { workspaceId, endpointId, count: 0, after }))
+      }
+      share.count++
       tenant.inHand++
       tenant.before++
       if (isLent) beyond--
       else left--
       const most = Math.min(MAX_ASK, turn.room, isOnly ? MAX_ASK : known.ask)
-      if (count < most) tenant.turns.push(turn)
+      if (share.count < most) tenant.turns.push(turn)
     }
-    return [...shares].map(([{ workspaceId, endpointId }, count]) => ({ workspaceId, endpointId, count }))
+    return [...shares.values()]
   }
 
   #candidates(): Candidate[] {
@@ -149,23 +158,33 @@ export class Line {
     return [...tenants.values()]
   }
 
-  /** What a claim found: a lane that gave less than was asked of it is empty. */
+  /**
+   * What a claim found, in the order of the ids: a lane that gave less than was asked of it is empty, from where it was
+   * asked on.
+   */
   took(shares: readonly LaneShare[], claims: readonly Claim[], dead: number): void {
-    const found = new Map<Lane, number>()
+    const found = new Map<Lane, { count: number; last: string }>()
     for (const claim of claims) {
       const lane = this.#lanes.of(claim)
-      found.set(lane, (found.get(lane) ?? 0) + 1)
+      const known = found.get(lane)
+      if (!known) found.set(lane, { count: 1, last: claim.id })
+      else {
+        known.count++
+        known.last = claim.id
+      }
     }
     for (const share of shares) {
       const key = keyOf(share)
       const known = this.#known.get(key)
       if (!known) continue
       // Rows that were marked failed came from some lane, which is asked again.
-      const gaveAll = (found.get(this.#lanes.of(share)) ?? 0) + dead >= share.count
+      const { count = 0, last = '' } = found.get(this.#lanes.of(share)) ?? {}
+      const gaveAll = count + dead >= share.count
       // Behind the others, in turn. What was published since the claim was made, it has not seen.
       this.#known.delete(key)
-      if (gaveAll) this.#known.set(key, { ...known, ask: Math.min(MAX_ASK, known.ask * 2) })
-      else if (known.hintedIn === this.#turn) this.#known.set(key, { ...known, ask: FIRST_ASK })
+      if (gaveAll) this.#known.set(key, { ...known, after: last, ask: Math.min(MAX_ASK, known.ask * 2) })
+      else if (known.hintedIn === this.#turn || share.after)
+        this.#known.set(key, { ...known, after: '', ask: FIRST_ASK })
     }
   }
 }

@@ -44,23 +44,28 @@ export function pick({ where, order, limit }: Which, unless = raw('')): PickedBy
  * first, so each of several workers gets its share while rows last.
  */
 export function pickLanes(lanes: readonly LaneShare[], unless = raw('')): PickedByCte {
-  const { where, order } = inLane(raw('lane.w'), raw('lane.e'))
+  const { order } = inLane(raw('lane.w'), raw('lane.e'))
   const listed = joined(
     [
       texts(lanes.map(({ workspaceId }) => workspaceId)),
       texts(lanes.map(({ endpointId }) => endpointId)),
       numbers(lanes.map(({ count }) => count)),
+      texts(lanes.map(({ after = '' }) => after)),
     ],
     ', ',
   )
   return picked(
     sqlText`select head.picked_id
-      from unnest(${listed}) as lane (w, e, k) cross join lateral (
-        select id as picked_id from pending_events where ${where} ${unless}
+      from unnest(${listed}) as lane (w, e, k, a) cross join lateral (
+        select id as picked_id from pending_events
+        where ready = 1 and (workspace_id, endpoint_id, id) > (${LANE}, lane.a collate "C")
+          and (workspace_id, endpoint_id) <= (${LANE}) ${unless}
         order by ${order} limit lane.k for update skip locked) as head`,
     raw('ready = 1'),
   )
 }
+
+const LANE = raw('lane.w collate "C", lane.e collate "C"')
 
 /**
  * A range, and never `=`: by that the planner may find the order of the key good enough, and read it from its beginning

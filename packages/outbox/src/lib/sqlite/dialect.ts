@@ -68,17 +68,18 @@ function inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; or
 function pickLanes(shares: readonly LaneShare[]): Picked {
   const [only, ...others] = shares
   if (only && others.length === 0) {
-    const { workspaceId, endpointId, count } = only
-    return pick({ ...inLane(bound(workspaceId), bound(endpointId)), limit: count })
+    const { workspaceId, endpointId, count, after = '' } = only
+    const { where, order } = inLane(bound(workspaceId), bound(endpointId))
+    return pick({ where: sqlText`${where} and id > ${after}`, order, limit: count })
   }
-  const listed = shares.map(({ workspaceId, endpointId, count }) => [workspaceId, endpointId, count])
+  const listed = shares.map(({ workspaceId, endpointId, count, after = '' }) => [workspaceId, endpointId, count, after])
   return {
     with: NOTHING,
     where: sqlText`id in (
       with recursive picked (w, e, k, id) as (
         select value ->> 0, value ->> 1, value ->> 2, (
           select min(id) from pending_events
-          where ready = 1 and workspace_id = value ->> 0 and endpoint_id = value ->> 1)
+          where ready = 1 and workspace_id = value ->> 0 and endpoint_id = value ->> 1 and id > value ->> 3)
         from json_each(${JSON.stringify(listed)})
         union all
         select w, e, k - 1, (

@@ -126,6 +126,13 @@ export function startable(lane: Lane, options: LaneOptions, now: number): number
   return Math.max(0, Math.min(lane.waiting.length, mayRun(lane, options, now) - lane.running))
 }
 
+/** Claims of it that would run if slots were free: the others wait for one of its own, or for their slot time. */
+export function readyOf(lane: Lane, options: LaneOptions, now: number): number {
+  // One that may have all slots waits for nothing else.
+  const isOwn = mayRun(lane, options, now) < options.concurrency
+  return isOwn || isOutOfTime(lane, now) ? startable(lane, options, now) : lane.waiting.length
+}
+
 /** The endpoint's own limit is a wish within ours. */
 export function mayRun(lane: Lane, { concurrency, slotsPerEndpoint }: LaneOptions, now: number): number {
   const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !isSilent(lane, FAST_MS, now)

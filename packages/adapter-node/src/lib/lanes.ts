@@ -1,4 +1,5 @@
 import type { LaneRef } from '@keepsend/outbox'
+import { KnownLanes } from './known-lanes.ts'
 import {
   type Answer,
   type Held,
@@ -8,17 +9,12 @@ import {
   type Tenant,
   creditOf,
   hear,
-  isOutOfTime,
   isProven,
   mayBorrow,
   mayHave,
-  mayRun,
-  newLane,
+  readyOf,
   startable,
 } from './lane.ts'
-
-// Endpoints that are remembered while nothing of theirs is in hand.
-const MAX_LANES = 10_000
 
 /**
  * Whose turn it is. Workspaces take turns by what they have running, and within one its endpoints, whatever the backlog of
@@ -31,8 +27,7 @@ const MAX_LANES = 10_000
  */
 export class Lanes {
   readonly #options: LaneOptions
-  readonly #tenants = new Map<string, Tenant>()
-  #size = 0
+  readonly #known: KnownLanes
   /** Those with claims that wait, in turn. */
   readonly #turns = new Set<Tenant>()
   #waiting = 0
@@ -43,6 +38,7 @@ export class Lanes {
 
   constructor(options: LaneOptions) {
     this.#options = options
+    this.#known = new KnownLanes(options.clock)
   }
 
   get waiting(): number {
@@ -91,14 +87,7 @@ export class Lanes {
   }
 
   of(ref: LaneRef): Lane {
-    const known = this.#tenants.get(ref.workspaceId)?.known.get(ref.endpointId)
-    if (known) return known
-    if (this.#size >= MAX_LANES) this.#forgetIdle()
-    const tenant = this.#tenantOf(ref.workspaceId)
-    const lane = newLane(ref, tenant, this.#options.clock())
-    tenant.known.set(ref.endpointId, lane)
-    this.#size++
-    return lane
+    return this.#known.of(ref)
   }
 
   wait(held: Held): void {
@@ -146,10 +135,9 @@ export class Lanes {
     if (!held) return undefined
     const { tenant } = lane
     // Behind the others that run as much.
-    tenant.lanes.delete(lane)
-    tenant.lanes.add(lane)
-    this.#turns.delete(tenant)
-    if (--tenant.waiting > 0) this.#turns.add(tenant)
+    moveBack(tenant.lanes, lane)
+    if (--tenant.waiting > 0) moveBack(this.#turns, tenant)
+    else this.#turns.delete(tenant)
     tenant.running++
     this.#waiting--
     if (held.notBefore > 0) this.#timed--
@@ -237,32 +225,14 @@ export class Lanes {
     return taken
   }
 
-  #tenantOf(workspaceId: string): Tenant {
-    let tenant = this.#tenants.get(workspaceId)
-    if (!tenant) {
-      tenant = { workspaceId, running: 0, waiting: 0, lanes: new Set(), known: new Map() }
-      this.#tenants.set(workspaceId, tenant)
-    }
-    return tenant
-  }
-
   #letGo(lane: Lane): void {
     if (lane.running + lane.waiting.length === 0) lane.tenant.lanes.delete(lane)
   }
-
-  #forgetIdle(): void {
-    this.#size = 0
-    for (const [id, { known }] of this.#tenants) {
-      for (const [endpointId, { waiting, running }] of known)
-        if (waiting.length + running === 0) known.delete(endpointId)
-      if (known.size === 0) this.#tenants.delete(id)
-      this.#size += known.size
-    }
-  }
 }
 
-function readyOf(lane: Lane, options: LaneOptions, now: number): number {
-  // One that may have all slots waits for nothing else.
-  const isOwn = mayRun(lane, options, now) < options.concurrency
-  return isOwn || isOutOfTime(lane, now) ? startable(lane, options, now) : lane.waiting.length
+/** One that is alone stays: a Set that changes thousands of times a second is replaced all the time. */
+function moveBack<T>(set: Set<T>, one: T): void {
+  if (set.size === 1) return
+  set.delete(one)
+  set.add(one)
 }

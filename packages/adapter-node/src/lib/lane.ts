@@ -134,7 +134,7 @@ export function readyOf(lane: Lane, options: LaneOptions, now: number): number {
 }
 
 /** The endpoint's own limit is a wish within ours. */
-export function mayRun(lane: Lane, { concurrency, slotsPerEndpoint }: LaneOptions, now: number): number {
+function mayRun(lane: Lane, { concurrency, slotsPerEndpoint }: LaneOptions, now: number): number {
   const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !isSilent(lane, FAST_MS, now)
   return Math.min(lane.limit ?? Infinity, lane.window, isFast ? concurrency : slotsPerEndpoint)
 }
@@ -191,7 +191,7 @@ function isSilent(lane: Lane, ms: number, now: number): boolean {
 }
 
 /** Its next claim waits for its slot time under a rate limit, or has missed it. */
-export function isOutOfTime({ waiting: [next] }: Lane, now: number): boolean {
+function isOutOfTime({ waiting: [next] }: Lane, now: number): boolean {
   return next !== undefined && (next.notBefore > now || now > next.startBy)
 }
 

@@ -72,7 +72,7 @@ function pickLanes(shares: readonly LaneShare[]): Picked {
     const { where, order } = inLane(bound(workspaceId), bound(endpointId))
     return pick({ where: sqlText`${where} and id > ${after}`, order, limit: count })
   }
-  const listed = shares.map(({ workspaceId, endpointId, count, after = '' }) => [workspaceId, endpointId, count, after])
+  const picks = shares.map(({ workspaceId, endpointId, count, after = '' }) => [workspaceId, endpointId, count, after])
   return {
     with: NOTHING,
     where: sqlText`id in (
@@ -80,7 +80,7 @@ function pickLanes(shares: readonly LaneShare[]): Picked {
         select value ->> 0, value ->> 1, value ->> 2, (
           select min(id) from pending_events
           where ready = 1 and workspace_id = value ->> 0 and endpoint_id = value ->> 1 and id > value ->> 3)
-        from json_each(${JSON.stringify(listed)})
+        from json_each(${JSON.stringify(picks)})
         union all
         select w, e, k - 1, (
           select min(id) from pending_events

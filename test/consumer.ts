@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readmeExample, readmeWrangler } from './readme-example.ts'
 
-/** The parts of a package.json that the packaging test reads. */
+/** The parts of a package.json that tests read. */
 export interface Manifest {
   name: string
   version: string
   private?: boolean
   exports: Record<string, string | Record<string, string>>
+  dependencies?: Record<string, string>
   peerDependencies?: Record<string, string>
+  scripts?: Record<string, string>
+  packageManager?: string
 }
 
 interface Published {

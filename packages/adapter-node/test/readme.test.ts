@@ -3,13 +3,21 @@ import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
+import { OPTION_NAMES } from '../src/lib/option-names.ts'
 import { PATIENCE_MS, temporaryFile } from './rig.ts'
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+
+it.each(Object.entries(OPTION_NAMES))('the README names every option of %s', (_owner, options) => {
+  const firstCells = readme.split('\n').map((line) => /^\| [^|]+\|/.exec(line)?.[0] ?? '')
+  const isNamed = (name: string): boolean => firstCells.some((cell) => cell.includes(`\`${name}\``))
+  expect(Object.keys(options).filter((name) => !isNamed(name))).toEqual([])
+})
 
 it(
   "the README's example runs as it stands: its event is kept, delivered, verified, and the process ends by itself",
   { timeout: PATIENCE_MS },
   async () => {
-    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
     const example = /```ts\n(\/\/ example\.ts\n[^]*?)```/.exec(readme)?.[1] ?? ''
     const file = temporaryFile()
     // From inside the package, whose name then resolves to itself; only the file goes elsewhere.

@@ -4,10 +4,31 @@ import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { EngineError, type EngineErrorCode } from '../src/index.ts'
+import { OPTION_NAMES } from '../src/lib/option-names.ts'
 import { rig } from './rig.ts'
 import { documentOf, routesOf } from './routes.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../../docs/http-api.md', import.meta.url), 'utf8')
+
+const EVERY_CODE = Object.keys({
+  invalid_request: true,
+  unauthenticated: true,
+  forbidden: true,
+  not_found: true,
+  not_retained: true,
+  idempotency_in_flight: true,
+  conflict: true,
+  precondition_failed: true,
+  payload_too_large: true,
+  invalid_event: true,
+  invalid_endpoint: true,
+  idempotency_mismatch: true,
+  secret_unreadable: true,
+  invalid_option: true,
+  outcome_unknown: true,
+  not_accepted: true,
+} satisfies Record<EngineErrorCode, true>) as EngineErrorCode[]
 
 describe('the README', () => {
   it('has an example that runs as it stands: one commit, one replay, one delivery that waits', async () => {
@@ -35,26 +56,18 @@ describe('the README', () => {
     }
   })
 
-  it.each([
-    'invalid_request',
-    'unauthenticated',
-    'forbidden',
-    'not_found',
-    'not_retained',
-    'idempotency_in_flight',
-    'conflict',
-    'payload_too_large',
-    'invalid_event',
-    'invalid_endpoint',
-    'idempotency_mismatch',
-    'secret_unreadable',
-    'invalid_option',
-    'outcome_unknown',
-    'not_accepted',
-  ] satisfies EngineErrorCode[])('names the error %s with its status', (code) => {
+  it.each(EVERY_CODE)('names the error %s with its status, and so does the page on the HTTP API', (code) => {
     const row = readme
       .split('\n')
       .find((line) => line.startsWith('| `') && line.includes(`\`${code}\``) && /\| \d{3}/.test(line))
-    expect(row).toContain(String(new EngineError(code, '').status))
+    const status = String(new EngineError(code, '').status)
+    expect(row).toContain(status)
+    expect(page.split('\n').find((line) => line.startsWith(`| ${status} `))).toContain(`\`${code}\``)
+  })
+
+  it('names every option of createEngine', () => {
+    const firstCells = readme.split('\n').map((line) => /^\| [^|]+\|/.exec(line)?.[0] ?? '')
+    const isNamed = (name: string): boolean => firstCells.some((cell) => cell.includes(`\`${name}\``))
+    expect(Object.keys(OPTION_NAMES.createEngine).filter((name) => !isNamed(name))).toEqual([])
   })
 })

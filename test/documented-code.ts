@@ -42,7 +42,8 @@ export function compile(blocks: readonly Block[]): string[] {
       })
       return stdout
         .split('\n')
-        .filter((line) => line !== '')
+        // The packages' own sources are compiled by their own projects.
+        .filter((line) => /block-\d+\.ts/.test(line))
         .map((line) => line.replace(/^.*block-(\d+)\.ts/, (_, index) => ofRuntime[Number(index)]?.place ?? ''))
     })
   } finally {
@@ -71,7 +72,7 @@ function writeProgram(folder: string, runtime: Block['runtime'], blocks: readonl
     types: runtime === 'node' ? ['node'] : ['@cloudflare/workers-types'],
     lib: runtime === 'node' ? ['es2024', 'webworker', 'esnext.disposable'] : ['es2024'],
     // The engine's tests have it, the demo does not.
-    paths: { express: [resolve('packages/engine/node_modules/@types/express')] },
+    paths: { express: [resolve('packages/engine/node_modules/@types/express/index.d.ts')] },
   }
   write('tsconfig.json', JSON.stringify({ extends: resolve('tsconfig.base.json'), compilerOptions }))
 }

@@ -62,6 +62,33 @@ export const WITH_OLD_MESSAGES: Mutant = {
   rewrites: [{ find: /and claim_gen >= created_at and/, put: 'and' }],
 }
 
+/** A claim takes the lanes of the same endpoint in every workspace. */
+export const WITHOUT_WORKSPACE: Mutant = {
+  name: 'claims from every workspace',
+  rewrites: [{ find: /workspace_id = value ->> 0 and /, put: '' }],
+}
+
+/** An event has a row for each endpoint of every workspace. */
+export const WITH_OTHERS_ENDPOINTS: Mutant = {
+  name: 'publishes to other workspaces',
+  rewrites: [
+    { find: /workspace_id = \? and \(status = 'enabled'/, put: `? is not null and (status = 'enabled'` },
+    { find: /where workspace_id = \? and pattern/, put: 'where ? is not null and pattern' },
+  ],
+}
+
+/** Expiry takes a row from the worker that is making its attempt. */
+export const WITHOUT_LIVE_LEASE: Mutant = {
+  name: 'expires rows under a live lease',
+  rewrites: [{ find: /\(claimed_at is null or due_at <= /, put: '(1 = 1 or due_at <= ' }],
+}
+
+/** Expiry goes by the time in the id alone. */
+export const WITHOUT_AGE: Mutant = {
+  name: 'expires what has an old id',
+  rewrites: [{ find: /coalesce\(replayed_at, created_at\) < /, put: '0 < ' }],
+}
+
 /** The mutant of a database, and how often each of its rewrites took place. */
 export interface Mutated {
   db: OutboxDatabase

@@ -1,5 +1,6 @@
 import type { PendingEvent } from '@keepsend/outbox'
 import { type Local, type Ref, type Row, type Table, letterOf, nameOf } from './state.ts'
+import { isLeased } from './expire.ts'
 import type { Verb } from './verbs.ts'
 
 /** What must hold of one row at any moment. Returns the rule that is broken. */
@@ -51,12 +52,14 @@ export function faultOfStep(before: Table, after: Table, verb: Verb<unknown>, an
     if (is && is.gen < was.gen) return `gen never goes down: ${nameOf(was)} became ${nameOf(is)}`
     if (is && changed && is.status === 'pending' && is.dueAt === null)
       return `no limbo: handed off only as it was inserted; ${nameOf(was)} became ${nameOf(is)}`
+    if (changed && verb.workspaceId !== undefined && was.workspaceId !== verb.workspaceId)
+      return `its own workspace: ${nameOf(was)} of ${was.workspaceId} was changed by a ${verb.kind} in ${verb.workspaceId}`
     if (changed && (verb.kind === 'begin' || (!shown && CHANGES_NAMED.has(verb.kind))))
       return `one owner: ${nameOf(was)} was changed under ${verb.refs.map(nameOf).join()}`
     if (is && changed && verb.kind === 'line up' && !same({ ...was, ready: true }, is))
       return `put in line, a row changes in nothing else: ${nameOf(was)} became ${nameOf(is)}`
-    const leased = was.status === 'pending' && was.claimed && was.dueAt !== null && was.dueAt > before.clock
-    if (leased && changed && !shown) return `one owner: ${nameOf(was)} changed under a live lease, by another`
+    if (isLeased(was, before) && changed && !shown)
+      return `one owner: ${nameOf(was)} changed under a live lease, by another`
   }
   const appeared = after.rows.find(({ row }) => !before.rows.some((was) => was.row === row))
   if (appeared && verb.kind !== 'publish') return `nothing appears but by a publish: ${nameOf(appeared)}`
@@ -119,8 +122,8 @@ export function faultOfEnds(before: Table, after: Table, local: Local, maxAttemp
     const bit = 1 << was.row
     if ((!is || is.status === 'completed') && !(local.accepted & bit))
       return `completed only with a 2xx: ${nameOf(was)} had none`
-    if (is?.status === 'failed' && is.attempts < maxAttempts && !(local.refused & bit))
-      return `failed only with its attempts used up, or refused: ${nameOf(was)} had ${is.attempts} of ${maxAttempts}`
+    if (is?.status === 'failed' && !is.expired && is.attempts < maxAttempts && !(local.refused & bit))
+      return `failed only with its attempts used up, refused or expired: ${nameOf(was)} had ${is.attempts} of ${maxAttempts}`
   }
   return undefined
 }

@@ -9,6 +9,7 @@ import {
   letterOf,
   nameOf,
 } from './state.ts'
+import { expire } from './expire.ts'
 import { type Taken, type Verb, publish, replay } from './verbs.ts'
 
 /** One step from a state: a verb on the table, if any, and what is known afterwards. */
@@ -29,6 +30,7 @@ export function move<R>(label: string, verb: Verb<R>, next: (answer: R) => Local
 export function commonMoves(scenario: Scenario, table: Table, local: Local): Move[] {
   const moves: Move[] = publishMoves(scenario, table, local)
   if (table.clock < scenario.ticks) moves.push({ label: 'a second passes', tick: true, next: () => local })
+  if (scenario.expires) moves.push(move('what is too old expires', expire(), () => local))
   const settled = table.rows.some(({ status }) => status === 'completed' || status === 'failed')
   if (local.replays > 0 && settled) {
     moves.push(move('replay', replay(), (rows) => ({ ...forgetAnswers(local, rows), replays: local.replays - 1 })))

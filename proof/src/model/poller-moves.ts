@@ -1,6 +1,7 @@
+import { holdLine, resume } from './hold.ts'
 import { type Move, answerMoves, commonMoves, crashMove, handOf, isEnding, listOf, move, withHands } from './moves.ts'
 import type { Hand, Local, Scenario, Table } from './state.ts'
-import { type Ended, type SettleAnswer, claim, extend, holdLine, lineUp, release, resume, settle } from './verbs.ts'
+import { type Ended, type SettleAnswer, type Source, claim, extend, lineUp, release, settle } from './verbs.ts'
 
 /**
  * Workers that claim what stands in line and what is due, and put what is due in line: each claims, attempts, settles what has ended (and claims again in the same commit),
@@ -8,14 +9,19 @@ import { type Ended, type SettleAnswer, claim, extend, holdLine, lineUp, release
  */
 export function pollerMoves(scenario: Scenario, table: Table, local: Local): Move[] {
   const moves = commonMoves(scenario, table, local)
-  if (table.rows.some(({ status }) => status === 'held')) moves.push(move('resume', resume(), () => local))
+  if (table.rows.some(({ status }) => status === 'held')) {
+    moves.push(
+      move('resume', resume(0), () => local),
+      move('resume in a second', resume(1), () => local),
+    )
+  }
   moves.push(move('what is due is put in line', lineUp(), () => local))
   if (scenario.holds && local.faults > 0)
     moves.push(move('the line is held', holdLine(), () => ({ ...local, faults: local.faults - 1 })))
   for (const [worker, hands] of local.workers.entries()) {
     const free = scenario.hands - hands.length
     if (free > 0) {
-      for (const source of ['in line', 'due'] as const) {
+      for (const source of sourcesOf(scenario)) {
         moves.push(
           move(`a worker with ${listOf(hands)} claims what is ${source}`, claim(source, free), (claims) =>
             withHands(local, worker, [...hands, ...claims.map(handOf)]),
@@ -39,6 +45,10 @@ export function pollerMoves(scenario: Scenario, table: Table, local: Local): Mov
   return moves
 }
 
+function sourcesOf({ neighbours }: Scenario): Source[] {
+  return neighbours ? ['in line', "in a neighbour's line", 'due'] : ['in line', 'due']
+}
+
 function settleMoves(scenario: Scenario, local: Local, worker: number, hands: readonly Hand[]): Move[] {
   const ended = hands.flatMap(({ row, gen, life, phase }): Ended[] =>
     isEnding(phase) ? [{ row, gen, life, ending: phase }] : [],
@@ -51,7 +61,7 @@ function settleMoves(scenario: Scenario, local: Local, worker: number, hands: re
   const next = ({ claims }: SettleAnswer): Local => withHands(local, worker, [...rest, ...claims.map(handOf)])
   const moves = [
     move(`settle ${what}`, settle(ended, how), next),
-    ...(['in line', 'due'] as const).map((source) => {
+    ...sourcesOf(scenario).map((source) => {
       const claiming = { ...how, claim: { source, most: scenario.hands - rest.length } }
       return move(`settle ${what}, and claim what is ${source}`, settle(ended, claiming), next)
     }),

@@ -1,10 +1,13 @@
 import {
   type Mutant,
+  WITHOUT_AGE,
   WITHOUT_BURIAL,
   WITHOUT_GEN,
   WITHOUT_LEAVING_AT_HEARTBEAT,
   WITHOUT_LEAVING_AT_SETTLE,
+  WITHOUT_LIVE_LEASE,
   WITHOUT_PENDING,
+  WITHOUT_WORKSPACE,
   WITH_FIXED_GEN,
   WITH_OLD_MESSAGES,
 } from '../lib/mutants.ts'
@@ -24,6 +27,8 @@ const poller: Scenario = {
   keepCompleted: false,
   defers: false,
   holds: false,
+  expires: false,
+  neighbours: false,
 }
 
 const queue: Scenario = { ...poller, kind: 'queue' }
@@ -37,6 +42,29 @@ const pollersAgain: Scenario = {
   repeats: 2,
 }
 const queueAgain: Scenario = { ...queue, name: 'queue: 2 consumers, 1 row, published again', repeats: 1 }
+const neighbours: Scenario = {
+  ...poller,
+  name: 'pollers: 2, 2 workspaces, a row each',
+  rows: 2,
+  ticks: 2,
+  faults: 0,
+  neighbours: true,
+}
+const pollersExpire: Scenario = {
+  ...poller,
+  name: 'pollers: 2, 1 row, pauses and expiry',
+  faults: 2,
+  holds: true,
+  expires: true,
+}
+// Its second life is young under an old id.
+const pollersExpireAgain: Scenario = {
+  ...poller,
+  name: 'pollers: 2, 1 row, published again, expiry',
+  ticks: 4,
+  repeats: 1,
+  expires: true,
+}
 
 /** Explored whole in every run. */
 export const SMALL: readonly Scenario[] = [
@@ -49,6 +77,10 @@ export const SMALL: readonly Scenario[] = [
   { ...queue, name: 'queue: 2 consumers, 2 rows', rows: 2, ticks: 1 },
   pollersAgain,
   queueAgain,
+  neighbours,
+  pollersExpire,
+  pollersExpireAgain,
+  { ...queue, name: 'queue: 2 consumers, 1 row, expiry', expires: true },
 ]
 
 /** Begun one after the other, as long as a run is to see more states. */
@@ -84,4 +116,7 @@ export const CONTROLS: readonly (readonly [Mutant, Scenario])[] = [
   [WITH_FIXED_GEN, pollersAgain],
   [WITH_FIXED_GEN, queueAgain],
   [WITH_OLD_MESSAGES, queueAgain],
+  [WITHOUT_WORKSPACE, neighbours],
+  [WITHOUT_LIVE_LEASE, pollersExpire],
+  [WITHOUT_AGE, pollersExpireAgain],
 ]

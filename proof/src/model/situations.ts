@@ -1,4 +1,5 @@
 import { type Local, type Row, type Table, nameOf } from './state.ts'
+import { isLeased, isTooOld } from './expire.ts'
 import type { Verb } from './verbs.ts'
 
 /** One step of an exploration. */
@@ -64,7 +65,52 @@ export const SITUATIONS: readonly Situation[] = [
     ({ before, after, verb }) =>
       verb?.kind === 'hold' && before.rows.some((row) => inLine(row) && row.claimed && !changed(row, after)),
   ],
+  [
+    "a neighbour's lane is claimed, and the row in line beside it stays",
+    ({ before, after, verb, answer }) =>
+      verb?.kind === 'claim' &&
+      Array.isArray(answer) &&
+      answer.length > 0 &&
+      before.rows.some((row) => inLine(row) && row.workspaceId !== verb.workspaceId && !changed(row, after)),
+  ],
+  [
+    'a held row is resumed for a time that is still to come',
+    ({ before, after, verb }) => verb?.key === 'resume in 1' && before.rows.some((row) => changed(row, after)),
+  ],
+  ['a held row expires', (step) => expiring(step).some(({ status }) => status === 'held')],
+  ['a row in line expires', (step) => expiring(step).some((row) => inLine(row) && !row.claimed)],
+  [
+    'a dispatched row expires',
+    (step) => expiring(step).some(({ status, dueAt }) => status === 'pending' && dueAt === null),
+  ],
+  [
+    'a row that waits for a time expires',
+    (step) => expiring(step).some(({ dueAt, claimed }) => !claimed && dueAt !== null && dueAt > step.before.clock),
+  ],
+  [
+    'a row in line that a worker died on expires',
+    (step) => expiring(step).some((row) => inLine(row) && row.claimed && !isHeld(step.local, row)),
+  ],
+  [
+    'a row that is too old is left to its live owner',
+    ({ before, verb }) =>
+      verb?.kind === 'expire' && before.rows.some((row) => isTooOld(row, before) && isLeased(row, before)),
+  ],
+  [
+    'a late owner settles an expired row, and has lost it',
+    ({ before, verb, answer }) =>
+      verb?.kind === 'settle' && before.rows.some((row) => row.expired && isLost(row, verb, answer)),
+  ],
+  [
+    'a message of an expired row is stale',
+    ({ before, verb, answer }) =>
+      verb?.kind === 'begin' && before.rows.some((row) => row.expired && isLost(row, verb, answer)),
+  ],
 ]
+
+function expiring({ before, after, verb }: Step): Row[] {
+  return verb?.kind === 'expire' ? before.rows.filter((row) => changed(row, after)) : []
+}
 
 function isEmptyClaim({ rows }: Table, verb: Verb<unknown> | undefined, answer: unknown): boolean {
   const found = verb?.kind === 'claim' && verb.key.endsWith('in line') && Array.isArray(answer) ? answer.length : 1

@@ -25,6 +25,7 @@ export interface Ref {
 
 /** One row of `pending_events`. */
 export interface Row extends Ref {
+  workspaceId: string
   status: string
   holdReason: string | null
   attempts: number
@@ -34,6 +35,8 @@ export interface Row extends Ref {
   /** It stands in its lane. */
   ready: boolean
   claimed: boolean
+  /** It failed because it was too old. */
+  expired: boolean
 }
 
 /** How an attempt ends, as its worker will settle it. */
@@ -93,6 +96,10 @@ export interface Scenario {
   /** Whether receivers ask for waits, and endpoints are disabled. */
   defers: boolean
   holds: boolean
+  /** Whether rows grow too old. A replay would begin their time anew, so there is none beside it. */
+  expires: boolean
+  /** The second row is in another workspace. */
+  neighbours: boolean
 }
 
 /** The same text for the same state: workers are alike, and so is the order of messages. */

@@ -1,4 +1,5 @@
 import {
+  EXPIRED,
   type OutboxDatabase,
   type PendingEvent,
   claimDueEvents,
@@ -12,6 +13,7 @@ import Database from 'better-sqlite3'
 import { type Mutant, assertMutated, mutate } from '../lib/mutants.ts'
 import { synchronously, useClock } from '../lib/virtual-clock.ts'
 import { faultOfIndexes, faultOfRow, faultOfStep } from './invariants.ts'
+import { faultOfExpiry } from './expire.ts'
 import { BASE_MS, type Row, type Scenario, TICK_MS, type Table } from './state.ts'
 import { ENDPOINT, IDS, type Verb, eventOf, numberOf, tickOf } from './verbs.ts'
 
@@ -63,8 +65,8 @@ export class Tables {
   /** The rows as the product inserts them. */
   async first(): Promise<number> {
     await migrate(this.#plain)
-    // The first hourly pass begins an hour from here.
-    this.#connection.exec(`update keepsend_sweep_pass set began_at = ${BASE_MS}`)
+    // The first hourly passes begin an hour from here.
+    this.#connection.exec(`update keepsend_sweep_pass set began_at = ${BASE_MS}, expiry_ended_at = ${BASE_MS}`)
     useClock(this.#connection, () => this.#now)
     const events = Array.from({ length: this.#scenario.rows }, (_, row) => eventOf(row, this.#scenario))
     await enqueueEvents(this.#db, events)
@@ -98,7 +100,9 @@ export class Tables {
     this.#loaded = -1
     const answer = await run(verb, this.#db)
     const applied = { table: await this.#read(before.clock), answer }
-    const fault = faultOfStep(before, this.table(applied.table), verb, answer)
+    const after = this.table(applied.table)
+    const fault =
+      faultOfStep(before, after, verb, answer) ?? (verb.kind === 'expire' ? faultOfExpiry(before, after) : undefined)
     if (fault !== undefined) throw new Violation(fault)
     this.#applied[number]?.set(verb.key, applied)
     return applied
@@ -182,6 +186,7 @@ async function run(verb: Verb<unknown>, db: OutboxDatabase): Promise<unknown> {
 function rowOf(row: PendingEvent): Row {
   return {
     row: numberOf(row.id),
+    workspaceId: row.workspaceId,
     status: row.status,
     holdReason: row.holdReason,
     attempts: row.attempts,
@@ -192,11 +197,13 @@ function rowOf(row: PendingEvent): Row {
     dueAt: row.dueAt === null ? null : tickOf(row.dueAt),
     ready: row.ready === 1,
     claimed: row.claimedAt !== null,
+    expired: row.status === 'failed' && row.lastError === EXPIRED,
   }
 }
 
 function rowText(row: Row): unknown[] {
-  const { status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed, life, ready } = row
+  const { status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed, life, ready, expired, workspaceId } =
+    row
   return [
     IDS[row.row],
     status,
@@ -209,6 +216,8 @@ function rowText(row: Row): unknown[] {
     Number(claimed),
     life,
     Number(ready),
+    Number(expired),
+    workspaceId,
   ]
 }
 
@@ -223,9 +232,11 @@ const INDEXED = `
 
 const INSERT = `
   insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, attempts, max_attempts,
-    deferrals, crashes, gen, due_at, claimed_at, created_at, ready, completed_at, payload)
-  select one.value ->> 0, 'w', 'message.created', '${ENDPOINT}', one.value ->> 1, one.value ->> 2, one.value ->> 3, whole.text ->> 1,
+    deferrals, crashes, gen, due_at, claimed_at, created_at, ready, completed_at,
+    last_error, payload)
+  select one.value ->> 0, one.value ->> 12, 'message.created', '${ENDPOINT}', one.value ->> 1, one.value ->> 2, one.value ->> 3, whole.text ->> 1,
     one.value ->> 4, one.value ->> 5, ${BASE_MS} + (one.value ->> 6), ${BASE_MS} + ${TICK_MS} * (one.value ->> 7),
     case one.value ->> 8 when 1 then ${BASE_MS} end, ${BASE_MS} + ${TICK_MS} * (one.value ->> 9), one.value ->> 10,
-    case when one.value ->> 1 in ('completed', 'failed') then ${BASE_MS} end, '{}'
+    case when one.value ->> 1 in ('completed', 'failed') then ${BASE_MS} end,
+    case one.value ->> 11 when 1 then '${EXPIRED}' end, '{}'
   from (select ? as text) as whole, json_each(whole.text, '$[2]') as one`

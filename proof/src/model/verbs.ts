@@ -12,14 +12,11 @@ import {
   eventIdOf,
   extendLease,
   firstEventIdAt,
-  holdLaneStatement,
   lineUpDueEvents,
   pendingEvents,
-  raw,
   readPendingEvents,
   releaseEvents,
   replayEvents,
-  resumeStatement,
   settleEvents,
   sqlText,
   sweepPendingEvents,
@@ -28,7 +25,9 @@ import { BASE_MS, type Ending, type Ref, type Scenario, TICK_MS, letterOf, nameO
 
 const LEASE_TICKS = 2
 export const ENDPOINT = 'ep_1'
-const LANE = { workspaceId: 'w', endpointId: ENDPOINT }
+export const LANE = { workspaceId: 'w', endpointId: ENDPOINT }
+/** The lane of a neighbour's. Only its workspace tells it apart. */
+const OTHERS_LANE = { ...LANE, workspaceId: 'v' }
 
 /** The ids of the rows, by number. */
 export const IDS = Array.from(
@@ -56,10 +55,13 @@ export interface Verb<R> {
     | 'sweep'
     | 'replay'
     | 'resume'
+    | 'expire'
   key: string
   /** The claims that the caller shows, or what its message names. */
   refs: readonly Ref[]
   run(db: OutboxDatabase): Promise<R>
+  /** Whose rows alone it may change; undefined: everybody's. */
+  workspaceId?: string | undefined
   /** Of the rows in `refs`, those that the caller is told to be its own. */
   stood(answer: R): readonly number[]
 }
@@ -77,11 +79,10 @@ export interface SettleAnswer {
 const leaseMs = LEASE_TICKS * TICK_MS
 
 /** The event of a row, as it is published each time. */
-export function eventOf(row: number, { maxAttempts, kind }: Scenario): OutboxEvent {
+export function eventOf(row: number, { maxAttempts, kind, neighbours }: Scenario): OutboxEvent {
   return {
     eventId: eventIdOf(IDS[row] ?? ''),
-    endpointId: ENDPOINT,
-    workspaceId: 'w',
+    ...(neighbours && row === 1 ? OTHERS_LANE : LANE),
     type: 'message.created',
     payload: '{}',
     maxAttempts,
@@ -101,28 +102,24 @@ export function publish(row: number, scenario: Scenario): Verb<Taken | undefined
   return { kind: 'publish', key: `publish ${letterOf(row)}`, refs: [], run, stood: nothing }
 }
 
-/** Where a claim takes its rows from: their lane, or what has become due. */
-export type Source = 'in line' | 'due'
+/** Where a claim takes its rows from: their lane, a neighbour's, or what has become due. */
+export type Source = 'in line' | "in a neighbour's line" | 'due'
 
-/** Two lanes, of which one is empty, as after a look that another was quicker than. */
+// With each a lane that is empty, as after a look that another was quicker than.
+const LANES = { 'in line': LANE, "in a neighbour's line": OTHERS_LANE }
+
 export function claim(source: Source, most: number): Verb<Taken[]> {
-  const lanes = [LANE, { ...LANE, endpointId: 'ep_2' }].map((lane) => ({ ...lane, count: most }))
-  const options = source === 'due' ? { due: most } : { lanes }
+  const lane = source === 'due' ? undefined : LANES[source]
+  const lanes = lane && [lane, { ...lane, endpointId: 'ep_2' }].map((one) => ({ ...one, count: most }))
+  const options = lanes ? { lanes } : { due: most }
   const run = async (db: OutboxDatabase) => (await claimReadyEvents(db, { ...options, leaseMs })).claims.map(taken)
-  return { kind: 'claim', key: `claim ${most} ${source}`, refs: [], run, stood: nothing }
+  const key = `claim ${most} ${source}`
+  return { kind: 'claim', key, refs: [], workspaceId: lane?.workspaceId, run, stood: nothing }
 }
 
 /** What is due is put in its lane. */
 export function lineUp(): Verb<number> {
   return { kind: 'line up', key: 'line up', refs: [], run: (db) => lineUpDueEvents(db), stood: nothing }
-}
-
-/** What stands in line is held, because its endpoint takes nothing. */
-export function holdLine(): Verb<number> {
-  const hold = (db: OutboxDatabase) =>
-    holdLaneStatement(db, { ...LANE, reason: 'endpoint_disabled', guard: raw('1 = 1') })
-  const run = async (db: OutboxDatabase) => (await db.run(hold(db))).changes
-  return { kind: 'hold', key: 'hold the line', refs: [], run, stood: nothing }
 }
 
 export function claimNamed(ref: Ref): Verb<Taken[]> {
@@ -179,7 +176,7 @@ export function settle(ended: readonly Ended[], how: SettleHow): Verb<SettleAnsw
 }
 
 function claimOf({ source, most }: { source: Source; most: number }): ClaimOptions {
-  return source === 'due' ? { due: most, leaseMs } : { lanes: [{ ...LANE, count: most }], leaseMs }
+  return source === 'due' ? { due: most, leaseMs } : { lanes: [{ ...LANES[source], count: most }], leaseMs }
 }
 
 export function sweep(): Verb<Taken[]> {
@@ -200,12 +197,6 @@ export function sweepRefused(): Verb<Taken[]> {
 export function replay(): Verb<number[]> {
   const run = async (db: OutboxDatabase) => (await replayEvents(db, { endpointId: ENDPOINT })).ids.map(numberOf)
   return { kind: 'replay', key: 'replay', refs: [], run, stood: nothing }
-}
-
-export function resume(): Verb<number> {
-  const statement = (db: OutboxDatabase) => resumeStatement(db, { endpointId: ENDPOINT, limit: 10 })
-  const run = async (db: OutboxDatabase) => (await db.run(statement(db))).rows.length
-  return { kind: 'resume', key: 'resume', refs: [], run, stood: nothing }
 }
 
 function nothing(): [] {

@@ -5,10 +5,12 @@ import {
   WITHOUT_LEAVING_AT_HEARTBEAT,
   WITHOUT_LEAVING_AT_SETTLE,
   WITH_FIXED_GEN,
+  WITH_OTHERS_ENDPOINTS,
   assertMutated,
 } from './lib/mutants.ts'
 import { newSeed } from './random.ts'
 import { machine, report, wholeOption } from './report.ts'
+import { COUNTED } from './simulate/counts.ts'
 import { readRegressions, writeRegression } from './simulate/regressions.ts'
 import { tell } from './simulate/run.ts'
 import { search } from './simulate/search.ts'
@@ -62,11 +64,13 @@ rows.push(
   ['steps', shown(found.steps)],
   ['stories on Node', shown(found.stories.node)],
   ['stories on Cloudflare', shown(found.stories.cloudflare)],
-  ['deliveries acknowledged', shown(found.acknowledged)],
-  ['accepted more than once', shown(found.duplicates)],
-  ['rows inserted again', shown(found.secondLives)],
+  ...COUNTED.map((name): [string, string] => [name, shown(found.counts[name])]),
   ['seconds', ((performance.now() - started) / 1000).toFixed(0)],
 )
+for (const name of COUNTED.filter((one) => found.counts[one] === 0)) {
+  ok = false
+  console.log(`NOT COME THROUGH: ${name}`)
+}
 if (found.failure) {
   ok = false
   const { story, broken, log } = found.failure
@@ -80,6 +84,7 @@ for (const [name, control] of [
   [WITHOUT_LEAVING_AT_SETTLE.name, { mutant: WITHOUT_LEAVING_AT_SETTLE, about: LATE_OWNERS }],
   [WITHOUT_LEAVING_AT_HEARTBEAT.name, { mutant: WITHOUT_LEAVING_AT_HEARTBEAT, about: LATE_OWNERS }],
   [WITH_FIXED_GEN.name, { mutant: WITH_FIXED_GEN, about: SECOND_LIVES }],
+  [WITH_OTHERS_ENDPOINTS.name, { mutant: WITH_OTHERS_ENDPOINTS }],
   ['a database that acknowledges what it has not committed', { liesOnceIn: 40 }],
 ] as const) {
   const caught = await search({ seed, steps: CONTROL_STEPS, control })

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ClaimRef, PendingEvent } from '@keepsend/outbox'
+import type { Workspace } from './template.ts'
 import type { Owner } from './virtual-time.ts'
 
 /** What is known of whoever runs just now, through all that it waits for. */
@@ -14,6 +15,7 @@ export interface Context {
 
 /** What a commit should come to: a row for each endpoint that is there when it takes place. */
 export interface Publication {
+  workspaceId: Workspace
   eventIds: readonly string[]
   owed: readonly string[]
   /** Lives of rows that its operation inserted, and lives of owed rows that stood behind it. */
@@ -21,8 +23,8 @@ export interface Publication {
   standing: ReadonlyMap<string, string>
 }
 
-export function newPublication(eventIds: readonly string[]): Publication {
-  return { eventIds, owed: [], inserted: [], standing: new Map() }
+export function newPublication(workspaceId: Workspace, eventIds: readonly string[]): Publication {
+  return { workspaceId, eventIds, owed: [], inserted: [], standing: new Map() }
 }
 
 export const context = new AsyncLocalStorage<Context>()

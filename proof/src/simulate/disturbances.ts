@@ -1,5 +1,5 @@
 import type { Choice, Fault } from './story.ts'
-import { START_MS, WORKSPACE, endpointIds } from './template.ts'
+import { START_MS, WORKSPACES, endpoints } from './template.ts'
 import type { Process, World } from './world.ts'
 
 // As far as the machine's clock may be wrong.
@@ -8,6 +8,7 @@ const MAX_DRIFT_MS = 600_000
 /** What may befall any process, whatever it runs. */
 export function disturbAnybody(world: World, process: Process, fault: Fault, choice: Choice): void {
   const { time } = world
+  const store = world.operator.engine.endpoints
   if (fault === 'process pauses') {
     process.pausedUntil = time.monotonic + 500 * (1 + choice.below(20))
     world.say(`${process.name} is stopped until ${process.pausedUntil} ms`)
@@ -15,19 +16,33 @@ export function disturbAnybody(world: World, process: Process, fault: Fault, cho
     const drift = time.timeOfDay - time.monotonic - START_MS
     const jump = 1000 * (choice.below(241) - 120)
     if (Math.abs(drift + jump) > MAX_DRIFT_MS) return
-    time.timeOfDay += jump
+    time.jump(jump)
     world.say(`the clock jumps by ${jump} ms`)
-  } else if (fault === 'row is replayed') world.replay()
+  } else if (fault === 'row is replayed') world.replay(choice.of(WORKSPACES) ?? 'w')
   else if (fault === 'event is published again') world.publishAgain(process, choice)
   else if (fault === 'endpoint is disabled') {
-    const id = choice.of(endpointIds) ?? ''
+    const { workspaceId, id } = choice.of(endpoints) ?? NOBODY
     const status = choice.below(2) === 0 ? 'enabled' : 'disabled'
-    world.say(`an endpoint is ${status}`)
-    void world.operator.engine.endpoints.setStatus(WORKSPACE, id, status)
+    world.say(`an endpoint of ${workspaceId} is ${status}`)
+    world.order(() => store.setStatus(workspaceId, id, status))
+  } else if (fault === 'endpoint is paused') {
+    const { workspaceId, id } = choice.of(endpoints) ?? NOBODY
+    const forMs = 1000 * choice.below(MAX_PAUSE_SECONDS + 1)
+    world.say(forMs === 0 ? `an endpoint of ${workspaceId} is resumed` : `${forMs} ms of pause in ${workspaceId}`)
+    world.order(() => (forMs === 0 ? store.resume(workspaceId, id) : store.pause(workspaceId, id, { forMs })))
   }
 }
 
-/** What the last disabling kept aside is let out again. */
-export function enableEndpoints({ operator }: World): void {
-  for (const id of endpointIds) void operator.engine.endpoints.setStatus(WORKSPACE, id, 'enabled')
+const NOBODY = { workspaceId: '', id: '' }
+const MAX_PAUSE_SECONDS = 20
+
+/** A person enables what is disabled, or fails. A pause ends by itself. */
+export function enableEndpoints(world: World): void {
+  const store = world.operator.engine.endpoints
+  for (const { workspaceId, id } of endpoints) {
+    world.order(async () => {
+      const { status, circuit } = await store.get(workspaceId, id)
+      if (status === 'disabled' || circuit === 'open') await store.setStatus(workspaceId, id, 'enabled')
+    })
+  }
 }

@@ -62,7 +62,7 @@ export class FaultyDatabase {
     if (publishing) publishing.owed = this.#owed(publishing)
     const lies = this.#liesOnceIn !== undefined && ++this.#operations % this.#liesOnceIn === 0
     const done = lies ? this.#undone(operation) : operation()
-    this.#world.ledger.observe({ by, settling, publishing }, this.#world.time.timeOfDay)
+    this.#world.ledger.observe({ by, settling, publishing })
     return done
   }
 
@@ -73,12 +73,16 @@ export class FaultyDatabase {
     return this.#owed(publishing).some((id) => ledger.mayRepeatAGen(id, time.timeOfDay))
   }
 
-  #owed({ eventIds }: Publication): string[] {
-    // A disabled one collects: no story lasts as long as a delivery has.
+  #owed({ eventIds, workspaceId }: Publication): string[] {
+    const { maxAgeMs, time } = this.#world
+    // A disabled one collects for as long as a delivery has.
     const endpoints = this.#connection
-      .prepare('select id from keepsend_endpoints order by id')
+      .prepare(
+        `select id from keepsend_endpoints
+        where workspace_id = ? and (status = 'enabled' or disabled_at > ?) order by id`,
+      )
       .pluck()
-      .all() as string[]
+      .all(workspaceId, time.timeOfDay - maxAgeMs) as string[]
     return eventIds.flatMap((id) => endpoints.map((endpoint) => `${id}.${endpoint}`))
   }
 

@@ -1,7 +1,11 @@
-import { type ClaimRef, type PendingEvent, eventIdOf, pendingEvents } from '@keepsend/outbox'
+import { type ClaimRef, EXPIRED, type PendingEvent, eventIdOf, pendingEvents } from '@keepsend/outbox'
 import type Database from 'better-sqlite3'
 import { faultOfRow } from '../model/invariants.ts'
 import type { Publication } from './context.ts'
+import { noCounts } from './counts.ts'
+import { type Life, isClaimOf, isPaused, isSame, lifeOf } from './life.ts'
+import type { KnownEndpoint } from './template.ts'
+import type { VirtualTime } from './virtual-time.ts'
 
 /** What an operation of the database was: by whom, and what it was asked to settle. */
 export interface Operation {
@@ -10,12 +14,6 @@ export interface Operation {
   settling?: readonly (ClaimRef | PendingEvent)[] | undefined
   publishing?: Publication | undefined
   replay?: boolean | undefined
-}
-
-/** The times of one life of a row, from its insert on: when it began, and the last `gen` that it has had. */
-interface Life {
-  createdAt: number
-  lastGen: number
 }
 
 // More moves than any row of a story makes.
@@ -40,24 +38,15 @@ export class Ledger {
   readonly #acknowledged = new Set<string>()
   readonly #refusals = new Set<Publication>()
   readonly #sent = new Set<string>()
-  #duplicates = 0
+  readonly counts = noCounts()
+  readonly #time: VirtualTime
+  readonly #maxAgeMs: number
 
-  constructor(connection: Database.Database) {
+  /** @param maxAgeMs how long a delivery has */
+  constructor(connection: Database.Database, time: VirtualTime, maxAgeMs: number) {
+    this.#time = time
+    this.#maxAgeMs = maxAgeMs
     this.#select = connection.prepare(`select ${pendingEvents.all.sql} from pending_events order by id`)
-  }
-
-  get acknowledged(): number {
-    return this.#acknowledged.size
-  }
-
-  /** Arrivals of what the receiver had accepted before. */
-  get duplicates(): number {
-    return this.#duplicates
-  }
-
-  /** Rows that were inserted again after they had been deleted. */
-  get secondLives(): number {
-    return [...this.#lives.values()].reduce((sum, { length }) => sum + length - 1, 0)
   }
 
   get rows(): readonly PendingEvent[] {
@@ -84,11 +73,14 @@ export class Ledger {
   }
 
   /** A caller was told that these are kept. */
-  acknowledge({ owed, standing }: Publication): void {
+  acknowledge({ owed, standing, workspaceId }: Publication): void {
     for (const id of owed) {
       const life = standing.get(id)
       if (life === undefined) this.#break(`never lost: ${id} was acknowledged, and its row was never committed`)
-      else this.#acknowledged.add(life)
+      else if (!this.#acknowledged.has(life)) {
+        this.#acknowledged.add(life)
+        this.counts[`deliveries acknowledged in workspace ${workspaceId}`]++
+      }
     }
   }
 
@@ -100,7 +92,9 @@ export class Ledger {
   }
 
   /** A worker begins to send. @param once: an attempt for each claim at most */
-  send(claim: PendingEvent, { once }: { once: boolean }): void {
+  send(claim: PendingEvent, { to, once }: { to: KnownEndpoint | undefined; once: boolean }): void {
+    if (to?.workspaceId !== claim.workspaceId)
+      this.#break(`its own workspace: ${claim.id} of ${claim.workspaceId} is sent to one of ${to?.workspaceId}`)
     const lives = this.#lives.get(claim.id) ?? []
     if (!lives.some(({ createdAt }) => createdAt === claim.createdAt))
       this.#break(`persist before send: ${claim.id} is sent, and no row of it was ever committed`)
@@ -114,13 +108,14 @@ export class Ledger {
   arrive(claim: PendingEvent, status: number): void {
     const life = lifeOf(claim)
     if (status >= 200 && status <= 299) {
-      if (this.#accepted.has(life)) this.#duplicates++
+      if (this.#accepted.has(life)) this.counts['accepted more than once']++
       this.#accepted.add(life)
     } else if (status === 400) this.#refused.add(life)
   }
 
-  /** Looks at the table after an operation; `now` is the database's time of it. */
-  observe(operation: Operation, now: number): void {
+  /** Looks at the table after an operation. */
+  observe(operation: Operation): void {
+    const now = this.#time.timeOfDay
     const before = this.#rows
     const found = this.#select.all() as PendingEvent[]
     const after = new Map(found.map((row) => [row.id, row]))
@@ -131,6 +126,8 @@ export class Ledger {
       this.#note(row)
       if (row.claimedAt !== null && row.gen !== was?.gen) this.#takers.set(row.id, operation.by)
       if (row.status !== was?.status) this.#break(this.#faultOfEnd(row))
+      if (isPaused(row) && !isPaused(was)) this.counts['rows held for a pause']++
+      if (isPaused(was) && row.status === 'pending') this.counts['rows resumed after a pause']++
     }
     for (const was of before.values()) {
       const is = after.get(was.id)
@@ -146,8 +143,13 @@ export class Ledger {
     const life = lifeOf(row)
     if (!publishing?.owed.includes(row.id)) this.#break(`nothing unexpected: ${life} stands there, unpublished`)
     else if (this.#refusals.has(publishing)) this.#break(`nothing unexpected: ${life} was refused, and stands there`)
+    else if (row.workspaceId !== publishing.workspaceId)
+      this.#break(`its own workspace: ${life} of ${publishing.workspaceId} stands in ${row.workspaceId}`)
     publishing?.inserted.push(life)
-    this.#lives.set(row.id, [...(this.#lives.get(row.id) ?? []), { createdAt: row.createdAt, lastGen: row.gen }])
+    const earlier = this.#lives.get(row.id) ?? []
+    if (earlier.length > 0) this.counts['rows inserted again']++
+    const begun = { createdAt: row.createdAt, lastGen: row.gen, since: this.#time.monotonic }
+    this.#lives.set(row.id, [...earlier, begun])
   }
 
   #note({ id, gen }: PendingEvent): void {
@@ -188,9 +190,24 @@ export class Ledger {
   #faultOfEnd(row: PendingEvent): string | undefined {
     const { id, status, attempts, maxAttempts } = row
     if (status === 'completed' && !this.#accepted.has(lifeOf(row))) return `completed only with a 2xx: ${id} had none`
-    if (status === 'failed' && attempts < maxAttempts && !this.#refused.has(lifeOf(row)))
-      return `failed only with its attempts used up, or refused: ${id} had ${attempts} of ${maxAttempts}`
-    return undefined
+    if (status !== 'failed' || attempts >= maxAttempts || this.#refused.has(lifeOf(row))) return undefined
+    if (!row.lastError?.startsWith(EXPIRED))
+      return `failed only with its attempts used up, refused or expired: ${id} had ${attempts} of ${maxAttempts}`
+    this.counts.expired++
+    return this.#isTooOld(row) ? undefined : `expired only when too old: ${id} had ${this.#maxAgeMs} ms`
+  }
+
+  /** By any clock that a worker or the database can have gone by since the row's time began. */
+  #isTooOld({ id, createdAt, replayedAt }: PendingEvent): boolean {
+    const since = this.#lives.get(id)?.at(-1)?.since ?? 0
+    return this.#time.latestSince(since) - (replayedAt ?? createdAt) > this.#maxAgeMs
+  }
+
+  /** Its receiver is asked anew, and it has its time anew. */
+  #replayed(row: PendingEvent): void {
+    for (const set of [this.#accepted, this.#refused]) set.delete(lifeOf(row))
+    const life = this.#lives.get(row.id)?.at(-1)
+    if (life) life.since = this.#time.monotonic
   }
 
   #faultOfChange(
@@ -205,7 +222,7 @@ export class Ledger {
     if (is && is.gen < was.gen) return `gen never goes down: ${name} became ${is.gen}`
     if (was.status === 'completed' || was.status === 'failed') {
       const replayed = replay && is?.gen === was.gen + 1
-      if (replayed) for (const set of [this.#accepted, this.#refused]) set.delete(lifeOf(was))
+      if (replayed) this.#replayed(was)
       return replayed ? undefined : `no terminal state left except by replay: ${name} was ${was.status}`
     }
     const linedUp = is?.ready === 1 && (was.ready === 0 || was.dueAt !== is.dueAt)
@@ -214,6 +231,8 @@ export class Ledger {
     const due = was.ready === 1 || (was.dueAt !== null && was.dueAt <= now)
     const leased = was.status === 'pending' && was.claimedAt !== null && !due
     if (leased && this.#takers.get(was.id) !== by) return `one owner: ${name} changed under a live lease, by another`
+    if (leased && is?.status === 'failed' && is.lastError === EXPIRED)
+      return `one owner: ${name} expired under a live lease`
     // Whoever settles for an endpoint may let out what is held for it, claim it at once, or put aside what nobody holds.
     const moved = is !== undefined && is.gen > was.gen && (was.status === 'held' || (is.status === 'held' && !leased))
     if (moved || (linedUp && is.gen === was.gen)) return undefined
@@ -224,20 +243,4 @@ export class Ledger {
       return `one owner: ${name} was settled under ${claims.map(({ gen }) => `gen ${gen}`).join()} of a claim that is over`
     return undefined
   }
-}
-
-/** A life of a row, by its key and the time of its insert. */
-function lifeOf({ id, createdAt }: PendingEvent): string {
-  return `${id} of ${createdAt}`
-}
-
-function isClaimOf(claim: ClaimRef | PendingEvent, row: PendingEvent): boolean {
-  return claim.gen === row.gen && (!('createdAt' in claim) || claim.createdAt === row.createdAt)
-}
-
-const COUNTED = ['gen', 'attempts', 'deferrals', 'crashes', 'dueAt', 'ready', 'claimedAt'] as const
-const SAID = ['status', 'holdReason', 'lastError'] as const
-
-function isSame(one: PendingEvent, other: PendingEvent): boolean {
-  return [...COUNTED, ...SAID].every((column) => one[column] === other[column])
 }

@@ -2,7 +2,7 @@ import type { SendRequest, SendResult } from '@keepsend/engine'
 import type { PendingEvent } from '@keepsend/outbox'
 import { context } from './context.ts'
 import type { Choice } from './story.ts'
-import { endpointIds, endpointOf } from './template.ts'
+import { endpointOf, endpoints } from './template.ts'
 import type { Owner } from './virtual-time.ts'
 import type { World } from './world.ts'
 
@@ -28,11 +28,12 @@ export function send(
   owner: Owner & { name: string },
   { url, headers, deadlineMs }: SendRequest,
 ): Promise<SendResult> {
-  const id = `${headers['webhook-id']}.${endpointOf(url)}`
+  const endpoint = endpointOf(url)
+  const id = `${headers['webhook-id']}.${endpoint?.id}`
   const claim = context.getStore()?.delivering
   if (claim?.id !== id) throw new Error(`a request of ${id} is made under the claim of ${claim?.id}`)
   // On Cloudflare two copies of a message may both be sent; here each claim is sent once.
-  world.ledger.send(claim, { once: world.story.world === 'node' })
+  world.ledger.send(claim, { to: endpoint, once: world.story.world === 'node' })
   return new Promise((resolve) => {
     const silence = { kind: 'error', reason: 'timeout', message: 'nothing was heard' } as const
     const deadline = setTimeout(() => resolve(silence), deadlineMs)
@@ -52,7 +53,7 @@ function arrive(
   choice: Choice,
   answered: (result: SendResult) => void,
 ): void {
-  const down = world.has('receiver is down') && claim.endpointId === endpointIds[0]
+  const down = world.has('receiver is down') && claim.endpointId === endpoints[0]?.id
   const faults = FAULTS.filter((fault) => world.has(fault))
   const fate = down ? 'receiver fails' : choice.mostly('well', faults)
   if (fate === 'receiver is silent') return

@@ -1,17 +1,16 @@
 import { CloudflareCast } from './cloudflare-cast.ts'
 import type { Cast } from './cast.ts'
 import { NodeCast } from './node-cast.ts'
+import type { Counts } from './counts.ts'
 import { Choice, type Fault, type Story } from './story.ts'
+import { WORKSPACES } from './template.ts'
 import { type Control, World } from './world.ts'
 
 export interface Told {
   /** The rule that was broken, if any. */
   broken: string | undefined
   steps: number
-  acknowledged: number
-  duplicates: number
-  /** Rows that were inserted again. */
-  secondLives: number
+  counts: Counts
   /** The last things that happened. */
   log: readonly string[]
   mutated: readonly number[]
@@ -47,8 +46,8 @@ export async function tell(story: Story, control?: Control): Promise<Told> {
       if (world.ledger.broken) break
     }
     if (!world.ledger.broken) steps += await teller.calmDown()
-    const { broken, acknowledged, duplicates, secondLives } = world.ledger
-    return { broken, steps, acknowledged, duplicates, secondLives, log: world.log, mutated: world.mutated }
+    const { broken, counts } = world.ledger
+    return { broken, steps, counts, log: world.log, mutated: world.mutated }
   } finally {
     world.close()
   }
@@ -76,11 +75,11 @@ class Teller {
 
   /** Faults stop, time goes on, and everything settles. Returns the steps it took. */
   async calmDown(): Promise<number> {
-    const { time, ledger } = this.#world
+    const { time, ledger, pausedUntil } = this.#world
     this.#world.say('the faults stop')
     this.#world.calm = true
     this.#cast.calmDown()
-    const lastDue = Math.max(time.timeOfDay, ...ledger.rows.map(({ dueAt }) => dueAt ?? 0))
+    const lastDue = Math.max(time.timeOfDay, pausedUntil, ...ledger.rows.map(({ dueAt }) => dueAt ?? 0))
     const end = time.monotonic + (lastDue - time.timeOfDay) + this.#cast.patienceMs
     let moment = { at: time.monotonic, began: 0 }
     let asked = false
@@ -128,7 +127,7 @@ class Teller {
     const process = choice.of(this.#cast.publishers.filter((one) => this.#world.time.mayRun(one)))
     if (!process) return
     this.#events++
-    this.#world.publish(process, 1 + choice.below(2))
+    this.#world.publish(process, 1 + choice.below(2), choice.of(WORKSPACES) ?? 'w')
   }
 
   #disturb(choice: Choice): void {

@@ -1,15 +1,13 @@
 import fc from 'fast-check'
 import { type Told, tell } from './run.ts'
+import { type Counts, add, noCounts } from './counts.ts'
 import { FAULTS, type Fault, type Story } from './story.ts'
 import type { Control } from './world.ts'
 
 export interface Found {
   steps: number
   stories: Record<Story['world'], number>
-  acknowledged: number
-  duplicates: number
-  /** Rows that were inserted again. */
-  secondLives: number
+  counts: Counts
   /** The shortest story that was found to break a rule. */
   failure?: { story: Story; broken: string; log: readonly string[] }
   mutated: readonly number[]
@@ -33,10 +31,14 @@ const secondLives = fc
   .subarray([...LEAVE_BEHIND], { minLength: 1 })
   .map((faults): Fault[] => ['event is published again', ...faults])
 
+// More than the waits between attempts may take, and less than many a story lasts.
+const SHORT_AGE_MS = 8000
+
 function storiesOf({ world, keepCompleted, faults }: Partial<Story> = {}): fc.Arbitrary<Story> {
   return fc.record({
     world: world ? fc.constant(world) : fc.constantFrom<Story['world'][]>('node', 'cloudflare'),
     keepCompleted: keepCompleted === undefined ? fc.boolean() : fc.constant(keepCompleted),
+    maxAgeMs: fc.constantFrom(undefined, undefined, undefined, SHORT_AGE_MS),
     faults: faults
       ? fc.constant(faults)
       : fc.oneof({ weight: 2, arbitrary: fc.subarray([...FAULTS]) }, { weight: 1, arbitrary: secondLives }),
@@ -60,9 +62,7 @@ export async function search({
   const found: Found = {
     steps: 0,
     stories: { node: 0, cloudflare: 0 },
-    acknowledged: 0,
-    duplicates: 0,
-    secondLives: 0,
+    counts: noCounts(),
     mutated: [],
   }
   const stories = storiesOf(control?.about)
@@ -76,9 +76,7 @@ export async function search({
       if (shortest) failed++
       found.steps += told.steps
       found.stories[story.world]++
-      found.acknowledged += told.acknowledged
-      found.duplicates += told.duplicates
-      found.secondLives += told.secondLives
+      add(found.counts, told.counts)
       found.mutated = told.mutated.map((count, index) => count + (found.mutated[index] ?? 0))
       return told.broken === undefined
     })

@@ -13,6 +13,7 @@ export const FAULTS = [
   'process stops',
   'clock jumps',
   'endpoint is disabled',
+  'endpoint is paused',
   'row is replayed',
   'event is published again',
   'queue refuses',
@@ -28,6 +29,8 @@ export interface Story {
   world: 'node' | 'cloudflare'
   /** Whether delivered rows are kept. */
   keepCompleted: boolean
+  /** How long a delivery has, in ms. @default as the engine has it, longer than any story */
+  maxAgeMs?: number | undefined
   faults: readonly Fault[]
   /** One number a step: what happens next, to whom, and how it ends. */
   choices: readonly number[]

@@ -2,7 +2,9 @@ import { createEngine, migrate } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { synchronously } from '../lib/virtual-clock.ts'
 
-export const WORKSPACE = 'w'
+export const WORKSPACES = ['w', 'v'] as const
+
+export type Workspace = (typeof WORKSPACES)[number]
 
 /** When each story begins, by the machine's time of day. */
 export const START_MS = 1_750_000_000_000
@@ -10,17 +12,22 @@ export const START_MS = 1_750_000_000_000
 /** Waits between attempts, in seconds: three attempts, so that some stories use them up. */
 export const RETRY_SCHEDULE = [1, 5]
 
+export interface KnownEndpoint {
+  id: string
+  workspaceId: Workspace
+}
+
 /** The endpoints, from the first call of {@link template} on. */
-export const endpointIds: string[] = []
+export const endpoints: KnownEndpoint[] = []
 
 /** The endpoint that a URL belongs to. */
-export function endpointOf(url: string): string {
-  return endpointIds[Number(new URL(url).pathname.slice(1))] ?? ''
+export function endpointOf(url: string): KnownEndpoint | undefined {
+  return endpoints[Number(new URL(url).pathname.slice(1))]
 }
 
 let image: Promise<Buffer> | undefined
 
-/** A migrated database with two endpoints that want everything: made once, and copied for each story. */
+/** A migrated database with two endpoints in each workspace that want everything: made once, and copied for each story. */
 export function template(): Promise<Buffer> {
   image ??= make()
   return image
@@ -36,11 +43,12 @@ async function make(): Promise<Buffer> {
     secrets: 'plaintext-for-development',
     retrySchedule: RETRY_SCHEDULE,
   })
-  for (const path of ['0', '1']) {
-    const { endpoint } = await engine.endpoints.create(WORKSPACE, { url: `https://receiver.example.com/${path}` })
-    endpointIds.push(endpoint.id)
+  for (const workspaceId of WORKSPACES.flatMap((one) => [one, one])) {
+    const url = `https://receiver.example.com/${endpoints.length}`
+    const { endpoint } = await engine.endpoints.create(workspaceId, { url })
+    endpoints.push({ id: endpoint.id, workspaceId })
   }
-  connection.exec(`update keepsend_sweep_pass set began_at = ${START_MS}`)
+  connection.exec(`update keepsend_sweep_pass set began_at = ${START_MS}, expiry_ended_at = ${START_MS}`)
   const bytes = connection.serialize()
   connection.close()
   return bytes

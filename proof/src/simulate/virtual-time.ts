@@ -24,6 +24,8 @@ interface Timer {
 export class VirtualTime {
   monotonic = 0
   timeOfDay: number
+  /** By how much the time of day was ahead of the monotonic clock, and from when on. */
+  readonly #leads: { from: number; ms: number }[]
   readonly #owner: () => Owner
   readonly #timers = new Set<Timer>()
   readonly #real = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate }
@@ -33,6 +35,7 @@ export class VirtualTime {
   /** @param owner whoever runs just now */
   constructor(timeOfDay: number, owner: () => Owner) {
     this.timeOfDay = timeOfDay
+    this.#leads = [{ from: 0, ms: timeOfDay }]
     this.#owner = owner
   }
 
@@ -75,6 +78,18 @@ export class VirtualTime {
   pass(ms: number): void {
     this.monotonic += ms
     this.timeOfDay += ms
+  }
+
+  /** The machine's time of day is set. */
+  jump(ms: number): void {
+    this.timeOfDay += ms
+    this.#leads.push({ from: this.monotonic, ms: this.timeOfDay - this.monotonic })
+  }
+
+  /** The latest time of day that anybody may go by who has read the clock since then, or reckons from such a reading. */
+  latestSince(monotonic: number): number {
+    const leads = this.#leads.filter((_, index) => (this.#leads[index + 1]?.from ?? Infinity) >= monotonic)
+    return this.monotonic + Math.max(...leads.map(({ ms }) => ms))
   }
 
   /** What is due and may run, each at its place in time. */

@@ -9,7 +9,7 @@ import { FaultyDatabase } from './faulty-database.ts'
 import { Ledger } from './ledger.ts'
 import { send } from './network.ts'
 import type { Choice, Fault, Story } from './story.ts'
-import { RETRY_SCHEDULE, START_MS, WORKSPACE, template } from './template.ts'
+import { RETRY_SCHEDULE, START_MS, type Workspace, template } from './template.ts'
 import { type Owner, VirtualTime } from './virtual-time.ts'
 
 /** Something that waits for its turn: an operation on its way to the database, an answer on its way back … */
@@ -35,23 +35,29 @@ export interface Control {
   about?: Partial<Story>
 }
 
+// Longer than any story lasts.
+const WEEK_MS = 604_800_000
+
 /** Everything outside the product: clocks, the database, the network, processes, and what goes wrong with them. */
 export class World {
   readonly time: VirtualTime
   readonly ledger: Ledger
   readonly story: Story
+  /** How long a delivery has. */
+  readonly maxAgeMs: number
   readonly mutated: readonly number[]
   /** The last things that happened, for whoever wants to know why. */
   readonly log: string[] = []
   calm = false
   /** Somebody at a console, whom nothing befalls. */
   readonly operator: Process
+  #orders: Promise<unknown> = Promise.resolve()
   readonly #connection: Database.Database
   readonly #db: OutboxDatabase
   readonly #uninstall: () => void
   readonly #database: FaultyDatabase
   #tasks: Task[] = []
-  readonly #published: string[] = []
+  readonly #published = new Map<string, Workspace>()
   /** Attempts whose outcome is not settled yet, and who makes them. */
   readonly #inHand = new Map<ClaimRef, object>()
 
@@ -61,14 +67,15 @@ export class World {
 
   private constructor(image: Buffer, story: Story, control: Control) {
     this.story = story
+    this.maxAgeMs = story.maxAgeMs ?? WEEK_MS
     this.#connection = new Database(image)
     const plain = synchronously(this.#connection)
     const mutated = control.mutant && mutate(plain, control.mutant)
     this.#db = mutated?.db ?? plain
     this.mutated = mutated?.counts ?? []
-    this.ledger = new Ledger(this.#connection)
     const nobody: Owner = { dead: false, pausedUntil: 0 }
     this.time = new VirtualTime(START_MS, () => context.getStore()?.process ?? nobody)
+    this.ledger = new Ledger(this.#connection, this.time, this.maxAgeMs)
     useClock(this.#connection, () => this.time.timeOfDay)
     this.#uninstall = this.time.install()
     this.#database = new FaultyDatabase(this, this.#connection, this.#db, control.liesOnceIn)
@@ -108,6 +115,7 @@ export class World {
       deadlineMs: 1000,
       maxDeadlineMs: 1000,
       keepCompleted: this.story.keepCompleted,
+      maxAgeMs: this.maxAgeMs,
       // Nothing is pruned in the hours that a story lasts.
       retentionMs: 100 * 86_400_000,
       failedRetentionMs: 100 * 86_400_000,
@@ -129,6 +137,11 @@ export class World {
     }
     this.say(`${name} starts`)
     return { process: Object.assign(owner, { engine }), queue }
+  }
+
+  /** The operator does one thing after the other: what is begun last also ends last. */
+  order(work: () => Promise<unknown>): void {
+    this.#orders = this.#orders.then(work)
   }
 
   /** Runs something as this process. */
@@ -162,15 +175,21 @@ export class World {
     task.run(choice)
   }
 
-  /** A caller of this process commits events; each has a row for each endpoint. */
-  publish(process: Process, count: number): void {
+  /** The end of the last pause, by the time of day. */
+  get pausedUntil(): number {
+    const last = this.#connection.prepare('select max(paused_until) from keepsend_endpoints').pluck().get()
+    return (last as number | null) ?? 0
+  }
+
+  /** A caller of this process commits events; each has a row for each endpoint of the workspace. */
+  publish(process: Process, count: number, workspaceId: Workspace): void {
     const ids = Array.from({ length: count }, (_, index) => {
-      const number = String(this.#published.length + 1 + index).padStart(12, '0')
+      const number = String(this.#published.size + 1 + index).padStart(12, '0')
       return `${firstEventIdAt(this.time.timeOfDay)}-7000-8000-${number}`
     })
-    this.#published.push(...ids)
-    this.say(`${process.name} publishes ${count}`)
-    this.#commit(process, ids)
+    for (const id of ids) this.#published.set(id, workspaceId)
+    this.say(`${process.name} publishes ${count} in ${workspaceId}`)
+    this.#commit(process, workspaceId, ids)
   }
 
   /**
@@ -178,21 +197,22 @@ export class World {
    * there is such a row, one whose worker does not know it yet.
    */
   publishAgain(process: Process, choice: Choice): void {
-    const ended = this.#published.filter((one) => this.ledger.hasLostRows(one))
+    const ended = [...this.#published.keys()].filter((one) => this.ledger.hasLostRows(one))
     const inHand = new Set(
       [...this.#inHand.keys()].filter((one) => this.ledger.isOver(one)).map(({ id }) => eventIdOf(id)),
     )
     const unnoticed = ended.filter((one) => inHand.has(one))
     const id = choice.of(unnoticed.length > 0 ? unnoticed : ended)
-    if (id === undefined) return
+    const workspaceId = this.#published.get(id ?? '')
+    if (id === undefined || workspaceId === undefined) return
     this.say(`${process.name} publishes ${id} again`)
-    this.#commit(process, [id])
+    this.#commit(process, workspaceId, [id])
   }
 
-  #commit(process: Process, ids: readonly string[]): void {
-    const rest = { type: 'message.created', workspaceId: WORKSPACE, data: {}, timestamp: '2026-01-01T00:00:00Z' }
+  #commit(process: Process, workspaceId: Workspace, ids: readonly string[]): void {
+    const rest = { type: 'message.created', workspaceId, data: {}, timestamp: '2026-01-01T00:00:00Z' }
     const events = ids.map((id) => ({ id, ...rest }))
-    const publishing = newPublication(ids)
+    const publishing = newPublication(workspaceId, ids)
     void context
       .run({ process, publishing }, () => process.engine.commit({ writes: [], events }))
       .then(
@@ -204,10 +224,10 @@ export class World {
   }
 
   /** Somebody sends settled rows once more. */
-  replay(): void {
-    this.say('settled rows are replayed')
-    void replayEvents(this.#db, { workspaceId: WORKSPACE }, { limit: 2 })
-    this.ledger.observe({ by: this, replay: true }, this.time.timeOfDay)
+  replay(workspaceId: Workspace): void {
+    this.say(`settled rows of ${workspaceId} are replayed`)
+    void replayEvents(this.#db, { workspaceId }, { limit: 2 })
+    this.ledger.observe({ by: this, replay: true })
   }
 
   say(what: string): void {

@@ -1,0 +1,29 @@
+import type { ClaimRef, PendingEvent } from '@keepsend/outbox'
+
+/** The times of one life of a row, from its insert on: when it began, and the last `gen` that it has had. */
+export interface Life {
+  createdAt: number
+  lastGen: number
+  /** Its insert, or its last replay, on the monotonic clock. */
+  since: number
+}
+
+/** A life of a row, by its key and the time of its insert. */
+export function lifeOf({ id, createdAt }: PendingEvent): string {
+  return `${id} of ${createdAt}`
+}
+
+export function isPaused(row: PendingEvent | undefined): boolean {
+  return row?.holdReason === 'endpoint_paused'
+}
+
+export function isClaimOf(claim: ClaimRef | PendingEvent, row: PendingEvent): boolean {
+  return claim.gen === row.gen && (!('createdAt' in claim) || claim.createdAt === row.createdAt)
+}
+
+const COUNTED = ['gen', 'attempts', 'deferrals', 'crashes', 'dueAt', 'ready', 'claimedAt'] as const
+const SAID = ['status', 'holdReason', 'lastError'] as const
+
+export function isSame(one: PendingEvent, other: PendingEvent): boolean {
+  return [...COUNTED, ...SAID].every((column) => one[column] === other[column])
+}

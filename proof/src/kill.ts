@@ -96,6 +96,8 @@ const all = sum(results.map(({ tally }) => tally))
 const withinBounds = results.every(
   ({ lane: { bound, claims }, tally }) => tally.worst.duplicates <= bound && (!claims || tally.mostInFlight <= bound),
 )
+// What nothing came through is not proven.
+const cameThrough = [...all.okIn.values(), all.pauses, all.expired].every((count) => count > 0)
 const nothingWrong = all.lost + all.unexpected + all.unsettled + all.unexplained === 0
 printLanes()
 console.log('\nwhere the kills fell')
@@ -108,7 +110,7 @@ for (const { mutant, tally } of controls) {
 }
 report({
   name: 'proof:kill',
-  ok: seesMutants && nothingWrong && withinBounds && (values.control || all.ok > 0),
+  ok: seesMutants && nothingWrong && withinBounds && (values.control || cameThrough),
   seed,
   rows: [
     ['kills', all.kills],
@@ -134,6 +136,9 @@ function rowsOf(tally: Tally): [string, string | number][] {
     ['attempt', tally.attempt],
     ['acknowledged', tally.acknowledged],
     ['ok', tally.ok],
+    ['of those in each workspace', [...tally.okIn].map(([workspaceId, ok]) => `${workspaceId} ${ok}`).join(', ')],
+    ['expired at a disabled endpoint', tally.expired],
+    ['pauses asked for', tally.pauses],
     ['lost', tally.lost],
     ['unexpected', tally.unexpected],
     ['duplicated', tally.duplicated],

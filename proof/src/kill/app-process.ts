@@ -5,6 +5,7 @@ import { type Sender, createKeyRing, keepsend } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
 import type { AppMessage, AppOrder, AppSetup } from './app.ts'
+import { type Keys, MAX_AGE_MS, WORKSPACES } from './sites.ts'
 import { watchStandstill } from './standstill.ts'
 import { expectStrike, reached } from './strike.ts'
 import { watchPostgres } from './watch-postgres.ts'
@@ -76,17 +77,10 @@ const options = {
     maxDeadlineMs: 1000,
     // A receiver that was killed is tried again soon after it is back.
     circuit: { openMs: 1000 },
-    // So short that clean-up has work at each of its rounds.
+    maxAgeMs: MAX_AGE_MS,
+    // So short that clean-up has work at each of its rounds. Failed rows stay, for the parent to count.
     retentionMs: 500,
-    failedRetentionMs: 500,
     retrySchedule: Array.from({ length: 60 }, () => 0.2),
-    logger: {
-      info() {},
-      warn(_: Record<string, unknown>, message: string) {
-        if (message.startsWith('a delivery failed')) say({ gaveUp: 1 })
-      },
-      error() {},
-    },
   },
   queue: { concurrency: setup.concurrency, settleBatch: setup.settleBatch, leaseMs: 3000, pollMs: 500, upkeepMs: 1000 },
   sender: {},
@@ -100,5 +94,12 @@ const server =
     ? await createNodeServer({ ...options, postgres: { url: postgres ?? '', max: 4 } })
     : await createNodeServer({ ...options, file })
 const { engine } = server
-const newKey = setup.makeKey ? (await engine.apiKeys.create({ workspaceId: 'proof' })).key : undefined
-say({ url: server.url, ...(newKey !== undefined && { key: newKey }) })
+const keys = setup.makeKeys ? await makeKeys() : undefined
+say({ url: server.url, ...(keys && { keys }) })
+
+async function makeKeys(): Promise<Keys> {
+  const made = await Promise.all(
+    WORKSPACES.map(async (workspaceId) => [workspaceId, (await engine.apiKeys.create({ workspaceId })).key]),
+  )
+  return Object.fromEntries(made) as Keys
+}

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Processes } from './processes.ts'
+import type { Keys } from './sites.ts'
 import type { Standstill } from './standstill.ts'
 import type { Strike } from './strike.ts'
 
@@ -19,15 +20,11 @@ export interface AppSetup {
   /** Expected from the first moment on, migrations included. */
   strike?: Strike
   mutant?: Mutant
-  /** Make an API key. */
-  makeKey?: boolean
+  /** Make an API key for each workspace. */
+  makeKeys?: boolean
 }
 
-export type AppMessage =
-  | { url: string; key?: string }
-  | { gaveUp: number }
-  | { unanswered: Unanswered }
-  | { standstill: Standstill }
+export type AppMessage = { url: string; keys?: Keys } | { unanswered: Unanswered } | { standstill: Standstill }
 
 /** An attempt that ended without an answer, as its sender saw it. */
 export interface Unanswered {
@@ -48,9 +45,7 @@ export interface AppOrder {
 export interface App {
   /** Where it listens; undefined until it does, and again when it is gone. */
   url: string | undefined
-  key: string | undefined
-  /** Deliveries that it has given up on, which nothing here should make it do. */
-  gaveUp: number
+  keys: Keys | undefined
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
   order(order: AppOrder): void
   /** Resolves when it listens; rejects when it has gone instead. */
@@ -76,16 +71,11 @@ export function startApp(
   })
   const app: App = {
     url: undefined,
-    key: undefined,
-    gaveUp: 0,
+    keys: undefined,
     signal: (signal) => void child.kill(signal),
     order: (order) => void (child.connected && child.send(order, () => {})),
     ready: new Promise((resolve, reject) => {
       child.on('message', (message: AppMessage) => {
-        if ('gaveUp' in message) {
-          app.gaveUp += message.gaveUp
-          return
-        }
         if ('unanswered' in message) {
           on.unanswered(message.unanswered)
           return
@@ -95,7 +85,7 @@ export function startApp(
           return
         }
         app.url = message.url
-        app.key = message.key
+        app.keys = message.keys
         resolve()
       })
       void gone.then((how) => reject(new Error(`the app ended (${how}) before it listened`)))

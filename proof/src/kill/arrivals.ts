@@ -10,6 +10,8 @@ export interface Arrival {
   id: string
   /** Whether the answer was a 2xx, or was to be one. */
   taken: boolean
+  /** Whether the answer asked for a pause. */
+  paused: boolean
   /** Signed with the endpoint's own secret. */
   genuine: boolean
   /** The event's number, from its payload. */

@@ -2,6 +2,9 @@ import { percentile } from '../report.ts'
 import type { Unanswered } from './app.ts'
 import type { Arrival } from './arrivals.ts'
 import type { Published } from './publisher.ts'
+import { compareEnds } from './ends.ts'
+import type { Endpoint } from './sites.ts'
+import type { Failed } from './store.ts'
 import type { Place } from './strike.ts'
 
 /** A blow, as the parent noted it down. */
@@ -30,9 +33,15 @@ export interface Tally {
   acknowledged: number
   /** Acknowledged, and arrived. */
   ok: number
-  /** Acknowledged, and never arrived. */
+  /** The same, by workspace. */
+  okIn: Map<string, number>
+  /** Acknowledged, and expired at an endpoint that takes nothing. */
+  expired: number
+  /** How often a receiver has asked for a pause. */
+  pauses: number
+  /** Acknowledged, and neither arrived nor expired as it should. */
   lost: number
-  /** Never asked for, not signed as it should be, or half of an event whose other half is missing. */
+  /** Never asked for, not signed as it should be, at another workspace's endpoint, or half of an event whose other half is missing. */
   unexpected: number
   /** Taken once more than once. */
   duplicated: number
@@ -62,42 +71,34 @@ const MOST_RIDDLES = 5
 export function compare(round: {
   published: Published
   arrivals: readonly Arrival[]
-  /** Endpoint ids by the paths of the receiver. */
-  endpoints: ReadonlyMap<string, string>
+  endpoints: readonly Endpoint[]
   faults: readonly Fault[]
   /** What senders say of their attempts. */
   unanswered: readonly Unanswered[]
   unsettled: number
+  failed: readonly Failed[]
 }): Tally {
   const { published, arrivals, endpoints, faults } = round
+  const byPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
   const taken = new Map<string, Arrival[]>()
   let unexpected = 0
   for (const arrival of arrivals) {
     const { id, path, genuine, n } = arrival
-    const endpoint = endpoints.get(path)
-    if (endpoint === undefined || !genuine || published.attempted.get(id) !== n) unexpected++
+    const endpoint = byPath.get(path)
+    const asked = published.attempted.get(id)
+    const isOwed = endpoint && !endpoint.expires && endpoint.workspaceId === asked?.workspaceId
+    if (!isOwed || !genuine || asked.n !== n) unexpected++
     if (!arrival.taken) continue
-    const key = `${id}.${endpoint}`
+    const key = `${id}.${endpoint?.id}`
     const times = taken.get(key)
     if (times) times.push(arrival)
     else taken.set(key, [arrival])
   }
-  let [ok, lost, recovered] = [0, 0, 0]
-  for (const id of published.attempted.keys()) {
-    const arrived = [...endpoints.values()].filter((endpoint) => taken.has(`${id}.${endpoint}`)).length
-    const missing = endpoints.size - arrived
-    if (published.acknowledged.has(id)) {
-      ok += arrived
-      lost += missing
-    } else {
-      recovered += arrived
-      if (arrived > 0) unexpected += missing
-    }
-  }
+  const ends = compareEnds({ published, taken, failed: round.failed, endpoints })
   const struck = freshClaims(faults)
   const inVain = new Map<string, number[]>()
   for (const { path, id, at } of round.unanswered) {
-    const key = `${id}.${endpoints.get(path)}`
+    const key = `${id}.${byPath.get(path)?.id}`
     inVain.set(key, [...(inVain.get(key) ?? []), at])
   }
   const duplicates = explain(taken, struck, inVain)
@@ -113,14 +114,17 @@ export function compare(round: {
     serverKills: count('server killed'),
     stops: count('app stopped past its lease'),
     standstills: count('stood still by itself'),
-    attempt: published.attempted.size * endpoints.size,
-    acknowledged: published.acknowledged.size * endpoints.size,
-    ok,
-    lost,
-    unexpected,
+    attempt: ends.attempt,
+    acknowledged: ends.acknowledged,
+    ok: [...ends.okIn.values()].reduce((all, one) => all + one, 0),
+    okIn: ends.okIn,
+    expired: ends.expired,
+    pauses: arrivals.filter(({ paused }) => paused).length,
+    lost: ends.lost,
+    unexpected: unexpected + ends.halves,
     duplicated: duplicates.total,
-    recovered,
-    unsettled: round.unsettled,
+    recovered: ends.recovered,
+    unsettled: round.unsettled + ends.givenUp,
     timedOut: duplicates.timedOut,
     unexplained: duplicates.riddles.length,
     riddles: duplicates.riddles.slice(0, MOST_RIDDLES),
@@ -217,10 +221,10 @@ function countPlaces(faults: readonly Fault[]): Map<string, number> {
   return places
 }
 
-function addPlaces(all: readonly ReadonlyMap<string, number>[]): Map<string, number> {
-  const places = new Map<string, number>()
-  for (const [place, times] of all.flatMap((one) => [...one])) places.set(place, (places.get(place) ?? 0) + times)
-  return places
+function addMaps(all: readonly ReadonlyMap<string, number>[]): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const [key, times] of all.flatMap((one) => [...one])) sums.set(key, (sums.get(key) ?? 0) + times)
+  return sums
 }
 
 /** Several rounds as one. */
@@ -229,7 +233,7 @@ export function sum(tallies: readonly Tally[]): Tally {
   const worst = tallies.map((tally) => tally.worst).toSorted((a, b) => b.duplicates - a.duplicates)[0]
   return {
     kills: add((tally) => tally.kills),
-    places: addPlaces(tallies.map(({ places }) => places)),
+    places: addMaps(tallies.map(({ places }) => places)),
     receiverKills: add((tally) => tally.receiverKills),
     serverKills: add((tally) => tally.serverKills),
     stops: add((tally) => tally.stops),
@@ -237,6 +241,9 @@ export function sum(tallies: readonly Tally[]): Tally {
     attempt: add((tally) => tally.attempt),
     acknowledged: add((tally) => tally.acknowledged),
     ok: add((tally) => tally.ok),
+    okIn: addMaps(tallies.map(({ okIn }) => okIn)),
+    expired: add((tally) => tally.expired),
+    pauses: add((tally) => tally.pauses),
     lost: add((tally) => tally.lost),
     unexpected: add((tally) => tally.unexpected),
     duplicated: add((tally) => tally.duplicated),

@@ -1,17 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { newEventId } from '@keepsend/outbox'
 import type { Random } from '../random.ts'
+import { type Endpoint, type Keys, type Site, WORKSPACES, type Workspace } from './sites.ts'
 
 /** Where to publish, as of now. */
 export interface Target {
   url: string
-  key: string
+  keys: Keys
 }
 
 /** What the clients asked for and what they were told. An event is asked for once, whatever becomes of it. */
 export interface Published {
-  /** The number of each event that was asked for, by its id. */
-  attempted: Map<string, number>
+  /** The number of each event that was asked for, and its workspace, by its id. */
+  attempted: Map<string, { n: number; workspaceId: Workspace }>
   /** Ids of those that were answered with a 2xx. */
   acknowledged: Set<string>
 }
@@ -31,20 +32,21 @@ export function startPublisher(options: {
   random: Random
 }): Publisher {
   const { targets, clients, thinkMs, random } = options
-  const attempted = new Map<string, number>()
+  const attempted: Published['attempted'] = new Map()
   const acknowledged = new Set<string>()
   const ended = new AbortController()
 
-  async function publish({ url, key }: Target): Promise<void> {
+  async function publish({ url, keys }: Target): Promise<void> {
+    const workspaceId = random.pick(WORKSPACES)
     // Some requests bring several events, which are kept together or not at all.
     const events = Array.from({ length: random.next() < 0.1 ? random.whole(2, 5) : 1 }, () => {
       const id = newEventId()
-      attempted.set(id, attempted.size + 1)
+      attempted.set(id, { n: attempted.size + 1, workspaceId })
       return { id, type: 'proof.step', data: { n: attempted.size } }
     })
     const response = await fetch(`${url}/webhooks/events`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${keys[workspaceId]}`, 'content-type': 'application/json' },
       body: JSON.stringify(events.length === 1 ? events[0] : events),
       signal: AbortSignal.timeout(PATIENCE_MS),
     })
@@ -74,24 +76,28 @@ export function startPublisher(options: {
   }
 }
 
-/** Makes the endpoints, each under its path at the receiver; their ids and secrets. */
+/** Makes the endpoints, each under its path at the receiver, and the secrets by path. */
 export async function createEndpoints(
-  { url, key }: Target,
+  { url, keys }: Target,
   receiver: string,
-  paths: readonly string[],
-): Promise<{ ids: Map<string, string>; secrets: Record<string, string> }> {
-  const ids = new Map<string, string>()
+  sites: readonly Site[],
+): Promise<{ endpoints: Endpoint[]; secrets: Record<string, string> }> {
+  const endpoints: Endpoint[] = []
   const secrets: Record<string, string> = {}
-  for (const path of paths) {
-    const response = await fetch(`${url}/webhooks/endpoints`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ url: receiver + path }),
-    })
-    if (response.status !== 201) throw new Error(`an endpoint was refused: ${response.status} ${await response.text()}`)
-    const { id, secret } = (await response.json()) as { id: string; secret: string }
-    ids.set(path, id)
-    secrets[path] = secret
+  for (const site of sites) {
+    const post = async (path: string, input: object): Promise<{ id: string; secret: string }> => {
+      const response = await fetch(`${url}/webhooks/endpoints${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${keys[site.workspaceId]}`, 'content-type': 'application/json' },
+        body: JSON.stringify(input),
+      })
+      if (!response.ok) throw new Error(`an endpoint was refused: ${response.status} ${await response.text()}`)
+      return (await response.json()) as { id: string; secret: string }
+    }
+    const { id, secret } = await post('', { url: receiver + site.path })
+    if (site.expires) await post(`/${id}/disable`, {})
+    endpoints.push({ ...site, id })
+    secrets[site.path] = secret
   }
-  return { ids, secrets }
+  return { endpoints, secrets }
 }

@@ -6,10 +6,14 @@ import { createServer } from 'node:http'
 import { Webhook } from 'standardwebhooks'
 import { createRandom } from '../random.ts'
 import { keyOf } from './arrivals.ts'
+import { PAUSING } from './sites.ts'
 
 const [file = '', port = '0', seed = '0', failing = '0', secrets = '{}'] = process.argv.slice(2)
 const log = openSync(file, 'a')
 const random = createRandom(Number(seed))
+// So long after the last pause began, the next is asked for. A pause takes a second of it.
+const PAUSE_EVERY_MS = 3000
+let pausedAt = 0
 let webhooks = verifiers(JSON.parse(secrets) as Record<string, string>)
 
 process.on('message', (told: Record<string, string>) => {
@@ -29,13 +33,16 @@ const server = createServer((request, response) => {
     const body = Buffer.concat(chunks).toString()
     // Most are taken at once; some fail, and some take their time, so that there is something in flight to lose.
     const chance = random.next()
-    const status = chance < Number(failing) ? 500 : 200
+    const paused = path === PAUSING && Date.now() - pausedAt >= PAUSE_EVERY_MS
+    if (paused) pausedAt = Date.now()
+    const status = paused ? 429 : chance < Number(failing) ? 500 : 200
     const delayMs = chance > 0.9 ? random.whole(50, 250) : random.whole(0, 20)
     const arrival = {
       at: Date.now(),
       path,
       id: String(request.headers['webhook-id']),
       taken: status === 200,
+      paused,
       genuine: isGenuine(path, body, request.headers),
       n: numberOf(body),
     }
@@ -44,7 +51,7 @@ const server = createServer((request, response) => {
     response.once('close', () => {
       if (!response.writableFinished) write({ cut: keyOf(arrival) })
     })
-    setTimeout(() => response.writeHead(status).end(), delayMs)
+    setTimeout(() => response.writeHead(status, paused ? { 'retry-after': '1' } : {}).end(), delayMs)
   })
 })
 server.keepAliveTimeout = 30_000

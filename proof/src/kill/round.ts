@@ -8,6 +8,7 @@ import { type Fault, type Tally, compare } from './compare.ts'
 import type { Processes } from './processes.ts'
 import { type Target, createEndpoints, startPublisher } from './publisher.ts'
 import { startReceiver } from './receiver.ts'
+import { type Keys, SITES } from './sites.ts'
 import type { Store } from './store.ts'
 import type { Place, Strike } from './strike.ts'
 
@@ -23,7 +24,6 @@ const STRIKE_PATIENCE_MS = 3000
 const START_PATIENCE_MS = 4000
 const LIFE_PATIENCE_MS = 2000
 const DRAIN_PATIENCE_MS = 60_000
-const PATHS = ['/one', '/two']
 
 export interface RoundOptions {
   seed: number
@@ -51,6 +51,12 @@ const PLACES: readonly [Blow, ...Blow[]] = [
   // Comes after a blow that left many claims behind, when their leases end.
   ['before the commit of line up', 1],
   ['after the commit of line up', 1],
+  ['before the commit of pause', 1],
+  ['after the commit of pause', 1],
+  ['before the commit of resume', 3],
+  ['after the commit of resume', 3],
+  ['before the commit of expire', 1],
+  ['after the commit of expire', 1],
 ]
 type Blow = readonly [place: Place, nth: number]
 /** A mutant is struck where an honest app has committed. */
@@ -73,7 +79,8 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
   const unanswered: Unanswered[] = []
   const steps: string[] = []
   const apps: (App | undefined)[] = Array.from({ length: options.apps })
-  let [key, gaveUp, kills] = ['', 0, 0]
+  let kills = 0
+  let keys: Keys | undefined
 
   function start(slot: number, more: Partial<AppSetup> = {}): App {
     const common = { concurrency: CONCURRENCY, settleBatch: SETTLE_BATCH, migrations, ...(mutant && { mutant }) }
@@ -92,7 +99,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
   async function up(slot: number, more: Partial<AppSetup> = {}): Promise<App> {
     const app = start(slot, more)
     await app.ready
-    if (app.key !== undefined) key = app.key
+    keys ??= app.keys
     return app
   }
 
@@ -104,7 +111,6 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     if (end !== 'SIGKILL') throw new Error(`an app ended by itself: ${end}`)
     const at = Date.now()
     apps[slot] = undefined
-    gaveUp += app.gaveUp
     const alive = apps.some((other) => other !== undefined)
     const inFlight = await store.inFlight(alive)
     faults.push({ what: 'app killed', from: at, until: at, inFlight, ...(struck && strike && { place: strike.place }) })
@@ -117,7 +123,8 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     return { place, nth: random.whole(1, most), afterMs: random.next() < 0.6 ? 0 : random.whole(1, 30) }
   }
 
-  const targets = (): Target[] => apps.flatMap((app) => (app?.url === undefined ? [] : [{ url: app.url, key }]))
+  const targets = (): Target[] =>
+    apps.flatMap((app) => (keys && app?.url !== undefined ? [{ url: app.url, keys }] : []))
 
   /** Lets the clients come to that many more, so that there is something to lose; on a slow machine to what they can. */
   async function acknowledgements(more: number): Promise<void> {
@@ -175,9 +182,14 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     const strike = { place, nth: random.whole(1, 3), afterMs: 0 }
     await kill(start(0, { strike }), 0, strike, START_PATIENCE_MS)
   }
-  const { url } = await up(0, { makeKey: true })
-  const endpoints = await createEndpoints({ url: url ?? '', key }, receiver.url, PATHS)
-  await receiver.tell(endpoints.secrets)
+  await up(0, { makeKeys: true })
+  const [target] = targets()
+  if (!target) throw new Error('the app made no keys')
+  const { endpoints, secrets } = await createEndpoints(target, receiver.url, SITES)
+  await receiver.tell(secrets)
+  const age = async (): Promise<void> => {
+    for (const { id, expires } of endpoints) if (expires) await store.age(id)
+  }
   for (let slot = 1; slot < options.apps; slot++) await up(slot)
   const publisher = startPublisher({ targets, clients: 3, thinkMs: 12, random: createRandom(seed + 1) })
 
@@ -186,6 +198,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     const app = apps[slot]
     if (!app) throw new Error('no app to strike')
     await acknowledgements(random.whole(2, 25))
+    await age()
     if (!mutant && step % 12 === 6) await killReceiver()
     if (store.killServer && step % 8 === 4) await killServer(store.killServer)
     if (options.apps > 1 && step % 10 === 5) await stopPastLease(app)
@@ -199,13 +212,13 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
 
   await publisher.stop()
   const end = Date.now() + DRAIN_PATIENCE_MS
+  await age()
   while ((await store.unsettled()) > 0 && Date.now() < end) await delay(50)
   for (const app of apps) {
     app?.order({ stop: true })
     await app?.gone
-    gaveUp += app?.gaveUp ?? 0
   }
-  const unsettled = await store.unsettled()
+  const [unsettled, failed] = [await store.unsettled(), await store.failed()]
   const broken = await store.faults(steps)
   if (broken.length > 0) throw new Error(`the database is not well: ${broken.join('; ')}`)
   const arrivals = receiver.arrivals()
@@ -214,9 +227,10 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
   return compare({
     published: publisher,
     arrivals,
-    endpoints: endpoints.ids,
+    endpoints,
     faults,
     unanswered,
-    unsettled: unsettled + gaveUp,
+    unsettled,
+    failed,
   })
 }

@@ -11,11 +11,36 @@ export interface Store {
   inFlight(alive: boolean): Promise<string[]>
   /** Deliveries that are pending or held. */
   unsettled(): Promise<number>
+  /** Deliveries that failed. */
+  failed(): Promise<Failed[]>
+  /**
+   * Puts two hours between: what is held for this endpoint was replayed so long ago, and so long ago every row was looked
+   * at for its age. Only while an app has the database open.
+   */
+  age(endpointId: string): Promise<void>
   /** What is wrong with the database itself, at the end: its files, and migrations that were not applied exactly once. */
   faults(migrations: readonly string[]): Promise<string[]>
   /** Kills the server on the spot and starts it again, where there is one. */
   killServer?: () => Promise<void>
   end(): Promise<void>
+}
+
+export interface Failed {
+  id: string
+  error: string
+  /** How old it was. */
+  ageMs: number
+}
+
+const FAILED = `select id, last_error as error, completed_at - coalesce(replayed_at, created_at) as "ageMs"
+  from pending_events where status = 'failed'`
+
+function aging(endpointId: string): string[] {
+  return [
+    `update pending_events set replayed_at = created_at - 7200000
+      where status = 'held' and endpoint_id = '${endpointId}' and replayed_at is null`,
+    'update keepsend_sweep_pass set expiry_ended_at = 0',
+  ]
 }
 
 const CLAIMS = `select id || ' ' || gen as claim from pending_events where status = 'pending' and claimed_at is not null`
@@ -31,6 +56,15 @@ export function sqliteStore(folder: string): Store {
       return readClaims(alive ? file : copyOf(file, folder), CLAIMS)
     },
     unsettled: async () => countUnsettled(file),
+    failed: async () => readFailed(file),
+    async age(endpointId) {
+      const db = new Database(file)
+      try {
+        for (const sql of aging(endpointId)) db.exec(sql)
+      } finally {
+        db.close()
+      }
+    },
     async faults(migrations) {
       const db = new Database(file)
       try {
@@ -77,6 +111,14 @@ export async function postgresStore(
       return there?.table ? (await ask<{ claim: string }>(CLAIMS)).map(({ claim }) => claim) : []
     },
     unsettled: async () => Number((await ask<{ count: string }>(UNSETTLED))[0]?.count),
+    failed: async () =>
+      (await ask<Omit<Failed, 'ageMs'> & { ageMs: string }>(FAILED)).map((row) => ({
+        ...row,
+        ageMs: Number(row.ageMs),
+      })),
+    async age(endpointId) {
+      for (const sql of aging(endpointId)) await ask(sql)
+    },
     async faults(migrations) {
       const faults: string[] = []
       for (const name of migrations) {
@@ -99,7 +141,7 @@ export async function postgresStore(
 }
 
 /** A D1 of `wrangler dev`, in the folder that it persists to. On the way of a message no row is claimed: what is pending counts. */
-export function d1Store(folder: string): Pick<Store, 'inFlight' | 'unsettled'> {
+export function d1Store(folder: string): Pick<Store, 'inFlight' | 'unsettled' | 'failed'> {
   const file = (): string => {
     const [found] = globSync(join(folder, 'v3/d1/*/*.sqlite')).filter((one) => !one.endsWith('metadata.sqlite'))
     if (found === undefined) throw new Error('wrangler dev has made no D1')
@@ -112,6 +154,7 @@ export function d1Store(folder: string): Pick<Store, 'inFlight' | 'unsettled'> {
         `select id || ' ' || gen as claim from pending_events where status = 'pending'`,
       ),
     unsettled: async () => countUnsettled(file()),
+    failed: async () => readFailed(file()),
   }
 }
 
@@ -128,6 +171,15 @@ function readClaims(file: string, sql: string): string[] {
   try {
     const there = db.prepare(`select 1 from sqlite_master where name = 'pending_events'`).get()
     return there ? (db.prepare(sql).pluck().all() as string[]) : []
+  } finally {
+    db.close()
+  }
+}
+
+function readFailed(file: string): Failed[] {
+  const db = new Database(file, { readonly: true })
+  try {
+    return db.prepare(FAILED).all() as Failed[]
   } finally {
     db.close()
   }

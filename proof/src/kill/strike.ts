@@ -2,7 +2,7 @@
 // kills itself there. Nothing of Keepsend's knows of this; the drivers and the sender are watched from outside.
 
 /** A unit of work that ends in a commit, by what its statements do. */
-export type Unit = 'migrate' | 'publish' | 'claim' | 'settle' | 'line up' | 'clean-up'
+export type Unit = 'migrate' | 'publish' | 'claim' | 'settle' | 'pause' | 'resume' | 'line up' | 'expire' | 'clean-up'
 
 /** `before`: its statements have run, its commit has not. On Postgres a lone statement is on its way to the server. */
 export type Place = `${'before' | 'after'} the commit of ${Unit}` | 'before the POST' | 'after the answer'
@@ -45,6 +45,9 @@ export function unitsOf(sql: string): Unit[] {
   const claims = /crashes = crashes \+/.test(sql)
   const settles = /to_status|delete from pending_events[^;]*gen/.test(sql)
   if (claims || settles) return [...(settles ? ['settle' as const] : []), ...(claims ? ['claim' as const] : [])]
+  if (/pause_asked_at = case/.test(sql)) return ['pause']
+  if (/update pending_events set status = 'pending', hold_reason = null/.test(sql)) return ['resume']
+  if (/last_error = 'expired'/.test(sql)) return ['expire']
   if (/update pending_events set ready = 1/.test(sql)) return ['line up']
   return /delete from pending_events/.test(sql) ? ['clean-up'] : []
 }

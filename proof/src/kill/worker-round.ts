@@ -8,12 +8,12 @@ import { type Fault, type Tally, compare } from './compare.ts'
 import { createEndpoints, startPublisher } from './publisher.ts'
 import { startReceiver } from './receiver.ts'
 import type { RoundOptions } from './round.ts'
+import { type Keys, WORKER_SITES } from './sites.ts'
 import { d1Store } from './store.ts'
 import { watchStandstill } from './standstill.ts'
 import type { Place, Strike } from './strike.ts'
 import { type Wrangler, startWrangler } from './wrangler.ts'
 
-const PATHS = ['/one', '/two']
 const CRON_MS = 1000
 const STRIKE_PATIENCE_MS = 8000
 // A first send that was lost is found after the lease of 15 s, a retry after the grace of a minute. What several kills
@@ -45,7 +45,6 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
     processes,
   })
   const faults: Fault[] = []
-  let key = ''
   // The one that serves now; none while it is being started.
   const now: { wrangler?: Wrangler | undefined } = {}
 
@@ -74,11 +73,11 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
   try {
     // Struck from the second start on: the first has to make what the others work with.
     const first = await start()
-    key = ((await (await fetch(`${first.url}/setup`, { method: 'POST' })).json()) as { key: string }).key
-    const endpoints = await createEndpoints({ url: first.url, key }, receiver.url, PATHS)
-    await receiver.tell(endpoints.secrets)
+    const keys = (await (await fetch(`${first.url}/setup`, { method: 'POST' })).json()) as Keys
+    const { endpoints, secrets } = await createEndpoints({ url: first.url, keys }, receiver.url, WORKER_SITES)
+    await receiver.tell(secrets)
     const publisher = startPublisher({
-      targets: () => (now.wrangler ? [{ url: now.wrangler.url, key }] : []),
+      targets: () => (now.wrangler ? [{ url: now.wrangler.url, keys }] : []),
       clients: 2,
       thinkMs: 80,
       random: createRandom(seed + 1),
@@ -114,11 +113,12 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
     return compare({
       published: publisher,
       arrivals: receiver.arrivals(),
-      endpoints: endpoints.ids,
+      endpoints,
       faults,
       // A Worker that is killed has nobody to tell.
       unanswered: [],
       unsettled,
+      failed: await store.failed(),
     })
   } finally {
     clearInterval(cron)

@@ -4,6 +4,7 @@ import { type QueueBinding, createFetchSender, createWorker } from '@keepsend/ad
 import { createKeyRing, keepsend, migrate } from '@keepsend/engine'
 import type { D1Binding } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
+import { WORKSPACES } from './sites.ts'
 import { type Place, type Strike, expectStrike, struckAt } from './strike.ts'
 import { watchD1 } from './watch-d1.ts'
 
@@ -65,7 +66,11 @@ export default createWorker({
     new Hono()
       .post('/setup', async (c) => {
         await migrate(engine.db)
-        return c.json(await engine.apiKeys.create({ workspaceId: 'proof' }))
+        const made = WORKSPACES.map(async (workspaceId) => [
+          workspaceId,
+          (await engine.apiKeys.create({ workspaceId })).key,
+        ])
+        return c.json(Object.fromEntries(await Promise.all(made)))
       })
       .use(keepsend(engine))
       .route('/webhooks', engine.routes),

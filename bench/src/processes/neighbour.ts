@@ -23,8 +23,14 @@ await answerAsks<NeighbourAsks>(async () => {
       return undefined
     },
     async create({ workspaceId, endpoints }) {
-      const made = await Promise.all(endpoints.map((endpoint) => engine.endpoints.create(workspaceId, endpoint)))
-      return made.map(({ endpoint }) => endpoint.id)
+      const ids: string[] = []
+      // A hundred share a commit of SQLite; more would wait for a connection of Postgres for too long.
+      for (let first = 0; first < endpoints.length; first += 100) {
+        const some = endpoints.slice(first, first + 100)
+        const made = await Promise.all(some.map((endpoint) => engine.endpoints.create(workspaceId, endpoint)))
+        ids.push(...made.map(({ endpoint }) => endpoint.id))
+      }
+      return ids
     },
     async enable({ workspaceId, endpointId, isEnabled }) {
       await engine.endpoints.setStatus(workspaceId, endpointId, isEnabled ? 'enabled' : 'disabled')

@@ -40,11 +40,13 @@ export function compile(blocks: readonly Block[]): string[] {
       const { stdout } = spawnSync(resolve('node_modules/.bin/tsc'), ['-p', folder, '--pretty', 'false'], {
         encoding: 'utf8',
       })
-      return stdout
-        .split('\n')
-        // The packages' own sources are compiled by their own projects.
-        .filter((line) => /block-\d+\.ts/.test(line))
-        .map((line) => line.replace(/^.*block-(\d+)\.ts/, (_, index) => ofRuntime[Number(index)]?.place ?? ''))
+      return (
+        stdout
+          .split('\n')
+          // The packages' own sources are compiled by their own projects.
+          .filter((line) => /block-\d+\.ts/.test(line))
+          .map((line) => line.replace(/^.*block-(\d+)\.ts/, (_, index) => ofRuntime[Number(index)]?.place ?? ''))
+      )
     })
   } finally {
     rmSync(root, { recursive: true })

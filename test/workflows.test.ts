@@ -3,12 +3,12 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { publishedFolders, readManifest, run } from './consumer.ts'
+import { publishedFolders, readManifest, run as runProgram } from './consumer.ts'
 
 interface Step {
   readonly uses?: string
   readonly run?: string
-  readonly with?: Readonly<Record<string, unknown>>
+  readonly with?: Readonly<Record<string, string | boolean>>
 }
 
 interface Job {
@@ -31,7 +31,7 @@ const PNPM = `npx -y ${readManifest('.').packageManager}`
 const THREE_DAYS = 3 * 24 * 60
 
 const files = globSync('.github/workflows/*')
-const workflows = files.map((file) => ({ file, workflow: readYaml<Workflow>(file) }))
+const workflows = files.map((file) => ({ file, workflow: readYaml(file) as Workflow }))
 const jobs = workflows.flatMap(({ file, workflow }) =>
   Object.entries(workflow.jobs).map(([name, job]) => ({ name: `${basename(file, '.yml')}/${name}`, job })),
 )
@@ -97,7 +97,7 @@ describe('the job that publishes', () => {
 })
 
 test('the SBOM of each package names what it depends on, by the lockfile', () => {
-  expect(run('npx', ['-y', 'pnpm@12', 'sbom:packages'])).toMatchObject({ code: 0 })
+  expect(runProgram('npx', ['-y', 'pnpm@12', 'sbom:packages'])).toMatchObject({ code: 0 })
   for (const folder of publishedFolders) {
     const { name, dependencies = {} } = readManifest(folder)
     const { components }: Sbom = JSON.parse(readFileSync(`sbom/${name.slice(1).replace('/', '-')}.cdx.json`, 'utf8'))
@@ -112,10 +112,10 @@ test('a job that may write runs no script of a dependency, one version of pnpm, 
     expect(job.env, name).toMatchObject({ PNPM_CONFIG_IGNORE_SCRIPTS: true })
     const setups = job.steps.filter(({ uses }) => uses?.startsWith('actions/setup-node@'))
     expect(setups, name).toMatchObject([{ with: { 'package-manager-cache': false } }])
-    const commands = job.steps.map(({ run, with: input }) => String(run ?? input?.['script'] ?? ''))
-    const runners = commands.filter((command) => /\b(npm|npx|pnpm|yarn)\b/.test(command))
+    const commands = job.steps.flatMap(({ run, with: input }) => run ?? input?.['script'] ?? [])
+    const runners = commands.filter((command) => /\b(npm|npx|pnpm|yarn)\b/.test(`${command}`))
     expect(
-      runners.filter((command) => !command.startsWith(`${PNPM} `)),
+      runners.filter((command) => !`${command}`.startsWith(`${PNPM} `)),
       name,
     ).toEqual([])
     expect(runners, name).toContain(`${PNPM} install --frozen-lockfile --ignore-scripts`)
@@ -123,11 +123,11 @@ test('a job that may write runs no script of a dependency, one version of pnpm, 
 })
 
 test('no dependency is younger than three days, without exception', () => {
-  const settings = readYaml<Record<string, unknown>>('pnpm-workspace.yaml')
+  const settings = readYaml('pnpm-workspace.yaml') as Record<string, unknown>
   expect(settings['minimumReleaseAge']).toBeGreaterThanOrEqual(THREE_DAYS)
   expect(settings).not.toHaveProperty('minimumReleaseAgeExclude')
 })
 
-function readYaml<Shape>(file: string): Shape {
+function readYaml(file: string): unknown {
   return parse(readFileSync(file, 'utf8'))
 }

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { claimDueEvents, nextDueEvent } from '../claim.ts'
+import { type Claimed, claimDueEvents, claimReadyEvents, nextDueEvent } from '../claim.ts'
 import type { OutboxDatabase } from '../database.ts'
 import { completeEvent, rescheduleEvent } from '../settle.ts'
 import { type Holds, MINUTE, T, claimOne, databaseNow, keep, keepClaimed, moved, row } from './fixtures.ts'
@@ -14,7 +14,22 @@ async function drain(db: OutboxDatabase, limit: number): Promise<string[]> {
   }
 }
 
+const idsOf = ({ claims }: Claimed): string[] => claims.map(({ id }) => id)
+
 export function claimPromises(holds: Holds): void {
+  holds('a claim takes of each lane what stands behind the row that it names', async ({ db }) => {
+    const one = await keep(db, 4, { due: 'now' })
+    const other = await keep(db, 3, { due: 'now', endpointId: 'ep_2' })
+    const lane = { workspaceId: 'ws_1', endpointId: 'ep_1' }
+    const lanes = [
+      { ...lane, count: 2, after: one[1] },
+      { ...lane, endpointId: 'ep_2', count: 5, after: other[0] },
+    ]
+    expect(idsOf(await claimReadyEvents(db, { lanes }))).toEqual([...one.slice(2), ...other.slice(1)].sort())
+    expect(idsOf(await claimReadyEvents(db, { lanes: [{ ...lane, count: 5, after: one[0] }] }))).toEqual([one[1]])
+    expect(idsOf(await claimReadyEvents(db, { lanes: [{ ...lane, count: 5 }] }))).toEqual([one[0]])
+  })
+
   holds('a claim charges the attempt, bumps gen and holds the row until the lease ends', async ({ db, rival }) => {
     const [id = ''] = await keep(db, 1, { payload: 'p' })
     const { claims, dead } = await claimDueEvents(db, { limit: 5, leaseMs: MINUTE, now: T })

@@ -56,18 +56,6 @@ export function lanePromises(holds: Holds): void {
     expect(idsOf(claimed)).toEqual([id])
   })
 
-  holds('a claim takes of each lane what stands behind the row that it names', async ({ db }) => {
-    const one = await keep(db, 4, { due: 'now' })
-    const other = await keep(db, 3, { due: 'now', endpointId: 'ep_2' })
-    const lanes = [
-      { ...LANE, count: 2, after: one[1] },
-      { ...LANE, endpointId: 'ep_2', count: 5, after: other[0] },
-    ]
-    expect(idsOf(await claimReadyEvents(db, { lanes }))).toEqual([...one.slice(2), ...other.slice(1)].sort())
-    expect(idsOf(await claimReadyEvents(db, { lanes: [{ ...LANE, count: 5, after: one[0] }] }))).toEqual([one[1]])
-    expect(idsOf(await claimReadyEvents(db, { lanes: [{ ...LANE, count: 5 }] }))).toEqual([one[0]])
-  })
-
   holds('a look shows so many lanes of each workspace, and goes round by the last of them', async ({ db }) => {
     const names = ['Ä', 'z', '~', 'a', 'B', 'x'.repeat(255), '語', '𝄞']
     for (const workspaceId of names) await keep(db, 1, { due: 'now', workspaceId })

@@ -105,6 +105,7 @@ export {
   sqlText,
   toDrizzle,
   toSql,
+  toTransactionSql,
 } from './lib/statement.ts'
 export { type OutboxStats, type StatsOptions, outboxStats } from './lib/stats.ts'
 export { type SweepOptions, type Swept, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'

@@ -55,7 +55,7 @@ export {
   oldestInLine,
 } from './lib/lane.ts'
 export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
-export { type Migration, applyMigrations, splitStatements } from './lib/migrate.ts'
+export { type Migration, applyMigrations } from './lib/migrate.ts'
 export { migrate, outboxMigrations } from './lib/migrations.ts'
 export {
   type OptionChecks,

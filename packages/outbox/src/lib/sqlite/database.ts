@@ -30,6 +30,8 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
     if (!statement) {
       if (prepared.size >= MAX_PREPARED) prepared.delete(prepared.keys().next().value ?? sql)
       statement = connection.prepare(sql)
+      // Numbers, whatever the host's `defaultSafeIntegers` says.
+      statement.safeIntegers?.(false)
       prepared.set(sql, statement)
     }
     return statement

@@ -69,7 +69,7 @@ it('a process that migrates waits for another that does, for longer than for any
   const made = await postgresRig({ database: { lockTimeoutMs: 100 } })
   const other = await session(made.url)
   await other.query('begin')
-  await other.query("insert into keepsend_migrations (name, applied_at) values ('app/one', 1)")
+  await other.query("insert into keepsend_migrations (name, checksum, applied_at) values ('app/one', '', 1)")
   let isOver = false
   const migrating = applyMigrations(made.db, [{ name: 'app/one', sql: 'create table things (id text);\n' }]).finally(
     () => {
@@ -79,7 +79,10 @@ it('a process that migrates waits for another that does, for longer than for any
   // Each of these is refused after 100 ms.
   for (let n = 0; n < 3; n++) {
     await expect(
-      made.db.run({ sql: "insert into keepsend_migrations (name, applied_at) values ('app/one', 2)", params: [] }),
+      made.db.run({
+        sql: "insert into keepsend_migrations (name, checksum, applied_at) values ('app/one', '', 2)",
+        params: [],
+      }),
     ).rejects.toMatchObject({ code: 'not_accepted' })
   }
   expect(isOver).toBe(false)

@@ -69,9 +69,24 @@ describe('migrate', { timeout: PATIENCE_MS }, () => {
     expect(tables).toEqual(['messages'])
   })
 
-  it('a folder that is not there is an error, not an app without migrations', async () => {
-    await expect(migrate(open(temporaryFile()), { directory: '/nowhere/at/all' })).rejects.toMatchObject({
-      code: 'ENOENT',
+  it('a folder that is not there is refused by its name, before anything is done', async () => {
+    const db = open(temporaryFile())
+    await expect(migrate(db, { directory: '/nowhere/at/all' })).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(
+        /^directory must be a folder of \.sql files; \/nowhere\/at\/all cannot be read/,
+      ) as string,
     })
+    expect(db.connection.prepare('select name from sqlite_master').all()).toEqual([])
+  })
+
+  it('a file that was changed after it was applied is refused, and the files behind it wait', async () => {
+    const db = open(temporaryFile())
+    await migrate(db, { directory: appFolder(APP) })
+    const changed = { ...APP, '0001_messages.sql': 'create table messages (id text);', '0003_pins.sql': 'select 1;' }
+    await expect(migrate(db, { directory: appFolder(changed) })).rejects.toThrow(
+      'migration app/0001_messages was applied with another text',
+    )
+    expect(await migrate(db, { directory: appFolder(APP) })).toEqual([])
   })
 })

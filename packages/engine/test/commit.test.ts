@@ -68,6 +68,31 @@ describe('change and rows are one commit', () => {
     expect(await made.select('select id, text from messages')).toEqual([{ id: 'a', text: '1!2' }])
   })
 
+  it('a write that ends the transaction is refused before anything is written, the mark of its request too', async () => {
+    const asked: number[] = []
+    const made = await rig({
+      wrap: (db) => ({
+        ...db,
+        run(statement) {
+          asked.push(1)
+          return db.run(statement)
+        },
+        atomic(statements) {
+          asked.push(statements.length)
+          return db.atomic(statements)
+        },
+      }),
+    })
+    await made.addEndpoint()
+    asked.length = 0
+    const request = { key: '1', workspaceId: 'w1', method: 'POST', route: '/messages', body: '{}' }
+    for (const commit of [{ sql: 'commit', params: [] }, sql`commit`]) {
+      const unit = { writes: [write('m1'), commit, write('m2')], events: [event], idempotencyKey: request }
+      await expect(made.engine.commit(unit)).rejects.toMatchObject({ code: 'invalid_statement' })
+    }
+    expect([asked, await counts(made)]).toEqual([[], [0, 0, 0, 0]])
+  })
+
   it('several events are one unit, and the answer names them in order', async () => {
     const made = await rig()
     await made.addEndpoint()

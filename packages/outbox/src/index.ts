@@ -55,7 +55,7 @@ export {
   oldestInLine,
 } from './lib/lane.ts'
 export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
-export { type Migration, applyMigrations, splitStatements } from './lib/migrate.ts'
+export { type Migration, applyMigrations } from './lib/migrate.ts'
 export { migrate, outboxMigrations } from './lib/migrations.ts'
 export {
   type OptionChecks,
@@ -105,6 +105,7 @@ export {
   sqlText,
   toDrizzle,
   toSql,
+  toTransactionSql,
 } from './lib/statement.ts'
 export { type OutboxStats, type StatsOptions, outboxStats } from './lib/stats.ts'
 export { type SweepOptions, type Swept, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'

@@ -92,13 +92,14 @@ describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) =
   })
 
   it('a statement that takes longer than statement_timeout: not accepted, and the connection serves on', async () => {
-    const { db, host } = await open(driver, { max: 1 })
-    await db.run({ sql: "set statement_timeout = '50ms'", params: [] })
+    const { schema, host } = await open(driver)
+    const { db, end } = DRIVERS[driver](`${schema.url}%20-c%20statement_timeout=50`, 1)
     await expect(db.run({ sql: 'select pg_sleep(10)', params: [] })).rejects.toMatchObject({ code: 'not_accepted' })
     const unit = db.atomic([enqueueEventStatement(event()), { sql: 'select pg_sleep(10)', params: [] }])
     await expect(unit).rejects.toMatchObject({ code: 'not_accepted' })
     expect(await rowsOf(host)).toBe(0)
     expect(await enqueueEvent(db, event())).toMatchObject({ result: 'inserted' })
+    await end()
   })
 
   it('a server that became read-only: not accepted', async () => {

@@ -1,4 +1,5 @@
 import { type OutboxDatabase, type Row, Transaction, clock, sqlText } from '@keepsend/outbox'
+import type { InferSelectModel } from 'drizzle-orm/table'
 import { v7 } from 'uuid'
 import { isApiKey, newApiKey } from './api-key-text.ts'
 import { EngineError, checkBounds } from './errors.ts'
@@ -6,6 +7,8 @@ import { type Logger, errorFields } from './logger.ts'
 import { checkOptions } from './option-names.ts'
 import type { Pepper } from './pepper.ts'
 import { apiKeyRows } from './rows.ts'
+import type { apiKeys } from './sqlite/tables.ts'
+import { parseStored } from './stored-json.ts'
 import { checkWorkspaceId, isWorkspaceId } from './workspace-id.ts'
 
 /** What a credential may do. */
@@ -92,7 +95,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
         (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS}) as "isUnnoted"
       from keepsend_api_keys as known where key_hash = ${hash} and ${VALID}`)
     const [row] = rows
-    return row && { ...apiKeyRows.read<'id' | 'workspaceId' | 'scopes'>(row), isUnnoted: Boolean(row.isUnnoted) }
+    return row && { ...readKey<'id' | 'workspaceId' | 'scopes'>(row), isUnnoted: Boolean(row.isUnnoted) }
   }
 
   async function use(id: string): Promise<void> {
@@ -130,7 +133,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       const { rows } = await db.run(sqlText`
         select ${apiKeyRows.some('known', SHOWN)}
         from keepsend_api_keys as known where workspace_id = ${workspaceId} order by id`)
-      return rows.map((row) => apiKeyRows.read<keyof ApiKey>(row))
+      return rows.map((row) => readKey<keyof ApiKey>(row))
     },
 
     async revoke(workspaceId, id) {
@@ -172,6 +175,15 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       return { workspaceId, scopes }
     },
   }
+}
+
+type KeyRow = InferSelectModel<typeof apiKeys>
+
+/** A key whose scopes were broken by hand has those that can be read, and the others go on. */
+function readKey<Name extends keyof KeyRow>(row: Row): Pick<KeyRow, Name> & { scopes: Scope[] } {
+  const stored = parseStored(String(row['scopes']))
+  const scopes = (Array.isArray(stored) ? stored : []).filter((one): one is Scope => SCOPES.includes(one as Scope))
+  return { ...apiKeyRows.read<Name>({ ...row, scopes: null }), scopes }
 }
 
 /**

@@ -150,7 +150,7 @@ export function count(db: OutboxDatabase, tally: Tally, { windowMs }: CircuitOpt
 /** Whether the counters, as they stand now, open a closed circuit. */
 export function shouldOpen({ endpointId, version }: Tally, options: CircuitOptions): SqlText {
   const { failuresInRow, timeoutsInRow, minAttempts, failureRate } = options
-  return sqlText`id = ${endpointId} and version = ${version} and status = 'enabled' and circuit = 'closed' and (
+  return sqlText`id = ${endpointId} and version = ${version} and status = 'enabled' and circuit <> 'open' and (
     failures_in_row >= ${raw(String(failuresInRow))}
     or timeouts_in_row >= ${raw(String(timeoutsInRow))}
     or (window_failures + window_successes >= ${raw(String(minAttempts))}

@@ -1,4 +1,4 @@
-import { type Statement, Transaction } from '@keepsend/outbox'
+import { type Statement, Transaction, toTransactionSql } from '@keepsend/outbox'
 import type { PreparedEvent, WebhookEvent } from './event.ts'
 import type { QueuedEvent } from './event-queue.ts'
 import { type IdempotencyKey, type StoredAnswer, recordStatement, unmarkStatement } from './idempotency.ts'
@@ -52,11 +52,13 @@ export async function commitUnit(
   logger: Logger,
 ): Promise<CommittedUnit> {
   const { db } = target
+  // Before the mark of the request, too, is written.
+  const writes = unit.writes.map((write) => toTransactionSql(write, db.dialect.name))
   const { made, stored } = await makeOnce({ db, logger }, unit.idempotencyKey, async (key) => {
     const transaction = new Transaction()
     // First: a second commit of the same request stops here, before it writes anything.
     if (key) transaction.add(recordStatement(key, unit.answer))
-    transaction.addAll(unit.writes)
+    transaction.addAll(writes)
     const fanOuts = unit.events.map((event) => {
       const inserted = transaction.add<InsertedRow>(fanOutStatement(target, event))
       return () => messagesFor(target, event, inserted.rows)

@@ -12,7 +12,9 @@ import { checkHeaders } from './custom-headers.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { jsonRow, readRow } from './once.ts'
 import { pausedUntil } from './pause.ts'
+import { RATE_PERIODS } from './rate.ts'
 import { endpointRows } from './rows.ts'
+import { isListOf, isStored } from './stored-json.ts'
 
 const SHOWN = [
   'id',
@@ -114,7 +116,33 @@ export function scheduleText(schedule: readonly number[] | null | undefined): st
   return schedule ? JSON.stringify(schedule) : null
 }
 
+/**
+ * A row that was broken by hand is shown as far as it can be read: its list goes on, and it can be changed or deleted.
+ */
 export function toEndpoint(row: Row): Endpoint {
+  const unreadable: string[] = []
+  for (const [name, [isReadable, instead]] of Object.entries(FORMATS)) {
+    if (isReadable(row[name])) continue
+    row[name] = instead
+    unreadable.push(name)
+  }
   const { headers, ...shown } = endpointRows.read<(typeof SHOWN)[number] | 'pausedUntil'>(row)
-  return { ...shown, headerNames: Object.keys(headers) }
+  return { ...shown, headerNames: Object.keys(headers), ...(unreadable.length > 0 && { unreadable }) }
+}
+
+const texts = isListOf('string')
+const numbers = isListOf('number')
+const oneOf = (values: readonly unknown[]) => (stored: unknown) => values.includes(stored)
+
+/** Columns that can be broken: whether the stored value is readable, and what is shown in its place. */
+const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean, instead: string | null]> = {
+  status: [oneOf(['enabled', 'disabled']), 'disabled'],
+  circuit: [oneOf(['closed', 'open']), 'closed'],
+  ratePeriod: [oneOf(RATE_PERIODS), 'second'],
+  eventTypes: [(stored) => isStored(stored, texts), '[]'],
+  channels: [(stored) => isStored(stored, texts), '[]'],
+  signatures: [(stored) => isStored(stored, texts), '[]'],
+  retryStatuses: [(stored) => isStored(stored, numbers), '[]'],
+  retrySchedule: [(stored) => stored === null || isStored(stored, numbers), null],
+  headers: [(stored) => isStored(stored, (value) => typeof value === 'object' && value !== null), '{}'],
 }

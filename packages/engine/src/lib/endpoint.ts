@@ -49,6 +49,11 @@ export interface Endpoint {
   failingSince: number | null
   /** No attempt begins before: a person or its receiver asked for a wait, and its deliveries are held. Null: it is not paused. */
   pausedUntil: number | null
+  /**
+   * Columns of its row that were broken by hand, and are shown as if they were empty (an unknown status as `disabled`). Its
+   * deliveries fail or are held until each is set again. Absent where there is none.
+   */
+  unreadable?: string[] | undefined
   createdAt: number
   updatedAt: number
 }

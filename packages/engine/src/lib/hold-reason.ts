@@ -9,7 +9,7 @@ import { isPaused } from './pause.ts'
  *   pause. The first reason needs a person: a disabled endpoint is never given a time.
  */
 export const HOLD_REASONS = {
-  endpoint_disabled: { blocks: `endpoint.status = 'disabled'`, resumeWithinMs: 0 },
+  endpoint_disabled: { blocks: `endpoint.status <> 'enabled'`, resumeWithinMs: 0 },
   endpoint_paused: { blocks: isPaused('endpoint').sql, resumeWithinMs: 0 },
   // The probe is what the circuit waits for.
   circuit_open: {

@@ -40,7 +40,7 @@ export function fanOutStatement(target: PublishTarget, event: PreparedEvent, onl
     target,
     event,
     (now) => sqlText`
-    workspace_id = ${event.workspaceId} and (status = 'enabled' or disabled_at > ${now} - ${maxAgeMs}) and id in (
+    workspace_id = ${event.workspaceId} and (status = 'enabled' or coalesce(disabled_at, ${now}) > ${now} - ${maxAgeMs}) and id in (
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
     ) and ${only}`,
@@ -74,7 +74,7 @@ function forEndpoints(
 /** Why an endpoint holds a row that is published for it; null: it does not. A line for each reason. */
 function heldFromTheStart(now: SqlText): SqlText {
   return sqlText`case
-        when status = 'disabled' then ${HELD_AS_DISABLED}
+        when status <> 'enabled' then ${HELD_AS_DISABLED}
         when paused_until > ${now} then ${HELD_AS_PAUSED}
       end`
 }

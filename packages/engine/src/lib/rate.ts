@@ -25,12 +25,17 @@ const HORIZON_US = raw(String(PERMIT_HORIZON_MS * 1000))
 
 /** How much later than its slot time an attempt may begin, in ms: within the eightieth that slot times are further apart. */
 export function slackMs(ratePeriod: RatePeriod): number {
-  return PERIOD_US[ratePeriod] / 100_000
+  return periodUs(ratePeriod) / 100_000
 }
 
 /** How far apart attempts are under a rate limit, in ms. */
 export function spacingMs(rateLimit: number, ratePeriod: RatePeriod): number {
-  return PERIOD_US[ratePeriod] / rateLimit / 1000
+  return periodUs(ratePeriod) / rateLimit / 1000
+}
+
+/** One that was broken by hand is a second, as in {@link draw}. */
+function periodUs(ratePeriod: RatePeriod): number {
+  return PERIOD_US[RATE_PERIODS.includes(ratePeriod) ? ratePeriod : 'second']
 }
 
 /** @param now the time to go by, ms since the epoch; by default the database's clock */

@@ -16,7 +16,7 @@ export function resumeUnlessBlocked(db: OutboxDatabase, ids: readonly string[]):
   const isFree = sqlText`not exists (
     select 1 from keepsend_endpoints as endpoint
     where endpoint.id = pending_events.endpoint_id and (
-      endpoint.status = 'disabled'
+      endpoint.status <> 'enabled'
       or endpoint.circuit = 'open'
       or ${isPaused('endpoint')}
       or pending_events.hold_reason not in ('endpoint_disabled', 'endpoint_paused', 'circuit_open'))

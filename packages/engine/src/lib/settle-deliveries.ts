@@ -110,7 +110,7 @@ export async function settleDeliveries(
 
 function takesRows(endpointId: string): SqlText {
   return sqlText`exists (select 1 from keepsend_endpoints as endpoint
-    where endpoint.id = ${endpointId} and endpoint.status = 'enabled' and endpoint.circuit = 'closed'
+    where endpoint.id = ${endpointId} and endpoint.status = 'enabled' and endpoint.circuit <> 'open'
       and endpoint.rate_limit is null and not ${isPaused('endpoint')})`
 }
 

@@ -159,7 +159,7 @@ function addBatch(
       apartMs = Math.ceil(spacing)
     }
   }
-  const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'closed'`
+  const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit <> 'open'`
   const guard = sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled' and not ${isPaused()})`
   const resumed = transaction.add<ResumedRow>(
     resumeStatement(db, { endpointId: id, limit, guard, apartMs, afterMs: graceMs }),

@@ -5,11 +5,19 @@ import { createOptionChecks } from './options.ts'
  *
  * - `invalid_event`: the event handed in breaks a rule; nothing was written.
  * - `invalid_option`: an option is unknown or out of its bounds; nothing was done.
+ * - `invalid_statement`: a statement cannot commit together with others, or has too few or too many values; nothing was
+ *   written.
  * - `not_accepted`: the database refused the write (full, busy, I/O error); nothing was committed.
  * - `outcome_unknown`: the connection broke around the commit; the write may have taken place.
  * - `not_migrated`: the tables are missing.
  */
-export type OutboxErrorCode = 'invalid_event' | 'invalid_option' | 'not_accepted' | 'outcome_unknown' | 'not_migrated'
+export type OutboxErrorCode =
+  | 'invalid_event'
+  | 'invalid_option'
+  | 'invalid_statement'
+  | 'not_accepted'
+  | 'outcome_unknown'
+  | 'not_migrated'
 
 /** The one error class of `@keepsend/outbox`. Branch on {@link OutboxError.code}; the message is for people. */
 export class OutboxError extends Error {

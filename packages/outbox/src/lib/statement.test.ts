@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { splitStatements } from './migrate.ts'
 import { type SqlText, clock, raw, sqlText, toDrizzle, toSql } from './statement.ts'
 
 describe('statements', () => {
@@ -37,9 +36,4 @@ describe('statements', () => {
       'select $1 as one',
     ])
   })
-})
-
-it('a migration file is cut at the semicolons that end a line, its comments left out', () => {
-  const file = "-- one; two;\ncreate table a (b text); \n  -- three\ninsert into a values ('x; y');\nselect 1"
-  expect(splitStatements(file)).toEqual(['create table a (b text)', "insert into a values ('x; y')", 'select 1'])
 })

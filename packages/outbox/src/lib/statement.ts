@@ -1,13 +1,19 @@
 // Not from `drizzle-orm`, which brings every builder of every database: 80 MB and a third of a second (measured).
 import { type SQL, type SQLWrapper, sql } from 'drizzle-orm/sql/sql'
 import { CasingCache } from 'drizzle-orm/casing'
+import { cutAtParameters, numberedText } from './sql/parameters.ts'
+import { refuseTransactionControl } from './sql/transaction-control.ts'
+import type { DialectName } from './sql/tokens.ts'
+
+export type { DialectName } from './sql/tokens.ts'
 
 /** What a driver can bind everywhere: SQLite knows no booleans, D1 no `undefined`. */
 export type SqlValue = string | number | null | Uint8Array
 
 /**
  * A statement as text and parameters, in order: `?` for each, which every database here takes, or Postgres' own `$1`,
- * `$2` …
+ * `$2` … A `?` in a quoted text, a quoted name or a comment is none. Beside parameters that are written `?`, the operator `?`
+ * of Postgres is written `??`; `?|`, `?&` and `@?` stand as they are, with space around them.
  */
 export interface SqlText {
   sql: string
@@ -19,9 +25,6 @@ export interface SqlText {
  * (`orm.insert(t).values(v)`), or drizzle's `` sql`…` ``.
  */
 export type Statement = SqlText | SQLWrapper
-
-/** The two families of SQL that Keepsend speaks. D1 is `sqlite`. */
-export type DialectName = 'sqlite' | 'postgres'
 
 /** Builds a statement: a `SqlText` inside the braces is spliced in with its parameters, any other value is bound. */
 export function sqlText(strings: TemplateStringsArray, ...values: readonly (SqlValue | SqlText)[]): SqlText {
@@ -79,12 +82,16 @@ export function limitTo(rows: number): SqlText {
   return { sql: 'limit cast(? as bigint)', params: [rows] }
 }
 
-/** A statement of ours in drizzle's form, so that it runs inside the caller's drizzle transaction or `batch`. */
-export function toDrizzle(statement: SqlText): SQL {
-  const pieces = statement.sql.split('?')
+/**
+ * A statement in drizzle's form, so that it runs inside the caller's drizzle transaction or `batch`.
+ *
+ * @param dialect whose quotes and operators the text has; one of ours has none that differ
+ */
+export function toDrizzle(statement: SqlText, dialect: DialectName = 'sqlite'): SQL {
+  const { pieces, values } = cutAtParameters(statement.sql, dialect)
   const chunks = [sql.raw(pieces[0] ?? '')]
-  for (const [index, param] of statement.params.entries()) {
-    chunks.push(sql`${param}`, sql.raw(pieces[index + 1] ?? ''))
+  for (const [index, value] of values.entries()) {
+    chunks.push(sql`${statement.params[value]}`, sql.raw(pieces[index + 1] ?? ''))
   }
   return sql.join(chunks)
 }
@@ -92,33 +99,31 @@ export function toDrizzle(statement: SqlText): SQL {
 /**
  * The text and parameters of any statement, for a driver of your own: better-sqlite3, pg, Kysely, Prisma.
  *
+ * @throws {OutboxError} `invalid_statement` on Postgres, where a text has another number of parameters than values
  * @example
  * const { sql, params } = toSql(enqueueEventStatement(event), 'postgres')
  * await client.query(sql, params)
  */
 export function toSql(statement: Statement, dialect: DialectName): SqlText {
-  if (isSqlText(statement)) return dialect === 'postgres' ? numbered(statement) : statement
+  if (isSqlText(statement)) {
+    const { sql: text, params } = statement
+    return dialect === 'postgres' ? { sql: numberedText(text, params.length), params } : statement
+  }
   // A query builder renders itself, with the casing that its drizzle handle was given. Only a bare `sql` needs us.
   const query = isBuilder(statement) ? statement.toSQL() : statement.getSQL().toQuery(RENDER[dialect])
   return { sql: query.sql, params: query.params as SqlValue[] }
 }
 
-// A text that counts its parameters itself, or has none, stands as it is: there `?` is an operator of jsonb.
-function numbered(statement: SqlText): SqlText {
-  const { sql: text, params } = statement
-  let known = numberedTexts.get(text)
-  if (known === undefined) {
-    let number = 0
-    known = params.length === 0 || text.includes('$1') ? text : text.replaceAll('?', () => `$${++number}`)
-    if (numberedTexts.size >= MAX_TEXTS) numberedTexts.clear()
-    numberedTexts.set(text, known)
-  }
-  return { sql: known, params }
+/**
+ * {@link toSql}, for what is to commit together with other statements.
+ *
+ * @throws {OutboxError} `invalid_statement` for one that begins or ends a transaction, or changes the connection
+ */
+export function toTransactionSql(statement: Statement, dialect: DialectName): SqlText {
+  const text = toSql(statement, dialect)
+  refuseTransactionControl(text.sql, dialect)
+  return text
 }
-
-// Statements of ours are a few dozen; a caller's own texts must not grow this without end.
-const MAX_TEXTS = 500
-const numberedTexts = new Map<string, string>()
 
 // How drizzle's own dialects render. Those stand in modules that take most of a second to load.
 const rendering = {

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
+import { parseStored } from '../stored-json.ts'
 import { idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
@@ -98,7 +99,9 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const rows = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
     const [first] = rows
     const createdAt = iso(first?.createdAt ?? 0)
-    const payload: unknown = JSON.parse(first?.payload ?? 'null')
+    const stored = first?.payload ?? 'null'
+    const parsed = parseStored(stored)
+    const payload = parsed === undefined ? stored : parsed
     return c.json({ id, type: first?.type ?? '', createdAt, payload, deliveries: rows.map(toDelivery) }, 200)
   })
 

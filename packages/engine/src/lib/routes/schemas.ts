@@ -141,6 +141,7 @@ export const endpointSchema = z
         'no attempt begins before: a person paused it, or its receiver answered 429 or 503 with `Retry-After`',
     }),
     failingSince: time.nullable().openapi({ description: 'the first failure since the last success' }),
+    unreadable: z.array(z.string()).optional().openapi({ description: 'broken by hand, to be set again' }),
     createdAt: time,
     updatedAt: time,
   })
@@ -241,6 +242,9 @@ export function showEndpoint({
   }
 }
 
+/** A time that no calendar has, because it was broken by hand, is shown as the nearest that one has. */
 export function iso(ms: number): string {
-  return new Date(ms).toISOString()
+  return new Date(Math.max(-MAX_TIME_MS, Math.min(ms, MAX_TIME_MS))).toISOString()
 }
+
+const MAX_TIME_MS = 8_640_000_000_000_000

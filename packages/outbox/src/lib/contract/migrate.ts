@@ -23,6 +23,66 @@ export function migratePromises(holds: Holds): void {
     expect((await db.run(has('one'))).rows).toEqual([{ id: 'x' }])
   })
 
+  holds('a migration is written as its author likes, and a text of it stays as it is', async ({ db }) => {
+    const note = 'one; two\n-- three\r\nfour'
+    const sql = [
+      '/* ; */ create table notes (id text not null primary key, text text not null); -- a comment; of two',
+      `create table more (id text not null primary key);insert into notes values ('a', '${note}');`,
+      "insert into notes values ('b', 'is it ?')",
+    ].join('\r\n')
+    await applyMigrations(db, [{ name: 'test/0001', sql }])
+    expect((await db.run({ sql: 'select id, text from notes order by id', params: [] })).rows).toEqual([
+      { id: 'a', text: note },
+      { id: 'b', text: 'is it ?' },
+    ])
+    expect((await db.run(has('more'))).rows).toEqual([])
+  })
+
+  holds('a trigger of a migration is one statement', async ({ db }) => {
+    const made =
+      db.dialect.name === 'sqlite'
+        ? `create trigger copied after insert on one begin
+             insert into two (id) values (case when new.id = 'end;' then 'x' else new.id end);
+             insert into two (id) values (new.id || '; end');
+           end;`
+        : `create function copy_one() returns trigger as $$ begin
+             insert into two (id) values (new.id); insert into two (id) values (new.id || '; end');
+             return null;
+           end; $$ language plpgsql;
+           create trigger copied after insert on one for each row execute function copy_one();`
+    const sql = `${table('one')} ${table('two')}\n${made}\ninsert into one (id) values ('a');\n`
+    await applyMigrations(db, [{ name: 'test/0001', sql }])
+    const { rows } = await db.run({ sql: 'select id from two order by length(id)', params: [] })
+    expect(rows).toEqual([{ id: 'a' }, { id: 'a; end' }])
+  })
+
+  holds(
+    'a migration that was changed after it was applied is refused by its name; its line ends may change',
+    async ({ db }) => {
+      const one = { name: 'test/0001', sql: `${table('one')}\n-- one\n` }
+      await applyMigrations(db, [one])
+      expect(await applyMigrations(db, [{ ...one, sql: one.sql.replaceAll('\n', '\r\n') }])).toEqual([])
+      const changed = applyMigrations(db, [
+        { ...one, sql: table('other') },
+        { name: 'test/0002', sql: table('two') },
+      ])
+      await expect(changed).rejects.toMatchObject({
+        code: 'not_accepted',
+        message: expect.stringContaining('test/0001 was applied with another text') as string,
+      })
+      await expect(db.run(has('two'))).rejects.toThrow(/no such table|does not exist/)
+    },
+  )
+
+  holds(
+    'a migration that begins or ends a transaction of its own is refused, and nothing of it is kept',
+    async ({ db }) => {
+      const sql = `${table('one')} commit; ${table('two')}`
+      await expect(applyMigrations(db, [{ name: 'test/0001', sql }])).rejects.toThrow(/test\/0001.*commit cannot/)
+      await expect(db.run(has('one'))).rejects.toThrow(/no such table|does not exist/)
+    },
+  )
+
   holds('a migration that fails in the middle leaves nothing of itself and can be repeated', async ({ db }) => {
     const broken = { name: 'test/0001', sql: `${table('one')}\n${table('two')}\ninsert into two (id) values (null);\n` }
     await expect(applyMigrations(db, [{ name: 'test/0000', sql: table('zero') }, broken])).rejects.toThrow(/test\/0001/)

@@ -4,7 +4,7 @@ import { claimDueEvents } from '../claim.ts'
 import { enqueueEvent, enqueueEventStatement } from '../enqueue.ts'
 import { newEventId } from '../event.ts'
 import { eventIdIn, eventRange } from '../row-id.ts'
-import { raw, sqlText, toSql } from '../statement.ts'
+import { raw, sqlText, toDrizzle, toSql } from '../statement.ts'
 import { AWKWARD_PAYLOADS } from './enqueue.ts'
 import { type Holds, MINUTE, T, databaseNow, event, eventIdAt, findAll, moved, row } from './fixtures.ts'
 
@@ -79,6 +79,46 @@ export function statementPromises(holds: Holds): void {
     }
     expect((await findAll(db)).map((kept) => kept.payload)).toEqual([payload, payload, payload])
   })
+
+  holds(
+    'a `?` in a quoted text, a quoted name or a comment is no parameter, in text and in the form of drizzle',
+    async ({ db }) => {
+      await db.run({ sql: 'create table notes (id text not null primary key, "what?" text not null)', params: [] })
+      const insert = (id: string) => ({
+        sql: `insert into notes /* ? */ (id, "what?") values (?, 'really?') -- ?`,
+        params: [id],
+      })
+      await db.run(insert('a'))
+      await db.atomic([insert('b'), toDrizzle(insert('c'), db.dialect.name)])
+      const { rows } = await db.run({ sql: 'select id, "what?" as what from notes order by id', params: [] })
+      expect(rows).toEqual(['a', 'b', 'c'].map((id) => ({ id, what: 'really?' })))
+    },
+  )
+
+  holds(
+    'what begins or ends a transaction is refused, in text and in the form of drizzle; nothing is written',
+    async ({ db, rival }) => {
+      await db.run(CHANGES)
+      for (const text of ['commit', 'ROLLBACK', 'begin', 'savepoint s', 'pragma x', 'vacuum', '/* ; */ end;']) {
+        for (const statement of [{ sql: text, params: [] }, sql.raw(text)]) {
+          const refused = { code: 'invalid_statement', message: expect.stringContaining(text) as string }
+          await expect(db.atomic([add('a'), statement, add('b')])).rejects.toMatchObject(refused)
+          await expect(db.atomic([statement])).rejects.toMatchObject(refused)
+          await expect(db.run(statement)).rejects.toMatchObject(refused)
+        }
+      }
+      const two = { sql: "insert into changes values ('c'); commit", params: [] }
+      await expect(db.atomic([add('a'), two])).rejects.toMatchObject({ code: 'invalid_statement' })
+      // Nor is a neighbour's transaction, which may share the commit, ended by it.
+      const settled = await Promise.allSettled([
+        db.atomic([add('n'), enqueueEventStatement(event())]),
+        db.atomic([add('a'), { sql: 'commit', params: [] }]),
+      ])
+      expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+      expect((await rival.run({ sql: 'select name from changes', params: [] })).rows).toEqual([{ name: 'n' }])
+      expect(await findAll(rival)).toHaveLength(1)
+    },
+  )
 
   holds('an invalid event is refused when the statement is made', async () => {
     expect(() => enqueueEventStatement(event({ eventId: 'evt_1' }))).toThrow(/UUIDv7/)

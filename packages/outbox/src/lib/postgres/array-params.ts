@@ -2,8 +2,12 @@ import { type SqlText, sqlText } from '../statement.ts'
 
 /** A list as one parameter: an array's literal, which every driver passes on as the text that it is. */
 export function texts(values: readonly (string | null)[]): SqlText {
+  return sqlText`cast(cast(${arrayLiteral(values)} as text) as text[])`
+}
+
+export function arrayLiteral(values: readonly (string | null)[]): string {
   const quoted = values.map((value) => (value === null ? 'null' : `"${value.replace(/["\\]/g, '\\$&')}"`))
-  return sqlText`cast(cast(${`{${quoted.join(',')}}`} as text) as text[])`
+  return `{${quoted.join(',')}}`
 }
 
 export function numbers(values: readonly (number | null)[]): SqlText {

@@ -1,5 +1,5 @@
 import { type OutboxDatabase, type SqlResult, rowsAs } from '../database.ts'
-import { type Statement, toSql } from '../statement.ts'
+import { type Statement, toTransactionSql } from '../statement.ts'
 import { type PostgresClient, driverOf } from './drivers.ts'
 import { postgresDialect } from './dialect.ts'
 
@@ -11,6 +11,11 @@ import { postgresDialect } from './dialect.ts'
  * Nothing is prepared under a name: each statement is planned for the table as it is now, which in a queue changes by
  * the minute, and a pooler that hands connections from one transaction to the next (PgBouncer) does no harm.
  *
+ * What the host has set on its driver stays out of these statements: type parsers, binary answers, column and value
+ * transforms, serializers. Each parameter goes out as text, which the server reads as it reads a literal in quotes; of an answer,
+ * integers and floats are numbers, booleans are booleans, JSON is parsed, and anything else is the server's text.
+ *
+ * @throws {OutboxError} `invalid_option` for a `postgres.js` handle with `transform.row.from`
  * @example
  * const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 10 })
  * pool.on('error', (error) => console.warn(error.message)) // an idle connection that broke; the pool opens another
@@ -20,7 +25,7 @@ export function fromPostgres(client: PostgresClient): OutboxDatabase {
   const driver = driverOf(client)
 
   async function run(statement: Statement): Promise<SqlResult> {
-    const { sql, params } = toSql(statement, 'postgres')
+    const { sql, params } = toTransactionSql(statement, 'postgres')
     return driver.query(sql, params)
   }
 
@@ -34,7 +39,7 @@ export function fromPostgres(client: PostgresClient): OutboxDatabase {
       if (!first) return []
       // A statement is a transaction of its own: no need of begin and commit, which are two journeys more.
       if (statements.length === 1) return [await run(first)]
-      const texts = statements.map((statement) => toSql(statement, 'postgres'))
+      const texts = statements.map((statement) => toTransactionSql(statement, 'postgres'))
       return driver.transaction(async (query) => {
         const results: SqlResult[] = []
         for (const { sql, params } of texts) results.push(await query(sql, params))

@@ -1,6 +1,7 @@
-import type { Row, SqlResult } from '../database.ts'
+import type { SqlResult } from '../database.ts'
 import { OutboxError } from '../errors.ts'
 import { type Phase, asRefusal, isLost, isUseless } from './errors.ts'
+import { type AnsweredColumn, UNKNOWN_TYPE, type WrittenValue, parameterText, restorerOf, resultOf } from './values.ts'
 
 /** The part of `pg`'s `Pool` that is used. */
 export interface PgPool {
@@ -10,16 +11,25 @@ export interface PgPool {
 
 /** The part of `pg`'s pooled client that is used. */
 export interface PgClient {
-  query(text: string, values?: unknown[]): Promise<PgResult>
+  query(query: PgQuery): Promise<PgResult>
+  binary?: boolean | undefined
   /** With `true` the connection is closed, not given back. */
   release(destroy?: boolean): void
   on(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
 }
 
+/** How `pg` is asked: for rows as lists, under parsers of our own, whatever its user has set. */
+export interface PgQuery {
+  text: string
+  values: unknown[]
+  rowMode: 'array'
+  types: { getTypeParser(): (value: string) => unknown }
+}
+
 /** The part of `pg`'s `Result` that is used. */
 export interface PgResult {
-  rows: Record<string, unknown>[]
+  rows: (WrittenValue | null)[][]
   rowCount: number | null
   command: string
   fields: { name: string; dataTypeID: number }[]
@@ -27,16 +37,24 @@ export interface PgResult {
 
 /** The part of a `postgres.js` handle that is used: a handle is a function, with these beside it. */
 export interface PostgresJsSql extends PostgresJsTransaction {
+  readonly options?: { readonly transform?: PostgresJsTransform | undefined } | undefined
   begin(options: string, work: (sql: PostgresJsTransaction) => Promise<unknown>): Promise<unknown>
 }
 
 /** The part of a `postgres.js` transaction that is used. */
 export interface PostgresJsTransaction {
-  unsafe(text: string, params?: unknown[]): PromiseLike<PostgresJsResult>
+  unsafe(text: string, params?: unknown[]): { raw(): PromiseLike<PostgresJsResult> }
+  typed(value: string | null, type: number): unknown
 }
 
-/** The part of `postgres.js`' result that is used. */
-export type PostgresJsResult = ArrayLike<Record<string, unknown>> & {
+/** What a user of `postgres.js` may have every answer changed by. */
+export interface PostgresJsTransform {
+  column?: { from?: ((name: string) => string) | undefined } | undefined
+  row?: { from?: ((row: never) => unknown) | undefined } | undefined
+}
+
+/** The part of `postgres.js`' raw result that is used: bytes, which no parser has seen. */
+export type PostgresJsResult = Iterable<(WrittenValue | null)[]> & {
   count: number | null
   command: string
   columns?: { name: string; type: number }[] | null
@@ -83,14 +101,23 @@ function nodePostgres(pool: PgPool): Driver {
     // A connection that breaks says so twice: to whoever waits for an answer, and as an event that nobody may miss. Here
     // for one that the pool made before we knew it.
     client.on('error', ignore)
+    // A pool whose user wants binary answers gets them again.
+    const { binary } = client
+    client.binary = false
     let phase: Phase = 'committing'
     let useless = false
     try {
       return await work(
         async (text, params) => {
-          const { rows, command, rowCount, fields } = await client.query(text, [...params])
-          const int8 = fields.filter(({ dataTypeID }) => dataTypeID === INT8).map(({ name }) => name)
-          return resultOf(rows, command, rowCount, int8)
+          const values = params.map(parameterText)
+          const { rows, command, rowCount, fields } = await client.query({
+            text,
+            values,
+            rowMode: 'array',
+            types: AS_TEXT,
+          })
+          const columns = fields.map(({ name, dataTypeID }) => ({ name, type: dataTypeID }))
+          return resultOf({ columns, rows, command, count: rowCount })
         },
         (reached) => {
           phase = reached
@@ -101,6 +128,7 @@ function nodePostgres(pool: PgPool): Driver {
       throw asRefusal(error, phase)
     } finally {
       client.off('error', ignore)
+      client.binary = binary
       client.release(useless)
     }
   }
@@ -127,13 +155,24 @@ function nodePostgres(pool: PgPool): Driver {
 
 function ignore(): void {}
 
+const AS_TEXT = { getTypeParser: () => (value: string) => value }
+
 function postgresJs(sql: PostgresJsSql): Driver {
+  const { column, row } = sql.options?.transform ?? {}
+  if (row?.from) {
+    throw new OutboxError(
+      'invalid_option',
+      'fromPostgres takes a postgres.js handle without transform.row.from, which changes every answer; found one: open a handle of its own',
+    )
+  }
+  const restore = column?.from ? restorerOf(column.from) : (_: string, columns: readonly AnsweredColumn[]) => columns
   const queryOn =
     (one: PostgresJsTransaction): Query =>
     async (text, params) => {
-      const answer = await one.unsafe(text, [...params])
-      const int8 = (answer.columns ?? []).filter(({ type }) => type === INT8).map(({ name }) => name)
-      return resultOf(Array.from(answer), answer.command, answer.count, int8)
+      const values = params.map((param) => one.typed(parameterText(param), UNKNOWN_TYPE))
+      const answer = await one.unsafe(text, values).raw()
+      const columns = restore(text, answer.columns ?? [])
+      return resultOf({ columns, rows: answer, command: answer.command, count: answer.count })
     }
   return {
     query: (text, params) =>
@@ -163,16 +202,4 @@ function postgresJs(sql: PostgresJsSql): Driver {
 function unlessLost(error: unknown): Promise<never> {
   if (isLost(error)) return new Promise(() => {})
   throw error
-}
-
-// The type of a bigint column and of count(*). Drivers give its values as texts, or as what their user made of them.
-const INT8 = 20
-const CHANGING = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
-
-/** Times and counts are numbers here: none of them passes 2^53. */
-function resultOf(rows: Row[], command: string, count: number | null, int8: readonly string[]): SqlResult {
-  for (const name of int8) {
-    for (const row of rows) if (row[name] !== null) row[name] = Number(row[name])
-  }
-  return { rows, changes: CHANGING.has(command) ? (count ?? 0) : 0 }
 }

@@ -1,7 +1,7 @@
 import { type OutboxDatabase, type Row, type SqlResult, rowsAs } from '../database.ts'
 import { OutboxError } from '../errors.ts'
 import { utf8Bytes } from '../event.ts'
-import { type Statement, toSql } from '../statement.ts'
+import { type Statement, toTransactionSql } from '../statement.ts'
 import { sqliteDialect } from './dialect.ts'
 
 /** The part of a D1 binding that is used. */
@@ -31,9 +31,10 @@ export interface D1StatementResult {
  */
 export function fromD1(d1: D1Binding): OutboxDatabase {
   function prepare(statement: Statement): D1Statement {
-    const { sql, params } = toSql(statement, 'sqlite')
+    const { sql, params }: { sql: string; params: readonly unknown[] } = toTransactionSql(statement, 'sqlite')
     for (const param of params) checkSize(param, sql)
-    return d1.prepare(sql).bind(...params)
+    // D1 refuses `undefined`, which any other driver takes for null.
+    return d1.prepare(sql).bind(...params.map((param) => param ?? null))
   }
 
   async function one(statement: Statement): Promise<SqlResult> {

@@ -1,5 +1,5 @@
 import { type OutboxDatabase, type Row, type SqlResult, rowsAs } from '../database.ts'
-import { type Statement, toSql } from '../statement.ts'
+import { type SqlText, type Statement, toTransactionSql } from '../statement.ts'
 import { GroupCommit, type SqliteConnection, type SqliteStatement, asRefusal } from './group-commit.ts'
 import { sqliteDialect } from './dialect.ts'
 
@@ -30,13 +30,14 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
     if (!statement) {
       if (prepared.size >= MAX_PREPARED) prepared.delete(prepared.keys().next().value ?? sql)
       statement = connection.prepare(sql)
+      // Numbers, whatever the host's `defaultSafeIntegers` says.
+      statement.safeIntegers?.(false)
       prepared.set(sql, statement)
     }
     return statement
   }
 
-  function execute(statement: Statement): SqlResult {
-    const { sql, params } = toSql(statement, 'sqlite')
+  function execute({ sql, params }: SqlText): SqlResult {
     return runPrepared(prepare(sql), params)
   }
 
@@ -45,7 +46,7 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
     run<R extends object>(statement: Statement) {
       const ran = new Promise<SqlResult>((resolve, reject) => {
         try {
-          const { sql, params } = toSql(statement, 'sqlite')
+          const { sql, params } = toTransactionSql(statement, 'sqlite')
           const ready = prepare(sql)
           if (ready.readonly) resolve(runPrepared(ready, params))
           else group.submit({ execute: () => runPrepared(ready, params), resolve, reject })
@@ -58,7 +59,9 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
     atomic(statements) {
       if (statements.length === 0) return Promise.resolve([])
       return new Promise((resolve, reject) => {
-        group.submit({ execute: () => statements.map(execute), resolve, reject })
+        // All of them before the first runs: what is refused is refused before anything is written.
+        const texts = statements.map((statement) => toTransactionSql(statement, 'sqlite'))
+        group.submit({ execute: () => texts.map(execute), resolve, reject })
       })
     },
   }

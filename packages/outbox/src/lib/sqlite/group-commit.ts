@@ -14,6 +14,8 @@ export interface SqliteStatement {
   readonly reader: boolean
   /** Whether it leaves the database as it is. */
   readonly readonly: boolean
+  /** Whether its integers come as bigints. */
+  safeIntegers?(toggle: boolean): unknown
 }
 
 /** One caller's unit: run synchronously inside the transaction, told when the commit is durable, or that it is not. */

@@ -1,0 +1,133 @@
+// A person changes a row by hand, past every check, and breaks a column. What is wrong with it is its own.
+import { describe, expect, it } from 'vitest'
+import { openDatabase, openFile, temporaryFile } from './database.ts'
+import { api, read } from './routes.ts'
+import { bearer, rig } from './rig.ts'
+
+const onPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
+
+/** A database that checks nothing of what is written by hand. */
+async function unchecked() {
+  if (onPostgres) {
+    const on = await openDatabase()
+    const uncheck = async (): Promise<void> => {
+      for (const column of ['status', 'circuit', 'rate_period']) {
+        const name = `keepsend_endpoints_${column}_check`
+        await on.db.run({ sql: `alter table keepsend_endpoints drop constraint ${name}`, params: [] })
+      }
+    }
+    return { on, uncheck }
+  }
+  const { database: on, connection } = openFile(temporaryFile())
+  return { on, uncheck: async () => void connection.pragma('ignore_check_constraints = on') }
+}
+
+describe('an endpoint with a column that was broken by hand', () => {
+  it('is listed and shown with the names of what cannot be read, beside its neighbours', async () => {
+    const { on, uncheck } = await unchecked()
+    const { addEndpoint, exec, call } = await api({ on })
+    await uncheck()
+    const [first, broken, last] = [await addEndpoint(), await addEndpoint(), await addEndpoint()]
+    await exec(
+      `update keepsend_endpoints set event_types = '["a', channels = '5', headers = 'null', retry_schedule = '{}',
+        retry_statuses = '["x"]', signatures = '', status = 'on', circuit = 'half', rate_period = 'day' where id = ?`,
+      broken.id,
+    )
+    const { status, body } = await read(call('GET', '/endpoints'))
+    const shown = body['data'] as Record<string, unknown>[]
+    expect([status, shown.map(({ id }) => id)]).toEqual([200, [first.id, broken.id, last.id]])
+    expect(shown.map((one) => 'unreadable' in one)).toEqual([false, true, false])
+    const instead = {
+      status: 'disabled',
+      circuit: 'closed',
+      ratePeriod: 'second',
+      eventTypes: [],
+      channels: [],
+      headerNames: [],
+      retrySchedule: null,
+      retryStatuses: [],
+      signatures: [],
+    }
+    expect(shown[1]).toMatchObject(instead)
+    expect(shown[1]?.['unreadable']).toEqual(
+      expect.arrayContaining(['status', 'circuit', 'ratePeriod', 'eventTypes', 'channels', 'headers', 'retrySchedule']),
+    )
+    expect(await read(call('GET', `/endpoints/${broken.id}`))).toMatchObject({ status: 200, body: instead })
+  })
+
+  it('is mended by a change, and can be deleted', async () => {
+    const { addEndpoint, exec, call } = await api()
+    const [one, other] = [await addEndpoint(), await addEndpoint()]
+    await exec(`update keepsend_endpoints set event_types = '[', retry_schedule = 'soon'`)
+    const mended = await read(call('PATCH', `/endpoints/${one.id}`, { eventTypes: ['a'], retrySchedule: [5] }))
+    expect(mended).toMatchObject({ status: 200, body: { eventTypes: ['a'], retrySchedule: [5] } })
+    expect(mended.body).not.toHaveProperty('unreadable')
+    expect((await call('DELETE', `/endpoints/${other.id}`)).status).toBe(204)
+    expect(await read(call('GET', '/endpoints'))).toMatchObject({ body: { data: [{ id: one.id }] } })
+  })
+
+  it('of an unknown status is as one that is disabled: it collects, held, and its rows do not go round', async () => {
+    const { on, uncheck } = await unchecked()
+    const made = await rig({ on })
+    await uncheck()
+    const { id } = await made.addEndpoint()
+    await made.addEndpoint()
+    await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    await made.exec("update keepsend_endpoints set status = 'on' where id = ?", id)
+    await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    expect((await made.work()).map(({ kind }) => kind).sort()).toEqual(['delivered', 'delivered', 'hold'])
+    const held = { endpointId: id, status: 'held', holdReason: 'endpoint_disabled' }
+    expect(await made.rows()).toMatchObject([held, held])
+    expect(await made.work()).toEqual([])
+    await made.engine.endpoints.setStatus('w1', id, 'enabled')
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered'])
+  })
+
+  it('of an unknown circuit or rate period is woken as one whose circuit is closed, and keeps nobody from it', async () => {
+    const { on, uncheck } = await unchecked()
+    const made = await rig({ on })
+    await uncheck()
+    const [broken, well] = [await made.addEndpoint({ rateLimit: 10 }), await made.addEndpoint()]
+    await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    await made.exec("update pending_events set status = 'held', hold_reason = 'rate', ready = 0, due_at = null")
+    await made.exec('update keepsend_endpoints set wake_at = 1 where id = ?', well.id)
+    await made.exec(
+      "update keepsend_endpoints set wake_at = 0, circuit = 'half', rate_period = 'day' where id = ?",
+      broken.id,
+    )
+    const { letOut } = await made.engine.wake({})
+    expect(new Set(letOut.map(({ id }) => id.split('.')[1]))).toEqual(new Set([broken.id, well.id]))
+    expect((await made.engine.wake({})).letOut).toEqual([])
+  })
+})
+
+describe('a row that was broken by hand', () => {
+  it('of an API key whose scopes cannot be read is a key that may do nothing, and the others are listed', async () => {
+    const { engine, exec } = await rig()
+    const broken = await engine.apiKeys.create({ workspaceId: 'w1', scopes: ['events:read'] })
+    const well = await engine.apiKeys.create({ workspaceId: 'w1', scopes: ['events:read'] })
+    await exec("update keepsend_api_keys set scopes = '[' where id = ?", broken.id)
+    const listed = await engine.apiKeys.list('w1')
+    expect(listed.map(({ id, scopes }) => [id, scopes])).toEqual([
+      [broken.id, []],
+      [well.id, ['events:read']],
+    ])
+    expect(await engine.apiKeys.authenticate(bearer(broken.key))).toEqual({ workspaceId: 'w1', scopes: [] })
+    await exec(`update keepsend_api_keys set scopes = '["events:read","root"]' where id = ?`, broken.id)
+    expect(await engine.apiKeys.authenticate(bearer(broken.key))).toMatchObject({ scopes: ['events:read'] })
+  })
+
+  it('of a delivery with a payload that is no JSON, or a time that is none, is shown as it can be', async () => {
+    const { engine, exec, addEndpoint, call } = await api()
+    await addEndpoint()
+    const { eventId } = await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    const next = await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    await exec(`update pending_events set payload = '{', created_at = 9000000000000000 where id like ?`, `${eventId}.%`)
+    expect(await read(call('GET', `/events/${eventId}`))).toMatchObject({ status: 200, body: { payload: '{' } })
+    for (const list of ['/events', '/deliveries']) {
+      const { status, body } = await read(call('GET', list))
+      expect([status, (body['data'] as unknown[]).length]).toEqual([200, 2])
+    }
+    expect((await call('GET', `/events/${next.eventId}`)).status).toBe(200)
+  })
+})

@@ -1,0 +1,41 @@
+import { OutboxError } from '../errors.ts'
+import { splitStatements } from './split.ts'
+import type { DialectName } from './tokens.ts'
+
+/**
+ * Refuses what cannot stand in a transaction with other statements: several statements in one text, none, and those that
+ * begin or end a transaction, or change the connection for whoever has it next. Each text is looked at once.
+ *
+ * @throws {OutboxError} `invalid_statement`, naming the statement
+ */
+export function refuseTransactionControl(text: string, dialect: DialectName): void {
+  if (allowedTexts[dialect].has(text)) return
+  const [statement, ...others] = splitStatements(text, dialect)
+  if (!statement || others.length > 0) {
+    throw refusal(text, `expected one statement; found ${statement ? others.length + 1 : 'none'}`)
+  }
+  const [first = '', second = ''] = statement.words
+  const harmless = REFUSED.get(first)
+  if (harmless && !harmless.includes(second)) {
+    throw refusal(text, `${first} cannot stand among the statements of a transaction that others share`)
+  }
+  if (allowedTexts[dialect].size >= MAX_TEXTS) allowedTexts[dialect].clear()
+  allowedTexts[dialect].add(text)
+}
+
+const MAX_TEXTS = 500
+const allowedTexts = { sqlite: new Set<string>(), postgres: new Set<string>() }
+
+/** By its first word; and the second words with which it ends with the transaction. */
+const REFUSED = new Map<string, readonly string[]>([
+  ...['begin', 'start', 'commit', 'end', 'abort', 'rollback', 'savepoint', 'release', 'prepare'].map(
+    (word) => [word, []] as const,
+  ),
+  ...['attach', 'detach', 'vacuum', 'reset', 'discard', 'listen', 'unlisten'].map((word) => [word, []] as const),
+  ['pragma', ['defer_foreign_keys']],
+  ['set', ['local', 'constraints', 'transaction']],
+])
+
+function refusal(text: string, reason: string): OutboxError {
+  return new OutboxError('invalid_statement', `${reason}; nothing was written: ${text.trim().slice(0, 80)}`)
+}

@@ -1,4 +1,4 @@
-import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent } from '@keepsend/engine'
+import { type Engine, type EventQueue, type QueuedEvent, errorFields, keepQueuedEvent } from '@keepsend/engine'
 import { DEFAULT_LEASE_MS, type OutboxDatabase, type OutboxError, type Resolved, endpointIdOf } from '@keepsend/outbox'
 import { AdapterError, checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
@@ -142,7 +142,14 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     }
     const version = this.#db.version?.bind(this.#db)
     const deafen = this.#db.listen?.()
-    const poller = new Poller(engine, { ...this.#options, version })
+    const onUnsafe = (error: OutboxError): void => {
+      engine.logger.error(
+        errorFields(error),
+        'deliveries have stopped: the database is not safe to use; restart this process',
+      )
+      void this.stop({ drainMs: 0 })
+    }
+    const poller = new Poller(engine, { ...this.#options, version, onUnsafe })
     const upkeep = new Upkeeper(engine, this.#options.upkeepMs, () => poller.kick())
     this.#running = { poller, upkeep, deafen, maxAgeMs: engine.maxAgeMs }
     POLLERS.set(this.#db, (POLLERS.get(this.#db) ?? new Set()).add(poller))

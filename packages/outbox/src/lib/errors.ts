@@ -6,10 +6,18 @@ import { createOptionChecks } from './options.ts'
  * - `invalid_event`: the event handed in breaks a rule; nothing was written.
  * - `invalid_option`: an option is unknown or out of its bounds; nothing was done.
  * - `not_accepted`: the database refused the write (full, busy, I/O error); nothing was committed.
- * - `outcome_unknown`: the connection broke around the commit; the write may have taken place.
+ * - `outcome_unknown`: the connection broke, or the disk failed, around the commit; the write may have taken place.
+ * - `storage_unsafe`: the SQLite file is damaged, was replaced, or is open by a second SQLite library. Trying again does
+ *   not help: stop the process and mend the cause.
  * - `not_migrated`: the tables are missing.
  */
-export type OutboxErrorCode = 'invalid_event' | 'invalid_option' | 'not_accepted' | 'outcome_unknown' | 'not_migrated'
+export type OutboxErrorCode =
+  | 'invalid_event'
+  | 'invalid_option'
+  | 'not_accepted'
+  | 'outcome_unknown'
+  | 'storage_unsafe'
+  | 'not_migrated'
 
 /** The one error class of `@keepsend/outbox`. Branch on {@link OutboxError.code}; the message is for people. */
 export class OutboxError extends Error {

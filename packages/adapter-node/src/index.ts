@@ -7,20 +7,22 @@ export {
   type PostgresPool,
   openPostgres,
 } from './lib/open-postgres.ts'
-export {
-  type OpenSqliteOptions,
-  type SqliteDatabase,
-  type SqliteHandle,
-  type SqliteHandleStatement,
-  openSqlite,
-} from './lib/open.ts'
+export { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './lib/open.ts'
 export { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './lib/send.ts'
 export {
   type NodeServer,
   type NodeServerOptions,
   type NodeServerParts,
+  type NodeSqliteServerOptions,
   type PostgresServerOptions,
   createNodeServer,
 } from './lib/server.ts'
 export { onSignals } from './lib/shutdown.ts'
 export { createNodeSigner } from './lib/sign.ts'
+export type {
+  NodeSqliteHandle,
+  NodeSqliteHandleStatement,
+  SqliteDriver,
+  SqliteHandle,
+  SqliteHandleStatement,
+} from './lib/sqlite-drivers.ts'

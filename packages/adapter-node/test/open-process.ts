@@ -1,14 +1,20 @@
 // Opens the file it is told to, at the moment it is told, and says how that went.
 import { openSqlite } from '../src/lib/open.ts'
 
-process.on('message', (file: string) => {
-  try {
-    const db = openSqlite(file)
-    const synchronous = db.connection.pragma('synchronous', { simple: true })
-    db.close()
-    process.send?.(`opened with ${String(synchronous)}`)
-  } catch (error) {
-    process.send?.(String(error))
-  }
-})
+async function open(file: string): Promise<string> {
+  const db = openSqlite(file)
+  // Whatever another process kept from it at that moment is set up now.
+  await db.run({ sql: 'select 1', params: [] })
+  const synchronous = db.connection.pragma('synchronous', { simple: true })
+  db.close()
+  return `opened with ${String(synchronous)}`
+}
+
+process.on(
+  'message',
+  (file: string) =>
+    void open(file)
+      .catch(String)
+      .then((said) => process.send?.(said)),
+)
 process.send?.('ready')

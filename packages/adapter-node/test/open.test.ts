@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import type { DatabaseSync } from 'node:sqlite'
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { AdapterError, migrate, openSqlite } from '../src/index.ts'
@@ -16,10 +17,10 @@ const FULL = 2
 const NORMAL = 1
 
 describe('openSqlite', () => {
-  it('opens in WAL mode, with patience for other writers and foreign keys enforced', () => {
+  it('opens in WAL mode, waiting for other writers outside of SQLite, and foreign keys enforced', () => {
     const { connection } = open(temporaryFile())
     expect(connection.pragma('journal_mode', { simple: true })).toBe('wal')
-    expect(connection.pragma('busy_timeout', { simple: true })).toBe(5000)
+    expect(connection.pragma('busy_timeout', { simple: true })).toBe(5)
     expect(connection.pragma('foreign_keys', { simple: true })).toBe(1)
   })
 
@@ -50,10 +51,39 @@ describe('openSqlite', () => {
     expect(connection.pragma('user_version', { simple: true })).toBe(7)
   })
 
-  it('NORMAL and another patience are options', () => {
-    const { connection } = open(temporaryFile(), { synchronous: 'NORMAL', busyTimeoutMs: 250 })
-    expect(connection.pragma('synchronous', { simple: true })).toBe(NORMAL)
-    expect(connection.pragma('busy_timeout', { simple: true })).toBe(250)
+  it('NORMAL and another patience are options', async () => {
+    const file = temporaryFile()
+    const db = open(file, { synchronous: 'NORMAL', busyTimeoutMs: 20 })
+    expect(db.connection.pragma('synchronous', { simple: true })).toBe(NORMAL)
+    const other = new Database(file)
+    onTestFinished(() => void other.close())
+    other.exec('begin immediate')
+    await expect(db.run({ sql: 'create table things (id integer)', params: [] })).rejects.toMatchObject({
+      code: 'not_accepted',
+    })
+  })
+
+  it('waits for nobody: what another connection of the process keeps from it is set up before the first statement', async () => {
+    const file = temporaryFile()
+    const other = new Database(file)
+    onTestFinished(() => void other.close())
+    other.exec('create table theirs (id integer); begin immediate; insert into theirs values (1)')
+    const db = open(file)
+    const read = db.run({ sql: 'select id from theirs', params: [] })
+    setTimeout(() => other.exec('commit'), 20)
+    expect((await read).rows).toEqual([{ id: 1 }])
+    expect(db.connection.pragma('journal_mode', { simple: true })).toBe('wal')
+    expect(db.connection.pragma('synchronous', { simple: true })).toBe(FULL)
+  })
+
+  it('by node:sqlite it is the same: WAL, FULL, private, and no patience inside SQLite', async () => {
+    const file = temporaryFile()
+    const db = openSqlite<DatabaseSync>(file, { driver: 'node:sqlite' })
+    onTestFinished(() => db.close())
+    await migrate(db)
+    const pragmas = ['journal_mode', 'synchronous', 'busy_timeout', 'foreign_keys', 'secure_delete']
+    const values = pragmas.map((name) => Object.values(db.connection.prepare(`pragma ${name}`).get() ?? {})[0])
+    expect(values).toEqual(['wal', FULL, 5, 1, 1])
   })
 
   it(':memory: opens too', async () => {
@@ -66,6 +96,7 @@ describe('openSqlite', () => {
     [{ busyTimeoutMs: 60_001 }, 'busyTimeoutMs must be a whole number from 0 to 60000; found 60001'],
     [{ busyTimeoutMs: 0.5 }, 'busyTimeoutMs must be a whole number from 0 to 60000; found 0.5'],
     [{ synchronous: 'OFF' as 'FULL' }, 'synchronous must be FULL or NORMAL; found OFF'],
+    [{ driver: 'sqlite3' as 'node:sqlite' }, 'driver must be better-sqlite3 or node:sqlite; found sqlite3'],
   ])('%j is refused, naming option, expectation and value', (options, message) => {
     const refused = () => openSqlite(temporaryFile(), options)
     expect(refused).toThrow(message)

@@ -3,7 +3,7 @@ import { completeEvent } from '@keepsend/outbox'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSchema } from '../../../test/postgres/schema.ts'
-import { createNodeServer, openPostgres } from '../src/index.ts'
+import { DurableEventQueue, createNodeServer, openPostgres } from '../src/index.ts'
 import { postgresRig } from './postgres-rig.ts'
 import { copies, startReceiver } from './receiver.ts'
 import { LOOPBACK, PATIENCE_MS, until } from './rig.ts'
@@ -74,6 +74,30 @@ describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () 
       await untilRows((rows) => rows.length === 0)
     }
     expect(receiver.requests).toHaveLength(6)
+    await other.stop()
+  })
+
+  it('the same after another queue on the handle has stopped, and no connection listens once both have', async () => {
+    const receiver = await startReceiver()
+    const { engine, db, url, queue, untilRows, addEndpoint } = await postgresRig()
+    await addEndpoint(receiver.url)
+    const second = new DurableEventQueue({ db, pollMs: 60_000 })
+    onTestFinished(() => second.stop({ drainMs: 0 }))
+    await second.start(engine)
+    await queue.start(engine)
+    const mine = await connect(url)
+    const listeners = `select pid from pg_stat_activity
+      where application_name = 'keepsend listen' and query like '%' || current_schema || '%'`
+    const listening = async () => (await mine.query(listeners)).rows.length
+    await expect.poll(listening, { timeout: PATIENCE_MS }).toBe(1)
+    await queue.stop()
+    await queue.stop()
+    const other = await startWorker({ postgres: url })
+    await other.publish(1)
+    await receiver.arrived(1)
+    await untilRows((rows) => rows.length === 0)
+    await second.stop()
+    await expect.poll(listening, { timeout: PATIENCE_MS }).toBe(0)
     await other.stop()
   })
 

@@ -39,6 +39,26 @@ function client(url: string, key: string) {
 }
 
 describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
+  it("delivers from a file opened by Node's own driver", async () => {
+    const receiver = await startReceiver()
+    const server = await createNodeServer({
+      file: temporaryFile(),
+      port: 0,
+      signals: false,
+      secrets: TEST_KEYS,
+      sqlite: { driver: 'node:sqlite' },
+      engine: { urlPolicy: LOOPBACK },
+    })
+    onTestFinished(() => server.stop({ drainMs: 0 }))
+    const { secret } = await server.engine.endpoints.create('w', { url: receiver.url })
+    await server.engine.send({ type: 'message.created', workspaceId: 'w', data: {} })
+    await receiver.arrived(1)
+    receiver.verifyAll(secret)
+    await expect.poll(async () => (await server.engine.stats()).completed, { timeout: PATIENCE_MS }).toBe(1)
+    const version = server.db.connection.prepare('select sqlite_version() as version').get()
+    expect(version).toMatchObject({ version: process.versions['sqlite'] })
+  })
+
   it('publishes over HTTP, delivers signed, and shows the delivery as completed', async () => {
     const receiver = await startReceiver()
     const server = await start()

@@ -1,5 +1,6 @@
 import { enqueueEvents, newEventId } from '@keepsend/outbox'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { DurableEventQueue } from '../src/index.ts'
 import { startReceiver } from './receiver.ts'
 import { PATIENCE_MS, rig, until } from './rig.ts'
 import { startWorker } from './worker.ts'
@@ -42,6 +43,23 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     await receiver.arrived(1)
     await until(() => rows().length === 0)
     expect(Date.now()).toBeGreaterThanOrEqual(due)
+  })
+
+  it('a kick through another queue on the same handle, which was stopped', async () => {
+    const receiver = await startReceiver()
+    const { engine, db, queue, rows, addEndpoint, publish } = await rig()
+    await addEndpoint(receiver.url)
+    const second = new DurableEventQueue({ db, pollMs: 60_000 })
+    onTestFinished(() => second.stop({ drainMs: 0 }))
+    await queue.start(engine)
+    await second.start(engine)
+    await queue.stop()
+    for (let round = 1; round <= 3; round++) {
+      await publish(1)
+      await receiver.arrived(round)
+      await until(() => rows().length === 0)
+    }
+    expect(receiver.requests).toHaveLength(3)
   })
 
   it("another process's commit", async () => {

@@ -1,3 +1,5 @@
 export { type SqliteOptions, fromBetterSqlite } from './lib/sqlite/database.ts'
 export type { SqliteConnection, SqliteStatement } from './lib/sqlite/group-commit.ts'
+export { isBusy as isSqliteBusy } from './lib/sqlite/errors.ts'
 export { sqliteDialect } from './lib/sqlite/dialect.ts'
+export { type NodeSqliteConnection, type NodeSqliteStatement, fromNodeSqlite } from './lib/sqlite/node-sqlite.ts'

@@ -39,7 +39,7 @@ export class Announcer {
   #quiet: NodeJS.Timeout | undefined
   #again = false
   #saying: Promise<void> = Promise.resolve()
-  #listening: { end: AbortController; loop: Promise<void> } | undefined
+  #listening: { end: AbortController; loop: Promise<void>; wanted: number } | undefined
 
   constructor(newClient: () => PostgresListener, pool: Announcing, logger: Logger) {
     this.#newClient = newClient
@@ -70,17 +70,22 @@ export class Announcer {
     )
   }
 
-  /** Listens until the returned function is called. */
+  /** Listens until each of those who asked for it has called the function that was returned to it. */
   listen(): () => Promise<void> {
     if (!this.#listening) {
       const end = new AbortController()
-      this.#listening = { end, loop: this.#listen(end.signal) }
+      this.#listening = { end, loop: this.#listen(end.signal), wanted: 0 }
     }
-    const { end, loop } = this.#listening
+    const listening = this.#listening
+    listening.wanted++
+    let isWanted = true
     return async () => {
-      end.abort()
-      this.#listening = undefined
-      await loop
+      if (isWanted) listening.wanted--
+      isWanted = false
+      if (listening.wanted > 0) return
+      listening.end.abort()
+      if (this.#listening === listening) this.#listening = undefined
+      await listening.loop
     }
   }
 

@@ -1,5 +1,5 @@
-import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent } from '@keepsend/engine'
-import { DEFAULT_LEASE_MS, type OutboxDatabase, type Resolved, endpointIdOf } from '@keepsend/outbox'
+import { type Engine, type EventQueue, type QueuedEvent, errorFields, keepQueuedEvent } from '@keepsend/engine'
+import { DEFAULT_LEASE_MS, type OutboxDatabase, type OutboxError, type Resolved, endpointIdOf } from '@keepsend/outbox'
 import { AdapterError, checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 import { Poller } from './poller.ts'
@@ -52,6 +52,10 @@ export interface CommitSignals {
 /** Deadline overrun, the settle's commit, and a busy database's patience. */
 const LEASE_MARGIN_MS = 2000
 
+// Which poller of this process delivers what a queue has made is no matter: one queue may publish, and another deliver.
+// A handle tells nobody of its own commits.
+const POLLERS = new WeakMap<OutboxDatabase, Set<Poller>>()
+
 /** A stop waits this long for what is under way: less than the 30 s after which most supervisors kill. */
 export const DEFAULT_DRAIN_MS = 10_000
 
@@ -103,8 +107,10 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       message.outboxId === undefined
         ? await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart, maxAgeMs: this.#running?.maxAgeMs }, message)
         : [message]
-    for (const { outboxId = '', workspaceId } of rows) {
-      this.#running?.poller.kick({ workspaceId, endpointId: endpointIdOf(outboxId) })
+    for (const poller of POLLERS.get(this.#db) ?? []) {
+      for (const { outboxId = '', workspaceId } of rows) {
+        poller.kick({ workspaceId, endpointId: endpointIdOf(outboxId) })
+      }
     }
     this.#db.announce?.()
   }
@@ -136,9 +142,17 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     }
     const version = this.#db.version?.bind(this.#db)
     const deafen = this.#db.listen?.()
-    const poller = new Poller(engine, { ...this.#options, version })
+    const onUnsafe = (error: OutboxError): void => {
+      engine.logger.error(
+        errorFields(error),
+        'deliveries have stopped: the database is not safe to use; restart this process',
+      )
+      void this.stop({ drainMs: 0 })
+    }
+    const poller = new Poller(engine, { ...this.#options, version, onUnsafe })
     const upkeep = new Upkeeper(engine, this.#options.upkeepMs, () => poller.kick())
     this.#running = { poller, upkeep, deafen, maxAgeMs: engine.maxAgeMs }
+    POLLERS.set(this.#db, (POLLERS.get(this.#db) ?? new Set()).add(poller))
   }
 
   /**
@@ -152,6 +166,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     const running = this.#running
     if (!running) return this.#stopping ?? Promise.resolve()
     this.#running = undefined
+    POLLERS.get(this.#db)?.delete(running.poller)
     this.#stopping = Promise.all([running.upkeep.stop(), running.poller.stop(drainMs), running.deafen?.()]).then(
       () => undefined,
     )

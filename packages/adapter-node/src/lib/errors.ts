@@ -5,9 +5,10 @@ import { createOptionChecks } from '@keepsend/outbox'
  *
  * - `invalid_option`: an option is unknown or out of its bounds, or two do not fit together; nothing was started.
  * - `not_durable`: the database did not take the durability that was asked for.
+ * - `second_library`: another SQLite library in this process has the file open, which would corrupt it.
  * - `not_started`: the queue has no engine yet.
  */
-export type AdapterErrorCode = 'invalid_option' | 'not_durable' | 'not_started'
+export type AdapterErrorCode = 'invalid_option' | 'not_durable' | 'second_library' | 'not_started'
 
 /** The one error class of `@keepsend/adapter-node`. */
 export class AdapterError extends Error {

@@ -27,7 +27,11 @@ const sender = {
   egressProxy: true,
 } satisfies OptionNames<Omit<UndiciSenderOptions, 'urlPolicy'>>
 
-const sqlite = { synchronous: true, busyTimeoutMs: true } satisfies OptionNames<OpenSqliteOptions>
+const sqlite = {
+  driver: true,
+  synchronous: true,
+  busyTimeoutMs: true,
+} satisfies OptionNames<OpenSqliteOptions>
 
 const postgres = {
   url: true,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DeliveryOutcome, type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
-import type { Claim, LaneRef } from '@keepsend/outbox'
+import { type Claim, type LaneRef, OutboxError } from '@keepsend/outbox'
 import type { Held } from './lane.ts'
 import { renewLeases } from './heartbeat.ts'
 import { type Choice, Lookout, WATCH_MS } from './lookout.ts'
@@ -18,6 +18,8 @@ export interface PollerOptions {
   pollMs: number
   /** See {@link Wake}. */
   version: (() => number) | undefined
+  /** Trying again would do harm: the poller has ended. */
+  onUnsafe: (error: OutboxError) => void
 }
 
 const FIRST_BACKOFF_MS = 100
@@ -128,6 +130,10 @@ export class Poller {
         more = await this.#turn()
         backoffMs = 0
       } catch (error) {
+        if (error instanceof OutboxError && error.code === 'storage_unsafe') {
+          this.#options.onUnsafe(error)
+          return
+        }
         more = true
         backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, backoffMs * 2))
         this.#logger.error({ ...errorFields(error), backoffMs }, 'the database refused; trying again')

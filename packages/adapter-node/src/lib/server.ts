@@ -12,6 +12,7 @@ import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.
 import { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './send.ts'
 import { onSignals } from './shutdown.ts'
 import { createNodeSigner } from './sign.ts'
+import type { NodeSqliteHandle } from './sqlite-drivers.ts'
 
 /** What an app is made from. */
 export interface NodeServerParts<Db = SqliteDatabase> {
@@ -30,6 +31,13 @@ export interface NodeServerOptions extends CommonOptions<SqliteDatabase> {
   /** The SQLite file; made if it is not there. */
   file: string
   sqlite?: OpenSqliteOptions | undefined
+}
+
+/** A server on a SQLite file by Node's own driver. */
+export interface NodeSqliteServerOptions extends CommonOptions<SqliteDatabase<NodeSqliteHandle>> {
+  /** The SQLite file; made if it is not there. */
+  file: string
+  sqlite: OpenSqliteOptions & { driver: 'node:sqlite' }
 }
 
 /** A server on a Postgres, on which any number of others may be. */
@@ -66,26 +74,36 @@ export interface NodeServer<Db = SqliteDatabase> extends NodeServerParts<Db> {
 }
 
 /** The whole thing in one process: the database, the engine, its poller and an HTTP server. Listens when this resolves. */
+export async function createNodeServer(
+  options: NodeSqliteServerOptions,
+): Promise<NodeServer<SqliteDatabase<NodeSqliteHandle>>>
 export async function createNodeServer(options: NodeServerOptions): Promise<NodeServer>
 export async function createNodeServer(options: PostgresServerOptions): Promise<NodeServer<PostgresDatabase>>
 export async function createNodeServer(
-  options: NodeServerOptions | PostgresServerOptions,
-): Promise<NodeServer | NodeServer<PostgresDatabase>> {
+  options: AnyServerOptions,
+): Promise<NodeServer | NodeServer<SqliteDatabase<NodeSqliteHandle>> | NodeServer<PostgresDatabase>> {
   checkOptions('createNodeServer', options)
   const urlPolicy = options.engine?.urlPolicy
   // Before the database is opened: a bad option leaves nothing behind. Until it connects it holds nothing.
   const sender = createUndiciSender({ ...options.sender, urlPolicy })
+  if (onNodeSqlite(options)) return serveOn(openSqlite(options.file, options.sqlite), sender, options)
   if (!onPostgres(options)) return serveOn(openSqlite(options.file, options.sqlite), sender, options)
   const { postgres, engine } = options
   const own = typeof postgres === 'string' ? { url: postgres } : postgres
   return serveOn(await openPostgres(withDefaults(own, { logger: engine?.logger })), sender, options)
 }
 
+type AnyServerOptions = NodeServerOptions | NodeSqliteServerOptions | PostgresServerOptions
+
+function onNodeSqlite(options: AnyServerOptions): options is NodeSqliteServerOptions {
+  return 'sqlite' in options && options.sqlite?.driver === 'node:sqlite'
+}
+
 function onPostgres(options: NodeServerOptions | PostgresServerOptions): options is PostgresServerOptions {
   return 'postgres' in options && options.postgres !== undefined
 }
 
-async function serveOn<Db extends SqliteDatabase | PostgresDatabase>(
+async function serveOn<Db extends SqliteDatabase | SqliteDatabase<NodeSqliteHandle> | PostgresDatabase>(
   db: Db,
   sender: UndiciSender,
   options: CommonOptions<Db>,

@@ -57,7 +57,7 @@ export class EngineError extends Error {
 /** The outbox's refusals in the engine's words; the caller's own errors, a broken constraint say, stay as they are. */
 export function asEngineError(error: unknown): unknown {
   if (!(error instanceof OutboxError)) return error
-  if (error.code === 'not_accepted')
+  if (error.code === 'not_accepted' || error.code === 'storage_unsafe')
     return new EngineError('not_accepted', error.message, { cause: error, retryAfterSeconds: 1 })
   if (error.code === 'outcome_unknown') return new EngineError('outcome_unknown', error.message, { cause: error })
   if (error.code === 'invalid_event') return new EngineError('invalid_event', error.message, { cause: error })

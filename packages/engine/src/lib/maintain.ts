@@ -46,6 +46,7 @@ export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
   const { changes: strays } = await db.run(wakeStrays(db, ROUND, deps.openMs))
   const expiry = await expire(deps)
+  await db.maintain?.()
   return {
     expired: expiry.expired,
     deletedRows: rows.deleted,

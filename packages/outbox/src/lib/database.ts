@@ -27,6 +27,8 @@ export interface OutboxDatabase {
   run<R extends object = Row>(statement: Statement): Promise<SqlResult<R>>
   /** Runs the statements as one transaction; a result for each, in order. An empty list does nothing. */
   atomic(statements: readonly Statement[]): Promise<SqlResult[]>
+  /** What the database itself needs from time to time, bounded: called with each round of maintenance. */
+  maintain?(): Promise<void>
 }
 
 /** The row of a statement that always returns one. */

@@ -8,7 +8,9 @@ import { createOptionChecks } from './options.ts'
  * - `invalid_statement`: a statement cannot commit together with others, or has too few or too many values; nothing was
  *   written.
  * - `not_accepted`: the database refused the write (full, busy, I/O error); nothing was committed.
- * - `outcome_unknown`: the connection broke around the commit; the write may have taken place.
+ * - `outcome_unknown`: the connection broke, or the disk failed, around the commit; the write may have taken place.
+ * - `storage_unsafe`: the SQLite file is damaged, was replaced, or is open by a second SQLite library. Trying again does
+ *   not help: stop the process and mend the cause.
  * - `not_migrated`: the tables are missing.
  */
 export type OutboxErrorCode =
@@ -17,6 +19,7 @@ export type OutboxErrorCode =
   | 'invalid_statement'
   | 'not_accepted'
   | 'outcome_unknown'
+  | 'storage_unsafe'
   | 'not_migrated'
 
 /** The one error class of `@keepsend/outbox`. Branch on {@link OutboxError.code}; the message is for people. */

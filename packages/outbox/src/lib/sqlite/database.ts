@@ -1,7 +1,10 @@
 import { type OutboxDatabase, type Row, type SqlResult, rowsAs } from '../database.ts'
+import { checkBounds } from '../errors.ts'
 import { type SqlText, type Statement, toTransactionSql } from '../statement.ts'
-import { GroupCommit, type SqliteConnection, type SqliteStatement, asRefusal } from './group-commit.ts'
 import { sqliteDialect } from './dialect.ts'
+import { asRefusal, isBusy } from './errors.ts'
+import { GroupCommit, type SqliteConnection, type SqliteStatement } from './group-commit.ts'
+import { BLOCKING_MS, delayOf } from './patience.ts'
 
 export interface SqliteOptions {
   /**
@@ -10,19 +13,34 @@ export interface SqliteOptions {
    * @default a microtask
    */
   defer?: ((flush: () => void) => void) | undefined
+  /**
+   * How long a caller waits for a lock that another connection holds, in ms: 0–60,000. It does not block the event loop, so
+   * that other connection may be this process's own. @default 5000
+   */
+  busyTimeoutMs?: number | undefined
+  /**
+   * Called before each read and each group of writes. What it throws refuses them; an error of SQLite that the database is
+   * busy makes them wait as if they had met it themselves. @default nothing
+   */
+  check?: (() => void) | undefined
 }
 
 // Statements of ours are a few dozen; a caller's own texts must not grow the cache without end.
 const MAX_PREPARED = 500
 
 /**
- * Keepsend's view of a better-sqlite3 connection that the caller opened. Reads run at once; every write goes through
- * the group commit. Bring WAL, `synchronous=FULL`, `busy_timeout` and `temp_store=MEMORY`: adapter-node's
- * `openSqlite` sets them.
+ * Keepsend's view of a better-sqlite3 connection that the caller opened. Reads run immediately; every write goes through
+ * the group commit. Bring WAL, `synchronous=FULL` and `temp_store=MEMORY`: adapter-node's `openSqlite` sets them. The
+ * connection's `busy_timeout` is set to 5 ms at most, for the host's own statements too: what waits for a lock inside
+ * SQLite blocks the event loop.
+ *
+ * @throws {OutboxError} `invalid_option`
  */
 export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOptions = {}): OutboxDatabase {
-  const defer = options.defer ?? ((flush) => void Promise.resolve().then(flush))
-  const group = new GroupCommit(connection, defer)
+  const { defer = (flush) => void Promise.resolve().then(flush), busyTimeoutMs = 5000, check = () => {} } = options
+  checkBounds('busyTimeoutMs', busyTimeoutMs, 0, 60_000)
+  connection.prepare(`pragma busy_timeout = ${Math.min(BLOCKING_MS, busyTimeoutMs)}`).all()
+  const group = new GroupCommit(connection, defer, { ms: busyTimeoutMs, check })
   const prepared = new Map<string, SqliteStatement>()
 
   function prepare(sql: string): SqliteStatement {
@@ -45,14 +63,21 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
     dialect: sqliteDialect,
     run<R extends object>(statement: Statement) {
       const ran = new Promise<SqlResult>((resolve, reject) => {
-        try {
-          const { sql, params } = toTransactionSql(statement, 'sqlite')
-          const ready = prepare(sql)
-          if (ready.readonly) resolve(runPrepared(ready, params))
-          else group.submit({ execute: () => runPrepared(ready, params), resolve, reject })
-        } catch (error) {
-          reject(asRefusal(error))
+        let giveUpAt: number | undefined
+        const attempt = (tries: number): void => {
+          try {
+            check()
+            const { sql, params } = toTransactionSql(statement, 'sqlite')
+            const ready = prepare(sql)
+            if (ready.readonly) resolve(runPrepared(ready, params))
+            else group.submit({ execute: () => runPrepared(ready, params), resolve, reject })
+          } catch (error) {
+            giveUpAt ??= performance.now() + busyTimeoutMs
+            if (isBusy(error) && performance.now() < giveUpAt) setTimeout(() => attempt(tries + 1), delayOf(tries))
+            else reject(asRefusal(error))
+          }
         }
+        attempt(1)
       })
       return rowsAs<R>(ran)
     },

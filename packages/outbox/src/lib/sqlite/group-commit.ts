@@ -1,4 +1,6 @@
 import { OutboxError } from '../errors.ts'
+import { asRefusal, isBusy } from './errors.ts'
+import { type Patience, delayOf } from './patience.ts'
 
 /** The part of better-sqlite3's `Database` that is used. */
 export interface SqliteConnection {
@@ -23,6 +25,8 @@ export interface Unit<Result = unknown> {
   execute(): Result
   resolve(result: Result): void
   reject(error: unknown): void
+  /** How long it waits for the write lock, by `performance.now()`; from the first time that the lock was taken. */
+  giveUpAt?: number
 }
 
 // A transaction this large costs far more than its fsync already; what waits behind it gets the next one.
@@ -36,12 +40,16 @@ const MAX_UNITS_PER_COMMIT = 512
  * A group runs bare first, because a savepoint for each unit costs a fifth of an insert. Only when a unit fails is the
  * transaction rolled back and begun again with a savepoint around each.
  *
- * Always `immediate`: a deferred transaction that upgrades to write fails at once when another process has written,
+ * Always `immediate`: a deferred transaction that upgrades to write fails immediately when another process has written,
  * whatever `busy_timeout` says.
+ *
+ * While another connection has the write lock, the group waits in front of later callers and is tried again by a timer:
+ * that connection may be this very process's, and needs the event loop to end its transaction.
  */
 export class GroupCommit {
   readonly #connection: SqliteConnection
   readonly #defer: (flush: () => void) => void
+  readonly #patience: Patience
   readonly #begin: SqliteStatement
   readonly #commit: SqliteStatement
   readonly #rollback: SqliteStatement
@@ -49,10 +57,14 @@ export class GroupCommit {
   readonly #release: SqliteStatement
   readonly #rollbackToSavepoint: SqliteStatement
   #waiting: Unit[] = []
+  #isScheduled = false
+  /** Tries in a row that found the write lock taken. */
+  #busyTries = 0
 
-  constructor(connection: SqliteConnection, defer: (flush: () => void) => void) {
+  constructor(connection: SqliteConnection, defer: (flush: () => void) => void, patience: Patience) {
     this.#connection = connection
     this.#defer = defer
+    this.#patience = patience
     this.#begin = connection.prepare('begin immediate')
     this.#commit = connection.prepare('commit')
     this.#rollback = connection.prepare('rollback')
@@ -63,22 +75,31 @@ export class GroupCommit {
 
   submit<Result>(unit: Unit<Result>): void {
     this.#waiting.push(unit)
-    if (this.#waiting.length === 1) this.#defer(() => this.#flush())
+    this.#schedule(this.#defer)
+  }
+
+  #schedule(defer: (flush: () => void) => void): void {
+    if (this.#isScheduled || this.#waiting.length === 0) return
+    this.#isScheduled = true
+    defer(() => this.#flush())
   }
 
   #flush(): void {
-    const group = this.#waiting.splice(0, MAX_UNITS_PER_COMMIT)
-    if (this.#waiting.length > 0) this.#defer(() => this.#flush())
-    this.#commitGroup(group)
+    this.#isScheduled = false
+    this.#commitGroup(this.#waiting.splice(0, MAX_UNITS_PER_COMMIT))
+    const later = (flush: () => void): void => void setTimeout(flush, delayOf(this.#busyTries))
+    this.#schedule(this.#busyTries > 0 ? later : this.#defer)
   }
 
   #commitGroup(group: readonly Unit[], isolated = false): void {
     try {
+      this.#patience.check()
       this.#begin.run()
     } catch (error) {
-      for (const unit of group) unit.reject(notAccepted(error))
+      this.#waitOrRefuse(group, error)
       return
     }
+    this.#busyTries = 0
     const done: { unit: Unit; result: unknown }[] = []
     const failed: { unit: Unit; error: unknown }[] = []
     for (const unit of group) {
@@ -119,13 +140,36 @@ export class GroupCommit {
       else this.#rollback.run()
     } catch (error) {
       this.#rollbackIfOpen()
-      // One unit's deferred constraint must not undo the others: each once more, alone.
-      if (done.length === 1) done[0]?.unit.reject(asRefusal(error))
-      else for (const { unit } of done) this.#commitGroup([unit])
+      this.#afterFailedCommit(
+        done.map(({ unit }) => unit),
+        error,
+      )
       done.length = 0
     }
     for (const { unit, result } of done) unit.resolve(result)
     for (const { unit, error } of failed) unit.reject(asRefusal(error))
+  }
+
+  /** One unit's deferred constraint must not undo the others: each once more, alone. The storage refuses everybody. */
+  #afterFailedCommit(units: readonly Unit[], error: unknown): void {
+    const refusal = asRefusal(error, 'commit')
+    if (isBusy(error)) this.#waitOrRefuse(units, error)
+    else if (units.length === 1 || refusal instanceof OutboxError) for (const unit of units) unit.reject(refusal)
+    else for (const unit of units) this.#commitGroup([unit])
+  }
+
+  /** Nothing of the group is kept. A transaction that the host has open on this connection is waited for as well. */
+  #waitOrRefuse(group: readonly Unit[], error: unknown): void {
+    const now = performance.now()
+    const isWorthWaiting = isBusy(error) || this.#connection.inTransaction
+    const patient: Unit[] = []
+    for (const unit of group) {
+      unit.giveUpAt ??= now + this.#patience.ms
+      if (isWorthWaiting && now < unit.giveUpAt) patient.push(unit)
+      else unit.reject(asRefusal(error, 'begin'))
+    }
+    this.#waiting.unshift(...patient)
+    if (patient.length > 0) this.#busyTries++
   }
 
   #executeInSavepoint(unit: Unit): unknown {
@@ -153,30 +197,4 @@ export class GroupCommit {
   #rollbackIfOpen(): void {
     if (this.#connection.inTransaction) this.#rollback.run()
   }
-}
-
-const STORAGE_REFUSED = /^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|CORRUPT|NOMEM|PROTOCOL|NOTADB)/
-
-/** A refusal of the storage becomes `not_accepted`; a broken constraint or a wrong statement stays the driver's error. */
-export function asRefusal(error: unknown): unknown {
-  const code = errorCode(error)
-  if (code !== undefined && STORAGE_REFUSED.test(code)) return notAccepted(error)
-  if (error instanceof Error && /no such table: (pending_events|keepsend_)/.test(error.message)) {
-    return new OutboxError('not_migrated', `${error.message}: run migrate(db) before anything else`, { cause: error })
-  }
-  return error
-}
-
-function notAccepted(cause: unknown): OutboxError {
-  if (cause instanceof OutboxError) return cause
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new OutboxError(
-    'not_accepted',
-    `not accepted, nothing was committed: ${errorCode(cause) ?? ''} ${reason}`.trim(),
-    { cause },
-  )
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

@@ -350,13 +350,14 @@ describe('a tick in which something fails', () => {
   it('tries everything else, logs each error and then throws them together', async () => {
     const parts = await newRig({ engine: { failedRetentionMs: 0 } })
     await insertRows(parts, 3, { agoMs: HOUR_MS, more: `status = 'failed', completed_at = 1` })
+    await insertRows(parts, 1, { agoMs: 2 * HOUR_MS, more: `status = 'held', hold_reason = 'replay'` })
     parts.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
-    // The sweep's own update, and the one that lets out strays.
+    // The sweep's own update, and the one that gives a wake time to endpoints which hold rows and have none.
     await expect(sweep(parts.policy)).rejects.toMatchObject({
       name: 'AggregateError',
       errors: [expect.objectContaining({ code: 'not_accepted' }), expect.objectContaining({ code: 'not_accepted' })],
     })
-    expect(await parts.rows()).toEqual([])
+    expect(await parts.rows()).toMatchObject([{ status: 'held' }])
     expect(parts.log.map(({ level, message }) => [level, message])).toEqual([
       ['error', 'a part of the sweep failed'],
       ['error', 'a part of the sweep failed'],

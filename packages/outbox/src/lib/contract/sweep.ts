@@ -28,11 +28,11 @@ async function sweepOne(db: OutboxDatabase, now: number): Promise<SweptEvent> {
 }
 
 export function sweepPromises(holds: Holds): void {
-  holds('a row whose time has passed is swept: new gen, a lease, no attempt charged', async ({ db }) => {
+  holds('a row whose time has passed is swept: new gen, a lease, no attempt charged, no payload read', async ({ db }) => {
     const [id = ''] = await keep(db, 1)
     const message = await refOf(db, id)
     const { events, dead, more } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
-    expect([dead, more]).toEqual([[], false])
+    expect([dead, more, events.some((one) => 'payload' in one)]).toEqual([[], false, false])
     expect(events.map(moved)).toMatchObject([
       { id, status: 'pending', attempts: 0, gen: 1, dueAt: T + MINUTE, claimedAt: null },
     ])

@@ -50,7 +50,8 @@ async function pages<R extends { id: string }>(
 
 const list = ({ deliveries }: { deliveries: DeliveryLists }, filter: DeliveryFilter) =>
   pages((before) => deliveries.list('w1', { ...filter, before }))
-const idsOf = <R extends { id: string }>(found: Page<R>[]): string[] => found.flatMap(({ rows }) => rows.map(({ id }) => id))
+const idsOf = <R extends { id: string }>(found: Page<R>[]): string[] =>
+  found.flatMap(({ rows }) => rows.map(({ id }) => id))
 
 /** Rows in every state, of two endpoints, between those of another workspace. */
 async function filled(options: Parameters<typeof rig>[0] = {}) {
@@ -100,7 +101,9 @@ describe.each([
     const { engine, ids } = await filled(options)
     const found = await pages((before) => engine.deliveries.listEvents('w1', { limit: 7, before }))
     expect(idsOf(found)).toEqual(ids.map((id) => id.split('.')[0]))
-    expect(found.flatMap(({ rows }) => rows).every((one) => one.pending + one.held + one.completed + one.failed === 1)).toBe(true)
+    expect(
+      found.flatMap(({ rows }) => rows).every((one) => one.pending + one.held + one.completed + one.failed === 1),
+    ).toBe(true)
   })
 
   it('reads no payload', async () => {
@@ -162,7 +165,13 @@ describe('a look that does not find a page', () => {
   it('goes on within an event of which another workspace has rows', async () => {
     const { engine, db } = await rig(dispatching)
     const eventId = newEventId()
-    const event = (workspaceId: string, endpointId: string) => ({ eventId, workspaceId, endpointId, type: 'a', payload: '{}' })
+    const event = (workspaceId: string, endpointId: string) => ({
+      eventId,
+      workspaceId,
+      endpointId,
+      type: 'a',
+      payload: '{}',
+    })
     const theirs = Array.from({ length: 2500 }, (_, n) => event('w2', `ep_2${String(n).padStart(4, '0')}`))
     await enqueueEvents(db, [event('w1', 'ep_1'), event('w1', 'ep_3'), ...theirs])
     const found = await pages((before) => engine.deliveries.listEvents('w1', { limit: 10, before }))

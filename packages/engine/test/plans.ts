@@ -56,6 +56,7 @@ export async function readsOf(db: OutboxDatabase, { sql, params }: SqlText): Pro
   const nodes = (one: Plan): Plan[] => [one, ...(one.Plans ?? []).flatMap(nodes)]
   return found.flatMap(({ Plan: whole }) =>
     nodes(whole)
+      .filter((node) => node['Node Type'] !== 'ModifyTable')
       .filter((node) => node['Relation Name'] === 'pending_events' || node['Index Name']?.startsWith('pending_events'))
       .map((node) => ({
         by: `${node['Node Type']} ${node['Index Name'] ?? ''}`.trim(),

@@ -155,7 +155,6 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
   ],
 ]
 
-
 const LOOK = expiryLook(db, { maxAgeMs: 86_400_000, afterId: idAt('failed', 0), toId: '~', limit: 500, now })
 const HOLD = holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') })
 

@@ -115,11 +115,12 @@ const STATEMENTS: [string, SqlText, string[]][] = [
   [
     'replay of an endpoint',
     await statementOf(sqliteDialect, async (one) =>
-      one.run(
-        replayStatement(one, { workspaceId: 'ws_1', endpointId: 'ep_1', settledAfter: 1 }, { limit: 25, now }),
-      ),
+      one.run(replayStatement(one, { workspaceId: 'ws_1', endpointId: 'ep_1', settledAfter: 1 }, { limit: 25, now })),
     ),
-    ['INDEX pending_events_replay (workspace_id=? AND endpoint_id=? AND status=? AND completed_at', 'PRIMARY KEY (id=?)'],
+    [
+      'INDEX pending_events_replay (workspace_id=? AND endpoint_id=? AND status=? AND completed_at',
+      'PRIMARY KEY (id=?)',
+    ],
   ],
   [
     'hold of a lane',

@@ -113,6 +113,9 @@ describe('what a tick takes', () => {
 
   it('leaves alone what is settled, held, put off or in an attempt', async () => {
     const parts = await rig()
+    const { endpointId } = await parts.addEndpoint()
+    await parts.engine.endpoints.setStatus('w', endpointId, 'disabled')
+    await parts.db.run(sqlText`update keepsend_endpoints set id = 'ep_1'`)
     const states = [
       `status = 'failed', completed_at = created_at + 3000000`,
       `status = 'held', hold_reason = 'endpoint_disabled'`,

@@ -98,10 +98,7 @@ export interface FailHeldOptions {
  * Fails the oldest held rows of an endpoint that is gone, under a new `gen`: nothing would resume them. Two that do it get
  * disjoint rows.
  */
-export function failHeldStatement(
-  { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  options: FailHeldOptions,
-): SqlText {
+export function failHeldStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: FailHeldOptions): SqlText {
   checkOptions('failHeldStatement', options)
   const { endpointId, error, limit } = options
   checkBounds('limit', limit, 1, 10_000)

@@ -47,9 +47,11 @@ const AT_REST = raw(`ready = 0 and claimed_at is null and (status <> 'pending' o
  */
 export function findStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: FindOptions): SqlText {
   const { by, workspaceId } = options
-  const lanes = by === 'parts' && dialect.lanes({ after: '', only: [workspaceId], workspaces: 1, endpoints: MAX_LANES, behind: {} })
+  const lanes =
+    by === 'parts' && dialect.lanes({ after: '', only: [workspaceId], workspaces: 1, endpoints: MAX_LANES, behind: {} })
   const parts = partsOf(dialect, options)
-  const isSeen = by === 'parts' ? raw(`(select case when count(*) < ${MAX_LOOKED} then 1 else 0 end from due_first)`) : raw('1')
+  const isSeen =
+    by === 'parts' ? raw(`(select case when count(*) < ${MAX_LOOKED} then 1 else 0 end from due_first)`) : raw('1')
   const union = (selects: SqlText[]): SqlText => joined(selects, '\n      union all ')
   const tables = [
     ...parts.flatMap(({ tables: needed = [] }) => needed),
@@ -77,7 +79,8 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
     last: sqlText`select case when count(*) >= ${limit} then min(id) end from looked`,
   })
   const atRest = part(sqlText`${AT_REST} and ${mine.where}`, mine.order, most)
-  if (typeof by === 'object') return [part(sqlText`${eventRange(by.eventId)} and id < ${before}`, raw('id desc'), MAX_LOOKED)]
+  if (typeof by === 'object')
+    return [part(sqlText`${eventRange(by.eventId)} and id < ${before}`, raw('id desc'), MAX_LOOKED)]
   switch (by) {
     case 'at-rest':
       return [atRest]

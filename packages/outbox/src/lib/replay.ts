@@ -55,10 +55,15 @@ export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, option
     throw new OutboxError('invalid_option', 'a replay needs a filter: ids, workspaceId, endpointId, status or a time')
   }
   if (!filter.ids && (filter.workspaceId === undefined) !== (filter.endpointId === undefined)) {
-    throw new OutboxError('invalid_option', 'a replay without ids takes workspaceId and endpointId together, or neither')
+    throw new OutboxError(
+      'invalid_option',
+      'a replay without ids takes workspaceId and endpointId together, or neither',
+    )
   }
   // The columns of the index by which it goes, so that no other has the order.
-  const order = raw(filter.endpointId === undefined ? 'completed_at, id' : 'workspace_id, endpoint_id, status, completed_at, id')
+  const order = raw(
+    filter.endpointId === undefined ? 'completed_at, id' : 'workspace_id, endpoint_id, status, completed_at, id',
+  )
   const picked = db.dialect.pick({ where: matching(db, filter), order, limit })
   return sqlText`
     ${picked.with} update pending_events set ${replaySet(holdFor, now)}

@@ -40,5 +40,8 @@ async function documentOf(app: EngineRoutes): Promise<Document> {
 /** RFC 9110, 13.1.2: a weak comparison with each tag of the list. */
 function matches(c: Context, etag: string): boolean {
   const asked = c.req.header('if-none-match')
-  return asked !== undefined && (asked.trim() === '*' || asked.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
+  return (
+    asked !== undefined &&
+    (asked.trim() === '*' || asked.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
+  )
 }

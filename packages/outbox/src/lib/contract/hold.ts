@@ -165,13 +165,24 @@ export function holdPromises(holds: Holds): void {
     const claim = await keepClaimed(db, { endpointId: 'ep_1' })
     const fail = (limit: number) => db.run(failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit }))
     expect(await fail(1)).toMatchObject({ changes: 1 })
-    const failed = { status: 'failed', holdReason: null, heldAt: null, dueAt: null, ready: 0, lastError: 'gone', gen: 3 }
+    const failed = {
+      status: 'failed',
+      holdReason: null,
+      heldAt: null,
+      dueAt: null,
+      ready: 0,
+      lastError: 'gone',
+      gen: 3,
+    }
     const one = await row(db, first)
     expect(moved(one)).toMatchObject(failed)
     expect(one.completedAt).not.toBeNull()
     expect((await findAll(db)).filter(({ status }) => status === 'held')).toHaveLength(4)
     expect([(await fail(10)).changes, (await fail(10)).changes]).toEqual([2, 0])
-    expect((await findAll(db)).filter(({ status }) => status === 'failed').map(({ id }) => id)).toEqual([first, ...others])
+    expect((await findAll(db)).filter(({ status }) => status === 'failed').map(({ id }) => id)).toEqual([
+      first,
+      ...others,
+    ])
     expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(anothers)
     expect(await row(db, claim.id)).toEqual(claim)
   })
@@ -187,7 +198,12 @@ export function holdPromises(holds: Holds): void {
   })
 
   holds('endpoints with held rows are found in the order of their ids, each once', async ({ db }) => {
-    for (const [endpointId, rows] of [['ep_2', 3], ['ep_1', 2], ['ep_3', 1]] as const) await keepHeld(db, rows, endpointId)
+    for (const [endpointId, rows] of [
+      ['ep_2', 3],
+      ['ep_1', 2],
+      ['ep_3', 1],
+    ] as const)
+      await keepHeld(db, rows, endpointId)
     await keepClaimed(db, { endpointId: 'ep_4' })
     expect(await endpointsWithHeldRows(db, { after: '', limit: 10 })).toEqual(['ep_1', 'ep_2', 'ep_3'])
     expect(await endpointsWithHeldRows(db, { after: '', limit: 2 })).toEqual(['ep_1', 'ep_2'])

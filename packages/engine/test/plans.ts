@@ -1,4 +1,4 @@
-import type { OutboxDatabase, Row, SqlText, Statement } from '@keepsend/outbox'
+import type { OutboxDatabase, SqlText, Statement } from '@keepsend/outbox'
 import { toSql } from '@keepsend/outbox'
 
 /** A database, and every statement that it was given since it was last asked. */
@@ -50,7 +50,7 @@ export async function readsOf(db: OutboxDatabase, { sql, params }: SqlText): Pro
       .filter(({ detail }) => /^(SCAN|SEARCH) (pending_events|delivery|held)\b/.test(detail))
       .map(({ detail }) => ({ by: detail, rows: 0 }))
   }
-  const { rows } = await db.run<Row>({ sql: `explain (analyze, format json) ${sql}`, params })
+  const { rows } = await db.run({ sql: `explain (analyze, format json) ${sql}`, params })
   const plan = rows[0]?.['QUERY PLAN']
   const found = (typeof plan === 'string' ? JSON.parse(plan) : plan) as { Plan: Plan }[]
   const nodes = (one: Plan): Plan[] => [one, ...(one.Plans ?? []).flatMap(nodes)]

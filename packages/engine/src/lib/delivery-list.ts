@@ -98,7 +98,7 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
         from reached left join pending_events as delivery
           on ${allOf([sqlText`delivery.id ${db.dialect.among(REACHED)}`, ...wanted])}
         order by delivery.id desc ${limitTo(limit + 1)}`)
-      return pageOf(rows, limit, ({ reached, complete, ...row }) => toState(row))
+      return pageOf(rows, limit, ({ reached: _reached, complete: _complete, ...row }) => toState(row))
     },
 
     async listEvents(workspaceId, { limit, before = BEHIND_EVERY_EVENT }) {

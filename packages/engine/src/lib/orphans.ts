@@ -2,7 +2,7 @@ import { type OutboxDatabase, type SqlText, endpointsWithHeldRows, failHeldState
 import { wakeStrays } from './wake.ts'
 
 /** Rows that one statement fails. */
-export const ORPHANS = 500
+const ORPHANS = 500
 
 /**
  * Fails the first rows that are held for an endpoint that is gone: with its deletion, and by maintenance for as long as there

@@ -6,7 +6,7 @@ import { type SqlText, joined, raw, sqlText } from './statement.ts'
  * Rows that one look at a list reads of each of its parts at most, where it may not show all that it reads. A page that ends
  * there is incomplete.
  */
-export const MAX_LOOKED = 2000
+const MAX_LOOKED = 2000
 
 export interface FindOptions {
   workspaceId: string

@@ -90,3 +90,5 @@ create table if not exists keepsend_api_keys (
   expires_at integer,
   last_used_at integer
 ) strict, without rowid;
+
+create index if not exists keepsend_api_keys_workspace on keepsend_api_keys (workspace_id, id);

@@ -1,7 +1,8 @@
-import { type SqlText, enqueueEvents, newEventId, toSql } from '@keepsend/outbox'
+import { type SqlText, claimReadyEvents, enqueueEvents, newEventId, toSql } from '@keepsend/outbox'
 import { expect, it } from 'vitest'
 import { resumeUnlessBlocked } from '../src/lib/resume.ts'
-import { rig } from './rig.ts'
+import { readsOf, recorded } from './plans.ts'
+import { claimInLine, rig } from './rig.ts'
 
 const HELD = 5000
 
@@ -30,4 +31,39 @@ it('what resumes the few rows of a settle goes by their keys, however many rows 
   const found = await plan(made, resumeUnlessBlocked(made.db, ids.slice(0, 32)))
   expect(found).toContain('pending_events_pkey')
   expect(found).not.toMatch(/Seq Scan on pending_events|pending_events_held/)
+})
+
+it('a settle that holds meets no more of 100,000 held rows, of which the planner knows nothing, than of ten', async () => {
+  const met: number[] = []
+  for (const held of [10, 100_000]) {
+    let take = () => [] as SqlText[]
+    const made = await rig({
+      wrap: (direct) => {
+        const recorder = recorded(direct)
+        take = recorder.take
+        return recorder.db
+      },
+    })
+    await made.exec('alter table pending_events set (autovacuum_enabled = off)')
+    const { id } = await made.addEndpoint()
+    await made.exec(
+      `insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, held_at, created_at, payload)
+       select 'evt_0' || lpad(n::text, 8, '0') || '.' || ?, 'w1', 't', ?, 'held', 'circuit_open', 1, 1, '{}'
+       from generate_series(1, cast(? as integer)) as n`,
+      id,
+      id,
+      held,
+    )
+    for (let n = 0; n < 20; n++) await made.engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
+    const { claims } = await claimReadyEvents(made.db, await claimInLine(made, 10))
+    take()
+    await made.engine.settle(
+      claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'circuit_open' } })),
+      { claim: { lanes: [{ workspaceId: 'w1', endpointId: id, count: 5 }] } },
+    )
+    let rows = 0
+    for (const statement of take()) for (const read of await readsOf(made.db, statement)) rows += read.rows
+    met.push(rows)
+  }
+  expect(met[1]).toBeLessThanOrEqual((met[0] ?? 0) + 20)
 })

@@ -20,7 +20,7 @@ export {
 } from './lib/cleanup.ts'
 export { type Codec, type ColumnNames, type JsonColumn, createCodec, json } from './lib/codec.ts'
 export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
-export type { Dialect, Picked, RowSource, Which } from './lib/dialect.ts'
+export type { Dialect, NewestInLine, Picked, RowSource, Which } from './lib/dialect.ts'
 export { type Enqueued, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
 export { OutboxError, type OutboxErrorCode, isLockTimeout } from './lib/errors.ts'
 export {
@@ -35,12 +35,14 @@ export {
 } from './lib/event.ts'
 export { type ExpireOptions, type ExpiringEvent, expireEvents } from './lib/expire.ts'
 export {
+  type FailHeldOptions,
   type ResumeOptions,
   type ResumedRow,
+  endpointsWithHeldRows,
+  failHeldStatement,
   holdLaneStatement,
   resumeNamedStatement,
   resumeStatement,
-  resumeWhereStatement,
 } from './lib/hold.ts'
 export { type Receivers, insertSelectStatement } from './lib/insert.ts'
 export {
@@ -55,6 +57,7 @@ export {
   oldestInLine,
 } from './lib/lane.ts'
 export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
+export { type FindOptions, findStatement } from './lib/list.ts'
 export { type Migration, applyMigrations } from './lib/migrate.ts'
 export { migrate, outboxMigrations } from './lib/migrations.ts'
 export {
@@ -73,6 +76,7 @@ export {
   ATTEMPTS_EXHAUSTED,
   type ClaimRef,
   EXPIRED,
+  type EventState,
   type EventStatus,
   type PendingEvent,
   REFUNDED_CRASHES,
@@ -107,7 +111,7 @@ export {
   toSql,
   toTransactionSql,
 } from './lib/statement.ts'
-export { type OutboxStats, type StatsOptions, outboxStats } from './lib/stats.ts'
+export { type OutboxStats, type StatsOptions, oldestDue, outboxStats } from './lib/stats.ts'
 export { type SweepOptions, type Swept, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'
 export type { TakeOptions } from './lib/take.ts'
 export { Transaction } from './lib/transaction.ts'

@@ -15,6 +15,7 @@ import {
   expireEvents,
   extendLease,
   failEvent,
+  failHeldStatement,
   migrate,
   lineUpDueEvents,
   lookAtLanes,
@@ -43,6 +44,7 @@ const REQUIRED: Partial<Record<Verb, object>> = {
   expireEvents: { maxAgeMs: 5 },
   'the filter of a replay': { ids: [EVENT_ID] },
   resumeStatement: { endpointId: 'ep_1', limit: 5 },
+  failHeldStatement: { endpointId: 'ep_1', error: 'gone', limit: 5 },
   failEvent: { error: 'e' },
   rescheduleEvent: { delayMs: 5 },
 }
@@ -55,6 +57,8 @@ const CALLS: Record<Verb, Call> = {
   lookAtLanes: (db, options) => lookAtLanes(db, options),
   cleanupOldEvents: (db, options) => cleanupOldEvents(db, options),
   expireEvents: (db, options) => expireEvents(db, { maxAgeMs: 5, ...options }),
+  failHeldStatement: async (db, options) =>
+    db.run(failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit: 5, ...options })),
   failEvent: (db, options) => failEvent(db, claim, { error: 'e', ...options }),
   rescheduleEvent: (db, options) => rescheduleEvent(db, claim, { delayMs: 5, ...options }),
   extendLease: (db, options) => extendLease(db, [claim], 60_000, options),

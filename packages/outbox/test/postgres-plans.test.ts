@@ -9,6 +9,7 @@ import {
   type SqlText,
   type TakeOptions,
   beginEvents,
+  failHeldStatement,
   extendLease,
   firstEventIdAt,
   holdLaneStatement,
@@ -17,13 +18,14 @@ import {
   replayEvents,
   resumeStatement,
   settleEvents,
-  toSql,
 } from '../src/index.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
+import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { lineUpStatement, lookStatement } from '../src/lib/lane.ts'
 import { expireStatement, lookStatement as expiryLook } from '../src/lib/expire.ts'
 import { takeStatement } from '../src/lib/take.ts'
 import { fromPostgres, postgresDialect } from '../src/postgres.ts'
+import { explain, nodesOf } from './postgres-explain.ts'
 import { statementOf } from './statement-of.ts'
 
 const WAITING = 1_000_000
@@ -131,23 +133,30 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
     25,
     ['pending_events_held', 'pending_events_pkey'],
   ],
+  [
+    'failing 25 that are held for an endpoint that is gone',
+    failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit: 25 }),
+    25,
+    ['pending_events_held', 'pending_events_pkey'],
+  ],
+  [
+    'looking for endpoints with held rows',
+    heldEndpointsStatement({ after: 'ep_1', limit: 25 }),
+    25,
+    ['pending_events_held'],
+  ],
+  [
+    'a replay of an endpoint',
+    await statementOf(postgresDialect, (one) =>
+      replayEvents(one, { workspaceId: 'w', endpointId: 'ep_1', settledAfter: 1 }, { limit: 25 }),
+    ),
+    25,
+    ['pending_events_replay', 'pending_events_pkey'],
+  ],
 ]
 
 const LOOK = expiryLook(db, { maxAgeMs: 86_400_000, afterId: idAt('failed', 0), toId: '~', limit: 500, now })
 const HOLD = holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') })
-
-interface Plan {
-  'Node Type': string
-  'Index Name'?: string
-  'Relation Name'?: string
-  'Actual Rows': number
-  'Actual Loops': number
-  'Shared Hit Blocks': number
-  'Shared Read Blocks': number
-  Plans?: Plan[]
-}
-
-const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
 
 let pool: pg.Pool
 
@@ -175,26 +184,13 @@ async function fill(counts: { failed: number; due: number; later: number }, betw
   }
 }
 
-async function explain(statement: SqlText): Promise<Plan> {
-  const { sql, params } = toSql(statement, 'postgres')
-  const client = await pool.connect()
-  try {
-    await client.query('begin')
-    const { rows } = await client.query(`explain (analyze, buffers, format json) ${sql}`, [...params])
-    return (rows[0] as { 'QUERY PLAN': { Plan: Plan }[] })['QUERY PLAN'][0]?.Plan as Plan
-  } finally {
-    await client.query('rollback')
-    client.release()
-  }
-}
-
 async function expectIndexed(
   statement: SqlText,
   rows: number,
   indexes: readonly string[],
   looksThrough = 0,
 ): Promise<void> {
-  const plan = await explain(statement)
+  const plan = await explain(pool, statement)
   const reads = nodesOf(plan).filter((node) => node['Index Name'] ?? node['Node Type'] === 'Seq Scan')
   expect(reads.length).toBeGreaterThan(0)
   expect(reads.filter((node) => !indexes.includes(node['Index Name'] ?? ''))).toEqual([])

@@ -118,6 +118,9 @@ describe('the migration and the drizzle table, on Postgres', () => {
       pending_events_due: "(due_at, id) WHERE ((status = 'pending'::text) AND (due_at IS NOT NULL) AND (ready = 0))",
       pending_events_settled: '(status, completed_at, id) WHERE (completed_at IS NOT NULL)',
       pending_events_held: "(endpoint_id, id) WHERE (status = 'held'::text)",
+      pending_events_at_rest:
+        "(workspace_id, id) WHERE ((ready = 0) AND (claimed_at IS NULL) AND ((status <> 'pending'::text) OR (last_error IS NOT NULL)))",
+      pending_events_replay: '(workspace_id, endpoint_id, status, completed_at, id) WHERE (completed_at IS NOT NULL)',
     })
     const table = await host.query<{ options: string[]; collation: string; constraints: string }>(`
       select reloptions as options, (

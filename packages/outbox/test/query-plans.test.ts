@@ -14,12 +14,13 @@ import {
   raw,
   replayStatement,
   resumeStatement,
-  resumeWhereStatement,
+  failHeldStatement,
   settleEvents,
-  sqlText,
   toSql,
 } from '../src/index.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
+import { heldEndpointsStatement } from '../src/lib/hold.ts'
+import { type FindOptions, findStatement } from '../src/lib/list.ts'
 import { type LaneShare, lineUpStatement, lookStatement } from '../src/lib/lane.ts'
 import { expireStatement, lookStatement as expiryLook } from '../src/lib/expire.ts'
 import { takeStatement } from '../src/lib/take.ts'
@@ -34,6 +35,11 @@ const take = (rows: TakeOptions['rows'], as: TakeOptions['as']) =>
   takeStatement(sqliteDialect, { rows, as, limit: 25, leaseMs: 60_000, now })
 const settle = (outcomes: Outcome[]) => statementOf(sqliteDialect, (one) => settleEvents(one, outcomes, { now }))
 const [fromId, toId] = [firstEventIdAt(now - 600_000), firstEventIdAt(now)]
+
+const list = (by: FindOptions['by']): SqlText => {
+  const found = findStatement(db, { by, workspaceId: 'w', before: 'evt_g', rows: 51, filtered: true })
+  return { ...found, sql: `${found.sql} select id from found where id >= (select id from reached)` }
+}
 
 const LANES: [LaneShare, LaneShare] = [
   { workspaceId: 'ws_1', endpointId: 'ep_1', count: 5 },
@@ -85,9 +91,36 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     ['INDEX pending_events_held (endpoint_id=?', 'PRIMARY KEY (id=?)'],
   ],
   [
-    'resume by a condition',
-    resumeWhereStatement(sqlText`endpoint_id = ${'ep_1'}`),
-    ['INDEX pending_events_held (endpoint_id=?'],
+    'failing what is held for an endpoint that is gone',
+    failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit: 25 }),
+    ['INDEX pending_events_held (endpoint_id=?', 'PRIMARY KEY (id=?)'],
+  ],
+  [
+    'looking for endpoints with held rows',
+    heldEndpointsStatement({ after: 'ep_1', limit: 25 }),
+    ['INDEX pending_events_held (endpoint_id>?'],
+  ],
+  ['list of what is at rest', list('at-rest'), ['INDEX pending_events_at_rest (workspace_id=? AND id<?)']],
+  [
+    'list of all parts',
+    list('parts'),
+    [
+      'INDEX pending_events_at_rest (workspace_id=? AND id<?)',
+      'INDEX pending_events_ready (workspace_id=?',
+      'INDEX pending_events_due',
+    ],
+  ],
+  ['list by the keys of everybody', list('keys'), ['PRIMARY KEY (id<?)']],
+  ['list of an event', list({ eventId: newEventId() }), ['PRIMARY KEY (id>? AND id<?)']],
+  [
+    'replay of an endpoint',
+    await statementOf(sqliteDialect, async (one) =>
+      one.run(replayStatement(one, { workspaceId: 'ws_1', endpointId: 'ep_1', settledAfter: 1 }, { limit: 25, now })),
+    ),
+    [
+      'INDEX pending_events_replay (workspace_id=? AND endpoint_id=? AND status=? AND completed_at',
+      'PRIMARY KEY (id=?)',
+    ],
   ],
   [
     'hold of a lane',

@@ -84,7 +84,7 @@ describe('the migration and the drizzle table', () => {
     }
   })
 
-  it('make a strict table without rowid, four partial indexes and no more', async () => {
+  it('make a strict table without rowid, six partial indexes and no more', async () => {
     const { connection } = await migrated()
     const tables = connection.pragma('table_list') as { name: string; wr: number; strict: number }[]
     expect(tables.find(({ name }) => name === 'pending_events')).toMatchObject({ wr: 1, strict: 1 })
@@ -101,6 +101,8 @@ describe('the migration and the drizzle table', () => {
       pending_events_due: [1, 'due_at', 'id'],
       pending_events_settled: [1, 'status', 'completed_at', 'id'],
       pending_events_held: [1, 'endpoint_id', 'id'],
+      pending_events_at_rest: [1, 'workspace_id', 'id'],
+      pending_events_replay: [1, 'workspace_id', 'endpoint_id', 'status', 'completed_at', 'id'],
     })
     expect(indexes.filter(({ origin }) => origin !== 'c').map(({ origin }) => origin)).toEqual(['pk'])
     expect(connection.pragma('foreign_key_list(pending_events)')).toEqual([])

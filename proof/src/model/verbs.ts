@@ -1,9 +1,8 @@
 import {
-  type Claim,
   type Outcome,
   type OutboxDatabase,
   type OutboxEvent,
-  type PendingEvent,
+  type EventState,
   beginEvents,
   type ClaimOptions,
   claimEvents,
@@ -227,7 +226,7 @@ function claimRef({ row, gen }: Ref): { id: string; gen: number } {
   return { id: IDS[row] ?? '', gen: BASE_MS + gen }
 }
 
-function taken({ id, gen, attempts, deferrals, createdAt }: PendingEvent | Claim): Taken {
+function taken({ id, gen, attempts, deferrals, createdAt }: EventState): Taken {
   return { row: numberOf(id), gen: gen - BASE_MS, life: tickOf(createdAt), attempts, deferrals }
 }
 

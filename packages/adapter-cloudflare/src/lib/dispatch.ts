@@ -1,5 +1,5 @@
 import { messageFor } from '@keepsend/engine'
-import { type PendingEvent, releaseEvents } from '@keepsend/outbox'
+import { type EventState, releaseEvents } from '@keepsend/outbox'
 import type { QueuePolicy } from './queue-policy.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { QueuePolicy } from './queue-policy.ts'
  */
 export async function dispatch(
   { engine, queue }: Pick<QueuePolicy, 'engine' | 'queue'>,
-  rows: readonly PendingEvent[],
+  rows: readonly EventState[],
 ): Promise<{ refused: number; errors: unknown[] }> {
   const { failed } = await queue.sendDelayed(rows.map((row) => ({ message: messageFor(row), delaySeconds: 0 })))
   const errors = failed.map(({ error }) => error)

@@ -1,5 +1,5 @@
 import { type Engine, type Upkeep, errorFields, logExhausted, messageFor } from '@keepsend/engine'
-import { nextDueEvent, oldestInLine, sweepPendingEvents } from '@keepsend/outbox'
+import { oldestDue, sweepPendingEvents } from '@keepsend/outbox'
 import { dispatch } from './dispatch.ts'
 import type { QueuePolicy } from './queue-policy.ts'
 
@@ -81,17 +81,13 @@ export async function tick(
     deletedRecords: 0,
     deletedSecrets: 0,
     strays: 0,
+    orphaned: 0,
     more: false,
   })
-  const oldestDueMs = await orReport(() => oldestDue(engine), 0)
+  const oldestDueMs = await orReport(() => oldestDue(engine.db), 0)
   const swept = { ...worked, upkeep, oldestDueMs }
   for (const error of errors) engine.logger.error(errorFields(error), 'a part of the sweep failed')
   engine.logger.info({ ...swept }, 'swept')
   if (errors.length > 0) throw new AggregateError(errors, `the sweep failed in ${errors.length} of its parts`)
   return swept
-}
-
-async function oldestDue({ db }: Engine): Promise<number> {
-  const { now, dueAt } = await nextDueEvent(db)
-  return Math.max(await oldestInLine(db), dueAt === null ? 0 : now - dueAt)
 }

@@ -53,25 +53,25 @@ describe('a delivery to one endpoint', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('writes three rows more for each attempt that fails: two of its own, one of its endpoint’s health', async () => {
+  it('writes four rows more for each attempt that fails: three of its own, one of its endpoint’s health', async () => {
     const { addEndpoint, policy, publish, read, sent, rows } = await meteredRig()
     await addEndpoint({ status: 500 })
     await publish(1)
     for (const attempts of [1, 2, 3]) {
       read()
       await consumeBatch(policy, batchOf([sent.at(-1)?.body]))
-      expect(read().rowsWritten).toBe(3)
+      expect(read().rowsWritten).toBe(4)
       expect(await rows()).toMatchObject([{ attempts, moves: attempts }])
     }
   })
 
-  it('writes three rows when it ends as failed, one of them its endpoint’s health, and one when it is cleaned up', async () => {
+  it('writes five rows when it ends as failed, one of them its endpoint’s health, and one when it is cleaned up', async () => {
     const { addEndpoint, db, policy, publish, read, sent } = await meteredRig()
     await addEndpoint({ status: 404 })
     await publish(1)
     read()
     await consumeBatch(policy, batchOf(sent.map(({ body }) => body)))
-    expect(read().rowsWritten).toBe(3)
+    expect(read().rowsWritten).toBe(5)
     expect(await cleanupOldEvents(db, { failedRetentionMs: 0, now: Date.now() + 60_000 })).toEqual({
       deleted: 1,
       more: false,
@@ -79,13 +79,13 @@ describe('a delivery to one endpoint', () => {
     expect(read().rowsWritten).toBe(1)
   })
 
-  it('writes one row more when it is published for a disabled endpoint, and sends no message', async () => {
+  it('writes two rows more when it is published for a disabled endpoint, and sends no message', async () => {
     const { addEndpoint, engine, publish, read, sent } = await meteredRig()
     const { endpointId } = await addEndpoint()
     await engine.endpoints.setStatus('w', endpointId, 'disabled')
     read()
     await publish(1)
-    expect(read()).toMatchObject({ rowsWritten: 2, kinds: ['insert into'], calls: 1 })
+    expect(read()).toMatchObject({ rowsWritten: 3, kinds: ['insert into'], calls: 1 })
     expect(sent).toEqual([])
   })
 

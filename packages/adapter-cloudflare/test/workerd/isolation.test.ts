@@ -184,7 +184,7 @@ describe('rows written on D1', () => {
     await made.publish(5)
     meter.read()
     await made.consume()
-    expect(meter.read().rowsWritten).toBe(5 * 2 + 1)
+    expect(meter.read().rowsWritten).toBe(5 * 3 + 1)
   })
 })
 

@@ -113,6 +113,9 @@ describe('what a tick takes', () => {
 
   it('leaves alone what is settled, held, put off or in an attempt', async () => {
     const parts = await rig()
+    const { endpointId } = await parts.addEndpoint()
+    await parts.engine.endpoints.setStatus('w', endpointId, 'disabled')
+    await parts.db.run(sqlText`update keepsend_endpoints set id = 'ep_1'`)
     const states = [
       `status = 'failed', completed_at = created_at + 3000000`,
       `status = 'held', hold_reason = 'endpoint_disabled'`,
@@ -350,13 +353,14 @@ describe('a tick in which something fails', () => {
   it('tries everything else, logs each error and then throws them together', async () => {
     const parts = await newRig({ engine: { failedRetentionMs: 0 } })
     await insertRows(parts, 3, { agoMs: HOUR_MS, more: `status = 'failed', completed_at = 1` })
+    await insertRows(parts, 1, { agoMs: 2 * HOUR_MS, more: `status = 'held', hold_reason = 'replay'` })
     parts.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
-    // The sweep's own update, and the one that lets out strays.
+    // The sweep's own update, and the one that gives a wake time to endpoints which hold rows and have none.
     await expect(sweep(parts.policy)).rejects.toMatchObject({
       name: 'AggregateError',
       errors: [expect.objectContaining({ code: 'not_accepted' }), expect.objectContaining({ code: 'not_accepted' })],
     })
-    expect(await parts.rows()).toEqual([])
+    expect(await parts.rows()).toMatchObject([{ status: 'held' }])
     expect(parts.log.map(({ level, message }) => [level, message])).toEqual([
       ['error', 'a part of the sweep failed'],
       ['error', 'a part of the sweep failed'],

@@ -1,28 +1,24 @@
 import {
-  BEHIND_EVERY_EVENT,
   type OutboxDatabase,
   OutboxError,
   type PendingEvent,
+  type Row,
   type SqlText,
   Transaction,
-  allOf,
-  eventIdIn,
-  eventIdOf,
   eventRange,
   isEventId,
-  limitTo,
   pendingEvents,
-  raw,
   replayStatement,
   sqlText,
 } from '@keepsend/outbox'
-import { MAX_REPLAYED, selectReplayed, toDelivery } from './delivery-columns.ts'
+import { MAX_REPLAYED, STATE, selectReplayed, toDelivery, toState } from './delivery-columns.ts'
+import { type DeliveryLists, type DeliveryState, createDeliveryLists } from './delivery-list.ts'
 import { EngineError } from './errors.ts'
+import type { EventQueue } from './event-queue.ts'
 import { HOLD_REASONS, type HoldReason } from './hold-reason.ts'
 import { lockEndpoints } from './locks.ts'
 import type { OnceOption } from './once.ts'
 import { checkOptions } from './option-names.ts'
-import { resumeIfGone } from './resume.ts'
 import { wakeWithin } from './wake.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
@@ -32,13 +28,11 @@ export interface Delivery extends PendingEvent {
 }
 
 /** Retained rows as the API shows them. Each method is scoped to one workspace. */
-export interface DeliveryReads {
-  /** Newest event first; `before` is the id of the last delivery of the page before. */
-  list(workspaceId: string, filter: DeliveryFilter): Promise<Delivery[]>
+export interface DeliveryReads extends DeliveryLists {
   /** @throws {EngineError} `not_retained`: delivered and deleted, pruned, or never there */
   get(workspaceId: string, id: string): Promise<Delivery>
   /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` while it is not settled */
-  replay(workspaceId: string, id: string): Promise<Delivery>
+  replay(workspaceId: string, id: string): Promise<DeliveryState>
   /**
    * Sends again what was settled of one endpoint, oldest settlement first, at most `limit` (1–10,000, default 1,000): repeat
    * while `more`. They are let out bit by bit, so that no replay stands before new events.
@@ -50,9 +44,8 @@ export interface DeliveryReads {
     filter: ReplayOf,
     options?: { limit?: number | undefined },
   ): Promise<{ count: number; more: boolean }>
-  listEvents(workspaceId: string, page: { limit: number; before?: string | undefined }): Promise<EventSummary[]>
-  /** The retained deliveries of one event, in the order of their endpoints. */
-  ofEvent(workspaceId: string, eventId: string): Promise<Delivery[]>
+  /** @throws {EngineError} `not_retained`: no delivery of such an event */
+  ofEvent(workspaceId: string, eventId: string): Promise<EventDeliveries>
 }
 
 export interface ReplayOf {
@@ -65,29 +58,17 @@ export interface ReplayOf {
   settledBefore?: number | undefined
 }
 
-export interface DeliveryFilter {
-  limit: number
-  before?: string | undefined
-  status?: PendingEvent['status'] | undefined
-  endpointId?: string | undefined
-  type?: string | undefined
-  eventId?: string | undefined
-}
-
-/** One event, by what is retained of it. */
-export interface EventSummary {
-  id: string
-  type: string
-  createdAt: number
-  pending: number
-  held: number
-  completed: number
-  failed: number
+/** What is retained of one event. */
+export interface EventDeliveries {
+  /** What every one of them sends. */
+  payload: string
+  /** In the order of their endpoints. */
+  deliveries: DeliveryState[]
 }
 
 /** The reads as the routes have them: a replay that is given {@link Once} is made once. */
 export interface OnceDeliveryReads extends DeliveryReads {
-  replay(workspaceId: string, id: string, options?: OnceOption): Promise<Delivery>
+  replay(workspaceId: string, id: string, options?: OnceOption): Promise<DeliveryState>
   replayOf(
     workspaceId: string,
     filter: ReplayOf,
@@ -98,6 +79,7 @@ export interface OnceDeliveryReads extends DeliveryReads {
 /** @param wake resumes the first of what is held for an endpoint. */
 export function createDeliveryReads(
   db: OutboxDatabase,
+  rowsStart: EventQueue['rowsStart'],
   wake: (endpointId: string) => Promise<void>,
 ): OnceDeliveryReads {
   async function exists(workspaceId: string, endpointId: string): Promise<void> {
@@ -108,34 +90,25 @@ export function createDeliveryReads(
     if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
   }
 
-  async function get(workspaceId: string, id: string): Promise<Delivery> {
+  async function read(workspaceId: string, id: string, columns: SqlText): Promise<Row> {
     checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
-      sqlText`select ${pendingEvents.all} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
+      sqlText`select ${columns} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
     )
     if (!rows[0]) throw new EngineError('not_retained', 'no such delivery is retained')
-    return toDelivery(rows[0])
+    return rows[0]
   }
 
-  return {
-    get,
+  const stateOf = async (workspaceId: string, id: string): Promise<DeliveryState> =>
+    toState(await read(workspaceId, id, STATE))
 
-    async list(workspaceId, filter) {
-      checkWorkspaceId(workspaceId)
-      const wanted: SqlText[] = [sqlText`workspace_id = ${workspaceId}`]
-      if (filter.before !== undefined) wanted.push(sqlText`id < ${filter.before}`)
-      if (filter.status !== undefined) wanted.push(sqlText`status = ${filter.status}`)
-      if (filter.endpointId !== undefined) wanted.push(sqlText`endpoint_id = ${filter.endpointId}`)
-      if (filter.type !== undefined) wanted.push(sqlText`event_type = ${filter.type}`)
-      if (filter.eventId !== undefined) wanted.push(eventRange(eventIdOf(filter.eventId)))
-      const { rows } = await db.run(
-        sqlText`select ${pendingEvents.all} from pending_events where ${allOf(wanted)} order by id desc ${limitTo(filter.limit)}`,
-      )
-      return rows.map(toDelivery)
-    },
+  return {
+    ...createDeliveryLists(db, rowsStart),
+
+    get: async (workspaceId, id) => toDelivery(await read(workspaceId, id, pendingEvents.all)),
 
     async replay(workspaceId, id, { once } = {}) {
-      const { gen } = await get(workspaceId, id)
+      const { gen } = await stateOf(workspaceId, id)
       const transaction = new Transaction()
       once?.begin(transaction)
       const replayed = transaction.add(replayStatement(db, { ids: [id], workspaceId }))
@@ -148,7 +121,7 @@ export function createDeliveryReads(
           throw error
         },
       )
-      const row = await get(workspaceId, id)
+      const row = await stateOf(workspaceId, id)
       if (refused === false) return row
       if (refused !== true && row.completedAt !== null) throw refused
       throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)
@@ -171,8 +144,6 @@ export function createDeliveryReads(
         const replaying = replayStatement(db, wanted, { limit: most, holdFor })
         const replayed = once ? { rows: [] } : transaction.add(replaying)
         once?.endCounted(transaction, replaying)
-        // Deleted meanwhile: they become due and fail as `endpoint_gone`, as those that waited do.
-        transaction.add(resumeIfGone(endpointId))
         transaction.add(wakeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
         await transaction.commit(db)
         await wake(endpointId)
@@ -187,33 +158,14 @@ export function createDeliveryReads(
       checkWorkspaceId(workspaceId)
       const { rows } = isEventId(eventId)
         ? await db.run(sqlText`
-            select ${pendingEvents.all} from pending_events where workspace_id = ${workspaceId} and ${eventRange(eventId)} order by id`)
+            select ${STATE} from pending_events where workspace_id = ${workspaceId} and ${eventRange(eventId)} order by id`)
         : { rows: [] }
-      if (rows.length === 0) throw new EngineError('not_retained', 'nothing of such an event is retained')
-      return rows.map(toDelivery)
-    },
-
-    async listEvents(workspaceId, { limit, before = BEHIND_EVERY_EVENT }) {
-      checkWorkspaceId(workspaceId)
-      // Two workspaces may have published under one event id: each look asks for the workspace.
-      // Each step seeks the newest row below the event before: as many look-ups as events, however many rows each has.
-      const below = (bound: SqlText): SqlText => sqlText`(
-        select ${eventIdIn(raw('max(id)'))} from pending_events
-        where workspace_id = ${workspaceId} and id < ${bound} and endpoint_id <> '')`
-      const { rows } = await db.run<EventSummary>(sqlText`
-        with recursive events (event_id) as (
-          select ${below(sqlText`${before}`)}
-          union all
-          select ${below(raw('event_id'))} from events where event_id is not null
-        ),
-        page as (select event_id from events where event_id is not null ${limitTo(limit)})
-        select event_id as "id", min(event_type) as "type", min(created_at) as "createdAt",
-          count(case when status = 'pending' then 1 end) as "pending", count(case when status = 'held' then 1 end) as "held",
-          count(case when status = 'completed' then 1 end) as "completed", count(case when status = 'failed' then 1 end) as "failed"
-        from page join pending_events on ${eventRange(raw('event_id'))}
-          and workspace_id = ${workspaceId}
-        group by event_id order by event_id desc`)
-      return rows
+      const deliveries = rows.map(toState)
+      const [first] = deliveries
+      if (!first) throw new EngineError('not_retained', 'nothing of such an event is retained')
+      // Not with each of them: they all send the same.
+      const { payload } = toDelivery(await read(workspaceId, first.id, pendingEvents.all))
+      return { payload, deliveries }
     },
   }
 }

@@ -7,6 +7,7 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import type { Delivery } from './deliveries.ts'
+import type { DeliveryState } from './delivery-list.ts'
 import { jsonRow, readRow } from './once.ts'
 
 const SHOWN = [
@@ -50,6 +51,13 @@ export function readReplayed(answer: string): ShownDelivery {
 /** How many a replay of an endpoint has sent again, from the stored answer. */
 export function countReplayed(answer: string): { count: number; more: boolean } {
   return { count: Number(answer), more: Number(answer) === MAX_REPLAYED }
+}
+
+/** Every column but the payload. */
+export const STATE = pendingEvents.except(['payload'])
+
+export function toState(row: Row): DeliveryState {
+  return pendingEvents.read<keyof DeliveryState>(row) as DeliveryState
 }
 
 // A reason that this engine does not know was written by hand, or by another version.

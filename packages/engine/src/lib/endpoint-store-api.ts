@@ -22,7 +22,10 @@ export interface EndpointStore {
     change: OptionsOf<Omit<EndpointInput, 'secret'>>,
     options?: ChangeOptions,
   ): Promise<Endpoint>
-  /** Its pending and held deliveries fail as `endpoint_gone` when they are next claimed. */
+  /**
+   * Its held deliveries fail as `endpoint_gone`: the first 500 in the same commit, the others by maintenance. Pending ones do
+   * when they are next claimed.
+   */
   delete(workspaceId: string, id: string, options?: ChangeOptions): Promise<void>
   /**
    * Enabling closes the circuit, ends a pause and lets out what was held, batch by batch; disabling holds what is there and

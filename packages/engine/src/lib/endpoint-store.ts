@@ -9,8 +9,8 @@ import { type Endpoint, checkEndpoint } from './endpoint.ts'
 import { EngineError } from './errors.ts'
 import { resetHealth } from './circuit.ts'
 import { changeOf } from './endpoint-change.ts'
+import { failOrphansStatement } from './orphans.ts'
 import { END_PAUSE, pauseSet, readPauseOptions } from './pause.ts'
-import { resumeAllOf } from './resume.ts'
 import type { Once } from './once.ts'
 import { checkOptions } from './option-names.ts'
 import {
@@ -137,8 +137,7 @@ export function createEndpointStore(
       transaction.add(sqlText`delete from keepsend_subscriptions where ${mine}`)
       transaction.add(sqlText`delete from keepsend_secrets where ${mine}`)
       transaction.add(sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`)
-      // Last: the rows become due once nothing holds them for the endpoint.
-      transaction.add(resumeAllOf(id))
+      transaction.add(failOrphansStatement(db, id))
       once?.end(transaction, raw(`'null'`))
       await commit({ workspaceId, id }, changing, once)
     },

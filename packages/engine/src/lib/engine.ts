@@ -73,6 +73,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { rowsStart = 'now', dispatchAtOnce } = queue
   const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs }
   const counters = newCounters()
+  const place = { after: '' }
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
     targets,
@@ -120,7 +121,7 @@ export function createEngine(options: EngineOptions): Engine {
       letOutFirst,
     ),
     apiKeys,
-    deliveries: createDeliveryReads(db, letOutFirst),
+    deliveries: createDeliveryReads(db, rowsStart, letOutFirst),
     counters,
     logger,
     canDeliver: options.sender !== undefined,
@@ -219,7 +220,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     maintain: () =>
-      maintain({ db, logger, reporter, retentionMs, failedRetentionMs, maxAgeMs, openMs: circuit.openMs }),
+      maintain({ db, logger, reporter, retentionMs, failedRetentionMs, maxAgeMs, openMs: circuit.openMs, place }),
     stats: () => outboxStats(db),
   }
 

@@ -3,10 +3,10 @@ import { cleanupIdempotency } from './idempotency.ts'
 import { lockDeliveries } from './locks.ts'
 import type { Logger } from './logger.ts'
 import type { Reporter } from './operational.ts'
-import { wakeStrays } from './wake.ts'
+import { type HeldCare, type Place, careForHeld } from './orphans.ts'
 
 /** What one round of upkeep did. */
-export interface Upkeep {
+export interface Upkeep extends HeldCare {
   /** Deliveries that were not settled in the time that they had, failed now. */
   expired: number
   /** Settled rows past their retention. */
@@ -15,13 +15,13 @@ export interface Upkeep {
   deletedRecords: number
   /** Signing secrets past their overlap. */
   deletedSecrets: number
-  /** Enabled endpoints with held rows that had no time at which they are resumed, or one that no honest clock could have set. */
-  strays: number
   /** There was more than one round may do. */
   more: boolean
 }
 
 export interface MaintainDeps {
+  /** How far the look at held rows has come. */
+  place: Place
   /** See {@link CircuitOptions.openMs}. */
   openMs: number
   db: OutboxDatabase
@@ -44,7 +44,7 @@ export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  const { changes: strays } = await db.run(wakeStrays(db, ROUND, deps.openMs))
+  const held = await careForHeld(db, deps.place, deps.openMs)
   const expiry = await expire(deps)
   await db.maintain?.()
   return {
@@ -52,8 +52,8 @@ export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
     deletedRows: rows.deleted,
     deletedRecords,
     deletedSecrets: oldSecrets.changes,
-    strays,
-    more: expiry.more || rows.more || strays === ROUND || oldSecrets.changes === ROUND || deletedRecords === ROUND,
+    ...held,
+    more: expiry.more || rows.more || held.more || oldSecrets.changes === ROUND || deletedRecords === ROUND,
   }
 }
 

@@ -1,10 +1,4 @@
-import {
-  type OutboxDatabase,
-  type SqlText,
-  resumeNamedStatement,
-  resumeWhereStatement,
-  sqlText,
-} from '@keepsend/outbox'
+import { type OutboxDatabase, type SqlText, resumeNamedStatement, sqlText } from '@keepsend/outbox'
 import { isPaused } from './pause.ts'
 
 /**
@@ -22,15 +16,4 @@ export function resumeUnlessBlocked(db: OutboxDatabase, ids: readonly string[]):
       or pending_events.hold_reason not in ('endpoint_disabled', 'endpoint_paused', 'circuit_open'))
     ${db.dialect.lock('share', 'endpoint')})`
   return resumeNamedStatement(db, ids, isFree)
-}
-
-/** With the endpoint's deletion, in its transaction: the rows become due and fail as `endpoint_gone`. */
-export function resumeAllOf(endpointId: string): SqlText {
-  return resumeWhereStatement(sqlText`endpoint_id = ${endpointId}`)
-}
-
-/** After rows were held for an endpoint that may have been deleted: nothing else would resume them. */
-export function resumeIfGone(endpointId: string): SqlText {
-  return resumeWhereStatement(sqlText`endpoint_id = ${endpointId}
-    and not exists (select 1 from keepsend_endpoints as endpoint where endpoint.id = ${endpointId})`)
 }

@@ -231,19 +231,19 @@ export function wakeWithin(db: OutboxDatabase, endpointId: string, inMs: number)
 }
 
 /**
- * Maintenance: endpoints that are enabled and have held rows, but no time at which those are resumed, or one that only a
- * clock that was ahead can have set. Endpoints that another transaction holds are skipped: it sets a time itself, or the
- * next round finds them.
+ * Maintenance: those of some endpoints that are enabled and have held rows, but no time at which those are resumed, or one
+ * that only a clock that was ahead can have set. Endpoints that another transaction holds are skipped: it sets a time itself,
+ * or a later round finds them.
  */
-export function wakeStrays(db: OutboxDatabase, limit: number, openMs: number): SqlText {
+export function wakeStrays(db: OutboxDatabase, ids: readonly string[], openMs: number): SqlText {
   const furthest = raw(String(Math.ceil(Math.max(openMs, MAX_EVERY_MS) * (1 + JITTER))))
   const isStray = sqlText`status = 'enabled' and not ${isPaused()}
       and case when wake_at is null then true else wake_at > ${clock()} + ${furthest} end`
   const stray = sqlText`
     select id from keepsend_endpoints
-    where ${isStray} and exists (
+    where id ${db.dialect.keys(ids)} and ${isStray} and exists (
       select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
-    order by id ${db.dialect.first(limit)} ${db.dialect.lock('pick', 'keepsend_endpoints')}`
+    order by id ${db.dialect.lock('pick', 'keepsend_endpoints')}`
   return sqlText`
     update keepsend_endpoints set wake_at = ${clock()}
     where id ${db.dialect.among(stray)} and ${isStray}`

@@ -3,7 +3,7 @@ import { checkBounds } from './errors.ts'
 import { type LaneShare, takeInTurn } from './lane.ts'
 import { checkOptions } from './option-names.ts'
 import { byId } from './row-id.ts'
-import { type ClaimRef, type PendingEvent, readPendingEvents } from './row.ts'
+import { type ClaimRef, type EventState, type PendingEvent, readPendingEvents } from './row.ts'
 import { type TakeOptions, takeStatement } from './take.ts'
 import { Transaction } from './transaction.ts'
 
@@ -37,9 +37,9 @@ export interface Claimed {
   /** In the order of their events (by key), each held by this caller alone. */
   claims: Claim[]
   /** Rows found with their attempts used up: already `failed` when this resolves. */
-  dead: PendingEvent[]
+  dead: EventState[]
   /** Rows that a claim `as: 'sweep'` took, for their messages; absent when it took none. */
-  swept?: PendingEvent[] | undefined
+  swept?: EventState[] | undefined
 }
 
 /** 15 s for an attempt, busy time-out and margin; recovery of a dead worker's rows within a minute. */

@@ -11,6 +11,8 @@ export interface Codec<T extends object> {
   readonly all: SqlText
   /** Some of them, of the table under another name, for a join. */
   some(alias: string, names: readonly (keyof T & string)[]): SqlText
+  /** All but some of them; of the table under another name, for a join. */
+  except(names: readonly (keyof T & string)[], alias?: string): SqlText
   /**
    * A row as its type says: JSON columns are parsed, in place.
    *
@@ -56,6 +58,10 @@ export function createCodec<T extends Table>(columns: ColumnNames<T>): Codec<Inf
   return {
     all: list(names.keys(), ''),
     some: (alias, properties) => list(properties, `${alias}.`),
+    except(properties, alias) {
+      const left = [...names.keys()].filter((name) => !properties.some((property) => property === name))
+      return list(left, alias === undefined ? '' : `${alias}.`)
+    },
     read<Name extends keyof InferSelectModel<T>>(row: Row) {
       for (const name of jsonNames) {
         const text = row[name]

@@ -56,6 +56,13 @@ export interface Dialect {
   inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; order: SqlText }
   /** The rows in line of one workspace, in the order of the index. */
   inLine(workspaceId: SqlText): { where: SqlText; order: SqlText }
+  /** The rows of one workspace below a key, newest first, in the order of an index of workspace and key. */
+  ofWorkspace(workspaceId: string, before: string): { where: SqlText; order: SqlText }
+  /**
+   * Behind {@link lanes}: the table `line (part, id, most)` of the newest rows of these lanes; see {@link NewestInLine}. A part
+   * that has `most` rows may have more.
+   */
+  newestInLine(options: NewestInLine): SqlText
   /** `with recursive …`, whose last table `lane (w, e)` are the lanes that have rows; see {@link LookOptions}. */
   lanes(options: Resolved<LookOptions>): SqlText
   /** Deletes the rows of these claims; returns the ids that stood under that `gen`. */
@@ -67,6 +74,18 @@ export interface Dialect {
    * taken, and `lostId` for each claim that no longer stood. Without it they are two statements of one transaction.
    */
   settleAndTake?(settling: SqlText, refs: readonly ClaimRef[], how: TakeOptions): SqlText
+}
+
+/** Which rows that stand in line are looked at, newest first. */
+export interface NewestInLine {
+  workspaceId: string
+  /** One lane alone. */
+  endpointId: string | undefined
+  /** Rows below this key. */
+  before: string
+  /** Rows in all, or so many of each lane if that is more. */
+  rows: number
+  ofEach: number
 }
 
 /** The columns of {@link Dialect.rows}, by name: the type, and the value of an item. */

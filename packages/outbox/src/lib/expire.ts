@@ -2,10 +2,10 @@ import { type OutboxDatabase, onlyRow } from './database.ts'
 import { checkBounds } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
 import { checkOptions } from './option-names.ts'
-import type { PendingEvent } from './row.ts'
+import { EXPIRED, type PendingEvent } from './row.ts'
 import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
-import { expireSet } from './transitions.ts'
+import { endSet } from './transitions.ts'
 
 /** A row that is about to expire. */
 export type ExpiringEvent = Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type' | 'endpointId'>
@@ -123,7 +123,7 @@ export function expireStatement(
       and ${tooOld(maxAgeMs, now)}`,
   })
   return sqlText`
-    ${picked.with} update pending_events set ${expireSet(now)} where ${picked.where} returning id`
+    ${picked.with} update pending_events set ${endSet(EXPIRED, now)} where ${picked.where} returning id`
 }
 
 function tooOld(maxAgeMs: number, now: number | undefined): SqlText {

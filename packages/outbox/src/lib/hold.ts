@@ -2,8 +2,8 @@ import type { OutboxDatabase } from './database.ts'
 import type { LaneRef } from './lane.ts'
 import { checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
-import { type SqlText, clock, raw, sqlText } from './statement.ts'
-import { holdSet, resumeSet } from './transitions.ts'
+import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
+import { endSet, holdSet, resumeSet } from './transitions.ts'
 
 // What one statement holds: some milliseconds' work, however many rows stand behind it.
 const HEAD = 1000
@@ -86,10 +86,44 @@ export function resumeNamedStatement(
     where id ${dialect.keys(ids)} and case when status = 'held' then ${guard} else false end`
 }
 
+export interface FailHeldOptions {
+  endpointId: string
+  /** What becomes `last_error`. */
+  error: string
+  /** Rows at most, oldest event first: 1–10,000. */
+  limit: number
+}
+
 /**
- * Resumes every held row that the condition names, due now: for an endpoint that is gone.
- * Like {@link resumeStatement} it is for a transaction of the caller's.
+ * Fails the oldest held rows of an endpoint that is gone, under a new `gen`: nothing would resume them. Two that do it get
+ * disjoint rows.
  */
-export function resumeWhereStatement(which: SqlText): SqlText {
-  return sqlText`update pending_events set ${resumeSet(clock())} where status = 'held' and ${which}`
+export function failHeldStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: FailHeldOptions): SqlText {
+  checkOptions('failHeldStatement', options)
+  const { endpointId, error, limit } = options
+  checkBounds('limit', limit, 1, 10_000)
+  const where = sqlText`status = 'held' and endpoint_id = ${endpointId}`
+  const picked = dialect.pick({ where, order: raw('endpoint_id, id'), limit })
+  return sqlText`${picked.with} update pending_events set ${endSet(error)} where ${picked.where}`
+}
+
+/** Endpoints behind `after`, in the order of their ids, that have held rows: one look-up each, however many rows. */
+export async function endpointsWithHeldRows(
+  db: OutboxDatabase,
+  options: { after: string; limit: number },
+): Promise<string[]> {
+  const { rows } = await db.run<{ id: string }>(heldEndpointsStatement(options))
+  return rows.map(({ id }) => id)
+}
+
+export function heldEndpointsStatement({ after, limit }: { after: string; limit: number }): SqlText {
+  const next = (behind: SqlText): SqlText => sqlText`(
+      select endpoint_id from pending_events where status = 'held' and endpoint_id > ${behind}
+      order by endpoint_id, id limit 1)`
+  return sqlText`
+    with recursive endpoint (id) as (
+      select ${next(sqlText`${after}`)}
+      union all
+      select ${next(raw('endpoint.id'))} from endpoint where endpoint.id is not null)
+    select id as "id" from endpoint where id is not null ${limitTo(limit)}`
 }

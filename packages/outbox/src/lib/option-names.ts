@@ -2,7 +2,7 @@ import type { ClaimDueOptions, ClaimOptions, LeaseOptions } from './claim.ts'
 import type { CleanupOptions } from './cleanup.ts'
 import { checkNames } from './errors.ts'
 import type { ExpireOptions } from './expire.ts'
-import type { ResumeOptions } from './hold.ts'
+import type { FailHeldOptions, ResumeOptions } from './hold.ts'
 import type { LineUpOptions, LookOptions } from './lane.ts'
 import type { extendLease } from './lease.ts'
 import type { OptionNames } from './options.ts'
@@ -39,6 +39,7 @@ export const OPTION_NAMES = {
     elapsed: true,
   } satisfies OptionNames<CleanupOptions>,
   expireEvents: { maxAgeMs: true, batchSize: true, alongside: true, now: true } satisfies OptionNames<ExpireOptions>,
+  failHeldStatement: { endpointId: true, error: true, limit: true } satisfies OptionNames<FailHeldOptions>,
   failEvent: { error: true, httpStatus: true, now: true } satisfies OptionNames<Parameters<typeof failEvent>[2]>,
   rescheduleEvent: {
     delayMs: true,

@@ -4,7 +4,10 @@ import { checkOptions } from './option-names.ts'
 import { type SqlText, allOf, raw, sqlText } from './statement.ts'
 import { replaySet } from './transitions.ts'
 
-/** Which settled rows to send again. At least one part must be set; parts are joined by "and". */
+/**
+ * Which settled rows to send again: named ones, those of an endpoint, or those of everybody in a time. Parts are joined by
+ * "and". An endpoint is named with its workspace, and a workspace without `ids` with an endpoint: by both is the index.
+ */
 export interface ReplayFilter {
   ids?: readonly string[] | undefined
   workspaceId?: string | undefined
@@ -51,7 +54,17 @@ export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, option
   if (Object.values(filter).every((part) => part === undefined)) {
     throw new OutboxError('invalid_option', 'a replay needs a filter: ids, workspaceId, endpointId, status or a time')
   }
-  const picked = db.dialect.pick({ where: matching(db, filter), order: raw('completed_at, id'), limit })
+  if (!filter.ids && (filter.workspaceId === undefined) !== (filter.endpointId === undefined)) {
+    throw new OutboxError(
+      'invalid_option',
+      'a replay without ids takes workspaceId and endpointId together, or neither',
+    )
+  }
+  // The columns of the index by which it goes, so that no other has the order.
+  const order = raw(
+    filter.endpointId === undefined ? 'completed_at, id' : 'workspace_id, endpoint_id, status, completed_at, id',
+  )
+  const picked = db.dialect.pick({ where: matching(db, filter), order, limit })
   return sqlText`
     ${picked.with} update pending_events set ${replaySet(holdFor, now)}
     where ${picked.where}

@@ -9,6 +9,9 @@ import type { pendingEvents as table } from './sqlite/table.ts'
  */
 export interface PendingEvent extends InferSelectModel<typeof table> {}
 
+/** A row without its payload, for whoever sends nothing. */
+export type EventState = Omit<PendingEvent, 'payload'>
+
 /** The state of a row; `transitions.ts` has its life. */
 export type EventStatus = PendingEvent['status']
 
@@ -57,6 +60,9 @@ export const pendingEvents = createCodec<typeof table>({
   lastStatus: 'last_status',
   payload: 'payload',
 })
+
+/** The columns of an {@link EventState}. A payload is up to 256 KiB, on pages of its own. */
+export const STATE_COLUMNS = pendingEvents.except(['payload'])
 
 /** Rows of `pending_events` as a statement returned them. */
 export function readPendingEvents(rows: readonly Row[]): PendingEvent[] {

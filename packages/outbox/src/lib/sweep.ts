@@ -2,7 +2,7 @@ import { type OutboxDatabase, onlyRow } from './database.ts'
 import { checkBounds } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
 import { checkOptions } from './option-names.ts'
-import { type PendingEvent, type SettleResult, readPendingEvents } from './row.ts'
+import { type EventState, type SettleResult, readPendingEvents } from './row.ts'
 import { completeEvent, failEvent, settleEvents } from './settle.ts'
 import { sqlText } from './statement.ts'
 import { takeInTurn } from './lane.ts'
@@ -36,7 +36,7 @@ export interface SweepOptions {
 }
 
 /** A row that fell through, now in the sweeper's hand under its new `gen`: re-enqueue it, or settle it here. */
-export interface SweptEvent extends PendingEvent {
+export interface SweptEvent extends EventState {
   complete(): Promise<SettleResult>
   fail(error: string): Promise<SettleResult>
   /** Puts it off under another `gen`; like the sweep itself, charges no attempt. */
@@ -46,7 +46,7 @@ export interface SweptEvent extends PendingEvent {
 export interface Swept {
   events: SweptEvent[]
   /** Rows found with their attempts used up: already `failed` when this resolves. */
-  dead: PendingEvent[]
+  dead: EventState[]
   /** The pass over handed-off rows has not come to its end. */
   more: boolean
 }
@@ -66,7 +66,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   if (perWorkspace !== undefined) checkBounds('perWorkspace', perWorkspace, 1, 1000)
   const now = options.now ?? (await databaseTime(db))
-  const taken: PendingEvent[] = []
+  const taken: EventState[] = []
   const take = async (rows: TakeOptions['rows'], most: number): Promise<number> => {
     const how = { rows, as: 'sweep', limit: most, leaseMs, now: options.now } as const
     const result = await db.run(takeStatement(db.dialect, how))
@@ -104,7 +104,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
   }
 }
 
-function withCallbacks(db: OutboxDatabase, row: PendingEvent, now: number | undefined): SweptEvent {
+function withCallbacks(db: OutboxDatabase, row: EventState, now: number | undefined): SweptEvent {
   const time = { now }
   return {
     ...row,

@@ -1,6 +1,6 @@
 import type { Dialect, Picked, Which } from './dialect.ts'
 import type { LaneShare } from './lane.ts'
-import { type ClaimRef, pendingEvents } from './row.ts'
+import { type ClaimRef, STATE_COLUMNS, pendingEvents } from './row.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { takeSet } from './transitions.ts'
 
@@ -16,7 +16,10 @@ export interface TakeOptions {
     | { kind: 'first-sends'; fromId: string; toId: string }
     | { kind: 'handed-off'; afterId: string; toId: string; createdBefore: number }
     | { kind: 'named'; claims: readonly ClaimRef[] }
-  /** A claim counts an attempt and leaves its mark; a sweep does neither, and doubles the lease with each `gen`. */
+  /**
+   * A claim counts an attempt, leaves its mark, and reads the payload; a sweep does none of these, and doubles the lease with
+   * each `gen`.
+   */
   as: 'claim' | 'sweep'
   /** Rows at most; of `lanes` each says its own. */
   limit: number
@@ -48,7 +51,7 @@ export function takeUpdate(dialect: Dialect, { as, leaseMs, now }: TakeOptions, 
   return sqlText`
     update pending_events set ${takeSet(dialect, as, leaseMs, clock(now))}
     where ${where}
-    returning ${pendingEvents.all}`
+    returning ${as === 'claim' ? pendingEvents.all : STATE_COLUMNS}`
 }
 
 /** The condition and the order of the rows that a take picks. */

@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.ts'
-import { ATTEMPTS_EXHAUSTED, EXPIRED, REFUNDED_CRASHES, UNKNOWN_OUTCOME } from './row.ts'
+import { ATTEMPTS_EXHAUSTED, REFUNDED_CRASHES, UNKNOWN_OUTCOME } from './row.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 /**
@@ -17,7 +17,7 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
  *   │  resume   │                         ├────────────────────► failed ──┐
  *   │           │           hold          │                      ▲        │ clean-up deletes
  *   │          held ◄─────────────────────┘                      │        ▼
- *   │           └── expire (also a pending row that nobody has) ─┘
+ *   │           └── expire (also a pending row), orphaned ───────┘
  *   └──────────────────────── replay (attempts 0, gen + 1) ◄──── completed, failed
  * ```
  *
@@ -105,11 +105,11 @@ export function resumeSet(dueAt: SqlText, now?: number): SqlText {
  */
 export const LINE_UP = raw('ready = 1')
 
-/** Ends a row that was not settled in the time that it had. A message that names it is stale from here on. */
-export function expireSet(now: number | undefined): SqlText {
+/** Ends a row that nobody has claimed. A message that names it is stale from here on. */
+export function endSet(error: string, now?: number): SqlText {
   return sqlText`
       status = 'failed', hold_reason = null, held_at = null, gen = gen + 1, due_at = null, ready = 0, claimed_at = null,
-      completed_at = ${clock(now)}, last_error = ${raw(`'${EXPIRED}'`)}`
+      completed_at = ${clock(now)}, last_error = ${error}`
 }
 
 /** A settled row once more, due now, or held for a reason. */

@@ -98,6 +98,8 @@ create table if not exists keepsend_api_keys (
   expires_at bigint,
   last_used_at bigint
 );
+
+create index if not exists keepsend_api_keys_workspace on keepsend_api_keys (workspace_id, id);
 `,
   },
   {

@@ -3,6 +3,7 @@ import { EngineError, asEngineError } from '../errors.ts'
 import { errorFields } from '../logger.ts'
 import { problemResponse } from '../problem.ts'
 import { deliveryRoutes } from './deliveries.ts'
+import { addDocument } from './document.ts'
 import { endpointRoutes } from './endpoints.ts'
 import { endpointStateRoutes } from './endpoint-state.ts'
 import { eventRoutes } from './events.ts'
@@ -20,16 +21,7 @@ export function createRoutes(engine: RouteEngine, authenticate: Authenticate): E
   })
 
   app.route('/', healthRoutes(engine))
-  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' })
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: {
-      title: 'Keepsend',
-      version: '1',
-      description: 'Endpoints, events and deliveries of one workspace: that of the credential.',
-    },
-    security: [{ apiKey: [] }],
-  })
+  addDocument(app)
 
   app.use(async (c, next) => {
     const found = await authenticate(c.req.raw)

@@ -3,8 +3,9 @@ import { eventIdOf } from '@keepsend/outbox'
 import { type ShownDelivery, readReplayed } from '../delivery-columns.ts'
 import type { Once } from '../once.ts'
 import { answerOnce, idempotent } from './once.ts'
+import { showPage } from './page.ts'
 import { type EngineRoutes, type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
-import { deliverySchema, idParam, pageOf, pageQuery, readCursor, toDelivery, toPage } from './schemas.ts'
+import { deliverySchema, idParam, pageOf, pageQuery, readCursor, toDelivery } from './schemas.ts'
 
 const list = defineRoute('deliveries:read', {
   method: 'get',
@@ -44,14 +45,10 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   const app = newRoutes()
 
   app.openapi(list, async (c) => {
-    const { limit, cursor, ...filter } = c.req.valid('query')
-    const found = await deliveries.list(c.get('principal').workspaceId, {
-      ...filter,
-      limit: limit + 1,
-      before: readCursor(cursor, 'evt_'),
-    })
-    const { rows, ...page } = toPage(found, limit)
-    return c.json({ data: rows.map(toDelivery), ...page }, 200)
+    const { cursor, ...filter } = c.req.valid('query')
+    const before = readCursor(cursor, 'evt_')
+    const page = await deliveries.list(c.get('principal').workspaceId, { ...filter, before })
+    return c.json(showPage(page, toDelivery), 200)
   })
 
   app.openapi(get, async (c) => {

@@ -1,8 +1,10 @@
 import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
+import type { EventSummary } from '../delivery-list.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { parseStored } from '../stored-json.ts'
 import { idempotent } from './once.ts'
+import { showPage } from './page.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import {
   eventDetail,
@@ -15,7 +17,6 @@ import {
   publishedEvent,
   readCursor,
   toDelivery,
-  toPage,
 } from './schemas.ts'
 
 const MAX_BATCH = 100
@@ -80,29 +81,25 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid('query')
-    const events = await engine.deliveries.listEvents(c.get('principal').workspaceId, {
-      limit: limit + 1,
-      before: readCursor(cursor, 'evt_'),
-    })
-    const { rows, ...page } = toPage(events, limit)
-    const data = rows.map(({ id, type, createdAt, ...deliveries }) => ({
+    const before = readCursor(cursor, 'evt_')
+    const page = await engine.deliveries.listEvents(c.get('principal').workspaceId, { limit, before })
+    const show = ({ id, type, createdAt, ...deliveries }: EventSummary) => ({
       id,
       type,
       createdAt: iso(createdAt),
       deliveries,
-    }))
-    return c.json({ data, ...page }, 200)
+    })
+    return c.json(showPage(page, show), 200)
   })
 
   app.openapi(get, async (c) => {
     const { id } = c.req.valid('param')
-    const rows = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
-    const [first] = rows
+    const { deliveries, ...event } = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
+    const [first] = deliveries
     const createdAt = iso(first?.createdAt ?? 0)
-    const stored = first?.payload ?? 'null'
-    const parsed = parseStored(stored)
-    const payload = parsed === undefined ? stored : parsed
-    return c.json({ id, type: first?.type ?? '', createdAt, payload, deliveries: rows.map(toDelivery) }, 200)
+    const parsed = parseStored(event.payload)
+    const payload = parsed === undefined ? event.payload : parsed
+    return c.json({ id, type: first?.type ?? '', createdAt, payload, deliveries: deliveries.map(toDelivery) }, 200)
   })
 
   return app

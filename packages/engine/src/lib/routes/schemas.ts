@@ -173,9 +173,12 @@ export const pageQuery = {
   cursor: z.string().optional(),
 }
 
-/** A page: `cursor` asks for the next one, and is absent on the last. */
+/**
+ * A page: `cursor` asks for the next one, and is absent on the last. `complete` is there, and false, when the look ended before
+ * the page was full.
+ */
 export function pageOf<T extends z.ZodType>(item: T) {
-  return z.object({ data: z.array(item), cursor: z.string().optional() })
+  return z.object({ data: z.array(item), cursor: z.string().optional(), complete: z.literal(false).optional() })
 }
 
 /** The rows of a page and its cursor, from one row more than the page shows. */

@@ -96,7 +96,7 @@ export async function refsOf(db: OutboxDatabase, ids: readonly string[]): Promis
 }
 
 /** The same row, its `gen` as the number of moves since its insert: 0 for a new row, 1 for one claimed once. */
-export function moved<R extends PendingEvent>(one: R): R {
+export function moved<R extends Pick<PendingEvent, 'gen' | 'createdAt'>>(one: R): R {
   return { ...one, gen: one.gen - one.createdAt }
 }
 

@@ -6,7 +6,8 @@ import {
   type ResumedRow,
   holdLaneStatement,
   resumeStatement,
-  resumeWhereStatement,
+  endpointsWithHeldRows,
+  failHeldStatement,
 } from '../hold.ts'
 import { lineUpDueEvents } from '../lane.ts'
 import { settleEvents } from '../settle.ts'
@@ -158,21 +159,56 @@ export function holdPromises(holds: Holds): void {
     expect((await findAll(db)).map((one) => moved(one).gen)).toEqual(Array.from({ length: 20 }, () => 3))
   })
 
-  holds('resuming by a condition resumes every held row that it names, due now, and no other', async ({ db }) => {
-    const wanted = await keepHeld(db, 3, 'ep_1')
-    const others = await keepHeld(db, 2, 'ep_2')
-    const claim = await keepClaimed(db)
-    const before = await databaseNow(db)
-    expect(await db.run(resumeWhereStatement(sqlText`endpoint_id = ${'ep_1'}`))).toMatchObject({ changes: 3 })
-    const after = await databaseNow(db)
-    const resumed = (await findAll(db)).filter(({ id }) => wanted.includes(id))
-    expect(resumed.map(moved)).toMatchObject(wanted.map((id) => ({ id, status: 'pending', holdReason: null, gen: 3 })))
-    for (const { dueAt } of resumed) {
-      expect(dueAt).toBeGreaterThanOrEqual(before)
-      expect(dueAt).toBeLessThanOrEqual(after)
+  holds('rows held for an endpoint that is gone fail oldest first, so many at once, and no others', async ({ db }) => {
+    const [first = '', ...others] = await keepHeld(db, 3, 'ep_1')
+    const anothers = await keepHeld(db, 2, 'ep_2')
+    const claim = await keepClaimed(db, { endpointId: 'ep_1' })
+    const fail = (limit: number) => db.run(failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit }))
+    expect(await fail(1)).toMatchObject({ changes: 1 })
+    const failed = {
+      status: 'failed',
+      holdReason: null,
+      heldAt: null,
+      dueAt: null,
+      ready: 0,
+      lastError: 'gone',
+      gen: 3,
     }
-    expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(others)
+    const one = await row(db, first)
+    expect(moved(one)).toMatchObject(failed)
+    expect(one.completedAt).not.toBeNull()
+    expect((await findAll(db)).filter(({ status }) => status === 'held')).toHaveLength(4)
+    expect([(await fail(10)).changes, (await fail(10)).changes]).toEqual([2, 0])
+    expect((await findAll(db)).filter(({ status }) => status === 'failed').map(({ id }) => id)).toEqual([
+      first,
+      ...others,
+    ])
+    expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(anothers)
     expect(await row(db, claim.id)).toEqual(claim)
+  })
+
+  holds('two that fail held rows concurrently fail each row once', async ({ db, rival }) => {
+    await keepHeld(db, 20, 'ep_1')
+    const both = await Promise.all(
+      [db, rival].map((one) => one.run(failHeldStatement(one, { endpointId: 'ep_1', error: 'gone', limit: 15 }))),
+    )
+    const changes = both.reduce((sum, { changes: some }) => sum + some, 0)
+    expect((await findAll(db)).filter(({ status }) => status === 'failed')).toHaveLength(changes)
+    expect((await findAll(db)).filter(({ gen, createdAt }) => gen - createdAt > 3)).toEqual([])
+  })
+
+  holds('endpoints with held rows are found in the order of their ids, each once', async ({ db }) => {
+    for (const [endpointId, rows] of [
+      ['ep_2', 3],
+      ['ep_1', 2],
+      ['ep_3', 1],
+    ] as const)
+      await keepHeld(db, rows, endpointId)
+    await keepClaimed(db, { endpointId: 'ep_4' })
+    expect(await endpointsWithHeldRows(db, { after: '', limit: 10 })).toEqual(['ep_1', 'ep_2', 'ep_3'])
+    expect(await endpointsWithHeldRows(db, { after: '', limit: 2 })).toEqual(['ep_1', 'ep_2'])
+    expect(await endpointsWithHeldRows(db, { after: 'ep_2', limit: 10 })).toEqual(['ep_3'])
+    expect(await endpointsWithHeldRows(db, { after: 'ep_3', limit: 10 })).toEqual([])
   })
 
   holds('holding a lane holds what stands in it, counts no attempt and moves gen', async ({ db }) => {

@@ -79,7 +79,7 @@ export function invariantPromises(holds: Holds): void {
         } else if (verb === 7) refs.push(...(await sweepPendingEvents(one, { limit: 4, leaseMs: MINUTE, now })).events)
         else if (verb === 8) {
           if (pick(2)) await one.run(resumeStatement(one, { endpointId: 'ep_1', limit: 2, now }))
-          else replayed = (await replayEvents(one, { endpointId: 'ep_1' }, { limit: 2, now })).ids
+          else replayed = (await replayEvents(one, { workspaceId: 'ws_1', endpointId: 'ep_1' }, { limit: 2, now })).ids
         } else {
           if (pick(2)) await lineUpDueEvents(one, { now })
           await extendLease(one, refs.slice(-3), MINUTE, { now })

@@ -83,6 +83,13 @@ export function replayPromises(holds: Holds): void {
   holds('a replay without a filter is refused, an empty list of ids replays nothing', async ({ db }) => {
     const id = await keepFailed(db)
     await expect(replayEvents(db, {})).rejects.toMatchObject({ code: 'invalid_option' })
+    // By one of them alone it would read the rows of everybody.
+    for (const half of [{ workspaceId: 'ws_1' }, { endpointId: 'ep_1', status: 'failed' as const }]) {
+      await expect(replayEvents(db, half)).rejects.toMatchObject({
+        code: 'invalid_option',
+        message: expect.stringContaining('workspaceId and endpointId together') as string,
+      })
+    }
     expect(await replayEvents(db, { ids: [] })).toEqual({ ids: [], more: false })
     expect((await find(db, id))?.status).toBe('failed')
   })

@@ -5,6 +5,7 @@ import { type SqlText, joined, raw, sqlText } from '../statement.ts'
 import { CLAIM_STANDS, leaseSet } from '../transitions.ts'
 import { numbers, texts } from './array-params.ts'
 import { lanes } from './lanes.ts'
+import { newestInLine, ofWorkspace } from './newest.ts'
 import { among, first, inLane, inLine, pick, pickLanes } from './pick.ts'
 import { settleAndTake } from './settle-and-take.ts'
 
@@ -30,6 +31,8 @@ export const postgresDialect: Dialect = {
   pickLanes: (shares) => pickLanes(shares),
   inLane,
   inLine,
+  ofWorkspace,
+  newestInLine,
   lanes,
   deleteClaims: (refs) => sqlText`
     delete from pending_events using (${claims(refs)}) as claim where ${CLAIM_STANDS} returning id`,

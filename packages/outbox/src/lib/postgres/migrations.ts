@@ -61,7 +61,7 @@ where ready = 1;
 create index if not exists pending_events_due on pending_events (due_at, id)
 where status = 'pending' and due_at is not null and ready = 0;
 
--- Clean-up and replay walk this one, by the time of settling, never by the time of creation. The status leads, because
+-- Clean-up walks this one, and a replay of all workspaces, by the time of settling, never by the time of creation. The status leads, because
 -- failed rows are retained for longer than completed ones: each clean-up ends at the first row that stays.
 create index if not exists pending_events_settled on pending_events (status, completed_at, id)
 where completed_at is not null;
@@ -69,6 +69,15 @@ where completed_at is not null;
 -- Letting out what was kept aside for one endpoint.
 create index if not exists pending_events_held on pending_events (endpoint_id, id)
 where status = 'held';
+
+-- The list of a workspace: settled rows, held ones, and those that wait after a failure. Partial, so that a delivery that
+-- succeeds at once never enters it, in line, claimed or dispatched.
+create index if not exists pending_events_at_rest on pending_events (workspace_id, id)
+where ready = 0 and claimed_at is null and (status <> 'pending' or last_error is not null);
+
+-- Replays of one endpoint, the longest settled first, however many rows others have.
+create index if not exists pending_events_replay on pending_events (workspace_id, endpoint_id, status, completed_at, id)
+where completed_at is not null;
 
 -- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
 -- process makes the next step. after_id is null between two passes. expiry_after_id is the same for the look for expired

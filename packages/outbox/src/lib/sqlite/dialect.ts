@@ -1,4 +1,4 @@
-import type { Dialect, Picked, RowSource, Which } from '../dialect.ts'
+import type { Dialect, NewestInLine, Picked, RowSource, Which } from '../dialect.ts'
 import type { LaneShare, LookOptions } from '../lane.ts'
 import type { Resolved } from '../options.ts'
 import type { ClaimRef } from '../row.ts'
@@ -30,6 +30,11 @@ export const sqliteDialect: Dialect = {
     where: sqlText`ready = 1 and workspace_id = ${workspaceId}`,
     order: raw('endpoint_id, id'),
   }),
+  ofWorkspace: (workspaceId, before) => ({
+    where: sqlText`workspace_id = ${workspaceId} and id < ${before}`,
+    order: raw('id desc'),
+  }),
+  newestInLine,
   lanes,
   deleteClaims: (refs) => sqlText`
     delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id`,
@@ -110,6 +115,22 @@ function lanes({ after, only, workspaces, endpoints, behind }: Resolved<LookOpti
         where ready = 1 and workspace_id = step.w and endpoint_id > step.e), n + 1
       from step where e is not null and n < ${endpoints}),
     lane (w, e) as (select w, e from step where e is not null)`
+}
+
+/** The queue of the recursion is in order: from each lane the next row, one look-up, whenever its last one was the newest. */
+function newestInLine({ workspaceId, endpointId, before, rows: most }: NewestInLine): SqlText {
+  const newest = (e: SqlText, below: SqlText): SqlText => sqlText`(
+          select max(id) from pending_events
+          where ready = 1 and workspace_id = ${workspaceId} and endpoint_id = ${e} and id < ${below})`
+  const only = endpointId === undefined ? NOTHING : sqlText`where lane.e = ${endpointId}`
+  return sqlText`
+    line (part, id, most) as materialized (
+      with recursive step (e, id) as (
+        select lane.e, ${newest(raw('lane.e'), bound(before))} from lane ${only}
+        union all
+        select step.e, ${newest(raw('step.e'), raw('step.id'))} from step where step.id is not null
+        order by 2 desc ${limitTo(most)})
+      select '', id, cast(${most} as integer) from step where id is not null)`
 }
 
 function bound(value: string): SqlText {

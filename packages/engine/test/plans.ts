@@ -1,0 +1,68 @@
+import type { OutboxDatabase, SqlText, Statement } from '@keepsend/outbox'
+import { toSql } from '@keepsend/outbox'
+
+/** A database, and every statement that it was given since it was last asked. */
+export function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => SqlText[] } {
+  let statements: SqlText[] = []
+  const keep = (statement: Statement): void => void statements.push(toSql(statement, db.dialect.name))
+  return {
+    db: {
+      ...db,
+      run<R extends object>(statement: Statement) {
+        keep(statement)
+        return db.run<R>(statement)
+      },
+      atomic(all) {
+        all.forEach(keep)
+        return db.atomic(all)
+      },
+    },
+    take() {
+      const taken = statements
+      statements = []
+      return taken
+    },
+  }
+}
+
+/** One way into `pending_events`, and on Postgres the rows that it met. */
+export interface Read {
+  by: string
+  rows: number
+}
+
+interface Plan {
+  'Node Type': string
+  'Index Name'?: string
+  'Relation Name'?: string
+  'Actual Rows': number
+  'Actual Loops': number
+  'Rows Removed by Filter'?: number
+  'Rows Removed by Index Recheck'?: number
+  Plans?: Plan[]
+}
+
+/** How the database goes about a statement. On Postgres it is run once more for that. */
+export async function readsOf(db: OutboxDatabase, { sql, params }: SqlText): Promise<Read[]> {
+  if (db.dialect.name === 'sqlite') {
+    const { rows } = await db.run<{ detail: string }>({ sql: `explain query plan ${sql}`, params })
+    return rows
+      .filter(({ detail }) => /^(SCAN|SEARCH) (pending_events|delivery|held)\b/.test(detail))
+      .map(({ detail }) => ({ by: detail, rows: 0 }))
+  }
+  const { rows } = await db.run({ sql: `explain (analyze, format json) ${sql}`, params })
+  const plan = rows[0]?.['QUERY PLAN']
+  const found = (typeof plan === 'string' ? JSON.parse(plan) : plan) as { Plan: Plan }[]
+  const nodes = (one: Plan): Plan[] => [one, ...(one.Plans ?? []).flatMap(nodes)]
+  return found.flatMap(({ Plan: whole }) =>
+    nodes(whole)
+      .filter((node) => node['Node Type'] !== 'ModifyTable')
+      .filter((node) => node['Relation Name'] === 'pending_events' || node['Index Name']?.startsWith('pending_events'))
+      .map((node) => ({
+        by: `${node['Node Type']} ${node['Index Name'] ?? ''}`.trim(),
+        rows:
+          (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0)) *
+          node['Actual Loops'],
+      })),
+  )
+}

@@ -1,0 +1,64 @@
+// What anybody may ask for without a key costs as little when it is asked often.
+import { describe, expect, it } from 'vitest'
+import { recorded } from './plans.ts'
+import { rig } from './rig.ts'
+
+describe('the health check', () => {
+  it('looks at the database once for all who ask within a second', async () => {
+    let take = () => [] as unknown[]
+    const { engine, addEndpoint } = await rig({
+      wrap: (direct) => {
+        const recorder = recorded(direct)
+        take = recorder.take
+        return recorder.db
+      },
+    })
+    await addEndpoint()
+    await engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
+    take()
+    const answers = await Promise.all(Array.from({ length: 200 }, async () => engine.routes.request('/health')))
+    const bodies = await Promise.all(answers.map(async (answer) => answer.json()))
+    // One for what waits for a time and one for the lanes. The event waited for some milliseconds at most when it was seen.
+    expect(take()).toHaveLength(2)
+    expect(bodies).toEqual(bodies.map(() => bodies[0]))
+    expect(bodies[0]).toMatchObject({ status: 'ok', oldestDueMs: expect.any(Number) as number })
+  })
+
+  it('says how long the oldest has waited, in line or for a time', async () => {
+    const made = await rig()
+    await made.addEndpoint()
+    await made.engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
+    await made.exec('update pending_events set due_at = due_at - 60000')
+    const { oldestDueMs } = (await (await made.engine.routes.request('/health')).json()) as { oldestDueMs: number }
+    expect(oldestDueMs).toBeGreaterThanOrEqual(60_000)
+  })
+})
+
+describe('the OpenAPI document', () => {
+  it('is made once, whoever asks how often, and is the same bytes for everybody', async () => {
+    const { engine } = await rig()
+    const { routes } = engine
+    const make = routes.getOpenAPI31Document
+    let made = 0
+    routes.getOpenAPI31Document = (...args) => {
+      made++
+      return make(...args)
+    }
+    const answers = await Promise.all(Array.from({ length: 200 }, async () => routes.request('/openapi.json')))
+    const texts = new Set(await Promise.all(answers.map(async (answer) => answer.text())))
+    expect([made, texts.size]).toEqual([1, 1])
+    expect(answers[0]?.headers.get('content-type')).toMatch(/^application\/json/)
+  })
+
+  it('is not sent to whoever has it', async () => {
+    const { routes } = (await rig()).engine
+    const etag = (await routes.request('/openapi.json')).headers.get('etag') ?? ''
+    expect(etag).toMatch(/^"[0-9a-f]{32}"$/)
+    for (const asked of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      const answer = await routes.request('/openapi.json', { headers: { 'if-none-match': asked } })
+      expect([answer.status, answer.headers.get('etag'), await answer.text()], asked).toEqual([304, etag, ''])
+    }
+    const other = await routes.request('/openapi.json', { headers: { 'if-none-match': '"other"' } })
+    expect(other.status).toBe(200)
+  })
+})

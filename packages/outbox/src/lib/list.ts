@@ -1,0 +1,110 @@
+import type { OutboxDatabase } from './database.ts'
+import { eventRange } from './row-id.ts'
+import { type SqlText, joined, raw, sqlText } from './statement.ts'
+
+/**
+ * Rows that one look at a list reads of each of its parts at most, where it may not show all that it reads. A page that ends
+ * there is incomplete.
+ */
+const MAX_LOOKED = 2000
+
+export interface FindOptions {
+  workspaceId: string
+  /** Rows below this key. */
+  before: string
+  /**
+   * Where to look.
+   *
+   * - `at-rest`: by the index of settled and held rows and of those that wait after a failure.
+   * - `parts`: there, in the lanes, and among the rows that are due first for those in flight, which are in no index of their
+   *   workspace. A row may be found twice; rows that were dispatched to a queue are not found.
+   * - `keys`: through the keys of every workspace, newest first.
+   * - `workspace`: by the optional index `pending_events_workspace`.
+   * - an event: its rows.
+   */
+  by: 'at-rest' | 'parts' | 'keys' | 'workspace' | { eventId: string }
+  /** Of the lanes, this one alone. */
+  endpointId?: string | undefined
+  /** Rows that the caller shows; with `filtered` it shows some of what is found. */
+  rows: number
+  filtered: boolean
+}
+
+/** Where rows may be found: tables that it needs, its ids, and the last id of a part that may have more. */
+interface Part {
+  tables?: SqlText[]
+  ids: SqlText
+  last: SqlText
+}
+
+/** The condition of the index `pending_events_at_rest`, term by term, as SQLite compares them. */
+const AT_REST = raw(`ready = 0 and claimed_at is null and (status <> 'pending' or last_error is not null)`)
+
+/**
+ * `with …`, whose last tables are `found (id)`, the newest rows of a workspace, and `reached (id, complete)`: rows from that
+ * id on have all been found, '' for every one; `complete` is 0 where rows in flight may be missing. However many rows others
+ * have, it reads what it finds.
+ */
+export function findStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: FindOptions): SqlText {
+  const { by, workspaceId } = options
+  const lanes =
+    by === 'parts' && dialect.lanes({ after: '', only: [workspaceId], workspaces: 1, endpoints: MAX_LANES, behind: {} })
+  const parts = partsOf(dialect, options)
+  const isSeen =
+    by === 'parts' ? raw(`(select case when count(*) < ${MAX_LOOKED} then 1 else 0 end from due_first)`) : raw('1')
+  const union = (selects: SqlText[]): SqlText => joined(selects, '\n      union all ')
+  const tables = [
+    ...parts.flatMap(({ tables: needed = [] }) => needed),
+    sqlText`found (id) as materialized (${union(parts.map(({ ids }) => ids))})`,
+    sqlText`ends (last) as (${union(parts.map(({ last }) => last))})`,
+    sqlText`reached (id, complete) as materialized (select coalesce(max(last), ''), ${isSeen} from ends)`,
+  ]
+  return sqlText`${lanes ? sqlText`${lanes},` : raw('with')} ${joined(tables, ',\n    ')}`
+}
+
+// As many endpoints as a workspace may have.
+const MAX_LANES = 10_000
+
+function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
+  const { by, workspaceId, endpointId, before, rows, filtered } = options
+  const most = filtered ? MAX_LOOKED : rows
+  const mine = dialect.ofWorkspace(workspaceId, before)
+  /** The newest rows of a condition, of which some may be another workspace's. */
+  const part = (where: SqlText, order: SqlText, limit: number): Part => ({
+    tables: [
+      sqlText`looked (id, workspace_id) as materialized (
+      select id, workspace_id from pending_events where ${where} order by ${order} ${dialect.first(limit)})`,
+    ],
+    ids: sqlText`select id from looked where workspace_id = ${workspaceId}`,
+    last: sqlText`select case when count(*) >= ${limit} then min(id) end from looked`,
+  })
+  const atRest = part(sqlText`${AT_REST} and ${mine.where}`, mine.order, most)
+  if (typeof by === 'object')
+    return [part(sqlText`${eventRange(by.eventId)} and id < ${before}`, raw('id desc'), MAX_LOOKED)]
+  switch (by) {
+    case 'at-rest':
+      return [atRest]
+    case 'workspace':
+      return [part(mine.where, mine.order, most)]
+    case 'keys':
+      return [part(sqlText`id < ${before}`, raw('id desc'), MAX_LOOKED)]
+    case 'parts':
+      return [
+        atRest,
+        {
+          tables: [dialect.newestInLine({ workspaceId, endpointId, before, rows: most, ofEach: rows })],
+          ids: raw('select id from line'),
+          last: raw('select min(id) from line group by part having count(*) >= max(most)'),
+        },
+        {
+          tables: [
+            sqlText`due_first (id, workspace_id) as materialized (
+      select id, workspace_id from pending_events where status = 'pending' and due_at is not null and ready = 0
+      order by due_at, id ${dialect.first(MAX_LOOKED)})`,
+          ],
+          ids: sqlText`select id from due_first where workspace_id = ${workspaceId} and id < ${before}`,
+          last: raw('select null'),
+        },
+      ]
+  }
+}

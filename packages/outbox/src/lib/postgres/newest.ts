@@ -1,0 +1,29 @@
+import type { NewestInLine } from '../dialect.ts'
+import { type SqlText, raw, sqlText } from '../statement.ts'
+
+const keyOf = (text: SqlText): SqlText => sqlText`cast(${text} as text) collate "C"`
+
+/** A range with the order of the index, and never `=`: by that the planner may read the keys of everybody, newest first. */
+export function ofWorkspace(workspaceId: string, before: string): { where: SqlText; order: SqlText } {
+  const w = keyOf(sqlText`${workspaceId}`)
+  return {
+    where: sqlText`(workspace_id, id) >= (${w}, '') and (workspace_id, id) < (${w}, ${keyOf(sqlText`${before}`)})`,
+    order: raw('workspace_id desc, id desc'),
+  }
+}
+
+/** So many rows of each lane that they are `rows` in all. */
+export function newestInLine({ endpointId, before, rows, ofEach }: NewestInLine): SqlText {
+  const only = endpointId === undefined ? raw('') : sqlText`where lane.e = ${endpointId}`
+  return sqlText`
+    share (most) as materialized (
+      select cast(greatest(cast(${ofEach} as bigint), cast(${rows} as bigint) / greatest(1, count(*))) as bigint) from lane ${only}),
+    line (part, id, most) as materialized (
+      select lane.e, head.id, share.most
+      from lane cross join share cross join lateral (
+        select id from pending_events
+        where ready = 1 and (workspace_id, endpoint_id, id) >= (lane.w, lane.e, '')
+          and (workspace_id, endpoint_id, id) < (lane.w, lane.e, ${keyOf(sqlText`${before}`)})
+        order by workspace_id desc, endpoint_id desc, id desc limit share.most) as head
+      ${only})`
+}

@@ -5,9 +5,12 @@ import { idempotencyKeyOf } from '../hono.ts'
 import { type Once, createOnce, makeOnce } from '../once.ts'
 import type { RouteEngine } from './route.ts'
 
+/** 255 characters in quotes, each with a backslash before it. */
+const MAX_KEY_HEADER = 512
+
 /** The header of every route that changes something. */
 export const idempotent = z.object({
-  'idempotency-key': z.string().optional().openapi({
+  'idempotency-key': z.string().max(MAX_KEY_HEADER).optional().openapi({
     description: '1 to 255 printable characters: a repeat under the same key changes nothing and gets the first answer',
   }),
 })

@@ -27,10 +27,18 @@ export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deli
 export function newRoutes(): EngineRoutes {
   return new OpenAPIHono<RouteEnv>({
     defaultHook: (result) => {
-      if (!result.success) return problemResponse(new EngineError('invalid_request', z.prettifyError(result.error)))
+      if (!result.success) return problemResponse(new EngineError('invalid_request', describeProblems(result.error)))
       return undefined
     },
   })
+}
+
+const SHOWN_PROBLEMS = 5
+
+/** The first problems of an input, as many as help. Of each text the error leaves 1,000 characters. */
+function describeProblems({ issues }: z.ZodError): string {
+  const shown = z.prettifyError({ issues: issues.slice(0, SHOWN_PROBLEMS) })
+  return issues.length > SHOWN_PROBLEMS ? `${issues.length} problems, of which the first:\n${shown}` : shown
 }
 
 /**

@@ -65,7 +65,10 @@ describe('what a request may hold', () => {
     ['POST /endpoints', { url: 'https://hooks.example.com/', eventTypes: zeros(124_000) }],
     ['POST /endpoints', { url: 'https://hooks.example.com/', retryStatuses: zeros(124_000) }],
     ['POST /endpoints', { url: 'https://hooks.example.com/', signatures: zeros(124_000) }],
-    ['POST /endpoints', { url: 'https://hooks.example.com/', headers: Object.fromEntries(zeros(20_000).map((zero, n) => [n, zero])) }],
+    [
+      'POST /endpoints',
+      { url: 'https://hooks.example.com/', headers: Object.fromEntries(zeros(20_000).map((zero, n) => [n, zero])) },
+    ],
     ['POST /endpoints', Object.fromEntries(zeros(20_000).map((zero, n) => [n, zero]))],
     ['PATCH /endpoints/{id}', { retrySchedule: zeros(124_000) }],
     ['POST /events', { type: 'a', data: {}, channels: zeros(124_000) }],
@@ -86,7 +89,18 @@ describe('what a request may hold', () => {
     const text = 'x'.repeat(120_000)
     for (const { method, path } of withBody(await documentOf(made))) {
       const good = GOOD_BODIES[`${method} ${path}`] as Record<string, unknown>
-      const fields = ['url', 'description', 'type', 'id', 'timestamp', 'secret', 'scheme', 'settledAfter', 'surprise', text]
+      const fields = [
+        'url',
+        'description',
+        'type',
+        'id',
+        'timestamp',
+        'secret',
+        'scheme',
+        'settledAfter',
+        'surprise',
+        text,
+      ]
       for (const field of fields) {
         const { status, body } = await read(call(method, path.replace('{id}', id), { ...good, [field]: text }))
         expect([status, body['code']], `${method} ${path} ${field.slice(0, 20)}`).toEqual([400, 'invalid_request'])
@@ -97,7 +111,9 @@ describe('what a request may hold', () => {
 
   it('of the problems of a request five are listed, and how many there are', async () => {
     const { call } = await api()
-    const { body } = await read(call('POST', '/endpoints', { url: 1, description: 1, eventTypes: zeros(20), channels: [1] }))
+    const { body } = await read(
+      call('POST', '/endpoints', { url: 1, description: 1, eventTypes: zeros(20), channels: [1] }),
+    )
     const detail = String(body['detail'])
     expect(detail).toMatch(/^23 problems, of which the first:/)
     expect(detail.match(/✖/g)).toHaveLength(5)

@@ -44,7 +44,7 @@ describe('a delivery to one endpoint', () => {
     read()
     await publish(1)
     const published = read()
-    expect(published).toMatchObject({ rowsWritten: 1, kinds: ['insert into'], calls: 1 })
+    expect(published).toMatchObject({ rowsWritten: 1, kinds: ['select (', 'insert into'], calls: 2 })
 
     await consumeBatch(policy, batchOf(sent.map(({ body }) => body)))
     const consumed = read()
@@ -85,7 +85,7 @@ describe('a delivery to one endpoint', () => {
     await engine.endpoints.setStatus('w', endpointId, 'disabled')
     read()
     await publish(1)
-    expect(read()).toMatchObject({ rowsWritten: 2, kinds: ['insert into'], calls: 1 })
+    expect(read()).toMatchObject({ rowsWritten: 2, kinds: ['select (', 'insert into'], calls: 2 })
     expect(sent).toEqual([])
   })
 

@@ -50,7 +50,9 @@ export const OWN_TYPES = 'keepsend.'
 export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
   const { type, workspaceId, data, channels = [], id = newEventId() } = event
   if (!isName(type))
-    throw invalid(`type must be at most 16 identifiers of A-Za-z0-9_ joined by dots, 128 characters; found ${show(type)}`)
+    throw invalid(
+      `type must be at most 16 identifiers of A-Za-z0-9_ joined by dots, 128 characters; found ${show(type)}`,
+    )
   if (type.startsWith(OWN_TYPES))
     throw invalid(`types that begin with keepsend. are Keepsend's own; found ${show(type)}`)
   checkWorkspaceId(workspaceId, 'invalid_event')

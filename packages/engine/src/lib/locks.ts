@@ -23,6 +23,16 @@ export function lockEndpoints(db: OutboxDatabase, ids: readonly string[]): SqlTe
   ]
 }
 
+/**
+ * For what is counted before it is inserted: whoever counts the endpoints of the workspace meanwhile waits for the end of
+ * this transaction. A number for each name, so that two workspaces may wait for each other, and nothing else comes of it.
+ */
+export function lockEndpointsOf(db: OutboxDatabase, workspaceId: string): SqlText[] {
+  if (db.dialect.name !== 'postgres') return []
+  const name = `keepsend_endpoints of ${workspaceId}`
+  return [sqlText`select pg_advisory_xact_lock(hashtextextended(cast(${name} as text), 0))`]
+}
+
 /** Which of these rows another session holds locked at this moment. Waits for none of them. */
 export async function lockedOf(
   db: OutboxDatabase,

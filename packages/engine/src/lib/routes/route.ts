@@ -4,7 +4,7 @@ import type { OnceDeliveryReads } from '../deliveries.ts'
 import type { OnceEndpointStore } from '../endpoint-store-api.ts'
 import type { Engine, Sent } from '../engine-api.ts'
 import { EngineError } from '../errors.ts'
-import type { OnceOption } from '../once.ts'
+import type { OnceDeps, OnceOption } from '../once.ts'
 import { problemResponse } from '../problem.ts'
 import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
 import { problemSchema } from './schemas.ts'
@@ -17,7 +17,7 @@ interface RouteEnv {
 export type EngineRoutes = OpenAPIHono<RouteEnv>
 
 /** The engine without its routes, which is what they are made from. */
-export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'sendTest'> {
+export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'sendTest'>, OnceDeps {
   endpoints: OnceEndpointStore
   deliveries: OnceDeliveryReads
   sendTest(workspaceId: string, endpointId: string, options?: OnceOption): Promise<Sent>

@@ -70,7 +70,9 @@ const endpointFields = {
   retrySchedule: bounded.waits.nullable().optional().openapi({ description: 'waits between attempts, in seconds' }),
   deadlineMs: z.int().nullable().optional(),
   headers: bounded.headers.optional().openapi({ description: 'sent with every attempt; never shown again' }),
-  retryStatuses: bounded.retryStatuses.optional().openapi({ description: 'statuses from 400 to 499 that are tried again' }),
+  retryStatuses: bounded.retryStatuses
+    .optional()
+    .openapi({ description: 'statuses from 400 to 499 that are tried again' }),
   signatures: z
     .array(z.enum(['v1', 'v1a']))
     .max(2)

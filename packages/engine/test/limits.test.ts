@@ -150,8 +150,8 @@ async function changesOf({ db, exec, select }: Rig, table: string): Promise<() =
 describe('deliveries of one publish', () => {
   const limits = { endpointsPerWorkspace: 20, deliveriesPerPublish: 10 }
 
-  async function withEndpoints(count: number, more: object = {}) {
-    const made = await rig({ limits: { ...limits, ...more } })
+  async function withEndpoints(count: number) {
+    const made = await rig({ limits })
     for (let n = 0; n < count; n++) await made.addEndpoint()
     return made
   }

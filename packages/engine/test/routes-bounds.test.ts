@@ -51,8 +51,8 @@ describe('what a request may hold', () => {
       Object.entries(operations).flatMap(([method, { parameters = [], requestBody }]) => {
         const at = `${method} ${path}`
         const schema = requestBody?.content['application/json']?.schema
-        const inParameters = (parameters as { name: string; schema: Schema }[]).flatMap((one) =>
-          unbounded(document, one.schema, `${at} ?${one.name}`),
+        const inParameters = parameters.flatMap((one) =>
+          unbounded(document, one.schema as Schema, `${at} ?${one.name}`),
         )
         return [...inParameters, ...(schema ? unbounded(document, schema, at) : [])]
       }),

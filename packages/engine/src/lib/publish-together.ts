@@ -11,15 +11,15 @@ import { type PublishTarget, channelsOf, collects } from './publish.ts'
 export function togetherStatement(target: PublishTarget, events: readonly PreparedEvent[]): SqlText[] {
   const { deliveriesPerPublish: most } = target
   if (most === undefined || events.length < 2) return []
-  const { rows } = target.db.dialect
+  const { dialect } = target.db
   const most1 = raw(String(most + 1))
   const ofWorkspaces = [...Map.groupBy(events, ({ workspaceId }) => workspaceId)]
-  const asked = rows('asked', ofWorkspaces, {
+  const asked = dialect.rows('asked', ofWorkspaces, {
     workspace_id: ['text', ([workspaceId]) => workspaceId],
     events: ['integer', ([, own]) => own.length],
   })
   const numbered = events.map((event, n) => ({ event, n }))
-  const wanted = rows(
+  const wanted = dialect.rows(
     'wanted',
     numbered.flatMap(({ event, n }) =>
       patternsOf(event.type).map((pattern) => ({ n, pattern, workspaceId: event.workspaceId })),
@@ -30,7 +30,7 @@ export function togetherStatement(target: PublishTarget, events: readonly Prepar
       pattern: ['text', ({ pattern }) => pattern],
     },
   )
-  const heard = rows(
+  const heard = dialect.rows(
     'heard',
     numbered.flatMap(({ event, n }) => channelsOf(event).map((channel) => ({ n, channel }))),
     { n: ['integer', ({ n }) => n], channel: ['text', ({ channel }) => channel] },

@@ -1,4 +1,11 @@
-import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent, logExhausted } from '@keepsend/engine'
+import {
+  type Engine,
+  type EventQueue,
+  type PublishTarget,
+  type QueuedEvent,
+  keepQueuedEvent,
+  logExhausted,
+} from '@keepsend/engine'
 import {
   type ClaimRef,
   type PendingEvent,
@@ -74,7 +81,7 @@ export class InlineEventQueue implements EventQueue {
     const endAt = performance.now() + AFTER_RESPONSE_MS - engine.maxDeadlineMs
     const { db, maxAgeMs, limits } = engine
     const { deliveriesPerPublish } = limits
-    const target = { db, rowsStart: this.rowsStart, maxAgeMs, deliveriesPerPublish }
+    const target: PublishTarget = { db, rowsStart: this.rowsStart, maxAgeMs, deliveriesPerPublish }
     // By row: of two copies of a message one is enough.
     const refs = new Map<string, ClaimRef>()
     for (const message of messages) {

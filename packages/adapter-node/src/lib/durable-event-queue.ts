@@ -104,7 +104,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
 
   /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */
   async send(message: QueuedEvent): Promise<void> {
-    const target = { db: this.#db, rowsStart: this.rowsStart, ...this.#running?.target }
+    const target: PublishTarget = { db: this.#db, rowsStart: this.rowsStart, ...this.#running?.target }
     const rows = message.outboxId === undefined ? await keepQueuedEvent(target, message) : [message]
     for (const { outboxId = '', workspaceId } of rows) {
       this.#running?.poller.kick({ workspaceId, endpointId: endpointIdOf(outboxId) })

@@ -39,9 +39,9 @@ export type MadeOnce<T> = { made: T; stored?: undefined } | { made?: undefined; 
 
 /** What a change is made once with. */
 export interface OnceDeps {
-  db: OutboxDatabase
-  logger: Logger
-  idempotencyRecords: Ceiling
+  readonly db: OutboxDatabase
+  readonly logger: Logger
+  readonly idempotencyRecords: Ceiling
 }
 
 /**

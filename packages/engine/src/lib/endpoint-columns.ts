@@ -10,7 +10,7 @@ import {
 } from '@keepsend/outbox'
 import { compatHeader } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
-import { unlessTooWide } from './endpoint-limits.ts'
+import { unlessTooMany, unlessTooWide } from './endpoint-limits.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import type { Limits } from './limits.ts'
 import { jsonRow, readRow } from './once.ts'
@@ -78,14 +78,17 @@ export function readShown(answer: string): Endpoint {
  */
 export function subscribe(
   { dialect }: OutboxDatabase,
-  endpoint: Pick<Endpoint, 'id' | 'workspaceId'>,
+  endpoint: Pick<Endpoint, 'id' | 'workspaceId'> & { isNew?: boolean },
   limits: Limits,
 ): SqlText {
   const counted = (list: SqlText): SqlText => sqlText`(select count(*) from ${dialect.elements('one', list)})`
   const pairs = sqlText`${counted(EVENT_TYPES)} * ${counted(LISTENED)}`
+  const pattern = unlessTooWide(pairs, limits, raw('wanted.value'))
+  const listened = raw('listened.value')
+  const channel = endpoint.isNew ? unlessTooMany(endpoint.workspaceId, limits, listened) : listened
   return sqlText`
     insert into keepsend_subscriptions (workspace_id, pattern, channel, endpoint_id)
-    select distinct endpoint.workspace_id, ${unlessTooWide(pairs, limits, raw('wanted.value'))}, listened.value, endpoint.id
+    select distinct endpoint.workspace_id, ${pattern}, ${channel}, endpoint.id
     ${pairsOf(dialect, endpoint)}
     on conflict (workspace_id, pattern, channel, endpoint_id) do nothing`
 }

@@ -6,13 +6,12 @@ import type { Limits } from './limits.ts'
 // Where a limit is reached, a statement selects a null for a column that takes none: the whole change is refused, by what
 // stands when it commits.
 
-/** The URL of a new endpoint; null where the workspace has as many endpoints as it may. */
-export function unlessTooMany(workspaceId: string, { endpointsPerWorkspace }: Limits, url: string): SqlText {
-  const most = raw(String(endpointsPerWorkspace))
-  const others = sqlText`
+/** The channel of a new endpoint's subscription; null where the workspace has more endpoints than it may. */
+export function unlessTooMany(workspaceId: string, { endpointsPerWorkspace: most }: Limits, channel: SqlText): SqlText {
+  const counted = sqlText`
     select count(*) from (
-      select 1 from keepsend_endpoints as other where other.workspace_id = ${workspaceId} limit ${most}) as counted`
-  return sqlText`case when (${others}) < ${most} then ${url} end`
+      select 1 from keepsend_endpoints as other where other.workspace_id = ${workspaceId} limit ${raw(String(most + 1))}) as counted`
+  return sqlText`case when (${counted}) <= ${raw(String(most))} then ${channel} end`
 }
 
 /** The pattern of a subscription; null where the endpoint would have more of them than it may. */
@@ -32,7 +31,7 @@ export function checkSubscriptions(
 /** The refusals of the statements above in the engine's words; any other error as it is. */
 export function asLimit(error: unknown, { endpointsPerWorkspace, subscriptionsPerEndpoint }: Limits): unknown {
   if (isNullRefused(error, 'keepsend_subscriptions', 'pattern')) return tooWide(subscriptionsPerEndpoint)
-  if (!isNullRefused(error, 'keepsend_endpoints', 'url')) return error
+  if (!isNullRefused(error, 'keepsend_subscriptions', 'channel')) return error
   return new EngineError(
     'too_many_endpoints',
     `a workspace has at most ${endpointsPerWorkspace} endpoints (limits.endpointsPerWorkspace), and this one has as many`,

@@ -33,9 +33,9 @@ import {
   toEndpoint,
   unsubscribe,
 } from './endpoint-columns.ts'
-import { asLimit, checkSubscriptions, unlessTooMany } from './endpoint-limits.ts'
+import { asLimit, checkSubscriptions } from './endpoint-limits.ts'
 import type { Limits } from './limits.ts'
-import { lockEndpointsOf } from './locks.ts'
+import { lockedEndpointsOf } from './locks.ts'
 import type { SecretStore } from './secret-store.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
@@ -93,16 +93,15 @@ export function createEndpointStore(
       const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
       const transaction = new Transaction()
       once?.begin(transaction)
-      transaction.addAll(lockEndpointsOf(db, workspaceId))
       transaction.add(sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
             max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, concurrency, rate_limit,
             rate_period, created_at, updated_at)
-          values (${id}, ${workspaceId}, ${unlessTooMany(workspaceId, limits, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
+          values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
             ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${clock()}, ${clock()})`)
-      transaction.add(subscribe(db, { workspaceId, id }, limits))
+      transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
       transaction.addAll(secrets.map(({ statement }) => statement))
       once?.end(transaction, selectShown(db, { workspaceId, id }))
       await transaction.commit(db).catch((error: unknown) => {

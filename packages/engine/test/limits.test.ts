@@ -1,6 +1,7 @@
 import { type OutboxDatabase, OutboxError, type Statement, newEventId, toSql } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import type { IdempotencyKey } from '../src/index.ts'
+import { recordsStatement } from '../src/lib/ceiling.ts'
 import { type Rig, rig } from './rig.ts'
 import { api, problem, read } from './routes.ts'
 
@@ -344,6 +345,24 @@ describe('idempotency records', () => {
     expect([await made.count('keepsend_idempotency_records'), await made.count('keepsend_idempotency_marks')]).toEqual([
       3, 0,
     ])
+  })
+
+  it('of which more than 50,000 may be there are counted by one in 16 or 256 of their hashes, others each time', async () => {
+    const made = await rig()
+    const hashes = Array.from({ length: 512 }, (_, n) => `${(n % 256).toString(16).padStart(2, '0')}${n}`)
+    const rows = hashes.map((hash) => `('w1', 'POST', '/', '${hash}', '', 0, 200, '')`)
+    await made.exec(`insert into keepsend_idempotency_records values ${rows.join(', ')}`)
+    for (const [most, share] of [
+      [50_000, 1],
+      [800_000, 16],
+      [10_000_000, 256],
+    ] as const) {
+      for (const drawn of [0, 0.5, 0.999]) {
+        const sample = recordsStatement('w1', most, () => drawn)
+        const found = await made.db.run<{ count: number }>(sample.statement)
+        expect([sample.share, found.rows]).toEqual([share, [{ count: 512 / share }]])
+      }
+    }
   })
 
   it('are forgotten after the retention that was asked for', async () => {

@@ -6,6 +6,9 @@ import { EVENT_TYPE, batches, payloadOf, textOf } from './event.ts'
 /** One for every process of a run: who makes the endpoint is not who delivers to it. */
 export const BENCH_KEYS = createKeyRing('bench:YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyBmb3IgaXQ=')
 
+// Some works have more of one workspace than the defaults allow.
+const LIMITS = { endpointsPerWorkspace: 100_000, deliveriesPerPublish: 1_000_000, waitingPerWorkspace: 10_000_000 }
+
 /** Keepsend on Node as its README puts it together; receivers are on this machine. */
 export interface BenchEngine {
   engine: Engine
@@ -21,7 +24,7 @@ export function createBenchEngine(db: OutboxDatabase, concurrency?: number): Ben
   const queue = new DurableEventQueue({ db, ...(concurrency !== undefined && { concurrency }) })
   const urlPolicy = { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowPorts: 'any' } as const
   const sender = createUndiciSender({ urlPolicy })
-  const engine = createEngine({ db, queue, sender, secrets: BENCH_KEYS, signer: createNodeSigner() })
+  const engine = createEngine({ db, queue, sender, secrets: BENCH_KEYS, signer: createNodeSigner(), limits: LIMITS })
   return {
     engine,
     queue,

@@ -22,8 +22,8 @@ const behaviourSchema = z.discriminatedUnion('kind', [
 ])
 
 const control = z.strictObject({
-  hook: z.string(),
-  secret: z.string().optional(),
+  hook: z.string().max(200),
+  secret: z.string().max(256).optional(),
   behaviour: behaviourSchema.optional(),
 })
 

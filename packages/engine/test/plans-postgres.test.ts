@@ -1,5 +1,6 @@
 import { type SqlText, claimReadyEvents, enqueueEvents, newEventId, toSql } from '@keepsend/outbox'
 import { expect, it } from 'vitest'
+import { waitingStatement } from '../src/lib/ceiling.ts'
 import { resumeUnlessBlocked } from '../src/lib/resume.ts'
 import { readsOf, recorded } from './plans.ts'
 import { claimInLine, rig } from './rig.ts'
@@ -66,4 +67,27 @@ it('a settle that holds meets no more of 100,000 held rows, of which the planner
     met.push(rows)
   }
   expect(met[1]).toBeLessThanOrEqual((met[0] ?? 0) + 20)
+})
+
+it('what counts the waiting rows of a workspace goes by its lanes and its endpoints, beside any backlog of a neighbour', async () => {
+  const made = await rig()
+  const { id } = await made.addEndpoint({ workspaceId: 'big' })
+  await made.addEndpoint()
+  for (let part = 0; part < HELD; part += 1000) {
+    const events = Array.from({ length: 1000 }, () => ({
+      eventId: newEventId(),
+      endpointId: id,
+      workspaceId: 'big',
+      type: 'a.b',
+      payload: '{}',
+    }))
+    await enqueueEvents(made.db, events)
+  }
+  await made.exec(
+    `update pending_events set status = 'held', due_at = null, ready = 0 where id in (select id from pending_events limit 2500)`,
+  )
+  const found = await plan(made, waitingStatement(made.db, 'w1', 1_000_000))
+  expect(found).toContain('pending_events_ready')
+  expect(found).toContain('pending_events_held')
+  expect(found).not.toMatch(/Seq Scan on pending_events|pending_events_pkey/)
 })

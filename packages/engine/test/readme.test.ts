@@ -28,6 +28,11 @@ const EVERY_CODE = Object.keys({
   invalid_option: true,
   outcome_unknown: true,
   not_accepted: true,
+  too_many_endpoints: true,
+  too_many_deliveries: true,
+  too_many_waiting: true,
+  too_many_requests: true,
+  too_many_idempotency_records: true,
 } satisfies Record<EngineErrorCode, true>) as EngineErrorCode[]
 
 describe('the README', () => {

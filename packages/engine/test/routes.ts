@@ -14,7 +14,7 @@ export interface Document {
 interface Operation {
   description?: string
   security?: unknown[]
-  parameters?: { in: string; name: string }[]
+  parameters?: { in: string; name: string; schema: unknown }[]
   requestBody?: { content: Record<string, { schema: object }> }
   responses: Record<string, { content?: Record<string, unknown> }>
 }

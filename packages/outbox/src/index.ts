@@ -22,7 +22,7 @@ export { type Codec, type ColumnNames, type JsonColumn, createCodec, json } from
 export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
 export type { Dialect, NewestInLine, Picked, RowSource, Which } from './lib/dialect.ts'
 export { type Enqueued, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
-export { OutboxError, type OutboxErrorCode, isLockTimeout } from './lib/errors.ts'
+export { OutboxError, type OutboxErrorCode, isLockTimeout, isNullRefused } from './lib/errors.ts'
 export {
   DEFAULT_MAX_ATTEMPTS,
   MAX_PAYLOAD_BYTES,
@@ -44,7 +44,7 @@ export {
   resumeNamedStatement,
   resumeStatement,
 } from './lib/hold.ts'
-export { type Receivers, insertSelectStatement } from './lib/insert.ts'
+export { type Receivers, insertSelectStatement, isTooManyRows, refuseRowsStatement } from './lib/insert.ts'
 export {
   type LaneRef,
   type LaneShare,

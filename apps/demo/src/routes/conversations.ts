@@ -8,8 +8,8 @@ import type { AppEnv } from '../context.ts'
 import { find, list } from '../read.ts'
 import { conversations, directMessages, members, orm } from '../tables.ts'
 
-const conversationInput = z.strictObject({ memberIds: z.tuple([z.string(), z.string()]) })
-const directMessageInput = z.strictObject({ authorId: z.string(), text: z.string().min(1).max(4000) })
+const conversationInput = z.strictObject({ memberIds: z.tuple([z.string().max(64), z.string().max(64)]) })
+const directMessageInput = z.strictObject({ authorId: z.string().max(64), text: z.string().min(1).max(4000) })
 
 /** Direct messages between two members. */
 export const conversationRoutes = new Hono<AppEnv>()

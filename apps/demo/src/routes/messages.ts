@@ -9,7 +9,7 @@ import { find, list } from '../read.ts'
 import { channels, members, messages, orm } from '../tables.ts'
 
 const text = z.string().min(1).max(4000)
-const messageInput = z.strictObject({ authorId: z.string(), text })
+const messageInput = z.strictObject({ authorId: z.string().max(64), text })
 const textInput = z.strictObject({ text })
 
 export const messageRoutes = new Hono<AppEnv>()

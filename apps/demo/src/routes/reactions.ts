@@ -7,7 +7,7 @@ import type { AppEnv } from '../context.ts'
 import { find, list } from '../read.ts'
 import { members, messages, orm, reactions } from '../tables.ts'
 
-const reactionInput = z.strictObject({ memberId: z.string(), emoji: z.string().min(1).max(32) })
+const reactionInput = z.strictObject({ memberId: z.string().max(64), emoji: z.string().min(1).max(32) })
 
 export const reactionRoutes = new Hono<AppEnv>()
 

@@ -6,7 +6,7 @@ import type { AppEnv } from '../context.ts'
 import { find, list } from '../read.ts'
 import { channels, members, messages, orm, receipts } from '../tables.ts'
 
-const receiptInput = z.strictObject({ memberId: z.string(), messageId: z.string() })
+const receiptInput = z.strictObject({ memberId: z.string().max(64), messageId: z.string().max(64) })
 
 /** Up to where a member has read a channel. */
 export const receiptRoutes = new Hono<AppEnv>()

@@ -8,7 +8,7 @@ import { find, list } from '../read.ts'
 import { members, messages, orm, replies } from '../tables.ts'
 
 const text = z.string().min(1).max(4000)
-const replyInput = z.strictObject({ authorId: z.string(), text })
+const replyInput = z.strictObject({ authorId: z.string().max(64), text })
 const textInput = z.strictObject({ text })
 
 /** Threads: a message and the replies to it. */

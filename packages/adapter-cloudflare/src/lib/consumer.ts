@@ -82,8 +82,9 @@ export async function keepEvent(
   const fields = { eventId: event.eventId, type: event.type }
   const { rowsStart, dispatchAtOnce } = queue
   try {
-    const { maxAgeMs } = engine
-    const messages = await keepQueuedEvent({ db: engine.db, rowsStart, dispatchAtOnce, maxAgeMs }, event)
+    const { db, maxAgeMs, limits } = engine
+    const { deliveriesPerPublish } = limits
+    const messages = await keepQueuedEvent({ db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish }, event)
     const { failed } = await queue.sendDelayed(messages.map((one) => ({ message: one, delaySeconds: 0 })))
     for (const { error } of failed) engine.logger.warn({ ...fields, ...errorFields(error) }, SWEPT_LATER)
     message.ack()
@@ -102,7 +103,7 @@ export async function keepEvent(
   }
 }
 
-const NEVER_KEPT: ReadonlySet<string> = new Set(['invalid_event', 'payload_too_large'])
+const NEVER_KEPT: ReadonlySet<string> = new Set(['invalid_event', 'payload_too_large', 'too_many_deliveries'])
 
 const SWEPT_LATER = 'the queue refused a hand-off; the rows are kept and will be swept'
 

@@ -1,4 +1,11 @@
-import { type Engine, type EventQueue, type QueuedEvent, keepQueuedEvent, logExhausted } from '@keepsend/engine'
+import {
+  type Engine,
+  type EventQueue,
+  type PublishTarget,
+  type QueuedEvent,
+  keepQueuedEvent,
+  logExhausted,
+} from '@keepsend/engine'
 import {
   type ClaimRef,
   type PendingEvent,
@@ -72,14 +79,13 @@ export class InlineEventQueue implements EventQueue {
     const engine = this.#engine
     if (!engine) throw new AdapterError('invalid_option', 'start(engine) before the first event is sent')
     const endAt = performance.now() + AFTER_RESPONSE_MS - engine.maxDeadlineMs
-    const { db, maxAgeMs } = engine
+    const { db, maxAgeMs, limits } = engine
+    const { deliveriesPerPublish } = limits
+    const target: PublishTarget = { db, rowsStart: this.rowsStart, maxAgeMs, deliveriesPerPublish }
     // By row: of two copies of a message one is enough.
     const refs = new Map<string, ClaimRef>()
     for (const message of messages) {
-      const rows =
-        message.outboxId === undefined
-          ? await keepQueuedEvent({ db, rowsStart: this.rowsStart, maxAgeMs }, message)
-          : [message]
+      const rows = message.outboxId === undefined ? await keepQueuedEvent(target, message) : [message]
       for (const { outboxId = '', gen = 0 } of rows) refs.set(outboxId, { id: outboxId, gen })
     }
     const { begun } = await beginEvents(db, [...refs.values()])

@@ -1,4 +1,11 @@
-import { type Engine, type EventQueue, type QueuedEvent, errorFields, keepQueuedEvent } from '@keepsend/engine'
+import {
+  type Engine,
+  type EventQueue,
+  type PublishTarget,
+  type QueuedEvent,
+  errorFields,
+  keepQueuedEvent,
+} from '@keepsend/engine'
 import { DEFAULT_LEASE_MS, type OutboxDatabase, type OutboxError, type Resolved, endpointIdOf } from '@keepsend/outbox'
 import { AdapterError, checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
@@ -74,7 +81,12 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   readonly #options: Resolved<Omit<DurableEventQueueOptions, 'db'>>
   readonly #db: DurableEventQueueOptions['db']
   #running:
-    | { poller: Poller; upkeep: Upkeeper; deafen: (() => Promise<void>) | undefined; maxAgeMs: number }
+    | {
+        poller: Poller
+        upkeep: Upkeeper
+        deafen: (() => Promise<void>) | undefined
+        target: Pick<PublishTarget, 'maxAgeMs' | 'deliveriesPerPublish'>
+      }
     | undefined
   #stopping: Promise<void> | undefined
 
@@ -103,10 +115,8 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
 
   /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */
   async send(message: QueuedEvent): Promise<void> {
-    const rows =
-      message.outboxId === undefined
-        ? await keepQueuedEvent({ db: this.#db, rowsStart: this.rowsStart, maxAgeMs: this.#running?.maxAgeMs }, message)
-        : [message]
+    const target: PublishTarget = { db: this.#db, rowsStart: this.rowsStart, ...this.#running?.target }
+    const rows = message.outboxId === undefined ? await keepQueuedEvent(target, message) : [message]
     for (const poller of POLLERS.get(this.#db) ?? []) {
       for (const { outboxId = '', workspaceId } of rows) {
         poller.kick({ workspaceId, endpointId: endpointIdOf(outboxId) })
@@ -151,7 +161,9 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     }
     const poller = new Poller(engine, { ...this.#options, version, onUnsafe })
     const upkeep = new Upkeeper(engine, this.#options.upkeepMs, () => poller.kick())
-    this.#running = { poller, upkeep, deafen, maxAgeMs: engine.maxAgeMs }
+    const { maxAgeMs, limits } = engine
+    const { deliveriesPerPublish } = limits
+    this.#running = { poller, upkeep, deafen, target: { maxAgeMs, deliveriesPerPublish } }
     POLLERS.set(this.#db, (POLLERS.get(this.#db) ?? new Set()).add(poller))
   }
 

@@ -172,9 +172,18 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       if (!row) return undefined
       const { id, workspaceId, scopes, isUnnoted } = row
       if (isUnnoted) await use(id)
-      return { workspaceId, scopes }
+      const principal = { workspaceId, scopes }
+      keyIds.set(principal, id)
+      return principal
     },
   }
+}
+
+const keyIds = new WeakMap<object, string>()
+
+/** Which API key a principal came with; undefined for one of a host's own. */
+export function keyIdOf(principal: object): string | undefined {
+  return keyIds.get(principal)
 }
 
 type KeyRow = InferSelectModel<typeof apiKeys>

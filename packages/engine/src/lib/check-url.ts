@@ -34,7 +34,7 @@ export type UrlCheck = { ok: true; url: URL; host: 'name' | 'address' | 'opened'
 /** Judges the URL of an endpoint: at creation, at every change, and before every attempt. */
 export type CheckUrl = (text: string) => UrlCheck
 
-const MAX_URL_LENGTH = 2048
+export const MAX_URL_LENGTH = 2048
 
 // Names that no public resolver should answer, or that mean this machine or its neighbours.
 const RESERVED_SUFFIXES = [

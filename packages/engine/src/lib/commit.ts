@@ -1,10 +1,12 @@
 import { type Statement, Transaction, toTransactionSql } from '@keepsend/outbox'
+import type { Ceilings } from './ceiling.ts'
 import type { PreparedEvent, WebhookEvent } from './event.ts'
 import type { QueuedEvent } from './event-queue.ts'
 import { type IdempotencyKey, type StoredAnswer, recordStatement, unmarkStatement } from './idempotency.ts'
 import type { Logger } from './logger.ts'
 import { makeOnce } from './once.ts'
-import { type InsertedRow, type PublishTarget, fanOutStatement, messagesFor } from './publish.ts'
+import { type InsertedRow, type PublishTarget, fanOutStatement, messagesFor, published } from './publish.ts'
+import { togetherStatement } from './publish-together.ts'
 
 export interface CommitOptions {
   /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
@@ -49,22 +51,27 @@ export async function commitUnit(
     answer: StoredAnswer
     idempotencyKey?: IdempotencyKey | undefined
   },
-  logger: Logger,
+  { logger, waiting, idempotencyRecords }: Ceilings & { logger: Logger },
 ): Promise<CommittedUnit> {
   const { db } = target
   // Before the mark of the request, too, is written.
   const writes = unit.writes.map((write) => toTransactionSql(write, db.dialect.name))
-  const { made, stored } = await makeOnce({ db, logger }, unit.idempotencyKey, async (key) => {
+  const { made, stored } = await makeOnce({ db, logger, idempotencyRecords }, unit.idempotencyKey, async (key) => {
+    for (const workspaceId of new Set(unit.events.map((event) => event.workspaceId))) await waiting.check(workspaceId)
     const transaction = new Transaction()
     // First: a second commit of the same request stops here, before it writes anything.
     if (key) transaction.add(recordStatement(key, unit.answer))
     transaction.addAll(writes)
+    transaction.addAll(togetherStatement(target, unit.events))
     const fanOuts = unit.events.map((event) => {
       const inserted = transaction.add<InsertedRow>(fanOutStatement(target, event))
-      return () => messagesFor(target, event, inserted.rows)
+      return () => {
+        waiting.added(event.workspaceId, inserted.rows.length)
+        return messagesFor(target, event, inserted.rows)
+      }
     })
     if (key) transaction.add(unmarkStatement(key))
-    await transaction.commit(db)
+    await published(target, transaction.commit(db))
     return fanOuts.flatMap((messages) => messages())
   })
   return stored

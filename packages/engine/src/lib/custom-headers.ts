@@ -1,7 +1,7 @@
 import { EngineError } from './errors.ts'
 
-const MAX_HEADERS = 32
-const MAX_VALUE_BYTES = 4096
+export const MAX_HEADERS = 32
+export const MAX_VALUE_BYTES = 4096
 const MAX_TOTAL_BYTES = 16_384
 
 // RFC 9110, section 5.6.2: what a header's name may be made of.

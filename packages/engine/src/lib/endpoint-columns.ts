@@ -1,4 +1,5 @@
 import {
+  type Dialect,
   type OptionsOf,
   type OutboxDatabase,
   type Row,
@@ -9,7 +10,9 @@ import {
 } from '@keepsend/outbox'
 import { compatHeader } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
+import { unlessTooMany, unlessTooWide } from './endpoint-limits.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
+import type { Limits } from './limits.ts'
 import { jsonRow, readRow } from './once.ts'
 import { pausedUntil } from './pause.ts'
 import { RATE_PERIODS } from './rate.ts'
@@ -71,15 +74,41 @@ export function readShown(answer: string): Endpoint {
   return toEndpoint(readRow(STORED, answer))
 }
 
-/** Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. */
-export function subscribe({ dialect }: OutboxDatabase, workspaceId: string, id: string): SqlText {
-  const listened = raw(`case when endpoint.channels = '[]' then '["*"]' else endpoint.channels end`)
+/**
+ * Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. What is there
+ * already is not written again.
+ */
+export function subscribe(
+  { dialect }: OutboxDatabase,
+  endpoint: Pick<Endpoint, 'id' | 'workspaceId'> & { isNew?: boolean },
+  limits: Limits,
+): SqlText {
+  const counted = (list: SqlText): SqlText => sqlText`(select count(*) from ${dialect.elements('one', list)})`
+  const pairs = sqlText`${counted(EVENT_TYPES)} * ${counted(LISTENED)}`
+  const pattern = unlessTooWide(pairs, limits, raw('wanted.value'))
+  const listened = raw('listened.value')
+  const channel = endpoint.isNew ? unlessTooMany(endpoint.workspaceId, limits, listened) : listened
   return sqlText`
     insert into keepsend_subscriptions (workspace_id, pattern, channel, endpoint_id)
-    select distinct endpoint.workspace_id, wanted.value, listened.value, endpoint.id
-    from keepsend_endpoints as endpoint
-      cross join ${dialect.elements('wanted', raw('endpoint.event_types'))}
-      cross join ${dialect.elements('listened', listened)}
+    select distinct endpoint.workspace_id, ${pattern}, ${channel}, endpoint.id
+    ${pairsOf(dialect, endpoint)}
+    on conflict (workspace_id, pattern, channel, endpoint_id) do nothing`
+}
+
+/** The subscriptions that the endpoint's row has no more. */
+export function unsubscribe({ dialect }: OutboxDatabase, endpoint: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
+  return sqlText`
+    delete from keepsend_subscriptions where endpoint_id = ${endpoint.id} and workspace_id = ${endpoint.workspaceId}
+      and (pattern, channel) not in (select wanted.value, listened.value ${pairsOf(dialect, endpoint)})`
+}
+
+const EVENT_TYPES = raw('endpoint.event_types')
+const LISTENED = raw(`case when endpoint.channels = '[]' then '["*"]' else endpoint.channels end`)
+
+function pairsOf(dialect: Dialect, { id, workspaceId }: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
+  return sqlText`from keepsend_endpoints as endpoint
+      cross join ${dialect.elements('wanted', EVENT_TYPES)}
+      cross join ${dialect.elements('listened', LISTENED)}
     where endpoint.id = ${id} and endpoint.workspace_id = ${workspaceId}`
 }
 

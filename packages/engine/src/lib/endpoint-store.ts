@@ -1,4 +1,14 @@
-import { type OutboxDatabase, OutboxError, Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  OutboxError,
+  Transaction,
+  clock,
+  joined,
+  limitTo,
+  raw,
+  sqlText,
+  withDefaults,
+} from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
 import { compatHeader } from './compat-signature.ts'
@@ -21,7 +31,11 @@ import {
   selectShown,
   subscribe,
   toEndpoint,
+  unsubscribe,
 } from './endpoint-columns.ts'
+import { asLimit, checkSubscriptions } from './endpoint-limits.ts'
+import type { Limits } from './limits.ts'
+import { lockedEndpointsOf } from './locks.ts'
 import type { SecretStore } from './secret-store.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
@@ -33,7 +47,7 @@ export function createEndpointStore(
   db: OutboxDatabase,
   secretStore: SecretStore,
   checkUrl: CheckUrl,
-  { defaultAttempts, maxAgeMs }: { defaultAttempts: number; maxAgeMs: number },
+  { defaultAttempts, maxAgeMs, limits }: { defaultAttempts: number; maxAgeMs: number; limits: Limits },
   onChange: (id: string) => void,
   wake: (id: string) => Promise<void>,
 ): OnceEndpointStore {
@@ -47,7 +61,8 @@ export function createEndpointStore(
   ): Promise<void> {
     try {
       await change.commit(db)
-    } catch (error) {
+    } catch (failure) {
+      const error = asLimit(failure, limits)
       // The answer of an endpoint that was deleted meanwhile is none.
       if (once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
       throw error
@@ -72,6 +87,7 @@ export function createEndpointStore(
       checkEndpoint(input, checkUrl, maxAgeMs)
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
+      checkSubscriptions({ eventTypes, channels }, limits)
       const { headers = {}, retryStatuses = [], signatures = ['v1'] } = input
       const { concurrency = null, rateLimit = null, ratePeriod = 'second' } = input
       const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
@@ -81,14 +97,16 @@ export function createEndpointStore(
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
             max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, concurrency, rate_limit,
             rate_period, created_at, updated_at)
-          values (${id}, ${workspaceId}, ${url}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
+          values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
             ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${clock()}, ${clock()})`)
-      transaction.add(subscribe(db, workspaceId, id))
+      transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
       transaction.addAll(secrets.map(({ statement }) => statement))
       once?.end(transaction, selectShown(db, { workspaceId, id }))
-      await transaction.commit(db)
+      await transaction.commit(db).catch((error: unknown) => {
+        throw asLimit(error, limits)
+      })
       onChange(id)
       return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
     },
@@ -116,10 +134,9 @@ export function createEndpointStore(
         transaction.add(sqlText`update keepsend_endpoints set ${joined(given, ', ')} where ${mine}`)
       }
       if (input.eventTypes !== undefined || input.channels !== undefined) {
-        transaction.add(
-          sqlText`delete from keepsend_subscriptions where endpoint_id = ${id} and workspace_id = ${workspaceId}`,
-        )
-        transaction.add(subscribe(db, workspaceId, id))
+        checkSubscriptions(withDefaults(input, before), limits)
+        transaction.add(unsubscribe(db, { workspaceId, id }))
+        transaction.add(subscribe(db, { workspaceId, id }, limits))
       }
       transaction.addAll(secrets)
       once?.end(transaction, selectShown(db, { workspaceId, id }))

@@ -3,7 +3,7 @@ import type { CheckUrl } from './check-url.ts'
 import { type CompatSignature, checkCompat } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
 import { EngineError } from './errors.ts'
-import { isName, isPattern } from './event.ts'
+import { MAX_CHANNELS, isName, isPattern } from './event.ts'
 import { ENDPOINT_NAMES } from './option-names.ts'
 import { RATE_PERIODS, type RatePeriod } from './rate.ts'
 import { longestMs } from './schedule.ts'
@@ -63,7 +63,7 @@ export interface EndpointInput {
   url: string
   /** At most 500 characters. @default '' */
   description?: string | undefined
-  /** 1 to 50 types or patterns. @default ['*'] */
+  /** 1 to 50 types or patterns; times the channels at most `limits.subscriptionsPerEndpoint`. @default ['*'] */
   eventTypes?: readonly string[] | undefined
   /** At most 10 channels or patterns. @default [] (all) */
   channels?: readonly string[] | undefined
@@ -98,11 +98,10 @@ export interface EndpointInput {
 
 const { checkNames } = createOptionChecks(invalid)
 
-const MAX_EVENT_TYPES = 50
-const MAX_CHANNELS = 10
-const MAX_WAITS = 20
-const MAX_DESCRIPTION = 500
-const MAX_RETRY_STATUSES = 20
+export const MAX_EVENT_TYPES = 50
+export const MAX_WAITS = 20
+export const MAX_DESCRIPTION = 500
+export const MAX_RETRY_STATUSES = 20
 const GONE = 410
 
 /**
@@ -183,15 +182,15 @@ function checkSecret(secret: string, signatures: readonly string[]): void {
 }
 
 function checkPatterns(property: string, patterns: readonly string[], min: number, max: number): void {
+  if (patterns.length < min || patterns.length > max) {
+    throw invalid(`${property} must hold ${min} to ${max} entries; found ${patterns.length}`)
+  }
   const wrong = patterns.find((pattern) => !isPattern(pattern))
   if (wrong !== undefined) {
     const hint = isName(wrong.replaceAll('*', '')) ? ' (a star stands alone or after the last dot)' : ''
     throw invalid(
       `${property} must hold names such as message.created, message.* or *; found ${JSON.stringify(wrong)}${hint}`,
     )
-  }
-  if (patterns.length < min || patterns.length > max) {
-    throw invalid(`${property} must hold ${min} to ${max} entries; found ${patterns.length}`)
   }
 }
 

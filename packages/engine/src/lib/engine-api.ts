@@ -8,6 +8,7 @@ import type { EndpointStore } from './endpoint-store-api.ts'
 import type { WebhookEvent } from './event.ts'
 import type { EngineCounters } from './hand-off.ts'
 import type { IdempotencyKey } from './idempotency.ts'
+import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
 import type { Upkeep } from './maintain.ts'
 import type { EngineRoutes } from './routes/route.ts'
@@ -35,6 +36,7 @@ export interface Engine {
   readonly canDeliver: boolean
   /** Bound on one attempt with everything in it, in ms: a lease must be longer. */
   readonly maxDeadlineMs: number
+  readonly limits: Limits
   /** How long a delivery may take, and a disabled endpoint collects, in ms. */
   readonly maxAgeMs: number
   /** The management API, a Hono app to mount where it suits. */
@@ -43,9 +45,17 @@ export interface Engine {
   commit(options: CommitOptions): Promise<Committed>
   /** What the request of that key was answered when it committed; undefined if it has not. Marks nothing. */
   recall(idempotencyKey: IdempotencyKey): Promise<Pick<Committed, 'status' | 'body'> | undefined>
-  /** An event for a change that is committed already. Its rows are awaited; a refusal degrades and is reported. */
+  /**
+   * An event for a change that is committed already. Its rows are awaited; a refusal degrades and is reported.
+   *
+   * @throws {EngineError} `invalid_event`, `payload_too_large`; `too_many_deliveries` and `too_many_waiting`, beyond `limits`
+   */
   send(event: WebhookEvent, background?: CommitOptions['background']): Promise<Sent>
-  /** The fan-out alone, unexecuted, for the host's own transaction. Afterwards a push queue wants `dispatch(event.id)`. */
+  /**
+   * The fan-out alone, unexecuted, for the host's own transaction. Afterwards a push queue wants `dispatch(event.id)`. With
+   * more receivers than `limits.deliveriesPerPublish` it fails, as a null in `pending_events.max_attempts`; what waits is
+   * not looked at.
+   */
   publishStatement(event: WebhookEvent & { id: string }): SQL
   /** Tells the queue of an event's waiting rows. Never rejects for the queue's sake. */
   dispatch(eventId: string): Promise<void>

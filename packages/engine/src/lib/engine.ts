@@ -1,6 +1,7 @@
 import { OutboxError, Transaction, isEventId, outboxStats, rowId, sqlText, toDrizzle } from '@keepsend/outbox'
 import { admit } from './admit.ts'
 import { createApiKeys } from './api-key.ts'
+import { createCeilings } from './ceiling.ts'
 import { createCheckUrl } from './check-url.ts'
 import { type CommitOptions, commitUnit } from './commit.ts'
 import { type DeliverDeps, deliverEvent } from './deliver.ts'
@@ -22,9 +23,11 @@ import {
   fanOutToOneStatement,
   messageFor,
   messagesFor,
+  published,
 } from './publish.ts'
 import { createReporter } from './operational.ts'
 import { createPermits } from './rate.ts'
+import { createRequestLimit } from './request-limit.ts'
 import { createRoutes } from './routes/app.ts'
 import type { RouteEngine } from './routes/route.ts'
 import { createPepper } from './pepper.ts'
@@ -60,9 +63,8 @@ export function createEngine(options: EngineOptions): Engine {
     maxDeadlineMs,
     keepCompleted,
     maxAgeMs,
-    retentionMs,
-    failedRetentionMs,
     circuit,
+    limits,
     ...settings
   } = readOptions(options)
   const logger = carefulLogger(given)
@@ -71,7 +73,9 @@ export function createEngine(options: EngineOptions): Engine {
   const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
   if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
   const { rowsStart = 'now', dispatchAtOnce } = queue
-  const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs }
+  const { deliveriesPerPublish } = limits
+  const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish }
+  const ceilings = createCeilings(db, limits, { ...settings, logger })
   const counters = newCounters()
   const place = { after: '' }
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
@@ -116,7 +120,7 @@ export function createEngine(options: EngineOptions): Engine {
       db,
       secretStore,
       checkUrl,
-      { defaultAttempts: retrySchedule.length + 1, maxAgeMs },
+      { defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits },
       (id) => targets.forget(id),
       letOutFirst,
     ),
@@ -127,13 +131,16 @@ export function createEngine(options: EngineOptions): Engine {
     canDeliver: options.sender !== undefined,
     maxDeadlineMs,
     maxAgeMs,
+    limits,
+    idempotencyRecords: ceilings.idempotencyRecords,
 
     async commit(unit) {
       checkOptions('engine.commit', unit)
       const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = unit
       const prepared = events.map((event) => prepareEvent(event))
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
-      const committed = await commitUnit(target, { writes, events: prepared, answer, idempotencyKey }, logger)
+      const one = { writes, events: prepared, answer, idempotencyKey }
+      const committed = await commitUnit(target, one, { logger, ...ceilings })
       inBackground(tell(committed.messages), background)
       const eventIds = committed.replayed ? [] : prepared.map(({ id }) => id)
       return { ...committed.answer, replayed: committed.replayed, eventIds }
@@ -149,10 +156,14 @@ export function createEngine(options: EngineOptions): Engine {
     async send(event, background) {
       const prepared = prepareEvent(event)
       try {
-        const { rows } = await db.run<InsertedRow>(fanOutStatement(target, prepared))
+        await ceilings.waiting.check(prepared.workspaceId)
+        const { rows } = await published(target, db.run<InsertedRow>(fanOutStatement(target, prepared)))
+        ceilings.waiting.added(prepared.workspaceId, rows.length)
         inBackground(tell(messagesFor(target, prepared, rows)), background)
         return { eventId: prepared.id, accepted: true, deliveries: rows.length }
       } catch (error) {
+        // A limit, which a queue would not raise.
+        if (error instanceof EngineError) throw error
         counters.degraded++
         logger.error(
           { eventId: prepared.id, type: prepared.type, ...errorFields(error) },
@@ -176,6 +187,7 @@ export function createEngine(options: EngineOptions): Engine {
 
     async sendTest(workspaceId, endpointId, { once } = {}) {
       await engine.endpoints.get(workspaceId, endpointId)
+      await ceilings.waiting.check(workspaceId)
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
       const transaction = new Transaction()
       once?.begin(transaction)
@@ -219,12 +231,13 @@ export function createEngine(options: EngineOptions): Engine {
       return wakeEndpoints(db, probing, how)
     },
 
-    maintain: () =>
-      maintain({ db, logger, reporter, retentionMs, failedRetentionMs, maxAgeMs, openMs: circuit.openMs, place }),
+    maintain: () => maintain({ ...settings, db, logger, reporter, maxAgeMs, openMs: circuit.openMs, place }),
     stats: () => outboxStats(db),
   }
 
-  return Object.assign(engine, { routes: createRoutes(engine, options.authenticate ?? apiKeys.authenticate) })
+  const countRequest = createRequestLimit(limits.requestsPerSecond, settings.monotonic)
+  const routes = createRoutes(engine, options.authenticate ?? apiKeys.authenticate, countRequest)
+  return Object.assign(engine, { routes })
 }
 
 /** The work runs on by itself; a platform that would end it with the response is asked to wait. */

@@ -5,6 +5,8 @@ import { OutboxError, createOptionChecks } from '@keepsend/outbox'
  *
  * - `invalid_request` 400, `unauthenticated` 401, `forbidden` 403, `not_found` 404, `not_retained` 404
  * - `idempotency_in_flight` 409, `conflict` 409, `precondition_failed` 412, `payload_too_large` 413
+ * - `too_many_endpoints` 409, `too_many_deliveries` 413; `too_many_waiting`, `too_many_requests` and
+ *   `too_many_idempotency_records` 429: a limit of `limits` is reached, nothing was written
  * - `invalid_event`, `invalid_endpoint`, `idempotency_mismatch` 422
  * - `not_accepted` 503: nothing was committed, repeat it
  * - `outcome_unknown` 500: the write may have taken place; look before you repeat it
@@ -21,18 +23,26 @@ const STATUS = {
   not_retained: 404,
   idempotency_in_flight: 409,
   conflict: 409,
+  too_many_endpoints: 409,
   precondition_failed: 412,
   payload_too_large: 413,
+  too_many_deliveries: 413,
   invalid_event: 422,
   invalid_endpoint: 422,
   idempotency_mismatch: 422,
+  too_many_waiting: 429,
+  too_many_requests: 429,
+  too_many_idempotency_records: 429,
   secret_unreadable: 500,
   invalid_option: 500,
   outcome_unknown: 500,
   not_accepted: 503,
 } as const
 
-/** The one error class of `@keepsend/engine`. */
+/** A message quotes what was found, which may be as long as a request. */
+const MAX_MESSAGE = 1000
+
+/** The one error class of `@keepsend/engine`. Its message is 1,000 characters at most. */
 export class EngineError extends Error {
   override readonly name = 'EngineError'
   readonly code: EngineErrorCode
@@ -44,7 +54,8 @@ export class EngineError extends Error {
     message: string,
     options: { cause?: unknown; retryAfterSeconds?: number | undefined } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 1)}…` : message
+    super(text, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.retryAfterSeconds = options.retryAfterSeconds
   }

@@ -16,16 +16,34 @@ const refused = (code: string) => expect.objectContaining({ code })
 const untyped = (parts: Record<string, unknown>) => event(parts)
 
 describe('types and patterns', () => {
-  it.each(['a', 'message.created', 'a.b.c.d', 'A_1.b_2', '0', 'x'.repeat(128)])('%j is a type', (type) => {
-    expect(prepareEvent(event({ type })).type).toBe(type)
-  })
-
-  it.each(['', '.', 'a.', '.a', 'a..b', 'a b', 'a-b', 'a.*', '*', 'ä', 'a\n', 'x'.repeat(129), 1, null, undefined, {}])(
-    '%j is no type',
+  it.each(['a', 'message.created', 'a.b.c.d', 'A_1.b_2', '0', 'x'.repeat(128), `a${'.a'.repeat(15)}`])(
+    '%j is a type',
     (type) => {
-      expect(() => prepareEvent(untyped({ type }))).toThrow(refused('invalid_event'))
+      expect(prepareEvent(event({ type })).type).toBe(type)
     },
   )
+
+  it.each([
+    '',
+    '.',
+    'a.',
+    '.a',
+    'a..b',
+    'a b',
+    'a-b',
+    'a.*',
+    '*',
+    'ä',
+    'a\n',
+    'x'.repeat(129),
+    `a${'.a'.repeat(16)}`,
+    1,
+    null,
+    undefined,
+    {},
+  ])('%j is no type', (type) => {
+    expect(() => prepareEvent(untyped({ type }))).toThrow(refused('invalid_event'))
+  })
 
   it('types that begin with keepsend. are reserved; keepsend and keepsender.x are not', () => {
     expect(() => prepareEvent(event({ type: 'keepsend.endpoint_disabled' }))).toThrow(refused('invalid_event'))

@@ -4,7 +4,7 @@ import { checkWorkspaceId } from './workspace-id.ts'
 
 /** Something that happened in a workspace. */
 export interface WebhookEvent {
-  /** Identifiers of `A-Za-z0-9_` joined by dots, at most 128 characters; `keepsend.` is ours. */
+  /** At most 16 identifiers of `A-Za-z0-9_` joined by dots, 128 characters; `keepsend.` is ours. */
   type: string
   workspaceId: string
   /** An object that JSON can write: of an interface or a class as well. */
@@ -34,9 +34,10 @@ export const MAX_EVENT_BYTES = 262_144
 /** Arrays and objects inside one another in an event's `data`; receivers' parsers have bounds of their own. */
 export const MAX_DEPTH = 64
 
-const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/
-const MAX_NAME_LENGTH = 128
-const MAX_CHANNELS = 10
+// 16 parts: an event asks for each of its type's prefixes under each of its channels' prefixes.
+const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,15}$/
+export const MAX_NAME_LENGTH = 128
+export const MAX_CHANNELS = 10
 
 /** Types that begin so are Keepsend's own, and no `*` matches them. */
 export const OWN_TYPES = 'keepsend.'
@@ -49,7 +50,9 @@ export const OWN_TYPES = 'keepsend.'
 export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
   const { type, workspaceId, data, channels = [], id = newEventId() } = event
   if (!isName(type))
-    throw invalid(`type must be identifiers of A-Za-z0-9_ joined by dots, at most 128 characters; found ${show(type)}`)
+    throw invalid(
+      `type must be at most 16 identifiers of A-Za-z0-9_ joined by dots, 128 characters; found ${show(type)}`,
+    )
   if (type.startsWith(OWN_TYPES))
     throw invalid(`types that begin with keepsend. are Keepsend's own; found ${show(type)}`)
   checkWorkspaceId(workspaceId, 'invalid_event')

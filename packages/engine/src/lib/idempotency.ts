@@ -1,4 +1,5 @@
 import { type OutboxDatabase, type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox'
+import type { Ceiling } from './ceiling.ts'
 import { EngineError } from './errors.ts'
 import { sha256Hex } from './sign.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
@@ -30,7 +31,7 @@ export interface HashedKey {
   owner: string
 }
 
-/** Records are kept a week: a client that retries for days still gets its first answer. */
+/** @default of `idempotencyRetentionMs`, a week: a client that retries for days still gets its first answer. */
 export const IDEMPOTENCY_RETENTION_MS = 604_800_000
 
 // The mark covers one commit, not a whole request: whoever holds it for longer has died, and the client that repeats
@@ -62,11 +63,16 @@ export function readKey(header: string): string {
 /**
  * Asks before the work: answers what is stored for the key, or marks the request as in flight and answers undefined.
  *
- * @throws {EngineError} `idempotency_mismatch` for another body, `idempotency_in_flight` while another has the mark
+ * @throws {EngineError} `idempotency_mismatch` for another body, `idempotency_in_flight` while another has the mark,
+ *   `too_many_idempotency_records` where the workspace has as many as it may
  */
-export async function beginIdempotent(db: OutboxDatabase, key: HashedKey): Promise<StoredAnswer | undefined> {
+export async function beginIdempotent(
+  { db, idempotencyRecords }: { db: OutboxDatabase; idempotencyRecords: Ceiling },
+  key: HashedKey,
+): Promise<StoredAnswer | undefined> {
   const stored = await readAnswer(db, key)
   if (stored) return stored
+  await idempotencyRecords.check(key.scope[0])
   const marked = await db.run(sqlText`
     insert into keepsend_idempotency_marks (workspace_id, method, route, key_hash, owner, expires_at)
     values (${key.scope[0]}, ${key.scope[1]}, ${key.scope[2]}, ${key.scope[3]}, ${key.owner}, ${clock()} + ${MARK_MS})
@@ -113,13 +119,16 @@ export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<St
   return { status: row.status, body: row.body }
 }
 
-/** Forgets records past their week and marks past their time, at most `limit` of each. Returns how many records. */
-export async function cleanupIdempotency(db: OutboxDatabase, limit = 500): Promise<number> {
+/** Forgets records past their retention and marks past their time, at most `limit` of each. Returns how many records. */
+export async function cleanupIdempotency(
+  db: OutboxDatabase,
+  { retentionMs, limit }: { retentionMs: number; limit: number },
+): Promise<number> {
   const records = await db.run(sqlText`
     delete from keepsend_idempotency_records
     where (workspace_id, method, route, key_hash) in (
       select workspace_id, method, route, key_hash from keepsend_idempotency_records
-      where created_at < ${clock()} - ${IDEMPOTENCY_RETENTION_MS} order by created_at ${limitTo(limit)})`)
+      where created_at < ${clock()} - ${retentionMs} order by created_at ${limitTo(limit)})`)
   // The condition twice: between the look and the lock another request may have renewed the mark.
   await db.run(sqlText`
     delete from keepsend_idempotency_marks

@@ -23,6 +23,16 @@ export function lockEndpoints(db: OutboxDatabase, ids: readonly string[]): SqlTe
   ]
 }
 
+/**
+ * The same value, once no other transaction makes endpoints of the workspace: the statements that follow see those that
+ * were made. A number for each name, so that two workspaces may wait for each other, and nothing else comes of it.
+ */
+export function lockedEndpointsOf(db: OutboxDatabase, workspaceId: string, value: string): SqlText {
+  if (db.dialect.name !== 'postgres') return sqlText`${value}`
+  const name = `keepsend_endpoints of ${workspaceId}`
+  return sqlText`case when pg_advisory_xact_lock(hashtextextended(cast(${name} as text), 0)) is not null then ${value} end`
+}
+
 /** Which of these rows another session holds locked at this moment. Waits for none of them. */
 export async function lockedOf(
   db: OutboxDatabase,

@@ -11,7 +11,7 @@ export interface Upkeep extends HeldCare {
   expired: number
   /** Settled rows past their retention. */
   deletedRows: number
-  /** Idempotency records past their week. */
+  /** Idempotency records past their retention. */
   deletedRecords: number
   /** Signing secrets past their overlap. */
   deletedSecrets: number
@@ -30,6 +30,7 @@ export interface MaintainDeps {
   retentionMs: number
   failedRetentionMs: number
   maxAgeMs: number
+  idempotencyRetentionMs: number
 }
 
 const ROUND = 500
@@ -38,9 +39,9 @@ const REPORTED_ROUND = 50
 
 /** One bounded round of upkeep, for a poller's or a cron's slow cadence. */
 export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
-  const { db, retentionMs, failedRetentionMs } = deps
+  const { db, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
-  const deletedRecords = await cleanupIdempotency(db, ROUND)
+  const deletedRecords = await cleanupIdempotency(db, { retentionMs: idempotencyRetentionMs, limit: ROUND })
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)

@@ -1,4 +1,5 @@
 import { type OutboxDatabase, OutboxError, type SqlText, type Transaction, raw, sqlText } from '@keepsend/outbox'
+import type { Ceiling } from './ceiling.ts'
 import { EngineError, asEngineError } from './errors.ts'
 import {
   type HashedKey,
@@ -36,6 +37,13 @@ export interface OnceOption {
 /** What was made now; or the answer of an earlier commit of the same request, and nothing was made. */
 export type MadeOnce<T> = { made: T; stored?: undefined } | { made?: undefined; stored: StoredAnswer }
 
+/** What a change is made once with. */
+export interface OnceDeps {
+  readonly db: OutboxDatabase
+  readonly logger: Logger
+  readonly idempotencyRecords: Ceiling
+}
+
 /**
  * Makes a change that {@link recordStatement} commits with, unless the request was committed before. Never repeated by
  * us: after an error the record decides whether the commit took place.
@@ -43,15 +51,17 @@ export type MadeOnce<T> = { made: T; stored?: undefined } | { made?: undefined; 
  * @param make is given no key where the request has none
  */
 export async function makeOnce<T>(
-  { db, logger }: { db: OutboxDatabase; logger: Logger },
+  { db, logger, idempotencyRecords }: OnceDeps,
   idempotencyKey: IdempotencyKey | undefined,
   make: (key: HashedKey | undefined) => Promise<T>,
 ): Promise<MadeOnce<T>> {
   const key = idempotencyKey && (await hashKey(idempotencyKey))
-  const stored = key && (await begin(db, key))
+  const stored = key && (await begin({ db, idempotencyRecords }, key))
   if (stored) return { stored }
   try {
-    return { made: await make(key) }
+    const made = await make(key)
+    if (key) idempotencyRecords.added(key.scope[0], 1)
+    return { made }
   } catch (error) {
     const earlier = key && (await answerAfterError(db, key, logger))
     if (earlier) return { stored: earlier }
@@ -99,9 +109,9 @@ export function readRow(names: readonly string[], answer: string): Record<string
 }
 
 /** A mark alone authorises nothing: whatever became of it, nothing was committed. */
-async function begin(db: OutboxDatabase, key: HashedKey): Promise<StoredAnswer | undefined> {
+async function begin(deps: Omit<OnceDeps, 'logger'>, key: HashedKey): Promise<StoredAnswer | undefined> {
   try {
-    return await beginIdempotent(db, key)
+    return await beginIdempotent(deps, key)
   } catch (error) {
     if (!(error instanceof OutboxError) || error.code !== 'outcome_unknown') throw asEngineError(error)
     throw new EngineError('not_accepted', `not accepted, nothing was committed: ${error.message}`, {

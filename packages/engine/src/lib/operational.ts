@@ -33,8 +33,9 @@ const MAX_ERROR = 300
  */
 export function createReporter(published: PublishTarget, operatorWorkspaceId: string): Reporter {
   const { db } = published
-  // Due now on every adapter: whoever settles tells no queue, and a cron finds what is due.
-  const target = { ...published, rowsStart: 'now' } as const
+  // Due now on every adapter: whoever settles tells no queue, and a cron finds what is due. Without a limit: a settle must
+  // not fail for what it reports.
+  const target = { ...published, rowsStart: 'now', deliveriesPerPublish: undefined } as const
   const report = (type: OperationalType, data: Record<string, unknown>, only: SqlText): SqlText =>
     fanOutStatement(target, prepareOwnEvent({ type, workspaceId: operatorWorkspaceId, data }), only)
 

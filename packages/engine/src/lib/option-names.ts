@@ -10,6 +10,7 @@ import type { RotateOptions } from './endpoint-secrets.ts'
 import type { EndpointInput } from './endpoint.ts'
 import { checkNames } from './errors.ts'
 import type { CommitWithEventsOptions } from './hono.ts'
+import type { Limits } from './limits.ts'
 import type { EngineOptions } from './options.ts'
 import type { PauseOptions } from './pause.ts'
 import type { ReencryptOptions } from './reencrypt.ts'
@@ -35,6 +36,15 @@ const circuit = {
   disableAfterMs: true,
 } satisfies OptionNames<CircuitOptions>
 
+const limits = {
+  endpointsPerWorkspace: true,
+  subscriptionsPerEndpoint: true,
+  deliveriesPerPublish: true,
+  waitingPerWorkspace: true,
+  requestsPerSecond: true,
+  idempotencyRecordsPerWorkspace: true,
+} satisfies OptionNames<Limits>
+
 /** Every option of {@link EngineOptions} by its name, for adapters that take them and refuse what is none of them. */
 export const ENGINE_OPTION_NAMES = {
   db: true,
@@ -52,6 +62,8 @@ export const ENGINE_OPTION_NAMES = {
   maxAgeMs: true,
   retentionMs: true,
   failedRetentionMs: true,
+  idempotencyRetentionMs: true,
+  limits,
   circuit,
   operatorWorkspaceId: true,
   logger: true,

@@ -10,6 +10,8 @@ import type { UrlPolicy } from './check-url.ts'
 import { type CircuitOptions, circuitOptions } from './circuit.ts'
 import { EngineError, checkBounds } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
+import { IDEMPOTENCY_RETENTION_MS } from './idempotency.ts'
+import { type Limits, readLimits } from './limits.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { checkOptions } from './option-names.ts'
 import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, longestMs } from './schedule.ts'
@@ -63,6 +65,10 @@ export interface EngineOptions {
   retentionMs?: number | undefined
   /** How long failed rows are retained, to be looked at and replayed, in ms. @default `maxAgeMs` */
   failedRetentionMs?: number | undefined
+  /** How long idempotency records are retained, in ms: 60,000–31,536,000,000. @default 604_800_000 (7 days) */
+  idempotencyRetentionMs?: number | undefined
+  /** What a workspace, an endpoint and a request may ask for at most. @default see each */
+  limits?: OptionsOf<Limits> | undefined
   /** When an endpoint that fails is left alone, probed and disabled. @default see each */
   circuit?: OptionsOf<CircuitOptions> | undefined
   /**
@@ -95,6 +101,7 @@ const DEFAULTS = {
   keepCompleted: false,
   maxAgeMs: DEFAULT_MAX_AGE_MS,
   retentionMs: DEFAULT_RETENTION_MS,
+  idempotencyRetentionMs: IDEMPOTENCY_RETENTION_MS,
   logger: silentLogger,
   userAgent: 'Keepsend',
   random: Math.random,
@@ -104,6 +111,7 @@ const DEFAULTS = {
 /** The options as the engine goes by them. @throws {EngineError} `invalid_option`, naming option, bound and value */
 export function readOptions(options: EngineOptions): WithDefaults<EngineOptions, typeof DEFAULTS> & {
   circuit: CircuitOptions
+  limits: Limits
   urlPolicy: UrlPolicy
   failedRetentionMs: number
 } {
@@ -116,6 +124,7 @@ export function readOptions(options: EngineOptions): WithDefaults<EngineOptions,
   checkBounds('maxPauseMs', whole.maxPauseMs, 1000, 86_400_000)
   checkBounds('retentionMs', whole.retentionMs, 0, Number.MAX_SAFE_INTEGER)
   checkBounds('failedRetentionMs', failedRetentionMs, 0, Number.MAX_SAFE_INTEGER)
+  checkBounds('idempotencyRetentionMs', whole.idempotencyRetentionMs, 60_000, 31_536_000_000)
   if (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => wait >= 0 && wait <= MAX_WAIT_SECONDS)) {
     throw new EngineError(
       'invalid_option',
@@ -129,7 +138,13 @@ export function readOptions(options: EngineOptions): WithDefaults<EngineOptions,
       `maxAgeMs must be a whole number of more than ${longest}, which the waits of retrySchedule can take, to ${MAX_AGE_MS}; found ${maxAgeMs}`,
     )
   }
-  return { ...whole, failedRetentionMs, urlPolicy: onePolicy(options), circuit: circuitOptions(options.circuit) }
+  return {
+    ...whole,
+    failedRetentionMs,
+    urlPolicy: onePolicy(options),
+    circuit: circuitOptions(options.circuit),
+    limits: readLimits(options.limits),
+  }
 }
 
 /** A URL that the engine accepts and its sender never sends to would only be noticed when all its deliveries failed. */

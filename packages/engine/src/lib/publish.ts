@@ -3,9 +3,11 @@ import {
   type PendingEvent,
   type SqlText,
   insertSelectStatement,
+  isTooManyRows,
   raw,
   sqlText,
 } from '@keepsend/outbox'
+import { EngineError } from './errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { HoldReason } from './hold-reason.ts'
@@ -18,6 +20,8 @@ export interface PublishTarget {
   dispatchAtOnce?: EventQueue['dispatchAtOnce']
   /** How long a disabled endpoint collects, in ms. @default 604_800_000 (7 days) */
   maxAgeMs?: number | undefined
+  /** Deliveries that one fan-out makes at most; with more receivers it fails and makes none. @default no limit */
+  deliveriesPerPublish?: number | undefined
 }
 
 /**
@@ -33,18 +37,42 @@ export interface PublishTarget {
  */
 export function fanOutStatement(target: PublishTarget, event: PreparedEvent, only: SqlText = raw('1 = 1')): SqlText {
   const { dialect } = target.db
-  const maxAgeMs = raw(String(target.maxAgeMs ?? DEFAULT_MAX_AGE_MS))
   const patterns = dialect.oneOf(patternsOf(event.type))
-  const channels = dialect.oneOf([...new Set(['*', ...event.channels.flatMap(patternsOf)])])
+  const channels = dialect.oneOf(channelsOf(event))
   return forEndpoints(
     target,
     event,
     (now) => sqlText`
-    workspace_id = ${event.workspaceId} and (status = 'enabled' or coalesce(disabled_at, ${now}) > ${now} - ${maxAgeMs}) and id in (
+    workspace_id = ${event.workspaceId} and ${collects(target, now)} and id in (
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
     ) and ${only}`,
+    target.deliveriesPerPublish,
   )
+}
+
+/** The channels of subscriptions that an event fits. */
+export function channelsOf({ channels }: PreparedEvent): string[] {
+  return [...new Set(['*', ...channels.flatMap(patternsOf)])]
+}
+
+/** Whether an endpoint gets what is published now: a disabled one, until it has been so for longer than a delivery may take. */
+export function collects({ maxAgeMs = DEFAULT_MAX_AGE_MS }: PublishTarget, now: SqlText): SqlText {
+  return sqlText`(status = 'enabled' or coalesce(disabled_at, ${now}) > ${now} - ${raw(String(maxAgeMs))})`
+}
+
+/** What a fan-out, or several that commit together, came to; a refusal of too many receivers in the engine's words. */
+export async function published<T>({ deliveriesPerPublish }: PublishTarget, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!isTooManyRows(error)) throw error
+    throw new EngineError(
+      'too_many_deliveries',
+      `one publish makes at most ${deliveriesPerPublish} deliveries (limits.deliveriesPerPublish), and this one has more receivers`,
+      { cause: error },
+    )
+  }
 }
 
 /** One endpoint, subscribed or not, enabled or not: a test event. */
@@ -56,19 +84,28 @@ function forEndpoints(
   { db, rowsStart, dispatchAtOnce }: PublishTarget,
   event: PreparedEvent,
   whereAt: (now: SqlText) => SqlText,
+  maxRows?: number,
 ): SqlText {
   const { id: eventId, workspaceId, type, payload } = event
   const joinsLine = dispatchAtOnce !== undefined
   return insertSelectStatement(
     db.dialect,
-    { eventId, workspaceId, type, payload, due: rowsStart, joinsLine },
+    { eventId, workspaceId, type, payload, due: rowsStart, joinsLine, maxRows },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),
       heldFor: heldFromTheStart(now),
       from: sqlText`keepsend_endpoints where ${whereAt(now)}`,
+      isFew: maxRows === undefined ? undefined : hasFewEndpoints(db, workspaceId, maxRows),
     }),
   )
+}
+
+/** On SQLite receivers are looked up once more to count them: 8 of 20 µs of a publish. Postgres counts what it has found. */
+function hasFewEndpoints({ dialect }: OutboxDatabase, workspaceId: string, most: number): SqlText | undefined {
+  if (dialect.name === 'postgres') return undefined
+  return sqlText`(
+        select 1 from keepsend_endpoints as every where every.workspace_id = ${workspaceId} limit 1 offset ${raw(String(most))}) is null`
 }
 
 /** Why an endpoint holds a row that is published for it; null: it does not. A line for each reason. */

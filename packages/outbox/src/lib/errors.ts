@@ -42,5 +42,20 @@ export function isLockTimeout(error: unknown): boolean {
   return 'code' in error.cause && error.cause.code === '55P03'
 }
 
+/**
+ * Whether the database refused a null in this column. A statement that must not take place selects one where the column
+ * takes none: that undoes its transaction on every database, in the middle of a `batch()` too.
+ */
+export function isNullRefused(error: unknown, table: string, column: string): boolean {
+  if (!(error instanceof Error)) return false
+  const { message } = error
+  if (message.includes(`NOT NULL constraint failed: ${table}.${column}`)) return true
+  // Postgres says it in the server's language.
+  const isPostgres = 'code' in error && error.code === '23502'
+  return (
+    (isPostgres && message.includes(table) && message.includes(column)) || isNullRefused(error.cause, table, column)
+  )
+}
+
 /** Refuses options, each under its name, as `invalid_option`. */
 export const { checkBounds, checkNames } = createOptionChecks((message) => new OutboxError('invalid_option', message))

@@ -1,5 +1,6 @@
 import type { Dialect } from './dialect.ts'
 import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, eventIdTime } from './event.ts'
+import { isNullRefused } from './errors.ts'
 import { hasLine } from './lane.ts'
 import { rowId } from './row-id.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
@@ -66,6 +67,8 @@ export interface Receivers {
   heldFor: SqlText
   /** What follows `from`, the conditions included. */
   from: SqlText
+  /** With `maxRows`: a cheap condition where there are certainly no more, so that they are not counted. @default they are */
+  isFew?: SqlText | undefined
 }
 
 /**
@@ -76,13 +79,14 @@ export interface Receivers {
  */
 export function insertSelectStatement(
   dialect: Dialect,
-  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'> & JoinsLine,
+  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'> & JoinsLine & MaxRows,
   receiversAt: (now: SqlText) => Receivers,
 ): SqlText {
   const clockBeside = dialect.clockBeside
-  const { from: receivers, ...asked } = receiversAt(clockBeside.now)
+  const { from: receivers, isFew, ...asked } = receiversAt(clockBeside.now)
   const one = dialect.reused({ ...asked, now: clockBeside.now }, sqlText`${clockBeside.from}${receivers}`)
-  const { endpointId, maxAttempts, heldFor, now } = one.columns
+  const { endpointId, heldFor, now } = one.columns
+  const maxAttempts = unlessTooMany({ ...event, isFew }, one)
   const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
   const unlessHeld = sqlText`case when ${heldFor} is null`
   return sqlText`
@@ -98,6 +102,33 @@ export function insertSelectStatement(
 interface JoinsLine {
   /** With `due: 'handed-off'`: while rows of the workspace stand in line, these stand in line as well. @default false */
   joinsLine?: boolean | undefined
+}
+
+interface MaxRows {
+  /** With more receivers the statement fails, and inserts none: see {@link isTooManyRows}. @default no bound */
+  maxRows?: number | undefined
+}
+
+/** Null, which the column refuses, and with it the whole transaction, on every database and in the host's own too. */
+function unlessTooMany(
+  { maxRows, isFew = raw('1 = 0') }: MaxRows & Pick<Receivers, 'isFew'>,
+  { columns: { maxAttempts }, from }: { columns: { maxAttempts: SqlText }; from: SqlText },
+): SqlText {
+  if (maxRows === undefined) return maxAttempts
+  const counted = sqlText`select count(*) from (select 1 from ${from} limit ${raw(String(maxRows + 1))}) as receiver`
+  return sqlText`case when ${isFew} or (${counted}) <= ${raw(String(maxRows))} then ${maxAttempts} end`
+}
+
+/** Fails, as an insert with too many receivers does, where the condition holds; otherwise it does nothing. */
+export function refuseRowsStatement(tooMany: SqlText): SqlText {
+  return sqlText`
+    insert into pending_events (id, workspace_id, event_type, created_at, payload, max_attempts)
+    select '', '', '', ms, '', null from keepsend_clock where ${tooMany}`
+}
+
+/** Whether the error is that of {@link insertSelectStatement} with more receivers than `maxRows`. */
+export function isTooManyRows(error: unknown): boolean {
+  return isNullRefused(error, 'pending_events', 'max_attempts')
 }
 
 /**

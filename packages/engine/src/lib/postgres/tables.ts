@@ -127,7 +127,7 @@ export const idempotencyRecords = pgTable(
     status: integer('status').notNull(),
     body: text('body').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.workspaceId, table.method, table.route, table.keyHash] })],
+  (table) => [primaryKey({ columns: [table.workspaceId, table.keyHash, table.method, table.route] })],
 )
 
 /** Requests that are in flight under an `Idempotency-Key`; advice alone, and it expires. */

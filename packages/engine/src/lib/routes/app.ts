@@ -1,4 +1,4 @@
-import { type Authenticate, checkPrincipal } from '../api-key.ts'
+import { type Authenticate, type Principal, checkPrincipal } from '../api-key.ts'
 import { EngineError, asEngineError } from '../errors.ts'
 import { errorFields } from '../logger.ts'
 import { problemResponse } from '../problem.ts'
@@ -12,7 +12,11 @@ import { type EngineRoutes, type RouteEngine, newRoutes } from './route.ts'
 import { secretRoutes } from './secrets.ts'
 
 /** The management API. Errors are problem documents, every route but health and the document itself asks who is asking. */
-export function createRoutes(engine: RouteEngine, authenticate: Authenticate): EngineRoutes {
+export function createRoutes(
+  engine: RouteEngine,
+  authenticate: Authenticate,
+  countRequest: (principal: Principal) => void,
+): EngineRoutes {
   const app = newRoutes()
   app.onError((error) => {
     const known = asEngineError(error)
@@ -27,6 +31,7 @@ export function createRoutes(engine: RouteEngine, authenticate: Authenticate): E
     const found = await authenticate(c.req.raw)
     if (!found) throw new EngineError('unauthenticated', 'this needs an API key: Authorization: Bearer ks_…')
     c.set('principal', checkPrincipal(found))
+    countRequest(found)
     // In an id, a filter or a cursor: Postgres takes no such text, not even to look for it.
     if (c.req.url.includes('%00')) throw new EngineError('invalid_request', 'the URL holds a NUL (%00)')
     await next()

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
 import { type ShownDelivery, readReplayed } from '../delivery-columns.ts'
 import type { Once } from '../once.ts'
+import * as bounded from './bounded.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { showPage } from './page.ts'
 import { type EngineRoutes, type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
@@ -15,9 +16,9 @@ const list = defineRoute('deliveries:read', {
     query: z.strictObject({
       ...pageQuery,
       status: z.enum(['pending', 'completed', 'failed', 'held']).optional(),
-      endpointId: z.string().optional(),
-      type: z.string().optional(),
-      eventId: z.string().optional(),
+      endpointId: bounded.id.optional(),
+      type: bounded.name.optional(),
+      eventId: bounded.id.optional(),
     }),
   },
   responses: { 200: json('A page of deliveries', pageOf(deliverySchema)) },

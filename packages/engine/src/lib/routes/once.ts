@@ -2,12 +2,14 @@ import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Principal } from '../api-key.ts'
 import { idempotencyKeyOf } from '../hono.ts'
-import { type Once, createOnce, makeOnce } from '../once.ts'
-import type { RouteEngine } from './route.ts'
+import { type Once, type OnceDeps, createOnce, makeOnce } from '../once.ts'
+
+/** 255 characters in quotes, each with a backslash before it. */
+const MAX_KEY_HEADER = 512
 
 /** The header of every route that changes something. */
 export const idempotent = z.object({
-  'idempotency-key': z.string().optional().openapi({
+  'idempotency-key': z.string().max(MAX_KEY_HEADER).optional().openapi({
     description: '1 to 255 printable characters: a repeat under the same key changes nothing and gets the first answer',
   }),
 })
@@ -20,14 +22,14 @@ export const idempotent = z.object({
  */
 export async function answerOnce<T>(
   c: Context<{ Variables: { principal: Principal } }>,
-  { db, logger }: Pick<RouteEngine, 'db' | 'logger'>,
+  { db, logger, idempotencyRecords }: OnceDeps,
   make: (once: Once | undefined) => Promise<T>,
   read: (answer: string) => T | Promise<T>,
 ): Promise<T> {
   const key = await idempotencyKeyOf(c, c.get('principal').workspaceId)
   // No path: what these routes store is no answer yet, and `recall` must not find it.
   const own = key && { ...key, route: `api:${key.route}` }
-  const { made, stored } = await makeOnce({ db, logger }, own, async (hashed) => {
+  const { made, stored } = await makeOnce({ db, logger, idempotencyRecords }, own, async (hashed) => {
     const once = hashed && createOnce(db, hashed)
     const answer = await make(once)
     return once ? read(once.answer) : answer

@@ -4,7 +4,7 @@ import type { OnceDeliveryReads } from '../deliveries.ts'
 import type { OnceEndpointStore } from '../endpoint-store-api.ts'
 import type { Engine, Sent } from '../engine-api.ts'
 import { EngineError } from '../errors.ts'
-import type { OnceOption } from '../once.ts'
+import type { OnceDeps, OnceOption } from '../once.ts'
 import { problemResponse } from '../problem.ts'
 import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
 import { problemSchema } from './schemas.ts'
@@ -17,7 +17,7 @@ interface RouteEnv {
 export type EngineRoutes = OpenAPIHono<RouteEnv>
 
 /** The engine without its routes, which is what they are made from. */
-export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'sendTest'> {
+export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'sendTest'>, OnceDeps {
   endpoints: OnceEndpointStore
   deliveries: OnceDeliveryReads
   sendTest(workspaceId: string, endpointId: string, options?: OnceOption): Promise<Sent>
@@ -27,10 +27,18 @@ export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deli
 export function newRoutes(): EngineRoutes {
   return new OpenAPIHono<RouteEnv>({
     defaultHook: (result) => {
-      if (!result.success) return problemResponse(new EngineError('invalid_request', z.prettifyError(result.error)))
+      if (!result.success) return problemResponse(new EngineError('invalid_request', describeProblems(result.error)))
       return undefined
     },
   })
+}
+
+const SHOWN_PROBLEMS = 5
+
+/** The first problems of an input, as many as help. Of each text the error leaves 1,000 characters. */
+function describeProblems({ issues }: z.ZodError): string {
+  const shown = z.prettifyError({ issues: issues.slice(0, SHOWN_PROBLEMS) })
+  return issues.length > SHOWN_PROBLEMS ? `${issues.length} problems, of which the first:\n${shown}` : shown
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ShownDelivery } from '../delivery-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { EngineError } from '../errors.ts'
 import { RATE_PERIODS } from '../rate.ts'
+import * as bounded from './bounded.ts'
 
 const time = z.iso.datetime().openapi({ example: '2026-11-23T12:00:00.000Z' })
 
@@ -13,11 +14,11 @@ export const problemSchema = z
 
 export const eventInput = z
   .strictObject({
-    type: z.string().openapi({ example: 'message.created' }),
+    type: bounded.name.openapi({ example: 'message.created' }),
     data: z.record(z.string(), z.unknown()).openapi({ example: { id: 'm1', text: 'hello' } }),
-    channels: z.array(z.string()).optional(),
-    id: z.string().optional().openapi({ description: 'evt_ and a lower-case UUIDv7; made here when left out' }),
-    timestamp: z.iso.datetime().optional().openapi({ description: 'when it happened; now when left out' }),
+    channels: bounded.channels.optional(),
+    id: bounded.id.optional().openapi({ description: 'evt_ and a lower-case UUIDv7; made here when left out' }),
+    timestamp: bounded.isoTime.optional().openapi({ description: 'when it happened; now when left out' }),
   })
   .openapi('EventInput')
 
@@ -62,26 +63,23 @@ export const eventDetail = z
   .openapi('Event')
 
 const endpointFields = {
-  url: z.string().openapi({ example: 'https://example.com/hooks' }),
-  description: z.string().optional(),
-  eventTypes: z
-    .array(z.string())
-    .optional()
-    .openapi({ example: ['message.*'] }),
-  channels: z.array(z.string()).optional(),
-  retrySchedule: z.array(z.int()).nullable().optional().openapi({ description: 'waits between attempts, in seconds' }),
+  url: bounded.url.openapi({ example: 'https://example.com/hooks' }),
+  description: bounded.description.optional(),
+  eventTypes: bounded.eventTypePatterns.optional().openapi({ example: ['message.*'] }),
+  channels: bounded.channelPatterns.optional(),
+  retrySchedule: bounded.waits.nullable().optional().openapi({ description: 'waits between attempts, in seconds' }),
   deadlineMs: z.int().nullable().optional(),
-  headers: z
-    .record(z.string(), z.string())
+  headers: bounded.headers.optional().openapi({ description: 'sent with every attempt; never shown again' }),
+  retryStatuses: bounded.retryStatuses
     .optional()
-    .openapi({ description: 'sent with every attempt; never shown again' }),
-  retryStatuses: z.array(z.int()).optional().openapi({ description: 'statuses from 400 to 499 that are tried again' }),
+    .openapi({ description: 'statuses from 400 to 499 that are tried again' }),
   signatures: z
     .array(z.enum(['v1', 'v1a']))
+    .max(2)
     .optional()
     .openapi({ description: 'v1: HMAC under a shared secret; v1a: ed25519, with a public key' }),
   compatSignature: z
-    .strictObject({ header: z.string(), secret: z.string().optional() })
+    .strictObject({ header: bounded.headerName, secret: bounded.secret.optional() })
     .nullable()
     .optional()
     .openapi({ description: 'a header `t=…,v1=…` besides, for receivers that know no other' }),
@@ -105,7 +103,7 @@ const endpointFields = {
 export const endpointInput = z
   .strictObject({
     ...endpointFields,
-    secret: z.string().optional().openapi({ description: 'whsec_ or whsk_, and base64' }),
+    secret: bounded.secret.optional().openapi({ description: 'whsec_ or whsk_, and base64' }),
   })
   .openapi('EndpointInput')
 
@@ -152,8 +150,8 @@ export const scheme = z.enum(['v1', 'v1a', 'compat'])
 export const replayInput = z
   .strictObject({
     status: z.enum(['failed', 'completed']).optional().openapi({ description: 'failed unless said otherwise' }),
-    settledAfter: z.iso.datetime().optional(),
-    settledBefore: z.iso.datetime().optional(),
+    settledAfter: bounded.isoTime.optional(),
+    settledBefore: bounded.isoTime.optional(),
   })
   .openapi('ReplayInput')
 
@@ -165,12 +163,12 @@ export const publicKeySchema = z
   .object({ version: z.int(), publicKey: z.string(), createdAt: time, expiresAt: time.nullable() })
   .openapi('EndpointPublicKey')
 
-export const idParam = z.object({ id: z.string() })
+export const idParam = z.object({ id: bounded.id })
 
 /** Page parameters of every list. */
 export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(250).default(50),
-  cursor: z.string().optional(),
+  cursor: z.string().max(200).optional(),
 }
 
 /**

@@ -103,7 +103,8 @@ create index if not exists keepsend_api_keys_workspace on keepsend_api_keys (wor
   {
     name: 'engine/0002_idempotency',
     sql: `-- The answer to a request that committed, written in the same unit as its change: a plain insert, first in the unit,
--- so the primary key lets one commit through.
+-- so the primary key lets one commit through. The hash leads after the workspace: a range of hashes is an even sample of
+-- its records, by which they are counted.
 create table if not exists keepsend_idempotency_records (
   workspace_id text not null,
   method text not null,
@@ -113,7 +114,7 @@ create table if not exists keepsend_idempotency_records (
   created_at integer not null,
   status integer not null,
   body text not null,
-  primary key (workspace_id, method, route, key_hash)
+  primary key (workspace_id, key_hash, method, route)
 ) strict, without rowid;
 
 create index if not exists keepsend_idempotency_records_created on keepsend_idempotency_records (created_at);

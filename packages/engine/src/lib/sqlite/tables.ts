@@ -130,7 +130,7 @@ export const idempotencyRecords = sqliteTable(
     status: integer('status').notNull(),
     body: text('body').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.workspaceId, table.method, table.route, table.keyHash] })],
+  (table) => [primaryKey({ columns: [table.workspaceId, table.keyHash, table.method, table.route] })],
 )
 
 /** Requests that are in flight under an `Idempotency-Key`; advice alone, and it expires. */

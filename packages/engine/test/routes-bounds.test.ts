@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import { EngineError } from '../src/index.ts'
+import { type Document, GOOD_BODIES, api, documentOf, problem, read, withBody } from './routes.ts'
+
+const zeros = (count: number): number[] => Array.from({ length: count }, () => 0)
+
+/** A part of a request's schema. */
+interface Schema {
+  $ref?: string
+  type?: string | string[]
+  enum?: unknown[]
+  const?: unknown
+  maxLength?: number
+  maxItems?: number
+  maxProperties?: number
+  properties?: Record<string, Schema>
+  additionalProperties?: Schema | boolean
+  items?: Schema
+  anyOf?: Schema[]
+  oneOf?: Schema[]
+  allOf?: Schema[]
+}
+
+/** Where a text, a list or a map of a schema has no bound. */
+function unbounded(document: Document, schema: Schema, path: string): string[] {
+  const { $ref, type, items, properties = {}, additionalProperties } = schema
+  if ($ref !== undefined) {
+    const name = $ref.split('/').at(-1) ?? ''
+    return unbounded(document, document.components.schemas[name] as Schema, `${path} ${name}`)
+  }
+  const types = [type].flat()
+  const found: string[] = []
+  const isListed = schema.enum !== undefined || schema.const !== undefined
+  if (types.includes('string') && !isListed && schema.maxLength === undefined) found.push(path)
+  if (types.includes('array') && schema.maxItems === undefined) found.push(`${path}[]`)
+  if (typeof additionalProperties === 'object' && schema.maxProperties === undefined) found.push(`${path}{}`)
+  return [
+    ...found,
+    ...(items ? unbounded(document, items, `${path}[]`) : []),
+    ...Object.entries(properties).flatMap(([name, one]) => unbounded(document, one, `${path}.${name}`)),
+    ...[schema.anyOf, schema.oneOf, schema.allOf].flatMap((all = []) =>
+      all.flatMap((one) => unbounded(document, one, path)),
+    ),
+  ]
+}
+
+describe('what a request may hold', () => {
+  it('has a bound in every route: each text, each list, each parameter, but for the data of an event', async () => {
+    const document = await documentOf(await api())
+    const found = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.entries(operations).flatMap(([method, { parameters = [], requestBody }]) => {
+        const at = `${method} ${path}`
+        const schema = requestBody?.content['application/json']?.schema
+        const inParameters = parameters.flatMap((one) =>
+          unbounded(document, one.schema as Schema, `${at} ?${one.name}`),
+        )
+        return [...inParameters, ...(schema ? unbounded(document, schema, at) : [])]
+      }),
+    )
+    expect([...new Set(found)]).toEqual(['post /events EventInput.data{}', 'post /events[] EventInput.data{}'])
+  })
+
+  it.each([
+    ['POST /endpoints', { url: 'https://hooks.example.com/', channels: zeros(124_000) }],
+    ['POST /endpoints', { url: 'https://hooks.example.com/', eventTypes: zeros(124_000) }],
+    ['POST /endpoints', { url: 'https://hooks.example.com/', retryStatuses: zeros(124_000) }],
+    ['POST /endpoints', { url: 'https://hooks.example.com/', signatures: zeros(124_000) }],
+    [
+      'POST /endpoints',
+      { url: 'https://hooks.example.com/', headers: Object.fromEntries(zeros(20_000).map((zero, n) => [n, zero])) },
+    ],
+    ['POST /endpoints', Object.fromEntries(zeros(20_000).map((zero, n) => [n, zero]))],
+    ['PATCH /endpoints/{id}', { retrySchedule: zeros(124_000) }],
+    ['POST /events', { type: 'a', data: {}, channels: zeros(124_000) }],
+    ['POST /events', zeros(500_000)],
+  ])('beyond it is 400 in at most 1,000 characters, and nothing overflows: %s', async (route, body) => {
+    const { call, addEndpoint, count } = await api()
+    const { id } = await addEndpoint()
+    const [method = '', path = ''] = route.split(' ')
+    const answer = await read(call(method, path.replace('{id}', id), body))
+    expect(answer).toEqual(problem(400, 'invalid_request'))
+    expect(String(answer.body['detail']).length).toBeLessThanOrEqual(1000)
+    expect([await count('keepsend_endpoints'), await count('pending_events')]).toEqual([1, 0])
+  })
+
+  it('a text of 120,000 characters in any field of any route is refused in at most 1,000', async () => {
+    const { call, addEndpoint, ...made } = await api()
+    const { id } = await addEndpoint()
+    const text = 'x'.repeat(120_000)
+    for (const { method, path } of withBody(await documentOf(made))) {
+      const good = GOOD_BODIES[`${method} ${path}`] as Record<string, unknown>
+      const fields = [
+        'url',
+        'description',
+        'type',
+        'id',
+        'timestamp',
+        'secret',
+        'scheme',
+        'settledAfter',
+        'surprise',
+        text,
+      ]
+      for (const field of fields) {
+        const { status, body } = await read(call(method, path.replace('{id}', id), { ...good, [field]: text }))
+        expect([status, body['code']], `${method} ${path} ${field.slice(0, 20)}`).toEqual([400, 'invalid_request'])
+        expect(String(body['detail']).length).toBeLessThanOrEqual(1000)
+      }
+    }
+  })
+
+  it('of the problems of a request five are listed, and how many there are', async () => {
+    const { call } = await api()
+    const { body } = await read(
+      call('POST', '/endpoints', { url: 1, description: 1, eventTypes: zeros(20), channels: [1] }),
+    )
+    const detail = String(body['detail'])
+    expect(detail).toMatch(/^23 problems, of which the first:/)
+    expect(detail.match(/✖/g)).toHaveLength(5)
+  })
+})
+
+it('an error of the engine says at most 1,000 characters, whatever it quotes', () => {
+  expect(new EngineError('invalid_event', 'x'.repeat(1000)).message).toBe('x'.repeat(1000))
+  expect(new EngineError('invalid_event', 'x'.repeat(1001)).message).toBe(`${'x'.repeat(999)}…`)
+})

@@ -7,6 +7,7 @@ import { enqueuePromises } from './lib/contract/enqueue.ts'
 import { expirePromises } from './lib/contract/expire.ts'
 import { fencePromises } from './lib/contract/fence.ts'
 import type { Holds, OutboxDatabases } from './lib/contract/fixtures.ts'
+import { holdLanePromises } from './lib/contract/hold-lane.ts'
 import { holdPromises } from './lib/contract/hold.ts'
 import { invariantPromises } from './lib/contract/invariants.ts'
 import { lanePromises } from './lib/contract/lanes.ts'
@@ -37,6 +38,7 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   'the fence outlives the row': fencePromises,
   release: releasePromises,
   hold: holdPromises,
+  'hold a lane': holdLanePromises,
   sweep: sweepPromises,
   replay: replayPromises,
   expire: expirePromises,

@@ -6,12 +6,12 @@ import { parseStored } from '../stored-json.ts'
 import { idempotent } from './once.ts'
 import { showPage } from './page.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
+import { iso } from './iso.ts'
 import {
   eventDetail,
   eventInput,
   eventSummary,
   idParam,
-  iso,
   pageOf,
   pageQuery,
   publishedEvent,

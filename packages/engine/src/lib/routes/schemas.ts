@@ -1,3 +1,4 @@
+import { iso } from './iso.ts'
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
 import type { ShownDelivery } from '../delivery-columns.ts'
@@ -242,10 +243,3 @@ export function showEndpoint({
     updatedAt: iso(updatedAt),
   }
 }
-
-/** A time that no calendar has, because it was broken by hand, is shown as the nearest that one has. */
-export function iso(ms: number): string {
-  return new Date(Math.max(-MAX_TIME_MS, Math.min(ms, MAX_TIME_MS))).toISOString()
-}
-
-const MAX_TIME_MS = 8_640_000_000_000_000

@@ -4,7 +4,8 @@ import type { Endpoint } from '../endpoint.ts'
 import { EngineError } from '../errors.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
-import { idParam, iso, publicKeySchema, scheme, secretSchema } from './schemas.ts'
+import { iso } from './iso.ts'
+import { idParam, publicKeySchema, scheme, secretSchema } from './schemas.ts'
 
 /** A secret in the answer to the request that made it. */
 export const shownOnce = z.string().nullable().openapi({

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { type Claimed, claimDueEvents, claimReadyEvents, nextDueEvent } from '../claim.ts'
 import type { OutboxDatabase } from '../database.ts'
 import { completeEvent, rescheduleEvent } from '../settle.ts'
+import { sweepPendingEvents } from '../sweep.ts'
 import { type Holds, MINUTE, T, claimOne, databaseNow, keep, keepClaimed, moved, row } from './fixtures.ts'
 
 /** Claims by small batches until nothing is due; returns the ids taken. */
@@ -158,5 +159,12 @@ export function claimPromises(holds: Holds): void {
     for (const options of [{ limit: 0 }, { limit: 1001 }, { limit: 1.5 }, { limit: 1, leaseMs: 999 }]) {
       await expect(claimDueEvents(db, options)).rejects.toMatchObject({ code: 'invalid_option' })
     }
+  })
+
+  holds('a worker may claim what a sweep handed over once its lease has passed', async ({ db }) => {
+    const [id = ''] = await keep(db, 1)
+    await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
+    expect((await claimDueEvents(db, { limit: 5, now: T + MINUTE - 1 })).claims).toEqual([])
+    expect(moved(await claimOne(db, T + MINUTE))).toMatchObject({ id, attempts: 1, crashes: 0, gen: 2 })
   })
 }

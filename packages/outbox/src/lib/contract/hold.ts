@@ -4,14 +4,12 @@ import type { OutboxDatabase } from '../database.ts'
 import {
   type ResumeOptions,
   type ResumedRow,
-  holdLaneStatement,
   resumeStatement,
   endpointsWithHeldRows,
   failHeldStatement,
 } from '../hold.ts'
-import { lineUpDueEvents } from '../lane.ts'
 import { settleEvents } from '../settle.ts'
-import { raw, sqlText } from '../statement.ts'
+import { sqlText } from '../statement.ts'
 import { sweepPendingEvents } from '../sweep.ts'
 import {
   type Holds,
@@ -24,7 +22,6 @@ import {
   keep,
   keepClaimed,
   moved,
-  refOf,
   row,
 } from './fixtures.ts'
 
@@ -45,7 +42,6 @@ async function resume(db: OutboxDatabase, options: ResumeOptions): Promise<Resum
   return rows.toSorted((one, other) => (one.id < other.id ? -1 : 1))
 }
 
-const LANE = { workspaceId: 'ws_1', endpointId: 'ep_1' }
 const SWITCHES = { sql: 'create table switches (name text not null primary key)', params: [] }
 const turnOn = (name: string) => sqlText`insert into switches (name) values (${name})`
 const isOn = (name: string) => sqlText`exists (select 1 from switches where name = ${name})`
@@ -209,57 +205,5 @@ export function holdPromises(holds: Holds): void {
     expect(await endpointsWithHeldRows(db, { after: '', limit: 2 })).toEqual(['ep_1', 'ep_2'])
     expect(await endpointsWithHeldRows(db, { after: 'ep_2', limit: 10 })).toEqual(['ep_3'])
     expect(await endpointsWithHeldRows(db, { after: 'ep_3', limit: 10 })).toEqual([])
-  })
-
-  holds('holding a lane holds what stands in it, counts no attempt and moves gen', async ({ db }) => {
-    const due = await keep(db, 3, { due: 'now' })
-    const others = [
-      ...(await keep(db, 2, { due: 'now', endpointId: 'ep_2' })),
-      ...(await keep(db, 1, { due: T })),
-      ...(await keep(db, 1, { due: 'handed-off' })),
-    ]
-    const before = new Map((await findAll(db)).map((one) => [one.id, one]))
-    const { changes } = await db.run(holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') }))
-    expect(changes).toBe(3)
-    for (const one of await findAll(db)) {
-      const was = before.get(one.id)
-      const heldAt: unknown = expect.any(Number)
-      const held = {
-        ...was,
-        status: 'held',
-        holdReason: 'blocked',
-        heldAt,
-        gen: (was?.gen ?? 0) + 1,
-        dueAt: null,
-        ready: 0,
-      }
-      expect(one).toEqual(due.includes(one.id) ? held : was)
-    }
-    expect(others).toHaveLength(4)
-  })
-
-  holds('holding a lane leaves a claimed row to its worker, and one whose lease expired', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { due: 'now' })
-    const hold = holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') })
-    const { claims } = await claimDueEvents(db, { limit: 1 })
-    expect(await db.run(hold)).toMatchObject({ changes: 0 })
-    expect(await row(db, id)).toEqual(claims[0])
-    // A claim made long ago: its lease is over by the database's clock.
-    await settleEvents(db, [{ settle: 'release', claim: await refOf(db, id), dueAt: 1 }])
-    const expired = await claimOne(db, 1)
-    expect(await lineUpDueEvents(db)).toBe(1)
-    expect(await db.run(hold)).toMatchObject({ changes: 0 })
-    expect(await row(db, id)).toEqual({ ...expired, ready: 1 })
-  })
-
-  holds('holding a lane asks its guard for each row', async ({ db }) => {
-    await db.run(SWITCHES)
-    const [held = '', free = ''] = await keep(db, 2, { due: 'now' })
-    await db.run(turnOn(held))
-    const guard = raw('exists (select 1 from switches where name = pending_events.id)')
-    expect(await db.run(holdLaneStatement(db, { ...LANE, reason: 'blocked', guard }))).toMatchObject({
-      changes: 1,
-    })
-    expect([(await row(db, held)).status, (await row(db, free)).status]).toEqual(['held', 'pending'])
   })
 }

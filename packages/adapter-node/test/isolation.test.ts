@@ -7,7 +7,7 @@ const BACKLOG = 10_000
 const HEALTHY = 100
 const SLOTS = 8
 
-const SHARED = { queue: { slotsPerEndpoint: SLOTS } }
+const SHARED = { queue: { slotsPerEndpoint: SLOTS }, engine: { limits: { endpointsPerWorkspace: 200 } } }
 
 /** Rows of one endpoint, by hand: ten thousand commits are not what is looked at. */
 async function fill({ db }: Rig, endpointId: string, count: number): Promise<void> {
@@ -142,7 +142,7 @@ describe('what was held', { timeout: PATIENCE_MS }, () => {
     const { id } = await addEndpoint(receiver.url, { rateLimit: 1000 })
     await queue.start(engine)
     // Poller and upkeep have looked for wake times, have found none, and will look again in a minute.
-    for (const look of ['where wake_at is not null', 'wake_at is null then true']) {
+    for (const look of ['where wake_at is not null', 'with recursive endpoint (id)']) {
       await until(() => statements.some((sql) => sql.includes(look)))
     }
     await fill(made, id, 1)

@@ -20,10 +20,12 @@ it(
     await migrate(db)
     const engineOf = (keys: string | undefined) =>
       createEngine({ db, queue: { async send() {} }, secrets: createKeyRing(keys) })
-    const made: { id: string; secret: string }[] = []
+    const made: { id: string; workspaceId: string; secret: string }[] = []
     for (let count = 0; count < 120; count++) {
-      const { endpoint, secret } = await engineOf(old).endpoints.create('w', { url: 'https://example.com/' })
-      made.push({ id: endpoint.id, secret })
+      const { endpoint, secret } = await engineOf(old).endpoints.create(`w${count % 2}`, {
+        url: 'https://example.com/',
+      })
+      made.push({ id: endpoint.id, workspaceId: endpoint.workspaceId, secret })
     }
     const run = async (): Promise<string> => {
       const args = ['--conditions=@keepsend/source', '--input-type=module-typescript', '--eval', itsOwn]
@@ -36,7 +38,8 @@ it(
     expect(await run()).toBe('{ reencrypted: 120, failed: 0 }\n')
     expect(await run()).toBe('{ reencrypted: 0, failed: 0 }\n')
     const { endpoints } = engineOf(fresh)
-    for (const { id, secret } of made) expect(await endpoints.secrets('w', id)).toMatchObject([{ secret }])
+    for (const { id, workspaceId, secret } of made)
+      expect(await endpoints.secrets(workspaceId, id)).toMatchObject([{ secret }])
     db.close()
   },
 )

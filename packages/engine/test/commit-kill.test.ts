@@ -6,8 +6,8 @@ import { openFile, temporaryFile } from './database.ts'
 import { rig } from './rig.ts'
 
 const PROGRAM = join(import.meta.dirname, 'commit-kill-process.ts')
-// Before these the request only looks for an earlier answer and leaves its mark.
-const FIRST_OF_UNIT = 4
+// Before these the request only looks for an earlier answer and at two limits, and leaves its mark.
+const FIRST_OF_UNIT = 6
 const MOST_DEATHS = 20
 
 interface Death {

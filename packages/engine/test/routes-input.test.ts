@@ -145,9 +145,11 @@ describe('a database that refuses', () => {
     })
     broken = false
     // What it said is repeated for a second.
-    await expect.poll(() => read(call('GET', '/health', undefined, null)), { timeout: 10_000 }).toEqual({
-      status: 200,
-      body: { status: 'ok', oldestDueMs: 0, queueErrors: 0, degraded: 0, notAccepted: 0 },
-    })
+    await expect
+      .poll(() => read(call('GET', '/health', undefined, null)), { timeout: 10_000 })
+      .toEqual({
+        status: 200,
+        body: { status: 'ok', oldestDueMs: 0, queueErrors: 0, degraded: 0, notAccepted: 0 },
+      })
   })
 })

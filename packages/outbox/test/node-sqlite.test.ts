@@ -60,7 +60,7 @@ describe('node:sqlite', () => {
     ["insert into kept values ('a'), ('b') returning name", { rows: [{ name: 'a' }, { name: 'b' }], changes: 2 }],
     ['with one as (select 1 as n) select n from one', { rows: [{ n: 1 }], changes: 0 }],
     ["with one as (select 'c' as n) insert into kept select n from one", { rows: [], changes: 1 }],
-    ['pragma user_version', { rows: [{ user_version: 0 }], changes: 0 }],
+    ['explain select 1', { rows: expect.any(Array) as object[], changes: 0 }],
     ['delete from kept', { rows: [], changes: 0 }],
   ])('says of %s what it returned and how many rows it changed', async (sql, result) => {
     const { connection } = open()

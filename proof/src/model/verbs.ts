@@ -194,7 +194,8 @@ export function sweepRefused(): Verb<Taken[]> {
 }
 
 export function replay(): Verb<number[]> {
-  const run = async (db: OutboxDatabase) => (await replayEvents(db, { endpointId: ENDPOINT })).ids.map(numberOf)
+  const run = async (db: OutboxDatabase) =>
+    (await replayEvents(db, { workspaceId: 'w', endpointId: ENDPOINT })).ids.map(numberOf)
   return { kind: 'replay', key: 'replay', refs: [], run, stood: nothing }
 }
 

@@ -226,7 +226,13 @@ export class World {
   /** Somebody sends settled rows once more. */
   replay(workspaceId: Workspace): void {
     this.say(`settled rows of ${workspaceId} are replayed`)
-    void replayEvents(this.#db, { workspaceId }, { limit: 2 })
+    const settled = this.#connection
+      .prepare(
+        'select endpoint_id from pending_events where workspace_id = ? and completed_at is not null order by completed_at',
+      )
+      .pluck()
+      .get(workspaceId)
+    if (typeof settled === 'string') void replayEvents(this.#db, { workspaceId, endpointId: settled }, { limit: 2 })
     this.ledger.observe({ by: this, replay: true })
   }
 

@@ -68,12 +68,12 @@ export const WITHOUT_WORKSPACE: Mutant = {
   rewrites: [{ find: /workspace_id = value ->> 0 and /, put: '' }],
 }
 
-/** An event has a row for each endpoint of every workspace. */
+/** An event has a row for each endpoint of every workspace. The fan-out names its receivers twice: to count them, too. */
 export const WITH_OTHERS_ENDPOINTS: Mutant = {
   name: 'publishes to other workspaces',
   rewrites: [
-    { find: /workspace_id = \? and \(status = 'enabled'/, put: `? is not null and (status = 'enabled'` },
-    { find: /where workspace_id = \? and pattern/, put: 'where ? is not null and pattern' },
+    { find: /workspace_id = \? and \(status = 'enabled'/g, put: `? is not null and (status = 'enabled'` },
+    { find: /where workspace_id = \? and pattern/g, put: 'where ? is not null and pattern' },
   ],
 }
 

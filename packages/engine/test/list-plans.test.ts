@@ -1,4 +1,4 @@
-// What a list, a replay, a deletion and the health check read beside a neighbour's rows, in a table that was never analyzed:
+// How many rows a list, a replay, a deletion and the health check read beside a neighbour's rows, in a table that was never analyzed:
 // on SQLite the ways into the table, on Postgres the rows besides, which are as many beside a million as beside a thousand.
 // D1 counts its rows itself: packages/adapter-cloudflare/test/workerd/lists.test.ts.
 import { type SqlText, raw, sqlText } from '@keepsend/outbox'

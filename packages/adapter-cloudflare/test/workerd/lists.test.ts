@@ -1,4 +1,4 @@
-// What a list, a replay, a deletion and the health check read and cost on D1, by its own count, beside other workspaces' rows.
+// How many rows a list, a replay, a deletion and the health check read, and write, on D1, by its own count, beside other workspaces' rows.
 import { env } from 'cloudflare:workers'
 import { type Engine, createEngine } from '@keepsend/engine'
 import { type OutboxDatabase, sqlText } from '@keepsend/outbox'

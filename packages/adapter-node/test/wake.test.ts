@@ -1,6 +1,7 @@
 import { enqueueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { DurableEventQueue } from '../src/index.ts'
+import { postgresRig } from './postgres-rig.ts'
 import { startReceiver } from './receiver.ts'
 import { PATIENCE_MS, rig, until } from './rig.ts'
 import { startWorker } from './worker.ts'
@@ -43,6 +44,25 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     await receiver.arrived(1)
     await until(() => rows().length === 0)
     expect(Date.now()).toBeGreaterThanOrEqual(due)
+  })
+
+  it('nothing, while an attempt runs: what a host inserted on Postgres and announced to nobody is found all the same', async () => {
+    const receiver = await startReceiver((request) => request.path === '/fast' && request.answer())
+    const { engine, db, queue, addEndpoint, publish, untilRows } = await postgresRig({ database: { listen: false } })
+    await addEndpoint(`${receiver.url}/slow`)
+    const fast = await addEndpoint(`${receiver.url}/fast`, { eventTypes: ['a.b'] })
+    await queue.start(engine)
+    await publish(1)
+    await receiver.arrived(1)
+    // What the start wakes finds the first of them at most.
+    for (let found = 1; found <= 3; found++) {
+      await enqueueEvents(db, [
+        { eventId: newEventId(), endpointId: fast.id, workspaceId: 'other', type: 'a.b', payload: '{}' },
+      ])
+      await receiver.arrived(1 + found)
+      await untilRows((rows) => rows.length === 1)
+    }
+    expect(receiver.requests.map(({ path }) => path)).toEqual(['/slow', '/fast', '/fast', '/fast'])
   })
 
   it('a kick through another queue on the same handle, which was stopped', async () => {

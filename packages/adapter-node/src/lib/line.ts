@@ -159,8 +159,9 @@ export class Line {
   }
 
   /**
-   * What a claim found, in the order of the ids: a lane that gave less than was asked of it is empty, from where it was
-   * asked on.
+   * Learns from the claims, in the order of their ids, that a lane which gave less than was asked of it has no more rows
+   * behind the place from which it was asked. A retry among the claims may move that place too far: the next look begins
+   * at the first row again.
    */
   took(shares: readonly LaneShare[], claims: readonly Claim[], dead: number): void {
     const found = new Map<Lane, { count: number; last: string }>()

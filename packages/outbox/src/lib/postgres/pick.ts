@@ -44,7 +44,6 @@ export function pick({ where, order, limit }: Which, unless = raw('')): PickedBy
  * first, so each of several workers gets its share while rows last.
  */
 export function pickLanes(lanes: readonly LaneShare[], unless = raw('')): PickedByCte {
-  const { order } = inLane(raw('lane.w'), raw('lane.e'))
   const listed = joined(
     [
       texts(lanes.map(({ workspaceId }) => workspaceId)),
@@ -60,12 +59,13 @@ export function pickLanes(lanes: readonly LaneShare[], unless = raw('')): Picked
         select id as picked_id from pending_events
         where ready = 1 and (workspace_id, endpoint_id, id) > (${LANE}, lane.a collate "C")
           and (workspace_id, endpoint_id) <= (${LANE}) ${unless}
-        order by ${order} limit lane.k for update skip locked) as head`,
+        order by ${IN_ORDER} limit lane.k for update skip locked) as head`,
     raw('ready = 1'),
   )
 }
 
 const LANE = raw('lane.w collate "C", lane.e collate "C"')
+const IN_ORDER = raw('workspace_id, endpoint_id, id')
 
 /**
  * A range, and never `=`: by that the planner may find the order of the key good enough, and read it from its beginning
@@ -75,7 +75,7 @@ export function inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlT
   const lane = sqlText`(cast(${workspaceId} as text) collate "C", cast(${endpointId} as text) collate "C")`
   return {
     where: sqlText`ready = 1 and (workspace_id, endpoint_id) >= ${lane} and (workspace_id, endpoint_id) <= ${lane}`,
-    order: raw('workspace_id, endpoint_id, id'),
+    order: IN_ORDER,
   }
 }
 
@@ -84,7 +84,7 @@ export function inLine(workspaceId: SqlText): { where: SqlText; order: SqlText }
   const w = sqlText`cast(${workspaceId} as text) collate "C"`
   return {
     where: sqlText`ready = 1 and (workspace_id, endpoint_id) >= (${w}, '') and (workspace_id, endpoint_id) <= (${w}, '~')`,
-    order: raw('workspace_id, endpoint_id, id'),
+    order: IN_ORDER,
   }
 }
 

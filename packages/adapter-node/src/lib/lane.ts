@@ -35,8 +35,8 @@ export interface Lane extends LaneRef {
   movedAt: number
   /** Attempts at once, after it has asked for a wait or was overloaded; Infinity once it has taken enough again. */
   window: number
-  /** Nothing more is claimed of it before: its rate limit has no slot time in sight. */
-  pausedUntil: number
+  /** Nothing more is claimed of it until it is asked again: its rate limit has no slot time in sight. */
+  isRefused: boolean
   /** How many slot times are in sight at once, as far as is known. */
   slotTimes: number
 }
@@ -91,7 +91,7 @@ export function newLane({ workspaceId, endpointId }: LaneRef, tenant: Tenant, no
     lastMs: undefined,
     movedAt: now,
     window: Infinity,
-    pausedUntil: 0,
+    isRefused: false,
     slotTimes: Infinity,
   }
 }

@@ -240,7 +240,7 @@ describe('Lanes', () => {
     start()
     pass(60)
     expect(lanes.roomFor(of('it'))).toBe(1)
-    of('it').pausedUntil = 100
+    of('it').isRefused = true
     expect(lanes.roomFor(of('it'))).toBe(0)
   })
 

@@ -178,9 +178,9 @@ export class Lanes {
 
   /** How many more claims of an endpoint would begin soon. */
   roomFor(lane: Lane): number {
-    const now = this.#options.clock()
-    if (lane.pausedUntil > now) return 0
-    return Math.max(0, Math.min(lane.slotTimes, mayHave(lane, this.#options, now)) - lane.running - lane.waiting.length)
+    if (lane.isRefused) return 0
+    const most = Math.min(lane.slotTimes, mayHave(lane, this.#options, this.#options.clock()))
+    return Math.max(0, most - lane.running - lane.waiting.length)
   }
 
   /**

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type DeliveryOutcome, type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
+import { type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
 import { type Claim, type LaneRef, OutboxError } from '@keepsend/outbox'
-import type { Held } from './lane.ts'
+import type { Held, Lane } from './lane.ts'
 import { renewLeases } from './heartbeat.ts'
 import { type Choice, Lookout, WATCH_MS } from './lookout.ts'
 import { type Finished, Slots } from './slots.ts'
 import { Wake } from './wake.ts'
 import { releaseClaims } from './release-claims.ts'
-import { Waker } from './waker.ts'
+import { Waker, leavesHeld } from './waker.ts'
 
 export interface PollerOptions {
   concurrency: number
@@ -171,13 +171,19 @@ export class Poller {
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
     const again = this.#slots.add(claims, await this.#engine.admit(claims), beginBy)
-    for (const [lane, inMs] of again) setTimeout(() => this.kick(lane), inMs).unref()
+    for (const [lane, inMs] of again) setTimeout(() => this.#askAgain(lane), inMs).unref()
     if (this.#phase === 'running') {
       this.#fill()
       this.#slots.releaseOverflow()
     } else await this.#giveBack(this.#slots.dropWaiting())
     this.#hear(finished)
     return claim ? this.#lookout.took({ lanes, due }, claims, dead.length) : true
+  }
+
+  /** By the timer, not by a time that it might fire before: then nothing would ask again until the safety poll. */
+  #askAgain(lane: Lane): void {
+    lane.isRefused = false
+    this.kick(lane)
   }
 
   /** Another session holds its row: it is settled later, while everything else goes on. */
@@ -237,9 +243,4 @@ export class Poller {
   async #giveBack(claims: readonly Claim[], why = 'stopping'): Promise<void> {
     if (await releaseClaims(this.#engine, claims, why)) this.kick()
   }
-}
-
-/** Whether rows of its endpoint are held, so that there is a time to wake, which may have been set elsewhere. */
-function leavesHeld({ kind, attempt }: DeliveryOutcome): boolean {
-  return kind === 'hold' || attempt?.circuitOpen === true || attempt?.heldBack === true
 }

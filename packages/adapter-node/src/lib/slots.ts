@@ -127,7 +127,7 @@ export class Slots {
         again.set(lane, Math.min(nextMs, again.get(lane) ?? Infinity))
       }
     }
-    for (const [lane, inMs] of again) lane.pausedUntil = now + inMs
+    for (const lane of again.keys()) lane.isRefused = true
     this.#learnSlotTimes(claims, admission)
     return again
   }

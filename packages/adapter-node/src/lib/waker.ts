@@ -1,4 +1,4 @@
-import { type Engine, errorFields } from '@keepsend/engine'
+import { type DeliveryOutcome, type Engine, errorFields } from '@keepsend/engine'
 import type { LaneRef } from '@keepsend/outbox'
 
 // Two looks in a row are this far apart, whatever asks for them.
@@ -63,4 +63,9 @@ export class Waker {
       return this.#pollMs
     }
   }
+}
+
+/** Whether rows of its endpoint are held, so that there is a time to wake, which may have been set elsewhere. */
+export function leavesHeld({ kind, attempt }: DeliveryOutcome): boolean {
+  return kind === 'hold' || attempt?.circuitOpen === true || attempt?.heldBack === true
 }

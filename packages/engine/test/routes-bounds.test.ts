@@ -69,6 +69,14 @@ describe('what a request may hold', () => {
       'POST /endpoints',
       { url: 'https://hooks.example.com/', headers: Object.fromEntries(zeros(20_000).map((zero, n) => [n, zero])) },
     ],
+    [
+      'POST /endpoints',
+      {
+        url: 'https://hooks.example.com/',
+        headers: Object.fromEntries(zeros(129).map((zero, n) => [`x-${n}`, String(zero)])),
+      },
+    ],
+    ['POST /endpoints', { url: 'https://hooks.example.com/', headers: { 'x-long': 'x'.repeat(16_385) } }],
     ['POST /endpoints', Object.fromEntries(zeros(20_000).map((zero, n) => [n, zero]))],
     ['PATCH /endpoints/{id}', { retrySchedule: zeros(124_000) }],
     ['POST /events', { type: 'a', data: {}, channels: zeros(124_000) }],

@@ -9,8 +9,11 @@ import { type Logger, errorFields } from './logger.ts'
  * under way at the same time; of several each may add what the others have not seen.
  */
 export interface Ceiling {
-  /** @throws {EngineError} with `retryAfterSeconds`, where there is no room for a row more; never because it cannot count */
-  check(workspaceId: string): Promise<void>
+  /**
+   * @returns nothing where the rows are known and there is room, as nearly always: the next step need not wait
+   * @throws {EngineError} with `retryAfterSeconds`, where there is no room for a row more; never because it cannot count
+   */
+  check(workspaceId: string): Promise<void> | undefined
   /** Rows that were committed since. */
   added(workspaceId: string, rows: number): void
 }
@@ -24,6 +27,8 @@ export interface Ceilings {
 
 interface Counting {
   rows: Promise<number>
+  /** What {@link rows} came to. */
+  found: number | undefined
   added: number
   /** On the monotonic clock. */
   beganAt: number
@@ -88,29 +93,40 @@ function createCeiling({ count, max, refuse, logger, monotonic }: CeilingDeps): 
 
   async function look(workspaceId: string, counting: Counting): Promise<number> {
     try {
-      const rows = await count(workspaceId)
+      counting.found = await count(workspaceId)
       const endedAt = monotonic()
       counting.againAt = Math.max(counting.againAt, endedAt + REST * (endedAt - counting.beganAt))
-      return rows
     } catch (error) {
       // What is asked for shows whether the database works, and whether it was committed.
       logger.warn({ workspaceId, ...errorFields(error) }, 'a limit could not be looked at; the request goes on')
-      return 0
+      counting.found = 0
     }
+    return counting.found
   }
 
   function countAgain(workspaceId: string): Counting {
     const beganAt = monotonic()
-    const counting = { rows: Promise.resolve(0), added: 0, beganAt, againAt: beganAt + EVERY_MS }
+    const counting: Counting = {
+      rows: Promise.resolve(0),
+      found: undefined,
+      added: 0,
+      beganAt,
+      againAt: beganAt + EVERY_MS,
+    }
     counting.rows = look(workspaceId, counting)
     if (workspaces.size >= MAX_WORKSPACES) workspaces.clear()
     workspaces.set(workspaceId, counting)
     return counting
   }
 
-  async function check(workspaceId: string): Promise<void> {
+  function check(workspaceId: string): Promise<void> | undefined {
     const known = workspaces.get(workspaceId)
-    const counting = known && monotonic() < known.againAt ? known : countAgain(workspaceId)
+    const isFresh = known !== undefined && monotonic() < known.againAt
+    if (isFresh && known.found !== undefined && known.found + known.added < max) return undefined
+    return checkCounted(workspaceId, isFresh ? known : countAgain(workspaceId))
+  }
+
+  async function checkCounted(workspaceId: string, counting: Counting): Promise<void> {
     if ((await counting.rows) + counting.added < max) return
     // What was added may be gone by now.
     if (counting.added === 0 || monotonic() < counting.beganAt + EVERY_MS) throw refuse()

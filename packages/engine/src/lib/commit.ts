@@ -57,7 +57,10 @@ export async function commitUnit(
   // Before the mark of the request, too, is written.
   const writes = unit.writes.map((write) => toTransactionSql(write, db.dialect.name))
   const { made, stored } = await makeOnce({ db, logger, idempotencyRecords }, unit.idempotencyKey, async (key) => {
-    for (const workspaceId of new Set(unit.events.map((event) => event.workspaceId))) await waiting.check(workspaceId)
+    for (const workspaceId of new Set(unit.events.map((event) => event.workspaceId))) {
+      const looking = waiting.check(workspaceId)
+      if (looking) await looking
+    }
     const transaction = new Transaction()
     // First: a second commit of the same request stops here, before it writes anything.
     if (key) transaction.add(recordStatement(key, unit.answer))

@@ -200,6 +200,7 @@ export function createEngine(options: EngineOptions): Engine {
         throw asEngineError(error)
       })
       if (inserted.rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
+      ceilings.waiting.added(workspaceId, inserted.rows.length)
       await tell(messagesFor(target, event, inserted.rows))
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },

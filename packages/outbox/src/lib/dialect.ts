@@ -35,13 +35,10 @@ export interface Dialect {
    */
   readonly clockBeside: { now: SqlText; from: SqlText }
   /**
-   * Expressions that a `select` reads more than once, over what follows its `from`. Postgres plans them once, as a table of
-   * their own; SQLite takes longer over such a table than over the expressions.
+   * Behind `with … as`, of a table whose expressions are read more than once. Postgres plans them once; SQLite takes longer
+   * over such a table than over the expressions, but has each parameter of it once.
    */
-  reused<Name extends string>(
-    columns: Readonly<Record<Name, SqlText>>,
-    from: SqlText,
-  ): { with: SqlText; columns: Readonly<Record<Name, SqlText>>; from: SqlText }
+  readonly reused: SqlText
   /** The elements of a list that a column holds as JSON, as a table with the column `value`, joined to its row. */
   elements(alias: string, list: SqlText): SqlText
   /** Many items as a table for a `from`, one column for each entry of `columns`. */

@@ -82,22 +82,26 @@ export function insertSelectStatement(
   event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'> & JoinsLine & MaxRows,
   receiversAt: (now: SqlText) => Receivers,
 ): SqlText {
-  const clockBeside = dialect.clockBeside
-  const { from: receivers, isFew, ...asked } = receiversAt(clockBeside.now)
-  const one = dialect.reused({ ...asked, now: clockBeside.now }, sqlText`${clockBeside.from}${receivers}`)
-  const { endpointId, heldFor, now } = one.columns
-  const maxAttempts = unlessTooMany({ ...event, isFew }, one)
+  const { now, from: clockFrom } = dialect.clockBeside
+  const { endpointId, maxAttempts, heldFor, from, isFew } = receiversAt(now)
   const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
-  const unlessHeld = sqlText`case when ${heldFor} is null`
+  // `where true`: SQLite would take `on` for the condition of a join.
   return sqlText`
-    ${one.with} ${INSERT_OR_HOLD}
-    select cast(${rowId(event.eventId, '')} as text) || ${endpointId}, cast(${event.workspaceId} as text),
-      cast(${event.type} as text), ${endpointId}, ${maxAttempts}, ${dueAndReady(event, now, { inLine, unlessHeld })}, ${now}, ${now},
-      cast(${event.payload} as text), ${unlessHeld} then 'pending' else 'held' end, ${heldFor}, ${unlessHeld} then null else ${now} end
-    from ${one.from}
+    with receiver as ${dialect.reused} (
+      select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${heldFor} as held_for, ${now} as now
+      from ${clockFrom}${from})
+    ${INSERT_OR_HOLD}
+    select cast(${rowId(event.eventId, '')} as text) || endpoint, cast(${event.workspaceId} as text),
+      cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,
+      cast(${event.payload} as text), ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end
+    from receiver
+    where true
     ${UNLESS_THERE}
     returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"`
 }
+
+const NOW = raw('receiver.now')
+const UNLESS_HELD = raw('case when held_for is null')
 
 interface JoinsLine {
   /** With `due: 'handed-off'`: while rows of the workspace stand in line, these stand in line as well. @default false */
@@ -109,14 +113,12 @@ interface MaxRows {
   maxRows?: number | undefined
 }
 
-/** Null, which the column refuses, and with it the whole transaction, on every database and in the host's own too. */
-function unlessTooMany(
-  { maxRows, isFew = raw('1 = 0') }: MaxRows & Pick<Receivers, 'isFew'>,
-  { columns: { maxAttempts }, from }: { columns: { maxAttempts: SqlText }; from: SqlText },
-): SqlText {
-  if (maxRows === undefined) return maxAttempts
-  const counted = sqlText`select count(*) from (select 1 from ${from} limit ${raw(String(maxRows + 1))}) as receiver`
-  return sqlText`case when ${isFew} or (${counted}) <= ${raw(String(maxRows))} then ${maxAttempts} end`
+/** The attempts of a receiver, or null, which the column refuses, and with it the whole transaction, on every database. */
+function unlessTooMany({ maxRows, isFew = raw('1 = 0') }: MaxRows & Pick<Receivers, 'isFew'>): SqlText {
+  if (maxRows === undefined) return raw('attempts')
+  const most = raw(String(maxRows))
+  const counted = sqlText`select count(*) from (select 1 from receiver limit ${raw(String(maxRows + 1))}) as counted`
+  return sqlText`case when ${isFew} or (${counted}) <= ${most} then attempts end`
 }
 
 /** Fails, as an insert with too many receivers does, where the condition holds; otherwise it does nothing. */

@@ -23,7 +23,7 @@ export const postgresDialect: Dialect = {
   lock: (how, table) =>
     raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
   clockBeside: { now: raw('keepsend_clock.ms'), from: raw('keepsend_clock, ') },
-  reused,
+  reused: raw('materialized'),
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,
   rows,
   claims,
@@ -45,19 +45,6 @@ function claims(refs: readonly ClaimRef[]): SqlText {
   const sorted = refs.toSorted(byId)
   return sqlText`select claim_id, claim_gen
       from unnest(${texts(sorted.map(({ id }) => id))}, ${numbers(sorted.map(({ gen }) => gen))}) as claims (claim_id, claim_gen)`
-}
-
-function reused<Name extends string>(
-  columns: Readonly<Record<Name, SqlText>>,
-  from: SqlText,
-): { with: SqlText; columns: Record<Name, SqlText>; from: SqlText } {
-  const entries = Object.entries<SqlText>(columns).map(([name, column]) => sqlText`${column} as ${raw(`"${name}"`)}`)
-  const names = Object.keys(columns).map((name) => [name, raw(`reused."${name}"`)])
-  return {
-    with: sqlText`with reused as materialized (select ${joined(entries, ', ')} from ${from})`,
-    columns: Object.fromEntries(names) as Record<Name, SqlText>,
-    from: raw('reused'),
-  }
 }
 
 function rows<Item>(alias: string, items: readonly Item[], columns: RowSource<Item>): SqlText {

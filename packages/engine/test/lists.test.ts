@@ -179,6 +179,26 @@ describe('a look that does not find a page', () => {
   })
 })
 
+describe('the look for the optional index', () => {
+  it('that never ends, as of a request that was cancelled, keeps no later list waiting', async () => {
+    let looks = 0
+    const { engine } = await rig({
+      wrap: (db) => ({
+        ...db,
+        run(statement) {
+          const isLook = 'sql' in statement && /to_regclass|sqlite_master/.test(statement.sql)
+          return isLook && looks++ === 0 ? new Promise(() => {}) : db.run(statement)
+        },
+      }),
+    })
+    void engine.deliveries.list('w1', { limit: 10 })
+    for (let n = 0; n < 3; n++) {
+      expect(await engine.deliveries.list('w1', { limit: 10 })).toMatchObject({ rows: [], complete: true })
+    }
+    expect(looks).toBe(2)
+  })
+})
+
 describe('a limit', () => {
   it('of a list in code is from 1 to 1,000', async () => {
     const { engine } = await rig()

@@ -1,4 +1,4 @@
-import { enqueueEvents, newEventId } from '@keepsend/outbox'
+import { enqueueEvents, firstEventIdAt, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type DeliveryFilter, type DeliveryLists, type Page } from '../src/index.ts'
 import { type Rig, rig } from './rig.ts'
@@ -151,6 +151,52 @@ describe('a look that does not find a page', () => {
     const { engine } = await rig({ ...dispatching, on: { db: made.db, select: made.select, readOnly: made.readOnly } })
     const indexed = await list(engine, { limit: 10 })
     expect([idsOf(indexed), indexed.map(({ complete }) => complete)]).toEqual([[wanted], [true]])
+  })
+
+  it('ends, where rows are dispatched, in a cursor that names no row of another workspace', async () => {
+    const { engine, db } = await rig(dispatching)
+    const event = (ms: number, workspaceId: string) => ({
+      eventId: `${firstEventIdAt(ms)}-7000-8000-000000000000`,
+      workspaceId,
+      endpointId: `ep_${workspaceId}`,
+      type: 'a',
+      payload: '{}',
+      due: 'handed-off' as const,
+    })
+    const mine = [1_700_000_000_000, 1_700_000_001_500].map((ms) => event(ms, 'w1'))
+    const theirs = Array.from({ length: 2500 }, (_, n) => event(1_700_000_000_001 + n, 'w2'))
+    for (const events of [mine, theirs.slice(0, 1000), theirs.slice(1000, 2000), theirs.slice(2000)]) {
+      await enqueueEvents(
+        db,
+        events.filter(({ eventId }) => events === mine || !mine.some((one) => one.eventId === eventId)),
+      )
+    }
+    for (const found of [
+      await list(engine, { limit: 10 }),
+      await pages((before) => engine.deliveries.listEvents('w1', { limit: 10, before })),
+    ]) {
+      expect(idsOf(found).map((id) => id.split('.')[0])).toEqual(mine.map(({ eventId }) => eventId).reverse())
+      expect(found[0]).toMatchObject({
+        complete: false,
+        next: expect.stringMatching(/^evt_[0-9a-f]{8}-[0-9a-f]{4}\.$/) as string,
+      })
+    }
+  })
+
+  it('goes on within a millisecond of which one page does not see the end', async () => {
+    const { engine, db } = await rig(dispatching)
+    const row = (n: number, workspaceId: string) => ({
+      eventId: `${firstEventIdAt(1_700_000_000_000)}-7000-8000-${String(n).padStart(12, '0')}`,
+      workspaceId,
+      endpointId: 'ep_1',
+      type: 'a',
+      payload: '{}',
+      due: 'handed-off' as const,
+    })
+    const rows = Array.from({ length: 4500 }, (_, n) => row(n, n % 1500 === 0 ? 'w1' : 'w2'))
+    for (let at = 0; at < rows.length; at += 1000) await enqueueEvents(db, rows.slice(at, at + 1000))
+    const found = await list(engine, { limit: 10 })
+    expect(idsOf(found)).toEqual([3000, 1500, 0].map((n) => `${rows[n]?.eventId}.ep_1`))
   })
 
   it('says when more rows are due first than it looks at for those in flight', async () => {

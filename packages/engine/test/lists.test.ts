@@ -1,6 +1,6 @@
-import { enqueueEvents, firstEventIdAt, newEventId } from '@keepsend/outbox'
+import { enqueueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type DeliveryFilter, type DeliveryLists, type Page } from '../src/index.ts'
+import { dispatching, idsOf, list, pages } from './pages.ts'
 import { type Rig, rig } from './rig.ts'
 
 const STATES = ['in line', 'in flight', 'waits', 'held', 'failed', 'completed'] as const
@@ -39,20 +39,6 @@ async function insert(
   return ids
 }
 
-async function pages<R extends { id: string }>(
-  page: (before: string | undefined) => Promise<Page<R>>,
-): Promise<Page<R>[]> {
-  const all: Page<R>[] = []
-  do all.push(await page(all.at(-1)?.next))
-  while (all.at(-1)?.next !== undefined && all.length < 100)
-  return all
-}
-
-const list = ({ deliveries }: { deliveries: DeliveryLists }, filter: DeliveryFilter) =>
-  pages((before) => deliveries.list('w1', { ...filter, before }))
-const idsOf = <R extends { id: string }>(found: Page<R>[]): string[] =>
-  found.flatMap(({ rows }) => rows.map(({ id }) => id))
-
 /** Rows in every state, of two endpoints, between those of another workspace. */
 async function filled(options: Parameters<typeof rig>[0] = {}) {
   const made = await rig(options)
@@ -68,8 +54,6 @@ async function filled(options: Parameters<typeof rig>[0] = {}) {
   const ids = Object.values(byState).flat().sort().reverse()
   return { ...made, byState, ids }
 }
-
-const dispatching = { queue: { rowsStart: 'handed-off' as const, send: () => Promise.resolve() } }
 
 describe.each([
   ['an engine whose rows stand in line', {}],
@@ -153,52 +137,6 @@ describe('a look that does not find a page', () => {
     expect([idsOf(indexed), indexed.map(({ complete }) => complete)]).toEqual([[wanted], [true]])
   })
 
-  it('ends, where rows are dispatched, in a cursor that names no row of another workspace', async () => {
-    const { engine, db } = await rig(dispatching)
-    const event = (ms: number, workspaceId: string) => ({
-      eventId: `${firstEventIdAt(ms)}-7000-8000-000000000000`,
-      workspaceId,
-      endpointId: `ep_${workspaceId}`,
-      type: 'a',
-      payload: '{}',
-      due: 'handed-off' as const,
-    })
-    const mine = [1_700_000_000_000, 1_700_000_001_500].map((ms) => event(ms, 'w1'))
-    const theirs = Array.from({ length: 2500 }, (_, n) => event(1_700_000_000_001 + n, 'w2'))
-    for (const events of [mine, theirs.slice(0, 1000), theirs.slice(1000, 2000), theirs.slice(2000)]) {
-      await enqueueEvents(
-        db,
-        events.filter(({ eventId }) => events === mine || !mine.some((one) => one.eventId === eventId)),
-      )
-    }
-    for (const found of [
-      await list(engine, { limit: 10 }),
-      await pages((before) => engine.deliveries.listEvents('w1', { limit: 10, before })),
-    ]) {
-      expect(idsOf(found).map((id) => id.split('.')[0])).toEqual(mine.map(({ eventId }) => eventId).reverse())
-      expect(found[0]).toMatchObject({
-        complete: false,
-        next: expect.stringMatching(/^evt_[0-9a-f]{8}-[0-9a-f]{4}\.$/) as string,
-      })
-    }
-  })
-
-  it('goes on within a millisecond of which one page does not see the end', async () => {
-    const { engine, db } = await rig(dispatching)
-    const row = (n: number, workspaceId: string) => ({
-      eventId: `${firstEventIdAt(1_700_000_000_000)}-7000-8000-${String(n).padStart(12, '0')}`,
-      workspaceId,
-      endpointId: 'ep_1',
-      type: 'a',
-      payload: '{}',
-      due: 'handed-off' as const,
-    })
-    const rows = Array.from({ length: 4500 }, (_, n) => row(n, n % 1500 === 0 ? 'w1' : 'w2'))
-    for (let at = 0; at < rows.length; at += 1000) await enqueueEvents(db, rows.slice(at, at + 1000))
-    const found = await list(engine, { limit: 10 })
-    expect(idsOf(found)).toEqual([3000, 1500, 0].map((n) => `${rows[n]?.eventId}.ep_1`))
-  })
-
   it('says when more rows are due first than it looks at for those in flight', async () => {
     const made = await rig()
     const [wanted = ''] = await insert(made, { count: 1, state: 'held' })
@@ -225,32 +163,13 @@ describe('a look that does not find a page', () => {
   })
 })
 
-describe('the look for the optional index', () => {
-  it('that never ends, as of a request that was cancelled, keeps no later list waiting', async () => {
-    let looks = 0
-    const { engine } = await rig({
-      wrap: (db) => ({
-        ...db,
-        run(statement) {
-          const isLook = 'sql' in statement && /to_regclass|sqlite_master/.test(statement.sql)
-          return isLook && looks++ === 0 ? new Promise(() => {}) : db.run(statement)
-        },
-      }),
-    })
-    void engine.deliveries.list('w1', { limit: 10 })
-    for (let n = 0; n < 3; n++) {
-      expect(await engine.deliveries.list('w1', { limit: 10 })).toMatchObject({ rows: [], complete: true })
-    }
-    expect(looks).toBe(2)
-  })
-})
-
 describe('a limit', () => {
   it('of a list in code is from 1 to 1,000', async () => {
     const { engine } = await rig()
     for (const limit of [0, 1001, NaN]) {
       await expect(engine.deliveries.list('w1', { limit })).rejects.toMatchObject({ code: 'invalid_option' })
       await expect(engine.deliveries.listEvents('w1', { limit })).rejects.toMatchObject({ code: 'invalid_option' })
+      await expect(engine.endpoints.list('w1', { limit })).rejects.toMatchObject({ code: 'invalid_option' })
     }
   })
 })

@@ -163,6 +163,27 @@ describe('a look that does not find a page', () => {
   })
 })
 
+describe('an event', () => {
+  it('is shown with its first 1,000 deliveries, and says that there are more', async () => {
+    const { engine, db } = await rig()
+    const [eventId, key] = [newEventId(), (await engine.apiKeys.create({ workspaceId: 'w1' })).key]
+    const ask = async () => {
+      const answer = await engine.routes.request(`/events/${eventId}`, { headers: { authorization: `Bearer ${key}` } })
+      const { deliveries, complete } = (await answer.json()) as { deliveries: unknown[]; complete?: false }
+      return [deliveries.length, complete]
+    }
+    const row = (n: number) => ({ eventId, endpointId: `ep_${n}`, workspaceId: 'w1', type: 'a', payload: '{}' })
+    await enqueueEvents(
+      db,
+      Array.from({ length: 1000 }, (_, n) => row(n)),
+    )
+    expect(await ask()).toEqual([1000, undefined])
+    await enqueueEvents(db, [row(1000)])
+    expect(await ask()).toEqual([1000, false])
+    expect(idsOf(await list(engine, { limit: 1000, eventId }))).toHaveLength(1001)
+  })
+})
+
 describe('a limit', () => {
   it('of a list in code is from 1 to 1,000', async () => {
     const { engine } = await rig()

@@ -74,7 +74,7 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
   ['the health check', async ({ routes }) => routes.request('/health'), 1000],
   ['a replay', ({ deliveries }) => deliveries.replayOf('w1', { endpointId: ENDPOINT }), 1000],
   ['a deletion', ({ endpoints }) => endpoints.delete('w1', 'ep_w12'), 1000],
-  ['the care for what is held', async ({ db }) => careForHeld(db, { after: '' }, 60_000), 1500],
+  ['the care for what is held', async ({ db }) => careForHeld(db, 60_000), 1500],
 ]
 
 const BY_INDEX = /pending_events_(at_rest|ready|due|replay|held)\b/

@@ -163,6 +163,17 @@ describe('rotating an API key', () => {
     ])
   })
 
+  it('is listed in pages, a hundred unless told otherwise', async () => {
+    const { engine } = await rig()
+    const ids = []
+    for (let n = 0; n < 101; n++) ids.push((await engine.apiKeys.create({ workspaceId: 'w1' })).id)
+    const page = async (options?: { limit?: number; after?: string | undefined }) =>
+      (await engine.apiKeys.list('w1', options)).map(({ id }) => id)
+    expect(await page()).toEqual(ids.slice(0, 100))
+    expect(await page({ limit: 3, after: ids[97] })).toEqual(ids.slice(98))
+    for (const limit of [0, 1001, NaN]) await expect(page({ limit })).rejects.toMatchObject({ code: 'invalid_option' })
+  })
+
   it('without an overlap ends the old one at once; a shorter end is never made longer', async () => {
     const { engine } = await rig()
     const { id, key } = await engine.apiKeys.create({ workspaceId: 'w1' })

@@ -116,6 +116,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     await engine.apiKeys.create({ workspaceId: 'v', ...options })
     return (await engine.apiKeys.list('v')).map(({ name, scopes, expiresAt }) => ({ name, scopes, expiresAt }))
   },
+  'apiKeys.list': async ({ engine }, options) => (await engine.apiKeys.list('w', options)).map(({ name }) => name),
   'apiKeys.rotate': async ({ engine, keyId }, options) => void (await engine.apiKeys.rotate('w', keyId, options)),
   'an endpoint': async ({ engine }, options) => {
     const { endpoint } = await engine.endpoints.create('w', { url: ENDPOINT.url, ...options })

@@ -74,10 +74,10 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
   ['the health check', async ({ routes }) => routes.request('/health'), 1000],
   ['a replay', ({ deliveries }) => deliveries.replayOf('w1', { endpointId: ENDPOINT }), 1000],
   ['a deletion', ({ endpoints }) => endpoints.delete('w1', 'ep_w12'), 1000],
-  ['the care for what is held', async ({ db }) => careForHeld(db, { after: '' }, 60_000), 1500],
+  ['the care for what is held', async ({ db }) => careForHeld(db, 60_000), 1500],
 ]
 
-const BY_INDEX = /pending_events_(at_rest|ready|due|replay|held|settled)\b/
+const BY_INDEX = /pending_events_(at_rest|ready|due|replay|held)\b/
 // The index by which the pages of a bitmap are found is a line of its own.
 const BY_KEY = /Bitmap Heap Scan|PRIMARY KEY \(id(=\?|>\? AND id<\?)\)|pending_events_pkey/
 const PAST_OTHERS = /AUTOMATIC|Seq Scan|at_rest \((?!workspace_id=\?)/

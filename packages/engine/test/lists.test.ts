@@ -1,6 +1,6 @@
 import { enqueueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type DeliveryFilter, type DeliveryLists, type Page } from '../src/index.ts'
+import { dispatching, idsOf, list, pages } from './pages.ts'
 import { type Rig, rig } from './rig.ts'
 
 const STATES = ['in line', 'in flight', 'waits', 'held', 'failed', 'completed'] as const
@@ -39,20 +39,6 @@ async function insert(
   return ids
 }
 
-async function pages<R extends { id: string }>(
-  page: (before: string | undefined) => Promise<Page<R>>,
-): Promise<Page<R>[]> {
-  const all: Page<R>[] = []
-  do all.push(await page(all.at(-1)?.next))
-  while (all.at(-1)?.next !== undefined && all.length < 100)
-  return all
-}
-
-const list = ({ deliveries }: { deliveries: DeliveryLists }, filter: DeliveryFilter) =>
-  pages((before) => deliveries.list('w1', { ...filter, before }))
-const idsOf = <R extends { id: string }>(found: Page<R>[]): string[] =>
-  found.flatMap(({ rows }) => rows.map(({ id }) => id))
-
 /** Rows in every state, of two endpoints, between those of another workspace. */
 async function filled(options: Parameters<typeof rig>[0] = {}) {
   const made = await rig(options)
@@ -68,8 +54,6 @@ async function filled(options: Parameters<typeof rig>[0] = {}) {
   const ids = Object.values(byState).flat().sort().reverse()
   return { ...made, byState, ids }
 }
-
-const dispatching = { queue: { rowsStart: 'handed-off' as const, send: () => Promise.resolve() } }
 
 describe.each([
   ['an engine whose rows stand in line', {}],
@@ -179,12 +163,34 @@ describe('a look that does not find a page', () => {
   })
 })
 
+describe('an event', () => {
+  it('is shown with its first 1,000 deliveries, and says that there are more', async () => {
+    const { engine, db } = await rig()
+    const [eventId, key] = [newEventId(), (await engine.apiKeys.create({ workspaceId: 'w1' })).key]
+    const ask = async () => {
+      const answer = await engine.routes.request(`/events/${eventId}`, { headers: { authorization: `Bearer ${key}` } })
+      const { deliveries, complete } = (await answer.json()) as { deliveries: unknown[]; complete?: false }
+      return [deliveries.length, complete]
+    }
+    const row = (n: number) => ({ eventId, endpointId: `ep_${n}`, workspaceId: 'w1', type: 'a', payload: '{}' })
+    await enqueueEvents(
+      db,
+      Array.from({ length: 1000 }, (_, n) => row(n)),
+    )
+    expect(await ask()).toEqual([1000, undefined])
+    await enqueueEvents(db, [row(1000)])
+    expect(await ask()).toEqual([1000, false])
+    expect(idsOf(await list(engine, { limit: 1000, eventId }))).toHaveLength(1001)
+  })
+})
+
 describe('a limit', () => {
   it('of a list in code is from 1 to 1,000', async () => {
     const { engine } = await rig()
     for (const limit of [0, 1001, NaN]) {
       await expect(engine.deliveries.list('w1', { limit })).rejects.toMatchObject({ code: 'invalid_option' })
       await expect(engine.deliveries.listEvents('w1', { limit })).rejects.toMatchObject({ code: 'invalid_option' })
+      await expect(engine.endpoints.list('w1', { limit })).rejects.toMatchObject({ code: 'invalid_option' })
     }
   })
 })

@@ -115,6 +115,19 @@ describe('what Keepsend reports to the operator', () => {
     ])
   })
 
+  it('a delivery in line whose endpoint was deleted, and none that was held for it', async () => {
+    const made = await watched()
+    await made.publish(1)
+    await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
+    await made.publish(2)
+    await made.engine.endpoints.delete('w1', made.id)
+    await made.workTenant()
+    expect((await made.rows()).filter(({ status }) => status === 'failed')).toHaveLength(3)
+    expect(await made.reports()).toMatchObject([
+      ['keepsend.delivery.failed', { endpointId: made.id, error: 'endpoint_gone: the endpoint does not exist' }],
+    ])
+  })
+
   it('nothing when the settle is lost: report and change are one unit', async () => {
     for (const status of [500, 400, 410]) {
       const made = await watched({ circuit: { failuresInRow: 1 } })

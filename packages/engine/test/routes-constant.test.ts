@@ -1,9 +1,37 @@
 // What anybody may ask for without a key costs as little when it is asked often.
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { recorded } from './plans.ts'
 import { rig } from './rig.ts'
 
+afterEach(() => {
+  vi.useRealTimers()
+})
+
 describe('the health check', () => {
+  it('answers 503 after five seconds where the database hangs, and asks it again no sooner', async () => {
+    let [hangs, looks] = [false, 0]
+    const { engine } = await rig({
+      wrap: (db) => ({
+        ...db,
+        run: (statement) => {
+          if (!hangs) return db.run(statement)
+          looks++
+          return new Promise(() => {})
+        },
+      }),
+    })
+    hangs = true
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const answers = []
+    for (let second = 0; second < 9; second++) {
+      answers.push(engine.routes.request('/health'))
+      await vi.advanceTimersByTimeAsync(1000)
+    }
+    await vi.advanceTimersByTimeAsync(5000)
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => 503))
+    expect(looks).toBe(2)
+  })
+
   it('looks at the database once for all who ask within a second', async () => {
     let take = () => [] as unknown[]
     const { engine, addEndpoint } = await rig({

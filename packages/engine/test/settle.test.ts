@@ -1,4 +1,4 @@
-import { type Claim, claimDueEvents } from '@keepsend/outbox'
+import { type Claim, claimDueEvents, enqueueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type Answer, LATER, type Rig, claimInLine, rig } from './rig.ts'
 
@@ -161,6 +161,23 @@ describe('a disabled endpoint', () => {
     expect(await engine.maintain()).toMatchObject({ orphaned: 202, more: false })
     expect(await states()).toEqual({ failed: 1202, held: 0 })
     expect(await engine.maintain()).toMatchObject({ orphaned: 0, more: false })
+  })
+
+  it('that is deleted is found behind a thousand others by maintenance, by engines that live for one round', async () => {
+    const made = await rig({ limits: { endpointsPerWorkspace: 1001 } })
+    const held = async (endpointId: string) => {
+      const eventId = newEventId()
+      await enqueueEvents(made.db, [{ eventId, endpointId, workspaceId: 'w1', type: 'a', payload: '{}' }])
+    }
+    for (let n = 0; n < 1000; n++) await held((await made.addEndpoint()).id)
+    await held('ep_gone')
+    await made.exec("update keepsend_endpoints set status = 'disabled'")
+    await made.exec(
+      "update pending_events set status = 'held', hold_reason = 'x', held_at = 1, ready = 0, due_at = null",
+    )
+    const orphaned = []
+    for (let round = 0; round < 3; round++) orphaned.push((await (await rig({ on: made })).engine.maintain()).orphaned)
+    expect(orphaned).toEqual([0, 1, 0])
   })
 
   it('whose enabling was cut short by a crash leaves no row behind: upkeep lets the rest out', async () => {

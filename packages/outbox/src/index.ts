@@ -39,6 +39,7 @@ export {
   type ResumeOptions,
   type ResumedRow,
   endpointsWithHeldRows,
+  lookOnBehind,
   failHeldStatement,
   holdLaneStatement,
   resumeNamedStatement,

@@ -139,12 +139,7 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
     25,
     ['pending_events_held', 'pending_events_pkey'],
   ],
-  [
-    'looking for endpoints with held rows',
-    heldEndpointsStatement({ after: 'ep_1', limit: 25 }),
-    25,
-    ['pending_events_held'],
-  ],
+  ['looking for endpoints with held rows', heldEndpointsStatement({ limit: 25 }), 25, ['pending_events_held']],
   [
     'a replay of an endpoint',
     await statementOf(postgresDialect, (one) =>

@@ -97,7 +97,7 @@ const STATEMENTS: [string, SqlText, string[]][] = [
   ],
   [
     'looking for endpoints with held rows',
-    heldEndpointsStatement({ after: 'ep_1', limit: 25 }),
+    heldEndpointsStatement({ limit: 25 }),
     ['INDEX pending_events_held (endpoint_id>?'],
   ],
   ['list of what is at rest', list('at-rest'), ['INDEX pending_events_at_rest (workspace_id=? AND id<?)']],

@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type Row, Transaction, clock, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type Row, Transaction, clock, limitTo, sqlText } from '@keepsend/outbox'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import { v7 } from 'uuid'
 import { isApiKey, newApiKey } from './api-key-text.ts'
@@ -62,8 +62,8 @@ export interface ApiKeyOptions {
 /** API keys of workspaces. A key is shown once; the table holds an HMAC of it. */
 export interface ApiKeys {
   create(options: ApiKeyOptions): Promise<{ id: string; key: string }>
-  /** Expired ones too, oldest first. */
-  list(workspaceId: string): Promise<ApiKey[]>
+  /** Expired ones too, oldest first: `limit` (1–1,000, by default 100) of those behind the id `after`. */
+  list(workspaceId: string, options?: { limit?: number | undefined; after?: string | undefined }): Promise<ApiKey[]>
   revoke(workspaceId: string, id: string): Promise<void>
   /**
    * A new key with the name, the scopes and the lifetime of an old one, which works for `overlapMs` more, at most:
@@ -83,6 +83,8 @@ export interface ApiKeys {
 const DEFAULT_OVERLAP_MS = 86_400_000
 const MAX_OVERLAP_MS = 604_800_000
 const MAX_NAME = 200
+const DEFAULT_LISTED = 100
+const MAX_LISTED = 1000
 const USED_EVERY_MS = 3_600_000
 const SHOWN = ['id', 'name', 'scopes', 'createdAt', 'expiresAt', 'lastUsedAt'] as const
 const VALID = sqlText`(expires_at is null or expires_at > ${clock()})`
@@ -128,11 +130,15 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       return { id, key }
     },
 
-    async list(workspaceId) {
+    async list(workspaceId, options = {}) {
       checkWorkspaceId(workspaceId)
+      checkOptions('apiKeys.list', options)
+      const { limit = DEFAULT_LISTED, after = '' } = options
+      checkBounds('limit', limit, 1, MAX_LISTED)
       const { rows } = await db.run(sqlText`
         select ${apiKeyRows.some('known', SHOWN)}
-        from keepsend_api_keys as known where workspace_id = ${workspaceId} order by id`)
+        from keepsend_api_keys as known where workspace_id = ${workspaceId} and id > ${after}
+        order by id ${limitTo(limit)}`)
       return rows.map((row) => readKey<keyof ApiKey>(row))
     },
 

@@ -7,6 +7,7 @@ import {
   Transaction,
   eventRange,
   isEventId,
+  limitTo,
   pendingEvents,
   replayStatement,
   sqlText,
@@ -62,8 +63,10 @@ export interface ReplayOf {
 export interface EventDeliveries {
   /** What every one of them sends. */
   payload: string
-  /** In the order of their endpoints. */
+  /** The first 1,000, in the order of their endpoints; `list` with the `eventId` has all. */
   deliveries: DeliveryState[]
+  /** False: there are more. */
+  complete: boolean
 }
 
 /** The reads as the routes have them: a replay that is given {@link Once} is made once. */
@@ -158,17 +161,20 @@ export function createDeliveryReads(
       checkWorkspaceId(workspaceId)
       const { rows } = isEventId(eventId)
         ? await db.run(sqlText`
-            select ${STATE} from pending_events where workspace_id = ${workspaceId} and ${eventRange(eventId)} order by id`)
+            select ${STATE} from pending_events where workspace_id = ${workspaceId} and ${eventRange(eventId)}
+            order by id ${limitTo(MAX_OF_EVENT + 1)}`)
         : { rows: [] }
-      const deliveries = rows.map(toState)
+      const deliveries = rows.slice(0, MAX_OF_EVENT).map(toState)
       const [first] = deliveries
       if (!first) throw new EngineError('not_retained', 'nothing of such an event is retained')
       // Not with each of them: they all send the same.
       const { payload } = toDelivery(await read(workspaceId, first.id, pendingEvents.all))
-      return { payload, deliveries }
+      return { payload, deliveries, complete: rows.length <= MAX_OF_EVENT }
     },
   }
 }
+
+const MAX_OF_EVENT = 1000
 
 // So many rows a transaction: some 20 ms on SQLite, where nobody else writes meanwhile.
 const REPLAY_BATCH = 250

@@ -67,15 +67,13 @@ const MAX_LIMIT = 1000
 
 /** @param rowsStart how rows begin: those that were dispatched to a queue are in no index of their workspace */
 export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['rowsStart']): DeliveryLists {
-  let isIndexed: Promise<boolean> | undefined
+  // The answer and not the promise of it: on Workers a request that is cancelled ends no promise that others wait for.
+  let isIndexed: boolean | undefined
 
   /** Where the rows of a workspace are found, whatever they wait for. */
   async function everywhere(): Promise<FindOptions['by']> {
-    isIndexed ??= hasIndexOfAll(db).catch((error: unknown) => {
-      isIndexed = undefined
-      throw error
-    })
-    if (await isIndexed) return 'workspace'
+    isIndexed ??= await hasIndexOfAll(db)
+    if (isIndexed) return 'workspace'
     return rowsStart === 'handed-off' ? 'keys' : 'parts'
   }
 

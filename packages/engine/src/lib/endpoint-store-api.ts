@@ -10,6 +10,7 @@ export interface EndpointStore {
   /** `secret` is what the receiver verifies the first of `signatures` with: for `v1a` the public key. */
   create(workspaceId: string, input: EndpointInput): Promise<{ endpoint: Endpoint; secret: string }>
   get(workspaceId: string, id: string): Promise<Endpoint>
+  /** Oldest first: `limit` (1–1,000) of those behind the id `after`. */
   list(workspaceId: string, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
   /**
    * Writes what it is given and nothing else, so that two changes at the same time both stand.

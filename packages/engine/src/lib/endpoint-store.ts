@@ -16,7 +16,7 @@ import { checkHeaders } from './custom-headers.ts'
 import type { OnceEndpointStore } from './endpoint-store-api.ts'
 import { createEndpointSecrets } from './endpoint-secrets.ts'
 import { type Endpoint, checkEndpoint } from './endpoint.ts'
-import { EngineError } from './errors.ts'
+import { EngineError, checkBounds } from './errors.ts'
 import { resetHealth } from './circuit.ts'
 import { changeOf } from './endpoint-change.ts'
 import { failOrphansStatement } from './orphans.ts'
@@ -113,6 +113,7 @@ export function createEndpointStore(
 
     async list(workspaceId, { limit, after = '' }) {
       checkWorkspaceId(workspaceId)
+      checkBounds('limit', limit, 1, 1000)
       const { rows } = await db.run(sqlText`
         select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint where workspace_id = ${workspaceId} and id > ${after}
         order by id ${limitTo(limit)}`)

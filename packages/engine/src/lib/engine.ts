@@ -77,7 +77,6 @@ export function createEngine(options: EngineOptions): Engine {
   const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish }
   const ceilings = createCeilings(db, limits, { ...settings, logger })
   const counters = newCounters()
-  const place = { after: '' }
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
     targets,
@@ -232,7 +231,7 @@ export function createEngine(options: EngineOptions): Engine {
       return wakeEndpoints(db, probing, how)
     },
 
-    maintain: () => maintain({ ...settings, db, logger, reporter, maxAgeMs, openMs: circuit.openMs, place }),
+    maintain: () => maintain({ ...settings, db, logger, reporter, maxAgeMs, openMs: circuit.openMs }),
     stats: () => outboxStats(db),
   }
 

@@ -3,7 +3,7 @@ import { cleanupIdempotency } from './idempotency.ts'
 import { lockDeliveries } from './locks.ts'
 import type { Logger } from './logger.ts'
 import type { Reporter } from './operational.ts'
-import { type HeldCare, type Place, careForHeld } from './orphans.ts'
+import { type HeldCare, careForHeld } from './orphans.ts'
 
 /** What one round of upkeep did. */
 export interface Upkeep extends HeldCare {
@@ -20,8 +20,6 @@ export interface Upkeep extends HeldCare {
 }
 
 export interface MaintainDeps {
-  /** How far the look at held rows has come. */
-  place: Place
   /** See {@link CircuitOptions.openMs}. */
   openMs: number
   db: OutboxDatabase
@@ -45,7 +43,7 @@ export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  const held = await careForHeld(db, deps.place, deps.openMs)
+  const held = await careForHeld(db, deps.openMs)
   const expiry = await expire(deps)
   await db.maintain?.()
   return {

@@ -126,6 +126,7 @@ export const OPTION_NAMES = {
     scopes: true,
     expiresInMs: true,
   } satisfies OptionNames<ApiKeyOptions>,
+  'apiKeys.list': { limit: true, after: true } satisfies OptionNames<Parameters<ApiKeys['list']>[1]>,
   'apiKeys.rotate': { overlapMs: true } satisfies OptionNames<Parameters<ApiKeys['rotate']>[2]>,
   'an endpoint': ENDPOINT_NAMES,
   'endpoints.update': { ifVersion: true } satisfies OptionNames<ChangeOptions>,

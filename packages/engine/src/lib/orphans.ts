@@ -1,4 +1,11 @@
-import { type OutboxDatabase, type SqlText, endpointsWithHeldRows, failHeldStatement, sqlText } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  type SqlText,
+  endpointsWithHeldRows,
+  failHeldStatement,
+  lookOnBehind,
+  sqlText,
+} from '@keepsend/outbox'
 import { wakeStrays } from './wake.ts'
 
 /** Rows that one statement fails. */
@@ -10,11 +17,6 @@ const ORPHANS = 500
  */
 export function failOrphansStatement(db: OutboxDatabase, endpointId: string, limit = ORPHANS): SqlText {
   return failHeldStatement(db, { endpointId, error: 'endpoint_gone: the endpoint does not exist', limit })
-}
-
-/** Where the next look at held rows begins, as an endpoint id. In memory alone: a process that starts begins at the first. */
-export interface Place {
-  after: string
 }
 
 // A look-up or two for each: some milliseconds.
@@ -31,11 +33,11 @@ export interface HeldCare {
 }
 
 /** Looks at the next 1,000 endpoints that hold rows: gives those a wake time that need one, fails what no endpoint is left for. */
-export async function careForHeld(db: OutboxDatabase, place: Place, openMs: number): Promise<HeldCare> {
-  const ids = await endpointsWithHeldRows(db, { after: place.after, limit: ENDPOINTS })
+export async function careForHeld(db: OutboxDatabase, openMs: number): Promise<HeldCare> {
+  const ids = await endpointsWithHeldRows(db, { limit: ENDPOINTS })
   const next = ids.length === ENDPOINTS ? (ids.at(-1) ?? '') : ''
   if (ids.length === 0) {
-    place.after = next
+    await lookOnBehind(db, next)
     return { strays: 0, orphaned: 0, more: false }
   }
   const { changes: strays } = await db.run(wakeStrays(db, ids, openMs))
@@ -49,6 +51,6 @@ export async function careForHeld(db: OutboxDatabase, place: Place, openMs: numb
     orphaned += (await db.run(failOrphansStatement(db, id, ORPHANS - orphaned))).changes
     if (orphaned === ORPHANS) return { strays, orphaned, more: true }
   }
-  place.after = next
+  await lookOnBehind(db, next)
   return { strays, orphaned, more: false }
 }

@@ -107,22 +107,29 @@ export function failHeldStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, 
   return sqlText`${picked.with} update pending_events set ${endSet(error)} where ${picked.where}`
 }
 
-/** Endpoints behind `after`, in the order of their ids, that have held rows: one look-up each, however many rows. */
-export async function endpointsWithHeldRows(
-  db: OutboxDatabase,
-  options: { after: string; limit: number },
-): Promise<string[]> {
-  const { rows } = await db.run<{ id: string }>(heldEndpointsStatement(options))
+/**
+ * Endpoints that have held rows, in the order of their ids, behind the place that {@link lookOnBehind} has stored: one look-up
+ * each, however many rows. The place is in the database, because a Worker may live for one look.
+ */
+export async function endpointsWithHeldRows(db: OutboxDatabase, { limit }: { limit: number }): Promise<string[]> {
+  const { rows } = await db.run<{ id: string }>(heldEndpointsStatement({ limit }))
   return rows.map(({ id }) => id)
 }
 
-export function heldEndpointsStatement({ after, limit }: { after: string; limit: number }): SqlText {
+/** Stores the endpoint behind which the next look begins; `''`: at the first. Writes nothing where that stands already. */
+export async function lookOnBehind(db: OutboxDatabase, endpointId: string): Promise<void> {
+  await db.run(sqlText`
+    update keepsend_sweep_pass set held_after_id = ${endpointId} where coalesce(held_after_id, '') <> ${endpointId}`)
+}
+
+export function heldEndpointsStatement({ limit }: { limit: number }): SqlText {
+  const after = raw(`coalesce((select held_after_id from keepsend_sweep_pass), '')`)
   const next = (behind: SqlText): SqlText => sqlText`(
       select endpoint_id from pending_events where status = 'held' and endpoint_id > ${behind}
       order by endpoint_id, id limit 1)`
   return sqlText`
     with recursive endpoint (id) as (
-      select ${next(sqlText`${after}`)}
+      select ${next(after)}
       union all
       select ${next(raw('endpoint.id'))} from endpoint where endpoint.id is not null)
     select id as "id" from endpoint where id is not null ${limitTo(limit)}`

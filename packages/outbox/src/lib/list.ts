@@ -65,6 +65,20 @@ export function findStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, opti
 // As many endpoints as a workspace may have.
 const MAX_LANES = 10_000
 
+/**
+ * The last of what was looked at may be another workspace's row, and the caller's cursor shows how far the look came: it ends
+ * at the millisecond of that row, whose own rows the next page finds again. Only within a millisecond of more rows than one
+ * look reads it ends at the row.
+ */
+function lastMoment(before: string): SqlText {
+  const moment = raw(`substr(min(id), 1, ${MOMENT_LENGTH}) || '.'`)
+  return sqlText`
+    select case when count(*) < ${MAX_LOOKED} then null when ${moment} < ${before} then ${moment} else min(id) end from looked`
+}
+
+/** Of `evt_` and the time in a UUIDv7, behind which each has a '-', and '.' is greater. */
+const MOMENT_LENGTH = 17
+
 function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
   const { by, workspaceId, endpointId, before, rows, filtered } = options
   const most = filtered ? MAX_LOOKED : rows
@@ -87,7 +101,7 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
     case 'workspace':
       return [part(mine.where, mine.order, most)]
     case 'keys':
-      return [part(sqlText`id < ${before}`, raw('id desc'), MAX_LOOKED)]
+      return [{ ...part(sqlText`id < ${before}`, raw('id desc'), MAX_LOOKED), last: lastMoment(before) }]
     case 'parts':
       return [
         atRest,

@@ -94,12 +94,13 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(get, async (c) => {
     const { id } = c.req.valid('param')
-    const { deliveries, ...event } = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
+    const { deliveries, complete, ...event } = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
     const [first] = deliveries
     const createdAt = iso(first?.createdAt ?? 0)
     const parsed = parseStored(event.payload)
     const payload = parsed === undefined ? event.payload : parsed
-    return c.json({ id, type: first?.type ?? '', createdAt, payload, deliveries: deliveries.map(toDelivery) }, 200)
+    const shown = { id, type: first?.type ?? '', createdAt, payload, deliveries: deliveries.map(toDelivery) }
+    return c.json(complete ? shown : { ...shown, complete }, 200)
   })
 
   return app

@@ -24,13 +24,27 @@ const health = createRoute({
 })
 
 const FRESH_MS = 1000
+/** A database that takes longer does not answer. On Workers this also ends the wait for a look whose request was cancelled. */
+const LOOK_MS = 5000
+
+interface Look {
+  at: number
+  isOver: boolean
+  oldestDueMs: Promise<number | undefined>
+}
 
 /** No workspace's data, so no credential: a load balancer asks, or anybody as often as they like, with one look a second. */
 export function healthRoutes(engine: RouteEngine): EngineRoutes {
   const app = newRoutes()
-  let last: { at: number; oldestDueMs: Promise<number | undefined> } | undefined
+  let last: Look | undefined
 
-  async function look(): Promise<number | undefined> {
+  function look(at: number): Look {
+    const begun: Look = { at, isOver: false, oldestDueMs: read() }
+    void begun.oldestDueMs.then(() => (begun.isOver = true))
+    return begun
+  }
+
+  async function read(): Promise<number | undefined> {
     try {
       return await oldestDue(engine.db)
     } catch (error) {
@@ -41,11 +55,24 @@ export function healthRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(health, async (c) => {
     const now = performance.now()
-    if (!last || now - last.at >= FRESH_MS) last = { at: now, oldestDueMs: look() }
-    const oldestDueMs = await last.oldestDueMs
+    if (!last || now - last.at >= (last.isOver ? FRESH_MS : LOOK_MS)) last = look(now)
+    const oldestDueMs = await within(LOOK_MS, last.oldestDueMs)
     return oldestDueMs === undefined
       ? c.json({ status: 'unavailable' as const }, 503)
       : c.json({ status: 'ok' as const, oldestDueMs, ...engine.counters }, 200)
   })
   return app
+}
+
+/** What it resolves with, or undefined when that takes longer. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const end = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms)
+  })
+  try {
+    return await Promise.race([promise, end])
+  } finally {
+    clearTimeout(timer)
+  }
 }

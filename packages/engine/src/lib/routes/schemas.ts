@@ -59,7 +59,8 @@ export const eventDetail = z
     type: z.string(),
     createdAt: time,
     payload: z.unknown(),
-    deliveries: z.array(deliverySchema),
+    deliveries: z.array(deliverySchema).openapi({ description: 'the first 1,000 of them' }),
+    complete: z.literal(false).optional().openapi({ description: 'there are more: list deliveries by the eventId' }),
   })
   .openapi('Event')
 

@@ -6,6 +6,7 @@ import {
   type ResumedRow,
   resumeStatement,
   endpointsWithHeldRows,
+  lookOnBehind,
   failHeldStatement,
 } from '../hold.ts'
 import { settleEvents } from '../settle.ts'
@@ -201,9 +202,15 @@ export function holdPromises(holds: Holds): void {
     ] as const)
       await keepHeld(db, rows, endpointId)
     await keepClaimed(db, { endpointId: 'ep_4' })
-    expect(await endpointsWithHeldRows(db, { after: '', limit: 10 })).toEqual(['ep_1', 'ep_2', 'ep_3'])
-    expect(await endpointsWithHeldRows(db, { after: '', limit: 2 })).toEqual(['ep_1', 'ep_2'])
-    expect(await endpointsWithHeldRows(db, { after: 'ep_2', limit: 10 })).toEqual(['ep_3'])
-    expect(await endpointsWithHeldRows(db, { after: 'ep_3', limit: 10 })).toEqual([])
+    expect(await endpointsWithHeldRows(db, { limit: 10 })).toEqual(['ep_1', 'ep_2', 'ep_3'])
+    expect(await endpointsWithHeldRows(db, { limit: 2 })).toEqual(['ep_1', 'ep_2'])
+    for (const [after, found] of [
+      ['ep_2', ['ep_3']],
+      ['ep_3', []],
+      ['', ['ep_1', 'ep_2', 'ep_3']],
+    ] as const) {
+      await lookOnBehind(db, after)
+      expect(await endpointsWithHeldRows(db, { limit: 10 })).toEqual(found)
+    }
   })
 }

@@ -81,12 +81,14 @@ where completed_at is not null;
 
 -- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
 -- process makes the next step. after_id is null between two passes. expiry_after_id is the same for the look for expired
--- rows; expiry_ended_at is when that had looked at every key last.
+-- rows; expiry_ended_at is when that had looked at every key last. held_after_id is the endpoint behind which the look at
+-- endpoints with held rows goes on.
 create table if not exists keepsend_sweep_pass (
   id integer not null primary key check (id = 1),
   began_at bigint not null,
   after_id text collate "C",
   expiry_after_id text collate "C",
+  held_after_id text collate "C",
   expiry_ended_at bigint not null
 );
 

@@ -68,12 +68,14 @@ where completed_at is not null;
 
 -- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
 -- process makes the next step. after_id is null between two passes. expiry_after_id is the same for the look for expired
--- rows; expiry_ended_at is when that had looked at every key last.
+-- rows; expiry_ended_at is when that had looked at every key last. held_after_id is the endpoint behind which the look at
+-- endpoints with held rows goes on.
 create table if not exists keepsend_sweep_pass (
   id integer not null primary key check (id = 1),
   began_at integer not null,
   after_id text,
   expiry_after_id text,
+  held_after_id text,
   expiry_ended_at integer not null
 ) strict;
 

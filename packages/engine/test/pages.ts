@@ -1,0 +1,19 @@
+import type { DeliveryFilter, DeliveryLists, Page } from '../src/index.ts'
+
+/** An engine with a queue whose messages bring the rows. */
+export const dispatching = { queue: { rowsStart: 'handed-off' as const, send: () => Promise.resolve() } }
+
+/** Every page of a list, following its `next`. */
+export async function pages<R extends { id: string }>(
+  page: (before: string | undefined) => Promise<Page<R>>,
+): Promise<Page<R>[]> {
+  const all: Page<R>[] = []
+  do all.push(await page(all.at(-1)?.next))
+  while (all.at(-1)?.next !== undefined && all.length < 100)
+  return all
+}
+
+export const list = ({ deliveries }: { deliveries: DeliveryLists }, filter: DeliveryFilter) =>
+  pages((before) => deliveries.list('w1', { ...filter, before }))
+export const idsOf = <R extends { id: string }>(found: Page<R>[]): string[] =>
+  found.flatMap(({ rows }) => rows.map(({ id }) => id))

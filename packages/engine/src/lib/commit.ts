@@ -4,7 +4,7 @@ import type { QueuedEvent } from './event-queue.ts'
 import { type IdempotencyKey, type StoredAnswer, recordStatement, unmarkStatement } from './idempotency.ts'
 import type { Logger } from './logger.ts'
 import { makeOnce } from './once.ts'
-import { type InsertedRow, type PublishTarget, fanOutStatement, messagesFor } from './publish.ts'
+import { type PublishTarget, addFanOut, messagesFor } from './publish.ts'
 
 export interface CommitOptions {
   /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
@@ -58,8 +58,8 @@ export async function commitUnit(
     if (key) transaction.add(recordStatement(key, unit.answer))
     transaction.addAll(unit.writes)
     const fanOuts = unit.events.map((event) => {
-      const inserted = transaction.add<InsertedRow>(fanOutStatement(target, event))
-      return () => messagesFor(target, event, inserted.rows)
+      const inserted = addFanOut(transaction, target, event)
+      return () => messagesFor(target, event, inserted())
     })
     if (key) transaction.add(unmarkStatement(key))
     await transaction.commit(db)

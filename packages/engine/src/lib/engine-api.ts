@@ -45,8 +45,14 @@ export interface Engine {
   recall(idempotencyKey: IdempotencyKey): Promise<Pick<Committed, 'status' | 'body'> | undefined>
   /** An event for a change that is committed already. Its rows are awaited; a refusal degrades and is reported. */
   send(event: WebhookEvent, background?: CommitOptions['background']): Promise<Sent>
-  /** The fan-out alone, unexecuted, for the host's own transaction. Afterwards a push queue wants `dispatch(event.id)`. */
-  publishStatement(event: WebhookEvent & { id: string }): SQL
+  /**
+   * The fan-out alone, unexecuted: one or two statements, all of them to be run in this order, with none of another publish
+   * between them, in one transaction or `batch()` of the host's own. Afterwards a push queue wants `dispatch(event.id)`.
+   *
+   * @example
+   * for (const statement of engine.publishStatements(event)) tx.run(statement)
+   */
+  publishStatements(event: WebhookEvent & { id: string }): SQL[]
   /** Tells the queue of an event's waiting rows. Never rejects for the queue's sake. */
   dispatch(eventId: string): Promise<void>
   /** A test event for one endpoint, subscribed or not. */

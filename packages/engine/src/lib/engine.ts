@@ -9,6 +9,7 @@ import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { EngineError, asEngineError } from './errors.ts'
 import { prepareEvent } from './event.ts'
+import { createFewReceivers } from './few-receivers.ts'
 import { handOff, handOffWithoutRows, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
 import { carefulLogger, errorFields } from './logger.ts'
@@ -16,10 +17,11 @@ import { maintain } from './maintain.ts'
 import { checkOptions } from './option-names.ts'
 import { type EngineOptions, readOptions } from './options.ts'
 import {
-  type InsertedRow,
   type PublishTarget,
-  fanOutStatement,
-  fanOutToOneStatement,
+  addInsert,
+  fanOut,
+  fanOutStatements,
+  fanOutToOneStatements,
   messageFor,
   messagesFor,
 } from './publish.ts'
@@ -71,7 +73,8 @@ export function createEngine(options: EngineOptions): Engine {
   const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
   if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
   const { rowsStart = 'now', dispatchAtOnce } = queue
-  const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs }
+  const fewReceivers = createFewReceivers(settings.monotonic)
+  const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs, fewReceivers }
   const counters = newCounters()
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
@@ -116,7 +119,10 @@ export function createEngine(options: EngineOptions): Engine {
       secretStore,
       checkUrl,
       { defaultAttempts: retrySchedule.length + 1, maxAgeMs },
-      (id) => targets.forget(id),
+      (id) => {
+        targets.forget(id)
+        fewReceivers.forget()
+      },
       letOutFirst,
     ),
     apiKeys,
@@ -148,7 +154,7 @@ export function createEngine(options: EngineOptions): Engine {
     async send(event, background) {
       const prepared = prepareEvent(event)
       try {
-        const { rows } = await db.run<InsertedRow>(fanOutStatement(target, prepared))
+        const rows = await fanOut(target, prepared)
         inBackground(tell(messagesFor(target, prepared, rows)), background)
         return { eventId: prepared.id, accepted: true, deliveries: rows.length }
       } catch (error) {
@@ -162,7 +168,10 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
 
-    publishStatement: (event) => toDrizzle(fanOutStatement(target, prepareEvent(event))),
+    publishStatements(event) {
+      const { before, insert } = fanOutStatements({ ...target, fewReceivers: undefined }, prepareEvent(event))
+      return [...before, insert].map(toDrizzle)
+    },
 
     async dispatch(eventId) {
       if (!isEventId(eventId))
@@ -178,7 +187,7 @@ export function createEngine(options: EngineOptions): Engine {
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
       const transaction = new Transaction()
       once?.begin(transaction)
-      const inserted = transaction.add<InsertedRow>(fanOutToOneStatement(target, event, endpointId))
+      const inserted = addInsert(transaction, fanOutToOneStatements(target, event, endpointId))
       const id = rowId(event.id, endpointId)
       once?.end(transaction, sqlText`select id from pending_events where id = ${id}`)
       await transaction.commit(db).catch(async (error: unknown) => {

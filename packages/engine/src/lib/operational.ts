@@ -1,7 +1,7 @@
 import { type ClaimRef, type ExpiringEvent, type SqlText, sqlText } from '@keepsend/outbox'
 import { type Tally, anyStands } from './circuit.ts'
 import { OWN_TYPES, prepareOwnEvent } from './event.ts'
-import { type PublishTarget, fanOutStatement } from './publish.ts'
+import { type PublishTarget, fanOutStatements } from './publish.ts'
 
 /** What Keepsend itself reports, to the endpoints of the operator's workspace that subscribe to it by name. */
 export type OperationalType =
@@ -35,8 +35,11 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
   const { db } = published
   // Due now on every adapter: whoever settles tells no queue, and a cron finds what is due.
   const target = { ...published, rowsStart: 'now' } as const
-  const report = (type: OperationalType, data: Record<string, unknown>, only: SqlText): SqlText =>
-    fanOutStatement(target, prepareOwnEvent({ type, workspaceId: operatorWorkspaceId, data }), only)
+  const report = (type: OperationalType, data: Record<string, unknown>, only: SqlText): SqlText[] => {
+    const event = prepareOwnEvent({ type, workspaceId: operatorWorkspaceId, data })
+    const { before, insert } = fanOutStatements(target, event, only)
+    return [...before, insert]
+  }
 
   return {
     endpoint(type, { endpointId }, claims, comesTrue, data) {
@@ -45,7 +48,7 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
       const [first] = told
       const workspaceId = first && 'workspaceId' in first ? { workspaceId: first.workspaceId } : {}
       const subject = sqlText`exists (select 1 from keepsend_endpoints where ${comesTrue}) and ${anyStands(db, told)}`
-      return [report(type, { endpointId, ...workspaceId, ...data }, subject)]
+      return report(type, { endpointId, ...workspaceId, ...data }, subject)
     },
 
     delivery(claim, { error, httpStatus }) {
@@ -53,7 +56,7 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
       const { id: deliveryId, endpointId, workspaceId, type: eventType } = claim
       const data = { deliveryId, endpointId, workspaceId, eventType, error: error.slice(0, MAX_ERROR) }
       const status = httpStatus === undefined ? {} : { httpStatus }
-      return [report('keepsend.delivery.failed', { ...data, ...status }, anyStands(db, [claim]))]
+      return report('keepsend.delivery.failed', { ...data, ...status }, anyStands(db, [claim]))
     },
   }
 }

@@ -7,7 +7,10 @@ import type { pendingEvents as table } from './sqlite/table.ts'
  * One row of `pending_events`: one delivery. Times are milliseconds since the epoch, by the database's clock. What each
  * column means stands at the table, `@keepsend/outbox/sqlite/table`; who moves it, in docs/state-machine.md.
  */
-export interface PendingEvent extends InferSelectModel<typeof table> {}
+export interface PendingEvent extends Omit<InferSelectModel<typeof table>, 'payload'> {
+  /** The exact bytes to sign and send, wherever they are stored. */
+  payload: string
+}
 
 /** The state of a row; `transitions.ts` has its life. */
 export type EventStatus = PendingEvent['status']
@@ -34,7 +37,7 @@ export const EXPIRED = 'expired'
 export const REFUNDED_CRASHES = 3
 
 /** The columns of a row. A new one is a line here, one in each dialect's table, and one in each migration. */
-export const pendingEvents = createCodec<typeof table>({
+export const pendingEvents = createCodec<typeof table, PendingEvent>({
   id: 'id',
   workspaceId: 'workspace_id',
   type: 'event_type',
@@ -55,7 +58,12 @@ export const pendingEvents = createCodec<typeof table>({
   completedAt: 'completed_at',
   lastError: 'last_error',
   lastStatus: 'last_status',
-  payload: 'payload',
+  payloadId: 'payload_id',
+  payload: {
+    column: 'payload',
+    readAs: (row) =>
+      `coalesce(${row}payload, (select stored.payload from keepsend_payloads as stored where stored.id = ${row}payload_id))`,
+  },
 })
 
 /** Rows of `pending_events` as a statement returned them. */

@@ -1,4 +1,4 @@
-import { EXPIRED, type PendingEvent } from '@keepsend/outbox'
+import { EXPIRED, type TakenEvent } from '@keepsend/outbox'
 import { factsOf } from './attempt.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
@@ -46,7 +46,7 @@ export interface DeliverDeps {
  */
 export async function deliverEvent(
   deps: DeliverDeps,
-  event: PendingEvent,
+  event: TakenEvent,
   now: number,
   admitted = false,
 ): Promise<DeliveryOutcome> {
@@ -123,7 +123,7 @@ const UNSIGNED = { delayMs: 60_000, error: 'secret_unreadable: its signing secre
 
 /** Nothing was sent, so nothing is charged, the first times. */
 function deferred(
-  { deferrals }: PendingEvent,
+  { deferrals }: TakenEvent,
   { delayMs, error }: { delayMs: number; error: string },
   random: () => number,
 ): DeliveryOutcome & { kind: 'retry' } {
@@ -131,7 +131,7 @@ function deferred(
 }
 
 /** The secrets of one endpoint that cannot be read are an operator's to mend, and no fault of the receiver's. */
-function unsigned({ logger }: DeliverDeps, { id, endpointId }: PendingEvent): (error: unknown) => undefined {
+function unsigned({ logger }: DeliverDeps, { id, endpointId }: TakenEvent): (error: unknown) => undefined {
   return (error) => {
     if (!(error instanceof EngineError && error.code === 'secret_unreadable')) throw error
     logger.error({ deliveryId: id, endpointId, ...errorFields(error) }, 'a secret could not be read; nothing was sent')
@@ -156,7 +156,7 @@ async function takePermit({ permits, logger }: DeliverDeps, { id, rateLimit }: T
 async function attempt(
   deps: DeliverDeps,
   sender: Sender,
-  event: PendingEvent,
+  event: TakenEvent,
   target: Target,
   url: URL,
   signature: Record<string, string>,

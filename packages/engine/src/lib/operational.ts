@@ -37,7 +37,7 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
   // not fail for what it reports.
   const target = { ...published, rowsStart: 'now', deliveriesPerPublish: undefined } as const
   const report = (type: OperationalType, data: Record<string, unknown>, only: SqlText): SqlText[] =>
-    statementsOf(fanOutStatements(target, prepareOwnEvent({ type, workspaceId: operatorWorkspaceId, data }), only))
+    statementsOf(fanOutStatements(target, prepareOwnEvent({ type, workspaceId: operatorWorkspaceId, data }), { only }))
 
   return {
     endpoint(type, { endpointId }, claims, comesTrue, data) {

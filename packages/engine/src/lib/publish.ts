@@ -1,5 +1,6 @@
 import {
   type InsertStatements,
+  MAX_INLINE_ROWS,
   type OutboxDatabase,
   type PendingEvent,
   type SqlResult,
@@ -41,13 +42,11 @@ export interface PublishTarget {
  * On Postgres the endpoint may be enabled between this statement's look at it and its commit: the row is then held for
  * an endpoint that is enabled, and was not there to be resumed. No lock guards that, since each publish would wait for
  * each settle of its endpoints; the next round of maintenance gives such an endpoint a wake time (`wakeStrays`).
- *
- * @param only makes it a fan-out to nobody unless this condition holds
  */
 export function fanOutStatements(
   target: PublishTarget,
   event: PreparedEvent,
-  only: SqlText = raw('1 = 1'),
+  { only = ALWAYS, expectsFew }: FanOutOptions = {},
 ): InsertStatements {
   const { dialect } = target.db
   const patterns = dialect.oneOf(patternsOf(event.type))
@@ -60,9 +59,18 @@ export function fanOutStatements(
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
     ) and ${only}`,
-    target.deliveriesPerPublish,
+    { maxRows: target.deliveriesPerPublish, expectsFew },
   )
 }
+
+interface FanOutOptions {
+  /** Makes it a fan-out to nobody unless this condition holds. @default it always holds */
+  only?: SqlText | undefined
+  /** See {@link FewReceivers}. @default the receivers are counted */
+  expectsFew?: boolean | undefined
+}
+
+const ALWAYS = raw('1 = 1')
 
 /** The channels of subscriptions that an event fits. */
 export function channelsOf({ channels }: PreparedEvent): string[] {
@@ -94,18 +102,18 @@ export function fanOutToOneStatements(
   event: PreparedEvent,
   endpointId: string,
 ): InsertStatements {
-  return forEndpoints(target, event, () => sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`)
+  const whereAt = () => sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`
+  return forEndpoints(target, event, whereAt, { expectsFew: true })
 }
 
 function forEndpoints(
-  { db, rowsStart, dispatchAtOnce, fewReceivers }: PublishTarget,
+  { db, rowsStart, dispatchAtOnce }: PublishTarget,
   event: PreparedEvent,
   whereAt: (now: SqlText) => SqlText,
-  maxRows?: number,
+  { maxRows, expectsFew }: { maxRows?: number | undefined; expectsFew: boolean | undefined },
 ): InsertStatements {
   const { id: eventId, workspaceId, type, payload } = event
   const joinsLine = dispatchAtOnce !== undefined
-  const expectsFew = fewReceivers?.has(event)
   return insertSelectStatements(
     db.dialect,
     { eventId, workspaceId, type, payload, due: rowsStart, joinsLine, maxRows, expectsFew },
@@ -147,10 +155,12 @@ export function addFanOut(
   target: PublishTarget,
   event: PreparedEvent,
 ): () => readonly InsertedRow[] {
-  const inserted = addInsert(transaction, fanOutStatements(target, event))
+  const expectsFew = target.fewReceivers?.has(event)
+  const inserted = addInsert(transaction, fanOutStatements(target, event, { expectsFew }))
   return () => {
-    target.fewReceivers?.note(event, inserted.rows.length)
-    return inserted.rows
+    const { rows } = inserted
+    if (expectsFew !== rows.length <= MAX_INLINE_ROWS) target.fewReceivers?.note(event, rows.length)
+    return rows
   }
 }
 
@@ -169,7 +179,7 @@ export function statementsOf({ before, insert }: InsertStatements): SqlText[] {
 
 /** The fan-out for a transaction of the host's own, which may be rolled back: what it inserts is not noted. */
 export function publishStatements(target: PublishTarget, event: PreparedEvent): SQL[] {
-  const statements = statementsOf(fanOutStatements({ ...target, fewReceivers: undefined }, event))
+  const statements = statementsOf(fanOutStatements(target, event))
   return statements.map((statement) => toDrizzle(statement))
 }
 

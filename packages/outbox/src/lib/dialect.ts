@@ -39,8 +39,8 @@ export interface Dialect {
    * over such a table than over the expressions, but has each parameter of it once.
    */
   readonly reused: SqlText
-  /** A payload of more bytes is not stored in its rows, however few they are. Infinity: not for its size. */
-  readonly maxInlineBytes: number
+  /** Whether a payload of more than 1,000 bytes is stored in its rows, where they are few. */
+  readonly inlinesLong: boolean
   /** Stores payloads, for the rows of an insert. */
   storePayloads(payloads: readonly Payload[]): Stored
   /**

@@ -117,7 +117,7 @@ export function insertSelectStatements(
       select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${heldFor} as held_for, ${now} as now from ${from})`
   // `where true`: SQLite would take `on` for the condition of a join.
   const insert = sqlText`
-    with ${joined([receiver, ...stored.ctes], ', ')}
+    with ${stored.ctes.reduce((ctes, one) => sqlText`${ctes}, ${one}`, receiver)}
     ${INSERT_OR_HOLD}
     select cast(${rowId(event.eventId, '')} as text) || endpoint, cast(${event.workspaceId} as text),
       cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,

@@ -9,7 +9,6 @@ import { type SqlText, clock, limitTo, sqlText } from './statement.ts'
 // and 7.2 (measured).
 export const MAX_INLINE_ROWS = 3
 
-// A payload up to this length may stand in any number of rows, where nobody counts them.
 const SHORT_BYTES = 1000
 
 /**
@@ -18,17 +17,19 @@ const SHORT_BYTES = 1000
  * @param expectsFew see {@link insertSelectStatements}
  */
 export function maxInlineRows(
-  { maxInlineBytes }: Pick<Dialect, 'maxInlineBytes'>,
+  { inlinesLong }: Pick<Dialect, 'inlinesLong'>,
   payload: string,
   expectsFew = false,
 ): number {
-  if (isLonger(payload, maxInlineBytes)) return 0
-  return expectsFew && !isLonger(payload, SHORT_BYTES) ? Infinity : MAX_INLINE_ROWS
+  if (isLong(payload)) return inlinesLong ? MAX_INLINE_ROWS : 0
+  // A short one may stand in any number of rows, where nobody counts them.
+  return expectsFew ? Infinity : MAX_INLINE_ROWS
 }
 
 /** Every UTF-16 unit is at most 3 bytes: only a payload that could be too long is measured. */
-function isLonger(payload: string, bytes: number): boolean {
-  return payload.length * 3 > bytes && utf8Bytes(payload) > bytes
+function isLong(payload: string): boolean {
+  const { length } = payload
+  return length > SHORT_BYTES || (length * 3 > SHORT_BYTES && utf8Bytes(payload) > SHORT_BYTES)
 }
 
 export interface PayloadCleanupOptions {

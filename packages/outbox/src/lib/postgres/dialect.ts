@@ -24,7 +24,7 @@ export const postgresDialect: Dialect = {
     raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
   clockBeside: { now: raw('keepsend_clock.ms'), from: raw('keepsend_clock, ') },
   reused: raw('materialized'),
-  maxInlineBytes: 1000,
+  inlinesLong: false,
   storePayloads,
   storeShared,
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,

@@ -24,7 +24,7 @@ export interface D1StatementResult {
 }
 
 // Written rows are what D1 bills, and a payload that is stored once is two of them: shared by its rows, or not at all.
-const dialect: Dialect = { ...sqliteDialect, maxInlineBytes: Infinity }
+const dialect: Dialect = { ...sqliteDialect, inlinesLong: true }
 
 /**
  * Keepsend's view of a D1 binding (`env.DB`). An atomic unit is one `batch()`. Bring the plain binding, or a session

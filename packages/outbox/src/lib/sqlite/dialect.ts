@@ -20,7 +20,7 @@ export const sqliteDialect: Dialect = {
   lock: () => NOTHING,
   clockBeside: { now: clock(), from: NOTHING },
   reused: raw('not materialized'),
-  maxInlineBytes: 1000,
+  inlinesLong: false,
   storePayloads,
   storeShared,
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,

@@ -105,7 +105,9 @@ describe('deliveries of one publish', () => {
   it('are held for an event that comes by a queue, too', async () => {
     const made = await withEndpoints(11)
     const message = { type: 'a.b', workspaceId: 'w1', data: {}, eventId: newEventId() }
-    await expect(keepQueuedEvent({ db: made.db, rowsStart: 'now', ...limits }, message)).rejects.toMatchObject({ code: 'too_many_deliveries' })
+    await expect(keepQueuedEvent({ db: made.db, rowsStart: 'now', ...limits }, message)).rejects.toMatchObject({
+      code: 'too_many_deliveries',
+    })
     expect(await made.count('pending_events')).toBe(0)
   })
 
@@ -211,7 +213,9 @@ describe('deliveries of a workspace that wait', () => {
     const { id } = await made.addEndpoint()
     const { id: other } = await made.addEndpoint({ eventTypes: ['other'] })
     const counted = async (most: number) =>
-      (await made.db.run<{ count: unknown }>(waitingStatement(made.db, 'w1', most))).rows.map(({ count }) => Number(count))
+      (await made.db.run<{ count: unknown }>(waitingStatement(made.db, 'w1', most))).rows.map(({ count }) =>
+        Number(count),
+      )
     await made.engine.commit({ writes: [], events: Array.from({ length: 5 }, () => event()) })
     expect([await counted(2), await counted(10)]).toEqual([[2], [5]])
     for (const one of [id, other]) await made.engine.endpoints.setStatus('w1', one, 'disabled')

@@ -4,7 +4,7 @@ import { createApiKeys } from './api-key.ts'
 import { createCeilings } from './ceiling.ts'
 import { createCheckUrl } from './check-url.ts'
 import { type CommitOptions, commitUnit } from './commit.ts'
-import { type DeliverDeps, deliverEvent } from './deliver.ts'
+import { ATTEMPT_BROKE, type DeliverDeps, deliverEvent } from './deliver.ts'
 import { createDeliveryReads } from './deliveries.ts'
 import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
@@ -13,6 +13,7 @@ import { prepareEvent } from './event.ts'
 import { handOff, handOffWithoutRows, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
 import { carefulLogger, errorFields } from './logger.ts'
+import { createKeyCheck } from './key-check.ts'
 import { maintain } from './maintain.ts'
 import { checkOptions } from './option-names.ts'
 import { type EngineOptions, readOptions } from './options.ts'
@@ -76,6 +77,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { deliveriesPerPublish } = limits
   const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish }
   const ceilings = createCeilings(db, limits, { ...settings, logger })
+  const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
@@ -100,10 +102,10 @@ export function createEngine(options: EngineOptions): Engine {
 
   // A poller's settles and wake times, or a cron, let out the rest.
   const graceMs = rowsStart === 'handed-off' ? MESSAGE_GRACE_MS : undefined
-  const letOutFirst = async (endpointId: string): Promise<void> => {
+  const letOutFirst = async (endpointId: string, background: CommitOptions['background']): Promise<void> => {
     targets.forget(endpointId)
     const { letOut } = await wakeEndpoints(db, probing, { batch: FIRST_LET_OUT, graceMs }, endpointId)
-    await tell(letOut.map(messageFor))
+    inBackground(tell(letOut.map(messageFor)), background)
   }
 
   const settleEach = createSettleEach({
@@ -175,16 +177,19 @@ export function createEngine(options: EngineOptions): Engine {
 
     publishStatement: (event) => toDrizzle(fanOutStatement(target, prepareEvent(event))),
 
-    async dispatch(eventId) {
+    async dispatch(eventId, background) {
       if (!isEventId(eventId))
         throw new EngineError(
           'invalid_event',
           `dispatch takes an event id, evt_ and a lower-case UUIDv7; found ${eventId}`,
         )
-      await tell(await messagesOf(target, eventId))
+      const told = tell(await messagesOf(target, eventId))
+      if (background) background(told)
+      else await told
     },
 
-    async sendTest(workspaceId, endpointId, { once } = {}) {
+    async sendTest(workspaceId, endpointId, { once, ...options } = {}) {
+      checkOptions('engine.sendTest', options)
       await engine.endpoints.get(workspaceId, endpointId)
       await ceilings.waiting.check(workspaceId)
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
@@ -200,7 +205,7 @@ export function createEngine(options: EngineOptions): Engine {
       })
       if (inserted.rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
       ceilings.waiting.added(workspaceId, inserted.rows.length)
-      await tell(messagesFor(target, event, inserted.rows))
+      inBackground(tell(messagesFor(target, event, inserted.rows)), options.background)
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
@@ -212,7 +217,7 @@ export function createEngine(options: EngineOptions): Engine {
       } catch (error) {
         logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke')
         const delayMs = jittered(BROKEN_RETRY_MS, random)
-        return { kind: 'retry', delayMs, deferral: false, error: `attempt_broke: ${String(error)}` }
+        return { kind: 'retry', delayMs, deferral: false, error: ATTEMPT_BROKE }
       }
     },
 
@@ -232,6 +237,8 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     maintain: () => maintain({ ...settings, db, logger, reporter, maxAgeMs, openMs: circuit.openMs }),
+    checkKeys: keyCheck.begin,
+    verifyKeys: keyCheck.verify,
     stats: () => outboxStats(db),
   }
 

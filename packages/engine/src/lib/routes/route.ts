@@ -4,6 +4,7 @@ import type { OnceDeliveryReads } from '../deliveries.ts'
 import type { OnceEndpointStore } from '../endpoint-store-api.ts'
 import type { Engine, Sent } from '../engine-api.ts'
 import { EngineError } from '../errors.ts'
+import type { BackgroundOption } from '../hand-off.ts'
 import type { OnceDeps, OnceOption } from '../once.ts'
 import { problemResponse } from '../problem.ts'
 import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
@@ -18,9 +19,11 @@ export type EngineRoutes = OpenAPIHono<RouteEnv>
 
 /** The engine without its routes, which is what they are made from. */
 export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'sendTest'>, OnceDeps {
+  /** {@link Engine.checkKeys} without a write; a key service that does not answer is an error here. */
+  verifyKeys(): Promise<void>
   endpoints: OnceEndpointStore
   deliveries: OnceDeliveryReads
-  sendTest(workspaceId: string, endpointId: string, options?: OnceOption): Promise<Sent>
+  sendTest(workspaceId: string, endpointId: string, options?: BackgroundOption & OnceOption): Promise<Sent>
 }
 
 /** A sub-application whose bad input is answered like everyone's. */

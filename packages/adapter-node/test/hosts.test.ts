@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { startReceiver } from './receiver.ts'
+import { LOOPBACK, PATIENCE_MS, rig, until } from './rig.ts'
+
+const event = (workspaceId: string, n: number) => ({ type: 'message.created', workspaceId, data: { n } })
+
+/** Publishes to an endpoint in each of the workspaces; all of them name the one host. */
+async function publish(
+  made: Awaited<ReturnType<typeof rig>>,
+  url: string,
+  workspaces: readonly string[],
+  each: number,
+) {
+  for (const workspaceId of workspaces)
+    await made.engine.endpoints.create(workspaceId, { url: `${url}/${workspaceId}` })
+  for (const workspaceId of workspaces) {
+    await made.engine.commit({ writes: [], events: Array.from({ length: each }, (_, n) => event(workspaceId, n)) })
+  }
+}
+
+describe('attempts at one destination host', { timeout: PATIENCE_MS }, () => {
+  it('are at most slotsPerHost, of all endpoints and workspaces together; the rest waits in line, uncounted', async () => {
+    const receiver = await startReceiver(() => undefined)
+    const made = await rig({ queue: { slotsPerHost: 4 } })
+    const workspaces = ['w1', 'w2', 'w3']
+    await publish(made, receiver.url, workspaces, 10)
+    await made.queue.start(made.engine)
+    for (let answered = 0; answered < 30; answered++) {
+      await receiver.arrived(Math.min(30, answered + 4))
+      expect(receiver.open()).toBeLessThanOrEqual(4)
+      receiver.requests[answered]?.answer()
+    }
+    await until(() => made.rows().length === 0)
+    expect([receiver.mostOpen(), receiver.requests.length]).toEqual([4, 30])
+    expect(new Set(receiver.requests.map(({ id }) => id)).size).toBe(30)
+  })
+
+  it('hold up no other host', async () => {
+    const silent = await startReceiver(() => undefined)
+    const other = await startReceiver()
+    const urlPolicy = { ...LOOPBACK, allowHosts: ['localhost'] }
+    const made = await rig({ queue: { slotsPerHost: 2 }, sender: { urlPolicy } })
+    await publish(made, silent.url, ['w1'], 20)
+    await made.queue.start(made.engine)
+    await silent.arrived(2)
+    await publish(made, other.url.replace('127.0.0.1', 'localhost'), ['w2'], 20)
+    await other.arrived(20)
+    expect(silent.requests).toHaveLength(2)
+  })
+
+  it('are given to the workspace that has fewest, not to the one whose rows came first', async () => {
+    const receiver = await startReceiver(() => undefined)
+    const made = await rig({ queue: { slotsPerHost: 2 } })
+    await publish(made, receiver.url, ['flood'], 200)
+    await made.queue.start(made.engine)
+    await receiver.arrived(2)
+    await publish(made, receiver.url, ['small'], 1)
+    const isServed = () => receiver.requests.some(({ path }) => path === '/small')
+    let answered = 0
+    while (!isServed()) {
+      receiver.requests[answered++]?.answer()
+      await receiver.arrived(answered + 2)
+    }
+    expect(answered).toBeLessThan(100)
+  })
+})

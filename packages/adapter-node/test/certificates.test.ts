@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import type { UrlPolicy } from '@keepsend/engine'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createUndiciSender } from '../src/index.ts'
-import { newSender, post, startRawReceiver } from './raw-receiver.ts'
+import { newSender, post } from './raw-receiver.ts'
 import { LOOPBACK, PATIENCE_MS } from './rig.ts'
 import { startProxy } from './proxy.ts'
 
@@ -72,8 +72,8 @@ describe('the certificate of a receiver', { timeout: PATIENCE_MS }, () => {
 })
 
 it('a port that does not speak TLS is told in a sentence of ours', { timeout: PATIENCE_MS }, async () => {
-  const raw = await startRawReceiver(() => undefined)
-  const result = await newSender().send(post(raw.url.replace('http:', 'https:')))
+  const plain = await startReceiver()
+  const result = await newSender().send(post(plain.url.replace('http:', 'https:')))
   expect(result).toMatchObject({
     reason: 'network',
     message: expect.stringMatching(/^E[A-Z_]+ (the port does not speak TLS|the receiver closed the connection)/),

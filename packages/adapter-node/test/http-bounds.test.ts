@@ -4,6 +4,7 @@ import { Hono } from 'hono'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type HttpOptions, type NodeServerOptions, createNodeServer } from '../src/index.ts'
 import { TEST_KEYS } from './keys.ts'
+import { setTimeout as delay } from 'node:timers/promises'
 import { PATIENCE_MS, signal, temporaryFile, until } from './rig.ts'
 
 async function start(http: HttpOptions, app?: NodeServerOptions['app']) {
@@ -56,17 +57,17 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
       .toBe(true)
   })
 
-  it('answers 408 to a request that does not arrive in time, headers or body', async () => {
-    const { port } = await start({ requestTimeoutMs: 1000 })
-    for (const text of [
-      'GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ',
-      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1',
-    ]) {
-      const { socket, received, closed } = await client(port)
-      socket.write(text)
-      await closed
-      expect(received()).toMatch(/^(HTTP\/1\.1 408 |$)/)
-    }
+  it.each([
+    ['headers', 'POST / HTTP/1.1\r\nHost: x\r\nX-Slow: '],
+    ['body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1'],
+  ])('answers 408 to a request whose %s does not arrive in time', async (_, text) => {
+    const { port } = await start({ requestTimeoutMs: 1000 }, () =>
+      new Hono().post('/', async (c) => c.text(await c.req.text().catch(() => ''))),
+    )
+    const { socket, received, closed } = await client(port)
+    socket.write(text)
+    await closed
+    expect(received()).toMatch(/^HTTP\/1\.1 408 /)
   })
 
   it('answers 431 to headers beyond the bound', async () => {
@@ -100,23 +101,53 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     for (let n = 1; n <= 20; n++) {
       socket.write(GET)
       await until(() => received().split('HTTP/1.1 200').length - 1 === n)
+      expect(received()).not.toContain('HTTP/1.1 4')
     }
   })
 
-  it('closes a client that does not read its answer', async () => {
+  it('closes a client that does not read its answer, and one that asks for nothing', async () => {
     const gone = signal()
     const { port } = await start({ idleTimeoutMs: 1000 }, () =>
-      new Hono().get('/large', () => {
-        const body = new ReadableStream({
-          pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
-          cancel: () => gone.resolve(),
+      new Hono()
+        .get('/large', () => {
+          const body = new ReadableStream({
+            pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+            cancel: () => gone.resolve(),
+          })
+          return new Response(body)
         })
-        return new Response(body)
-      }),
+        .get('/small', (c) => c.text('ok')),
     )
-    const { socket } = await client(port, { reads: false })
-    socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n')
-    await gone.promise
+    const [deaf, silent, done] = [await client(port, { reads: false }), await client(port), await client(port)]
+    deaf.socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n')
+    done.socket.write('GET /small HTTP/1.1\r\nHost: x\r\n\r\n')
+    await Promise.all([gone.promise, silent.closed, done.closed])
+    expect([silent.received(), done.received()]).toEqual(['', expect.stringMatching(/^HTTP\/1\.1 200 /)])
+  })
+
+  it('cuts no answer that takes longer than any bound, computed in silence or streamed with pauses', async () => {
+    const bounds = { idleTimeoutMs: 1000, requestTimeoutMs: 1000 }
+    const { port } = await start(bounds, () =>
+      new Hono()
+        .post('/computed', async (c) => {
+          await c.req.text()
+          await delay(3000)
+          return c.text('computed')
+        })
+        .get('/streamed', () => {
+          const texts = (async function* () {
+            yield new TextEncoder().encode('first ')
+            await delay(3000)
+            yield new TextEncoder().encode('last')
+          })()
+          return new Response(ReadableStream.from(texts))
+        }),
+    )
+    const [computed, streamed] = [await client(port), await client(port)]
+    computed.socket.write('POST /computed HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}')
+    streamed.socket.write('GET /streamed HTTP/1.1\r\nHost: x\r\n\r\n')
+    await until(() => computed.received().endsWith('computed') && streamed.received().includes('last'))
+    expect(streamed.received()).toMatch(/^HTTP\/1\.1 200 [^]*first [^]*last/)
   })
 
   it.each([

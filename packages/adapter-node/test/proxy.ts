@@ -22,7 +22,7 @@ export async function startProxy(
   const proxy = createServer().on('connect', (request, client: Socket) => {
     asked.push({ target: request.url ?? '', credentials: request.headers['proxy-authorization'] })
     client.on('error', () => undefined)
-    if (answer === 'nothing') return void client.resume()
+    if (answer === 'nothing') return void client.resume().on('end', () => client.destroy())
     if (answer === 'close') return void client.destroy()
     if (answer === 'refuse') return void client.end('HTTP/1.1 403 Forbidden\r\n\r\n')
     const onward = connect(Number(new URL(to).port), '127.0.0.1', () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { OutboxError } from '@keepsend/outbox'
 import { createKeyRing, reencryptSecrets } from '../src/index.ts'
 import { type TestDatabase, openDatabase } from './database.ts'
@@ -88,10 +88,9 @@ describe('the keys of secrets', () => {
     expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
   })
 
-  it('are looked at by health every 10 s at most, and health writes nothing', async () => {
-    let [asked, clock, refuses] = [0, 0, false]
+  it('are looked at by health with its look at the database, and health writes nothing', async () => {
+    let [asked, refuses] = [0, false]
     const made = await rig({
-      monotonic: () => clock,
       wrap: (db) => ({
         ...db,
         run: (statement) => {
@@ -101,15 +100,59 @@ describe('the keys of secrets', () => {
         },
       }),
     })
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
     for (let n = 0; n < 20; n++) expect(await health(made)).toBe(200)
     expect([asked, await made.count('keepsend_secrets')]).toEqual([1, 0])
-    clock += 10_000
+    vi.advanceTimersByTime(1000)
     expect([await health(made), asked]).toEqual([200, 2])
-    // A database that is back is well at once.
     refuses = true
-    clock += 10_000
+    vi.advanceTimersByTime(1000)
     expect(await health(made)).toBe(503)
     refuses = false
+    vi.advanceTimersByTime(1000)
+    expect(await health(made)).toBe(200)
+  })
+
+  it('of a database that has secrets of endpoints and nothing to check by are told by those, and no damaged row is', async () => {
+    const on = await openDatabase()
+    const { addEndpoint, exec } = await under(on, k1)
+    const { id } = await addEndpoint()
+    await addEndpoint()
+    await expect((await under(on, k2)).engine.checkKeys()).rejects.toThrow('no key k1')
+    expect(await checksOf(on)).toEqual([])
+    await exec(`update keepsend_secrets set secret = 'AAAA' where endpoint_id = '${id}'`)
+    await (await under(on, k1)).engine.checkKeys()
+    expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
+  })
+
+  it('in a service that does not answer keep nothing from starting: log and health say so, until it answers', async () => {
+    const on = await openDatabase()
+    const ring = createKeyRing([k1])
+    await (await under(on, k1)).engine.checkKeys()
+    let isDown = true
+    const made = await rig({
+      on,
+      secrets: {
+        ...ring,
+        unwrap: (...given) => (isDown ? Promise.reject(new Error('connect ECONNREFUSED')) : ring.unwrap(...given)),
+      },
+    })
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    await made.engine.checkKeys()
+    expect(await health(made)).toBe(503)
+    const error = expect.stringContaining('connect ECONNREFUSED')
+    expect(made.log.entries).toMatchObject([
+      { level: 'warn', message: 'the keys of secrets could not be checked; GET /health checks them again', fields: { error } },
+      { level: 'error', message: 'the keys of secrets do not answer', fields: { error } },
+    ])
+    isDown = false
+    vi.advanceTimersByTime(1000)
+    expect(await health(made)).toBe(200)
+    // Read once, it is not asked again: a service that goes down later ends nothing.
+    isDown = true
+    vi.advanceTimersByTime(1000)
     expect(await health(made)).toBe(200)
   })
 

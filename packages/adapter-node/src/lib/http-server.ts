@@ -94,14 +94,14 @@ class OpenRequests {
   }
 
   /** Node begins every request that one packet holds, a thousand at a time, and keeps each answer until it is its turn. */
-  atMost(most: number, listener: RequestListener): RequestListener {
+  atMost(most: number, listener: (...given: Parameters<RequestListener>) => Promise<void>): RequestListener {
     return (request, response) => {
       const { socket } = request
       const count = this.of(socket) + 1
       if (count > most) return void socket.destroy()
       this.#counts.set(socket, count)
       response.once('close', () => this.#counts.set(socket, this.of(socket) - 1))
-      return listener(request, response)
+      void listener(request, response)
     }
   }
 }

@@ -142,7 +142,7 @@ export function readyOf(lane: Lane, options: LaneOptions, now: number): number {
 }
 
 /** The endpoint's own limit is a wish within ours, and its host has one for all endpoints. */
-export function mayRun(lane: Lane, { concurrency, slotsPerEndpoint, hosts }: LaneOptions, now: number): number {
+function mayRun(lane: Lane, { concurrency, slotsPerEndpoint, hosts }: LaneOptions, now: number): number {
   const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !isSilent(lane, FAST_MS, now)
   const most = Math.min(lane.limit ?? Infinity, lane.window, isFast ? concurrency : slotsPerEndpoint)
   return Math.min(most, lane.running + hosts.room(lane.host))

@@ -127,9 +127,9 @@ function canonicalHost(option: 'allowHosts' | 'denyHosts', text: string): string
 /** The addresses and ranges of `denyHosts`, for whoever connects: a name that resolves to one of them is refused. */
 export function deniedRanges({ denyHosts = [] }: UrlPolicy): Cidr[] {
   return denyHosts.flatMap((host) => {
-    if (isRange(host)) return readCidr('denyHosts', host)
+    if (isRange(host)) return [readCidr('denyHosts', host)]
     const canonical = canonicalHost('denyHosts', host)
-    return isAddress(canonical) ? rangeOf(canonical) : []
+    return isAddress(canonical) ? [rangeOf(canonical)] : []
   })
 }
 

@@ -188,8 +188,8 @@ export function createEngine(options: EngineOptions): Engine {
       else await told
     },
 
-    async sendTest(workspaceId, endpointId, { once, ...options } = {}) {
-      checkOptions('engine.sendTest', options)
+    async sendTest(workspaceId, endpointId, { once, ...how } = {}) {
+      checkOptions('engine.sendTest', how)
       await engine.endpoints.get(workspaceId, endpointId)
       await ceilings.waiting.check(workspaceId)
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
@@ -205,7 +205,7 @@ export function createEngine(options: EngineOptions): Engine {
       })
       if (inserted.rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
       ceilings.waiting.added(workspaceId, inserted.rows.length)
-      inBackground(tell(messagesFor(target, event, inserted.rows)), options.background)
+      inBackground(tell(messagesFor(target, event, inserted.rows)), how.background)
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
@@ -237,8 +237,8 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     maintain: () => maintain({ ...settings, db, logger, reporter, maxAgeMs, openMs: circuit.openMs }),
-    checkKeys: keyCheck.begin,
-    verifyKeys: keyCheck.verify,
+    checkKeys: () => keyCheck.begin(),
+    verifyKeys: () => keyCheck.verify(),
     stats: () => outboxStats(db),
   }
 

@@ -37,7 +37,7 @@ export function createKeyCheck(db: OutboxDatabase, store: SecretStore, logger: L
       from keepsend_secrets
       where endpoint_id = ${PLACE.endpointId} or endpoint_id = ${PEPPER_PLACE.endpointId}
       order by endpoint_id, scheme, version`)
-    await Promise.all(rows.map((row) => store.open(row)))
+    await Promise.all(rows.map(async (row) => store.open(row)))
     return rows.filter(({ scheme }) => scheme === PLACE.scheme)
   }
 

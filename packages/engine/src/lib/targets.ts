@@ -193,7 +193,7 @@ function addSecret(target: OpenTarget, row: TargetRow, secretStore: SecretStore)
   const { workspaceId, scheme, secretVersion: version, keyId, expiresAt } = row
   if (row.secret === null || version === null || scheme === null || scheme === 'pepper' || scheme === 'check') return
   const secret = secretStore.open({ workspaceId, endpointId: row.id, scheme, version, secret: row.secret, keyId })
-  if (typeof secret !== 'string') waitedForLater(secret)
+  if (typeof secret !== 'string') void waitedForLater(secret)
   if (scheme === 'headers') target.headers = waitedForLater(openHeaders(target.sealedHeaders, secret))
   else target.secrets.push({ scheme, secret, expiresAt })
 }

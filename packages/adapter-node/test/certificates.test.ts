@@ -8,6 +8,7 @@ import type { UrlPolicy } from '@keepsend/engine'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createUndiciSender } from '../src/index.ts'
 import { newSender, post } from './raw-receiver.ts'
+import { startReceiver } from './receiver.ts'
 import { LOOPBACK, PATIENCE_MS } from './rig.ts'
 import { startProxy } from './proxy.ts'
 

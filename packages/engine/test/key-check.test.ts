@@ -144,7 +144,11 @@ describe('the keys of secrets', () => {
     expect(await health(made)).toBe(503)
     const error = expect.stringContaining('connect ECONNREFUSED')
     expect(made.log.entries).toMatchObject([
-      { level: 'warn', message: 'the keys of secrets could not be checked; GET /health checks them again', fields: { error } },
+      {
+        level: 'warn',
+        message: 'the keys of secrets could not be checked; GET /health checks them again',
+        fields: { error },
+      },
       { level: 'error', message: 'the keys of secrets do not answer', fields: { error } },
     ])
     isDown = false

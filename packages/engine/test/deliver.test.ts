@@ -1,10 +1,19 @@
 import { claimDueEvents } from '@keepsend/outbox'
+import { createCipheriv, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createEngine } from '../src/index.ts'
 import { ATTEMPT_BROKE } from '../src/lib/deliver.ts'
 import { LATER, TEST_KEYS, receivers, rig, verify } from './rig.ts'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: { text: 'é🙂\u0000\ud800' } }
+
+/** A header's value as its row has it. */
+function sealedAs(name: string, value: string, key: string): string {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', Buffer.from(key, 'base64'), nonce).setAAD(Buffer.from(name))
+  const sealed = Buffer.concat([cipher.update(value), cipher.final(), cipher.getAuthTag()])
+  return nonce.toString('base64') + sealed.toString('base64')
+}
 
 describe('an attempt', () => {
   it('sends the bytes that were kept, signed, as JSON, with the deadline and the bound on the answer', async () => {
@@ -44,13 +53,16 @@ describe('an attempt', () => {
   })
 
   it("carries the endpoint's own headers, which cannot replace ours", async () => {
-    const { engine, addEndpoint, work, sender, exec } = await rig()
+    const { engine, addEndpoint, work, sender, exec, select } = await rig({ secrets: 'plaintext-for-development' })
     const { id } = await addEndpoint({ headers: { Authorization: 'Bearer s3cret', 'X-Env': 'prod' } })
     await engine.send(event)
     await work()
     expect(sender.requests[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-env': 'prod' })
-    // Not even where a row was written by somebody else.
-    await exec(`update keepsend_endpoints set headers = '{"webhook-id":"forged","content-type":"text/plain"}'`)
+    // Not even where a row was written by somebody else, who has the key.
+    const [row] = await select("select secret from keepsend_secrets where scheme = 'headers'")
+    const seal = (name: string, value: string) => sealedAs(name, value, String(row?.['secret']))
+    const forged = { 'webhook-id': seal('webhook-id', 'forged'), 'content-type': seal('content-type', 'text/plain') }
+    await exec(`update keepsend_endpoints set headers = '${JSON.stringify(forged)}'`)
     await engine.endpoints.setStatus('w1', id, 'enabled')
     const { eventId } = await engine.send(event)
     await work()

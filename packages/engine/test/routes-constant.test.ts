@@ -46,8 +46,9 @@ describe('the health check', () => {
     take()
     const answers = await Promise.all(Array.from({ length: 200 }, async () => engine.routes.request('/health')))
     const bodies = await Promise.all(answers.map(async (answer) => answer.json()))
-    // One for what waits for a time and one for the lanes. The event waited for some milliseconds at most when it was seen.
-    expect(take()).toHaveLength(2)
+    // One for what waits for a time, one for the lanes and one for what keys are checked by. The event waited for some
+    // milliseconds at most when it was seen.
+    expect(take()).toHaveLength(3)
     expect(bodies).toEqual(bodies.map(() => bodies[0]))
     expect(bodies[0]).toMatchObject({ status: 'ok', oldestDueMs: expect.any(Number) as number })
   })

@@ -56,7 +56,8 @@ export function healthRoutes(engine: RouteEngine): EngineRoutes {
 
   async function read(): Promise<number | undefined> {
     try {
-      const [oldestDueMs] = await Promise.all([oldestDue(engine.db), engine.verifyKeys()])
+      const oldestDueMs = await oldestDue(engine.db)
+      await engine.verifyKeys()
       return oldestDueMs
     } catch (error) {
       engine.logger.error(errorFields(error), WHY[keyFault(error) ?? 'database'])

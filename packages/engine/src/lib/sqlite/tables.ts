@@ -30,6 +30,7 @@ export const endpoints = sqliteTable(
     retrySchedule: jsonText('retry_schedule').$type<number[]>(),
     maxAttempts: integer('max_attempts').notNull().default(10),
     deadlineMs: integer('deadline_ms'),
+    /** By name, each value encrypted. */
     headers: jsonText('headers').$type<Record<string, string>>().notNull(),
     retryStatuses: jsonText('retry_statuses').$type<number[]>().notNull(),
     signatures: jsonText('signatures').$type<('v1' | 'v1a')[]>().notNull(),

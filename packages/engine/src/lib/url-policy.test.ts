@@ -61,6 +61,13 @@ describe('what an operator opens', () => {
       expect(() => createCheckUrl({ denyHosts: [host] }), host).toThrow(/urlPolicy\.denyHosts/)
   })
 
+  it('an address that is shut is shut inside IPv6 too', () => {
+    const shut = { denyHosts: ['93.184.215.14'] }
+    for (const host of ['93.184.215.14', '[::ffff:93.184.215.14]', '[::ffff:5db8:d70e]']) {
+      expect(check(shut, `https://${host}/`), host).toBe('blocked_address')
+    }
+  })
+
   it('an address or a range is shut in every spelling, also where a range or the host itself is open', () => {
     const shut = {
       allowCidrs: ['10.0.0.0/8'],

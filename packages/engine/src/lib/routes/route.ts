@@ -8,6 +8,7 @@ import type { BackgroundOption } from '../hand-off.ts'
 import type { OnceDeps, OnceOption } from '../once.ts'
 import { problemResponse } from '../problem.ts'
 import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
+import { describeProblems } from './input-problems.ts'
 import { problemSchema } from './schemas.ts'
 
 /** What a route finds in its context once the request is known. */
@@ -34,14 +35,6 @@ export function newRoutes(): EngineRoutes {
       return undefined
     },
   })
-}
-
-const SHOWN_PROBLEMS = 5
-
-/** The first problems of an input, as many as help. Of each text the error leaves 1,000 characters. */
-function describeProblems({ issues }: z.ZodError): string {
-  const shown = z.prettifyError({ issues: issues.slice(0, SHOWN_PROBLEMS) })
-  return issues.length > SHOWN_PROBLEMS ? `${issues.length} problems, of which the first:\n${shown}` : shown
 }
 
 /**

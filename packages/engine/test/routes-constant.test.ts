@@ -28,7 +28,8 @@ describe('the health check', () => {
       await vi.advanceTimersByTimeAsync(1000)
     }
     await vi.advanceTimersByTimeAsync(5000)
-    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => 503))
+    const statuses = await Promise.all(answers.map(async (answer) => (await answer).status))
+    expect(statuses).toEqual(Array.from({ length: 9 }, () => 503))
     expect(looks).toBe(2)
   })
 

@@ -7,19 +7,23 @@ import { readLimits } from './limits.ts'
 /** The ceiling of what waits, above a database whose counts take `tookMs` and come to `rows`. */
 function ceiling(max: number) {
   const state = { now: 0, counts: 0, tookMs: 0, rows: 0 }
-  const db: OutboxDatabase = {
+  const db = {
     dialect: sqliteDialect,
     run() {
       state.counts++
       state.now += state.tookMs
-      return Promise.resolve({ rows: [{ count: state.rows }], changes: 0 } as never)
+      return Promise.resolve({ rows: [{ count: state.rows }], changes: 0 })
     },
     atomic: () => Promise.reject(new Error('nothing is written')),
-  }
+  } as OutboxDatabase
   const logger = { info() {}, warn() {}, error() {} }
   const deps = { logger, monotonic: () => state.now, random: () => 0 }
   const { waiting } = createCeilings(db, readLimits({ waitingPerWorkspace: max }), deps)
-  return { ...waiting, state }
+  return {
+    check: (workspaceId: string) => waiting.check(workspaceId),
+    added: (workspaceId: string, rows: number) => waiting.added(workspaceId, rows),
+    state,
+  }
 }
 
 describe('a ceiling', () => {

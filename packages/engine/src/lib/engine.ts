@@ -10,7 +10,7 @@ import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { EngineError, asEngineError } from './errors.ts'
 import { prepareEvent } from './event.ts'
-import { handOff, handOffWithoutRows, messagesOf, newCounters } from './hand-off.ts'
+import { handOff, handOffWithoutRows, inBackground, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
 import { carefulLogger, errorFields } from './logger.ts'
 import { createKeyCheck } from './key-check.ts'
@@ -245,9 +245,4 @@ export function createEngine(options: EngineOptions): Engine {
   const countRequest = createRequestLimit(limits.requestsPerSecond, settings.monotonic)
   const routes = createRoutes(engine, options.authenticate ?? apiKeys.authenticate, countRequest)
   return Object.assign(engine, { routes })
-}
-
-/** The work runs on by itself; a platform that would end it with the response is asked to wait. */
-function inBackground(work: Promise<void>, background: CommitOptions['background']): void {
-  background?.(work)
 }

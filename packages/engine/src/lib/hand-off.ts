@@ -36,6 +36,11 @@ export interface BackgroundOption {
   background?: ((work: Promise<void>) => void) | undefined
 }
 
+/** The work runs on by itself; a platform that would end it with the response is asked to wait. */
+export function inBackground(work: Promise<void>, background: BackgroundOption['background']): void {
+  background?.(work)
+}
+
 // Longer than a queue that delivers by itself takes: what waits for one that never answers must end.
 const SILENCE_MS = 60_000
 

@@ -1,4 +1,4 @@
-import { OpenAPIHono, type RouteConfig, createRoute, z } from '@hono/zod-openapi'
+import { OpenAPIHono, type RouteConfig, createRoute, type z } from '@hono/zod-openapi'
 import type { Principal, Scope } from '../api-key.ts'
 import type { OnceDeliveryReads } from '../deliveries.ts'
 import type { OnceEndpointStore } from '../endpoint-store-api.ts'

@@ -155,6 +155,23 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
     await until(() => proxy.open() === 0)
     expect(proxy.connections()).toBe(1)
   })
+
+  it('that is silent is left by the attempt that has ended, and waited for by another at the same host', async () => {
+    const proxy = await startProxy('http://127.0.0.1:1', 'nothing')
+    const sender = newSender({
+      egressProxy: `http://127.0.0.1:${proxy.port}`,
+      urlPolicy: { allowHttp: true },
+      connectTimeoutMs: 60_000,
+    })
+    const [long, short] = [5000, 300].map(async (deadlineMs) =>
+      statusOf(await sender.send(post('http://hooks.customer.com/', { deadlineMs }))),
+    )
+    expect(await short).toBe('timeout')
+    await until(() => proxy.open() === 1)
+    expect(await long).toBe('timeout')
+    await until(() => proxy.open() === 0)
+    expect(proxy.connections()).toBe(2)
+  })
 })
 
 it.each([

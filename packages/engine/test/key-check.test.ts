@@ -83,7 +83,9 @@ describe('the keys of secrets', () => {
 
   it('are stored to check by once, however many processes start', async () => {
     const on = await openDatabase()
-    const engines = await Promise.all(Array.from({ length: 4 }, () => under(on, k1)))
+    // One makes the tables.
+    const first = await under(on, k1)
+    const engines = [first, ...(await Promise.all(Array.from({ length: 3 }, () => under(on, k1))))]
     await Promise.all(engines.map(({ engine }) => engine.checkKeys()))
     expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
   })

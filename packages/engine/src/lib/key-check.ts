@@ -10,7 +10,7 @@ export interface KeyCheck {
   verify(): Promise<void>
   /**
    * Looks, and stores a text to check the active key by where there is none yet. A database or a key service that does not
-   * answer is logged: it may answer later.
+   * answer is logged: it may answer later. Once all is well it does nothing more, for a cron asks each minute.
    *
    * @throws {EngineError} `secret_unreadable`, naming the key that is missing or is another
    */
@@ -31,6 +31,8 @@ const SAMPLE = 10
  * secrets of endpoints where nothing was stored to check by.
  */
 export function createKeyCheck(db: OutboxDatabase, store: SecretStore, logger: Logger): KeyCheck {
+  let isWell = false
+
   async function look(): Promise<StoredSecret[]> {
     const { rows } = await db.run<StoredSecret>(sqlText`
       select endpoint_id as "endpointId", scheme, version, secret, key_id as "keyId", '' as "workspaceId"
@@ -50,10 +52,12 @@ export function createKeyCheck(db: OutboxDatabase, store: SecretStore, logger: L
   }
 
   async function begin(): Promise<void> {
+    if (isWell) return
     let checks = await look()
     if (checks.length === 0) await lookAtEndpoints()
     for (let turn = 0; turn < MAX_TURNS; turn++) {
-      if (store.keyId === undefined || checks.some(({ keyId }) => keyId === store.keyId)) return
+      isWell = store.keyId === undefined || checks.some(({ keyId }) => keyId === store.keyId)
+      if (isWell) return
       await db.run(insertCheck(await seal((checks.at(-1)?.version ?? 0) + 1)))
       // Of two that store one, the first has it, and the other reads it.
       checks = await look()

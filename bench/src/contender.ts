@@ -8,6 +8,8 @@ export interface Setup {
   concurrency: number
   /** Endpoints that what is seeded is spread over, for a contender that has endpoints. @default 1 */
   endpoints?: number | undefined
+  /** How large each event is, for a contender that is asked for more than one size. @default 500 */
+  payloadBytes?: number | undefined
   /** Further arguments of its own: see the files in contenders/. */
   flavour: string
 }

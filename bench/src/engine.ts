@@ -14,7 +14,11 @@ export interface BenchEngine {
   engine: Engine
   queue: DurableEventQueue
   /** Commits so many rows, for these lanes in turn, as fan-outs would have made them. */
-  seed: (lanes: readonly LaneRef[], events: number, type?: string) => Promise<void>
+  seed: (
+    lanes: readonly LaneRef[],
+    events: number,
+    of?: { type?: string | undefined; bytes?: number | undefined },
+  ) => Promise<void>
   /** Publishes one event; its id. */
   publish: (workspaceId: string, index: number) => Promise<string>
   close: () => Promise<void>
@@ -28,7 +32,7 @@ export function createBenchEngine(db: OutboxDatabase, concurrency?: number): Ben
   return {
     engine,
     queue,
-    async seed(lanes, events, type = EVENT_TYPE) {
+    async seed(lanes, events, { type = EVENT_TYPE, bytes } = {}) {
       const laneOf = (index: number): LaneRef => lanes[index % lanes.length] ?? { workspaceId: 'bench', endpointId: '' }
       for (const batch of batches(events)) {
         await enqueueEvents(
@@ -37,7 +41,7 @@ export function createBenchEngine(db: OutboxDatabase, concurrency?: number): Ben
             ...laneOf(index),
             eventId: newEventId(),
             type,
-            payload: payloadOf(index, type),
+            payload: payloadOf(index, { type, bytes }),
           })),
         )
       }

@@ -7,6 +7,8 @@ export interface Entry {
   flavour: string
   /** Endpoints that its events are spread over. @default 1 */
   endpoints?: number | undefined
+  /** How large they are. @default 500 */
+  payloadBytes?: number | undefined
   store: Store
   /** Of the events of a round: so many that a slower one's round takes about as long. */
   share: number
@@ -15,6 +17,17 @@ export interface Entry {
 }
 
 const nothing = { flavour: '', share: 1 }
+
+/** The sizes beside 500 bytes, and so much of a round. */
+export const SIZES = [
+  { payloadBytes: 2000, size: '2 kB', part: 0.5 },
+  { payloadBytes: 20_000, size: '20 kB', part: 0.25 },
+] as const
+
+/** The same contender with larger events. */
+export function ofSize(entry: Entry, { payloadBytes, size, part }: (typeof SIZES)[number]): Entry {
+  return { ...entry, name: `${entry.name}, ${size}`, payloadBytes, share: entry.share * part }
+}
 
 export const raw = {
   ...nothing,

@@ -4,9 +4,9 @@ import type { Setup } from './contender.ts'
 /**
  * Goes up by one with each change of what a worker understands: a new ask, a new member of its setup. The change and the
  * number are one commit, because `--against` builds the worker of an older commit from the sources of that one. Protocol
- * 1, from before there was a number, does not know `endpoints`.
+ * 1, from before there was a number, does not know `endpoints`, and 2 does not know `payloadBytes`.
  */
-export const PROTOCOL = 2
+export const PROTOCOL = 3
 
 /** What a worker can be asked, and what it answers. */
 export interface Asks {

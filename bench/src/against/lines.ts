@@ -22,6 +22,9 @@ export const comparable: Record<string, readonly Line[]> = {
     drainLine(entries.fullTo100, 2),
     drainLine(entries.keepsendPostgres, 1),
     drainLine(entries.keepsendPostgresTo100, 2),
+    ...entries.SIZES.flatMap((size) =>
+      [entries.full, entries.keepsendPostgres].map((entry) => drainLine(entries.ofSize(entry, size), 3)),
+    ),
   ],
   enqueue: [
     enqueueLine(entries.outbox, 1),

@@ -5,7 +5,7 @@ import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import type { Open } from '../contender.ts'
 import { createBenchEngine } from '../engine.ts'
 
-export const open: Open = async ({ place, receiver, concurrency, flavour, endpoints = 1 }) => {
+export const open: Open = async ({ place, receiver, concurrency, flavour, endpoints = 1, payloadBytes: bytes }) => {
   const db =
     flavour === 'postgres'
       ? await openPostgres({ url: place })
@@ -23,6 +23,7 @@ export const open: Open = async ({ place, receiver, concurrency, flavour, endpoi
       seed(
         endpointIds.map((endpointId) => ({ workspaceId: 'bench', endpointId })),
         events,
+        { bytes },
       ),
     start: () => queue.start(engine),
     stop: () => queue.stop(),

@@ -9,9 +9,9 @@ interface Event {
   body: string
 }
 
-export const open: Open = async ({ receiver, concurrency, flavour }) => {
+export const open: Open = async ({ receiver, concurrency, flavour, payloadBytes: bytes }) => {
   const poster = createPoster(receiver, concurrency)
-  const make = (index: number): Event => ({ id: newId(), body: payloadOf(index) })
+  const make = (index: number): Event => ({ id: newId(), body: payloadOf(index, { bytes }) })
   let eventAt: (index: number) => Event = make
   let count = 0
   let sent = 0

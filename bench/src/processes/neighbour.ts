@@ -37,7 +37,7 @@ await answerAsks<NeighbourAsks>(async () => {
       return undefined
     },
     async seed({ lanes, events, type }) {
-      await seed(lanes, events, type)
+      await seed(lanes, events, { type })
       db.announce?.()
       return undefined
     },

@@ -1,12 +1,13 @@
 import { type DrainRound, drainRound } from '../drain-round.ts'
 import * as entries from '../entries.ts'
+import type { Entry } from '../entries.ts'
 import { interleave } from '../interleave.ts'
 import { limitOf } from '../limit.ts'
 import { type Bench, type Findings, type Row, median, ratio } from '../work.ts'
 
 const CONCURRENCIES = [32, 128] as const
 
-const CONTENDERS = [
+const CONTENDERS: readonly Entry[] = [
   entries.raw,
   entries.full,
   entries.fullTo100,
@@ -21,18 +22,35 @@ const CONTENDERS = [
   entries.naive,
 ]
 
+/** Beside 500 bytes, at 32 at once. */
+const SIZED = entries.SIZES.map((size) =>
+  [entries.raw, entries.full, entries.keepsendPostgres].map((entry) => entries.ofSize(entry, size)),
+)
+
+interface Run {
+  entry: Entry
+  /** What it is compared with. */
+  raw: Entry
+  concurrency: number
+}
+
+const RUNS: readonly Run[] = [
+  ...CONCURRENCIES.flatMap((concurrency) => CONTENDERS.map((entry) => ({ entry, raw: entries.raw, concurrency }))),
+  ...SIZED.flatMap(([raw = entries.raw, ...others]) =>
+    [raw, ...others].map((entry) => ({ entry, raw, concurrency: 32 })),
+  ),
+]
+
 /** A backlog of signed POSTs to a local receiver; at 128 at once half of it. */
 export async function drain(bench: Bench): Promise<Findings> {
-  const entrants = CONCURRENCIES.flatMap((concurrency) =>
-    CONTENDERS.map((entry) => {
-      const events = Math.round((bench.events * entry.share * 32) / Math.max(32, concurrency / 2))
-      return {
-        name: nameOf(entry.name, concurrency),
-        store: entry.store,
-        round: () => drainRound(bench, entry, { concurrency, events }),
-      }
-    }),
-  )
+  const entrants = RUNS.map(({ entry, concurrency }) => {
+    const events = Math.round((bench.events * entry.share * 32) / Math.max(32, concurrency / 2))
+    return {
+      name: nameOf(entry.name, concurrency),
+      store: entry.store,
+      round: () => drainRound(bench, entry, { concurrency, events }),
+    }
+  })
   const { rounds, missing } = await interleave(
     entrants,
     bench.rounds,
@@ -43,29 +61,27 @@ export async function drain(bench: Bench): Promise<Findings> {
     const known = rounds.get(nameOf(name, concurrency))
     return known && median(known.map(({ perSecond }) => perSecond))
   }
-  const rows = CONCURRENCIES.flatMap((concurrency) =>
-    CONTENDERS.flatMap(({ name, waitsFor }): Row[] => {
-      const known = rounds.get(nameOf(name, concurrency))
-      const speed = speedOf(name, concurrency)
-      if (!known || speed === undefined) return []
-      return [
-        {
-          name: nameOf(name, concurrency),
-          figures: {
-            'events/s': speed,
-            'of raw': ratio(speed, speedOf(entries.raw.name, concurrency)) ?? Number.NaN,
-            slowest: Math.min(...known.map(({ perSecond }) => perSecond)),
-            fastest: Math.max(...known.map(({ perSecond }) => perSecond)),
-            'peak MB': median(known.map(({ peakMb }) => peakMb)),
-          },
-          limit: limitOf(
-            known.map(({ busy }) => busy),
-            waitsFor,
-          ),
+  const rows = RUNS.flatMap(({ entry: { name, waitsFor }, raw: beside, concurrency }): Row[] => {
+    const known = rounds.get(nameOf(name, concurrency))
+    const speed = speedOf(name, concurrency)
+    if (!known || speed === undefined) return []
+    return [
+      {
+        name: nameOf(name, concurrency),
+        figures: {
+          'events/s': speed,
+          'of raw': ratio(speed, speedOf(beside.name, concurrency)) ?? Number.NaN,
+          slowest: Math.min(...known.map(({ perSecond }) => perSecond)),
+          fastest: Math.max(...known.map(({ perSecond }) => perSecond)),
+          'peak MB': median(known.map(({ peakMb }) => peakMb)),
         },
-      ]
-    }),
-  )
+        limit: limitOf(
+          known.map(({ busy }) => busy),
+          waitsFor,
+        ),
+      },
+    ]
+  })
   const beside = (one: string, other: string): number | undefined => ratio(speedOf(one, 32), speedOf(other, 32))
   const { raw, full, normal, graphileWorker, pgBoss, bullmqAlways, bullmqEverysec, plainjob, naive } = entries
   const bar = (one: string, other: string, atLeast: number) => ({
@@ -74,7 +90,7 @@ export async function drain(bench: Bench): Promise<Findings> {
     should: { atLeast },
   })
   return {
-    title: `drain: up to ${bench.events} signed POSTs of 500 bytes, 32 and 128 at once, one process`,
+    title: `drain: up to ${bench.events} signed POSTs of 500 bytes, 32 and 128 at once, and of 2 and 20 kB, one process`,
     rows,
     missing,
     bars: [

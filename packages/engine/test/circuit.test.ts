@@ -204,7 +204,7 @@ describe('the counters', () => {
         ...db,
         atomic: (statements) => {
           for (const each of statements) {
-            if ('sql' in each && each.sql.includes('keepsend_endpoints')) writes.push(each.sql)
+            if ('sql' in each && each.sql.includes('update keepsend_endpoints')) writes.push(each.sql)
           }
           return db.atomic(statements)
         },

@@ -20,7 +20,7 @@ it('a row that a publish holds while its endpoint is being enabled is resumed by
   const { engine, rows, work, orm, id } = await open()
   await engine.endpoints.setStatus('w1', id, 'disabled')
   await orm.transaction(async (tx) => {
-    await tx.execute(engine.publishStatement(event()))
+    for (const statement of engine.publishStatements(event())) await tx.execute(statement)
     // Enabled, and all that was held resumed, before the publish commits.
     await engine.endpoints.setStatus('w1', id, 'enabled')
   })
@@ -34,7 +34,7 @@ it('a row that a publish holds while its endpoint is being enabled is resumed by
 it('a row that a publish makes while its endpoint is being disabled is held when it is claimed', async () => {
   const { engine, rows, work, sender, orm, id } = await open()
   await orm.transaction(async (tx) => {
-    await tx.execute(engine.publishStatement(event()))
+    for (const statement of engine.publishStatements(event())) await tx.execute(statement)
     await engine.endpoints.setStatus('w1', id, 'disabled')
   })
   expect(await rows()).toMatchObject([{ status: 'pending' }])

@@ -165,7 +165,7 @@ describe('what is no workspace id', () => {
       () => engine.sendTest(workspaceId, 'ep_1'),
       () => engine.commit({ writes: [], events: [], idempotencyKey: key }),
       () => engine.recall(key),
-      async () => engine.publishStatement({ id: 'x', type: 'a.b', workspaceId, data: {} }),
+      async () => engine.publishStatements({ id: 'x', type: 'a.b', workspaceId, data: {} }),
     ]
     for (const call of calls) {
       await expect(call(), String(call)).rejects.toMatchObject({

@@ -95,10 +95,8 @@ describe('deliveries of one publish', () => {
 
   it('are held by the statement, in a transaction of the host’s too', async () => {
     const made = await withEndpoints(11)
-    const statement = made.engine.publishStatement(
-      event({ id: newEventId() }) as ReturnType<typeof event> & { id: string },
-    )
-    await expect(made.db.atomic([statement])).rejects.toThrow(/max_attempts/)
+    const statements = made.engine.publishStatements({ ...event(), id: newEventId() })
+    await expect(made.db.atomic(statements)).rejects.toThrow(/max_attempts/)
     expect(await made.count('pending_events')).toBe(0)
   })
 

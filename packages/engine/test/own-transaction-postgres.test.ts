@@ -24,13 +24,13 @@ async function open() {
   return { ...(await rig({ on })), orm: drizzle({ client: pool }), pool }
 }
 
-it("publishStatement commits with drizzle's own transaction, and dispatch tells the queue of each row with its gen", async () => {
+it("publishStatements commit with drizzle's own transaction, and dispatch tells the queue of each row with its gen", async () => {
   const made = await open()
   const { id: endpointId } = await made.addEndpoint()
   const one = event()
   await made.orm.transaction(async (tx) => {
     await tx.insert(messages).values({ id: 'm1', text: 'hi' })
-    await tx.execute(made.engine.publishStatement(one))
+    for (const statement of made.engine.publishStatements(one)) await tx.execute(statement)
   })
   const payloads = (await made.rows()).map(({ payload }) => (JSON.parse(payload) as { data: unknown }).data)
   expect([await made.count('messages'), payloads]).toEqual([1, [one.data]])
@@ -40,12 +40,12 @@ it("publishStatement commits with drizzle's own transaction, and dispatch tells 
   expect(made.messages).toMatchObject([{ outboxId: `${one.id}.${endpointId}`, gen }])
 })
 
-it('publishStatement rolls back with it, and dispatch then has nothing to tell', async () => {
+it('publishStatements roll back with it, and dispatch then has nothing to tell', async () => {
   const made = await open()
   await made.addEndpoint()
   const one = event()
   const failing = made.orm.transaction(async (tx) => {
-    await tx.execute(made.engine.publishStatement(one))
+    for (const statement of made.engine.publishStatements(one)) await tx.execute(statement)
     await tx.insert(messages).values({ id: 'm1', text: 'hi' })
     throw new Error('changed my mind')
   })

@@ -19,13 +19,13 @@ const event = () => ({
   data: { question: 'what?', list: ['?', "'"] },
 })
 
-it("publishStatement commits with drizzle's own transaction, and dispatch tells the queue of each row with its gen", async () => {
+it("publishStatements commit with drizzle's own transaction, and dispatch tells the queue of each row with its gen", async () => {
   const made = await openWithConnection()
   const { id: endpointId } = await made.addEndpoint()
   const one = event()
   drizzle(made.connection).transaction((tx) => {
     tx.insert(messages).values({ id: 'm1', text: 'hi' }).run()
-    tx.run(made.engine.publishStatement(one))
+    for (const statement of made.engine.publishStatements(one)) tx.run(statement)
   })
   expect([
     await made.count('messages'),
@@ -39,13 +39,13 @@ it("publishStatement commits with drizzle's own transaction, and dispatch tells 
   ])
 })
 
-it('publishStatement rolls back with it, and dispatch then has nothing to tell', async () => {
+it('publishStatements roll back with it, and dispatch then has nothing to tell', async () => {
   const made = await openWithConnection()
   await made.addEndpoint()
   const one = event()
   const failing = () =>
     drizzle(made.connection).transaction((tx) => {
-      tx.run(made.engine.publishStatement(one))
+      for (const statement of made.engine.publishStatements(one)) tx.run(statement)
       tx.insert(messages).values({ id: 'm1', text: 'hi' }).run()
       throw new Error('changed my mind')
     })
@@ -54,11 +54,17 @@ it('publishStatement rolls back with it, and dispatch then has nothing to tell',
   expect([await made.count('messages'), await made.count('pending_events'), made.messages]).toEqual([0, 0, []])
 })
 
-it('publishStatement serves a driver of one’s own as text and parameters', async () => {
+it('publishStatements serve a driver of one’s own as text and parameters', async () => {
   const made = await openWithConnection()
   await made.addEndpoint()
-  const { sql, params } = toSql(made.engine.publishStatement(event()), 'sqlite')
-  made.connection.transaction(() => made.connection.prepare(sql).all(...params))()
+  const statements = made.engine.publishStatements(event()).map((statement) => toSql(statement, 'sqlite'))
+  made.connection.transaction(() => {
+    for (const { sql, params } of statements) {
+      const prepared = made.connection.prepare(sql)
+      if (prepared.reader) prepared.all(...params)
+      else prepared.run(...params)
+    }
+  })()
   expect(await made.rows()).toHaveLength(1)
 })
 

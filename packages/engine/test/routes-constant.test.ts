@@ -22,9 +22,9 @@ describe('the health check', () => {
     })
     hangs = true
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-    const answers = []
+    const answers: Promise<Response>[] = []
     for (let second = 0; second < 9; second++) {
-      answers.push(engine.routes.request('/health'))
+      answers.push(Promise.resolve(engine.routes.request('/health')))
       await vi.advanceTimersByTimeAsync(1000)
     }
     await vi.advanceTimersByTimeAsync(5000)

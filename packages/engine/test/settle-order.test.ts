@@ -31,7 +31,7 @@ const STEPS: [step: string, is: (statement: SqlText) => boolean][] = [
 ]
 
 function reports({ sql, params }: SqlText, type: string): boolean {
-  return sql.includes('insert into pending_events') && params.includes(type)
+  return /insert into (pending_events|keepsend_payloads)/.test(sql) && params.includes(type)
 }
 
 it('an eventful settle locks, changes endpoints while the claims stand, settles, resumes, and claims last', async () => {
@@ -69,7 +69,9 @@ it('an eventful settle locks, changes endpoints while the claims stand, settles,
   const claim = { lanes: [good, busy].map((endpointId) => ({ workspaceId: 'w1', endpointId, count: 10 })) }
   const { claimed } = await made.engine.settle(finished, { claim })
   expect(claimed.claims.map(({ endpointId }) => endpointId)).toEqual([good])
-  expect(recorded.map(stepOf)).toEqual([
+  // A report is two statements on SQLite.
+  const steps = recorded.map(stepOf).filter((step, at, all) => step !== all[at - 1])
+  expect(steps).toEqual([
     ...(made.db.dialect.name === 'postgres' ? ['1 lock deliveries', '1 lock endpoints'] : []),
     '2 count',
     '2 report the circuit',

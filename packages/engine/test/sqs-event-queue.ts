@@ -9,7 +9,7 @@ import {
   logExhausted,
   messageFor,
 } from '@keepsend/engine'
-import { type PendingEvent, beginEvents, claimEvents, releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
+import { beginEvents, claimEvents, releaseEvents, sweepPendingEvents, type TakenEvent } from '@keepsend/outbox'
 
 /** The part of `new SQS({})` of `@aws-sdk/client-sqs` that is used. */
 export interface Sqs {
@@ -126,7 +126,7 @@ export class SqsWorker {
     const refs = [...named].map(([id, { gen }]) => ({ id, gen }))
     const { begun, overtaken } = await beginEvents(db, refs)
     // Brought before, so a worker may have died on it; or overtaken by the sweep: such a row is claimed, and charged.
-    const again = ({ id }: PendingEvent): boolean =>
+    const again = ({ id }: TakenEvent): boolean =>
       Number(named.get(id)?.message.Attributes?.ApproximateReceiveCount ?? 1) > 1
     const { claims, dead } = await claimEvents(db, [...begun.filter(again), ...overtaken], { leaseMs: LEASE_MS })
     logExhausted(this.#engine.logger, dead)
@@ -195,7 +195,7 @@ export class SqsWorker {
 
 /** An attempt: what the receiver made of it, and what is written. */
 interface Attempt {
-  claim: PendingEvent
+  claim: TakenEvent
   attempted: DeliveryOutcome
   outcome: DeliveryOutcome
 }

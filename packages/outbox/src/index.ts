@@ -18,9 +18,9 @@ export {
   DEFAULT_RETENTION_MS,
   cleanupOldEvents,
 } from './lib/cleanup.ts'
-export { type Codec, type ColumnNames, type JsonColumn, createCodec, json } from './lib/codec.ts'
+export { type Codec, type ColumnNames, type JsonColumn, type ReadColumn, createCodec, json } from './lib/codec.ts'
 export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
-export type { Dialect, NewestInLine, Picked, RowSource, Which } from './lib/dialect.ts'
+export type { Dialect, NewestInLine, Payload, Picked, RowSource, Stored, Which } from './lib/dialect.ts'
 export { type Enqueued, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
 export { OutboxError, type OutboxErrorCode, isLockTimeout, isNullRefused } from './lib/errors.ts'
 export {
@@ -45,7 +45,13 @@ export {
   resumeNamedStatement,
   resumeStatement,
 } from './lib/hold.ts'
-export { type Receivers, insertSelectStatement, isTooManyRows, refuseRowsStatement } from './lib/insert.ts'
+export {
+  type InsertStatements,
+  type Receivers,
+  insertSelectStatements,
+  isTooManyRows,
+  refuseRowsStatement,
+} from './lib/insert.ts'
 export {
   type LaneRef,
   type LaneShare,
@@ -71,6 +77,7 @@ export {
   createOptionChecks,
   withDefaults,
 } from './lib/options.ts'
+export { MAX_INLINE_ROWS, type PayloadCleanupOptions, cleanupPayloads } from './lib/payload.ts'
 export { type ReleaseOptions, releaseEvents } from './lib/release.ts'
 export { type ReplayFilter, type ReplayOptions, replayEvents, replayStatement } from './lib/replay.ts'
 export {
@@ -82,6 +89,7 @@ export {
   type PendingEvent,
   REFUNDED_CRASHES,
   type SettleResult,
+  type TakenEvent,
   UNKNOWN_OUTCOME,
   pendingEvents,
   readPendingEvents,

@@ -13,6 +13,8 @@ import { invariantPromises } from './lib/contract/invariants.ts'
 import { lanePromises } from './lib/contract/lanes.ts'
 import { leasePromises } from './lib/contract/lease.ts'
 import { migratePromises } from './lib/contract/migrate.ts'
+import { payloadCleanupPromises } from './lib/contract/payload-cleanup.ts'
+import { payloadPromises } from './lib/contract/payload.ts'
 import { releasePromises } from './lib/contract/release.ts'
 import { replayPromises } from './lib/contract/replay.ts'
 import { settleAndClaimPromises } from './lib/contract/settle-and-claim.ts'
@@ -43,6 +45,8 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   replay: replayPromises,
   expire: expirePromises,
   'clean-up': cleanupPromises,
+  'payloads that are stored once': payloadPromises,
+  'clean-up of payloads': payloadCleanupPromises,
   stats: statsPromises,
   'any order of verbs': invariantPromises,
 }

@@ -10,6 +10,7 @@ import {
   claimEvents,
   claimReadyEvents,
   cleanupOldEvents,
+  cleanupPayloads,
   createOptionChecks,
   enqueueEvents,
   expireEvents,
@@ -56,6 +57,7 @@ const CALLS: Record<Verb, Call> = {
   lineUpDueEvents: (db, options) => lineUpDueEvents(db, options),
   lookAtLanes: (db, options) => lookAtLanes(db, options),
   cleanupOldEvents: (db, options) => cleanupOldEvents(db, options),
+  cleanupPayloads: (db, options) => cleanupPayloads(db, options),
   expireEvents: (db, options) => expireEvents(db, { maxAgeMs: 5, ...options }),
   failHeldStatement: async (db, options) =>
     db.run(failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit: 5, ...options })),

@@ -9,15 +9,19 @@ import {
   type Outcome,
   claimDueEvents,
   cleanupOldEvents,
+  cleanupPayloads,
   enqueueEvents,
   extendLease,
   failEvent,
   holdLaneStatement,
+  insertSelectStatements,
   lookAtLanes,
+  newEventId,
   raw,
   replayEvents,
   resumeStatement,
   settleEvents,
+  sqlText,
 } from '../src/index.ts'
 import { closedGate } from './gate.ts'
 import { DRIVER_NAMES, event, open } from './postgres.ts'
@@ -42,6 +46,80 @@ describe.each(DRIVER_NAMES)('many claimers at once, by %s', (driver) => {
     expect(taken.flat().sort()).toEqual(kept.map(({ id }) => id).sort())
     expect(taken.filter((ids) => ids.length > 0).length).toBeGreaterThan(1)
   })
+})
+
+describe('payloads that are stored once', () => {
+  it(
+    'no row is without its own while receivers come and go, and payloads are cleaned up',
+    { timeout: 60_000 },
+    async () => {
+      const { db } = await open('pg', { max: 12 })
+      await db.run({ sql: 'create table receivers (name text not null primary key)', params: [] })
+      const done = new AbortController()
+      const sent: string[] = []
+      const come = async (own: number): Promise<void> => {
+        for (let n = 0; !done.signal.aborted; n = (n + 1) % 6) {
+          await db.run(sqlText`insert into receivers values (${`ep_${own}_${n}`}) on conflict do nothing`)
+          if (n === 5) await db.run(sqlText`delete from receivers where name like ${`ep_${own}_%`}`)
+        }
+      }
+      const publish = async (own: number): Promise<void> => {
+        for (let n = 0; n < 150; n++) {
+          const eventId = newEventId()
+          const payload = `${eventId} ${n % 3 === 0 ? 'x'.repeat(2000) : own}`
+          // Once more, and with something else to say, while the first may be delivered already.
+          for (const said of [payload, `${payload} again`]) {
+            const { before, insert } = insertSelectStatements(
+              db.dialect,
+              { eventId, workspaceId: 'w', type: 't', payload: said },
+              () => ({
+                endpointId: raw('receivers.name'),
+                maxAttempts: raw('3'),
+                heldFor: raw('cast(null as text)'),
+                from: raw('receivers where 1 = 1'),
+              }),
+            )
+            await db.atomic([...before, insert])
+          }
+        }
+      }
+      const drain = async (): Promise<void> => {
+        while (!done.signal.aborted) {
+          const { claims } = await claimDueEvents(db, { limit: 20 })
+          for (const { id, payload } of claims) sent.push(`${id.slice(0, 40) === payload.slice(0, 40)}`)
+          await settleEvents(
+            db,
+            claims.map((claim) => ({ settle: 'complete', claim })),
+          )
+        }
+      }
+      const clean = async (): Promise<void> => {
+        while (!done.signal.aborted) await cleanupPayloads(db, { batchSize: 10, now: Date.now() + sent.length * DAY })
+      }
+      const besides = [come(1), come(2), drain(), drain(), clean(), clean()]
+      await Promise.all([publish(1), publish(2), publish(3)])
+      done.abort()
+      await Promise.all(besides)
+      expect(sent.length).toBeGreaterThan(100)
+      expect(new Set(sent)).toEqual(new Set(['true']))
+      const lost = await db.run(sqlText`
+      select id from pending_events as delivery where payload is null
+        and not exists (select 1 from keepsend_payloads as stored where stored.id = delivery.payload_id)`)
+      expect(lost.rows).toEqual([])
+      // One more would be on its way when the test stopped.
+      for (let more = true; more;) {
+        const { claims } = await claimDueEvents(db, { limit: 1000 })
+        await settleEvents(
+          db,
+          claims.map((claim) => ({ settle: 'complete', claim })),
+        )
+        more = claims.length > 0
+      }
+      await cleanupPayloads(db, { now: Date.now() + 1e9 * DAY })
+      const { rows } = await db.run<{ left: number }>(sqlText`select count(*) as "left" from keepsend_payloads`)
+      expect(rows).toEqual([{ left: 0 }])
+    },
+  )
 })
 
 /** The rows, locked and not yet changed by a transaction of another; what it then does is committed with `commit`. */

@@ -23,6 +23,7 @@ import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { type FindOptions, findStatement } from '../src/lib/list.ts'
 import { type LaneShare, lineUpStatement, lookStatement } from '../src/lib/lane.ts'
 import { expireStatement, lookStatement as expiryLook } from '../src/lib/expire.ts'
+import { deleteUnusedStatement } from '../src/lib/payload.ts'
 import { takeStatement } from '../src/lib/take.ts'
 import { fromBetterSqlite, sqliteDialect } from '../src/sqlite.ts'
 import { statementOf } from './statement-of.ts'
@@ -79,6 +80,7 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     pruneStatement(db, { status: 'failed', ageMs: 86_400_000, limit: 500, now }),
     ['INDEX pending_events_settled (status=? AND completed_at', 'PRIMARY KEY (id=?)'],
   ],
+  ['clean-up of payloads', deleteUnusedStatement(db, { afterId: 0, toId: 500 }), ['PRIMARY KEY (id>? AND id<?)']],
   [
     'look for expired rows',
     expiryLook(db, { maxAgeMs: 86_400_000, afterId: fromId, toId, limit: 500, now }),
@@ -173,7 +175,9 @@ function fill(connection: Database.Database): void {
 function readsOf(connection: Database.Database, statement: SqlText): string[] {
   const { sql, params } = toSql(statement, 'sqlite')
   const plan = connection.prepare(`explain query plan ${sql}`).all(...params) as { detail: string }[]
-  return plan.map(({ detail }) => detail).filter((detail) => /pending_events|^(SCAN|SEARCH) (held|due)\b/.test(detail))
+  return plan
+    .map(({ detail }) => detail)
+    .filter((detail) => /pending_events|^(SCAN|SEARCH) (held|due|delivery)\b/.test(detail))
 }
 
 describe.each(['an empty table', '20,000 rows', '20,000 rows after ANALYZE'])('with %s', (state) => {

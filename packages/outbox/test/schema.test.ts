@@ -67,20 +67,23 @@ describe('the migration and the drizzle table', () => {
     const { connection, db } = await migrated()
     await enqueueEvent(db, { eventId: newEventId(), workspaceId: 'w', type: 't', payload: '{}' })
     const selected = connection.prepare(`select ${codec.all.sql} from pending_events`).get() as object
-    expect(Object.keys(selected)).toEqual(Object.keys(pendingEvents).filter((name) => name in selected))
-    expect(Object.keys(selected)).toHaveLength(getTableConfig(pendingEvents).columns.length)
+    expect(Object.keys(selected)).toEqual(
+      Object.keys(getTableColumns(pendingEvents)).filter((name) => name !== 'payloadId'),
+    )
     const { claims } = await claimDueEvents(db, { limit: 1 })
-    expect(Object.keys(claims[0] ?? {})).toEqual(Object.keys(selected))
+    const alike = ['holdReason', 'heldAt', 'ready', 'completedAt']
+    expect(Object.keys(claims[0] ?? {})).toEqual(Object.keys(selected).filter((name) => !alike.includes(name)))
   })
 
   it('name the columns that the codec reads, as the table of Postgres does, and no other', async () => {
     const { connection } = await migrated()
     const names = (connection.pragma('table_info(pending_events)') as Column[]).map(({ name }) => name)
     const read = codecColumns(codec)
-    expect(Object.values(read)).toEqual(names)
+    // Its payload's id is read by the expression of `payload` alone.
+    expect(Object.values(read)).toEqual(names.filter((name) => name !== 'payload_id'))
     for (const table of [pendingEvents, onPostgres]) {
       const properties = Object.entries(getTableColumns(table)).map(([property, { name }]) => [property, name])
-      expect(Object.fromEntries(properties)).toEqual(read)
+      expect(Object.fromEntries(properties)).toEqual({ ...read, payloadId: 'payload_id' })
     }
   })
 

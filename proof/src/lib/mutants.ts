@@ -89,6 +89,12 @@ export const WITHOUT_AGE: Mutant = {
   rewrites: [{ find: /coalesce\(replayed_at, created_at\) < /, put: '0 < ' }],
 }
 
+/** A clean-up of payloads that looks for no row. */
+export const WITHOUT_LOOKING_FOR_ROWS: Mutant = {
+  name: 'cleans up payloads in use',
+  rewrites: [{ find: /and \(\s*select delivery\.id from [^]*? limit 1\) is null/, put: '' }],
+}
+
 /** The mutant of a database, and how often each of its rewrites took place. */
 export interface Mutated {
   db: OutboxDatabase

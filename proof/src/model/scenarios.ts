@@ -6,6 +6,7 @@ import {
   WITHOUT_LEAVING_AT_HEARTBEAT,
   WITHOUT_LEAVING_AT_SETTLE,
   WITHOUT_LIVE_LEASE,
+  WITHOUT_LOOKING_FOR_ROWS,
   WITHOUT_PENDING,
   WITHOUT_WORKSPACE,
   WITH_FIXED_GEN,
@@ -119,4 +120,5 @@ export const CONTROLS: readonly (readonly [Mutant, Scenario])[] = [
   [WITHOUT_WORKSPACE, neighbours],
   [WITHOUT_LIVE_LEASE, pollersExpire],
   [WITHOUT_AGE, pollersExpireAgain],
+  [WITHOUT_LOOKING_FOR_ROWS, twoRows],
 ]

@@ -3,6 +3,7 @@ import {
   type OutboxDatabase,
   type PendingEvent,
   claimDueEvents,
+  cleanupPayloads,
   enqueueEvents,
   migrate,
   pendingEvents,
@@ -15,7 +16,7 @@ import { synchronously, useClock } from '../lib/virtual-clock.ts'
 import { faultOfIndexes, faultOfRow, faultOfStep } from './invariants.ts'
 import { faultOfExpiry } from './expire.ts'
 import { BASE_MS, type Row, type Scenario, TICK_MS, type Table } from './state.ts'
-import { ENDPOINT, IDS, type Verb, eventOf, numberOf, tickOf } from './verbs.ts'
+import { ENDPOINT, IDS, PAYLOAD, type Verb, eventOf, numberOf, tickOf } from './verbs.ts'
 
 /** A rule that does not hold. */
 export class Violation extends Error {}
@@ -99,6 +100,9 @@ export class Tables {
     this.calls++
     this.#loaded = -1
     const answer = await run(verb, this.#db)
+    // At any moment: no row may miss its payload, and none stays without a row.
+    this.#statement('update keepsend_sweep_pass set payloads_after_id = null, payloads_next_at = 0').run()
+    await cleanupPayloads(this.#db)
     const applied = { table: await this.#read(before.clock), answer }
     const after = this.table(applied.table)
     const fault =
@@ -118,6 +122,8 @@ export class Tables {
     this.#now = BASE_MS + this.table(number).clock * TICK_MS
     if (this.#loaded === number) return
     this.#statement('delete from pending_events').run()
+    this.#statement('delete from keepsend_payloads').run()
+    this.#statement(INSERT_PAYLOADS).run(PAYLOAD, this.#texts[number])
     this.#statement(INSERT).run(this.#texts[number])
     this.#loaded = number
   }
@@ -128,6 +134,9 @@ export class Tables {
       const fault = faultOfRow(row, this.#now, MOST_AHEAD_MS)
       if (fault !== undefined) throw new Violation(fault)
     }
+    const { stored } = this.#statement('select count(*) as stored from keepsend_payloads').get() as { stored: number }
+    if (stored !== found.length || found.some(({ payload }) => payload !== PAYLOAD))
+      throw new Violation(`a payload for each row, and no other: ${stored} are stored for ${found.length} rows`)
     return this.#number({ clock, rows: found.map(rowOf) })
   }
 
@@ -230,13 +239,17 @@ const INDEXED = `
   select id from pending_events indexed by pending_events_due
   where status = 'pending' and due_at is not null and ready = 0`
 
+const INSERT_PAYLOADS = `
+  insert into keepsend_payloads (id, event_id, payload)
+  select one.key + 1, substr(one.value ->> 0, 1, 40), ? from json_each(?, '$[2]') as one`
+
 const INSERT = `
   insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, attempts, max_attempts,
     deferrals, crashes, gen, due_at, claimed_at, created_at, ready, completed_at,
-    last_error, payload)
+    last_error, payload_id)
   select one.value ->> 0, one.value ->> 12, 'message.created', '${ENDPOINT}', one.value ->> 1, one.value ->> 2, one.value ->> 3, whole.text ->> 1,
     one.value ->> 4, one.value ->> 5, ${BASE_MS} + (one.value ->> 6), ${BASE_MS} + ${TICK_MS} * (one.value ->> 7),
     case one.value ->> 8 when 1 then ${BASE_MS} end, ${BASE_MS} + ${TICK_MS} * (one.value ->> 9), one.value ->> 10,
     case when one.value ->> 1 in ('completed', 'failed') then ${BASE_MS} end,
-    case one.value ->> 11 when 1 then '${EXPIRED}' end, '{}'
+    case one.value ->> 11 when 1 then '${EXPIRED}' end, one.key + 1
   from (select ? as text) as whole, json_each(whole.text, '$[2]') as one`

@@ -77,13 +77,16 @@ export interface SettleAnswer {
 
 const leaseMs = LEASE_TICKS * TICK_MS
 
+/** Too long for a row: each is stored beside its row. */
+export const PAYLOAD = JSON.stringify({ text: 'x'.repeat(1000) })
+
 /** The event of a row, as it is published each time. */
 export function eventOf(row: number, { maxAttempts, kind, neighbours }: Scenario): OutboxEvent {
   return {
     eventId: eventIdOf(IDS[row] ?? ''),
     ...(neighbours && row === 1 ? OTHERS_LANE : LANE),
     type: 'message.created',
-    payload: '{}',
+    payload: PAYLOAD,
     maxAttempts,
     due: kind === 'queue' ? 'handed-off' : 'now',
   }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { ClaimRef, PendingEvent } from '@keepsend/outbox'
+import type { ClaimRef, TakenEvent } from '@keepsend/outbox'
 import type { Workspace } from './template.ts'
 import type { Owner } from './virtual-time.ts'
 
@@ -7,9 +7,9 @@ import type { Owner } from './virtual-time.ts'
 export interface Context {
   process: Owner
   /** The claims that it settles. */
-  settling?: readonly (ClaimRef | PendingEvent)[] | undefined
+  settling?: readonly (ClaimRef | TakenEvent)[] | undefined
   /** The claim under which it makes an attempt. */
-  delivering?: PendingEvent | undefined
+  delivering?: TakenEvent | undefined
   publishing?: Publication | undefined
 }
 

@@ -1,4 +1,4 @@
-import { type ClaimRef, EXPIRED, type PendingEvent, eventIdOf, pendingEvents } from '@keepsend/outbox'
+import { type ClaimRef, EXPIRED, type PendingEvent, type TakenEvent, eventIdOf, pendingEvents } from '@keepsend/outbox'
 import type Database from 'better-sqlite3'
 import { faultOfRow } from '../model/invariants.ts'
 import type { Publication } from './context.ts'
@@ -11,7 +11,7 @@ import type { VirtualTime } from './virtual-time.ts'
 export interface Operation {
   by: object
   /** The claims that a settle shows. */
-  settling?: readonly (ClaimRef | PendingEvent)[] | undefined
+  settling?: readonly (ClaimRef | TakenEvent)[] | undefined
   publishing?: Publication | undefined
   replay?: boolean | undefined
 }
@@ -92,7 +92,7 @@ export class Ledger {
   }
 
   /** A worker begins to send. @param once: an attempt for each claim at most */
-  send(claim: PendingEvent, { to, once }: { to: KnownEndpoint | undefined; once: boolean }): void {
+  send(claim: TakenEvent, { to, once }: { to: KnownEndpoint | undefined; once: boolean }): void {
     if (to?.workspaceId !== claim.workspaceId)
       this.#break(`its own workspace: ${claim.id} of ${claim.workspaceId} is sent to one of ${to?.workspaceId}`)
     const lives = this.#lives.get(claim.id) ?? []
@@ -105,7 +105,7 @@ export class Ledger {
   }
 
   /** The receiver answers what was sent under that claim. */
-  arrive(claim: PendingEvent, status: number): void {
+  arrive(claim: TakenEvent, status: number): void {
     const life = lifeOf(claim)
     if (status >= 200 && status <= 299) {
       if (this.#accepted.has(life)) this.counts['accepted more than once']++

@@ -1,4 +1,4 @@
-import type { ClaimRef, PendingEvent } from '@keepsend/outbox'
+import type { ClaimRef, PendingEvent, TakenEvent } from '@keepsend/outbox'
 
 /** The times of one life of a row, from its insert on: when it began, and the last `gen` that it has had. */
 export interface Life {
@@ -9,7 +9,7 @@ export interface Life {
 }
 
 /** A life of a row, by its key and the time of its insert. */
-export function lifeOf({ id, createdAt }: PendingEvent): string {
+export function lifeOf({ id, createdAt }: TakenEvent): string {
   return `${id} of ${createdAt}`
 }
 
@@ -17,7 +17,7 @@ export function isPaused(row: PendingEvent | undefined): boolean {
   return row?.holdReason === 'endpoint_paused'
 }
 
-export function isClaimOf(claim: ClaimRef | PendingEvent, row: PendingEvent): boolean {
+export function isClaimOf(claim: ClaimRef | TakenEvent, row: PendingEvent): boolean {
   return claim.gen === row.gen && (!('createdAt' in claim) || claim.createdAt === row.createdAt)
 }
 

@@ -1,5 +1,5 @@
 import type { SendRequest, SendResult } from '@keepsend/engine'
-import type { PendingEvent } from '@keepsend/outbox'
+import type { TakenEvent } from '@keepsend/outbox'
 import { context } from './context.ts'
 import type { Choice } from './story.ts'
 import { endpointOf, endpoints } from './template.ts'
@@ -49,7 +49,7 @@ export function send(
 function arrive(
   world: World,
   owner: Owner & { name: string },
-  claim: PendingEvent,
+  claim: TakenEvent,
   choice: Choice,
   answered: (result: SendResult) => void,
 ): void {

@@ -1,5 +1,5 @@
 import { type DeliveryOutcome, attemptNumber, errorFields } from '@keepsend/engine'
-import { type PendingEvent, beginEvents } from '@keepsend/outbox'
+import { type TakenEvent, beginEvents } from '@keepsend/outbox'
 import type { QueueBatch } from './bindings.ts'
 import { comeBack, keepEvent } from './consumer.ts'
 import { sortMessages } from './message.ts'
@@ -49,7 +49,7 @@ export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch)
   }
 }
 
-function outcomeOf(row: PendingEvent): DeliveryOutcome {
+function outcomeOf(row: TakenEvent): DeliveryOutcome {
   return attemptNumber(row) >= row.maxAttempts
     ? { kind: 'dead', error: REASON }
     : { kind: 'retry', delayMs: RETRY_MS, deferral: false, error: REASON }

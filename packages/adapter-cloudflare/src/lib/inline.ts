@@ -8,7 +8,7 @@ import {
 } from '@keepsend/engine'
 import {
   type ClaimRef,
-  type PendingEvent,
+  type TakenEvent,
   beginEvents,
   claimDueEvents,
   releaseEvents,
@@ -116,9 +116,9 @@ export class InlineEventQueue implements EventQueue {
 }
 
 /** What is not sent in time is given back, so that the next tick does not take it for the row of a worker that died. */
-async function deliverInline(engine: Engine, rows: readonly PendingEvent[], endAt: number): Promise<void> {
+async function deliverInline(engine: Engine, rows: readonly TakenEvent[], endAt: number): Promise<void> {
   const readAt = performance.now()
-  const unsent: PendingEvent[] = []
+  const unsent: TakenEvent[] = []
   await deliverAll<Item>(
     engine,
     rows.map((row) => ({ row, readAt })),

@@ -79,6 +79,7 @@ export async function tick(
   const upkeep = await orReport(() => engine.maintain(), {
     expired: 0,
     deletedRows: 0,
+    deletedPayloads: 0,
     deletedRecords: 0,
     deletedSecrets: 0,
     strays: 0,

@@ -1,5 +1,5 @@
 import { type SettledEach, errorFields } from '@keepsend/engine'
-import type { PendingEvent } from '@keepsend/outbox'
+import type { TakenEvent } from '@keepsend/outbox'
 import type { QueuePolicy } from './queue-policy.ts'
 import type { TopUps } from './top-up.ts'
 import type { Item } from './window.ts'
@@ -15,7 +15,7 @@ export interface SetAside<T extends Item> extends Pick<SettledEach<{ item: T } &
 }
 
 interface Release {
-  claim: PendingEvent
+  claim: TakenEvent
   outcome: { kind: 'release' }
 }
 

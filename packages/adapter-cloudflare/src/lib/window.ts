@@ -1,10 +1,10 @@
 import { type DeliveryOutcome, type Engine, type SettledDelivery, errorFields } from '@keepsend/engine'
-import { type ClaimOptions, type Claimed, type PendingEvent, beginEvent } from '@keepsend/outbox'
+import { type ClaimOptions, type Claimed, type TakenEvent, beginEvent } from '@keepsend/outbox'
 import { FairQueue } from './fair-queue.ts'
 
 /** A row in hand. */
 export interface Item {
-  row: PendingEvent
+  row: TakenEvent
   /** When it was read, on the monotonic clock. */
   readAt: number
 }
@@ -38,7 +38,7 @@ export interface WindowOptions<T extends Item> {
 /** An attempt that has ended and is to be settled. */
 export interface Ended<T extends Item> {
   item: T
-  claim: PendingEvent
+  claim: TakenEvent
   /** What is written. */
   outcome: DeliveryOutcome
   /** What the attempt came to. */

@@ -44,7 +44,7 @@ describe('a delivery to one endpoint', () => {
     read()
     await publish(1)
     const published = read()
-    expect(published).toMatchObject({ rowsWritten: 1, kinds: ['select (', 'insert into'], calls: 2 })
+    expect(published).toMatchObject({ rowsWritten: 1, kinds: ['select (', 'insert into', 'with receiver'], calls: 2 })
 
     await consumeBatch(policy, batchOf(sent.map(({ body }) => body)))
     const consumed = read()
@@ -85,7 +85,7 @@ describe('a delivery to one endpoint', () => {
     await engine.endpoints.setStatus('w', endpointId, 'disabled')
     read()
     await publish(1)
-    expect(read()).toMatchObject({ rowsWritten: 3, kinds: ['select (', 'insert into'], calls: 2 })
+    expect(read()).toMatchObject({ rowsWritten: 3, kinds: ['select (', 'insert into', 'with receiver'], calls: 2 })
     expect(sent).toEqual([])
   })
 
@@ -102,14 +102,28 @@ describe('a delivery to one endpoint', () => {
   })
 })
 
+describe('a delivery to four endpoints', () => {
+  it('writes its payload once more, and that is cleaned up by one written row', async () => {
+    const { addEndpoint, engine, policy, publish, read, sent, rows } = await meteredRig()
+    for (let n = 0; n < 4; n++) await addEndpoint()
+    read()
+    await publish(1)
+    expect(read().rowsWritten).toBe(5)
+    await consumeBatch(policy, batchOf(sent.map(({ body }) => body)))
+    expect([read().rowsWritten, await rows()]).toEqual([4, []])
+    expect(await engine.maintain()).toMatchObject({ deletedPayloads: 1 })
+    expect(read().rowsWritten).toBe(1)
+  })
+})
+
 describe('statements', () => {
-  it('publishing is one statement, and once a second a look at what waits, however many endpoints want the event', async () => {
+  it('publishing is two statements, and once a second a look at what waits, however many endpoints want the event, and writes its payload once', async () => {
     const { addEndpoint, publish, read } = await meteredRig()
     for (let n = 0; n < 20; n++) await addEndpoint()
     read()
     const ids = await publish(1)
     expect(ids).toHaveLength(20)
-    expect(read()).toMatchObject({ statements: 2, calls: 2, rowsWritten: 20 })
+    expect(read()).toMatchObject({ statements: 3, calls: 2, rowsWritten: 21 })
   })
 
   it('claiming is three statements (what is due, a look, the lanes) and settling at most two, for one row as for a thousand', async () => {

@@ -1,4 +1,4 @@
-// A host that commits with D1's own batch() puts the fan-out into it as text and parameters.
+// A host that commits with D1's own batch() puts the fan-out into it as texts and parameters.
 import { env } from 'cloudflare:workers'
 import { newEventId } from '@keepsend/engine'
 import { toSql } from '@keepsend/outbox'
@@ -12,9 +12,9 @@ async function withOrders(): Promise<Rig & { commit: (orderId: string) => Promis
     ...parts,
     async commit(orderId) {
       const event = { id: newEventId(), type: 'order.placed', workspaceId: 'w', data: { orderId } }
-      const { sql, params } = toSql(parts.engine.publishStatement(event), 'sqlite')
+      const publish = parts.engine.publishStatements(event).map((statement) => toSql(statement, 'sqlite'))
       await env.DB.batch([
-        env.DB.prepare(sql).bind(...params),
+        ...publish.map(({ sql, params }) => env.DB.prepare(sql).bind(...params)),
         env.DB.prepare('insert into orders (id) values (?)').bind(orderId),
       ])
       return event.id
@@ -22,7 +22,7 @@ async function withOrders(): Promise<Rig & { commit: (orderId: string) => Promis
   }
 }
 
-it("the publish statement commits with the host's own batch, and dispatch sends its messages", async () => {
+it("the publish statements commit with the host's own batch, and dispatch sends its messages", async () => {
   const { addEndpoint, commit, consume, engine, rows, sent } = await withOrders()
   const hook = await addEndpoint()
   const eventId = await commit('o1')
@@ -36,7 +36,7 @@ it("the publish statement commits with the host's own batch, and dispatch sends 
   expect(await rows()).toEqual([])
 })
 
-it('the publish statement is undone with the batch that breaks', async () => {
+it('the publish statements are undone with the batch that breaks', async () => {
   const { addEndpoint, commit, rows } = await withOrders()
   await addEndpoint()
   await commit('o1')

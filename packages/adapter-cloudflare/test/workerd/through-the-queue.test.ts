@@ -96,7 +96,7 @@ it('an event whose first message was lost is handed to the queue by the cron, an
   const hook = await addEndpoint({ status: 200 })
   const event = { id: eventIdFrom(LOST_MS), type: 'message.created', workspaceId: 'w', data: {} }
   // Committed, and nobody told the queue.
-  await db.atomic([engine.publishStatement(event)])
+  await db.atomic(engine.publishStatements(event))
   expect(await rows()).toMatchObject([{ dueAt: null, moves: 0 }])
   await worker.scheduled(createScheduledController(), env)
   await vi.waitFor(async () => expect(await rows()).toEqual([]), PATIENCE)

@@ -1,4 +1,4 @@
-import type { PendingEvent } from '@keepsend/outbox'
+import type { TakenEvent } from '@keepsend/outbox'
 import { type Permits, slackMs } from './rate.ts'
 import type { Targets } from './targets.ts'
 
@@ -28,7 +28,7 @@ export interface Admission {
  */
 export async function admit(
   { targets, permits }: { targets: Targets; permits: Permits },
-  rows: readonly Pick<PendingEvent, 'id' | 'endpointId'>[],
+  rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[],
 ): Promise<Admission> {
   const admission: Admission = {
     hosts: new Map(),

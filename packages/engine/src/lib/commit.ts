@@ -6,7 +6,7 @@ import type { BackgroundOption } from './hand-off.ts'
 import { type IdempotencyKey, type StoredAnswer, recordStatement, unmarkStatement } from './idempotency.ts'
 import type { Logger } from './logger.ts'
 import { makeOnce } from './once.ts'
-import { type InsertedRow, type PublishTarget, fanOutStatement, messagesFor, published } from './publish.ts'
+import { type PublishTarget, addFanOut, messagesFor, published } from './publish.ts'
 import { togetherStatement } from './publish-together.ts'
 
 export interface CommitOptions extends BackgroundOption {
@@ -66,10 +66,11 @@ export async function commitUnit(
     transaction.addAll(writes)
     transaction.addAll(togetherStatement(target, unit.events))
     const fanOuts = unit.events.map((event) => {
-      const inserted = transaction.add<InsertedRow>(fanOutStatement(target, event))
+      const inserted = addFanOut(transaction, target, event)
       return () => {
-        waiting.added(event.workspaceId, inserted.rows.length)
-        return messagesFor(target, event, inserted.rows)
+        const rows = inserted()
+        waiting.added(event.workspaceId, rows.length)
+        return messagesFor(target, event, rows)
       }
     })
     if (key) transaction.add(unmarkStatement(key))

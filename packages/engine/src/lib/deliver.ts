@@ -1,4 +1,4 @@
-import { EXPIRED, type PendingEvent } from '@keepsend/outbox'
+import { EXPIRED, type TakenEvent } from '@keepsend/outbox'
 import { factsOf } from './attempt.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
@@ -46,7 +46,7 @@ export interface DeliverDeps {
  */
 export async function deliverEvent(
   deps: DeliverDeps,
-  event: PendingEvent,
+  event: TakenEvent,
   now: number,
   admitted = false,
 ): Promise<DeliveryOutcome> {
@@ -129,7 +129,7 @@ const UNSIGNED = {
 
 /** Nothing was sent, so nothing is charged, the first times. */
 function deferred(
-  { deferrals }: PendingEvent,
+  { deferrals }: TakenEvent,
   { delayMs, error }: { delayMs: number; error: string },
   random: () => number,
 ): DeliveryOutcome & { kind: 'retry' } {
@@ -137,7 +137,7 @@ function deferred(
 }
 
 /** Secrets of one endpoint that cannot be read are an operator's to mend, and no fault of the receiver's. */
-function unsigned({ logger }: DeliverDeps, { id, endpointId }: PendingEvent): (error: unknown) => undefined {
+function unsigned({ logger }: DeliverDeps, { id, endpointId }: TakenEvent): (error: unknown) => undefined {
   return (error) => {
     if (!(error instanceof EngineError && error.code === 'secret_unreadable')) throw error
     logger.error({ deliveryId: id, endpointId, ...errorFields(error) }, 'a secret could not be read; nothing was sent')
@@ -162,7 +162,7 @@ async function takePermit({ permits, logger }: DeliverDeps, { id, rateLimit }: T
 /** @throws {EngineError} `secret_unreadable` */
 async function headersOf(
   { sign, userAgent }: DeliverDeps,
-  event: PendingEvent,
+  event: TakenEvent,
   target: Target,
   now: number,
 ): Promise<Record<string, string>> {
@@ -175,7 +175,7 @@ async function headersOf(
 async function attempt(
   deps: DeliverDeps,
   sender: Sender,
-  event: PendingEvent,
+  event: TakenEvent,
   target: Target,
   url: URL,
   headers: Record<string, string>,

@@ -1,4 +1,4 @@
-import type { OutboxDatabase, OutboxStats, PendingEvent, Settled } from '@keepsend/outbox'
+import type { OutboxDatabase, OutboxStats, TakenEvent, Settled } from '@keepsend/outbox'
 import type { SQL } from 'drizzle-orm'
 import type { Admission } from './admit.ts'
 import type { ApiKeys } from './api-key.ts'
@@ -52,11 +52,15 @@ export interface Engine {
    */
   send(event: WebhookEvent, background?: BackgroundOption['background']): Promise<Sent>
   /**
-   * The fan-out alone, unexecuted, for the host's own transaction. Afterwards a push queue wants `dispatch(event.id)`. With
-   * more receivers than `limits.deliveriesPerPublish` it fails, as a null in `pending_events.max_attempts`; what waits is
-   * not looked at.
+   * The fan-out alone, unexecuted: one or two statements, all of them to be run in this order, with none of another publish
+   * between them, in one transaction or `batch()` of the host's own. Afterwards a push queue wants `dispatch(event.id)`.
+   * With more receivers than `limits.deliveriesPerPublish` it fails, as a null in `pending_events.max_attempts`; what waits
+   * is not looked at.
+   *
+   * @example
+   * for (const statement of engine.publishStatements(event)) tx.run(statement)
    */
-  publishStatement(event: WebhookEvent & { id: string }): SQL
+  publishStatements(event: WebhookEvent & { id: string }): SQL[]
   /**
    * Tells the queue of an event's waiting rows. Never rejects for the queue's sake. Without `background` it resolves when the
    * queue has answered, or after 60 s.
@@ -68,7 +72,7 @@ export interface Engine {
    * One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome.
    * Under a rate limit it waits for its moment, unless the row was admitted and waited already.
    */
-  deliver(event: PendingEvent, now: number, options?: { admitted?: boolean | undefined }): Promise<DeliveryOutcome>
+  deliver(event: TakenEvent, now: number, options?: { admitted?: boolean | undefined }): Promise<DeliveryOutcome>
   /** Writes what attempts came to and, in the same commit, takes the next claim. All of it, or it rejects. */
   settle(finished: readonly FinishedDelivery[], next?: SettleNext): Promise<Settled>
   /**
@@ -79,7 +83,7 @@ export interface Engine {
   /** Lets out what is held for endpoints whose time has come. For a poller's timer, or a cron. */
   wake(options?: WakeOptions): Promise<Woken>
   /** What endpoints allow of rows that were just taken: attempts at once, and under a rate limit the moment of each. */
-  admit(rows: readonly Pick<PendingEvent, 'id' | 'endpointId'>[]): Promise<Admission>
+  admit(rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[]): Promise<Admission>
   /**
    * Whether the keys of `secrets` are those of the database: reads a known text under each key that was ever the first, and
    * stores one for the first key of now. The adapters call it at the start, and `GET /health` looks too. A database that

@@ -1,4 +1,4 @@
-import { OutboxError, Transaction, isEventId, outboxStats, rowId, sqlText, toDrizzle } from '@keepsend/outbox'
+import { OutboxError, Transaction, isEventId, outboxStats, rowId, sqlText } from '@keepsend/outbox'
 import { admit } from './admit.ts'
 import { createApiKeys } from './api-key.ts'
 import { createCeilings } from './ceiling.ts'
@@ -10,6 +10,7 @@ import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { EngineError, asEngineError } from './errors.ts'
 import { prepareEvent } from './event.ts'
+import { createFewReceivers } from './few-receivers.ts'
 import { handOff, handOffWithoutRows, inBackground, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
 import { carefulLogger, errorFields } from './logger.ts'
@@ -18,13 +19,13 @@ import { maintain } from './maintain.ts'
 import { checkOptions } from './option-names.ts'
 import { type EngineOptions, readOptions } from './options.ts'
 import {
-  type InsertedRow,
   type PublishTarget,
-  fanOutStatement,
-  fanOutToOneStatement,
+  addInsert,
+  fanOut,
+  fanOutToOneStatements,
   messageFor,
   messagesFor,
-  published,
+  publishStatements,
 } from './publish.ts'
 import { createReporter } from './operational.ts'
 import { createPermits } from './rate.ts'
@@ -75,7 +76,8 @@ export function createEngine(options: EngineOptions): Engine {
   if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
   const { rowsStart = 'now', dispatchAtOnce } = queue
   const { deliveriesPerPublish } = limits
-  const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish }
+  const fewReceivers = createFewReceivers(settings.monotonic)
+  const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish, fewReceivers }
   const ceilings = createCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
@@ -92,9 +94,8 @@ export function createEngine(options: EngineOptions): Engine {
     logger,
     ...settings,
   }
-  const { operatorWorkspaceId } = settings
+  const { operatorWorkspaceId, random, monotonic } = settings
   const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(target, operatorWorkspaceId)
-  const { random } = settings
   const settleDeps = { db, keepCompleted, circuit, reporter, random }
   const probing = { openMs: circuit.openMs, random }
   const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> =>
@@ -108,12 +109,8 @@ export function createEngine(options: EngineOptions): Engine {
     inBackground(tell(letOut.map(messageFor)), background)
   }
 
-  const settleEach = createSettleEach({
-    db,
-    settle: (finished, next) => engine.settle(finished, next),
-    logger,
-    monotonic: settings.monotonic,
-  })
+  const settle: Engine['settle'] = (finished, next) => engine.settle(finished, next)
+  const settleEach = createSettleEach({ db, settle, logger, monotonic })
 
   const engine: RouteEngine = {
     db,
@@ -157,8 +154,9 @@ export function createEngine(options: EngineOptions): Engine {
     async send(event, background) {
       const prepared = prepareEvent(event)
       try {
-        await ceilings.waiting.check(prepared.workspaceId)
-        const { rows } = await published(target, db.run<InsertedRow>(fanOutStatement(target, prepared)))
+        const looking = ceilings.waiting.check(prepared.workspaceId)
+        if (looking) await looking
+        const rows = await fanOut(target, prepared)
         ceilings.waiting.added(prepared.workspaceId, rows.length)
         inBackground(tell(messagesFor(target, prepared, rows)), background)
         return { eventId: prepared.id, accepted: true, deliveries: rows.length }
@@ -175,7 +173,7 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
 
-    publishStatement: (event) => toDrizzle(fanOutStatement(target, prepareEvent(event))),
+    publishStatements: (event) => publishStatements(target, prepareEvent(event)),
 
     async dispatch(eventId, background) {
       if (!isEventId(eventId))
@@ -195,7 +193,7 @@ export function createEngine(options: EngineOptions): Engine {
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
       const transaction = new Transaction()
       once?.begin(transaction)
-      const inserted = transaction.add<InsertedRow>(fanOutToOneStatement(target, event, endpointId))
+      const inserted = addInsert(transaction, fanOutToOneStatements(target, event, endpointId))
       const id = rowId(event.id, endpointId)
       once?.end(transaction, sqlText`select id from pending_events where id = ${id}`)
       await transaction.commit(db).catch(async (error: unknown) => {

@@ -14,7 +14,7 @@ import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, prepareEvent } from './event.ts'
 import { inTime } from './in-time.ts'
 import { type Logger, errorFields } from './logger.ts'
-import { type InsertedRow, type PublishTarget, fanOutStatement, messageFor, messagesFor, published } from './publish.ts'
+import { type PublishTarget, fanOut, messageFor, messagesFor } from './publish.ts'
 
 /** What the queue did not take. Each was logged too; the rows stay and are picked up by polling or the sweep. */
 export interface EngineCounters {
@@ -150,6 +150,5 @@ export async function keepQueuedEvent(target: PublishTarget, message: QueuedEven
     channels,
     timestamp,
   })
-  const { rows } = await published(target, target.db.run<InsertedRow>(fanOutStatement(target, event)))
-  return messagesFor(target, event, rows)
+  return messagesFor(target, event, await fanOut(target, event))
 }

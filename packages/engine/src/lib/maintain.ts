@@ -1,4 +1,13 @@
-import { EXPIRED, type OutboxDatabase, cleanupOldEvents, clock, expireEvents, limitTo, sqlText } from '@keepsend/outbox'
+import {
+  EXPIRED,
+  type OutboxDatabase,
+  cleanupOldEvents,
+  cleanupPayloads,
+  clock,
+  expireEvents,
+  limitTo,
+  sqlText,
+} from '@keepsend/outbox'
 import { cleanupIdempotency } from './idempotency.ts'
 import { lockDeliveries } from './locks.ts'
 import type { Logger } from './logger.ts'
@@ -11,6 +20,8 @@ export interface Upkeep extends HeldCare {
   expired: number
   /** Settled rows past their retention. */
   deletedRows: number
+  /** Payloads that were stored once, and of whose event no delivery is left. */
+  deletedPayloads: number
   /** Idempotency records past their retention. */
   deletedRecords: number
   /** Signing secrets past their overlap. */
@@ -39,6 +50,7 @@ const REPORTED_ROUND = 50
 export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
   const { db, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
+  const payloads = await cleanupPayloads(db, { batchSize: ROUND })
   const deletedRecords = await cleanupIdempotency(db, { retentionMs: idempotencyRetentionMs, limit: ROUND })
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
@@ -49,10 +61,17 @@ export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
   return {
     expired: expiry.expired,
     deletedRows: rows.deleted,
+    deletedPayloads: payloads.deleted,
     deletedRecords,
     deletedSecrets: oldSecrets.changes,
     ...held,
-    more: expiry.more || rows.more || held.more || oldSecrets.changes === ROUND || deletedRecords === ROUND,
+    more:
+      expiry.more ||
+      rows.more ||
+      payloads.more ||
+      held.more ||
+      oldSecrets.changes === ROUND ||
+      deletedRecords === ROUND,
   }
 }
 

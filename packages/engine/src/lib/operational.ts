@@ -1,7 +1,7 @@
 import { type ClaimRef, type ExpiringEvent, type SqlText, sqlText } from '@keepsend/outbox'
 import { type Tally, anyStands } from './circuit.ts'
 import { OWN_TYPES, prepareOwnEvent } from './event.ts'
-import { type PublishTarget, fanOutStatement } from './publish.ts'
+import { type PublishTarget, fanOutStatements, statementsOf } from './publish.ts'
 
 /** What Keepsend itself reports, to the endpoints of the operator's workspace that subscribe to it by name. */
 export type OperationalType =
@@ -36,8 +36,8 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
   // Due now on every adapter: whoever settles tells no queue, and a cron finds what is due. Without a limit: a settle must
   // not fail for what it reports.
   const target = { ...published, rowsStart: 'now', deliveriesPerPublish: undefined } as const
-  const report = (type: OperationalType, data: Record<string, unknown>, only: SqlText): SqlText =>
-    fanOutStatement(target, prepareOwnEvent({ type, workspaceId: operatorWorkspaceId, data }), only)
+  const report = (type: OperationalType, data: Record<string, unknown>, only: SqlText): SqlText[] =>
+    statementsOf(fanOutStatements(target, prepareOwnEvent({ type, workspaceId: operatorWorkspaceId, data }), only))
 
   return {
     endpoint(type, { endpointId }, claims, comesTrue, data) {
@@ -46,7 +46,7 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
       const [first] = told
       const workspaceId = first && 'workspaceId' in first ? { workspaceId: first.workspaceId } : {}
       const subject = sqlText`exists (select 1 from keepsend_endpoints where ${comesTrue}) and ${anyStands(db, told)}`
-      return [report(type, { endpointId, ...workspaceId, ...data }, subject)]
+      return report(type, { endpointId, ...workspaceId, ...data }, subject)
     },
 
     delivery(claim, { error, httpStatus }) {
@@ -54,7 +54,7 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
       const { id: deliveryId, endpointId, workspaceId, type: eventType } = claim
       const data = { deliveryId, endpointId, workspaceId, eventType, error: error.slice(0, MAX_ERROR) }
       const status = httpStatus === undefined ? {} : { httpStatus }
-      return [report('keepsend.delivery.failed', { ...data, ...status }, anyStands(db, [claim]))]
+      return report('keepsend.delivery.failed', { ...data, ...status }, anyStands(db, [claim]))
     },
   }
 }

@@ -1,15 +1,21 @@
 import {
+  type InsertStatements,
   type OutboxDatabase,
   type PendingEvent,
+  type SqlResult,
   type SqlText,
-  insertSelectStatement,
+  Transaction,
+  insertSelectStatements,
   isTooManyRows,
   raw,
   sqlText,
+  toDrizzle,
 } from '@keepsend/outbox'
+import type { SQL } from 'drizzle-orm'
 import { EngineError } from './errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
+import type { FewReceivers } from './few-receivers.ts'
 import type { HoldReason } from './hold-reason.ts'
 import { DEFAULT_MAX_AGE_MS } from './schedule.ts'
 
@@ -22,12 +28,15 @@ export interface PublishTarget {
   maxAgeMs?: number | undefined
   /** Deliveries that one fan-out makes at most; with more receivers it fails and makes none. @default no limit */
   deliveriesPerPublish?: number | undefined
+  /** @default the receivers of each event are counted */
+  fewReceivers?: FewReceivers | undefined
 }
 
 /**
- * The fan-out: one statement that inserts a row for each endpoint of the workspace whose subscriptions fit.
- * Inside the caller's transaction the set of receivers is frozen with the change; without a subscriber there is no row.
- * A disabled endpoint collects: its rows are held, until it has been disabled for longer than a delivery may take.
+ * The fan-out: one statement that inserts a row for each endpoint of the workspace whose subscriptions fit, and on SQLite
+ * one before it that may store their payload. Inside the caller's transaction the set of receivers is frozen with the
+ * change; without a subscriber there is no row. A disabled endpoint collects: its rows are held, until it has been disabled
+ * for longer than a delivery may take.
  *
  * On Postgres the endpoint may be enabled between this statement's look at it and its commit: the row is then held for
  * an endpoint that is enabled, and was not there to be resumed. No lock guards that, since each publish would wait for
@@ -35,7 +44,11 @@ export interface PublishTarget {
  *
  * @param only makes it a fan-out to nobody unless this condition holds
  */
-export function fanOutStatement(target: PublishTarget, event: PreparedEvent, only: SqlText = raw('1 = 1')): SqlText {
+export function fanOutStatements(
+  target: PublishTarget,
+  event: PreparedEvent,
+  only: SqlText = raw('1 = 1'),
+): InsertStatements {
   const { dialect } = target.db
   const patterns = dialect.oneOf(patternsOf(event.type))
   const channels = dialect.oneOf(channelsOf(event))
@@ -76,21 +89,26 @@ export async function published<T>({ deliveriesPerPublish }: PublishTarget, work
 }
 
 /** One endpoint, subscribed or not, enabled or not: a test event. */
-export function fanOutToOneStatement(target: PublishTarget, event: PreparedEvent, endpointId: string): SqlText {
+export function fanOutToOneStatements(
+  target: PublishTarget,
+  event: PreparedEvent,
+  endpointId: string,
+): InsertStatements {
   return forEndpoints(target, event, () => sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`)
 }
 
 function forEndpoints(
-  { db, rowsStart, dispatchAtOnce }: PublishTarget,
+  { db, rowsStart, dispatchAtOnce, fewReceivers }: PublishTarget,
   event: PreparedEvent,
   whereAt: (now: SqlText) => SqlText,
   maxRows?: number,
-): SqlText {
+): InsertStatements {
   const { id: eventId, workspaceId, type, payload } = event
   const joinsLine = dispatchAtOnce !== undefined
-  return insertSelectStatement(
+  const expectsFew = fewReceivers?.has(event)
+  return insertSelectStatements(
     db.dialect,
-    { eventId, workspaceId, type, payload, due: rowsStart, joinsLine, maxRows },
+    { eventId, workspaceId, type, payload, due: rowsStart, joinsLine, maxRows, expectsFew },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),
@@ -118,6 +136,48 @@ function heldFromTheStart(now: SqlText): SqlText {
 
 const HELD_AS_DISABLED = raw(`'${'endpoint_disabled' satisfies HoldReason}'`)
 const HELD_AS_PAUSED = raw(`'${'endpoint_paused' satisfies HoldReason}'`)
+
+/**
+ * Adds the fan-out of an event to a transaction.
+ *
+ * @returns after the commit: the rows that it inserted
+ */
+export function addFanOut(
+  transaction: Transaction,
+  target: PublishTarget,
+  event: PreparedEvent,
+): () => readonly InsertedRow[] {
+  const inserted = addInsert(transaction, fanOutStatements(target, event))
+  return () => {
+    target.fewReceivers?.note(event, inserted.rows.length)
+    return inserted.rows
+  }
+}
+
+/** Commits the fan-out of an event alone. */
+export async function fanOut(target: PublishTarget, event: PreparedEvent): Promise<readonly InsertedRow[]> {
+  const transaction = new Transaction()
+  const rows = addFanOut(transaction, target, event)
+  await published(target, transaction.commit(target.db))
+  return rows()
+}
+
+/** An insert and what stands before it, in order. */
+export function statementsOf({ before, insert }: InsertStatements): SqlText[] {
+  return [...before, insert]
+}
+
+/** The fan-out for a transaction of the host's own, which may be rolled back: what it inserts is not noted. */
+export function publishStatements(target: PublishTarget, event: PreparedEvent): SQL[] {
+  const statements = statementsOf(fanOutStatements({ ...target, fewReceivers: undefined }, event))
+  return statements.map((statement) => toDrizzle(statement))
+}
+
+/** Adds an insert and what stands before it. */
+export function addInsert(transaction: Transaction, { before, insert }: InsertStatements): SqlResult<InsertedRow> {
+  transaction.addAll(before)
+  return transaction.add<InsertedRow>(insert)
+}
 
 /** A row that a fan-out inserted. */
 export interface InsertedRow {

@@ -4,7 +4,7 @@ import {
   type LaneRef,
   type Outcome,
   type OutboxDatabase,
-  type PendingEvent,
+  type TakenEvent,
   type Settled,
   type SqlText,
   Transaction,
@@ -30,7 +30,7 @@ import { wakeWithin } from './wake.ts'
 
 /** An attempt that has ended, with the claim under which it was made. */
 export interface FinishedDelivery {
-  claim: ClaimRef | PendingEvent
+  claim: ClaimRef | TakenEvent
   outcome: DeliveryOutcome
 }
 

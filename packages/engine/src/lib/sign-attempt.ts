@@ -1,4 +1,4 @@
-import { type PendingEvent, eventIdOf } from '@keepsend/outbox'
+import { type TakenEvent, eventIdOf } from '@keepsend/outbox'
 import { compatSignature } from './compat-signature.ts'
 import { EngineError } from './errors.ts'
 import { type Signer, signatureHeaders } from './sign.ts'
@@ -12,7 +12,7 @@ import type { Target } from './targets.ts'
  */
 export async function signAttempt(
   sign: Signer,
-  { id, endpointId, payload: body }: PendingEvent,
+  { id, endpointId, payload: body }: TakenEvent,
   { secrets, compatHeader }: Target,
   now: number,
 ): Promise<Record<string, string>> {

@@ -1,4 +1,4 @@
-import type { PendingEvent } from '@keepsend/outbox'
+import type { TakenEvent } from '@keepsend/outbox'
 import type { AttemptFacts } from './attempt.ts'
 import type { HoldReason } from './hold-reason.ts'
 import { parseRetryAfter, pauseDelayMs, retryDelayMs } from './schedule.ts'
@@ -50,7 +50,7 @@ const RETRYABLE_4XX = new Set([408, 425])
 const SLOW_DOWN = new Set([502, 503, 504])
 
 export interface VerdictContext {
-  event: Pick<PendingEvent, 'attempts' | 'maxAttempts' | 'claimedAt'>
+  event: Pick<TakenEvent, 'attempts' | 'maxAttempts' | 'claimedAt'>
   endpoint: { id: string; version: number; retrySchedule: readonly number[]; retryStatuses: readonly number[] }
   /** How long an answer may pause the endpoint. */
   maxPauseMs: number
@@ -111,7 +111,7 @@ export function retryOrDead(
  * The number of the attempt that is being made, 1 for the first: a claim has counted it already, a message that was only
  * begun counts it at its settle.
  */
-export function attemptNumber({ attempts, claimedAt }: Pick<PendingEvent, 'attempts' | 'claimedAt'>): number {
+export function attemptNumber({ attempts, claimedAt }: Pick<TakenEvent, 'attempts' | 'claimedAt'>): number {
   return claimedAt === null ? attempts + 1 : attempts
 }
 

@@ -3,7 +3,7 @@ import { checkBounds } from './errors.ts'
 import { type LaneShare, takeInTurn } from './lane.ts'
 import { checkOptions } from './option-names.ts'
 import { byId } from './row-id.ts'
-import { type ClaimRef, type EventState, type PendingEvent, readPendingEvents } from './row.ts'
+import { type ClaimRef, type EventState, type TakenEvent, readPendingEvents } from './row.ts'
 import { type TakeOptions, takeStatement } from './take.ts'
 import { Transaction } from './transaction.ts'
 
@@ -31,7 +31,7 @@ export interface ClaimOptions extends LeaseOptions {
 }
 
 /** A row under a lease. `claimedAt` is the database's time of the claim, `gen` what a settle must show. */
-export type Claim = PendingEvent & { claimedAt: number }
+export type Claim = TakenEvent & { claimedAt: number }
 
 export interface Claimed {
   /** In the order of their events (by key), each held by this caller alone. */
@@ -138,7 +138,7 @@ export async function claimEvents(
  * time-ordered, so a batch starts in the order of its events.
  */
 export function readClaimed(rows: readonly Row[]): Claimed {
-  const taken = readPendingEvents(rows).sort(byId)
+  const taken: TakenEvent[] = readPendingEvents(rows).sort(byId)
   const swept = taken.filter(({ status, claimedAt }) => status === 'pending' && claimedAt === null)
   return {
     claims: taken.filter((row): row is Claim => row.status === 'pending' && row.claimedAt !== null),

@@ -26,9 +26,16 @@ export interface JsonColumn<Name extends string> {
   readonly json: Name
 }
 
-/** Property → column of a drizzle table; a column of JSON is marked with {@link json}. */
-export type ColumnNames<T extends Table> = {
-  readonly [Name in keyof InferSelectModel<T>]: ColumnName<T, Name> | JsonColumn<ColumnName<T, Name>>
+/** A column that is read by an expression. */
+export interface ReadColumn<Name extends string> {
+  readonly column: Name
+  /** @param row what stands before the columns of its table: an alias and a dot, or nothing */
+  readonly readAs: (row: string) => string
+}
+
+/** Property → column of a drizzle table; a column of JSON is marked with {@link json}, a {@link ReadColumn} has its expression. */
+export type ColumnNames<T extends Table, Property extends keyof InferSelectModel<T> = keyof InferSelectModel<T>> = {
+  readonly [Name in Property]: ColumnName<T, Name> | JsonColumn<ColumnName<T, Name>> | ReadColumn<ColumnName<T, Name>>
 }
 
 type ColumnName<T extends Table, Name> = Name extends keyof T['_']['columns']
@@ -45,30 +52,36 @@ export function json<const Name extends string>(name: Name): JsonColumn<Name> {
  * import type { endpoints } from '@keepsend/engine/sqlite/tables'
  * const endpointRows = createCodec<typeof endpoints>({ id: 'id', eventTypes: json('event_types') })
  */
-export function createCodec<T extends Table>(columns: ColumnNames<T>): Codec<InferSelectModel<T>> {
-  const names = new Map<string, string>()
+export function createCodec<T extends Table, R extends object = InferSelectModel<T>>(
+  columns: ColumnNames<T, keyof R & keyof InferSelectModel<T>>,
+): Codec<R> {
+  const reads = new Map<string, (row: string) => string>()
   const jsonNames: string[] = []
-  for (const [property, column] of Object.entries<string | JsonColumn<string>>(columns)) {
-    names.set(property, typeof column === 'string' ? column : column.json)
-    if (typeof column !== 'string') jsonNames.push(property)
+  for (const [property, column] of Object.entries<string | JsonColumn<string> | ReadColumn<string>>(columns)) {
+    if (typeof column === 'string') reads.set(property, (row) => row + column)
+    else if ('readAs' in column) reads.set(property, column.readAs)
+    else {
+      reads.set(property, (row) => row + column.json)
+      jsonNames.push(property)
+    }
   }
-  const list = (properties: Iterable<string>, prefix: string): SqlText =>
-    raw([...properties].map((property) => `${prefix}${names.get(property)} as "${property}"`).join(', '))
+  const list = (properties: Iterable<string>, row: string): SqlText =>
+    raw([...properties].map((property) => `${reads.get(property)?.(row)} as "${property}"`).join(', '))
 
   return {
-    all: list(names.keys(), ''),
+    all: list(reads.keys(), ''),
     some: (alias, properties) => list(properties, `${alias}.`),
     except(properties, alias) {
-      const left = [...names.keys()].filter((name) => !properties.some((property) => property === name))
+      const left = [...reads.keys()].filter((name) => !properties.some((property) => property === name))
       return list(left, alias === undefined ? '' : `${alias}.`)
     },
-    read<Name extends keyof InferSelectModel<T>>(row: Row) {
+    read<Name extends keyof R>(row: Row) {
       for (const name of jsonNames) {
         const text = row[name]
         if (typeof text === 'string') row[name] = JSON.parse(text)
       }
       // The statement named these columns, and the compiler has compared them with the table.
-      return row as Pick<InferSelectModel<T>, Name>
+      return row as Pick<R, Name>
     },
   }
 }

@@ -39,6 +39,16 @@ export interface Dialect {
    * over such a table than over the expressions, but has each parameter of it once.
    */
   readonly reused: SqlText
+  /** A payload of more bytes is not stored in its rows, however few they are. Infinity: not for its size. */
+  readonly maxInlineBytes: number
+  /** Stores payloads, for the rows of an insert. */
+  storePayloads(payloads: readonly Payload[]): Stored
+  /**
+   * Stores the payload of an event, for an insert of a row for each row of a table `receiver`, if there are more than so many.
+   *
+   * @param from what follows the `from` of the select of that table
+   */
+  storeShared(payload: Payload, from: SqlText, moreThan: number): Stored
   /** The elements of a list that a column holds as JSON, as a table with the column `value`, joined to its row. */
   elements(alias: string, list: SqlText): SqlText
   /** Many items as a table for a `from`, one column for each entry of `columns`. */
@@ -83,6 +93,24 @@ export interface NewestInLine {
   /** Rows in all, or so many of each lane if that is more. */
   rows: number
   ofEach: number
+}
+
+/** A payload that is stored once. */
+export interface Payload {
+  eventId: string
+  payload: string
+}
+
+/** How payloads are stored, and how the insert of their rows finds them. Both are in one transaction. */
+export interface Stored {
+  /** Statements that stand before the insert, nothing between; none where the insert stores the payloads itself. */
+  before: SqlText[]
+  /** Common table expressions of the insert. */
+  ctes: SqlText[]
+  /** Ends the `from` of the insert. */
+  join: SqlText
+  /** The `payload_id` of a row, by the place of its payload (from 1 on) in a column `place` of `event`; null: none was stored. */
+  id: SqlText
 }
 
 /** The columns of {@link Dialect.rows}, by name: the type, and the value of an item. */

@@ -1,9 +1,12 @@
 import type { SQL } from 'drizzle-orm'
-import type { OutboxDatabase } from './database.ts'
+import { type OutboxDatabase, onlyRow } from './database.ts'
+import type { Dialect, Payload } from './dialect.ts'
 import { type OutboxEvent, checkEvent } from './event.ts'
-import { insertManyStatement, insertStatement } from './insert.ts'
+import { type RowsToInsert, insertManyStatements, insertStatement } from './insert.ts'
+import { maxInlineRows } from './payload.ts'
 import { rowId } from './row-id.ts'
 import { toDrizzle } from './statement.ts'
+import { Transaction } from './transaction.ts'
 
 /** What became of one event: `'exists'` when its row was there already, which is how a repeat ends well. */
 export interface Enqueued {
@@ -18,25 +21,23 @@ export interface Enqueued {
  */
 export async function enqueueEvent(db: OutboxDatabase, event: OutboxEvent): Promise<Enqueued> {
   checkEvent(event)
+  if (maxInlineRows(db.dialect, event.payload) === 0) return onlyRow(await enqueueEvents(db, [event]))
   const { changes } = await db.run(insertStatement(event))
   return { id: rowId(event.eventId, event.endpointId), result: changes > 0 ? 'inserted' : 'exists' }
 }
 
-/** Keeps many events in one atomic unit: all of them or, if one is invalid or the database refuses, none. */
+/**
+ * Keeps many events in one atomic unit: all of them or, if one is invalid or the database refuses, none. Rows of one event
+ * with one payload share it where they are more than three, and a payload of more than 1,000 bytes is stored beside its
+ * rows (not on D1).
+ */
 export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxEvent[]): Promise<Enqueued[]> {
   if (events.length === 0) return []
   for (const event of events) checkEvent(event)
-  const parts = inParts(events)
-  const results = await db.atomic(
-    parts.map((part) => (part.length === 1 ? insertStatement(part[0]) : insertManyStatement(db.dialect, part))),
-  )
-  const inserted = new Set(
-    parts.flatMap(([first, ...others], index) => {
-      const { rows = [], changes = 0 } = results[index] ?? {}
-      if (others.length > 0) return rows.map((row) => row['id'])
-      return changes > 0 ? [rowId(first.eventId, first.endpointId)] : []
-    }),
-  )
+  const transaction = new Transaction()
+  const ids = inParts(db.dialect, events).map((part) => addInsert(transaction, db.dialect, part))
+  await transaction.commit(db)
+  const inserted = new Set(ids.flatMap((of) => of()))
   return events.map((event) => {
     const id = rowId(event.eventId, event.endpointId)
     // `delete`: the same event twice in one call was inserted by the first of the two.
@@ -48,24 +49,59 @@ export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxE
 // character. A single event is bound as it is.
 const MAX_PART_CHARACTERS = 300_000
 
-/** One part is one statement: all of them, unless the payloads are large. */
-function inParts(events: readonly OutboxEvent[]): [OutboxEvent, ...OutboxEvent[]][] {
-  const parts: [OutboxEvent, ...OutboxEvent[]][] = []
+interface Part extends RowsToInsert {
+  events: { event: OutboxEvent; place: number | null }[]
+  payloads: Payload[]
+}
+
+/** One part is one insert: all of them, unless the payloads are large. */
+function inParts(dialect: Dialect, events: readonly OutboxEvent[]): Part[] {
+  const parts: Part[] = []
   let room = 0
-  for (const event of events) {
-    room -= event.payload.length
-    const part = parts.at(-1)
-    if (part && room >= 0) part.push(event)
-    else {
-      parts.push([event])
-      room = MAX_PART_CHARACTERS - event.payload.length
-    }
+  const partFor = ({ payload }: OutboxEvent): Part => {
+    room -= payload.length
+    const last = parts.at(-1)
+    if (last && room >= 0) return last
+    room = MAX_PART_CHARACTERS - payload.length
+    const part = { events: [], payloads: [] }
+    parts.push(part)
+    return part
+  }
+  for (const [first, ...others] of byPayload(events)) {
+    if (others.length + 1 > maxInlineRows(dialect, first.payload)) {
+      const part = partFor(first)
+      const place = part.payloads.push(first)
+      part.events.push({ event: first, place })
+      for (const event of others) part.events.push({ event, place })
+    } else for (const event of [first, ...others]) partFor(event).events.push({ event, place: null })
   }
   return parts
 }
 
+/** Those of one event that have the same payload, together. */
+function byPayload(events: readonly OutboxEvent[]): [OutboxEvent, ...OutboxEvent[]][] {
+  const byEvent = Map.groupBy(events, ({ eventId }) => eventId)
+  const groups = [...byEvent.values()].flatMap((some) =>
+    some.length === 1 ? [some] : [...Map.groupBy(some, ({ payload }) => payload).values()],
+  )
+  return groups as [OutboxEvent, ...OutboxEvent[]][]
+}
+
+/** @returns after the commit: the ids of the rows that were new */
+function addInsert(transaction: Transaction, dialect: Dialect, part: Part): () => string[] {
+  const [only, ...others] = part.events
+  if (only && only.place === null && others.length === 0) {
+    const inserted = transaction.add(insertStatement(only.event))
+    return () => (inserted.changes > 0 ? [rowId(only.event.eventId, only.event.endpointId)] : [])
+  }
+  const { before, insert } = insertManyStatements(dialect, part)
+  transaction.addAll(before)
+  const inserted = transaction.add<{ id: string }>(insert)
+  return () => inserted.rows.map(({ id }) => id)
+}
+
 /**
- * The same insert, unexecuted, for a transaction of your own: `tx.run(statement)` in drizzle, an item of D1's
+ * The same insert, unexecuted and with the payload in its row, for a transaction of your own: `tx.run(statement)` in drizzle, an item of D1's
  * `batch`, or `toSql(statement, dialect)` for any other driver. One text serves SQLite, D1 and Postgres.
  *
  * @example

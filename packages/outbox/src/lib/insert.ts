@@ -1,15 +1,17 @@
-import type { Dialect } from './dialect.ts'
+import type { Dialect, Payload, Stored } from './dialect.ts'
 import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, eventIdTime } from './event.ts'
 import { isNullRefused } from './errors.ts'
 import { hasLine } from './lane.ts'
+import { maxInlineRows } from './payload.ts'
 import { rowId } from './row-id.ts'
-import { type SqlText, clock, raw, sqlText } from './statement.ts'
+import { type SqlText, clock, joined, raw, sqlText } from './statement.ts'
 
 // The two sources of a new row's columns below are in this order. `gen` begins at the database's clock: an
 // earlier life of a row that was deleted has had lower ones, on the assumption that decision 050 names.
-const COLUMNS = 'id, workspace_id, event_type, endpoint_id, max_attempts, due_at, ready, gen, created_at, payload'
-const INSERT = raw(`insert into pending_events (${COLUMNS})`)
-const INSERT_OR_HOLD = raw(`insert into pending_events (${COLUMNS}, status, hold_reason, held_at)`)
+const COLUMNS = 'id, workspace_id, event_type, endpoint_id, max_attempts, due_at, ready, gen, created_at'
+const INSERT = raw(`insert into pending_events (${COLUMNS}, payload)`)
+const INSERT_MANY = raw(`insert into pending_events (${COLUMNS}, payload_id, payload)`)
+const INSERT_OR_HOLD = raw(`insert into pending_events (${COLUMNS}, payload_id, payload, status, hold_reason, held_at)`)
 
 // `do nothing`, never `insert or ignore`: that would also swallow a missing NOT NULL value.
 const UNLESS_THERE = raw('on conflict (id) do nothing')
@@ -20,7 +22,14 @@ const UNLESS_THERE = raw('on conflict (id) do nothing')
  */
 const MAX_ID_SKEW_MS = raw('300000')
 
-/** One event, bound as it is: no JSON to write and to parse. */
+/** An insert, and what must be stored before it, as statements of one transaction. */
+export interface InsertStatements {
+  before: SqlText[]
+  /** Returns what it inserted. */
+  insert: SqlText
+}
+
+/** One event with its payload in its row, bound as it is: no JSON to write and to parse. */
 export function insertStatement(event: OutboxEvent): SqlText {
   const { eventId, endpointId, workspaceId, type, maxAttempts = DEFAULT_MAX_ATTEMPTS, payload } = event
   return sqlText`
@@ -30,32 +39,44 @@ export function insertStatement(event: OutboxEvent): SqlText {
     ${UNLESS_THERE}`
 }
 
-/** Many events in one statement; returns the ids that were new. */
-export function insertManyStatement(dialect: Dialect, events: readonly OutboxEvent[]): SqlText {
+/** Rows to insert, and payloads that are stored once for those of them that name their place in the list, from 1 on. */
+export interface RowsToInsert {
+  events: readonly { event: OutboxEvent; place: number | null }[]
+  payloads: readonly Payload[]
+}
+
+const NOTHING_STORED: Stored = { before: [], ctes: [], join: raw(''), id: raw('cast(null as bigint)') }
+
+/** Many events in one statement; it returns the ids that were new. */
+export function insertManyStatements(dialect: Dialect, { events, payloads }: RowsToInsert): InsertStatements {
   const source = dialect.rows('event', events, {
-    id: ['text', ({ eventId, endpointId }) => rowId(eventId, endpointId)],
-    workspace_id: ['text', ({ workspaceId }) => workspaceId],
-    event_type: ['text', ({ type }) => type],
-    endpoint_id: ['text', ({ endpointId }) => endpointId ?? ''],
-    max_attempts: ['integer', ({ maxAttempts }) => maxAttempts ?? DEFAULT_MAX_ATTEMPTS],
-    due: ['text', ({ due }) => String(due ?? 'now')],
-    id_time: ['integer', ({ eventId }) => eventIdTime(eventId)],
-    payload: ['text', ({ payload }) => payload],
+    id: ['text', ({ event }) => rowId(event.eventId, event.endpointId)],
+    workspace_id: ['text', ({ event }) => event.workspaceId],
+    event_type: ['text', ({ event }) => event.type],
+    endpoint_id: ['text', ({ event }) => event.endpointId ?? ''],
+    max_attempts: ['integer', ({ event }) => event.maxAttempts ?? DEFAULT_MAX_ATTEMPTS],
+    due: ['text', ({ event }) => String(event.due ?? 'now')],
+    id_time: ['integer', ({ event }) => eventIdTime(event.eventId)],
+    payload: ['text', ({ event, place }) => (place === null ? event.payload : null)],
+    place: ['integer', ({ place }) => place],
   })
   const isFarOff = offTheClock(raw('id_time'))
-  return sqlText`
-    ${INSERT}
+  const stored = payloads.length > 0 ? dialect.storePayloads(payloads) : NOTHING_STORED
+  const ctes = stored.ctes.length > 0 ? sqlText`with ${joined(stored.ctes, ', ')}` : raw('')
+  const insert = sqlText`
+    ${ctes} ${INSERT_MANY}
     select id, workspace_id, event_type, endpoint_id, max_attempts,
       case due when 'now' then ${clock()} when 'handed-off' then case when ${isFarOff} then ${clock()} end
         else cast(due as bigint) end,
       case when due = 'now' then 1 when due = 'handed-off' then 0
         when cast(due as bigint) <= ${clock()} then 1 else 0 end,
-      ${clock()}, ${clock()}, payload
-    from ${source}
+      ${clock()}, ${clock()}, ${stored.id}, event.payload
+    from ${source} ${stored.join}
     where true
     ${dialect.inKeyOrder}
     ${UNLESS_THERE}
     returning id`
+  return { before: stored.before, insert }
 }
 
 /** Where the rows of one event come from, when a `select` finds its receivers. */
@@ -73,39 +94,52 @@ export interface Receivers {
 
 /**
  * One event for each receiver that a `select` of the caller finds, in one statement, so that the set of receivers is
- * that of its commit. Returns `id`, `endpointId`, `gen`, `ready` and `holdReason` of the rows that were new.
+ * that of its commit. It returns `id`, `endpointId`, `gen`, `ready` and `holdReason` of the rows that were new. Before it,
+ * on SQLite, another stores the payload, if the rows do not hold it themselves.
  *
  * @param receiversAt is told the expression of the database's time
  */
-export function insertSelectStatement(
+export function insertSelectStatements(
   dialect: Dialect,
-  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'> & JoinsLine & MaxRows,
+  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'> & FanOutOptions,
   receiversAt: (now: SqlText) => Receivers,
-): SqlText {
+): InsertStatements {
   const { now, from: clockFrom } = dialect.clockBeside
-  const { endpointId, maxAttempts, heldFor, from, isFew } = receiversAt(now)
+  const { endpointId, maxAttempts, heldFor, from: receivers, isFew } = receiversAt(now)
+  const from = sqlText`${clockFrom}${receivers}`
   const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
+  const mostInline = maxInlineRows(dialect, event.payload, event.expectsFew)
+  const isCounted = mostInline < Infinity
+  const stored = isCounted ? dialect.storeShared(event, from, mostInline) : NOTHING_STORED
+  const whole = mostInline > 0 ? sqlText`cast(${event.payload} as text)` : raw('cast(null as text)')
+  const inline = isCounted && mostInline > 0 ? sqlText`case when ${stored.id} is null then ${whole} end` : whole
+  const receiver = sqlText`receiver as ${dialect.reused} (
+      select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${heldFor} as held_for, ${now} as now from ${from})`
   // `where true`: SQLite would take `on` for the condition of a join.
-  return sqlText`
-    with receiver as ${dialect.reused} (
-      select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${heldFor} as held_for, ${now} as now
-      from ${clockFrom}${from})
+  const insert = sqlText`
+    with ${joined([receiver, ...stored.ctes], ', ')}
     ${INSERT_OR_HOLD}
     select cast(${rowId(event.eventId, '')} as text) || endpoint, cast(${event.workspaceId} as text),
       cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,
-      cast(${event.payload} as text), ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end
+      ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end
     from receiver
     where true
     ${UNLESS_THERE}
     returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"`
+  return { before: stored.before, insert }
 }
 
 const NOW = raw('receiver.now')
 const UNLESS_HELD = raw('case when held_for is null')
 
-interface JoinsLine {
+interface FanOutOptions extends MaxRows {
   /** With `due: 'handed-off'`: while rows of the workspace stand in line, these stand in line as well. @default false */
   joinsLine?: boolean | undefined
+  /**
+   * There were at most three receivers a moment ago. They are not counted: a payload of up to 1,000 bytes stands in each
+   * row, however many there are now. @default false
+   */
+  expectsFew?: boolean | undefined
 }
 
 interface MaxRows {

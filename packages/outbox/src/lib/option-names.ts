@@ -6,6 +6,7 @@ import type { FailHeldOptions, ResumeOptions } from './hold.ts'
 import type { LineUpOptions, LookOptions } from './lane.ts'
 import type { extendLease } from './lease.ts'
 import type { OptionNames } from './options.ts'
+import type { PayloadCleanupOptions } from './payload.ts'
 import type { ReleaseOptions } from './release.ts'
 import type { ReplayFilter, ReplayOptions } from './replay.ts'
 import type { SettleOptions, failEvent, rescheduleEvent } from './settle.ts'
@@ -38,6 +39,12 @@ export const OPTION_NAMES = {
     now: true,
     elapsed: true,
   } satisfies OptionNames<CleanupOptions>,
+  cleanupPayloads: {
+    batchSize: true,
+    budgetMs: true,
+    now: true,
+    elapsed: true,
+  } satisfies OptionNames<PayloadCleanupOptions>,
   expireEvents: { maxAgeMs: true, batchSize: true, alongside: true, now: true } satisfies OptionNames<ExpireOptions>,
   failHeldStatement: { endpointId: true, error: true, limit: true } satisfies OptionNames<FailHeldOptions>,
   failEvent: { error: true, httpStatus: true, now: true } satisfies OptionNames<Parameters<typeof failEvent>[2]>,

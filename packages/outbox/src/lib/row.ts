@@ -7,10 +7,19 @@ import type { pendingEvents as table } from './sqlite/table.ts'
  * One row of `pending_events`: one delivery. Times are milliseconds since the epoch, by the database's clock. What each
  * column means stands at the table, `@keepsend/outbox/sqlite/table`; who moves it, in docs/state-machine.md.
  */
-export interface PendingEvent extends InferSelectModel<typeof table> {}
+export interface PendingEvent extends Omit<InferSelectModel<typeof table>, 'payload' | 'payloadId'> {
+  /** The exact bytes to sign and send, wherever they are stored. */
+  payload: string
+}
 
-/** A row without its payload, for whoever sends nothing. */
-export type EventState = Omit<PendingEvent, 'payload'>
+/** What a take leaves alike in every row of one state: each column that is read is time of each delivery. */
+const NOT_TAKEN = ['holdReason', 'heldAt', 'ready', 'completedAt'] as const
+
+/** A row that was taken. */
+export type TakenEvent = Omit<PendingEvent, (typeof NOT_TAKEN)[number]>
+
+/** A row that was taken, without its payload, for whoever sends nothing. */
+export type EventState = Omit<TakenEvent, 'payload'>
 
 /** The state of a row; `transitions.ts` has its life. */
 export type EventStatus = PendingEvent['status']
@@ -37,7 +46,7 @@ export const EXPIRED = 'expired'
 export const REFUNDED_CRASHES = 3
 
 /** The columns of a row. A new one is a line here, one in each dialect's table, and one in each migration. */
-export const pendingEvents = createCodec<typeof table>({
+export const pendingEvents = createCodec<typeof table, PendingEvent>({
   id: 'id',
   workspaceId: 'workspace_id',
   type: 'event_type',
@@ -58,11 +67,18 @@ export const pendingEvents = createCodec<typeof table>({
   completedAt: 'completed_at',
   lastError: 'last_error',
   lastStatus: 'last_status',
-  payload: 'payload',
+  payload: {
+    column: 'payload',
+    readAs: (row) =>
+      `coalesce(${row}payload, (select stored.payload from keepsend_payloads as stored where stored.id = ${row}payload_id))`,
+  },
 })
 
+/** The columns of a {@link TakenEvent}. */
+export const TAKEN_COLUMNS = pendingEvents.except(NOT_TAKEN)
+
 /** The columns of an {@link EventState}. A payload is up to 256 KiB, on pages of its own. */
-export const STATE_COLUMNS = pendingEvents.except(['payload'])
+export const STATE_COLUMNS = pendingEvents.except([...NOT_TAKEN, 'payload'])
 
 /** Rows of `pending_events` as a statement returned them. */
 export function readPendingEvents(rows: readonly Row[]): PendingEvent[] {

@@ -1,6 +1,6 @@
 import type { Dialect, Picked, Which } from './dialect.ts'
 import type { LaneShare } from './lane.ts'
-import { type ClaimRef, STATE_COLUMNS, pendingEvents } from './row.ts'
+import { type ClaimRef, STATE_COLUMNS, TAKEN_COLUMNS } from './row.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { takeSet } from './transitions.ts'
 
@@ -51,7 +51,7 @@ export function takeUpdate(dialect: Dialect, { as, leaseMs, now }: TakeOptions, 
   return sqlText`
     update pending_events set ${takeSet(dialect, as, leaseMs, clock(now))}
     where ${where}
-    returning ${as === 'claim' ? pendingEvents.all : STATE_COLUMNS}`
+    returning ${as === 'claim' ? TAKEN_COLUMNS : STATE_COLUMNS}`
 }
 
 /** The condition and the order of the rows that a take picks. */

@@ -15,8 +15,8 @@ export function batchPromises(holds: Holds): void {
       const { id, ...rest } = event()
       const look = sqlText`select due_at as "dueAt", created_at as "createdAt" from pending_events`
       // In one unit: a poller may take the row at once.
-      const [, seen] = await db.atomic([engine.publishStatement({ id, ...rest }), look])
-      const [row] = seen?.rows ?? []
+      const results = await db.atomic([...engine.publishStatements({ id, ...rest }), look])
+      const [row] = results.at(-1)?.rows ?? []
       expect(row?.['dueAt']).toBe(queue.rowsStart === 'handed-off' ? null : row?.['createdAt'])
     },
   )

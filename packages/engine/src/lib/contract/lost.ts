@@ -12,7 +12,7 @@ export function lostPromises(holds: Holds): void {
     const endpoint = await addEndpoint()
     const id = firstEventIdAt(Date.now() - OLD_MS) + newEventId().slice(17)
     // Committed by a process that ended before it could tell.
-    await db.run(engine.publishStatement(event(id)))
+    await db.atomic(engine.publishStatements(event(id)))
     expect(await rows()).toHaveLength(1)
     await work()
     expect(await idsAt(endpoint)).toEqual([id])

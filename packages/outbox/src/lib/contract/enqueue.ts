@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { claimDueEvents } from '../claim.ts'
 import { enqueueEvent, enqueueEvents } from '../enqueue.ts'
 import { MAX_PAYLOAD_BYTES, type OutboxEvent, newEventId } from '../event.ts'
-import { insertManyStatement, insertSelectStatement } from '../insert.ts'
+import { insertManyStatements, insertSelectStatements } from '../insert.ts'
 import type { PendingEvent } from '../row.ts'
 import { raw, sqlText } from '../statement.ts'
 import { type Holds, MINUTE, T, counted, databaseNow, event, eventIdAt, findAll, moved, row } from './fixtures.ts'
@@ -103,7 +103,9 @@ export function enqueuePromises(holds: Holds): void {
   holds('a missing value is an error, never a row left out in silence', async ({ db }) => {
     // @ts-expect-error The type forbids it; a caller without types can do it.
     const nameless: OutboxEvent = { ...event(), workspaceId: null }
-    await expect(db.run(insertManyStatement(db.dialect, [event(), nameless]))).rejects.toThrow(/not.?null/i)
+    const events = [event(), nameless].map((one) => ({ event: one, place: null }))
+    const { insert } = insertManyStatements(db.dialect, { events, payloads: [] })
+    await expect(db.run(insert)).rejects.toThrow(/not.?null/i)
     expect(await findAll(db)).toEqual([])
   })
 
@@ -162,7 +164,7 @@ export function enqueuePromises(holds: Holds): void {
         heldFor: raw('null'),
         from: raw('receivers where 1 = 1'),
       }
-      const insert = insertSelectStatement(db.dialect, one, () => receivers)
+      const { insert } = insertSelectStatements(db.dialect, one, () => receivers)
       const { rows } = await db.run<{ id: string; ready: number }>(insert)
       return Promise.all(rows.map(async ({ id, ready }) => [ready, (await row(db, id)).dueAt !== null]))
     }
@@ -184,7 +186,7 @@ export function enqueuePromises(holds: Holds): void {
   holds('an insert by a select makes a row for each receiver, and names those that were new', async ({ db, rival }) => {
     await db.run({ sql: 'create table receivers (name text not null primary key, tries integer not null)', params: [] })
     const one = event()
-    const insert = insertSelectStatement(db.dialect, one, () => ({
+    const { insert } = insertSelectStatements(db.dialect, one, () => ({
       endpointId: raw('receivers.name'),
       maxAttempts: raw('receivers.tries'),
       heldFor: raw(`case when receivers.tries = 3 then 'resting' end`),

@@ -18,6 +18,7 @@ import {
   moved,
   refOf,
   row,
+  rowOf,
 } from './fixtures.ts'
 
 interface TwoLives {
@@ -73,7 +74,7 @@ export function fencePromises(holds: Holds): void {
           for (const keepCompleted of [false, true]) {
             const { lost } = await settleEvents(databases.db, [outcome], { keepCompleted, now: T + 2 * MINUTE })
             expect([outcome, lost]).toEqual([outcome, [current.id]])
-            expect([outcome, await findAll(databases.db)]).toEqual([outcome, [current]])
+            expect([outcome, await findAll(databases.db)]).toEqual([outcome, [rowOf(current)]])
           }
         }
       }
@@ -87,7 +88,7 @@ export function fencePromises(holds: Holds): void {
       for (const ref of before) {
         expect(await extendLease(databases.db, [ref], 60 * MINUTE, { now: T + 2 * MINUTE })).toEqual([current.id])
       }
-      expect(await findAll(databases.db)).toEqual([current])
+      expect(await findAll(databases.db)).toEqual([rowOf(current)])
     })
 
     holds(`a message of an earlier life is lost, never overtaken, for ${then}`, async (databases) => {
@@ -102,9 +103,9 @@ export function fencePromises(holds: Holds): void {
         })
         expect(await claimEvents(databases.db, [ref], { now: T + 2 * MINUTE })).toEqual({ claims: [], dead: [] })
       }
-      expect(await findAll(databases.db)).toEqual([current])
+      expect(await findAll(databases.db)).toEqual([rowOf(current)])
       expect(await beginEvents(databases.db, [current])).toEqual({
-        begun: [current],
+        begun: [rowOf(current)],
         overtaken: [],
         lost: [],
         lined: [],

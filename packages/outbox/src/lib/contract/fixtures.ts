@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { type Claim, claimDueEvents, nextDueEvent } from '../claim.ts'
-import type { OutboxDatabase } from '../database.ts'
+import { type OutboxDatabase, onlyRow } from '../database.ts'
 import { enqueueEvents } from '../enqueue.ts'
 import { type OutboxEvent, firstEventIdAt, newEventId } from '../event.ts'
 import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from '../row.ts'
@@ -39,6 +39,23 @@ export function event(parts: Partial<OutboxEvent> = {}): OutboxEvent {
 /** An event id whose time is `ms`. */
 export function eventIdAt(ms: number): string {
   return firstEventIdAt(ms) + newEventId().slice(17)
+}
+
+/** So many rows of one event, with one payload. */
+export function sharing(count: number, parts: Partial<OutboxEvent> = {}): OutboxEvent[] {
+  const eventId = newEventId()
+  return Array.from({ length: count }, (_, n) => event({ eventId, endpointId: `ep_${n + 1}`, ...parts }))
+}
+
+/** Payloads that are stored once, and rows that have their own. */
+export async function storedPayloads(
+  db: OutboxDatabase,
+): Promise<{ once: number; inline: number; characters: number }> {
+  const { rows } = await db.run<{ once: number; inline: number; characters: number }>(sqlText`
+    select (select count(*) from keepsend_payloads) as "once", (select count(payload) from pending_events) as "inline",
+      (select coalesce(sum(length(payload)), 0) from keepsend_payloads)
+        + (select coalesce(sum(length(payload)), 0) from pending_events) as "characters"`)
+  return onlyRow(rows)
 }
 
 /** Keeps `count` events and returns their row ids, in key order. */
@@ -141,4 +158,9 @@ export function counted(db: OutboxDatabase): { db: OutboxDatabase; count: { stat
       },
     },
   }
+}
+
+/** The row of a claim that nobody has changed since, with the columns that are alike in each. */
+export function rowOf(claim: Claim | PendingEvent | undefined): object {
+  return { ...claim, ready: 0, holdReason: null, heldAt: null, completedAt: null }
 }

@@ -4,7 +4,7 @@ import { holdLaneStatement } from '../hold.ts'
 import { lineUpDueEvents } from '../lane.ts'
 import { settleEvents } from '../settle.ts'
 import { raw, sqlText } from '../statement.ts'
-import { type Holds, T, claimOne, findAll, keep, refOf, row } from './fixtures.ts'
+import { type Holds, T, claimOne, findAll, keep, refOf, row, rowOf } from './fixtures.ts'
 
 const LANE = { workspaceId: 'ws_1', endpointId: 'ep_1' }
 const SWITCHES = { sql: 'create table switches (name text not null primary key)', params: [] }
@@ -43,13 +43,13 @@ export function holdLanePromises(holds: Holds): void {
     const hold = holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') })
     const { claims } = await claimDueEvents(db, { limit: 1 })
     expect(await db.run(hold)).toMatchObject({ changes: 0 })
-    expect(await row(db, id)).toEqual(claims[0])
+    expect(await row(db, id)).toEqual(rowOf(claims[0]))
     // A claim made long ago: its lease is over by the database's clock.
     await settleEvents(db, [{ settle: 'release', claim: await refOf(db, id), dueAt: 1 }])
     const expired = await claimOne(db, 1)
     expect(await lineUpDueEvents(db)).toBe(1)
     expect(await db.run(hold)).toMatchObject({ changes: 0 })
-    expect(await row(db, id)).toEqual({ ...expired, ready: 1 })
+    expect(await row(db, id)).toEqual({ ...rowOf(expired), ready: 1 })
   })
 
   holds('holding a lane asks its guard for each row', async ({ db }) => {

@@ -24,6 +24,7 @@ import {
   keepClaimed,
   moved,
   row,
+  rowOf,
 } from './fixtures.ts'
 
 /** Keeps `count` rows of one endpoint and holds them; returns their ids. */
@@ -181,7 +182,7 @@ export function holdPromises(holds: Holds): void {
       ...others,
     ])
     expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(anothers)
-    expect(await row(db, claim.id)).toEqual(claim)
+    expect(await row(db, claim.id)).toEqual(rowOf(claim))
   })
 
   holds('two that fail held rows concurrently fail each row once', async ({ db, rival }) => {

@@ -18,13 +18,14 @@ import {
   refOf,
   refsOf,
   row,
+  rowOf,
 } from './fixtures.ts'
 
 export function leasePromises(holds: Holds): void {
   holds('an extended lease keeps other workers off', async ({ db, rival }) => {
     const claim = await keepClaimed(db)
     expect(await extendLease(db, [claim], MINUTE, { now: T + 50 * SECOND })).toEqual([])
-    expect(await row(db, claim.id)).toEqual({ ...claim, dueAt: T + 110 * SECOND })
+    expect(await row(db, claim.id)).toEqual({ ...rowOf(claim), dueAt: T + 110 * SECOND })
     expect((await claimDueEvents(rival, { limit: 5, now: T + 109 * SECOND })).claims).toEqual([])
     expect(await completeEvent(db, claim)).toBe('ok')
   })
@@ -32,7 +33,7 @@ export function leasePromises(holds: Holds): void {
   holds('extending never shortens a lease', async ({ db }) => {
     const claim = await keepClaimed(db)
     expect(await extendLease(db, [claim], SECOND, { now: T })).toEqual([])
-    expect(await row(db, claim.id)).toEqual(claim)
+    expect(await row(db, claim.id)).toEqual(rowOf(claim))
   })
 
   holds('a claim that another took, or that was settled, is answered as lost and left alone', async ({ db, rival }) => {
@@ -44,7 +45,7 @@ export function leasePromises(holds: Holds): void {
     const kept = await keepClaimed(db)
     const lost = await extendLease(db, [taken, failed, kept, deleted], 5 * MINUTE, { now: T + MINUTE })
     expect(lost).toEqual([taken.id, failed.id, deleted.id])
-    expect(await row(db, taken.id)).toEqual(current)
+    expect(await row(db, taken.id)).toEqual(rowOf(current))
     expect((await row(db, failed.id)).dueAt).toBeNull()
     expect((await row(db, kept.id)).dueAt).toBe(T + 6 * MINUTE)
   })

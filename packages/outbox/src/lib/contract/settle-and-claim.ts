@@ -3,7 +3,7 @@ import { addClaim, claimDueEvents } from '../claim.ts'
 import { type Outcome, addSettle, settleEvents } from '../settle.ts'
 import { type SqlText, sqlText } from '../statement.ts'
 import { Transaction } from '../transaction.ts'
-import { type Holds, MINUTE, T, claimOne, counted, findAll, keep, keepClaimed, moved, row } from './fixtures.ts'
+import { type Holds, MINUTE, T, claimOne, counted, findAll, keep, keepClaimed, moved, row, rowOf } from './fixtures.ts'
 
 const NOTES = { sql: 'create table notes (id text not null primary key)', params: [] }
 const noted = { sql: 'select id from notes', params: [] }
@@ -27,7 +27,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     expect(watched.count.statements).toBeLessThanOrEqual(2)
     expect(lost).toEqual([])
     expect(claimed.claims).toHaveLength(2)
-    expect(await findAll(db)).toEqual(claimed.claims)
+    expect(await findAll(db)).toEqual(claimed.claims.map(rowOf))
   })
 
   holds(
@@ -100,7 +100,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     await transaction.commit(db)
     expect(lost()).toEqual([stale.id])
     expect((await db.run(noted)).rows).toEqual([])
-    expect(await row(db, stale.id)).toEqual(current)
+    expect(await row(db, stale.id)).toEqual(rowOf(current))
   })
 
   holds('a statement after the settle sees the rows that it left', async ({ db }) => {
@@ -152,7 +152,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     const claimed = addClaim(transaction, db, { due: 1, now: T })
     expect(lost).toThrow(/before its transaction was committed/)
     expect(claimed).toThrow(/before its transaction was committed/)
-    expect(await row(db, claim.id)).toEqual(claim)
+    expect(await row(db, claim.id)).toEqual(rowOf(claim))
   })
 
   holds('a transaction that fails anywhere keeps neither notes, nor settles, nor claims', async ({ db }) => {
@@ -173,7 +173,7 @@ export function settleAndClaimPromises(holds: Holds): void {
       expect(claimed, failing).toThrow(/before its transaction was committed/)
     }
     expect((await db.run(noted)).rows).toEqual([])
-    expect(await row(db, claim.id)).toEqual(claim)
+    expect(await row(db, claim.id)).toEqual(rowOf(claim))
     expect(moved(await row(db, waiting)).gen).toBe(0)
   })
 }

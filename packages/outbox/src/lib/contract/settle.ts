@@ -17,6 +17,7 @@ import {
   moved,
   refsOf,
   row,
+  rowOf,
 } from './fixtures.ts'
 
 const NOBODY = { id: '', gen: 0 }
@@ -101,7 +102,7 @@ export function settlePromises(holds: Holds): void {
       for (const keepCompleted of [false, true]) {
         const { lost } = await settleEvents(db, [outcome], { keepCompleted, now: T + MINUTE })
         expect([outcome.settle, lost]).toEqual([outcome.settle, [stale.id]])
-        expect([outcome.settle, await row(db, stale.id)]).toEqual([outcome.settle, current])
+        expect([outcome.settle, await row(db, stale.id)]).toEqual([outcome.settle, rowOf(current)])
       }
     }
     expect(await completeEvent(rival, current)).toBe('ok')
@@ -113,7 +114,7 @@ export function settlePromises(holds: Holds): void {
     for (const outcome of [...everyOutcome({ id: claim.id, gen: claim.gen + 1 }), ...everyOutcome(unknown)]) {
       expect((await settleEvents(db, [outcome])).lost).toEqual([outcome.claim.id])
     }
-    expect(await findAll(db)).toEqual([claim])
+    expect(await findAll(db)).toEqual([rowOf(claim)])
   })
 
   holds('a settled or held row cannot be settled again under the same gen', async ({ db }) => {
@@ -175,7 +176,7 @@ export function settlePromises(holds: Holds): void {
     ]) {
       await expect(rescheduleEvent(db, claim, wait)).rejects.toMatchObject({ code: 'invalid_option' })
     }
-    expect(await row(db, claim.id)).toEqual(claim)
+    expect(await row(db, claim.id)).toEqual(rowOf(claim))
   })
 
   holds('a settle with nothing said about its time goes by the clock of the database', async ({ db }) => {

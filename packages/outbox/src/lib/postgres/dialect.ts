@@ -1,4 +1,4 @@
-import type { Dialect, RowSource } from '../dialect.ts'
+import type { Dialect, Payload, RowSource, Stored } from '../dialect.ts'
 import type { ClaimRef } from '../row.ts'
 import { byId } from '../row-id.ts'
 import { type SqlText, joined, raw, sqlText } from '../statement.ts'
@@ -24,6 +24,9 @@ export const postgresDialect: Dialect = {
     raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
   clockBeside: { now: raw('keepsend_clock.ms'), from: raw('keepsend_clock, ') },
   reused: raw('materialized'),
+  maxInlineBytes: 1000,
+  storePayloads,
+  storeShared,
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,
   rows,
   claims,
@@ -45,6 +48,40 @@ function claims(refs: readonly ClaimRef[]): SqlText {
   const sorted = refs.toSorted(byId)
   return sqlText`select claim_id, claim_gen
       from unnest(${texts(sorted.map(({ id }) => id))}, ${numbers(sorted.map(({ gen }) => gen))}) as claims (claim_id, claim_gen)`
+}
+
+function storePayloads(payloads: readonly Payload[]): Stored {
+  const source = rows('source', [...payloads.entries()], {
+    place: ['integer', ([index]) => index + 1],
+    event_id: ['text', ([, { eventId }]) => eventId],
+    payload: ['text', ([, { payload }]) => payload],
+  })
+  return {
+    before: [],
+    ctes: [
+      sqlText`shared as materialized (
+      select place, event_id, payload, nextval('keepsend_payload_id') as payload_id from ${source})`,
+      raw(`stored as (
+      insert into keepsend_payloads (id, event_id, payload) select payload_id, event_id, payload from shared)`),
+    ],
+    join: raw('left join shared on shared.place = event.place'),
+    id: raw('shared.payload_id'),
+  }
+}
+
+/** One statement, so that the receivers that are counted are those that get a row. */
+function storeShared({ eventId, payload }: Payload, _from: SqlText, moreThan: number): Stored {
+  return {
+    before: [],
+    ctes: [
+      sqlText`stored as (
+      insert into keepsend_payloads (event_id, payload)
+      select cast(${eventId} as text), cast(${payload} as text) from receiver having count(*) > ${raw(String(moreThan))}
+      returning id)`,
+    ],
+    join: raw(''),
+    id: raw('(select id from stored)'),
+  }
 }
 
 function rows<Item>(alias: string, items: readonly Item[], columns: RowSource<Item>): SqlText {

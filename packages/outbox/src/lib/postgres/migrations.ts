@@ -7,7 +7,8 @@ export const migrations: readonly Migration[] = [
     sql: `-- One row is one delivery: one event on its way to one endpoint.
 -- id, workspace_id, endpoint_id: by their bytes, the order of every other database here and of JavaScript, and cheaper to compare
 -- than by language.
--- payload: text, not jsonb, which would lose key order, the digits of numbers and an escaped NUL. It stands last.
+-- payload: text, not jsonb, which would lose key order, the digits of numbers and an escaped NUL. It stands last. Null: it is
+-- stored in keepsend_payloads, under payload_id. Every move of a row rewrites the row, and with it a payload that stands in it.
 -- gen begins at the clock, so that a row that is inserted again repeats no gen of its earlier life.
 -- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
 --
@@ -39,13 +40,30 @@ create table if not exists pending_events (
   completed_at bigint,
   last_error text,
   last_status integer,
-  payload text not null
+  payload_id bigint,
+  payload text check (payload is not null or payload_id is not null)
 ) with (
   autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_scale_factor = 0.01,
   autovacuum_vacuum_cost_limit = 2000,
   autovacuum_analyze_threshold = 1000,
   autovacuum_analyze_scale_factor = 0.02,
+  toast.autovacuum_vacuum_threshold = 1000,
+  toast.autovacuum_vacuum_scale_factor = 0.01,
+  toast.autovacuum_vacuum_cost_limit = 2000
+);
+
+-- Payloads that the rows of an event share, or that are too long to be rewritten with each move of their row. A payload goes
+-- by maintenance, when no row of its event is left; event_id is where those rows are looked for.
+create sequence if not exists keepsend_payload_id;
+create table if not exists keepsend_payloads (
+  id bigint not null primary key default nextval('keepsend_payload_id'),
+  event_id text collate "C" not null,
+  payload text not null
+) with (
+  autovacuum_vacuum_threshold = 1000,
+  autovacuum_vacuum_scale_factor = 0.01,
+  autovacuum_vacuum_cost_limit = 2000,
   toast.autovacuum_vacuum_threshold = 1000,
   toast.autovacuum_vacuum_scale_factor = 0.01,
   toast.autovacuum_vacuum_cost_limit = 2000
@@ -82,14 +100,17 @@ where completed_at is not null;
 -- Where the hourly pass over rows that were handed to a queue has come to: one row, so that a pass goes on whichever
 -- process makes the next step. after_id is null between two passes. expiry_after_id is the same for the look for expired
 -- rows; expiry_ended_at is when that had looked at every key last. held_after_id is the endpoint behind which the look at
--- endpoints with held rows goes on.
+-- endpoints with held rows goes on. payloads_after_id is the same for the clean-up of payloads; its next pass begins at
+-- payloads_next_at.
 create table if not exists keepsend_sweep_pass (
   id integer not null primary key check (id = 1),
   began_at bigint not null,
   after_id text collate "C",
   expiry_after_id text collate "C",
   held_after_id text collate "C",
-  expiry_ended_at bigint not null
+  expiry_ended_at bigint not null,
+  payloads_after_id bigint,
+  payloads_next_at bigint not null
 );
 
 -- The database's clock in milliseconds, under one name on every database, so one text serves them all. The time at
@@ -97,8 +118,9 @@ create table if not exists keepsend_sweep_pass (
 create or replace view keepsend_clock as
 select cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint) as ms;
 
--- The first passes begin an hour from here.
-insert into keepsend_sweep_pass (id, began_at, expiry_ended_at) select 1, ms, ms from keepsend_clock on conflict (id) do nothing;
+-- The first passes over rows begin an hour from here.
+insert into keepsend_sweep_pass (id, began_at, expiry_ended_at, payloads_next_at)
+select 1, ms, ms, ms from keepsend_clock on conflict (id) do nothing;
 `,
   },
 ]

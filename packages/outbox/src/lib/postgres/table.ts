@@ -40,6 +40,18 @@ export const pendingEvents = pgTable('pending_events', {
   completedAt: bigint('completed_at', { mode: 'number' }),
   lastError: text('last_error'),
   lastStatus: integer('last_status'),
-  /** The exact bytes to sign and send. */
+  /** Where `payload` is stored when it is not in the row. */
+  payloadId: bigint('payload_id', { mode: 'number' }),
+  /** The exact bytes to sign and send; null: they are in {@link payloads}. */
+  payload: text('payload'),
+})
+
+/** `keepsend_payloads`: what rows of one event share, or what is too long to stand in its row. */
+export const payloads = pgTable('keepsend_payloads', {
+  id: bigint('id', { mode: 'number' })
+    .primaryKey()
+    .notNull()
+    .default(sql`nextval('keepsend_payload_id')`),
+  eventId: text('event_id').notNull(),
   payload: text('payload').notNull(),
 })

@@ -1,4 +1,5 @@
 import { type OutboxDatabase, type Row, type SqlResult, rowsAs } from '../database.ts'
+import type { Dialect } from '../dialect.ts'
 import { OutboxError } from '../errors.ts'
 import { utf8Bytes } from '../event.ts'
 import { type Statement, toTransactionSql } from '../statement.ts'
@@ -21,6 +22,9 @@ export interface D1StatementResult {
   results?: unknown[]
   meta: { changes?: number }
 }
+
+// Written rows are what D1 bills, and a payload that is stored once is two of them: shared by its rows, or not at all.
+const dialect: Dialect = { ...sqliteDialect, maxInlineBytes: Infinity }
 
 /**
  * Keepsend's view of a D1 binding (`env.DB`). An atomic unit is one `batch()`. Bring the plain binding, or a session
@@ -46,7 +50,7 @@ export function fromD1(d1: D1Binding): OutboxDatabase {
   }
 
   return {
-    dialect: sqliteDialect,
+    dialect,
     run<R extends object>(statement: Statement) {
       return rowsAs<R>(one(statement))
     },

@@ -1,4 +1,4 @@
-import type { Dialect, NewestInLine, Picked, RowSource, Which } from '../dialect.ts'
+import type { Dialect, NewestInLine, Payload, Picked, RowSource, Stored, Which } from '../dialect.ts'
 import type { LaneShare, LookOptions } from '../lane.ts'
 import type { Resolved } from '../options.ts'
 import type { ClaimRef } from '../row.ts'
@@ -20,6 +20,9 @@ export const sqliteDialect: Dialect = {
   lock: () => NOTHING,
   clockBeside: { now: clock(), from: NOTHING },
   reused: raw('not materialized'),
+  maxInlineBytes: 1000,
+  storePayloads,
+  storeShared,
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,
   claims,
@@ -42,6 +45,38 @@ export const sqliteDialect: Dialect = {
     update pending_events set ${leaseSet(sqliteDialect, leaseMs, now)}
     where (id, gen) in (${claims(refs)}) and status = 'pending' and claimed_at is not null
     returning id`,
+}
+
+const STORE = raw('insert into keepsend_payloads (event_id, payload)')
+
+/** Each bound as it is. Their ids are the last ones, in a row: nobody else writes meanwhile. */
+function storePayloads(payloads: readonly Payload[]): Stored {
+  return {
+    before: payloads.map(({ eventId, payload }) => sqlText`${STORE} values (${eventId}, ${payload})`),
+    ctes: [],
+    join: NOTHING,
+    id: sqlText`(select max(id) from keepsend_payloads) - cast(${payloads.length} as integer) + event.place`,
+  }
+}
+
+/**
+ * The last payload is that of the insert, or of another event. So one is also stored where the last is an earlier one of
+ * the same event, which may have said something else.
+ */
+function storeShared({ eventId, payload }: Payload, from: SqlText, moreThan: number): Stored {
+  const last = raw('from keepsend_payloads where id = (select max(id) from keepsend_payloads)')
+  return {
+    before: [
+      sqlText`
+    ${STORE}
+    select ${eventId}, ${payload}
+    from (select count(*) as receivers from (select 1 from ${from} ${limitTo(moreThan + 1)}))
+    where receivers > ${raw(String(moreThan))} or (receivers > 0 and (select event_id ${last}) = ${eventId})`,
+    ],
+    ctes: [],
+    join: NOTHING,
+    id: sqlText`(select id ${last} and event_id = ${eventId})`,
+  }
 }
 
 function listed(values: readonly string[]): SqlText {

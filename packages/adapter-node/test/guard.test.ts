@@ -203,6 +203,27 @@ describe('the policy of a sender', { timeout: PATIENCE_MS }, () => {
     expect(server.questions).toEqual([])
   })
 
+  it.each<[string, UrlPolicy, string]>([
+    ['a name that resolves to it', OPEN, NAME],
+    ['a name that is opened, and resolves to it', { ...OPEN, allowHosts: ['localhost'] }, 'localhost'],
+    ['its own spelling inside IPv6', OPEN, `[::ffff:${PUBLIC}]`],
+    ['a range that holds it, and an opened address', { ...OPEN, allowHosts: [PUBLIC] }, PUBLIC],
+  ])('shuts an address for %s: nothing is connected to', async (_, policy, host) => {
+    const receiver = await startEverywhere()
+    const { address } = await names({ addresses: [PUBLIC] })
+    for (const denied of [PUBLIC, `${PUBLIC}/32`, '127.0.0.0/8']) {
+      const urlPolicy = { ...policy, denyHosts: [denied] }
+      const shut = sender({ urlPolicy, dnsServers: [address] })
+      expect(await shut.send(post(`http://${host}:${receiver.port}/`)), denied).toEqual(REFUSED)
+    }
+    expect(receiver.accepted).toEqual([])
+    expect(
+      statusOf(
+        await sender({ urlPolicy: policy, dnsServers: [address] }).send(post(`http://${host}:${receiver.port}/`)),
+      ),
+    ).toBe(200)
+  })
+
   it('is what it was given, whatever becomes of the object', async () => {
     const urlPolicy = { allowHttp: true, allowHosts: [] as string[] }
     const made = sender({ urlPolicy })

@@ -97,8 +97,8 @@ it(
       database.prepare(`update keepsend_endpoints set ${column} = ?, version = version + 1 where id = ?`).run(value, id)
     set('url', `http://169.254.169.254/${CANARY.path}?token=${CANARY.query}`, ids['blocked'])
     database
-      .prepare('update keepsend_secrets set secret = ?, key_id = null where endpoint_id = ?')
-      .run(`whsec_${CANARY.brokenSecret}`, ids['badSecret'])
+      .prepare('update keepsend_secrets set secret = ?, key_id = null where endpoint_id = ? and scheme = ?')
+      .run(`whsec_${CANARY.brokenSecret}`, ids['badSecret'], 'v1')
 
     // The requests: one that is well, and whatever a client can do wrong.
     const event = { type: 'message.created', data: { text: CANARY.payload } }
@@ -146,7 +146,8 @@ it(
     database
       .prepare(`update pending_events set status = 'pending', due_at = 1, completed_at = null where endpoint_id = ?`)
       .run(ids['badHeaders'])
-    await expect.poll(() => errorOf('badHeaders')?.error, { timeout: PATIENCE_MS }).toContain('cannot be read')
+    await expect.poll(() => errorOf('badHeaders')?.error, { timeout: PATIENCE_MS }).toContain('attempt_broke')
+    await logged('cannot be read')
 
     // A worker that died on the last attempt: the next claim buries the row, with what its receiver said.
     const bury = database.prepare(
@@ -177,7 +178,7 @@ it(
     }
     const messages = lines.map((line) => (JSON.parse(line) as Line).message)
     expect(messages).toEqual(
-      expect.arrayContaining(['a route failed', 'an attempt broke before it reached the receiver']),
+      expect.arrayContaining(['a request failed', 'an attempt broke before it reached the receiver']),
     )
     expect(output.err).toBe('')
     const all = output.out + output.err

@@ -8,12 +8,19 @@ export {
   SCOPES,
   type Scope,
 } from './lib/api-key.ts'
-export { isAddress, isAllowedAddress, judgeAddress, parseCidr } from './lib/address.ts'
+export { isAddress, isAllowedAddress, isWithin, judgeAddress, parseCidr } from './lib/address.ts'
 export type { AttemptFacts } from './lib/attempt.ts'
-export { type CheckUrl, type UrlCheck, type UrlPolicy, type UrlRefusal, createCheckUrl } from './lib/check-url.ts'
+export {
+  type CheckUrl,
+  type UrlCheck,
+  type UrlPolicy,
+  type UrlRefusal,
+  createCheckUrl,
+  deniedRanges,
+} from './lib/check-url.ts'
 export type { CircuitOptions } from './lib/circuit.ts'
 export type { CompatSignature } from './lib/compat-signature.ts'
-export type { Delivery, DeliveryReads, EventDeliveries, ReplayOf } from './lib/deliveries.ts'
+export type { Delivery, DeliveryReads, EventDeliveries, ReplayOf, ReplayOfOptions } from './lib/deliveries.ts'
 export type { DeliveryFilter, DeliveryLists, DeliveryState, EventSummary, Page } from './lib/delivery-list.ts'
 export type { HoldReason } from './lib/hold-reason.ts'
 export { DEFAULT_SECRET_OVERLAP_MS, type EndpointSecret, type RotateOptions } from './lib/endpoint-secrets.ts'
@@ -26,7 +33,7 @@ export type { Engine, Sent } from './lib/engine-api.ts'
 export { EngineError, type EngineErrorCode } from './lib/errors.ts'
 export type { EventQueue, QueuedEvent } from './lib/event-queue.ts'
 export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/event.ts'
-export { type EngineCounters, keepQueuedEvent } from './lib/hand-off.ts'
+export { type BackgroundOption, type EngineCounters, keepQueuedEvent } from './lib/hand-off.ts'
 export { type CommitWithEventsOptions, commitWithEvents, keepsend, recallAnswer, sendWebhookEvent } from './lib/hono.ts'
 export { IDEMPOTENCY_RETENTION_MS, type IdempotencyKey } from './lib/idempotency.ts'
 export { type RingKey, createKeyRing } from './lib/key-ring.ts'

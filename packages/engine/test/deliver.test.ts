@@ -1,9 +1,19 @@
 import { claimDueEvents } from '@keepsend/outbox'
+import { createCipheriv, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createEngine } from '../src/index.ts'
+import { ATTEMPT_BROKE } from '../src/lib/deliver.ts'
 import { LATER, TEST_KEYS, receivers, rig, verify } from './rig.ts'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: { text: 'é🙂\u0000\ud800' } }
+
+/** A header's value as its row has it. */
+function sealedAs(name: string, value: string, key: string): string {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', Buffer.from(key, 'base64'), nonce).setAAD(Buffer.from(name))
+  const sealed = Buffer.concat([cipher.update(value), cipher.final(), cipher.getAuthTag()])
+  return nonce.toString('base64') + sealed.toString('base64')
+}
 
 describe('an attempt', () => {
   it('sends the bytes that were kept, signed, as JSON, with the deadline and the bound on the answer', async () => {
@@ -43,13 +53,16 @@ describe('an attempt', () => {
   })
 
   it("carries the endpoint's own headers, which cannot replace ours", async () => {
-    const { engine, addEndpoint, work, sender, exec } = await rig()
+    const { engine, addEndpoint, work, sender, exec, select } = await rig({ secrets: 'plaintext-for-development' })
     const { id } = await addEndpoint({ headers: { Authorization: 'Bearer s3cret', 'X-Env': 'prod' } })
     await engine.send(event)
     await work()
     expect(sender.requests[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-env': 'prod' })
-    // Not even where a row was written by somebody else.
-    await exec(`update keepsend_endpoints set headers = '{"webhook-id":"forged","content-type":"text/plain"}'`)
+    // Not even where a row was written by somebody else, who has the key.
+    const [row] = await select("select secret from keepsend_secrets where scheme = 'headers'")
+    const seal = (name: string, value: string) => sealedAs(name, value, String(row?.['secret']))
+    const forged = { 'webhook-id': seal('webhook-id', 'forged'), 'content-type': seal('content-type', 'text/plain') }
+    await exec(`update keepsend_endpoints set headers = '${JSON.stringify(forged)}'`)
     await engine.endpoints.setStatus('w1', id, 'enabled')
     const { eventId } = await engine.send(event)
     await work()
@@ -98,7 +111,7 @@ describe('an attempt', () => {
     const [claim] = claims
     expect(claim && (await publisher.deliver(claim, claim.claimedAt))).toMatchObject({
       kind: 'retry',
-      error: expect.stringContaining('this engine has no sender'),
+      error: ATTEMPT_BROKE,
     })
   })
 })
@@ -133,7 +146,7 @@ describe('what breaks an attempt before it is sent', () => {
     await engine.send(event)
     await work()
     await work({ now: LATER })
-    expect(await rows()).toMatchObject([{ status: 'failed', attempts: 2, lastError: 'attempt_broke: no key' }])
+    expect(await rows()).toMatchObject([{ status: 'failed', attempts: 2, lastError: ATTEMPT_BROKE }])
   })
 
   it('a sender that throws is such a break', async () => {
@@ -141,7 +154,7 @@ describe('what breaks an attempt before it is sent', () => {
     const { engine, addEndpoint, work } = await rig({ sender: broken })
     await addEndpoint()
     await engine.send(event)
-    expect(await work()).toMatchObject([{ kind: 'retry', error: 'attempt_broke: no sockets' }])
+    expect(await work()).toMatchObject([{ kind: 'retry', error: ATTEMPT_BROKE }])
   })
 
   it('an endpoint that is gone, or never was, is the end of its row', async () => {

@@ -111,6 +111,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     return { ...rest, events: eventIds.length }
   },
   'engine.settle': ({ engine }, options) => engine.settle([], options),
+  'engine.sendTest': async ({ engine, endpointId }, options) => void (await engine.sendTest('w', endpointId, options)),
   'engine.wake': ({ engine }, options) => engine.wake(options),
   'apiKeys.create': async ({ engine }, options) => {
     await engine.apiKeys.create({ workspaceId: 'v', ...options })
@@ -126,6 +127,10 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'endpoints.update': async ({ engine, endpointId }, options) =>
     void (await engine.endpoints.update('w', endpointId, {}, options)),
   'endpoints.delete': ({ engine, endpointId }, options) => engine.endpoints.delete('w', endpointId, options),
+  'endpoints.setStatus': async ({ engine, endpointId }, options) =>
+    void (await engine.endpoints.setStatus('w', endpointId, 'enabled', options)),
+  'endpoints.resume': async ({ engine, endpointId }, options) =>
+    void (await engine.endpoints.resume('w', endpointId, options)),
   'endpoints.pause': async ({ engine, endpointId }, options) =>
     void (await engine.endpoints.pause('w', endpointId, options)),
   'endpoints.rotateSecret': async ({ engine, endpointId }, options) =>

@@ -31,7 +31,7 @@ it('an Express host mounts the routes, commits with its events and replays by Id
         .send(committed.body)
     } catch (error) {
       if (!(error instanceof EngineError)) throw error
-      const problem = problemResponse(error)
+      const problem = problemResponse(error, engine.logger)
       response
         .status(problem.status)
         .set(Object.fromEntries(problem.headers))

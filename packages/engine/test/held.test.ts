@@ -188,7 +188,8 @@ describe('a row of an endpoint that was broken by hand', () => {
     expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'retry'])
     const [row] = await made.rows()
     expect(row).toMatchObject({ endpointId: broken.id, attempts: 1 })
-    expect(row?.lastError).toMatch(/^attempt_broke: the row of .* cannot be read/)
+    expect(row?.lastError).toMatch(/^attempt_broke: /)
+    expect(JSON.stringify(made.log.entries)).toMatch(/the row of .* cannot be read/)
   })
 })
 

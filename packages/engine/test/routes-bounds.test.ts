@@ -124,7 +124,7 @@ describe('what a request may hold', () => {
     )
     const detail = String(body['detail'])
     expect(detail).toMatch(/^23 problems, of which the first:/)
-    expect(detail.match(/✖/g)).toHaveLength(5)
+    expect(detail.split('; ')).toHaveLength(5)
   })
 })
 

@@ -50,6 +50,23 @@ describe('events', () => {
     expect(await count('pending_events')).toBe(0)
   })
 
+  it.each(['2026-11-23T12:00:00Z', '2026-11-23T12:00:00.5Z', '2026-11-23T12:00:00+00:00', '2026-11-23T14:00:00+02:00'])(
+    'may have any time of RFC 3339, sent as it was given: %s',
+    async (timestamp) => {
+      const { call, addEndpoint, work, sender } = await api()
+      await addEndpoint()
+      expect((await call('POST', '/events', { type: 'a', data: {}, timestamp })).status).toBe(202)
+      await work()
+      expect(JSON.parse(sender.requests[0]?.body ?? '{}')).toMatchObject({ timestamp })
+    },
+  )
+
+  it('that are refused name the field', async () => {
+    const { call } = await api()
+    const { body } = await read(call('POST', '/events', { type: 'a.b' }))
+    expect(body['detail']).toBe('data: Invalid input: expected record, received undefined')
+  })
+
   it('can be got while a delivery of theirs is kept, with the payload as it is sent', async () => {
     const { call, addEndpoint, work } = await api()
     const endpoint = await addEndpoint()

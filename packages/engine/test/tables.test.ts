@@ -166,7 +166,9 @@ describe('a host that joins Keepsend’s endpoints with a table of its own, thro
     await addTeam('b', other.id)
 
     const joined = await join(['room.1'])
-    expect(joined).toMatchObject([{ team: 'a', endpoint: { id, ...parts, circuit: 'closed', disabledReason: null } }])
+    const headers = { 'x-team': expect.not.stringContaining('quoted') as string }
+    const asStored = { id, ...parts, headers, circuit: 'closed', disabledReason: null }
+    expect(joined).toMatchObject([{ team: 'a', endpoint: asStored }])
     const { createdAt, rateNextUs } = joined[0]?.endpoint ?? {}
     expect([typeof createdAt, rateNextUs]).toEqual(['number', 0])
     expect(await join(['room.2'])).toMatchObject([{ team: 'b', endpoint: { id: other.id, retrySchedule: null } }])

@@ -75,6 +75,7 @@ export async function tick(
     }
   }
   const worked = await orReport(() => work(errors), { letOut: 0, handedOn: 0, released: 0, dead: 0 })
+  await orReport(() => engine.checkKeys(), undefined)
   const upkeep = await orReport(() => engine.maintain(), {
     expired: 0,
     deletedRows: 0,

@@ -1,4 +1,5 @@
 import type { SendRequest, SendResult, Sender } from '@keepsend/engine'
+import { describeFailure } from './failure.ts'
 
 /**
  * Sends with the platform's `fetch`. Follows no redirect, reads no more than is kept, and ends at the deadline whatever
@@ -42,8 +43,7 @@ async function exchange(request: SendRequest, controller: AbortController): Prom
     }
     return { kind: 'response', status, header: (name) => headers.get(name) ?? undefined, body }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    return { kind: 'error', reason: 'network', message }
+    return { kind: 'error', reason: 'network', message: describeFailure(error) }
   }
 }
 

@@ -343,7 +343,12 @@ describe('one poison message in a batch sends nobody else a second copy', () => 
     expect(fates(await parts.consume())).toEqual(Array(7).fill('ack'))
     expect(await arrivalsOf(hook)).toEqual(Array(6).fill(1))
     const [row] = await parts.rows()
-    expect(row).toMatchObject({ type: 'poison.taken', attempts: 1, moves: 1, lastError: 'attempt_broke: broken' })
+    expect(row).toMatchObject({
+      type: 'poison.taken',
+      attempts: 1,
+      moves: 1,
+      lastError: expect.stringMatching(/^attempt_broke: /),
+    })
     expect(parts.sent).toMatchObject([{ body: { outboxId: row?.id, gen: row?.gen } }])
   })
 })

@@ -114,7 +114,9 @@ describe('without a queue', () => {
     expect(await queue.sweep()).toMatchObject({ letOut: 0, handedOn: 0 })
     expect(await arrivals()).toHaveLength(before)
     const [endpoint] = await engine.endpoints.list('w', { limit: 1 })
-    await engine.endpoints.resume('w', endpoint?.id ?? '')
+    const work: Promise<void>[] = []
+    await engine.endpoints.resume('w', endpoint?.id ?? '', { background: (one) => void work.push(one) })
+    await Promise.all(work)
     await queue.sweep()
     expect([(await arrivals()).length, await rows()]).toEqual([before + 2, []])
   })

@@ -76,6 +76,22 @@ describe('answers that break the rules', () => {
     expect(await send('', { url: 'http://127.0.0.1:1/' })).toMatchObject({ kind: 'error', reason: 'network' })
   })
 
+  it.each([
+    ['reset-before', /^the receiver could not be reached, or closed the connection: /],
+    ['no-http', /^the (receiver could not be reached|exchange with the receiver failed)/],
+  ])('%s is told in a sentence of ours', async (behaviour, sentence) => {
+    const result = await send(behaviour, { deadlineMs: 2000 })
+    expect(result.kind === 'error' && result.message).toMatch(sentence)
+  })
+
+  it('a failure that the platform words by itself shows none of its insides', async () => {
+    for (const url of ['http://127.0.0.1:1/', 'http://no-such-name.invalid/', 'not a url']) {
+      const result = await send('', { url })
+      expect(result.kind === 'error' && result.message).toMatch(/^(the|no such|nothing|its|this) [a-z ,:]+/)
+      expect(JSON.stringify(result)).not.toMatch(/reference =|127\.0\.0|kj::|workerd/)
+    }
+  })
+
   it('an answer has its status and its headers, and undefined for one it has not', async () => {
     const result = (await send('ok')) as Extract<SendResult, { kind: 'response' }>
     expect([result.status, result.header('content-length'), result.header('x-none')]).toEqual([200, '2', undefined])

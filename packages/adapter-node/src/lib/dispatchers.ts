@@ -1,41 +1,12 @@
-import { Agent, type Dispatcher, Pool, ProxyAgent, type buildConnector } from 'undici'
-import { AddressNotAllowed } from './guard.ts'
-
-export interface DispatcherOptions {
-  keepAliveMs: number
-  connectTimeoutMs: number
-}
+import { Agent, type Dispatcher, type buildConnector } from 'undici'
 
 // The deadline is one bound on all phases; undici's own miss a body that drips and a flood of 1xx. A receiver may ask
 // for a longer life of its idle connections, up to a minute.
-const bounds = ({ keepAliveMs }: DispatcherOptions) => ({
-  keepAliveTimeout: keepAliveMs,
-  keepAliveMaxTimeout: 60_000,
-  headersTimeout: 0,
-  bodyTimeout: 0,
-})
+const BOUNDS = { keepAliveMaxTimeout: 60_000, headersTimeout: 0, bodyTimeout: 0 }
 
-/** Connects by itself, through the guard. */
-export function direct(connect: buildConnector.connector, options: DispatcherOptions): Dispatcher {
-  return new Agent({ ...bounds(options), connect })
-}
-
-/** Connects to the proxy and nowhere else. What it is asked for is judged as written; addresses are the proxy's to judge. */
-export function proxied(uri: string, admit: (origin: string) => boolean, options: DispatcherOptions): Dispatcher {
-  const { connectTimeoutMs } = options
-  return new ProxyAgent({
-    ...bounds(options),
-    uri,
-    proxyTls: { timeout: connectTimeoutMs },
-    requestTls: { timeout: connectTimeoutMs },
-    // Its answer to CONNECT comes before the request that has the deadline, which a silent proxy must not outlive by much.
-    clientFactory: (origin, settings) => new Pool(origin, { ...settings, headersTimeout: connectTimeoutMs }),
-    // Called for each new origin.
-    factory(origin, settings) {
-      if (!admit(String(origin))) throw new AddressNotAllowed()
-      return new Pool(origin, settings)
-    },
-  })
+/** Requests on connections that `connect` makes, one a request under way. */
+export function createDispatcher(connect: buildConnector.connector, keepAliveMs: number): Dispatcher {
+  return new Agent({ ...BOUNDS, keepAliveTimeout: keepAliveMs, connect })
 }
 
 /** One dispatcher after another, so that no connection is older than `lifeMs` and a request. */

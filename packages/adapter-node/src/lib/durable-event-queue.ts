@@ -31,6 +31,11 @@ export interface DurableEventQueueOptions {
    */
   slotsPerEndpoint?: number | undefined
   /**
+   * Attempts at once for one destination host, of all endpoints and workspaces that name it: 1–2,000. What is beyond stays in
+   * line and is not counted as an attempt. @default 64
+   */
+  slotsPerHost?: number | undefined
+  /**
    * Outcomes that may gather for one commit, for 10 ms at most: 1–900. A fuller commit is a cheaper one; what a crash
    * can send twice is at most this and twice `concurrency`. @default 128
    */
@@ -88,6 +93,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
         target: Pick<PublishTarget, 'maxAgeMs' | 'deliveriesPerPublish'>
       }
     | undefined
+  #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
   constructor(options: DurableEventQueueOptions) {
@@ -97,6 +103,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       concurrency = 32,
       slotsPerWorkspace = Math.max(1, Math.floor(concurrency / 2)),
       slotsPerEndpoint = Math.max(1, Math.floor(concurrency / 4)),
+      slotsPerHost = 64,
       settleBatch = 128,
       leaseMs = DEFAULT_LEASE_MS,
       pollMs = 5000,
@@ -105,12 +112,14 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     checkBounds('concurrency', concurrency, 1, 1000)
     checkBounds('slotsPerWorkspace', slotsPerWorkspace, 1, concurrency)
     checkBounds('slotsPerEndpoint', slotsPerEndpoint, 1, concurrency)
+    checkBounds('slotsPerHost', slotsPerHost, 1, 2000)
     checkBounds('settleBatch', settleBatch, 1, 900)
     checkBounds('leaseMs', leaseMs, 3000, 3_600_000)
     checkBounds('pollMs', pollMs, 100, 60_000)
     checkBounds('upkeepMs', upkeepMs, 1000, 3_600_000)
     this.#db = db
-    this.#options = { concurrency, slotsPerWorkspace, slotsPerEndpoint, settleBatch, leaseMs, pollMs, upkeepMs }
+    const slots = { concurrency, slotsPerWorkspace, slotsPerEndpoint, slotsPerHost }
+    this.#options = { ...slots, settleBatch, leaseMs, pollMs, upkeepMs }
   }
 
   /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */
@@ -133,8 +142,14 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
    * Begins to deliver, first of all what an earlier process left. A second call does nothing.
    *
    * @throws {AdapterError} `invalid_option` when the engine has no sender, or a lease could end while its attempt runs
+   * @throws {EngineError} `secret_unreadable` when the keys of the engine's `secrets` are not those of the database
    */
   async start(engine: Engine): Promise<void> {
+    this.#starting ??= this.#start(engine).finally(() => (this.#starting = undefined))
+    await this.#starting
+  }
+
+  async #start(engine: Engine): Promise<void> {
     await this.#stopping
     if (this.#running) return
     if (!engine.canDeliver) {
@@ -150,6 +165,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
         `leaseMs must be at least the engine's maxDeadlineMs (${engine.maxDeadlineMs}) and ${LEASE_MARGIN_MS} ms; found ${leaseMs}`,
       )
     }
+    await engine.checkKeys()
     const version = this.#db.version?.bind(this.#db)
     const deafen = this.#db.listen?.()
     const onUnsafe = (error: OutboxError): void => {
@@ -175,6 +191,12 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     checkOptions('queue.stop', options)
     const { drainMs = DEFAULT_DRAIN_MS } = options
     checkBounds('drainMs', drainMs, 0, 3_600_000)
+    // It may still be checking keys.
+    const stop = (): Promise<void> => this.#stop(drainMs)
+    return this.#starting ? this.#starting.then(stop, stop) : stop()
+  }
+
+  #stop(drainMs: number): Promise<void> {
     const running = this.#running
     if (!running) return this.#stopping ?? Promise.resolve()
     this.#running = undefined

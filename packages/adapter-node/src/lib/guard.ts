@@ -1,7 +1,8 @@
+import { lookup as systemLookup } from 'node:dns/promises'
 import type { LookupFunction, Socket } from 'node:net'
-import { type UrlPolicy, createCheckUrl, judgeAddress, parseCidr } from '@keepsend/engine'
+import { type UrlPolicy, createCheckUrl, deniedRanges, isWithin, judgeAddress, parseCidr } from '@keepsend/engine'
 import { buildConnector } from 'undici'
-import type { Lookup } from './lookup.ts'
+import type { Address, Lookup } from './lookup.ts'
 
 /** The connection was not made, or not used. Says the same whatever was found, and never names the address. */
 export class AddressNotAllowed extends Error {
@@ -21,6 +22,8 @@ export interface GuardOptions {
   isOwn: (address: string) => boolean
   /** Bound on look-up, connecting and TLS together, in ms. */
   connectTimeoutMs: number
+  /** @default true, whatever the environment says */
+  verifyCertificates?: boolean | undefined
   /** What opens sockets. @default undici's */
   build?: typeof buildConnector | undefined
 }
@@ -35,21 +38,30 @@ export interface GuardOptions {
  * 3. The socket connects to the addresses that were judged and to no other: there is no second look-up to rebind.
  * 4. What it is connected to is judged once more.
  *
- * A host in `allowHosts` is the operator's word: it is resolved by the system, /etc/hosts included, and not judged.
+ * A host in `allowHosts` is the operator's word: it is resolved by the system, /etc/hosts included, and may be anything but
+ * what `denyHosts` holds.
  * A connection in the pool was judged when it was made; a request on it costs nothing here.
  */
 export function createGuard(options: GuardOptions): buildConnector.connector {
-  const { urlPolicy = {}, lookup, isOwn, connectTimeoutMs, build = buildConnector } = options
+  const { urlPolicy = {}, lookup, isOwn, connectTimeoutMs, verifyCertificates = true, build = buildConnector } = options
   const checkUrl = createCheckUrl(urlPolicy)
   const opened = (urlPolicy.allowCidrs ?? []).map(parseCidr)
+  const denied = deniedRanges(urlPolicy)
+  const isUndenied = (address: string): boolean => !isWithin(address, denied)
   const isAllowed = (address: string): boolean => {
+    if (!isUndenied(address)) return false
     const judged = judgeAddress(address, opened)
     return judged === 'opened' || (judged === 'public' && !isOwn(address))
   }
 
-  const shared = { timeout: connectTimeoutMs, autoSelectFamily: true, maxCachedSessions: 1000 }
-  const connectOpened = build(shared)
-  const connectJudged = build({ ...shared, lookup: judgedLookup(lookup, isAllowed) })
+  const shared = {
+    timeout: connectTimeoutMs,
+    autoSelectFamily: true,
+    maxCachedSessions: 1000,
+    rejectUnauthorized: verifyCertificates,
+  }
+  const connectOpened = checked(build({ ...shared, lookup: judgedLookup(lookupOpened, isUndenied) }), isUndenied)
+  const connectJudged = checked(build({ ...shared, lookup: judgedLookup(lookup, isAllowed) }), isAllowed)
 
   return (target, callback) => {
     const { protocol, hostname, port } = target
@@ -62,17 +74,30 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
     } else if (check.host === 'opened') {
       connectOpened(target, callback)
     } else {
-      connectJudged(target, (...answer) => {
-        const [error, socket] = answer
-        if (error) callback(error, null)
-        else if (isAllowed(socket.remoteAddress ?? '')) callback(null, socket)
-        else {
-          discard(socket)
-          callback(new AddressNotAllowed(), null)
-        }
-      })
+      connectJudged(target, callback)
     }
   }
+}
+
+/** A connector whose sockets are used only where they are connected to what is allowed. */
+function checked(connect: buildConnector.connector, isAllowed: (address: string) => boolean): buildConnector.connector {
+  return (target, callback) => {
+    connect(target, (...answer) => {
+      const [error, socket] = answer
+      if (error) callback(error, null)
+      else if (isAllowed(socket.remoteAddress ?? '')) callback(null, socket)
+      else {
+        discard(socket)
+        callback(new AddressNotAllowed(), null)
+      }
+    })
+  }
+}
+
+/** As the system resolves it, /etc/hosts included. */
+async function lookupOpened(hostname: string): Promise<readonly Address[]> {
+  const addresses = await systemLookup(hostname, { all: true })
+  return addresses.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }))
 }
 
 /** The look-up of the sockets: they connect to what it answers, trying one after another. */

@@ -1,6 +1,7 @@
 import type { AttemptFacts } from '@keepsend/engine'
 import type { Claim, LaneRef } from '@keepsend/outbox'
 import type { Placed } from './bag.ts'
+import type { Hosts } from './hosts.ts'
 
 /** A claim in hand. Its attempt is another's once the lease is lost, and then its settle says so. */
 export interface Held extends Placed {
@@ -16,6 +17,8 @@ export interface Held extends Placed {
   beginBy: number
   /** It runs in a slot beyond `concurrency`. */
   isLent: boolean
+  /** Where it was sent. */
+  host?: string | undefined
 }
 
 /** One endpoint's claims in hand, and how fast it answers. */
@@ -27,6 +30,8 @@ export interface Lane extends LaneRef {
   lentUnproven: number
   /** What the endpoint itself wishes at once. */
   limit: number | undefined
+  /** Of its URL; undefined before its first claim. */
+  host: string | undefined
   /** How long it takes to answer, lately; undefined before its first answer. */
   latencyMs: number | undefined
   /** How long its last answer took; undefined before its first answer. */
@@ -64,6 +69,8 @@ export interface LaneOptions {
   slotsPerWorkspace: number
   /** Attempts at once of one endpoint, unless it answers fast. */
   slotsPerEndpoint: number
+  /** What runs, by destination host. */
+  hosts: Hosts
   /** Monotonic milliseconds. */
   clock: () => number
 }
@@ -87,6 +94,7 @@ export function newLane({ workspaceId, endpointId }: LaneRef, tenant: Tenant, no
     running: 0,
     lentUnproven: 0,
     limit: undefined,
+    host: undefined,
     latencyMs: undefined,
     lastMs: undefined,
     movedAt: now,
@@ -133,14 +141,17 @@ export function readyOf(lane: Lane, options: LaneOptions, now: number): number {
   return isOwn || isOutOfTime(lane, now) ? startable(lane, options, now) : lane.waiting.length
 }
 
-/** The endpoint's own limit is a wish within ours. */
-function mayRun(lane: Lane, { concurrency, slotsPerEndpoint }: LaneOptions, now: number): number {
+/** The endpoint's own limit is a wish within ours, and its host has one for all endpoints. */
+function mayRun(lane: Lane, { concurrency, slotsPerEndpoint, hosts }: LaneOptions, now: number): number {
   const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !isSilent(lane, FAST_MS, now)
-  return Math.min(lane.limit ?? Infinity, lane.window, isFast ? concurrency : slotsPerEndpoint)
+  const most = Math.min(lane.limit ?? Infinity, lane.window, isFast ? concurrency : slotsPerEndpoint)
+  return Math.min(most, lane.running + hosts.room(lane.host))
 }
 
 /** In hand: what may run, and what will have begun within {@link PATIENCE_MS}. */
 export function mayHave(lane: Lane, options: LaneOptions, now: number): number {
+  // What would wait in hand for a slot at its host would take it from a neighbour that is still in line.
+  if (options.hosts.room(lane.host) === 0) return mayRun(lane, options, now)
   const isUnknown = lane.latencyMs === undefined || isSilent(lane, FAST_MS, now)
   const latencyMs = isUnknown ? Math.max(lane.latencyMs ?? 0, PATIENCE_MS * 4) : Math.max(1, lane.latencyMs ?? 0)
   return Math.floor(mayRun(lane, options, now) * (1 + PATIENCE_MS / latencyMs))

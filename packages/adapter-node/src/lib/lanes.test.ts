@@ -1,5 +1,6 @@
 // Longer than other files: one rig, and a story for each rule of turns, slots and loans.
 import type { Claim } from '@keepsend/outbox'
+import { Hosts } from './hosts.ts'
 import { describe, expect, it } from 'vitest'
 import type { Answer, Held } from './lane.ts'
 import { Lanes } from './lanes.ts'
@@ -7,7 +8,7 @@ import { Lanes } from './lanes.ts'
 /** Lanes of 32 slots, 16 for a workspace, 8 for an endpoint, on a clock that a test moves. */
 function rig() {
   let now = 0
-  const options = { concurrency: 32, slotsPerWorkspace: 16, slotsPerEndpoint: 8 }
+  const options = { concurrency: 32, slotsPerWorkspace: 16, slotsPerEndpoint: 8, hosts: new Hosts(64) }
   const lanes = new Lanes({ ...options, clock: () => now })
   const of = (name: string) => {
     const [endpointId = '', workspaceId = 'w'] = name.split(' of ')

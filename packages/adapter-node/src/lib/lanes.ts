@@ -142,6 +142,8 @@ export class Lanes {
     this.#waiting--
     if (held.notBefore > 0) this.#timed--
     this.#running++
+    held.host = lane.host
+    this.#options.hosts.began(lane.host)
     if (lane.running++ === 0) lane.movedAt = this.#options.clock()
     held.isLent = isLent
     if (isLent && lane.lastMs === undefined) {
@@ -152,7 +154,8 @@ export class Lanes {
   }
 
   /** An attempt has ended; without an answer if nothing was sent. */
-  ended({ lane, isLent }: Held, answer?: Answer): void {
+  ended({ lane, isLent, host }: Held, answer?: Answer): void {
+    this.#options.hosts.ended(host)
     const tookMs = answer?.tookMs
     lane.running--
     lane.tenant.running--

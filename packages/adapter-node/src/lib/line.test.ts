@@ -1,10 +1,17 @@
 import type { Claim, LaneRef, LaneShare } from '@keepsend/outbox'
+import { Hosts } from './hosts.ts'
 import { describe, expect, it } from 'vitest'
 import { Lanes } from './lanes.ts'
 import { Line } from './line.ts'
 
 function rig() {
-  const lanes = new Lanes({ concurrency: 32, slotsPerWorkspace: 16, slotsPerEndpoint: 8, clock: () => 0 })
+  const lanes = new Lanes({
+    concurrency: 32,
+    slotsPerWorkspace: 16,
+    slotsPerEndpoint: 8,
+    hosts: new Hosts(64),
+    clock: () => 0,
+  })
   const line = new Line(lanes)
   const look = (refs: readonly LaneRef[], next = '') => line.looked({ lanes: [...refs], next, now: 0, dueAt: null })
   return { lanes, line, look }

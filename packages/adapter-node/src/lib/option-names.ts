@@ -2,10 +2,11 @@ import { ENGINE_OPTION_NAMES, type EngineOptions } from '@keepsend/engine'
 import type { OptionNames } from '@keepsend/outbox'
 import type { DurableEventQueue, DurableEventQueueOptions } from './durable-event-queue.ts'
 import { checkNames } from './errors.ts'
+import type { HttpOptions } from './http-server.ts'
 import type { MigrateOptions } from './migrate.ts'
 import type { OpenPostgresOptions } from './open-postgres.ts'
 import type { OpenSqliteOptions } from './open.ts'
-import type { UndiciSenderOptions } from './send.ts'
+import type { UndiciSenderOptions } from './sender-options.ts'
 import type { NodeServer, NodeServerOptions, PostgresServerOptions } from './server.ts'
 import type { createNodeSigner } from './sign.ts'
 
@@ -13,6 +14,7 @@ const queue = {
   concurrency: true,
   slotsPerWorkspace: true,
   slotsPerEndpoint: true,
+  slotsPerHost: true,
   settleBatch: true,
   leaseMs: true,
   pollMs: true,
@@ -25,7 +27,16 @@ const sender = {
   connectionLifeMs: true,
   dnsServers: true,
   egressProxy: true,
+  verifyCertificates: true,
 } satisfies OptionNames<Omit<UndiciSenderOptions, 'urlPolicy'>>
+
+const http = {
+  maxConnections: true,
+  requestTimeoutMs: true,
+  idleTimeoutMs: true,
+  maxHeaderBytes: true,
+  maxPipelined: true,
+} satisfies OptionNames<HttpOptions>
 
 const sqlite = {
   driver: true,
@@ -62,6 +73,7 @@ export const OPTION_NAMES = {
     sqlite,
     port: true,
     hostname: true,
+    http,
     app: true,
     migrations: true,
     secrets: true,

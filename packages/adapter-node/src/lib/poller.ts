@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
 import { type Claim, type LaneRef, OutboxError } from '@keepsend/outbox'
+import { Hosts } from './hosts.ts'
 import type { Held, Lane } from './lane.ts'
 import { renewLeases } from './heartbeat.ts'
 import { type Choice, Lookout, WATCH_MS } from './lookout.ts'
@@ -13,6 +14,7 @@ export interface PollerOptions {
   concurrency: number
   slotsPerWorkspace: number
   slotsPerEndpoint: number
+  slotsPerHost: number
   settleBatch: number
   leaseMs: number
   pollMs: number
@@ -65,7 +67,7 @@ export class Poller {
     this.#engine = engine
     this.#options = options
     this.#logger = engine.logger
-    this.#slots = new Slots({ ...options, clock: () => performance.now() })
+    this.#slots = new Slots({ ...options, hosts: new Hosts(options.slotsPerHost), clock: () => performance.now() })
     this.#wake = new Wake(options.version, options.pollMs)
     this.#wake.start()
     this.#lookout = new Lookout(engine.db, this.#slots, this.#wake)

@@ -1,36 +1,14 @@
-import { Resolver } from 'node:dns'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type SendRequest, type SendResult, type Sender, type UrlPolicy, createCheckUrl } from '@keepsend/engine'
 import type { Dispatcher } from 'undici'
 import { type Deadline, Deadlines } from './deadlines.ts'
-import { createDispatchers, direct, proxied } from './dispatchers.ts'
-import { AdapterError, checkBounds } from './errors.ts'
+import { createDispatcher, createDispatchers } from './dispatchers.ts'
+import { describeFailure } from './failure.ts'
 import { AddressNotAllowed, createGuard } from './guard.ts'
 import { createLookup } from './lookup.ts'
-import { checkOptions } from './option-names.ts'
 import { createOwnAddresses } from './own-addresses.ts'
-
-export interface UndiciSenderOptions {
-  /**
-   * What may be connected to, on top of https to public addresses on ports 443 and 8443. The engine takes it from its
-   * sender: say it here, once. A host in `allowHosts` is resolved by the system, /etc/hosts included.
-   * @default {}
-   */
-  urlPolicy?: UrlPolicy | undefined
-  /** Bound on look-up and connecting, TLS included, in ms: 100–60,000. The attempt's deadline holds besides. @default 10_000 */
-  connectTimeoutMs?: number | undefined
-  /** How long an idle connection is kept, in ms: 1–60,000. @default 4000, what most servers keep theirs for */
-  keepAliveMs?: number | undefined
-  /** How long a connection takes requests, idle or not, in ms: 100–570,000. Then another is made and judged. @default 540_000 */
-  connectionLifeMs?: number | undefined
-  /** Name servers, as `10.0.0.2` or `10.0.0.2:5353`. @default the system's */
-  dnsServers?: readonly string[] | undefined
-  /**
-   * An http(s) proxy that connects instead, e.g. `http://user:password@proxy.internal:3128`. It then owns the address
-   * policy: names are resolved there, and nothing here sees an address. URLs are still judged as written. Proxies in
-   * the environment are ignored. @default none
-   */
-  egressProxy?: string | undefined
-}
+import { type UndiciSenderOptions, readSenderOptions } from './sender-options.ts'
+import { createTunnel } from './tunnel.ts'
 
 export interface UndiciSender extends Sender {
   readonly urlPolicy: UrlPolicy
@@ -44,60 +22,41 @@ export interface UndiciSender extends Sender {
  * Every connection goes through the guard (guard.ts) when it is made.
  */
 export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSender {
-  checkOptions('createUndiciSender', options)
-  const { connectTimeoutMs = 10_000, keepAliveMs = 4000, connectionLifeMs = 540_000, egressProxy } = options
-  checkBounds('connectTimeoutMs', connectTimeoutMs, 100, 60_000)
-  checkBounds('keepAliveMs', keepAliveMs, 1, 60_000)
-  // With the longest deadline of an attempt, 30 s, no connection is older than 10 minutes.
-  checkBounds('connectionLifeMs', connectionLifeMs, 100, 570_000)
-  checkServers(options.dnsServers)
-  checkProxy(egressProxy)
+  const { connectTimeoutMs, keepAliveMs, connectionLifeMs, egressProxy, verifyCertificates, dnsServers } =
+    readSenderOptions(options)
   // Judged by what it says now, and shown as such.
   const urlPolicy = structuredClone(options.urlPolicy ?? {})
-  const names = createLookup({ servers: options.dnsServers })
-  const guard = createGuard({ urlPolicy, lookup: names.lookup, isOwn: createOwnAddresses(), connectTimeoutMs })
+  const names = createLookup({ servers: dnsServers })
+  const connecting = { connectTimeoutMs, verifyCertificates }
+  const guard = createGuard({ urlPolicy, lookup: names.lookup, isOwn: createOwnAddresses(), ...connecting })
   const checkUrl = createCheckUrl(urlPolicy)
-  const bounds = { connectTimeoutMs, keepAliveMs }
-  const make = (): Dispatcher =>
-    egressProxy === undefined ? direct(connect, bounds) : proxied(egressProxy, admit, bounds)
-  const dispatchers = createDispatchers(make, connectionLifeMs)
+  const tunnel =
+    egressProxy === undefined
+      ? undefined
+      : createTunnel({ proxy: egressProxy, admit: (origin) => checkUrl(origin).ok, ...connecting })
+  const dispatchers = createDispatchers(() => createDispatcher(connect, keepAliveMs), connectionLifeMs)
+  // A dispatcher does not say for which request it connects. Whenever it does, it is in the course of the request's dispatch.
+  const dispatching = tunnel && new AsyncLocalStorage<Exchange>()
   function connect(...connection: Parameters<typeof guard>): void {
     dispatchers.connecting()
-    guard(...connection)
-  }
-  function admit(origin: string): boolean {
-    dispatchers.connecting()
-    return checkUrl(origin).ok
+    if (!tunnel) return guard(...connection)
+    const withdraw = tunnel(...connection)
+    dispatching?.getStore()?.connecting(withdraw)
   }
   const deadlines = new Deadlines()
   return {
     urlPolicy,
-    send: (request) => new Promise((resolve) => new Exchange(request, deadlines, resolve).begin(dispatchers.current())),
+    send: (request) =>
+      new Promise((resolve) => {
+        const exchange = new Exchange(request, deadlines, resolve)
+        if (dispatching) dispatching.run(exchange, () => exchange.begin(dispatchers.current()))
+        else exchange.begin(dispatchers.current())
+      }),
     close() {
       names.close()
       return dispatchers.close()
     },
   }
-}
-
-function checkServers(servers: readonly string[] | undefined): void {
-  if (!servers) return
-  try {
-    if (servers.length === 0) throw new Error('none')
-    new Resolver().setServers(servers)
-  } catch (cause) {
-    throw new AdapterError(
-      'invalid_option',
-      `dnsServers must hold addresses such as 10.0.0.2 or 10.0.0.2:53; found ${JSON.stringify(servers)}`,
-      { cause },
-    )
-  }
-}
-
-function checkProxy(proxy: string | undefined): void {
-  if (proxy === undefined || /^https?:$/.test(URL.parse(proxy)?.protocol ?? '')) return
-  // Not what was found: it may hold a password.
-  throw new AdapterError('invalid_option', 'egressProxy must be a URL that begins with http:// or https://')
 }
 
 // An origin and a path for each URL, kept: parsing takes longer than looking up, and endpoints are few.
@@ -129,6 +88,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #chunks: Buffer[] = []
   #deadline: Deadline | undefined
   #hangUp: ((reason: Error) => void) | undefined
+  /** Ends the connection that is being made for it. */
+  #withdraw: (() => void) | undefined
   #status = 0
   #headers: readonly Buffer[] = []
   #size = 0
@@ -151,6 +112,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** @param withdraw ends the connection while it is being made, and does nothing once it is made */
+  connecting(withdraw: () => void): void {
+    this.#withdraw = withdraw
   }
 
   onConnect(abort: (reason?: Error) => void): void {
@@ -201,7 +167,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (error instanceof AddressNotAllowed) {
       this.#end({ kind: 'error', reason: 'blocked_address', message: error.message })
     } else {
-      this.#end({ kind: 'error', reason: 'network', message: describe(error) })
+      this.#end({ kind: 'error', reason: 'network', message: describeFailure(error) })
     }
   }
 
@@ -209,6 +175,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#done) return
     this.#done = true
     if (this.#deadline) this.#deadlines.cancel(this.#deadline)
+    this.#withdraw?.()
     this.#resolve(result)
   }
 
@@ -228,13 +195,4 @@ function headerOf(headers: readonly Buffer[], name: string): string | undefined 
     }
   }
   return undefined
-}
-
-/** Code and text. Errors of connecting list the addresses that were tried, which is nobody's business outside. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const code = 'code' in error ? String(error.code) : ''
-  const connecting = code === 'UND_ERR_CONNECT_TIMEOUT' || ('syscall' in error && error.syscall === 'connect')
-  const text = connecting || error instanceof AggregateError ? 'could not connect' : error.message
-  return `${code} ${text}`.trim()
 }

@@ -1,15 +1,16 @@
 import type { AddressInfo } from 'node:net'
-import { type ServerType, serve } from '@hono/node-server'
 import { type Engine, type EngineOptions, createEngine, keepsend } from '@keepsend/engine'
 import { withDefaults } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import { DEFAULT_DRAIN_MS, DurableEventQueue, type DurableEventQueueOptions } from './durable-event-queue.ts'
 import { checkBounds } from './errors.ts'
+import { type FetchApp, type HttpOptions, closeServer, listen, readHttpOptions } from './http-server.ts'
 import { migrate } from './migrate.ts'
 import { checkOptions } from './option-names.ts'
 import { type OpenPostgresOptions, type PostgresDatabase, openPostgres } from './open-postgres.ts'
 import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.ts'
-import { type UndiciSender, type UndiciSenderOptions, createUndiciSender } from './send.ts'
+import { type UndiciSender, createUndiciSender } from './send.ts'
+import type { UndiciSenderOptions } from './sender-options.ts'
 import { onSignals } from './shutdown.ts'
 import { createNodeSigner } from './sign.ts'
 import type { NodeSqliteHandle } from './sqlite-drivers.ts'
@@ -19,11 +20,6 @@ export interface NodeServerParts<Db = SqliteDatabase> {
   db: Db
   engine: Engine
   queue: DurableEventQueue
-}
-
-/** By its one method, so that a Hono app of any environment fits. */
-interface FetchApp {
-  fetch(request: Request): Response | Promise<Response>
 }
 
 /** A server on a SQLite file. */
@@ -51,6 +47,8 @@ interface CommonOptions<Db> {
   port?: number | undefined
   /** @default '127.0.0.1' */
   hostname?: string | undefined
+  /** What clients may take: connections, time, headers. @default see each */
+  http?: HttpOptions | undefined
   /** The app around the engine: a Hono app, or what answers requests like one. @default the engine's routes under `/webhooks` */
   app?: ((parts: NodeServerParts<Db>) => FetchApp) | undefined
   /** A folder of the app's own `.sql` files. */
@@ -84,13 +82,14 @@ export async function createNodeServer(
 ): Promise<NodeServer | NodeServer<SqliteDatabase<NodeSqliteHandle>> | NodeServer<PostgresDatabase>> {
   checkOptions('createNodeServer', options)
   const urlPolicy = options.engine?.urlPolicy
+  const http = readHttpOptions(options.http)
   // Before the database is opened: a bad option leaves nothing behind. Until it connects it holds nothing.
   const sender = createUndiciSender({ ...options.sender, urlPolicy })
-  if (onNodeSqlite(options)) return serveOn(openSqlite(options.file, options.sqlite), sender, options)
-  if (!onPostgres(options)) return serveOn(openSqlite(options.file, options.sqlite), sender, options)
+  if (onNodeSqlite(options)) return serveOn(openSqlite(options.file, options.sqlite), sender, http, options)
+  if (!onPostgres(options)) return serveOn(openSqlite(options.file, options.sqlite), sender, http, options)
   const { postgres, engine } = options
   const own = typeof postgres === 'string' ? { url: postgres } : postgres
-  return serveOn(await openPostgres(withDefaults(own, { logger: engine?.logger })), sender, options)
+  return serveOn(await openPostgres(withDefaults(own, { logger: engine?.logger })), sender, http, options)
 }
 
 type AnyServerOptions = NodeServerOptions | NodeSqliteServerOptions | PostgresServerOptions
@@ -106,6 +105,7 @@ function onPostgres(options: NodeServerOptions | PostgresServerOptions): options
 async function serveOn<Db extends SqliteDatabase | SqliteDatabase<NodeSqliteHandle> | PostgresDatabase>(
   db: Db,
   sender: UndiciSender,
+  http: ReturnType<typeof readHttpOptions>,
   options: CommonOptions<Db>,
 ): Promise<NodeServer<Db>> {
   const { port = 3000, hostname = '127.0.0.1', signals = true } = options
@@ -120,7 +120,7 @@ async function serveOn<Db extends SqliteDatabase | SqliteDatabase<NodeSqliteHand
     })
     const parts = { db, engine, queue }
     const app = options.app?.(parts) ?? new Hono().use(keepsend(engine)).route('/webhooks', engine.routes)
-    const server = await listen(app, port, hostname)
+    const server = await listen(app, port, hostname, http)
     try {
       await queue.start(engine)
     } catch (error) {
@@ -153,26 +153,3 @@ async function serveOn<Db extends SqliteDatabase | SqliteDatabase<NodeSqliteHand
     throw error
   }
 }
-
-function listen(app: FetchApp, port: number, hostname: string): Promise<ServerType> {
-  return new Promise((resolve, reject) => {
-    const server = serve({ fetch: (request) => app.fetch(request), port, hostname }, () => resolve(server))
-    server.once('error', reject)
-  })
-}
-
-/** Requests under way are answered, for as long as `drainMs`: a client that never ends its own must not hold up the rest. */
-function closeServer(server: ServerType, drainMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    // A connection whose request was just answered would be kept for the next one: again and again, not only now.
-    const idle = setInterval(() => 'closeIdleConnections' in server && server.closeIdleConnections(), IDLE_LOOK_MS)
-    const end = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), drainMs)
-    server.close(() => {
-      clearInterval(idle)
-      clearTimeout(end)
-      resolve()
-    })
-  })
-}
-
-const IDLE_LOOK_MS = 20

@@ -1,5 +1,6 @@
 import type { DeliveryOutcome } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
+import { Hosts } from './hosts.ts'
 import { describe, expect, it } from 'vitest'
 import type { Held } from './lane.ts'
 import { Slots } from './slots.ts'
@@ -13,6 +14,7 @@ function slotsOf(concurrency: number, settleBatch: number): Slots {
     settleBatch,
     slotsPerWorkspace: concurrency,
     slotsPerEndpoint: concurrency,
+    hosts: new Hosts(64),
     clock: () => 0,
   })
 }

@@ -20,7 +20,13 @@ export interface SlotsOptions extends LaneOptions {
 const RELEASE: DeliveryOutcome = { kind: 'release' }
 // A row whose rate limit has no slot time within this is held; one that waits for less stays in line.
 const NEAR_MS = 1000
-const ANYTHING: Admission = { concurrency: new Map(), waitMs: new Map(), slackMs: new Map(), refused: new Map() }
+const ANYTHING: Admission = {
+  hosts: new Map(),
+  concurrency: new Map(),
+  waitMs: new Map(),
+  slackMs: new Map(),
+  refused: new Map(),
+}
 
 /**
  * The claims in hand, each in one of three places:
@@ -113,6 +119,7 @@ export class Slots {
     for (const claim of claims) {
       const lane = this.lanes.of(claim)
       lane.limit = admission.concurrency.get(lane.endpointId)
+      lane.host = admission.hosts.get(lane.endpointId)
       const waitMs = admission.waitMs.get(claim.id)
       const notBefore = waitMs === undefined ? 0 : now + waitMs
       const startBy = waitMs === undefined ? Infinity : notBefore + (admission.slackMs.get(lane.endpointId) ?? 0)

@@ -31,12 +31,31 @@ const BLOCKED_IPV6 = [
   '3fff::/20', // documentation
 ].map((cidr) => ipaddr.IPv6.parseCIDR(cidr))
 
+const MAPPED_BITS = 96
+
 /** A range of addresses, as an operator's allow-list names it: `10.1.0.0/16`, `fd00::/8`. */
 export type Cidr = ReturnType<typeof ipaddr.parseCIDR>
 
-/** Throws for a text that is not a CIDR. */
+/** Throws for a text that is not a CIDR. A range of IPv4 addresses that are mapped into IPv6 is the range of those. */
 export function parseCidr(text: string): Cidr {
-  return ipaddr.parseCIDR(text)
+  const [range, bits] = ipaddr.parseCIDR(text)
+  return range instanceof ipaddr.IPv6 && range.isIPv4MappedAddress() && bits >= MAPPED_BITS
+    ? [range.toIPv4Address(), bits - MAPPED_BITS]
+    : [range, bits]
+}
+
+/** An address, in brackets or without, as the range that it alone is in. Throws for a text that is none. */
+export function rangeOf(address: string): Cidr {
+  const parsed = ipaddr.process(withoutBrackets(address))
+  return [parsed, parsed.kind() === 'ipv4' ? 32 : 128]
+}
+
+/** Whether an address is in one of the ranges, in whatever spelling; false for what is none. */
+export function isWithin(address: string, ranges: readonly Cidr[]): boolean {
+  const text = withoutBrackets(address)
+  if (ranges.length === 0 || !ipaddr.isValid(text)) return false
+  const parsed = ipaddr.process(text)
+  return ranges.some((range) => matches(parsed, range))
 }
 
 /** Whether the text, as a URL's `hostname` gives it (IPv6 in brackets), is an address and not a name. */

@@ -4,6 +4,8 @@ import type { Targets } from './targets.ts'
 
 /** What endpoints allow of rows that a worker has just taken. */
 export interface Admission {
+  /** The host of its URL, by endpoint: attempts at one are bounded, whoever's the endpoints are. */
+  hosts: Map<string, string>
   /** Attempts at once, by endpoint; those without a limit of their own are not in it. */
   concurrency: Map<string, number>
   /** How long a row must wait for its slot time under a rate limit, in ms, by row. */
@@ -28,13 +30,20 @@ export async function admit(
   { targets, permits }: { targets: Targets; permits: Permits },
   rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[],
 ): Promise<Admission> {
-  const admission: Admission = { concurrency: new Map(), waitMs: new Map(), slackMs: new Map(), refused: new Map() }
+  const admission: Admission = {
+    hosts: new Map(),
+    concurrency: new Map(),
+    waitMs: new Map(),
+    slackMs: new Map(),
+    refused: new Map(),
+  }
   const ids = new Set(rows.map(({ endpointId }) => endpointId))
   const limited = new Set<string>()
   await Promise.allSettled(
     [...ids].map(async (endpointId) => {
       const target = await targets.get(endpointId)
       if (!target) return
+      if (target.host !== undefined) admission.hosts.set(endpointId, target.host)
       if (target.concurrency !== null) admission.concurrency.set(endpointId, target.concurrency)
       // What will be held for another reason needs no permit.
       if (target.rateLimit === null || !target.enabled || target.paused || target.health.circuit === 'open') return

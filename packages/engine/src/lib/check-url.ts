@@ -1,4 +1,4 @@
-import { type Cidr, isAddress, isAllowedAddress, parseCidr } from './address.ts'
+import { type Cidr, isAddress, isAllowedAddress, isWithin, parseCidr, rangeOf } from './address.ts'
 import { EngineError } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 
@@ -11,8 +11,10 @@ export interface UrlPolicy {
   /** Ranges that are fine although not public, e.g. `10.1.0.0/16`. @default [] */
   allowCidrs?: readonly string[] | undefined
   /**
-   * Names that are refused although public, and whatever else is allowed: your app's own, above all, so that no delivery
-   * comes back as a request. A star at the beginning stands for anything: `*.example.com`. @default []
+   * Names, addresses and ranges that are refused although public, and whatever else is allowed: your app's own, above all,
+   * so that no delivery comes back as a request. A star at the beginning stands for anything: `*.example.com`. An address
+   * or a range (`203.0.114.7`, `203.0.114.0/24`) is refused in every spelling; on Node, so is each name that resolves to
+   * it. @default []
    */
   denyHosts?: readonly string[] | undefined
   /** Ports that are fine. @default [443, 8443], and 80 with `allowHttp` */
@@ -67,8 +69,9 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
   const { allowHttp = false, allowHosts = [], allowCidrs = [], denyHosts = [] } = policy
   const allowPorts = policy.allowPorts ?? (allowHttp ? [80, 443, 8443] : [443, 8443])
   const hosts = new Set(allowHosts.map((host) => canonicalHost('allowHosts', host)))
-  const isDenied = matcherOf(denyHosts.map((host) => canonicalHost('denyHosts', host)))
-  const cidrs = parseCidrs(allowCidrs)
+  const isDenied = matcherOf(denyHosts.filter((host) => !isRange(host)).map((host) => canonicalHost('denyHosts', host)))
+  const denied = deniedRanges(policy)
+  const cidrs = allowCidrs.map((text) => readCidr('allowCidrs', text))
 
   return (text) => {
     // The parser drops tabs and newlines without a word: a URL that holds one is not what it looks like.
@@ -88,7 +91,7 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
       return refuse('port', `port ${port} is not allowed; allowed: ${allowPorts.join(', ')}`)
     }
     const host = url.hostname.replace(/\.$/, '')
-    if (isDenied(host)) return refuse('blocked_address', 'address not allowed')
+    if (isDenied(host) || isWithin(host, denied)) return refuse('blocked_address', 'address not allowed')
     if (hosts.has(host)) return { ok: true, url, host: 'opened' }
     const kind = isAddress(host) ? 'address' : 'name'
     const allowed = kind === 'address' ? isAllowedAddress(host, cidrs) : isPublicName(host)
@@ -121,18 +124,27 @@ function canonicalHost(option: 'allowHosts' | 'denyHosts', text: string): string
   return new URL(`https://${host}`).hostname.replace(/\.$/, '')
 }
 
-function parseCidrs(texts: readonly string[]): Cidr[] {
-  return texts.map((text) => {
-    try {
-      return parseCidr(text)
-    } catch (cause) {
-      throw new EngineError(
-        'invalid_option',
-        `urlPolicy.allowCidrs must hold ranges such as 10.1.0.0/16; found ${text}`,
-        { cause },
-      )
-    }
+/** The addresses and ranges of `denyHosts`, for whoever connects: a name that resolves to one of them is refused. */
+export function deniedRanges({ denyHosts = [] }: UrlPolicy): Cidr[] {
+  return denyHosts.flatMap((host) => {
+    if (isRange(host)) return [readCidr('denyHosts', host)]
+    const canonical = canonicalHost('denyHosts', host)
+    return isAddress(canonical) ? [rangeOf(canonical)] : []
   })
+}
+
+function isRange(host: string): boolean {
+  return /^[\da-f.:]+\/\d+$/i.test(host)
+}
+
+function readCidr(option: 'allowCidrs' | 'denyHosts', text: string): Cidr {
+  try {
+    return parseCidr(text)
+  } catch (cause) {
+    throw new EngineError('invalid_option', `urlPolicy.${option} must hold ranges such as 10.1.0.0/16; found ${text}`, {
+      cause,
+    })
+  }
 }
 
 function refuse(reason: UrlRefusal['reason'], message: string): UrlCheck {

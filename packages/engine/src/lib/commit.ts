@@ -2,21 +2,20 @@ import { type Statement, Transaction, toTransactionSql } from '@keepsend/outbox'
 import type { Ceilings } from './ceiling.ts'
 import type { PreparedEvent, WebhookEvent } from './event.ts'
 import type { QueuedEvent } from './event-queue.ts'
+import type { BackgroundOption } from './hand-off.ts'
 import { type IdempotencyKey, type StoredAnswer, recordStatement, unmarkStatement } from './idempotency.ts'
 import type { Logger } from './logger.ts'
 import { makeOnce } from './once.ts'
 import { type PublishTarget, addFanOut, messagesFor, published } from './publish.ts'
 import { togetherStatement } from './publish-together.ts'
 
-export interface CommitOptions {
+export interface CommitOptions extends BackgroundOption {
   /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
   writes: readonly Statement[]
   events: readonly WebhookEvent[]
   /** Known before the commit, so that it can be stored with it. @default { status: 200, body: null } */
   response?: { status: number; body: unknown } | undefined
   idempotencyKey?: IdempotencyKey | undefined
-  /** Takes the hand-off to the queue: `ctx.waitUntil` on Workers. @default it runs on by itself */
-  background?: ((work: Promise<void>) => void) | undefined
 }
 
 /** What was committed, or what an earlier commit of the same request was answered. */

@@ -81,13 +81,13 @@ export async function deliverEvent(
     const permit: Permit | 'unread' = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, target)
     if (permit === 'unread') return deferred(event, UNREAD, random)
     if (permit.kind === 'refused') return { kind: 'hold', reason: 'rate', resumeInMs: permit.nextMs }
-    const signature = await signAttempt(deps.sign, event, target, now + permit.waitMs).catch(unsigned(deps, event))
-    if (!signature) {
+    const headers = await headersOf(deps, event, target, now + permit.waitMs).catch(unsigned(deps, event))
+    if (!headers) {
       const unsent = deferred(event, UNSIGNED, random)
       return unsent.deferral ? unsent : retryOrDead(context, UNSIGNED.error)
     }
     const beganAt = deps.monotonic()
-    const result = await attempt(deps, deps.sender, event, target, target.check.url, signature)
+    const result = await attempt(deps, deps.sender, event, target, target.check.url, headers)
     const outcome = judge(result, context)
     facts.tookMs = deps.monotonic() - beganAt
     facts.timedOut = result.kind === 'error' && result.reason === 'timeout'
@@ -99,7 +99,7 @@ export async function deliverEvent(
       { deliveryId: event.id, ...errorFields(error) },
       'an attempt broke before it reached the receiver',
     )
-    return retryOrDead(context, `attempt_broke: ${error instanceof Error ? error.message : String(error)}`)
+    return retryOrDead(context, ATTEMPT_BROKE)
   }
 }
 
@@ -118,8 +118,14 @@ async function readTarget(
   }
 }
 
+/** What a delivery shows of a fault that is not its receiver's. Its cause is the operator's to read, in the log. */
+export const ATTEMPT_BROKE = 'attempt_broke: a fault of the sender; the log has it'
+
 const UNREAD = { delayMs: 5000, error: 'endpoint_unread: the database did not answer' }
-const UNSIGNED = { delayMs: 60_000, error: 'secret_unreadable: its signing secret could not be read; nothing was sent' }
+const UNSIGNED = {
+  delayMs: 60_000,
+  error: 'secret_unreadable: a secret of its endpoint could not be read; nothing was sent',
+}
 
 /** Nothing was sent, so nothing is charged, the first times. */
 function deferred(
@@ -130,7 +136,7 @@ function deferred(
   return { kind: 'retry', deferral: deferrals < UNCHARGED_DEFERRALS, delayMs: jittered(delayMs, random), error }
 }
 
-/** The secrets of one endpoint that cannot be read are an operator's to mend, and no fault of the receiver's. */
+/** Secrets of one endpoint that cannot be read are an operator's to mend, and no fault of the receiver's. */
 function unsigned({ logger }: DeliverDeps, { id, endpointId }: TakenEvent): (error: unknown) => undefined {
   return (error) => {
     if (!(error instanceof EngineError && error.code === 'secret_unreadable')) throw error
@@ -153,18 +159,30 @@ async function takePermit({ permits, logger }: DeliverDeps, { id, rateLimit }: T
   return permit
 }
 
+/** @throws {EngineError} `secret_unreadable` */
+async function headersOf(
+  { sign, userAgent }: DeliverDeps,
+  event: TakenEvent,
+  target: Target,
+  now: number,
+): Promise<Record<string, string>> {
+  const signature = await signAttempt(sign, event, target, now)
+  const own = target.headers instanceof Promise ? await target.headers : target.headers
+  // Ours last: whatever else an endpoint may set, it cannot set these.
+  return { ...own, 'content-type': 'application/json', 'user-agent': userAgent, ...signature }
+}
+
 async function attempt(
   deps: DeliverDeps,
   sender: Sender,
   event: TakenEvent,
   target: Target,
   url: URL,
-  signature: Record<string, string>,
+  headers: Record<string, string>,
 ): ReturnType<Sender['send']> {
   return sender.send({
     url: url.href,
-    // Ours last: whatever else an endpoint may set, it cannot set these.
-    headers: { ...target.headers, 'content-type': 'application/json', 'user-agent': deps.userAgent, ...signature },
+    headers,
     body: event.payload,
     deadlineMs: Math.min(target.deadlineMs ?? deps.deadlineMs, deps.maxDeadlineMs),
     maxResponseBytes: MAX_RESPONSE_BYTES,

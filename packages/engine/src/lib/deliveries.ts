@@ -16,6 +16,7 @@ import { MAX_REPLAYED, STATE, selectReplayed, toDelivery, toState } from './deli
 import { type DeliveryLists, type DeliveryState, createDeliveryLists } from './delivery-list.ts'
 import { EngineError } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
+import type { BackgroundOption } from './hand-off.ts'
 import { HOLD_REASONS, type HoldReason } from './hold-reason.ts'
 import { lockEndpoints } from './locks.ts'
 import type { OnceOption } from './once.ts'
@@ -40,13 +41,14 @@ export interface DeliveryReads extends DeliveryLists {
    *
    * @throws {EngineError} `not_found`: no such endpoint
    */
-  replayOf(
-    workspaceId: string,
-    filter: ReplayOf,
-    options?: { limit?: number | undefined },
-  ): Promise<{ count: number; more: boolean }>
+  replayOf(workspaceId: string, filter: ReplayOf, options?: ReplayOfOptions): Promise<{ count: number; more: boolean }>
   /** @throws {EngineError} `not_retained`: no delivery of such an event */
   ofEvent(workspaceId: string, eventId: string): Promise<EventDeliveries>
+}
+
+export interface ReplayOfOptions extends BackgroundOption {
+  /** @default 1000 */
+  limit?: number | undefined
 }
 
 export interface ReplayOf {
@@ -75,7 +77,7 @@ export interface OnceDeliveryReads extends DeliveryReads {
   replayOf(
     workspaceId: string,
     filter: ReplayOf,
-    options?: { limit?: number | undefined } & OnceOption,
+    options?: ReplayOfOptions & OnceOption,
   ): Promise<{ count: number; more: boolean }>
 }
 
@@ -83,7 +85,7 @@ export interface OnceDeliveryReads extends DeliveryReads {
 export function createDeliveryReads(
   db: OutboxDatabase,
   rowsStart: EventQueue['rowsStart'],
-  wake: (endpointId: string) => Promise<void>,
+  wake: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
 ): OnceDeliveryReads {
   async function exists(workspaceId: string, endpointId: string): Promise<void> {
     checkWorkspaceId(workspaceId)
@@ -135,7 +137,7 @@ export function createDeliveryReads(
       checkOptions('the filter of deliveries.replayOf', filter)
       checkOptions('deliveries.replayOf', options)
       const { endpointId, status = 'failed', settledAfter, settledBefore } = filter
-      const { limit = MAX_REPLAYED } = options
+      const { limit = MAX_REPLAYED, background } = options
       await exists(workspaceId, endpointId)
       const wanted = { endpointId, workspaceId, status, settledAfter, settledBefore }
       const holdFor: HoldReason = 'replay'
@@ -149,7 +151,7 @@ export function createDeliveryReads(
         once?.endCounted(transaction, replaying)
         transaction.add(wakeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
         await transaction.commit(db)
-        await wake(endpointId)
+        await wake(endpointId, background)
         return replayed.rows.length
       }
       // A request under a key is one transaction, and small.

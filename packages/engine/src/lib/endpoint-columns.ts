@@ -9,7 +9,7 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { compatHeader } from './compat-signature.ts'
-import { checkHeaders } from './custom-headers.ts'
+import type { SealedHeaders } from './endpoint-headers.ts'
 import { unlessTooMany, unlessTooWide } from './endpoint-limits.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import type { Limits } from './limits.ts'
@@ -52,7 +52,7 @@ export const SHOWN_COLUMNS = sqlText`${endpointRows.some('endpoint', SHOWN)}, ${
 
 /**
  * What is shown of an endpoint as one text, for an answer that is stored; {@link readShown} reads it. Of its headers the
- * names alone: their values may be secrets.
+ * names alone.
  */
 export function selectShown(db: OutboxDatabase, { workspaceId, id }: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
   const columns = endpointRows.some(
@@ -112,9 +112,13 @@ function pairsOf(dialect: Dialect, { id, workspaceId }: Pick<Endpoint, 'id' | 'w
     where endpoint.id = ${id} and endpoint.workspace_id = ${workspaceId}`
 }
 
-/** The columns that a change sets: those that it was given, and no other. */
-export function columnsOf(input: OptionsOf<EndpointInput>, defaultAttempts: number): SqlText[] {
-  const { retrySchedule, headers } = input
+/** The columns that a change sets: those that it was given, and no other; its headers as they were encrypted. */
+export function columnsOf(
+  input: OptionsOf<EndpointInput>,
+  headers: SealedHeaders | undefined,
+  defaultAttempts: number,
+): SqlText[] {
+  const { retrySchedule } = input
   const columns: Record<string, SqlValue | undefined> = {
     url: input.url,
     description: input.description,
@@ -123,7 +127,7 @@ export function columnsOf(input: OptionsOf<EndpointInput>, defaultAttempts: numb
     retry_schedule: retrySchedule === undefined ? undefined : scheduleText(retrySchedule),
     max_attempts: retrySchedule === undefined ? undefined : attemptsOf(retrySchedule, defaultAttempts),
     deadline_ms: input.deadlineMs,
-    headers: headers && JSON.stringify(checkHeaders(headers)),
+    headers: headers?.column,
     retry_statuses: input.retryStatuses && JSON.stringify(input.retryStatuses),
     signatures: input.signatures && JSON.stringify(input.signatures),
     compat_header: input.compatSignature === undefined ? undefined : compatHeader(input),

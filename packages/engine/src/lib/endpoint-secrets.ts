@@ -1,5 +1,6 @@
-import { type OutboxDatabase, type SqlText, clock, onlyRow, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type SqlText, clock, onlyRow, raw, sqlText } from '@keepsend/outbox'
 import { fromCompatSecret, toCompatSecret } from './compat-signature.ts'
+import type { SealedHeaders } from './endpoint-headers.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { EngineError } from './errors.ts'
 import { changeOf } from './endpoint-change.ts'
@@ -48,6 +49,9 @@ export interface EndpointSecrets {
   first(endpoint: Place, input: SigningInput): Promise<{ shown: string; statement: SqlText }[]>
   /** What a change of an endpoint does to its secrets. A scheme that is left out stops signing at once. */
   changed(endpoint: Endpoint, input: SigningInput): Promise<SqlText[]>
+  /** The key of header values that a change encrypts, beside their column; {@link EndpointSecrets.dropHeaderKey} first. */
+  headerKey(endpoint: Place, headers: SealedHeaders): Promise<SqlText[]>
+  dropHeaderKey(endpoint: Place): SqlText
   list(endpoint: Place): Promise<EndpointSecret[]>
   rotate(endpoint: Endpoint, options: RotateOptions, once?: Once): Promise<EndpointSecret>
 }
@@ -59,7 +63,7 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
   async function list({ id, workspaceId }: Place): Promise<EndpointSecret[]> {
     const { rows } = await db.run<StoredSecret & EndpointSecret>(sqlText`
       select ${secretRows.all}
-      from keepsend_secrets where endpoint_id = ${id} and (expires_at is null or expires_at > ${clock()})
+      from keepsend_secrets where endpoint_id = ${id} and scheme <> 'headers' and (expires_at is null or expires_at > ${clock()})
       order by scheme, version desc`)
     return Promise.all(
       rows.map(async (row) => {
@@ -85,6 +89,13 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
     )
   }
 
+  function drop({ id, workspaceId }: Place, schemes: readonly string[]): SqlText {
+    return sqlText`
+      delete from keepsend_secrets
+      where endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})
+        and scheme ${db.dialect.oneOf(schemes)}`
+  }
+
   return {
     first,
     list,
@@ -100,13 +111,18 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
       ]
       const added = await first(endpoint, input)
       if (dropped.length === 0) return added.map(({ statement }) => statement)
-      const { id, workspaceId } = endpoint
-      const drop = sqlText`
-        delete from keepsend_secrets
-        where endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})
-          and scheme ${db.dialect.oneOf(dropped)}`
-      return [drop, ...added.map(({ statement }) => statement)]
+      return [drop(endpoint, dropped), ...added.map(({ statement }) => statement)]
     },
+
+    async headerKey(endpoint, { key }) {
+      if (key === undefined) return []
+      const { id, workspaceId } = endpoint
+      const place = { scheme: 'headers', version: 1 }
+      const sealed = await store.seal(key, { workspaceId, endpointId: id, ...place })
+      return [insertWhere(raw('1 = 1'), endpoint, { ...place, ...sealed })]
+    },
+
+    dropHeaderKey: (endpoint) => drop(endpoint, ['headers']),
 
     async rotate(endpoint, { overlapMs = DEFAULT_SECRET_OVERLAP_MS, scheme = endpoint.signatures[0] ?? 'v1' }, once) {
       if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_SECRET_OVERLAP_MS) {

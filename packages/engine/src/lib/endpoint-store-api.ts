@@ -2,6 +2,7 @@ import type { OptionsOf } from '@keepsend/outbox'
 import type { ChangeOptions } from './endpoint-change.ts'
 import type { EndpointSecret, RotateOptions } from './endpoint-secrets.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
+import type { BackgroundOption } from './hand-off.ts'
 import type { OnceOption } from './once.ts'
 import type { PauseOptions } from './pause.ts'
 
@@ -32,7 +33,7 @@ export interface EndpointStore {
    * Enabling closes the circuit, ends a pause and lets out what was held, batch by batch; disabling holds what is there and
    * what is published.
    */
-  setStatus(workspaceId: string, id: string, status: Endpoint['status']): Promise<Endpoint>
+  setStatus(workspaceId: string, id: string, status: Endpoint['status'], options?: BackgroundOption): Promise<Endpoint>
   /**
    * No attempt begins before the pause ends, and deliveries are held; attempts in flight end. A pause that lasts longer,
    * because a person or the receiver asked for it, stands.
@@ -41,7 +42,7 @@ export interface EndpointStore {
    */
   pause(workspaceId: string, id: string, options?: PauseOptions): Promise<Endpoint>
   /** Ends the pause, whoever asked for it, and resumes what was held, batch by batch. The circuit stays as it is. */
-  resume(workspaceId: string, id: string): Promise<Endpoint>
+  resume(workspaceId: string, id: string, options?: BackgroundOption): Promise<Endpoint>
   /**
    * A new secret; the ones before sign beside it for `overlapMs`, and end by themselves. At most ten of a scheme sign at
    * once: one more is refused as `conflict`, because dropping the oldest would break who still goes by it.
@@ -65,8 +66,13 @@ export interface OnceEndpointStore extends EndpointStore {
     options?: ChangeOptions & OnceOption,
   ): Promise<Endpoint>
   delete(workspaceId: string, id: string, options?: ChangeOptions & OnceOption): Promise<void>
-  setStatus(workspaceId: string, id: string, status: Endpoint['status'], options?: OnceOption): Promise<Endpoint>
+  setStatus(
+    workspaceId: string,
+    id: string,
+    status: Endpoint['status'],
+    options?: BackgroundOption & OnceOption,
+  ): Promise<Endpoint>
   pause(workspaceId: string, id: string, options?: PauseOptions & OnceOption): Promise<Endpoint>
-  resume(workspaceId: string, id: string, options?: OnceOption): Promise<Endpoint>
+  resume(workspaceId: string, id: string, options?: BackgroundOption & OnceOption): Promise<Endpoint>
   rotateSecret(workspaceId: string, id: string, options?: RotateOptions & OnceOption): Promise<EndpointSecret>
 }

@@ -12,11 +12,12 @@ import {
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
 import { compatHeader } from './compat-signature.ts'
-import { checkHeaders } from './custom-headers.ts'
 import type { OnceEndpointStore } from './endpoint-store-api.ts'
+import { sealHeaders } from './endpoint-headers.ts'
 import { createEndpointSecrets } from './endpoint-secrets.ts'
 import { type Endpoint, checkEndpoint } from './endpoint.ts'
 import { EngineError, checkBounds } from './errors.ts'
+import type { BackgroundOption } from './hand-off.ts'
 import { resetHealth } from './circuit.ts'
 import { changeOf } from './endpoint-change.ts'
 import { failOrphansStatement } from './orphans.ts'
@@ -49,7 +50,7 @@ export function createEndpointStore(
   checkUrl: CheckUrl,
   { defaultAttempts, maxAgeMs, limits }: { defaultAttempts: number; maxAgeMs: number; limits: Limits },
   onChange: (id: string) => void,
-  wake: (id: string) => Promise<void>,
+  wake: (id: string, background: BackgroundOption['background']) => Promise<void>,
 ): OnceEndpointStore {
   const kept = createEndpointSecrets(db, secretStore)
 
@@ -88,9 +89,11 @@ export function createEndpointStore(
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
       checkSubscriptions({ eventTypes, channels }, limits)
-      const { headers = {}, retryStatuses = [], signatures = ['v1'] } = input
+      const { retryStatuses = [], signatures = ['v1'] } = input
       const { concurrency = null, rateLimit = null, ratePeriod = 'second' } = input
       const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
+      const headers = await sealHeaders(input.headers ?? {})
+      const headerKey = await kept.headerKey({ workspaceId, id }, headers)
       const transaction = new Transaction()
       once?.begin(transaction)
       transaction.add(sqlText`
@@ -99,10 +102,10 @@ export function createEndpointStore(
             rate_period, created_at, updated_at)
           values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
-            ${JSON.stringify(checkHeaders(headers))}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
+            ${headers.column}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
             ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${clock()}, ${clock()})`)
       transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
-      transaction.addAll(secrets.map(({ statement }) => statement))
+      transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey])
       once?.end(transaction, selectShown(db, { workspaceId, id }))
       await transaction.commit(db).catch((error: unknown) => {
         throw asLimit(error, limits)
@@ -125,12 +128,14 @@ export function createEndpointStore(
       checkEndpoint(input, checkUrl, maxAgeMs)
       const before = await get(workspaceId, id)
       const secrets = await kept.changed(before, input)
+      const headers = input.headers && (await sealHeaders(input.headers))
+      const headerKey = headers ? [kept.dropHeaderKey(before), ...(await kept.headerKey(before, headers))] : []
       const changing = changeOf({ workspaceId, id }, options, once)
       const { transaction, bumped } = changing
       const mine = sqlText`id = ${id} and workspace_id = ${workspaceId}`
       // A new URL has its health to prove anew; it is compared with the one that stands when this commits.
       if (input.url !== undefined) transaction.add(resetHealth(id, sqlText`${mine} and url <> ${input.url}`))
-      const given = columnsOf(input, defaultAttempts)
+      const given = columnsOf(input, headers, defaultAttempts)
       if (given.length > 0) {
         transaction.add(sqlText`update keepsend_endpoints set ${joined(given, ', ')} where ${mine}`)
       }
@@ -139,7 +144,7 @@ export function createEndpointStore(
         transaction.add(unsubscribe(db, { workspaceId, id }))
         transaction.add(subscribe(db, { workspaceId, id }, limits))
       }
-      transaction.addAll(secrets)
+      transaction.addAll([...secrets, ...headerKey])
       once?.end(transaction, selectShown(db, { workspaceId, id }))
       await commit({ workspaceId, id }, changing, once)
       if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
@@ -160,7 +165,8 @@ export function createEndpointStore(
       await commit({ workspaceId, id }, changing, once)
     },
 
-    async setStatus(workspaceId, id, status, { once } = {}) {
+    async setStatus(workspaceId, id, status, { once, ...options } = {}) {
+      checkOptions('endpoints.setStatus', options)
       await get(workspaceId, id)
       const enabled = status === 'enabled'
       const transaction = new Transaction()
@@ -172,7 +178,7 @@ export function createEndpointStore(
       if (enabled) transaction.add(resetHealth(id))
       once?.end(transaction, selectShown(db, { workspaceId, id }))
       await commit({ workspaceId, id }, transaction, once)
-      if (enabled) await wake(id)
+      if (enabled) await wake(id, options.background)
       return get(workspaceId, id)
     },
 
@@ -190,7 +196,8 @@ export function createEndpointStore(
       return get(workspaceId, id)
     },
 
-    async resume(workspaceId, id, { once } = {}) {
+    async resume(workspaceId, id, { once, ...options } = {}) {
+      checkOptions('endpoints.resume', options)
       await get(workspaceId, id)
       const transaction = new Transaction()
       once?.begin(transaction)
@@ -200,7 +207,7 @@ export function createEndpointStore(
           where id = ${id} and workspace_id = ${workspaceId} and paused_until is not null`)
       once?.end(transaction, selectShown(db, { workspaceId, id }))
       await commit({ workspaceId, id }, transaction, once)
-      await wake(id)
+      await wake(id, options.background)
       return get(workspaceId, id)
     },
 

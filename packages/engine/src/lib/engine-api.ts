@@ -6,7 +6,7 @@ import type { CommitOptions, Committed } from './commit.ts'
 import type { DeliveryReads } from './deliveries.ts'
 import type { EndpointStore } from './endpoint-store-api.ts'
 import type { WebhookEvent } from './event.ts'
-import type { EngineCounters } from './hand-off.ts'
+import type { BackgroundOption, EngineCounters } from './hand-off.ts'
 import type { IdempotencyKey } from './idempotency.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
@@ -50,7 +50,7 @@ export interface Engine {
    *
    * @throws {EngineError} `invalid_event`, `payload_too_large`; `too_many_deliveries` and `too_many_waiting`, beyond `limits`
    */
-  send(event: WebhookEvent, background?: CommitOptions['background']): Promise<Sent>
+  send(event: WebhookEvent, background?: BackgroundOption['background']): Promise<Sent>
   /**
    * The fan-out alone, unexecuted: one or two statements, all of them to be run in this order, with none of another publish
    * between them, in one transaction or `batch()` of the host's own. Afterwards a push queue wants `dispatch(event.id)`.
@@ -61,10 +61,13 @@ export interface Engine {
    * for (const statement of engine.publishStatements(event)) tx.run(statement)
    */
   publishStatements(event: WebhookEvent & { id: string }): SQL[]
-  /** Tells the queue of an event's waiting rows. Never rejects for the queue's sake. */
-  dispatch(eventId: string): Promise<void>
+  /**
+   * Tells the queue of an event's waiting rows. Never rejects for the queue's sake. Without `background` it resolves when the
+   * queue has answered, or after 60 s.
+   */
+  dispatch(eventId: string, background?: BackgroundOption['background']): Promise<void>
   /** A test event for one endpoint, subscribed or not. */
-  sendTest(workspaceId: string, endpointId: string): Promise<Sent>
+  sendTest(workspaceId: string, endpointId: string, options?: BackgroundOption): Promise<Sent>
   /**
    * One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome.
    * Under a rate limit it waits for its moment, unless the row was admitted and waited already.
@@ -81,6 +84,14 @@ export interface Engine {
   wake(options?: WakeOptions): Promise<Woken>
   /** What endpoints allow of rows that were just taken: attempts at once, and under a rate limit the moment of each. */
   admit(rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[]): Promise<Admission>
+  /**
+   * Whether the keys of `secrets` are those of the database: reads a known text under each key that was ever the first, and
+   * stores one for the first key of now. The adapters call it at the start, and `GET /health` looks too. A database that
+   * does not answer is logged.
+   *
+   * @throws {EngineError} `secret_unreadable`, naming the key that is missing or is another
+   */
+  checkKeys(): Promise<void>
   /** One bounded round of clean-up: what is too old expires, what was retained long enough goes. */
   maintain(): Promise<Upkeep>
   stats(): Promise<OutboxStats>

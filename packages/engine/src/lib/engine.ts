@@ -4,16 +4,17 @@ import { createApiKeys } from './api-key.ts'
 import { createCeilings } from './ceiling.ts'
 import { createCheckUrl } from './check-url.ts'
 import { type CommitOptions, commitUnit } from './commit.ts'
-import { type DeliverDeps, deliverEvent } from './deliver.ts'
+import { ATTEMPT_BROKE, type DeliverDeps, deliverEvent } from './deliver.ts'
 import { createDeliveryReads } from './deliveries.ts'
 import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { EngineError, asEngineError } from './errors.ts'
 import { prepareEvent } from './event.ts'
 import { createFewReceivers } from './few-receivers.ts'
-import { handOff, handOffWithoutRows, messagesOf, newCounters } from './hand-off.ts'
+import { handOff, handOffWithoutRows, inBackground, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
 import { carefulLogger, errorFields } from './logger.ts'
+import { createKeyCheck } from './key-check.ts'
 import { maintain } from './maintain.ts'
 import { checkOptions } from './option-names.ts'
 import { type EngineOptions, readOptions } from './options.ts'
@@ -78,6 +79,7 @@ export function createEngine(options: EngineOptions): Engine {
   const fewReceivers = createFewReceivers(settings.monotonic)
   const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish, fewReceivers }
   const ceilings = createCeilings(db, limits, { ...settings, logger })
+  const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
@@ -92,9 +94,8 @@ export function createEngine(options: EngineOptions): Engine {
     logger,
     ...settings,
   }
-  const { operatorWorkspaceId } = settings
+  const { operatorWorkspaceId, random, monotonic } = settings
   const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(target, operatorWorkspaceId)
-  const { random } = settings
   const settleDeps = { db, keepCompleted, circuit, reporter, random }
   const probing = { openMs: circuit.openMs, random }
   const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> =>
@@ -102,18 +103,14 @@ export function createEngine(options: EngineOptions): Engine {
 
   // A poller's settles and wake times, or a cron, let out the rest.
   const graceMs = rowsStart === 'handed-off' ? MESSAGE_GRACE_MS : undefined
-  const letOutFirst = async (endpointId: string): Promise<void> => {
+  const letOutFirst = async (endpointId: string, background: CommitOptions['background']): Promise<void> => {
     targets.forget(endpointId)
     const { letOut } = await wakeEndpoints(db, probing, { batch: FIRST_LET_OUT, graceMs }, endpointId)
-    await tell(letOut.map(messageFor))
+    inBackground(tell(letOut.map(messageFor)), background)
   }
 
-  const settleEach = createSettleEach({
-    db,
-    settle: (finished, next) => engine.settle(finished, next),
-    logger,
-    monotonic: settings.monotonic,
-  })
+  const settle: Engine['settle'] = (finished, next) => engine.settle(finished, next)
+  const settleEach = createSettleEach({ db, settle, logger, monotonic })
 
   const engine: RouteEngine = {
     db,
@@ -178,16 +175,19 @@ export function createEngine(options: EngineOptions): Engine {
 
     publishStatements: (event) => publishStatements(target, prepareEvent(event)),
 
-    async dispatch(eventId) {
+    async dispatch(eventId, background) {
       if (!isEventId(eventId))
         throw new EngineError(
           'invalid_event',
           `dispatch takes an event id, evt_ and a lower-case UUIDv7; found ${eventId}`,
         )
-      await tell(await messagesOf(target, eventId))
+      const told = tell(await messagesOf(target, eventId))
+      if (background) background(told)
+      else await told
     },
 
-    async sendTest(workspaceId, endpointId, { once } = {}) {
+    async sendTest(workspaceId, endpointId, { once, ...how } = {}) {
+      checkOptions('engine.sendTest', how)
       await engine.endpoints.get(workspaceId, endpointId)
       await ceilings.waiting.check(workspaceId)
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
@@ -203,7 +203,7 @@ export function createEngine(options: EngineOptions): Engine {
       })
       if (inserted.rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
       ceilings.waiting.added(workspaceId, inserted.rows.length)
-      await tell(messagesFor(target, event, inserted.rows))
+      inBackground(tell(messagesFor(target, event, inserted.rows)), how.background)
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
@@ -215,7 +215,7 @@ export function createEngine(options: EngineOptions): Engine {
       } catch (error) {
         logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke')
         const delayMs = jittered(BROKEN_RETRY_MS, random)
-        return { kind: 'retry', delayMs, deferral: false, error: `attempt_broke: ${String(error)}` }
+        return { kind: 'retry', delayMs, deferral: false, error: ATTEMPT_BROKE }
       }
     },
 
@@ -235,15 +235,12 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     maintain: () => maintain({ ...settings, db, logger, reporter, maxAgeMs, openMs: circuit.openMs }),
+    checkKeys: () => keyCheck.begin(),
+    verifyKeys: () => keyCheck.verify(),
     stats: () => outboxStats(db),
   }
 
   const countRequest = createRequestLimit(limits.requestsPerSecond, settings.monotonic)
   const routes = createRoutes(engine, options.authenticate ?? apiKeys.authenticate, countRequest)
   return Object.assign(engine, { routes })
-}
-
-/** The work runs on by itself; a platform that would end it with the response is asked to wait. */
-function inBackground(work: Promise<void>, background: CommitOptions['background']): void {
-  background?.(work)
 }

@@ -12,6 +12,7 @@ import {
 import { EngineError } from './errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, prepareEvent } from './event.ts'
+import { inTime } from './in-time.ts'
 import { type Logger, errorFields } from './logger.ts'
 import { type PublishTarget, fanOut, messageFor, messagesFor } from './publish.ts'
 
@@ -29,10 +30,27 @@ export function newCounters(): EngineCounters {
   return { queueErrors: 0, degraded: 0, notAccepted: 0 }
 }
 
+/** How a caller goes on without waiting for the queue. */
+export interface BackgroundOption {
+  /** Takes the dispatch to the queue: `ctx.waitUntil` on Workers. @default it runs on by itself */
+  background?: ((work: Promise<void>) => void) | undefined
+}
+
+/** The work runs on by itself; a platform that would end it with the response is asked to wait. */
+export function inBackground(work: Promise<void>, background: BackgroundOption['background']): void {
+  background?.(work)
+}
+
+// Longer than a queue that delivers by itself takes: what waits for one that never answers must end.
+const SILENCE_MS = 60_000
+
 // Rows that one statement puts in line.
 const RELEASED_AT_ONCE = 1000
 
-/** Tells the queue of durable rows, of a workspace no more than it takes at once. Never rejects: a queue that throws, at once or later, costs time and no delivery. */
+/**
+ * Tells the queue of durable rows, of a workspace no more than it takes at once. Never rejects: a queue that throws,
+ * immediately or later, or never answers, costs time and no delivery.
+ */
 export async function handOff(
   queue: EventQueue,
   messages: readonly QueuedEvent[],
@@ -52,8 +70,7 @@ export async function handOff(
     )
   }
   try {
-    if (queue.sendBatch) await queue.sendBatch(dispatched)
-    else for (const message of dispatched) await queue.send(message)
+    await inTime(sendAll(queue, dispatched), SILENCE_MS, 'the queue')
   } catch (error) {
     report.counters.queueErrors++
     report.logger.warn(
@@ -61,6 +78,11 @@ export async function handOff(
       'the queue refused a hand-off; the rows are kept and will be swept',
     )
   }
+}
+
+async function sendAll(queue: EventQueue, messages: QueuedEvent[]): Promise<void> {
+  if (queue.sendBatch) await queue.sendBatch(messages)
+  else for (const message of messages) await queue.send(message)
 }
 
 /** The first messages of each workspace, and the rows of the others. */
@@ -91,7 +113,8 @@ export async function handOffWithoutRows(
   { counters, logger }: { counters: EngineCounters; logger: Logger },
 ): Promise<void> {
   try {
-    await queue.send({ type, workspaceId, data, eventId, channels, timestamp })
+    const message = { type, workspaceId, data, eventId, channels, timestamp }
+    await inTime(queue.send(message), SILENCE_MS, 'the queue')
   } catch (error) {
     counters.notAccepted++
     logger.error({ eventId, type, ...errorFields(error) }, 'an event was not accepted by the database nor by the queue')

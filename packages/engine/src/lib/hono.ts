@@ -62,7 +62,8 @@ export async function commitWithEvents(c: Context, options: CommitWithEventsOpti
     })
     return committedResponse(committed)
   } catch (error) {
-    if (error instanceof EngineError && error.code !== 'invalid_option') return problemResponse(error)
+    if (error instanceof EngineError && error.code !== 'invalid_option')
+      return problemResponse(error, engineOf(c).logger)
     throw error
   }
 }
@@ -81,7 +82,8 @@ export async function recallAnswer(c: Context, workspaceId: string): Promise<Res
     const answer = idempotencyKey && (await engineOf(c).recall(idempotencyKey))
     return answer && committedResponse({ ...answer, replayed: true })
   } catch (error) {
-    if (error instanceof EngineError && error.code !== 'invalid_option') return problemResponse(error)
+    if (error instanceof EngineError && error.code !== 'invalid_option')
+      return problemResponse(error, engineOf(c).logger)
     throw error
   }
 }
@@ -125,14 +127,14 @@ function committedResponse({ status, body, replayed }: Pick<Committed, 'status' 
   return new Response(status === 204 || status === 205 || status === 304 ? null : body, { status, headers })
 }
 
-/** `waitUntil`, where the platform has one. */
-export function backgroundOf(c: Context): CommitOptions['background'] {
+/** `waitUntil`, where the platform has one; elsewhere the work runs on by itself. */
+export function backgroundOf(c: Context): NonNullable<CommitOptions['background']> {
   try {
     const { executionCtx } = c
     return (work) => executionCtx.waitUntil(work)
   } catch {
     // Hono throws where there is no execution context, as on Node.
-    return undefined
+    return () => undefined
   }
 }
 

@@ -46,7 +46,7 @@ export function createKeyRing(keys: string | readonly RingKey[] | undefined): Se
   }
   const keyOf = (id: string): Promise<ImportedKey> => {
     const key = ring.get(id)
-    if (!key) throw new Error(`the key ring has no key ${id}: give it as one of the later keys`)
+    if (!key) throw unreadable(`the key ring has no key ${id}: give it as one of the later keys`)
     return key()
   }
 
@@ -66,7 +66,7 @@ export function createKeyRing(keys: string | readonly RingKey[] | undefined): Se
       try {
         return new Uint8Array(await crypto.subtle.decrypt(how, key, wrapped.subarray(NONCE_BYTES)))
       } catch {
-        throw new Error(`it was not encrypted under the key ${id} for this place: it was changed, or copied here`)
+        throw unreadable(`it was not encrypted under the key ${id} for this place: it was changed, or copied here`)
       }
     },
   }
@@ -89,6 +89,10 @@ function readKey(text: string): RingKey {
   const at = text.indexOf(':')
   if (at < 0) throw invalid(`a key must be its id, a colon and the base64 of ${KEY_BYTES} bytes: ${HOW}`)
   return { id: text.slice(0, at).trim(), key: text.slice(at + 1).trim() }
+}
+
+function unreadable(message: string): EngineError {
+  return new EngineError('secret_unreadable', message)
 }
 
 function invalid(message: string): EngineError {

@@ -9,6 +9,7 @@ import type { ChangeOptions } from './endpoint-change.ts'
 import type { RotateOptions } from './endpoint-secrets.ts'
 import type { EndpointInput } from './endpoint.ts'
 import { checkNames } from './errors.ts'
+import type { BackgroundOption } from './hand-off.ts'
 import type { CommitWithEventsOptions } from './hono.ts'
 import type { Limits } from './limits.ts'
 import type { EngineOptions } from './options.ts'
@@ -25,6 +26,8 @@ const urlPolicy = {
   denyHosts: true,
   allowPorts: true,
 } satisfies OptionNames<UrlPolicy>
+
+const background = { background: true } satisfies OptionNames<BackgroundOption>
 
 const circuit = {
   failureRate: true,
@@ -119,6 +122,7 @@ export const OPTION_NAMES = {
     background: true,
   } satisfies OptionNames<CommitOptions>,
   'engine.settle': { claim: true } satisfies OptionNames<SettleNext>,
+  'engine.sendTest': background,
   'engine.wake': { limit: true, batch: true, everyMs: true, graceMs: true } satisfies OptionNames<WakeOptions>,
   'apiKeys.create': {
     workspaceId: true,
@@ -131,6 +135,8 @@ export const OPTION_NAMES = {
   'an endpoint': ENDPOINT_NAMES,
   'endpoints.update': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
   'endpoints.delete': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
+  'endpoints.setStatus': background,
+  'endpoints.resume': background,
   'endpoints.pause': { forMs: true } satisfies OptionNames<PauseOptions>,
   'endpoints.rotateSecret': { overlapMs: true, scheme: true } satisfies OptionNames<RotateOptions>,
   'the filter of deliveries.replayOf': {
@@ -139,7 +145,7 @@ export const OPTION_NAMES = {
     settledAfter: true,
     settledBefore: true,
   } satisfies OptionNames<ReplayOf>,
-  'deliveries.replayOf': { limit: true } satisfies OptionNames<Parameters<DeliveryReads['replayOf']>[2]>,
+  'deliveries.replayOf': { limit: true, ...background } satisfies OptionNames<Parameters<DeliveryReads['replayOf']>[2]>,
 }
 
 /** @throws {EngineError} `invalid_option` for an option that the function does not have */

@@ -13,7 +13,8 @@ export interface Pepper {
   hashNew(key: string): Promise<string>
 }
 
-const PLACE = { workspaceId: '', endpointId: 'api_keys', scheme: 'pepper', version: 1 }
+/** Where the pepper stands among the secrets. */
+export const PEPPER_PLACE = { workspaceId: '', endpointId: 'api_keys', scheme: 'pepper', version: 1 }
 
 /** 32 random bytes, made with the first API key and kept among the secrets, encrypted as those are. */
 export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
@@ -22,19 +23,19 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
   async function read(): Promise<typeof known> {
     const { rows } = await db.run<Pick<StoredSecret, 'secret' | 'keyId'>>(sqlText`
       select secret, key_id as "keyId" from keepsend_secrets
-      where endpoint_id = ${PLACE.endpointId} and scheme = ${PLACE.scheme} and version = ${PLACE.version}`)
+      where endpoint_id = ${PEPPER_PLACE.endpointId} and scheme = ${PEPPER_PLACE.scheme} and version = ${PEPPER_PLACE.version}`)
     const [row] = rows
     if (!row) return undefined
-    const text = await store.open({ ...PLACE, ...row })
+    const text = await store.open({ ...PEPPER_PLACE, ...row })
     return { text, key: await importHmacKey(fromBase64(text) ?? new Uint8Array()) }
   }
 
   async function make(): Promise<void> {
-    const { secret, keyId } = await store.seal(toBase64(crypto.getRandomValues(new Uint8Array(32))), PLACE)
+    const { secret, keyId } = await store.seal(toBase64(crypto.getRandomValues(new Uint8Array(32))), PEPPER_PLACE)
     // Of two processes that make one, the first has it, and both read that.
     await db.run(sqlText`
       insert into keepsend_secrets (endpoint_id, scheme, version, secret, key_id, created_at)
-      values (${PLACE.endpointId}, ${PLACE.scheme}, ${PLACE.version}, ${secret}, ${keyId}, ${clock()})
+      values (${PEPPER_PLACE.endpointId}, ${PEPPER_PLACE.scheme}, ${PEPPER_PLACE.version}, ${secret}, ${keyId}, ${clock()})
       on conflict (endpoint_id, scheme, version) do nothing`)
   }
 

@@ -1,4 +1,5 @@
-import { EngineError } from './errors.ts'
+import { EngineError, type EngineErrorCode } from './errors.ts'
+import { type Logger, errorFields, silentLogger } from './logger.ts'
 
 /** RFC 9457. `code` is stable; `detail` is for people. */
 export interface Problem {
@@ -8,6 +9,9 @@ export interface Problem {
   detail: string
   code: string
 }
+
+/** Of every answer of the API: it may hold a secret, and it is nothing but what its `content-type` says. */
+export const UNSTORED = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
 const TITLES: Record<number, string> = {
   400: 'Bad Request',
@@ -23,18 +27,33 @@ const TITLES: Record<number, string> = {
   503: 'Service Unavailable',
 }
 
-/** The one shape of every error, `application/problem+json`. Anything but an EngineError shows nothing of itself. */
-export function problemResponse(error: unknown): Response {
+/** The details of 5xx answers. The message of such an error may quote a database, a KMS or the set-up: the log has it. */
+const FAULTS: Partial<Record<EngineErrorCode, string>> = {
+  not_accepted: 'nothing was committed: repeat the request',
+  outcome_unknown: 'the write may have taken place: look before you repeat the request',
+  secret_unreadable: 'a secret could not be decrypted; the log has the reason',
+  invalid_option: 'the server is set up wrongly; the log has the reason',
+}
+
+/**
+ * The one shape of every error, `application/problem+json`. A 5xx shows a fixed text, whatever the error says, and the
+ * error itself goes to the logger.
+ *
+ * @param logger `engine.logger`; without one the cause of a 5xx is logged nowhere
+ */
+export function problemResponse(error: unknown, logger: Logger = silentLogger): Response {
   const known = error instanceof EngineError ? error : undefined
   const status = known?.status ?? 500
+  if (status >= 500) logger[status === 503 ? 'warn' : 'error'](errorFields(error), 'a request failed')
+  const text = status < 500 ? known?.message : known && FAULTS[known.code]
   const problem: Problem = {
     type: 'about:blank',
     title: TITLES[status] ?? 'Error',
     status,
-    detail: known?.message ?? 'an unexpected error; the log has it',
+    detail: text ?? 'an unexpected error; the log has it',
     code: known?.code ?? 'internal',
   }
-  const headers = new Headers({ 'content-type': 'application/problem+json' })
+  const headers = new Headers({ 'content-type': 'application/problem+json', ...UNSTORED })
   if (known?.retryAfterSeconds !== undefined) headers.set('retry-after', String(known.retryAfterSeconds))
   if (status === 401) headers.set('www-authenticate', 'Bearer')
   return new Response(JSON.stringify(problem), { status, headers })

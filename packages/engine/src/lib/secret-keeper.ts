@@ -1,11 +1,11 @@
 /**
  * What a secret is bound to. Strings, so that it fits the encryption context or associated data of any KMS as it is.
- * The pepper of the API keys is a secret too: its workspace is empty and its scheme `pepper`.
+ * The pepper of the API keys (`pepper`) and the text that keys are checked by (`check`) are secrets too, of no workspace.
  */
 export interface SecretContext {
   workspaceId: string
   endpointId: string
-  /** `v1`, `v1a`, `compat` or `pepper`. */
+  /** `v1`, `v1a`, `compat`, `headers`, `pepper` or `check`. */
   scheme: string
   /** A whole number, in decimal. */
   version: string
@@ -32,7 +32,8 @@ export interface SecretKeeper {
   wrap(plain: Uint8Array<ArrayBuffer>, context: SecretContext): Promise<Uint8Array>
   /**
    * @param keyId what `keyId` was when it was wrapped
-   * @throws for what it did not wrap, or wrapped in another context. No error may hold a secret.
+   * @throws {EngineError} `secret_unreadable` for what it did not wrap, or wrapped in another context: a queue does not start
+   * under such a key. Any other error is one of a service that may answer later. No error may hold a secret.
    */
   unwrap(wrapped: Uint8Array<ArrayBuffer>, context: SecretContext, keyId: string): Promise<Uint8Array>
 }

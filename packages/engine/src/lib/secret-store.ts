@@ -1,5 +1,6 @@
 import { fromBase64, toBase64, utf8 } from './encoding.ts'
 import { EngineError } from './errors.ts'
+import { inTime } from './in-time.ts'
 import type { SecretContext, SecretKeeper } from './secret-keeper.ts'
 
 /** What keeps secrets at rest: `'plaintext-for-development'` keeps them readable. */
@@ -20,11 +21,14 @@ export interface StoredSecret {
 
 /** Secrets on their way to rows and back. */
 export interface SecretStore {
+  /** What secrets are sealed under now; undefined for plaintext. */
+  readonly keyId: string | undefined
   seal(plain: string, place: SecretPlace): Promise<Pick<StoredSecret, 'secret' | 'keyId'>>
   /**
    * At once for what was opened before; what fails is asked again the next time.
    *
-   * @throws {EngineError} `secret_unreadable`, naming the endpoint and no secret
+   * @throws {EngineError} `secret_unreadable`, naming the endpoint and no secret; its cause is `secret_unreadable` too where
+   * the key is another, and anything else where the keeper failed
    */
   open(stored: StoredSecret): string | Promise<string>
 }
@@ -35,6 +39,7 @@ type SecretPlace = Pick<StoredSecret, 'workspaceId' | 'endpointId' | 'scheme' | 
 const MAX_OPENED = 20_000
 // A KMS that does not answer must not hold the slot of an attempt for good.
 const PATIENCE_MS = 5000
+const kept = (work: Promise<Uint8Array>): Promise<Uint8Array> => inTime(work, PATIENCE_MS, 'the keeper of the secrets')
 const decoder = new TextDecoder()
 
 /** @throws {EngineError} `invalid_option` when nothing says how secrets are kept */
@@ -45,23 +50,27 @@ export function createSecretStore(secrets: Secrets | undefined): SecretStore {
   async function unwrap(place: string, stored: StoredSecret, keyId: string): Promise<string> {
     const wrapped = fromBase64(stored.secret)
     try {
-      if (!keeper) throw new Error(`it is encrypted under the key ${keyId}, and this engine keeps secrets in plaintext`)
-      if (!wrapped) throw new Error('it is no base64')
-      const plain = decoder.decode(await inTime(keeper.unwrap(wrapped, contextOf(stored), keyId)))
+      if (!keeper)
+        throw unreadable(`it is encrypted under the key ${keyId}, and this engine keeps secrets in plaintext`)
+      if (!wrapped) throw unreadable('it is no base64')
+      const plain = decoder.decode(await kept(keeper.unwrap(wrapped, contextOf(stored), keyId)))
       if (opened.size >= MAX_OPENED) opened.delete(opened.keys().next().value ?? place)
       opened.set(place, { secret: stored.secret, keyId, plain })
       return plain
     } catch (error) {
       const why = error instanceof Error ? error.message : 'the keeper of the secrets failed'
-      throw new EngineError('secret_unreadable', `the secret ${place} could not be decrypted: ${why}`, { cause: error })
+      throw unreadable(`the secret ${place} could not be decrypted: ${why}`, error)
     }
   }
 
   return {
+    get keyId() {
+      return keeper?.keyId
+    },
     async seal(plain, place) {
       if (!keeper) return { secret: plain, keyId: null }
       const { keyId } = keeper
-      return { secret: toBase64(await inTime(keeper.wrap(utf8(plain), contextOf(place)))), keyId }
+      return { secret: toBase64(await kept(keeper.wrap(utf8(plain), contextOf(place)))), keyId }
     },
     open(stored) {
       if (stored.keyId === null) return stored.secret
@@ -89,15 +98,8 @@ export function keeperOf(secrets: Secrets | undefined): SecretKeeper | undefined
   return secrets
 }
 
-function inTime(work: Promise<Uint8Array>): Promise<Uint8Array> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`the keeper of the secrets took longer than ${PATIENCE_MS} ms`)),
-      PATIENCE_MS,
-    )
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+function unreadable(message: string, cause?: unknown): EngineError {
+  return new EngineError('secret_unreadable', message, { cause })
 }
 
 function contextOf({ workspaceId, endpointId, scheme, version }: SecretPlace): SecretContext {

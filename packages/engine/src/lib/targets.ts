@@ -2,6 +2,7 @@ import { type OutboxDatabase, type Row, clock, sqlText } from '@keepsend/outbox'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import type { CheckUrl, UrlCheck } from './check-url.ts'
 import type { Health } from './circuit.ts'
+import { keyless, openHeaders } from './endpoint-headers.ts'
 import { EngineError } from './errors.ts'
 import { isPaused } from './pause.ts'
 import type { RatePeriod } from './rate.ts'
@@ -19,10 +20,12 @@ export interface Target {
   paused: boolean
   /** The URL and the verdict on it, judged when the target was read. */
   check: UrlCheck
+  /** Of the URL, without the dot that may end it; undefined where the URL is refused. */
+  host: string | undefined
   retrySchedule: readonly number[] | null
   deadlineMs: number | null
-  /** Of its own, with lower-case names. */
-  headers: Readonly<Record<string, string>>
+  /** Of its own, with lower-case names. A promise where there are some, which rejects where they cannot be decrypted. */
+  headers: Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
   retryStatuses: readonly number[]
   /** Attempts at once from one process; null: as its queue has it. */
   concurrency: number | null
@@ -142,7 +145,7 @@ async function readTargets(
 }
 
 /** A target whose secrets are still being added. */
-type OpenTarget = Target & { secrets: TargetSecret[] }
+type OpenTarget = Target & { secrets: TargetSecret[]; sealedHeaders: Readonly<Record<string, string>> }
 
 function asFailing(target: Target, at: number): Target {
   const { health } = target
@@ -154,6 +157,7 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
   try {
     const endpoint = endpointRows.read<EndpointColumn>(row)
     const { id, version, deadlineMs, headers, compatHeader, concurrency, rateLimit, ratePeriod, wakeAt } = endpoint
+    const check = checkUrl(endpoint.url)
     const { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures } = endpoint
     // Field by field: the row of the join holds a secret besides, which no cached endpoint carries.
     return {
@@ -161,10 +165,12 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
       version,
       enabled: endpoint.status === 'enabled',
       paused: row.paused === 1,
-      check: checkUrl(endpoint.url),
+      check,
+      host: check.ok ? check.url.hostname.replace(/\.$/, '') : undefined,
       retrySchedule: endpoint.retrySchedule === null ? null : numbersIn(endpoint.retrySchedule),
       deadlineMs,
-      headers,
+      headers: Object.keys(headers).length === 0 ? {} : waitedForLater(Promise.reject(keyless(id))),
+      sealedHeaders: headers,
       retryStatuses: numbersIn(endpoint.retryStatuses),
       compatHeader,
       concurrency,
@@ -185,11 +191,17 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
 
 function addSecret(target: OpenTarget, row: TargetRow, secretStore: SecretStore): void {
   const { workspaceId, scheme, secretVersion: version, keyId, expiresAt } = row
-  if (row.secret === null || scheme === null || scheme === 'pepper' || version === null) return
+  if (row.secret === null || version === null || scheme === null || scheme === 'pepper' || scheme === 'check') return
   const secret = secretStore.open({ workspaceId, endpointId: row.id, scheme, version, secret: row.secret, keyId })
-  // Whoever signs with it is told; until then nobody waits for it.
-  if (typeof secret !== 'string') secret.catch(() => undefined)
-  target.secrets.push({ scheme, secret, expiresAt })
+  if (typeof secret !== 'string') void waitedForLater(secret)
+  if (scheme === 'headers') target.headers = waitedForLater(openHeaders(target.sealedHeaders, secret))
+  else target.secrets.push({ scheme, secret, expiresAt })
+}
+
+/** The attempt that needs it is told what it rejects with; until then nobody waits for it. */
+function waitedForLater<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined)
+  return work
 }
 
 function numbersIn(list: unknown): number[] {

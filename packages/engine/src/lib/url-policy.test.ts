@@ -61,13 +61,57 @@ describe('what an operator opens', () => {
       expect(() => createCheckUrl({ denyHosts: [host] }), host).toThrow(/urlPolicy\.denyHosts/)
   })
 
+  it('an address that is shut is shut inside IPv6 too', () => {
+    const shut = { denyHosts: ['93.184.215.14'] }
+    for (const host of ['93.184.215.14', '[::ffff:93.184.215.14]', '[::ffff:5db8:d70e]']) {
+      expect(check(shut, `https://${host}/`), host).toBe('blocked_address')
+    }
+  })
+
+  it('an address or a range is shut in every spelling, also where a range or the host itself is open', () => {
+    const shut = {
+      allowCidrs: ['10.0.0.0/8'],
+      allowHosts: ['10.0.0.7'],
+      denyHosts: [
+        '93.184.215.14',
+        '93.184.216.0/24',
+        '10.0.0.7',
+        '10.9.0.0/16',
+        '2606:4700:4700::/48',
+        '::ffff:8.8.8.0/120',
+      ],
+    }
+    for (const host of [
+      '93.184.215.14',
+      '0x5db8d70e',
+      '[::ffff:93.184.215.14]',
+      '[::ffff:5db8:d70e]',
+      '93.184.216.255',
+      '[::ffff:93.184.216.1]',
+      '10.0.0.7',
+      '[::ffff:10.0.0.7]',
+      '10.9.1.2',
+      '[2606:4700:4700::1111]',
+      '[2606:4700:4700:0:0:0:0:1111]',
+      '8.8.8.8',
+    ]) {
+      expect(check(shut, `https://${host}/`), host).toBe('blocked_address')
+    }
+    for (const host of ['93.184.215.15', '93.184.217.0', '10.0.0.8', '[2606:4700:4701::1]', '8.8.9.8']) {
+      expect(check(shut, `https://${host}/`), host).toBe('ok')
+    }
+    for (const range of ['93.184.216.0/33', 'fd00::/129']) {
+      expect(() => createCheckUrl({ denyHosts: [range] }), range).toThrow(`urlPolicy.denyHosts must hold ranges`)
+    }
+  })
+
   it('an IPv6 address by its text, with brackets or without', () => {
     for (const host of ['::1', '[::1]', '0:0:0:0:0:0:0:1'])
       expect(check({ allowHosts: [host] }, 'https://[::1]/')).toBe('ok')
   })
 
   it('a range of addresses, of either family, and nothing outside it', () => {
-    const open = { allowCidrs: ['10.1.0.0/16', 'fd00:1::/32'] }
+    const open = { allowCidrs: ['::ffff:10.1.0.0/112', 'fd00:1::/32'] }
     for (const host of ['10.1.0.0', '10.1.255.255', '[fd00:1::5]', '[::ffff:10.1.2.3]', '0x0a010203']) {
       expect(check(open, `https://${host}/`), host).toBe('ok')
     }

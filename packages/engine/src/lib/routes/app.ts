@@ -1,7 +1,6 @@
 import { type Authenticate, type Principal, checkPrincipal } from '../api-key.ts'
 import { EngineError, asEngineError } from '../errors.ts'
-import { errorFields } from '../logger.ts'
-import { problemResponse } from '../problem.ts'
+import { UNSTORED, problemResponse } from '../problem.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { addDocument } from './document.ts'
 import { endpointRoutes } from './endpoints.ts'
@@ -18,10 +17,10 @@ export function createRoutes(
   countRequest: (principal: Principal) => void,
 ): EngineRoutes {
   const app = newRoutes()
-  app.onError((error) => {
-    const known = asEngineError(error)
-    if (!(known instanceof EngineError)) engine.logger.error(errorFields(error), 'a route failed')
-    return problemResponse(known)
+  app.onError((error) => problemResponse(asEngineError(error), engine.logger))
+  app.use(async (c, next) => {
+    await next()
+    for (const [name, value] of Object.entries(UNSTORED)) if (!c.res.headers.has(name)) c.header(name, value)
   })
 
   app.route('/', healthRoutes(engine))

@@ -45,8 +45,8 @@ export const retryStatuses = list(z.int(), MAX_RETRY_STATUSES)
 export const secret = text(256)
 export const headerName = text(256)
 
-/** ISO 8601, with a fraction of a second as long as anybody has one. */
-export const isoTime = z.iso.datetime().max(40)
+/** RFC 3339, with a fraction of a second as long as anybody has one. */
+export const isoTime = z.iso.datetime({ offset: true }).max(40)
 
 /** One problem, however many headers there are. */
 export const headers = z

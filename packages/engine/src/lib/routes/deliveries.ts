@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
 import { type ShownDelivery, readReplayed } from '../delivery-columns.ts'
+import { backgroundOf } from '../hono.ts'
 import type { Once } from '../once.ts'
 import * as bounded from './bounded.ts'
 import { answerOnce, idempotent } from './once.ts'
@@ -59,7 +60,7 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(replay, async (c) => {
     const replayed = async (once: Once | undefined): Promise<ShownDelivery> => {
       const row = await deliveries.replay(c.get('principal').workspaceId, c.req.valid('param').id, { once })
-      await dispatch(eventIdOf(row.id))
+      await dispatch(eventIdOf(row.id), backgroundOf(c))
       return row
     }
     return c.json(toDelivery(await answerOnce(c, engine, replayed, readReplayed)), 202)

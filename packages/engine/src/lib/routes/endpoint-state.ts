@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import type { Principal } from '../api-key.ts'
 import { readShown } from '../endpoint-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
+import { backgroundOf } from '../hono.ts'
 import type { Once } from '../once.ts'
 import { MAX_PERSONS_PAUSE_MS } from '../pause.ts'
 import { etagOf } from './etag.ts'
@@ -69,7 +70,9 @@ export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(enable, async (c) => {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
-    return c.json(await changed(c, (once) => endpoints.setStatus(workspaceId, id, 'enabled', { once })), 200)
+    const enabled = (once: Once | undefined): Promise<Endpoint> =>
+      endpoints.setStatus(workspaceId, id, 'enabled', { once, background: backgroundOf(c) })
+    return c.json(await changed(c, enabled), 200)
   })
 
   app.openapi(disable, async (c) => {
@@ -88,7 +91,9 @@ export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(resume, async (c) => {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
-    return c.json(await changed(c, (once) => endpoints.resume(workspaceId, id, { once })), 200)
+    const resumed = (once: Once | undefined): Promise<Endpoint> =>
+      endpoints.resume(workspaceId, id, { once, background: backgroundOf(c) })
+    return c.json(await changed(c, resumed), 200)
   })
 
   return app

@@ -3,6 +3,7 @@ import { eventIdOf } from '@keepsend/outbox'
 import { countReplayed } from '../delivery-columns.ts'
 import { readShown } from '../endpoint-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
+import { backgroundOf } from '../hono.ts'
 import type { Once } from '../once.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { answerOnce, idempotent } from './once.ts'
@@ -152,7 +153,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const sent = await answerOnce(
       c,
       engine,
-      (once) => engine.sendTest(workspaceId, id, { once }),
+      (once) => engine.sendTest(workspaceId, id, { once, background: backgroundOf(c) }),
       (deliveryId) => ({ eventId: eventIdOf(deliveryId) }),
     )
     return c.json({ eventId: sent.eventId }, 202)
@@ -165,7 +166,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const replayed = await answerOnce(
       c,
       engine,
-      (once) => deliveries.replayOf(c.get('principal').workspaceId, filter, { once }),
+      (once) => deliveries.replayOf(c.get('principal').workspaceId, filter, { once, background: backgroundOf(c) }),
       countReplayed,
     )
     return c.json(replayed, 202)

@@ -1,7 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { oldestDue } from '@keepsend/outbox'
+import { keyFault } from '../key-check.ts'
 import { errorFields } from '../logger.ts'
 import { type EngineRoutes, type RouteEngine, json, newRoutes } from './route.ts'
+
+const WHY = {
+  wrong: 'the keys of secrets are not those of the database',
+  unreachable: 'the keys of secrets do not answer',
+  database: 'the database does not answer',
+}
 
 const health = createRoute({
   method: 'get',
@@ -19,7 +26,10 @@ const health = createRoute({
         notAccepted: z.int(),
       }),
     ),
-    503: json('It does not', z.object({ status: z.literal('unavailable') })),
+    503: json(
+      'It does not, or the keys of `secrets` do not, or are not those of the database',
+      z.object({ status: z.literal('unavailable') }),
+    ),
   },
 })
 
@@ -46,9 +56,11 @@ export function healthRoutes(engine: RouteEngine): EngineRoutes {
 
   async function read(): Promise<number | undefined> {
     try {
-      return await oldestDue(engine.db)
+      const oldestDueMs = await oldestDue(engine.db)
+      await engine.verifyKeys()
+      return oldestDueMs
     } catch (error) {
-      engine.logger.error(errorFields(error), 'the database does not answer')
+      engine.logger.error(errorFields(error), WHY[keyFault(error) ?? 'database'])
       return undefined
     }
   }

@@ -1,12 +1,14 @@
-import { OpenAPIHono, type RouteConfig, createRoute, z } from '@hono/zod-openapi'
+import { OpenAPIHono, type RouteConfig, createRoute, type z } from '@hono/zod-openapi'
 import type { Principal, Scope } from '../api-key.ts'
 import type { OnceDeliveryReads } from '../deliveries.ts'
 import type { OnceEndpointStore } from '../endpoint-store-api.ts'
 import type { Engine, Sent } from '../engine-api.ts'
 import { EngineError } from '../errors.ts'
+import type { BackgroundOption } from '../hand-off.ts'
 import type { OnceDeps, OnceOption } from '../once.ts'
 import { problemResponse } from '../problem.ts'
 import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
+import { describeProblems } from './input-problems.ts'
 import { problemSchema } from './schemas.ts'
 
 /** What a route finds in its context once the request is known. */
@@ -18,9 +20,11 @@ export type EngineRoutes = OpenAPIHono<RouteEnv>
 
 /** The engine without its routes, which is what they are made from. */
 export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'sendTest'>, OnceDeps {
+  /** {@link Engine.checkKeys} without a write; a key service that does not answer is an error here. */
+  verifyKeys(): Promise<void>
   endpoints: OnceEndpointStore
   deliveries: OnceDeliveryReads
-  sendTest(workspaceId: string, endpointId: string, options?: OnceOption): Promise<Sent>
+  sendTest(workspaceId: string, endpointId: string, options?: BackgroundOption & OnceOption): Promise<Sent>
 }
 
 /** A sub-application whose bad input is answered like everyone's. */
@@ -31,14 +35,6 @@ export function newRoutes(): EngineRoutes {
       return undefined
     },
   })
-}
-
-const SHOWN_PROBLEMS = 5
-
-/** The first problems of an input, as many as help. Of each text the error leaves 1,000 characters. */
-function describeProblems({ issues }: z.ZodError): string {
-  const shown = z.prettifyError({ issues: issues.slice(0, SHOWN_PROBLEMS) })
-  return issues.length > SHOWN_PROBLEMS ? `${issues.length} problems, of which the first:\n${shown}` : shown
 }
 
 /**

@@ -30,6 +30,7 @@ export const endpoints = sqliteTable(
     retrySchedule: jsonText('retry_schedule').$type<number[]>(),
     maxAttempts: integer('max_attempts').notNull().default(10),
     deadlineMs: integer('deadline_ms'),
+    /** By name, each value encrypted. */
     headers: jsonText('headers').$type<Record<string, string>>().notNull(),
     retryStatuses: jsonText('retry_statuses').$type<number[]>().notNull(),
     signatures: jsonText('signatures').$type<('v1' | 'v1a')[]>().notNull(),
@@ -84,12 +85,12 @@ export const subscriptions = sqliteTable(
   (table) => [primaryKey({ columns: [table.workspaceId, table.pattern, table.channel, table.endpointId] })],
 )
 
-/** Signing secrets, and the pepper of the API keys as the one secret without an endpoint. */
+/** Signing secrets and keys of header values; without an endpoint the pepper of the API keys and what keys are checked by. */
 export const secrets = sqliteTable(
   'keepsend_secrets',
   {
     endpointId: text('endpoint_id').notNull(),
-    scheme: text('scheme', { enum: ['v1', 'v1a', 'compat', 'pepper'] }).notNull(),
+    scheme: text('scheme', { enum: ['v1', 'v1a', 'compat', 'headers', 'check', 'pepper'] }).notNull(),
     /** Counts up within its scheme. */
     version: integer('version').notNull(),
     /** Base64 under the key that `keyId` names; readable without one. */

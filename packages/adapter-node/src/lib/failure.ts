@@ -1,0 +1,87 @@
+import { ProxyFailed } from './tunnel.ts'
+
+const SENTENCES: Record<string, string> = {
+  ENOTFOUND: 'no such host name: check its spelling and its DNS records',
+  ECONNREFUSED: 'nothing listens at this host and port: check both, and that the receiver runs',
+  ECONNRESET: 'the receiver closed the connection before it answered: check its log, and what stands before it',
+  ETIMEDOUT: 'no connection was made in time: check that a firewall lets it in',
+  EHOSTUNREACH: 'no route leads to the receiver: check its address and its firewall',
+  EMFILE: 'the sender has too many open connections',
+  CERT_HAS_EXPIRED: 'its certificate has expired: renew it',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet: check its dates',
+  CERT_REVOKED: 'its certificate was revoked: get another',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed: get one of a public authority',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate chain ends in a private authority: get a certificate of a public one',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'its certificate chain is incomplete, or its authority is unknown: send the intermediate certificates too',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for other host names: get one for this host',
+  UND_ERR_HEADERS_OVERFLOW: 'the headers of its answer are too large',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'its answer does not have the length that it states',
+  UND_ERR_DESTROYED: 'the sender was closed',
+}
+
+/** Codes with the sentence of another. */
+const SAME: Record<string, keyof typeof SENTENCES> = {
+  EPIPE: 'ECONNRESET',
+  UND_ERR_SOCKET: 'ECONNRESET',
+  UND_ERR_CONNECT_TIMEOUT: 'ETIMEDOUT',
+  EADDRNOTAVAIL: 'EHOSTUNREACH',
+  EHOSTDOWN: 'EHOSTUNREACH',
+  ENETDOWN: 'EHOSTUNREACH',
+  ENETUNREACH: 'EHOSTUNREACH',
+  ENFILE: 'EMFILE',
+  UNABLE_TO_GET_ISSUER_CERT: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  HPE_HEADER_OVERFLOW: 'UND_ERR_HEADERS_OVERFLOW',
+  UND_ERR_CLOSED: 'UND_ERR_DESTROYED',
+}
+
+/** Families of codes: OpenSSL alone has hundreds. The first that fits. */
+const FAMILIES: readonly [RegExp, string][] = [
+  [/WRONG_VERSION_NUMBER|PACKET_LENGTH|HTTP_REQUEST/, 'the port does not speak TLS: check the port and the scheme'],
+  [/UNRECOGNIZED_NAME/, 'the server knows no such host name: check its TLS set-up for this name'],
+  [/CERTIFICATE_REQUIRED/, 'the server wants a client certificate: there is none to send'],
+  [
+    /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|HANDSHAKE_FAILURE|CIPHER|TOO_SMALL/,
+    'the server has no version of TLS, cipher or key in common with the sender: TLS 1.2 or later is needed',
+  ],
+  [/^ERR_SSL_|^ERR_TLS_|^EPROTO/, 'the TLS handshake failed: check the TLS set-up of the receiver'],
+  [
+    /^CERT_|^UNABLE_TO_|^INVALID_CA|^PATH_LENGTH|CERT/,
+    'its certificate was not accepted: check its chain and its dates',
+  ],
+  [/^HPE_/, 'its answer is not valid HTTP/1.1'],
+]
+
+/**
+ * What ended an exchange without an answer: the code, and a sentence of ours with the likely fix. What libraries say
+ * holds addresses and OpenSSL's insides, and a customer reads it.
+ */
+export function describeFailure(error: unknown): string {
+  if (error instanceof ProxyFailed) return error.message
+  const code = codeOf(error)
+  const sentence = isOfNameServers(error, code)
+    ? 'the name servers of this host name did not answer: check its DNS records'
+    : (SENTENCES[SAME[code] ?? code] ?? FAMILIES.find(([family]) => family.test(detailOf(error, code)))?.[1])
+  return `${code} ${sentence ?? 'the exchange with the receiver failed'}`.trim()
+}
+
+/** Empty for what is no code. */
+function codeOf(error: unknown): string {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : ''
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : ''
+}
+
+/** Node says `EPROTO` for what OpenSSL has a name for, and has that name in its text. */
+function detailOf(error: unknown, code: string): string {
+  return code === 'EPROTO' && error instanceof Error
+    ? `${code} ${error.message.toUpperCase().replaceAll(' ', '_')}`
+    : code
+}
+
+/** Anything but "no such name", from a look-up. */
+function isOfNameServers(error: unknown, code: string): boolean {
+  if (!(error instanceof Error) || code === 'ENOTFOUND') return false
+  const call: unknown = 'syscall' in error ? error.syscall : undefined
+  return code === 'ETIMEOUT' || code === 'EAI_AGAIN' || (typeof call === 'string' && /^query|^getaddrinfo/.test(call))
+}

@@ -1,0 +1,87 @@
+import { request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { isIPv6, type Socket } from 'node:net'
+import { buildConnector } from 'undici'
+import { AddressNotAllowed } from './guard.ts'
+
+/** The proxy did not connect. Its message is shown to customers: it names neither the proxy nor an address. */
+export class ProxyFailed extends Error {
+  override readonly name = 'ProxyFailed'
+  readonly code = 'EGRESS_PROXY'
+
+  constructor(what: string, options?: ErrorOptions) {
+    super(`EGRESS_PROXY the egress proxy of the sender ${what}`, options)
+  }
+}
+
+export interface TunnelOptions {
+  /** The proxy's URL, with user name and password where it wants them. */
+  proxy: string
+  /** Whether an origin may be asked for. Addresses are the proxy's to classify. */
+  admit: (origin: string) => boolean
+  /** Bound on the proxy's answer, and again on TLS with the receiver, in ms. */
+  connectTimeoutMs: number
+  verifyCertificates: boolean
+}
+
+/** Connects as undici's connectors do; what it returns withdraws the connection while it is being made. */
+export type Tunnel = (...connection: Parameters<buildConnector.connector>) => () => void
+
+/**
+ * Connects through a proxy by `CONNECT`, one connection each time. undici's own agent for proxies connects again for as
+ * long as the proxy accepts and closes, thousands of times a second, after the request has ended too.
+ */
+export function createTunnel({ proxy, admit, connectTimeoutMs, verifyCertificates }: TunnelOptions): Tunnel {
+  const { protocol, hostname, port, username, password } = new URL(proxy)
+  const request = protocol === 'https:' ? httpsRequest : httpRequest
+  const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
+  const upgrade = buildConnector({
+    timeout: connectTimeoutMs,
+    rejectUnauthorized: verifyCertificates,
+    maxCachedSessions: 1000,
+  })
+
+  return (target, callback) => {
+    const isTls = target.protocol === 'https:'
+    const host = isIPv6(target.hostname) ? `[${target.hostname}]` : target.hostname
+    const authority = `${host}:${target.port || (isTls ? 443 : 80)}`
+    if (!admit(`${target.protocol}//${authority}/`)) {
+      // Never before this call returns: undici is in the middle of its own state.
+      process.nextTick(callback, new AddressNotAllowed(), null)
+      return () => undefined
+    }
+    const asked = request({
+      method: 'CONNECT',
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port,
+      path: authority,
+      headers: { host: authority, ...(username !== '' && { 'proxy-authorization': `Basic ${credentials}` }) },
+      agent: false,
+      rejectUnauthorized: verifyCertificates,
+    })
+    let tunnelled: Socket | undefined
+    let isOver = false
+    const end = (error: Error | null, socket?: Socket): void => {
+      if (isOver) return
+      isOver = true
+      clearTimeout(timer)
+      if (socket) return callback(null, socket)
+      asked.destroy()
+      tunnelled?.destroy()
+      callback(error ?? new ProxyFailed('gave no connection'), null)
+    }
+    const timer = setTimeout(() => end(new ProxyFailed('did not answer in time')), connectTimeoutMs)
+    asked.on('error', (cause) => end(new ProxyFailed('could not be reached, or closed the connection', { cause })))
+    asked.once('connect', ({ statusCode = 0 }, socket: Socket, head) => {
+      tunnelled = socket.on('error', (cause) => end(new ProxyFailed('closed the connection', { cause })))
+      clearTimeout(timer)
+      if (isOver) return void socket.destroy()
+      if (statusCode !== 200) return end(new ProxyFailed(`answered with status ${statusCode}`))
+      if (head.length > 0) socket.unshift(head)
+      if (!isTls) return end(null, socket)
+      upgrade({ ...target, httpSocket: socket }, (...[error, secured]) => end(error, secured ?? undefined))
+    })
+    asked.end()
+    return () => end(new ProxyFailed('was not waited for'))
+  }
+}

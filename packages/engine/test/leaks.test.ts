@@ -1,0 +1,98 @@
+import { OutboxError } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { type SecretKeeper } from '../src/index.ts'
+import { openDatabase } from './database.ts'
+import { apps } from './idempotency-rig.ts'
+import { TEST_KEYS, rig } from './rig.ts'
+import { GOOD_BODIES, api, documentOf, read, routesOf } from './routes.ts'
+
+const INSIDES = 'arn:aws:kms:eu-central-1:4711:key/9f is disabled'
+
+const kmsDown: SecretKeeper = {
+  ...TEST_KEYS,
+  unwrap: () => Promise.reject(new Error(INSIDES)),
+}
+
+describe('a 5xx', () => {
+  it('of a KMS that fails at the pepper shows a fixed text, and the log has the cause', async () => {
+    const on = await openDatabase()
+    const { keys } = await api({ on })
+    const { engine, log } = await rig({ on, secrets: kmsDown })
+    const answer = await engine.routes.request('/events', { headers: { authorization: `Bearer ${keys.w1}` } })
+    expect(await read(answer)).toMatchObject({
+      status: 500,
+      body: { code: 'secret_unreadable', detail: 'a secret could not be decrypted; the log has the reason' },
+    })
+    expect(log.entries).toMatchObject([{ level: 'error', fields: { error: expect.stringContaining(INSIDES) } }])
+  })
+
+  it.each([
+    ['not_accepted', 503, 'nothing was committed: repeat the request', 'warn'],
+    ['outcome_unknown', 500, 'the write may have taken place: look before you repeat the request', 'error'],
+  ] as const)(
+    'of a database that answers %s shows none of its words, on our routes and the host’s',
+    async (code, ...is) => {
+      const [status, detail, level] = is
+      let refuses = false
+      const { post, log } = await apps({
+        wrap: (db) => ({
+          ...db,
+          atomic: (list) => (refuses ? Promise.reject(new OutboxError(code, INSIDES)) : db.atomic(list)),
+        }),
+      })
+      refuses = true
+      for (const [path, body] of [
+        ['/webhooks/events', '{"type":"a.b","data":{}}'],
+        ['/rooms/w1/general', '{}'],
+      ] as const) {
+        log.entries.length = 0
+        expect(await read(post(path, body)), path).toMatchObject({ status, body: { code, detail } })
+        expect(log.entries, path).toMatchObject([{ level, fields: { error: expect.stringContaining(INSIDES) } }])
+      }
+    },
+  )
+
+  it('of a set-up that is wrong says no more than that', async () => {
+    const { call, log } = await api({ authenticate: async () => ({ workspaceId: '', scopes: [] }) })
+    expect(await read(call('GET', '/events'))).toMatchObject({
+      status: 500,
+      body: { code: 'invalid_option', detail: 'the server is set up wrongly; the log has the reason' },
+    })
+    expect(log.entries).toMatchObject([{ level: 'error', fields: { error: expect.stringContaining('workspaceId') } }])
+  })
+})
+
+describe('a fault of ours in an attempt', () => {
+  it('shows nothing of itself in the delivery, whose owner is a customer; the log has it', async () => {
+    const sender = { send: () => Promise.reject(new Error(INSIDES)) }
+    const { engine, addEndpoint, work, rows, log } = await rig({ sender })
+    await addEndpoint()
+    await engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
+    await work()
+    expect(await rows()).toMatchObject([{ lastError: 'attempt_broke: a fault of the sender; the log has it' }])
+    expect(log.entries).toMatchObject([{ fields: { error: INSIDES } }])
+  })
+})
+
+describe('every answer of the API', () => {
+  it('is stored by no cache and taken for nothing but its type, refused or not', async () => {
+    const { call, engine, addEndpoint } = await api()
+    const { id } = await addEndpoint()
+    const asked = [
+      ...routesOf(await documentOf({ engine })),
+      { method: 'GET', path: '/openapi.json' },
+      { method: 'GET', path: '/none' },
+    ]
+    for (const { method, path } of asked) {
+      for (const key of [undefined, null]) {
+        const answer = await call(method, path.replace('{id}', id), GOOD_BODIES[`${method} ${path}`], key)
+        const { headers } = answer
+        expect([headers.get('cache-control'), headers.get('x-content-type-options')], `${method} ${path}`).toEqual([
+          // It holds nothing of anybody, and has an ETag.
+          path === '/openapi.json' ? 'no-cache' : 'no-store',
+          'nosniff',
+        ])
+      }
+    }
+  })
+})

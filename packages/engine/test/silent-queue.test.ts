@@ -1,0 +1,75 @@
+import { newEventId } from '@keepsend/outbox'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { type EventQueue, createEngine } from '../src/index.ts'
+import { TEST_KEYS, rig, settled } from './rig.ts'
+import { api, read } from './routes.ts'
+
+const SILENT: EventQueue = { send: () => new Promise<never>(() => {}) }
+const event = { type: 'message.created', workspaceId: 'w1', data: {} }
+
+/** An endpoint with one failed delivery and one that is held, of an engine whose queue never answers. */
+async function world() {
+  const made = await api({ queue: SILENT, retrySchedule: [], answer: () => 400 })
+  const { id } = await made.addEndpoint()
+  await made.engine.send(event)
+  await made.work()
+  await made.engine.endpoints.setStatus('w1', id, 'disabled')
+  await made.engine.send(event)
+  const [failed, held] = await made.rows()
+  expect([failed?.status, held?.status]).toEqual(['failed', 'held'])
+  return { ...made, id, failedId: failed?.id ?? '' }
+}
+
+describe('a queue whose send never resolves', () => {
+  it('holds up no request: publish, test, enable, resume and replays are answered all the same', async () => {
+    const { call, id, failedId, rows } = await world()
+    for (const [path, body, status] of [
+      ['/events', { type: 'a.b', data: {} }, 202],
+      [`/endpoints/${id}/test`, undefined, 202],
+      [`/endpoints/${id}/enable`, undefined, 200],
+      [`/endpoints/${id}/pause`, {}, 200],
+      [`/endpoints/${id}/resume`, undefined, 200],
+      [`/deliveries/${failedId}/replay`, undefined, 202],
+      [`/endpoints/${id}/replay`, {}, 202],
+    ] as const) {
+      expect((await read(call('POST', path, body))).status, path).toBe(status)
+    }
+    expect((await rows()).map(({ status }) => status)).toEqual(['pending', 'pending', 'pending', 'pending'])
+  })
+
+  it('holds up no call in code, and `background` is given what goes on', async () => {
+    const { engine, id } = await world()
+    const goesOn: Promise<void>[] = []
+    const background = (work: Promise<void>): void => void goesOn.push(work)
+    const { eventIds } = await engine.commit({ writes: [], events: [{ ...event, id: newEventId() }], background })
+    await engine.send(event, background)
+    await engine.sendTest('w1', id, { background })
+    await engine.endpoints.setStatus('w1', id, 'enabled', { background })
+    await engine.endpoints.pause('w1', id)
+    await engine.endpoints.resume('w1', id, { background })
+    await engine.deliveries.replayOf('w1', { endpointId: id }, { background })
+    await engine.dispatch(eventIds[0] ?? '', background)
+    expect(goesOn).toHaveLength(7)
+  })
+
+  it('is waited for a minute and no longer, counted and logged', async () => {
+    const { db, log, addEndpoint, rows } = await rig()
+    await addEndpoint()
+    const engine = createEngine({ db, queue: SILENT, secrets: TEST_KEYS, logger: log })
+    const { eventId } = await engine.send(event)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    let isOver = false
+    const dispatched = engine.dispatch(eventId).finally(() => (isOver = true))
+    const waits = (): boolean => !isOver
+    // The look for its rows comes first, and takes as long as it takes.
+    while (waits()) {
+      await settled()
+      vi.advanceTimersByTime(30_000)
+    }
+    await dispatched
+    expect(engine.counters.queueErrors).toBeGreaterThan(0)
+    expect(log.entries).toMatchObject([{ level: 'warn', fields: { error: 'the queue took longer than 60000 ms' } }])
+    expect(await rows()).toMatchObject([{ status: 'pending' }])
+  })
+})

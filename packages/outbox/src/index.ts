@@ -77,7 +77,7 @@ export {
   createOptionChecks,
   withDefaults,
 } from './lib/options.ts'
-export { MAX_INLINE_ROWS, type PayloadCleanupOptions, cleanupPayloads } from './lib/payload.ts'
+export { MAX_INLINE_ROWS, type PayloadCleanupOptions, cleanupPayloads, maxInlineRows } from './lib/payload.ts'
 export { type ReleaseOptions, releaseEvents } from './lib/release.ts'
 export { type ReplayFilter, type ReplayOptions, replayEvents, replayStatement } from './lib/replay.ts'
 export {
@@ -116,6 +116,7 @@ export {
   limitTo,
   raw,
   sqlText,
+  template,
   toDrizzle,
   toSql,
   toTransactionSql,

@@ -119,7 +119,7 @@ export function insertSelectStatements(
   const insert = sqlText`
     with ${stored.ctes.reduce((ctes, one) => sqlText`${ctes}, ${one}`, receiver)}
     ${INSERT_OR_HOLD}
-    select cast(${rowId(event.eventId, '')} as text) || endpoint, cast(${event.workspaceId} as text),
+    select cast(${event.eventId} as text) || '.' || endpoint, cast(${event.workspaceId} as text),
       cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,
       ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end
     from receiver

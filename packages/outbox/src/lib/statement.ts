@@ -49,6 +49,24 @@ export function sqlText(strings: TemplateStringsArray, ...values: readonly (SqlV
 // hashed already, finds the prepared statement.
 const lastBuilt = new WeakMap<TemplateStringsArray, { pieces: string[]; sql: string }>()
 
+/**
+ * A statement whose text is made once, whatever its values.
+ *
+ * @param build is given a stand-in for each value, to be bound as it is, any number of times
+ * @throws {Error} where it binds anything else: that would stay the same in every statement
+ */
+export function template(
+  values: number,
+  build: (standIns: readonly string[]) => SqlText,
+): (values: readonly SqlValue[]) => SqlText {
+  const standIns = Array.from({ length: values }, (_, index) => `stand-in ${index}`)
+  const built = build(standIns)
+  const places = built.params.map((param) => standIns.indexOf(String(param)))
+  if (places.includes(-1)) throw new Error(`a template binds ${String(built.params[places.indexOf(-1)])}`)
+  // A place is that of a value.
+  return (given) => ({ sql: built.sql, params: places.map((place) => given[place] as SqlValue) })
+}
+
 /** Text to splice into {@link sqlText} as it is. Never for anything that came from outside. */
 export function raw(text: string): SqlText {
   return { sql: text, params: [] }

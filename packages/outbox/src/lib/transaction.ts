@@ -39,13 +39,17 @@ export class Transaction {
 
   /** Commits all of it or, when it rejects, nothing; see {@link OutboxDatabase.atomic}. */
   async commit(db: OutboxDatabase): Promise<void> {
-    const added = this.#flat()
+    const added = this.#flat([])
     const results = await db.atomic(added.map(({ statement }) => statement))
-    for (const [index, one] of added.entries()) one.result = results[index]
+    added.forEach((one, index) => (one.result = results[index]))
   }
 
-  #flat(): Added[] {
-    return this.#items.flatMap((item) => (item instanceof Transaction ? item.#flat() : [item]))
+  #flat(into: Added[]): Added[] {
+    for (const item of this.#items) {
+      if (item instanceof Added) into.push(item)
+      else item.#flat(into)
+    }
+    return into
   }
 }
 

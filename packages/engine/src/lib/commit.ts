@@ -6,7 +6,8 @@ import type { BackgroundOption } from './hand-off.ts'
 import { type IdempotencyKey, type StoredAnswer, recordStatement, unmarkStatement } from './idempotency.ts'
 import type { Logger } from './logger.ts'
 import { makeOnce } from './once.ts'
-import { type PublishTarget, addFanOut, messagesFor, published } from './publish.ts'
+import type { PublishTarget } from './fan-out.ts'
+import { addFanOut, messagesFor, published } from './publish.ts'
 import { togetherStatement } from './publish-together.ts'
 
 export interface CommitOptions extends BackgroundOption {
@@ -56,7 +57,7 @@ export async function commitUnit(
   // Before the mark of the request, too, is written.
   const writes = unit.writes.map((write) => toTransactionSql(write, db.dialect.name))
   const { made, stored } = await makeOnce({ db, logger, idempotencyRecords }, unit.idempotencyKey, async (key) => {
-    for (const workspaceId of new Set(unit.events.map((event) => event.workspaceId))) {
+    for (const { workspaceId } of unit.events) {
       const looking = waiting.check(workspaceId)
       if (looking) await looking
     }

@@ -18,15 +18,8 @@ import { createKeyCheck } from './key-check.ts'
 import { maintain } from './maintain.ts'
 import { checkOptions } from './option-names.ts'
 import { type EngineOptions, readOptions } from './options.ts'
-import {
-  type PublishTarget,
-  addInsert,
-  fanOut,
-  fanOutToOneStatements,
-  messageFor,
-  messagesFor,
-  publishStatements,
-} from './publish.ts'
+import { type PublishTarget, fanOutToOneStatements } from './fan-out.ts'
+import { addInsert, fanOut, messageFor, messagesFor, publishStatements } from './publish.ts'
 import { createReporter } from './operational.ts'
 import { createPermits } from './rate.ts'
 import { createRequestLimit } from './request-limit.ts'

@@ -14,7 +14,8 @@ import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, prepareEvent } from './event.ts'
 import { inTime } from './in-time.ts'
 import { type Logger, errorFields } from './logger.ts'
-import { type PublishTarget, fanOut, messageFor, messagesFor } from './publish.ts'
+import type { PublishTarget } from './fan-out.ts'
+import { fanOut, messageFor, messagesFor } from './publish.ts'
 
 /** What the queue did not take. Each was logged too; the rows stay and are picked up by polling or the sweep. */
 export interface EngineCounters {

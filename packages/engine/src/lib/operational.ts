@@ -1,7 +1,8 @@
 import { type ClaimRef, type ExpiringEvent, type SqlText, sqlText } from '@keepsend/outbox'
 import { type Tally, anyStands } from './circuit.ts'
 import { OWN_TYPES, prepareOwnEvent } from './event.ts'
-import { type PublishTarget, fanOutStatements, statementsOf } from './publish.ts'
+import { type PublishTarget, fanOutStatements } from './fan-out.ts'
+import { statementsOf } from './publish.ts'
 
 /** What Keepsend itself reports, to the endpoints of the operator's workspace that subscribe to it by name. */
 export type OperationalType =

@@ -1,6 +1,6 @@
 import { type SqlText, clock, raw, refuseRowsStatement, sqlText } from '@keepsend/outbox'
 import { type PreparedEvent, patternsOf } from './event.ts'
-import { type PublishTarget, channelsOf, collects } from './publish.ts'
+import { type PublishTarget, channelsOf, collects } from './fan-out.ts'
 
 /**
  * Fails where the events of one transaction have more receivers together than one publish may have: each fan-out counts its

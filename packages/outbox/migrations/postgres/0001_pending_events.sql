@@ -12,13 +12,14 @@
 -- for 1,000 and a hundredth, and may do ten times the work before it naps. The statistics keep up in the same way,
 -- because a plan made for an empty table is a bad one for a full one. Large payloads live in the toast table, which
 -- dies as fast.
+-- One check of status and ready: every statement prepares each check anew, which takes 4 of the 100 µs of an insert.
 -- No fillfactor: every update moves due_at or status, which are indexed, so none could stay within its page's chain.
 create table if not exists pending_events (
   id text collate "C" not null primary key,
   workspace_id text collate "C" not null,
   event_type text not null,
   endpoint_id text collate "C" not null default '',
-  status text not null default 'pending' check (status in ('pending', 'completed', 'failed', 'held')),
+  status text not null default 'pending',
   hold_reason text,
   held_at bigint,
   attempts integer not null default 0,
@@ -27,7 +28,8 @@ create table if not exists pending_events (
   crashes integer not null default 0,
   gen bigint not null default (cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)),
   due_at bigint,
-  ready smallint not null default 0 check (ready = 0 or (ready = 1 and status = 'pending')),
+  ready smallint not null default 0 check (
+    ready = 0 and status in ('pending', 'completed', 'failed', 'held') or ready = 1 and status = 'pending'),
   claimed_at bigint,
   created_at bigint not null,
   replayed_at bigint,

@@ -167,6 +167,8 @@ export function isTooManyRows(error: unknown): boolean {
   return isNullRefused(error, 'pending_events', 'max_attempts')
 }
 
+const IN_LINE = raw('1')
+
 /**
  * The values of `due_at` and `ready`: in line at once, at a time, or dispatched.
  *
@@ -178,12 +180,11 @@ function dueAndReady(
   now = clock(),
   { inLine = raw('0'), unlessHeld }: { inLine?: SqlText | undefined; unlessHeld?: SqlText | undefined } = {},
 ): SqlText {
-  const isFarOff = offTheClock(clock(due === 'handed-off' ? eventIdTime(eventId) : 0), now)
   const [dueAt, ready] =
     due === 'now'
-      ? [now, raw('1')]
+      ? [now, IN_LINE]
       : due === 'handed-off'
-        ? [sqlText`case when ${isFarOff} or 1 = ${inLine} then ${now} end`, inLine]
+        ? [sqlText`case when ${offTheClock(clock(eventIdTime(eventId)), now)} or 1 = ${inLine} then ${now} end`, inLine]
         : [clock(due), sqlText`case when ${clock(due)} <= ${now} then 1 else 0 end`]
   if (!unlessHeld) return sqlText`${dueAt}, ${ready}`
   return sqlText`${unlessHeld} then ${dueAt} end, ${unlessHeld} then ${ready} else 0 end`

@@ -75,7 +75,7 @@ describe.each([
     // those that are lent to see who else answers.
     expect(silent.requests.length).toBeLessThanOrEqual(2 * 8)
     const inHand = made.rows().filter(({ claimedAt, workspaceId }) => claimedAt !== null && workspaceId !== 'w')
-    expect(inHand.length).toBeLessThanOrEqual(2 * 8 + 128)
+    expect(inHand.length).toBeLessThanOrEqual(2 * 8 + 192)
   })
 })
 

@@ -37,7 +37,7 @@ export interface DurableEventQueueOptions {
   slotsPerHost?: number | undefined
   /**
    * Outcomes that may gather for one commit, for 10 ms at most: 1–900. A fuller commit is a cheaper one; what a crash
-   * can send twice is at most this and twice `concurrency`. @default 128
+   * can send twice is at most this and twice `concurrency`. @default 192; on Postgres 128
    */
   settleBatch?: number | undefined
   /**
@@ -70,6 +70,10 @@ const POLLERS = new WeakMap<OutboxDatabase, Set<Poller>>()
 
 /** A stop waits this long for what is under way: less than the 30 s after which most supervisors kill. */
 export const DEFAULT_DRAIN_MS = 10_000
+
+// A commit of SQLite ends with a sync, which more deliveries share: 36.3 µs each with 128, 33.7 with 192, 34.4 with 256 (measured
+// beside each other). On Postgres 192 gained nothing.
+const SETTLE_BATCH = { sqlite: 192, postgres: 128 } as const
 
 /**
  * The queue that is a table: it tells its poller of new rows, and the poller delivers what is due, this process's rows
@@ -104,7 +108,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       slotsPerWorkspace = Math.max(1, Math.floor(concurrency / 2)),
       slotsPerEndpoint = Math.max(1, Math.floor(concurrency / 4)),
       slotsPerHost = 64,
-      settleBatch = 128,
+      settleBatch = SETTLE_BATCH[db.dialect.name],
       leaseMs = DEFAULT_LEASE_MS,
       pollMs = 5000,
       upkeepMs = 60_000,

@@ -52,8 +52,10 @@ export const WITHOUT_LEAVING_AT_HEARTBEAT: Mutant = {
 /** A row that is inserted again begins with the `gen` that its first life began with. */
 export const WITH_FIXED_GEN: Mutant = {
   name: 'new rows begin at a fixed gen',
-  // The last two readings of the clock in an insert are `gen` and `created_at`.
-  rewrites: [{ find: /(insert into pending_events[^]*)(\(select ms from keepsend_clock\)), \2,/, put: '$11, $2,' }],
+  // The last two readings of the clock in an insert are `gen` and `created_at`; a fan-out has it as `now`.
+  rewrites: [
+    { find: /(insert into pending_events[^]*)(\(select ms from keepsend_clock\)|\bnow), \2,/, put: '$11, $2,' },
+  ],
 }
 
 /** A message of an earlier life is taken for one that the row's own life has overtaken. */

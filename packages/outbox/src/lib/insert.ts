@@ -162,7 +162,7 @@ export function refuseRowsStatement(tooMany: SqlText): SqlText {
     select '', '', '', ms, '', null from keepsend_clock where ${tooMany}`
 }
 
-/** Whether the error is that of {@link insertSelectStatement} with more receivers than `maxRows`. */
+/** Whether the error is that of {@link insertSelectStatements} with more receivers than `maxRows`. */
 export function isTooManyRows(error: unknown): boolean {
   return isNullRefused(error, 'pending_events', 'max_attempts')
 }

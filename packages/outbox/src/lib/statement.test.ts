@@ -1,8 +1,17 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { type SqlText, clock, raw, sqlText, toDrizzle, toSql } from './statement.ts'
+import { type SqlText, clock, raw, sqlText, template, toDrizzle, toSql } from './statement.ts'
 
 describe('statements', () => {
+  it('of a template have one text, and each value where its stand-in was bound', () => {
+    const bind = template(2, ([one = '', other = '']) => sqlText`${other}, ${one}, ${other}`)
+    expect([bind(['a', 1]), bind(['b', null])]).toEqual([
+      { sql: '?, ?, ?', params: [1, 'a', 1] },
+      { sql: '?, ?, ?', params: [null, 'b', null] },
+    ])
+    expect(() => template(1, ([one = '']) => sqlText`${`${one}.`}`)).toThrow('a template binds stand-in 0.')
+  })
+
   it('bind every value and splice only what is a statement itself', () => {
     const inner = sqlText`b = ${'?'} and c = ${null}`
     expect(sqlText`select ${raw('a')} from t where ${inner} limit ${3}`).toEqual({

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { oldestDue } from '@keepsend/outbox'
 import { keyFault } from '../key-check.ts'
+import { inTime } from '../in-time.ts'
 import { errorFields } from '../logger.ts'
 import { type EngineRoutes, type RouteEngine, json, newRoutes } from './route.ts'
 
@@ -68,23 +69,11 @@ export function healthRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(health, async (c) => {
     const now = performance.now()
     if (!last || now - last.at >= (last.isOver ? FRESH_MS : LOOK_MS)) last = look(now)
-    const oldestDueMs = await within(LOOK_MS, last.oldestDueMs)
+    // A look that goes on says what it came to in the log.
+    const oldestDueMs = await inTime(last.oldestDueMs, LOOK_MS, 'the health check').catch(() => undefined)
     return oldestDueMs === undefined
       ? c.json({ status: 'unavailable' as const }, 503)
       : c.json({ status: 'ok' as const, oldestDueMs, ...engine.counters }, 200)
   })
   return app
-}
-
-/** What it resolves with, or undefined when that takes longer. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const end = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms)
-  })
-  try {
-    return await Promise.race([promise, end])
-  } finally {
-    clearTimeout(timer)
-  }
 }

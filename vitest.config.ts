@@ -42,7 +42,7 @@ const engineOnPostgres = {
     ...engine.test,
     name: 'engine on Postgres',
     include: ['test/**/*.test.ts'],
-    exclude: ['test/workerd/**', 'test/{commit-kill,every-option,express,own-transaction,readme}.test.ts'],
+    exclude: ['test/workerd/**', 'test/{commit-kill,every-option,express,own-transaction,readme,scans}.test.ts'],
     env: { ...engine.test.env, KEEPSEND_TEST_ON: 'postgres' },
     globalSetup: [postgresSetup],
   },

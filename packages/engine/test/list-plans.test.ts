@@ -1,4 +1,5 @@
-// How many rows a list, a replay, a deletion and the health check read beside a neighbour's rows, in a table that was never analyzed:
+// How many rows a list, a replay, a deletion and the health check read beside a neighbour's rows, in a table that was never
+// analyzed, or was before it had any of them:
 // on SQLite the ways into the table, on Postgres the rows besides, which are as many beside a million as beside a thousand.
 // D1 counts its rows itself: packages/adapter-cloudflare/test/workerd/lists.test.ts.
 import { type SqlText, raw, sqlText } from '@keepsend/outbox'
@@ -32,7 +33,7 @@ function rowsOf(workspaceId: string, prefix: string, count: number): SqlText {
   }
 }
 
-async function beside(neighbours: number) {
+async function beside(neighbours: number, isAnalyzed: boolean) {
   const recorder: { take?: () => SqlText[] } = {}
   const made = await rig({
     wrap: (direct) => {
@@ -51,8 +52,12 @@ async function beside(neighbours: number) {
     await made.exec('update keepsend_endpoints set id = ? where id = ?', `ep_w1${n}`, id)
   }
   // The neighbour has newer rows and older ones.
-  await made.db.run(rowsOf('w0', 'evt_01900000-0000', neighbours / 2))
+  if (!isAnalyzed) await made.db.run(rowsOf('w0', 'evt_01900000-0000', neighbours / 2))
   await made.db.run(rowsOf('w1', 'evt_01910000-0000', 500))
+  if (isAnalyzed) {
+    await made.exec('analyze pending_events')
+    await made.db.run(rowsOf('w0', 'evt_01900000-0000', neighbours / 2))
+  }
   await made.db.run(rowsOf('w2', 'evt_01920000-0000', neighbours / 2))
   return { ...made, statements: () => recorder.take?.() ?? [] }
 }
@@ -72,9 +77,9 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
   ['a list of events', ({ deliveries }) => deliveries.listEvents('w1', { limit: 50 }), 4500],
   ['the deliveries of an event', ({ deliveries }) => deliveries.ofEvent('w1', EVENT), 10],
   ['the health check', async ({ routes }) => routes.request('/health'), 1000],
-  ['a replay', ({ deliveries }) => deliveries.replayOf('w1', { endpointId: ENDPOINT }), 1000],
+  ['a replay', ({ deliveries }) => deliveries.replayOf('w1', { endpointId: ENDPOINT }, { limit: 10 }), 1000],
   ['a deletion', ({ endpoints }) => endpoints.delete('w1', 'ep_w12'), 1000],
-  ['the care for what is held', async ({ db }) => careForHeld(db, 60_000), 1500],
+  ['the care for what is held', async ({ db }) => careForHeld(db, 60_000), 2000],
 ]
 
 const BY_INDEX = /pending_events_(at_rest|ready|due|replay|held)\b/
@@ -82,10 +87,27 @@ const BY_INDEX = /pending_events_(at_rest|ready|due|replay|held)\b/
 const BY_KEY = /Bitmap Heap Scan|PRIMARY KEY \(id(=\?|>\? AND id<\?)\)|pending_events_pkey/
 const PAST_OTHERS = /AUTOMATIC|Seq Scan|at_rest \((?!workspace_id=\?)/
 
-it.each(onPostgres ? [1000, 1_000_000] : [1000])(
-  'beside %i rows of a neighbour each call goes by an index of its own rows',
-  async (neighbours) => {
-    const { engine, db, statements } = await beside(neighbours)
+const NEVER = ['in a table that was never analyzed', false] as const
+const BEFORE = ['in a table that was analyzed before', true] as const
+
+it.each(
+  onPostgres
+    ? ([
+        [1000, ...NEVER],
+        [100_000, ...NEVER],
+        [1_000_000, ...NEVER],
+        [1000, ...BEFORE],
+        [100_000, ...BEFORE],
+        [1_000_000, ...BEFORE],
+      ] as const)
+    : ([
+        [1000, ...NEVER],
+        [1000, ...BEFORE],
+      ] as const),
+)(
+  'beside %i rows of a neighbour, %s, each call goes by an index of its own rows',
+  async (neighbours, _, isAnalyzed) => {
+    const { engine, db, statements } = await beside(neighbours, isAnalyzed)
     for (const [name, call, most] of CALLS) {
       statements()
       await call(engine)

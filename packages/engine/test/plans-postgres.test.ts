@@ -2,6 +2,7 @@ import { type SqlText, claimReadyEvents, enqueueEvents, newEventId, toSql } from
 import { expect, it } from 'vitest'
 import { waitingStatement } from '../src/lib/ceiling.ts'
 import { resumeUnlessBlocked } from '../src/lib/resume.ts'
+import { wakeEndpoints } from '../src/lib/wake.ts'
 import { readsOf, recorded } from './plans.ts'
 import { claimInLine, rig } from './rig.ts'
 
@@ -103,3 +104,69 @@ it('what counts the waiting rows of a workspace goes by its lanes and its endpoi
   expect(found).toContain('pending_events_held')
   expect(found).not.toMatch(/Seq Scan on pending_events|pending_events_pkey/)
 })
+
+type Rig = Awaited<ReturnType<typeof rig>>
+const wake = (made: Rig) => wakeEndpoints(made.db, { openMs: 60_000, random: () => 0.5 })
+
+/** What goes about many rows of one endpoint, their status, what the endpoint is set to, and the call. */
+const OF_ONE: [
+  name: string,
+  status: 'failed' | 'held',
+  set: string,
+  call: (made: Rig, id: string) => Promise<unknown>,
+][] = [
+  [
+    'a replay',
+    'failed',
+    'updated_at = 1',
+    ({ engine }, endpointId) => engine.deliveries.replayOf('w1', { endpointId }, { limit: 100 }),
+  ],
+  ['a resume', 'held', 'wake_at = 1', wake],
+  ['a probe', 'held', `wake_at = 1, circuit = 'open'`, wake],
+  ['a deletion', 'held', 'updated_at = 1', ({ engine }, id) => engine.endpoints.delete('w1', id)],
+]
+
+it.each(
+  OF_ONE.flatMap(([name, status, set, call]) =>
+    ['before others had any', 'now'].map((when) => [name, when, status, set, call] as const),
+  ),
+)(
+  '%s of an endpoint meets no row of another, where the planner was told of the table %s',
+  async (_, when, status, set, call) => {
+    let take = () => [] as SqlText[]
+    const made = await rig({
+      wrap: (direct) => {
+        const recorder = recorded(direct)
+        take = recorder.take
+        return recorder.db
+      },
+    })
+    await made.exec('alter table pending_events set (autovacuum_enabled = off)')
+    const { id } = await made.addEndpoint()
+    await made.exec(`update keepsend_endpoints set ${set}`)
+    const settled = status === 'failed' ? 'n + ' : 'null + '
+    // Of those others the keys are smaller, and the times of settling.
+    const add = (endpointId: string, rows: number, first: number, event: string) =>
+      made.exec(
+        `insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, completed_at, created_at, payload)
+         select 'evt_${event}' || lpad(n::text, 8, '0') || '-0000-7000-8000-000000000000.' || ?, 'w1', 't', ?, '${status}',
+           ${status === 'held' ? `'circuit_open'` : 'null'}, ${settled} cast(? as bigint), 1, '{}'
+         from generate_series(1, cast(? as integer)) as n`,
+        endpointId,
+        endpointId,
+        first,
+        rows,
+      )
+    await add(id, 100_000, 1_000_000, '1')
+    if (when !== 'now') await made.exec('analyze pending_events')
+    await add('ep_of_others', 50_000, 1, '0')
+    if (when === 'now') await made.exec('analyze pending_events')
+    take()
+    await call(made, id)
+    const statements = take()
+    await made.exec(`update keepsend_endpoints set ${set}`)
+    let met = 0
+    for (const statement of statements) for (const { rows } of await readsOf(made.db, statement)) met += rows
+    expect(met).toBeLessThanOrEqual(1500)
+  },
+)

@@ -26,7 +26,10 @@ const STEPS: [step: string, is: (statement: SqlText) => boolean][] = [
       sql.startsWith("update pending_events set status = 'pending'") &&
       sql.includes('pending_events.hold_reason not in'),
   ],
-  ['8 resume for the room', ({ sql }) => sql.startsWith('with picked as') && sql.includes("held.status = 'held'")],
+  [
+    '8 resume for the room',
+    ({ sql }) => sql.startsWith('with picked as') && sql.includes('from pending_events as held'),
+  ],
   ['9 claim', ({ sql }) => sql.includes('set gen = gen + 1, ready = 0, crashes = crashes +')],
 ]
 

@@ -20,7 +20,17 @@ export {
 } from './lib/cleanup.ts'
 export { type Codec, type ColumnNames, type JsonColumn, type ReadColumn, createCodec, json } from './lib/codec.ts'
 export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
-export type { Dialect, NewestInLine, Payload, Picked, RowSource, Stored, Which } from './lib/dialect.ts'
+export type {
+  Dialect,
+  HeldRows,
+  KeyRange,
+  NewestInLine,
+  Payload,
+  Picked,
+  RowSource,
+  Stored,
+  Which,
+} from './lib/dialect.ts'
 export { type Enqueued, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
 export { OutboxError, type OutboxErrorCode, isLockTimeout, isNullRefused } from './lib/errors.ts'
 export {

@@ -141,7 +141,7 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
     25,
     ['pending_events_held', 'pending_events_pkey'],
   ],
-  ['looking for endpoints with held rows', heldEndpointsStatement({ limit: 25 }), 25, ['pending_events_held']],
+  ['looking for endpoints with held rows', heldEndpointsStatement(db, { limit: 25 }), 25, ['pending_events_held']],
   [
     'a replay of an endpoint',
     await statementOf(postgresDialect, (one) =>

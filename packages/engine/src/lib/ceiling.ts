@@ -145,9 +145,7 @@ function createCeiling({ count, max, refuse, logger, monotonic }: CeilingDeps): 
 
 /**
  * Counts the deliveries of a workspace that stand in line or are held, by their indexes, up to `most` of each lane and
- * endpoint. What waits for the time of a retry is not among them: an endpoint that fails for long has its rows held. A range
- * where `=` would do, as in a lane: by that Postgres may find the order of the key good enough, and read it from its
- * beginning.
+ * endpoint. What waits for the time of a retry is not among them: an endpoint that fails for long has its rows held.
  */
 export function waitingStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
@@ -155,14 +153,14 @@ export function waitingStatement(
   most: number,
 ): SqlText {
   const line = dialect.inLine(sqlText`cast(${workspaceId} as text)`)
+  const held = dialect.heldOf(raw('endpoint.id'))
   return sqlText`
     select (
       select count(*) from (
-        select 1 from pending_events where ${line.where} order by ${line.order} ${dialect.first(most)}) as line)
+        select 1 from pending_events ${dialect.by('pending_events_ready')} where ${line.where} order by ${line.order} ${dialect.first(most)}) as line)
       + (select coalesce(sum((
         select count(*) from (
-          select 1 from pending_events where status = 'held' and endpoint_id >= endpoint.id and endpoint_id <= endpoint.id
-          order by endpoint_id, id ${dialect.first(most)}) as held)), 0)
+          select 1 from pending_events ${dialect.by('pending_events_held')} where ${held.where} order by ${held.oldestFirst} ${dialect.first(most)}) as waiting)), 0)
       from keepsend_endpoints as endpoint where endpoint.workspace_id = ${workspaceId}) as "count"`
 }
 

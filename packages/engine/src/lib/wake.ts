@@ -6,22 +6,19 @@ import {
   Transaction,
   byId,
   clock,
-  eventIdOf,
-  eventIdTime,
-  firstEventIdAt,
-  isEventId,
   isLockTimeout,
   limitTo,
   raw,
   resumeStatement,
   sqlText,
 } from '@keepsend/outbox'
-import { standsAsProbe } from './circuit.ts'
 import { checkBounds } from './errors.ts'
+import { firstHeld } from './first-held.ts'
 import { lockEndpoints, lockedOf } from './locks.ts'
 import { isPaused, notBeforePause } from './pause.ts'
+import { type Probed, type Probing, addProbe } from './probe.ts'
 import { type RatePeriod, spacingMs } from './rate.ts'
-import { JITTER, jittered } from './schedule.ts'
+import { JITTER } from './schedule.ts'
 
 // What one statement resumes of an endpoint; a faster limit has the rest at its next time.
 const MAX_BATCH = 10_000
@@ -67,23 +64,10 @@ export interface Woken {
   nextMs: number | null
 }
 
-interface Due {
-  id: string
+interface Due extends Probed {
   circuit: 'closed' | 'open'
   rateLimit: number | null
   ratePeriod: RatePeriod
-  wakeAt: number
-  now: number
-  /** While the circuit is open: the delivery that failed last, and the ends of those that are held. */
-  failedId: string | null
-  oldestId: string | null
-  newestId: string | null
-}
-
-/** How an open circuit is probed. */
-export interface Probing {
-  openMs: number
-  random: () => number
 }
 
 /**
@@ -98,12 +82,11 @@ export async function wakeEndpoints(
   onlyId?: string,
 ): Promise<Woken> {
   const one = onlyId === undefined ? raw('') : sqlText`and id = ${onlyId}`
-  const end = (which: SqlText): SqlText => sqlText`case when circuit = 'open' then (
-      select ${which}(held.id) from pending_events as held
-      where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id) end`
+  const end = (which: 'oldestFirst' | 'newestFirst'): SqlText =>
+    sqlText`case when circuit = 'open' then ${firstHeld(db, which)} end`
   const { rows: found } = await db.run<Due>(sqlText`
     select id as "id", circuit as "circuit", rate_limit as "rateLimit", rate_period as "ratePeriod", wake_at as "wakeAt", ${clock()} as "now",
-      probed_id as "failedId", ${end(raw('min'))} as "oldestId", ${end(raw('max'))} as "newestId"
+      probed_id as "failedId", ${end('oldestFirst')} as "oldestId", ${end('newestFirst')} as "newestId"
     from keepsend_endpoints where wake_at is not null ${one} order by wake_at, id ${limitTo(limit + 1)}`)
   const due = found.slice(0, limit).filter(({ wakeAt, now }) => wakeAt <= now)
   const rest = found[due.length]
@@ -167,60 +150,11 @@ function addBatch(
   // A pause that has ended, or that no honest clock has written, is gone: what is published from here on is not held for it.
   transaction.add(sqlText`
       update keepsend_endpoints set wake_at = case
-        when status = 'enabled' and exists (
-          select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
+        when status = 'enabled' and ${firstHeld(db, 'oldestFirst')} is not null
         then ${notBeforePause(db, sqlText`cast(${next} as bigint)`)} end,
         paused_until = case when ${isPaused()} then paused_until end
       where ${mine}`)
   return resumed
-}
-
-/** A held row becomes the probe, unless the last one still stands: never the row that failed last, if there is another. */
-function addProbe(
-  transaction: Transaction,
-  db: OutboxDatabase,
-  due: Due,
-  { openMs, random, graceMs = 0 }: Probing & { graceMs: number | undefined },
-): SqlResult<ResumedRow> {
-  const { id, wakeAt, now } = due
-  const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'open'`
-  const place = placeOfProbe(due, random)
-  const nearest = (where: SqlText, order: 'asc' | 'desc'): SqlText => sqlText`(
-    select held.id from pending_events as held
-    where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id and ${where}
-    order by held.id ${raw(order)} ${db.dialect.first(1)})`
-  const another = sqlText`held.id <> coalesce(keepsend_endpoints.probed_id, '')`
-  transaction.add(sqlText`
-      update keepsend_endpoints set probe_id = coalesce(
-        ${nearest(sqlText`${another} and held.id >= ${place}`, 'asc')},
-        ${nearest(sqlText`${another} and held.id < ${place}`, 'desc')},
-        ${nearest(raw('1 = 1'), 'asc')})
-      where ${mine} and status = 'enabled' and not ${isPaused()} and not ${standsAsProbe(openMs, graceMs)}`)
-  // Also for the probe that still stands, and for an endpoint that was disabled or paused meanwhile.
-  const next = notBeforePause(db, sqlText`cast(${now + jittered(openMs, random)} as bigint)`)
-  transaction.add(sqlText`
-      update keepsend_endpoints set probed_id = coalesce(probe_id, probed_id),
-        wake_at = case when status = 'enabled' and (probe_id is not null or ${isPaused()}) then ${next} end
-      where ${mine}`)
-  const guard = sqlText`held.id in (select probe_id from keepsend_endpoints
-        where id = ${id} and circuit = 'open' and status = 'enabled' and not ${isPaused()})`
-  return transaction.add<ResumedRow>(resumeStatement(db, { endpointId: id, limit: 1, guard, afterMs: graceMs }))
-}
-
-/**
- * Where the next probe is looked for, as an id. After one of the older half it is the newest row, so that a thousand old
- * rows that cannot be delivered keep nobody from the one behind them; otherwise it is near a random time between both.
- */
-function placeOfProbe({ failedId, oldestId, newestId }: Due, random: () => number): string {
-  const from = timeOf(oldestId)
-  const span = timeOf(newestId) - from
-  if (failedId === null || timeOf(failedId) - from <= span / 2) return newestId ?? ''
-  return firstEventIdAt(from + random() * span)
-}
-
-function timeOf(deliveryId: string | null): number {
-  const eventId = eventIdOf(deliveryId ?? '')
-  return isEventId(eventId) ? eventIdTime(eventId) : 0
 }
 
 /** The time to wake, where held rows would have none: no row waits for someone who does not come. */
@@ -241,8 +175,7 @@ export function wakeStrays(db: OutboxDatabase, ids: readonly string[], openMs: n
       and case when wake_at is null then true else wake_at > ${clock()} + ${furthest} end`
   const stray = sqlText`
     select id from keepsend_endpoints
-    where id ${db.dialect.keys(ids)} and ${isStray} and exists (
-      select 1 from pending_events as held where held.status = 'held' and held.endpoint_id = keepsend_endpoints.id)
+    where id ${db.dialect.keys(ids)} and ${isStray} and ${firstHeld(db, 'oldestFirst')} is not null
     order by id ${db.dialect.lock('pick', 'keepsend_endpoints')}`
   return sqlText`
     update keepsend_endpoints set wake_at = ${clock()}

@@ -75,10 +75,12 @@ where ready = 1;
 create index if not exists pending_events_due on pending_events (due_at, id)
 where status = 'pending' and due_at is not null and ready = 0;
 
--- Clean-up walks this one, and a replay of all workspaces, by the time of settling, never by the time of creation. The status leads, because
--- failed rows are retained for longer than completed ones: each clean-up ends at the first row that stays.
+-- Clean-up walks this one, and a replay of all workspaces, by the time of settling, never by the time of creation. The status
+-- leads, because failed rows are retained for longer than completed ones: each clean-up ends at the first row that stays.
+-- Those two alone say this condition, so that no planner takes this index for the replay of one endpoint, past the
+-- rows of all others.
 create index if not exists pending_events_settled on pending_events (status, completed_at, id)
-where completed_at is not null;
+where coalesce(completed_at, -1) >= 0;
 
 -- Letting out what was kept aside for one endpoint.
 create index if not exists pending_events_held on pending_events (endpoint_id, id)

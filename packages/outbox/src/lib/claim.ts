@@ -4,6 +4,7 @@ import { type LaneShare, takeInTurn } from './lane.ts'
 import { checkOptions } from './option-names.ts'
 import { byId } from './row-id.ts'
 import { type ClaimRef, type EventState, type TakenEvent, readPendingEvents } from './row.ts'
+import { sqlText } from './statement.ts'
 import { type TakeOptions, takeStatement } from './take.ts'
 import { Transaction } from './transaction.ts'
 
@@ -157,12 +158,10 @@ export interface NextDue {
 
 /** One index look-up, whatever the backlog. */
 export async function nextDueEvent(db: OutboxDatabase): Promise<NextDue> {
-  const { rows } = await db.run<NextDue>({
-    sql: `select ms as "now", (
-        select due_at from pending_events where status = 'pending' and due_at is not null and ready = 0
-        order by due_at, id limit 1
-      ) as "dueAt" from keepsend_clock`,
-    params: [],
-  })
+  const { rows } = await db.run<NextDue>(sqlText`
+    select ms as "now", (
+      select due_at from pending_events ${db.dialect.by('pending_events_due')}
+      where status = 'pending' and due_at is not null and ready = 0 order by due_at, id limit 1) as "dueAt"
+    from keepsend_clock`)
   return onlyRow(rows)
 }

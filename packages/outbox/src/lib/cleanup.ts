@@ -2,6 +2,7 @@ import type { OutboxDatabase } from './database.ts'
 import { checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
+import { SETTLED } from './transitions.ts'
 
 export interface CleanupOptions {
   /** Age of a completed row, by `completed_at`, at which it goes, in ms: 0 or more. @default 86_400_000 (24 h) */
@@ -65,7 +66,7 @@ export function pruneStatement(
     now,
   }: { status: 'completed' | 'failed'; ageMs: number; limit: number; now: number | undefined },
 ): SqlText {
-  const where = sqlText`completed_at is not null and status = ${raw(`'${status}'`)} and completed_at < ${clock(now)} - ${ageMs}`
-  const picked = dialect.pick({ where, order: raw('completed_at, id'), limit })
+  const where = sqlText`${SETTLED} and status = ${raw(`'${status}'`)} and completed_at < ${clock(now)} - ${ageMs}`
+  const picked = dialect.pick({ where, by: 'pending_events_settled', order: raw('completed_at, id'), limit })
   return sqlText`${picked.with} delete from pending_events where ${picked.where}`
 }

@@ -15,6 +15,13 @@ export interface Dialect {
   readonly greatest: SqlText
   /** Ends an insert of several rows, where two that insert the same keys could wait for each other in a circle. */
   readonly inKeyOrder: SqlText
+  /**
+   * Behind `pending_events` in a `from`: the index by which its rows are found. SQLite would choose one by what it knows of the
+   * table, which may be of a time when it had ten rows. Postgres cannot be told: there each condition fits one index alone.
+   */
+  by(index: IndexName): SqlText
+  /** Before a condition that joins rows to a list: these keys, so that it is the list which is gone through. */
+  keyed(ids: readonly string[]): SqlText
   /** Behind a column: one of these few texts. The planner knows them. */
   oneOf(values: readonly string[]): SqlText
   /** Behind a key: one of these, as one parameter whatever their number. Looks them up, whatever the planner expects. */
@@ -39,7 +46,10 @@ export interface Dialect {
    * over such a table than over the expressions, but has each parameter of it once.
    */
   readonly reused: SqlText
-  /** Whether a payload of more than 1,000 bytes is stored in its rows, where they are few. */
+  /**
+   * Whether a payload of more than 1,000 bytes is stored in its rows, where they are few. D1 bills a row more for another
+   * place; Postgres copies no payload that it keeps out of line when a row moves.
+   */
   readonly inlinesLong: boolean
   /** Stores payloads, for the rows of an insert. */
   storePayloads(payloads: readonly Payload[]): Stored
@@ -55,12 +65,16 @@ export interface Dialect {
   rows<Item>(alias: string, items: readonly Item[], columns: RowSource<Item>): SqlText
   /** A `select` of `(claim_id, claim_gen)`. */
   claims(refs: readonly ClaimRef[]): SqlText
+  /** Joins the rows of each event that a column before it names, by their keys, whatever the planner expects. */
+  joinRowsOf(eventId: SqlText): SqlText
   /** Picks rows of `pending_events` for the statement that changes them, so that two that pick get disjoint rows. */
   pick(which: Which): Picked
   /** Picks the first rows of each lane, so many as its `count` says; of rows that others hold it picks the next. */
   pickLanes(lanes: readonly LaneShare[]): Picked
   /** The rows of one lane, for {@link pick} or a `select`: in the order of their events. */
   inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; order: SqlText }
+  /** The held rows of one endpoint, for {@link pick} or a `select`. */
+  heldOf(endpointId: SqlText, between?: KeyRange): HeldRows
   /** The rows in line of one workspace, in the order of the index. */
   inLine(workspaceId: SqlText): { where: SqlText; order: SqlText }
   /** The rows of one workspace below a key, newest first, in the order of an index of workspace and key. */
@@ -83,6 +97,16 @@ export interface Dialect {
   settleAndTake?(settling: SqlText, refs: readonly ClaimRef[], how: TakeOptions): SqlText
 }
 
+/** The indexes of `pending_events`, but for its key. */
+export type IndexName =
+  | 'pending_events_ready'
+  | 'pending_events_due'
+  | 'pending_events_settled'
+  | 'pending_events_held'
+  | 'pending_events_at_rest'
+  | 'pending_events_replay'
+  | 'pending_events_workspace'
+
 /** Which rows that stand in line are looked at, newest first. */
 export interface NewestInLine {
   workspaceId: string
@@ -93,6 +117,19 @@ export interface NewestInLine {
   /** Rows in all, or so many of each lane if that is more. */
   rows: number
   ofEach: number
+}
+
+/** Keys from the first on, before the second. */
+export interface KeyRange {
+  from?: SqlText
+  before?: SqlText
+}
+
+/** Which rows they are, and their two orders, one of which is said with every look: both go by the index of held rows. */
+export interface HeldRows {
+  where: SqlText
+  oldestFirst: SqlText
+  newestFirst: SqlText
 }
 
 /** A payload that is stored once. */
@@ -123,6 +160,8 @@ type ColumnSource<Item> =
 /** Which rows of `pending_events` a statement changes. */
 export interface Which {
   where: SqlText
+  /** The index by which they are picked. @default the key */
+  by?: IndexName
   /** Together with `limit`. A named set needs neither. */
   order?: SqlText
   limit?: number

@@ -28,8 +28,8 @@ export async function enqueueEvent(db: OutboxDatabase, event: OutboxEvent): Prom
 
 /**
  * Keeps many events in one atomic unit: all of them or, if one is invalid or the database refuses, none. Rows of one event
- * with one payload share it where they are more than three, and a payload of more than 1,000 bytes is stored beside its
- * rows (not on D1).
+ * with one payload share it where they are more than three, and on SQLite a payload of more than 1,000 bytes is stored
+ * beside its rows.
  */
 export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxEvent[]): Promise<Enqueued[]> {
   if (events.length === 0) return []

@@ -59,12 +59,13 @@ export function resumeStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, op
   checkBounds('limit', limit, 1, 10_000)
   checkBounds('afterMs', afterMs, 0, Number.MAX_SAFE_INTEGER)
   checkBounds('apartMs', apartMs, 0, Number.MAX_SAFE_INTEGER)
+  const held = dialect.heldOf(sqlText`${endpointId}`)
   const dueAt = sqlText`${clock(now)} + ${raw(String(afterMs))} + place * ${raw(String(apartMs))}`
   return sqlText`
     with picked as materialized (
-      select held.id as picked_id from pending_events as held
-      where held.status = 'held' and held.endpoint_id = ${endpointId} and ${guard}
-      order by held.id ${dialect.first(limit)} ${dialect.lock('pick', 'held')}),
+      select held.id as picked_id from pending_events as held ${dialect.by('pending_events_held')}
+      where ${held.where} and ${guard}
+      order by ${held.oldestFirst} ${dialect.first(limit)} ${dialect.lock('pick', 'held')}),
     placed as materialized (select picked_id, row_number() over (order by picked_id) - 1 as place from picked)
     update pending_events set ${resumeSet(dueAt, now)}
     from placed where id = picked_id and id ${dialect.among(raw('select picked_id from placed'))} and status = 'held'
@@ -102,8 +103,8 @@ export function failHeldStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, 
   checkOptions('failHeldStatement', options)
   const { endpointId, error, limit } = options
   checkBounds('limit', limit, 1, 10_000)
-  const where = sqlText`status = 'held' and endpoint_id = ${endpointId}`
-  const picked = dialect.pick({ where, order: raw('endpoint_id, id'), limit })
+  const { where, oldestFirst } = dialect.heldOf(sqlText`${endpointId}`)
+  const picked = dialect.pick({ where, by: 'pending_events_held', order: oldestFirst, limit })
   return sqlText`${picked.with} update pending_events set ${endSet(error)} where ${picked.where}`
 }
 
@@ -112,7 +113,7 @@ export function failHeldStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, 
  * each, however many rows. The place is in the database, because a Worker may live for one look.
  */
 export async function endpointsWithHeldRows(db: OutboxDatabase, { limit }: { limit: number }): Promise<string[]> {
-  const { rows } = await db.run<{ id: string }>(heldEndpointsStatement({ limit }))
+  const { rows } = await db.run<{ id: string }>(heldEndpointsStatement(db, { limit }))
   return rows.map(({ id }) => id)
 }
 
@@ -122,15 +123,18 @@ export async function lookOnBehind(db: OutboxDatabase, endpointId: string): Prom
     update keepsend_sweep_pass set held_after_id = ${endpointId} where coalesce(held_after_id, '') <> ${endpointId}`)
 }
 
-export function heldEndpointsStatement({ limit }: { limit: number }): SqlText {
+export function heldEndpointsStatement(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  { limit }: { limit: number },
+): SqlText {
   const after = raw(`coalesce((select held_after_id from keepsend_sweep_pass), '')`)
   const next = (behind: SqlText): SqlText => sqlText`(
-      select endpoint_id from pending_events where status = 'held' and endpoint_id > ${behind}
-      order by endpoint_id, id limit 1)`
+      select endpoint_id from pending_events ${dialect.by('pending_events_held')}
+      where status = 'held' and endpoint_id > ${behind} order by endpoint_id, id limit 1)`
   return sqlText`
-    with recursive endpoint (id) as (
+    with recursive holder (id) as (
       select ${next(after)}
       union all
-      select ${next(raw('endpoint.id'))} from endpoint where endpoint.id is not null)
-    select id as "id" from endpoint where id is not null ${limitTo(limit)}`
+      select ${next(raw('holder.id'))} from holder where holder.id is not null)
+    select id as "id" from holder where id is not null ${limitTo(limit)}`
 }

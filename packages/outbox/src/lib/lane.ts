@@ -71,7 +71,7 @@ export function lookStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, opti
   return sqlText`
     ${dialect.lanes(readLook(options))}
     select w as "w", e as "e", ms as "now", (
-      select due_at from pending_events where status = 'pending' and due_at is not null and ready = 0
+      select due_at from pending_events ${dialect.by('pending_events_due')} where status = 'pending' and due_at is not null and ready = 0
       order by due_at, id limit 1) as "dueAt"
     from keepsend_clock left join lane on 1 = 1`
 }
@@ -128,10 +128,10 @@ export function inTurn(lanes: readonly LaneRef[], rows: number): LaneShare[] {
 }
 
 /** 1 while rows of a workspace stand in line, and 0 otherwise: one index look-up. */
-export function hasLine({ inLine }: Pick<Dialect, 'inLine'>, workspaceId: SqlText): SqlText {
+export function hasLine({ inLine, by }: Pick<Dialect, 'inLine' | 'by'>, workspaceId: SqlText): SqlText {
   const { where, order } = inLine(workspaceId)
   // A scalar, not `exists`: of that Postgres may make a hash of every row in line.
-  return sqlText`coalesce((select 1 from pending_events as line where ${where} order by ${order} limit 1), 0)`
+  return sqlText`coalesce((select 1 from pending_events as line ${by('pending_events_ready')} where ${where} order by ${order} limit 1), 0)`
 }
 
 /** How long the first row of a lane has waited, in ms, of at most so many workspaces' first lanes; 0 when none waits. */
@@ -140,7 +140,8 @@ export async function oldestInLine(db: OutboxDatabase, now: SqlText = clock()): 
   const { where, order } = dialect.inLane({ sql: 'w', params: [] }, { sql: 'e', params: [] })
   const { rows } = await db.run<{ age: number | null }>(sqlText`
     ${dialect.lanes(readLook({ workspaces: 100, endpoints: 1 }))}
-    select max(${now} - (select due_at from pending_events where ${where} order by ${order} limit 1)) as "age" from lane`)
+    select max(${now} - (
+      select due_at from pending_events ${dialect.by('pending_events_ready')} where ${where} order by ${order} limit 1)) as "age" from lane`)
   return Math.max(0, onlyRow(rows).age ?? 0)
 }
 

@@ -56,8 +56,8 @@ export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[])
   // the row, below the `created_at` at which `gen` began, is stale; one whose row was put in line waits for its turn.
   const { rows } = await db.run<Row & { hasLine: number }>(sqlText`
     select ${pendingEvents.all}, ${hasLine(db.dialect, raw('pending_events.workspace_id'))} as "hasLine"
-    from (${db.dialect.claims(wanted)}) as claim join pending_events on id = claim_id
-    where status = 'pending' and (gen = claim_gen or (
+    from (${db.dialect.claims(wanted)}) as claim cross join pending_events
+    where id = claim_id and status = 'pending' and (gen = claim_gen or (
       gen > claim_gen and claim_gen >= created_at and ready = 0 and attempts = 0 and deferrals = 0 and crashes = 0))`)
   const lined = new Set<string>()
   const found = rows.flatMap(({ hasLine: isLined, ...columns }) => {

@@ -1,4 +1,5 @@
 import type { OutboxDatabase } from './database.ts'
+import type { Which } from './dialect.ts'
 import { eventRange } from './row-id.ts'
 import { type SqlText, joined, raw, sqlText } from './statement.ts'
 
@@ -84,24 +85,28 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
   const most = filtered ? MAX_LOOKED : rows
   const mine = dialect.ofWorkspace(workspaceId, before)
   /** The newest rows of a condition, of which some may be another workspace's. */
-  const part = (where: SqlText, order: SqlText, limit: number): Part => ({
+  const part = ({ where, by: index, order = raw('id desc'), limit = MAX_LOOKED }: Which): Part => ({
     tables: [
       sqlText`looked (id, workspace_id) as materialized (
-      select id, workspace_id from pending_events where ${where} order by ${order} ${dialect.first(limit)})`,
+      select id, workspace_id from pending_events ${index ? dialect.by(index) : raw('')} where ${where} order by ${order} ${dialect.first(limit)})`,
     ],
     ids: sqlText`select id from looked where workspace_id = ${workspaceId}`,
     last: sqlText`select case when count(*) >= ${limit} then min(id) end from looked`,
   })
-  const atRest = part(sqlText`${AT_REST} and ${mine.where}`, mine.order, most)
-  if (typeof by === 'object')
-    return [part(sqlText`${eventRange(by.eventId)} and id < ${before}`, raw('id desc'), MAX_LOOKED)]
+  const atRest = part({
+    where: sqlText`${AT_REST} and ${mine.where}`,
+    by: 'pending_events_at_rest',
+    order: mine.order,
+    limit: most,
+  })
+  if (typeof by === 'object') return [part({ where: sqlText`${eventRange(by.eventId)} and id < ${before}` })]
   switch (by) {
     case 'at-rest':
       return [atRest]
     case 'workspace':
-      return [part(mine.where, mine.order, most)]
+      return [part({ ...mine, by: 'pending_events_workspace', limit: most })]
     case 'keys':
-      return [{ ...part(sqlText`id < ${before}`, raw('id desc'), MAX_LOOKED), last: lastMoment(before) }]
+      return [{ ...part({ where: sqlText`id < ${before}` }), last: lastMoment(before) }]
     case 'parts':
       return [
         atRest,
@@ -113,7 +118,8 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
         {
           tables: [
             sqlText`due_first (id, workspace_id) as materialized (
-      select id, workspace_id from pending_events where status = 'pending' and due_at is not null and ready = 0
+      select id, workspace_id from pending_events ${dialect.by('pending_events_due')}
+      where status = 'pending' and due_at is not null and ready = 0
       order by due_at, id ${dialect.first(MAX_LOOKED)})`,
           ],
           ids: sqlText`select id from due_first where workspace_id = ${workspaceId} and id < ${before}`,

@@ -2,7 +2,7 @@ import type { OutboxDatabase } from './database.ts'
 import { OutboxError, checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 import { type SqlText, allOf, raw, sqlText } from './statement.ts'
-import { replaySet } from './transitions.ts'
+import { SETTLED, replaySet } from './transitions.ts'
 
 /**
  * Which settled rows to send again: named ones, those of an endpoint, or those of everybody in a time. Parts are joined by
@@ -60,11 +60,12 @@ export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, option
       'a replay without ids takes workspaceId and endpointId together, or neither',
     )
   }
-  // The columns of the index by which it goes, so that no other has the order.
-  const order = raw(
-    filter.endpointId === undefined ? 'completed_at, id' : 'workspace_id, endpoint_id, status, completed_at, id',
-  )
-  const picked = db.dialect.pick({ where: matching(db, filter), order, limit })
+  const picked = db.dialect.pick({
+    where: matching(db, filter),
+    ...(filter.ids ? {} : { by: filter.endpointId === undefined ? 'pending_events_settled' : 'pending_events_replay' }),
+    order: raw('completed_at, id'),
+    limit,
+  })
   return sqlText`
     ${picked.with} update pending_events set ${replaySet(holdFor, now)}
     where ${picked.where}
@@ -74,7 +75,8 @@ export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, option
 function matching({ dialect }: OutboxDatabase, filter: ReplayFilter): SqlText {
   const { ids, workspaceId, endpointId, settledAfter, settledBefore } = filter
   const status = filter.status ?? (ids ? undefined : 'failed')
-  const wanted = [raw('completed_at is not null')]
+  // Each says the condition of the index by which it goes, and not that of the other.
+  const wanted = [ids || endpointId !== undefined ? raw('completed_at is not null') : SETTLED]
   if (ids) wanted.push(sqlText`id ${dialect.keys(ids)}`)
   if (workspaceId !== undefined) wanted.push(sqlText`workspace_id = ${workspaceId}`)
   if (endpointId !== undefined) wanted.push(sqlText`endpoint_id = ${endpointId}`)

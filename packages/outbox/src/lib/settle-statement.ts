@@ -44,7 +44,8 @@ export function settleStatements(
 
 function moveStatement(dialect: Dialect, moves: readonly Move[], now: number | undefined): SqlText {
   // By key, so that two settles lock the same rows in the same order.
-  const source = dialect.rows('move', moves.toSorted(byId), {
+  const sorted = moves.toSorted(byId)
+  const source = dialect.rows('move', sorted, {
     claim_id: ['text', ({ id }) => id],
     claim_gen: ['integer', ({ gen }) => gen],
     to_status: ['text', ({ status }) => status],
@@ -59,7 +60,7 @@ function moveStatement(dialect: Dialect, moves: readonly Move[], now: number | u
   return sqlText`
     update pending_events set ${settleSet(dialect, now)}
     from ${source}
-    where ${CLAIM_STANDS}
+    where ${dialect.keyed(sorted.map(({ id }) => id))} ${CLAIM_STANDS}
     returning id`
 }
 

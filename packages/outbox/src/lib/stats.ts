@@ -37,7 +37,7 @@ export interface StatsOptions {
  */
 export async function oldestDue(db: OutboxDatabase, now?: number): Promise<number> {
   const { rows } = await db.run<{ age: number }>(sqlText`
-    select ${clock(now)} - due_at as "age" from pending_events
+    select ${clock(now)} - due_at as "age" from pending_events ${db.dialect.by('pending_events_due')}
     where status = 'pending' and due_at is not null and ready = 0 order by due_at, id ${raw('limit 1')}`)
   return Math.max(await oldestInLine(db, clock(now)), rows[0]?.age ?? 0)
 }

@@ -58,11 +58,12 @@ export function takeUpdate(dialect: Dialect, { as, leaseMs, now }: TakeOptions, 
 export function rowsToTake(
   dialect: Pick<Dialect, 'claims'>,
   { rows, now }: { rows: Exclude<TakeOptions['rows'], { kind: 'lanes' }>; now: number | undefined },
-): { where: SqlText; order: SqlText } {
+): Omit<Which, 'limit'> {
   switch (rows.kind) {
     case 'due':
       return {
         where: sqlText`status = 'pending' and due_at is not null and ready = 0 and due_at <= ${clock(now)}`,
+        by: 'pending_events_due',
         order: raw('due_at, id'),
       }
     case 'first-sends':

@@ -1,4 +1,4 @@
-import type { Picked, Which } from '../dialect.ts'
+import type { HeldRows, KeyRange, Picked, Which } from '../dialect.ts'
 import type { LaneShare } from '../lane.ts'
 import { type SqlText, joined, raw, sqlText } from '../statement.ts'
 import { numbers, texts } from './array-params.ts'
@@ -85,6 +85,17 @@ export function inLine(workspaceId: SqlText): { where: SqlText; order: SqlText }
   return {
     where: sqlText`ready = 1 and (workspace_id, endpoint_id) >= (${w}, '') and (workspace_id, endpoint_id) <= (${w}, '~')`,
     order: IN_ORDER,
+  }
+}
+
+/** A range as in a lane, and no `exists` of such rows: for that the planner may read the table until it meets one. */
+export function heldOf(endpointId: SqlText, { from = raw("''"), before = raw("'~'") }: KeyRange = {}): HeldRows {
+  const key = (id: SqlText): SqlText =>
+    sqlText`(cast(${endpointId} as text) collate "C", cast(${id} as text) collate "C")`
+  return {
+    where: sqlText`status = 'held' and (endpoint_id, id) >= ${key(from)} and (endpoint_id, id) < ${key(before)}`,
+    oldestFirst: raw('endpoint_id, id'),
+    newestFirst: raw('endpoint_id desc, id desc'),
   }
 }
 

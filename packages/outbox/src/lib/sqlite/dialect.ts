@@ -1,11 +1,24 @@
-import type { Dialect, NewestInLine, Payload, Picked, RowSource, Stored, Which } from '../dialect.ts'
+import type {
+  Dialect,
+  HeldRows,
+  IndexName,
+  KeyRange,
+  NewestInLine,
+  Payload,
+  Picked,
+  RowSource,
+  Stored,
+  Which,
+} from '../dialect.ts'
 import type { LaneShare, LookOptions } from '../lane.ts'
 import type { Resolved } from '../options.ts'
 import type { ClaimRef } from '../row.ts'
-import { type SqlText, clock, limitTo, raw, sqlText } from '../statement.ts'
+import { eventRange } from '../row-id.ts'
+import { type SqlText, allOf, clock, limitTo, raw, sqlText } from '../statement.ts'
 import { leaseSet } from '../transitions.ts'
 
 const NOTHING = raw('')
+const IN_LINE = by('pending_events_ready')
 
 /** SQLite and D1. A statement runs under the write lock, so no two that pick see the same row. */
 export const sqliteDialect: Dialect = {
@@ -13,6 +26,8 @@ export const sqliteDialect: Dialect = {
   least: raw('min'),
   greatest: raw('max'),
   inKeyOrder: NOTHING,
+  by,
+  keyed: (ids) => sqlText`id in (${listed(ids)}) and`,
   oneOf,
   keys: (ids) => sqlText`in (${listed(ids)})`,
   first: limitTo,
@@ -26,9 +41,11 @@ export const sqliteDialect: Dialect = {
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,
   claims,
+  joinRowsOf: (eventId) => sqlText`cross join pending_events on ${eventRange(eventId)}`,
   pick,
   pickLanes,
   inLane,
+  heldOf,
   inLine: (workspaceId) => ({
     where: sqlText`ready = 1 and workspace_id = ${workspaceId}`,
     order: raw('endpoint_id, id'),
@@ -92,9 +109,16 @@ function oneOf(values: readonly string[]): SqlText {
   return { sql: FEW_TEXTS[values.length] ?? '', params: values }
 }
 
-function pick({ where, order, limit }: Which): Picked {
+function by(index: IndexName): SqlText {
+  return raw(`indexed by ${index}`)
+}
+
+function pick({ where, by: index, order, limit }: Which): Picked {
   const ordered = order && limit !== undefined ? sqlText`order by ${order} ${limitTo(limit)}` : NOTHING
-  return { with: NOTHING, where: sqlText`id in (select id from pending_events where ${where} ${ordered})` }
+  return {
+    with: NOTHING,
+    where: sqlText`id in (select id from pending_events ${index ? by(index) : NOTHING} where ${where} ${ordered})`,
+  }
 }
 
 /** Equality: of a comparison of rows SQLite uses the first column alone (14 to 48 ms beside a million rows). */
@@ -105,13 +129,20 @@ function inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; or
   }
 }
 
+function heldOf(endpointId: SqlText, { from, before }: KeyRange = {}): HeldRows {
+  const parts = [sqlText`status = 'held' and endpoint_id = ${endpointId}`]
+  if (from) parts.push(sqlText`id >= ${from}`)
+  if (before) parts.push(sqlText`id < ${before}`)
+  return { where: allOf(parts), oldestFirst: raw('id'), newestFirst: raw('id desc') }
+}
+
 /** From row to row of a lane, each step one look-up. */
 function pickLanes(shares: readonly LaneShare[]): Picked {
   const [only, ...others] = shares
   if (only && others.length === 0) {
     const { workspaceId, endpointId, count, after = '' } = only
     const { where, order } = inLane(bound(workspaceId), bound(endpointId))
-    return pick({ where: sqlText`${where} and id > ${after}`, order, limit: count })
+    return pick({ where: sqlText`${where} and id > ${after}`, by: 'pending_events_ready', order, limit: count })
   }
   const picks = shares.map(({ workspaceId, endpointId, count, after = '' }) => [workspaceId, endpointId, count, after])
   return {
@@ -119,12 +150,12 @@ function pickLanes(shares: readonly LaneShare[]): Picked {
     where: sqlText`id in (
       with recursive picked (w, e, k, id) as (
         select value ->> 0, value ->> 1, value ->> 2, (
-          select min(id) from pending_events
+          select min(id) from pending_events ${IN_LINE}
           where ready = 1 and workspace_id = value ->> 0 and endpoint_id = value ->> 1 and id > value ->> 3)
         from json_each(${JSON.stringify(picks)})
         union all
         select w, e, k - 1, (
-          select min(id) from pending_events
+          select min(id) from pending_events ${IN_LINE}
           where ready = 1 and workspace_id = picked.w and endpoint_id = picked.e and id > picked.id)
         from picked where k > 1 and id is not null)
       select id from picked where id is not null)`,
@@ -134,20 +165,20 @@ function pickLanes(shares: readonly LaneShare[]): Picked {
 /** From workspace to workspace, and within one from endpoint to endpoint, each step one look-up. */
 function lanes({ after, only, workspaces, endpoints, behind }: Resolved<LookOptions>): SqlText {
   const inOrder = sqlText`
-      select (select min(workspace_id) from pending_events where ready = 1 and workspace_id > ${after})
+      select (select min(workspace_id) from pending_events ${IN_LINE} where ready = 1 and workspace_id > ${after})
       union all
-      select (select min(workspace_id) from pending_events where ready = 1 and workspace_id > workspace.w)
+      select (select min(workspace_id) from pending_events ${IN_LINE} where ready = 1 and workspace_id > workspace.w)
       from workspace where workspace.w is not null ${limitTo(workspaces)}`
   return sqlText`
     with recursive workspace (w) as (${only.length > 0 ? listed(only) : inOrder}),
     step (w, e, n) as (
       select w, (
-        select min(endpoint_id) from pending_events
+        select min(endpoint_id) from pending_events ${IN_LINE}
         where ready = 1 and workspace_id = w and endpoint_id >= coalesce(behind.value || ' ', '')), 1
       from workspace left join json_each(${JSON.stringify(behind)}) as behind on behind.key = w where w is not null
       union all
       select w, (
-        select min(endpoint_id) from pending_events
+        select min(endpoint_id) from pending_events ${IN_LINE}
         where ready = 1 and workspace_id = step.w and endpoint_id > step.e), n + 1
       from step where e is not null and n < ${endpoints}),
     lane (w, e) as (select w, e from step where e is not null)`
@@ -156,7 +187,7 @@ function lanes({ after, only, workspaces, endpoints, behind }: Resolved<LookOpti
 /** The queue of the recursion is in order: from each lane the next row, one look-up, whenever its last one was the newest. */
 function newestInLine({ workspaceId, endpointId, before, rows: most }: NewestInLine): SqlText {
   const newest = (e: SqlText, below: SqlText): SqlText => sqlText`(
-          select max(id) from pending_events
+          select max(id) from pending_events ${IN_LINE}
           where ready = 1 and workspace_id = ${workspaceId} and endpoint_id = ${e} and id < ${below})`
   const only = endpointId === undefined ? NOTHING : sqlText`where lane.e = ${endpointId}`
   return sqlText`

@@ -1,0 +1,66 @@
+// What SQLite knows of the tables may be of a time when they had a row: a host's `pragma optimize` or `analyze`. No statement
+// may read a table to its end for that.
+import type { SqlText } from '@keepsend/outbox'
+import { expect, it } from 'vitest'
+import { recorded } from './plans.ts'
+import { rig } from './rig.ts'
+
+/**
+ * Of these there is one row, or a few that are being worked on. Of a table that it was told has one or two rows, SQLite goes
+ * through the integer keys from the first one on: so does a pass that cleans up payloads, 500 with each step.
+ */
+const SMALL = [
+  'keepsend_clock',
+  'keepsend_sweep_pass',
+  'keepsend_idempotency_marks',
+  'keepsend_payloads',
+  'sqlite_master',
+]
+const READ_TO_ITS_END = new RegExp(
+  `SCAN (?!${SMALL.join('|')})(pending_events|keepsend_|endpoint|delivery|held)|AUTOMATIC`,
+)
+
+it.each(['never', 'with one endpoint', 'with ten'])('no statement scans a table that was analyzed %s', async (when) => {
+  let take = () => [] as SqlText[]
+  const made = await rig({
+    answer: ({ url }) => (url.includes('gone') ? 500 : 200),
+    wrap: (direct) => {
+      const recorder = recorded(direct)
+      take = recorder.take
+      return recorder.db
+    },
+  })
+  const { engine } = made
+  const publish = async (text = '') => {
+    const event = { type: 'a.b', workspaceId: 'w1', data: { text } }
+    await engine.send(event)
+    await engine.commit({ writes: [], events: [event] })
+  }
+  if (when !== 'never') {
+    for (let n = 0; n < (when === 'with ten' ? 10 : 1); n++) await made.addEndpoint()
+    await publish()
+    await made.exec('analyze')
+  }
+  const { id } = await made.addEndpoint()
+  await made.addEndpoint({ url: 'https://gone.example.com/' })
+  await publish()
+  await publish('y'.repeat(3000))
+  for (let n = 0; n < 6; n++) await made.work({ limit: 3 })
+  await engine.maintain()
+  await engine.deliveries.list('w1', { limit: 5 })
+  await engine.deliveries.listEvents('w1', { limit: 5 })
+  await engine.deliveries.replayOf('w1', { endpointId: id })
+  await engine.endpoints.list('w1', { limit: 5 })
+  await engine.endpoints.update('w1', id, { eventTypes: ['c.d'] })
+  await engine.endpoints.delete('w1', id)
+
+  const statements = take()
+  expect(statements.length).toBeGreaterThan(50)
+  for (const { sql, params } of statements) {
+    const { rows } = await made.db.run<{ detail: string }>({ sql: `explain query plan ${sql}`, params })
+    expect(
+      rows.filter(({ detail }) => READ_TO_ITS_END.test(detail)),
+      sql,
+    ).toEqual([])
+  }
+})

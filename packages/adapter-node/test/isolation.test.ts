@@ -142,7 +142,7 @@ describe('what was held', { timeout: PATIENCE_MS }, () => {
     const { id } = await addEndpoint(receiver.url, { rateLimit: 1000 })
     await queue.start(engine)
     // Poller and upkeep have looked for wake times, have found none, and will look again in a minute.
-    for (const look of ['where wake_at is not null', 'with recursive endpoint (id)']) {
+    for (const look of ['where wake_at is not null', 'with recursive holder (id)']) {
       await until(() => statements.some((sql) => sql.includes(look)))
     }
     await fill(made, id, 1)

@@ -17,7 +17,7 @@ const STEPS: [step: string, is: (statement: SqlText) => boolean][] = [
   ['3 disable', ({ sql }) => sql.startsWith("update keepsend_endpoints set status = 'disabled'")],
   ['4 report a failed delivery', (statement) => reports(statement, 'keepsend.delivery.failed')],
   ['5 settle what is complete', ({ sql }) => sql.startsWith('delete from pending_events')],
-  ['5 settle the others', ({ sql }) => sql.startsWith('update pending_events set status = to_status')],
+  ['5 settle the others', ({ sql }) => sql.includes('update pending_events set status = to_status')],
   ['6 hold the backlog', ({ sql }) => sql.includes("set status = 'held'") && sql.includes('claimed_at is null')],
   ['6 give a time to resume', ({ sql }) => sql.startsWith('update keepsend_endpoints set wake_at')],
   [

@@ -22,7 +22,7 @@ export { type Codec, type ColumnNames, type JsonColumn, type ReadColumn, createC
 export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
 export type {
   Dialect,
-  HeldRows,
+  RowsInOrder,
   KeyRange,
   NewestInLine,
   Payload,

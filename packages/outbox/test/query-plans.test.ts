@@ -116,9 +116,7 @@ const STATEMENTS: [string, SqlText, string[]][] = [
   ['list of an event', list({ eventId: newEventId() }), ['PRIMARY KEY (id>? AND id<?)']],
   [
     'replay of an endpoint',
-    await statementOf(sqliteDialect, async (one) =>
-      one.run(replayStatement(one, { workspaceId: 'ws_1', endpointId: 'ep_1', settledAfter: 1 }, { limit: 25, now })),
-    ),
+    replayStatement(db, { workspaceId: 'ws_1', endpointId: 'ep_1', settledAfter: 1 }, { limit: 25, now }),
     [
       'INDEX pending_events_replay (workspace_id=? AND endpoint_id=? AND status=? AND completed_at',
       'PRIMARY KEY (id=?)',
@@ -131,16 +129,16 @@ const STATEMENTS: [string, SqlText, string[]][] = [
   ],
   [
     'replay by time',
-    await statementOf(sqliteDialect, async (one) =>
-      one.run(replayStatement(one, { settledAfter: 1 }, { limit: 25, now })),
-    ),
+    replayStatement(db, { settledAfter: 1 }, { limit: 25, now }),
     ['INDEX pending_events_settled (status=? AND completed_at', 'PRIMARY KEY (id=?)'],
   ],
-  [
-    'replay by ids',
-    await statementOf(sqliteDialect, async (one) => one.run(replayStatement(one, { ids }, { limit: 25, now }))),
-    ['PRIMARY KEY (id=?)'],
-  ],
+  ...([{}, { workspaceId: 'ws_1' }, { workspaceId: 'ws_1', endpointId: 'ep_1' }] as const).map(
+    (filter): [string, SqlText, string[]] => [
+      `replay by ids and ${Object.keys(filter).join()}`,
+      replayStatement(db, { ids, ...filter }, { limit: 25, now }),
+      ['PRIMARY KEY (id=?)'],
+    ],
+  ),
 ]
 
 async function open(): Promise<Database.Database> {
@@ -186,7 +184,7 @@ const STATES: Record<string, (connection: Database.Database) => void> = {
   },
   ...Object.fromEntries(
     (['in line', ...MIXED] as const).flatMap((kind) =>
-      [1, 10, 1000].map((count) => [
+      [1, 5, 10, 20, 1000].map((count) => [
         `${count} rows of one endpoint after ANALYZE, all ${kind}`,
         (connection: Database.Database) => {
           fill(connection, count, [kind], 1)
@@ -219,4 +217,16 @@ describe.each(Object.entries(STATES))('with %s', (_, makeState) => {
     expect(reads.filter((read) => read.startsWith('SCAN') && !ways.some((way) => read.includes(way)))).toEqual([])
     expect(reads.filter((read) => !ways.some((way) => read.includes(way)))).toEqual([])
   })
+})
+
+it('a settle goes through the list of its rows once, and not once for each row', async () => {
+  const connection = await open()
+  fill(connection, 20_000, MIXED, 50)
+  const { sql, params } = toSql(await settle(refs.map((claim) => ({ settle: 'fail', claim, error: 'e' }))), 'sqlite')
+  const plan = connection.prepare(`explain query plan ${sql}`).all(...params) as { detail: string }[]
+  const [outer, inner] = plan
+    .map(({ detail }) => detail)
+    .filter((detail) => /(move|pending_events)$|PRIMARY KEY/.test(detail))
+    .filter((detail) => !detail.startsWith('MATERIALIZE'))
+  expect([outer, inner]).toEqual(['SCAN move', expect.stringContaining('SEARCH pending_events USING PRIMARY KEY')])
 })

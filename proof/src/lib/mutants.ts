@@ -12,7 +12,7 @@ export interface Mutant {
 export const WITHOUT_GEN: Mutant = {
   name: 'settles without gen',
   rewrites: [
-    { find: / id = claim_id and gen = claim_gen and/, put: ' id = claim_id and' },
+    { find: /(where|from move\)? and)\s+id = claim_id and gen = claim_gen and/, put: '$1 id = claim_id and' },
     {
       find: /^\s*delete from pending_events where \(id, gen\) in \(select key as claim_id, value as claim_gen from/,
       put: 'delete from pending_events where id in (select key from',

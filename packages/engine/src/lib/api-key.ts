@@ -135,10 +135,11 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       checkOptions('apiKeys.list', options)
       const { limit = DEFAULT_LISTED, after = '' } = options
       checkBounds('limit', limit, 1, MAX_LISTED)
+      const { where, oldestFirst } = db.dialect.ofWorkspace(workspaceId, { after })
       const { rows } = await db.run(sqlText`
         select ${apiKeyRows.some('known', SHOWN)}
-        from keepsend_api_keys as known where workspace_id = ${workspaceId} and id > ${after}
-        order by id ${limitTo(limit)}`)
+        from keepsend_api_keys as known ${db.dialect.by('keepsend_api_keys_workspace')}
+        where ${where} order by ${oldestFirst} ${limitTo(limit)}`)
       return rows.map((row) => readKey<keyof ApiKey>(row))
     },
 

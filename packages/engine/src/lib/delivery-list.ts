@@ -71,7 +71,8 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
 
   /** Where the rows of a workspace are found, whatever they wait for. */
   async function everywhere(): Promise<FindOptions['by']> {
-    isIndexed ??= await hasIndexOfAll(db)
+    // One that is there may be dropped, and is named by the statement that goes by it.
+    if (isIndexed !== false) isIndexed = await hasIndexOfAll(db)
     if (isIndexed) return 'workspace'
     return rowsStart === 'handed-off' ? 'keys' : 'parts'
   }

@@ -117,9 +117,10 @@ export function createEndpointStore(
     async list(workspaceId, { limit, after = '' }) {
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, 1000)
+      const { where, oldestFirst } = db.dialect.ofWorkspace(workspaceId, { after })
       const { rows } = await db.run(sqlText`
-        select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint where workspace_id = ${workspaceId} and id > ${after}
-        order by id ${limitTo(limit)}`)
+        select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint ${db.dialect.by('keepsend_endpoints_workspace')}
+        where ${where} order by ${oldestFirst} ${limitTo(limit)}`)
       return rows.map(toEndpoint)
     },
 

@@ -16,12 +16,10 @@ export interface Dialect {
   /** Ends an insert of several rows, where two that insert the same keys could wait for each other in a circle. */
   readonly inKeyOrder: SqlText
   /**
-   * Behind `pending_events` in a `from`: the index by which its rows are found. SQLite would choose one by what it knows of the
-   * table, which may be of a time when it had ten rows. Postgres cannot be told: there each condition fits one index alone.
+   * Behind a table in a `from`: the index by which its rows are found. SQLite would choose one by what it knows of the table,
+   * which may be of a time when it had ten rows. Postgres cannot be told: there each condition fits one index alone.
    */
-  by(index: IndexName): SqlText
-  /** Before a condition that joins rows to a list: these keys, so that it is the list which is gone through. */
-  keyed(ids: readonly string[]): SqlText
+  by(index: string): SqlText
   /** Behind a column: one of these few texts. The planner knows them. */
   oneOf(values: readonly string[]): SqlText
   /** Behind a key: one of these, as one parameter whatever their number. Looks them up, whatever the planner expects. */
@@ -63,6 +61,11 @@ export interface Dialect {
   elements(alias: string, list: SqlText): SqlText
   /** Many items as a table for a `from`, one column for each entry of `columns`. */
   rows<Item>(alias: string, items: readonly Item[], columns: RowSource<Item>): SqlText
+  /**
+   * The same for an update of rows by `id = claim_id`, one of the columns: text before it, its `from`, and the beginning of
+   * its `where`.
+   */
+  moves<Item>(items: readonly Item[], columns: RowSource<Item>): { with: SqlText; from: SqlText; where: SqlText }
   /** A `select` of `(claim_id, claim_gen)`. */
   claims(refs: readonly ClaimRef[]): SqlText
   /** Joins the rows of each event that a column before it names, by their keys, whatever the planner expects. */
@@ -74,11 +77,11 @@ export interface Dialect {
   /** The rows of one lane, for {@link pick} or a `select`: in the order of their events. */
   inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; order: SqlText }
   /** The held rows of one endpoint, for {@link pick} or a `select`. */
-  heldOf(endpointId: SqlText, between?: KeyRange): HeldRows
+  heldOf(endpointId: SqlText, between?: KeyRange): RowsInOrder
   /** The rows in line of one workspace, in the order of the index. */
   inLine(workspaceId: SqlText): { where: SqlText; order: SqlText }
-  /** The rows of one workspace below a key, newest first, in the order of an index of workspace and key. */
-  ofWorkspace(workspaceId: string, before: string): { where: SqlText; order: SqlText }
+  /** The rows of one workspace between two keys, in a table with an index of `workspace_id` and `id`. */
+  ofWorkspace(workspaceId: string, between: { after?: string; before?: string }): RowsInOrder
   /**
    * Behind {@link lanes}: the table `line (part, id, most)` of the newest rows of these lanes; see {@link NewestInLine}. A part
    * that has `most` rows may have more.
@@ -96,16 +99,6 @@ export interface Dialect {
    */
   settleAndTake?(settling: SqlText, refs: readonly ClaimRef[], how: TakeOptions): SqlText
 }
-
-/** The indexes of `pending_events`, but for its key. */
-export type IndexName =
-  | 'pending_events_ready'
-  | 'pending_events_due'
-  | 'pending_events_settled'
-  | 'pending_events_held'
-  | 'pending_events_at_rest'
-  | 'pending_events_replay'
-  | 'pending_events_workspace'
 
 /** Which rows that stand in line are looked at, newest first. */
 export interface NewestInLine {
@@ -125,8 +118,8 @@ export interface KeyRange {
   before?: SqlText
 }
 
-/** Which rows they are, and their two orders, one of which is said with every look: both go by the index of held rows. */
-export interface HeldRows {
+/** Which rows they are, and their two orders: one is said with every look, and both are those of one index. */
+export interface RowsInOrder {
   where: SqlText
   oldestFirst: SqlText
   newestFirst: SqlText
@@ -161,7 +154,7 @@ type ColumnSource<Item> =
 export interface Which {
   where: SqlText
   /** The index by which they are picked. @default the key */
-  by?: IndexName
+  by?: string
   /** Together with `limit`. A named set needs neither. */
   order?: SqlText
   limit?: number

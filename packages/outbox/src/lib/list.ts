@@ -83,7 +83,7 @@ const MOMENT_LENGTH = 17
 function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
   const { by, workspaceId, endpointId, before, rows, filtered } = options
   const most = filtered ? MAX_LOOKED : rows
-  const mine = dialect.ofWorkspace(workspaceId, before)
+  const mine = dialect.ofWorkspace(workspaceId, { before })
   /** The newest rows of a condition, of which some may be another workspace's. */
   const part = ({ where, by: index, order = raw('id desc'), limit = MAX_LOOKED }: Which): Part => ({
     tables: [
@@ -96,15 +96,15 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
   const atRest = part({
     where: sqlText`${AT_REST} and ${mine.where}`,
     by: 'pending_events_at_rest',
-    order: mine.order,
+    order: mine.newestFirst,
     limit: most,
   })
-  if (typeof by === 'object') return [part({ where: sqlText`${eventRange(by.eventId)} and id < ${before}` })]
+  if (typeof by === 'object') return [part({ where: eventRange(by.eventId, before) })]
   switch (by) {
     case 'at-rest':
       return [atRest]
     case 'workspace':
-      return [part({ ...mine, by: 'pending_events_workspace', limit: most })]
+      return [part({ where: mine.where, by: 'pending_events_workspace', order: mine.newestFirst, limit: most })]
     case 'keys':
       return [{ ...part({ where: sqlText`id < ${before}` }), last: lastMoment(before) }]
     case 'parts':

@@ -46,7 +46,11 @@ export async function replayEvents(
 }
 
 /** The replay unexecuted, to stand in one atomic unit with what hangs on it; it returns ids. */
-export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, options: ReplayOptions = {}): SqlText {
+export function replayStatement(
+  db: Pick<OutboxDatabase, 'dialect'>,
+  filter: ReplayFilter,
+  options: ReplayOptions = {},
+): SqlText {
   checkOptions('the filter of a replay', filter)
   checkOptions('replayEvents', options)
   const { limit = DEFAULT_LIMIT, holdFor, now } = options
@@ -72,16 +76,16 @@ export function replayStatement(db: OutboxDatabase, filter: ReplayFilter, option
     returning id`
 }
 
-function matching({ dialect }: OutboxDatabase, filter: ReplayFilter): SqlText {
+function matching({ dialect }: Pick<OutboxDatabase, 'dialect'>, filter: ReplayFilter): SqlText {
   const { ids, workspaceId, endpointId, settledAfter, settledBefore } = filter
   const status = filter.status ?? (ids ? undefined : 'failed')
-  // Each says the condition of the index by which it goes, and not that of the other.
+  // Of everybody's rows, or of one endpoint's: each says the condition of the index by which it goes, and no other's.
   const wanted = [ids || endpointId !== undefined ? raw('completed_at is not null') : SETTLED]
-  if (ids) wanted.push(sqlText`id ${dialect.keys(ids)}`)
   if (workspaceId !== undefined) wanted.push(sqlText`workspace_id = ${workspaceId}`)
   if (endpointId !== undefined) wanted.push(sqlText`endpoint_id = ${endpointId}`)
   if (status !== undefined) wanted.push(sqlText`status = ${status}`)
   if (settledAfter !== undefined) wanted.push(sqlText`completed_at >= ${settledAfter}`)
   if (settledBefore !== undefined) wanted.push(sqlText`completed_at < ${settledBefore}`)
-  return allOf(wanted)
+  // In a `case` no other way is looked for than by the keys.
+  return ids ? sqlText`id ${dialect.keys(ids)} and case when ${allOf(wanted)} then true else false end` : allOf(wanted)
 }

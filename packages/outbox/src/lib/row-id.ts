@@ -33,11 +33,14 @@ export function eventIdIn(id: SqlText): SqlText {
  * and no key has anything between the two.
  *
  * @param eventId the id, or a column that holds it
+ * @param before of the rows of that id, those below this key. One bound instead of two: of two SQLite may take the worse.
  */
-export function eventRange(eventId: string | SqlText): SqlText {
-  return typeof eventId === 'string'
-    ? sqlText`pending_events.id > ${`${eventId}.`} and pending_events.id < ${`${eventId}/`}`
-    : sqlText`pending_events.id > ${eventId} || '.' and pending_events.id < ${eventId} || '/'`
+export function eventRange(eventId: string | SqlText, before?: string): SqlText {
+  if (typeof eventId !== 'string') {
+    return sqlText`pending_events.id > ${eventId} || '.' and pending_events.id < ${eventId} || '/'`
+  }
+  const end = `${eventId}/`
+  return sqlText`pending_events.id > ${`${eventId}.`} and pending_events.id < ${before !== undefined && before < end ? before : end}`
 }
 
 /** Orders rows by their keys, which are in the order of their events. */

@@ -44,8 +44,7 @@ export function settleStatements(
 
 function moveStatement(dialect: Dialect, moves: readonly Move[], now: number | undefined): SqlText {
   // By key, so that two settles lock the same rows in the same order.
-  const sorted = moves.toSorted(byId)
-  const source = dialect.rows('move', sorted, {
+  const source = dialect.moves(moves.toSorted(byId), {
     claim_id: ['text', ({ id }) => id],
     claim_gen: ['integer', ({ gen }) => gen],
     to_status: ['text', ({ status }) => status],
@@ -58,9 +57,9 @@ function moveStatement(dialect: Dialect, moves: readonly Move[], now: number | u
     held_for: ['text', ({ holdReason }) => (holdReason === undefined ? null : storable(holdReason))],
   })
   return sqlText`
-    update pending_events set ${settleSet(dialect, now)}
-    from ${source}
-    where ${dialect.keyed(sorted.map(({ id }) => id))} ${CLAIM_STANDS}
+    ${source.with} update pending_events set ${settleSet(dialect, now)}
+    from ${source.from}
+    where ${source.where} ${CLAIM_STANDS}
     returning id`
 }
 

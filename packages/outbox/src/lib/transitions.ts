@@ -28,7 +28,10 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
 /** Only the holder of the current `gen` settles: the fence of every statement that ends a claim. */
 export const CLAIM_STANDS = raw(`id = claim_id and gen = claim_gen and status = 'pending'`)
 
-/** The condition of the index `pending_events_settled`, word for word: a statement that says it goes by the time of settling. */
+/**
+ * The condition of the index `pending_events_settled`, word for word: a statement that says it goes by the time of settling,
+ * in which no row before 1970 is.
+ */
 export const SETTLED = raw('coalesce(completed_at, -1) >= 0')
 
 const MARKED = 'case when claimed_at is not null then 1 else 0 end'

@@ -15,7 +15,6 @@ export const postgresDialect: Dialect = {
   least: raw('least'),
   greatest: raw('greatest'),
   by: () => raw(''),
-  keyed: () => raw(''),
   inKeyOrder: raw('order by id collate "C"'),
   // Not a `select … from unnest`: planning that join was a fifth of a publish.
   oneOf: (values) => sqlText`= any (${texts(values)})`,
@@ -31,6 +30,7 @@ export const postgresDialect: Dialect = {
   storeShared,
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,
   rows,
+  moves: (items, columns) => ({ with: raw(''), from: rows('move', items, columns), where: raw('') }),
   claims,
   joinRowsOf,
   pick: (which) => pick(which),

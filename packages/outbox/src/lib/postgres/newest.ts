@@ -1,14 +1,18 @@
-import type { NewestInLine } from '../dialect.ts'
+import type { NewestInLine, RowsInOrder } from '../dialect.ts'
 import { type SqlText, raw, sqlText } from '../statement.ts'
 
 const keyOf = (text: SqlText): SqlText => sqlText`cast(${text} as text) collate "C"`
 
 /** A range with the order of the index, and never `=`: by that the planner may read the keys of everybody, newest first. */
-export function ofWorkspace(workspaceId: string, before: string): { where: SqlText; order: SqlText } {
-  const w = keyOf(sqlText`${workspaceId}`)
+export function ofWorkspace(
+  workspaceId: string,
+  { after = '', before = '~' }: { after?: string; before?: string },
+): RowsInOrder {
+  const key = (id: string): SqlText => sqlText`(${keyOf(sqlText`${workspaceId}`)}, ${keyOf(sqlText`${id}`)})`
   return {
-    where: sqlText`(workspace_id, id) >= (${w}, '') and (workspace_id, id) < (${w}, ${keyOf(sqlText`${before}`)})`,
-    order: raw('workspace_id desc, id desc'),
+    where: sqlText`(workspace_id, id) > ${key(after)} and (workspace_id, id) < ${key(before)}`,
+    oldestFirst: raw('workspace_id, id'),
+    newestFirst: raw('workspace_id desc, id desc'),
   }
 }
 

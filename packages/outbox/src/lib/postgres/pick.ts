@@ -1,4 +1,4 @@
-import type { HeldRows, KeyRange, Picked, Which } from '../dialect.ts'
+import type { RowsInOrder, KeyRange, Picked, Which } from '../dialect.ts'
 import type { LaneShare } from '../lane.ts'
 import { type SqlText, joined, raw, sqlText } from '../statement.ts'
 import { numbers, texts } from './array-params.ts'
@@ -89,7 +89,7 @@ export function inLine(workspaceId: SqlText): { where: SqlText; order: SqlText }
 }
 
 /** A range as in a lane, and no `exists` of such rows: for that the planner may read the table until it meets one. */
-export function heldOf(endpointId: SqlText, { from = raw("''"), before = raw("'~'") }: KeyRange = {}): HeldRows {
+export function heldOf(endpointId: SqlText, { from = raw("''"), before = raw("'~'") }: KeyRange = {}): RowsInOrder {
   const key = (id: SqlText): SqlText =>
     sqlText`(cast(${endpointId} as text) collate "C", cast(${id} as text) collate "C")`
   return {

@@ -1,7 +1,6 @@
 import type {
   Dialect,
-  HeldRows,
-  IndexName,
+  RowsInOrder,
   KeyRange,
   NewestInLine,
   Payload,
@@ -27,7 +26,6 @@ export const sqliteDialect: Dialect = {
   greatest: raw('max'),
   inKeyOrder: NOTHING,
   by,
-  keyed: (ids) => sqlText`id in (${listed(ids)}) and`,
   oneOf,
   keys: (ids) => sqlText`in (${listed(ids)})`,
   first: limitTo,
@@ -40,6 +38,7 @@ export const sqliteDialect: Dialect = {
   storeShared,
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,
+  moves,
   claims,
   joinRowsOf: (eventId) => sqlText`cross join pending_events on ${eventRange(eventId)}`,
   pick,
@@ -50,10 +49,7 @@ export const sqliteDialect: Dialect = {
     where: sqlText`ready = 1 and workspace_id = ${workspaceId}`,
     order: raw('endpoint_id, id'),
   }),
-  ofWorkspace: (workspaceId, before) => ({
-    where: sqlText`workspace_id = ${workspaceId} and id < ${before}`,
-    order: raw('id desc'),
-  }),
+  ofWorkspace,
   newestInLine,
   lanes,
   deleteClaims: (refs) => sqlText`
@@ -109,7 +105,7 @@ function oneOf(values: readonly string[]): SqlText {
   return { sql: FEW_TEXTS[values.length] ?? '', params: values }
 }
 
-function by(index: IndexName): SqlText {
+function by(index: string): SqlText {
   return raw(`indexed by ${index}`)
 }
 
@@ -129,10 +125,17 @@ function inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; or
   }
 }
 
-function heldOf(endpointId: SqlText, { from, before }: KeyRange = {}): HeldRows {
+function heldOf(endpointId: SqlText, { from, before }: KeyRange = {}): RowsInOrder {
   const parts = [sqlText`status = 'held' and endpoint_id = ${endpointId}`]
   if (from) parts.push(sqlText`id >= ${from}`)
   if (before) parts.push(sqlText`id < ${before}`)
+  return { where: allOf(parts), oldestFirst: raw('id'), newestFirst: raw('id desc') }
+}
+
+function ofWorkspace(workspaceId: string, { after, before }: { after?: string; before?: string }): RowsInOrder {
+  const parts = [sqlText`workspace_id = ${workspaceId}`]
+  if (after !== undefined) parts.push(sqlText`id > ${after}`)
+  if (before !== undefined) parts.push(sqlText`id < ${before}`)
   return { where: allOf(parts), oldestFirst: raw('id'), newestFirst: raw('id desc') }
 }
 
@@ -212,8 +215,24 @@ function claims(refs: readonly ClaimRef[]): SqlText {
 }
 
 function rows<Item>(alias: string, items: readonly Item[], columns: RowSource<Item>): SqlText {
+  return sqlText`(${selected(items, columns)}) as ${raw(alias)}`
+}
+
+/**
+ * Materialized, and the keys asked for by `in`: of a table that was analyzed with ten rows SQLite would go through all rows, and
+ * out of JSON it would read the list anew for each (128 rows: 9 ms instead of 0.5).
+ */
+function moves<Item>(items: readonly Item[], columns: RowSource<Item>): ReturnType<Dialect['moves']> {
+  return {
+    with: sqlText`with move as materialized (${selected(items, columns)})`,
+    from: raw('move'),
+    where: raw('id in (select claim_id from move) and'),
+  }
+}
+
+function selected<Item>(items: readonly Item[], columns: RowSource<Item>): SqlText {
   const entries = Object.entries(columns)
   const list = entries.map(([name], index) => `value ->> ${index} as ${name}`).join(', ')
   const values = items.map((item) => entries.map(([, [, valueOf]]) => valueOf(item)))
-  return { sql: `(select ${list} from json_each(?)) as ${alias}`, params: [JSON.stringify(values)] }
+  return { sql: `select ${list} from json_each(?)`, params: [JSON.stringify(values)] }
 }

@@ -13,7 +13,7 @@ export type Fate = 'well' | 'refused' | 'answer lost' | 'dies'
 interface Call {
   /** Counted from 0 since the judge was set. */
   index: number
-  /** The first word of each statement. */
+  /** The first word of each statement; of an update with a table of its own `update`. */
   verbs: string[]
 }
 
@@ -25,6 +25,11 @@ export interface FaultyD1 {
   died: () => Promise<void>
   /** The calls since then, and what became of them. */
   calls: { verbs: string[]; fate: Fate }[]
+}
+
+function verbOf(sql: string): string {
+  const [first = ''] = sql.trim().split(/\s+/, 1)
+  return /^with move\b/.test(sql.trim()) ? 'update' : first
 }
 
 /** The same database, whose calls end as a test decides. */
@@ -71,7 +76,7 @@ export function faulty(binding: D1Database): FaultyD1 {
       faults.calls.length = 0
     },
     d1: {
-      prepare: (sql) => wrap(binding.prepare(sql), sql.trim().split(/\s+/, 1)[0] ?? ''),
+      prepare: (sql) => wrap(binding.prepare(sql), verbOf(sql)),
       async batch(statements): Promise<D1StatementResult[]> {
         const parts = statements.flatMap((statement) => inner.get(statement) ?? [])
         return call(

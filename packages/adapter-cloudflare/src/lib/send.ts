@@ -7,62 +7,87 @@ import { describeFailure } from './failure.ts'
  * and the platform itself does not route to private networks.
  */
 export function createFetchSender(): Sender {
-  return {
-    async send(request) {
-      const controller = new AbortController()
-      let timer: ReturnType<typeof setTimeout> | undefined
-      const deadline = new Promise<SendResult>((resolve) => {
-        timer = setTimeout(() => {
-          resolve({ kind: 'error', reason: 'timeout', message: `no complete answer within ${request.deadlineMs} ms` })
-          controller.abort()
-        }, request.deadlineMs)
-      })
-      try {
-        return await Promise.race([exchange(request, controller), deadline])
-      } finally {
-        clearTimeout(timer)
-      }
-    },
-  }
+  return { send: (request) => new Exchange(request).result }
 }
 
-async function exchange(request: SendRequest, controller: AbortController): Promise<SendResult> {
-  try {
-    const response = await fetch(request.url, {
+// After the head of a 2xx the delivery is delivered: what follows is waited for so long, in ms.
+const BODY_MS = 1000
+
+/** One request and its answer. Ends once, by whatever comes first. */
+class Exchange {
+  readonly result: Promise<SendResult>
+  readonly #end: (result: SendResult) => void
+  readonly #controller = new AbortController()
+  readonly #timers: ReturnType<typeof setTimeout>[] = []
+  #response: Response | undefined
+  #body: Uint8Array = new Uint8Array()
+
+  constructor(request: SendRequest) {
+    const { promise, resolve } = Promise.withResolvers<SendResult>()
+    this.#end = resolve
+    this.result = promise.finally(() => this.#timers.forEach(clearTimeout))
+    const { deadlineMs } = request
+    this.#expireIn(deadlineMs, {
+      kind: 'error',
+      reason: 'timeout',
+      message: `no complete answer within ${deadlineMs} ms`,
+    })
+    void this.#run(request).then(
+      () => this.#answer(),
+      (error: unknown) => this.#answer({ kind: 'error', reason: 'network', message: describeFailure(error) }),
+    )
+  }
+
+  async #run({ url, headers, body, maxResponseBytes }: SendRequest): Promise<void> {
+    const response = await fetch(url, {
       method: 'POST',
       // The platform inflates what it receives: a receiver that is asked for plain bytes has no reason to send others.
-      headers: { ...request.headers, 'accept-encoding': 'identity' },
-      body: request.body,
+      headers: { ...headers, 'accept-encoding': 'identity' },
+      body,
       redirect: 'manual',
-      signal: controller.signal,
+      signal: this.#controller.signal,
     })
-    const { status, headers } = response
-    const body = await readUpTo(response, request.maxResponseBytes)
-    if (status < 200 || status > 599) {
-      return { kind: 'error', reason: 'invalid_response', message: `the receiver answered with status ${status}` }
-    }
-    return { kind: 'response', status, header: (name) => headers.get(name) ?? undefined, body }
-  } catch (error) {
-    return { kind: 'error', reason: 'network', message: describeFailure(error) }
+    this.#response = response
+    if (response.ok) this.#expireIn(BODY_MS)
+    for await (const chunk of firstBytes(response, maxResponseBytes)) this.#body = chunk
+  }
+
+  #expireIn(ms: number, otherwise?: SendResult): void {
+    this.#timers.push(
+      setTimeout(() => {
+        this.#answer(otherwise)
+        this.#controller.abort()
+      }, ms),
+    )
+  }
+
+  /** The status and what was read of the rest, complete or not. @param otherwise where there is no status */
+  #answer(otherwise?: SendResult): void {
+    if (this.#response) this.#end(resultOf(this.#response, this.#body))
+    else if (otherwise) this.#end(otherwise)
   }
 }
 
-/** Counts inflated bytes, and hangs up once there are enough. */
-async function readUpTo(response: Response, maxBytes: number): Promise<Uint8Array> {
+function resultOf({ status, headers }: Response, body: Uint8Array): SendResult {
+  if (status < 200 || status > 599) {
+    return { kind: 'error', reason: 'invalid_response', message: `the receiver answered with status ${status}` }
+  }
+  return { kind: 'response', status, header: (name) => headers.get(name) ?? undefined, body }
+}
+
+/** All that has come, each time that more has. Counts inflated bytes, and hangs up once there are enough. */
+async function* firstBytes(response: Response, maxBytes: number): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader()
-  if (!reader) return new Uint8Array()
+  if (!reader) return
   const kept = new Uint8Array(maxBytes)
   let size = 0
   for (;;) {
     const { done, value } = await reader.read()
-    if (done) break
+    if (done) return
     const chunk = value.subarray(0, maxBytes - size)
     kept.set(chunk, size)
     size += chunk.length
-    if (size === maxBytes) {
-      await reader.cancel()
-      break
-    }
+    yield kept.subarray(0, size)
+    if (size === maxBytes) return reader.cancel()
   }
-  return kept.slice(0, size)
 }

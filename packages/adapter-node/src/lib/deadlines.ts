@@ -2,7 +2,7 @@ import { Bag, type Placed } from './bag.ts'
 
 /** A wait that ends at a time, unless it is cancelled before. */
 export interface Deadline extends Placed {
-  readonly at: number
+  at: number
   readonly expire: () => void
 }
 
@@ -20,6 +20,11 @@ export class Deadlines {
     this.#waiting.add(deadline)
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS)
     return deadline
+  }
+
+  /** It ends `ms` from now, unless it ends before. */
+  advance(deadline: Deadline, ms: number): void {
+    deadline.at = Math.min(deadline.at, performance.now() + ms)
   }
 
   cancel(deadline: Deadline): void {

@@ -1,17 +1,26 @@
 import { Agent, type Dispatcher, type buildConnector } from 'undici'
+import { MAX_HEAD, watchHeads } from './heads.ts'
 
 // The deadline is one bound on all phases; undici's own miss a body that drips and a flood of 1xx. A receiver may ask
 // for a longer life of its idle connections, up to a minute.
-const BOUNDS = { keepAliveMaxTimeout: 60_000, headersTimeout: 0, bodyTimeout: 0 }
+const BOUNDS = { keepAliveMaxTimeout: 60_000, headersTimeout: 0, bodyTimeout: 0, maxHeaderSize: MAX_HEAD }
 
 /** Requests on connections that `connect` makes, one a request under way. */
 export function createDispatcher(connect: buildConnector.connector, keepAliveMs: number): Dispatcher {
-  return new Agent({ ...BOUNDS, keepAliveTimeout: keepAliveMs, connect })
+  const watched: buildConnector.connector = (target, callback) =>
+    connect(target, (...answer) => {
+      const [error, socket] = answer
+      if (error) callback(error, null)
+      else callback(null, watchHeads(socket))
+    })
+  return new Agent({ ...BOUNDS, keepAliveTimeout: keepAliveMs, connect: watched })
 }
 
 /** One dispatcher after another, so that no connection is older than `lifeMs` and a request. */
 export interface Dispatchers {
   current(): Dispatcher
+  /** One with no connection yet, for one request. It ends with that request. */
+  alone(send: (dispatcher: Dispatcher) => void): void
   /** To be told of each connection that is about to be made. */
   connecting(): void
   /** Requests under way end with errors. */
@@ -27,6 +36,7 @@ const RETIRED_MS = 30_500
  */
 export function createDispatchers(make: () => Dispatcher, lifeMs: number): Dispatchers {
   let current = make()
+  const lone = new Set<Dispatcher>()
   const retired = new Map<Dispatcher, NodeJS.Timeout>()
   let timer: NodeJS.Timeout | undefined
   let closed = false
@@ -45,6 +55,12 @@ export function createDispatchers(make: () => Dispatcher, lifeMs: number): Dispa
 
   return {
     current: () => current,
+    alone(send) {
+      const one = make()
+      lone.add(one)
+      send(one)
+      void one.close().finally(() => lone.delete(one))
+    },
     connecting() {
       // From the first connection on; without one there is nothing to end, and no timer.
       if (!closed) timer ??= setTimeout(turn, lifeMs).unref()
@@ -53,7 +69,7 @@ export function createDispatchers(make: () => Dispatcher, lifeMs: number): Dispa
       closed = true
       clearTimeout(timer)
       for (const end of retired.values()) clearTimeout(end)
-      await Promise.all([current, ...retired.keys()].map((one) => one.destroy()))
+      await Promise.all([current, ...retired.keys(), ...lone].map((one) => one.destroy()))
     },
   }
 }

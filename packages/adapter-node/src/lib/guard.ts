@@ -1,8 +1,9 @@
 import { lookup as systemLookup } from 'node:dns/promises'
-import type { LookupFunction, Socket } from 'node:net'
+import { isIP } from 'node:net'
 import { type UrlPolicy, createCheckUrl, deniedRanges, isWithin, judgeAddress, parseCidr } from '@keepsend/engine'
 import { buildConnector } from 'undici'
-import type { Address, Lookup } from './lookup.ts'
+import { type Address, type Lookup, within } from './lookup.ts'
+import { connectToFirst, discard } from './race.ts'
 
 /** The connection was not made, or not used. Says the same whatever was found, and never names the address. */
 export class AddressNotAllowed extends Error {
@@ -54,14 +55,13 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
     return judged === 'opened' || (judged === 'public' && !isOwn(address))
   }
 
-  const shared = {
+  const connect = build({
     timeout: connectTimeoutMs,
-    autoSelectFamily: true,
     maxCachedSessions: 1000,
     rejectUnauthorized: verifyCertificates,
-  }
-  const connectOpened = checked(build({ ...shared, lookup: judgedLookup(lookupOpened, isUndenied) }), isUndenied)
-  const connectJudged = checked(build({ ...shared, lookup: judgedLookup(lookup, isAllowed) }), isAllowed)
+  })
+  const connectUndenied = checked(connect, isUndenied)
+  const connectJudged = checked(connect, isAllowed)
 
   return (target, callback) => {
     const { protocol, hostname, port } = target
@@ -71,17 +71,31 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
     if (!check.ok || (check.host === 'address' && !isAllowed(hostname))) {
       // Never before this call returns: undici is in the middle of its own state.
       process.nextTick(callback, new AddressNotAllowed(), null)
-    } else if (check.host === 'opened') {
-      connectOpened(target, callback)
-    } else {
-      connectJudged(target, callback)
+      return
     }
+    if (isIP(hostname) > 0) return (check.host === 'opened' ? connectUndenied : connectJudged)(target, callback)
+    const [ask, judge, open] =
+      check.host === 'opened' ? [lookupOpened, isUndenied, connectUndenied] : [lookup, isAllowed, connectJudged]
+    const beganAt = performance.now()
+    const looking = judgedLookup(ask, judge, hostname)
+    within(connectTimeoutMs, looking).then(
+      // A certificate, and its server name, are of the host without the last dot.
+      (addresses) =>
+        connectToFirst(
+          open,
+          { ...target, servername: hostname.replace(/\.$/, '') },
+          addresses,
+          Math.max(1, connectTimeoutMs - (performance.now() - beganAt)),
+          callback,
+        ),
+      (error: Error) => callback(error, null),
+    )
   }
 }
 
 /** A connector whose sockets are used only where they are connected to what is allowed. */
 function checked(connect: buildConnector.connector, isAllowed: (address: string) => boolean): buildConnector.connector {
-  return (target, callback) => {
+  return (target, callback) =>
     connect(target, (...answer) => {
       const [error, socket] = answer
       if (error) callback(error, null)
@@ -91,7 +105,6 @@ function checked(connect: buildConnector.connector, isAllowed: (address: string)
         callback(new AddressNotAllowed(), null)
       }
     })
-  }
 }
 
 /** As the system resolves it, /etc/hosts included. */
@@ -100,26 +113,14 @@ async function lookupOpened(hostname: string): Promise<readonly Address[]> {
   return addresses.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }))
 }
 
-/** The look-up of the sockets: they connect to what it answers, trying one after another. */
-function judgedLookup(lookup: Lookup, isAllowed: (address: string) => boolean): LookupFunction {
-  return (hostname, { all }, answer) => {
-    lookup(hostname)
-      .then((addresses) => {
-        const allowed = addresses.length > 0 && addresses.every(({ address }) => isAllowed(address))
-        if (!allowed) throw new AddressNotAllowed()
-        return addresses
-      })
-      .then(
-        (addresses) => {
-          const [{ address, family } = { address: '', family: 4 }] = addresses
-          if (all) answer(null, [...addresses])
-          else answer(null, address, family)
-        },
-        (error: NodeJS.ErrnoException) => answer(error, []),
-      )
-  }
-}
-
-function discard(socket: Socket): void {
-  socket.on('error', () => undefined).destroy()
+/** The addresses of a name, each of which may be connected to. */
+async function judgedLookup(
+  lookup: Lookup,
+  isAllowed: (address: string) => boolean,
+  hostname: string,
+): Promise<readonly Address[]> {
+  const addresses = await lookup(hostname)
+  const allowed = addresses.length > 0 && addresses.every(({ address }) => isAllowed(address))
+  if (!allowed) throw new AddressNotAllowed()
+  return addresses
 }

@@ -87,28 +87,58 @@ export function createLookup({ servers, monotonic = () => performance.now() }: L
   }
 }
 
+// Once one family has answered, the other has so long (RFC 8305, section 3): some name servers never answer AAAA.
+const RESOLUTION_DELAY_MS = 50
+
 async function ask(resolver: Resolver, name: string): Promise<readonly Address[]> {
-  const [four, six] = await Promise.allSettled([
-    within(WHOLE_MS, resolver.resolve4(name)),
-    within(WHOLE_MS, resolver.resolve6(name)),
-  ])
+  const four = settled(within(WHOLE_MS, resolver.resolve4(name)), 4)
+  const six = settled(within(WHOLE_MS, resolver.resolve6(name)), 6)
+  const first = await Promise.race([found(four), found(six), Promise.all([four, six])])
+  const late = delay(RESOLUTION_DELAY_MS)
+  const answers =
+    Array.isArray(first) ? first : await Promise.all([four, six].map((one) => Promise.race([one, late.over])))
+  late.end()
   // IPv4 first: a host without IPv6 then wastes no try.
-  const addresses: Address[] = [
-    ...(four.status === 'fulfilled' ? four.value : []).map((address) => ({ address, family: 4 }) as const),
-    ...(six.status === 'fulfilled' ? six.value : []).map((address) => ({ address, family: 6 }) as const),
-  ]
+  const addresses = answers.flatMap((answer) => (answer && 'addresses' in answer ? answer.addresses : []))
   if (addresses.length > MAX_ADDRESSES) return []
   if (addresses.length > 0) return addresses
   // Both families failed. That a name has no record of the kind is an answer: it has no address.
-  for (const answer of [four, six]) {
-    if (answer.status === 'rejected' && codeOf(answer.reason) !== 'ENODATA') throw answer.reason
+  for (const answer of answers) {
+    if (answer && 'error' in answer && codeOf(answer.error) !== 'ENODATA') throw answer.error
   }
   return []
 }
 
-function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
+type Answer = { addresses: Address[] } | { error: unknown }
+
+function settled(asking: Promise<string[]>, family: 4 | 6): Promise<Answer> {
+  return asking.then(
+    (all) => ({ addresses: all.map((address) => ({ address, family })) }),
+    (error: unknown) => ({ error }),
+  )
+}
+
+/** Settles when this family has addresses, and otherwise never. */
+function found(answer: Promise<Answer>): Promise<'found'> {
+  return new Promise((resolve) => {
+    void answer.then((it) => {
+      if ('addresses' in it && it.addresses.length > 0) resolve('found')
+    })
+  })
+}
+
+function delay(ms: number): { over: Promise<undefined>; end: () => void } {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms)
+  })
+  return { over, end: () => clearTimeout(timer) }
+}
+
+/** @throws code `ETIMEOUT` */
+export function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(failure('ETIMEOUT', `no answer from the name servers in ${ms} ms`)), ms)
+    const timer = setTimeout(() => reject(failure('ETIMEOUT', `no address in ${ms} ms`)), ms)
     work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

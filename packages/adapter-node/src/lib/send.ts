@@ -5,6 +5,7 @@ import { type Deadline, Deadlines } from './deadlines.ts'
 import { createDispatcher, createDispatchers } from './dispatchers.ts'
 import { describeFailure } from './failure.ts'
 import { AddressNotAllowed, createGuard } from './guard.ts'
+import { brokenOff, wasStale } from './heads.ts'
 import { createLookup } from './lookup.ts'
 import { createOwnAddresses } from './own-addresses.ts'
 import { type UndiciSenderOptions, readSenderOptions } from './sender-options.ts'
@@ -48,7 +49,9 @@ export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSen
     urlPolicy,
     send: (request) =>
       new Promise((resolve) => {
-        const exchange = new Exchange(request, deadlines, resolve)
+        const exchange: Exchange = new Exchange(request, deadlines, resolve, (begin) =>
+          dispatchers.alone((dispatcher) => (dispatching ? dispatching.run(exchange, begin, dispatcher) : begin(dispatcher))),
+        )
         if (dispatching) dispatching.run(exchange, () => exchange.begin(dispatchers.current()))
         else exchange.begin(dispatchers.current())
       }),
@@ -94,19 +97,34 @@ class Exchange implements Dispatcher.DispatchHandler {
   #headers: readonly Buffer[] = []
   #size = 0
   #done = false
+  #isRepeated = false
+  readonly #repeat: (begin: (dispatcher: Dispatcher) => void) => void
 
-  constructor(request: SendRequest, deadlines: Deadlines, resolve: (result: SendResult) => void) {
+  /** @param repeat begins on a connection that is made for it */
+  constructor(
+    request: SendRequest,
+    deadlines: Deadlines,
+    resolve: (result: SendResult) => void,
+    repeat: (begin: (dispatcher: Dispatcher) => void) => void,
+  ) {
     this.#request = request
     this.#deadlines = deadlines
     this.#resolve = resolve
+    this.#repeat = repeat
   }
 
   begin(dispatcher: Dispatcher): void {
-    const { url, headers, body, deadlineMs } = this.#request
+    const { deadlineMs } = this.#request
     this.#deadline = this.#deadlines.add(deadlineMs, () => {
-      this.#end({ kind: 'error', reason: 'timeout', message: `no complete answer within ${deadlineMs} ms` })
+      if (this.#status >= 200) this.#answer()
+      else this.#end({ kind: 'error', reason: 'timeout', message: `no complete answer within ${deadlineMs} ms` })
       this.#abort()
     })
+    this.#dispatch(dispatcher)
+  }
+
+  #dispatch(dispatcher: Dispatcher): void {
+    const { url, headers, body } = this.#request
     try {
       dispatcher.dispatch({ ...parse(url), method: 'POST', headers, body }, this)
     } catch (error) {
@@ -133,6 +151,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   onHeaders(status: number, headers: Buffer[]): boolean {
     this.#status = status
     this.#headers = headers
+    // The delivery is delivered. What follows is read so that the connection can be used again, and shown.
+    if (status >= 200 && status <= 299 && this.#deadline) this.#deadlines.advance(this.#deadline, BODY_MS)
     return true
   }
 
@@ -142,13 +162,20 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#size += Math.min(chunk.length, room)
     if (chunk.length > room) {
       // What is kept is full. The rest would cost us, not the receiver: hang up.
-      this.onComplete()
+      this.#answer()
       this.#abort()
     }
     return true
   }
 
   onComplete(): void {
+    // 421: this connection is for other hosts.
+    if (this.#status === MISDIRECTED && this.#again()) return
+    this.#answer()
+  }
+
+  /** The status and what was read of the rest, complete or not. */
+  #answer(): void {
     const status = this.#status
     if (status < 200 || status > 599) {
       this.#end({ kind: 'error', reason: 'invalid_response', message: `the receiver answered with status ${status}` })
@@ -163,8 +190,31 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#fail(error)
   }
 
+  /** Once more, once, on a new connection; false where it is the second already. */
+  #again(): boolean {
+    if (this.#isRepeated || this.#done) return false
+    this.#isRepeated = true
+    this.#status = 0
+    this.#headers = []
+    this.#chunks.length = 0
+    this.#size = 0
+    this.#hangUp = undefined
+    // Not inside a callback of undici's, which is in the middle of its own state.
+    setImmediate(() => {
+      if (!this.#done) this.#repeat((dispatcher) => this.#dispatch(dispatcher))
+    })
+    return true
+  }
+
   #fail(error: unknown): void {
-    if (error instanceof AddressNotAllowed) {
+    if (this.#done) return
+    if (wasStale(error) && this.#again()) return
+    if (this.#status < 200) {
+      const head = brokenOff(error)
+      if (head) ({ status: this.#status, headers: this.#headers } = head)
+    }
+    if (this.#status >= 200) this.#answer()
+    else if (error instanceof AddressNotAllowed) {
       this.#end({ kind: 'error', reason: 'blocked_address', message: error.message })
     } else {
       this.#end({ kind: 'error', reason: 'network', message: describeFailure(error) })
@@ -183,6 +233,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#hangUp?.(new Error('the exchange has ended'))
   }
 }
+
+const MISDIRECTED = 421
+
+// After the head of a 2xx: most bodies are there with it, and a slot is held meanwhile.
+const BODY_MS = 1000
 
 const NO_BODY = Buffer.alloc(0)
 

@@ -168,8 +168,8 @@ async function headersOf(
 ): Promise<Record<string, string>> {
   const signature = await signAttempt(sign, event, target, now)
   const own = target.headers instanceof Promise ? await target.headers : target.headers
-  // Ours last: whatever else an endpoint may set, it cannot set these.
-  return { ...own, 'content-type': 'application/json', 'user-agent': userAgent, ...signature }
+  // Ours last: whatever else an endpoint may set, it cannot set these. Some firewalls refuse what accepts nothing.
+  return { accept: '*/*', ...own, 'content-type': 'application/json', 'user-agent': userAgent, ...signature }
 }
 
 async function attempt(

@@ -5,6 +5,7 @@ import { OutboxError, createOptionChecks } from '@keepsend/outbox'
  *
  * - `invalid_request` 400, `unauthenticated` 401, `forbidden` 403, `not_found` 404, `not_retained` 404
  * - `idempotency_in_flight` 409, `conflict` 409, `precondition_failed` 412, `payload_too_large` 413
+ * - `unsupported_media_type` 415
  * - `too_many_endpoints` 409, `too_many_deliveries` 413; `too_many_waiting`, `too_many_requests` and
  *   `too_many_idempotency_records` 429: a limit of `limits` is reached, nothing was written
  * - `invalid_event`, `invalid_endpoint`, `idempotency_mismatch` 422
@@ -27,6 +28,7 @@ const STATUS = {
   precondition_failed: 412,
   payload_too_large: 413,
   too_many_deliveries: 413,
+  unsupported_media_type: 415,
   invalid_event: 422,
   invalid_endpoint: 422,
   idempotency_mismatch: 422,

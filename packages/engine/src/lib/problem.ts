@@ -21,6 +21,7 @@ const TITLES: Record<number, string> = {
   409: 'Conflict',
   412: 'Precondition Failed',
   413: 'Content Too Large',
+  415: 'Unsupported Media Type',
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
@@ -43,18 +44,28 @@ const FAULTS: Partial<Record<EngineErrorCode, string>> = {
  */
 export function problemResponse(error: unknown, logger: Logger = silentLogger): Response {
   const known = error instanceof EngineError ? error : undefined
-  const status = known?.status ?? 500
+  const status = known?.status ?? statusOf(error) ?? 500
   if (status >= 500) logger[status === 503 ? 'warn' : 'error'](errorFields(error), 'a request failed')
-  const text = status < 500 ? known?.message : known && FAULTS[known.code]
+  const text = status < 500 ? messageOf(error) : known && FAULTS[known.code]
   const problem: Problem = {
     type: 'about:blank',
     title: TITLES[status] ?? 'Error',
     status,
     detail: text ?? 'an unexpected error; the log has it',
-    code: known?.code ?? 'internal',
+    code: known?.code ?? (status < 500 ? 'invalid_request' : 'internal'),
   }
   const headers = new Headers({ 'content-type': 'application/problem+json', ...UNSTORED })
   if (known?.retryAfterSeconds !== undefined) headers.set('retry-after', String(known.retryAfterSeconds))
   if (status === 401) headers.set('www-authenticate', 'Bearer')
   return new Response(JSON.stringify(problem), { status, headers })
+}
+
+/** That of an `HTTPException`, by its shape: a host's Hono may be another copy. */
+function statusOf(error: unknown): number | undefined {
+  const status: unknown = error instanceof Error && 'getResponse' in error && 'status' in error ? error.status : undefined
+  return typeof status === 'number' && status >= 400 && status <= 599 ? status : undefined
+}
+
+function messageOf(error: unknown): string | undefined {
+  return error instanceof Error && error.message !== '' ? error.message : undefined
 }

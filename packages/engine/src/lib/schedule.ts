@@ -52,15 +52,39 @@ export function pauseDelayMs(
 }
 
 /**
- * `Retry-After` as a wait from `now`, in ms: whole seconds or an HTTP date (RFC 9110, section 10.2.3). A date in the
- * past is no wait; undefined for anything else.
+ * `Retry-After` as a wait from `now`, in ms, at most a day: seconds or an HTTP date (RFC 9110, section 10.2.3), and what else
+ * receivers send: a fraction, a unit, a time since the epoch, an ISO date, a date without its zone (taken for UTC), and
+ * several of them, of which the longest counts. A time in the past is no wait; undefined for anything else.
  */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
-  const text = value?.trim()
-  if (!text) return undefined
-  if (/^\d+$/.test(text)) return Math.min(MAX_DELAY_MS, Number(text) * 1000)
-  // An HTTP date begins with the day's name; Date.parse alone would take '2026' or '-1' for a date.
-  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return undefined
-  const time = Date.parse(text)
-  return Number.isNaN(time) ? undefined : Math.min(MAX_DELAY_MS, Math.max(0, time - now))
+  const waits = partsOf(value?.trim() ?? '').map((part) => waitOf(part, now))
+  if (waits.length === 0 || waits.includes(undefined)) return undefined
+  return Math.min(MAX_DELAY_MS, Math.max(0, ...waits.filter((wait) => wait !== undefined)))
+}
+
+// A header that is there twice comes as one, with commas; an HTTP date has a comma of its own.
+function partsOf(text: string): string[] {
+  return /^[\d.\s,]+$/.test(text) ? text.split(',') : text.split(/(?<=GMT|Z)\s*,\s*/)
+}
+
+const SECONDS = /^(\d+(?:\.\d+)?)\s*(?:s|secs?|seconds?)?$/i
+// An HTTP date begins with the day's name; `Date.parse` alone would take '2026' or '-1' for a date.
+const DATE = /^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)|\d{4}-\d\d-\d\d[T ]\d\d:\d\d)/
+const ZONE = /(?:GMT|UTC?|Z|[+-]\d\d:?\d\d)$/
+
+// Of numbers from here on, 2001 as seconds and as milliseconds since the epoch, nobody means a wait.
+const EPOCH_SECONDS = 1e9
+const EPOCH_MS = 1e12
+
+function waitOf(part: string, now: number): number | undefined {
+  const text = part.trim()
+  const seconds = SECONDS.exec(text)?.[1]
+  if (seconds !== undefined) {
+    const number = Number(seconds)
+    if (number < EPOCH_SECONDS) return Math.ceil(number * 1000)
+    return (number < EPOCH_MS ? number * 1000 : number) - now
+  }
+  if (!DATE.test(text)) return undefined
+  const time = Date.parse(ZONE.test(text) ? text : `${text.replace(/^(\d{4}-\d\d-\d\d) /, '$1T')}${/^\d/.test(text) ? 'Z' : ' GMT'}`)
+  return Number.isNaN(time) ? undefined : time - now
 }

@@ -44,7 +44,8 @@ type Verdict =
 /** Attempts that could not be made, of one delivery, that do not count. */
 export const UNCHARGED_DEFERRALS = 20
 
-const RETRYABLE_4XX = new Set([408, 425])
+// 421: the connection was for another host; the sender has tried a new one already.
+const RETRYABLE_4XX = new Set([408, 421, 425])
 
 // They say that the receiver is overloaded, or that what stands before it has waited for it in vain.
 const SLOW_DOWN = new Set([502, 503, 504])

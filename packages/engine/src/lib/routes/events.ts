@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
 import type { EventSummary } from '../delivery-list.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
+import { parseAsWritten } from '../exact-json.ts'
 import { parseStored } from '../stored-json.ts'
 import { idempotent } from './once.ts'
 import { showPage } from './page.ts'
@@ -63,8 +64,12 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(publish, async (c) => {
     const { workspaceId } = c.get('principal')
     const input = c.req.valid('json')
-    const events = (Array.isArray(input) ? input : [input]).map((event) => {
-      return { ...event, id: event.id ?? newEventId(), workspaceId }
+    const inputs = Array.isArray(input) ? input : [input]
+    // The same, with the digits of numbers that JavaScript would change.
+    const written = parseAsWritten(c.get('bodyText')) as typeof input | undefined
+    const writtenList = Array.isArray(written) ? written : [written]
+    const events = inputs.map((event, index) => {
+      return { ...event, data: writtenList[index]?.data ?? event.data, id: event.id ?? newEventId(), workspaceId }
     })
     const published = events.map(({ id, type }) => ({ id, type }))
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
@@ -98,7 +103,7 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const [first] = deliveries
     const createdAt = iso(first?.createdAt ?? 0)
     const parsed = parseStored(event.payload)
-    const payload = parsed === undefined ? event.payload : parsed
+    const payload = parsed === undefined ? event.payload : (parseAsWritten(event.payload) ?? parsed)
     const shown = { id, type: first?.type ?? '', createdAt, payload, deliveries: deliveries.map(toDelivery) }
     return c.json(complete ? shown : { ...shown, complete }, 200)
   })

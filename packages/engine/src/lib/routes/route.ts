@@ -13,7 +13,11 @@ import { problemSchema } from './schemas.ts'
 
 /** What a route finds in its context once the request is known. */
 interface RouteEnv {
-  Variables: { principal: Principal }
+  Variables: {
+    principal: Principal
+    /** The JSON body as it came, of a route that has one. */
+    bodyText: string
+  }
 }
 
 export type EngineRoutes = OpenAPIHono<RouteEnv>

@@ -1,0 +1,160 @@
+// Receivers of the real world: what was read of an answer counts, however little of it keeps to the rules.
+import { once } from 'node:events'
+import { type AddressInfo, type Socket, createServer } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { newSender, post, startRawReceiver } from './raw-receiver.ts'
+import { PATIENCE_MS } from './rig.ts'
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const answers = (text: string) => startRawReceiver((socket) => void socket.write(text))
+
+describe('interim answers', { timeout: PATIENCE_MS }, () => {
+  it.each([
+    ['100 Continue', 'HTTP/1.1 100 Continue\r\n\r\n'],
+    ['100 with headers', 'HTTP/1.1 100 Continue\r\nServer: IIS\r\nX: y\r\n\r\n'],
+    ['100 without a reason', 'HTTP/1.1 100\r\n\r\n'],
+    ['102, 103 and 100', 'HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\nLink: </x>\r\n\r\nHTTP/1.1 100 C\r\n\r\n'],
+    ['199', 'HTTP/1.1 199 Odd\r\n\r\n'],
+    ['100 with bare line feeds', 'HTTP/1.1 100 Continue\n\n'],
+  ])('of %s come before the answer', async (_, interim) => {
+    const raw = await answers(interim + OK)
+    const sender = newSender({ keepAliveMs: 60_000 })
+    for (let n = 0; n < 3; n++) {
+      const result = await sender.send(post(raw.url))
+      expect(result).toMatchObject({ kind: 'response', status: 200 })
+      expect(result.kind === 'response' && new TextDecoder().decode(result.body)).toBe('ok')
+    }
+    expect(raw.connections()).toBeLessThanOrEqual(2)
+  })
+
+  it('may come byte by byte, and so may the answer', async () => {
+    const raw = await startRawReceiver(async (socket) => {
+      for (const byte of `HTTP/1.1 100 Continue\r\n\r\n${OK}`) {
+        socket.write(byte)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    })
+    expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'response', status: 200 })
+  })
+})
+
+describe('an answer whose framing is wrong', { timeout: PATIENCE_MS }, () => {
+  const head = (status: number, rest: string): string => `HTTP/1.1 ${status} x\r\n${rest}`
+
+  it.each([
+    ['two equal lengths', 'Content-Length: 2\r\nContent-Length: 2\r\n\r\nok'],
+    ['two lengths that differ', 'Content-Length: 2\r\nContent-Length: 3\r\n\r\nok!'],
+    ['a length and chunks', 'Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
+    ['a negative length', 'Content-Length: -1\r\n\r\n'],
+    ['a broken chunk', 'Transfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n'],
+    ['a space before a colon', 'X-A : b\r\nContent-Length: 0\r\n\r\n'],
+    ['a line without a colon', 'nothing\r\nContent-Length: 0\r\n\r\n'],
+    ['a name that is none', 'X(A): b\r\nContent-Length: 0\r\n\r\n'],
+    ['a control character', 'X-A: b\u0000c\r\nContent-Length: 0\r\n\r\n'],
+    ['headers of 17 KB', `X-A: ${'a'.repeat(17_000)}\r\nContent-Length: 0\r\n\r\n`],
+    ['headers of 60 KB', `X-A: ${'a'.repeat(60_000)}\r\nContent-Length: 0\r\n\r\n`],
+    ['headers of a megabyte', `X-A: ${'a'.repeat(1_000_000)}\r\nContent-Length: 0\r\n\r\n`],
+    ['a hundred thousand headers', `${'X-A: b\r\n'.repeat(100_000)}\r\n`],
+    ['a hundred thousand trailers', `Transfer-Encoding: chunked\r\n\r\n0\r\n${'X-A: b\r\n'.repeat(100_000)}\r\n`],
+  ])('by %s counts by its status', async (_, rest) => {
+    for (const status of [200, 422, 503]) {
+      const raw = await answers(head(status, rest))
+      expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'response', status })
+    }
+  })
+
+  it.each([
+    ['a 204 with a body', 204, 'Content-Length: 4\r\n\r\nnull'],
+    ['a 204 with chunks', 204, 'Transfer-Encoding: chunked\r\n\r\n4\r\nnull\r\n0\r\n\r\n'],
+    ['a 205 with a body', 205, 'Content-Length: 4\r\n\r\nnull'],
+    ['a 304 with a body', 304, 'Content-Length: 4\r\n\r\nnull'],
+  ])('%s counts by its status, and so does the next on that sender', async (_, status, rest) => {
+    const raw = await answers(head(status, rest))
+    const sender = newSender({ keepAliveMs: 60_000 })
+    for (let n = 0; n < 3; n++) expect(await sender.send(post(raw.url))).toMatchObject({ kind: 'response', status })
+    expect(raw.requests()).toBe(3)
+  })
+
+  it('by bare line feeds counts by its status, and its headers are read', async () => {
+    const raw = await answers('HTTP/1.1 503 x\nRetry-After: 7\nContent-Length: 0\n\n')
+    const result = await newSender().send(post(raw.url))
+    expect(result).toMatchObject({ kind: 'response', status: 503 })
+    expect(result.kind === 'response' && result.header('retry-after')).toBe('7')
+  })
+
+  it.each([
+    ['in the middle of its body', 'Content-Length: 100\r\n\r\nhalf'],
+    ['before its body', 'Content-Length: 100\r\n\r\n'],
+    ['in the middle of a chunk', 'Transfer-Encoding: chunked\r\n\r\n64\r\nhalf'],
+  ])('by a connection that ends %s counts by its status', async (_, rest) => {
+    for (const end of ['end', 'resetAndDestroy'] as const) {
+      for (const status of [200, 500]) {
+        const raw = await startRawReceiver((socket) => void socket.write(head(status, rest), () => socket[end]()))
+        expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'response', status })
+      }
+    }
+  })
+})
+
+/** A receiver that answers each connection once, and ends it when the next request comes. */
+async function startStale(end: (socket: Socket) => void, answered = 1) {
+  const counts = { connections: 0, requests: 0 }
+  const server = createServer((socket) => {
+    counts.connections++
+    let left = answered
+    socket.on('error', () => undefined)
+    socket.on('data', () => {
+      counts.requests++
+      if (left-- > 0) socket.write(OK)
+      else end(socket)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  return { counts, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
+}
+
+describe('a connection that breaks', { timeout: PATIENCE_MS }, () => {
+  it.each([
+    ['is ended', (socket: Socket) => void socket.end()],
+    ['is reset', (socket: Socket) => void socket.resetAndDestroy()],
+  ])('and %s before the first byte, used before, is replaced by another once', async (_, end) => {
+    const { counts, url } = await startStale(end)
+    const sender = newSender({ keepAliveMs: 60_000 })
+    for (let n = 0; n < 3; n++) {
+      expect(await sender.send(post(url))).toMatchObject({ kind: 'response', status: 200 })
+      // Until the connection is free again.
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect(counts.requests).toBeGreaterThan(counts.connections)
+  })
+
+  it('and is new is a network error, and so is the second in a row', async () => {
+    const { counts, url } = await startStale((socket) => void socket.resetAndDestroy(), 0)
+    const sender = newSender({ keepAliveMs: 60_000 })
+    expect(await sender.send(post(url))).toMatchObject({ kind: 'error', reason: 'network' })
+    expect(counts).toEqual({ connections: 1, requests: 1 })
+  })
+
+  it('behind the first byte of its answer is not asked again', async () => {
+    const { counts, url } = await startStale((socket) => {
+      socket.write('HTTP/1.1 2', () => socket.resetAndDestroy())
+    })
+    const sender = newSender({ keepAliveMs: 60_000 })
+    await sender.send(post(url))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await sender.send(post(url))).toMatchObject({ kind: 'error', reason: 'network' })
+    expect(counts.requests).toBe(2)
+  })
+
+  it('as one that is for other hosts (421) is replaced once', async () => {
+    const raw = await startRawReceiver((socket) => {
+      socket.write(raw.requests() === 1 ? 'HTTP/1.1 421 x\r\nContent-Length: 0\r\n\r\n' : OK)
+    })
+    expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'response', status: 200 })
+    expect([raw.requests(), raw.connections()]).toEqual([2, 2])
+    const always = await answers('HTTP/1.1 421 x\r\nContent-Length: 0\r\n\r\n')
+    expect(await newSender().send(post(always.url))).toMatchObject({ kind: 'response', status: 421 })
+    expect(always.requests()).toBe(2)
+  })
+})

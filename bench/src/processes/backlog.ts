@@ -11,6 +11,7 @@ import {
   newEventId,
   settleEvents,
 } from '@keepsend/outbox'
+import { answerAndExit } from '../answer.ts'
 import { payloadOf } from '../event.ts'
 import { fill } from '../fill.ts'
 import type { BacklogAsk, BacklogFound, Backlog } from '../works/backlog.ts'
@@ -100,5 +101,4 @@ for (let round = 0; round < rounds; round++) {
     for (const [at, table] of tables.entries()) found[at]?.push({ round, ms: await step(table) })
   }
 }
-console.log(JSON.stringify(found))
-process.exit()
+answerAndExit(found)

@@ -4,6 +4,7 @@ import { CloudflareEventQueue, consumeBatch, createFetchSender, createQueuePolic
 import { createEngine, migrate, newEventId } from '@keepsend/engine'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
 import { getPlatformProxy } from 'wrangler'
+import { answerAndExit } from '../answer.ts'
 import { BENCH_KEYS } from '../engine.ts'
 import { type Meter, meterD1 } from '../d1-meter.ts'
 import { textOf } from '../event.ts'
@@ -79,6 +80,5 @@ for (const batchSize of batchSizes) {
 }
 const { handedOff, due, failed } = await engine.stats()
 if (handedOff + due + failed > 0) throw new Error(`${handedOff + due + failed} deliveries are not settled`)
-console.log(JSON.stringify(found))
 await proxy.dispose()
-process.exit()
+answerAndExit(found)

@@ -8,6 +8,7 @@ import type { Database } from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { Hono } from 'hono'
+import { answerAndExit } from '../answer.ts'
 import { createBenchEngine } from '../engine.ts'
 import { textOf } from '../event.ts'
 import { median } from '../work.ts'
@@ -81,5 +82,4 @@ for (let number = 0; number < rounds; number++) {
   for (const route of routes) found[route].push(p50[route])
 }
 db.close()
-console.log(JSON.stringify(found))
-process.exit()
+answerAndExit(found)

@@ -28,11 +28,13 @@ describe('interim answers', { timeout: PATIENCE_MS }, () => {
   })
 
   it('may come byte by byte, and so may the answer', async () => {
-    const raw = await startRawReceiver(async (socket) => {
-      for (const byte of `HTTP/1.1 100 Continue\r\n\r\n${OK}`) {
-        socket.write(byte)
-        await new Promise((resolve) => setImmediate(resolve))
+    const raw = await startRawReceiver((socket) => {
+      const bytes = `HTTP/1.1 100 Continue\r\n\r\n${OK}`.split('')
+      const next = (): void => {
+        const byte = bytes.shift()
+        if (byte !== undefined) socket.write(byte, () => setImmediate(next))
       }
+      next()
     })
     expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'response', status: 200 })
   })

@@ -149,7 +149,9 @@ describe('global_fetch_strictly_public', () => {
     expect(() => checkFlags({ compatibilityFlags: { global_fetch_strictly_public: true } })).not.toThrow()
     const ported = { global_fetch_strictly_public: true, allow_custom_ports: true }
     expect(() => checkFlags({ compatibilityFlags: ported })).not.toThrow()
-    expect(() => checkFlags({ compatibilityFlags: { ...ported, allow_custom_ports: false } })).toThrow(/ignore_custom_ports/)
+    expect(() => checkFlags({ compatibilityFlags: { ...ported, allow_custom_ports: false } })).toThrow(
+      /ignore_custom_ports/,
+    )
     for (const compatibilityFlags of [{}, { global_fetch_strictly_public: false, nodejs_compat: true }]) {
       expect(() => checkFlags({ compatibilityFlags })).toThrow(
         expect.objectContaining({ code: 'missing_flag', message: expect.stringContaining('compatibility_flags') }),

@@ -76,21 +76,31 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
     if (isIP(hostname) > 0) return (check.host === 'opened' ? connectUndenied : connectJudged)(target, callback)
     const [ask, judge, open] =
       check.host === 'opened' ? [lookupOpened, isUndenied, connectUndenied] : [lookup, isAllowed, connectJudged]
-    const beganAt = performance.now()
-    const looking = judgedLookup(ask, judge, hostname)
-    within(connectTimeoutMs, looking).then(
-      // A certificate, and its server name, are of the host without the last dot.
-      (addresses) =>
-        connectToFirst(
-          open,
-          { ...target, servername: hostname.replace(/\.$/, '') },
-          addresses,
-          Math.max(1, connectTimeoutMs - (performance.now() - beganAt)),
-          callback,
-        ),
-      (error: Error) => callback(error, null),
-    )
+    void connectByName(target, callback, {
+      look: () => judgedLookup(ask, judge, hostname),
+      connect: open,
+      connectTimeoutMs,
+    })
   }
+}
+
+/** Look-up and connecting together within the bound. */
+async function connectByName(
+  target: Parameters<buildConnector.connector>[0],
+  callback: Parameters<buildConnector.connector>[1],
+  by: { look: () => Promise<readonly Address[]>; connect: buildConnector.connector; connectTimeoutMs: number },
+): Promise<void> {
+  const end = performance.now() + by.connectTimeoutMs
+  let addresses: readonly Address[]
+  try {
+    addresses = await within(by.connectTimeoutMs, by.look())
+  } catch (error) {
+    callback(error instanceof Error ? error : new Error(String(error)), null)
+    return
+  }
+  // A certificate, and its server name, are of the host without the last dot.
+  const named = { ...target, servername: target.hostname.replace(/\.$/, '') }
+  connectToFirst(by.connect, named, addresses, Math.max(1, end - performance.now()), callback)
 }
 
 /** A connector whose sockets are used only where they are connected to what is allowed. */

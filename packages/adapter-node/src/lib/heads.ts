@@ -8,7 +8,9 @@ import type { Socket } from 'node:net'
  * Interim answers (1xx) are taken out before the parser sees them; 101 alone is left to it.
  */
 export function watchHeads(socket: Socket): Socket {
-  const { read, write, destroy } = socket
+  const read = socket.read.bind(socket) as (size?: number) => Buffer | null
+  const write = socket.write.bind(socket)
+  const destroy = socket.destroy.bind(socket)
   let answers = 0
   let state: 'idle' | 'start' | 'head' | 'body' = 'idle'
   let head: Buffer | undefined
@@ -20,11 +22,11 @@ export function watchHeads(socket: Socket): Socket {
       state = 'start'
       head = undefined
     }
-    return write.apply(socket, args)
+    return write(...args)
   }) as Socket['write']
 
   socket.read = (size?: number) => {
-    const chunk = read.call(socket, size) as Buffer | null
+    const chunk = read(size)
     if (chunk === null || state === 'idle' || state === 'body') return chunk
     const isStart = state === 'start'
     head = head ? Buffer.concat([head, chunk]) : chunk
@@ -38,7 +40,7 @@ export function watchHeads(socket: Socket): Socket {
 
   socket.destroy = (error?: Error) => {
     if (error && state !== 'idle') ended.set(error, { head, isStale: answers > 0 && head === undefined })
-    return destroy.call(socket, error)
+    return destroy(error)
   }
   return socket
 }
@@ -83,7 +85,7 @@ function hasStatus(bytes: Buffer): boolean {
 }
 
 function isInterim(bytes: Buffer): boolean {
-  return bytes[STATUS_AT] === ONE && bytes.latin1Slice(STATUS_AT, STATUS_END) !== '101'
+  return bytes[STATUS_AT] === ONE && bytes.toString('latin1', STATUS_AT, STATUS_END) !== '101'
 }
 
 const ONE = 0x31
@@ -114,7 +116,7 @@ const CARRIAGE_RETURN = 0x0d
 /** As it comes: line ends of any kind, names and values of any bytes. */
 function readHead(bytes: Buffer): Head | undefined {
   const end = endOfHead(bytes)
-  const [first = '', ...lines] = bytes.latin1Slice(0, end === -1 ? bytes.length : end).split(/\r?\n/)
+  const [first = '', ...lines] = bytes.toString('latin1', 0, end === -1 ? bytes.length : end).split(/\r?\n/)
   const status = /^HTTP\/\d\.\d (\d{3})(?!\d)/.exec(first)?.[1]
   if (status === undefined) return undefined
   const headers = lines.flatMap((line) => {

@@ -95,8 +95,9 @@ async function ask(resolver: Resolver, name: string): Promise<readonly Address[]
   const six = settled(within(WHOLE_MS, resolver.resolve6(name)), 6)
   const first = await Promise.race([found(four), found(six), Promise.all([four, six])])
   const late = delay(RESOLUTION_DELAY_MS)
-  const answers =
-    Array.isArray(first) ? first : await Promise.all([four, six].map((one) => Promise.race([one, late.over])))
+  const answers = Array.isArray(first)
+    ? first
+    : await Promise.all([four, six].map((one) => Promise.race([one, late.over])))
   late.end()
   // IPv4 first: a host without IPv6 then wastes no try.
   const addresses = answers.flatMap((answer) => (answer && 'addresses' in answer ? answer.addresses : []))

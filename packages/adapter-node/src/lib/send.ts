@@ -50,7 +50,9 @@ export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSen
     send: (request) =>
       new Promise((resolve) => {
         const exchange: Exchange = new Exchange(request, deadlines, resolve, (begin) =>
-          dispatchers.alone((dispatcher) => (dispatching ? dispatching.run(exchange, begin, dispatcher) : begin(dispatcher))),
+          dispatchers.alone((dispatcher) =>
+            dispatching ? dispatching.run(exchange, begin, dispatcher) : begin(dispatcher),
+          ),
         )
         if (dispatching) dispatching.run(exchange, () => exchange.begin(dispatchers.current()))
         else exchange.begin(dispatchers.current())

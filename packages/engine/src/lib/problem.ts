@@ -62,7 +62,8 @@ export function problemResponse(error: unknown, logger: Logger = silentLogger): 
 
 /** That of an `HTTPException`, by its shape: a host's Hono may be another copy. */
 function statusOf(error: unknown): number | undefined {
-  const status: unknown = error instanceof Error && 'getResponse' in error && 'status' in error ? error.status : undefined
+  const status: unknown =
+    error instanceof Error && 'getResponse' in error && 'status' in error ? error.status : undefined
   return typeof status === 'number' && status >= 400 && status <= 599 ? status : undefined
 }
 

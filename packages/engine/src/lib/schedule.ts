@@ -85,6 +85,8 @@ function waitOf(part: string, now: number): number | undefined {
     return (number < EPOCH_MS ? number * 1000 : number) - now
   }
   if (!DATE.test(text)) return undefined
-  const time = Date.parse(ZONE.test(text) ? text : `${text.replace(/^(\d{4}-\d\d-\d\d) /, '$1T')}${/^\d/.test(text) ? 'Z' : ' GMT'}`)
+  const time = Date.parse(
+    ZONE.test(text) ? text : `${text.replace(/^(\d{4}-\d\d-\d\d) /, '$1T')}${/^\d/.test(text) ? 'Z' : ' GMT'}`,
+  )
   return Number.isNaN(time) ? undefined : time - now
 }

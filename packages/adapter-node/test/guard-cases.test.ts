@@ -36,7 +36,8 @@ it.each(['http', 'https'] as const)(
           return new Promise((resolve) => {
             guard({ hostname, host: url.host, protocol: url.protocol, port: url.port }, (...[error]) => {
               const outcome = error?.message === 'address not allowed' ? 'refused' : 'answered'
-              resolve({ outcome, connectedTo })
+              // These sockets always break, and then the next address is tried.
+              resolve({ outcome, connectedTo: outcome === 'answered' ? connectedTo.slice(0, 1) : connectedTo })
             })
           })
         },

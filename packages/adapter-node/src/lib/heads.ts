@@ -39,7 +39,8 @@ export function watchHeads(socket: Socket): Socket {
   }
 
   socket.destroy = (error?: Error) => {
-    if (error && state !== 'idle') ended.set(error, { head, isStale: answers > 0 && head === undefined })
+    if (error && state !== 'idle' && isOfOneConnection(error))
+      ended.set(error, { head, isStale: answers > 0 && head === undefined })
     return destroy(error)
   }
   return socket
@@ -70,9 +71,19 @@ export function wasStale(error: unknown): boolean {
   return error instanceof Error && ended.get(error)?.isStale === true
 }
 
+/** Of the parser, of undici's look at the socket, or of the system; not one with which all connections are ended together. */
+function isOfOneConnection(error: Error): boolean {
+  return isOfParser(error) || 'syscall' in error || ('code' in error && error.code === 'UND_ERR_SOCKET')
+}
+
 function isOfParser(error: unknown): boolean {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' && (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')
+  if (!(error instanceof Error)) return false
+  const code: unknown = 'code' in error ? error.code : undefined
+  return (
+    error.name === 'HTTPParserError' ||
+    code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+  )
 }
 
 // Behind `HTTP/1.1 `.

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { waitingStatement } from '../src/lib/ceiling.ts'
 import { resumeUnlessBlocked } from '../src/lib/resume.ts'
 import { wakeEndpoints } from '../src/lib/wake.ts'
-import { readsOf, recorded } from './plans.ts'
+import { readsOf, recordedRig } from './plans.ts'
 import { claimInLine, rig } from './rig.ts'
 
 const HELD = 5000
@@ -43,14 +43,7 @@ it.each([
 ])('a settle that holds meets no more of 100,000 held rows, %s, than of ten', async (_, isAnalyzed) => {
   const met: number[] = []
   for (const held of [10, 100_000]) {
-    let take = () => [] as SqlText[]
-    const made = await rig({
-      wrap: (direct) => {
-        const recorder = recorded(direct)
-        take = recorder.take
-        return recorder.db
-      },
-    })
+    const made = await recordedRig()
     await made.exec('alter table pending_events set (autovacuum_enabled = off)')
     const { id } = await made.addEndpoint()
     if (isAnalyzed) {
@@ -70,13 +63,13 @@ it.each([
     )
     for (let n = 0; n < 20; n++) await made.engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
     const { claims } = await claimReadyEvents(made.db, await claimInLine(made, 10))
-    take()
+    made.statements()
     await made.engine.settle(
       claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'circuit_open' } })),
       { claim: { lanes: [{ workspaceId: 'w1', endpointId: id, count: 5 }] } },
     )
     let rows = 0
-    for (const statement of take()) for (const read of await readsOf(made.db, statement)) rows += read.rows
+    for (const statement of made.statements()) for (const read of await readsOf(made.db, statement)) rows += read.rows
     met.push(rows)
   }
   expect(met[1]).toBeLessThanOrEqual((met[0] ?? 0) + 20)
@@ -133,14 +126,7 @@ it.each(
 )(
   '%s of an endpoint meets no row of another, where the planner was told of the table %s',
   async (_, when, status, set, call) => {
-    let take = () => [] as SqlText[]
-    const made = await rig({
-      wrap: (direct) => {
-        const recorder = recorded(direct)
-        take = recorder.take
-        return recorder.db
-      },
-    })
+    const made = await recordedRig()
     await made.exec('alter table pending_events set (autovacuum_enabled = off)')
     const { id } = await made.addEndpoint()
     await made.exec(`update keepsend_endpoints set ${set}`)
@@ -161,9 +147,9 @@ it.each(
     if (when !== 'now') await made.exec('analyze pending_events')
     await add('ep_of_others', 50_000, 1, '0')
     if (when === 'now') await made.exec('analyze pending_events')
-    take()
+    made.statements()
     await call(made, id)
-    const statements = take()
+    const statements = made.statements()
     await made.exec(`update keepsend_endpoints set ${set}`)
     let met = 0
     for (const statement of statements) for (const { rows } of await readsOf(made.db, statement)) met += rows

@@ -156,3 +156,38 @@ it.each(
     expect(met).toBeLessThanOrEqual(1500)
   },
 )
+
+it.each(['before others had any', 'now'])(
+  'lists of endpoints and of API keys meet no row of another, where the planner was told of the tables %s',
+  async (when) => {
+    const made = await recordedRig()
+    await made.addEndpoint()
+    const add = async (workspaceId: string, first: string): Promise<void> => {
+      await made.exec(
+        `insert into keepsend_endpoints (id, workspace_id, url, event_types, channels, created_at, updated_at)
+         select 'ep_${first}' || n, ?, url, event_types, channels, 1, 1
+         from (select * from keepsend_endpoints limit 1) as one cross join generate_series(1, 20000) as n`,
+        workspaceId,
+      )
+      await made.exec(
+        `insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at)
+         select '${first}' || n, 'key_${first}' || n, cast(? as text), '', '[]', 1 from generate_series(1, 20000) as n`,
+        workspaceId,
+      )
+    }
+    for (const table of ['keepsend_endpoints', 'keepsend_api_keys']) {
+      await made.exec(`alter table ${table} set (autovacuum_enabled = off)`)
+    }
+    await add('w1', 'z')
+    if (when !== 'now') await made.exec('analyze')
+    // Of those others the keys are smaller.
+    await add('w2', 'a')
+    if (when === 'now') await made.exec('analyze')
+    made.statements()
+    await made.engine.endpoints.list('w1', { limit: 50 })
+    await made.engine.apiKeys.list('w1', { limit: 50 })
+    for (const statement of made.statements()) {
+      expect(await plan(made, statement)).toMatch(/using keepsend_(endpoints|api_keys)_workspace/)
+    }
+  },
+)

@@ -6,8 +6,7 @@ import { type SqlText, raw, sqlText } from '@keepsend/outbox'
 import { expect, it } from 'vitest'
 import type { Engine } from '../src/index.ts'
 import { careForHeld } from '../src/lib/orphans.ts'
-import { readsOf, recorded } from './plans.ts'
-import { rig } from './rig.ts'
+import { readsOf, recordedRig } from './plans.ts'
 
 const onPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
 
@@ -34,14 +33,7 @@ function rowsOf(workspaceId: string, prefix: string, count: number): SqlText {
 }
 
 async function beside(neighbours: number, isAnalyzed: boolean) {
-  const recorder: { take?: () => SqlText[] } = {}
-  const made = await rig({
-    wrap: (direct) => {
-      const { db, take } = recorded(direct)
-      recorder.take = take
-      return db
-    },
-  })
+  const made = await recordedRig()
   if (onPostgres) {
     // Not logged: the filling is no part of what is counted. Autovacuum would analyze the table.
     await made.exec('alter table pending_events set unlogged')
@@ -59,7 +51,7 @@ async function beside(neighbours: number, isAnalyzed: boolean) {
     await made.db.run(rowsOf('w0', 'evt_01900000-0000', neighbours / 2))
   }
   await made.db.run(rowsOf('w2', 'evt_01920000-0000', neighbours / 2))
-  return { ...made, statements: () => recorder.take?.() ?? [] }
+  return made
 }
 
 const EVENT = 'evt_01910000-0000-7000-8000-000000000250'

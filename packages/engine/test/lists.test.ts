@@ -135,6 +135,9 @@ describe('a look that does not find a page', () => {
     const { engine } = await rig({ ...dispatching, on: { db: made.db, select: made.select, readOnly: made.readOnly } })
     const indexed = await list(engine, { limit: 10 })
     expect([idsOf(indexed), indexed.map(({ complete }) => complete)]).toEqual([[wanted], [true]])
+
+    await made.exec('drop index pending_events_workspace')
+    expect(idsOf(await list(engine, { limit: 10 }))).toEqual([wanted])
   })
 
   it('says when more rows are due first than it looks at for those in flight', async () => {

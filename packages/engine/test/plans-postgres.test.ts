@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { waitingStatement } from '../src/lib/ceiling.ts'
 import { resumeUnlessBlocked } from '../src/lib/resume.ts'
 import { wakeEndpoints } from '../src/lib/wake.ts'
-import { readsOf, recorded } from './plans.ts'
+import { readsOf, recordedRig } from './plans.ts'
 import { claimInLine, rig } from './rig.ts'
 
 const HELD = 5000
@@ -43,14 +43,7 @@ it.each([
 ])('a settle that holds meets no more of 100,000 held rows, %s, than of ten', async (_, isAnalyzed) => {
   const met: number[] = []
   for (const held of [10, 100_000]) {
-    let take = () => [] as SqlText[]
-    const made = await rig({
-      wrap: (direct) => {
-        const recorder = recorded(direct)
-        take = recorder.take
-        return recorder.db
-      },
-    })
+    const made = await recordedRig()
     await made.exec('alter table pending_events set (autovacuum_enabled = off)')
     const { id } = await made.addEndpoint()
     if (isAnalyzed) {
@@ -70,13 +63,13 @@ it.each([
     )
     for (let n = 0; n < 20; n++) await made.engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
     const { claims } = await claimReadyEvents(made.db, await claimInLine(made, 10))
-    take()
+    made.statements()
     await made.engine.settle(
       claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'circuit_open' } })),
       { claim: { lanes: [{ workspaceId: 'w1', endpointId: id, count: 5 }] } },
     )
     let rows = 0
-    for (const statement of take()) for (const read of await readsOf(made.db, statement)) rows += read.rows
+    for (const statement of made.statements()) for (const read of await readsOf(made.db, statement)) rows += read.rows
     met.push(rows)
   }
   expect(met[1]).toBeLessThanOrEqual((met[0] ?? 0) + 20)
@@ -133,14 +126,7 @@ it.each(
 )(
   '%s of an endpoint meets no row of another, where the planner was told of the table %s',
   async (_, when, status, set, call) => {
-    let take = () => [] as SqlText[]
-    const made = await rig({
-      wrap: (direct) => {
-        const recorder = recorded(direct)
-        take = recorder.take
-        return recorder.db
-      },
-    })
+    const made = await recordedRig()
     await made.exec('alter table pending_events set (autovacuum_enabled = off)')
     const { id } = await made.addEndpoint()
     await made.exec(`update keepsend_endpoints set ${set}`)
@@ -161,12 +147,47 @@ it.each(
     if (when !== 'now') await made.exec('analyze pending_events')
     await add('ep_of_others', 50_000, 1, '0')
     if (when === 'now') await made.exec('analyze pending_events')
-    take()
+    made.statements()
     await call(made, id)
-    const statements = take()
+    const statements = made.statements()
     await made.exec(`update keepsend_endpoints set ${set}`)
     let met = 0
     for (const statement of statements) for (const { rows } of await readsOf(made.db, statement)) met += rows
     expect(met).toBeLessThanOrEqual(1500)
+  },
+)
+
+it.each(['before others had any', 'now'])(
+  'lists of endpoints and of API keys meet no row of another, where the planner was told of the tables %s',
+  async (when) => {
+    const made = await recordedRig()
+    await made.addEndpoint()
+    const add = async (workspaceId: string, first: string): Promise<void> => {
+      await made.exec(
+        `insert into keepsend_endpoints (id, workspace_id, url, event_types, channels, created_at, updated_at)
+         select 'ep_${first}' || n, ?, url, event_types, channels, 1, 1
+         from (select * from keepsend_endpoints limit 1) as one cross join generate_series(1, 20000) as n`,
+        workspaceId,
+      )
+      await made.exec(
+        `insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at)
+         select '${first}' || n, 'key_${first}' || n, cast(? as text), '', '[]', 1 from generate_series(1, 20000) as n`,
+        workspaceId,
+      )
+    }
+    for (const table of ['keepsend_endpoints', 'keepsend_api_keys']) {
+      await made.exec(`alter table ${table} set (autovacuum_enabled = off)`)
+    }
+    await add('w1', 'z')
+    if (when !== 'now') await made.exec('analyze')
+    // Of those others the keys are smaller.
+    await add('w2', 'a')
+    if (when === 'now') await made.exec('analyze')
+    made.statements()
+    await made.engine.endpoints.list('w1', { limit: 50 })
+    await made.engine.apiKeys.list('w1', { limit: 50 })
+    for (const statement of made.statements()) {
+      expect(await plan(made, statement)).toMatch(/using keepsend_(endpoints|api_keys)_workspace/)
+    }
   },
 )

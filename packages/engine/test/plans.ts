@@ -1,8 +1,9 @@
 import type { OutboxDatabase, SqlText, Statement } from '@keepsend/outbox'
 import { toSql } from '@keepsend/outbox'
+import { rig } from './rig.ts'
 
 /** A database, and every statement that it was given since it was last asked. */
-export function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => SqlText[] } {
+function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => SqlText[] } {
   let statements: SqlText[] = []
   const keep = (statement: Statement): void => void statements.push(toSql(statement, db.dialect.name))
   return {
@@ -23,6 +24,20 @@ export function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => 
       return taken
     },
   }
+}
+
+/** A rig, and what its database was given since it was last asked. */
+export async function recordedRig(options: Parameters<typeof rig>[0] = {}) {
+  let take = (): SqlText[] => []
+  const made = await rig({
+    ...options,
+    wrap(direct) {
+      const recorder = recorded(direct)
+      take = recorder.take
+      return recorder.db
+    },
+  })
+  return { ...made, statements: () => take() }
 }
 
 /** One way into `pending_events`, and on Postgres the rows that it met. */

@@ -1,6 +1,6 @@
 // What anybody may ask for without a key costs as little when it is asked often.
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { recorded } from './plans.ts'
+import { recordedRig } from './plans.ts'
 import { rig } from './rig.ts'
 
 afterEach(() => {
@@ -34,22 +34,15 @@ describe('the health check', () => {
   })
 
   it('looks at the database once for all who ask within a second', async () => {
-    let take = () => [] as unknown[]
-    const { engine, addEndpoint } = await rig({
-      wrap: (direct) => {
-        const recorder = recorded(direct)
-        take = recorder.take
-        return recorder.db
-      },
-    })
+    const { engine, addEndpoint, statements } = await recordedRig()
     await addEndpoint()
     await engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
-    take()
+    statements()
     const answers = await Promise.all(Array.from({ length: 200 }, async () => engine.routes.request('/health')))
     const bodies = await Promise.all(answers.map(async (answer) => answer.json()))
     // One for what waits for a time, one for the lanes and one for what keys are checked by. The event waited for some
     // milliseconds at most when it was seen.
-    expect(take()).toHaveLength(3)
+    expect(statements()).toHaveLength(3)
     expect(bodies).toEqual(bodies.map(() => bodies[0]))
     expect(bodies[0]).toMatchObject({ status: 'ok', oldestDueMs: expect.any(Number) as number })
   })

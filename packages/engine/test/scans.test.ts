@@ -1,9 +1,8 @@
 // What SQLite knows of the tables may be of a time when they had a row: a host's `pragma optimize` or `analyze`. No statement
 // may read a table to its end for that.
-import { type SqlText, eventIdOf } from '@keepsend/outbox'
+import { eventIdOf } from '@keepsend/outbox'
 import { expect, it } from 'vitest'
-import { recorded } from './plans.ts'
-import { rig } from './rig.ts'
+import { recordedRig } from './plans.ts'
 
 /**
  * Of these there is one row, or a few that are being worked on. Of a table that it was told has one or two rows, SQLite goes
@@ -21,15 +20,7 @@ const READ_TO_ITS_END = new RegExp(
 )
 
 it.each(['never', 'with one endpoint', 'with ten'])('no statement scans a table that was analyzed %s', async (when) => {
-  let take = () => [] as SqlText[]
-  const made = await rig({
-    answer: ({ url }) => (url.includes('gone') ? 500 : 200),
-    wrap: (direct) => {
-      const recorder = recorded(direct)
-      take = recorder.take
-      return recorder.db
-    },
-  })
+  const made = await recordedRig({ answer: ({ url }) => (url.includes('gone') ? 500 : 200) })
   const { engine } = made
   const publish = async (text = '') => {
     const event = { type: 'a.b', workspaceId: 'w1', data: { text } }
@@ -59,7 +50,7 @@ it.each(['never', 'with one endpoint', 'with ten'])('no statement scans a table 
   await engine.endpoints.update('w1', id, { eventTypes: ['c.d'] })
   await engine.endpoints.delete('w1', id)
 
-  const statements = take()
+  const statements = made.statements()
   expect(statements.length).toBeGreaterThan(50)
   for (const { sql, params } of statements) {
     const { rows } = await made.db.run<{ detail: string }>({ sql: `explain query plan ${sql}`, params })

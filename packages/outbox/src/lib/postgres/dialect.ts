@@ -96,8 +96,8 @@ function rows<Item>(alias: string, items: readonly Item[], columns: RowSource<It
 }
 
 /**
- * As a join without a lateral the planner read the whole table, and compared each row with each event: of 100,000 rows in
- * a table that was never analyzed it expects 500 of each event, in no order, and finds them dearer than that.
+ * A join without a lateral read the whole table (100,000 rows, never analyzed) and compared each row with each event:
+ * the planner expected 500 rows of each event, and took as many look-ups for dearer than reading all.
  */
 function joinRowsOf(eventId: SqlText): SqlText {
   return sqlText`cross join lateral (

@@ -3,12 +3,15 @@ import { type SqlText, raw, sqlText } from '../statement.ts'
 
 const keyOf = (text: SqlText): SqlText => sqlText`cast(${text} as text) collate "C"`
 
-/** A range with the order of the index, and never `=`: by that the planner may read the keys of everybody, newest first. */
+/**
+ * A range with the order of the index, and never `=`: by that the planner may read the keys of everybody, newest first. Each
+ * column is compared by its own collation, which is that of its index.
+ */
 export function ofWorkspace(
   workspaceId: string,
   { after = '', before = '~' }: { after?: string; before?: string },
 ): RowsInOrder {
-  const key = (id: string): SqlText => sqlText`(${keyOf(sqlText`${workspaceId}`)}, ${keyOf(sqlText`${id}`)})`
+  const key = (id: string): SqlText => sqlText`(cast(${workspaceId} as text), cast(${id} as text))`
   return {
     where: sqlText`(workspace_id, id) > ${key(after)} and (workspace_id, id) < ${key(before)}`,
     oldestFirst: raw('workspace_id, id'),

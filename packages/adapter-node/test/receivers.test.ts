@@ -16,6 +16,11 @@ describe('interim answers', { timeout: PATIENCE_MS }, () => {
     ['102, 103 and 100', 'HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\nLink: </x>\r\n\r\nHTTP/1.1 100 C\r\n\r\n'],
     ['199', 'HTTP/1.1 199 Odd\r\n\r\n'],
     ['100 with bare line feeds', 'HTTP/1.1 100 Continue\n\n'],
+    ['100 and an empty line more', 'HTTP/1.1 100 Continue\r\n\r\n\r\n'],
+    ['an empty line alone', '\r\n'],
+    ['100 of HTTP/1.0', 'HTTP/1.0 100 Continue\r\n\r\n'],
+    ['101 that switches to nothing', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
+    ['a hundred thousand 102', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(100_000)],
   ])('of %s come before the answer', async (_, interim) => {
     const raw = await answers(interim + OK)
     const sender = newSender({ keepAliveMs: 60_000 })
@@ -53,6 +58,13 @@ describe('an answer whose framing is wrong', { timeout: PATIENCE_MS }, () => {
     ['a line without a colon', 'nothing\r\nContent-Length: 0\r\n\r\n'],
     ['a name that is none', 'X(A): b\r\nContent-Length: 0\r\n\r\n'],
     ['a control character', 'X-A: b\u0000c\r\nContent-Length: 0\r\n\r\n'],
+    ['two lengths in one line', 'Content-Length: 2, 2\r\n\r\nok'],
+    ['a length that is empty', 'Content-Length:\r\n\r\nok'],
+    ['a length beyond all numbers', `Content-Length: ${'9'.repeat(30)}\r\n\r\nok`],
+    ['an identity coding', 'Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok'],
+    ['spaces behind the size of a chunk', 'Transfer-Encoding: chunked\r\n\r\n2  \r\nok\r\n0\r\n\r\n'],
+    ['a header that goes on in the next line', 'X-A: a\r\n b\r\nContent-Length: 2\r\n\r\nok'],
+    ['a header without a name', ': x\r\nContent-Length: 2\r\n\r\nok'],
     ['headers of 17 KB', `X-A: ${'a'.repeat(17_000)}\r\nContent-Length: 0\r\n\r\n`],
     ['headers of 60 KB', `X-A: ${'a'.repeat(60_000)}\r\nContent-Length: 0\r\n\r\n`],
     ['headers of a megabyte', `X-A: ${'a'.repeat(1_000_000)}\r\nContent-Length: 0\r\n\r\n`],
@@ -77,6 +89,39 @@ describe('an answer whose framing is wrong', { timeout: PATIENCE_MS }, () => {
     expect(raw.requests()).toBe(3)
   })
 
+  it.each([
+    ['of HTTP/2', 'HTTP/2 503 x'],
+    ['of HTTP/2.0', 'HTTP/2.0 503 x'],
+    ['in lower case', 'http/1.1 503 x'],
+    ['of Icecast', 'ICY 503 x'],
+    ['with two spaces', 'HTTP/1.1  503 x'],
+    ['without a space behind its status', 'HTTP/1.1 503x'],
+    ['without a reason', 'HTTP/1.1 503'],
+    ['behind a byte order mark', '\ufeffHTTP/1.1 503 x'],
+  ])('by a status line %s counts by its status, and its body is read', async (_, line) => {
+    const raw = await answers(`${line}\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy`)
+    const result = await newSender().send(post(raw.url))
+    expect(result).toMatchObject({ kind: 'response', status: 503 })
+    if (result.kind !== 'response') return
+    expect([result.header('retry-after'), new TextDecoder().decode(result.body)]).toEqual(['7', 'busy'])
+  })
+
+  it.each([
+    '220 mail is ready\r\n',
+    'SSH-2.0-Server\r\n',
+    '<html>no status</html>',
+    'HTTP/1.1\r\n\r\n',
+    'HTTP/1.1 2000 OK\r\n\r\n',
+    '\0'.repeat(100),
+  ])('that is no HTTP at all (%j) is said to be none', async (text) => {
+    const raw = await answers(text)
+    expect(await newSender().send(post(raw.url))).toEqual({
+      kind: 'error',
+      reason: 'invalid_response',
+      message: 'the receiver answered, but not in HTTP/1.1: check the host and port of the URL',
+    })
+  })
+
   it('by bare line feeds counts by its status, and its headers are read', async () => {
     const raw = await answers('HTTP/1.1 503 x\nRetry-After: 7\nContent-Length: 0\n\n')
     const result = await newSender().send(post(raw.url))
@@ -94,6 +139,42 @@ describe('an answer whose framing is wrong', { timeout: PATIENCE_MS }, () => {
         const raw = await startRawReceiver((socket) => void socket.write(head(status, rest), () => socket[end]()))
         expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'response', status })
       }
+    }
+  })
+})
+
+it.each(['', 'Content-Length: 100\r\n', 'Content-Le'])(
+  'an answer that breaks off within its head (%j) is none, and its status is shown',
+  async (rest) => {
+    for (const end of ['end', 'resetAndDestroy'] as const) {
+      const raw = await startRawReceiver(
+        (socket) => void socket.write(`HTTP/1.1 200 x\r\n${rest}`, () => socket[end]()),
+      )
+      expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'error', reason: 'network', status: 200 })
+    }
+  },
+)
+
+describe('an answer that comes early', { timeout: PATIENCE_MS }, () => {
+  const body = 'x'.repeat(3_000_000)
+  it.each([
+    ['ends', (socket: Socket) => void socket.end()],
+    ['resets', (socket: Socket) => void socket.resetAndDestroy()],
+    ['closes', (socket: Socket) => void socket.destroy()],
+  ])('before the request was read counts, where the receiver then %s the connection', async (_, end) => {
+    for (const status of [200, 413]) {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined)
+        socket.once('data', () => {
+          socket.pause()
+          socket.write(`HTTP/1.1 ${status} x\r\nContent-Length: 0\r\n\r\n`, () => end(socket))
+        })
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      onTestFinished(() => void server.close())
+      const { port } = server.address() as AddressInfo
+      const result = await newSender().send(post(`http://127.0.0.1:${port}/`, { body }))
+      expect(result).toMatchObject({ kind: 'response', status })
     }
   })
 })

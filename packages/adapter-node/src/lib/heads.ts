@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
  * head or a body whose framing is wrong, and says neither status nor headers. So each socket keeps the head of its answer,
  * and an error that ends the exchange is asked for it: {@link brokenOff}.
  *
- * Interim answers (1xx) are taken out before the parser sees them; 101 alone is left to it.
+ * Interim answers (1xx) are taken out before the parser sees them, but for a 101 that switches to another protocol.
  */
 export function watchHeads(socket: Socket): Socket {
   const read = socket.read.bind(socket) as (size?: number) => Buffer | null
@@ -16,26 +16,28 @@ export function watchHeads(socket: Socket): Socket {
   let head: Buffer | undefined
 
   // Whoever writes begins a request: one is under way at a time.
-  socket.write = ((...args: Parameters<Socket['write']>) => {
-    if (state === 'idle' || state === 'body') {
-      if (state === 'body') answers++
+  socket.write = ((data: string, encoding?: BufferEncoding, callback?: () => void) => {
+    if (state !== 'start') {
+      if (state !== 'idle') answers++
       state = 'start'
       head = undefined
     }
-    return write(...args)
+    return write(data, encoding, callback)
   }) as Socket['write']
 
   socket.read = (size?: number) => {
     const chunk = read(size)
     if (chunk === null || state === 'idle' || state === 'body') return chunk
-    const isStart = state === 'start'
-    head = head ? Buffer.concat([head, chunk]) : chunk
-    if (isStart) {
-      head = withoutInterim(head)
-      if (!hasStatus(head)) return null
+    if (state === 'head') {
+      // Most answers are one chunk, whose end is nobody's to look for.
+      if (head && (head.length >= MAX_HEAD || endOfHead(head) !== -1)) state = 'body'
+      else head = head ? Buffer.concat([head, chunk]) : chunk
+      return chunk
     }
-    state = endOfHead(head) === -1 && head.length < MAX_HEAD ? 'head' : 'body'
-    return isStart ? head : chunk
+    head = withoutInterim(head ? Buffer.concat([head, chunk]) : chunk)
+    if (!hasStatus(head)) return null
+    state = 'head'
+    return head
   }
 
   socket.destroy = (error?: Error) => {
@@ -56,14 +58,17 @@ export interface Head {
   status: number
   /** Names and values in turn. */
   headers: readonly Buffer[]
+  /** What came with it, as it was framed. */
+  rest: Buffer
+  /** All of it was read, or as much as the parser could read. */
+  isWhole: boolean
 }
 
-/** What was read of the answer in an exchange that this error ended; undefined when its status was not. */
+/** The head of the answer in an exchange that this error ended, as far as it was read; undefined when its status was not. */
 export function brokenOff(error: unknown): Head | undefined {
   const head = error instanceof Error ? ended.get(error)?.head : undefined
-  // A connection that broke inside a head said nothing yet; what the parser gave up on was said.
-  const isWhole = head && (endOfHead(head) !== -1 || isOfParser(error))
-  return isWhole ? readHead(head) : undefined
+  const read = head && readHead(head)
+  return read && { ...read, isWhole: read.isWhole || isOfParser(error) }
 }
 
 /** Whether the error ended a connection that had answered before, and did not begin to answer this time. */
@@ -76,11 +81,14 @@ function isOfOneConnection(error: Error): boolean {
   return isOfParser(error) || 'syscall' in error || ('code' in error && error.code === 'UND_ERR_SOCKET')
 }
 
-function isOfParser(error: unknown): boolean {
+/** The parser gave the answer up: what it read was not, or not all, HTTP. */
+export function isOfParser(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code: unknown = 'code' in error ? error.code : undefined
   return (
     error.name === 'HTTPParserError' ||
+    // What undici takes for granted of an answer.
+    code === 'ERR_ASSERTION' ||
     code === 'UND_ERR_HEADERS_OVERFLOW' ||
     code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
   )
@@ -96,20 +104,33 @@ function hasStatus(bytes: Buffer): boolean {
 }
 
 function isInterim(bytes: Buffer): boolean {
-  return bytes[STATUS_AT] === ONE && bytes.toString('latin1', STATUS_AT, STATUS_END) !== '101'
+  return bytes[STATUS_AT] === ONE && bytes[0] === H && !isSwitch(bytes)
+}
+
+function isSwitch(bytes: Buffer): boolean {
+  if (bytes.toString('latin1', STATUS_AT, STATUS_END) !== '101') return false
+  const end = endOfHead(bytes)
+  return end !== -1 && /\nupgrade:/i.test(bytes.toString('latin1', 0, end))
 }
 
 const ONE = 0x31
+const H = 0x48
 
-/** Without the interim answers at its beginning that are whole. */
+/** Without the interim answers at its beginning that are whole, and the empty lines around them. */
 function withoutInterim(bytes: Buffer): Buffer {
-  let rest = bytes
+  let rest = withoutEmptyLines(bytes)
   while (rest.length >= STATUS_END && isInterim(rest)) {
     const end = endOfHead(rest)
     if (end === -1) break
-    rest = rest.subarray(end)
+    rest = withoutEmptyLines(rest.subarray(end))
   }
   return rest
+}
+
+function withoutEmptyLines(bytes: Buffer): Buffer {
+  let at = 0
+  while (bytes[at] === CARRIAGE_RETURN || bytes[at] === LINE_FEED) at++
+  return at === 0 ? bytes : bytes.subarray(at)
 }
 
 /** The place behind the empty line, whatever its line ends; -1 while there is none. */
@@ -124,15 +145,25 @@ function endOfHead(bytes: Buffer): number {
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
-/** As it comes: line ends of any kind, names and values of any bytes. */
+/** As it comes: line ends of any kind, names and values of any bytes. Its last line counts only if it has an end. */
 function readHead(bytes: Buffer): Head | undefined {
   const end = endOfHead(bytes)
-  const [first = '', ...lines] = bytes.toString('latin1', 0, end === -1 ? bytes.length : end).split(/\r?\n/)
-  const status = /^HTTP\/\d\.\d (\d{3})(?!\d)/.exec(first)?.[1]
+  const text = bytes.toString('latin1', 0, end === -1 ? bytes.lastIndexOf(LINE_FEED) + 1 : end)
+  const [first = '', ...lines] = text.split(/\r?\n/)
+  const status = STATUS_LINE.exec(first)?.[1]
   if (status === undefined) return undefined
   const headers = lines.flatMap((line) => {
     const colon = line.indexOf(':')
     return colon < 1 ? [] : [line.slice(0, colon).trim(), line.slice(colon + 1).trim()]
   })
-  return { status: Number(status), headers: headers.map((text) => Buffer.from(text, 'latin1')) }
+  const rest = end === -1 ? bytes.subarray(bytes.length) : bytes.subarray(end)
+  return {
+    status: Number(status),
+    headers: headers.map((part) => Buffer.from(part, 'latin1')),
+    rest,
+    isWhole: end !== -1,
+  }
 }
+
+// Of any version and case, behind a byte order mark too.
+const STATUS_LINE = /^\W*(?:HTTP\/\d(?:\.\d)?|ICY) +(\d{3})(?!\d)/i

@@ -2,10 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { type SendRequest, type SendResult, type Sender, type UrlPolicy, createCheckUrl } from '@keepsend/engine'
 import type { Dispatcher } from 'undici'
 import { type Deadline, Deadlines } from './deadlines.ts'
-import { createDispatcher, createDispatchers } from './dispatchers.ts'
+import { type Dispatchers, createDispatcher, createDispatchers } from './dispatchers.ts'
 import { describeFailure } from './failure.ts'
 import { AddressNotAllowed, createGuard } from './guard.ts'
-import { brokenOff, wasStale } from './heads.ts'
+import { brokenOff, isOfParser, wasStale } from './heads.ts'
 import { createLookup } from './lookup.ts'
 import { createOwnAddresses } from './own-addresses.ts'
 import { type UndiciSenderOptions, readSenderOptions } from './sender-options.ts'
@@ -44,24 +44,23 @@ export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSen
     const withdraw = tunnel(...connection)
     dispatching?.getStore()?.connecting(withdraw)
   }
-  const deadlines = new Deadlines()
+  const way: Way = { dispatchers, dispatching, deadlines: new Deadlines() }
   return {
     urlPolicy,
-    send: (request) =>
-      new Promise((resolve) => {
-        const exchange: Exchange = new Exchange(request, deadlines, resolve, (begin) =>
-          dispatchers.alone((dispatcher) =>
-            dispatching ? dispatching.run(exchange, begin, dispatcher) : begin(dispatcher),
-          ),
-        )
-        if (dispatching) dispatching.run(exchange, () => exchange.begin(dispatchers.current()))
-        else exchange.begin(dispatchers.current())
-      }),
+    send: (request) => new Promise((resolve) => new Exchange(request, way, resolve).begin()),
     close() {
       names.close()
       return dispatchers.close()
     },
   }
+}
+
+/** What all exchanges of a sender share. */
+interface Way {
+  dispatchers: Dispatchers
+  /** Where a dispatcher has to be told for which request it connects. */
+  dispatching: AsyncLocalStorage<Exchange> | undefined
+  deadlines: Deadlines
 }
 
 // An origin and a path for each URL, kept: parsing takes longer than looking up, and endpoints are few.
@@ -88,7 +87,7 @@ function parse(href: string): { origin: string; path: string } {
  */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: SendRequest
-  readonly #deadlines: Deadlines
+  readonly #way: Way
   readonly #resolve: (result: SendResult) => void
   readonly #chunks: Buffer[] = []
   #deadline: Deadline | undefined
@@ -100,35 +99,30 @@ class Exchange implements Dispatcher.DispatchHandler {
   #size = 0
   #done = false
   #isRepeated = false
-  readonly #repeat: (begin: (dispatcher: Dispatcher) => void) => void
 
-  /** @param repeat begins on a connection that is made for it */
-  constructor(
-    request: SendRequest,
-    deadlines: Deadlines,
-    resolve: (result: SendResult) => void,
-    repeat: (begin: (dispatcher: Dispatcher) => void) => void,
-  ) {
+  constructor(request: SendRequest, way: Way, resolve: (result: SendResult) => void) {
     this.#request = request
-    this.#deadlines = deadlines
+    this.#way = way
     this.#resolve = resolve
-    this.#repeat = repeat
   }
 
-  begin(dispatcher: Dispatcher): void {
+  begin(): void {
     const { deadlineMs } = this.#request
-    this.#deadline = this.#deadlines.add(deadlineMs, () => {
+    this.#deadline = this.#way.deadlines.add(deadlineMs, () => {
       if (this.#status >= 200) this.#answer()
       else this.#end({ kind: 'error', reason: 'timeout', message: `no complete answer within ${deadlineMs} ms` })
       this.#abort()
     })
-    this.#dispatch(dispatcher)
+    this.#dispatch(this.#way.dispatchers.current())
   }
 
   #dispatch(dispatcher: Dispatcher): void {
     const { url, headers, body } = this.#request
+    const { dispatching } = this.#way
     try {
-      dispatcher.dispatch({ ...parse(url), method: 'POST', headers, body }, this)
+      const options = { ...parse(url), method: 'POST', headers, body } as const
+      if (dispatching) dispatching.run(this, () => dispatcher.dispatch(options, this))
+      else dispatcher.dispatch(options, this)
     } catch (error) {
       this.#fail(error)
     }
@@ -154,7 +148,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#status = status
     this.#headers = headers
     // The delivery is delivered. What follows is read so that the connection can be used again, and shown.
-    if (status >= 200 && status <= 299 && this.#deadline) this.#deadlines.advance(this.#deadline, BODY_MS)
+    if (status >= 200 && status <= 299 && this.#deadline) this.#way.deadlines.advance(this.#deadline, BODY_MS)
     return true
   }
 
@@ -179,7 +173,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   /** The status and what was read of the rest, complete or not. */
   #answer(): void {
     const status = this.#status
-    if (status < 200 || status > 599) {
+    if (status < 200) {
       this.#end({ kind: 'error', reason: 'invalid_response', message: `the receiver answered with status ${status}` })
       return
     }
@@ -203,7 +197,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#hangUp = undefined
     // Not inside a callback of undici's, which is in the middle of its own state.
     setImmediate(() => {
-      if (!this.#done) this.#repeat((dispatcher) => this.#dispatch(dispatcher))
+      if (!this.#done) this.#way.dispatchers.alone((dispatcher) => this.#dispatch(dispatcher))
     })
     return true
   }
@@ -211,22 +205,20 @@ class Exchange implements Dispatcher.DispatchHandler {
   #fail(error: unknown): void {
     if (this.#done) return
     if (wasStale(error) && this.#again()) return
-    if (this.#status < 200) {
-      const head = brokenOff(error)
-      if (head) ({ status: this.#status, headers: this.#headers } = head)
+    const head = this.#status < 200 ? brokenOff(error) : undefined
+    if (head?.isWhole) {
+      this.#status = head.status
+      this.#headers = head.headers
+      this.#chunks.push(head.rest.subarray(0, this.#request.maxResponseBytes))
     }
-    if (this.#status >= 200) this.#answer()
-    else if (error instanceof AddressNotAllowed) {
-      this.#end({ kind: 'error', reason: 'blocked_address', message: error.message })
-    } else {
-      this.#end({ kind: 'error', reason: 'network', message: describeFailure(error) })
-    }
+    if (this.#status > 0) this.#answer()
+    else this.#end({ kind: 'error', ...describe(error), ...(head && { status: head.status }) })
   }
 
   #end(result: SendResult): void {
     if (this.#done) return
     this.#done = true
-    if (this.#deadline) this.#deadlines.cancel(this.#deadline)
+    if (this.#deadline) this.#way.deadlines.cancel(this.#deadline)
     this.#withdraw?.()
     this.#resolve(result)
   }
@@ -236,7 +228,15 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
+function describe(error: unknown): { reason: 'network' | 'blocked_address' | 'invalid_response'; message: string } {
+  if (error instanceof AddressNotAllowed) return { reason: 'blocked_address', message: error.message }
+  if (isOfParser(error)) return { reason: 'invalid_response', message: NOT_HTTP }
+  return { reason: 'network', message: describeFailure(error) }
+}
+
 const MISDIRECTED = 421
+
+const NOT_HTTP = 'the receiver answered, but not in HTTP/1.1: check the host and port of the URL'
 
 // After the head of a 2xx: most bodies are there with it, and a slot is held meanwhile.
 const BODY_MS = 1000

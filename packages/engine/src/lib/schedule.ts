@@ -53,8 +53,8 @@ export function pauseDelayMs(
 
 /**
  * `Retry-After` as a wait from `now`, in ms, at most a day: seconds or an HTTP date (RFC 9110, section 10.2.3), and what else
- * receivers send: a fraction, a unit, a time since the epoch, an ISO date, a date without its zone (taken for UTC), and
- * several of them, of which the longest counts. A time in the past is no wait; undefined for anything else.
+ * receivers send: a fraction, a unit, a time since the epoch, an ISO date or duration, a date without its zone (taken for
+ * UTC), and several of them, of which the longest counts. A time in the past is no wait; undefined for anything else.
  */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   const waits = partsOf(value?.trim() ?? '').map((part) => waitOf(part, now))
@@ -67,26 +67,38 @@ function partsOf(text: string): string[] {
   return /^[\d.\s,]+$/.test(text) ? text.split(',') : text.split(/(?<=GMT|Z)\s*,\s*/)
 }
 
-const SECONDS = /^(\d+(?:\.\d+)?)\s*(?:s|secs?|seconds?)?$/i
-// An HTTP date begins with the day's name; `Date.parse` alone would take '2026' or '-1' for a date.
-const DATE = /^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)|\d{4}-\d\d-\d\d[T ]\d\d:\d\d)/
-const ZONE = /(?:GMT|UTC?|Z|[+-]\d\d:?\d\d)$/
+const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const NUMBER = /^(\d+(?:\.\d+)?)\s*(?:(ms|s|m|h)|(s)ec(?:ond)?s?|(m)in(?:ute)?s?|(h)ours?)?$/i
+const ISO_DURATION = /^PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$/i
+
+// An HTTP date begins with the day's name or number; `Date.parse` alone would take '2026' or '-1' for a date.
+const DATE = /^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)|\d{1,2} [a-z]{3} \d{4} |\d{4}-\d\d-\d\d[T ]\d\d:\d\d)/i
+const ZONE = /(?:GMT|UTC?|Z|[ECMP][SD]T|[+-]\d\d:?\d\d)$/i
 
 // Of numbers from here on, 2001 as seconds and as milliseconds since the epoch, nobody means a wait.
 const EPOCH_SECONDS = 1e9
 const EPOCH_MS = 1e12
 
 function waitOf(part: string, now: number): number | undefined {
-  const text = part.trim()
-  const seconds = SECONDS.exec(text)?.[1]
-  if (seconds !== undefined) {
-    const number = Number(seconds)
-    if (number < EPOCH_SECONDS) return Math.ceil(number * 1000)
-    return (number < EPOCH_MS ? number * 1000 : number) - now
+  const text = part.trim().replace(/^"(.*)"$/, '$1')
+  const [, number, ...units] = NUMBER.exec(text) ?? []
+  if (number !== undefined) return waitOfNumber(Number(number), units.find(Boolean)?.toLowerCase(), now)
+  const duration = ISO_DURATION.exec(text)
+  if (duration) {
+    const [hours = 0, minutes = 0, seconds = 0] = duration.slice(1).map((one) => Number(one ?? 0))
+    return Math.ceil(((hours * 60 + minutes) * 60 + seconds) * 1000)
   }
   if (!DATE.test(text)) return undefined
-  const time = Date.parse(
-    ZONE.test(text) ? text : `${text.replace(/^(\d{4}-\d\d-\d\d) /, '$1T')}${/^\d/.test(text) ? 'Z' : ' GMT'}`,
-  )
+  // Without its zone: of UTC.
+  const dated = ZONE.test(text)
+    ? text
+    : `${text.replace(/^(\d{4}-\d\d-\d\d) /, '$1T')}${/^\d{4}/.test(text) ? 'Z' : ' GMT'}`
+  const time = Date.parse(dated)
   return Number.isNaN(time) ? undefined : time - now
+}
+
+function waitOfNumber(number: number, unit: string | undefined, now: number): number {
+  if (unit !== undefined) return Math.ceil(number * (UNITS[unit] ?? 1000))
+  if (number < EPOCH_SECONDS) return Math.ceil(number * 1000)
+  return (number < EPOCH_MS ? number * 1000 : number) - now
 }

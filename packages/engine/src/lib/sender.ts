@@ -28,6 +28,8 @@ export type SendResult =
       /** `blocked_address`: the target is not one that may be sent to. */
       reason: 'timeout' | 'network' | 'blocked_address' | 'invalid_response'
       message: string
+      /** Of an answer that broke off within its head, which is none. */
+      status?: number | undefined
     }
 
 /**

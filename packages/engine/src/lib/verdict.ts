@@ -62,7 +62,7 @@ export interface VerdictContext {
 
 /** Judges one attempt. Only 2xx is a success; a redirect is a failure like any other and was not followed. */
 export function judge(result: SendResult, context: VerdictContext): DeliveryOutcome {
-  if (result.kind === 'error') return retryOrDead(context, `${result.reason}: ${result.message}`)
+  if (result.kind === 'error') return retryOrDead(context, `${result.reason}: ${result.message}`, result.status)
   const { status } = result
   const { id, version, retryStatuses } = context.endpoint
   const wish = result.header('webhook-delivery')?.trim().toLowerCase()

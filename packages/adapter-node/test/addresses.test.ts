@@ -1,0 +1,81 @@
+// A host of several addresses, some of which lead nowhere, and name servers that answer half of what they are asked (RFC 8305).
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type NameRecords, startNameServer } from './name-server.ts'
+import { newSender, post } from './raw-receiver.ts'
+import { startReceiver } from './receiver.ts'
+import { LOOPBACK, PATIENCE_MS } from './rig.ts'
+
+async function senderBy(answer: (name: string, family: 4 | 6) => NameRecords) {
+  const server = await startNameServer(answer)
+  onTestFinished(() => server.close())
+  return newSender({
+    urlPolicy: { ...LOOPBACK, allowCidrs: ['127.0.0.0/8', '100::/64'] },
+    dnsServers: [server.address],
+  })
+}
+
+const portOf = (url: string) => new URL(url).port
+
+describe('a name server that answers for one family', { timeout: PATIENCE_MS }, () => {
+  // Two tries of the other family would take longer than this deadline.
+  const deadline = { deadlineMs: 2000 }
+  const answers: Record<string, NameRecords> = {
+    nothing: 'silent',
+    'that there is no address': { addresses: [] },
+    'that there is no such name': null,
+  }
+  it.each(Object.keys(answers))('and for the other says %s is not waited for', async (other) => {
+    const receiver = await startReceiver()
+    const sender = await senderBy((_, family) =>
+      family === 4 ? { addresses: ['127.0.0.1'] } : (answers[other] ?? null),
+    )
+    const result = await sender.send(post(`http://hooks.example.net:${portOf(receiver.url)}/`, deadline))
+    expect(result).toMatchObject({ kind: 'response', status: 200 })
+  })
+})
+
+/**
+ * A receiver in a process of its own whose queue of connections is full for some seconds, so that the kernel drops what else
+ * asks for one, as a lossy network does. It answers every request with 200.
+ */
+async function startSlow(): Promise<number> {
+  const source = `
+    const server = require('node:net').createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n'))
+    })
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      require('node:fs').writeSync(1, String(server.address().port))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500)
+    })`
+  const child = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const [port] = (await once(child.stdout, 'data')) as [Buffer]
+  return Number(String(port))
+}
+
+describe('an address that is slow to connect to', { timeout: PATIENCE_MS }, () => {
+  it('is not given up for the next, and is reached when that one leads nowhere', async () => {
+    const port = await startSlow()
+    for (let n = 0; n < 3; n++) {
+      const waiting = connect(port, '127.0.0.1').on('error', () => undefined)
+      onTestFinished(() => void waiting.destroy())
+    }
+    const sender = await senderBy((_, family) => ({ addresses: [family === 4 ? '127.0.0.1' : '100::1'] }))
+    const result = await sender.send(post(`http://hooks.example.net:${port}/`))
+    expect(result).toMatchObject({ kind: 'response', status: 200 })
+  })
+
+  it('is overtaken by the next that answers', async () => {
+    const receiver = await startReceiver()
+    // 127.0.0.2: nobody listens at that address, so it refuses.
+    const sender = await senderBy((_, family) => ({
+      addresses: family === 4 ? ['127.0.0.2', '127.0.0.3', '127.0.0.1'] : ['100::1', '100::2'],
+    }))
+    const result = await sender.send(post(`http://hooks.example.net:${portOf(receiver.url)}/`, { deadlineMs: 5000 }))
+    expect(result).toMatchObject({ kind: 'response', status: 200 })
+  })
+})

@@ -131,7 +131,7 @@ it(
       ['refusing', CANARY.response],
       ['gone', CANARY.response],
       ['silent', 'timeout'],
-      ['nonsense', 'network'],
+      ['nonsense', 'invalid_response'],
       ['closed', 'network'],
       ['blocked', 'blocked_address'],
       ['badSecret', 'attempt_broke'],

@@ -32,7 +32,7 @@ export interface Endpoint {
   deadlineMs: number | null
   /** The names of the headers of its own that every attempt carries. Their values are not shown. */
   headerNames: string[]
-  /** Statuses from 400 to 499 that are tried again, besides 408, 425 and 429. */
+  /** Statuses from 400 to 499 that are tried again, besides 408, 421, 425 and 429. Any answer with `Retry-After` is tried again too. */
   retryStatuses: number[]
   /** What its requests are signed with, by Standard Webhooks. */
   signatures: ('v1' | 'v1a')[]

@@ -54,7 +54,7 @@ export function pauseDelayMs(
 /**
  * `Retry-After` as a wait from `now`, in ms, at most a day: seconds or an HTTP date (RFC 9110, section 10.2.3), and what else
  * receivers send: a fraction, a unit, a time since the epoch, an ISO date or duration, a date without its zone (taken for
- * UTC), and several of them, of which the longest counts. A time in the past is no wait; undefined for anything else.
+ * UTC), and several of them, of which the longest counts. Fractions are rounded up to seconds. A time in the past is no wait; undefined for anything else.
  */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   const waits = partsOf(value?.trim() ?? '').map((part) => waitOf(part, now))
@@ -86,7 +86,7 @@ function waitOf(part: string, now: number): number | undefined {
   const duration = ISO_DURATION.exec(text)
   if (duration) {
     const [hours = 0, minutes = 0, seconds = 0] = duration.slice(1).map((one) => Number(one ?? 0))
-    return Math.ceil(((hours * 60 + minutes) * 60 + seconds) * 1000)
+    return wholeSeconds(((hours * 60 + minutes) * 60 + seconds) * 1000)
   }
   if (!DATE.test(text)) return undefined
   // Without its zone: of UTC.
@@ -98,7 +98,11 @@ function waitOf(part: string, now: number): number | undefined {
 }
 
 function waitOfNumber(number: number, unit: string | undefined, now: number): number {
-  if (unit !== undefined) return Math.ceil(number * (UNITS[unit] ?? 1000))
-  if (number < EPOCH_SECONDS) return Math.ceil(number * 1000)
+  if (unit !== undefined) return wholeSeconds(number * (UNITS[unit] ?? 1000))
+  if (number < EPOCH_SECONDS) return wholeSeconds(number * 1000)
   return (number < EPOCH_MS ? number * 1000 : number) - now
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.ceil(ms / 1000) * 1000
 }

@@ -152,3 +152,32 @@ it.each(['', 'example.com', '999.1.1.1', 'localhost', 'fe80::1%eth0'])(
     expect(isAllowedAddress(text)).toBe(false)
   },
 )
+
+describe('what RFC 3986 has nowhere in a path or a query', () => {
+  it.each([
+    ['/hook?filter=a|b&x={y}', '/hook?filter=a%7Cb&x=%7By%7D'],
+    ['/[x]^`{}?a[]=1&b="<>\\', '/%5Bx%5D%5E%60%7B%7D?a%5B%5D=1&b=%22%3C%3E%5C'],
+    ['/100%?rate=5%&of=%zz', '/100%25?rate=5%25&of=%25zz'],
+    ['/%7Bid%7D?x=%7c', '/%7Bid%7D?x=%7c'],
+    ['/a b/ä?q=ü 1', '/a%20b/%C3%A4?q=%C3%BC%201'],
+    ["/it's?(ok)=*!$&',;:@", "/it's?(ok)=*!$&%27,;:@"],
+  ])('%s is sent as %s', (given, sent) => {
+    const check = checkUrl(`https://hooks.customer.com${given}`)
+    expect(check.ok && check.url.href).toBe(`https://hooks.customer.com${sent}`)
+  })
+
+  it('is encoded in any URL, which then says the same', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (path, query) => {
+        const plain = new URL('https://hooks.customer.com')
+        plain.pathname = path
+        plain.search = query
+        const check = checkUrl(plain.href)
+        if (!check.ok) return
+        expect(check.url.pathname + check.url.search).toMatch(/^(?:[\w.~!$&'()*+,;=:@/?-]|%[\da-f]{2})*$/i)
+        const again = checkUrl(check.url.href)
+        expect(again.ok && again.url.href).toBe(check.url.href)
+      }),
+    )
+  })
+})

@@ -76,7 +76,12 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
   return (text) => {
     // The parser drops tabs and newlines without a word: a URL that holds one is not what it looks like.
     // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-    if (text.length > MAX_URL_LENGTH || /[\u0000-\u001f\u007f]/.test(text) || !URL.canParse(text)) {
+    if (
+      text.length > MAX_URL_LENGTH ||
+      !text.isWellFormed() ||
+      /[\u0000-\u001f\u007f]/.test(text) ||
+      !URL.canParse(text)
+    ) {
       return refuse('invalid_url', `url must be an absolute URL of at most ${MAX_URL_LENGTH} characters`)
     }
     const url = new URL(text)
@@ -107,12 +112,12 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
 function encodeRest(url: URL): void {
   if (!REST.test(url.pathname + url.search)) return
   const encode = (part: string): string =>
-    part.replace(new RegExp(REST, 'g'), (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
+    part.replace(new RegExp(REST, 'gi'), (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
   url.pathname = encode(url.pathname)
   url.search = encode(url.search)
 }
 
-const REST = /["<>[\\\]^`{|}]/
+const REST = /["<>[\\\]^`{|}]|%(?![\da-f]{2})/i
 
 function isPublicName(host: string): boolean {
   const labels = host.split('.')

@@ -33,6 +33,17 @@ const BEHAVIOURS: Record<string, (socket: Socket, port: number) => void> = {
   'status-000': (socket) => socket.write('HTTP/1.1 000 x\r\nContent-Length: 0\r\n\r\n'),
   'status-600': (socket) => socket.write('HTTP/1.1 600 x\r\nContent-Length: 0\r\n\r\n'),
   'status-999': (socket) => socket.write('HTTP/1.1 999 x\r\nContent-Length: 0\r\n\r\n'),
+  continue: (socket) => socket.write(`HTTP/1.1 100 Continue\r\n\r\n${OK}Content-Length: 2\r\n\r\nok`),
+  hints: (socket) => socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${OK}Content-Length: 2\r\n\r\nok`),
+  'body-of-204': (socket) => socket.write('HTTP/1.1 204 x\r\nContent-Length: 4\r\n\r\nnull'),
+  'two-lengths': (socket) => socket.write(`${OK}Content-Length: 2\r\nContent-Length: 2\r\n\r\nok`),
+  'length-and-chunks': (socket) =>
+    socket.write(`${OK}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`),
+  'line-feeds': (socket) => socket.write('HTTP/1.1 200 OK\nContent-Length: 2\n\nok'),
+  'headers-of-17-kb': (socket) => socket.write(`${OK}X-Big: ${'x'.repeat(17_000)}\r\nContent-Length: 2\r\n\r\nok`),
+  'headers-of-60-kb': (socket) => socket.write(`${OK}X-Big: ${'x'.repeat(60_000)}\r\nContent-Length: 2\r\n\r\nok`),
+  'broken-chunk': (socket) => socket.write(`${OK}Transfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n`),
+  'no-body': (socket) => socket.write(`${OK}Content-Length: 2\r\n\r\n`),
   'switch-protocols': (socket) =>
     socket.write('HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nHTTP/1.1 200 OK\r\n\r\n'),
   'no-http': (socket) => socket.write('SSH-2.0-OpenSSH_9.9\r\n'),

@@ -52,9 +52,30 @@ describe('the deadline bounds the whole exchange (trap 30)', () => {
 })
 
 describe('answers that break the rules', () => {
-  it.each(['drip-body', 'last-byte', 'reset-within'])('%s is judged by its status', async (behaviour) => {
-    expect(await send(behaviour, { deadlineMs: 600 })).toMatchObject({ kind: 'response', status: 200 })
+  it.each([
+    'continue',
+    'hints',
+    'two-lengths',
+    'length-and-chunks',
+    'line-feeds',
+    'headers-of-17-kb',
+    'headers-of-60-kb',
+    'broken-chunk',
+    'no-body',
+  ])('%s is judged by its status', async (behaviour) => {
+    expect(await send(behaviour)).toMatchObject({ kind: 'response', status: 200 })
   })
+
+  it('a 204 with a body is judged by its status', async () => {
+    expect(await send('body-of-204')).toMatchObject({ kind: 'response', status: 204 })
+  })
+
+  it.each(['drip-body', 'last-byte', 'reset-within'])(
+    '%s is judged by its status before its deadline',
+    async (behaviour) => {
+      expect(await send(behaviour, { deadlineMs: 600 })).toMatchObject({ kind: 'response', status: 200 })
+    },
+  )
 
   it('a redirect is an answer like any other: its target is not visited (trap 29)', async () => {
     expect(await send('redirect')).toMatchObject({ kind: 'response', status: 307 })

@@ -21,6 +21,7 @@ const EVERY_CODE = Object.keys({
   conflict: true,
   precondition_failed: true,
   payload_too_large: true,
+  method_not_allowed: true,
   unsupported_media_type: true,
   invalid_event: true,
   invalid_endpoint: true,

@@ -35,7 +35,7 @@ export const MAX_EVENT_BYTES = 262_144
 export const MAX_DEPTH = 64
 
 // 16 parts: an event asks for each of its type's prefixes under each of its channels' prefixes.
-const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,15}$/
+export const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,15}$/
 export const MAX_NAME_LENGTH = 128
 export const MAX_CHANNELS = 10
 

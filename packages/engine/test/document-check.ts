@@ -2,7 +2,7 @@
 import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { Engine } from '../src/index.ts'
-import { type AnswerOf, type Document, type Operation, type Parameter, closed } from './document.ts'
+import { type AnswerOf, type Document, type Operation, type Parameter, type Schema, closed } from './document.ts'
 
 const HEADERS_OF_EVERY_ANSWER = ['cache-control', 'content-length', 'content-type', 'x-content-type-options']
 
@@ -35,7 +35,7 @@ export function checked(engine: Engine): Engine {
 export interface Checks {
   document: Document
   /** What is wrong with a value, by the place of its schema. */
-  validate(schema: object, value: unknown): string[]
+  validate: (schema: object, value: unknown) => string[]
 }
 
 export async function readDocument(fetch: Engine['routes']['fetch']): Promise<Checks> {
@@ -61,7 +61,7 @@ export async function readDocument(fetch: Engine['routes']['fetch']): Promise<Ch
 
 async function problemsOf(checks: Checks, request: Request, answer: Response): Promise<string[]> {
   const operation = operationOf(checks.document, request)
-  const described = operation?.responses[answer.status] ?? other(checks.document, request, operation, answer.status)
+  const described = operation?.responses[answer.status] ?? other(request, operation, answer.status)
   if (!described) return [`${answer.status} is no answer of it`]
   return [
     ...headerProblems(checks, described, answer),
@@ -89,13 +89,15 @@ function segmentsOf(template: string, path: string): Record<string, string> | un
   return parameters
 }
 
+const PROBLEM: Schema = {
+  type: 'object',
+  properties: { type: {}, title: {}, status: {}, detail: {}, code: {} },
+  required: ['type', 'title', 'status', 'detail', 'code'],
+  additionalProperties: false,
+}
+
 /** Answers of what is no operation. */
-function other(
-  { components }: Document,
-  request: Request,
-  operation: Operation | undefined,
-  status: number,
-): AnswerOf | undefined {
+function other(request: Request, operation: Operation | undefined, status: number): AnswerOf | undefined {
   if (request.method === 'OPTIONS' && status === 204) return { headers: { Allow: { required: true, schema: {} } } }
   if (operation || ![401, 404, 405, 429, 500, 503].includes(status)) return undefined
   const headers = {
@@ -103,7 +105,7 @@ function other(
     'WWW-Authenticate': { schema: {} },
     'Retry-After': { schema: {} },
   }
-  return { headers, content: { 'application/problem+json': { schema: components.schemas['Problem'] ?? {} } } }
+  return { headers, content: { 'application/problem+json': { schema: PROBLEM } } }
 }
 
 function headerProblems({ document, validate }: Checks, { headers = {} }: AnswerOf, answer: Response): string[] {

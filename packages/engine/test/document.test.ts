@@ -152,7 +152,10 @@ it('other methods of a path are 405 with `Allow`, and OPTIONS is 204, with a key
         405,
         options.headers.get('allow'),
       ])
-      if (method !== 'HEAD') expect(await answer.json()).toMatchObject({ code: 'method_not_allowed', status: 405 })
+      const text = await answer.text()
+      expect(text === '' ? 'nothing' : JSON.parse(text).code, `${method} ${path}`).toBe(
+        method === 'HEAD' ? 'nothing' : 'method_not_allowed',
+      )
     }
     if (!expected.has('HEAD')) continue
     const [head, get] = await Promise.all(['HEAD', 'GET'].map((method) => call(method, to)))

@@ -92,9 +92,9 @@ export function isName(text: unknown): text is string {
   return typeof text === 'string' && text.length <= MAX_NAME_LENGTH && NAME.test(text)
 }
 
-/** Whether the text is a subscription: a name, `prefix.*`, or `*`. */
+/** Whether the text is a subscription: a name, `prefix.*`, or `*`; no longer than a name, which could not match it. */
 export function isPattern(text: string): boolean {
-  return text === '*' || isName(text.endsWith('.*') ? text.slice(0, -2) : text)
+  return text === '*' || (text.length <= MAX_NAME_LENGTH && isName(text.replace(/\.\*$/, '')))
 }
 
 /** Every pattern that a name fits: `*`, each of its prefixes with `.*`, and itself. What is ours is asked for by name. */

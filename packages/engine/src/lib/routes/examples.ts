@@ -1,11 +1,11 @@
 import type { z } from '@hono/zod-openapi'
-import type { deliverySchema, endpointSchema, secretSchema } from './schemas.ts'
+import type { deliverySchema, endpointSchema, publicKeySchema, secretSchema } from './schemas.ts'
 
 // What the document shows. Each is checked against its schema by test/document.test.ts.
 
 export const EVENT_ID = 'evt_019ab2c4-5d6e-7f80-9a1b-2c3d4e5f6071'
-export const ENDPOINT_ID = 'ep_019ab2c4-0a1b-7c2d-8e3f-405162738495'
-export const DELIVERY_ID = `${EVENT_ID}.${ENDPOINT_ID}`
+const ENDPOINT_ID = 'ep_019ab2c4-0a1b-7c2d-8e3f-405162738495'
+const DELIVERY_ID = `${EVENT_ID}.${ENDPOINT_ID}`
 
 const CREATED_AT = '2026-11-23T12:00:00.000Z'
 
@@ -61,5 +61,12 @@ export const secret = {
   createdAt: CREATED_AT,
   expiresAt: null,
 } satisfies z.infer<typeof secretSchema>
+
+export const publicKey = {
+  version: 1,
+  publicKey: 'whpk_ZXhhbXBsZSBleGFtcGxlIGV4YW1wbGUgZXhhbXBsZSE=',
+  createdAt: CREATED_AT,
+  expiresAt: null,
+} satisfies z.infer<typeof publicKeySchema>
 
 export const CURSOR = btoa(EVENT_ID)

@@ -56,28 +56,25 @@ const OF_A_CHANGE = [
   'too_many_idempotency_records',
 ] as const satisfies ProblemCode[]
 
-const problem = z
-  .object({
-    type: z.literal('about:blank'),
-    title: z.string().openapi({ description: 'The phrase of the status' }),
-    status: z.int().openapi({ description: 'The status of the answer' }),
-    detail: z.string().openapi({ description: 'What was found and what to do, for people', maxLength: 1000 }),
-    code: z.string().openapi({ description: 'Stable: branch on this' }),
-  })
-  .openapi('Problem', { description: 'Problem details of RFC 9457' })
+/** RFC 9457. */
+function problemOf(status: number, codes: readonly ProblemCode[]) {
+  return z
+    .object({
+      type: z.literal('about:blank'),
+      title: z.string().openapi({ description: 'The phrase of the status' }),
+      status: z.int().openapi({ const: status } as object),
+      detail: z.string().openapi({ description: 'What was found and what to do, for people', maxLength: 1000 }),
+      code: z.enum(codes).openapi({ description: 'Stable: branch on this' }),
+    })
+    .openapi(`${titleOf(status).replaceAll(' ', '')}Problem`)
+}
 
 const statusOf = (code: ProblemCode): number => (code === 'internal' ? 500 : STATUS_OF[code])
 
 const BY_STATUS = Map.groupBy(Object.keys(MEANINGS) as ProblemCode[], statusOf)
 
 /** One component for each status, whose `code` is one of those that come with the status. */
-const SCHEMAS = new Map(
-  [...BY_STATUS].map(([status, codes]) => {
-    const name = `${titleOf(status).replaceAll(' ', '')}Problem`
-    const of = { status: z.literal(status).openapi({ type: 'integer' }), code: z.enum(codes) }
-    return [status, problem.extend(of).openapi(name, { description: `A problem with the status ${status}` })]
-  }),
-)
+const SCHEMAS = new Map([...BY_STATUS].map(([status, codes]) => [status, problemOf(status, codes)]))
 
 /** A 409 has it where the first request is being worked on. */
 const HEADERS_OF: Record<number, readonly HeaderName[]> = {

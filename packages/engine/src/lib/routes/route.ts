@@ -64,7 +64,7 @@ export function defineRoute<R extends RouteConfig & Described>(
   const takesBody = config.request?.body !== undefined
   const takesKey = config.method !== 'get'
   const responses: R['responses'] = {
-    ...(takesKey ? mapValues(config.responses, withReplayed) : config.responses),
+    ...(takesKey ? withReplayed(config.responses) : config.responses),
     ...problemsOf(problems, { takesBody, takesKey }),
   }
   return createRoute({
@@ -87,15 +87,15 @@ export function defineRoute<R extends RouteConfig & Described>(
 /** The name of the security scheme of an API key. */
 export const SECURITY = 'apiKey'
 
-type Answer = RouteConfig['responses'][string]
+type Answers = RouteConfig['responses']
 
-function withReplayed(answer: Answer): Answer {
+function withReplayed(answers: Answers): Answers {
   const { headers } = withHeaders('Idempotency-Replayed')
-  return { ...answer, headers: { ...('headers' in answer && answer.headers), ...headers } }
-}
-
-function mapValues<V>(object: Record<string, V>, change: (value: V) => V): Record<string, V> {
-  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]))
+  const entries = Object.entries(answers).map(([status, answer]) => {
+    const own = 'headers' in answer ? (answer.headers as object) : {}
+    return [status, { ...answer, headers: { ...own, ...headers } }] as const
+  })
+  return Object.fromEntries(entries)
 }
 
 /** A JSON answer of a route, as it looks, and the headers that it has. */

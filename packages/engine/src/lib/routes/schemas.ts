@@ -65,7 +65,11 @@ export const eventDetail = z
     id: id('event'),
     type: z.string(),
     createdAt: time,
-    payload: z.unknown().openapi({ description: 'What each delivery sends: `type`, `timestamp` and `data`' }),
+    payload: z
+      .unknown()
+      // Only what takes no `undefined` is documented as always there.
+      .refine((payload) => payload !== undefined)
+      .openapi({ description: 'What each delivery sends: `type`, `timestamp` and `data`' }),
     deliveries: z.array(deliverySchema).openapi({ description: 'The first 1,000 of them' }),
     complete: z.literal(false).optional().openapi({ description: 'There are more: list deliveries by the eventId' }),
   })
@@ -111,9 +115,9 @@ const endpointFields = {
         writeOnly: true,
       }),
     })
-    .openapi('CompatSignature', { description: 'A header `t=…,v1=…` besides, for receivers that know no other' })
     .nullable()
-    .optional(),
+    .optional()
+    .openapi({ description: 'A header `t=…,v1=…` besides, for receivers that know no other; null takes it away' }),
   concurrency: z
     .int()
     .min(1)
@@ -213,4 +217,4 @@ export const publicKeySchema = z
   .object({ version: z.int(), publicKey: z.string(), createdAt: time, expiresAt: time.nullable() })
   .openapi('EndpointPublicKey')
 
-export const idParam = z.object({ id: bounded.id })
+export const idParam = z.object({ id: bounded.id.openapi({ description: 'An `id` of an earlier answer' }) })

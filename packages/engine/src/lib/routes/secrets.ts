@@ -64,8 +64,6 @@ const reveal = defineRoute(
   { problems: ['not_found'] },
 )
 
-const { version, createdAt, expiresAt } = examples.secret
-
 const publicKey = defineRoute(
   'endpoints:read',
   {
@@ -78,7 +76,7 @@ const publicKey = defineRoute(
     request: { params: idParam },
     responses: {
       200: json('The public keys', z.object({ data: z.array(publicKeySchema) }).openapi('EndpointPublicKeyList'), {
-        data: [{ version, publicKey: 'whpk_ZXhhbXBsZSBleGFtcGxlIGV4YW1wbGUgZXhhbXBsZSE=', createdAt, expiresAt }],
+        data: [examples.publicKey],
       }),
     },
   },

@@ -168,8 +168,8 @@ export function toEndpoint(row: Row): Endpoint {
   }
 }
 
-const texts = isListOf('string')
-const numbers = isListOf('number')
+const texts = isListOf((one) => typeof one === 'string')
+const numbers = isListOf(Number.isInteger)
 const oneOf = (values: readonly unknown[]) => (stored: unknown) => values.includes(stored)
 
 /** Columns that can be broken: whether the stored value is readable, and what is shown in its place. */
@@ -180,7 +180,7 @@ const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean
   ratePeriod: [oneOf(RATE_PERIODS), 'second'],
   eventTypes: [(stored) => isStored(stored, texts), '[]'],
   channels: [(stored) => isStored(stored, texts), '[]'],
-  signatures: [(stored) => isStored(stored, texts), '[]'],
+  signatures: [(stored) => isStored(stored, isListOf(oneOf(['v1', 'v1a']))), '[]'],
   retryStatuses: [(stored) => isStored(stored, numbers), '[]'],
   retrySchedule: [(stored) => stored === null || isStored(stored, numbers), null],
   headers: [(stored) => isStored(stored, (value) => typeof value === 'object' && value !== null), '{}'],

@@ -2,24 +2,27 @@ import type { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
 import type { ShownDelivery } from '../delivery-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
+import { HOLD_REASONS } from '../hold-reason.ts'
 import type { deliverySchema, endpointSchema } from './schemas.ts'
 
-/** A time that no calendar has, because it was broken by hand, is shown as the nearest that one has. */
+/** A time that RFC 3339 has no year for, because it was broken by hand, is shown as the nearest that it has one for. */
 export function iso(ms: number): string {
-  return new Date(Math.max(-MAX_TIME_MS, Math.min(ms, MAX_TIME_MS))).toISOString()
+  return new Date(Math.max(YEAR_0_MS, Math.min(ms, END_OF_9999_MS))).toISOString()
 }
 
-const MAX_TIME_MS = 8_640_000_000_000_000
+const YEAR_0_MS = -62_167_219_200_000
+const END_OF_9999_MS = 253_402_300_799_999
 
 export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
-  const { id, endpointId, type, status, holdReason, attempts, maxAttempts, dueAt, lastError, lastStatus } = row
+  const { id, endpointId, type, status, attempts, maxAttempts, dueAt, lastError, lastStatus } = row
   return {
     id,
     eventId: eventIdOf(id),
     endpointId: endpointId === '' ? null : endpointId,
     type,
     status,
-    holdReason,
+    // One that was written by hand, or by another version, is none that a client knows.
+    holdReason: row.holdReason !== null && Object.hasOwn(HOLD_REASONS, row.holdReason) ? row.holdReason : null,
     heldAt: row.heldAt === null ? null : iso(row.heldAt),
     attempts,
     maxAttempts,

@@ -17,17 +17,17 @@ const MEANINGS = {
   conflict: 'the state of the resource does not allow it now',
   idempotency_in_flight:
     'the first request under this `Idempotency-Key` is being worked on; `Retry-After` says when to ask again',
-  too_many_endpoints: 'the workspace has as many endpoints as it may',
+  too_many_endpoints: 'the workspace has reached its limit of endpoints',
   precondition_failed: 'the endpoint has another version than `If-Match` asks for',
-  payload_too_large: 'the body, or an event in it, has more bytes than it may',
-  too_many_deliveries: 'the events would make more deliveries than one request may',
+  payload_too_large: 'the body, or an event in it, has too many bytes',
+  too_many_deliveries: 'the events would make more deliveries than one request is allowed',
   unsupported_media_type: 'the body is not said to be JSON in UTF-8',
   invalid_event: 'an event breaks a rule that `detail` names',
   invalid_endpoint: 'a property of the endpoint breaks a rule that `detail` names',
   idempotency_mismatch: 'the `Idempotency-Key` was used with another body',
-  too_many_requests: 'the key has asked as often in this second as it may',
-  too_many_waiting: 'as many deliveries of the workspace wait as may',
-  too_many_idempotency_records: 'as many idempotency records of the workspace are retained as may be',
+  too_many_requests: 'the key has reached its limit of requests in a second',
+  too_many_waiting: 'the workspace has reached its limit of waiting deliveries',
+  too_many_idempotency_records: 'the workspace has reached its limit of idempotency records',
   secret_unreadable: 'a secret could not be decrypted',
   invalid_option: 'the server is set up wrongly',
   outcome_unknown: 'the write may have taken place: look before you repeat the request',
@@ -35,7 +35,7 @@ const MEANINGS = {
   not_accepted: 'nothing was committed: repeat the request',
 } satisfies Record<ProblemCode, string>
 
-/** Of every route behind a key. Nothing is read or written before the key is known, for which the database is asked. */
+/** Of every route behind a key: to look for the key alone can fail in each of these ways. */
 const EVERYWHERE = [
   'invalid_request',
   'unauthenticated',

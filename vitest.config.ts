@@ -34,7 +34,7 @@ const inPackage = (folder: string) => ({
   },
 })
 
-// The engine's tests that have a database, once more on the other one. What is left out needs SQLite itself, or none.
+// The engine's tests that have a database, once more on the other one. What is left out needs SQLite itself, or is about HTTP alone.
 const engine = inPackage('packages/engine')
 const engineOnPostgres = {
   ...engine,
@@ -42,7 +42,11 @@ const engineOnPostgres = {
     ...engine.test,
     name: 'engine on Postgres',
     include: ['test/**/*.test.ts'],
-    exclude: ['test/workerd/**', 'test/{commit-kill,every-option,express,own-transaction,readme,scans}.test.ts'],
+    exclude: [
+      'test/workerd/**',
+      'test/{commit-kill,every-option,express,own-transaction,readme,scans}.test.ts',
+      'test/{document,document-bounds,document-problems,routes-media-types}.test.ts',
+    ],
     env: { ...engine.test.env, KEEPSEND_TEST_ON: 'postgres' },
     globalSetup: [postgresSetup],
   },

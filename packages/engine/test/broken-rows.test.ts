@@ -30,7 +30,7 @@ describe('an endpoint with a column that was broken by hand', () => {
     const [first, broken, last] = [await addEndpoint(), await addEndpoint(), await addEndpoint()]
     await exec(
       `update keepsend_endpoints set event_types = '["a', channels = '5', headers = 'null', retry_schedule = '{}',
-        retry_statuses = '["x"]', signatures = '', status = 'on', circuit = 'half', rate_period = 'day' where id = ?`,
+        retry_statuses = '["x"]', signatures = '["v2"]', disabled_reason = 'mood', status = 'on', circuit = 'half', rate_period = 'day' where id = ?`,
       broken.id,
     )
     const { status, body } = await read(call('GET', '/endpoints'))
@@ -39,6 +39,7 @@ describe('an endpoint with a column that was broken by hand', () => {
     expect(shown.map((one) => 'unreadable' in one)).toEqual([false, true, false])
     const instead = {
       status: 'disabled',
+      disabledReason: null,
       circuit: 'closed',
       ratePeriod: 'second',
       eventTypes: [],
@@ -50,7 +51,17 @@ describe('an endpoint with a column that was broken by hand', () => {
     }
     expect(shown[1]).toMatchObject(instead)
     expect(shown[1]?.['unreadable']).toEqual(
-      expect.arrayContaining(['status', 'circuit', 'ratePeriod', 'eventTypes', 'channels', 'headers', 'retrySchedule']),
+      expect.arrayContaining([
+        'status',
+        'disabledReason',
+        'signatures',
+        'circuit',
+        'ratePeriod',
+        'eventTypes',
+        'channels',
+        'headers',
+        'retrySchedule',
+      ]),
     )
     expect(await read(call('GET', `/endpoints/${broken.id}`))).toMatchObject({ status: 200, body: instead })
   })
@@ -123,11 +134,21 @@ describe('a row that was broken by hand', () => {
     const { eventId } = await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
     const next = await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
     await exec(`update pending_events set payload = '{', created_at = 9000000000000000 where id like ?`, `${eventId}.%`)
+    await exec(
+      "update pending_events set status = 'held', ready = 0, due_at = null, hold_reason = 'mood' where id like ?",
+      `${next.eventId}.%`,
+    )
     expect(await read(call('GET', `/events/${eventId}`))).toMatchObject({ status: 200, body: { payload: '{' } })
     for (const list of ['/events', '/deliveries']) {
       const { status, body } = await read(call('GET', list))
       expect([status, (body['data'] as unknown[]).length]).toEqual([200, 2])
     }
-    expect((await call('GET', `/events/${next.eventId}`)).status).toBe(200)
+    expect(await read(call('GET', `/events/${eventId}`))).toMatchObject({
+      body: { createdAt: '9999-12-31T23:59:59.999Z' },
+    })
+    expect(await read(call('GET', `/events/${next.eventId}`))).toMatchObject({
+      status: 200,
+      body: { deliveries: [{ status: 'held', holdReason: null }] },
+    })
   })
 })

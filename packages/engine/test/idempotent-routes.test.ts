@@ -249,6 +249,6 @@ it('every mutating route says in the document that it takes an Idempotency-Key',
   )
   for (const { method, path } of mutating) {
     const names = operationOf(document, method, path).parameters?.map(({ name }) => name)
-    expect(names, path).toContain('idempotency-key')
+    expect(names, path).toContain('Idempotency-Key')
   }
 })

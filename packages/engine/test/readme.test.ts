@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { EngineError, type EngineErrorCode } from '../src/index.ts'
+import { EngineError, type EngineErrorCode, SCOPES } from '../src/index.ts'
 import { OPTION_NAMES } from '../src/lib/option-names.ts'
 import { rig } from './rig.ts'
 import { documentOf, routesOf } from './routes.ts'
@@ -21,6 +21,7 @@ const EVERY_CODE = Object.keys({
   conflict: true,
   precondition_failed: true,
   payload_too_large: true,
+  method_not_allowed: true,
   unsupported_media_type: true,
   invalid_event: true,
   invalid_endpoint: true,
@@ -75,5 +76,36 @@ describe('the README', () => {
     const firstCells = readme.split('\n').map((line) => /^\| [^|]+\|/.exec(line)?.[0] ?? '')
     const isNamed = (name: string): boolean => firstCells.some((cell) => cell.includes(`\`${name}\``))
     expect(Object.keys(OPTION_NAMES.createEngine).filter((name) => !isNamed(name))).toEqual([])
+  })
+})
+
+describe('the page on the HTTP API', () => {
+  it('lists for each status the codes that the document has, and that of a wrong method', async () => {
+    const { components } = await documentOf(await rig())
+    const documented = Object.entries(components.schemas)
+      .filter(([name]) => name.endsWith('Problem'))
+      .map(([, { properties = {} }]) => [properties['status']?.const, properties['code']?.enum])
+    const onPage = [...page.matchAll(/^\| (\d{3}) +\|(.*)\|$/gm)].map(([, status, cell = '']) => {
+      const codes = [...cell.matchAll(/`(\w+)`/g)].map(([, code = '']) => code)
+      return [
+        Number(status),
+        new Set(codes.filter((code) => code === 'internal' || EVERY_CODE.some((one) => one === code))),
+      ]
+    })
+    expect(Object.fromEntries(onPage)).toEqual({
+      ...Object.fromEntries(documented.map(([status, codes]) => [status, new Set(codes as string[])])),
+      405: new Set(['method_not_allowed']),
+    })
+  })
+
+  it('names every scope, and no route that the document lacks', async () => {
+    const { paths } = await documentOf(await rig())
+    for (const scope of SCOPES) expect(page).toContain(`\`${scope}\``)
+    const named = [...`${page}${readme}`.matchAll(/`(GET|POST|PATCH|DELETE) (\/[\w/{}.-]*)`/g)]
+    expect(named.length).toBeGreaterThan(20)
+    for (const [text, method = '', path = ''] of named) {
+      const isRoute = path === '/openapi.json' || paths[path]?.[method.toLowerCase()] !== undefined
+      expect([text, isRoute]).toEqual([text, true])
+    }
   })
 })

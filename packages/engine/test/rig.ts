@@ -26,6 +26,7 @@ import {
   migrate,
 } from '../src/index.ts'
 import { type TestDatabase, openDatabase } from './database.ts'
+import { checked } from './document-check.ts'
 
 /** Of the tests; whoever asks for nothing else gets secrets that are encrypted. */
 export const TEST_KEYS = createKeyRing([{ id: 'k1', key: randomBytes(32).toString('base64') }])
@@ -116,7 +117,7 @@ export async function rig(
   const log = keptLog()
   const queue = { send: async (message: QueuedEvent) => void messages.push(message) }
   const db = wrap(direct)
-  const engine = createEngine({ db, queue, sender, secrets: TEST_KEYS, logger: log, random: () => 0, ...rest })
+  const engine = checked(createEngine({ db, queue, sender, secrets: TEST_KEYS, logger: log, random: () => 0, ...rest }))
 
   return {
     select,

@@ -1,23 +1,7 @@
 import { expect } from 'vitest'
 import { SCOPES, type Scope } from '../src/index.ts'
+import type { Document, Operation } from './document.ts'
 import { type Rig, rig } from './rig.ts'
-
-/** The parts of the OpenAPI document that the tests read. */
-export interface Document {
-  openapi: string
-  info: { title: string; version: string }
-  paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, unknown>; securitySchemes: Record<string, unknown> }
-  security: unknown[]
-}
-
-interface Operation {
-  description?: string
-  security?: unknown[]
-  parameters?: { in: string; name: string; schema: unknown }[]
-  requestBody?: { content: Record<string, { schema: object }> }
-  responses: Record<string, { content?: Record<string, unknown> }>
-}
 
 export async function documentOf({ engine }: Pick<Rig, 'engine'>): Promise<Document> {
   return (await (await engine.routes.request('/openapi.json')).json()) as Document

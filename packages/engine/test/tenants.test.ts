@@ -1,6 +1,7 @@
 import { newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type Document, GOOD_BODIES, type Route, api, documentOf, operationOf, read, routesOf } from './routes.ts'
+import type { Document, Schema } from './document.ts'
+import { GOOD_BODIES, type Route, api, documentOf, operationOf, read, routesOf } from './routes.ts'
 
 /** Every kind of id that a workspace has, and one of each that nobody has. */
 type Ids = Record<'endpoint' | 'event' | 'delivery' | 'disabled endpoint' | 'settled delivery' | 'API key', string>
@@ -67,15 +68,12 @@ async function whole(response: Response): Promise<unknown> {
 
 /** Where a route takes an id: in its path, its query, or its body. */
 function idsTakenBy(document: Document): string[] {
-  const schemaOf = ({ $ref = '' }: { $ref?: string }) =>
-    document.components.schemas[$ref.split('/').at(-1) ?? ''] as object
-  const namesIn = (schema: object): string[] => {
-    if ('$ref' in schema) return namesIn(schemaOf(schema as { $ref: string }))
-    const { properties = {}, anyOf = [], items } = schema as Record<string, never> & { items?: object }
+  const namesIn = ({ $ref, properties = {}, oneOf = [], items }: Schema): string[] => {
+    if ($ref !== undefined) return namesIn(document.components.schemas[$ref.split('/').at(-1) ?? ''] ?? {})
     return [
       ...Object.keys(properties),
-      ...Object.values<object>(properties).flatMap(namesIn),
-      ...Object.values<object>(anyOf).flatMap(namesIn),
+      ...Object.values(properties).flatMap(namesIn),
+      ...oneOf.flatMap(namesIn),
       ...(items ? namesIn(items) : []),
     ]
   }
@@ -133,7 +131,7 @@ describe("another workspace's id", () => {
     const { document } = await twoTenants()
     const inPaths = withIdInPath(document).map(({ method, path }) => `${method} ${path}: path id`)
     // The key of each route: test/idempotent-routes.test.ts.
-    const ids = idsTakenBy(document).filter((place) => !place.endsWith(': header idempotency-key'))
+    const ids = idsTakenBy(document).filter((place) => !place.endsWith(': header Idempotency-Key'))
     const elsewhere = ids.filter((place) => !inPaths.includes(place))
     expect([...new Set(elsewhere)].sort()).toEqual([
       'GET /deliveries: query cursor',

@@ -11,7 +11,7 @@ import {
 import { compatHeader } from './compat-signature.ts'
 import type { SealedHeaders } from './endpoint-headers.ts'
 import { unlessTooMany, unlessTooWide } from './endpoint-limits.ts'
-import type { Endpoint, EndpointInput } from './endpoint.ts'
+import { DISABLED_REASONS, type Endpoint, type EndpointInput } from './endpoint.ts'
 import type { Limits } from './limits.ts'
 import { jsonRow, readRow } from './once.ts'
 import { pausedUntil } from './pause.ts'
@@ -159,23 +159,32 @@ export function toEndpoint(row: Row): Endpoint {
     row[name] = instead
     unreadable.push(name)
   }
-  const { headers, ...shown } = endpointRows.read<(typeof SHOWN)[number] | 'pausedUntil'>(row)
-  return { ...shown, headerNames: Object.keys(headers), ...(unreadable.length > 0 && { unreadable }) }
+  const { headers, disabledReason, ...shown } = endpointRows.read<(typeof SHOWN)[number] | 'pausedUntil'>(row)
+  return {
+    ...shown,
+    disabledReason: disabledReason as Endpoint['disabledReason'],
+    headerNames: Object.keys(headers),
+    ...(unreadable.length > 0 && { unreadable }),
+  }
 }
 
-const texts = isListOf('string')
-const numbers = isListOf('number')
+const texts = isListOf((one) => typeof one === 'string')
+const numbers = isListOf(Number.isInteger)
 const oneOf = (values: readonly unknown[]) => (stored: unknown) => values.includes(stored)
 
 /** Columns that can be broken: whether the stored value is readable, and what is shown in its place. */
 const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean, instead: string | null]> = {
   status: [oneOf(['enabled', 'disabled']), 'disabled'],
+  disabledReason: [oneOf([null, ...DISABLED_REASONS]), null],
   circuit: [oneOf(['closed', 'open']), 'closed'],
   ratePeriod: [oneOf(RATE_PERIODS), 'second'],
   eventTypes: [(stored) => isStored(stored, texts), '[]'],
   channels: [(stored) => isStored(stored, texts), '[]'],
-  signatures: [(stored) => isStored(stored, texts), '[]'],
+  signatures: [(stored) => isStored(stored, isListOf(oneOf(['v1', 'v1a']))), '[]'],
   retryStatuses: [(stored) => isStored(stored, numbers), '[]'],
   retrySchedule: [(stored) => stored === null || isStored(stored, numbers), null],
   headers: [(stored) => isStored(stored, (value) => typeof value === 'object' && value !== null), '{}'],
 }
+
+/** The properties that `unreadable` can name. */
+export const READABLE: readonly string[] = Object.keys(FORMATS)

@@ -34,7 +34,7 @@ export interface RotateOptions {
 
 /** 24 h for a receiver to learn the new secret. */
 export const DEFAULT_SECRET_OVERLAP_MS = 86_400_000
-const MAX_SECRET_OVERLAP_MS = 604_800_000
+export const MAX_SECRET_OVERLAP_MS = 604_800_000
 /** Of one scheme, in one request. */
 const MAX_SIGNATURES = 10
 // Rotations of one endpoint at the same time take turns; as many as this are no rotation any more.

@@ -17,7 +17,7 @@ export interface Endpoint {
   description: string
   status: 'enabled' | 'disabled'
   /** Why it is disabled: `manual`, `failing` when it had failed for too long, `gone` when the receiver answered 410, `asked` when it sent `webhook-delivery: disable`. */
-  disabledReason: string | null
+  disabledReason: (typeof DISABLED_REASONS)[number] | null
   /** Since when it is disabled; null while it is enabled. New deliveries are held for it for `maxAgeMs` from here. */
   disabledAt: number | null
   /** + 1 on every change. */
@@ -95,6 +95,8 @@ export interface EndpointInput {
   /** A secret to take over from elsewhere: `whsec_…`, or `whsk_…` for `v1a`. Only at creation. @default a new one */
   secret?: string | undefined
 }
+
+export const DISABLED_REASONS = ['manual', 'failing', 'gone', 'asked'] as const
 
 const { checkNames } = createOptionChecks(invalid)
 

@@ -234,6 +234,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   const countRequest = createRequestLimit(limits.requestsPerSecond, settings.monotonic)
-  const routes = createRoutes(engine, options.authenticate ?? apiKeys.authenticate, countRequest)
+  const { publicUrl } = settings
+  const routes = createRoutes(engine, options.authenticate ?? apiKeys.authenticate, { publicUrl, countRequest })
   return Object.assign(engine, { routes })
 }

@@ -5,7 +5,7 @@ import { OutboxError, createOptionChecks } from '@keepsend/outbox'
  *
  * - `invalid_request` 400, `unauthenticated` 401, `forbidden` 403, `not_found` 404, `not_retained` 404
  * - `idempotency_in_flight` 409, `conflict` 409, `precondition_failed` 412, `payload_too_large` 413
- * - `unsupported_media_type` 415
+ * - `method_not_allowed` 405, `unsupported_media_type` 415
  * - `too_many_endpoints` 409, `too_many_deliveries` 413; `too_many_waiting`, `too_many_requests` and
  *   `too_many_idempotency_records` 429: a limit of `limits` is reached, nothing was written
  * - `invalid_event`, `invalid_endpoint`, `idempotency_mismatch` 422
@@ -14,14 +14,15 @@ import { OutboxError, createOptionChecks } from '@keepsend/outbox'
  * - `secret_unreadable` 500: a secret could not be decrypted; see `secrets`
  * - `invalid_option` 500: the engine or a helper was set up wrongly
  */
-export type EngineErrorCode = keyof typeof STATUS
+export type EngineErrorCode = keyof typeof STATUS_OF
 
-const STATUS = {
+export const STATUS_OF = {
   invalid_request: 400,
   unauthenticated: 401,
   forbidden: 403,
   not_found: 404,
   not_retained: 404,
+  method_not_allowed: 405,
   idempotency_in_flight: 409,
   conflict: 409,
   too_many_endpoints: 409,
@@ -62,8 +63,8 @@ export class EngineError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds
   }
 
-  get status(): (typeof STATUS)[EngineErrorCode] {
-    return STATUS[this.code]
+  get status(): (typeof STATUS_OF)[EngineErrorCode] {
+    return STATUS_OF[this.code]
   }
 }
 

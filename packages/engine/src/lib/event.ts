@@ -35,7 +35,7 @@ export const MAX_EVENT_BYTES = 262_144
 export const MAX_DEPTH = 64
 
 // 16 parts: an event asks for each of its type's prefixes under each of its channels' prefixes.
-const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,15}$/
+export const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,15}$/
 export const MAX_NAME_LENGTH = 128
 export const MAX_CHANNELS = 10
 
@@ -92,9 +92,9 @@ export function isName(text: unknown): text is string {
   return typeof text === 'string' && text.length <= MAX_NAME_LENGTH && NAME.test(text)
 }
 
-/** Whether the text is a subscription: a name, `prefix.*`, or `*`. */
+/** Whether the text is a subscription: a name, `prefix.*`, or `*`; no longer than a name, which could not match it. */
 export function isPattern(text: string): boolean {
-  return text === '*' || isName(text.endsWith('.*') ? text.slice(0, -2) : text)
+  return text === '*' || (text.length <= MAX_NAME_LENGTH && isName(text.replace(/\.\*$/, '')))
 }
 
 /** Every pattern that a name fits: `*`, each of its prefixes with `.*`, and itself. What is ours is asked for by name. */

@@ -57,6 +57,7 @@ export const ENGINE_OPTION_NAMES = {
   signer: true,
   urlPolicy,
   authenticate: true,
+  publicUrl: true,
   retrySchedule: true,
   deadlineMs: true,
   maxDeadlineMs: true,

@@ -40,6 +40,13 @@ export interface EngineOptions {
   urlPolicy?: UrlPolicy | undefined
   /** Who may use the routes. @default the engine's own API keys, as `Authorization: Bearer ks_…` */
   authenticate?: Authenticate | undefined
+  /**
+   * Where clients find the routes, such as `https://api.example.com/webhooks`: what the OpenAPI document names as its server.
+   * Needed where neither the path of a request nor `X-Forwarded-Prefix` of a proxy says it.
+   *
+   * @default the path that the document was asked at
+   */
+  publicUrl?: string | undefined
   /** Waits between attempts in seconds, for endpoints without their own: at most 99. @default DEFAULT_RETRY_SCHEDULE */
   retrySchedule?: readonly number[] | undefined
   /** Bound on one attempt with everything in it, in ms: 500–30,000. @default 15_000 */
@@ -131,6 +138,7 @@ export function readOptions(options: EngineOptions): WithDefaults<EngineOptions,
       `retrySchedule must hold at most ${MAX_WAITS} waits of 0 to ${MAX_WAIT_SECONDS} seconds; found ${JSON.stringify(retrySchedule)}`,
     )
   }
+  checkPublicUrl(whole.publicUrl)
   const longest = longestMs(retrySchedule)
   if (!(Number.isInteger(maxAgeMs) && maxAgeMs > longest && maxAgeMs <= MAX_AGE_MS)) {
     throw new EngineError(
@@ -157,4 +165,13 @@ function onePolicy({ urlPolicy, sender }: EngineOptions): UrlPolicy {
     )
   }
   return urlPolicy ?? held ?? {}
+}
+
+function checkPublicUrl(publicUrl: string | undefined): void {
+  if (publicUrl === undefined || /^https?:\/\/[^\s{}?#]+[^\s{}?#/]$/.test(publicUrl)) return
+  const found = JSON.stringify(publicUrl)
+  throw new EngineError(
+    'invalid_option',
+    `publicUrl must be an http or https URL without a query and without a slash at its end; found ${found}`,
+  )
 }

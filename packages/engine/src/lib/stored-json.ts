@@ -12,6 +12,6 @@ export function parseStored(text: string): unknown {
   }
 }
 
-export function isListOf(type: 'string' | 'number'): (value: unknown) => boolean {
-  return (value) => Array.isArray(value) && value.every((one) => typeof one === type)
+export function isListOf(fits: (one: unknown) => boolean): (value: unknown) => boolean {
+  return (value) => Array.isArray(value) && value.every((one) => fits(one))
 }

@@ -1,14 +1,13 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { EngineError } from '../errors.ts'
 import { MAX_DEPTH } from '../event.ts'
+import { checkMediaType } from './media-type.ts'
 
 /** 256 KiB, as much as one event may be. */
 export const MAX_BODY_BYTES = 262_144
 
 /** A list, an event in it, and its data. */
 const MAX_BODY_DEPTH = MAX_DEPTH + 2
-
-const JSON_TYPE = /^application\/([\w.+-]+\+)?json$/i
 
 /**
  * Reads a JSON body: as many bytes as it may have and no more, whatever its length says of itself, then as UTF-8, as
@@ -19,14 +18,7 @@ const JSON_TYPE = /^application\/([\w.+-]+\+)?json$/i
 export function readBody(maxBytes: number): MiddlewareHandler<{ Variables: { bodyText: string } }> {
   return async (c, next) => {
     // Any other body would be read as none at all.
-    const given = c.req.header('content-type') ?? ''
-    if (!isJson(given)) {
-      const found = given === '' ? 'no content-type' : JSON.stringify(given.slice(0, 100))
-      throw new EngineError(
-        'unsupported_media_type',
-        `this takes a JSON body, with content-type: application/json; found ${found}`,
-      )
-    }
+    checkMediaType(c.req.header('content-type') ?? '')
     const text = decode(await takeBody(c, maxBytes))
     checkJson(parse(text))
     c.set('bodyText', text)
@@ -36,11 +28,6 @@ export function readBody(maxBytes: number): MiddlewareHandler<{ Variables: { bod
     c.req.raw = new Request(c.req.raw, { headers })
     await next()
   }
-}
-
-/** The media type, whatever its parameters; of a header that is there twice each. */
-function isJson(contentType: string): boolean {
-  return contentType.split(',').every((one) => JSON_TYPE.test((one.split(';', 1)[0] ?? '').trim()))
 }
 
 /**

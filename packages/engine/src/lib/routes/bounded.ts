@@ -1,13 +1,14 @@
 import { z } from '@hono/zod-openapi'
 import { MAX_URL_LENGTH } from '../check-url.ts'
 import { MAX_HEADERS, MAX_VALUE_BYTES } from '../custom-headers.ts'
-import { MAX_CHANNELS, MAX_NAME_LENGTH } from '../event.ts'
+import { MAX_CHANNELS, MAX_NAME_LENGTH, NAME } from '../event.ts'
 import { MAX_DESCRIPTION, MAX_EVENT_TYPES, MAX_RETRY_STATUSES, MAX_WAITS } from '../endpoint.ts'
 
 // Parts of requests. Every text and every list has a bound, which is looked at before its elements are: a problem for each
-// of them could be as many as the body has bytes.
+// of them could be as many as the body has bytes. Metadata (`openapi`) says what the engine checks later, with a message
+// that says what would do; test/document-bounds.test.ts compares the two.
 
-// What is a little too long gets the answer of the engine, which says what would do.
+// What is a little too long gets the answer of the engine.
 const SLACK = 4
 
 function text(maxLength: number) {
@@ -24,26 +25,38 @@ function list<T extends z.ZodType>(item: T, maxItems: number) {
     .openapi({ maxItems })
 }
 
+/** A whole number from `minimum` to `maximum`. */
+export function whole(minimum: number, maximum: number) {
+  return z.int().openapi({ minimum, maximum })
+}
+
 /** An id of ours, also that of a delivery. */
 export const id = z.string().max(140)
 
+/** Of a new event. */
+export const eventId = id.openapi({
+  pattern: '^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',
+})
+
 /** A type or a channel. */
-export const name = text(MAX_NAME_LENGTH)
+export const name = text(MAX_NAME_LENGTH).openapi({ pattern: NAME.source })
 export const channels = list(name, MAX_CHANNELS)
 
-// A name and `.*`.
-const pattern = text(MAX_NAME_LENGTH + 2)
-export const eventTypePatterns = list(pattern, MAX_EVENT_TYPES)
+/** What no event has is no type of any: there is nothing to refuse. */
+export const typeFilter = z.string().max(MAX_NAME_LENGTH)
+
+const pattern = text(MAX_NAME_LENGTH).openapi({ pattern: `^\\*$|${NAME.source.slice(0, -1)}(\\.\\*)?$` })
+export const eventTypePatterns = list(pattern, MAX_EVENT_TYPES).openapi({ minItems: 1 })
 export const channelPatterns = list(pattern, MAX_CHANNELS)
 
-export const url = text(MAX_URL_LENGTH)
+export const url = text(MAX_URL_LENGTH).openapi({ format: 'uri' })
 export const description = text(MAX_DESCRIPTION)
-export const waits = list(z.int(), MAX_WAITS)
-export const retryStatuses = list(z.int(), MAX_RETRY_STATUSES)
+export const waits = list(whole(1, 86_400), MAX_WAITS)
+export const retryStatuses = list(whole(400, 499).openapi({ not: { const: 410 } }), MAX_RETRY_STATUSES)
 
 /** The longest is a compatibility secret. */
 export const secret = text(256)
-export const headerName = text(256)
+export const headerName = z.string().max(256)
 
 /** RFC 3339, with a fraction of a second as long as anybody has one. */
 export const isoTime = z.iso.datetime({ offset: true }).max(40)
@@ -56,7 +69,7 @@ export const headers = z
   )
   .openapi({
     type: 'object',
-    additionalProperties: { type: 'string', maxLength: MAX_VALUE_BYTES },
+    additionalProperties: { type: 'string', minLength: 1, maxLength: MAX_VALUE_BYTES },
     maxProperties: MAX_HEADERS,
   })
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EngineError } from '../errors.ts'
 import cases from '../parsing-cases.json' with { type: 'json' }
-import { readCursor, toPage } from './schemas.ts'
+import { readCursor, toPage } from './page.ts'
 
 const RUNS = 100_000
 

@@ -5,42 +5,68 @@ import { backgroundOf } from '../hono.ts'
 import type { Once } from '../once.ts'
 import * as bounded from './bounded.ts'
 import { answerOnce, idempotent } from './once.ts'
-import { showPage } from './page.ts'
+import * as examples from './examples.ts'
+import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
 import { type EngineRoutes, type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
-import { deliverySchema, idParam, pageOf, pageQuery, readCursor, toDelivery } from './schemas.ts'
+import { deliverySchema, idParam } from './schemas.ts'
+import { toDelivery } from './show.ts'
 
 const list = defineRoute('deliveries:read', {
   method: 'get',
   path: '/deliveries',
-  summary: 'Retained deliveries, newest event first',
+  operationId: 'listDeliveries',
+  tags: ['Deliveries'],
+  summary: 'List retained deliveries, newest event first',
   request: {
     query: z.strictObject({
       ...pageQuery,
       status: z.enum(['pending', 'completed', 'failed', 'held']).optional(),
       endpointId: bounded.id.optional(),
-      type: bounded.name.optional(),
+      type: bounded.typeFilter.optional(),
       eventId: bounded.id.optional(),
     }),
   },
-  responses: { 200: json('A page of deliveries', pageOf(deliverySchema)) },
+  responses: {
+    200: json('A page of deliveries', pageOf('DeliveryPage', deliverySchema), { data: [examples.delivery] }),
+  },
 })
 
-const get = defineRoute('deliveries:read', {
-  method: 'get',
-  path: '/deliveries/{id}',
-  summary: 'One delivery',
-  request: { params: idParam },
-  responses: { 200: json('The delivery', deliverySchema) },
-})
+const get = defineRoute(
+  'deliveries:read',
+  {
+    method: 'get',
+    path: '/deliveries/{id}',
+    operationId: 'getDelivery',
+    tags: ['Deliveries'],
+    summary: 'Get a delivery',
+    request: { params: idParam },
+    responses: { 200: json('The delivery', deliverySchema, examples.delivery) },
+  },
+  { problems: ['not_retained'] },
+)
 
-const replay = defineRoute('deliveries:write', {
-  method: 'post',
-  path: '/deliveries/{id}/replay',
-  summary: 'Send a settled delivery again',
-  description: 'Its attempts begin anew, under the same `webhook-id`.',
-  request: { params: idParam, headers: idempotent },
-  responses: { 202: json('The delivery', deliverySchema) },
-})
+const replay = defineRoute(
+  'deliveries:write',
+  {
+    method: 'post',
+    path: '/deliveries/{id}/replay',
+    operationId: 'replayDelivery',
+    tags: ['Deliveries'],
+    summary: 'Send a settled delivery again',
+    description: 'Its attempts begin anew, under the same `webhook-id`.',
+    request: { params: idParam, headers: idempotent },
+    responses: {
+      202: json('The delivery', deliverySchema, {
+        ...examples.delivery,
+        status: 'pending',
+        attempts: 0,
+        dueAt: examples.delivery.completedAt,
+        completedAt: null,
+      }),
+    },
+  },
+  { problems: ['not_retained', 'conflict'] },
+)
 
 export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   const { deliveries, dispatch } = engine

@@ -7,51 +7,108 @@ import { backgroundOf } from '../hono.ts'
 import type { Once } from '../once.ts'
 import { MAX_PERSONS_PAUSE_MS } from '../pause.ts'
 import { etagOf } from './etag.ts'
+import * as examples from './examples.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
-import { endpointSchema, idParam, showEndpoint } from './schemas.ts'
+import { endpointSchema, idParam } from './schemas.ts'
+import { showEndpoint } from './show.ts'
 
-const enable = defineRoute('endpoints:write', {
-  method: 'post',
-  path: '/endpoints/{id}/enable',
-  summary: 'Enable an endpoint',
-  description: 'Its circuit is closed, a pause ends, and what was held for it is sent, batch by batch.',
-  request: { params: idParam, headers: idempotent },
-  responses: { 200: json('The endpoint', endpointSchema) },
-})
-
-const disable = defineRoute('endpoints:write', {
-  method: 'post',
-  path: '/endpoints/{id}/disable',
-  summary: 'Disable an endpoint',
-  description: 'What waits for it, and what is published for it, is held until it is enabled.',
-  request: { params: idParam, headers: idempotent },
-  responses: { 200: json('The endpoint', endpointSchema) },
-})
-
-const pause = defineRoute('endpoints:write', {
-  method: 'post',
-  path: '/endpoints/{id}/pause',
-  summary: 'Pause an endpoint',
-  description:
-    'For `forMs`, an hour unless said otherwise and 30 days at most. Its deliveries are held until then; a pause that ends ' +
-    'later stands.',
-  request: {
-    params: idParam,
-    headers: idempotent,
-    body: body(z.strictObject({ forMs: z.int().min(1000).max(MAX_PERSONS_PAUSE_MS).optional() })),
+const enable = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/enable',
+    operationId: 'enableEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Enable an endpoint',
+    description: 'Its circuit is closed, a pause ends, and what was held for it is sent, batch by batch.',
+    request: { params: idParam, headers: idempotent },
+    responses: { 200: json('The endpoint', endpointSchema, { ...examples.endpoint, version: 2 }, 'ETag') },
   },
-  responses: { 200: json('The endpoint', endpointSchema) },
-})
+  { problems: ['not_found'] },
+)
 
-const resume = defineRoute('endpoints:write', {
-  method: 'post',
-  path: '/endpoints/{id}/resume',
-  summary: 'End the pause of an endpoint',
-  description: 'Whoever asked for it. What was held for it is sent, batch by batch.',
-  request: { params: idParam, headers: idempotent },
-  responses: { 200: json('The endpoint', endpointSchema) },
-})
+const disable = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/disable',
+    operationId: 'disableEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Disable an endpoint',
+    description: 'What waits for it, and what is published for it, is held until it is enabled.',
+    request: { params: idParam, headers: idempotent },
+    responses: {
+      200: json(
+        'The endpoint',
+        endpointSchema,
+        {
+          ...examples.endpoint,
+          status: 'disabled',
+          disabledReason: 'manual',
+          disabledAt: examples.endpoint.updatedAt,
+          version: 2,
+        },
+        'ETag',
+      ),
+    },
+  },
+  { problems: ['not_found'] },
+)
+
+const pauseInput = z
+  .strictObject({
+    forMs: z
+      .int()
+      .min(1000)
+      .max(MAX_PERSONS_PAUSE_MS)
+      .optional()
+      .openapi({ description: 'From now, in ms; an hour when left out' }),
+  })
+  .openapi('PauseInput')
+
+const pause = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/pause',
+    operationId: 'pauseEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Pause an endpoint',
+    description:
+      'For `forMs`, an hour unless said otherwise and 30 days at most. Its deliveries are held until then; a pause that ends ' +
+      'later stands.',
+    request: {
+      params: idParam,
+      headers: idempotent,
+      body: body(pauseInput, { anHour: {}, aDay: { forMs: 86_400_000 } }),
+    },
+    responses: {
+      200: json(
+        'The endpoint',
+        endpointSchema,
+        { ...examples.endpoint, pausedUntil: '2026-11-23T13:00:00.000Z', version: 2 },
+        'ETag',
+      ),
+    },
+  },
+  { problems: ['not_found'] },
+)
+
+const resume = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/resume',
+    operationId: 'resumeEndpoint',
+    tags: ['Endpoints'],
+    summary: 'End the pause of an endpoint',
+    description: 'Whoever asked for it. What was held for it is sent, batch by batch.',
+    request: { params: idParam, headers: idempotent },
+    responses: { 200: json('The endpoint', endpointSchema, { ...examples.endpoint, version: 2 }, 'ETag') },
+  },
+  { problems: ['not_found'] },
+)
 
 /** Whether an endpoint takes deliveries, and from when on. */
 export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {

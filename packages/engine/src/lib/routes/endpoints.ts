@@ -5,86 +5,153 @@ import { readShown } from '../endpoint-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { backgroundOf } from '../hono.ts'
 import type { Once } from '../once.ts'
+import * as examples from './examples.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import { secretAgain, shownOnce } from './secrets.ts'
-import {
-  endpointChange,
-  endpointInput,
-  endpointSchema,
-  idParam,
-  pageOf,
-  pageQuery,
-  readCursor,
-  replayInput,
-  showEndpoint,
-  toPage,
-} from './schemas.ts'
+import { pageOf, pageQuery, readCursor, toPage } from './page.ts'
+import { endpointChange, endpointInput, endpointSchema, idParam, replayInput } from './schemas.ts'
+import { showEndpoint } from './show.ts'
 
-const created = z.object({ ...endpointSchema.shape, secret: shownOnce }).openapi('CreatedEndpoint')
+const created = endpointSchema.extend({ secret: shownOnce }).openapi('CreatedEndpoint')
 
-const create = defineRoute('endpoints:write', {
-  method: 'post',
-  path: '/endpoints',
-  summary: 'Add an endpoint',
-  description: 'The answer holds the signing secret.',
-  request: { headers: idempotent, body: body(endpointInput) },
-  responses: { 201: json('The endpoint', created) },
-})
+const create = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints',
+    operationId: 'createEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Add an endpoint',
+    description: 'The answer holds the signing secret.',
+    request: {
+      headers: idempotent,
+      body: body(endpointInput, {
+        simple: { url: examples.endpoint.url },
+        full: {
+          url: examples.endpoint.url,
+          description: examples.endpoint.description,
+          eventTypes: examples.endpoint.eventTypes,
+          headers: { Authorization: 'Bearer of-the-receiver' },
+          rateLimit: 10,
+        },
+      }),
+    },
+    responses: {
+      201: json('The endpoint', created, { ...examples.endpoint, secret: examples.secret.secret }, 'ETag', 'Location'),
+    },
+  },
+  { problems: ['too_many_endpoints', 'invalid_endpoint'] },
+)
 
 const list = defineRoute('endpoints:read', {
   method: 'get',
   path: '/endpoints',
-  summary: 'Endpoints, oldest first',
+  operationId: 'listEndpoints',
+  tags: ['Endpoints'],
+  summary: 'List endpoints, oldest first',
   request: { query: z.strictObject(pageQuery) },
-  responses: { 200: json('A page of endpoints', pageOf(endpointSchema)) },
+  responses: {
+    200: json('A page of endpoints', pageOf('EndpointPage', endpointSchema), { data: [examples.endpoint] }),
+  },
 })
 
-const get = defineRoute('endpoints:read', {
-  method: 'get',
-  path: '/endpoints/{id}',
-  summary: 'One endpoint',
-  request: { params: idParam },
-  responses: { 200: json('The endpoint', endpointSchema) },
-})
+const get = defineRoute(
+  'endpoints:read',
+  {
+    method: 'get',
+    path: '/endpoints/{id}',
+    operationId: 'getEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Get an endpoint',
+    request: { params: idParam },
+    responses: { 200: json('The endpoint', endpointSchema, examples.endpoint, 'ETag') },
+  },
+  { problems: ['not_found'] },
+)
 
 const changeHeaders = idempotent.extend(ifMatch.shape)
 
-const update = defineRoute('endpoints:write', {
-  method: 'patch',
-  path: '/endpoints/{id}',
-  summary: 'Change an endpoint',
-  description: `What is left out stays as it is. ${IF_MATCH}`,
-  request: { params: idParam, headers: changeHeaders, body: body(endpointChange) },
-  responses: { 200: json('The endpoint', endpointSchema) },
-})
+const update = defineRoute(
+  'endpoints:write',
+  {
+    method: 'patch',
+    path: '/endpoints/{id}',
+    operationId: 'updateEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Change an endpoint',
+    description: `What is left out stays as it is. ${IF_MATCH}`,
+    request: {
+      params: idParam,
+      headers: changeHeaders,
+      body: body(endpointChange, {
+        types: { eventTypes: ['message.*', 'user.created'] },
+        noLimit: { rateLimit: null },
+      }),
+    },
+    responses: { 200: json('The endpoint', endpointSchema, { ...examples.endpoint, version: 2 }, 'ETag') },
+  },
+  { problems: ['not_found', 'precondition_failed', 'invalid_endpoint'] },
+)
 
-const remove = defineRoute('endpoints:write', {
-  method: 'delete',
-  path: '/endpoints/{id}',
-  summary: 'Delete an endpoint',
-  description: `Its waiting deliveries fail as \`endpoint_gone\`. ${IF_MATCH}`,
-  request: { params: idParam, headers: changeHeaders },
-  responses: { 204: { description: 'Deleted' } },
-})
+const remove = defineRoute(
+  'endpoints:write',
+  {
+    method: 'delete',
+    path: '/endpoints/{id}',
+    operationId: 'deleteEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Delete an endpoint',
+    description: `Its waiting deliveries fail as \`endpoint_gone\`. ${IF_MATCH}`,
+    request: { params: idParam, headers: changeHeaders },
+    responses: { 204: { description: 'Deleted' } },
+  },
+  { problems: ['not_found', 'precondition_failed'] },
+)
 
-const test = defineRoute('endpoints:write', {
-  method: 'post',
-  path: '/endpoints/{id}/test',
-  summary: 'Send a test event of type `test`',
-  request: { params: idParam, headers: idempotent },
-  responses: { 202: json('Kept', z.object({ eventId: z.string() })) },
-})
+const test = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/test',
+    operationId: 'testEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Send a test event of type `test`',
+    description: 'To this endpoint alone, subscribed or not.',
+    request: { params: idParam, headers: idempotent },
+    responses: {
+      202: json('Stored', z.object({ eventId: z.string() }).openapi('SentTest'), { eventId: examples.EVENT_ID }),
+    },
+  },
+  { problems: ['not_found', 'too_many_waiting'] },
+)
 
-const replay = defineRoute('deliveries:write', {
-  method: 'post',
-  path: '/endpoints/{id}/replay',
-  summary: 'Send again what was settled',
-  description: 'At most 1,000 deliveries, oldest settlement first: repeat while `more`. They are sent bit by bit.',
-  request: { params: idParam, headers: idempotent, body: body(replayInput) },
-  responses: { 202: json('How many', z.object({ count: z.int(), more: z.boolean() })) },
-})
+const replayed = z
+  .object({
+    count: z.int().openapi({ description: 'Deliveries that this request sends again', minimum: 0 }),
+    more: z.boolean().openapi({ description: 'Whether to repeat the request, under another `Idempotency-Key`' }),
+  })
+  .openapi('Replayed')
+
+const replay = defineRoute(
+  'deliveries:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/replay',
+    operationId: 'replayEndpoint',
+    tags: ['Deliveries'],
+    summary: 'Send again what was settled of an endpoint',
+    description: 'At most 1,000 deliveries, oldest settlement first: repeat while `more`. They are sent bit by bit.',
+    request: {
+      params: idParam,
+      headers: idempotent,
+      body: body(replayInput, { failed: {}, since: { status: 'failed', settledAfter: '2026-11-23T12:00:00Z' } }),
+    },
+    responses: { 202: json('How many', replayed, { count: 12, more: false }) },
+  },
+  { problems: ['not_found'] },
+)
 
 export function endpointRoutes(engine: RouteEngine): EngineRoutes {
   const { endpoints, deliveries } = engine
@@ -104,6 +171,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
       },
     )
     c.header('etag', etagOf(endpoint))
+    c.header('location', `endpoints/${endpoint.id}`)
     return c.json({ ...showEndpoint(endpoint), secret }, 201)
   })
 
@@ -125,7 +193,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(update, async (c) => {
     const { workspaceId } = c.get('principal')
-    const ifVersion = readIfMatch(c.req.valid('header')['if-match'])
+    const ifVersion = readIfMatch(c.req.valid('header')['If-Match'])
     const { id } = c.req.valid('param')
     const change = (once: Once | undefined): Promise<Endpoint> =>
       endpoints.update(workspaceId, id, c.req.valid('json'), { ifVersion, once })
@@ -135,7 +203,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(remove, async (c) => {
-    const ifVersion = readIfMatch(c.req.valid('header')['if-match'])
+    const ifVersion = readIfMatch(c.req.valid('header')['If-Match'])
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
     await answerOnce(
@@ -163,13 +231,13 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const { status, settledAfter, settledBefore } = c.req.valid('json')
     const [after, before] = [settledAfter, settledBefore].map((time) => (time === undefined ? time : Date.parse(time)))
     const filter = { endpointId: c.req.valid('param').id, status, settledAfter: after, settledBefore: before }
-    const replayed = await answerOnce(
+    const made = await answerOnce(
       c,
       engine,
       (once) => deliveries.replayOf(c.get('principal').workspaceId, filter, { once, background: backgroundOf(c) }),
       countReplayed,
     )
-    return c.json(replayed, 202)
+    return c.json(made, 202)
   })
 
   return app

@@ -6,7 +6,11 @@ import { EngineError } from '../errors.ts'
 export const IF_MATCH = 'With `If-Match: "<version>"` a change of any other version is refused with 412.'
 
 export const ifMatch = z.object({
-  'if-match': z.string().max(200).optional().openapi({ description: 'the `ETag` of an earlier answer, or `*`' }),
+  'If-Match': z
+    .string()
+    .max(200)
+    .optional()
+    .openapi({ description: 'The `ETag` of an earlier answer, or `*`', example: '"3"' }),
 })
 
 /** An endpoint's version as the entity tag of its representation (RFC 9110, 8.8.3). */

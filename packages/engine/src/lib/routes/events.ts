@@ -5,56 +5,87 @@ import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { parseAsWritten } from '../exact-json.ts'
 import { parseStored } from '../stored-json.ts'
 import { idempotent } from './once.ts'
-import { showPage } from './page.ts'
+import * as examples from './examples.ts'
+import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
-import { iso } from './iso.ts'
-import {
-  eventDetail,
-  eventInput,
-  eventSummary,
-  idParam,
-  pageOf,
-  pageQuery,
-  publishedEvent,
-  readCursor,
-  toDelivery,
-} from './schemas.ts'
+import { iso, toDelivery } from './show.ts'
+import { eventDetail, eventInput, eventSummary, idParam, publishedEvent } from './schemas.ts'
 
 const MAX_BATCH = 100
 /** 1 MiB. Each event of a batch has its own bound besides. */
 const MAX_BATCH_BYTES = 1_048_576
+
+// JSON's own types tell the forms apart, in the request and in the answer: docs/decisions/083-one-or-many.md.
+const eventList = z.array(eventInput).min(1).max(MAX_BATCH).openapi('EventInputList', { description: 'All or none' })
+const publishedList = z
+  .array(publishedEvent)
+  .openapi('PublishedEventList', { description: 'In the order of the request' })
 
 const publish = defineRoute(
   'events:write',
   {
     method: 'post',
     path: '/events',
+    operationId: 'publishEvents',
+    tags: ['Events'],
     summary: 'Publish one event, or up to 100',
-    description: 'Kept for every subscribed endpoint before the answer.',
+    description: 'Stored for every subscribed endpoint before the answer: of one event an object, of a list a list.',
     request: {
       headers: idempotent,
-      body: body(z.union([eventInput, z.array(eventInput).min(1).max(MAX_BATCH)])),
+      body: body(z.union([eventInput, eventList]), {
+        one: examples.event,
+        many: [examples.event, { ...examples.event, channels: ['general'], timestamp: '2026-11-23T12:00:00Z' }],
+      }),
     },
-    responses: { 202: json('Kept', z.union([publishedEvent, z.array(publishedEvent)])) },
+    responses: {
+      202: json('Stored', z.union([publishedEvent, publishedList]), {
+        id: examples.EVENT_ID,
+        type: examples.event.type,
+      }),
+    },
   },
-  { maxBodyBytes: MAX_BATCH_BYTES },
+  {
+    maxBodyBytes: MAX_BATCH_BYTES,
+    problems: ['invalid_event', 'too_many_deliveries', 'too_many_waiting'],
+  },
 )
+
+const summary = { id: examples.EVENT_ID, type: examples.event.type, createdAt: examples.delivery.createdAt }
 
 const list = defineRoute('events:read', {
   method: 'get',
   path: '/events',
-  summary: 'Retained events, newest first',
+  operationId: 'listEvents',
+  tags: ['Events'],
+  summary: 'List retained events, newest first',
   request: { query: z.strictObject(pageQuery) },
-  responses: { 200: json('A page of events', pageOf(eventSummary)) },
+  responses: {
+    200: json('A page of events', pageOf('EventPage', eventSummary), {
+      data: [{ ...summary, deliveries: { pending: 0, held: 0, completed: 0, failed: 1 } }],
+      cursor: examples.CURSOR,
+    }),
+  },
 })
 
-const get = defineRoute('events:read', {
-  method: 'get',
-  path: '/events/{id}',
-  summary: 'One event with its retained deliveries',
-  request: { params: idParam },
-  responses: { 200: json('The event', eventDetail) },
-})
+const get = defineRoute(
+  'events:read',
+  {
+    method: 'get',
+    path: '/events/{id}',
+    operationId: 'getEvent',
+    tags: ['Events'],
+    summary: 'Get an event with its retained deliveries',
+    request: { params: idParam },
+    responses: {
+      200: json('The event', eventDetail, {
+        ...summary,
+        payload: { ...examples.event, timestamp: summary.createdAt },
+        deliveries: [examples.delivery],
+      }),
+    },
+  },
+  { problems: ['not_retained'] },
+)
 
 type Published = z.infer<typeof publishedEvent>
 

@@ -9,9 +9,17 @@ const MAX_KEY_HEADER = 512
 
 /** The header of every route that changes something. */
 export const idempotent = z.object({
-  'idempotency-key': z.string().max(MAX_KEY_HEADER).optional().openapi({
-    description: '1 to 255 printable characters: a repeat under the same key changes nothing and gets the first answer',
-  }),
+  'Idempotency-Key': z
+    .string()
+    .max(MAX_KEY_HEADER)
+    .optional()
+    .openapi({
+      description:
+        '1 to 255 printable ASCII characters, bare or in double quotes: a repeat under the same key changes nothing and ' +
+        'gets the first answer',
+      minLength: 1,
+      example: '3f1c8f0e-order-1234-created',
+    }),
 })
 
 /**

@@ -3,13 +3,14 @@ import type { Principal, Scope } from '../api-key.ts'
 import type { OnceDeliveryReads } from '../deliveries.ts'
 import type { OnceEndpointStore } from '../endpoint-store-api.ts'
 import type { Engine, Sent } from '../engine-api.ts'
-import { EngineError } from '../errors.ts'
+import { EngineError, type EngineErrorCode } from '../errors.ts'
 import type { BackgroundOption } from '../hand-off.ts'
 import type { OnceDeps, OnceOption } from '../once.ts'
 import { problemResponse } from '../problem.ts'
 import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
 import { describeProblems } from './input-problems.ts'
-import { problemSchema } from './schemas.ts'
+import { problemsOf } from './problems.ts'
+import { type HeaderName, withHeaders } from './response-headers.ts'
 
 /** What a route finds in its context once the request is known. */
 interface RouteEnv {
@@ -41,41 +42,69 @@ export function newRoutes(): EngineRoutes {
   })
 }
 
+/** What a route says of itself beside its schemas. */
+type Described = Required<Pick<RouteConfig, 'operationId' | 'tags' | 'summary'>> & { path: string }
+
+interface RouteOptions {
+  /** What it can refuse beside that which every route of its kind refuses. */
+  problems?: readonly EngineErrorCode[]
+  maxBodyBytes?: number
+}
+
 /**
- * A route that asks for a scope, reads its body only from whoever has it, and lists the problem document among its
- * answers.
+ * A route that asks for a scope, reads its body only from whoever has it, and lists every problem that it can answer
+ * with.
  */
-export function defineRoute<R extends RouteConfig & { path: string }>(
+export function defineRoute<R extends RouteConfig & Described>(
   scope: Scope,
   config: R,
-  { maxBodyBytes = MAX_BODY_BYTES } = {},
+  { problems = [], maxBodyBytes = MAX_BODY_BYTES }: RouteOptions = {},
 ) {
   const read = readBody(maxBodyBytes)
+  const takesBody = config.request?.body !== undefined
+  const takesKey = config.method !== 'get'
+  const responses: R['responses'] = {
+    ...(takesKey ? withReplayed(config.responses) : config.responses),
+    ...problemsOf(problems, { takesBody, takesKey }),
+  }
   return createRoute({
     ...config,
     description: `${config.description ?? ''} Scope: \`${scope}\`.`.trim(),
+    security: [{ [SECURITY]: [scope] }],
     middleware: async (c, next) => {
       if (!c.get('principal').scopes.includes(scope)) {
         throw new EngineError('forbidden', `this key lacks the scope ${scope}`)
       }
-      if (config.request?.body) return read(c, next)
+      if (takesBody) return read(c, next)
       // Such a body says nothing to the route, and a key is compared with it all the same.
       if (c.req.header('idempotency-key') !== undefined) await takeBody(c, maxBodyBytes)
       return next()
     },
-    responses: {
-      ...config.responses,
-      default: { description: 'A problem', content: { 'application/problem+json': { schema: problemSchema } } },
-    },
+    responses,
   })
 }
 
-/** A JSON answer of a route. */
-export function json<S extends z.ZodType>(description: string, schema: S) {
-  return { description, content: { 'application/json': { schema } } }
+/** The name of the security scheme of an API key. */
+export const SECURITY = 'apiKey'
+
+type Answers = RouteConfig['responses']
+
+function withReplayed(answers: Answers): Answers {
+  const { headers } = withHeaders('Idempotency-Replayed')
+  const entries = Object.entries(answers).map(([status, answer]) => {
+    const own = 'headers' in answer ? (answer.headers as object) : {}
+    return [status, { ...answer, headers: { ...own, ...headers } }] as const
+  })
+  return Object.fromEntries(entries)
 }
 
-/** A JSON body of a route. */
-export function body<S extends z.ZodType>(schema: S) {
-  return { required: true, content: { 'application/json': { schema } } }
+/** A JSON answer of a route, as it looks, and the headers that it has. */
+export function json<S extends z.ZodType>(description: string, schema: S, example: z.input<S>, ...named: HeaderName[]) {
+  return { description, ...withHeaders(...named), content: { 'application/json': { schema, example } } }
+}
+
+/** A JSON body of a route, and the examples of one by their names. */
+export function body<S extends z.ZodType>(schema: S, examples: Record<string, z.input<S>>) {
+  const named = Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]))
+  return { required: true, content: { 'application/json': { schema, examples: named } } }
 }

@@ -1,147 +1,193 @@
-import { iso } from './iso.ts'
 import { z } from '@hono/zod-openapi'
-import { eventIdOf } from '@keepsend/outbox'
-import type { ShownDelivery } from '../delivery-columns.ts'
-import type { Endpoint } from '../endpoint.ts'
-import { EngineError } from '../errors.ts'
+import { READABLE } from '../endpoint-columns.ts'
+import { DISABLED_REASONS } from '../endpoint.ts'
+import { HOLD_REASONS, type HoldReason } from '../hold-reason.ts'
 import { RATE_PERIODS } from '../rate.ts'
 import * as bounded from './bounded.ts'
 
-const time = z.iso.datetime().openapi({ example: '2026-11-23T12:00:00.000Z' })
-
-export const problemSchema = z
-  .object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string(), code: z.string() })
-  .openapi('Problem', { description: 'RFC 9457 problem details; `code` is stable' })
+const time = z.iso.datetime()
+const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
+const count = z.int().openapi({ minimum: 0 })
 
 export const eventInput = z
   .strictObject({
-    type: bounded.name.openapi({ example: 'message.created' }),
-    data: z.record(z.string(), z.unknown()).openapi({ example: { id: 'm1', text: 'hello' } }),
-    channels: bounded.channels.optional(),
-    id: bounded.id.optional().openapi({ description: 'evt_ and a lower-case UUIDv7; made here when left out' }),
-    timestamp: bounded.isoTime.optional().openapi({ description: 'when it happened; now when left out' }),
+    type: bounded.name.openapi({
+      description: 'Up to 16 names joined by dots; those that begin with `keepsend.` are Keepsend’s own',
+    }),
+    data: z.record(z.string(), z.unknown()).openapi({ description: 'Sent as it is; nested 64 deep at most' }),
+    channels: bounded.channels.optional().openapi({
+      description: 'Sent only to endpoints that listen to one of them, or to all; to all endpoints when left out',
+    }),
+    id: bounded.eventId.optional().openapi({
+      description: '`evt_` and a lower-case UUIDv7; made here when left out',
+    }),
+    timestamp: bounded.isoTime.optional().openapi({ description: 'When it happened; now when left out' }),
   })
   .openapi('EventInput')
 
-export const publishedEvent = z.object({ id: z.string(), type: z.string() }).openapi('PublishedEvent')
+export const publishedEvent = z.object({ id: id('event'), type: z.string() }).openapi('PublishedEvent')
 
 export const deliverySchema = z
   .object({
-    id: z.string(),
-    eventId: z.string(),
-    endpointId: z.string().nullable(),
-    type: z.string(),
+    id: id('delivery'),
+    eventId: id('event'),
+    endpointId: z.string().nullable().openapi({ description: 'null for a row that this engine did not make' }),
+    type: z.string().openapi({ description: 'The type of the event' }),
     status: z.enum(['pending', 'completed', 'failed', 'held']),
-    holdReason: z.string().nullable(),
-    heldAt: time.nullable(),
-    attempts: z.int(),
-    maxAttempts: z.int(),
-    dueAt: time.nullable(),
+    holdReason: z
+      .enum(Object.keys(HOLD_REASONS) as HoldReason[])
+      .nullable()
+      .openapi({ description: 'Why it is held; null while it is not' }),
+    heldAt: time.nullable().openapi({ description: 'Since when it is held' }),
+    attempts: count.openapi({ description: 'Attempts that count' }),
+    maxAttempts: count,
+    dueAt: time.nullable().openapi({ description: 'When the next attempt is due; null when none is known' }),
     createdAt: time,
-    completedAt: time.nullable(),
-    lastError: z.string().nullable(),
-    lastStatus: z.int().nullable(),
+    completedAt: time.nullable().openapi({ description: 'When it was completed or failed' }),
+    lastError: z.string().nullable().openapi({ description: 'What the last attempt came to' }),
+    lastStatus: z.int().nullable().openapi({ description: 'The status that the receiver answered last' }),
   })
   .openapi('Delivery')
 
 export const eventSummary = z
   .object({
-    id: z.string(),
+    id: id('event'),
     type: z.string(),
     createdAt: time,
-    deliveries: z.object({ pending: z.int(), held: z.int(), completed: z.int(), failed: z.int() }),
+    deliveries: z
+      .object({ pending: count, held: count, completed: count, failed: count })
+      .openapi('DeliveryCounts', { description: 'Its retained deliveries by status' }),
   })
   .openapi('EventSummary')
 
 export const eventDetail = z
   .object({
-    id: z.string(),
+    id: id('event'),
     type: z.string(),
     createdAt: time,
-    payload: z.unknown(),
-    deliveries: z.array(deliverySchema).openapi({ description: 'the first 1,000 of them' }),
-    complete: z.literal(false).optional().openapi({ description: 'there are more: list deliveries by the eventId' }),
+    payload: z
+      .unknown()
+      // Only what takes no `undefined` is documented as always there.
+      .refine((payload) => payload !== undefined)
+      .openapi({ description: 'What each delivery sends: `type`, `timestamp` and `data`' }),
+    deliveries: z.array(deliverySchema).openapi({ description: 'The first 1,000 of them' }),
+    complete: z.literal(false).optional().openapi({ description: 'There are more: list deliveries by the eventId' }),
   })
   .openapi('Event')
 
 const endpointFields = {
-  url: bounded.url.openapi({ example: 'https://example.com/hooks' }),
+  url: bounded.url.openapi({ description: 'https, and a public address, unless the server says otherwise' }),
   description: bounded.description.optional(),
-  eventTypes: bounded.eventTypePatterns.optional().openapi({ example: ['message.*'] }),
-  channels: bounded.channelPatterns.optional(),
-  retrySchedule: bounded.waits.nullable().optional().openapi({ description: 'waits between attempts, in seconds' }),
-  deadlineMs: z.int().nullable().optional(),
-  headers: bounded.headers.optional().openapi({ description: 'sent with every attempt; never shown again' }),
+  eventTypes: bounded.eventTypePatterns.optional().openapi({
+    description: 'What it subscribes to: a type, all types that begin so (`message.*`), or `*`, which is the default',
+  }),
+  channels: bounded.channelPatterns.optional().openapi({ description: 'Channels it listens to; none: to every event' }),
+  retrySchedule: bounded.waits
+    .nullable()
+    .optional()
+    .openapi({ description: 'Waits between attempts, in seconds; null: the default of the server' }),
+  deadlineMs: bounded
+    .whole(1000, 30_000)
+    .nullable()
+    .optional()
+    .openapi({ description: 'Bound on one attempt; null: the default of the server' }),
+  headers: bounded.headers
+    .optional()
+    .openapi({ description: 'Sent with every attempt; never shown again', writeOnly: true }),
   retryStatuses: bounded.retryStatuses
     .optional()
-    .openapi({ description: 'statuses from 400 to 499 that are tried again' }),
+    .openapi({ description: 'Statuses from 400 to 499 that are tried again, besides 408, 425 and 429' }),
   signatures: z
     .array(z.enum(['v1', 'v1a']))
     .max(2)
     .optional()
-    .openapi({ description: 'v1: HMAC under a shared secret; v1a: ed25519, with a public key' }),
+    .openapi({
+      description: '`v1`: HMAC under a shared secret, the default; `v1a`: ed25519, with a public key',
+      minItems: 1,
+      uniqueItems: true,
+    }),
   compatSignature: z
-    .strictObject({ header: bounded.headerName, secret: bounded.secret.optional() })
+    .strictObject({
+      header: bounded.headerName.openapi({ description: 'The name of the header', minLength: 1 }),
+      secret: bounded.secret.optional().openapi({
+        description: 'Visible ASCII; a new one when left out',
+        minLength: 16,
+        writeOnly: true,
+      }),
+    })
     .nullable()
     .optional()
-    .openapi({ description: 'a header `t=…,v1=…` besides, for receivers that know no other' }),
+    .openapi({ description: 'A header `t=…,v1=…` besides, for receivers that know no other; null takes it away' }),
   concurrency: z
     .int()
     .min(1)
     .max(1000)
     .nullable()
     .optional()
-    .openapi({ description: 'attempts at once from one process' }),
+    .openapi({ description: 'Attempts at the same time from one process; null: as many as for every endpoint' }),
   rateLimit: z
     .int()
     .min(1)
     .max(10_000)
     .nullable()
     .optional()
-    .openapi({ description: 'attempts per `ratePeriod`, from all processes together' }),
-  ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: 'second unless said otherwise' }),
+    .openapi({ description: 'Attempts per `ratePeriod`, from all processes together; null: no limit' }),
+  ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: '`second` unless said otherwise' }),
 }
 
 export const endpointInput = z
   .strictObject({
     ...endpointFields,
-    secret: bounded.secret.optional().openapi({ description: 'whsec_ or whsk_, and base64' }),
+    secret: bounded.secret.optional().openapi({
+      description: 'A secret to take over: `whsec_` for `v1` or `whsk_` for `v1a`, and base64; a new one when left out',
+      writeOnly: true,
+    }),
   })
   .openapi('EndpointInput')
 
 export const endpointChange = z
   .strictObject({ ...endpointFields, url: endpointFields.url.optional() })
-  .openapi('EndpointChange')
+  .openapi('EndpointChange', { description: 'A property that is left out stays as it is' })
 
 export const endpointSchema = z
   .object({
-    id: z.string(),
+    id: id('endpoint'),
     url: z.string(),
     description: z.string(),
     status: z.enum(['enabled', 'disabled']),
-    disabledReason: z.string().nullable(),
-    disabledAt: time.nullable().openapi({ description: 'new deliveries are held from here on' }),
-    version: z.int(),
+    disabledReason: z
+      .enum(DISABLED_REASONS)
+      .nullable()
+      .openapi({
+        description:
+          '`manual`: a person; `failing`: it failed for too long; `gone`: it answered 410; `asked`: it answered with ' +
+          '`webhook-delivery: disable`',
+      }),
+    disabledAt: time.nullable().openapi({ description: 'New deliveries are held from here on' }),
+    version: z.int().openapi({ description: 'One more after each change; the `ETag` is made from it', minimum: 1 }),
     eventTypes: z.array(z.string()),
     channels: z.array(z.string()),
-    retrySchedule: z.array(z.int()).nullable(),
+    retrySchedule: z.array(z.int()).nullable().openapi({ description: 'Seconds; null: the default of the server' }),
     deadlineMs: z.int().nullable(),
-    headerNames: z.array(z.string()),
+    headerNames: z.array(z.string()).openapi({ description: 'The names of `headers`, in lower case' }),
     retryStatuses: z.array(z.int()),
     signatures: z.array(z.enum(['v1', 'v1a'])),
-    compatHeader: z.string().nullable(),
+    compatHeader: z.string().nullable().openapi({ description: 'The header of `compatSignature`, in lower case' }),
     concurrency: z.int().nullable(),
     rateLimit: z.int().nullable(),
     ratePeriod: z.enum(RATE_PERIODS),
     circuit: z
       .enum(['closed', 'open'])
-      .openapi({ description: 'open: deliveries are held, and one at a time is tried' }),
+      .openapi({ description: '`open`: deliveries are held, and one at a time is tried' }),
     pausedUntil: time.nullable().openapi({
       description:
-        'no attempt begins before: a person paused it, or its receiver answered 429 or 503 with `Retry-After`',
+        'No attempt begins before: a person paused it, or its receiver answered 429 or 503 with `Retry-After`',
     }),
-    failingSince: time.nullable().openapi({ description: 'the first failure since the last success' }),
-    unreadable: z.array(z.string()).optional().openapi({ description: 'broken by hand, to be set again' }),
+    failingSince: time.nullable().openapi({ description: 'The first failure since the last success' }),
+    unreadable: z
+      .array(z.string().openapi({ enum: [...READABLE] }))
+      .optional()
+      .openapi({ description: 'Properties that were broken by hand, to be set again' }),
     createdAt: time,
     updatedAt: time,
   })
@@ -151,96 +197,24 @@ export const scheme = z.enum(['v1', 'v1a', 'compat'])
 
 export const replayInput = z
   .strictObject({
-    status: z.enum(['failed', 'completed']).optional().openapi({ description: 'failed unless said otherwise' }),
-    settledAfter: bounded.isoTime.optional(),
-    settledBefore: bounded.isoTime.optional(),
+    status: z.enum(['failed', 'completed']).optional().openapi({ description: '`failed` unless said otherwise' }),
+    settledAfter: bounded.isoTime.optional().openapi({ description: 'Settled at this time or later' }),
+    settledBefore: bounded.isoTime.optional().openapi({ description: 'Settled before this time' }),
   })
   .openapi('ReplayInput')
 
 export const secretSchema = z
-  .object({ scheme, version: z.int(), secret: z.string(), createdAt: time, expiresAt: time.nullable() })
+  .object({
+    scheme,
+    version: z.int(),
+    secret: z.string().openapi({ description: 'What the receiver verifies with; for `v1a` the public key' }),
+    createdAt: time,
+    expiresAt: time.nullable().openapi({ description: 'Until when it signs; null: it is the newest' }),
+  })
   .openapi('EndpointSecret')
 
 export const publicKeySchema = z
   .object({ version: z.int(), publicKey: z.string(), createdAt: time, expiresAt: time.nullable() })
   .openapi('EndpointPublicKey')
 
-export const idParam = z.object({ id: bounded.id })
-
-/** Page parameters of every list. */
-export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(250).default(50),
-  cursor: z.string().max(200).optional(),
-}
-
-/**
- * A page: `cursor` asks for the next one, and is absent on the last. `complete` is there, and false, when the look ended before
- * the page was full.
- */
-export function pageOf<T extends z.ZodType>(item: T) {
-  return z.object({ data: z.array(item), cursor: z.string().optional(), complete: z.literal(false).optional() })
-}
-
-/** The rows of a page and its cursor, from one row more than the page shows. */
-export function toPage<T extends { id: string }>(
-  rows: readonly T[],
-  limit: number,
-): { rows: readonly T[]; cursor?: string } {
-  if (rows.length <= limit) return { rows }
-  const shown = rows.slice(0, limit)
-  return { rows: shown, cursor: btoa(shown.at(-1)?.id ?? '') }
-}
-
-/**
- * The id in a cursor of a list whose ids begin so. It only says where to go on: the workspace is the credential's,
- * whatever stands in it.
- */
-export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_'): string | undefined {
-  if (cursor === undefined) return undefined
-  try {
-    const id = atob(cursor)
-    if (id.startsWith(prefix) && /^[\w.-]{1,140}$/.test(id)) return id
-  } catch {
-    // Not base64: refused below, like any other text that is no cursor.
-  }
-  throw new EngineError('invalid_request', 'cursor must be the cursor of an earlier answer of this list')
-}
-
-export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
-  const { id, endpointId, type, status, holdReason, attempts, maxAttempts, dueAt, lastError, lastStatus } = row
-  return {
-    id,
-    eventId: eventIdOf(id),
-    endpointId: endpointId === '' ? null : endpointId,
-    type,
-    status,
-    holdReason,
-    heldAt: row.heldAt === null ? null : iso(row.heldAt),
-    attempts,
-    maxAttempts,
-    dueAt: dueAt === null ? null : iso(dueAt),
-    createdAt: iso(row.createdAt),
-    completedAt: row.completedAt === null ? null : iso(row.completedAt),
-    lastError,
-    lastStatus,
-  }
-}
-
-export function showEndpoint({
-  workspaceId: _,
-  createdAt,
-  updatedAt,
-  failingSince,
-  pausedUntil,
-  disabledAt,
-  ...endpoint
-}: Endpoint): z.infer<typeof endpointSchema> {
-  return {
-    ...endpoint,
-    pausedUntil: pausedUntil === null ? null : iso(pausedUntil),
-    disabledAt: disabledAt === null ? null : iso(disabledAt),
-    failingSince: failingSince === null ? null : iso(failingSince),
-    createdAt: iso(createdAt),
-    updatedAt: iso(updatedAt),
-  }
-}
+export const idParam = z.object({ id: bounded.id.openapi({ description: 'An `id` of an earlier answer' }) })

@@ -1,51 +1,87 @@
 import { z } from '@hono/zod-openapi'
-import { type EndpointSecret, readRotated } from '../endpoint-secrets.ts'
+import { type EndpointSecret, MAX_SECRET_OVERLAP_MS, readRotated } from '../endpoint-secrets.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { EngineError } from '../errors.ts'
+import * as bounded from './bounded.ts'
+import * as examples from './examples.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
-import { iso } from './iso.ts'
 import { idParam, publicKeySchema, scheme, secretSchema } from './schemas.ts'
+import { iso } from './show.ts'
 
 /** A secret in the answer to the request that made it. */
 export const shownOnce = z.string().nullable().openapi({
-  description: 'null in the answer to a repeat, when the secret has ended by then',
+  description: 'What the receiver verifies with; null in the answer to a repeat, when the secret has ended by then',
 })
 
 const rotated = z.object({ ...secretSchema.shape, secret: shownOnce }).openapi('RotatedSecret')
 
-const rotate = defineRoute('endpoints:write', {
-  method: 'post',
-  path: '/endpoints/{id}/rotate-secret',
-  summary: 'Make a new signing secret',
-  description:
-    'The old one signs beside it for `overlapMs`, 24 hours unless said otherwise and 7 days at most. ' +
-    '`scheme` says which, where the endpoint has several.',
-  request: {
-    params: idParam,
-    headers: idempotent,
-    body: body(z.strictObject({ overlapMs: z.int().optional(), scheme: scheme.optional() })),
+const rotateInput = z
+  .strictObject({
+    overlapMs: bounded
+      .whole(0, MAX_SECRET_OVERLAP_MS)
+      .optional()
+      .openapi({ description: 'How long the old secret signs beside the new one; 24 hours when left out' }),
+    scheme: scheme.optional().openapi({ description: 'Which one, where the endpoint has several' }),
+  })
+  .openapi('RotateInput')
+
+const rotate = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/rotate-secret',
+    operationId: 'rotateEndpointSecret',
+    tags: ['Secrets'],
+    summary: 'Make a new signing secret',
+    description: 'The old one signs beside it for a while, so that the receiver can change over.',
+    request: {
+      params: idParam,
+      headers: idempotent,
+      body: body(rotateInput, { aDay: {}, immediately: { overlapMs: 0 } }),
+    },
+    responses: { 200: json('The new secret', rotated, { ...examples.secret, version: 2 }) },
   },
-  responses: { 200: json('The new secret', rotated) },
-})
+  { problems: ['not_found', 'conflict', 'invalid_endpoint'] },
+)
 
-const reveal = defineRoute('secrets:read', {
-  method: 'get',
-  path: '/endpoints/{id}/secret',
-  summary: 'The secrets that sign now, newest first',
-  description: 'For `v1a` the public keys.',
-  request: { params: idParam },
-  responses: { 200: json('The secrets', z.object({ data: z.array(secretSchema) })) },
-})
+const reveal = defineRoute(
+  'secrets:read',
+  {
+    method: 'get',
+    path: '/endpoints/{id}/secret',
+    operationId: 'listEndpointSecrets',
+    tags: ['Secrets'],
+    summary: 'List the secrets that sign now, newest first',
+    description: 'For `v1a` the public keys.',
+    request: { params: idParam },
+    responses: {
+      200: json('The secrets', z.object({ data: z.array(secretSchema) }).openapi('EndpointSecretList'), {
+        data: [examples.secret],
+      }),
+    },
+  },
+  { problems: ['not_found'] },
+)
 
-const publicKey = defineRoute('endpoints:read', {
-  method: 'get',
-  path: '/endpoints/{id}/public-key',
-  summary: 'The public keys of `v1a` that are signed with now, newest first',
-  description: 'None where the endpoint is not signed with `v1a`.',
-  request: { params: idParam },
-  responses: { 200: json('The public keys', z.object({ data: z.array(publicKeySchema) })) },
-})
+const publicKey = defineRoute(
+  'endpoints:read',
+  {
+    method: 'get',
+    path: '/endpoints/{id}/public-key',
+    operationId: 'listEndpointPublicKeys',
+    tags: ['Secrets'],
+    summary: 'List the public keys of `v1a` that are signed with now, newest first',
+    description: 'None where the endpoint is not signed with `v1a`.',
+    request: { params: idParam },
+    responses: {
+      200: json('The public keys', z.object({ data: z.array(publicKeySchema) }).openapi('EndpointPublicKeyList'), {
+        data: [examples.publicKey],
+      }),
+    },
+  },
+  { problems: ['not_found'] },
+)
 
 export function secretRoutes(engine: RouteEngine): EngineRoutes {
   const { endpoints } = engine

@@ -1,0 +1,72 @@
+import type { z } from '@hono/zod-openapi'
+import type { deliverySchema, endpointSchema, publicKeySchema, secretSchema } from './schemas.ts'
+
+// What the document shows. Each is checked against its schema by test/document.test.ts.
+
+export const EVENT_ID = 'evt_019ab2c4-5d6e-7f80-9a1b-2c3d4e5f6071'
+const ENDPOINT_ID = 'ep_019ab2c4-0a1b-7c2d-8e3f-405162738495'
+const DELIVERY_ID = `${EVENT_ID}.${ENDPOINT_ID}`
+
+const CREATED_AT = '2026-11-23T12:00:00.000Z'
+
+export const event = { type: 'message.created', data: { id: 'm1', text: 'hello' } }
+
+export const endpoint = {
+  id: ENDPOINT_ID,
+  url: 'https://hooks.example.com/keepsend',
+  description: 'orders',
+  status: 'enabled',
+  disabledReason: null,
+  disabledAt: null,
+  version: 1,
+  eventTypes: ['message.*'],
+  channels: [],
+  retrySchedule: null,
+  deadlineMs: null,
+  headerNames: ['authorization'],
+  retryStatuses: [],
+  signatures: ['v1'],
+  compatHeader: null,
+  concurrency: null,
+  rateLimit: 10,
+  ratePeriod: 'second',
+  circuit: 'closed',
+  pausedUntil: null,
+  failingSince: null,
+  createdAt: CREATED_AT,
+  updatedAt: CREATED_AT,
+} satisfies z.infer<typeof endpointSchema>
+
+export const delivery = {
+  id: DELIVERY_ID,
+  eventId: EVENT_ID,
+  endpointId: ENDPOINT_ID,
+  type: event.type,
+  status: 'failed',
+  holdReason: null,
+  heldAt: null,
+  attempts: 10,
+  maxAttempts: 10,
+  dueAt: null,
+  createdAt: CREATED_AT,
+  completedAt: '2026-11-26T15:35:00.000Z',
+  lastError: 'answered 500',
+  lastStatus: 500,
+} satisfies z.infer<typeof deliverySchema>
+
+export const secret = {
+  scheme: 'v1',
+  version: 1,
+  secret: 'whsec_ZXhhbXBsZSBleGFtcGxlIGV4YW1wbGUgZXhhbXBsZQ==',
+  createdAt: CREATED_AT,
+  expiresAt: null,
+} satisfies z.infer<typeof secretSchema>
+
+export const publicKey = {
+  version: 1,
+  publicKey: 'whpk_ZXhhbXBsZSBleGFtcGxlIGV4YW1wbGUgZXhhbXBsZSE=',
+  createdAt: CREATED_AT,
+  expiresAt: null,
+} satisfies z.infer<typeof publicKeySchema>
+
+export const CURSOR = btoa(EVENT_ID)

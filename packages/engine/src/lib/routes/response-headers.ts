@@ -1,0 +1,41 @@
+import type { EngineRoutes } from './route.ts'
+
+const text = { type: 'string' } as const
+
+const HEADERS = {
+  ETag: {
+    description: 'The version of the endpoint, for `If-Match`',
+    required: true,
+    schema: { ...text, pattern: '^"[1-9][0-9]*"$' },
+    example: '"1"',
+  },
+  Location: {
+    description: 'Where the endpoint is from now on, relative to this URL',
+    required: true,
+    schema: { ...text, format: 'uri-reference' },
+    example: 'endpoints/ep_019ab2c4-0a1b-7c2d-8e3f-405162738495',
+  },
+  'Idempotency-Replayed': {
+    description: 'There, and `true`, where this is the answer of an earlier request under the same `Idempotency-Key`',
+    schema: { ...text, const: 'true' },
+    example: 'true',
+  },
+  'Retry-After': {
+    description: 'Seconds after which to repeat the request, where that helps',
+    schema: { type: 'integer', minimum: 1 },
+    example: 1,
+  },
+  'WWW-Authenticate': { required: true, description: 'How to say who is asking', schema: text, example: 'Bearer' },
+} as const
+
+export type HeaderName = keyof typeof HEADERS
+
+/** Headers of an answer by their names, as its document has them; nothing where it has none. */
+export function withHeaders(...names: readonly HeaderName[]): { headers?: Record<string, { $ref: string }> } {
+  if (names.length === 0) return {}
+  return { headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])) }
+}
+
+export function registerHeaders({ openAPIRegistry }: Pick<EngineRoutes, 'openAPIRegistry'>): void {
+  for (const [name, header] of Object.entries(HEADERS)) openAPIRegistry.registerComponent('headers', name, header)
+}

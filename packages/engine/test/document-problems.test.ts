@@ -1,0 +1,196 @@
+// That each problem of the document is one that the route answers. That it answers no other: document-check.ts, in every test.
+import { randomBytes } from 'node:crypto'
+import { OutboxError } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { type EngineOptions, createKeyRing } from '../src/index.ts'
+import { openDatabase } from './database.ts'
+import { rig } from './rig.ts'
+import { GOOD_BODIES, type Route, documentOf, routesOf } from './routes.ts'
+
+interface Differs {
+  key?: string | null
+  id?: string
+  query?: string
+  headers?: Record<string, string>
+  body?: string | undefined
+}
+
+type World = ReturnType<Awaited<ReturnType<typeof world>>>
+
+/** An endpoint with a delivery that failed, and for each route its good request, with what differs. */
+async function world(options: Partial<EngineOptions> = {}) {
+  let failure: Error | undefined
+  const on = await openDatabase()
+  const made = await rig({
+    on,
+    retrySchedule: [],
+    answer: () => 400,
+    wrap: (db) => ({
+      ...db,
+      run: (statement) => (failure ? Promise.reject(failure) : db.run(statement)),
+      atomic: (statements) => (failure ? Promise.reject(failure) : db.atomic(statements)),
+    }),
+    ...options,
+  })
+  const endpoint = await made.addEndpoint()
+  await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+  await made.work()
+  const [delivery] = await made.rows()
+  const ids = { endpoints: endpoint.id, events: delivery?.id.slice(0, 40), deliveries: delivery?.id }
+  const { key } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
+  const fail = (error: Error): void => void (failure = error)
+
+  return (route: Route) => {
+    const own = ids[route.path.split('/')[1] as keyof typeof ids] ?? ''
+    const good = route.takesBody ? JSON.stringify(GOOD_BODIES[`${route.method} ${route.path}`]) : undefined
+
+    const ask = async (differs: Differs = {}, { engine } = made): Promise<Response> => {
+      const { id = own, query = '', headers, body = good } = differs
+      const credential = differs.key === undefined ? key : differs.key
+      return engine.routes.request(`${route.path.replace('{id}', id)}${query}`, {
+        method: route.method,
+        headers: {
+          'content-type': 'application/json',
+          ...(credential !== null && { authorization: `Bearer ${credential}` }),
+          ...headers,
+        },
+        ...(body !== undefined && { body }),
+      })
+    }
+    return { ...made, on, endpoint, good, ask, fail }
+  }
+}
+
+const keyed = { headers: { 'idempotency-key': 'k1' } }
+const limits = (one: EngineOptions['limits']): Partial<EngineOptions> => ({ limits: one, monotonic: () => 0 })
+const broken =
+  (error: Error) =>
+  ({ fail, ask }: World): Promise<Response> => {
+    fail(error)
+    return ask()
+  }
+
+/** How each problem comes about, on every route that has it. */
+const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise<Response>, Partial<EngineOptions>?]> =
+  {
+    invalid_request: [({ ask }) => ask({ query: '?x=%00' })],
+    unauthenticated: [({ ask }) => ask({ key: null })],
+    forbidden: [
+      async ({ ask, engine }) => ask({ key: (await engine.apiKeys.create({ workspaceId: 'w1', scopes: [] })).key }),
+    ],
+    not_found: [({ ask }) => ask({ id: 'ep_none' })],
+    not_retained: [({ ask }) => ask({ id: 'evt_none' })],
+    conflict: [
+      async ({ ask, engine, endpoint, rows }, { path }) => {
+        await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+        const waiting = (await rows()).find(({ status }) => status === 'pending')
+        if (path.startsWith('/deliveries')) return ask({ id: waiting?.id ?? '' })
+        for (let version = 2; version <= 10; version++) await engine.endpoints.rotateSecret('w1', endpoint.id)
+        return ask()
+      },
+    ],
+    idempotency_in_flight: [
+      async ({ ask, exec }) => {
+        await ask(keyed)
+        await exec(`insert into keepsend_idempotency_marks (workspace_id, method, route, key_hash, owner, expires_at)
+        select workspace_id, method, route, key_hash, 'other', 9000000000000 from keepsend_idempotency_records`)
+        await exec('delete from keepsend_idempotency_records')
+        return ask(keyed)
+      },
+    ],
+    idempotency_mismatch: [
+      async ({ ask, good }) => {
+        await ask(keyed)
+        return ask({ ...keyed, body: `${good ?? '{}'} ` })
+      },
+    ],
+    too_many_idempotency_records: [
+      async ({ ask }) => {
+        await ask(keyed)
+        return ask({ headers: { 'idempotency-key': 'k2' } })
+      },
+      limits({ idempotencyRecordsPerWorkspace: 1 }),
+    ],
+    too_many_endpoints: [({ ask }) => ask(), limits({ endpointsPerWorkspace: 1 })],
+    precondition_failed: [({ ask }) => ask({ headers: { 'if-match': '"99"' } })],
+    payload_too_large: [({ ask }) => ask({ ...keyed, body: ' '.repeat(1_048_577) })],
+    too_many_deliveries: [
+      async ({ ask, addEndpoint }) => {
+        await addEndpoint()
+        return ask()
+      },
+      limits({ deliveriesPerPublish: 1 }),
+    ],
+    unsupported_media_type: [({ ask }) => ask({ headers: { 'content-type': 'text/plain' } })],
+    invalid_event: [({ ask }) => ask({ body: '{"type":"keepsend.own","data":{}}' })],
+    invalid_endpoint: [
+      ({ ask }, { path }) =>
+        ask({ body: path.endsWith('rotate-secret') ? '{"overlapMs":-1}' : '{"url":"https://10.0.0.1/"}' }),
+    ],
+    too_many_requests: [
+      async ({ ask }) => {
+        await ask()
+        return ask()
+      },
+      limits({ requestsPerSecond: 1 }),
+    ],
+    too_many_waiting: [
+      async ({ ask, engine }) => {
+        await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+        return ask()
+      },
+      limits({ waitingPerWorkspace: 2 }),
+    ],
+    secret_unreadable: [
+      async ({ ask, on }) => {
+        const secrets = createKeyRing([{ id: 'k1', key: randomBytes(32).toString('base64') }])
+        return ask({}, await rig({ on, secrets }))
+      },
+    ],
+    invalid_option: [({ ask }) => ask(), { authenticate: async () => ({}) as never }],
+    outcome_unknown: [broken(new OutboxError('outcome_unknown', 'the connection ended'))],
+    internal: [broken(new Error('a defect'))],
+    not_accepted: [broken(new OutboxError('not_accepted', 'the disk is full'))],
+  }
+
+const CHANGING = new Set([
+  'conflict',
+  'idempotency_in_flight',
+  'idempotency_mismatch',
+  'too_many_idempotency_records',
+  'too_many_waiting',
+  'too_many_requests',
+])
+
+describe('a problem that the document has is answered by the route:', () => {
+  it.each(Object.entries(PROVOKED))('%s', async (code, [provoke, options]) => {
+    const document = await documentOf(await rig())
+    // What changes something is provoked in a world of its own.
+    const shared = await world(options)
+    let found = 0
+    for (const route of routesOf(document)) {
+      const { responses = {} } = document.paths[route.path]?.[route.method.toLowerCase()] ?? {}
+      const status = Object.keys(responses).find((one) => responses[one]?.description?.includes(`\`${code}\`: `))
+      if (status === undefined) continue
+      found++
+      const answer = await provoke((CHANGING.has(code) ? await world(options) : shared)(route), route)
+      expect([answer.status, await answer.json()], `${route.method} ${route.path}`).toMatchObject([
+        Number(status),
+        { code },
+      ])
+    }
+    expect(found).toBeGreaterThan(0)
+  })
+
+  it('and no other is in it', async () => {
+    const document = await documentOf(await rig())
+    const codes = Object.values(document.paths).flatMap((operations) =>
+      Object.values(operations).flatMap(({ responses }) =>
+        Object.values(responses).flatMap(({ description = '' }) =>
+          [...description.matchAll(/`(\w+)`: /g)].map(([, code]) => code),
+        ),
+      ),
+    )
+    expect(new Set(codes)).toEqual(new Set(Object.keys(PROVOKED)))
+  })
+})

@@ -1,0 +1,135 @@
+// A client of every operation, against the types that test/openapi.test.ts has generated from the document of the server
+// that it is given: the URL and an API key are the arguments. Says which operations it has used.
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import createClient from 'openapi-fetch'
+import type { components, paths } from './generated/openapi.d.ts'
+
+const [baseUrl = '', key = ''] = process.argv.slice(2)
+const used = new Set<string>()
+
+const client = createClient<paths>({ baseUrl, headers: { authorization: `Bearer ${key}` } })
+client.use({ onRequest: ({ request, schemaPath }) => void used.add(`${request.method} ${schemaPath}`) })
+
+/** The data of an answer; of a refusal its problem is thrown. */
+async function taken<Data>(asked: Promise<{ data?: Data; error?: object; response: Response }>): Promise<Data> {
+  const { data, error, response } = await asked
+  assert.ok(response.ok, JSON.stringify(error))
+  return data as Data
+}
+
+// It fails whatever is sent to it, and says when something came.
+let came = () => {}
+const first = new Promise<void>((resolve) => (came = resolve))
+const receiver = createServer((request, response) => {
+  request.resume().on('end', () => response.writeHead(400).end(came()))
+}).listen(0, '127.0.0.1')
+await new Promise((resolve) => receiver.once('listening', resolve))
+const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`
+
+const health = await taken(client.GET('/health'))
+const status: 'ok' = health.status
+assert.equal(status, 'ok')
+
+const created = await client.POST('/endpoints', {
+  body: { url, eventTypes: ['message.*'], ratePeriod: 'minute', compatSignature: null },
+  params: { header: { 'Idempotency-Key': 'create-1' } },
+})
+const endpoint = created.data
+assert.ok(endpoint)
+assert.match(endpoint.secret ?? '', /^whsec_/)
+assert.equal(
+  new URL(created.response.headers.get('location') ?? '', `${baseUrl}/endpoints`).pathname,
+  `/webhooks/endpoints/${endpoint.id}`,
+)
+const path = { id: endpoint.id }
+
+const listed = await taken(client.GET('/endpoints', { params: { query: { limit: 10 } } }))
+assert.deepEqual(
+  listed.data.map(({ id }) => id),
+  [endpoint.id],
+)
+const shown: components['schemas']['Endpoint'] = await taken(client.GET('/endpoints/{id}', { params: { path } }))
+assert.equal(shown.circuit, 'closed')
+
+const etag = `"${shown.version}"`
+const change = { params: { path, header: { 'If-Match': etag } }, body: { description: 'mine', deadlineMs: null } }
+assert.equal((await taken(client.PATCH('/endpoints/{id}', change))).description, 'mine')
+const { error: stale } = await client.PATCH('/endpoints/{id}', change)
+assert.equal(stale?.status === 412 && stale.code, 'precondition_failed')
+
+const one = await taken(client.POST('/events', { body: { type: 'message.created', data: { id: 'm1' } } }))
+assert.ok(!Array.isArray(one))
+const many = await taken(client.POST('/events', { body: [{ type: 'message.read', data: {}, channels: ['general'] }] }))
+assert.ok(Array.isArray(many))
+assert.equal(many[0]?.type, 'message.read')
+await first
+
+assert.equal((await taken(client.GET('/events'))).data.length, 2)
+const event = await taken(client.GET('/events/{id}', { params: { path: { id: one.id } } }))
+assert.deepEqual(
+  event.deliveries.map(({ endpointId }) => endpointId),
+  [endpoint.id],
+)
+
+/** Deliveries that have failed, once one has: its settle follows the answer of the receiver. */
+async function failed(): Promise<components['schemas']['Delivery'][]> {
+  for (;;) {
+    const { data } = await taken(
+      client.GET('/deliveries', { params: { query: { status: 'failed', endpointId: path.id } } }),
+    )
+    if (data.length > 0) return data
+  }
+}
+const [delivery] = await failed()
+assert.ok(delivery)
+assert.equal((await taken(client.GET('/deliveries/{id}', { params: { path: { id: delivery.id } } }))).lastStatus, 400)
+assert.equal(
+  (await taken(client.POST('/deliveries/{id}/replay', { params: { path: { id: delivery.id } } }))).attempts,
+  0,
+)
+
+assert.match((await taken(client.POST('/endpoints/{id}/test', { params: { path } }))).eventId, /^evt_/)
+assert.equal(
+  (await taken(client.POST('/endpoints/{id}/replay', { params: { path }, body: { status: 'completed' } }))).more,
+  false,
+)
+assert.ok(
+  (await taken(client.POST('/endpoints/{id}/pause', { params: { path }, body: { forMs: 60_000 } }))).pausedUntil,
+)
+assert.equal((await taken(client.POST('/endpoints/{id}/resume', { params: { path } }))).pausedUntil, null)
+assert.equal((await taken(client.POST('/endpoints/{id}/disable', { params: { path } }))).disabledReason, 'manual')
+assert.equal((await taken(client.POST('/endpoints/{id}/enable', { params: { path } }))).status, 'enabled')
+
+const rotated = await taken(client.POST('/endpoints/{id}/rotate-secret', { params: { path }, body: { scheme: 'v1' } }))
+const secrets = await taken(client.GET('/endpoints/{id}/secret', { params: { path } }))
+assert.deepEqual(
+  secrets.data.map(({ secret }) => secret),
+  [rotated.secret, endpoint.secret],
+)
+assert.deepEqual((await taken(client.GET('/endpoints/{id}/public-key', { params: { path } }))).data, [])
+
+assert.equal((await client.DELETE('/endpoints/{id}', { params: { path } })).response.status, 204)
+const { error: gone } = await client.GET('/endpoints/{id}', { params: { path } })
+// A problem is told by its status, and then its code is one of few.
+const code: 'not_found' | 'not_retained' | undefined = gone?.status === 404 ? gone.code : undefined
+assert.equal(code, 'not_found')
+
+/** What the types refuse; never called. */
+export async function refused(): Promise<void> {
+  // @ts-expect-error -- an endpoint needs a URL
+  await client.POST('/endpoints', { body: {} })
+  // @ts-expect-error -- no such period
+  await client.POST('/endpoints', { body: { url, ratePeriod: 'day' } })
+  // @ts-expect-error -- no such status
+  await client.GET('/deliveries', { params: { query: { status: 'lost' } } })
+  // @ts-expect-error -- no such path
+  await client.GET('/endpoint')
+  // @ts-expect-error -- an event needs data
+  await client.POST('/events', { body: [{ type: 'a' }] })
+}
+
+receiver.close()
+receiver.closeAllConnections()
+console.log(JSON.stringify([...used]))

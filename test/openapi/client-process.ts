@@ -59,11 +59,16 @@ assert.equal((await taken(client.PATCH('/endpoints/{id}', change))).description,
 const { error: stale } = await client.PATCH('/endpoints/{id}', change)
 assert.equal(stale?.status === 412 && stale.code, 'precondition_failed')
 
-const one = await taken(client.POST('/events', { body: { type: 'message.created', data: { id: 'm1' } } }))
-assert.ok(!Array.isArray(one))
-const many = await taken(client.POST('/events', { body: [{ type: 'message.read', data: {}, channels: ['general'] }] }))
-assert.ok(Array.isArray(many))
-assert.equal(many[0]?.type, 'message.read')
+const one = await taken(
+  client.POST('/events', { body: { object: 'event', type: 'message.created', data: { id: 'm1' } } }),
+)
+assert.ok(one.object === 'event')
+const read = { object: 'event', type: 'message.read', data: {}, channels: ['general'] } as const
+const many = await taken(
+  client.POST('/events', { body: { object: 'list', data: [{ ...read, channels: ['general'] }] } }),
+)
+assert.ok(many.object === 'list')
+assert.equal(many.data[0]?.type, 'message.read')
 await first
 
 assert.equal((await taken(client.GET('/events'))).data.length, 2)

@@ -134,11 +134,24 @@ async function bodyProblems(
   const type = (answer.headers.get('content-type') ?? '').split(';', 1)[0] ?? ''
   const schema = content[type]?.schema
   if (!schema) return [`the content-type ${type} is not documented`]
-  const body = JSON.parse(text) as { code?: string }
+  const parsedBody = JSON.parse(text) as { code?: string }
+  const body = request.method === 'POST' && answer.ok ? inFull(new URL(request.url).pathname, parsedBody) : parsedBody
   const codes =
     type === 'application/problem+json' ? [...description.matchAll(/`(\w+)`: /g)].map(([, code]) => code) : []
   const isListed = codes.length === 0 || codes.includes(body.code)
   return [...validate(schema, body), ...(isListed ? [] : [`the code ${body.code} is not documented`])]
+}
+
+/** What is published, and its answer, without the short forms that the document leaves out: a list, an event without `object`. */
+function inFull<Value>(path: string, value: Value): Value {
+  if (path !== '/events') return value
+  if (Array.isArray(value)) return { object: 'list', data: value.map((one: unknown) => inFull(path, one)) } as Value
+  const { object = 'event', data } = value as { object?: string; data?: unknown }
+  return {
+    ...value,
+    object,
+    ...(object === 'list' && Array.isArray(data) && { data: data.map((one: unknown) => inFull(path, one)) }),
+  }
 }
 
 /** What was accepted must be what the document asks for. */
@@ -167,7 +180,7 @@ function requestProblems({ document, validate }: Checks, operation: Operation, r
       )
     }),
     ...(requestBody && text !== undefined
-      ? validate(requestBody.content['application/json']?.schema ?? {}, JSON.parse(text)).map(
+      ? validate(requestBody.content['application/json']?.schema ?? {}, inFull(pathname, JSON.parse(text))).map(
           (message) => `body${message}`,
         )
       : []),

@@ -69,11 +69,12 @@ describe('the OpenAPI document', () => {
     const input = requestBody?.content['application/json']?.schema.oneOf ?? []
     const output = responses?.['202']?.content?.['application/json']?.schema.oneOf ?? []
     expect([input.length, output.length]).toEqual([2, 2])
-    const one = { type: 'a', data: {} }
-    const published = { id: 'evt_1', type: 'a' }
+    const one = { object: 'event', type: 'a', data: {} }
+    const published = { object: 'event', id: 'evt_1', type: 'a' }
+    const list = (of: object) => ({ object: 'list', data: [of] })
     for (const [forms, values] of [
-      [input, [one, [one]]],
-      [output, [published, [published]]],
+      [input, [one, list(one)]],
+      [output, [published, list(published)]],
     ] as const) {
       for (const value of values) expect(forms.filter((form) => validate(form, value).length === 0)).toHaveLength(1)
     }

@@ -41,7 +41,7 @@ describe('what a request may hold', () => {
     )
     expect([...new Set(found)]).toEqual([
       'post /events EventInput.data{}',
-      'post /events EventInputList[] EventInput.data{}',
+      'post /events EventInputList.data[] EventInput.data{}',
     ])
   })
 

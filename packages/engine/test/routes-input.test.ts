@@ -75,7 +75,7 @@ describe('input', () => {
     const { id } = await addEndpoint()
     const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
     for (const { method, path } of withBody(await documentOf(made))) {
-      for (const body of [`{"data":${deep(100_000)}}`, deep(100_000), deep(67)]) {
+      for (const body of [`{"data":${deep(100_000)}}`, deep(100_000), deep(68)]) {
         expect(await read(call(method, path.replace('{id}', id), body)), path).toMatchObject(
           problem(400, 'invalid_request'),
         )
@@ -83,7 +83,8 @@ describe('input', () => {
     }
     const event = (levels: number) => `[{"type":"a","data":{"a":${deep(levels - 1)}}}]`
     expect(await read(call('POST', '/events', event(64)))).toMatchObject({ status: 202 })
-    expect(await read(call('POST', '/events', event(65)))).toMatchObject(problem(400, 'invalid_request'))
+    expect(await read(call('POST', '/events', event(65)))).toMatchObject(problem(422, 'invalid_event'))
+    expect(await read(call('POST', '/events', event(66)))).toMatchObject(problem(400, 'invalid_request'))
     expect(await read(call('POST', '/events', event(65).slice(1, -1)))).toMatchObject(problem(422, 'invalid_event'))
     expect([await count('pending_events'), await count('keepsend_endpoints')]).toEqual([1, 1])
   })

@@ -7,7 +7,7 @@ describe('events', () => {
     const { call, addEndpoint, rows } = await api()
     await addEndpoint()
     const one = await read(call('POST', '/events', { type: 'a', data: { n: 1 } }))
-    expect(one).toEqual({ status: 202, body: { id: expect.stringMatching(/^evt_/), type: 'a' } })
+    expect(one).toEqual({ status: 202, body: { object: 'event', id: expect.stringMatching(/^evt_/), type: 'a' } })
     const many = await read(
       call('POST', '/events', [
         { type: 'b', data: {}, timestamp: '2026-11-23T12:00:00Z' },
@@ -15,7 +15,21 @@ describe('events', () => {
       ]),
     )
     expect(many).toMatchObject({ status: 202, body: [{ type: 'b' }, { type: 'c' }] })
-    expect((await rows()).map(({ type }) => type).toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['a', 'b', 'c'])
+    const named = { object: 'event', type: 'd', data: {} }
+    const list = await read(
+      call('POST', '/events', { object: 'list', data: [named, { type: 'e', data: { object: 'x' } }] }),
+    )
+    expect(list).toMatchObject({
+      status: 202,
+      body: { object: 'list', data: [{ object: 'event', type: 'd' }, { type: 'e' }] },
+    })
+    expect((await rows()).map(({ type }) => type).toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+      'a',
+      'b',
+      'c',
+      'd',
+      'e',
+    ])
   })
 
   it('are 1 to 100 at once, all or none', async () => {
@@ -24,6 +38,9 @@ describe('events', () => {
     const events = (length: number) => Array.from({ length }, () => ({ type: 'a', data: {} }))
     expect(await read(call('POST', '/events', []))).toMatchObject(problem(400, 'invalid_request'))
     expect(await read(call('POST', '/events', events(101)))).toMatchObject(problem(400, 'invalid_request'))
+    expect(await read(call('POST', '/events', { object: 'list', data: events(101) }))).toMatchObject(
+      problem(400, 'invalid_request'),
+    )
     expect(await read(call('POST', '/events', [...events(9), { type: 'no good', data: {} }]))).toMatchObject(
       problem(422, 'invalid_event'),
     )

@@ -76,12 +76,8 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
   return (text) => {
     // The parser drops tabs and newlines without a word: a URL that holds one is not what it looks like.
     // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-    if (
-      text.length > MAX_URL_LENGTH ||
-      !text.isWellFormed() ||
-      /[\u0000-\u001f\u007f]/.test(text) ||
-      !URL.canParse(text)
-    ) {
+    const isText = text.length <= MAX_URL_LENGTH && text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text)
+    if (!isText || !URL.canParse(text)) {
       return refuse('invalid_url', `url must be an absolute URL of at most ${MAX_URL_LENGTH} characters`)
     }
     const url = new URL(text)

@@ -6,8 +6,8 @@ import { checkMediaType } from './media-type.ts'
 /** 256 KiB, as much as one event may be. */
 export const MAX_BODY_BYTES = 262_144
 
-/** A list, an event in it, and its data. */
-const MAX_BODY_DEPTH = MAX_DEPTH + 2
+/** A list, its `data`, an event in it, and the data of that. */
+const MAX_BODY_DEPTH = MAX_DEPTH + 3
 
 /**
  * Reads a JSON body: as many bytes as it may have and no more, whatever its length says of itself, then as UTF-8, as

@@ -15,11 +15,31 @@ const MAX_BATCH = 100
 /** 1 MiB. Each event of a batch has its own bound besides. */
 const MAX_BATCH_BYTES = 1_048_576
 
-// JSON's own types tell the forms apart, in the request and in the answer: docs/decisions/083-one-or-many.md.
-const eventList = z.array(eventInput).min(1).max(MAX_BATCH).openapi('EventInputList', { description: 'All or none' })
+// `object` tells the forms apart, in the request and in the answer: docs/decisions/083-one-or-many.md.
+const inputs = z.array(eventInput).min(1).max(MAX_BATCH)
+const eventList = z
+  .strictObject({ object: z.literal('list'), data: inputs })
+  .openapi('EventInputList', { description: 'All or none' })
 const publishedList = z
-  .array(publishedEvent)
+  .object({ object: z.literal('list'), data: z.array(publishedEvent) })
   .openapi('PublishedEventList', { description: 'In the order of the request' })
+
+/** How the document tells two forms apart. The short form of a list, an array, it leaves out: that has no properties. */
+const oneOrMany = (one: string, many: string) => {
+  const [event, list] = [one, many].map((name) => `#/components/schemas/${name}`)
+  return {
+    oneOf: [{ $ref: event }, { $ref: list }],
+    discriminator: { propertyName: 'object', mapping: { event, list } },
+  }
+}
+const publishInput = z
+  .union([eventInput, eventList, inputs])
+  .openapi(oneOrMany('EventInput', 'EventInputList') as object)
+const publishAnswer = z
+  .union([publishedEvent, publishedList, z.array(publishedEvent)])
+  .openapi(oneOrMany('PublishedEvent', 'PublishedEventList') as object)
+
+const oneEvent = { object: 'event' as const, ...examples.event }
 
 const publish = defineRoute(
   'events:write',
@@ -29,19 +49,19 @@ const publish = defineRoute(
     operationId: 'publishEvents',
     tags: ['Events'],
     summary: 'Publish one event, or up to 100',
-    description: 'Stored for every subscribed endpoint before the answer: of one event an object, of a list a list.',
+    description: 'Stored for every subscribed endpoint before the answer: of one event an event, of a list a list.',
     request: {
       headers: idempotent,
-      body: body(z.union([eventInput, eventList]), {
-        one: examples.event,
-        many: [examples.event, { ...examples.event, channels: ['general'], timestamp: '2026-11-23T12:00:00Z' }],
+      body: body(publishInput, {
+        one: oneEvent,
+        many: {
+          object: 'list',
+          data: [oneEvent, { ...oneEvent, channels: ['general'], timestamp: '2026-11-23T12:00:00Z' }],
+        },
       }),
     },
     responses: {
-      202: json('Stored', z.union([publishedEvent, publishedList]), {
-        id: examples.EVENT_ID,
-        type: examples.event.type,
-      }),
+      202: json('Stored', publishAnswer, { object: 'event', id: examples.EVENT_ID, type: examples.event.type }),
     },
   },
   {
@@ -87,7 +107,7 @@ const get = defineRoute(
   { problems: ['not_retained'] },
 )
 
-type Published = z.infer<typeof publishedEvent>
+type Published = z.infer<typeof publishAnswer>
 
 export function eventRoutes(engine: RouteEngine): EngineRoutes {
   const app = newRoutes()
@@ -95,24 +115,27 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(publish, async (c) => {
     const { workspaceId } = c.get('principal')
     const input = c.req.valid('json')
-    const inputs = Array.isArray(input) ? input : [input]
     // The same, with the digits of numbers that JavaScript would change.
     const written = parseAsWritten(c.get('bodyText')) as typeof input | undefined
-    const writtenList = Array.isArray(written) ? written : [written]
-    const events = inputs.map((event, index) => {
-      return { ...event, data: writtenList[index]?.data ?? event.data, id: event.id ?? newEventId(), workspaceId }
+    const writtenList = written && listOf(written)
+    const events = listOf(input).map(({ object: _form, ...event }, index) => {
+      return { ...event, data: writtenList?.[index]?.data ?? event.data, id: event.id ?? newEventId(), workspaceId }
     })
-    const published = events.map(({ id, type }) => ({ id, type }))
+    const published = events.map(({ id, type }) => ({ object: 'event', id, type }))
+    const [first] = published
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
     const committed = await engine.commit({
       writes: [],
       events,
-      response: { status: 202, body: Array.isArray(input) ? published : published[0] },
+      response: {
+        status: 202,
+        body: Array.isArray(input) ? published : input.object === 'list' ? { object: 'list', data: published } : first,
+      },
       idempotencyKey,
       background: backgroundOf(c),
     })
     if (committed.replayed) c.header('idempotency-replayed', 'true')
-    return c.json(JSON.parse(committed.body) as Published | Published[], 202)
+    return c.json(JSON.parse(committed.body) as Published, 202)
   })
 
   app.openapi(list, async (c) => {
@@ -140,4 +163,9 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   return app
+}
+
+function listOf(input: z.infer<typeof publishInput>): z.infer<typeof inputs> {
+  if (Array.isArray(input)) return input
+  return input.object === 'list' ? input.data : [input]
 }

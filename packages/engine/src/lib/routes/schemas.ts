@@ -11,6 +11,7 @@ const count = z.int().openapi({ minimum: 0 })
 
 export const eventInput = z
   .strictObject({
+    object: z.literal('event').optional().openapi({ description: 'That it is one event' }),
     type: bounded.name.openapi({
       description: 'Up to 16 names joined by dots; those that begin with `keepsend.` are Keepsend’s own',
     }),
@@ -23,9 +24,12 @@ export const eventInput = z
     }),
     timestamp: bounded.isoTime.optional().openapi({ description: 'When it happened; now when left out' }),
   })
-  .openapi('EventInput')
+  // Without `object` it is read as one event too, which a discriminator cannot say.
+  .openapi('EventInput', { required: ['object', 'type', 'data'] })
 
-export const publishedEvent = z.object({ id: id('event'), type: z.string() }).openapi('PublishedEvent')
+export const publishedEvent = z
+  .object({ object: z.literal('event'), id: id('event'), type: z.string() })
+  .openapi('PublishedEvent')
 
 export const deliverySchema = z
   .object({

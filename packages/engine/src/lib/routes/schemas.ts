@@ -6,6 +6,7 @@ import type { Endpoint } from '../endpoint.ts'
 import { EngineError } from '../errors.ts'
 import { RATE_PERIODS } from '../rate.ts'
 import * as bounded from './bounded.ts'
+import { credentialsInput, credentialsShown } from './credentials.ts'
 
 const time = z.iso.datetime().openapi({ example: '2026-11-23T12:00:00.000Z' })
 
@@ -100,6 +101,7 @@ const endpointFields = {
     .optional()
     .openapi({ description: 'attempts per `ratePeriod`, from all processes together' }),
   ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: 'second unless said otherwise' }),
+  ...credentialsInput,
 }
 
 export const endpointInput = z
@@ -133,6 +135,7 @@ export const endpointSchema = z
     concurrency: z.int().nullable(),
     rateLimit: z.int().nullable(),
     ratePeriod: z.enum(RATE_PERIODS),
+    ...credentialsShown,
     circuit: z
       .enum(['closed', 'open'])
       .openapi({ description: 'open: deliveries are held, and one at a time is tried' }),

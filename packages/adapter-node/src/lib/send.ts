@@ -1,15 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type SendRequest, type SendResult, type Sender, type UrlPolicy, createCheckUrl } from '@keepsend/engine'
+import { type SendRequest, type SendResult, type Sender, type UrlPolicy } from '@keepsend/engine'
 import type { Dispatcher } from 'undici'
 import { type Deadline, Deadlines } from './deadlines.ts'
-import { createDispatcher, createDispatchers } from './dispatchers.ts'
+import { createConnections } from './connections.ts'
+import type { Dispatchers } from './dispatchers.ts'
 import { describeFailure } from './failure.ts'
-import { AddressNotAllowed, createGuard } from './guard.ts'
+import { AddressNotAllowed } from './guard.ts'
 import { brokenOff, wasStale } from './heads.ts'
-import { createLookup } from './lookup.ts'
-import { createOwnAddresses } from './own-addresses.ts'
+import { UnusableTls } from './secure-context.ts'
 import { type UndiciSenderOptions, readSenderOptions } from './sender-options.ts'
-import { createTunnel } from './tunnel.ts'
 
 export interface UndiciSender extends Sender {
   readonly urlPolicy: UrlPolicy
@@ -23,45 +22,38 @@ export interface UndiciSender extends Sender {
  * Every connection goes through the guard (guard.ts) when it is made.
  */
 export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSender {
-  const { connectTimeoutMs, keepAliveMs, connectionLifeMs, egressProxy, verifyCertificates, dnsServers } =
-    readSenderOptions(options)
+  const settings = readSenderOptions(options)
   // Judged by what it says now, and shown as such.
   const urlPolicy = structuredClone(options.urlPolicy ?? {})
-  const names = createLookup({ servers: dnsServers })
-  const connecting = { connectTimeoutMs, verifyCertificates }
-  const guard = createGuard({ urlPolicy, lookup: names.lookup, isOwn: createOwnAddresses(), ...connecting })
-  const checkUrl = createCheckUrl(urlPolicy)
-  const tunnel =
-    egressProxy === undefined
-      ? undefined
-      : createTunnel({ proxy: egressProxy, admit: (origin) => checkUrl(origin).ok, ...connecting })
-  const dispatchers = createDispatchers(() => createDispatcher(connect, keepAliveMs), connectionLifeMs)
   // A dispatcher does not say for which request it connects. Whenever it does, it is in the course of the request's dispatch.
-  const dispatching = tunnel && new AsyncLocalStorage<Exchange>()
-  function connect(...connection: Parameters<typeof guard>): void {
-    dispatchers.connecting()
-    if (!tunnel) return guard(...connection)
-    const withdraw = tunnel(...connection)
-    dispatching?.getStore()?.connecting(withdraw)
-  }
+  const dispatching = settings.egressProxy === undefined ? undefined : new AsyncLocalStorage<Exchange>()
+  const connections = createConnections({ ...settings, urlPolicy }, (withdraw) =>
+    dispatching?.getStore()?.connecting(withdraw),
+  )
   const deadlines = new Deadlines()
+  const exchange = (request: SendRequest, dispatchers: Dispatchers): Promise<SendResult> =>
+    new Promise((resolve) => {
+      const one: Exchange = new Exchange(request, deadlines, resolve, (begin) =>
+        dispatchers.alone((dispatcher) => (dispatching ? dispatching.run(one, begin, dispatcher) : begin(dispatcher))),
+      )
+      if (dispatching) dispatching.run(one, () => one.begin(dispatchers.current()))
+      else one.begin(dispatchers.current())
+    })
+
   return {
     urlPolicy,
+    supports: { tls: true },
     send: (request) =>
-      new Promise((resolve) => {
-        const exchange: Exchange = new Exchange(request, deadlines, resolve, (begin) =>
-          dispatchers.alone((dispatcher) =>
-            dispatching ? dispatching.run(exchange, begin, dispatcher) : begin(dispatcher),
-          ),
-        )
-        if (dispatching) dispatching.run(exchange, () => exchange.begin(dispatchers.current()))
-        else exchange.begin(dispatchers.current())
-      }),
-    close() {
-      names.close()
-      return dispatchers.close()
-    },
+      request.tls
+        ? connections.pools.run(request.tls, (dispatchers) => exchange(request, dispatchers)).catch(unusable)
+        : exchange(request, connections.shared),
+    close: () => connections.close(),
   }
+}
+
+function unusable(error: unknown): SendResult {
+  if (error instanceof UnusableTls) return { kind: 'error', reason: 'tls', message: error.message }
+  throw error
 }
 
 // An origin and a path for each URL, kept: parsing takes longer than looking up, and endpoints are few.

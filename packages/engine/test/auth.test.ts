@@ -205,6 +205,8 @@ describe('auth that is refused', () => {
   const LONE = '\ud800'
   it.each<[string, object]>([
     ['auth.type must be basic, bearer, oauth2', { type: 'digest' }],
+    ['auth.type must be basic, bearer, oauth2', '' as unknown as object],
+    ['auth.type must be basic, bearer, oauth2', []],
     ['auth.type must be basic, bearer, oauth2', { type: 'toString' }],
     ['auth of the type bearer has no option password', { type: 'bearer', token: 'a', password: 'b' }],
     ['auth.username must be', { type: 'basic', username: 'a:b', password: 'c' }],

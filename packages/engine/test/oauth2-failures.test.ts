@@ -99,7 +99,7 @@ describe('the deadline of an attempt', () => {
       {
         kind: 'retry',
         error: 'auth: the token request failed: timeout: no complete answer within 500 ms',
-        attempt: { timedOut: true },
+        attempt: { timedOut: true, pushback: 'slow' },
       },
     ])
     expect(made.received).toEqual([])

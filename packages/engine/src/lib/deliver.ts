@@ -93,6 +93,7 @@ export async function deliverEvent(
     if (access?.kind === 'failed') {
       facts.tookMs = access.tookMs
       facts.timedOut = access.timedOut
+      if (access.timedOut) facts.pushback = 'slow'
       return { ...retryOrDead(context, access.error, undefined, access.retryAfterMs), attempt: facts }
     }
     const headers = access && (await headersOf(deps, event, target, access, at).catch(unsigned(deps, event)))
@@ -106,7 +107,7 @@ export async function deliverEvent(
       url: url.href,
       headers,
       body: event.payload,
-      deadlineMs: Math.max(1, deadlineMs - tookMs),
+      deadlineMs: Math.max(1, Math.ceil(deadlineMs - tookMs)),
       maxResponseBytes: MAX_RESPONSE_BYTES,
       ...(tls && { tls }),
     })

@@ -54,14 +54,14 @@ export function checkCredentials(
   { checkUrl, canUseTls, before }: { checkUrl: CheckUrl; canUseTls: boolean; before?: Endpoint | undefined },
 ): void {
   const { auth = before?.auth, tls = before?.tls, url = before?.url ?? '' } = input
-  if (input.auth) checkAuth(input.auth, checkUrl)
+  if (isGiven(input.auth)) checkAuth(input.auth, checkUrl)
   checkOneAuthorization({
     auth,
     headerNames: input.headers ? Object.keys(input.headers) : (before?.headerNames ?? []),
     compatHeader:
       input.compatSignature === undefined ? (before?.compatHeader ?? null) : (input.compatSignature?.header ?? null),
   })
-  if (input.tls) {
+  if (isGiven(input.tls)) {
     checkTls(input.tls)
     if (!canUseTls) {
       throw new EngineError(
@@ -72,4 +72,8 @@ export function checkCredentials(
   }
   if (tls && /^http:/i.test(url.trim()))
     throw new EngineError('invalid_endpoint', 'tls needs a url that begins with https://')
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null
 }

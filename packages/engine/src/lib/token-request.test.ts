@@ -112,9 +112,9 @@ describe('the answer of a token server', () => {
   })
 
   it('is repeated as far as it names an error, without secrets, control characters and length', () => {
-    const error_description = `s3cret+/:ä\u0000\r\n\u001b[31m is wrong ${'x'.repeat(500)}`
+    const error_description = `s3cret+/:ä\u0000\r\n\u001b[31m\u2028ist falsch für ${'x'.repeat(500)}`
     const { error } = read(answered(400, { error: { a: 1 }, error_description })) as { error: string }
-    expect(error).toMatch(/^the token server answered with status 400: … \[31m is wrong x+$/)
+    expect(error).toMatch(/^the token server answered with status 400: … \[31m ist falsch für x+$/)
     expect(error.length).toBeLessThan(300)
   })
 

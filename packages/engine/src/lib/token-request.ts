@@ -102,7 +102,7 @@ function saidBy(answer: Record<string, unknown> | undefined, secret: string): st
   const printable = texts.map((text) =>
     text
       .replaceAll(secret, '…')
-      .replace(/[^\u0020-\u007e…]+/g, ' ')
+      .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
       .trim()
       .slice(0, SHOWN),
   )

@@ -10,7 +10,14 @@ function world() {
   const closed: string[] = []
   const pools = createPools(({ cert = '' }) => {
     made.push(cert)
-    return { close: async () => void closed.push(cert) } as unknown as Dispatchers
+    const unused = (): never => expect.unreachable()
+    const dispatchers: Dispatchers = {
+      current: unused,
+      alone: unused,
+      connecting: unused,
+      close: async () => void closed.push(cert),
+    }
+    return dispatchers
   })
   const use = (cert: string, work: Promise<unknown> = Promise.resolve()) => pools.run({ cert, key: 'k' }, () => work)
   return { made, closed, pools, use }

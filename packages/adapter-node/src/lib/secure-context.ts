@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { type SecureContext, createSecureContext, getCACertificates, rootCertificates } from 'node:tls'
+import * as tls from 'node:tls'
 
 /** What connections are made with, in PEM. */
 export interface TlsMaterial {
@@ -19,14 +19,12 @@ export class UnusableTls extends Error {
  *
  * @throws {UnusableTls}
  */
-export function contextOf({ cert, key, ca = [] }: TlsMaterial): SecureContext {
+export function contextOf({ cert, key, ca = [] }: TlsMaterial): tls.SecureContext {
   try {
-    // Node takes no notice of authorities that it cannot read.
-    for (const [block] of ca.join('\n').matchAll(CERTIFICATE)) new X509Certificate(block)
-    return createSecureContext({
+    return tls.createSecureContext({
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),
-      ...(ca.length > 0 && { ca: [...ownAuthorities(), ...ca] }),
+      ...(ca.length > 0 && { ca: [...ownAuthorities(), ...ca.flatMap(certificatesIn)] }),
     })
   } catch (cause) {
     const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : ''
@@ -44,7 +42,12 @@ const SENTENCES: Record<string, string> = {
   ERR_OSSL_X509_KEY_TYPE_MISMATCH: 'the key is not that of the certificate',
 }
 
-/** With what NODE_EXTRA_CA_CERTS adds, where this Node can say so (22.15). */
+/** Node by itself takes no notice of an authority that it cannot read. @throws for one */
+function certificatesIn(pem: string): string[] {
+  return Array.from(pem.matchAll(CERTIFICATE), ([block]) => new X509Certificate(block).toString())
+}
+
+/** With what NODE_EXTRA_CA_CERTS adds, where this Node can say so (22.15; a name that is not there could not be imported). */
 function ownAuthorities(): readonly string[] {
-  return typeof getCACertificates === 'function' ? getCACertificates('default') : rootCertificates
+  return typeof tls.getCACertificates === 'function' ? tls.getCACertificates('default') : tls.rootCertificates
 }

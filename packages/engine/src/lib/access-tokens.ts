@@ -160,7 +160,9 @@ export function createAccessTokens({ db, checkUrl, monotonic, userAgent, logger 
     },
 
     refuse(endpointId, oauth2, { value, stored }) {
-      const mine = heldOf(endpointId, oauth2)
+      const mine = held.get(endpointId)
+      // Another `auth` by now has tokens of its own.
+      if (mine?.sealed !== oauth2.sealed) return
       mine.refused = value
       if (mine.token?.value === value) mine.token = undefined
       store(endpointId, oauth2.sealed, null, sqlText`token = ${stored}`)

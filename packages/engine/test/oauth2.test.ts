@@ -138,6 +138,23 @@ describe('an access token that its receiver refuses with 401', () => {
     expect([other.asked, other.tokens()]).toEqual([[], ['t2']])
   })
 
+  it('is not taken a second time from an endpoint that was read before it was refused', async () => {
+    const on = await openDatabase()
+    const first = await world({ on })
+    await first.send()
+    await expect.poll(first.stored).toEqual(expect.any(String))
+    const other = await world({
+      on,
+      noEndpoint: true,
+      respond: refusing,
+      monotonic: () => 0,
+      grant: () => ({ token: 'new' }),
+    })
+    await other.send()
+    await other.send()
+    expect(other.tokens()).toEqual(['t1', 'new'])
+  })
+
   it('does not take the new one with it when its own refusal comes late', async () => {
     const gate = signal()
     const made = await world({
@@ -194,6 +211,7 @@ describe('a change of auth', () => {
     await made.engine.endpoints.update('w1', made.id, { auth: { ...auth, clientId: 'another' } })
     gate.resolve()
     await working
+    expect(await made.stored()).toBeNull()
     await made.send()
     expect(made.tokens()).toEqual(['t1', 't2'])
     await expect.poll(made.stored).toEqual(expect.any(String))

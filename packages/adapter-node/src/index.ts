@@ -10,7 +10,7 @@ export {
 } from './lib/open-postgres.ts'
 export { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './lib/open.ts'
 export { type UndiciSender, createUndiciSender } from './lib/send.ts'
-export type { UndiciSenderOptions } from './lib/sender-options.ts'
+export type { SenderTls, UndiciSenderOptions } from './lib/sender-options.ts'
 export {
   type NodeServer,
   type NodeServerOptions,

@@ -13,6 +13,8 @@ const IN_WORDS = new Set([
   'signatures', // with the secrets that the endpoint has
   'headers', // which names are free
   'compatSignature',
+  'auth',
+  'tls',
 ])
 
 /** Values around the bounds of a schema. */

@@ -7,7 +7,17 @@ import { describeFailure } from './failure.ts'
  * and the platform itself does not route to private networks.
  */
 export function createFetchSender(): Sender {
-  return { send: (request) => new Exchange(request).result }
+  return {
+    supports: { tls: false },
+    // The engine does not come here with any; whoever does is not to be answered as if they had been used.
+    send: (request) => (request.tls ? Promise.resolve(NO_TLS) : new Exchange(request).result),
+  }
+}
+
+const NO_TLS: SendResult = {
+  kind: 'error',
+  reason: 'tls',
+  message: 'a Worker has no client certificates and no private authorities for its receivers; nothing was sent',
 }
 
 // After the head of a 2xx the delivery is delivered: what follows is waited for so long, in ms.

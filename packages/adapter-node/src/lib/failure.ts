@@ -40,10 +40,14 @@ const SAME: Record<string, keyof typeof SENTENCES> = {
 const FAMILIES: readonly [RegExp, string][] = [
   [/WRONG_VERSION_NUMBER|PACKET_LENGTH|HTTP_REQUEST/, 'the port does not speak TLS: check the port and the scheme'],
   [/UNRECOGNIZED_NAME/, 'the server knows no such host name: check its TLS set-up for this name'],
-  [/CERTIFICATE_REQUIRED/, 'the server wants a client certificate: there is none to send'],
+  [/CERTIFICATE_REQUIRED/, 'the server wants a client certificate: give the endpoint one as tls.cert and tls.key'],
+  [
+    /ALERT_(UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR|(BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(REVOKED|EXPIRED|UNKNOWN))/,
+    'the server did not accept the client certificate: check that it knows its authority, and its dates',
+  ],
   [
     /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|HANDSHAKE_FAILURE|CIPHER|TOO_SMALL/,
-    'the server has no version of TLS, cipher or key in common with the sender: TLS 1.2 or later is needed',
+    'the server has no version of TLS, cipher or key in common with the sender, or wants a client certificate: TLS 1.2 or later is needed',
   ],
   [/^ERR_SSL_|^ERR_TLS_|^EPROTO/, 'the TLS handshake failed: check the TLS set-up of the receiver'],
   [
@@ -69,7 +73,9 @@ export function describeFailure(error: unknown): string {
 /** Empty for what is no code. */
 function codeOf(error: unknown): string {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : ''
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : ''
+  // OpenSSL 3.5 has a slash in some: ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE.
+  const plain = typeof code === 'string' ? code.replace('SSL/TLS_', '') : ''
+  return /^[A-Z][A-Z0-9_]{1,63}$/.test(plain) ? plain : ''
 }
 
 /** Node says `EPROTO` for what OpenSSL has a name for, and has that name in its text. */

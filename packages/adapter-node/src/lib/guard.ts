@@ -1,5 +1,6 @@
 import { lookup as systemLookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
+import type { SecureContext } from 'node:tls'
 import { type UrlPolicy, createCheckUrl, deniedRanges, isWithin, judgeAddress, parseCidr } from '@keepsend/engine'
 import { buildConnector } from 'undici'
 import { type Address, type Lookup, within } from './lookup.ts'
@@ -25,6 +26,8 @@ export interface GuardOptions {
   connectTimeoutMs: number
   /** @default true, whatever the environment says */
   verifyCertificates?: boolean | undefined
+  /** Certificates of ours, and authorities. @default none, and those of Node */
+  secureContext?: SecureContext | undefined
   /** What opens sockets. @default undici's */
   build?: typeof buildConnector | undefined
 }
@@ -44,7 +47,8 @@ export interface GuardOptions {
  * A connection in the pool was judged when it was made; a request on it costs nothing here.
  */
 export function createGuard(options: GuardOptions): buildConnector.connector {
-  const { urlPolicy = {}, lookup, isOwn, connectTimeoutMs, verifyCertificates = true, build = buildConnector } = options
+  const { urlPolicy = {}, lookup, isOwn, connectTimeoutMs, build = buildConnector } = options
+  const { verifyCertificates = true, secureContext } = options
   const checkUrl = createCheckUrl(urlPolicy)
   const opened = (urlPolicy.allowCidrs ?? []).map(parseCidr)
   const denied = deniedRanges(urlPolicy)
@@ -59,6 +63,7 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
     timeout: connectTimeoutMs,
     maxCachedSessions: 1000,
     rejectUnauthorized: verifyCertificates,
+    ...(secureContext && { secureContext }),
   })
   const connectUndenied = checked(connect, isUndenied)
   const connectJudged = checked(connect, isAllowed)

@@ -14,6 +14,8 @@ export function watchHeads(socket: Socket): Socket {
   let answers = 0
   let state: 'idle' | 'start' | 'head' | 'body' = 'idle'
   let head: Buffer | undefined
+  let failure: Error | undefined
+  socket.on('error', (error) => (failure ??= error))
 
   // Whoever writes begins a request: one is under way at a time.
   socket.write = ((data: string, encoding?: BufferEncoding, callback?: () => void) => {
@@ -40,7 +42,9 @@ export function watchHeads(socket: Socket): Socket {
     return head
   }
 
-  socket.destroy = (error?: Error) => {
+  socket.destroy = (given?: Error) => {
+    // An alert of TLS ends the connection too, and undici would go by the end, which says nothing.
+    const error = given && (failure ?? given)
     if (error && state !== 'idle' && isOfOneConnection(error))
       ended.set(error, { head, isStale: answers > 0 && head === undefined })
     return destroy(error)

@@ -6,7 +6,7 @@ import type { HttpOptions } from './http-server.ts'
 import type { MigrateOptions } from './migrate.ts'
 import type { OpenPostgresOptions } from './open-postgres.ts'
 import type { OpenSqliteOptions } from './open.ts'
-import type { UndiciSenderOptions } from './sender-options.ts'
+import type { SenderTls, UndiciSenderOptions } from './sender-options.ts'
 import type { NodeServer, NodeServerOptions, PostgresServerOptions } from './server.ts'
 import type { createNodeSigner } from './sign.ts'
 
@@ -28,6 +28,7 @@ const sender = {
   dnsServers: true,
   egressProxy: true,
   verifyCertificates: true,
+  tls: { ca: true, cert: true, key: true } satisfies OptionNames<SenderTls>,
 } satisfies OptionNames<Omit<UndiciSenderOptions, 'urlPolicy'>>
 
 const http = {

@@ -1,15 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type SendRequest, type SendResult, type Sender, type UrlPolicy, createCheckUrl } from '@keepsend/engine'
-import type { Dispatcher } from 'undici'
-import { type Deadline, Deadlines } from './deadlines.ts'
-import { type Dispatchers, createDispatcher, createDispatchers } from './dispatchers.ts'
-import { describeFailure } from './failure.ts'
-import { AddressNotAllowed, createGuard } from './guard.ts'
-import { brokenOff, isOfParser, wasStale } from './heads.ts'
-import { createLookup } from './lookup.ts'
-import { createOwnAddresses } from './own-addresses.ts'
+import type { SendRequest, SendResult, Sender, UrlPolicy } from '@keepsend/engine'
+import { createConnections } from './connections.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Dispatchers } from './dispatchers.ts'
+import { Exchange } from './exchange.ts'
+import { UnusableTls } from './secure-context.ts'
 import { type UndiciSenderOptions, readSenderOptions } from './sender-options.ts'
-import { createTunnel } from './tunnel.ts'
 
 export interface UndiciSender extends Sender {
   readonly urlPolicy: UrlPolicy
@@ -23,233 +19,30 @@ export interface UndiciSender extends Sender {
  * Every connection goes through the guard (guard.ts) when it is made.
  */
 export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSender {
-  const { connectTimeoutMs, keepAliveMs, connectionLifeMs, egressProxy, verifyCertificates, dnsServers } =
-    readSenderOptions(options)
+  const settings = readSenderOptions(options)
   // Judged by what it says now, and shown as such.
   const urlPolicy = structuredClone(options.urlPolicy ?? {})
-  const names = createLookup({ servers: dnsServers })
-  const connecting = { connectTimeoutMs, verifyCertificates }
-  const guard = createGuard({ urlPolicy, lookup: names.lookup, isOwn: createOwnAddresses(), ...connecting })
-  const checkUrl = createCheckUrl(urlPolicy)
-  const tunnel =
-    egressProxy === undefined
-      ? undefined
-      : createTunnel({ proxy: egressProxy, admit: (origin) => checkUrl(origin).ok, ...connecting })
-  const dispatchers = createDispatchers(() => createDispatcher(connect, keepAliveMs), connectionLifeMs)
   // A dispatcher does not say for which request it connects. Whenever it does, it is in the course of the request's dispatch.
-  const dispatching = tunnel && new AsyncLocalStorage<Exchange>()
-  function connect(...connection: Parameters<typeof guard>): void {
-    dispatchers.connecting()
-    if (!tunnel) return guard(...connection)
-    const withdraw = tunnel(...connection)
-    dispatching?.getStore()?.connecting(withdraw)
-  }
-  const way: Way = { dispatchers, dispatching, deadlines: new Deadlines() }
+  const dispatching = settings.egressProxy === undefined ? undefined : new AsyncLocalStorage<Exchange>()
+  const connections = createConnections({ ...settings, urlPolicy }, (withdraw) =>
+    dispatching?.getStore()?.connecting(withdraw),
+  )
+  const deadlines = new Deadlines()
+  const exchange = (request: SendRequest, dispatchers: Dispatchers): Promise<SendResult> =>
+    new Promise((resolve) => new Exchange(request, { dispatchers, dispatching, deadlines }, resolve).begin())
+
   return {
     urlPolicy,
-    send: (request) => new Promise((resolve) => new Exchange(request, way, resolve).begin()),
-    close() {
-      names.close()
-      return dispatchers.close()
-    },
+    supports: { tls: true },
+    send: (request) =>
+      request.tls
+        ? connections.pools.run(request.tls, (dispatchers) => exchange(request, dispatchers)).catch(unusable)
+        : exchange(request, connections.shared),
+    close: () => connections.close(),
   }
 }
 
-/** What all exchanges of a sender share. */
-interface Way {
-  dispatchers: Dispatchers
-  /** Where a dispatcher has to be told for which request it connects. */
-  dispatching: AsyncLocalStorage<Exchange> | undefined
-  deadlines: Deadlines
-}
-
-// An origin and a path for each URL, kept: parsing takes longer than looking up, and endpoints are few.
-const MAX_PARSED = 10_000
-const parsed = new Map<string, { origin: string; path: string }>()
-
-function parse(href: string): { origin: string; path: string } {
-  let parts = parsed.get(href)
-  if (!parts) {
-    const { protocol, origin, pathname, search } = new URL(href)
-    // The origin of a blob: URL is that of another URL inside.
-    if (protocol !== 'https:' && protocol !== 'http:') throw new AddressNotAllowed()
-    parts = { origin, path: pathname + search }
-    if (parsed.size >= MAX_PARSED) parsed.clear()
-    parsed.set(href, parts)
-  }
-  return parts
-}
-
-/**
- * One request and its answer, as undici calls back. Ends once, by whatever comes first. By the callbacks that undici 7
- * calls itself: for the newer ones it wraps the handler and makes an object of every answer's headers, where two names
- * are looked for (35 µs an exchange instead of 31).
- */
-class Exchange implements Dispatcher.DispatchHandler {
-  readonly #request: SendRequest
-  readonly #way: Way
-  readonly #resolve: (result: SendResult) => void
-  readonly #chunks: Buffer[] = []
-  #deadline: Deadline | undefined
-  #hangUp: ((reason: Error) => void) | undefined
-  /** Ends the connection that is being made for it. */
-  #withdraw: (() => void) | undefined
-  #status = 0
-  #headers: readonly Buffer[] = []
-  #size = 0
-  #done = false
-  #isRepeated = false
-
-  constructor(request: SendRequest, way: Way, resolve: (result: SendResult) => void) {
-    this.#request = request
-    this.#way = way
-    this.#resolve = resolve
-  }
-
-  begin(): void {
-    const { deadlineMs } = this.#request
-    this.#deadline = this.#way.deadlines.add(deadlineMs, () => {
-      if (this.#status >= 200) this.#answer()
-      else this.#end({ kind: 'error', reason: 'timeout', message: `no complete answer within ${deadlineMs} ms` })
-      this.#abort()
-    })
-    this.#dispatch(this.#way.dispatchers.current())
-  }
-
-  #dispatch(dispatcher: Dispatcher): void {
-    const { url, headers, body } = this.#request
-    const { dispatching } = this.#way
-    try {
-      const options = { ...parse(url), method: 'POST', headers, body } as const
-      if (dispatching) dispatching.run(this, () => dispatcher.dispatch(options, this))
-      else dispatcher.dispatch(options, this)
-    } catch (error) {
-      this.#fail(error)
-    }
-  }
-
-  /** @param withdraw ends the connection while it is being made, and does nothing once it is made */
-  connecting(withdraw: () => void): void {
-    this.#withdraw = withdraw
-  }
-
-  onConnect(abort: (reason?: Error) => void): void {
-    this.#hangUp = abort
-    // The deadline passed while the connection was still being made.
-    if (this.#done) this.#abort()
-  }
-
-  onUpgrade(): void {
-    this.#end({ kind: 'error', reason: 'invalid_response', message: 'the receiver switched protocols' })
-    this.#abort()
-  }
-
-  onHeaders(status: number, headers: Buffer[]): boolean {
-    this.#status = status
-    this.#headers = headers
-    // The delivery is delivered. What follows is read so that the connection can be used again, and shown.
-    if (status >= 200 && status <= 299 && this.#deadline) this.#way.deadlines.advance(this.#deadline, BODY_MS)
-    return true
-  }
-
-  onData(chunk: Buffer): boolean {
-    const room = this.#request.maxResponseBytes - this.#size
-    this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
-    this.#size += Math.min(chunk.length, room)
-    if (chunk.length > room) {
-      // What is kept is full. The rest would cost us, not the receiver: hang up.
-      this.#answer()
-      this.#abort()
-    }
-    return true
-  }
-
-  onComplete(): void {
-    // 421: this connection is for other hosts.
-    if (this.#status === MISDIRECTED && this.#again()) return
-    this.#answer()
-  }
-
-  /** The status and what was read of the rest, complete or not. */
-  #answer(): void {
-    const status = this.#status
-    if (status < 200) {
-      this.#end({ kind: 'error', reason: 'invalid_response', message: `the receiver answered with status ${status}` })
-      return
-    }
-    const headers = this.#headers
-    const body = this.#chunks.length === 1 ? (this.#chunks[0] ?? NO_BODY) : Buffer.concat(this.#chunks)
-    this.#end({ kind: 'response', status, header: (name) => headerOf(headers, name), body })
-  }
-
-  onError(error: Error): void {
-    this.#fail(error)
-  }
-
-  /** Once more, once, on a new connection; false where it is the second already. */
-  #again(): boolean {
-    if (this.#isRepeated || this.#done) return false
-    this.#isRepeated = true
-    this.#status = 0
-    this.#headers = []
-    this.#chunks.length = 0
-    this.#size = 0
-    this.#hangUp = undefined
-    // Not inside a callback of undici's, which is in the middle of its own state.
-    setImmediate(() => {
-      if (!this.#done) this.#way.dispatchers.alone((dispatcher) => this.#dispatch(dispatcher))
-    })
-    return true
-  }
-
-  #fail(error: unknown): void {
-    if (this.#done) return
-    if (wasStale(error) && this.#again()) return
-    const head = this.#status < 200 ? brokenOff(error) : undefined
-    if (head?.isWhole) {
-      this.#status = head.status
-      this.#headers = head.headers
-      this.#chunks.push(head.rest.subarray(0, this.#request.maxResponseBytes))
-    }
-    if (this.#status > 0) this.#answer()
-    else this.#end({ kind: 'error', ...describe(error), ...(head && { status: head.status }) })
-  }
-
-  #end(result: SendResult): void {
-    if (this.#done) return
-    this.#done = true
-    if (this.#deadline) this.#way.deadlines.cancel(this.#deadline)
-    this.#withdraw?.()
-    this.#resolve(result)
-  }
-
-  #abort(): void {
-    this.#hangUp?.(new Error('the exchange has ended'))
-  }
-}
-
-function describe(error: unknown): { reason: 'network' | 'blocked_address' | 'invalid_response'; message: string } {
-  if (error instanceof AddressNotAllowed) return { reason: 'blocked_address', message: error.message }
-  if (isOfParser(error)) return { reason: 'invalid_response', message: NOT_HTTP }
-  return { reason: 'network', message: describeFailure(error) }
-}
-
-const MISDIRECTED = 421
-
-const NOT_HTTP = 'the receiver answered, but not in HTTP/1.1: check the host and port of the URL'
-
-// After the head of a 2xx: most bodies are there with it, and a slot is held meanwhile.
-const BODY_MS = 1000
-
-const NO_BODY = Buffer.alloc(0)
-
-/** The first value of a header, by lower-case name, out of names and values in turn. */
-function headerOf(headers: readonly Buffer[], name: string): string | undefined {
-  for (let index = 0; index + 1 < headers.length; index += 2) {
-    const candidate = headers[index]
-    if (candidate?.length === name.length && candidate.toString('latin1').toLowerCase() === name) {
-      return headers[index + 1]?.toString('latin1')
-    }
-  }
-  return undefined
+function unusable(error: unknown): SendResult {
+  if (error instanceof UnusableTls) return { kind: 'error', reason: 'tls', message: error.message }
+  throw error
 }

@@ -3,6 +3,7 @@ import type { UrlPolicy } from '@keepsend/engine'
 import { type WithDefaults, withDefaults } from '@keepsend/outbox'
 import { AdapterError, checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
+import { type TlsMaterial, contextOf } from './secure-context.ts'
 
 export interface UndiciSenderOptions {
   /**
@@ -30,6 +31,23 @@ export interface UndiciSenderOptions {
    * `NODE_TLS_REJECT_UNAUTHORIZED` neither. False is for tests alone. @default true
    */
   verifyCertificates?: boolean | undefined
+  /** Authorities and a client certificate for every connection, beside those of an endpoint. @default none */
+  tls?: SenderTls | undefined
+}
+
+/** Each in PEM, as text or as the bytes of a file; of an authority and a certificate several may follow one another. */
+export interface SenderTls {
+  /**
+   * Authorities besides those that Node has by itself: for receivers, token servers and the egress proxy. @default none
+   */
+  ca?: string | Uint8Array | undefined
+  /**
+   * The certificate that receivers are shown when they ask for one; an endpoint's own goes before it, and the proxy is shown
+   * none. With `key`. @default none
+   */
+  cert?: string | Uint8Array | undefined
+  /** Its private key, without a passphrase. With `cert`. @default none */
+  key?: string | Uint8Array | undefined
 }
 
 const DEFAULTS = {
@@ -40,7 +58,9 @@ const DEFAULTS = {
 } satisfies Partial<UndiciSenderOptions>
 
 /** The options as the sender goes by them. @throws {AdapterError} `invalid_option`, naming option, bound and value */
-export function readSenderOptions(options: UndiciSenderOptions): WithDefaults<UndiciSenderOptions, typeof DEFAULTS> {
+export function readSenderOptions(
+  options: UndiciSenderOptions,
+): Omit<WithDefaults<UndiciSenderOptions, typeof DEFAULTS>, 'tls'> & { tls: TlsMaterial | undefined } {
   checkOptions('createUndiciSender', options)
   const whole = withDefaults(options, DEFAULTS)
   const { verifyCertificates } = whole
@@ -56,7 +76,31 @@ export function readSenderOptions(options: UndiciSenderOptions): WithDefaults<Un
       `verifyCertificates must be true or false; found ${String(verifyCertificates)}`,
     )
   }
-  return whole
+  return { ...whole, tls: readTls(whole.tls) }
+}
+
+/** Undefined where nothing is given. */
+function readTls(given: SenderTls = {}): TlsMaterial | undefined {
+  const [ca, cert, key] = [given.ca, given.cert, given.key].map((one) =>
+    one === undefined || typeof one === 'string' ? one : Buffer.from(one).toString('latin1'),
+  )
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new AdapterError('invalid_option', 'tls.cert and tls.key belong together: give both')
+  }
+  if (ca === undefined && cert === undefined) return undefined
+  if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new AdapterError('invalid_option', 'tls.ca must hold certificates in PEM')
+  }
+  const material = { cert, key, ca: ca === undefined ? [] : [ca] }
+  try {
+    contextOf(material)
+  } catch (cause) {
+    // Nothing of what was found: it may hold a key.
+    throw new AdapterError('invalid_option', `tls: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    })
+  }
+  return material
 }
 
 function checkServers(servers: readonly string[] | undefined): void {

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIPv6, type Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
 import { buildConnector } from 'undici'
 import { AddressNotAllowed } from './guard.ts'
 
@@ -15,13 +16,15 @@ export class ProxyFailed extends Error {
 }
 
 export interface TunnelOptions {
-  /** The proxy's URL, with user name and password where it wants them. */
-  proxy: string
+  /** Its URL, with user name and password where it wants them, and the authorities that it is verified by; it is shown no certificate. */
+  proxy: { url: string; secureContext: SecureContext | undefined }
   /** Whether an origin may be asked for. Addresses are the proxy's to classify. */
   admit: (origin: string) => boolean
   /** Bound on the proxy's answer, and again on TLS with the receiver, in ms. */
   connectTimeoutMs: number
   verifyCertificates: boolean
+  /** Certificates of ours, and authorities, for the receiver. */
+  secureContext: SecureContext | undefined
 }
 
 /** Connects as undici's connectors do; what it returns withdraws the connection while it is being made. */
@@ -31,14 +34,16 @@ export type Tunnel = (...connection: Parameters<buildConnector.connector>) => ()
  * Connects through a proxy by `CONNECT`, one connection each time. undici's own agent for proxies connects again for as
  * long as the proxy accepts and closes, thousands of times a second, after the request has ended too.
  */
-export function createTunnel({ proxy, admit, connectTimeoutMs, verifyCertificates }: TunnelOptions): Tunnel {
-  const { protocol, hostname, port, username, password } = new URL(proxy)
+export function createTunnel(options: TunnelOptions): Tunnel {
+  const { proxy, admit, connectTimeoutMs, verifyCertificates, secureContext } = options
+  const { protocol, hostname, port, username, password } = new URL(proxy.url)
   const request = protocol === 'https:' ? httpsRequest : httpRequest
   const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
   const upgrade = buildConnector({
     timeout: connectTimeoutMs,
     rejectUnauthorized: verifyCertificates,
     maxCachedSessions: 1000,
+    ...(secureContext && { secureContext }),
   })
 
   return (target, callback) => {
@@ -58,6 +63,7 @@ export function createTunnel({ proxy, admit, connectTimeoutMs, verifyCertificate
       headers: { host: authority, ...(username !== '' && { 'proxy-authorization': `Basic ${credentials}` }) },
       agent: false,
       rejectUnauthorized: verifyCertificates,
+      ...(proxy.secureContext && { secureContext: proxy.secureContext }),
     })
     let tunnelled: Socket | undefined
     let isOver = false

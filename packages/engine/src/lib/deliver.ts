@@ -1,4 +1,5 @@
 import { EXPIRED, type TakenEvent } from '@keepsend/outbox'
+import { type Access, type GetAccess, NO_CREDENTIALS } from './access.ts'
 import { factsOf } from './attempt.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
@@ -20,6 +21,7 @@ import {
 export interface DeliverDeps {
   targets: Targets
   permits: Permits
+  access: GetAccess
   /** How long the failures of an endpoint count. */
   windowMs: number
   monotonic: () => number
@@ -81,15 +83,40 @@ export async function deliverEvent(
     const permit: Permit | 'unread' = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, target)
     if (permit === 'unread') return deferred(event, UNREAD, random)
     if (permit.kind === 'refused') return { kind: 'hold', reason: 'rate', resumeInMs: permit.nextMs }
-    const headers = await headersOf(deps, event, target, now + permit.waitMs).catch(unsigned(deps, event))
-    if (!headers) {
+    const at = now + permit.waitMs
+    const deadlineMs = Math.min(target.deadlineMs ?? deps.deadlineMs, deps.maxDeadlineMs)
+    const { url } = target.check
+    const access =
+      target.auth || target.tls
+        ? await deps.access(target, { sender: deps.sender, url, at, deadlineMs }).catch(unsigned(deps, event))
+        : NO_CREDENTIALS
+    if (access?.kind === 'failed') {
+      facts.tookMs = access.tookMs
+      facts.timedOut = access.timedOut
+      if (access.timedOut) facts.pushback = 'slow'
+      return { ...retryOrDead(context, access.error, undefined, access.retryAfterMs), attempt: facts }
+    }
+    const headers = access && (await headersOf(deps, event, target, access, at).catch(unsigned(deps, event)))
+    if (!access || !headers) {
       const unsent = deferred(event, UNSIGNED, random)
       return unsent.deferral ? unsent : retryOrDead(context, UNSIGNED.error)
     }
     const beganAt = deps.monotonic()
-    const result = await attempt(deps, deps.sender, event, target, target.check.url, headers)
+    const { tls, tookMs } = access
+    const result = await deps.sender.send({
+      url: url.href,
+      headers,
+      body: event.payload,
+      deadlineMs: Math.max(1, Math.ceil(deadlineMs - tookMs)),
+      maxResponseBytes: MAX_RESPONSE_BYTES,
+      ...(tls && { tls }),
+    })
+    if (access.refused && result.kind === 'response' && result.status === UNAUTHORIZED) {
+      access.refused()
+      context.endpoint = { ...endpoint, retryStatuses: [...retryStatuses, UNAUTHORIZED] }
+    }
     const outcome = judge(result, context)
-    facts.tookMs = deps.monotonic() - beganAt
+    facts.tookMs = tookMs + deps.monotonic() - beganAt
     facts.timedOut = result.kind === 'error' && result.reason === 'timeout'
     facts.pushback = pushbackOf(result, outcome)
     outcome.attempt = facts
@@ -117,6 +144,8 @@ async function readTarget(
     return 'unread'
   }
 }
+
+const UNAUTHORIZED = 401
 
 /** What a delivery shows of a fault that is not its receiver's. Its cause is the operator's to read, in the log. */
 export const ATTEMPT_BROKE = 'attempt_broke: a fault of the sender; the log has it'
@@ -164,27 +193,18 @@ async function headersOf(
   { sign, userAgent }: DeliverDeps,
   event: TakenEvent,
   target: Target,
-  now: number,
+  access: Access,
+  at: number,
 ): Promise<Record<string, string>> {
-  const signature = await signAttempt(sign, event, target, now)
+  const signature = await signAttempt(sign, event, target, at + access.tookMs)
   const own = target.headers instanceof Promise ? await target.headers : target.headers
   // Ours last: whatever else an endpoint may set, it cannot set these. Some firewalls refuse what accepts nothing.
-  return { accept: '*/*', ...own, 'content-type': 'application/json', 'user-agent': userAgent, ...signature }
-}
-
-async function attempt(
-  deps: DeliverDeps,
-  sender: Sender,
-  event: TakenEvent,
-  target: Target,
-  url: URL,
-  headers: Record<string, string>,
-): ReturnType<Sender['send']> {
-  return sender.send({
-    url: url.href,
-    headers,
-    body: event.payload,
-    deadlineMs: Math.min(target.deadlineMs ?? deps.deadlineMs, deps.maxDeadlineMs),
-    maxResponseBytes: MAX_RESPONSE_BYTES,
-  })
+  return {
+    accept: '*/*',
+    ...own,
+    'content-type': 'application/json',
+    'user-agent': userAgent,
+    ...signature,
+    ...access.headers,
+  }
 }

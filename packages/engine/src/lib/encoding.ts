@@ -6,8 +6,13 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
 }
 
 export function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
+  let text = ''
+  // As many arguments as a call takes on every stack.
+  for (let at = 0; at < bytes.length; at += PIECE) text += String.fromCharCode(...bytes.subarray(at, at + PIECE))
+  return btoa(text)
 }
+
+const PIECE = 8192
 
 /** The bytes, or undefined for what is no base64. */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {

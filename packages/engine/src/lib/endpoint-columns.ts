@@ -9,7 +9,6 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { compatHeader } from './compat-signature.ts'
-import type { SealedHeaders } from './endpoint-headers.ts'
 import { unlessTooMany, unlessTooWide } from './endpoint-limits.ts'
 import { DISABLED_REASONS, type Endpoint, type EndpointInput } from './endpoint.ts'
 import type { Limits } from './limits.ts'
@@ -39,6 +38,8 @@ const SHOWN = [
   'concurrency',
   'rateLimit',
   'ratePeriod',
+  'auth',
+  'tls',
   'circuit',
   'failingSince',
   'createdAt',
@@ -112,10 +113,10 @@ function pairsOf(dialect: Dialect, { id, workspaceId }: Pick<Endpoint, 'id' | 'w
     where endpoint.id = ${id} and endpoint.workspace_id = ${workspaceId}`
 }
 
-/** The columns that a change sets: those that it was given, and no other; its headers as they were encrypted. */
+/** The columns that a change sets: those that it was given, and no other; those of `sealed` as they are. */
 export function columnsOf(
   input: OptionsOf<EndpointInput>,
-  headers: SealedHeaders | undefined,
+  sealed: Partial<Record<'headers' | 'auth' | 'tls', string | null | undefined>>,
   defaultAttempts: number,
 ): SqlText[] {
   const { retrySchedule } = input
@@ -127,13 +128,13 @@ export function columnsOf(
     retry_schedule: retrySchedule === undefined ? undefined : scheduleText(retrySchedule),
     max_attempts: retrySchedule === undefined ? undefined : attemptsOf(retrySchedule, defaultAttempts),
     deadline_ms: input.deadlineMs,
-    headers: headers?.column,
     retry_statuses: input.retryStatuses && JSON.stringify(input.retryStatuses),
     signatures: input.signatures && JSON.stringify(input.signatures),
     compat_header: input.compatSignature === undefined ? undefined : compatHeader(input),
     concurrency: input.concurrency,
     rate_limit: input.rateLimit,
     rate_period: input.ratePeriod,
+    ...sealed,
   }
   return Object.entries(columns).flatMap(([column, value]) =>
     value === undefined ? [] : [sqlText`${raw(column)} = ${value}`],
@@ -170,6 +171,7 @@ export function toEndpoint(row: Row): Endpoint {
 
 const texts = isListOf((one) => typeof one === 'string')
 const numbers = isListOf(Number.isInteger)
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
 const oneOf = (values: readonly unknown[]) => (stored: unknown) => values.includes(stored)
 
 /** Columns that can be broken: whether the stored value is readable, and what is shown in its place. */
@@ -183,7 +185,9 @@ const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean
   signatures: [(stored) => isStored(stored, isListOf(oneOf(['v1', 'v1a']))), '[]'],
   retryStatuses: [(stored) => isStored(stored, numbers), '[]'],
   retrySchedule: [(stored) => stored === null || isStored(stored, numbers), null],
-  headers: [(stored) => isStored(stored, (value) => typeof value === 'object' && value !== null), '{}'],
+  headers: [(stored) => isStored(stored, isObject), '{}'],
+  auth: [(stored) => stored === null || isStored(stored, isObject), null],
+  tls: [(stored) => stored === null || isStored(stored, isObject), null],
 }
 
 /** The properties that `unreadable` can name. */

@@ -6,6 +6,7 @@ import { EngineError } from './errors.ts'
 import { changeOf } from './endpoint-change.ts'
 import { type Once, jsonRow, readRow } from './once.ts'
 import { secretRows } from './rows.ts'
+import { type Place, deleteSecrets, insertSecret } from './secret-statements.ts'
 import type { SecretStore, StoredSecret } from './secret-store.ts'
 import { checkSigningKey, newSigningKey, publicKeyOf } from './sign-v1a.ts'
 import { type SignatureScheme, newSecret } from './sign.ts'
@@ -56,14 +57,13 @@ export interface EndpointSecrets {
   rotate(endpoint: Endpoint, options: RotateOptions, once?: Once): Promise<EndpointSecret>
 }
 
-type Place = Pick<Endpoint, 'id' | 'workspaceId'>
 type SigningInput = Pick<EndpointInput, 'signatures' | 'compatSignature' | 'secret'>
 
 export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): EndpointSecrets {
   async function list({ id, workspaceId }: Place): Promise<EndpointSecret[]> {
     const { rows } = await db.run<StoredSecret & EndpointSecret>(sqlText`
       select ${secretRows.all}
-      from keepsend_secrets where endpoint_id = ${id} and scheme <> 'headers' and (expires_at is null or expires_at > ${clock()})
+      from keepsend_secrets where endpoint_id = ${id} and scheme in ('v1', 'v1a', 'compat') and (expires_at is null or expires_at > ${clock()})
       order by scheme, version desc`)
     return Promise.all(
       rows.map(async (row) => {
@@ -83,17 +83,10 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
         const none = sqlText`not exists (select 1 from keepsend_secrets where endpoint_id = ${id} and scheme = ${scheme})`
         return {
           shown: shownSecret(scheme, plain),
-          statement: insertWhere(none, { id, workspaceId }, { scheme, version: 1, ...sealed }),
+          statement: insertSecret({ id, workspaceId }, { scheme, version: 1, ...sealed }, none),
         }
       }),
     )
-  }
-
-  function drop({ id, workspaceId }: Place, schemes: readonly string[]): SqlText {
-    return sqlText`
-      delete from keepsend_secrets
-      where endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})
-        and scheme ${db.dialect.oneOf(schemes)}`
   }
 
   return {
@@ -111,7 +104,7 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
       ]
       const added = await first(endpoint, input)
       if (dropped.length === 0) return added.map(({ statement }) => statement)
-      return [drop(endpoint, dropped), ...added.map(({ statement }) => statement)]
+      return [deleteSecrets(db, endpoint, dropped), ...added.map(({ statement }) => statement)]
     },
 
     async headerKey(endpoint, { key }) {
@@ -119,10 +112,10 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
       const { id, workspaceId } = endpoint
       const place = { scheme: 'headers', version: 1 }
       const sealed = await store.seal(key, { workspaceId, endpointId: id, ...place })
-      return [insertWhere(raw('1 = 1'), endpoint, { ...place, ...sealed })]
+      return [insertSecret(endpoint, { ...place, ...sealed }, raw('1 = 1'))]
     },
 
-    dropHeaderKey: (endpoint) => drop(endpoint, ['headers']),
+    dropHeaderKey: (endpoint) => deleteSecrets(db, endpoint, ['headers']),
 
     async rotate(endpoint, { overlapMs = DEFAULT_SECRET_OVERLAP_MS, scheme = endpoint.signatures[0] ?? 'v1' }, once) {
       if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_SECRET_OVERLAP_MS) {
@@ -151,7 +144,7 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
             update keepsend_secrets set expires_at = ${clock()} + ${overlapMs}
             where endpoint_id = ${id} and scheme = ${scheme}
               and (expires_at is null or expires_at > ${clock()} + ${overlapMs}) and ${untaken}`)
-        const inserted = transaction.add(insertWhere(untaken, endpoint, { scheme, version, ...sealed }))
+        const inserted = transaction.add(insertSecret(endpoint, { scheme, version, ...sealed }, untaken))
         transaction.add(sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at <= ${clock()}`)
         // Of another's version there is no answer, and the whole transaction is refused.
         once?.end(
@@ -192,17 +185,6 @@ export function readRotated(answer: string): Omit<EndpointSecret, 'secret'> {
     EndpointSecret,
     'secret'
   >
-}
-
-function insertWhere(
-  condition: SqlText,
-  { id, workspaceId }: Place,
-  { scheme, version, secret, keyId }: Pick<StoredSecret, 'scheme' | 'version' | 'secret' | 'keyId'>,
-): SqlText {
-  return sqlText`
-    insert into keepsend_secrets (endpoint_id, scheme, version, secret, key_id, created_at)
-    select id, cast(${scheme} as text), cast(${version} as integer), cast(${secret} as text), cast(${keyId} as text), ${clock()}
-    from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId} and ${condition}`
 }
 
 function schemesOf(signatures: readonly ('v1' | 'v1a')[], compat: unknown): SignatureScheme[] {

@@ -1,18 +1,9 @@
-import {
-  type OutboxDatabase,
-  OutboxError,
-  Transaction,
-  clock,
-  joined,
-  limitTo,
-  raw,
-  sqlText,
-  withDefaults,
-} from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError, Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
 import { compatHeader } from './compat-signature.ts'
 import type { OnceEndpointStore } from './endpoint-store-api.ts'
+import { checkCredentials, sealCredentials } from './endpoint-credentials.ts'
 import { sealHeaders } from './endpoint-headers.ts'
 import { createEndpointSecrets } from './endpoint-secrets.ts'
 import { type Endpoint, checkEndpoint } from './endpoint.ts'
@@ -40,6 +31,14 @@ import { lockedEndpointsOf } from './locks.ts'
 import type { SecretStore } from './secret-store.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
+interface EndpointStoreSettings {
+  defaultAttempts: number
+  maxAgeMs: number
+  limits: Limits
+  /** Whether whoever delivers has client certificates and private authorities. */
+  canUseTls: boolean
+}
+
 /**
  * @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten.
  * @param wake lets out the first of what is held for an endpoint that was enabled.
@@ -48,7 +47,7 @@ export function createEndpointStore(
   db: OutboxDatabase,
   secretStore: SecretStore,
   checkUrl: CheckUrl,
-  { defaultAttempts, maxAgeMs, limits }: { defaultAttempts: number; maxAgeMs: number; limits: Limits },
+  { defaultAttempts, maxAgeMs, limits, canUseTls }: EndpointStoreSettings,
   onChange: (id: string) => void,
   wake: (id: string, background: BackgroundOption['background']) => Promise<void>,
 ): OnceEndpointStore {
@@ -86,6 +85,7 @@ export function createEndpointStore(
     async create(workspaceId, input, { once } = {}) {
       checkWorkspaceId(workspaceId)
       checkEndpoint(input, checkUrl, maxAgeMs)
+      checkCredentials(input, { checkUrl, canUseTls })
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
       checkSubscriptions({ eventTypes, channels }, limits)
@@ -94,18 +94,19 @@ export function createEndpointStore(
       const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
       const headers = await sealHeaders(input.headers ?? {})
       const headerKey = await kept.headerKey({ workspaceId, id }, headers)
+      const credentials = await sealCredentials({ db, store: secretStore }, { workspaceId, id }, input)
       const transaction = new Transaction()
       once?.begin(transaction)
       transaction.add(sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
             max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, concurrency, rate_limit,
-            rate_period, created_at, updated_at)
+            rate_period, auth, tls, created_at, updated_at)
           values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${headers.column}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
-            ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${clock()}, ${clock()})`)
+            ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${credentials.columns.auth ?? null}, ${credentials.columns.tls ?? null}, ${clock()}, ${clock()})`)
       transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
-      transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey])
+      transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey, ...credentials.statements])
       once?.end(transaction, selectShown(db, { workspaceId, id }))
       await transaction.commit(db).catch((error: unknown) => {
         throw asLimit(error, limits)
@@ -128,24 +129,27 @@ export function createEndpointStore(
       checkOptions('endpoints.update', options)
       checkEndpoint(input, checkUrl, maxAgeMs)
       const before = await get(workspaceId, id)
+      checkCredentials(input, { checkUrl, canUseTls, before })
       const secrets = await kept.changed(before, input)
       const headers = input.headers && (await sealHeaders(input.headers))
       const headerKey = headers ? [kept.dropHeaderKey(before), ...(await kept.headerKey(before, headers))] : []
+      const credentials = await sealCredentials({ db, store: secretStore }, before, input)
       const changing = changeOf({ workspaceId, id }, options, once)
       const { transaction, bumped } = changing
       const mine = sqlText`id = ${id} and workspace_id = ${workspaceId}`
       // A new URL has its health to prove anew; it is compared with the one that stands when this commits.
       if (input.url !== undefined) transaction.add(resetHealth(id, sqlText`${mine} and url <> ${input.url}`))
-      const given = columnsOf(input, headers, defaultAttempts)
+      const given = columnsOf(input, { headers: headers?.column, ...credentials.columns }, defaultAttempts)
       if (given.length > 0) {
         transaction.add(sqlText`update keepsend_endpoints set ${joined(given, ', ')} where ${mine}`)
       }
       if (input.eventTypes !== undefined || input.channels !== undefined) {
-        checkSubscriptions(withDefaults(input, before), limits)
+        const { eventTypes = before.eventTypes, channels = before.channels } = input
+        checkSubscriptions({ eventTypes, channels }, limits)
         transaction.add(unsubscribe(db, { workspaceId, id }))
         transaction.add(subscribe(db, { workspaceId, id }, limits))
       }
-      transaction.addAll([...secrets, ...headerKey])
+      transaction.addAll([...secrets, ...headerKey, ...credentials.statements])
       once?.end(transaction, selectShown(db, { workspaceId, id }))
       await commit({ workspaceId, id }, changing, once)
       if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')

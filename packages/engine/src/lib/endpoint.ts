@@ -2,6 +2,8 @@ import { type OptionsOf, createOptionChecks } from '@keepsend/outbox'
 import type { CheckUrl } from './check-url.ts'
 import { type CompatSignature, checkCompat } from './compat-signature.ts'
 import { checkHeaders } from './custom-headers.ts'
+import type { EndpointAuth, ShownAuth } from './endpoint-auth.ts'
+import type { EndpointTls, ShownTls } from './endpoint-tls.ts'
 import { EngineError } from './errors.ts'
 import { MAX_CHANNELS, isName, isPattern } from './event.ts'
 import { ENDPOINT_NAMES } from './option-names.ts'
@@ -43,6 +45,10 @@ export interface Endpoint {
   /** Attempts per `ratePeriod`, from all processes together; null: no limit. */
   rateLimit: number | null
   ratePeriod: RatePeriod
+  /** How its attempts prove themselves, without the secrets; null: by their signature alone. */
+  auth: ShownAuth | null
+  /** What its connections are made with, as fingerprints; null: with nothing of its own. */
+  tls: ShownTls | null
   /** `open` while it fails: its deliveries are held, and one at a time is tried. */
   circuit: 'closed' | 'open'
   /** The first failure since the last success; null while all goes well. */
@@ -92,6 +98,16 @@ export interface EndpointInput {
   rateLimit?: number | null | undefined
   /** What `rateLimit` is per. @default 'second' */
   ratePeriod?: RatePeriod | undefined
+  /**
+   * How attempts prove themselves in the header `authorization`: `basic`, `bearer` or `oauth2` (client credentials). A change
+   * replaces it as a whole, and null takes it away. Its secrets are encrypted at rest and never shown. @default null
+   */
+  auth?: EndpointAuth | null | undefined
+  /**
+   * A client certificate and private authorities, where the sender can use them: on Node, not on Workers. A change replaces
+   * it as a whole, and null takes it away. @default null
+   */
+  tls?: EndpointTls | null | undefined
   /** A secret to take over from elsewhere: `whsec_…`, or `whsk_…` for `v1a`. Only at creation. @default a new one */
   secret?: string | undefined
 }

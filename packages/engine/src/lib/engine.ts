@@ -1,4 +1,5 @@
 import { OutboxError, Transaction, isEventId, outboxStats, rowId, sqlText } from '@keepsend/outbox'
+import { createAccess } from './access.ts'
 import { admit } from './admit.ts'
 import { createApiKeys } from './api-key.ts'
 import { createCeilings } from './ceiling.ts'
@@ -78,6 +79,7 @@ export function createEngine(options: EngineOptions): Engine {
   const deliverDeps: DeliverDeps = {
     targets,
     permits: createPermits(db),
+    access: createAccess({ ...settings, db, checkUrl, logger }),
     windowMs: circuit.windowMs,
     sender: options.sender,
     sign: options.signer ?? createWebCryptoSigner(),
@@ -87,6 +89,8 @@ export function createEngine(options: EngineOptions): Engine {
     logger,
     ...settings,
   }
+  // Without a sender another process delivers, and knows.
+  const canUseTls = options.sender === undefined || options.sender.supports?.tls === true
   const { operatorWorkspaceId, random, monotonic } = settings
   const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(target, operatorWorkspaceId)
   const settleDeps = { db, keepCompleted, circuit, reporter, random }
@@ -111,7 +115,7 @@ export function createEngine(options: EngineOptions): Engine {
       db,
       secretStore,
       checkUrl,
-      { defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits },
+      { defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
       (id) => targets.forget(id),
       letOutFirst,
     ),

@@ -91,6 +91,9 @@ export const ENDPOINT_NAMES = {
   concurrency: true,
   rateLimit: true,
   ratePeriod: true,
+  // Each form has names of its own: see checkAuth and checkTls.
+  auth: true,
+  tls: true,
   secret: true,
 } satisfies OptionNames<EndpointInput>
 

@@ -40,6 +40,8 @@ export const endpointRows = createCodec<typeof endpoints>({
   wakeAt: 'wake_at',
   createdAt: 'created_at',
   updatedAt: 'updated_at',
+  auth: json('auth'),
+  tls: json('tls'),
 })
 
 export const secretRows = createCodec<typeof secrets>({
@@ -50,6 +52,8 @@ export const secretRows = createCodec<typeof secrets>({
   keyId: 'key_id',
   createdAt: 'created_at',
   expiresAt: 'expires_at',
+  sealed: 'sealed',
+  token: 'token',
 })
 
 export const apiKeyRows = createCodec<typeof apiKeys>({

@@ -5,7 +5,7 @@
 export interface SecretContext {
   workspaceId: string
   endpointId: string
-  /** `v1`, `v1a`, `compat`, `headers`, `pepper` or `check`. */
+  /** `v1`, `v1a`, `compat`, `headers`, `auth`, `tls`, `pepper` or `check`. */
   scheme: string
   /** A whole number, in decimal. */
   version: string

@@ -1,4 +1,5 @@
 import type { UrlPolicy } from './check-url.ts'
+import type { EndpointTls } from './endpoint-tls.ts'
 
 /** One HTTP POST, to the last detail. */
 export interface SendRequest {
@@ -10,6 +11,8 @@ export interface SendRequest {
   deadlineMs: number
   /** Bytes of the response to keep; what follows is not read. */
   maxResponseBytes: number
+  /** What the connection is made with, and no connection of another's. Only for a sender that says it can. @default nothing */
+  tls?: EndpointTls | undefined
 }
 
 /** What came back. A receiver's fault is a value; a sender throws only when it is broken itself. */
@@ -25,8 +28,8 @@ export type SendResult =
     }
   | {
       kind: 'error'
-      /** `blocked_address`: the target is not one that may be sent to. */
-      reason: 'timeout' | 'network' | 'blocked_address' | 'invalid_response'
+      /** `blocked_address`: the target is not one that may be sent to. `tls`: what the connection was to be made with is of no use. */
+      reason: 'timeout' | 'network' | 'blocked_address' | 'invalid_response' | 'tls'
       message: string
       /** Of an answer that broke off within its head, which is none. */
       status?: number | undefined
@@ -42,6 +45,8 @@ export interface Sender {
    * policy is said once; one that is given another refuses to start.
    */
   readonly urlPolicy?: UrlPolicy | undefined
+  /** What it can do besides. `tls`: client certificates and private authorities of endpoints. @default nothing */
+  readonly supports?: { readonly tls?: boolean | undefined } | undefined
   send(request: SendRequest): Promise<SendResult>
 }
 

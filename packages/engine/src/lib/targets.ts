@@ -1,15 +1,16 @@
-import { type OutboxDatabase, type Row, clock, sqlText } from '@keepsend/outbox'
-import type { InferSelectModel } from 'drizzle-orm/table'
+import { type OutboxDatabase, clock, sqlText } from '@keepsend/outbox'
 import type { CheckUrl, UrlCheck } from './check-url.ts'
 import type { Health } from './circuit.ts'
 import { keyless, openHeaders } from './endpoint-headers.ts'
+import type { EndpointTls } from './endpoint-tls.ts'
 import { EngineError } from './errors.ts'
 import { isPaused } from './pause.ts'
 import type { RatePeriod } from './rate.ts'
 import { endpointRows, secretRows } from './rows.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { SignatureScheme } from './sign.ts'
-import type { secrets as secretsTable } from './sqlite/tables.ts'
+import { type TargetAuth, openAuth, openTls } from './target-credentials.ts'
+import { ENDPOINT_COLUMNS, type EndpointColumn, SECRET_COLUMNS, type TargetRow } from './target-row.ts'
 
 /** What an attempt needs to know of its endpoint. */
 export interface Target {
@@ -36,6 +37,9 @@ export interface Target {
   /** When held rows are let out next; null: none is held, or a person must come. */
   wakeAt: number | null
   compatHeader: string | null
+  /** What it proves itself with, as `headers` are; undefined where there is none, so that nothing is waited for. */
+  auth: Promise<TargetAuth> | undefined
+  tls: Promise<EndpointTls> | undefined
   /** By scheme and the newest first; each signs until it expires. */
   secrets: readonly TargetSecret[]
 }
@@ -169,7 +173,7 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
       host: check.ok ? check.url.hostname.replace(/\.$/, '') : undefined,
       retrySchedule: endpoint.retrySchedule === null ? null : numbersIn(endpoint.retrySchedule),
       deadlineMs,
-      headers: Object.keys(headers).length === 0 ? {} : waitedForLater(Promise.reject(keyless(id))),
+      headers: Object.keys(headers).length === 0 ? {} : missing('headers', id),
       sealedHeaders: headers,
       retryStatuses: numbersIn(endpoint.retryStatuses),
       compatHeader,
@@ -177,6 +181,8 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
       rateLimit,
       ratePeriod,
       wakeAt,
+      auth: endpoint.auth === null ? undefined : missing('auth', id),
+      tls: endpoint.tls === null ? undefined : missing('tls', id),
       health: { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures },
       secrets: [],
     }
@@ -195,7 +201,14 @@ function addSecret(target: OpenTarget, row: TargetRow, secretStore: SecretStore)
   const secret = secretStore.open({ workspaceId, endpointId: row.id, scheme, version, secret: row.secret, keyId })
   if (typeof secret !== 'string') void waitedForLater(secret)
   if (scheme === 'headers') target.headers = waitedForLater(openHeaders(target.sealedHeaders, secret))
+  else if (scheme === 'auth') target.auth = waitedForLater(openAuth({ ...row, secret }))
+  else if (scheme === 'tls') target.tls = waitedForLater(openTls({ ...row, secret }))
   else target.secrets.push({ scheme, secret, expiresAt })
+}
+
+/** What the endpoint has, until its key is found. */
+function missing(what: string, endpointId: string): Promise<never> {
+  return waitedForLater(Promise.reject(keyless(what, endpointId)))
 }
 
 /** The attempt that needs it is told what it rejects with; until then nobody waits for it. */
@@ -207,40 +220,4 @@ function waitedForLater<T>(work: Promise<T>): Promise<T> {
 function numbersIn(list: unknown): number[] {
   if (Array.isArray(list) && list.every((one) => typeof one === 'number')) return list
   throw new TypeError('no list of numbers')
-}
-
-const ENDPOINT_COLUMNS = [
-  'id',
-  'workspaceId',
-  'version',
-  'status',
-  'url',
-  'retrySchedule',
-  'deadlineMs',
-  'headers',
-  'retryStatuses',
-  'compatHeader',
-  'concurrency',
-  'rateLimit',
-  'ratePeriod',
-  'wakeAt',
-  'circuit',
-  'probeId',
-  'failingSince',
-  'warned',
-  'failuresInRow',
-  'windowAt',
-  'windowFailures',
-] as const
-
-const SECRET_COLUMNS = ['scheme', 'secret', 'keyId', 'expiresAt'] as const
-
-type EndpointColumn = (typeof ENDPOINT_COLUMNS)[number]
-type SecretRow = Pick<InferSelectModel<typeof secretsTable>, (typeof SECRET_COLUMNS)[number]> & {
-  secretVersion: number
-}
-
-/** An endpoint, and of each of its secrets a row; without a secret one row of nulls. */
-type TargetRow = Row & { id: string; workspaceId: string; paused: number } & {
-  [Name in keyof SecretRow]: SecretRow[Name] | null
 }

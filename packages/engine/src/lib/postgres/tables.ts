@@ -1,5 +1,7 @@
 import { bigint, customType, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
 import type { Scope } from '../api-key.ts'
+import type { ShownAuth } from '../endpoint-auth.ts'
+import type { ShownTls } from '../endpoint-tls.ts'
 
 // Lists and maps are stored as their JSON text, the same on every database.
 const jsonText = customType<{ data: unknown; driverData: string }>({
@@ -66,6 +68,10 @@ export const endpoints = pgTable(
     wakeAt: bigint('wake_at', { mode: 'number' }),
     createdAt: bigint('created_at', { mode: 'number' }).notNull(),
     updatedAt: bigint('updated_at', { mode: 'number' }).notNull(),
+    /** What is shown of it; the rest is encrypted in its secrets. Null: it has none. */
+    auth: jsonText('auth').$type<ShownAuth>(),
+    /** As `auth`. */
+    tls: jsonText('tls').$type<ShownTls>(),
   },
   (table) => [index('keepsend_endpoints_workspace').on(table.workspaceId, table.id)],
 )
@@ -82,12 +88,12 @@ export const subscriptions = pgTable(
   (table) => [primaryKey({ columns: [table.workspaceId, table.pattern, table.channel, table.endpointId] })],
 )
 
-/** Signing secrets and keys of header values; without an endpoint the pepper of the API keys and what keys are checked by. */
+/** Signing secrets, keys of header values and of what an endpoint proves itself with; without an endpoint the pepper of the API keys and what keys are checked by. */
 export const secrets = pgTable(
   'keepsend_secrets',
   {
     endpointId: text('endpoint_id').notNull(),
-    scheme: text('scheme', { enum: ['v1', 'v1a', 'compat', 'headers', 'check', 'pepper'] }).notNull(),
+    scheme: text('scheme', { enum: ['v1', 'v1a', 'compat', 'headers', 'auth', 'tls', 'check', 'pepper'] }).notNull(),
     /** Counts up within its scheme. */
     version: integer('version').notNull(),
     /** Base64 under the key that `keyId` names; readable without one. */
@@ -96,6 +102,10 @@ export const secrets = pgTable(
     createdAt: bigint('created_at', { mode: 'number' }).notNull(),
     /** When it stops signing; null for the current one. */
     expiresAt: bigint('expires_at', { mode: 'number' }),
+    /** What is encrypted under the secret, where that is a key: `auth` or `tls` of its endpoint. */
+    sealed: text('sealed'),
+    /** The access token of an `auth` by OAuth 2.0, encrypted as that is. Null: none was requested, or it was refused. */
+    token: text('token'),
   },
   (table) => [primaryKey({ columns: [table.endpointId, table.scheme, table.version] })],
 )

@@ -11,7 +11,7 @@ import { MAX_DESCRIPTION, MAX_EVENT_TYPES, MAX_RETRY_STATUSES, MAX_WAITS } from 
 // What is a little too long gets the answer of the engine.
 const SLACK = 4
 
-function text(maxLength: number) {
+export function text(maxLength: number) {
   return z
     .string()
     .max(SLACK * maxLength)

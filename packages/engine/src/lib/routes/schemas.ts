@@ -4,6 +4,7 @@ import { DISABLED_REASONS } from '../endpoint.ts'
 import { HOLD_REASONS, type HoldReason } from '../hold-reason.ts'
 import { RATE_PERIODS } from '../rate.ts'
 import * as bounded from './bounded.ts'
+import { credentialsInput, credentialsShown } from './credentials.ts'
 
 const time = z.iso.datetime()
 const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
@@ -137,6 +138,7 @@ const endpointFields = {
     .optional()
     .openapi({ description: 'Attempts per `ratePeriod`, from all processes together; null: no limit' }),
   ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: '`second` unless said otherwise' }),
+  ...credentialsInput,
 }
 
 export const endpointInput = z
@@ -180,6 +182,7 @@ export const endpointSchema = z
     concurrency: z.int().nullable(),
     rateLimit: z.int().nullable(),
     ratePeriod: z.enum(RATE_PERIODS),
+    ...credentialsShown,
     circuit: z
       .enum(['closed', 'open'])
       .openapi({ description: '`open`: deliveries are held, and one at a time is tried' }),

@@ -12,6 +12,7 @@ export const migrations: readonly Migration[] = [
 -- probed_id: the delivery that failed last while the circuit was open, or as it opened; the next probe is another.
 -- paused_until: no attempt begins before; it only moves forward. pause_asked_at: when the receiver asked for it, null when a
 -- person paused.
+-- auth, tls: what is shown of them; the rest is encrypted in keepsend_secrets. They are last, for publishing reads neither.
 -- headers: their names, and each value encrypted under a key of the endpoint's, which stands in keepsend_secrets.
 -- wake_at: when held rows are let out next. Taken by compare-and-set.
 create table if not exists keepsend_endpoints (
@@ -51,7 +52,9 @@ create table if not exists keepsend_endpoints (
   pause_asked_at integer,
   wake_at integer,
   created_at integer not null,
-  updated_at integer not null
+  updated_at integer not null,
+  auth text,
+  tls text
 ) strict, without rowid;
 
 create index if not exists keepsend_endpoints_workspace on keepsend_endpoints (workspace_id, id);
@@ -74,14 +77,17 @@ create index if not exists keepsend_subscriptions_endpoint on keepsend_subscript
 -- under the key that key_id names; without a key_id it is readable, as in development. headers: the key of the header
 -- values in keepsend_endpoints. Two stand here without an endpoint: the pepper of the API keys, and under each key that
 -- was ever the first a known text to check it by.
+-- auth and tls: keys of what stands in sealed, encrypted. token: the access token of an auth by OAuth 2.0, under the same key.
 create table if not exists keepsend_secrets (
   endpoint_id text not null,
-  scheme text not null check (scheme in ('v1', 'v1a', 'compat', 'headers', 'check', 'pepper')),
+  scheme text not null check (scheme in ('v1', 'v1a', 'compat', 'headers', 'auth', 'tls', 'check', 'pepper')),
   version integer not null,
   secret text not null,
   key_id text,
   created_at integer not null,
   expires_at integer,
+  sealed text,
+  token text,
   primary key (endpoint_id, scheme, version)
 ) strict, without rowid;
 

@@ -1,5 +1,7 @@
 import { customType, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Scope } from '../api-key.ts'
+import type { ShownAuth } from '../endpoint-auth.ts'
+import type { ShownTls } from '../endpoint-tls.ts'
 
 // Lists and maps are stored as their JSON text, the same on every database.
 const jsonText = customType<{ data: unknown; driverData: string }>({
@@ -69,6 +71,10 @@ export const endpoints = sqliteTable(
     wakeAt: integer('wake_at'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
+    /** What is shown of it; the rest is encrypted in its secrets. Null: it has none. */
+    auth: jsonText('auth').$type<ShownAuth>(),
+    /** As `auth`. */
+    tls: jsonText('tls').$type<ShownTls>(),
   },
   (table) => [index('keepsend_endpoints_workspace').on(table.workspaceId, table.id)],
 )
@@ -85,12 +91,12 @@ export const subscriptions = sqliteTable(
   (table) => [primaryKey({ columns: [table.workspaceId, table.pattern, table.channel, table.endpointId] })],
 )
 
-/** Signing secrets and keys of header values; without an endpoint the pepper of the API keys and what keys are checked by. */
+/** Signing secrets, keys of header values and of what an endpoint proves itself with; without an endpoint the pepper of the API keys and what keys are checked by. */
 export const secrets = sqliteTable(
   'keepsend_secrets',
   {
     endpointId: text('endpoint_id').notNull(),
-    scheme: text('scheme', { enum: ['v1', 'v1a', 'compat', 'headers', 'check', 'pepper'] }).notNull(),
+    scheme: text('scheme', { enum: ['v1', 'v1a', 'compat', 'headers', 'auth', 'tls', 'check', 'pepper'] }).notNull(),
     /** Counts up within its scheme. */
     version: integer('version').notNull(),
     /** Base64 under the key that `keyId` names; readable without one. */
@@ -99,6 +105,10 @@ export const secrets = sqliteTable(
     createdAt: integer('created_at').notNull(),
     /** When it stops signing; null for the current one. */
     expiresAt: integer('expires_at'),
+    /** What is encrypted under the secret, where that is a key: `auth` or `tls` of its endpoint. */
+    sealed: text('sealed'),
+    /** The access token of an `auth` by OAuth 2.0, encrypted as that is. Null: none was requested, or it was refused. */
+    token: text('token'),
   },
   (table) => [primaryKey({ columns: [table.endpointId, table.scheme, table.version] })],
 )

@@ -167,9 +167,12 @@ async function headersOf(
   now: number,
 ): Promise<Record<string, string>> {
   const signature = await signAttempt(sign, event, target, now)
+  const { eventTypeHeader } = target
   const own = target.headers instanceof Promise ? await target.headers : target.headers
+  const contentType = event.contentType ?? 'application/json'
   // Ours last: whatever else an endpoint may set, it cannot set these. Some firewalls refuse what accepts nothing.
-  return { accept: '*/*', ...own, 'content-type': 'application/json', 'user-agent': userAgent, ...signature }
+  const headers = { accept: '*/*', ...own, 'content-type': contentType, 'user-agent': userAgent, ...signature }
+  return eventTypeHeader === null ? headers : { ...headers, [eventTypeHeader]: event.type }
 }
 
 async function attempt(

@@ -8,7 +8,7 @@ import {
   raw,
   sqlText,
 } from '@keepsend/outbox'
-import { compatHeader } from './compat-signature.ts'
+import { COMPAT_FORMATS } from './compat-signature.ts'
 import type { SealedHeaders } from './endpoint-headers.ts'
 import { unlessTooMany, unlessTooWide } from './endpoint-limits.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
@@ -36,6 +36,8 @@ const SHOWN = [
   'retryStatuses',
   'signatures',
   'compatHeader',
+  'compatFormat',
+  'eventTypeHeader',
   'concurrency',
   'rateLimit',
   'ratePeriod',
@@ -118,7 +120,7 @@ export function columnsOf(
   headers: SealedHeaders | undefined,
   defaultAttempts: number,
 ): SqlText[] {
-  const { retrySchedule } = input
+  const { retrySchedule, compatSignature } = input
   const columns: Record<string, SqlValue | undefined> = {
     url: input.url,
     description: input.description,
@@ -130,7 +132,9 @@ export function columnsOf(
     headers: headers?.column,
     retry_statuses: input.retryStatuses && JSON.stringify(input.retryStatuses),
     signatures: input.signatures && JSON.stringify(input.signatures),
-    compat_header: input.compatSignature === undefined ? undefined : compatHeader(input),
+    compat_header: compatSignature && compatSignature.header.toLowerCase(),
+    compat_format: compatSignature === null ? 'timestamped' : compatSignature?.format,
+    event_type_header: input.eventTypeHeader && input.eventTypeHeader.toLowerCase(),
     concurrency: input.concurrency,
     rate_limit: input.rateLimit,
     rate_period: input.ratePeriod,
@@ -172,6 +176,7 @@ const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean
   status: [oneOf(['enabled', 'disabled']), 'disabled'],
   circuit: [oneOf(['closed', 'open']), 'closed'],
   ratePeriod: [oneOf(RATE_PERIODS), 'second'],
+  compatFormat: [oneOf(COMPAT_FORMATS), 'timestamped'],
   eventTypes: [(stored) => isStored(stored, texts), '[]'],
   channels: [(stored) => isStored(stored, texts), '[]'],
   signatures: [(stored) => isStored(stored, texts), '[]'],

@@ -11,7 +11,6 @@ import {
 } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
-import { compatHeader } from './compat-signature.ts'
 import type { OnceEndpointStore } from './endpoint-store-api.ts'
 import { sealHeaders } from './endpoint-headers.ts'
 import { createEndpointSecrets } from './endpoint-secrets.ts'
@@ -19,6 +18,7 @@ import { type Endpoint, checkEndpoint } from './endpoint.ts'
 import { EngineError, checkBounds } from './errors.ts'
 import type { BackgroundOption } from './hand-off.ts'
 import { resetHealth } from './circuit.ts'
+import { asSameName, checkDistinct, headerNamesOf, namesHeaders, refuseSameNameStatement } from './header-names.ts'
 import { changeOf } from './endpoint-change.ts'
 import { failOrphansStatement } from './orphans.ts'
 import { END_PAUSE, pauseSet, readPauseOptions } from './pause.ts'
@@ -63,7 +63,7 @@ export function createEndpointStore(
     try {
       await change.commit(db)
     } catch (failure) {
-      const error = asLimit(failure, limits)
+      const error = asSameName(asLimit(failure, limits))
       // The answer of an endpoint that was deleted meanwhile is none.
       if (once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
       throw error
@@ -89,6 +89,8 @@ export function createEndpointStore(
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
       checkSubscriptions({ eventTypes, channels }, limits)
+      const names = headerNamesOf(input)
+      checkDistinct(names)
       const { retryStatuses = [], signatures = ['v1'] } = input
       const { concurrency = null, rateLimit = null, ratePeriod = 'second' } = input
       const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
@@ -98,12 +100,13 @@ export function createEndpointStore(
       once?.begin(transaction)
       transaction.add(sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
-            max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, concurrency, rate_limit,
-            rate_period, created_at, updated_at)
+            max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, compat_format,
+            event_type_header, concurrency, rate_limit, rate_period, created_at, updated_at)
           values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${headers.column}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
-            ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${clock()}, ${clock()})`)
+            ${names.compatHeader}, ${input.compatSignature?.format ?? 'timestamped'}, ${names.eventTypeHeader},
+            ${concurrency}, ${rateLimit}, ${ratePeriod}, ${clock()}, ${clock()})`)
       transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
       transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey])
       once?.end(transaction, selectShown(db, { workspaceId, id }))
@@ -128,6 +131,7 @@ export function createEndpointStore(
       checkOptions('endpoints.update', options)
       checkEndpoint(input, checkUrl, maxAgeMs)
       const before = await get(workspaceId, id)
+      if (namesHeaders(input)) checkDistinct(headerNamesOf(input, before))
       const secrets = await kept.changed(before, input)
       const headers = input.headers && (await sealHeaders(input.headers))
       const headerKey = headers ? [kept.dropHeaderKey(before), ...(await kept.headerKey(before, headers))] : []
@@ -140,6 +144,7 @@ export function createEndpointStore(
       if (given.length > 0) {
         transaction.add(sqlText`update keepsend_endpoints set ${joined(given, ', ')} where ${mine}`)
       }
+      if (namesHeaders(input)) transaction.add(refuseSameNameStatement(before))
       if (input.eventTypes !== undefined || input.channels !== undefined) {
         checkSubscriptions(withDefaults(input, before), limits)
         transaction.add(unsubscribe(db, { workspaceId, id }))

@@ -2,6 +2,7 @@ import { type OutboxDatabase, type Row, clock, sqlText } from '@keepsend/outbox'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import type { CheckUrl, UrlCheck } from './check-url.ts'
 import type { Health } from './circuit.ts'
+import type { Endpoint } from './endpoint.ts'
 import { keyless, openHeaders } from './endpoint-headers.ts'
 import { EngineError } from './errors.ts'
 import { isPaused } from './pause.ts'
@@ -12,7 +13,7 @@ import type { SignatureScheme } from './sign.ts'
 import type { secrets as secretsTable } from './sqlite/tables.ts'
 
 /** What an attempt needs to know of its endpoint. */
-export interface Target {
+export interface Target extends Pick<Endpoint, 'compatHeader' | 'compatFormat' | 'eventTypeHeader'> {
   id: string
   version: number
   enabled: boolean
@@ -35,7 +36,6 @@ export interface Target {
   health: Health
   /** When held rows are let out next; null: none is held, or a person must come. */
   wakeAt: number | null
-  compatHeader: string | null
   /** By scheme and the newest first; each signs until it expires. */
   secrets: readonly TargetSecret[]
 }
@@ -173,6 +173,8 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
       sealedHeaders: headers,
       retryStatuses: numbersIn(endpoint.retryStatuses),
       compatHeader,
+      compatFormat: endpoint.compatFormat,
+      eventTypeHeader: endpoint.eventTypeHeader,
       concurrency,
       rateLimit,
       ratePeriod,
@@ -220,6 +222,8 @@ const ENDPOINT_COLUMNS = [
   'headers',
   'retryStatuses',
   'compatHeader',
+  'compatFormat',
+  'eventTypeHeader',
   'concurrency',
   'rateLimit',
   'ratePeriod',

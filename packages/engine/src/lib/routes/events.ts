@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
+import type { WebhookEvent } from '../event.ts'
 import type { EventSummary } from '../delivery-list.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { parseAsWritten } from '../exact-json.ts'
@@ -8,17 +9,8 @@ import { idempotent } from './once.ts'
 import { showPage } from './page.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import { iso } from './iso.ts'
-import {
-  eventDetail,
-  eventInput,
-  eventSummary,
-  idParam,
-  pageOf,
-  pageQuery,
-  publishedEvent,
-  readCursor,
-  toDelivery,
-} from './schemas.ts'
+import { eventDetail, eventInput, eventSummary, publishedEvent } from './event-schemas.ts'
+import { idParam, pageOf, pageQuery, readCursor, toDelivery } from './schemas.ts'
 
 const MAX_BATCH = 100
 /** 1 MiB. Each event of a batch has its own bound besides. */
@@ -69,7 +61,10 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const written = parseAsWritten(c.get('bodyText')) as typeof input | undefined
     const writtenList = Array.isArray(written) ? written : [written]
     const events = inputs.map((event, index) => {
-      return { ...event, data: writtenList[index]?.data ?? event.data, id: event.id ?? newEventId(), workspaceId }
+      const { id = newEventId() } = event
+      return { ...event, data: writtenList[index]?.data ?? event.data, id, workspaceId } as WebhookEvent & {
+        id: string
+      }
     })
     const published = events.map(({ id, type }) => ({ id, type }))
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
@@ -102,11 +97,24 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const { deliveries, complete, ...event } = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
     const [first] = deliveries
     const createdAt = iso(first?.createdAt ?? 0)
-    const parsed = parseStored(event.payload)
-    const payload = parsed === undefined ? event.payload : (parseAsWritten(event.payload) ?? parsed)
-    const shown = { id, type: first?.type ?? '', createdAt, payload, deliveries: deliveries.map(toDelivery) }
+    const { contentType } = event
+    const payload = contentType === null ? readPayload(event.payload) : event.payload
+    const shown = {
+      id,
+      type: first?.type ?? '',
+      createdAt,
+      payload,
+      contentType,
+      deliveries: deliveries.map(toDelivery),
+    }
     return c.json(complete ? shown : { ...shown, complete }, 200)
   })
 
   return app
+}
+
+/** Our envelope, with the digits of its numbers; what was broken by hand as the text that it is. */
+function readPayload(payload: string): unknown {
+  const parsed = parseStored(payload)
+  return parsed === undefined ? payload : (parseAsWritten(payload) ?? parsed)
 }

@@ -1,29 +1,18 @@
 import { iso } from './iso.ts'
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
+import { COMPAT_FORMATS } from '../compat-signature.ts'
 import type { ShownDelivery } from '../delivery-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { EngineError } from '../errors.ts'
 import { RATE_PERIODS } from '../rate.ts'
 import * as bounded from './bounded.ts'
 
-const time = z.iso.datetime().openapi({ example: '2026-11-23T12:00:00.000Z' })
+export const time = z.iso.datetime().openapi({ example: '2026-11-23T12:00:00.000Z' })
 
 export const problemSchema = z
   .object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string(), code: z.string() })
   .openapi('Problem', { description: 'RFC 9457 problem details; `code` is stable' })
-
-export const eventInput = z
-  .strictObject({
-    type: bounded.name.openapi({ example: 'message.created' }),
-    data: z.record(z.string(), z.unknown()).openapi({ example: { id: 'm1', text: 'hello' } }),
-    channels: bounded.channels.optional(),
-    id: bounded.id.optional().openapi({ description: 'evt_ and a lower-case UUIDv7; made here when left out' }),
-    timestamp: bounded.isoTime.optional().openapi({ description: 'when it happened; now when left out' }),
-  })
-  .openapi('EventInput')
-
-export const publishedEvent = z.object({ id: z.string(), type: z.string() }).openapi('PublishedEvent')
 
 export const deliverySchema = z
   .object({
@@ -44,26 +33,6 @@ export const deliverySchema = z
   })
   .openapi('Delivery')
 
-export const eventSummary = z
-  .object({
-    id: z.string(),
-    type: z.string(),
-    createdAt: time,
-    deliveries: z.object({ pending: z.int(), held: z.int(), completed: z.int(), failed: z.int() }),
-  })
-  .openapi('EventSummary')
-
-export const eventDetail = z
-  .object({
-    id: z.string(),
-    type: z.string(),
-    createdAt: time,
-    payload: z.unknown(),
-    deliveries: z.array(deliverySchema).openapi({ description: 'the first 1,000 of them' }),
-    complete: z.literal(false).optional().openapi({ description: 'there are more: list deliveries by the eventId' }),
-  })
-  .openapi('Event')
-
 const endpointFields = {
   url: bounded.url.openapi({ example: 'https://example.com/hooks' }),
   description: bounded.description.optional(),
@@ -81,10 +50,21 @@ const endpointFields = {
     .optional()
     .openapi({ description: 'v1: HMAC under a shared secret; v1a: ed25519, with a public key' }),
   compatSignature: z
-    .strictObject({ header: bounded.headerName, secret: bounded.secret.optional() })
+    .strictObject({
+      header: bounded.headerName,
+      format: z
+        .enum(COMPAT_FORMATS)
+        .optional()
+        .openapi({ description: 'timestamped, unless said otherwise: `t=…,v1=…`; sha256: `sha256=…`' }),
+      secret: bounded.secret.optional(),
+    })
     .nullable()
     .optional()
-    .openapi({ description: 'a header `t=…,v1=…` besides, for receivers that know no other' }),
+    .openapi({ description: 'a signature of an older form besides, for receivers that know no other' }),
+  eventTypeHeader: bounded.headerName
+    .nullable()
+    .optional()
+    .openapi({ description: 'a header whose value is the type of the event', example: 'x-acme-event' }),
   concurrency: z
     .int()
     .min(1)
@@ -130,6 +110,8 @@ export const endpointSchema = z
     retryStatuses: z.array(z.int()),
     signatures: z.array(z.enum(['v1', 'v1a'])),
     compatHeader: z.string().nullable(),
+    compatFormat: z.enum(COMPAT_FORMATS),
+    eventTypeHeader: z.string().nullable(),
     concurrency: z.int().nullable(),
     rateLimit: z.int().nullable(),
     ratePeriod: z.enum(RATE_PERIODS),

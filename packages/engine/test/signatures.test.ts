@@ -135,6 +135,7 @@ describe('an endpoint', () => {
     const after = await attempt()
     verify(after, secret)
     expect(Object.keys(after?.headers ?? {}).sort()).toEqual([
+      'accept',
       'content-type',
       'user-agent',
       'webhook-id',

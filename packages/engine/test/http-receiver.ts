@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest'
 import type { EngineOptions, Sender } from '../src/index.ts'
 
 /** One request as it came over the wire. */
-export interface Arrival {
+interface Arrival {
   headers: Record<string, string>
   bytes: Buffer
   body: string

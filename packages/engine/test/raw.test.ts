@@ -80,7 +80,8 @@ describe('a raw body', () => {
     await work()
     const types = arrived().map(({ contentType }) => contentType)
     const [xml, form] = [XML.contentType, 'application/x-www-form-urlencoded']
-    expect(types.toSorted()).toEqual([...Array<string>(4).fill('application/json'), form, xml, xml, xml].toSorted())
+    const counts = [xml, form, 'application/json'].map((type) => types.filter((one) => one === type).length)
+    expect(counts).toEqual([3, 1, 4])
     expect(arrived().filter(({ contentType }) => contentType === xml)).toEqual([XML, XML, XML])
     expect(arrived().map(({ body }) => body)).toContain(BODIES[3]?.[1].body)
   })
@@ -162,10 +163,10 @@ describe('a raw body', () => {
 })
 
 describe('an event is refused, before anything is written,', () => {
-  const { raw: _, ...without } = event()
+  const { raw: _raw, ...without } = event()
   it.each<[string, object, string]>([
-    ['with data and a raw body', { data: {}, raw: XML }, 'either data or raw; order.placed has both'],
-    ['with neither', {}, 'either data or raw; order.placed has neither'],
+    ['with data and a raw body', { data: {}, raw: XML }, 'either data or raw; found both'],
+    ['with neither', {}, 'either data or raw; found neither'],
     ['with a raw body of null', { raw: null }, 'raw must be an object with body and contentType; found null'],
     ['with a raw body that is a text', { raw: '<a/>' }, 'found string'],
     ['with bytes', { raw: { ...XML, body: new Uint8Array(1) } }, 'raw.body must be a text; found object'],

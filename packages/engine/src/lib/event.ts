@@ -80,7 +80,7 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   const timestamp = isoTime(event.timestamp ?? new Date(now()))
   const prepared = { id, type, workspaceId, channels, timestamp, data, raw }
   if (raw === undefined) return { ...prepared, payload: envelope(type, timestamp, data), contentType: null }
-  if (data !== undefined) throw invalid(`an event has either data or raw; ${type} has both`)
+  if (data !== undefined) throw invalid('an event has either data or raw; found both')
   const checked = checkRawBody(raw)
   return { ...prepared, raw: checked, payload: inSize(type, checked.body), contentType: checked.contentType }
 }
@@ -126,7 +126,7 @@ export function patternsOf(name: string): string[] {
 }
 
 function envelope(type: string, timestamp: string, data: object | undefined): string {
-  if (data === undefined) throw invalid(`an event has either data or raw; ${type} has neither`)
+  if (data === undefined) throw invalid('an event has either data or raw; found neither')
   if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Map || data instanceof Set)
     throw invalid(`data must be an object that JSON can write; found ${kindOf(data)}`)
   let payload: string

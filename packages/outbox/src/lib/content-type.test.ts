@@ -45,7 +45,10 @@ describe('a content type', () => {
   })
 
   it('is taken by a request as it is', () => {
-    const value = fc.string({ unit: fc.constantFrom(...'ab ;="\\\r\né\t,'), maxLength: 8 })
+    const value = fc.string({
+      unit: fc.constantFrom('a', 'b', ' ', ';', '=', '"', '\\', '\r\n', 'é', '\t', ','),
+      maxLength: 8,
+    })
     fc.assert(
       fc.property(value, (text) => {
         const contentType = `text/plain; a=${text}`

@@ -80,7 +80,8 @@ export async function startReceiver(
       }),
     verifyAll(secret) {
       const webhook = new Webhook(secret)
-      for (const { body, headers } of requests) webhook.verify(body, headers as Record<string, string>)
+      for (const { body, headers } of requests)
+        webhook.verify(body, headers as Record<string, string>, { jsonParse: false })
     },
   }
 }

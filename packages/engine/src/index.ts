@@ -19,7 +19,7 @@ export {
   deniedRanges,
 } from './lib/check-url.ts'
 export type { CircuitOptions } from './lib/circuit.ts'
-export type { CompatSignature } from './lib/compat-signature.ts'
+export type { CompatFormat, CompatSignature } from './lib/compat-signature.ts'
 export type { Delivery, DeliveryReads, EventDeliveries, ReplayOf, ReplayOfOptions } from './lib/deliveries.ts'
 export type { DeliveryFilter, DeliveryLists, DeliveryState, EventSummary, Page } from './lib/delivery-list.ts'
 export type { HoldReason } from './lib/hold-reason.ts'
@@ -44,6 +44,7 @@ export { type Logger, carefulLogger, errorFields, silentLogger } from './lib/log
 export type { Upkeep } from './lib/maintain.ts'
 export { engineMigrations, migrate } from './lib/migrations.ts'
 export { type Problem, problemResponse } from './lib/problem.ts'
+export type { RawBody } from './lib/raw-body.ts'
 export type { PublishTarget } from './lib/fan-out.ts'
 export { messageFor } from './lib/publish.ts'
 export type { OperationalType } from './lib/operational.ts'

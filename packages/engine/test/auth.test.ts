@@ -259,27 +259,6 @@ describe('auth that is refused', () => {
     }
   })
 
-  it('sets one header with headers or compatSignature: either is refused, whichever comes second', async () => {
-    const { call } = await api()
-    const conflict = {
-      status: 422,
-      body: expect.objectContaining({
-        code: 'invalid_endpoint',
-        detail: expect.stringContaining('auth sets the header authorization'),
-      }),
-    }
-    for (const other of [{ headers: { AUTHORIZATION: 'x' } }, { compatSignature: { header: 'Authorization' } }]) {
-      expect(await read(call('POST', '/endpoints', { url, auth: BEARER, ...other }))).toEqual(conflict)
-      const first = await read(call('POST', '/endpoints', { url, auth: BEARER }))
-      expect(await read(call('PATCH', `/endpoints/${String(first.body['id'])}`, other))).toEqual(conflict)
-      const second = await read(call('POST', '/endpoints', { url, ...other }))
-      const id = String(second.body['id'])
-      expect(await read(call('PATCH', `/endpoints/${id}`, { auth: BEARER }))).toEqual(conflict)
-      const instead = { auth: BEARER, headers: {}, compatSignature: null }
-      expect(await read(call('PATCH', `/endpoints/${id}`, instead))).toMatchObject({ status: 200 })
-    }
-  })
-
   it('belongs to a workspace: another one cannot change it', async () => {
     const { call, keys } = await api()
     const { body } = await read(call('POST', '/endpoints', { url, auth: BEARER }))

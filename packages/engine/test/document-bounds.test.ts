@@ -15,6 +15,8 @@ const IN_WORDS = new Set([
   'compatSignature',
   'auth',
   'tls',
+  'raw', // without `data`
+  'eventTypeHeader', // as `headers`
 ])
 
 /** Values around the bounds of a schema. */

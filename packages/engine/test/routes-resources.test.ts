@@ -81,7 +81,7 @@ describe('events', () => {
   it('that are refused name the field', async () => {
     const { call } = await api()
     const { body } = await read(call('POST', '/events', { type: 'a.b' }))
-    expect(body['detail']).toBe('data: Invalid input: expected record, received undefined')
+    expect(body['detail']).toBe('data: an event has either data or raw')
   })
 
   it('can be got while a delivery of theirs is kept, with the payload as it is sent', async () => {

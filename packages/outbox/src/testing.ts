@@ -3,6 +3,7 @@
 import { describe, it } from 'vitest'
 import { claimPromises } from './lib/contract/claim.ts'
 import { cleanupPromises } from './lib/contract/cleanup.ts'
+import { contentTypePromises } from './lib/contract/content-type.ts'
 import { enqueuePromises } from './lib/contract/enqueue.ts'
 import { expirePromises } from './lib/contract/expire.ts'
 import { fencePromises } from './lib/contract/fence.ts'
@@ -46,6 +47,7 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   expire: expirePromises,
   'clean-up': cleanupPromises,
   'payloads that are stored once': payloadPromises,
+  'types of payloads': contentTypePromises,
   'clean-up of payloads': payloadCleanupPromises,
   stats: statsPromises,
   'any order of verbs': invariantPromises,

@@ -27,6 +27,8 @@ create table if not exists keepsend_endpoints (
   retry_statuses text not null default '[]',
   signatures text not null default '["v1"]',
   compat_header text,
+  compat_format text not null default 'timestamped' check (compat_format in ('timestamped', 'sha256')),
+  event_type_header text,
   concurrency integer,
   rate_limit integer,
   rate_period text not null default 'second' check (rate_period in ('second', 'minute', 'hour')),

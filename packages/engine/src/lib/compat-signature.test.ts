@@ -14,10 +14,15 @@ function verifies(header: string, body: string, secret: string): boolean {
 
 describe('the compatibility signature', () => {
   it('is the known answer', async () => {
-    const value = await compatSignature(createWebCryptoSigner(), [toCompatSecret('whsec_test_secret')], {
-      timestampSeconds: 1_614_265_330,
-      body: '{"test": 2432232314}',
-    })
+    const value = await compatSignature(
+      createWebCryptoSigner(),
+      [toCompatSecret('whsec_test_secret')],
+      {
+        timestampSeconds: 1_614_265_330,
+        body: '{"test": 2432232314}',
+      },
+      'timestamped',
+    )
     // openssl dgst -sha256 -hmac whsec_test_secret, of 1614265330.{"test": 2432232314}
     expect(value).toBe('t=1614265330,v1=10c96c6fd3f320fcfc264cdc4f476c15060ede8e8a08404cea2ddf3b72544a9c')
   })
@@ -30,7 +35,12 @@ describe('the compatibility signature', () => {
     })
     await fc.assert(
       fc.asyncProperty(text, text, fc.string({ unit: 'grapheme' }), async (one, two, body) => {
-        const header = await compatSignature(sign, [one, two].map(toCompatSecret), { timestampSeconds: 7, body })
+        const header = await compatSignature(
+          sign,
+          [one, two].map(toCompatSecret),
+          { timestampSeconds: 7, body },
+          'timestamped',
+        )
         expect([one, two].map((secret) => verifies(header, body, secret))).toEqual([true, true])
         expect(verifies(header, body, `${one}x`)).toBe(false)
         expect(verifies(header, `${body}x`, one)).toBe(false)

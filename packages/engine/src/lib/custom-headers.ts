@@ -39,12 +39,8 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): Record<
   const checked = new Map<string, string>()
   let bytes = 0
   for (const [given, value] of entries) {
-    const name = given.toLowerCase()
+    const name = checkHeaderName('headers', given)
     const shown = JSON.stringify(given.slice(0, 100))
-    if (!TOKEN.test(name)) throw invalid(`${shown} is no name of a header`)
-    if (RESERVED.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix))) {
-      throw invalid(`${shown} is not for endpoints to set`)
-    }
     if (checked.has(name)) throw invalid(`${shown} is there twice`)
     if (value.length > MAX_VALUE_BYTES || !VALUE.test(value)) {
       throw invalid(`the value of ${shown} must be 1 to ${MAX_VALUE_BYTES} visible ASCII characters, spaces inside`)
@@ -56,6 +52,21 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): Record<
   return Object.fromEntries(checked)
 }
 
-function invalid(message: string): EngineError {
-  return new EngineError('invalid_endpoint', `headers: ${message}`)
+/**
+ * The name of a header that an endpoint may set, in lower case.
+ *
+ * @throws {EngineError} `invalid_endpoint`, naming the property and the header
+ */
+export function checkHeaderName(property: string, given: string): string {
+  const name = given.toLowerCase()
+  const shown = JSON.stringify(given.slice(0, 100))
+  if (!TOKEN.test(name)) throw invalid(`${shown} is no name of a header`, property)
+  if (RESERVED.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix))) {
+    throw invalid(`${shown} is not for endpoints to set`, property)
+  }
+  return name
+}
+
+function invalid(message: string, property = 'headers'): EngineError {
+  return new EngineError('invalid_endpoint', `${property}: ${message}`)
 }

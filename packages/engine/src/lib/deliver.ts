@@ -197,14 +197,17 @@ async function headersOf(
   at: number,
 ): Promise<Record<string, string>> {
   const signature = await signAttempt(sign, event, target, at + access.tookMs)
+  const { eventTypeHeader } = target
   const own = target.headers instanceof Promise ? await target.headers : target.headers
+  const contentType = event.contentType ?? 'application/json'
   // Ours last: whatever else an endpoint may set, it cannot set these. Some firewalls refuse what accepts nothing.
-  return {
+  const headers = {
     accept: '*/*',
     ...own,
-    'content-type': 'application/json',
+    'content-type': contentType,
     'user-agent': userAgent,
     ...signature,
     ...access.headers,
   }
+  return eventTypeHeader === null ? headers : { ...headers, [eventTypeHeader]: event.type }
 }

@@ -65,6 +65,8 @@ export interface ReplayOf {
 export interface EventDeliveries {
   /** What every one of them sends. */
   payload: string
+  /** Of a raw body; null: the payload is JSON, our envelope. */
+  contentType: string | null
   /** The first 1,000, in the order of their endpoints; `list` with the `eventId` has all. */
   deliveries: DeliveryState[]
   /** False: there are more. */
@@ -170,8 +172,8 @@ export function createDeliveryReads(
       const [first] = deliveries
       if (!first) throw new EngineError('not_retained', 'nothing of such an event is retained')
       // Not with each of them: they all send the same.
-      const { payload } = toDelivery(await read(workspaceId, first.id, pendingEvents.all))
-      return { payload, deliveries, complete: rows.length <= MAX_OF_EVENT }
+      const { payload, contentType } = toDelivery(await read(workspaceId, first.id, pendingEvents.all))
+      return { payload, contentType, deliveries, complete: rows.length <= MAX_OF_EVENT }
     },
   }
 }

@@ -132,18 +132,6 @@ export function checkAuth(auth: EndpointAuth, checkUrl: CheckUrl): void {
   if (!check.ok) throw invalid(`auth.tokenUrl: ${check.message} (${check.reason})`)
 }
 
-/** @throws {EngineError} `invalid_endpoint` where another part of the endpoint sets the header that `auth` sets */
-export function checkOneAuthorization(endpoint: {
-  auth?: unknown
-  headerNames: readonly string[]
-  compatHeader: string | null
-}): void {
-  if (!endpoint.auth) return
-  const names = [...endpoint.headerNames, endpoint.compatHeader].map((name) => name?.toLowerCase())
-  if (!names.includes('authorization')) return
-  throw invalid('auth sets the header authorization, and so do headers or compatSignature: give one of the two')
-}
-
 export function shownAuth(auth: EndpointAuth): ShownAuth {
   if (auth.type === 'basic') return { type: auth.type, username: auth.username }
   if (auth.type === 'bearer') return { type: auth.type }

@@ -8,7 +8,7 @@ import {
   raw,
   sqlText,
 } from '@keepsend/outbox'
-import { compatHeader } from './compat-signature.ts'
+import { COMPAT_FORMATS } from './compat-signature.ts'
 import { unlessTooMany, unlessTooWide } from './endpoint-limits.ts'
 import { DISABLED_REASONS, type Endpoint, type EndpointInput } from './endpoint.ts'
 import type { Limits } from './limits.ts'
@@ -35,6 +35,8 @@ const SHOWN = [
   'retryStatuses',
   'signatures',
   'compatHeader',
+  'compatFormat',
+  'eventTypeHeader',
   'concurrency',
   'rateLimit',
   'ratePeriod',
@@ -119,7 +121,7 @@ export function columnsOf(
   sealed: Partial<Record<'headers' | 'auth' | 'tls', string | null | undefined>>,
   defaultAttempts: number,
 ): SqlText[] {
-  const { retrySchedule } = input
+  const { retrySchedule, compatSignature } = input
   const columns: Record<string, SqlValue | undefined> = {
     url: input.url,
     description: input.description,
@@ -130,7 +132,9 @@ export function columnsOf(
     deadline_ms: input.deadlineMs,
     retry_statuses: input.retryStatuses && JSON.stringify(input.retryStatuses),
     signatures: input.signatures && JSON.stringify(input.signatures),
-    compat_header: input.compatSignature === undefined ? undefined : compatHeader(input),
+    compat_header: compatSignature && compatSignature.header.toLowerCase(),
+    compat_format: compatSignature === null ? 'timestamped' : compatSignature?.format,
+    event_type_header: input.eventTypeHeader && input.eventTypeHeader.toLowerCase(),
     concurrency: input.concurrency,
     rate_limit: input.rateLimit,
     rate_period: input.ratePeriod,
@@ -180,6 +184,7 @@ const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean
   disabledReason: [oneOf([null, ...DISABLED_REASONS]), null],
   circuit: [oneOf(['closed', 'open']), 'closed'],
   ratePeriod: [oneOf(RATE_PERIODS), 'second'],
+  compatFormat: [oneOf(COMPAT_FORMATS), 'timestamped'],
   eventTypes: [(stored) => isStored(stored, texts), '[]'],
   channels: [(stored) => isStored(stored, texts), '[]'],
   signatures: [(stored) => isStored(stored, isListOf(oneOf(['v1', 'v1a']))), '[]'],

@@ -1,6 +1,6 @@
 import { type OptionsOf, type OutboxDatabase, type SqlText, raw } from '@keepsend/outbox'
 import type { CheckUrl } from './check-url.ts'
-import { checkAuth, checkOneAuthorization, shownAuth } from './endpoint-auth.ts'
+import { checkAuth, shownAuth } from './endpoint-auth.ts'
 import { checkTls, shownTls } from './endpoint-tls.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { createEnvelope, newEnvelopeKey } from './envelope.ts'
@@ -53,14 +53,8 @@ export function checkCredentials(
   input: OptionsOf<EndpointInput>,
   { checkUrl, canUseTls, before }: { checkUrl: CheckUrl; canUseTls: boolean; before?: Endpoint | undefined },
 ): void {
-  const { auth = before?.auth, tls = before?.tls, url = before?.url ?? '' } = input
+  const { tls = before?.tls, url = before?.url ?? '' } = input
   if (isGiven(input.auth)) checkAuth(input.auth, checkUrl)
-  checkOneAuthorization({
-    auth,
-    headerNames: input.headers ? Object.keys(input.headers) : (before?.headerNames ?? []),
-    compatHeader:
-      input.compatSignature === undefined ? (before?.compatHeader ?? null) : (input.compatSignature?.header ?? null),
-  })
   if (isGiven(input.tls)) {
     checkTls(input.tls)
     if (!canUseTls) {

@@ -1,7 +1,6 @@
 import { type OutboxDatabase, OutboxError, Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
-import { compatHeader } from './compat-signature.ts'
 import type { OnceEndpointStore } from './endpoint-store-api.ts'
 import { checkCredentials, sealCredentials } from './endpoint-credentials.ts'
 import { sealHeaders } from './endpoint-headers.ts'
@@ -10,6 +9,7 @@ import { type Endpoint, checkEndpoint } from './endpoint.ts'
 import { EngineError, checkBounds } from './errors.ts'
 import type { BackgroundOption } from './hand-off.ts'
 import { resetHealth } from './circuit.ts'
+import { asSameName, checkDistinct, headerNamesOf, namesHeaders, refuseSameNameStatement } from './header-names.ts'
 import { changeOf } from './endpoint-change.ts'
 import { failOrphansStatement } from './orphans.ts'
 import { END_PAUSE, pauseSet, readPauseOptions } from './pause.ts'
@@ -62,7 +62,7 @@ export function createEndpointStore(
     try {
       await change.commit(db)
     } catch (failure) {
-      const error = asLimit(failure, limits)
+      const error = asSameName(asLimit(failure, limits))
       // The answer of an endpoint that was deleted meanwhile is none.
       if (once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
       throw error
@@ -89,6 +89,8 @@ export function createEndpointStore(
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
       checkSubscriptions({ eventTypes, channels }, limits)
+      const names = headerNamesOf(input)
+      checkDistinct(names)
       const { retryStatuses = [], signatures = ['v1'] } = input
       const { concurrency = null, rateLimit = null, ratePeriod = 'second' } = input
       const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
@@ -99,12 +101,14 @@ export function createEndpointStore(
       once?.begin(transaction)
       transaction.add(sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
-            max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, concurrency, rate_limit,
-            rate_period, auth, tls, created_at, updated_at)
+            max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, compat_format,
+            event_type_header, concurrency, rate_limit, rate_period, auth, tls, created_at, updated_at)
           values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${headers.column}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
-            ${compatHeader(input)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${credentials.columns.auth ?? null}, ${credentials.columns.tls ?? null}, ${clock()}, ${clock()})`)
+            ${names.compatHeader}, ${input.compatSignature?.format ?? 'timestamped'}, ${names.eventTypeHeader},
+            ${concurrency}, ${rateLimit}, ${ratePeriod}, ${credentials.columns.auth ?? null},
+            ${credentials.columns.tls ?? null}, ${clock()}, ${clock()})`)
       transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
       transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey, ...credentials.statements])
       once?.end(transaction, selectShown(db, { workspaceId, id }))
@@ -130,6 +134,7 @@ export function createEndpointStore(
       checkEndpoint(input, checkUrl, maxAgeMs)
       const before = await get(workspaceId, id)
       checkCredentials(input, { checkUrl, canUseTls, before })
+      if (namesHeaders(input)) checkDistinct(headerNamesOf(input, before))
       const secrets = await kept.changed(before, input)
       const headers = input.headers && (await sealHeaders(input.headers))
       const headerKey = headers ? [kept.dropHeaderKey(before), ...(await kept.headerKey(before, headers))] : []
@@ -143,6 +148,7 @@ export function createEndpointStore(
       if (given.length > 0) {
         transaction.add(sqlText`update keepsend_endpoints set ${joined(given, ', ')} where ${mine}`)
       }
+      if (namesHeaders(input)) transaction.add(refuseSameNameStatement(before))
       if (input.eventTypes !== undefined || input.channels !== undefined) {
         const { eventTypes = before.eventTypes, channels = before.channels } = input
         checkSubscriptions({ eventTypes, channels }, limits)

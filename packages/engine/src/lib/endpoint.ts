@@ -1,7 +1,7 @@
 import { type OptionsOf, createOptionChecks } from '@keepsend/outbox'
 import type { CheckUrl } from './check-url.ts'
-import { type CompatSignature, checkCompat } from './compat-signature.ts'
-import { checkHeaders } from './custom-headers.ts'
+import { type CompatFormat, type CompatSignature, checkCompat } from './compat-signature.ts'
+import { checkHeaderName, checkHeaders } from './custom-headers.ts'
 import type { EndpointAuth, ShownAuth } from './endpoint-auth.ts'
 import type { EndpointTls, ShownTls } from './endpoint-tls.ts'
 import { EngineError } from './errors.ts'
@@ -40,6 +40,10 @@ export interface Endpoint {
   signatures: ('v1' | 'v1a')[]
   /** The header of its compatibility signature; null: it has none. */
   compatHeader: string | null
+  /** The form of that signature. */
+  compatFormat: CompatFormat
+  /** The header that says the type of the event; null: none does. */
+  eventTypeHeader: string | null
   /** Attempts at once from one process; null: as its queue has it for every endpoint. */
   concurrency: number | null
   /** Attempts per `ratePeriod`, from all processes together; null: no limit. */
@@ -92,6 +96,8 @@ export interface EndpointInput {
   signatures?: readonly ('v1' | 'v1a')[] | undefined
   /** A signature of an older form beside those, for receivers that know no other; null takes it away. @default null */
   compatSignature?: CompatSignature | null | undefined
+  /** A header whose value is the type of the event, by the rule for `headers` and under another name; null: none. @default null */
+  eventTypeHeader?: string | null | undefined
   /** Attempts at once from one process: 1 to 1,000. @default the queue's slots for an endpoint */
   concurrency?: number | null | undefined
   /** Attempts per `ratePeriod`, from all processes together: 1 to 10,000. @default no limit */
@@ -178,6 +184,7 @@ export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUr
   }
   if (input.signatures !== undefined) checkSignatures(input.signatures)
   if (input.compatSignature) checkCompat(input.compatSignature)
+  if (typeof input.eventTypeHeader === 'string') checkHeaderName('eventTypeHeader', input.eventTypeHeader)
   if (secret !== undefined) checkSecret(secret, input.signatures ?? ['v1'])
 }
 

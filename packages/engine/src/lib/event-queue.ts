@@ -1,8 +1,12 @@
+import type { RawBody } from './raw-body.ts'
+
 /** A message on its way to a worker. It names a row; what is sent is read from the row. */
 export interface QueuedEvent {
   type: string
   workspaceId: string
   data?: object | undefined
+  /** Without `outboxId`: the body of an event that has no `data`. */
+  raw?: RawBody | undefined
   /** The row is already durable: do not insert another; settle it after the delivery. Absent: the adapter owns durability. */
   outboxId?: string | undefined
   /** The row's generation when the message was made: a row that has moved on makes the message stale. */

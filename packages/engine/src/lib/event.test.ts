@@ -5,7 +5,7 @@ import type { CommitOptions } from './commit.ts'
 import type { QueuedEvent } from './event-queue.ts'
 import { MAX_EVENT_BYTES, type WebhookEvent, isName, isPattern, patternsOf, prepareEvent } from './event.ts'
 
-const event = (parts: Partial<WebhookEvent> = {}): WebhookEvent => ({
+const event = (parts: Partial<WebhookEvent & { raw?: undefined }> = {}): WebhookEvent => ({
   type: 'message.created',
   workspaceId: 'w1',
   data: { id: 'm1' },

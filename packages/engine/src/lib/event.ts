@@ -1,20 +1,33 @@
 import { isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
+import { type RawBody, checkRawBody } from './raw-body.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
-/** Something that happened in a workspace. */
-export interface WebhookEvent {
+/** Something that happened in a workspace: its `data` in our envelope, or a `raw` body in place of both. */
+export type WebhookEvent = DataEvent | RawEvent
+
+interface AnyEvent {
   /** At most 16 identifiers of `A-Za-z0-9_` joined by dots, 128 characters; `keepsend.` is ours. */
   type: string
   workspaceId: string
-  /** An object that JSON can write: of an interface or a class as well. */
-  data: object
   /** Sent only to endpoints that listen to one of these channels, or to all: at most 10 of the form of a type. @default none */
   channels?: readonly string[] | undefined
   /** `newEventId()`, for a caller that wants to know it first. The same id again makes no second delivery of a kept row. */
   id?: string | undefined
-  /** When it happened. @default now */
+  /** When it happened; a `raw` body says so itself, or does not. @default now */
   timestamp?: Date | string | undefined
+}
+
+interface DataEvent extends AnyEvent {
+  /** An object that JSON can write: of an interface or a class as well. */
+  data: object
+  raw?: undefined
+}
+
+interface RawEvent extends AnyEvent {
+  data?: undefined
+  /** Sent as it is, instead of the envelope `{ type, timestamp, data }`. */
+  raw: RawBody
 }
 
 /** An event with its id given and its payload built: from here on the bytes do not change. */
@@ -24,8 +37,11 @@ export interface PreparedEvent {
   workspaceId: string
   channels: readonly string[]
   timestamp: string
-  data: object
+  data: object | undefined
+  raw: RawBody | undefined
   payload: string
+  /** Null: JSON, our envelope. */
+  contentType: string | null
 }
 
 /** 256 KiB in UTF-8. Standard Webhooks advises to stay below 20 kB. */
@@ -43,12 +59,12 @@ export const MAX_CHANNELS = 10
 export const OWN_TYPES = 'keepsend.'
 
 /**
- * Checks an event and builds its envelope `{ type, timestamp, data }` (Standard Webhooks), once.
+ * Checks an event and builds its envelope `{ type, timestamp, data }` (Standard Webhooks), once; a raw body is its payload.
  *
  * @throws {EngineError} `invalid_event` or `payload_too_large`, before anything is written.
  */
 export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
-  const { type, workspaceId, data, channels = [], id = newEventId() } = event
+  const { type, workspaceId, data, raw, channels = [], id = newEventId() } = event
   if (!isName(type))
     throw invalid(
       `type must be at most 16 identifiers of A-Za-z0-9_ joined by dots, 128 characters; found ${show(type)}`,
@@ -58,13 +74,15 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   checkWorkspaceId(workspaceId, 'invalid_event')
   if (!isEventId(id))
     throw invalid(`id must be evt_ and a lower-case UUIDv7, as newEventId() makes it; found ${show(id)}`)
-  if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Map || data instanceof Set)
-    throw invalid(`data must be an object that JSON can write; found ${kindOf(data)}`)
   if (channels.length > MAX_CHANNELS || !channels.every(isName)) {
     throw invalid(`channels must be at most ${MAX_CHANNELS} names of the form of a type; found ${show(channels)}`)
   }
   const timestamp = isoTime(event.timestamp ?? new Date(now()))
-  return { id, type, workspaceId, channels, timestamp, data, payload: envelope(type, timestamp, data) }
+  const prepared = { id, type, workspaceId, channels, timestamp, data, raw }
+  if (raw === undefined) return { ...prepared, payload: envelope(type, timestamp, data), contentType: null }
+  if (data !== undefined) throw invalid('an event has either data or raw; found both')
+  const checked = checkRawBody(raw)
+  return { ...prepared, raw: checked, payload: inSize(type, checked.body), contentType: checked.contentType }
 }
 
 /** What Keepsend itself has to report, in the same envelope. */
@@ -83,7 +101,9 @@ export function prepareOwnEvent(event: {
     channels: [],
     timestamp,
     data,
+    raw: undefined,
     payload: envelope(type, timestamp, data),
+    contentType: null,
   }
 }
 
@@ -105,7 +125,10 @@ export function patternsOf(name: string): string[] {
   return patterns
 }
 
-function envelope(type: string, timestamp: string, data: object): string {
+function envelope(type: string, timestamp: string, data: object | undefined): string {
+  if (data === undefined) throw invalid('an event has either data or raw; found neither')
+  if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Map || data instanceof Set)
+    throw invalid(`data must be an object that JSON can write; found ${kindOf(data)}`)
   let payload: string
   try {
     payload = JSON.stringify({ type, timestamp, data })
@@ -119,6 +142,10 @@ function envelope(type: string, timestamp: string, data: object): string {
   if (isDeeperThan(payload, MAX_DEPTH + 1)) {
     throw new EngineError('invalid_event', `data of ${type} is nested more than ${MAX_DEPTH} deep`)
   }
+  return inSize(type, payload)
+}
+
+function inSize(type: string, payload: string): string {
   // Every UTF-16 unit is at most 3 bytes: only a payload that could be too large is measured.
   const bytes = payload.length * 3 > MAX_EVENT_BYTES ? utf8Bytes(payload) : 0
   if (bytes > MAX_EVENT_BYTES) {

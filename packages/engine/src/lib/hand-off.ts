@@ -11,7 +11,7 @@ import {
 } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
-import { type PreparedEvent, prepareEvent } from './event.ts'
+import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
 import { inTime } from './in-time.ts'
 import { type Logger, errorFields } from './logger.ts'
 import type { PublishTarget } from './fan-out.ts'
@@ -110,11 +110,12 @@ function divided(
  */
 export async function handOffWithoutRows(
   queue: EventQueue,
-  { type, workspaceId, data, id: eventId, channels, timestamp }: PreparedEvent,
+  event: PreparedEvent,
   { counters, logger }: { counters: EngineCounters; logger: Logger },
 ): Promise<void> {
+  const { type, workspaceId, data, id: eventId, channels, timestamp } = event
   try {
-    const message = { type, workspaceId, data, eventId, channels, timestamp }
+    const message = { type, workspaceId, data, raw: event.raw, eventId, channels, timestamp }
     await inTime(queue.send(message), SILENCE_MS, 'the queue')
   } catch (error) {
     counters.notAccepted++
@@ -142,14 +143,9 @@ export async function keepQueuedEvent(target: PublishTarget, message: QueuedEven
       `the row of ${message.outboxId} is durable already: there is nothing to keep`,
     )
   }
-  const { type, workspaceId, data = {}, eventId, channels, timestamp } = message
-  const event = prepareEvent({
-    type,
-    workspaceId,
-    data,
-    id: eventId,
-    channels,
-    timestamp,
-  })
+  const { type, workspaceId, eventId: id, channels, timestamp } = message
+  const data = message.data ?? (message.raw ? undefined : {})
+  // Anybody may have written it: with both, `prepareEvent` refuses it.
+  const event = prepareEvent({ type, workspaceId, data, raw: message.raw, id, channels, timestamp } as WebhookEvent)
   return messagesFor(target, event, await fanOut(target, event))
 }

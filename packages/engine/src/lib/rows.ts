@@ -20,6 +20,8 @@ export const endpointRows = createCodec<typeof endpoints>({
   retryStatuses: json('retry_statuses'),
   signatures: json('signatures'),
   compatHeader: 'compat_header',
+  compatFormat: 'compat_format',
+  eventTypeHeader: 'event_type_header',
   concurrency: 'concurrency',
   rateLimit: 'rate_limit',
   ratePeriod: 'rate_period',

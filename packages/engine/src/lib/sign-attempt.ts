@@ -13,7 +13,7 @@ import type { Target } from './targets.ts'
 export async function signAttempt(
   sign: Signer,
   { id, endpointId, payload: body }: TakenEvent,
-  { secrets, compatHeader }: Target,
+  { secrets, compatHeader, compatFormat }: Target,
   now: number,
 ): Promise<Record<string, string>> {
   const standard: string[] = []
@@ -29,5 +29,5 @@ export async function signAttempt(
   const message = { id: eventIdOf(id), timestampSeconds: Math.floor(now / 1000), body }
   const signature = await signatureHeaders(sign, standard, message)
   if (compatHeader === null || compat.length === 0) return signature
-  return { ...signature, [compatHeader]: await compatSignature(sign, compat, message) }
+  return { ...signature, [compatHeader]: await compatSignature(sign, compat, message, compatFormat) }
 }

@@ -14,6 +14,8 @@ export const ENDPOINT_COLUMNS = [
   'headers',
   'retryStatuses',
   'compatHeader',
+  'compatFormat',
+  'eventTypeHeader',
   'concurrency',
   'rateLimit',
   'ratePeriod',

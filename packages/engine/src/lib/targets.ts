@@ -1,6 +1,7 @@
 import { type OutboxDatabase, clock, sqlText } from '@keepsend/outbox'
 import type { CheckUrl, UrlCheck } from './check-url.ts'
 import type { Health } from './circuit.ts'
+import type { Endpoint } from './endpoint.ts'
 import { keyless, openHeaders } from './endpoint-headers.ts'
 import type { EndpointTls } from './endpoint-tls.ts'
 import { EngineError } from './errors.ts'
@@ -13,7 +14,7 @@ import { type TargetAuth, openAuth, openTls } from './target-credentials.ts'
 import { ENDPOINT_COLUMNS, type EndpointColumn, SECRET_COLUMNS, type TargetRow } from './target-row.ts'
 
 /** What an attempt needs to know of its endpoint. */
-export interface Target {
+export interface Target extends Pick<Endpoint, 'compatHeader' | 'compatFormat' | 'eventTypeHeader'> {
   id: string
   version: number
   enabled: boolean
@@ -36,7 +37,6 @@ export interface Target {
   health: Health
   /** When held rows are let out next; null: none is held, or a person must come. */
   wakeAt: number | null
-  compatHeader: string | null
   /** What it proves itself with, as `headers` are; undefined where there is none, so that nothing is waited for. */
   auth: Promise<TargetAuth> | undefined
   tls: Promise<EndpointTls> | undefined
@@ -177,6 +177,8 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
       sealedHeaders: headers,
       retryStatuses: numbersIn(endpoint.retryStatuses),
       compatHeader,
+      compatFormat: endpoint.compatFormat,
+      eventTypeHeader: endpoint.eventTypeHeader,
       concurrency,
       rateLimit,
       ratePeriod,

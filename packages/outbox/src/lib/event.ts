@@ -1,3 +1,4 @@
+import { contentTypeProblem } from './content-type.ts'
 import { OutboxError } from './errors.ts'
 import { newUuid } from './uuid.ts'
 
@@ -11,6 +12,8 @@ export interface OutboxEvent {
   type: string
   /** The exact bytes to sign and send, at most {@link MAX_PAYLOAD_BYTES}. Well-formed Unicode without a NUL. */
   payload: string
+  /** The media type of the payload: at most 255 visible ASCII characters, with no charset but UTF-8. @default JSON, stored as null */
+  contentType?: string | undefined
   /** Attempts before the row ends `failed`: 1–100. @default 10 */
   maxAttempts?: number | undefined
   /**
@@ -72,6 +75,8 @@ export function checkEvent(event: OutboxEvent): void {
     throw invalid(`due must be whole milliseconds since the epoch; found ${due}`)
   }
   checkPayload(event.payload)
+  const problem = event.contentType === undefined ? undefined : contentTypeProblem(event.contentType)
+  if (problem !== undefined) throw invalid(`contentType ${problem}`)
 }
 
 function checkPayload(payload: string): void {

@@ -9,9 +9,9 @@ import { type SqlText, clock, joined, raw, sqlText } from './statement.ts'
 // The two sources of a new row's columns below are in this order. `gen` begins at the database's clock: an
 // earlier life of a row that was deleted has had lower ones, on the assumption that decision 050 names.
 const COLUMNS = 'id, workspace_id, event_type, endpoint_id, max_attempts, due_at, ready, gen, created_at'
-const INSERT = raw(`insert into pending_events (${COLUMNS}, payload)`)
-const INSERT_MANY = raw(`insert into pending_events (${COLUMNS}, payload_id, payload)`)
-const INSERT_OR_HOLD = raw(`insert into pending_events (${COLUMNS}, payload_id, payload, status, hold_reason, held_at)`)
+const INSERT = raw(`insert into pending_events (${COLUMNS}, payload`)
+const INSERT_MANY = raw(`insert into pending_events (${COLUMNS}, payload_id, payload`)
+const INSERT_OR_HOLD = raw(`insert into pending_events (${COLUMNS}, payload_id, payload, status, hold_reason, held_at`)
 
 // `do nothing`, never `insert or ignore`: that would also swallow a missing NOT NULL value.
 const UNLESS_THERE = raw('on conflict (id) do nothing')
@@ -32,12 +32,24 @@ export interface InsertStatements {
 /** One event with its payload in its row, bound as it is: no JSON to write and to parse. */
 export function insertStatement(event: OutboxEvent): SqlText {
   const { eventId, endpointId, workspaceId, type, maxAttempts = DEFAULT_MAX_ATTEMPTS, payload } = event
+  const contentType = contentTypeOf(event)
   return sqlText`
-    ${INSERT}
+    ${INSERT}${contentType.column})
     values (${rowId(eventId, endpointId)}, ${workspaceId}, ${type}, ${endpointId ?? ''},
-      ${maxAttempts}, ${dueAndReady(event)}, ${clock()}, ${clock()}, ${payload})
+      ${maxAttempts}, ${dueAndReady(event)}, ${clock()}, ${clock()}, ${payload}${contentType.value})
     ${UNLESS_THERE}`
 }
+
+/** What ends the columns and the values of an insert: nothing for JSON, so that the text of nearly every insert is the same. */
+function contentTypeOf({ contentType }: { contentType?: string | null | undefined }): {
+  column: SqlText
+  value: SqlText
+} {
+  return contentType ? { column: CONTENT_TYPE, value: sqlText`, cast(${contentType} as text)` } : AS_JSON
+}
+
+const CONTENT_TYPE = raw(', content_type')
+const AS_JSON = { column: raw(''), value: raw('') }
 
 /** Rows to insert, and payloads that are stored once for those of them that name their place in the list, from 1 on. */
 export interface RowsToInsert {
@@ -49,6 +61,8 @@ const NOTHING_STORED: Stored = { before: [], ctes: [], join: raw(''), id: raw('c
 
 /** Many events in one statement; it returns the ids that were new. */
 export function insertManyStatements(dialect: Dialect, { events, payloads }: RowsToInsert): InsertStatements {
+  const hasTypes = events.some(({ event }) => event.contentType !== undefined)
+  const contentType = hasTypes ? CONTENT_TYPE : raw('')
   const source = dialect.rows('event', events, {
     id: ['text', ({ event }) => rowId(event.eventId, event.endpointId)],
     workspace_id: ['text', ({ event }) => event.workspaceId],
@@ -59,18 +73,19 @@ export function insertManyStatements(dialect: Dialect, { events, payloads }: Row
     id_time: ['integer', ({ event }) => eventIdTime(event.eventId)],
     payload: ['text', ({ event, place }) => (place === null ? event.payload : null)],
     place: ['integer', ({ place }) => place],
+    ...(hasTypes && { content_type: ['text', ({ event }) => event.contentType ?? null] as const }),
   })
   const isFarOff = offTheClock(raw('id_time'))
   const stored = payloads.length > 0 ? dialect.storePayloads(payloads) : NOTHING_STORED
   const ctes = stored.ctes.length > 0 ? sqlText`with ${joined(stored.ctes, ', ')}` : raw('')
   const insert = sqlText`
-    ${ctes} ${INSERT_MANY}
+    ${ctes} ${INSERT_MANY}${contentType})
     select id, workspace_id, event_type, endpoint_id, max_attempts,
       case due when 'now' then ${clock()} when 'handed-off' then case when ${isFarOff} then ${clock()} end
         else cast(due as bigint) end,
       case when due = 'now' then 1 when due = 'handed-off' then 0
         when cast(due as bigint) <= ${clock()} then 1 else 0 end,
-      ${clock()}, ${clock()}, ${stored.id}, event.payload
+      ${clock()}, ${clock()}, ${stored.id}, event.payload${contentType}
     from ${source} ${stored.join}
     where true
     ${dialect.inKeyOrder}
@@ -101,7 +116,7 @@ export interface Receivers {
  */
 export function insertSelectStatements(
   dialect: Dialect,
-  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'due'> & FanOutOptions,
+  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'contentType' | 'due'> & FanOutOptions,
   receiversAt: (now: SqlText) => Receivers,
 ): InsertStatements {
   const { now, from: clockFrom } = dialect.clockBeside
@@ -113,15 +128,16 @@ export function insertSelectStatements(
   const stored = isCounted ? dialect.storeShared(event, from, mostInline) : NOTHING_STORED
   const whole = mostInline > 0 ? sqlText`cast(${event.payload} as text)` : raw('cast(null as text)')
   const inline = isCounted && mostInline > 0 ? sqlText`case when ${stored.id} is null then ${whole} end` : whole
+  const contentType = contentTypeOf(event)
   const receiver = sqlText`receiver as ${dialect.reused} (
       select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${heldFor} as held_for, ${now} as now from ${from})`
   // `where true`: SQLite would take `on` for the condition of a join.
   const insert = sqlText`
     with ${stored.ctes.reduce((ctes, one) => sqlText`${ctes}, ${one}`, receiver)}
-    ${INSERT_OR_HOLD}
+    ${INSERT_OR_HOLD}${contentType.column})
     select cast(${event.eventId} as text) || '.' || endpoint, cast(${event.workspaceId} as text),
       cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,
-      ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end
+      ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end${contentType.value}
     from receiver
     where true
     ${UNLESS_THERE}

@@ -67,6 +67,7 @@ export const pendingEvents = createCodec<typeof table, PendingEvent>({
   completedAt: 'completed_at',
   lastError: 'last_error',
   lastStatus: 'last_status',
+  contentType: 'content_type',
   payload: {
     column: 'payload',
     readAs: (row) =>

@@ -36,6 +36,20 @@ export function keptPromises(holds: Holds): void {
     },
   )
 
+  holds('a raw body arrives as it is, with a row and without one, and its row keeps its type', async (world) => {
+    const { engine, queue, addEndpoint, background, work, rows } = world
+    const { answer, arrivals } = await addEndpoint()
+    // Its rows stay, to be looked at.
+    await answer(400)
+    const { id, type, workspaceId } = event()
+    const raw = { body: '[ "é🙂", 1.0 ]\r\n', contentType: 'application/vnd.acme+json; charset=utf-8' }
+    await queue.send({ type, workspaceId, raw, eventId: id })
+    await engine.commit({ writes: [], events: [{ type, workspaceId, raw }], background })
+    await work()
+    expect((await arrivals()).map(({ body }) => body)).toEqual([raw.body, raw.body])
+    expect((await rows()).map(({ contentType }) => contentType)).toEqual([raw.contentType, raw.contentType])
+  })
+
   holds('the same message again makes no second row and no second delivery', async (world) => {
     const { queue, addEndpoint, work } = world
     const { answer, arrivals } = await addEndpoint()

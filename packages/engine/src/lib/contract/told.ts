@@ -76,7 +76,7 @@ export function toldPromises(holds: Holds): void {
   holds(
     'a message for a held row sends nothing; let out, the row is delivered without another message',
     async (world) => {
-      const { engine, queue, addEndpoint, publish, work, rows } = world
+      const { engine, queue, addEndpoint, publish, background, work, rows } = world
       const { endpointId, answer, arrivals } = await addEndpoint({ retrySchedule: [3600] })
       await answer(503)
       await publish(1)
@@ -92,7 +92,7 @@ export function toldPromises(holds: Holds): void {
       expect(await arrivals()).toHaveLength(1)
 
       await answer(200)
-      await engine.endpoints.setStatus('w', endpointId, 'enabled')
+      await engine.endpoints.setStatus('w', endpointId, 'enabled', { background })
       await work()
       expect(await arrivals()).toHaveLength(2)
       expect(await rows()).toEqual([])

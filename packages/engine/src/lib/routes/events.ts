@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
+import type { WebhookEvent } from '../event.ts'
 import type { EventSummary } from '../delivery-list.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { parseAsWritten } from '../exact-json.ts'
@@ -9,7 +10,8 @@ import * as examples from './examples.ts'
 import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
 import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import { iso, toDelivery } from './show.ts'
-import { eventDetail, eventInput, eventSummary, idParam, publishedEvent } from './schemas.ts'
+import { eventDetail, eventInput, eventSummary, publishedEvent } from './event-schemas.ts'
+import { idParam } from './schemas.ts'
 
 const MAX_BATCH = 100
 /** 1 MiB. Each event of a batch has its own bound besides. */
@@ -100,6 +102,7 @@ const get = defineRoute(
       200: json('The event', eventDetail, {
         ...summary,
         payload: { ...examples.event, timestamp: summary.createdAt },
+        contentType: null,
         deliveries: [examples.delivery],
       }),
     },
@@ -119,7 +122,10 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const written = parseAsWritten(c.get('bodyText')) as typeof input | undefined
     const writtenList = written && listOf(written)
     const events = listOf(input).map(({ object: _form, ...event }, index) => {
-      return { ...event, data: writtenList?.[index]?.data ?? event.data, id: event.id ?? newEventId(), workspaceId }
+      const { id = newEventId() } = event
+      return { ...event, data: writtenList?.[index]?.data ?? event.data, id, workspaceId } as WebhookEvent & {
+        id: string
+      }
     })
     const published = events.map(({ id, type }) => ({ object: 'event', id, type }))
     const [first] = published
@@ -156,9 +162,16 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const { deliveries, complete, ...event } = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
     const [first] = deliveries
     const createdAt = iso(first?.createdAt ?? 0)
-    const parsed = parseStored(event.payload)
-    const payload = parsed === undefined ? event.payload : (parseAsWritten(event.payload) ?? parsed)
-    const shown = { id, type: first?.type ?? '', createdAt, payload, deliveries: deliveries.map(toDelivery) }
+    const { contentType } = event
+    const payload = contentType === null ? readPayload(event.payload) : event.payload
+    const shown = {
+      id,
+      type: first?.type ?? '',
+      createdAt,
+      payload,
+      contentType,
+      deliveries: deliveries.map(toDelivery),
+    }
     return c.json(complete ? shown : { ...shown, complete }, 200)
   })
 
@@ -168,4 +181,10 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
 function listOf(input: z.infer<typeof publishInput>): z.infer<typeof inputs> {
   if (Array.isArray(input)) return input
   return input.object === 'list' ? input.data : [input]
+}
+
+/** Our envelope, with the digits of its numbers; what was broken by hand as the text that it is. */
+function readPayload(payload: string) {
+  const parsed = parseStored(payload)
+  return parsed === undefined ? payload : (parseAsWritten(payload) ?? parsed)
 }

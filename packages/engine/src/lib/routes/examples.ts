@@ -27,6 +27,8 @@ export const endpoint = {
   retryStatuses: [],
   signatures: ['v1'],
   compatHeader: null,
+  compatFormat: 'timestamped',
+  eventTypeHeader: null,
   concurrency: null,
   rateLimit: 10,
   ratePeriod: 'second',

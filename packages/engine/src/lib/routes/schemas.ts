@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { COMPAT_FORMATS } from '../compat-signature.ts'
 import { READABLE } from '../endpoint-columns.ts'
 import { DISABLED_REASONS } from '../endpoint.ts'
 import { HOLD_REASONS, type HoldReason } from '../hold-reason.ts'
@@ -6,31 +7,9 @@ import { RATE_PERIODS } from '../rate.ts'
 import * as bounded from './bounded.ts'
 import { credentialsInput, credentialsShown } from './credentials.ts'
 
-const time = z.iso.datetime()
-const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
-const count = z.int().openapi({ minimum: 0 })
-
-export const eventInput = z
-  .strictObject({
-    object: z.literal('event').optional().openapi({ description: 'That it is one event' }),
-    type: bounded.name.openapi({
-      description: 'Up to 16 names joined by dots; those that begin with `keepsend.` are Keepsend’s own',
-    }),
-    data: z.record(z.string(), z.unknown()).openapi({ description: 'Sent as it is; nested 64 deep at most' }),
-    channels: bounded.channels.optional().openapi({
-      description: 'Sent only to endpoints that listen to one of them, or to all; to all endpoints when left out',
-    }),
-    id: bounded.eventId.optional().openapi({
-      description: '`evt_` and a lower-case UUIDv7; made here when left out',
-    }),
-    timestamp: bounded.isoTime.optional().openapi({ description: 'When it happened; now when left out' }),
-  })
-  // Without `object` it is read as one event too, which a discriminator cannot say.
-  .openapi('EventInput', { required: ['object', 'type', 'data'] })
-
-export const publishedEvent = z
-  .object({ object: z.literal('event'), id: id('event'), type: z.string() })
-  .openapi('PublishedEvent')
+export const time = z.iso.datetime()
+export const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
+export const count = z.int().openapi({ minimum: 0 })
 
 export const deliverySchema = z
   .object({
@@ -53,32 +32,6 @@ export const deliverySchema = z
     lastStatus: z.int().nullable().openapi({ description: 'The status that the receiver answered last' }),
   })
   .openapi('Delivery')
-
-export const eventSummary = z
-  .object({
-    id: id('event'),
-    type: z.string(),
-    createdAt: time,
-    deliveries: z
-      .object({ pending: count, held: count, completed: count, failed: count })
-      .openapi('DeliveryCounts', { description: 'Its retained deliveries by status' }),
-  })
-  .openapi('EventSummary')
-
-export const eventDetail = z
-  .object({
-    id: id('event'),
-    type: z.string(),
-    createdAt: time,
-    payload: z
-      .unknown()
-      // Only what takes no `undefined` is documented as always there.
-      .refine((payload) => payload !== undefined)
-      .openapi({ description: 'What each delivery sends: `type`, `timestamp` and `data`' }),
-    deliveries: z.array(deliverySchema).openapi({ description: 'The first 1,000 of them' }),
-    complete: z.literal(false).optional().openapi({ description: 'There are more: list deliveries by the eventId' }),
-  })
-  .openapi('Event')
 
 const endpointFields = {
   url: bounded.url.openapi({ description: 'https, and a public address, unless the server says otherwise' }),
@@ -114,6 +67,10 @@ const endpointFields = {
   compatSignature: z
     .strictObject({
       header: bounded.headerName.openapi({ description: 'The name of the header', minLength: 1 }),
+      format: z
+        .enum(COMPAT_FORMATS)
+        .optional()
+        .openapi({ description: '`timestamped`, unless said otherwise: `t=…,v1=…`; `sha256`: `sha256=…`' }),
       secret: bounded.secret.optional().openapi({
         description: 'Visible ASCII; a new one when left out',
         minLength: 16,
@@ -122,7 +79,13 @@ const endpointFields = {
     })
     .nullable()
     .optional()
-    .openapi({ description: 'A header `t=…,v1=…` besides, for receivers that know no other; null takes it away' }),
+    .openapi({
+      description: 'A signature of an older form besides, for receivers that know no other; null takes it away',
+    }),
+  eventTypeHeader: bounded.headerName
+    .nullable()
+    .optional()
+    .openapi({ description: 'A header whose value is the type of the event; null: none', minLength: 1 }),
   concurrency: z
     .int()
     .min(1)
@@ -179,6 +142,8 @@ export const endpointSchema = z
     retryStatuses: z.array(z.int()),
     signatures: z.array(z.enum(['v1', 'v1a'])),
     compatHeader: z.string().nullable().openapi({ description: 'The header of `compatSignature`, in lower case' }),
+    compatFormat: z.enum(COMPAT_FORMATS).openapi({ description: 'The form of that signature' }),
+    eventTypeHeader: z.string().nullable().openapi({ description: 'In lower case' }),
     concurrency: z.int().nullable(),
     rateLimit: z.int().nullable(),
     ratePeriod: z.enum(RATE_PERIODS),

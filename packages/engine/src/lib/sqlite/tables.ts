@@ -37,6 +37,10 @@ export const endpoints = sqliteTable(
     retryStatuses: jsonText('retry_statuses').$type<number[]>().notNull(),
     signatures: jsonText('signatures').$type<('v1' | 'v1a')[]>().notNull(),
     compatHeader: text('compat_header'),
+    compatFormat: text('compat_format', { enum: ['timestamped', 'sha256'] })
+      .notNull()
+      .default('timestamped'),
+    eventTypeHeader: text('event_type_header'),
     concurrency: integer('concurrency'),
     rateLimit: integer('rate_limit'),
     /** What `rateLimit` is per. */

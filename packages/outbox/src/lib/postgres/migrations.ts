@@ -9,6 +9,7 @@ export const migrations: readonly Migration[] = [
 -- than by language.
 -- payload: text, not jsonb, which would lose key order, the digits of numbers and an escaped NUL. It stands last. Null: it is
 -- stored in keepsend_payloads, under payload_id. Every move of a row rewrites the row, and with it a payload that stands in it.
+-- content_type is null for JSON, which nearly every payload is.
 -- gen begins at the clock, so that a row that is inserted again repeats no gen of its earlier life.
 -- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
 --
@@ -42,6 +43,7 @@ create table if not exists pending_events (
   completed_at bigint,
   last_error text,
   last_status integer,
+  content_type text,
   payload_id bigint,
   payload text check (payload is not null or payload_id is not null)
 ) with (

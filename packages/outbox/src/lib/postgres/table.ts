@@ -40,6 +40,8 @@ export const pendingEvents = pgTable('pending_events', {
   completedAt: bigint('completed_at', { mode: 'number' }),
   lastError: text('last_error'),
   lastStatus: integer('last_status'),
+  /** The media type of a payload of the caller's own; null: JSON. */
+  contentType: text('content_type'),
   /** Where `payload` is stored when it is not in the row. */
   payloadId: bigint('payload_id', { mode: 'number' }),
   /** The exact bytes to sign and send; null: they are in {@link payloads}. */

@@ -13,6 +13,7 @@ export const migrations: readonly Migration[] = [
 -- endpoint_id is '' for none, because min() skips null. ready is 1 while the row stands in its lane; only pending rows do.
 -- payload stands last, so a claim or a count that does not want it never reads its overflow pages. Null: it is stored in
 -- keepsend_payloads, under payload_id. Every move of a row rewrites the row, and with it a payload that stands in it.
+-- content_type is null for JSON, which nearly every payload is.
 -- No foreign keys: a deleted endpoint must not take deliveries with it unseen.
 create table if not exists pending_events (
   id text not null primary key,
@@ -36,6 +37,7 @@ create table if not exists pending_events (
   completed_at integer,
   last_error text,
   last_status integer,
+  content_type text,
   payload_id integer,
   payload text check (payload is not null or payload_id is not null)
 ) strict, without rowid;

@@ -40,6 +40,8 @@ export const pendingEvents = sqliteTable('pending_events', {
   completedAt: integer('completed_at'),
   lastError: text('last_error'),
   lastStatus: integer('last_status'),
+  /** The media type of a payload of the caller's own; null: JSON. */
+  contentType: text('content_type'),
   /** Where `payload` is stored when it is not in the row. */
   payloadId: integer('payload_id'),
   /** The exact bytes to sign and send; null: they are in {@link payloads}. */

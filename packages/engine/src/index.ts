@@ -30,6 +30,15 @@ export type { Endpoint, EndpointInput } from './lib/endpoint.ts'
 export type { CommitOptions, Committed } from './lib/commit.ts'
 export { createEngine } from './lib/engine.ts'
 export type { Engine, Sent } from './lib/engine-api.ts'
+export {
+  type DeliveryError,
+  ERROR_CLASSES,
+  type ErrorClass,
+  type ErrorExplanation,
+  HTTP_EXPLANATIONS,
+  classOf,
+  explanationOf,
+} from './lib/error-classes.ts'
 export { EngineError, type EngineErrorCode } from './lib/errors.ts'
 export type { EventQueue, QueuedEvent } from './lib/event-queue.ts'
 export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/event.ts'
@@ -56,6 +65,7 @@ export type { Secrets } from './lib/secret-store.ts'
 export {
   DEFAULT_DEADLINE_MS,
   MAX_RESPONSE_BYTES,
+  type SendErrorClass,
   type SendRequest,
   type SendResult,
   type Sender,

@@ -219,7 +219,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     else if (error instanceof AddressNotAllowed) {
       this.#end({ kind: 'error', reason: 'blocked_address', message: error.message })
     } else {
-      this.#end({ kind: 'error', reason: 'network', message: describeFailure(error) })
+      this.#end({ kind: 'error', ...describeFailure(error) })
     }
   }
 

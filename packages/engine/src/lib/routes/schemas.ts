@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
 import type { ShownDelivery } from '../delivery-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
+import { ERROR_CLASSES, type ErrorClass, classOf, explanationOf } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
 import { RATE_PERIODS } from '../rate.ts'
 import * as bounded from './bounded.ts'
@@ -25,6 +26,8 @@ export const eventInput = z
 
 export const publishedEvent = z.object({ id: z.string(), type: z.string() }).openapi('PublishedEvent')
 
+const ERROR_CLASS_NAMES = Object.keys(ERROR_CLASSES) as ErrorClass[]
+
 export const deliverySchema = z
   .object({
     id: z.string(),
@@ -41,6 +44,8 @@ export const deliverySchema = z
     completedAt: time.nullable(),
     lastError: z.string().nullable(),
     lastStatus: z.int().nullable(),
+    errorClass: z.enum(ERROR_CLASS_NAMES).nullable().openapi({ description: 'of `lastError`' }),
+    explanation: z.string().nullable().openapi({ description: 'what happened, and what most likely mends it' }),
   })
   .openapi('Delivery')
 
@@ -223,6 +228,8 @@ export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
     completedAt: row.completedAt === null ? null : iso(row.completedAt),
     lastError,
     lastStatus,
+    errorClass: classOf(lastError, lastStatus),
+    explanation: explanationOf(lastError, lastStatus),
   }
 }
 

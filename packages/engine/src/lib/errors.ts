@@ -41,6 +41,9 @@ const STATUS = {
   not_accepted: 503,
 } as const
 
+/** Every code, for what goes through all of them. */
+export const ENGINE_ERROR_CODES = Object.keys(STATUS) as EngineErrorCode[]
+
 /** A message quotes what was found, which may be as long as a request. */
 const MAX_MESSAGE = 1000
 

@@ -23,7 +23,7 @@ function expectedKind(status: number): string {
   if (status >= 200 && status <= 299) return 'delivered'
   if (status === 410) return 'disable_endpoint'
   if (status === 429) return 'hold'
-  if (status >= 400 && status <= 499 && ![408, 425].includes(status)) return 'dead'
+  if (status >= 400 && status <= 499 && ![408, 421, 425].includes(status)) return 'dead'
   return 'retry'
 }
 

@@ -47,6 +47,7 @@ export { type CommitWithEventsOptions, commitWithEvents, keepsend, recallAnswer,
 export { IDEMPOTENCY_RETENTION_MS, type IdempotencyKey } from './lib/idempotency.ts'
 export { type RingKey, createKeyRing } from './lib/key-ring.ts'
 export type { Limits } from './lib/limits.ts'
+export { consoleLogger } from './lib/console-logger.ts'
 export { type Logger, carefulLogger, errorFields, silentLogger } from './lib/logger.ts'
 export type { Upkeep } from './lib/maintain.ts'
 export { engineMigrations, migrate } from './lib/migrations.ts'

@@ -14,6 +14,7 @@ import {
   migrate,
   newSecret,
   reencryptSecrets,
+  silentLogger,
 } from '../src/index.ts'
 import { OPTION_NAMES } from '../src/lib/option-names.ts'
 import { readOptions } from '../src/lib/options.ts'
@@ -40,7 +41,12 @@ async function world() {
       return direct.atomic(statements)
     },
   }
-  const engine = createEngine({ db, queue: { async send() {} }, secrets: 'plaintext-for-development' })
+  const engine = createEngine({
+    db,
+    queue: { async send() {} },
+    secrets: 'plaintext-for-development',
+    logger: silentLogger,
+  })
   const { endpoint } = await engine.endpoints.create('w', ENDPOINT)
   const { id: keyId } = await engine.apiKeys.create({ workspaceId: 'w', expiresInMs: 1000 })
   asked.length = 0
@@ -180,6 +186,7 @@ describe('options', () => {
     const sent: Record<string, string>[] = []
     const engine = createEngine({
       ...none,
+      logger: silentLogger,
       db,
       queue: { async send() {} },
       secrets: TEST_KEYS,

@@ -47,7 +47,7 @@ describe('a delivery that failed says its class and what mends it', () => {
     await call('POST', '/events', { type: 'a', data: {} })
     await work()
     expect((await read(call('GET', '/deliveries'))).body).toMatchObject({
-      data: [{ errorClass: 'url_not_allowed', explanation: expect.stringMatching(/URL policy/) }],
+      data: [{ errorClass: 'scheme', explanation: expect.stringMatching(/URL policy/) }],
     })
   })
 })

@@ -30,12 +30,15 @@ describe('a failed exchange', () => {
     ['HPE_INVALID_CONSTANT', 'invalid_response', /^HPE_INVALID_CONSTANT its answer is not valid HTTP\/1.1$/],
     ['UND_ERR_HEADERS_OVERFLOW', 'invalid_response', /the headers of its answer are too large$/],
     ['E_WHATEVER', 'network', /^E_WHATEVER the exchange with the receiver failed$/],
-  ])('with the code %s is of class %s, and a sentence of ours without what the library says', (code, reason, sentence) => {
-    const { message: text, ...of } = describeFailure(failure(code))
-    expect(of).toEqual({ reason })
-    expect(text).toMatch(sentence)
-    expect(text).not.toMatch(/error:|routines|10\.0\.0|undefined/)
-  })
+  ])(
+    'with the code %s is of class %s, and a sentence of ours without what the library says',
+    (code, reason, sentence) => {
+      const { message: text, ...of } = describeFailure(failure(code))
+      expect(of).toEqual({ reason })
+      expect(text).toMatch(sentence)
+      expect(text).not.toMatch(/error:|routines|10\.0\.0|undefined/)
+    },
+  )
 
   it('of a look-up is told from one of a connection with the same code', () => {
     expect(describeFailure(failure('ECONNREFUSED', { syscall: 'queryA' }))).toEqual(NAME_SERVERS)

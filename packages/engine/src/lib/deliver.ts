@@ -76,9 +76,7 @@ export async function deliverEvent(
     const endpoint = { id, version, retrySchedule: target.retrySchedule ?? retrySchedule, retryStatuses }
     context = { event, endpoint, now, maxPauseMs, random }
     if (!target.check.ok) {
-      const { reason, message } = target.check
-      const errorClass = reason === 'blocked_address' ? reason : 'url_not_allowed'
-      const refused = retryOrDead(context, `${errorClass}: ${message}`)
+      const refused = retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
       return { ...refused, attempt: facts }
     }
     const permit: Permit | 'unread' = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, target)

@@ -42,9 +42,21 @@ export const ERROR_CLASSES = {
     happened: 'The URL leads to an address that may not be sent to: a private, local or denied one.',
     fix: 'Give the endpoint a public address, or have the operator open this one in the URL policy.',
   },
-  url_not_allowed: {
-    happened: 'The URL is not one that may be sent to: its scheme, its port or its form is refused.',
-    fix: 'Change the URL of the endpoint, or have the operator open it in the URL policy.',
+  invalid_url: {
+    happened: 'The URL of the endpoint is no URL.',
+    fix: 'Set the URL of the endpoint again.',
+  },
+  scheme: {
+    happened: 'The URL does not begin with https.',
+    fix: 'Change the URL of the endpoint, or have the operator open http in the URL policy.',
+  },
+  credentials: {
+    happened: 'The URL holds a user name or a password.',
+    fix: 'Take them out of the URL; a header of the endpoint can hold what the receiver wants.',
+  },
+  port: {
+    happened: 'The port of the URL may not be sent to.',
+    fix: 'Let the receiver listen on 443 or 8443, or have the operator open its port in the URL policy.',
   },
   egress_proxy: {
     happened: 'The egress proxy of the sender made no connection to the receiver.',

@@ -18,7 +18,8 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { type CircuitOptions, anyStands } from './circuit.ts'
-import { healthStatements, meaningOf } from './health.ts'
+import type { EndpointChange } from './delivery-log.ts'
+import { type HealthStatement, healthStatements, meaningOf } from './health.ts'
 import { HOLD_REASONS, type HoldReason, holdLane } from './hold-reason.ts'
 import { lockDeliveries, lockEndpoints } from './locks.ts'
 import type { Reporter } from './operational.ts'
@@ -56,7 +57,7 @@ export async function settleDeliveries(
   { db, keepCompleted, circuit, reporter, random }: SettleDeps,
   finished: readonly FinishedDelivery[],
   { claim }: SettleNext,
-): Promise<Settled> {
+): Promise<Settled & { changes: EndpointChange[] }> {
   const outcomes = finished.map(toSettle)
   // While all goes well, thousands of times a second, nothing hangs on a settle.
   const isEventful = finished.some(({ outcome }) => outcome.kind !== 'delivered' || outcome.attempt?.failing)
@@ -68,7 +69,9 @@ export async function settleDeliveries(
   const holds = heldOf(noted)
   const room = claim ? roomOf(finished) : []
   const around = [health.statements, disabled, failures, holds.ids, room]
-  if (around.every(({ length }) => length === 0)) return settleEvents(db, outcomes, { keepCompleted, claim })
+  if (around.every(({ length }) => length === 0)) {
+    return { ...(await settleEvents(db, outcomes, { keepCompleted, claim })), changes: [] }
+  }
 
   const transaction = new Transaction()
   // The statements commit in the order in which these parts are declared, whatever fills them first.
@@ -96,7 +99,10 @@ export async function settleDeliveries(
     ),
   )
   locks.addAll(lockEndpoints(db, endpointIds))
-  whileClaimed.addAll([...health.statements, ...pauses, ...disabled, ...failures])
+  const noticed = [...health.statements, ...pauses, ...disabled].map(({ statement, makes }) => {
+    return { makes, result: whileClaimed.add(statement) }
+  })
+  whileClaimed.addAll(failures)
   const lost = addSettle(settles, db, outcomes, { keepCompleted })
   for (const group of holds.groups) backlog.addAll(afterHolding(db, group, claim !== undefined))
   if (holds.ids.length > 0) freed.add(resumeUnlessBlocked(db, holds.ids))
@@ -105,7 +111,8 @@ export async function settleDeliveries(
   }
   const claimed = claim && addClaim(claims, db, claim)
   await transaction.commit(db)
-  return { lost: lost(), claimed: claimed?.() ?? { claims: [], dead: [] } }
+  const changes = noticed.flatMap(({ makes, result }) => (makes && result.changes > 0 ? [makes] : []))
+  return { lost: lost(), claimed: claimed?.() ?? { claims: [], dead: [] }, changes }
 }
 
 function takesRows(endpointId: string): SqlText {
@@ -174,7 +181,7 @@ function afterHolding(db: OutboxDatabase, group: HeldGroup, claims: boolean): Sq
 }
 
 /** What receivers asked for, by endpoint. */
-function pausesOf(db: OutboxDatabase, finished: readonly FinishedDelivery[]): SqlText[] {
+function pausesOf(db: OutboxDatabase, finished: readonly FinishedDelivery[]): HealthStatement[] {
   const endpoints = new Map<string, { endpointId: string; version: number; asked: AskedPause[] }>()
   for (const { claim, outcome } of finished) {
     if (outcome.kind !== 'hold' || !outcome.asked || !outcome.attempt) continue
@@ -184,7 +191,14 @@ function pausesOf(db: OutboxDatabase, finished: readonly FinishedDelivery[]): Sq
     endpoints.set(key, endpoint)
     endpoint.asked.push({ claim, pauseMs: outcome.asked.pauseMs })
   }
-  return [...endpoints.values()].map(({ asked, ...endpoint }) => pauseAsAskedStatement(db, endpoint, asked))
+  return [...endpoints.values()].map(({ asked, ...endpoint }) => ({
+    statement: pauseAsAskedStatement(db, endpoint, asked),
+    makes: {
+      change: 'paused',
+      endpointId: endpoint.endpointId,
+      pauseMs: Math.max(...asked.map(({ pauseMs }) => pauseMs)),
+    },
+  }))
 }
 
 /** Only the version that the attempt read: an endpoint that was changed meanwhile has a new URL to prove itself. */
@@ -192,16 +206,20 @@ function disablingOf(
   db: OutboxDatabase,
   reporter: Reporter | undefined,
   { claim, outcome }: FinishedDelivery,
-): SqlText[] {
+): HealthStatement[] {
   if (outcome.kind !== 'disable_endpoint') return []
   const { endpointId, endpointVersion: version, reason } = outcome
   const comesTrue = sqlText`id = ${endpointId} and version = ${version} and status = 'enabled'`
+  const reports = reporter?.endpoint('keepsend.endpoint.disabled', outcome, [claim], comesTrue, { reason }) ?? []
   return [
-    ...(reporter?.endpoint('keepsend.endpoint.disabled', outcome, [claim], comesTrue, { reason }) ?? []),
-    sqlText`
+    ...reports.map((statement) => ({ statement })),
+    {
+      makes: { change: 'disabled', endpointId, reason },
+      statement: sqlText`
       update keepsend_endpoints
       set status = 'disabled', disabled_reason = ${reason}, disabled_at = ${clock()}, version = version + 1, wake_at = ${raw('null')}, updated_at = ${clock()}
       where ${comesTrue} and ${anyStands(db, [claim])}`,
+    },
   ]
 }
 

@@ -105,10 +105,13 @@ describe('the verdict on a status', () => {
 })
 
 describe('an exchange that came to no answer', () => {
-  it.each(['timeout', 'dns', 'connect', 'tls', 'network', 'blocked_address', 'invalid_response'] as const)('%s is tried again', (reason) => {
-    const outcome = judge({ kind: 'error', reason, message: 'what happened' }, context({ attempts: 2 }))
-    expect(outcome).toEqual({ kind: 'retry', delayMs: 300_000, deferral: false, error: `${reason}: what happened` })
-  })
+  it.each(['timeout', 'dns', 'connect', 'tls', 'network', 'blocked_address', 'invalid_response'] as const)(
+    '%s is tried again',
+    (reason) => {
+      const outcome = judge({ kind: 'error', reason, message: 'what happened' }, context({ attempts: 2 }))
+      expect(outcome).toEqual({ kind: 'retry', delayMs: 300_000, deferral: false, error: `${reason}: what happened` })
+    },
+  )
 
   it('is the end on the last attempt', () => {
     const outcome = judge({ kind: 'error', reason: 'timeout', message: 'slow' }, context({ attempts: 10 }))
@@ -195,6 +198,10 @@ describe('the number of an attempt', () => {
   })
 
   it('one attempt allowed is one attempt', () => {
-    expect(retryOrDead(context({ maxAttempts: 1 }), 'network: reset', 500)).toEqual({ kind: 'dead', error: 'network: reset', httpStatus: 500 })
+    expect(retryOrDead(context({ maxAttempts: 1 }), 'network: reset', 500)).toEqual({
+      kind: 'dead',
+      error: 'network: reset',
+      httpStatus: 500,
+    })
   })
 })

@@ -90,7 +90,8 @@ describe('an attempt', () => {
 })
 
 describe('an endpoint', () => {
-  const changes = (lines: { message: string }[]) => lines.filter(({ message }) => !/attempt|wants no more/.test(message))
+  const changes = (lines: { message: string }[]) =>
+    lines.filter(({ message }) => !/attempt|wants no more/.test(message))
 
   it('has a line when its circuit opens and when it closes, once each', async () => {
     const made = await one({ circuit: { failuresInRow: 3 } })
@@ -221,7 +222,9 @@ describe('the default logger', () => {
       expect(warn.mock.calls).toEqual([])
       createEngine(parts)
       createEngine({ ...parts, logger: undefined })
-      const line = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z keepsend warn: signing secrets are kept in plaintext/)
+      const line = expect.stringMatching(
+        /^\d{4}-\d\d-\d\dT[\d:.]+Z keepsend warn: signing secrets are kept in plaintext/,
+      )
       expect(warn.mock.calls).toEqual([[line], [line]])
       problemResponse(new Error('disk\nfull'))
       expect(error.mock.calls).toEqual([

@@ -9,7 +9,7 @@ import { createDeliveryReads } from './deliveries.ts'
 import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { EngineError, asEngineError } from './errors.ts'
-import { prepareEvent } from './event.ts'
+import { prepareEvent, prepareEvents } from './event.ts'
 import { createFewReceivers } from './few-receivers.ts'
 import { handOff, handOffWithoutRows, inBackground, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
@@ -129,7 +129,7 @@ export function createEngine(options: EngineOptions): Engine {
     async commit(unit) {
       checkOptions('engine.commit', unit)
       const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = unit
-      const prepared = events.map((event) => prepareEvent(event))
+      const prepared = prepareEvents(events)
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
       const one = { writes, events: prepared, answer, idempotencyKey }
       const committed = await commitUnit(target, one, { logger, ...ceilings })

@@ -1,5 +1,6 @@
 import { isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
+import { readTime } from './rfc3339.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
 /** Something that happened in a workspace. */
@@ -13,7 +14,7 @@ export interface WebhookEvent {
   channels?: readonly string[] | undefined
   /** `newEventId()`, for a caller that wants to know it first. The same id again makes no second delivery of a kept row. */
   id?: string | undefined
-  /** When it happened. @default now */
+  /** When it happened: a `Date`, or a text of RFC 3339, which is sent as it is given. @default now */
   timestamp?: Date | string | undefined
 }
 
@@ -65,6 +66,18 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   }
   const timestamp = isoTime(event.timestamp ?? new Date(now()))
   return { id, type, workspaceId, channels, timestamp, data, payload: envelope(type, timestamp, data) }
+}
+
+/** The same of several; which of them breaks a rule is said. */
+export function prepareEvents(events: readonly WebhookEvent[]): PreparedEvent[] {
+  return events.map((event, index) => {
+    try {
+      return prepareEvent(event)
+    } catch (error) {
+      if (events.length === 1 || !(error instanceof EngineError)) throw error
+      throw new EngineError(error.code, `events[${index}]: ${error.message}`, { cause: error })
+    }
+  })
 }
 
 /** What Keepsend itself has to report, in the same envelope. */
@@ -150,9 +163,13 @@ function isDeeperThan(json: string, max: number): boolean {
 }
 
 function isoTime(time: Date | string): string {
-  const date = new Date(time)
-  if (Number.isNaN(date.getTime())) throw invalid(`timestamp must be a date or ISO 8601; found ${show(time)}`)
-  return typeof time === 'string' ? time : date.toISOString()
+  if (typeof time === 'string') {
+    const read = readTime(time)
+    if ('problem' in read) throw invalid(`timestamp ${read.problem}; found ${show(time)}`)
+    return time
+  }
+  if (Number.isNaN(time.getTime())) throw invalid(`timestamp must be a date; found ${show(time)}`)
+  return time.toISOString()
 }
 
 function show(value: unknown): string {

@@ -1,4 +1,5 @@
 import { fewLines } from './few-lines.ts'
+import { oneLine } from './one-line.ts'
 
 /**
  * Where the engine says what it does and what went wrong: pino fits as it is, and so does any object with the first three
@@ -74,15 +75,11 @@ const MAX_TEXT = 1000
 // The second line: nothing that fits is given to the logger on purpose.
 const CREDENTIALS = /\b(whsec_|whsk_|compat_|ks_|(?:bearer|basic) +)[\w+/=.~-]+/gi
 const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@)?([^\s/?#"']*)[^\s"']*/gi
-// Lines, terminal sequences, and what turns the direction of writing.
-// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 function plainText(text: string): string {
-  const plainly = text
-    .slice(0, MAX_TEXT)
-    .replace(URLS, '$1$2')
-    .replace(CREDENTIALS, '$1…')
-    .replace(CONTROLS, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const plainly = oneLine(
+    text.slice(0, MAX_TEXT).replace(URLS, '$1$2').replace(CREDENTIALS, '$1…'),
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
   return text.length > MAX_TEXT ? `${plainly}…` : plainly
 }

@@ -1,6 +1,7 @@
 import { EngineError, type EngineErrorCode } from './errors.ts'
 import { consoleLogger } from './console-logger.ts'
 import { type Logger, carefulLogger, errorFields } from './logger.ts'
+import { oneLine } from './one-line.ts'
 
 /** RFC 9457. `code` is stable; `detail` is for people. */
 export interface Problem {
@@ -54,7 +55,8 @@ export function problemResponse(error: unknown, logger: Logger = ownLogger): Res
     type: 'about:blank',
     title: TITLES[status] ?? 'Error',
     status,
-    detail: text ?? 'an unexpected error; the log has it',
+    // It quotes what was found, which may hold anything.
+    detail: oneLine(text ?? 'an unexpected error; the log has it'),
     code: known?.code ?? (status < 500 ? 'invalid_request' : 'internal'),
   }
   const headers = new Headers({ 'content-type': 'application/problem+json', ...UNSTORED })

@@ -1,5 +1,6 @@
-import { isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
+import { createOptionChecks, isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
+import { EVENT_NAMES } from './option-names.ts'
 import { readTime } from './rfc3339.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
@@ -49,6 +50,7 @@ export const OWN_TYPES = 'keepsend.'
  * @throws {EngineError} `invalid_event` or `payload_too_large`, before anything is written.
  */
 export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
+  checkNames('an event', EVENT_NAMES, event)
   const { type, workspaceId, data, channels = [], id = newEventId() } = event
   if (!isName(type))
     throw invalid(
@@ -180,6 +182,8 @@ function kindOf(value: unknown): string {
   if (value === null) return 'null'
   return typeof value === 'object' ? `a value of ${value.constructor?.name}` : typeof value
 }
+
+const { checkNames } = createOptionChecks(invalid)
 
 function invalid(message: string): EngineError {
   return new EngineError('invalid_event', message)

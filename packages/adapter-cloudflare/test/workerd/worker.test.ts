@@ -85,7 +85,12 @@ describe("the Worker's own names", () => {
   async function withEngine(settings: WorkerBindings['engine'] = {}): Promise<Engine> {
     let made: Engine | undefined
     const worker = newWorker({
-      bindings: (given) => ({ db: given.DB, queue: given.WEBHOOKS, secrets: TEST_KEYS, engine: { ...SILENT, ...settings } }),
+      bindings: (given) => ({
+        db: given.DB,
+        queue: given.WEBHOOKS,
+        secrets: TEST_KEYS,
+        engine: { ...SILENT, ...settings },
+      }),
       ownHostnames: OWN,
       app: ({ engine }) => {
         made = engine

@@ -230,7 +230,7 @@ describe('the default logger', () => {
       expect(error.mock.calls).toEqual([
         [expect.stringMatching(/Z keepsend error: a request failed \(error="disk\\\\u000afull", errorName=Error\)$/)],
       ])
-      expect(createEngine({ ...parts, secrets: TEST_KEYS }).logger.debug).toBeUndefined()
+      expect(createEngine({ ...parts, secrets: TEST_KEYS }).logger).not.toHaveProperty('debug')
     } finally {
       vi.restoreAllMocks()
     }

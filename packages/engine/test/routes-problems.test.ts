@@ -13,7 +13,7 @@ interface Schema {
 function propertiesOf(document: Document, schema: Schema): string[] {
   const { $ref, anyOf, oneOf, properties = {} } = schema
   const other = (anyOf ?? oneOf)?.[0] ?? ($ref && document.components.schemas[$ref.split('/').at(-1) ?? ''])
-  return other ? propertiesOf(document, other as Schema) : Object.keys(properties)
+  return other ? propertiesOf(document, other) : Object.keys(properties)
 }
 
 /** One line of visible characters. */

@@ -71,6 +71,6 @@ export function fewLines(logger: Logger, monotonic: () => number): Logger {
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    ...(logger.debug && { debug: at('debug') }),
+    ...(typeof logger.debug === 'function' && { debug: at('debug') }),
   }
 }

@@ -60,7 +60,7 @@ export function carefulLogger(logger: Logger, monotonic: () => number = () => pe
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    ...(logger.debug && { debug: at('debug') }),
+    ...(typeof logger.debug === 'function' && { debug: at('debug') }),
   }
   return fewLines(plainly, monotonic)
 }

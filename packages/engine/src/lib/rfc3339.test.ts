@@ -65,7 +65,7 @@ describe('a time of RFC 3339', () => {
   })
 
   it('is what a Date writes, whatever the time', () => {
-    const times = fc.integer({ min: Date.UTC(1, 0, 1), max: Date.UTC(9999, 11, 31) })
-    fc.assert(fc.property(times, (ms) => JSON.stringify(readTime(new Date(ms).toISOString())) === `{"ms":${ms}}`))
+    const times = fc.integer({ min: -62_135_596_800_000, max: Date.UTC(9999, 11, 31) })
+    fc.assert(fc.property(times, (ms) => void expect(readTime(new Date(ms).toISOString())).toEqual({ ms })))
   })
 })

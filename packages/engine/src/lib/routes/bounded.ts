@@ -49,8 +49,8 @@ export const headerName = text(256)
 /** A time of RFC 3339. */
 export const isoTime = z
   .string()
-  .superRefine((text, context) => {
-    const read = readTime(text)
+  .superRefine((time, context) => {
+    const read = readTime(time)
     if ('problem' in read) context.addIssue(read.problem)
   })
   .openapi({ format: 'date-time', maxLength: MAX_TIME_LENGTH })

@@ -123,6 +123,8 @@ export const ERROR_CLASSES = {
 /** See {@link ERROR_CLASSES}. */
 export type ErrorClass = keyof typeof ERROR_CLASSES
 
+export const ERROR_CLASS_NAMES = Object.keys(ERROR_CLASSES) as ErrorClass[]
+
 type HttpClass = 'http_3xx' | 'http_4xx' | 'http_5xx'
 
 /** A class that begins an error's text. */

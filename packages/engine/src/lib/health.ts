@@ -19,7 +19,7 @@ import type { FinishedDelivery } from './settle-deliveries.ts'
 import type { DeliveryOutcome } from './verdict.ts'
 
 /** A statement and, where it changes what an operator looks at, the change that it makes if it changes a row. */
-export interface HealthStatement {
+export interface EndpointStatement {
   statement: SqlText
   makes?: EndpointChange
 }
@@ -34,9 +34,9 @@ export function healthStatements(
   db: OutboxDatabase,
   { circuit, reporter, random }: { circuit: CircuitOptions; reporter: Reporter | undefined; random: () => number },
   finished: readonly FinishedDelivery[],
-): { endpointIds: string[]; statements: HealthStatement[] } {
+): { endpointIds: string[]; statements: EndpointStatement[] } {
   const endpointIds: string[] = []
-  const statements: HealthStatement[] = []
+  const statements: EndpointStatement[] = []
   for (const group of byEndpoint(finished)) {
     const tally = tallyOf(group)
     const facts = group.flatMap(({ outcome }) => outcome.attempt ?? [])
@@ -80,7 +80,7 @@ function ageing(
   reporter: Reporter | undefined,
   tally: Tally,
   facts: readonly { failingSince: number | null; at: number }[],
-): HealthStatement[] {
+): EndpointStatement[] {
   const ages = facts.map(({ failingSince, at }) => (failingSince === null ? 0 : at - failingSince))
   const percent = (Math.max(...ages) / circuit.disableAfterMs) * 100
   const { failed, endpointId } = tally
@@ -108,7 +108,7 @@ function ageing(
   ]
 }
 
-function plain(statements: readonly SqlText[] = []): HealthStatement[] {
+function plain(statements: readonly SqlText[] = []): EndpointStatement[] {
   return statements.map((statement) => ({ statement }))
 }
 

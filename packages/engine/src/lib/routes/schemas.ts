@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
 import type { ShownDelivery } from '../delivery-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
-import { ERROR_CLASSES, type ErrorClass, classOf, explanationOf } from '../error-classes.ts'
+import { ERROR_CLASS_NAMES, classOf, explanationOf } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
 import { RATE_PERIODS } from '../rate.ts'
 import * as bounded from './bounded.ts'
@@ -25,8 +25,6 @@ export const eventInput = z
   .openapi('EventInput')
 
 export const publishedEvent = z.object({ id: z.string(), type: z.string() }).openapi('PublishedEvent')
-
-const ERROR_CLASS_NAMES = Object.keys(ERROR_CLASSES) as ErrorClass[]
 
 export const deliverySchema = z
   .object({
@@ -178,10 +176,7 @@ export const pageQuery = {
   cursor: z.string().max(200).optional(),
 }
 
-/**
- * A page: `cursor` asks for the next one, and is absent on the last. `complete` is there, and false, when the look ended before
- * the page was full.
- */
+/** A page: `cursor` asks for the next one, if any; `complete` is false when the look ended before the page was full. */
 export function pageOf<T extends z.ZodType>(item: T) {
   return z.object({ data: z.array(item), cursor: z.string().optional(), complete: z.literal(false).optional() })
 }

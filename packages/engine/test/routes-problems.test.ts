@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { EngineError, problemResponse } from '../src/index.ts'
 import { GOOD_BODIES, type Document, api, documentOf, operationOf, read, routesOf, withBody } from './routes.ts'
 
 interface Schema {
@@ -103,6 +104,13 @@ describe('a problem document names', () => {
   ])('the field: %s %s %j', async (method, path, body, detail) => {
     const { call } = await api()
     expect(await detailOf(call(method, path, body))).toMatch(detail)
+  })
+})
+
+describe('the detail of any problem', () => {
+  it('is one line of visible characters, whoever wrote the error', async () => {
+    const answer = problemResponse(new EngineError('invalid_event', 'found "a\r\nb\u001b[1m\u202ec"'))
+    expect(await answer.json()).toMatchObject({ detail: 'found "a  b [1m c"' })
   })
 })
 

@@ -1,5 +1,5 @@
 import { DurableEventQueue, createNodeSigner, createUndiciSender } from '@keepsend/adapter-node'
-import { type Engine, createEngine, createKeyRing } from '@keepsend/engine'
+import { type Engine, createEngine, createKeyRing, silentLogger } from '@keepsend/engine'
 import { type LaneRef, type OutboxDatabase, enqueueEvents, newEventId } from '@keepsend/outbox'
 import { EVENT_TYPE, batches, payloadOf, textOf } from './event.ts'
 
@@ -28,7 +28,15 @@ export function createBenchEngine(db: OutboxDatabase, concurrency?: number): Ben
   const queue = new DurableEventQueue({ db, ...(concurrency !== undefined && { concurrency }) })
   const urlPolicy = { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowPorts: 'any' } as const
   const sender = createUndiciSender({ urlPolicy })
-  const engine = createEngine({ db, queue, sender, secrets: BENCH_KEYS, signer: createNodeSigner(), limits: LIMITS })
+  const engine = createEngine({
+    db,
+    queue,
+    sender,
+    secrets: BENCH_KEYS,
+    signer: createNodeSigner(),
+    limits: LIMITS,
+    logger: silentLogger,
+  })
   return {
     engine,
     queue,

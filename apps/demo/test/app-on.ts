@@ -1,6 +1,6 @@
 // The app on a database that the test brings, with a queue that only looks: nothing is ever delivered, so every row
 // stays as it was made.
-import { type Engine, createEngine } from '@keepsend/engine'
+import { type Engine, createEngine, silentLogger } from '@keepsend/engine'
 import { type OutboxDatabase, sqlText } from '@keepsend/outbox'
 import type { Hono } from 'hono'
 import { createApp } from '../src/app.ts'
@@ -52,7 +52,12 @@ export async function openAppOn({ db, look, ...ground }: Ground): Promise<TestAp
     run: (statement) => watch(db.run(statement)),
     atomic: (statements) => watch(db.atomic(statements)),
   } satisfies OutboxDatabase
-  const engine = createEngine({ db: watched, queue: { send }, secrets: 'plaintext-for-development' })
+  const engine = createEngine({
+    db: watched,
+    queue: { send },
+    secrets: 'plaintext-for-development',
+    logger: silentLogger,
+  })
   const app = createApp(engine)
 
   await db.run(sqlText`insert into workspaces (id, name, created_at) values ('w1', 'Acme', '')`)

@@ -14,7 +14,7 @@ import { startProxy } from './proxy.ts'
 
 const SELF_SIGNED = {
   kind: 'error',
-  reason: 'network',
+  reason: 'tls',
   message: 'DEPTH_ZERO_SELF_SIGNED_CERT its certificate is self-signed: get one of a public authority',
 }
 
@@ -76,7 +76,7 @@ it('a port that does not speak TLS is told in a sentence of ours', { timeout: PA
   const plain = await startReceiver()
   const result = await newSender().send(post(plain.url.replace('http:', 'https:')))
   expect(result).toMatchObject({
-    reason: 'network',
+    reason: 'tls',
     message: expect.stringMatching(/^E[A-Z_]+ (the port does not speak TLS|the receiver closed the connection)/),
   })
 })

@@ -1,4 +1,4 @@
-import { REFUNDED_CRASHES, UNKNOWN_OUTCOME, completeEvent } from '@keepsend/outbox'
+import { REFUNDED_CRASHES, DELIVERY_UNCONFIRMED, completeEvent } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { copies, startReceiver } from './receiver.ts'
 import { PATIENCE_MS, rig, until } from './rig.ts'
@@ -84,7 +84,7 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     await worker.stop()
   })
 
-  it('again and again on the last attempt ends the row failed with unknown_outcome, and is given its refunds before', async () => {
+  it('again and again on the last attempt ends the row failed with delivery_unconfirmed, and is given its refunds before', async () => {
     const receiver = await startReceiver()
     const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig({
       engine: { keepCompleted: true },
@@ -101,7 +101,7 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     await until(() => rows().every(({ status }) => status !== 'pending'))
     expect(rows()).toMatchObject([
       { status: 'completed', attempts: 10, crashes: REFUNDED_CRASHES },
-      { status: 'failed', attempts: 10, crashes: REFUNDED_CRASHES + 1, lastError: UNKNOWN_OUTCOME, dueAt: null },
+      { status: 'failed', attempts: 10, crashes: REFUNDED_CRASHES + 1, lastError: DELIVERY_UNCONFIRMED, dueAt: null },
     ])
     expect(receiver.requests.map(({ id }) => id)).toEqual([refunded])
     expect(log.messages).toContain('delivery failed: its attempts are exhausted')

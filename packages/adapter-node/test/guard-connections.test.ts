@@ -127,7 +127,7 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
       const sender = newSender({ egressProxy: `http://127.0.0.1:${port}`, urlPolicy: { allowHttp: true } })
       return statusOf(await sender.send(post('http://hooks.customer.com/', { deadlineMs: 300 })))
     }
-    expect([await send('refuse'), await send('nothing')]).toEqual(['network', 'timeout'])
+    expect([await send('refuse'), await send('nothing')]).toEqual(['egress_proxy', 'timeout'])
     expect(receiver.requests).toEqual([])
   })
 
@@ -137,7 +137,7 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
     for (let n = 1; n <= 3; n++) {
       expect(await sender.send(post('http://hooks.customer.com/'))).toEqual({
         kind: 'error',
-        reason: 'network',
+        reason: 'egress_proxy',
         message: 'EGRESS_PROXY the egress proxy of the sender could not be reached, or closed the connection',
       })
       expect(proxy.connections()).toBe(n)

@@ -84,10 +84,10 @@ describe('a name', { timeout: PATIENCE_MS }, () => {
     expect(receiver.accepted).toEqual([PUBLIC])
   })
 
-  it('that does not exist is a network error that says so, without any address', async () => {
+  it('that does not exist is an error of class dns that says so, without any address', async () => {
     const { address } = await names(null)
     const result = await sender({ urlPolicy: OPEN, dnsServers: [address] }).send(post(`http://${NAME}/`))
-    expect(result).toMatchObject({ kind: 'error', reason: 'network', message: expect.stringMatching(/^ENOTFOUND /) })
+    expect(result).toMatchObject({ kind: 'error', reason: 'dns', message: expect.stringMatching(/^ENOTFOUND /) })
     expect(JSON.stringify(result)).not.toContain('127.0.0')
   })
 

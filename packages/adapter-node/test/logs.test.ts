@@ -132,7 +132,7 @@ it(
       ['gone', CANARY.response],
       ['silent', 'timeout'],
       ['nonsense', 'invalid_response'],
-      ['closed', 'network'],
+      ['closed', 'connect'],
       ['blocked', 'blocked_address'],
       ['badSecret', 'attempt_broke'],
     ] as const) {

@@ -41,3 +41,26 @@ it(
     connection.close()
   },
 )
+
+it(
+  'the server of docs/hosts.md prints an API key at its first start, and at no other',
+  { timeout: PATIENCE_MS },
+  async () => {
+    const page = readFileSync(new URL('../../../docs/hosts.md', import.meta.url), 'utf8')
+    const section = page.slice(page.indexOf('## Without an app'))
+    const example = /```ts\n([^]*?)```/.exec(section)?.[1] ?? ''
+    const own = example
+      .replace("'webhooks.db'", JSON.stringify(temporaryFile()))
+      .replace('port: 3000', 'port: 0')
+      .concat('await server.stop()')
+    const start = async () => {
+      const args = ['--conditions=@keepsend/source', '--input-type=module-typescript', '--eval', own]
+      const { stdout } = await promisify(execFile)(process.execPath, args, {
+        cwd: new URL('..', import.meta.url),
+        env: { ...process.env, KEEPSEND_SECRET_KEY: 'k1:a2VlcHNlbmQgdGVzdCBrZXksIDMyIGJ5dGVzIGxvbmc=' },
+      })
+      return stdout.match(/ks_[\w-]+/g)?.length ?? 0
+    }
+    expect([await start(), await start()]).toEqual([1, 0])
+  },
+)

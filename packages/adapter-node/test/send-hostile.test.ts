@@ -221,7 +221,7 @@ describe('answers that break the rules', { timeout: PATIENCE_MS }, () => {
     // No address: an error is shown to the customer, and a name may have led to one of the operator's.
     expect(result).toEqual({
       kind: 'error',
-      reason: 'network',
+      reason: 'connect',
       message: expect.stringMatching(/^ECONNREFUSED nothing listens/),
     })
   })

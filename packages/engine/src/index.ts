@@ -32,6 +32,15 @@ export type { Endpoint, EndpointInput } from './lib/endpoint.ts'
 export type { CommitOptions, Committed } from './lib/commit.ts'
 export { createEngine } from './lib/engine.ts'
 export type { Engine, Sent } from './lib/engine-api.ts'
+export {
+  type DeliveryError,
+  ERROR_CLASSES,
+  type ErrorClass,
+  type ErrorExplanation,
+  HTTP_EXPLANATIONS,
+  classOf,
+  explanationOf,
+} from './lib/error-classes.ts'
 export { EngineError, type EngineErrorCode } from './lib/errors.ts'
 export type { EventQueue, QueuedEvent } from './lib/event-queue.ts'
 export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/event.ts'
@@ -40,6 +49,7 @@ export { type CommitWithEventsOptions, commitWithEvents, keepsend, recallAnswer,
 export { IDEMPOTENCY_RETENTION_MS, type IdempotencyKey } from './lib/idempotency.ts'
 export { type RingKey, createKeyRing } from './lib/key-ring.ts'
 export type { Limits } from './lib/limits.ts'
+export { consoleLogger } from './lib/console-logger.ts'
 export { type Logger, carefulLogger, errorFields, silentLogger } from './lib/logger.ts'
 export type { Upkeep } from './lib/maintain.ts'
 export { engineMigrations, migrate } from './lib/migrations.ts'
@@ -59,6 +69,7 @@ export type { Secrets } from './lib/secret-store.ts'
 export {
   DEFAULT_DEADLINE_MS,
   MAX_RESPONSE_BYTES,
+  type SendErrorClass,
   type SendRequest,
   type SendResult,
   type Sender,

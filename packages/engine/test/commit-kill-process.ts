@@ -3,7 +3,7 @@
 import Database from 'better-sqlite3'
 import { migrate } from '@keepsend/outbox'
 import { type SqliteConnection, fromBetterSqlite } from '@keepsend/outbox/sqlite'
-import { createEngine } from '../src/index.ts'
+import { createEngine, silentLogger } from '../src/index.ts'
 import { killRequest } from './commit-kill.ts'
 
 const [path = '', where = ''] = process.argv.slice(2)
@@ -42,7 +42,12 @@ if (kind === 'row') {
 
 const db = fromBetterSqlite(dying)
 await migrate(db)
-const engine = createEngine({ db, queue: { async send() {} }, secrets: 'plaintext-for-development' })
+const engine = createEngine({
+  db,
+  queue: { async send() {} },
+  secrets: 'plaintext-for-development',
+  logger: silentLogger,
+})
 armed = true
 await engine.commit(killRequest())
 // The answer is known: one more place to die in, after the commit.

@@ -1,7 +1,7 @@
 import { claimDueEvents } from '@keepsend/outbox'
 import { createCipheriv, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { createEngine } from '../src/index.ts'
+import { createEngine, silentLogger } from '../src/index.ts'
 import { ATTEMPT_BROKE } from '../src/lib/deliver.ts'
 import { LATER, TEST_KEYS, receivers, rig, verify } from './rig.ts'
 
@@ -106,6 +106,7 @@ describe('an attempt', () => {
       db,
       queue: { send: async (message) => void messages.push(message) },
       secrets: TEST_KEYS,
+      logger: silentLogger,
     })
     const { claims } = await claimDueEvents(db, { limit: 1 })
     const [claim] = claims

@@ -14,6 +14,7 @@ import {
   migrate,
   newSecret,
   reencryptSecrets,
+  silentLogger,
 } from '../src/index.ts'
 import { OPTION_NAMES } from '../src/lib/option-names.ts'
 import { readOptions } from '../src/lib/options.ts'
@@ -40,7 +41,12 @@ async function world() {
       return direct.atomic(statements)
     },
   }
-  const engine = createEngine({ db, queue: { async send() {} }, secrets: 'plaintext-for-development' })
+  const engine = createEngine({
+    db,
+    queue: { async send() {} },
+    secrets: 'plaintext-for-development',
+    logger: silentLogger,
+  })
   const { endpoint } = await engine.endpoints.create('w', ENDPOINT)
   const { id: keyId } = await engine.apiKeys.create({ workspaceId: 'w', expiresInMs: 1000 })
   asked.length = 0
@@ -82,7 +88,11 @@ const REQUIRED = {
   commitWithEvents: { writes: true, events: true, response: true },
   'engine.commit': { writes: true, events: true },
   'apiKeys.create': { workspaceId: true },
+  'an event': { type: true, workspaceId: true, data: true },
   'an endpoint': { url: true, 'compatSignature.header': true },
+  'endpoints.list': { limit: true },
+  'deliveries.list': { limit: true },
+  'deliveries.listEvents': { limit: true },
   'the filter of deliveries.replayOf': { endpointId: true },
 }
 
@@ -120,6 +130,14 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   },
   'apiKeys.list': async ({ engine }, options) => (await engine.apiKeys.list('w', options)).map(({ name }) => name),
   'apiKeys.rotate': async ({ engine, keyId }, options) => void (await engine.apiKeys.rotate('w', keyId, options)),
+  'an event': async ({ engine }, options) => {
+    const { deliveries } = await engine.send({ ...event, ...options })
+    return deliveries
+  },
+  'endpoints.list': async ({ engine }, options) =>
+    (await engine.endpoints.list('w', { limit: 5, ...options })).map(({ url }) => url),
+  'deliveries.list': ({ engine }, options) => engine.deliveries.list('w', { limit: 5, ...options }),
+  'deliveries.listEvents': ({ engine }, options) => engine.deliveries.listEvents('w', { limit: 5, ...options }),
   'an endpoint': async ({ engine }, options) => {
     const { endpoint } = await engine.endpoints.create('w', { url: ENDPOINT.url, ...options })
     const { id: _id, createdAt: _createdAt, updatedAt: _updatedAt, ...made } = endpoint
@@ -152,6 +170,9 @@ async function observe(owner: Owner, options: object): Promise<unknown> {
   return { answer, shown }
 }
 
+/** Of those that often come from a request. */
+const CODES: Partial<Record<Owner, string>> = { 'an endpoint': 'invalid_endpoint', 'an event': 'invalid_event' }
+
 describe('options', () => {
   it.each(everyOption(OPTION_NAMES, REQUIRED))(
     'every option given as undefined is its default: $path of $owner',
@@ -182,6 +203,7 @@ describe('options', () => {
     const sent: Record<string, string>[] = []
     const engine = createEngine({
       ...none,
+      logger: silentLogger,
       db,
       queue: { async send() {} },
       secrets: TEST_KEYS,
@@ -217,7 +239,7 @@ describe('options', () => {
     async (owner) => {
       const made = await world()
       const refused = {
-        code: owner === 'an endpoint' ? 'invalid_endpoint' : 'invalid_option',
+        code: CODES[owner] ?? 'invalid_option',
         message: expect.stringContaining(`${owner} has no option colour`),
       }
       await expect((async () => CALLS[owner](made, { colour: 1 }))()).rejects.toMatchObject(refused)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type EngineOptions, createEngine } from '../src/index.ts'
+import { type EngineOptions, createEngine, silentLogger } from '../src/index.ts'
 import { rig } from './rig.ts'
 
 const secrets = 'plaintext-for-development' as const
@@ -7,7 +7,7 @@ const secrets = 'plaintext-for-development' as const
 describe('options', () => {
   it('an engine that is given no policy takes the one its sender judges connections by', async () => {
     const { db } = await rig()
-    const parts = { db, queue: { async send() {} }, secrets }
+    const parts = { db, queue: { async send() {} }, secrets, logger: silentLogger }
     const send = async () => ({ kind: 'error', reason: 'network', message: '' }) as const
     const sender = { send, urlPolicy: { allowHttp: true } }
     const make = (options: Partial<EngineOptions>) => createEngine({ ...parts, ...options }).endpoints
@@ -20,7 +20,7 @@ describe('options', () => {
 
   it('a policy that is not the one its sender has is refused, whichever is wider', async () => {
     const { db } = await rig()
-    const parts = { db, queue: { async send() {} }, secrets }
+    const parts = { db, queue: { async send() {} }, secrets, logger: silentLogger }
     const send = async () => ({ kind: 'error', reason: 'network', message: '' }) as const
     for (const [urlPolicy, held] of [
       [{ allowHttp: true }, {}],

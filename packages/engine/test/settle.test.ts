@@ -227,8 +227,8 @@ describe('the unit of a settle', () => {
     const [before] = await made.rows()
     for (const outcome of [
       { kind: 'delivered', httpStatus: 200 },
-      { kind: 'dead', error: 'e' },
-      { kind: 'retry', delayMs: 1, deferral: false, error: 'e' },
+      { kind: 'dead', error: 'attempt_broke' },
+      { kind: 'retry', delayMs: 1, deferral: false, error: 'attempt_broke' },
       { kind: 'hold', reason: 'rate' },
     ] as const) {
       expect(await made.engine.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })

@@ -94,6 +94,7 @@ export { type ReplayFilter, type ReplayOptions, replayEvents, replayStatement } 
 export {
   ATTEMPTS_EXHAUSTED,
   type ClaimRef,
+  DELIVERY_UNCONFIRMED,
   EXPIRED,
   type EventState,
   type EventStatus,
@@ -101,7 +102,6 @@ export {
   REFUNDED_CRASHES,
   type SettleResult,
   type TakenEvent,
-  UNKNOWN_OUTCOME,
   pendingEvents,
   readPendingEvents,
 } from './lib/row.ts'

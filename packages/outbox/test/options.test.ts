@@ -1,4 +1,5 @@
-import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
+import { DatabaseSync } from 'node:sqlite'
+import { fromBetterSqlite, fromNodeSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { everyOption, optionsWith } from '../../../test/options.ts'
@@ -33,6 +34,7 @@ import { OPTION_NAMES } from '../src/lib/option-names.ts'
 
 const T = 1_790_000_000_000
 const EVENT_ID = 'evt_01890a5d-ac96-774b-bcce-b302099a8057'
+const OTHER_ID = 'evt_01890a5d-ac96-774b-bcce-b302099a8058'
 const claim = { id: EVENT_ID, gen: 0 }
 const LANE = { workspaceId: 'w', endpointId: '', count: 5 }
 
@@ -40,6 +42,7 @@ type Verb = keyof typeof OPTION_NAMES
 type Call = (db: OutboxDatabase, options: object) => Promise<unknown>
 
 const REQUIRED: Partial<Record<Verb, object>> = {
+  'an event': { eventId: EVENT_ID, workspaceId: 'w', type: 'a.b', payload: '{}' },
   claimDueEvents: { limit: 5 },
   claimReadyEvents: { lanes: [LANE] },
   expireEvents: { maxAgeMs: 5 },
@@ -51,6 +54,18 @@ const REQUIRED: Partial<Record<Verb, object>> = {
 }
 
 const CALLS: Record<Verb, Call> = {
+  'an event': (db, options) =>
+    enqueueEvents(db, [{ eventId: OTHER_ID, workspaceId: 'w', type: 'a.b', payload: '{}', ...options }]),
+  fromBetterSqlite: async (_db, options) => {
+    const connection = new Database(':memory:')
+    await migrate(fromBetterSqlite(connection, options))
+    return connection.pragma('busy_timeout')
+  },
+  fromNodeSqlite: async (_db, options) => {
+    const connection = new DatabaseSync(':memory:')
+    await migrate(fromNodeSqlite(connection, options))
+    return connection.prepare('pragma busy_timeout').all()
+  },
   claimDueEvents: (db, options) => claimDueEvents(db, { limit: 5, ...options }),
   claimEvents: (db, options) => claimEvents(db, [claim], options),
   claimReadyEvents: (db, options) => claimReadyEvents(db, { lanes: [LANE], ...options }),
@@ -110,7 +125,7 @@ describe('options', () => {
     async (verb) => {
       const untouched = { dialect: fromBetterSqlite(new Database(':memory:')).dialect } as OutboxDatabase
       const refused = expect.objectContaining({
-        code: 'invalid_option',
+        code: verb === 'an event' ? 'invalid_event' : 'invalid_option',
         message: expect.stringContaining(`${verb} has no option nwo`),
       })
       await expect(CALLS[verb](untouched, { nwo: 1 })).rejects.toEqual(refused)

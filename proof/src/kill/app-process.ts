@@ -1,7 +1,7 @@
 // The app that is killed: `createNodeServer` as it is, on a file or on a Postgres. Bundled (bundle.ts), so that it is
 // up again in a quarter of a second.
 import { type NodeServerParts, createNodeServer, createUndiciSender } from '@keepsend/adapter-node'
-import { type Sender, createKeyRing, keepsend } from '@keepsend/engine'
+import { type Sender, createKeyRing, keepsend, silentLogger } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
 import type { AppMessage, AppOrder, AppSetup } from './app.ts'
@@ -71,6 +71,8 @@ const options = {
   port: 0,
   app: setup.mutant === 'acknowledges before it commits' ? hasty : app,
   engine: {
+    // Its deliveries fail by the thousand.
+    logger: silentLogger,
     sender: setup.mutant === 'settles before it sends' ? careless : sender,
     urlPolicy,
     deadlineMs: 1000,

@@ -3,7 +3,7 @@
 // file of marks, FULL or NORMAL, pages between two checkpoints, turns, a seed.
 import { openSync, writeSync } from 'node:fs'
 import { DurableEventQueue, migrate, openSqlite } from '@keepsend/adapter-node'
-import { createEngine, newEventId } from '@keepsend/engine'
+import { createEngine, newEventId, silentLogger } from '@keepsend/engine'
 import { claimDueEvents } from '@keepsend/outbox'
 import { createRandom } from '../random.ts'
 import type { Mark } from './marks.ts'
@@ -17,7 +17,12 @@ const db = openSqlite(file, { synchronous: synchronous === 'NORMAL' ? 'NORMAL' :
 db.connection.pragma(`wal_autocheckpoint = ${checkpoint}`)
 await migrate(db)
 db.connection.exec('create table changes (event_id text primary key) strict')
-const engine = createEngine({ db, queue: new DurableEventQueue({ db }), secrets: 'plaintext-for-development' })
+const engine = createEngine({
+  db,
+  queue: new DurableEventQueue({ db }),
+  secrets: 'plaintext-for-development',
+  logger: silentLogger,
+})
 const endpoints: string[] = []
 for (const path of ['one', 'two']) {
   const { endpoint } = await engine.endpoints.create('proof', { url: `https://receiver.dev/${path}` })

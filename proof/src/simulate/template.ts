@@ -1,4 +1,4 @@
-import { createEngine, migrate } from '@keepsend/engine'
+import { createEngine, migrate, silentLogger } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { synchronously } from '../lib/virtual-clock.ts'
 
@@ -41,6 +41,7 @@ async function make(): Promise<Buffer> {
     db,
     queue: { send: async () => {} },
     secrets: 'plaintext-for-development',
+    logger: silentLogger,
     retrySchedule: RETRY_SCHEDULE,
   })
   for (const workspaceId of WORKSPACES.flatMap((one) => [one, one])) {

@@ -1,5 +1,5 @@
 import { createNodeSigner } from '@keepsend/adapter-node'
-import { type Engine, EngineError, type EventQueue, createEngine } from '@keepsend/engine'
+import { type Engine, EngineError, type EventQueue, createEngine, silentLogger } from '@keepsend/engine'
 import { type ClaimRef, type OutboxDatabase, eventIdOf, firstEventIdAt, replayEvents } from '@keepsend/outbox'
 import Database from 'better-sqlite3'
 import { type Mutant, mutate } from '../lib/mutants.ts'
@@ -111,6 +111,7 @@ export class World {
       signer: createNodeSigner(),
       // Decrypting takes turns of the real event loop, which no story can repeat.
       secrets: 'plaintext-for-development',
+      logger: silentLogger,
       retrySchedule: RETRY_SCHEDULE,
       deadlineMs: 1000,
       maxDeadlineMs: 1000,

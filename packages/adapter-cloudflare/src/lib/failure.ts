@@ -1,18 +1,24 @@
+import type { SendErrorClass } from '@keepsend/engine'
+
 /** What the platform says of a failed `fetch`, by the first that fits. It gives no codes, and its texts are its own affair. */
-const FAMILIES: readonly [RegExp, string][] = [
-  [/subrequest/i, 'this invocation of the Worker has made as many requests as its plan allows'],
-  [/certificate/i, 'its certificate was not accepted: check its chain, its dates and its host names'],
-  [/\b(tls|ssl)\b/i, 'the TLS handshake failed: check the TLS set-up of the receiver'],
-  [/\bdns\b|host ?name/i, 'no such host name, or its name servers did not answer: check its DNS records'],
-  [/refused/i, 'nothing listens at this host and port: check both, and that the receiver runs'],
+const FAMILIES: readonly [RegExp, SendErrorClass, string][] = [
+  [/subrequest/i, 'sender_limit', 'this invocation of the Worker has made as many requests as its plan allows'],
+  [/certificate/i, 'tls', 'its certificate was not accepted: check its chain, its dates and its host names'],
+  [/\b(tls|ssl)\b/i, 'tls', 'the TLS handshake failed: check the TLS set-up of the receiver'],
+  [/\bdns\b|host ?name/i, 'dns', 'no such host name, or its name servers did not answer: check its DNS records'],
+  [/refused/i, 'connect', 'nothing listens at this host and port: check both, and that the receiver runs'],
   [
     /connect|network|reset/i,
+    'network',
     'the receiver could not be reached, or closed the connection: check host, port and its log',
   ],
 ]
 
-/** A sentence of ours with the likely fix: a customer reads it, and the platform's own may hold addresses and references. */
-export function describeFailure(error: unknown): string {
+/** Its class, and a sentence of ours with the likely fix: a customer reads it, and the platform's own may hold addresses and references. */
+export function describeFailure(error: unknown): { reason: SendErrorClass; message: string } {
   const said = error instanceof Error ? error.message : ''
-  return FAMILIES.find(([family]) => family.test(said))?.[1] ?? 'the exchange with the receiver failed'
+  const [, reason, message] = FAMILIES.find(([family]) => family.test(said)) ?? []
+  return reason && message
+    ? { reason, message }
+    : { reason: 'network', message: 'the exchange with the receiver failed' }
 }

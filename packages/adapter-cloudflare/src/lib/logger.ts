@@ -1,8 +1,10 @@
 import type { Logger } from '@keepsend/engine'
 
-/** A line of JSON for each warning and error, where Workers Logs and `wrangler tail` find it. */
+/** A line of JSON each, whose fields Workers Logs and `wrangler tail` can be searched by. It has no `debug`. */
 export const consoleLogger: Logger = {
-  info() {},
+  info(fields, message) {
+    console.info(JSON.stringify({ level: 'info', message, ...fields }))
+  },
   warn(fields, message) {
     console.warn(JSON.stringify({ level: 'warn', message, ...fields }))
   },

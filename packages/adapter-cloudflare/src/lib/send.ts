@@ -44,7 +44,7 @@ class Exchange {
     })
     void this.#run(request).then(
       () => this.#answer(),
-      (error: unknown) => this.#answer({ kind: 'error', reason: 'network', message: describeFailure(error) }),
+      (error: unknown) => this.#answer({ kind: 'error', ...describeFailure(error) }),
     )
   }
 

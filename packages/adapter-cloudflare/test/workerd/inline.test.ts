@@ -1,7 +1,7 @@
 import { TEST_KEYS } from './keys.ts'
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { type Engine, createEngine, migrate, newEventId } from '@keepsend/engine'
+import { type Engine, createEngine, migrate, newEventId, silentLogger } from '@keepsend/engine'
 import { type OutboxDatabase, type Statement, sqlText } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
@@ -17,6 +17,7 @@ const ENGINE = {
   maxDeadlineMs: 2000,
   retrySchedule: [0, 0],
   random: () => 0,
+  logger: silentLogger,
 } as const
 
 interface Inline {

@@ -61,6 +61,8 @@ describe('what an answer makes of row, message and endpoint', () => {
         lastStatus: status,
         dueAt: null,
       })
+      const paused = { level: 'warn', message: expect.stringMatching(/^endpoint paused/) }
+      expect(once.log.slice(-1)).toMatchObject([{ ...paused, fields: { endpointId: once.hook.endpointId } }])
       const { pausedUntil } = await once.engine.endpoints.get('w', once.hook.endpointId)
       expect(pausedUntil).toBeGreaterThanOrEqual(once.before + 120_000)
       expect(pausedUntil).toBeLessThanOrEqual(once.after + 120_000)
@@ -121,7 +123,7 @@ describe('what an answer makes of row, message and endpoint', () => {
   })
 
   it('410: failed, and the endpoint is disabled: what was on its way to it is held, and not sent', async () => {
-    const { addEndpoint, consume, engine, policy, publish, rows, sent } = await rig()
+    const { addEndpoint, consume, engine, log, policy, publish, rows, sent } = await rig()
     const hook = await addEndpoint({ status: 410 })
     await publish(2)
     const later = sent.splice(1)
@@ -129,6 +131,10 @@ describe('what an answer makes of row, message and endpoint', () => {
     expect(await rows()).toMatchObject([{ status: 'failed', attempts: 1, lastStatus: 410, dueAt: null }, { moves: 0 }])
     const endpoint = await engine.endpoints.get('w', hook.endpointId)
     expect(endpoint).toMatchObject({ status: 'disabled', disabledReason: 'gone' })
+    expect(log.map(({ message }) => message)).toEqual([
+      'the receiver wants no more deliveries',
+      'endpoint disabled; its deliveries are held until somebody enables it',
+    ])
 
     const batch = batchOf(later.map(({ body }) => body))
     await consumeBatch(policy, batch)

@@ -271,7 +271,7 @@ describe('an isolate that ends', () => {
     }
     expect(bodies).toEqual([])
     expect(await parts.rows()).toMatchObject([
-      { status: 'failed', attempts: 1, crashes: 4, dueAt: null, lastError: 'unknown_outcome' },
+      { status: 'failed', attempts: 1, crashes: 4, dueAt: null, lastError: 'delivery_unconfirmed' },
     ])
     expect(await hook.arrivals()).toHaveLength(4)
   })

@@ -1,7 +1,7 @@
 import { TEST_KEYS } from './keys.ts'
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { type Engine, type Sender, commitWithEvents, keepsend, migrate } from '@keepsend/engine'
+import { type Engine, type Sender, commitWithEvents, keepsend, migrate, silentLogger } from '@keepsend/engine'
 import { claimDueEvents } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
@@ -11,7 +11,8 @@ import { checkFlags } from '../../src/lib/flags.ts'
 import type { Env } from './worker.ts'
 import { batchOf } from './rig.ts'
 
-const LOOPBACK = { urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' } } as const
+const SILENT = { logger: silentLogger }
+const LOOPBACK = { urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' }, ...SILENT } as const
 
 beforeEach(async () => {
   await reset()
@@ -20,7 +21,7 @@ beforeEach(async () => {
 
 function newWorker(options: Partial<CreateWorkerOptions<Env>> = {}): KeepsendWorker<Env> {
   return createWorker({
-    bindings: (given: Env) => ({ db: given.DB, queue: given.WEBHOOKS, secrets: TEST_KEYS }),
+    bindings: (given: Env) => ({ db: given.DB, queue: given.WEBHOOKS, secrets: TEST_KEYS, engine: SILENT }),
     ...options,
   }) satisfies ExportedHandler<Env>
 }
@@ -84,7 +85,12 @@ describe("the Worker's own names", () => {
   async function withEngine(settings: WorkerBindings['engine'] = {}): Promise<Engine> {
     let made: Engine | undefined
     const worker = newWorker({
-      bindings: (given) => ({ db: given.DB, queue: given.WEBHOOKS, secrets: TEST_KEYS, engine: settings }),
+      bindings: (given) => ({
+        db: given.DB,
+        queue: given.WEBHOOKS,
+        secrets: TEST_KEYS,
+        engine: { ...SILENT, ...settings },
+      }),
       ownHostnames: OWN,
       app: ({ engine }) => {
         made = engine

@@ -1,5 +1,5 @@
 import type { AsyncLocalStorage } from 'node:async_hooks'
-import type { SendRequest, SendResult } from '@keepsend/engine'
+import type { SendErrorClass, SendRequest, SendResult } from '@keepsend/engine'
 import type { Dispatcher } from 'undici'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Dispatchers } from './dispatchers.ts'
@@ -180,10 +180,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function describe(error: unknown): { reason: 'network' | 'blocked_address' | 'invalid_response'; message: string } {
+function describe(error: unknown): { reason: SendErrorClass; message: string } {
   if (error instanceof AddressNotAllowed) return { reason: 'blocked_address', message: error.message }
-  if (isOfParser(error)) return { reason: 'invalid_response', message: NOT_HTTP }
-  return { reason: 'network', message: describeFailure(error) }
+  return isOfParser(error) ? { reason: 'invalid_response', message: NOT_HTTP } : describeFailure(error)
 }
 
 const MISDIRECTED = 421

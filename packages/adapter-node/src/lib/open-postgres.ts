@@ -1,4 +1,4 @@
-import { type Logger, carefulLogger, errorFields, silentLogger } from '@keepsend/engine'
+import { type Logger, carefulLogger, consoleLogger, errorFields } from '@keepsend/engine'
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type PgPool, fromPostgres } from '@keepsend/outbox/postgres'
 import { Announcer, type PostgresListener } from './announce.ts'
@@ -26,7 +26,7 @@ export interface OpenPostgresOptions {
   connectTimeoutMs?: number | undefined
   /** Hear of other processes' commits by `LISTEN`. Without it, polling alone finds them. @default true */
   listen?: boolean | undefined
-  /** Is told of connections that broke. @default nothing is logged */
+  /** Is told of connections that broke. @default consoleLogger */
   logger?: Logger | undefined
 }
 
@@ -80,7 +80,7 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
     lockTimeoutMs = 2000,
     connectTimeoutMs = 5000,
     listen = true,
-    logger: plainLogger = silentLogger,
+    logger: plainLogger = consoleLogger,
   }: OpenPostgresOptions = given
   const logger = carefulLogger(plainLogger)
   checkBounds('max', max, 2, 500)

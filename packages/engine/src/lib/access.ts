@@ -1,5 +1,6 @@
 import { type AccessTokenDeps, createAccessTokens } from './access-tokens.ts'
 import type { EndpointTls } from './endpoint-tls.ts'
+import type { DeliveryError } from './error-classes.ts'
 import type { Sender } from './sender.ts'
 import type { Target } from './targets.ts'
 
@@ -18,7 +19,7 @@ export interface Access {
 interface NoAccess {
   kind: 'failed'
   /** Without secrets: customers read it. */
-  error: string
+  error: DeliveryError
   tookMs: number
   timedOut: boolean
   retryAfterMs?: number | undefined

@@ -1,4 +1,5 @@
 import type { TakenEvent } from '@keepsend/outbox'
+import type { Logger } from './logger.ts'
 import { type Permits, slackMs } from './rate.ts'
 import type { Targets } from './targets.ts'
 
@@ -27,7 +28,7 @@ export interface Admission {
  * endpoint that cannot be read is left to the attempt, which reports it.
  */
 export async function admit(
-  { targets, permits }: { targets: Targets; permits: Permits },
+  { targets, permits, logger }: { targets: Targets; permits: Permits; logger: Logger },
   rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[],
 ): Promise<Admission> {
   const admission: Admission = {
@@ -55,8 +56,10 @@ export async function admit(
     rows.map(async ({ id, endpointId }) => {
       if (!limited.has(endpointId)) return
       const permit = await permits.take(endpointId)
-      if (permit.kind === 'refused') admission.refused.set(id, permit.nextMs)
-      else admission.waitMs.set(id, permit.waitMs)
+      if (permit.kind === 'refused') {
+        admission.refused.set(id, permit.nextMs)
+        logger.debug?.({ deliveryId: id, endpointId, nextMs: permit.nextMs }, 'rate limited; the delivery waits')
+      } else admission.waitMs.set(id, permit.waitMs)
     }),
   )
   return admission

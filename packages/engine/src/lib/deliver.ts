@@ -1,6 +1,7 @@
 import { EXPIRED, type TakenEvent } from '@keepsend/outbox'
 import { type Access, type GetAccess, NO_CREDENTIALS } from './access.ts'
 import { factsOf } from './attempt.ts'
+import { type DeliveryError, ENDPOINT_GONE } from './error-classes.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
 import type { Permit, Permits } from './rate.ts'
@@ -68,7 +69,7 @@ export async function deliverEvent(
   try {
     const target = await readTarget(deps, event.endpointId)
     if (target === 'unread') return deferred(event, UNREAD, random)
-    if (!target) return { kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }
+    if (!target) return { kind: 'dead', error: ENDPOINT_GONE }
     if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
     if (target.paused) return { kind: 'hold', reason: 'endpoint_paused' }
     const facts = factsOf(target, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
@@ -148,10 +149,15 @@ async function readTarget(
 const UNAUTHORIZED = 401
 
 /** What a delivery shows of a fault that is not its receiver's. Its cause is the operator's to read, in the log. */
-export const ATTEMPT_BROKE = 'attempt_broke: a fault of the sender; the log has it'
+export const ATTEMPT_BROKE: DeliveryError = 'attempt_broke: a fault of the sender; the log has it'
 
-const UNREAD = { delayMs: 5000, error: 'endpoint_unread: the database did not answer' }
-const UNSIGNED = {
+interface Unsent {
+  delayMs: number
+  error: DeliveryError
+}
+
+const UNREAD: Unsent = { delayMs: 5000, error: 'endpoint_unread: the database did not answer' }
+const UNSIGNED: Unsent = {
   delayMs: 60_000,
   error: 'secret_unreadable: a secret of its endpoint could not be read; nothing was sent',
 }
@@ -159,7 +165,7 @@ const UNSIGNED = {
 /** Nothing was sent, so nothing is charged, the first times. */
 function deferred(
   { deferrals }: TakenEvent,
-  { delayMs, error }: { delayMs: number; error: string },
+  { delayMs, error }: Unsent,
   random: () => number,
 ): DeliveryOutcome & { kind: 'retry' } {
   return { kind: 'retry', deferral: deferrals < UNCHARGED_DEFERRALS, delayMs: jittered(delayMs, random), error }

@@ -18,6 +18,7 @@ import type { Delivery } from './deliveries.ts'
 import { toState } from './delivery-columns.ts'
 import { checkBounds } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
+import { checkOptions } from './option-names.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
 /** A delivery without its payload, as lists have it. */
@@ -78,7 +79,9 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
   }
 
   return {
-    async list(workspaceId, { limit, before = BEHIND_EVERY_EVENT, status, endpointId, type, eventId }) {
+    async list(workspaceId, filter) {
+      checkOptions('deliveries.list', filter)
+      const { limit, before = BEHIND_EVERY_EVENT, status, endpointId, type, eventId } = filter
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, MAX_LIMIT)
       const wanted: SqlText[] = []
@@ -99,7 +102,9 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
       return pageOf(rows, limit, ({ reached: _reached, complete: _complete, ...row }) => toState(row))
     },
 
-    async listEvents(workspaceId, { limit, before = BEHIND_EVERY_EVENT }) {
+    async listEvents(workspaceId, options) {
+      checkOptions('deliveries.listEvents', options)
+      const { limit, before = BEHIND_EVERY_EVENT } = options
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, MAX_LIMIT)
       // An event has many rows: a page of so many rows would show few events.

@@ -119,7 +119,9 @@ export function createEndpointStore(
       return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
     },
 
-    async list(workspaceId, { limit, after = '' }) {
+    async list(workspaceId, options) {
+      checkOptions('endpoints.list', options)
+      const { limit, after = '' } = options
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, 1000)
       const { where, oldestFirst } = db.dialect.ofWorkspace(workspaceId, { after })

@@ -10,10 +10,11 @@ import { createDeliveryReads } from './deliveries.ts'
 import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { EngineError, asEngineError } from './errors.ts'
-import { prepareEvent } from './event.ts'
+import { prepareEvent, prepareEvents } from './event.ts'
 import { createFewReceivers } from './few-receivers.ts'
 import { handOff, handOffWithoutRows, inBackground, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
+import { logAttempt, logChanges } from './delivery-log.ts'
 import { carefulLogger, errorFields } from './logger.ts'
 import { createKeyCheck } from './key-check.ts'
 import { maintain } from './maintain.ts'
@@ -63,7 +64,7 @@ export function createEngine(options: EngineOptions): Engine {
     limits,
     ...settings
   } = readOptions(options)
-  const logger = carefulLogger(given)
+  const logger = carefulLogger(given, settings.monotonic)
   const checkUrl = createCheckUrl(settings.urlPolicy)
   const secretStore = createSecretStore(options.secrets)
   const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
@@ -132,7 +133,7 @@ export function createEngine(options: EngineOptions): Engine {
     async commit(unit) {
       checkOptions('engine.commit', unit)
       const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = unit
-      const prepared = events.map((event) => prepareEvent(event))
+      const prepared = prepareEvents(events)
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
       const one = { writes, events: prepared, answer, idempotencyKey }
       const committed = await commitUnit(target, one, { logger, ...ceilings })
@@ -208,7 +209,9 @@ export function createEngine(options: EngineOptions): Engine {
 
     async deliver(event, now, { admitted = false } = {}) {
       try {
-        return await deliverEvent(deliverDeps, event, now, admitted)
+        const outcome = await deliverEvent(deliverDeps, event, now, admitted)
+        logAttempt(logger, event, outcome)
+        return outcome
       } catch (error) {
         logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke')
         const delayMs = jittered(BROKEN_RETRY_MS, random)
@@ -218,7 +221,8 @@ export function createEngine(options: EngineOptions): Engine {
 
     async settle(finished, next = {}) {
       checkOptions('engine.settle', next)
-      const settled = await settleDeliveries(settleDeps, finished, next)
+      const { changes, ...settled } = await settleDeliveries(settleDeps, finished, next)
+      logChanges(logger, changes)
       noteOutcomes(targets, finished, circuit.failuresInRow)
       return settled
     },
@@ -228,7 +232,9 @@ export function createEngine(options: EngineOptions): Engine {
     async wake(how = {}) {
       checkOptions('engine.wake', how)
       checkWakeOptions(how)
-      return wakeEndpoints(db, probing, how)
+      const { unpaused, ...woken } = await wakeEndpoints(db, probing, how)
+      for (const endpointId of unpaused) logger.info({ endpointId }, 'endpoint resumed: its pause is over')
+      return woken
     },
 
     maintain: () => maintain({ ...settings, db, logger, reporter, maxAgeMs, openMs: circuit.openMs }),

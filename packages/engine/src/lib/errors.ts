@@ -42,6 +42,9 @@ export const STATUS_OF = {
   not_accepted: 503,
 } as const
 
+/** Every code, for what goes through all of them. */
+export const ENGINE_ERROR_CODES = Object.keys(STATUS_OF) as EngineErrorCode[]
+
 /** A message quotes what was found, which may be as long as a request. */
 const MAX_MESSAGE = 1000
 

@@ -1,6 +1,8 @@
-import { isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
+import { createOptionChecks, isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
+import { EVENT_NAMES } from './option-names.ts'
 import { type RawBody, checkRawBody } from './raw-body.ts'
+import { readTime } from './rfc3339.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
 /** Something that happened in a workspace: its `data` in our envelope, or a `raw` body in place of both. */
@@ -14,7 +16,7 @@ interface AnyEvent {
   channels?: readonly string[] | undefined
   /** `newEventId()`, for a caller that wants to know it first. The same id again makes no second delivery of a kept row. */
   id?: string | undefined
-  /** When it happened; a `raw` body says so itself, or does not. @default now */
+  /** When it happened: a `Date`, or a text of RFC 3339, which is sent as it is given; a `raw` body says so itself, or does not. @default now */
   timestamp?: Date | string | undefined
 }
 
@@ -64,6 +66,7 @@ export const OWN_TYPES = 'keepsend.'
  * @throws {EngineError} `invalid_event` or `payload_too_large`, before anything is written.
  */
 export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
+  checkNames('an event', EVENT_NAMES, event)
   const { type, workspaceId, data, raw, channels = [], id = newEventId() } = event
   if (!isName(type))
     throw invalid(
@@ -83,6 +86,18 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   if (data !== undefined) throw invalid('an event has either data or raw; found both')
   const checked = checkRawBody(raw)
   return { ...prepared, raw: checked, payload: inSize(type, checked.body), contentType: checked.contentType }
+}
+
+/** The same of several; which of them breaks a rule is said. */
+export function prepareEvents(events: readonly WebhookEvent[]): PreparedEvent[] {
+  return events.map((event, index) => {
+    try {
+      return prepareEvent(event)
+    } catch (error) {
+      if (events.length === 1 || !(error instanceof EngineError)) throw error
+      throw new EngineError(error.code, `events[${index}]: ${error.message}`, { cause: error })
+    }
+  })
 }
 
 /** What Keepsend itself has to report, in the same envelope. */
@@ -177,9 +192,13 @@ function isDeeperThan(json: string, max: number): boolean {
 }
 
 function isoTime(time: Date | string): string {
-  const date = new Date(time)
-  if (Number.isNaN(date.getTime())) throw invalid(`timestamp must be a date or ISO 8601; found ${show(time)}`)
-  return typeof time === 'string' ? time : date.toISOString()
+  if (typeof time === 'string') {
+    const read = readTime(time)
+    if ('problem' in read) throw invalid(`timestamp ${read.problem}; found ${show(time)}`)
+    return time
+  }
+  if (Number.isNaN(time.getTime())) throw invalid(`timestamp must be a date; found ${show(time)}`)
+  return time.toISOString()
 }
 
 function show(value: unknown): string {
@@ -190,6 +209,8 @@ function kindOf(value: unknown): string {
   if (value === null) return 'null'
   return typeof value === 'object' ? `a value of ${value.constructor?.name}` : typeof value
 }
+
+const { checkNames } = createOptionChecks(invalid)
 
 function invalid(message: string): EngineError {
   return new EngineError('invalid_event', message)

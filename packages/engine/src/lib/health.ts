@@ -12,10 +12,17 @@ import {
   shouldOpen,
   warn,
 } from './circuit.ts'
+import type { EndpointChange } from './delivery-log.ts'
 import type { Reporter } from './operational.ts'
 import { jittered } from './schedule.ts'
 import type { FinishedDelivery } from './settle-deliveries.ts'
 import type { DeliveryOutcome } from './verdict.ts'
+
+/** A statement and, where it changes what an operator looks at, the change that it makes if it changes a row. */
+export interface EndpointStatement {
+  statement: SqlText
+  makes?: EndpointChange
+}
 
 const WARNINGS = [90, 75, 50]
 
@@ -27,9 +34,9 @@ export function healthStatements(
   db: OutboxDatabase,
   { circuit, reporter, random }: { circuit: CircuitOptions; reporter: Reporter | undefined; random: () => number },
   finished: readonly FinishedDelivery[],
-): { endpointIds: string[]; statements: SqlText[] } {
+): { endpointIds: string[]; statements: EndpointStatement[] } {
   const endpointIds: string[] = []
-  const statements: SqlText[] = []
+  const statements: EndpointStatement[] = []
   for (const group of byEndpoint(finished)) {
     const tally = tallyOf(group)
     const facts = group.flatMap(({ outcome }) => outcome.attempt ?? [])
@@ -39,22 +46,28 @@ export function healthStatements(
     const counts = failed.length > 0 || facts.some(({ failing }) => failing)
     if (!counts && probes.length === 0) continue
     endpointIds.push(endpointId)
-    if (counts) statements.push(count(db, tally, circuit))
+    if (counts) statements.push({ statement: count(db, tally, circuit) })
     if (counts && succeeded.length > 0 && trailing === 0 && facts.some(({ circuitOpen }) => circuitOpen)) {
-      const recovered = reporter?.endpoint('keepsend.endpoint.recovered', tally, succeeded, isOpen(tally), {}) ?? []
-      statements.push(...recovered, close(db, tally))
+      const recovered = reporter?.endpoint('keepsend.endpoint.recovered', tally, succeeded, isOpen(tally), {})
+      statements.push(...plain(recovered), {
+        statement: close(db, tally),
+        makes: { change: 'circuit closed', endpointId },
+      })
     }
     if (trailing > 0) {
       const opened = shouldOpen(tally, circuit)
       statements.push(
-        ...(reporter?.endpoint('keepsend.endpoint.circuit_opened', tally, failed, opened, {}) ?? []),
-        open(db, tally, circuit, waitMs),
+        ...plain(reporter?.endpoint('keepsend.endpoint.circuit_opened', tally, failed, opened, {})),
+        {
+          statement: open(db, tally, circuit, waitMs),
+          makes: { change: 'circuit opened', endpointId, probeInMs: waitMs },
+        },
         ...ageing(db, circuit, reporter, tally, facts),
       )
     }
     for (const { claim, outcome } of probes) {
       // A receiver that answers is asked about another delivery at once.
-      statements.push(endProbe(db, endpointId, claim, meaningOf(outcome) === 'neither' ? 0 : waitMs))
+      statements.push({ statement: endProbe(db, endpointId, claim, meaningOf(outcome) === 'neither' ? 0 : waitMs) })
     }
   }
   return { endpointIds, statements }
@@ -67,20 +80,36 @@ function ageing(
   reporter: Reporter | undefined,
   tally: Tally,
   facts: readonly { failingSince: number | null; at: number }[],
-): SqlText[] {
+): EndpointStatement[] {
   const ages = facts.map(({ failingSince, at }) => (failingSince === null ? 0 : at - failingSince))
   const percent = (Math.max(...ages) / circuit.disableAfterMs) * 100
-  const { failed } = tally
+  const { failed, endpointId } = tally
   if (percent >= 100) {
     const comesTrue = failingFor(tally, 100, circuit)
     const reports = reporter?.endpoint('keepsend.endpoint.disabled', tally, failed, comesTrue, { reason: 'failing' })
-    return [...(reports ?? []), disableFailing(db, tally, circuit)]
+    return [
+      ...plain(reports),
+      {
+        statement: disableFailing(db, tally, circuit),
+        makes: { change: 'disabled', endpointId, reason: 'failing' },
+      },
+    ]
   }
   const reached = WARNINGS.find((warning) => percent >= warning)
   if (reached === undefined) return []
   const comesTrue = failingFor(tally, reached, circuit)
   const reports = reporter?.endpoint('keepsend.endpoint.failing', tally, failed, comesTrue, { percent: reached })
-  return [...(reports ?? []), warn(db, tally, reached, circuit)]
+  return [
+    ...plain(reports),
+    {
+      statement: warn(db, tally, reached, circuit),
+      makes: { change: 'failing', endpointId, percent: reached },
+    },
+  ]
+}
+
+function plain(statements: readonly SqlText[] = []): EndpointStatement[] {
+  return statements.map((statement) => ({ statement }))
 }
 
 /** In the order of endpoints, and within one in the order in which the attempts ended. */

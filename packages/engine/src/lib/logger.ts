@@ -1,9 +1,23 @@
-/** Where the engine says what went wrong: pino fits as it is, and so does any object with these three methods. */
+import { fewLines } from './few-lines.ts'
+import { oneLine } from './one-line.ts'
+
+/**
+ * Where the engine says what it does and what went wrong: pino fits as it is, and so does any object with the first three
+ * methods. `debug` may be missing; then nothing is made for it.
+ *
+ * - `error`: something of the operator's is broken, or a row could not be written.
+ * - `warn`: a receiver fails, or something is tried again.
+ * - `info`: something is well again, or maintenance has done something.
+ * - `debug`: why a delivery waits.
+ */
 export interface Logger {
   info(fields: Record<string, unknown>, message: string): void
   warn(fields: Record<string, unknown>, message: string): void
   error(fields: Record<string, unknown>, message: string): void
+  debug?(fields: Record<string, unknown>, message: string): void
 }
+
+export type Level = keyof Logger
 
 /** Says nothing. Errors still reach the caller, the row or a counter. */
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
@@ -24,18 +38,31 @@ function textOf(error: Error): string {
 
 /**
  * A logger that is given plain text only, whoever wrote it: control characters are escaped, of a URL the origin is left,
- * keys and secrets are cut out, and a text is 1,000 characters at most. Numbers and booleans pass. The engine puts it
- * in front of the logger that it is given.
+ * keys and secrets are cut out, and a text is 1,000 characters at most. Numbers and booleans pass. Of each kind of line it is
+ * given few: 20 in 10 s, 5 of them about one endpoint, and a line that says how many were left out. The engine puts it in
+ * front of the logger that it is given.
+ *
+ * @param monotonic milliseconds that only go up
  */
-export function carefulLogger(logger: Logger): Logger {
+export function carefulLogger(logger: Logger, monotonic: () => number = () => performance.now()): Logger {
+  if (logger === silentLogger) return logger
   const at =
-    (level: keyof Logger): Logger['info'] =>
-    (fields, message) =>
-      logger[level](
-        Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)])),
-        plainText(message),
-      )
-  return { info: at('info'), warn: at('warn'), error: at('error') }
+    (level: Level): Logger['info'] =>
+    (fields, message) => {
+      try {
+        const plainFields = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)]))
+        logger[level]?.(plainFields, plainText(message))
+      } catch {
+        // A logger that breaks costs its line, and no delivery.
+      }
+    }
+  const plainly = {
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    ...(typeof logger.debug === 'function' && { debug: at('debug') }),
+  }
+  return fewLines(plainly, monotonic)
 }
 
 function plain(value: unknown): unknown {
@@ -48,15 +75,11 @@ const MAX_TEXT = 1000
 // The second line: nothing that fits is given to the logger on purpose.
 const CREDENTIALS = /\b(whsec_|whsk_|compat_|ks_|(?:bearer|basic) +)[\w+/=.~-]+/gi
 const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@)?([^\s/?#"']*)[^\s"']*/gi
-// Lines, terminal sequences, and what turns the direction of writing.
-// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 function plainText(text: string): string {
-  const plainly = text
-    .slice(0, MAX_TEXT)
-    .replace(URLS, '$1$2')
-    .replace(CREDENTIALS, '$1…')
-    .replace(CONTROLS, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const plainly = oneLine(
+    text.slice(0, MAX_TEXT).replace(URLS, '$1$2').replace(CREDENTIALS, '$1…'),
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
   return text.length > MAX_TEXT ? `${plainly}…` : plainly
 }

@@ -48,7 +48,7 @@ const REPORTED_ROUND = 50
 
 /** One bounded round of upkeep, for a poller's or a cron's slow cadence. */
 export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
-  const { db, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
+  const { db, logger, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
   const payloads = await cleanupPayloads(db, { batchSize: ROUND })
   const deletedRecords = await cleanupIdempotency(db, { retentionMs: idempotencyRetentionMs, limit: ROUND })
@@ -56,6 +56,11 @@ export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
   const held = await careForHeld(db, deps.openMs)
+  const { strays, orphaned } = held
+  if (strays > 0)
+    logger.warn({ endpoints: strays }, 'endpoints had no time at which to resume what is held; they have one')
+  if (orphaned > 0)
+    logger.warn({ deliveries: orphaned }, 'deliveries were held for endpoints that are gone; failed now')
   const expiry = await expire(deps)
   await db.maintain?.()
   return {

@@ -1,5 +1,6 @@
 import { type ClaimRef, type ExpiringEvent, type SqlText, sqlText } from '@keepsend/outbox'
 import { type Tally, anyStands } from './circuit.ts'
+import { type DeliveryError, classOf } from './error-classes.ts'
 import { OWN_TYPES, prepareOwnEvent } from './event.ts'
 import { type PublishTarget, fanOutStatements } from './fan-out.ts'
 import { statementsOf } from './publish.ts'
@@ -23,7 +24,7 @@ export interface Reporter {
     data: Record<string, unknown>,
   ): SqlText[]
   /** Reports the end of a delivery, if the claim stands, or the row that nobody has claimed. */
-  delivery(claim: ClaimRef | ExpiringEvent, data: { error: string; httpStatus?: number }): SqlText[]
+  delivery(claim: ClaimRef | ExpiringEvent, data: { error: DeliveryError; httpStatus?: number }): SqlText[]
 }
 
 const MAX_ERROR = 300
@@ -53,7 +54,8 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
     delivery(claim, { error, httpStatus }) {
       if (!('type' in claim) || isOwn(claim)) return []
       const { id: deliveryId, endpointId, workspaceId, type: eventType } = claim
-      const data = { deliveryId, endpointId, workspaceId, eventType, error: error.slice(0, MAX_ERROR) }
+      const errorClass = classOf(error)
+      const data = { deliveryId, endpointId, workspaceId, eventType, error: error.slice(0, MAX_ERROR), errorClass }
       const status = httpStatus === undefined ? {} : { httpStatus }
       return report('keepsend.delivery.failed', { ...data, ...status }, anyStands(db, [claim]))
     },

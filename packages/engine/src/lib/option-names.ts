@@ -5,10 +5,13 @@ import type { CircuitOptions } from './circuit.ts'
 import type { CommitOptions } from './commit.ts'
 import type { DeliveryReads, ReplayOf } from './deliveries.ts'
 import type { CompatSignature } from './compat-signature.ts'
+import type { DeliveryFilter, DeliveryLists } from './delivery-list.ts'
 import type { ChangeOptions } from './endpoint-change.ts'
 import type { RotateOptions } from './endpoint-secrets.ts'
+import type { EndpointStore } from './endpoint-store-api.ts'
 import type { EndpointInput } from './endpoint.ts'
 import { checkNames } from './errors.ts'
+import type { WebhookEvent } from './event.ts'
 import type { BackgroundOption } from './hand-off.ts'
 import type { CommitWithEventsOptions } from './hono.ts'
 import type { Limits } from './limits.ts'
@@ -98,6 +101,20 @@ export const ENDPOINT_NAMES = {
   secret: true,
 } satisfies OptionNames<EndpointInput>
 
+/** What an event is made from. Refused as `invalid_event`: with a misspelt `channels` it would reach too many endpoints. */
+export const EVENT_NAMES = {
+  type: true,
+  workspaceId: true,
+  data: true,
+  raw: true,
+  channels: true,
+  id: true,
+  timestamp: true,
+} satisfies OptionNames<WebhookEvent>
+
+const listOptions = { limit: true, after: true } satisfies OptionNames<Parameters<EndpointStore['list']>[1]>
+const pageOptions = { limit: true, before: true } satisfies OptionNames<Parameters<DeliveryLists['listEvents']>[1]>
+
 /**
  * Every option of the engine's functions, by the function. The compiler keeps each list whole, the functions refuse what
  * is not in it, and the test "every option given as undefined is its default" goes through it.
@@ -137,13 +154,23 @@ export const OPTION_NAMES = {
   } satisfies OptionNames<ApiKeyOptions>,
   'apiKeys.list': { limit: true, after: true } satisfies OptionNames<Parameters<ApiKeys['list']>[1]>,
   'apiKeys.rotate': { overlapMs: true } satisfies OptionNames<Parameters<ApiKeys['rotate']>[2]>,
+  'an event': EVENT_NAMES,
   'an endpoint': ENDPOINT_NAMES,
+  'endpoints.list': listOptions,
   'endpoints.update': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
   'endpoints.delete': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
   'endpoints.setStatus': background,
   'endpoints.resume': background,
   'endpoints.pause': { forMs: true } satisfies OptionNames<PauseOptions>,
   'endpoints.rotateSecret': { overlapMs: true, scheme: true } satisfies OptionNames<RotateOptions>,
+  'deliveries.list': {
+    ...pageOptions,
+    status: true,
+    endpointId: true,
+    type: true,
+    eventId: true,
+  } satisfies OptionNames<DeliveryFilter>,
+  'deliveries.listEvents': pageOptions,
   'the filter of deliveries.replayOf': {
     endpointId: true,
     status: true,

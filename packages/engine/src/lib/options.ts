@@ -12,7 +12,8 @@ import { EngineError, checkBounds } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
 import { IDEMPOTENCY_RETENTION_MS } from './idempotency.ts'
 import { type Limits, readLimits } from './limits.ts'
-import { type Logger, silentLogger } from './logger.ts'
+import { consoleLogger } from './console-logger.ts'
+import type { Logger } from './logger.ts'
 import { checkOptions } from './option-names.ts'
 import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, longestMs } from './schedule.ts'
 import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
@@ -84,7 +85,7 @@ export interface EngineOptions {
    * by `keepsend.*`; `*` does not match them. @default nobody is told
    */
   operatorWorkspaceId?: string | undefined
-  /** @default nothing is logged */
+  /** Told what fails, and what is well again; {@link silentLogger} says nothing. @default consoleLogger */
   logger?: Logger | undefined
   /** The header of every attempt. @default 'Keepsend' */
   userAgent?: string | undefined
@@ -109,7 +110,7 @@ const DEFAULTS = {
   maxAgeMs: DEFAULT_MAX_AGE_MS,
   retentionMs: DEFAULT_RETENTION_MS,
   idempotencyRetentionMs: IDEMPOTENCY_RETENTION_MS,
-  logger: silentLogger,
+  logger: consoleLogger,
   userAgent: 'Keepsend',
   random: Math.random,
   monotonic: () => performance.now(),

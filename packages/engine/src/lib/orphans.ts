@@ -6,6 +6,7 @@ import {
   lookOnBehind,
   sqlText,
 } from '@keepsend/outbox'
+import { ENDPOINT_GONE } from './error-classes.ts'
 import { wakeStrays } from './wake.ts'
 
 /** Rows that one statement fails. */
@@ -16,7 +17,7 @@ const ORPHANS = 500
  * are more. Each of them claimed by itself would stand before the rows of others.
  */
 export function failOrphansStatement(db: OutboxDatabase, endpointId: string, limit = ORPHANS): SqlText {
-  return failHeldStatement(db, { endpointId, error: 'endpoint_gone: the endpoint does not exist', limit })
+  return failHeldStatement(db, { endpointId, error: ENDPOINT_GONE, limit })
 }
 
 // A look-up or two for each: some milliseconds.

@@ -1,5 +1,7 @@
+import { consoleLogger } from './console-logger.ts'
 import { EngineError, type EngineErrorCode, STATUS_OF } from './errors.ts'
-import { type Logger, errorFields, silentLogger } from './logger.ts'
+import { type Logger, carefulLogger, errorFields } from './logger.ts'
+import { oneLine } from './one-line.ts'
 
 /** RFC 9457. `code` is stable; `detail` is for people. */
 export interface Problem {
@@ -63,13 +65,15 @@ const FAULTS: Partial<Record<EngineErrorCode, string>> = {
   invalid_option: 'the server is set up wrongly; the log has the reason',
 }
 
+const ownLogger = carefulLogger(consoleLogger)
+
 /**
  * The one shape of every error, `application/problem+json`. A 5xx shows a fixed text, whatever the error says, and the
  * error itself goes to the logger.
  *
- * @param logger `engine.logger`; without one the cause of a 5xx is logged nowhere
+ * @param logger `engine.logger`; without one the cause of a 5xx is written to the console
  */
-export function problemResponse(error: unknown, logger: Logger = silentLogger): Response {
+export function problemResponse(error: unknown, logger: Logger = ownLogger): Response {
   const known = error instanceof EngineError ? error : undefined
   const status = known?.status ?? statusOf(error) ?? 500
   if (status >= 500) logger[status === 503 ? 'warn' : 'error'](errorFields(error), 'a request failed')
@@ -78,7 +82,8 @@ export function problemResponse(error: unknown, logger: Logger = silentLogger): 
     type: 'about:blank',
     title: titleOf(status),
     status,
-    detail: text ?? 'an unexpected error; the log has it',
+    // It quotes what was found, which may hold anything.
+    detail: oneLine(text ?? 'an unexpected error; the log has it'),
     code: known?.code ?? codeOf(status),
   }
   const headers = new Headers({ 'content-type': 'application/problem+json', ...UNSTORED })

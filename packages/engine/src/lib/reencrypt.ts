@@ -1,6 +1,7 @@
 import { type OutboxDatabase, Transaction, limitTo, sqlText } from '@keepsend/outbox'
 import { EngineError, checkBounds } from './errors.ts'
-import { type Logger, errorFields, silentLogger } from './logger.ts'
+import { consoleLogger } from './console-logger.ts'
+import { type Logger, carefulLogger, errorFields } from './logger.ts'
 import { checkOptions } from './option-names.ts'
 import { type Secrets, type StoredSecret, createSecretStore, keeperOf } from './secret-store.ts'
 
@@ -12,7 +13,7 @@ export interface ReencryptOptions {
   limit?: number | undefined
   /** `next` of the call before. @default from the beginning */
   after?: string | undefined
-  /** Told of each secret that failed, by its endpoint. @default nothing is logged */
+  /** Told of each secret that failed, by its endpoint. @default consoleLogger */
   logger?: Logger | undefined
 }
 
@@ -36,7 +37,8 @@ export interface Reencrypted {
  */
 export async function reencryptSecrets(options: ReencryptOptions): Promise<Reencrypted> {
   checkOptions('reencryptSecrets', options)
-  const { db, secrets, limit = 100, after = '', logger = silentLogger } = options
+  const { db, secrets, limit = 100, after = '' } = options
+  const logger = carefulLogger(options.logger ?? consoleLogger)
   const keeper = keeperOf(secrets)
   if (!keeper) throw new EngineError('invalid_option', 'secrets must be what to encrypt with; found plaintext')
   checkBounds('limit', limit, 1, 500)

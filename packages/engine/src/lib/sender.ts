@@ -1,5 +1,6 @@
 import type { UrlPolicy } from './check-url.ts'
 import type { EndpointTls } from './endpoint-tls.ts'
+import type { ErrorClass } from './error-classes.ts'
 
 /** One HTTP POST, to the last detail. */
 export interface SendRequest {
@@ -28,12 +29,27 @@ export type SendResult =
     }
   | {
       kind: 'error'
-      /** `blocked_address`: the target is not one that may be sent to. `tls`: what the connection was to be made with is of no use. */
-      reason: 'timeout' | 'network' | 'blocked_address' | 'invalid_response' | 'tls'
+      /** `network` is what has no class of its own; see {@link ERROR_CLASSES}. */
+      reason: SendErrorClass
+      /** One line with the likely fix, without an address: a customer reads it. */
       message: string
       /** Of an answer that broke off within its head, which is none. */
       status?: number | undefined
     }
+
+/** Classes of an exchange that ended without an answer. */
+export type SendErrorClass = Extract<
+  ErrorClass,
+  | 'timeout'
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'network'
+  | 'invalid_response'
+  | 'blocked_address'
+  | 'egress_proxy'
+  | 'sender_limit'
+>
 
 /**
  * Makes one POST, follows no redirect, decodes nothing, and ends within the deadline and half a second. The deadline

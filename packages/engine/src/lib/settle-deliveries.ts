@@ -10,19 +10,19 @@ import {
   Transaction,
   addClaim,
   addSettle,
-  clock,
   endpointIdOf,
-  raw,
   resumeStatement,
   settleEvents,
   sqlText,
 } from '@keepsend/outbox'
-import { type CircuitOptions, anyStands } from './circuit.ts'
+import { askedFor } from './asked-for.ts'
+import type { CircuitOptions } from './circuit.ts'
+import type { EndpointChange } from './delivery-log.ts'
 import { healthStatements, meaningOf } from './health.ts'
 import { HOLD_REASONS, type HoldReason, holdLane } from './hold-reason.ts'
 import { lockDeliveries, lockEndpoints } from './locks.ts'
 import type { Reporter } from './operational.ts'
-import { type AskedPause, isPaused, pauseAsAskedStatement } from './pause.ts'
+import { isPaused } from './pause.ts'
 import { resumeUnlessBlocked } from './resume.ts'
 import type { Targets } from './targets.ts'
 import type { DeliveryOutcome } from './verdict.ts'
@@ -56,19 +56,20 @@ export async function settleDeliveries(
   { db, keepCompleted, circuit, reporter, random }: SettleDeps,
   finished: readonly FinishedDelivery[],
   { claim }: SettleNext,
-): Promise<Settled> {
+): Promise<Settled & { changes: EndpointChange[] }> {
   const outcomes = finished.map(toSettle)
   // While all goes well, thousands of times a second, nothing hangs on a settle.
   const isEventful = finished.some(({ outcome }) => outcome.kind !== 'delivered' || outcome.attempt?.failing)
   const noted = isEventful ? finished : []
   const health = healthStatements(db, { circuit, reporter, random }, noted)
-  const pauses = pausesOf(db, noted)
-  const disabled = noted.flatMap((one) => disablingOf(db, reporter, one))
+  const asked = askedFor(db, reporter, noted)
   const failures = noted.flatMap((one) => reportOf(reporter, one))
   const holds = heldOf(noted)
   const room = claim ? roomOf(finished) : []
-  const around = [health.statements, disabled, failures, holds.ids, room]
-  if (around.every(({ length }) => length === 0)) return settleEvents(db, outcomes, { keepCompleted, claim })
+  const around = [health.statements, asked, failures, holds.ids, room]
+  if (around.every(({ length }) => length === 0)) {
+    return { ...(await settleEvents(db, outcomes, { keepCompleted, claim })), changes: [] }
+  }
 
   const transaction = new Transaction()
   // The statements commit in the order in which these parts are declared, whatever fills them first.
@@ -96,7 +97,10 @@ export async function settleDeliveries(
     ),
   )
   locks.addAll(lockEndpoints(db, endpointIds))
-  whileClaimed.addAll([...health.statements, ...pauses, ...disabled, ...failures])
+  const noticed = [...health.statements, ...asked].map(({ statement, makes }) => {
+    return { makes, result: whileClaimed.add(statement) }
+  })
+  whileClaimed.addAll(failures)
   const lost = addSettle(settles, db, outcomes, { keepCompleted })
   for (const group of holds.groups) backlog.addAll(afterHolding(db, group, claim !== undefined))
   if (holds.ids.length > 0) freed.add(resumeUnlessBlocked(db, holds.ids))
@@ -105,7 +109,8 @@ export async function settleDeliveries(
   }
   const claimed = claim && addClaim(claims, db, claim)
   await transaction.commit(db)
-  return { lost: lost(), claimed: claimed?.() ?? { claims: [], dead: [] } }
+  const changes = noticed.flatMap(({ makes, result }) => (makes && result.changes > 0 ? [makes] : []))
+  return { lost: lost(), claimed: claimed?.() ?? { claims: [], dead: [] }, changes }
 }
 
 function takesRows(endpointId: string): SqlText {
@@ -171,38 +176,6 @@ function afterHolding(db: OutboxDatabase, group: HeldGroup, claims: boolean): Sq
   const backlog = claims && lane ? [holdLane(db, lane, reason)] : []
   const inMs = Number.isFinite(resumeInMs) ? Math.ceil(resumeInMs) : HOLD_REASONS[reason].resumeWithinMs
   return [...backlog, wakeWithin(db, endpointId, inMs)]
-}
-
-/** What receivers asked for, by endpoint. */
-function pausesOf(db: OutboxDatabase, finished: readonly FinishedDelivery[]): SqlText[] {
-  const endpoints = new Map<string, { endpointId: string; version: number; asked: AskedPause[] }>()
-  for (const { claim, outcome } of finished) {
-    if (outcome.kind !== 'hold' || !outcome.asked || !outcome.attempt) continue
-    const { endpointId, endpointVersion: version } = outcome.attempt
-    const key = `${endpointId} ${version}`
-    const endpoint = endpoints.get(key) ?? { endpointId, version, asked: [] }
-    endpoints.set(key, endpoint)
-    endpoint.asked.push({ claim, pauseMs: outcome.asked.pauseMs })
-  }
-  return [...endpoints.values()].map(({ asked, ...endpoint }) => pauseAsAskedStatement(db, endpoint, asked))
-}
-
-/** Only the version that the attempt read: an endpoint that was changed meanwhile has a new URL to prove itself. */
-function disablingOf(
-  db: OutboxDatabase,
-  reporter: Reporter | undefined,
-  { claim, outcome }: FinishedDelivery,
-): SqlText[] {
-  if (outcome.kind !== 'disable_endpoint') return []
-  const { endpointId, endpointVersion: version, reason } = outcome
-  const comesTrue = sqlText`id = ${endpointId} and version = ${version} and status = 'enabled'`
-  return [
-    ...(reporter?.endpoint('keepsend.endpoint.disabled', outcome, [claim], comesTrue, { reason }) ?? []),
-    sqlText`
-      update keepsend_endpoints
-      set status = 'disabled', disabled_reason = ${reason}, disabled_at = ${clock()}, version = version + 1, wake_at = ${raw('null')}, updated_at = ${clock()}
-      where ${comesTrue} and ${anyStands(db, [claim])}`,
-  ]
 }
 
 function reportOf(reporter: Reporter | undefined, { claim, outcome }: FinishedDelivery): SqlText[] {

@@ -6,6 +6,7 @@ import {
   endpointIdOf,
   isLockTimeout,
 } from '@keepsend/outbox'
+import { classOf } from './error-classes.ts'
 import { EngineError } from './errors.ts'
 import { lockedOf } from './locks.ts'
 import { type Logger, errorFields } from './logger.ts'
@@ -207,7 +208,11 @@ function toEach<F extends FinishedDelivery>(
 /** Says which deliveries a claim or a sweep has marked failed. */
 export function logExhausted(logger: Logger, rows: Claimed['dead']): void {
   for (const { id, lastError } of rows) {
-    // The error's code alone: the receiver's own words may follow it.
-    logger.warn({ deliveryId: id, error: lastError?.split(':')[0] }, 'delivery failed: its attempts are exhausted')
+    // Without what follows the colon: they may be the receiver's own words.
+    const error = lastError?.split(':')[0]
+    logger.warn(
+      { deliveryId: id, errorClass: classOf(lastError), error },
+      'delivery failed: its attempts are exhausted',
+    )
   }
 }

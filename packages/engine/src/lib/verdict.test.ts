@@ -105,10 +105,13 @@ describe('the verdict on a status', () => {
 })
 
 describe('an exchange that came to no answer', () => {
-  it.each(['timeout', 'network', 'blocked_address', 'invalid_response'] as const)('%s is tried again', (reason) => {
-    const outcome = judge({ kind: 'error', reason, message: 'what happened' }, context({ attempts: 2 }))
-    expect(outcome).toEqual({ kind: 'retry', delayMs: 300_000, deferral: false, error: `${reason}: what happened` })
-  })
+  it.each(['timeout', 'dns', 'connect', 'tls', 'network', 'blocked_address', 'invalid_response'] as const)(
+    '%s is tried again',
+    (reason) => {
+      const outcome = judge({ kind: 'error', reason, message: 'what happened' }, context({ attempts: 2 }))
+      expect(outcome).toEqual({ kind: 'retry', delayMs: 300_000, deferral: false, error: `${reason}: what happened` })
+    },
+  )
 
   it('is the end on the last attempt', () => {
     const outcome = judge({ kind: 'error', reason: 'timeout', message: 'slow' }, context({ attempts: 10 }))
@@ -183,18 +186,22 @@ describe('what an exchange says of the pace', () => {
 
 describe('the number of an attempt', () => {
   it('was charged by a claim: attempt 1 of a claimed row shows 1', () => {
-    expect(retryOrDead(context({ attempts: 1 }), 'e')).toMatchObject({ delayMs: 5000 })
-    expect(retryOrDead(context({ attempts: 9 }), 'e').kind).toBe('retry')
-    expect(retryOrDead(context({ attempts: 10 }), 'e').kind).toBe('dead')
+    expect(retryOrDead(context({ attempts: 1 }), 'network: reset')).toMatchObject({ delayMs: 5000 })
+    expect(retryOrDead(context({ attempts: 9 }), 'network: reset').kind).toBe('retry')
+    expect(retryOrDead(context({ attempts: 10 }), 'network: reset').kind).toBe('dead')
   })
 
   it('is charged at the settle where a message only began it: attempt 1 shows 0', () => {
-    expect(retryOrDead(context({ attempts: 0, claimedAt: null }), 'e')).toMatchObject({ delayMs: 5000 })
-    expect(retryOrDead(context({ attempts: 8, claimedAt: null }), 'e').kind).toBe('retry')
-    expect(retryOrDead(context({ attempts: 9, claimedAt: null }), 'e').kind).toBe('dead')
+    expect(retryOrDead(context({ attempts: 0, claimedAt: null }), 'network: reset')).toMatchObject({ delayMs: 5000 })
+    expect(retryOrDead(context({ attempts: 8, claimedAt: null }), 'network: reset').kind).toBe('retry')
+    expect(retryOrDead(context({ attempts: 9, claimedAt: null }), 'network: reset').kind).toBe('dead')
   })
 
   it('one attempt allowed is one attempt', () => {
-    expect(retryOrDead(context({ maxAttempts: 1 }), 'e', 500)).toEqual({ kind: 'dead', error: 'e', httpStatus: 500 })
+    expect(retryOrDead(context({ maxAttempts: 1 }), 'network: reset', 500)).toEqual({
+      kind: 'dead',
+      error: 'network: reset',
+      httpStatus: 500,
+    })
   })
 })

@@ -1,5 +1,6 @@
 import type { TakenEvent } from '@keepsend/outbox'
 import type { AttemptFacts } from './attempt.ts'
+import type { DeliveryError } from './error-classes.ts'
 import type { HoldReason } from './hold-reason.ts'
 import { parseRetryAfter, pauseDelayMs, retryDelayMs } from './schedule.ts'
 import type { SendResult } from './sender.ts'
@@ -13,9 +14,9 @@ export type DeliveryOutcome = Verdict & {
 type Verdict =
   | { kind: 'delivered'; httpStatus: number }
   /** Another attempt after `delayMs`; a `deferral` is a wait that is not the receiver's fault, and is not charged. */
-  | { kind: 'retry'; delayMs: number; deferral: boolean; error: string; httpStatus?: number }
+  | { kind: 'retry'; delayMs: number; deferral: boolean; error: DeliveryError; httpStatus?: number }
   /** No attempt will follow. */
-  | { kind: 'dead'; error: string; httpStatus?: number }
+  | { kind: 'dead'; error: DeliveryError; httpStatus?: number }
   /**
    * The receiver wants nothing more: it answered 410 (`gone`), or `webhook-delivery: disable` (`asked`). The endpoint of
    * that version is disabled; the delivery is complete if the status is 2xx, and fails otherwise.
@@ -25,7 +26,7 @@ type Verdict =
       reason: 'gone' | 'asked'
       endpointId: string
       endpointVersion: number
-      error: string
+      error: DeliveryError
       httpStatus: number
     }
   /**
@@ -36,7 +37,7 @@ type Verdict =
       kind: 'hold'
       reason: HoldReason
       resumeInMs?: number | undefined
-      asked?: { pauseMs: number; error: string; httpStatus: number }
+      asked?: { pauseMs: number; error: DeliveryError; httpStatus: number }
     }
   /** There was no room to begin; no attempt was made. The delivery goes back in line. */
   | { kind: 'release' }
@@ -97,7 +98,7 @@ export function pushbackOf(result: SendResult, outcome: DeliveryOutcome): Attemp
 /** Another attempt if one is left, else the end. */
 export function retryOrDead(
   context: VerdictContext,
-  error: string,
+  error: DeliveryError,
   httpStatus?: number,
   retryAfterMs?: number,
 ): DeliveryOutcome {
@@ -118,7 +119,7 @@ export function attemptNumber({ attempts, claimedAt }: Pick<TakenEvent, 'attempt
 
 const SHOWN_BYTES = 300
 
-function describe(result: Extract<SendResult, { kind: 'response' }>): string {
+function describe(result: Extract<SendResult, { kind: 'response' }>): DeliveryError {
   const text = new TextDecoder().decode(result.body.subarray(0, SHOWN_BYTES)).trim()
   return text === '' ? `HTTP ${result.status}` : `HTTP ${result.status}: ${text}`
 }

@@ -64,10 +64,17 @@ export interface Woken {
   nextMs: number | null
 }
 
+/** And the endpoints whose pause was over. */
+interface WokenEndpoints extends Woken {
+  unpaused: string[]
+}
+
 interface Due extends Probed {
   circuit: 'closed' | 'open'
   rateLimit: number | null
   ratePeriod: RatePeriod
+  /** It was paused, and the end of the pause has come. */
+  wasPaused: 0 | 1
 }
 
 /**
@@ -80,18 +87,19 @@ export async function wakeEndpoints(
   probing: Probing,
   { limit = 100, batch = 16, everyMs = 1000, graceMs }: WakeOptions = {},
   onlyId?: string,
-): Promise<Woken> {
+): Promise<WokenEndpoints> {
   const one = onlyId === undefined ? raw('') : sqlText`and id = ${onlyId}`
   const end = (which: 'oldestFirst' | 'newestFirst'): SqlText =>
     sqlText`case when circuit = 'open' then ${firstHeld(db, which)} end`
   const { rows: found } = await db.run<Due>(sqlText`
-    select id as "id", circuit as "circuit", rate_limit as "rateLimit", rate_period as "ratePeriod", wake_at as "wakeAt", ${clock()} as "now",
+    select id as "id", circuit as "circuit", rate_limit as "rateLimit", rate_period as "ratePeriod",
+      case when paused_until is null then 0 else 1 end as "wasPaused", wake_at as "wakeAt", ${clock()} as "now",
       probed_id as "failedId", ${end('oldestFirst')} as "oldestId", ${end('newestFirst')} as "newestId"
     from keepsend_endpoints where wake_at is not null ${one} order by wake_at, id ${limitTo(limit + 1)}`)
   const due = found.slice(0, limit).filter(({ wakeAt, now }) => wakeAt <= now)
   const rest = found[due.length]
   const nextMs = rest ? Math.max(0, rest.wakeAt - rest.now) : due.length > 0 ? everyMs : null
-  if (due.length === 0) return { letOut: [], nextMs }
+  if (due.length === 0) return { letOut: [], nextMs, unpaused: [] }
 
   const wake = async (endpoints: readonly Due[]): Promise<SqlResult<ResumedRow>[]> => {
     const transaction = new Transaction()
@@ -117,7 +125,8 @@ export async function wakeEndpoints(
   const letOut = resumed
     .flatMap(({ rows }) => rows)
     .map(({ inMs, ...row }) => ({ ...row, delayMs: Math.max(0, inMs - (graceMs ?? 0)) }))
-  return { letOut: letOut.sort(byId), nextMs }
+  const unpaused = due.filter(({ wasPaused, circuit }) => wasPaused === 1 && circuit === 'closed').map(({ id }) => id)
+  return { letOut: letOut.sort(byId), nextMs, unpaused }
 }
 
 /** A batch of the endpoint's held rows, and the time of the next. */

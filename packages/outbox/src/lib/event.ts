@@ -1,5 +1,7 @@
 import { contentTypeProblem } from './content-type.ts'
 import { OutboxError } from './errors.ts'
+import { EVENT_NAMES } from './option-names.ts'
+import { createOptionChecks } from './options.ts'
 import { newUuid } from './uuid.ts'
 
 /** What a caller hands in: one delivery to be kept until it is settled. */
@@ -61,6 +63,7 @@ export function firstEventIdAt(ms: number): string {
 
 /** Throws `invalid_event`, naming what was found, unless the event can be written on every database as it is. */
 export function checkEvent(event: OutboxEvent): void {
+  checkNames('an event', EVENT_NAMES, event)
   checkEventId(event.eventId)
   checkName('workspaceId', event.workspaceId, 255)
   checkName('type', event.type, 255)
@@ -115,6 +118,8 @@ export function utf8Bytes(text: string): number {
 function quote(value: unknown): string {
   return JSON.stringify(typeof value === 'string' ? value.slice(0, 80) : value) ?? typeof value
 }
+
+const { checkNames } = createOptionChecks(invalid)
 
 function invalid(message: string): OutboxError {
   return new OutboxError('invalid_event', message)

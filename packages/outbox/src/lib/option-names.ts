@@ -1,6 +1,7 @@
 import type { ClaimDueOptions, ClaimOptions, LeaseOptions } from './claim.ts'
 import type { CleanupOptions } from './cleanup.ts'
 import { checkNames } from './errors.ts'
+import type { OutboxEvent } from './event.ts'
 import type { ExpireOptions } from './expire.ts'
 import type { FailHeldOptions, ResumeOptions } from './hold.ts'
 import type { LineUpOptions, LookOptions } from './lane.ts'
@@ -10,16 +11,34 @@ import type { PayloadCleanupOptions } from './payload.ts'
 import type { ReleaseOptions } from './release.ts'
 import type { ReplayFilter, ReplayOptions } from './replay.ts'
 import type { SettleOptions, failEvent, rescheduleEvent } from './settle.ts'
+import type { SqliteOptions } from './sqlite/database.ts'
 import type { StatsOptions } from './stats.ts'
 import type { SweepOptions } from './sweep.ts'
 
 const replayOptions = { limit: true, holdFor: true, now: true } satisfies OptionNames<ReplayOptions>
+
+const sqlite = { defer: true, busyTimeoutMs: true, check: true } satisfies OptionNames<SqliteOptions>
+
+/** What an event is made from. Refused as `invalid_event`, as whatever else is wrong with it. */
+export const EVENT_NAMES = {
+  eventId: true,
+  endpointId: true,
+  workspaceId: true,
+  type: true,
+  payload: true,
+  contentType: true,
+  maxAttempts: true,
+  due: true,
+} satisfies OptionNames<OutboxEvent>
 
 /**
  * Every option of the verbs, by the verb. The compiler keeps each list whole, the verbs refuse what is not in it, and the
  * test "every option given as undefined is its default" goes through it.
  */
 export const OPTION_NAMES = {
+  'an event': EVENT_NAMES,
+  fromBetterSqlite: sqlite,
+  fromNodeSqlite: sqlite,
   claimDueEvents: { limit: true, leaseMs: true, now: true } satisfies OptionNames<ClaimDueOptions>,
   claimEvents: { leaseMs: true, now: true } satisfies OptionNames<LeaseOptions>,
   claimReadyEvents: { lanes: true, due: true, as: true, leaseMs: true, now: true } satisfies OptionNames<ClaimOptions>,

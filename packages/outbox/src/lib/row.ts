@@ -34,7 +34,7 @@ export interface ClaimRef {
 export type SettleResult = 'ok' | 'lost'
 
 /** `last_error` of a row whose worker died on its last attempt: the delivery may have arrived. */
-export const UNKNOWN_OUTCOME = 'unknown_outcome'
+export const DELIVERY_UNCONFIRMED = 'delivery_unconfirmed'
 
 /** `last_error` of a row that became due with its attempts used up and no error of its own. */
 export const ATTEMPTS_EXHAUSTED = 'attempts_exhausted'

@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.ts'
-import { ATTEMPTS_EXHAUSTED, REFUNDED_CRASHES, UNKNOWN_OUTCOME } from './row.ts'
+import { ATTEMPTS_EXHAUSTED, REFUNDED_CRASHES, DELIVERY_UNCONFIRMED } from './row.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 /**
@@ -58,7 +58,7 @@ export function takeSet(dialect: Dialect, as: 'claim' | 'sweep', leaseMs: number
       completed_at = case when ${EXHAUSTED} then ${now} end,
       last_error = case
         when not (${EXHAUSTED}) then last_error
-        when claimed_at is not null then ${raw(`'${UNKNOWN_OUTCOME}'`)}
+        when claimed_at is not null then ${raw(`'${DELIVERY_UNCONFIRMED}'`)}
         else coalesce(last_error, ${raw(`'${ATTEMPTS_EXHAUSTED}'`)})
       end`
 }

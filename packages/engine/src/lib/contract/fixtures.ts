@@ -19,11 +19,12 @@ import type { Engine } from '../engine-api.ts'
 import type { EventQueue, QueuedEvent } from '../event-queue.ts'
 import type { WebhookEvent } from '../event.ts'
 import { createKeyRing } from '../key-ring.ts'
+import { silentLogger } from '../logger.ts'
 import type { EngineOptions } from '../options.ts'
 
 /** What the contract asks of the engine: hand it to `createEngine` as it is. */
 export type EventQueueSettings = Resolved<
-  Pick<EngineOptions, 'retrySchedule' | 'deadlineMs' | 'maxDeadlineMs' | 'urlPolicy' | 'secrets'>
+  Pick<EngineOptions, 'retrySchedule' | 'deadlineMs' | 'maxDeadlineMs' | 'urlPolicy' | 'secrets' | 'logger'>
 >
 
 /** A queue at work on a fresh database. */
@@ -91,6 +92,8 @@ export const SETTINGS: EventQueueSettings = {
   deadlineMs: 10_000,
   maxDeadlineMs: 10_000,
   urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
+  // Its receivers fail on purpose.
+  logger: silentLogger,
   secrets: createKeyRing([{ id: 'contract', key: 'a2VlcHNlbmQgY29udHJhY3Qga2V5LCAzMiBieXRlcyE=' }]),
 }
 

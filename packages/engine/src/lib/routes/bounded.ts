@@ -3,6 +3,7 @@ import { MAX_CONTENT_TYPE_LENGTH } from '@keepsend/outbox'
 import { MAX_URL_LENGTH } from '../check-url.ts'
 import { MAX_HEADERS, MAX_VALUE_BYTES } from '../custom-headers.ts'
 import { MAX_CHANNELS, MAX_EVENT_BYTES, MAX_NAME_LENGTH, NAME } from '../event.ts'
+import { MAX_TIME_LENGTH, readTime } from '../rfc3339.ts'
 import { MAX_DESCRIPTION, MAX_EVENT_TYPES, MAX_RETRY_STATUSES, MAX_WAITS } from '../endpoint.ts'
 
 // Parts of requests. Every text and every list has a bound, which is looked at before its elements are: a problem for each
@@ -62,8 +63,14 @@ export const headerName = z.string().max(256)
 export const rawBody = text(MAX_EVENT_BYTES)
 export const contentType = text(MAX_CONTENT_TYPE_LENGTH)
 
-/** RFC 3339, with a fraction of a second as long as anybody has one. */
-export const isoTime = z.iso.datetime({ offset: true }).max(40)
+/** A time of RFC 3339. */
+export const isoTime = z
+  .string()
+  .superRefine((time, context) => {
+    const read = readTime(time)
+    if ('problem' in read) context.addIssue(read.problem)
+  })
+  .openapi({ format: 'date-time', maxLength: MAX_TIME_LENGTH })
 
 /** One problem, however many headers there are. */
 export const headers = z

@@ -5,6 +5,7 @@ import { readShown } from '../endpoint-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { backgroundOf } from '../hono.ts'
 import type { Once } from '../once.ts'
+import { readTime } from '../rfc3339.ts'
 import * as examples from './examples.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { answerOnce, idempotent } from './once.ts'
@@ -153,6 +154,12 @@ const replay = defineRoute(
   { problems: ['not_found'] },
 )
 
+/** Of a text that the schema has read as a time. */
+function msOf(time: string | undefined): number | undefined {
+  const read = time === undefined ? undefined : readTime(time)
+  return read && 'ms' in read ? read.ms : undefined
+}
+
 export function endpointRoutes(engine: RouteEngine): EngineRoutes {
   const { endpoints, deliveries } = engine
   const app = newRoutes()
@@ -229,7 +236,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(replay, async (c) => {
     const { status, settledAfter, settledBefore } = c.req.valid('json')
-    const [after, before] = [settledAfter, settledBefore].map((time) => (time === undefined ? time : Date.parse(time)))
+    const [after, before] = [settledAfter, settledBefore].map(msOf)
     const filter = { endpointId: c.req.valid('param').id, status, settledAfter: after, settledBefore: before }
     const made = await answerOnce(
       c,

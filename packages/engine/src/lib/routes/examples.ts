@@ -54,8 +54,10 @@ export const delivery = {
   dueAt: null,
   createdAt: CREATED_AT,
   completedAt: '2026-11-26T15:35:00.000Z',
-  lastError: 'answered 500',
+  lastError: 'HTTP 500: out of memory',
   lastStatus: 500,
+  errorClass: 'http_5xx',
+  explanation: 'The receiver failed while it worked on the request. Check the log of the receiver.',
 } satisfies z.infer<typeof deliverySchema>
 
 export const secret = {

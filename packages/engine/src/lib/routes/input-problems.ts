@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi'
+import { oneLine } from '../one-line.ts'
 
 type Issue = z.ZodError['issues'][number]
 
@@ -38,10 +39,4 @@ function nameOf(path: readonly PropertyKey[]): string {
   if (path.length === 0) return ''
   const [first, ...rest] = path.map((part) => (typeof part === 'number' ? `[${part}]` : oneLine(String(part))))
   return `${[first, ...rest.map((part) => (part.startsWith('[') ? part : `.${part}`))].join('')}: `
-}
-
-/** A message quotes keys of the input, and a key may hold anything. */
-function oneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
 }

@@ -75,6 +75,13 @@ export function defineRoute<R extends RouteConfig & Described>(
       if (!c.get('principal').scopes.includes(scope)) {
         throw new EngineError('forbidden', `this key lacks the scope ${scope}`)
       }
+      const [parameter] = Object.keys(config.request?.query ? {} : c.req.query())
+      if (parameter !== undefined) {
+        throw new EngineError(
+          'invalid_request',
+          `this route takes no query parameter; found ${JSON.stringify(parameter)}`,
+        )
+      }
       if (takesBody) return read(c, next)
       // Such a body says nothing to the route, and a key is compared with it all the same.
       if (c.req.header('idempotency-key') !== undefined) await takeBody(c, maxBodyBytes)

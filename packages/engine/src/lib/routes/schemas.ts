@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { COMPAT_FORMATS } from '../compat-signature.ts'
 import { READABLE } from '../endpoint-columns.ts'
 import { DISABLED_REASONS } from '../endpoint.ts'
+import { ERROR_CLASS_NAMES } from '../error-classes.ts'
 import { HOLD_REASONS, type HoldReason } from '../hold-reason.ts'
 import { RATE_PERIODS } from '../rate.ts'
 import * as bounded from './bounded.ts'
@@ -30,6 +31,8 @@ export const deliverySchema = z
     completedAt: time.nullable().openapi({ description: 'When it was completed or failed' }),
     lastError: z.string().nullable().openapi({ description: 'What the last attempt came to' }),
     lastStatus: z.int().nullable().openapi({ description: 'The status that the receiver answered last' }),
+    errorClass: z.enum(ERROR_CLASS_NAMES).nullable().openapi({ description: 'The class of `lastError`' }),
+    explanation: z.string().nullable().openapi({ description: 'What happened, and what most likely mends it' }),
   })
   .openapi('Delivery')
 

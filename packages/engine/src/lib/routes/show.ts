@@ -2,6 +2,7 @@ import type { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
 import type { ShownDelivery } from '../delivery-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
+import { classOf, explanationOf } from '../error-classes.ts'
 import { HOLD_REASONS } from '../hold-reason.ts'
 import type { deliverySchema, endpointSchema } from './schemas.ts'
 
@@ -31,6 +32,8 @@ export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
     completedAt: row.completedAt === null ? null : iso(row.completedAt),
     lastError,
     lastStatus,
+    errorClass: classOf(lastError, lastStatus),
+    explanation: explanationOf(lastError, lastStatus),
   }
 }
 

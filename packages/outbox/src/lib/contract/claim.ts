@@ -128,12 +128,12 @@ export function claimPromises(holds: Holds): void {
     expect((await row(db, id)).crashes).toBe(5)
   })
 
-  holds('a worker that died on the last attempt leaves unknown_outcome, not a plain failure', async ({ db }) => {
+  holds('a worker that died on the last attempt leaves delivery_unconfirmed, not a plain failure', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { maxAttempts: 1 })
     for (let crash = 0; crash < 4; crash++) await claimOne(db, T + crash * MINUTE)
     const { claims, dead } = await claimDueEvents(db, { limit: 5, now: T + 4 * MINUTE })
     expect(claims).toEqual([])
-    expect(dead).toMatchObject([{ id, status: 'failed', attempts: 1, lastError: 'unknown_outcome' }])
+    expect(dead).toMatchObject([{ id, status: 'failed', attempts: 1, lastError: 'delivery_unconfirmed' }])
   })
 
   holds('an attempt that ended is no crash: the next claim charges and refunds nothing', async ({ db }) => {

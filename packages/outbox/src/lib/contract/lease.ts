@@ -162,7 +162,7 @@ export function leasePromises(holds: Holds): void {
     const first = await claimEvents(db, [...refs, await refOf(db, last)], { now: T })
     expect(died).toMatchObject({ id: last, attempts: 1 })
     expect(first.claims.map(moved)).toMatchObject([{ id: fresh, gen: 1, attempts: 1, claimedAt: T }])
-    expect(first.dead).toMatchObject([{ id: last, status: 'failed', crashes: 4, lastError: 'unknown_outcome' }])
+    expect(first.dead).toMatchObject([{ id: last, status: 'failed', crashes: 4, lastError: 'delivery_unconfirmed' }])
     expect(moved(await row(db, other))).toMatchObject({ gen: 1, attempts: 1 })
     expect(await claimEvents(db, refs, { now: T })).toEqual({ claims: [], dead: [] })
     expect(await claimEvents(db, [])).toEqual({ claims: [], dead: [] })

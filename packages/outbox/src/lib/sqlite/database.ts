@@ -1,5 +1,6 @@
 import { type OutboxDatabase, type Row, type SqlResult, rowsAs } from '../database.ts'
 import { checkBounds } from '../errors.ts'
+import { checkOptions } from '../option-names.ts'
 import { type SqlText, type Statement, toTransactionSql } from '../statement.ts'
 import { sqliteDialect } from './dialect.ts'
 import { asRefusal, isBusy } from './errors.ts'
@@ -37,6 +38,7 @@ const MAX_PREPARED = 500
  * @throws {OutboxError} `invalid_option`
  */
 export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOptions = {}): OutboxDatabase {
+  checkOptions('fromBetterSqlite', options)
   const { defer = (flush) => void Promise.resolve().then(flush), busyTimeoutMs = 5000, check = () => {} } = options
   checkBounds('busyTimeoutMs', busyTimeoutMs, 0, 60_000)
   connection.prepare(`pragma busy_timeout = ${Math.min(BLOCKING_MS, busyTimeoutMs)}`).all()

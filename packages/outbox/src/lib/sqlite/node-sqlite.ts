@@ -1,4 +1,5 @@
 import type { OutboxDatabase } from '../database.ts'
+import { checkOptions } from '../option-names.ts'
 import { type SqliteOptions, fromBetterSqlite } from './database.ts'
 import type { SqliteConnection, SqliteStatement } from './group-commit.ts'
 
@@ -29,6 +30,7 @@ export interface NodeSqliteStatement {
  * const db = fromNodeSqlite(new DatabaseSync('app.db'))
  */
 export function fromNodeSqlite(connection: NodeSqliteConnection, options: SqliteOptions = {}): OutboxDatabase {
+  checkOptions('fromNodeSqlite', options)
   return fromBetterSqlite(likeBetterSqlite(connection), options)
 }
 

@@ -1,0 +1,27 @@
+import type { Level, Logger } from './logger.ts'
+
+const at =
+  (level: Level, write: (line: string) => void): Logger['info'] =>
+  (fields, message) =>
+    write(lineOf(level, fields, message))
+
+/**
+ * One line of text each, by the console: `2026-11-23T12:00:00.000Z keepsend warn: attempt failed … (endpointId=ep_…)`. On Node
+ * all of it goes to stderr, because stdout is the host's. It has no `debug`. The default wherever a logger can be given;
+ * {@link silentLogger} says nothing.
+ */
+export const consoleLogger: Logger = {
+  info: at('info', (line) => console.warn(line)),
+  warn: at('warn', (line) => console.warn(line)),
+  error: at('error', (line) => console.error(line)),
+}
+
+function lineOf(level: Level, fields: Record<string, unknown>, message: string): string {
+  const shown = Object.entries(fields).filter(([, value]) => value !== undefined)
+  const detail = shown.map(([name, value]) => `${name}=${valueOf(value)}`).join(', ')
+  return `${new Date().toISOString()} keepsend ${level}: ${message}${detail === '' ? '' : ` (${detail})`}`
+}
+
+function valueOf(value: unknown): string {
+  return typeof value === 'string' && /^[\w.:/-]+$/.test(value) ? value : (JSON.stringify(value) ?? String(value))
+}

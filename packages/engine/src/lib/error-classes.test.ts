@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { type DeliveryError, ERROR_CLASSES, HTTP_EXPLANATIONS, classOf, explanationOf } from './error-classes.ts'
+import { ENGINE_ERROR_CODES, EngineError, type EngineErrorCode } from './errors.ts'
+
+const page = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8')
+
+/** The rows of the table whose first column is headed so, by their cells. */
+function tableOf(heading: string): string[][] {
+  const rows = page.split('\n').map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  )
+  const start = rows.findIndex(([first]) => first === heading)
+  const end = rows.findIndex((cells, index) => index > start && cells.length === 0)
+  return rows.slice(start + 2, end)
+}
+
+describe('docs/errors.md', () => {
+  it('has every class of a delivery error, in the words of the code', () => {
+    const classes = Object.entries(ERROR_CLASSES).map(([name, { happened, fix }]) => [`\`${name}\``, happened, fix])
+    expect(tableOf('class')).toEqual(classes)
+  })
+
+  it('has every HTTP status with an explanation of its own', () => {
+    const statuses = Object.entries(HTTP_EXPLANATIONS).map(([status, { happened, fix }]) => [status, happened, fix])
+    expect(tableOf('status')).toEqual(statuses)
+  })
+
+  it('has every code of a problem document with its status and what mends it', () => {
+    const statusOf = (code: EngineErrorCode | 'internal') =>
+      code === 'internal' ? 500 : new EngineError(code, '').status
+    const known = [...ENGINE_ERROR_CODES, 'internal' as const].map((code) => `\`${code}\` ${statusOf(code)}`)
+    const rows = tableOf('code')
+    expect(rows.map(([code, status]) => `${code} ${status}`).sort()).toEqual(known.sort())
+    for (const [code, , happened, fix] of rows) expect([happened, fix], code).not.toContain('')
+  })
+})
+
+describe('the class of an error', () => {
+  it.each([
+    ['timeout: no complete answer within 15000 ms', null, 'timeout'],
+    ['expired', null, 'expired'],
+    ['HTTP 302', 302, 'http_3xx'],
+    ['HTTP 404: no such page', 404, 'http_4xx'],
+    ['HTTP 500: timeout: of our own', 500, 'http_5xx'],
+    // An earlier attempt was answered; this error is of a later one.
+    ['tls: CERT_HAS_EXPIRED its certificate has expired', 500, 'tls'],
+    ['timeout waiting for the printer', null, 'other'],
+    ['the host says so', 503, 'http_5xx'],
+    ['constructor: of every object', null, 'other'],
+    ['', null, 'other'],
+  ] as const)('%j with the status %j is %s', (lastError, lastStatus, errorClass) => {
+    expect(classOf(lastError, lastStatus)).toBe(errorClass)
+  })
+
+  it('is null where there is no error, and so is its explanation', () => {
+    expect([classOf(null, 200), explanationOf(null, 200)]).toEqual([null, null])
+  })
+
+  it('is needed by whoever makes an error: a text without one does not compile', () => {
+    expectTypeOf<'timeout: late'>().toExtend<DeliveryError>()
+    expectTypeOf<'HTTP 500: late'>().toExtend<DeliveryError>()
+    expectTypeOf<'late'>().not.toExtend<DeliveryError>()
+    expectTypeOf<'http_5xx: late'>().not.toExtend<DeliveryError>()
+  })
+})
+
+describe('the explanation of an error', () => {
+  it('is that of the status where there is one, else that of the class', () => {
+    expect(explanationOf('HTTP 410', 410)).toMatch(/^The receiver says that the endpoint is gone.* Delete the endpoint/)
+    expect(explanationOf('HTTP 507', 507)).toMatch(/^The receiver failed while/)
+    expect(explanationOf('dns: ENOTFOUND no such host name', 410)).toMatch(/^The host name of the URL has no address/)
+  })
+
+  it('is two sentences in one line, each with its end', () => {
+    for (const { happened, fix } of [...Object.values(ERROR_CLASSES), ...Object.values(HTTP_EXPLANATIONS)]) {
+      expect(happened).toMatch(/^[A-Z][ -~]+\.$/)
+      expect(fix).toMatch(/^[A-Z][ -~]+\.$/)
+    }
+  })
+})

@@ -211,6 +211,21 @@ describe('an event is refused, before anything is written,', () => {
   })
 })
 
+it('an event with both forms, or with neither, does not compile', () => {
+  const common = { type: 'a', workspaceId: 'w1' }
+  const forms: WebhookEvent[] = [
+    { ...common, data: {} },
+    { ...common, raw: XML },
+    // @ts-expect-error both
+    { ...common, data: {}, raw: XML },
+    // @ts-expect-error neither
+    common,
+    // @ts-expect-error no content type
+    { ...common, raw: { body: '' } },
+  ]
+  expect(forms).toHaveLength(5)
+})
+
 describe('what events cost that have none', () => {
   it('their statements are those of before: they name no content type', async () => {
     const { engine } = await rig()

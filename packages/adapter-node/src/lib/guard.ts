@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { type UrlPolicy, createCheckUrl, deniedRanges, isWithin, judgeAddress, parseCidr } from '@keepsend/engine'
-import { buildConnector } from 'undici'
+import { buildConnector } from 'undici/index.js'
 import { type Address, type Lookup, within } from './lookup.ts'
 import { connectToFirst, discard } from './race.ts'
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type SendRequest, type SendResult, type Sender, type UrlPolicy, createCheckUrl } from '@keepsend/engine'
-import type { Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici/index.js'
 import { type Deadline, Deadlines } from './deadlines.ts'
 import { createDispatcher, createDispatchers } from './dispatchers.ts'
 import { describeFailure } from './failure.ts'

@@ -1,7 +1,7 @@
 // Two copies of the packages in one process, as Next.js loads one for each route: what one makes is given to the other.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
-import 'node:sqlite' // of which `openSqlite` must know that it does not have the file
+import { DatabaseSync } from 'node:sqlite'
 import * as hono from 'hono'
 import * as one from '@keepsend/adapter-node'
 import * as engineOne from '@keepsend/engine'
@@ -34,7 +34,8 @@ const { port } = receiver.address()
 
 const db = one.openSqlite('copies.db')
 await engineTwo.migrate(db)
-// The same library has it: not refused.
+// The same library has it: not refused, although another one is loaded.
+new DatabaseSync(':memory:').close()
 two.openSqlite('copies.db').close()
 
 const urlPolicy = { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: [port] }

@@ -62,11 +62,13 @@ export function nextPromises(consumer: () => Consumer): void {
 }
 
 async function listen(arrive: (body: string) => void): Promise<Server> {
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     let body = ''
-    for await (const some of request.setEncoding('utf8')) body += String(some)
-    response.end()
-    arrive(body)
+    request.setEncoding('utf8').on('data', (some: string) => (body += some))
+    request.on('end', () => {
+      response.end()
+      arrive(body)
+    })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -77,7 +77,14 @@ export default defineConfig({
             },
           }
         }),
-      { test: { name: 'tooling', include: ['test/**/*.test.ts'], env: { NODE_OPTIONS: '' } } },
+      {
+        test: {
+          name: 'tooling',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/examples/**'],
+          env: { NODE_OPTIONS: '' },
+        },
+      },
     ],
   },
 })

@@ -43,10 +43,15 @@ export function readManifest(folder: string): Manifest {
  * Runs a program to its end, without what a test run or this workspace put in the environment: a consumer has no
  * `@keepsend/source` condition. Answers its exit code and all that it printed.
  */
-export function run(command: string, args: readonly string[], cwd = '.'): { code: number | null; output: string } {
+export function run(
+  command: string,
+  args: readonly string[],
+  cwd = '.',
+  env: Readonly<Record<string, string>> = {},
+): { code: number | null; output: string } {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,
-    env: cleanEnvironment(),
+    env: { ...cleanEnvironment(), ...env },
     encoding: 'utf8',
     timeout: 240_000,
     maxBuffer: 64 * 1024 * 1024,
@@ -64,8 +69,12 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
   return { ...env, KEEPSEND_SECRET_KEY, CI: '1', WRANGLER_SEND_METRICS: 'false' }
 }
 
-/** Builds and packs each package, and installs the tarballs together. */
-export function installTarballs(): Consumer {
+/**
+ * Builds and packs each package, and installs the tarballs together.
+ *
+ * @param others what is installed beside them
+ */
+export function installTarballs(others: Readonly<Record<string, string>> = {}): Consumer {
   must(run('npx', ['-y', 'pnpm@12', 'build']))
   const root = mkdtempSync(join(tmpdir(), 'keepsend-consumer-'))
   const tarballs = join(root, 'tarballs')
@@ -75,8 +84,10 @@ export function installTarballs(): Consumer {
     must(run('npx', ['-y', 'pnpm@12', 'pack', '--pack-destination', tarballs], folder))
     return { folder, name, tarball: join(tarballs, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`) }
   })
-  const dependencies = neededBy(packages)
+  const dependencies: Record<string, string> = { ...neededBy(packages), ...others }
   for (const { name, tarball } of packages) dependencies[name] = `file:${tarball}`
+  // No peer, and a driver that the outbox takes.
+  dependencies['postgres'] = readManifest('packages/outbox/node_modules/postgres').version
   // Beside the one that this workspace compiles with, the oldest that our declarations are for.
   dependencies['typescript'] = '~5.9.0'
   writeFileSync(join(root, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }, null, 2))

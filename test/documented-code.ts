@@ -10,17 +10,20 @@ export interface Block {
   runtime: 'node' | 'workers'
 }
 
-/** Every block of TypeScript of the READMEs and of the pages in docs. */
+/** Every block of TypeScript of the repository's pages, changesets included. */
 export function documentedBlocks(): Block[] {
-  const pages = globSync('{*.md,docs/**/*.md,{packages,apps}/*/README.md,{proof,bench}/*.md}')
-  return pages.flatMap((page) => {
-    const text = readFileSync(page, 'utf8')
-    return [...text.matchAll(/^```(?:ts|tsx|typescript)\n([^]*?)^```$/gm)].map(({ 1: code = '', index }) => ({
-      place: `${page}:${text.slice(0, index).split('\n').length}`,
-      code,
-      runtime: /adapter-cloudflare|CloudflareEventQueue|createWorker|\bc\.env\./.test(code) ? 'workers' : 'node',
-    }))
-  })
+  const pages = globSync('{*,docs/**/*,.changeset/*,{packages,apps,examples}/*/*,{proof,bench}/*}.md')
+  return pages.flatMap((page) => blocksOf(page, readFileSync(page, 'utf8')))
+}
+
+/** Indented as in a list, of any fence, and whatever is said behind the language. */
+export function blocksOf(page: string, text: string): Block[] {
+  const fenced = /^( *)(`{3,}|~{3,}) *(?:[cm]?tsx?|typescript)\b.*\n([^]*?)^ *\2 *$/gim
+  return [...text.matchAll(fenced)].map(({ 1: indent = '', 3: code = '', index }) => ({
+    place: `${page}:${text.slice(0, index).split('\n').length}`,
+    code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+    runtime: /adapter-cloudflare|CloudflareEventQueue|createWorker|\bc\.env\./.test(code) ? 'workers' : 'node',
+  }))
 }
 
 /**

@@ -1,10 +1,12 @@
 // What a user gets, seen from outside: the packed tarballs, installed in an empty folder that knows nothing of this
 // workspace. Needs the registry for the peers.
-import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Consumer, installTarballs, publishedFolders, readManifest, run } from './consumer.ts'
 import { entries, publicNames } from './public-names.ts'
+import { bundlePromises, copyPromises, nodePromises } from './consumer-runs.ts'
+import { FEW_CASES, compilerPromises } from './consumer-types.ts'
 import { readmeExample, readmeWrangler } from './readme-example.ts'
 import { readmeWorker } from './readme-worker.ts'
 
@@ -109,104 +111,10 @@ describe.each(workers)("the Worker of %s's README, as it stands", (folder) => {
   }, 180_000)
 })
 
-const STRICT = {
-  module: 'nodenext',
-  target: 'es2024',
-  strict: true,
-  noEmit: true,
-  skipLibCheck: false,
-  allowImportingTsExtensions: true,
-}
-
-const COMPILERS = {
-  'TypeScript 7': () => join(process.cwd(), 'node_modules/.bin/tsc'),
-  'TypeScript 5.9': () => join(consumer.root, 'node_modules/.bin/tsc'),
-}
-
-/** Every public entry, imported and used, so that every declaration behind it is checked. */
-function everyEntry(): string {
-  const specifiers = publishedFolders.flatMap((folder) => entries(readManifest(folder))).map((entry) => entry.specifier)
-  const namespaces = specifiers.map((specifier, index) => `import * as entry${index} from '${specifier}'\n`)
-  return `${namespaces.join('')}console.log(${specifiers.map((_, index) => `entry${index}`).join(', ')})\n`
-}
-
-/**
- * What a compiler says of files of the consumer's and of ours. Library declarations are checked too, so that ours are; the
- * faults of other packages' own declarations, drizzle-orm's for one, are not for us to mend.
- */
-function typeErrors(compiler: keyof typeof COMPILERS, project: string, options: object, include: string[]): string[] {
-  const compilerOptions = { ...STRICT, ...options }
-  writeFileSync(join(consumer.root, project), JSON.stringify({ compilerOptions, include }))
-  const { code, output } = run(COMPILERS[compiler](), ['-p', project], consumer.root)
-  const errors = output.split('\n').filter((line) => line.includes('error TS'))
-  expect(code === 0 || errors.length > 0, output).toBe(true)
-  return errors.filter((line) => !line.startsWith('node_modules/') || line.startsWith('node_modules/@keepsend/'))
-}
-
-describe.each(Object.keys(COMPILERS) as (keyof typeof COMPILERS)[])('%s', (compiler) => {
-  test('the examples and the declarations satisfy a strict NodeNext consumer', () => {
-    writeFileSync(join(consumer.root, 'entries.ts'), everyEntry())
-    const examples = (folders: readonly string[]) => folders.map((folder) => `${folder}/example.ts`)
-    // A program knows Node's globals, a Worker those of workerd.
-    const node = { types: ['node'] }
-    expect(typeErrors(compiler, 'tsconfig.node.json', node, ['entries.ts', ...examples(programs)])).toEqual([])
-    const worker = { types: ['@cloudflare/workers-types'], lib: ['es2024'] }
-    expect(typeErrors(compiler, 'tsconfig.workers.json', worker, examples(workers))).toEqual([])
-  }, 240_000)
-
-  test.each([
-    {
-      driver: 'better-sqlite3',
-      other: 'pg',
-      program: `
-        import { type SqliteDatabase, openSqlite } from '@keepsend/adapter-node'
-        import type { Database } from 'better-sqlite3'
-        import { drizzle } from 'drizzle-orm/better-sqlite3'
-        const plain: SqliteDatabase = openSqlite(':memory:')
-        plain.connection.exec('select 1')
-        export const orm = drizzle({ client: openSqlite<Database>(':memory:').connection })
-        export const handle = drizzle({ client: plain.connection as Database })`,
-    },
-    {
-      driver: 'pg',
-      other: 'better-sqlite3',
-      program: `
-        import { type PostgresDatabase, openPostgres } from '@keepsend/adapter-node'
-        import { drizzle } from 'drizzle-orm/node-postgres'
-        import type { Pool } from 'pg'
-        const plain: PostgresDatabase = await openPostgres('postgres://localhost/app')
-        await plain.pool.query('select 1')
-        export const orm = drizzle({ client: (await openPostgres<Pool>('postgres://localhost/app')).pool })
-        export const handle = drizzle({ client: plain.pool as Pool })`,
-    },
-  ])(
-    'the declarations need no other driver than $driver, and its own type fits drizzle',
-    ({ driver, other, program }) => {
-      writeFileSync(join(consumer.root, 'one-driver.ts'), everyEntry() + program)
-      const hidden = [other, `@types/${other}`].map((name) => join(consumer.root, 'node_modules', name))
-      for (const path of hidden) renameSync(path, `${path}.hidden`)
-      try {
-        expect(typeErrors(compiler, 'tsconfig.driver.json', { types: ['node'] }, ['one-driver.ts']), driver).toEqual([])
-      } finally {
-        for (const path of hidden) renameSync(`${path}.hidden`, path)
-      }
-    },
-    240_000,
-  )
-})
-
-test('no declaration of ours imports a driver', () => {
-  for (const folder of publishedFolders) {
-    const dist = join(consumer.root, 'node_modules', readManifest(folder).name, 'dist')
-    for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((one) =>
-      one.endsWith('.d.ts'),
-    )) {
-      expect(readFileSync(join(dist, file), 'utf8'), `${folder} ${file}`).not.toMatch(
-        /^(?! *\*).*(?:from |import\()['"](?:pg|better-sqlite3|postgres)['"]/m,
-      )
-    }
-  }
-})
+nodePromises(() => consumer)
+bundlePromises(() => consumer)
+copyPromises(() => consumer)
+compilerPromises(() => consumer, FEW_CASES)
 
 test('the public names are those that were agreed: a change of test/public-names.md is a change for users', async () => {
   const lists = publishedFolders.flatMap((folder) =>

@@ -3,6 +3,23 @@ import { describe, expect, it } from 'vitest'
 import { GOOD_BODIES, api, documentOf, problem, read, withBody } from './routes.ts'
 
 describe('a body', () => {
+  it('of a request that stands behind a Proxy, as in Next.js, is read', async () => {
+    const { engine, keys } = await api()
+    const headers = { authorization: `Bearer ${keys.w1}`, 'content-type': 'application/json' }
+    const request = new Request('http://keepsend/events', {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ type: 'message.created', data: { text: 'hello' } }),
+    })
+    const proxy = new Proxy(request, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    expect((await engine.routes.fetch(proxy)).status).toBe(202)
+  })
+
   it('that is not UTF-8 is 400, and no letter of it is replaced', async () => {
     const { engine, keys, count } = await api()
     const body = new Uint8Array([...new TextEncoder().encode('{"type":"a","data":{"a":"'), 0xff, 0x22, 0x7d, 0x7d])

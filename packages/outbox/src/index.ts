@@ -1,3 +1,4 @@
+export { sharedByCopies, shareInstances } from './lib/copies.ts'
 export {
   type Claim,
   type ClaimDueOptions,

@@ -1,5 +1,5 @@
 import type { Engine } from '@keepsend/engine'
-import { createOptionChecks } from '@keepsend/outbox'
+import { createOptionChecks, shareInstances } from '@keepsend/outbox'
 
 /**
  * What went wrong, as a stable code.
@@ -17,7 +17,7 @@ export type AdapterErrorCode =
   | 'message_too_large'
   | 'queue_timeout'
 
-/** The one error class of `@keepsend/adapter-cloudflare`. */
+/** The one error class of `@keepsend/adapter-cloudflare`. `instanceof` holds for the errors of every copy of the package. */
 export class AdapterError extends Error {
   override readonly name = 'AdapterError'
   readonly code: AdapterErrorCode
@@ -25,6 +25,10 @@ export class AdapterError extends Error {
   constructor(code: AdapterErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.code = code
+  }
+
+  static {
+    shareInstances(this, '@keepsend/adapter-cloudflare AdapterError')
   }
 }
 

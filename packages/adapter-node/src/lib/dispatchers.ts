@@ -1,4 +1,5 @@
-import { Agent, type Dispatcher, type buildConnector } from 'undici'
+// By its file, here and elsewhere: for the bare name Bun gives a module of its own that cannot dispatch.
+import { Agent, type Dispatcher, type buildConnector } from 'undici/index.js'
 import { MAX_HEAD, watchHeads } from './heads.ts'
 
 // The deadline is one bound on all phases; undici's own miss a body that drips and a flood of 1xx. A receiver may ask

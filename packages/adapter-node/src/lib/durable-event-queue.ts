@@ -6,7 +6,14 @@ import {
   errorFields,
   keepQueuedEvent,
 } from '@keepsend/engine'
-import { DEFAULT_LEASE_MS, type OutboxDatabase, type OutboxError, type Resolved, endpointIdOf } from '@keepsend/outbox'
+import {
+  DEFAULT_LEASE_MS,
+  type OutboxDatabase,
+  type OutboxError,
+  type Resolved,
+  endpointIdOf,
+  sharedByCopies,
+} from '@keepsend/outbox'
 import { AdapterError, checkBounds } from './errors.ts'
 import { checkOptions } from './option-names.ts'
 import { Poller } from './poller.ts'
@@ -66,7 +73,8 @@ const LEASE_MARGIN_MS = 2000
 
 // Which poller of this process delivers what a queue has made is no matter: one queue may publish, and another deliver.
 // A handle tells nobody of its own commits.
-const POLLERS = new WeakMap<OutboxDatabase, Set<Poller>>()
+const pollers = (): WeakMap<OutboxDatabase, Set<Pick<Poller, 'kick'>>> =>
+  sharedByCopies('@keepsend/adapter-node pollers', () => new WeakMap())
 
 /** A stop waits this long for what is under way: less than the 30 s after which most supervisors kill. */
 export const DEFAULT_DRAIN_MS = 10_000
@@ -130,7 +138,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   async send(message: QueuedEvent): Promise<void> {
     const target: PublishTarget = { db: this.#db, rowsStart: this.rowsStart, ...this.#running?.target }
     const rows = message.outboxId === undefined ? await keepQueuedEvent(target, message) : [message]
-    for (const poller of POLLERS.get(this.#db) ?? []) {
+    for (const poller of pollers().get(this.#db) ?? []) {
       for (const { outboxId = '', workspaceId } of rows) {
         poller.kick({ workspaceId, endpointId: endpointIdOf(outboxId) })
       }
@@ -184,7 +192,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     const { maxAgeMs, limits } = engine
     const { deliveriesPerPublish } = limits
     this.#running = { poller, upkeep, deafen, target: { maxAgeMs, deliveriesPerPublish } }
-    POLLERS.set(this.#db, (POLLERS.get(this.#db) ?? new Set()).add(poller))
+    pollers().set(this.#db, (pollers().get(this.#db) ?? new Set()).add(poller))
   }
 
   /**
@@ -204,7 +212,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     const running = this.#running
     if (!running) return this.#stopping ?? Promise.resolve()
     this.#running = undefined
-    POLLERS.get(this.#db)?.delete(running.poller)
+    pollers().get(this.#db)?.delete(running.poller)
     this.#stopping = Promise.all([running.upkeep.stop(), running.poller.stop(drainMs), running.deafen?.()]).then(
       () => undefined,
     )

@@ -1,4 +1,4 @@
-import { createOptionChecks } from '@keepsend/outbox'
+import { createOptionChecks, shareInstances } from '@keepsend/outbox'
 
 /**
  * What went wrong, as a stable code.
@@ -7,10 +7,16 @@ import { createOptionChecks } from '@keepsend/outbox'
  * - `not_durable`: the database did not take the durability that was asked for.
  * - `second_library`: another SQLite library in this process has the file open, which would corrupt it.
  * - `not_started`: the queue has no engine yet.
+ * - `unsupported_runtime`: the driver would end this version of Node with a crash; nothing was opened.
  */
-export type AdapterErrorCode = 'invalid_option' | 'not_durable' | 'second_library' | 'not_started'
+export type AdapterErrorCode =
+  | 'invalid_option'
+  | 'not_durable'
+  | 'second_library'
+  | 'not_started'
+  | 'unsupported_runtime'
 
-/** The one error class of `@keepsend/adapter-node`. */
+/** The one error class of `@keepsend/adapter-node`. `instanceof` holds for the errors of every copy of the package. */
 export class AdapterError extends Error {
   override readonly name = 'AdapterError'
   readonly code: AdapterErrorCode
@@ -18,6 +24,10 @@ export class AdapterError extends Error {
   constructor(code: AdapterErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.code = code
+  }
+
+  static {
+    shareInstances(this, '@keepsend/adapter-node AdapterError')
   }
 }
 

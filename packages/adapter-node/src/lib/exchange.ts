@@ -1,6 +1,6 @@
 import type { AsyncLocalStorage } from 'node:async_hooks'
 import type { SendErrorClass, SendRequest, SendResult } from '@keepsend/engine'
-import type { Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici/index.js'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Dispatchers } from './dispatchers.ts'
 import { describeFailure } from './failure.ts'

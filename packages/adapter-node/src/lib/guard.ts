@@ -2,7 +2,7 @@ import { lookup as systemLookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { type UrlPolicy, createCheckUrl, deniedRanges, isWithin, judgeAddress, parseCidr } from '@keepsend/engine'
-import { buildConnector } from 'undici'
+import { buildConnector } from 'undici/index.js'
 import { type Address, type Lookup, within } from './lookup.ts'
 import { connectToFirst, discard } from './race.ts'
 

@@ -1,4 +1,5 @@
-import { createPrivateKey, hash, sign } from 'node:crypto'
+// Whole: an older Node has no `hash`, and would fail to link before it is refused by name.
+import nodeCrypto from 'node:crypto'
 import { type Signer, signingKey } from '@keepsend/engine'
 import { checkOptions } from './option-names.ts'
 
@@ -32,14 +33,14 @@ export function createNodeSigner(options: { maxKeys?: number | undefined } = {})
 function signerOf(secret: string): (content: string) => string {
   const signing = signingKey(secret)
   if (signing.algorithm === 'HMAC') return hmacOf(signing.key)
-  const key = createPrivateKey({ key: Buffer.from(signing.pkcs8), format: 'der', type: 'pkcs8' })
-  return (content) => sign(null, Buffer.from(content), key).toString('base64')
+  const key = nodeCrypto.createPrivateKey({ key: Buffer.from(signing.pkcs8), format: 'der', type: 'pkcs8' })
+  return (content) => nodeCrypto.sign(null, Buffer.from(content), key).toString('base64')
 }
 
 /** HMAC-SHA256 by two one-shot hashes (RFC 2104): `H(key ^ opad, H(key ^ ipad, content))`. */
 function hmacOf(key: Uint8Array): (content: string) => string {
   const padded = new Uint8Array(BLOCK)
-  padded.set(key.length > BLOCK ? hash('sha256', key, 'buffer') : key)
+  padded.set(key.length > BLOCK ? nodeCrypto.hash('sha256', key, 'buffer') : key)
   const innerPad = padded.map((byte) => byte ^ 0x36)
   const outerPad = padded.map((byte) => byte ^ 0x5c)
   return (content) => {
@@ -49,7 +50,7 @@ function hmacOf(key: Uint8Array): (content: string) => string {
     outer.set(outerPad)
     const end = BLOCK + inner.write(content, BLOCK)
     // In hex: a third faster than a buffer, which is an object to make.
-    outer.write(hash('sha256', inner.subarray(0, end), 'hex'), BLOCK, 'hex')
-    return hash('sha256', outer, 'base64')
+    outer.write(nodeCrypto.hash('sha256', inner.subarray(0, end), 'hex'), BLOCK, 'hex')
+    return nodeCrypto.hash('sha256', outer, 'base64')
   }
 }

@@ -1,5 +1,5 @@
 import { closeSync, openSync, realpathSync, statSync } from 'node:fs'
-import { OutboxError } from '@keepsend/outbox'
+import { OutboxError, sharedByCopies } from '@keepsend/outbox'
 import { AdapterError } from './errors.ts'
 import type { SqliteDriver } from './sqlite-drivers.ts'
 import { handlesOn, librariesUsing, otherLibraries } from './sqlite-libraries.ts'
@@ -13,7 +13,8 @@ interface Identity {
 const LOOK_MS = 1000
 
 // What openSqlite has open in this process: handles by file and driver.
-const opened = new Map<string, Map<SqliteDriver, number>>()
+const opened = (): Map<string, Map<SqliteDriver, number>> =>
+  sharedByCopies('@keepsend/adapter-node opened', () => new Map())
 
 /**
  * The file of an open database. It is refused when another SQLite library of this process has it open; later it is looked
@@ -39,7 +40,7 @@ export class SqliteFile {
     if (byDriver.size === 0 && handlesOn(this.#file) > 0) others.push(...otherLibraries(driver))
     if (others.length > 0) throw this.#refusal(`beside ${driver}, this process has ${others.join(', ')} loaded`)
     byDriver.set(driver, (byDriver.get(driver) ?? 0) + 1)
-    opened.set(this.#key, byDriver)
+    opened().set(this.#key, byDriver)
   }
 
   /** The file is in WAL mode and was written to, so its log is there. @throws {AdapterError} `second_library` */
@@ -68,7 +69,7 @@ export class SqliteFile {
     const left = (byDriver.get(this.#driver) ?? 1) - 1
     if (left > 0) byDriver.set(this.#driver, left)
     else byDriver.delete(this.#driver)
-    if (byDriver.size === 0) opened.delete(this.#key)
+    if (byDriver.size === 0) opened().delete(this.#key)
   }
 
   get #key(): string {
@@ -76,7 +77,7 @@ export class SqliteFile {
   }
 
   get #opened(): Map<SqliteDriver, number> {
-    return opened.get(this.#key) ?? new Map<SqliteDriver, number>()
+    return opened().get(this.#key) ?? new Map<SqliteDriver, number>()
   }
 
   #look(): OutboxError | undefined {

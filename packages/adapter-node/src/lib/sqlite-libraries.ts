@@ -1,7 +1,6 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import type { SqliteDriver } from './sqlite-drivers.ts'
+import { type SqliteDriver, locateDriver } from './sqlite-drivers.ts'
 
 /**
  * Two copies of SQLite in one process do not know of each other's locks: each believes that it is alone, and they overwrite
@@ -20,7 +19,7 @@ export function handlesOn({ dev, ino }: { dev: bigint; ino: bigint }): number {
 
 /** The SQLite libraries in this process that are not the driver's, by name. */
 export function otherLibraries(driver: SqliteDriver): string[] {
-  const own = driver === 'node:sqlite' ? process.execPath : packageFolder('better-sqlite3')
+  const own = driver === 'node:sqlite' ? process.execPath : dirname(locateDriver().manifest)
   const found = loadedObjects().filter((path) => !path.startsWith(own) && holdsSqlite(path))
   const modules: unknown = Reflect.get(process, 'moduleLoadList')
   if (driver !== 'node:sqlite' && Array.isArray(modules) && modules.includes('NativeModule sqlite')) {
@@ -55,10 +54,6 @@ function holdsSqlite(path: string): boolean {
   const isShared: unknown = Reflect.get(process.config.variables, 'node_shared_sqlite')
   if (/\/libnode\.so[^/]*$/.test(path) || (isShared === true && /\/libsqlite3\.so[^/]*$/.test(path))) return false
   return unlessMissing(() => readFileSync(path).includes('SQLite format 3\0')) ?? false
-}
-
-function packageFolder(name: string): string {
-  return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`))
 }
 
 /** Undefined for a file that is not there, or no more, or not ours to read. */

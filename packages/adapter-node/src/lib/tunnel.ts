@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIPv6, type Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
-import { buildConnector } from 'undici'
+import { buildConnector } from 'undici/index.js'
 import { AddressNotAllowed } from './guard.ts'
 
 /** The proxy did not connect. Its message is shown to customers: it names neither the proxy nor an address. */

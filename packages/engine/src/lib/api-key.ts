@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type Row, Transaction, clock, limitTo, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, type Row, Transaction, clock, limitTo, sharedByCopies, sqlText } from '@keepsend/outbox'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import { v7 } from 'uuid'
 import { isApiKey, newApiKey } from './api-key-text.ts'
@@ -180,17 +180,18 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       const { id, workspaceId, scopes, isUnnoted } = row
       if (isUnnoted) await use(id)
       const principal = { workspaceId, scopes }
-      keyIds.set(principal, id)
+      keyIds().set(principal, id)
       return principal
     },
   }
 }
 
-const keyIds = new WeakMap<object, string>()
+// A host's `authenticate` may ask an engine of another copy.
+const keyIds = (): WeakMap<object, string> => sharedByCopies('@keepsend/engine keyIds', () => new WeakMap())
 
 /** Which API key a principal came with; undefined for one of a host's own. */
 export function keyIdOf(principal: object): string | undefined {
-  return keyIds.get(principal)
+  return keyIds().get(principal)
 }
 
 type KeyRow = InferSelectModel<typeof apiKeys>

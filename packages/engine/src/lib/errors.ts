@@ -1,4 +1,4 @@
-import { OutboxError, createOptionChecks } from '@keepsend/outbox'
+import { OutboxError, createOptionChecks, shareInstances } from '@keepsend/outbox'
 
 /**
  * What went wrong, as a stable code; {@link EngineError.status} is the HTTP status that fits it.
@@ -48,7 +48,10 @@ export const ENGINE_ERROR_CODES = Object.keys(STATUS_OF) as EngineErrorCode[]
 /** A message quotes what was found, which may be as long as a request. */
 const MAX_MESSAGE = 1000
 
-/** The one error class of `@keepsend/engine`. Its message is 1,000 characters at most. */
+/**
+ * The one error class of `@keepsend/engine`. Its message is 1,000 characters at most. `instanceof` holds for the errors of
+ * every copy of the package in the process.
+ */
 export class EngineError extends Error {
   override readonly name = 'EngineError'
   readonly code: EngineErrorCode
@@ -68,6 +71,10 @@ export class EngineError extends Error {
 
   get status(): (typeof STATUS_OF)[EngineErrorCode] {
     return STATUS_OF[this.code]
+  }
+
+  static {
+    shareInstances(this, '@keepsend/engine EngineError')
   }
 }
 

@@ -1,4 +1,6 @@
+import { shareInstances } from './copies.ts'
 import { createOptionChecks } from './options.ts'
+import { inOneLine, refusalOf } from './runtime.ts'
 
 /**
  * What went wrong, as a stable code.
@@ -12,6 +14,7 @@ import { createOptionChecks } from './options.ts'
  * - `storage_unsafe`: the SQLite file is damaged, was replaced, or is open by a second SQLite library. Trying again does
  *   not help: stop the process and mend the cause.
  * - `not_migrated`: the tables are missing.
+ * - `unsupported_runtime`: Node is older than 22.12. Thrown by the import, before anything of the package can be called.
  */
 export type OutboxErrorCode =
   | 'invalid_event'
@@ -21,8 +24,12 @@ export type OutboxErrorCode =
   | 'outcome_unknown'
   | 'storage_unsafe'
   | 'not_migrated'
+  | 'unsupported_runtime'
 
-/** The one error class of `@keepsend/outbox`. Branch on {@link OutboxError.code}; the message is for people. */
+/**
+ * The one error class of `@keepsend/outbox`. Branch on {@link OutboxError.code}; the message is for people. `instanceof`
+ * holds for the errors of every copy of the package in the process.
+ */
 export class OutboxError extends Error {
   override readonly name = 'OutboxError'
   readonly code: OutboxErrorCode
@@ -31,7 +38,16 @@ export class OutboxError extends Error {
     super(message, options)
     this.code = code
   }
+
+  static {
+    shareInstances(this, '@keepsend/outbox OutboxError')
+  }
 }
+
+// Here, because every module of every package imports this one, and before an older Node comes to what it lacks: undici's
+// globals, or better-sqlite3's addon, which ends the process. Node looks for the comment in the line, and prints no source.
+const refusal = refusalOf()
+if (refusal !== undefined) throw inOneLine(() => new OutboxError('unsupported_runtime', refusal)) // node-do-not-add-exception-line
 
 /**
  * Whether the database refused because another session holds a lock for longer than it waits (`lock_timeout` of Postgres):

@@ -23,9 +23,7 @@ export function readBody(maxBytes: number): MiddlewareHandler<{ Variables: { bod
     checkJson(parse(text))
     c.set('bodyText', text)
     // What reads it next knows fewer spellings.
-    const headers = new Headers(c.req.raw.headers)
-    headers.set('content-type', 'application/json')
-    c.req.raw = new Request(c.req.raw, { headers })
+    c.req.raw.headers.set('content-type', 'application/json')
     await next()
   }
 }
@@ -41,7 +39,9 @@ export async function takeBody(c: Context, maxBytes: number): Promise<Uint8Array
   // A host that looked at the body before has left it with Hono.
   const bytes = request.bodyUsed ? new Uint8Array(await c.req.arrayBuffer()) : await readUpTo(request.body, maxBytes)
   if (bytes.length > maxBytes) throw tooLarge(maxBytes)
-  c.req.raw = new Request(request, { method: request.method, body: bytes })
+  // Of its parts: a host may stand a Proxy before the request, as Next.js does, which `new Request` cannot copy.
+  const { url, method, headers } = request
+  c.req.raw = new Request(url, { method, headers, body: bytes })
   return bytes
 }
 

@@ -1,0 +1,29 @@
+/** As `engines` of every package says. */
+const OLDEST = { major: 22, minor: 12 } as const
+
+interface Host {
+  readonly process?: { readonly versions?: { readonly node?: string } }
+}
+
+/** Why Keepsend does not run here, in one line. What has no version of Node, a Worker say, is taken as it is. */
+export function refusalOf(
+  version: string | undefined = (globalThis as Host).process?.versions?.node,
+): string | undefined {
+  const [major = Number.NaN, minor = 0] = (version ?? '').split('.').map(Number)
+  const isOld = major < OLDEST.major || (major === OLDEST.major && minor < OLDEST.minor)
+  return isOld ? `Keepsend needs Node ${OLDEST.major}.${OLDEST.minor} or later; found ${version}` : undefined
+}
+
+/** The error in one line, wherever it ends: without the fields and the calls that Node prints below, but for its place. */
+export function inOneLine<Refusal extends Error>(make: () => Refusal): Refusal {
+  const v8 = Error as { stackTraceLimit?: number | undefined }
+  const { stackTraceLimit } = v8
+  v8.stackTraceLimit = 1
+  try {
+    const error = make()
+    for (const key of Object.keys(error)) Object.defineProperty(error, key, { enumerable: false })
+    return error
+  } finally {
+    v8.stackTraceLimit = stackTraceLimit
+  }
+}

@@ -4,14 +4,17 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type NameRecords, startNameServer } from './name-server.ts'
+import type { UndiciSenderOptions } from '../src/index.ts'
 import { newSender, post } from './raw-receiver.ts'
 import { startReceiver } from './receiver.ts'
 import { LOOPBACK, PATIENCE_MS } from './rig.ts'
+import { PEM, startTlsReceiver } from './tls-receiver.ts'
 
-async function senderBy(answer: (name: string, family: 4 | 6) => NameRecords) {
+async function senderBy(answer: (name: string, family: 4 | 6) => NameRecords, options?: UndiciSenderOptions) {
   const server = await startNameServer(answer)
   onTestFinished(() => server.close())
   return newSender({
+    ...options,
     urlPolicy: { ...LOOPBACK, allowCidrs: ['127.0.0.0/8', '100::/64'] },
     dnsServers: [server.address],
   })
@@ -78,4 +81,22 @@ describe('an address that is slow to connect to', { timeout: PATIENCE_MS }, () =
     const result = await sender.send(post(`http://hooks.example.net:${portOf(receiver.url)}/`, { deadlineMs: 5000 }))
     expect(result).toMatchObject({ kind: 'response', status: 200 })
   })
+})
+
+it('a host with a last dot is named without it to the server, whose certificate is judged by that name', async () => {
+  const names: string[] = []
+  const { port } = new URL(
+    (await startTlsReceiver({ SNICallback: (name, done) => void done(null, void names.push(name)) })).url,
+  )
+  const sender = await senderBy((_, family) => ({ addresses: family === 4 ? ['127.0.0.1'] : [] }), {
+    verifyCertificates: false,
+  })
+  expect(await sender.send(post(`https://hooks.example.net.:${port}/`))).toMatchObject({ status: 200 })
+  const judging = await senderBy((_, family) => ({ addresses: family === 4 ? ['127.0.0.1'] : [] }), {
+    tls: { ca: PEM.ca },
+  })
+  expect(await judging.send(post(`https://hooks.example.net.:${port}/`))).toMatchObject({
+    message: expect.stringMatching(/^ERR_TLS_CERT_ALTNAME_INVALID/),
+  })
+  expect(names).toEqual(['hooks.example.net', 'hooks.example.net'])
 })

@@ -32,7 +32,8 @@ describe('an attempt', () => {
       body: (await rows())[0]?.payload,
       deadlineMs: 9000,
       maxResponseBytes: 65_536,
-      headers: { 'content-type': 'application/json', 'user-agent': 'Acme/1', 'webhook-id': eventId },
+      // Some firewalls refuse a request that accepts nothing.
+      headers: { accept: '*/*', 'content-type': 'application/json', 'user-agent': 'Acme/1', 'webhook-id': eventId },
     })
   })
 

@@ -72,6 +72,8 @@ describe('an Idempotency-Key', () => {
     expect(one.scope).toEqual(two.scope)
     expect(one.bodyHash).toBe(two.bodyHash)
     expect(one.owner).not.toBe(two.owner)
+    // Salted by the key: the hash of a password alone says what it is.
+    expect((await hashKey({ ...request, key: 'another' })).bodyHash).not.toBe(one.bodyHash)
     expect(JSON.stringify(one)).not.toMatch(/secret-key|"body"/)
   })
 })

@@ -21,7 +21,7 @@ describe('a private authority', { timeout: PATIENCE_MS }, () => {
     const sender = newSender()
     const unknown = {
       kind: 'error',
-      reason: 'network',
+      reason: 'tls',
       message: expect.stringMatching(/^[A-Z_]+ its certificate chain/),
     }
     expect(await sender.send(post(receiver.url))).toMatchObject(unknown)
@@ -98,7 +98,7 @@ describe('a client certificate', { timeout: PATIENCE_MS }, () => {
     const receiver = await startTlsReceiver({ ...MUTUAL, minVersion: version, maxVersion: version })
     const sender = newSender()
     const result = await sender.send(post(receiver.url, { tls: { ca: PEM.ca } }))
-    expect(result).toEqual({ kind: 'error', reason: 'network', message: expect.stringMatching(message) })
+    expect(result).toEqual({ kind: 'error', reason: 'tls', message: expect.stringMatching(message) })
     expect(receiver.requests).toEqual([])
     expect(await sender.send(post(receiver.url, { tls: client('one') }))).toMatchObject(OK)
   })
@@ -170,7 +170,7 @@ describe('a client certificate', { timeout: PATIENCE_MS }, () => {
     }
     expect(receiver.requests.map(({ by }) => by)).toEqual(['one', 'two', 'one'])
     expect(proxy.connections()).toBe(2)
-    expect(await sender.send(post(receiver.url))).toMatchObject({ kind: 'error', reason: 'network' })
+    expect(await sender.send(post(receiver.url))).toMatchObject({ kind: 'error', reason: 'tls' })
   })
 
   it('goes through a proxy of the private authority, which is shown none', async () => {

@@ -80,8 +80,7 @@ export default defineConfig({
       {
         test: {
           name: 'tooling',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/examples/**'],
+          include: ['test/*.test.ts'],
           env: { NODE_OPTIONS: '' },
         },
       },

@@ -72,6 +72,12 @@ export const isoTime = z
   })
   .openapi({ format: 'date-time', maxLength: MAX_TIME_LENGTH })
 
+/** Of a text that the schema has read as a time. */
+export function msOf(time: string | undefined): number | undefined {
+  const read = time === undefined ? undefined : readTime(time)
+  return read && 'ms' in read ? read.ms : undefined
+}
+
 /** One problem, however many headers there are. */
 export const headers = z
   .custom<Record<string, string>>(

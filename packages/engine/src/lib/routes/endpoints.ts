@@ -5,7 +5,7 @@ import { readShown } from '../endpoint-columns.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { backgroundOf } from '../hono.ts'
 import type { Once } from '../once.ts'
-import { readTime } from '../rfc3339.ts'
+import { msOf } from './bounded.ts'
 import * as examples from './examples.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { answerOnce, idempotent } from './once.ts'
@@ -153,12 +153,6 @@ const replay = defineRoute(
   },
   { problems: ['not_found'] },
 )
-
-/** Of a text that the schema has read as a time. */
-function msOf(time: string | undefined): number | undefined {
-  const read = time === undefined ? undefined : readTime(time)
-  return read && 'ms' in read ? read.ms : undefined
-}
 
 export function endpointRoutes(engine: RouteEngine): EngineRoutes {
   const { endpoints, deliveries } = engine

@@ -85,9 +85,13 @@ describe('an address that is slow to connect to', { timeout: PATIENCE_MS }, () =
 
 it('a host with a last dot is named without it to the server, whose certificate is judged by that name', async () => {
   const names: string[] = []
-  const { port } = new URL(
-    (await startTlsReceiver({ SNICallback: (name, done) => void done(null, void names.push(name)) })).url,
-  )
+  const receiver = await startTlsReceiver({
+    SNICallback(name, done) {
+      names.push(name)
+      done(null)
+    },
+  })
+  const { port } = new URL(receiver.url)
   const sender = await senderBy((_, family) => ({ addresses: family === 4 ? ['127.0.0.1'] : [] }), {
     verifyCertificates: false,
   })

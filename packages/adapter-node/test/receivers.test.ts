@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { newSender, post, startRawReceiver } from './raw-receiver.ts'
+import { flood, newSender, post, startRawReceiver } from './raw-receiver.ts'
 import { PATIENCE_MS } from './rig.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -140,6 +140,34 @@ describe('an answer whose framing is wrong', { timeout: PATIENCE_MS }, () => {
         expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'response', status })
       }
     }
+  })
+})
+
+it('an interim answer without an end is no answer, and takes no more memory than a head may have', async () => {
+  let written = 0
+  const raw = await startRawReceiver((socket) => {
+    socket.write('HTTP/1.1 103 Early Hints\r\n')
+    flood(socket, 'X: y\r\n')
+    socket.once('close', () => (written = socket.bytesWritten))
+  })
+  expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'error', reason: 'invalid_response' })
+  await expect.poll(() => written).toBeGreaterThan(0)
+  // What is still in the buffers of two sockets, not more.
+  expect(written).toBeLessThan(32 * 1024 * 1024)
+})
+
+it('a body that is asked for has until the deadline, and is none when it is cut off there', async () => {
+  const slow = (socket: Socket, afterMs: number) => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n')
+    setTimeout(() => socket.write('ok'), afterMs)
+  }
+  const late = await startRawReceiver((socket) => slow(socket, 1300))
+  const result = await newSender().send(post(late.url, { needsBody: true }))
+  expect(result.kind === 'response' && new TextDecoder().decode(result.body)).toBe('ok')
+  const never = await startRawReceiver((socket) => slow(socket, 60_000))
+  expect(await newSender().send(post(never.url, { needsBody: true, deadlineMs: 300 }))).toMatchObject({
+    kind: 'error',
+    reason: 'timeout',
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { openDatabase } from './database.ts'
-import { type Grant, world } from './oauth2-rig.ts'
+import type { SendRequest } from '../src/index.ts'
+import { type Grant, auth, world } from './oauth2-rig.ts'
 import { type Answer, LATER } from './rig.ts'
 
 describe('a token request that fails', () => {
@@ -73,6 +74,40 @@ describe('a token request that fails', () => {
     const error = 'auth: the URL of the token server: address not allowed (blocked_address)'
     expect(await made.send()).toMatchObject([{ kind: 'retry', deferral: false, error }])
     expect([made.asked, made.received]).toEqual([[], []])
+  })
+})
+
+describe('an error', () => {
+  it('repeats nothing of what the request proves itself with, whoever echoes it', async () => {
+    const respond = ({ headers }: SendRequest) => ({ status: 500, body: JSON.stringify(headers) })
+    const headers = { 'x-api-key': 'key-of-the-customer' }
+    const made = await world({ respond, endpoint: { headers } })
+    await made.send()
+    await made.engine.endpoints.update('w1', made.id, { auth: { type: 'basic', username: 'us', password: 'passw0rd' } })
+    await made.send()
+    const errors = JSON.stringify((await made.rows()).map(({ lastError }) => lastError))
+    expect(errors).toMatch(/HTTP 500: .*authorization/)
+    for (const secret of ['t1', 'key-of-the-customer', Buffer.from('us:passw0rd').toString('base64')]) {
+      expect(errors).not.toContain(`${secret}"`)
+      expect(errors).not.toContain(`${secret}\\`)
+    }
+  })
+
+  it('of a token server that echoes the request is without the secret in any of its forms', async () => {
+    const clientSecret = 'p@ss word+1'
+    const encoded = new URLSearchParams({ '': clientSecret }).toString().slice(1)
+    const basic = Buffer.from(`c:${encoded}`).toString('base64')
+    const echo = JSON.stringify({
+      error: 'invalid_client',
+      error_description: `${clientSecret} ${encoded} Basic ${basic}`,
+    })
+    const made = await world({
+      grant: () => ({ answer: { status: 401, body: echo } }),
+      endpoint: { auth: { ...auth, clientSecret } },
+    })
+    await made.send()
+    const [row] = await made.rows()
+    expect(row?.lastError).toBe('auth: the token server answered with status 401: invalid_client, … … …')
   })
 })
 

@@ -36,19 +36,20 @@ class Exchange {
     const { promise, resolve } = Promise.withResolvers<SendResult>()
     this.#end = resolve
     this.result = promise.finally(() => this.#timers.forEach(clearTimeout))
-    const { deadlineMs } = request
-    this.#expireIn(deadlineMs, {
+    const { deadlineMs, needsBody } = request
+    const late: SendResult = {
       kind: 'error',
       reason: 'timeout',
       message: `no complete answer within ${deadlineMs} ms`,
-    })
+    }
+    this.#endIn(deadlineMs, () => (needsBody && this.#response?.ok ? this.#end(late) : this.#answer(late)))
     void this.#run(request).then(
       () => this.#answer(),
       (error: unknown) => this.#answer({ kind: 'error', ...describeFailure(error) }),
     )
   }
 
-  async #run({ url, headers, body, maxResponseBytes }: SendRequest): Promise<void> {
+  async #run({ url, headers, body, maxResponseBytes, needsBody }: SendRequest): Promise<void> {
     const response = await fetch(url, {
       method: 'POST',
       // The platform inflates what it receives: a receiver that is asked for plain bytes has no reason to send others.
@@ -58,14 +59,14 @@ class Exchange {
       signal: this.#controller.signal,
     })
     this.#response = response
-    if (response.ok) this.#expireIn(BODY_MS)
+    if (response.ok && !needsBody) this.#endIn(BODY_MS, () => this.#answer())
     for await (const chunk of firstBytes(response, maxResponseBytes)) this.#body = chunk
   }
 
-  #expireIn(ms: number, otherwise?: SendResult): void {
+  #endIn(ms: number, end: () => void): void {
     this.#timers.push(
       setTimeout(() => {
-        this.#answer(otherwise)
+        end()
         this.#controller.abort()
       }, ms),
     )

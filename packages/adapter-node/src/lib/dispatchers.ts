@@ -57,6 +57,8 @@ export function createDispatchers(make: () => Dispatcher, lifeMs: number): Dispa
   return {
     current: () => current,
     alone(send) {
+      // What is destroyed answers with an error.
+      if (closed) return send(current)
       const one = make()
       lone.add(one)
       send(one)

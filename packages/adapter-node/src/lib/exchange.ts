@@ -61,7 +61,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   begin(): void {
     const { deadlineMs } = this.#request
     this.#deadline = this.#way.deadlines.add(deadlineMs, () => {
-      if (this.#status >= 200) this.#answer()
+      if (this.#status >= 200 && !this.#needsMore()) this.#answer()
       else this.#end({ kind: 'error', reason: 'timeout', message: `no complete answer within ${deadlineMs} ms` })
       this.#abort()
     })
@@ -91,17 +91,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#done) this.#abort()
   }
 
-  onUpgrade(): void {
-    this.#end({ kind: 'error', reason: 'invalid_response', message: 'the receiver switched protocols' })
-    this.#abort()
-  }
-
   onHeaders(status: number, headers: Buffer[]): boolean {
     this.#status = status
     this.#headers = headers
     // The delivery is delivered. What follows is read so that the connection can be used again, and shown.
-    if (status >= 200 && status <= 299 && this.#deadline) this.#way.deadlines.advance(this.#deadline, BODY_MS)
+    if (isSuccess(status) && this.#deadline && !this.#needsMore()) this.#way.deadlines.advance(this.#deadline, BODY_MS)
     return true
+  }
+
+  #needsMore(): boolean {
+    return this.#request.needsBody === true && isSuccess(this.#status)
   }
 
   onData(chunk: Buffer): boolean {
@@ -183,6 +182,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
 function describe(error: unknown): { reason: SendErrorClass; message: string } {
   if (error instanceof AddressNotAllowed) return { reason: 'blocked_address', message: error.message }
   return isOfParser(error) ? { reason: 'invalid_response', message: NOT_HTTP } : describeFailure(error)
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status <= 299
 }
 
 const MISDIRECTED = 421

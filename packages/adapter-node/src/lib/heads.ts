@@ -28,18 +28,28 @@ export function watchHeads(socket: Socket): Socket {
   }) as Socket['write']
 
   socket.read = (size?: number) => {
+    // The parser has read it by now, and an idle connection keeps no body. Most answers are short, and not looked through.
+    if (state === 'head' && head && head.length > SHORT) endHead(head)
     const chunk = read(size)
     if (chunk === null || state === 'idle' || state === 'body') return chunk
     if (state === 'head') {
-      // Most answers are one chunk, whose end is nobody's to look for.
-      if (head && (head.length >= MAX_HEAD || endOfHead(head) !== -1)) state = 'body'
-      else head = head ? Buffer.concat([head, chunk]) : chunk
+      if (head && !endHead(head) && head.length < MAX_HEAD) head = Buffer.concat([head, chunk])
       return chunk
     }
     head = withoutInterim(head ? Buffer.concat([head, chunk]) : chunk)
-    if (!hasStatus(head)) return null
+    if (!hasStatus(head) && head.length < MAX_HEAD) return null
     state = 'head'
     return head
+  }
+
+  /** False while it is not whole. */
+  function endHead(bytes: Buffer): boolean {
+    const isWhole = endOfHead(bytes) !== -1
+    if (isWhole) {
+      state = 'body'
+      head = NO_BYTES
+    }
+    return isWhole
   }
 
   socket.destroy = (given?: Error) => {
@@ -51,6 +61,9 @@ export function watchHeads(socket: Socket): Socket {
   }
   return socket
 }
+
+const SHORT = 4096
+const NO_BYTES = Buffer.alloc(0)
 
 /** As much of a head as is read: what `maxHeaderSize` of the dispatcher is set to. */
 export const MAX_HEAD = 65_536

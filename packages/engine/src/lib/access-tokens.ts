@@ -143,6 +143,10 @@ export function createAccessTokens({ db, checkUrl, monotonic, userAgent, logger 
       if (isFresh(mine.token)) return mine.token
       const stored = await storedToken(oauth2, mine)
       if (isFresh(stored)) return (mine.token = stored)
+      // Nearly expired, and good enough where there is no other.
+      mine.token ??= stored
+      // Nearly expired, and good enough where there is no other.
+      mine.token ??= stored
       if (mine.failed && at < mine.failed.until) {
         return stillValid(mine, at) ?? { ...mine.failed.why, retryAfterMs: mine.failed.until - at }
       }
@@ -163,6 +167,8 @@ export function createAccessTokens({ db, checkUrl, monotonic, userAgent, logger 
       const mine = held.get(endpointId)
       // Another `auth` by now has tokens of its own.
       if (mine?.sealed !== oauth2.sealed) return
+      if (mine.refused === value) return
+      if (mine.refused === value) return
       mine.refused = value
       if (mine.token?.value === value) mine.token = undefined
       store(endpointId, oauth2.sealed, null, sqlText`token = ${stored}`)

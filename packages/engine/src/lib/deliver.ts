@@ -116,6 +116,9 @@ export async function deliverEvent(
       access.refused()
       context.endpoint = { ...endpoint, retryStatuses: [...retryStatuses, UNAUTHORIZED] }
     }
+    if (result.kind === 'response' && result.status > 299) {
+      context.secrets = Object.values({ ...(await target.headers), ...access.headers })
+    }
     const outcome = judge(result, context)
     facts.tookMs = tookMs + deps.monotonic() - beganAt
     facts.timedOut = result.kind === 'error' && result.reason === 'timeout'

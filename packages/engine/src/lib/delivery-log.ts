@@ -44,12 +44,14 @@ export function logAttempt(logger: Logger, event: TakenEvent, outcome: DeliveryO
   }
 }
 
+const TOKEN_SERVER_SAID = /^(auth: the token server answered [^:]*):.*$/s
+
 function attemptOf(
   event: TakenEvent,
   { error, httpStatus }: { error: string; httpStatus?: number },
 ): Record<string, unknown> {
-  // The text of an exchange without an answer is ours.
-  const of = httpStatus === undefined ? { error } : { httpStatus }
+  // The text of an exchange without an answer is ours, but for what a token server said.
+  const of = httpStatus === undefined ? { error: error.replace(TOKEN_SERVER_SAID, '$1') } : { httpStatus }
   return {
     ...idsOf(event),
     errorClass: classOf(error, httpStatus),

@@ -1,6 +1,9 @@
 /** A number that JavaScript would write otherwise may be among these: of 16 digits or more, with a fraction, an exponent or `-0`. */
 const MAY_CHANGE = /\d{16}|\d[.eE]|-0/
 
+// With times and ids in them, which look like such numbers.
+const STRINGS = /"[^"\\]*(?:\\.[^"\\]*)*"/g
+
 interface RawJson {
   rawJSON?: (text: string) => object
 }
@@ -13,7 +16,7 @@ interface RawJson {
  */
 export function parseAsWritten(text: string): unknown {
   const { rawJSON } = JSON as RawJson
-  if (!rawJSON || !MAY_CHANGE.test(text)) return undefined
+  if (!rawJSON || !MAY_CHANGE.test(text.replace(STRINGS, ''))) return undefined
   let isChanged = false
   // The third parameter is newer than its type.
   const keep = (_key: string, value: unknown, { source }: { source?: string } = {}): unknown => {

@@ -6,3 +6,14 @@ const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2
 export function oneLine(text: string, replace: (control: string) => string = () => ' '): string {
   return text.replace(CONTROLS, replace)
 }
+
+/** A text of somebody else's without what it may have from a request of ours, with and without the name of its scheme. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets
+    .flatMap((secret) => [secret, secret.replace(/^\w+ +/, '')])
+    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .reduce((rest, secret) => rest.replaceAll(secret, '…'), text)
+}
+
+// What is shorter is no secret, and may be any word.
+const SHORTEST_SECRET = 4

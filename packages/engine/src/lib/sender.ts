@@ -12,6 +12,11 @@ export interface SendRequest {
   deadlineMs: number
   /** Bytes of the response to keep; what follows is not read. */
   maxResponseBytes: number
+  /**
+   * The body of a 2xx is what is asked for, and waited for until the deadline. @default false: its head is enough, and the
+   * rest has a second
+   */
+  needsBody?: boolean | undefined
   /** What the connection is made with, and no connection of another's. Only for a sender that says it can. @default nothing */
   tls?: EndpointTls | undefined
 }

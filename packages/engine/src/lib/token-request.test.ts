@@ -25,7 +25,7 @@ describe('a request for a token', () => {
       { ...CLIENT, scope: 'a b', audience: 'x&y', resource: 'urn:z' },
       WITH,
     )
-    expect(rest).toEqual({ url: CLIENT.tokenUrl, deadlineMs: 5000, maxResponseBytes: 65_536 })
+    expect(rest).toEqual({ url: CLIENT.tokenUrl, deadlineMs: 5000, maxResponseBytes: 65_536, needsBody: true })
     expect(headers).toMatchObject({ 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' })
     expect(atob(String(headers['authorization']).replace('Basic ', ''))).toBe('client+one:s3cret%2B%2F%3A%C3%A4')
     expect(body).toBe('grant_type=client_credentials&scope=a+b&audience=x%26y&resource=urn%3Az')

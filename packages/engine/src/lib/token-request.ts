@@ -1,4 +1,5 @@
 import { basicCredentials, type OAuth2Auth } from './endpoint-auth.ts'
+import { withoutSecrets } from './one-line.ts'
 import { parseRetryAfter } from './schedule.ts'
 import { MAX_RESPONSE_BYTES, type SendRequest, type SendResult } from './sender.ts'
 
@@ -44,6 +45,7 @@ export function tokenRequest(
     body: new URLSearchParams(given).toString(),
     deadlineMs,
     maxResponseBytes: MAX_RESPONSE_BYTES,
+    needsBody: true,
   }
 }
 
@@ -56,13 +58,13 @@ function formEncoded(text: string): string {
 const TOKEN = /^[\u0021-\u007e]{1,8192}$/
 
 /** @param now the database's time, for a `Retry-After` that is a date */
-export function readTokenAnswer(result: SendResult, { clientSecret }: OAuth2Auth, now: number): GrantedToken | NoToken {
+export function readTokenAnswer(result: SendResult, client: OAuth2Auth, now: number): GrantedToken | NoToken {
   if (result.kind === 'error') {
     return requestFailed(result.reason, result.message)
   }
   const { status } = result
   const answer = parsed(result.body)
-  const said = saidBy(answer, clientSecret)
+  const said = saidBy(answer, client)
   if (status < 200 || status > 299) {
     const redirected = status >= 300 && status <= 399 ? ', and redirects are not followed' : ''
     return failed(`the token server answered with status ${status}${redirected}${said}`, {
@@ -97,11 +99,13 @@ function lifeOf(expiresIn: unknown): number {
 const SHOWN = 200
 
 /** The error that the server names (section 5.2), in so far as it can be printed, and nothing else of its answer. */
-function saidBy(answer: Record<string, unknown> | undefined, secret: string): string {
+function saidBy(answer: Record<string, unknown> | undefined, { clientId, clientSecret }: OAuth2Auth): string {
+  const encoded = formEncoded(clientSecret)
+  // As the request has it.
+  const secrets = [clientSecret, encoded, basicCredentials(formEncoded(clientId), encoded)]
   const texts = [answer?.['error'], answer?.['error_description']].filter((text) => typeof text === 'string')
   const printable = texts.map((text) =>
-    text
-      .replaceAll(secret, '…')
+    withoutSecrets(text, secrets)
       .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
       .trim()
       .slice(0, SHOWN),

@@ -2,6 +2,7 @@ import type { TakenEvent } from '@keepsend/outbox'
 import type { AttemptFacts } from './attempt.ts'
 import type { DeliveryError } from './error-classes.ts'
 import type { HoldReason } from './hold-reason.ts'
+import { withoutSecrets } from './one-line.ts'
 import { parseRetryAfter, pauseDelayMs, retryDelayMs } from './schedule.ts'
 import type { SendResult } from './sender.ts'
 
@@ -59,6 +60,8 @@ export interface VerdictContext {
   /** The database's time, for a `Retry-After` that is a date. */
   now: number
   random: () => number
+  /** Values of the request that no error may repeat. */
+  secrets?: readonly string[] | undefined
 }
 
 /** Judges one attempt. Only 2xx is a success; a redirect is a failure like any other and was not followed. */
@@ -70,7 +73,7 @@ export function judge(result: SendResult, context: VerdictContext): DeliveryOutc
   const succeeded = status >= 200 && status <= 299
   if (succeeded && wish !== 'disable') return { kind: 'delivered', httpStatus: status }
 
-  const error = describe(result)
+  const error = describe(result, context.secrets)
   if (status === 410 || wish === 'disable') {
     const reason = status === 410 ? 'gone' : 'asked'
     return { kind: 'disable_endpoint', reason, endpointId: id, endpointVersion: version, error, httpStatus: status }
@@ -119,7 +122,9 @@ export function attemptNumber({ attempts, claimedAt }: Pick<TakenEvent, 'attempt
 
 const SHOWN_BYTES = 300
 
-function describe(result: Extract<SendResult, { kind: 'response' }>): DeliveryError {
-  const text = new TextDecoder().decode(result.body.subarray(0, SHOWN_BYTES)).trim()
+function describe(result: Extract<SendResult, { kind: 'response' }>, secrets: readonly string[] = []): DeliveryError {
+  // A secret that begins among them must not be cut in two before it is looked for.
+  const whole = new TextDecoder().decode(secrets.length === 0 ? result.body.subarray(0, SHOWN_BYTES) : result.body)
+  const text = withoutSecrets(whole, secrets).slice(0, SHOWN_BYTES).trim()
   return text === '' ? `HTTP ${result.status}` : `HTTP ${result.status}: ${text}`
 }

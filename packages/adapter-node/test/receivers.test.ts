@@ -240,6 +240,40 @@ describe('a connection that breaks', { timeout: PATIENCE_MS }, () => {
     expect(counts.requests).toBeGreaterThan(counts.connections)
   })
 
+  it.each([
+    ['ended', (socket: Socket) => void socket.end()],
+    ['closed', (socket: Socket) => void socket.destroy()],
+    ['reset', (socket: Socket) => void socket.resetAndDestroy()],
+  ])('and is %s while it is idle gives no request the answer to the one before', async (_, end) => {
+    for (const status of [200, 404, 429]) {
+      let arrived = 0
+      let idle: Socket | undefined
+      const server = createServer((socket) => {
+        idle = socket
+          .on('error', () => undefined)
+          .on('data', () => {
+            arrived++
+            socket.write(`HTTP/1.1 ${status} x\r\nContent-Length: 1\r\n\r\n${arrived}`)
+          })
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      onTestFinished(() => void server.close())
+      const sender = newSender({ keepAliveMs: 60_000 })
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+      for (let sent = 1; sent <= 5; sent++) {
+        const result = await sender.send(post(url))
+        expect(result).toMatchObject({ kind: 'response', status })
+        expect([result.kind === 'response' && new TextDecoder().decode(result.body), arrived]).toEqual([
+          `${sent}`,
+          sent,
+        ])
+        // The answer has been read, and the next request is written while the end arrives.
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        if (idle) end(idle)
+      }
+    }
+  })
+
   it('and is new is a network error, and so is the second in a row', async () => {
     const { counts, url } = await startStale((socket) => void socket.resetAndDestroy(), 0)
     const sender = newSender({ keepAliveMs: 60_000 })

@@ -5,7 +5,7 @@ import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Dispatchers } from './dispatchers.ts'
 import { describeFailure } from './failure.ts'
 import { AddressNotAllowed } from './guard.ts'
-import { brokenOff, isOfParser, wasStale } from './heads.ts'
+import { beginWriting, brokenOff, isOfParser, wasStale } from './heads.ts'
 
 /** What all exchanges on the same connections share. */
 export interface Way {
@@ -32,12 +32,15 @@ function parse(href: string): { origin: string; path: string } {
   return parts
 }
 
+let count = 0
+
 /**
  * One request and its answer, as undici calls back. Ends once, by whatever comes first. By the callbacks that undici 7
  * calls itself: for the newer ones it wraps the handler and makes an object of every answer's headers, where two names
  * are looked for (35 µs an exchange instead of 31).
  */
 export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #id = ++count
   readonly #request: SendRequest
   readonly #way: Way
   readonly #resolve: (result: SendResult) => void
@@ -87,6 +90,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onConnect(abort: (reason?: Error) => void): void {
     this.#hangUp = abort
+    beginWriting(this.#id)
     // The deadline passed while the connection was still being made.
     if (this.#done) this.#abort()
   }
@@ -155,8 +159,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #fail(error: unknown): void {
     if (this.#done) return
-    if (wasStale(error) && this.#again()) return
-    const head = this.#status < 200 ? brokenOff(error) : undefined
+    if (wasStale(error, this.#id) && this.#again()) return
+    const head = this.#status < 200 ? brokenOff(error, this.#id) : undefined
     if (head?.isWhole) {
       this.#status = head.status
       this.#headers = head.headers

@@ -11,7 +11,8 @@ export function watchHeads(socket: Socket): Socket {
   const read = socket.read.bind(socket) as (size?: number) => Buffer | null
   const write = socket.write.bind(socket)
   const destroy = socket.destroy.bind(socket)
-  let answers = 0
+  let requests = 0
+  let owner = 0
   let state: 'idle' | 'start' | 'head' | 'body' = 'idle'
   let head: Buffer | undefined
   let failure: Error | undefined
@@ -20,7 +21,8 @@ export function watchHeads(socket: Socket): Socket {
   // Whoever writes begins a request: one is under way at a time.
   socket.write = ((data: string, encoding?: BufferEncoding, callback?: () => void) => {
     if (state !== 'start') {
-      if (state !== 'idle') answers++
+      requests++
+      owner = writing
       state = 'start'
       head = undefined
     }
@@ -56,7 +58,7 @@ export function watchHeads(socket: Socket): Socket {
     // An alert of TLS ends the connection too, and undici would go by the end, which says nothing.
     const error = given && (failure ?? given)
     if (error && state !== 'idle' && isOfOneConnection(error))
-      ended.set(error, { head, isStale: answers > 0 && head === undefined })
+      ended.set(error, { owner, head, isStale: requests > 1 && head === undefined })
     return destroy(error)
   }
   return socket
@@ -68,7 +70,18 @@ const NO_BYTES = Buffer.alloc(0)
 /** As much of a head as is read: what `maxHeaderSize` of the dispatcher is set to. */
 export const MAX_HEAD = 65_536
 
-const ended = new WeakMap<Error, { head: Buffer | undefined; isStale: boolean }>()
+const ended = new WeakMap<Error, { owner: number; head: Buffer | undefined; isStale: boolean }>()
+
+/** Whose request is written next. */
+let writing = 0
+
+/**
+ * To be told before undici writes a request, in the same turn. With the error of a connection undici also ends a request
+ * that it has not written yet, and the answer to the one before is none to that.
+ */
+export function beginWriting(exchange: number): void {
+  writing = exchange
+}
 
 /** The head of an answer, as far as it was read. */
 export interface Head {
@@ -81,16 +94,21 @@ export interface Head {
   isWhole: boolean
 }
 
-/** The head of the answer in an exchange that this error ended, as far as it was read; undefined when its status was not. */
-export function brokenOff(error: unknown): Head | undefined {
-  const head = error instanceof Error ? ended.get(error)?.head : undefined
-  const read = head && readHead(head)
+/** The head of the answer to this exchange, which the error ended, as far as it was read; undefined when its status was not. */
+export function brokenOff(error: unknown, exchange: number): Head | undefined {
+  const end = endOf(error)
+  const read = end?.owner === exchange && end.head ? readHead(end.head) : undefined
   return read && { ...read, isWhole: read.isWhole || isOfParser(error) }
 }
 
-/** Whether the error ended a connection that had answered before, and did not begin to answer this time. */
-export function wasStale(error: unknown): boolean {
-  return error instanceof Error && ended.get(error)?.isStale === true
+/** Whether the connection had answered before, and then neither took this exchange nor began to answer it. */
+export function wasStale(error: unknown, exchange: number): boolean {
+  const end = endOf(error)
+  return end !== undefined && (end.owner !== exchange || end.isStale)
+}
+
+function endOf(error: unknown) {
+  return error instanceof Error ? ended.get(error) : undefined
 }
 
 /** Of the parser, of undici's look at the socket, or of the system; not one with which all connections are ended together. */

@@ -15,7 +15,7 @@ async function senderBy(answer: (name: string, family: 4 | 6) => NameRecords, op
   onTestFinished(() => server.close())
   return newSender({
     ...options,
-    urlPolicy: { ...LOOPBACK, allowCidrs: ['127.0.0.0/8', '100::/64'] },
+    urlPolicy: { ...LOOPBACK, allowCidrs: ['127.0.0.0/8', '100::/64', '::1/128'] },
     dnsServers: [server.address],
   })
 }
@@ -37,6 +37,34 @@ describe('a name server that answers for one family', { timeout: PATIENCE_MS }, 
     )
     const result = await sender.send(post(`http://hooks.example.net:${portOf(receiver.url)}/`, deadline))
     expect(result).toMatchObject({ kind: 'response', status: 200 })
+  })
+})
+
+describe('a family that answers late', { timeout: PATIENCE_MS }, () => {
+  it.each(['100::1', '::1'])('is tried besides, where the other (%s) leads nowhere', async (six) => {
+    const receiver = await startReceiver()
+    const sender = await senderBy((_, family) =>
+      family === 4 ? { addresses: ['127.0.0.1'], afterMs: 200 } : { addresses: [six] },
+    )
+    const url = `http://hooks.example.net:${portOf(receiver.url)}/`
+    expect(await sender.send(post(url))).toMatchObject({ kind: 'response', status: 200 })
+  })
+
+  it('is judged as the first was, and no address of it is used where one is not allowed', async () => {
+    const receiver = await startReceiver()
+    const sender = await senderBy((_, family) =>
+      family === 4 ? { addresses: ['127.0.0.1', '10.0.0.1'], afterMs: 200 } : { addresses: ['100::1'] },
+    )
+    const url = `http://hooks.example.net:${portOf(receiver.url)}/`
+    expect(await sender.send(post(url))).toMatchObject({ kind: 'error' })
+    expect(receiver.requests).toEqual([])
+  })
+
+  it('that has nothing ends the attempt as it stands', async () => {
+    const sender = await senderBy((_, family) =>
+      family === 4 ? { addresses: [], afterMs: 200 } : { addresses: ['::1'] },
+    )
+    expect(await sender.send(post('http://hooks.example.net:1/'))).toMatchObject({ kind: 'error', reason: 'connect' })
   })
 })
 

@@ -3,7 +3,10 @@ import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 
 /** What a name has: addresses of both families, and `CNAME`s before them. `null`: no such name. `'silent'`: no answer. */
-export type NameRecords = { addresses: readonly string[]; alias?: string; ttlSeconds?: number } | null | 'silent'
+export type NameRecords =
+  | { addresses: readonly string[]; alias?: string; ttlSeconds?: number; afterMs?: number }
+  | null
+  | 'silent'
 
 export interface NameServer {
   /** For `dnsServers`. */
@@ -19,15 +22,16 @@ const AAAA = 28
 const NO_SUCH_NAME = 3
 
 /** A real name server on a free port of 127.0.0.1 that answers what it is told: also nothing, or else each time. */
-export async function startNameServer(answer: (name: string, family: 4 | 6) => NameRecords): Promise<NameServer> {
+export async function startNameServer(recordsOf: (name: string, family: 4 | 6) => NameRecords): Promise<NameServer> {
   const questions: string[] = []
   const socket = createSocket('udp4')
   socket.on('message', (query: Buffer, from: RemoteInfo) => {
     const { name, type, end } = readQuestion(query)
     questions.push(name)
-    const records = answer(name, type === AAAA ? 6 : 4)
+    const records = recordsOf(name, type === AAAA ? 6 : 4)
     if (records === 'silent') return
-    socket.send(reply(query.subarray(0, end), type, records), from.port, from.address)
+    const answer = reply(query.subarray(0, end), type, records)
+    setTimeout(() => socket.send(answer, from.port, from.address), records?.afterMs ?? 0)
   })
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')

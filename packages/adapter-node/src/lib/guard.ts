@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { type UrlPolicy, createCheckUrl, deniedRanges, isWithin, judgeAddress, parseCidr } from '@keepsend/engine'
 import { buildConnector } from 'undici/index.js'
-import { type Address, type Lookup, within } from './lookup.ts'
+import { type Address, type Late, type Lookup, within } from './lookup.ts'
 import { connectToFirst, discard } from './race.ts'
 
 /** The connection was not made, or not used. Says the same whatever was found, and never names the address. */
@@ -82,30 +82,36 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
     const [ask, judge, open] =
       check.host === 'opened' ? [lookupOpened, isUndenied, connectUndenied] : [lookup, isAllowed, connectJudged]
     void connectByName(target, callback, {
-      look: () => judgedLookup(ask, judge, hostname),
+      look: (onLate) => judgedLookup(ask, judge, hostname, onLate),
       connect: open,
       connectTimeoutMs,
     })
   }
 }
 
+type Look = (onLate: (late: Late) => void) => Promise<readonly Address[]>
+
 /** Look-up and connecting together within the bound. */
 async function connectByName(
   target: Parameters<buildConnector.connector>[0],
   callback: Parameters<buildConnector.connector>[1],
-  by: { look: () => Promise<readonly Address[]>; connect: buildConnector.connector; connectTimeoutMs: number },
+  by: { look: Look; connect: buildConnector.connector; connectTimeoutMs: number },
 ): Promise<void> {
   const end = performance.now() + by.connectTimeoutMs
+  let late: Late | undefined
   let addresses: readonly Address[]
   try {
-    addresses = await within(by.connectTimeoutMs, by.look())
+    addresses = await within(
+      by.connectTimeoutMs,
+      by.look((promise) => (late = promise)),
+    )
   } catch (error) {
     callback(error instanceof Error ? error : new Error(String(error)), null)
     return
   }
   // A certificate, and its server name, are of the host without the last dot.
   const named = { ...target, servername: target.hostname.replace(/\.$/, '') }
-  connectToFirst(by.connect, named, addresses, Math.max(1, end - performance.now()), callback)
+  connectToFirst(by.connect, named, { addresses, late }, Math.max(1, end - performance.now()), callback)
 }
 
 /** A connector whose sockets are used only where they are connected to what is allowed. */
@@ -133,9 +139,10 @@ async function judgedLookup(
   lookup: Lookup,
   isAllowed: (address: string) => boolean,
   hostname: string,
+  onLate: (late: Late) => void,
 ): Promise<readonly Address[]> {
-  const addresses = await lookup(hostname)
-  const allowed = addresses.length > 0 && addresses.every(({ address }) => isAllowed(address))
-  if (!allowed) throw new AddressNotAllowed()
+  const areAllowed = (all: readonly Address[]): boolean => all.every(({ address }) => isAllowed(address))
+  const addresses = await lookup(hostname, (late) => onLate(late.then((all) => (areAllowed(all) ? all : []))))
+  if (addresses.length === 0 || !areAllowed(addresses)) throw new AddressNotAllowed()
   return addresses
 }

@@ -6,8 +6,15 @@ export interface Address {
   family: 4 | 6
 }
 
-/** Every address of a name: empty when it has none. Rejects when the name servers gave no answer, or a bad one. */
-export type Lookup = (name: string) => Promise<readonly Address[]>
+/**
+ * Every address of a name: empty when it has none. Rejects when the name servers gave no answer, or a bad one.
+ *
+ * @param onLate is given, before the rest, what comes of a family that is not waited for; it never rejects
+ */
+export type Lookup = (name: string, onLate?: (late: Late) => void) => Promise<readonly Address[]>
+
+/** Empty where none come. */
+export type Late = Promise<readonly Address[]>
 
 export interface LookupOptions {
   /** Name servers, as `address` or `address:port`. @default the system's */
@@ -41,8 +48,13 @@ const MAX_ADDRESSES = 64
 const RESOLVER_MS = 60_000
 
 interface Known {
-  addresses: Promise<readonly Address[]>
+  found: Promise<Found>
   until: number
+}
+
+interface Found {
+  addresses: readonly Address[]
+  late?: Late | undefined
 }
 
 /** Asks the name servers, never /etc/hosts: A and AAAA at once, a name once at a time, each answer kept for 5 s. */
@@ -62,22 +74,13 @@ export function createLookup({ servers, monotonic = () => performance.now() }: L
   }
 
   return {
-    lookup(hostname) {
-      if (closed) return Promise.reject(failure('ECANCELLED', 'the look-up was closed'))
+    async lookup(hostname, onLate) {
+      if (closed) throw failure('ECANCELLED', 'the look-up was closed')
       const name = hostname.replace(/\.$/, '')
       const before = known.get(name)
-      if (before && monotonic() < before.until) return before.addresses
-      const addresses = ask(current(), name)
-      const entry = { addresses, until: Number.POSITIVE_INFINITY }
-      // Again at the end of the line, so that the first is the oldest.
-      known.delete(name)
-      known.set(name, entry)
-      const oldest = known.size > MAX_CACHED ? known.keys().next().value : undefined
-      if (oldest !== undefined) known.delete(oldest)
-      addresses.then(
-        () => (entry.until = monotonic() + FRESH_MS),
-        () => (entry.until = monotonic() + FAILURE_FRESH_MS),
-      )
+      const { found } = before && monotonic() < before.until ? before : begin(name)
+      const { addresses, late } = await found
+      if (late) onLate?.(late)
       return addresses
     },
     close() {
@@ -85,29 +88,59 @@ export function createLookup({ servers, monotonic = () => performance.now() }: L
       resolver?.cancel()
     },
   }
+
+  function begin(name: string): Known {
+    const found = ask(current(), name)
+    const entry: Known = { found, until: Number.POSITIVE_INFINITY }
+    // Again at the end of the line, so that the first is the oldest.
+    known.delete(name)
+    known.set(name, entry)
+    const oldest = known.size > MAX_CACHED ? known.keys().next().value : undefined
+    if (oldest !== undefined) known.delete(oldest)
+    found.then(
+      ({ addresses, late }) => {
+        entry.until = monotonic() + FRESH_MS
+        void late?.then((more) => (entry.found = Promise.resolve({ addresses: [...addresses, ...more] })))
+      },
+      () => (entry.until = monotonic() + FAILURE_FRESH_MS),
+    )
+    return entry
+  }
 }
 
 // Once one family has answered, the other has so long (RFC 8305, section 3): some name servers never answer AAAA.
 const RESOLUTION_DELAY_MS = 50
 
-async function ask(resolver: Resolver, name: string): Promise<readonly Address[]> {
-  const four = settled(within(WHOLE_MS, resolver.resolve4(name)), 4)
-  const six = settled(within(WHOLE_MS, resolver.resolve6(name)), 6)
-  const first = await Promise.race([found(four), found(six), Promise.all([four, six])])
+async function ask(resolver: Resolver, name: string): Promise<Found> {
+  const asked = [
+    settled(within(WHOLE_MS, resolver.resolve4(name)), 4),
+    settled(within(WHOLE_MS, resolver.resolve6(name)), 6),
+  ]
+  const all = Promise.all(asked)
+  const first = await Promise.race([...asked.map(found), all])
   const late = delay(RESOLUTION_DELAY_MS)
-  const answers = Array.isArray(first)
-    ? first
-    : await Promise.all([four, six].map((one) => Promise.race([one, late.over])))
+  const answers = Array.isArray(first) ? first : await Promise.all(asked.map((one) => Promise.race([one, late.over])))
   late.end()
   // IPv4 first: a host without IPv6 then wastes no try.
-  const addresses = answers.flatMap((answer) => (answer && 'addresses' in answer ? answer.addresses : []))
-  if (addresses.length > MAX_ADDRESSES) return []
-  if (addresses.length > 0) return addresses
-  // Both families failed. That a name has no record of the kind is an answer: it has no address.
+  const addresses = bounded(answers.flatMap(addressesOf))
+  if (addresses.length > 0) {
+    const missing = asked.filter((_, index) => answers[index] === undefined)
+    const more = Promise.all(missing).then((ones) => bounded(ones.flatMap(addressesOf)))
+    return missing.length > 0 ? { addresses, late: more } : { addresses }
+  }
+  // Both families failed, or have too many. That a name has no record of the kind is an answer: it has no address.
   for (const answer of answers) {
     if (answer && 'error' in answer && codeOf(answer.error) !== 'ENODATA') throw answer.error
   }
-  return []
+  return { addresses: [] }
+}
+
+function addressesOf(answer: Answer | undefined): readonly Address[] {
+  return answer && 'addresses' in answer ? answer.addresses : []
+}
+
+function bounded(addresses: readonly Address[]): readonly Address[] {
+  return addresses.length > MAX_ADDRESSES ? [] : addresses
 }
 
 type Answer = { addresses: Address[] } | { error: unknown }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { buildConnector } from 'undici/index.js'
-import type { Address } from './lookup.ts'
+import type { Address, Late } from './lookup.ts'
 
 type Connection = Parameters<buildConnector.connector>
 
@@ -15,13 +15,15 @@ const BETWEEN_TRIES_MS = 250
 export function connectToFirst(
   connect: buildConnector.connector,
   target: Connection[0],
-  addresses: readonly Address[],
+  { addresses, late }: { addresses: readonly Address[]; late?: Late | undefined },
   timeoutMs: number,
   callback: Connection[1],
 ): void {
   const waiting = inTurn(addresses)
   const open = new Set<Socket>()
   let trying = 0
+  let isMoreToCome = late !== undefined
+  let failure: Parameters<Connection[1]> | undefined
   let isOver = false
   let next: NodeJS.Timeout | undefined
   const end = (...answer: Parameters<Connection[1]>): void => {
@@ -50,7 +52,10 @@ export function connectToFirst(
         if (socket) discard(socket)
       } else if (!error) end(...answer)
       else if (waiting.length > 0) attempt()
-      else if (trying === 0) end(...answer)
+      else {
+        failure = answer
+        if (trying === 0 && !isMoreToCome) end(...answer)
+      }
     })
     if (isSocket(made)) {
       open.add(made)
@@ -58,6 +63,14 @@ export function connectToFirst(
     }
   }
   attempt()
+  void late?.then((more) => {
+    isMoreToCome = false
+    // Before the rest of the family that has not connected yet.
+    waiting.unshift(...more)
+    if (isOver) return
+    if (waiting.length > 0) attempt()
+    else if (trying === 0 && failure) end(...failure)
+  })
 }
 
 /** The first of each family, then the second, and so on, beginning with the family of the first. */

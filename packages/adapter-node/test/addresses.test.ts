@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type NameRecords, startNameServer } from './name-server.ts'
 import type { UndiciSenderOptions } from '../src/index.ts'
+import { startProxy } from './proxy.ts'
 import { newSender, post } from './raw-receiver.ts'
 import { startReceiver } from './receiver.ts'
 import { LOOPBACK, PATIENCE_MS } from './rig.ts'
@@ -130,5 +131,12 @@ it('a host with a last dot is named without it to the server, whose certificate 
   expect(await judging.send(post(`https://hooks.example.net.:${port}/`))).toMatchObject({
     message: expect.stringMatching(/^ERR_TLS_CERT_ALTNAME_INVALID/),
   })
-  expect(names).toEqual(['hooks.example.net', 'hooks.example.net'])
+  const proxy = await startProxy(receiver.url)
+  const through = newSender({
+    urlPolicy: LOOPBACK,
+    egressProxy: `http://127.0.0.1:${proxy.port}`,
+    verifyCertificates: false,
+  })
+  expect(await through.send(post(`https://hooks.example.net.:${port}/`))).toMatchObject({ status: 200 })
+  expect(names).toEqual(['hooks.example.net', 'hooks.example.net', 'hooks.example.net'])
 })

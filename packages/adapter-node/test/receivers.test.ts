@@ -18,6 +18,8 @@ describe('interim answers', { timeout: PATIENCE_MS }, () => {
     ['100 with bare line feeds', 'HTTP/1.1 100 Continue\n\n'],
     ['100 and an empty line more', 'HTTP/1.1 100 Continue\r\n\r\n\r\n'],
     ['an empty line alone', '\r\n'],
+    ['100 in lower case', 'http/1.1 100 Continue\r\n\r\n'],
+    ['100 behind two spaces', 'HTTP/1.1  100 Continue\r\n\r\n'],
     ['100 of HTTP/1.0', 'HTTP/1.0 100 Continue\r\n\r\n'],
     ['101 that switches to nothing', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
     ['a hundred thousand 102', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(100_000)],

@@ -32,6 +32,13 @@ describe('events', () => {
     ])
   })
 
+  it('of a list that are refused are named by their place', async () => {
+    const { call } = await api()
+    const list = { object: 'list', data: [{ data: {} }, { data: {} }, { type: 'a', data: 5 }] }
+    const { body } = await read(call('POST', '/events', list))
+    expect(body['detail']).toMatch(/^data\[0\]\.type: .*; data\[1\]\.type: .*; data\[2\]\.data: /)
+  })
+
   it('are 1 to 100 at once, all or none', async () => {
     const { call, addEndpoint, count } = await api()
     await addEndpoint()

@@ -201,13 +201,15 @@ const BODY_MS = 1000
 
 const NO_BODY = Buffer.alloc(0)
 
-/** The first value of a header, by lower-case name, out of names and values in turn. */
+/** The values of a header, by lower-case name, out of names and values in turn; of several one after the other, as in fetch. */
 function headerOf(headers: readonly Buffer[], name: string): string | undefined {
+  let value: string | undefined
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const candidate = headers[index]
     if (candidate?.length === name.length && candidate.toString('latin1').toLowerCase() === name) {
-      return headers[index + 1]?.toString('latin1')
+      const more = headers[index + 1]?.toString('latin1') ?? ''
+      value = value === undefined ? more : `${value}, ${more}`
     }
   }
-  return undefined
+  return value
 }

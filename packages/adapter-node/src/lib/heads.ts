@@ -139,11 +139,17 @@ function hasStatus(bytes: Buffer): boolean {
 }
 
 function isInterim(bytes: Buffer): boolean {
-  return bytes[STATUS_AT] === ONE && bytes[0] === H && !isSwitch(bytes)
+  // As most begin: with a status that is none.
+  if (bytes[0] === H && (bytes[STATUS_AT] ?? 0) > ONE) return false
+  return INTERIM.test(bytes.toString('latin1', 0, LONGEST_STATUS_LINE)) && !isSwitch(bytes)
 }
 
+const INTERIM = /^HTTP\/\d(?:\.\d)? +1\d\d/i
+// Up to the status, with some spaces.
+const LONGEST_STATUS_LINE = 24
+
 function isSwitch(bytes: Buffer): boolean {
-  if (bytes.toString('latin1', STATUS_AT, STATUS_END) !== '101') return false
+  if (!/^\S+ +101/.test(bytes.toString('latin1', 0, LONGEST_STATUS_LINE))) return false
   const end = endOfHead(bytes)
   return end !== -1 && /\nupgrade:/i.test(bytes.toString('latin1', 0, end))
 }

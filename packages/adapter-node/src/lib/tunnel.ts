@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { isIPv6, type Socket } from 'node:net'
+import { isIP, isIPv6, type Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { buildConnector } from 'undici/index.js'
 import { AddressNotAllowed } from './guard.ts'
@@ -85,7 +85,11 @@ export function createTunnel(options: TunnelOptions): Tunnel {
       if (statusCode !== 200) return end(new ProxyFailed(`answered with status ${statusCode}`))
       if (head.length > 0) socket.unshift(head)
       if (!isTls) return end(null, socket)
-      upgrade({ ...target, httpSocket: socket }, (...[error, secured]) => end(error, secured ?? undefined))
+      // As without a proxy: the server is named without the last dot of the host.
+      const servername = target.hostname.replace(/\.$/, '')
+      upgrade({ ...target, ...(isIP(servername) === 0 && { servername }), httpSocket: socket }, (...[error, secured]) =>
+        end(error, secured ?? undefined),
+      )
     })
     asked.end()
     return () => end(new ProxyFailed('was not waited for'))

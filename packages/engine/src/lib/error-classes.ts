@@ -15,7 +15,8 @@ export interface ErrorExplanation {
  */
 export const ERROR_CLASSES = {
   timeout: {
-    happened: 'The receiver did not answer within the deadline.',
+    happened:
+      'The receiver did not answer within the deadline of the attempt, in which it also has to be connected to.',
     fix: 'Answer as soon as the event is stored, and work on it afterwards; or raise the deadline of the endpoint.',
   },
   dns: {
@@ -27,8 +28,9 @@ export const ERROR_CLASSES = {
     fix: 'Check that the receiver runs, that it listens at this host and port, and that its firewall lets the sender in.',
   },
   tls: {
-    happened: 'The TLS handshake failed, or the certificate of the receiver was not accepted.',
-    fix: 'Check that the certificate is valid for this host, is not expired, and is sent with its whole chain; TLS 1.2 or later is needed.',
+    happened:
+      'The TLS handshake failed: a certificate, of the receiver or of the endpoint, was not accepted, or none was sent.',
+    fix: 'Check that the certificate of the receiver is valid for this host, is not expired, and is sent with its whole chain, and the tls of the endpoint, if it has one; TLS 1.2 or later is needed.',
   },
   network: {
     happened: 'The connection broke before the receiver had answered.',
@@ -67,12 +69,12 @@ export const ERROR_CLASSES = {
     fix: 'The operator should raise the limit, or send less at the same time; the receiver was not reached.',
   },
   auth: {
-    happened: 'The token request of an OAuth2 endpoint failed.',
-    fix: 'Check the token URL, the client id and the client secret of the endpoint.',
+    happened: 'No access token for the endpoint was to be had: the token request failed.',
+    fix: 'Check that the token server answers, and the token URL, client id and client secret of the endpoint.',
   },
   http_3xx: {
     happened: 'The receiver answered with a redirect, and redirects are not followed.',
-    fix: 'Change the URL of the endpoint to where the redirect leads.',
+    fix: 'If it is one, change the URL of the endpoint to where it leads.',
   },
   http_4xx: {
     happened: 'The receiver refused the request.',
@@ -144,7 +146,7 @@ export const HTTP_EXPLANATIONS: Readonly<Record<number, ErrorExplanation>> = {
   },
   401: {
     happened: 'The receiver wants other credentials (401).',
-    fix: 'Check the signing secret that it verifies with, and the headers of the endpoint.',
+    fix: 'Check the signing secret that it verifies with, and the auth and the headers of the endpoint.',
   },
   403: {
     happened: 'The receiver, or a firewall before it, forbids the request (403).',
@@ -164,7 +166,11 @@ export const HTTP_EXPLANATIONS: Readonly<Record<number, ErrorExplanation>> = {
   },
   408: {
     happened: 'The receiver waited too long for the request (408).',
-    fix: 'Check its load and its time-outs; the delivery is tried again by itself.',
+    fix: 'Check its load and its time-outs.',
+  },
+  409: {
+    happened: 'The receiver says that the event conflicts with what it has (409).',
+    fix: 'If it has the event already, let it answer 200 to a repeat; if it asks to come again, let it send Retry-After.',
   },
   410: {
     happened: 'The receiver says that the endpoint is gone for good (410), so the endpoint was disabled.',
@@ -175,8 +181,8 @@ export const HTTP_EXPLANATIONS: Readonly<Record<number, ErrorExplanation>> = {
     fix: 'Raise the limit of the receiver, to 256 KiB and some headers, and replay the delivery.',
   },
   415: {
-    happened: 'The receiver does not take application/json (415).',
-    fix: 'Let it take content-type: application/json.',
+    happened: 'The receiver does not take the content type of the request (415).',
+    fix: 'Let it take application/json, or the type that the raw body of the event has.',
   },
   421: {
     happened: 'The server that answered is not the one for this host (421).',
@@ -185,6 +191,10 @@ export const HTTP_EXPLANATIONS: Readonly<Record<number, ErrorExplanation>> = {
   422: {
     happened: 'The receiver does not accept the content of the event (422).',
     fix: 'Compare what it expects with the payload of the event.',
+  },
+  425: {
+    happened: 'The receiver does not want the request yet (425).',
+    fix: 'Nothing, if it is rare; otherwise see why its TLS set-up counts the request as early data.',
   },
   429: {
     happened: 'The receiver has had too many requests (429), so the endpoint was paused.',
@@ -196,7 +206,7 @@ export const HTTP_EXPLANATIONS: Readonly<Record<number, ErrorExplanation>> = {
   },
   503: {
     happened: 'The receiver is overloaded or out of service (503).',
-    fix: 'Check its load; the deliveries are tried again by themselves.',
+    fix: 'Check its load, or give the endpoint a rate limit.',
   },
   504: {
     happened: 'A proxy waited too long for the receiver behind it (504).',

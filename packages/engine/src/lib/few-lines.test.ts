@@ -47,6 +47,27 @@ describe('of one kind of line', () => {
     expect(lines.length).toBe(80)
   })
 
+  it('each kind has its count at the end of its own period, though nothing else is logged', () => {
+    vi.useFakeTimers()
+    try {
+      const { log, lines, clock } = limited()
+      const pass = (ms: number): void => {
+        clock.now += ms
+        vi.advanceTimersByTime(ms)
+      }
+      for (let n = 0; n < 30; n++) log.warn({}, 'one')
+      pass(1000)
+      for (let n = 0; n < 500; n++) log.error({}, 'other')
+      pass(9000)
+      expect(lines.at(-1)).toMatchObject({ message: '… and 10 more in 10 s: one' })
+      pass(1000)
+      expect(lines.at(-1)).toMatchObject({ message: '… and 480 more in 10 s: other' })
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('the count comes at the end of the period though nothing else is logged, and holds no process', () => {
     vi.useFakeTimers()
     try {

@@ -39,10 +39,17 @@ export function fewLines(logger: Logger, monotonic: () => number): Logger {
 
   function leaveOut(kind: Kind): void {
     kind.leftOut++
-    const now = monotonic()
-    if (now < timerUntil) return
-    timerUntil = now + PERIOD_MS
-    const timer: unknown = setTimeout(endPeriods, PERIOD_MS)
+    if (monotonic() >= timerUntil) sayIn(PERIOD_MS)
+  }
+
+  function sayIn(ms: number): void {
+    timerUntil = monotonic() + ms
+    const timer: unknown = setTimeout(() => {
+      timerUntil = -Infinity
+      endPeriods()
+      const next = [...kinds.values()].find(({ leftOut }) => leftOut > 0)
+      if (next) sayIn(Math.max(1, next.since + PERIOD_MS - monotonic()))
+    }, ms)
     // Node's own; no process lives on for it.
     if (typeof timer === 'object' && timer && 'unref' in timer) (timer as { unref(): void }).unref()
   }

@@ -62,14 +62,14 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
   return Math.min(MAX_DELAY_MS, Math.max(0, ...waits.filter((wait) => wait !== undefined)))
 }
 
-// A header that is there twice comes as one, with commas; an HTTP date has a comma of its own.
+// A header that is there twice comes as one, with commas; an HTTP date has a comma of its own, before its day.
 function partsOf(text: string): string[] {
-  return /^[\d.\s,]+$/.test(text) ? text.split(',') : text.split(/(?<=GMT|Z)\s*,\s*/)
+  return text.split(/,(?!\s*\d{1,2}[ -][a-z]{3})/i).filter((part) => part.trim() !== '')
 }
 
-const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-const NUMBER = /^(\d+(?:\.\d+)?)\s*(?:(ms|s|m|h)|(s)ec(?:ond)?s?|(m)in(?:ute)?s?|(h)ours?)?$/i
-const ISO_DURATION = /^PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$/i
+const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const NUMBER = /^(\d+(?:\.\d+)?)\s*(?:(ms|s|m|h|d)|(s)ec(?:ond)?s?|(m)in(?:ute)?s?|(h)ours?|(d)ays?)?$/i
+const ISO_DURATION = /^P(?=T?\d)(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/i
 
 // An HTTP date begins with the day's name or number; `Date.parse` alone would take '2026' or '-1' for a date.
 const DATE = /^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)|\d{1,2} [a-z]{3} \d{4} |\d{4}-\d\d-\d\d[T ]\d\d:\d\d)/i
@@ -85,8 +85,8 @@ function waitOf(part: string, now: number): number | undefined {
   if (number !== undefined) return waitOfNumber(Number(number), units.find(Boolean)?.toLowerCase(), now)
   const duration = ISO_DURATION.exec(text)
   if (duration) {
-    const [hours = 0, minutes = 0, seconds = 0] = duration.slice(1).map((one) => Number(one ?? 0))
-    return wholeSeconds(((hours * 60 + minutes) * 60 + seconds) * 1000)
+    const [days = 0, hours = 0, minutes = 0, seconds = 0] = duration.slice(1).map((one) => Number(one ?? 0))
+    return wholeSeconds((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000)
   }
   if (!DATE.test(text)) return undefined
   // Without its zone: of UTC.

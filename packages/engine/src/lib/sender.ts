@@ -27,7 +27,7 @@ export type SendResult =
       kind: 'response'
       /** As received, whatever the number. */
       status: number
-      /** The first value of a response header, by lower-case name. */
+      /** The value of a response header, by lower-case name; of several, with a comma between them. */
       header(name: string): string | undefined
       /** At most `maxResponseBytes`, as received: never decompressed. */
       body: Uint8Array

@@ -87,7 +87,7 @@ describe('the answer of a token server', () => {
     ['a token that is not ASCII', answered(200, { access_token: 'ä' }), NO_HEADER],
     ['a token that is too long', answered(200, { access_token: 'a'.repeat(8193) }), NO_HEADER],
     ['another type', answered(200, { access_token: 'abc', token_type: 'mac' }), NO_BEARER],
-    ['a type that is no text', answered(200, { access_token: 'abc', token_type: null }), NO_BEARER],
+    ['a type that is no text', answered(200, { access_token: 'abc', token_type: 7 }), NO_BEARER],
     ['an error with 200', answered(200, { error: 'invalid_client' }), `${NO_TOKEN}: invalid_client`],
     [
       'a refusal',

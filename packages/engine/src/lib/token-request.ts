@@ -78,7 +78,7 @@ export function readTokenAnswer(result: SendResult, client: OAuth2Auth, now: num
     return failed(`the token server answered ${found}${said}`)
   }
   // Required by the RFC, and left out by some servers, all of which mean this one.
-  if (type !== undefined && !(typeof type === 'string' && /^bearer$/i.test(type))) {
+  if (type !== undefined && type !== null && type !== '' && !(typeof type === 'string' && /^bearer$/i.test(type))) {
     return failed('the token server answered with a token_type other than Bearer')
   }
   return { kind: 'granted', token, lifeMs: lifeOf(expiresIn) }

@@ -29,9 +29,13 @@ function problemsOf(issue: Issue, parent: readonly PropertyKey[]): Problem[] {
   return closest.flatMap((inner) => problemsOf(inner, path))
 }
 
-/** Another type altogether is farther than any number of fields. */
+/** Another type altogether, or the name of another form, is farther than any number of fields. */
 function distance(issues: readonly Issue[]): number {
-  return issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0) ? Infinity : issues.length
+  return issues.some(isAnotherForm) ? Infinity : issues.length
+}
+
+function isAnotherForm({ code, path }: Issue): boolean {
+  return (code === 'invalid_type' && path.length === 0) || (code === 'invalid_value' && path.join('.') === 'object')
 }
 
 /** `[0].channels[2]: ` */

@@ -103,7 +103,9 @@ async function connectByName(
   try {
     addresses = await within(
       by.connectTimeoutMs,
-      by.look((promise) => (late = promise)),
+      by.look((promise) => {
+        late = promise
+      }),
     )
   } catch (error) {
     callback(error instanceof Error ? error : new Error(String(error)), null)

@@ -117,7 +117,7 @@ async function ask(resolver: Resolver, name: string): Promise<Found> {
     settled(within(WHOLE_MS, resolver.resolve6(name)), 6),
   ]
   const all = Promise.all(asked)
-  const first = await Promise.race([...asked.map(found), all])
+  const first = await Promise.race([...asked.map(hasSome), all])
   const late = delay(RESOLUTION_DELAY_MS)
   const answers = Array.isArray(first) ? first : await Promise.all(asked.map((one) => Promise.race([one, late.over])))
   late.end()
@@ -153,10 +153,10 @@ function settled(asking: Promise<string[]>, family: 4 | 6): Promise<Answer> {
 }
 
 /** Settles when this family has addresses, and otherwise never. */
-function found(answer: Promise<Answer>): Promise<'found'> {
+function hasSome(answer: Promise<Answer>): Promise<'some'> {
   return new Promise((resolve) => {
     void answer.then((it) => {
-      if ('addresses' in it && it.addresses.length > 0) resolve('found')
+      if ('addresses' in it && it.addresses.length > 0) resolve('some')
     })
   })
 }

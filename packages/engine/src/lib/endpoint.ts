@@ -175,7 +175,8 @@ export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUr
     ['rateLimit', rateLimit, 10_000],
   ] as const) {
     if (value !== undefined && value !== null && !isWhole(value, 1, max)) {
-      throw invalid(`${name} must be a whole number from 1 to ${max}, or null; found ${value}`)
+      const hint = name === 'rateLimit' && value > 0 && value < 1 ? ': give it a longer ratePeriod, such as minute' : ''
+      throw invalid(`${name} must be a whole number from 1 to ${max}, or null; found ${value}${hint}`)
     }
   }
   const { ratePeriod } = input

@@ -1,13 +1,13 @@
 /** As `OptionTable` of the outbox, which nothing here can import. */
 interface OptionTable {
-  readonly [name: string]: true | OptionTable
+  readonly [name: string]: string | OptionTable
 }
 
 /** Every option of a table, those in nested objects too: `{ circuit: { openMs: true } }` gives `circuit` and `circuit.openMs`. */
 function optionPaths(table: OptionTable, prefix: readonly string[] = []): string[] {
   return Object.entries(table).flatMap(([name, nested]) => {
     const path = [...prefix, name]
-    return [path.join('.'), ...(nested === true ? [] : optionPaths(nested, path))]
+    return [path.join('.'), ...(typeof nested === 'string' ? [] : optionPaths(nested, path))]
   })
 }
 
@@ -31,5 +31,43 @@ export function everyOption<Owner extends string>(
     optionPaths(names[owner])
       .filter((path) => !Object.hasOwn(required[owner] ?? {}, path))
       .map((path) => ({ owner, path })),
+  )
+}
+
+/** Values of each kind, in the words of a table. */
+const VALUES: Record<string, readonly unknown[]> = {
+  text: ['a'],
+  texts: [['a']],
+  number: [5],
+  numbers: [[5]],
+  boolean: [true],
+  list: [[{}]],
+  function: [() => {}],
+  object: [{}],
+}
+
+/** What each kind takes besides its own values. */
+const TAKES: Record<string, readonly string[]> = {
+  list: ['texts', 'numbers'],
+  // That of a function is for what it answers.
+  table: ['object', 'function'],
+}
+
+/** Each option of each function with each value of another kind than its table says. */
+export function everyWrongValue<Owner extends string>(
+  names: Readonly<Record<Owner, OptionTable>>,
+): { owner: Owner; path: string; value: unknown }[] {
+  return (Object.keys(names) as Owner[]).flatMap((owner) =>
+    optionPaths(names[owner]).flatMap((path) => {
+      const entry = path
+        .split('.')
+        .reduce<string | OptionTable>((table, name) => (table as OptionTable)[name] ?? '', names[owner])
+      const kind = typeof entry === 'string' ? entry.replace(' or null', '') : 'table'
+      if (kind === 'any') return []
+      const taken = [kind, ...(TAKES[kind] ?? [])]
+      const isNullTaken = typeof entry === 'string' ? entry !== kind : Object.getOwnPropertySymbols(entry).length > 0
+      const values = Object.entries(VALUES).flatMap(([name, of]) => (taken.includes(name) ? [] : of))
+      return [...values, ...(isNullTaken ? [] : [null])].map((value) => ({ owner, path, value }))
+    }),
   )
 }

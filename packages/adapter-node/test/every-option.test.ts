@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { createEngine, newSecret } from '@keepsend/engine'
 import type { Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { everyOption, optionsWith, optionsWithout } from '../../../test/options.ts'
+import { everyOption, everyWrongValue, optionsWith, optionsWithout } from '../../../test/options.ts'
 import {
   DurableEventQueue,
   type NodeServerOptions,
@@ -91,7 +91,10 @@ function startServer(options: Partial<NodeServerOptions>) {
     port: 0,
     secrets: TEST_KEYS,
     ...options,
-    engine: { urlPolicy: LOOPBACK, ...options.engine },
+    // Over what another kind of value would be lost in.
+    ...((options.engine === undefined || options.engine?.constructor === Object) && {
+      engine: { urlPolicy: LOOPBACK, ...options.engine },
+    }),
   })
 }
 
@@ -103,6 +106,19 @@ const tried = everyOption(OPTION_NAMES, REQUIRED).filter(
 describe('options', () => {
   it.each(tried)('every option given as undefined is its default: $path of $owner', async ({ owner, path }) => {
     expect(await CALLS[owner](optionsWith(path, undefined))).toEqual(await CALLS[owner](optionsWithout(path)))
+  })
+
+  it('a value of another kind is refused by the name of its option', async () => {
+    const wrong = everyWrongValue(OPTION_NAMES)
+    expect(wrong.length).toBeGreaterThan(200)
+    for (const { owner, path, value } of wrong) {
+      const call = (async () => CALLS[owner](optionsWith(path, value)))()
+      await expect(call, `${path} of ${owner} as ${typeof value}`).rejects.toMatchObject({
+        name: 'AdapterError',
+        code: 'invalid_option',
+        message: expect.stringMatching(new RegExp(`^${path.replaceAll('.', '\\.')} must be .*; found `)),
+      })
+    }
   })
 
   it.each(Object.keys(CALLS) as Owner[])('an option that does not exist is refused by name: %s', async (owner) => {

@@ -205,10 +205,13 @@ describe('auth that is refused', () => {
   const LONE = '\ud800'
   it.each<[string, object]>([
     ['auth.type must be basic, bearer, oauth2', { type: 'digest' }],
-    ['auth.type must be basic, bearer, oauth2', '' as unknown as object],
-    ['auth.type must be basic, bearer, oauth2', []],
+    ['auth must be an object, or null; found a text', '' as unknown as object],
+    ['auth must be an object, or null; found a list of texts', []],
     ['auth.type must be basic, bearer, oauth2', { type: 'toString' }],
-    ['auth of the type bearer has no option password', { type: 'bearer', token: 'a', password: 'b' }],
+    [
+      'an endpoint with auth of the type bearer has no option auth.password',
+      { type: 'bearer', token: 'a', password: 'b' },
+    ],
     ['auth.username must be', { type: 'basic', username: 'a:b', password: 'c' }],
     ['auth.username must be', { type: 'basic', username: 'a\nb', password: 'c' }],
     ['auth.username must be', { type: 'basic', username: 'a'.repeat(257), password: 'c' }],
@@ -216,7 +219,7 @@ describe('auth that is refused', () => {
     ['auth.password must be', { type: 'basic', username: 'a', password: 'b\u0000' }],
     ['auth.password must be', { type: 'basic', username: 'a', password: LONE }],
     ['auth.password must be', { type: 'basic', username: 'a', password: 'b'.repeat(1025) }],
-    ['auth.password must be', { type: 'basic', username: 'a', password: 1 }],
+    ['auth.password must be a text; found a number', { type: 'basic', username: 'a', password: 1 }],
     ['auth must have a username or a password', { type: 'basic', username: '', password: '' }],
     ['auth.token must be', { type: 'bearer', token: '' }],
     ['auth.token must be', { type: 'bearer', token: 'a b' }],

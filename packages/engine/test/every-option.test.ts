@@ -3,7 +3,7 @@ import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { everyOption, optionsWith } from '../../../test/options.ts'
+import { everyOption, everyWrongValue, optionsWith } from '../../../test/options.ts'
 import {
   type Engine,
   commitWithEvents,
@@ -232,6 +232,20 @@ describe('options', () => {
     })
     expect(sent[0]).toMatchObject({ 'user-agent': 'Keepsend' })
     expect((await engine.routes.request('/endpoints')).status).toBe(401)
+  })
+
+  it('a value of another kind is refused by the name of its option, and nothing is done', async () => {
+    const made = await world()
+    const wrong = everyWrongValue(OPTION_NAMES)
+    expect(wrong.length).toBeGreaterThan(500)
+    for (const { owner, path, value } of wrong) {
+      const call = (async () => CALLS[owner](made, optionsWith(path, value)))()
+      await expect(call, `${path} of ${owner} as ${typeof value}`).rejects.toMatchObject({
+        code: CODES[owner] ?? 'invalid_option',
+        message: expect.stringMatching(new RegExp(`^${path.replaceAll('.', '\\.')} must be .*; found `)),
+      })
+    }
+    expect(made.asked).toEqual([])
   })
 
   it.each(Object.keys(CALLS) as Owner[])(

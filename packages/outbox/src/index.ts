@@ -83,6 +83,7 @@ export {
   type OptionChecks,
   type OptionNames,
   type OptionTable,
+  OR_NULL,
   type OptionsOf,
   type Resolved,
   type WithDefaults,

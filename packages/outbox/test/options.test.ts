@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { fromBetterSqlite, fromNodeSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
-import { everyOption, optionsWith } from '../../../test/options.ts'
+import { everyOption, everyWrongValue, optionsWith } from '../../../test/options.ts'
 import {
   type OutboxDatabase,
   OutboxError,
@@ -120,6 +120,21 @@ describe('options', () => {
     },
   )
 
+  it('a value of another kind is refused by the name of its option, and nothing is done', async () => {
+    const untouched = { dialect: fromBetterSqlite(new Database(':memory:')).dialect } as OutboxDatabase
+    const wrong = everyWrongValue(OPTION_NAMES)
+    expect(wrong.length).toBeGreaterThan(300)
+    for (const { owner, path, value } of wrong) {
+      await expect(
+        (async () => CALLS[owner](untouched, optionsWith(path, value)))(),
+        `${path} of ${owner} as ${typeof value}`,
+      ).rejects.toMatchObject({
+        code: owner === 'an event' ? 'invalid_event' : 'invalid_option',
+        message: expect.stringMatching(new RegExp(`^${path} must be .*; found `)),
+      })
+    }
+  })
+
   it.each(Object.keys(CALLS) as Verb[])(
     'an option that does not exist is refused by name, and nothing is done: %s',
     async (verb) => {
@@ -136,9 +151,9 @@ describe('options', () => {
 describe('a name that is not known', () => {
   const { checkNames } = createOptionChecks((message) => new OutboxError('invalid_option', message))
   const table = {
-    db: true,
-    logger: true,
-    engine: { urlPolicy: { allowHttp: true }, circuit: { openMs: true } },
+    db: 'any',
+    logger: 'any',
+    engine: { urlPolicy: { allowHttp: 'boolean' }, circuit: { openMs: 'number' } },
   } as const
   const said = (options: object): string => {
     try {

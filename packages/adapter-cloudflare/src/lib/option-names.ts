@@ -7,19 +7,19 @@ import type { QueuePolicyOptions } from './queue-policy.ts'
 import type { CreateWorkerOptions, WorkerBindings } from './worker.ts'
 
 const policy = {
-  maxBatchSize: true,
-  maxBatchTimeoutSeconds: true,
-  retentionSeconds: true,
-  leaseMs: true,
-  graceMs: true,
-  sweepLimit: true,
+  maxBatchSize: 'number',
+  maxBatchTimeoutSeconds: 'number',
+  retentionSeconds: 'number',
+  leaseMs: 'number',
+  graceMs: 'number',
+  sweepLimit: 'number',
 } as const satisfies OptionNames<QueuePolicyOptions>
 
 // The Worker brings these three.
 const { db: _db, queue: _queue, secrets: _secrets, ...engine } = ENGINE_OPTION_NAMES
 engine satisfies OptionNames<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
 
-const bindings = { db: true, queue: true, secrets: true, engine } as const satisfies OptionNames<WorkerBindings>
+const bindings = { db: 'object', queue: 'any', secrets: 'any', engine } as const satisfies OptionNames<WorkerBindings>
 
 /**
  * Every option of this package, by the function. The compiler keeps each list whole, the functions refuse what is not in
@@ -28,21 +28,21 @@ const bindings = { db: true, queue: true, secrets: true, engine } as const satis
 export const OPTION_NAMES = {
   createWorker: {
     bindings,
-    app: true,
-    ownHostnames: true,
-    deliveriesAtMost: true,
-    dispatchAtOnce: true,
-    deadLetterQueue: true,
+    app: 'function',
+    ownHostnames: 'texts',
+    deliveriesAtMost: 'number',
+    dispatchAtOnce: 'number',
+    deadLetterQueue: 'text',
     ...policy,
   } satisfies OptionNames<CreateWorkerOptions<object>>,
   'bindings(env)': bindings,
   createQueuePolicy: policy,
   CloudflareEventQueue: {
-    queue: true,
-    sendTimeoutMs: true,
-    dispatchAtOnce: true,
+    queue: 'any',
+    sendTimeoutMs: 'number',
+    dispatchAtOnce: 'number',
   } satisfies OptionNames<CloudflareEventQueueOptions>,
-  InlineEventQueue: { deliveriesAtMost: true } satisfies OptionNames<InlineEventQueueOptions>,
+  InlineEventQueue: { deliveriesAtMost: 'number' } satisfies OptionNames<InlineEventQueueOptions>,
 }
 
 /** @throws {AdapterError} `invalid_option` for an option that the function does not have */

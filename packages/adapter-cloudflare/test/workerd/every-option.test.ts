@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { type Engine, createEngine, migrate } from '@keepsend/engine'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { everyOption, optionsWith, optionsWithout } from '../../../../test/options.ts'
+import { everyOption, everyWrongValue, optionsWith, optionsWithout } from '../../../../test/options.ts'
 import {
   CloudflareEventQueue,
   type CreateWorkerOptions,
@@ -85,6 +85,19 @@ describe('options', () => {
 
   it('an app given as undefined is the routes under /webhooks', async () => {
     expect(await serve({ app: undefined }, {})).toMatchObject({ status: [404, 200] })
+  })
+
+  it('a value of another kind is refused by the name of its option', async () => {
+    const wrong = everyWrongValue(OPTION_NAMES)
+    expect(wrong.length).toBeGreaterThan(200)
+    for (const { owner, path, value } of wrong) {
+      const call = (async () => CALLS[owner](optionsWith(path, value)))()
+      await expect(call, `${path} of ${owner} as ${typeof value}`).rejects.toMatchObject({
+        name: 'AdapterError',
+        code: 'invalid_option',
+        message: expect.stringMatching(new RegExp(`^${path.replaceAll('.', '\\.')} must be .*; found `)),
+      })
+    }
   })
 
   it.each(Object.keys(CALLS) as Owner[])('an option that does not exist is refused by name: %s', async (owner) => {

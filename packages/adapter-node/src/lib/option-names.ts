@@ -11,55 +11,55 @@ import type { NodeServer, NodeServerOptions, PostgresServerOptions } from './ser
 import type { createNodeSigner } from './sign.ts'
 
 const queue = {
-  concurrency: true,
-  slotsPerWorkspace: true,
-  slotsPerEndpoint: true,
-  slotsPerHost: true,
-  settleBatch: true,
-  leaseMs: true,
-  pollMs: true,
-  upkeepMs: true,
+  concurrency: 'number',
+  slotsPerWorkspace: 'number',
+  slotsPerEndpoint: 'number',
+  slotsPerHost: 'number',
+  settleBatch: 'number',
+  leaseMs: 'number',
+  pollMs: 'number',
+  upkeepMs: 'number',
 } satisfies OptionNames<Omit<DurableEventQueueOptions, 'db'>>
 
 const sender = {
-  connectTimeoutMs: true,
-  keepAliveMs: true,
-  connectionLifeMs: true,
-  dnsServers: true,
-  egressProxy: true,
-  verifyCertificates: true,
-  tls: { ca: true, cert: true, key: true } satisfies OptionNames<SenderTls>,
+  connectTimeoutMs: 'number',
+  keepAliveMs: 'number',
+  connectionLifeMs: 'number',
+  dnsServers: 'texts',
+  egressProxy: 'text',
+  verifyCertificates: 'boolean',
+  tls: { ca: 'any', cert: 'any', key: 'any' } satisfies OptionNames<SenderTls>,
 } satisfies OptionNames<Omit<UndiciSenderOptions, 'urlPolicy'>>
 
 const http = {
-  maxConnections: true,
-  requestTimeoutMs: true,
-  idleTimeoutMs: true,
-  maxHeaderBytes: true,
-  maxPipelined: true,
+  maxConnections: 'number',
+  requestTimeoutMs: 'number',
+  idleTimeoutMs: 'number',
+  maxHeaderBytes: 'number',
+  maxPipelined: 'number',
 } satisfies OptionNames<HttpOptions>
 
 const sqlite = {
-  driver: true,
-  synchronous: true,
-  busyTimeoutMs: true,
+  driver: 'text',
+  synchronous: 'text',
+  busyTimeoutMs: 'number',
 } satisfies OptionNames<OpenSqliteOptions>
 
 const postgres = {
-  url: true,
-  max: true,
-  statementTimeoutMs: true,
-  lockTimeoutMs: true,
-  connectTimeoutMs: true,
-  listen: true,
-  logger: true,
+  url: 'text',
+  max: 'number',
+  statementTimeoutMs: 'number',
+  lockTimeoutMs: 'number',
+  connectTimeoutMs: 'number',
+  listen: 'boolean',
+  logger: 'object',
 } satisfies OptionNames<OpenPostgresOptions>
 
 // The server brings these three.
 const { db: _db, queue: _queue, secrets: _secrets, ...engine } = ENGINE_OPTION_NAMES
 engine satisfies OptionNames<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
 
-const stop = { drainMs: true } satisfies OptionNames<Parameters<DurableEventQueue['stop']>[0]> &
+const stop = { drainMs: 'number' } satisfies OptionNames<Parameters<DurableEventQueue['stop']>[0]> &
   OptionNames<Parameters<NodeServer['stop']>[0]>
 
 /**
@@ -67,30 +67,30 @@ const stop = { drainMs: true } satisfies OptionNames<Parameters<DurableEventQueu
  * it, and the test "every option given as undefined is its default" goes through it.
  */
 export const OPTION_NAMES = {
-  DurableEventQueue: { db: true, ...queue } satisfies OptionNames<DurableEventQueueOptions>,
+  DurableEventQueue: { db: 'object', ...queue } satisfies OptionNames<DurableEventQueueOptions>,
   'queue.stop': stop,
   createNodeServer: {
-    file: true,
+    file: 'text',
     sqlite,
-    port: true,
-    hostname: true,
+    port: 'number',
+    hostname: 'text',
     http,
-    app: true,
-    migrations: true,
-    secrets: true,
+    app: 'function',
+    migrations: 'any',
+    secrets: 'any',
     engine,
     queue,
     sender,
     postgres,
-    signals: true,
+    signals: 'boolean',
   } satisfies OptionNames<NodeServerOptions | PostgresServerOptions>,
   'server.stop': stop,
-  createNodeSigner: { maxKeys: true } satisfies OptionNames<Parameters<typeof createNodeSigner>[0]>,
+  createNodeSigner: { maxKeys: 'number' } satisfies OptionNames<Parameters<typeof createNodeSigner>[0]>,
   createUndiciSender: {
     urlPolicy: ENGINE_OPTION_NAMES.urlPolicy,
     ...sender,
   } satisfies OptionNames<UndiciSenderOptions>,
-  migrate: { directory: true } satisfies OptionNames<MigrateOptions>,
+  migrate: { directory: 'any' } satisfies OptionNames<MigrateOptions>,
   openPostgres: postgres,
   openSqlite: sqlite,
 }

@@ -94,17 +94,17 @@ export const AUTH_FIELDS = {
 }
 
 const NAMES = {
-  basic: { type: true, username: true, password: true } satisfies OptionNames<BasicAuth>,
-  bearer: { type: true, token: true } satisfies OptionNames<BearerAuth>,
+  basic: { type: 'text', username: 'text', password: 'text' } satisfies OptionNames<BasicAuth>,
+  bearer: { type: 'text', token: 'text' } satisfies OptionNames<BearerAuth>,
   oauth2: {
-    type: true,
-    tokenUrl: true,
-    clientId: true,
-    clientSecret: true,
-    scope: true,
-    audience: true,
-    resource: true,
-    clientAuthentication: true,
+    type: 'text',
+    tokenUrl: 'text',
+    clientId: 'text',
+    clientSecret: 'text',
+    scope: 'text',
+    audience: 'text',
+    resource: 'text',
+    clientAuthentication: 'text',
   } satisfies OptionNames<OAuth2Auth>,
 }
 
@@ -112,11 +112,11 @@ const { checkNames } = createOptionChecks(invalid)
 
 /** @throws {EngineError} `invalid_endpoint`, naming the property and never its value */
 export function checkAuth(auth: EndpointAuth, checkUrl: CheckUrl): void {
-  if (typeof auth !== 'object' || !Object.hasOwn(AUTH_FIELDS, auth.type)) {
+  if (!Object.hasOwn(AUTH_FIELDS, auth.type)) {
     throw invalid(`auth.type must be ${Object.keys(AUTH_FIELDS).join(', ')}`)
   }
   const { type } = auth
-  checkNames(`auth of the type ${type}`, NAMES[type], auth)
+  checkNames(`an endpoint with auth of the type ${type}`, { auth: NAMES[type] }, { auth })
   for (const [name, field] of Object.entries<Field>(AUTH_FIELDS[type])) {
     const value: unknown = Reflect.get(auth, name)
     if (value === undefined && field.isOptional) continue

@@ -26,7 +26,7 @@ export interface ShownTls {
 export const MAX_PEM = { cert: 16_384, key: 16_384, ca: 32_768 }
 const MAX_CERTIFICATES = 10
 
-const NAMES = { cert: true, key: true, ca: true } satisfies OptionNames<EndpointTls>
+const NAMES = { cert: 'text', key: 'text', ca: 'text' } satisfies OptionNames<EndpointTls>
 
 const { checkNames } = createOptionChecks(invalid)
 
@@ -37,7 +37,7 @@ const { checkNames } = createOptionChecks(invalid)
  * @throws {EngineError} `invalid_endpoint`, which never repeats a part
  */
 export function checkTls(tls: EndpointTls): EndpointTls {
-  checkNames('tls', NAMES, tls)
+  checkNames('an endpoint', { tls: NAMES }, { tls })
   const { cert, key, ca } = tls
   if ((cert === undefined) !== (key === undefined)) throw invalid('tls.cert and tls.key belong together: give both')
   if (cert === undefined && ca === undefined) throw invalid('tls must have cert and key, or ca, or all three')

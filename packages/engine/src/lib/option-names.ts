@@ -1,4 +1,4 @@
-import type { OptionNames } from '@keepsend/outbox'
+import { OR_NULL, type OptionNames } from '@keepsend/outbox'
 import type { ApiKeyOptions, ApiKeys } from './api-key.ts'
 import type { UrlPolicy } from './check-url.ts'
 import type { CircuitOptions } from './circuit.ts'
@@ -23,97 +23,102 @@ import type { createWebCryptoSigner } from './sign.ts'
 import type { WakeOptions } from './wake.ts'
 
 const urlPolicy = {
-  allowHttp: true,
-  allowHosts: true,
-  allowCidrs: true,
-  denyHosts: true,
-  allowPorts: true,
+  allowHttp: 'boolean',
+  allowHosts: 'texts',
+  allowCidrs: 'texts',
+  denyHosts: 'texts',
+  allowPorts: 'any',
 } satisfies OptionNames<UrlPolicy>
 
-const background = { background: true } satisfies OptionNames<BackgroundOption>
+const background = { background: 'function' } satisfies OptionNames<BackgroundOption>
 
 const circuit = {
-  failureRate: true,
-  minAttempts: true,
-  windowMs: true,
-  failuresInRow: true,
-  timeoutsInRow: true,
-  openMs: true,
-  disableAfterMs: true,
+  failureRate: 'number',
+  minAttempts: 'number',
+  windowMs: 'number',
+  failuresInRow: 'number',
+  timeoutsInRow: 'number',
+  openMs: 'number',
+  disableAfterMs: 'number',
 } satisfies OptionNames<CircuitOptions>
 
 const limits = {
-  endpointsPerWorkspace: true,
-  subscriptionsPerEndpoint: true,
-  deliveriesPerPublish: true,
-  waitingPerWorkspace: true,
-  requestsPerSecond: true,
-  idempotencyRecordsPerWorkspace: true,
+  endpointsPerWorkspace: 'number',
+  subscriptionsPerEndpoint: 'number',
+  deliveriesPerPublish: 'number',
+  waitingPerWorkspace: 'number',
+  requestsPerSecond: 'number',
+  idempotencyRecordsPerWorkspace: 'number',
 } satisfies OptionNames<Limits>
 
 /** Every option of {@link EngineOptions} by its name, for adapters that take them and refuse what is none of them. */
 export const ENGINE_OPTION_NAMES = {
-  db: true,
-  queue: true,
-  sender: true,
-  secrets: true,
-  signer: true,
+  db: 'object',
+  queue: 'object',
+  sender: 'object',
+  secrets: 'any',
+  signer: 'function',
   urlPolicy,
-  authenticate: true,
-  publicUrl: true,
-  retrySchedule: true,
-  deadlineMs: true,
-  maxDeadlineMs: true,
-  maxPauseMs: true,
-  keepCompleted: true,
-  maxAgeMs: true,
-  retentionMs: true,
-  failedRetentionMs: true,
-  idempotencyRetentionMs: true,
+  authenticate: 'function',
+  publicUrl: 'text',
+  retrySchedule: 'numbers',
+  deadlineMs: 'number',
+  maxDeadlineMs: 'number',
+  maxPauseMs: 'number',
+  keepCompleted: 'boolean',
+  maxAgeMs: 'number',
+  retentionMs: 'number',
+  failedRetentionMs: 'number',
+  idempotencyRetentionMs: 'number',
   limits,
   circuit,
-  operatorWorkspaceId: true,
-  logger: true,
-  userAgent: true,
-  random: true,
-  monotonic: true,
+  operatorWorkspaceId: 'text',
+  logger: 'object',
+  userAgent: 'text',
+  random: 'function',
+  monotonic: 'function',
 } as const satisfies OptionNames<EngineOptions>
 
 /** What an endpoint is made from. Refused as `invalid_endpoint`, because it often comes from a request. */
 export const ENDPOINT_NAMES = {
-  url: true,
-  description: true,
-  eventTypes: true,
-  channels: true,
-  retrySchedule: true,
-  deadlineMs: true,
-  headers: true,
-  retryStatuses: true,
-  signatures: true,
-  compatSignature: { header: true, format: true, secret: true } satisfies OptionNames<CompatSignature>,
-  eventTypeHeader: true,
-  concurrency: true,
-  rateLimit: true,
-  ratePeriod: true,
+  url: 'text',
+  description: 'text',
+  eventTypes: 'texts',
+  channels: 'texts',
+  retrySchedule: 'numbers or null',
+  deadlineMs: 'number or null',
+  headers: 'object',
+  retryStatuses: 'numbers',
+  signatures: 'texts',
+  compatSignature: {
+    [OR_NULL]: true as const,
+    ...({ header: 'text', format: 'text', secret: 'text' } as const satisfies OptionNames<CompatSignature>),
+  },
+  eventTypeHeader: 'text or null',
+  concurrency: 'number or null',
+  rateLimit: 'number or null',
+  ratePeriod: 'text',
   // Each form has names of its own: see checkAuth and checkTls.
-  auth: true,
-  tls: true,
-  secret: true,
+  auth: 'object or null',
+  tls: 'object or null',
+  secret: 'text',
 } satisfies OptionNames<EndpointInput>
 
 /** What an event is made from. Refused as `invalid_event`: with a misspelt `channels` it would reach too many endpoints. */
 export const EVENT_NAMES = {
-  type: true,
-  workspaceId: true,
-  data: true,
-  raw: true,
-  channels: true,
-  id: true,
-  timestamp: true,
+  type: 'text',
+  workspaceId: 'text',
+  data: 'any',
+  raw: 'any',
+  channels: 'texts',
+  id: 'text',
+  timestamp: 'any',
 } satisfies OptionNames<WebhookEvent>
 
-const listOptions = { limit: true, after: true } satisfies OptionNames<Parameters<EndpointStore['list']>[1]>
-const pageOptions = { limit: true, before: true } satisfies OptionNames<Parameters<DeliveryLists['listEvents']>[1]>
+const listOptions = { limit: 'number', after: 'text' } satisfies OptionNames<Parameters<EndpointStore['list']>[1]>
+const pageOptions = { limit: 'number', before: 'text' } satisfies OptionNames<
+  Parameters<DeliveryLists['listEvents']>[1]
+>
 
 /**
  * Every option of the engine's functions, by the function. The compiler keeps each list whole, the functions refuse what
@@ -122,62 +127,69 @@ const pageOptions = { limit: true, before: true } satisfies OptionNames<Paramete
 export const OPTION_NAMES = {
   createEngine: ENGINE_OPTION_NAMES,
   createCheckUrl: urlPolicy,
-  createWebCryptoSigner: { maxKeys: true } satisfies OptionNames<Parameters<typeof createWebCryptoSigner>[0]>,
+  createWebCryptoSigner: { maxKeys: 'number' } satisfies OptionNames<Parameters<typeof createWebCryptoSigner>[0]>,
   reencryptSecrets: {
-    db: true,
-    secrets: true,
-    limit: true,
-    after: true,
-    logger: true,
+    db: 'object',
+    secrets: 'any',
+    limit: 'number',
+    after: 'text',
+    logger: 'object',
   } satisfies OptionNames<ReencryptOptions>,
   commitWithEvents: {
-    writes: true,
-    events: true,
-    response: true,
-    workspaceId: true,
+    writes: 'list',
+    events: 'list',
+    response: 'object',
+    workspaceId: 'text',
   } satisfies OptionNames<CommitWithEventsOptions>,
   'engine.commit': {
-    writes: true,
-    events: true,
-    response: true,
-    idempotencyKey: true,
-    background: true,
+    writes: 'list',
+    events: 'list',
+    response: 'object',
+    idempotencyKey: 'any',
+    background: 'function',
   } satisfies OptionNames<CommitOptions>,
-  'engine.settle': { claim: true } satisfies OptionNames<SettleNext>,
+  'engine.settle': { claim: 'any' } satisfies OptionNames<SettleNext>,
   'engine.sendTest': background,
-  'engine.wake': { limit: true, batch: true, everyMs: true, graceMs: true } satisfies OptionNames<WakeOptions>,
+  'engine.wake': {
+    limit: 'number',
+    batch: 'number',
+    everyMs: 'number',
+    graceMs: 'number',
+  } satisfies OptionNames<WakeOptions>,
   'apiKeys.create': {
-    workspaceId: true,
-    name: true,
-    scopes: true,
-    expiresInMs: true,
+    workspaceId: 'text',
+    name: 'text',
+    scopes: 'texts',
+    expiresInMs: 'number',
   } satisfies OptionNames<ApiKeyOptions>,
-  'apiKeys.list': { limit: true, after: true } satisfies OptionNames<Parameters<ApiKeys['list']>[1]>,
-  'apiKeys.rotate': { overlapMs: true } satisfies OptionNames<Parameters<ApiKeys['rotate']>[2]>,
+  'apiKeys.list': { limit: 'number', after: 'text' } satisfies OptionNames<Parameters<ApiKeys['list']>[1]>,
+  'apiKeys.rotate': { overlapMs: 'number' } satisfies OptionNames<Parameters<ApiKeys['rotate']>[2]>,
   'an event': EVENT_NAMES,
   'an endpoint': ENDPOINT_NAMES,
   'endpoints.list': listOptions,
-  'endpoints.update': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
-  'endpoints.delete': { ifVersion: true } satisfies OptionNames<ChangeOptions>,
+  'endpoints.update': { ifVersion: 'number' } satisfies OptionNames<ChangeOptions>,
+  'endpoints.delete': { ifVersion: 'number' } satisfies OptionNames<ChangeOptions>,
   'endpoints.setStatus': background,
   'endpoints.resume': background,
-  'endpoints.pause': { forMs: true } satisfies OptionNames<PauseOptions>,
-  'endpoints.rotateSecret': { overlapMs: true, scheme: true } satisfies OptionNames<RotateOptions>,
+  'endpoints.pause': { forMs: 'number' } satisfies OptionNames<PauseOptions>,
+  'endpoints.rotateSecret': { overlapMs: 'number', scheme: 'text' } satisfies OptionNames<RotateOptions>,
   'deliveries.list': {
     ...pageOptions,
-    status: true,
-    endpointId: true,
-    type: true,
-    eventId: true,
+    status: 'text',
+    endpointId: 'text',
+    type: 'text',
+    eventId: 'text',
   } satisfies OptionNames<DeliveryFilter>,
   'deliveries.listEvents': pageOptions,
   'the filter of deliveries.replayOf': {
-    endpointId: true,
-    status: true,
-    settledAfter: true,
-    settledBefore: true,
+    endpointId: 'text',
+    status: 'text',
+    settledAfter: 'number',
+    settledBefore: 'number',
   } satisfies OptionNames<ReplayOf>,
-  'deliveries.replayOf': { limit: true, ...background } satisfies OptionNames<Parameters<DeliveryReads['replayOf']>[2]>,
+  'deliveries.replayOf': { limit: 'number', ...background } satisfies OptionNames<
+    Parameters<DeliveryReads['replayOf']>[2]
+  >,
 }
 
 /** @throws {EngineError} `invalid_option` for an option that the function does not have */

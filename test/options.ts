@@ -53,6 +53,11 @@ const TAKES: Record<string, readonly string[]> = {
   table: ['object', 'function'],
 }
 
+/** The value of the table's only symbol. */
+function orOf(table: object): unknown {
+  return Object.getOwnPropertySymbols(table).map((symbol): unknown => Reflect.get(table, symbol))[0]
+}
+
 /** Each option of each function with each value of another kind than its table says. */
 export function everyWrongValue<Owner extends string>(
   names: Readonly<Record<Owner, OptionTable>>,
@@ -64,8 +69,9 @@ export function everyWrongValue<Owner extends string>(
         .reduce<string | OptionTable>((table, name) => (table as OptionTable)[name] ?? '', names[owner])
       const kind = typeof entry === 'string' ? entry.replace(' or null', '') : 'table'
       if (kind === 'any') return []
-      const taken = [kind, ...(TAKES[kind] ?? [])]
-      const isNullTaken = typeof entry === 'string' ? entry !== kind : Object.getOwnPropertySymbols(entry).length > 0
+      const or = typeof entry === 'string' ? undefined : orOf(entry)
+      const taken = [kind, ...(TAKES[kind] ?? []), ...(or === 'a text' ? ['text'] : [])]
+      const isNullTaken = typeof entry === 'string' ? entry !== kind : or === 'null'
       const values = Object.entries(VALUES).flatMap(([name, of]) => (taken.includes(name) ? [] : of))
       return [...values, ...(isNullTaken ? [] : [null])].map((value) => ({ owner, path, value }))
     }),

@@ -67,7 +67,7 @@ describe('the certificate of a receiver', { timeout: PATIENCE_MS }, () => {
 
   it('is no matter of anything but true and false', () => {
     expect(() => createUndiciSender({ verifyCertificates: 0 as never })).toThrow(
-      'verifyCertificates must be true or false; found 0',
+      'verifyCertificates must be true or false; found a number',
     )
   })
 })

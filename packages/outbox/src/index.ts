@@ -83,7 +83,7 @@ export {
   type OptionChecks,
   type OptionNames,
   type OptionTable,
-  OR_NULL,
+  OR,
   type OptionsOf,
   type Resolved,
   type WithDefaults,

@@ -1,5 +1,5 @@
 import { ENGINE_OPTION_NAMES, type EngineOptions } from '@keepsend/engine'
-import type { OptionNames } from '@keepsend/outbox'
+import { OR, type OptionNames } from '@keepsend/outbox'
 import type { DurableEventQueue, DurableEventQueueOptions } from './durable-event-queue.ts'
 import { checkNames } from './errors.ts'
 import type { HttpOptions } from './http-server.ts'
@@ -81,7 +81,7 @@ export const OPTION_NAMES = {
     engine,
     queue,
     sender,
-    postgres,
+    postgres: { [OR]: 'a text' as const, ...postgres },
     signals: 'boolean',
   } satisfies OptionNames<NodeServerOptions | PostgresServerOptions>,
   'server.stop': stop,

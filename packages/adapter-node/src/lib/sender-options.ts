@@ -63,19 +63,12 @@ export function readSenderOptions(
 ): Omit<WithDefaults<UndiciSenderOptions, typeof DEFAULTS>, 'tls'> & { tls: TlsMaterial | undefined } {
   checkOptions('createUndiciSender', options)
   const whole = withDefaults(options, DEFAULTS)
-  const { verifyCertificates } = whole
   checkBounds('connectTimeoutMs', whole.connectTimeoutMs, 100, 60_000)
   checkBounds('keepAliveMs', whole.keepAliveMs, 1, 60_000)
   // With the longest deadline of an attempt, 30 s, no connection is older than 10 minutes.
   checkBounds('connectionLifeMs', whole.connectionLifeMs, 100, 570_000)
   checkServers(whole.dnsServers)
   checkProxy(whole.egressProxy)
-  if (typeof verifyCertificates !== 'boolean') {
-    throw new AdapterError(
-      'invalid_option',
-      `verifyCertificates must be true or false; found ${String(verifyCertificates)}`,
-    )
-  }
   return { ...whole, tls: readTls(whole.tls) }
 }
 

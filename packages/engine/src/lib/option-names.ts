@@ -1,4 +1,4 @@
-import { OR_NULL, type OptionNames } from '@keepsend/outbox'
+import { OR, type OptionNames } from '@keepsend/outbox'
 import type { ApiKeyOptions, ApiKeys } from './api-key.ts'
 import type { UrlPolicy } from './check-url.ts'
 import type { CircuitOptions } from './circuit.ts'
@@ -91,7 +91,7 @@ export const ENDPOINT_NAMES = {
   retryStatuses: 'numbers',
   signatures: 'texts',
   compatSignature: {
-    [OR_NULL]: true as const,
+    [OR]: 'null' as const,
     ...({ header: 'text', format: 'text', secret: 'text' } as const satisfies OptionNames<CompatSignature>),
   },
   eventTypeHeader: 'text or null',

@@ -3,12 +3,12 @@ type Kind = 'text' | 'texts' | 'number' | 'numbers' | 'boolean' | 'list' | 'func
 
 /** The options of a function, by name, with what each holds. One whose value is an object of options has a table of its own. */
 export interface OptionTable {
-  /** The object of this table may be null. */
-  readonly [OR_NULL]?: true
+  /** What may be given instead of the object. */
+  readonly [OR]?: 'null' | 'a text'
   readonly [name: string]: Kind | `${Kind} or null` | OptionTable
 }
 
-export const OR_NULL = Symbol('or null')
+export const OR = Symbol('or')
 
 /** A table that holds every name of a type with its kind, and no other, by the compiler: `{ limit: 'number' } satisfies OptionNames<T>`. */
 export type OptionNames<Options> = {
@@ -20,7 +20,7 @@ type NameOf<Options> = Options extends unknown ? keyof Options & string : never
 type ValueOf<Options, Name> = Options extends unknown ? (Name extends keyof Options ? Options[Name] : never) : never
 
 type Entry<Value> = null extends Value ? OrNull<KindOf<Exclude<Value, null>>> : KindOf<Value>
-type OrNull<Of> = Of extends string ? `${Of} or null` : Of & { readonly [OR_NULL]: true }
+type OrNull<Of> = Of extends string ? `${Of} or null` : Of & { readonly [OR]: 'null' }
 type KindOf<Value> = [Value] extends [string]
   ? 'text'
   : [Value] extends [number]
@@ -79,7 +79,7 @@ export function createOptionChecks(fail: (message: string) => Error): OptionChec
       const value: unknown = Reflect.get(options, name)
       if (value === undefined) continue
       if (!isOf(entry, value)) throw fail(describeWrong([...path, name].join('.'), entry, value))
-      if (typeof entry === 'object' && value !== null) checkLevel(owner, [...path, name], [...levels, entry], value)
+      if (typeof entry === 'object' && isObject(value)) checkLevel(owner, [...path, name], [...levels, entry], value)
     }
   }
 
@@ -101,7 +101,8 @@ export function createOptionChecks(fail: (message: string) => Error): OptionChec
 function isOf(entry: Kind | `${Kind} or null` | OptionTable, value: unknown): boolean {
   // That of a function is for what it answers.
   if (typeof entry === 'object') {
-    return value === null ? entry[OR_NULL] === true : isObject(value) || typeof value === 'function'
+    if (value === null) return entry[OR] === 'null'
+    return isObject(value) || typeof value === 'function' || (typeof value === 'string' && entry[OR] === 'a text')
   }
   if (entry.endsWith(NULL)) return value === null || HOLDS[entry.slice(0, -NULL.length) as Kind](value)
   return HOLDS[entry as Kind](value)
@@ -139,11 +140,11 @@ const WORDS: Record<Kind, string> = {
 
 /** Says of the value only what it is: it may be a secret. */
 function describeWrong(name: string, entry: Kind | `${Kind} or null` | OptionTable, value: unknown): string {
-  const [kind, orNull] =
+  const [kind, or] =
     typeof entry === 'object'
-      ? (['object', entry[OR_NULL] === true] as const)
-      : ([entry.replace(NULL, '') as Kind, entry.endsWith(NULL)] as const)
-  return `${name} must be ${WORDS[kind]}${orNull ? ', or null' : ''}; found ${foundIn(value)}`
+      ? (['object', entry[OR]] as const)
+      : ([entry.replace(NULL, '') as Kind, entry.endsWith(NULL) ? 'null' : undefined] as const)
+  return `${name} must be ${WORDS[kind]}${or === undefined ? '' : `, or ${or}`}; found ${foundIn(value)}`
 }
 
 function foundIn(value: unknown): string {

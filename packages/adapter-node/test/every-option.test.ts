@@ -13,7 +13,7 @@ import {
   openPostgres,
   openSqlite,
 } from '../src/index.ts'
-import { OPTION_NAMES } from '../src/lib/option-names.ts'
+import { OPTION_NAMES } from './option-names.ts'
 import { TEST_KEYS } from './keys.ts'
 import { startReceiver } from './receiver.ts'
 import { LOOPBACK, rig, temporaryFile } from './rig.ts'

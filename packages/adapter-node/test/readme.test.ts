@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
-import { OPTION_NAMES } from '../src/lib/option-names.ts'
+import { OPTION_NAMES } from './option-names.ts'
 import { PATIENCE_MS, temporaryFile } from './rig.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')

@@ -16,7 +16,7 @@ import {
   reencryptSecrets,
   silentLogger,
 } from '../src/index.ts'
-import { OPTION_NAMES } from '../src/lib/option-names.ts'
+import { OPTION_NAMES } from './option-names.ts'
 import { readOptions } from '../src/lib/options.ts'
 import { TEST_KEYS } from './rig.ts'
 

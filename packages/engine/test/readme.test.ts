@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { EngineError, type EngineErrorCode, SCOPES } from '../src/index.ts'
-import { OPTION_NAMES } from '../src/lib/option-names.ts'
+import { OPTION_NAMES } from './option-names.ts'
 import { rig } from './rig.ts'
 import { documentOf, routesOf } from './routes.ts'
 

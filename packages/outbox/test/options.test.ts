@@ -30,7 +30,7 @@ import {
   sweepPendingEvents,
   toSql,
 } from '../src/index.ts'
-import { OPTION_NAMES } from '../src/lib/option-names.ts'
+import { OPTION_NAMES } from './option-names.ts'
 
 const T = 1_790_000_000_000
 const EVENT_ID = 'evt_01890a5d-ac96-774b-bcce-b302099a8057'

@@ -8,14 +8,14 @@ import {
 } from '@keepsend/engine'
 import {
   type ClaimRef,
+  type OptionNames,
   type TakenEvent,
   beginEvents,
   claimDueEvents,
   releaseEvents,
   sweepPendingEvents,
 } from '@keepsend/outbox'
-import { AdapterError, checkBounds, checkCanDeliver } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { AdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
 import { type Swept, tick } from './scheduled.ts'
 import { type Item, deliverAll } from './window.ts'
 
@@ -37,6 +37,8 @@ export interface InlineEventQueueOptions {
   deliveriesAtMost?: number | undefined
 }
 
+export const INLINE_QUEUE_OPTIONS = { deliveriesAtMost: 'number' } satisfies OptionNames<InlineEventQueueOptions>
+
 /**
  * No queue at all, for the free plan: rows are delivered after the response, within `waitUntil`, and what fails or is
  * cut off is delivered by the cron. The promises are the same; a retry comes with the minute, not with the second.
@@ -47,7 +49,7 @@ export class InlineEventQueue implements EventQueue {
   #engine: Engine | undefined
 
   constructor(options: InlineEventQueueOptions = {}) {
-    checkOptions('InlineEventQueue', options)
+    checkNames('InlineEventQueue', INLINE_QUEUE_OPTIONS, options)
     const { deliveriesAtMost = 20 } = options
     checkBounds('deliveriesAtMost', deliveriesAtMost, 1, 1000)
     this.#deliveriesAtMost = deliveriesAtMost

@@ -1,8 +1,8 @@
+import type { OptionNames } from '@keepsend/outbox'
 import type { EventQueue, QueuedEvent } from '@keepsend/engine'
 import type { QueueBinding } from './bindings.ts'
-import { AdapterError, checkBounds } from './errors.ts'
+import { AdapterError, checkBounds, checkNames } from './errors.ts'
 import { toBody } from './message.ts'
-import { checkOptions } from './option-names.ts'
 
 export interface CloudflareEventQueueOptions {
   /** The producer binding, `env.WEBHOOKS` say. */
@@ -19,6 +19,12 @@ export interface CloudflareEventQueueOptions {
    */
   dispatchAtOnce?: number | undefined
 }
+
+export const QUEUE_OPTIONS = {
+  queue: 'any',
+  sendTimeoutMs: 'number',
+  dispatchAtOnce: 'number',
+} satisfies OptionNames<CloudflareEventQueueOptions>
 
 /** A message, and how long the queue keeps it to itself. */
 export interface DelayedEvent {
@@ -44,7 +50,7 @@ export class CloudflareEventQueue implements EventQueue {
   readonly #sendTimeoutMs: number
 
   constructor(options: CloudflareEventQueueOptions) {
-    checkOptions('CloudflareEventQueue', options)
+    checkNames('CloudflareEventQueue', QUEUE_OPTIONS, options)
     const { queue, sendTimeoutMs = 10_000, dispatchAtOnce = 100 } = options
     checkBounds('sendTimeoutMs', sendTimeoutMs, 100, 60_000)
     checkBounds('dispatchAtOnce', dispatchAtOnce, 1, 10_000)

@@ -1,7 +1,6 @@
 import type { Engine } from '@keepsend/engine'
-import type { Resolved } from '@keepsend/outbox'
-import { AdapterError, checkBounds, checkCanDeliver } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import type { OptionNames, Resolved } from '@keepsend/outbox'
+import { AdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
 import { type CloudflareEventQueue, MAX_DELAY_SECONDS } from './producer.ts'
 import { MAX_AT_ONCE } from './window.ts'
 
@@ -28,6 +27,15 @@ export interface QueuePolicyOptions {
   sweepLimit?: number | undefined
 }
 
+export const QUEUE_POLICY_OPTIONS = {
+  maxBatchSize: 'number',
+  maxBatchTimeoutSeconds: 'number',
+  retentionSeconds: 'number',
+  leaseMs: 'number',
+  graceMs: 'number',
+  sweepLimit: 'number',
+} as const satisfies OptionNames<QueuePolicyOptions>
+
 /** {@link QueuePolicyOptions} with its defaults, checked against the engine. */
 export interface QueuePolicy extends Resolved<QueuePolicyOptions> {
   engine: Engine
@@ -50,7 +58,7 @@ export function createQueuePolicy(
   parts: { engine: Engine; queue: CloudflareEventQueue },
   options: QueuePolicyOptions = {},
 ): QueuePolicy {
-  checkOptions('createQueuePolicy', options)
+  checkNames('createQueuePolicy', QUEUE_POLICY_OPTIONS, options)
   checkCanDeliver(parts.engine)
   const { maxBatchSize = 10, maxBatchTimeoutSeconds = 5, retentionSeconds = 345_600 } = options
   const { graceMs = 300_000, sweepLimit = 1000 } = options

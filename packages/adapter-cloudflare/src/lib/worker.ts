@@ -1,19 +1,30 @@
-import { type Engine, type EngineOptions, type Logger, type UrlPolicy, createEngine, keepsend } from '@keepsend/engine'
-import { withDefaults } from '@keepsend/outbox'
+import {
+  ENGINE_OPTION_NAMES,
+  type Engine,
+  type EngineOptions,
+  type Logger,
+  type UrlPolicy,
+  createEngine,
+  keepsend,
+} from '@keepsend/engine'
+import { type OptionNames, withDefaults } from '@keepsend/outbox'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import type { ExecutionLike, QueueBatch, QueueBinding } from './bindings.ts'
 import { consumeBatch } from './consumer.ts'
 import { consumeDeadLetters } from './dead-letter.ts'
-import { AdapterError } from './errors.ts'
+import { AdapterError, checkNames } from './errors.ts'
 import { InlineEventQueue } from './inline.ts'
 import { checkFlags } from './flags.ts'
 import { consoleLogger } from './logger.ts'
-import { checkOptions } from './option-names.ts'
 import { CloudflareEventQueue } from './producer.ts'
-import { type QueuePolicyOptions, createQueuePolicy } from './queue-policy.ts'
+import { QUEUE_POLICY_OPTIONS, type QueuePolicyOptions, createQueuePolicy } from './queue-policy.ts'
 import { sweep } from './scheduled.ts'
 import { createFetchSender } from './send.ts'
+
+// The Worker brings these three.
+const { db: _db, queue: _queue, secrets: _secrets, ...engineOptions } = ENGINE_OPTION_NAMES
+engineOptions satisfies OptionNames<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
 
 /** What an app is made from. */
 export interface WorkerParts<Env> {
@@ -32,6 +43,13 @@ export interface WorkerBindings {
   /** What differs from the engine's defaults. */
   engine?: Omit<EngineOptions, 'db' | 'queue' | 'secrets'> | undefined
 }
+
+export const BINDINGS_OPTIONS = {
+  db: 'object',
+  queue: 'any',
+  secrets: 'any',
+  engine: engineOptions,
+} as const satisfies OptionNames<WorkerBindings>
 
 /** By its one method, so that a Hono app of any environment fits. */
 interface FetchApp {
@@ -65,6 +83,16 @@ export interface CreateWorkerOptions<Env, Bindings extends WorkerBindings = Work
   deadLetterQueue?: string | undefined
 }
 
+export const WORKER_OPTIONS = {
+  bindings: BINDINGS_OPTIONS,
+  app: 'function',
+  ownHostnames: 'texts',
+  deliveriesAtMost: 'number',
+  dispatchAtOnce: 'number',
+  deadLetterQueue: 'text',
+  ...QUEUE_POLICY_OPTIONS,
+} satisfies OptionNames<CreateWorkerOptions<object>>
+
 /** A Worker's default export. */
 export interface KeepsendWorker<Env> {
   fetch(request: Request, env: Env, context: ExecutionLike): Promise<Response>
@@ -94,7 +122,7 @@ const INLINE_DEADLINES = { deadlineMs: 10_000, maxDeadlineMs: 14_000 }
 export function createWorker<Env extends object, Bindings extends WorkerBindings = WorkerBindings>(
   options: CreateWorkerOptions<Env, Bindings>,
 ): KeepsendWorker<Env> {
-  checkOptions('createWorker', options)
+  checkNames('createWorker', WORKER_OPTIONS, options)
   // An isolate has one environment nearly always; a test or a service binding may bring another.
   const installations = new WeakMap<Env, Installation>()
   const of = (env: Env): Installation => {
@@ -188,7 +216,7 @@ function readBindings<Env extends object>(
     },
   })
   const found = bindings(watched)
-  checkOptions('bindings(env)', found)
+  checkNames('bindings(env)', BINDINGS_OPTIONS, found)
   const { db, queue, ...rest } = found
   if (db && queue) return { ...rest, db, queue }
   const [part, kind] = db ? ['queue', 'queues.producers'] : ['db', 'd1_databases']

@@ -13,7 +13,7 @@ import {
   createQueuePolicy,
   createWorker,
 } from '../../src/index.ts'
-import { OPTION_NAMES } from '../../src/lib/option-names.ts'
+import { OPTION_NAMES } from './option-names.ts'
 import { TEST_KEYS } from './keys.ts'
 import type { Env } from './worker.ts'
 

@@ -8,14 +8,14 @@ import {
 } from '@keepsend/engine'
 import {
   DEFAULT_LEASE_MS,
+  type OptionNames,
   type OutboxDatabase,
   type OutboxError,
   type Resolved,
   endpointIdOf,
   sharedByCopies,
 } from '@keepsend/outbox'
-import { AdapterError, checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { AdapterError, checkBounds, checkNames } from './errors.ts'
 import { Poller } from './poller.ts'
 import { Upkeeper } from './upkeep.ts'
 
@@ -57,6 +57,22 @@ export interface DurableEventQueueOptions {
   /** The cadence of clean-up, in ms: 1,000–3,600,000. @default 60_000 */
   upkeepMs?: number | undefined
 }
+
+export const QUEUE_OPTIONS = {
+  concurrency: 'number',
+  slotsPerWorkspace: 'number',
+  slotsPerEndpoint: 'number',
+  slotsPerHost: 'number',
+  settleBatch: 'number',
+  leaseMs: 'number',
+  pollMs: 'number',
+  upkeepMs: 'number',
+} satisfies OptionNames<Omit<DurableEventQueueOptions, 'db'>>
+
+export const DURABLE_EVENT_QUEUE_OPTIONS = {
+  db: 'object',
+  ...QUEUE_OPTIONS,
+} satisfies OptionNames<DurableEventQueueOptions>
 
 /** How a database tells of other processes' commits, if it does. Whatever it misses, the safety poll finds. */
 export interface CommitSignals {
@@ -109,7 +125,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   #stopping: Promise<void> | undefined
 
   constructor(options: DurableEventQueueOptions) {
-    checkOptions('DurableEventQueue', options)
+    checkNames('DurableEventQueue', DURABLE_EVENT_QUEUE_OPTIONS, options)
     const {
       db,
       concurrency = 32,
@@ -200,7 +216,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
    * the rest. A second call waits for the first.
    */
   stop(options: { drainMs?: number | undefined } = {}): Promise<void> {
-    checkOptions('queue.stop', options)
+    checkNames('queue.stop', STOP_OPTIONS, options)
     const { drainMs = DEFAULT_DRAIN_MS } = options
     checkBounds('drainMs', drainMs, 0, 3_600_000)
     // It may still be checking keys.
@@ -223,3 +239,5 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     return this.stop()
   }
 }
+
+export const STOP_OPTIONS = { drainMs: 'number' } satisfies OptionNames<Parameters<DurableEventQueue['stop']>[0]>

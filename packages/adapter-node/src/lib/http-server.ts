@@ -1,7 +1,7 @@
 import { type RequestListener, type Server, createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { withDefaults } from '@keepsend/outbox'
+import { type OptionNames, withDefaults } from '@keepsend/outbox'
 import { checkBounds } from './errors.ts'
 
 /** What clients may take of a server. */
@@ -24,6 +24,14 @@ export interface HttpOptions {
   /** Requests of one connection at the same time, sent without waiting for answers: 1–1,000. One more closes it. @default 10 */
   maxPipelined?: number | undefined
 }
+
+export const HTTP_OPTIONS = {
+  maxConnections: 'number',
+  requestTimeoutMs: 'number',
+  idleTimeoutMs: 'number',
+  maxHeaderBytes: 'number',
+  maxPipelined: 'number',
+} satisfies OptionNames<HttpOptions>
 
 /** By its one method, so that a Hono app of any environment fits. */
 export interface FetchApp {

@@ -2,9 +2,8 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { migrate as migrateKeepsend } from '@keepsend/engine'
-import { type Migration, type OutboxDatabase, applyMigrations } from '@keepsend/outbox'
-import { AdapterError } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { type Migration, type OptionNames, type OutboxDatabase, applyMigrations } from '@keepsend/outbox'
+import { AdapterError, checkNames } from './errors.ts'
 
 export interface MigrateOptions {
   /**
@@ -14,6 +13,8 @@ export interface MigrateOptions {
   directory?: string | URL | undefined
 }
 
+export const MIGRATE_OPTIONS = { directory: 'any' } satisfies OptionNames<MigrateOptions>
+
 /**
  * Makes or brings up to date Keepsend's tables and, if a folder is given, the app's. Each file is applied once, as one
  * atomic unit with its record. Safe at every start, by several processes at once. Returns what was applied.
@@ -22,7 +23,7 @@ export interface MigrateOptions {
  * @throws {OutboxError} `not_accepted` for a file that fails, or was changed after it was applied
  */
 export async function migrate(db: OutboxDatabase, options: MigrateOptions = {}): Promise<string[]> {
-  checkOptions('migrate', options)
+  checkNames('migrate', MIGRATE_OPTIONS, options)
   const own = options.directory === undefined ? [] : await readMigrations(options.directory)
   return [...(await migrateKeepsend(db)), ...(await applyMigrations(db, own))]
 }

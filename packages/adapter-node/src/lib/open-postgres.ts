@@ -1,9 +1,8 @@
 import { type Logger, carefulLogger, consoleLogger, errorFields } from '@keepsend/engine'
-import type { OutboxDatabase } from '@keepsend/outbox'
+import type { OptionNames, OutboxDatabase } from '@keepsend/outbox'
 import { type PgPool, fromPostgres } from '@keepsend/outbox/postgres'
 import { Announcer, type PostgresListener } from './announce.ts'
-import { AdapterError, checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { AdapterError, checkBounds, checkNames } from './errors.ts'
 
 export interface OpenPostgresOptions {
   /** `postgres://user:password@host:5432/database`; tables go where its `search_path` leads. */
@@ -29,6 +28,16 @@ export interface OpenPostgresOptions {
   /** Is told of connections that broke. @default consoleLogger */
   logger?: Logger | undefined
 }
+
+export const POSTGRES_OPTIONS = {
+  url: 'text',
+  max: 'number',
+  statementTimeoutMs: 'number',
+  lockTimeoutMs: 'number',
+  connectTimeoutMs: 'number',
+  listen: 'boolean',
+  logger: 'object',
+} satisfies OptionNames<OpenPostgresOptions>
 
 /**
  * The part of pg's `Pool` that is used here. Its own types are named nowhere, so that who keeps rows in SQLite need not
@@ -72,7 +81,7 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
   options: string | OpenPostgresOptions,
 ): Promise<PostgresDatabase<Pool>> {
   const given = typeof options === 'string' ? { url: options } : options
-  checkOptions('openPostgres', given)
+  checkNames('openPostgres', POSTGRES_OPTIONS, given)
   const {
     url,
     max = 10,

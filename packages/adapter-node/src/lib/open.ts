@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { OutboxDatabase } from '@keepsend/outbox'
+import type { OptionNames, OutboxDatabase } from '@keepsend/outbox'
 import { isSqliteBusy } from '@keepsend/outbox/sqlite'
-import { AdapterError, checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { AdapterError, checkBounds, checkNames } from './errors.ts'
 import {
   type NodeSqliteHandle,
   SQLITE_DRIVERS,
@@ -30,6 +29,12 @@ export interface OpenSqliteOptions {
    */
   busyTimeoutMs?: number | undefined
 }
+
+export const SQLITE_OPTIONS = {
+  driver: 'text',
+  synchronous: 'text',
+  busyTimeoutMs: 'number',
+} satisfies OptionNames<OpenSqliteOptions>
 
 /** A SQLite file as Keepsend's database, with what only SQLite has. */
 export interface SqliteDatabase<Connection = SqliteHandle> extends OutboxDatabase {
@@ -76,7 +81,7 @@ export function openSqlite(
   file: string,
   options: OpenSqliteOptions = {},
 ): SqliteDatabase<SqliteHandle | NodeSqliteHandle> {
-  checkOptions('openSqlite', options)
+  checkNames('openSqlite', SQLITE_OPTIONS, options)
   const { driver = 'better-sqlite3', synchronous = 'FULL', busyTimeoutMs = 5000 } = options
   checkBounds('busyTimeoutMs', busyTimeoutMs, 0, 60_000)
   if (!Object.hasOwn(SQLITE_DRIVERS, driver)) {

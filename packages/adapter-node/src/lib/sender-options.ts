@@ -1,8 +1,7 @@
 import { Resolver } from 'node:dns'
-import type { UrlPolicy } from '@keepsend/engine'
-import { type WithDefaults, withDefaults } from '@keepsend/outbox'
-import { AdapterError, checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { ENGINE_OPTION_NAMES, type UrlPolicy } from '@keepsend/engine'
+import { type OptionNames, type WithDefaults, withDefaults } from '@keepsend/outbox'
+import { AdapterError, checkBounds, checkNames } from './errors.ts'
 import { type TlsMaterial, contextOf } from './secure-context.ts'
 
 export interface UndiciSenderOptions {
@@ -35,6 +34,16 @@ export interface UndiciSenderOptions {
   tls?: SenderTls | undefined
 }
 
+export const SENDER_OPTIONS = {
+  connectTimeoutMs: 'number',
+  keepAliveMs: 'number',
+  connectionLifeMs: 'number',
+  dnsServers: 'texts',
+  egressProxy: 'text',
+  verifyCertificates: 'boolean',
+  tls: { ca: 'any', cert: 'any', key: 'any' } satisfies OptionNames<SenderTls>,
+} satisfies OptionNames<Omit<UndiciSenderOptions, 'urlPolicy'>>
+
 /** Each in PEM, as text or as the bytes of a file; of an authority and a certificate several may follow one another. */
 export interface SenderTls {
   /**
@@ -50,6 +59,11 @@ export interface SenderTls {
   key?: string | Uint8Array | undefined
 }
 
+export const UNDICI_SENDER_OPTIONS = {
+  urlPolicy: ENGINE_OPTION_NAMES.urlPolicy,
+  ...SENDER_OPTIONS,
+} satisfies OptionNames<UndiciSenderOptions>
+
 const DEFAULTS = {
   connectTimeoutMs: 10_000,
   keepAliveMs: 4000,
@@ -61,7 +75,7 @@ const DEFAULTS = {
 export function readSenderOptions(
   options: UndiciSenderOptions,
 ): Omit<WithDefaults<UndiciSenderOptions, typeof DEFAULTS>, 'tls'> & { tls: TlsMaterial | undefined } {
-  checkOptions('createUndiciSender', options)
+  checkNames('createUndiciSender', UNDICI_SENDER_OPTIONS, options)
   const whole = withDefaults(options, DEFAULTS)
   checkBounds('connectTimeoutMs', whole.connectTimeoutMs, 100, 60_000)
   checkBounds('keepAliveMs', whole.keepAliveMs, 1, 60_000)

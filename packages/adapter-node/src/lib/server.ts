@@ -1,19 +1,28 @@
 import type { AddressInfo } from 'node:net'
-import { type Engine, type EngineOptions, createEngine, keepsend } from '@keepsend/engine'
-import { withDefaults } from '@keepsend/outbox'
+import { ENGINE_OPTION_NAMES, type Engine, type EngineOptions, createEngine, keepsend } from '@keepsend/engine'
+import { OR, type OptionNames, withDefaults } from '@keepsend/outbox'
 import { Hono } from 'hono'
-import { DEFAULT_DRAIN_MS, DurableEventQueue, type DurableEventQueueOptions } from './durable-event-queue.ts'
-import { checkBounds } from './errors.ts'
-import { type FetchApp, type HttpOptions, closeServer, listen, readHttpOptions } from './http-server.ts'
+import {
+  DEFAULT_DRAIN_MS,
+  DurableEventQueue,
+  type DurableEventQueueOptions,
+  QUEUE_OPTIONS,
+  STOP_OPTIONS,
+} from './durable-event-queue.ts'
+import { checkBounds, checkNames } from './errors.ts'
+import { type FetchApp, HTTP_OPTIONS, type HttpOptions, closeServer, listen, readHttpOptions } from './http-server.ts'
 import { migrate } from './migrate.ts'
-import { checkOptions } from './option-names.ts'
-import { type OpenPostgresOptions, type PostgresDatabase, openPostgres } from './open-postgres.ts'
-import { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './open.ts'
+import { type OpenPostgresOptions, POSTGRES_OPTIONS, type PostgresDatabase, openPostgres } from './open-postgres.ts'
+import { type OpenSqliteOptions, SQLITE_OPTIONS, type SqliteDatabase, openSqlite } from './open.ts'
 import { type UndiciSender, createUndiciSender } from './send.ts'
-import type { UndiciSenderOptions } from './sender-options.ts'
+import { SENDER_OPTIONS, type UndiciSenderOptions } from './sender-options.ts'
 import { onSignals } from './shutdown.ts'
 import { createNodeSigner } from './sign.ts'
 import type { NodeSqliteHandle } from './sqlite-drivers.ts'
+
+// The server brings these three.
+const { db: _db, queue: _queue, secrets: _secrets, ...engineOptions } = ENGINE_OPTION_NAMES
+engineOptions satisfies OptionNames<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
 
 /** What an app is made from. */
 export interface NodeServerParts<Db = SqliteDatabase> {
@@ -28,6 +37,22 @@ export interface NodeServerOptions extends CommonOptions<SqliteDatabase> {
   file: string
   sqlite?: OpenSqliteOptions | undefined
 }
+
+export const SERVER_OPTIONS = {
+  file: 'text',
+  sqlite: SQLITE_OPTIONS,
+  port: 'number',
+  hostname: 'text',
+  http: HTTP_OPTIONS,
+  app: 'function',
+  migrations: 'any',
+  secrets: 'any',
+  engine: engineOptions,
+  queue: QUEUE_OPTIONS,
+  sender: SENDER_OPTIONS,
+  postgres: { [OR]: 'a text' as const, ...POSTGRES_OPTIONS },
+  signals: 'boolean',
+} satisfies OptionNames<NodeServerOptions | PostgresServerOptions>
 
 /** A server on a SQLite file by Node's own driver. */
 export interface NodeSqliteServerOptions extends CommonOptions<SqliteDatabase<NodeSqliteHandle>> {
@@ -80,7 +105,7 @@ export async function createNodeServer(options: PostgresServerOptions): Promise<
 export async function createNodeServer(
   options: AnyServerOptions,
 ): Promise<NodeServer | NodeServer<SqliteDatabase<NodeSqliteHandle>> | NodeServer<PostgresDatabase>> {
-  checkOptions('createNodeServer', options)
+  checkNames('createNodeServer', SERVER_OPTIONS, options)
   const urlPolicy = options.engine?.urlPolicy
   const http = readHttpOptions(options.http)
   // Before the database is opened: a bad option leaves nothing behind. Until it connects it holds nothing.
@@ -131,7 +156,7 @@ async function serveOn<Db extends SqliteDatabase | SqliteDatabase<NodeSqliteHand
     let stopped: Promise<void> | undefined
     let removeSignals = (): void => {}
     const stop: NodeServer['stop'] = async (how = {}) => {
-      checkOptions('server.stop', how)
+      checkNames('server.stop', STOP_OPTIONS, how)
       const { drainMs = DEFAULT_DRAIN_MS } = how
       // Before anything is closed: half a stop would leave the database open.
       checkBounds('drainMs', drainMs, 0, 3_600_000)

@@ -1,7 +1,8 @@
+import type { OptionNames } from '@keepsend/outbox'
+import { checkNames } from './errors.ts'
 // Whole: an older Node has no `hash`, and would fail to link before it is refused by name.
 import nodeCrypto from 'node:crypto'
 import { type Signer, signingKey } from '@keepsend/engine'
-import { checkOptions } from './option-names.ts'
 
 /** SHA-256 takes its input in blocks of 64 bytes. */
 const BLOCK = 64
@@ -16,7 +17,7 @@ const outer = Buffer.alloc(BLOCK + 32)
  * (measured). Ed25519 is signed at once too, without a turn of the thread pool.
  */
 export function createNodeSigner(options: { maxKeys?: number | undefined } = {}): Signer {
-  checkOptions('createNodeSigner', options)
+  checkNames('createNodeSigner', SIGNER_OPTIONS, options)
   const { maxKeys = 10_000 } = options
   const signers = new Map<string, (content: string) => string>()
   return (secret, content) => {
@@ -29,6 +30,8 @@ export function createNodeSigner(options: { maxKeys?: number | undefined } = {})
     return signWith(content)
   }
 }
+
+export const SIGNER_OPTIONS = { maxKeys: 'number' } satisfies OptionNames<Parameters<typeof createNodeSigner>[0]>
 
 function signerOf(secret: string): (content: string) => string {
   const signing = signingKey(secret)

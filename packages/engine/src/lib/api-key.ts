@@ -1,10 +1,18 @@
-import { type OutboxDatabase, type Row, Transaction, clock, limitTo, sharedByCopies, sqlText } from '@keepsend/outbox'
+import {
+  type OptionNames,
+  type OutboxDatabase,
+  type Row,
+  Transaction,
+  clock,
+  limitTo,
+  sharedByCopies,
+  sqlText,
+} from '@keepsend/outbox'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import { v7 } from 'uuid'
 import { isApiKey, newApiKey } from './api-key-text.ts'
-import { EngineError, checkBounds } from './errors.ts'
+import { EngineError, checkBounds, checkNames } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
-import { checkOptions } from './option-names.ts'
 import type { Pepper } from './pepper.ts'
 import { apiKeyRows } from './rows.ts'
 import type { apiKeys } from './sqlite/tables.ts'
@@ -59,6 +67,13 @@ export interface ApiKeyOptions {
   expiresInMs?: number | undefined
 }
 
+export const API_KEY_OPTIONS = {
+  workspaceId: 'text',
+  name: 'text',
+  scopes: 'texts',
+  expiresInMs: 'number',
+} satisfies OptionNames<ApiKeyOptions>
+
 /** API keys of workspaces. A key is shown once; the table holds an HMAC of it. */
 export interface ApiKeys {
   create(options: ApiKeyOptions): Promise<{ id: string; key: string }>
@@ -79,6 +94,12 @@ export interface ApiKeys {
   /** The principal of a `Bearer` key. What cannot be a key, by its checksum, is refused without a look into the database. */
   authenticate: Authenticate
 }
+
+export const API_KEY_LIST_OPTIONS = { limit: 'number', after: 'text' } satisfies OptionNames<
+  Parameters<ApiKeys['list']>[1]
+>
+
+export const API_KEY_ROTATE_OPTIONS = { overlapMs: 'number' } satisfies OptionNames<Parameters<ApiKeys['rotate']>[2]>
 
 const DEFAULT_OVERLAP_MS = 86_400_000
 const MAX_OVERLAP_MS = 604_800_000
@@ -112,7 +133,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
 
   return {
     async create(options) {
-      checkOptions('apiKeys.create', options)
+      checkNames('apiKeys.create', API_KEY_OPTIONS, options)
       const { workspaceId, name = '', scopes = SCOPES, expiresInMs } = options
       checkWorkspaceId(workspaceId)
       const unknown = scopes.find((scope) => !SCOPES.includes(scope))
@@ -132,7 +153,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
 
     async list(workspaceId, options = {}) {
       checkWorkspaceId(workspaceId)
-      checkOptions('apiKeys.list', options)
+      checkNames('apiKeys.list', API_KEY_LIST_OPTIONS, options)
       const { limit = DEFAULT_LISTED, after = '' } = options
       checkBounds('limit', limit, 1, MAX_LISTED)
       const { where, oldestFirst } = db.dialect.ofWorkspace(workspaceId, { after })
@@ -153,7 +174,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
 
     async rotate(workspaceId, id, options = {}) {
       checkWorkspaceId(workspaceId)
-      checkOptions('apiKeys.rotate', options)
+      checkNames('apiKeys.rotate', API_KEY_ROTATE_OPTIONS, options)
       const { overlapMs = DEFAULT_OVERLAP_MS } = options
       checkBounds('overlapMs', overlapMs, 0, MAX_OVERLAP_MS)
       const next = `key_${v7()}`

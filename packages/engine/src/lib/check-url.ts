@@ -1,6 +1,6 @@
+import type { OptionNames } from '@keepsend/outbox'
 import { type Cidr, isAddress, isAllowedAddress, isWithin, parseCidr, rangeOf } from './address.ts'
-import { EngineError } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { EngineError, checkNames } from './errors.ts'
 
 /** What an operator opens beyond https to public addresses on 443 and 8443, and what an operator shuts. */
 export interface UrlPolicy {
@@ -20,6 +20,14 @@ export interface UrlPolicy {
   /** Ports that are fine. @default [443, 8443], and 80 with `allowHttp` */
   allowPorts?: readonly number[] | 'any' | undefined
 }
+
+export const URL_POLICY_OPTIONS = {
+  allowHttp: 'boolean',
+  allowHosts: 'texts',
+  allowCidrs: 'texts',
+  denyHosts: 'texts',
+  allowPorts: 'any',
+} satisfies OptionNames<UrlPolicy>
 
 /** Why a URL is refused: one stable word, and a sentence for whoever wrote the URL. It names no address. */
 export interface UrlRefusal {
@@ -65,7 +73,7 @@ const RESERVED_SUFFIXES = [
  * connects.
  */
 export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
-  checkOptions('createCheckUrl', policy)
+  checkNames('createCheckUrl', URL_POLICY_OPTIONS, policy)
   const { allowHttp = false, allowHosts = [], allowCidrs = [], denyHosts = [] } = policy
   const allowPorts = policy.allowPorts ?? (allowHttp ? [80, 443, 8443] : [443, 8443])
   const hosts = new Set(allowHosts.map((host) => canonicalHost('allowHosts', host)))

@@ -1,5 +1,6 @@
 import {
   type ClaimRef,
+  type OptionNames,
   type OptionsOf,
   type OutboxDatabase,
   type SqlText,
@@ -41,6 +42,16 @@ export interface CircuitOptions {
   /** Failing without a success for so long disables the endpoint, in ms: 60,000–31,536,000,000. @default 432_000_000 (5 days) */
   disableAfterMs: number
 }
+
+export const CIRCUIT_OPTIONS = {
+  failureRate: 'number',
+  minAttempts: 'number',
+  windowMs: 'number',
+  failuresInRow: 'number',
+  timeoutsInRow: 'number',
+  openMs: 'number',
+  disableAfterMs: 'number',
+} satisfies OptionNames<CircuitOptions>
 
 const DEFAULTS = {
   failureRate: 0.7,

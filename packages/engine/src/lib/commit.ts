@@ -1,4 +1,4 @@
-import { type Statement, Transaction, toTransactionSql } from '@keepsend/outbox'
+import { type OptionNames, type Statement, Transaction, toTransactionSql } from '@keepsend/outbox'
 import type { Ceilings } from './ceiling.ts'
 import type { PreparedEvent, WebhookEvent } from './event.ts'
 import type { QueuedEvent } from './event-queue.ts'
@@ -18,6 +18,14 @@ export interface CommitOptions extends BackgroundOption {
   response?: { status: number; body: unknown } | undefined
   idempotencyKey?: IdempotencyKey | undefined
 }
+
+export const COMMIT_OPTIONS = {
+  writes: 'list',
+  events: 'list',
+  response: 'object',
+  idempotencyKey: 'any',
+  background: 'function',
+} satisfies OptionNames<CommitOptions>
 
 /** What was committed, or what an earlier commit of the same request was answered. */
 export interface Committed {

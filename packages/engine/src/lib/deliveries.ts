@@ -1,4 +1,5 @@
 import {
+  type OptionNames,
   type OutboxDatabase,
   OutboxError,
   type PendingEvent,
@@ -14,13 +15,12 @@ import {
 } from '@keepsend/outbox'
 import { MAX_REPLAYED, STATE, selectReplayed, toDelivery, toState } from './delivery-columns.ts'
 import { type DeliveryLists, type DeliveryState, createDeliveryLists } from './delivery-list.ts'
-import { EngineError } from './errors.ts'
+import { EngineError, checkNames } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
-import type { BackgroundOption } from './hand-off.ts'
+import { BACKGROUND_OPTIONS, type BackgroundOption } from './hand-off.ts'
 import { HOLD_REASONS, type HoldReason } from './hold-reason.ts'
 import { lockEndpoints } from './locks.ts'
 import type { OnceOption } from './once.ts'
-import { checkOptions } from './option-names.ts'
 import { wakeWithin } from './wake.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
@@ -46,6 +46,10 @@ export interface DeliveryReads extends DeliveryLists {
   ofEvent(workspaceId: string, eventId: string): Promise<EventDeliveries>
 }
 
+export const REPLAY_OF_OPTIONS = { limit: 'number', ...BACKGROUND_OPTIONS } satisfies OptionNames<
+  Parameters<DeliveryReads['replayOf']>[2]
+>
+
 export interface ReplayOfOptions extends BackgroundOption {
   /** @default 1000 */
   limit?: number | undefined
@@ -60,6 +64,13 @@ export interface ReplayOf {
   /** Settled before this time, ms since the epoch. */
   settledBefore?: number | undefined
 }
+
+export const REPLAY_OF_FILTER = {
+  endpointId: 'text',
+  status: 'text',
+  settledAfter: 'number',
+  settledBefore: 'number',
+} satisfies OptionNames<ReplayOf>
 
 /** What is retained of one event. */
 export interface EventDeliveries {
@@ -136,8 +147,8 @@ export function createDeliveryReads(
 
     async replayOf(workspaceId, filter, { once, ...options } = {}) {
       // A filter that is misspelt would send too much again.
-      checkOptions('the filter of deliveries.replayOf', filter)
-      checkOptions('deliveries.replayOf', options)
+      checkNames('the filter of deliveries.replayOf', REPLAY_OF_FILTER, filter)
+      checkNames('deliveries.replayOf', REPLAY_OF_OPTIONS, options)
       const { endpointId, status = 'failed', settledAfter, settledBefore } = filter
       const { limit = MAX_REPLAYED, background } = options
       await exists(workspaceId, endpointId)

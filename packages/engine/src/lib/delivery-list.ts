@@ -2,6 +2,7 @@ import {
   BEHIND_EVERY_EVENT,
   type EventStatus,
   type FindOptions,
+  type OptionNames,
   type OutboxDatabase,
   type Row,
   type SqlText,
@@ -16,9 +17,8 @@ import {
 } from '@keepsend/outbox'
 import type { Delivery } from './deliveries.ts'
 import { toState } from './delivery-columns.ts'
-import { checkBounds } from './errors.ts'
+import { checkBounds, checkNames } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
-import { checkOptions } from './option-names.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
 /** A delivery without its payload, as lists have it. */
@@ -44,6 +44,10 @@ export interface DeliveryFilter {
   eventId?: string | undefined
 }
 
+export const PAGE_OPTIONS = { limit: 'number', before: 'text' } satisfies OptionNames<
+  Parameters<DeliveryLists['listEvents']>[1]
+>
+
 /** One event, by what is retained of it. */
 export interface EventSummary {
   id: string
@@ -61,6 +65,14 @@ export interface DeliveryLists {
   list(workspaceId: string, filter: DeliveryFilter): Promise<Page<DeliveryState>>
   listEvents(workspaceId: string, page: Pick<DeliveryFilter, 'limit' | 'before'>): Promise<Page<EventSummary>>
 }
+
+export const DELIVERY_LIST_OPTIONS = {
+  ...PAGE_OPTIONS,
+  status: 'text',
+  endpointId: 'text',
+  type: 'text',
+  eventId: 'text',
+} satisfies OptionNames<DeliveryFilter>
 
 // A limit that no client of the HTTP API may ask for, for hosts.
 const MAX_LIMIT = 1000
@@ -80,7 +92,7 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
 
   return {
     async list(workspaceId, filter) {
-      checkOptions('deliveries.list', filter)
+      checkNames('deliveries.list', DELIVERY_LIST_OPTIONS, filter)
       const { limit, before = BEHIND_EVERY_EVENT, status, endpointId, type, eventId } = filter
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, MAX_LIMIT)
@@ -103,7 +115,7 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
     },
 
     async listEvents(workspaceId, options) {
-      checkOptions('deliveries.listEvents', options)
+      checkNames('deliveries.listEvents', PAGE_OPTIONS, options)
       const { limit, before = BEHIND_EVERY_EVENT } = options
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, MAX_LIMIT)

@@ -1,4 +1,12 @@
-import { type OutboxDatabase, OutboxError, type SqlResult, Transaction, clock, sqlText } from '@keepsend/outbox'
+import {
+  type OptionNames,
+  type OutboxDatabase,
+  OutboxError,
+  type SqlResult,
+  Transaction,
+  clock,
+  sqlText,
+} from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
 import type { Once } from './once.ts'
 
@@ -7,6 +15,8 @@ export interface ChangeOptions {
   /** The `version` that the caller has read: another by now refuses the change. @default any */
   ifVersion?: number | undefined
 }
+
+export const CHANGE_OPTIONS = { ifVersion: 'number' } satisfies OptionNames<ChangeOptions>
 
 /** A change of an endpoint in several places, as one transaction. */
 export interface EndpointChange {

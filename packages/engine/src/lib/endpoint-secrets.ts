@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type SqlText, clock, onlyRow, raw, sqlText } from '@keepsend/outbox'
+import { type OptionNames, type OutboxDatabase, type SqlText, clock, onlyRow, raw, sqlText } from '@keepsend/outbox'
 import { fromCompatSecret, toCompatSecret } from './compat-signature.ts'
 import type { SealedHeaders } from './endpoint-headers.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
@@ -32,6 +32,8 @@ export interface RotateOptions {
   /** Which of an endpoint's schemes. @default the first of its `signatures` */
   scheme?: SignatureScheme | undefined
 }
+
+export const ROTATE_OPTIONS = { overlapMs: 'number', scheme: 'text' } satisfies OptionNames<RotateOptions>
 
 /** 24 h for a receiver to learn the new secret. */
 export const DEFAULT_SECRET_OVERLAP_MS = 86_400_000

@@ -1,4 +1,4 @@
-import type { OptionsOf } from '@keepsend/outbox'
+import type { OptionNames, OptionsOf } from '@keepsend/outbox'
 import type { ChangeOptions } from './endpoint-change.ts'
 import type { EndpointSecret, RotateOptions } from './endpoint-secrets.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
@@ -51,6 +51,10 @@ export interface EndpointStore {
   /** The secrets that sign now, by scheme and the newest first. */
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
 }
+
+export const ENDPOINT_LIST_OPTIONS = { limit: 'number', after: 'text' } satisfies OptionNames<
+  Parameters<EndpointStore['list']>[1]
+>
 
 /** The store as the routes have it: a change that is given {@link Once} is made once. */
 export interface OnceEndpointStore extends EndpointStore {

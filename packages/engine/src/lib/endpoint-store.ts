@@ -1,20 +1,19 @@
 import { type OutboxDatabase, OutboxError, Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from './check-url.ts'
-import type { OnceEndpointStore } from './endpoint-store-api.ts'
+import { ENDPOINT_LIST_OPTIONS, type OnceEndpointStore } from './endpoint-store-api.ts'
 import { checkCredentials, sealCredentials } from './endpoint-credentials.ts'
 import { sealHeaders } from './endpoint-headers.ts'
-import { createEndpointSecrets } from './endpoint-secrets.ts'
+import { ROTATE_OPTIONS, createEndpointSecrets } from './endpoint-secrets.ts'
 import { type Endpoint, checkEndpoint } from './endpoint.ts'
-import { EngineError, checkBounds } from './errors.ts'
-import type { BackgroundOption } from './hand-off.ts'
+import { EngineError, checkBounds, checkNames } from './errors.ts'
+import { BACKGROUND_OPTIONS, type BackgroundOption } from './hand-off.ts'
 import { resetHealth } from './circuit.ts'
 import { asSameName, checkDistinct, headerNamesOf, namesHeaders, refuseSameNameStatement } from './header-names.ts'
-import { changeOf } from './endpoint-change.ts'
+import { CHANGE_OPTIONS, changeOf } from './endpoint-change.ts'
 import { failOrphansStatement } from './orphans.ts'
 import { END_PAUSE, pauseSet, readPauseOptions } from './pause.ts'
 import type { Once } from './once.ts'
-import { checkOptions } from './option-names.ts'
 import {
   SHOWN_COLUMNS,
   attemptsOf,
@@ -120,7 +119,7 @@ export function createEndpointStore(
     },
 
     async list(workspaceId, options) {
-      checkOptions('endpoints.list', options)
+      checkNames('endpoints.list', ENDPOINT_LIST_OPTIONS, options)
       const { limit, after = '' } = options
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, 1000)
@@ -132,7 +131,7 @@ export function createEndpointStore(
     },
 
     async update(workspaceId, id, input, { once, ...options } = {}) {
-      checkOptions('endpoints.update', options)
+      checkNames('endpoints.update', CHANGE_OPTIONS, options)
       checkEndpoint(input, checkUrl, maxAgeMs)
       const before = await get(workspaceId, id)
       checkCredentials(input, { checkUrl, canUseTls, before })
@@ -165,7 +164,7 @@ export function createEndpointStore(
     },
 
     async delete(workspaceId, id, { once, ...options } = {}) {
-      checkOptions('endpoints.delete', options)
+      checkNames('endpoints.delete', CHANGE_OPTIONS, options)
       await get(workspaceId, id)
       const mine = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
       const changing = changeOf({ workspaceId, id }, options, once)
@@ -179,7 +178,7 @@ export function createEndpointStore(
     },
 
     async setStatus(workspaceId, id, status, { once, ...options } = {}) {
-      checkOptions('endpoints.setStatus', options)
+      checkNames('endpoints.setStatus', BACKGROUND_OPTIONS, options)
       await get(workspaceId, id)
       const enabled = status === 'enabled'
       const transaction = new Transaction()
@@ -210,7 +209,7 @@ export function createEndpointStore(
     },
 
     async resume(workspaceId, id, { once, ...options } = {}) {
-      checkOptions('endpoints.resume', options)
+      checkNames('endpoints.resume', BACKGROUND_OPTIONS, options)
       await get(workspaceId, id)
       const transaction = new Transaction()
       once?.begin(transaction)
@@ -225,7 +224,7 @@ export function createEndpointStore(
     },
 
     async rotateSecret(workspaceId, id, { once, ...options } = {}) {
-      checkOptions('endpoints.rotateSecret', options)
+      checkNames('endpoints.rotateSecret', ROTATE_OPTIONS, options)
       const secret = await kept.rotate(await get(workspaceId, id), options, once)
       onChange(id)
       return secret

@@ -1,4 +1,4 @@
-import { type OptionsOf, createOptionChecks } from '@keepsend/outbox'
+import { OR, type OptionNames, type OptionsOf, createOptionChecks } from '@keepsend/outbox'
 import type { CheckUrl } from './check-url.ts'
 import { type CompatFormat, type CompatSignature, checkCompat } from './compat-signature.ts'
 import { checkHeaderName, checkHeaders } from './custom-headers.ts'
@@ -6,10 +6,33 @@ import type { EndpointAuth, ShownAuth } from './endpoint-auth.ts'
 import type { EndpointTls, ShownTls } from './endpoint-tls.ts'
 import { EngineError } from './errors.ts'
 import { MAX_CHANNELS, isName, isPattern } from './event.ts'
-import { ENDPOINT_NAMES } from './option-names.ts'
 import { RATE_PERIODS, type RatePeriod } from './rate.ts'
 import { longestMs } from './schedule.ts'
 import { secretKey, signingKey } from './sign.ts'
+
+export const ENDPOINT_OPTIONS = {
+  url: 'text',
+  description: 'text',
+  eventTypes: 'texts',
+  channels: 'texts',
+  retrySchedule: 'numbers or null',
+  deadlineMs: 'number or null',
+  headers: 'object',
+  retryStatuses: 'numbers',
+  signatures: 'texts',
+  compatSignature: {
+    [OR]: 'null' as const,
+    ...({ header: 'text', format: 'text', secret: 'text' } as const satisfies OptionNames<CompatSignature>),
+  },
+  eventTypeHeader: 'text or null',
+  concurrency: 'number or null',
+  rateLimit: 'number or null',
+  ratePeriod: 'text',
+  // Each form has names of its own: see checkAuth and checkTls.
+  auth: 'object or null',
+  tls: 'object or null',
+  secret: 'text',
+} satisfies OptionNames<EndpointInput>
 
 /** A customer's URL, with what it subscribes to and how it is retried. Times are milliseconds since the epoch. */
 export interface Endpoint {
@@ -134,7 +157,7 @@ const GONE = 410
  * @throws {EngineError} `invalid_endpoint`, naming the property, what was found and what would do
  */
 export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUrl, maxAgeMs: number): void {
-  checkNames('an endpoint', ENDPOINT_NAMES, input)
+  checkNames('an endpoint', ENDPOINT_OPTIONS, input)
   const { url, description, eventTypes, channels, retrySchedule, deadlineMs, headers, retryStatuses, secret } = input
   if (url !== undefined) {
     const check = checkUrl(url)

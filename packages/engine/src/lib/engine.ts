@@ -4,21 +4,20 @@ import { admit } from './admit.ts'
 import { createApiKeys } from './api-key.ts'
 import { createCeilings } from './ceiling.ts'
 import { createCheckUrl } from './check-url.ts'
-import { type CommitOptions, commitUnit } from './commit.ts'
+import { COMMIT_OPTIONS, type CommitOptions, commitUnit } from './commit.ts'
 import { ATTEMPT_BROKE, type DeliverDeps, deliverEvent } from './deliver.ts'
 import { createDeliveryReads } from './deliveries.ts'
 import { createEndpointStore } from './endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
-import { EngineError, asEngineError } from './errors.ts'
+import { EngineError, asEngineError, checkNames } from './errors.ts'
 import { prepareEvent, prepareEvents } from './event.ts'
 import { createFewReceivers } from './few-receivers.ts'
-import { handOff, handOffWithoutRows, inBackground, messagesOf, newCounters } from './hand-off.ts'
+import { BACKGROUND_OPTIONS, handOff, handOffWithoutRows, inBackground, messagesOf, newCounters } from './hand-off.ts'
 import { hashKey, readAnswer } from './idempotency.ts'
 import { logAttempt, logChanges } from './delivery-log.ts'
 import { carefulLogger, errorFields } from './logger.ts'
 import { createKeyCheck } from './key-check.ts'
 import { maintain } from './maintain.ts'
-import { checkOptions } from './option-names.ts'
 import { type EngineOptions, readOptions } from './options.ts'
 import { type PublishTarget, fanOutToOneStatements } from './fan-out.ts'
 import { addInsert, fanOut, messageFor, messagesFor, publishStatements } from './publish.ts'
@@ -30,11 +29,11 @@ import type { RouteEngine } from './routes/route.ts'
 import { createPepper } from './pepper.ts'
 import { jittered } from './schedule.ts'
 import { PLAINTEXT, createSecretStore } from './secret-store.ts'
-import { noteOutcomes, settleDeliveries } from './settle-deliveries.ts'
+import { SETTLE_NEXT_OPTIONS, noteOutcomes, settleDeliveries } from './settle-deliveries.ts'
 import { createSettleEach } from './settle-each.ts'
 import { createWebCryptoSigner } from './sign.ts'
 import { createTargets } from './targets.ts'
-import { checkWakeOptions, wakeEndpoints } from './wake.ts'
+import { WAKE_OPTIONS, checkWakeOptions, wakeEndpoints } from './wake.ts'
 
 // A broken attempt (a defect of ours, not of the receiver) is tried again after this.
 const BROKEN_RETRY_MS = 60_000
@@ -131,7 +130,7 @@ export function createEngine(options: EngineOptions): Engine {
     idempotencyRecords: ceilings.idempotencyRecords,
 
     async commit(unit) {
-      checkOptions('engine.commit', unit)
+      checkNames('engine.commit', COMMIT_OPTIONS, unit)
       const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = unit
       const prepared = prepareEvents(events)
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
@@ -185,7 +184,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async sendTest(workspaceId, endpointId, { once, ...how } = {}) {
-      checkOptions('engine.sendTest', how)
+      checkNames('engine.sendTest', BACKGROUND_OPTIONS, how)
       await engine.endpoints.get(workspaceId, endpointId)
       await ceilings.waiting.check(workspaceId)
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
@@ -220,7 +219,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async settle(finished, next = {}) {
-      checkOptions('engine.settle', next)
+      checkNames('engine.settle', SETTLE_NEXT_OPTIONS, next)
       const { changes, ...settled } = await settleDeliveries(settleDeps, finished, next)
       logChanges(logger, changes)
       noteOutcomes(targets, finished, circuit.failuresInRow)
@@ -230,7 +229,7 @@ export function createEngine(options: EngineOptions): Engine {
     settleEach: (finished, next = {}) => settleEach(finished, next),
 
     async wake(how = {}) {
-      checkOptions('engine.wake', how)
+      checkNames('engine.wake', WAKE_OPTIONS, how)
       checkWakeOptions(how)
       const { unpaused, ...woken } = await wakeEndpoints(db, probing, how)
       for (const endpointId of unpaused) logger.info({ endpointId }, 'endpoint resumed: its pause is over')

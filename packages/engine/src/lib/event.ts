@@ -1,12 +1,21 @@
-import { createOptionChecks, isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
+import { type OptionNames, createOptionChecks, isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
 import { EngineError } from './errors.ts'
-import { EVENT_NAMES } from './option-names.ts'
 import { type RawBody, checkRawBody } from './raw-body.ts'
 import { readTime } from './rfc3339.ts'
 import { checkWorkspaceId } from './workspace-id.ts'
 
 /** Something that happened in a workspace: its `data` in our envelope, or a `raw` body in place of both. */
 export type WebhookEvent = DataEvent | RawEvent
+
+export const EVENT_OPTIONS = {
+  type: 'text',
+  workspaceId: 'text',
+  data: 'any',
+  raw: 'any',
+  channels: 'texts',
+  id: 'text',
+  timestamp: 'any',
+} satisfies OptionNames<WebhookEvent>
 
 interface AnyEvent {
   /** At most 16 identifiers of `A-Za-z0-9_` joined by dots, 128 characters; `keepsend.` is ours. */
@@ -66,7 +75,7 @@ export const OWN_TYPES = 'keepsend.'
  * @throws {EngineError} `invalid_event` or `payload_too_large`, before anything is written.
  */
 export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
-  checkNames('an event', EVENT_NAMES, event)
+  checkNames('an event', EVENT_OPTIONS, event)
   const { type, workspaceId, data, raw, channels = [], id = newEventId() } = event
   if (!isName(type))
     throw invalid(

@@ -1,5 +1,6 @@
 import {
   type ClaimRef,
+  type OptionNames,
   type OutboxDatabase,
   type PendingEvent,
   endpointIdOf,
@@ -36,6 +37,8 @@ export interface BackgroundOption {
   /** Takes the dispatch to the queue: `ctx.waitUntil` on Workers. @default it runs on by itself */
   background?: ((work: Promise<void>) => void) | undefined
 }
+
+export const BACKGROUND_OPTIONS = { background: 'function' } satisfies OptionNames<BackgroundOption>
 
 /** The work runs on by itself; a platform that would end it with the response is asked to wait. */
 export function inBackground(work: Promise<void>, background: BackgroundOption['background']): void {

@@ -1,10 +1,10 @@
+import type { OptionNames } from '@keepsend/outbox'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { CommitOptions, Committed } from './commit.ts'
 import type { Engine, Sent } from './engine-api.ts'
-import { EngineError } from './errors.ts'
+import { EngineError, checkNames } from './errors.ts'
 import type { WebhookEvent } from './event.ts'
 import type { IdempotencyKey } from './idempotency.ts'
-import { checkOptions } from './option-names.ts'
 import { problemResponse } from './problem.ts'
 
 declare module 'hono' {
@@ -32,6 +32,13 @@ export interface CommitWithEventsOptions extends Pick<CommitOptions, 'writes' | 
   workspaceId?: string | undefined
 }
 
+export const COMMIT_WITH_EVENTS_OPTIONS = {
+  writes: 'list',
+  events: 'list',
+  response: 'object',
+  workspaceId: 'text',
+} satisfies OptionNames<CommitWithEventsOptions>
+
 /**
  * Commits the route's change, its webhook rows and, where the request carries an `Idempotency-Key`, the success
  * record as one atomic unit, then answers. A repeat of the request gets the stored answer with
@@ -49,7 +56,7 @@ export interface CommitWithEventsOptions extends Pick<CommitOptions, 'writes' | 
  * })
  */
 export async function commitWithEvents(c: Context, options: CommitWithEventsOptions): Promise<Response> {
-  checkOptions('commitWithEvents', options)
+  checkNames('commitWithEvents', COMMIT_WITH_EVENTS_OPTIONS, options)
   const { writes, events, response, workspaceId = workspaceOf(events) } = options
   try {
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)

@@ -1,4 +1,4 @@
-import { type OptionsOf, withDefaults } from '@keepsend/outbox'
+import { type OptionNames, type OptionsOf, withDefaults } from '@keepsend/outbox'
 import { checkBounds } from './errors.ts'
 
 /** What a workspace, an endpoint and a request may ask for at most. The table with every other bound is in `docs/bounds.md`. */
@@ -34,6 +34,15 @@ export interface Limits {
    */
   idempotencyRecordsPerWorkspace: number
 }
+
+export const LIMIT_OPTIONS = {
+  endpointsPerWorkspace: 'number',
+  subscriptionsPerEndpoint: 'number',
+  deliveriesPerPublish: 'number',
+  waitingPerWorkspace: 'number',
+  requestsPerSecond: 'number',
+  idempotencyRecordsPerWorkspace: 'number',
+} satisfies OptionNames<Limits>
 
 const DEFAULTS = {
   endpointsPerWorkspace: 100,

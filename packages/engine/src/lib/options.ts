@@ -1,20 +1,20 @@
 import {
   DEFAULT_RETENTION_MS,
+  type OptionNames,
   type OptionsOf,
   type OutboxDatabase,
   type WithDefaults,
   withDefaults,
 } from '@keepsend/outbox'
 import type { Authenticate } from './api-key.ts'
-import type { UrlPolicy } from './check-url.ts'
-import { type CircuitOptions, circuitOptions } from './circuit.ts'
-import { EngineError, checkBounds } from './errors.ts'
+import { URL_POLICY_OPTIONS, type UrlPolicy } from './check-url.ts'
+import { CIRCUIT_OPTIONS, type CircuitOptions, circuitOptions } from './circuit.ts'
+import { EngineError, checkBounds, checkNames } from './errors.ts'
 import type { EventQueue } from './event-queue.ts'
 import { IDEMPOTENCY_RETENTION_MS } from './idempotency.ts'
-import { type Limits, readLimits } from './limits.ts'
+import { LIMIT_OPTIONS, type Limits, readLimits } from './limits.ts'
 import { consoleLogger } from './console-logger.ts'
 import type { Logger } from './logger.ts'
-import { checkOptions } from './option-names.ts'
 import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, longestMs } from './schedule.ts'
 import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import type { Secrets } from './secret-store.ts'
@@ -95,6 +95,34 @@ export interface EngineOptions {
   monotonic?: (() => number) | undefined
 }
 
+/** Every option of {@link EngineOptions} by its name, for adapters that take them and refuse an unknown one. */
+export const ENGINE_OPTION_NAMES = {
+  db: 'object',
+  queue: 'object',
+  sender: 'object',
+  secrets: 'any',
+  signer: 'function',
+  urlPolicy: URL_POLICY_OPTIONS,
+  authenticate: 'function',
+  publicUrl: 'text',
+  retrySchedule: 'numbers',
+  deadlineMs: 'number',
+  maxDeadlineMs: 'number',
+  maxPauseMs: 'number',
+  keepCompleted: 'boolean',
+  maxAgeMs: 'number',
+  retentionMs: 'number',
+  failedRetentionMs: 'number',
+  idempotencyRetentionMs: 'number',
+  limits: LIMIT_OPTIONS,
+  circuit: CIRCUIT_OPTIONS,
+  operatorWorkspaceId: 'text',
+  logger: 'object',
+  userAgent: 'text',
+  random: 'function',
+  monotonic: 'function',
+} as const satisfies OptionNames<EngineOptions>
+
 // Standard Webhooks asks senders to wait 15 to 30 seconds, not longer.
 const MAX_DEADLINE_MS = 30_000
 const MAX_AGE_MS = 31_536_000_000
@@ -123,7 +151,7 @@ export function readOptions(options: EngineOptions): WithDefaults<EngineOptions,
   urlPolicy: UrlPolicy
   failedRetentionMs: number
 } {
-  checkOptions('createEngine', options)
+  checkNames('createEngine', ENGINE_OPTION_NAMES, options)
   const whole = withDefaults(options, DEFAULTS)
   const { deadlineMs, maxDeadlineMs, retrySchedule, maxAgeMs } = whole
   const { failedRetentionMs = maxAgeMs } = whole

@@ -1,6 +1,13 @@
-import { type ClaimRef, type OutboxDatabase, type SqlText, clock, raw, sqlText } from '@keepsend/outbox'
-import { checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import {
+  type ClaimRef,
+  type OptionNames,
+  type OutboxDatabase,
+  type SqlText,
+  clock,
+  raw,
+  sqlText,
+} from '@keepsend/outbox'
+import { checkBounds, checkNames } from './errors.ts'
 
 /**
  * A pause belongs to the endpoint: until `paused_until` no attempt begins, whichever delivery it is for, and its rows
@@ -13,13 +20,15 @@ export interface PauseOptions {
   forMs?: number | undefined
 }
 
+export const PAUSE_OPTIONS = { forMs: 'number' } satisfies OptionNames<PauseOptions>
+
 const DAY_MS = 86_400_000
 const DEFAULT_PAUSE_MS = 3_600_000
 export const MAX_PERSONS_PAUSE_MS = 30 * DAY_MS
 
 /** @throws {EngineError} `invalid_option`, naming option, bound and value */
 export function readPauseOptions(options: PauseOptions): { forMs: number } {
-  checkOptions('endpoints.pause', options)
+  checkNames('endpoints.pause', PAUSE_OPTIONS, options)
   const { forMs = DEFAULT_PAUSE_MS } = options
   checkBounds('forMs', forMs, 1000, MAX_PERSONS_PAUSE_MS)
   return { forMs }

@@ -1,8 +1,7 @@
-import { type OutboxDatabase, Transaction, limitTo, sqlText } from '@keepsend/outbox'
-import { EngineError, checkBounds } from './errors.ts'
+import { type OptionNames, type OutboxDatabase, Transaction, limitTo, sqlText } from '@keepsend/outbox'
+import { EngineError, checkBounds, checkNames } from './errors.ts'
 import { consoleLogger } from './console-logger.ts'
 import { type Logger, carefulLogger, errorFields } from './logger.ts'
-import { checkOptions } from './option-names.ts'
 import { type Secrets, type StoredSecret, createSecretStore, keeperOf } from './secret-store.ts'
 
 export interface ReencryptOptions {
@@ -16,6 +15,14 @@ export interface ReencryptOptions {
   /** Told of each secret that failed, by its endpoint. @default consoleLogger */
   logger?: Logger | undefined
 }
+
+export const REENCRYPT_OPTIONS = {
+  db: 'object',
+  secrets: 'any',
+  limit: 'number',
+  after: 'text',
+  logger: 'object',
+} satisfies OptionNames<ReencryptOptions>
 
 export interface Reencrypted {
   /** Now under the active key. Those that changed meanwhile are left to the next run. */
@@ -36,7 +43,7 @@ export interface Reencrypted {
  * while (after)
  */
 export async function reencryptSecrets(options: ReencryptOptions): Promise<Reencrypted> {
-  checkOptions('reencryptSecrets', options)
+  checkNames('reencryptSecrets', REENCRYPT_OPTIONS, options)
   const { db, secrets, limit = 100, after = '' } = options
   const logger = carefulLogger(options.logger ?? consoleLogger)
   const keeper = keeperOf(secrets)

@@ -2,11 +2,12 @@ import {
   type ClaimOptions,
   type ClaimRef,
   type LaneRef,
-  type Outcome,
+  type OptionNames,
   type OutboxDatabase,
-  type TakenEvent,
+  type Outcome,
   type Settled,
   type SqlText,
+  type TakenEvent,
   Transaction,
   addClaim,
   addSettle,
@@ -39,6 +40,8 @@ export interface SettleNext {
   /** The next claim. */
   claim?: ClaimOptions | undefined
 }
+
+export const SETTLE_NEXT_OPTIONS = { claim: 'any' } satisfies OptionNames<SettleNext>
 
 export interface SettleDeps {
   db: OutboxDatabase

@@ -1,7 +1,7 @@
+import type { OptionNames } from '@keepsend/outbox'
 import { fromBase64, toBase64, toHex, utf8 } from './encoding.ts'
 import { fromCompatSecret } from './compat-signature.ts'
-import { EngineError } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { EngineError, checkNames } from './errors.ts'
 import { privateKeyOf } from './sign-v1a.ts'
 import { type ImportedKey, importHmacKey, signWith } from './web-crypto.ts'
 
@@ -66,7 +66,7 @@ export async function signatureHeaders(
 
 /** Signs with WebCrypto, wherever that is; imported keys are kept, as many as `maxKeys`. */
 export function createWebCryptoSigner(options: { maxKeys?: number | undefined } = {}): Signer {
-  checkOptions('createWebCryptoSigner', options)
+  checkNames('createWebCryptoSigner', SIGNER_OPTIONS, options)
   const { maxKeys = 1000 } = options
   const keys = new Map<string, Promise<ImportedKey>>()
   return async (secret, content) => {
@@ -79,6 +79,8 @@ export function createWebCryptoSigner(options: { maxKeys?: number | undefined } 
     return toBase64(await signWith(await key, content))
   }
 }
+
+export const SIGNER_OPTIONS = { maxKeys: 'number' } satisfies OptionNames<Parameters<typeof createWebCryptoSigner>[0]>
 
 function importKey(secret: string): Promise<ImportedKey> {
   const signing = signingKey(secret)

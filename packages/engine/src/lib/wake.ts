@@ -1,4 +1,5 @@
 import {
+  type OptionNames,
   type OutboxDatabase,
   type ResumedRow,
   type SqlResult,
@@ -43,6 +44,13 @@ export interface WakeOptions {
    */
   graceMs?: number | undefined
 }
+
+export const WAKE_OPTIONS = {
+  limit: 'number',
+  batch: 'number',
+  everyMs: 'number',
+  graceMs: 'number',
+} satisfies OptionNames<WakeOptions>
 
 /** @throws {EngineError} `invalid_option`, naming option, bound and value */
 export function checkWakeOptions({ limit = 1, batch = 1, everyMs = 1, graceMs = 0 }: WakeOptions): void {

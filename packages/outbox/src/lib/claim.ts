@@ -1,7 +1,7 @@
+import type { OptionNames } from './options.ts'
 import { type OutboxDatabase, type Row, onlyRow } from './database.ts'
-import { checkBounds } from './errors.ts'
+import { checkBounds, checkNames } from './errors.ts'
 import { type LaneShare, takeInTurn } from './lane.ts'
-import { checkOptions } from './option-names.ts'
 import { byId } from './row-id.ts'
 import { type ClaimRef, type EventState, type TakenEvent, readPendingEvents } from './row.ts'
 import { sqlText } from './statement.ts'
@@ -18,6 +18,8 @@ export interface LeaseOptions {
   now?: number | undefined
 }
 
+export const LEASE_OPTIONS = { leaseMs: 'number', now: 'number' } satisfies OptionNames<LeaseOptions>
+
 /** What a claim takes. With neither lanes nor due rows it takes nothing. */
 export interface ClaimOptions extends LeaseOptions {
   /** Rows that stand in line: of each lane so many, oldest event first. At most 1,000 lanes. @default [] */
@@ -30,6 +32,14 @@ export interface ClaimOptions extends LeaseOptions {
    */
   as?: 'claim' | 'sweep' | undefined
 }
+
+export const CLAIM_OPTIONS = {
+  lanes: 'list',
+  due: 'number',
+  as: 'text',
+  leaseMs: 'number',
+  now: 'number',
+} satisfies OptionNames<ClaimOptions>
 
 /** A row under a lease. `claimedAt` is the database's time of the claim, `gen` what a settle must show. */
 export type Claim = TakenEvent & { claimedAt: number }
@@ -73,7 +83,7 @@ export function addClaim(
 
 /** The takes of a claim: from the lanes, and of what is due. */
 export function takesOf(options: ClaimOptions): TakeOptions[] {
-  checkOptions('claimReadyEvents', options)
+  checkNames('claimReadyEvents', CLAIM_OPTIONS, options)
   const { lanes = [], due = 0, as = 'claim' } = options
   checkBounds('lanes.length', lanes.length, 0, 1000)
   checkBounds('due', due, 0, 1000)
@@ -97,12 +107,18 @@ export interface ClaimDueOptions extends LeaseOptions {
   limit: number
 }
 
+export const CLAIM_DUE_OPTIONS = {
+  limit: 'number',
+  leaseMs: 'number',
+  now: 'number',
+} satisfies OptionNames<ClaimDueOptions>
+
 /**
  * Claims whatever may go now, fairly: looks at the lanes, and takes from them in turn and from what has become due, until
  * it has as many as were asked for or there are no more. For a worker that keeps no lanes of its own in mind.
  */
 export async function claimDueEvents(db: OutboxDatabase, options: ClaimDueOptions): Promise<Claimed> {
-  checkOptions('claimDueEvents', options)
+  checkNames('claimDueEvents', CLAIM_DUE_OPTIONS, options)
   const { limit, ...lease } = options
   checkBounds('limit', limit, 1, 1000)
   const all: Claimed = { claims: [], dead: [] }
@@ -127,7 +143,7 @@ export async function claimEvents(
   refs: readonly ClaimRef[],
   options: LeaseOptions = {},
 ): Promise<Claimed> {
-  checkOptions('claimEvents', options)
+  checkNames('claimEvents', LEASE_OPTIONS, options)
   if (refs.length === 0) return readClaimed([])
   checkBounds('refs.length', refs.length, 1, 1000)
   const how: TakeOptions = { rows: { kind: 'named', claims: refs }, ...leaseOf(options), limit: refs.length }

@@ -1,6 +1,6 @@
+import type { OptionNames } from './options.ts'
 import type { OutboxDatabase } from './database.ts'
-import { checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { checkBounds, checkNames } from './errors.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { SETTLED } from './transitions.ts'
 
@@ -19,6 +19,15 @@ export interface CleanupOptions {
   elapsed?: (() => number) | undefined
 }
 
+export const CLEANUP_OPTIONS = {
+  retentionMs: 'number',
+  failedRetentionMs: 'number',
+  batchSize: 'number',
+  budgetMs: 'number',
+  now: 'number',
+  elapsed: 'function',
+} satisfies OptionNames<CleanupOptions>
+
 /** Retains completed rows for a day. */
 export const DEFAULT_RETENTION_MS = 86_400_000
 
@@ -33,7 +42,7 @@ export async function cleanupOldEvents(
   db: OutboxDatabase,
   options: CleanupOptions = {},
 ): Promise<{ deleted: number; more: boolean }> {
-  checkOptions('cleanupOldEvents', options)
+  checkNames('cleanupOldEvents', CLEANUP_OPTIONS, options)
   const { retentionMs = DEFAULT_RETENTION_MS, failedRetentionMs = DEFAULT_FAILED_RETENTION_MS } = options
   const { batchSize = 500, budgetMs = 200, elapsed = Date.now, now } = options
   checkBounds('retentionMs', retentionMs, 0, Number.MAX_SAFE_INTEGER)

@@ -1,7 +1,6 @@
 import { contentTypeProblem } from './content-type.ts'
 import { OutboxError } from './errors.ts'
-import { EVENT_NAMES } from './option-names.ts'
-import { createOptionChecks } from './options.ts'
+import { type OptionNames, createOptionChecks } from './options.ts'
 import { newUuid } from './uuid.ts'
 
 /** What a caller hands in: one delivery to be kept until it is settled. */
@@ -25,6 +24,17 @@ export interface OutboxEvent {
    */
   due?: number | 'now' | 'handed-off' | undefined
 }
+
+export const EVENT_OPTIONS = {
+  eventId: 'text',
+  endpointId: 'text',
+  workspaceId: 'text',
+  type: 'text',
+  payload: 'text',
+  contentType: 'text',
+  maxAttempts: 'number',
+  due: 'any',
+} satisfies OptionNames<OutboxEvent>
 
 /** 1,000,000 bytes: D1 refuses a row over 2,000,000, and a row holds more than its payload. */
 export const MAX_PAYLOAD_BYTES = 1_000_000
@@ -63,7 +73,7 @@ export function firstEventIdAt(ms: number): string {
 
 /** Throws `invalid_event`, naming what was found, unless the event can be written on every database as it is. */
 export function checkEvent(event: OutboxEvent): void {
-  checkNames('an event', EVENT_NAMES, event)
+  checkNames('an event', EVENT_OPTIONS, event)
   checkEventId(event.eventId)
   checkName('workspaceId', event.workspaceId, 255)
   checkName('type', event.type, 255)

@@ -1,7 +1,7 @@
+import type { OptionNames } from './options.ts'
 import type { OutboxDatabase } from './database.ts'
 import type { LaneRef } from './lane.ts'
-import { checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { checkBounds, checkNames } from './errors.ts'
 import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
 import { endSet, holdSet, resumeSet } from './transitions.ts'
 
@@ -38,6 +38,15 @@ export interface ResumeOptions {
   now?: number | undefined
 }
 
+export const RESUME_OPTIONS = {
+  endpointId: 'text',
+  limit: 'number',
+  guard: 'any',
+  afterMs: 'number',
+  apartMs: 'number',
+  now: 'number',
+} satisfies OptionNames<ResumeOptions>
+
 /** A row that was resumed, for its message. */
 export interface ResumedRow {
   id: string
@@ -54,7 +63,7 @@ export interface ResumedRow {
  * as a {@link ResumedRow}. Two that resume get disjoint rows.
  */
 export function resumeStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: ResumeOptions): SqlText {
-  checkOptions('resumeStatement', options)
+  checkNames('resumeStatement', RESUME_OPTIONS, options)
   const { endpointId, limit, guard = raw('1 = 1'), afterMs = 0, apartMs = 0, now } = options
   checkBounds('limit', limit, 1, 10_000)
   checkBounds('afterMs', afterMs, 0, Number.MAX_SAFE_INTEGER)
@@ -95,12 +104,18 @@ export interface FailHeldOptions {
   limit: number
 }
 
+export const FAIL_HELD_OPTIONS = {
+  endpointId: 'text',
+  error: 'text',
+  limit: 'number',
+} satisfies OptionNames<FailHeldOptions>
+
 /**
  * Fails the oldest held rows of an endpoint that is gone, under a new `gen`: nothing would resume them. Two that do it get
  * disjoint rows.
  */
 export function failHeldStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: FailHeldOptions): SqlText {
-  checkOptions('failHeldStatement', options)
+  checkNames('failHeldStatement', FAIL_HELD_OPTIONS, options)
   const { endpointId, error, limit } = options
   checkBounds('limit', limit, 1, 10_000)
   const { where, oldestFirst } = dialect.heldOf(sqlText`${endpointId}`)

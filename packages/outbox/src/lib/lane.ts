@@ -1,8 +1,7 @@
 import { type OutboxDatabase, onlyRow } from './database.ts'
 import type { Dialect } from './dialect.ts'
-import { checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
-import type { Resolved } from './options.ts'
+import { checkBounds, checkNames } from './errors.ts'
+import type { OptionNames, Resolved } from './options.ts'
 import { type SqlText, clock, sqlText } from './statement.ts'
 import { LINE_UP } from './transitions.ts'
 import { type TakeOptions, rowsToTake } from './take.ts'
@@ -37,6 +36,14 @@ export interface LookOptions {
   /** By workspace: only lanes behind this endpoint. */
   behind?: Readonly<Record<string, string>> | undefined
 }
+
+export const LOOK_OPTIONS = {
+  after: 'text',
+  only: 'texts',
+  workspaces: 'number',
+  endpoints: 'number',
+  behind: 'any',
+} satisfies OptionNames<LookOptions>
 
 const DEFAULT_WORKSPACES = 33
 
@@ -78,7 +85,7 @@ export function lookStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, opti
 
 /** @throws {OutboxError} `invalid_option` */
 function readLook(options: LookOptions): Resolved<LookOptions> {
-  checkOptions('lookAtLanes', options)
+  checkNames('lookAtLanes', LOOK_OPTIONS, options)
   const { after = '', only = [], workspaces = DEFAULT_WORKSPACES, endpoints = 4, behind = {} } = options
   checkBounds('workspaces', workspaces, 1, 1000)
   checkBounds('endpoints', endpoints, 1, 1000)
@@ -152,6 +159,8 @@ export interface LineUpOptions {
   now?: number | undefined
 }
 
+export const LINE_UP_OPTIONS = { limit: 'number', now: 'number' } satisfies OptionNames<LineUpOptions>
+
 /**
  * Puts rows whose time has come in their lanes, the longest due first, so that a backlog of them stands before no other
  * workspace. Nothing else of a row changes. Returns how many.
@@ -163,7 +172,7 @@ export async function lineUpDueEvents(db: OutboxDatabase, options: LineUpOptions
 
 /** {@link lineUpDueEvents} for a transaction. */
 export function lineUpStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: LineUpOptions = {}): SqlText {
-  checkOptions('lineUpDueEvents', options)
+  checkNames('lineUpDueEvents', LINE_UP_OPTIONS, options)
   const { limit = 1000, now } = options
   checkBounds('limit', limit, 1, 10_000)
   const picked = dialect.pick({ ...rowsToTake(dialect, { rows: { kind: 'due' }, now }), limit })

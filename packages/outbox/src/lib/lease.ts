@@ -1,6 +1,6 @@
+import type { OptionNames } from './options.ts'
 import type { OutboxDatabase, Row } from './database.ts'
-import { checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { checkBounds, checkNames } from './errors.ts'
 import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from './row.ts'
 import { hasLine } from './lane.ts'
 import { raw, sqlText } from './statement.ts'
@@ -15,12 +15,14 @@ export async function extendLease(
   leaseMs: number,
   options: { now?: number | undefined } = {},
 ): Promise<string[]> {
-  checkOptions('extendLease', options)
+  checkNames('extendLease', EXTEND_LEASE_OPTIONS, options)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   if (claims.length === 0) return []
   const { rows } = await db.run(db.dialect.extend(claims, leaseMs, options.now))
   return missing(claims, rows)
 }
+
+export const EXTEND_LEASE_OPTIONS = { now: 'number' } satisfies OptionNames<Parameters<typeof extendLease>[3]>
 
 /**
  * A queue consumer's question before it sends: does the row still stand as the message says? Answers the row, or

@@ -1,7 +1,7 @@
+import type { OptionNames } from './options.ts'
 import { type OutboxDatabase, onlyRow } from './database.ts'
 import type { Dialect } from './dialect.ts'
-import { checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { checkBounds, checkNames } from './errors.ts'
 import { type SqlText, clock, limitTo, sqlText } from './statement.ts'
 
 // Of 500 bytes: to 3 receivers a publish takes 17.6 µs each with a copy in each row and 18.2 with one, to 10 it takes 8.1
@@ -45,6 +45,13 @@ export interface PayloadCleanupOptions {
   elapsed?: (() => number) | undefined
 }
 
+export const PAYLOAD_CLEANUP_OPTIONS = {
+  batchSize: 'number',
+  budgetMs: 'number',
+  now: 'number',
+  elapsed: 'function',
+} satisfies OptionNames<PayloadCleanupOptions>
+
 // A pass looks at every payload. The next begins so long after it for each that stayed, at most an hour later: a
 // million of them cost a pass of 2 s an hour, and where few stay a payload goes soon after its last row.
 const REST_MS = 4
@@ -59,7 +66,7 @@ export async function cleanupPayloads(
   db: OutboxDatabase,
   options: PayloadCleanupOptions = {},
 ): Promise<{ deleted: number; more: boolean }> {
-  checkOptions('cleanupPayloads', options)
+  checkNames('cleanupPayloads', PAYLOAD_CLEANUP_OPTIONS, options)
   const { batchSize = 500, budgetMs = 200, elapsed = Date.now } = options
   checkBounds('batchSize', batchSize, 1, 10_000)
   checkBounds('budgetMs', budgetMs, 0, 60_000)

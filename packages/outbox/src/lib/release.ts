@@ -1,5 +1,6 @@
+import type { OptionNames } from './options.ts'
+import { checkNames } from './errors.ts'
 import type { OutboxDatabase } from './database.ts'
-import { checkOptions } from './option-names.ts'
 import type { ClaimRef } from './row.ts'
 import { settleEvents } from './settle.ts'
 
@@ -10,6 +11,8 @@ export interface ReleaseOptions {
   now?: number | undefined
 }
 
+export const RELEASE_OPTIONS = { dueAt: 'number', now: 'number' } satisfies OptionNames<ReleaseOptions>
+
 /**
  * Releases claims unused: the attempt does not count, `gen` + 1, the row due now or at `dueAt`. Returns the ids whose
  * claims no longer stood.
@@ -19,7 +22,7 @@ export async function releaseEvents(
   claims: readonly ClaimRef[],
   options: ReleaseOptions = {},
 ): Promise<string[]> {
-  checkOptions('releaseEvents', options)
+  checkNames('releaseEvents', RELEASE_OPTIONS, options)
   const { dueAt, now } = options
   const when = dueAt === undefined ? {} : { dueAt }
   const outcomes = claims.map((claim) => ({ settle: 'release', claim, ...when }) as const)

@@ -1,6 +1,6 @@
+import type { OptionNames } from './options.ts'
 import type { OutboxDatabase } from './database.ts'
-import { OutboxError, checkBounds } from './errors.ts'
-import { checkOptions } from './option-names.ts'
+import { OutboxError, checkBounds, checkNames } from './errors.ts'
 import { type SqlText, allOf, raw, sqlText } from './statement.ts'
 import { SETTLED, replaySet } from './transitions.ts'
 
@@ -20,6 +20,15 @@ export interface ReplayFilter {
   settledBefore?: number | undefined
 }
 
+export const REPLAY_FILTER = {
+  ids: 'texts',
+  workspaceId: 'text',
+  endpointId: 'text',
+  status: 'text',
+  settledAfter: 'number',
+  settledBefore: 'number',
+} satisfies OptionNames<ReplayFilter>
+
 export interface ReplayOptions {
   /** Rows at most: 1–10,000. @default 1000 */
   limit?: number | undefined
@@ -28,6 +37,8 @@ export interface ReplayOptions {
   /** The time to go by, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
+
+export const REPLAY_OPTIONS = { limit: 'number', holdFor: 'text', now: 'number' } satisfies OptionNames<ReplayOptions>
 
 const DEFAULT_LIMIT = 1000
 
@@ -51,8 +62,8 @@ export function replayStatement(
   filter: ReplayFilter,
   options: ReplayOptions = {},
 ): SqlText {
-  checkOptions('the filter of a replay', filter)
-  checkOptions('replayEvents', options)
+  checkNames('the filter of a replay', REPLAY_FILTER, filter)
+  checkNames('replayEvents', REPLAY_OPTIONS, options)
   const { limit = DEFAULT_LIMIT, holdFor, now } = options
   checkBounds('limit', limit, 1, 10_000)
   if (Object.values(filter).every((part) => part === undefined)) {

@@ -1,6 +1,7 @@
+import type { OptionNames } from './options.ts'
+import { checkNames } from './errors.ts'
 import { type ClaimOptions, type Claimed, addClaim, readClaimed, takesOf } from './claim.ts'
 import type { OutboxDatabase } from './database.ts'
-import { checkOptions } from './option-names.ts'
 import type { ClaimRef, SettleResult } from './row.ts'
 import { settleStatements } from './settle-statement.ts'
 import type { SqlText } from './statement.ts'
@@ -35,6 +36,12 @@ export interface SettleOptions {
   now?: number | undefined
 }
 
+export const SETTLE_OPTIONS = {
+  keepCompleted: 'boolean',
+  claim: 'any',
+  now: 'number',
+} satisfies OptionNames<SettleOptions>
+
 export interface Settled {
   /** Ids of outcomes that changed nothing, because another holds or has settled the row. */
   lost: string[]
@@ -58,10 +65,14 @@ export async function failEvent(
   claim: ClaimRef,
   options: { error: string; httpStatus?: number | undefined; now?: number | undefined },
 ): Promise<SettleResult> {
-  checkOptions('failEvent', options)
+  checkNames('failEvent', FAIL_OPTIONS, options)
   const { now, ...outcome } = options
   return settleOne(db, { settle: 'fail', claim, ...outcome }, { now })
 }
+
+export const FAIL_OPTIONS = { error: 'text', httpStatus: 'number', now: 'number' } satisfies OptionNames<
+  Parameters<typeof failEvent>[2]
+>
 
 /** Puts one claim off. With `deferral` the wait was the receiver's wish: counted apart, the attempt does not count. */
 export async function rescheduleEvent(
@@ -69,10 +80,19 @@ export async function rescheduleEvent(
   claim: ClaimRef,
   options: When & RescheduleReason & { now?: number | undefined },
 ): Promise<SettleResult> {
-  checkOptions('rescheduleEvent', options)
+  checkNames('rescheduleEvent', RESCHEDULE_OPTIONS, options)
   const { now, ...outcome } = options
   return settleOne(db, { settle: 'reschedule', claim, ...outcome }, { now })
 }
+
+export const RESCHEDULE_OPTIONS = {
+  delayMs: 'number',
+  dueAt: 'number',
+  error: 'text',
+  httpStatus: 'number',
+  deferral: 'boolean',
+  now: 'number',
+} satisfies OptionNames<Parameters<typeof rescheduleEvent>[2]>
 
 /**
  * Settles many claims, mixed, in at most two statements and one commit, whatever their number. Only the holder of a
@@ -83,7 +103,7 @@ export async function settleEvents(
   outcomes: readonly Outcome[],
   options: SettleOptions = {},
 ): Promise<Settled> {
-  checkOptions('settleEvents', options)
+  checkNames('settleEvents', SETTLE_OPTIONS, options)
   const { claim } = options
   const settles = statementsOf(db, outcomes, options)
   const [only, ...others] = settles

@@ -1,7 +1,7 @@
+import type { OptionNames } from './options.ts'
 import type { OutboxDatabase } from './database.ts'
-import { checkBounds } from './errors.ts'
+import { checkBounds, checkNames } from './errors.ts'
 import { oldestInLine } from './lane.ts'
-import { checkOptions } from './option-names.ts'
 import { clock, limitTo, raw, sqlText } from './statement.ts'
 
 /** Where the rows are. Every row is in exactly one of the counts. */
@@ -30,6 +30,8 @@ export interface StatsOptions {
   now?: number | undefined
 }
 
+export const STATS_OPTIONS = { countLimit: 'number', now: 'number' } satisfies OptionNames<StatsOptions>
+
 /**
  * How long the row that has waited longest past its time has waited, in ms; 0 when none waits. Of rows that waited for a time
  * exactly, of those in line by the first lane of each of 100 workspaces, and held ones do not count: a few index look-ups,
@@ -48,7 +50,7 @@ export async function oldestDue(db: OutboxDatabase, now?: number): Promise<numbe
  * of 100 workspaces.
  */
 export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}): Promise<OutboxStats> {
-  checkOptions('outboxStats', options)
+  checkNames('outboxStats', STATS_OPTIONS, options)
   const { countLimit = 100_000 } = options
   checkBounds('countLimit', countLimit, 1, 10_000_000)
   const now = clock(options.now)

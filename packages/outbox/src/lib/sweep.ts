@@ -1,7 +1,7 @@
+import type { OptionNames } from './options.ts'
 import { type OutboxDatabase, onlyRow } from './database.ts'
-import { checkBounds } from './errors.ts'
+import { checkBounds, checkNames } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
-import { checkOptions } from './option-names.ts'
 import { type EventState, type SettleResult, readPendingEvents } from './row.ts'
 import { completeEvent, failEvent, settleEvents } from './settle.ts'
 import { sqlText } from './statement.ts'
@@ -35,6 +35,15 @@ export interface SweepOptions {
   now?: number | undefined
 }
 
+export const SWEEP_OPTIONS = {
+  limit: 'number',
+  leaseMs: 'number',
+  firstSends: 'text',
+  due: 'boolean',
+  perWorkspace: 'number',
+  now: 'number',
+} satisfies OptionNames<SweepOptions>
+
 /** A row that fell through, now in the sweeper's hand under its new `gen`: re-enqueue it, or settle it here. */
 export interface SweptEvent extends EventState {
   complete(): Promise<SettleResult>
@@ -60,7 +69,7 @@ const PASS_EVERY_MS = 3_600_000
  * attempt, and delivers nothing: the caller hands the rows to its queue.
  */
 export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptions = {}): Promise<Swept> {
-  checkOptions('sweepPendingEvents', options)
+  checkNames('sweepPendingEvents', SWEEP_OPTIONS, options)
   const { limit = 1000, leaseMs = 120_000, firstSends = 'recent', due = true, perWorkspace } = options
   checkBounds('limit', limit, 2, 10_000)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)

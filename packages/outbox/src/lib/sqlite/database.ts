@@ -1,6 +1,6 @@
+import type { OptionNames } from '../options.ts'
 import { type OutboxDatabase, type Row, type SqlResult, rowsAs } from '../database.ts'
-import { checkBounds } from '../errors.ts'
-import { checkOptions } from '../option-names.ts'
+import { checkBounds, checkNames } from '../errors.ts'
 import { type SqlText, type Statement, toTransactionSql } from '../statement.ts'
 import { sqliteDialect } from './dialect.ts'
 import { asRefusal, isBusy } from './errors.ts'
@@ -26,6 +26,12 @@ export interface SqliteOptions {
   check?: (() => void) | undefined
 }
 
+export const SQLITE_OPTIONS = {
+  defer: 'function',
+  busyTimeoutMs: 'number',
+  check: 'function',
+} satisfies OptionNames<SqliteOptions>
+
 // Statements of ours are a few dozen; a caller's own texts must not grow the cache without end.
 const MAX_PREPARED = 500
 
@@ -38,7 +44,7 @@ const MAX_PREPARED = 500
  * @throws {OutboxError} `invalid_option`
  */
 export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOptions = {}): OutboxDatabase {
-  checkOptions('fromBetterSqlite', options)
+  checkNames('fromBetterSqlite', SQLITE_OPTIONS, options)
   const { defer = (flush) => void Promise.resolve().then(flush), busyTimeoutMs = 5000, check = () => {} } = options
   checkBounds('busyTimeoutMs', busyTimeoutMs, 0, 60_000)
   connection.prepare(`pragma busy_timeout = ${Math.min(BLOCKING_MS, busyTimeoutMs)}`).all()

@@ -1,6 +1,6 @@
+import { checkNames } from '../errors.ts'
 import type { OutboxDatabase } from '../database.ts'
-import { checkOptions } from '../option-names.ts'
-import { type SqliteOptions, fromBetterSqlite } from './database.ts'
+import { SQLITE_OPTIONS, type SqliteOptions, fromBetterSqlite } from './database.ts'
 import type { SqliteConnection, SqliteStatement } from './group-commit.ts'
 
 /** The part of node:sqlite's `DatabaseSync` that is used. */
@@ -30,7 +30,7 @@ export interface NodeSqliteStatement {
  * const db = fromNodeSqlite(new DatabaseSync('app.db'))
  */
 export function fromNodeSqlite(connection: NodeSqliteConnection, options: SqliteOptions = {}): OutboxDatabase {
-  checkOptions('fromNodeSqlite', options)
+  checkNames('fromNodeSqlite', SQLITE_OPTIONS, options)
   return fromBetterSqlite(likeBetterSqlite(connection), options)
 }
 

@@ -1,0 +1,47 @@
+import { API_KEY_LIST_OPTIONS, API_KEY_OPTIONS, API_KEY_ROTATE_OPTIONS } from '../src/lib/api-key.ts'
+import { URL_POLICY_OPTIONS } from '../src/lib/check-url.ts'
+import { COMMIT_OPTIONS } from '../src/lib/commit.ts'
+import { REPLAY_OF_FILTER, REPLAY_OF_OPTIONS } from '../src/lib/deliveries.ts'
+import { DELIVERY_LIST_OPTIONS, PAGE_OPTIONS } from '../src/lib/delivery-list.ts'
+import { ENDPOINT_OPTIONS } from '../src/lib/endpoint.ts'
+import { CHANGE_OPTIONS } from '../src/lib/endpoint-change.ts'
+import { ROTATE_OPTIONS } from '../src/lib/endpoint-secrets.ts'
+import { ENDPOINT_LIST_OPTIONS } from '../src/lib/endpoint-store-api.ts'
+import { EVENT_OPTIONS } from '../src/lib/event.ts'
+import { BACKGROUND_OPTIONS } from '../src/lib/hand-off.ts'
+import { COMMIT_WITH_EVENTS_OPTIONS } from '../src/lib/hono.ts'
+import { ENGINE_OPTION_NAMES } from '../src/lib/options.ts'
+import { PAUSE_OPTIONS } from '../src/lib/pause.ts'
+import { REENCRYPT_OPTIONS } from '../src/lib/reencrypt.ts'
+import { SETTLE_NEXT_OPTIONS } from '../src/lib/settle-deliveries.ts'
+import { SIGNER_OPTIONS } from '../src/lib/sign.ts'
+import { WAKE_OPTIONS } from '../src/lib/wake.ts'
+
+/** The options of each function, by the name that its errors use. */
+export const OPTION_NAMES = {
+  createEngine: ENGINE_OPTION_NAMES,
+  createCheckUrl: URL_POLICY_OPTIONS,
+  createWebCryptoSigner: SIGNER_OPTIONS,
+  reencryptSecrets: REENCRYPT_OPTIONS,
+  commitWithEvents: COMMIT_WITH_EVENTS_OPTIONS,
+  'engine.commit': COMMIT_OPTIONS,
+  'engine.settle': SETTLE_NEXT_OPTIONS,
+  'engine.sendTest': BACKGROUND_OPTIONS,
+  'engine.wake': WAKE_OPTIONS,
+  'apiKeys.create': API_KEY_OPTIONS,
+  'apiKeys.list': API_KEY_LIST_OPTIONS,
+  'apiKeys.rotate': API_KEY_ROTATE_OPTIONS,
+  'an event': EVENT_OPTIONS,
+  'an endpoint': ENDPOINT_OPTIONS,
+  'endpoints.list': ENDPOINT_LIST_OPTIONS,
+  'endpoints.update': CHANGE_OPTIONS,
+  'endpoints.delete': CHANGE_OPTIONS,
+  'endpoints.setStatus': BACKGROUND_OPTIONS,
+  'endpoints.resume': BACKGROUND_OPTIONS,
+  'endpoints.pause': PAUSE_OPTIONS,
+  'endpoints.rotateSecret': ROTATE_OPTIONS,
+  'deliveries.list': DELIVERY_LIST_OPTIONS,
+  'deliveries.listEvents': PAGE_OPTIONS,
+  'the filter of deliveries.replayOf': REPLAY_OF_FILTER,
+  'deliveries.replayOf': REPLAY_OF_OPTIONS,
+}

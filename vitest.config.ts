@@ -1,4 +1,4 @@
-import { existsSync, globSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
@@ -34,19 +34,20 @@ const inPackage = (folder: string) => ({
   },
 })
 
-// The engine's tests that have a database, once more on the other one. What is left out needs SQLite itself, or is about HTTP alone.
+// The engine's tests that open a database through the rig, once more on Postgres. The others need SQLite itself.
 const engine = inPackage('packages/engine')
+const onlySqlite = 'commit-kill,every-option,express,own-transaction,readme,scans,document-bounds,document-problems'
 const engineOnPostgres = {
   ...engine,
   test: {
     ...engine.test,
     name: 'engine on Postgres',
-    include: ['test/**/*.test.ts'],
-    exclude: [
-      'test/workerd/**',
-      'test/{commit-kill,every-option,express,own-transaction,readme,scans}.test.ts',
-      'test/{document,document-bounds,document-problems,routes-media-types}.test.ts',
-    ],
+    include: testsOf('packages/engine').filter((file) =>
+      /from '[./]*(test\/)?(rig|database|routes|idempotency-rig|oauth2-rig|limits|pages|plans)\.ts'/.test(
+        readFileSync(`packages/engine/${file}`, 'utf8'),
+      ),
+    ),
+    exclude: ['test/workerd/**', `test/{${onlySqlite}}.test.ts`, 'src/lib/api/{document,media-type}.test.ts'],
     env: { ...engine.test.env, KEEPSEND_TEST_ON: 'postgres' },
     globalSetup: [postgresSetup],
   },

@@ -48,7 +48,7 @@ const SUITES = [
   { suite: 'outbox/test/node-sqlite.test.ts', least: 400 },
   { suite: 'outbox/test/postgres-contract.test.ts', least: 400 },
   { suite: 'adapter-node/test/contract.test.ts', least: 20 },
-  { suite: 'adapter-node/test/guard.test.ts', least: 30 },
+  { suite: 'adapter-node/src/lib/http/ssrf-guard.test.ts', least: 30 },
   { suite: 'adapter-node/test/guard-cases.test.ts', least: 2 },
   { suite: 'adapter-node/test/guard-connections.test.ts', least: 10 },
 ]

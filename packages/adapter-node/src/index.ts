@@ -1,16 +1,16 @@
 export { type CommitSignals, DurableEventQueue, type DurableEventQueueOptions } from './lib/durable-event-queue.ts'
 export { AdapterError, type AdapterErrorCode } from './lib/errors.ts'
 export type { HttpOptions } from './lib/http-server.ts'
-export { type MigrateOptions, migrate } from './lib/migrate.ts'
+export { type MigrateOptions, migrate } from './lib/database/migrate.ts'
 export {
   type OpenPostgresOptions,
   type PostgresDatabase,
   type PostgresPool,
   openPostgres,
-} from './lib/open-postgres.ts'
-export { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './lib/open.ts'
-export { type UndiciSender, createUndiciSender } from './lib/send.ts'
-export type { SenderTls, UndiciSenderOptions } from './lib/sender-options.ts'
+} from './lib/database/open-postgres.ts'
+export { type OpenSqliteOptions, type SqliteDatabase, openSqlite } from './lib/database/open-sqlite.ts'
+export { type UndiciSender, createUndiciSender } from './lib/http/undici-sender.ts'
+export type { SenderTls, UndiciSenderOptions } from './lib/http/sender-options.ts'
 export {
   type NodeServer,
   type NodeServerOptions,
@@ -20,11 +20,11 @@ export {
   createNodeServer,
 } from './lib/server.ts'
 export { onSignals } from './lib/shutdown.ts'
-export { createNodeSigner } from './lib/sign.ts'
+export { createNodeSigner } from './lib/node-signer.ts'
 export type {
   NodeSqliteHandle,
   NodeSqliteHandleStatement,
   SqliteDriver,
   SqliteHandle,
   SqliteHandleStatement,
-} from './lib/sqlite-drivers.ts'
+} from './lib/database/sqlite-drivers.ts'

@@ -1,5 +1,5 @@
 // Commits to a file, says what the last commit was told, and dies before anything can be put right. Started by fsync.test.ts.
-import { openSqlite } from '../src/lib/open.ts'
+import { openSqlite } from '../src/lib/database/open-sqlite.ts'
 
 const db = openSqlite(process.argv[2] ?? '')
 const run = (sql: string) => db.run({ sql, params: [] })

@@ -1,5 +1,5 @@
 // Opens the file it is told to, at the moment it is told, and says how that went.
-import { openSqlite } from '../src/lib/open.ts'
+import { openSqlite } from '../src/lib/database/open-sqlite.ts'
 
 async function open(file: string): Promise<string> {
   const db = openSqlite(file)

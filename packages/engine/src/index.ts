@@ -1,4 +1,4 @@
-export type { Admission } from './lib/admit.ts'
+export type { Admission } from './lib/delivery/admission.ts'
 export {
   type ApiKey,
   type ApiKeyOptions,
@@ -7,9 +7,9 @@ export {
   type Principal,
   SCOPES,
   type Scope,
-} from './lib/api-key.ts'
-export { isAddress, isAllowedAddress, isWithin, judgeAddress, parseCidr } from './lib/address.ts'
-export type { AttemptFacts } from './lib/attempt.ts'
+} from './lib/access/api-key.ts'
+export { isAddress, isAllowedAddress, isWithin, judgeAddress, parseCidr } from './lib/url-policy/address.ts'
+export type { AttemptFacts } from './lib/delivery/attempt.ts'
 export {
   type CheckUrl,
   type UrlCheck,
@@ -17,19 +17,31 @@ export {
   type UrlRefusal,
   createCheckUrl,
   deniedRanges,
-} from './lib/check-url.ts'
-export type { CircuitOptions } from './lib/circuit.ts'
-export type { CompatFormat, CompatSignature } from './lib/compat-signature.ts'
-export type { Delivery, DeliveryReads, EventDeliveries, ReplayOf, ReplayOfOptions } from './lib/deliveries.ts'
-export type { DeliveryFilter, DeliveryLists, DeliveryState, EventSummary, Page } from './lib/delivery-list.ts'
-export type { HoldReason } from './lib/hold-reason.ts'
-export { DEFAULT_SECRET_OVERLAP_MS, type EndpointSecret, type RotateOptions } from './lib/endpoint-secrets.ts'
-export type { ChangeOptions } from './lib/endpoint-change.ts'
-export type { EndpointStore } from './lib/endpoint-store-api.ts'
-export type { BasicAuth, BearerAuth, EndpointAuth, OAuth2Auth, ShownAuth } from './lib/endpoint-auth.ts'
-export type { EndpointTls, ShownTls } from './lib/endpoint-tls.ts'
-export type { Endpoint, EndpointInput } from './lib/endpoint.ts'
-export type { CommitOptions, Committed } from './lib/commit.ts'
+} from './lib/url-policy/check-url.ts'
+export type { CircuitOptions } from './lib/health/circuit-breaker.ts'
+export type { CompatFormat, CompatSignature } from './lib/signing/compat-signature.ts'
+export type {
+  Delivery,
+  DeliveryReads,
+  EventDeliveries,
+  ReplayOf,
+  ReplayOfOptions,
+} from './lib/deliveries/delivery-store.ts'
+export type {
+  DeliveryFilter,
+  DeliveryLists,
+  DeliveryState,
+  EventSummary,
+  Page,
+} from './lib/deliveries/delivery-list.ts'
+export type { HoldReason } from './lib/backlog/hold-reason.ts'
+export { DEFAULT_SECRET_OVERLAP_MS, type EndpointSecret, type RotateOptions } from './lib/endpoints/endpoint-secrets.ts'
+export type { ChangeOptions } from './lib/endpoints/endpoint-change.ts'
+export type { EndpointStore } from './lib/endpoints/endpoint-store-api.ts'
+export type { BasicAuth, BearerAuth, EndpointAuth, OAuth2Auth, ShownAuth } from './lib/endpoints/endpoint-auth.ts'
+export type { EndpointTls, ShownTls } from './lib/endpoints/endpoint-tls.ts'
+export type { Endpoint, EndpointInput } from './lib/endpoints/endpoint.ts'
+export type { CommitOptions, Committed } from './lib/publish/commit.ts'
 export { createEngine } from './lib/engine.ts'
 export type { Engine, Sent } from './lib/engine-api.ts'
 export {
@@ -42,30 +54,30 @@ export {
   explanationOf,
 } from './lib/error-classes.ts'
 export { EngineError, type EngineErrorCode } from './lib/errors.ts'
-export type { EventQueue, QueuedEvent } from './lib/event-queue.ts'
-export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/event.ts'
-export { type BackgroundOption, type EngineCounters, keepQueuedEvent } from './lib/hand-off.ts'
+export type { EventQueue, QueuedEvent } from './lib/publish/event-queue.ts'
+export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/publish/event.ts'
+export { type BackgroundOption, type EngineCounters, keepQueuedEvent } from './lib/publish/dispatch.ts'
 export { type CommitWithEventsOptions, commitWithEvents, keepsend, recallAnswer, sendWebhookEvent } from './lib/hono.ts'
-export { IDEMPOTENCY_RETENTION_MS, type IdempotencyKey } from './lib/idempotency.ts'
-export { type RingKey, createKeyRing } from './lib/key-ring.ts'
+export { IDEMPOTENCY_RETENTION_MS, type IdempotencyKey } from './lib/idempotency/idempotency.ts'
+export { type RingKey, createKeyRing } from './lib/secrets/key-ring.ts'
 export type { Limits } from './lib/limits.ts'
 export { consoleLogger } from './lib/console-logger.ts'
 export { type Logger, carefulLogger, errorFields, silentLogger } from './lib/logger.ts'
-export type { Upkeep } from './lib/maintain.ts'
+export type { Upkeep } from './lib/maintenance.ts'
 export { engineMigrations, migrate } from './lib/migrations.ts'
-export { type Problem, problemResponse } from './lib/problem.ts'
-export type { RawBody } from './lib/raw-body.ts'
-export type { PublishTarget } from './lib/fan-out.ts'
-export { messageFor } from './lib/publish.ts'
-export type { OperationalType } from './lib/operational.ts'
+export { type Problem, problemResponse } from './lib/api/problem.ts'
+export type { RawBody } from './lib/publish/raw-body.ts'
+export type { PublishTarget } from './lib/publish/fan-out.ts'
+export { messageFor } from './lib/publish/publish.ts'
+export type { OperationalType } from './lib/health/operational-webhooks.ts'
 export { ENGINE_OPTION_NAMES } from './lib/options.ts'
 export type { EngineOptions } from './lib/options.ts'
-export type { PauseOptions } from './lib/pause.ts'
-export { type ReencryptOptions, type Reencrypted, reencryptSecrets } from './lib/reencrypt.ts'
-export type { EngineRoutes } from './lib/routes/route.ts'
-export { DEFAULT_RETRY_SCHEDULE, MAX_DELAY_MS, parseRetryAfter, retryDelayMs } from './lib/schedule.ts'
-export type { SecretContext, SecretKeeper } from './lib/secret-keeper.ts'
-export type { Secrets } from './lib/secret-store.ts'
+export type { PauseOptions } from './lib/backlog/pause.ts'
+export { type ReencryptOptions, type Reencrypted, reencryptSecrets } from './lib/secrets/reencrypt.ts'
+export type { EngineRoutes } from './lib/api/route.ts'
+export { DEFAULT_RETRY_SCHEDULE, MAX_DELAY_MS, parseRetryAfter, retryDelayMs } from './lib/retry-schedule.ts'
+export type { SecretContext, SecretKeeper } from './lib/secrets/secret-encryption.ts'
+export type { Secrets } from './lib/secrets/secret-store.ts'
 export {
   DEFAULT_DEADLINE_MS,
   MAX_RESPONSE_BYTES,
@@ -73,9 +85,9 @@ export {
   type SendRequest,
   type SendResult,
   type Sender,
-} from './lib/sender.ts'
-export type { FinishedDelivery, SettleNext } from './lib/settle-deliveries.ts'
-export { type SettledDelivery, type SettledEach, logExhausted } from './lib/settle-each.ts'
+} from './lib/delivery/sender.ts'
+export type { FinishedDelivery, SettleNext } from './lib/delivery/settle-deliveries.ts'
+export { type SettledDelivery, type SettledEach, logExhausted } from './lib/delivery/settle-each.ts'
 export {
   type SignatureScheme,
   type Signer,
@@ -85,7 +97,7 @@ export {
   secretKey,
   signatureHeaders,
   signingKey,
-} from './lib/sign.ts'
-export { type DeliveryOutcome, UNCHARGED_DEFERRALS, attemptNumber, judge } from './lib/verdict.ts'
-export type { LetOutRow, WakeOptions, Woken } from './lib/wake.ts'
+} from './lib/signing/sign.ts'
+export { type DeliveryOutcome, UNCHARGED_DEFERRALS, attemptNumber, judge } from './lib/delivery/classify-response.ts'
+export type { LetOutRow, WakeOptions, Woken } from './lib/backlog/resume-due.ts'
 export { newEventId } from '@keepsend/outbox'

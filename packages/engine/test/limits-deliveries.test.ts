@@ -1,7 +1,7 @@
 import { type OutboxDatabase, OutboxError, type Statement, newEventId, toSql } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type IdempotencyKey, keepQueuedEvent } from '../src/index.ts'
-import { waitingStatement } from '../src/lib/ceiling.ts'
+import { waitingStatement } from '../src/lib/row-ceiling.ts'
 import { ends, event } from './limits.ts'
 import { rig } from './rig.ts'
 import { api, problem, read } from './routes.ts'

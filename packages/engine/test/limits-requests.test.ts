@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { IdempotencyKey } from '../src/index.ts'
-import { recordsStatement } from '../src/lib/ceiling.ts'
+import { recordsStatement } from '../src/lib/row-ceiling.ts'
 import { ends } from './limits.ts'
 import { rig } from './rig.ts'
 import { api, problem, read } from './routes.ts'

@@ -5,7 +5,7 @@
 import { type SqlText, raw, sqlText } from '@keepsend/outbox'
 import { expect, it } from 'vitest'
 import type { Engine } from '../src/index.ts'
-import { careForHeld } from '../src/lib/orphans.ts'
+import { careForHeld } from '../src/lib/backlog/orphans.ts'
 import { readsOf, recordedRig } from './plans.ts'
 
 const onPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'

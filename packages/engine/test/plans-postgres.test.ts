@@ -1,8 +1,8 @@
 import { type SqlText, claimReadyEvents, enqueueEvents, newEventId, toSql } from '@keepsend/outbox'
 import { expect, it } from 'vitest'
-import { waitingStatement } from '../src/lib/ceiling.ts'
-import { resumeUnlessBlocked } from '../src/lib/resume.ts'
-import { wakeEndpoints } from '../src/lib/wake.ts'
+import { waitingStatement } from '../src/lib/row-ceiling.ts'
+import { resumeUnlessBlocked } from '../src/lib/backlog/resume.ts'
+import { wakeEndpoints } from '../src/lib/backlog/resume-due.ts'
 import { readsOf, recordedRig } from './plans.ts'
 import { claimInLine, rig } from './rig.ts'
 

@@ -11,7 +11,7 @@ import { sqliteTable, text as sqliteText } from 'drizzle-orm/sqlite-core'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type EndpointInput, migrate } from '../src/index.ts'
-import { apiKeyRows, endpointRows, secretRows } from '../src/lib/rows.ts'
+import { apiKeyRows, endpointRows, secretRows } from '../src/lib/codecs.ts'
 import { type TestDatabase, openDatabase, openFile, openPostgres, temporaryFile } from './database.ts'
 import { rig } from './rig.ts'
 

@@ -12,9 +12,9 @@ import { dispatch } from './dispatch.ts'
 import { type NamedMessage, sortMessages } from './message.ts'
 import type { DelayedEvent } from './producer.ts'
 import type { QueuePolicy } from './queue-policy.ts'
-import { setAside } from './set-aside.ts'
+import { setAside } from './line-up-excess.ts'
 import { TopUps, lanesOf } from './top-up.ts'
-import { type Item, type Result, deliverAll } from './window.ts'
+import { type Item, type Result, deliverAll } from './deliver-batch.ts'
 
 /** A row with the message that named it. */
 interface Carried extends Item {

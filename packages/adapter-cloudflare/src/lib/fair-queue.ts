@@ -1,4 +1,4 @@
-import type { Item } from './window.ts'
+import type { Item } from './deliver-batch.ts'
 
 /**
  * Whose turn it is in a batch: the workspace that has the fewest in flight goes next, and of it the endpoint that has the

@@ -2,7 +2,7 @@ import type { Engine } from '@keepsend/engine'
 import type { OptionNames, Resolved } from '@keepsend/outbox'
 import { AdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
 import { type CloudflareEventQueue, MAX_DELAY_SECONDS } from './producer.ts'
-import { MAX_AT_ONCE } from './window.ts'
+import { MAX_AT_ONCE } from './deliver-batch.ts'
 
 /** What the consumers and the sweep of one queue need to know. The numbers must be those of `wrangler.jsonc`. */
 export interface QueuePolicyOptions {

@@ -7,7 +7,7 @@ import {
   inTurn,
   lookAtLanes,
 } from '@keepsend/outbox'
-import type { Ended, Item } from './window.ts'
+import type { Ended, Item } from './deliver-batch.ts'
 
 // Lanes of a workspace that one look shows.
 const LANES = 32

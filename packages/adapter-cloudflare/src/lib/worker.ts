@@ -14,13 +14,13 @@ import type { ExecutionLike, QueueBatch, QueueBinding } from './bindings.ts'
 import { consumeBatch } from './consumer.ts'
 import { consumeDeadLetters } from './dead-letter.ts'
 import { AdapterError, checkNames } from './errors.ts'
-import { InlineEventQueue } from './inline.ts'
-import { checkFlags } from './flags.ts'
+import { InlineEventQueue } from './inline-queue.ts'
+import { checkFlags } from './compatibility-flags.ts'
 import { consoleLogger } from './logger.ts'
 import { CloudflareEventQueue } from './producer.ts'
 import { QUEUE_POLICY_OPTIONS, type QueuePolicyOptions, createQueuePolicy } from './queue-policy.ts'
 import { sweep } from './scheduled.ts'
-import { createFetchSender } from './send.ts'
+import { createFetchSender } from './fetch-sender.ts'
 
 // The Worker brings these three.
 const { db: _db, queue: _queue, secrets: _secrets, ...engineOptions } = ENGINE_OPTION_NAMES

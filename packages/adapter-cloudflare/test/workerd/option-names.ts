@@ -1,4 +1,4 @@
-import { INLINE_QUEUE_OPTIONS } from '../../src/lib/inline.ts'
+import { INLINE_QUEUE_OPTIONS } from '../../src/lib/inline-queue.ts'
 import { QUEUE_OPTIONS } from '../../src/lib/producer.ts'
 import { QUEUE_POLICY_OPTIONS } from '../../src/lib/queue-policy.ts'
 import { BINDINGS_OPTIONS, WORKER_OPTIONS } from '../../src/lib/worker.ts'

@@ -7,7 +7,7 @@ import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import { type CreateWorkerOptions, type KeepsendWorker, type WorkerBindings, createWorker } from '../../src/index.ts'
-import { checkFlags } from '../../src/lib/flags.ts'
+import { checkFlags } from '../../src/lib/compatibility-flags.ts'
 import type { Env } from './worker.ts'
 import { batchOf } from './rig.ts'
 

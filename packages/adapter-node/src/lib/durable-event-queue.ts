@@ -16,8 +16,8 @@ import {
   sharedByCopies,
 } from '@keepsend/outbox'
 import { AdapterError, checkBounds, checkNames } from './errors.ts'
-import { Poller } from './poller.ts'
-import { Upkeeper } from './upkeep.ts'
+import { Poller } from './poller/poller.ts'
+import { Upkeeper } from './poller/maintenance-timer.ts'
 
 export interface DurableEventQueueOptions {
   /** The database that the engine commits to: `openSqlite`, `openPostgres`, or any other, which is polled. */

@@ -11,14 +11,19 @@ import {
 } from './durable-event-queue.ts'
 import { checkBounds, checkNames } from './errors.ts'
 import { type FetchApp, HTTP_OPTIONS, type HttpOptions, closeServer, listen, readHttpOptions } from './http-server.ts'
-import { migrate } from './migrate.ts'
-import { type OpenPostgresOptions, POSTGRES_OPTIONS, type PostgresDatabase, openPostgres } from './open-postgres.ts'
-import { type OpenSqliteOptions, SQLITE_OPTIONS, type SqliteDatabase, openSqlite } from './open.ts'
-import { type UndiciSender, createUndiciSender } from './send.ts'
-import { SENDER_OPTIONS, type UndiciSenderOptions } from './sender-options.ts'
+import { migrate } from './database/migrate.ts'
+import {
+  type OpenPostgresOptions,
+  POSTGRES_OPTIONS,
+  type PostgresDatabase,
+  openPostgres,
+} from './database/open-postgres.ts'
+import { type OpenSqliteOptions, SQLITE_OPTIONS, type SqliteDatabase, openSqlite } from './database/open-sqlite.ts'
+import { type UndiciSender, createUndiciSender } from './http/undici-sender.ts'
+import { SENDER_OPTIONS, type UndiciSenderOptions } from './http/sender-options.ts'
 import { onSignals } from './shutdown.ts'
-import { createNodeSigner } from './sign.ts'
-import type { NodeSqliteHandle } from './sqlite-drivers.ts'
+import { createNodeSigner } from './node-signer.ts'
+import type { NodeSqliteHandle } from './database/sqlite-drivers.ts'
 
 // The server brings these three.
 const { db: _db, queue: _queue, secrets: _secrets, ...engineOptions } = ENGINE_OPTION_NAMES

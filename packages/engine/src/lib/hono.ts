@@ -1,11 +1,11 @@
 import type { OptionNames } from '@keepsend/outbox'
 import type { Context, MiddlewareHandler } from 'hono'
-import type { CommitOptions, Committed } from './commit.ts'
+import type { CommitOptions, Committed } from './publish/commit.ts'
 import type { Engine, Sent } from './engine-api.ts'
 import { EngineError, checkNames } from './errors.ts'
-import type { WebhookEvent } from './event.ts'
-import type { IdempotencyKey } from './idempotency.ts'
-import { problemResponse } from './problem.ts'
+import type { WebhookEvent } from './publish/event.ts'
+import type { IdempotencyKey } from './idempotency/idempotency.ts'
+import { problemResponse } from './api/problem.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {

@@ -1,5 +1,5 @@
-import { fewLines } from './few-lines.ts'
-import { oneLine } from './one-line.ts'
+import { fewLines } from './log-limit.ts'
+import { oneLine } from './formats/one-line.ts'
 
 /**
  * Where the engine says what it does and what went wrong: pino fits as it is, and so does any object with the first three

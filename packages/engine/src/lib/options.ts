@@ -6,19 +6,19 @@ import {
   type WithDefaults,
   withDefaults,
 } from '@keepsend/outbox'
-import type { Authenticate } from './api-key.ts'
-import { URL_POLICY_OPTIONS, type UrlPolicy } from './check-url.ts'
-import { CIRCUIT_OPTIONS, type CircuitOptions, circuitOptions } from './circuit.ts'
+import type { Authenticate } from './access/api-key.ts'
+import { URL_POLICY_OPTIONS, type UrlPolicy } from './url-policy/check-url.ts'
+import { CIRCUIT_OPTIONS, type CircuitOptions, circuitOptions } from './health/circuit-breaker.ts'
 import { EngineError, checkBounds, checkNames } from './errors.ts'
-import type { EventQueue } from './event-queue.ts'
-import { IDEMPOTENCY_RETENTION_MS } from './idempotency.ts'
+import type { EventQueue } from './publish/event-queue.ts'
+import { IDEMPOTENCY_RETENTION_MS } from './idempotency/idempotency.ts'
 import { LIMIT_OPTIONS, type Limits, readLimits } from './limits.ts'
 import { consoleLogger } from './console-logger.ts'
 import type { Logger } from './logger.ts'
-import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, longestMs } from './schedule.ts'
-import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
-import type { Secrets } from './secret-store.ts'
-import type { Signer } from './sign.ts'
+import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, longestMs } from './retry-schedule.ts'
+import { DEFAULT_DEADLINE_MS, type Sender } from './delivery/sender.ts'
+import type { Secrets } from './secrets/secret-store.ts'
+import type { Signer } from './signing/sign.ts'
 
 export interface EngineOptions {
   /** Where change and rows are committed. `migrate(db)` first. */

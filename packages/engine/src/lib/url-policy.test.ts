@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { isAllowedAddress, judgeAddress, parseCidr } from './address.ts'
-import { createCheckUrl } from './check-url.ts'
+import { isAllowedAddress, judgeAddress, parseCidr } from './url-policy/address.ts'
+import { createCheckUrl } from './url-policy/check-url.ts'
 
 describe('what an operator opens', () => {
   const check = (policy: Parameters<typeof createCheckUrl>[0], url: string) => {

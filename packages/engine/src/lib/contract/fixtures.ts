@@ -14,11 +14,11 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { expect } from 'vitest'
-import type { EndpointInput } from '../endpoint.ts'
+import type { EndpointInput } from '../endpoints/endpoint.ts'
 import type { Engine } from '../engine-api.ts'
-import type { EventQueue, QueuedEvent } from '../event-queue.ts'
-import type { WebhookEvent } from '../event.ts'
-import { createKeyRing } from '../key-ring.ts'
+import type { EventQueue, QueuedEvent } from '../publish/event-queue.ts'
+import type { WebhookEvent } from '../publish/event.ts'
+import { createKeyRing } from '../secrets/key-ring.ts'
 import { silentLogger } from '../logger.ts'
 import type { EngineOptions } from '../options.ts'
 

@@ -1,0 +1,51 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { migrate as migrateKeepsend } from '@keepsend/engine'
+import { type Migration, type OptionNames, type OutboxDatabase, applyMigrations } from '@keepsend/outbox'
+import { AdapterError, checkNames } from '../errors.ts'
+
+export interface MigrateOptions {
+  /**
+   * A folder of `.sql` files of the app's own, applied after Keepsend's in the order of their names. A file that was applied is
+   * not changed any more; each commits as a whole, so it has no `begin`, `commit` or `pragma`.
+   */
+  directory?: string | URL | undefined
+}
+
+export const MIGRATE_OPTIONS = { directory: 'any' } satisfies OptionNames<MigrateOptions>
+
+/**
+ * Makes or brings up to date Keepsend's tables and, if a folder is given, the app's. Each file is applied once, as one
+ * atomic unit with its record. Safe at every start, by several processes at once. Returns what was applied.
+ *
+ * @throws {AdapterError} `invalid_option` for a folder that cannot be read; nothing was done
+ * @throws {OutboxError} `not_accepted` for a file that fails, or was changed after it was applied
+ */
+export async function migrate(db: OutboxDatabase, options: MigrateOptions = {}): Promise<string[]> {
+  checkNames('migrate', MIGRATE_OPTIONS, options)
+  const own = options.directory === undefined ? [] : await readMigrations(options.directory)
+  return [...(await migrateKeepsend(db)), ...(await applyMigrations(db, own))]
+}
+
+async function readMigrations(directory: string | URL): Promise<Migration[]> {
+  const folder = directory instanceof URL ? fileURLToPath(directory) : directory
+  try {
+    const files = (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort()
+    return await Promise.all(
+      files.map(async (file) => ({
+        name: `app/${file.slice(0, -4)}`,
+        sql: await readFile(join(folder, file), 'utf8'),
+      })),
+    )
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new AdapterError(
+      'invalid_option',
+      `directory must be a folder of .sql files; ${folder} cannot be read: ${reason}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}

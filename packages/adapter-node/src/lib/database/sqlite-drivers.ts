@@ -1,0 +1,114 @@
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import {
+  type NodeSqliteConnection,
+  type NodeSqliteStatement,
+  type SqliteConnection,
+  type SqliteOptions,
+  type SqliteStatement,
+  fromBetterSqlite,
+  fromNodeSqlite,
+} from '@keepsend/outbox/sqlite'
+import { AdapterError } from '../errors.ts'
+
+/** By whose library a file is opened. */
+export type SqliteDriver = 'better-sqlite3' | 'node:sqlite'
+
+/**
+ * The part of better-sqlite3's `Database` that is used here. Its own types are named nowhere, so that who keeps rows in
+ * Postgres need not install them.
+ */
+export interface SqliteHandle extends SqliteConnection {
+  readonly open: boolean
+  prepare(sql: string): SqliteHandleStatement
+  exec(sql: string): unknown
+  pragma(text: string, options?: { simple?: boolean | undefined }): unknown
+  close(): unknown
+}
+
+/** The part of better-sqlite3's `Statement` that is used here. */
+export interface SqliteHandleStatement extends SqliteStatement {
+  get(...params: unknown[]): unknown
+  pluck(): this
+}
+
+/** The part of node:sqlite's `DatabaseSync` that is used here. */
+export interface NodeSqliteHandle extends NodeSqliteConnection {
+  prepare(sql: string): NodeSqliteHandleStatement
+  close(): void
+}
+
+/** The part of node:sqlite's `StatementSync` that is used here. */
+export interface NodeSqliteHandleStatement extends NodeSqliteStatement {
+  get(...params: (string | number | null | Uint8Array)[]): unknown
+}
+
+/** A handle, and Keepsend's view of it. */
+export interface OpenedFile {
+  connection: SqliteHandle | NodeSqliteHandle
+  view: (options: SqliteOptions) => OutboxDatabase
+}
+
+/** Opens a file. The drivers are loaded here and not before: whoever keeps rows elsewhere need not have them. */
+export const SQLITE_DRIVERS: Readonly<Record<SqliteDriver, (file: string) => OpenedFile>> = {
+  'better-sqlite3': (file) => {
+    type Database = new (file: string, options: { timeout: number }) => SqliteHandle
+    const connection = new (requireDriver() as Database)(file, { timeout: 0 })
+    return { connection, view: (options) => fromBetterSqlite(connection, options) }
+  },
+  'node:sqlite': (file) => {
+    type Module = { DatabaseSync: new (file: string) => NodeSqliteHandle }
+    const builtIn = process.getBuiltinModule('node:sqlite') as Module | undefined
+    if (!builtIn) {
+      throw new AdapterError('invalid_option', `driver node:sqlite needs Node 22.13 or later; found ${process.version}`)
+    }
+    const connection = new builtIn.DatabaseSync(file)
+    return { connection, view: (options) => fromNodeSqlite(connection, options) }
+  },
+}
+
+// The version of Node's interface for addons that better-sqlite3 is compiled for from version 13 on. Before Node 22.14, which
+// brings it, the process ends with a segmentation fault.
+const ADDON = { since: 13, napi: 10 } as const
+
+function requireDriver(): unknown {
+  const { require, manifest } = locateDriver()
+  const { version } = require(manifest) as { version: string }
+  if (Number.parseInt(version) >= ADDON.since && Number(process.versions['napi']) < ADDON.napi) {
+    throw new AdapterError(
+      'unsupported_runtime',
+      `better-sqlite3 ${version} needs Node 22.14 or later, and would crash ${process.version}: update Node, or open the file by another driver: better-sqlite3 12, or { driver: 'node:sqlite' } from Node 22.13 on`,
+    )
+  }
+  return require('better-sqlite3')
+}
+
+/**
+ * Where better-sqlite3 is: beside this module, or beside the app. A bundler may have put this module into a file elsewhere,
+ * and in CommonJS have left `import.meta` empty.
+ */
+export function locateDriver(): { require: NodeJS.Require; manifest: string } {
+  const own: string | undefined = import.meta.url
+  const places = [own, typeof __filename === 'string' ? __filename : undefined, resolve('app.js')]
+  let cause: unknown
+  for (const place of places) {
+    if (place === undefined) continue
+    const require = createRequire(place)
+    try {
+      return { require, manifest: require.resolve('better-sqlite3/package.json') }
+    } catch (error) {
+      cause ??= error
+    }
+  }
+  throw new AdapterError(
+    'invalid_option',
+    "better-sqlite3 is not installed: install it, or name { driver: 'node:sqlite' }",
+    { cause },
+  )
+}
+
+/** The one value of a statement's first row, by either driver. */
+export function valueOf(connection: SqliteHandle | NodeSqliteHandle, sql: string): unknown {
+  return Object.values(connection.prepare(sql).get() as object)[0]
+}

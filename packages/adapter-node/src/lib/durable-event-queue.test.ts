@@ -1,0 +1,179 @@
+import { type Engine, newEventId } from '@keepsend/engine'
+import { enqueueEvents } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { AdapterError, DurableEventQueue, type DurableEventQueueOptions } from '../index.ts'
+import { copies, startReceiver } from '../../test/receiver.ts'
+import { PATIENCE_MS, SHORT_LEASE, rig, rival, until } from '../../test/rig.ts'
+
+const event = () => ({ type: 'message.created', workspaceId: 'w', data: { n: 1 } })
+
+describe('DurableEventQueue.send', { timeout: PATIENCE_MS }, () => {
+  it('with an outboxId it inserts nothing and delivers once, signed', async () => {
+    const receiver = await startReceiver()
+    const { engine, queue, rows, addEndpoint } = await rig()
+    const { id: endpointId, secret } = await addEndpoint(receiver.url)
+    const eventId = newEventId()
+    const outboxId = `${eventId}.${endpointId}`
+    await enqueueEvents(engine.db, [
+      { eventId, endpointId, workspaceId: 'w', type: 'message.created', payload: '{"kept":1}' },
+    ])
+    const [row] = rows()
+    const message = { ...event(), outboxId, gen: row?.gen ?? 0, eventId, endpointId }
+    await queue.send(message)
+    expect(rows()).toEqual([row])
+    expect(row?.id).toBe(outboxId)
+
+    await queue.start(engine)
+    await queue.send(message)
+    await receiver.arrived(1)
+    await until(() => rows().length === 0)
+    expect(receiver.requests.map(({ id, body }) => [id, body])).toEqual([[eventId, '{"kept":1}']])
+    receiver.verifyAll(secret)
+  })
+
+  it('without an outboxId it makes one row for each subscribed endpoint, and each is delivered once', async () => {
+    const receiver = await startReceiver()
+    const { engine, queue, rows, addEndpoint } = await rig()
+    await addEndpoint(`${receiver.url}/a`)
+    await addEndpoint(`${receiver.url}/b`, { eventTypes: ['message.*'] })
+    await addEndpoint(`${receiver.url}/c`, { eventTypes: ['file.added'] })
+    await queue.send(event())
+    expect(rows()).toHaveLength(2)
+
+    await queue.start(engine)
+    await receiver.arrived(2)
+    await until(() => rows().length === 0)
+    expect(receiver.requests.map(({ path }) => path).sort()).toEqual(['/a', '/b'])
+  })
+
+  it('the same message twice makes one row, and a batch keeps each of its messages', async () => {
+    const { queue, rows, addEndpoint } = await rig()
+    await addEndpoint('http://127.0.0.1:9/')
+    const message = { ...event(), eventId: newEventId() }
+    await queue.send(message)
+    await queue.send(message)
+    expect(rows()).toHaveLength(1)
+    await queue.sendBatch([event(), message, event()])
+    expect(rows()).toHaveLength(3)
+    await queue.sendBatch([])
+    expect(rows()).toHaveLength(3)
+  })
+
+  it('rejects when the rows could not be made, so that nobody believes they were', async () => {
+    const { queue, connection, addEndpoint } = await rig()
+    await addEndpoint('http://127.0.0.1:9/')
+    connection.pragma('query_only = ON')
+    await expect(queue.send(event())).rejects.toMatchObject({ code: 'not_accepted' })
+  })
+
+  it('a message that comes again while its delivery is under way does not send it again (trap 16)', async () => {
+    const receiver = await startReceiver(() => undefined)
+    const { engine, queue, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 4 } })
+    await addEndpoint(receiver.url)
+    await queue.start(engine)
+    await publish(1)
+    await receiver.arrived(1)
+    const [row] = rows()
+    for (let copy = 0; copy < 10; copy++) await queue.send({ ...event(), outboxId: row?.id ?? '', gen: row?.gen ?? 0 })
+    receiver.requests[0]?.answer()
+    await until(() => rows().length === 0)
+    expect(receiver.requests).toHaveLength(1)
+  })
+})
+
+describe('start and stop', { timeout: PATIENCE_MS }, () => {
+  it('a restart resumes what an earlier process left', async () => {
+    const receiver = await startReceiver()
+    const first = await rig()
+    await first.addEndpoint(receiver.url)
+    const ids = await first.publish(20)
+    expect(first.rows()).toHaveLength(20)
+
+    const second = await rival(first)
+    await second.queue.start(second.engine)
+    await receiver.arrived(20)
+    await until(() => second.rows().length === 0)
+    expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
+  })
+
+  it('starting twice makes one poller, and stopping twice waits for the one stop', async () => {
+    const receiver = await startReceiver()
+    const { engine, queue, rows, addEndpoint, publish } = await rig()
+    await addEndpoint(receiver.url)
+    await Promise.all([queue.start(engine), queue.start(engine)])
+    await queue.start(engine)
+    await publish(10)
+    await receiver.arrived(10)
+    await Promise.all([queue.stop(), queue.stop()])
+    await queue.stop()
+    expect(rows()).toHaveLength(0)
+    expect(copies(receiver.requests)).toEqual(Array.from({ length: 10 }, () => 1))
+  })
+
+  it('stopping what was never started does nothing; what was stopped can be started again', async () => {
+    const receiver = await startReceiver()
+    const { engine, queue, rows, addEndpoint, publish } = await rig()
+    await queue.stop()
+    await addEndpoint(receiver.url)
+    await queue.start(engine)
+    await queue.stop()
+    await publish(1)
+    expect(rows()).toHaveLength(1)
+    await queue.start(engine)
+    await receiver.arrived(1)
+    await until(() => rows().length === 0)
+  })
+
+  it('`await using` stops it', async () => {
+    const receiver = await startReceiver()
+    const { engine, db, rows, addEndpoint, publish } = await rig()
+    await addEndpoint(receiver.url)
+    {
+      await using queue = new DurableEventQueue({ db, leaseMs: 20_000 })
+      await queue.start(engine)
+      await publish(1)
+      await queue.send({ ...event(), outboxId: 'known' })
+      await receiver.arrived(1)
+    }
+    expect(rows()).toHaveLength(0)
+    await publish(1)
+    expect(rows()).toHaveLength(1)
+  })
+})
+
+describe('options', () => {
+  const refusals: [Partial<DurableEventQueueOptions>, string][] = [
+    [{ concurrency: 0 }, 'concurrency must be a whole number from 1 to 1000; found 0'],
+    [{ settleBatch: 0 }, 'settleBatch must be a whole number from 1 to 900; found 0'],
+    [{ concurrency: 1001 }, 'concurrency must be a whole number from 1 to 1000; found 1001'],
+    [{ leaseMs: 2999 }, 'leaseMs must be a whole number from 3000 to 3600000; found 2999'],
+    [{ pollMs: 99 }, 'pollMs must be a whole number from 100 to 60000; found 99'],
+    [{ upkeepMs: 999.5 }, 'upkeepMs must be a whole number from 1000 to 3600000; found 999.5'],
+    [{ pollMs: Number.NaN }, 'pollMs must be a whole number from 100 to 60000; found NaN'],
+  ]
+
+  it.each(refusals)('%j is refused, naming option, expectation and value', async (options, message) => {
+    const { db } = await rig()
+    const refused = () => new DurableEventQueue({ db, ...options })
+    expect(refused).toThrow(message)
+    expect(refused).toThrow(AdapterError)
+  })
+
+  it('a drain out of bounds is refused, and the queue goes on', async () => {
+    const { engine, queue } = await rig()
+    await queue.start(engine)
+    expect(() => queue.stop({ drainMs: -1 })).toThrow('drainMs must be a whole number from 0 to 3600000; found -1')
+    await queue.stop()
+  })
+
+  it('a lease shorter than the deadline of an attempt and 2 s is refused at the start (trap 14)', async () => {
+    const { db, queue, engine } = await rig({ ...SHORT_LEASE, engine: { deadlineMs: 1001, maxDeadlineMs: 1001 } })
+    const expected = "leaseMs must be at least the engine's maxDeadlineMs (1001) and 2000 ms; found 3000"
+    await expect(queue.start(engine)).rejects.toThrow(expected)
+    await expect(queue.start(engine)).rejects.toBeInstanceOf(AdapterError)
+    const exact: Engine = { ...engine, maxDeadlineMs: 1000 }
+    const enough = new DurableEventQueue({ db, leaseMs: 3000 })
+    await enough.start(exact)
+    await enough.stop()
+  })
+})

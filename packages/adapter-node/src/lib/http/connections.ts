@@ -1,0 +1,65 @@
+import type { SecureContext } from 'node:tls'
+import { type UrlPolicy, createCheckUrl } from '@keepsend/engine'
+import { type Dispatchers, createDispatcher, createDispatchers } from './dispatchers.ts'
+import { createGuard } from './ssrf-guard.ts'
+import { createLookup } from './dns-lookup.ts'
+import { createOwnAddresses } from './own-addresses.ts'
+import { type Pools, createPools } from './connection-pools.ts'
+import { contextOf } from './secure-context.ts'
+import type { readSenderOptions } from './sender-options.ts'
+import { createTunnel } from './proxy-tunnel.ts'
+
+/** Every connection of a sender. */
+export interface Connections {
+  /** Of requests that bring no certificate and no authority. */
+  shared: Dispatchers
+  /** Of those that do. */
+  pools: Pools
+  /** Requests under way end with errors. */
+  close(): Promise<void>
+}
+
+type Settings = ReturnType<typeof readSenderOptions> & { urlPolicy: UrlPolicy }
+
+/**
+ * Connections that the guard has judged, made by the sender itself or through its proxy.
+ *
+ * @param onConnecting is given what withdraws a connection through the proxy while it is being made
+ */
+export function createConnections(settings: Settings, onConnecting: (withdraw: () => void) => void): Connections {
+  const { urlPolicy, connectTimeoutMs, keepAliveMs, connectionLifeMs, egressProxy, verifyCertificates, tls } = settings
+  const names = createLookup({ servers: settings.dnsServers })
+  const isOwn = createOwnAddresses()
+  const checkUrl = createCheckUrl(urlPolicy)
+  const proxy =
+    egressProxy === undefined ? undefined : { url: egressProxy, secureContext: tls && contextOf({ ca: tls.ca }) }
+
+  function madeWith(secureContext: SecureContext | undefined): Dispatchers {
+    const connecting = { connectTimeoutMs, verifyCertificates, secureContext }
+    const guard = createGuard({ urlPolicy, lookup: names.lookup, isOwn, ...connecting })
+    const tunnel = proxy && createTunnel({ proxy, admit: (origin) => checkUrl(origin).ok, ...connecting })
+    const dispatchers = createDispatchers(
+      () =>
+        createDispatcher((...connection) => {
+          dispatchers.connecting()
+          if (tunnel) onConnecting(tunnel(...connection))
+          else guard(...connection)
+        }, keepAliveMs),
+      connectionLifeMs,
+    )
+    return dispatchers
+  }
+
+  const shared = madeWith(tls && contextOf(tls))
+  const pools = createPools(({ cert = tls?.cert, key = tls?.key, ca }) =>
+    madeWith(contextOf({ cert, key, ca: [...(tls?.ca ?? []), ...(ca === undefined ? [] : [ca])] })),
+  )
+  return {
+    shared,
+    pools,
+    async close() {
+      names.close()
+      await Promise.all([shared.close(), pools.close()])
+    },
+  }
+}

@@ -1,0 +1,53 @@
+import { Bag, type Placed } from '../poller/swap-remove-set.ts'
+
+/** A wait that ends at a time, unless it is cancelled before. */
+export interface Deadline extends Placed {
+  at: number
+  readonly expire: () => void
+}
+
+/** Well inside the half second by which an attempt may overrun its deadline. */
+const TICK_MS = 50
+
+/** One timer for all deadlines: a timer (or an AbortSignal.timeout) for each request costs a fifth of the throughput. */
+export class Deadlines {
+  readonly #waiting = new Bag<Deadline>()
+  #timer: NodeJS.Timeout | undefined
+
+  /** Calls `expire` once, `ms` from now at the earliest. */
+  add(ms: number, expire: () => void): Deadline {
+    const deadline = { at: performance.now() + ms, expire, place: -1 }
+    this.#waiting.add(deadline)
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS)
+    return deadline
+  }
+
+  /** It ends `ms` from now, unless it ends before. */
+  advance(deadline: Deadline, ms: number): void {
+    deadline.at = Math.min(deadline.at, performance.now() + ms)
+  }
+
+  cancel(deadline: Deadline): void {
+    this.#waiting.remove(deadline)
+    if (this.#waiting.size === 0) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
+  }
+
+  #tick(): void {
+    const now = performance.now()
+    for (const deadline of this.#waiting.items) {
+      if (deadline.at > now) continue
+      // When the process itself was stalled, the answer may lie in the socket unread: it gets two more turns of the
+      // loop before silence counts (without them, 6 of 6 accepted posts were recorded as time-outs).
+      setImmediate(() =>
+        setImmediate(() => {
+          if (!this.#waiting.has(deadline)) return
+          this.cancel(deadline)
+          deadline.expire()
+        }),
+      )
+    }
+  }
+}

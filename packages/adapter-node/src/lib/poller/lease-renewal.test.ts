@@ -1,0 +1,124 @@
+import type { DeliveryOutcome, Engine } from '@keepsend/engine'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { startReceiver } from '../../../test/receiver.ts'
+import { type Rig, PATIENCE_MS, SHORT_LEASE, rig, rival, signal, until } from '../../../test/rig.ts'
+
+/** The engine with attempts that last until they are told to end. */
+function stalling(engine: Engine): { engine: Engine; begun: () => number; end: () => void } {
+  const end = signal()
+  let begun = 0
+  const deliver = async (): Promise<DeliveryOutcome> => {
+    begun++
+    await end.promise
+    return { kind: 'delivered', httpStatus: 200 }
+  }
+  return { engine: { ...engine, deliver }, begun: () => begun, end: end.resolve }
+}
+
+/** The database, whose answer to the first claim that finds rows is held back until the end: a stalled disk, a stopped process. */
+function slowToAnswer(): { wrap: (db: OutboxDatabase) => OutboxDatabase; end: () => void; held: () => boolean } {
+  const end = signal()
+  let held = false
+  const wrap = (db: OutboxDatabase): OutboxDatabase => ({
+    ...db,
+    async atomic(statements) {
+      const results = await db.atomic(statements)
+      if (held || !results.some(({ rows }) => rows.some((row) => row['claimedAt']))) return results
+      held = true
+      await end.promise
+      return results
+    },
+  })
+  return { wrap, end: end.resolve, held: () => held }
+}
+
+const clock = ({ connection }: Rig) => Number(connection.prepare('select ms from keepsend_clock').pluck().get())
+
+describe('leases', { timeout: PATIENCE_MS }, () => {
+  it('an attempt that outlasts its lease keeps it: another poller does not claim the row (trap 14)', async () => {
+    const first = await rig({ ...SHORT_LEASE, engine: { ...SHORT_LEASE.engine, keepCompleted: true } })
+    const second = await rival(first, SHORT_LEASE)
+    await first.addEndpoint('http://127.0.0.1:9/')
+    const [mine, theirs] = [stalling(first.engine), stalling(second.engine)]
+    await first.queue.start(mine.engine)
+    await first.publish(3)
+    await until(() => mine.begun() === 3)
+    const leaseEnds = first.rows().map(({ dueAt }) => Number(dueAt))
+    await second.queue.start(theirs.engine)
+
+    // Past the end of the first lease, with the second poller awake.
+    await until(() => clock(first) > Math.max(...leaseEnds) + 300)
+    await second.queue.send({ type: 'a.b', workspaceId: 'w', outboxId: 'look' })
+    await first.queue.send({ type: 'a.b', workspaceId: 'w', outboxId: 'look' })
+    expect(first.rows().every(({ dueAt }, n) => Number(dueAt) > Number(leaseEnds[n]))).toBe(true)
+    mine.end()
+    await until(() => first.rows().every(({ status }) => status === 'completed'))
+    expect(theirs.begun()).toBe(0)
+    expect(first.rows().map(({ attempts, moves, crashes }) => [attempts, moves, crashes])).toEqual(
+      [1, 2, 3].map(() => [1, 1, 0]),
+    )
+  })
+
+  it('a row that was due long ago is not taken while it runs: the lease counts from the claim (trap 18)', async () => {
+    const first = await rig()
+    const second = await rival(first)
+    await first.addEndpoint('http://127.0.0.1:9/')
+    const [mine, theirs] = [stalling(first.engine), stalling(second.engine)]
+    await first.publish(5)
+    first.connection.exec('update pending_events set due_at = 1000, created_at = 1000')
+    await first.queue.start(mine.engine)
+    await until(() => mine.begun() === 5)
+    await second.queue.start(theirs.engine)
+    // The second poller has looked when it has delivered something of its own.
+    await second.addEndpoint('http://127.0.0.1:9/other', { eventTypes: ['mark.made'] })
+    await first.queue.stop({ drainMs: 0 })
+    await until(() => theirs.begun() === 5)
+    theirs.end()
+    await until(() => second.rows().length === 0)
+    expect([mine.begun(), theirs.begun()]).toEqual([5, 5])
+  })
+
+  it('a claim that is answered when its lease is over begins nothing: who has the rows now sends them once', async () => {
+    const receiver = await startReceiver()
+    const slow = slowToAnswer()
+    const first = await rig({ ...SHORT_LEASE, wrap: slow.wrap })
+    const second = await rival(first, SHORT_LEASE)
+    await first.addEndpoint(receiver.url)
+    await first.queue.start(first.engine)
+    await first.publish(3)
+    await until(slow.held)
+    // Takes over when the lease ends.
+    await second.queue.start(second.engine)
+    await until(() => first.rows().length === 0)
+    slow.end()
+    await until(() => first.log.messages.some((message) => message.includes('came too late to begin')))
+    await first.publish(1)
+    await receiver.arrived(4)
+    expect(receiver.requests.map(({ id }) => id)).toEqual([...new Set(receiver.requests.map(({ id }) => id))])
+    expect(first.log.messages.filter((message) => message.includes('another worker'))).toEqual([])
+  })
+
+  it('and if nobody else has them they are given back, begun anew, and charged once', async () => {
+    const receiver = await startReceiver()
+    const slow = slowToAnswer()
+    const { engine, queue, log, rows, connection, addEndpoint, publish } = await rig({
+      engine: { ...SHORT_LEASE.engine, keepCompleted: true },
+      queue: SHORT_LEASE.queue,
+      wrap: slow.wrap,
+    })
+    await addEndpoint(receiver.url)
+    await queue.start(engine)
+    await publish(3)
+    await until(slow.held)
+    const leaseEnds = Math.max(...rows().map(({ dueAt }) => Number(dueAt)))
+    await until(() => Number(connection.prepare('select ms from keepsend_clock').pluck().get()) > leaseEnds)
+    slow.end()
+    await until(() => rows().every(({ status }) => status === 'completed'))
+    expect(receiver.requests).toHaveLength(3)
+    expect(rows().map(({ attempts, moves, crashes }) => [attempts, moves, crashes])).toEqual(
+      [1, 2, 3].map(() => [1, 3, 0]),
+    )
+    expect(log.messages.filter((message) => message.includes('given back'))).toHaveLength(1)
+  })
+})

@@ -1,0 +1,98 @@
+import { z } from '@hono/zod-openapi'
+import { MAX_CONTENT_TYPE_LENGTH } from '@keepsend/outbox'
+import { MAX_URL_LENGTH } from '../url-policy/check-url.ts'
+import { MAX_HEADERS, MAX_VALUE_BYTES } from '../endpoints/custom-headers.ts'
+import { MAX_CHANNELS, MAX_EVENT_BYTES, MAX_NAME_LENGTH, NAME } from '../publish/event.ts'
+import { MAX_TIME_LENGTH, readTime } from '../formats/rfc3339.ts'
+import { MAX_DESCRIPTION, MAX_EVENT_TYPES, MAX_RETRY_STATUSES, MAX_WAITS } from '../endpoints/endpoint.ts'
+
+// Parts of requests. Every text and every list has a bound, which is looked at before its elements are: a problem for each
+// of them could be as many as the body has bytes. Metadata (`openapi`) says what the engine checks later, with a message
+// that says what would do; test/document-bounds.test.ts compares the two.
+
+// What is a little too long gets the answer of the engine.
+const SLACK = 4
+
+export function text(maxLength: number) {
+  return z
+    .string()
+    .max(SLACK * maxLength)
+    .openapi({ maxLength })
+}
+
+function list<T extends z.ZodType>(item: T, maxItems: number) {
+  return z
+    .array(item)
+    .max(SLACK * maxItems)
+    .openapi({ maxItems })
+}
+
+/** A whole number from `minimum` to `maximum`. */
+export function whole(minimum: number, maximum: number) {
+  return z.int().openapi({ minimum, maximum })
+}
+
+/** An id of ours, also that of a delivery. */
+export const id = z.string().max(140)
+
+/** Of a new event. */
+export const eventId = id.openapi({
+  pattern: '^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',
+})
+
+/** A type or a channel. */
+export const name = text(MAX_NAME_LENGTH).openapi({ pattern: NAME.source })
+export const channels = list(name, MAX_CHANNELS)
+
+/** What no event has is no type of any: there is nothing to refuse. */
+export const typeFilter = z.string().max(MAX_NAME_LENGTH)
+
+const pattern = text(MAX_NAME_LENGTH).openapi({ pattern: `^\\*$|${NAME.source.slice(0, -1)}(\\.\\*)?$` })
+export const eventTypePatterns = list(pattern, MAX_EVENT_TYPES).openapi({ minItems: 1 })
+export const channelPatterns = list(pattern, MAX_CHANNELS)
+
+export const url = text(MAX_URL_LENGTH).openapi({ format: 'uri' })
+export const description = text(MAX_DESCRIPTION)
+export const waits = list(whole(1, 86_400), MAX_WAITS)
+export const retryStatuses = list(whole(400, 499).openapi({ not: { const: 410 } }), MAX_RETRY_STATUSES)
+
+/** The longest is a compatibility secret. */
+export const secret = text(256)
+export const headerName = z.string().max(256)
+
+export const rawBody = text(MAX_EVENT_BYTES)
+export const contentType = text(MAX_CONTENT_TYPE_LENGTH)
+
+/** A time of RFC 3339. */
+export const isoTime = z
+  .string()
+  .superRefine((time, context) => {
+    const read = readTime(time)
+    if ('problem' in read) context.addIssue(read.problem)
+  })
+  .openapi({ format: 'date-time', maxLength: MAX_TIME_LENGTH })
+
+/** Of a text that the schema has read as a time. */
+export function msOf(time: string | undefined): number | undefined {
+  const read = time === undefined ? undefined : readTime(time)
+  return read && 'ms' in read ? read.ms : undefined
+}
+
+/** One problem, however many headers there are. */
+export const headers = z
+  .custom<Record<string, string>>(
+    isFewTexts,
+    `must be at most ${MAX_HEADERS} headers with texts of at most ${MAX_VALUE_BYTES} characters`,
+  )
+  .openapi({
+    type: 'object',
+    additionalProperties: { type: 'string', minLength: 1, maxLength: MAX_VALUE_BYTES },
+    maxProperties: MAX_HEADERS,
+  })
+
+function isFewTexts(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const texts: unknown[] = Object.values(value)
+  if (texts.length > SLACK * MAX_HEADERS) return false
+  return texts.every((one) => typeof one === 'string' && one.length <= SLACK * MAX_VALUE_BYTES)
+}

@@ -1,0 +1,95 @@
+import type { Context } from 'hono'
+import { utf8 } from '../formats/encoding.ts'
+import { sha256Hex } from '../signing/sign.ts'
+import { registerHeaders } from './response-headers.ts'
+import { type EngineRoutes, SECURITY } from './route.ts'
+import { serverUrlOf } from './server-url.ts'
+
+/** The document around its `servers`, which differ by the place where it is asked for. */
+interface Document {
+  before: Uint8Array
+  after: Uint8Array
+  digest: string
+}
+
+const PATH = '/openapi.json'
+
+const INFO = {
+  title: 'Keepsend',
+  version: '1.0.0',
+  description:
+    'Endpoints, events and deliveries of one workspace: that of the credential. Every error is a problem document ' +
+    '(RFC 9457) with a stable `code`. A body is `application/json` in UTF-8; a type that ends in `+json` is read as that. ' +
+    'Nothing is negotiated: an answer is JSON, whatever `Accept` says.',
+  license: { name: 'MIT', identifier: 'MIT' },
+}
+
+const TAGS = [
+  { name: 'Events', description: 'What happened, published once for every endpoint that wants it' },
+  { name: 'Endpoints', description: 'URLs of receivers: what they subscribe to, and whether they take deliveries now' },
+  { name: 'Secrets', description: 'What requests to an endpoint are signed with' },
+  { name: 'Deliveries', description: 'An event on its way to one endpoint' },
+  { name: 'Health', description: 'Whether the server works' },
+]
+
+/**
+ * `GET /openapi.json`, which asks for no key: made from the routes at the first request, and from then on the same bytes for
+ * everybody around the URL of the server, with an entity tag.
+ */
+export function addDocument(app: EngineRoutes, publicUrl: string | undefined): void {
+  let made: Promise<Document> | undefined
+  registerHeaders(app)
+  app.openAPIRegistry.registerComponent('securitySchemes', SECURITY, {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'ks_…',
+    description:
+      'An API key of the workspace. Each operation lists the scope that it asks for. A server with an `authenticate` of ' +
+      'its own may take other credentials.',
+  })
+  app.get(PATH, async (c) => {
+    const { before, after, digest } = await (made ??= documentOf(app))
+    const servers = JSON.stringify([{ url: publicUrl ?? serverUrlOf(c, PATH) }])
+    const etag = `"${(await sha256Hex(digest + servers)).slice(0, 32)}"`
+    const headers = { etag, 'cache-control': 'no-cache', vary: 'X-Forwarded-Prefix' }
+    if (matches(c, etag)) return c.body(null, 304, headers)
+    const type = 'application/json; charset=utf-8'
+    return c.body(inTurn([before, utf8(servers), after]), 200, { ...headers, 'content-type': type })
+  })
+}
+
+async function documentOf(app: EngineRoutes): Promise<Document> {
+  const {
+    openapi,
+    info,
+    webhooks: _none,
+    ...rest
+  } = app.getOpenAPI31Document(
+    { openapi: '3.1.0', info: INFO, tags: TAGS, security: [{ [SECURITY]: [] }] },
+    { unionPreferredType: 'oneOf' },
+  )
+  const before = `${JSON.stringify({ openapi, info }).slice(0, -1)},"servers":`
+  const after = `,${JSON.stringify(rest).slice(1)}`
+  return { before: utf8(before), after: utf8(after), digest: await sha256Hex(before + after) }
+}
+
+/** Chunks as they are: nobody who asks and does not read costs a copy. */
+function inTurn(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+  const left = chunks.values()
+  return new ReadableStream({
+    pull(controller) {
+      const { done, value } = left.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+  })
+}
+
+/** RFC 9110, 13.1.2: a weak comparison with each tag of the list. */
+function matches(c: Context, etag: string): boolean {
+  const asked = c.req.header('if-none-match')
+  return (
+    asked !== undefined &&
+    (asked.trim() === '*' || asked.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
+  )
+}

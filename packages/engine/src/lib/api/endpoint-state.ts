@@ -1,0 +1,157 @@
+import { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Principal } from '../access/api-key.ts'
+import { readShown } from '../endpoints/endpoint-columns.ts'
+import type { Endpoint } from '../endpoints/endpoint.ts'
+import { backgroundOf } from '../hono.ts'
+import type { Once } from '../idempotency/idempotent-change.ts'
+import { MAX_PERSONS_PAUSE_MS } from '../backlog/pause.ts'
+import { etagOf } from './etag.ts'
+import * as examples from './examples.ts'
+import { answerOnce, idempotent } from './once.ts'
+import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
+import { endpointSchema, idParam } from './schemas.ts'
+import { showEndpoint } from './show.ts'
+
+const enable = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/enable',
+    operationId: 'enableEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Enable an endpoint',
+    description: 'Its circuit is closed, a pause ends, and what was held for it is sent, batch by batch.',
+    request: { params: idParam, headers: idempotent },
+    responses: { 200: json('The endpoint', endpointSchema, { ...examples.endpoint, version: 2 }, 'ETag') },
+  },
+  { problems: ['not_found'] },
+)
+
+const disable = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/disable',
+    operationId: 'disableEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Disable an endpoint',
+    description: 'What waits for it, and what is published for it, is held until it is enabled.',
+    request: { params: idParam, headers: idempotent },
+    responses: {
+      200: json(
+        'The endpoint',
+        endpointSchema,
+        {
+          ...examples.endpoint,
+          status: 'disabled',
+          disabledReason: 'manual',
+          disabledAt: examples.endpoint.updatedAt,
+          version: 2,
+        },
+        'ETag',
+      ),
+    },
+  },
+  { problems: ['not_found'] },
+)
+
+const pauseInput = z
+  .strictObject({
+    forMs: z
+      .int()
+      .min(1000)
+      .max(MAX_PERSONS_PAUSE_MS)
+      .optional()
+      .openapi({ description: 'From now, in ms; an hour when left out' }),
+  })
+  .openapi('PauseInput')
+
+const pause = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/pause',
+    operationId: 'pauseEndpoint',
+    tags: ['Endpoints'],
+    summary: 'Pause an endpoint',
+    description:
+      'For `forMs`, an hour unless said otherwise and 30 days at most. Its deliveries are held until then; a pause that ends ' +
+      'later stands.',
+    request: {
+      params: idParam,
+      headers: idempotent,
+      body: body(pauseInput, { anHour: {}, aDay: { forMs: 86_400_000 } }),
+    },
+    responses: {
+      200: json(
+        'The endpoint',
+        endpointSchema,
+        { ...examples.endpoint, pausedUntil: '2026-11-23T13:00:00.000Z', version: 2 },
+        'ETag',
+      ),
+    },
+  },
+  { problems: ['not_found'] },
+)
+
+const resume = defineRoute(
+  'endpoints:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/resume',
+    operationId: 'resumeEndpoint',
+    tags: ['Endpoints'],
+    summary: 'End the pause of an endpoint',
+    description: 'Whoever asked for it. What was held for it is sent, batch by batch.',
+    request: { params: idParam, headers: idempotent },
+    responses: { 200: json('The endpoint', endpointSchema, { ...examples.endpoint, version: 2 }, 'ETag') },
+  },
+  { problems: ['not_found'] },
+)
+
+/** Whether an endpoint takes deliveries, and from when on. */
+export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
+  const { endpoints } = engine
+  const app = newRoutes()
+
+  async function changed(
+    c: Context<{ Variables: { principal: Principal } }>,
+    change: (once: Once | undefined) => Promise<Endpoint>,
+  ): Promise<ReturnType<typeof showEndpoint>> {
+    const endpoint = await answerOnce(c, engine, change, readShown)
+    c.header('etag', etagOf(endpoint))
+    return showEndpoint(endpoint)
+  }
+
+  app.openapi(enable, async (c) => {
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    const enabled = (once: Once | undefined): Promise<Endpoint> =>
+      endpoints.setStatus(workspaceId, id, 'enabled', { once, background: backgroundOf(c) })
+    return c.json(await changed(c, enabled), 200)
+  })
+
+  app.openapi(disable, async (c) => {
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    return c.json(await changed(c, (once) => endpoints.setStatus(workspaceId, id, 'disabled', { once })), 200)
+  })
+
+  app.openapi(pause, async (c) => {
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    const options = c.req.valid('json')
+    return c.json(await changed(c, (once) => endpoints.pause(workspaceId, id, { ...options, once })), 200)
+  })
+
+  app.openapi(resume, async (c) => {
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    const resumed = (once: Once | undefined): Promise<Endpoint> =>
+      endpoints.resume(workspaceId, id, { once, background: backgroundOf(c) })
+    return c.json(await changed(c, resumed), 200)
+  })
+
+  return app
+}

@@ -1,0 +1,190 @@
+import { z } from '@hono/zod-openapi'
+import { newEventId } from '@keepsend/outbox'
+import type { WebhookEvent } from '../publish/event.ts'
+import type { EventSummary } from '../deliveries/delivery-list.ts'
+import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
+import { parseAsWritten } from '../formats/exact-json.ts'
+import { parseStored } from '../formats/stored-json.ts'
+import { idempotent } from './once.ts'
+import * as examples from './examples.ts'
+import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
+import { type EngineRoutes, type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
+import { iso, toDelivery } from './show.ts'
+import { eventDetail, eventInput, eventSummary, publishedEvent } from './event-schemas.ts'
+import { idParam } from './schemas.ts'
+
+const MAX_BATCH = 100
+/** 1 MiB. Each event of a batch has its own bound besides. */
+const MAX_BATCH_BYTES = 1_048_576
+
+// `object` tells the forms apart, in the request and in the answer: docs/decisions/083-one-or-many.md.
+const inputs = z.array(eventInput).min(1).max(MAX_BATCH)
+const eventList = z
+  .strictObject({ object: z.literal('list'), data: inputs })
+  .openapi('EventInputList', { description: 'All or none' })
+const publishedList = z
+  .object({ object: z.literal('list'), data: z.array(publishedEvent) })
+  .openapi('PublishedEventList', { description: 'In the order of the request' })
+
+/** How the document tells two forms apart. The short form of a list, an array, it leaves out: that has no properties. */
+const oneOrMany = (one: string, many: string) => {
+  const [event, list] = [one, many].map((name) => `#/components/schemas/${name}`)
+  return {
+    oneOf: [{ $ref: event }, { $ref: list }],
+    discriminator: { propertyName: 'object', mapping: { event, list } },
+  }
+}
+const publishInput = z
+  .union([eventInput, eventList, inputs])
+  .openapi(oneOrMany('EventInput', 'EventInputList') as object)
+const publishAnswer = z
+  .union([publishedEvent, publishedList, z.array(publishedEvent)])
+  .openapi(oneOrMany('PublishedEvent', 'PublishedEventList') as object)
+
+const oneEvent = { object: 'event' as const, ...examples.event }
+
+const publish = defineRoute(
+  'events:write',
+  {
+    method: 'post',
+    path: '/events',
+    operationId: 'publishEvents',
+    tags: ['Events'],
+    summary: 'Publish one event, or up to 100',
+    description: 'Stored for every subscribed endpoint before the answer: of one event an event, of a list a list.',
+    request: {
+      headers: idempotent,
+      body: body(publishInput, {
+        one: oneEvent,
+        many: {
+          object: 'list',
+          data: [oneEvent, { ...oneEvent, channels: ['general'], timestamp: '2026-11-23T12:00:00Z' }],
+        },
+      }),
+    },
+    responses: {
+      202: json('Stored', publishAnswer, { object: 'event', id: examples.EVENT_ID, type: examples.event.type }),
+    },
+  },
+  {
+    maxBodyBytes: MAX_BATCH_BYTES,
+    problems: ['invalid_event', 'too_many_deliveries', 'too_many_waiting'],
+  },
+)
+
+const summary = { id: examples.EVENT_ID, type: examples.event.type, createdAt: examples.delivery.createdAt }
+
+const list = defineRoute('events:read', {
+  method: 'get',
+  path: '/events',
+  operationId: 'listEvents',
+  tags: ['Events'],
+  summary: 'List retained events, newest first',
+  request: { query: z.strictObject(pageQuery) },
+  responses: {
+    200: json('A page of events', pageOf('EventPage', eventSummary), {
+      data: [{ ...summary, deliveries: { pending: 0, held: 0, completed: 0, failed: 1 } }],
+      cursor: examples.CURSOR,
+    }),
+  },
+})
+
+const get = defineRoute(
+  'events:read',
+  {
+    method: 'get',
+    path: '/events/{id}',
+    operationId: 'getEvent',
+    tags: ['Events'],
+    summary: 'Get an event with its retained deliveries',
+    request: { params: idParam },
+    responses: {
+      200: json('The event', eventDetail, {
+        ...summary,
+        payload: { ...examples.event, timestamp: summary.createdAt },
+        contentType: null,
+        deliveries: [examples.delivery],
+      }),
+    },
+  },
+  { problems: ['not_retained'] },
+)
+
+type Published = z.infer<typeof publishAnswer>
+
+export function eventRoutes(engine: RouteEngine): EngineRoutes {
+  const app = newRoutes()
+
+  app.openapi(publish, async (c) => {
+    const { workspaceId } = c.get('principal')
+    const input = c.req.valid('json')
+    // The same, with the digits of numbers that JavaScript would change.
+    const written = parseAsWritten(c.get('bodyText')) as typeof input | undefined
+    const writtenList = written && listOf(written)
+    const events = listOf(input).map(({ object: _form, ...event }, index) => {
+      const { id = newEventId() } = event
+      return { ...event, data: writtenList?.[index]?.data ?? event.data, id, workspaceId } as WebhookEvent & {
+        id: string
+      }
+    })
+    const published = events.map(({ id, type }) => ({ object: 'event', id, type }))
+    const [first] = published
+    const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
+    const committed = await engine.commit({
+      writes: [],
+      events,
+      response: {
+        status: 202,
+        body: Array.isArray(input) ? published : input.object === 'list' ? { object: 'list', data: published } : first,
+      },
+      idempotencyKey,
+      background: backgroundOf(c),
+    })
+    if (committed.replayed) c.header('idempotency-replayed', 'true')
+    return c.json(JSON.parse(committed.body) as Published, 202)
+  })
+
+  app.openapi(list, async (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const before = readCursor(cursor, 'evt_')
+    const page = await engine.deliveries.listEvents(c.get('principal').workspaceId, { limit, before })
+    const show = ({ id, type, createdAt, ...deliveries }: EventSummary) => ({
+      id,
+      type,
+      createdAt: iso(createdAt),
+      deliveries,
+    })
+    return c.json(showPage(page, show), 200)
+  })
+
+  app.openapi(get, async (c) => {
+    const { id } = c.req.valid('param')
+    const { deliveries, complete, ...event } = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
+    const [first] = deliveries
+    const createdAt = iso(first?.createdAt ?? 0)
+    const { contentType } = event
+    const payload = contentType === null ? readPayload(event.payload) : event.payload
+    const shown = {
+      id,
+      type: first?.type ?? '',
+      createdAt,
+      payload,
+      contentType,
+      deliveries: deliveries.map(toDelivery),
+    }
+    return c.json(complete ? shown : { ...shown, complete }, 200)
+  })
+
+  return app
+}
+
+function listOf(input: z.infer<typeof publishInput>): z.infer<typeof inputs> {
+  if (Array.isArray(input)) return input
+  return input.object === 'list' ? input.data : [input]
+}
+
+/** Our envelope, with the digits of its numbers; what was broken by hand as the text that it is. */
+function readPayload(payload: string) {
+  const parsed = parseStored(payload)
+  return parsed === undefined ? payload : (parseAsWritten(payload) ?? parsed)
+}

@@ -1,0 +1,180 @@
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { Hono } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { describe, expect, it } from 'vitest'
+import { problemResponse } from '../../index.ts'
+import { GOOD_BODIES, api, documentOf, problem, read, routesOf, withBody } from '../../../test/routes.ts'
+
+const JSON_IN_UTF_8 = [
+  'application/json',
+  'application/json; charset=utf-8',
+  'application/json ; charset=utf-8',
+  'application/json;charset="UTF-8"',
+  'application/json;',
+  'application/json; charset=utf8; profile="a,b;c"',
+  'APPLICATION/JSON; CHARSET=UTF-8',
+  'application/cloudevents+json',
+  'application/vnd.api+json; charset=utf-8',
+  'application/json, application/json',
+  'application/json; charset=utf-8, application/json',
+]
+
+const ANYTHING_ELSE = [
+  '',
+  ';',
+  'json',
+  'application/jsonl',
+  'application/jsonx',
+  'application/x-ndjson',
+  'application/json-seq',
+  'application/+json',
+  'application/json utf-8',
+  'application/json/',
+  'text/json',
+  'text/plain',
+  'multipart/form-data; boundary=application/json',
+  'application/x-www-form-urlencoded',
+  'application/json, text/plain',
+  'text/plain, application/json',
+  'text/plain; a="application/json',
+  'application/json; charset=utf-16',
+  'application/json; charset=iso-8859-1',
+  'application/json; charset=utf-8, application/json; charset=latin1',
+  'application/json; a=b; charset=us-ascii',
+]
+
+describe('a body', () => {
+  /** A good request of every route with a body, but for its `content-type`: what each answers. */
+  async function answersTo(type: string): Promise<Record<string, unknown>[]> {
+    const { engine, keys, addEndpoint } = await api()
+    const answers = []
+    for (const { method, path } of withBody(await documentOf({ engine }))) {
+      const { id } = await addEndpoint()
+      const headers = { authorization: `Bearer ${keys.w1}`, 'content-type': type }
+      const body = JSON.stringify(GOOD_BODIES[`${method} ${path}`])
+      answers.push(await read(engine.routes.request(path.replace('{id}', id), { method, headers, body })))
+    }
+    return answers
+  }
+
+  it.each(JSON_IN_UTF_8)('with `content-type: %s` is JSON for every route that takes one', async (type) => {
+    const answers = await answersTo(type)
+    expect(answers.map(({ status }) => status).filter((status) => Number(status) >= 300)).toEqual([])
+    expect(answers).toHaveLength(Object.keys(GOOD_BODIES).length)
+  })
+
+  it.each(ANYTHING_ELSE)('with `content-type: %s` is refused by every route that takes one', async (type) => {
+    for (const answer of await answersTo(type)) expect(answer).toMatchObject(problem(415, 'unsupported_media_type'))
+  })
+
+  it('of another charset is refused with a sentence that says which will do', async () => {
+    const { engine, keys } = await api()
+    const headers = { authorization: `Bearer ${keys.w1}`, 'content-type': 'application/json; charset=utf-16' }
+    const { body } = await read(engine.routes.request('/events', { method: 'POST', headers, body: '{}' }))
+    expect(body['detail']).toBe(
+      'a JSON body is UTF-8, whatever else it could be: send charset=utf-8 or none; found "utf-16"',
+    )
+  })
+
+  it('is missed as JSON is: 400 with a content-type, 415 without', async () => {
+    const { engine, keys, addEndpoint } = await api()
+    const { id } = await addEndpoint()
+    for (const { method, path } of withBody(await documentOf({ engine }))) {
+      const ask = (headers: Record<string, string>) =>
+        read(
+          engine.routes.request(path.replace('{id}', id), {
+            method,
+            headers: { authorization: `Bearer ${keys.w1}`, ...headers },
+          }),
+        )
+      expect(await ask({ 'content-type': 'application/json' }), path).toMatchObject(problem(400, 'invalid_request'))
+      expect(await ask({}), path).toMatchObject(problem(415, 'unsupported_media_type'))
+    }
+  })
+
+  it('may come with its header twice, over a socket', async () => {
+    const { engine, keys } = await api()
+    const listener = getRequestListener(engine.routes.fetch)
+    const server = createServer((incoming, outgoing) => void listener(incoming, outgoing)).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as AddressInfo
+    const statusOf = (...types: string[]) =>
+      new Promise((resolve, reject) => {
+        const headers = [
+          'host',
+          'a',
+          'authorization',
+          `Bearer ${keys.w1}`,
+          ...types.flatMap((one) => ['content-type', one]),
+        ]
+        request({ port, method: 'POST', path: '/events', headers }, (answer) => {
+          answer.resume()
+          resolve(answer.statusCode)
+        })
+          .on('error', reject)
+          .end('{"type":"a","data":{}}')
+      })
+    expect(await statusOf('application/json', 'application/json; charset=utf-8')).toBe(202)
+    expect(await statusOf('text/plain', 'application/json')).toBe(415)
+    server.close()
+  })
+})
+
+describe('an answer', () => {
+  it('is JSON whatever `Accept` says, a problem too', async () => {
+    const { engine, keys } = await api()
+    for (const accept of ['text/html', 'application/xml', 'application/json;q=0', 'image/*', '', 'nothing']) {
+      for (const { path } of routesOf(await documentOf({ engine })).filter(({ method }) => method === 'GET')) {
+        const headers = { accept, authorization: `Bearer ${keys.w1}` }
+        const answer = await engine.routes.request(path, { headers })
+        expect(answer.headers.get('content-type'), path).toMatch(/^application\/(problem\+)?json$/)
+        expect([200, 404]).toContain(answer.status)
+      }
+    }
+  })
+
+  it('to what a host throws as an `HTTPException` is a problem of the same status, whichever', async () => {
+    for (let status = 400; status <= 599; status++) {
+      const answer = problemResponse(new HTTPException(status as 400, { message: 'said so' }))
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([status, 'application/problem+json'])
+      expect(await answer.json()).toMatchObject({
+        status,
+        detail: status < 500 ? 'said so' : 'an unexpected error; the log has it',
+      })
+    }
+    for (const [status, code] of [
+      [401, 'unauthenticated'],
+      [409, 'conflict'],
+      [418, 'invalid_request'],
+      [429, 'too_many_requests'],
+      [503, 'internal'],
+    ] as const) {
+      expect(await problemResponse(new HTTPException(status)).json(), code).toMatchObject({ code })
+    }
+    expect(await problemResponse(new HTTPException(402)).json()).toMatchObject({
+      title: 'Payment Required',
+      detail: 'Payment Required',
+    })
+  })
+
+  it('keeps that status where the host throws it as it asks who is there', async () => {
+    const authenticate = async () => {
+      throw new HTTPException(402, { message: 'no subscription' })
+    }
+    const { engine } = await api({ authenticate })
+    // Mounted: the document of the routes knows nothing of what a host throws.
+    const answer = await new Hono().route('/', engine.routes).request('/events')
+    expect(await read(answer)).toEqual({
+      status: 402,
+      body: {
+        type: 'about:blank',
+        title: 'Payment Required',
+        status: 402,
+        detail: 'no subscription',
+        code: 'invalid_request',
+      },
+    })
+  })
+})

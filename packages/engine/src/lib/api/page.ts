@@ -1,0 +1,63 @@
+import { z } from '@hono/zod-openapi'
+import type { Page } from '../deliveries/delivery-list.ts'
+import { EngineError } from '../errors.ts'
+
+/** Page parameters of every list. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(250).default(50).openapi({ description: 'How many a page holds at most' }),
+  cursor: z.string().max(200).optional().openapi({ description: 'The `cursor` of the page before' }),
+}
+
+/**
+ * A page: `cursor` asks for the next one, and is absent on the last. `complete` is there, and false, when the look ended before
+ * the page was full.
+ */
+export function pageOf<T extends z.ZodType>(name: string, item: T) {
+  return z
+    .object({
+      data: z.array(item),
+      cursor: z.string().optional().openapi({ description: 'Asks for the next page; absent on the last' }),
+      complete: z
+        .literal(false)
+        .optional()
+        .openapi({ description: 'The look at the rows ended before the page was full: go on while there is a cursor' }),
+    })
+    .openapi(name)
+}
+
+/** The rows of a page and its cursor, from one row more than the page shows. */
+export function toPage<T extends { id: string }>(
+  rows: readonly T[],
+  limit: number,
+): { rows: readonly T[]; cursor?: string } {
+  if (rows.length <= limit) return { rows }
+  const shown = rows.slice(0, limit)
+  return { rows: shown, cursor: btoa(shown.at(-1)?.id ?? '') }
+}
+
+/**
+ * The id in a cursor of a list whose ids begin so. It only says where to go on: the workspace is the credential's,
+ * whatever stands in it.
+ */
+export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_'): string | undefined {
+  if (cursor === undefined) return undefined
+  try {
+    const id = atob(cursor)
+    if (id.startsWith(prefix) && /^[\w.-]{1,140}$/.test(id)) return id
+  } catch {
+    // Not base64: refused below, like any other text that is no cursor.
+  }
+  throw new EngineError('invalid_request', 'cursor must be the cursor of an earlier answer of this list')
+}
+
+/** A page as the API shows it: the cursor of the next one, and whether the look at its rows ended early. */
+export function showPage<R, Shown>(
+  { rows, next, complete }: Page<R>,
+  show: (row: R) => Shown,
+): { data: Shown[]; cursor?: string; complete?: false } {
+  return {
+    data: rows.map((row) => show(row)),
+    ...(next !== undefined && { cursor: btoa(next) }),
+    ...(!complete && { complete }),
+  }
+}

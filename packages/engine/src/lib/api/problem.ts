@@ -1,0 +1,122 @@
+import { consoleLogger } from '../console-logger.ts'
+import { EngineError, type EngineErrorCode, STATUS_OF } from '../errors.ts'
+import { type Logger, carefulLogger, errorFields } from '../logger.ts'
+import { oneLine } from '../formats/one-line.ts'
+
+/** RFC 9457. `code` is stable; `detail` is for people. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
+}
+
+/** Of every answer of the API: it may hold a secret, and it is nothing but what its `content-type` says. */
+export const UNSTORED = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+
+/** The phrases of RFC 9110 and its kin: what `about:blank` asks a title to be. */
+const TITLES: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  402: 'Payment Required',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  407: 'Proxy Authentication Required',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  410: 'Gone',
+  411: 'Length Required',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  416: 'Range Not Satisfiable',
+  417: 'Expectation Failed',
+  418: "I'm a Teapot",
+  421: 'Misdirected Request',
+  422: 'Unprocessable Content',
+  423: 'Locked',
+  424: 'Failed Dependency',
+  425: 'Too Early',
+  426: 'Upgrade Required',
+  428: 'Precondition Required',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  451: 'Unavailable For Legal Reasons',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+}
+
+export function titleOf(status: number): string {
+  return TITLES[status] ?? 'Error'
+}
+
+/** The details of 5xx answers. The message of such an error may quote a database, a KMS or the set-up: the log has it. */
+const FAULTS: Partial<Record<EngineErrorCode, string>> = {
+  not_accepted: 'nothing was committed: repeat the request',
+  outcome_unknown: 'the write may have taken place: look before you repeat the request',
+  secret_unreadable: 'a secret could not be decrypted; the log has the reason',
+  invalid_option: 'the server is set up wrongly; the log has the reason',
+}
+
+const ownLogger = carefulLogger(consoleLogger)
+
+/**
+ * The one shape of every error, `application/problem+json`. A 5xx shows a fixed text, whatever the error says, and the
+ * error itself goes to the logger.
+ *
+ * @param logger `engine.logger`; without one the cause of a 5xx is written to the console
+ */
+export function problemResponse(error: unknown, logger: Logger = ownLogger): Response {
+  const known = error instanceof EngineError ? error : undefined
+  const status = known?.status ?? statusOf(error) ?? 500
+  if (status >= 500) logger[status === 503 ? 'warn' : 'error'](errorFields(error), 'a request failed')
+  const text = status < 500 ? (messageOf(error) ?? titleOf(status)) : known && FAULTS[known.code]
+  const problem: Problem = {
+    type: 'about:blank',
+    title: titleOf(status),
+    status,
+    // It quotes what was found, which may hold anything.
+    detail: oneLine(text ?? 'an unexpected error; the log has it'),
+    code: known?.code ?? codeOf(status),
+  }
+  const headers = new Headers({ 'content-type': 'application/problem+json', ...UNSTORED })
+  if (known?.retryAfterSeconds !== undefined) headers.set('retry-after', String(known.retryAfterSeconds))
+  if (status === 401) headers.set('www-authenticate', 'Bearer')
+  return new Response(JSON.stringify(problem), { status, headers })
+}
+
+/** That of an `HTTPException`, by its shape: a host's Hono may be another copy. */
+function statusOf(error: unknown): number | undefined {
+  const status: unknown =
+    error instanceof Error && 'getResponse' in error && 'status' in error ? error.status : undefined
+  return typeof status === 'number' && status >= 400 && status <= 599 ? status : undefined
+}
+
+/** Codes that say no more than their status does: those of an error that brings a status and no code of ours. */
+const GENERAL = [
+  'unauthenticated',
+  'forbidden',
+  'not_found',
+  'method_not_allowed',
+  'conflict',
+  'precondition_failed',
+  'payload_too_large',
+  'unsupported_media_type',
+  'too_many_requests',
+] as const satisfies EngineErrorCode[]
+
+function codeOf(status: number): string {
+  if (status >= 500) return 'internal'
+  return GENERAL.find((code) => STATUS_OF[code] === status) ?? 'invalid_request'
+}
+
+function messageOf(error: unknown): string | undefined {
+  return error instanceof Error && error.message !== '' ? error.message : undefined
+}

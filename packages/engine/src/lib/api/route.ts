@@ -1,0 +1,117 @@
+import { OpenAPIHono, type RouteConfig, createRoute, type z } from '@hono/zod-openapi'
+import type { Principal, Scope } from '../access/api-key.ts'
+import type { OnceDeliveryReads } from '../deliveries/delivery-store.ts'
+import type { OnceEndpointStore } from '../endpoints/endpoint-store-api.ts'
+import type { Engine, Sent } from '../engine-api.ts'
+import { EngineError, type EngineErrorCode } from '../errors.ts'
+import type { BackgroundOption } from '../publish/dispatch.ts'
+import type { OnceDeps, OnceOption } from '../idempotency/idempotent-change.ts'
+import { problemResponse } from './problem.ts'
+import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
+import { describeProblems } from './input-problems.ts'
+import { problemsOf } from './problems.ts'
+import { type HeaderName, withHeaders } from './response-headers.ts'
+
+/** What a route finds in its context once the request is known. */
+interface RouteEnv {
+  Variables: {
+    principal: Principal
+    /** The JSON body as it came, of a route that has one. */
+    bodyText: string
+  }
+}
+
+export type EngineRoutes = OpenAPIHono<RouteEnv>
+
+/** The engine without its routes, which is what they are made from. */
+export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'sendTest'>, OnceDeps {
+  /** {@link Engine.checkKeys} without a write; a key service that does not answer is an error here. */
+  verifyKeys(): Promise<void>
+  endpoints: OnceEndpointStore
+  deliveries: OnceDeliveryReads
+  sendTest(workspaceId: string, endpointId: string, options?: BackgroundOption & OnceOption): Promise<Sent>
+}
+
+/** A sub-application whose bad input is answered like everyone's. */
+export function newRoutes(): EngineRoutes {
+  return new OpenAPIHono<RouteEnv>({
+    defaultHook: (result) => {
+      if (!result.success) return problemResponse(new EngineError('invalid_request', describeProblems(result.error)))
+      return undefined
+    },
+  })
+}
+
+/** What a route says of itself beside its schemas. */
+type Described = Required<Pick<RouteConfig, 'operationId' | 'tags' | 'summary'>> & { path: string }
+
+interface RouteOptions {
+  /** What it can refuse beside that which every route of its kind refuses. */
+  problems?: readonly EngineErrorCode[]
+  maxBodyBytes?: number
+}
+
+/**
+ * A route that asks for a scope, reads its body only from whoever has it, and lists every problem that it can answer
+ * with.
+ */
+export function defineRoute<R extends RouteConfig & Described>(
+  scope: Scope,
+  config: R,
+  { problems = [], maxBodyBytes = MAX_BODY_BYTES }: RouteOptions = {},
+) {
+  const read = readBody(maxBodyBytes)
+  const takesBody = config.request?.body !== undefined
+  const takesKey = config.method !== 'get'
+  const responses: R['responses'] = {
+    ...(takesKey ? withReplayed(config.responses) : config.responses),
+    ...problemsOf(problems, { takesBody, takesKey }),
+  }
+  return createRoute({
+    ...config,
+    description: `${config.description ?? ''} Scope: \`${scope}\`.`.trim(),
+    security: [{ [SECURITY]: [scope] }],
+    middleware: async (c, next) => {
+      if (!c.get('principal').scopes.includes(scope)) {
+        throw new EngineError('forbidden', `this key lacks the scope ${scope}`)
+      }
+      const [parameter] = Object.keys(config.request?.query ? {} : c.req.query())
+      if (parameter !== undefined) {
+        throw new EngineError(
+          'invalid_request',
+          `this route takes no query parameter; found ${JSON.stringify(parameter)}`,
+        )
+      }
+      if (takesBody) return read(c, next)
+      // Such a body says nothing to the route, and a key is compared with it all the same.
+      if (c.req.header('idempotency-key') !== undefined) await takeBody(c, maxBodyBytes)
+      return next()
+    },
+    responses,
+  })
+}
+
+/** The name of the security scheme of an API key. */
+export const SECURITY = 'apiKey'
+
+type Answers = RouteConfig['responses']
+
+function withReplayed(answers: Answers): Answers {
+  const { headers } = withHeaders('Idempotency-Replayed')
+  const entries = Object.entries(answers).map(([status, answer]) => {
+    const own = 'headers' in answer ? (answer.headers as object) : {}
+    return [status, { ...answer, headers: { ...own, ...headers } }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/** A JSON answer of a route, as it looks, and the headers that it has. */
+export function json<S extends z.ZodType>(description: string, schema: S, example: z.input<S>, ...named: HeaderName[]) {
+  return { description, ...withHeaders(...named), content: { 'application/json': { schema, example } } }
+}
+
+/** A JSON body of a route, and the examples of one by their names. */
+export function body<S extends z.ZodType>(schema: S, examples: Record<string, z.input<S>>) {
+  const named = Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]))
+  return { required: true, content: { 'application/json': { schema, examples: named } } }
+}

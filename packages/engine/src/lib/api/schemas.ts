@@ -1,0 +1,195 @@
+import { z } from '@hono/zod-openapi'
+import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
+import { READABLE } from '../endpoints/endpoint-columns.ts'
+import { DISABLED_REASONS } from '../endpoints/endpoint.ts'
+import { ERROR_CLASS_NAMES } from '../error-classes.ts'
+import { HOLD_REASONS, type HoldReason } from '../backlog/hold-reason.ts'
+import { RATE_PERIODS } from '../backlog/rate-limit.ts'
+import * as bounded from './bounded.ts'
+import { credentialsInput, credentialsShown } from './credentials.ts'
+
+export const time = z.iso.datetime()
+export const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
+export const count = z.int().openapi({ minimum: 0 })
+
+export const deliverySchema = z
+  .object({
+    id: id('delivery'),
+    eventId: id('event'),
+    endpointId: z.string().nullable().openapi({ description: 'null for a row that this engine did not make' }),
+    type: z.string().openapi({ description: 'The type of the event' }),
+    status: z.enum(['pending', 'completed', 'failed', 'held']),
+    holdReason: z
+      .enum(Object.keys(HOLD_REASONS) as HoldReason[])
+      .nullable()
+      .openapi({ description: 'Why it is held; null while it is not' }),
+    heldAt: time.nullable().openapi({ description: 'Since when it is held' }),
+    attempts: count.openapi({ description: 'Attempts that count' }),
+    maxAttempts: count,
+    dueAt: time.nullable().openapi({ description: 'When the next attempt is due; null when none is known' }),
+    createdAt: time,
+    completedAt: time.nullable().openapi({ description: 'When it was completed or failed' }),
+    lastError: z.string().nullable().openapi({ description: 'What the last attempt came to' }),
+    lastStatus: z.int().nullable().openapi({ description: 'The status that the receiver answered last' }),
+    errorClass: z.enum(ERROR_CLASS_NAMES).nullable().openapi({ description: 'The class of `lastError`' }),
+    explanation: z.string().nullable().openapi({ description: 'What happened, and what most likely mends it' }),
+  })
+  .openapi('Delivery')
+
+const endpointFields = {
+  url: bounded.url.openapi({ description: 'https, and a public address, unless the server says otherwise' }),
+  description: bounded.description.optional(),
+  eventTypes: bounded.eventTypePatterns.optional().openapi({
+    description: 'What it subscribes to: a type, all types that begin so (`message.*`), or `*`, which is the default',
+  }),
+  channels: bounded.channelPatterns.optional().openapi({ description: 'Channels it listens to; none: to every event' }),
+  retrySchedule: bounded.waits
+    .nullable()
+    .optional()
+    .openapi({ description: 'Waits between attempts, in seconds; null: the default of the server' }),
+  deadlineMs: bounded
+    .whole(1000, 30_000)
+    .nullable()
+    .optional()
+    .openapi({ description: 'Bound on one attempt; null: the default of the server' }),
+  headers: bounded.headers
+    .optional()
+    .openapi({ description: 'Sent with every attempt; never shown again', writeOnly: true }),
+  retryStatuses: bounded.retryStatuses
+    .optional()
+    .openapi({ description: 'Statuses from 400 to 499 that are tried again, besides 408, 425 and 429' }),
+  signatures: z
+    .array(z.enum(['v1', 'v1a']))
+    .max(2)
+    .optional()
+    .openapi({
+      description: '`v1`: HMAC under a shared secret, the default; `v1a`: ed25519, with a public key',
+      minItems: 1,
+      uniqueItems: true,
+    }),
+  compatSignature: z
+    .strictObject({
+      header: bounded.headerName.openapi({ description: 'The name of the header', minLength: 1 }),
+      format: z
+        .enum(COMPAT_FORMATS)
+        .optional()
+        .openapi({ description: '`timestamped`, unless said otherwise: `t=…,v1=…`; `sha256`: `sha256=…`' }),
+      secret: bounded.secret.optional().openapi({
+        description: 'Visible ASCII; a new one when left out',
+        minLength: 16,
+        writeOnly: true,
+      }),
+    })
+    .nullable()
+    .optional()
+    .openapi({
+      description: 'A signature of an older form besides, for receivers that know no other; null takes it away',
+    }),
+  eventTypeHeader: bounded.headerName
+    .nullable()
+    .optional()
+    .openapi({ description: 'A header whose value is the type of the event; null: none', minLength: 1 }),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1000)
+    .nullable()
+    .optional()
+    .openapi({ description: 'Attempts at the same time from one process; null: as many as for every endpoint' }),
+  rateLimit: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .nullable()
+    .optional()
+    .openapi({ description: 'Attempts per `ratePeriod`, from all processes together; null: no limit' }),
+  ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: '`second` unless said otherwise' }),
+  ...credentialsInput,
+}
+
+export const endpointInput = z
+  .strictObject({
+    ...endpointFields,
+    secret: bounded.secret.optional().openapi({
+      description: 'A secret to take over: `whsec_` for `v1` or `whsk_` for `v1a`, and base64; a new one when left out',
+      writeOnly: true,
+    }),
+  })
+  .openapi('EndpointInput')
+
+export const endpointChange = z
+  .strictObject({ ...endpointFields, url: endpointFields.url.optional() })
+  .openapi('EndpointChange', { description: 'A property that is left out stays as it is' })
+
+export const endpointSchema = z
+  .object({
+    id: id('endpoint'),
+    url: z.string(),
+    description: z.string(),
+    status: z.enum(['enabled', 'disabled']),
+    disabledReason: z
+      .enum(DISABLED_REASONS)
+      .nullable()
+      .openapi({
+        description:
+          '`manual`: a person; `failing`: it failed for too long; `gone`: it answered 410; `asked`: it answered with ' +
+          '`webhook-delivery: disable`',
+      }),
+    disabledAt: time.nullable().openapi({ description: 'New deliveries are held from here on' }),
+    version: z.int().openapi({ description: 'One more after each change; the `ETag` is made from it', minimum: 1 }),
+    eventTypes: z.array(z.string()),
+    channels: z.array(z.string()),
+    retrySchedule: z.array(z.int()).nullable().openapi({ description: 'Seconds; null: the default of the server' }),
+    deadlineMs: z.int().nullable(),
+    headerNames: z.array(z.string()).openapi({ description: 'The names of `headers`, in lower case' }),
+    retryStatuses: z.array(z.int()),
+    signatures: z.array(z.enum(['v1', 'v1a'])),
+    compatHeader: z.string().nullable().openapi({ description: 'The header of `compatSignature`, in lower case' }),
+    compatFormat: z.enum(COMPAT_FORMATS).openapi({ description: 'The form of that signature' }),
+    eventTypeHeader: z.string().nullable().openapi({ description: 'In lower case' }),
+    concurrency: z.int().nullable(),
+    rateLimit: z.int().nullable(),
+    ratePeriod: z.enum(RATE_PERIODS),
+    ...credentialsShown,
+    circuit: z
+      .enum(['closed', 'open'])
+      .openapi({ description: '`open`: deliveries are held, and one at a time is tried' }),
+    pausedUntil: time.nullable().openapi({
+      description:
+        'No attempt begins before: a person paused it, or its receiver answered 429 or 503 with `Retry-After`',
+    }),
+    failingSince: time.nullable().openapi({ description: 'The first failure since the last success' }),
+    unreadable: z
+      .array(z.string().openapi({ enum: [...READABLE] }))
+      .optional()
+      .openapi({ description: 'Properties that were broken by hand, to be set again' }),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .openapi('Endpoint')
+
+export const scheme = z.enum(['v1', 'v1a', 'compat'])
+
+export const replayInput = z
+  .strictObject({
+    status: z.enum(['failed', 'completed']).optional().openapi({ description: '`failed` unless said otherwise' }),
+    settledAfter: bounded.isoTime.optional().openapi({ description: 'Settled at this time or later' }),
+    settledBefore: bounded.isoTime.optional().openapi({ description: 'Settled before this time' }),
+  })
+  .openapi('ReplayInput')
+
+export const secretSchema = z
+  .object({
+    scheme,
+    version: z.int(),
+    secret: z.string().openapi({ description: 'What the receiver verifies with; for `v1a` the public key' }),
+    createdAt: time,
+    expiresAt: time.nullable().openapi({ description: 'Until when it signs; null: it is the newest' }),
+  })
+  .openapi('EndpointSecret')
+
+export const publicKeySchema = z
+  .object({ version: z.int(), publicKey: z.string(), createdAt: time, expiresAt: time.nullable() })
+  .openapi('EndpointPublicKey')
+
+export const idParam = z.object({ id: bounded.id.openapi({ description: 'An `id` of an earlier answer' }) })

@@ -1,0 +1,57 @@
+import type { z } from '@hono/zod-openapi'
+import { eventIdOf } from '@keepsend/outbox'
+import type { ShownDelivery } from '../deliveries/delivery-columns.ts'
+import type { Endpoint } from '../endpoints/endpoint.ts'
+import { classOf, explanationOf } from '../error-classes.ts'
+import { HOLD_REASONS } from '../backlog/hold-reason.ts'
+import type { deliverySchema, endpointSchema } from './schemas.ts'
+
+/** A time that RFC 3339 has no year for, because it was broken by hand, is shown as the nearest that it has one for. */
+export function iso(ms: number): string {
+  return new Date(Math.max(YEAR_0_MS, Math.min(ms, END_OF_9999_MS))).toISOString()
+}
+
+const YEAR_0_MS = -62_167_219_200_000
+const END_OF_9999_MS = 253_402_300_799_999
+
+export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
+  const { id, endpointId, type, status, attempts, maxAttempts, dueAt, lastError, lastStatus } = row
+  return {
+    id,
+    eventId: eventIdOf(id),
+    endpointId: endpointId === '' ? null : endpointId,
+    type,
+    status,
+    // One that was written by hand, or by another version, is none that a client knows.
+    holdReason: row.holdReason !== null && Object.hasOwn(HOLD_REASONS, row.holdReason) ? row.holdReason : null,
+    heldAt: row.heldAt === null ? null : iso(row.heldAt),
+    attempts,
+    maxAttempts,
+    dueAt: dueAt === null ? null : iso(dueAt),
+    createdAt: iso(row.createdAt),
+    completedAt: row.completedAt === null ? null : iso(row.completedAt),
+    lastError,
+    lastStatus,
+    errorClass: classOf(lastError, lastStatus),
+    explanation: explanationOf(lastError, lastStatus),
+  }
+}
+
+export function showEndpoint({
+  workspaceId: _,
+  createdAt,
+  updatedAt,
+  failingSince,
+  pausedUntil,
+  disabledAt,
+  ...endpoint
+}: Endpoint): z.infer<typeof endpointSchema> {
+  return {
+    ...endpoint,
+    pausedUntil: pausedUntil === null ? null : iso(pausedUntil),
+    disabledAt: disabledAt === null ? null : iso(disabledAt),
+    failingSince: failingSince === null ? null : iso(failingSince),
+    createdAt: iso(createdAt),
+    updatedAt: iso(updatedAt),
+  }
+}

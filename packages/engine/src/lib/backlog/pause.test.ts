@@ -1,0 +1,557 @@
+import { type Claim, claimDueEvents } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { api, read } from '../../../test/routes.ts'
+import { type Answer, type Rig, rig } from '../../../test/rig.ts'
+
+const event = { type: 'message.created', workspaceId: 'w1', data: {} }
+const asking = (seconds: number, status = 429): Answer => ({ status, headers: { 'retry-after': String(seconds) } })
+const HOUR_MS = 3_600_000
+
+/** One endpoint, whose answer a test may change. */
+async function one(options: Parameters<typeof rig>[0] = {}) {
+  let answer: Answer = 200
+  const made = await rig({ answer: () => answer, ...options })
+  const { id } = await made.addEndpoint()
+  return {
+    ...made,
+    id,
+    answers: (next: Answer) => void (answer = next),
+    publish: async (count = 1) => {
+      for (let n = 0; n < count; n++) await made.engine.send(event)
+    },
+    endpoint: () => made.engine.endpoints.get('w1', id),
+    /** How long the endpoint is paused, and when it is woken, in ms from now. */
+    waits: async () => {
+      const [row] = await made.select(
+        `select paused_until - ms as paused, wake_at - ms as wake from keepsend_endpoints, keepsend_clock`,
+      )
+      const { paused = null, wake = null } = row ?? {}
+      return { paused: paused === null ? null : Number(paused), wake: wake === null ? null : Number(wake) }
+    },
+    /** As if that much time had passed for the endpoint. */
+    ageBy: (ms: number) =>
+      made.exec(`update keepsend_endpoints set wake_at = wake_at - ${ms}, paused_until = paused_until - ${ms},
+        pause_asked_at = pause_asked_at - ${ms}`),
+    attempt: async (claims: readonly Claim[]) =>
+      Promise.all(claims.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) }))),
+  }
+}
+
+async function claimed({ db }: Rig, limit = 100, now?: number): Promise<Claim[]> {
+  return (await claimDueEvents(db, { limit, now })).claims
+}
+
+const statuses = async ({ rows }: Rig) => (await rows()).map(({ status, holdReason }) => `${status} ${holdReason}`)
+
+function expectNear(value: number | null | undefined, expected: number): void {
+  expect(value).toBeLessThanOrEqual(expected)
+  expect(value).toBeGreaterThan(expected - 60_000)
+}
+
+describe('an answer that asks for a wait', () => {
+  it.each([429, 503])(
+    '%i pauses the endpoint: its rows are held, and cost neither attempt nor deferral (trap 22)',
+    async (status) => {
+      const made = await one()
+      made.answers(asking(600, status))
+      await made.publish()
+      expect(await made.work()).toMatchObject([
+        { kind: 'hold', reason: 'endpoint_paused', attempt: { pushback: 'paused' } },
+      ])
+      expect(await made.rows()).toMatchObject([
+        {
+          status: 'held',
+          holdReason: 'endpoint_paused',
+          attempts: 0,
+          deferrals: 0,
+          lastStatus: status,
+          lastError: `HTTP ${status}`,
+        },
+      ])
+      const { pausedUntil, ...endpoint } = await made.endpoint()
+      expectNear((pausedUntil ?? 0) - Date.now(), 600_000)
+      expect(endpoint).toMatchObject({ status: 'enabled', circuit: 'closed', failingSince: null, version: 1 })
+      expectNear((await made.waits()).wake, 600_000)
+
+      // What is published meanwhile is held from the start, and what another process has claimed without a request.
+      await made.publish(5)
+      const other = await rig({ on: made })
+      expect(await other.work()).toEqual([])
+      expect(await statuses(made)).toEqual(Array.from({ length: 6 }, () => 'held endpoint_paused'))
+      await made.exec(
+        "update pending_events set status = 'pending', hold_reason = null, held_at = null, ready = 1, due_at = 1",
+      )
+      expect(await other.work()).toEqual(Array.from({ length: 6 }, () => ({ kind: 'hold', reason: 'endpoint_paused' })))
+      expect([made.sender.requests.length, other.sender.requests.length]).toEqual([1, 0])
+    },
+  )
+
+  it('may ask a hundred times: the delivery is as it was, and arrives', async () => {
+    const made = await one()
+    made.answers(asking(1))
+    await made.publish()
+    for (let round = 0; round < 100; round++) {
+      await made.work()
+      await made.ageBy(1000)
+      await made.engine.wake()
+    }
+    expect(await made.rows()).toMatchObject([{ status: 'pending', attempts: 0, deferrals: 0 }])
+    made.answers(200)
+    await made.work()
+    expect([made.sender.requests.length, await made.rows()]).toEqual([101, []])
+  })
+
+  it('has its jitter on top, so that endpoints that were paused together do not come back together', async () => {
+    const made = await one({ random: () => 1 })
+    made.answers(asking(600))
+    await made.publish()
+    await made.work()
+    expectNear((await made.waits()).paused, 660_000)
+  })
+
+  it('pauses for maxPauseMs at most', async () => {
+    const made = await one({ maxPauseMs: 120_000 })
+    made.answers(asking(86_400))
+    await made.publish()
+    await made.work()
+    expectNear((await made.waits()).paused, 120_000)
+    for (const maxPauseMs of [999, 86_400_001]) {
+      await expect(rig({ maxPauseMs })).rejects.toMatchObject({ code: 'invalid_option' })
+    }
+  })
+
+  it('only moves the pause forward, and of answers that settle together the longest counts', async () => {
+    const made = await one()
+    await made.publish(3)
+    const claims = await claimed(made)
+    const waits = [60, 1800, 5]
+    const finished = []
+    for (const [index, claim] of claims.entries()) {
+      made.answers(asking(waits[index] ?? 0))
+      finished.push(...(await made.attempt([claim])))
+    }
+    await made.engine.settle(finished.slice(0, 2))
+    expectNear((await made.waits()).paused, 1_800_000)
+    await made.engine.settle(finished.slice(2))
+    expectNear((await made.waits()).paused, 1_800_000)
+  })
+
+  it('pauses nothing when its settle is lost, alone or beside one that stands', async () => {
+    const made = await one()
+    await made.publish(2)
+    const claims = await claimed(made)
+    made.answers(asking(1800))
+    const [lost] = await made.attempt(claims.slice(0, 1))
+    made.answers(asking(60))
+    const [standing] = await made.attempt(claims.slice(1))
+    if (!lost || !standing) throw new Error('two attempts')
+    await made.exec('update pending_events set due_at = 1 where id = ?', lost.claim.id)
+    const [rival] = await claimed(made, 1)
+    expect(rival?.id).toBe(lost.claim.id)
+    expect(await made.engine.settle([lost])).toMatchObject({ lost: [lost.claim.id] })
+    expect((await made.waits()).paused).toBeNull()
+    expect(await made.engine.settle([lost, standing])).toMatchObject({ lost: [lost.claim.id] })
+    expectNear((await made.waits()).paused, 60_000)
+  })
+
+  it('pauses no endpoint that was changed since the attempt read it: the row is due again', async () => {
+    const made = await one()
+    made.answers(asking(600))
+    await made.publish()
+    const finished = await made.attempt(await claimed(made))
+    await made.engine.endpoints.update('w1', made.id, { url: 'https://new.example.com/' })
+    await made.engine.settle(finished)
+    expect(await made.endpoint()).toMatchObject({ pausedUntil: null })
+    expect(await made.rows()).toMatchObject([{ status: 'pending', attempts: 0 }])
+  })
+})
+
+describe('a pause', () => {
+  async function paused(count: number, options: Parameters<typeof rig>[0] = {}) {
+    const made = await one(options)
+    made.answers(asking(600))
+    await made.publish(count)
+    await made.work({ limit: 1 })
+    await made.work({ limit: 1000 })
+    made.answers(200)
+    made.sender.requests.length = 0
+    expect(new Set(await statuses(made))).toEqual(new Set(['held endpoint_paused']))
+    return made
+  }
+
+  it('holds what is due behind it, before the next claim meets it', async () => {
+    const made = await one()
+    const other = await made.addEndpoint({ url: 'https://other.example.com/', eventTypes: ['other'] })
+    made.answers(asking(600))
+    await made.publish(200)
+    const claims = await claimed(made, 10)
+    await made.engine.send({ ...event, type: 'other' })
+    const finished = await made.attempt(claims)
+    const lanes = [made.id, other.id].map((endpointId) => ({ workspaceId: 'w1', endpointId, count: 10 }))
+    const { claimed: next } = await made.engine.settle(finished, { claim: { lanes } })
+    expect(next.claims.map(({ endpointId }) => endpointId)).toEqual([other.id])
+    expect((await made.rows()).filter(({ status }) => status === 'held')).toHaveLength(201)
+  })
+
+  it('is waited for by whatever resumes: wake times, the room of a settle, a replay', async () => {
+    const made = await paused(20)
+    await made.exec('update keepsend_endpoints set wake_at = 1')
+    expect(await made.engine.wake()).toMatchObject({ letOut: [] })
+    expectNear((await made.waits()).wake, 600_000)
+
+    await made.exec(`update pending_events set status = 'failed', hold_reason = null, held_at = null, completed_at = 1
+      where id = (select min(id) from pending_events)`)
+    await made.engine.deliveries.replayOf('w1', { endpointId: made.id })
+    expect((await statuses(made)).filter((status) => status.startsWith('pending'))).toEqual([])
+    expect(made.sender.requests).toEqual([])
+  })
+
+  it('is not ended by a success, nor by rows for which a worker has room', async () => {
+    const made = await one()
+    await made.publish(6)
+    const finished = await made.attempt(await claimed(made, 2))
+    await made.engine.settle([])
+    made.answers(asking(600))
+    await made.work({ limit: 1 })
+    await made.work()
+    const { claimed: next } = await made.engine.settle(finished, {
+      claim: { lanes: [{ workspaceId: 'w1', endpointId: made.id, count: 10 }] },
+    })
+    expect(next.claims).toEqual([])
+    expectNear((await made.waits()).paused, 600_000)
+    expect(await statuses(made)).toEqual(Array.from({ length: 4 }, () => 'held endpoint_paused'))
+  })
+
+  it('ends at its time: what was held goes, oldest first', async () => {
+    const made = await paused(20)
+    await made.ageBy(600_000)
+    expect(await made.endpoint()).toMatchObject({ pausedUntil: null })
+    expect((await made.engine.wake()).letOut).toHaveLength(16)
+    await made.work()
+    await made.ageBy(1000)
+    expect((await made.engine.wake()).letOut).toHaveLength(4)
+    await made.work()
+    expect([made.sender.requests.length, await made.rows()]).toEqual([20, []])
+  })
+
+  it.each([
+    ['a person resumes it', ({ engine, id }: Made) => engine.endpoints.resume('w1', id)],
+    ['a person enables it', ({ engine, id }: Made) => engine.endpoints.setStatus('w1', id, 'enabled')],
+  ])('ends when %s', async (_how, ending) => {
+    const made = await paused(3)
+    expect(await ending(made)).toMatchObject({ pausedUntil: null, version: 2, status: 'enabled' })
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered', 'delivered'])
+    expect(await made.engine.endpoints.resume('w1', made.id)).toMatchObject({ version: 2 })
+  })
+
+  it('ends with a new URL, and with no other change', async () => {
+    const made = await paused(1)
+    await made.engine.endpoints.update('w1', made.id, { description: 'x', url: 'https://hooks.example.com/' })
+    expect((await made.endpoint()).pausedUntil).not.toBeNull()
+    await made.engine.endpoints.update('w1', made.id, { url: 'https://new.example.com/' })
+    expect((await made.endpoint()).pausedUntil).toBeNull()
+    await made.engine.wake()
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered'])
+  })
+
+  it('and an open circuit wait for each other: no probe before the end, and none before the circuit says', async () => {
+    const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [3600] })
+    made.answers(500)
+    await made.publish()
+    await made.work()
+    await made.publish(3)
+    await made.work()
+    await made.exec('update keepsend_endpoints set wake_at = wake_at - 60000')
+    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    made.answers(asking(600))
+    expect(await made.work()).toMatchObject([{ kind: 'hold', attempt: { probe: true } }])
+    expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
+    expectNear((await made.waits()).wake, 600_000)
+    await made.exec('update keepsend_endpoints set wake_at = 1')
+    expect((await made.engine.wake()).letOut).toEqual([])
+    expectNear((await made.waits()).wake, 600_000)
+    await made.ageBy(600_000)
+    made.answers(200)
+    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    expect(await made.work()).toMatchObject([{ kind: 'delivered' }])
+    expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
+  })
+})
+
+type Made = Awaited<ReturnType<typeof one>>
+
+describe('a pause by a person', () => {
+  it('holds deliveries for as long as it says, and shows until when', async () => {
+    const made = await one()
+    await made.publish(2)
+    const { pausedUntil, version } = await made.engine.endpoints.pause('w1', made.id, { forMs: 30 * 86_400_000 })
+    expectNear((pausedUntil ?? 0) - Date.now(), 30 * 86_400_000)
+    expect(version).toBe(2)
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['hold', 'hold'])
+    // Maintenance takes the far time for what it is.
+    expect(await made.engine.maintain()).toMatchObject({ strays: 0 })
+    expectNear((await made.waits()).wake, 30 * 86_400_000)
+    await made.engine.endpoints.resume('w1', made.id)
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered'])
+  })
+
+  it('is an hour unless said otherwise, and shortens none that lasts longer', async () => {
+    const made = await one()
+    await made.engine.endpoints.pause('w1', made.id)
+    expectNear((await made.waits()).paused, HOUR_MS)
+    await made.engine.endpoints.pause('w1', made.id, { forMs: 1000 })
+    expectNear((await made.waits()).paused, HOUR_MS)
+  })
+
+  it.each([999, 30 * 86_400_000 + 1, 1500.5])('of %d ms is refused by name', async (forMs) => {
+    const made = await one()
+    await expect(made.engine.endpoints.pause('w1', made.id, { forMs })).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining('forMs') as string,
+    })
+  })
+
+  it('of a disabled endpoint gives it no time to wake', async () => {
+    const made = await one()
+    await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
+    await made.engine.endpoints.pause('w1', made.id)
+    await made.engine.endpoints.resume('w1', made.id)
+    expect(await made.waits()).toEqual({ paused: null, wake: null })
+  })
+
+  it('over HTTP: POST …/pause and …/resume, shown as pausedUntil', async () => {
+    const { call, addEndpoint } = await api()
+    const { id } = await addEndpoint()
+    const paused = await read(call('POST', `/endpoints/${id}/pause`, { forMs: 60_000 }))
+    expect(paused).toMatchObject({ status: 200, body: { pausedUntil: expect.stringMatching(/^\d{4}-.*Z$/) as string } })
+    expect(await read(call('GET', `/endpoints/${id}`))).toMatchObject({ body: paused.body })
+    expect(await read(call('POST', `/endpoints/${id}/resume`))).toMatchObject({ body: { pausedUntil: null } })
+    expect(await read(call('POST', `/endpoints/${id}/pause`, { forMs: 1 }))).toMatchObject({ status: 400 })
+  })
+})
+
+describe('a clock that was ahead and is corrected', () => {
+  it('leaves a pause for which what is published is held until the endpoint is woken, and never again', async () => {
+    const made = await one()
+    await made.exec(
+      `update keepsend_endpoints set paused_until = ${Date.now() + 7_200_000}, pause_asked_at = ${Date.now() + 3_600_000}`,
+    )
+    await made.publish(1)
+    expect(await statuses(made)).toEqual(['held endpoint_paused'])
+    // Nobody gave it a wake time; maintenance does.
+    expect(await made.engine.maintain()).toMatchObject({ strays: 1 })
+    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    await made.publish(1)
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered'])
+  })
+
+  const setAhead = async ({ exec, db }: Rig, ms: number) => {
+    const now =
+      db.dialect.name === 'postgres'
+        ? 'cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint)'
+        : `cast((julianday('now') - 2440587.5) * 86400000 as integer)`
+    await exec('drop view keepsend_clock')
+    await exec(`create view keepsend_clock as select ${now} + ${ms} as ms`)
+  }
+
+  it('leaves no pause that the receiver did not ask for', async () => {
+    const made = await one()
+    await setAhead(made, HOUR_MS)
+    made.answers(asking(60))
+    await made.publish()
+    await made.work()
+    expect((await made.endpoint()).pausedUntil).not.toBeNull()
+    await setAhead(made, 0)
+    expect(await made.endpoint()).toMatchObject({ pausedUntil: null })
+    expect(await made.engine.maintain()).toMatchObject({ strays: 1 })
+    made.answers(200)
+    await made.engine.wake()
+    await made.exec('update pending_events set due_at = 1')
+    expect(await made.work()).toMatchObject([{ kind: 'delivered' }])
+  })
+
+  it('leaves no held row to a time that is an hour away', async () => {
+    const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [3600] })
+    await setAhead(made, HOUR_MS)
+    made.answers(500)
+    await made.publish()
+    await made.work()
+    await made.publish()
+    await made.work()
+    await setAhead(made, 0)
+    expect((await made.engine.wake()).letOut).toEqual([])
+    expect(await made.engine.maintain()).toMatchObject({ strays: 1 })
+    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    expect(await made.engine.maintain()).toMatchObject({ strays: 0 })
+  })
+
+  it('leaves the pause of a person as it is', async () => {
+    const made = await one()
+    await setAhead(made, HOUR_MS)
+    await made.engine.endpoints.pause('w1', made.id, { forMs: 86_400_000 })
+    await setAhead(made, 0)
+    expect((await made.endpoint()).pausedUntil).not.toBeNull()
+  })
+})
+
+describe('a probe', () => {
+  /** A thousand deliveries that the receiver cannot take, and ten that it can, in that order or the other. */
+  async function mixed(types: readonly string[]) {
+    let n = 0
+    const made = await rig({
+      answer: ({ body }) => (body.includes('"bad"') ? 500 : 200),
+      retrySchedule: [5, 300],
+      random: () => (n += 0.618) % 1,
+    })
+    const { id } = await made.addEndpoint()
+    const publish = async (type: string) => {
+      const count = type === 'bad' ? 1000 : 10
+      const events = Array.from({ length: count }, () => ({ ...event, type }))
+      await made.engine.commit({ writes: [], events })
+    }
+    // The circuit opens by failures, whatever waits behind them.
+    await made.engine.commit({ writes: [], events: Array.from({ length: 10 }, () => ({ ...event, type: 'bad' })) })
+    await made.work()
+    for (const type of types) await publish(type)
+    // As the circuit makes of what is due; retries are due, and held, again.
+    const hold = () =>
+      made.exec(`update pending_events set status = 'held', hold_reason = 'circuit_open', held_at = 1, due_at = null, ready = 0
+        where status = 'pending'`)
+    await hold()
+    return { ...made, id, hold }
+  }
+
+  it.each([
+    ['before', ['bad', 'good']],
+    ['behind', ['good', 'bad']],
+    ['around', ['bad', 'good', 'bad']],
+  ])('finds the good deliveries with bad ones %s them, and is never what failed last', async (_where, types) => {
+    const made = await mixed(types)
+    const probes: string[] = []
+    let circuit = 'open'
+    for (let round = 0; round < 40 && circuit === 'open'; round++) {
+      await made.exec('update keepsend_endpoints set wake_at = 1')
+      const { letOut } = await made.engine.wake()
+      probes.push(...letOut.map(({ id }) => id))
+      await made.work()
+      await made.hold()
+      circuit = (await made.engine.endpoints.get('w1', made.id)).circuit
+    }
+    expect(circuit).toBe('closed')
+    for (const [index, id] of probes.entries()) expect(id).not.toBe(probes[index + 1])
+  })
+
+  it('is the row that failed last where there is no other', async () => {
+    const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [1, 1, 1] })
+    made.answers(500)
+    await made.publish()
+    await made.work()
+    await made.exec('update pending_events set due_at = 1')
+    await made.work()
+    for (let round = 0; round < 2; round++) {
+      await made.exec('update keepsend_endpoints set wake_at = 1')
+      expect((await made.engine.wake()).letOut).toHaveLength(1)
+      await made.work()
+      await made.exec('update pending_events set due_at = 1')
+      await made.work()
+    }
+    expect(made.sender.requests).toHaveLength(3)
+  })
+
+  it('whose body is refused is followed by the next at once: the receiver is alive', async () => {
+    const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [3600] })
+    made.answers(500)
+    await made.publish()
+    await made.work()
+    await made.publish(3)
+    await made.work()
+    made.answers(422)
+    await made.exec('update keepsend_endpoints set wake_at = wake_at - 60000')
+    for (let probe = 0; probe < 2; probe++) {
+      expect((await made.engine.wake()).letOut).toHaveLength(1)
+      expect(await made.work()).toMatchObject([{ kind: 'dead', httpStatus: 422 }])
+    }
+    made.answers(200)
+    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    await made.work()
+    expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
+  })
+
+  it('comes up to a tenth later than openMs, never sooner', async () => {
+    const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [3600], random: () => 1 })
+    made.answers(500)
+    await made.publish()
+    await made.work()
+    const { wake } = await made.waits()
+    expect(wake).toBeGreaterThan(60_000)
+    expect(wake).toBeLessThanOrEqual(66_000)
+  })
+})
+
+describe('what counts for the circuit', () => {
+  it.each([400, 413, 415, 422])(
+    '%i is about the body: a hundred of them open nothing and count nowhere',
+    async (status) => {
+      const made = await one()
+      made.answers(status)
+      await made.publish(100)
+      await made.work()
+      expect(await made.endpoint()).toMatchObject({ circuit: 'closed', failingSince: null })
+      expect(new Set(await statuses(made))).toEqual(new Set(['failed null']))
+    },
+  )
+
+  it.each([401, 403, 404, 405, 407, 301, 500])('%i is about the endpoint: what follows is held', async (status) => {
+    const made = await one({ retrySchedule: [3600] })
+    made.answers(status)
+    await made.publish(10)
+    await made.work()
+    await made.publish(5)
+    await made.work()
+    expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
+    expect((await statuses(made)).filter((state) => state === 'held circuit_open')).toHaveLength(5)
+  })
+
+  const timeout: Answer = { kind: 'error', reason: 'timeout', message: 'slow' }
+
+  it('three time-outs in a row open it, in one process or in three', async () => {
+    const made = await one({ retrySchedule: [3600] })
+    made.answers(timeout)
+    await made.publish(2)
+    for (let n = 0; n < 2; n++) await made.work({ limit: 1 })
+    expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
+    await made.publish(2)
+    const restarted = await rig({ on: made, answer: () => timeout })
+    expect(await restarted.work({ limit: 1 })).toMatchObject([{ attempt: { timedOut: true, pushback: 'slow' } }])
+    expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
+    expect(await made.work()).toEqual([{ kind: 'hold', reason: 'circuit_open' }])
+  })
+
+  it.each([200, 500, 422, asking(1)])('two, an answer (%j) and two more do not', async (answer) => {
+    const made = await one({ retrySchedule: [3600] })
+    for (const next of [timeout, timeout, answer, timeout, timeout]) {
+      made.answers(next)
+      await made.publish()
+      await made.work()
+      await made.ageBy(1100)
+    }
+    expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
+    made.answers(timeout)
+    await made.publish()
+    await made.work()
+    expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
+  })
+
+  it('of attempts that settle together, in the order in which they ended', async () => {
+    const made = await one({ retrySchedule: [3600] })
+    await made.publish(5)
+    const finished = []
+    for (const [index, claim] of (await claimed(made)).entries()) {
+      made.answers(index === 2 ? 500 : timeout)
+      finished.push(...(await made.attempt([claim])))
+    }
+    await made.engine.settle(finished)
+    expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
+    expect(await made.select('select timeouts_in_row as n from keepsend_endpoints')).toMatchObject([{ n: 2 }])
+  })
+})

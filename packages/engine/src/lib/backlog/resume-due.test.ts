@@ -1,0 +1,271 @@
+import { claimDueEvents, claimReadyEvents, newEventId, enqueueEvents } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { type Rig, moves, rig } from '../../../test/rig.ts'
+
+async function held(count: number, options: Parameters<typeof rig>[0] = {}) {
+  const made = await rig(options)
+  const { id } = await made.addEndpoint()
+  await fill(made, id, count)
+  const { claims } = await claimDueEvents(made.db, { limit: 1000 })
+  await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate' } })))
+  return { ...made, id, due: () => made.exec('update keepsend_endpoints set wake_at = 1 where wake_at is not null') }
+}
+
+async function fill({ db }: Rig, endpointId: string, count: number): Promise<void> {
+  const row = () => ({ eventId: newEventId(), endpointId, workspaceId: 'w1', type: 'message.created', payload: '{}' })
+  await enqueueEvents(
+    db,
+    Array.from({ length: count }, () => row()),
+  )
+}
+
+const states = async ({ rows }: Rig) => (await rows()).map(({ status }) => status)
+
+describe('what is held', () => {
+  it('has a time to wake, is charged nothing, and comes out oldest first', async () => {
+    const made = await held(20)
+    expect(await states(made)).toEqual(Array.from({ length: 20 }, () => 'held'))
+    expect((await made.rows()).every((row) => row.attempts === 0 && moves(row) === 2)).toBe(true)
+    expect(await made.engine.wake()).toMatchObject({ letOut: [], nextMs: expect.any(Number) as number })
+    await made.due()
+    const { letOut } = await made.engine.wake({ batch: 5 })
+    expect(letOut.map(({ id }) => id)).toEqual((await made.rows()).slice(0, 5).map(({ id }) => id))
+    expect((await states(made)).filter((state) => state === 'held')).toHaveLength(15)
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'delivered'))
+  })
+
+  it('comes out once, however many wake it at the same moment', async () => {
+    const made = await held(60)
+    const others = await Promise.all([1, 2, 3].map(() => rig({ on: made })))
+    await made.due()
+    const woken = await Promise.all([made, ...others].map(({ engine }) => engine.wake({ batch: 10 })))
+    expect(woken.flatMap(({ letOut }) => letOut)).toHaveLength(10)
+    expect((await states(made)).filter((state) => state === 'pending')).toHaveLength(10)
+  })
+
+  it('comes out with the settle of others, as many and two, in one commit with the next claim', async () => {
+    const made = await held(20)
+    await made.due()
+    await made.engine.wake({ batch: 2 })
+    const { claims } = await claimDueEvents(made.db, { limit: 2 })
+    const finished = await Promise.all(
+      claims.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) })),
+    )
+    expect(finished.map(({ outcome }) => outcome.attempt?.makesRoom)).toEqual([true, true])
+    const lanes = [{ workspaceId: 'w1', endpointId: made.id, count: 100 }]
+    const { claimed } = await made.engine.settle(finished, { claim: { lanes } })
+    expect(claimed.claims).toHaveLength(4)
+    expect((await states(made)).filter((state) => state === 'held')).toHaveLength(14)
+  })
+
+  it('takes what stands in line behind it aside, before the next claim meets it', async () => {
+    const made = await rig()
+    const { id } = await made.addEndpoint()
+    const other = await made.addEndpoint()
+    await fill(made, id, 500)
+    await fill(made, other.id, 3)
+    const lanes = [id, other.id].map((endpointId) => ({ workspaceId: 'w1', endpointId, count: 10 }))
+    const { claims } = await claimReadyEvents(made.db, { lanes: lanes.slice(0, 1) })
+    const finished = claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'replay' } as const }))
+    const { claimed } = await made.engine.settle(finished, { claim: { lanes } })
+    expect(claimed.claims.map(({ endpointId }) => endpointId)).toEqual([other.id, other.id, other.id])
+    expect((await made.rows()).filter(({ status, attempts }) => status === 'held' && attempts === 0)).toHaveLength(500)
+  })
+
+  it('is let out when nobody would wake it: upkeep gives it a time', async () => {
+    const made = await held(3)
+    await made.exec('update keepsend_endpoints set wake_at = null')
+    expect(await made.engine.maintain()).toMatchObject({ strays: 1 })
+    expect((await made.engine.wake()).letOut).toHaveLength(3)
+  })
+
+  it('under a disabled endpoint waits for a person', async () => {
+    const made = await held(3)
+    await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
+    expect(await made.engine.maintain()).toMatchObject({ strays: 0 })
+    expect(await made.engine.wake()).toEqual({ letOut: [], nextMs: null })
+    await made.engine.endpoints.setStatus('w1', made.id, 'enabled')
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered', 'delivered'])
+  })
+
+  it('counts in the age of the oldest that waits (trap 21)', async () => {
+    const made = await held(1)
+    await made.exec('update pending_events set created_at = created_at - 60000')
+    expect(await made.engine.stats()).toMatchObject({ held: 1, oldestDueMs: expect.any(Number) as number })
+    expect((await made.engine.stats()).oldestDueMs).toBeGreaterThanOrEqual(60_000)
+  })
+})
+
+describe('enabling an endpoint with a backlog', () => {
+  it('lets out a first batch and leaves the rest to the wake times: no backlog stands before new events', async () => {
+    const made = await held(500)
+    await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
+    await made.engine.endpoints.setStatus('w1', made.id, 'enabled')
+    expect((await states(made)).filter((state) => state === 'pending')).toHaveLength(100)
+    expect((await made.engine.wake()).nextMs).toBeGreaterThan(0)
+  })
+})
+
+describe('a rate limit', () => {
+  it('holds what is out of sight, uncharged, and lets out as much as may be sent by the next time', async () => {
+    const made = await rig()
+    const { id } = await made.addEndpoint({ rateLimit: 20 })
+    await fill(made, id, 40)
+    const outcomes = await made.work()
+    const sent = outcomes.filter(({ kind }) => kind === 'delivered').length
+    // Of the 250 ms in sight: one at once, and one each 50 ms.
+    expect(sent).toBeGreaterThanOrEqual(5)
+    expect(sent).toBeLessThanOrEqual(7)
+    const rest = (await made.rows()).filter(({ status }) => status === 'held')
+    expect(rest).toHaveLength(40 - sent)
+    expect(new Set(rest.map(({ holdReason, attempts }) => `${holdReason} ${attempts}`))).toEqual(new Set(['rate 0']))
+    await made.exec('update keepsend_endpoints set wake_at = 1')
+    expect((await made.engine.wake()).letOut).toHaveLength(5)
+  })
+
+  it('spreads the messages of a queue over the time until the next wake', async () => {
+    const made = await rig()
+    const { id } = await made.addEndpoint({ rateLimit: 2 })
+    await fill(made, id, 200)
+    const { claims } = await claimDueEvents(made.db, { limit: 200 })
+    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate' } })))
+    await made.exec('update keepsend_endpoints set wake_at = 1')
+    const { letOut } = await made.engine.wake({ everyMs: 60_000, graceMs: 300_000 })
+    expect(letOut).toHaveLength(118)
+    expect(Math.round((letOut[117]?.delayMs ?? 0) / 1000)).toBe(59)
+    const [first] = (await made.rows()).filter(({ status }) => status === 'pending')
+    expect((first?.dueAt ?? 0) - Date.now()).toBeGreaterThan(290_000)
+  })
+
+  it('of a fast endpoint fits into one statement, and holds up no other that is to be woken', async () => {
+    const made = await held(3)
+    const { id } = await made.addEndpoint({ rateLimit: 10_000 })
+    await fill(made, id, 20)
+    const { claims } = await claimDueEvents(made.db, { limit: 100 })
+    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate' } })))
+    await made.due()
+    // As a queue wakes: 10,000 a second for a minute are more than one statement may take.
+    const { letOut } = await made.engine.wake({ batch: 500, everyMs: 60_000, graceMs: 300_000 })
+    expect(letOut).toHaveLength(23)
+  })
+
+  it.each([
+    [{ limit: 1001 }, 'limit'],
+    [{ batch: 0 }, 'batch'],
+    [{ everyMs: 0.5 }, 'everyMs'],
+    [{ graceMs: -1 }, 'graceMs'],
+  ])('wake refuses %o by name', async (options, name) => {
+    const made = await rig()
+    await expect(made.engine.wake(options)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining(name) as string,
+    })
+  })
+
+  it.each([
+    ['concurrency', 0],
+    ['concurrency', 1001],
+    ['rateLimit', 0],
+    ['rateLimit', 10_001],
+    ['rateLimit', 1.5],
+  ])('%s of %d is refused by name', async (name, value) => {
+    const made = await rig()
+    await expect(made.addEndpoint({ [name]: value })).rejects.toMatchObject({
+      code: 'invalid_endpoint',
+      message: expect.stringContaining(name) as string,
+    })
+  })
+})
+
+describe('a row of an endpoint that was broken by hand', () => {
+  it('fails its own deliveries and no look-up of its neighbours', async () => {
+    const made = await rig({ retrySchedule: [3600] })
+    const broken = await made.addEndpoint()
+    await made.addEndpoint()
+    await made.exec("update keepsend_endpoints set retry_schedule = 'soon' where id = ?", broken.id)
+    await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+    const outcomes = await made.work()
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'retry'])
+    const [row] = await made.rows()
+    expect(row).toMatchObject({ endpointId: broken.id, attempts: 1 })
+    expect(row?.lastError).toMatch(/^attempt_broke: /)
+    expect(JSON.stringify(made.log.entries)).toMatch(/the row of .* cannot be read/)
+  })
+})
+
+describe('a replay of an endpoint', () => {
+  it('of many deliveries is made in small transactions, and of no more than were asked for', async () => {
+    const sizes: number[] = []
+    const made = await rig({
+      retrySchedule: [],
+      wrap: (db) => ({
+        ...db,
+        run: (statement) => db.run(statement),
+        async atomic(statements) {
+          const results = await db.atomic(statements)
+          for (const [at, statement] of statements.entries()) {
+            if ('sql' in statement && statement.sql.includes('replayed_at =')) sizes.push(results[at]?.changes ?? 0)
+          }
+          return results
+        },
+      }),
+    })
+    const { id } = await made.addEndpoint()
+    await fill(made, id, 700)
+    await made.exec("update pending_events set status = 'failed', ready = 0, due_at = null, completed_at = 1")
+    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id }, { limit: 600 })).toEqual({
+      count: 600,
+      more: true,
+    })
+    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id })).toEqual({ count: 100, more: false })
+    expect(sizes).toEqual([250, 250, 100, 100])
+  })
+
+  it('sends again what has failed, bit by bit: it stands before no new event, and each comes once more', async () => {
+    let well = false
+    const made = await rig({ answer: () => (well ? 200 : 400), retrySchedule: [] })
+    const { id } = await made.addEndpoint()
+    const other = await made.addEndpoint({ workspaceId: 'w2' })
+    await made.exec("update keepsend_endpoints set circuit = 'closed'")
+    await fill(made, id, 150)
+    await fill(made, other.id, 1)
+    const { claims } = await claimDueEvents(made.db, { limit: 1000 })
+    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'dead', error: 'HTTP 400' } })))
+    well = true
+
+    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id }, { limit: 120 })).toEqual({
+      count: 120,
+      more: true,
+    })
+    const byState = async () => (await states(made)).filter((state) => state === 'pending').length
+    expect(await byState()).toBe(100)
+    const aside = (await made.rows()).filter(({ status }) => status === 'held')
+    expect(new Set(aside.map(({ holdReason, attempts }) => `${holdReason} ${attempts}`))).toEqual(new Set(['replay 0']))
+    expect(aside).toHaveLength(20)
+    expect(await made.work({ limit: 1000 })).toHaveLength(100)
+    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id })).toEqual({ count: 30, more: false })
+    for (let round = 0; round < 5; round++) {
+      await made.exec('update keepsend_endpoints set wake_at = 1 where wake_at is not null')
+      await made.engine.wake()
+      await made.work()
+    }
+    expect((await made.rows()).map(({ endpointId, status }) => [endpointId, status])).toEqual([[other.id, 'failed']])
+    expect(made.sender.requests).toHaveLength(150)
+  })
+
+  it('of another workspace, or of none, changes nothing', async () => {
+    const made = await rig({ answer: () => 400 })
+    const { id } = await made.addEndpoint()
+    await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+    await made.work()
+    for (const [workspaceId, endpointId] of [
+      ['w2', id],
+      ['w1', 'ep_none'],
+    ] as const) {
+      await expect(made.engine.deliveries.replayOf(workspaceId, { endpointId })).rejects.toMatchObject({
+        code: 'not_found',
+      })
+    }
+    expect(await states(made)).toEqual(['failed'])
+  })
+})

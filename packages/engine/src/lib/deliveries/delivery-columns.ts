@@ -1,0 +1,66 @@
+import {
+  type OutboxDatabase,
+  type PendingEvent,
+  type Row,
+  type SqlText,
+  pendingEvents,
+  sqlText,
+} from '@keepsend/outbox'
+import type { Delivery } from './delivery-store.ts'
+import type { DeliveryState } from './delivery-list.ts'
+import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
+
+const SHOWN = [
+  'id',
+  'endpointId',
+  'type',
+  'status',
+  'holdReason',
+  'heldAt',
+  'attempts',
+  'maxAttempts',
+  'dueAt',
+  'createdAt',
+  'completedAt',
+  'lastError',
+  'lastStatus',
+] as const
+
+/** What one replay of an endpoint sends again, unless it is asked for another number. */
+export const MAX_REPLAYED = 1000
+
+/** A delivery as the API shows it, and as the stored answer of its replay holds it: without the payload. */
+export type ShownDelivery = Pick<Delivery, (typeof SHOWN)[number]>
+
+/** A delivery that a replay has moved to this `gen`, as one text for a stored answer; {@link readReplayed} reads it. */
+export function selectReplayed(
+  db: OutboxDatabase,
+  { id, workspaceId, gen }: Pick<PendingEvent, 'id' | 'workspaceId' | 'gen'>,
+): SqlText {
+  return sqlText`
+    select ${jsonRow(db, SHOWN)} from (
+      select ${pendingEvents.some('replayed', SHOWN)} from pending_events as replayed
+      where id = ${id} and workspace_id = ${workspaceId} and gen = ${gen} and status = 'pending') as answered`
+}
+
+/** A delivery as its replay left it, from the stored answer. */
+export function readReplayed(answer: string): ShownDelivery {
+  return pendingEvents.read(readRow(SHOWN, answer)) as ShownDelivery
+}
+
+/** How many a replay of an endpoint has sent again, from the stored answer. */
+export function countReplayed(answer: string): { count: number; more: boolean } {
+  return { count: Number(answer), more: Number(answer) === MAX_REPLAYED }
+}
+
+/** Every column but the payload. */
+export const STATE = pendingEvents.except(['payload'])
+
+export function toState(row: Row): DeliveryState {
+  return pendingEvents.read<keyof DeliveryState>(row) as DeliveryState
+}
+
+// A reason that this engine does not know was written by hand, or by another version.
+export function toDelivery(row: Row): Delivery {
+  return pendingEvents.read(row) as Delivery
+}

@@ -1,0 +1,194 @@
+import {
+  BEHIND_EVERY_EVENT,
+  type EventStatus,
+  type FindOptions,
+  type OptionNames,
+  type OutboxDatabase,
+  type Row,
+  type SqlText,
+  allOf,
+  eventIdIn,
+  eventIdOf,
+  findStatement,
+  limitTo,
+  pendingEvents,
+  raw,
+  sqlText,
+} from '@keepsend/outbox'
+import type { Delivery } from './delivery-store.ts'
+import { toState } from './delivery-columns.ts'
+import { checkBounds, checkNames } from '../errors.ts'
+import type { EventQueue } from '../publish/event-queue.ts'
+import { checkWorkspaceId } from '../workspace-id.ts'
+
+/** A delivery without its payload, as lists have it. */
+export type DeliveryState = Omit<Delivery, 'payload'>
+
+/** Some rows of a list, newest event first. */
+export interface Page<R> {
+  rows: R[]
+  /** The `before` of the next page; undefined when there is none. */
+  next: string | undefined
+  /** False: the look ended before the page was full, or did not see all of what is in flight. Go on by `next`, if there is one. */
+  complete: boolean
+}
+
+export interface DeliveryFilter {
+  /** Rows of a page: 1–1,000. */
+  limit: number
+  /** The `next` of the page before. */
+  before?: string | undefined
+  status?: EventStatus | undefined
+  endpointId?: string | undefined
+  type?: string | undefined
+  eventId?: string | undefined
+}
+
+export const PAGE_OPTIONS = { limit: 'number', before: 'text' } satisfies OptionNames<
+  Parameters<DeliveryLists['listEvents']>[1]
+>
+
+/** One event, by what is retained of it. */
+export interface EventSummary {
+  id: string
+  type: string
+  createdAt: number
+  pending: number
+  held: number
+  completed: number
+  failed: number
+}
+
+/** Lists of one workspace. A page reads some thousands of rows at most, however many others have. */
+export interface DeliveryLists {
+  /** What is asked for besides the workspace is looked for row by row, in 2,000 rows a page at most. */
+  list(workspaceId: string, filter: DeliveryFilter): Promise<Page<DeliveryState>>
+  listEvents(workspaceId: string, page: Pick<DeliveryFilter, 'limit' | 'before'>): Promise<Page<EventSummary>>
+}
+
+export const DELIVERY_LIST_OPTIONS = {
+  ...PAGE_OPTIONS,
+  status: 'text',
+  endpointId: 'text',
+  type: 'text',
+  eventId: 'text',
+} satisfies OptionNames<DeliveryFilter>
+
+// A limit that no client of the HTTP API may ask for, for hosts.
+const MAX_LIMIT = 1000
+
+/** @param rowsStart how rows begin: those that were dispatched to a queue are in no index of their workspace */
+export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['rowsStart']): DeliveryLists {
+  // The answer and not the promise of it: on Workers a request that is cancelled ends no promise that others wait for.
+  let isIndexed: boolean | undefined
+
+  /** Where the rows of a workspace are found, whatever they wait for. */
+  async function everywhere(): Promise<FindOptions['by']> {
+    // One that is there may be dropped, and is named by the statement that goes by it.
+    if (isIndexed !== false) isIndexed = await hasIndexOfAll(db)
+    if (isIndexed) return 'workspace'
+    return rowsStart === 'handed-off' ? 'keys' : 'parts'
+  }
+
+  return {
+    async list(workspaceId, filter) {
+      checkNames('deliveries.list', DELIVERY_LIST_OPTIONS, filter)
+      const { limit, before = BEHIND_EVERY_EVENT, status, endpointId, type, eventId } = filter
+      checkWorkspaceId(workspaceId)
+      checkBounds('limit', limit, 1, MAX_LIMIT)
+      const wanted: SqlText[] = []
+      if (status !== undefined) wanted.push(sqlText`delivery.status = ${status}`)
+      if (endpointId !== undefined) wanted.push(sqlText`delivery.endpoint_id = ${endpointId}`)
+      if (type !== undefined) wanted.push(sqlText`delivery.event_type = ${type}`)
+      const ofEvent = eventId === undefined ? undefined : { eventId: eventIdOf(eventId) }
+      const atRest = status !== undefined && status !== 'pending'
+      const by = ofEvent ?? (atRest ? 'at-rest' : await everywhere())
+      const filtered = wanted.length > 0
+      const found = findStatement(db, { workspaceId, before, by, endpointId, rows: limit + 1, filtered })
+      const { rows } = await db.run<Found<Row & { id: string }>>(sqlText`
+        ${found}
+        select reached.id as "reached", reached.complete as "complete", ${pendingEvents.except(['payload'], 'delivery')}
+        from reached left join pending_events as delivery
+          on ${allOf([sqlText`delivery.id ${db.dialect.among(REACHED)}`, ...wanted])}
+        order by delivery.id desc ${limitTo(limit + 1)}`)
+      return pageOf(rows, limit, ({ reached: _reached, complete: _complete, ...row }) => toState(row))
+    },
+
+    async listEvents(workspaceId, options) {
+      checkNames('deliveries.listEvents', PAGE_OPTIONS, options)
+      const { limit, before = BEHIND_EVERY_EVENT } = options
+      checkWorkspaceId(workspaceId)
+      checkBounds('limit', limit, 1, MAX_LIMIT)
+      // An event has many rows: a page of so many rows would show few events.
+      const by = await everywhere()
+      const found = findStatement(db, { workspaceId, before, by, rows: limit + 1, filtered: true })
+      // Two workspaces may have published under one event id.
+      const { rows } = await db.run<Found<EventSummary>>(sqlText`
+        ${found},
+        event (id) as materialized (
+          select distinct ${eventIdIn(raw('found.id'))} from found
+          where found.id >= (select reached.id from reached) and found.id <> ${eventIdIn(raw('found.id'))}
+          order by 1 desc ${db.dialect.first(limit + 1)}),
+        summary as (
+          select event.id as id, min(event_type) as type, min(created_at) as created_at,
+            count(case when status = 'pending' then 1 end) as pending, count(case when status = 'held' then 1 end) as held,
+            count(case when status = 'completed' then 1 end) as completed, count(case when status = 'failed' then 1 end) as failed
+          from event ${db.dialect.joinRowsOf(raw('event.id'))}
+          where pending_events.workspace_id = ${workspaceId}
+          group by event.id)
+        select reached.id as "reached", reached.complete as "complete", summary.id as "id", type as "type",
+          created_at as "createdAt", pending as "pending", held as "held", completed as "completed", failed as "failed"
+        from reached left join summary on 1 = 1
+        order by summary.id desc`)
+      const page = pageOf<EventSummary, EventSummary>(rows, limit, toSummary)
+      // All rows of an event that is shown are: the look goes on behind it.
+      const last = page.rows.at(-1)
+      const next = page.next !== undefined && eventIdOf(page.next) === last?.id ? last.id : page.next
+      return { ...page, next }
+    },
+  }
+}
+
+const REACHED = raw('select found.id from found where found.id >= (select reached.id from reached)')
+
+function toSummary({ id, type, createdAt, pending, held, completed, failed }: EventSummary): EventSummary {
+  return { id, type, createdAt, pending, held, completed, failed }
+}
+
+/** How far the look came: see {@link findStatement}. */
+interface Reached {
+  reached: string
+  complete: 0 | 1
+}
+
+/** A row, and how far the look came; where there is none, that alone. */
+type Found<R> = Reached & (R | { id: null })
+
+/** @param found one row more than the page shows, if there is one */
+function pageOf<R extends { id: string }, Shown>(
+  found: readonly Found<R>[],
+  limit: number,
+  show: (row: R) => Shown,
+): Page<Shown> {
+  const [{ reached, complete } = { reached: '', complete: 1 }] = found
+  const rows = found.filter((row): row is Reached & R => row.id !== null)
+  const shown = rows.slice(0, limit)
+  const isFull = rows.length > limit
+  return {
+    rows: shown.map(show),
+    next: isFull ? shown.at(-1)?.id : reached === '' ? undefined : reached,
+    complete: (isFull || reached === '') && complete === 1,
+  }
+}
+
+/** Whether somebody has applied `optional_list_indexes.sql`. */
+async function hasIndexOfAll(db: OutboxDatabase): Promise<boolean> {
+  const { rows } = await db.run<{ name: string | null }>(
+    raw(
+      db.dialect.name === 'postgres'
+        ? `select cast(to_regclass('pending_events_workspace') as text) as "name"`
+        : `select name as "name" from sqlite_master where type = 'index' and name = 'pending_events_workspace'`,
+    ),
+  )
+  return typeof rows[0]?.name === 'string'
+}

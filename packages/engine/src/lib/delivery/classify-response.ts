@@ -1,0 +1,130 @@
+import type { TakenEvent } from '@keepsend/outbox'
+import type { AttemptFacts } from './attempt.ts'
+import type { DeliveryError } from '../error-classes.ts'
+import type { HoldReason } from '../backlog/hold-reason.ts'
+import { withoutSecrets } from '../formats/one-line.ts'
+import { parseRetryAfter, pauseDelayMs, retryDelayMs } from '../retry-schedule.ts'
+import type { SendResult } from './sender.ts'
+
+/** What an attempt means for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */
+export type DeliveryOutcome = Verdict & {
+  /** What the attempt says of its endpoint; absent when none was made. */
+  attempt?: AttemptFacts
+}
+
+type Verdict =
+  | { kind: 'delivered'; httpStatus: number }
+  /** Another attempt after `delayMs`; a `deferral` is a wait that is not the receiver's fault, and is not charged. */
+  | { kind: 'retry'; delayMs: number; deferral: boolean; error: DeliveryError; httpStatus?: number }
+  /** No attempt will follow. */
+  | { kind: 'dead'; error: DeliveryError; httpStatus?: number }
+  /**
+   * The receiver wants nothing more: it answered 410 (`gone`), or `webhook-delivery: disable` (`asked`). The endpoint of
+   * that version is disabled; the delivery is complete if the status is 2xx, and fails otherwise.
+   */
+  | {
+      kind: 'disable_endpoint'
+      reason: 'gone' | 'asked'
+      endpointId: string
+      endpointVersion: number
+      error: DeliveryError
+      httpStatus: number
+    }
+  /**
+   * The endpoint takes nothing now; `resumeInMs` says when it may, where that is known. No attempt was made, or one was that
+   * does not count: the receiver `asked` for a wait, and its endpoint is paused for it.
+   */
+  | {
+      kind: 'hold'
+      reason: HoldReason
+      resumeInMs?: number | undefined
+      asked?: { pauseMs: number; error: DeliveryError; httpStatus: number }
+    }
+  /** There was no room to begin; no attempt was made. The delivery goes back in line. */
+  | { kind: 'release' }
+
+/** Attempts that could not be made, of one delivery, that do not count. */
+export const UNCHARGED_DEFERRALS = 20
+
+// 421: the connection was for another host; the sender has tried a new one already.
+const RETRYABLE_4XX = new Set([408, 421, 425])
+
+// They say that the receiver is overloaded, or that what stands before it has waited for it in vain.
+const SLOW_DOWN = new Set([502, 503, 504])
+
+export interface VerdictContext {
+  event: Pick<TakenEvent, 'attempts' | 'maxAttempts' | 'claimedAt'>
+  endpoint: { id: string; version: number; retrySchedule: readonly number[]; retryStatuses: readonly number[] }
+  /** How long an answer may pause the endpoint. */
+  maxPauseMs: number
+  /** The database's time, for a `Retry-After` that is a date. */
+  now: number
+  random: () => number
+  /** Values of the request that no error may repeat. */
+  secrets?: readonly string[] | undefined
+}
+
+/** Judges one attempt. Only 2xx is a success; a redirect is a failure like any other and was not followed. */
+export function judge(result: SendResult, context: VerdictContext): DeliveryOutcome {
+  if (result.kind === 'error') return retryOrDead(context, `${result.reason}: ${result.message}`, result.status)
+  const { status } = result
+  const { id, version, retryStatuses } = context.endpoint
+  const wish = result.header('webhook-delivery')?.trim().toLowerCase()
+  const succeeded = status >= 200 && status <= 299
+  if (succeeded && wish !== 'disable') return { kind: 'delivered', httpStatus: status }
+
+  const error = describe(result, context.secrets)
+  if (status === 410 || wish === 'disable') {
+    const reason = status === 410 ? 'gone' : 'asked'
+    return { kind: 'disable_endpoint', reason, endpointId: id, endpointVersion: version, error, httpStatus: status }
+  }
+  if (wish === 'abort-message') return { kind: 'dead', error, httpStatus: status }
+
+  const retryAfterMs = parseRetryAfter(result.header('retry-after'), context.now)
+  if (status === 429 || (status === 503 && retryAfterMs !== undefined)) {
+    const pauseMs = pauseDelayMs(context.endpoint.retrySchedule, { ...context, retryAfterMs })
+    return { kind: 'hold', reason: 'endpoint_paused', asked: { pauseMs, error, httpStatus: status } }
+  }
+  // A receiver that says when to come again wants to be asked again, whatever the status.
+  const isRetried = RETRYABLE_4XX.has(status) || retryStatuses.includes(status) || retryAfterMs !== undefined
+  if (status >= 400 && status <= 499 && !isRetried) return { kind: 'dead', error, httpStatus: status }
+  return retryOrDead(context, error, status, retryAfterMs)
+}
+
+/** What an exchange says of the pace that its endpoint can take: see {@link AttemptFacts.pushback}. */
+export function pushbackOf(result: SendResult, outcome: DeliveryOutcome): AttemptFacts['pushback'] {
+  if (outcome.kind === 'hold') return 'paused'
+  const isSlow = result.kind === 'error' ? result.reason === 'timeout' : SLOW_DOWN.has(result.status)
+  return isSlow ? 'slow' : 'none'
+}
+
+/** Another attempt if one is left, else the end. */
+export function retryOrDead(
+  context: VerdictContext,
+  error: DeliveryError,
+  httpStatus?: number,
+  retryAfterMs?: number,
+): DeliveryOutcome {
+  const attempt = attemptNumber(context.event)
+  const status = httpStatus === undefined ? {} : { httpStatus }
+  if (attempt >= context.event.maxAttempts) return { kind: 'dead', error, ...status }
+  const delayMs = retryDelayMs(context.endpoint.retrySchedule, attempt, { retryAfterMs, random: context.random })
+  return { kind: 'retry', delayMs, deferral: false, error, ...status }
+}
+
+/**
+ * The number of the attempt that is being made, 1 for the first: a claim has counted it already, a message that was only
+ * begun counts it at its settle.
+ */
+export function attemptNumber({ attempts, claimedAt }: Pick<TakenEvent, 'attempts' | 'claimedAt'>): number {
+  return claimedAt === null ? attempts + 1 : attempts
+}
+
+const SHOWN_BYTES = 300
+
+function describe(result: Extract<SendResult, { kind: 'response' }>, secrets: readonly string[] = []): DeliveryError {
+  // A secret that begins among them must not be cut in two before it is looked for.
+  const whole = new TextDecoder().decode(secrets.length === 0 ? result.body.subarray(0, SHOWN_BYTES) : result.body)
+  const text = withoutSecrets(whole, secrets).slice(0, SHOWN_BYTES).trim()
+  return text === '' ? `HTTP ${result.status}` : `HTTP ${result.status}: ${text}`
+}

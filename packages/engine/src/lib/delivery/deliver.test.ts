@@ -1,0 +1,289 @@
+import { claimDueEvents } from '@keepsend/outbox'
+import { createCipheriv, randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { createEngine, silentLogger } from '../../index.ts'
+import { ATTEMPT_BROKE } from './deliver.ts'
+import { LATER, TEST_KEYS, receivers, rig, verify } from '../../../test/rig.ts'
+
+const event = { type: 'message.created', workspaceId: 'w1', data: { text: 'é🙂\u0000\ud800' } }
+
+/** A header's value as its row has it. */
+function sealedAs(name: string, value: string, key: string): string {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', Buffer.from(key, 'base64'), nonce).setAAD(Buffer.from(name))
+  const sealed = Buffer.concat([cipher.update(value), cipher.final(), cipher.getAuthTag()])
+  return nonce.toString('base64') + sealed.toString('base64')
+}
+
+describe('an attempt', () => {
+  it('sends the bytes that were kept, signed, as JSON, with the deadline and the bound on the answer', async () => {
+    const { engine, addEndpoint, work, sender, rows } = await rig({
+      userAgent: 'Acme/1',
+      keepCompleted: true,
+      deadlineMs: 9000,
+    })
+    const { secret } = await addEndpoint({ url: 'https://hooks.example.com:8443/in?x=1' })
+    const { eventId } = await engine.send(event)
+    expect(await work()).toMatchObject([{ kind: 'delivered', httpStatus: 200 }])
+    const [request] = sender.requests
+    verify(request, secret)
+    expect(request).toMatchObject({
+      url: 'https://hooks.example.com:8443/in?x=1',
+      body: (await rows())[0]?.payload,
+      deadlineMs: 9000,
+      maxResponseBytes: 65_536,
+      // Some firewalls refuse a request that accepts nothing.
+      headers: { accept: '*/*', 'content-type': 'application/json', 'user-agent': 'Acme/1', 'webhook-id': eventId },
+    })
+  })
+
+  it('repeats webhook-id and the body, and dates itself afresh: the body carries no time of an attempt (trap 15)', async () => {
+    const { engine, addEndpoint, work, sender, rows } = await rig({ answer: () => 500 })
+    await addEndpoint()
+    const { eventId } = await engine.send(event)
+    const payload = (await rows())[0]?.payload
+    for (const attempt of [0, 1, 2]) await work({ now: LATER + attempt * 86_400_000 })
+    const { requests } = sender
+    expect(requests.map(({ body, headers }) => [body, headers['webhook-id']])).toEqual(
+      requests.map(() => [payload, eventId]),
+    )
+    expect(requests).toHaveLength(3)
+    const times = requests.map(({ headers }) => Number(headers['webhook-timestamp']))
+    expect(times).toEqual([0, 1, 2].map((day) => Math.floor(LATER / 1000) + day * 86_400))
+    expect(new Set(requests.map(({ headers }) => headers['webhook-signature'])).size).toBe(3)
+  })
+
+  it("carries the endpoint's own headers, which cannot replace ours", async () => {
+    const { engine, addEndpoint, work, sender, exec, select } = await rig({ secrets: 'plaintext-for-development' })
+    const { id } = await addEndpoint({ headers: { Authorization: 'Bearer s3cret', 'X-Env': 'prod' } })
+    await engine.send(event)
+    await work()
+    expect(sender.requests[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-env': 'prod' })
+    // Not even where a row was written by somebody else, who has the key.
+    const [row] = await select("select secret from keepsend_secrets where scheme = 'headers'")
+    const seal = (name: string, value: string) => sealedAs(name, value, String(row?.['secret']))
+    const forged = { 'webhook-id': seal('webhook-id', 'forged'), 'content-type': seal('content-type', 'text/plain') }
+    await exec(`update keepsend_endpoints set headers = '${JSON.stringify(forged)}'`)
+    await engine.endpoints.setStatus('w1', id, 'enabled')
+    const { eventId } = await engine.send(event)
+    await work()
+    expect(sender.requests[1]?.headers).toMatchObject({ 'webhook-id': eventId, 'content-type': 'application/json' })
+  })
+
+  it('a receiver that asks for no more is sent no more: its endpoint is disabled, and what it took is complete', async () => {
+    const { engine, addEndpoint, work, rows, sender } = await rig({
+      answer: () => ({ status: 200, headers: { 'webhook-delivery': 'disable' } }),
+    })
+    const { id } = await addEndpoint()
+    await engine.send(event)
+    await work()
+    expect(await rows()).toEqual([])
+    expect(await engine.endpoints.get('w1', id)).toMatchObject({ status: 'disabled', disabledReason: 'asked' })
+    await engine.send(event)
+    expect(await work()).toEqual([])
+    expect(sender.requests).toHaveLength(1)
+  })
+
+  it("takes the endpoint's own deadline and schedule before the engine's, within the engine's bounds", async () => {
+    const { engine, addEndpoint, work, sender } = await rig({
+      answer: () => 500,
+      maxDeadlineMs: 20_000,
+      retrySchedule: [7],
+    })
+    await addEndpoint({ deadlineMs: 2000, retrySchedule: [60, 120] })
+    await addEndpoint({ deadlineMs: 30_000 })
+    await engine.send(event)
+    const outcomes = await work()
+    // Two attempts at once: whose signature is ready first is sent first.
+    expect(sender.requests.map(({ deadlineMs }) => deadlineMs).sort((a, b) => a - b)).toEqual([2000, 20_000])
+    expect(outcomes).toMatchObject([{ delayMs: 60_000 }, { delayMs: 7000 }])
+  })
+
+  it('needs a sender, and says so', async () => {
+    const { db, engine, addEndpoint, messages } = await rig()
+    await addEndpoint()
+    await engine.send(event)
+    const publisher = createEngine({
+      db,
+      queue: { send: async (message) => void messages.push(message) },
+      secrets: TEST_KEYS,
+      logger: silentLogger,
+    })
+    const { claims } = await claimDueEvents(db, { limit: 1 })
+    const [claim] = claims
+    expect(claim && (await publisher.deliver(claim, claim.claimedAt))).toMatchObject({
+      kind: 'retry',
+      error: ATTEMPT_BROKE,
+    })
+  })
+})
+
+describe('what breaks an attempt before it is sent', () => {
+  it('is an outcome of its row and does not stop the rows beside it (trap 10)', async () => {
+    const { engine, addEndpoint, work, rows, sender, log, exec } = await rig()
+    const [good, poisoned] = [await addEndpoint(), await addEndpoint()]
+    await exec(
+      'update keepsend_secrets set secret = ?, key_id = null where endpoint_id = ?',
+      'not a secret',
+      poisoned.id,
+    )
+    await engine.send(event)
+    const outcomes = await work()
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'retry'])
+    expect(sender.requests.map(({ headers }) => headers['webhook-signature']?.startsWith('v1,'))).toEqual([true])
+    verify(sender.requests[0], good.secret)
+    expect(await rows()).toMatchObject([
+      { endpointId: poisoned.id, status: 'pending', attempts: 1, lastError: expect.stringMatching(/^attempt_broke: /) },
+    ])
+    expect(log.entries).toMatchObject([{ level: 'error', fields: { deliveryId: (await rows())[0]?.id } }])
+    expect(JSON.stringify([log.entries, await rows()])).not.toContain('not a secret')
+  })
+
+  it('ends the row as failed when its attempts are used up, instead of coming back for ever (trap 10)', async () => {
+    const signer = () => {
+      throw new Error('no key')
+    }
+    const { engine, addEndpoint, work, rows } = await rig({ signer })
+    await addEndpoint({ retrySchedule: [1] })
+    await engine.send(event)
+    await work()
+    await work({ now: LATER })
+    expect(await rows()).toMatchObject([{ status: 'failed', attempts: 2, lastError: ATTEMPT_BROKE }])
+  })
+
+  it('a sender that throws is such a break', async () => {
+    const broken = { send: () => Promise.reject(new Error('no sockets')) }
+    const { engine, addEndpoint, work } = await rig({ sender: broken })
+    await addEndpoint()
+    await engine.send(event)
+    expect(await work()).toMatchObject([{ kind: 'retry', error: ATTEMPT_BROKE }])
+  })
+
+  it('an endpoint that is gone, or never was, is the end of its row', async () => {
+    const { engine, addEndpoint, work, rows, sender } = await rig()
+    const { id } = await addEndpoint()
+    await engine.send(event)
+    await engine.endpoints.delete('w1', id)
+    expect(await work()).toEqual([{ kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }])
+    expect([(await rows())[0]?.status, sender.requests]).toEqual(['failed', []])
+  })
+})
+
+describe('an endpoint as an attempt sees it', () => {
+  const setup = async () => {
+    const clock = { ms: 0 }
+    const made = await rig({ monotonic: () => clock.ms, keepCompleted: true })
+    const endpoint = await made.addEndpoint()
+    const send = async () => {
+      await made.engine.send(event)
+      return made.work()
+    }
+    await send()
+    return { ...made, ...endpoint, clock, send }
+  }
+
+  it('is read at most a second late when another process changed it', async () => {
+    const { exec, id, clock, send, sender } = await setup()
+    await exec('update keepsend_endpoints set url = ? where id = ?', 'https://new.example.com/', id)
+    clock.ms = 999
+    await send()
+    clock.ms = 1000
+    await send()
+    expect(sender.requests.map(({ url }) => new URL(url).hostname)).toEqual([
+      'hooks.example.com',
+      'hooks.example.com',
+      'new.example.com',
+    ])
+  })
+
+  it('is read at once when this process changed it', async () => {
+    const { engine, id, send, sender } = await setup()
+    await engine.endpoints.update('w1', id, { url: 'https://new.example.com/' })
+    await send()
+    expect(sender.requests.at(-1)?.url).toBe('https://new.example.com/')
+    await engine.endpoints.rotateSecret('w1', id)
+    await send()
+    expect(sender.requests.at(-1)?.headers['webhook-signature']?.split(' ')).toHaveLength(2)
+  })
+
+  it('is read in one statement for many rows', async () => {
+    let reads = 0
+    const counting: Parameters<typeof rig>[0] = {
+      wrap: (db) => ({
+        ...db,
+        atomic: (list) => db.atomic(list),
+        run: (one) => {
+          if ('sql' in one && one.sql.includes('left join keepsend_secrets')) reads++
+          return db.run(one)
+        },
+      }),
+    }
+    const { engine, addEndpoint, work, sender } = await rig(counting)
+    for (let made = 0; made < 5; made++) await addEndpoint()
+    for (let sent = 0; sent < 4; sent++) await engine.send(event)
+    await work()
+    expect([sender.requests.length, reads]).toEqual([20, 1])
+  })
+})
+
+describe('secrets', () => {
+  it('sign side by side while one replaces the other, and an expired one no longer (trap 34)', async () => {
+    const { engine, addEndpoint, work, sender } = await rig()
+    const { id, secret: old } = await addEndpoint()
+    const { secret: fresh } = await engine.endpoints.rotateSecret('w1', id, { overlapMs: 3_600_000 })
+    const attempt = async (now: number) => {
+      await engine.send(event)
+      await work({ now })
+      return sender.requests.at(-1)
+    }
+    const during = await attempt(Date.now() + 60_000)
+    for (const secret of [old, fresh]) verify(during, secret)
+    expect(during?.headers['webhook-signature']?.split(' ')).toHaveLength(2)
+    const after = await attempt(Date.now() + 3_700_000)
+    expect(after?.headers['webhook-signature']?.split(' ')).toHaveLength(1)
+    expect((await engine.endpoints.secrets('w1', id)).map(({ secret }) => secret)).toEqual([fresh, old])
+  })
+})
+
+describe('a URL that may not be sent to', () => {
+  const BAD = [
+    'http://example.com/',
+    'https://127.0.0.1/',
+    'https://localhost/',
+    'https://10.0.0.1/',
+    'https://a:b@example.com/',
+    'https://example.com:22/',
+  ]
+
+  it.each(BAD)('%s is refused when an endpoint is made, and when it is changed', async (url) => {
+    const { engine, addEndpoint, count } = await rig()
+    await expect(addEndpoint({ url })).rejects.toMatchObject({ code: 'invalid_endpoint' })
+    expect(await count('keepsend_endpoints')).toBe(0)
+    const { id } = await addEndpoint()
+    await expect(engine.endpoints.update('w1', id, { url })).rejects.toMatchObject({ code: 'invalid_endpoint' })
+    expect(await engine.endpoints.get('w1', id)).toMatchObject({ url: 'https://hooks.example.com/', version: 1 })
+  })
+
+  it.each(BAD)(
+    '%s is refused again at the attempt, however it came into the table, and nothing is sent',
+    async (url) => {
+      const { engine, addEndpoint, work, exec, sender, rows } = await rig()
+      const { id } = await addEndpoint()
+      await exec('update keepsend_endpoints set url = ? where id = ?', url, id)
+      await engine.send(event)
+      const error = expect.stringMatching(/^(scheme|credentials|port|blocked_address): /)
+      expect(await work()).toMatchObject([{ kind: 'retry', deferral: false, error }])
+      expect([sender.requests, (await rows())[0]?.attempts]).toEqual([[], 1])
+    },
+  )
+
+  it('is sent to where the operator opened it', async () => {
+    const { engine, addEndpoint, work, sender } = await rig({
+      urlPolicy: { allowHttp: true, allowHosts: ['localhost'], allowPorts: [3000] },
+      sender: receivers(),
+    })
+    await addEndpoint({ url: 'http://localhost:3000/hooks' })
+    await engine.send(event)
+    expect([await work(), sender.requests]).toMatchObject([[{ kind: 'delivered', httpStatus: 200 }], []])
+  })
+})

@@ -1,0 +1,238 @@
+import { type Claim, claimDueEvents, enqueueEvents, newEventId } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { type Answer, LATER, type Rig, claimInLine, rig } from '../../../test/rig.ts'
+
+const event = { type: 'message.created', workspaceId: 'w1', data: {} }
+
+/** Two endpoints, `good` and `bad` by the name in their URLs. */
+async function pair(bad: (attempt: number) => Answer, options: Parameters<typeof rig>[0] = {}) {
+  let attempts = 0
+  const made = await rig({ answer: ({ url }) => (url.includes('bad') ? bad(++attempts) : 200), ...options })
+  const ids = {
+    good: (await made.addEndpoint({ url: 'https://good.example.com/' })).id,
+    bad: (await made.addEndpoint({ url: 'https://bad.example.com/' })).id,
+  }
+  const posts = (name: string) => made.sender.requests.filter(({ url }) => url.includes(name)).length
+  return { ...made, ids, posts }
+}
+
+async function claimOne({ db }: Rig): Promise<Claim> {
+  const { claims } = await claimDueEvents(db, { limit: 1 })
+  expect(claims).toHaveLength(1)
+  return claims[0] as Claim
+}
+
+describe('one row, one receiver', () => {
+  it('the healthy endpoint gets one POST, however often the other is tried again (trap 13)', async () => {
+    const { engine, work, posts, rows } = await pair((attempt) => (attempt < 10 ? 500 : 200))
+    await engine.send(event)
+    for (let round = 0; round < 12; round++) await work({ now: LATER })
+    expect([posts('good'), posts('bad'), await rows()]).toEqual([1, 10, []])
+  })
+
+  it('a 4xx of one endpoint ends its own row and leaves the other to be delivered (trap 8)', async () => {
+    const { engine, ids, posts, work, rows } = await pair(() => ({ status: 400, body: 'no\0 thanks' }), {
+      keepCompleted: true,
+    })
+    await engine.send(event)
+    await work()
+    await work({ now: LATER })
+    const status = Object.fromEntries(
+      (await rows()).map((row) => [row.endpointId, [row.status, row.lastStatus, row.lastError]]),
+    )
+    expect(status).toEqual({ [ids.good]: ['completed', 200, null], [ids.bad]: ['failed', 400, 'HTTP 400: no thanks'] })
+    expect([posts('good'), posts('bad')]).toEqual([1, 1])
+  })
+
+  it('ten failures end the row, and no eleventh attempt follows', async () => {
+    const { engine, posts, work, rows } = await pair(() => ({ kind: 'error', reason: 'timeout', message: 'slow' }), {
+      circuit: { timeoutsInRow: 100 },
+    })
+    await engine.send(event)
+    for (let round = 0; round < 12; round++) await work({ now: LATER })
+    expect([posts('bad'), await rows()]).toMatchObject([
+      10,
+      [{ status: 'failed', attempts: 10, lastError: 'timeout: slow' }],
+    ])
+  })
+})
+
+describe('410', () => {
+  it('fails the row and disables the endpoint, for the reason gone', async () => {
+    const { engine, ids, work, rows } = await pair(() => 410)
+    await engine.send(event)
+    await work()
+    expect(await engine.endpoints.get('w1', ids.bad)).toMatchObject({
+      status: 'disabled',
+      disabledReason: 'gone',
+      version: 2,
+    })
+    expect(await engine.endpoints.get('w1', ids.good)).toMatchObject({ status: 'enabled', version: 1 })
+    expect(await rows()).toMatchObject([{ endpointId: ids.bad, status: 'failed', lastStatus: 410 }])
+  })
+
+  it('leaves an endpoint alone that was changed since the attempt read it', async () => {
+    const made = await rig({ answer: () => 410 })
+    const { id } = await made.addEndpoint()
+    await made.engine.send(event)
+    const claim = await claimOne(made)
+    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    await made.engine.endpoints.update('w1', id, { url: 'https://moved.example.com/' })
+    await made.engine.settle([{ claim, outcome }])
+    expect(await made.engine.endpoints.get('w1', id)).toMatchObject({ status: 'enabled', version: 2 })
+    expect(await made.rows()).toMatchObject([{ status: 'failed' }])
+  })
+
+  it('disables nothing when the settle is lost', async () => {
+    const made = await rig({ answer: () => 410 })
+    const { id } = await made.addEndpoint()
+    await made.engine.send(event)
+    const claim = await claimOne(made)
+    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    const { claims } = await claimDueEvents(made.db, { limit: 1, now: LATER })
+    expect(claims).toHaveLength(1)
+    expect(await made.engine.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+    expect(await made.engine.endpoints.get('w1', id)).toMatchObject({ status: 'enabled', version: 1 })
+    expect(await made.rows()).toMatchObject([{ status: 'pending', gen: claim.gen + 1 }])
+  })
+})
+
+describe('a disabled endpoint', () => {
+  it('holds what comes up for it, the attempt refunded and nothing sent; enabling lets it out (trap 22)', async () => {
+    const { engine, ids, posts, work, rows } = await pair(() => 200)
+    await engine.send(event)
+    await engine.endpoints.setStatus('w1', ids.bad, 'disabled')
+    expect((await work()).map(({ kind }) => kind).sort()).toEqual(['delivered', 'hold'])
+    expect(await rows()).toMatchObject([
+      { endpointId: ids.bad, status: 'held', holdReason: 'endpoint_disabled', attempts: 0, dueAt: null },
+    ])
+    expect(await work({ now: LATER })).toEqual([])
+    await engine.endpoints.setStatus('w1', ids.bad, 'enabled')
+    expect(await work()).toMatchObject([{ kind: 'delivered', httpStatus: 200 }])
+    expect([posts('bad'), await rows()]).toEqual([1, []])
+  })
+
+  it('that was enabled between the read and the settle holds nothing', async () => {
+    const made = await rig()
+    const { id } = await made.addEndpoint()
+    await made.engine.send(event)
+    await made.engine.endpoints.setStatus('w1', id, 'disabled')
+    const claim = await claimOne(made)
+    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    expect(outcome).toEqual({ kind: 'hold', reason: 'endpoint_disabled' })
+    await made.engine.endpoints.setStatus('w1', id, 'enabled')
+    await made.engine.settle([{ claim, outcome }])
+    expect(await made.rows()).toMatchObject([{ status: 'pending', holdReason: null, attempts: 0 }])
+    expect(await made.work()).toMatchObject([{ kind: 'delivered', httpStatus: 200 }])
+  })
+
+  it('that another process enabled is read anew after a hold: its row is not held and let out again and again', async () => {
+    // Here no second ever passes, so only forgetting makes the engine look again.
+    const made = await rig({ monotonic: () => 0 })
+    const { id } = await made.addEndpoint()
+    const setStatus = (status: string) => made.exec('update keepsend_endpoints set status = ? where id = ?', status, id)
+    await made.engine.send(event)
+    await setStatus('disabled')
+    const claim = await claimOne(made)
+    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    await setStatus('enabled')
+    await made.engine.settle([{ claim, outcome }])
+    expect([outcome.kind, await made.work()]).toMatchObject(['hold', [{ kind: 'delivered', httpStatus: 200 }]])
+  })
+
+  it('that is deleted fails what it held as endpoint_gone, 500 rows at once and the rest by maintenance', async () => {
+    const { engine, ids, work, rows } = await pair(() => 200)
+    await engine.send(event)
+    await engine.endpoints.setStatus('w1', ids.bad, 'disabled')
+    await work()
+    // Held by a publish, of which no attempt comes.
+    for (let n = 0; n < 1201; n++) await engine.send(event)
+    await engine.endpoints.delete('w1', ids.bad)
+    const states = async () => {
+      const counts = { failed: 0, held: 0 }
+      for (const { status, lastError } of await rows()) {
+        if (status === 'held') counts.held++
+        if (status === 'failed' && lastError?.startsWith('endpoint_gone')) counts.failed++
+      }
+      return counts
+    }
+    expect(await states()).toEqual({ failed: 500, held: 702 })
+    expect(await engine.maintain()).toMatchObject({ orphaned: 500, more: true })
+    expect(await engine.maintain()).toMatchObject({ orphaned: 202, more: false })
+    expect(await states()).toEqual({ failed: 1202, held: 0 })
+    expect(await engine.maintain()).toMatchObject({ orphaned: 0, more: false })
+  })
+
+  it('that is deleted is found behind a thousand others by maintenance, by engines that live for one round', async () => {
+    const made = await rig({ limits: { endpointsPerWorkspace: 1001 } })
+    const held = async (endpointId: string) => {
+      const eventId = newEventId()
+      await enqueueEvents(made.db, [{ eventId, endpointId, workspaceId: 'w1', type: 'a', payload: '{}' }])
+    }
+    for (let n = 0; n < 1000; n++) await held((await made.addEndpoint()).id)
+    await held('ep_gone')
+    await made.exec("update keepsend_endpoints set status = 'disabled'")
+    await made.exec(
+      "update pending_events set status = 'held', hold_reason = 'x', held_at = 1, ready = 0, due_at = null",
+    )
+    const orphaned = []
+    for (let round = 0; round < 3; round++) orphaned.push((await (await rig({ on: made })).engine.maintain()).orphaned)
+    expect(orphaned).toEqual([0, 1, 0])
+  })
+
+  it('whose enabling was cut short by a crash leaves no row behind: upkeep lets the rest out', async () => {
+    const { engine, ids, work, rows, exec } = await pair(() => 200)
+    await engine.send(event)
+    await engine.endpoints.setStatus('w1', ids.bad, 'disabled')
+    await work()
+    await exec("update keepsend_endpoints set status = 'enabled'")
+    expect(await rows()).toMatchObject([{ status: 'held' }])
+    expect(await engine.maintain()).toMatchObject({ strays: 1, more: false })
+    expect(await engine.wake()).toMatchObject({ letOut: [{ endpointId: ids.bad, delayMs: 0 }] })
+    expect(await rows()).toMatchObject([{ status: 'pending' }])
+  })
+})
+
+describe('the unit of a settle', () => {
+  it('deletes what was delivered, or keeps it until clean-up where that is asked for', async () => {
+    for (const keepCompleted of [false, true]) {
+      const { engine, addEndpoint, work, rows, exec } = await rig({ keepCompleted, retentionMs: 60_000 })
+      await addEndpoint()
+      await engine.send(event)
+      await work()
+      expect((await rows()).map(({ status }) => status)).toEqual(keepCompleted ? ['completed'] : [])
+      expect(await engine.maintain()).toMatchObject({ deletedRows: 0 })
+      await exec('update pending_events set completed_at = completed_at - 61000')
+      expect(await engine.maintain()).toMatchObject({ deletedRows: keepCompleted ? 1 : 0 })
+    }
+  })
+
+  it('takes the next claim in the same commit', async () => {
+    const made = await rig()
+    await made.addEndpoint()
+    await made.engine.send(event)
+    await made.engine.send(event)
+    const claim = await claimOne(made)
+    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    const { lost, claimed } = await made.engine.settle([{ claim, outcome }], { claim: await claimInLine(made, 10) })
+    expect([lost, claimed.claims.map(({ attempts }) => attempts), (await made.rows()).length]).toEqual([[], [1], 1])
+  })
+
+  it('of a late worker changes nothing, whatever it says', async () => {
+    const made = await rig()
+    await made.addEndpoint()
+    await made.engine.send(event)
+    const claim = await claimOne(made)
+    await claimDueEvents(made.db, { limit: 1, now: LATER })
+    const [before] = await made.rows()
+    for (const outcome of [
+      { kind: 'delivered', httpStatus: 200 },
+      { kind: 'dead', error: 'attempt_broke' },
+      { kind: 'retry', delayMs: 1, deferral: false, error: 'attempt_broke' },
+      { kind: 'hold', reason: 'rate' },
+    ] as const) {
+      expect(await made.engine.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+      expect(await made.rows()).toEqual([before])
+    }
+  })
+})

@@ -1,0 +1,45 @@
+import type { Row } from '@keepsend/outbox'
+import type { InferSelectModel } from 'drizzle-orm/table'
+import type { secrets as secretsTable } from '../sqlite/tables.ts'
+
+/** What an attempt reads of an endpoint. */
+export const ENDPOINT_COLUMNS = [
+  'id',
+  'workspaceId',
+  'version',
+  'status',
+  'url',
+  'retrySchedule',
+  'deadlineMs',
+  'headers',
+  'retryStatuses',
+  'compatHeader',
+  'compatFormat',
+  'eventTypeHeader',
+  'concurrency',
+  'rateLimit',
+  'ratePeriod',
+  'auth',
+  'tls',
+  'wakeAt',
+  'circuit',
+  'probeId',
+  'failingSince',
+  'warned',
+  'failuresInRow',
+  'windowAt',
+  'windowFailures',
+] as const
+
+/** And of each of its secrets. */
+export const SECRET_COLUMNS = ['scheme', 'secret', 'keyId', 'expiresAt', 'sealed', 'token'] as const
+
+export type EndpointColumn = (typeof ENDPOINT_COLUMNS)[number]
+type SecretRow = Pick<InferSelectModel<typeof secretsTable>, (typeof SECRET_COLUMNS)[number]> & {
+  secretVersion: number
+}
+
+/** An endpoint, and of each of its secrets a row; without a secret one row of nulls. */
+export type TargetRow = Row & { id: string; workspaceId: string; paused: number } & {
+  [Name in keyof SecretRow]: SecretRow[Name] | null
+}

@@ -1,0 +1,223 @@
+import { type OutboxDatabase, OutboxError, type Statement, toSql } from '@keepsend/outbox'
+import { Hono } from 'hono'
+import { describe, expect, it } from 'vitest'
+import { type Principal, commitWithEvents, keepsend } from '../../index.ts'
+import { rig } from '../../../test/rig.ts'
+import { api, problem, read } from '../../../test/routes.ts'
+
+const ROUNDS = 20
+
+/** Both changes of a fresh endpoint at the same time, again and again; the endpoints that came of it. */
+async function together(one: object, other: object) {
+  const made = await rig()
+  const endpoints = await Promise.all(
+    Array.from({ length: ROUNDS }, async () => {
+      const { endpoint } = await made.engine.endpoints.create('w1', { url: 'https://hooks.example.com/old' })
+      await Promise.all([one, other].map((change) => made.engine.endpoints.update('w1', endpoint.id, change)))
+      return made.engine.endpoints.get('w1', endpoint.id)
+    }),
+  )
+  return { made, endpoints }
+}
+
+describe('two changes of an endpoint at the same time', () => {
+  it.each([
+    ['a URL and a description', { url: 'https://hooks.example.com/new' }, { description: 'x' }],
+    ['event types and a description', { eventTypes: ['safe.only'] }, { description: 'x' }],
+    ['channels and event types', { channels: ['general'] }, { eventTypes: ['safe.only'] }],
+    ['a schedule and a rate limit', { retrySchedule: [5, 6] }, { rateLimit: 7 }],
+    ['a rate limit and its period', { rateLimit: 7 }, { ratePeriod: 'hour' }],
+    ['null and a value', { deadlineMs: null }, { concurrency: 3 }],
+  ])('both stand: %s', async (_what, one, other) => {
+    const { endpoints } = await together(one, other)
+    expect(endpoints).toMatchObject(endpoints.map(() => ({ ...one, ...other, version: 3 })))
+  })
+
+  it('leave the subscriptions of both: neither event types nor channels are mixed with older ones', async () => {
+    const { made } = await together({ eventTypes: ['a.b', 'a.b'] }, { channels: ['general'] })
+    const rows = await made.select('select distinct pattern, channel from keepsend_subscriptions')
+    expect(rows).toEqual([{ pattern: 'a.b', channel: 'general' }])
+    expect(await made.select('select 1 from keepsend_subscriptions')).toHaveLength(ROUNDS)
+  })
+
+  it('touch no subscription when neither event types nor channels are given', async () => {
+    const asked: string[] = []
+    const wrap = (db: OutboxDatabase): OutboxDatabase => ({
+      dialect: db.dialect,
+      run: <R extends object>(statement: Statement) => db.run<R>(statement),
+      atomic(statements) {
+        asked.push(...statements.map((statement) => toSql(statement, db.dialect.name).sql))
+        return db.atomic(statements)
+      },
+    })
+    const { engine } = await rig({ wrap })
+    const { endpoint } = await engine.endpoints.create('w1', { url: 'https://hooks.example.com/' })
+    expect(asked.filter((sql) => sql.includes('keepsend_subscriptions'))).toHaveLength(1)
+    await engine.endpoints.update('w1', endpoint.id, { description: 'x' })
+    expect(asked.filter((sql) => sql.includes('keepsend_subscriptions'))).toHaveLength(1)
+  })
+})
+
+describe('a change of the version that was read', () => {
+  it('is made; one of an older version is refused, and nothing of it is written', async () => {
+    const { engine, select } = await rig()
+    const { endpoint } = await engine.endpoints.create('w1', { url: 'https://hooks.example.com/' })
+    const { id, version } = endpoint
+    const changed = await engine.endpoints.update('w1', id, { description: 'first' }, { ifVersion: version })
+    const late = { description: 'late', eventTypes: ['a.b'], signatures: ['v1', 'v1a'] } as const
+    for (const refused of [
+      () => engine.endpoints.update('w1', id, late, { ifVersion: version }),
+      () => engine.endpoints.delete('w1', id, { ifVersion: version }),
+    ]) {
+      await expect(refused()).rejects.toMatchObject({ code: 'precondition_failed', status: 412 })
+    }
+    expect(await engine.endpoints.get('w1', id)).toEqual(changed)
+    expect(await select('select pattern from keepsend_subscriptions')).toEqual([{ pattern: '*' }])
+    expect(await select('select scheme from keepsend_secrets')).toEqual([{ scheme: 'v1' }])
+  })
+
+  it('of two that read the same, one is made', async () => {
+    const { engine } = await rig()
+    const { endpoint } = await engine.endpoints.create('w1', { url: 'https://hooks.example.com/' })
+    const changes = ['a', 'b', 'c'].map((description) =>
+      engine.endpoints.update('w1', endpoint.id, { description }, { ifVersion: endpoint.version }),
+    )
+    const ends = (await Promise.allSettled(changes)).map(({ status }) => status)
+    expect(ends.toSorted()).toEqual(['fulfilled', 'rejected', 'rejected'])
+  })
+
+  it('whose commit lost its answer is no older version: it rejects with what the storage said', async () => {
+    const unknown = new OutboxError('outcome_unknown', 'the connection ended')
+    let isLosing = false
+    const wrap = (db: OutboxDatabase): OutboxDatabase => ({
+      dialect: db.dialect,
+      run: <R extends object>(statement: Statement) => db.run<R>(statement),
+      async atomic(statements) {
+        const results = await db.atomic(statements)
+        if (isLosing) throw unknown
+        return results
+      },
+    })
+    const { engine } = await rig({ wrap })
+    const { endpoint } = await engine.endpoints.create('w1', { url: 'https://hooks.example.com/' })
+    isLosing = true
+    const change = engine.endpoints.update('w1', endpoint.id, { description: 'x' }, { ifVersion: endpoint.version })
+    await expect(change).rejects.toBe(unknown)
+    expect(await engine.endpoints.get('w1', endpoint.id)).toMatchObject({ description: 'x' })
+  })
+
+  it('goes over HTTP as ETag and If-Match', async () => {
+    const { engine, keys } = await api()
+    const ask = (method: string, path: string, match?: string, body?: object) =>
+      engine.routes.request(path, {
+        method,
+        headers: {
+          authorization: `Bearer ${keys.w1}`,
+          'content-type': 'application/json',
+          ...(match !== undefined && { 'if-match': match }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      })
+    const made = await ask('POST', '/endpoints', undefined, { url: 'https://hooks.example.com/' })
+    const { id } = (await made.json()) as { id: string }
+    const path = `/endpoints/${id}`
+    const first = made.headers.get('etag') ?? ''
+    expect([first, (await ask('GET', path)).headers.get('etag')]).toEqual(['"1"', '"1"'])
+    const changed = await ask('PATCH', path, first, { description: 'x' })
+    expect([changed.status, changed.headers.get('etag')]).toEqual([200, '"2"'])
+    expect(await read(ask('PATCH', path, first, { description: 'y' }))).toEqual(problem(412, 'precondition_failed'))
+    expect(await read(ask('DELETE', path, first))).toEqual(problem(412, 'precondition_failed'))
+    for (const wrong of ['1', 'W/"1"', '"1", "2"', '"x"', '']) {
+      expect(await read(ask('PATCH', path, wrong, { description: 'y' }))).toEqual(problem(400, 'invalid_request'))
+    }
+    expect((await ask('PATCH', path, '*', { description: 'z' })).status).toBe(200)
+    expect((await ask('DELETE', path, '"3"')).status).toBe(204)
+  })
+})
+
+const NO_IDS = ['', 'w\ud800', 'w\0', 'x'.repeat(256), 7, null, undefined]
+
+describe('what is no workspace id', () => {
+  it.each(NO_IDS)('is refused wherever one enters: %j', async (given) => {
+    const { engine } = await rig()
+    const workspaceId = given as string
+    const { endpoints, apiKeys, deliveries } = engine
+    const key = { key: 'k', workspaceId, method: 'POST', route: '/', body: '' }
+    const calls: (() => Promise<unknown>)[] = [
+      () => endpoints.create(workspaceId, { url: 'https://hooks.example.com/' }),
+      () => endpoints.list(workspaceId, { limit: 1 }),
+      () => endpoints.get(workspaceId, 'ep_1'),
+      () => endpoints.update(workspaceId, 'ep_1', {}),
+      () => endpoints.setStatus(workspaceId, 'ep_1', 'enabled'),
+      () => endpoints.secrets(workspaceId, 'ep_1'),
+      () => endpoints.rotateSecret(workspaceId, 'ep_1'),
+      () => endpoints.delete(workspaceId, 'ep_1'),
+      () => apiKeys.create({ workspaceId }),
+      () => apiKeys.list(workspaceId),
+      () => apiKeys.revoke(workspaceId, 'key_1'),
+      () => apiKeys.rotate(workspaceId, 'key_1'),
+      () => deliveries.list(workspaceId, { limit: 1 }),
+      () => deliveries.get(workspaceId, 'x'),
+      () => deliveries.replay(workspaceId, 'x'),
+      () => deliveries.replayOf(workspaceId, { endpointId: 'ep_1' }),
+      () => deliveries.listEvents(workspaceId, { limit: 1 }),
+      () => deliveries.ofEvent(workspaceId, 'evt_1'),
+      () => engine.sendTest(workspaceId, 'ep_1'),
+      () => engine.commit({ writes: [], events: [], idempotencyKey: key }),
+      () => engine.recall(key),
+      async () => engine.publishStatements({ id: 'x', type: 'a.b', workspaceId, data: {} }),
+    ]
+    for (const call of calls) {
+      await expect(call(), String(call)).rejects.toMatchObject({
+        message: expect.stringContaining('workspaceId must be'),
+      })
+    }
+  })
+})
+
+describe('a principal that is none', () => {
+  it.each([
+    { workspaceId: 'w1', scopes: 'endpoints:read' },
+    { workspaceId: 1, scopes: ['endpoints:read'] },
+    { workspaceId: 'w\ud800', scopes: ['endpoints:read'] },
+    { workspaceId: 'w1', scopes: ['everything'] },
+    {},
+  ])('lets nobody in, and is named: %j', async (principal) => {
+    const { engine } = await rig({ authenticate: async () => principal as Principal })
+    expect(await read(engine.routes.request('/endpoints'))).toEqual(problem(500, 'invalid_option'))
+  })
+})
+
+describe('an Idempotency-Key', () => {
+  it('that belongs to no one workspace is refused, and no tenant is answered with the answer of another', async () => {
+    const { engine } = await rig()
+    const app = new Hono().use(keepsend(engine))
+    const events = (tenants: string[]) => tenants.map((workspaceId) => ({ type: 'a.b', workspaceId, data: {} }))
+    let scope: string | undefined
+    let tenants: string[] = []
+    app.post('/settings', (c) =>
+      commitWithEvents(c, {
+        writes: [],
+        events: events(tenants),
+        response: { status: 200, body: { tenant: c.req.header('x-tenant') } },
+        workspaceId: scope,
+      }),
+    )
+    app.onError((error, c) => c.json({ code: 'code' in error ? error.code : 'none' }, 500))
+    const ask = async (tenant: string) => {
+      const headers = { 'x-tenant': tenant, 'idempotency-key': '1' }
+      return (await app.request('/settings', { method: 'POST', headers, body: '{}' })).json()
+    }
+    expect(await ask('A')).toEqual({ code: 'invalid_option' })
+    tenants = ['A', 'B']
+    expect(await ask('A')).toEqual({ code: 'invalid_option' })
+    tenants = []
+    for (const tenant of ['A', 'B']) {
+      scope = tenant
+      expect(await ask(tenant)).toEqual({ tenant })
+    }
+    tenants = ['C', 'C']
+    scope = undefined
+    expect(await ask('C')).toEqual({ tenant: 'C' })
+  })
+})

@@ -1,0 +1,199 @@
+import {
+  type Dialect,
+  type OptionsOf,
+  type OutboxDatabase,
+  type Row,
+  type SqlText,
+  type SqlValue,
+  raw,
+  sqlText,
+} from '@keepsend/outbox'
+import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
+import { unlessTooMany, unlessTooWide } from './endpoint-limits.ts'
+import { DISABLED_REASONS, type Endpoint, type EndpointInput } from './endpoint.ts'
+import type { Limits } from '../limits.ts'
+import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
+import { pausedUntil } from '../backlog/pause.ts'
+import { RATE_PERIODS } from '../backlog/rate-limit.ts'
+import { endpointRows } from '../codecs.ts'
+import { isListOf, isStored } from '../formats/stored-json.ts'
+
+const SHOWN = [
+  'id',
+  'workspaceId',
+  'url',
+  'description',
+  'status',
+  'disabledReason',
+  'disabledAt',
+  'version',
+  'eventTypes',
+  'channels',
+  'retrySchedule',
+  'deadlineMs',
+  'headers',
+  'retryStatuses',
+  'signatures',
+  'compatHeader',
+  'compatFormat',
+  'eventTypeHeader',
+  'concurrency',
+  'rateLimit',
+  'ratePeriod',
+  'auth',
+  'tls',
+  'circuit',
+  'failingSince',
+  'createdAt',
+  'updatedAt',
+] as const
+
+const STORED = [...SHOWN, 'pausedUntil'] as const
+
+/** What is shown of an endpoint, of `keepsend_endpoints as endpoint`. */
+export const SHOWN_COLUMNS = sqlText`${endpointRows.some('endpoint', SHOWN)}, ${pausedUntil('endpoint')} as "pausedUntil"`
+
+/**
+ * What is shown of an endpoint as one text, for an answer that is stored; {@link readShown} reads it. Of its headers the
+ * names alone.
+ */
+export function selectShown(db: OutboxDatabase, { workspaceId, id }: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
+  const columns = endpointRows.some(
+    'endpoint',
+    SHOWN.filter((name) => name !== 'headers'),
+  )
+  const names = raw(
+    db.dialect.name === 'sqlite'
+      ? `(select json_group_object(key, '') from json_each(endpoint.headers))`
+      : `(select coalesce(json_object_agg(name, ''), '{}') from json_object_keys(cast(endpoint.headers as json)) as named (name))`,
+  )
+  return sqlText`
+    select ${jsonRow(db, STORED)} from (
+      select ${columns}, cast(${names} as text) as "headers", ${pausedUntil('endpoint')} as "pausedUntil" from keepsend_endpoints as endpoint
+      where id = ${id} and workspace_id = ${workspaceId}) as shown`
+}
+
+export function readShown(answer: string): Endpoint {
+  return toEndpoint(readRow(STORED, answer))
+}
+
+/**
+ * Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. What is there
+ * already is not written again.
+ */
+export function subscribe(
+  { dialect }: OutboxDatabase,
+  endpoint: Pick<Endpoint, 'id' | 'workspaceId'> & { isNew?: boolean },
+  limits: Limits,
+): SqlText {
+  const counted = (list: SqlText): SqlText => sqlText`(select count(*) from ${dialect.elements('one', list)})`
+  const pairs = sqlText`${counted(EVENT_TYPES)} * ${counted(LISTENED)}`
+  const pattern = unlessTooWide(pairs, limits, raw('wanted.value'))
+  const listened = raw('listened.value')
+  const channel = endpoint.isNew ? unlessTooMany(endpoint.workspaceId, limits, listened) : listened
+  return sqlText`
+    insert into keepsend_subscriptions (workspace_id, pattern, channel, endpoint_id)
+    select distinct endpoint.workspace_id, ${pattern}, ${channel}, endpoint.id
+    ${pairsOf(dialect, endpoint)}
+    on conflict (workspace_id, pattern, channel, endpoint_id) do nothing`
+}
+
+/** The subscriptions that the endpoint's row has no more. */
+export function unsubscribe({ dialect }: OutboxDatabase, endpoint: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
+  return sqlText`
+    delete from keepsend_subscriptions where endpoint_id = ${endpoint.id} and workspace_id = ${endpoint.workspaceId}
+      and (pattern, channel) not in (select wanted.value, listened.value ${pairsOf(dialect, endpoint)})`
+}
+
+const EVENT_TYPES = raw('endpoint.event_types')
+const LISTENED = raw(`case when endpoint.channels = '[]' then '["*"]' else endpoint.channels end`)
+
+function pairsOf(dialect: Dialect, { id, workspaceId }: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
+  return sqlText`from keepsend_endpoints as endpoint
+      cross join ${dialect.elements('wanted', EVENT_TYPES)}
+      cross join ${dialect.elements('listened', LISTENED)}
+    where endpoint.id = ${id} and endpoint.workspace_id = ${workspaceId}`
+}
+
+/** The columns that a change sets: those that it was given, and no other; those of `sealed` as they are. */
+export function columnsOf(
+  input: OptionsOf<EndpointInput>,
+  sealed: Partial<Record<'headers' | 'auth' | 'tls', string | null | undefined>>,
+  defaultAttempts: number,
+): SqlText[] {
+  const { retrySchedule, compatSignature } = input
+  const columns: Record<string, SqlValue | undefined> = {
+    url: input.url,
+    description: input.description,
+    event_types: input.eventTypes && JSON.stringify(input.eventTypes),
+    channels: input.channels && JSON.stringify(input.channels),
+    retry_schedule: retrySchedule === undefined ? undefined : scheduleText(retrySchedule),
+    max_attempts: retrySchedule === undefined ? undefined : attemptsOf(retrySchedule, defaultAttempts),
+    deadline_ms: input.deadlineMs,
+    retry_statuses: input.retryStatuses && JSON.stringify(input.retryStatuses),
+    signatures: input.signatures && JSON.stringify(input.signatures),
+    compat_header: compatSignature && compatSignature.header.toLowerCase(),
+    compat_format: compatSignature === null ? 'timestamped' : compatSignature?.format,
+    event_type_header: input.eventTypeHeader && input.eventTypeHeader.toLowerCase(),
+    concurrency: input.concurrency,
+    rate_limit: input.rateLimit,
+    rate_period: input.ratePeriod,
+    ...sealed,
+  }
+  return Object.entries(columns).flatMap(([column, value]) =>
+    value === undefined ? [] : [sqlText`${raw(column)} = ${value}`],
+  )
+}
+
+/** The first attempt and one after each wait. */
+export function attemptsOf(schedule: readonly number[] | null | undefined, defaultAttempts: number): number {
+  return schedule ? schedule.length + 1 : defaultAttempts
+}
+
+export function scheduleText(schedule: readonly number[] | null | undefined): string | null {
+  return schedule ? JSON.stringify(schedule) : null
+}
+
+/**
+ * A row that was broken by hand is shown as far as it can be read: its list goes on, and it can be changed or deleted.
+ */
+export function toEndpoint(row: Row): Endpoint {
+  const unreadable: string[] = []
+  for (const [name, [isReadable, instead]] of Object.entries(FORMATS)) {
+    if (isReadable(row[name])) continue
+    row[name] = instead
+    unreadable.push(name)
+  }
+  const { headers, disabledReason, ...shown } = endpointRows.read<(typeof SHOWN)[number] | 'pausedUntil'>(row)
+  return {
+    ...shown,
+    disabledReason: disabledReason as Endpoint['disabledReason'],
+    headerNames: Object.keys(headers),
+    ...(unreadable.length > 0 && { unreadable }),
+  }
+}
+
+const texts = isListOf((one) => typeof one === 'string')
+const numbers = isListOf(Number.isInteger)
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
+const oneOf = (values: readonly unknown[]) => (stored: unknown) => values.includes(stored)
+
+/** Columns that can be broken: whether the stored value is readable, and what is shown in its place. */
+const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean, instead: string | null]> = {
+  status: [oneOf(['enabled', 'disabled']), 'disabled'],
+  disabledReason: [oneOf([null, ...DISABLED_REASONS]), null],
+  circuit: [oneOf(['closed', 'open']), 'closed'],
+  ratePeriod: [oneOf(RATE_PERIODS), 'second'],
+  compatFormat: [oneOf(COMPAT_FORMATS), 'timestamped'],
+  eventTypes: [(stored) => isStored(stored, texts), '[]'],
+  channels: [(stored) => isStored(stored, texts), '[]'],
+  signatures: [(stored) => isStored(stored, isListOf(oneOf(['v1', 'v1a']))), '[]'],
+  retryStatuses: [(stored) => isStored(stored, numbers), '[]'],
+  retrySchedule: [(stored) => stored === null || isStored(stored, numbers), null],
+  headers: [(stored) => isStored(stored, isObject), '{}'],
+  auth: [(stored) => stored === null || isStored(stored, isObject), null],
+  tls: [(stored) => stored === null || isStored(stored, isObject), null],
+}
+
+/** The properties that `unreadable` can name. */
+export const READABLE: readonly string[] = Object.keys(FORMATS)

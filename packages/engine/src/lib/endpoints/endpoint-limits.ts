@@ -1,0 +1,47 @@
+import { type SqlText, isNullRefused, raw, sqlText } from '@keepsend/outbox'
+import type { EndpointInput } from './endpoint.ts'
+import { EngineError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+
+// Where a limit is reached, a statement selects a null for a column that takes none: the whole change is refused, by what
+// stands when it commits.
+
+/** The channel of a new endpoint's subscription; null where the workspace has more endpoints than it may. */
+export function unlessTooMany(workspaceId: string, { endpointsPerWorkspace: most }: Limits, channel: SqlText): SqlText {
+  const counted = sqlText`
+    select count(*) from (
+      select 1 from keepsend_endpoints as other where other.workspace_id = ${workspaceId} limit ${raw(String(most + 1))}) as counted`
+  return sqlText`case when (${counted}) <= ${raw(String(most))} then ${channel} end`
+}
+
+/** The pattern of a subscription; null where the endpoint would have more of them than it may. */
+export function unlessTooWide(pairs: SqlText, { subscriptionsPerEndpoint }: Limits, pattern: SqlText): SqlText {
+  return sqlText`case when ${pairs} <= ${raw(String(subscriptionsPerEndpoint))} then ${pattern} end`
+}
+
+/** @throws {EngineError} `invalid_endpoint`, by what the endpoint has and is given */
+export function checkSubscriptions(
+  { eventTypes = ['*'], channels = [] }: Pick<EndpointInput, 'eventTypes' | 'channels'>,
+  { subscriptionsPerEndpoint }: Limits,
+): void {
+  const pairs = eventTypes.length * Math.max(1, channels.length)
+  if (pairs > subscriptionsPerEndpoint) throw tooWide(subscriptionsPerEndpoint, pairs)
+}
+
+/** The refusals of the statements above in the engine's words; any other error as it is. */
+export function asLimit(error: unknown, { endpointsPerWorkspace, subscriptionsPerEndpoint }: Limits): unknown {
+  if (isNullRefused(error, 'keepsend_subscriptions', 'pattern')) return tooWide(subscriptionsPerEndpoint)
+  if (!isNullRefused(error, 'keepsend_subscriptions', 'channel')) return error
+  return new EngineError(
+    'too_many_endpoints',
+    `a workspace has at most ${endpointsPerWorkspace} endpoints (limits.endpointsPerWorkspace), and this one has as many`,
+    { cause: error },
+  )
+}
+
+function tooWide(most: number, found?: number): EngineError {
+  return new EngineError(
+    'invalid_endpoint',
+    `eventTypes × channels must be at most ${most} (limits.subscriptionsPerEndpoint); found ${found ?? 'more, with what another change has set'}`,
+  )
+}

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest'
+import { rig, verify } from '../../../test/rig.ts'
+
+const event = { type: 'message.created', workspaceId: 'w1', data: {} }
+
+describe('rotation', () => {
+  it('lets ten secrets sign at once; the eleventh is refused, and one without an overlap ends the others', async () => {
+    const { addEndpoint, engine, work, sender } = await rig()
+    const { id, secret } = await addEndpoint()
+    const secrets = [secret]
+    for (let made = 1; made < 10; made++) secrets.unshift((await engine.endpoints.rotateSecret('w1', id)).secret)
+    await expect(engine.endpoints.rotateSecret('w1', id)).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining('10 v1 secrets of this endpoint sign already'),
+    })
+    expect((await engine.endpoints.secrets('w1', id)).map((one) => one.secret)).toEqual(secrets)
+    await engine.send(event)
+    await work()
+    expect(sender.requests[0]?.headers['webhook-signature']?.split(' ')).toHaveLength(10)
+    for (const one of secrets) verify(sender.requests[0], one)
+
+    const { secret: last } = await engine.endpoints.rotateSecret('w1', id, { overlapMs: 0 })
+    expect(await engine.endpoints.secrets('w1', id)).toMatchObject([{ secret: last, version: 11, expiresAt: null }])
+    await engine.send(event)
+    await work()
+    expect(sender.requests[1]?.headers['webhook-signature']?.split(' ')).toHaveLength(1)
+    verify(sender.requests[1], last)
+  })
+
+  it('keeps the old one for 24 hours, or as long as is said up to 7 days, and never longer than before', async () => {
+    const { addEndpoint, engine } = await rig()
+    const { id } = await addEndpoint()
+    const windows = async () => {
+      const now = Date.now()
+      const found = await engine.endpoints.secrets('w1', id)
+      return found.map(({ expiresAt }) => expiresAt && Math.round((expiresAt - now) / 60_000))
+    }
+    await engine.endpoints.rotateSecret('w1', id)
+    expect(await windows()).toEqual([null, 1440])
+    await engine.endpoints.rotateSecret('w1', id, { overlapMs: 604_800_000 })
+    expect(await windows()).toEqual([null, 10_080, 1440])
+    await engine.endpoints.rotateSecret('w1', id, { overlapMs: 3_600_000 })
+    expect(await windows()).toEqual([null, 60, 60, 60])
+    for (const overlapMs of [-1, 604_800_001, 0.5]) {
+      await expect(engine.endpoints.rotateSecret('w1', id, { overlapMs })).rejects.toThrow(`found ${overlapMs}`)
+    }
+  })
+
+  it('ends by itself: an expired secret neither signs nor shows nor counts, and upkeep deletes it', async () => {
+    const { addEndpoint, engine, exec, count, work, sender } = await rig()
+    const { id } = await addEndpoint()
+    for (let made = 1; made < 10; made++) await engine.endpoints.rotateSecret('w1', id)
+    await exec('update keepsend_secrets set expires_at = 1 where version < 10')
+    expect(await engine.endpoints.secrets('w1', id)).toMatchObject([{ version: 10 }])
+    await engine.send(event)
+    await work()
+    expect(sender.requests[0]?.headers['webhook-signature']?.split(' ')).toHaveLength(1)
+    expect(await count('keepsend_secrets')).toBe(10)
+    expect(await engine.maintain()).toMatchObject({ deletedSecrets: 9 })
+    expect(await count('keepsend_secrets')).toBe(1)
+    expect(await engine.endpoints.rotateSecret('w1', id)).toMatchObject({ version: 11 })
+  })
+
+  it('by many at once gives each a version of its own, one of which is current', async () => {
+    const { addEndpoint, engine } = await rig()
+    const { id } = await addEndpoint()
+    const made = await Promise.all(Array.from({ length: 6 }, () => engine.endpoints.rotateSecret('w1', id)))
+    const found = await engine.endpoints.secrets('w1', id)
+    expect(found.map(({ version }) => version)).toEqual([7, 6, 5, 4, 3, 2, 1])
+    expect(found.filter(({ expiresAt }) => expiresAt === null)).toHaveLength(1)
+    expect(made.length).toBe(6)
+  })
+
+  it("of another workspace's endpoint, or of one that is gone, finds none", async () => {
+    const { addEndpoint, engine } = await rig()
+    const { id } = await addEndpoint()
+    await expect(engine.endpoints.rotateSecret('w2', id)).rejects.toMatchObject({ code: 'not_found' })
+    await engine.endpoints.delete('w1', id)
+    await expect(engine.endpoints.rotateSecret('w1', id)).rejects.toMatchObject({ code: 'not_found' })
+  })
+})

@@ -1,0 +1,227 @@
+import { type OptionNames, type OutboxDatabase, type SqlText, clock, onlyRow, raw, sqlText } from '@keepsend/outbox'
+import { fromCompatSecret, toCompatSecret } from '../signing/compat-signature.ts'
+import type { SealedHeaders } from './endpoint-headers.ts'
+import type { Endpoint, EndpointInput } from './endpoint.ts'
+import { EngineError } from '../errors.ts'
+import { changeOf } from './endpoint-change.ts'
+import { type Once, jsonRow, readRow } from '../idempotency/idempotent-change.ts'
+import { secretRows } from '../codecs.ts'
+import { type Place, deleteSecrets, insertSecret } from '../secrets/secret-statements.ts'
+import type { SecretStore, StoredSecret } from '../secrets/secret-store.ts'
+import { checkSigningKey, newSigningKey, publicKeyOf } from '../signing/sign-v1a.ts'
+import { type SignatureScheme, newSecret } from '../signing/sign.ts'
+
+/** One signing secret of an endpoint. */
+export interface EndpointSecret {
+  scheme: SignatureScheme
+  /** Counts up within its scheme. */
+  version: number
+  /**
+   * What a receiver verifies with: `whsec_…`, the text of a compatibility secret, or for `v1a` the public key `whpk_…`,
+   * which is no secret: the private one is never shown.
+   */
+  secret: string
+  createdAt: number
+  /** When it stops signing; null for the current one. */
+  expiresAt: number | null
+}
+
+export interface RotateOptions {
+  /** How long the ones before sign beside the new one, at most: 0–604,800,000 ms. @default 86_400_000 (24 h) */
+  overlapMs?: number | undefined
+  /** Which of an endpoint's schemes. @default the first of its `signatures` */
+  scheme?: SignatureScheme | undefined
+}
+
+export const ROTATE_OPTIONS = { overlapMs: 'number', scheme: 'text' } satisfies OptionNames<RotateOptions>
+
+/** 24 h for a receiver to learn the new secret. */
+export const DEFAULT_SECRET_OVERLAP_MS = 86_400_000
+export const MAX_SECRET_OVERLAP_MS = 604_800_000
+/** Of one scheme, in one request. */
+const MAX_SIGNATURES = 10
+// Rotations of one endpoint at the same time take turns; as many as this are no rotation any more.
+const MAX_TURNS = 20
+
+/** What is stored as the answer of a rotation: not the secret. */
+const ANSWERED = ['scheme', 'version', 'createdAt'] as const
+
+/** The secrets of endpoints that are known to exist, and whose input was checked. */
+export interface EndpointSecrets {
+  /** A secret for each scheme that the input asks for, new unless it brings one; kept unless there is one already. */
+  first(endpoint: Place, input: SigningInput): Promise<{ shown: string; statement: SqlText }[]>
+  /** What a change of an endpoint does to its secrets. A scheme that is left out stops signing at once. */
+  changed(endpoint: Endpoint, input: SigningInput): Promise<SqlText[]>
+  /** The key of header values that a change encrypts, beside their column; {@link EndpointSecrets.dropHeaderKey} first. */
+  headerKey(endpoint: Place, headers: SealedHeaders): Promise<SqlText[]>
+  dropHeaderKey(endpoint: Place): SqlText
+  list(endpoint: Place): Promise<EndpointSecret[]>
+  rotate(endpoint: Endpoint, options: RotateOptions, once?: Once): Promise<EndpointSecret>
+}
+
+type SigningInput = Pick<EndpointInput, 'signatures' | 'compatSignature' | 'secret'>
+
+export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): EndpointSecrets {
+  async function list({ id, workspaceId }: Place): Promise<EndpointSecret[]> {
+    const { rows } = await db.run<StoredSecret & EndpointSecret>(sqlText`
+      select ${secretRows.all}
+      from keepsend_secrets where endpoint_id = ${id} and scheme in ('v1', 'v1a', 'compat') and (expires_at is null or expires_at > ${clock()})
+      order by scheme, version desc`)
+    return Promise.all(
+      rows.map(async (row) => {
+        const { scheme, version, createdAt, expiresAt } = row
+        const plain = await store.open({ ...row, workspaceId })
+        return { scheme, version, secret: shownSecret(scheme, plain), createdAt, expiresAt }
+      }),
+    )
+  }
+
+  function first({ id, workspaceId }: Place, input: SigningInput): Promise<{ shown: string; statement: SqlText }[]> {
+    const { signatures = [], compatSignature } = input
+    return Promise.all(
+      schemesOf(signatures, compatSignature).map(async (scheme) => {
+        const plain = (await givenSecret(scheme, input)) ?? (await newSecretOf(scheme))
+        const sealed = await store.seal(plain, { workspaceId, endpointId: id, scheme, version: 1 })
+        const none = sqlText`not exists (select 1 from keepsend_secrets where endpoint_id = ${id} and scheme = ${scheme})`
+        return {
+          shown: shownSecret(scheme, plain),
+          statement: insertSecret({ id, workspaceId }, { scheme, version: 1, ...sealed }, none),
+        }
+      }),
+    )
+  }
+
+  return {
+    first,
+    list,
+
+    async changed(endpoint, input) {
+      const { signatures, compatSignature } = input
+      if (compatSignature?.secret !== undefined && endpoint.compatHeader !== null) {
+        throw invalid('compatSignature has a secret already: rotate it, with the scheme compat')
+      }
+      const dropped = [
+        ...(signatures ? (['v1', 'v1a'] as const).filter((scheme) => !signatures.includes(scheme)) : []),
+        ...(compatSignature === null ? ['compat'] : []),
+      ]
+      const added = await first(endpoint, input)
+      if (dropped.length === 0) return added.map(({ statement }) => statement)
+      return [deleteSecrets(db, endpoint, dropped), ...added.map(({ statement }) => statement)]
+    },
+
+    async headerKey(endpoint, { key }) {
+      if (key === undefined) return []
+      const { id, workspaceId } = endpoint
+      const place = { scheme: 'headers', version: 1 }
+      const sealed = await store.seal(key, { workspaceId, endpointId: id, ...place })
+      return [insertSecret(endpoint, { ...place, ...sealed }, raw('1 = 1'))]
+    },
+
+    dropHeaderKey: (endpoint) => deleteSecrets(db, endpoint, ['headers']),
+
+    async rotate(endpoint, { overlapMs = DEFAULT_SECRET_OVERLAP_MS, scheme = endpoint.signatures[0] ?? 'v1' }, once) {
+      if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_SECRET_OVERLAP_MS) {
+        throw invalid(
+          `overlapMs must be a whole number from 0 to ${MAX_SECRET_OVERLAP_MS} (7 days); found ${overlapMs}`,
+        )
+      }
+      const schemes = schemesOf(endpoint.signatures, endpoint.compatHeader)
+      if (!schemes.includes(scheme)) {
+        throw invalid(`scheme must be one of this endpoint's, ${schemes.join(' or ')}; found ${scheme}`)
+      }
+      const { id, workspaceId } = endpoint
+      const plain = await newSecretOf(scheme)
+      for (let turn = 0; turn < MAX_TURNS; turn++) {
+        const { newest, active } = await look(id, scheme)
+        if (overlapMs > 0 && active >= MAX_SIGNATURES) throw tooMany(scheme)
+        const version = newest + 1
+        const sealed = await store.seal(plain, { workspaceId, endpointId: id, scheme, version })
+        // It was sealed for this version: whoever finds that another was faster changes nothing, and takes another turn.
+        const untaken = sqlText`not exists (
+          select 1 from keepsend_secrets as other
+          where other.endpoint_id = ${id} and other.scheme = ${scheme} and other.version >= ${version})`
+        const change = changeOf(endpoint, {}, once)
+        const { transaction, bumped } = change
+        transaction.add(sqlText`
+            update keepsend_secrets set expires_at = ${clock()} + ${overlapMs}
+            where endpoint_id = ${id} and scheme = ${scheme}
+              and (expires_at is null or expires_at > ${clock()} + ${overlapMs}) and ${untaken}`)
+        const inserted = transaction.add(insertSecret(endpoint, { scheme, version, ...sealed }, untaken))
+        transaction.add(sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at <= ${clock()}`)
+        // Of another's version there is no answer, and the whole transaction is refused.
+        once?.end(
+          transaction,
+          sqlText`
+            select ${jsonRow(db, ANSWERED)} from (
+              select ${secretRows.some('made', ANSWERED)} from keepsend_secrets as made
+              where endpoint_id = ${id} and scheme = ${scheme} and version = ${version} and secret = ${sealed.secret}) as answered`,
+        )
+        try {
+          await change.commit(db)
+        } catch (error) {
+          if (!once || (await look(id, scheme)).newest < version) throw error
+          continue
+        }
+        if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
+        if (inserted.changes !== 1) continue
+        const secret = (await list(endpoint)).find((one) => one.scheme === scheme)
+        if (!secret) throw new EngineError('not_found', 'no such endpoint')
+        return secret
+      }
+      throw new EngineError('conflict', 'others are rotating the secrets of this endpoint: try again')
+    },
+  }
+
+  async function look(id: string, scheme: SignatureScheme): Promise<{ newest: number; active: number }> {
+    const { rows } = await db.run<{ newest: number; active: number }>(sqlText`
+      select coalesce(max(version), 0) as "newest",
+        count(case when expires_at is null or expires_at > ${clock()} then 1 end) as "active"
+      from keepsend_secrets where endpoint_id = ${id} and scheme = ${scheme}`)
+    return onlyRow(rows)
+  }
+}
+
+/** A rotation's secret as it was then, without the secret, from the stored answer. */
+export function readRotated(answer: string): Omit<EndpointSecret, 'secret'> {
+  return { ...secretRows.read<(typeof ANSWERED)[number]>(readRow(ANSWERED, answer)), expiresAt: null } as Omit<
+    EndpointSecret,
+    'secret'
+  >
+}
+
+function schemesOf(signatures: readonly ('v1' | 'v1a')[], compat: unknown): SignatureScheme[] {
+  return compat ? [...signatures, 'compat'] : [...signatures]
+}
+
+/** What a receiver verifies with. */
+function shownSecret(scheme: SignatureScheme, plain: string): string {
+  if (scheme === 'v1') return plain
+  return scheme === 'v1a' ? publicKeyOf(plain) : fromCompatSecret(plain)
+}
+
+async function newSecretOf(scheme: SignatureScheme): Promise<string> {
+  if (scheme === 'v1a') return newSigningKey()
+  return scheme === 'v1' ? newSecret() : toCompatSecret(newSecret())
+}
+
+/** What the caller brings for this scheme, as it is kept. */
+async function givenSecret(
+  scheme: SignatureScheme,
+  { secret, compatSignature }: SigningInput,
+): Promise<string | undefined> {
+  if (scheme === 'compat') return compatSignature?.secret && toCompatSecret(compatSignature.secret)
+  if (scheme === 'v1a') return secret?.startsWith('whsk_') ? checkSigningKey(secret) : undefined
+  return secret?.startsWith('whsec_') ? secret : undefined
+}
+
+function tooMany(scheme: SignatureScheme): EngineError {
+  return new EngineError(
+    'conflict',
+    `${MAX_SIGNATURES} ${scheme} secrets of this endpoint sign already: wait until one expires, or give overlapMs 0, ` +
+      'which ends the older ones at once',
+  )
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalid_endpoint', message)
+}

@@ -1,0 +1,237 @@
+import { type OutboxDatabase, OutboxError, Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox'
+import { v7 } from 'uuid'
+import type { CheckUrl } from '../url-policy/check-url.ts'
+import { ENDPOINT_LIST_OPTIONS, type OnceEndpointStore } from './endpoint-store-api.ts'
+import { checkCredentials, sealCredentials } from './endpoint-credentials.ts'
+import { sealHeaders } from './endpoint-headers.ts'
+import { ROTATE_OPTIONS, createEndpointSecrets } from './endpoint-secrets.ts'
+import { type Endpoint, checkEndpoint } from './endpoint.ts'
+import { EngineError, checkBounds, checkNames } from '../errors.ts'
+import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
+import { resetHealth } from '../health/circuit-breaker.ts'
+import { asSameName, checkDistinct, headerNamesOf, namesHeaders, refuseSameNameStatement } from './header-names.ts'
+import { CHANGE_OPTIONS, changeOf } from './endpoint-change.ts'
+import { failOrphansStatement } from '../backlog/orphans.ts'
+import { END_PAUSE, pauseSet, readPauseOptions } from '../backlog/pause.ts'
+import type { Once } from '../idempotency/idempotent-change.ts'
+import {
+  SHOWN_COLUMNS,
+  attemptsOf,
+  columnsOf,
+  scheduleText,
+  selectShown,
+  subscribe,
+  toEndpoint,
+  unsubscribe,
+} from './endpoint-columns.ts'
+import { asLimit, checkSubscriptions } from './endpoint-limits.ts'
+import type { Limits } from '../limits.ts'
+import { lockedEndpointsOf } from '../backlog/locks.ts'
+import type { SecretStore } from '../secrets/secret-store.ts'
+import { checkWorkspaceId } from '../workspace-id.ts'
+
+interface EndpointStoreSettings {
+  defaultAttempts: number
+  maxAgeMs: number
+  limits: Limits
+  /** Whether whoever delivers has client certificates and private authorities. */
+  canUseTls: boolean
+}
+
+/**
+ * @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten.
+ * @param wake lets out the first of what is held for an endpoint that was enabled.
+ */
+export function createEndpointStore(
+  db: OutboxDatabase,
+  secretStore: SecretStore,
+  checkUrl: CheckUrl,
+  { defaultAttempts, maxAgeMs, limits, canUseTls }: EndpointStoreSettings,
+  onChange: (id: string) => void,
+  wake: (id: string, background: BackgroundOption['background']) => Promise<void>,
+): OnceEndpointStore {
+  const kept = createEndpointSecrets(db, secretStore)
+
+  /** Commits a change with what `once` adds around it. */
+  async function commit(
+    endpoint: Pick<Endpoint, 'id' | 'workspaceId'>,
+    change: Pick<Transaction, 'commit'>,
+    once: Once | undefined,
+  ): Promise<void> {
+    try {
+      await change.commit(db)
+    } catch (failure) {
+      const error = asSameName(asLimit(failure, limits))
+      // The answer of an endpoint that was deleted meanwhile is none.
+      if (once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
+      throw error
+    }
+    onChange(endpoint.id)
+  }
+
+  async function get(workspaceId: string, id: string): Promise<Endpoint> {
+    checkWorkspaceId(workspaceId)
+    const { rows } = await db.run(
+      sqlText`select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint where id = ${id} and workspace_id = ${workspaceId}`,
+    )
+    if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
+    return toEndpoint(rows[0])
+  }
+
+  return {
+    get,
+
+    async create(workspaceId, input, { once } = {}) {
+      checkWorkspaceId(workspaceId)
+      checkEndpoint(input, checkUrl, maxAgeMs)
+      checkCredentials(input, { checkUrl, canUseTls })
+      const id = `ep_${v7()}`
+      const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
+      checkSubscriptions({ eventTypes, channels }, limits)
+      const names = headerNamesOf(input)
+      checkDistinct(names)
+      const { retryStatuses = [], signatures = ['v1'] } = input
+      const { concurrency = null, rateLimit = null, ratePeriod = 'second' } = input
+      const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
+      const headers = await sealHeaders(input.headers ?? {})
+      const headerKey = await kept.headerKey({ workspaceId, id }, headers)
+      const credentials = await sealCredentials({ db, store: secretStore }, { workspaceId, id }, input)
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      transaction.add(sqlText`
+          insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
+            max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, compat_format,
+            event_type_header, concurrency, rate_limit, rate_period, auth, tls, created_at, updated_at)
+          values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
+            ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
+            ${headers.column}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
+            ${names.compatHeader}, ${input.compatSignature?.format ?? 'timestamped'}, ${names.eventTypeHeader},
+            ${concurrency}, ${rateLimit}, ${ratePeriod}, ${credentials.columns.auth ?? null},
+            ${credentials.columns.tls ?? null}, ${clock()}, ${clock()})`)
+      transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
+      transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey, ...credentials.statements])
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await transaction.commit(db).catch((error: unknown) => {
+        throw asLimit(error, limits)
+      })
+      onChange(id)
+      return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
+    },
+
+    async list(workspaceId, options) {
+      checkNames('endpoints.list', ENDPOINT_LIST_OPTIONS, options)
+      const { limit, after = '' } = options
+      checkWorkspaceId(workspaceId)
+      checkBounds('limit', limit, 1, 1000)
+      const { where, oldestFirst } = db.dialect.ofWorkspace(workspaceId, { after })
+      const { rows } = await db.run(sqlText`
+        select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint ${db.dialect.by('keepsend_endpoints_workspace')}
+        where ${where} order by ${oldestFirst} ${limitTo(limit)}`)
+      return rows.map(toEndpoint)
+    },
+
+    async update(workspaceId, id, input, { once, ...options } = {}) {
+      checkNames('endpoints.update', CHANGE_OPTIONS, options)
+      checkEndpoint(input, checkUrl, maxAgeMs)
+      const before = await get(workspaceId, id)
+      checkCredentials(input, { checkUrl, canUseTls, before })
+      if (namesHeaders(input)) checkDistinct(headerNamesOf(input, before))
+      const secrets = await kept.changed(before, input)
+      const headers = input.headers && (await sealHeaders(input.headers))
+      const headerKey = headers ? [kept.dropHeaderKey(before), ...(await kept.headerKey(before, headers))] : []
+      const credentials = await sealCredentials({ db, store: secretStore }, before, input)
+      const changing = changeOf({ workspaceId, id }, options, once)
+      const { transaction, bumped } = changing
+      const mine = sqlText`id = ${id} and workspace_id = ${workspaceId}`
+      // A new URL has its health to prove anew; it is compared with the one that stands when this commits.
+      if (input.url !== undefined) transaction.add(resetHealth(id, sqlText`${mine} and url <> ${input.url}`))
+      const given = columnsOf(input, { headers: headers?.column, ...credentials.columns }, defaultAttempts)
+      if (given.length > 0) {
+        transaction.add(sqlText`update keepsend_endpoints set ${joined(given, ', ')} where ${mine}`)
+      }
+      if (namesHeaders(input)) transaction.add(refuseSameNameStatement(before))
+      if (input.eventTypes !== undefined || input.channels !== undefined) {
+        const { eventTypes = before.eventTypes, channels = before.channels } = input
+        checkSubscriptions({ eventTypes, channels }, limits)
+        transaction.add(unsubscribe(db, { workspaceId, id }))
+        transaction.add(subscribe(db, { workspaceId, id }, limits))
+      }
+      transaction.addAll([...secrets, ...headerKey, ...credentials.statements])
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await commit({ workspaceId, id }, changing, once)
+      if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
+      return get(workspaceId, id)
+    },
+
+    async delete(workspaceId, id, { once, ...options } = {}) {
+      checkNames('endpoints.delete', CHANGE_OPTIONS, options)
+      await get(workspaceId, id)
+      const mine = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
+      const changing = changeOf({ workspaceId, id }, options, once)
+      const { transaction } = changing
+      transaction.add(sqlText`delete from keepsend_subscriptions where ${mine}`)
+      transaction.add(sqlText`delete from keepsend_secrets where ${mine}`)
+      transaction.add(sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`)
+      transaction.add(failOrphansStatement(db, id))
+      once?.end(transaction, raw(`'null'`))
+      await commit({ workspaceId, id }, changing, once)
+    },
+
+    async setStatus(workspaceId, id, status, { once, ...options } = {}) {
+      checkNames('endpoints.setStatus', BACKGROUND_OPTIONS, options)
+      await get(workspaceId, id)
+      const enabled = status === 'enabled'
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      transaction.add(sqlText`
+          update keepsend_endpoints set status = ${status}, disabled_reason = ${enabled ? null : 'manual'},
+            disabled_at = ${enabled ? null : clock()}, version = version + 1, wake_at = ${enabled ? clock() : null}, updated_at = ${clock()}
+          where id = ${id} and workspace_id = ${workspaceId} and (status <> ${status} ${raw(enabled ? `or circuit = 'open' or paused_until is not null` : '')})`)
+      if (enabled) transaction.add(resetHealth(id))
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await commit({ workspaceId, id }, transaction, once)
+      if (enabled) await wake(id, options.background)
+      return get(workspaceId, id)
+    },
+
+    async pause(workspaceId, id, { once, ...options } = {}) {
+      const { forMs } = readPauseOptions(options)
+      await get(workspaceId, id)
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      transaction.add(sqlText`
+          update keepsend_endpoints set pause_asked_at = null, ${pauseSet(db, sqlText`${clock()} + cast(${forMs} as bigint)`)},
+            version = version + 1, updated_at = ${clock()}
+          where id = ${id} and workspace_id = ${workspaceId}`)
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await commit({ workspaceId, id }, transaction, once)
+      return get(workspaceId, id)
+    },
+
+    async resume(workspaceId, id, { once, ...options } = {}) {
+      checkNames('endpoints.resume', BACKGROUND_OPTIONS, options)
+      await get(workspaceId, id)
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      transaction.add(sqlText`
+          update keepsend_endpoints set ${END_PAUSE}, wake_at = case when status = 'enabled' then ${clock()} end,
+            version = version + 1, updated_at = ${clock()}
+          where id = ${id} and workspace_id = ${workspaceId} and paused_until is not null`)
+      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      await commit({ workspaceId, id }, transaction, once)
+      await wake(id, options.background)
+      return get(workspaceId, id)
+    },
+
+    async rotateSecret(workspaceId, id, { once, ...options } = {}) {
+      checkNames('endpoints.rotateSecret', ROTATE_OPTIONS, options)
+      const secret = await kept.rotate(await get(workspaceId, id), options, once)
+      onChange(id)
+      return secret
+    },
+
+    async secrets(workspaceId, id) {
+      return kept.list(await get(workspaceId, id))
+    },
+  }
+}

@@ -1,0 +1,188 @@
+import { claimDueEvents } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import { type Answer, LATER, rig } from '../../../test/rig.ts'
+
+const event = { type: 'message.created', workspaceId: 'w1', data: {} }
+
+/** A tenant's endpoint that wants everything, and an operator's that wants what Keepsend reports. */
+async function watched({ isNamed = true, ...options }: Parameters<typeof rig>[0] & { isNamed?: boolean } = {}) {
+  let answer: Answer = 500
+  let operatorAnswer: Answer = 200
+  const made = await rig({
+    answer: ({ url }) => (url.includes('operator') ? operatorAnswer : answer),
+    ...(isNamed && { operatorWorkspaceId: 'operator' }),
+    retrySchedule: [3600, 3600],
+    ...options,
+  })
+  const { id } = await made.addEndpoint()
+  await made.addEndpoint({ workspaceId: 'operator', url: 'https://operator.example.com/', eventTypes: ['keepsend.*'] })
+  const reports = async () =>
+    (await made.rows())
+      .filter(({ type }) => type.startsWith('keepsend.'))
+      .map(({ type, payload }) => [type, (JSON.parse(payload) as { data: Record<string, unknown> }).data] as const)
+  const types = async () => (await reports()).map(([type]) => type.replace('keepsend.', ''))
+  return {
+    ...made,
+    id,
+    reports,
+    types,
+    answers: (next: Answer) => void (answer = next),
+    operatorAnswers: (next: Answer) => void (operatorAnswer = next),
+    publish: async (count: number) => {
+      for (let n = 0; n < count; n++) await made.engine.send(event)
+    },
+    ageBy: (ms: number) =>
+      made.exec(`update keepsend_endpoints set wake_at = wake_at - ${ms}, failing_since = failing_since - ${ms}`),
+    /** Attempts what is due for the tenant, and nothing for the operator. */
+    workTenant: async () => {
+      const { claims } = await claimDueEvents(made.db, { limit: 100 })
+      const own = claims.filter(({ workspaceId }) => workspaceId === 'w1')
+      await made.engine.settle(
+        await Promise.all(
+          own.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) })),
+        ),
+      )
+    },
+  }
+}
+
+describe('what Keepsend reports to the operator', () => {
+  it('a circuit that opens and one that has recovered, once each, signed and sent like any event', async () => {
+    const made = await watched()
+    await made.publish(10)
+    await made.workTenant()
+    expect(await made.reports()).toEqual([
+      ['keepsend.endpoint.circuit_opened', { endpointId: made.id, workspaceId: 'w1' }],
+    ])
+    await made.publish(1)
+    await made.workTenant()
+    await made.ageBy(60_000)
+    await made.engine.wake()
+    made.answers(200)
+    await made.workTenant()
+    expect(await made.types()).toEqual(['endpoint.circuit_opened', 'endpoint.recovered'])
+    expect(await made.work({ now: LATER })).toMatchObject(Array.from({ length: 12 }, () => ({ kind: 'delivered' })))
+    expect(made.sender.requests.filter(({ url }) => url.includes('operator'))).toHaveLength(2)
+  })
+
+  it('an endpoint that has failed for half of the time, three quarters, nine tenths, and one that is disabled', async () => {
+    const made = await watched()
+    await made.publish(10)
+    await made.workTenant()
+    await made.publish(9)
+    await made.workTenant()
+    const day = 86_400_000
+    for (const age of [2 * day, 0.6 * day, 0.1 * day, 1.2 * day, 0.7 * day, 0.5 * day]) {
+      await made.ageBy(age)
+      await made.engine.wake()
+      await made.workTenant()
+    }
+    const told = (await made.reports()).map(([type, { percent, reason }]) => [
+      type.replace('keepsend.endpoint.', ''),
+      percent ?? reason,
+    ])
+    expect(told).toEqual([
+      ['circuit_opened', undefined],
+      ['failing', 50],
+      ['failing', 75],
+      ['failing', 90],
+      ['disabled', 'failing'],
+    ])
+  })
+
+  it('a delivery that has failed for good, and an endpoint that a 410 disabled', async () => {
+    const made = await watched()
+    made.answers({ status: 400, body: 'no thanks' })
+    const { eventId } = await made.engine.send(event)
+    await made.workTenant()
+    made.answers(410)
+    await made.publish(1)
+    await made.workTenant()
+    expect(await made.reports()).toMatchObject([
+      [
+        'keepsend.delivery.failed',
+        {
+          deliveryId: `${eventId}.${made.id}`,
+          endpointId: made.id,
+          workspaceId: 'w1',
+          eventType: 'message.created',
+          error: 'HTTP 400: no thanks',
+          httpStatus: 400,
+        },
+      ],
+      ['keepsend.endpoint.disabled', { endpointId: made.id, reason: 'gone' }],
+      ['keepsend.delivery.failed', { httpStatus: 410 }],
+    ])
+  })
+
+  it('a delivery in line whose endpoint was deleted, and none that was held for it', async () => {
+    const made = await watched()
+    await made.publish(1)
+    await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
+    await made.publish(2)
+    await made.engine.endpoints.delete('w1', made.id)
+    await made.workTenant()
+    expect((await made.rows()).filter(({ status }) => status === 'failed')).toHaveLength(3)
+    expect(await made.reports()).toMatchObject([
+      ['keepsend.delivery.failed', { endpointId: made.id, error: 'endpoint_gone: the endpoint does not exist' }],
+    ])
+  })
+
+  it('nothing when the settle is lost: report and change are one unit', async () => {
+    for (const status of [500, 400, 410]) {
+      const made = await watched({ circuit: { failuresInRow: 1 } })
+      made.answers(status)
+      await made.publish(1)
+      const { claims } = await claimDueEvents(made.db, { limit: 1 })
+      const [claim] = claims
+      if (!claim) throw new Error('nothing was claimed')
+      const outcome = await made.engine.deliver(claim, claim.claimedAt)
+      await claimDueEvents(made.db, { limit: 1, now: LATER })
+      expect(await made.engine.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+      expect([await made.types(), (await made.engine.endpoints.get('w1', made.id)).circuit]).toEqual([[], 'closed'])
+    }
+  })
+
+  it('nothing when the unit is refused', async () => {
+    const made = await watched({ circuit: { failuresInRow: 1 } })
+    await made.publish(1)
+    const { claims } = await claimDueEvents(made.db, { limit: 1 })
+    const [claim] = claims
+    if (!claim) throw new Error('nothing was claimed')
+    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    await made.readOnly(true)
+    await expect(made.engine.settle([{ claim, outcome }])).rejects.toThrow()
+    await made.readOnly(false)
+    expect(await made.types()).toEqual([])
+    await made.engine.settle([{ claim, outcome }])
+    expect(await made.types()).toEqual(['endpoint.circuit_opened'])
+  })
+
+  it('nothing about its own reports: a failed one raises no other', async () => {
+    const made = await watched({ retrySchedule: [], circuit: { failuresInRow: 1 } })
+    made.operatorAnswers(500)
+    await made.publish(1)
+    await made.work()
+    expect((await made.types()).toSorted()).toEqual(['delivery.failed', 'endpoint.circuit_opened'])
+    await made.work()
+    await made.work({ now: LATER })
+    expect((await made.types()).toSorted()).toEqual(['delivery.failed', 'endpoint.circuit_opened'])
+    expect((await made.rows()).every(({ status }) => status === 'failed' || status === 'held')).toBe(true)
+  })
+
+  it('nothing to those that only want everything, in the operator’s workspace or a tenant’s', async () => {
+    const made = await rig({ answer: () => 500, operatorWorkspaceId: 'w1', circuit: { failuresInRow: 1 } })
+    await made.addEndpoint({ eventTypes: ['*'] })
+    await made.addEndpoint({ workspaceId: 'w2', eventTypes: ['*', 'keepsend.*'] })
+    await made.engine.send(event)
+    await made.work()
+    expect((await made.rows()).map(({ type }) => type)).toEqual(['message.created'])
+  })
+
+  it('nothing where no workspace is named', async () => {
+    const made = await watched({ isNamed: false, circuit: { failuresInRow: 1 } })
+    await made.publish(1)
+    await made.work()
+    expect(await made.types()).toEqual([])
+  })
+})

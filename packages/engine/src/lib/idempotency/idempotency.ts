@@ -1,0 +1,145 @@
+import { type OutboxDatabase, type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox'
+import type { Ceiling } from '../row-ceiling.ts'
+import { EngineError } from '../errors.ts'
+import { sha256Hex } from '../signing/sign.ts'
+import { checkWorkspaceId } from '../workspace-id.ts'
+
+/** What makes a request the same request. */
+export interface IdempotencyKey {
+  /** The header's value: 1 to 255 printable characters, bare or as a quoted string. */
+  key: string
+  workspaceId: string
+  method: string
+  /** The request's path: the same key on another path is another request. */
+  route: string
+  /** The body's bytes as they came; the same key with another body is refused. */
+  body: string | Uint8Array<ArrayBuffer>
+}
+
+/** An answer, as it is stored with the change that it reports. */
+export interface StoredAnswer {
+  status: number
+  /** JSON. */
+  body: string
+}
+
+/** The key as the tables hold it. Hashed, so that a look-up's time tells nothing about other keys. */
+export interface HashedKey {
+  scope: readonly [workspaceId: string, method: string, route: string, keyHash: string]
+  bodyHash: string
+  /** Who marks the request as in flight. */
+  owner: string
+}
+
+/** @default of `idempotencyRetentionMs`, a week: a client that retries for days still gets its first answer. */
+export const IDEMPOTENCY_RETENTION_MS = 604_800_000
+
+// The mark covers one commit, not a whole request: whoever holds it for longer has died, and the client that repeats
+// its request after a crash waits no longer than this. Two commits of one request stop at the record's key anyway.
+const MARK_MS = 5000
+const RETRY_AFTER_SECONDS = 1
+
+/** Checks and hashes. @throws {EngineError} `invalid_request` for a malformed key, `invalid_option` without a workspace */
+export async function hashKey({ key, workspaceId, method, route, body }: IdempotencyKey): Promise<HashedKey> {
+  // A key without a tenant would be everybody's: one would be answered with another's stored answer.
+  checkWorkspaceId(workspaceId, 'invalid_option')
+  const text = readKey(key)
+  // The key is the salt of the body, which may hold a password: nobody can guess at one with the table alone.
+  const [keyHash, bodyHash] = await Promise.all([
+    sha256Hex(text),
+    sha256Hex(body).then((hash) => sha256Hex(`${text}\n${hash}`)),
+  ])
+  return { scope: [workspaceId, method, route, keyHash], bodyHash, owner: crypto.randomUUID() }
+}
+
+/** The value of the header: a structured-field string (`"…"`, with `\"` and `\\`) or the bare characters. */
+export function readKey(header: string): string {
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(header.trim())?.[1]
+  const key = quoted === undefined ? header.trim() : quoted.replaceAll(/\\(["\\])/g, '$1')
+  if (!/^[\x20-\x7e]{1,255}$/.test(key) || (quoted === undefined && key.includes('"'))) {
+    throw new EngineError(
+      'invalid_request',
+      'Idempotency-Key must be 1 to 255 printable ASCII characters, bare or in double quotes',
+    )
+  }
+  return key
+}
+
+/**
+ * Asks before the work: answers what is stored for the key, or marks the request as in flight and answers undefined.
+ *
+ * @throws {EngineError} `idempotency_mismatch` for another body, `idempotency_in_flight` while another has the mark,
+ *   `too_many_idempotency_records` where the workspace has as many as it may
+ */
+export async function beginIdempotent(
+  { db, idempotencyRecords }: { db: OutboxDatabase; idempotencyRecords: Ceiling },
+  key: HashedKey,
+): Promise<StoredAnswer | undefined> {
+  const stored = await readAnswer(db, key)
+  if (stored) return stored
+  await idempotencyRecords.check(key.scope[0])
+  const marked = await db.run(sqlText`
+    insert into keepsend_idempotency_marks (workspace_id, method, route, key_hash, owner, expires_at)
+    values (${key.scope[0]}, ${key.scope[1]}, ${key.scope[2]}, ${key.scope[3]}, ${key.owner}, ${clock()} + ${MARK_MS})
+    on conflict (workspace_id, method, route, key_hash) do update set owner = excluded.owner, expires_at = excluded.expires_at
+    where keepsend_idempotency_marks.expires_at < ${clock()}
+    returning owner`)
+  if (marked.rows.length > 0) return undefined
+  throw new EngineError('idempotency_in_flight', 'a request with this Idempotency-Key is being worked on', {
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  })
+}
+
+/** The record of the commit. A second commit of the same request stops at its primary key. */
+export function recordStatement(key: HashedKey, answer: StoredAnswer): SqlText {
+  return sqlText`
+    insert into keepsend_idempotency_records (workspace_id, method, route, key_hash, body_hash, created_at, status, body)
+    values (${key.scope[0]}, ${key.scope[1]}, ${key.scope[2]}, ${key.scope[3]}, ${key.bodyHash}, ${clock()},
+      ${answer.status}, ${answer.body})`
+}
+
+/** Takes the mark away, if it is still this request's. */
+export function unmarkStatement(key: HashedKey): SqlText {
+  return sqlText`delete from keepsend_idempotency_marks where ${inScope(key)} and owner = ${key.owner}`
+}
+
+/** The condition that selects the record, or the mark, of the request. */
+export function inScope({ scope: [workspaceId, method, route, keyHash] }: HashedKey): SqlText {
+  return sqlText`
+    workspace_id = ${workspaceId} and method = ${method} and route = ${route} and key_hash = ${keyHash}`
+}
+
+/** The stored answer, or undefined. @throws {EngineError} `idempotency_mismatch` when the body was another */
+export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<StoredAnswer | undefined> {
+  const { rows } = await db.run<StoredAnswer & { bodyHash: string }>(sqlText`
+    select body_hash as "bodyHash", status, body from keepsend_idempotency_records where ${inScope(key)}`)
+  const [row] = rows
+  if (!row) return undefined
+  if (row.bodyHash !== key.bodyHash) {
+    throw new EngineError(
+      'idempotency_mismatch',
+      'this Idempotency-Key was used with another body: use a new key for a new request',
+    )
+  }
+  return { status: row.status, body: row.body }
+}
+
+/** Forgets records past their retention and marks past their time, at most `limit` of each. Returns how many records. */
+export async function cleanupIdempotency(
+  db: OutboxDatabase,
+  { retentionMs, limit }: { retentionMs: number; limit: number },
+): Promise<number> {
+  const records = await db.run(sqlText`
+    delete from keepsend_idempotency_records
+    where (workspace_id, method, route, key_hash) in (
+      select workspace_id, method, route, key_hash from keepsend_idempotency_records
+      where created_at < ${clock()} - ${retentionMs} order by created_at ${limitTo(limit)})`)
+  // The condition twice: between the look and the lock another request may have renewed the mark.
+  await db.run(sqlText`
+    delete from keepsend_idempotency_marks
+    where (workspace_id, method, route, key_hash) in (
+      select workspace_id, method, route, key_hash from keepsend_idempotency_marks
+      where expires_at < ${clock()} ${limitTo(limit)})
+      and expires_at < ${clock()}`)
+  return records.changes
+}

@@ -1,0 +1,133 @@
+import { basicCredentials, type OAuth2Auth } from '../endpoints/endpoint-auth.ts'
+import { withoutSecrets } from '../formats/one-line.ts'
+import { parseRetryAfter } from '../retry-schedule.ts'
+import { MAX_RESPONSE_BYTES, type SendRequest, type SendResult } from '../delivery/sender.ts'
+
+/** What a token server gave. */
+export interface GrantedToken {
+  kind: 'granted'
+  token: string
+  /** How long it lives from the request on, in ms; 0: for one attempt. */
+  lifeMs: number
+}
+
+/** Why there is no token. Without secrets: customers read it. */
+export interface NoToken {
+  kind: 'failed'
+  error: string
+  timedOut: boolean
+  /** As the token server asked. */
+  retryAfterMs?: number | undefined
+}
+
+/** A request for a token, by RFC 6749, section 4.4.2. */
+export function tokenRequest(
+  { clientId, clientSecret, scope, audience, resource, clientAuthentication = 'basic' }: OAuth2Auth,
+  { url, userAgent, deadlineMs }: { url: string; userAgent: string; deadlineMs: number },
+): SendRequest {
+  const isBasic = clientAuthentication === 'basic'
+  const fields = {
+    grant_type: 'client_credentials',
+    scope,
+    audience,
+    resource,
+    ...(!isBasic && { client_id: clientId, client_secret: clientSecret }),
+  }
+  const given = Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined)
+  return {
+    url,
+    headers: {
+      accept: 'application/json',
+      'content-type': 'application/x-www-form-urlencoded',
+      'user-agent': userAgent,
+      ...(isBasic && { authorization: basicCredentials(formEncoded(clientId), formEncoded(clientSecret)) }),
+    },
+    body: new URLSearchParams(given).toString(),
+    deadlineMs,
+    maxResponseBytes: MAX_RESPONSE_BYTES,
+    needsBody: true,
+  }
+}
+
+/** Section 2.3.1: both are encoded as in a form before they are joined. */
+function formEncoded(text: string): string {
+  return new URLSearchParams({ '': text }).toString().slice(1)
+}
+
+// A receiver's proxy takes headers of 8 KiB; RFC 6749, appendix A.12, has no bound.
+const TOKEN = /^[\u0021-\u007e]{1,8192}$/
+
+/** @param now the database's time, for a `Retry-After` that is a date */
+export function readTokenAnswer(result: SendResult, client: OAuth2Auth, now: number): GrantedToken | NoToken {
+  if (result.kind === 'error') {
+    return requestFailed(result.reason, result.message)
+  }
+  const { status } = result
+  const answer = parsed(result.body)
+  const said = saidBy(answer, client)
+  if (status < 200 || status > 299) {
+    const redirected = status >= 300 && status <= 399 ? ', and redirects are not followed' : ''
+    return failed(`the token server answered with status ${status}${redirected}${said}`, {
+      retryAfterMs: parseRetryAfter(result.header('retry-after'), now),
+    })
+  }
+  if (answer === undefined) return failed(`the answer of the token server is no JSON object`)
+  const { access_token: token, token_type: type, expires_in: expiresIn } = answer
+  if (typeof token !== 'string' || !TOKEN.test(token)) {
+    const found = token === undefined ? 'without an access_token' : 'with an access_token that no header can carry'
+    return failed(`the token server answered ${found}${said}`)
+  }
+  // Required by the RFC, and left out by some servers, all of which mean this one.
+  if (type !== undefined && type !== null && type !== '' && !(typeof type === 'string' && /^bearer$/i.test(type))) {
+    return failed('the token server answered with a token_type other than Bearer')
+  }
+  return { kind: 'granted', token, lifeMs: lifeOf(expiresIn) }
+}
+
+/** Where the server does not say how long a token lives. */
+const UNSAID_LIFE_MS = 300_000
+const MAX_LIFE_SECONDS = 86_400
+
+/** `expires_in` in ms: a number or its text, at most a day; 0 for what has expired already. */
+function lifeOf(expiresIn: unknown): number {
+  const text = typeof expiresIn === 'string' ? expiresIn.trim() : expiresIn
+  const seconds = typeof text === 'number' || (typeof text === 'string' && text !== '') ? Number(text) : Number.NaN
+  if (Number.isNaN(seconds)) return UNSAID_LIFE_MS
+  return Math.floor(Math.min(MAX_LIFE_SECONDS, Math.max(0, seconds)) * 1000)
+}
+
+const SHOWN = 200
+
+/** The error that the server names (section 5.2), in so far as it can be printed, and nothing else of its answer. */
+function saidBy(answer: Record<string, unknown> | undefined, { clientId, clientSecret }: OAuth2Auth): string {
+  const encoded = formEncoded(clientSecret)
+  // As the request has it.
+  const secrets = [clientSecret, encoded, basicCredentials(formEncoded(clientId), encoded)]
+  const texts = [answer?.['error'], answer?.['error_description']].filter((text) => typeof text === 'string')
+  const printable = texts.map((text) =>
+    withoutSecrets(text, secrets)
+      .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
+      .trim()
+      .slice(0, SHOWN),
+  )
+  const said = printable.filter((text) => text !== '').join(', ')
+  return said === '' ? '' : `: ${said}`
+}
+
+function parsed(body: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const answer: unknown = JSON.parse(new TextDecoder().decode(body))
+    return typeof answer === 'object' && answer !== null ? { ...answer } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Of a request that no answer came to. */
+export function requestFailed(reason: Extract<SendResult, { kind: 'error' }>['reason'], message: string): NoToken {
+  return failed(`the token request failed: ${reason}: ${message}`, { timedOut: reason === 'timeout' })
+}
+
+function failed(error: string, more: Partial<NoToken> = {}): NoToken {
+  return { kind: 'failed', error, timedOut: false, ...more }
+}

@@ -1,0 +1,226 @@
+import { type OptionNames, createOptionChecks, isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
+import { EngineError } from '../errors.ts'
+import { type RawBody, checkRawBody } from './raw-body.ts'
+import { readTime } from '../formats/rfc3339.ts'
+import { checkWorkspaceId } from '../workspace-id.ts'
+
+/** Something that happened in a workspace: its `data` in our envelope, or a `raw` body in place of both. */
+export type WebhookEvent = DataEvent | RawEvent
+
+export const EVENT_OPTIONS = {
+  type: 'text',
+  workspaceId: 'text',
+  data: 'any',
+  raw: 'any',
+  channels: 'texts',
+  id: 'text',
+  timestamp: 'any',
+} satisfies OptionNames<WebhookEvent>
+
+interface AnyEvent {
+  /** At most 16 identifiers of `A-Za-z0-9_` joined by dots, 128 characters; `keepsend.` is ours. */
+  type: string
+  workspaceId: string
+  /** Sent only to endpoints that listen to one of these channels, or to all: at most 10 of the form of a type. @default none */
+  channels?: readonly string[] | undefined
+  /** `newEventId()`, for a caller that wants to know it first. The same id again makes no second delivery of a kept row. */
+  id?: string | undefined
+  /** When it happened: a `Date`, or a text of RFC 3339, which is sent as it is given; a `raw` body says so itself, or does not. @default now */
+  timestamp?: Date | string | undefined
+}
+
+interface DataEvent extends AnyEvent {
+  /** An object that JSON can write: of an interface or a class as well. */
+  data: object
+  raw?: undefined
+}
+
+interface RawEvent extends AnyEvent {
+  data?: undefined
+  /** Sent as it is, instead of the envelope `{ type, timestamp, data }`. */
+  raw: RawBody
+}
+
+/** An event with its id given and its payload built: from here on the bytes do not change. */
+export interface PreparedEvent {
+  id: string
+  type: string
+  workspaceId: string
+  channels: readonly string[]
+  timestamp: string
+  data: object | undefined
+  raw: RawBody | undefined
+  payload: string
+  /** Null: JSON, our envelope. */
+  contentType: string | null
+}
+
+/** 256 KiB in UTF-8. Standard Webhooks advises to stay below 20 kB. */
+export const MAX_EVENT_BYTES = 262_144
+
+/** Arrays and objects inside one another in an event's `data`; receivers' parsers have bounds of their own. */
+export const MAX_DEPTH = 64
+
+// 16 parts: an event asks for each of its type's prefixes under each of its channels' prefixes.
+export const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,15}$/
+export const MAX_NAME_LENGTH = 128
+export const MAX_CHANNELS = 10
+
+/** Types that begin so are Keepsend's own, and no `*` matches them. */
+export const OWN_TYPES = 'keepsend.'
+
+/**
+ * Checks an event and builds its envelope `{ type, timestamp, data }` (Standard Webhooks), once; a raw body is its payload.
+ *
+ * @throws {EngineError} `invalid_event` or `payload_too_large`, before anything is written.
+ */
+export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
+  checkNames('an event', EVENT_OPTIONS, event)
+  const { type, workspaceId, data, raw, channels = [], id = newEventId() } = event
+  if (!isName(type))
+    throw invalid(
+      `type must be at most 16 identifiers of A-Za-z0-9_ joined by dots, 128 characters; found ${show(type)}`,
+    )
+  if (type.startsWith(OWN_TYPES))
+    throw invalid(`types that begin with keepsend. are Keepsend's own; found ${show(type)}`)
+  checkWorkspaceId(workspaceId, 'invalid_event')
+  if (!isEventId(id))
+    throw invalid(`id must be evt_ and a lower-case UUIDv7, as newEventId() makes it; found ${show(id)}`)
+  if (channels.length > MAX_CHANNELS || !channels.every(isName)) {
+    throw invalid(`channels must be at most ${MAX_CHANNELS} names of the form of a type; found ${show(channels)}`)
+  }
+  const timestamp = isoTime(event.timestamp ?? new Date(now()))
+  const prepared = { id, type, workspaceId, channels, timestamp, data, raw }
+  if (raw === undefined) return { ...prepared, payload: envelope(type, timestamp, data), contentType: null }
+  if (data !== undefined) throw invalid('an event has either data or raw; found both')
+  const checked = checkRawBody(raw)
+  return { ...prepared, raw: checked, payload: inSize(type, checked.body), contentType: checked.contentType }
+}
+
+/** The same of several; which of them breaks a rule is said. */
+export function prepareEvents(events: readonly WebhookEvent[]): PreparedEvent[] {
+  return events.map((event, index) => {
+    try {
+      return prepareEvent(event)
+    } catch (error) {
+      if (events.length === 1 || !(error instanceof EngineError)) throw error
+      throw new EngineError(error.code, `events[${index}]: ${error.message}`, { cause: error })
+    }
+  })
+}
+
+/** What Keepsend itself has to report, in the same envelope. */
+export function prepareOwnEvent(event: {
+  type: `${typeof OWN_TYPES}${string}`
+  workspaceId: string
+  data: object
+}): PreparedEvent {
+  const { type, workspaceId } = event
+  const data = { ...event.data }
+  const timestamp = new Date().toISOString()
+  return {
+    id: newEventId(),
+    type,
+    workspaceId,
+    channels: [],
+    timestamp,
+    data,
+    raw: undefined,
+    payload: envelope(type, timestamp, data),
+    contentType: null,
+  }
+}
+
+/** Whether the text is a type or a channel. */
+export function isName(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= MAX_NAME_LENGTH && NAME.test(text)
+}
+
+/** Whether the text is a subscription: a name, `prefix.*`, or `*`; no longer than a name, which could not match it. */
+export function isPattern(text: string): boolean {
+  return text === '*' || (text.length <= MAX_NAME_LENGTH && isName(text.replace(/\.\*$/, '')))
+}
+
+/** Every pattern that a name fits: `*`, each of its prefixes with `.*`, and itself. What is ours is asked for by name. */
+export function patternsOf(name: string): string[] {
+  const patterns = name.startsWith(OWN_TYPES) ? [name] : ['*', name]
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1))
+    patterns.push(`${name.slice(0, dot)}.*`)
+  return patterns
+}
+
+function envelope(type: string, timestamp: string, data: object | undefined): string {
+  if (data === undefined) throw invalid('an event has either data or raw; found neither')
+  if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Map || data instanceof Set)
+    throw invalid(`data must be an object that JSON can write; found ${kindOf(data)}`)
+  let payload: string
+  try {
+    payload = JSON.stringify({ type, timestamp, data })
+  } catch (cause) {
+    throw new EngineError('invalid_event', `data of ${type} cannot be written as JSON: ${String(cause)}`, { cause })
+  }
+  // A Date has a `toJSON` that makes a text of it.
+  if (!payload.startsWith(',"data":{', JSON.stringify({ type, timestamp }).length - 1)) {
+    throw invalid(`data of ${type} must be an object that JSON can write; found ${kindOf(data)}`)
+  }
+  if (isDeeperThan(payload, MAX_DEPTH + 1)) {
+    throw new EngineError('invalid_event', `data of ${type} is nested more than ${MAX_DEPTH} deep`)
+  }
+  return inSize(type, payload)
+}
+
+function inSize(type: string, payload: string): string {
+  // Every UTF-16 unit is at most 3 bytes: only a payload that could be too large is measured.
+  const bytes = payload.length * 3 > MAX_EVENT_BYTES ? utf8Bytes(payload) : 0
+  if (bytes > MAX_EVENT_BYTES) {
+    throw new EngineError(
+      'payload_too_large',
+      `the event ${type} is ${bytes} bytes; at most ${MAX_EVENT_BYTES} are sent: put large things behind a link`,
+    )
+  }
+  return payload
+}
+
+const QUOTE = 34
+const BACKSLASH = 92
+
+/** By the brackets in the text: what has no bound is not walked by a function that calls itself. */
+function isDeeperThan(json: string, max: number): boolean {
+  // An opening and a closing bracket for each.
+  if (json.length < 2 * max) return false
+  let depth = 0
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at)
+    if (code === QUOTE) {
+      for (at++; json.charCodeAt(at) !== QUOTE; at++) if (json.charCodeAt(at) === BACKSLASH) at++
+    } else if (code === 91 || code === 123) {
+      if (++depth > max) return true
+    } else if (code === 93 || code === 125) depth--
+  }
+  return false
+}
+
+function isoTime(time: Date | string): string {
+  if (typeof time === 'string') {
+    const read = readTime(time)
+    if ('problem' in read) throw invalid(`timestamp ${read.problem}; found ${show(time)}`)
+    return time
+  }
+  if (Number.isNaN(time.getTime())) throw invalid(`timestamp must be a date; found ${show(time)}`)
+  return time.toISOString()
+}
+
+function show(value: unknown): string {
+  return (JSON.stringify(value) ?? typeof value).slice(0, 100)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return typeof value === 'object' ? `a value of ${value.constructor?.name}` : typeof value
+}
+
+const { checkNames } = createOptionChecks(invalid)
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalid_event', message)
+}

@@ -1,0 +1,106 @@
+import {
+  type InsertStatements,
+  MAX_INLINE_ROWS,
+  type PendingEvent,
+  type SqlResult,
+  type SqlText,
+  Transaction,
+  isTooManyRows,
+  toDrizzle,
+} from '@keepsend/outbox'
+import type { SQL } from 'drizzle-orm'
+import { EngineError } from '../errors.ts'
+import type { QueuedEvent } from './event-queue.ts'
+import type { PreparedEvent } from './event.ts'
+import { type PublishTarget, fanOutStatements } from './fan-out.ts'
+import type { HoldReason } from '../backlog/hold-reason.ts'
+
+/** What a fan-out, or several that commit together, came to; a refusal of too many receivers in the engine's words. */
+export async function published<T>({ deliveriesPerPublish }: PublishTarget, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!isTooManyRows(error)) throw error
+    throw new EngineError(
+      'too_many_deliveries',
+      `one publish makes at most ${deliveriesPerPublish} deliveries (limits.deliveriesPerPublish), and this one has more receivers`,
+      { cause: error },
+    )
+  }
+}
+
+/**
+ * Adds the fan-out of an event to a transaction.
+ *
+ * @returns after the commit: the rows that it inserted
+ */
+export function addFanOut(
+  transaction: Transaction,
+  target: PublishTarget,
+  event: PreparedEvent,
+): () => readonly InsertedRow[] {
+  const expectsFew = target.fewReceivers?.has(event)
+  const inserted = addInsert(transaction, fanOutStatements(target, event, { expectsFew }))
+  return () => {
+    const { rows } = inserted
+    if (expectsFew !== rows.length <= MAX_INLINE_ROWS) target.fewReceivers?.note(event, rows.length)
+    return rows
+  }
+}
+
+/** Commits the fan-out of an event alone. */
+export async function fanOut(target: PublishTarget, event: PreparedEvent): Promise<readonly InsertedRow[]> {
+  const transaction = new Transaction()
+  const rows = addFanOut(transaction, target, event)
+  await published(target, transaction.commit(target.db))
+  return rows()
+}
+
+/** An insert and what stands before it, in order. */
+export function statementsOf({ before, insert }: InsertStatements): SqlText[] {
+  return [...before, insert]
+}
+
+/** The fan-out for a transaction of the host's own, which may be rolled back: what it inserts is not noted. */
+export function publishStatements(target: PublishTarget, event: PreparedEvent): SQL[] {
+  const statements = statementsOf(fanOutStatements(target, event))
+  return statements.map((statement) => toDrizzle(statement))
+}
+
+/** Adds an insert and what stands before it. */
+export function addInsert(transaction: Transaction, { before, insert }: InsertStatements): SqlResult<InsertedRow> {
+  transaction.addAll(before)
+  return transaction.add<InsertedRow>(insert)
+}
+
+/** A row that a fan-out inserted. */
+export interface InsertedRow {
+  id: string
+  endpointId: string
+  gen: number
+  ready: number
+  /** Null: its message is wanted. */
+  holdReason: HoldReason | null
+}
+
+/** The messages for the rows that a fan-out inserted; what is held, or stands in a line that others dispatch, gets none. */
+export function messagesFor(
+  { dispatchAtOnce }: PublishTarget,
+  event: PreparedEvent,
+  rows: readonly InsertedRow[],
+): QueuedEvent[] {
+  const { type, workspaceId, id: eventId } = event
+  return rows
+    .filter(({ holdReason, ready }) => holdReason === null && (dispatchAtOnce === undefined || ready === 0))
+    .map(({ id, gen, endpointId }) => ({ ...messageFor({ id, gen, type, workspaceId }), eventId, endpointId }))
+}
+
+/** The message that names a row under its generation. */
+export function messageFor({
+  id,
+  gen,
+  type,
+  workspaceId,
+}: Pick<PendingEvent, 'id' | 'gen' | 'type' | 'workspaceId'>): QueuedEvent & { outboxId: string; gen: number } {
+  return { outboxId: id, gen, type, workspaceId }
+}

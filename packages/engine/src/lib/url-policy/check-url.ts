@@ -1,0 +1,176 @@
+import type { OptionNames } from '@keepsend/outbox'
+import { type Cidr, isAddress, isAllowedAddress, isWithin, parseCidr, rangeOf } from './address.ts'
+import { EngineError, checkNames } from '../errors.ts'
+
+/** What an operator opens beyond https to public addresses on 443 and 8443, and what an operator shuts. */
+export interface UrlPolicy {
+  /** Plain http too; then port 80 as well. @default false */
+  allowHttp?: boolean | undefined
+  /** Names and addresses that are fine whatever they are or resolve to, e.g. `hooks.internal`. @default [] */
+  allowHosts?: readonly string[] | undefined
+  /** Ranges that are fine although not public, e.g. `10.1.0.0/16`. @default [] */
+  allowCidrs?: readonly string[] | undefined
+  /**
+   * Names, addresses and ranges that are refused although public, and whatever else is allowed: your app's own, above all,
+   * so that no delivery comes back as a request. A star at the beginning stands for anything: `*.example.com`. An address
+   * or a range (`203.0.114.7`, `203.0.114.0/24`) is refused in every spelling; on Node, so is each name that resolves to
+   * it. @default []
+   */
+  denyHosts?: readonly string[] | undefined
+  /** Ports that are fine. @default [443, 8443], and 80 with `allowHttp` */
+  allowPorts?: readonly number[] | 'any' | undefined
+}
+
+export const URL_POLICY_OPTIONS = {
+  allowHttp: 'boolean',
+  allowHosts: 'texts',
+  allowCidrs: 'texts',
+  denyHosts: 'texts',
+  allowPorts: 'any',
+} satisfies OptionNames<UrlPolicy>
+
+/** Why a URL is refused: one stable word, and a sentence for whoever wrote the URL. It names no address. */
+export interface UrlRefusal {
+  reason: 'invalid_url' | 'scheme' | 'credentials' | 'port' | 'blocked_address'
+  message: string
+}
+
+/**
+ * `url` is the parsed form, the only one to use afterwards. `host` says what is left to judge for whoever connects: a
+ * `name` by every address it resolves to; an `address` was judged here; one that the operator `opened` by name not at all.
+ */
+export type UrlCheck = { ok: true; url: URL; host: 'name' | 'address' | 'opened' } | ({ ok: false } & UrlRefusal)
+
+/** Judges the URL of an endpoint: at creation, at every change, and before every attempt. */
+export type CheckUrl = (text: string) => UrlCheck
+
+export const MAX_URL_LENGTH = 2048
+
+// Names that no public resolver should answer, or that mean this machine or its neighbours.
+const RESERVED_SUFFIXES = [
+  'localhost',
+  'local',
+  'internal',
+  'home.arpa',
+  'lan',
+  'corp',
+  'home',
+  'intranet',
+  'private',
+  'onion',
+  'invalid',
+  'test',
+  'example',
+  'svc',
+  'in-addr.arpa',
+  'ip6.arpa',
+  'arpa',
+]
+
+/**
+ * Makes the URL stage of the guard. Parsing folds decimal, octal, hex, short, percent-encoded and full-width spellings
+ * of an address to one form; what is judged is that form. A name's addresses are the connector's to judge, when it
+ * connects.
+ */
+export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
+  checkNames('createCheckUrl', URL_POLICY_OPTIONS, policy)
+  const { allowHttp = false, allowHosts = [], allowCidrs = [], denyHosts = [] } = policy
+  const allowPorts = policy.allowPorts ?? (allowHttp ? [80, 443, 8443] : [443, 8443])
+  const hosts = new Set(allowHosts.map((host) => canonicalHost('allowHosts', host)))
+  const isDenied = matcherOf(denyHosts.filter((host) => !isRange(host)).map((host) => canonicalHost('denyHosts', host)))
+  const denied = deniedRanges(policy)
+  const cidrs = allowCidrs.map((text) => readCidr('allowCidrs', text))
+
+  return (text) => {
+    // The parser drops tabs and newlines without a word: a URL that holds one is not what it looks like.
+    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+    const isText = text.length <= MAX_URL_LENGTH && text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text)
+    if (!isText || !URL.canParse(text)) {
+      return refuse('invalid_url', `url must be an absolute URL of at most ${MAX_URL_LENGTH} characters`)
+    }
+    const url = new URL(text)
+    encodeRest(url)
+    if (url.protocol !== 'https:' && !(allowHttp && url.protocol === 'http:')) {
+      return refuse('scheme', `url must begin with https://${allowHttp ? ' or http://' : ''}; found ${url.protocol}//`)
+    }
+    if (url.username !== '' || url.password !== '') {
+      return refuse('credentials', 'url must hold no user name and no password')
+    }
+    const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
+    if (allowPorts !== 'any' && !allowPorts.includes(port)) {
+      return refuse('port', `port ${port} is not allowed; allowed: ${allowPorts.join(', ')}`)
+    }
+    const host = url.hostname.replace(/\.$/, '')
+    if (isDenied(host) || isWithin(host, denied)) return refuse('blocked_address', 'address not allowed')
+    if (hosts.has(host)) return { ok: true, url, host: 'opened' }
+    const kind = isAddress(host) ? 'address' : 'name'
+    const allowed = kind === 'address' ? isAllowedAddress(host, cidrs) : isPublicName(host)
+    return allowed ? { ok: true, url, host: kind } : refuse('blocked_address', 'address not allowed')
+  }
+}
+
+/**
+ * What the parser leaves as it is, although RFC 3986 has it nowhere in a path or a query: strict servers answer it with 400.
+ * Encoded it says the same.
+ */
+function encodeRest(url: URL): void {
+  if (!REST.test(url.pathname + url.search)) return
+  const encode = (part: string): string =>
+    part.replace(new RegExp(REST, 'gi'), (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
+  url.pathname = encode(url.pathname)
+  url.search = encode(url.search)
+}
+
+const REST = /["<>[\\\]^`{|}]|%(?![\da-f]{2})/i
+
+function isPublicName(host: string): boolean {
+  const labels = host.split('.')
+  // An empty label is in no name, and hides a reserved one: localhost..
+  if (labels.length < 2 || labels.includes('')) return false
+  return !RESERVED_SUFFIXES.some((suffix) => host === suffix || host.endsWith(`.${suffix}`))
+}
+
+function matcherOf(denied: readonly string[]): (host: string) => boolean {
+  const names = new Set(denied)
+  const endings = denied.filter((one) => one.startsWith('*')).map((one) => one.slice(1))
+  return (host) => names.has(host) || endings.some((ending) => host.endsWith(ending))
+}
+
+/** A host of a list in the spelling that a parsed URL has, without the last dot. */
+function canonicalHost(option: 'allowHosts' | 'denyHosts', text: string): string {
+  const host = text.includes(':') && !text.startsWith('[') ? `[${text}]` : text
+  if (host === '' || /[/\\?#@\s]/.test(host) || !URL.canParse(`https://${host}`)) {
+    throw new EngineError(
+      'invalid_option',
+      `urlPolicy.${option} must hold names or addresses such as hooks.internal, without a port; found ${text}`,
+    )
+  }
+  return new URL(`https://${host}`).hostname.replace(/\.$/, '')
+}
+
+/** The addresses and ranges of `denyHosts`, for whoever connects: a name that resolves to one of them is refused. */
+export function deniedRanges({ denyHosts = [] }: UrlPolicy): Cidr[] {
+  return denyHosts.flatMap((host) => {
+    if (isRange(host)) return [readCidr('denyHosts', host)]
+    const canonical = canonicalHost('denyHosts', host)
+    return isAddress(canonical) ? [rangeOf(canonical)] : []
+  })
+}
+
+function isRange(host: string): boolean {
+  return /^[\da-f.:]+\/\d+$/i.test(host)
+}
+
+function readCidr(option: 'allowCidrs' | 'denyHosts', text: string): Cidr {
+  try {
+    return parseCidr(text)
+  } catch (cause) {
+    throw new EngineError('invalid_option', `urlPolicy.${option} must hold ranges such as 10.1.0.0/16; found ${text}`, {
+      cause,
+    })
+  }
+}
+
+function refuse(reason: UrlRefusal['reason'], message: string): UrlCheck {
+  return { ok: false, reason, message }
+}

@@ -1,0 +1,261 @@
+import { newEventId } from '@keepsend/outbox'
+import { describe, expect, it } from 'vitest'
+import type { Document, Schema } from '../../test/document.ts'
+import { GOOD_BODIES, type Route, api, documentOf, operationOf, read, routesOf } from '../../test/routes.ts'
+
+/** Every kind of id that a workspace has, and one of each that nobody has. */
+type Ids = Record<'endpoint' | 'event' | 'delivery' | 'disabled endpoint' | 'settled delivery' | 'API key', string>
+
+const NOBODYS: Ids = {
+  endpoint: 'ep_01890000-0000-7000-8000-000000000000',
+  'disabled endpoint': 'ep_01890000-0000-7000-8000-000000000000',
+  event: 'evt_01890000-0000-7000-8000-000000000000',
+  delivery: 'evt_01890000-0000-7000-8000-000000000000.ep_01890000-0000-7000-8000-000000000000',
+  'settled delivery': 'evt_01890000-0000-7000-8000-000000000000.ep_01890000-0000-7000-8000-000000000000',
+  'API key': 'key_01890000-0000-7000-8000-000000000000',
+}
+const KINDS = Object.keys(NOBODYS) as (keyof Ids)[]
+
+/** Workspace w1 has something of everything; w2 has an endpoint, and asks. */
+async function twoTenants() {
+  const made = await api({ keepCompleted: true })
+  const { engine, exec } = made
+  const endpoint = (await made.addEndpoint()).id
+  const off = (await made.addEndpoint({ url: 'https://other.example.com/' })).id
+  const { eventId: event } = await engine.send({ type: 'a', workspaceId: 'w1', data: { of: 'w1' } })
+  await engine.endpoints.setStatus('w1', off, 'disabled')
+  await exec(
+    `update pending_events set status = 'failed', completed_at = 1, due_at = null, ready = 0, last_error = 'of w1' where endpoint_id = ?`,
+    off,
+  )
+  await exec(
+    `insert into keepsend_secrets (endpoint_id, scheme, version, secret, created_at) values (?, 'v1', 2, 'whsec_${'B'.repeat(44)}', 1)`,
+    endpoint,
+  )
+  await made.addEndpoint({ workspaceId: 'w2', url: 'https://w2.example.com/' })
+  const ids: Ids = {
+    endpoint,
+    'disabled endpoint': off,
+    event,
+    delivery: `${event}.${endpoint}`,
+    'settled delivery': `${event}.${off}`,
+    'API key': (await engine.apiKeys.list('w1'))[0]?.id ?? '',
+  }
+  const asW2 = (method: string, path: string, body?: unknown) => made.call(method, path, body, made.keys.w2)
+  return { ...made, ids, asW2, document: await documentOf(made) }
+}
+
+const TABLES = [
+  'pending_events',
+  'keepsend_endpoints',
+  'keepsend_subscriptions',
+  'keepsend_secrets',
+  'keepsend_api_keys',
+  'keepsend_idempotency_records',
+  'keepsend_idempotency_marks',
+]
+
+/** Every row of every table; that a key was used is no change of what it opens. */
+async function everything({ select }: Pick<Awaited<ReturnType<typeof twoTenants>>, 'select'>): Promise<string> {
+  const tables = await Promise.all(TABLES.map((table) => select(`select * from ${table} order by 1, 2, 3`)))
+  return JSON.stringify(tables, (column, value: unknown) => (/last_used/.test(column) ? undefined : value))
+}
+
+/** Bytes, status and headers of an answer. */
+async function whole(response: Response): Promise<unknown> {
+  return { status: response.status, headers: [...response.headers], body: await response.text() }
+}
+
+/** Where a route takes an id: in its path, its query, or its body. */
+function idsTakenBy(document: Document): string[] {
+  const namesIn = ({ $ref, properties = {}, oneOf = [], items }: Schema): string[] => {
+    if ($ref !== undefined) return namesIn(document.components.schemas[$ref.split('/').at(-1) ?? ''] ?? {})
+    return [
+      ...Object.keys(properties),
+      ...Object.values(properties).flatMap(namesIn),
+      ...oneOf.flatMap(namesIn),
+      ...(items ? namesIn(items) : []),
+    ]
+  }
+  return routesOf(document).flatMap(({ method, path }) => {
+    const { parameters = [], requestBody } = operationOf(document, method, path)
+    const inBody = Object.values(requestBody?.content ?? {}).flatMap(({ schema }) => namesIn(schema))
+    return [...parameters.map(({ in: place, name }) => [place, name]), ...inBody.map((name) => ['body', name])]
+      .filter(([, name = '']) => /(^|[a-z])ids?$|cursor|workspace|key$/i.test(name))
+      .map(([place, name]) => `${method} ${path}: ${place} ${name}`)
+  })
+}
+
+const withIdInPath = (document: Document) => routesOf(document).filter(({ path }) => path.includes('{'))
+const at = ({ path }: Route, id: string) => path.replaceAll(/\{\w+\}/g, encodeURIComponent(id))
+
+describe("another workspace's id", () => {
+  it('is answered with the very bytes of one that does not exist, on every route and for every kind, and changes nothing (trap 35)', async () => {
+    const made = await twoTenants()
+    const before = await everything(made)
+    const routes = withIdInPath(made.document)
+    for (const route of routes) {
+      const name = `${route.method} ${route.path}`
+      const good = route.takesBody ? GOOD_BODIES[name] : undefined
+      for (const kind of KINDS) {
+        const ask = async (id: string, body: unknown) => whole(await made.asW2(route.method, at(route, id), body))
+        const foreign = await ask(made.ids[kind], good)
+        expect(foreign, `${name} of the ${kind}`).toMatchObject({ status: 404 })
+        expect(foreign, `${name} of the ${kind}`).toEqual(await ask(NOBODYS[kind], good))
+        for (const bad of route.takesBody ? [{ surprise: 1 }, '{', ''] : []) {
+          expect(await ask(made.ids[kind], bad), name).toEqual(await ask(NOBODYS[kind], bad))
+        }
+      }
+    }
+    expect(routes.length).toBeGreaterThan(8)
+    expect(await everything(made)).toBe(before)
+    expect(made.messages.filter(({ workspaceId }) => workspaceId !== 'w1')).toEqual([])
+  })
+
+  it('is the owner’s to use on each of these routes: the test above asks for what is there', async () => {
+    for (const [index, { method, path }] of withIdInPath((await twoTenants()).document).entries()) {
+      const made = await twoTenants()
+      const route = withIdInPath(made.document)[index]
+      const kind = path.startsWith('/events')
+        ? 'event'
+        : path.startsWith('/deliveries')
+          ? 'settled delivery'
+          : 'endpoint'
+      const body = GOOD_BODIES[`${method} ${path}`]
+      const response = await made.call(method, at(route as Route, made.ids[kind]), body)
+      expect(response.status, `${method} ${path}`).toBeLessThan(300)
+    }
+  })
+
+  it('can be put nowhere else than where these tests put it', async () => {
+    const { document } = await twoTenants()
+    const inPaths = withIdInPath(document).map(({ method, path }) => `${method} ${path}: path id`)
+    // The key of each route: test/idempotent-routes.test.ts. The others are the private key of `tls` and the client of `auth`.
+    const ids = idsTakenBy(document).filter((place) => !/: (header Idempotency-Key|body (key|clientId))$/.test(place))
+    const elsewhere = ids.filter((place) => !inPaths.includes(place))
+    expect([...new Set(elsewhere)].sort()).toEqual([
+      'GET /deliveries: query cursor',
+      'GET /deliveries: query endpointId',
+      'GET /deliveries: query eventId',
+      'GET /endpoints: query cursor',
+      'GET /events: query cursor',
+      'POST /events: body id',
+    ])
+  })
+
+  it('as a filter finds what an id finds that does not exist', async () => {
+    const made = await twoTenants()
+    for (const kind of KINDS) {
+      for (const filter of ['endpointId', 'eventId', 'type']) {
+        const answer = await made.asW2('GET', `/deliveries?${filter}=${encodeURIComponent(made.ids[kind])}`)
+        expect(await read(answer), `${filter} of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
+      }
+    }
+    expect((await read(made.call('GET', `/deliveries?eventId=${made.ids.event}`))).body['data']).toHaveLength(2)
+  })
+
+  it('as the id of an event of one’s own is an id like any other: each workspace sees its own', async () => {
+    const made = await twoTenants()
+    const asW1 = async (path: string) => read(made.call('GET', path))
+    const paths = ['/events', `/events/${made.ids.event}`, '/deliveries', `/deliveries?eventId=${made.ids.event}`]
+    const before = await Promise.all(paths.map(asW1))
+    const event = { type: 'w2s.own', data: { of: 'w2' } }
+    const withId = (id: string) => made.asW2('POST', '/events', { id, ...event })
+    const [foreign, fresh] = [await withId(made.ids.event), await withId(NOBODYS.event)]
+    expect((await foreign.text()).replace(made.ids.event, NOBODYS.event)).toBe(await fresh.text())
+    expect([foreign.status, [...foreign.headers]]).toEqual([fresh.status, [...fresh.headers]])
+    expect(await Promise.all(paths.map(asW1))).toEqual(before)
+    const { body } = await read(made.asW2('GET', `/events/${made.ids.event}`))
+    expect([body['type'], body['deliveries']]).toEqual(['w2s.own', [expect.anything()]])
+    const { body: list } = await read(made.asW2('GET', '/events'))
+    expect(list['data']).toMatchObject([
+      { id: made.ids.event, type: 'w2s.own', deliveries: { pending: 1, failed: 0 } },
+      { id: NOBODYS.event, type: 'w2s.own', deliveries: { pending: 1, failed: 0 } },
+    ])
+  })
+
+  it('in code is refused like one that does not exist, by every method that takes a workspace and an id', async () => {
+    const { engine, ids, ...made } = await twoTenants()
+    const before = await everything(made)
+    const stores = { endpoints: engine.endpoints, deliveries: engine.deliveries, apiKeys: engine.apiKeys }
+    // What takes no id of another's: it makes something of its own, or lists.
+    const idless = /\.(create|list|listEvents|authenticate)$/
+    const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }
+    const calls = Object.entries(stores).flatMap(([store, methods]) =>
+      Object.entries<(...values: never[]) => Promise<unknown>>({ ...methods })
+        .filter(([name]) => !idless.test(`.${name}`))
+        .map(([name, method]) => ({
+          name: `${store}.${name}`,
+          call: (id: string) =>
+            method.apply(methods, [
+              'w2',
+              name === 'replayOf' ? { endpointId: id } : id,
+              ...(args[name] ?? []),
+            ] as never[]),
+        })),
+    )
+    calls.push({ name: 'sendTest', call: (id) => engine.sendTest('w2', id) })
+    for (const { name, call } of calls) {
+      for (const kind of KINDS) {
+        const said = (id: string) => call(id).then(String, ({ code, message }) => ({ code, message }))
+        const foreign = await said(ids[kind])
+        expect(foreign, `${name} of the ${kind}`).toEqual(await said(NOBODYS[kind]))
+        expect(foreign, `${name} of the ${kind}`).toMatchObject({ code: expect.stringMatching(/^not_/) })
+      }
+    }
+    expect(calls.length).toBeGreaterThan(9)
+    expect(await everything(made)).toBe(before)
+  })
+})
+
+describe("another workspace's cursor", () => {
+  it('only says where to go on: what it shows is the asker’s own, on every list and from every place', async () => {
+    const made = await twoTenants()
+    await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    await made.engine.send({ type: 'a', workspaceId: 'w2', data: {} })
+    for (const list of ['/events', '/endpoints', '/deliveries']) {
+      const idsOf = async (response: Promise<Response>) =>
+        ((await read(response)).body['data'] as { id: string }[]).map(({ id }) => id)
+      const own = await idsOf(made.asW2('GET', list))
+      expect(own, list).toHaveLength(1)
+      const { body } = await read(made.call('GET', `${list}?limit=1`))
+      const prefix = list === '/endpoints' ? 'ep_' : 'evt_'
+      const forged = [...Object.values(made.ids).filter((id) => id.startsWith(prefix)), `${prefix}0`, `${prefix}z`]
+      const cursors = [String(body['cursor']), ...forged.map(btoa)]
+      expect(body['cursor'], list).toBeDefined()
+      for (const cursor of cursors) {
+        const shown = await idsOf(made.asW2('GET', `${list}?cursor=${encodeURIComponent(cursor)}`))
+        expect(own, `${list}?cursor=${cursor}`).toEqual(expect.arrayContaining(shown))
+      }
+    }
+  })
+
+  it('is 400 where it is no cursor of that list', async () => {
+    const { asW2, ids } = await twoTenants()
+    for (const [list, id] of [
+      ['/events', ids.endpoint],
+      ['/deliveries', ids['API key']],
+      ['/endpoints', ids.delivery],
+      ['/endpoints', 'w1'],
+    ] as const) {
+      expect(await read(asW2('GET', `${list}?cursor=${encodeURIComponent(btoa(id))}`)), list).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_request' },
+      })
+    }
+  })
+})
+
+it("another workspace's Idempotency-Key is a key like any other: nobody gets another's answer", async () => {
+  const { engine, keys } = await twoTenants()
+  const post = (key: string) =>
+    engine.routes.request('/events', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'idempotency-key': 'shared' },
+      body: JSON.stringify({ id: newEventId(), type: 'a', data: {} }),
+    })
+  const [first, second] = [await post(keys.w1), await post(keys.w2)]
+  expect([first.status, second.status]).toEqual([202, 202])
+  expect([first, second].map(({ headers }) => headers.has('idempotency-replayed'))).toEqual([false, false])
+  expect(await first.text()).not.toBe(await second.text())
+})

@@ -11,7 +11,7 @@ import type { Context, Hono } from 'hono'
 import type { Client } from 'pg'
 
 export { DurableEventQueue, createNodeSigner, createUndiciSender, migrate, onSignals, openPostgres, openSqlite } from '@keepsend/adapter-node'
-export { createEngine, createKeyRing, newEventId, recallAnswer } from '@keepsend/engine'
+export { createEngine, createKeyRing, newEventId, replayIdempotentResponse } from '@keepsend/engine'
 
 export declare const db: SqliteDatabase<Database>
 export declare const queue: Queue

@@ -13,7 +13,7 @@ import * as outboxTwo from './copy/node_modules/@keepsend/outbox/dist/index.js'
 for (const [name, first, second] of [
   ['OutboxError', outboxOne, outboxTwo],
   ['EngineError', engineOne, engineTwo],
-  ['AdapterError', one, two],
+  ['NodeAdapterError', one, two],
 ]) {
   const error = new first[name]('invalid_option', 'found')
   assert.notEqual(first[name], second[name], `${name} is one class: these are not two copies`)

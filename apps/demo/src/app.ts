@@ -1,4 +1,4 @@
-import { EngineError, type Engine, keepsend, problemResponse, recallAnswer } from '@keepsend/engine'
+import { EngineError, type Engine, keepsend, problemResponse, replayIdempotentResponse } from '@keepsend/engine'
 import { OutboxError } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import type { AppEnv } from './context.ts'
@@ -30,7 +30,7 @@ export function createApp(engine: Engine): Hono<AppEnv> {
     if (!principal) throw new EngineError('unauthenticated', 'this needs an API key: Authorization: Bearer ks_…')
     c.set('workspaceId', principal.workspaceId)
     // Before the routes: the repeat of a DELETE finds nothing to delete, and wants its first answer.
-    return (await recallAnswer(c, principal.workspaceId)) ?? next()
+    return (await replayIdempotentResponse(c, principal.workspaceId)) ?? next()
   })
 
   app.route('/', workspaceRoutes)
@@ -52,8 +52,8 @@ function inWords(error: Error): Error {
   // Of a look before the commit; the commit's own refusals the engine has answered.
   if (error instanceof OutboxError && error.code === 'not_accepted')
     return new EngineError('not_accepted', 'the database refused, nothing was kept', { retryAfterSeconds: 1 })
-  if (error instanceof OutboxError && error.code === 'outcome_unknown')
-    return new EngineError('outcome_unknown', 'the connection to the database ended before its answer came')
+  if (error instanceof OutboxError && error.code === 'commit_unconfirmed')
+    return new EngineError('commit_unconfirmed', 'the connection to the database ended before its answer came')
   if (isConflict(error)) return new EngineError('conflict', 'that is there already, or what it belongs to is gone')
   if (isUnstorable(error)) return new EngineError('invalid_request', 'a text holds a NUL')
   return error

@@ -1,4 +1,4 @@
-import { EngineError, commitWithEvents, newEventId, sendWebhookEvent } from '@keepsend/engine'
+import { EngineError, commitWithEvents, newEventId, publishEvent } from '@keepsend/engine'
 import { type Statement, isEventId } from '@keepsend/outbox'
 import { z } from 'zod'
 import type { AppContext } from './context.ts'
@@ -44,7 +44,7 @@ export async function announceChange(
   c: AppContext,
   { type, data, status = 200, id = newEventId() }: Omit<Change, 'writes'> & { id?: string },
 ): Promise<Response> {
-  const { accepted } = await sendWebhookEvent(c, { id, type, workspaceId: c.get('workspaceId'), data })
+  const { accepted } = await publishEvent(c, { id, type, workspaceId: c.get('workspaceId'), data })
   if (!accepted) {
     throw new EngineError('not_accepted', 'the change is kept, its event may not be: repeat the request', {
       retryAfterSeconds: 1,

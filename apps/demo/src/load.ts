@@ -110,6 +110,6 @@ function isRefused(error: unknown): boolean {
 function asksToWait({ status, body }: Answer): boolean {
   return (
     status === 503 ||
-    ['idempotency_in_flight', 'outcome_unknown'].includes((body as { code?: string } | null)?.code ?? '')
+    ['idempotency_in_flight', 'commit_unconfirmed'].includes((body as { code?: string } | null)?.code ?? '')
   )
 }

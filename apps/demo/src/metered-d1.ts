@@ -7,7 +7,7 @@ export type RowsWritten = Record<string, number>
 export interface Meter {
   rowsWritten: RowsWritten
   /** Deliveries that the cron handed to the queue again. */
-  handedOn: number
+  redispatched: number
 }
 
 /** Adds up what D1 itself says that each statement wrote. */

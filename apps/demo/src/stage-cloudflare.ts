@@ -77,8 +77,10 @@ async function fireCron(url: string): Promise<string | undefined> {
   if (!before || !answer || !after) return undefined
   const { outcome } = answer.body as { outcome: string }
   if (outcome !== 'ok') throw new Error(`the cron ended with ${outcome}`)
-  const handedOn = after.handedOn - before.handedOn
-  return handedOn > 0 ? `The cron sent new messages for ${handedOn} deliveries whose lease had ended.` : undefined
+  const redispatched = after.redispatched - before.redispatched
+  return redispatched > 0
+    ? `The cron sent new messages for ${redispatched} deliveries whose lease had ended.`
+    : undefined
 }
 
 /** A connection that breaks was broken by a kill; the cron comes again. */

@@ -1,6 +1,6 @@
 // The Worker of `pnpm demo:cloudflare`: what worker.ts binds, with a receiver on the loopback address, short times, and
 // a look at what D1 bills. Nothing that a real installation should open.
-import { consoleLogger, createWorker } from '@keepsend/adapter-cloudflare'
+import { jsonConsoleLogger, createWorker } from '@keepsend/adapter-cloudflare'
 import { createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
 import { type Meter, meterD1 } from './metered-d1.ts'
@@ -13,7 +13,7 @@ interface StoryEnv extends Env {
   KEEP_DELIVERED?: string
 }
 
-const meter: Meter = { rowsWritten: {}, handedOn: 0 }
+const meter: Meter = { rowsWritten: {}, redispatched: 0 }
 
 export default createWorker({
   ...queueSettings,
@@ -34,7 +34,10 @@ export default createWorker({
         circuit: { openMs: 1000 },
         deadlineMs: 3000,
         maxDeadlineMs: 3000,
-        logger: { ...consoleLogger, info: ({ handedOn }) => void (meter.handedOn += Number(handedOn ?? 0)) },
+        logger: {
+          ...jsonConsoleLogger,
+          info: ({ redispatched }) => void (meter.redispatched += Number(redispatched ?? 0)),
+        },
       },
     }
   },

@@ -53,7 +53,7 @@ it('500 that says that nobody knows, where the connection ends before the answer
     await expect.poll(async () => (await other.query(waiting)).rowCount, { interval: 5, timeout: 10_000 }).toBe(1)
     return asked
   })
-  expect(await told(answer)).toEqual([500, null, 'outcome_unknown'])
+  expect(await told(answer)).toEqual([500, null, 'commit_unconfirmed'])
 })
 
 it('503, where the change is committed and its event is not; the repeat makes both one', async () => {

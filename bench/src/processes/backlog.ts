@@ -55,14 +55,15 @@ async function step(table: Table): Promise<number> {
   const { lanes, dueAt, now, next } = look
   table.after = next
   const due = dueAt !== null && dueAt <= now ? wanted : 0
-  const { claims, dead } = await claimReadyEvents(db, { lanes: inTurn(lanes, wanted), due })
+  const { claims, exhausted } = await claimReadyEvents(db, { lanes: inTurn(lanes, wanted), due })
   if (claims.length > 0) {
     const outcomes = claims.map((claim) => ({ claim, settle: 'complete' }) as const)
     const { lost } = await settleEvents(db, outcomes)
     if (lost.length > 0) throw new Error(`${lost.length} settles were lost`)
   }
   const ms = performance.now() - start
-  if (claims.length + dead.length !== wanted) throw new Error(`${claims.length} claimed and ${dead.length} buried`)
+  if (claims.length + exhausted.length !== wanted)
+    throw new Error(`${claims.length} claimed and ${exhausted.length} buried`)
   await putBack(db, claims)
   return ms
 }

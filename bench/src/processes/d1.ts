@@ -1,7 +1,7 @@
 // Deliveries on a D1 of workerd's own, counted by D1: see works/d1.ts. Publisher and consumer run here, where the
 // queue between them is a list; D1 is asked through wrangler's proxy.
 import { CloudflareEventQueue, consumeBatch, createFetchSender, createQueuePolicy } from '@keepsend/adapter-cloudflare'
-import { createEngine, migrate, newEventId } from '@keepsend/engine'
+import { createEngine, migrateEngine, newEventId } from '@keepsend/engine'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
 import { getPlatformProxy } from 'wrangler'
 import { answerAndExit } from '../answer.ts'
@@ -16,7 +16,7 @@ const { configPath, receiver, batches, batchSizes } = JSON.parse(process.argv[2]
 const proxy = await getPlatformProxy<{ DB: D1Binding }>({ configPath, persist: false })
 const { d1, meter } = meterD1(proxy.env.DB)
 const db = fromD1(d1)
-await migrate(db)
+await migrateEngine(db)
 
 const sent: unknown[] = []
 const queue = new CloudflareEventQueue({
@@ -51,10 +51,10 @@ async function metered(work: () => Promise<unknown>): Promise<Meter> {
 
 async function publish(count: number): Promise<void> {
   for (let index = 0; index < count; index++) {
-    const handedOff: Promise<void>[] = []
+    const dispatched: Promise<void>[] = []
     const event = { id: newEventId(), type: 'message.created', workspaceId: 'bench', data: { text: textOf(index) } }
-    await engine.commit({ writes: [], events: [event], background: (work) => void handedOff.push(work) })
-    await Promise.all(handedOff)
+    await engine.commit({ writes: [], events: [event], background: (work) => void dispatched.push(work) })
+    await Promise.all(dispatched)
   }
 }
 
@@ -78,7 +78,7 @@ for (const batchSize of batchSizes) {
     found.push({ batchSize, published, consumed })
   }
 }
-const { handedOff, due, failed } = await engine.stats()
-if (handedOff + due + failed > 0) throw new Error(`${handedOff + due + failed} deliveries are not settled`)
+const { dispatched, due, failed } = await engine.stats()
+if (dispatched + due + failed > 0) throw new Error(`${dispatched + due + failed} deliveries are not settled`)
 await proxy.dispose()
 answerAndExit(found)

@@ -70,7 +70,8 @@ await answerAsks<NeighbourAsks>(async () => {
     },
     async replay({ workspaceId, endpointId }) {
       let more = true
-      while (more) ({ more } = await engine.deliveries.replayOf(workspaceId, { endpointId }, { limit: REPLAY_LIMIT }))
+      while (more)
+        ({ more } = await engine.deliveries.replayEndpoint(workspaceId, { endpointId }, { limit: REPLAY_LIMIT }))
       return undefined
     },
     held: async () => (await engine.stats()).held,

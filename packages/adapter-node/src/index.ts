@@ -1,5 +1,5 @@
 export { type CommitSignals, DurableEventQueue, type DurableEventQueueOptions } from './lib/durable-event-queue.ts'
-export { AdapterError, type AdapterErrorCode } from './lib/errors.ts'
+export { NodeAdapterError, type NodeAdapterErrorCode } from './lib/errors.ts'
 export type { HttpOptions } from './lib/http-server.ts'
 export { type MigrateOptions, migrate } from './lib/database/migrate.ts'
 export {

@@ -12,7 +12,7 @@ const event = { type: 'a.b', workspaceId: 'w', data: {} }
 async function sendTo(engine: Engine, receiver: Awaited<ReturnType<typeof startReceiver>>, count = 1): Promise<void> {
   for (let sent = 0; sent < count; sent++) {
     const before = receiver.requests.length
-    await engine.send(event)
+    await engine.publish(event)
     await receiver.arrived(before + 1)
   }
 }
@@ -102,7 +102,7 @@ describe('a token server', { timeout: PATIENCE_MS }, () => {
     const { engine, queue, addEndpoint, rows } = await rig({ engine: { deadlineMs: 1000, maxDeadlineMs: 1000 } })
     await queue.start(engine)
     const { id } = await addEndpoint(receiver.url, { auth: tokens.auth })
-    await engine.send(event)
+    await engine.publish(event)
     await until(() => rows()[0]?.lastError !== null)
     expect(rows()).toMatchObject([{ attempts: 1, lastError: expect.stringMatching(/^auth: the /), lastStatus: null }])
     expect(rows()[0]?.lastError).toContain(error)
@@ -120,7 +120,7 @@ describe('a token server', { timeout: PATIENCE_MS }, () => {
     await queue.start(engine)
     const tokenUrl = tokens.auth.tokenUrl.replace('127.0.0.1', 'localhost')
     await addEndpoint(receiver.url.replace('127.0.0.1', 'localhost'), { auth: { ...tokens.auth, tokenUrl } })
-    await engine.send(event)
+    await engine.publish(event)
     await until(() => rows()[0]?.lastError !== null)
     expect(rows()).toMatchObject([
       { lastError: 'auth: the token request failed: blocked_address: address not allowed' },
@@ -137,7 +137,7 @@ describe('a token server', { timeout: PATIENCE_MS }, () => {
     await queue.start(engine)
     await addEndpoint(receiver.url, { auth: tokens.auth })
     const began = performance.now()
-    await engine.send(event)
+    await engine.publish(event)
     await until(() => rows()[0]?.lastError !== null)
     expect(receiver.requests).toHaveLength(1)
     const leftMs = Number(/within (\d+) ms/.exec(rows()[0]?.lastError ?? '')?.[1])
@@ -170,7 +170,7 @@ describe('tls of an endpoint', { timeout: PATIENCE_MS }, () => {
     // It answers without a token: that it was asked at all is what is looked at.
     const auth = { type: 'oauth2', tokenUrl: `${receiver.url}token`, clientId: 'c', clientSecret: 's' } as const
     await addEndpoint(receiver.url, { tls: client('one'), auth })
-    await engine.send(event)
+    await engine.publish(event)
     await until(() => rows()[0]?.lastError !== null)
     expect(receiver.requests).toMatchObject([{ path: '/token', by: 'one' }])
   })
@@ -180,7 +180,7 @@ describe('tls of an endpoint', { timeout: PATIENCE_MS }, () => {
     const { engine, queue, addEndpoint, rows } = await rig()
     await queue.start(engine)
     await addEndpoint(receiver.url, { tls: { cert: client('one').cert, key: client('two').key, ca: PEM.ca } })
-    await engine.send(event)
+    await engine.publish(event)
     await until(() => rows()[0]?.lastError !== null)
     expect(rows()).toMatchObject([{ attempts: 1, lastError: 'tls: the key is not that of the certificate' }])
     expect(receiver.connections()).toBe(0)

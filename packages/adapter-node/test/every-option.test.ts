@@ -49,7 +49,7 @@ const CALLS: Record<Owner, (options: object) => unknown> = {
     const synchronous: unknown = server.db.connection.pragma('synchronous', { simple: true })
     const receiver = await startReceiver()
     await server.engine.endpoints.create('w', { url: receiver.url, secret })
-    await server.engine.send({ type: 'a.b', workspaceId: 'w', data: {} })
+    await server.engine.publish({ type: 'a.b', workspaceId: 'w', data: {} })
     await receiver.arrived(1)
     await server.stop({ drainMs: undefined })
     receiver.verifyAll(secret)
@@ -114,7 +114,7 @@ describe('options', () => {
     for (const { owner, path, value } of wrong) {
       const call = (async () => CALLS[owner](optionsWith(path, value)))()
       await expect(call, `${path} of ${owner} as ${typeof value}`).rejects.toMatchObject({
-        name: 'AdapterError',
+        name: 'NodeAdapterError',
         code: 'invalid_option',
         message: expect.stringMatching(new RegExp(`^${path.replaceAll('.', '\\.')} must be .*; found `)),
       })
@@ -123,7 +123,7 @@ describe('options', () => {
 
   it.each(Object.keys(CALLS) as Owner[])('an option that does not exist is refused by name: %s', async (owner) => {
     await expect((async () => CALLS[owner]({ colour: 1 }))()).rejects.toMatchObject({
-      name: 'AdapterError',
+      name: 'NodeAdapterError',
       code: 'invalid_option',
       message: expect.stringContaining(`${owner} has no option colour`),
     })

@@ -32,7 +32,7 @@ describe.runIf(process.platform === 'linux')('a disk that fails to sync a commit
     const file = temporaryFile()
     // The same again, but for the sync of the last commit.
     const failed = await run(file, ['-e', `inject=${SYNCS}:error=EIO:when=${well.syncs}`])
-    expect(failed.told).toBe('outcome_unknown')
+    expect(failed.told).toBe('commit_unconfirmed')
     const connection = new Database(file)
     onTestFinished(() => void connection.close())
     // What "nothing was committed" would have been wrong about.

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { SendResult } from '@keepsend/engine'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { AdapterError } from '../src/index.ts'
+import { NodeAdapterError } from '../src/index.ts'
 import { startNameServer } from './name-server.ts'
 import { startProxy } from './proxy.ts'
 import { newSender, post, startRawReceiver } from './raw-receiver.ts'
@@ -182,7 +182,7 @@ it.each([
 ])('%j is refused, naming option and expectation', (options, message) => {
   const make = () => newSender({ urlPolicy: LOOPBACK, ...options })
   expect(make).toThrow(message)
-  expect(make).toThrow(AdapterError)
+  expect(make).toThrow(NodeAdapterError)
 })
 
 it('a policy that makes no sense is refused when the sender is made', () => {

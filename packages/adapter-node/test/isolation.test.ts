@@ -45,7 +45,7 @@ describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', {
     // What is in hand is charged; no other row is.
     expect(counted(made, 'select max(attempts) from pending_events where claimed_at is null')).toBe(0)
     expect(dead.mostOpen()).toBeLessThanOrEqual(SLOTS)
-    expect(counted(made, 'select count(*) from keepsend_endpoints where wake_at is not null')).toBe(0)
+    expect(counted(made, 'select count(*) from keepsend_endpoints where resume_at is not null')).toBe(0)
   })
 
   it('is left alone once its circuit is open, and burns the attempts of none but those that were made (trap 22)', async () => {
@@ -131,7 +131,7 @@ describe('what was held', { timeout: PATIENCE_MS }, () => {
     await receiver.arrived(3000)
     await until(() => rows().length === 0)
     expect(new Set(copies(receiver.requests))).toEqual(new Set([1]))
-    await until(() => counted(made, 'select count(*) from keepsend_endpoints where wake_at is not null') === 0)
+    await until(() => counted(made, 'select count(*) from keepsend_endpoints where resume_at is not null') === 0)
   })
 
   it('comes out at a wake time that somebody else has set: the next attempt of its endpoint reads it', async () => {
@@ -142,12 +142,12 @@ describe('what was held', { timeout: PATIENCE_MS }, () => {
     const { id } = await addEndpoint(receiver.url, { rateLimit: 1000 })
     await queue.start(engine)
     // Poller and upkeep have looked for wake times, have found none, and will look again in a minute.
-    for (const look of ['where wake_at is not null', 'with recursive holder (id)']) {
+    for (const look of ['where resume_at is not null', 'with recursive holder (id)']) {
       await until(() => statements.some((sql) => sql.includes(look)))
     }
     await fill(made, id, 1)
-    connection.exec("update pending_events set status = 'held', hold_reason = 'rate', due_at = null, ready = 0")
-    connection.exec('update keepsend_endpoints set wake_at = (select ms from keepsend_clock) + 300')
+    connection.exec("update pending_events set status = 'held', hold_reason = 'rate_limited', due_at = null, ready = 0")
+    connection.exec('update keepsend_endpoints set resume_at = (select ms from keepsend_clock) + 300')
     await made.publish(1)
     await receiver.arrived(2)
     await until(() => rows().length === 0)

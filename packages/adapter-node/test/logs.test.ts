@@ -134,7 +134,7 @@ it(
       ['nonsense', 'invalid_response'],
       ['closed', 'connect'],
       ['blocked', 'blocked_address'],
-      ['badSecret', 'attempt_broke'],
+      ['badSecret', 'internal_error'],
     ] as const) {
       await expect.poll(() => errorOf(name)?.error, { timeout: PATIENCE_MS, message: name }).toContain(error)
     }
@@ -146,7 +146,7 @@ it(
     database
       .prepare(`update pending_events set status = 'pending', due_at = 1, completed_at = null where endpoint_id = ?`)
       .run(ids['badHeaders'])
-    await expect.poll(() => errorOf('badHeaders')?.error, { timeout: PATIENCE_MS }).toContain('attempt_broke')
+    await expect.poll(() => errorOf('badHeaders')?.error, { timeout: PATIENCE_MS }).toContain('internal_error')
     await logged('cannot be read')
 
     // A worker that died on the last attempt: the next claim buries the row, with what its receiver said.

@@ -149,7 +149,7 @@ describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () 
       `listen ${(await ear.query("select quote_ident('keepsend_' || current_schema) as name")).rows[0].name}`,
     )
     const event = { type: 'a', workspaceId: 'w', data: {} }
-    for (let n = 0; n < 100; n++) await engine.send(event)
+    for (let n = 0; n < 100; n++) await engine.publish(event)
     await until(() => heard.length > 0)
     expect(heard.length).toBeLessThan(50)
     await queue.stop()

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { createEngine, createKeyRing, migrate } from '@keepsend/engine'
+import { createEngine, createKeyRing, migrateEngine } from '@keepsend/engine'
 import { expect, it } from 'vitest'
 import { openSqlite } from '../src/index.ts'
 import { PATIENCE_MS, temporaryFile } from './rig.ts'
@@ -17,7 +17,7 @@ it(
     const itsOwn = program.replace("process.argv[2] ?? 'app.db'", JSON.stringify(file))
     const [old, fresh] = ['k1', 'k2'].map((id) => `${id}:${randomBytes(32).toString('base64')}`)
     const db = openSqlite(file)
-    await migrate(db)
+    await migrateEngine(db)
     const engineOf = (keys: string | undefined) =>
       createEngine({ db, queue: { async send() {} }, secrets: createKeyRing(keys) })
     const made: { id: string; workspaceId: string; secret: string }[] = []

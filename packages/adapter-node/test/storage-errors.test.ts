@@ -19,7 +19,7 @@ function unreliable(fates: readonly Fate[]) {
       const results = await db.atomic(statements)
       if (fate === 'well') return results
       state.lost++
-      throw new OutboxError('outcome_unknown', 'the connection broke')
+      throw new OutboxError('commit_unconfirmed', 'the connection broke')
     },
   })
   return { state, wrap }

@@ -8,7 +8,7 @@ export {
   SCOPES,
   type Scope,
 } from './lib/access/api-key.ts'
-export { isAddress, isAllowedAddress, isWithin, judgeAddress, parseCidr } from './lib/url-policy/address.ts'
+export { isAddress, isPublicAddress, isWithin, classifyAddress, parseCidr } from './lib/url-policy/address.ts'
 export type { AttemptFacts } from './lib/delivery/attempt.ts'
 export {
   type CheckUrl,
@@ -22,10 +22,10 @@ export type { CircuitOptions } from './lib/health/circuit-breaker.ts'
 export type { CompatFormat, CompatSignature } from './lib/signing/compat-signature.ts'
 export type {
   Delivery,
-  DeliveryReads,
+  DeliveryStore,
   EventDeliveries,
-  ReplayOf,
-  ReplayOfOptions,
+  ReplayEndpointFilter,
+  ReplayEndpointOptions,
 } from './lib/deliveries/delivery-store.ts'
 export type {
   DeliveryFilter,
@@ -41,9 +41,9 @@ export type { EndpointStore } from './lib/endpoints/endpoint-store-api.ts'
 export type { BasicAuth, BearerAuth, EndpointAuth, OAuth2Auth, ShownAuth } from './lib/endpoints/endpoint-auth.ts'
 export type { EndpointTls, ShownTls } from './lib/endpoints/endpoint-tls.ts'
 export type { Endpoint, EndpointInput } from './lib/endpoints/endpoint.ts'
-export type { CommitOptions, Committed } from './lib/publish/commit.ts'
+export type { CommitOptions, CommitResult } from './lib/publish/commit.ts'
 export { createEngine } from './lib/engine.ts'
-export type { Engine, Sent } from './lib/engine-api.ts'
+export type { Engine, PublishResult } from './lib/engine-api.ts'
 export {
   type DeliveryError,
   ERROR_CLASSES,
@@ -56,15 +56,21 @@ export {
 export { EngineError, type EngineErrorCode } from './lib/errors.ts'
 export type { EventQueue, QueuedEvent } from './lib/publish/event-queue.ts'
 export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/publish/event.ts'
-export { type BackgroundOption, type EngineCounters, keepQueuedEvent } from './lib/publish/dispatch.ts'
-export { type CommitWithEventsOptions, commitWithEvents, keepsend, recallAnswer, sendWebhookEvent } from './lib/hono.ts'
+export { type BackgroundOption, type EngineCounters, insertQueuedEvent } from './lib/publish/dispatch.ts'
+export {
+  type CommitWithEventsOptions,
+  commitWithEvents,
+  keepsend,
+  replayIdempotentResponse,
+  publishEvent,
+} from './lib/hono.ts'
 export { IDEMPOTENCY_RETENTION_MS, type IdempotencyKey } from './lib/idempotency/idempotency.ts'
 export { type RingKey, createKeyRing } from './lib/secrets/key-ring.ts'
 export type { Limits } from './lib/limits.ts'
 export { consoleLogger } from './lib/console-logger.ts'
-export { type Logger, carefulLogger, errorFields, silentLogger } from './lib/logger.ts'
-export type { Upkeep } from './lib/maintenance.ts'
-export { engineMigrations, migrate } from './lib/migrations.ts'
+export { type Logger, redactingLogger, errorFields, silentLogger } from './lib/logger.ts'
+export type { MaintenanceResult } from './lib/maintenance.ts'
+export { engineMigrations, migrateEngine } from './lib/migrations.ts'
 export { type Problem, problemResponse } from './lib/api/problem.ts'
 export type { RawBody } from './lib/publish/raw-body.ts'
 export type { PublishTarget } from './lib/publish/fan-out.ts'
@@ -73,10 +79,10 @@ export type { OperationalType } from './lib/health/operational-webhooks.ts'
 export { ENGINE_OPTION_NAMES } from './lib/options.ts'
 export type { EngineOptions } from './lib/options.ts'
 export type { PauseOptions } from './lib/backlog/pause.ts'
-export { type ReencryptOptions, type Reencrypted, reencryptSecrets } from './lib/secrets/reencrypt.ts'
+export { type ReencryptOptions, type ReencryptResult, reencryptSecrets } from './lib/secrets/reencrypt.ts'
 export type { EngineRoutes } from './lib/api/route.ts'
 export { DEFAULT_RETRY_SCHEDULE, MAX_DELAY_MS, parseRetryAfter, retryDelayMs } from './lib/retry-schedule.ts'
-export type { SecretContext, SecretKeeper } from './lib/secrets/secret-encryption.ts'
+export type { SecretContext, SecretEncryption } from './lib/secrets/secret-encryption.ts'
 export type { Secrets } from './lib/secrets/secret-store.ts'
 export {
   DEFAULT_DEADLINE_MS,
@@ -87,17 +93,22 @@ export {
   type Sender,
 } from './lib/delivery/sender.ts'
 export type { FinishedDelivery, SettleNext } from './lib/delivery/settle-deliveries.ts'
-export { type SettledDelivery, type SettledEach, logExhausted } from './lib/delivery/settle-each.ts'
+export { type SettledDelivery, type SettleEachResult, logExhausted } from './lib/delivery/settle-each.ts'
 export {
   type SignatureScheme,
   type Signer,
   type SigningKey,
   createWebCryptoSigner,
   newSecret,
-  secretKey,
+  decodeSecret,
   signatureHeaders,
   signingKey,
 } from './lib/signing/sign.ts'
-export { type DeliveryOutcome, UNCHARGED_DEFERRALS, attemptNumber, judge } from './lib/delivery/classify-response.ts'
-export type { LetOutRow, WakeOptions, Woken } from './lib/backlog/resume-due.ts'
+export {
+  type DeliveryOutcome,
+  MAX_FREE_DEFERRALS,
+  attemptNumber,
+  classifyResponse,
+} from './lib/delivery/classify-response.ts'
+export type { ResumedDelivery, ResumeHeldOptions, ResumeHeldResult } from './lib/backlog/resume-due.ts'
 export { newEventId } from '@keepsend/outbox'

@@ -83,15 +83,15 @@ describe('an endpoint with a column that was broken by hand', () => {
     await uncheck()
     const { id } = await made.addEndpoint()
     await made.addEndpoint()
-    await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
     await made.exec("update keepsend_endpoints set status = 'on' where id = ?", id)
-    await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
-    expect((await made.work()).map(({ kind }) => kind).sort()).toEqual(['delivered', 'delivered', 'hold'])
+    await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
+    expect((await made.work()).map(({ kind }) => kind).sort()).toEqual(['complete', 'complete', 'hold'])
     const held = { endpointId: id, status: 'held', holdReason: 'endpoint_disabled' }
     expect(await made.rows()).toMatchObject([held, held])
     expect(await made.work()).toEqual([])
     await made.engine.endpoints.setStatus('w1', id, 'enabled')
-    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered'])
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete'])
   })
 
   it('of an unknown circuit or rate period is woken as one whose circuit is closed, and keeps nobody from it', async () => {
@@ -99,16 +99,16 @@ describe('an endpoint with a column that was broken by hand', () => {
     const made = await rig({ on })
     await uncheck()
     const [broken, well] = [await made.addEndpoint({ rateLimit: 10 }), await made.addEndpoint()]
-    await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
-    await made.exec("update pending_events set status = 'held', hold_reason = 'rate', ready = 0, due_at = null")
-    await made.exec('update keepsend_endpoints set wake_at = 1 where id = ?', well.id)
+    await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
+    await made.exec("update pending_events set status = 'held', hold_reason = 'rate_limited', ready = 0, due_at = null")
+    await made.exec('update keepsend_endpoints set resume_at = 1 where id = ?', well.id)
     await made.exec(
-      "update keepsend_endpoints set wake_at = 0, circuit = 'half', rate_period = 'day' where id = ?",
+      "update keepsend_endpoints set resume_at = 0, circuit = 'half', rate_period = 'day' where id = ?",
       broken.id,
     )
-    const { letOut } = await made.engine.wake({})
-    expect(new Set(letOut.map(({ id }) => id.split('.')[1]))).toEqual(new Set([broken.id, well.id]))
-    expect((await made.engine.wake({})).letOut).toEqual([])
+    const { resumed } = await made.engine.resumeHeld({})
+    expect(new Set(resumed.map(({ id }) => id.split('.')[1]))).toEqual(new Set([broken.id, well.id]))
+    expect((await made.engine.resumeHeld({})).resumed).toEqual([])
   })
 })
 
@@ -131,8 +131,8 @@ describe('a row that was broken by hand', () => {
   it('of a delivery with a payload that is no JSON, or a time that is none, is shown as it can be', async () => {
     const { engine, exec, addEndpoint, call } = await api()
     await addEndpoint()
-    const { eventId } = await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
-    const next = await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    const { eventId } = await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
+    const next = await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
     await exec(`update pending_events set payload = '{', created_at = 9000000000000000 where id like ?`, `${eventId}.%`)
     await exec(
       "update pending_events set status = 'held', ready = 0, due_at = null, hold_reason = 'mood' where id like ?",

@@ -25,10 +25,10 @@ it('a row that a publish holds while its endpoint is being enabled is resumed by
     await engine.endpoints.setStatus('w1', id, 'enabled')
   })
   expect(await rows()).toMatchObject([{ status: 'held', holdReason: 'endpoint_disabled' }])
-  expect((await engine.wake()).letOut).toEqual([])
-  expect(await engine.maintain()).toMatchObject({ strays: 1 })
-  expect((await engine.wake()).letOut).toHaveLength(1)
-  expect(await work()).toMatchObject([{ kind: 'delivered' }])
+  expect((await engine.resumeHeld()).resumed).toEqual([])
+  expect(await engine.maintain()).toMatchObject({ orphanedHolds: 1 })
+  expect((await engine.resumeHeld()).resumed).toHaveLength(1)
+  expect(await work()).toMatchObject([{ kind: 'complete' }])
 })
 
 it('a row that a publish makes while its endpoint is being disabled is held when it is claimed', async () => {

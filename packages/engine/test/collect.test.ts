@@ -17,7 +17,7 @@ describe('a disabled endpoint', () => {
     const { engine, addEndpoint, work, rows, messages, sender, id } = await disabled()
     const { id: healthy } = await addEndpoint()
     for (const count of [1, 2, 3]) {
-      expect(await engine.send({ ...event, data: { count } })).toMatchObject({ accepted: true, deliveries: 2 })
+      expect(await engine.publish({ ...event, data: { count } })).toMatchObject({ accepted: true, deliveries: 2 })
     }
     expect(messages.map(({ endpointId }) => endpointId)).toEqual([healthy, healthy, healthy])
     expect(await work()).toHaveLength(3)
@@ -30,7 +30,7 @@ describe('a disabled endpoint', () => {
 
     await engine.endpoints.setStatus('w1', id, 'enabled')
     expect(messages.slice(3).map(({ outboxId }) => outboxId)).toEqual(held.map((row) => row.id))
-    expect(await work()).toMatchObject([{ kind: 'delivered' }, { kind: 'delivered' }, { kind: 'delivered' }])
+    expect(await work()).toMatchObject([{ kind: 'complete' }, { kind: 'complete' }, { kind: 'complete' }])
     expect(await rows()).toEqual([])
     expect(new Set(sender.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(3)
   })
@@ -47,14 +47,14 @@ describe('a disabled endpoint', () => {
     let answer = 410
     const { engine, addEndpoint, work, rows } = await rig({ answer: () => answer })
     const { id } = await addEndpoint()
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(await engine.endpoints.get('w1', id)).toMatchObject({ status: 'disabled', disabledAt: expect.any(Number) })
-    for (let count = 0; count < 5; count++) await engine.send(event)
+    for (let count = 0; count < 5; count++) await engine.publish(event)
     answer = 200
     await engine.endpoints.setStatus('w1', id, 'enabled')
     expect(await engine.endpoints.get('w1', id)).toMatchObject({ disabledAt: null, disabledReason: null })
-    expect((await work()).map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'delivered'))
+    expect((await work()).map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'complete'))
     expect(await rows()).toMatchObject([{ status: 'failed', lastStatus: 410 }])
   })
 
@@ -63,13 +63,13 @@ describe('a disabled endpoint', () => {
     const { disabledAt } = await endpoint()
     const since = (ms: number) => exec('update keepsend_endpoints set disabled_at = ?', Date.now() - ms)
     await since(4 * DAY - 60_000)
-    expect(await engine.send(event)).toMatchObject({ deliveries: 1 })
+    expect(await engine.publish(event)).toMatchObject({ deliveries: 1 })
     await since(4 * DAY)
-    expect(await engine.send(event)).toMatchObject({ accepted: true, deliveries: 0 })
+    expect(await engine.publish(event)).toMatchObject({ accepted: true, deliveries: 0 })
     expect(await count('pending_events')).toBe(1)
     expect(disabledAt).toBeGreaterThan(Date.now() - 60_000)
     await engine.endpoints.setStatus('w1', id, 'enabled')
-    expect(await engine.send(event)).toMatchObject({ deliveries: 1 })
+    expect(await engine.publish(event)).toMatchObject({ deliveries: 1 })
   })
 
   it('collects from the first disabling on: a second one changes nothing', async () => {
@@ -82,20 +82,23 @@ describe('a disabled endpoint', () => {
   it('collects nothing that it does not subscribe to, and nothing once it is deleted', async () => {
     const { engine, count, id } = await disabled()
     await engine.endpoints.update('w1', id, { eventTypes: ['invoice.paid'] })
-    expect(await engine.send(event)).toMatchObject({ deliveries: 0 })
+    expect(await engine.publish(event)).toMatchObject({ deliveries: 0 })
     await engine.endpoints.delete('w1', id)
-    expect(await engine.send({ ...event, type: 'invoice.paid' })).toMatchObject({ deliveries: 0 })
+    expect(await engine.publish({ ...event, type: 'invoice.paid' })).toMatchObject({ deliveries: 0 })
     expect(await count('pending_events')).toBe(0)
   })
 
   it('that is enabled between the look of a publish and its commit gets the row by the next maintenance', async () => {
     const { engine, exec, rows, work, id } = await disabled()
-    await engine.send(event)
+    await engine.publish(event)
     // As a fan-out on Postgres leaves it whose look is older than the enabling, and whose commit is younger.
-    await exec("update keepsend_endpoints set status = 'enabled', disabled_at = null, wake_at = null where id = ?", id)
-    expect(await engine.wake()).toMatchObject({ letOut: [] })
-    expect(await engine.maintain()).toMatchObject({ strays: 1 })
-    expect((await engine.wake()).letOut).toHaveLength(1)
+    await exec(
+      "update keepsend_endpoints set status = 'enabled', disabled_at = null, resume_at = null where id = ?",
+      id,
+    )
+    expect(await engine.resumeHeld()).toMatchObject({ resumed: [] })
+    expect(await engine.maintain()).toMatchObject({ orphanedHolds: 1 })
+    expect((await engine.resumeHeld()).resumed).toHaveLength(1)
     await work()
     expect(await rows()).toEqual([])
   })

@@ -1,7 +1,7 @@
 // One commit, in a process that dies by SIGKILL where it is told to: before statement n, counted from the commit's first
 // look at the database (`statement:n`), or inside a statement, after it changed a row of a table (`row:table`).
 import Database from 'better-sqlite3'
-import { migrate } from '@keepsend/outbox'
+import { migrateOutbox } from '@keepsend/outbox'
 import { type SqliteConnection, fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import { createEngine, silentLogger } from '../src/index.ts'
 import { killRequest } from './commit-kill.ts'
@@ -41,7 +41,7 @@ if (kind === 'row') {
 }
 
 const db = fromBetterSqlite(dying)
-await migrate(db)
+await migrateOutbox(db)
 const engine = createEngine({
   db,
   queue: { async send() {} },

@@ -33,7 +33,7 @@ async function world(options: Partial<EngineOptions> = {}) {
     ...options,
   })
   const endpoint = await made.addEndpoint()
-  await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+  await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
   await made.work()
   const [delivery] = await made.rows()
   const ids = { endpoints: endpoint.id, events: delivery?.id.slice(0, 40), deliveries: delivery?.id }
@@ -82,7 +82,7 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
     not_retained: [({ ask }) => ask({ id: 'evt_none' })],
     conflict: [
       async ({ ask, engine, endpoint, rows }, { path }) => {
-        await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+        await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
         const waiting = (await rows()).find(({ status }) => status === 'pending')
         if (path.startsWith('/deliveries')) return ask({ id: waiting?.id ?? '' })
         for (let version = 2; version <= 10; version++) await engine.endpoints.rotateSecret('w1', endpoint.id)
@@ -136,7 +136,7 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
     ],
     too_many_waiting: [
       async ({ ask, engine }) => {
-        await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+        await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
         return ask()
       },
       limits({ waitingPerWorkspace: 2 }),
@@ -148,7 +148,7 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       },
     ],
     invalid_option: [({ ask }) => ask(), { authenticate: async () => ({}) as never }],
-    outcome_unknown: [broken(new OutboxError('outcome_unknown', 'the connection ended'))],
+    commit_unconfirmed: [broken(new OutboxError('commit_unconfirmed', 'the connection ended'))],
     internal: [broken(new Error('a defect'))],
     not_accepted: [broken(new OutboxError('not_accepted', 'the disk is full'))],
   }

@@ -11,7 +11,7 @@ import {
   createEngine,
   createWebCryptoSigner,
   keepsend,
-  migrate,
+  migrateEngine,
   newSecret,
   reencryptSecrets,
   silentLogger,
@@ -26,7 +26,7 @@ type Owner = keyof typeof OPTION_NAMES
 async function world() {
   const connection = new Database(':memory:')
   const direct = fromBetterSqlite(connection)
-  await migrate(direct)
+  await migrateEngine(direct)
   // Time stands still.
   connection.exec('drop view keepsend_clock; create view keepsend_clock as select 1790000000000 as ms')
   const asked: Statement[] = []
@@ -93,7 +93,7 @@ const REQUIRED = {
   'endpoints.list': { limit: true },
   'deliveries.list': { limit: true },
   'deliveries.listEvents': { limit: true },
-  'the filter of deliveries.replayOf': { endpointId: true },
+  'the filter of deliveries.replayEndpoint': { endpointId: true },
 }
 
 const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
@@ -122,8 +122,9 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     return { ...rest, events: eventIds.length }
   },
   'engine.settle': ({ engine }, options) => engine.settle([], options),
-  'engine.sendTest': async ({ engine, endpointId }, options) => void (await engine.sendTest('w', endpointId, options)),
-  'engine.wake': ({ engine }, options) => engine.wake(options),
+  'engine.publishTest': async ({ engine, endpointId }, options) =>
+    void (await engine.publishTest('w', endpointId, options)),
+  'engine.resumeHeld': ({ engine }, options) => engine.resumeHeld(options),
   'apiKeys.create': async ({ engine }, options) => {
     await engine.apiKeys.create({ workspaceId: 'v', ...options })
     return (await engine.apiKeys.list('v')).map(({ name, scopes, expiresAt }) => ({ name, scopes, expiresAt }))
@@ -131,7 +132,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'apiKeys.list': async ({ engine }, options) => (await engine.apiKeys.list('w', options)).map(({ name }) => name),
   'apiKeys.rotate': async ({ engine, keyId }, options) => void (await engine.apiKeys.rotate('w', keyId, options)),
   'an event': async ({ engine }, options) => {
-    const { deliveries } = await engine.send({ ...event, ...options })
+    const { deliveries } = await engine.publish({ ...event, ...options })
     return deliveries
   },
   'endpoints.list': async ({ engine }, options) =>
@@ -154,9 +155,10 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     void (await engine.endpoints.pause('w', endpointId, options)),
   'endpoints.rotateSecret': async ({ engine, endpointId }, options) =>
     void (await engine.endpoints.rotateSecret('w', endpointId, options)),
-  'the filter of deliveries.replayOf': ({ engine, endpointId }, options) =>
-    engine.deliveries.replayOf('w', { endpointId, ...options }),
-  'deliveries.replayOf': ({ engine, endpointId }, options) => engine.deliveries.replayOf('w', { endpointId }, options),
+  'the filter of deliveries.replayEndpoint': ({ engine, endpointId }, options) =>
+    engine.deliveries.replayEndpoint('w', { endpointId, ...options }),
+  'deliveries.replayEndpoint': ({ engine, endpointId }, options) =>
+    engine.deliveries.replayEndpoint('w', { endpointId }, options),
 }
 
 const event = { type: 'a.b', workspaceId: 'w', data: {} }
@@ -215,7 +217,14 @@ describe('options', () => {
         },
       },
     })
-    await engine.send({ type: 'a.b', workspaceId: 'w', data: {}, id: undefined, channels: ['c'], timestamp: undefined })
+    await engine.publish({
+      type: 'a.b',
+      workspaceId: 'w',
+      data: {},
+      id: undefined,
+      channels: ['c'],
+      timestamp: undefined,
+    })
     const { lanes } = await lookAtLanes(db)
     const { claimed } = await engine.settle([], {
       claim: {
@@ -227,7 +236,7 @@ describe('options', () => {
     })
     const [claim] = claimed.claims
     expect(claim && (await engine.deliver(claim, claim.claimedAt, { admitted: undefined }))).toMatchObject({
-      kind: 'retry',
+      kind: 'reschedule',
       delayMs: expect.any(Number),
     })
     expect(sent[0]).toMatchObject({ 'user-agent': 'Keepsend' })

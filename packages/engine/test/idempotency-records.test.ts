@@ -2,7 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { OutboxError } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { commitWithEvents, keepsend, recallAnswer } from '../src/index.ts'
+import { commitWithEvents, keepsend, replayIdempotentResponse } from '../src/index.ts'
 import { apps, gated, replayed } from './idempotency-rig.ts'
 import { rig, settled } from './rig.ts'
 
@@ -132,7 +132,7 @@ describe('a request under a key, while the database accepts no write', () => {
     expect(await count('messages')).toBe(1)
   })
 
-  it.each(['not_accepted', 'outcome_unknown'] as const)(
+  it.each(['not_accepted', 'commit_unconfirmed'] as const)(
     'whose mark ended as %s is told to come again: nothing was committed',
     async (code) => {
       const { post, count } = await apps({
@@ -163,7 +163,7 @@ describe('a request under a key, while the database accepts no write', () => {
     })
     const app = new Hono()
     app.use(keepsend(engine))
-    app.use(async (c, next) => (await recallAnswer(c, 'w1')) ?? next())
+    app.use(async (c, next) => (await replayIdempotentResponse(c, 'w1')) ?? next())
     const answer = await app.request('/', { method: 'POST', headers: { 'idempotency-key': 'k1' } })
     expect(retry(answer)).toEqual([503, '1'])
   })
@@ -180,7 +180,7 @@ describe('a commit whose answer was lost', () => {
         const ours = statements.some((one) => 'sql' in one && one.sql.includes('into messages'))
         if (ours) tried()
         const results = await db.atomic(statements)
-        if (ours) throw new OutboxError('outcome_unknown', 'the connection broke')
+        if (ours) throw new OutboxError('commit_unconfirmed', 'the connection broke')
         return results
       },
     })
@@ -195,13 +195,13 @@ describe('a commit whose answer was lost', () => {
     expect([tried, await count('messages'), await count('pending_events')]).toEqual([1, 1, 1])
   })
 
-  it('without a key is 500 outcome_unknown, and nothing is repeated', async () => {
+  it('without a key is 500 commit_unconfirmed, and nothing is repeated', async () => {
     let tried = 0
     const { post, count } = await apps({ wrap: breaking(() => tried++) })
     const response = await post('/rooms/w1/general', '{}')
     expect([response.status, await response.json()]).toEqual([
       500,
-      expect.objectContaining({ code: 'outcome_unknown' }),
+      expect.objectContaining({ code: 'commit_unconfirmed' }),
     ])
     expect([tried, await count('messages'), await count('pending_events')]).toEqual([1, 1, 1])
   })
@@ -220,12 +220,12 @@ it('a replay names no events of its own: the ids of this call were never kept', 
   expect([second.replayed, second.eventIds]).toEqual([true, []])
 })
 
-it('a route that looks before it commits finds the first answer by recallAnswer, and nothing the first time', async () => {
+it('a route that looks before it commits finds the first answer by replayIdempotentResponse, and nothing the first time', async () => {
   const { engine, exec, count } = await apps()
   await exec("insert into messages values ('m1', 'hi')")
   const app = new Hono()
   app.use(keepsend(engine))
-  app.use(async (c, next) => (await recallAnswer(c, 'w1')) ?? next())
+  app.use(async (c, next) => (await replayIdempotentResponse(c, 'w1')) ?? next())
   app.delete('/messages/:id', async (c) => {
     if ((await count('messages')) === 0) return c.notFound()
     return commitWithEvents(c, {

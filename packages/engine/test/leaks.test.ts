@@ -1,6 +1,6 @@
 import { OutboxError } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type SecretKeeper } from '../src/index.ts'
+import { type SecretEncryption } from '../src/index.ts'
 import { openDatabase } from './database.ts'
 import { apps } from './idempotency-rig.ts'
 import { TEST_KEYS, rig } from './rig.ts'
@@ -8,7 +8,7 @@ import { GOOD_BODIES, api, documentOf, read, routesOf } from './routes.ts'
 
 const INSIDES = 'arn:aws:kms:eu-central-1:4711:key/9f is disabled'
 
-const kmsDown: SecretKeeper = {
+const kmsDown: SecretEncryption = {
   ...TEST_KEYS,
   unwrap: () => Promise.reject(new Error(INSIDES)),
 }
@@ -28,7 +28,7 @@ describe('a 5xx', () => {
 
   it.each([
     ['not_accepted', 503, 'nothing was committed: repeat the request', 'warn'],
-    ['outcome_unknown', 500, 'the write may have taken place: look before you repeat the request', 'error'],
+    ['commit_unconfirmed', 500, 'the write may have taken place: look before you repeat the request', 'error'],
   ] as const)(
     'of a database that answers %s shows none of its words, on our routes and the host’s',
     async (code, ...is) => {
@@ -67,9 +67,9 @@ describe('a fault of ours in an attempt', () => {
     const sender = { send: () => Promise.reject(new Error(INSIDES)) }
     const { engine, addEndpoint, work, rows, log } = await rig({ sender })
     await addEndpoint()
-    await engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
+    await engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
     await work()
-    expect(await rows()).toMatchObject([{ lastError: 'attempt_broke: a fault of the sender; the log has it' }])
+    expect(await rows()).toMatchObject([{ lastError: 'internal_error: a fault of the sender; the log has it' }])
     expect(log.entries).toMatchObject([{ fields: { error: INSIDES } }])
   })
 })

@@ -1,6 +1,6 @@
 import { type OutboxDatabase, OutboxError, type Statement, newEventId, toSql } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type IdempotencyKey, keepQueuedEvent } from '../src/index.ts'
+import { type IdempotencyKey, insertQueuedEvent } from '../src/index.ts'
 import { waitingStatement } from '../src/lib/row-ceiling.ts'
 import { ends, event } from './limits.ts'
 import { rig } from './rig.ts'
@@ -37,14 +37,14 @@ describe('deliveries of one publish', () => {
 
   it('are as many as the limit; with one more receiver none is made, and nothing of its transaction', async () => {
     const made = await withEndpoints(10)
-    expect(await made.engine.send(event())).toMatchObject({ deliveries: 10 })
+    expect(await made.engine.publish(event())).toMatchObject({ deliveries: 10 })
     await made.addEndpoint()
     const refusal = {
       code: 'too_many_deliveries',
       status: 413,
       message: 'one publish makes at most 10 deliveries (limits.deliveriesPerPublish), and this one has more receivers',
     }
-    await expect(made.engine.send(event())).rejects.toMatchObject(refusal)
+    await expect(made.engine.publish(event())).rejects.toMatchObject(refusal)
     const writes = [{ sql: "insert into messages values ('m1', 'x')", params: [] }]
     await expect(made.engine.commit({ writes, events: [event()] })).rejects.toMatchObject(refusal)
     expect([await made.count('pending_events'), await made.count('messages')]).toEqual([10, 0])
@@ -53,7 +53,7 @@ describe('deliveries of one publish', () => {
 
   it('are none when two publish side by side over the limit, and both are made at it', async () => {
     const made = await withEndpoints(10)
-    expect(await ends([made.engine.send(event()), made.engine.send(event())])).toEqual(['ok', 'ok'])
+    expect(await ends([made.engine.publish(event()), made.engine.publish(event())])).toEqual(['ok', 'ok'])
     await made.addEndpoint()
     const two = [1, 2].map(() => made.engine.commit({ writes: [], events: [event()] }))
     expect(await ends(two)).toEqual(['too_many_deliveries', 'too_many_deliveries'])
@@ -103,7 +103,7 @@ describe('deliveries of one publish', () => {
   it('are held for an event that comes by a queue, too', async () => {
     const made = await withEndpoints(11)
     const message = { type: 'a.b', workspaceId: 'w1', data: {}, eventId: newEventId() }
-    await expect(keepQueuedEvent({ db: made.db, rowsStart: 'now', ...limits }, message)).rejects.toMatchObject({
+    await expect(insertQueuedEvent({ db: made.db, rowsStart: 'now', ...limits }, message)).rejects.toMatchObject({
       code: 'too_many_deliveries',
     })
     expect(await made.count('pending_events')).toBe(0)
@@ -133,8 +133,8 @@ describe('deliveries of one publish', () => {
     const made = await rig({ operatorWorkspaceId: 'ops', limits: { deliveriesPerPublish: 1 }, answer: () => 400 })
     for (let n = 0; n < 3; n++) await made.addEndpoint({ workspaceId: 'ops', eventTypes: ['keepsend.*'] })
     await made.addEndpoint()
-    await made.engine.send(event())
-    expect(await made.work()).toMatchObject([{ kind: 'dead' }])
+    await made.engine.publish(event())
+    expect(await made.work()).toMatchObject([{ kind: 'fail' }])
     expect((await made.rows()).filter(({ type }) => type === 'keepsend.delivery.failed')).toHaveLength(3)
   })
 })
@@ -150,7 +150,10 @@ describe('deliveries of a workspace that wait', () => {
     expect(refused.headers.get('retry-after')).toBe('10')
     expect(await read(refused)).toEqual(problem(429, 'too_many_waiting'))
     expect(await read(made.call('POST', `/endpoints/${id}/test`))).toEqual(problem(429, 'too_many_waiting'))
-    await expect(made.engine.send(event())).rejects.toMatchObject({ code: 'too_many_waiting', retryAfterSeconds: 10 })
+    await expect(made.engine.publish(event())).rejects.toMatchObject({
+      code: 'too_many_waiting',
+      retryAfterSeconds: 10,
+    })
     expect(made.engine.counters.degraded).toBe(0)
     expect((await made.call('POST', '/events', { type: 'a', data: {} }, made.keys.w2)).status).toBe(202)
     await made.work({ limit: 2 })
@@ -161,8 +164,8 @@ describe('deliveries of a workspace that wait', () => {
   it('are test events as well', async () => {
     const made = await rig({ limits: { waitingPerWorkspace: 2 }, monotonic: () => 0 })
     const { id } = await made.addEndpoint()
-    for (let n = 0; n < 2; n++) await made.engine.sendTest('w1', id)
-    await expect(made.engine.sendTest('w1', id)).rejects.toMatchObject({ code: 'too_many_waiting' })
+    for (let n = 0; n < 2; n++) await made.engine.publishTest('w1', id)
+    await expect(made.engine.publishTest('w1', id)).rejects.toMatchObject({ code: 'too_many_waiting' })
     expect(await made.count('pending_events')).toBe(2)
   })
 
@@ -172,7 +175,7 @@ describe('deliveries of a workspace that wait', () => {
     const other = await rig({ on: made, limits: { waitingPerWorkspace: 2 } })
     await made.engine.endpoints.setStatus('w1', id, 'disabled')
     await made.engine.commit({ writes: [], events: [event(), event()] })
-    await expect(other.engine.send(event())).rejects.toMatchObject({ code: 'too_many_waiting' })
+    await expect(other.engine.publish(event())).rejects.toMatchObject({ code: 'too_many_waiting' })
   })
 
   it('are counted once a second by a process, however many publish side by side', async () => {
@@ -180,19 +183,19 @@ describe('deliveries of a workspace that wait', () => {
     const { texts, wrap } = asked()
     const made = await rig({ limits: { waitingPerWorkspace: 1 }, monotonic: () => now, wrap })
     await made.addEndpoint()
-    await made.engine.send(event())
+    await made.engine.publish(event())
     const counts = () => texts.filter((text) => /'held'[^]*as "count"/.test(text)).length
     expect(counts()).toBe(1)
-    expect(await ends([1, 2].map(() => made.engine.send(event())))).toEqual(['too_many_waiting', 'too_many_waiting'])
+    expect(await ends([1, 2].map(() => made.engine.publish(event())))).toEqual(['too_many_waiting', 'too_many_waiting'])
     expect(counts()).toBe(1)
     now += 1000
-    expect(await ends([1, 2].map(() => made.engine.send(event())))).toEqual(['too_many_waiting', 'too_many_waiting'])
+    expect(await ends([1, 2].map(() => made.engine.publish(event())))).toEqual(['too_many_waiting', 'too_many_waiting'])
     expect(counts()).toBe(2)
     expect(await made.count('pending_events')).toBe(1)
   })
 
   it('that cannot be counted refuse nobody: the log says so, and the commit goes on', async () => {
-    const broken = new OutboxError('outcome_unknown', 'the connection ended')
+    const broken = new OutboxError('commit_unconfirmed', 'the connection ended')
     const made = await rig({
       limits: { waitingPerWorkspace: 1 },
       wrap: (db) => ({
@@ -202,7 +205,9 @@ describe('deliveries of a workspace that wait', () => {
     })
     await made.addEndpoint()
     await made.engine.commit({ writes: [], events: [event()] })
-    expect(made.log.entries).toMatchObject([{ level: 'warn', fields: { workspaceId: 'w1', code: 'outcome_unknown' } }])
+    expect(made.log.entries).toMatchObject([
+      { level: 'warn', fields: { workspaceId: 'w1', code: 'commit_unconfirmed' } },
+    ])
     expect(await made.count('pending_events')).toBe(1)
   })
 

@@ -5,7 +5,7 @@
 import { type SqlText, raw, sqlText } from '@keepsend/outbox'
 import { expect, it } from 'vitest'
 import type { Engine } from '../src/index.ts'
-import { careForHeld } from '../src/lib/backlog/orphans.ts'
+import { maintainHeldRows } from '../src/lib/backlog/orphans.ts'
 import { readsOf, recordedRig } from './plans.ts'
 
 const onPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
@@ -67,11 +67,11 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
   ['a list of one type', ({ deliveries }) => deliveries.list('w1', { limit: 50, type: 'c.d' }), 4500],
   ['a list of one event', ({ deliveries }) => deliveries.list('w1', { limit: 50, eventId: EVENT }), 10],
   ['a list of events', ({ deliveries }) => deliveries.listEvents('w1', { limit: 50 }), 4500],
-  ['the deliveries of an event', ({ deliveries }) => deliveries.ofEvent('w1', EVENT), 10],
+  ['the deliveries of an event', ({ deliveries }) => deliveries.listByEvent('w1', EVENT), 10],
   ['the health check', async ({ routes }) => routes.request('/health'), 1000],
-  ['a replay', ({ deliveries }) => deliveries.replayOf('w1', { endpointId: ENDPOINT }, { limit: 10 }), 1000],
+  ['a replay', ({ deliveries }) => deliveries.replayEndpoint('w1', { endpointId: ENDPOINT }, { limit: 10 }), 1000],
   ['a deletion', ({ endpoints }) => endpoints.delete('w1', 'ep_w12'), 1000],
-  ['the care for what is held', async ({ db }) => careForHeld(db, 60_000), 2000],
+  ['the care for what is held', async ({ db }) => maintainHeldRows(db, 60_000), 2000],
 ]
 
 const BY_INDEX = /pending_events_(at_rest|ready|due|replay|held)\b/

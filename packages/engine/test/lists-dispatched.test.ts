@@ -8,7 +8,7 @@ describe('a list where rows are dispatched', () => {
   async function insertAt({ db }: Rig, workspaceId: string, times: readonly [ms: number, n: number][]): Promise<void> {
     const events = times.map(([ms, n]) => {
       const eventId = `${firstEventIdAt(1.7e12 + ms)}-7000-8000-${String(n).padStart(12, '0')}`
-      return { eventId, workspaceId, endpointId: 'ep_1', type: 'a', payload: '{}', due: 'handed-off' as const }
+      return { eventId, workspaceId, endpointId: 'ep_1', type: 'a', payload: '{}', due: 'dispatched' as const }
     })
     for (let at = 0; at < events.length; at += 1000) await enqueueEvents(db, events.slice(at, at + 1000))
   }

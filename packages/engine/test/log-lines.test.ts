@@ -15,13 +15,13 @@ async function one(options: Parameters<typeof rig>[0] = {}) {
     id,
     answers: (next: Answer) => void (answer = next),
     publish: async (count: number) => {
-      for (let n = 0; n < count; n++) await made.engine.send(event)
+      for (let n = 0; n < count; n++) await made.engine.publish(event)
     },
     lines: () => made.log.entries.splice(0),
     ageBy: (ms: number) =>
       made.exec(
-        `update keepsend_endpoints set wake_at = wake_at - ${ms}, failing_since = failing_since - ${ms},
-           paused_until = paused_until - ${ms}, pause_asked_at = pause_asked_at - ${ms}`,
+        `update keepsend_endpoints set resume_at = resume_at - ${ms}, failing_since = failing_since - ${ms},
+           paused_until = paused_until - ${ms}, pause_requested_at = pause_requested_at - ${ms}`,
       ),
   }
 }
@@ -104,7 +104,7 @@ describe('an endpoint', () => {
     expect(changes(made.lines())).toMatchObject([{ ...opened, fields: { endpointId: made.id, probeInMs: 60_000 } }])
     await made.work()
     await made.ageBy(60_000)
-    await made.engine.wake()
+    await made.engine.resumeHeld()
     made.answers(200)
     await made.work()
     const closed = { level: 'info', message: expect.stringMatching(/^circuit closed/) }
@@ -128,7 +128,7 @@ describe('an endpoint', () => {
 
   it.each([
     [410, {}, 'gone'],
-    [200, { 'webhook-delivery': 'disable' }, 'asked'],
+    [200, { 'webhook-delivery': 'disable' }, 'receiver_requested'],
   ])('that is disabled by the answer %d %j has a line with the reason %s', async (status, headers, reason) => {
     const made = await one()
     made.answers({ status, headers })
@@ -151,7 +151,7 @@ describe('an endpoint', () => {
       [3 * 86_400_000, { reason: 'failing' }],
     ] as const) {
       await made.ageBy(ageMs)
-      await made.engine.wake()
+      await made.engine.resumeHeld()
       await made.work()
       expect(changes(made.lines())).toMatchObject([{ level: 'warn', fields: { endpointId: made.id, ...fields } }])
     }
@@ -170,8 +170,8 @@ describe('an endpoint', () => {
       { level: 'warn', message: expect.stringMatching(/^endpoint paused/), fields: { endpointId: made.id } },
     ])
     await made.ageBy(60_000)
-    await made.engine.wake()
-    await made.engine.wake()
+    await made.engine.resumeHeld()
+    await made.engine.resumeHeld()
     expect(made.lines()).toMatchObject([
       { level: 'info', message: 'endpoint resumed: its pause is over', fields: { endpointId: made.id } },
     ])
@@ -202,7 +202,7 @@ describe('debug', () => {
     if (first) await made.engine.deliver(first, first.claimedAt)
     expect(debug).toMatchObject([
       { message: 'rate limited; the delivery waits', fields: { endpointId: made.id } },
-      { message: 'delivery held', fields: { endpointId: made.id, reason: 'rate' } },
+      { message: 'delivery held', fields: { endpointId: made.id, reason: 'rate_limited' } },
     ])
   })
 })

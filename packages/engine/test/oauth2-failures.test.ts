@@ -20,7 +20,7 @@ describe('a token request that fails', () => {
   ])('is a failed attempt of the class auth, and nothing is sent: %s', async (_, grant, error) => {
     const made = await world({ grant: () => ({ answer: grant }) })
     expect(await made.send()).toMatchObject([
-      { kind: 'retry', deferral: false, error: expect.stringMatching(error), attempt: { endpointId: made.id } },
+      { kind: 'reschedule', deferral: false, error: expect.stringMatching(error), attempt: { endpointId: made.id } },
     ])
     expect(await made.rows()).toMatchObject([
       { status: 'pending', attempts: 1, lastError: expect.stringMatching(/^auth: /), lastStatus: null },
@@ -37,7 +37,7 @@ describe('a token request that fails', () => {
     expect(await made.engine.endpoints.get('w1', made.id)).toMatchObject({ circuit: 'open' })
     isWell = true
     await made.engine.endpoints.setStatus('w1', made.id, 'enabled')
-    expect((await made.work({ now: LATER })).every(({ kind }) => kind === 'delivered')).toBe(true)
+    expect((await made.work({ now: LATER })).every(({ kind }) => kind === 'complete')).toBe(true)
     expect(await made.rows()).toEqual([])
   })
 
@@ -57,14 +57,14 @@ describe('a token request that fails', () => {
       endpoint: { retrySchedule: [1, 1, 1] },
     })
     const start = LATER - 2 * 86_400_000
-    expect(await made.send(start)).toMatchObject([{ kind: 'retry', delayMs: 120_000 }])
+    expect(await made.send(start)).toMatchObject([{ kind: 'reschedule', delayMs: 120_000 }])
     const both = [
-      { kind: 'retry', delayMs: 100_000 },
-      { kind: 'retry', delayMs: 100_000 },
+      { kind: 'reschedule', delayMs: 100_000 },
+      { kind: 'reschedule', delayMs: 100_000 },
     ]
     expect(await made.send(start + 20_000)).toMatchObject(both)
     expect(made.asked).toHaveLength(1)
-    expect(await made.work({ now: start + 120_000 })).toMatchObject([{ kind: 'delivered' }, { kind: 'delivered' }])
+    expect(await made.work({ now: start + 120_000 })).toMatchObject([{ kind: 'complete' }, { kind: 'complete' }])
   })
 
   it('names a URL that the policy refuses by now, and sends nothing there', async () => {
@@ -72,7 +72,7 @@ describe('a token request that fails', () => {
     await world({ on })
     const made = await world({ on, noEndpoint: true, urlPolicy: { denyHosts: ['login.example.com'] } })
     const error = 'auth: the URL of the token server: address not allowed (blocked_address)'
-    expect(await made.send()).toMatchObject([{ kind: 'retry', deferral: false, error }])
+    expect(await made.send()).toMatchObject([{ kind: 'reschedule', deferral: false, error }])
     expect([made.asked, made.received]).toEqual([[], []])
   })
 })
@@ -122,7 +122,7 @@ describe('the deadline of an attempt', () => {
         return {}
       },
     })
-    expect(await made.send()).toMatchObject([{ kind: 'delivered', attempt: { tookMs: 1800 } }])
+    expect(await made.send()).toMatchObject([{ kind: 'complete', attempt: { tookMs: 1800 } }])
     expect(made.received).toMatchObject([{ deadlineMs: 3200 }])
     await made.send()
     expect(made.received[1]).toMatchObject({ deadlineMs: 5000 })
@@ -132,7 +132,7 @@ describe('the deadline of an attempt', () => {
     const made = await world({ deadlineMs: 500, grant: () => new Promise<Grant>(() => {}) })
     expect(await made.send()).toMatchObject([
       {
-        kind: 'retry',
+        kind: 'reschedule',
         error: 'auth: the token request failed: timeout: no complete answer within 500 ms',
         attempt: { timedOut: true, pushback: 'slow' },
       },

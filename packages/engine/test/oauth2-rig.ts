@@ -50,7 +50,7 @@ export async function world(
     /** The tokens that the receiver saw. */
     tokens: () => received.map(({ headers }) => headers['authorization']?.replace('Bearer ', '')),
     send: async (now?: number) => {
-      await made.engine.send(event)
+      await made.engine.publish(event)
       return made.work(now === undefined ? {} : { now })
     },
     /** What the row has, once it is there. */

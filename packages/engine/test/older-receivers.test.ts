@@ -24,7 +24,7 @@ async function withEndpoint(input: Partial<EndpointInput>) {
   const made = await api()
   const { id } = await made.addEndpoint(input)
   const attempt = async (afterMs?: number) => {
-    await made.engine.send(event)
+    await made.engine.publish(event)
     await made.work(afterMs === undefined ? {} : { now: Date.now() + afterMs })
     return made.sender.requests.at(-1)
   }
@@ -38,9 +38,9 @@ describe('a compatibility signature of the form sha256', () => {
     const receiver = await httpReceiver()
     receiver.verifyWith((await addEndpoint({ url: receiver.url, compatSignature: sha256 })).secret)
     const { type, workspaceId } = event
-    await engine.send(event)
-    await engine.send({ type, workspaceId, raw: { body: '<é/>\r\n', contentType: 'text/xml' } })
-    await engine.send({ type, workspaceId, raw: { body: 'a=1', contentType: 'application/x-www-form-urlencoded' } })
+    await engine.publish(event)
+    await engine.publish({ type, workspaceId, raw: { body: '<é/>\r\n', contentType: 'text/xml' } })
+    await engine.publish({ type, workspaceId, raw: { body: 'a=1', contentType: 'application/x-www-form-urlencoded' } })
     await work()
     expect(receiver.arrivals).toHaveLength(3)
     for (const arrival of receiver.arrivals) {
@@ -109,7 +109,7 @@ describe('the header for the type of the event', () => {
   it('is sent with each attempt of each event, under the name that the endpoint gave it, until that is taken away', async () => {
     const { attempt, patch, engine, work, sender, id, call } = await withEndpoint({ eventTypeHeader: 'X-Acme-Event' })
     expect((await attempt())?.headers).toMatchObject({ 'x-acme-event': 'message.created' })
-    await engine.sendTest('w1', id)
+    await engine.publishTest('w1', id)
     await work()
     expect(sender.requests.at(-1)?.headers).toMatchObject({ 'x-acme-event': 'test' })
     expect((await read(call('GET', `/endpoints/${id}`))).body).toMatchObject({ eventTypeHeader: 'x-acme-event' })
@@ -227,7 +227,7 @@ describe('headers of one endpoint', () => {
     })
     const { id } = await addEndpoint({ headers: { 'x-a': 'x-b', 'x-ab': '1' } })
     await engine.endpoints.update('w1', id, { compatSignature: { header: 'x-' }, eventTypeHeader: 'a' })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     const sent = sender.requests.map(({ headers }) => headers)
     expect(sent).toHaveLength(2)

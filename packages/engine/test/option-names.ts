@@ -1,7 +1,7 @@
 import { API_KEY_LIST_OPTIONS, API_KEY_OPTIONS, API_KEY_ROTATE_OPTIONS } from '../src/lib/access/api-key.ts'
 import { URL_POLICY_OPTIONS } from '../src/lib/url-policy/check-url.ts'
 import { COMMIT_OPTIONS } from '../src/lib/publish/commit.ts'
-import { REPLAY_OF_FILTER, REPLAY_OF_OPTIONS } from '../src/lib/deliveries/delivery-store.ts'
+import { REPLAY_ENDPOINT_FILTER, REPLAY_ENDPOINT_OPTIONS } from '../src/lib/deliveries/delivery-store.ts'
 import { DELIVERY_LIST_OPTIONS, PAGE_OPTIONS } from '../src/lib/deliveries/delivery-list.ts'
 import { ENDPOINT_OPTIONS } from '../src/lib/endpoints/endpoint.ts'
 import { CHANGE_OPTIONS } from '../src/lib/endpoints/endpoint-change.ts'
@@ -15,7 +15,7 @@ import { PAUSE_OPTIONS } from '../src/lib/backlog/pause.ts'
 import { REENCRYPT_OPTIONS } from '../src/lib/secrets/reencrypt.ts'
 import { SETTLE_NEXT_OPTIONS } from '../src/lib/delivery/settle-deliveries.ts'
 import { SIGNER_OPTIONS } from '../src/lib/signing/sign.ts'
-import { WAKE_OPTIONS } from '../src/lib/backlog/resume-due.ts'
+import { RESUME_HELD_OPTIONS } from '../src/lib/backlog/resume-due.ts'
 
 /** The options of each function, by the name that its errors use. */
 export const OPTION_NAMES = {
@@ -26,8 +26,8 @@ export const OPTION_NAMES = {
   commitWithEvents: COMMIT_WITH_EVENTS_OPTIONS,
   'engine.commit': COMMIT_OPTIONS,
   'engine.settle': SETTLE_NEXT_OPTIONS,
-  'engine.sendTest': BACKGROUND_OPTIONS,
-  'engine.wake': WAKE_OPTIONS,
+  'engine.publishTest': BACKGROUND_OPTIONS,
+  'engine.resumeHeld': RESUME_HELD_OPTIONS,
   'apiKeys.create': API_KEY_OPTIONS,
   'apiKeys.list': API_KEY_LIST_OPTIONS,
   'apiKeys.rotate': API_KEY_ROTATE_OPTIONS,
@@ -42,6 +42,6 @@ export const OPTION_NAMES = {
   'endpoints.rotateSecret': ROTATE_OPTIONS,
   'deliveries.list': DELIVERY_LIST_OPTIONS,
   'deliveries.listEvents': PAGE_OPTIONS,
-  'the filter of deliveries.replayOf': REPLAY_OF_FILTER,
-  'deliveries.replayOf': REPLAY_OF_OPTIONS,
+  'the filter of deliveries.replayEndpoint': REPLAY_ENDPOINT_FILTER,
+  'deliveries.replayEndpoint': REPLAY_ENDPOINT_OPTIONS,
 }

@@ -57,7 +57,7 @@ it('publishStatements roll back with it, and dispatch then has nothing to tell',
 it('a row that is held while its endpoint is being enabled is not left behind', async () => {
   const made = await open()
   const { id } = await made.addEndpoint()
-  await made.engine.send(event())
+  await made.engine.publish(event())
   await made.engine.endpoints.setStatus('w1', id, 'disabled')
   const { claims } = await claimDueEvents(made.db, { limit: 1 })
   const finished = claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'endpoint_disabled' } as const }))

@@ -72,7 +72,7 @@ it('dispatch names the gen that a row has now, and leaves out what is settled', 
   const made = await rig({ answer: ({ url }) => (url.includes('good') ? 200 : 500) })
   await made.addEndpoint({ url: 'https://good.example.com/' })
   const bad = await made.addEndpoint({ url: 'https://bad.example.com/' })
-  const { eventId } = await made.engine.send(event())
+  const { eventId } = await made.engine.publish(event())
   await made.work()
   made.messages.length = 0
   await made.engine.dispatch(eventId)

@@ -1,7 +1,7 @@
 import type { DeliveryFilter, DeliveryLists, Page } from '../src/index.ts'
 
 /** An engine with a queue whose messages bring the rows. */
-export const dispatching = { queue: { rowsStart: 'handed-off' as const, send: () => Promise.resolve() } }
+export const dispatching = { queue: { rowsStart: 'dispatched' as const, send: () => Promise.resolve() } }
 
 /** Every page of a list, following its `next`. */
 export async function pages<R extends { id: string }>(

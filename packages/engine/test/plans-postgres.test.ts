@@ -2,7 +2,7 @@ import { type SqlText, claimReadyEvents, enqueueEvents, newEventId, toSql } from
 import { expect, it } from 'vitest'
 import { waitingStatement } from '../src/lib/row-ceiling.ts'
 import { resumeUnlessBlocked } from '../src/lib/backlog/resume.ts'
-import { wakeEndpoints } from '../src/lib/backlog/resume-due.ts'
+import { resumeHeld } from '../src/lib/backlog/resume-due.ts'
 import { readsOf, recordedRig } from './plans.ts'
 import { claimInLine, rig } from './rig.ts'
 
@@ -61,7 +61,7 @@ it.each([
       id,
       held,
     )
-    for (let n = 0; n < 20; n++) await made.engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
+    for (let n = 0; n < 20; n++) await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
     const { claims } = await claimReadyEvents(made.db, await claimInLine(made, 10))
     made.statements()
     await made.engine.settle(
@@ -99,7 +99,7 @@ it('what counts the waiting rows of a workspace goes by its lanes and its endpoi
 })
 
 type Rig = Awaited<ReturnType<typeof rig>>
-const wake = (made: Rig) => wakeEndpoints(made.db, { openMs: 60_000, random: () => 0.5 })
+const wake = (made: Rig) => resumeHeld(made.db, { openMs: 60_000, random: () => 0.5 })
 
 /** What goes about many rows of one endpoint, their status, what the endpoint is set to, and the call. */
 const OF_ONE: [
@@ -112,10 +112,10 @@ const OF_ONE: [
     'a replay',
     'failed',
     'updated_at = 1',
-    ({ engine }, endpointId) => engine.deliveries.replayOf('w1', { endpointId }, { limit: 100 }),
+    ({ engine }, endpointId) => engine.deliveries.replayEndpoint('w1', { endpointId }, { limit: 100 }),
   ],
-  ['a resume', 'held', 'wake_at = 1', wake],
-  ['a probe', 'held', `wake_at = 1, circuit = 'open'`, wake],
+  ['a resume', 'held', 'resume_at = 1', wake],
+  ['a probe', 'held', `resume_at = 1, circuit = 'open'`, wake],
   ['a deletion', 'held', 'updated_at = 1', ({ engine }, id) => engine.endpoints.delete('w1', id)],
 ]
 

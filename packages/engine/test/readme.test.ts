@@ -28,7 +28,7 @@ const EVERY_CODE = Object.keys({
   idempotency_mismatch: true,
   secret_unreadable: true,
   invalid_option: true,
-  outcome_unknown: true,
+  commit_unconfirmed: true,
   not_accepted: true,
   too_many_endpoints: true,
   too_many_deliveries: true,

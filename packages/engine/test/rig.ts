@@ -23,7 +23,7 @@ import {
   type Sender,
   createEngine,
   createKeyRing,
-  migrate,
+  migrateEngine,
 } from '../src/index.ts'
 import { type TestDatabase, openDatabase } from './database.ts'
 import { checked } from './document-check.ts'
@@ -106,7 +106,7 @@ export async function rig(
 ): Promise<Rig> {
   const { answer, wrap = (same) => same, on = await openDatabase(), ...rest } = options
   const { db: direct, select, readOnly } = on
-  await migrate(direct)
+  await migrateEngine(direct)
   await direct.run({
     sql: 'create table if not exists messages (id text primary key not null, text text not null)',
     params: [],

@@ -6,7 +6,7 @@ import { GOOD_BODIES, type Route, api, documentOf, read, routesOf } from './rout
 /** What stands in for `{id}`: rows of workspace w1 that exist. */
 async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<string, string>> {
   const { id } = await made.addEndpoint()
-  await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+  await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
   const [row] = await made.rows()
   return { endpoints: id, deliveries: row?.id ?? '', events: row?.id.slice(0, 40) ?? '' }
 }

@@ -36,7 +36,7 @@ describe('the health check', () => {
   it('looks at the database once for all who ask within a second', async () => {
     const { engine, addEndpoint, statements } = await recordedRig()
     await addEndpoint()
-    await engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
+    await engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
     statements()
     const answers = await Promise.all(Array.from({ length: 200 }, async () => engine.routes.request('/health')))
     const bodies = await Promise.all(answers.map(async (answer) => answer.json()))
@@ -50,7 +50,7 @@ describe('the health check', () => {
   it('says how long the oldest has waited, in line or for a time', async () => {
     const made = await rig()
     await made.addEndpoint()
-    await made.engine.send({ type: 'a.b', workspaceId: 'w1', data: {} })
+    await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
     await made.exec('update pending_events set due_at = due_at - 60000')
     const { oldestDueMs } = (await (await made.engine.routes.request('/health')).json()) as { oldestDueMs: number }
     expect(oldestDueMs).toBeGreaterThanOrEqual(60_000)

@@ -10,7 +10,7 @@ async function filled() {
   for (let n = 0; n < 3; n++) endpoints.push((await made.addEndpoint({ url: `https://h${n}.example.com/` })).id)
   const events = []
   for (const type of ['a', 'b', 'a', 'b', 'a', 'b', 'a']) {
-    events.push((await made.engine.send({ type, workspaceId: 'w1', data: {} })).eventId)
+    events.push((await made.engine.publish({ type, workspaceId: 'w1', data: {} })).eventId)
   }
   const deliveries = (await made.rows()).map(({ id }) => id)
   return {

@@ -248,7 +248,7 @@ describe('deliveries', () => {
   it('are replayed once they are settled: 409 before, 202 and pending after', async () => {
     const { call, addEndpoint, engine, work, messages, rows } = await api({ answer: () => 400 })
     await addEndpoint()
-    const { eventId } = await engine.send({ type: 'a', workspaceId: 'w1', data: {} })
+    const { eventId } = await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
     const { body } = await read(call('GET', `/events/${eventId}`))
     const [{ id }] = body['deliveries'] as [{ id: string }]
     expect(await read(call('POST', `/deliveries/${id}/replay`))).toMatchObject(problem(409, 'conflict'))

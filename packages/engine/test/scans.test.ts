@@ -24,7 +24,7 @@ it.each(['never', 'with one endpoint', 'with ten'])('no statement scans a table 
   const { engine } = made
   const publish = async (text = '') => {
     const event = { type: 'a.b', workspaceId: 'w1', data: { text } }
-    await engine.send(event)
+    await engine.publish(event)
     await engine.commit({ writes: [], events: [event] })
   }
   if (when !== 'never') {
@@ -43,9 +43,9 @@ it.each(['never', 'with one endpoint', 'with ten'])('no statement scans a table 
   for (const { id: one } of await made.rows()) {
     await engine.deliveries.list('w1', { limit: 5, eventId: one })
     await engine.deliveries.replay('w1', one).catch(() => undefined)
-    await engine.deliveries.ofEvent('w1', eventIdOf(one))
+    await engine.deliveries.listByEvent('w1', eventIdOf(one))
   }
-  await engine.deliveries.replayOf('w1', { endpointId: id })
+  await engine.deliveries.replayEndpoint('w1', { endpointId: id })
   await engine.endpoints.list('w1', { limit: 5 })
   await engine.endpoints.update('w1', id, { eventTypes: ['c.d'] })
   await engine.endpoints.delete('w1', id)

@@ -7,7 +7,7 @@ import type { DeliveryOutcome, FinishedDelivery } from '../src/index.ts'
 import { openPostgres } from './database.ts'
 import { rig } from './rig.ts'
 
-const DELIVERED: DeliveryOutcome = { kind: 'delivered', httpStatus: 200 }
+const DELIVERED: DeliveryOutcome = { kind: 'complete', httpStatus: 200 }
 
 /** An engine that waits 100 ms for a lock and counts its statements, and a session that can hold rows. */
 async function world(count: number) {
@@ -38,7 +38,8 @@ async function world(count: number) {
   })
   const { id: endpointId } = await made.addEndpoint()
   const publish = async (more: number) => {
-    for (let n = 0; n < more; n++) await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: { n } })
+    for (let n = 0; n < more; n++)
+      await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: { n } })
   }
   const claim = async () => {
     const { claims } = await claimDueEvents(db, { limit: 100 })
@@ -144,7 +145,7 @@ describe('an endpoint that another session holds locked', () => {
     const neighbour = await made.addEndpoint()
     await made.publish(2)
     const group = (await made.claim()).map((one): FinishedDelivery => {
-      return { ...one, outcome: { kind: 'hold', reason: 'rate', resumeInMs: 5000 } }
+      return { ...one, outcome: { kind: 'hold', reason: 'rate_limited', resumeInMs: 5000 } }
     })
     await made.lock('keepsend_endpoints', made.endpointId)
     const { results } = await made.engine.settleEach(group)
@@ -163,14 +164,14 @@ describe('an endpoint that another session holds locked', () => {
     const neighbour = await made.addEndpoint()
     await made.publish(1)
     const group = (await made.claim()).map((one): FinishedDelivery => {
-      return { ...one, outcome: { kind: 'hold', reason: 'rate', resumeInMs: 0 } }
+      return { ...one, outcome: { kind: 'hold', reason: 'rate_limited', resumeInMs: 0 } }
     })
     await made.engine.settleEach(group)
-    await made.exec('update keepsend_endpoints set wake_at = 1')
+    await made.exec('update keepsend_endpoints set resume_at = 1')
     await made.lock('keepsend_endpoints', made.endpointId)
-    expect((await made.engine.wake()).letOut.map(({ endpointId }) => endpointId)).toEqual([neighbour.id])
+    expect((await made.engine.resumeHeld()).resumed.map(({ endpointId }) => endpointId)).toEqual([neighbour.id])
     await made.letGo()
-    expect((await made.engine.wake()).letOut).toHaveLength(2)
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(2)
   })
 
   it('takes no attempt from a delivery whose permit could not be taken', async () => {
@@ -178,7 +179,7 @@ describe('an endpoint that another session holds locked', () => {
     await made.engine.endpoints.update('w1', made.endpointId, { rateLimit: 5 })
     await made.publish(1)
     await made.lock('keepsend_endpoints', made.endpointId)
-    expect(await made.work()).toMatchObject([{ kind: 'retry', deferral: true }])
+    expect(await made.work()).toMatchObject([{ kind: 'reschedule', deferral: true }])
     expect(await made.rows()).toMatchObject([{ attempts: 0, deferrals: 1 }])
   })
 })

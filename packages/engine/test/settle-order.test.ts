@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import type { DeliveryOutcome, FinishedDelivery } from '../src/index.ts'
 import { rig } from './rig.ts'
 
-const HOLD: DeliveryOutcome = { kind: 'hold', reason: 'rate' }
+const HOLD: DeliveryOutcome = { kind: 'hold', reason: 'rate_limited' }
 
 /** What each statement is for, by its text; the reports by the type that they publish. */
 const STEPS: [step: string, is: (statement: SqlText) => boolean][] = [
@@ -19,7 +19,7 @@ const STEPS: [step: string, is: (statement: SqlText) => boolean][] = [
   ['5 settle what is complete', ({ sql }) => sql.startsWith('delete from pending_events')],
   ['5 settle the others', ({ sql }) => sql.includes('update pending_events set status = to_status')],
   ['6 hold the backlog', ({ sql }) => sql.includes("set status = 'held'") && sql.includes('claimed_at is null')],
-  ['6 give a time to resume', ({ sql }) => sql.startsWith('update keepsend_endpoints set wake_at')],
+  ['6 give a time to resume', ({ sql }) => sql.startsWith('update keepsend_endpoints set resume_at')],
   [
     '7 resume what nothing blocks',
     ({ sql }) =>
@@ -54,7 +54,7 @@ it('an eventful settle locks, changes endpoints while the claims stand, settles,
   const add = async (name: string) => (await made.addEndpoint({ url: `https://${name}.example.com/` })).id
   const [good, bad, gone, busy] = [await add('good'), await add('bad'), await add('gone'), await add('busy')]
   const attempt = async (endpointIds: string[]): Promise<FinishedDelivery[]> => {
-    for (const id of endpointIds) await made.engine.sendTest('w1', id)
+    for (const id of endpointIds) await made.engine.publishTest('w1', id)
     const { claims } = await claimDueEvents(made.db, { limit: 100 })
     return Promise.all(
       claims.map(async (claim) => ({

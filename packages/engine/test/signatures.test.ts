@@ -42,7 +42,7 @@ describe('an endpoint', () => {
       status: 201,
       body: { signatures: ['v1a'], secret: expect.stringMatching(/^whpk_[\w+/]{43}=$/) },
     })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(signatures(sender.requests[0]).map(([scheme]) => scheme)).toEqual(['v1a'])
     expect(verifiesV1a(sender.requests[0], publicKey)).toBe(true)
@@ -66,7 +66,7 @@ describe('an endpoint', () => {
     await read(call('POST', `/endpoints/${id}/rotate-secret`, { scheme: 'v1a' }))
     const [second = '', old] = await keys()
     expect(old).toBe(first)
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(signatures(sender.requests[0]).map(([scheme]) => scheme)).toEqual(['v1', 'v1a', 'v1a'])
     verify(sender.requests[0], secret)
@@ -87,7 +87,7 @@ describe('an endpoint', () => {
     const { call, addEndpoint, engine, work, sender, select } = await api()
     const { id, secret } = await addEndpoint()
     const attempt = async () => {
-      await engine.send(event)
+      await engine.publish(event)
       await work()
       return sender.requests.at(-1)
     }
@@ -115,7 +115,7 @@ describe('an endpoint', () => {
     const { id, secret } = await addEndpoint({ compatSignature: { header: 'Acme-Signature', secret: OLD } })
     expect(await read(call('GET', `/endpoints/${id}`))).toMatchObject({ body: { compatHeader: 'acme-signature' } })
     const attempt = async () => {
-      await engine.send(event)
+      await engine.publish(event)
       await work()
       return sender.requests.at(-1)
     }
@@ -149,7 +149,7 @@ describe('an endpoint', () => {
     const { addEndpoint, engine, work, sender } = await rig()
     const { id } = await addEndpoint({ compatSignature: { header: 'acme-signature' } })
     const compat = (await engine.endpoints.secrets('w1', id)).find(({ scheme }) => scheme === 'compat')
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(verifiesCompat(sender.requests[0], 'acme-signature', compat?.secret ?? '')).toBe(true)
   })

@@ -11,10 +11,10 @@ const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 async function world() {
   const made = await api({ queue: SILENT, retrySchedule: [], answer: () => 400 })
   const { id } = await made.addEndpoint()
-  await made.engine.send(event)
+  await made.engine.publish(event)
   await made.work()
   await made.engine.endpoints.setStatus('w1', id, 'disabled')
-  await made.engine.send(event)
+  await made.engine.publish(event)
   const [failed, held] = await made.rows()
   expect([failed?.status, held?.status]).toEqual(['failed', 'held'])
   return { ...made, id, failedId: failed?.id ?? '' }
@@ -42,12 +42,12 @@ describe('a queue whose send never resolves', () => {
     const goesOn: Promise<void>[] = []
     const background = (work: Promise<void>): void => void goesOn.push(work)
     const { eventIds } = await engine.commit({ writes: [], events: [{ ...event, id: newEventId() }], background })
-    await engine.send(event, background)
-    await engine.sendTest('w1', id, { background })
+    await engine.publish(event, background)
+    await engine.publishTest('w1', id, { background })
     await engine.endpoints.setStatus('w1', id, 'enabled', { background })
     await engine.endpoints.pause('w1', id)
     await engine.endpoints.resume('w1', id, { background })
-    await engine.deliveries.replayOf('w1', { endpointId: id }, { background })
+    await engine.deliveries.replayEndpoint('w1', { endpointId: id }, { background })
     await engine.dispatch(eventIds[0] ?? '', background)
     expect(goesOn).toHaveLength(7)
   })
@@ -56,7 +56,7 @@ describe('a queue whose send never resolves', () => {
     const { db, log, addEndpoint, rows } = await rig()
     await addEndpoint()
     const engine = createEngine({ db, queue: SILENT, secrets: TEST_KEYS, logger: log })
-    const { eventId } = await engine.send(event)
+    const { eventId } = await engine.publish(event)
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
     let isOver = false

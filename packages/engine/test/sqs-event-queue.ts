@@ -5,7 +5,7 @@ import {
   type EventQueue,
   type QueuedEvent,
   type SettledDelivery,
-  keepQueuedEvent,
+  insertQueuedEvent,
   logExhausted,
   messageFor,
 } from '@keepsend/engine'
@@ -46,7 +46,7 @@ interface Delayed {
 
 /** The producer. Its messages carry a row's id and `gen`; an event without rows travels whole, once. */
 export class SqsEventQueue implements EventQueue {
-  readonly rowsStart = 'handed-off'
+  readonly rowsStart = 'dispatched'
   readonly #sqs: Sqs
   readonly #url: string
 
@@ -124,13 +124,15 @@ export class SqsWorker {
 
     // One read. Rows that are settled, taken or put off are not in it: their messages have nothing to add.
     const refs = [...named].map(([id, { gen }]) => ({ id, gen }))
-    const { begun, overtaken } = await beginEvents(db, refs)
+    const { current, swept } = await beginEvents(db, refs)
     // Brought before, so a worker may have died on it; or overtaken by the sweep: such a row is claimed, and charged.
     const again = ({ id }: TakenEvent): boolean =>
       Number(named.get(id)?.message.Attributes?.ApproximateReceiveCount ?? 1) > 1
-    const { claims, dead } = await claimEvents(db, [...begun.filter(again), ...overtaken], { leaseMs: LEASE_MS })
-    logExhausted(this.#engine.logger, dead)
-    const rows = [...begun.filter((row) => !again(row)), ...claims]
+    const { claims, exhausted } = await claimEvents(db, [...current.filter(again), ...swept], {
+      leaseMs: LEASE_MS,
+    })
+    logExhausted(this.#engine.logger, exhausted)
+    const rows = [...current.filter((row) => !again(row)), ...claims]
 
     const attempts = await Promise.all(
       rows.map(async (claim): Promise<Attempt> => {
@@ -152,16 +154,16 @@ export class SqsWorker {
   /** Every minute: rows that fell through go to the queue again, under a new `gen` and a lease taken before the send. */
   async sweep(): Promise<number> {
     const { db } = this.#engine
-    const { events, dead } = await sweepPendingEvents(db, { leaseMs: LEASE_MS, firstSends: 'all' })
-    logExhausted(this.#engine.logger, dead)
+    const { events, exhausted } = await sweepPendingEvents(db, { leaseMs: LEASE_MS, firstSends: 'all' })
+    logExhausted(this.#engine.logger, exhausted)
     const refused = await this.#handOn(events.map((row) => ({ message: messageFor(row), delayMs: 0 })))
     await releaseEvents(
       db,
       refused.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })),
     )
     // Rows that were held for their endpoints, each due a grace after its message.
-    const { letOut } = await this.#engine.wake({ batch: 500, everyMs: 60_000, graceMs: GRACE_MS })
-    await this.#handOn(letOut.map((row) => ({ message: messageFor(row), delayMs: row.delayMs })))
+    const { resumed } = await this.#engine.resumeHeld({ batch: 500, everyMs: 60_000, graceMs: GRACE_MS })
+    await this.#handOn(resumed.map((row) => ({ message: messageFor(row), delayMs: row.delayMs })))
     await this.#engine.maintain()
     return events.length - refused.length
   }
@@ -178,7 +180,7 @@ export class SqsWorker {
   async #keep(event: QueuedEvent): Promise<boolean> {
     try {
       const { db } = this.#engine
-      const messages = await keepQueuedEvent({ db, rowsStart: this.#queue.rowsStart }, event)
+      const messages = await insertQueuedEvent({ db, rowsStart: this.#queue.rowsStart }, event)
       await this.#handOn(messages.map((message) => ({ message, delayMs: 0 })))
       return true
     } catch (error) {
@@ -202,13 +204,13 @@ interface Attempt {
 
 /** The row of a retry is due only when its message is late, so that the sweep does not send a second one. */
 function late(outcome: DeliveryOutcome): DeliveryOutcome {
-  if (outcome.kind !== 'retry' || outcome.delayMs > HORIZON_MS) return outcome
+  if (outcome.kind !== 'reschedule' || outcome.delayMs > HORIZON_MS) return outcome
   return { ...outcome, delayMs: outcome.delayMs + GRACE_MS }
 }
 
 /** A retry is a new message: the settle has moved `gen` on, and the message in hand carries the old one. */
 function nextMessage({ finished: { claim, attempted }, settle }: SettledDelivery<Attempt>): Delayed[] {
-  if (settle !== 'settled' || attempted.kind !== 'retry' || attempted.delayMs > HORIZON_MS) return []
+  if (settle !== 'settled' || attempted.kind !== 'reschedule' || attempted.delayMs > HORIZON_MS) return []
   return [{ message: messageFor({ ...claim, gen: claim.gen + 1 }), delayMs: attempted.delayMs }]
 }
 

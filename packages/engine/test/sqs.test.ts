@@ -4,7 +4,7 @@ import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { Webhook } from 'standardwebhooks'
 import { expect, it, onTestFinished } from 'vitest'
-import { type SendRequest, createEngine, migrate, newSecret, silentLogger } from '../src/index.ts'
+import { type SendRequest, createEngine, migrateEngine, newSecret, silentLogger } from '../src/index.ts'
 import { type ContractReceiver, eventQueueContract } from '../src/testing.ts'
 import { TEST_KEYS } from './rig.ts'
 import { type Sqs, SqsEventQueue, type SqsMessage, SqsWorker } from './sqs-event-queue.ts'
@@ -23,7 +23,7 @@ it('the page shows this very queue, and how it runs the contract', () => {
 eventQueueContract('a queue on SQS, as the page has it', async (settings) => {
   const connection = new Database(':memory:')
   const db = fromBetterSqlite(connection)
-  await migrate(db)
+  await migrateEngine(db)
   const sqs = standIn()
   const receivers = new Map<string, (request: SendRequest) => Promise<number>>()
   const sender = {
@@ -60,7 +60,7 @@ it('a row that the database refuses keeps its message; its neighbours are settle
   const connection = new Database(':memory:')
   onTestFinished(() => void connection.close())
   const db = fromBetterSqlite(connection)
-  await migrate(db)
+  await migrateEngine(db)
   const sqs = standIn()
   const sender = {
     async send({ body }: SendRequest) {

@@ -2,7 +2,7 @@
 // more: this holds the four together, and is a host that joins them with a table of its own.
 import * as onPostgres from '@keepsend/engine/postgres/tables'
 import * as onSqlite from '@keepsend/engine/sqlite/tables'
-import { type Row, migrate as migrateOutbox } from '@keepsend/outbox'
+import { type Row, migrateOutbox } from '@keepsend/outbox'
 import { type Column, eq, getTableColumns, getTableName, is, Table } from 'drizzle-orm'
 import { drizzle as drizzleSqlite } from 'drizzle-orm/better-sqlite3'
 import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
@@ -10,7 +10,7 @@ import { pgTable, text as pgText } from 'drizzle-orm/pg-core'
 import { sqliteTable, text as sqliteText } from 'drizzle-orm/sqlite-core'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type EndpointInput, migrate } from '../src/index.ts'
+import { type EndpointInput, migrateEngine } from '../src/index.ts'
 import { apiKeyRows, endpointRows, secretRows } from '../src/lib/codecs.ts'
 import { type TestDatabase, openDatabase, openFile, openPostgres, temporaryFile } from './database.ts'
 import { rig } from './rig.ts'
@@ -60,7 +60,7 @@ async function migratedTables(): Promise<Record<string, MigratedColumn[]>> {
   const database = await openDatabase()
   await migrateOutbox(database.db)
   const before = await columnsIn(database)
-  await migrate(database.db)
+  await migrateEngine(database.db)
   const after = await columnsIn(database)
   return Object.fromEntries(Object.entries(after).filter(([table]) => !(table in before)))
 }

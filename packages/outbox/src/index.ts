@@ -3,7 +3,7 @@ export {
   type Claim,
   type ClaimDueOptions,
   type ClaimOptions,
-  type Claimed,
+  type ClaimResult,
   DEFAULT_LEASE_MS,
   type LeaseOptions,
   type NextDue,
@@ -33,7 +33,7 @@ export type {
   Which,
 } from './lib/dialect.ts'
 export { MAX_CONTENT_TYPE_LENGTH, contentTypeProblem } from './lib/content-type.ts'
-export { type Enqueued, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
+export { type EnqueueResult, enqueueEvent, enqueueEventStatement, enqueueEvents } from './lib/enqueue.ts'
 export { OutboxError, type OutboxErrorCode, isLockTimeout, isNullRefused } from './lib/errors.ts'
 export {
   DEFAULT_MAX_ATTEMPTS,
@@ -75,10 +75,10 @@ export {
   lookAtLanes,
   oldestInLine,
 } from './lib/lane.ts'
-export { type Begun, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
+export { type BeginResult, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
 export { type FindOptions, findStatement } from './lib/list.ts'
 export { type Migration, applyMigrations } from './lib/migrate.ts'
-export { migrate, outboxMigrations } from './lib/migrations.ts'
+export { migrateOutbox, outboxMigrations } from './lib/migrations.ts'
 export {
   type OptionChecks,
   type OptionNames,
@@ -102,7 +102,7 @@ export {
   type EventStatus,
   type PendingEvent,
   REFUNDED_CRASHES,
-  type SettleResult,
+  type SettleStatus,
   type TakenEvent,
   pendingEvents,
   readPendingEvents,
@@ -111,7 +111,7 @@ export { BEHIND_EVERY_EVENT, byId, endpointIdOf, eventIdIn, eventIdOf, eventRang
 export {
   type Outcome,
   type SettleOptions,
-  type Settled,
+  type SettleResult,
   addSettle,
   completeEvent,
   failEvent,
@@ -135,6 +135,6 @@ export {
   toTransactionSql,
 } from './lib/statement.ts'
 export { type OutboxStats, type StatsOptions, oldestDue, outboxStats } from './lib/stats.ts'
-export { type SweepOptions, type Swept, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'
+export { type SweepOptions, type SweepResult, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'
 export type { TakeOptions } from './lib/take.ts'
 export { Transaction } from './lib/transaction.ts'

@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it } from 'vitest'
-import { claimDueEvents, enqueueEventStatement, migrate, newEventId, toSql } from '../src/index.ts'
+import { claimDueEvents, enqueueEventStatement, migrateOutbox, newEventId, toSql } from '../src/index.ts'
 import { pendingEvents } from '../src/lib/sqlite/table.ts'
 import { fromBetterSqlite } from '../src/sqlite.ts'
 
@@ -13,7 +13,7 @@ async function open() {
   const connection = new Database(':memory:')
   connection.exec('create table orders (id text primary key)')
   const db = fromBetterSqlite(connection)
-  await migrate(db)
+  await migrateOutbox(db)
   const orm = drizzle(connection)
   const counts = () => [orm.select().from(orders).all().length, orm.select().from(pendingEvents).all().length]
   return { connection, db, orm, counts }

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
-import { OutboxError, type Statement, enqueueEvent, migrate, newEventId, sqlText } from '../src/index.ts'
+import { OutboxError, type Statement, enqueueEvent, migrateOutbox, newEventId, sqlText } from '../src/index.ts'
 import { type SqliteConnection, fromBetterSqlite } from '../src/sqlite.ts'
 import { openFile, temporaryFolder } from './open.ts'
 
@@ -163,7 +163,7 @@ describe('group commit', () => {
     const { connection } = open()
     const { connection: broken, log } = watched(connection, 'commit')
     const db = fromBetterSqlite(broken)
-    expect(await told([db.run(keep('a')), db.run(keep('b'))])).toEqual(['outcome_unknown', 'outcome_unknown'])
+    expect(await told([db.run(keep('a')), db.run(keep('b'))])).toEqual(['commit_unconfirmed', 'commit_unconfirmed'])
     expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(2)
     expect(connection.inTransaction).toBe(false)
   })
@@ -229,7 +229,7 @@ describe('group commit', () => {
     const folder = temporaryFolder()
     const connection = openFile(folder.file('busy.db'))
     const db = fromBetterSqlite(connection, { busyTimeoutMs: 1 })
-    await migrate(db)
+    await migrateOutbox(db)
     const other = openFile(folder.file('busy.db'))
     other.exec('begin immediate')
     const event = () => ({ eventId: newEventId(), workspaceId: 'w', type: 't', payload: '' })
@@ -247,7 +247,7 @@ describe('group commit', () => {
   it('a disk that fills up ends the transaction: everyone is told not accepted, what was there before stays', async () => {
     const connection = new Database(':memory:')
     const db = fromBetterSqlite(connection)
-    await migrate(db)
+    await migrateOutbox(db)
     const pages = connection.pragma('page_count', { simple: true }) as number
     connection.pragma(`max_page_count = ${pages + 10}`)
     const event = (bytes: number) => ({

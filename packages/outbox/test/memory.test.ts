@@ -1,12 +1,12 @@
 import Database from 'better-sqlite3'
-import { migrate } from '../src/index.ts'
+import { migrateOutbox } from '../src/index.ts'
 import { fromBetterSqlite } from '../src/sqlite.ts'
 import { outboxContract } from '../src/testing.ts'
 
 outboxContract('SQLite in memory', async () => {
   const connection = new Database(':memory:')
   const db = fromBetterSqlite(connection)
-  await migrate(db)
+  await migrateOutbox(db)
   return {
     db,
     rival: db,

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { type Statement, migrate, sqlText } from '../src/index.ts'
+import { type Statement, migrateOutbox, sqlText } from '../src/index.ts'
 import { type NodeSqliteConnection, fromNodeSqlite } from '../src/sqlite.ts'
 import { outboxContract } from '../src/testing.ts'
 import { temporaryFolder } from './open.ts'
@@ -18,7 +18,7 @@ function openFile(path: string): DatabaseSync {
 outboxContract('SQLite in memory, by node:sqlite', async () => {
   const connection = new DatabaseSync(':memory:')
   const db = fromNodeSqlite(connection)
-  await migrate(db)
+  await migrateOutbox(db)
   return { db, rival: db, close: async () => connection.close() }
 })
 
@@ -26,7 +26,7 @@ outboxContract('SQLite in a file with two connections, by node:sqlite', async ()
   const path = folder.file(`${++files}.db`)
   const [connection, other] = [openFile(path), openFile(path)]
   const db = fromNodeSqlite(connection)
-  await migrate(db)
+  await migrateOutbox(db)
   return {
     db,
     rival: fromNodeSqlite(other),
@@ -108,6 +108,6 @@ describe('node:sqlite', () => {
     const { connection } = open({ readBigInts: true, returnArrays: true })
     const db = fromNodeSqlite(connection)
     expect((await db.run({ sql: 'select 1 as one', params: [] })).rows).toEqual([{ one: 1 }])
-    expect((await migrate(db)).length).toBeGreaterThan(0)
+    expect((await migrateOutbox(db)).length).toBeGreaterThan(0)
   })
 })

@@ -18,7 +18,7 @@ import {
   extendLease,
   failEvent,
   failHeldStatement,
-  migrate,
+  migrateOutbox,
   lineUpDueEvents,
   lookAtLanes,
   outboxStats,
@@ -58,12 +58,12 @@ const CALLS: Record<Verb, Call> = {
     enqueueEvents(db, [{ eventId: OTHER_ID, workspaceId: 'w', type: 'a.b', payload: '{}', ...options }]),
   fromBetterSqlite: async (_db, options) => {
     const connection = new Database(':memory:')
-    await migrate(fromBetterSqlite(connection, options))
+    await migrateOutbox(fromBetterSqlite(connection, options))
     return connection.pragma('busy_timeout')
   },
   fromNodeSqlite: async (_db, options) => {
     const connection = new DatabaseSync(':memory:')
-    await migrate(fromNodeSqlite(connection, options))
+    await migrateOutbox(fromNodeSqlite(connection, options))
     return connection.prepare('pragma busy_timeout').all()
   },
   claimDueEvents: (db, options) => claimDueEvents(db, { limit: 5, ...options }),
@@ -92,7 +92,7 @@ const CALLS: Record<Verb, Call> = {
 async function observe(verb: Verb, options: object): Promise<unknown> {
   const connection = new Database(':memory:')
   const db = fromBetterSqlite(connection)
-  await migrate(db)
+  await migrateOutbox(db)
   connection.exec(`drop view keepsend_clock; create view keepsend_clock as select ${T} as ms`)
   await enqueueEvents(db, [{ eventId: EVENT_ID, workspaceId: 'w', type: 'a.b', payload: '{}' }])
   const asked: Statement[] = []

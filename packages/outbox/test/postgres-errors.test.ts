@@ -68,7 +68,7 @@ it('a connection that ends in the moment it is ready is an error of its statemen
   const codes = answers.map((answer) =>
     answer.status === 'rejected' ? (answer.reason as OutboxError).code : 'inserted',
   )
-  expect(codes.filter((code) => code !== 'not_accepted' && code !== 'outcome_unknown')).toEqual([])
+  expect(codes.filter((code) => code !== 'not_accepted' && code !== 'commit_unconfirmed')).toEqual([])
   expect(server.connections()).toBeGreaterThan(0)
   await end()
   await server.stop()
@@ -126,13 +126,13 @@ describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) =
       create function die() returns trigger language plpgsql as 'begin perform pg_terminate_backend(pg_backend_pid()); return null; end';
       create constraint trigger at_commit after insert on kept deferrable initially deferred for each row execute function die()`)
     const unit = db.atomic([sqlText`insert into kept values (${'a'})`, enqueueEventStatement(event())])
-    await expect(unit).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expect(unit).rejects.toMatchObject({ code: 'commit_unconfirmed' })
     await expectServesAgain(db)
   })
 
   it('a statement of its own whose connection ends: the outcome is unknown', async () => {
     const { db } = await open(driver, { max: 1 })
-    await expect(db.run(die)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expect(db.run(die)).rejects.toMatchObject({ code: 'commit_unconfirmed' })
     await expectServesAgain(db)
   })
 

@@ -13,7 +13,7 @@ import {
   extendLease,
   firstEventIdAt,
   holdLaneStatement,
-  migrate,
+  migrateOutbox,
   raw,
   replayEvents,
   resumeStatement,
@@ -78,7 +78,7 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
   ['a sweep of first sends', take({ kind: 'first-sends', fromId, toId }, 'sweep'), 0, ['pending_events_pkey']],
   [
     'the hourly sweep',
-    take({ kind: 'handed-off', afterId: fromId, toId, createdBefore: now }, 'sweep'),
+    take({ kind: 'dispatched', afterId: fromId, toId, createdBefore: now }, 'sweep'),
     0,
     ['pending_events_pkey'],
   ],
@@ -161,7 +161,7 @@ let pool: pg.Pool
 async function fill(counts: { failed: number; due: number; later: number }, between: () => Promise<unknown>) {
   const schema = await createSchema()
   pool = new pg.Pool({ connectionString: schema.url, max: 2 })
-  await migrate(fromPostgres(pool))
+  await migrateOutbox(fromPostgres(pool))
   // Not logged: the filling is no part of what is counted. Autovacuum would look at the table in between.
   await pool.query('alter table pending_events set unlogged')
   await pool.query('alter table pending_events set (autovacuum_enabled = off)')

@@ -6,7 +6,7 @@ import {
   applyMigrations,
   claimDueEvents,
   enqueueEvent,
-  migrate,
+  migrateOutbox,
   outboxMigrations,
   outboxStats,
   pendingEvents as codec,
@@ -140,7 +140,7 @@ describe('the migration and the drizzle table, on Postgres', () => {
 describe('the migrations, on Postgres', () => {
   it.each(DRIVER_NAMES)('of a fresh schema that eight migrate at once are applied once each (%s)', async (driver) => {
     const { db, host } = await open(driver, { max: 8, migrated: false })
-    const applied = await Promise.all(Array.from({ length: 8 }, () => migrate(db)))
+    const applied = await Promise.all(Array.from({ length: 8 }, () => migrateOutbox(db)))
     const names = outboxMigrations('postgres').map(({ name }) => name)
     expect(applied.flat()).toEqual(names)
     expect((await host.query('select name from keepsend_migrations')).rows).toEqual(names.map((name) => ({ name })))
@@ -160,7 +160,7 @@ describe('the migrations, on Postgres', () => {
       )
       expect(left.rows).toEqual([{ relname: 'keepsend_migrations' }])
     }
-    expect(await migrate(db)).toEqual([real?.name])
+    expect(await migrateOutbox(db)).toEqual([real?.name])
     expect((await outboxStats(db)).due).toBe(0)
   })
 

@@ -3,7 +3,14 @@ import pg from 'pg'
 import postgres from 'postgres'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSchema } from '../../../test/postgres/schema.ts'
-import { type OutboxDatabase, claimDueEvents, completeEvent, enqueueEvent, migrate, outboxStats } from '../src/index.ts'
+import {
+  type OutboxDatabase,
+  claimDueEvents,
+  completeEvent,
+  enqueueEvent,
+  migrateOutbox,
+  outboxStats,
+} from '../src/index.ts'
 import { type PostgresJsSql, fromPostgres } from '../src/postgres.ts'
 import { event } from './postgres.ts'
 
@@ -63,7 +70,7 @@ async function open(settings: keyof typeof SETTINGS): Promise<OutboxDatabase> {
     await end()
     await schema.drop()
   })
-  await migrate(db)
+  await migrateOutbox(db)
   return db
 }
 

@@ -2,7 +2,7 @@ import pg from 'pg'
 import postgres from 'postgres'
 import { onTestFinished } from 'vitest'
 import { type TestSchema, createSchema } from '../../../test/postgres/schema.ts'
-import { type OutboxDatabase, migrate, newEventId } from '../src/index.ts'
+import { type OutboxDatabase, migrateOutbox, newEventId } from '../src/index.ts'
 import { fromPostgres } from '../src/postgres.ts'
 import type { OutboxDatabases } from '../src/testing.ts'
 
@@ -27,7 +27,7 @@ export const DRIVER_NAMES = Object.keys(DRIVERS) as DriverName[]
 export async function openBoth(driver: DriverName): Promise<OutboxDatabases> {
   const schema = await createSchema()
   const [one, other] = [DRIVERS[driver](schema.url, 4), DRIVERS[driver](schema.url, 4)]
-  await migrate(one.db)
+  await migrateOutbox(one.db)
   return {
     db: one.db,
     rival: other.db,
@@ -58,7 +58,7 @@ export async function open(
     await Promise.all([end(), host.end()])
     await schema.drop()
   })
-  if (options.migrated !== false) await migrate(db)
+  if (options.migrated !== false) await migrateOutbox(db)
   return { db, schema, host }
 }
 

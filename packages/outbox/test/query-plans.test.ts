@@ -9,7 +9,7 @@ import {
   extendLease,
   firstEventIdAt,
   holdLaneStatement,
-  migrate,
+  migrateOutbox,
   newEventId,
   raw,
   replayStatement,
@@ -64,7 +64,7 @@ const STATEMENTS: [string, SqlText, string[]][] = [
   ],
   [
     'hourly sweep',
-    take({ kind: 'handed-off', afterId: fromId, toId, createdBefore: now }, 'sweep'),
+    take({ kind: 'dispatched', afterId: fromId, toId, createdBefore: now }, 'sweep'),
     ['PRIMARY KEY (id>? AND id<?)', 'PRIMARY KEY (id=?)'],
   ],
   ['completing', await settle(refs.map((claim) => ({ settle: 'complete', claim }))), ['PRIMARY KEY (id=?)']],
@@ -143,7 +143,7 @@ const STATEMENTS: [string, SqlText, string[]][] = [
 
 async function open(): Promise<Database.Database> {
   const connection = new Database(':memory:')
-  await migrate(fromBetterSqlite(connection))
+  await migrateOutbox(fromBetterSqlite(connection))
   return connection
 }
 

@@ -8,7 +8,7 @@ import {
   applyMigrations,
   claimDueEvents,
   enqueueEvent,
-  migrate,
+  migrateOutbox,
   newEventId,
   outboxMigrations,
   outboxStats,
@@ -23,7 +23,7 @@ import { codecColumns } from './codec-columns.ts'
 async function migrated() {
   const connection = new Database(':memory:')
   const db = fromBetterSqlite(connection)
-  await migrate(db)
+  await migrateOutbox(db)
   return { connection, db }
 }
 
@@ -160,7 +160,7 @@ describe('the migrations', () => {
       })
       const left = connection.prepare("select name from sqlite_schema where name not like 'sqlite_%'").pluck().all()
       expect(left).toEqual(['keepsend_migrations'])
-      expect(await migrate(db)).toEqual([real?.name])
+      expect(await migrateOutbox(db)).toEqual([real?.name])
       expect((await outboxStats(db)).due).toBe(0)
     }
   })

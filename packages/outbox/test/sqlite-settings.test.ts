@@ -1,13 +1,13 @@
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
-import { claimDueEvents, completeEvent, enqueueEvent, migrate, newEventId, outboxStats } from '../src/index.ts'
+import { claimDueEvents, completeEvent, enqueueEvent, migrateOutbox, newEventId, outboxStats } from '../src/index.ts'
 import { fromBetterSqlite } from '../src/sqlite.ts'
 
 it('rows are objects of numbers, whatever the host has set on its connection and on statements of its own', async () => {
   const connection = new Database(':memory:')
   connection.defaultSafeIntegers()
   const db = fromBetterSqlite(connection)
-  await migrate(db)
+  await migrateOutbox(db)
   await enqueueEvent(db, { eventId: newEventId(), workspaceId: 'w', type: 'a', payload: '{}' })
   const { claims } = await claimDueEvents(db, { limit: 5 })
   expect(claims).toMatchObject([{ workspaceId: 'w', attempts: 1, gen: expect.any(Number) as number }])

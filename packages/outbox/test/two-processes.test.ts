@@ -4,7 +4,7 @@ import {
   claimDueEvents,
   completeEvent,
   enqueueEvents,
-  migrate,
+  migrateOutbox,
   newEventId,
   outboxStats,
   settleEvents,
@@ -38,7 +38,7 @@ async function openBoth() {
   const connection = openFile(path)
   // A commit each turn of the event loop: by microtasks alone this process would be done before it heard the other.
   const db = fromBetterSqlite(connection, { defer: setImmediate })
-  await migrate(db)
+  await migrateOutbox(db)
   const other = await rival.open(path)
   const close = async () => {
     await other.close()
@@ -55,7 +55,7 @@ type Take = (db: OutboxDatabase) => Promise<string[]>
  * 500 rows, and round after round two callers of each process who ask at the same moment, until nobody finds any.
  * Returns what each process got.
  */
-async function race(take: Take, due: 'now' | 'handed-off' = 'now'): Promise<{ mine: string[]; theirs: string[] }> {
+async function race(take: Take, due: 'now' | 'dispatched' = 'now'): Promise<{ mine: string[]; theirs: string[] }> {
   const { db, rival: other, close } = await openBoth()
   const ids = Array.from({ length: ROWS }, newEventId)
   await enqueueEvents(
@@ -108,7 +108,7 @@ describe('two processes race over 500 rows', () => {
     const now = Date.now() + 300_000
     const sweep = async (db: OutboxDatabase) =>
       (await sweepPendingEvents(db, { limit: 14, now })).events.map(({ id }) => id)
-    const { mine, theirs } = await race(sweep, 'handed-off')
+    const { mine, theirs } = await race(sweep, 'dispatched')
     expect(Math.min(mine.length, theirs.length)).toBeGreaterThan(0)
   })
 
@@ -140,7 +140,12 @@ describe('migrating by two processes', () => {
     const connection = openFile(path)
     const other = await rival.open(path)
     const db = fromBetterSqlite(connection)
-    const applied = await Promise.all([migrate(db), migrate(other.db), migrate(db), migrate(other.db)])
+    const applied = await Promise.all([
+      migrateOutbox(db),
+      migrateOutbox(other.db),
+      migrateOutbox(db),
+      migrateOutbox(other.db),
+    ])
     expect(applied.flat()).toEqual(['outbox/0001_pending_events'])
     expect(connection.pragma('integrity_check')).toEqual([{ integrity_check: 'ok' }])
     await other.close()

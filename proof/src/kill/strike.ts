@@ -45,7 +45,7 @@ export function unitsOf(sql: string): Unit[] {
   const claims = /crashes = crashes \+/.test(sql)
   const settles = /to_status|delete from pending_events[^;]*gen/.test(sql)
   if (claims || settles) return [...(settles ? ['settle' as const] : []), ...(claims ? ['claim' as const] : [])]
-  if (/pause_asked_at = case/.test(sql)) return ['pause']
+  if (/pause_requested_at = case/.test(sql)) return ['pause']
   if (/update pending_events set status = 'pending', hold_reason = null/.test(sql)) return ['resume']
   if (/last_error = 'expired'/.test(sql)) return ['expire']
   if (/update pending_events set ready = 1/.test(sql)) return ['line up']

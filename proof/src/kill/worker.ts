@@ -1,7 +1,7 @@
 // The Worker that is killed with its whole wrangler: `createWorker` as it is, with its D1 and its sender watched. A
 // Worker cannot kill itself, so it asks the parent to, and waits for the end.
 import { type QueueBinding, createFetchSender, createWorker } from '@keepsend/adapter-cloudflare'
-import { createKeyRing, keepsend, migrate } from '@keepsend/engine'
+import { createKeyRing, keepsend, migrateEngine } from '@keepsend/engine'
 import type { D1Binding } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { WORKSPACES } from './sites.ts'
@@ -65,7 +65,7 @@ export default createWorker({
   app: ({ engine }) =>
     new Hono()
       .post('/setup', async (c) => {
-        await migrate(engine.db)
+        await migrateEngine(engine.db)
         const made = WORKSPACES.map(async (workspaceId) => [
           workspaceId,
           (await engine.apiKeys.create({ workspaceId })).key,

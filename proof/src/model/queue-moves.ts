@@ -60,8 +60,8 @@ function sweepMoves(local: Local): Move[] {
 function deliver(local: Local, worker: number, message: Message): Move {
   const { row, gen, deliveries } = message
   return move(`${nameOf(message)} is brought to a consumer`, begin(message), (found) => {
-    if (found === 'lost') return acknowledged(local, message)
-    const again = deliveries > 0 || found.overtaken
+    if (found === 'stale') return acknowledged(local, message)
+    const again = deliveries > 0 || found.swept
     const hand: Hand = {
       row,
       gen: found.row.gen,

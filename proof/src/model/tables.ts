@@ -5,7 +5,7 @@ import {
   claimDueEvents,
   cleanupPayloads,
   enqueueEvents,
-  migrate,
+  migrateOutbox,
   pendingEvents,
   readPendingEvents,
   sweepPendingEvents,
@@ -65,7 +65,7 @@ export class Tables {
 
   /** The rows as the product inserts them. */
   async first(): Promise<number> {
-    await migrate(this.#plain)
+    await migrateOutbox(this.#plain)
     // The first hourly passes begin an hour from here.
     this.#connection.exec(`update keepsend_sweep_pass set began_at = ${BASE_MS}, expiry_ended_at = ${BASE_MS}`)
     useClock(this.#connection, () => this.#now)
@@ -166,10 +166,12 @@ export class Tables {
     if (fault !== undefined) throw new Violation(fault)
     this.#loaded = -1
     this.#now += MUCH_LATER_MS
-    const { claims, dead } = await claimDueEvents(this.#db, { limit: 10 })
+    const { claims, exhausted } = await claimDueEvents(this.#db, { limit: 10 })
     const swept = await sweepPendingEvents(this.#db, { firstSends: 'all', due: false })
     this.#connection.exec(`update keepsend_sweep_pass set began_at = ${BASE_MS}, after_id = null`)
-    const reached = new Set([...claims, ...dead, ...swept.events, ...swept.dead].map(({ id }) => numberOf(id)))
+    const reached = new Set(
+      [...claims, ...exhausted, ...swept.events, ...swept.exhausted].map(({ id }) => numberOf(id)),
+    )
     const limbo = waiting.find(({ row }) => !reached.has(row))
     if (limbo) throw new Violation(`no limbo: nobody will ever come for ${JSON.stringify(limbo)}`)
   }

@@ -88,7 +88,7 @@ export function eventOf(row: number, { maxAttempts, kind, neighbours }: Scenario
     type: 'message.created',
     payload: PAYLOAD,
     maxAttempts,
-    due: kind === 'queue' ? 'handed-off' : 'now',
+    due: kind === 'queue' ? 'dispatched' : 'now',
   }
 }
 
@@ -131,13 +131,13 @@ export function claimNamed(ref: Ref): Verb<Taken[]> {
 }
 
 /** What a message's row comes to: it stands, it was overtaken, or it is lost. */
-export function begin(ref: Ref): Verb<{ row: Taken; overtaken: boolean } | 'lost'> {
+export function begin(ref: Ref): Verb<{ row: Taken; swept: boolean } | 'stale'> {
   async function run(db: OutboxDatabase) {
-    const { begun, overtaken } = await beginEvents(db, [claimRef(ref)])
-    const row = begun[0] ?? overtaken[0]
-    return row ? { row: taken(row), overtaken: overtaken.length > 0 } : ('lost' as const)
+    const { current, swept } = await beginEvents(db, [claimRef(ref)])
+    const row = current[0] ?? swept[0]
+    return row ? { row: taken(row), swept: swept.length > 0 } : ('stale' as const)
   }
-  const stood = (found: { row: Taken } | 'lost'): number[] => (found === 'lost' ? [] : [found.row.row])
+  const stood = (found: { row: Taken } | 'stale'): number[] => (found === 'stale' ? [] : [found.row.row])
   return { kind: 'begin', key: `begin ${nameOf(ref)}`, refs: [ref], run, stood }
 }
 

@@ -56,6 +56,6 @@ async function work(): Promise<void> {
   if (finished.length === 0) return
   const ids = finished.map(({ id }) => id)
   mark({ settling: ids })
-  await engine.settle(finished.map((claim) => ({ claim, outcome: { kind: 'delivered', httpStatus: 200 } })))
+  await engine.settle(finished.map((claim) => ({ claim, outcome: { kind: 'complete', httpStatus: 200 } })))
   mark({ settled: ids })
 }

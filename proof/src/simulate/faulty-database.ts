@@ -44,7 +44,7 @@ export class FaultyDatabase {
           void this.#operate(owner, store, operation).then(
             (result) => {
               if (fate === 'well') answer('the answer', () => resolve(result))
-              else answer('no answer', () => reject(new OutboxError('outcome_unknown', 'the connection broke')))
+              else answer('no answer', () => reject(new OutboxError('commit_unconfirmed', 'the connection broke')))
             },
             (error: unknown) => answer('an error', () => reject(error)),
           )

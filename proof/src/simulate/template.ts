@@ -1,4 +1,4 @@
-import { createEngine, migrate, silentLogger } from '@keepsend/engine'
+import { createEngine, migrateEngine, silentLogger } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { synchronously } from '../lib/virtual-clock.ts'
 
@@ -36,7 +36,7 @@ export function template(): Promise<Buffer> {
 async function make(): Promise<Buffer> {
   const connection = new Database(':memory:')
   const db = synchronously(connection)
-  await migrate(db)
+  await migrateEngine(db)
   const engine = createEngine({
     db,
     queue: { send: async () => {} },

@@ -1,6 +1,6 @@
 import { reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { migrate } from '@keepsend/engine'
+import { migrateEngine } from '@keepsend/engine'
 import { applyMigrations } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import messaging from '../../migrations/sqlite/0001_messaging.sql?raw'
@@ -12,7 +12,7 @@ export async function openApp(): Promise<TestApp> {
   await reset()
   const { d1, rowsWritten } = meterD1(env.DB)
   const db = fromD1(d1)
-  await migrate(db)
+  await migrateEngine(db)
   await applyMigrations(db, [{ name: 'app/0001_messaging', sql: messaging }])
   return openAppOn({
     db,

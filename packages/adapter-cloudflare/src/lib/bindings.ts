@@ -23,7 +23,7 @@ export interface QueueMessage {
 }
 
 /** An execution context, as the platform makes it and an app of Hono wants it. */
-export interface ExecutionLike {
+export interface ExecutionContextLike {
   waitUntil(work: Promise<unknown>): void
   passThroughOnException(): void
   readonly props: unknown

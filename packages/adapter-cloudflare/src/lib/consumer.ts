@@ -2,17 +2,17 @@ import {
   type DeliveryOutcome,
   EngineError,
   errorFields,
-  keepQueuedEvent,
+  insertQueuedEvent,
   logExhausted,
   messageFor,
 } from '@keepsend/engine'
-import { type ClaimRef, type Claimed, type PendingEvent, beginEvents, claimEvents } from '@keepsend/outbox'
+import { type ClaimRef, type ClaimResult, type PendingEvent, beginEvents, claimEvents } from '@keepsend/outbox'
 import type { QueueBatch, QueueMessage } from './bindings.ts'
 import { dispatch } from './dispatch.ts'
 import { type NamedMessage, sortMessages } from './message.ts'
 import type { DelayedEvent } from './producer.ts'
 import type { QueuePolicy } from './queue-policy.ts'
-import { setAside } from './line-up-excess.ts'
+import { lineUpExcess } from './line-up-excess.ts'
 import { TopUps, lanesOf } from './top-up.ts'
 import { type Item, type Result, deliverAll } from './deliver-batch.ts'
 
@@ -51,14 +51,14 @@ export async function consumeBatch(policy: QueuePolicy, batch: QueueBatch): Prom
     )
   }
   const { named, events } = sortMessages(batch.messages, logger)
-  for (const { message, event } of events) await keepEvent(policy, message, event)
+  for (const { message, event } of events) await insertEvent(policy, message, event)
   try {
     const waitedMs = waitedBehindOthers(policy, named)
     const topUps = new TopUps({ waitedMs, leaseMs: policy.leaseMs })
-    const { carried, lined } = await begin(policy, named)
+    const { carried, workspacesInLine } = await begin(policy, named)
     const lastServed = new Map(carried.map(({ row }) => [row.workspaceId, row.endpointId]))
-    topUps.add(await lanesOf(engine.db, lined, lastServed))
-    const { left, results, claimed } = await setAside(policy, carried, { topUps, waitedMs })
+    topUps.add(await lanesOf(engine.db, workspacesInLine, lastServed))
+    const { left, results, claimed } = await lineUpExcess(policy, carried, { topUps, waitedMs })
     await dispatchSwept(policy, claimed)
     for (const { finished, settle } of results) acknowledge(finished.item.message, settle)
     await deliverAll(engine, left, hearing(policy), {
@@ -69,22 +69,22 @@ export async function consumeBatch(policy: QueuePolicy, batch: QueueBatch): Prom
   } catch (error) {
     // Only reading and claiming end here. What was acknowledged before stays so: the first word on a message counts.
     logger.error({ ...errorFields(error), messages: named.length }, 'a batch could not be begun; it will come back')
-    for (const { message } of named) comeBack(message)
+    for (const { message } of named) retryLater(message)
   }
 }
 
 /** An event whose rows could not be inserted at first: makes them, and sends their messages on their way. */
-export async function keepEvent(
+export async function insertEvent(
   { engine, queue }: Pick<QueuePolicy, 'engine' | 'queue'>,
   message: QueueMessage,
-  event: Parameters<typeof keepQueuedEvent>[1],
+  event: Parameters<typeof insertQueuedEvent>[1],
 ): Promise<void> {
   const fields = { eventId: event.eventId, type: event.type }
   const { rowsStart, dispatchAtOnce } = queue
   try {
     const { db, maxAgeMs, limits } = engine
     const { deliveriesPerPublish } = limits
-    const messages = await keepQueuedEvent({ db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish }, event)
+    const messages = await insertQueuedEvent({ db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish }, event)
     const { failed } = await queue.sendDelayed(messages.map((one) => ({ message: one, delaySeconds: 0 })))
     for (const { error } of failed) engine.logger.warn({ ...fields, ...errorFields(error) }, SWEPT_LATER)
     message.ack()
@@ -99,7 +99,7 @@ export async function keepEvent(
       return
     }
     engine.logger.error({ ...fields, ...errorFields(error) }, 'the rows of an event could not be inserted yet')
-    comeBack(message)
+    retryLater(message)
   }
 }
 
@@ -130,38 +130,40 @@ function waitedBehindOthers(
 async function begin(
   { engine, leaseMs }: QueuePolicy,
   named: readonly NamedMessage[],
-): Promise<{ carried: Carried[]; lined: string[] }> {
+): Promise<{ carried: Carried[]; workspacesInLine: string[] }> {
   const byId = new Map(named.map((one) => [one.ref.id, one.message]))
-  const { begun, overtaken, lost, lined } = await beginEvents(
+  const { current, swept, stale, workspacesInLine } = await beginEvents(
     engine.db,
     named.map(({ ref }) => ref),
   )
   const readAt = performance.now()
-  for (const id of lost) byId.get(id)?.ack()
+  for (const id of stale) byId.get(id)?.ack()
   const again = (row: PendingEvent): boolean => (byId.get(row.id)?.attempts ?? 1) > 1
-  const toClaim: ClaimRef[] = [...begun.filter(again), ...overtaken]
-  const { claims, dead } = await claimEvents(engine.db, toClaim, { leaseMs })
-  logExhausted(engine.logger, dead)
-  const rows = [...begun.filter((row) => !again(row)), ...claims]
+  const toClaim: ClaimRef[] = [...current.filter(again), ...swept]
+  const { claims, exhausted } = await claimEvents(engine.db, toClaim, { leaseMs })
+  logExhausted(engine.logger, exhausted)
+  const rows = [...current.filter((row) => !again(row)), ...claims]
   const mine = new Set(rows.map(({ id }) => id))
-  // Buried just now, or taken by another between the read and the claim.
+  // Marked failed just now, or taken by another between the read and the claim.
   for (const { id } of toClaim) if (!mine.has(id)) byId.get(id)?.ack()
   const carried = rows.flatMap((row) => {
     const message = byId.get(row.id)
     return message ? [{ row, readAt, message }] : []
   })
-  return { carried, lined }
+  return { carried, workspacesInLine }
 }
 
 /** How long the message of a retry waits; undefined where no message makes one: beyond the horizon it is the sweep's. */
 function messageDelayMs({ horizonMs }: QueuePolicy, outcome: DeliveryOutcome): number | undefined {
-  return outcome.kind === 'retry' && outcome.delayMs <= horizonMs ? outcome.delayMs : undefined
+  return outcome.kind === 'reschedule' && outcome.delayMs <= horizonMs ? outcome.delayMs : undefined
 }
 
 /** A retry that a message makes is due only when that message is late. */
 function withGrace(policy: QueuePolicy, outcome: DeliveryOutcome): DeliveryOutcome {
   const delayMs = messageDelayMs(policy, outcome)
-  return delayMs === undefined || outcome.kind !== 'retry' ? outcome : { ...outcome, delayMs: delayMs + policy.graceMs }
+  return delayMs === undefined || outcome.kind !== 'reschedule'
+    ? outcome
+    : { ...outcome, delayMs: delayMs + policy.graceMs }
 }
 
 function hearing(policy: QueuePolicy): Parameters<typeof deliverAll<Carried>>[2] {
@@ -175,21 +177,21 @@ function hearing(policy: QueuePolicy): Parameters<typeof deliverAll<Carried>>[2]
       for (const { item, settle } of results) acknowledge(item.message, settle)
     },
     gone: ({ message }) => message.ack(),
-    unsent: ({ message }) => comeBack(message),
+    unsent: ({ message }) => retryLater(message),
   }
 }
 
 /** The messages of rows that a settle took from a line. */
-async function dispatchSwept(policy: QueuePolicy, { swept = [], dead }: Claimed): Promise<void> {
+async function dispatchSwept(policy: QueuePolicy, { swept = [], exhausted }: ClaimResult): Promise<void> {
   const { logger } = policy.engine
-  logExhausted(logger, dead)
+  logExhausted(logger, exhausted)
   const { errors } = await dispatch(policy, swept)
   for (const error of errors) logger.warn({ messages: swept.length, ...errorFields(error) }, SWEPT_LATER)
 }
 
 function acknowledge(message: QueueMessage, settle: Result<Carried>['settle']): void {
   if (settle === 'settled' || settle === 'lost') message.ack()
-  else comeBack(message)
+  else retryLater(message)
 }
 
 /** The message for the next attempt: a new one, because a message that is retried cannot carry the new `gen`. */
@@ -199,6 +201,6 @@ function nextMessage(policy: QueuePolicy, { item: { row }, outcome, settle }: Re
   return [{ message: messageFor({ ...row, gen: row.gen + 1 }), delaySeconds: Math.ceil(delayMs / 1000) }]
 }
 
-export function comeBack(message: QueueMessage): void {
+export function retryLater(message: QueueMessage): void {
   message.retry({ delaySeconds: D1_BACKOFF_SECONDS })
 }

@@ -1,7 +1,7 @@
 import { type DeliveryOutcome, attemptNumber, errorFields } from '@keepsend/engine'
 import { type TakenEvent, beginEvents } from '@keepsend/outbox'
 import type { QueueBatch } from './bindings.ts'
-import { comeBack, keepEvent } from './consumer.ts'
+import { retryLater, insertEvent } from './consumer.ts'
 import { sortMessages } from './message.ts'
 import type { QueuePolicy } from './queue-policy.ts'
 
@@ -17,15 +17,15 @@ const REASON = 'dead_letter: the queue gave up on the message'
 export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch): Promise<void> {
   const { engine } = policy
   const { named, events } = sortMessages(batch.messages, engine.logger)
-  for (const { message, event } of events) await keepEvent(policy, message, event)
+  for (const { message, event } of events) await insertEvent(policy, message, event)
   try {
     // A row that has moved on has another message, or a due time; this one has nothing to add.
-    const { begun } = await beginEvents(
+    const { current } = await beginEvents(
       engine.db,
       named.map(({ ref }) => ref),
     )
     const notWritten = new Set<string>()
-    const ended = begun.map((row) => ({ claim: row, outcome: outcomeOf(row) }))
+    const ended = current.map((row) => ({ claim: row, outcome: outcomeOf(row) }))
     const { results, storageError } = await engine.settleEach(ended)
     if (storageError !== undefined) {
       const outcomes = results.filter(({ settle }) => settle === 'unsettled').length
@@ -40,17 +40,17 @@ export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch)
       if (settle === 'refused' || settle === 'unsettled') notWritten.add(claim.id)
     }
     for (const { message, ref } of named) {
-      if (notWritten.has(ref.id)) comeBack(message)
+      if (notWritten.has(ref.id)) retryLater(message)
       else message.ack()
     }
   } catch (error) {
     engine.logger.error({ ...errorFields(error), messages: named.length }, 'dead letters could not be settled yet')
-    for (const { message } of named) comeBack(message)
+    for (const { message } of named) retryLater(message)
   }
 }
 
 function outcomeOf(row: TakenEvent): DeliveryOutcome {
   return attemptNumber(row) >= row.maxAttempts
-    ? { kind: 'dead', error: REASON }
-    : { kind: 'retry', delayMs: RETRY_MS, deferral: false, error: REASON }
+    ? { kind: 'fail', error: REASON }
+    : { kind: 'reschedule', delayMs: RETRY_MS, deferral: false, error: REASON }
 }

@@ -1,5 +1,5 @@
 import { type DeliveryOutcome, type Engine, type SettledDelivery, errorFields } from '@keepsend/engine'
-import { type ClaimOptions, type Claimed, type TakenEvent, beginEvent } from '@keepsend/outbox'
+import { type ClaimOptions, type ClaimResult, type TakenEvent, beginEvent } from '@keepsend/outbox'
 import { FairQueue } from './fair-queue.ts'
 
 /** A row in hand. */
@@ -17,9 +17,9 @@ export interface Result<T extends Item> {
 }
 
 /** What a row's bearer hears of it. Each row is heard of once, in one of the three. */
-export interface Hears<T extends Item> {
+export interface BatchCallbacks<T extends Item> {
   /** A group's attempts have ended; and what the claim of the same commit took. */
-  ended(results: readonly Result<T>[], claimed: Claimed): Promise<void>
+  ended(results: readonly Result<T>[], claimed: ClaimResult): Promise<void>
   /** The row was settled or taken by another while it waited; nothing was sent. */
   gone(item: T): void
   /** There was no time left to begin, or the database could not say whether the row still stands; nothing was sent. */
@@ -47,7 +47,7 @@ export interface Ended<T extends Item> {
 
 // The platform lets six connections wait for their headers, D1's among them. A seventh would wait with its deadline
 // running, and fail through no fault of its receiver.
-export const MAX_AT_ONCE = 5
+export const MAX_CONCURRENT = 5
 
 // What waited longer is looked at again before it is sent: the sweep may have given it to another.
 const FRESH_MS = 1000
@@ -59,7 +59,7 @@ const FRESH_MS = 1000
 export async function deliverAll<T extends Item>(
   engine: Engine,
   items: readonly T[],
-  hears: Hears<T>,
+  hears: BatchCallbacks<T>,
   { toSettle, endAt, claim }: WindowOptions<T>,
 ): Promise<void> {
   const queue = new FairQueue(items)
@@ -77,7 +77,7 @@ export async function deliverAll<T extends Item>(
       if (outcome === 'later') continue
       queue.done(item)
       ended.push({ item, claim: item.row, outcome: toSettle(outcome), attempted: outcome })
-      if (ended.length >= MAX_AT_ONCE) await settleEnded()
+      if (ended.length >= MAX_CONCURRENT) await settleEnded()
     }
   }
 
@@ -98,7 +98,7 @@ export async function deliverAll<T extends Item>(
     )
   }
 
-  await Promise.all(Array.from({ length: Math.min(MAX_AT_ONCE, items.length) }, slot))
+  await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT, items.length) }, slot))
   await settleEnded()
 }
 
@@ -116,7 +116,7 @@ async function deliverInTurn<T extends Item>(
   const { concurrency, refused, waitMs } = await engine.admit([row])
   if (!queue.mayGo(item, concurrency.get(row.endpointId ?? '') ?? Infinity)) return 'later'
   const resumeInMs = refused.get(row.id)
-  if (resumeInMs !== undefined) return { kind: 'hold', reason: 'rate', resumeInMs }
+  if (resumeInMs !== undefined) return { kind: 'hold', reason: 'rate_limited', resumeInMs }
   const wait = waitMs.get(row.id)
   if (wait) await new Promise((resolve) => setTimeout(resolve, wait))
   return engine.deliver(row, Date.now(), { admitted: wait !== undefined })
@@ -125,7 +125,7 @@ async function deliverInTurn<T extends Item>(
 async function stillStands(engine: Engine, { row, readAt }: Item): Promise<'send' | 'gone' | 'unsent'> {
   if (performance.now() - readAt < FRESH_MS) return 'send'
   try {
-    return (await beginEvent(engine.db, row)) === 'lost' ? 'gone' : 'send'
+    return (await beginEvent(engine.db, row)) === 'stale' ? 'gone' : 'send'
   } catch (error) {
     engine.logger.warn({ deliveryId: row.id, ...errorFields(error) }, 'a row could not be read again; nothing was sent')
     return 'unsent'

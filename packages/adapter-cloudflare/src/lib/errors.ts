@@ -10,7 +10,7 @@ import { createOptionChecks, shareInstances } from '@keepsend/outbox'
  * - `message_too_large`: an event without rows does not fit a queue message.
  * - `queue_timeout`: the queue did not answer in time; it may have taken the messages.
  */
-export type AdapterErrorCode =
+export type CloudflareAdapterErrorCode =
   | 'invalid_option'
   | 'missing_binding'
   | 'missing_flag'
@@ -18,27 +18,29 @@ export type AdapterErrorCode =
   | 'queue_timeout'
 
 /** The one error class of `@keepsend/adapter-cloudflare`. `instanceof` holds for the errors of every copy of the package. */
-export class AdapterError extends Error {
-  override readonly name = 'AdapterError'
-  readonly code: AdapterErrorCode
+export class CloudflareAdapterError extends Error {
+  override readonly name = 'CloudflareAdapterError'
+  readonly code: CloudflareAdapterErrorCode
 
-  constructor(code: AdapterErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: CloudflareAdapterErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.code = code
   }
 
   static {
-    shareInstances(this, '@keepsend/adapter-cloudflare AdapterError')
+    shareInstances(this, '@keepsend/adapter-cloudflare CloudflareAdapterError')
   }
 }
 
 /** Refuses options, each under its name, as `invalid_option`. */
-export const { checkBounds, checkNames } = createOptionChecks((message) => new AdapterError('invalid_option', message))
+export const { checkBounds, checkNames } = createOptionChecks(
+  (message) => new CloudflareAdapterError('invalid_option', message),
+)
 
 /** Refuses an engine without a sender where deliveries are to be made. */
 export function checkCanDeliver(engine: Pick<Engine, 'canDeliver'>): void {
   if (engine.canDeliver) return
-  throw new AdapterError(
+  throw new CloudflareAdapterError(
     'invalid_option',
     'the engine has no sender, so each attempt would fail: give createEngine one (createFetchSender())',
   )

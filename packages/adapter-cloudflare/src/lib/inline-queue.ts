@@ -3,7 +3,7 @@ import {
   type EventQueue,
   type PublishTarget,
   type QueuedEvent,
-  keepQueuedEvent,
+  insertQueuedEvent,
   logExhausted,
 } from '@keepsend/engine'
 import {
@@ -15,8 +15,8 @@ import {
   releaseEvents,
   sweepPendingEvents,
 } from '@keepsend/outbox'
-import { AdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
-import { type Swept, tick } from './scheduled.ts'
+import { CloudflareAdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
+import { type SweepReport, tick } from './scheduled.ts'
 import { type Item, deliverAll } from './deliver-batch.ts'
 
 // After the response the platform lets `waitUntil` run for 30 s and then ends it, whatever it does.
@@ -44,7 +44,7 @@ export const INLINE_QUEUE_OPTIONS = { deliveriesAtMost: 'number' } satisfies Opt
  * cut off is delivered by the cron. The promises are the same; a retry comes with the minute, not with the second.
  */
 export class InlineEventQueue implements EventQueue {
-  readonly rowsStart = 'handed-off'
+  readonly rowsStart = 'dispatched'
   readonly #deliveriesAtMost: number
   #engine: Engine | undefined
 
@@ -58,13 +58,13 @@ export class InlineEventQueue implements EventQueue {
   /**
    * Gives it the engine that delivers.
    *
-   * @throws {AdapterError} `invalid_option` when the engine has no sender, or an attempt could outlast what the platform
+   * @throws {CloudflareAdapterError} `invalid_option` when the engine has no sender, or an attempt could outlast what the platform
    * allows after a response
    */
   start(engine: Engine): void {
     checkCanDeliver(engine)
     if (engine.maxDeadlineMs > AFTER_RESPONSE_MS / 2) {
-      throw new AdapterError(
+      throw new CloudflareAdapterError(
         'invalid_option',
         `without a queue an attempt must end within the 30 s that follow a response: the engine's maxDeadlineMs must be at most ${AFTER_RESPONSE_MS / 2}; found ${engine.maxDeadlineMs}`,
       )
@@ -79,7 +79,7 @@ export class InlineEventQueue implements EventQueue {
   /** Resolves when what could be delivered in time is; the rest is the cron's. */
   async sendBatch(messages: readonly QueuedEvent[]): Promise<void> {
     const engine = this.#engine
-    if (!engine) throw new AdapterError('invalid_option', 'start(engine) before the first event is sent')
+    if (!engine) throw new CloudflareAdapterError('invalid_option', 'start(engine) before the first event is sent')
     const endAt = performance.now() + AFTER_RESPONSE_MS - engine.maxDeadlineMs
     const { db, maxAgeMs, limits } = engine
     const { deliveriesPerPublish } = limits
@@ -87,12 +87,12 @@ export class InlineEventQueue implements EventQueue {
     // By row: of two copies of a message one is enough.
     const refs = new Map<string, ClaimRef>()
     for (const message of messages) {
-      const rows = message.outboxId === undefined ? await keepQueuedEvent(target, message) : [message]
+      const rows = message.outboxId === undefined ? await insertQueuedEvent(target, message) : [message]
       for (const { outboxId = '', gen = 0 } of rows) refs.set(outboxId, { id: outboxId, gen })
     }
-    const { begun } = await beginEvents(db, [...refs.values()])
-    await deliverInline(engine, begun.slice(0, this.#deliveriesAtMost), endAt)
-    await releaseEvents(db, begun.slice(this.#deliveriesAtMost))
+    const { current } = await beginEvents(db, [...refs.values()])
+    await deliverInline(engine, current.slice(0, this.#deliveriesAtMost), endAt)
+    await releaseEvents(db, current.slice(this.#deliveriesAtMost))
   }
 
   /**
@@ -101,18 +101,25 @@ export class InlineEventQueue implements EventQueue {
    *
    * @throws {AggregateError} when anything failed, after everything was tried
    */
-  async sweep(): Promise<Swept> {
+  async sweep(): Promise<SweepReport> {
     const engine = this.#engine
-    if (!engine) throw new AdapterError('invalid_option', 'start(engine) before the first sweep')
+    if (!engine) throw new CloudflareAdapterError('invalid_option', 'start(engine) before the first sweep')
     const endAt = performance.now() + TICK_MS - engine.maxDeadlineMs
     return tick(engine, async () => {
       const options = { limit: FIRST_SENDS, leaseMs: LEASE_MS, due: false, firstSends: 'all' } as const
       await releaseEvents(engine.db, (await sweepPendingEvents(engine.db, options)).events)
-      const { letOut } = await engine.wake({ limit: ENDPOINTS, batch: this.#deliveriesAtMost, everyMs: 60_000 })
-      const { claims, dead } = await claimDueEvents(engine.db, { limit: this.#deliveriesAtMost, leaseMs: LEASE_MS })
-      logExhausted(engine.logger, dead)
+      const { resumed } = await engine.resumeHeld({
+        limit: ENDPOINTS,
+        batch: this.#deliveriesAtMost,
+        everyMs: 60_000,
+      })
+      const { claims, exhausted } = await claimDueEvents(engine.db, {
+        limit: this.#deliveriesAtMost,
+        leaseMs: LEASE_MS,
+      })
+      logExhausted(engine.logger, exhausted)
       await deliverInline(engine, claims, endAt)
-      return { letOut: letOut.length, handedOn: claims.length, released: 0, dead: dead.length }
+      return { resumed: resumed.length, redispatched: claims.length, released: 0, exhausted: exhausted.length }
     })
   }
 }

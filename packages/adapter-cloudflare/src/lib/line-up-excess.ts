@@ -1,4 +1,4 @@
-import { type SettledEach, errorFields } from '@keepsend/engine'
+import { type SettleEachResult, errorFields } from '@keepsend/engine'
 import type { TakenEvent } from '@keepsend/outbox'
 import type { QueuePolicy } from './queue-policy.ts'
 import type { TopUps } from './top-up.ts'
@@ -8,8 +8,11 @@ import type { Item } from './deliver-batch.ts'
 const BEHIND_MS = 2000
 const MAX_FIRST_ATTEMPTS = 5
 
-/** What {@link setAside} did: a row for each that was to be put in line, with what became of that. */
-export interface SetAside<T extends Item> extends Pick<SettledEach<{ item: T } & Release>, 'results' | 'claimed'> {
+/** What {@link lineUpExcess} did: a row for each that was to be put in line, with what became of that. */
+export interface LineUpResult<T extends Item> extends Pick<
+  SettleEachResult<{ item: T } & Release>,
+  'results' | 'claimed'
+> {
   /** The rows that are still to be sent. */
   left: T[]
 }
@@ -24,14 +27,14 @@ interface Release {
  * commit for all of them instead of a request for each, so that what stands behind them is reached. In the same commit some
  * are taken from the line, whose messages go to the end of the queue: with these its window begins, or goes on.
  */
-export async function setAside<T extends Item>(
+export async function lineUpExcess<T extends Item>(
   { engine }: Pick<QueuePolicy, 'engine'>,
   items: readonly T[],
   { topUps, waitedMs }: { topUps: TopUps; waitedMs: number },
-): Promise<SetAside<T>> {
+): Promise<LineUpResult<T>> {
   const groups = waitedMs > BEHIND_MS ? Map.groupBy(items.filter(isFirstAttempt), workspaceOf) : new Map<string, T[]>()
   const large = [...groups].filter(([, group]) => group.length > MAX_FIRST_ATTEMPTS)
-  if (large.length === 0) return { left: [...items], results: [], claimed: { claims: [], dead: [] } }
+  if (large.length === 0) return { left: [...items], results: [], claimed: { claims: [], exhausted: [] } }
   const counts = new Map<string, number>()
   for (const [workspaceId, group] of large) {
     counts.set(workspaceId, topUps.hasLine(workspaceId) ? Math.ceil(group.length / 10) : MAX_FIRST_ATTEMPTS)

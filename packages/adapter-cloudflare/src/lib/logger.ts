@@ -1,7 +1,7 @@
 import type { Logger } from '@keepsend/engine'
 
 /** A line of JSON each, whose fields Workers Logs and `wrangler tail` can be searched by. It has no `debug`. */
-export const consoleLogger: Logger = {
+export const jsonConsoleLogger: Logger = {
   info(fields, message) {
     console.info(JSON.stringify({ level: 'info', message, ...fields }))
   },

@@ -1,7 +1,7 @@
 import type { OptionNames } from '@keepsend/outbox'
 import type { EventQueue, QueuedEvent } from '@keepsend/engine'
 import type { QueueBinding } from './bindings.ts'
-import { AdapterError, checkBounds, checkNames } from './errors.ts'
+import { CloudflareAdapterError, checkBounds, checkNames } from './errors.ts'
 import { toBody } from './message.ts'
 
 export interface CloudflareEventQueueOptions {
@@ -44,7 +44,7 @@ export const MAX_DELAY_SECONDS = 86_400
 
 /** The queue that tells a consumer of durable rows. Messages carry ids, never payloads. */
 export class CloudflareEventQueue implements EventQueue {
-  readonly rowsStart = 'handed-off'
+  readonly rowsStart = 'dispatched'
   readonly dispatchAtOnce: number
   readonly #queue: QueueBinding
   readonly #sendTimeoutMs: number
@@ -73,14 +73,14 @@ export class CloudflareEventQueue implements EventQueue {
     delayed: readonly DelayedEvent[],
   ): Promise<{ failed: { messages: QueuedEvent[]; error: unknown }[] }> {
     const failed: { messages: QueuedEvent[]; error: unknown }[] = []
-    let silence: AdapterError | undefined
+    let silence: CloudflareAdapterError | undefined
     for (const part of parts(delayed)) {
       try {
         // A queue that does not answer is not asked again: each part would wait as long.
         if (silence) throw silence
         await this.#sendPart(part)
       } catch (error) {
-        if (error instanceof AdapterError && error.code === 'queue_timeout') silence = error
+        if (error instanceof CloudflareAdapterError && error.code === 'queue_timeout') silence = error
         failed.push({ messages: part.map(({ message }) => message), error })
       }
     }
@@ -90,7 +90,7 @@ export class CloudflareEventQueue implements EventQueue {
   async #sendPart(part: readonly DelayedEvent[]): Promise<void> {
     const [first] = part
     if (part.length === 1 && first && bytesOf(first) > MAX_MESSAGE_BYTES) {
-      throw new AdapterError(
+      throw new CloudflareAdapterError(
         'message_too_large',
         `a queue message holds at most ${MAX_MESSAGE_BYTES} bytes; found ${bytesOf(first)} in an event of type ${first.message.type}`,
       )
@@ -103,7 +103,7 @@ export class CloudflareEventQueue implements EventQueue {
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         const message = `the queue did not answer within ${this.#sendTimeoutMs} ms`
-        reject(new AdapterError('queue_timeout', message))
+        reject(new CloudflareAdapterError('queue_timeout', message))
       }, this.#sendTimeoutMs)
     })
     try {

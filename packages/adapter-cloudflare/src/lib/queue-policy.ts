@@ -1,8 +1,8 @@
 import type { Engine } from '@keepsend/engine'
 import type { OptionNames, Resolved } from '@keepsend/outbox'
-import { AdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
+import { CloudflareAdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
 import { type CloudflareEventQueue, MAX_DELAY_SECONDS } from './producer.ts'
-import { MAX_AT_ONCE } from './deliver-batch.ts'
+import { MAX_CONCURRENT } from './deliver-batch.ts'
 
 /** What the consumers and the sweep of one queue need to know. The numbers must be those of `wrangler.jsonc`. */
 export interface QueuePolicyOptions {
@@ -52,7 +52,7 @@ const MAX_WALL_MS = 900_000
 /**
  * The policy that the parts of one queue share.
  *
- * @throws {AdapterError} `invalid_option`, naming option, bound and value; and for an engine without a sender
+ * @throws {CloudflareAdapterError} `invalid_option`, naming option, bound and value; and for an engine without a sender
  */
 export function createQueuePolicy(
   parts: { engine: Engine; queue: CloudflareEventQueue },
@@ -68,16 +68,16 @@ export function createQueuePolicy(
   checkBounds('graceMs', graceMs, 60_000, 3_600_000)
   checkBounds('sweepLimit', sweepLimit, 2, 10_000)
   const { maxDeadlineMs } = parts.engine
-  const leastMs = maxBatchTimeoutSeconds * 1000 + Math.ceil(maxBatchSize / MAX_AT_ONCE) * maxDeadlineMs + MARGIN_MS
+  const leastMs = maxBatchTimeoutSeconds * 1000 + Math.ceil(maxBatchSize / MAX_CONCURRENT) * maxDeadlineMs + MARGIN_MS
   if (leastMs > MAX_WALL_MS) {
-    throw new AdapterError(
+    throw new CloudflareAdapterError(
       'invalid_option',
       `a batch of ${maxBatchSize} with deadlines of ${maxDeadlineMs} ms can take ${leastMs} ms, and the platform ends a consumer after ${MAX_WALL_MS}: lower maxBatchSize or the engine's maxDeadlineMs`,
     )
   }
   const { leaseMs = Math.max(DEFAULT_LEASE_MS, leastMs) } = options
   if (leaseMs < leastMs) {
-    throw new AdapterError(
+    throw new CloudflareAdapterError(
       'invalid_option',
       `leaseMs must be at least ${leastMs}, what a batch of ${maxBatchSize} with deadlines of ${maxDeadlineMs} ms can take; found ${leaseMs}`,
     )

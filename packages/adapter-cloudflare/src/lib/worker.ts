@@ -10,13 +10,13 @@ import {
 import { type OptionNames, withDefaults } from '@keepsend/outbox'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
-import type { ExecutionLike, QueueBatch, QueueBinding } from './bindings.ts'
+import type { ExecutionContextLike, QueueBatch, QueueBinding } from './bindings.ts'
 import { consumeBatch } from './consumer.ts'
 import { consumeDeadLetters } from './dead-letter.ts'
-import { AdapterError, checkNames } from './errors.ts'
+import { CloudflareAdapterError, checkNames } from './errors.ts'
 import { InlineEventQueue } from './inline-queue.ts'
 import { checkFlags } from './compatibility-flags.ts'
-import { consoleLogger } from './logger.ts'
+import { jsonConsoleLogger } from './logger.ts'
 import { CloudflareEventQueue } from './producer.ts'
 import { QUEUE_POLICY_OPTIONS, type QueuePolicyOptions, createQueuePolicy } from './queue-policy.ts'
 import { sweep } from './scheduled.ts'
@@ -53,7 +53,7 @@ export const BINDINGS_OPTIONS = {
 
 /** By its one method, so that a Hono app of any environment fits. */
 interface FetchApp {
-  fetch(request: Request, env: unknown, context: ExecutionLike): Response | Promise<Response>
+  fetch(request: Request, env: unknown, context: ExecutionContextLike): Response | Promise<Response>
 }
 
 /** Makes every other name a mistake: in an object that a function returns, TypeScript by itself lets them pass. */
@@ -95,7 +95,7 @@ export const WORKER_OPTIONS = {
 
 /** A Worker's default export. */
 export interface KeepsendWorker<Env> {
-  fetch(request: Request, env: Env, context: ExecutionLike): Promise<Response>
+  fetch(request: Request, env: Env, context: ExecutionContextLike): Promise<Response>
   queue(batch: QueueBatch, env: Env): Promise<void>
   scheduled(controller: unknown, env: Env): Promise<void>
 }
@@ -158,7 +158,7 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
   checkFlags()
   const { db: binding, queue: producer, secrets, engine: given = {} } = readBindings(bindings, env)
   const urlPolicy = urlPolicyOf(given, ownHostnames)
-  const settings = withDefaults({ ...given, urlPolicy }, { logger: consoleLogger, sender: createFetchSender() })
+  const settings = withDefaults({ ...given, urlPolicy }, { logger: jsonConsoleLogger, sender: createFetchSender() })
   const db = fromD1(binding)
   if (producer === 'inline') {
     const queue = new InlineEventQueue({ deliveriesAtMost })
@@ -220,7 +220,7 @@ function readBindings<Env extends object>(
   const { db, queue, ...rest } = found
   if (db && queue) return { ...rest, db, queue }
   const [part, kind] = db ? ['queue', 'queues.producers'] : ['db', 'd1_databases']
-  throw new AdapterError(
+  throw new CloudflareAdapterError(
     'missing_binding',
     `bindings(env).${part} is missing; not bound: ${[...missed].join(', ') || 'nothing that was asked for'}. ` +
       `Bind it in wrangler.jsonc under ${kind}. There are: ${Object.keys(env).join(', ') || 'no bindings at all'}`,

@@ -226,7 +226,7 @@ describe('the sweep', () => {
       // The first tick of all stores what keys are checked by.
       await policy.engine.checkKeys()
       read()
-      expect(await sweep(policy)).toMatchObject({ handedOn: 0, oldestDueMs: 0 })
+      expect(await sweep(policy)).toMatchObject({ redispatched: 0, oldestDueMs: 0 })
       const { rowsRead, rowsWritten } = read()
       expect(rowsWritten).toBe(0)
       reads.push(rowsRead)

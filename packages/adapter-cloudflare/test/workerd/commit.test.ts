@@ -99,7 +99,7 @@ describe('a commit on D1', () => {
       async atomic(statements) {
         const results = await db.atomic(statements)
         if (!deaf) return results
-        throw Object.assign(new Error('D1_ERROR: Network connection lost.'), { code: 'outcome_unknown' })
+        throw Object.assign(new Error('D1_ERROR: Network connection lost.'), { code: 'commit_unconfirmed' })
       },
     })
     const { counts, engine, sent } = await withThings({ wrap: loseAnswers })

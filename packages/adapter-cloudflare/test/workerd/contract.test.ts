@@ -1,6 +1,6 @@
 import { reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { createEngine, migrate, newSecret } from '@keepsend/engine'
+import { createEngine, migrateEngine, newSecret } from '@keepsend/engine'
 import { type ContractReceiver, eventQueueContract } from '@keepsend/engine/testing'
 import { type OutboxDatabase, lookAtLanes } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
@@ -33,7 +33,7 @@ eventQueueContract('CloudflareEventQueue on D1', async (settings) => {
       for (;;) {
         const messages = carried.take(policy.maxBatchSize)
         if (messages.length > 0) await consumeBatch(policy, { queue: 'keepsend', messages })
-        else if ((await sweep(policy)).handedOn === 0) return
+        else if ((await sweep(policy)).redispatched === 0) return
       }
     },
     close: async () => {},
@@ -61,7 +61,7 @@ eventQueueContract('InlineEventQueue on D1', async (settings) => {
 async function freshDatabase(): Promise<OutboxDatabase> {
   await reset()
   const db = fromD1(env.DB)
-  await migrate(db)
+  await migrateEngine(db)
   return db
 }
 

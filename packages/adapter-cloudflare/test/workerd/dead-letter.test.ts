@@ -49,7 +49,7 @@ describe('the row of a dead letter', () => {
     )
 
     await parts.lapse()
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 2 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 2 })
     await parts.consume()
     expect(await hook.arrivals()).toHaveLength(2)
     expect(await parts.rows()).toEqual([])

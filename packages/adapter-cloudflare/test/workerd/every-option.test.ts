@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { type Engine, createEngine, migrate } from '@keepsend/engine'
+import { type Engine, createEngine, migrateEngine } from '@keepsend/engine'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { everyOption, everyWrongValue, optionsWith, optionsWithout } from '../../../../test/options.ts'
@@ -19,7 +19,7 @@ import type { Env } from './worker.ts'
 
 type Owner = keyof typeof OPTION_NAMES
 
-beforeAll(() => migrate(fromD1(env.DB)))
+beforeAll(() => migrateEngine(fromD1(env.DB)))
 
 const REQUIRED = {
   createWorker: { bindings: true },
@@ -93,7 +93,7 @@ describe('options', () => {
     for (const { owner, path, value } of wrong) {
       const call = (async () => CALLS[owner](optionsWith(path, value)))()
       await expect(call, `${path} of ${owner} as ${typeof value}`).rejects.toMatchObject({
-        name: 'AdapterError',
+        name: 'CloudflareAdapterError',
         code: 'invalid_option',
         message: expect.stringMatching(new RegExp(`^${path.replaceAll('.', '\\.')} must be .*; found `)),
       })
@@ -102,7 +102,7 @@ describe('options', () => {
 
   it.each(Object.keys(CALLS) as Owner[])('an option that does not exist is refused by name: %s', async (owner) => {
     await expect((async () => CALLS[owner]({ colour: 1 }))()).rejects.toMatchObject({
-      name: 'AdapterError',
+      name: 'CloudflareAdapterError',
       code: 'invalid_option',
       message: expect.stringContaining(`${owner} has no option colour`),
     })

@@ -68,7 +68,7 @@ describe('publishing, when the commit takes place and its answer is lost', () =>
     const event = newEvent()
     parts.judge(only('answer lost', 'insert'))
     const commit = (): Promise<unknown> => parts.engine.commit({ writes: [], events: [event] })
-    await expect(commit()).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expect(commit()).rejects.toMatchObject({ code: 'commit_unconfirmed' })
     expect(await parts.rows()).toMatchObject([{ moves: 0, dueAt: null }])
     await commit()
     expect(await parts.rows()).toHaveLength(1)
@@ -107,10 +107,10 @@ describe('publishing, when the commit takes place and its answer is lost', () =>
     async (fate) => {
       const parts = await newRig()
       const hook = await parts.addEndpoint()
-      const handedOff: Promise<void>[] = []
+      const dispatched: Promise<void>[] = []
       parts.judge(only(fate, 'insert'))
-      const sent = await parts.engine.send(newEvent(), (work) => void handedOff.push(work))
-      await Promise.all(handedOff)
+      const sent = await parts.engine.publish(newEvent(), (work) => void dispatched.push(work))
+      await Promise.all(dispatched)
       expect(sent).toMatchObject({ accepted: false })
       expect(parts.sent).toHaveLength(1)
       expect(fates(await parts.consume())).toEqual(['ack'])
@@ -196,9 +196,9 @@ describe('sweeping, when it takes place and its answer is lost', () => {
     await parts.publish(3, { agoMs: LOST_MS })
     parts.sent.length = 0
     parts.judge(only('answer lost', 'update'))
-    await expect(sweep(parts.policy)).rejects.toMatchObject({ errors: [{ code: 'outcome_unknown' }] })
+    await expect(sweep(parts.policy)).rejects.toMatchObject({ errors: [{ code: 'commit_unconfirmed' }] })
     expect(parts.sent).toEqual([])
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
     await recover(parts)
     expect(await arrivalsOf(hook)).toEqual([1, 1, 1])
     expect(await parts.rows()).toEqual([])
@@ -347,7 +347,7 @@ describe('one poison message in a batch sends nobody else a second copy', () => 
       type: 'poison.taken',
       attempts: 1,
       moves: 1,
-      lastError: expect.stringMatching(/^attempt_broke: /),
+      lastError: expect.stringMatching(/^internal_error: /),
     })
     expect(parts.sent).toMatchObject([{ body: { outboxId: row?.id, gen: row?.gen } }])
   })

@@ -1,7 +1,7 @@
 import { TEST_KEYS } from './keys.ts'
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { type Engine, createEngine, migrate, newEventId, silentLogger } from '@keepsend/engine'
+import { type Engine, createEngine, migrateEngine, newEventId, silentLogger } from '@keepsend/engine'
 import { type OutboxDatabase, type Statement, sqlText } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
@@ -34,7 +34,7 @@ interface Inline {
 async function inline(wrap: (db: OutboxDatabase) => OutboxDatabase = (db) => db): Promise<Inline> {
   await reset()
   const plain = fromD1(env.DB)
-  await migrate(plain)
+  await migrateEngine(plain)
   const db = wrap(plain)
   const queue = new InlineEventQueue()
   const circuit = { failuresInRow: 1000, minAttempts: 1000 }
@@ -112,7 +112,7 @@ describe('without a queue', () => {
     const paused = { status: 'held', holdReason: 'endpoint_paused', attempts: 0 }
     expect(await rows()).toMatchObject([paused, paused])
     await answer(200)
-    expect(await queue.sweep()).toMatchObject({ letOut: 0, handedOn: 0 })
+    expect(await queue.sweep()).toMatchObject({ resumed: 0, redispatched: 0 })
     expect(await arrivals()).toHaveLength(before)
     const [endpoint] = await engine.endpoints.list('w', { limit: 1 })
     const work: Promise<void>[] = []
@@ -130,7 +130,7 @@ describe('without a queue', () => {
     ).delivered
     expect(await rows()).toMatchObject([{ attempts: 1, status: 'pending', lastStatus: 503 }])
     await answer(200)
-    expect(await queue.sweep()).toMatchObject({ handedOn: 1, dead: 0 })
+    expect(await queue.sweep()).toMatchObject({ redispatched: 1, exhausted: 0 })
     expect(await arrivals()).toHaveLength(2)
     expect(await rows()).toEqual([])
   })
@@ -160,10 +160,10 @@ describe('without a queue', () => {
     dead = true
     await publish()
     dead = false
-    expect(await queue.sweep()).toMatchObject({ handedOn: 0 })
+    expect(await queue.sweep()).toMatchObject({ redispatched: 0 })
     expect(await arrivals()).toHaveLength(0)
     await age(db)
-    expect(await queue.sweep()).toMatchObject({ handedOn: 1 })
+    expect(await queue.sweep()).toMatchObject({ redispatched: 1 })
     expect(await arrivals()).toHaveLength(1)
     expect(await rows()).toEqual([])
   })
@@ -193,7 +193,7 @@ describe('without a queue', () => {
     expect(await arrivals()).toHaveLength(3)
     expect(await rows()).toMatchObject(before.map(({ id }) => ({ id, attempts: 1, crashes: 0, claimedAt: null })))
     passes = false
-    expect(await queue.sweep()).toMatchObject({ handedOn: 3 })
+    expect(await queue.sweep()).toMatchObject({ redispatched: 3 })
     expect(await arrivals()).toHaveLength(6)
     expect(await rows()).toEqual([])
   })
@@ -207,7 +207,7 @@ describe('without a queue', () => {
     await answer(200)
     const before = (await arrivals()).length
     const swept = await Promise.all([queue.sweep(), queue.sweep(), queue.sweep()])
-    expect(swept.reduce((sum, { handedOn }) => sum + handedOn, 0)).toBe(30)
+    expect(swept.reduce((sum, { redispatched }) => sum + redispatched, 0)).toBe(30)
     expect((await arrivals()).length - before).toBe(30)
     expect(await rows()).toEqual([])
   })

@@ -8,7 +8,7 @@ import { metered } from './metered.ts'
 import { type Rig, rig } from './rig.ts'
 
 /** As if that much time had passed for the endpoints. */
-const ageBy = ({ db }: Rig, ms: number) => db.run(sqlText`update keepsend_endpoints set wake_at = wake_at - ${ms}`)
+const ageBy = ({ db }: Rig, ms: number) => db.run(sqlText`update keepsend_endpoints set resume_at = resume_at - ${ms}`)
 
 const held = async ({ rows }: Rig) => (await rows()).filter(({ status }) => status === 'held')
 
@@ -37,10 +37,10 @@ describe('a circuit on D1', () => {
   it('lets one probe through by the cron, and no second while the first is on its way; its success lets out the rest', async () => {
     const made = await broken(15)
     await ageBy(made, 60_000)
-    expect(await sweep(made.policy)).toMatchObject({ letOut: 1 })
+    expect(await sweep(made.policy)).toMatchObject({ resumed: 1 })
     expect(made.sent).toHaveLength(1)
     await ageBy(made, 60_000)
-    expect(await sweep(made.newIsolate())).toMatchObject({ letOut: 0 })
+    expect(await sweep(made.newIsolate())).toMatchObject({ resumed: 0 })
     expect(made.sent).toHaveLength(1)
 
     await made.hook.answer({ status: 200 })
@@ -50,7 +50,7 @@ describe('a circuit on D1', () => {
       circuit: 'closed',
       failingSince: null,
     })
-    expect(await sweep(made.policy)).toMatchObject({ letOut: 14 })
+    expect(await sweep(made.policy)).toMatchObject({ resumed: 14 })
     await made.consume()
     expect(await made.hook.arrivals()).toHaveLength(25)
     expect(await held(made)).toEqual([])
@@ -61,7 +61,7 @@ describe('a circuit on D1', () => {
     await ageBy(made, 60_000)
     const isolates = [made.policy, made.newIsolate(), made.newIsolate()]
     const swept = await Promise.all(isolates.map((policy) => sweep(policy)))
-    expect(swept.reduce((sum, { letOut }) => sum + letOut, 0)).toBe(1)
+    expect(swept.reduce((sum, { resumed }) => sum + resumed, 0)).toBe(1)
     expect(made.sent).toHaveLength(1)
   })
 
@@ -73,7 +73,7 @@ describe('a circuit on D1', () => {
     const [probe] = (await made.rows()).filter(({ status, attempts }) => status === 'pending' && attempts === 0)
     await made.db.run(sqlText`update pending_events set due_at = 1 where id = ${probe?.id ?? ''}`)
     await made.hook.answer({ status: 200 })
-    expect(await sweep(made.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(made.policy)).toMatchObject({ redispatched: 1 })
     await made.consume()
     expect(await made.engine.endpoints.get('w', made.hook.endpointId)).toMatchObject({ circuit: 'closed' })
   })
@@ -129,11 +129,11 @@ describe('a pause on D1', () => {
     expect(made.sent).toEqual([])
     // Too early, whatever the wake time says.
     await ageBy(made, 120_000)
-    expect(await sweep(made.policy)).toMatchObject({ letOut: 0 })
+    expect(await sweep(made.policy)).toMatchObject({ resumed: 0 })
     await made.hook.answer({ status: 200 })
     await made.db.run(sqlText`
-      update keepsend_endpoints set wake_at = wake_at - 120000, paused_until = paused_until - 120000`)
-    expect(await sweep(made.policy)).toMatchObject({ letOut: 6 })
+      update keepsend_endpoints set resume_at = resume_at - 120000, paused_until = paused_until - 120000`)
+    expect(await sweep(made.policy)).toMatchObject({ resumed: 6 })
     await made.consume()
     expect([(await made.hook.arrivals()).length, await made.rows()]).toEqual([7, []])
   })
@@ -160,10 +160,10 @@ describe('a rate limit on D1', () => {
     const sent = (await hook.arrivals()).length
     expect(sent).toBeLessThanOrEqual(5)
     expect((await held(made)).map(({ holdReason, attempts }) => `${holdReason} ${attempts}`)).toEqual(
-      Array.from({ length: 10 - sent }, () => 'rate 0'),
+      Array.from({ length: 10 - sent }, () => 'rate_limited 0'),
     )
     await ageBy(made, 60_000)
-    expect(await sweep(made.policy)).toMatchObject({ letOut: 10 - sent })
+    expect(await sweep(made.policy)).toMatchObject({ resumed: 10 - sent })
     expect(made.sent.map(({ delaySeconds }) => delaySeconds ?? 0)).toEqual(
       // 1,013 ms apart, in whole seconds.
       Array.from({ length: 10 - sent }, (_, n) => (n === 0 ? 0 : n + 1)),
@@ -202,13 +202,13 @@ describe('rows read on D1', () => {
         with recursive n(value) as (select 1 union all select value + 1 from n where value < ${size})
         select 'evt_01900000-0000-7000-8000-' || printf('%012x', value) || '.' || ${endpointId}, 'w', 'test', ${endpointId},
           'held', 'busy', 1, 1, '{}' from n`)
-      await made.db.run(sqlText`update keepsend_endpoints set wake_at = 1`)
+      await made.db.run(sqlText`update keepsend_endpoints set resume_at = 1`)
       await made.publish(10)
       await made.db.run(sqlText`update pending_events set due_at = 1 where status = 'pending'`)
       meter.read()
       expect((await claimDueEvents(made.db, { limit: 25 })).claims).toHaveLength(10)
       claims.push(meter.read().rowsRead)
-      expect((await made.engine.wake()).letOut).toHaveLength(16)
+      expect((await made.engine.resumeHeld()).resumed).toHaveLength(16)
       wakes.push(meter.read().rowsRead)
     }
     expect(claims[1]).toBe(claims[0])

@@ -35,7 +35,7 @@ it('a publish of more deliveries than one may make inserts none, alone or with o
   expect(await rows()).toHaveLength(2)
   for (let n = 0; n < 2; n++) await addEndpoint()
   await expect(publish(1)).rejects.toMatchObject({ code: 'too_many_deliveries' })
-  await expect(engine.send({ type: 'a.b', workspaceId: 'w', data: {} })).rejects.toMatchObject({ status: 413 })
+  await expect(engine.publish({ type: 'a.b', workspaceId: 'w', data: {} })).rejects.toMatchObject({ status: 413 })
   expect(await rows()).toHaveLength(2)
 })
 

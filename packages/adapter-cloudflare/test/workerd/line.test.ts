@@ -216,7 +216,7 @@ describe('a top-up', () => {
     expect(await inLine(made)).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
     expect(made.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('will be swept') }])
     fate = 'well'
-    expect(await sweep(made.policy)).toMatchObject({ handedOn: 2 })
+    expect(await sweep(made.policy)).toMatchObject({ redispatched: 2 })
     await drain(made)
     expect(await made.rows()).toEqual([])
   })
@@ -225,9 +225,9 @@ describe('a top-up', () => {
     const made = await topped({})
     await made.consume()
     made.sent.length = 0
-    expect(await sweep(made.policy)).toMatchObject({ handedOn: 0 })
+    expect(await sweep(made.policy)).toMatchObject({ redispatched: 0 })
     await made.lapse()
-    expect(await sweep(made.policy)).toMatchObject({ handedOn: 2 })
+    expect(await sweep(made.policy)).toMatchObject({ redispatched: 2 })
     await drain(made)
     expect(await made.rows()).toEqual([])
   })
@@ -261,7 +261,7 @@ it('what an enabled endpoint lets out comes by its messages, and stands in no li
   await made.engine.endpoints.setStatus('w', hook.endpointId, 'enabled')
   expect(made.sent).toHaveLength(20)
   expect(await inLine(made)).toEqual([])
-  expect(await sweep(made.policy)).toMatchObject({ handedOn: 0 })
+  expect(await sweep(made.policy)).toMatchObject({ redispatched: 0 })
   await drain(made)
   expect(await hook.arrivals()).toHaveLength(20)
 })
@@ -386,7 +386,7 @@ describe('a queue that is behind', () => {
       [0, 0, 0, 0, 0, 1, 1, 1, 1, 1].map((ready) => `${ready} 0`),
     )
     await made.lapse()
-    expect(await sweep(made.newIsolate())).toMatchObject({ handedOn: 10 })
+    expect(await sweep(made.newIsolate())).toMatchObject({ redispatched: 10 })
     await consumeBatch(made.newIsolate(), batchOf(messages))
     // What was not acknowledged comes back, and is stale.
     await consumeBatch(made.newIsolate(), batchOf(bodies, { attempts: 2 }))
@@ -403,8 +403,8 @@ describe('a tick of the cron', () => {
       await made.publish(workspaceId === 'w' ? 200 : 5, { workspaceId })
     }
     made.sent.length = 0
-    expect(await sweep(made.policy)).toMatchObject({ handedOn: 20 + 3 * 4 })
-    expect(await sweep(made.policy)).toMatchObject({ handedOn: 20 })
+    expect(await sweep(made.policy)).toMatchObject({ redispatched: 20 + 3 * 4 })
+    expect(await sweep(made.policy)).toMatchObject({ redispatched: 20 })
     expect(await inLine(made)).toHaveLength(200 - 1 - 40)
   })
 
@@ -414,7 +414,7 @@ describe('a tick of the cron', () => {
       await made.addEndpoint({ status: 200 }, { workspaceId })
       await made.publish(30, { workspaceId })
     }
-    expect(await sweep(made.policy)).toMatchObject({ handedOn: 10 })
+    expect(await sweep(made.policy)).toMatchObject({ redispatched: 10 })
     for (const workspaceId of ['a', 'b', 'c', 'd', 'w']) expect(await inLine(made, workspaceId)).toHaveLength(27)
   })
 

@@ -61,12 +61,12 @@ const CALLS: [
   ['a list of one event', ({ inLine }) => inLine.deliveries.list('w1', { limit: 50, eventId: EVENT }), 20],
   ['a list of events', ({ inLine }) => inLine.deliveries.listEvents('w1', { limit: 50 }), 14_000],
   ['a list where rows are dispatched', ({ dispatching }) => dispatching.deliveries.list('w1', { limit: 50 }), 9000],
-  ['the deliveries of an event', ({ inLine }) => inLine.deliveries.ofEvent('w1', EVENT), 20],
+  ['the deliveries of an event', ({ inLine }) => inLine.deliveries.listByEvent('w1', EVENT), 20],
   ['the health check', async ({ inLine }) => inLine.routes.request('/health'), 500],
   [
     'a replay',
     async ({ inLine }) =>
-      expect(await inLine.deliveries.replayOf('w1', { endpointId })).toEqual({ count: 50, more: false }),
+      expect(await inLine.deliveries.replayEndpoint('w1', { endpointId })).toEqual({ count: 50, more: false }),
     2000,
   ],
   ['a deletion', ({ inLine }) => inLine.endpoints.delete('w1', 'ep_w12'), 1000],

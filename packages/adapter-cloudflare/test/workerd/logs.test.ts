@@ -1,6 +1,6 @@
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { type Engine, createEngine, keepsend, migrate } from '@keepsend/engine'
+import { type Engine, createEngine, keepsend, migrateEngine } from '@keepsend/engine'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { expect, inject, it, onTestFinished, vi } from 'vitest'
@@ -37,7 +37,7 @@ function listen(): () => string[] {
 
 it('nothing that was planted is in any output of a Worker that goes well and badly: secrets, keys, bodies, headers, URLs', async () => {
   await reset()
-  await migrate(fromD1(env.DB))
+  await migrateEngine(fromD1(env.DB))
   const lines = listen()
   const { d1, judge } = faulty(env.DB)
   const sent: { body: unknown }[] = []
@@ -129,7 +129,7 @@ it('nothing that was planted is in any output of a Worker that goes well and bad
   const { rows } = await db.run({ sql: 'select last_error as error from pending_events order by 1', params: [] })
   // The database, which is no log, holds what the receivers said.
   expect(rows.map(({ error }) => String(error).split(/[: ]/)[0])).toEqual(
-    expect.arrayContaining(['HTTP', 'attempt_broke', 'blocked_address', 'timeout']),
+    expect.arrayContaining(['HTTP', 'internal_error', 'blocked_address', 'timeout']),
   )
   expect(JSON.stringify(rows)).toContain(CANARY.response)
 
@@ -156,7 +156,7 @@ it('nothing that was planted is in any output of a Worker that goes well and bad
   judge(() => 'refused')
   await consume([{ outboxId: 'x', gen: 0 }])
   expect((await call('POST', '/events', event)).status).toBe(503)
-  await made?.send({ workspaceId: 'w', ...event })
+  await made?.publish({ workspaceId: 'w', ...event })
   await expect(worker.scheduled({}, given)).rejects.toThrow('the sweep failed')
   judge()
   await reset()

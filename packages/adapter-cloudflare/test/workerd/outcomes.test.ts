@@ -177,7 +177,7 @@ describe('what an answer makes of row, message and endpoint', () => {
     expect(once.sent).toEqual([])
     fate = 'well'
     await once.lapse()
-    expect(await sweep(once.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(once.policy)).toMatchObject({ redispatched: 1 })
     await once.hook.answer({ status: 200 })
     await once.consume()
     expect(await once.rows()).toEqual([])

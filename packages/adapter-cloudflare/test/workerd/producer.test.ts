@@ -1,6 +1,6 @@
 import type { QueuedEvent } from '@keepsend/engine'
 import { describe, expect, it } from 'vitest'
-import { AdapterError, CloudflareEventQueue, type QueueBinding } from '../../src/index.ts'
+import { CloudflareAdapterError, CloudflareEventQueue, type QueueBinding } from '../../src/index.ts'
 import type { Sent } from './rig.ts'
 
 /** A queue that holds the platform's bounds, which the local one does not, and keeps what it took. */
@@ -102,7 +102,10 @@ describe('what a queue refuses', () => {
 
   it('by never answering counts as refused after its time', async () => {
     const adapter = new CloudflareEventQueue({ queue: { sendBatch: () => new Promise(() => {}) }, sendTimeoutMs: 100 })
-    await expect(adapter.send(named(1))).rejects.toMatchObject({ name: 'AdapterError', code: 'queue_timeout' })
+    await expect(adapter.send(named(1))).rejects.toMatchObject({
+      name: 'CloudflareAdapterError',
+      code: 'queue_timeout',
+    })
   })
 
   it('by never answering is not asked for the rest', async () => {
@@ -118,7 +121,7 @@ describe('what a queue refuses', () => {
   it('an option out of its bounds is refused when the queue is made', () => {
     const { queue } = strictQueue()
     for (const sendTimeoutMs of [0, 99, 60_001, 1.5]) {
-      expect(() => new CloudflareEventQueue({ queue, sendTimeoutMs })).toThrow(AdapterError)
+      expect(() => new CloudflareEventQueue({ queue, sendTimeoutMs })).toThrow(CloudflareAdapterError)
     }
   })
 })

@@ -136,7 +136,7 @@ describe('a message that is older than its row', () => {
     const hook = await parts.addEndpoint()
     await parts.publish(1, { agoMs: LOST_MS })
     const old = take(parts)
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
     return { ...parts, hook, old }
   }
 
@@ -183,7 +183,7 @@ describe('a message that is older than its row', () => {
     await parts.consume()
     const retry = take(parts)
     await parts.lapse()
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
     expect(fates(await parts.deliver(retry))).toEqual(['ack'])
     expect(await hook.arrivals()).toHaveLength(1)
     await hook.answer({ status: 200 })
@@ -200,7 +200,7 @@ describe('a message that is older than its row', () => {
     const delivered = parts.deliver(take(parts))
     await vi.waitFor(async () => expect(await stalling.open()).toBe(5), PATIENCE)
     const read = performance.now()
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
     // What was read within the last second is sent without a second look.
     await vi.waitFor(() => expect(performance.now() - read).toBeGreaterThan(1000), PATIENCE)
     await stalling.answer({ status: 200 })
@@ -238,7 +238,7 @@ describe('an isolate that ends', () => {
     await dieAt(parts, ['delete'], take(parts))
     expect(await hook.arrivals()).toHaveLength(1)
     expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 0 }])
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
     expect(fates(await parts.consume())).toEqual(['ack'])
     const [first, second, ...more] = await hook.arrivals()
     expect([second?.id, second?.body, more]).toEqual([first?.id, first?.body, []])
@@ -251,10 +251,10 @@ describe('an isolate that ends', () => {
     await parts.publish(1)
     const bodies = take(parts)
     await dieAt(parts, ['delete'], bodies)
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
     await dieAt(parts, ['delete'], bodies, 2)
     expect(await parts.rows()).toMatchObject([{ attempts: 1, claimedAt: expect.any(Number) }])
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
   })
 
   it('again and again on one row: the first three cost no attempt, and in the end it is failed, its outcome unknown', async () => {
@@ -265,8 +265,8 @@ describe('an isolate that ends', () => {
     for (let crash = 1; crash <= 4; crash++) {
       await dieAt(parts, ['delete'], bodies, 2)
       await parts.lapse()
-      const { handedOn, dead } = await sweep(parts.policy)
-      expect([handedOn, dead]).toEqual(crash < 4 ? [1, 0] : [0, 1])
+      const { redispatched, exhausted } = await sweep(parts.policy)
+      expect([redispatched, exhausted]).toEqual(crash < 4 ? [1, 0] : [0, 1])
       bodies = take(parts)
     }
     expect(bodies).toEqual([])

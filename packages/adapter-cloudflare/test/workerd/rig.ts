@@ -16,7 +16,7 @@ import {
   type EngineOptions,
   type Logger,
   createEngine,
-  migrate,
+  migrateEngine,
 } from '@keepsend/engine'
 import {
   type OutboxDatabase,
@@ -120,7 +120,7 @@ export interface Hook {
 export async function rig(options: RigOptions = {}): Promise<Rig> {
   await reset()
   const plain = fromD1(env.DB)
-  await migrate(plain)
+  await migrateEngine(plain)
   const db = options.wrap?.(plain) ?? plain
   const sent: Sent[] = []
   const log: Rig['log'] = []
@@ -191,9 +191,9 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
         workspaceId,
         data: { n },
       }))
-      const handedOff: Promise<void>[] = []
-      await engine.commit({ writes: [], events, background: (work) => void handedOff.push(work) })
-      await Promise.all(handedOff)
+      const dispatched: Promise<void>[] = []
+      await engine.commit({ writes: [], events, background: (work) => void dispatched.push(work) })
+      await Promise.all(dispatched)
       const { rows } = await plain.run(sqlText`select id from pending_events order by id`)
       return rows.map(({ id }) => String(id))
     },

@@ -6,7 +6,7 @@ import { firstEventIdAt, sqlText } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { describe, expect, it, vi } from 'vitest'
-import { type ExecutionLike, consumeBatch, sweep } from '../../src/index.ts'
+import { type ExecutionContextLike, consumeBatch, sweep } from '../../src/index.ts'
 import { type Fate, type FaultyD1, faulty } from './faulty.ts'
 import { LOST_MS, PATIENCE, type Rig, type RigOptions, batchOf, eventIdFrom, fates, rig } from './rig.ts'
 
@@ -39,7 +39,7 @@ function named({ sent }: Rig): string[] {
 }
 
 /** A request that makes a thing and its event, as if it had come longer ago than a first lease. */
-function postThing(engine: Engine, context: ExecutionLike): Response | Promise<Response> {
+function postThing(engine: Engine, context: ExecutionContextLike): Response | Promise<Response> {
   const app = new Hono().use(keepsend(engine)).post('/things', (c) =>
     commitWithEvents(c, {
       writes: [],
@@ -71,11 +71,11 @@ describe('a first send that is lost', () => {
       expect(parts.engine.counters.queueErrors).toBe(1)
 
       fate = 'well'
-      expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+      expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
       expect(fates(await parts.consume()).every((one) => one === 'ack')).toBe(true)
       expect(await hook.arrivals()).toHaveLength(1)
       expect(await parts.rows()).toEqual([])
-      expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+      expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
     },
   )
 
@@ -87,7 +87,7 @@ describe('a first send that is lost', () => {
     const response = await postThing(parts.engine, { waitUntil() {}, passThroughOnException() {}, props: {} })
     expect(response.status).toBe(201)
     fate = 'well'
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
     await parts.consume()
     expect(await hook.arrivals()).toHaveLength(1)
     expect(await parts.rows()).toEqual([])
@@ -99,16 +99,16 @@ describe('what a tick takes', () => {
     const parts = await rig()
     await parts.addEndpoint()
     await parts.publish(1, { agoMs: parts.policy.leaseMs - 60_000 })
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
     await parts.publish(1, { agoMs: parts.policy.leaseMs + 1000 })
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
   })
 
   it('leaves it longer where a lease is longer', async () => {
     const parts = await rig({ policy: { leaseMs: LOST_MS + 60_000 } })
     await parts.addEndpoint()
     await parts.publish(1, { agoMs: LOST_MS })
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
   })
 
   it('leaves alone what is settled, held, put off or in an attempt', async () => {
@@ -124,7 +124,7 @@ describe('what a tick takes', () => {
     ]
     for (const [n, more] of states.entries()) await insertRows(parts, 1, { agoMs: HOUR_MS + n * 60_000, more })
     const before = await parts.rows()
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0, dead: 0, oldestDueMs: 0 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0, exhausted: 0, oldestDueMs: 0 })
     expect(await parts.rows()).toEqual(before)
   })
 
@@ -145,7 +145,7 @@ describe('what a tick takes', () => {
     await insertRows(parts, 1, { agoMs: 24 * HOUR_MS, dueAgoMs: 1000 })
     for (let moves = 0; moves < 11; moves++) {
       const before = await parts.now()
-      expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+      expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
       const after = await parts.now()
       const [row] = await parts.rows()
       const leaseMs = parts.policy.leaseMs * 2 ** Math.min(moves, 8)
@@ -163,14 +163,14 @@ describe('what a tick takes', () => {
       dueAgoMs: 1000,
       more: 'attempts = 2, gen = created_at + 2, claimed_at = 1',
     })
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1, dead: 0 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1, exhausted: 0 })
     expect(await parts.rows()).toMatchObject([{ attempts: 1, crashes: 1, moves: 3, claimedAt: null }])
   })
 
   it('marks a row failed whose attempts are exhausted, counts it, logs it, and sends nothing of it', async () => {
     const parts = await rig()
     await insertRows(parts, 2, { agoMs: HOUR_MS, dueAgoMs: 1000, more: 'attempts = max_attempts' })
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0, dead: 2 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0, exhausted: 2 })
     expect(await parts.rows()).toMatchObject([
       { status: 'failed', lastError: 'attempts_exhausted' },
       { status: 'failed', lastError: 'attempts_exhausted' },
@@ -190,23 +190,23 @@ describe('how much a tick takes', () => {
     const parts = await rig({ policy: { sweepLimit: 10 } })
     await insertRows(parts, 30, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
     await insertRows(parts, 30, { agoMs: LOST_MS })
-    const handedOff = new Set((await parts.rows()).filter(({ dueAt }) => dueAt === null).map(({ id }) => id))
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 10 })
-    expect(named(parts).filter((id) => handedOff.has(id))).toHaveLength(5)
+    const dispatched = new Set((await parts.rows()).filter(({ dueAt }) => dueAt === null).map(({ id }) => id))
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 10 })
+    expect(named(parts).filter((id) => dispatched.has(id))).toHaveLength(5)
   })
 
   it('all of its limit for what is due, where no first send is lost', async () => {
     const parts = await rig({ policy: { sweepLimit: 10 } })
     await insertRows(parts, 30, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 10 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 10 })
   })
 
   it('no more than half of it for lost first sends, however many: the rest is due at the next tick', async () => {
     const parts = await rig({ policy: { sweepLimit: 10 } })
     await insertRows(parts, 12, { agoMs: LOST_MS })
-    const handedOn: number[] = []
-    for (let tick = 0; tick < 4; tick++) handedOn.push((await sweep(parts.policy)).handedOn)
-    expect(handedOn).toEqual([5, 5, 2, 0])
+    const redispatched: number[] = []
+    for (let tick = 0; tick < 4; tick++) redispatched.push((await sweep(parts.policy)).redispatched)
+    expect(redispatched).toEqual([5, 5, 2, 0])
     expect(new Set(named(parts))).toHaveLength(12)
   })
 
@@ -214,7 +214,7 @@ describe('how much a tick takes', () => {
     const sizes: number[] = []
     const parts = await rig({ queue: { sendBatch: async (messages) => void sizes.push([...messages].length) } })
     await insertRows(parts, 250, { agoMs: HOUR_MS, dueAgoMs: 1000 })
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 250 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 250 })
     expect(sizes).toEqual([100, 100, 50])
   })
 
@@ -224,8 +224,8 @@ describe('how much a tick takes', () => {
     const { oldestDueMs } = await sweep(parts.policy)
     expect(oldestDueMs).toBeGreaterThanOrEqual(600_000)
     expect(oldestDueMs).toBeLessThan(HOUR_MS)
-    expect(parts.log).toMatchObject([{ level: 'info', message: 'swept', fields: { handedOn: 2, oldestDueMs } }])
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1, oldestDueMs: 0 })
+    expect(parts.log).toMatchObject([{ level: 'info', message: 'swept', fields: { redispatched: 2, oldestDueMs } }])
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1, oldestDueMs: 0 })
   })
 })
 
@@ -241,7 +241,7 @@ describe('the hourly pass', () => {
     await insertRows(parts, 7, { agoMs: 5 * HOUR_MS })
     await insertRows(parts, 7, { agoMs: 3 * HOUR_MS, dueAgoMs: -HOUR_MS })
     await insertRows(parts, 7, { agoMs: 2 * HOUR_MS })
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
     await hourPasses(parts)
     // Two keys a tick, of 21.
     for (let tick = 0; tick < 11; tick++) await sweep(parts.policy)
@@ -249,7 +249,7 @@ describe('the hourly pass', () => {
     expect(new Set(named(parts))).toHaveLength(14)
 
     await insertRows(parts, 1, { agoMs: 4 * HOUR_MS })
-    for (let tick = 0; tick < 3; tick++) expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    for (let tick = 0; tick < 3; tick++) expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
     await hourPasses(parts)
     for (let tick = 0; tick < 11; tick++) await sweep(parts.policy)
     expect(named(parts)).toHaveLength(15)
@@ -262,7 +262,7 @@ describe('crons that overlap', () => {
     await insertRows(parts, 60, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
     await insertRows(parts, 60, { agoMs: LOST_MS })
     const ticks = await Promise.all([sweep(parts.policy), sweep(parts.policy), sweep(parts.policy)])
-    expect(ticks.reduce((sum, { handedOn }) => sum + handedOn, 0)).toBe(120)
+    expect(ticks.reduce((sum, { redispatched }) => sum + redispatched, 0)).toBe(120)
     expect(named(parts)).toEqual((await parts.rows()).map(({ id }) => id))
     expect((await parts.rows()).every(({ moves, attempts }) => moves === 1 && attempts === 0)).toBe(true)
   })
@@ -271,7 +271,7 @@ describe('crons that overlap', () => {
     const parts = await rig({ policy: { sweepLimit: 20 } })
     await insertRows(parts, 50, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
     const ticks = await Promise.all([sweep(parts.policy), sweep(parts.policy)])
-    expect(ticks.map(({ handedOn }) => handedOn)).toEqual([20, 20])
+    expect(ticks.map(({ redispatched }) => redispatched)).toEqual([20, 20])
     expect(new Set(named(parts))).toHaveLength(40)
   })
 })
@@ -286,7 +286,7 @@ describe('a sweep that overtakes a delivery under way', () => {
     await parts.publish(1, { agoMs: LOST_MS })
     const first = parts.consume()
     await vi.waitFor(async () => expect(await hook.open()).toBe(1), PATIENCE)
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
     await hook.answer({ status })
     expect(fates(await first)).toEqual(['ack'])
     // The first attempt's settle changed nothing: the row is the sweep's.
@@ -311,7 +311,7 @@ describe('a hand-off that the queue refuses', () => {
     expect(row).toMatchObject({ status: 'pending', attempts: 0, crashes: 0 })
     expect(row?.dueAt).toBeLessThanOrEqual(await parts.now())
     fate = 'well'
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 1 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
   })
 
   it('in part: only that part is given back, and all of the rest goes out', async () => {
@@ -321,12 +321,15 @@ describe('a hand-off that the queue refuses', () => {
     await expect(sweep(parts.policy)).rejects.toThrow(AggregateError)
     expect(parts.sent).toHaveLength(150)
     expect(parts.log).toContainEqual(
-      expect.objectContaining({ message: 'swept', fields: expect.objectContaining({ handedOn: 150, released: 100 }) }),
+      expect.objectContaining({
+        message: 'swept',
+        fields: expect.objectContaining({ redispatched: 150, released: 100 }),
+      }),
     )
     // It stands in the line of its workspace, which the next ticks dispatch.
-    const handedOn: number[] = []
-    for (let tick = 0; tick < 6; tick++) handedOn.push((await sweep(parts.policy)).handedOn)
-    expect(handedOn).toEqual([20, 20, 20, 20, 20, 0])
+    const redispatched: number[] = []
+    for (let tick = 0; tick < 6; tick++) redispatched.push((await sweep(parts.policy)).redispatched)
+    expect(redispatched).toEqual([20, 20, 20, 20, 20, 0])
     expect(new Set(named(parts))).toHaveLength(250)
   })
 
@@ -395,9 +398,9 @@ describe('a tick in which something fails', () => {
     await expect(sweep(parts.policy)).rejects.toMatchObject({ errors: { length: 2 } })
     parts.judge()
     fate = 'well'
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 0 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
     await parts.lapse()
-    expect(await sweep(parts.policy)).toMatchObject({ handedOn: 2 })
+    expect(await sweep(parts.policy)).toMatchObject({ redispatched: 2 })
   })
 })
 
@@ -412,9 +415,9 @@ describe('clean-up', () => {
     let deleted = 0
     // A busy machine may need more than one tick for it.
     for (let more = true; more;) {
-      const { upkeep } = await sweep(parts.policy)
-      deleted += upkeep.deletedRows
-      more = upkeep.more
+      const { maintenance } = await sweep(parts.policy)
+      deleted += maintenance.deletedRows
+      more = maintenance.more
     }
     expect(deleted).toBe(1200)
     expect(await parts.rows()).toHaveLength(3)
@@ -429,7 +432,7 @@ describe('clean-up', () => {
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => (time += 1000))
     try {
       const rounds: unknown[] = []
-      for (let tick = 0; tick < 3; tick++) rounds.push((await sweep(parts.policy)).upkeep)
+      for (let tick = 0; tick < 3; tick++) rounds.push((await sweep(parts.policy)).maintenance)
       expect(rounds).toMatchObject([
         { deletedRows: 500, more: true },
         { deletedRows: 500, more: true },

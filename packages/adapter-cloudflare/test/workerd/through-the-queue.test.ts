@@ -3,7 +3,7 @@
 import { TEST_KEYS } from './keys.ts'
 import { createScheduledController, reset } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
-import { createEngine, migrate } from '@keepsend/engine'
+import { createEngine, migrateEngine } from '@keepsend/engine'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { expect, inject, it, vi } from 'vitest'
 import { CloudflareEventQueue } from '../../src/index.ts'
@@ -16,7 +16,7 @@ const db = fromD1(env.DB)
 /** A fresh database behind the Worker, and a key to its routes. */
 async function newWorkspace() {
   await reset()
-  await migrate(db)
+  await migrateEngine(db)
   const engine = createEngine({ db, queue: new CloudflareEventQueue({ queue: env.WEBHOOKS }), secrets: TEST_KEYS })
   const { key } = await engine.apiKeys.create({ workspaceId: 'w' })
 

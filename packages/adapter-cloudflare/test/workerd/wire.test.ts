@@ -67,7 +67,7 @@ it('a raw body that D1 refuses travels whole in its message, and is sent as it i
   isDown = true
   const told: Promise<void>[] = []
   const event = { type: 'order.placed', workspaceId: 'w', raw }
-  expect(await engine.send(event, (work) => void told.push(work))).toMatchObject({ accepted: false })
+  expect(await engine.publish(event, (work) => void told.push(work))).toMatchObject({ accepted: false })
   await Promise.all(told)
   isDown = false
   expect(sent).toMatchObject([{ body: { raw } }])

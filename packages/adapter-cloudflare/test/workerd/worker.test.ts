@@ -1,7 +1,7 @@
 import { TEST_KEYS } from './keys.ts'
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { type Engine, type Sender, commitWithEvents, keepsend, migrate, silentLogger } from '@keepsend/engine'
+import { type Engine, type Sender, commitWithEvents, keepsend, migrateEngine, silentLogger } from '@keepsend/engine'
 import { claimDueEvents } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
@@ -16,7 +16,7 @@ const LOOPBACK = { urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allo
 
 beforeEach(async () => {
   await reset()
-  await migrate(fromD1(env.DB))
+  await migrateEngine(fromD1(env.DB))
 })
 
 function newWorker(options: Partial<CreateWorkerOptions<Env>> = {}): KeepsendWorker<Env> {
@@ -130,7 +130,7 @@ describe("the Worker's own names", () => {
     for (const url of OWN_URLS) {
       const engine = await withEngine({ sender })
       const { endpoint } = await engine.endpoints.create('w', { url: 'https://elsewhere.example.com/' })
-      await engine.send({ type: 'a', workspaceId: 'w', data: {} })
+      await engine.publish({ type: 'a', workspaceId: 'w', data: {} })
       // As if it had got there by another way, and been handed out by the queue.
       await db.run({ sql: 'update keepsend_endpoints set url = ?', params: [url] })
       await db.run({ sql: 'update pending_events set due_at = 0', params: [] })
@@ -138,7 +138,7 @@ describe("the Worker's own names", () => {
       expect(claims).toHaveLength(1)
       for (const row of claims) {
         expect(await engine.deliver(row, row.claimedAt), url).toMatchObject({
-          kind: 'retry',
+          kind: 'reschedule',
           error: 'blocked_address: address not allowed',
         })
       }

@@ -1,7 +1,7 @@
 import { type Engine, newEventId } from '@keepsend/engine'
 import { enqueueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { AdapterError, DurableEventQueue, type DurableEventQueueOptions } from '../index.ts'
+import { NodeAdapterError, DurableEventQueue, type DurableEventQueueOptions } from '../index.ts'
 import { copies, startReceiver } from '../../test/receiver.ts'
 import { PATIENCE_MS, SHORT_LEASE, rig, rival, until } from '../../test/rig.ts'
 
@@ -148,7 +148,7 @@ describe('options', () => {
     [{ concurrency: 1001 }, 'concurrency must be a whole number from 1 to 1000; found 1001'],
     [{ leaseMs: 2999 }, 'leaseMs must be a whole number from 3000 to 3600000; found 2999'],
     [{ pollMs: 99 }, 'pollMs must be a whole number from 100 to 60000; found 99'],
-    [{ upkeepMs: 999.5 }, 'upkeepMs must be a whole number from 1000 to 3600000; found 999.5'],
+    [{ maintenanceMs: 999.5 }, 'maintenanceMs must be a whole number from 1000 to 3600000; found 999.5'],
     [{ pollMs: Number.NaN }, 'pollMs must be a whole number from 100 to 60000; found NaN'],
   ]
 
@@ -156,7 +156,7 @@ describe('options', () => {
     const { db } = await rig()
     const refused = () => new DurableEventQueue({ db, ...options })
     expect(refused).toThrow(message)
-    expect(refused).toThrow(AdapterError)
+    expect(refused).toThrow(NodeAdapterError)
   })
 
   it('a drain out of bounds is refused, and the queue goes on', async () => {
@@ -170,7 +170,7 @@ describe('options', () => {
     const { db, queue, engine } = await rig({ ...SHORT_LEASE, engine: { deadlineMs: 1001, maxDeadlineMs: 1001 } })
     const expected = "leaseMs must be at least the engine's maxDeadlineMs (1001) and 2000 ms; found 3000"
     await expect(queue.start(engine)).rejects.toThrow(expected)
-    await expect(queue.start(engine)).rejects.toBeInstanceOf(AdapterError)
+    await expect(queue.start(engine)).rejects.toBeInstanceOf(NodeAdapterError)
     const exact: Engine = { ...engine, maxDeadlineMs: 1000 }
     const enough = new DurableEventQueue({ db, leaseMs: 3000 })
     await enough.start(exact)

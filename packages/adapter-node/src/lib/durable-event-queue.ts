@@ -4,7 +4,7 @@ import {
   type PublishTarget,
   type QueuedEvent,
   errorFields,
-  keepQueuedEvent,
+  insertQueuedEvent,
 } from '@keepsend/engine'
 import {
   DEFAULT_LEASE_MS,
@@ -15,9 +15,9 @@ import {
   endpointIdOf,
   sharedByCopies,
 } from '@keepsend/outbox'
-import { AdapterError, checkBounds, checkNames } from './errors.ts'
+import { NodeAdapterError, checkBounds, checkNames } from './errors.ts'
 import { Poller } from './poller/poller.ts'
-import { Upkeeper } from './poller/maintenance-timer.ts'
+import { MaintenanceTimer } from './poller/maintenance-timer.ts'
 
 export interface DurableEventQueueOptions {
   /** The database that the engine commits to: `openSqlite`, `openPostgres`, or any other, which is polled. */
@@ -55,7 +55,7 @@ export interface DurableEventQueueOptions {
   /** The safety poll, in ms: 100–60,000. Kicks, due times and other processes' commits wake the poller before. @default 5000 */
   pollMs?: number | undefined
   /** The cadence of clean-up, in ms: 1,000–3,600,000. @default 60_000 */
-  upkeepMs?: number | undefined
+  maintenanceMs?: number | undefined
 }
 
 export const QUEUE_OPTIONS = {
@@ -66,7 +66,7 @@ export const QUEUE_OPTIONS = {
   settleBatch: 'number',
   leaseMs: 'number',
   pollMs: 'number',
-  upkeepMs: 'number',
+  maintenanceMs: 'number',
 } satisfies OptionNames<Omit<DurableEventQueueOptions, 'db'>>
 
 export const DURABLE_EVENT_QUEUE_OPTIONS = {
@@ -116,7 +116,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   #running:
     | {
         poller: Poller
-        upkeep: Upkeeper
+        upkeep: MaintenanceTimer
         deafen: (() => Promise<void>) | undefined
         target: Pick<PublishTarget, 'maxAgeMs' | 'deliveriesPerPublish'>
       }
@@ -135,7 +135,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       settleBatch = SETTLE_BATCH[db.dialect.name],
       leaseMs = DEFAULT_LEASE_MS,
       pollMs = 5000,
-      upkeepMs = 60_000,
+      maintenanceMs = 60_000,
     } = options
     checkBounds('concurrency', concurrency, 1, 1000)
     checkBounds('slotsPerWorkspace', slotsPerWorkspace, 1, concurrency)
@@ -144,16 +144,16 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     checkBounds('settleBatch', settleBatch, 1, 900)
     checkBounds('leaseMs', leaseMs, 3000, 3_600_000)
     checkBounds('pollMs', pollMs, 100, 60_000)
-    checkBounds('upkeepMs', upkeepMs, 1000, 3_600_000)
+    checkBounds('maintenanceMs', maintenanceMs, 1000, 3_600_000)
     this.#db = db
     const slots = { concurrency, slotsPerWorkspace, slotsPerEndpoint, slotsPerHost }
-    this.#options = { ...slots, settleBatch, leaseMs, pollMs, upkeepMs }
+    this.#options = { ...slots, settleBatch, leaseMs, pollMs, maintenanceMs }
   }
 
   /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */
   async send(message: QueuedEvent): Promise<void> {
     const target: PublishTarget = { db: this.#db, rowsStart: this.rowsStart, ...this.#running?.target }
-    const rows = message.outboxId === undefined ? await keepQueuedEvent(target, message) : [message]
+    const rows = message.outboxId === undefined ? await insertQueuedEvent(target, message) : [message]
     for (const poller of pollers().get(this.#db) ?? []) {
       for (const { outboxId = '', workspaceId } of rows) {
         poller.kick({ workspaceId, endpointId: endpointIdOf(outboxId) })
@@ -169,7 +169,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   /**
    * Begins to deliver, first of all what an earlier process left. A second call does nothing.
    *
-   * @throws {AdapterError} `invalid_option` when the engine has no sender, or a lease could end while its attempt runs
+   * @throws {NodeAdapterError} `invalid_option` when the engine has no sender, or a lease could end while its attempt runs
    * @throws {EngineError} `secret_unreadable` when the keys of the engine's `secrets` are not those of the database
    */
   async start(engine: Engine): Promise<void> {
@@ -181,14 +181,14 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     await this.#stopping
     if (this.#running) return
     if (!engine.canDeliver) {
-      throw new AdapterError(
+      throw new NodeAdapterError(
         'invalid_option',
         'the engine has no sender, so each attempt would fail: give createEngine one (createUndiciSender()), or do not start the queue in a process that only publishes',
       )
     }
     const { leaseMs } = this.#options
     if (leaseMs < engine.maxDeadlineMs + LEASE_MARGIN_MS) {
-      throw new AdapterError(
+      throw new NodeAdapterError(
         'invalid_option',
         `leaseMs must be at least the engine's maxDeadlineMs (${engine.maxDeadlineMs}) and ${LEASE_MARGIN_MS} ms; found ${leaseMs}`,
       )
@@ -204,7 +204,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       void this.stop({ drainMs: 0 })
     }
     const poller = new Poller(engine, { ...this.#options, version, onUnsafe })
-    const upkeep = new Upkeeper(engine, this.#options.upkeepMs, () => poller.kick())
+    const upkeep = new MaintenanceTimer(engine, this.#options.maintenanceMs, () => poller.kick())
     const { maxAgeMs, limits } = engine
     const { deliveriesPerPublish } = limits
     this.#running = { poller, upkeep, deafen, target: { maxAgeMs, deliveriesPerPublish } }

@@ -9,7 +9,7 @@ import { createOptionChecks, shareInstances } from '@keepsend/outbox'
  * - `not_started`: the queue has no engine yet.
  * - `unsupported_runtime`: the driver would end this version of Node with a crash; nothing was opened.
  */
-export type AdapterErrorCode =
+export type NodeAdapterErrorCode =
   | 'invalid_option'
   | 'not_durable'
   | 'second_library'
@@ -17,19 +17,21 @@ export type AdapterErrorCode =
   | 'unsupported_runtime'
 
 /** The one error class of `@keepsend/adapter-node`. `instanceof` holds for the errors of every copy of the package. */
-export class AdapterError extends Error {
-  override readonly name = 'AdapterError'
-  readonly code: AdapterErrorCode
+export class NodeAdapterError extends Error {
+  override readonly name = 'NodeAdapterError'
+  readonly code: NodeAdapterErrorCode
 
-  constructor(code: AdapterErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: NodeAdapterErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.code = code
   }
 
   static {
-    shareInstances(this, '@keepsend/adapter-node AdapterError')
+    shareInstances(this, '@keepsend/adapter-node NodeAdapterError')
   }
 }
 
 /** Refuses options, each under its name, as `invalid_option`. */
-export const { checkBounds, checkNames } = createOptionChecks((message) => new AdapterError('invalid_option', message))
+export const { checkBounds, checkNames } = createOptionChecks(
+  (message) => new NodeAdapterError('invalid_option', message),
+)

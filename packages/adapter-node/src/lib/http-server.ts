@@ -54,7 +54,7 @@ const IDLE_LOOK_MS = 20
 
 type Bounds = typeof DEFAULTS
 
-/** @throws {AdapterError} `invalid_option`, naming option, bound and value */
+/** @throws {NodeAdapterError} `invalid_option`, naming option, bound and value */
 export function readHttpOptions(options: HttpOptions = {}): Bounds {
   const bounds = withDefaults(options, DEFAULTS)
   checkBounds('http.maxConnections', bounds.maxConnections, 1, 65_535)

@@ -51,7 +51,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     })
     onTestFinished(() => server.stop({ drainMs: 0 }))
     const { secret } = await server.engine.endpoints.create('w', { url: receiver.url })
-    await server.engine.send({ type: 'message.created', workspaceId: 'w', data: {} })
+    await server.engine.publish({ type: 'message.created', workspaceId: 'w', data: {} })
     await receiver.arrived(1)
     receiver.verifyAll(secret)
     await expect.poll(async () => (await server.engine.stats()).completed, { timeout: PATIENCE_MS }).toBe(1)

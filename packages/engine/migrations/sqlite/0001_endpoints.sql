@@ -3,12 +3,12 @@
 -- version that it read.
 -- rate_next_us: when the next attempt may begin under rate_limit (attempts per rate_period), in microseconds; rate_granted: how many were granted last.
 -- circuit to window_successes: the endpoint's health, written by settles, and by none while all goes well.
--- probed_id: the delivery that failed last while the circuit was open, or as it opened; the next probe is another.
--- paused_until: no attempt begins before; it only moves forward. pause_asked_at: when the receiver asked for it, null when a
+-- last_failed_id: the delivery that failed last while the circuit was open, or as it opened; the next probe is another.
+-- paused_until: no attempt begins before; it only moves forward. pause_requested_at: when the receiver asked for it, null when a
 -- person paused.
 -- auth, tls: what is shown of them; the rest is encrypted in keepsend_secrets. They are last, for publishing reads neither.
 -- headers: their names, and each value encrypted under a key of the endpoint's, which stands in keepsend_secrets.
--- wake_at: when held rows are let out next. Taken by compare-and-set.
+-- resume_at: when held rows are let out next. Taken by compare-and-set.
 create table if not exists keepsend_endpoints (
   id text not null primary key,
   workspace_id text not null,
@@ -36,7 +36,7 @@ create table if not exists keepsend_endpoints (
   rate_granted integer not null default 0,
   circuit text not null default 'closed' check (circuit in ('closed', 'open')),
   probe_id text,
-  probed_id text,
+  last_failed_id text,
   failing_since integer,
   warned integer not null default 0,
   failures_in_row integer not null default 0,
@@ -45,8 +45,8 @@ create table if not exists keepsend_endpoints (
   window_failures integer not null default 0,
   window_successes integer not null default 0,
   paused_until integer,
-  pause_asked_at integer,
-  wake_at integer,
+  pause_requested_at integer,
+  resume_at integer,
   created_at integer not null,
   updated_at integer not null,
   auth text,
@@ -55,8 +55,8 @@ create table if not exists keepsend_endpoints (
 
 create index if not exists keepsend_endpoints_workspace on keepsend_endpoints (workspace_id, id);
 
-create index if not exists keepsend_endpoints_wake on keepsend_endpoints (wake_at, id)
-where wake_at is not null;
+create index if not exists keepsend_endpoints_resume on keepsend_endpoints (resume_at, id)
+where resume_at is not null;
 
 -- Every (pattern, channel) under which an endpoint wants events: publishing looks up the few that fit an event.
 create table if not exists keepsend_subscriptions (

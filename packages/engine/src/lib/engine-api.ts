@@ -1,23 +1,23 @@
-import type { OutboxDatabase, OutboxStats, TakenEvent, Settled } from '@keepsend/outbox'
+import type { OutboxDatabase, OutboxStats, TakenEvent, SettleResult } from '@keepsend/outbox'
 import type { SQL } from 'drizzle-orm'
 import type { Admission } from './delivery/admission.ts'
 import type { ApiKeys } from './access/api-key.ts'
-import type { CommitOptions, Committed } from './publish/commit.ts'
-import type { DeliveryReads } from './deliveries/delivery-store.ts'
+import type { CommitOptions, CommitResult } from './publish/commit.ts'
+import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
 import type { WebhookEvent } from './publish/event.ts'
 import type { BackgroundOption, EngineCounters } from './publish/dispatch.ts'
 import type { IdempotencyKey } from './idempotency/idempotency.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
-import type { Upkeep } from './maintenance.ts'
+import type { MaintenanceResult } from './maintenance.ts'
 import type { EngineRoutes } from './api/route.ts'
 import type { FinishedDelivery, SettleNext } from './delivery/settle-deliveries.ts'
-import type { SettledEach } from './delivery/settle-each.ts'
+import type { SettleEachResult } from './delivery/settle-each.ts'
 import type { DeliveryOutcome } from './delivery/classify-response.ts'
-import type { WakeOptions, Woken } from './backlog/resume-due.ts'
+import type { ResumeHeldOptions, ResumeHeldResult } from './backlog/resume-due.ts'
 
-export interface Sent {
+export interface PublishResult {
   eventId: string
   /** The rows are durable. False: the database refused, the event was handed on without them, and that was logged. */
   accepted: boolean
@@ -29,7 +29,7 @@ export interface Engine {
   readonly db: OutboxDatabase
   readonly endpoints: EndpointStore
   readonly apiKeys: ApiKeys
-  readonly deliveries: DeliveryReads
+  readonly deliveries: DeliveryStore
   readonly counters: EngineCounters
   readonly logger: Logger
   /** Whether it was given a sender: one without publishes, and another process delivers. */
@@ -42,15 +42,15 @@ export interface Engine {
   /** The management API, a Hono app to mount where it suits. */
   readonly routes: EngineRoutes
   /** The caller's writes, the deliveries and the idempotency record, all or nothing. */
-  commit(options: CommitOptions): Promise<Committed>
+  commit(options: CommitOptions): Promise<CommitResult>
   /** What the request of that key was answered when it committed; undefined if it has not. Marks nothing. */
-  recall(idempotencyKey: IdempotencyKey): Promise<Pick<Committed, 'status' | 'body'> | undefined>
+  findStoredResponse(idempotencyKey: IdempotencyKey): Promise<Pick<CommitResult, 'status' | 'body'> | undefined>
   /**
    * An event for a change that is committed already. Its rows are awaited; a refusal degrades and is reported.
    *
    * @throws {EngineError} `invalid_event`, `payload_too_large`; `too_many_deliveries` and `too_many_waiting`, beyond `limits`
    */
-  send(event: WebhookEvent, background?: BackgroundOption['background']): Promise<Sent>
+  publish(event: WebhookEvent, background?: BackgroundOption['background']): Promise<PublishResult>
   /**
    * The fan-out alone, unexecuted: one or two statements, all of them to be run in this order, with none of another publish
    * between them, in one transaction or `batch()` of the host's own. Afterwards a push queue wants `dispatch(event.id)`.
@@ -67,21 +67,21 @@ export interface Engine {
    */
   dispatch(eventId: string, background?: BackgroundOption['background']): Promise<void>
   /** A test event for one endpoint, subscribed or not. */
-  sendTest(workspaceId: string, endpointId: string, options?: BackgroundOption): Promise<Sent>
+  publishTest(workspaceId: string, endpointId: string, options?: BackgroundOption): Promise<PublishResult>
   /**
    * One attempt. `now` is the database's time, ms since the epoch. Never rejects: even a defect of ours is an outcome.
    * Under a rate limit it waits for its moment, unless the row was admitted and waited already.
    */
   deliver(event: TakenEvent, now: number, options?: { admitted?: boolean | undefined }): Promise<DeliveryOutcome>
   /** Writes what attempts came to and, in the same commit, takes the next claim. All of it, or it rejects. */
-  settle(finished: readonly FinishedDelivery[], next?: SettleNext): Promise<Settled>
+  settle(finished: readonly FinishedDelivery[], next?: SettleNext): Promise<SettleResult>
   /**
    * {@link Engine.settle} for a worker: what the database refuses as a group is tried row by row, and each outcome is
    * answered for itself. Rejects only when there was nothing to settle.
    */
-  settleEach<F extends FinishedDelivery>(finished: readonly F[], next?: SettleNext): Promise<SettledEach<F>>
+  settleEach<F extends FinishedDelivery>(finished: readonly F[], next?: SettleNext): Promise<SettleEachResult<F>>
   /** Lets out what is held for endpoints whose time has come. For a poller's timer, or a cron. */
-  wake(options?: WakeOptions): Promise<Woken>
+  resumeHeld(options?: ResumeHeldOptions): Promise<ResumeHeldResult>
   /** What endpoints allow of rows that were just taken: attempts at once, and under a rate limit the moment of each. */
   admit(rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[]): Promise<Admission>
   /**
@@ -93,6 +93,6 @@ export interface Engine {
    */
   checkKeys(): Promise<void>
   /** One bounded round of clean-up: what is too old expires, what was retained long enough goes. */
-  maintain(): Promise<Upkeep>
+  maintain(): Promise<MaintenanceResult>
   stats(): Promise<OutboxStats>
 }

@@ -1,34 +1,34 @@
 import { OutboxError, Transaction, isEventId, outboxStats, rowId, sqlText } from '@keepsend/outbox'
-import { createAccess } from './delivery/attempt-credentials.ts'
-import { admit } from './delivery/admission.ts'
+import { createAttemptCredentials } from './delivery/attempt-credentials.ts'
+import { admitRows } from './delivery/admission.ts'
 import { createApiKeys } from './access/api-key.ts'
-import { createCeilings } from './row-ceiling.ts'
+import { createRowCeilings } from './row-ceiling.ts'
 import { createCheckUrl } from './url-policy/check-url.ts'
-import { COMMIT_OPTIONS, type CommitOptions, commitUnit } from './publish/commit.ts'
-import { ATTEMPT_BROKE, type DeliverDeps, deliverEvent } from './delivery/deliver.ts'
-import { createDeliveryReads } from './deliveries/delivery-store.ts'
+import { COMMIT_OPTIONS, type CommitOptions, commitTransaction } from './publish/commit.ts'
+import { INTERNAL_ERROR, type DeliverDeps, deliverEvent } from './delivery/deliver.ts'
+import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { EngineError, asEngineError, checkNames } from './errors.ts'
 import { prepareEvent, prepareEvents } from './publish/event.ts'
-import { createFewReceivers } from './publish/receiver-count.ts'
+import { createReceiverCount } from './publish/receiver-count.ts'
 import {
   BACKGROUND_OPTIONS,
-  handOff,
-  handOffWithoutRows,
+  dispatchRows,
+  dispatchWithoutRows,
   inBackground,
   messagesOf,
   newCounters,
 } from './publish/dispatch.ts'
 import { hashKey, readAnswer } from './idempotency/idempotency.ts'
 import { logAttempt, logChanges } from './delivery/delivery-log.ts'
-import { carefulLogger, errorFields } from './logger.ts'
+import { redactingLogger, errorFields } from './logger.ts'
 import { createKeyCheck } from './secrets/key-check.ts'
 import { maintain } from './maintenance.ts'
 import { type EngineOptions, readOptions } from './options.ts'
 import { type PublishTarget, fanOutToOneStatements } from './publish/fan-out.ts'
 import { addInsert, fanOut, messageFor, messagesFor, publishStatements } from './publish/publish.ts'
-import { createReporter } from './health/operational-webhooks.ts'
+import { createNotifier } from './health/operational-webhooks.ts'
 import { createPermits } from './backlog/rate-limit.ts'
 import { createRequestLimit } from './access/request-limit.ts'
 import { createRoutes } from './api/app.ts'
@@ -39,8 +39,8 @@ import { PLAINTEXT, createSecretStore } from './secrets/secret-store.ts'
 import { SETTLE_NEXT_OPTIONS, noteOutcomes, settleDeliveries } from './delivery/settle-deliveries.ts'
 import { createSettleEach } from './delivery/settle-each.ts'
 import { createWebCryptoSigner } from './signing/sign.ts'
-import { createTargets } from './endpoints/endpoint-cache.ts'
-import { WAKE_OPTIONS, checkWakeOptions, wakeEndpoints } from './backlog/resume-due.ts'
+import { createEndpointCache } from './endpoints/endpoint-cache.ts'
+import { RESUME_HELD_OPTIONS, checkResumeHeldOptions, resumeHeld } from './backlog/resume-due.ts'
 
 // A broken attempt (a defect of ours, not of the receiver) is tried again after this.
 const BROKEN_RETRY_MS = 60_000
@@ -70,23 +70,23 @@ export function createEngine(options: EngineOptions): Engine {
     limits,
     ...settings
   } = readOptions(options)
-  const logger = carefulLogger(given, settings.monotonic)
+  const logger = redactingLogger(given, settings.monotonic)
   const checkUrl = createCheckUrl(settings.urlPolicy)
   const secretStore = createSecretStore(options.secrets)
-  const targets = createTargets(db, secretStore, checkUrl, settings.monotonic)
+  const targets = createEndpointCache(db, secretStore, checkUrl, settings.monotonic)
   if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
   const { rowsStart = 'now', dispatchAtOnce } = queue
   const { deliveriesPerPublish } = limits
-  const fewReceivers = createFewReceivers(settings.monotonic)
+  const fewReceivers = createReceiverCount(settings.monotonic)
   const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish, fewReceivers }
-  const ceilings = createCeilings(db, limits, { ...settings, logger })
+  const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const deliverDeps: DeliverDeps = {
     targets,
     permits: createPermits(db),
-    access: createAccess({ ...settings, db, checkUrl, logger }),
+    access: createAttemptCredentials({ ...settings, db, checkUrl, logger }),
     windowMs: circuit.windowMs,
     sender: options.sender,
     sign: options.signer ?? createWebCryptoSigner(),
@@ -99,18 +99,18 @@ export function createEngine(options: EngineOptions): Engine {
   // Without a sender another process delivers, and knows.
   const canUseTls = options.sender === undefined || options.sender.supports?.tls === true
   const { operatorWorkspaceId, random, monotonic } = settings
-  const reporter = operatorWorkspaceId === undefined ? undefined : createReporter(target, operatorWorkspaceId)
+  const reporter = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
   const settleDeps = { db, keepCompleted, circuit, reporter, random }
   const probing = { openMs: circuit.openMs, random }
-  const tell = (messages: Parameters<typeof handOff>[1]): Promise<void> =>
-    handOff(queue, messages, { db, counters, logger })
+  const tell = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>
+    dispatchRows(queue, messages, { db, counters, logger })
 
   // A poller's settles and wake times, or a cron, let out the rest.
-  const graceMs = rowsStart === 'handed-off' ? MESSAGE_GRACE_MS : undefined
+  const graceMs = rowsStart === 'dispatched' ? MESSAGE_GRACE_MS : undefined
   const letOutFirst = async (endpointId: string, background: CommitOptions['background']): Promise<void> => {
     targets.forget(endpointId)
-    const { letOut } = await wakeEndpoints(db, probing, { batch: FIRST_LET_OUT, graceMs }, endpointId)
-    inBackground(tell(letOut.map(messageFor)), background)
+    const { resumed } = await resumeHeld(db, probing, { batch: FIRST_LET_OUT, graceMs }, endpointId)
+    inBackground(tell(resumed.map(messageFor)), background)
   }
 
   const settle: Engine['settle'] = (finished, next) => engine.settle(finished, next)
@@ -127,7 +127,7 @@ export function createEngine(options: EngineOptions): Engine {
       letOutFirst,
     ),
     apiKeys,
-    deliveries: createDeliveryReads(db, rowsStart, letOutFirst),
+    deliveries: createDeliveryStore(db, rowsStart, letOutFirst),
     counters,
     logger,
     canDeliver: options.sender !== undefined,
@@ -142,20 +142,20 @@ export function createEngine(options: EngineOptions): Engine {
       const prepared = prepareEvents(events)
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
       const one = { writes, events: prepared, answer, idempotencyKey }
-      const committed = await commitUnit(target, one, { logger, ...ceilings })
+      const committed = await commitTransaction(target, one, { logger, ...ceilings })
       inBackground(tell(committed.messages), background)
       const eventIds = committed.replayed ? [] : prepared.map(({ id }) => id)
       return { ...committed.answer, replayed: committed.replayed, eventIds }
     },
 
-    recall: async (idempotencyKey) => {
+    findStoredResponse: async (idempotencyKey) => {
       const key = await hashKey(idempotencyKey)
       return readAnswer(db, key).catch((error: unknown) => {
         throw asEngineError(error)
       })
     },
 
-    async send(event, background) {
+    async publish(event, background) {
       const prepared = prepareEvent(event)
       try {
         const looking = ceilings.waiting.check(prepared.workspaceId)
@@ -172,7 +172,7 @@ export function createEngine(options: EngineOptions): Engine {
           { eventId: prepared.id, type: prepared.type, ...errorFields(error) },
           'the rows of an event could not be inserted; it is handed to the queue without them',
         )
-        inBackground(handOffWithoutRows(queue, prepared, { counters, logger }), background)
+        inBackground(dispatchWithoutRows(queue, prepared, { counters, logger }), background)
         return { eventId: prepared.id, accepted: false, deliveries: 0 }
       }
     },
@@ -190,8 +190,8 @@ export function createEngine(options: EngineOptions): Engine {
       else await told
     },
 
-    async sendTest(workspaceId, endpointId, { once, ...how } = {}) {
-      checkNames('engine.sendTest', BACKGROUND_OPTIONS, how)
+    async publishTest(workspaceId, endpointId, { once, ...how } = {}) {
+      checkNames('engine.publishTest', BACKGROUND_OPTIONS, how)
       await engine.endpoints.get(workspaceId, endpointId)
       await ceilings.waiting.check(workspaceId)
       const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
@@ -211,7 +211,7 @@ export function createEngine(options: EngineOptions): Engine {
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
-    admit: (rows) => admit(deliverDeps, rows),
+    admit: (rows) => admitRows(deliverDeps, rows),
 
     async deliver(event, now, { admitted = false } = {}) {
       try {
@@ -221,7 +221,7 @@ export function createEngine(options: EngineOptions): Engine {
       } catch (error) {
         logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke')
         const delayMs = jittered(BROKEN_RETRY_MS, random)
-        return { kind: 'retry', delayMs, deferral: false, error: ATTEMPT_BROKE }
+        return { kind: 'reschedule', delayMs, deferral: false, error: INTERNAL_ERROR }
       }
     },
 
@@ -235,10 +235,10 @@ export function createEngine(options: EngineOptions): Engine {
 
     settleEach: (finished, next = {}) => settleEach(finished, next),
 
-    async wake(how = {}) {
-      checkNames('engine.wake', WAKE_OPTIONS, how)
-      checkWakeOptions(how)
-      const { unpaused, ...woken } = await wakeEndpoints(db, probing, how)
+    async resumeHeld(how = {}) {
+      checkNames('engine.resumeHeld', RESUME_HELD_OPTIONS, how)
+      checkResumeHeldOptions(how)
+      const { unpaused, ...woken } = await resumeHeld(db, probing, how)
       for (const endpointId of unpaused) logger.info({ endpointId }, 'endpoint resumed: its pause is over')
       return woken
     },

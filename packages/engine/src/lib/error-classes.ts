@@ -88,7 +88,7 @@ export const ERROR_CLASSES = {
     happened: 'The endpoint was deleted before the delivery was sent.',
     fix: 'Nothing to do; an endpoint made anew gets only new events.',
   },
-  endpoint_unread: {
+  endpoint_lookup_failed: {
     happened: 'The database did not say what the endpoint is, so nothing was sent.',
     fix: 'The operator should check the database; the delivery is tried again by itself.',
   },
@@ -96,7 +96,7 @@ export const ERROR_CLASSES = {
     happened: 'A secret of the endpoint could not be decrypted, so nothing was sent.',
     fix: 'The operator should check that the key ring holds the key it was encrypted with, or rotate the secret.',
   },
-  attempt_broke: {
+  internal_error: {
     happened: 'The sender itself failed before the request reached the receiver.',
     fix: 'The operator should read the log of the sender; setting the endpoint again mends a row that was broken by hand.',
   },

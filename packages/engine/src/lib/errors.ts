@@ -10,7 +10,7 @@ import { OutboxError, createOptionChecks, shareInstances } from '@keepsend/outbo
  *   `too_many_idempotency_records` 429: a limit of `limits` is reached, nothing was written
  * - `invalid_event`, `invalid_endpoint`, `idempotency_mismatch` 422
  * - `not_accepted` 503: nothing was committed, repeat it
- * - `outcome_unknown` 500: the write may have taken place; look before you repeat it
+ * - `commit_unconfirmed` 500: the write may have taken place; look before you repeat it
  * - `secret_unreadable` 500: a secret could not be decrypted; see `secrets`
  * - `invalid_option` 500: the engine or a helper was set up wrongly
  */
@@ -38,7 +38,7 @@ export const STATUS_OF = {
   too_many_idempotency_records: 429,
   secret_unreadable: 500,
   invalid_option: 500,
-  outcome_unknown: 500,
+  commit_unconfirmed: 500,
   not_accepted: 503,
 } as const
 
@@ -83,7 +83,7 @@ export function asEngineError(error: unknown): unknown {
   if (!(error instanceof OutboxError)) return error
   if (error.code === 'not_accepted' || error.code === 'storage_unsafe')
     return new EngineError('not_accepted', error.message, { cause: error, retryAfterSeconds: 1 })
-  if (error.code === 'outcome_unknown') return new EngineError('outcome_unknown', error.message, { cause: error })
+  if (error.code === 'commit_unconfirmed') return new EngineError('commit_unconfirmed', error.message, { cause: error })
   if (error.code === 'invalid_event') return new EngineError('invalid_event', error.message, { cause: error })
   return error
 }

@@ -1,7 +1,7 @@
 import type { OptionNames } from '@keepsend/outbox'
 import type { Context, MiddlewareHandler } from 'hono'
-import type { CommitOptions, Committed } from './publish/commit.ts'
-import type { Engine, Sent } from './engine-api.ts'
+import type { CommitOptions, CommitResult } from './publish/commit.ts'
+import type { Engine, PublishResult } from './engine-api.ts'
 import { EngineError, checkNames } from './errors.ts'
 import type { WebhookEvent } from './publish/event.ts'
 import type { IdempotencyKey } from './idempotency/idempotency.ts'
@@ -13,7 +13,7 @@ declare module 'hono' {
   }
 }
 
-/** Puts the engine where {@link commitWithEvents} and {@link sendWebhookEvent} find it. */
+/** Puts the engine where {@link commitWithEvents} and {@link publishEvent} find it. */
 export function keepsend(engine: Engine): MiddlewareHandler {
   return async (c, next) => {
     c.set('keepsend', engine)
@@ -81,12 +81,12 @@ export async function commitWithEvents(c: Context, options: CommitWithEventsOpti
  * caller wants the first answer, not a 404.
  *
  * @example
- * app.use(async (c, next) => (await recallAnswer(c, workspaceOf(c))) ?? next())
+ * app.use(async (c, next) => (await replayIdempotentResponse(c, workspaceOf(c))) ?? next())
  */
-export async function recallAnswer(c: Context, workspaceId: string): Promise<Response | undefined> {
+export async function replayIdempotentResponse(c: Context, workspaceId: string): Promise<Response | undefined> {
   try {
     const idempotencyKey = await idempotencyKeyOf(c, workspaceId)
-    const answer = idempotencyKey && (await engineOf(c).recall(idempotencyKey))
+    const answer = idempotencyKey && (await engineOf(c).findStoredResponse(idempotencyKey))
     return answer && committedResponse({ ...answer, replayed: true })
   } catch (error) {
     if (error instanceof EngineError && error.code !== 'invalid_option')
@@ -96,8 +96,8 @@ export async function recallAnswer(c: Context, workspaceId: string): Promise<Res
 }
 
 /** An event for a change that was committed elsewhere: its rows are inserted before this resolves. */
-export function sendWebhookEvent(c: Context, event: WebhookEvent): Promise<Sent> {
-  return engineOf(c).send(event, backgroundOf(c))
+export function publishEvent(c: Context, event: WebhookEvent): Promise<PublishResult> {
+  return engineOf(c).publish(event, backgroundOf(c))
 }
 
 /** The one workspace that all events are of. */
@@ -127,7 +127,7 @@ export async function idempotencyKeyOf(
 }
 
 /** The answer of a commit, marked where it is an earlier one. */
-function committedResponse({ status, body, replayed }: Pick<Committed, 'status' | 'body' | 'replayed'>): Response {
+function committedResponse({ status, body, replayed }: Pick<CommitResult, 'status' | 'body' | 'replayed'>): Response {
   const headers = new Headers({ 'content-type': 'application/json' })
   if (replayed) headers.set('idempotency-replayed', 'true')
   // A response of these numbers has no body, and the platform refuses one.

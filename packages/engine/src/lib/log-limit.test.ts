@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
-import { fewLines } from './log-limit.ts'
-import { type Logger, carefulLogger, silentLogger } from './logger.ts'
+import { limitLines } from './log-limit.ts'
+import { type Logger, redactingLogger, silentLogger } from './logger.ts'
 
 /** A logger under the limit, what it was given, and a clock that is moved by hand. */
 function limited({ debug = true } = {}) {
@@ -9,7 +9,7 @@ function limited({ debug = true } = {}) {
     void lines.push({ level, message, fields })
   const given: Logger = { info: at('info'), warn: at('warn'), error: at('error'), ...(debug && { debug: at('debug') }) }
   const clock = { now: 0 }
-  return { log: fewLines(given, () => clock.now), lines, clock }
+  return { log: limitLines(given, () => clock.now), lines, clock }
 }
 
 describe('of one kind of line', () => {
@@ -105,7 +105,7 @@ describe('memory', () => {
 describe('debug', () => {
   it('is missing where the logger has none, so that its lines cost nothing', () => {
     expect(limited({ debug: false }).log).not.toHaveProperty('debug')
-    expect(carefulLogger({ ...silentLogger })).not.toHaveProperty('debug')
+    expect(redactingLogger({ ...silentLogger })).not.toHaveProperty('debug')
     const { log, lines } = limited()
     log.debug?.({}, 'm')
     expect(lines).toEqual([{ level: 'debug', message: 'm', fields: {} }])
@@ -117,10 +117,10 @@ describe('a logger', () => {
     const broken = (): never => {
       throw new Error('disk full')
     }
-    expect(() => carefulLogger({ info: broken, warn: broken, error: broken }).warn({}, 'm')).not.toThrow()
+    expect(() => redactingLogger({ info: broken, warn: broken, error: broken }).warn({}, 'm')).not.toThrow()
   })
 
   it('that says nothing is passed by', () => {
-    expect(carefulLogger(silentLogger)).toBe(silentLogger)
+    expect(redactingLogger(silentLogger)).toBe(silentLogger)
   })
 })

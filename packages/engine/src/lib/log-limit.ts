@@ -23,7 +23,7 @@ interface Kind {
  * the end of the period says how many were left out, or the next line of any kind, where a platform ends timers with the
  * request. A receiver that fails ten thousand times a minute fills no disk.
  */
-export function fewLines(logger: Logger, monotonic: () => number): Logger {
+export function limitLines(logger: Logger, monotonic: () => number): Logger {
   // The oldest period first.
   const kinds = new Map<string, Kind>()
   let timerUntil = -Infinity

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { carefulLogger, errorFields } from './logger.ts'
+import { redactingLogger, errorFields } from './logger.ts'
 
 /** What a careful logger passes on. */
 function logged(fields: Record<string, unknown>, message = 'm'): { fields: Record<string, unknown>; message: string } {
   const lines: { fields: Record<string, unknown>; message: string }[] = []
   const keep = (some: Record<string, unknown>, text: string) => void lines.push({ fields: some, message: text })
-  carefulLogger({ info: keep, warn: keep, error: keep }).warn(fields, message)
+  redactingLogger({ info: keep, warn: keep, error: keep }).warn(fields, message)
   const [line] = lines
   if (!line) throw new Error('nothing was logged')
   return line

@@ -1,4 +1,4 @@
-import { fewLines } from './log-limit.ts'
+import { limitLines } from './log-limit.ts'
 import { oneLine } from './formats/one-line.ts'
 
 /**
@@ -44,7 +44,7 @@ function textOf(error: Error): string {
  *
  * @param monotonic milliseconds that only go up
  */
-export function carefulLogger(logger: Logger, monotonic: () => number = () => performance.now()): Logger {
+export function redactingLogger(logger: Logger, monotonic: () => number = () => performance.now()): Logger {
   if (logger === silentLogger) return logger
   const at =
     (level: Level): Logger['info'] =>
@@ -62,7 +62,7 @@ export function carefulLogger(logger: Logger, monotonic: () => number = () => pe
     error: at('error'),
     ...(typeof logger.debug === 'function' && { debug: at('debug') }),
   }
-  return fewLines(plainly, monotonic)
+  return limitLines(plainly, monotonic)
 }
 
 function plain(value: unknown): unknown {

@@ -20,9 +20,9 @@ async function aged(options: Parameters<typeof rig>[0] = {}) {
 describe('a delivery that is too old', () => {
   it('fails as expired in a round of maintenance, held or pending, and one warning says how many', async () => {
     const { engine, age, id, rows, log } = await aged()
-    await engine.send(event)
+    await engine.publish(event)
     await engine.endpoints.setStatus('w1', id, 'disabled')
-    await engine.send(event)
+    await engine.publish(event)
     await age('created_at', WEEK - 60_000)
     expect(await engine.maintain()).toMatchObject({ expired: 0 })
     await age('created_at', 60_000)
@@ -39,21 +39,21 @@ describe('a delivery that is too old', () => {
 
   it('gets no attempt when it is claimed all the same', async () => {
     const { engine, age, work, rows, sender } = await aged()
-    await engine.send(event)
+    await engine.publish(event)
     await age('created_at', WEEK + 1)
-    expect(await work()).toMatchObject([{ kind: 'dead', error: expect.stringMatching(/^expired: /) as string }])
+    expect(await work()).toMatchObject([{ kind: 'fail', error: expect.stringMatching(/^expired: /) as string }])
     expect(sender.requests).toEqual([])
     expect(await rows()).toMatchObject([{ status: 'failed', lastError: expect.stringMatching(/^expired: /) as string }])
   })
 
   it('is settled by its worker while that holds it', async () => {
     const { db, engine, age, rows } = await aged()
-    await engine.send(event)
+    await engine.publish(event)
     const { claims } = await claimDueEvents(db, { limit: 1 })
     await age('created_at', 2 * WEEK)
     expect(await engine.maintain()).toMatchObject({ expired: 0 })
     const settled = await engine.settle(
-      claims.map((claim) => ({ claim, outcome: { kind: 'delivered', httpStatus: 200 } })),
+      claims.map((claim) => ({ claim, outcome: { kind: 'complete', httpStatus: 200 } })),
     )
     expect(settled.lost).toEqual([])
     expect(await rows()).toEqual([])
@@ -61,19 +61,19 @@ describe('a delivery that is too old', () => {
 
   it('can be replayed, and has its time anew', async () => {
     const { engine, age, rows, work } = await aged()
-    await engine.send(event)
+    await engine.publish(event)
     await age('created_at', 2 * WEEK)
     await engine.maintain()
     const [expired] = await rows()
     await engine.deliveries.replay('w1', expired?.id ?? '')
     expect(await engine.maintain()).toMatchObject({ expired: 0 })
-    expect(await work()).toMatchObject([{ kind: 'delivered' }])
+    expect(await work()).toMatchObject([{ kind: 'complete' }])
   })
 
   it('is reported to the operator like any other that failed, in bounded rounds', async () => {
     const { engine, addEndpoint, age, rows } = await aged({ operatorWorkspaceId: 'ops' })
     await addEndpoint({ workspaceId: 'ops', eventTypes: ['keepsend.*'] })
-    for (let count = 0; count < 60; count++) await engine.send(event)
+    for (let count = 0; count < 60; count++) await engine.publish(event)
     await age('created_at', WEEK + 1)
     expect(await engine.maintain()).toMatchObject({ expired: 50, more: true })
     expect(await engine.maintain()).toMatchObject({ expired: 10, more: false })
@@ -95,10 +95,10 @@ describe('failed rows', () => {
   it('are retained as long as a delivery has, delivered ones for a day', async () => {
     let answer = 200
     const { engine, age, work, rows } = await aged({ keepCompleted: true, answer: () => answer })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     answer = 404
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     await age('completed_at', DAY + 1)
     expect(await engine.maintain()).toMatchObject({ deletedRows: 1 })
@@ -110,7 +110,7 @@ describe('failed rows', () => {
 
   it('are retained for failedRetentionMs where that is given', async () => {
     const { engine, age, work, rows } = await aged({ answer: () => 404, failedRetentionMs: 1000 })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     await age('completed_at', 1001)
     expect(await engine.maintain()).toMatchObject({ deletedRows: 1 })

@@ -11,11 +11,11 @@ import {
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
-import type { Reporter } from './health/operational-webhooks.ts'
-import { type HeldCare, careForHeld } from './backlog/orphans.ts'
+import type { Notifier } from './health/operational-webhooks.ts'
+import { type HeldRowsMaintenance, maintainHeldRows } from './backlog/orphans.ts'
 
 /** What one round of upkeep did. */
-export interface Upkeep extends HeldCare {
+export interface MaintenanceResult extends HeldRowsMaintenance {
   /** Deliveries that were not settled in the time that they had, failed now. */
   expired: number
   /** Settled rows past their retention. */
@@ -30,12 +30,12 @@ export interface Upkeep extends HeldCare {
   more: boolean
 }
 
-export interface MaintainDeps {
+export interface MaintenanceDeps {
   /** See {@link CircuitOptions.openMs}. */
   openMs: number
   db: OutboxDatabase
   logger: Logger
-  reporter: Reporter | undefined
+  reporter: Notifier | undefined
   retentionMs: number
   failedRetentionMs: number
   maxAgeMs: number
@@ -47,7 +47,7 @@ const ROUND = 500
 const REPORTED_ROUND = 50
 
 /** One bounded round of upkeep, for a poller's or a cron's slow cadence. */
-export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
+export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult> {
   const { db, logger, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
   const payloads = await cleanupPayloads(db, { batchSize: ROUND })
@@ -55,10 +55,10 @@ export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  const held = await careForHeld(db, deps.openMs)
-  const { strays, orphaned } = held
-  if (strays > 0)
-    logger.warn({ endpoints: strays }, 'endpoints had no time at which to resume what is held; they have one')
+  const held = await maintainHeldRows(db, deps.openMs)
+  const { orphanedHolds, orphaned } = held
+  if (orphanedHolds > 0)
+    logger.warn({ endpoints: orphanedHolds }, 'endpoints had no time at which to resume what is held; they have one')
   if (orphaned > 0)
     logger.warn({ deliveries: orphaned }, 'deliveries were held for endpoints that are gone; failed now')
   const expiry = await expire(deps)
@@ -81,7 +81,12 @@ export async function maintain(deps: MaintainDeps): Promise<Upkeep> {
 }
 
 /** What is too old to be sent. `more`: some were, and there may be others; a look that finds none waits for the next round. */
-async function expire({ db, logger, reporter, maxAgeMs }: MaintainDeps): Promise<{ expired: number; more: boolean }> {
+async function expire({
+  db,
+  logger,
+  reporter,
+  maxAgeMs,
+}: MaintenanceDeps): Promise<{ expired: number; more: boolean }> {
   const { ids, more } = await expireEvents(db, {
     maxAgeMs,
     batchSize: reporter ? REPORTED_ROUND : ROUND,

@@ -9,6 +9,6 @@ export function engineMigrations(db: Pick<OutboxDatabase, 'dialect'>): readonly 
 }
 
 /** Makes or brings up to date every table of Keepsend. Safe to run at each start, by several processes at once. */
-export function migrate(db: OutboxDatabase): Promise<string[]> {
+export function migrateEngine(db: OutboxDatabase): Promise<string[]> {
   return applyMigrations(db, engineMigrations(db))
 }

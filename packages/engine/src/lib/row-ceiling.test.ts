@@ -1,7 +1,7 @@
 import { type OutboxDatabase, rowsAs } from '@keepsend/outbox'
 import { sqliteDialect } from '@keepsend/outbox/sqlite'
 import { describe, expect, it } from 'vitest'
-import { createCeilings } from './row-ceiling.ts'
+import { createRowCeilings } from './row-ceiling.ts'
 import { readLimits } from './limits.ts'
 
 /** The ceiling of what waits, above a database whose counts take `tookMs` and come to `rows`. */
@@ -18,7 +18,7 @@ function ceiling(max: number) {
   }
   const logger = { info() {}, warn() {}, error() {} }
   const deps = { logger, monotonic: () => state.now, random: () => 0 }
-  const { waiting } = createCeilings(db, readLimits({ waitingPerWorkspace: max }), deps)
+  const { waiting } = createRowCeilings(db, readLimits({ waitingPerWorkspace: max }), deps)
   return { waiting, state }
 }
 

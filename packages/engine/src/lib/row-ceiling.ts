@@ -8,7 +8,7 @@ import { type Logger, errorFields } from './logger.ts'
  * second at most, and in between what this process adds is added up. So a process alone keeps to the limit, but for what is
  * under way at the same time; of several each may add what the others have not seen.
  */
-export interface Ceiling {
+export interface RowCeiling {
   /**
    * @returns nothing where the rows are known and there is room, as nearly always: the next step need not wait
    * @throws {EngineError} with `retryAfterSeconds`, where there is no room for a row more; never because it cannot count
@@ -19,10 +19,10 @@ export interface Ceiling {
 }
 
 /** What the limits keep of each workspace. */
-export interface Ceilings {
+export interface RowCeilings {
   /** Deliveries in line and held. */
-  waiting: Ceiling
-  idempotencyRecords: Ceiling
+  waiting: RowCeiling
+  idempotencyRecords: RowCeiling
 }
 
 interface Counting {
@@ -40,11 +40,11 @@ const EVERY_MS = 1000
 const REST = 100
 const MAX_WORKSPACES = 10_000
 
-export function createCeilings(
+export function createRowCeilings(
   db: OutboxDatabase,
   { waitingPerWorkspace, idempotencyRecordsPerWorkspace }: Limits,
   { random, ...deps }: Pick<CeilingDeps, 'logger' | 'monotonic'> & { random: () => number },
-): Ceilings {
+): RowCeilings {
   return {
     waiting: createCeiling({
       count: (workspaceId) => counted(db, waitingStatement(db, workspaceId, waitingPerWorkspace)),
@@ -88,7 +88,7 @@ interface CeilingDeps {
   monotonic: () => number
 }
 
-function createCeiling({ count, max, refuse, logger, monotonic }: CeilingDeps): Ceiling {
+function createCeiling({ count, max, refuse, logger, monotonic }: CeilingDeps): RowCeiling {
   const workspaces = new Map<string, Counting>()
 
   async function look(workspaceId: string, counting: Counting): Promise<number> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isAllowedAddress, judgeAddress, parseCidr } from './url-policy/address.ts'
+import { isPublicAddress, classifyAddress, parseCidr } from './url-policy/address.ts'
 import { createCheckUrl } from './url-policy/check-url.ts'
 
 describe('what an operator opens', () => {
@@ -118,13 +118,13 @@ describe('what an operator opens', () => {
     for (const host of ['10.0.255.255', '10.2.0.0', '[fd00:2::]', '127.0.0.1']) {
       expect(check(open, `https://${host}/`), host).toBe('blocked_address')
     }
-    expect(isAllowedAddress('10.1.2.3', [parseCidr('10.1.0.0/16')])).toBe(true)
+    expect(isPublicAddress('10.1.2.3', [parseCidr('10.1.0.0/16')])).toBe(true)
   })
 
   it('and an address is known as public by itself, as opened, or as refused', () => {
     const opened = [parseCidr('10.1.0.0/16'), parseCidr('93.184.216.0/24')]
     const addresses = ['93.184.215.14', '93.184.216.1', '::ffff:10.1.2.3', '10.2.0.0', 'hooks.customer.com']
-    expect(addresses.map((address) => judgeAddress(address, opened))).toEqual([
+    expect(addresses.map((address) => classifyAddress(address, opened))).toEqual([
       'public',
       'opened',
       'opened',

@@ -22,7 +22,7 @@ async function twoTenants() {
   const { engine, exec } = made
   const endpoint = (await made.addEndpoint()).id
   const off = (await made.addEndpoint({ url: 'https://other.example.com/' })).id
-  const { eventId: event } = await engine.send({ type: 'a', workspaceId: 'w1', data: { of: 'w1' } })
+  const { eventId: event } = await engine.publish({ type: 'a', workspaceId: 'w1', data: { of: 'w1' } })
   await engine.endpoints.setStatus('w1', off, 'disabled')
   await exec(
     `update pending_events set status = 'failed', completed_at = 1, due_at = null, ready = 0, last_error = 'of w1' where endpoint_id = ?`,
@@ -189,12 +189,12 @@ describe("another workspace's id", () => {
           call: (id: string) =>
             method.apply(methods, [
               'w2',
-              name === 'replayOf' ? { endpointId: id } : id,
+              name === 'replayEndpoint' ? { endpointId: id } : id,
               ...(args[name] ?? []),
             ] as never[]),
         })),
     )
-    calls.push({ name: 'sendTest', call: (id) => engine.sendTest('w2', id) })
+    calls.push({ name: 'publishTest', call: (id) => engine.publishTest('w2', id) })
     for (const { name, call } of calls) {
       for (const kind of KINDS) {
         const said = (id: string) => call(id).then(String, ({ code, message }) => ({ code, message }))
@@ -211,8 +211,8 @@ describe("another workspace's id", () => {
 describe("another workspace's cursor", () => {
   it('only says where to go on: what it shows is the asker’s own, on every list and from every place', async () => {
     const made = await twoTenants()
-    await made.engine.send({ type: 'a', workspaceId: 'w1', data: {} })
-    await made.engine.send({ type: 'a', workspaceId: 'w2', data: {} })
+    await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
+    await made.engine.publish({ type: 'a', workspaceId: 'w2', data: {} })
     for (const list of ['/events', '/endpoints', '/deliveries']) {
       const idsOf = async (response: Promise<Response>) =>
         ((await read(response)).body['data'] as { id: string }[]).map(({ id }) => id)

@@ -44,11 +44,11 @@ export const CLAIM_OPTIONS = {
 /** A row under a lease. `claimedAt` is the database's time of the claim, `gen` what a settle must show. */
 export type Claim = TakenEvent & { claimedAt: number }
 
-export interface Claimed {
+export interface ClaimResult {
   /** In the order of their events (by key), each held by this caller alone. */
   claims: Claim[]
   /** Rows found with their attempts used up: already `failed` when this resolves. */
-  dead: EventState[]
+  exhausted: EventState[]
   /** Rows that a claim `as: 'sweep'` took, for their messages; absent when it took none. */
   swept?: EventState[] | undefined
 }
@@ -60,7 +60,7 @@ export const DEFAULT_LEASE_MS = 60_000
  * Takes rows under a lease: the attempt is charged and `gen` bumped in the same statement, so a worker that dies has used
  * it. A row whose worker died on its last attempt is buried here, never left pending and unclaimable.
  */
-export async function claimReadyEvents(db: OutboxDatabase, options: ClaimOptions): Promise<Claimed> {
+export async function claimReadyEvents(db: OutboxDatabase, options: ClaimOptions): Promise<ClaimResult> {
   const transaction = new Transaction()
   const claimed = addClaim(transaction, db, options)
   if (!transaction.isEmpty) await transaction.commit(db)
@@ -76,7 +76,7 @@ export function addClaim(
   transaction: Transaction,
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   options: ClaimOptions,
-): () => Claimed {
+): () => ClaimResult {
   const taken = takesOf(options).map((how) => transaction.add(takeStatement(dialect, how)))
   return () => readClaimed(taken.flatMap(({ rows }) => rows))
 }
@@ -117,20 +117,20 @@ export const CLAIM_DUE_OPTIONS = {
  * Claims whatever may go now, fairly: looks at the lanes, and takes from them in turn and from what has become due, until
  * it has as many as were asked for or there are no more. For a worker that keeps no lanes of its own in mind.
  */
-export async function claimDueEvents(db: OutboxDatabase, options: ClaimDueOptions): Promise<Claimed> {
+export async function claimDueEvents(db: OutboxDatabase, options: ClaimDueOptions): Promise<ClaimResult> {
   checkNames('claimDueEvents', CLAIM_DUE_OPTIONS, options)
   const { limit, ...lease } = options
   checkBounds('limit', limit, 1, 1000)
-  const all: Claimed = { claims: [], dead: [] }
+  const all: ClaimResult = { claims: [], exhausted: [] }
   const how = leaseOf(lease)
   await takeInTurn(db, { limit }, async (rows, most) => {
     const taken = await db.run(takeStatement(db.dialect, { rows, ...how, limit: most }))
-    const { claims, dead } = readClaimed(taken.rows)
+    const { claims, exhausted } = readClaimed(taken.rows)
     all.claims.push(...claims)
-    all.dead.push(...dead)
-    return claims.length + dead.length
+    all.exhausted.push(...exhausted)
+    return claims.length + exhausted.length
   })
-  return { claims: all.claims.sort(byId), dead: all.dead }
+  return { claims: all.claims.sort(byId), exhausted: all.exhausted }
 }
 
 /**
@@ -142,7 +142,7 @@ export async function claimEvents(
   db: OutboxDatabase,
   refs: readonly ClaimRef[],
   options: LeaseOptions = {},
-): Promise<Claimed> {
+): Promise<ClaimResult> {
   checkNames('claimEvents', LEASE_OPTIONS, options)
   if (refs.length === 0) return readClaimed([])
   checkBounds('refs.length', refs.length, 1, 1000)
@@ -154,12 +154,12 @@ export async function claimEvents(
  * Sorts what the statements returned: RETURNING has no order of its own, and it replaced `due_at` by the lease. Keys are
  * time-ordered, so a batch starts in the order of its events.
  */
-export function readClaimed(rows: readonly Row[]): Claimed {
+export function readClaimed(rows: readonly Row[]): ClaimResult {
   const taken: TakenEvent[] = readPendingEvents(rows).sort(byId)
   const swept = taken.filter(({ status, claimedAt }) => status === 'pending' && claimedAt === null)
   return {
     claims: taken.filter((row): row is Claim => row.status === 'pending' && row.claimedAt !== null),
-    dead: taken.filter(({ status }) => status === 'failed'),
+    exhausted: taken.filter(({ status }) => status === 'failed'),
     ...(swept.length > 0 && { swept }),
   }
 }

@@ -19,7 +19,7 @@ export interface SqlResult<R extends object = Row> {
  * - `atomic` commits every statement or none, in their order, with no other writer between them. It takes no
  *   callback, because D1 has no interactive transactions.
  * - A write that was certainly not committed rejects with `OutboxError` `not_accepted`, one that may have been with
- *   `outcome_unknown`; a broken constraint rejects with the driver's own error, and nothing of its unit is kept.
+ *   `commit_unconfirmed`; a broken constraint rejects with the driver's own error, and nothing of its unit is kept.
  */
 export interface OutboxDatabase {
   readonly dialect: Dialect

@@ -9,7 +9,7 @@ import { toDrizzle } from './statement.ts'
 import { Transaction } from './transaction.ts'
 
 /** What became of one event: `'exists'` when its row was there already, which is how a repeat ends well. */
-export interface Enqueued {
+export interface EnqueueResult {
   id: string
   result: 'inserted' | 'exists'
 }
@@ -19,7 +19,7 @@ export interface Enqueued {
  *
  * @throws {OutboxError} `invalid_event` before anything is written; `not_accepted` when the database refused.
  */
-export async function enqueueEvent(db: OutboxDatabase, event: OutboxEvent): Promise<Enqueued> {
+export async function enqueueEvent(db: OutboxDatabase, event: OutboxEvent): Promise<EnqueueResult> {
   checkEvent(event)
   if (maxInlineRows(db.dialect, event.payload) === 0) return onlyRow(await enqueueEvents(db, [event]))
   const { changes } = await db.run(insertStatement(event))
@@ -31,7 +31,7 @@ export async function enqueueEvent(db: OutboxDatabase, event: OutboxEvent): Prom
  * with one payload share it where they are more than three, and on SQLite a payload of more than 1,000 bytes is stored
  * beside its rows.
  */
-export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxEvent[]): Promise<Enqueued[]> {
+export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxEvent[]): Promise<EnqueueResult[]> {
   if (events.length === 0) return []
   for (const event of events) checkEvent(event)
   const transaction = new Transaction()

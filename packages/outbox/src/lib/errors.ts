@@ -10,7 +10,7 @@ import { inOneLine, refusalOf } from './runtime.ts'
  * - `invalid_statement`: a statement cannot commit together with others, or has too few or too many values; nothing was
  *   written.
  * - `not_accepted`: the database refused the write (full, busy, I/O error); nothing was committed.
- * - `outcome_unknown`: the connection broke, or the disk failed, around the commit; the write may have taken place.
+ * - `commit_unconfirmed`: the connection broke, or the disk failed, around the commit; the write may have taken place.
  * - `storage_unsafe`: the SQLite file is damaged, was replaced, or is open by a second SQLite library. Trying again does
  *   not help: stop the process and mend the cause.
  * - `not_migrated`: the tables are missing.
@@ -21,7 +21,7 @@ export type OutboxErrorCode =
   | 'invalid_option'
   | 'invalid_statement'
   | 'not_accepted'
-  | 'outcome_unknown'
+  | 'commit_unconfirmed'
   | 'storage_unsafe'
   | 'not_migrated'
   | 'unsupported_runtime'

@@ -18,11 +18,11 @@ export interface OutboxEvent {
   /** Attempts before the row ends `failed`: 1–100. @default 10 */
   maxAttempts?: number | undefined
   /**
-   * When the row may be claimed: milliseconds since the epoch; `'now'`, by the database's clock; or `'handed-off'`
+   * When the row may be claimed: milliseconds since the epoch; `'now'`, by the database's clock; or `'dispatched'`
    * for a row whose first attempt belongs to a queue message (kept out of the due index, found by the sweep).
    * @default 'now'
    */
-  due?: number | 'now' | 'handed-off' | undefined
+  due?: number | 'now' | 'dispatched' | undefined
 }
 
 export const EVENT_OPTIONS = {

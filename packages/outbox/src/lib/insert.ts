@@ -81,9 +81,9 @@ export function insertManyStatements(dialect: Dialect, { events, payloads }: Row
   const insert = sqlText`
     ${ctes} ${INSERT_MANY}${contentType})
     select id, workspace_id, event_type, endpoint_id, max_attempts,
-      case due when 'now' then ${clock()} when 'handed-off' then case when ${isFarOff} then ${clock()} end
+      case due when 'now' then ${clock()} when 'dispatched' then case when ${isFarOff} then ${clock()} end
         else cast(due as bigint) end,
-      case when due = 'now' then 1 when due = 'handed-off' then 0
+      case when due = 'now' then 1 when due = 'dispatched' then 0
         when cast(due as bigint) <= ${clock()} then 1 else 0 end,
       ${clock()}, ${clock()}, ${stored.id}, event.payload${contentType}
     from ${source} ${stored.join}
@@ -149,7 +149,7 @@ const NOW = raw('receiver.now')
 const UNLESS_HELD = raw('case when held_for is null')
 
 interface FanOutOptions extends MaxRows {
-  /** With `due: 'handed-off'`: while rows of the workspace stand in line, these stand in line as well. @default false */
+  /** With `due: 'dispatched'`: while rows of the workspace stand in line, these stand in line as well. @default false */
   joinsLine?: boolean | undefined
   /**
    * There were at most three receivers a moment ago. They are not counted: a payload of up to 1,000 bytes stands in each
@@ -199,7 +199,7 @@ function dueAndReady(
   const [dueAt, ready] =
     due === 'now'
       ? [now, IN_LINE]
-      : due === 'handed-off'
+      : due === 'dispatched'
         ? [sqlText`case when ${offTheClock(clock(eventIdTime(eventId)), now)} or 1 = ${inLine} then ${now} end`, inLine]
         : [clock(due), sqlText`case when ${clock(due)} <= ${now} then 1 else 0 end`]
   if (!unlessHeld) return sqlText`${dueAt}, ${ready}`

@@ -26,31 +26,31 @@ export const EXTEND_LEASE_OPTIONS = { now: 'number' } satisfies OptionNames<Para
 
 /**
  * A queue consumer's question before it sends: does the row still stand as the message says? Answers the row, or
- * `'lost'` when it was settled, claimed, swept or rescheduled since. Writes nothing.
+ * `'stale'` when it was settled, claimed, swept or rescheduled since. Writes nothing.
  */
-export async function beginEvent(db: OutboxDatabase, ref: ClaimRef): Promise<PendingEvent | 'lost'> {
-  const { begun } = await beginEvents(db, [ref])
-  return begun[0] ?? 'lost'
+export async function beginEvent(db: OutboxDatabase, ref: ClaimRef): Promise<PendingEvent | 'stale'> {
+  const { current } = await beginEvents(db, [ref])
+  return current[0] ?? 'stale'
 }
 
 /** What a batch of messages comes to. */
-export interface Begun {
+export interface BeginResult {
   /** Rows that stand as their message says. */
-  begun: PendingEvent[]
+  current: PendingEvent[]
   /**
    * Rows that were swept or given back since, and never attempted: the message waited long. Whoever works one of these
    * claims it first (`claimEvents`, under the row's own `gen`), because another message for it may be on its way.
    */
-  overtaken: PendingEvent[]
+  swept: PendingEvent[]
   /** Ids of rows that are settled, claimed, put off or stand in line. */
-  lost: string[]
+  stale: string[]
   /** Workspaces of these rows of which others stand in line. */
-  lined: string[]
+  workspacesInLine: string[]
 }
 
 /** {@link beginEvent} for a batch of messages, in one read. Of two messages for one row the later `gen` counts. */
-export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[]): Promise<Begun> {
-  if (refs.length === 0) return { begun: [], overtaken: [], lost: [], lined: [] }
+export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[]): Promise<BeginResult> {
+  if (refs.length === 0) return { current: [], swept: [], stale: [], workspacesInLine: [] }
   const gens = new Map<string, number>()
   for (const { id, gen } of refs) gens.set(id, Math.max(gen, gens.get(id) ?? gen))
   const wanted = [...gens].map(([id, gen]) => ({ id, gen }))
@@ -61,17 +61,17 @@ export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[])
     from (${db.dialect.claims(wanted)}) as claim cross join pending_events
     where id = claim_id and status = 'pending' and (gen = claim_gen or (
       gen > claim_gen and claim_gen >= created_at and ready = 0 and attempts = 0 and deferrals = 0 and crashes = 0))`)
-  const lined = new Set<string>()
+  const workspacesInLine = new Set<string>()
   const found = rows.flatMap(({ hasLine: isLined, ...columns }) => {
     const read = readPendingEvents([columns])
-    if (isLined) for (const { workspaceId } of read) lined.add(workspaceId)
+    if (isLined) for (const { workspaceId } of read) workspacesInLine.add(workspaceId)
     return read
   })
   return {
-    begun: found.filter(({ id, gen }) => gens.get(id) === gen),
-    overtaken: found.filter(({ id, gen }) => gens.get(id) !== gen),
-    lost: missing(wanted, rows),
-    lined: [...lined],
+    current: found.filter(({ id, gen }) => gens.get(id) === gen),
+    swept: found.filter(({ id, gen }) => gens.get(id) !== gen),
+    stale: missing(wanted, rows),
+    workspacesInLine: [...workspacesInLine],
   }
 }
 

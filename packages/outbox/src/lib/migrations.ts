@@ -10,6 +10,6 @@ export function outboxMigrations(dialect: DialectName): readonly Migration[] {
 }
 
 /** Makes or brings up to date the outbox's table alone; the engine's `migrate` does this and its own. */
-export function migrate(db: OutboxDatabase): Promise<string[]> {
+export function migrateOutbox(db: OutboxDatabase): Promise<string[]> {
   return applyMigrations(db, outboxMigrations(db.dialect.name))
 }

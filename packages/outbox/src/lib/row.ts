@@ -31,7 +31,7 @@ export interface ClaimRef {
 }
 
 /** `'lost'`: the row was settled, released or claimed by another since; nothing was changed. */
-export type SettleResult = 'ok' | 'lost'
+export type SettleStatus = 'ok' | 'lost'
 
 /** `last_error` of a row whose worker died on its last attempt: the delivery may have arrived. */
 export const DELIVERY_UNCONFIRMED = 'delivery_unconfirmed'

@@ -1,8 +1,8 @@
 import type { OptionNames } from './options.ts'
 import { checkNames } from './errors.ts'
-import { type ClaimOptions, type Claimed, addClaim, readClaimed, takesOf } from './claim.ts'
+import { type ClaimOptions, type ClaimResult, addClaim, readClaimed, takesOf } from './claim.ts'
 import type { OutboxDatabase } from './database.ts'
-import type { ClaimRef, SettleResult } from './row.ts'
+import type { ClaimRef, SettleStatus } from './row.ts'
 import { settleStatements } from './settle-statement.ts'
 import type { SqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
@@ -42,11 +42,11 @@ export const SETTLE_OPTIONS = {
   now: 'number',
 } satisfies OptionNames<SettleOptions>
 
-export interface Settled {
+export interface SettleResult {
   /** Ids of outcomes that changed nothing, because another holds or has settled the row. */
   lost: string[]
   /** What the claim of the same commit took; empty without one. */
-  claimed: Claimed
+  claimed: ClaimResult
 }
 
 /** Completes one claim. `'lost'` changes nothing. */
@@ -54,7 +54,7 @@ export async function completeEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
   options: Pick<SettleOptions, 'keepCompleted' | 'now'> & { httpStatus?: number | undefined } = {},
-): Promise<SettleResult> {
+): Promise<SettleStatus> {
   const { httpStatus, ...rest } = options
   return settleOne(db, { settle: 'complete', claim, httpStatus }, rest)
 }
@@ -64,7 +64,7 @@ export async function failEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
   options: { error: string; httpStatus?: number | undefined; now?: number | undefined },
-): Promise<SettleResult> {
+): Promise<SettleStatus> {
   checkNames('failEvent', FAIL_OPTIONS, options)
   const { now, ...outcome } = options
   return settleOne(db, { settle: 'fail', claim, ...outcome }, { now })
@@ -79,7 +79,7 @@ export async function rescheduleEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
   options: When & RescheduleReason & { now?: number | undefined },
-): Promise<SettleResult> {
+): Promise<SettleStatus> {
   checkNames('rescheduleEvent', RESCHEDULE_OPTIONS, options)
   const { now, ...outcome } = options
   return settleOne(db, { settle: 'reschedule', claim, ...outcome }, { now })
@@ -102,7 +102,7 @@ export async function settleEvents(
   db: OutboxDatabase,
   outcomes: readonly Outcome[],
   options: SettleOptions = {},
-): Promise<Settled> {
+): Promise<SettleResult> {
   checkNames('settleEvents', SETTLE_OPTIONS, options)
   const { claim } = options
   const settles = statementsOf(db, outcomes, options)
@@ -161,7 +161,7 @@ function addStatements(
   }
 }
 
-async function settleOne(db: OutboxDatabase, outcome: Outcome, options: SettleOptions): Promise<SettleResult> {
+async function settleOne(db: OutboxDatabase, outcome: Outcome, options: SettleOptions): Promise<SettleStatus> {
   const { lost } = await settleEvents(db, [outcome], options)
   return lost.length === 0 ? 'ok' : 'lost'
 }

@@ -13,7 +13,7 @@ export interface OutboxStats {
   /** Under a live lease. */
   inFlight: number
   /** Handed to a queue for the first attempt. */
-  handedOff: number
+  dispatched: number
   held: number
   completed: number
   failed: number
@@ -60,7 +60,7 @@ export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}
         case
           when status <> 'pending' then status
           when ready = 1 then 'due'
-          when due_at is null then 'handedOff'
+          when due_at is null then 'dispatched'
           when due_at <= ${now} then 'due'
           when claimed_at is not null then 'inFlight'
           else 'scheduled'
@@ -79,7 +79,7 @@ export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}
     due: count('due'),
     scheduled: count('scheduled'),
     inFlight: count('inFlight'),
-    handedOff: count('handedOff'),
+    dispatched: count('dispatched'),
     held: count('held'),
     completed: count('completed'),
     failed: count('failed'),

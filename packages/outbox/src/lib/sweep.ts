@@ -2,7 +2,7 @@ import type { OptionNames } from './options.ts'
 import { type OutboxDatabase, onlyRow } from './database.ts'
 import { checkBounds, checkNames } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
-import { type EventState, type SettleResult, readPendingEvents } from './row.ts'
+import { type EventState, type SettleStatus, readPendingEvents } from './row.ts'
 import { completeEvent, failEvent, settleEvents } from './settle.ts'
 import { sqlText } from './statement.ts'
 import { takeInTurn } from './lane.ts'
@@ -46,16 +46,16 @@ export const SWEEP_OPTIONS = {
 
 /** A row that fell through, now in the sweeper's hand under its new `gen`: re-enqueue it, or settle it here. */
 export interface SweptEvent extends EventState {
-  complete(): Promise<SettleResult>
-  fail(error: string): Promise<SettleResult>
+  complete(): Promise<SettleStatus>
+  fail(error: string): Promise<SettleStatus>
   /** Puts it off under another `gen`; like the sweep itself, charges no attempt. */
-  reschedule(delayMs: number): Promise<SettleResult>
+  reschedule(delayMs: number): Promise<SettleStatus>
 }
 
-export interface Swept {
+export interface SweepResult {
   events: SweptEvent[]
   /** Rows found with their attempts used up: already `failed` when this resolves. */
-  dead: EventState[]
+  exhausted: EventState[]
   /** The pass over handed-off rows has not come to its end. */
   more: boolean
 }
@@ -68,7 +68,7 @@ const PASS_EVERY_MS = 3_600_000
  * message never came. Takes each (`gen` + 1, a lease) so that concurrent sweepers get disjoint sets, charges no
  * attempt, and delivers nothing: the caller hands the rows to its queue.
  */
-export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptions = {}): Promise<Swept> {
+export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptions = {}): Promise<SweepResult> {
   checkNames('sweepPendingEvents', SWEEP_OPTIONS, options)
   const { limit = 1000, leaseMs = 120_000, firstSends = 'recent', due = true, perWorkspace } = options
   checkBounds('limit', limit, 2, 10_000)
@@ -98,7 +98,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
       const keys = Math.max(1, reserved - taken.length)
       const last = await lastKeyOf(db, afterId, keys)
       if (last.key !== null) {
-        await take({ kind: 'handed-off', afterId, toId: last.key, createdBefore: now - leaseMs }, keys)
+        await take({ kind: 'dispatched', afterId, toId: last.key, createdBefore: now - leaseMs }, keys)
       }
       more = last.full
       await writePass(db, { beganAt: begins ? now : pass.beganAt, afterId: last.full ? last.key : null })
@@ -108,7 +108,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
 
   return {
     events: taken.filter((row) => row.status === 'pending').map((row) => withCallbacks(db, row, options.now)),
-    dead: taken.filter((row) => row.status === 'failed'),
+    exhausted: taken.filter((row) => row.status === 'failed'),
     more,
   }
 }

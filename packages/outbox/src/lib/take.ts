@@ -14,7 +14,7 @@ export interface TakeOptions {
     | { kind: 'lanes'; lanes: readonly LaneShare[] }
     | { kind: 'due' }
     | { kind: 'first-sends'; fromId: string; toId: string }
-    | { kind: 'handed-off'; afterId: string; toId: string; createdBefore: number }
+    | { kind: 'dispatched'; afterId: string; toId: string; createdBefore: number }
     | { kind: 'named'; claims: readonly ClaimRef[] }
   /**
    * A claim counts an attempt, leaves its mark, and reads the payload; a sweep does none of these, and doubles the lease with
@@ -71,7 +71,7 @@ export function rowsToTake(
         where: sqlText`status = 'pending' and due_at is null and id >= ${rows.fromId} and id < ${rows.toId}`,
         order: raw('id'),
       }
-    case 'handed-off':
+    case 'dispatched':
       // The key range itself bounds what is read.
       return {
         where: sqlText`id > ${rows.afterId} and id <= ${rows.toId} and status = 'pending' and due_at is null

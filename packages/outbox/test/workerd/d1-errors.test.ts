@@ -1,6 +1,6 @@
 import { reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { type OutboxDatabase, enqueueEvent, migrate, newEventId, outboxStats, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, enqueueEvent, migrateOutbox, newEventId, outboxStats, sqlText } from '@keepsend/outbox'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
 import { beforeEach, describe, expect, it } from 'vitest'
 
@@ -45,7 +45,7 @@ describe('what D1 says becomes what Keepsend says', () => {
   })
 
   it('a broken constraint stays the error of the driver, and nothing of its unit is kept', async () => {
-    await migrate(db)
+    await migrateOutbox(db)
     await db.run({ sql: 'create table things (id text primary key)', params: [] })
     const unit = [sqlText`insert into things values ('a')`, sqlText`insert into things values ('a')`]
     const error = await db.atomic(unit).catch((thrown: unknown) => thrown)
@@ -62,10 +62,10 @@ describe('what D1 says becomes what Keepsend says', () => {
   })
 
   it('an answer that is lost after the commit: the outcome is unknown, and a repeat inserts no second row', async () => {
-    await migrate(db)
+    await migrateOutbox(db)
     const deaf = fromD1(deafAfter('D1_ERROR: Network connection lost.'))
     const one = event()
-    await expect(enqueueEvent(deaf, one)).rejects.toMatchObject({ name: 'OutboxError', code: 'outcome_unknown' })
+    await expect(enqueueEvent(deaf, one)).rejects.toMatchObject({ name: 'OutboxError', code: 'commit_unconfirmed' })
     expect(await enqueueEvent(db, one)).toMatchObject({ result: 'exists' })
     expect(await outboxStats(db)).toMatchObject({ due: 1 })
   })
@@ -87,13 +87,13 @@ describe('what D1 says becomes what Keepsend says', () => {
     'D1_ERROR: Internal error in D1 storage caused object to be reset.',
     'D1_ERROR: D1 reset because its code was updated.',
   ])('"%s": the outcome is unknown', async (message) => {
-    await expect(enqueueEvent(fromD1(refusing(message)), event())).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expect(enqueueEvent(fromD1(refusing(message)), event())).rejects.toMatchObject({ code: 'commit_unconfirmed' })
   })
 })
 
 describe('bounds of D1 that its local simulation does not hold', () => {
   it('a value of more than 2,000,000 bytes is refused before it is sent, with its size', async () => {
-    await migrate(db)
+    await migrateOutbox(db)
     await db.run({ sql: 'create table things (text text)', params: [] })
     const insert = (bytes: number) => db.run(sqlText`insert into things values (${'é'.repeat(bytes / 2)})`)
     await expect(insert(2_000_002)).rejects.toMatchObject({

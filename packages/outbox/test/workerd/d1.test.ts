@@ -1,6 +1,6 @@
 import { reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { migrate } from '@keepsend/outbox'
+import { migrateOutbox } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { outboxContract } from '@keepsend/outbox/testing'
 
@@ -8,6 +8,6 @@ import { outboxContract } from '@keepsend/outbox/testing'
 outboxContract('D1 in workerd', async () => {
   await reset()
   const db = fromD1(env.DB)
-  await migrate(db)
+  await migrateOutbox(db)
   return { db, rival: fromD1(env.DB), close: async () => {} }
 })

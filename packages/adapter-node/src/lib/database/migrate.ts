@@ -1,9 +1,9 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { migrate as migrateKeepsend } from '@keepsend/engine'
+import { migrateEngine as migrateKeepsend } from '@keepsend/engine'
 import { type Migration, type OptionNames, type OutboxDatabase, applyMigrations } from '@keepsend/outbox'
-import { AdapterError, checkNames } from '../errors.ts'
+import { NodeAdapterError, checkNames } from '../errors.ts'
 
 export interface MigrateOptions {
   /**
@@ -19,7 +19,7 @@ export const MIGRATE_OPTIONS = { directory: 'any' } satisfies OptionNames<Migrat
  * Makes or brings up to date Keepsend's tables and, if a folder is given, the app's. Each file is applied once, as one
  * atomic unit with its record. Safe at every start, by several processes at once. Returns what was applied.
  *
- * @throws {AdapterError} `invalid_option` for a folder that cannot be read; nothing was done
+ * @throws {NodeAdapterError} `invalid_option` for a folder that cannot be read; nothing was done
  * @throws {OutboxError} `not_accepted` for a file that fails, or was changed after it was applied
  */
 export async function migrate(db: OutboxDatabase, options: MigrateOptions = {}): Promise<string[]> {
@@ -40,7 +40,7 @@ async function readMigrations(directory: string | URL): Promise<Migration[]> {
     )
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new AdapterError(
+    throw new NodeAdapterError(
       'invalid_option',
       `directory must be a folder of .sql files; ${folder} cannot be read: ${reason}`,
       {

@@ -1,8 +1,8 @@
-import { type Logger, carefulLogger, consoleLogger, errorFields } from '@keepsend/engine'
+import { type Logger, redactingLogger, consoleLogger, errorFields } from '@keepsend/engine'
 import type { OptionNames, OutboxDatabase } from '@keepsend/outbox'
 import { type PgPool, fromPostgres } from '@keepsend/outbox/postgres'
 import { Announcer, type PostgresListener } from './postgres-notify.ts'
-import { AdapterError, checkBounds, checkNames } from '../errors.ts'
+import { NodeAdapterError, checkBounds, checkNames } from '../errors.ts'
 
 export interface OpenPostgresOptions {
   /** `postgres://user:password@host:5432/database`; tables go where its `search_path` leads. */
@@ -91,13 +91,13 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
     listen = true,
     logger: plainLogger = consoleLogger,
   }: OpenPostgresOptions = given
-  const logger = carefulLogger(plainLogger)
+  const logger = redactingLogger(plainLogger)
   checkBounds('max', max, 2, 500)
   checkBounds('statementTimeoutMs', statementTimeoutMs, 0, 3_600_000)
   checkBounds('lockTimeoutMs', lockTimeoutMs, 0, 60_000)
   checkBounds('connectTimeoutMs', connectTimeoutMs, 100, 60_000)
   if (typeof url !== 'string' || !/^postgres(ql)?:/.test(url)) {
-    throw new AdapterError('invalid_option', 'url must begin with postgres://')
+    throw new NodeAdapterError('invalid_option', 'url must begin with postgres://')
   }
   // Not at the top: who keeps his rows in SQLite need not have it.
   const loaded: { readonly default: unknown } = await import('pg')

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { DatabaseSync } from 'node:sqlite'
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { AdapterError, migrate, openSqlite } from '../../index.ts'
+import { NodeAdapterError, migrate, openSqlite } from '../../index.ts'
 import { PATIENCE_MS, rig, temporaryFile } from '../../../test/rig.ts'
 import { startWorker } from '../../../test/worker.ts'
 
@@ -100,7 +100,7 @@ describe('openSqlite', () => {
   ])('%j is refused, naming option, expectation and value', (options, message) => {
     const refused = () => openSqlite(temporaryFile(), options)
     expect(refused).toThrow(message)
-    expect(refused).toThrow(AdapterError)
+    expect(refused).toThrow(NodeAdapterError)
   })
 })
 

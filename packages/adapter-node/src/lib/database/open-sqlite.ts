@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { OptionNames, OutboxDatabase } from '@keepsend/outbox'
 import { isSqliteBusy } from '@keepsend/outbox/sqlite'
-import { AdapterError, checkBounds, checkNames } from '../errors.ts'
+import { NodeAdapterError, checkBounds, checkNames } from '../errors.ts'
 import {
   type NodeSqliteHandle,
   SQLITE_DRIVERS,
@@ -62,7 +62,7 @@ const MAX_LOG_BYTES = 16 * 1024 * 1024
  *
  * It waits for nobody: what needs a lock that another connection holds is set up before the first statement.
  *
- * @throws {AdapterError} `not_durable` when the database does not keep the mode it was given; `second_library` when another
+ * @throws {NodeAdapterError} `not_durable` when the database does not keep the mode it was given; `second_library` when another
  *   SQLite library of this process has the file open, where the system tells (Linux)
  * @example
  * import type { Database } from 'better-sqlite3'
@@ -85,10 +85,13 @@ export function openSqlite(
   const { driver = 'better-sqlite3', synchronous = 'FULL', busyTimeoutMs = 5000 } = options
   checkBounds('busyTimeoutMs', busyTimeoutMs, 0, 60_000)
   if (!Object.hasOwn(SQLITE_DRIVERS, driver)) {
-    throw new AdapterError('invalid_option', `driver must be better-sqlite3 or node:sqlite; found ${driver as string}`)
+    throw new NodeAdapterError(
+      'invalid_option',
+      `driver must be better-sqlite3 or node:sqlite; found ${driver as string}`,
+    )
   }
   if (!Object.hasOwn(SYNCHRONOUS, synchronous)) {
-    throw new AdapterError('invalid_option', `synchronous must be FULL or NORMAL; found ${synchronous as string}`)
+    throw new NodeAdapterError('invalid_option', `synchronous must be FULL or NORMAL; found ${synchronous as string}`)
   }
   // By its whole path: the process may go to another folder.
   const path = resolve(file)
@@ -190,7 +193,7 @@ function setUp(connection: SqliteHandle | NodeSqliteHandle, synchronous: keyof t
   }
   const found = valueOf(connection, 'pragma synchronous')
   if (found !== SYNCHRONOUS[synchronous]) {
-    throw new AdapterError(
+    throw new NodeAdapterError(
       'not_durable',
       `synchronous should be ${synchronous} (${SYNCHRONOUS[synchronous]}) after the first write; found ${String(found)}`,
     )

@@ -10,7 +10,7 @@ import {
   fromBetterSqlite,
   fromNodeSqlite,
 } from '@keepsend/outbox/sqlite'
-import { AdapterError } from '../errors.ts'
+import { NodeAdapterError } from '../errors.ts'
 
 /** By whose library a file is opened. */
 export type SqliteDriver = 'better-sqlite3' | 'node:sqlite'
@@ -61,7 +61,10 @@ export const SQLITE_DRIVERS: Readonly<Record<SqliteDriver, (file: string) => Ope
     type Module = { DatabaseSync: new (file: string) => NodeSqliteHandle }
     const builtIn = process.getBuiltinModule('node:sqlite') as Module | undefined
     if (!builtIn) {
-      throw new AdapterError('invalid_option', `driver node:sqlite needs Node 22.13 or later; found ${process.version}`)
+      throw new NodeAdapterError(
+        'invalid_option',
+        `driver node:sqlite needs Node 22.13 or later; found ${process.version}`,
+      )
     }
     const connection = new builtIn.DatabaseSync(file)
     return { connection, view: (options) => fromNodeSqlite(connection, options) }
@@ -76,7 +79,7 @@ function requireDriver(): unknown {
   const { require, manifest } = locateDriver()
   const { version } = require(manifest) as { version: string }
   if (Number.parseInt(version) >= ADDON.since && Number(process.versions['napi']) < ADDON.napi) {
-    throw new AdapterError(
+    throw new NodeAdapterError(
       'unsupported_runtime',
       `better-sqlite3 ${version} needs Node 22.14 or later, and would crash ${process.version}: update Node, or open the file by another driver: better-sqlite3 12, or { driver: 'node:sqlite' } from Node 22.13 on`,
     )
@@ -101,7 +104,7 @@ export function locateDriver(): { require: NodeJS.Require; manifest: string } {
       cause ??= error
     }
   }
-  throw new AdapterError(
+  throw new NodeAdapterError(
     'invalid_option',
     "better-sqlite3 is not installed: install it, or name { driver: 'node:sqlite' }",
     { cause },

@@ -1,6 +1,6 @@
 import { closeSync, openSync, realpathSync, statSync } from 'node:fs'
 import { OutboxError, sharedByCopies } from '@keepsend/outbox'
-import { AdapterError } from '../errors.ts'
+import { NodeAdapterError } from '../errors.ts'
 import type { SqliteDriver } from './sqlite-drivers.ts'
 import { handlesOn, librariesUsing, otherLibraries } from './sqlite-libraries.ts'
 
@@ -29,7 +29,7 @@ export class SqliteFile {
   #fault: OutboxError | undefined
   #lookedAt = performance.now()
 
-  /** @throws {AdapterError} `second_library` */
+  /** @throws {NodeAdapterError} `second_library` */
   constructor(path: string, driver: SqliteDriver) {
     this.#path = realpathSync(path)
     this.#driver = driver
@@ -43,7 +43,7 @@ export class SqliteFile {
     opened().set(this.#key, byDriver)
   }
 
-  /** The file is in WAL mode and was written to, so its log is there. @throws {AdapterError} `second_library` */
+  /** The file is in WAL mode and was written to, so its log is there. @throws {NodeAdapterError} `second_library` */
   begun(): void {
     this.#log = identityOf(`${this.#path}-wal`)
     if (librariesUsing(this.#path) > 1) throw this.#refusal('two of this process use it now')
@@ -98,8 +98,8 @@ export class SqliteFile {
     )
   }
 
-  #refusal(found: string): AdapterError {
-    return new AdapterError(
+  #refusal(found: string): NodeAdapterError {
+    return new NodeAdapterError(
       'second_library',
       `another SQLite library seems to have ${this.#path} open (${found}): ${WHY}; ${WAY_OUT}. If it is this library's own connection, open that after openSqlite`,
     )

@@ -109,7 +109,7 @@ describe('a second library that opens the file later', { timeout: PATIENCE_MS },
     const receiver = await startReceiver()
     await engine.endpoints.create('w', { url: receiver.url })
     await queue.start(engine)
-    await engine.send({ type: 'a.b', workspaceId: 'w', data: {} })
+    await engine.publish({ type: 'a.b', workspaceId: 'w', data: {} })
     await receiver.arrived(1)
 
     const second = closing(new DatabaseSync(file))

@@ -1,4 +1,4 @@
-import { Bag, type Placed } from '../poller/swap-remove-set.ts'
+import { SwapRemoveSet, type Placed } from '../poller/swap-remove-set.ts'
 
 /** A wait that ends at a time, unless it is cancelled before. */
 export interface Deadline extends Placed {
@@ -11,7 +11,7 @@ const TICK_MS = 50
 
 /** One timer for all deadlines: a timer (or an AbortSignal.timeout) for each request costs a fifth of the throughput. */
 export class Deadlines {
-  readonly #waiting = new Bag<Deadline>()
+  readonly #waiting = new SwapRemoveSet<Deadline>()
   #timer: NodeJS.Timeout | undefined
 
   /** Calls `expire` once, `ms` from now at the earliest. */

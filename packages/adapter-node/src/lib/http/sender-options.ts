@@ -1,7 +1,7 @@
 import { Resolver } from 'node:dns'
 import { ENGINE_OPTION_NAMES, type UrlPolicy } from '@keepsend/engine'
 import { type OptionNames, type WithDefaults, withDefaults } from '@keepsend/outbox'
-import { AdapterError, checkBounds, checkNames } from '../errors.ts'
+import { NodeAdapterError, checkBounds, checkNames } from '../errors.ts'
 import { type TlsMaterial, contextOf } from './secure-context.ts'
 
 export interface UndiciSenderOptions {
@@ -71,7 +71,7 @@ const DEFAULTS = {
   verifyCertificates: true,
 } satisfies Partial<UndiciSenderOptions>
 
-/** The options as the sender goes by them. @throws {AdapterError} `invalid_option`, naming option, bound and value */
+/** The options as the sender goes by them. @throws {NodeAdapterError} `invalid_option`, naming option, bound and value */
 export function readSenderOptions(
   options: UndiciSenderOptions,
 ): Omit<WithDefaults<UndiciSenderOptions, typeof DEFAULTS>, 'tls'> & { tls: TlsMaterial | undefined } {
@@ -92,18 +92,18 @@ function readTls(given: SenderTls = {}): TlsMaterial | undefined {
     one === undefined || typeof one === 'string' ? one : Buffer.from(one).toString('latin1'),
   )
   if ((cert === undefined) !== (key === undefined)) {
-    throw new AdapterError('invalid_option', 'tls.cert and tls.key belong together: give both')
+    throw new NodeAdapterError('invalid_option', 'tls.cert and tls.key belong together: give both')
   }
   if (ca === undefined && cert === undefined) return undefined
   if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new AdapterError('invalid_option', 'tls.ca must hold certificates in PEM')
+    throw new NodeAdapterError('invalid_option', 'tls.ca must hold certificates in PEM')
   }
   const material = { cert, key, ca: ca === undefined ? [] : [ca] }
   try {
     contextOf(material)
   } catch (cause) {
     // Nothing of what was found: it may hold a key.
-    throw new AdapterError('invalid_option', `tls: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new NodeAdapterError('invalid_option', `tls: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,
     })
   }
@@ -116,7 +116,7 @@ function checkServers(servers: readonly string[] | undefined): void {
     if (servers.length === 0) throw new Error('none')
     new Resolver().setServers(servers)
   } catch (cause) {
-    throw new AdapterError(
+    throw new NodeAdapterError(
       'invalid_option',
       `dnsServers must hold addresses such as 10.0.0.2 or 10.0.0.2:53; found ${JSON.stringify(servers)}`,
       { cause },
@@ -127,5 +127,5 @@ function checkServers(servers: readonly string[] | undefined): void {
 function checkProxy(proxy: string | undefined): void {
   if (proxy === undefined || /^https?:$/.test(URL.parse(proxy)?.protocol ?? '')) return
   // Not what was found: it may hold a password.
-  throw new AdapterError('invalid_option', 'egressProxy must be a URL that begins with http:// or https://')
+  throw new NodeAdapterError('invalid_option', 'egressProxy must be a URL that begins with http:// or https://')
 }

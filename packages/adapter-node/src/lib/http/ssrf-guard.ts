@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
-import { type UrlPolicy, createCheckUrl, deniedRanges, isWithin, judgeAddress, parseCidr } from '@keepsend/engine'
+import { type UrlPolicy, createCheckUrl, deniedRanges, isWithin, classifyAddress, parseCidr } from '@keepsend/engine'
 import { buildConnector } from 'undici/index.js'
 import { type Address, type Late, type Lookup, within } from './dns-lookup.ts'
 import { connectToFirst, discard } from './connect-race.ts'
@@ -55,7 +55,7 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
   const isUndenied = (address: string): boolean => !isWithin(address, denied)
   const isAllowed = (address: string): boolean => {
     if (!isUndenied(address)) return false
-    const judged = judgeAddress(address, opened)
+    const judged = classifyAddress(address, opened)
     return judged === 'opened' || (judged === 'public' && !isOwn(address))
   }
 

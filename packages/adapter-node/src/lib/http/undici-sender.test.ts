@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { getGlobalDispatcher } from 'undici'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { AdapterError, createUndiciSender } from '../../index.ts'
+import { NodeAdapterError, createUndiciSender } from '../../index.ts'
 import { newSender, post, startRawReceiver } from '../../../test/raw-receiver.ts'
 import { startReceiver } from '../../../test/receiver.ts'
 import { LOOPBACK, PATIENCE_MS, signal } from '../../../test/rig.ts'
@@ -107,7 +107,10 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
       console.log(result.status)
       await sender.close()`
     const args = ['--conditions=@keepsend/source', '--input-type=module-typescript', '--eval', script]
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: new URL('../../..', import.meta.url), env })
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      cwd: new URL('../../..', import.meta.url),
+      env,
+    })
     expect(stdout.trim()).toBe('200')
     expect([receiver.requests.length, proxy.requests.length]).toEqual([1, 0])
   })
@@ -126,7 +129,7 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
     [{ keepAliveMs: 0 }, 'keepAliveMs must be a whole number from 1 to 60000; found 0'],
   ])('%j is refused, naming option, expectation and value', (options, message) => {
     expect(() => createUndiciSender(options)).toThrow(message)
-    expect(() => createUndiciSender(options)).toThrow(AdapterError)
+    expect(() => createUndiciSender(options)).toThrow(NodeAdapterError)
   })
 })
 

@@ -1,13 +1,19 @@
 import type { Claim } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { Hosts } from './host-slots.ts'
-import type { Held } from './lane.ts'
-import { Lanes } from './lane-scheduler.ts'
+import { HostSlots } from './host-slots.ts'
+import type { InFlightClaim } from './lane.ts'
+import { LaneScheduler } from './lane-scheduler.ts'
 
 /** Lanes that may have all slots, of which a host has so many. */
 function rig(slotsPerHost: number) {
-  const hosts = new Hosts(slotsPerHost)
-  const lanes = new Lanes({ concurrency: 32, slotsPerWorkspace: 32, slotsPerEndpoint: 32, hosts, clock: () => 0 })
+  const hosts = new HostSlots(slotsPerHost)
+  const lanes = new LaneScheduler({
+    concurrency: 32,
+    slotsPerWorkspace: 32,
+    slotsPerEndpoint: 32,
+    hosts,
+    clock: () => 0,
+  })
   const add = (workspaceId: string, count: number, host?: string) => {
     const lane = lanes.of({ workspaceId, endpointId: `ep ${workspaceId}` })
     lane.host = host
@@ -18,8 +24,8 @@ function rig(slotsPerHost: number) {
     }
     return lane
   }
-  const start = (): Held[] => {
-    const started: Held[] = []
+  const start = (): InFlightClaim[] => {
+    const started: InFlightClaim[] = []
     for (let held = lanes.next(); held; held = lanes.next()) started.push(held)
     return started
   }

@@ -2,7 +2,7 @@
  * Attempts in flight by destination host, of all workspaces together. A customer's URL is anybody's server: however many
  * endpoints name one, it gets no more than this from one process.
  */
-export class Hosts {
+export class HostSlots {
   readonly #most: number
   readonly #running = new Map<string, number>()
 

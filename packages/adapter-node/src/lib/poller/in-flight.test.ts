@@ -1,20 +1,20 @@
 import type { DeliveryOutcome } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
-import { Hosts } from './host-slots.ts'
+import { HostSlots } from './host-slots.ts'
 import { describe, expect, it } from 'vitest'
-import type { Held } from './lane.ts'
-import { Slots } from './in-flight.ts'
+import type { InFlightClaim } from './lane.ts'
+import { InFlight } from './in-flight.ts'
 
-const DELIVERED: DeliveryOutcome = { kind: 'delivered', httpStatus: 200 }
+const DELIVERED: DeliveryOutcome = { kind: 'complete', httpStatus: 200 }
 
 /** Slots of which one endpoint may have all. */
-function slotsOf(concurrency: number, settleBatch: number): Slots {
-  return new Slots({
+function slotsOf(concurrency: number, settleBatch: number): InFlight {
+  return new InFlight({
     concurrency,
     settleBatch,
     slotsPerWorkspace: concurrency,
     slotsPerEndpoint: concurrency,
-    hosts: new Hosts(64),
+    hosts: new HostSlots(64),
     clock: () => 0,
   })
 }
@@ -27,8 +27,8 @@ function claims(count: number): Claim[] {
 }
 
 /** Starts all that may run. */
-function run(slots: Slots): Held[] {
-  const started: Held[] = []
+function run(slots: InFlight): InFlightClaim[] {
+  const started: InFlightClaim[] = []
   for (let held = slots.next(); held; held = slots.next()) started.push(held)
   return started
 }
@@ -67,7 +67,7 @@ describe('Slots', () => {
     const slots = slotsOf(4, 3)
     slots.add(claims(8))
     const finishNext = (): void => {
-      const held = slots.inHand.find((one) => !slots.finished.some((done) => done.held === one))
+      const held = slots.claims.find((one) => !slots.finished.some((done) => done.held === one))
       if (held) slots.finish(held, DELIVERED)
       run(slots)
     }
@@ -111,6 +111,6 @@ describe('Slots', () => {
     slots.settled(slots.finished)
     expect([first && slots.has(first), second && slots.has(second)]).toEqual([false, true])
     expect(slots.dropAll().map(({ id }) => id)).toEqual(['row 1'])
-    expect([slots.inHand.length, slots.finished.length]).toEqual([0, 0])
+    expect([slots.claims.length, slots.finished.length]).toEqual([0, 0])
   })
 })

@@ -1,18 +1,18 @@
 import type { Admission, DeliveryOutcome, FinishedDelivery } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
-import { Bag } from './swap-remove-set.ts'
-import type { Held, Lane, LaneOptions } from './lane.ts'
-import { Lanes } from './lane-scheduler.ts'
+import { SwapRemoveSet } from './swap-remove-set.ts'
+import type { InFlightClaim, Lane, LaneOptions } from './lane.ts'
+import { LaneScheduler } from './lane-scheduler.ts'
 import type { Room } from './lane-backlog.ts'
 
 /** A claim whose attempt has ended. */
 export interface Finished extends FinishedDelivery {
-  readonly held: Held
+  readonly held: InFlightClaim
   /** It never ran: held or released. */
   readonly isUnsent: boolean
 }
 
-export interface SlotsOptions extends LaneOptions {
+export interface InFlightOptions extends LaneOptions {
   /** Outcomes that gather for one commit, at most. */
   settleBatch: number
 }
@@ -41,23 +41,23 @@ const ANYTHING: Admission = {
  * commit, while outcomes gather for a full one. What a crash can send twice (running, or finished and not settled) is at
  * most all of them together: `2 × concurrency + settleBatch`.
  */
-export class Slots {
-  readonly lanes: Lanes
-  readonly #options: SlotsOptions
-  readonly #inHand = new Bag<Held>()
+export class InFlight {
+  readonly lanes: LaneScheduler
+  readonly #options: InFlightOptions
+  readonly #inHand = new SwapRemoveSet<InFlightClaim>()
   #finished: Finished[] = []
   /** Of the finished, those that never ran: their lanes' rows are looked after in the same commit. */
   #unsent = 0
   /** Of the finished, those that ran in a slot of their own. */
   #attempted = 0
 
-  constructor(options: SlotsOptions) {
+  constructor(options: InFlightOptions) {
     this.#options = options
-    this.lanes = new Lanes(options)
+    this.lanes = new LaneScheduler(options)
   }
 
   /** Everything whose lease is ours to renew. */
-  get inHand(): readonly Held[] {
+  get claims(): readonly InFlightClaim[] {
     return this.#inHand.items
   }
 
@@ -110,7 +110,7 @@ export class Slots {
 
   /**
    * @param admission what the endpoints allow of these
-   * @param beginBy see {@link Held.beginBy}
+   * @param beginBy see {@link InFlightClaim.beginBy}
    * @returns lanes to ask again, and in how many ms: what their rate limits have refused is back in line
    */
   add(claims: readonly Claim[], admission: Admission = ANYTHING, beginBy = Infinity): Map<Lane, number> {
@@ -124,11 +124,11 @@ export class Slots {
       const notBefore = waitMs === undefined ? 0 : now + waitMs
       const startBy = waitMs === undefined ? Infinity : notBefore + (admission.slackMs.get(lane.endpointId) ?? 0)
       const since = Math.max(now, notBefore)
-      const held: Held = { claim, lane, notBefore, since, startBy, beginBy, isLent: false, place: -1 }
+      const held: InFlightClaim = { claim, lane, notBefore, since, startBy, beginBy, isLent: false, place: -1 }
       this.#inHand.add(held)
       const nextMs = admission.refused.get(claim.id)
       if (nextMs === undefined) this.lanes.wait(held)
-      else if (nextMs > NEAR_MS) this.#putBack(held, { kind: 'hold', reason: 'rate', resumeInMs: nextMs })
+      else if (nextMs > NEAR_MS) this.#putBack(held, { kind: 'hold', reason: 'rate_limited', resumeInMs: nextMs })
       else {
         this.#putBack(held, RELEASE)
         again.set(lane, Math.min(nextMs, again.get(lane) ?? Infinity))
@@ -159,12 +159,12 @@ export class Slots {
   }
 
   /** The next claim to run, if one waits and a slot is free or lent. */
-  next(): Held | undefined {
+  next(): InFlightClaim | undefined {
     return this.lanes.next()
   }
 
   /** It came too late to run: its slot is free again, and the claim is to be given back. */
-  drop(held: Held): Claim {
+  drop(held: InFlightClaim): Claim {
     this.lanes.ended(held)
     this.#inHand.remove(held)
     return held.claim
@@ -177,7 +177,7 @@ export class Slots {
     return overflow.length > 0
   }
 
-  #putBack(held: Held, outcome: DeliveryOutcome): void {
+  #putBack(held: InFlightClaim, outcome: DeliveryOutcome): void {
     this.#finished.push({ held, claim: held.claim, outcome, isUnsent: true })
     this.#unsent++
   }
@@ -200,13 +200,13 @@ export class Slots {
   }
 
   /** Whether it is still in hand: a stop gives back what runs too long. */
-  has(held: Held): boolean {
+  has(held: InFlightClaim): boolean {
     return this.#inHand.has(held)
   }
 
-  finish(held: Held, outcome: DeliveryOutcome): void {
+  finish(held: InFlightClaim, outcome: DeliveryOutcome): void {
     const { attempt } = outcome
-    this.lanes.ended(held, attempt && { ...attempt, isSuccess: outcome.kind === 'delivered' })
+    this.lanes.ended(held, attempt && { ...attempt, isSuccess: outcome.kind === 'complete' })
     this.#finished.push({ held, claim: held.claim, outcome, isUnsent: false })
     if (!held.isLent) this.#attempted++
     // Its endpoint takes nothing: what waits for it would hear the same, one by one.
@@ -227,13 +227,13 @@ export class Slots {
   }
 
   /** Another worker has it: it must not begin here. */
-  dropIfWaiting(held: Held): void {
+  dropIfWaiting(held: InFlightClaim): void {
     if (this.lanes.takeWaiting(held).length > 0) this.#inHand.remove(held)
   }
 
   /** Takes everything out of hand. */
   dropAll(): Claim[] {
-    const held = [...this.inHand]
+    const held = [...this.claims]
     for (const one of held) this.#inHand.remove(one)
     this.lanes.takeWaiting()
     this.#finished = []

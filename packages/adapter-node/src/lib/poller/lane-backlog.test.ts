@@ -1,18 +1,18 @@
 import type { Claim, LaneRef, LaneShare } from '@keepsend/outbox'
-import { Hosts } from './host-slots.ts'
+import { HostSlots } from './host-slots.ts'
 import { describe, expect, it } from 'vitest'
-import { Lanes } from './lane-scheduler.ts'
-import { Line } from './lane-backlog.ts'
+import { LaneScheduler } from './lane-scheduler.ts'
+import { LaneBacklog } from './lane-backlog.ts'
 
 function rig() {
-  const lanes = new Lanes({
+  const lanes = new LaneScheduler({
     concurrency: 32,
     slotsPerWorkspace: 16,
     slotsPerEndpoint: 8,
-    hosts: new Hosts(64),
+    hosts: new HostSlots(64),
     clock: () => 0,
   })
-  const line = new Line(lanes)
+  const line = new LaneBacklog(lanes)
   const look = (refs: readonly LaneRef[], next = '') => line.looked({ lanes: [...refs], next, now: 0, dueAt: null })
   return { lanes, line, look }
 }
@@ -166,8 +166,8 @@ describe('Line', () => {
     const { lanes, line, look } = rig()
     look([ref('slow'), ref('proven')])
     const slow = lanes.of(ref('slow'))
-    slow.lastMs = 29_000
-    lanes.of(ref('proven')).lastMs = 20
+    slow.lastLatencyMs = 29_000
+    lanes.of(ref('proven')).lastLatencyMs = 20
     expect(countsOf(line.allot({ rows: 0, lent: 16 }))).toEqual({ 'proven ep': 4 })
   })
 

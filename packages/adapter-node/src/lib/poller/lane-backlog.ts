@@ -1,6 +1,6 @@
 import type { Claim, LaneRef, LaneShare, Look, LookOptions } from '@keepsend/outbox'
 import { type Lane, keyOf } from './lane.ts'
-import type { Lanes } from './lane-scheduler.ts'
+import type { LaneScheduler } from './lane-scheduler.ts'
 
 /** How many rows may be claimed. */
 export interface Room {
@@ -38,8 +38,8 @@ const MAX_SHARES = 256
  * it was told of. Says where the next look goes on, and how many rows of which lane the next claim takes. Losing it does
  * no harm.
  */
-export class Line {
-  readonly #lanes: Lanes
+export class LaneBacklog {
+  readonly #lanes: LaneScheduler
   readonly #known = new Map<string, Known>()
   readonly #behind = new Map<string, string>()
   #after = ''
@@ -50,7 +50,7 @@ export class Line {
   /** There are more workspaces: each turn looks at some, so that a round is short. */
   isRound = false
 
-  constructor(lanes: Lanes) {
+  constructor(lanes: LaneScheduler) {
     this.#lanes = lanes
   }
 

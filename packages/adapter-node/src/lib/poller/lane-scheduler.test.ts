@@ -1,15 +1,15 @@
 // Longer than other files: one rig, and a story for each rule of turns, slots and loans.
 import type { Claim } from '@keepsend/outbox'
-import { Hosts } from './host-slots.ts'
+import { HostSlots } from './host-slots.ts'
 import { describe, expect, it } from 'vitest'
-import type { Answer, Held } from './lane.ts'
-import { Lanes } from './lane-scheduler.ts'
+import type { Answer, InFlightClaim } from './lane.ts'
+import { LaneScheduler } from './lane-scheduler.ts'
 
 /** Lanes of 32 slots, 16 for a workspace, 8 for an endpoint, on a clock that a test moves. */
 function rig() {
   let now = 0
-  const options = { concurrency: 32, slotsPerWorkspace: 16, slotsPerEndpoint: 8, hosts: new Hosts(64) }
-  const lanes = new Lanes({ ...options, clock: () => now })
+  const options = { concurrency: 32, slotsPerWorkspace: 16, slotsPerEndpoint: 8, hosts: new HostSlots(64) }
+  const lanes = new LaneScheduler({ ...options, clock: () => now })
   const of = (name: string) => {
     const [endpointId = '', workspaceId = 'w'] = name.split(' of ')
     return lanes.of({ workspaceId, endpointId })
@@ -32,12 +32,12 @@ function rig() {
     }
   }
   /** Starts up to that many; whose they are. */
-  const start = (most = 100): Held[] => {
-    const started: Held[] = []
+  const start = (most = 100): InFlightClaim[] => {
+    const started: InFlightClaim[] = []
     for (let held = lanes.next(); held; held = lanes.next()) if (started.push(held) === most) break
     return started
   }
-  const end = (held: readonly Held[], tookMs: number, pushback: Answer['pushback'] = 'none'): void => {
+  const end = (held: readonly InFlightClaim[], tookMs: number, pushback: Answer['pushback'] = 'none'): void => {
     for (const one of held) lanes.ended(one, { tookMs, pushback, isSuccess: pushback === 'none' })
   }
   /** Endpoints that have answered once, in so long. */
@@ -48,8 +48,8 @@ function rig() {
   return { lanes, of, add, start, end, answered, pass: (ms: number) => void (now += ms) }
 }
 
-const endpointsOf = (held: readonly Held[]) => held.map(({ lane }) => lane.endpointId)
-const workspacesOf = (held: readonly Held[]) => held.map(({ lane }) => lane.workspaceId)
+const endpointsOf = (held: readonly InFlightClaim[]) => held.map(({ lane }) => lane.endpointId)
+const workspacesOf = (held: readonly InFlightClaim[]) => held.map(({ lane }) => lane.workspaceId)
 const names = (count: number, of = 'w') => Array.from({ length: count }, (_, n) => `ep_${n} of ${of}`)
 
 describe('Lanes', () => {

@@ -2,18 +2,18 @@ import type { LaneRef } from '@keepsend/outbox'
 import { KnownLanes } from './known-lanes.ts'
 import {
   type Answer,
-  type Held,
+  type InFlightClaim,
   type Lane,
   type LaneOptions,
-  PATIENCE_MS,
+  SILENT_AFTER_MS,
   type Tenant,
-  creditOf,
-  hear,
+  claimLimit,
+  recordAnswer,
   isProven,
   mayBorrow,
-  mayHave,
-  readyOf,
-  startable,
+  slotLimit,
+  runnableCount,
+  canStart,
 } from './lane.ts'
 
 /**
@@ -25,7 +25,7 @@ import {
  *   workspaces that have less than their share running, for endpoints that have lately answered soon, and a few that have
  *   not been asked yet.
  */
-export class Lanes {
+export class LaneScheduler {
   readonly #options: LaneOptions
   readonly #known: KnownLanes
   /** Those with claims that wait, in turn. */
@@ -53,14 +53,14 @@ export class Lanes {
   get ready(): number {
     let ready = 0
     const now = this.#options.clock()
-    for (const lane of this.#waitingLanes()) ready += readyOf(lane, this.#options, now)
+    for (const lane of this.#waitingLanes()) ready += runnableCount(lane, this.#options, now)
     return ready
   }
 
   /** Whether there is one. */
   get isReady(): boolean {
     const now = this.#options.clock()
-    for (const lane of this.#waitingLanes()) if (readyOf(lane, this.#options, now) > 0) return true
+    for (const lane of this.#waitingLanes()) if (runnableCount(lane, this.#options, now) > 0) return true
     return false
   }
 
@@ -69,7 +69,7 @@ export class Lanes {
     const now = this.#options.clock()
     let count = 0
     for (const tenant of this.#turns) {
-      const credit = creditOf(tenant, this.#lentUnproven, this.#options, now).proven
+      const credit = claimLimit(tenant, this.#lentUnproven, this.#options, now).proven
       if (credit > 0) count += Math.min(credit, this.provenWaiting(tenant))
     }
     return count
@@ -90,7 +90,7 @@ export class Lanes {
     return this.#known.of(ref)
   }
 
-  wait(held: Held): void {
+  wait(held: InFlightClaim): void {
     const { lane } = held
     lane.waiting.push(held)
     lane.tenant.lanes.add(lane)
@@ -104,7 +104,7 @@ export class Lanes {
    * The next claim to run: of the workspace that runs least, and of its endpoints the one that runs least. Beyond
    * `concurrency` a slot is lent.
    */
-  next(): Held | undefined {
+  next(): InFlightClaim | undefined {
     const { concurrency } = this.#options
     if (this.#waiting === 0 || this.#running >= 2 * concurrency) return undefined
     const isLent = this.#running >= concurrency
@@ -118,19 +118,19 @@ export class Lanes {
   }
 
   #nextOf(tenant: Tenant, isLent: boolean, now: number): Lane | undefined {
-    const credit = isLent ? creditOf(tenant, this.#lentUnproven, this.#options, now) : undefined
+    const credit = isLent ? claimLimit(tenant, this.#lentUnproven, this.#options, now) : undefined
     if (credit && credit.proven <= 0) return undefined
     let best: Lane | undefined
     for (const lane of tenant.lanes) {
       if (best && lane.running >= best.running) continue
-      if (startable(lane, this.#options, now) === 0 || (credit && !mayBorrow(lane, credit, now))) continue
+      if (canStart(lane, this.#options, now) === 0 || (credit && !mayBorrow(lane, credit, now))) continue
       best = lane
       if (lane.running === 0) break
     }
     return best
   }
 
-  #start(lane: Lane, isLent: boolean): Held | undefined {
+  #start(lane: Lane, isLent: boolean): InFlightClaim | undefined {
     const held = lane.waiting.shift()
     if (!held) return undefined
     const { tenant } = lane
@@ -144,9 +144,9 @@ export class Lanes {
     this.#running++
     held.host = lane.host
     this.#options.hosts.began(lane.host)
-    if (lane.running++ === 0) lane.movedAt = this.#options.clock()
+    if (lane.running++ === 0) lane.lastProgressAt = this.#options.clock()
     held.isLent = isLent
-    if (isLent && lane.lastMs === undefined) {
+    if (isLent && lane.lastLatencyMs === undefined) {
       lane.lentUnproven++
       this.#lentUnproven++
     }
@@ -154,7 +154,7 @@ export class Lanes {
   }
 
   /** An attempt has ended; without an answer if nothing was sent. */
-  ended({ lane, isLent, host }: Held, answer?: Answer): void {
+  ended({ lane, isLent, host }: InFlightClaim, answer?: Answer): void {
     this.#options.hosts.ended(host)
     const tookMs = answer?.tookMs
     lane.running--
@@ -165,24 +165,24 @@ export class Lanes {
     const settled = tookMs === undefined ? Math.min(lane.lentUnproven, Number(isLent)) : lane.lentUnproven
     lane.lentUnproven -= settled
     this.#lentUnproven -= settled
-    if (answer) hear(lane, answer, this.#options)
+    if (answer) recordAnswer(lane, answer, this.#options)
   }
 
   /** Claims that have waited too long, out of hand. */
-  takeOverflow(): Held[] {
+  takeOverflow(): InFlightClaim[] {
     const now = this.#options.clock()
-    return this.#take(({ since, startBy }) => now > startBy || now - since > 2 * PATIENCE_MS)
+    return this.#take(({ since, startBy }) => now > startBy || now - since > 2 * SILENT_AFTER_MS)
   }
 
   /** All that wait, out of hand; or those of one endpoint, or the one. */
-  takeWaiting(only?: Held | Lane): Held[] {
+  takeWaiting(only?: InFlightClaim | Lane): InFlightClaim[] {
     return this.#take((held) => only === undefined || held === only || held.lane === only)
   }
 
   /** How many more claims of an endpoint would begin soon. */
   roomFor(lane: Lane): number {
     if (lane.isRefused) return 0
-    const most = Math.min(lane.slotTimes, mayHave(lane, this.#options, this.#options.clock()))
+    const most = Math.min(lane.slotTimes, slotLimit(lane, this.#options, this.#options.clock()))
     return Math.max(0, most - lane.running - lane.waiting.length)
   }
 
@@ -193,7 +193,7 @@ export class Lanes {
    */
   mayBorrow(lane: Lane, before: number): boolean {
     const now = this.#options.clock()
-    const credit = creditOf(lane.tenant, this.#lentUnproven, this.#options, now)
+    const credit = claimLimit(lane.tenant, this.#lentUnproven, this.#options, now)
     return credit.proven > before && mayBorrow(lane, credit, now)
   }
 
@@ -211,8 +211,8 @@ export class Lanes {
     }
   }
 
-  #take(isTaken: (held: Held) => boolean): Held[] {
-    const taken: Held[] = []
+  #take(isTaken: (held: InFlightClaim) => boolean): InFlightClaim[] {
+    const taken: InFlightClaim[] = []
     for (const lane of this.#waitingLanes()) {
       const out = lane.waiting.filter(isTaken)
       if (out.length === 0) continue

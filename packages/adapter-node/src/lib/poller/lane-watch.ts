@@ -6,9 +6,9 @@ import {
   lineUpDueEvents,
   lookAtLanes,
 } from '@keepsend/outbox'
-import { Line } from './lane-backlog.ts'
-import type { Slots } from './in-flight.ts'
-import type { Wake } from './poll-trigger.ts'
+import { LaneBacklog } from './lane-backlog.ts'
+import type { InFlight } from './in-flight.ts'
+import type { PollTrigger } from './poll-trigger.ts'
 
 /** What the next claim takes. */
 export interface Choice {
@@ -31,11 +31,11 @@ const WATCH_TOLD_MS = 250
 const MAX_LOOKS = 4
 
 /** Decides when to look at the lanes, and what the next claim takes. */
-export class Lookout {
+export class LaneWatch {
   readonly #db: OutboxDatabase
-  readonly #slots: Slots
-  readonly #wake: Wake
-  readonly #line: Line
+  readonly #slots: InFlight
+  readonly #wake: PollTrigger
+  readonly #line: LaneBacklog
   /** Rows of which it was told stand in line. */
   #isTold = false
   /** The last look: when, and for which wake-up. */
@@ -43,11 +43,11 @@ export class Lookout {
   /** Rows whose time has come and that are not in line, as of the last look; a backlog if some were claimed and more are. */
   #due: 'none' | 'some' | 'backlog' = 'none'
 
-  constructor(db: OutboxDatabase, slots: Slots, wake: Wake) {
+  constructor(db: OutboxDatabase, slots: InFlight, wake: PollTrigger) {
     this.#db = db
     this.#slots = slots
     this.#wake = wake
-    this.#line = new Line(slots.lanes)
+    this.#line = new LaneBacklog(slots.lanes)
   }
 
   /** There are rows in this lane, to be claimed at once. */

@@ -1,10 +1,10 @@
 import type { AttemptFacts } from '@keepsend/engine'
 import type { Claim, LaneRef } from '@keepsend/outbox'
 import type { Placed } from './swap-remove-set.ts'
-import type { Hosts } from './host-slots.ts'
+import type { HostSlots } from './host-slots.ts'
 
 /** A claim in hand. Its attempt is another's once the lease is lost, and then its settle says so. */
-export interface Held extends Placed {
+export interface InFlightClaim extends Placed {
   readonly claim: Claim
   readonly lane: Lane
   /** Its slot time under a rate limit, on the monotonic clock; 0: at any time. */
@@ -24,7 +24,7 @@ export interface Held extends Placed {
 /** One endpoint's claims in hand, and how fast it answers. */
 export interface Lane extends LaneRef {
   readonly tenant: Tenant
-  readonly waiting: Held[]
+  readonly waiting: InFlightClaim[]
   running: number
   /** Of those, the ones that run in lent slots, and began before it had ever answered. */
   lentUnproven: number
@@ -35,11 +35,11 @@ export interface Lane extends LaneRef {
   /** How long it takes to answer, lately; undefined before its first answer. */
   latencyMs: number | undefined
   /** How long its last answer took; undefined before its first answer. */
-  lastMs: number | undefined
+  lastLatencyMs: number | undefined
   /** When it answered last, or began to run after it did not. */
-  movedAt: number
+  lastProgressAt: number
   /** Attempts at once, after it has asked for a wait or was overloaded; Infinity once it has taken enough again. */
-  window: number
+  inFlightLimit: number
   /** Nothing more is claimed of it until it is asked again: its rate limit has no slot time in sight. */
   isRefused: boolean
   /** How many slot times are in sight at once, as far as is known. */
@@ -70,7 +70,7 @@ export interface LaneOptions {
   /** Attempts at once of one endpoint, unless it answers fast. */
   slotsPerEndpoint: number
   /** What runs, by destination host. */
-  hosts: Hosts
+  hosts: HostSlots
   /** Monotonic milliseconds. */
   clock: () => number
 }
@@ -78,7 +78,7 @@ export interface LaneOptions {
 /** An endpoint that answers within this gives a slot back so soon that it may have as many as are free. */
 const FAST_MS = 50
 /** What will not begin within this is not claimed; what has not after twice as long goes back in line. */
-export const PATIENCE_MS = 250
+export const SILENT_AFTER_MS = 250
 /**
  * An endpoint whose last answer took less, and that is not silent for longer, may borrow a slot: it is given back within
  * that time. Longer than most receivers need, and short beside a deadline.
@@ -96,20 +96,20 @@ export function newLane({ workspaceId, endpointId }: LaneRef, tenant: Tenant, no
     limit: undefined,
     host: undefined,
     latencyMs: undefined,
-    lastMs: undefined,
-    movedAt: now,
-    window: Infinity,
+    lastLatencyMs: undefined,
+    lastProgressAt: now,
+    inFlightLimit: Infinity,
     isRefused: false,
     slotTimes: Infinity,
   }
 }
 
 /** Learns from an answer how fast the endpoint is, and how much it takes. */
-export function hear(lane: Lane, answer: Answer, options: LaneOptions): void {
+export function recordAnswer(lane: Lane, answer: Answer, options: LaneOptions): void {
   const { tookMs } = answer
   pace(lane, answer, options)
-  lane.movedAt = options.clock()
-  lane.lastMs = tookMs
+  lane.lastProgressAt = options.clock()
+  lane.lastLatencyMs = tookMs
   // Slow counts at once, fast has to be shown.
   const before = lane.latencyMs ?? tookMs
   lane.latencyMs = tookMs > before ? tookMs : before + (tookMs - before) / 4
@@ -121,40 +121,40 @@ export function hear(lane: Lane, answer: Answer, options: LaneOptions): void {
  */
 function pace(lane: Lane, { pushback, isSuccess }: Answer, { concurrency, slotsPerEndpoint }: LaneOptions): void {
   if (pushback !== 'none') {
-    const before = lane.window < Infinity ? lane.window : pushback === 'paused' ? 1 : slotsPerEndpoint
-    lane.window = Math.max(1, Math.floor(before / 2))
-  } else if (isSuccess && lane.window < Infinity) {
-    lane.window = lane.window * 2 < concurrency ? lane.window * 2 : Infinity
+    const before = lane.inFlightLimit < Infinity ? lane.inFlightLimit : pushback === 'paused' ? 1 : slotsPerEndpoint
+    lane.inFlightLimit = Math.max(1, Math.floor(before / 2))
+  } else if (isSuccess && lane.inFlightLimit < Infinity) {
+    lane.inFlightLimit = lane.inFlightLimit * 2 < concurrency ? lane.inFlightLimit * 2 : Infinity
   }
 }
 
 /** Claims of it that could run now, if slots were free. */
-export function startable(lane: Lane, options: LaneOptions, now: number): number {
+export function canStart(lane: Lane, options: LaneOptions, now: number): number {
   if (isOutOfTime(lane, now)) return 0
   return Math.max(0, Math.min(lane.waiting.length, mayRun(lane, options, now) - lane.running))
 }
 
 /** Claims of it that would run if slots were free: the others wait for one of its own, or for their slot time. */
-export function readyOf(lane: Lane, options: LaneOptions, now: number): number {
+export function runnableCount(lane: Lane, options: LaneOptions, now: number): number {
   // One that may have all slots waits for nothing else.
   const isOwn = mayRun(lane, options, now) < options.concurrency
-  return isOwn || isOutOfTime(lane, now) ? startable(lane, options, now) : lane.waiting.length
+  return isOwn || isOutOfTime(lane, now) ? canStart(lane, options, now) : lane.waiting.length
 }
 
 /** The endpoint's own limit is a wish within ours, and its host has one for all endpoints. */
 function mayRun(lane: Lane, { concurrency, slotsPerEndpoint, hosts }: LaneOptions, now: number): number {
   const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !isSilent(lane, FAST_MS, now)
-  const most = Math.min(lane.limit ?? Infinity, lane.window, isFast ? concurrency : slotsPerEndpoint)
+  const most = Math.min(lane.limit ?? Infinity, lane.inFlightLimit, isFast ? concurrency : slotsPerEndpoint)
   return Math.min(most, lane.running + hosts.room(lane.host))
 }
 
-/** In hand: what may run, and what will have begun within {@link PATIENCE_MS}. */
-export function mayHave(lane: Lane, options: LaneOptions, now: number): number {
+/** In hand: what may run, and what will have begun within {@link SILENT_AFTER_MS}. */
+export function slotLimit(lane: Lane, options: LaneOptions, now: number): number {
   // What would wait in hand for a slot at its host would take it from a neighbour that is still in line.
   if (options.hosts.room(lane.host) === 0) return mayRun(lane, options, now)
   const isUnknown = lane.latencyMs === undefined || isSilent(lane, FAST_MS, now)
-  const latencyMs = isUnknown ? Math.max(lane.latencyMs ?? 0, PATIENCE_MS * 4) : Math.max(1, lane.latencyMs ?? 0)
-  return Math.floor(mayRun(lane, options, now) * (1 + PATIENCE_MS / latencyMs))
+  const latencyMs = isUnknown ? Math.max(lane.latencyMs ?? 0, SILENT_AFTER_MS * 4) : Math.max(1, lane.latencyMs ?? 0)
+  return Math.floor(mayRun(lane, options, now) * (1 + SILENT_AFTER_MS / latencyMs))
 }
 
 /** Slots beyond `concurrency` that a workspace could have. */
@@ -170,7 +170,7 @@ interface Credit {
  *
  * @param lentUnproven of all workspaces, attempts in lent slots at endpoints that had never answered
  */
-export function creditOf(
+export function claimLimit(
   { lanes }: Tenant,
   lentUnproven: number,
   { concurrency, slotsPerWorkspace }: LaneOptions,
@@ -189,16 +189,16 @@ export function creditOf(
 }
 
 export function mayBorrow(lane: Lane, { proven, trust }: Credit, now: number): boolean {
-  return proven > 0 && (lane.lastMs === undefined ? trust > 0 : isProven(lane, now))
+  return proven > 0 && (lane.lastLatencyMs === undefined ? trust > 0 : isProven(lane, now))
 }
 
 /** It has lately answered soon: a slot that it borrows is given back soon. */
 export function isProven(lane: Lane, now: number): boolean {
-  return lane.lastMs !== undefined && lane.lastMs < PROVEN_MS && !isSilent(lane, PROVEN_MS, now)
+  return lane.lastLatencyMs !== undefined && lane.lastLatencyMs < PROVEN_MS && !isSilent(lane, PROVEN_MS, now)
 }
 
 function isSilent(lane: Lane, ms: number, now: number): boolean {
-  return lane.running > 0 && now - lane.movedAt > ms
+  return lane.running > 0 && now - lane.lastProgressAt > ms
 }
 
 /** Its next claim waits for its slot time under a rate limit, or has missed it. */

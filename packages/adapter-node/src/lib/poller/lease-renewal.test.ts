@@ -11,7 +11,7 @@ function stalling(engine: Engine): { engine: Engine; begun: () => number; end: (
   const deliver = async (): Promise<DeliveryOutcome> => {
     begun++
     await end.promise
-    return { kind: 'delivered', httpStatus: 200 }
+    return { kind: 'complete', httpStatus: 200 }
   }
   return { engine: { ...engine, deliver }, begun: () => begun, end: end.resolve }
 }

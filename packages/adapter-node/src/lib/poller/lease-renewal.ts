@@ -1,6 +1,6 @@
 import { type Engine, errorFields } from '@keepsend/engine'
 import { extendLease } from '@keepsend/outbox'
-import type { Slots } from './in-flight.ts'
+import type { InFlight } from './in-flight.ts'
 
 /**
  * Renews the leases of all that is in hand. What is lost is another's: it does not begin here.
@@ -9,12 +9,12 @@ import type { Slots } from './in-flight.ts'
  */
 export async function renewLeases(
   { db, logger }: Pick<Engine, 'db' | 'logger'>,
-  slots: Slots,
+  slots: InFlight,
   leaseMs: number,
   beginWithinMs: number,
 ): Promise<void> {
   try {
-    const held = [...slots.inHand]
+    const held = [...slots.claims]
     const claims = held.map(({ claim }) => claim)
     const beginBy = performance.now() + beginWithinMs
     const lost = new Set(await extendLease(db, claims, leaseMs))

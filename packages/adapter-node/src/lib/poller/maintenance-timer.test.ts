@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { startReceiver } from '../../../test/receiver.ts'
 import { PATIENCE_MS, rig, until } from '../../../test/rig.ts'
 
-const CADENCE = { upkeepMs: 1000 }
+const CADENCE = { maintenanceMs: 1000 }
 
 describe('upkeep', { timeout: PATIENCE_MS }, () => {
   it('prunes settled rows by its own cadence, again and again (trap 4)', async () => {
@@ -93,11 +93,11 @@ describe('rows that were handed to a queue elsewhere', { timeout: PATIENCE_MS },
       workspaceId: 'w',
       type: 'a.b',
       payload: '{}',
-      due: 'handed-off' as const,
+      due: 'dispatched' as const,
     })
     const [lost, young] = [row(), row()]
     await enqueueEvents(engine.db, [lost, young])
-    expect((await engine.stats()).handedOff).toBe(2)
+    expect((await engine.stats()).dispatched).toBe(2)
     // One that its queue has had for an hour, and one that its queue may well be about to send.
     connection
       .prepare("update pending_events set created_at = created_at - 3600000 where id like ? || '.%'")

@@ -8,7 +8,7 @@ const MAX_ROUNDS = 20
  * Clean-up on a slow cadence of its own, and with it the look for rows that were handed to a queue which this process
  * does not have: a database may have been fed by both.
  */
-export class Upkeeper {
+export class MaintenanceTimer {
   readonly #engine: Engine
   readonly #onDue: () => void
   readonly #timer: NodeJS.Timeout

@@ -2,7 +2,7 @@
  * Why a poller that found nothing looks again: a kick, the next due time, another process's commit, or the safety
  * poll. A wake-up that comes while the poller is busy is not lost: `count` tells that it came.
  */
-export class Wake {
+export class PollTrigger {
   readonly #version: (() => number) | undefined
   readonly #pollMs: number
   #lastVersion = 0

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
 import { type Claim, type LaneRef, OutboxError } from '@keepsend/outbox'
-import { Hosts } from './host-slots.ts'
-import type { Held, Lane } from './lane.ts'
+import { HostSlots } from './host-slots.ts'
+import type { InFlightClaim, Lane } from './lane.ts'
 import { renewLeases } from './lease-renewal.ts'
-import { type Choice, Lookout, WATCH_MS } from './lane-watch.ts'
-import { type Finished, Slots } from './in-flight.ts'
-import { Wake } from './poll-trigger.ts'
+import { type Choice, LaneWatch, WATCH_MS } from './lane-watch.ts'
+import { type Finished, InFlight } from './in-flight.ts'
+import { PollTrigger } from './poll-trigger.ts'
 import { releaseClaims } from './release-claims.ts'
-import { Waker, leavesHeld } from './resume-timer.ts'
+import { ResumeTimer, leavesHeld } from './resume-timer.ts'
 
 export interface PollerOptions {
   concurrency: number
@@ -18,7 +18,7 @@ export interface PollerOptions {
   settleBatch: number
   leaseMs: number
   pollMs: number
-  /** See {@link Wake}. */
+  /** See {@link PollTrigger}. */
   version: (() => number) | undefined
   /** Trying again would do harm: the poller has ended. */
   onUnsafe: (error: OutboxError) => void
@@ -47,10 +47,10 @@ export class Poller {
   readonly #engine: Engine
   readonly #options: PollerOptions
   readonly #logger: Logger
-  readonly #slots: Slots
-  readonly #lookout: Lookout
-  readonly #wake: Wake
-  readonly #waker: Waker
+  readonly #slots: InFlight
+  readonly #lookout: LaneWatch
+  readonly #wake: PollTrigger
+  readonly #waker: ResumeTimer
   readonly #ended = new AbortController()
   readonly #loop: Promise<void>
   readonly #heartbeat: NodeJS.Timeout
@@ -67,11 +67,15 @@ export class Poller {
     this.#engine = engine
     this.#options = options
     this.#logger = engine.logger
-    this.#slots = new Slots({ ...options, hosts: new Hosts(options.slotsPerHost), clock: () => performance.now() })
-    this.#wake = new Wake(options.version, options.pollMs)
+    this.#slots = new InFlight({
+      ...options,
+      hosts: new HostSlots(options.slotsPerHost),
+      clock: () => performance.now(),
+    })
+    this.#wake = new PollTrigger(options.version, options.pollMs)
     this.#wake.start()
-    this.#lookout = new Lookout(engine.db, this.#slots, this.#wake)
-    this.#waker = new Waker(engine, options.pollMs, (lane) => this.kick(lane))
+    this.#lookout = new LaneWatch(engine.db, this.#slots, this.#wake)
+    this.#waker = new ResumeTimer(engine, options.pollMs, (lane) => this.kick(lane))
     const heartbeatMs = Math.floor(options.leaseMs / 3)
     this.#heartbeat = setInterval(
       () => void renewLeases(engine, this.#slots, options.leaseMs, this.#beginWithinMs),
@@ -119,7 +123,7 @@ export class Poller {
     let backoffMs = 0
     while (this.#phase !== 'ended') {
       const { finished } = this.#slots
-      if (this.#phase === 'draining' && this.#slots.inHand.length === 0) return
+      if (this.#phase === 'draining' && this.#slots.claims.length === 0) return
       // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
       const claimNow =
         this.#hasRoom && (this.#lookout.hasNews || ((more || this.#lookout.isDue) && finished.length === 0))
@@ -168,8 +172,8 @@ export class Poller {
       if (settle === 'locked') this.#park(one, retryAfterMs ?? 0)
     }
     if (storageError !== undefined) throw storageError
-    const { claims, dead } = claimed
-    logExhausted(this.#logger, dead)
+    const { claims, exhausted } = claimed
+    logExhausted(this.#logger, exhausted)
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
     const again = this.#slots.add(claims, await this.#engine.admit(claims), beginBy)
@@ -179,7 +183,7 @@ export class Poller {
       this.#slots.releaseOverflow()
     } else await this.#giveBack(this.#slots.dropWaiting())
     this.#hear(finished)
-    return claim ? this.#lookout.took({ lanes, due }, claims, dead.length) : true
+    return claim ? this.#lookout.took({ lanes, due }, claims, exhausted.length) : true
   }
 
   /** By the timer, not by a time that it might fire before: then nothing would ask again until the safety poll. */
@@ -202,7 +206,7 @@ export class Poller {
   #hear(finished: readonly Finished[]): void {
     if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#waker.look()
     for (const { held, outcome } of finished) {
-      if (outcome.kind === 'retry') this.#wake.alsoDue(outcome.delayMs)
+      if (outcome.kind === 'reschedule') this.#wake.alsoDue(outcome.delayMs)
       if (outcome.kind === 'release' || outcome.attempt?.makesRoom) this.#lookout.hint(held.lane)
     }
   }
@@ -226,12 +230,12 @@ export class Poller {
 
   /** What waits in vain goes back in line, and slots are lent beside those of silent endpoints. */
   #lookAtSlots(): void {
-    if (this.#phase !== 'running' || this.#slots.inHand.length === 0) return
+    if (this.#phase !== 'running' || this.#slots.claims.length === 0) return
     this.#fill()
     if (this.#slots.releaseOverflow() || (this.#lookout.isDue && this.#hasRoom)) this.#wake.settle(0)
   }
 
-  #start(held: Held): void {
+  #start(held: InFlightClaim): void {
     const now = performance.now() + this.#clockOffset
     void this.#engine.deliver(held.claim, now, { admitted: held.notBefore > 0 }).then((outcome) => {
       if (!this.#slots.has(held)) return

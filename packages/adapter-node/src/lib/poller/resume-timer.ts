@@ -8,7 +8,7 @@ const APART_MS = 50
  * Lets out what is held, when its endpoint's time has come: at the time that the database names, when rows were held
  * here, and with the safety poll.
  */
-export class Waker {
+export class ResumeTimer {
   readonly #engine: Engine
   readonly #pollMs: number
   readonly #onLetOut: (lane: LaneRef) => void
@@ -55,8 +55,8 @@ export class Waker {
 
   async #wake(): Promise<number> {
     try {
-      const { letOut, nextMs } = await this.#engine.wake()
-      for (const row of letOut) this.#onLetOut(row)
+      const { resumed, nextMs } = await this.#engine.resumeHeld()
+      for (const row of resumed) this.#onLetOut(row)
       return nextMs ?? this.#pollMs
     } catch (error) {
       this.#engine.logger.error(errorFields(error), 'held rows could not be let out; they will be looked at again')

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { Bag } from './swap-remove-set.ts'
+import { SwapRemoveSet } from './swap-remove-set.ts'
 
 const thing = (name: string) => ({ name, place: -1 })
 
 describe('Bag', () => {
   it('holds what was added and not removed, whatever the order of both', () => {
-    const bag = new Bag<{ name: string; place: number }>()
+    const bag = new SwapRemoveSet<{ name: string; place: number }>()
     const things = Array.from({ length: 200 }, (_, index) => thing(String(index)))
     const kept = new Set<{ name: string; place: number }>()
     let state = 7
@@ -27,7 +27,7 @@ describe('Bag', () => {
   })
 
   it('removes a thing once: again, or one that never was there, changes nothing', () => {
-    const bag = new Bag<{ name: string; place: number }>()
+    const bag = new SwapRemoveSet<{ name: string; place: number }>()
     const [first, second, stranger] = [thing('first'), thing('second'), thing('stranger')]
     bag.add(first)
     bag.add(second)

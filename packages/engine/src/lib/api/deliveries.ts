@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox'
 import { type ShownDelivery, readReplayed } from '../deliveries/delivery-columns.ts'
 import { backgroundOf } from '../hono.ts'
-import type { Once } from '../idempotency/idempotent-change.ts'
+import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 import * as bounded from './bounded.ts'
 import { answerOnce, idempotent } from './once.ts'
 import * as examples from './examples.ts'
@@ -84,7 +84,7 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(replay, async (c) => {
-    const replayed = async (once: Once | undefined): Promise<ShownDelivery> => {
+    const replayed = async (once: IdempotentChange | undefined): Promise<ShownDelivery> => {
       const row = await deliveries.replay(c.get('principal').workspaceId, c.req.valid('param').id, { once })
       await dispatch(eventIdOf(row.id), backgroundOf(c))
       return row

@@ -4,8 +4,8 @@ import type { Principal } from '../access/api-key.ts'
 import { readShown } from '../endpoints/endpoint-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { backgroundOf } from '../hono.ts'
-import type { Once } from '../idempotency/idempotent-change.ts'
-import { MAX_PERSONS_PAUSE_MS } from '../backlog/pause.ts'
+import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
+import { MAX_MANUAL_PAUSE_MS } from '../backlog/pause.ts'
 import { etagOf } from './etag.ts'
 import * as examples from './examples.ts'
 import { answerOnce, idempotent } from './once.ts'
@@ -61,7 +61,7 @@ const pauseInput = z
     forMs: z
       .int()
       .min(1000)
-      .max(MAX_PERSONS_PAUSE_MS)
+      .max(MAX_MANUAL_PAUSE_MS)
       .optional()
       .openapi({ description: 'From now, in ms; an hour when left out' }),
   })
@@ -117,7 +117,7 @@ export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
 
   async function changed(
     c: Context<{ Variables: { principal: Principal } }>,
-    change: (once: Once | undefined) => Promise<Endpoint>,
+    change: (once: IdempotentChange | undefined) => Promise<Endpoint>,
   ): Promise<ReturnType<typeof showEndpoint>> {
     const endpoint = await answerOnce(c, engine, change, readShown)
     c.header('etag', etagOf(endpoint))
@@ -127,7 +127,7 @@ export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(enable, async (c) => {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
-    const enabled = (once: Once | undefined): Promise<Endpoint> =>
+    const enabled = (once: IdempotentChange | undefined): Promise<Endpoint> =>
       endpoints.setStatus(workspaceId, id, 'enabled', { once, background: backgroundOf(c) })
     return c.json(await changed(c, enabled), 200)
   })
@@ -148,7 +148,7 @@ export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(resume, async (c) => {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
-    const resumed = (once: Once | undefined): Promise<Endpoint> =>
+    const resumed = (once: IdempotentChange | undefined): Promise<Endpoint> =>
       endpoints.resume(workspaceId, id, { once, background: backgroundOf(c) })
     return c.json(await changed(c, resumed), 200)
   })

@@ -4,7 +4,7 @@ import { countReplayed } from '../deliveries/delivery-columns.ts'
 import { readShown } from '../endpoints/endpoint-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { backgroundOf } from '../hono.ts'
-import type { Once } from '../idempotency/idempotent-change.ts'
+import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 import { msOf } from './bounded.ts'
 import * as examples from './examples.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
@@ -196,7 +196,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const { workspaceId } = c.get('principal')
     const ifVersion = readIfMatch(c.req.valid('header')['If-Match'])
     const { id } = c.req.valid('param')
-    const change = (once: Once | undefined): Promise<Endpoint> =>
+    const change = (once: IdempotentChange | undefined): Promise<Endpoint> =>
       endpoints.update(workspaceId, id, c.req.valid('json'), { ifVersion, once })
     const endpoint = await answerOnce(c, engine, change, readShown)
     c.header('etag', etagOf(endpoint))
@@ -222,7 +222,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const sent = await answerOnce(
       c,
       engine,
-      (once) => engine.sendTest(workspaceId, id, { once, background: backgroundOf(c) }),
+      (once) => engine.publishTest(workspaceId, id, { once, background: backgroundOf(c) }),
       (deliveryId) => ({ eventId: eventIdOf(deliveryId) }),
     )
     return c.json({ eventId: sent.eventId }, 202)
@@ -235,7 +235,8 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const made = await answerOnce(
       c,
       engine,
-      (once) => deliveries.replayOf(c.get('principal').workspaceId, filter, { once, background: backgroundOf(c) }),
+      (once) =>
+        deliveries.replayEndpoint(c.get('principal').workspaceId, filter, { once, background: backgroundOf(c) }),
       countReplayed,
     )
     return c.json(made, 202)

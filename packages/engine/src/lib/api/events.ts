@@ -159,7 +159,7 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(get, async (c) => {
     const { id } = c.req.valid('param')
-    const { deliveries, complete, ...event } = await engine.deliveries.ofEvent(c.get('principal').workspaceId, id)
+    const { deliveries, complete, ...event } = await engine.deliveries.listByEvent(c.get('principal').workspaceId, id)
     const [first] = deliveries
     const createdAt = iso(first?.createdAt ?? 0)
     const { contentType } = event

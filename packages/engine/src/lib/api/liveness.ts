@@ -58,9 +58,9 @@ export function healthRoutes(engine: RouteEngine): EngineRoutes {
   let last: Look | undefined
 
   function look(at: number): Look {
-    const begun: Look = { at, isOver: false, oldestDueMs: read() }
-    void begun.oldestDueMs.then(() => (begun.isOver = true))
-    return begun
+    const started: Look = { at, isOver: false, oldestDueMs: read() }
+    void started.oldestDueMs.then(() => (started.isOver = true))
+    return started
   }
 
   async function read(): Promise<number | undefined> {

@@ -2,7 +2,12 @@ import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Principal } from '../access/api-key.ts'
 import { idempotencyKeyOf } from '../hono.ts'
-import { type Once, type OnceDeps, createOnce, makeOnce } from '../idempotency/idempotent-change.ts'
+import {
+  type IdempotentChange,
+  type IdempotentDeps,
+  createIdempotentChange,
+  makeIdempotent,
+} from '../idempotency/idempotent-change.ts'
 
 /** 255 characters in quotes, each with a backslash before it. */
 const MAX_KEY_HEADER = 512
@@ -30,15 +35,15 @@ export const idempotent = z.object({
  */
 export async function answerOnce<T>(
   c: Context<{ Variables: { principal: Principal } }>,
-  { db, logger, idempotencyRecords }: OnceDeps,
-  make: (once: Once | undefined) => Promise<T>,
+  { db, logger, idempotencyRecords }: IdempotentDeps,
+  make: (once: IdempotentChange | undefined) => Promise<T>,
   read: (answer: string) => T | Promise<T>,
 ): Promise<T> {
   const key = await idempotencyKeyOf(c, c.get('principal').workspaceId)
   // No path: what these routes store is no answer yet, and `recall` must not find it.
   const own = key && { ...key, route: `api:${key.route}` }
-  const { made, stored } = await makeOnce({ db, logger, idempotencyRecords }, own, async (hashed) => {
-    const once = hashed && createOnce(db, hashed)
+  const { made, stored } = await makeIdempotent({ db, logger, idempotencyRecords }, own, async (hashed) => {
+    const once = hashed && createIdempotentChange(db, hashed)
     const answer = await make(once)
     return once ? read(once.answer) : answer
   })

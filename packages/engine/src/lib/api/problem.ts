@@ -1,6 +1,6 @@
 import { consoleLogger } from '../console-logger.ts'
 import { EngineError, type EngineErrorCode, STATUS_OF } from '../errors.ts'
-import { type Logger, carefulLogger, errorFields } from '../logger.ts'
+import { type Logger, redactingLogger, errorFields } from '../logger.ts'
 import { oneLine } from '../formats/one-line.ts'
 
 /** RFC 9457. `code` is stable; `detail` is for people. */
@@ -60,12 +60,12 @@ export function titleOf(status: number): string {
 /** The details of 5xx answers. The message of such an error may quote a database, a KMS or the set-up: the log has it. */
 const FAULTS: Partial<Record<EngineErrorCode, string>> = {
   not_accepted: 'nothing was committed: repeat the request',
-  outcome_unknown: 'the write may have taken place: look before you repeat the request',
+  commit_unconfirmed: 'the write may have taken place: look before you repeat the request',
   secret_unreadable: 'a secret could not be decrypted; the log has the reason',
   invalid_option: 'the server is set up wrongly; the log has the reason',
 }
 
-const ownLogger = carefulLogger(consoleLogger)
+const ownLogger = redactingLogger(consoleLogger)
 
 /**
  * The one shape of every error, `application/problem+json`. A 5xx shows a fixed text, whatever the error says, and the

@@ -30,7 +30,7 @@ const MEANINGS = {
   too_many_idempotency_records: 'the workspace has reached its limit of idempotency records',
   secret_unreadable: 'a secret could not be decrypted',
   invalid_option: 'the server is set up wrongly',
-  outcome_unknown: 'the write may have taken place: look before you repeat the request',
+  commit_unconfirmed: 'the write may have taken place: look before you repeat the request',
   internal: 'anything else, which the log has',
   not_accepted: 'nothing was committed: repeat the request',
 } satisfies Record<ProblemCode, string>
@@ -43,7 +43,7 @@ const EVERYWHERE = [
   'too_many_requests',
   'secret_unreadable',
   'invalid_option',
-  'outcome_unknown',
+  'commit_unconfirmed',
   'internal',
   'not_accepted',
 ] as const satisfies ProblemCode[]

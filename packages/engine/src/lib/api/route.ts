@@ -1,11 +1,11 @@
 import { OpenAPIHono, type RouteConfig, createRoute, type z } from '@hono/zod-openapi'
 import type { Principal, Scope } from '../access/api-key.ts'
-import type { OnceDeliveryReads } from '../deliveries/delivery-store.ts'
-import type { OnceEndpointStore } from '../endpoints/endpoint-store-api.ts'
-import type { Engine, Sent } from '../engine-api.ts'
+import type { IdempotentDeliveryStore } from '../deliveries/delivery-store.ts'
+import type { IdempotentEndpointStore } from '../endpoints/endpoint-store-api.ts'
+import type { Engine, PublishResult } from '../engine-api.ts'
 import { EngineError, type EngineErrorCode } from '../errors.ts'
 import type { BackgroundOption } from '../publish/dispatch.ts'
-import type { OnceDeps, OnceOption } from '../idempotency/idempotent-change.ts'
+import type { IdempotentDeps, IdempotentOption } from '../idempotency/idempotent-change.ts'
 import { problemResponse } from './problem.ts'
 import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
 import { describeProblems } from './input-problems.ts'
@@ -24,12 +24,17 @@ interface RouteEnv {
 export type EngineRoutes = OpenAPIHono<RouteEnv>
 
 /** The engine without its routes, which is what they are made from. */
-export interface RouteEngine extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'sendTest'>, OnceDeps {
+export interface RouteEngine
+  extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'publishTest'>, IdempotentDeps {
   /** {@link Engine.checkKeys} without a write; a key service that does not answer is an error here. */
   verifyKeys(): Promise<void>
-  endpoints: OnceEndpointStore
-  deliveries: OnceDeliveryReads
-  sendTest(workspaceId: string, endpointId: string, options?: BackgroundOption & OnceOption): Promise<Sent>
+  endpoints: IdempotentEndpointStore
+  deliveries: IdempotentDeliveryStore
+  publishTest(
+    workspaceId: string,
+    endpointId: string,
+    options?: BackgroundOption & IdempotentOption,
+  ): Promise<PublishResult>
 }
 
 /** A sub-application whose bad input is answered like everyone's. */

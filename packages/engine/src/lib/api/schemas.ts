@@ -132,7 +132,7 @@ export const endpointSchema = z
       .nullable()
       .openapi({
         description:
-          '`manual`: a person; `failing`: it failed for too long; `gone`: it answered 410; `asked`: it answered with ' +
+          '`manual`: a person; `failing`: it failed for too long; `gone`: it answered 410; `receiver_requested`: it answered with ' +
           '`webhook-delivery: disable`',
       }),
     disabledAt: time.nullable().openapi({ description: 'New deliveries are held from here on' }),

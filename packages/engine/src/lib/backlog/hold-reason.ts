@@ -16,7 +16,7 @@ export const HOLD_REASONS = {
     blocks: `endpoint.circuit = 'open' and pending_events.id <> coalesce(endpoint.probe_id, '')`,
     resumeWithinMs: 0,
   },
-  rate: { blocks: `endpoint.status = 'enabled' and endpoint.rate_limit is not null`, resumeWithinMs: 250 },
+  rate_limited: { blocks: `endpoint.status = 'enabled' and endpoint.rate_limit is not null`, resumeWithinMs: 250 },
   replay: { blocks: `endpoint.status = 'enabled'`, resumeWithinMs: 0 },
 } as const
 

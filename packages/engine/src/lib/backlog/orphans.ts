@@ -7,7 +7,7 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { ENDPOINT_GONE } from '../error-classes.ts'
-import { wakeStrays } from './resume-due.ts'
+import { scheduleOrphanedHolds } from './resume-due.ts'
 
 /** Rows that one statement fails. */
 const ORPHANS = 500
@@ -24,9 +24,9 @@ export function failOrphansStatement(db: OutboxDatabase, endpointId: string, lim
 const ENDPOINTS = 1000
 
 /** What a look at the endpoints that hold rows has found and mended. */
-export interface HeldCare {
+export interface HeldRowsMaintenance {
   /** Enabled endpoints that had no time at which their rows are resumed, or one that no honest clock could have set. */
-  strays: number
+  orphanedHolds: number
   /** Rows of endpoints that are gone, failed now. */
   orphaned: number
   /** There are more such rows. */
@@ -34,14 +34,14 @@ export interface HeldCare {
 }
 
 /** Looks at the next 1,000 endpoints that hold rows: gives those a wake time that need one, fails what no endpoint is left for. */
-export async function careForHeld(db: OutboxDatabase, openMs: number): Promise<HeldCare> {
+export async function maintainHeldRows(db: OutboxDatabase, openMs: number): Promise<HeldRowsMaintenance> {
   const ids = await endpointsWithHeldRows(db, { limit: ENDPOINTS })
   const next = ids.length === ENDPOINTS ? (ids.at(-1) ?? '') : ''
   if (ids.length === 0) {
     await lookOnBehind(db, next)
-    return { strays: 0, orphaned: 0, more: false }
+    return { orphanedHolds: 0, orphaned: 0, more: false }
   }
-  const { changes: strays } = await db.run(wakeStrays(db, ids, openMs))
+  const { changes: orphanedHolds } = await db.run(scheduleOrphanedHolds(db, ids, openMs))
   const { rows } = await db.run<{ id: string }>(
     sqlText`select id as "id" from keepsend_endpoints where id ${db.dialect.keys(ids)}`,
   )
@@ -50,8 +50,8 @@ export async function careForHeld(db: OutboxDatabase, openMs: number): Promise<H
   for (const id of ids) {
     if (there.has(id)) continue
     orphaned += (await db.run(failOrphansStatement(db, id, ORPHANS - orphaned))).changes
-    if (orphaned === ORPHANS) return { strays, orphaned, more: true }
+    if (orphaned === ORPHANS) return { orphanedHolds, orphaned, more: true }
   }
   await lookOnBehind(db, next)
-  return { strays, orphaned, more: false }
+  return { orphanedHolds, orphaned, more: false }
 }

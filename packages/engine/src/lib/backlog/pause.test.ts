@@ -17,21 +17,21 @@ async function one(options: Parameters<typeof rig>[0] = {}) {
     id,
     answers: (next: Answer) => void (answer = next),
     publish: async (count = 1) => {
-      for (let n = 0; n < count; n++) await made.engine.send(event)
+      for (let n = 0; n < count; n++) await made.engine.publish(event)
     },
     endpoint: () => made.engine.endpoints.get('w1', id),
     /** How long the endpoint is paused, and when it is woken, in ms from now. */
     waits: async () => {
       const [row] = await made.select(
-        `select paused_until - ms as paused, wake_at - ms as wake from keepsend_endpoints, keepsend_clock`,
+        `select paused_until - ms as paused, resume_at - ms as wake from keepsend_endpoints, keepsend_clock`,
       )
       const { paused = null, wake = null } = row ?? {}
       return { paused: paused === null ? null : Number(paused), wake: wake === null ? null : Number(wake) }
     },
     /** As if that much time had passed for the endpoint. */
     ageBy: (ms: number) =>
-      made.exec(`update keepsend_endpoints set wake_at = wake_at - ${ms}, paused_until = paused_until - ${ms},
-        pause_asked_at = pause_asked_at - ${ms}`),
+      made.exec(`update keepsend_endpoints set resume_at = resume_at - ${ms}, paused_until = paused_until - ${ms},
+        pause_requested_at = pause_requested_at - ${ms}`),
     attempt: async (claims: readonly Claim[]) =>
       Promise.all(claims.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) }))),
   }
@@ -93,7 +93,7 @@ describe('an answer that asks for a wait', () => {
     for (let round = 0; round < 100; round++) {
       await made.work()
       await made.ageBy(1000)
-      await made.engine.wake()
+      await made.engine.resumeHeld()
     }
     expect(await made.rows()).toMatchObject([{ status: 'pending', attempts: 0, deferrals: 0 }])
     made.answers(200)
@@ -185,7 +185,7 @@ describe('a pause', () => {
     made.answers(asking(600))
     await made.publish(200)
     const claims = await claimed(made, 10)
-    await made.engine.send({ ...event, type: 'other' })
+    await made.engine.publish({ ...event, type: 'other' })
     const finished = await made.attempt(claims)
     const lanes = [made.id, other.id].map((endpointId) => ({ workspaceId: 'w1', endpointId, count: 10 }))
     const { claimed: next } = await made.engine.settle(finished, { claim: { lanes } })
@@ -195,13 +195,13 @@ describe('a pause', () => {
 
   it('is waited for by whatever resumes: wake times, the room of a settle, a replay', async () => {
     const made = await paused(20)
-    await made.exec('update keepsend_endpoints set wake_at = 1')
-    expect(await made.engine.wake()).toMatchObject({ letOut: [] })
+    await made.exec('update keepsend_endpoints set resume_at = 1')
+    expect(await made.engine.resumeHeld()).toMatchObject({ resumed: [] })
     expectNear((await made.waits()).wake, 600_000)
 
     await made.exec(`update pending_events set status = 'failed', hold_reason = null, held_at = null, completed_at = 1
       where id = (select min(id) from pending_events)`)
-    await made.engine.deliveries.replayOf('w1', { endpointId: made.id })
+    await made.engine.deliveries.replayEndpoint('w1', { endpointId: made.id })
     expect((await statuses(made)).filter((status) => status.startsWith('pending'))).toEqual([])
     expect(made.sender.requests).toEqual([])
   })
@@ -226,10 +226,10 @@ describe('a pause', () => {
     const made = await paused(20)
     await made.ageBy(600_000)
     expect(await made.endpoint()).toMatchObject({ pausedUntil: null })
-    expect((await made.engine.wake()).letOut).toHaveLength(16)
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(16)
     await made.work()
     await made.ageBy(1000)
-    expect((await made.engine.wake()).letOut).toHaveLength(4)
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(4)
     await made.work()
     expect([made.sender.requests.length, await made.rows()]).toEqual([20, []])
   })
@@ -240,7 +240,7 @@ describe('a pause', () => {
   ])('ends when %s', async (_how, ending) => {
     const made = await paused(3)
     expect(await ending(made)).toMatchObject({ pausedUntil: null, version: 2, status: 'enabled' })
-    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered', 'delivered'])
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete', 'complete'])
     expect(await made.engine.endpoints.resume('w1', made.id)).toMatchObject({ version: 2 })
   })
 
@@ -250,8 +250,8 @@ describe('a pause', () => {
     expect((await made.endpoint()).pausedUntil).not.toBeNull()
     await made.engine.endpoints.update('w1', made.id, { url: 'https://new.example.com/' })
     expect((await made.endpoint()).pausedUntil).toBeNull()
-    await made.engine.wake()
-    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered'])
+    await made.engine.resumeHeld()
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete'])
   })
 
   it('and an open circuit wait for each other: no probe before the end, and none before the circuit says', async () => {
@@ -261,19 +261,19 @@ describe('a pause', () => {
     await made.work()
     await made.publish(3)
     await made.work()
-    await made.exec('update keepsend_endpoints set wake_at = wake_at - 60000')
-    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    await made.exec('update keepsend_endpoints set resume_at = resume_at - 60000')
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
     made.answers(asking(600))
     expect(await made.work()).toMatchObject([{ kind: 'hold', attempt: { probe: true } }])
     expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
     expectNear((await made.waits()).wake, 600_000)
-    await made.exec('update keepsend_endpoints set wake_at = 1')
-    expect((await made.engine.wake()).letOut).toEqual([])
+    await made.exec('update keepsend_endpoints set resume_at = 1')
+    expect((await made.engine.resumeHeld()).resumed).toEqual([])
     expectNear((await made.waits()).wake, 600_000)
     await made.ageBy(600_000)
     made.answers(200)
-    expect((await made.engine.wake()).letOut).toHaveLength(1)
-    expect(await made.work()).toMatchObject([{ kind: 'delivered' }])
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+    expect(await made.work()).toMatchObject([{ kind: 'complete' }])
     expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
   })
 })
@@ -289,10 +289,10 @@ describe('a pause by a person', () => {
     expect(version).toBe(2)
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['hold', 'hold'])
     // Maintenance takes the far time for what it is.
-    expect(await made.engine.maintain()).toMatchObject({ strays: 0 })
+    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 0 })
     expectNear((await made.waits()).wake, 30 * 86_400_000)
     await made.engine.endpoints.resume('w1', made.id)
-    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered'])
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete'])
   })
 
   it('is an hour unless said otherwise, and shortens none that lasts longer', async () => {
@@ -334,15 +334,15 @@ describe('a clock that was ahead and is corrected', () => {
   it('leaves a pause for which what is published is held until the endpoint is woken, and never again', async () => {
     const made = await one()
     await made.exec(
-      `update keepsend_endpoints set paused_until = ${Date.now() + 7_200_000}, pause_asked_at = ${Date.now() + 3_600_000}`,
+      `update keepsend_endpoints set paused_until = ${Date.now() + 7_200_000}, pause_requested_at = ${Date.now() + 3_600_000}`,
     )
     await made.publish(1)
     expect(await statuses(made)).toEqual(['held endpoint_paused'])
     // Nobody gave it a wake time; maintenance does.
-    expect(await made.engine.maintain()).toMatchObject({ strays: 1 })
-    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 1 })
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
     await made.publish(1)
-    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered'])
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete'])
   })
 
   const setAhead = async ({ exec, db }: Rig, ms: number) => {
@@ -363,11 +363,11 @@ describe('a clock that was ahead and is corrected', () => {
     expect((await made.endpoint()).pausedUntil).not.toBeNull()
     await setAhead(made, 0)
     expect(await made.endpoint()).toMatchObject({ pausedUntil: null })
-    expect(await made.engine.maintain()).toMatchObject({ strays: 1 })
+    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 1 })
     made.answers(200)
-    await made.engine.wake()
+    await made.engine.resumeHeld()
     await made.exec('update pending_events set due_at = 1')
-    expect(await made.work()).toMatchObject([{ kind: 'delivered' }])
+    expect(await made.work()).toMatchObject([{ kind: 'complete' }])
   })
 
   it('leaves no held row to a time that is an hour away', async () => {
@@ -379,10 +379,10 @@ describe('a clock that was ahead and is corrected', () => {
     await made.publish()
     await made.work()
     await setAhead(made, 0)
-    expect((await made.engine.wake()).letOut).toEqual([])
-    expect(await made.engine.maintain()).toMatchObject({ strays: 1 })
-    expect((await made.engine.wake()).letOut).toHaveLength(1)
-    expect(await made.engine.maintain()).toMatchObject({ strays: 0 })
+    expect((await made.engine.resumeHeld()).resumed).toEqual([])
+    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 1 })
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 0 })
   })
 
   it('leaves the pause of a person as it is', async () => {
@@ -430,9 +430,9 @@ describe('a probe', () => {
     const probes: string[] = []
     let circuit = 'open'
     for (let round = 0; round < 40 && circuit === 'open'; round++) {
-      await made.exec('update keepsend_endpoints set wake_at = 1')
-      const { letOut } = await made.engine.wake()
-      probes.push(...letOut.map(({ id }) => id))
+      await made.exec('update keepsend_endpoints set resume_at = 1')
+      const { resumed } = await made.engine.resumeHeld()
+      probes.push(...resumed.map(({ id }) => id))
       await made.work()
       await made.hold()
       circuit = (await made.engine.endpoints.get('w1', made.id)).circuit
@@ -449,8 +449,8 @@ describe('a probe', () => {
     await made.exec('update pending_events set due_at = 1')
     await made.work()
     for (let round = 0; round < 2; round++) {
-      await made.exec('update keepsend_endpoints set wake_at = 1')
-      expect((await made.engine.wake()).letOut).toHaveLength(1)
+      await made.exec('update keepsend_endpoints set resume_at = 1')
+      expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
       await made.work()
       await made.exec('update pending_events set due_at = 1')
       await made.work()
@@ -466,13 +466,13 @@ describe('a probe', () => {
     await made.publish(3)
     await made.work()
     made.answers(422)
-    await made.exec('update keepsend_endpoints set wake_at = wake_at - 60000')
+    await made.exec('update keepsend_endpoints set resume_at = resume_at - 60000')
     for (let probe = 0; probe < 2; probe++) {
-      expect((await made.engine.wake()).letOut).toHaveLength(1)
-      expect(await made.work()).toMatchObject([{ kind: 'dead', httpStatus: 422 }])
+      expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+      expect(await made.work()).toMatchObject([{ kind: 'fail', httpStatus: 422 }])
     }
     made.answers(200)
-    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
     await made.work()
     expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
   })

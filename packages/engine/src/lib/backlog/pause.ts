@@ -24,13 +24,13 @@ export const PAUSE_OPTIONS = { forMs: 'number' } satisfies OptionNames<PauseOpti
 
 const DAY_MS = 86_400_000
 const DEFAULT_PAUSE_MS = 3_600_000
-export const MAX_PERSONS_PAUSE_MS = 30 * DAY_MS
+export const MAX_MANUAL_PAUSE_MS = 30 * DAY_MS
 
 /** @throws {EngineError} `invalid_option`, naming option, bound and value */
 export function readPauseOptions(options: PauseOptions): { forMs: number } {
   checkNames('endpoints.pause', PAUSE_OPTIONS, options)
   const { forMs = DEFAULT_PAUSE_MS } = options
-  checkBounds('forMs', forMs, 1000, MAX_PERSONS_PAUSE_MS)
+  checkBounds('forMs', forMs, 1000, MAX_MANUAL_PAUSE_MS)
   return { forMs }
 }
 
@@ -43,9 +43,9 @@ const CLOCK_STEP_MS = 60_000
  */
 export function isPaused(endpoint = 'keepsend_endpoints', now = clock()): SqlText {
   const it = raw(endpoint)
-  return sqlText`case when ${it}.paused_until > ${now} and case when ${it}.pause_asked_at is null
-      then ${it}.paused_until <= ${now} + ${ms(MAX_PERSONS_PAUSE_MS + DAY_MS)}
-      else ${it}.pause_asked_at <= ${now} + ${ms(CLOCK_STEP_MS)} end then true else false end`
+  return sqlText`case when ${it}.paused_until > ${now} and case when ${it}.pause_requested_at is null
+      then ${it}.paused_until <= ${now} + ${ms(MAX_MANUAL_PAUSE_MS + DAY_MS)}
+      else ${it}.pause_requested_at <= ${now} + ${ms(CLOCK_STEP_MS)} end then true else false end`
 }
 
 /** When the pause ends; null while there is none. */
@@ -59,7 +59,7 @@ export function notBeforePause({ dialect }: Pick<OutboxDatabase, 'dialect'>, tim
 }
 
 /** An attempt whose answer asks for a wait. */
-export interface AskedPause {
+export interface RequestedPause {
   claim: ClaimRef
   pauseMs: number
 }
@@ -68,10 +68,10 @@ export interface AskedPause {
  * Pauses the endpoint for the longest time that any of these attempts was asked to wait. One whose claim is lost has no
  * say, nor has any once the endpoint is another version than the attempts read.
  */
-export function pauseAsAskedStatement(
+export function pauseAsRequestedStatement(
   db: OutboxDatabase,
   { endpointId, version }: { endpointId: string; version: number },
-  asked: readonly AskedPause[],
+  asked: readonly RequestedPause[],
 ): SqlText {
   const wishes = db.dialect.rows('wish', asked, {
     claim_id: ['text', ({ claim }) => claim.id],
@@ -81,7 +81,7 @@ export function pauseAsAskedStatement(
   const until = sqlText`${clock()} + longest.ms`
   return sqlText`
     update keepsend_endpoints set
-      pause_asked_at = case when ${pausedUntil()} >= ${until} then pause_asked_at else ${clock()} end,
+      pause_requested_at = case when ${pausedUntil()} >= ${until} then pause_requested_at else ${clock()} end,
       ${pauseSet(db, until)}
     from (
       select max(pause_ms) as ms from ${wishes} cross join pending_events as delivery
@@ -96,10 +96,10 @@ export function pauseAsAskedStatement(
 export function pauseSet(db: Pick<OutboxDatabase, 'dialect'>, until: SqlText): SqlText {
   const later = notBeforePause(db, until)
   return sqlText`paused_until = ${later},
-      wake_at = case when status = 'enabled' then ${db.dialect.greatest}(coalesce(wake_at, 0), ${later}) end`
+      resume_at = case when status = 'enabled' then ${db.dialect.greatest}(coalesce(resume_at, 0), ${later}) end`
 }
 
-export const END_PAUSE = raw('paused_until = null, pause_asked_at = null')
+export const END_PAUSE = raw('paused_until = null, pause_requested_at = null')
 
 function ms(value: number): SqlText {
   return raw(String(value))

@@ -11,7 +11,7 @@ import {
   resumeStatement,
   sqlText,
 } from '@keepsend/outbox'
-import { standsAsProbe } from '../health/circuit-breaker.ts'
+import { claimStandsAsProbe } from '../health/circuit-breaker.ts'
 import { firstHeld } from './first-held.ts'
 import { isPaused, notBeforePause } from './pause.ts'
 import { jittered } from '../retry-schedule.ts'
@@ -25,7 +25,7 @@ export interface Probing {
 /** An endpoint that is probed, as it was read. */
 export interface Probed {
   id: string
-  wakeAt: number
+  resumeAt: number
   now: number
   /** While the circuit is open: the delivery that failed last, and the ends of those that are held. */
   failedId: string | null
@@ -40,21 +40,21 @@ export function addProbe(
   due: Probed,
   { openMs, random, graceMs = 0 }: Probing & { graceMs: number | undefined },
 ): SqlResult<ResumedRow> {
-  const { id, wakeAt, now } = due
-  const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit = 'open'`
+  const { id, resumeAt, now } = due
+  const mine = sqlText`id = ${id} and resume_at = cast(${resumeAt} as bigint) and circuit = 'open'`
   const place = placeOfProbe(due, random)
-  const another = raw("id <> coalesce(keepsend_endpoints.probed_id, '')")
+  const another = raw("id <> coalesce(keepsend_endpoints.last_failed_id, '')")
   transaction.add(sqlText`
       update keepsend_endpoints set probe_id = coalesce(
         ${firstHeld(db, 'oldestFirst', another, { from: sqlText`${place}` })},
         ${firstHeld(db, 'newestFirst', another, { before: sqlText`${place}` })},
         ${firstHeld(db, 'oldestFirst')})
-      where ${mine} and status = 'enabled' and not ${isPaused()} and not ${standsAsProbe(openMs, graceMs)}`)
+      where ${mine} and status = 'enabled' and not ${isPaused()} and not ${claimStandsAsProbe(openMs, graceMs)}`)
   // Also for the probe that still stands, and for an endpoint that was disabled or paused meanwhile.
   const next = notBeforePause(db, sqlText`cast(${now + jittered(openMs, random)} as bigint)`)
   transaction.add(sqlText`
-      update keepsend_endpoints set probed_id = coalesce(probe_id, probed_id),
-        wake_at = case when status = 'enabled' and (probe_id is not null or ${isPaused()}) then ${next} end
+      update keepsend_endpoints set last_failed_id = coalesce(probe_id, last_failed_id),
+        resume_at = case when status = 'enabled' and (probe_id is not null or ${isPaused()}) then ${next} end
       where ${mine}`)
   // By its key, and not the first of the held rows that is the probe.
   const guard = sqlText`held.id = (select probe_id from keepsend_endpoints

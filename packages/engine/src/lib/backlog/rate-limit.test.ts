@@ -145,19 +145,19 @@ describe('a rate limit a minute', () => {
     const made = await rig()
     const { id } = await made.addEndpoint({ rateLimit: 6, ratePeriod: 'minute' })
     expect(await made.engine.endpoints.get('w1', id)).toMatchObject({ rateLimit: 6, ratePeriod: 'minute' })
-    for (let n = 0; n < 4; n++) await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+    for (let n = 0; n < 4; n++) await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
     const outcomes = await made.work()
-    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'hold', 'hold', 'hold'])
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'hold', 'hold', 'hold'])
     const wakeIn = async () =>
       Number(
-        (await made.select('select wake_at - (select ms from keepsend_clock) as ms from keepsend_endpoints'))[0]?.[
+        (await made.select('select resume_at - (select ms from keepsend_clock) as ms from keepsend_endpoints'))[0]?.[
           'ms'
         ],
       )
     expect(await wakeIn()).toBeGreaterThan(8000)
     expect(await wakeIn()).toBeLessThanOrEqual(9875)
-    await made.exec('update keepsend_endpoints set wake_at = (select ms from keepsend_clock)')
-    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    await made.exec('update keepsend_endpoints set resume_at = (select ms from keepsend_clock)')
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
     expect(await wakeIn()).toBeGreaterThan(9000)
   })
 
@@ -168,12 +168,12 @@ describe('a rate limit a minute', () => {
     ] as const) {
       const made = await rig()
       await made.addEndpoint({ rateLimit, ratePeriod })
-      for (let n = 0; n < 40; n++) await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+      for (let n = 0; n < 40; n++) await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
       await made.work()
-      await made.exec('update keepsend_endpoints set wake_at = 1')
-      const { letOut, nextMs } = await made.engine.wake({ everyMs: 60_000, graceMs: 300_000 })
-      expect(letOut).toHaveLength(messages)
-      expect(Math.floor((letOut.at(-1)?.delayMs ?? 0) / 1000)).toBe(messages === 1 ? 0 : 56)
+      await made.exec('update keepsend_endpoints set resume_at = 1')
+      const { resumed, nextMs } = await made.engine.resumeHeld({ everyMs: 60_000, graceMs: 300_000 })
+      expect(resumed).toHaveLength(messages)
+      expect(Math.floor((resumed.at(-1)?.delayMs ?? 0) / 1000)).toBe(messages === 1 ? 0 : 56)
       expect(nextMs).toBe(60_000)
     }
   })

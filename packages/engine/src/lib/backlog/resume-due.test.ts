@@ -7,8 +7,12 @@ async function held(count: number, options: Parameters<typeof rig>[0] = {}) {
   const { id } = await made.addEndpoint()
   await fill(made, id, count)
   const { claims } = await claimDueEvents(made.db, { limit: 1000 })
-  await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate' } })))
-  return { ...made, id, due: () => made.exec('update keepsend_endpoints set wake_at = 1 where wake_at is not null') }
+  await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })))
+  return {
+    ...made,
+    id,
+    due: () => made.exec('update keepsend_endpoints set resume_at = 1 where resume_at is not null'),
+  }
 }
 
 async function fill({ db }: Rig, endpointId: string, count: number): Promise<void> {
@@ -26,27 +30,27 @@ describe('what is held', () => {
     const made = await held(20)
     expect(await states(made)).toEqual(Array.from({ length: 20 }, () => 'held'))
     expect((await made.rows()).every((row) => row.attempts === 0 && moves(row) === 2)).toBe(true)
-    expect(await made.engine.wake()).toMatchObject({ letOut: [], nextMs: expect.any(Number) as number })
+    expect(await made.engine.resumeHeld()).toMatchObject({ resumed: [], nextMs: expect.any(Number) as number })
     await made.due()
-    const { letOut } = await made.engine.wake({ batch: 5 })
-    expect(letOut.map(({ id }) => id)).toEqual((await made.rows()).slice(0, 5).map(({ id }) => id))
+    const { resumed } = await made.engine.resumeHeld({ batch: 5 })
+    expect(resumed.map(({ id }) => id)).toEqual((await made.rows()).slice(0, 5).map(({ id }) => id))
     expect((await states(made)).filter((state) => state === 'held')).toHaveLength(15)
-    expect((await made.work()).map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'delivered'))
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'complete'))
   })
 
   it('comes out once, however many wake it at the same moment', async () => {
     const made = await held(60)
     const others = await Promise.all([1, 2, 3].map(() => rig({ on: made })))
     await made.due()
-    const woken = await Promise.all([made, ...others].map(({ engine }) => engine.wake({ batch: 10 })))
-    expect(woken.flatMap(({ letOut }) => letOut)).toHaveLength(10)
+    const woken = await Promise.all([made, ...others].map(({ engine }) => engine.resumeHeld({ batch: 10 })))
+    expect(woken.flatMap(({ resumed }) => resumed)).toHaveLength(10)
     expect((await states(made)).filter((state) => state === 'pending')).toHaveLength(10)
   })
 
   it('comes out with the settle of others, as many and two, in one commit with the next claim', async () => {
     const made = await held(20)
     await made.due()
-    await made.engine.wake({ batch: 2 })
+    await made.engine.resumeHeld({ batch: 2 })
     const { claims } = await claimDueEvents(made.db, { limit: 2 })
     const finished = await Promise.all(
       claims.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) })),
@@ -74,18 +78,18 @@ describe('what is held', () => {
 
   it('is let out when nobody would wake it: upkeep gives it a time', async () => {
     const made = await held(3)
-    await made.exec('update keepsend_endpoints set wake_at = null')
-    expect(await made.engine.maintain()).toMatchObject({ strays: 1 })
-    expect((await made.engine.wake()).letOut).toHaveLength(3)
+    await made.exec('update keepsend_endpoints set resume_at = null')
+    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 1 })
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(3)
   })
 
   it('under a disabled endpoint waits for a person', async () => {
     const made = await held(3)
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
-    expect(await made.engine.maintain()).toMatchObject({ strays: 0 })
-    expect(await made.engine.wake()).toEqual({ letOut: [], nextMs: null })
+    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 0 })
+    expect(await made.engine.resumeHeld()).toEqual({ resumed: [], nextMs: null })
     await made.engine.endpoints.setStatus('w1', made.id, 'enabled')
-    expect((await made.work()).map(({ kind }) => kind)).toEqual(['delivered', 'delivered', 'delivered'])
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete', 'complete'])
   })
 
   it('counts in the age of the oldest that waits (trap 21)', async () => {
@@ -102,7 +106,7 @@ describe('enabling an endpoint with a backlog', () => {
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
     await made.engine.endpoints.setStatus('w1', made.id, 'enabled')
     expect((await states(made)).filter((state) => state === 'pending')).toHaveLength(100)
-    expect((await made.engine.wake()).nextMs).toBeGreaterThan(0)
+    expect((await made.engine.resumeHeld()).nextMs).toBeGreaterThan(0)
   })
 })
 
@@ -112,15 +116,17 @@ describe('a rate limit', () => {
     const { id } = await made.addEndpoint({ rateLimit: 20 })
     await fill(made, id, 40)
     const outcomes = await made.work()
-    const sent = outcomes.filter(({ kind }) => kind === 'delivered').length
+    const sent = outcomes.filter(({ kind }) => kind === 'complete').length
     // Of the 250 ms in sight: one at once, and one each 50 ms.
     expect(sent).toBeGreaterThanOrEqual(5)
     expect(sent).toBeLessThanOrEqual(7)
     const rest = (await made.rows()).filter(({ status }) => status === 'held')
     expect(rest).toHaveLength(40 - sent)
-    expect(new Set(rest.map(({ holdReason, attempts }) => `${holdReason} ${attempts}`))).toEqual(new Set(['rate 0']))
-    await made.exec('update keepsend_endpoints set wake_at = 1')
-    expect((await made.engine.wake()).letOut).toHaveLength(5)
+    expect(new Set(rest.map(({ holdReason, attempts }) => `${holdReason} ${attempts}`))).toEqual(
+      new Set(['rate_limited 0']),
+    )
+    await made.exec('update keepsend_endpoints set resume_at = 1')
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(5)
   })
 
   it('spreads the messages of a queue over the time until the next wake', async () => {
@@ -128,11 +134,11 @@ describe('a rate limit', () => {
     const { id } = await made.addEndpoint({ rateLimit: 2 })
     await fill(made, id, 200)
     const { claims } = await claimDueEvents(made.db, { limit: 200 })
-    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate' } })))
-    await made.exec('update keepsend_endpoints set wake_at = 1')
-    const { letOut } = await made.engine.wake({ everyMs: 60_000, graceMs: 300_000 })
-    expect(letOut).toHaveLength(118)
-    expect(Math.round((letOut[117]?.delayMs ?? 0) / 1000)).toBe(59)
+    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })))
+    await made.exec('update keepsend_endpoints set resume_at = 1')
+    const { resumed } = await made.engine.resumeHeld({ everyMs: 60_000, graceMs: 300_000 })
+    expect(resumed).toHaveLength(118)
+    expect(Math.round((resumed[117]?.delayMs ?? 0) / 1000)).toBe(59)
     const [first] = (await made.rows()).filter(({ status }) => status === 'pending')
     expect((first?.dueAt ?? 0) - Date.now()).toBeGreaterThan(290_000)
   })
@@ -142,11 +148,11 @@ describe('a rate limit', () => {
     const { id } = await made.addEndpoint({ rateLimit: 10_000 })
     await fill(made, id, 20)
     const { claims } = await claimDueEvents(made.db, { limit: 100 })
-    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate' } })))
+    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })))
     await made.due()
     // As a queue wakes: 10,000 a second for a minute are more than one statement may take.
-    const { letOut } = await made.engine.wake({ batch: 500, everyMs: 60_000, graceMs: 300_000 })
-    expect(letOut).toHaveLength(23)
+    const { resumed } = await made.engine.resumeHeld({ batch: 500, everyMs: 60_000, graceMs: 300_000 })
+    expect(resumed).toHaveLength(23)
   })
 
   it.each([
@@ -156,7 +162,7 @@ describe('a rate limit', () => {
     [{ graceMs: -1 }, 'graceMs'],
   ])('wake refuses %o by name', async (options, name) => {
     const made = await rig()
-    await expect(made.engine.wake(options)).rejects.toMatchObject({
+    await expect(made.engine.resumeHeld(options)).rejects.toMatchObject({
       code: 'invalid_option',
       message: expect.stringContaining(name) as string,
     })
@@ -183,12 +189,12 @@ describe('a row of an endpoint that was broken by hand', () => {
     const broken = await made.addEndpoint()
     await made.addEndpoint()
     await made.exec("update keepsend_endpoints set retry_schedule = 'soon' where id = ?", broken.id)
-    await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+    await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
     const outcomes = await made.work()
-    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'retry'])
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'reschedule'])
     const [row] = await made.rows()
     expect(row).toMatchObject({ endpointId: broken.id, attempts: 1 })
-    expect(row?.lastError).toMatch(/^attempt_broke: /)
+    expect(row?.lastError).toMatch(/^internal_error: /)
     expect(JSON.stringify(made.log.entries)).toMatch(/the row of .* cannot be read/)
   })
 })
@@ -213,11 +219,11 @@ describe('a replay of an endpoint', () => {
     const { id } = await made.addEndpoint()
     await fill(made, id, 700)
     await made.exec("update pending_events set status = 'failed', ready = 0, due_at = null, completed_at = 1")
-    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id }, { limit: 600 })).toEqual({
+    expect(await made.engine.deliveries.replayEndpoint('w1', { endpointId: id }, { limit: 600 })).toEqual({
       count: 600,
       more: true,
     })
-    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id })).toEqual({ count: 100, more: false })
+    expect(await made.engine.deliveries.replayEndpoint('w1', { endpointId: id })).toEqual({ count: 100, more: false })
     expect(sizes).toEqual([250, 250, 100, 100])
   })
 
@@ -230,10 +236,10 @@ describe('a replay of an endpoint', () => {
     await fill(made, id, 150)
     await fill(made, other.id, 1)
     const { claims } = await claimDueEvents(made.db, { limit: 1000 })
-    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'dead', error: 'HTTP 400' } })))
+    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'fail', error: 'HTTP 400' } })))
     well = true
 
-    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id }, { limit: 120 })).toEqual({
+    expect(await made.engine.deliveries.replayEndpoint('w1', { endpointId: id }, { limit: 120 })).toEqual({
       count: 120,
       more: true,
     })
@@ -243,10 +249,10 @@ describe('a replay of an endpoint', () => {
     expect(new Set(aside.map(({ holdReason, attempts }) => `${holdReason} ${attempts}`))).toEqual(new Set(['replay 0']))
     expect(aside).toHaveLength(20)
     expect(await made.work({ limit: 1000 })).toHaveLength(100)
-    expect(await made.engine.deliveries.replayOf('w1', { endpointId: id })).toEqual({ count: 30, more: false })
+    expect(await made.engine.deliveries.replayEndpoint('w1', { endpointId: id })).toEqual({ count: 30, more: false })
     for (let round = 0; round < 5; round++) {
-      await made.exec('update keepsend_endpoints set wake_at = 1 where wake_at is not null')
-      await made.engine.wake()
+      await made.exec('update keepsend_endpoints set resume_at = 1 where resume_at is not null')
+      await made.engine.resumeHeld()
       await made.work()
     }
     expect((await made.rows()).map(({ endpointId, status }) => [endpointId, status])).toEqual([[other.id, 'failed']])
@@ -256,13 +262,13 @@ describe('a replay of an endpoint', () => {
   it('of another workspace, or of none, changes nothing', async () => {
     const made = await rig({ answer: () => 400 })
     const { id } = await made.addEndpoint()
-    await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+    await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
     await made.work()
     for (const [workspaceId, endpointId] of [
       ['w2', id],
       ['w1', 'ep_none'],
     ] as const) {
-      await expect(made.engine.deliveries.replayOf(workspaceId, { endpointId })).rejects.toMatchObject({
+      await expect(made.engine.deliveries.replayEndpoint(workspaceId, { endpointId })).rejects.toMatchObject({
         code: 'not_found',
       })
     }

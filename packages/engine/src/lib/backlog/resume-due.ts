@@ -27,7 +27,7 @@ const MAX_EVERY_MS = 60_000
 // How often a limited endpoint is woken at most.
 const LIMITED_EVERY_MS = 250
 
-export interface WakeOptions {
+export interface ResumeHeldOptions {
   /** Endpoints at most: 1–1,000. @default 100 */
   limit?: number | undefined
   /**
@@ -45,15 +45,15 @@ export interface WakeOptions {
   graceMs?: number | undefined
 }
 
-export const WAKE_OPTIONS = {
+export const RESUME_HELD_OPTIONS = {
   limit: 'number',
   batch: 'number',
   everyMs: 'number',
   graceMs: 'number',
-} satisfies OptionNames<WakeOptions>
+} satisfies OptionNames<ResumeHeldOptions>
 
 /** @throws {EngineError} `invalid_option`, naming option, bound and value */
-export function checkWakeOptions({ limit = 1, batch = 1, everyMs = 1, graceMs = 0 }: WakeOptions): void {
+export function checkResumeHeldOptions({ limit = 1, batch = 1, everyMs = 1, graceMs = 0 }: ResumeHeldOptions): void {
   checkBounds('limit', limit, 1, 1000)
   checkBounds('batch', batch, 1, MAX_BATCH)
   checkBounds('everyMs', everyMs, 1, MAX_EVERY_MS)
@@ -61,19 +61,19 @@ export function checkWakeOptions({ limit = 1, batch = 1, everyMs = 1, graceMs = 
 }
 
 /** A row that was resumed, for its message. */
-export interface LetOutRow extends Omit<ResumedRow, 'inMs'> {
+export interface ResumedDelivery extends Omit<ResumedRow, 'inMs'> {
   /** How long its message should wait, in ms. */
   delayMs: number
 }
 
-export interface Woken {
-  letOut: LetOutRow[]
+export interface ResumeHeldResult {
+  resumed: ResumedDelivery[]
   /** When the next endpoint wants to be woken, in ms from now; null: none does. */
   nextMs: number | null
 }
 
 /** And the endpoints whose pause was over. */
-interface WokenEndpoints extends Woken {
+interface ResumedEndpoints extends ResumeHeldResult {
   unpaused: string[]
 }
 
@@ -90,24 +90,24 @@ interface Due extends Probed {
  * circuit is open; nothing before the end of a pause. The time itself is compared and set in the same unit, so of two takers one finds nothing to do; and
  * the next time is set before anything is sent, so a process that dies costs one interval.
  */
-export async function wakeEndpoints(
+export async function resumeHeld(
   db: OutboxDatabase,
   probing: Probing,
-  { limit = 100, batch = 16, everyMs = 1000, graceMs }: WakeOptions = {},
+  { limit = 100, batch = 16, everyMs = 1000, graceMs }: ResumeHeldOptions = {},
   onlyId?: string,
-): Promise<WokenEndpoints> {
+): Promise<ResumedEndpoints> {
   const one = onlyId === undefined ? raw('') : sqlText`and id = ${onlyId}`
   const end = (which: 'oldestFirst' | 'newestFirst'): SqlText =>
     sqlText`case when circuit = 'open' then ${firstHeld(db, which)} end`
   const { rows: found } = await db.run<Due>(sqlText`
     select id as "id", circuit as "circuit", rate_limit as "rateLimit", rate_period as "ratePeriod",
-      case when paused_until is null then 0 else 1 end as "wasPaused", wake_at as "wakeAt", ${clock()} as "now",
-      probed_id as "failedId", ${end('oldestFirst')} as "oldestId", ${end('newestFirst')} as "newestId"
-    from keepsend_endpoints where wake_at is not null ${one} order by wake_at, id ${limitTo(limit + 1)}`)
-  const due = found.slice(0, limit).filter(({ wakeAt, now }) => wakeAt <= now)
+      case when paused_until is null then 0 else 1 end as "wasPaused", resume_at as "resumeAt", ${clock()} as "now",
+      last_failed_id as "failedId", ${end('oldestFirst')} as "oldestId", ${end('newestFirst')} as "newestId"
+    from keepsend_endpoints where resume_at is not null ${one} order by resume_at, id ${limitTo(limit + 1)}`)
+  const due = found.slice(0, limit).filter(({ resumeAt, now }) => resumeAt <= now)
   const rest = found[due.length]
-  const nextMs = rest ? Math.max(0, rest.wakeAt - rest.now) : due.length > 0 ? everyMs : null
-  if (due.length === 0) return { letOut: [], nextMs, unpaused: [] }
+  const nextMs = rest ? Math.max(0, rest.resumeAt - rest.now) : due.length > 0 ? everyMs : null
+  if (due.length === 0) return { resumed: [], nextMs, unpaused: [] }
 
   const wake = async (endpoints: readonly Due[]): Promise<SqlResult<ResumedRow>[]> => {
     const transaction = new Transaction()
@@ -130,18 +130,18 @@ export async function wakeEndpoints(
     }
   }
   const resumed = await wake(due)
-  const letOut = resumed
+  const delayed = resumed
     .flatMap(({ rows }) => rows)
     .map(({ inMs, ...row }) => ({ ...row, delayMs: Math.max(0, inMs - (graceMs ?? 0)) }))
   const unpaused = due.filter(({ wasPaused, circuit }) => wasPaused === 1 && circuit === 'closed').map(({ id }) => id)
-  return { letOut: letOut.sort(byId), nextMs, unpaused }
+  return { resumed: delayed.sort(byId), nextMs, unpaused }
 }
 
 /** A batch of the endpoint's held rows, and the time of the next. */
 function addBatch(
   transaction: Transaction,
   db: OutboxDatabase,
-  { id, wakeAt, rateLimit, ratePeriod, now }: Due,
+  { id, resumeAt, rateLimit, ratePeriod, now }: Due,
   { batch, everyMs, graceMs }: { batch: number; everyMs: number; graceMs: number | undefined },
 ): SqlResult<ResumedRow> {
   let [limit, next, apartMs] = [batch, now + everyMs, 0]
@@ -151,7 +151,7 @@ function addBatch(
     if (graceMs === undefined) {
       limit = Math.min(MAX_BATCH, Math.ceil(LIMITED_EVERY_MS / spacing))
       // From the time that was set, so that a late wake delays no later one.
-      next = Math.max(now, Math.floor(wakeAt + limit * spacing))
+      next = Math.max(now, Math.floor(resumeAt + limit * spacing))
     } else {
       const interval = Math.ceil(Math.max(everyMs, spacing))
       limit = Math.min(MAX_BATCH, Math.floor(interval / spacing))
@@ -159,14 +159,14 @@ function addBatch(
       apartMs = Math.ceil(spacing)
     }
   }
-  const mine = sqlText`id = ${id} and wake_at = cast(${wakeAt} as bigint) and circuit <> 'open'`
+  const mine = sqlText`id = ${id} and resume_at = cast(${resumeAt} as bigint) and circuit <> 'open'`
   const guard = sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled' and not ${isPaused()})`
   const resumed = transaction.add<ResumedRow>(
     resumeStatement(db, { endpointId: id, limit, guard, apartMs, afterMs: graceMs }),
   )
   // A pause that has ended, or that no honest clock has written, is gone: what is published from here on is not held for it.
   transaction.add(sqlText`
-      update keepsend_endpoints set wake_at = case
+      update keepsend_endpoints set resume_at = case
         when status = 'enabled' and ${firstHeld(db, 'oldestFirst')} is not null
         then ${notBeforePause(db, sqlText`cast(${next} as bigint)`)} end,
         paused_until = case when ${isPaused()} then paused_until end
@@ -175,10 +175,10 @@ function addBatch(
 }
 
 /** The time to wake, where held rows would have none: no row waits for someone who does not come. */
-export function wakeWithin(db: OutboxDatabase, endpointId: string, inMs: number): SqlText {
+export function resumeWithin(db: OutboxDatabase, endpointId: string, inMs: number): SqlText {
   return sqlText`
-    update keepsend_endpoints set wake_at = ${notBeforePause(db, sqlText`${clock()} + ${raw(String(inMs))}`)}
-    where id = ${endpointId} and wake_at is null and status = 'enabled'`
+    update keepsend_endpoints set resume_at = ${notBeforePause(db, sqlText`${clock()} + ${raw(String(inMs))}`)}
+    where id = ${endpointId} and resume_at is null and status = 'enabled'`
 }
 
 /**
@@ -186,15 +186,15 @@ export function wakeWithin(db: OutboxDatabase, endpointId: string, inMs: number)
  * that only a clock that was ahead can have set. Endpoints that another transaction holds are skipped: it sets a time itself,
  * or a later round finds them.
  */
-export function wakeStrays(db: OutboxDatabase, ids: readonly string[], openMs: number): SqlText {
+export function scheduleOrphanedHolds(db: OutboxDatabase, ids: readonly string[], openMs: number): SqlText {
   const furthest = raw(String(Math.ceil(Math.max(openMs, MAX_EVERY_MS) * (1 + JITTER))))
   const isStray = sqlText`status = 'enabled' and not ${isPaused()}
-      and case when wake_at is null then true else wake_at > ${clock()} + ${furthest} end`
+      and case when resume_at is null then true else resume_at > ${clock()} + ${furthest} end`
   const stray = sqlText`
     select id from keepsend_endpoints
     where id ${db.dialect.keys(ids)} and ${isStray} and ${firstHeld(db, 'oldestFirst')} is not null
     order by id ${db.dialect.lock('pick', 'keepsend_endpoints')}`
   return sqlText`
-    update keepsend_endpoints set wake_at = ${clock()}
+    update keepsend_endpoints set resume_at = ${clock()}
     where id ${db.dialect.among(stray)} and ${isStray}`
 }

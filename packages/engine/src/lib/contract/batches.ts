@@ -17,7 +17,7 @@ export function batchPromises(holds: Holds): void {
       // In one unit: a poller may take the row at once.
       const results = await db.atomic([...engine.publishStatements({ id, ...rest }), look])
       const [row] = results.at(-1)?.rows ?? []
-      expect(row?.['dueAt']).toBe(queue.rowsStart === 'handed-off' ? null : row?.['createdAt'])
+      expect(row?.['dueAt']).toBe(queue.rowsStart === 'dispatched' ? null : row?.['createdAt'])
     },
   )
 

@@ -81,7 +81,7 @@ export function keptPromises(holds: Holds): void {
       const endpoint = await addEndpoint()
       // The fan-out fails, and nothing else does.
       await db.run(sqlText`alter table keepsend_subscriptions rename to keepsend_elsewhere`)
-      const { eventId, accepted } = await engine.send(event(), background)
+      const { eventId, accepted } = await engine.publish(event(), background)
       expect(accepted).toBe(false)
       await work()
       expect([await endpoint.arrivals(), await rows()]).toEqual([[], []])

@@ -29,7 +29,7 @@ async function insert(
       workspaceId,
       type,
       payload: '{}',
-      due: 'handed-off' as const,
+      due: 'dispatched' as const,
     }))
     ids.push(...(await enqueueEvents(db, events)).map(({ id }) => id).sort())
   }
@@ -94,7 +94,7 @@ describe.each([
     const { engine, ids } = await filled(options)
     const [first] = (await engine.deliveries.list('w1', { limit: 1 })).rows
     expect(first).not.toHaveProperty('payload')
-    const event = await engine.deliveries.ofEvent('w1', ids[0]?.split('.')[0] ?? '')
+    const event = await engine.deliveries.listByEvent('w1', ids[0]?.split('.')[0] ?? '')
     expect([event.payload, event.deliveries.some((one) => 'payload' in one)]).toEqual(['{}', false])
   })
 })

@@ -87,7 +87,7 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
     // One that is there may be dropped, and is named by the statement that goes by it.
     if (isIndexed !== false) isIndexed = await hasIndexOfAll(db)
     if (isIndexed) return 'workspace'
-    return rowsStart === 'handed-off' ? 'keys' : 'parts'
+    return rowsStart === 'dispatched' ? 'keys' : 'parts'
   }
 
   return {

@@ -20,8 +20,8 @@ import type { EventQueue } from '../publish/event-queue.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import { HOLD_REASONS, type HoldReason } from '../backlog/hold-reason.ts'
 import { lockEndpoints } from '../backlog/locks.ts'
-import type { OnceOption } from '../idempotency/idempotent-change.ts'
-import { wakeWithin } from '../backlog/resume-due.ts'
+import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
+import { resumeWithin } from '../backlog/resume-due.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
 /** A row of `pending_events`, held for a reason of the engine's. */
@@ -30,7 +30,7 @@ export interface Delivery extends PendingEvent {
 }
 
 /** Retained rows as the API shows them. Each method is scoped to one workspace. */
-export interface DeliveryReads extends DeliveryLists {
+export interface DeliveryStore extends DeliveryLists {
   /** @throws {EngineError} `not_retained`: delivered and deleted, pruned, or never there */
   get(workspaceId: string, id: string): Promise<Delivery>
   /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` while it is not settled */
@@ -41,21 +41,25 @@ export interface DeliveryReads extends DeliveryLists {
    *
    * @throws {EngineError} `not_found`: no such endpoint
    */
-  replayOf(workspaceId: string, filter: ReplayOf, options?: ReplayOfOptions): Promise<{ count: number; more: boolean }>
+  replayEndpoint(
+    workspaceId: string,
+    filter: ReplayEndpointFilter,
+    options?: ReplayEndpointOptions,
+  ): Promise<{ count: number; more: boolean }>
   /** @throws {EngineError} `not_retained`: no delivery of such an event */
-  ofEvent(workspaceId: string, eventId: string): Promise<EventDeliveries>
+  listByEvent(workspaceId: string, eventId: string): Promise<EventDeliveries>
 }
 
-export const REPLAY_OF_OPTIONS = { limit: 'number', ...BACKGROUND_OPTIONS } satisfies OptionNames<
-  Parameters<DeliveryReads['replayOf']>[2]
+export const REPLAY_ENDPOINT_OPTIONS = { limit: 'number', ...BACKGROUND_OPTIONS } satisfies OptionNames<
+  Parameters<DeliveryStore['replayEndpoint']>[2]
 >
 
-export interface ReplayOfOptions extends BackgroundOption {
+export interface ReplayEndpointOptions extends BackgroundOption {
   /** @default 1000 */
   limit?: number | undefined
 }
 
-export interface ReplayOf {
+export interface ReplayEndpointFilter {
   endpointId: string
   /** @default failed */
   status?: 'failed' | 'completed' | undefined
@@ -65,12 +69,12 @@ export interface ReplayOf {
   settledBefore?: number | undefined
 }
 
-export const REPLAY_OF_FILTER = {
+export const REPLAY_ENDPOINT_FILTER = {
   endpointId: 'text',
   status: 'text',
   settledAfter: 'number',
   settledBefore: 'number',
-} satisfies OptionNames<ReplayOf>
+} satisfies OptionNames<ReplayEndpointFilter>
 
 /** What is retained of one event. */
 export interface EventDeliveries {
@@ -85,21 +89,21 @@ export interface EventDeliveries {
 }
 
 /** The reads as the routes have them: a replay that is given {@link Once} is made once. */
-export interface OnceDeliveryReads extends DeliveryReads {
-  replay(workspaceId: string, id: string, options?: OnceOption): Promise<DeliveryState>
-  replayOf(
+export interface IdempotentDeliveryStore extends DeliveryStore {
+  replay(workspaceId: string, id: string, options?: IdempotentOption): Promise<DeliveryState>
+  replayEndpoint(
     workspaceId: string,
-    filter: ReplayOf,
-    options?: ReplayOfOptions & OnceOption,
+    filter: ReplayEndpointFilter,
+    options?: ReplayEndpointOptions & IdempotentOption,
   ): Promise<{ count: number; more: boolean }>
 }
 
 /** @param wake resumes the first of what is held for an endpoint. */
-export function createDeliveryReads(
+export function createDeliveryStore(
   db: OutboxDatabase,
   rowsStart: EventQueue['rowsStart'],
   wake: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
-): OnceDeliveryReads {
+): IdempotentDeliveryStore {
   async function exists(workspaceId: string, endpointId: string): Promise<void> {
     checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
@@ -145,10 +149,10 @@ export function createDeliveryReads(
       throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)
     },
 
-    async replayOf(workspaceId, filter, { once, ...options } = {}) {
+    async replayEndpoint(workspaceId, filter, { once, ...options } = {}) {
       // A filter that is misspelt would send too much again.
-      checkNames('the filter of deliveries.replayOf', REPLAY_OF_FILTER, filter)
-      checkNames('deliveries.replayOf', REPLAY_OF_OPTIONS, options)
+      checkNames('the filter of deliveries.replayEndpoint', REPLAY_ENDPOINT_FILTER, filter)
+      checkNames('deliveries.replayEndpoint', REPLAY_ENDPOINT_OPTIONS, options)
       const { endpointId, status = 'failed', settledAfter, settledBefore } = filter
       const { limit = MAX_REPLAYED, background } = options
       await exists(workspaceId, endpointId)
@@ -162,7 +166,7 @@ export function createDeliveryReads(
         const replaying = replayStatement(db, wanted, { limit: most, holdFor })
         const replayed = once ? { rows: [] } : transaction.add(replaying)
         once?.endCounted(transaction, replaying)
-        transaction.add(wakeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
+        transaction.add(resumeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
         await transaction.commit(db)
         await wake(endpointId, background)
         return replayed.rows.length
@@ -172,7 +176,7 @@ export function createDeliveryReads(
       return { count, more: count === limit }
     },
 
-    async ofEvent(workspaceId, eventId) {
+    async listByEvent(workspaceId, eventId) {
       checkWorkspaceId(workspaceId)
       const { rows } = isEventId(eventId)
         ? await db.run(sqlText`

@@ -1,7 +1,7 @@
 import type { TakenEvent } from '@keepsend/outbox'
 import type { Logger } from '../logger.ts'
 import { type Permits, slackMs } from '../backlog/rate-limit.ts'
-import type { Targets } from '../endpoints/endpoint-cache.ts'
+import type { EndpointCache } from '../endpoints/endpoint-cache.ts'
 
 /** What endpoints allow of rows that a worker has just taken. */
 export interface Admission {
@@ -18,7 +18,7 @@ export interface Admission {
   slackMs: Map<string, number>
   /**
    * Rows whose slot time is out of sight, and in how many ms to ask again for each: then it is near. What is asked for
-   * later loses that time. A row that waits for long is held for `rate` until then.
+   * later loses that time. A row that waits for long is held for `rate_limited` until then.
    */
   refused: Map<string, number>
 }
@@ -27,8 +27,8 @@ export interface Admission {
  * Asks for all rows together, before any of them takes a slot: what waits for its slot time keeps no slot from others. An
  * endpoint that cannot be read is left to the attempt, which reports it.
  */
-export async function admit(
-  { targets, permits, logger }: { targets: Targets; permits: Permits; logger: Logger },
+export async function admitRows(
+  { targets, permits, logger }: { targets: EndpointCache; permits: Permits; logger: Logger },
   rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[],
 ): Promise<Admission> {
   const admission: Admission = {

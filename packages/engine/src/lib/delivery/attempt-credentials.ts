@@ -2,10 +2,10 @@ import { type AccessTokenDeps, createAccessTokens } from '../oauth2/access-token
 import type { EndpointTls } from '../endpoints/endpoint-tls.ts'
 import type { DeliveryError } from '../error-classes.ts'
 import type { Sender } from './sender.ts'
-import type { Target } from '../endpoints/endpoint-cache.ts'
+import type { EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 
 /** What one attempt proves itself with. */
-export interface Access {
+export interface AttemptCredentials {
   kind: 'granted'
   headers: Readonly<Record<string, string>>
   tls?: EndpointTls | undefined
@@ -16,7 +16,7 @@ export interface Access {
 }
 
 /** Why there is nothing to send with; the attempt has failed, and nothing was sent. */
-interface NoAccess {
+interface NoCredentials {
   kind: 'failed'
   /** Without secrets: customers read it. */
   error: DeliveryError
@@ -26,7 +26,7 @@ interface NoAccess {
 }
 
 /** What is asked for once an attempt is about to be made. */
-interface AccessWish {
+interface CredentialsRequest {
   sender: Sender
   url: URL
   /** The database's time. */
@@ -35,12 +35,15 @@ interface AccessWish {
 }
 
 /** Of endpoints that have neither `auth` nor `tls`: nothing is looked at, and nothing waited for. */
-export const NO_CREDENTIALS: Access = { kind: 'granted', headers: {}, tookMs: 0 }
+export const NO_CREDENTIALS: AttemptCredentials = { kind: 'granted', headers: {}, tookMs: 0 }
 
-export type GetAccess = (target: Target, wish: AccessWish) => Promise<Access | NoAccess>
+export type GetAttemptCredentials = (
+  target: EndpointSnapshot,
+  wish: CredentialsRequest,
+) => Promise<AttemptCredentials | NoCredentials>
 
 /** @returns what rejects with `secret_unreadable` where the endpoint's `auth` or `tls` cannot be decrypted */
-export function createAccess(deps: AccessTokenDeps): GetAccess {
+export function createAttemptCredentials(deps: AccessTokenDeps): GetAttemptCredentials {
   const tokens = createAccessTokens(deps)
   return async (target, { sender, url, at, deadlineMs }) => {
     const [auth, tls] = await Promise.all([target.auth, target.tls])
@@ -63,6 +66,6 @@ export function createAccess(deps: AccessTokenDeps): GetAccess {
   }
 }
 
-function refuse(why: string): NoAccess {
+function refuse(why: string): NoCredentials {
   return { kind: 'failed', error: `tls: ${why}; nothing was sent`, tookMs: 0, timedOut: false }
 }

@@ -1,4 +1,4 @@
-import type { Target } from '../endpoints/endpoint-cache.ts'
+import type { EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 import { isFailing } from '../health/circuit-breaker.ts'
 
 /** What is known of an attempt and its endpoint, for the endpoint's health and for fairness to the others. */
@@ -32,8 +32,8 @@ export interface AttemptFacts {
   makesRoom: boolean
 }
 
-export function factsOf(
-  { id, version, health, rateLimit, wakeAt }: Target,
+export function attemptFacts(
+  { id, version, health, rateLimit, resumeAt }: EndpointSnapshot,
   { deliveryId, at, windowMs }: { deliveryId: string; at: number; windowMs: number },
 ): AttemptFacts {
   const circuitOpen = health.circuit === 'open'
@@ -48,7 +48,7 @@ export function factsOf(
     probe: health.probeId === deliveryId,
     failingSince: health.failingSince,
     at,
-    heldBack: wakeAt !== null,
-    makesRoom: wakeAt !== null && !circuitOpen && rateLimit === null,
+    heldBack: resumeAt !== null,
+    makesRoom: resumeAt !== null && !circuitOpen && rateLimit === null,
   }
 }

@@ -7,24 +7,24 @@ import { parseRetryAfter, pauseDelayMs, retryDelayMs } from '../retry-schedule.t
 import type { SendResult } from './sender.ts'
 
 /** What an attempt means for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */
-export type DeliveryOutcome = Verdict & {
+export type DeliveryOutcome = Classification & {
   /** What the attempt says of its endpoint; absent when none was made. */
   attempt?: AttemptFacts
 }
 
-type Verdict =
-  | { kind: 'delivered'; httpStatus: number }
+type Classification =
+  | { kind: 'complete'; httpStatus: number }
   /** Another attempt after `delayMs`; a `deferral` is a wait that is not the receiver's fault, and is not charged. */
-  | { kind: 'retry'; delayMs: number; deferral: boolean; error: DeliveryError; httpStatus?: number }
+  | { kind: 'reschedule'; delayMs: number; deferral: boolean; error: DeliveryError; httpStatus?: number }
   /** No attempt will follow. */
-  | { kind: 'dead'; error: DeliveryError; httpStatus?: number }
+  | { kind: 'fail'; error: DeliveryError; httpStatus?: number }
   /**
-   * The receiver wants nothing more: it answered 410 (`gone`), or `webhook-delivery: disable` (`asked`). The endpoint of
+   * The receiver wants nothing more: it answered 410 (`gone`), or `webhook-delivery: disable` (`receiver_requested`). The endpoint of
    * that version is disabled; the delivery is complete if the status is 2xx, and fails otherwise.
    */
   | {
       kind: 'disable_endpoint'
-      reason: 'gone' | 'asked'
+      reason: 'gone' | 'receiver_requested'
       endpointId: string
       endpointVersion: number
       error: DeliveryError
@@ -44,7 +44,7 @@ type Verdict =
   | { kind: 'release' }
 
 /** Attempts that could not be made, of one delivery, that do not count. */
-export const UNCHARGED_DEFERRALS = 20
+export const MAX_FREE_DEFERRALS = 20
 
 // 421: the connection was for another host; the sender has tried a new one already.
 const RETRYABLE_4XX = new Set([408, 421, 425])
@@ -52,7 +52,7 @@ const RETRYABLE_4XX = new Set([408, 421, 425])
 // They say that the receiver is overloaded, or that what stands before it has waited for it in vain.
 const SLOW_DOWN = new Set([502, 503, 504])
 
-export interface VerdictContext {
+export interface ResponseContext {
   event: Pick<TakenEvent, 'attempts' | 'maxAttempts' | 'claimedAt'>
   endpoint: { id: string; version: number; retrySchedule: readonly number[]; retryStatuses: readonly number[] }
   /** How long an answer may pause the endpoint. */
@@ -65,20 +65,20 @@ export interface VerdictContext {
 }
 
 /** Judges one attempt. Only 2xx is a success; a redirect is a failure like any other and was not followed. */
-export function judge(result: SendResult, context: VerdictContext): DeliveryOutcome {
-  if (result.kind === 'error') return retryOrDead(context, `${result.reason}: ${result.message}`, result.status)
+export function classifyResponse(result: SendResult, context: ResponseContext): DeliveryOutcome {
+  if (result.kind === 'error') return rescheduleOrFail(context, `${result.reason}: ${result.message}`, result.status)
   const { status } = result
   const { id, version, retryStatuses } = context.endpoint
   const wish = result.header('webhook-delivery')?.trim().toLowerCase()
   const succeeded = status >= 200 && status <= 299
-  if (succeeded && wish !== 'disable') return { kind: 'delivered', httpStatus: status }
+  if (succeeded && wish !== 'disable') return { kind: 'complete', httpStatus: status }
 
   const error = describe(result, context.secrets)
   if (status === 410 || wish === 'disable') {
-    const reason = status === 410 ? 'gone' : 'asked'
+    const reason = status === 410 ? 'gone' : 'receiver_requested'
     return { kind: 'disable_endpoint', reason, endpointId: id, endpointVersion: version, error, httpStatus: status }
   }
-  if (wish === 'abort-message') return { kind: 'dead', error, httpStatus: status }
+  if (wish === 'abort-message') return { kind: 'fail', error, httpStatus: status }
 
   const retryAfterMs = parseRetryAfter(result.header('retry-after'), context.now)
   if (status === 429 || (status === 503 && retryAfterMs !== undefined)) {
@@ -87,8 +87,8 @@ export function judge(result: SendResult, context: VerdictContext): DeliveryOutc
   }
   // A receiver that says when to come again wants to be asked again, whatever the status.
   const isRetried = RETRYABLE_4XX.has(status) || retryStatuses.includes(status) || retryAfterMs !== undefined
-  if (status >= 400 && status <= 499 && !isRetried) return { kind: 'dead', error, httpStatus: status }
-  return retryOrDead(context, error, status, retryAfterMs)
+  if (status >= 400 && status <= 499 && !isRetried) return { kind: 'fail', error, httpStatus: status }
+  return rescheduleOrFail(context, error, status, retryAfterMs)
 }
 
 /** What an exchange says of the pace that its endpoint can take: see {@link AttemptFacts.pushback}. */
@@ -99,17 +99,17 @@ export function pushbackOf(result: SendResult, outcome: DeliveryOutcome): Attemp
 }
 
 /** Another attempt if one is left, else the end. */
-export function retryOrDead(
-  context: VerdictContext,
+export function rescheduleOrFail(
+  context: ResponseContext,
   error: DeliveryError,
   httpStatus?: number,
   retryAfterMs?: number,
 ): DeliveryOutcome {
   const attempt = attemptNumber(context.event)
   const status = httpStatus === undefined ? {} : { httpStatus }
-  if (attempt >= context.event.maxAttempts) return { kind: 'dead', error, ...status }
+  if (attempt >= context.event.maxAttempts) return { kind: 'fail', error, ...status }
   const delayMs = retryDelayMs(context.endpoint.retrySchedule, attempt, { retryAfterMs, random: context.random })
-  return { kind: 'retry', delayMs, deferral: false, error, ...status }
+  return { kind: 'reschedule', delayMs, deferral: false, error, ...status }
 }
 
 /**

@@ -2,7 +2,7 @@ import { claimDueEvents } from '@keepsend/outbox'
 import { createCipheriv, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createEngine, silentLogger } from '../../index.ts'
-import { ATTEMPT_BROKE } from './deliver.ts'
+import { INTERNAL_ERROR } from './deliver.ts'
 import { LATER, TEST_KEYS, receivers, rig, verify } from '../../../test/rig.ts'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: { text: 'é🙂\u0000\ud800' } }
@@ -23,8 +23,8 @@ describe('an attempt', () => {
       deadlineMs: 9000,
     })
     const { secret } = await addEndpoint({ url: 'https://hooks.example.com:8443/in?x=1' })
-    const { eventId } = await engine.send(event)
-    expect(await work()).toMatchObject([{ kind: 'delivered', httpStatus: 200 }])
+    const { eventId } = await engine.publish(event)
+    expect(await work()).toMatchObject([{ kind: 'complete', httpStatus: 200 }])
     const [request] = sender.requests
     verify(request, secret)
     expect(request).toMatchObject({
@@ -40,7 +40,7 @@ describe('an attempt', () => {
   it('repeats webhook-id and the body, and dates itself afresh: the body carries no time of an attempt (trap 15)', async () => {
     const { engine, addEndpoint, work, sender, rows } = await rig({ answer: () => 500 })
     await addEndpoint()
-    const { eventId } = await engine.send(event)
+    const { eventId } = await engine.publish(event)
     const payload = (await rows())[0]?.payload
     for (const attempt of [0, 1, 2]) await work({ now: LATER + attempt * 86_400_000 })
     const { requests } = sender
@@ -56,7 +56,7 @@ describe('an attempt', () => {
   it("carries the endpoint's own headers, which cannot replace ours", async () => {
     const { engine, addEndpoint, work, sender, exec, select } = await rig({ secrets: 'plaintext-for-development' })
     const { id } = await addEndpoint({ headers: { Authorization: 'Bearer s3cret', 'X-Env': 'prod' } })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(sender.requests[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-env': 'prod' })
     // Not even where a row was written by somebody else, who has the key.
@@ -65,7 +65,7 @@ describe('an attempt', () => {
     const forged = { 'webhook-id': seal('webhook-id', 'forged'), 'content-type': seal('content-type', 'text/plain') }
     await exec(`update keepsend_endpoints set headers = '${JSON.stringify(forged)}'`)
     await engine.endpoints.setStatus('w1', id, 'enabled')
-    const { eventId } = await engine.send(event)
+    const { eventId } = await engine.publish(event)
     await work()
     expect(sender.requests[1]?.headers).toMatchObject({ 'webhook-id': eventId, 'content-type': 'application/json' })
   })
@@ -75,11 +75,14 @@ describe('an attempt', () => {
       answer: () => ({ status: 200, headers: { 'webhook-delivery': 'disable' } }),
     })
     const { id } = await addEndpoint()
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(await rows()).toEqual([])
-    expect(await engine.endpoints.get('w1', id)).toMatchObject({ status: 'disabled', disabledReason: 'asked' })
-    await engine.send(event)
+    expect(await engine.endpoints.get('w1', id)).toMatchObject({
+      status: 'disabled',
+      disabledReason: 'receiver_requested',
+    })
+    await engine.publish(event)
     expect(await work()).toEqual([])
     expect(sender.requests).toHaveLength(1)
   })
@@ -92,7 +95,7 @@ describe('an attempt', () => {
     })
     await addEndpoint({ deadlineMs: 2000, retrySchedule: [60, 120] })
     await addEndpoint({ deadlineMs: 30_000 })
-    await engine.send(event)
+    await engine.publish(event)
     const outcomes = await work()
     // Two attempts at once: whose signature is ready first is sent first.
     expect(sender.requests.map(({ deadlineMs }) => deadlineMs).sort((a, b) => a - b)).toEqual([2000, 20_000])
@@ -102,7 +105,7 @@ describe('an attempt', () => {
   it('needs a sender, and says so', async () => {
     const { db, engine, addEndpoint, messages } = await rig()
     await addEndpoint()
-    await engine.send(event)
+    await engine.publish(event)
     const publisher = createEngine({
       db,
       queue: { send: async (message) => void messages.push(message) },
@@ -112,8 +115,8 @@ describe('an attempt', () => {
     const { claims } = await claimDueEvents(db, { limit: 1 })
     const [claim] = claims
     expect(claim && (await publisher.deliver(claim, claim.claimedAt))).toMatchObject({
-      kind: 'retry',
-      error: ATTEMPT_BROKE,
+      kind: 'reschedule',
+      error: INTERNAL_ERROR,
     })
   })
 })
@@ -127,13 +130,18 @@ describe('what breaks an attempt before it is sent', () => {
       'not a secret',
       poisoned.id,
     )
-    await engine.send(event)
+    await engine.publish(event)
     const outcomes = await work()
-    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'retry'])
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'reschedule'])
     expect(sender.requests.map(({ headers }) => headers['webhook-signature']?.startsWith('v1,'))).toEqual([true])
     verify(sender.requests[0], good.secret)
     expect(await rows()).toMatchObject([
-      { endpointId: poisoned.id, status: 'pending', attempts: 1, lastError: expect.stringMatching(/^attempt_broke: /) },
+      {
+        endpointId: poisoned.id,
+        status: 'pending',
+        attempts: 1,
+        lastError: expect.stringMatching(/^internal_error: /),
+      },
     ])
     expect(log.entries).toMatchObject([{ level: 'error', fields: { deliveryId: (await rows())[0]?.id } }])
     expect(JSON.stringify([log.entries, await rows()])).not.toContain('not a secret')
@@ -145,26 +153,26 @@ describe('what breaks an attempt before it is sent', () => {
     }
     const { engine, addEndpoint, work, rows } = await rig({ signer })
     await addEndpoint({ retrySchedule: [1] })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     await work({ now: LATER })
-    expect(await rows()).toMatchObject([{ status: 'failed', attempts: 2, lastError: ATTEMPT_BROKE }])
+    expect(await rows()).toMatchObject([{ status: 'failed', attempts: 2, lastError: INTERNAL_ERROR }])
   })
 
   it('a sender that throws is such a break', async () => {
     const broken = { send: () => Promise.reject(new Error('no sockets')) }
     const { engine, addEndpoint, work } = await rig({ sender: broken })
     await addEndpoint()
-    await engine.send(event)
-    expect(await work()).toMatchObject([{ kind: 'retry', error: ATTEMPT_BROKE }])
+    await engine.publish(event)
+    expect(await work()).toMatchObject([{ kind: 'reschedule', error: INTERNAL_ERROR }])
   })
 
   it('an endpoint that is gone, or never was, is the end of its row', async () => {
     const { engine, addEndpoint, work, rows, sender } = await rig()
     const { id } = await addEndpoint()
-    await engine.send(event)
+    await engine.publish(event)
     await engine.endpoints.delete('w1', id)
-    expect(await work()).toEqual([{ kind: 'dead', error: 'endpoint_gone: the endpoint does not exist' }])
+    expect(await work()).toEqual([{ kind: 'fail', error: 'endpoint_gone: the endpoint does not exist' }])
     expect([(await rows())[0]?.status, sender.requests]).toEqual(['failed', []])
   })
 })
@@ -175,7 +183,7 @@ describe('an endpoint as an attempt sees it', () => {
     const made = await rig({ monotonic: () => clock.ms, keepCompleted: true })
     const endpoint = await made.addEndpoint()
     const send = async () => {
-      await made.engine.send(event)
+      await made.engine.publish(event)
       return made.work()
     }
     await send()
@@ -220,7 +228,7 @@ describe('an endpoint as an attempt sees it', () => {
     }
     const { engine, addEndpoint, work, sender } = await rig(counting)
     for (let made = 0; made < 5; made++) await addEndpoint()
-    for (let sent = 0; sent < 4; sent++) await engine.send(event)
+    for (let sent = 0; sent < 4; sent++) await engine.publish(event)
     await work()
     expect([sender.requests.length, reads]).toEqual([20, 1])
   })
@@ -232,7 +240,7 @@ describe('secrets', () => {
     const { id, secret: old } = await addEndpoint()
     const { secret: fresh } = await engine.endpoints.rotateSecret('w1', id, { overlapMs: 3_600_000 })
     const attempt = async (now: number) => {
-      await engine.send(event)
+      await engine.publish(event)
       await work({ now })
       return sender.requests.at(-1)
     }
@@ -270,9 +278,9 @@ describe('a URL that may not be sent to', () => {
       const { engine, addEndpoint, work, exec, sender, rows } = await rig()
       const { id } = await addEndpoint()
       await exec('update keepsend_endpoints set url = ? where id = ?', url, id)
-      await engine.send(event)
+      await engine.publish(event)
       const error = expect.stringMatching(/^(scheme|credentials|port|blocked_address): /)
-      expect(await work()).toMatchObject([{ kind: 'retry', deferral: false, error }])
+      expect(await work()).toMatchObject([{ kind: 'reschedule', deferral: false, error }])
       expect([sender.requests, (await rows())[0]?.attempts]).toEqual([[], 1])
     },
   )
@@ -283,7 +291,7 @@ describe('a URL that may not be sent to', () => {
       sender: receivers(),
     })
     await addEndpoint({ url: 'http://localhost:3000/hooks' })
-    await engine.send(event)
-    expect([await work(), sender.requests]).toMatchObject([[{ kind: 'delivered', httpStatus: 200 }], []])
+    await engine.publish(event)
+    expect([await work(), sender.requests]).toMatchObject([[{ kind: 'complete', httpStatus: 200 }], []])
   })
 })

@@ -1,6 +1,6 @@
 import { EXPIRED, type TakenEvent } from '@keepsend/outbox'
-import { type Access, type GetAccess, NO_CREDENTIALS } from './attempt-credentials.ts'
-import { factsOf } from './attempt.ts'
+import { type AttemptCredentials, type GetAttemptCredentials, NO_CREDENTIALS } from './attempt-credentials.ts'
+import { attemptFacts } from './attempt.ts'
 import { type DeliveryError, ENDPOINT_GONE } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
 import { type Logger, errorFields } from '../logger.ts'
@@ -8,21 +8,21 @@ import type { Permit, Permits } from '../backlog/rate-limit.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
 import { signAttempt } from './sign-attempt.ts'
 import type { Signer } from '../signing/sign.ts'
-import type { Target, Targets } from '../endpoints/endpoint-cache.ts'
+import type { EndpointSnapshot, EndpointCache } from '../endpoints/endpoint-cache.ts'
 import { jittered } from '../retry-schedule.ts'
 import {
   type DeliveryOutcome,
-  UNCHARGED_DEFERRALS,
-  type VerdictContext,
-  judge,
+  MAX_FREE_DEFERRALS,
+  type ResponseContext,
+  classifyResponse,
   pushbackOf,
-  retryOrDead,
+  rescheduleOrFail,
 } from './classify-response.ts'
 
 export interface DeliverDeps {
-  targets: Targets
+  targets: EndpointCache
   permits: Permits
-  access: GetAccess
+  access: GetAttemptCredentials
   /** How long the failures of an endpoint count. */
   windowMs: number
   monotonic: () => number
@@ -57,9 +57,9 @@ export async function deliverEvent(
   if (!deps.sender)
     throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
   if (now - (event.replayedAt ?? event.createdAt) > maxAgeMs) {
-    return { kind: 'dead', error: `${EXPIRED}: older than the ${maxAgeMs} ms that a delivery has` }
+    return { kind: 'fail', error: `${EXPIRED}: older than the ${maxAgeMs} ms that a delivery has` }
   }
-  let context: VerdictContext = {
+  let context: ResponseContext = {
     event,
     endpoint: { id: event.endpointId, version: 0, retrySchedule, retryStatuses: [] },
     now,
@@ -69,21 +69,21 @@ export async function deliverEvent(
   try {
     const target = await readTarget(deps, event.endpointId)
     if (target === 'unread') return deferred(event, UNREAD, random)
-    if (!target) return { kind: 'dead', error: ENDPOINT_GONE }
+    if (!target) return { kind: 'fail', error: ENDPOINT_GONE }
     if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
     if (target.paused) return { kind: 'hold', reason: 'endpoint_paused' }
-    const facts = factsOf(target, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
+    const facts = attemptFacts(target, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
     if (facts.circuitOpen && !facts.probe) return { kind: 'hold', reason: 'circuit_open' }
     const { id, version, retryStatuses } = target
     const endpoint = { id, version, retrySchedule: target.retrySchedule ?? retrySchedule, retryStatuses }
     context = { event, endpoint, now, maxPauseMs, random }
     if (!target.check.ok) {
-      const refused = retryOrDead(context, `${target.check.reason}: ${target.check.message}`)
+      const refused = rescheduleOrFail(context, `${target.check.reason}: ${target.check.message}`)
       return { ...refused, attempt: facts }
     }
     const permit: Permit | 'unread' = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, target)
     if (permit === 'unread') return deferred(event, UNREAD, random)
-    if (permit.kind === 'refused') return { kind: 'hold', reason: 'rate', resumeInMs: permit.nextMs }
+    if (permit.kind === 'refused') return { kind: 'hold', reason: 'rate_limited', resumeInMs: permit.nextMs }
     const at = now + permit.waitMs
     const deadlineMs = Math.min(target.deadlineMs ?? deps.deadlineMs, deps.maxDeadlineMs)
     const { url } = target.check
@@ -95,12 +95,12 @@ export async function deliverEvent(
       facts.tookMs = access.tookMs
       facts.timedOut = access.timedOut
       if (access.timedOut) facts.pushback = 'slow'
-      return { ...retryOrDead(context, access.error, undefined, access.retryAfterMs), attempt: facts }
+      return { ...rescheduleOrFail(context, access.error, undefined, access.retryAfterMs), attempt: facts }
     }
     const headers = access && (await headersOf(deps, event, target, access, at).catch(unsigned(deps, event)))
     if (!access || !headers) {
       const unsent = deferred(event, UNSIGNED, random)
-      return unsent.deferral ? unsent : retryOrDead(context, UNSIGNED.error)
+      return unsent.deferral ? unsent : rescheduleOrFail(context, UNSIGNED.error)
     }
     const beganAt = deps.monotonic()
     const { tls, tookMs } = access
@@ -119,7 +119,7 @@ export async function deliverEvent(
     if (result.kind === 'response' && result.status > 299) {
       context.secrets = Object.values({ ...(await target.headers), ...access.headers })
     }
-    const outcome = judge(result, context)
+    const outcome = classifyResponse(result, context)
     facts.tookMs = tookMs + deps.monotonic() - beganAt
     facts.timedOut = result.kind === 'error' && result.reason === 'timeout'
     facts.pushback = pushbackOf(result, outcome)
@@ -130,7 +130,7 @@ export async function deliverEvent(
       { deliveryId: event.id, ...errorFields(error) },
       'an attempt broke before it reached the receiver',
     )
-    return retryOrDead(context, ATTEMPT_BROKE)
+    return rescheduleOrFail(context, INTERNAL_ERROR)
   }
 }
 
@@ -138,7 +138,7 @@ export async function deliverEvent(
 async function readTarget(
   { targets, logger }: DeliverDeps,
   endpointId: string,
-): Promise<Target | undefined | 'unread'> {
+): Promise<EndpointSnapshot | undefined | 'unread'> {
   try {
     return await targets.get(endpointId)
   } catch (error) {
@@ -152,14 +152,14 @@ async function readTarget(
 const UNAUTHORIZED = 401
 
 /** What a delivery shows of a fault that is not its receiver's. Its cause is the operator's to read, in the log. */
-export const ATTEMPT_BROKE: DeliveryError = 'attempt_broke: a fault of the sender; the log has it'
+export const INTERNAL_ERROR: DeliveryError = 'internal_error: a fault of the sender; the log has it'
 
 interface Unsent {
   delayMs: number
   error: DeliveryError
 }
 
-const UNREAD: Unsent = { delayMs: 5000, error: 'endpoint_unread: the database did not answer' }
+const UNREAD: Unsent = { delayMs: 5000, error: 'endpoint_lookup_failed: the database did not answer' }
 const UNSIGNED: Unsent = {
   delayMs: 60_000,
   error: 'secret_unreadable: a secret of its endpoint could not be read; nothing was sent',
@@ -170,8 +170,8 @@ function deferred(
   { deferrals }: TakenEvent,
   { delayMs, error }: Unsent,
   random: () => number,
-): DeliveryOutcome & { kind: 'retry' } {
-  return { kind: 'retry', deferral: deferrals < UNCHARGED_DEFERRALS, delayMs: jittered(delayMs, random), error }
+): DeliveryOutcome & { kind: 'reschedule' } {
+  return { kind: 'reschedule', deferral: deferrals < MAX_FREE_DEFERRALS, delayMs: jittered(delayMs, random), error }
 }
 
 /** Secrets of one endpoint that cannot be read are an operator's to mend, and no fault of the receiver's. */
@@ -184,7 +184,10 @@ function unsigned({ logger }: DeliverDeps, { id, endpointId }: TakenEvent): (err
 }
 
 /** Under a rate limit: waits for its slot time, unless that is out of sight. `unread`: the database did not say. */
-async function takePermit({ permits, logger }: DeliverDeps, { id, rateLimit }: Target): Promise<Permit | 'unread'> {
+async function takePermit(
+  { permits, logger }: DeliverDeps,
+  { id, rateLimit }: EndpointSnapshot,
+): Promise<Permit | 'unread'> {
   if (rateLimit === null) return { kind: 'granted', waitMs: 0 }
   const permit = await permits.take(id).catch((error: unknown) => {
     logger.error({ endpointId: id, ...errorFields(error) }, 'a permit could not be taken; nothing was sent')
@@ -201,8 +204,8 @@ async function takePermit({ permits, logger }: DeliverDeps, { id, rateLimit }: T
 async function headersOf(
   { sign, userAgent }: DeliverDeps,
   event: TakenEvent,
-  target: Target,
-  access: Access,
+  target: EndpointSnapshot,
+  access: AttemptCredentials,
   at: number,
 ): Promise<Record<string, string>> {
   const signature = await signAttempt(sign, event, target, at + access.tookMs)

@@ -8,12 +8,16 @@ export type EndpointChange = { endpointId: string } & (
   | { change: 'circuit opened'; probeInMs: number }
   | { change: 'circuit closed' }
   | { change: 'failing'; percent: number }
-  | { change: 'disabled'; reason: 'failing' | 'gone' | 'asked' }
+  | { change: 'disabled'; reason: 'failing' | 'gone' | 'receiver_requested' }
   | { change: 'paused'; pauseMs: number }
 )
 
 // Of ours, and logged with the cause where they were found.
-const LOGGED: ReadonlySet<unknown> = new Set<ErrorClass>(['attempt_broke', 'endpoint_unread', 'secret_unreadable'])
+const LOGGED: ReadonlySet<unknown> = new Set<ErrorClass>([
+  'internal_error',
+  'endpoint_lookup_failed',
+  'secret_unreadable',
+])
 
 /**
  * A line for an attempt that did not succeed. Of what the receiver said only the status is in it. One that succeeded costs
@@ -21,15 +25,15 @@ const LOGGED: ReadonlySet<unknown> = new Set<ErrorClass>(['attempt_broke', 'endp
  */
 export function logAttempt(logger: Logger, event: TakenEvent, outcome: DeliveryOutcome): void {
   switch (outcome.kind) {
-    case 'delivered':
+    case 'complete':
     case 'release':
       return
-    case 'retry': {
+    case 'reschedule': {
       if (outcome.deferral || LOGGED.has(classOf(outcome.error))) return
       const fields = { ...attemptOf(event, outcome), nextTryInMs: outcome.delayMs }
       return logger.warn(fields, 'attempt failed; the delivery is tried again')
     }
-    case 'dead':
+    case 'fail':
       return logger.warn(attemptOf(event, outcome), 'attempt failed; the delivery has failed for good')
     case 'disable_endpoint':
       return logger.warn(attemptOf(event, outcome), 'the receiver wants no more deliveries')

@@ -1,21 +1,21 @@
 import { type OutboxDatabase, clock, raw, sqlText } from '@keepsend/outbox'
-import { anyStands } from '../health/circuit-breaker.ts'
+import { anyClaimStands } from '../health/circuit-breaker.ts'
 import type { EndpointStatement } from '../health/endpoint-health.ts'
-import type { Reporter } from '../health/operational-webhooks.ts'
-import { type AskedPause, pauseAsAskedStatement } from '../backlog/pause.ts'
+import type { Notifier } from '../health/operational-webhooks.ts'
+import { type RequestedPause, pauseAsRequestedStatement } from '../backlog/pause.ts'
 import type { FinishedDelivery } from './settle-deliveries.ts'
 
 /** What the receivers of these attempts asked for: to be left alone for a time, or for good. */
-export function askedFor(
+export function receiverRequests(
   db: OutboxDatabase,
-  reporter: Reporter | undefined,
+  reporter: Notifier | undefined,
   finished: readonly FinishedDelivery[],
 ): EndpointStatement[] {
   return [...pausesOf(db, finished), ...finished.flatMap((one) => disablingOf(db, reporter, one))]
 }
 
 function pausesOf(db: OutboxDatabase, finished: readonly FinishedDelivery[]): EndpointStatement[] {
-  const endpoints = new Map<string, { endpointId: string; version: number; asked: AskedPause[] }>()
+  const endpoints = new Map<string, { endpointId: string; version: number; asked: RequestedPause[] }>()
   for (const { claim, outcome } of finished) {
     if (outcome.kind !== 'hold' || !outcome.asked || !outcome.attempt) continue
     const { endpointId, endpointVersion: version } = outcome.attempt
@@ -25,7 +25,7 @@ function pausesOf(db: OutboxDatabase, finished: readonly FinishedDelivery[]): En
     endpoint.asked.push({ claim, pauseMs: outcome.asked.pauseMs })
   }
   return [...endpoints.values()].map(({ asked, ...endpoint }) => ({
-    statement: pauseAsAskedStatement(db, endpoint, asked),
+    statement: pauseAsRequestedStatement(db, endpoint, asked),
     makes: {
       change: 'paused',
       endpointId: endpoint.endpointId,
@@ -37,7 +37,7 @@ function pausesOf(db: OutboxDatabase, finished: readonly FinishedDelivery[]): En
 /** Only the version that the attempt read: an endpoint that was changed meanwhile has a new URL to prove itself. */
 function disablingOf(
   db: OutboxDatabase,
-  reporter: Reporter | undefined,
+  reporter: Notifier | undefined,
   { claim, outcome }: FinishedDelivery,
 ): EndpointStatement[] {
   if (outcome.kind !== 'disable_endpoint') return []
@@ -50,8 +50,8 @@ function disablingOf(
       makes: { change: 'disabled', endpointId, reason },
       statement: sqlText`
       update keepsend_endpoints
-      set status = 'disabled', disabled_reason = ${reason}, disabled_at = ${clock()}, version = version + 1, wake_at = ${raw('null')}, updated_at = ${clock()}
-      where ${comesTrue} and ${anyStands(db, [claim])}`,
+      set status = 'disabled', disabled_reason = ${reason}, disabled_at = ${clock()}, version = version + 1, resume_at = ${raw('null')}, updated_at = ${clock()}
+      where ${comesTrue} and ${anyClaimStands(db, [claim])}`,
     },
   ]
 }

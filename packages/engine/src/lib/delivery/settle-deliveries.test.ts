@@ -25,7 +25,7 @@ async function claimOne({ db }: Rig): Promise<Claim> {
 describe('one row, one receiver', () => {
   it('the healthy endpoint gets one POST, however often the other is tried again (trap 13)', async () => {
     const { engine, work, posts, rows } = await pair((attempt) => (attempt < 10 ? 500 : 200))
-    await engine.send(event)
+    await engine.publish(event)
     for (let round = 0; round < 12; round++) await work({ now: LATER })
     expect([posts('good'), posts('bad'), await rows()]).toEqual([1, 10, []])
   })
@@ -34,7 +34,7 @@ describe('one row, one receiver', () => {
     const { engine, ids, posts, work, rows } = await pair(() => ({ status: 400, body: 'no\0 thanks' }), {
       keepCompleted: true,
     })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     await work({ now: LATER })
     const status = Object.fromEntries(
@@ -48,7 +48,7 @@ describe('one row, one receiver', () => {
     const { engine, posts, work, rows } = await pair(() => ({ kind: 'error', reason: 'timeout', message: 'slow' }), {
       circuit: { timeoutsInRow: 100 },
     })
-    await engine.send(event)
+    await engine.publish(event)
     for (let round = 0; round < 12; round++) await work({ now: LATER })
     expect([posts('bad'), await rows()]).toMatchObject([
       10,
@@ -60,7 +60,7 @@ describe('one row, one receiver', () => {
 describe('410', () => {
   it('fails the row and disables the endpoint, for the reason gone', async () => {
     const { engine, ids, work, rows } = await pair(() => 410)
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(await engine.endpoints.get('w1', ids.bad)).toMatchObject({
       status: 'disabled',
@@ -74,7 +74,7 @@ describe('410', () => {
   it('leaves an endpoint alone that was changed since the attempt read it', async () => {
     const made = await rig({ answer: () => 410 })
     const { id } = await made.addEndpoint()
-    await made.engine.send(event)
+    await made.engine.publish(event)
     const claim = await claimOne(made)
     const outcome = await made.engine.deliver(claim, claim.claimedAt)
     await made.engine.endpoints.update('w1', id, { url: 'https://moved.example.com/' })
@@ -86,7 +86,7 @@ describe('410', () => {
   it('disables nothing when the settle is lost', async () => {
     const made = await rig({ answer: () => 410 })
     const { id } = await made.addEndpoint()
-    await made.engine.send(event)
+    await made.engine.publish(event)
     const claim = await claimOne(made)
     const outcome = await made.engine.deliver(claim, claim.claimedAt)
     const { claims } = await claimDueEvents(made.db, { limit: 1, now: LATER })
@@ -100,22 +100,22 @@ describe('410', () => {
 describe('a disabled endpoint', () => {
   it('holds what comes up for it, the attempt refunded and nothing sent; enabling lets it out (trap 22)', async () => {
     const { engine, ids, posts, work, rows } = await pair(() => 200)
-    await engine.send(event)
+    await engine.publish(event)
     await engine.endpoints.setStatus('w1', ids.bad, 'disabled')
-    expect((await work()).map(({ kind }) => kind).sort()).toEqual(['delivered', 'hold'])
+    expect((await work()).map(({ kind }) => kind).sort()).toEqual(['complete', 'hold'])
     expect(await rows()).toMatchObject([
       { endpointId: ids.bad, status: 'held', holdReason: 'endpoint_disabled', attempts: 0, dueAt: null },
     ])
     expect(await work({ now: LATER })).toEqual([])
     await engine.endpoints.setStatus('w1', ids.bad, 'enabled')
-    expect(await work()).toMatchObject([{ kind: 'delivered', httpStatus: 200 }])
+    expect(await work()).toMatchObject([{ kind: 'complete', httpStatus: 200 }])
     expect([posts('bad'), await rows()]).toEqual([1, []])
   })
 
   it('that was enabled between the read and the settle holds nothing', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint()
-    await made.engine.send(event)
+    await made.engine.publish(event)
     await made.engine.endpoints.setStatus('w1', id, 'disabled')
     const claim = await claimOne(made)
     const outcome = await made.engine.deliver(claim, claim.claimedAt)
@@ -123,7 +123,7 @@ describe('a disabled endpoint', () => {
     await made.engine.endpoints.setStatus('w1', id, 'enabled')
     await made.engine.settle([{ claim, outcome }])
     expect(await made.rows()).toMatchObject([{ status: 'pending', holdReason: null, attempts: 0 }])
-    expect(await made.work()).toMatchObject([{ kind: 'delivered', httpStatus: 200 }])
+    expect(await made.work()).toMatchObject([{ kind: 'complete', httpStatus: 200 }])
   })
 
   it('that another process enabled is read anew after a hold: its row is not held and let out again and again', async () => {
@@ -131,22 +131,22 @@ describe('a disabled endpoint', () => {
     const made = await rig({ monotonic: () => 0 })
     const { id } = await made.addEndpoint()
     const setStatus = (status: string) => made.exec('update keepsend_endpoints set status = ? where id = ?', status, id)
-    await made.engine.send(event)
+    await made.engine.publish(event)
     await setStatus('disabled')
     const claim = await claimOne(made)
     const outcome = await made.engine.deliver(claim, claim.claimedAt)
     await setStatus('enabled')
     await made.engine.settle([{ claim, outcome }])
-    expect([outcome.kind, await made.work()]).toMatchObject(['hold', [{ kind: 'delivered', httpStatus: 200 }]])
+    expect([outcome.kind, await made.work()]).toMatchObject(['hold', [{ kind: 'complete', httpStatus: 200 }]])
   })
 
   it('that is deleted fails what it held as endpoint_gone, 500 rows at once and the rest by maintenance', async () => {
     const { engine, ids, work, rows } = await pair(() => 200)
-    await engine.send(event)
+    await engine.publish(event)
     await engine.endpoints.setStatus('w1', ids.bad, 'disabled')
     await work()
     // Held by a publish, of which no attempt comes.
-    for (let n = 0; n < 1201; n++) await engine.send(event)
+    for (let n = 0; n < 1201; n++) await engine.publish(event)
     await engine.endpoints.delete('w1', ids.bad)
     const states = async () => {
       const counts = { failed: 0, held: 0 }
@@ -182,13 +182,13 @@ describe('a disabled endpoint', () => {
 
   it('whose enabling was cut short by a crash leaves no row behind: upkeep lets the rest out', async () => {
     const { engine, ids, work, rows, exec } = await pair(() => 200)
-    await engine.send(event)
+    await engine.publish(event)
     await engine.endpoints.setStatus('w1', ids.bad, 'disabled')
     await work()
     await exec("update keepsend_endpoints set status = 'enabled'")
     expect(await rows()).toMatchObject([{ status: 'held' }])
-    expect(await engine.maintain()).toMatchObject({ strays: 1, more: false })
-    expect(await engine.wake()).toMatchObject({ letOut: [{ endpointId: ids.bad, delayMs: 0 }] })
+    expect(await engine.maintain()).toMatchObject({ orphanedHolds: 1, more: false })
+    expect(await engine.resumeHeld()).toMatchObject({ resumed: [{ endpointId: ids.bad, delayMs: 0 }] })
     expect(await rows()).toMatchObject([{ status: 'pending' }])
   })
 })
@@ -198,7 +198,7 @@ describe('the unit of a settle', () => {
     for (const keepCompleted of [false, true]) {
       const { engine, addEndpoint, work, rows, exec } = await rig({ keepCompleted, retentionMs: 60_000 })
       await addEndpoint()
-      await engine.send(event)
+      await engine.publish(event)
       await work()
       expect((await rows()).map(({ status }) => status)).toEqual(keepCompleted ? ['completed'] : [])
       expect(await engine.maintain()).toMatchObject({ deletedRows: 0 })
@@ -210,8 +210,8 @@ describe('the unit of a settle', () => {
   it('takes the next claim in the same commit', async () => {
     const made = await rig()
     await made.addEndpoint()
-    await made.engine.send(event)
-    await made.engine.send(event)
+    await made.engine.publish(event)
+    await made.engine.publish(event)
     const claim = await claimOne(made)
     const outcome = await made.engine.deliver(claim, claim.claimedAt)
     const { lost, claimed } = await made.engine.settle([{ claim, outcome }], { claim: await claimInLine(made, 10) })
@@ -221,15 +221,15 @@ describe('the unit of a settle', () => {
   it('of a late worker changes nothing, whatever it says', async () => {
     const made = await rig()
     await made.addEndpoint()
-    await made.engine.send(event)
+    await made.engine.publish(event)
     const claim = await claimOne(made)
     await claimDueEvents(made.db, { limit: 1, now: LATER })
     const [before] = await made.rows()
     for (const outcome of [
-      { kind: 'delivered', httpStatus: 200 },
-      { kind: 'dead', error: 'attempt_broke' },
-      { kind: 'retry', delayMs: 1, deferral: false, error: 'attempt_broke' },
-      { kind: 'hold', reason: 'rate' },
+      { kind: 'complete', httpStatus: 200 },
+      { kind: 'fail', error: 'internal_error' },
+      { kind: 'reschedule', delayMs: 1, deferral: false, error: 'internal_error' },
+      { kind: 'hold', reason: 'rate_limited' },
     ] as const) {
       expect(await made.engine.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
       expect(await made.rows()).toEqual([before])

@@ -5,7 +5,7 @@ import {
   type OptionNames,
   type OutboxDatabase,
   type Outcome,
-  type Settled,
+  type SettleResult,
   type SqlText,
   type TakenEvent,
   Transaction,
@@ -16,18 +16,18 @@ import {
   settleEvents,
   sqlText,
 } from '@keepsend/outbox'
-import { askedFor } from './receiver-requests.ts'
+import { receiverRequests } from './receiver-requests.ts'
 import type { CircuitOptions } from '../health/circuit-breaker.ts'
 import type { EndpointChange } from './delivery-log.ts'
-import { healthStatements, meaningOf } from '../health/endpoint-health.ts'
+import { healthStatements, meaningForEndpoint } from '../health/endpoint-health.ts'
 import { HOLD_REASONS, type HoldReason, holdLane } from '../backlog/hold-reason.ts'
 import { lockDeliveries, lockEndpoints } from '../backlog/locks.ts'
-import type { Reporter } from '../health/operational-webhooks.ts'
+import type { Notifier } from '../health/operational-webhooks.ts'
 import { isPaused } from '../backlog/pause.ts'
 import { resumeUnlessBlocked } from '../backlog/resume.ts'
-import type { Targets } from '../endpoints/endpoint-cache.ts'
+import type { EndpointCache } from '../endpoints/endpoint-cache.ts'
 import type { DeliveryOutcome } from './classify-response.ts'
-import { wakeWithin } from '../backlog/resume-due.ts'
+import { resumeWithin } from '../backlog/resume-due.ts'
 
 /** An attempt that has ended, with the claim under which it was made. */
 export interface FinishedDelivery {
@@ -47,7 +47,7 @@ export interface SettleDeps {
   db: OutboxDatabase
   keepCompleted: boolean
   circuit: CircuitOptions
-  reporter: Reporter | undefined
+  reporter: Notifier | undefined
   random: () => number
 }
 
@@ -59,13 +59,13 @@ export async function settleDeliveries(
   { db, keepCompleted, circuit, reporter, random }: SettleDeps,
   finished: readonly FinishedDelivery[],
   { claim }: SettleNext,
-): Promise<Settled & { changes: EndpointChange[] }> {
+): Promise<SettleResult & { changes: EndpointChange[] }> {
   const outcomes = finished.map(toSettle)
   // While all goes well, thousands of times a second, nothing hangs on a settle.
-  const isEventful = finished.some(({ outcome }) => outcome.kind !== 'delivered' || outcome.attempt?.failing)
+  const isEventful = finished.some(({ outcome }) => outcome.kind !== 'complete' || outcome.attempt?.failing)
   const noted = isEventful ? finished : []
   const health = healthStatements(db, { circuit, reporter, random }, noted)
-  const asked = askedFor(db, reporter, noted)
+  const asked = receiverRequests(db, reporter, noted)
   const failures = noted.flatMap((one) => reportOf(reporter, one))
   const holds = heldOf(noted)
   const room = claim ? roomOf(finished) : []
@@ -113,7 +113,7 @@ export async function settleDeliveries(
   const claimed = claim && addClaim(claims, db, claim)
   await transaction.commit(db)
   const changes = noticed.flatMap(({ makes, result }) => (makes && result.changes > 0 ? [makes] : []))
-  return { lost: lost(), claimed: claimed?.() ?? { claims: [], dead: [] }, changes }
+  return { lost: lost(), claimed: claimed?.() ?? { claims: [], exhausted: [] }, changes }
 }
 
 function takesRows(endpointId: string): SqlText {
@@ -178,23 +178,23 @@ function afterHolding(db: OutboxDatabase, group: HeldGroup, claims: boolean): Sq
   const { endpointId, lane, reason, resumeInMs = Infinity } = group
   const backlog = claims && lane ? [holdLane(db, lane, reason)] : []
   const inMs = Number.isFinite(resumeInMs) ? Math.ceil(resumeInMs) : HOLD_REASONS[reason].resumeWithinMs
-  return [...backlog, wakeWithin(db, endpointId, inMs)]
+  return [...backlog, resumeWithin(db, endpointId, inMs)]
 }
 
-function reportOf(reporter: Reporter | undefined, { claim, outcome }: FinishedDelivery): SqlText[] {
+function reportOf(reporter: Notifier | undefined, { claim, outcome }: FinishedDelivery): SqlText[] {
   if (!reporter || toSettle({ claim, outcome }).settle !== 'fail') return []
   return 'error' in outcome ? reporter.delivery(claim, outcome) : []
 }
 
 function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
   switch (outcome.kind) {
-    case 'delivered':
+    case 'complete':
       return { claim, settle: 'complete', httpStatus: outcome.httpStatus }
-    case 'retry': {
+    case 'reschedule': {
       const { delayMs, deferral, error, httpStatus } = outcome
       return { claim, settle: 'reschedule', delayMs, deferral, error, httpStatus }
     }
-    case 'dead':
+    case 'fail':
       return { claim, settle: 'fail', error: outcome.error, httpStatus: outcome.httpStatus }
     case 'disable_endpoint': {
       const { error, httpStatus } = outcome
@@ -211,11 +211,15 @@ function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
 }
 
 /** After a settle: what was read of the endpoints may stand no more. */
-export function noteOutcomes(targets: Targets, finished: readonly FinishedDelivery[], failuresInRow: number): void {
+export function noteOutcomes(
+  targets: EndpointCache,
+  finished: readonly FinishedDelivery[],
+  failuresInRow: number,
+): void {
   for (const { claim, outcome } of finished) {
     // A row that was held, and is due again because its endpoint was enabled meanwhile, must not be held by an old look.
     if (outcome.kind === 'hold' || outcome.kind === 'disable_endpoint') targets.forget(endpointIdOf(claim.id))
-    else if (outcome.attempt && meaningOf(outcome) === 'failure') {
+    else if (outcome.attempt && meaningForEndpoint(outcome) === 'failure') {
       const { endpointId, at, timedOut } = outcome.attempt
       // Few time-outs open a circuit, and each has taken its time: a look at the database is nothing beside it.
       targets.failed(endpointId, at, timedOut ? 1 : failuresInRow)

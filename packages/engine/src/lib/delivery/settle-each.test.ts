@@ -1,11 +1,17 @@
 import { OutboxError, type OutboxDatabase, type Statement, claimDueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import type { DeliveryOutcome, FinishedDelivery, SettledEach } from '../../index.ts'
+import type { DeliveryOutcome, FinishedDelivery, SettleEachResult } from '../../index.ts'
 import { type Rig, claimInLine, moves, rig } from '../../../test/rig.ts'
 
-const DELIVERED: DeliveryOutcome = { kind: 'delivered', httpStatus: 200 }
-const RETRY: DeliveryOutcome = { kind: 'retry', delayMs: 60_000, deferral: false, error: 'HTTP 500', httpStatus: 500 }
-const DEAD: DeliveryOutcome = { kind: 'dead', error: 'HTTP 400', httpStatus: 400 }
+const DELIVERED: DeliveryOutcome = { kind: 'complete', httpStatus: 200 }
+const RETRY: DeliveryOutcome = {
+  kind: 'reschedule',
+  delayMs: 60_000,
+  deferral: false,
+  error: 'HTTP 500',
+  httpStatus: 500,
+}
+const DEAD: DeliveryOutcome = { kind: 'fail', error: 'HTTP 400', httpStatus: 400 }
 
 /** Counts the transactions that are asked of a database; a test may throw before one is run, or after its commit. */
 function faults() {
@@ -39,7 +45,7 @@ async function finished(types: string[], outcomes: DeliveryOutcome[] = []) {
 }
 
 async function publish({ engine }: Rig, type: string): Promise<void> {
-  await engine.send({ type, workspaceId: 'w1', data: {} })
+  await engine.publish({ type, workspaceId: 'w1', data: {} })
 }
 
 /** From now on the database is well and refuses every delete, or update, of such a row. */
@@ -55,7 +61,7 @@ async function refuse({ db, exec }: Rig, change: 'delete' | 'update', condition:
     for each row when (${condition}) execute function refuse()`)
 }
 
-const settlesOf = ({ results }: SettledEach) => results.map(({ settle }) => settle)
+const settlesOf = ({ results }: SettleEachResult) => results.map(({ settle }) => settle)
 const logOf = ({ log }: Rig, level: string) => log.entries.filter((entry) => entry.level === level)
 
 describe('a worker’s settle', () => {
@@ -88,7 +94,7 @@ describe('a worker’s settle', () => {
     const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
     expect(settlesOf(settled)).toEqual(['settled', 'settled', 'refused', 'settled', 'settled'])
     expect(settled.results.map((one) => one.finished)).toEqual(made.group)
-    expect(settled).toMatchObject({ claimed: { claims: [], dead: [] }, storageError: undefined })
+    expect(settled).toMatchObject({ claimed: { claims: [], exhausted: [] }, storageError: undefined })
     const poison = made.claims[2]
     expect(await made.rows()).toEqual([
       expect.objectContaining({ status: 'pending', attempts: 1 }),
@@ -97,7 +103,7 @@ describe('a worker’s settle', () => {
     // The group with the claim, the group, and each row.
     expect(made.state.tries).toBe(2 + 5)
     expect(logOf(made, 'error')).toMatchObject([
-      { fields: { deliveryId: poison?.id, outcome: 'delivered', error: 'not this row' } },
+      { fields: { deliveryId: poison?.id, outcome: 'complete', error: 'not this row' } },
     ])
   })
 
@@ -107,7 +113,7 @@ describe('a worker’s settle', () => {
     const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
     expect(settlesOf(settled)).toEqual(['unsettled', 'unsettled', 'unsettled'])
     expect(settled).toMatchObject({
-      claimed: { claims: [], dead: [] },
+      claimed: { claims: [], exhausted: [] },
       storageError: { name: 'OutboxError', code: 'not_accepted' },
     })
     expect([made.state.tries, await made.rows()]).toMatchObject([2, made.claims])
@@ -119,7 +125,7 @@ describe('a worker’s settle', () => {
   it('whose commit lost its answer is answered lost: the second try writes nothing twice', async () => {
     const made = await finished(['a', 'b', 'c'], [DELIVERED, RETRY, DEAD])
     made.state.after = (number) => {
-      if (number === 1) throw new OutboxError('outcome_unknown', 'the connection broke')
+      if (number === 1) throw new OutboxError('commit_unconfirmed', 'the connection broke')
     }
     const settled = await made.engine.settleEach(made.group)
     const written = await made.rows()

@@ -1,8 +1,8 @@
 import {
-  type Claimed,
+  type ClaimResult,
   type OutboxDatabase,
   OutboxError,
-  type Settled,
+  type SettleResult,
   endpointIdOf,
   isLockTimeout,
 } from '@keepsend/outbox'
@@ -29,16 +29,16 @@ export interface SettledDelivery<F extends FinishedDelivery = FinishedDelivery> 
 }
 
 /** What {@link settleEach} came to. */
-export interface SettledEach<F extends FinishedDelivery = FinishedDelivery> {
+export interface SettleEachResult<F extends FinishedDelivery = FinishedDelivery> {
   /** One for each outcome, in order. */
   results: SettledDelivery<F>[]
   /** What the claim of the same commit took; empty without one, or when the group had to be tried again. */
-  claimed: Claimed
+  claimed: ClaimResult
   /** Why outcomes are `unsettled`. */
   storageError: unknown
 }
 
-type Settle = (finished: readonly FinishedDelivery[], next: SettleNext) => Promise<Settled>
+type Settle = (finished: readonly FinishedDelivery[], next: SettleNext) => Promise<SettleResult>
 
 // How long a locked row waits until it is looked at again: twice as long each time.
 const FIRST_WAIT_MS = 500
@@ -48,7 +48,7 @@ const MAX_WAIT_MS = 15_000
 export type SettleEach = <F extends FinishedDelivery>(
   finished: readonly F[],
   next: SettleNext,
-) => Promise<SettledEach<F>>
+) => Promise<SettleEachResult<F>>
 
 /**
  * Settles a group and the next claim in one commit. If that is refused: the group without the claim; and if the database
@@ -94,7 +94,7 @@ export function createSettleEach({
   async function settleFree<F extends FinishedDelivery>(
     group: readonly F[],
     next: SettleNext,
-  ): Promise<SettledEach<F>> {
+  ): Promise<SettleEachResult<F>> {
     if (group.length === 0 && next.claim === undefined) return { results: [], claimed: NONE, storageError: undefined }
     try {
       return toEach(group, await settle(group, next), logger)
@@ -142,7 +142,7 @@ async function settleParts<F extends FinishedDelivery>(
   finished: readonly F[],
   next: SettleNext,
   { refusal, logger }: { refusal: unknown; logger: Logger },
-): Promise<SettledEach<F>> {
+): Promise<SettleEachResult<F>> {
   if (finished.length === 0 || isInvalidOption(refusal)) throw refusal
   // Without a claim the same group would be refused for the same row, unless it was the storage that refused.
   const isWorthRepeating = next.claim !== undefined || refusal instanceof OutboxError
@@ -179,7 +179,7 @@ async function settleParts<F extends FinishedDelivery>(
   return { results, claimed: NONE, storageError: undefined }
 }
 
-const NONE: Claimed = { claims: [], dead: [] }
+const NONE: ClaimResult = { claims: [], exhausted: [] }
 
 function isInvalidOption(error: unknown): boolean {
   return (error instanceof OutboxError || error instanceof EngineError) && error.code === 'invalid_option'
@@ -191,9 +191,9 @@ function unsettled<F extends FinishedDelivery>(finished: readonly F[]): SettledD
 
 function toEach<F extends FinishedDelivery>(
   finished: readonly F[],
-  { lost, claimed }: Settled,
+  { lost, claimed }: SettleResult,
   logger: Logger,
-): SettledEach<F> {
+): SettleEachResult<F> {
   const gone = new Set(lost)
   for (const id of lost) {
     logger.warn({ deliveryId: id }, 'settle rejected: lease lost, another worker owns the delivery')
@@ -206,7 +206,7 @@ function toEach<F extends FinishedDelivery>(
 }
 
 /** Says which deliveries a claim or a sweep has marked failed. */
-export function logExhausted(logger: Logger, rows: Claimed['dead']): void {
+export function logExhausted(logger: Logger, rows: ClaimResult['exhausted']): void {
   for (const { id, lastError } of rows) {
     // Without what follows the colon: they may be the receiver's own words.
     const error = lastError?.split(':')[0]

@@ -2,7 +2,7 @@ import { type TakenEvent, eventIdOf } from '@keepsend/outbox'
 import { compatSignature } from '../signing/compat-signature.ts'
 import { EngineError } from '../errors.ts'
 import { type Signer, signatureHeaders } from '../signing/sign.ts'
-import type { Target } from '../endpoints/endpoint-cache.ts'
+import type { EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 
 /**
  * The headers that sign one attempt, with every secret that is active at `now`. All or none: a receiver that goes by the
@@ -13,7 +13,7 @@ import type { Target } from '../endpoints/endpoint-cache.ts'
 export async function signAttempt(
   sign: Signer,
   { id, endpointId, payload: body }: TakenEvent,
-  { secrets, compatHeader, compatFormat }: Target,
+  { secrets, compatHeader, compatFormat }: EndpointSnapshot,
   now: number,
 ): Promise<Record<string, string>> {
   const standard: string[] = []

@@ -4,7 +4,7 @@ import type { EndpointTls } from './endpoint-tls.ts'
 import { type Envelope, createEnvelope } from '../secrets/envelope.ts'
 
 /** What an endpoint proves itself with, decrypted. */
-export type TargetAuth = { authorization: string } | OAuth2Client
+export type CachedAuth = { authorization: string } | OAuth2Client
 
 /** Of an endpoint with access tokens. */
 export interface OAuth2Client {
@@ -24,7 +24,7 @@ export interface SealedSecret {
 }
 
 /** @throws {EngineError} `secret_unreadable`, naming no part of it */
-export async function openAuth({ secret, sealed, token }: SealedSecret): Promise<TargetAuth> {
+export async function openAuth({ secret, sealed, token }: SealedSecret): Promise<CachedAuth> {
   const envelope = await createEnvelope(await secret)
   // Sealed by us, after it was checked.
   const auth = JSON.parse(await envelope.open('auth', sealed ?? '')) as EndpointAuth

@@ -40,7 +40,7 @@ async function everythingStored({ select }: Pick<Awaited<ReturnType<typeof rig>>
 
 /** The header of the one attempt that an event makes. */
 async function sentWith(made: Pick<Awaited<ReturnType<typeof rig>>, 'engine' | 'work' | 'sender'>) {
-  await made.engine.send(event)
+  await made.engine.publish(event)
   await made.work()
   return made.sender.requests.at(-1)?.headers['authorization']
 }
@@ -143,9 +143,9 @@ describe('auth of an endpoint', () => {
     const { id } = await addEndpoint({ auth: BEARER })
     await exec(damage)
     await addEndpoint({ auth: { type: 'bearer', token: 'mine' } })
-    await engine.send(event)
+    await engine.publish(event)
     const outcomes = await work()
-    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'retry'])
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'reschedule'])
     expect(outcomes).toContainEqual(
       expect.objectContaining({ deferral: true, error: expect.stringMatching(/^secret_unreadable: /) }),
     )
@@ -162,7 +162,7 @@ describe('auth of an endpoint', () => {
         sealed = (select sealed from keepsend_secrets where endpoint_id = '${from.id}' and scheme = 'auth')
       where endpoint_id = '${to.id}' and scheme = 'auth'`,
     )
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(sender.requests).toHaveLength(1)
   })
@@ -189,12 +189,12 @@ describe('auth of an endpoint', () => {
       }),
     })
     await addEndpoint()
-    await engine.send(event)
+    await engine.publish(event)
     statements.length = 0
     await work()
     const without = statements.length
     await addEndpoint({ auth: BASIC })
-    await engine.send(event)
+    await engine.publish(event)
     statements.length = 0
     await work()
     expect([without, statements.length]).toEqual([1, 1])

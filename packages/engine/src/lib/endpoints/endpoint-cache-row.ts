@@ -21,7 +21,7 @@ export const ENDPOINT_COLUMNS = [
   'ratePeriod',
   'auth',
   'tls',
-  'wakeAt',
+  'resumeAt',
   'circuit',
   'probeId',
   'failingSince',
@@ -40,6 +40,6 @@ type SecretRow = Pick<InferSelectModel<typeof secretsTable>, (typeof SECRET_COLU
 }
 
 /** An endpoint, and of each of its secrets a row; without a secret one row of nulls. */
-export type TargetRow = Row & { id: string; workspaceId: string; paused: number } & {
+export type EndpointCacheRow = Row & { id: string; workspaceId: string; paused: number } & {
   [Name in keyof SecretRow]: SecretRow[Name] | null
 }

@@ -3,7 +3,7 @@ import { sqliteDialect } from '@keepsend/outbox/sqlite'
 import { expect, it } from 'vitest'
 import { PLAINTEXT, createSecretStore } from '../secrets/secret-store.ts'
 import { createCheckUrl } from '../url-policy/check-url.ts'
-import { createTargets } from './endpoint-cache.ts'
+import { createEndpointCache } from './endpoint-cache.ts'
 
 // A rejection that nobody handles ends a process of Node's, and fails this test.
 it('a failure that is noted while the endpoint is being read leaves no rejection behind when the read fails', async () => {
@@ -12,7 +12,7 @@ it('a failure that is noted while the endpoint is being read leaves no rejection
     run: () => Promise.reject(new Error('the disk is gone')),
     atomic: () => Promise.reject(new Error('the disk is gone')),
   }
-  const targets = createTargets(db, createSecretStore(PLAINTEXT), createCheckUrl({}), () => 0)
+  const targets = createEndpointCache(db, createSecretStore(PLAINTEXT), createCheckUrl({}), () => 0)
   const read = targets.get('ep_1')
   targets.failed('ep_1', 1, 10)
   await expect(read).rejects.toThrow('the disk is gone')

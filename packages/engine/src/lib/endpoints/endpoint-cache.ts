@@ -10,11 +10,11 @@ import type { RatePeriod } from '../backlog/rate-limit.ts'
 import { endpointRows, secretRows } from '../codecs.ts'
 import type { SecretStore } from '../secrets/secret-store.ts'
 import type { SignatureScheme } from '../signing/sign.ts'
-import { type TargetAuth, openAuth, openTls } from './cached-credentials.ts'
-import { ENDPOINT_COLUMNS, type EndpointColumn, SECRET_COLUMNS, type TargetRow } from './endpoint-cache-row.ts'
+import { type CachedAuth, openAuth, openTls } from './cached-credentials.ts'
+import { ENDPOINT_COLUMNS, type EndpointColumn, SECRET_COLUMNS, type EndpointCacheRow } from './endpoint-cache-row.ts'
 
 /** What an attempt needs to know of its endpoint. */
-export interface Target extends Pick<Endpoint, 'compatHeader' | 'compatFormat' | 'eventTypeHeader'> {
+export interface EndpointSnapshot extends Pick<Endpoint, 'compatHeader' | 'compatFormat' | 'eventTypeHeader'> {
   id: string
   version: number
   enabled: boolean
@@ -36,9 +36,9 @@ export interface Target extends Pick<Endpoint, 'compatHeader' | 'compatFormat' |
   ratePeriod: RatePeriod
   health: Health
   /** When held rows are let out next; null: none is held, or a person must come. */
-  wakeAt: number | null
+  resumeAt: number | null
   /** What it proves itself with, as `headers` are; undefined where there is none, so that nothing is waited for. */
-  auth: Promise<TargetAuth> | undefined
+  auth: Promise<CachedAuth> | undefined
   tls: Promise<EndpointTls> | undefined
   /** By scheme and the newest first; each signs until it expires. */
   secrets: readonly TargetSecret[]
@@ -52,9 +52,9 @@ interface TargetSecret {
 }
 
 /** Endpoints as attempts see them: read at each attempt, or at most a second ago. */
-export interface Targets {
+export interface EndpointCache {
   /** Undefined when there is no such endpoint. Look-ups of one turn share a statement. */
-  get(endpointId: string): Promise<Target | undefined>
+  get(endpointId: string): Promise<EndpointSnapshot | undefined>
   forget(endpointId: string): void
   /**
    * An attempt has failed, as of `at`: what was read is failing from now on. With so many in a row it is forgotten, for the
@@ -67,16 +67,16 @@ export interface Targets {
 const FRESH_MS = 1000
 const MAX_CACHED = 10_000
 
-export function createTargets(
+export function createEndpointCache(
   db: OutboxDatabase,
   secretStore: SecretStore,
   checkUrl: CheckUrl,
   monotonic: () => number,
-): Targets {
-  const cached = new Map<string, { readAt: number; target: Promise<Target | undefined>; failures: number }>()
-  let wanted: { ids: string[]; read: Promise<Map<string, Target | EngineError>> } | undefined
+): EndpointCache {
+  const cached = new Map<string, { readAt: number; target: Promise<EndpointSnapshot | undefined>; failures: number }>()
+  let wanted: { ids: string[]; read: Promise<Map<string, EndpointSnapshot | EngineError>> } | undefined
 
-  function load(endpointId: string): Promise<Target | undefined> {
+  function load(endpointId: string): Promise<EndpointSnapshot | undefined> {
     if (!wanted) {
       const ids: string[] = []
       const read = Promise.resolve().then(() => {
@@ -131,8 +131,8 @@ async function readTargets(
   secretStore: SecretStore,
   checkUrl: CheckUrl,
   ids: readonly string[],
-): Promise<Map<string, Target | EngineError>> {
-  const { rows } = await db.run<TargetRow>(sqlText`
+): Promise<Map<string, EndpointSnapshot | EngineError>> {
+  const { rows } = await db.run<EndpointCacheRow>(sqlText`
     select ${endpointRows.some('endpoint', ENDPOINT_COLUMNS)}, ${secretRows.some('signing', SECRET_COLUMNS)},
       signing.version as "secretVersion", case when ${isPaused('endpoint')} then 1 else 0 end as "paused"
     from keepsend_endpoints as endpoint left join keepsend_secrets as signing
@@ -149,18 +149,18 @@ async function readTargets(
 }
 
 /** A target whose secrets are still being added. */
-type OpenTarget = Target & { secrets: TargetSecret[]; sealedHeaders: Readonly<Record<string, string>> }
+type OpenTarget = EndpointSnapshot & { secrets: TargetSecret[]; sealedHeaders: Readonly<Record<string, string>> }
 
-function asFailing(target: Target, at: number): Target {
+function asFailing(target: EndpointSnapshot, at: number): EndpointSnapshot {
   const { health } = target
   return health.failingSince === null ? { ...target, health: { ...health, failingSince: at } } : target
 }
 
 /** A row that was broken by hand fails its own deliveries, and no look-up of its neighbours. */
-function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineError {
+function readTarget(row: EndpointCacheRow, checkUrl: CheckUrl): OpenTarget | EngineError {
   try {
     const endpoint = endpointRows.read<EndpointColumn>(row)
-    const { id, version, deadlineMs, headers, compatHeader, concurrency, rateLimit, ratePeriod, wakeAt } = endpoint
+    const { id, version, deadlineMs, headers, compatHeader, concurrency, rateLimit, ratePeriod, resumeAt } = endpoint
     const check = checkUrl(endpoint.url)
     const { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures } = endpoint
     // Field by field: the row of the join holds a secret besides, which no cached endpoint carries.
@@ -182,7 +182,7 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
       concurrency,
       rateLimit,
       ratePeriod,
-      wakeAt,
+      resumeAt,
       auth: endpoint.auth === null ? undefined : missing('auth', id),
       tls: endpoint.tls === null ? undefined : missing('tls', id),
       health: { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures },
@@ -197,7 +197,7 @@ function readTarget(row: TargetRow, checkUrl: CheckUrl): OpenTarget | EngineErro
   }
 }
 
-function addSecret(target: OpenTarget, row: TargetRow, secretStore: SecretStore): void {
+function addSecret(target: OpenTarget, row: EndpointCacheRow, secretStore: SecretStore): void {
   const { workspaceId, scheme, secretVersion: version, keyId, expiresAt } = row
   if (row.secret === null || version === null || scheme === null || scheme === 'pepper' || scheme === 'check') return
   const secret = secretStore.open({ workspaceId, endpointId: row.id, scheme, version, secret: row.secret, keyId })

@@ -87,7 +87,7 @@ describe('a change of the version that was read', () => {
   })
 
   it('whose commit lost its answer is no older version: it rejects with what the storage said', async () => {
-    const unknown = new OutboxError('outcome_unknown', 'the connection ended')
+    const unknown = new OutboxError('commit_unconfirmed', 'the connection ended')
     let isLosing = false
     const wrap = (db: OutboxDatabase): OutboxDatabase => ({
       dialect: db.dialect,
@@ -159,12 +159,12 @@ describe('what is no workspace id', () => {
       () => deliveries.list(workspaceId, { limit: 1 }),
       () => deliveries.get(workspaceId, 'x'),
       () => deliveries.replay(workspaceId, 'x'),
-      () => deliveries.replayOf(workspaceId, { endpointId: 'ep_1' }),
+      () => deliveries.replayEndpoint(workspaceId, { endpointId: 'ep_1' }),
       () => deliveries.listEvents(workspaceId, { limit: 1 }),
-      () => deliveries.ofEvent(workspaceId, 'evt_1'),
-      () => engine.sendTest(workspaceId, 'ep_1'),
+      () => deliveries.listByEvent(workspaceId, 'evt_1'),
+      () => engine.publishTest(workspaceId, 'ep_1'),
       () => engine.commit({ writes: [], events: [], idempotencyKey: key }),
-      () => engine.recall(key),
+      () => engine.findStoredResponse(key),
       async () => engine.publishStatements({ id: 'x', type: 'a.b', workspaceId, data: {} }),
     ]
     for (const call of calls) {

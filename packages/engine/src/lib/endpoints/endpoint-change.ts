@@ -8,7 +8,7 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { EngineError } from '../errors.ts'
-import type { Once } from '../idempotency/idempotent-change.ts'
+import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 
 /** What a change of an endpoint may ask for. */
 export interface ChangeOptions {
@@ -34,7 +34,7 @@ export interface EndpointChange {
 export function changeOf(
   { workspaceId, id }: { workspaceId: string; id: string },
   { ifVersion }: ChangeOptions = {},
-  once?: Once,
+  once?: IdempotentChange,
 ): EndpointChange {
   const transaction = new Transaction()
   once?.begin(transaction)

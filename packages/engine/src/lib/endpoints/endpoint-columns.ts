@@ -9,7 +9,7 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
-import { unlessTooMany, unlessTooWide } from './endpoint-limits.ts'
+import { guardEndpointCount, guardSubscriptionCount } from './endpoint-limits.ts'
 import { DISABLED_REASONS, type Endpoint, type EndpointInput } from './endpoint.ts'
 import type { Limits } from '../limits.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
@@ -88,9 +88,9 @@ export function subscribe(
 ): SqlText {
   const counted = (list: SqlText): SqlText => sqlText`(select count(*) from ${dialect.elements('one', list)})`
   const pairs = sqlText`${counted(EVENT_TYPES)} * ${counted(LISTENED)}`
-  const pattern = unlessTooWide(pairs, limits, raw('wanted.value'))
+  const pattern = guardSubscriptionCount(pairs, limits, raw('wanted.value'))
   const listened = raw('listened.value')
-  const channel = endpoint.isNew ? unlessTooMany(endpoint.workspaceId, limits, listened) : listened
+  const channel = endpoint.isNew ? guardEndpointCount(endpoint.workspaceId, limits, listened) : listened
   return sqlText`
     insert into keepsend_subscriptions (workspace_id, pattern, channel, endpoint_id)
     select distinct endpoint.workspace_id, ${pattern}, ${channel}, endpoint.id

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { type SecretKeeper, createKeyRing, reencryptSecrets } from '../../index.ts'
+import { type SecretEncryption, createKeyRing, reencryptSecrets } from '../../index.ts'
 import { openDatabase } from '../../../test/database.ts'
 import { TEST_KEYS, rig } from '../../../test/rig.ts'
 import { api, read } from '../../../test/routes.ts'
@@ -28,7 +28,7 @@ describe('the values of an endpoint’s own headers', () => {
       expect(await stored(made)).not.toContain(plain)
       expect(JSON.stringify([created.body, (await read(call('GET', `/endpoints/${id}`))).body])).not.toContain(plain)
     }
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(sender.requests[0]?.headers).toMatchObject({ authorization: TOKEN, 'x-room': 'room-4711' })
   })
@@ -58,13 +58,13 @@ describe('the values of an endpoint’s own headers', () => {
     expect(await key()).toBe(first)
     await engine.endpoints.update('w1', id, { headers: { 'x-new': 'n1' } })
     expect(await key()).not.toBe(first)
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(sender.requests[0]?.headers).toMatchObject({ 'x-new': 'n1' })
     expect(sender.requests[0]?.headers).not.toHaveProperty('x-room')
     await engine.endpoints.update('w1', id, { headers: {} })
     expect(await key()).toBeUndefined()
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(sender.requests[1]?.headers).not.toHaveProperty('x-new')
   })
@@ -77,7 +77,7 @@ describe('the values of an endpoint’s own headers', () => {
       await Promise.all(
         values.map((value) => engine.endpoints.update('w1', id, { headers: { 'x-a': value, 'x-b': value } })),
       )
-      await engine.send(event)
+      await engine.publish(event)
       await work()
       const sent = sender.requests.at(-1)?.headers ?? {}
       expect(values).toContain(sent['x-a'])
@@ -96,7 +96,7 @@ describe('the values of an endpoint’s own headers', () => {
       failed: 0,
     })
     const { engine, work, sender } = await rig({ on, secrets: createKeyRing([k2]) })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(sender.requests[0]?.headers).toMatchObject({ authorization: TOKEN })
   })
@@ -110,9 +110,9 @@ describe('the values of an endpoint’s own headers', () => {
     const { id } = await addEndpoint({ headers })
     await exec(damage)
     await addEndpoint({ headers: { 'x-own': 'mine' } })
-    await engine.send(event)
+    await engine.publish(event)
     const outcomes = await work()
-    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'retry'])
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'reschedule'])
     expect(outcomes).toContainEqual(
       expect.objectContaining({ deferral: true, error: expect.stringMatching(/^secret_unreadable: /) }),
     )
@@ -124,7 +124,7 @@ describe('the values of an endpoint’s own headers', () => {
   it('cost a KMS one look-up for each endpoint and process, and it is given a few bytes', async () => {
     const sizes: number[] = []
     let unwraps = 0
-    const keeper: SecretKeeper = {
+    const keeper: SecretEncryption = {
       ...TEST_KEYS,
       wrap: (plain, context) => {
         sizes.push(plain.length)
@@ -139,7 +139,7 @@ describe('the values of an endpoint’s own headers', () => {
     const { addEndpoint, engine, work, sender } = await rig({ secrets: keeper, monotonic: () => clock })
     await addEndpoint({ headers: Object.fromEntries(['a', 'b', 'c'].map((name) => [`x-${name}`, name.repeat(4000)])) })
     for (let turn = 0; turn < 3; turn++) {
-      await engine.send(event)
+      await engine.publish(event)
       await work()
       clock += 2000
     }

@@ -7,7 +7,11 @@ import type { Limits } from '../limits.ts'
 // stands when it commits.
 
 /** The channel of a new endpoint's subscription; null where the workspace has more endpoints than it may. */
-export function unlessTooMany(workspaceId: string, { endpointsPerWorkspace: most }: Limits, channel: SqlText): SqlText {
+export function guardEndpointCount(
+  workspaceId: string,
+  { endpointsPerWorkspace: most }: Limits,
+  channel: SqlText,
+): SqlText {
   const counted = sqlText`
     select count(*) from (
       select 1 from keepsend_endpoints as other where other.workspace_id = ${workspaceId} limit ${raw(String(most + 1))}) as counted`
@@ -15,7 +19,11 @@ export function unlessTooMany(workspaceId: string, { endpointsPerWorkspace: most
 }
 
 /** The pattern of a subscription; null where the endpoint would have more of them than it may. */
-export function unlessTooWide(pairs: SqlText, { subscriptionsPerEndpoint }: Limits, pattern: SqlText): SqlText {
+export function guardSubscriptionCount(
+  pairs: SqlText,
+  { subscriptionsPerEndpoint }: Limits,
+  pattern: SqlText,
+): SqlText {
   return sqlText`case when ${pairs} <= ${raw(String(subscriptionsPerEndpoint))} then ${pattern} end`
 }
 

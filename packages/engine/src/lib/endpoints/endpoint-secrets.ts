@@ -4,7 +4,7 @@ import type { SealedHeaders } from './endpoint-headers.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { EngineError } from '../errors.ts'
 import { changeOf } from './endpoint-change.ts'
-import { type Once, jsonRow, readRow } from '../idempotency/idempotent-change.ts'
+import { type IdempotentChange, jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import { secretRows } from '../codecs.ts'
 import { type Place, deleteSecrets, insertSecret } from '../secrets/secret-statements.ts'
 import type { SecretStore, StoredSecret } from '../secrets/secret-store.ts'
@@ -56,7 +56,7 @@ export interface EndpointSecrets {
   headerKey(endpoint: Place, headers: SealedHeaders): Promise<SqlText[]>
   dropHeaderKey(endpoint: Place): SqlText
   list(endpoint: Place): Promise<EndpointSecret[]>
-  rotate(endpoint: Endpoint, options: RotateOptions, once?: Once): Promise<EndpointSecret>
+  rotate(endpoint: Endpoint, options: RotateOptions, once?: IdempotentChange): Promise<EndpointSecret>
 }
 
 type SigningInput = Pick<EndpointInput, 'signatures' | 'compatSignature' | 'secret'>

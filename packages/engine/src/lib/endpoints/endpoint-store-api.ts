@@ -3,7 +3,7 @@ import type { ChangeOptions } from './endpoint-change.ts'
 import type { EndpointSecret, RotateOptions } from './endpoint-secrets.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import type { BackgroundOption } from '../publish/dispatch.ts'
-import type { OnceOption } from '../idempotency/idempotent-change.ts'
+import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import type { PauseOptions } from '../backlog/pause.ts'
 
 /** The endpoints of every workspace. Each method is scoped: another workspace's endpoint does not exist for it. */
@@ -57,26 +57,26 @@ export const ENDPOINT_LIST_OPTIONS = { limit: 'number', after: 'text' } satisfie
 >
 
 /** The store as the routes have it: a change that is given {@link Once} is made once. */
-export interface OnceEndpointStore extends EndpointStore {
+export interface IdempotentEndpointStore extends EndpointStore {
   create(
     workspaceId: string,
     input: EndpointInput,
-    options?: OnceOption,
+    options?: IdempotentOption,
   ): Promise<{ endpoint: Endpoint; secret: string }>
   update(
     workspaceId: string,
     id: string,
     change: OptionsOf<Omit<EndpointInput, 'secret'>>,
-    options?: ChangeOptions & OnceOption,
+    options?: ChangeOptions & IdempotentOption,
   ): Promise<Endpoint>
-  delete(workspaceId: string, id: string, options?: ChangeOptions & OnceOption): Promise<void>
+  delete(workspaceId: string, id: string, options?: ChangeOptions & IdempotentOption): Promise<void>
   setStatus(
     workspaceId: string,
     id: string,
     status: Endpoint['status'],
-    options?: BackgroundOption & OnceOption,
+    options?: BackgroundOption & IdempotentOption,
   ): Promise<Endpoint>
-  pause(workspaceId: string, id: string, options?: PauseOptions & OnceOption): Promise<Endpoint>
-  resume(workspaceId: string, id: string, options?: BackgroundOption & OnceOption): Promise<Endpoint>
-  rotateSecret(workspaceId: string, id: string, options?: RotateOptions & OnceOption): Promise<EndpointSecret>
+  pause(workspaceId: string, id: string, options?: PauseOptions & IdempotentOption): Promise<Endpoint>
+  resume(workspaceId: string, id: string, options?: BackgroundOption & IdempotentOption): Promise<Endpoint>
+  rotateSecret(workspaceId: string, id: string, options?: RotateOptions & IdempotentOption): Promise<EndpointSecret>
 }

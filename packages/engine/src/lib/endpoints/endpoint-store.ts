@@ -1,7 +1,7 @@
 import { type OutboxDatabase, OutboxError, Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox'
 import { v7 } from 'uuid'
 import type { CheckUrl } from '../url-policy/check-url.ts'
-import { ENDPOINT_LIST_OPTIONS, type OnceEndpointStore } from './endpoint-store-api.ts'
+import { ENDPOINT_LIST_OPTIONS, type IdempotentEndpointStore } from './endpoint-store-api.ts'
 import { checkCredentials, sealCredentials } from './endpoint-credentials.ts'
 import { sealHeaders } from './endpoint-headers.ts'
 import { ROTATE_OPTIONS, createEndpointSecrets } from './endpoint-secrets.ts'
@@ -13,7 +13,7 @@ import { asSameName, checkDistinct, headerNamesOf, namesHeaders, refuseSameNameS
 import { CHANGE_OPTIONS, changeOf } from './endpoint-change.ts'
 import { failOrphansStatement } from '../backlog/orphans.ts'
 import { END_PAUSE, pauseSet, readPauseOptions } from '../backlog/pause.ts'
-import type { Once } from '../idempotency/idempotent-change.ts'
+import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 import {
   SHOWN_COLUMNS,
   attemptsOf,
@@ -49,14 +49,14 @@ export function createEndpointStore(
   { defaultAttempts, maxAgeMs, limits, canUseTls }: EndpointStoreSettings,
   onChange: (id: string) => void,
   wake: (id: string, background: BackgroundOption['background']) => Promise<void>,
-): OnceEndpointStore {
+): IdempotentEndpointStore {
   const kept = createEndpointSecrets(db, secretStore)
 
   /** Commits a change with what `once` adds around it. */
   async function commit(
     endpoint: Pick<Endpoint, 'id' | 'workspaceId'>,
     change: Pick<Transaction, 'commit'>,
-    once: Once | undefined,
+    once: IdempotentChange | undefined,
   ): Promise<void> {
     try {
       await change.commit(db)
@@ -185,7 +185,7 @@ export function createEndpointStore(
       once?.begin(transaction)
       transaction.add(sqlText`
           update keepsend_endpoints set status = ${status}, disabled_reason = ${enabled ? null : 'manual'},
-            disabled_at = ${enabled ? null : clock()}, version = version + 1, wake_at = ${enabled ? clock() : null}, updated_at = ${clock()}
+            disabled_at = ${enabled ? null : clock()}, version = version + 1, resume_at = ${enabled ? clock() : null}, updated_at = ${clock()}
           where id = ${id} and workspace_id = ${workspaceId} and (status <> ${status} ${raw(enabled ? `or circuit = 'open' or paused_until is not null` : '')})`)
       if (enabled) transaction.add(resetHealth(id))
       once?.end(transaction, selectShown(db, { workspaceId, id }))
@@ -200,7 +200,7 @@ export function createEndpointStore(
       const transaction = new Transaction()
       once?.begin(transaction)
       transaction.add(sqlText`
-          update keepsend_endpoints set pause_asked_at = null, ${pauseSet(db, sqlText`${clock()} + cast(${forMs} as bigint)`)},
+          update keepsend_endpoints set pause_requested_at = null, ${pauseSet(db, sqlText`${clock()} + cast(${forMs} as bigint)`)},
             version = version + 1, updated_at = ${clock()}
           where id = ${id} and workspace_id = ${workspaceId}`)
       once?.end(transaction, selectShown(db, { workspaceId, id }))
@@ -214,7 +214,7 @@ export function createEndpointStore(
       const transaction = new Transaction()
       once?.begin(transaction)
       transaction.add(sqlText`
-          update keepsend_endpoints set ${END_PAUSE}, wake_at = case when status = 'enabled' then ${clock()} end,
+          update keepsend_endpoints set ${END_PAUSE}, resume_at = case when status = 'enabled' then ${clock()} end,
             version = version + 1, updated_at = ${clock()}
           where id = ${id} and workspace_id = ${workspaceId} and paused_until is not null`)
       once?.end(transaction, selectShown(db, { workspaceId, id }))

@@ -31,7 +31,7 @@ describe('tls of an endpoint', () => {
     const sender = capable()
     const { addEndpoint, engine, work } = await rig({ sender })
     await addEndpoint({ tls: { cert: `Bag Attributes\n${ONE}`, key: `${CA}${ONE}`, ca: `${CA}\n${TWO}` } })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     const certificate = (pem: string) => block(pem, 'CERTIFICATE')
     expect(sender.requests[0]?.tls).toEqual({
@@ -45,7 +45,7 @@ describe('tls of an endpoint', () => {
     const sender = capable()
     const { addEndpoint, engine, work } = await rig({ sender })
     await addEndpoint()
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(sender.requests[0]).not.toHaveProperty('tls')
   })
@@ -80,7 +80,7 @@ describe('tls of an endpoint', () => {
       clientSecret: 's',
     } as const
     await addEndpoint({ tls: { ca: CA }, auth })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(sender.requests).toMatchObject([{ url: auth.tokenUrl, tls: { ca: CA } }])
   })
@@ -93,9 +93,9 @@ describe('tls of an endpoint', () => {
     const { addEndpoint, engine, exec, work } = await rig({ sender })
     await addEndpoint({ tls: TLS })
     await exec(damage)
-    await engine.send(event)
+    await engine.publish(event)
     expect(await work()).toMatchObject([
-      { kind: 'retry', deferral: true, error: expect.stringMatching(/^secret_unreadable: /) },
+      { kind: 'reschedule', deferral: true, error: expect.stringMatching(/^secret_unreadable: /) },
     ])
     expect(sender.requests).toEqual([])
   })
@@ -107,7 +107,7 @@ describe('tls of an endpoint', () => {
     }
     const { addEndpoint, engine, work, rows } = await rig({ sender: failing })
     await addEndpoint({ tls: TLS })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(await rows()).toMatchObject([
       { attempts: 1, lastError: 'tls: the key is not that of the certificate', status: 'pending' },
@@ -135,7 +135,7 @@ describe('a sender that can do no such thing', () => {
     const on = await openDatabase()
     await (await rig({ on, sender: capable() })).addEndpoint({ tls: TLS })
     const { engine, work, rows, sender } = await rig({ on })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     expect(await rows()).toMatchObject([
       {
@@ -197,9 +197,9 @@ describe('tls that is refused', () => {
     await expect(engine.endpoints.update('w1', two.id, { url: plain })).rejects.toMatchObject(refused)
     await engine.endpoints.delete('w1', one.id)
     await exec('update keepsend_endpoints set url = ? where id = ?', plain, two.id)
-    await engine.send(event)
+    await engine.publish(event)
     expect(await work()).toMatchObject([
-      { kind: 'retry', error: 'tls: the URL does not begin with https://; nothing was sent' },
+      { kind: 'reschedule', error: 'tls: the URL does not begin with https://; nothing was sent' },
     ])
     expect(sender.requests).toEqual([])
   })

@@ -8,7 +8,7 @@ import { EngineError } from '../errors.ts'
 import { MAX_CHANNELS, isName, isPattern } from '../publish/event.ts'
 import { RATE_PERIODS, type RatePeriod } from '../backlog/rate-limit.ts'
 import { longestMs } from '../retry-schedule.ts'
-import { secretKey, signingKey } from '../signing/sign.ts'
+import { decodeSecret, signingKey } from '../signing/sign.ts'
 
 export const ENDPOINT_OPTIONS = {
   url: 'text',
@@ -41,7 +41,7 @@ export interface Endpoint {
   url: string
   description: string
   status: 'enabled' | 'disabled'
-  /** Why it is disabled: `manual`, `failing` when it had failed for too long, `gone` when the receiver answered 410, `asked` when it sent `webhook-delivery: disable`. */
+  /** Why it is disabled: `manual`, `failing` when it had failed for too long, `gone` when the receiver answered 410, `receiver_requested` when it sent `webhook-delivery: disable`. */
   disabledReason: (typeof DISABLED_REASONS)[number] | null
   /** Since when it is disabled; null while it is enabled. New deliveries are held for it for `maxAgeMs` from here. */
   disabledAt: number | null
@@ -141,7 +141,7 @@ export interface EndpointInput {
   secret?: string | undefined
 }
 
-export const DISABLED_REASONS = ['manual', 'failing', 'gone', 'asked'] as const
+export const DISABLED_REASONS = ['manual', 'failing', 'gone', 'receiver_requested'] as const
 
 const { checkNames } = createOptionChecks(invalid)
 
@@ -223,7 +223,7 @@ function checkSignatures(signatures: readonly string[]): void {
 function checkSecret(secret: string, signatures: readonly string[]): void {
   const isKey = secret.startsWith('whsk_')
   if (isKey) signingKey(secret)
-  else secretKey(secret)
+  else decodeSecret(secret)
   if (signatures.includes(isKey ? 'v1a' : 'v1')) return
   throw invalid(
     `secret must be for one of the signatures, ${signatures.join(' and ')}: whsec_ is for v1, whsk_ for v1a`,

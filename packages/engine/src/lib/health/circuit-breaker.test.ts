@@ -16,18 +16,18 @@ async function one(options: Parameters<typeof rig>[0] = {}) {
     answers: (next: Answer) => void (answer = next),
     endpoint: () => made.engine.endpoints.get('w1', id),
     publish: async (count: number) => {
-      for (let n = 0; n < count; n++) await made.engine.send(event)
+      for (let n = 0; n < count; n++) await made.engine.publish(event)
     },
     /** As if that much time had passed for the endpoint. */
     ageBy: (ms: number) =>
       made.exec(
-        `update keepsend_endpoints set wake_at = wake_at - ${ms}, window_at = window_at - ${ms}, failing_since = failing_since - ${ms}`,
+        `update keepsend_endpoints set resume_at = resume_at - ${ms}, window_at = window_at - ${ms}, failing_since = failing_since - ${ms}`,
       ),
     health: async () =>
       (
         await made.select(
           `select circuit, failures_in_row as row, window_failures as failed, window_successes as succeeded,
-             case when failing_since is null then 0 else 1 end as failing, case when wake_at is null then 0 else 1 end as wakes, probe_id as probe, warned from keepsend_endpoints where id = ?`,
+             case when failing_since is null then 0 else 1 end as failing, case when resume_at is null then 0 else 1 end as wakes, probe_id as probe, warned from keepsend_endpoints where id = ?`,
           id,
         )
       )[0] ?? {},
@@ -102,20 +102,20 @@ describe('the circuit', () => {
     await made.work()
     await made.publish(30)
     await made.work()
-    expect(await made.engine.wake()).toMatchObject({ letOut: [] })
+    expect(await made.engine.resumeHeld()).toMatchObject({ resumed: [] })
     await made.ageBy(OPEN_MS)
-    const { letOut } = await made.engine.wake()
-    expect(letOut).toHaveLength(1)
+    const { resumed } = await made.engine.resumeHeld()
+    expect(resumed).toHaveLength(1)
     // The probe stands: no second, however often it is time again.
     await made.ageBy(OPEN_MS)
-    expect((await made.engine.wake()).letOut).toEqual([])
+    expect((await made.engine.resumeHeld()).resumed).toEqual([])
     made.answers(200)
-    expect(await made.work()).toMatchObject([{ kind: 'delivered', attempt: { probe: true } }])
+    expect(await made.work()).toMatchObject([{ kind: 'complete', attempt: { probe: true } }])
     expect(await made.endpoint()).toMatchObject({ circuit: 'closed', failingSince: null })
-    expect((await made.engine.wake()).letOut).toHaveLength(16)
-    expect((await made.work()).map(({ kind }) => kind)).toEqual(Array.from({ length: 16 }, () => 'delivered'))
-    await made.exec('update keepsend_endpoints set wake_at = wake_at - 1000')
-    expect((await made.engine.wake()).letOut).toHaveLength(13)
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(16)
+    expect((await made.work()).map(({ kind }) => kind)).toEqual(Array.from({ length: 16 }, () => 'complete'))
+    await made.exec('update keepsend_endpoints set resume_at = resume_at - 1000')
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(13)
     await made.work()
     expect(await made.health()).toMatchObject({ circuit: 'closed', wakes: 0 })
   })
@@ -129,9 +129,9 @@ describe('the circuit', () => {
     const probes: (string | undefined)[] = []
     for (let round = 0; round < 2; round++) {
       await made.ageBy(OPEN_MS)
-      probes.push((await made.engine.wake()).letOut[0]?.id)
-      expect(await made.work()).toMatchObject([{ kind: 'retry' }])
-      expect((await made.engine.wake()).letOut).toEqual([])
+      probes.push((await made.engine.resumeHeld()).resumed[0]?.id)
+      expect(await made.work()).toMatchObject([{ kind: 'reschedule' }])
+      expect((await made.engine.resumeHeld()).resumed).toEqual([])
     }
     expect(new Set(probes).size).toBe(2)
     expect((await made.rows()).filter(({ id }) => probes.includes(id)).map(({ attempts }) => attempts)).toEqual([1, 1])
@@ -145,11 +145,11 @@ describe('the circuit', () => {
     await made.publish(2)
     await made.work()
     await made.ageBy(OPEN_MS)
-    const [probe] = (await made.engine.wake()).letOut
+    const [probe] = (await made.engine.resumeHeld()).resumed
     await claimOne(made, { leaseMs: 1000 })
     made.answers(200)
     expect(await made.work({ now: Date.now() + 5000, limit: 1 })).toMatchObject([
-      { kind: 'delivered', attempt: { probe: true } },
+      { kind: 'complete', attempt: { probe: true } },
     ])
     expect(made.sender.requests.at(-1)?.headers['webhook-id']).toBe(probe?.id.split('.')[0])
     expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
@@ -160,13 +160,13 @@ describe('the circuit', () => {
     await made.publish(10)
     await made.work()
     await made.ageBy(OPEN_MS)
-    expect(await made.engine.wake()).toMatchObject({ letOut: [] })
+    expect(await made.engine.resumeHeld()).toMatchObject({ resumed: [] })
     expect(await made.health()).toMatchObject({ wakes: 0 })
     made.answers(200)
     await made.publish(1)
     expect(await made.work()).toEqual([{ kind: 'hold', reason: 'circuit_open' }])
-    expect((await made.engine.wake()).letOut).toHaveLength(1)
-    expect(await made.work()).toMatchObject([{ kind: 'delivered' }])
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+    expect(await made.work()).toMatchObject([{ kind: 'complete' }])
   })
 
   it('is closed by enabling and by a new URL, as if it had never failed', async () => {
@@ -183,7 +183,7 @@ describe('the circuit', () => {
       expect(await made.endpoint()).toMatchObject({ circuit: 'closed', failingSince: null })
       made.answers(200)
       await made.publish(1)
-      expect(await made.work()).toMatchObject([{ kind: 'delivered' }])
+      expect(await made.work()).toMatchObject([{ kind: 'complete' }])
     }
   })
 
@@ -256,14 +256,14 @@ describe('failing for days', () => {
     await made.publish(2)
     await made.work()
     await made.ageBy(5 * 86_400_000)
-    expect((await made.engine.wake()).letOut).toHaveLength(1)
+    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
     await made.work()
     expect(await made.endpoint()).toMatchObject({ status: 'disabled', disabledReason: 'failing', version: 2 })
     expect(await made.health()).toMatchObject({ wakes: 0 })
     expect((await made.rows()).filter(({ status }) => status === 'held')).toHaveLength(1)
     made.answers(200)
     await made.engine.endpoints.setStatus('w1', made.id, 'enabled')
-    expect(await made.work()).toMatchObject([{ kind: 'delivered' }])
+    expect(await made.work()).toMatchObject([{ kind: 'complete' }])
   })
 
   it('with a success in between does not', async () => {
@@ -274,7 +274,7 @@ describe('failing for days', () => {
     await made.work()
     made.answers(200)
     await made.ageBy(4 * 86_400_000)
-    await made.engine.wake()
+    await made.engine.resumeHeld()
     await made.work()
     made.answers(500)
     await made.publish(12)

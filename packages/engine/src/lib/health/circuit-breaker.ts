@@ -128,7 +128,7 @@ function standing(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
     and delivery.id || '#' || delivery.gen ${db.dialect.oneOf(claims.map(({ id, gen }) => `${id}#${gen}`))}`
 }
 
-export function anyStands(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
+export function anyClaimStands(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
   return sqlText`exists (select 1 from ${standing(db, claims)})`
 }
 
@@ -137,7 +137,7 @@ function howManyStand(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText 
 }
 
 /** Adds what came of attempts to the endpoint's counters. */
-export function count(db: OutboxDatabase, tally: Tally, { windowMs }: CircuitOptions): SqlText {
+export function recordAttemptsStatement(db: OutboxDatabase, tally: Tally, { windowMs }: CircuitOptions): SqlText {
   const { endpointId, version, failed, succeeded, trailing, timedOut, answered, trailingTimeouts } = tally
   const expired = sqlText`(window_at is null or window_at <= ${clock()} - ${raw(String(windowMs))})`
   const trail = sqlText`cast(${trailing} as integer)`
@@ -169,30 +169,35 @@ export function shouldOpen({ endpointId, version }: Tally, options: CircuitOptio
 }
 
 /** @param waitMs until the first probe, which is none of those that have failed last */
-export function open(db: OutboxDatabase, tally: Tally, options: CircuitOptions, waitMs: number): SqlText {
+export function openCircuitStatement(
+  db: OutboxDatabase,
+  tally: Tally,
+  options: CircuitOptions,
+  waitMs: number,
+): SqlText {
   return sqlText`
-    update keepsend_endpoints set circuit = 'open', probe_id = null, probed_id = ${tally.failed.at(-1)?.id ?? null},
-      wake_at = ${wakeIn(db, waitMs)}
-    where ${shouldOpen(tally, options)} and ${anyStands(db, tally.failed)}`
+    update keepsend_endpoints set circuit = 'open', probe_id = null, last_failed_id = ${tally.failed.at(-1)?.id ?? null},
+      resume_at = ${wakeIn(db, waitMs)}
+    where ${shouldOpen(tally, options)} and ${anyClaimStands(db, tally.failed)}`
 }
 
-export function isOpen({ endpointId, version }: Tally): SqlText {
+export function circuitIsOpen({ endpointId, version }: Tally): SqlText {
   return sqlText`id = ${endpointId} and version = ${version} and circuit = 'open'`
 }
 
 /** Back to closed by success; what is held for it is let out from now on, in batches. */
-export function close(db: OutboxDatabase, tally: Tally): SqlText {
+export function closeCircuitStatement(db: OutboxDatabase, tally: Tally): SqlText {
   return sqlText`
-    update keepsend_endpoints set circuit = 'closed', probe_id = null, wake_at = ${wakeIn(db, 0)},
+    update keepsend_endpoints set circuit = 'closed', probe_id = null, resume_at = ${wakeIn(db, 0)},
       failures_in_row = 0, timeouts_in_row = 0, window_at = null, window_failures = 0, window_successes = 0
-    where ${isOpen(tally)} and ${anyStands(db, tally.succeeded)}`
+    where ${circuitIsOpen(tally)} and ${anyClaimStands(db, tally.succeeded)}`
 }
 
 /** A probe that did not succeed makes room for the next one, whatever version it read. */
-export function endProbe(db: OutboxDatabase, endpointId: string, claim: ClaimRef, waitMs: number): SqlText {
+export function endProbeStatement(db: OutboxDatabase, endpointId: string, claim: ClaimRef, waitMs: number): SqlText {
   return sqlText`
-    update keepsend_endpoints set probe_id = null, wake_at = ${wakeIn(db, waitMs)}
-    where id = ${endpointId} and circuit = 'open' and probe_id = ${claim.id} and ${anyStands(db, [claim])}`
+    update keepsend_endpoints set probe_id = null, resume_at = ${wakeIn(db, waitMs)}
+    where id = ${endpointId} and circuit = 'open' and probe_id = ${claim.id} and ${anyClaimStands(db, [claim])}`
 }
 
 function wakeIn(db: OutboxDatabase, waitMs: number): SqlText {
@@ -202,26 +207,26 @@ function wakeIn(db: OutboxDatabase, waitMs: number): SqlText {
 /** Whether it has failed for that part of the time after which it is disabled, and has not been warned of it. */
 export function failingFor(tally: Tally, percent: number, { disableAfterMs }: CircuitOptions): SqlText {
   const since = raw(String(Math.ceil((disableAfterMs * percent) / 100)))
-  return sqlText`${isOpen(tally)} and status = 'enabled' and failing_since <= ${clock()} - ${since}
+  return sqlText`${circuitIsOpen(tally)} and status = 'enabled' and failing_since <= ${clock()} - ${since}
     and warned < ${raw(String(percent))}`
 }
 
-export function warn(db: OutboxDatabase, tally: Tally, percent: number, options: CircuitOptions): SqlText {
+export function warnStatement(db: OutboxDatabase, tally: Tally, percent: number, options: CircuitOptions): SqlText {
   return sqlText`
     update keepsend_endpoints set warned = ${raw(String(percent))}
-    where ${failingFor(tally, percent, options)} and ${anyStands(db, tally.failed)}`
+    where ${failingFor(tally, percent, options)} and ${anyClaimStands(db, tally.failed)}`
 }
 
 /** Its rows are held from now on, until a person enables it. */
-export function disableFailing(db: OutboxDatabase, tally: Tally, options: CircuitOptions): SqlText {
+export function disableFailingStatement(db: OutboxDatabase, tally: Tally, options: CircuitOptions): SqlText {
   return sqlText`
     update keepsend_endpoints set status = 'disabled', disabled_reason = 'failing', disabled_at = ${clock()}, version = version + 1,
-      warned = 100, wake_at = null, probe_id = null, updated_at = ${clock()}
-    where ${failingFor(tally, 100, options)} and ${anyStands(db, tally.failed)}`
+      warned = 100, resume_at = null, probe_id = null, updated_at = ${clock()}
+    where ${failingFor(tally, 100, options)} and ${anyClaimStands(db, tally.failed)}`
 }
 
 /** Whether the probe that was let out last is still on its way: due, or under a lease. */
-export function standsAsProbe(openMs: number, graceMs: number): SqlText {
+export function claimStandsAsProbe(openMs: number, graceMs: number): SqlText {
   return sqlText`exists (
     select 1 from pending_events as probe where probe.id = keepsend_endpoints.probe_id and probe.status = 'pending'
       and probe.due_at <= ${clock()} + ${raw(String(2 * openMs + graceMs))})`
@@ -232,6 +237,6 @@ export function resetHealth(endpointId: string, only: SqlText = raw('1 = 1')): S
   return sqlText`
     update keepsend_endpoints set circuit = 'closed', probe_id = null, failing_since = null, warned = 0, ${END_PAUSE},
       failures_in_row = 0, timeouts_in_row = 0, window_at = null, window_failures = 0, window_successes = 0,
-      wake_at = case when status = 'enabled' then ${clock()} end
+      resume_at = case when status = 'enabled' then ${clock()} end
     where id = ${endpointId} and ${only}`
 }

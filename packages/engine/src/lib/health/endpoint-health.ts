@@ -2,18 +2,18 @@ import type { ClaimRef, OutboxDatabase, SqlText } from '@keepsend/outbox'
 import {
   type CircuitOptions,
   type Tally,
-  close,
-  count,
-  disableFailing,
-  endProbe,
+  closeCircuitStatement,
+  recordAttemptsStatement,
+  disableFailingStatement,
+  endProbeStatement,
   failingFor,
-  isOpen,
-  open,
+  circuitIsOpen,
+  openCircuitStatement,
   shouldOpen,
-  warn,
+  warnStatement,
 } from './circuit-breaker.ts'
 import type { EndpointChange } from '../delivery/delivery-log.ts'
-import type { Reporter } from './operational-webhooks.ts'
+import type { Notifier } from './operational-webhooks.ts'
 import { jittered } from '../retry-schedule.ts'
 import type { FinishedDelivery } from '../delivery/settle-deliveries.ts'
 import type { DeliveryOutcome } from '../delivery/classify-response.ts'
@@ -32,7 +32,7 @@ const WARNINGS = [90, 75, 50]
  */
 export function healthStatements(
   db: OutboxDatabase,
-  { circuit, reporter, random }: { circuit: CircuitOptions; reporter: Reporter | undefined; random: () => number },
+  { circuit, reporter, random }: { circuit: CircuitOptions; reporter: Notifier | undefined; random: () => number },
   finished: readonly FinishedDelivery[],
 ): { endpointIds: string[]; statements: EndpointStatement[] } {
   const endpointIds: string[] = []
@@ -42,15 +42,15 @@ export function healthStatements(
     const facts = group.flatMap(({ outcome }) => outcome.attempt ?? [])
     const { failed, succeeded, trailing, endpointId } = tally
     const waitMs = jittered(circuit.openMs, random)
-    const probes = group.filter(({ outcome }) => outcome.attempt?.probe && meaningOf(outcome) !== 'success')
+    const probes = group.filter(({ outcome }) => outcome.attempt?.probe && meaningForEndpoint(outcome) !== 'success')
     const counts = failed.length > 0 || facts.some(({ failing }) => failing)
     if (!counts && probes.length === 0) continue
     endpointIds.push(endpointId)
-    if (counts) statements.push({ statement: count(db, tally, circuit) })
+    if (counts) statements.push({ statement: recordAttemptsStatement(db, tally, circuit) })
     if (counts && succeeded.length > 0 && trailing === 0 && facts.some(({ circuitOpen }) => circuitOpen)) {
-      const recovered = reporter?.endpoint('keepsend.endpoint.recovered', tally, succeeded, isOpen(tally), {})
+      const recovered = reporter?.endpoint('keepsend.endpoint.recovered', tally, succeeded, circuitIsOpen(tally), {})
       statements.push(...plain(recovered), {
-        statement: close(db, tally),
+        statement: closeCircuitStatement(db, tally),
         makes: { change: 'circuit closed', endpointId },
       })
     }
@@ -59,7 +59,7 @@ export function healthStatements(
       statements.push(
         ...plain(reporter?.endpoint('keepsend.endpoint.circuit_opened', tally, failed, opened, {})),
         {
-          statement: open(db, tally, circuit, waitMs),
+          statement: openCircuitStatement(db, tally, circuit, waitMs),
           makes: { change: 'circuit opened', endpointId, probeInMs: waitMs },
         },
         ...ageing(db, circuit, reporter, tally, facts),
@@ -67,7 +67,9 @@ export function healthStatements(
     }
     for (const { claim, outcome } of probes) {
       // A receiver that answers is asked about another delivery at once.
-      statements.push({ statement: endProbe(db, endpointId, claim, meaningOf(outcome) === 'neither' ? 0 : waitMs) })
+      statements.push({
+        statement: endProbeStatement(db, endpointId, claim, meaningForEndpoint(outcome) === 'neither' ? 0 : waitMs),
+      })
     }
   }
   return { endpointIds, statements }
@@ -77,7 +79,7 @@ export function healthStatements(
 function ageing(
   db: OutboxDatabase,
   circuit: CircuitOptions,
-  reporter: Reporter | undefined,
+  reporter: Notifier | undefined,
   tally: Tally,
   facts: readonly { failingSince: number | null; at: number }[],
 ): EndpointStatement[] {
@@ -90,7 +92,7 @@ function ageing(
     return [
       ...plain(reports),
       {
-        statement: disableFailing(db, tally, circuit),
+        statement: disableFailingStatement(db, tally, circuit),
         makes: { change: 'disabled', endpointId, reason: 'failing' },
       },
     ]
@@ -102,7 +104,7 @@ function ageing(
   return [
     ...plain(reports),
     {
-      statement: warn(db, tally, reached, circuit),
+      statement: warnStatement(db, tally, reached, circuit),
       makes: { change: 'failing', endpointId, percent: reached },
     },
   ]
@@ -137,7 +139,7 @@ function tallyOf(group: readonly FinishedDelivery[]): Tally {
   let trailing = 0
   let trailingTimeouts = 0
   for (const { claim, outcome } of group) {
-    const meaning = meaningOf(outcome)
+    const meaning = meaningForEndpoint(outcome)
     const isTimeout = meaning === 'failure' && outcome.attempt?.timedOut === true
     claims[isTimeout ? 'timedOut' : 'answered'].push(claim)
     trailingTimeouts = isTimeout ? trailingTimeouts + 1 : 0
@@ -155,8 +157,8 @@ const ABOUT_THE_BODY = new Set([400, 413, 415, 422])
  * What an attempt says of the health of its endpoint. A wait that the receiver asked for, and its word on the body, are
  * neither: it is alive.
  */
-export function meaningOf(outcome: DeliveryOutcome): 'success' | 'failure' | 'neither' {
-  if (outcome.kind === 'delivered') return 'success'
-  const failed = outcome.kind === 'dead' || (outcome.kind === 'retry' && !outcome.deferral)
+export function meaningForEndpoint(outcome: DeliveryOutcome): 'success' | 'failure' | 'neither' {
+  if (outcome.kind === 'complete') return 'success'
+  const failed = outcome.kind === 'fail' || (outcome.kind === 'reschedule' && !outcome.deferral)
   return failed && !ABOUT_THE_BODY.has(outcome.httpStatus ?? 0) ? 'failure' : 'neither'
 }

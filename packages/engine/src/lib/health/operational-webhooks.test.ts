@@ -29,10 +29,10 @@ async function watched({ isNamed = true, ...options }: Parameters<typeof rig>[0]
     answers: (next: Answer) => void (answer = next),
     operatorAnswers: (next: Answer) => void (operatorAnswer = next),
     publish: async (count: number) => {
-      for (let n = 0; n < count; n++) await made.engine.send(event)
+      for (let n = 0; n < count; n++) await made.engine.publish(event)
     },
     ageBy: (ms: number) =>
-      made.exec(`update keepsend_endpoints set wake_at = wake_at - ${ms}, failing_since = failing_since - ${ms}`),
+      made.exec(`update keepsend_endpoints set resume_at = resume_at - ${ms}, failing_since = failing_since - ${ms}`),
     /** Attempts what is due for the tenant, and nothing for the operator. */
     workTenant: async () => {
       const { claims } = await claimDueEvents(made.db, { limit: 100 })
@@ -57,11 +57,11 @@ describe('what Keepsend reports to the operator', () => {
     await made.publish(1)
     await made.workTenant()
     await made.ageBy(60_000)
-    await made.engine.wake()
+    await made.engine.resumeHeld()
     made.answers(200)
     await made.workTenant()
     expect(await made.types()).toEqual(['endpoint.circuit_opened', 'endpoint.recovered'])
-    expect(await made.work({ now: LATER })).toMatchObject(Array.from({ length: 12 }, () => ({ kind: 'delivered' })))
+    expect(await made.work({ now: LATER })).toMatchObject(Array.from({ length: 12 }, () => ({ kind: 'complete' })))
     expect(made.sender.requests.filter(({ url }) => url.includes('operator'))).toHaveLength(2)
   })
 
@@ -74,7 +74,7 @@ describe('what Keepsend reports to the operator', () => {
     const day = 86_400_000
     for (const age of [2 * day, 0.6 * day, 0.1 * day, 1.2 * day, 0.7 * day, 0.5 * day]) {
       await made.ageBy(age)
-      await made.engine.wake()
+      await made.engine.resumeHeld()
       await made.workTenant()
     }
     const told = (await made.reports()).map(([type, { percent, reason }]) => [
@@ -93,7 +93,7 @@ describe('what Keepsend reports to the operator', () => {
   it('a delivery that has failed for good, and an endpoint that a 410 disabled', async () => {
     const made = await watched()
     made.answers({ status: 400, body: 'no thanks' })
-    const { eventId } = await made.engine.send(event)
+    const { eventId } = await made.engine.publish(event)
     await made.workTenant()
     made.answers(410)
     await made.publish(1)
@@ -174,7 +174,7 @@ describe('what Keepsend reports to the operator', () => {
     const made = await rig({ answer: () => 500, operatorWorkspaceId: 'w1', circuit: { failuresInRow: 1 } })
     await made.addEndpoint({ eventTypes: ['*'] })
     await made.addEndpoint({ workspaceId: 'w2', eventTypes: ['*', 'keepsend.*'] })
-    await made.engine.send(event)
+    await made.engine.publish(event)
     await made.work()
     expect((await made.rows()).map(({ type }) => type)).toEqual(['message.created'])
   })

@@ -1,5 +1,5 @@
 import { type ClaimRef, type ExpiringEvent, type SqlText, sqlText } from '@keepsend/outbox'
-import { type Tally, anyStands } from './circuit-breaker.ts'
+import { type Tally, anyClaimStands } from './circuit-breaker.ts'
 import { type DeliveryError, classOf } from '../error-classes.ts'
 import { OWN_TYPES, prepareOwnEvent } from '../publish/event.ts'
 import { type PublishTarget, fanOutStatements } from '../publish/fan-out.ts'
@@ -14,7 +14,7 @@ export type OperationalType =
   | 'keepsend.delivery.failed'
 
 /** Makes the statements that report; undefined where no operator's workspace was named. */
-export interface Reporter {
+export interface Notifier {
   /** Reports a change of an endpoint, if it is about to come true and one of these claims stands. */
   endpoint(
     type: OperationalType,
@@ -33,7 +33,7 @@ const MAX_ERROR = 300
  * Each report is a fan-out that stands in the settle's own unit, before the change that it tells of, and makes a row only
  * if that change takes place: a lost settle reports nothing. A failed report raises no other.
  */
-export function createReporter(published: PublishTarget, operatorWorkspaceId: string): Reporter {
+export function createNotifier(published: PublishTarget, operatorWorkspaceId: string): Notifier {
   const { db } = published
   // Due now on every adapter: whoever settles tells no queue, and a cron finds what is due. Without a limit: a settle must
   // not fail for what it reports.
@@ -47,7 +47,7 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
       if (told.length === 0) return []
       const [first] = told
       const workspaceId = first && 'workspaceId' in first ? { workspaceId: first.workspaceId } : {}
-      const subject = sqlText`exists (select 1 from keepsend_endpoints where ${comesTrue}) and ${anyStands(db, told)}`
+      const subject = sqlText`exists (select 1 from keepsend_endpoints where ${comesTrue}) and ${anyClaimStands(db, told)}`
       return report(type, { endpointId, ...workspaceId, ...data }, subject)
     },
 
@@ -57,7 +57,7 @@ export function createReporter(published: PublishTarget, operatorWorkspaceId: st
       const errorClass = classOf(error)
       const data = { deliveryId, endpointId, workspaceId, eventType, error: error.slice(0, MAX_ERROR), errorClass }
       const status = httpStatus === undefined ? {} : { httpStatus }
-      return report('keepsend.delivery.failed', { ...data, ...status }, anyStands(db, [claim]))
+      return report('keepsend.delivery.failed', { ...data, ...status }, anyClaimStands(db, [claim]))
     },
   }
 }

@@ -1,5 +1,5 @@
 import { type OutboxDatabase, type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox'
-import type { Ceiling } from '../row-ceiling.ts'
+import type { RowCeiling } from '../row-ceiling.ts'
 import { EngineError } from '../errors.ts'
 import { sha256Hex } from '../signing/sign.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
@@ -72,7 +72,7 @@ export function readKey(header: string): string {
  *   `too_many_idempotency_records` where the workspace has as many as it may
  */
 export async function beginIdempotent(
-  { db, idempotencyRecords }: { db: OutboxDatabase; idempotencyRecords: Ceiling },
+  { db, idempotencyRecords }: { db: OutboxDatabase; idempotencyRecords: RowCeiling },
   key: HashedKey,
 ): Promise<StoredAnswer | undefined> {
   const stored = await readAnswer(db, key)

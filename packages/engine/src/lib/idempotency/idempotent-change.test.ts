@@ -7,7 +7,7 @@ import { type Statement, claimDueEvents, rowsAs } from '@keepsend/outbox'
 async function world(options: Parameters<typeof rig>[0] = {}) {
   const made = await rig({ retrySchedule: [], answer: () => 400, ...options })
   const { id } = await made.addEndpoint({ headers: { authorization: 'Bearer header-secret' } })
-  await made.engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+  await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
   await made.work()
   const [delivery] = await made.rows()
   const keys = new Map<string, string>()
@@ -192,7 +192,7 @@ describe('the stored answer', () => {
     const { call, engine, id } = await world()
     await call('POST', `/endpoints/${id}/disable`, { key: 'k1' })
     const request = { key: 'k1', workspaceId: 'w1', method: 'POST', route: `/endpoints/${id}/disable`, body: '' }
-    expect(await engine.recall(request)).toBeUndefined()
+    expect(await engine.findStoredResponse(request)).toBeUndefined()
   })
 })
 
@@ -209,7 +209,7 @@ describe('a request under a key that is refused', () => {
 
   it('for a delivery that is not settled is 409 conflict, and stores nothing', async () => {
     const { call, engine, rows, count, db } = await world()
-    await engine.send({ type: 'message.created', workspaceId: 'w1', data: {} })
+    await engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
     await claimDueEvents(db, { limit: 1 })
     const id = (await rows()).find(({ status }) => status === 'pending')?.id ?? ''
     const answer = await call('POST', `/deliveries/${id}/replay`, { key: 'k1' })

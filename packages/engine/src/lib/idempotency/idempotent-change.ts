@@ -1,5 +1,5 @@
 import { type OutboxDatabase, OutboxError, type SqlText, type Transaction, raw, sqlText } from '@keepsend/outbox'
-import type { Ceiling } from '../row-ceiling.ts'
+import type { RowCeiling } from '../row-ceiling.ts'
 import { EngineError, asEngineError } from '../errors.ts'
 import {
   type HashedKey,
@@ -15,7 +15,7 @@ import {
 import { type Logger, errorFields } from '../logger.ts'
 
 /** A change that is made once, whose answer is read from what it left. */
-export interface Once {
+export interface IdempotentChange {
   /** To be called first: a second commit of the same request stops here, before it writes anything. */
   begin(transaction: Transaction): void
   /**
@@ -30,18 +30,18 @@ export interface Once {
 }
 
 /** How a change joins what was selected of it: by the option `once` of the methods that the routes call. */
-export interface OnceOption {
-  once?: Once | undefined
+export interface IdempotentOption {
+  once?: IdempotentChange | undefined
 }
 
 /** What was made now; or the answer of an earlier commit of the same request, and nothing was made. */
-export type MadeOnce<T> = { made: T; stored?: undefined } | { made?: undefined; stored: StoredAnswer }
+export type IdempotentResult<T> = { made: T; stored?: undefined } | { made?: undefined; stored: StoredAnswer }
 
 /** What a change is made once with. */
-export interface OnceDeps {
+export interface IdempotentDeps {
   readonly db: OutboxDatabase
   readonly logger: Logger
-  readonly idempotencyRecords: Ceiling
+  readonly idempotencyRecords: RowCeiling
 }
 
 /**
@@ -50,11 +50,11 @@ export interface OnceDeps {
  *
  * @param make is given no key where the request has none
  */
-export async function makeOnce<T>(
-  { db, logger, idempotencyRecords }: OnceDeps,
+export async function makeIdempotent<T>(
+  { db, logger, idempotencyRecords }: IdempotentDeps,
   idempotencyKey: IdempotencyKey | undefined,
   make: (key: HashedKey | undefined) => Promise<T>,
-): Promise<MadeOnce<T>> {
+): Promise<IdempotentResult<T>> {
   const key = idempotencyKey && (await hashKey(idempotencyKey))
   const stored = key && (await begin({ db, idempotencyRecords }, key))
   if (stored) return { stored }
@@ -69,7 +69,7 @@ export async function makeOnce<T>(
   }
 }
 
-export function createOnce({ dialect }: OutboxDatabase, key: HashedKey): Once {
+export function createIdempotentChange({ dialect }: OutboxDatabase, key: HashedKey): IdempotentChange {
   let answered: { rows: { body: string }[] } | undefined
   const answer = (transaction: Transaction, selected: SqlText, change = raw('')): void => {
     answered = transaction.add<{ body: string }>(sqlText`
@@ -109,11 +109,11 @@ export function readRow(names: readonly string[], answer: string): Record<string
 }
 
 /** A mark alone authorises nothing: whatever became of it, nothing was committed. */
-async function begin(deps: Omit<OnceDeps, 'logger'>, key: HashedKey): Promise<StoredAnswer | undefined> {
+async function begin(deps: Omit<IdempotentDeps, 'logger'>, key: HashedKey): Promise<StoredAnswer | undefined> {
   try {
     return await beginIdempotent(deps, key)
   } catch (error) {
-    if (!(error instanceof OutboxError) || error.code !== 'outcome_unknown') throw asEngineError(error)
+    if (!(error instanceof OutboxError) || error.code !== 'commit_unconfirmed') throw asEngineError(error)
     throw new EngineError('not_accepted', `not accepted, nothing was committed: ${error.message}`, {
       cause: error,
       retryAfterSeconds: 1,

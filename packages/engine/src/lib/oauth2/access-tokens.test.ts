@@ -30,7 +30,7 @@ describe('an access token', () => {
   it('is requested once by many attempts at the same time, which all go with it', async () => {
     const gate = signal()
     const made = await world({ grant: () => gate.promise.then(() => ({})) })
-    for (let sent = 0; sent < 20; sent++) await made.engine.send(event)
+    for (let sent = 0; sent < 20; sent++) await made.engine.publish(event)
     const working = made.work()
     await expect.poll(() => made.asked.length).toBe(1)
     gate.resolve()
@@ -63,7 +63,7 @@ describe('an access token', () => {
     await expect.poll(first.stored).toEqual(expect.any(String))
     await first.exec("update keepsend_secrets set token = 'AAAA' where scheme = 'auth'")
     const second = await world({ on, noEndpoint: true })
-    expect(await second.send()).toMatchObject([{ kind: 'delivered' }])
+    expect(await second.send()).toMatchObject([{ kind: 'complete' }])
     expect(second.asked).toHaveLength(1)
   })
 
@@ -95,7 +95,7 @@ describe('an access token', () => {
     'that has expired when it is given is used for what waits for it alone: expires_in %j',
     async (expires_in) => {
       const made = await world({ grant: () => ({ expires_in }) })
-      await made.engine.send(event)
+      await made.engine.publish(event)
       await made.send()
       await made.send()
       expect(made.tokens()).toEqual(['t1', 't1', 't2'])
@@ -107,8 +107,8 @@ describe('an access token', () => {
     const made = await world({ grant: (count) => (count === 1 ? {} : { answer: 500 }) })
     const start = LATER - 2 * 86_400_000
     await made.send(start)
-    expect(await made.send(start + HOUR_MS - 1000)).toMatchObject([{ kind: 'delivered' }])
-    expect(await made.send(start + HOUR_MS)).toMatchObject([{ kind: 'retry' }])
+    expect(await made.send(start + HOUR_MS - 1000)).toMatchObject([{ kind: 'complete' }])
+    expect(await made.send(start + HOUR_MS)).toMatchObject([{ kind: 'reschedule' }])
     expect([made.asked.length, made.tokens()]).toEqual([3, ['t1', 't1']])
   })
 })
@@ -118,16 +118,16 @@ describe('an access token that its receiver refuses with 401', () => {
 
   it('is used no more: the delivery is tried again, with a new one', async () => {
     const made = await world({ respond: refusing })
-    expect(await made.send()).toMatchObject([{ kind: 'retry', deferral: false, httpStatus: 401 }])
-    expect(await made.work({ now: LATER })).toMatchObject([{ kind: 'delivered' }])
+    expect(await made.send()).toMatchObject([{ kind: 'reschedule', deferral: false, httpStatus: 401 }])
+    expect(await made.work({ now: LATER })).toMatchObject([{ kind: 'complete' }])
     expect(made.tokens()).toEqual(['t1', 't2'])
   })
 
   it('is not taken from the database again, by this process or another', async () => {
     const on = await openDatabase()
     const made = await world({ on, respond: refusing })
-    await made.engine.send(event)
-    await made.engine.send(event)
+    await made.engine.publish(event)
+    await made.engine.publish(event)
     await made.work({ limit: 1 })
     // What was read of the endpoint is a second old at most, and has the refused token.
     await made.work()
@@ -164,7 +164,7 @@ describe('an access token that its receiver refuses with 401', () => {
         return 401
       },
     })
-    for (let sent = 0; sent < 3; sent++) await made.engine.send(event)
+    for (let sent = 0; sent < 3; sent++) await made.engine.publish(event)
     const late = made.work({ limit: 1 })
     await expect.poll(() => made.received.length).toBe(1)
     await made.work({ limit: 1 })
@@ -186,8 +186,8 @@ describe('an access token that its receiver refuses with 401', () => {
   it('is 401 as ever for an endpoint without tokens: the delivery has failed', async () => {
     const { addEndpoint, engine, work } = await rig({ answer: () => 401 })
     await addEndpoint({ auth: { type: 'bearer', token: 'fixed' } })
-    await engine.send(event)
-    expect(await work()).toMatchObject([{ kind: 'dead', httpStatus: 401 }])
+    await engine.publish(event)
+    expect(await work()).toMatchObject([{ kind: 'fail', httpStatus: 401 }])
   })
 })
 
@@ -205,7 +205,7 @@ describe('a change of auth', () => {
   it('while a token is requested leaves the new one without it', async () => {
     const gate = signal()
     const made = await world({ grant: (count) => (count === 1 ? gate.promise.then(() => ({})) : {}) })
-    await made.engine.send(event)
+    await made.engine.publish(event)
     const working = made.work()
     await expect.poll(() => made.asked.length).toBe(1)
     await made.engine.endpoints.update('w1', made.id, { auth: { ...auth, clientId: 'another' } })

@@ -56,7 +56,7 @@ export const endpoints = pgTable(
       .default('closed'),
     /** The one delivery that may go while the circuit is open. */
     probeId: text('probe_id'),
-    probedId: text('probed_id'),
+    lastFailedId: text('last_failed_id'),
     /** The first failure since the last success. */
     failingSince: bigint('failing_since', { mode: 'number' }),
     /** The last warning that was given, in percent of the way to being disabled. */
@@ -68,8 +68,8 @@ export const endpoints = pgTable(
     windowSuccesses: integer('window_successes').notNull().default(0),
     /** When held rows are resumed next; null: none is held, or a person must resume them. */
     pausedUntil: bigint('paused_until', { mode: 'number' }),
-    pauseAskedAt: bigint('pause_asked_at', { mode: 'number' }),
-    wakeAt: bigint('wake_at', { mode: 'number' }),
+    pauseRequestedAt: bigint('pause_requested_at', { mode: 'number' }),
+    resumeAt: bigint('resume_at', { mode: 'number' }),
     createdAt: bigint('created_at', { mode: 'number' }).notNull(),
     updatedAt: bigint('updated_at', { mode: 'number' }).notNull(),
     /** What is shown of it; the rest is encrypted in its secrets. Null: it has none. */

@@ -225,7 +225,7 @@ describe.each(refusals)('a queue that %s', (_, queue) => {
     expect([response.status, await response.json()]).toEqual([201, { id: 'm1' }])
     expect([made.engine.counters.queueErrors, made.log.entries.map(({ level }) => level)]).toEqual([1, ['warn']])
     expect(made.log.entries[0]?.fields).toMatchObject({ messages: 1, error: 'queue is down' })
-    expect([secret, await made.work()]).toMatchObject([secret, [{ kind: 'delivered', httpStatus: 200 }]])
+    expect([secret, await made.work()]).toMatchObject([secret, [{ kind: 'complete', httpStatus: 200 }]])
   })
 })
 

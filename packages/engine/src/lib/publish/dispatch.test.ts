@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { type QueuedEvent, keepQueuedEvent, keepsend, newEventId, sendWebhookEvent } from '../../index.ts'
+import { type QueuedEvent, insertQueuedEvent, keepsend, newEventId, publishEvent } from '../../index.ts'
 import { rig, settled } from '../../../test/rig.ts'
 
 const event = {
@@ -14,7 +14,7 @@ describe('send', () => {
   it('has its rows durable before it resolves, and tells the queue afterwards', async () => {
     const { engine, addEndpoint, count, messages } = await rig()
     await addEndpoint()
-    expect(await engine.send(event)).toMatchObject({ accepted: true, deliveries: 1 })
+    expect(await engine.publish(event)).toMatchObject({ accepted: true, deliveries: 1 })
     expect(await count('pending_events')).toBe(1)
     await settled()
     expect(messages).toHaveLength(1)
@@ -25,7 +25,7 @@ describe('send', () => {
     await addEndpoint()
     const app = new Hono()
     app.use(keepsend(engine))
-    app.post('/', async (c) => c.json(await sendWebhookEvent(c, event), 201))
+    app.post('/', async (c) => c.json(await publishEvent(c, event), 201))
     const response = await app.request('/', { method: 'POST' })
     expect([response.status, await response.json(), await count('pending_events')]).toEqual([
       201,
@@ -36,14 +36,14 @@ describe('send', () => {
 
   it('refuses a wrong event before anything is written', async () => {
     const { engine, messages, count } = await rig()
-    await expect(engine.send({ ...event, type: '' })).rejects.toMatchObject({ code: 'invalid_event' })
+    await expect(engine.publish({ ...event, type: '' })).rejects.toMatchObject({ code: 'invalid_event' })
     expect([await count('pending_events'), messages]).toEqual([0, []])
   })
 
   it('is not failed by a queue that refuses rows: they stay, the refusal is counted', async () => {
     const { engine, addEndpoint, count } = await rig({ queue: { send: () => Promise.reject(new Error('down')) } })
     await addEndpoint()
-    expect(await engine.send(event)).toMatchObject({ accepted: true })
+    expect(await engine.publish(event)).toMatchObject({ accepted: true })
     await settled()
     expect([await count('pending_events'), engine.counters]).toEqual([
       1,
@@ -57,7 +57,7 @@ describe('send, when the database refuses the rows', () => {
     const { engine, addEndpoint, readOnly, messages, log, count } = await rig()
     await addEndpoint()
     await readOnly(true)
-    const sent = await engine.send({ ...event, channels: ['room.1'] })
+    const sent = await engine.publish({ ...event, channels: ['room.1'] })
     await settled()
     expect(sent).toEqual({ eventId: expect.stringMatching(/^evt_/), accepted: false, deliveries: 0 })
     expect(messages).toEqual([{ ...event, eventId: sent.eventId, channels: ['room.1'] }])
@@ -74,7 +74,7 @@ describe('send, when the database refuses the rows', () => {
     })
     await addEndpoint()
     await readOnly(true)
-    expect(await engine.send(event)).toMatchObject({ accepted: false })
+    expect(await engine.publish(event)).toMatchObject({ accepted: false })
     await settled()
     expect(engine.counters).toEqual({ queueErrors: 0, degraded: 1, notAccepted: 1 })
     expect(log.entries.map(({ message }) => message)).toEqual([
@@ -88,18 +88,18 @@ describe('send, when the database refuses the rows', () => {
     const { db, engine, addEndpoint, readOnly, messages, rows } = await rig()
     const { id } = await addEndpoint()
     await readOnly(true)
-    const { eventId } = await engine.send(event)
+    const { eventId } = await engine.publish(event)
     await settled()
     await readOnly(false)
-    const target = { db, rowsStart: 'handed-off' } as const
+    const target = { db, rowsStart: 'dispatched' } as const
     const message = JSON.parse(JSON.stringify(messages[0])) as QueuedEvent
-    const kept = await keepQueuedEvent(target, message)
+    const kept = await insertQueuedEvent(target, message)
     const gen = (await rows())[0]?.gen
     expect(kept).toEqual([
       { type: event.type, workspaceId: 'w1', outboxId: `${eventId}.${id}`, gen, eventId, endpointId: id },
     ])
-    expect(await keepQueuedEvent(target, message)).toEqual([])
-    await engine.send({ ...event, id: newEventId() })
+    expect(await insertQueuedEvent(target, message)).toEqual([])
+    await engine.publish({ ...event, id: newEventId() })
     const payloads = (await rows()).map(({ payload }) => payload)
     expect([payloads.length, new Set(payloads).size]).toEqual([2, 1])
   })
@@ -107,7 +107,7 @@ describe('send, when the database refuses the rows', () => {
   it('a message of a row that is durable already is not kept again', async () => {
     const { db, count } = await rig()
     const message = { type: 'a', workspaceId: 'w1', outboxId: 'evt_x.ep_1' }
-    await expect(keepQueuedEvent({ db, rowsStart: 'now' }, message)).rejects.toMatchObject({ code: 'invalid_option' })
+    await expect(insertQueuedEvent({ db, rowsStart: 'now' }, message)).rejects.toMatchObject({ code: 'invalid_option' })
     expect(await count('pending_events')).toBe(0)
   })
 })

@@ -55,7 +55,7 @@ const RELEASED_AT_ONCE = 1000
  * Tells the queue of durable rows, of a workspace no more than it takes at once. Never rejects: a queue that throws,
  * immediately or later, or never answers, costs time and no delivery.
  */
-export async function handOff(
+export async function dispatchRows(
   queue: EventQueue,
   messages: readonly QueuedEvent[],
   report: { db: OutboxDatabase; counters: EngineCounters; logger: Logger },
@@ -111,7 +111,7 @@ function divided(
  * The event itself, where its rows could not be inserted: whoever receives it runs the fan-out under the same event id, so a
  * repeat makes no second row.
  */
-export async function handOffWithoutRows(
+export async function dispatchWithoutRows(
   queue: EventQueue,
   event: PreparedEvent,
   { counters, logger }: { counters: EngineCounters; logger: Logger },
@@ -139,7 +139,7 @@ export async function messagesOf({ db, dispatchAtOnce }: PublishTarget, eventId:
  * What an adapter does with a message that has no `outboxId`: makes the rows, under the event id that the message
  * carries, so that a second copy makes none. Returns the messages of the rows. The message itself is never delivered.
  */
-export async function keepQueuedEvent(target: PublishTarget, message: QueuedEvent): Promise<QueuedEvent[]> {
+export async function insertQueuedEvent(target: PublishTarget, message: QueuedEvent): Promise<QueuedEvent[]> {
   if (message.outboxId !== undefined) {
     throw new EngineError(
       'invalid_option',

@@ -33,12 +33,12 @@ export interface EventQueue {
   /** The same for many; an empty list does nothing. Left out, `send` is called for each. */
   sendBatch?(messages: QueuedEvent[]): Promise<void>
   /**
-   * How rows start: `'now'` for a queue that polls them, `'handed-off'` where a message makes the first attempt.
+   * How rows start: `'now'` for a queue that polls them, `'dispatched'` where a message makes the first attempt.
    * @default 'now'
    */
-  readonly rowsStart?: 'now' | 'handed-off' | undefined
+  readonly rowsStart?: 'now' | 'dispatched' | undefined
   /**
-   * With `'handed-off'`: messages that one publish sends at most for a workspace. The rest of its rows, and every row that
+   * With `'dispatched'`: messages that one publish sends at most for a workspace. The rest of its rows, and every row that
    * comes while others of the workspace stand in line, stand in line and get no message: the adapter's settles and its sweep
    * dispatch them. Left out: each row gets its message.
    */

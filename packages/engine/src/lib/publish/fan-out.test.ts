@@ -43,7 +43,7 @@ describe('a payload', () => {
     await addEndpoints(made, 2000)
     const before = await bytesOf(made)
     const data = { text: noise(262_000) }
-    expect(await made.engine.send({ type: 'a.b', workspaceId: 'w1', data })).toMatchObject({ deliveries: 2000 })
+    expect(await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data })).toMatchObject({ deliveries: 2000 })
     expect(await made.count('keepsend_payloads')).toBe(1)
     expect((await bytesOf(made)) - before).toBeLessThan(3 * MB)
     await made.work({ limit: 2 })
@@ -62,7 +62,7 @@ describe('a payload', () => {
     const ofLong = made.db.dialect.inlinesLong ? 0 : 1
     const publish = async (text = '') => {
       statements.length = 0
-      await made.engine.send({ type: 'a.b', workspaceId: 'w1', data: { text } })
+      await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data: { text } })
       return statements
     }
     for (let n = 0; n < 3; n++) await made.addEndpoint()

@@ -10,7 +10,7 @@ import {
 } from '@keepsend/outbox'
 import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
-import type { FewReceivers } from './receiver-count.ts'
+import type { ReceiverCount } from './receiver-count.ts'
 import type { HoldReason } from '../backlog/hold-reason.ts'
 import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
 
@@ -24,7 +24,7 @@ export interface PublishTarget {
   /** Deliveries that one fan-out makes at most; with more receivers it fails and makes none. @default no limit */
   deliveriesPerPublish?: number | undefined
   /** @default the receivers of each event are counted */
-  fewReceivers?: FewReceivers | undefined
+  fewReceivers?: ReceiverCount | undefined
 }
 
 /**
@@ -122,7 +122,7 @@ type Publishable = Pick<PreparedEvent, 'id' | 'workspaceId' | 'type' | 'payload'
 interface FanOutOptions {
   /** Makes it a fan-out to nobody unless this condition holds. @default it always holds */
   only?: SqlText | undefined
-  /** See {@link FewReceivers}. @default the receivers are counted */
+  /** See {@link ReceiverCount}. @default the receivers are counted */
   expectsFew?: boolean | undefined
 }
 

@@ -26,7 +26,7 @@ describe('who gets an event', () => {
   ])('%s under %j makes %i row', async (type, eventTypes, rows) => {
     const { engine, addEndpoint, count } = await rig()
     await addEndpoint({ eventTypes })
-    expect(await engine.send(event({ type }))).toMatchObject({ accepted: true, deliveries: rows })
+    expect(await engine.publish(event({ type }))).toMatchObject({ accepted: true, deliveries: rows })
     expect(await count('pending_events')).toBe(rows)
   })
 
@@ -43,14 +43,14 @@ describe('who gets an event', () => {
   ])('an endpoint on channels %j and an event on %j make %i row', async (listens, channels, rows) => {
     const { engine, addEndpoint } = await rig()
     await addEndpoint({ channels: listens })
-    expect(await engine.send(event({ channels }))).toMatchObject({ deliveries: rows })
+    expect(await engine.publish(event({ channels }))).toMatchObject({ deliveries: rows })
   })
 
   it('every endpoint that wants it gets a row of its own, named by event and endpoint', async () => {
     const { engine, addEndpoint, rows } = await rig()
     const endpoints = [await addEndpoint(), await addEndpoint({ eventTypes: ['message.*'], retrySchedule: [1, 2] })]
     await addEndpoint({ eventTypes: ['other.thing'] })
-    const { eventId } = await engine.send(event())
+    const { eventId } = await engine.publish(event())
     const made = await rows()
     expect(made.map(moves)).toEqual([0, 0])
     expect(made).toMatchObject([
@@ -75,21 +75,21 @@ describe('who gets an event', () => {
   it("another workspace's endpoints get none", async () => {
     const { engine, addEndpoint } = await rig()
     await addEndpoint({ workspaceId: 'w2' })
-    expect(await engine.send(event())).toMatchObject({ accepted: true, deliveries: 0 })
-    expect(await engine.send(event({ workspaceId: 'w2' }))).toMatchObject({ deliveries: 1 })
+    expect(await engine.publish(event())).toMatchObject({ accepted: true, deliveries: 0 })
+    expect(await engine.publish(event({ workspaceId: 'w2' }))).toMatchObject({ deliveries: 1 })
   })
 
   it("not even by a subscription that names another workspace's endpoint", async () => {
     const { engine, addEndpoint, exec, count } = await rig()
     await addEndpoint({ workspaceId: 'w2' })
     await exec("update keepsend_subscriptions set workspace_id = 'w1'")
-    for (const workspaceId of ['w1', 'w2']) await engine.send(event({ workspaceId }))
+    for (const workspaceId of ['w1', 'w2']) await engine.publish(event({ workspaceId }))
     expect(await count('pending_events')).toBe(0)
   })
 
   it('without a subscriber there is no row and nothing to tell the queue', async () => {
     const { engine, messages, count } = await rig()
-    expect(await engine.send(event())).toMatchObject({ accepted: true, deliveries: 0 })
+    expect(await engine.publish(event())).toMatchObject({ accepted: true, deliveries: 0 })
     expect([await count('pending_events'), messages]).toEqual([0, []])
   })
 
@@ -97,8 +97,8 @@ describe('who gets an event', () => {
     const { engine, addEndpoint } = await rig()
     const { id } = await addEndpoint({ eventTypes: ['a'] })
     await engine.endpoints.update('w1', id, { eventTypes: ['b.*'], channels: ['c'] })
-    expect(await engine.send(event({ type: 'a', channels: ['c'] }))).toMatchObject({ deliveries: 0 })
-    expect(await engine.send(event({ type: 'b.x', channels: ['c'] }))).toMatchObject({ deliveries: 1 })
+    expect(await engine.publish(event({ type: 'a', channels: ['c'] }))).toMatchObject({ deliveries: 0 })
+    expect(await engine.publish(event({ type: 'b.x', channels: ['c'] }))).toMatchObject({ deliveries: 1 })
   })
 })
 
@@ -138,30 +138,30 @@ describe('the statements', () => {
     const { engine, addEndpoint, messages, rows } = await rig()
     const id = newEventId()
     await addEndpoint()
-    expect(await engine.send(event({ id }))).toMatchObject({ eventId: id, deliveries: 1 })
+    expect(await engine.publish(event({ id }))).toMatchObject({ eventId: id, deliveries: 1 })
     const [before] = await rows()
-    expect(await engine.send(event({ id, data: { n: 2 } }))).toMatchObject({ eventId: id, deliveries: 0 })
+    expect(await engine.publish(event({ id, data: { n: 2 } }))).toMatchObject({ eventId: id, deliveries: 0 })
     expect([await rows(), messages.length]).toEqual([[before], 1])
     await addEndpoint()
-    expect(await engine.send(event({ id }))).toMatchObject({ deliveries: 1 })
+    expect(await engine.publish(event({ id }))).toMatchObject({ deliveries: 1 })
   })
 
   it('rows start due now for a queue that polls, and handed off for one that makes the first attempt', async () => {
     for (const [rowsStart, due] of [
       ['now', 'number'],
-      ['handed-off', 'object'],
+      ['dispatched', 'object'],
     ] as const) {
       const { engine, addEndpoint, rows } = await rig({ queue: { rowsStart, async send() {} } })
       await addEndpoint()
-      await engine.send(event())
+      await engine.publish(event())
       expect(typeof (await rows())[0]?.dueAt).toBe(due)
     }
   })
 
   it('a handed-off row whose id is far off the clock is due at once, or no sweep would look for it', async () => {
-    const { engine, addEndpoint, rows } = await rig({ queue: { rowsStart: 'handed-off', async send() {} } })
+    const { engine, addEndpoint, rows } = await rig({ queue: { rowsStart: 'dispatched', async send() {} } })
     await addEndpoint()
-    await engine.send(event({ id: `evt_01000000-0000-7${newEventId().slice(19)}` }))
+    await engine.publish(event({ id: `evt_01000000-0000-7${newEventId().slice(19)}` }))
     expect((await rows())[0]?.dueAt).toBeGreaterThan(0)
   })
 })

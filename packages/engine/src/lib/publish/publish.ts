@@ -16,7 +16,7 @@ import { type PublishTarget, fanOutStatements } from './fan-out.ts'
 import type { HoldReason } from '../backlog/hold-reason.ts'
 
 /** What a fan-out, or several that commit together, came to; a refusal of too many receivers in the engine's words. */
-export async function published<T>({ deliveriesPerPublish }: PublishTarget, work: Promise<T>): Promise<T> {
+export async function publishResult<T>({ deliveriesPerPublish }: PublishTarget, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
@@ -52,7 +52,7 @@ export function addFanOut(
 export async function fanOut(target: PublishTarget, event: PreparedEvent): Promise<readonly InsertedRow[]> {
   const transaction = new Transaction()
   const rows = addFanOut(transaction, target, event)
-  await published(target, transaction.commit(target.db))
+  await publishResult(target, transaction.commit(target.db))
   return rows()
 }
 

@@ -1,6 +1,6 @@
 import { Transaction } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type EndpointInput, type RawBody, type WebhookEvent, keepQueuedEvent, newEventId } from '../../index.ts'
+import { type EndpointInput, type RawBody, type WebhookEvent, insertQueuedEvent, newEventId } from '../../index.ts'
 import { type HttpReceiver, OVER_HTTP, httpReceiver } from '../../../test/http-receiver.ts'
 import { rig, settled } from '../../../test/rig.ts'
 import { api, documentOf, problem, read } from '../../../test/routes.ts'
@@ -45,7 +45,7 @@ describe('a raw body', () => {
     'of %s arrives byte for byte with its content type, signed, at one endpoint and at five',
     async (_, raw) => {
       const { hooks, arrived, engine, work, count } = await withReceivers(1)
-      await engine.send(event(raw))
+      await engine.publish(event(raw))
       await work()
       expect(arrived()).toEqual([raw])
       const [first] = hooks
@@ -53,7 +53,7 @@ describe('a raw body', () => {
       expect(await count('pending_events')).toBe(0)
 
       const five = await withReceivers(5)
-      await five.engine.send(event(raw))
+      await five.engine.publish(event(raw))
       await five.work()
       expect(five.arrived()).toEqual(Array(5).fill(raw))
     },
@@ -91,11 +91,11 @@ describe('a raw body', () => {
     const [hook] = hooks
     hook?.answers.push(500, 400)
     const one = event()
-    await engine.send(one)
+    await engine.publish(one)
     await work()
     await exec('update pending_events set due_at = due_at - 3600000')
     await work()
-    const rows = await engine.deliveries.ofEvent('w1', one.id)
+    const rows = await engine.deliveries.listByEvent('w1', one.id)
     expect(rows).toMatchObject({
       payload: XML.body,
       contentType: XML.contentType,
@@ -111,7 +111,7 @@ describe('a raw body', () => {
     const { hooks, arrived, engine, work } = await withReceivers(1)
     const id = hooks[0]?.id ?? ''
     await engine.endpoints.setStatus('w1', id, 'disabled')
-    await engine.send(event())
+    await engine.publish(event())
     await engine.endpoints.setStatus('w1', id, 'enabled')
     await work()
     expect(arrived()).toEqual([XML])
@@ -121,12 +121,12 @@ describe('a raw body', () => {
     const { arrived, engine, work, readOnly, messages, db } = await withReceivers(1)
     await readOnly(true)
     const one = event()
-    expect(await engine.send(one)).toMatchObject({ accepted: false })
+    expect(await engine.publish(one)).toMatchObject({ accepted: false })
     await settled()
     expect(messages).toMatchObject([{ eventId: one.id, raw: XML }])
     await readOnly(false)
     const [message] = JSON.parse(JSON.stringify(messages)) as typeof messages
-    if (message) await keepQueuedEvent({ db, rowsStart: 'now' }, message)
+    if (message) await insertQueuedEvent({ db, rowsStart: 'now' }, message)
     await work()
     expect(arrived()).toEqual([XML])
   })
@@ -187,7 +187,7 @@ describe('an event is refused, before anything is written,', () => {
     const wrong = { ...without, ...parts } as WebhookEvent
     const code = message.includes('bytes') ? 'payload_too_large' : 'invalid_event'
     const refusal = { code, message: expect.stringContaining(message) }
-    await expect(engine.send(wrong)).rejects.toMatchObject(refusal)
+    await expect(engine.publish(wrong)).rejects.toMatchObject(refusal)
     await expect(engine.commit({ writes: [], events: [event(), wrong] })).rejects.toMatchObject(refusal)
     expect(() => engine.publishStatements({ ...wrong, id: newEventId() })).toThrow(expect.objectContaining(refusal))
     const { status } = await read(

@@ -8,7 +8,7 @@ import { type PublishTarget, channelsOf, collects } from './fan-out.ts'
  *
  * Receivers are counted only where the workspaces have endpoints enough to matter.
  */
-export function togetherStatement(target: PublishTarget, events: readonly PreparedEvent[]): SqlText[] {
+export function transactionLimitStatements(target: PublishTarget, events: readonly PreparedEvent[]): SqlText[] {
   const { deliveriesPerPublish: most } = target
   if (most === undefined || events.length < 2) return []
   const { dialect } = target.db

@@ -1,6 +1,6 @@
 import { fromBase64, utf8 } from '../formats/encoding.ts'
 import { EngineError } from '../errors.ts'
-import type { SecretContext, SecretKeeper } from './secret-encryption.ts'
+import type { SecretContext, SecretEncryption } from './secret-encryption.ts'
 import type { ImportedKey } from '../signing/web-crypto.ts'
 
 /** A key of a ring. */
@@ -29,7 +29,7 @@ const HOW = 'make one by: echo "k1:$(openssl rand -base64 32)"'
  * @example
  * const engine = createEngine({ db, queue, sender, secrets: createKeyRing(process.env.KEEPSEND_SECRET_KEY) })
  */
-export function createKeyRing(keys: string | readonly RingKey[] | undefined): SecretKeeper {
+export function createKeyRing(keys: string | readonly RingKey[] | undefined): SecretEncryption {
   const ring = new Map<string, () => Promise<ImportedKey>>()
   for (const { id, key } of typeof keys === 'string' ? keys.split(',').map(readKey) : (keys ?? [])) {
     if (!/^[\w.-]{1,32}$/.test(id)) throw invalid('the id of a key must be 1 to 32 of A-Z a-z 0-9 . _ -')

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { type SecretKeeper, createKeyRing, reencryptSecrets } from '../../index.ts'
+import { type SecretEncryption, createKeyRing, reencryptSecrets } from '../../index.ts'
 import { openDatabase } from '../../../test/database.ts'
 import { TEST_KEYS, bearer, rig, verifies } from '../../../test/rig.ts'
 
@@ -40,7 +40,7 @@ describe('encrypting anew', () => {
 
     // Without the old key: signing, showing and API keys alike.
     const { engine, work, sender } = await rig({ on, secrets: createKeyRing([k2]) })
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     for (const { secret } of made)
       expect(sender.requests.filter((request) => verifies(request, secret))).toHaveLength(1)
@@ -52,7 +52,7 @@ describe('encrypting anew', () => {
     const [one, two] = [await addEndpoint(), await addEndpoint()]
     await exec('update keepsend_secrets set version = 5 where endpoint_id = ?', one.id)
     const k2 = newKey('k2')
-    const both: SecretKeeper = {
+    const both: SecretEncryption = {
       ...createKeyRing([k2]),
       unwrap: (wrapped, context, keyId) => TEST_KEYS.unwrap(wrapped, context, keyId),
     }
@@ -73,7 +73,7 @@ describe('encrypting anew', () => {
     const k2 = newKey('k2')
     const { db, addEndpoint, engine } = await rig()
     const { id, secret } = await addEndpoint()
-    const racing: SecretKeeper = {
+    const racing: SecretEncryption = {
       ...createKeyRing([k2]),
       async unwrap(wrapped, context, keyId) {
         await engine.endpoints.update('w1', id, { signatures: ['v1a'] })

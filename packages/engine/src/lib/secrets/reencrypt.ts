@@ -1,8 +1,8 @@
 import { type OptionNames, type OutboxDatabase, Transaction, limitTo, sqlText } from '@keepsend/outbox'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { consoleLogger } from '../console-logger.ts'
-import { type Logger, carefulLogger, errorFields } from '../logger.ts'
-import { type Secrets, type StoredSecret, createSecretStore, keeperOf } from './secret-store.ts'
+import { type Logger, redactingLogger, errorFields } from '../logger.ts'
+import { type Secrets, type StoredSecret, createSecretStore, encryptionOf } from './secret-store.ts'
 
 export interface ReencryptOptions {
   db: OutboxDatabase
@@ -24,7 +24,7 @@ export const REENCRYPT_OPTIONS = {
   logger: 'object',
 } satisfies OptionNames<ReencryptOptions>
 
-export interface Reencrypted {
+export interface ReencryptResult {
   /** Now under the active key. Those that changed meanwhile are left to the next run. */
   reencrypted: number
   /** Could not be read, or not be encrypted: left as they are, and logged. */
@@ -42,11 +42,11 @@ export interface Reencrypted {
  * do ({ next: after } = await reencryptSecrets({ db, secrets, after }))
  * while (after)
  */
-export async function reencryptSecrets(options: ReencryptOptions): Promise<Reencrypted> {
+export async function reencryptSecrets(options: ReencryptOptions): Promise<ReencryptResult> {
   checkNames('reencryptSecrets', REENCRYPT_OPTIONS, options)
   const { db, secrets, limit = 100, after = '' } = options
-  const logger = carefulLogger(options.logger ?? consoleLogger)
-  const keeper = keeperOf(secrets)
+  const logger = redactingLogger(options.logger ?? consoleLogger)
+  const keeper = encryptionOf(secrets)
   if (!keeper) throw new EngineError('invalid_option', 'secrets must be what to encrypt with; found plaintext')
   checkBounds('limit', limit, 1, 500)
   const [endpointId = '', scheme = '', version = '0'] = after.split(' ')

@@ -16,13 +16,13 @@ export interface SecretContext {
  * in another, so that a row which is copied to another endpoint is of no use there.
  *
  * @example
- * const kms: SecretKeeper = {
+ * const kms: SecretEncryption = {
  *   keyId: 'alias/webhooks',
  *   wrap: async (plain, context) => (await client.encrypt({ KeyId, Plaintext: plain, EncryptionContext: { ...context } })).CiphertextBlob,
  *   unwrap: async (wrapped, context) => (await client.decrypt({ CiphertextBlob: wrapped, EncryptionContext: { ...context } })).Plaintext,
  * }
  */
-export interface SecretKeeper {
+export interface SecretEncryption {
   /**
    * Under what `wrap` wraps from now on: 1–64 characters, kept in the clear beside what was wrapped.
    * `reencryptSecrets` wraps anew what was kept under any other.

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { type EngineOptions, type SecretKeeper, createEngine, createKeyRing } from '../../index.ts'
+import { type EngineOptions, type SecretEncryption, createEngine, createKeyRing } from '../../index.ts'
 import { openDatabase } from '../../../test/database.ts'
 import { TEST_KEYS, rig, settled, verifies, verify } from '../../../test/rig.ts'
 
@@ -8,7 +8,7 @@ const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 const newKey = (id: string) => ({ id, key: randomBytes(32).toString('base64') })
 
 /** A keeper that counts what it is asked for, and fails when told to. */
-function counting(keeper: SecretKeeper = TEST_KEYS) {
+function counting(keeper: SecretEncryption = TEST_KEYS) {
   const calls = { wrap: 0, unwrap: 0, failing: false }
   const asked = (what: 'wrap' | 'unwrap') => {
     calls[what]++
@@ -17,11 +17,11 @@ function counting(keeper: SecretKeeper = TEST_KEYS) {
   return {
     calls,
     keyId: keeper.keyId,
-    wrap: async (...of: Parameters<SecretKeeper['wrap']>) => {
+    wrap: async (...of: Parameters<SecretEncryption['wrap']>) => {
       asked('wrap')
       return keeper.wrap(...of)
     },
-    unwrap: async (...of: Parameters<SecretKeeper['unwrap']>) => {
+    unwrap: async (...of: Parameters<SecretEncryption['unwrap']>) => {
       asked('unwrap')
       return keeper.unwrap(...of)
     },
@@ -44,7 +44,7 @@ describe('an engine that is not told how to keep secrets', () => {
     const { secret } = await addEndpoint()
     expect(await select('select secret, key_id as "keyId" from keepsend_secrets')).toEqual([{ secret, keyId: null }])
     expect(log.entries).toMatchObject([{ level: 'warn', message: expect.stringContaining('plaintext') }])
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     verify(sender.requests[0], secret)
   })
@@ -76,7 +76,7 @@ describe('at rest', () => {
     const on = await openDatabase()
     const { addEndpoint, engine, exec, work, sender, rows, log } = await rig({ on })
     const [victim, thief, bystander] = [await addEndpoint(), await addEndpoint(), await addEndpoint()]
-    await engine.send(event)
+    await engine.publish(event)
     await work()
     sender.requests.length = 0
     await exec(
@@ -86,11 +86,11 @@ describe('at rest', () => {
     )
     let clock = 0
     const { engine: later, work: go } = await rig({ on, sender, monotonic: () => clock })
-    await later.send(event)
+    await later.publish(event)
     const outcomes = await go()
-    expect(outcomes.filter(({ kind }) => kind === 'delivered')).toHaveLength(2)
+    expect(outcomes.filter(({ kind }) => kind === 'complete')).toHaveLength(2)
     expect(outcomes).toContainEqual({
-      kind: 'retry',
+      kind: 'reschedule',
       deferral: true,
       delayMs: 60_000,
       error: 'secret_unreadable: a secret of its endpoint could not be read; nothing was sent',
@@ -105,7 +105,7 @@ describe('at rest', () => {
     await later.endpoints.secrets('w1', victim.id)
     clock += 2000
     await exec('update pending_events set due_at = 0')
-    expect(await go()).toMatchObject([{ kind: 'retry', deferral: true }])
+    expect(await go()).toMatchObject([{ kind: 'reschedule', deferral: true }])
     expect(sender.requests).toHaveLength(2)
     await expect(later.endpoints.secrets('w1', thief.id)).rejects.toMatchObject({ code: 'secret_unreadable' })
     expect(await later.endpoints.secrets('w1', victim.id)).toMatchObject([{ secret: victim.secret }])
@@ -117,8 +117,8 @@ describe('at rest', () => {
     const { id } = await addEndpoint()
     await exec('update keepsend_endpoints set workspace_id = ? where id = ?', 'w2', id)
     await exec('update keepsend_subscriptions set workspace_id = ? where endpoint_id = ?', 'w2', id)
-    await engine.send({ ...event, workspaceId: 'w2' })
-    expect(await work()).toMatchObject([{ kind: 'retry', error: expect.stringMatching(/^secret_unreadable: /) }])
+    await engine.publish({ ...event, workspaceId: 'w2' })
+    expect(await work()).toMatchObject([{ kind: 'reschedule', error: expect.stringMatching(/^secret_unreadable: /) }])
     expect(sender.requests).toEqual([])
   })
 
@@ -135,12 +135,12 @@ describe('at rest', () => {
     const on = await openDatabase()
     await (await rig({ on })).addEndpoint()
     const other = await rig({ on, secrets: createKeyRing([newKey('k2')]) })
-    await other.engine.send(event)
-    expect(await other.work()).toMatchObject([{ kind: 'retry', deferral: true }])
+    await other.engine.publish(event)
+    expect(await other.work()).toMatchObject([{ kind: 'reschedule', deferral: true }])
     expect(JSON.stringify(other.log.entries)).toContain('the key ring has no key k1')
     await other.exec('update pending_events set deferrals = 20, due_at = 0')
     expect(await other.work()).toMatchObject([
-      { kind: 'retry', deferral: false, error: expect.stringMatching(/^secret_unreadable/) },
+      { kind: 'reschedule', deferral: false, error: expect.stringMatching(/^secret_unreadable/) },
     ])
     expect(await other.rows()).toMatchObject([{ attempts: 1, status: 'pending' }])
     const plain = await rig({ on, secrets: 'plaintext-for-development' })
@@ -150,16 +150,16 @@ describe('at rest', () => {
     // With its key again, the row that waited is delivered.
     const mended = await rig({ on })
     await mended.exec('update pending_events set due_at = 0')
-    expect(await mended.work()).toMatchObject([{ kind: 'delivered' }])
+    expect(await mended.work()).toMatchObject([{ kind: 'complete' }])
   })
 
   it('an endpoint without any secret sends nothing unsigned', async () => {
     const { addEndpoint, engine, exec, work, sender } = await rig()
     await addEndpoint()
     await exec('delete from keepsend_secrets')
-    await engine.send(event)
+    await engine.publish(event)
     expect(await work()).toMatchObject([
-      { kind: 'retry', deferral: true, error: expect.stringMatching(/^secret_unreadable/) },
+      { kind: 'reschedule', deferral: true, error: expect.stringMatching(/^secret_unreadable/) },
     ])
     expect(sender.requests).toEqual([])
   })
@@ -173,7 +173,7 @@ describe('what decrypts', () => {
     const { id } = await addEndpoint()
     await addEndpoint()
     for (let turn = 0; turn < 5; turn++) {
-      for (let sent = 0; sent < 4; sent++) await engine.send(event)
+      for (let sent = 0; sent < 4; sent++) await engine.publish(event)
       await work()
       // Past the second for which an endpoint is remembered: its row is read again.
       clock += 2000
@@ -195,12 +195,12 @@ describe('what decrypts', () => {
       monotonic: () => clock,
     })
     keeper.calls.failing = true
-    await engine.send(event)
-    expect(await work()).toMatchObject([{ kind: 'retry', deferral: true }])
+    await engine.publish(event)
+    expect(await work()).toMatchObject([{ kind: 'reschedule', deferral: true }])
     keeper.calls.failing = false
     clock += 2000
     await exec('update pending_events set due_at = 0')
-    expect(await work()).toMatchObject([{ kind: 'delivered' }])
+    expect(await work()).toMatchObject([{ kind: 'complete' }])
   })
 
   it('a KMS that never answers holds an endpoint up for seconds, and no other', async () => {
@@ -208,13 +208,13 @@ describe('what decrypts', () => {
     const stuck = await rig({ on })
     const { id } = await stuck.addEndpoint()
     const { secret } = await stuck.addEndpoint()
-    const keeper: SecretKeeper = {
+    const keeper: SecretEncryption = {
       ...TEST_KEYS,
       unwrap: (wrapped, context, keyId) =>
         context.endpointId === id ? new Promise(() => {}) : TEST_KEYS.unwrap(wrapped, context, keyId),
     }
     const { engine, work, sender } = await rig({ on, secrets: keeper })
-    await engine.send(event)
+    await engine.publish(event)
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
     let working = true
@@ -226,13 +226,13 @@ describe('what decrypts', () => {
       if (sender.requests.length > 0) vi.advanceTimersByTime(1000)
     }
     const outcomes = await worked
-    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['delivered', 'retry'])
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'reschedule'])
     verify(sender.requests[0], secret)
   })
 
   it('is given workspace, endpoint, scheme and version as text', async () => {
     const seen: unknown[] = []
-    const keeper: SecretKeeper = {
+    const keeper: SecretEncryption = {
       ...TEST_KEYS,
       async wrap(plain, context) {
         seen.push(context)

@@ -1,10 +1,10 @@
 import { fromBase64, toBase64, utf8 } from '../formats/encoding.ts'
 import { EngineError } from '../errors.ts'
 import { inTime } from '../in-time.ts'
-import type { SecretContext, SecretKeeper } from './secret-encryption.ts'
+import type { SecretContext, SecretEncryption } from './secret-encryption.ts'
 
 /** What keeps secrets at rest: `'plaintext-for-development'` keeps them readable. */
-export type Secrets = SecretKeeper | typeof PLAINTEXT
+export type Secrets = SecretEncryption | typeof PLAINTEXT
 
 export const PLAINTEXT = 'plaintext-for-development'
 
@@ -44,7 +44,7 @@ const decoder = new TextDecoder()
 
 /** @throws {EngineError} `invalid_option` when nothing says how secrets are kept */
 export function createSecretStore(secrets: Secrets | undefined): SecretStore {
-  const keeper = keeperOf(secrets)
+  const keeper = encryptionOf(secrets)
   const opened = new Map<string, Pick<StoredSecret, 'secret' | 'keyId'> & { plain: string }>()
 
   async function unwrap(place: string, stored: StoredSecret, keyId: string): Promise<string> {
@@ -83,7 +83,7 @@ export function createSecretStore(secrets: Secrets | undefined): SecretStore {
 }
 
 /** Undefined for plaintext. */
-export function keeperOf(secrets: Secrets | undefined): SecretKeeper | undefined {
+export function encryptionOf(secrets: Secrets | undefined): SecretEncryption | undefined {
   if (secrets === PLAINTEXT) return undefined
   if (typeof secrets?.wrap !== 'function' || typeof secrets.unwrap !== 'function') {
     throw new EngineError(

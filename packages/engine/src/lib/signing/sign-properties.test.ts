@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
 import { EngineError } from '../errors.ts'
 import cases from '../url-policy/parsing-cases.json' with { type: 'json' }
-import { createWebCryptoSigner, secretKey, signatureHeaders } from './sign.ts'
+import { createWebCryptoSigner, decodeSecret, signatureHeaders } from './sign.ts'
 
 const RUNS = 100_000
 // Each is signed by WebCrypto and verified by the public library, which is slower than parsing.
@@ -27,7 +27,7 @@ const secret = fc.oneof(
 
 function keyOf(text: string): Uint8Array | undefined {
   try {
-    return secretKey(text)
+    return decodeSecret(text)
   } catch (error) {
     if (
       error instanceof EngineError &&

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { Webhook as StandardWebhook } from 'standardwebhooks'
 import { Webhook as SvixWebhook } from 'svix'
 import { describe, expect, it } from 'vitest'
-import { createWebCryptoSigner, newSecret, secretKey, sha256Hex, signatureHeaders } from './sign.ts'
+import { createWebCryptoSigner, newSecret, decodeSecret, sha256Hex, signatureHeaders } from './sign.ts'
 
 // The known-answer vector of the reference libraries of Standard Webhooks.
 const VECTOR = {
@@ -48,7 +48,7 @@ describe('the signature', () => {
 
   it('takes a signer that answers at once as well as one that promises', async () => {
     const sync = (secret: string, content: string) =>
-      createHmac('sha256', secretKey(secret)).update(content).digest('base64')
+      createHmac('sha256', decodeSecret(secret)).update(content).digest('base64')
     const headers = await signatureHeaders(sync, [VECTOR.secret], VECTOR.message)
     expect(headers['webhook-signature']).toBe(VECTOR.signature)
   })
@@ -79,20 +79,22 @@ describe('the signature', () => {
     const once = await Promise.all(secrets.map(async (secret) => sign(secret, 'x')))
     const again = await Promise.all(secrets.map(async (secret) => sign(secret, 'x')))
     expect(again).toEqual(once)
-    expect(once).toEqual(secrets.map((secret) => createHmac('sha256', secretKey(secret)).update('x').digest('base64')))
+    expect(once).toEqual(
+      secrets.map((secret) => createHmac('sha256', decodeSecret(secret)).update('x').digest('base64')),
+    )
   })
 })
 
 describe('secrets', () => {
   it('new ones are whsec_ and 32 bytes, each another', () => {
     const secrets = Array.from({ length: 100 }, newSecret)
-    for (const secret of secrets) expect(secretKey(secret)).toHaveLength(32)
+    for (const secret of secrets) expect(decodeSecret(secret)).toHaveLength(32)
     expect(new Set(secrets).size).toBe(100)
   })
 
   it('of 24 to 64 bytes are taken', () => {
     for (const bytes of [24, 25, 32, 63, 64]) {
-      expect(secretKey(`whsec_${Buffer.alloc(bytes, 7).toString('base64')}`)).toEqual(new Uint8Array(bytes).fill(7))
+      expect(decodeSecret(`whsec_${Buffer.alloc(bytes, 7).toString('base64')}`)).toEqual(new Uint8Array(bytes).fill(7))
     }
   })
 
@@ -109,8 +111,8 @@ describe('secrets', () => {
     `whsec_${'-_'.repeat(20)}`,
     `WHSEC_${Buffer.alloc(32).toString('base64')}`,
   ])('%j is refused, and the error does not repeat it', (secret) => {
-    expect(() => secretKey(secret)).toThrow(expect.objectContaining({ code: 'invalid_endpoint' }))
-    expect(() => secretKey(secret)).toThrow(/^a secret must be whsec_ and the base64 of 24 to 64 bytes$/)
+    expect(() => decodeSecret(secret)).toThrow(expect.objectContaining({ code: 'invalid_endpoint' }))
+    expect(() => decodeSecret(secret)).toThrow(/^a secret must be whsec_ and the base64 of 24 to 64 bytes$/)
   })
 })
 

@@ -27,7 +27,7 @@ export function newSecret(): string {
 }
 
 /** The key inside a `whsec_` secret. Throws `invalid_endpoint` unless it is 24 to 64 bytes of base64. */
-export function secretKey(secret: string): Uint8Array<ArrayBuffer> {
+export function decodeSecret(secret: string): Uint8Array<ArrayBuffer> {
   const text = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : undefined
   const bytes = text === undefined ? undefined : fromBase64(text)
   if (bytes && bytes.length >= 24 && bytes.length <= 64) return bytes
@@ -38,7 +38,7 @@ export function secretKey(secret: string): Uint8Array<ArrayBuffer> {
 export function signingKey(secret: string): SigningKey {
   if (secret.startsWith('whsk_')) return { algorithm: 'Ed25519', pkcs8: privateKeyOf(secret) }
   if (secret.startsWith('compat_')) return { algorithm: 'HMAC', key: utf8(fromCompatSecret(secret)) }
-  return { algorithm: 'HMAC', key: secretKey(secret) }
+  return { algorithm: 'HMAC', key: decodeSecret(secret) }
 }
 
 /**

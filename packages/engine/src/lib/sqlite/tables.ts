@@ -57,7 +57,7 @@ export const endpoints = sqliteTable(
     /** The one delivery that may go while the circuit is open. */
     probeId: text('probe_id'),
     /** The delivery that failed last as the circuit opened, or as a probe: the next probe is another. */
-    probedId: text('probed_id'),
+    lastFailedId: text('last_failed_id'),
     /** The first failure since the last success. */
     failingSince: integer('failing_since'),
     /** The last warning that was given, in percent of the way to being disabled. */
@@ -70,9 +70,9 @@ export const endpoints = sqliteTable(
     /** No attempt begins before; ends by itself, and only moves forward. */
     pausedUntil: integer('paused_until'),
     /** When the receiver asked for it; null when a person paused. */
-    pauseAskedAt: integer('pause_asked_at'),
+    pauseRequestedAt: integer('pause_requested_at'),
     /** When held rows are resumed next; null: none is held, or a person must resume them. */
-    wakeAt: integer('wake_at'),
+    resumeAt: integer('resume_at'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     /** What is shown of it; the rest is encrypted in its secrets. Null: it has none. */

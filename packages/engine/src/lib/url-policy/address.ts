@@ -67,7 +67,7 @@ export function isAddress(hostname: string): boolean {
  * Whether an address is public by itself, lies in a range that the operator opened, or is refused. An IPv4 address
  * mapped into IPv6 is judged as the IPv4 address it is. Anything that is not an address is refused.
  */
-export function judgeAddress(address: string, opened: readonly Cidr[] = []): 'public' | 'opened' | 'refused' {
+export function classifyAddress(address: string, opened: readonly Cidr[] = []): 'public' | 'opened' | 'refused' {
   const text = withoutBrackets(address)
   if (!ipaddr.isValid(text)) return 'refused'
   const parsed = ipaddr.process(text)
@@ -80,8 +80,8 @@ export function judgeAddress(address: string, opened: readonly Cidr[] = []): 'pu
 }
 
 /** Whether an address is public, or inside one of the opened ranges: `judgeAddress` as a yes or no. */
-export function isAllowedAddress(address: string, opened: readonly Cidr[] = []): boolean {
-  return judgeAddress(address, opened) !== 'refused'
+export function isPublicAddress(address: string, opened: readonly Cidr[] = []): boolean {
+  return classifyAddress(address, opened) !== 'refused'
 }
 
 function matches(address: ipaddr.IPv4 | ipaddr.IPv6, [range, bits]: Cidr): boolean {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import cases from '../../../../../test/ssrf-cases.json' with { type: 'json' }
-import { isAddress, isAllowedAddress } from './address.ts'
+import { isAddress, isPublicAddress } from './address.ts'
 import { createCheckUrl } from './check-url.ts'
 
 interface Case {
@@ -30,7 +30,7 @@ describe('the cases that a URL alone decides', () => {
   it.each(byUrl.filter((one) => one.stage === 'address' && isAddress(hostOf(one))))(
     '$verdict the address $canonicalHost by itself, as the connector will',
     (one) => {
-      expect(isAllowedAddress(hostOf(one))).toBe(one.verdict === 'allow')
+      expect(isPublicAddress(hostOf(one))).toBe(one.verdict === 'allow')
     },
   )
 })
@@ -39,7 +39,7 @@ describe('the cases that the connector or the verdict decides', () => {
   it.each(byConnector.filter((one) => one.resolvesTo && one.stage === 'address'))(
     '$verdict $url by the addresses it resolves to ($why)',
     ({ resolvesTo = [], verdict }) => {
-      const reachable = resolvesTo.length > 0 && resolvesTo.every((address) => isAllowedAddress(address))
+      const reachable = resolvesTo.length > 0 && resolvesTo.every((address) => isPublicAddress(address))
       expect(reachable).toBe(verdict === 'allow')
     },
   )
@@ -149,7 +149,7 @@ it('an IPv6 address outside 2000::/3 is refused, whatever it is', () => {
 it.each(['', 'example.com', '999.1.1.1', 'localhost', 'fe80::1%eth0'])(
   '%j is no address that may be sent to',
   (text) => {
-    expect(isAllowedAddress(text)).toBe(false)
+    expect(isPublicAddress(text)).toBe(false)
   },
 )
 

@@ -1,5 +1,5 @@
 import type { OptionNames } from '@keepsend/outbox'
-import { type Cidr, isAddress, isAllowedAddress, isWithin, parseCidr, rangeOf } from './address.ts'
+import { type Cidr, isAddress, isPublicAddress, isWithin, parseCidr, rangeOf } from './address.ts'
 import { EngineError, checkNames } from '../errors.ts'
 
 /** What an operator opens beyond https to public addresses on 443 and 8443, and what an operator shuts. */
@@ -104,7 +104,7 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
     if (isDenied(host) || isWithin(host, denied)) return refuse('blocked_address', 'address not allowed')
     if (hosts.has(host)) return { ok: true, url, host: 'opened' }
     const kind = isAddress(host) ? 'address' : 'name'
-    const allowed = kind === 'address' ? isAllowedAddress(host, cidrs) : isPublicName(host)
+    const allowed = kind === 'address' ? isPublicAddress(host, cidrs) : isPublicName(host)
     return allowed ? { ok: true, url, host: kind } : refuse('blocked_address', 'address not allowed')
   }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { type Claimed, claimDueEvents, claimReadyEvents, nextDueEvent } from '../claim.ts'
+import { type ClaimResult, claimDueEvents, claimReadyEvents, nextDueEvent } from '../claim.ts'
 import type { OutboxDatabase } from '../database.ts'
 import { completeEvent, rescheduleEvent } from '../settle.ts'
 import { sweepPendingEvents } from '../sweep.ts'
@@ -15,7 +15,7 @@ async function drain(db: OutboxDatabase, limit: number): Promise<string[]> {
   }
 }
 
-const idsOf = ({ claims }: Claimed): string[] => claims.map(({ id }) => id)
+const idsOf = ({ claims }: ClaimResult): string[] => claims.map(({ id }) => id)
 
 export function claimPromises(holds: Holds): void {
   holds('a claim takes of each lane what stands behind the row that it names', async ({ db }) => {
@@ -33,8 +33,8 @@ export function claimPromises(holds: Holds): void {
 
   holds('a claim charges the attempt, bumps gen and holds the row until the lease ends', async ({ db, rival }) => {
     const [id = ''] = await keep(db, 1, { payload: 'p' })
-    const { claims, dead } = await claimDueEvents(db, { limit: 5, leaseMs: MINUTE, now: T })
-    expect(dead).toEqual([])
+    const { claims, exhausted } = await claimDueEvents(db, { limit: 5, leaseMs: MINUTE, now: T })
+    expect(exhausted).toEqual([])
     expect(claims.map(moved)).toMatchObject([
       { id, attempts: 1, gen: 1, dueAt: T + MINUTE, claimedAt: T, payload: 'p' },
     ])
@@ -86,9 +86,9 @@ export function claimPromises(holds: Holds): void {
     async ({ db }) => {
       const claim = await keepClaimed(db, { maxAttempts: 1 })
       await rescheduleEvent(db, claim, { delayMs: 0, now: T })
-      const { claims, dead } = await claimDueEvents(db, { limit: 5, now: T + 1 })
+      const { claims, exhausted } = await claimDueEvents(db, { limit: 5, now: T + 1 })
       expect(claims).toEqual([])
-      expect(dead.map(moved)).toMatchObject([
+      expect(exhausted.map(moved)).toMatchObject([
         {
           id: claim.id,
           status: 'failed',
@@ -99,14 +99,14 @@ export function claimPromises(holds: Holds): void {
           lastError: 'attempts_exhausted',
         },
       ])
-      expect(await row(db, claim.id)).toMatchObject({ ...dead[0], completedAt: T + 1 })
+      expect(await row(db, claim.id)).toMatchObject({ ...exhausted[0], completedAt: T + 1 })
     },
   )
 
   holds('a buried row keeps the error of its last attempt', async ({ db }) => {
     const claim = await keepClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, claim, { delayMs: 0, error: 'http_500', httpStatus: 500, now: T })
-    expect((await claimDueEvents(db, { limit: 5, now: T })).dead).toMatchObject([
+    expect((await claimDueEvents(db, { limit: 5, now: T })).exhausted).toMatchObject([
       { lastError: 'http_500', lastStatus: 500 },
     ])
   })
@@ -115,9 +115,9 @@ export function claimPromises(holds: Holds): void {
     const spent = await keepClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, spent, { delayMs: 0, now: T })
     const ids = await keep(db, 2)
-    const { claims, dead } = await claimDueEvents(db, { limit: 3, now: T })
+    const { claims, exhausted } = await claimDueEvents(db, { limit: 3, now: T })
     expect(claims.map(({ id }) => id)).toEqual(ids)
-    expect(dead.map(({ id }) => id)).toEqual([spent.id])
+    expect(exhausted.map(({ id }) => id)).toEqual([spent.id])
   })
 
   holds('the first three crashes are refunded, the fourth is charged', async ({ db }) => {
@@ -131,9 +131,9 @@ export function claimPromises(holds: Holds): void {
   holds('a worker that died on the last attempt leaves delivery_unconfirmed, not a plain failure', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { maxAttempts: 1 })
     for (let crash = 0; crash < 4; crash++) await claimOne(db, T + crash * MINUTE)
-    const { claims, dead } = await claimDueEvents(db, { limit: 5, now: T + 4 * MINUTE })
+    const { claims, exhausted } = await claimDueEvents(db, { limit: 5, now: T + 4 * MINUTE })
     expect(claims).toEqual([])
-    expect(dead).toMatchObject([{ id, status: 'failed', attempts: 1, lastError: 'delivery_unconfirmed' }])
+    expect(exhausted).toMatchObject([{ id, status: 'failed', attempts: 1, lastError: 'delivery_unconfirmed' }])
   })
 
   holds('an attempt that ended is no crash: the next claim charges and refunds nothing', async ({ db }) => {
@@ -144,7 +144,7 @@ export function claimPromises(holds: Holds): void {
 
   holds('the next due time is that of the first pending row, leases included', async ({ db }) => {
     expect((await nextDueEvent(db)).dueAt).toBeNull()
-    await keep(db, 1, { due: 'handed-off' })
+    await keep(db, 1, { due: 'dispatched' })
     expect((await nextDueEvent(db)).dueAt).toBeNull()
     const claim = await keepClaimed(db)
     expect((await nextDueEvent(db)).dueAt).toBe(T + MINUTE)

@@ -47,7 +47,7 @@ export function cleanupPromises(holds: Holds): void {
     await settleEvents(db, [{ settle: 'hold', claim: held, reason: 'blocked' }])
     await keepClaimed(db)
     await keep(db, 1)
-    await keep(db, 1, { due: 'handed-off' })
+    await keep(db, 1, { due: 'dispatched' })
     expect(await cleanupOldEvents(db, { failedRetentionMs: 0, now: T + 1000 * DAY })).toEqual({
       deleted: 0,
       more: false,

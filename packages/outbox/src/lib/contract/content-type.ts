@@ -75,9 +75,9 @@ export function contentTypePromises(holds: Holds): void {
     expect(of(claimed.claims)).toEqual([XML])
     expect(of((await claimDueEvents(rival, { limit: 10, now: now + DAY })).claims)).toEqual([XML])
 
-    const dispatched = event({ ...XML, due: 'handed-off', eventId: eventIdAt(now - 4 * MINUTE) })
+    const dispatched = event({ ...XML, due: 'dispatched', eventId: eventIdAt(now - 4 * MINUTE) })
     const { id } = await enqueueEvent(db, dispatched)
-    expect(of((await beginEvents(rival, await refsOf(db, [id]))).begun)).toEqual([XML])
+    expect(of((await beginEvents(rival, await refsOf(db, [id]))).current)).toEqual([XML])
     expect(of((await claimEvents(rival, await refsOf(db, [id]), { now })).claims)).toEqual([XML])
   })
 

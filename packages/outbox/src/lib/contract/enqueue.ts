@@ -134,22 +134,22 @@ export function enqueuePromises(holds: Holds): void {
   })
 
   holds('a handed-off row has no due time: it is the queue that brings it', async ({ db }) => {
-    const { id } = await enqueueEvent(db, event({ due: 'handed-off' }))
+    const { id } = await enqueueEvent(db, event({ due: 'dispatched' }))
     expect((await row(db, id)).dueAt).toBeNull()
     expect((await claimDueEvents(db, { limit: 5, now: T })).claims).toEqual([])
   })
 
   holds('an id more than 5 minutes off the clock is never handed off, but due now', async ({ db }) => {
     const now = await databaseNow(db)
-    for (const [offset, handedOff] of [
+    for (const [offset, dispatched] of [
       [-6, false],
       [-4, true],
       [4, true],
       [6, false],
     ] as const) {
-      const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + offset * MINUTE), due: 'handed-off' }))
+      const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + offset * MINUTE), due: 'dispatched' }))
       const { dueAt, createdAt } = await row(db, id)
-      expect([offset, dueAt]).toEqual([offset, handedOff ? null : createdAt])
+      expect([offset, dueAt]).toEqual([offset, dispatched ? null : createdAt])
     }
   })
 
@@ -157,7 +157,7 @@ export function enqueuePromises(holds: Holds): void {
     await db.run({ sql: 'create table receivers (name text not null primary key)', params: [] })
     await db.run({ sql: "insert into receivers values ('ep_a'), ('ep_b')", params: [] })
     const insertOf = async (workspaceId: string, joinsLine?: boolean): Promise<unknown[]> => {
-      const one = { ...event({ workspaceId, due: 'handed-off', eventId: eventIdAt(await databaseNow(db)) }), joinsLine }
+      const one = { ...event({ workspaceId, due: 'dispatched', eventId: eventIdAt(await databaseNow(db)) }), joinsLine }
       const receivers = {
         endpointId: raw('receivers.name'),
         maxAttempts: raw('3'),

@@ -49,7 +49,7 @@ export function expirePromises(holds: Holds): void {
     async ({ db, rival }) => {
       const [held = ''] = await keepHeld(db, 1)
       const [due = ''] = await keep(db, 1)
-      const [dispatched = ''] = await keep(db, 1, { due: 'handed-off' })
+      const [dispatched = ''] = await keep(db, 1, { due: 'dispatched' })
       const [waiting = ''] = await keep(db, 1, { due: T + maxAgeMs })
       const before = await findAll(db)
       const young = await databaseNow(db)

@@ -33,7 +33,7 @@ interface TwoLives {
  * the same event is inserted again.
  */
 async function liveTwice({ db, rival }: OutboxDatabases): Promise<TwoLives> {
-  const same = event({ due: 'handed-off' })
+  const same = event({ due: 'dispatched' })
   const { id } = await enqueueEvent(db, same)
   const message = await refOf(db, id)
   const [stalled] = (await claimEvents(db, [message], { leaseMs: MINUTE, now: T })).claims
@@ -96,19 +96,19 @@ export function fencePromises(holds: Holds): void {
       const current = claimed ? await claimAgain(databases, again) : again
       for (const ref of before) {
         expect(await beginEvents(databases.db, [ref])).toEqual({
-          begun: [],
-          overtaken: [],
-          lost: [current.id],
-          lined: [],
+          current: [],
+          swept: [],
+          stale: [current.id],
+          workspacesInLine: [],
         })
-        expect(await claimEvents(databases.db, [ref], { now: T + 2 * MINUTE })).toEqual({ claims: [], dead: [] })
+        expect(await claimEvents(databases.db, [ref], { now: T + 2 * MINUTE })).toEqual({ claims: [], exhausted: [] })
       }
       expect(await findAll(databases.db)).toEqual([rowOf(current)])
       expect(await beginEvents(databases.db, [current])).toEqual({
-        begun: [rowOf(current)],
-        overtaken: [],
-        lost: [],
-        lined: [],
+        current: [rowOf(current)],
+        swept: [],
+        stale: [],
+        workspacesInLine: [],
       })
     })
   }
@@ -117,7 +117,12 @@ export function fencePromises(holds: Holds): void {
     const { before, again } = await liveTwice(databases)
     const messages = [before[0], { id: again.id, gen: again.gen }]
     for (const batch of [messages, messages.toReversed()]) {
-      expect(await beginEvents(databases.db, batch)).toEqual({ begun: [again], overtaken: [], lost: [], lined: [] })
+      expect(await beginEvents(databases.db, batch)).toEqual({
+        current: [again],
+        swept: [],
+        stale: [],
+        workspacesInLine: [],
+      })
     }
   })
 }

@@ -16,7 +16,7 @@ export function holdLanePromises(holds: Holds): void {
     const others = [
       ...(await keep(db, 2, { due: 'now', endpointId: 'ep_2' })),
       ...(await keep(db, 1, { due: T })),
-      ...(await keep(db, 1, { due: 'handed-off' })),
+      ...(await keep(db, 1, { due: 'dispatched' })),
     ]
     const before = new Map((await findAll(db)).map((one) => [one.id, one]))
     const { changes } = await db.run(holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') }))

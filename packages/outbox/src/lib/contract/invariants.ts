@@ -33,7 +33,7 @@ function outcomeOf(claim: ClaimRef, kind: number): Outcome {
 /** What is wrong with a row: it must be in line, due at a known time, handed off, held with a reason, or settled. */
 function faults(row: PendingEvent, now: number): string[] {
   const settled = row.status === 'failed' || row.status === 'completed'
-  const handedOff = row.status === 'pending' && row.dueAt === null
+  const dispatched = row.status === 'pending' && row.dueAt === null
   const checks: [string, boolean][] = [
     ['attempts within 0 and their maximum', row.attempts >= 0 && row.attempts <= row.maxAttempts],
     ['a time of settling if settled, and only then', (row.completedAt !== null) === settled],
@@ -48,7 +48,7 @@ function faults(row: PendingEvent, now: number): string[] {
       'in line only while pending, once its time has come',
       row.ready === 0 || (row.status === 'pending' && row.dueAt !== null && row.dueAt <= now),
     ],
-    ['handed off only while never taken', !handedOff || (moved(row).gen === 0 && row.claimedAt === null)],
+    ['handed off only while never taken', !dispatched || (moved(row).gen === 0 && row.claimedAt === null)],
   ]
   return checks.flatMap(([rule, kept]) => (kept ? [] : [`${rule}: ${JSON.stringify(row)}`]))
 }
@@ -59,7 +59,7 @@ export function invariantPromises(holds: Holds): void {
       const pick = numbers(seed)
       let now = await databaseNow(db)
       let before = new Map<string, PendingEvent>()
-      const refs = await refsOf(db, await keep(db, 6, { due: 'handed-off', maxAttempts: 2 }))
+      const refs = await refsOf(db, await keep(db, 6, { due: 'dispatched', maxAttempts: 2 }))
       await keep(db, 10, { due: now, maxAttempts: 3 })
 
       for (let step = 0; step < 150; step++) {
@@ -104,7 +104,7 @@ export function invariantPromises(holds: Holds): void {
       const waiting = [...before.values()].filter(({ status }) => status === 'pending').map(({ id }) => id)
       const later = now + 10_000 * MINUTE
       const swept = await sweepPendingEvents(db, { firstSends: 'all', now: later })
-      expect([...swept.events, ...swept.dead].map(({ id }) => id).sort()).toEqual(waiting.sort())
+      expect([...swept.events, ...swept.exhausted].map(({ id }) => id).sort()).toEqual(waiting.sort())
     })
   }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { type Claimed, claimDueEvents, claimReadyEvents, nextDueEvent } from '../claim.ts'
+import { type ClaimResult, claimDueEvents, claimReadyEvents, nextDueEvent } from '../claim.ts'
 import type { OutboxDatabase } from '../database.ts'
 import { type LaneRef, type LookOptions, lineUpDueEvents, lookAtLanes } from '../lane.ts'
 import { extendLease } from '../lease.ts'
@@ -31,7 +31,7 @@ async function look(db: OutboxDatabase, options: LookOptions = {}): Promise<stri
 const nameOf = ({ workspaceId, endpointId }: LaneRef): string => `${workspaceId} ${endpointId}`
 /** The order of these texts is that of the bytes. */
 const bytesOf = (name: string): string => String.fromCharCode(...new TextEncoder().encode(name))
-const idsOf = ({ claims }: Claimed): string[] => claims.map(({ id }) => id)
+const idsOf = ({ claims }: ClaimResult): string[] => claims.map(({ id }) => id)
 
 /** A claim whose lease has ended by the database's clock. */
 async function keepExpired(db: OutboxDatabase, parts: Parameters<typeof keepClaimed>[1] = {}) {
@@ -43,7 +43,7 @@ export function lanePromises(holds: Holds): void {
     await keep(db, 2, { due: 'now' })
     await keep(db, 1, { due: 1, endpointId: 'ep_past' })
     await keep(db, 1, { due: T, endpointId: 'ep_later' })
-    await keep(db, 1, { due: 'handed-off', endpointId: 'ep_queue' })
+    await keep(db, 1, { due: 'dispatched', endpointId: 'ep_queue' })
     expect(await look(db)).toEqual(['ws_1 ep_1', 'ws_1 ep_past'])
     expect((await lookAtLanes(db)).dueAt).toBe(T)
     expect((await findAll(db)).map(({ ready }) => ready)).toEqual([1, 1, 1, 0, 0])
@@ -95,7 +95,7 @@ export function lanePromises(holds: Holds): void {
     const { lost, claimed } = await settleEvents(db, [], {
       claim: { lanes: [{ ...LANE, count: 2 }], as: 'sweep', leaseMs: MINUTE },
     })
-    expect([lost, claimed.claims, claimed.dead]).toEqual([[], [], []])
+    expect([lost, claimed.claims, claimed.exhausted]).toEqual([[], [], []])
     expect(claimed.swept?.map(moved)).toMatchObject(
       ids.slice(0, 2).map((id) => ({ id, gen: 1, attempts: 0, crashes: 0, claimedAt: null })),
     )
@@ -126,7 +126,7 @@ export function lanePromises(holds: Holds): void {
     const due = await keep(db, 2, { due: T })
     expect(idsOf(await claimReadyEvents(db, { due: 10, now: T }))).toEqual(due)
     expect(idsOf(await claimReadyEvents(db, { lanes: [{ ...LANE, count: 10 }] }))).toEqual(inLine)
-    expect(await claimReadyEvents(db, {})).toEqual({ claims: [], dead: [] })
+    expect(await claimReadyEvents(db, {})).toEqual({ claims: [], exhausted: [] })
   })
 
   holds('many that claim the same lanes at once get disjoint rows, each its share while rows last', async (both) => {

@@ -61,16 +61,16 @@ export function leasePromises(holds: Holds): void {
   })
 
   holds('only a claim has a lease to extend: a row that was begun or swept is not held', async ({ db }) => {
-    const [handedOff = ''] = await keep(db, 1, { due: 'handed-off' })
+    const [dispatched = ''] = await keep(db, 1, { due: 'dispatched' })
     const [due = ''] = await keep(db, 1, { due: T })
     await sweepPendingEvents(db, { leaseMs: MINUTE, firstSends: 'none', now: T })
-    const refs = await refsOf(db, [handedOff, due])
-    expect(await extendLease(db, refs, 5 * MINUTE, { now: T })).toEqual([handedOff, due])
-    expect([(await row(db, handedOff)).dueAt, (await row(db, due)).dueAt]).toEqual([null, T + MINUTE])
+    const refs = await refsOf(db, [dispatched, due])
+    expect(await extendLease(db, refs, 5 * MINUTE, { now: T })).toEqual([dispatched, due])
+    expect([(await row(db, dispatched)).dueAt, (await row(db, due)).dueAt]).toEqual([null, T + MINUTE])
   })
 
   holds('a message that says what the row says may be sent, and asking writes nothing', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { due: 'handed-off', payload: 'p' })
+    const [id = ''] = await keep(db, 1, { due: 'dispatched', payload: 'p' })
     const before = await row(db, id)
     const message = { id, gen: before.gen }
     expect(await beginEvent(db, message)).toMatchObject({ id, gen: before.gen, payload: 'p', attempts: 0 })
@@ -83,63 +83,63 @@ export function leasePromises(holds: Holds): void {
     await rescheduleEvent(db, putOff, { dueAt: T + MINUTE })
     await failEvent(db, failed, { error: 'e' })
     await completeEvent(db, deleted)
-    for (const claim of [putOff, failed, deleted]) expect(await beginEvent(db, claim)).toBe('lost')
+    for (const claim of [putOff, failed, deleted]) expect(await beginEvent(db, claim)).toBe('stale')
     expect(await beginEvent(db, { id: putOff.id, gen: putOff.gen + 1 })).toMatchObject({ id: putOff.id })
-    expect(await beginEvent(db, { id: putOff.id, gen: putOff.gen + 2 })).toBe('lost')
+    expect(await beginEvent(db, { id: putOff.id, gen: putOff.gen + 2 })).toBe('stale')
   })
 
   holds('a batch of messages is begun in one read', async ({ db }) => {
-    const ids = await keep(db, 20, { due: 'handed-off' })
+    const ids = await keep(db, 20, { due: 'dispatched' })
     const refs = await refsOf(db, ids)
     const watched = counted(db)
-    const { begun, lost } = await beginEvents(
+    const { current, stale } = await beginEvents(
       watched.db,
       refs.map(({ id, gen }, index) => ({ id, gen: gen + (index % 2) })),
     )
     expect(watched.count.statements).toBe(1)
-    expect(begun.map(({ id }) => id).sort()).toEqual(ids.filter((_, index) => index % 2 === 0))
-    expect(lost).toEqual(ids.filter((_, index) => index % 2 === 1))
-    expect(await beginEvents(watched.db, [])).toEqual({ begun: [], overtaken: [], lost: [], lined: [] })
+    expect(current.map(({ id }) => id).sort()).toEqual(ids.filter((_, index) => index % 2 === 0))
+    expect(stale).toEqual(ids.filter((_, index) => index % 2 === 1))
+    expect(await beginEvents(watched.db, [])).toEqual({ current: [], swept: [], stale: [], workspacesInLine: [] })
   })
 
   holds('two messages for one row are one row, under the later gen', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { due: 'handed-off' })
+    const [id = ''] = await keep(db, 1, { due: 'dispatched' })
     const ref = await refOf(db, id)
     const twice = await beginEvents(db, [ref, { ...ref }])
-    expect([twice.begun.length, twice.lost]).toEqual([1, []])
+    expect([twice.current.length, twice.stale]).toEqual([1, []])
     const ahead = await beginEvents(db, [{ id, gen: ref.gen + 1 }, ref])
-    expect([ahead.begun.length, ahead.lost]).toEqual([0, [id]])
+    expect([ahead.current.length, ahead.stale]).toEqual([0, [id]])
   })
 
   holds('a message whose row was put in line is lost, for the line brings it', async ({ db }) => {
-    const [one = '', other = ''] = await keep(db, 2, { due: 'handed-off' })
+    const [one = '', other = ''] = await keep(db, 2, { due: 'dispatched' })
     const messages = await refsOf(db, [one, other])
-    expect((await beginEvents(db, messages)).lined).toEqual([])
+    expect((await beginEvents(db, messages)).workspacesInLine).toEqual([])
     await releaseEvents(db, messages.slice(0, 1))
     expect(await beginEvents(db, messages)).toMatchObject({
-      begun: [{ id: other }],
-      overtaken: [],
-      lost: [one],
-      lined: ['ws_1'],
+      current: [{ id: other }],
+      swept: [],
+      stale: [one],
+      workspacesInLine: ['ws_1'],
     })
   })
 
   holds('a message that a sweep overtook still works its row, once it was claimed', async ({ db }) => {
     const now = await databaseNow(db)
-    const ids = await keep(db, 2, { due: 'handed-off' })
+    const ids = await keep(db, 2, { due: 'dispatched' })
     const messages = await refsOf(db, ids)
     await sweepPendingEvents(db, { leaseMs: MINUTE, now: now + 5 * MINUTE })
     const sweptRefs = await refsOf(db, ids)
-    const { begun, overtaken, lost } = await beginEvents(db, messages)
-    expect([begun, lost]).toEqual([[], []])
-    expect(overtaken.map(moved)).toMatchObject(ids.map((id) => ({ id, gen: 1 })))
+    const { current, swept, stale } = await beginEvents(db, messages)
+    expect([current, stale]).toEqual([[], []])
+    expect(swept.map(moved)).toMatchObject(ids.map((id) => ({ id, gen: 1 })))
 
-    const { claims } = await claimEvents(db, overtaken, { leaseMs: MINUTE, now: T })
+    const { claims } = await claimEvents(db, swept, { leaseMs: MINUTE, now: T })
     expect(claims.map(moved)).toMatchObject(
       ids.map((id) => ({ id, gen: 2, attempts: 1, crashes: 0, dueAt: T + MINUTE })),
     )
-    expect((await beginEvents(db, messages)).lost).toEqual(ids)
-    for (const swept of sweptRefs) expect(await beginEvent(db, swept)).toBe('lost')
+    expect((await beginEvents(db, messages)).stale).toEqual(ids)
+    for (const ref of sweptRefs) expect(await beginEvent(db, ref)).toBe('stale')
   })
 
   holds(
@@ -149,12 +149,12 @@ export function leasePromises(holds: Holds): void {
       await rescheduleEvent(db, failedOnce, { dueAt: T + MINUTE, error: 'HTTP 500' })
       await rescheduleEvent(db, deferred, { dueAt: T + MINUTE, deferral: true })
       const messages = [failedOnce, deferred].map(({ id, createdAt }) => ({ id, gen: createdAt }))
-      expect(await beginEvents(db, messages)).toMatchObject({ begun: [], overtaken: [] })
+      expect(await beginEvents(db, messages)).toMatchObject({ current: [], swept: [] })
     },
   )
 
   holds('claiming named rows charges each once, buries the used up and leaves what moved on', async ({ db, rival }) => {
-    const [fresh = '', other = '', last = ''] = await keep(db, 3, { due: 'handed-off', maxAttempts: 1 })
+    const [fresh = '', other = '', last = ''] = await keep(db, 3, { due: 'dispatched', maxAttempts: 1 })
     const refs = await refsOf(db, [fresh, other, last])
     await claimEvents(rival, [await refOf(db, other)], { now: T })
     const [died] = (await claimEvents(rival, [await refOf(db, last)], { now: T })).claims
@@ -162,9 +162,11 @@ export function leasePromises(holds: Holds): void {
     const first = await claimEvents(db, [...refs, await refOf(db, last)], { now: T })
     expect(died).toMatchObject({ id: last, attempts: 1 })
     expect(first.claims.map(moved)).toMatchObject([{ id: fresh, gen: 1, attempts: 1, claimedAt: T }])
-    expect(first.dead).toMatchObject([{ id: last, status: 'failed', crashes: 4, lastError: 'delivery_unconfirmed' }])
+    expect(first.exhausted).toMatchObject([
+      { id: last, status: 'failed', crashes: 4, lastError: 'delivery_unconfirmed' },
+    ])
     expect(moved(await row(db, other))).toMatchObject({ gen: 1, attempts: 1 })
-    expect(await claimEvents(db, refs, { now: T })).toEqual({ claims: [], dead: [] })
-    expect(await claimEvents(db, [])).toEqual({ claims: [], dead: [] })
+    expect(await claimEvents(db, refs, { now: T })).toEqual({ claims: [], exhausted: [] })
+    expect(await claimEvents(db, [])).toEqual({ claims: [], exhausted: [] })
   })
 }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { applyMigrations } from '../migrate.ts'
-import { migrate, outboxMigrations } from '../migrations.ts'
+import { migrateOutbox, outboxMigrations } from '../migrations.ts'
 import { type Holds, findAll, keep } from './fixtures.ts'
 
 const table = (name: string) => `create table ${name} (id text not null primary key);`
@@ -9,8 +9,8 @@ const has = (name: string) => ({ sql: `select id from ${name}`, params: [] })
 export function migratePromises(holds: Holds): void {
   holds('migrating again applies nothing and keeps every row', async ({ db, rival }) => {
     await keep(db, 3)
-    expect(await migrate(db)).toEqual([])
-    expect(await migrate(rival)).toEqual([])
+    expect(await migrateOutbox(db)).toEqual([])
+    expect(await migrateOutbox(rival)).toEqual([])
     expect(await findAll(db)).toHaveLength(3)
   })
 

@@ -114,9 +114,9 @@ export function payloadPromises(holds: Holds): void {
     // A lease that expired.
     expect(of((await claimDueEvents(rival, { limit: 10, now: now + DAY })).claims)).toEqual(expected)
 
-    const dispatched = sharing(4, { payload, due: 'handed-off', eventId: eventIdAt(now - 4 * MINUTE) })
+    const dispatched = sharing(4, { payload, due: 'dispatched', eventId: eventIdAt(now - 4 * MINUTE) })
     const ids = (await enqueueEvents(db, dispatched)).map(({ id }) => id)
-    expect(of((await beginEvents(rival, await refsOf(db, ids))).begun)).toEqual(expected)
+    expect(of((await beginEvents(rival, await refsOf(db, ids))).current)).toEqual(expected)
     expect(of((await claimEvents(rival, await refsOf(db, ids), { now })).claims)).toEqual(expected)
   })
 

@@ -36,7 +36,7 @@ export function releasePromises(holds: Holds): void {
   })
 
   holds('a release refunds no more than was charged', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { due: 'handed-off' })
+    const [id = ''] = await keep(db, 1, { due: 'dispatched' })
     expect(await releaseEvents(db, [await refOf(db, id)], { now: T })).toEqual([])
     expect(moved(await row(db, id))).toMatchObject({ attempts: 0, gen: 1, dueAt: T })
   })

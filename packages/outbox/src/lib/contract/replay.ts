@@ -42,7 +42,7 @@ export function replayPromises(holds: Holds): void {
     const held = await keepClaimed(db)
     await settleEvents(db, [{ settle: 'hold', claim: held, reason: 'blocked' }])
     await keepClaimed(db)
-    const ids = [...(await keep(db, 1)), ...(await keep(db, 1, { due: 'handed-off' }))]
+    const ids = [...(await keep(db, 1)), ...(await keep(db, 1, { due: 'dispatched' }))]
     const before = await findAll(db)
     expect(await replayEvents(db, { ids: [...ids, ...before.map(({ id }) => id)] })).toEqual({ ids: [], more: false })
     expect(await findAll(db)).toEqual(before)

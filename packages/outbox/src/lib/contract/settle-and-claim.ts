@@ -38,7 +38,7 @@ export function settleAndClaimPromises(holds: Holds): void {
       const outcomes = [again, spent].map((claim): Outcome => ({ settle: 'reschedule', claim, dueAt: T }))
       const { claimed } = await settleEvents(db, outcomes, { claim: { due: 10, now: T } })
       expect(claimed.claims.map(moved)).toMatchObject([{ id: again.id, gen: 3, attempts: 2 }])
-      expect(claimed.dead).toMatchObject([{ id: spent.id, status: 'failed' }])
+      expect(claimed.exhausted).toMatchObject([{ id: spent.id, status: 'failed' }])
     },
   )
 

@@ -86,7 +86,7 @@ export function settlePromises(holds: Holds): void {
   })
 
   holds('an attempt that was begun without a claim is charged by its settle', async ({ db }) => {
-    const refs = await refsOf(db, await keep(db, 3, { due: 'handed-off' }))
+    const refs = await refsOf(db, await keep(db, 3, { due: 'dispatched' }))
     const [one = NOBODY, two = NOBODY, three = NOBODY] = refs
     for (const ref of refs) expect(await beginEvent(db, ref)).toMatchObject({ attempts: 0 })
     await rescheduleEvent(db, one, { dueAt: T })
@@ -153,7 +153,7 @@ export function settlePromises(holds: Holds): void {
 
   holds('no outcomes cost no statement', async ({ db }) => {
     const watched = counted(db)
-    expect(await settleEvents(watched.db, [])).toEqual({ lost: [], claimed: { claims: [], dead: [] } })
+    expect(await settleEvents(watched.db, [])).toEqual({ lost: [], claimed: { claims: [], exhausted: [] } })
     expect(watched.count.units).toBe(0)
   })
 

@@ -50,7 +50,7 @@ export function statementPromises(holds: Holds): void {
 
   holds('an unexecuted enqueue means by "due" what enqueueEvent means', async ({ db }) => {
     const now = await databaseNow(db)
-    for (const due of ['now', 'handed-off', 0, T] as const) {
+    for (const due of ['now', 'dispatched', 0, T] as const) {
       for (const offset of [0, 6 * MINUTE, -6 * MINUTE]) {
         const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + offset), due }))
         const eventId = eventIdAt(now + offset)
@@ -65,7 +65,7 @@ export function statementPromises(holds: Holds): void {
 
   holds('toSql gives any other driver the text and its parameters, in the spelling of its database', async ({ db }) => {
     const payload = 'is it ? or $1'
-    for (const due of ['now', 'handed-off', T] as const) {
+    for (const due of ['now', 'dispatched', T] as const) {
       const statement = enqueueEventStatement(event({ payload, due }))
       const sqlite = toSql(statement, 'sqlite')
       const postgres = toSql(statement, 'postgres')

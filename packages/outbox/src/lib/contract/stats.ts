@@ -9,7 +9,7 @@ export function statsPromises(holds: Holds): void {
       due: 0,
       scheduled: 0,
       inFlight: 0,
-      handedOff: 0,
+      dispatched: 0,
       held: 0,
       completed: 0,
       failed: 0,
@@ -25,13 +25,13 @@ export function statsPromises(holds: Holds): void {
     await settleEvents(db, [{ settle: 'hold', claim: await keepClaimed(db), reason: 'blocked' }])
     await rescheduleEvent(db, await keepClaimed(db), { dueAt: T + MINUTE })
     await keepClaimed(db)
-    await keep(db, 3, { due: 'handed-off' })
+    await keep(db, 3, { due: 'dispatched' })
     await keep(db, 4, { due: T })
     expect(await outboxStats(db, { now: T + 1 })).toMatchObject({
       due: 4,
       scheduled: 1,
       inFlight: 1,
-      handedOff: 3,
+      dispatched: 3,
       held: 1,
       completed: 1,
       failed: 2,

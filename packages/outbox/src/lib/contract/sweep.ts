@@ -34,12 +34,12 @@ export function sweepPromises(holds: Holds): void {
     async ({ db }) => {
       const [id = ''] = await keep(db, 1)
       const message = await refOf(db, id)
-      const { events, dead, more } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
-      expect([dead, more, events.some((one) => 'payload' in one)]).toEqual([[], false, false])
+      const { events, exhausted, more } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
+      expect([exhausted, more, events.some((one) => 'payload' in one)]).toEqual([[], false, false])
       expect(events.map(moved)).toMatchObject([
         { id, status: 'pending', attempts: 0, gen: 1, dueAt: T + MINUTE, claimedAt: null },
       ])
-      expect(await beginEvent(db, message)).toBe('lost')
+      expect(await beginEvent(db, message)).toBe('stale')
       expect(await beginEvent(db, await refOf(db, id))).toMatchObject({ id, gen: message.gen + 1 })
     },
   )
@@ -121,15 +121,15 @@ export function sweepPromises(holds: Holds): void {
   holds('a row whose attempts are used up is buried by the sweep and returned as dead', async ({ db }) => {
     const claim = await keepClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, claim, { dueAt: T, now: T })
-    const { events, dead } = await sweepPendingEvents(db, { now: T })
+    const { events, exhausted } = await sweepPendingEvents(db, { now: T })
     expect(events).toEqual([])
-    expect(dead).toMatchObject([{ id: claim.id, status: 'failed', lastError: 'attempts_exhausted', dueAt: null }])
-    expect(await row(db, claim.id)).toMatchObject({ ...dead[0], completedAt: T })
+    expect(exhausted).toMatchObject([{ id: claim.id, status: 'failed', lastError: 'attempts_exhausted', dueAt: null }])
+    expect(await row(db, claim.id)).toMatchObject({ ...exhausted[0], completedAt: T })
   })
 
   holds('two sweepers at once get disjoint sets, and leave none', async ({ db, rival }) => {
     const now = (await databaseNow(db)) + 5 * MINUTE
-    const ids = [...(await keep(db, 30, { due: now - 1 })), ...(await keep(db, 30, { due: 'handed-off' }))].sort()
+    const ids = [...(await keep(db, 30, { due: now - 1 })), ...(await keep(db, 30, { due: 'dispatched' }))].sort()
     const swept = await Promise.all(
       [db, rival, db, rival, db, rival].map((one) => sweepPendingEvents(one, { limit: 20, leaseMs: MINUTE, now })),
     )
@@ -138,7 +138,7 @@ export function sweepPromises(holds: Holds): void {
 
   holds('a lost first send is found by its id: older than a lease, younger than ten minutes', async ({ db }) => {
     const now = await databaseNow(db)
-    const [id = ''] = await keep(db, 1, { due: 'handed-off' })
+    const [id = ''] = await keep(db, 1, { due: 'dispatched' })
     const sweep = async (after: number) =>
       (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, now: now + after })).events.map(moved)
     expect(await sweep(MINUTE)).toEqual([])
@@ -150,7 +150,7 @@ export function sweepPromises(holds: Holds): void {
 
   holds('first sends are left alone when the sweep is told so', async ({ db }) => {
     const now = await databaseNow(db)
-    await keep(db, 1, { due: 'handed-off' })
+    await keep(db, 1, { due: 'dispatched' })
     expect((await sweepPendingEvents(db, { firstSends: 'none', now: now + 5 * MINUTE })).events).toEqual([])
   })
 
@@ -158,7 +158,7 @@ export function sweepPromises(holds: Holds): void {
     'a sweep that leaves due rows to their poller gives it the lost first sends, their attempts untouched',
     async ({ db }) => {
       const now = (await databaseNow(db)) + 5 * MINUTE
-      const [lost = ''] = await keep(db, 1, { due: 'handed-off' })
+      const [lost = ''] = await keep(db, 1, { due: 'dispatched' })
       const [due = ''] = await keep(db, 1, { due: now - 1 })
       const { events } = await sweepPendingEvents(db, { due: false, firstSends: 'all', now })
       expect(events).toMatchObject([{ id: lost }])
@@ -172,8 +172,8 @@ export function sweepPromises(holds: Holds): void {
     'the hourly pass finds every lost first send, whatever its age and its id, step by step in whichever process',
     async ({ db, rival }) => {
       const now = await databaseNow(db)
-      const ids = [...(await keep(db, 7, { due: 'handed-off' })), ...(await keep(db, 6, { due: T }))]
-      const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'handed-off' }))
+      const ids = [...(await keep(db, 7, { due: 'dispatched' })), ...(await keep(db, 6, { due: T }))]
+      const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'dispatched' }))
       const found: string[] = []
       const steps: number[] = []
       for (let more = true; more && steps.length < 20;) {
@@ -193,15 +193,15 @@ export function sweepPromises(holds: Holds): void {
     const passAt = async (minutes: number) =>
       (await sweepPendingEvents(db, { due: false, firstSends: 'all', now: now + minutes * MINUTE })).events.length
     expect(await passAt(20)).toBe(0)
-    await keep(db, 1, { due: 'handed-off' })
+    await keep(db, 1, { due: 'dispatched' })
     expect([await passAt(40), await passAt(59), await passAt(61), await passAt(62)]).toEqual([0, 0, 1, 0])
-    await keep(db, 1, { due: 'handed-off' })
+    await keep(db, 1, { due: 'dispatched' })
     expect([await passAt(120), await passAt(122)]).toEqual([0, 1])
   })
 
   holds('the hourly pass leaves a first send alone that is younger than a lease by its creation', async ({ db }) => {
     const now = await databaseNow(db)
-    await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'handed-off' }))
+    await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'dispatched' }))
     const sweep = async (after: number) =>
       (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, firstSends: 'all', now: now + after })).events
     expect(await sweep(MINUTE)).toEqual([])
@@ -211,11 +211,11 @@ export function sweepPromises(holds: Holds): void {
   holds('at most as many as asked for, half of it reserved for lost first sends', async ({ db }) => {
     const now = (await databaseNow(db)) + 5 * MINUTE
     const due = await keep(db, 30, { due: now - 1 })
-    const handedOff = await keep(db, 30, { due: 'handed-off' })
+    const dispatched = await keep(db, 30, { due: 'dispatched' })
     for (let tick = 0; tick < 3; tick++) {
       const ids = (await sweepPendingEvents(db, { limit: 10, leaseMs: MINUTE, now })).events.map(({ id }) => id)
       expect(ids.filter((id) => due.includes(id))).toHaveLength(5)
-      expect(ids.filter((id) => handedOff.includes(id))).toHaveLength(5)
+      expect(ids.filter((id) => dispatched.includes(id))).toHaveLength(5)
     }
   })
 

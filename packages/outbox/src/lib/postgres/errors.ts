@@ -36,7 +36,7 @@ export function asRefusal(error: unknown, phase: Phase): unknown {
     })
   }
   return new OutboxError(
-    'outcome_unknown',
+    'commit_unconfirmed',
     `the connection ended before the answer came, the write may have been committed: ${code} ${error.message}`,
     { cause: error },
   )

@@ -30,7 +30,7 @@ const dialect: Dialect = { ...sqliteDialect, inlinesLong: true }
  * Keepsend's view of a D1 binding (`env.DB`). An atomic unit is one `batch()`. Bring the plain binding, or a session
  * that starts with `first-primary`: a replica's read may miss a row that was just committed.
  *
- * D1 repeats reads by itself and writes never, so a write whose answer is lost rejects with `outcome_unknown`. Every
+ * D1 repeats reads by itself and writes never, so a write whose answer is lost rejects with `commit_unconfirmed`. Every
  * write of Keepsend's can be repeated: its ids are made by the caller.
  */
 export function fromD1(d1: D1Binding): OutboxDatabase {
@@ -90,7 +90,7 @@ const NEVER_RAN =
 const SQLITE_SAID_NO =
   /SQLITE_|constraint failed|syntax error|no such (table|column)|D1_TYPE_ERROR|too many (SQL variables|terms)/
 
-/** A refusal becomes `not_accepted`, a lost answer `outcome_unknown`; a broken constraint stays the driver's error. */
+/** A refusal becomes `not_accepted`, a lost answer `commit_unconfirmed`; a broken constraint stays the driver's error. */
 function asRefusal(error: unknown): unknown {
   if (error instanceof OutboxError) return error
   const message = error instanceof Error ? error.message : String(error)
@@ -101,7 +101,7 @@ function asRefusal(error: unknown): unknown {
     return new OutboxError('not_accepted', `not accepted, nothing was committed: ${message}`, { cause: error })
   }
   if (SQLITE_SAID_NO.test(message)) return error
-  return new OutboxError('outcome_unknown', `D1 did not answer, the write may have taken place: ${message}`, {
+  return new OutboxError('commit_unconfirmed', `D1 did not answer, the write may have taken place: ${message}`, {
     cause: error,
   })
 }

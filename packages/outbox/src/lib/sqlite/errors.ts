@@ -40,7 +40,7 @@ export function asRefusal(error: unknown, during: 'begin' | 'statement' | 'commi
     return new OutboxError('storage_unsafe', `the SQLite file is damaged: ${said}`, { cause: error })
   }
   if (during === 'commit' && IO_FAILED.test(code)) {
-    return new OutboxError('outcome_unknown', `the disk failed, the write may have been committed: ${said}`, {
+    return new OutboxError('commit_unconfirmed', `the disk failed, the write may have been committed: ${said}`, {
       cause: error,
     })
   }

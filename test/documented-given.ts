@@ -53,7 +53,7 @@ import type { QueueBatch } from '@keepsend/adapter-cloudflare'
 import type { Engine } from '@keepsend/engine'
 import type { Hono } from 'hono'
 
-export { CloudflareEventQueue, consoleLogger, consumeBatch, consumeDeadLetters, createFetchSender, createQueuePolicy, createWorker, sweep } from '@keepsend/adapter-cloudflare'
+export { CloudflareEventQueue, consumeBatch, consumeDeadLetters, createFetchSender, createQueuePolicy, createWorker, jsonConsoleLogger, sweep } from '@keepsend/adapter-cloudflare'
 export { createEngine, createKeyRing, reencryptSecrets } from '@keepsend/engine'
 export { fromD1 } from '@keepsend/outbox/d1'
 

@@ -9,7 +9,7 @@ const TRAPS = 36
 
 const ours = (pattern: string) =>
   globSync(pattern, { exclude: ['**/node_modules/**', '**/dist/**', '**/CHANGELOG.md'] })
-const sources = ours('{packages,apps}/*/src/**/*.ts')
+const sources = ours('{packages,apps}/*/src/**/*.ts').filter((file) => !file.endsWith('.test.ts'))
 const pages = ours('{*,.changeset/*,docs/**/*,packages/**/*,apps/**/*,bench/**/*,proof/**/*}.md')
 
 test('no source file is longer than 250 lines, unless its first comment says why', () => {

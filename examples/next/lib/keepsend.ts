@@ -4,20 +4,23 @@ import {
   createNodeSigner,
   createUndiciSender,
   migrate,
+  onSignals,
   openSqlite,
 } from '@keepsend/adapter-node'
 import { type Engine, createEngine, createKeyRing } from '@keepsend/engine'
 
-/** One for the process: Next.js loads this module anew for each route that imports it, and on each change in development. */
 export interface Webhooks {
   db: SqliteDatabase
   engine: Engine
 }
 
-const everywhere = globalThis as { webhooks?: Promise<Webhooks> }
+// Next.js loads this module again for each route that imports it, and after each change in development. The promise on
+// `globalThis` gives all of them the same engine.
+const shared = globalThis as { webhooks?: Promise<Webhooks> }
 
+/** The engine of the process, started by the first call. */
 export function webhooks(): Promise<Webhooks> {
-  return (everywhere.webhooks ??= start())
+  return (shared.webhooks ??= start())
 }
 
 async function start(): Promise<Webhooks> {
@@ -29,13 +32,14 @@ async function start(): Promise<Webhooks> {
   const urlPolicy = process.env.RECEIVER_PORT
     ? { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: [Number(process.env.RECEIVER_PORT)] }
     : {}
-  const engine = createEngine({
-    db,
-    queue,
-    secrets,
-    sender: createUndiciSender({ urlPolicy }),
-    signer: createNodeSigner(),
-  })
+  const sender = createUndiciSender({ urlPolicy })
+  const engine = createEngine({ db, queue, secrets, sender, signer: createNodeSigner() })
   await queue.start(engine)
+  // On SIGTERM and SIGINT: finish the attempts in flight, settle them, and end the process.
+  onSignals(async () => {
+    await queue.stop({ drainMs: 10_000 })
+    await sender.close()
+    db.close()
+  })
   return { db, engine }
 }

@@ -45,7 +45,7 @@ const CALLS: Record<Owner, (options: object) => unknown> = {
   },
   createNodeServer: async (options) => {
     const server = await startServer(options)
-    const { maxDeadlineMs } = server.engine
+    const { maxDeadlineMs } = server.engine.worker
     const synchronous: unknown = server.db.connection.pragma('synchronous', { simple: true })
     const receiver = await startReceiver()
     await server.engine.endpoints.create('w', { url: receiver.url, secret })
@@ -150,7 +150,7 @@ describe('options', () => {
     const db = openMemory()
     const queue = new DurableEventQueue({ db })
     const engine = createEngine({ db, queue, secrets: TEST_KEYS })
-    expect(engine.canDeliver).toBe(false)
+    expect(engine.worker.canDeliver).toBe(false)
     await expect(queue.start(engine)).rejects.toMatchObject({
       code: 'invalid_option',
       message: expect.stringMatching(/the engine has no sender.*createUndiciSender\(\)/),

@@ -16,7 +16,7 @@ const OPERATIONS: ((made: PostgresRig, id: string, n: number) => Promise<unknown
   ({ engine }, id, n) => engine.endpoints.update('w', id, { eventTypes: ['*', `type.n${n % 3}`] }),
   ({ engine }, id) => engine.deliveries.replayEndpoint('w', { endpointId: id }, { limit: 50 }),
   ({ engine }, id) => engine.endpoints.rotateSecret('w', id, { overlapMs: 0 }),
-  ({ engine }) => engine.maintain(),
+  ({ engine }) => engine.worker.maintain(),
   ({ publish }) => publish(20),
 ]
 

@@ -44,6 +44,7 @@ export type { Endpoint, EndpointInput } from './lib/endpoints/endpoint.ts'
 export type { CommitOptions, CommitResult } from './lib/publish/commit.ts'
 export { createEngine } from './lib/engine.ts'
 export type { Engine, PublishResult } from './lib/engine-api.ts'
+export type { EngineWorker } from './lib/engine-worker.ts'
 export {
   type DeliveryError,
   ERROR_CLASSES,

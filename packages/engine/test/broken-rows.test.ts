@@ -106,9 +106,9 @@ describe('an endpoint with a column that was broken by hand', () => {
       "update keepsend_endpoints set resume_at = 0, circuit = 'half', rate_period = 'day' where id = ?",
       broken.id,
     )
-    const { resumed } = await made.engine.resumeHeld({})
+    const { resumed } = await made.engine.worker.resumeHeld({})
     expect(new Set(resumed.map(({ id }) => id.split('.')[1]))).toEqual(new Set([broken.id, well.id]))
-    expect((await made.engine.resumeHeld({})).resumed).toEqual([])
+    expect((await made.engine.worker.resumeHeld({})).resumed).toEqual([])
   })
 })
 

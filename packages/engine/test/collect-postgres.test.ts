@@ -25,9 +25,9 @@ it('a row that a publish holds while its endpoint is being enabled is resumed by
     await engine.endpoints.setStatus('w1', id, 'enabled')
   })
   expect(await rows()).toMatchObject([{ status: 'held', holdReason: 'endpoint_disabled' }])
-  expect((await engine.resumeHeld()).resumed).toEqual([])
-  expect(await engine.maintain()).toMatchObject({ orphanedHolds: 1 })
-  expect((await engine.resumeHeld()).resumed).toHaveLength(1)
+  expect((await engine.worker.resumeHeld()).resumed).toEqual([])
+  expect(await engine.worker.maintain()).toMatchObject({ orphanedHolds: 1 })
+  expect((await engine.worker.resumeHeld()).resumed).toHaveLength(1)
   expect(await work()).toMatchObject([{ kind: 'complete' }])
 })
 

@@ -96,9 +96,9 @@ describe('a disabled endpoint', () => {
       "update keepsend_endpoints set status = 'enabled', disabled_at = null, resume_at = null where id = ?",
       id,
     )
-    expect(await engine.resumeHeld()).toMatchObject({ resumed: [] })
-    expect(await engine.maintain()).toMatchObject({ orphanedHolds: 1 })
-    expect((await engine.resumeHeld()).resumed).toHaveLength(1)
+    expect(await engine.worker.resumeHeld()).toMatchObject({ resumed: [] })
+    expect(await engine.worker.maintain()).toMatchObject({ orphanedHolds: 1 })
+    expect((await engine.worker.resumeHeld()).resumed).toHaveLength(1)
     await work()
     expect(await rows()).toEqual([])
   })

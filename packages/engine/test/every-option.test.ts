@@ -121,10 +121,10 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     const { eventIds, ...rest } = await engine.commit({ writes: [], events: [event], ...options })
     return { ...rest, events: eventIds.length }
   },
-  'engine.settle': ({ engine }, options) => engine.settle([], options),
+  'engine.worker.settle': ({ engine }, options) => engine.worker.settle([], options),
   'engine.publishTest': async ({ engine, endpointId }, options) =>
     void (await engine.publishTest('w', endpointId, options)),
-  'engine.resumeHeld': ({ engine }, options) => engine.resumeHeld(options),
+  'engine.worker.resumeHeld': ({ engine }, options) => engine.worker.resumeHeld(options),
   'apiKeys.create': async ({ engine }, options) => {
     await engine.apiKeys.create({ workspaceId: 'v', ...options })
     return (await engine.apiKeys.list('v')).map(({ name, scopes, expiresAt }) => ({ name, scopes, expiresAt }))
@@ -226,7 +226,7 @@ describe('options', () => {
       timestamp: undefined,
     })
     const { lanes } = await lookAtLanes(db)
-    const { claimed } = await engine.settle([], {
+    const { claimed } = await engine.worker.settle([], {
       claim: {
         lanes: lanes.map((lane) => ({ ...lane, count: 5 })),
         due: undefined,
@@ -235,7 +235,7 @@ describe('options', () => {
       },
     })
     const [claim] = claimed.claims
-    expect(claim && (await engine.deliver(claim, claim.claimedAt, { admitted: undefined }))).toMatchObject({
+    expect(claim && (await engine.worker.deliver(claim, claim.claimedAt, { admitted: undefined }))).toMatchObject({
       kind: 'reschedule',
       delayMs: expect.any(Number),
     })

@@ -100,10 +100,10 @@ describe('marks and records', () => {
         days * 86_400_000,
       )
     await age(6.9)
-    expect(await engine.maintain()).toMatchObject({ deletedRecords: 0 })
+    expect(await engine.worker.maintain()).toMatchObject({ deletedRecords: 0 })
     expect(replayed(await post('/rooms/w1/general', '{}', 'k1'))).toBe('true')
     await age(7.1)
-    expect(await engine.maintain()).toMatchObject({ deletedRecords: 1 })
+    expect(await engine.worker.maintain()).toMatchObject({ deletedRecords: 1 })
     expect([replayed(await post('/rooms/w1/general', '{}', 'k1')), await count('messages')]).toEqual([null, 2])
   })
 

@@ -60,9 +60,9 @@ describe('idempotency records', () => {
   it('are forgotten after the retention that was asked for', async () => {
     const made = await rig({ idempotencyRetentionMs: 60_000 })
     await made.engine.commit({ writes: [], events: [], idempotencyKey: key('a') })
-    expect(await made.engine.maintain()).toMatchObject({ deletedRecords: 0 })
+    expect(await made.engine.worker.maintain()).toMatchObject({ deletedRecords: 0 })
     await made.exec('update keepsend_idempotency_records set created_at = created_at - 60001')
-    expect(await made.engine.maintain()).toMatchObject({ deletedRecords: 1 })
+    expect(await made.engine.worker.maintain()).toMatchObject({ deletedRecords: 1 })
   })
 })
 

@@ -104,7 +104,7 @@ describe('an endpoint', () => {
     expect(changes(made.lines())).toMatchObject([{ ...opened, fields: { endpointId: made.id, probeInMs: 60_000 } }])
     await made.work()
     await made.ageBy(60_000)
-    await made.engine.resumeHeld()
+    await made.engine.worker.resumeHeld()
     made.answers(200)
     await made.work()
     const closed = { level: 'info', message: expect.stringMatching(/^circuit closed/) }
@@ -117,9 +117,9 @@ describe('an endpoint', () => {
     await made.publish(1)
     const claim = (await claimDueEvents(made.db, { limit: 1 })).claims[0]
     if (!claim) throw new Error('nothing was claimed')
-    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
     await claimDueEvents(made.db, { limit: 1, now: LATER })
-    expect(await made.engine.settleEach([{ claim, outcome }])).toMatchObject({ results: [{ settle: 'lost' }] })
+    expect(await made.engine.worker.settleEach([{ claim, outcome }])).toMatchObject({ results: [{ settle: 'lost' }] })
     expect(made.lines().map(({ message }) => message)).toEqual([
       'attempt failed; the delivery is tried again',
       'settle rejected: lease lost, another worker owns the delivery',
@@ -151,7 +151,7 @@ describe('an endpoint', () => {
       [3 * 86_400_000, { reason: 'failing' }],
     ] as const) {
       await made.ageBy(ageMs)
-      await made.engine.resumeHeld()
+      await made.engine.worker.resumeHeld()
       await made.work()
       expect(changes(made.lines())).toMatchObject([{ level: 'warn', fields: { endpointId: made.id, ...fields } }])
     }
@@ -170,8 +170,8 @@ describe('an endpoint', () => {
       { level: 'warn', message: expect.stringMatching(/^endpoint paused/), fields: { endpointId: made.id } },
     ])
     await made.ageBy(60_000)
-    await made.engine.resumeHeld()
-    await made.engine.resumeHeld()
+    await made.engine.worker.resumeHeld()
+    await made.engine.worker.resumeHeld()
     expect(made.lines()).toMatchObject([
       { level: 'info', message: 'endpoint resumed: its pause is over', fields: { endpointId: made.id } },
     ])
@@ -184,7 +184,7 @@ describe('maintenance', () => {
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
     await made.publish(2)
     await made.exec('delete from keepsend_endpoints')
-    await made.engine.maintain()
+    await made.engine.worker.maintain()
     expect(made.lines()).toMatchObject([{ level: 'warn', fields: { deliveries: 2 } }])
   })
 })
@@ -197,9 +197,9 @@ describe('debug', () => {
     await made.engine.endpoints.update('w1', made.id, { rateLimit: 1, ratePeriod: 'hour' })
     await made.publish(2)
     const { claims } = await claimDueEvents(made.db, { limit: 2 })
-    await made.engine.admit(claims)
+    await made.engine.worker.admit(claims)
     const [first] = claims
-    if (first) await made.engine.deliver(first, first.claimedAt)
+    if (first) await made.engine.worker.deliver(first, first.claimedAt)
     expect(debug).toMatchObject([
       { message: 'rate limited; the delivery waits', fields: { endpointId: made.id } },
       { message: 'delivery held', fields: { endpointId: made.id, reason: 'rate_limited' } },

@@ -3,7 +3,7 @@ import { URL_POLICY_OPTIONS } from '../src/lib/url-policy/check-url.ts'
 import { COMMIT_OPTIONS } from '../src/lib/publish/commit.ts'
 import { REPLAY_ENDPOINT_FILTER, REPLAY_ENDPOINT_OPTIONS } from '../src/lib/deliveries/delivery-store.ts'
 import { DELIVERY_LIST_OPTIONS, PAGE_OPTIONS } from '../src/lib/deliveries/delivery-list.ts'
-import { ENDPOINT_OPTIONS } from '../src/lib/endpoints/endpoint.ts'
+import { ENDPOINT_OPTIONS } from '../src/lib/endpoints/check-endpoint.ts'
 import { CHANGE_OPTIONS } from '../src/lib/endpoints/endpoint-change.ts'
 import { ROTATE_OPTIONS } from '../src/lib/endpoints/endpoint-secrets.ts'
 import { ENDPOINT_LIST_OPTIONS } from '../src/lib/endpoints/endpoint-store-api.ts'
@@ -25,9 +25,9 @@ export const OPTION_NAMES = {
   reencryptSecrets: REENCRYPT_OPTIONS,
   commitWithEvents: COMMIT_WITH_EVENTS_OPTIONS,
   'engine.commit': COMMIT_OPTIONS,
-  'engine.settle': SETTLE_NEXT_OPTIONS,
+  'engine.worker.settle': SETTLE_NEXT_OPTIONS,
   'engine.publishTest': BACKGROUND_OPTIONS,
-  'engine.resumeHeld': RESUME_HELD_OPTIONS,
+  'engine.worker.resumeHeld': RESUME_HELD_OPTIONS,
   'apiKeys.create': API_KEY_OPTIONS,
   'apiKeys.list': API_KEY_LIST_OPTIONS,
   'apiKeys.rotate': API_KEY_ROTATE_OPTIONS,

@@ -66,7 +66,7 @@ it('a row that is held while its endpoint is being enabled is not left behind', 
   const enabling = await made.pool.connect()
   await enabling.query('begin')
   await enabling.query("update keepsend_endpoints set status = 'enabled', version = version + 1")
-  const settling = made.engine.settle(finished)
+  const settling = made.engine.worker.settle(finished)
   await vi.waitFor(
     async () => {
       const { rows } = await made.pool.query('select 1 from pg_stat_activity where $1 = any (pg_blocking_pids(pid))', [

@@ -64,7 +64,7 @@ it.each([
     for (let n = 0; n < 20; n++) await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
     const { claims } = await claimReadyEvents(made.db, await claimInLine(made, 10))
     made.statements()
-    await made.engine.settle(
+    await made.engine.worker.settle(
       claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'circuit_open' } })),
       { claim: { lanes: [{ workspaceId: 'w1', endpointId: id, count: 5 }] } },
     )

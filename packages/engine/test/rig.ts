@@ -141,9 +141,9 @@ export async function rig(
     async work(claim = {}) {
       const { claims } = await claimDueEvents(direct, { limit: 100, ...claim })
       const finished = await Promise.all(
-        claims.map(async (one) => ({ claim: one, outcome: await engine.deliver(one, one.claimedAt) })),
+        claims.map(async (one) => ({ claim: one, outcome: await engine.worker.deliver(one, one.claimedAt) })),
       )
-      await engine.settle(finished)
+      await engine.worker.settle(finished)
       return finished.map(({ outcome }) => outcome)
     },
   }

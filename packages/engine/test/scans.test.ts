@@ -37,7 +37,7 @@ it.each(['never', 'with one endpoint', 'with ten'])('no statement scans a table 
   await publish()
   await publish('y'.repeat(3000))
   for (let n = 0; n < 6; n++) await made.work({ limit: 3 })
-  await engine.maintain()
+  await engine.worker.maintain()
   await engine.deliveries.list('w1', { limit: 5 })
   await engine.deliveries.listEvents('w1', { limit: 5 })
   for (const { id: one } of await made.rows()) {

@@ -75,7 +75,7 @@ describe('a row that another session holds locked', () => {
     await made.publish(1)
     const [held] = group
     await made.lock('pending_events', held?.claim.id ?? '')
-    const { results, claimed, storageError } = await made.engine.settleEach(group, { claim: made.next })
+    const { results, claimed, storageError } = await made.engine.worker.settleEach(group, { claim: made.next })
     expect(results.map(({ settle }) => settle)).toEqual(['locked', 'settled', 'settled', 'settled', 'settled'])
     expect(results.map(({ finished }) => finished)).toEqual(group)
     expect([results[0]?.retryAfterMs, claimed.claims.length, storageError]).toEqual([500, 1, undefined])
@@ -85,7 +85,7 @@ describe('a row that another session holds locked', () => {
 
     await made.letGo()
     made.later(500)
-    expect((await made.engine.settleEach(held ? [held] : [])).results).toMatchObject([{ settle: 'settled' }])
+    expect((await made.engine.worker.settleEach(held ? [held] : [])).results).toMatchObject([{ settle: 'settled' }])
   })
 
   it('costs no statement until it is looked at again, and then one look, half as often each time', async () => {
@@ -94,10 +94,10 @@ describe('a row that another session holds locked', () => {
     const [held] = group
     if (!held) throw new Error('nothing was claimed')
     await made.lock('pending_events', held.claim.id)
-    await made.engine.settleEach(group)
+    await made.engine.worker.settleEach(group)
     const waits: (number | undefined)[] = []
     const settleHeld = async () => {
-      const [result] = (await made.engine.settleEach([held])).results
+      const [result] = (await made.engine.worker.settleEach([held])).results
       expect(result?.settle).toBe('locked')
       waits.push(result?.retryAfterMs)
     }
@@ -120,9 +120,9 @@ describe('a row that another session holds locked', () => {
     const [held] = await made.claim()
     if (!held) throw new Error('nothing was claimed')
     await made.lock('pending_events', held.claim.id)
-    await made.engine.settleEach([held])
+    await made.engine.worker.settleEach([held])
     await made.publish(3)
-    const { results, claimed } = await made.engine.settleEach([held], { claim: made.next })
+    const { results, claimed } = await made.engine.worker.settleEach([held], { claim: made.next })
     expect([results.map(({ settle }) => settle), claimed.claims.length]).toEqual([['locked'], 3])
   })
 
@@ -131,11 +131,11 @@ describe('a row that another session holds locked', () => {
     const [held] = await made.claim()
     if (!held) throw new Error('nothing was claimed')
     await made.lock('pending_events', held.claim.id)
-    await made.engine.settleEach([held])
+    await made.engine.worker.settleEach([held])
     await made.letGo()
     await made.exec('delete from pending_events')
     made.later(500)
-    expect((await made.engine.settleEach([held])).results).toMatchObject([{ settle: 'lost' }])
+    expect((await made.engine.worker.settleEach([held])).results).toMatchObject([{ settle: 'lost' }])
   })
 })
 
@@ -148,7 +148,7 @@ describe('an endpoint that another session holds locked', () => {
       return { ...one, outcome: { kind: 'hold', reason: 'rate_limited', resumeInMs: 5000 } }
     })
     await made.lock('keepsend_endpoints', made.endpointId)
-    const { results } = await made.engine.settleEach(group)
+    const { results } = await made.engine.worker.settleEach(group)
     const settles = results.map(({ finished, settle }) => [finished.claim.id.includes(neighbour.id), settle])
     expect(settles.filter(([isNeighbour]) => isNeighbour)).toEqual([
       [true, 'settled'],
@@ -166,12 +166,12 @@ describe('an endpoint that another session holds locked', () => {
     const group = (await made.claim()).map((one): FinishedDelivery => {
       return { ...one, outcome: { kind: 'hold', reason: 'rate_limited', resumeInMs: 0 } }
     })
-    await made.engine.settleEach(group)
+    await made.engine.worker.settleEach(group)
     await made.exec('update keepsend_endpoints set resume_at = 1')
     await made.lock('keepsend_endpoints', made.endpointId)
-    expect((await made.engine.resumeHeld()).resumed.map(({ endpointId }) => endpointId)).toEqual([neighbour.id])
+    expect((await made.engine.worker.resumeHeld()).resumed.map(({ endpointId }) => endpointId)).toEqual([neighbour.id])
     await made.letGo()
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(2)
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(2)
   })
 
   it('takes no attempt from a delivery whose permit could not be taken', async () => {

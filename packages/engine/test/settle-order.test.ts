@@ -59,18 +59,18 @@ it('an eventful settle locks, changes endpoints while the claims stand, settles,
     return Promise.all(
       claims.map(async (claim) => ({
         claim,
-        outcome: claim.endpointId === busy ? HOLD : await made.engine.deliver(claim, claim.claimedAt),
+        outcome: claim.endpointId === busy ? HOLD : await made.engine.worker.deliver(claim, claim.claimedAt),
       })),
     )
   }
   // A held row, and with it a time to resume: the next attempt of that endpoint makes room.
   const [before] = await attempt([good])
-  await made.engine.settle(before ? [{ ...before, outcome: HOLD }] : [])
+  await made.engine.worker.settle(before ? [{ ...before, outcome: HOLD }] : [])
 
   const finished = await attempt([good, bad, bad, gone, busy, busy, busy, busy])
   recorded.length = 0
   const claim = { lanes: [good, busy].map((endpointId) => ({ workspaceId: 'w1', endpointId, count: 10 })) }
-  const { claimed } = await made.engine.settle(finished, { claim })
+  const { claimed } = await made.engine.worker.settle(finished, { claim })
   expect(claimed.claims.map(({ endpointId }) => endpointId)).toEqual([good])
   // A report is two statements on SQLite.
   const steps = recorded.map(stepOf).filter((step, at, all) => step !== all[at - 1])

@@ -23,19 +23,19 @@ export interface Sqs {
   }): Promise<unknown>
 }
 
-/** What `receiveMessage` gives, asked for `ApproximateReceiveCount`. */
+/** A message from `receiveMessage`, called with the attribute `ApproximateReceiveCount`. */
 export interface SqsMessage {
   Body?: string | undefined
   ReceiptHandle?: string | undefined
   Attributes?: { ApproximateReceiveCount?: string | undefined } | undefined
 }
 
-// At least what a full receive can take: here ten attempts side by side (30 s), the settle, and the wait in the queue.
-// The queue's visibility time-out is the same, so that a message does not come back while it is worked.
+// At least as long as a full receive can take: ten concurrent attempts (30 s), the settle, and the wait in the queue.
+// The queue's visibility time-out must be the same, so that no message comes back while its row is in flight.
 const LEASE_MS = 120_000
-// How late a retry's message may be before the sweep sends another.
+// How late the message of a retry may be before the sweep sends another one.
 const GRACE_MS = 300_000
-// SQS keeps a message back for 15 minutes at most; what waits longer is the sweep's.
+// SQS delays a message by 15 minutes at most. The sweep sends the messages of longer waits.
 const HORIZON_MS = 900_000
 const MAX_ENTRIES = 10
 
@@ -44,7 +44,7 @@ interface Delayed {
   delayMs: number
 }
 
-/** The producer. Its messages carry a row's id and `gen`; an event without rows travels whole, once. */
+/** The producer. A message carries the id and the `gen` of a row. Only an event without rows is sent whole. */
 export class SqsEventQueue implements EventQueue {
   readonly rowsStart = 'dispatched'
   readonly #sqs: Sqs
@@ -65,7 +65,7 @@ export class SqsEventQueue implements EventQueue {
     if (first) throw new Error(`SQS refused ${refused.length} of ${messages.length} messages: ${first.error}`)
   }
 
-  /** Answers what SQS refused. A refused part stops no other. */
+  /** Returns the messages that SQS refused. One refused call stops no other. */
   async sendDelayed(delayed: readonly Delayed[]): Promise<{ message: QueuedEvent; error: string }[]> {
     const refused: { message: QueuedEvent; error: string }[] = []
     for (let at = 0; at < delayed.length; at += MAX_ENTRIES) {
@@ -104,7 +104,7 @@ export class SqsWorker {
     this.#url = url
   }
 
-  /** Works what one receive brought, at most ten. Rejects if the database fails: what is not deleted comes back. */
+  /** Delivers one receive, at most ten messages. Rejects if the database fails; messages not deleted come again. */
   async work(messages: readonly SqsMessage[]): Promise<void> {
     const { db } = this.#engine
     const done: SqsMessage[] = []
@@ -114,7 +114,7 @@ export class SqsWorker {
       const other = event?.outboxId === undefined ? undefined : named.get(event.outboxId)
       if (!event) done.push(message)
       else if (event.outboxId === undefined) {
-        if (await this.#keep(event)) done.push(message)
+        if (await this.#insertRows(event)) done.push(message)
       } else if (other && other.gen >= (event.gen ?? 0)) done.push(message)
       else {
         if (other) done.push(other.message)
@@ -122,66 +122,65 @@ export class SqsWorker {
       }
     }
 
-    // One read. Rows that are settled, taken or put off are not in it: their messages have nothing to add.
+    // One read. Rows that are settled, claimed or rescheduled are in neither list: their messages are stale.
     const refs = [...named].map(([id, { gen }]) => ({ id, gen }))
     const { current, swept } = await beginEvents(db, refs)
-    // Brought before, so a worker may have died on it; or overtaken by the sweep: such a row is claimed, and charged.
+    // A message that was received before may have killed its worker, and a swept row may have another message coming.
+    // Both are claimed first, so that the attempt counts before it is made.
     const again = ({ id }: TakenEvent): boolean =>
       Number(named.get(id)?.message.Attributes?.ApproximateReceiveCount ?? 1) > 1
-    const { claims, exhausted } = await claimEvents(db, [...current.filter(again), ...swept], {
-      leaseMs: LEASE_MS,
-    })
+    const { claims, exhausted } = await claimEvents(db, [...current.filter(again), ...swept], { leaseMs: LEASE_MS })
     logExhausted(this.#engine.logger, exhausted)
     const rows = [...current.filter((row) => !again(row)), ...claims]
 
     const attempts = await Promise.all(
       rows.map(async (claim): Promise<Attempt> => {
-        const attempted = await this.#engine.deliver(claim, claim.claimedAt ?? Date.now())
+        const attempted = await this.#engine.worker.deliver(claim, claim.claimedAt ?? Date.now())
         return { claim, attempted, outcome: late(attempted) }
       }),
     )
-    // First the row, then the message for what follows, and the message in hand last: a crash in between repeats.
-    const { results, storageError } = await this.#engine.settleEach(attempts)
-    await this.#handOn(results.flatMap(nextMessage))
+    // First the row, then the message of the retry, and last the delete: a crash in between repeats and loses nothing.
+    const { results, storageError } = await this.#engine.worker.settleEach(attempts)
+    await this.#dispatch(results.flatMap(nextMessage))
     for (const { finished, settle } of results) {
-      // Not recorded: its message comes back.
+      // The outcome was not recorded: the message stays in the queue and comes again.
       if (settle !== 'settled' && settle !== 'lost') named.delete(finished.claim.id)
     }
     await this.#delete([...done, ...[...named.values()].map(({ message }) => message)])
     if (storageError !== undefined) throw storageError
   }
 
-  /** Every minute: rows that fell through go to the queue again, under a new `gen` and a lease taken before the send. */
+  /** Every minute: takes orphaned rows under a new `gen` and a lease, and only then sends their messages. */
   async sweep(): Promise<number> {
     const { db } = this.#engine
     const { events, exhausted } = await sweepPendingEvents(db, { leaseMs: LEASE_MS, firstSends: 'all' })
     logExhausted(this.#engine.logger, exhausted)
-    const refused = await this.#handOn(events.map((row) => ({ message: messageFor(row), delayMs: 0 })))
+    const refused = await this.#dispatch(events.map((row) => ({ message: messageFor(row), delayMs: 0 })))
     await releaseEvents(
       db,
       refused.map(({ outboxId = '', gen = 0 }) => ({ id: outboxId, gen })),
     )
-    // Rows that were held for their endpoints, each due a grace after its message.
-    const { resumed } = await this.#engine.resumeHeld({ batch: 500, everyMs: 60_000, graceMs: GRACE_MS })
-    await this.#handOn(resumed.map((row) => ({ message: messageFor(row), delayMs: row.delayMs })))
-    await this.#engine.maintain()
+    // Held rows whose endpoints take deliveries again. Each row is due a grace after its message.
+    const { resumed } = await this.#engine.worker.resumeHeld({ batch: 500, everyMs: 60_000, graceMs: GRACE_MS })
+    await this.#dispatch(resumed.map((row) => ({ message: messageFor(row), delayMs: row.delayMs })))
+    await this.#engine.worker.maintain()
     return events.length - refused.length
   }
 
-  /** What SQS refuses is swept: it costs time, and is not kept quiet. */
-  async #handOn(delayed: readonly Delayed[]): Promise<QueuedEvent[]> {
+  /** Logs the messages that SQS refused. The sweep sends them again, so a refusal costs time and no delivery. */
+  async #dispatch(delayed: readonly Delayed[]): Promise<QueuedEvent[]> {
     const refused = await this.#queue.sendDelayed(delayed)
     const [first] = refused
-    if (first) this.#engine.logger.error({ messages: refused.length, error: first.error }, 'SQS refused a hand-off')
+    if (first) this.#engine.logger.error({ messages: refused.length, error: first.error }, 'SQS refused messages')
     return refused.map(({ message }) => message)
   }
 
-  /** Makes the rows of an event that has none. While the database refuses, its message stays in the queue. */
-  async #keep(event: QueuedEvent): Promise<boolean> {
+  /** Inserts the rows of an event that has none. While the database refuses, the message stays in the queue. */
+  async #insertRows(event: QueuedEvent): Promise<boolean> {
     try {
       const { db } = this.#engine
       const messages = await insertQueuedEvent({ db, rowsStart: this.#queue.rowsStart }, event)
-      await this.#handOn(messages.map((message) => ({ message, delayMs: 0 })))
+      await this.#dispatch(messages.map((message) => ({ message, delayMs: 0 })))
       return true
     } catch (error) {
       this.#engine.logger.error({ eventId: event.eventId, error: String(error) }, 'an event has no rows yet')
@@ -195,26 +194,26 @@ export class SqsWorker {
   }
 }
 
-/** An attempt: what the receiver made of it, and what is written. */
+/** One attempt: its own outcome, and the outcome to settle. */
 interface Attempt {
   claim: TakenEvent
   attempted: DeliveryOutcome
   outcome: DeliveryOutcome
 }
 
-/** The row of a retry is due only when its message is late, so that the sweep does not send a second one. */
+/** The row of a retry is due only when its message is late, so that the sweep does not send a second message. */
 function late(outcome: DeliveryOutcome): DeliveryOutcome {
   if (outcome.kind !== 'reschedule' || outcome.delayMs > HORIZON_MS) return outcome
   return { ...outcome, delayMs: outcome.delayMs + GRACE_MS }
 }
 
-/** A retry is a new message: the settle has moved `gen` on, and the message in hand carries the old one. */
+/** A retry is a new message: the settle has raised `gen`, and the received message carries the old one. */
 function nextMessage({ finished: { claim, attempted }, settle }: SettledDelivery<Attempt>): Delayed[] {
   if (settle !== 'settled' || attempted.kind !== 'reschedule' || attempted.delayMs > HORIZON_MS) return []
   return [{ message: messageFor({ ...claim, gen: claim.gen + 1 }), delayMs: attempted.delayMs }]
 }
 
-/** Whoever may write to the queue may write anything: what is not ours is dropped, or it would come for ever. */
+/** Anyone with access to the queue can write anything. A malformed message is deleted, or it would come forever. */
 function parse({ Body = '' }: SqsMessage): QueuedEvent | undefined {
   try {
     const event = JSON.parse(Body) as Partial<QueuedEvent>

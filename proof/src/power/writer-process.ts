@@ -33,7 +33,7 @@ mark({ ready: true, endpoints })
 for (let turn = 0; turn < Number(turns); turn++) {
   const publishing = Array.from({ length: random.whole(1, 4) }, () => publish())
   await Promise.all([...publishing, random.next() < 0.6 ? work() : undefined])
-  if (random.next() < 0.1) await engine.maintain()
+  if (random.next() < 0.1) await engine.worker.maintain()
 }
 mark({ done: true })
 // As it is, without a clean end: what lies in the files is compared with the recording.
@@ -56,6 +56,6 @@ async function work(): Promise<void> {
   if (finished.length === 0) return
   const ids = finished.map(({ id }) => id)
   mark({ settling: ids })
-  await engine.settle(finished.map((claim) => ({ claim, outcome: { kind: 'complete', httpStatus: 200 } })))
+  await engine.worker.settle(finished.map((claim) => ({ claim, outcome: { kind: 'complete', httpStatus: 200 } })))
   mark({ settled: ids })
 }

@@ -125,15 +125,20 @@ export class World {
     // Says which claims an operation settles, and under which an attempt is made.
     const engine: Engine = {
       ...plain,
-      deliver: (event, ...rest) => {
-        this.#inHand.set(event, owner)
-        return context.run({ process: owner, delivering: event }, () => plain.deliver(event, ...rest))
-      },
-      settleEach: async (finished, ...rest) => {
-        const settling = finished.map((one) => one.claim)
-        const settled = await context.run({ process: owner, settling }, () => plain.settleEach(finished, ...rest))
-        for (const claim of settling) this.#inHand.delete(claim)
-        return settled
+      worker: {
+        ...plain.worker,
+        deliver: (event, ...rest) => {
+          this.#inHand.set(event, owner)
+          return context.run({ process: owner, delivering: event }, () => plain.worker.deliver(event, ...rest))
+        },
+        settleEach: async (finished, ...rest) => {
+          const settling = finished.map((one) => one.claim)
+          const settled = await context.run({ process: owner, settling }, () =>
+            plain.worker.settleEach(finished, ...rest),
+          )
+          for (const claim of settling) this.#inHand.delete(claim)
+          return settled
+        },
       },
     }
     this.say(`${name} starts`)

@@ -26,7 +26,7 @@ export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch)
     )
     const notWritten = new Set<string>()
     const ended = current.map((row) => ({ claim: row, outcome: outcomeOf(row) }))
-    const { results, storageError } = await engine.settleEach(ended)
+    const { results, storageError } = await engine.worker.settleEach(ended)
     if (storageError !== undefined) {
       const outcomes = results.filter(({ settle }) => settle === 'unsettled').length
       engine.logger.error(

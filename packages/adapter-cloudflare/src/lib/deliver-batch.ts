@@ -84,7 +84,7 @@ export async function deliverAll<T extends Item>(
   async function settleEnded(): Promise<void> {
     const group = ended.splice(0)
     if (group.length === 0) return
-    const { results, claimed, storageError } = await engine.settleEach(group, { claim: claim?.(group) })
+    const { results, claimed, storageError } = await engine.worker.settleEach(group, { claim: claim?.(group) })
     if (storageError !== undefined) {
       const outcomes = results.filter(({ settle }) => settle === 'unsettled').length
       engine.logger.error(
@@ -112,14 +112,14 @@ async function deliverInTurn<T extends Item>(
   item: T,
 ): Promise<DeliveryOutcome | 'later'> {
   const { row } = item
-  if (queue.underWay(item) === 1) return engine.deliver(row, Date.now())
-  const { concurrency, refused, waitMs } = await engine.admit([row])
+  if (queue.underWay(item) === 1) return engine.worker.deliver(row, Date.now())
+  const { concurrency, refused, waitMs } = await engine.worker.admit([row])
   if (!queue.mayGo(item, concurrency.get(row.endpointId ?? '') ?? Infinity)) return 'later'
   const resumeInMs = refused.get(row.id)
   if (resumeInMs !== undefined) return { kind: 'hold', reason: 'rate_limited', resumeInMs }
   const wait = waitMs.get(row.id)
   if (wait) await new Promise((resolve) => setTimeout(resolve, wait))
-  return engine.deliver(row, Date.now(), { admitted: wait !== undefined })
+  return engine.worker.deliver(row, Date.now(), { admitted: wait !== undefined })
 }
 
 async function stillStands(engine: Engine, { row, readAt }: Item): Promise<'send' | 'gone' | 'unsent'> {

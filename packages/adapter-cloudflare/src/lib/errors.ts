@@ -38,8 +38,8 @@ export const { checkBounds, checkNames } = createOptionChecks(
 )
 
 /** Refuses an engine without a sender where deliveries are to be made. */
-export function checkCanDeliver(engine: Pick<Engine, 'canDeliver'>): void {
-  if (engine.canDeliver) return
+export function checkCanDeliver(engine: Pick<Engine, 'worker'>): void {
+  if (engine.worker.canDeliver) return
   throw new CloudflareAdapterError(
     'invalid_option',
     'the engine has no sender, so each attempt would fail: give createEngine one (createFetchSender())',

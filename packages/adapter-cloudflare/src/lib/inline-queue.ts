@@ -63,10 +63,10 @@ export class InlineEventQueue implements EventQueue {
    */
   start(engine: Engine): void {
     checkCanDeliver(engine)
-    if (engine.maxDeadlineMs > AFTER_RESPONSE_MS / 2) {
+    if (engine.worker.maxDeadlineMs > AFTER_RESPONSE_MS / 2) {
       throw new CloudflareAdapterError(
         'invalid_option',
-        `without a queue an attempt must end within the 30 s that follow a response: the engine's maxDeadlineMs must be at most ${AFTER_RESPONSE_MS / 2}; found ${engine.maxDeadlineMs}`,
+        `without a queue an attempt must end within the 30 s that follow a response: the engine's maxDeadlineMs must be at most ${AFTER_RESPONSE_MS / 2}; found ${engine.worker.maxDeadlineMs}`,
       )
     }
     this.#engine = engine
@@ -80,7 +80,7 @@ export class InlineEventQueue implements EventQueue {
   async sendBatch(messages: readonly QueuedEvent[]): Promise<void> {
     const engine = this.#engine
     if (!engine) throw new CloudflareAdapterError('invalid_option', 'start(engine) before the first event is sent')
-    const endAt = performance.now() + AFTER_RESPONSE_MS - engine.maxDeadlineMs
+    const endAt = performance.now() + AFTER_RESPONSE_MS - engine.worker.maxDeadlineMs
     const { db, maxAgeMs, limits } = engine
     const { deliveriesPerPublish } = limits
     const target: PublishTarget = { db, rowsStart: this.rowsStart, maxAgeMs, deliveriesPerPublish }
@@ -104,11 +104,11 @@ export class InlineEventQueue implements EventQueue {
   async sweep(): Promise<SweepReport> {
     const engine = this.#engine
     if (!engine) throw new CloudflareAdapterError('invalid_option', 'start(engine) before the first sweep')
-    const endAt = performance.now() + TICK_MS - engine.maxDeadlineMs
+    const endAt = performance.now() + TICK_MS - engine.worker.maxDeadlineMs
     return tick(engine, async () => {
       const options = { limit: FIRST_SENDS, leaseMs: LEASE_MS, due: false, firstSends: 'all' } as const
       await releaseEvents(engine.db, (await sweepPendingEvents(engine.db, options)).events)
-      const { resumed } = await engine.resumeHeld({
+      const { resumed } = await engine.worker.resumeHeld({
         limit: ENDPOINTS,
         batch: this.#deliveriesAtMost,
         everyMs: 60_000,

@@ -42,7 +42,7 @@ export async function lineUpExcess<T extends Item>(
   }
   const aside = large.flatMap(([, group]) => group)
   const released = aside.map((item) => ({ item, claim: item.row, outcome: { kind: 'release' } as const }))
-  const { results, claimed, storageError } = await engine.settleEach(released, { claim: topUps.take(counts) })
+  const { results, claimed, storageError } = await engine.worker.settleEach(released, { claim: topUps.take(counts) })
   if (storageError !== undefined) {
     engine.logger.error(
       { ...errorFields(storageError), messages: aside.length },

@@ -67,7 +67,7 @@ export function createQueuePolicy(
   checkBounds('retentionSeconds', retentionSeconds, 60, 1_209_600)
   checkBounds('graceMs', graceMs, 60_000, 3_600_000)
   checkBounds('sweepLimit', sweepLimit, 2, 10_000)
-  const { maxDeadlineMs } = parts.engine
+  const { maxDeadlineMs } = parts.engine.worker
   const leastMs = maxBatchTimeoutSeconds * 1000 + Math.ceil(maxBatchSize / MAX_CONCURRENT) * maxDeadlineMs + MARGIN_MS
   if (leastMs > MAX_WALL_MS) {
     throw new CloudflareAdapterError(

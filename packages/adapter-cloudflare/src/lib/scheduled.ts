@@ -42,7 +42,7 @@ export async function sweep(policy: QueuePolicy): Promise<SweepReport> {
 /** What is held comes by messages of its own, spread over the minute; a lost one is swept after the grace. */
 async function resumeHeldRows({ engine, queue, graceMs }: QueuePolicy, errors: unknown[]): Promise<number> {
   try {
-    const { resumed } = await engine.resumeHeld({ batch: MAX_RESUMED, everyMs: CRON_MS, graceMs })
+    const { resumed } = await engine.worker.resumeHeld({ batch: MAX_RESUMED, everyMs: CRON_MS, graceMs })
     const { failed } = await queue.sendDelayed(
       resumed.map((row) => ({ message: messageFor(row), delaySeconds: Math.ceil(row.delayMs / 1000) })),
     )
@@ -75,8 +75,8 @@ export async function tick(
     }
   }
   const worked = await orReport(() => work(errors), { resumed: 0, redispatched: 0, released: 0, exhausted: 0 })
-  await orReport(() => engine.checkKeys(), undefined)
-  const maintenance = await orReport(() => engine.maintain(), {
+  await orReport(() => engine.worker.checkKeys(), undefined)
+  const maintenance = await orReport(() => engine.worker.maintain(), {
     expired: 0,
     deletedRows: 0,
     deletedPayloads: 0,

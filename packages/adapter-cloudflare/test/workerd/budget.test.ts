@@ -111,7 +111,7 @@ describe('a delivery to four endpoints', () => {
     expect(read().rowsWritten).toBe(5)
     await consumeBatch(policy, batchOf(sent.map(({ body }) => body)))
     expect([read().rowsWritten, await rows()]).toEqual([4, []])
-    expect(await engine.maintain()).toMatchObject({ deletedPayloads: 1 })
+    expect(await engine.worker.maintain()).toMatchObject({ deletedPayloads: 1 })
     expect(read().rowsWritten).toBe(1)
   })
 })
@@ -224,7 +224,7 @@ describe('the sweep', () => {
       const { now } = await nextDueEvent(db)
       await fill(db, size, { idAt: now - 3_600_000, dueAt: now + 3_600_000, createdAt: now })
       // The first tick of all stores what keys are checked by.
-      await policy.engine.checkKeys()
+      await policy.engine.worker.checkKeys()
       read()
       expect(await sweep(policy)).toMatchObject({ redispatched: 0, oldestDueMs: 0 })
       const { rowsRead, rowsWritten } = read()

@@ -70,7 +70,11 @@ async function serve(options: Partial<CreateWorkerOptions<Env>>, found: Partial<
   await waitOnExecutionContext(context)
   const warnings = warn.mock.calls.length
   warn.mockRestore()
-  return { status, warnings, deadlines: engines.map((engine) => [engine.maxDeadlineMs, engine.canDeliver]) }
+  return {
+    status,
+    warnings,
+    deadlines: engines.map((engine) => [engine.worker.maxDeadlineMs, engine.worker.canDeliver]),
+  }
 }
 
 const tried = everyOption(OPTION_NAMES, REQUIRED).filter(
@@ -158,7 +162,7 @@ describe('an engine without a sender', () => {
   })
 
   it('is refused by the policy of a queue, which is where its consumer gets it from', () => {
-    expect(unsent().engine.canDeliver).toBe(false)
+    expect(unsent().engine.worker.canDeliver).toBe(false)
     expect(() => createQueuePolicy(unsent())).toThrow(refused)
   })
 

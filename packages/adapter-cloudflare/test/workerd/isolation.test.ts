@@ -208,7 +208,7 @@ describe('rows read on D1', () => {
       meter.read()
       expect((await claimDueEvents(made.db, { limit: 25 })).claims).toHaveLength(10)
       claims.push(meter.read().rowsRead)
-      expect((await made.engine.resumeHeld()).resumed).toHaveLength(16)
+      expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(16)
       wakes.push(meter.read().rowsRead)
     }
     expect(claims[1]).toBe(claims[0])

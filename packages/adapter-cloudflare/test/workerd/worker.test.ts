@@ -137,7 +137,7 @@ describe("the Worker's own names", () => {
       const { claims } = await claimDueEvents(db, { limit: 10 })
       expect(claims).toHaveLength(1)
       for (const row of claims) {
-        expect(await engine.deliver(row, row.claimedAt), url).toMatchObject({
+        expect(await engine.worker.deliver(row, row.claimedAt), url).toMatchObject({
           kind: 'reschedule',
           error: 'blocked_address: address not allowed',
         })

@@ -171,7 +171,7 @@ describe('options', () => {
     const expected = "leaseMs must be at least the engine's maxDeadlineMs (1001) and 2000 ms; found 3000"
     await expect(queue.start(engine)).rejects.toThrow(expected)
     await expect(queue.start(engine)).rejects.toBeInstanceOf(NodeAdapterError)
-    const exact: Engine = { ...engine, maxDeadlineMs: 1000 }
+    const exact: Engine = { ...engine, worker: { ...engine.worker, maxDeadlineMs: 1000 } }
     const enough = new DurableEventQueue({ db, leaseMs: 3000 })
     await enough.start(exact)
     await enough.stop()

@@ -180,20 +180,20 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   async #start(engine: Engine): Promise<void> {
     await this.#stopping
     if (this.#running) return
-    if (!engine.canDeliver) {
+    if (!engine.worker.canDeliver) {
       throw new NodeAdapterError(
         'invalid_option',
         'the engine has no sender, so each attempt would fail: give createEngine one (createUndiciSender()), or do not start the queue in a process that only publishes',
       )
     }
     const { leaseMs } = this.#options
-    if (leaseMs < engine.maxDeadlineMs + LEASE_MARGIN_MS) {
+    if (leaseMs < engine.worker.maxDeadlineMs + LEASE_MARGIN_MS) {
       throw new NodeAdapterError(
         'invalid_option',
-        `leaseMs must be at least the engine's maxDeadlineMs (${engine.maxDeadlineMs}) and ${LEASE_MARGIN_MS} ms; found ${leaseMs}`,
+        `leaseMs must be at least the engine's maxDeadlineMs (${engine.worker.maxDeadlineMs}) and ${LEASE_MARGIN_MS} ms; found ${leaseMs}`,
       )
     }
-    await engine.checkKeys()
+    await engine.worker.checkKeys()
     const version = this.#db.version?.bind(this.#db)
     const deafen = this.#db.listen?.()
     const onUnsafe = (error: OutboxError): void => {

@@ -1,14 +1,14 @@
 import { OutboxError, Transaction, isEventId, outboxStats, rowId, sqlText } from '@keepsend/outbox'
 import { createAttemptCredentials } from './delivery/attempt-credentials.ts'
-import { admitRows } from './delivery/admission.ts'
 import { createApiKeys } from './access/api-key.ts'
 import { createRowCeilings } from './row-ceiling.ts'
 import { createCheckUrl } from './url-policy/check-url.ts'
 import { COMMIT_OPTIONS, type CommitOptions, commitTransaction } from './publish/commit.ts'
-import { INTERNAL_ERROR, type DeliverDeps, deliverEvent } from './delivery/deliver.ts'
+import type { DeliverDeps } from './delivery/deliver.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
+import { createEngineWorker } from './engine-worker.ts'
 import { EngineError, asEngineError, checkNames } from './errors.ts'
 import { prepareEvent, prepareEvents } from './publish/event.ts'
 import { createReceiverCount } from './publish/receiver-count.ts'
@@ -21,10 +21,8 @@ import {
   newCounters,
 } from './publish/dispatch.ts'
 import { hashKey, readAnswer } from './idempotency/idempotency.ts'
-import { logAttempt, logChanges } from './delivery/delivery-log.ts'
 import { redactingLogger, errorFields } from './logger.ts'
 import { createKeyCheck } from './secrets/key-check.ts'
-import { maintain } from './maintenance.ts'
 import { type EngineOptions, readOptions } from './options.ts'
 import { type PublishTarget, fanOutToOneStatements } from './publish/fan-out.ts'
 import { addInsert, fanOut, messageFor, messagesFor, publishStatements } from './publish/publish.ts'
@@ -34,16 +32,10 @@ import { createRequestLimit } from './access/request-limit.ts'
 import { createRoutes } from './api/app.ts'
 import type { RouteEngine } from './api/route.ts'
 import { createPepper } from './secrets/pepper.ts'
-import { jittered } from './retry-schedule.ts'
 import { PLAINTEXT, createSecretStore } from './secrets/secret-store.ts'
-import { SETTLE_NEXT_OPTIONS, noteOutcomes, settleDeliveries } from './delivery/settle-deliveries.ts'
-import { createSettleEach } from './delivery/settle-each.ts'
 import { createWebCryptoSigner } from './signing/sign.ts'
 import { createEndpointCache } from './endpoints/endpoint-cache.ts'
-import { RESUME_HELD_OPTIONS, checkResumeHeldOptions, resumeHeld } from './backlog/resume-due.ts'
-
-// A broken attempt (a defect of ours, not of the receiver) is tried again after this.
-const BROKEN_RETRY_MS = 60_000
+import { resumeHeld } from './backlog/resume-due.ts'
 
 // What enabling an endpoint lets out at once, of all that may be held for it.
 const FIRST_LET_OUT = 100
@@ -83,7 +75,7 @@ export function createEngine(options: EngineOptions): Engine {
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
-  const deliverDeps: DeliverDeps = {
+  const delivering: DeliverDeps = {
     targets,
     permits: createPermits(db),
     access: createAttemptCredentials({ ...settings, db, checkUrl, logger }),
@@ -98,9 +90,8 @@ export function createEngine(options: EngineOptions): Engine {
   }
   // Without a sender another process delivers, and knows.
   const canUseTls = options.sender === undefined || options.sender.supports?.tls === true
-  const { operatorWorkspaceId, random, monotonic } = settings
+  const { operatorWorkspaceId, random } = settings
   const reporter = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
-  const settleDeps = { db, keepCompleted, circuit, reporter, random }
   const probing = { openMs: circuit.openMs, random }
   const tell = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>
     dispatchRows(queue, messages, { db, counters, logger })
@@ -112,9 +103,6 @@ export function createEngine(options: EngineOptions): Engine {
     const { resumed } = await resumeHeld(db, probing, { batch: FIRST_LET_OUT, graceMs }, endpointId)
     inBackground(tell(resumed.map(messageFor)), background)
   }
-
-  const settle: Engine['settle'] = (finished, next) => engine.settle(finished, next)
-  const settleEach = createSettleEach({ db, settle, logger, monotonic })
 
   const engine: RouteEngine = {
     db,
@@ -130,8 +118,17 @@ export function createEngine(options: EngineOptions): Engine {
     deliveries: createDeliveryStore(db, rowsStart, letOutFirst),
     counters,
     logger,
-    canDeliver: options.sender !== undefined,
-    maxDeadlineMs,
+    worker: createEngineWorker({
+      ...settings,
+      db,
+      logger,
+      circuit,
+      keepCompleted,
+      reporter,
+      maxAgeMs,
+      delivering,
+      keyCheck,
+    }),
     maxAgeMs,
     limits,
     idempotencyRecords: ceilings.idempotencyRecords,
@@ -211,40 +208,6 @@ export function createEngine(options: EngineOptions): Engine {
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
-    admit: (rows) => admitRows(deliverDeps, rows),
-
-    async deliver(event, now, { admitted = false } = {}) {
-      try {
-        const outcome = await deliverEvent(deliverDeps, event, now, admitted)
-        logAttempt(logger, event, outcome)
-        return outcome
-      } catch (error) {
-        logger.error({ deliveryId: event.id, ...errorFields(error) }, 'an attempt broke')
-        const delayMs = jittered(BROKEN_RETRY_MS, random)
-        return { kind: 'reschedule', delayMs, deferral: false, error: INTERNAL_ERROR }
-      }
-    },
-
-    async settle(finished, next = {}) {
-      checkNames('engine.settle', SETTLE_NEXT_OPTIONS, next)
-      const { changes, ...settled } = await settleDeliveries(settleDeps, finished, next)
-      logChanges(logger, changes)
-      noteOutcomes(targets, finished, circuit.failuresInRow)
-      return settled
-    },
-
-    settleEach: (finished, next = {}) => settleEach(finished, next),
-
-    async resumeHeld(how = {}) {
-      checkNames('engine.resumeHeld', RESUME_HELD_OPTIONS, how)
-      checkResumeHeldOptions(how)
-      const { unpaused, ...woken } = await resumeHeld(db, probing, how)
-      for (const endpointId of unpaused) logger.info({ endpointId }, 'endpoint resumed: its pause is over')
-      return woken
-    },
-
-    maintain: () => maintain({ ...settings, db, logger, reporter, maxAgeMs, openMs: circuit.openMs }),
-    checkKeys: () => keyCheck.begin(),
     verifyKeys: () => keyCheck.verify(),
     stats: () => outboxStats(db),
   }

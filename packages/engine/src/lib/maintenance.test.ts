@@ -24,9 +24,9 @@ describe('a delivery that is too old', () => {
     await engine.endpoints.setStatus('w1', id, 'disabled')
     await engine.publish(event)
     await age('created_at', WEEK - 60_000)
-    expect(await engine.maintain()).toMatchObject({ expired: 0 })
+    expect(await engine.worker.maintain()).toMatchObject({ expired: 0 })
     await age('created_at', 60_000)
-    expect(await engine.maintain()).toMatchObject({ expired: 2, more: false })
+    expect(await engine.worker.maintain()).toMatchObject({ expired: 2, more: false })
     const kept = await rows()
     expect(kept).toMatchObject([
       { status: 'failed', lastError: 'expired' },
@@ -34,7 +34,7 @@ describe('a delivery that is too old', () => {
     ])
     const warnings = log.entries.filter(({ level, fields }) => level === 'warn' && 'expired' in fields)
     expect(warnings).toMatchObject([{ fields: { expired: 2, maxAgeMs: WEEK } }])
-    expect(await engine.maintain()).toMatchObject({ expired: 0 })
+    expect(await engine.worker.maintain()).toMatchObject({ expired: 0 })
   })
 
   it('gets no attempt when it is claimed all the same', async () => {
@@ -51,8 +51,8 @@ describe('a delivery that is too old', () => {
     await engine.publish(event)
     const { claims } = await claimDueEvents(db, { limit: 1 })
     await age('created_at', 2 * WEEK)
-    expect(await engine.maintain()).toMatchObject({ expired: 0 })
-    const settled = await engine.settle(
+    expect(await engine.worker.maintain()).toMatchObject({ expired: 0 })
+    const settled = await engine.worker.settle(
       claims.map((claim) => ({ claim, outcome: { kind: 'complete', httpStatus: 200 } })),
     )
     expect(settled.lost).toEqual([])
@@ -63,10 +63,10 @@ describe('a delivery that is too old', () => {
     const { engine, age, rows, work } = await aged()
     await engine.publish(event)
     await age('created_at', 2 * WEEK)
-    await engine.maintain()
+    await engine.worker.maintain()
     const [expired] = await rows()
     await engine.deliveries.replay('w1', expired?.id ?? '')
-    expect(await engine.maintain()).toMatchObject({ expired: 0 })
+    expect(await engine.worker.maintain()).toMatchObject({ expired: 0 })
     expect(await work()).toMatchObject([{ kind: 'complete' }])
   })
 
@@ -75,8 +75,8 @@ describe('a delivery that is too old', () => {
     await addEndpoint({ workspaceId: 'ops', eventTypes: ['keepsend.*'] })
     for (let count = 0; count < 60; count++) await engine.publish(event)
     await age('created_at', WEEK + 1)
-    expect(await engine.maintain()).toMatchObject({ expired: 50, more: true })
-    expect(await engine.maintain()).toMatchObject({ expired: 10, more: false })
+    expect(await engine.worker.maintain()).toMatchObject({ expired: 50, more: true })
+    expect(await engine.worker.maintain()).toMatchObject({ expired: 10, more: false })
     const reports = (await rows()).filter(({ workspaceId }) => workspaceId === 'ops')
     expect(new Set(reports.map(({ payload }) => JSON.parse(payload).data.deliveryId)).size).toBe(60)
     expect(JSON.parse(reports[0]?.payload ?? '')).toMatchObject({
@@ -85,8 +85,8 @@ describe('a delivery that is too old', () => {
     })
     // A report that expires raises no other.
     await age('created_at', 2 * WEEK)
-    await engine.maintain()
-    await engine.maintain()
+    await engine.worker.maintain()
+    await engine.worker.maintain()
     expect((await rows()).filter(({ workspaceId }) => workspaceId === 'ops')).toHaveLength(60)
   })
 })
@@ -101,10 +101,10 @@ describe('failed rows', () => {
     await engine.publish(event)
     await work()
     await age('completed_at', DAY + 1)
-    expect(await engine.maintain()).toMatchObject({ deletedRows: 1 })
+    expect(await engine.worker.maintain()).toMatchObject({ deletedRows: 1 })
     expect(await rows()).toMatchObject([{ status: 'failed' }])
     await age('completed_at', 6 * DAY)
-    expect(await engine.maintain()).toMatchObject({ deletedRows: 1 })
+    expect(await engine.worker.maintain()).toMatchObject({ deletedRows: 1 })
     expect(await rows()).toEqual([])
   })
 
@@ -113,7 +113,7 @@ describe('failed rows', () => {
     await engine.publish(event)
     await work()
     await age('completed_at', 1001)
-    expect(await engine.maintain()).toMatchObject({ deletedRows: 1 })
+    expect(await engine.worker.maintain()).toMatchObject({ deletedRows: 1 })
     expect(await rows()).toEqual([])
   })
 })

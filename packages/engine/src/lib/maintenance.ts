@@ -11,6 +11,7 @@ import {
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
+import type { CircuitOptions } from './health/circuit-breaker.ts'
 import type { Notifier } from './health/operational-webhooks.ts'
 import { type HeldRowsMaintenance, maintainHeldRows } from './backlog/orphans.ts'
 
@@ -31,8 +32,7 @@ export interface MaintenanceResult extends HeldRowsMaintenance {
 }
 
 export interface MaintenanceDeps {
-  /** See {@link CircuitOptions.openMs}. */
-  openMs: number
+  circuit: CircuitOptions
   db: OutboxDatabase
   logger: Logger
   reporter: Notifier | undefined
@@ -55,7 +55,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  const held = await maintainHeldRows(db, deps.openMs)
+  const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)
     logger.warn({ endpoints: orphanedHolds }, 'endpoints had no time at which to resume what is held; they have one')

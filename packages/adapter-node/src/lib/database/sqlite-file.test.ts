@@ -102,7 +102,7 @@ describe('a file of ours', () => {
       while (size() <= 2 * LIMIT) await publish('x'.repeat(20_000))
       reader.exec('commit')
       reader.close()
-      if (end === 'by maintenance') await engine.maintain()
+      if (end === 'by maintenance') await engine.worker.maintain()
       else for (let n = 0; n < 3; n++) await publish()
       expect(size(), end).toBeLessThanOrEqual(LIMIT)
     }

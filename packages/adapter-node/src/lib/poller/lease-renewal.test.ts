@@ -13,7 +13,7 @@ function stalling(engine: Engine): { engine: Engine; begun: () => number; end: (
     await end.promise
     return { kind: 'complete', httpStatus: 200 }
   }
-  return { engine: { ...engine, deliver }, begun: () => begun, end: end.resolve }
+  return { engine: { ...engine, worker: { ...engine.worker, deliver } }, begun: () => begun, end: end.resolve }
 }
 
 /** The database, whose answer to the first claim that finds rows is held back until the end: a stalled disk, a stopped process. */

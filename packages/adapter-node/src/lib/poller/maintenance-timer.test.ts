@@ -49,9 +49,12 @@ describe('upkeep', { timeout: PATIENCE_MS }, () => {
     let failures = 2
     const failing: Engine = {
       ...engine,
-      async maintain() {
-        if (failures-- > 0) throw new Error('the disk is full')
-        return engine.maintain()
+      worker: {
+        ...engine.worker,
+        async maintain() {
+          if (failures-- > 0) throw new Error('the disk is full')
+          return engine.worker.maintain()
+        },
       },
     }
     await queue.start(failing)
@@ -67,11 +70,14 @@ describe('upkeep', { timeout: PATIENCE_MS }, () => {
     let [begun, ended] = [0, 0]
     const counted: Engine = {
       ...engine,
-      async maintain() {
-        begun++
-        const upkeep = await engine.maintain()
-        ended++
-        return { ...upkeep, more: true }
+      worker: {
+        ...engine.worker,
+        async maintain() {
+          begun++
+          const done = await engine.worker.maintain()
+          ended++
+          return { ...done, more: true }
+        },
       },
     }
     await queue.start(counted)

@@ -34,7 +34,7 @@ export class MaintenanceTimer {
   async #tick(): Promise<void> {
     try {
       for (let round = 0; round < MAX_ROUNDS && !this.#stopped; round++) {
-        const { more } = await this.#engine.maintain()
+        const { more } = await this.#engine.worker.maintain()
         if (!more) break
       }
       await this.#takeHandedOff()

@@ -5,17 +5,13 @@ import { HostSlots } from './host-slots.ts'
 import type { InFlightClaim, Lane } from './lane.ts'
 import { renewLeases } from './lease-renewal.ts'
 import { type Choice, LaneWatch, WATCH_MS } from './lane-watch.ts'
-import { type Finished, InFlight } from './in-flight.ts'
+import { type Finished, InFlight, type InFlightOptions } from './in-flight.ts'
 import { PollTrigger } from './poll-trigger.ts'
 import { releaseClaims } from './release-claims.ts'
 import { ResumeTimer, leavesHeld } from './resume-timer.ts'
 
-export interface PollerOptions {
-  concurrency: number
-  slotsPerWorkspace: number
-  slotsPerEndpoint: number
+export interface PollerOptions extends Omit<InFlightOptions, 'hosts' | 'clock'> {
   slotsPerHost: number
-  settleBatch: number
   leaseMs: number
   pollMs: number
   /** See {@link PollTrigger}. */
@@ -47,10 +43,10 @@ export class Poller {
   readonly #engine: Engine
   readonly #options: PollerOptions
   readonly #logger: Logger
-  readonly #slots: InFlight
-  readonly #lookout: LaneWatch
-  readonly #wake: PollTrigger
-  readonly #waker: ResumeTimer
+  readonly #inFlight: InFlight
+  readonly #laneWatch: LaneWatch
+  readonly #trigger: PollTrigger
+  readonly #resumeTimer: ResumeTimer
   readonly #ended = new AbortController()
   readonly #loop: Promise<void>
   readonly #heartbeat: NodeJS.Timeout
@@ -67,18 +63,18 @@ export class Poller {
     this.#engine = engine
     this.#options = options
     this.#logger = engine.logger
-    this.#slots = new InFlight({
+    this.#inFlight = new InFlight({
       ...options,
       hosts: new HostSlots(options.slotsPerHost),
       clock: () => performance.now(),
     })
-    this.#wake = new PollTrigger(options.version, options.pollMs)
-    this.#wake.start()
-    this.#lookout = new LaneWatch(engine.db, this.#slots, this.#wake)
-    this.#waker = new ResumeTimer(engine, options.pollMs, (lane) => this.kick(lane))
+    this.#trigger = new PollTrigger(options.version, options.pollMs)
+    this.#trigger.start()
+    this.#laneWatch = new LaneWatch(engine.db, this.#inFlight, this.#trigger)
+    this.#resumeTimer = new ResumeTimer(engine, options.pollMs, (lane) => this.kick(lane))
     const heartbeatMs = Math.floor(options.leaseMs / 3)
     this.#heartbeat = setInterval(
-      () => void renewLeases(engine, this.#slots, options.leaseMs, this.#beginWithinMs),
+      () => void renewLeases(engine, this.#inFlight, options.leaseMs, this.#beginWithinMs),
       heartbeatMs,
     )
     this.#beginWithinMs = options.leaseMs - heartbeatMs
@@ -88,48 +84,48 @@ export class Poller {
 
   /** There are rows to deliver: in this lane, or anywhere. */
   kick(lane?: LaneRef): void {
-    if (!lane) this.#wake.kick()
+    if (!lane) this.#trigger.kick()
     else {
-      this.#lookout.tell(lane)
-      this.#wake.settle(0)
+      this.#laneWatch.tell(lane)
+      this.#trigger.settle(0)
     }
   }
 
   /** Claims nothing more, lets attempts finish for `drainMs`, settles, and gives back what still runs. */
   async stop(drainMs: number): Promise<void> {
     this.#phase = 'draining'
-    this.#wake.kick()
+    this.#trigger.kick()
     const end = setTimeout(() => this.#end(), drainMs)
-    await this.#giveBack(this.#slots.dropWaiting())
+    await this.#giveBack(this.#inFlight.dropWaiting())
     await this.#loop
     clearTimeout(end)
     this.#end()
     clearInterval(this.#heartbeat)
     clearInterval(this.#watch)
     clearTimeout(this.#slotTimer)
-    await this.#waker.stop()
-    this.#wake.stop()
-    await this.#giveBack(this.#slots.dropAll())
+    await this.#resumeTimer.stop()
+    this.#trigger.stop()
+    await this.#giveBack(this.#inFlight.dropAll())
   }
 
   #end(): void {
     this.#phase = 'ended'
     this.#ended.abort()
-    this.#wake.kick()
+    this.#trigger.kick()
   }
 
   async #run(): Promise<void> {
     let more = true
     let backoffMs = 0
     while (this.#phase !== 'ended') {
-      const { finished } = this.#slots
-      if (this.#phase === 'draining' && this.#slots.claims.length === 0) return
+      const { finished } = this.#inFlight
+      if (this.#phase === 'draining' && this.#inFlight.claims.length === 0) return
       // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
       const claimNow =
-        this.#hasRoom && (this.#lookout.hasNews || ((more || this.#lookout.isDue) && finished.length === 0))
-      const settleNow = this.#slots.groupIsReady || (this.#wake.settleIsDue && finished.length > 0)
+        this.#hasRoom && (this.#laneWatch.hasNews || ((more || this.#laneWatch.isDue) && finished.length === 0))
+      const settleNow = this.#inFlight.groupIsReady || (this.#trigger.settleIsDue && finished.length > 0)
       if (!claimNow && !settleNow) {
-        await this.#wake.wait()
+        await this.#trigger.wait()
         continue
       }
       try {
@@ -146,26 +142,26 @@ export class Poller {
         await delay(backoffMs, undefined, { signal: this.#ended.signal }).catch(() => undefined)
       }
       // Whatever finished during the turn, or was refused by it, has asked for its settle too early to be heard.
-      if (this.#slots.finished.length > 0) this.#wake.settle(GROUP_MS)
+      if (this.#inFlight.finished.length > 0) this.#trigger.settle(GROUP_MS)
     }
   }
 
   get #hasRoom(): boolean {
-    const { rows, lent } = this.#slots.room
+    const { rows, lent } = this.#inFlight.room
     return this.#phase === 'running' && rows + lent > 0
   }
 
   /** One commit: settles, and claims. Says whether there may be more to claim. */
   async #turn(): Promise<boolean> {
-    const { lanes, due } = this.#hasRoom ? await this.#lookout.choose() : NOTHING
+    const { lanes, due } = this.#hasRoom ? await this.#laneWatch.choose() : NOTHING
     const claim = lanes.length + due > 0 ? { lanes, due, leaseMs: this.#options.leaseMs } : undefined
-    const finished = [...this.#slots.finished]
+    const finished = [...this.#inFlight.finished]
     if (finished.length === 0 && !claim) return false
-    this.#wake.settled()
+    this.#trigger.settled()
     const beginBy = performance.now() + this.#beginWithinMs
-    const { results, claimed, storageError } = await this.#engine.settleEach(finished, { claim })
+    const { results, claimed, storageError } = await this.#engine.worker.settleEach(finished, { claim })
     // What is unsettled stays finished, to be tried again; so does what another session holds locked, after a while.
-    this.#slots.settled(
+    this.#inFlight.settled(
       results.flatMap((one) => (one.settle === 'unsettled' || one.settle === 'locked' ? [] : one.finished)),
     )
     for (const { settle, finished: one, retryAfterMs } of results) {
@@ -176,14 +172,14 @@ export class Poller {
     logExhausted(this.#logger, exhausted)
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
-    const again = this.#slots.add(claims, await this.#engine.admit(claims), beginBy)
+    const again = this.#inFlight.add(claims, await this.#engine.worker.admit(claims), beginBy)
     for (const [lane, inMs] of again) setTimeout(() => this.#askAgain(lane), inMs).unref()
     if (this.#phase === 'running') {
       this.#fill()
-      this.#slots.releaseOverflow()
-    } else await this.#giveBack(this.#slots.dropWaiting())
+      this.#inFlight.releaseOverflow()
+    } else await this.#giveBack(this.#inFlight.dropWaiting())
     this.#hear(finished)
-    return claim ? this.#lookout.took({ lanes, due }, claims, exhausted.length) : true
+    return claim ? this.#laneWatch.took({ lanes, due }, claims, exhausted.length) : true
   }
 
   /** By the timer, not by a time that it might fire before: then nothing would ask again until the safety poll. */
@@ -194,54 +190,54 @@ export class Poller {
 
   /** Another session holds its row: it is settled later, while everything else goes on. */
   #park(one: Finished, retryAfterMs: number): void {
-    this.#slots.park(one)
+    this.#inFlight.park(one)
     const inMs = Math.max(WATCH_MS, retryAfterMs)
     setTimeout(() => {
-      this.#slots.unpark(one)
-      this.#wake.settle(0)
+      this.#inFlight.unpark(one)
+      this.#trigger.settle(0)
     }, inMs).unref()
   }
 
   /** What is settled may be due again, have left rows held for a time, or have resumed others in its place. */
   #hear(finished: readonly Finished[]): void {
-    if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#waker.look()
+    if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#resumeTimer.look()
     for (const { held, outcome } of finished) {
-      if (outcome.kind === 'reschedule') this.#wake.alsoDue(outcome.delayMs)
-      if (outcome.kind === 'release' || outcome.attempt?.makesRoom) this.#lookout.hint(held.lane)
+      if (outcome.kind === 'reschedule') this.#trigger.alsoDue(outcome.delayMs)
+      if (outcome.kind === 'release' || outcome.attempt?.makesRoom) this.#laneWatch.hint(held.lane)
     }
   }
 
   /** Starts what waits, as far as slots are free. */
   #fill(): void {
     const late: Claim[] = []
-    for (let held = this.#slots.next(); held; held = this.#slots.next()) {
+    for (let held = this.#inFlight.next(); held; held = this.#inFlight.next()) {
       if (performance.now() < held.beginBy) this.#start(held)
-      else late.push(this.#slots.drop(held))
+      else late.push(this.#inFlight.drop(held))
     }
     if (late.length > 0) void this.#giveBack(late, 'came too late to begin: the database or this process stood still')
-    const { nextSlotTimeMs } = this.#slots
+    const { nextSlotTimeMs } = this.#inFlight
     if (nextSlotTimeMs === undefined) return
     clearTimeout(this.#slotTimer)
     this.#slotTimer = setTimeout(() => {
       this.#fill()
-      if (this.#slots.releaseOverflow()) this.#wake.settle(0)
+      if (this.#inFlight.releaseOverflow()) this.#trigger.settle(0)
     }, nextSlotTimeMs)
   }
 
   /** What waits in vain goes back in line, and slots are lent beside those of silent endpoints. */
   #lookAtSlots(): void {
-    if (this.#phase !== 'running' || this.#slots.claims.length === 0) return
+    if (this.#phase !== 'running' || this.#inFlight.claims.length === 0) return
     this.#fill()
-    if (this.#slots.releaseOverflow() || (this.#lookout.isDue && this.#hasRoom)) this.#wake.settle(0)
+    if (this.#inFlight.releaseOverflow() || (this.#laneWatch.isDue && this.#hasRoom)) this.#trigger.settle(0)
   }
 
   #start(held: InFlightClaim): void {
     const now = performance.now() + this.#clockOffset
-    void this.#engine.deliver(held.claim, now, { admitted: held.notBefore > 0 }).then((outcome) => {
-      if (!this.#slots.has(held)) return
-      this.#slots.finish(held, outcome)
+    void this.#engine.worker.deliver(held.claim, now, { admitted: held.notBefore > 0 }).then((outcome) => {
+      if (!this.#inFlight.has(held)) return
+      this.#inFlight.finish(held, outcome)
       this.#fill()
-      this.#wake.settle(this.#slots.groupIsReady ? 0 : GROUP_MS)
+      this.#trigger.settle(this.#inFlight.groupIsReady ? 0 : GROUP_MS)
     })
   }
 

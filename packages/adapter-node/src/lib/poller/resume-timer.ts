@@ -55,7 +55,7 @@ export class ResumeTimer {
 
   async #wake(): Promise<number> {
     try {
-      const { resumed, nextMs } = await this.#engine.resumeHeld()
+      const { resumed, nextMs } = await this.#engine.worker.resumeHeld()
       for (const row of resumed) this.#onLetOut(row)
       return nextMs ?? this.#pollMs
     } catch (error) {

@@ -4,7 +4,7 @@ import { MAX_URL_LENGTH } from '../url-policy/check-url.ts'
 import { MAX_HEADERS, MAX_VALUE_BYTES } from '../endpoints/custom-headers.ts'
 import { MAX_CHANNELS, MAX_EVENT_BYTES, MAX_NAME_LENGTH, NAME } from '../publish/event.ts'
 import { MAX_TIME_LENGTH, readTime } from '../formats/rfc3339.ts'
-import { MAX_DESCRIPTION, MAX_EVENT_TYPES, MAX_RETRY_STATUSES, MAX_WAITS } from '../endpoints/endpoint.ts'
+import { MAX_DESCRIPTION, MAX_EVENT_TYPES, MAX_RETRY_STATUSES, MAX_WAITS } from '../endpoints/check-endpoint.ts'
 
 // Parts of requests. Every text and every list has a bound, which is looked at before its elements are: a problem for each
 // of them could be as many as the body has bytes. Metadata (`openapi`) says what the engine checks later, with a message

@@ -26,7 +26,7 @@ export type EngineRoutes = OpenAPIHono<RouteEnv>
 /** The engine without its routes, which is what they are made from. */
 export interface RouteEngine
   extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'publishTest'>, IdempotentDeps {
-  /** {@link Engine.checkKeys} without a write; a key service that does not answer is an error here. */
+  /** {@link EngineWorker.checkKeys} without a write; a key service that does not answer is an error here. */
   verifyKeys(): Promise<void>
   endpoints: IdempotentEndpointStore
   deliveries: IdempotentDeliveryStore

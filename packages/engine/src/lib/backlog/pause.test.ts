@@ -33,7 +33,9 @@ async function one(options: Parameters<typeof rig>[0] = {}) {
       made.exec(`update keepsend_endpoints set resume_at = resume_at - ${ms}, paused_until = paused_until - ${ms},
         pause_requested_at = pause_requested_at - ${ms}`),
     attempt: async (claims: readonly Claim[]) =>
-      Promise.all(claims.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) }))),
+      Promise.all(
+        claims.map(async (claim) => ({ claim, outcome: await made.engine.worker.deliver(claim, claim.claimedAt) })),
+      ),
   }
 }
 
@@ -93,7 +95,7 @@ describe('an answer that asks for a wait', () => {
     for (let round = 0; round < 100; round++) {
       await made.work()
       await made.ageBy(1000)
-      await made.engine.resumeHeld()
+      await made.engine.worker.resumeHeld()
     }
     expect(await made.rows()).toMatchObject([{ status: 'pending', attempts: 0, deferrals: 0 }])
     made.answers(200)
@@ -130,9 +132,9 @@ describe('an answer that asks for a wait', () => {
       made.answers(asking(waits[index] ?? 0))
       finished.push(...(await made.attempt([claim])))
     }
-    await made.engine.settle(finished.slice(0, 2))
+    await made.engine.worker.settle(finished.slice(0, 2))
     expectNear((await made.waits()).paused, 1_800_000)
-    await made.engine.settle(finished.slice(2))
+    await made.engine.worker.settle(finished.slice(2))
     expectNear((await made.waits()).paused, 1_800_000)
   })
 
@@ -148,9 +150,9 @@ describe('an answer that asks for a wait', () => {
     await made.exec('update pending_events set due_at = 1 where id = ?', lost.claim.id)
     const [rival] = await claimed(made, 1)
     expect(rival?.id).toBe(lost.claim.id)
-    expect(await made.engine.settle([lost])).toMatchObject({ lost: [lost.claim.id] })
+    expect(await made.engine.worker.settle([lost])).toMatchObject({ lost: [lost.claim.id] })
     expect((await made.waits()).paused).toBeNull()
-    expect(await made.engine.settle([lost, standing])).toMatchObject({ lost: [lost.claim.id] })
+    expect(await made.engine.worker.settle([lost, standing])).toMatchObject({ lost: [lost.claim.id] })
     expectNear((await made.waits()).paused, 60_000)
   })
 
@@ -160,7 +162,7 @@ describe('an answer that asks for a wait', () => {
     await made.publish()
     const finished = await made.attempt(await claimed(made))
     await made.engine.endpoints.update('w1', made.id, { url: 'https://new.example.com/' })
-    await made.engine.settle(finished)
+    await made.engine.worker.settle(finished)
     expect(await made.endpoint()).toMatchObject({ pausedUntil: null })
     expect(await made.rows()).toMatchObject([{ status: 'pending', attempts: 0 }])
   })
@@ -188,7 +190,7 @@ describe('a pause', () => {
     await made.engine.publish({ ...event, type: 'other' })
     const finished = await made.attempt(claims)
     const lanes = [made.id, other.id].map((endpointId) => ({ workspaceId: 'w1', endpointId, count: 10 }))
-    const { claimed: next } = await made.engine.settle(finished, { claim: { lanes } })
+    const { claimed: next } = await made.engine.worker.settle(finished, { claim: { lanes } })
     expect(next.claims.map(({ endpointId }) => endpointId)).toEqual([other.id])
     expect((await made.rows()).filter(({ status }) => status === 'held')).toHaveLength(201)
   })
@@ -196,7 +198,7 @@ describe('a pause', () => {
   it('is waited for by whatever resumes: wake times, the room of a settle, a replay', async () => {
     const made = await paused(20)
     await made.exec('update keepsend_endpoints set resume_at = 1')
-    expect(await made.engine.resumeHeld()).toMatchObject({ resumed: [] })
+    expect(await made.engine.worker.resumeHeld()).toMatchObject({ resumed: [] })
     expectNear((await made.waits()).wake, 600_000)
 
     await made.exec(`update pending_events set status = 'failed', hold_reason = null, held_at = null, completed_at = 1
@@ -210,11 +212,11 @@ describe('a pause', () => {
     const made = await one()
     await made.publish(6)
     const finished = await made.attempt(await claimed(made, 2))
-    await made.engine.settle([])
+    await made.engine.worker.settle([])
     made.answers(asking(600))
     await made.work({ limit: 1 })
     await made.work()
-    const { claimed: next } = await made.engine.settle(finished, {
+    const { claimed: next } = await made.engine.worker.settle(finished, {
       claim: { lanes: [{ workspaceId: 'w1', endpointId: made.id, count: 10 }] },
     })
     expect(next.claims).toEqual([])
@@ -226,10 +228,10 @@ describe('a pause', () => {
     const made = await paused(20)
     await made.ageBy(600_000)
     expect(await made.endpoint()).toMatchObject({ pausedUntil: null })
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(16)
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(16)
     await made.work()
     await made.ageBy(1000)
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(4)
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(4)
     await made.work()
     expect([made.sender.requests.length, await made.rows()]).toEqual([20, []])
   })
@@ -250,7 +252,7 @@ describe('a pause', () => {
     expect((await made.endpoint()).pausedUntil).not.toBeNull()
     await made.engine.endpoints.update('w1', made.id, { url: 'https://new.example.com/' })
     expect((await made.endpoint()).pausedUntil).toBeNull()
-    await made.engine.resumeHeld()
+    await made.engine.worker.resumeHeld()
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete'])
   })
 
@@ -262,17 +264,17 @@ describe('a pause', () => {
     await made.publish(3)
     await made.work()
     await made.exec('update keepsend_endpoints set resume_at = resume_at - 60000')
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
     made.answers(asking(600))
     expect(await made.work()).toMatchObject([{ kind: 'hold', attempt: { probe: true } }])
     expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
     expectNear((await made.waits()).wake, 600_000)
     await made.exec('update keepsend_endpoints set resume_at = 1')
-    expect((await made.engine.resumeHeld()).resumed).toEqual([])
+    expect((await made.engine.worker.resumeHeld()).resumed).toEqual([])
     expectNear((await made.waits()).wake, 600_000)
     await made.ageBy(600_000)
     made.answers(200)
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
     expect(await made.work()).toMatchObject([{ kind: 'complete' }])
     expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
   })
@@ -289,7 +291,7 @@ describe('a pause by a person', () => {
     expect(version).toBe(2)
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['hold', 'hold'])
     // Maintenance takes the far time for what it is.
-    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 0 })
+    expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 0 })
     expectNear((await made.waits()).wake, 30 * 86_400_000)
     await made.engine.endpoints.resume('w1', made.id)
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete'])
@@ -339,8 +341,8 @@ describe('a clock that was ahead and is corrected', () => {
     await made.publish(1)
     expect(await statuses(made)).toEqual(['held endpoint_paused'])
     // Nobody gave it a wake time; maintenance does.
-    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 1 })
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+    expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 1 })
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
     await made.publish(1)
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete'])
   })
@@ -363,9 +365,9 @@ describe('a clock that was ahead and is corrected', () => {
     expect((await made.endpoint()).pausedUntil).not.toBeNull()
     await setAhead(made, 0)
     expect(await made.endpoint()).toMatchObject({ pausedUntil: null })
-    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 1 })
+    expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 1 })
     made.answers(200)
-    await made.engine.resumeHeld()
+    await made.engine.worker.resumeHeld()
     await made.exec('update pending_events set due_at = 1')
     expect(await made.work()).toMatchObject([{ kind: 'complete' }])
   })
@@ -379,10 +381,10 @@ describe('a clock that was ahead and is corrected', () => {
     await made.publish()
     await made.work()
     await setAhead(made, 0)
-    expect((await made.engine.resumeHeld()).resumed).toEqual([])
-    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 1 })
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
-    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 0 })
+    expect((await made.engine.worker.resumeHeld()).resumed).toEqual([])
+    expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 1 })
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
+    expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 0 })
   })
 
   it('leaves the pause of a person as it is', async () => {
@@ -431,7 +433,7 @@ describe('a probe', () => {
     let circuit = 'open'
     for (let round = 0; round < 40 && circuit === 'open'; round++) {
       await made.exec('update keepsend_endpoints set resume_at = 1')
-      const { resumed } = await made.engine.resumeHeld()
+      const { resumed } = await made.engine.worker.resumeHeld()
       probes.push(...resumed.map(({ id }) => id))
       await made.work()
       await made.hold()
@@ -450,7 +452,7 @@ describe('a probe', () => {
     await made.work()
     for (let round = 0; round < 2; round++) {
       await made.exec('update keepsend_endpoints set resume_at = 1')
-      expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+      expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
       await made.work()
       await made.exec('update pending_events set due_at = 1')
       await made.work()
@@ -468,11 +470,11 @@ describe('a probe', () => {
     made.answers(422)
     await made.exec('update keepsend_endpoints set resume_at = resume_at - 60000')
     for (let probe = 0; probe < 2; probe++) {
-      expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+      expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
       expect(await made.work()).toMatchObject([{ kind: 'fail', httpStatus: 422 }])
     }
     made.answers(200)
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
     await made.work()
     expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
   })
@@ -550,7 +552,7 @@ describe('what counts for the circuit', () => {
       made.answers(index === 2 ? 500 : timeout)
       finished.push(...(await made.attempt([claim])))
     }
-    await made.engine.settle(finished)
+    await made.engine.worker.settle(finished)
     expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
     expect(await made.select('select timeouts_in_row as n from keepsend_endpoints')).toMatchObject([{ n: 2 }])
   })

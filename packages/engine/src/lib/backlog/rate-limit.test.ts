@@ -157,7 +157,7 @@ describe('a rate limit a minute', () => {
     expect(await wakeIn()).toBeGreaterThan(8000)
     expect(await wakeIn()).toBeLessThanOrEqual(9875)
     await made.exec('update keepsend_endpoints set resume_at = (select ms from keepsend_clock)')
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(1)
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
     expect(await wakeIn()).toBeGreaterThan(9000)
   })
 
@@ -171,7 +171,7 @@ describe('a rate limit a minute', () => {
       for (let n = 0; n < 40; n++) await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
       await made.work()
       await made.exec('update keepsend_endpoints set resume_at = 1')
-      const { resumed, nextMs } = await made.engine.resumeHeld({ everyMs: 60_000, graceMs: 300_000 })
+      const { resumed, nextMs } = await made.engine.worker.resumeHeld({ everyMs: 60_000, graceMs: 300_000 })
       expect(resumed).toHaveLength(messages)
       expect(Math.floor((resumed.at(-1)?.delayMs ?? 0) / 1000)).toBe(messages === 1 ? 0 : 56)
       expect(nextMs).toBe(60_000)

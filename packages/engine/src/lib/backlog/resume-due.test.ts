@@ -7,7 +7,7 @@ async function held(count: number, options: Parameters<typeof rig>[0] = {}) {
   const { id } = await made.addEndpoint()
   await fill(made, id, count)
   const { claims } = await claimDueEvents(made.db, { limit: 1000 })
-  await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })))
+  await made.engine.worker.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })))
   return {
     ...made,
     id,
@@ -30,9 +30,9 @@ describe('what is held', () => {
     const made = await held(20)
     expect(await states(made)).toEqual(Array.from({ length: 20 }, () => 'held'))
     expect((await made.rows()).every((row) => row.attempts === 0 && moves(row) === 2)).toBe(true)
-    expect(await made.engine.resumeHeld()).toMatchObject({ resumed: [], nextMs: expect.any(Number) as number })
+    expect(await made.engine.worker.resumeHeld()).toMatchObject({ resumed: [], nextMs: expect.any(Number) as number })
     await made.due()
-    const { resumed } = await made.engine.resumeHeld({ batch: 5 })
+    const { resumed } = await made.engine.worker.resumeHeld({ batch: 5 })
     expect(resumed.map(({ id }) => id)).toEqual((await made.rows()).slice(0, 5).map(({ id }) => id))
     expect((await states(made)).filter((state) => state === 'held')).toHaveLength(15)
     expect((await made.work()).map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'complete'))
@@ -42,7 +42,7 @@ describe('what is held', () => {
     const made = await held(60)
     const others = await Promise.all([1, 2, 3].map(() => rig({ on: made })))
     await made.due()
-    const woken = await Promise.all([made, ...others].map(({ engine }) => engine.resumeHeld({ batch: 10 })))
+    const woken = await Promise.all([made, ...others].map(({ engine }) => engine.worker.resumeHeld({ batch: 10 })))
     expect(woken.flatMap(({ resumed }) => resumed)).toHaveLength(10)
     expect((await states(made)).filter((state) => state === 'pending')).toHaveLength(10)
   })
@@ -50,14 +50,14 @@ describe('what is held', () => {
   it('comes out with the settle of others, as many and two, in one commit with the next claim', async () => {
     const made = await held(20)
     await made.due()
-    await made.engine.resumeHeld({ batch: 2 })
+    await made.engine.worker.resumeHeld({ batch: 2 })
     const { claims } = await claimDueEvents(made.db, { limit: 2 })
     const finished = await Promise.all(
-      claims.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) })),
+      claims.map(async (claim) => ({ claim, outcome: await made.engine.worker.deliver(claim, claim.claimedAt) })),
     )
     expect(finished.map(({ outcome }) => outcome.attempt?.makesRoom)).toEqual([true, true])
     const lanes = [{ workspaceId: 'w1', endpointId: made.id, count: 100 }]
-    const { claimed } = await made.engine.settle(finished, { claim: { lanes } })
+    const { claimed } = await made.engine.worker.settle(finished, { claim: { lanes } })
     expect(claimed.claims).toHaveLength(4)
     expect((await states(made)).filter((state) => state === 'held')).toHaveLength(14)
   })
@@ -71,7 +71,7 @@ describe('what is held', () => {
     const lanes = [id, other.id].map((endpointId) => ({ workspaceId: 'w1', endpointId, count: 10 }))
     const { claims } = await claimReadyEvents(made.db, { lanes: lanes.slice(0, 1) })
     const finished = claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'replay' } as const }))
-    const { claimed } = await made.engine.settle(finished, { claim: { lanes } })
+    const { claimed } = await made.engine.worker.settle(finished, { claim: { lanes } })
     expect(claimed.claims.map(({ endpointId }) => endpointId)).toEqual([other.id, other.id, other.id])
     expect((await made.rows()).filter(({ status, attempts }) => status === 'held' && attempts === 0)).toHaveLength(500)
   })
@@ -79,15 +79,15 @@ describe('what is held', () => {
   it('is let out when nobody would wake it: upkeep gives it a time', async () => {
     const made = await held(3)
     await made.exec('update keepsend_endpoints set resume_at = null')
-    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 1 })
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(3)
+    expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 1 })
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(3)
   })
 
   it('under a disabled endpoint waits for a person', async () => {
     const made = await held(3)
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
-    expect(await made.engine.maintain()).toMatchObject({ orphanedHolds: 0 })
-    expect(await made.engine.resumeHeld()).toEqual({ resumed: [], nextMs: null })
+    expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 0 })
+    expect(await made.engine.worker.resumeHeld()).toEqual({ resumed: [], nextMs: null })
     await made.engine.endpoints.setStatus('w1', made.id, 'enabled')
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete', 'complete'])
   })
@@ -106,7 +106,7 @@ describe('enabling an endpoint with a backlog', () => {
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
     await made.engine.endpoints.setStatus('w1', made.id, 'enabled')
     expect((await states(made)).filter((state) => state === 'pending')).toHaveLength(100)
-    expect((await made.engine.resumeHeld()).nextMs).toBeGreaterThan(0)
+    expect((await made.engine.worker.resumeHeld()).nextMs).toBeGreaterThan(0)
   })
 })
 
@@ -126,7 +126,7 @@ describe('a rate limit', () => {
       new Set(['rate_limited 0']),
     )
     await made.exec('update keepsend_endpoints set resume_at = 1')
-    expect((await made.engine.resumeHeld()).resumed).toHaveLength(5)
+    expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(5)
   })
 
   it('spreads the messages of a queue over the time until the next wake', async () => {
@@ -134,9 +134,11 @@ describe('a rate limit', () => {
     const { id } = await made.addEndpoint({ rateLimit: 2 })
     await fill(made, id, 200)
     const { claims } = await claimDueEvents(made.db, { limit: 200 })
-    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })))
+    await made.engine.worker.settle(
+      claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })),
+    )
     await made.exec('update keepsend_endpoints set resume_at = 1')
-    const { resumed } = await made.engine.resumeHeld({ everyMs: 60_000, graceMs: 300_000 })
+    const { resumed } = await made.engine.worker.resumeHeld({ everyMs: 60_000, graceMs: 300_000 })
     expect(resumed).toHaveLength(118)
     expect(Math.round((resumed[117]?.delayMs ?? 0) / 1000)).toBe(59)
     const [first] = (await made.rows()).filter(({ status }) => status === 'pending')
@@ -148,10 +150,12 @@ describe('a rate limit', () => {
     const { id } = await made.addEndpoint({ rateLimit: 10_000 })
     await fill(made, id, 20)
     const { claims } = await claimDueEvents(made.db, { limit: 100 })
-    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })))
+    await made.engine.worker.settle(
+      claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })),
+    )
     await made.due()
     // As a queue wakes: 10,000 a second for a minute are more than one statement may take.
-    const { resumed } = await made.engine.resumeHeld({ batch: 500, everyMs: 60_000, graceMs: 300_000 })
+    const { resumed } = await made.engine.worker.resumeHeld({ batch: 500, everyMs: 60_000, graceMs: 300_000 })
     expect(resumed).toHaveLength(23)
   })
 
@@ -162,7 +166,7 @@ describe('a rate limit', () => {
     [{ graceMs: -1 }, 'graceMs'],
   ])('wake refuses %o by name', async (options, name) => {
     const made = await rig()
-    await expect(made.engine.resumeHeld(options)).rejects.toMatchObject({
+    await expect(made.engine.worker.resumeHeld(options)).rejects.toMatchObject({
       code: 'invalid_option',
       message: expect.stringContaining(name) as string,
     })
@@ -236,7 +240,7 @@ describe('a replay of an endpoint', () => {
     await fill(made, id, 150)
     await fill(made, other.id, 1)
     const { claims } = await claimDueEvents(made.db, { limit: 1000 })
-    await made.engine.settle(claims.map((claim) => ({ claim, outcome: { kind: 'fail', error: 'HTTP 400' } })))
+    await made.engine.worker.settle(claims.map((claim) => ({ claim, outcome: { kind: 'fail', error: 'HTTP 400' } })))
     well = true
 
     expect(await made.engine.deliveries.replayEndpoint('w1', { endpointId: id }, { limit: 120 })).toEqual({
@@ -252,7 +256,7 @@ describe('a replay of an endpoint', () => {
     expect(await made.engine.deliveries.replayEndpoint('w1', { endpointId: id })).toEqual({ count: 30, more: false })
     for (let round = 0; round < 5; round++) {
       await made.exec('update keepsend_endpoints set resume_at = 1 where resume_at is not null')
-      await made.engine.resumeHeld()
+      await made.engine.worker.resumeHeld()
       await made.work()
     }
     expect((await made.rows()).map(({ endpointId, status }) => [endpointId, status])).toEqual([[other.id, 'failed']])

@@ -114,7 +114,7 @@ describe('an attempt', () => {
     })
     const { claims } = await claimDueEvents(db, { limit: 1 })
     const [claim] = claims
-    expect(claim && (await publisher.deliver(claim, claim.claimedAt))).toMatchObject({
+    expect(claim && (await publisher.worker.deliver(claim, claim.claimedAt))).toMatchObject({
       kind: 'reschedule',
       error: INTERNAL_ERROR,
     })

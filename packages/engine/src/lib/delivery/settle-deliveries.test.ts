@@ -76,9 +76,9 @@ describe('410', () => {
     const { id } = await made.addEndpoint()
     await made.engine.publish(event)
     const claim = await claimOne(made)
-    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
     await made.engine.endpoints.update('w1', id, { url: 'https://moved.example.com/' })
-    await made.engine.settle([{ claim, outcome }])
+    await made.engine.worker.settle([{ claim, outcome }])
     expect(await made.engine.endpoints.get('w1', id)).toMatchObject({ status: 'enabled', version: 2 })
     expect(await made.rows()).toMatchObject([{ status: 'failed' }])
   })
@@ -88,10 +88,10 @@ describe('410', () => {
     const { id } = await made.addEndpoint()
     await made.engine.publish(event)
     const claim = await claimOne(made)
-    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
     const { claims } = await claimDueEvents(made.db, { limit: 1, now: LATER })
     expect(claims).toHaveLength(1)
-    expect(await made.engine.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+    expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
     expect(await made.engine.endpoints.get('w1', id)).toMatchObject({ status: 'enabled', version: 1 })
     expect(await made.rows()).toMatchObject([{ status: 'pending', gen: claim.gen + 1 }])
   })
@@ -118,10 +118,10 @@ describe('a disabled endpoint', () => {
     await made.engine.publish(event)
     await made.engine.endpoints.setStatus('w1', id, 'disabled')
     const claim = await claimOne(made)
-    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
     expect(outcome).toEqual({ kind: 'hold', reason: 'endpoint_disabled' })
     await made.engine.endpoints.setStatus('w1', id, 'enabled')
-    await made.engine.settle([{ claim, outcome }])
+    await made.engine.worker.settle([{ claim, outcome }])
     expect(await made.rows()).toMatchObject([{ status: 'pending', holdReason: null, attempts: 0 }])
     expect(await made.work()).toMatchObject([{ kind: 'complete', httpStatus: 200 }])
   })
@@ -134,9 +134,9 @@ describe('a disabled endpoint', () => {
     await made.engine.publish(event)
     await setStatus('disabled')
     const claim = await claimOne(made)
-    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
     await setStatus('enabled')
-    await made.engine.settle([{ claim, outcome }])
+    await made.engine.worker.settle([{ claim, outcome }])
     expect([outcome.kind, await made.work()]).toMatchObject(['hold', [{ kind: 'complete', httpStatus: 200 }]])
   })
 
@@ -157,10 +157,10 @@ describe('a disabled endpoint', () => {
       return counts
     }
     expect(await states()).toEqual({ failed: 500, held: 702 })
-    expect(await engine.maintain()).toMatchObject({ orphaned: 500, more: true })
-    expect(await engine.maintain()).toMatchObject({ orphaned: 202, more: false })
+    expect(await engine.worker.maintain()).toMatchObject({ orphaned: 500, more: true })
+    expect(await engine.worker.maintain()).toMatchObject({ orphaned: 202, more: false })
     expect(await states()).toEqual({ failed: 1202, held: 0 })
-    expect(await engine.maintain()).toMatchObject({ orphaned: 0, more: false })
+    expect(await engine.worker.maintain()).toMatchObject({ orphaned: 0, more: false })
   })
 
   it('that is deleted is found behind a thousand others by maintenance, by engines that live for one round', async () => {
@@ -176,7 +176,8 @@ describe('a disabled endpoint', () => {
       "update pending_events set status = 'held', hold_reason = 'x', held_at = 1, ready = 0, due_at = null",
     )
     const orphaned = []
-    for (let round = 0; round < 3; round++) orphaned.push((await (await rig({ on: made })).engine.maintain()).orphaned)
+    for (let round = 0; round < 3; round++)
+      orphaned.push((await (await rig({ on: made })).engine.worker.maintain()).orphaned)
     expect(orphaned).toEqual([0, 1, 0])
   })
 
@@ -187,8 +188,8 @@ describe('a disabled endpoint', () => {
     await work()
     await exec("update keepsend_endpoints set status = 'enabled'")
     expect(await rows()).toMatchObject([{ status: 'held' }])
-    expect(await engine.maintain()).toMatchObject({ orphanedHolds: 1, more: false })
-    expect(await engine.resumeHeld()).toMatchObject({ resumed: [{ endpointId: ids.bad, delayMs: 0 }] })
+    expect(await engine.worker.maintain()).toMatchObject({ orphanedHolds: 1, more: false })
+    expect(await engine.worker.resumeHeld()).toMatchObject({ resumed: [{ endpointId: ids.bad, delayMs: 0 }] })
     expect(await rows()).toMatchObject([{ status: 'pending' }])
   })
 })
@@ -201,9 +202,9 @@ describe('the unit of a settle', () => {
       await engine.publish(event)
       await work()
       expect((await rows()).map(({ status }) => status)).toEqual(keepCompleted ? ['completed'] : [])
-      expect(await engine.maintain()).toMatchObject({ deletedRows: 0 })
+      expect(await engine.worker.maintain()).toMatchObject({ deletedRows: 0 })
       await exec('update pending_events set completed_at = completed_at - 61000')
-      expect(await engine.maintain()).toMatchObject({ deletedRows: keepCompleted ? 1 : 0 })
+      expect(await engine.worker.maintain()).toMatchObject({ deletedRows: keepCompleted ? 1 : 0 })
     }
   })
 
@@ -213,8 +214,10 @@ describe('the unit of a settle', () => {
     await made.engine.publish(event)
     await made.engine.publish(event)
     const claim = await claimOne(made)
-    const outcome = await made.engine.deliver(claim, claim.claimedAt)
-    const { lost, claimed } = await made.engine.settle([{ claim, outcome }], { claim: await claimInLine(made, 10) })
+    const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
+    const { lost, claimed } = await made.engine.worker.settle([{ claim, outcome }], {
+      claim: await claimInLine(made, 10),
+    })
     expect([lost, claimed.claims.map(({ attempts }) => attempts), (await made.rows()).length]).toEqual([[], [1], 1])
   })
 
@@ -231,7 +234,7 @@ describe('the unit of a settle', () => {
       { kind: 'reschedule', delayMs: 1, deferral: false, error: 'internal_error' },
       { kind: 'hold', reason: 'rate_limited' },
     ] as const) {
-      expect(await made.engine.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+      expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
       expect(await made.rows()).toEqual([before])
     }
   })

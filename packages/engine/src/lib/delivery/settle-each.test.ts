@@ -70,7 +70,7 @@ describe('a worker’s settle', () => {
     await publish(made, 'next')
     const claim = await claimInLine(made, 10)
     made.state.tries = 0
-    const settled = await made.engine.settleEach(made.group, { claim })
+    const settled = await made.engine.worker.settleEach(made.group, { claim })
     expect(settled.results).toEqual(made.group.map((one) => ({ finished: one, settle: 'settled' })))
     expect(settled.claimed.claims).toMatchObject([{ type: 'next', attempts: 1 }])
     expect([made.state.tries, settled.storageError, logOf(made, 'warn')]).toEqual([1, undefined, []])
@@ -83,7 +83,7 @@ describe('a worker’s settle', () => {
     await made.exec('update pending_events set due_at = 1 where id = ?', second?.id ?? '')
     const { claims } = await claimDueEvents(made.db, { limit: 10 })
     expect(claims.map(({ id }) => id)).toEqual([second?.id])
-    expect(settlesOf(await made.engine.settleEach(made.group))).toEqual(['settled', 'lost', 'settled'])
+    expect(settlesOf(await made.engine.worker.settleEach(made.group))).toEqual(['settled', 'lost', 'settled'])
     expect(await made.rows()).toMatchObject([{ id: second?.id, status: 'pending', gen: claims[0]?.gen }])
     expect(logOf(made, 'warn')).toMatchObject([{ fields: { deliveryId: second?.id } }])
   })
@@ -91,7 +91,7 @@ describe('a worker’s settle', () => {
   it('that one row’s trigger refuses settles every other row, and answers that one refused', async () => {
     const made = await finished(['a', 'a', 'poison', 'a', 'a'], [DELIVERED, RETRY])
     await refuse(made, 'delete', "old.event_type = 'poison'")
-    const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
+    const settled = await made.engine.worker.settleEach(made.group, { claim: { due: 10 } })
     expect(settlesOf(settled)).toEqual(['settled', 'settled', 'refused', 'settled', 'settled'])
     expect(settled.results.map((one) => one.finished)).toEqual(made.group)
     expect(settled).toMatchObject({ claimed: { claims: [], exhausted: [] }, storageError: undefined })
@@ -110,7 +110,7 @@ describe('a worker’s settle', () => {
   it('that the storage refuses leaves every row as it was, unsettled: it is tried twice, and not row by row', async () => {
     const made = await finished(['a', 'b', 'c'], [DELIVERED, RETRY, DEAD])
     await made.readOnly(true)
-    const settled = await made.engine.settleEach(made.group, { claim: { due: 10 } })
+    const settled = await made.engine.worker.settleEach(made.group, { claim: { due: 10 } })
     expect(settlesOf(settled)).toEqual(['unsettled', 'unsettled', 'unsettled'])
     expect(settled).toMatchObject({
       claimed: { claims: [], exhausted: [] },
@@ -119,7 +119,7 @@ describe('a worker’s settle', () => {
     expect([made.state.tries, await made.rows()]).toMatchObject([2, made.claims])
 
     await made.readOnly(false)
-    expect(settlesOf(await made.engine.settleEach(made.group))).toEqual(['settled', 'settled', 'settled'])
+    expect(settlesOf(await made.engine.worker.settleEach(made.group))).toEqual(['settled', 'settled', 'settled'])
   })
 
   it('whose commit lost its answer is answered lost: the second try writes nothing twice', async () => {
@@ -127,7 +127,7 @@ describe('a worker’s settle', () => {
     made.state.after = (number) => {
       if (number === 1) throw new OutboxError('commit_unconfirmed', 'the connection broke')
     }
-    const settled = await made.engine.settleEach(made.group)
+    const settled = await made.engine.worker.settleEach(made.group)
     const written = await made.rows()
     expect([settlesOf(settled), settled.storageError, made.state.tries]).toEqual([
       ['lost', 'lost', 'lost'],
@@ -148,7 +148,7 @@ describe('a worker’s settle', () => {
     await refuse(made, 'update', 'new.claimed_at is not null and old.claimed_at is null')
     const claim = await claimInLine(made, 10)
     made.state.tries = 0
-    const settled = await made.engine.settleEach(made.group, { claim })
+    const settled = await made.engine.worker.settleEach(made.group, { claim })
     expect([settlesOf(settled), settled.claimed.claims, made.state.tries]).toEqual([['settled', 'settled'], [], 2])
     expect((await made.rows()).map(({ type, attempts, claimedAt }) => [type, attempts, claimedAt])).toEqual([
       ['b', 1, null],
@@ -162,7 +162,7 @@ describe('a worker’s settle', () => {
     await refuse(made, 'update', 'new.claimed_at is not null')
     const claim = await claimInLine(made, 10)
     made.state.tries = 0
-    await expect(made.engine.settleEach([], { claim })).rejects.toThrow('not this row')
+    await expect(made.engine.worker.settleEach([], { claim })).rejects.toThrow('not this row')
     expect(made.state.tries).toBe(1)
   })
 
@@ -173,7 +173,7 @@ describe('a worker’s settle', () => {
     'with %s rejects, and nothing is written: the caller’s mistake is no refusal of the storage',
     async (_what, next) => {
       const made = await finished(['a', 'b'])
-      await expect(made.engine.settleEach(made.group, next)).rejects.toMatchObject({ code: 'invalid_option' })
+      await expect(made.engine.worker.settleEach(made.group, next)).rejects.toMatchObject({ code: 'invalid_option' })
       expect(await made.rows()).toMatchObject(made.claims)
       expect(logOf(made, 'warn')).toEqual([])
     },
@@ -186,7 +186,7 @@ describe('a worker’s settle', () => {
     made.state.before = (number) => {
       if (number === 4) throw full
     }
-    const settled = await made.engine.settleEach(made.group)
+    const settled = await made.engine.worker.settleEach(made.group)
     expect(settlesOf(settled)).toEqual(['settled', 'refused', 'unsettled', 'unsettled'])
     expect([made.state.tries, settled.storageError]).toEqual([4, full])
     expect(await made.rows()).toMatchObject(made.claims.slice(1))

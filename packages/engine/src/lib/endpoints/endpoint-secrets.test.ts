@@ -56,7 +56,7 @@ describe('rotation', () => {
     await work()
     expect(sender.requests[0]?.headers['webhook-signature']?.split(' ')).toHaveLength(1)
     expect(await count('keepsend_secrets')).toBe(10)
-    expect(await engine.maintain()).toMatchObject({ deletedSecrets: 9 })
+    expect(await engine.worker.maintain()).toMatchObject({ deletedSecrets: 9 })
     expect(await count('keepsend_secrets')).toBe(1)
     expect(await engine.endpoints.rotateSecret('w1', id)).toMatchObject({ version: 11 })
   })

@@ -37,9 +37,9 @@ async function watched({ isNamed = true, ...options }: Parameters<typeof rig>[0]
     workTenant: async () => {
       const { claims } = await claimDueEvents(made.db, { limit: 100 })
       const own = claims.filter(({ workspaceId }) => workspaceId === 'w1')
-      await made.engine.settle(
+      await made.engine.worker.settle(
         await Promise.all(
-          own.map(async (claim) => ({ claim, outcome: await made.engine.deliver(claim, claim.claimedAt) })),
+          own.map(async (claim) => ({ claim, outcome: await made.engine.worker.deliver(claim, claim.claimedAt) })),
         ),
       )
     },
@@ -57,7 +57,7 @@ describe('what Keepsend reports to the operator', () => {
     await made.publish(1)
     await made.workTenant()
     await made.ageBy(60_000)
-    await made.engine.resumeHeld()
+    await made.engine.worker.resumeHeld()
     made.answers(200)
     await made.workTenant()
     expect(await made.types()).toEqual(['endpoint.circuit_opened', 'endpoint.recovered'])
@@ -74,7 +74,7 @@ describe('what Keepsend reports to the operator', () => {
     const day = 86_400_000
     for (const age of [2 * day, 0.6 * day, 0.1 * day, 1.2 * day, 0.7 * day, 0.5 * day]) {
       await made.ageBy(age)
-      await made.engine.resumeHeld()
+      await made.engine.worker.resumeHeld()
       await made.workTenant()
     }
     const told = (await made.reports()).map(([type, { percent, reason }]) => [
@@ -136,9 +136,9 @@ describe('what Keepsend reports to the operator', () => {
       const { claims } = await claimDueEvents(made.db, { limit: 1 })
       const [claim] = claims
       if (!claim) throw new Error('nothing was claimed')
-      const outcome = await made.engine.deliver(claim, claim.claimedAt)
+      const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
       await claimDueEvents(made.db, { limit: 1, now: LATER })
-      expect(await made.engine.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+      expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
       expect([await made.types(), (await made.engine.endpoints.get('w1', made.id)).circuit]).toEqual([[], 'closed'])
     }
   })
@@ -149,12 +149,12 @@ describe('what Keepsend reports to the operator', () => {
     const { claims } = await claimDueEvents(made.db, { limit: 1 })
     const [claim] = claims
     if (!claim) throw new Error('nothing was claimed')
-    const outcome = await made.engine.deliver(claim, claim.claimedAt)
+    const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
     await made.readOnly(true)
-    await expect(made.engine.settle([{ claim, outcome }])).rejects.toThrow()
+    await expect(made.engine.worker.settle([{ claim, outcome }])).rejects.toThrow()
     await made.readOnly(false)
     expect(await made.types()).toEqual([])
-    await made.engine.settle([{ claim, outcome }])
+    await made.engine.worker.settle([{ claim, outcome }])
     expect(await made.types()).toEqual(['endpoint.circuit_opened'])
   })
 

@@ -91,7 +91,7 @@ describe('a payload', () => {
     expect(await made.select('select payload from keepsend_payloads')).toEqual([{ payload }])
     await made.work({ limit: 10 })
     expect(await made.rows()).toMatchObject([{ status: 'failed', payload }])
-    expect(await made.engine.maintain()).toMatchObject({ deletedPayloads: 0 })
+    expect(await made.engine.worker.maintain()).toMatchObject({ deletedPayloads: 0 })
 
     const [failed] = await made.rows()
     await made.engine.deliveries.replay('w1', failed?.id ?? '')
@@ -99,7 +99,7 @@ describe('a payload', () => {
     expect(made.sender.requests.map(({ body }) => body)).toEqual(Array(endpoints + 1).fill(payload))
     await made.exec("update pending_events set completed_at = 1 where status = 'failed'")
     await made.exec('update keepsend_sweep_pass set payloads_next_at = 0')
-    expect(await made.engine.maintain()).toMatchObject({ deletedRows: 1, deletedPayloads: 1 })
+    expect(await made.engine.worker.maintain()).toMatchObject({ deletedRows: 1, deletedPayloads: 1 })
     expect(await made.count('keepsend_payloads')).toBe(0)
   })
 })

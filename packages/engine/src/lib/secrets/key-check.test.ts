@@ -22,8 +22,8 @@ describe('the keys of secrets', () => {
   it('are known at the start, and told by health: the right ones, or others under the same id or another', async () => {
     const on = await openDatabase()
     const right = await under(on, k1)
-    await right.engine.checkKeys()
-    await right.engine.checkKeys()
+    await right.engine.worker.checkKeys()
+    await right.engine.worker.checkKeys()
     expect(await health(right)).toBe(200)
     expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
     for (const [keys, why] of [
@@ -33,7 +33,7 @@ describe('the keys of secrets', () => {
       [[], /this engine keeps secrets in plaintext/],
     ] as const) {
       const wrong = await under(on, ...keys)
-      await expect(wrong.engine.checkKeys()).rejects.toMatchObject({
+      await expect(wrong.engine.worker.checkKeys()).rejects.toMatchObject({
         code: 'secret_unreadable',
         message: expect.stringMatching(why),
       })
@@ -51,21 +51,21 @@ describe('the keys of secrets', () => {
   it('of a database that has API keys and nothing to check by are told by those', async () => {
     const on = await openDatabase()
     await (await under(on, k1)).engine.apiKeys.create({ workspaceId: 'w1' })
-    await expect((await under(on, k2)).engine.checkKeys()).rejects.toMatchObject({ code: 'secret_unreadable' })
+    await expect((await under(on, k2)).engine.worker.checkKeys()).rejects.toMatchObject({ code: 'secret_unreadable' })
     expect(await checksOf(on)).toEqual([])
   })
 
   it('change one after another, and each step of the way is right for old and new processes', async () => {
     const on = await openDatabase()
     const old = await under(on, k1)
-    await old.engine.checkKeys()
+    await old.engine.worker.checkKeys()
     await old.addEndpoint()
     for (const keys of [
       [k1, k2],
       [k2, k1],
     ]) {
       const next = await under(on, ...keys)
-      await next.engine.checkKeys()
+      await next.engine.worker.checkKeys()
       expect(await health(next)).toBe(200)
     }
     expect(await checksOf(on)).toEqual([
@@ -73,10 +73,10 @@ describe('the keys of secrets', () => {
       { version: 2, keyId: 'k2' },
     ])
     // A process whose second key is mistyped would write what no other reads.
-    await expect((await under(on, newKey('k2'), k1)).engine.checkKeys()).rejects.toThrow('under the key k2')
+    await expect((await under(on, newKey('k2'), k1)).engine.worker.checkKeys()).rejects.toThrow('under the key k2')
     expect(await reencryptSecrets({ db: old.db, secrets: createKeyRing([k2, k1]) })).toMatchObject({ failed: 0 })
     const last = await under(on, k2)
-    await last.engine.checkKeys()
+    await last.engine.worker.checkKeys()
     expect(await health(last)).toBe(200)
     expect((await checksOf(on)).map(({ keyId }) => keyId)).toEqual(['k2', 'k2'])
   })
@@ -86,7 +86,7 @@ describe('the keys of secrets', () => {
     // One makes the tables.
     const first = await under(on, k1)
     const engines = [first, ...(await Promise.all(Array.from({ length: 3 }, () => under(on, k1))))]
-    await Promise.all(engines.map(({ engine }) => engine.checkKeys()))
+    await Promise.all(engines.map(({ engine }) => engine.worker.checkKeys()))
     expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
   })
 
@@ -121,17 +121,17 @@ describe('the keys of secrets', () => {
     const { addEndpoint, exec } = await under(on, k1)
     const { id } = await addEndpoint()
     await addEndpoint()
-    await expect((await under(on, k2)).engine.checkKeys()).rejects.toThrow('no key k1')
+    await expect((await under(on, k2)).engine.worker.checkKeys()).rejects.toThrow('no key k1')
     expect(await checksOf(on)).toEqual([])
     await exec(`update keepsend_secrets set secret = 'AAAA' where endpoint_id = '${id}'`)
-    await (await under(on, k1)).engine.checkKeys()
+    await (await under(on, k1)).engine.worker.checkKeys()
     expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
   })
 
   it('in a service that does not answer keep nothing from starting: log and health say so, until it answers', async () => {
     const on = await openDatabase()
     const ring = createKeyRing([k1])
-    await (await under(on, k1)).engine.checkKeys()
+    await (await under(on, k1)).engine.worker.checkKeys()
     let isDown = true
     const made = await rig({
       on,
@@ -142,7 +142,7 @@ describe('the keys of secrets', () => {
     })
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())
-    await made.engine.checkKeys()
+    await made.engine.worker.checkKeys()
     expect(await health(made)).toBe(503)
     const error = expect.stringContaining('connect ECONNREFUSED')
     expect(made.log.entries).toMatchObject([
@@ -166,7 +166,7 @@ describe('the keys of secrets', () => {
     const { engine, log } = await rig({
       wrap: (db) => ({ ...db, run: () => Promise.reject(new OutboxError('not_accepted', 'disk full')) }),
     })
-    await engine.checkKeys()
+    await engine.worker.checkKeys()
     expect(log.entries).toMatchObject([{ level: 'warn', fields: { error: 'disk full' } }])
   })
 })

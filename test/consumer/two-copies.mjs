@@ -33,7 +33,7 @@ await new Promise((listening) => receiver.listen(0, '127.0.0.1', listening))
 const { port } = receiver.address()
 
 const db = one.openSqlite('copies.db')
-await engineTwo.migrate(db)
+await engineTwo.migrateEngine(db)
 // The same library has it: not refused, although another one is loaded.
 new DatabaseSync(':memory:').close()
 two.openSqlite('copies.db').close()

@@ -20,7 +20,8 @@ export {
   cleanupOldEvents,
 } from './lib/cleanup.ts'
 export { type Codec, type ColumnNames, type JsonColumn, type ReadColumn, createCodec, json } from './lib/codec.ts'
-export { type OutboxDatabase, type Row, type SqlResult, onlyRow, rowsAs } from './lib/database.ts'
+export { type OutboxDatabase, onlyRow, rowsAs } from './lib/database.ts'
+export { type Row, type SqlResult } from './lib/statement.ts'
 export type {
   Dialect,
   RowsInOrder,
@@ -64,17 +65,8 @@ export {
   isTooManyRows,
   refuseRowsStatement,
 } from './lib/insert.ts'
-export {
-  type LaneRef,
-  type LaneShare,
-  type LineUpOptions,
-  type Look,
-  type LookOptions,
-  inTurn,
-  lineUpDueEvents,
-  lookAtLanes,
-  oldestInLine,
-} from './lib/lane.ts'
+export { type LineUpOptions, type Look, inTurn, lineUpDueEvents, lookAtLanes, oldestInLine } from './lib/lane.ts'
+export { type LaneRef, type LaneShare, type LookOptions } from './lib/lane-ref.ts'
 export { type BeginResult, beginEvent, beginEvents, extendLease } from './lib/lease.ts'
 export { type FindOptions, findStatement } from './lib/list.ts'
 export { type Migration, applyMigrations } from './lib/migrate.ts'
@@ -109,7 +101,6 @@ export {
 } from './lib/row.ts'
 export { BEHIND_EVERY_EVENT, byId, endpointIdOf, eventIdIn, eventIdOf, eventRange, rowId } from './lib/row-id.ts'
 export {
-  type Outcome,
   type SettleOptions,
   type SettleResult,
   addSettle,
@@ -118,6 +109,7 @@ export {
   rescheduleEvent,
   settleEvents,
 } from './lib/settle.ts'
+export { type Outcome } from './lib/outcome.ts'
 export {
   type DialectName,
   type SqlText,
@@ -136,5 +128,5 @@ export {
 } from './lib/statement.ts'
 export { type OutboxStats, type StatsOptions, oldestDue, outboxStats } from './lib/stats.ts'
 export { type SweepOptions, type SweepResult, type SweptEvent, sweepPendingEvents } from './lib/sweep.ts'
-export type { TakeOptions } from './lib/take.ts'
+export type { TakeOptions } from './lib/take-options.ts'
 export { Transaction } from './lib/transaction.ts'

@@ -7,6 +7,7 @@ import {
   type TakeOptions,
   beginEvents,
   extendLease,
+  failHeldStatement,
   firstEventIdAt,
   holdLaneStatement,
   migrateOutbox,
@@ -14,14 +15,14 @@ import {
   raw,
   replayStatement,
   resumeStatement,
-  failHeldStatement,
   settleEvents,
   toSql,
 } from '../src/index.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { type FindOptions, findStatement } from '../src/lib/list.ts'
-import { type LaneShare, lineUpStatement, lookStatement } from '../src/lib/lane.ts'
+import { lineUpStatement, lookStatement } from '../src/lib/lane.ts'
+import type { LaneShare } from '../src/lib/lane-ref.ts'
 import { expireStatement, lookStatement as expiryLook } from '../src/lib/expire.ts'
 import { deleteUnusedStatement } from '../src/lib/payload.ts'
 import { takeStatement } from '../src/lib/take.ts'

@@ -14,7 +14,8 @@ import type { DelayedEvent } from './producer.ts'
 import type { QueuePolicy } from './queue-policy.ts'
 import { lineUpExcess } from './line-up-excess.ts'
 import { TopUps, lanesOf } from './top-up.ts'
-import { type Item, type Result, deliverAll } from './deliver-batch.ts'
+import { type Result, deliverAll } from './deliver-batch.ts'
+import type { Item } from './fair-queue.ts'
 
 /** A row with the message that named it. */
 interface Carried extends Item {

@@ -1,13 +1,6 @@
+import { FairQueue, type Item } from './fair-queue.ts'
 import { type DeliveryOutcome, type Engine, type SettledDelivery, errorFields } from '@keepsend/engine'
 import { type ClaimOptions, type ClaimResult, type TakenEvent, beginEvent } from '@keepsend/outbox'
-import { FairQueue } from './fair-queue.ts'
-
-/** A row in hand. */
-export interface Item {
-  row: TakenEvent
-  /** When it was read, on the monotonic clock. */
-  readAt: number
-}
 
 /** An attempt that has ended, and what the database made of its settle. */
 export interface Result<T extends Item> {

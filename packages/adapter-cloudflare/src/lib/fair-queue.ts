@@ -1,4 +1,4 @@
-import type { Item } from './deliver-batch.ts'
+import type { TakenEvent } from '@keepsend/outbox'
 
 /**
  * Whose turn it is in a batch: the workspace that has the fewest in flight goes next, and of it the endpoint that has the
@@ -63,4 +63,11 @@ export class FairQueue<T extends Item> {
 
 function endpointOf({ row }: Item): string {
   return row.endpointId ?? ''
+}
+
+/** A row in hand. */
+export interface Item {
+  row: TakenEvent
+  /** When it was read, on the monotonic clock. */
+  readAt: number
 }

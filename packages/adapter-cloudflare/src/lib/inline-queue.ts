@@ -17,7 +17,8 @@ import {
 } from '@keepsend/outbox'
 import { CloudflareAdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
 import { type SweepReport, tick } from './scheduled.ts'
-import { type Item, deliverAll } from './deliver-batch.ts'
+import { deliverAll } from './deliver-batch.ts'
+import type { Item } from './fair-queue.ts'
 
 // After the response the platform lets `waitUntil` run for 30 s and then ends it, whatever it does.
 const AFTER_RESPONSE_MS = 28_000

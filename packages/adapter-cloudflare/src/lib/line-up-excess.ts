@@ -2,7 +2,7 @@ import { type SettleEachResult, errorFields } from '@keepsend/engine'
 import type { TakenEvent } from '@keepsend/outbox'
 import type { QueuePolicy } from './queue-policy.ts'
 import type { TopUps } from './top-up.ts'
-import type { Item } from './deliver-batch.ts'
+import type { Item } from './fair-queue.ts'
 
 // Once messages wait longer than this behind others, a workspace has no more first attempts of a batch than it has slots.
 const BEHIND_MS = 2000

@@ -7,7 +7,8 @@ import {
   inTurn,
   lookAtLanes,
 } from '@keepsend/outbox'
-import type { Ended, Item } from './deliver-batch.ts'
+import type { Ended } from './deliver-batch.ts'
+import type { Item } from './fair-queue.ts'
 
 // Lanes of a workspace that one look shows.
 const LANES = 32

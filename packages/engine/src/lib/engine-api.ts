@@ -10,7 +10,7 @@ import type { BackgroundOption, EngineCounters } from './publish/dispatch.ts'
 import type { IdempotencyKey } from './idempotency/idempotency.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
-import type { EngineRoutes } from './api/route.ts'
+import type { EngineRoutes } from './engine-routes.ts'
 
 export interface PublishResult {
   eventId: string

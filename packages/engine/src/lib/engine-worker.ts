@@ -1,12 +1,16 @@
 import type { OutboxDatabase, SettleResult, TakenEvent } from '@keepsend/outbox'
-import { RESUME_HELD_OPTIONS, checkResumeHeldOptions, resumeHeld } from './backlog/resume-due.ts'
-import type { ResumeHeldOptions, ResumeHeldResult } from './backlog/resume-due.ts'
+import {
+  RESUME_HELD_OPTIONS,
+  type ResumeHeldOptions,
+  type ResumeHeldResult,
+  checkResumeHeldOptions,
+  resumeHeld,
+} from './backlog/resume-due.ts'
 import { type Admission, admitRows } from './delivery/admission.ts'
-import type { DeliveryOutcome } from './delivery/classify-response.ts'
+import type { DeliveryOutcome, FinishedDelivery } from './outcome.ts'
 import { type DeliverDeps, INTERNAL_ERROR, deliverEvent } from './delivery/deliver.ts'
 import { logAttempt, logChanges } from './delivery/delivery-log.ts'
 import {
-  type FinishedDelivery,
   SETTLE_NEXT_OPTIONS,
   type SettleDeps,
   type SettleNext,

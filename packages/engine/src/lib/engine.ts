@@ -21,7 +21,8 @@ import {
   newCounters,
 } from './publish/dispatch.ts'
 import { hashKey, readAnswer } from './idempotency/idempotency.ts'
-import { redactingLogger, errorFields } from './logger.ts'
+import { errorFields } from './logger.ts'
+import { redactingLogger } from './redacting-logger.ts'
 import { createKeyCheck } from './secrets/key-check.ts'
 import { type EngineOptions, readOptions } from './options.ts'
 import { type PublishTarget, fanOutToOneStatements } from './publish/fan-out.ts'

@@ -5,7 +5,7 @@ import type { Engine, PublishResult } from './engine-api.ts'
 import { EngineError, checkNames } from './errors.ts'
 import type { WebhookEvent } from './publish/event.ts'
 import type { IdempotencyKey } from './idempotency/idempotency.ts'
-import { problemResponse } from './api/problem.ts'
+import { problemResponse } from './problem.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { limitLines } from './log-limit.ts'
-import { type Logger, redactingLogger, silentLogger } from './logger.ts'
+import { type Logger, silentLogger } from './logger.ts'
+import { redactingLogger } from './redacting-logger.ts'
 
 /** A logger under the limit, what it was given, and a clock that is moved by hand. */
 function limited({ debug = true } = {}) {

@@ -16,9 +16,9 @@ import { LIMIT_OPTIONS, type Limits, readLimits } from './limits.ts'
 import { consoleLogger } from './console-logger.ts'
 import type { Logger } from './logger.ts'
 import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, longestMs } from './retry-schedule.ts'
-import { DEFAULT_DEADLINE_MS, type Sender } from './delivery/sender.ts'
+import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import type { Secrets } from './secrets/secret-store.ts'
-import type { Signer } from './signing/sign.ts'
+import type { Signer } from './signing/signer.ts'
 
 export interface EngineOptions {
   /** Where change and rows are committed. `migrate(db)` first. */

@@ -1,11 +1,13 @@
 import type { OptionNames } from './options.ts'
-import { type OutboxDatabase, type Row, onlyRow } from './database.ts'
+import { type OutboxDatabase, onlyRow } from './database.ts'
+import { type Row, sqlText } from './statement.ts'
 import { checkBounds, checkNames } from './errors.ts'
-import { type LaneShare, takeInTurn } from './lane.ts'
+import { takeInTurn } from './lane.ts'
+import type { LaneShare } from './lane-ref.ts'
 import { byId } from './row-id.ts'
 import { type ClaimRef, type EventState, type TakenEvent, readPendingEvents } from './row.ts'
-import { sqlText } from './statement.ts'
-import { type TakeOptions, takeStatement } from './take.ts'
+import { takeStatement } from './take.ts'
+import type { TakeOptions } from './take-options.ts'
 import { Transaction } from './transaction.ts'
 
 export interface LeaseOptions {

@@ -1,6 +1,5 @@
 import type { InferSelectModel, Table } from 'drizzle-orm/table'
-import type { Row } from './database.ts'
-import { type SqlText, raw } from './statement.ts'
+import { type Row, type SqlText, raw } from './statement.ts'
 
 /**
  * Reads the rows of one table. Its columns are given once, under the property names of the drizzle table; the compiler

@@ -1,16 +1,5 @@
+import type { Row, SqlResult, Statement } from './statement.ts'
 import type { Dialect } from './dialect.ts'
-import type { Statement } from './statement.ts'
-
-/** A row as the driver gives it. */
-export type Row = Record<string, unknown>
-
-/** What one statement did. `R` is what the author of the statement says of its rows. */
-export interface SqlResult<R extends object = Row> {
-  /** Rows of a `select` or a `returning`; empty for any other statement. */
-  rows: R[]
-  /** Rows inserted, updated or deleted; 0 for a `select`. */
-  changes: number
-}
 
 /**
  * The database, as little of it as the verbs need. Three promises make an implementation fit:

@@ -1,8 +1,8 @@
-import type { LaneShare, LookOptions } from './lane.ts'
+import type { LaneShare, LookOptions } from './lane-ref.ts'
 import type { Resolved } from './options.ts'
 import type { ClaimRef } from './row.ts'
 import type { DialectName, SqlText } from './statement.ts'
-import type { TakeOptions } from './take.ts'
+import type { TakeOptions } from './take-options.ts'
 
 /**
  * How one family of SQL spells what the shared statements need. What a statement means, its conditions and its SET

@@ -1,6 +1,6 @@
 import type { OptionNames } from './options.ts'
 import type { OutboxDatabase } from './database.ts'
-import type { LaneRef } from './lane.ts'
+import type { LaneRef } from './lane-ref.ts'
 import { checkBounds, checkNames } from './errors.ts'
 import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
 import { endSet, holdSet, resumeSet } from './transitions.ts'

@@ -1,9 +1,9 @@
 import type { OptionNames } from './options.ts'
-import type { OutboxDatabase, Row } from './database.ts'
+import type { OutboxDatabase } from './database.ts'
+import { type Row, raw, sqlText } from './statement.ts'
 import { checkBounds, checkNames } from './errors.ts'
 import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from './row.ts'
 import { hasLine } from './lane.ts'
-import { raw, sqlText } from './statement.ts'
 
 /**
  * The heartbeat of a worker whose attempts still run: each lease ends `leaseMs` from now, or later if it did already.

@@ -1,6 +1,6 @@
 import type { InferSelectModel } from 'drizzle-orm/table'
 import { createCodec } from './codec.ts'
-import type { Row } from './database.ts'
+import type { Row } from './statement.ts'
 import type { pendingEvents as table } from './sqlite/table.ts'
 
 /**

@@ -2,7 +2,7 @@ import type { Dialect } from './dialect.ts'
 import { OutboxError } from './errors.ts'
 import { byId } from './row-id.ts'
 import type { ClaimRef } from './row.ts'
-import type { Outcome } from './settle.ts'
+import type { Outcome } from './outcome.ts'
 import { type SqlText, sqlText } from './statement.ts'
 import { CLAIM_STANDS, settleSet } from './transitions.ts'
 

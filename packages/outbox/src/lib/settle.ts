@@ -1,3 +1,4 @@
+import type { Outcome, RescheduleReason, When } from './outcome.ts'
 import type { OptionNames } from './options.ts'
 import { checkNames } from './errors.ts'
 import { type ClaimOptions, type ClaimResult, addClaim, readClaimed, takesOf } from './claim.ts'
@@ -6,26 +7,6 @@ import type { ClaimRef, SettleStatus } from './row.ts'
 import { settleStatements } from './settle-statement.ts'
 import type { SqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
-
-/** How a claim ends. Texts are capped at 1,000 characters and stripped of what no database stores. */
-export type Outcome = { claim: ClaimRef } & (
-  | { settle: 'complete'; httpStatus?: number | undefined }
-  | { settle: 'fail'; error: string; httpStatus?: number | undefined }
-  | ({ settle: 'reschedule' } & RescheduleReason & When)
-  /** Held until it is resumed; the attempt does not count. */
-  | { settle: 'hold'; reason: string; error?: string | undefined; httpStatus?: number | undefined }
-  /** Released unused; the attempt does not count. */
-  | ({ settle: 'release' } & (When | { delayMs?: undefined; dueAt?: undefined }))
-)
-
-/** From the database's clock, or a time. Give one. */
-type When = { delayMs: number; dueAt?: undefined } | { dueAt: number; delayMs?: undefined }
-
-interface RescheduleReason {
-  error?: string | undefined
-  httpStatus?: number | undefined
-  deferral?: boolean | undefined
-}
 
 export interface SettleOptions {
   /** Keep completed rows, as `completed`, until clean-up; otherwise they are deleted. @default false */

@@ -161,3 +161,14 @@ function isBuilder(statement: SQLWrapper): statement is SQLWrapper & { toSQL(): 
 function isSqlText(value: unknown): value is SqlText {
   return typeof value === 'object' && value !== null && typeof (value as Partial<SqlText>).sql === 'string'
 }
+
+/** A row as the driver gives it. */
+export type Row = Record<string, unknown>
+
+/** What one statement did. `R` is what the author of the statement says of its rows. */
+export interface SqlResult<R extends object = Row> {
+  /** Rows of a `select` or a `returning`; empty for any other statement. */
+  rows: R[]
+  /** Rows inserted, updated or deleted; 0 for a `select`. */
+  changes: number
+}

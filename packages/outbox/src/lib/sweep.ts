@@ -6,7 +6,8 @@ import { type EventState, type SettleStatus, readPendingEvents } from './row.ts'
 import { completeEvent, failEvent, settleEvents } from './settle.ts'
 import { sqlText } from './statement.ts'
 import { takeInTurn } from './lane.ts'
-import { type TakeOptions, takeStatement } from './take.ts'
+import { takeStatement } from './take.ts'
+import type { TakeOptions } from './take-options.ts'
 
 export interface SweepOptions {
   /** Rows a tick at most, half of them reserved for lost first sends: 2–10,000. @default 1000 */

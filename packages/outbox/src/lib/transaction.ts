@@ -1,5 +1,5 @@
-import type { OutboxDatabase, Row, SqlResult } from './database.ts'
-import type { Statement } from './statement.ts'
+import type { OutboxDatabase } from './database.ts'
+import type { Row, SqlResult, Statement } from './statement.ts'
 
 /**
  * Statements that commit together. Where their order matters it is the order of {@link part}s, declared before any of

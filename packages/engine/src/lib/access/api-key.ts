@@ -1,3 +1,4 @@
+import { SCOPES, type Scope } from '../scopes.ts'
 import {
   type OptionNames,
   type OutboxDatabase,
@@ -18,20 +19,6 @@ import { apiKeyRows } from '../codecs.ts'
 import type { apiKeys } from '../sqlite/tables.ts'
 import { parseStored } from '../formats/stored-json.ts'
 import { checkWorkspaceId, isWorkspaceId } from '../workspace-id.ts'
-
-/** What a credential may do. */
-export type Scope = (typeof SCOPES)[number]
-
-/** Every scope, in the order of the API. `secrets:read` reveals signing secrets and is no part of `endpoints:read`. */
-export const SCOPES = [
-  'events:read',
-  'events:write',
-  'endpoints:read',
-  'endpoints:write',
-  'secrets:read',
-  'deliveries:read',
-  'deliveries:write',
-] as const
 
 /** Who is asking, and for which workspace. */
 export interface Principal {

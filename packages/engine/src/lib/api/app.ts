@@ -1,6 +1,6 @@
 import { type Authenticate, type Principal, checkPrincipal } from '../access/api-key.ts'
 import { EngineError, asEngineError } from '../errors.ts'
-import { UNSTORED, problemResponse } from './problem.ts'
+import { UNSTORED, problemResponse } from '../problem.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { addDocument } from './document.ts'
 import { answerOtherMethods, isOptions } from './methods.ts'
@@ -8,7 +8,8 @@ import { endpointRoutes } from './endpoints.ts'
 import { endpointStateRoutes } from './endpoint-state.ts'
 import { eventRoutes } from './events.ts'
 import { healthRoutes } from './liveness.ts'
-import { type EngineRoutes, type RouteEngine, newRoutes } from './route.ts'
+import { type RouteEngine, newRoutes } from './route.ts'
+import type { EngineRoutes } from '../engine-routes.ts'
 import { secretRoutes } from './secrets.ts'
 
 /** The management API. Errors are problem documents, every route but health and the document itself asks who is asking. */

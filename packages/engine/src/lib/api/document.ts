@@ -2,7 +2,8 @@ import type { Context } from 'hono'
 import { utf8 } from '../formats/encoding.ts'
 import { sha256Hex } from '../signing/sign.ts'
 import { registerHeaders } from './response-headers.ts'
-import { type EngineRoutes, SECURITY } from './route.ts'
+import { SECURITY } from './route.ts'
+import type { EngineRoutes } from '../engine-routes.ts'
 import { serverUrlOf } from './server-url.ts'
 
 /** The document around its `servers`, which differ by the place where it is asked for. */

@@ -3,7 +3,8 @@ import { oldestDue } from '@keepsend/outbox'
 import { keyFault } from '../secrets/key-check.ts'
 import { inTime } from '../in-time.ts'
 import { errorFields } from '../logger.ts'
-import { type EngineRoutes, type RouteEngine, json, newRoutes } from './route.ts'
+import { type RouteEngine, json, newRoutes } from './route.ts'
+import type { EngineRoutes } from '../engine-routes.ts'
 
 const WHY = {
   wrong: 'the keys of secrets are not those of the database',

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { EngineError } from '../errors.ts'
-import { problemResponse } from './problem.ts'
-import type { EngineRoutes } from './route.ts'
+import { problemResponse } from '../problem.ts'
+import type { EngineRoutes } from '../engine-routes.ts'
 
 /**
  * Behind the routes so far: another method of one of their paths is 405 and `OPTIONS` is 204, both with `Allow`. `HEAD` is

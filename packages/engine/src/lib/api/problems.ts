@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { type EngineErrorCode, STATUS_OF } from '../errors.ts'
-import { type Problem, titleOf } from './problem.ts'
+import { type Problem, titleOf } from '../problem.ts'
 import { type HeaderName, withHeaders } from './response-headers.ts'
 
 /** A code of a problem document: one of the engine's, or `internal`. */

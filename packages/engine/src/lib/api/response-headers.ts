@@ -1,4 +1,4 @@
-import type { EngineRoutes } from './route.ts'
+import type { EngineRoutes } from '../engine-routes.ts'
 
 const text = { type: 'string' } as const
 

@@ -1,27 +1,17 @@
+import type { EngineRoutes, RouteEnv } from '../engine-routes.ts'
 import { OpenAPIHono, type RouteConfig, createRoute, type z } from '@hono/zod-openapi'
-import type { Principal, Scope } from '../access/api-key.ts'
+import type { Scope } from '../scopes.ts'
 import type { IdempotentDeliveryStore } from '../deliveries/delivery-store.ts'
 import type { IdempotentEndpointStore } from '../endpoints/endpoint-store-api.ts'
 import type { Engine, PublishResult } from '../engine-api.ts'
 import { EngineError, type EngineErrorCode } from '../errors.ts'
 import type { BackgroundOption } from '../publish/dispatch.ts'
 import type { IdempotentDeps, IdempotentOption } from '../idempotency/idempotent-change.ts'
-import { problemResponse } from './problem.ts'
+import { problemResponse } from '../problem.ts'
 import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
 import { describeProblems } from './input-problems.ts'
 import { problemsOf } from './problems.ts'
 import { type HeaderName, withHeaders } from './response-headers.ts'
-
-/** What a route finds in its context once the request is known. */
-interface RouteEnv {
-  Variables: {
-    principal: Principal
-    /** The JSON body as it came, of a route that has one. */
-    bodyText: string
-  }
-}
-
-export type EngineRoutes = OpenAPIHono<RouteEnv>
 
 /** The engine without its routes, which is what they are made from. */
 export interface RouteEngine

@@ -1,4 +1,5 @@
 import { type LaneRef, type OutboxDatabase, type SqlText, holdLaneStatement, raw, sqlText } from '@keepsend/outbox'
+import type { HoldReason } from '../outcome.ts'
 import { isPaused } from './pause.ts'
 
 /**
@@ -18,10 +19,7 @@ export const HOLD_REASONS = {
   },
   rate_limited: { blocks: `endpoint.status = 'enabled' and endpoint.rate_limit is not null`, resumeWithinMs: 250 },
   replay: { blocks: `endpoint.status = 'enabled'`, resumeWithinMs: 0 },
-} as const
-
-/** Why a row is held. */
-export type HoldReason = keyof typeof HOLD_REASONS
+} as const satisfies Record<HoldReason, { blocks: string; resumeWithinMs: number }>
 
 /** Holds what stands in the lane of an endpoint that takes nothing now: claimed, each row would be held by itself. */
 export function holdLane(db: OutboxDatabase, lane: LaneRef, reason: HoldReason): SqlText {

@@ -2,7 +2,9 @@ import {
   type OutboxDatabase,
   type ResumedRow,
   type SqlResult,
+  type SqlText,
   type Transaction,
+  clock,
   eventIdOf,
   eventIdTime,
   firstEventIdAt,
@@ -11,7 +13,6 @@ import {
   resumeStatement,
   sqlText,
 } from '@keepsend/outbox'
-import { claimStandsAsProbe } from '../health/circuit-breaker.ts'
 import { firstHeld } from './first-held.ts'
 import { isPaused, notBeforePause } from './pause.ts'
 import { jittered } from '../retry-schedule.ts'
@@ -76,4 +77,11 @@ function placeOfProbe({ failedId, oldestId, newestId }: Probed, random: () => nu
 function timeOf(deliveryId: string | null): number {
   const eventId = eventIdOf(deliveryId ?? '')
   return isEventId(eventId) ? eventIdTime(eventId) : 0
+}
+
+/** Whether the probe that was let out last is still on its way: due, or under a lease. */
+function claimStandsAsProbe(openMs: number, graceMs: number): SqlText {
+  return sqlText`exists (
+    select 1 from pending_events as probe where probe.id = keepsend_endpoints.probe_id and probe.status = 'pending'
+      and probe.due_at <= ${clock()} + ${raw(String(2 * openMs + graceMs))})`
 }

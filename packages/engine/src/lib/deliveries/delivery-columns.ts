@@ -6,8 +6,7 @@ import {
   pendingEvents,
   sqlText,
 } from '@keepsend/outbox'
-import type { Delivery } from './delivery-store.ts'
-import type { DeliveryState } from './delivery-list.ts'
+import type { Delivery, DeliveryState } from './delivery.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 
 const SHOWN = [

@@ -1,3 +1,4 @@
+import type { DeliveryState } from './delivery.ts'
 import {
   BEHIND_EVERY_EVENT,
   type EventStatus,
@@ -15,14 +16,10 @@ import {
   raw,
   sqlText,
 } from '@keepsend/outbox'
-import type { Delivery } from './delivery-store.ts'
 import { toState } from './delivery-columns.ts'
 import { checkBounds, checkNames } from '../errors.ts'
 import type { EventQueue } from '../publish/event-queue.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
-
-/** A delivery without its payload, as lists have it. */
-export type DeliveryState = Omit<Delivery, 'payload'>
 
 /** Some rows of a list, newest event first. */
 export interface Page<R> {

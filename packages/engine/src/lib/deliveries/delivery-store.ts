@@ -1,8 +1,8 @@
+import type { Delivery, DeliveryState } from './delivery.ts'
 import {
   type OptionNames,
   type OutboxDatabase,
   OutboxError,
-  type PendingEvent,
   type Row,
   type SqlText,
   Transaction,
@@ -14,20 +14,16 @@ import {
   sqlText,
 } from '@keepsend/outbox'
 import { MAX_REPLAYED, STATE, selectReplayed, toDelivery, toState } from './delivery-columns.ts'
-import { type DeliveryLists, type DeliveryState, createDeliveryLists } from './delivery-list.ts'
+import { type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
 import { EngineError, checkNames } from '../errors.ts'
 import type { EventQueue } from '../publish/event-queue.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
-import { HOLD_REASONS, type HoldReason } from '../backlog/hold-reason.ts'
+import { HOLD_REASONS } from '../backlog/hold-reason.ts'
+import type { HoldReason } from '../outcome.ts'
 import { lockEndpoints } from '../backlog/locks.ts'
 import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import { resumeWithin } from '../backlog/resume-due.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
-
-/** A row of `pending_events`, held for a reason of the engine's. */
-export interface Delivery extends PendingEvent {
-  holdReason: HoldReason | null
-}
 
 /** Retained rows as the API shows them. Each method is scoped to one workspace. */
 export interface DeliveryStore extends DeliveryLists {

@@ -1,7 +1,7 @@
 import { type AccessTokenDeps, createAccessTokens } from '../oauth2/access-tokens.ts'
-import type { EndpointTls } from '../endpoints/endpoint-tls.ts'
+import type { EndpointTls } from '../credentials.ts'
 import type { DeliveryError } from '../error-classes.ts'
-import type { Sender } from './sender.ts'
+import type { Sender } from '../sender.ts'
 import type { EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 
 /** What one attempt proves itself with. */

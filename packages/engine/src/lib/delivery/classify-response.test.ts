@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SendResult } from './sender.ts'
+import type { SendResult } from '../sender.ts'
 import { type ResponseContext, classifyResponse, pushbackOf, rescheduleOrFail } from './classify-response.ts'
 
 const NOW = Date.parse('2026-11-23T12:00:00Z')

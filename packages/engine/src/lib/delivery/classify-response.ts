@@ -1,47 +1,9 @@
+import type { AttemptFacts, DeliveryOutcome } from '../outcome.ts'
 import type { TakenEvent } from '@keepsend/outbox'
-import type { AttemptFacts } from './attempt.ts'
 import type { DeliveryError } from '../error-classes.ts'
-import type { HoldReason } from '../backlog/hold-reason.ts'
 import { withoutSecrets } from '../formats/one-line.ts'
 import { parseRetryAfter, pauseDelayMs, retryDelayMs } from '../retry-schedule.ts'
-import type { SendResult } from './sender.ts'
-
-/** What an attempt means for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */
-export type DeliveryOutcome = Classification & {
-  /** What the attempt says of its endpoint; absent when none was made. */
-  attempt?: AttemptFacts
-}
-
-type Classification =
-  | { kind: 'complete'; httpStatus: number }
-  /** Another attempt after `delayMs`; a `deferral` is a wait that is not the receiver's fault, and is not charged. */
-  | { kind: 'reschedule'; delayMs: number; deferral: boolean; error: DeliveryError; httpStatus?: number }
-  /** No attempt will follow. */
-  | { kind: 'fail'; error: DeliveryError; httpStatus?: number }
-  /**
-   * The receiver wants nothing more: it answered 410 (`gone`), or `webhook-delivery: disable` (`receiver_requested`). The endpoint of
-   * that version is disabled; the delivery is complete if the status is 2xx, and fails otherwise.
-   */
-  | {
-      kind: 'disable_endpoint'
-      reason: 'gone' | 'receiver_requested'
-      endpointId: string
-      endpointVersion: number
-      error: DeliveryError
-      httpStatus: number
-    }
-  /**
-   * The endpoint takes nothing now; `resumeInMs` says when it may, where that is known. No attempt was made, or one was that
-   * does not count: the receiver `asked` for a wait, and its endpoint is paused for it.
-   */
-  | {
-      kind: 'hold'
-      reason: HoldReason
-      resumeInMs?: number | undefined
-      asked?: { pauseMs: number; error: DeliveryError; httpStatus: number }
-    }
-  /** There was no room to begin; no attempt was made. The delivery goes back in line. */
-  | { kind: 'release' }
+import type { SendResult } from '../sender.ts'
 
 /** Attempts that could not be made, of one delivery, that do not count. */
 export const MAX_FREE_DEFERRALS = 20

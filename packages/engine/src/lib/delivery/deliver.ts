@@ -5,19 +5,19 @@ import { type DeliveryError, ENDPOINT_GONE } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import type { Permit, Permits } from '../backlog/rate-limit.ts'
-import { MAX_RESPONSE_BYTES, type Sender } from './sender.ts'
+import { MAX_RESPONSE_BYTES, type Sender } from '../sender.ts'
 import { signAttempt } from './sign-attempt.ts'
-import type { Signer } from '../signing/sign.ts'
-import type { EndpointSnapshot, EndpointCache } from '../endpoints/endpoint-cache.ts'
+import type { Signer } from '../signing/signer.ts'
+import type { EndpointCache, EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 import { jittered } from '../retry-schedule.ts'
 import {
-  type DeliveryOutcome,
   MAX_FREE_DEFERRALS,
   type ResponseContext,
   classifyResponse,
   pushbackOf,
   rescheduleOrFail,
 } from './classify-response.ts'
+import type { DeliveryOutcome } from '../outcome.ts'
 
 export interface DeliverDeps {
   targets: EndpointCache

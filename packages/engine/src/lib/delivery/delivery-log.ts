@@ -1,16 +1,8 @@
+import type { DeliveryOutcome, EndpointChange } from '../outcome.ts'
 import type { TakenEvent } from '@keepsend/outbox'
 import { type ErrorClass, classOf } from '../error-classes.ts'
 import type { Logger } from '../logger.ts'
-import { type DeliveryOutcome, attemptNumber } from './classify-response.ts'
-
-/** A change of an endpoint that came with a settle. */
-export type EndpointChange = { endpointId: string } & (
-  | { change: 'circuit opened'; probeInMs: number }
-  | { change: 'circuit closed' }
-  | { change: 'failing'; percent: number }
-  | { change: 'disabled'; reason: 'failing' | 'gone' | 'receiver_requested' }
-  | { change: 'paused'; pauseMs: number }
-)
+import { attemptNumber } from './classify-response.ts'
 
 // Of ours, and logged with the cause where they were found.
 const LOGGED: ReadonlySet<unknown> = new Set<ErrorClass>([

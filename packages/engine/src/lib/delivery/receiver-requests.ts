@@ -3,7 +3,7 @@ import { anyClaimStands } from '../health/circuit-breaker.ts'
 import type { EndpointStatement } from '../health/endpoint-health.ts'
 import type { Notifier } from '../health/operational-webhooks.ts'
 import { type RequestedPause, pauseAsRequestedStatement } from '../backlog/pause.ts'
-import type { FinishedDelivery } from './settle-deliveries.ts'
+import type { FinishedDelivery } from '../outcome.ts'
 
 /** What the receivers of these attempts asked for: to be left alone for a time, or for good. */
 export function receiverRequests(

@@ -1,13 +1,12 @@
+import type { EndpointChange, FinishedDelivery, HoldReason } from '../outcome.ts'
 import {
   type ClaimOptions,
-  type ClaimRef,
   type LaneRef,
   type OptionNames,
   type OutboxDatabase,
   type Outcome,
   type SettleResult,
   type SqlText,
-  type TakenEvent,
   Transaction,
   addClaim,
   addSettle,
@@ -18,22 +17,14 @@ import {
 } from '@keepsend/outbox'
 import { receiverRequests } from './receiver-requests.ts'
 import type { CircuitOptions } from '../health/circuit-breaker.ts'
-import type { EndpointChange } from './delivery-log.ts'
 import { healthStatements, meaningForEndpoint } from '../health/endpoint-health.ts'
-import { HOLD_REASONS, type HoldReason, holdLane } from '../backlog/hold-reason.ts'
+import { HOLD_REASONS, holdLane } from '../backlog/hold-reason.ts'
 import { lockDeliveries, lockEndpoints } from '../backlog/locks.ts'
 import type { Notifier } from '../health/operational-webhooks.ts'
 import { isPaused } from '../backlog/pause.ts'
 import { resumeUnlessBlocked } from '../backlog/resume.ts'
 import type { EndpointCache } from '../endpoints/endpoint-cache.ts'
-import type { DeliveryOutcome } from './classify-response.ts'
 import { resumeWithin } from '../backlog/resume-due.ts'
-
-/** An attempt that has ended, with the claim under which it was made. */
-export interface FinishedDelivery {
-  claim: ClaimRef | TakenEvent
-  outcome: DeliveryOutcome
-}
 
 /** What a worker wants in the same commit as its outcomes. */
 export interface SettleNext {

@@ -10,7 +10,8 @@ import { classOf } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
 import { lockedOf } from '../backlog/locks.ts'
 import { type Logger, errorFields } from '../logger.ts'
-import type { FinishedDelivery, SettleNext } from './settle-deliveries.ts'
+import type { SettleNext } from './settle-deliveries.ts'
+import type { FinishedDelivery } from '../outcome.ts'
 
 /** An outcome, and what the database made of it. */
 export interface SettledDelivery<F extends FinishedDelivery = FinishedDelivery> {

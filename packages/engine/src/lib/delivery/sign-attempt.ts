@@ -1,7 +1,8 @@
 import { type TakenEvent, eventIdOf } from '@keepsend/outbox'
 import { compatSignature } from '../signing/compat-signature.ts'
 import { EngineError } from '../errors.ts'
-import { type Signer, signatureHeaders } from '../signing/sign.ts'
+import { signatureHeaders } from '../signing/sign.ts'
+import type { Signer } from '../signing/signer.ts'
 import type { EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 
 /**

@@ -1,6 +1,5 @@
-import type { EndpointAuth, OAuth2Auth } from './endpoint-auth.ts'
+import type { EndpointAuth, EndpointTls, OAuth2Auth } from '../credentials.ts'
 import { basicCredentials } from './endpoint-auth.ts'
-import type { EndpointTls } from './endpoint-tls.ts'
 import { type Envelope, createEnvelope } from '../secrets/envelope.ts'
 
 /** What an endpoint proves itself with, decrypted. */

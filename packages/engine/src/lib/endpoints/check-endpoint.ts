@@ -1,8 +1,8 @@
+import { EngineError } from '../errors.ts'
+import { checkHeaderName, checkHeaders } from './custom-headers.ts'
 import { OR, type OptionNames, type OptionsOf, createOptionChecks } from '@keepsend/outbox'
 import type { CheckUrl } from '../url-policy/check-url.ts'
-import { type CompatSignature, checkCompat } from '../signing/compat-signature.ts'
-import { checkHeaderName, checkHeaders } from './custom-headers.ts'
-import { EngineError } from '../errors.ts'
+import { COMPAT_FORMATS, type CompatSignature } from '../signing/compat-signature.ts'
 import { MAX_CHANNELS, isName, isPattern } from '../publish/event.ts'
 import { RATE_PERIODS } from '../backlog/rate-limit.ts'
 import { longestMs } from '../retry-schedule.ts'
@@ -139,4 +139,18 @@ function isWhole(value: number, min: number, max: number): boolean {
 
 function invalid(message: string): EngineError {
   return new EngineError('invalid_endpoint', message)
+}
+
+/** Checks its parts. @throws {EngineError} `invalid_endpoint`, which never repeats the secret */
+export function checkCompat({ header, format = 'timestamped', secret }: CompatSignature): void {
+  checkHeaderName('compatSignature.header', header)
+  if (!COMPAT_FORMATS.includes(format)) {
+    throw new EngineError(
+      'invalid_endpoint',
+      `compatSignature.format must be ${COMPAT_FORMATS.join(' or ')}; found ${JSON.stringify(format)}`,
+    )
+  }
+  if (secret !== undefined && !/^[\u0021-\u007e]{16,256}$/.test(secret)) {
+    throw new EngineError('invalid_endpoint', 'compatSignature.secret must be 16 to 256 visible ASCII characters')
+  }
 }

@@ -3,15 +3,15 @@ import type { CheckUrl, UrlCheck } from '../url-policy/check-url.ts'
 import type { Health } from '../health/circuit-breaker.ts'
 import type { Endpoint } from './endpoint.ts'
 import { keyless, openHeaders } from './endpoint-headers.ts'
-import type { EndpointTls } from './endpoint-tls.ts'
+import type { EndpointTls } from '../credentials.ts'
 import { EngineError } from '../errors.ts'
 import { isPaused } from '../backlog/pause.ts'
 import type { RatePeriod } from '../backlog/rate-limit.ts'
 import { endpointRows, secretRows } from '../codecs.ts'
 import type { SecretStore } from '../secrets/secret-store.ts'
-import type { SignatureScheme } from '../signing/sign.ts'
+import type { SignatureScheme } from '../signing/signer.ts'
 import { type CachedAuth, openAuth, openTls } from './cached-credentials.ts'
-import { ENDPOINT_COLUMNS, type EndpointColumn, SECRET_COLUMNS, type EndpointCacheRow } from './endpoint-cache-row.ts'
+import { ENDPOINT_COLUMNS, type EndpointCacheRow, type EndpointColumn, SECRET_COLUMNS } from './endpoint-cache-row.ts'
 
 /** What an attempt needs to know of its endpoint. */
 export interface EndpointSnapshot extends Pick<Endpoint, 'compatHeader' | 'compatFormat' | 'eventTypeHeader'> {

@@ -9,7 +9,8 @@ import { secretRows } from '../codecs.ts'
 import { type Place, deleteSecrets, insertSecret } from '../secrets/secret-statements.ts'
 import type { SecretStore, StoredSecret } from '../secrets/secret-store.ts'
 import { checkSigningKey, newSigningKey, publicKeyOf } from '../signing/sign-v1a.ts'
-import { type SignatureScheme, newSecret } from '../signing/sign.ts'
+import { newSecret } from '../signing/sign.ts'
+import type { SignatureScheme } from '../signing/signer.ts'
 
 /** One signing secret of an endpoint. */
 export interface EndpointSecret {

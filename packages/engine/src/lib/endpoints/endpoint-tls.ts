@@ -1,27 +1,7 @@
+import type { EndpointTls, ShownTls } from '../credentials.ts'
 import { type OptionNames, createOptionChecks } from '@keepsend/outbox'
 import { fromBase64, toHex } from '../formats/encoding.ts'
 import { EngineError } from '../errors.ts'
-
-/**
- * What connections to the receiver, and to the token server of its `auth`, are made with. Each part is text in PEM, of which
- * the certificates or the key are taken and the rest is left out.
- */
-export interface EndpointTls {
-  /** The client certificate and those that sign it, the client's first: at most 16,384 characters. With `key`. @default none */
-  cert?: string | undefined
-  /** Its private key, without a passphrase: at most 16,384 characters. With `cert`. @default none */
-  key?: string | undefined
-  /** Authorities besides the public ones: at most 10 certificates and 32,768 characters. @default none */
-  ca?: string | undefined
-}
-
-/** What is shown of it: SHA-256 fingerprints, as browsers and OpenSSL write them. */
-export interface ShownTls {
-  /** Of the client certificate; null: it has none. */
-  certFingerprint: string | null
-  /** Of each authority. */
-  caFingerprints: string[]
-}
 
 export const MAX_PEM = { cert: 16_384, key: 16_384, ca: 32_768 }
 const MAX_CERTIFICATES = 10

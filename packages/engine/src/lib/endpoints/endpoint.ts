@@ -1,6 +1,5 @@
 import type { CompatFormat, CompatSignature } from '../signing/compat-signature.ts'
-import type { EndpointAuth, ShownAuth } from './endpoint-auth.ts'
-import type { EndpointTls, ShownTls } from './endpoint-tls.ts'
+import type { EndpointAuth, EndpointTls, ShownAuth, ShownTls } from '../credentials.ts'
 import type { RatePeriod } from '../backlog/rate-limit.ts'
 
 /** A customer's URL, with what it subscribes to and how it is retried. Times are milliseconds since the epoch. */

@@ -225,13 +225,6 @@ export function disableFailingStatement(db: OutboxDatabase, tally: Tally, option
     where ${failingFor(tally, 100, options)} and ${anyClaimStands(db, tally.failed)}`
 }
 
-/** Whether the probe that was let out last is still on its way: due, or under a lease. */
-export function claimStandsAsProbe(openMs: number, graceMs: number): SqlText {
-  return sqlText`exists (
-    select 1 from pending_events as probe where probe.id = keepsend_endpoints.probe_id and probe.status = 'pending'
-      and probe.due_at <= ${clock()} + ${raw(String(2 * openMs + graceMs))})`
-}
-
 /** As if it had never failed and was not paused; what is held for it is let out from now on. */
 export function resetHealth(endpointId: string, only: SqlText = raw('1 = 1')): SqlText {
   return sqlText`

@@ -2,21 +2,19 @@ import type { ClaimRef, OutboxDatabase, SqlText } from '@keepsend/outbox'
 import {
   type CircuitOptions,
   type Tally,
+  circuitIsOpen,
   closeCircuitStatement,
-  recordAttemptsStatement,
   disableFailingStatement,
   endProbeStatement,
   failingFor,
-  circuitIsOpen,
   openCircuitStatement,
+  recordAttemptsStatement,
   shouldOpen,
   warnStatement,
 } from './circuit-breaker.ts'
-import type { EndpointChange } from '../delivery/delivery-log.ts'
+import type { DeliveryOutcome, EndpointChange, FinishedDelivery } from '../outcome.ts'
 import type { Notifier } from './operational-webhooks.ts'
 import { jittered } from '../retry-schedule.ts'
-import type { FinishedDelivery } from '../delivery/settle-deliveries.ts'
-import type { DeliveryOutcome } from '../delivery/classify-response.ts'
 
 /** A statement and, where it changes what an operator looks at, the change that it makes if it changes a row. */
 export interface EndpointStatement {

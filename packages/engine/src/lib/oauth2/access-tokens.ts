@@ -1,8 +1,8 @@
 import { type OutboxDatabase, type SqlText, raw, sqlText } from '@keepsend/outbox'
 import type { CheckUrl } from '../url-policy/check-url.ts'
-import type { EndpointTls } from '../endpoints/endpoint-tls.ts'
+import type { EndpointTls } from '../credentials.ts'
 import { type Logger, errorFields } from '../logger.ts'
-import type { Sender } from '../delivery/sender.ts'
+import type { Sender } from '../sender.ts'
 import type { OAuth2Client } from '../endpoints/cached-credentials.ts'
 import { type NoToken, readTokenAnswer, requestFailed, tokenRequest } from './token-request.ts'
 

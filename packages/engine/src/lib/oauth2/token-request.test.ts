@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { OAuth2Auth } from '../endpoints/endpoint-auth.ts'
-import type { SendResult } from '../delivery/sender.ts'
+import type { OAuth2Auth } from '../credentials.ts'
+import type { SendResult } from '../sender.ts'
 import { readTokenAnswer, tokenRequest } from './token-request.ts'
 
 const CLIENT: OAuth2Auth = {

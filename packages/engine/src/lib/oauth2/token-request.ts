@@ -1,7 +1,8 @@
-import { basicCredentials, type OAuth2Auth } from '../endpoints/endpoint-auth.ts'
+import { basicCredentials } from '../endpoints/endpoint-auth.ts'
+import type { OAuth2Auth } from '../credentials.ts'
 import { withoutSecrets } from '../formats/one-line.ts'
 import { parseRetryAfter } from '../retry-schedule.ts'
-import { MAX_RESPONSE_BYTES, type SendRequest, type SendResult } from '../delivery/sender.ts'
+import { MAX_RESPONSE_BYTES, type SendRequest, type SendResult } from '../sender.ts'
 
 /** What a token server gave. */
 export interface GrantedToken {

@@ -11,7 +11,7 @@ import {
 import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { ReceiverCount } from './receiver-count.ts'
-import type { HoldReason } from '../backlog/hold-reason.ts'
+import type { HoldReason } from '../outcome.ts'
 import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
 
 /** Where an engine publishes: the database, and how its queue wants rows to start. */

@@ -13,7 +13,7 @@ import { EngineError } from '../errors.ts'
 import type { QueuedEvent } from './event-queue.ts'
 import type { PreparedEvent } from './event.ts'
 import { type PublishTarget, fanOutStatements } from './fan-out.ts'
-import type { HoldReason } from '../backlog/hold-reason.ts'
+import type { HoldReason } from '../outcome.ts'
 
 /** What a fan-out, or several that commit together, came to; a refusal of too many receivers in the engine's words. */
 export async function publishResult<T>({ deliveriesPerPublish }: PublishTarget, work: Promise<T>): Promise<T> {

@@ -1,7 +1,8 @@
 import { type OptionNames, type OutboxDatabase, Transaction, limitTo, sqlText } from '@keepsend/outbox'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { consoleLogger } from '../console-logger.ts'
-import { type Logger, redactingLogger, errorFields } from '../logger.ts'
+import { type Logger, errorFields } from '../logger.ts'
+import { redactingLogger } from '../redacting-logger.ts'
 import { type Secrets, type StoredSecret, createSecretStore, encryptionOf } from './secret-store.ts'
 
 export interface ReencryptOptions {

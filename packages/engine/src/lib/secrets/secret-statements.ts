@@ -1,9 +1,11 @@
 import { type OutboxDatabase, type SqlText, clock, sqlText } from '@keepsend/outbox'
-import type { Endpoint } from '../endpoints/endpoint.ts'
 import type { StoredSecret } from './secret-store.ts'
 
 /** The endpoint that secrets are of. */
-export type Place = Pick<Endpoint, 'id' | 'workspaceId'>
+export interface Place {
+  id: string
+  workspaceId: string
+}
 
 /** A secret on its way to its row. */
 export interface NewSecret extends Pick<StoredSecret, 'scheme' | 'version' | 'secret' | 'keyId'> {

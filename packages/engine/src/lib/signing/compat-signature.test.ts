@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkCompat, compatSignature, toCompatSecret } from './compat-signature.ts'
+import { compatSignature, toCompatSecret } from './compat-signature.ts'
+import { checkCompat } from '../endpoints/check-endpoint.ts'
 import { createWebCryptoSigner } from './sign.ts'
 
 /** As receivers of the older form verify: the time and each `v1` out of the header, HMAC over `t.body`, in hex. */

@@ -1,7 +1,5 @@
 import { fromBase64, toHex } from '../formats/encoding.ts'
-import { checkHeaderName } from '../endpoints/custom-headers.ts'
-import { EngineError } from '../errors.ts'
-import type { Signer } from './sign.ts'
+import type { Signer } from './signer.ts'
 
 /** The forms of a compatibility signature. */
 export const COMPAT_FORMATS = ['timestamped', 'sha256'] as const
@@ -31,20 +29,6 @@ export interface CompatSignature {
 }
 
 const PREFIX = 'compat_'
-
-/** Checks its parts. @throws {EngineError} `invalid_endpoint`, which never repeats the secret */
-export function checkCompat({ header, format = 'timestamped', secret }: CompatSignature): void {
-  checkHeaderName('compatSignature.header', header)
-  if (!COMPAT_FORMATS.includes(format)) {
-    throw new EngineError(
-      'invalid_endpoint',
-      `compatSignature.format must be ${COMPAT_FORMATS.join(' or ')}; found ${JSON.stringify(format)}`,
-    )
-  }
-  if (secret !== undefined && !/^[\u0021-\u007e]{16,256}$/.test(secret)) {
-    throw new EngineError('invalid_endpoint', 'compatSignature.secret must be 16 to 256 visible ASCII characters')
-  }
-}
 
 /** How signers know it: a secret says by its prefix what is made with it. */
 export function toCompatSecret(text: string): string {

@@ -1,23 +1,10 @@
+import type { Signer, SigningKey } from './signer.ts'
 import type { OptionNames } from '@keepsend/outbox'
 import { fromBase64, toBase64, toHex, utf8 } from '../formats/encoding.ts'
 import { fromCompatSecret } from './compat-signature.ts'
 import { EngineError, checkNames } from '../errors.ts'
 import { privateKeyOf } from './sign-v1a.ts'
 import { type ImportedKey, importHmacKey, signWith } from './web-crypto.ts'
-
-/**
- * One signature of the content, in base64. The secret says by its prefix what is made with it, and {@link signingKey}
- * reads it: HMAC-SHA256 under `whsec_` and `compat_`, ed25519 under `whsk_`.
- */
-export type Signer = (secret: string, content: string) => string | Promise<string>
-
-/** How an endpoint's requests can be signed. Each scheme has secrets of its own. */
-export type SignatureScheme = 'v1' | 'v1a' | 'compat'
-
-/** What a signer signs with. */
-export type SigningKey =
-  | { algorithm: 'HMAC'; key: Uint8Array<ArrayBuffer> }
-  | { algorithm: 'Ed25519'; pkcs8: Uint8Array<ArrayBuffer> }
 
 const PREFIX = 'whsec_'
 

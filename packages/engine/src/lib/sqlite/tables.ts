@@ -1,7 +1,6 @@
 import { customType, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { Scope } from '../access/api-key.ts'
-import type { ShownAuth } from '../endpoints/endpoint-auth.ts'
-import type { ShownTls } from '../endpoints/endpoint-tls.ts'
+import type { Scope } from '../scopes.ts'
+import type { ShownAuth, ShownTls } from '../credentials.ts'
 
 // Lists and maps are stored as their JSON text, the same on every database.
 const jsonText = customType<{ data: unknown; driverData: string }>({

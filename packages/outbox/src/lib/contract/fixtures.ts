@@ -4,7 +4,7 @@ import { type OutboxDatabase, onlyRow } from '../database.ts'
 import { enqueueEvents } from '../enqueue.ts'
 import { type OutboxEvent, firstEventIdAt, newEventId } from '../event.ts'
 import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from '../row.ts'
-import type { Outcome } from '../settle.ts'
+import type { Outcome } from '../outcome.ts'
 import { type Statement, sqlText } from '../statement.ts'
 
 /** A fresh, migrated database, and a second way into the same data. */

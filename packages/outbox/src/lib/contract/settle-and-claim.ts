@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { addClaim, claimDueEvents } from '../claim.ts'
-import { type Outcome, addSettle, settleEvents } from '../settle.ts'
+import { addSettle, settleEvents } from '../settle.ts'
+import type { Outcome } from '../outcome.ts'
 import { type SqlText, sqlText } from '../statement.ts'
 import { Transaction } from '../transaction.ts'
 import { type Holds, MINUTE, T, claimOne, counted, findAll, keep, keepClaimed, moved, row, rowOf } from './fixtures.ts'

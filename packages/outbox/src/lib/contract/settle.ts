@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claimDueEvents } from '../claim.ts'
-import { type Outcome, completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
+import { completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
+import type { Outcome } from '../outcome.ts'
 import { beginEvent } from '../lease.ts'
 import {
   type Holds,

@@ -1,5 +1,5 @@
-import { type OutboxDatabase, type SqlResult, rowsAs } from '../database.ts'
-import { type Statement, toTransactionSql } from '../statement.ts'
+import { type OutboxDatabase, rowsAs } from '../database.ts'
+import { type SqlResult, type Statement, toTransactionSql } from '../statement.ts'
 import { type PostgresClient, driverOf } from './drivers.ts'
 import { postgresDialect } from './dialect.ts'
 

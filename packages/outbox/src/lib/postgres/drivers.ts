@@ -1,4 +1,4 @@
-import type { SqlResult } from '../database.ts'
+import type { SqlResult } from '../statement.ts'
 import { OutboxError } from '../errors.ts'
 import { type Phase, asRefusal, isLost, isUseless } from './errors.ts'
 import { type AnsweredColumn, UNKNOWN_TYPE, type WrittenValue, parameterText, restorerOf, resultOf } from './values.ts'

@@ -1,4 +1,4 @@
-import type { LookOptions } from '../lane.ts'
+import type { LookOptions } from '../lane-ref.ts'
 import type { Resolved } from '../options.ts'
 import { type SqlText, joined, raw, sqlText } from '../statement.ts'
 import { texts } from './array-params.ts'

@@ -1,5 +1,5 @@
-import type { RowsInOrder, KeyRange, Picked, Which } from '../dialect.ts'
-import type { LaneShare } from '../lane.ts'
+import type { KeyRange, Picked, RowsInOrder, Which } from '../dialect.ts'
+import type { LaneShare } from '../lane-ref.ts'
 import { type SqlText, joined, raw, sqlText } from '../statement.ts'
 import { numbers, texts } from './array-params.ts'
 

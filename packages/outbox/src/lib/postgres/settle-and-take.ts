@@ -1,7 +1,8 @@
 import type { Dialect } from '../dialect.ts'
 import type { ClaimRef } from '../row.ts'
 import { type SqlText, raw, sqlText } from '../statement.ts'
-import { type TakeOptions, pickToTake, takeUpdate } from '../take.ts'
+import { pickToTake, takeUpdate } from '../take.ts'
+import type { TakeOptions } from '../take-options.ts'
 import { pick, pickLanes } from './pick.ts'
 
 /**

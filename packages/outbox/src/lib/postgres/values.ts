@@ -1,4 +1,4 @@
-import type { Row, SqlResult } from '../database.ts'
+import type { Row, SqlResult } from '../statement.ts'
 import { hexOf } from '../hex.ts'
 import { tokens } from '../sql/tokens.ts'
 import { arrayLiteral } from './array-params.ts'

@@ -1,8 +1,8 @@
-import { type OutboxDatabase, type Row, type SqlResult, rowsAs } from '../database.ts'
+import { type OutboxDatabase, rowsAs } from '../database.ts'
+import { type Row, type SqlResult, type Statement, toTransactionSql } from '../statement.ts'
 import type { Dialect } from '../dialect.ts'
 import { OutboxError } from '../errors.ts'
 import { utf8Bytes } from '../event.ts'
-import { type Statement, toTransactionSql } from '../statement.ts'
 import { sqliteDialect } from './dialect.ts'
 
 /** The part of a D1 binding that is used. */

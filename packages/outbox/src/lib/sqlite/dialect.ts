@@ -1,15 +1,15 @@
 import type {
   Dialect,
-  RowsInOrder,
   KeyRange,
   NewestInLine,
   Payload,
   Picked,
   RowSource,
+  RowsInOrder,
   Stored,
   Which,
 } from '../dialect.ts'
-import type { LaneShare, LookOptions } from '../lane.ts'
+import type { LaneShare, LookOptions } from '../lane-ref.ts'
 import type { Resolved } from '../options.ts'
 import type { ClaimRef } from '../row.ts'
 import { eventRange } from '../row-id.ts'

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { redactingLogger, errorFields } from './logger.ts'
+import { errorFields } from './logger.ts'
+import { redactingLogger } from './redacting-logger.ts'
 
 /** What a careful logger passes on. */
 function logged(fields: Record<string, unknown>, message = 'm'): { fields: Record<string, unknown>; message: string } {

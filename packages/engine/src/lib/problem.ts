@@ -1,7 +1,8 @@
-import { consoleLogger } from '../console-logger.ts'
-import { EngineError, type EngineErrorCode, STATUS_OF } from '../errors.ts'
-import { type Logger, redactingLogger, errorFields } from '../logger.ts'
-import { oneLine } from '../formats/one-line.ts'
+import { consoleLogger } from './console-logger.ts'
+import { EngineError, type EngineErrorCode, STATUS_OF } from './errors.ts'
+import { type Logger, errorFields } from './logger.ts'
+import { redactingLogger } from './redacting-logger.ts'
+import { oneLine } from './formats/one-line.ts'
 
 /** RFC 9457. `code` is stable; `detail` is for people. */
 export interface Problem {

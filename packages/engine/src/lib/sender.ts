@@ -1,6 +1,6 @@
-import type { UrlPolicy } from '../url-policy/check-url.ts'
-import type { EndpointTls } from '../endpoints/endpoint-tls.ts'
-import type { ErrorClass } from '../error-classes.ts'
+import type { UrlPolicy } from './url-policy/check-url.ts'
+import type { EndpointTls } from './credentials.ts'
+import type { ErrorClass } from './error-classes.ts'
 
 /** One HTTP POST, to the last detail. */
 export interface SendRequest {

@@ -1,4 +1,5 @@
-import { type LaneRef, type OutboxDatabase, firstEventIdAt, nextDueEvent, sqlText } from '@keepsend/outbox'
+import { type LaneRef, type OutboxDatabase, nextDueEvent } from '@keepsend/outbox'
+import { firstEventIdAt, sqlText } from '@keepsend/outbox/internal'
 import { payloadOf } from './event.ts'
 
 /** What a backlog consists of. */

@@ -1,5 +1,6 @@
 import { EngineError, commitWithEvents, newEventId, publishEvent } from '@keepsend/engine'
-import { type Statement, isEventId } from '@keepsend/outbox'
+import type { Statement } from '@keepsend/outbox'
+import { isEventId } from '@keepsend/outbox/internal'
 import { z } from 'zod'
 import type { AppContext } from './context.ts'
 import { spelled } from './tables.ts'

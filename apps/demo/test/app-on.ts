@@ -1,7 +1,8 @@
 // The app on a database that the test brings, with a queue that only looks: nothing is ever delivered, so every row
 // stays as it was made.
 import { type Engine, createEngine, silentLogger } from '@keepsend/engine'
-import { type OutboxDatabase, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { sqlText } from '@keepsend/outbox/internal'
 import type { Hono } from 'hono'
 import { createApp } from '../src/app.ts'
 import { type AppEnv, OPERATOR } from '../src/context.ts'

@@ -6,15 +6,15 @@ import {
   type OutboxDatabase,
   claimReadyEvents,
   enqueueEvents,
-  inTurn,
   lookAtLanes,
   newEventId,
   settleEvents,
 } from '@keepsend/outbox'
+import { inTurn } from '@keepsend/outbox/internal'
 import { answerAndExit } from '../answer.ts'
 import { payloadOf } from '../event.ts'
 import { fill } from '../fill.ts'
-import type { BacklogAsk, BacklogFound, Backlog } from '../works/backlog.ts'
+import type { Backlog, BacklogAsk, BacklogFound } from '../works/backlog.ts'
 
 process.stdin.resume().once('end', () => process.exit(1))
 

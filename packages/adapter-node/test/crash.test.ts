@@ -1,4 +1,5 @@
-import { REFUNDED_CRASHES, DELIVERY_UNCONFIRMED, completeEvent } from '@keepsend/outbox'
+import { completeEvent } from '@keepsend/outbox'
+import { DELIVERY_UNCONFIRMED, REFUNDED_CRASHES } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
 import { copies, startReceiver } from './receiver.ts'
 import { PATIENCE_MS, rig, until } from './rig.ts'

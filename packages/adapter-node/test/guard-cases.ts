@@ -1,4 +1,5 @@
-import { type UrlPolicy, createCheckUrl, isAddress } from '@keepsend/engine'
+import type { UrlPolicy } from '@keepsend/engine'
+import { createCheckUrl, isAddress } from '@keepsend/engine/internal'
 import cases from '../../../test/ssrf-cases.json' with { type: 'json' }
 
 /** One line of the file: a URL, what its name resolves to, and what must become of it. */

@@ -1,4 +1,4 @@
-import { applyMigrations } from '@keepsend/outbox'
+import { applyMigrations } from '@keepsend/outbox/internal'
 import pg from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
 import { postgresRig } from './postgres-rig.ts'

@@ -1,5 +1,6 @@
 // A whole server in a process of its own. All that it logs is its standard output, a line of JSON each.
-import { type Logger, errorFields } from '@keepsend/engine'
+import type { Logger } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import { createNodeServer } from '../src/index.ts'
 import { TEST_KEYS } from './keys.ts'
 

@@ -1,7 +1,8 @@
 import { TEST_KEYS } from './keys.ts'
 import { type EndpointInput, type Engine, type EngineOptions, createEngine } from '@keepsend/engine'
-import { newEventId, pendingEvents, sqlText } from '@keepsend/outbox'
-import { onTestFinished, vi, expect } from 'vitest'
+import { newEventId } from '@keepsend/outbox'
+import { pendingEvents, sqlText } from '@keepsend/outbox/internal'
+import { expect, onTestFinished, vi } from 'vitest'
 import { createSchema } from '../../../test/postgres/schema.ts'
 import {
   DurableEventQueue,

@@ -9,14 +9,8 @@ import {
   type UrlPolicy,
   createEngine,
 } from '@keepsend/engine'
-import {
-  type OutboxDatabase,
-  type PendingEvent,
-  type Row,
-  newEventId,
-  pendingEvents,
-  readPendingEvents,
-} from '@keepsend/outbox'
+import { type OutboxDatabase, type PendingEvent, newEventId } from '@keepsend/outbox'
+import { type Row, pendingEvents, readPendingEvents } from '@keepsend/outbox/internal'
 import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, vi } from 'vitest'

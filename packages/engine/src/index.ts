@@ -1,99 +1,72 @@
-export type { Admission } from './lib/delivery/admission.ts'
-export {
-  type ApiKey,
-  type ApiKeyOptions,
-  type ApiKeys,
-  type Authenticate,
-  type Principal,
-} from './lib/access/api-key.ts'
-export { SCOPES, type Scope } from './lib/scopes.ts'
-export { isAddress, isPublicAddress, isWithin, classifyAddress, parseCidr } from './lib/url-policy/address.ts'
-export type { AttemptFacts } from './lib/outcome.ts'
-export {
-  type CheckUrl,
-  type UrlCheck,
-  type UrlPolicy,
-  type UrlRefusal,
-  createCheckUrl,
-  deniedRanges,
-} from './lib/url-policy/check-url.ts'
-export type { CircuitOptions } from './lib/health/circuit-breaker.ts'
-export type { CompatFormat, CompatSignature } from './lib/signing/compat-signature.ts'
+export type { ApiKey, ApiKeyOptions, ApiKeys, Authenticate, Principal } from './lib/access/api-key.ts'
+export type { PauseOptions } from './lib/backlog/pause.ts'
+export type { ResumeHeldOptions, ResumeHeldResult, ResumedDelivery } from './lib/backlog/resume-due.ts'
+export { consoleLogger } from './lib/console-logger.ts'
+export type {
+  BasicAuth,
+  BearerAuth,
+  EndpointAuth,
+  EndpointTls,
+  OAuth2Auth,
+  ShownAuth,
+  ShownTls,
+} from './lib/credentials.ts'
+export type { DeliveryFilter, DeliveryLists, EventSummary, Page } from './lib/deliveries/delivery-list.ts'
 export type {
   DeliveryStore,
   EventDeliveries,
   ReplayEndpointFilter,
   ReplayEndpointOptions,
 } from './lib/deliveries/delivery-store.ts'
-export type { Delivery } from './lib/deliveries/delivery.ts'
-export type { DeliveryFilter, DeliveryLists, EventSummary, Page } from './lib/deliveries/delivery-list.ts'
-export type { DeliveryState } from './lib/deliveries/delivery.ts'
-export type { HoldReason } from './lib/outcome.ts'
-export { DEFAULT_SECRET_OVERLAP_MS, type EndpointSecret, type RotateOptions } from './lib/endpoints/endpoint-secrets.ts'
+export type { Delivery, DeliveryState } from './lib/deliveries/delivery.ts'
+export type { Admission } from './lib/delivery/admission.ts'
+export type { SettleNext } from './lib/delivery/settle-deliveries.ts'
+export type { SettleEachResult, SettledDelivery } from './lib/delivery/settle-each.ts'
+export { logExhausted } from './lib/delivery/settle-each.ts'
 export type { ChangeOptions } from './lib/endpoints/endpoint-change.ts'
+export type { EndpointSecret, RotateOptions } from './lib/endpoints/endpoint-secrets.ts'
 export type { EndpointStore } from './lib/endpoints/endpoint-store-api.ts'
-export type { BasicAuth, BearerAuth, EndpointAuth, OAuth2Auth, ShownAuth } from './lib/credentials.ts'
-export type { EndpointTls, ShownTls } from './lib/credentials.ts'
 export type { Endpoint, EndpointInput } from './lib/endpoints/endpoint.ts'
-export type { CommitOptions, CommitResult } from './lib/publish/commit.ts'
-export { createEngine } from './lib/engine.ts'
 export type { Engine, PublishResult } from './lib/engine-api.ts'
-export type { EngineWorker } from './lib/engine-worker.ts'
-export {
-  type DeliveryError,
-  ERROR_CLASSES,
-  type ErrorClass,
-  type ErrorExplanation,
-  HTTP_EXPLANATIONS,
-  classOf,
-  explanationOf,
-} from './lib/error-classes.ts'
-export { EngineError, type EngineErrorCode } from './lib/errors.ts'
-export type { EventQueue, QueuedEvent } from './lib/publish/event-queue.ts'
-export { MAX_EVENT_BYTES, type PreparedEvent, type WebhookEvent, prepareEvent } from './lib/publish/event.ts'
-export { type BackgroundOption, type EngineCounters, insertQueuedEvent } from './lib/publish/dispatch.ts'
-export {
-  type CommitWithEventsOptions,
-  commitWithEvents,
-  keepsend,
-  replayIdempotentResponse,
-  publishEvent,
-} from './lib/hono.ts'
-export { IDEMPOTENCY_RETENTION_MS, type IdempotencyKey } from './lib/idempotency/idempotency.ts'
-export { type RingKey, createKeyRing } from './lib/secrets/key-ring.ts'
-export type { Limits } from './lib/limits.ts'
-export { consoleLogger } from './lib/console-logger.ts'
-export { type Logger, errorFields, silentLogger } from './lib/logger.ts'
-export { redactingLogger } from './lib/redacting-logger.ts'
-export type { MaintenanceResult } from './lib/maintenance.ts'
-export { engineMigrations, migrateEngine } from './lib/migrations.ts'
-export { type Problem, problemResponse } from './lib/problem.ts'
-export type { RawBody } from './lib/publish/raw-body.ts'
-export type { PublishTarget } from './lib/publish/fan-out.ts'
-export { messageFor } from './lib/publish/publish.ts'
-export type { OperationalType } from './lib/health/operational-webhooks.ts'
-export { ENGINE_OPTION_NAMES } from './lib/options.ts'
-export type { EngineOptions } from './lib/options.ts'
-export type { PauseOptions } from './lib/backlog/pause.ts'
-export { type ReencryptOptions, type ReencryptResult, reencryptSecrets } from './lib/secrets/reencrypt.ts'
 export type { EngineRoutes } from './lib/engine-routes.ts'
-export { DEFAULT_RETRY_SCHEDULE, MAX_DELAY_MS, parseRetryAfter, retryDelayMs } from './lib/retry-schedule.ts'
+export type { EngineWorker } from './lib/engine-worker.ts'
+export { createEngine } from './lib/engine.ts'
+export type { DeliveryError, ErrorClass, ErrorExplanation } from './lib/error-classes.ts'
+export { ERROR_CLASSES, HTTP_EXPLANATIONS, classOf, explanationOf } from './lib/error-classes.ts'
+export type { EngineErrorCode } from './lib/errors.ts'
+export { EngineError } from './lib/errors.ts'
+export type { CircuitOptions } from './lib/health/circuit-breaker.ts'
+export type { OperationalType } from './lib/health/operational-webhooks.ts'
+export type { CommitWithEventsOptions } from './lib/hono.ts'
+export { commitWithEvents, keepsend, publishEvent, replayIdempotentResponse } from './lib/hono.ts'
+export type { IdempotencyKey } from './lib/idempotency/idempotency.ts'
+export type { Limits } from './lib/limits.ts'
+export type { Logger } from './lib/logger.ts'
+export { silentLogger } from './lib/logger.ts'
+export type { MaintenanceResult } from './lib/maintenance.ts'
+export { migrateEngine } from './lib/migrations.ts'
+export type { EngineOptions } from './lib/options.ts'
+export type { AttemptFacts, DeliveryOutcome, FinishedDelivery, HoldReason } from './lib/outcome.ts'
+export type { Problem } from './lib/problem.ts'
+export { problemResponse } from './lib/problem.ts'
+export type { CommitOptions, CommitResult } from './lib/publish/commit.ts'
+export type { BackgroundOption, EngineCounters } from './lib/publish/dispatch.ts'
+export { insertQueuedEvent } from './lib/publish/dispatch.ts'
+export type { EventQueue, QueuedEvent } from './lib/publish/event-queue.ts'
+export type { WebhookEvent } from './lib/publish/event.ts'
+export { messageFor } from './lib/publish/publish.ts'
+export type { RawBody } from './lib/publish/raw-body.ts'
+export type { Scope } from './lib/scopes.ts'
+export { SCOPES } from './lib/scopes.ts'
+export type { RingKey } from './lib/secrets/key-ring.ts'
+export { createKeyRing } from './lib/secrets/key-ring.ts'
+export type { ReencryptOptions, ReencryptResult } from './lib/secrets/reencrypt.ts'
+export { reencryptSecrets } from './lib/secrets/reencrypt.ts'
 export type { SecretContext, SecretEncryption } from './lib/secrets/secret-encryption.ts'
 export type { Secrets } from './lib/secrets/secret-store.ts'
-export {
-  DEFAULT_DEADLINE_MS,
-  MAX_RESPONSE_BYTES,
-  type SendErrorClass,
-  type SendRequest,
-  type SendResult,
-  type Sender,
-} from './lib/sender.ts'
-export type { SettleNext } from './lib/delivery/settle-deliveries.ts'
-export type { FinishedDelivery } from './lib/outcome.ts'
-export { type SettledDelivery, type SettleEachResult, logExhausted } from './lib/delivery/settle-each.ts'
-export { createWebCryptoSigner, newSecret, decodeSecret, signatureHeaders, signingKey } from './lib/signing/sign.ts'
-export { type SignatureScheme, type Signer, type SigningKey } from './lib/signing/signer.ts'
-export { MAX_FREE_DEFERRALS, attemptNumber, classifyResponse } from './lib/delivery/classify-response.ts'
-export { type DeliveryOutcome } from './lib/outcome.ts'
-export type { ResumedDelivery, ResumeHeldOptions, ResumeHeldResult } from './lib/backlog/resume-due.ts'
+export type { SendErrorClass, SendRequest, SendResult, Sender } from './lib/sender.ts'
+export type { CompatFormat, CompatSignature } from './lib/signing/compat-signature.ts'
+export { createWebCryptoSigner, newSecret } from './lib/signing/sign.ts'
+export type { SignatureScheme, Signer, SigningKey } from './lib/signing/signer.ts'
+export type { UrlCheck, UrlPolicy, UrlRefusal } from './lib/url-policy/check-url.ts'
 export { newEventId } from '@keepsend/outbox'

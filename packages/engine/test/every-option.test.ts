@@ -1,4 +1,5 @@
-import { type OutboxDatabase, type Statement, lookAtLanes, toSql } from '@keepsend/outbox'
+import { type OutboxDatabase, type Statement, lookAtLanes } from '@keepsend/outbox'
+import { toSql } from '@keepsend/outbox/internal'
 import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
@@ -7,7 +8,6 @@ import { everyOption, everyWrongValue, optionsWith } from '../../../test/options
 import {
   type Engine,
   commitWithEvents,
-  createCheckUrl,
   createEngine,
   createWebCryptoSigner,
   keepsend,
@@ -16,6 +16,7 @@ import {
   reencryptSecrets,
   silentLogger,
 } from '../src/index.ts'
+import { createCheckUrl } from '../src/internal.ts'
 import { OPTION_NAMES } from './option-names.ts'
 import { readOptions } from '../src/lib/options.ts'
 import { TEST_KEYS } from './rig.ts'

@@ -2,7 +2,7 @@
 // analyzed, or was before it had any of them:
 // on SQLite the ways into the table, on Postgres the rows besides, which are as many beside a million as beside a thousand.
 // D1 counts its rows itself: packages/adapter-cloudflare/test/workerd/lists.test.ts.
-import { type SqlText, raw, sqlText } from '@keepsend/outbox'
+import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import { expect, it } from 'vitest'
 import type { Engine } from '../src/index.ts'
 import { maintainHeldRows } from '../src/lib/backlog/orphans.ts'

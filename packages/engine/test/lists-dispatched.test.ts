@@ -1,4 +1,5 @@
-import { enqueueEvents, firstEventIdAt } from '@keepsend/outbox'
+import { enqueueEvents } from '@keepsend/outbox'
+import { firstEventIdAt } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
 import { dispatching, idsOf, list, pages } from './pages.ts'
 import { type Rig, rig } from './rig.ts'

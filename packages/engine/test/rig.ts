@@ -4,12 +4,10 @@ import {
   type ClaimOptions,
   type OutboxDatabase,
   type PendingEvent,
-  type SqlValue,
   claimDueEvents,
   lookAtLanes,
-  pendingEvents,
-  readPendingEvents,
 } from '@keepsend/outbox'
+import { type SqlValue, pendingEvents, readPendingEvents } from '@keepsend/outbox/internal'
 import { Webhook } from 'standardwebhooks'
 import {
   type DeliveryOutcome,

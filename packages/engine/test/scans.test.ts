@@ -1,6 +1,6 @@
 // What SQLite knows of the tables may be of a time when they had a row: a host's `pragma optimize` or `analyze`. No statement
 // may read a table to its end for that.
-import { eventIdOf } from '@keepsend/outbox'
+import { eventIdOf } from '@keepsend/outbox/internal'
 import { expect, it } from 'vitest'
 import { recordedRig } from './plans.ts'
 

@@ -2,8 +2,9 @@
 // more: this holds the four together, and is a host that joins them with a table of its own.
 import * as onPostgres from '@keepsend/engine/postgres/tables'
 import * as onSqlite from '@keepsend/engine/sqlite/tables'
-import { type Row, migrateOutbox } from '@keepsend/outbox'
-import { type Column, eq, getTableColumns, getTableName, is, Table } from 'drizzle-orm'
+import { migrateOutbox } from '@keepsend/outbox'
+import type { Row } from '@keepsend/outbox/internal'
+import { type Column, Table, eq, getTableColumns, getTableName, is } from 'drizzle-orm'
 import { drizzle as drizzleSqlite } from 'drizzle-orm/better-sqlite3'
 import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
 import { pgTable, text as pgText } from 'drizzle-orm/pg-core'

@@ -1,4 +1,4 @@
-import type { Codec } from '../src/index.ts'
+import type { Codec } from '../src/internal.ts'
 
 /** Property → column, as the codec's select list says it, in its order; of an expression its first column. */
 export function codecColumns<T extends object>({ all }: Codec<T>): Record<string, string> {

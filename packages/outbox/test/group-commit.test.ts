@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
-import { OutboxError, type Statement, enqueueEvent, migrateOutbox, newEventId, sqlText } from '../src/index.ts'
+import { OutboxError, type Statement, enqueueEvent, migrateOutbox, newEventId } from '../src/index.ts'
+import { sqlText } from '../src/internal.ts'
 import { type SqliteConnection, fromBetterSqlite } from '../src/sqlite.ts'
 import { openFile, temporaryFolder } from './open.ts'
 

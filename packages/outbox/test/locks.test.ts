@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Statement, sqlText } from '../src/index.ts'
+import type { Statement } from '../src/index.ts'
+import { sqlText } from '../src/internal.ts'
 import { type SqliteOptions, fromBetterSqlite, isSqliteBusy } from '../src/sqlite.ts'
 import { openFile, temporaryFolder } from './open.ts'
 

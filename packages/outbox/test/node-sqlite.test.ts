@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { type Statement, migrateOutbox, sqlText } from '../src/index.ts'
+import { type Statement, migrateOutbox } from '../src/index.ts'
+import { sqlText } from '../src/internal.ts'
 import { type NodeSqliteConnection, fromNodeSqlite } from '../src/sqlite.ts'
 import { outboxContract } from '../src/testing.ts'
 import { temporaryFolder } from './open.ts'

@@ -12,15 +12,14 @@ import {
   claimReadyEvents,
   cleanupOldEvents,
   cleanupPayloads,
-  createOptionChecks,
   enqueueEvents,
   expireEvents,
   extendLease,
   failEvent,
   failHeldStatement,
-  migrateOutbox,
   lineUpDueEvents,
   lookAtLanes,
+  migrateOutbox,
   outboxStats,
   releaseEvents,
   replayEvents,
@@ -28,8 +27,8 @@ import {
   resumeStatement,
   settleEvents,
   sweepPendingEvents,
-  toSql,
 } from '../src/index.ts'
+import { createOptionChecks, toSql } from '../src/internal.ts'
 import { OPTION_NAMES } from './option-names.ts'
 
 const T = 1_790_000_000_000

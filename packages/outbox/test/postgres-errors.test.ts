@@ -1,14 +1,8 @@
 import { type AddressInfo, createServer } from 'node:net'
 import type pg from 'pg'
 import { describe, expect, it } from 'vitest'
-import {
-  type OutboxDatabase,
-  OutboxError,
-  claimDueEvents,
-  enqueueEvent,
-  enqueueEventStatement,
-  sqlText,
-} from '../src/index.ts'
+import { type OutboxDatabase, OutboxError, claimDueEvents, enqueueEvent, enqueueEventStatement } from '../src/index.ts'
+import { sqlText } from '../src/internal.ts'
 import { closedGate } from './gate.ts'
 import { DRIVERS, DRIVER_NAMES, event, open } from './postgres.ts'
 

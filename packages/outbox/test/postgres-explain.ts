@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { type SqlText, toSql } from '../src/index.ts'
+import { type SqlText, toSql } from '../src/internal.ts'
 
 /** A node of a plan, as Postgres went about it. */
 export interface Plan {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import type { SqlValue } from '../src/index.ts'
+import type { SqlValue } from '../src/internal.ts'
 import { DRIVER_NAMES, open } from './postgres.ts'
 
 /** A value for a column of this type, and what the server then has. */

@@ -6,19 +6,16 @@ import { createSchema } from '../../../test/postgres/schema.ts'
 import {
   type ClaimRef,
   type Outcome,
-  type SqlText,
-  type TakeOptions,
   beginEvents,
-  failHeldStatement,
   extendLease,
-  firstEventIdAt,
+  failHeldStatement,
   holdLaneStatement,
   migrateOutbox,
-  raw,
   replayEvents,
   resumeStatement,
   settleEvents,
 } from '../src/index.ts'
+import { type SqlText, type TakeOptions, firstEventIdAt, raw } from '../src/internal.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { lineUpStatement, lookStatement } from '../src/lib/lane.ts'

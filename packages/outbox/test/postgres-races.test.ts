@@ -14,15 +14,13 @@ import {
   extendLease,
   failEvent,
   holdLaneStatement,
-  insertSelectStatements,
   lookAtLanes,
   newEventId,
-  raw,
   replayEvents,
   resumeStatement,
   settleEvents,
-  sqlText,
 } from '../src/index.ts'
+import { insertSelectStatements, raw, sqlText } from '../src/internal.ts'
 import { closedGate } from './gate.ts'
 import { DRIVER_NAMES, event, open } from './postgres.ts'
 import type { ClockReport } from './postgres-clock-process.ts'

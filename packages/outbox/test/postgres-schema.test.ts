@@ -2,16 +2,8 @@ import { SQL, getTableColumns, is } from 'drizzle-orm'
 import { getTableConfig } from 'drizzle-orm/pg-core'
 import type pg from 'pg'
 import { describe, expect, it } from 'vitest'
-import {
-  applyMigrations,
-  claimDueEvents,
-  enqueueEvent,
-  migrateOutbox,
-  outboxMigrations,
-  outboxStats,
-  pendingEvents as codec,
-  toSql,
-} from '../src/index.ts'
+import { applyMigrations, outboxMigrations, pendingEvents as codec, toSql } from '../src/internal.ts'
+import { claimDueEvents, enqueueEvent, migrateOutbox, outboxStats } from '../src/index.ts'
 import { pendingEvents } from '../src/lib/postgres/table.ts'
 import { pendingEvents as onSqlite } from '../src/lib/sqlite/table.ts'
 import { codecColumns } from './codec-columns.ts'

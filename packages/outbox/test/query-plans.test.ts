@@ -3,21 +3,16 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import {
   type ClaimRef,
   type Outcome,
-  type SqlText,
-  type TakeOptions,
   beginEvents,
   extendLease,
   failHeldStatement,
-  firstEventIdAt,
   holdLaneStatement,
   migrateOutbox,
   newEventId,
-  raw,
-  replayStatement,
   resumeStatement,
   settleEvents,
-  toSql,
 } from '../src/index.ts'
+import { type SqlText, type TakeOptions, firstEventIdAt, raw, replayStatement, toSql } from '../src/internal.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { type FindOptions, findStatement } from '../src/lib/list.ts'

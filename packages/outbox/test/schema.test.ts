@@ -4,17 +4,8 @@ import { SQL, getTableColumns, is } from 'drizzle-orm'
 import { getTableConfig } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it } from 'vitest'
 import { embeddedMigrations } from '../../../scripts/embed-migrations.ts'
-import {
-  applyMigrations,
-  claimDueEvents,
-  enqueueEvent,
-  migrateOutbox,
-  newEventId,
-  outboxMigrations,
-  outboxStats,
-  pendingEvents as codec,
-  toSql,
-} from '../src/index.ts'
+import { applyMigrations, outboxMigrations, pendingEvents as codec, toSql } from '../src/internal.ts'
+import { claimDueEvents, enqueueEvent, migrateOutbox, newEventId, outboxStats } from '../src/index.ts'
 import { pendingEvents as onPostgres } from '../src/lib/postgres/table.ts'
 import { pendingEvents } from '../src/lib/sqlite/table.ts'
 import { fromBetterSqlite } from '../src/sqlite.ts'

@@ -1,5 +1,5 @@
 import type { OutboxDatabase, Statement } from '@keepsend/outbox'
-import { toSql } from '@keepsend/outbox'
+import { toSql } from '@keepsend/outbox/internal'
 
 /** A product with one rule taken out of its SQL: what a harness must notice, or it proves nothing. */
 export interface Mutant {

@@ -1,4 +1,5 @@
-import { type OutboxDatabase, holdLaneStatement, raw, resumeStatement } from '@keepsend/outbox'
+import { type OutboxDatabase, holdLaneStatement, resumeStatement } from '@keepsend/outbox'
+import { raw } from '@keepsend/outbox/internal'
 import { TICK_MS } from './state.ts'
 import { ENDPOINT, LANE, type Verb } from './verbs.ts'
 

@@ -1,15 +1,13 @@
 import {
-  EXPIRED,
   type OutboxDatabase,
   type PendingEvent,
   claimDueEvents,
   cleanupPayloads,
   enqueueEvents,
   migrateOutbox,
-  pendingEvents,
-  readPendingEvents,
   sweepPendingEvents,
 } from '@keepsend/outbox'
+import { EXPIRED, pendingEvents, readPendingEvents } from '@keepsend/outbox/internal'
 import Database from 'better-sqlite3'
 import { type Mutant, assertMutated, mutate } from '../lib/mutants.ts'
 import { synchronously, useClock } from '../lib/virtual-clock.ts'

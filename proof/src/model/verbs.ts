@@ -1,25 +1,21 @@
 import {
-  type Outcome,
+  type ClaimOptions,
+  type EventState,
   type OutboxDatabase,
   type OutboxEvent,
-  type EventState,
+  type Outcome,
   beginEvents,
-  type ClaimOptions,
   claimEvents,
   claimReadyEvents,
   enqueueEvents,
-  eventIdOf,
   extendLease,
-  firstEventIdAt,
   lineUpDueEvents,
-  pendingEvents,
-  readPendingEvents,
   releaseEvents,
   replayEvents,
   settleEvents,
-  sqlText,
   sweepPendingEvents,
 } from '@keepsend/outbox'
+import { eventIdOf, firstEventIdAt, pendingEvents, readPendingEvents, sqlText } from '@keepsend/outbox/internal'
 import { BASE_MS, type Ending, type Ref, type Scenario, TICK_MS, letterOf, nameOf } from './state.ts'
 
 const LEASE_TICKS = 2

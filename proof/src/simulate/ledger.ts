@@ -1,4 +1,5 @@
-import { type ClaimRef, EXPIRED, type PendingEvent, type TakenEvent, eventIdOf, pendingEvents } from '@keepsend/outbox'
+import type { ClaimRef, PendingEvent, TakenEvent } from '@keepsend/outbox'
+import { EXPIRED, eventIdOf, pendingEvents } from '@keepsend/outbox/internal'
 import type Database from 'better-sqlite3'
 import { faultOfRow } from '../model/invariants.ts'
 import type { Publication } from './context.ts'

@@ -1,6 +1,7 @@
 import { createNodeSigner } from '@keepsend/adapter-node'
 import { type Engine, EngineError, type EventQueue, createEngine, silentLogger } from '@keepsend/engine'
-import { type ClaimRef, type OutboxDatabase, eventIdOf, firstEventIdAt, replayEvents } from '@keepsend/outbox'
+import { type ClaimRef, type OutboxDatabase, replayEvents } from '@keepsend/outbox'
+import { eventIdOf, firstEventIdAt } from '@keepsend/outbox/internal'
 import Database from 'better-sqlite3'
 import { type Mutant, mutate } from '../lib/mutants.ts'
 import { synchronously, useClock } from '../lib/virtual-clock.ts'

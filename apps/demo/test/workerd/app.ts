@@ -1,7 +1,7 @@
 import { reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { migrateEngine } from '@keepsend/engine'
-import { applyMigrations } from '@keepsend/outbox'
+import { applyMigrations } from '@keepsend/outbox/internal'
 import { fromD1 } from '@keepsend/outbox/d1'
 import messaging from '../../migrations/sqlite/0001_messaging.sql?raw'
 import { meterD1 } from '../../src/metered-d1.ts'

@@ -1,11 +1,5 @@
-import {
-  type DeliveryOutcome,
-  EngineError,
-  errorFields,
-  insertQueuedEvent,
-  logExhausted,
-  messageFor,
-} from '@keepsend/engine'
+import { type DeliveryOutcome, EngineError, insertQueuedEvent, logExhausted, messageFor } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import { type ClaimRef, type ClaimResult, type PendingEvent, beginEvents, claimEvents } from '@keepsend/outbox'
 import type { QueueBatch, QueueMessage } from './bindings.ts'
 import { dispatch } from './dispatch.ts'

@@ -1,7 +1,8 @@
-import { type DeliveryOutcome, attemptNumber, errorFields } from '@keepsend/engine'
+import type { DeliveryOutcome } from '@keepsend/engine'
+import { attemptNumber, errorFields } from '@keepsend/engine/internal'
 import { type TakenEvent, beginEvents } from '@keepsend/outbox'
 import type { QueueBatch } from './bindings.ts'
-import { retryLater, insertEvent } from './consumer.ts'
+import { insertEvent, retryLater } from './consumer.ts'
 import { sortMessages } from './message.ts'
 import type { QueuePolicy } from './queue-policy.ts'
 

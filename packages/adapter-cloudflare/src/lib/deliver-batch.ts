@@ -1,5 +1,6 @@
 import { FairQueue, type Item } from './fair-queue.ts'
-import { type DeliveryOutcome, type Engine, type SettledDelivery, errorFields } from '@keepsend/engine'
+import type { DeliveryOutcome, Engine, SettledDelivery } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import { type ClaimOptions, type ClaimResult, type TakenEvent, beginEvent } from '@keepsend/outbox'
 
 /** An attempt that has ended, and what the database made of its settle. */

@@ -1,5 +1,5 @@
 import type { Engine } from '@keepsend/engine'
-import { createOptionChecks, shareInstances } from '@keepsend/outbox'
+import { createOptionChecks, shareInstances } from '@keepsend/outbox/internal'
 
 /**
  * What went wrong, as a stable code.

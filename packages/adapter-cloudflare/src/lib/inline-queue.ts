@@ -1,20 +1,14 @@
-import {
-  type Engine,
-  type EventQueue,
-  type PublishTarget,
-  type QueuedEvent,
-  insertQueuedEvent,
-  logExhausted,
-} from '@keepsend/engine'
+import { type Engine, type EventQueue, type QueuedEvent, insertQueuedEvent, logExhausted } from '@keepsend/engine'
+import type { PublishTarget } from '@keepsend/engine/internal'
 import {
   type ClaimRef,
-  type OptionNames,
   type TakenEvent,
   beginEvents,
   claimDueEvents,
   releaseEvents,
   sweepPendingEvents,
 } from '@keepsend/outbox'
+import type { OptionNames } from '@keepsend/outbox/internal'
 import { CloudflareAdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
 import { type SweepReport, tick } from './scheduled.ts'
 import { deliverAll } from './deliver-batch.ts'

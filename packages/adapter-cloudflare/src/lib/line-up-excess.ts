@@ -1,4 +1,5 @@
-import { type SettleEachResult, errorFields } from '@keepsend/engine'
+import type { SettleEachResult } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import type { TakenEvent } from '@keepsend/outbox'
 import type { QueuePolicy } from './queue-policy.ts'
 import type { TopUps } from './top-up.ts'

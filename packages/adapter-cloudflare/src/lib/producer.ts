@@ -1,4 +1,4 @@
-import type { OptionNames } from '@keepsend/outbox'
+import type { OptionNames } from '@keepsend/outbox/internal'
 import type { EventQueue, QueuedEvent } from '@keepsend/engine'
 import type { QueueBinding } from './bindings.ts'
 import { CloudflareAdapterError, checkBounds, checkNames } from './errors.ts'

@@ -1,5 +1,5 @@
 import type { Engine } from '@keepsend/engine'
-import type { OptionNames, Resolved } from '@keepsend/outbox'
+import type { OptionNames, Resolved } from '@keepsend/outbox/internal'
 import { CloudflareAdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
 import { type CloudflareEventQueue, MAX_DELAY_SECONDS } from './producer.ts'
 import { MAX_CONCURRENT } from './deliver-batch.ts'

@@ -1,4 +1,5 @@
-import { type Engine, type MaintenanceResult, errorFields, logExhausted, messageFor } from '@keepsend/engine'
+import { type Engine, type MaintenanceResult, logExhausted, messageFor } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import { oldestDue, sweepPendingEvents } from '@keepsend/outbox'
 import { dispatch } from './dispatch.ts'
 import type { QueuePolicy } from './queue-policy.ts'

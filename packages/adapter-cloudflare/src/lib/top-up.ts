@@ -1,12 +1,6 @@
-import { attemptNumber } from '@keepsend/engine'
-import {
-  type ClaimOptions,
-  type LaneRef,
-  type LaneShare,
-  type OutboxDatabase,
-  inTurn,
-  lookAtLanes,
-} from '@keepsend/outbox'
+import { attemptNumber } from '@keepsend/engine/internal'
+import { type ClaimOptions, type LaneRef, type LaneShare, type OutboxDatabase, lookAtLanes } from '@keepsend/outbox'
+import { inTurn } from '@keepsend/outbox/internal'
 import type { Ended } from './deliver-batch.ts'
 import type { Item } from './fair-queue.ts'
 

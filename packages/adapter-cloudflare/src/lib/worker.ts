@@ -1,13 +1,6 @@
-import {
-  ENGINE_OPTION_NAMES,
-  type Engine,
-  type EngineOptions,
-  type Logger,
-  type UrlPolicy,
-  createEngine,
-  keepsend,
-} from '@keepsend/engine'
-import { type OptionNames, withDefaults } from '@keepsend/outbox'
+import { type Engine, type EngineOptions, type Logger, type UrlPolicy, createEngine, keepsend } from '@keepsend/engine'
+import { ENGINE_OPTION_NAMES } from '@keepsend/engine/internal'
+import { type OptionNames, withDefaults } from '@keepsend/outbox/internal'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import type { ExecutionContextLike, QueueBatch, QueueBinding } from './bindings.ts'

@@ -6,13 +6,12 @@ import {
   claimDueEvents,
   cleanupOldEvents,
   enqueueEvents,
-  firstEventIdAt,
   newEventId,
   nextDueEvent,
   settleEvents,
-  sqlText,
   sweepPendingEvents,
 } from '@keepsend/outbox'
+import { firstEventIdAt, sqlText } from '@keepsend/outbox/internal'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { describe, expect, it } from 'vitest'
 import { metered } from './metered.ts'

@@ -1,5 +1,6 @@
 // A receiver that is down beside those that are well: circuits, held rows and limits on D1, by a queue and a cron.
-import { claimDueEvents, sqlText } from '@keepsend/outbox'
+import { claimDueEvents } from '@keepsend/outbox'
+import { sqlText } from '@keepsend/outbox/internal'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'

@@ -1,6 +1,7 @@
 // A bounded number of a workspace's messages stands in the queue; the rest of its rows stand in line.
 import { env } from 'cloudflare:workers'
-import { newEventId, sqlText } from '@keepsend/outbox'
+import { newEventId } from '@keepsend/outbox'
+import { sqlText } from '@keepsend/outbox/internal'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { describe, expect, it } from 'vitest'
 import { CloudflareEventQueue, consumeBatch, sweep } from '../../src/index.ts'

@@ -1,7 +1,8 @@
 // How many rows a list, a replay, a deletion and the health check read, and write, on D1, by its own count, beside other workspaces' rows.
 import { env } from 'cloudflare:workers'
 import { type Engine, createEngine } from '@keepsend/engine'
-import { type OutboxDatabase, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { sqlText } from '@keepsend/outbox/internal'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { expect, it } from 'vitest'
 import { TEST_KEYS } from './keys.ts'

@@ -18,17 +18,8 @@ import {
   createEngine,
   migrateEngine,
 } from '@keepsend/engine'
-import {
-  type OutboxDatabase,
-  type PendingEvent,
-  eventIdTime,
-  firstEventIdAt,
-  newEventId,
-  nextDueEvent,
-  pendingEvents,
-  readPendingEvents,
-  sqlText,
-} from '@keepsend/outbox'
+import { type OutboxDatabase, type PendingEvent, newEventId, nextDueEvent } from '@keepsend/outbox'
+import { eventIdTime, firstEventIdAt, pendingEvents, readPendingEvents, sqlText } from '@keepsend/outbox/internal'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { inject, vi } from 'vitest'
 import type { Answer, Arrival, Seen } from './receiver.ts'

@@ -1,6 +1,7 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { createKeyRing, createWebCryptoSigner, reencryptSecrets, signatureHeaders } from '@keepsend/engine'
+import { createKeyRing, createWebCryptoSigner, reencryptSecrets } from '@keepsend/engine'
+import { signatureHeaders } from '@keepsend/engine/internal'
 import { describe, expect, it } from 'vitest'
 import { createWorker } from '../../src/index.ts'
 import { fates, rig } from './rig.ts'

@@ -2,7 +2,7 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Engine, commitWithEvents, keepsend } from '@keepsend/engine'
-import { firstEventIdAt, sqlText } from '@keepsend/outbox'
+import { firstEventIdAt, sqlText } from '@keepsend/outbox/internal'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { describe, expect, it, vi } from 'vitest'

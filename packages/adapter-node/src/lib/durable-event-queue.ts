@@ -1,20 +1,13 @@
-import {
-  type Engine,
-  type EventQueue,
-  type PublishTarget,
-  type QueuedEvent,
-  errorFields,
-  insertQueuedEvent,
-} from '@keepsend/engine'
+import { type Engine, type EventQueue, type QueuedEvent, insertQueuedEvent } from '@keepsend/engine'
+import { type PublishTarget, errorFields } from '@keepsend/engine/internal'
+import type { OutboxDatabase, OutboxError } from '@keepsend/outbox'
 import {
   DEFAULT_LEASE_MS,
   type OptionNames,
-  type OutboxDatabase,
-  type OutboxError,
   type Resolved,
   endpointIdOf,
   sharedByCopies,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import { NodeAdapterError, checkBounds, checkNames } from './errors.ts'
 import { Poller } from './poller/poller.ts'
 import { MaintenanceTimer } from './poller/maintenance-timer.ts'

@@ -1,4 +1,4 @@
-import { createOptionChecks, shareInstances } from '@keepsend/outbox'
+import { createOptionChecks, shareInstances } from '@keepsend/outbox/internal'
 
 /**
  * What went wrong, as a stable code.

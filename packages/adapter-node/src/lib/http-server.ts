@@ -1,7 +1,7 @@
 import { type RequestListener, type Server, createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { type OptionNames, withDefaults } from '@keepsend/outbox'
+import { type OptionNames, withDefaults } from '@keepsend/outbox/internal'
 import { checkBounds } from './errors.ts'
 
 /** What clients may take of a server. */

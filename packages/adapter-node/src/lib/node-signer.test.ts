@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { EngineError, createWebCryptoSigner, newSecret, signatureHeaders } from '@keepsend/engine'
+import { EngineError, createWebCryptoSigner, newSecret } from '@keepsend/engine'
+import { signatureHeaders } from '@keepsend/engine/internal'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
 import { createNodeSigner } from './node-signer.ts'

@@ -1,8 +1,9 @@
-import type { OptionNames } from '@keepsend/outbox'
+import type { OptionNames } from '@keepsend/outbox/internal'
 import { checkNames } from './errors.ts'
 // Whole: an older Node has no `hash`, and would fail to link before it is refused by name.
 import nodeCrypto from 'node:crypto'
-import { type Signer, signingKey } from '@keepsend/engine'
+import type { Signer } from '@keepsend/engine'
+import { signingKey } from '@keepsend/engine/internal'
 
 /** SHA-256 takes its input in blocks of 64 bytes. */
 const BLOCK = 64

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
-import { ENGINE_OPTION_NAMES, type Engine, type EngineOptions, createEngine, keepsend } from '@keepsend/engine'
-import { OR, type OptionNames, withDefaults } from '@keepsend/outbox'
+import { type Engine, type EngineOptions, createEngine, keepsend } from '@keepsend/engine'
+import { ENGINE_OPTION_NAMES } from '@keepsend/engine/internal'
+import { OR, type OptionNames, withDefaults } from '@keepsend/outbox/internal'
 import { Hono } from 'hono'
 import {
   DEFAULT_DRAIN_MS,

@@ -1,4 +1,4 @@
-import { errorFields } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 

@@ -1,4 +1,4 @@
-import { createCodec, json } from '@keepsend/outbox'
+import { createCodec, json } from '@keepsend/outbox/internal'
 import type { apiKeys, endpoints, secrets } from './sqlite/tables.ts'
 
 /** The columns of the engine's tables. A new one is a line here, one in each dialect's table, and one in each migration. */

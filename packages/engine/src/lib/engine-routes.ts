@@ -1,5 +1,5 @@
 import type { Principal } from './access/api-key.ts'
-import { OpenAPIHono } from '@hono/zod-openapi'
+import type { OpenAPIHono } from '@hono/zod-openapi'
 
 /** What a route finds in its context once the request is known. */
 export interface RouteEnv {

@@ -1,4 +1,5 @@
-import { OutboxError, Transaction, isEventId, outboxStats, rowId, sqlText } from '@keepsend/outbox'
+import { OutboxError, outboxStats } from '@keepsend/outbox'
+import { Transaction, isEventId, rowId, sqlText } from '@keepsend/outbox/internal'
 import { createAttemptCredentials } from './delivery/attempt-credentials.ts'
 import { createApiKeys } from './access/api-key.ts'
 import { createRowCeilings } from './row-ceiling.ts'

@@ -1,4 +1,4 @@
-import { ATTEMPTS_EXHAUSTED, DELIVERY_UNCONFIRMED, EXPIRED } from '@keepsend/outbox'
+import { ATTEMPTS_EXHAUSTED, DELIVERY_UNCONFIRMED, EXPIRED } from '@keepsend/outbox/internal'
 
 /** What an error of a delivery means, for the person who has to mend it. */
 export interface ErrorExplanation {

@@ -1,4 +1,5 @@
-import { OutboxError, createOptionChecks, shareInstances } from '@keepsend/outbox'
+import { OutboxError } from '@keepsend/outbox'
+import { createOptionChecks, shareInstances } from '@keepsend/outbox/internal'
 
 /**
  * What went wrong, as a stable code; {@link EngineError.status} is the HTTP status that fits it.

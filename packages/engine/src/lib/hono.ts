@@ -1,4 +1,4 @@
-import type { OptionNames } from '@keepsend/outbox'
+import type { OptionNames } from '@keepsend/outbox/internal'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { Engine, PublishResult } from './engine-api.ts'

@@ -1,4 +1,4 @@
-import { type OptionNames, type OptionsOf, withDefaults } from '@keepsend/outbox'
+import { type OptionNames, type OptionsOf, withDefaults } from '@keepsend/outbox/internal'
 import { checkBounds } from './errors.ts'
 
 /** What a workspace, an endpoint and a request may ask for at most. The table with every other bound is in `docs/bounds.md`. */

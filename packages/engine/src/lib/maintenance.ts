@@ -1,13 +1,5 @@
-import {
-  EXPIRED,
-  type OutboxDatabase,
-  cleanupOldEvents,
-  cleanupPayloads,
-  clock,
-  expireEvents,
-  limitTo,
-  sqlText,
-} from '@keepsend/outbox'
+import { type OutboxDatabase, cleanupOldEvents, cleanupPayloads, expireEvents } from '@keepsend/outbox'
+import { EXPIRED, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'

@@ -1,9 +1,10 @@
-import { type Migration, type OutboxDatabase, applyMigrations, outboxMigrations } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type Migration, applyMigrations, outboxMigrations } from '@keepsend/outbox/internal'
 import { migrations as postgres } from './postgres/migrations.ts'
 import { migrations as sqlite } from './sqlite/migrations.ts'
 
 /** The outbox's and the engine's migrations for the database, in the order in which they are applied. */
-export function engineMigrations(db: Pick<OutboxDatabase, 'dialect'>): readonly Migration[] {
+function engineMigrations(db: Pick<OutboxDatabase, 'dialect'>): readonly Migration[] {
   const { name } = db.dialect
   return [...outboxMigrations(name), ...{ sqlite, postgres }[name]]
 }

@@ -1,11 +1,11 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
 import {
   DEFAULT_RETENTION_MS,
   type OptionNames,
   type OptionsOf,
-  type OutboxDatabase,
   type WithDefaults,
   withDefaults,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import type { Authenticate } from './access/api-key.ts'
 import { URL_POLICY_OPTIONS, type UrlPolicy } from './url-policy/check-url.ts'
 import { CIRCUIT_OPTIONS, type CircuitOptions, circuitOptions } from './health/circuit-breaker.ts'

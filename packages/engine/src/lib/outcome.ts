@@ -37,7 +37,7 @@ export type DeliveryOutcome = Classification & {
   attempt?: AttemptFacts
 }
 
-export type Classification =
+type Classification =
   | { kind: 'complete'; httpStatus: number }
   /** Another attempt after `delayMs`; a `deferral` is a wait that is not the receiver's fault, and is not charged. */
   | { kind: 'reschedule'; delayMs: number; deferral: boolean; error: DeliveryError; httpStatus?: number }

@@ -31,19 +31,19 @@ export function redactingLogger(logger: Logger, monotonic: () => number = () => 
   return limitLines(plainly, monotonic)
 }
 
-export function plain(value: unknown): unknown {
+function plain(value: unknown): unknown {
   if (typeof value === 'string') return plainText(value)
   return typeof value === 'object' && value !== null ? plainText(JSON.stringify(value)) : value
 }
 
-export const MAX_TEXT = 1000
+const MAX_TEXT = 1000
 
 // The second line: nothing that fits is given to the logger on purpose.
-export const CREDENTIALS = /\b(whsec_|whsk_|compat_|ks_|(?:bearer|basic) +)[\w+/=.~-]+/gi
+const CREDENTIALS = /\b(whsec_|whsk_|compat_|ks_|(?:bearer|basic) +)[\w+/=.~-]+/gi
 
-export const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@)?([^\s/?#"']*)[^\s"']*/gi
+const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@)?([^\s/?#"']*)[^\s"']*/gi
 
-export function plainText(text: string): string {
+function plainText(text: string): string {
   const plainly = oneLine(
     text.slice(0, MAX_TEXT).replace(URLS, '$1$2').replace(CREDENTIALS, '$1…'),
     (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,

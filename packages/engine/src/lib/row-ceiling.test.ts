@@ -1,4 +1,5 @@
-import { type OutboxDatabase, rowsAs } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { rowsAs } from '@keepsend/outbox/internal'
 import { sqliteDialect } from '@keepsend/outbox/sqlite'
 import { describe, expect, it } from 'vitest'
 import { createRowCeilings } from './row-ceiling.ts'

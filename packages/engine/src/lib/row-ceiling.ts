@@ -1,4 +1,5 @@
-import { type OutboxDatabase, type SqlText, onlyRow, raw, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type SqlText, onlyRow, raw, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from './errors.ts'
 import type { Limits } from './limits.ts'
 import { type Logger, errorFields } from './logger.ts'

@@ -32,7 +32,7 @@ export const CLEANUP_OPTIONS = {
 export const DEFAULT_RETENTION_MS = 86_400_000
 
 /** Retains failed rows for a week: a receiver that was broken over a weekend can have them replayed. */
-export const DEFAULT_FAILED_RETENTION_MS = 604_800_000
+const DEFAULT_FAILED_RETENTION_MS = 604_800_000
 
 /**
  * Prunes settled rows in bounded batches: completed ones, then failed ones, oldest settlement first. `more`: the budget

@@ -1,6 +1,7 @@
 import { reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { type OutboxDatabase, enqueueEvent, migrateOutbox, newEventId, outboxStats, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, enqueueEvent, migrateOutbox, newEventId, outboxStats } from '@keepsend/outbox'
+import { sqlText } from '@keepsend/outbox/internal'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
 import { beforeEach, describe, expect, it } from 'vitest'
 

@@ -2,7 +2,8 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { migrateEngine as migrateKeepsend } from '@keepsend/engine'
-import { type Migration, type OptionNames, type OutboxDatabase, applyMigrations } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type Migration, type OptionNames, applyMigrations } from '@keepsend/outbox/internal'
 import { NodeAdapterError, checkNames } from '../errors.ts'
 
 export interface MigrateOptions {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { OptionNames, OutboxDatabase } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import type { OptionNames } from '@keepsend/outbox/internal'
 import { isSqliteBusy } from '@keepsend/outbox/sqlite'
 import { NodeAdapterError, checkBounds, checkNames } from '../errors.ts'
 import {

@@ -1,5 +1,6 @@
 import { closeSync, openSync, realpathSync, statSync } from 'node:fs'
-import { OutboxError, sharedByCopies } from '@keepsend/outbox'
+import { OutboxError } from '@keepsend/outbox'
+import { sharedByCopies } from '@keepsend/outbox/internal'
 import { NodeAdapterError } from '../errors.ts'
 import type { SqliteDriver } from './sqlite-drivers.ts'
 import { handlesOn, librariesUsing, otherLibraries } from './sqlite-libraries.ts'

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls'
-import { type UrlPolicy, createCheckUrl } from '@keepsend/engine'
+import type { UrlPolicy } from '@keepsend/engine'
+import { createCheckUrl } from '@keepsend/engine/internal'
 import { type Dispatchers, createDispatcher, createDispatchers } from './dispatchers.ts'
 import { createGuard } from './ssrf-guard.ts'
 import { createLookup } from './dns-lookup.ts'

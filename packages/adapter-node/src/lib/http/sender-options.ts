@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns'
-import { ENGINE_OPTION_NAMES, type UrlPolicy } from '@keepsend/engine'
-import { type OptionNames, type WithDefaults, withDefaults } from '@keepsend/outbox'
+import type { UrlPolicy } from '@keepsend/engine'
+import { ENGINE_OPTION_NAMES } from '@keepsend/engine/internal'
+import { type OptionNames, type WithDefaults, withDefaults } from '@keepsend/outbox/internal'
 import { NodeAdapterError, checkBounds, checkNames } from '../errors.ts'
 import { type TlsMaterial, contextOf } from './secure-context.ts'
 

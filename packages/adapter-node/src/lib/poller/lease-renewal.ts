@@ -1,4 +1,5 @@
-import { type Engine, errorFields } from '@keepsend/engine'
+import type { Engine } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import { extendLease } from '@keepsend/outbox'
 import type { InFlight } from './in-flight.ts'
 

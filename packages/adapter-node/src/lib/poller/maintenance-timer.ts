@@ -1,4 +1,5 @@
-import { type Engine, errorFields } from '@keepsend/engine'
+import type { Engine } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import { releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
 
 // A round is bounded; this many a tick keep up with thousands of settled rows a minute.

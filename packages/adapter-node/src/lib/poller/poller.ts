@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Engine, type Logger, errorFields, logExhausted } from '@keepsend/engine'
+import { type Engine, type Logger, logExhausted } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import { type Claim, type LaneRef, OutboxError } from '@keepsend/outbox'
 import { HostSlots } from './host-slots.ts'
 import type { InFlightClaim, Lane } from './lane.ts'

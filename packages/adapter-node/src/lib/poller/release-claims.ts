@@ -1,5 +1,7 @@
-import { type Engine, errorFields } from '@keepsend/engine'
-import { type Claim, isLockTimeout, releaseEvents } from '@keepsend/outbox'
+import type { Engine } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
+import { type Claim, releaseEvents } from '@keepsend/outbox'
+import { isLockTimeout } from '@keepsend/outbox/internal'
 
 /**
  * Releases claims: in line again, and their attempts do not count. What the database does not take is due again when its

@@ -1,4 +1,5 @@
-import { type DeliveryOutcome, type Engine, errorFields } from '@keepsend/engine'
+import type { DeliveryOutcome, Engine } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import type { LaneRef } from '@keepsend/outbox'
 
 // Two looks in a row are this far apart, whatever asks for them.

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { MAX_CONTENT_TYPE_LENGTH } from '@keepsend/outbox'
+import { MAX_CONTENT_TYPE_LENGTH } from '@keepsend/outbox/internal'
 import { MAX_URL_LENGTH } from '../url-policy/check-url.ts'
 import { MAX_HEADERS, MAX_VALUE_BYTES } from '../endpoints/custom-headers.ts'
 import { MAX_CHANNELS, MAX_EVENT_BYTES, MAX_NAME_LENGTH, NAME } from '../publish/event.ts'

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { eventIdOf } from '@keepsend/outbox'
+import { eventIdOf } from '@keepsend/outbox/internal'
 import { type ShownDelivery, readReplayed } from '../deliveries/delivery-columns.ts'
 import { backgroundOf } from '../hono.ts'
 import type { IdempotentChange } from '../idempotency/idempotent-change.ts'

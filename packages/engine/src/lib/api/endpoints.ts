@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { eventIdOf } from '@keepsend/outbox'
+import { eventIdOf } from '@keepsend/outbox/internal'
 import { countReplayed } from '../deliveries/delivery-columns.ts'
 import { readShown } from '../endpoints/endpoint-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'

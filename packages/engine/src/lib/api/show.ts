@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import { eventIdOf } from '@keepsend/outbox'
+import { eventIdOf } from '@keepsend/outbox/internal'
 import type { ShownDelivery } from '../deliveries/delivery-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { classOf, explanationOf } from '../error-classes.ts'

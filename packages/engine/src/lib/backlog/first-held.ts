@@ -1,4 +1,5 @@
-import { type KeyRange, type OutboxDatabase, type SqlText, raw, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type KeyRange, type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 
 /** The id of the first held row of `keepsend_endpoints` in an order, null where none is held: one look-up. */
 export function firstHeld(

@@ -1,4 +1,5 @@
-import { type LaneRef, type OutboxDatabase, type SqlText, holdLaneStatement, raw, sqlText } from '@keepsend/outbox'
+import { type LaneRef, type OutboxDatabase, holdLaneStatement } from '@keepsend/outbox'
+import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import type { HoldReason } from '../outcome.ts'
 import { isPaused } from './pause.ts'
 

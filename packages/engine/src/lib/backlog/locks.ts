@@ -1,4 +1,5 @@
-import { type ClaimRef, type OutboxDatabase, type SqlText, raw, sqlText } from '@keepsend/outbox'
+import type { ClaimRef, OutboxDatabase } from '@keepsend/outbox'
+import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 
 /**
  * On Postgres a unit that changes endpoints beside deliveries locks first what it will touch: deliveries, then endpoints

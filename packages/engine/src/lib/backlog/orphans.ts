@@ -1,11 +1,5 @@
-import {
-  type OutboxDatabase,
-  type SqlText,
-  endpointsWithHeldRows,
-  failHeldStatement,
-  lookOnBehind,
-  sqlText,
-} from '@keepsend/outbox'
+import { type OutboxDatabase, endpointsWithHeldRows, failHeldStatement } from '@keepsend/outbox'
+import { type SqlText, lookOnBehind, sqlText } from '@keepsend/outbox/internal'
 import { ENDPOINT_GONE } from '../error-classes.ts'
 import { scheduleOrphanedHolds } from './resume-due.ts'
 

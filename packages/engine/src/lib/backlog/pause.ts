@@ -1,12 +1,5 @@
-import {
-  type ClaimRef,
-  type OptionNames,
-  type OutboxDatabase,
-  type SqlText,
-  clock,
-  raw,
-  sqlText,
-} from '@keepsend/outbox'
+import type { ClaimRef, OutboxDatabase } from '@keepsend/outbox'
+import { type OptionNames, type SqlText, clock, raw, sqlText } from '@keepsend/outbox/internal'
 import { checkBounds, checkNames } from '../errors.ts'
 
 /**

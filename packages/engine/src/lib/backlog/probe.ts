@@ -1,7 +1,5 @@
+import { type OutboxDatabase, type ResumedRow, type SqlResult, resumeStatement } from '@keepsend/outbox'
 import {
-  type OutboxDatabase,
-  type ResumedRow,
-  type SqlResult,
   type SqlText,
   type Transaction,
   clock,
@@ -10,9 +8,8 @@ import {
   firstEventIdAt,
   isEventId,
   raw,
-  resumeStatement,
   sqlText,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import { firstHeld } from './first-held.ts'
 import { isPaused, notBeforePause } from './pause.ts'
 import { jittered } from '../retry-schedule.ts'

@@ -1,4 +1,5 @@
-import { type OutboxDatabase, clock, raw, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { clock, raw, sqlText } from '@keepsend/outbox/internal'
 
 /** What a rate limit is per. */
 export type RatePeriod = (typeof RATE_PERIODS)[number]

@@ -1,8 +1,6 @@
+import { type OutboxDatabase, type ResumedRow, type SqlResult, resumeStatement } from '@keepsend/outbox'
 import {
   type OptionNames,
-  type OutboxDatabase,
-  type ResumedRow,
-  type SqlResult,
   type SqlText,
   Transaction,
   byId,
@@ -10,9 +8,8 @@ import {
   isLockTimeout,
   limitTo,
   raw,
-  resumeStatement,
   sqlText,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import { checkBounds } from '../errors.ts'
 import { firstHeld } from './first-held.ts'
 import { lockEndpoints, lockedOf } from './locks.ts'

@@ -1,4 +1,5 @@
-import { type OutboxDatabase, type SqlText, resumeNamedStatement, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, resumeNamedStatement } from '@keepsend/outbox'
+import { type SqlText, sqlText } from '@keepsend/outbox/internal'
 import { isPaused } from './pause.ts'
 
 /**

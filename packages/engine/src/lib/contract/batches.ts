@@ -1,4 +1,5 @@
-import { type ClaimRef, eventIdOf, newEventId, sqlText } from '@keepsend/outbox'
+import { type ClaimRef, newEventId } from '@keepsend/outbox'
+import { eventIdOf, sqlText } from '@keepsend/outbox/internal'
 import { expect } from 'vitest'
 import { type Holds, event, idsAt, keepRow, messageFor, tell } from './fixtures.ts'
 

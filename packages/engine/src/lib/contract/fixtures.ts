@@ -3,16 +3,18 @@ import {
   type OutboxDatabase,
   type OutboxEvent,
   type PendingEvent,
-  type Resolved,
-  Transaction,
   enqueueEventStatement,
   newEventId,
+} from '@keepsend/outbox'
+import {
+  type Resolved,
+  Transaction,
   onlyRow as rowIn,
   pendingEvents,
   readPendingEvents,
   rowId,
   sqlText,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import { expect } from 'vitest'
 import type { EndpointInput } from '../endpoints/endpoint.ts'
 import type { Engine } from '../engine-api.ts'

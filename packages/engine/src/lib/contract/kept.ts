@@ -1,4 +1,5 @@
-import { newEventId, sqlText } from '@keepsend/outbox'
+import { newEventId } from '@keepsend/outbox'
+import { sqlText } from '@keepsend/outbox/internal'
 import { expect } from 'vitest'
 import { type Holds, event, idsAt, onlyRow } from './fixtures.ts'
 

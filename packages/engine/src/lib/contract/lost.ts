@@ -1,4 +1,5 @@
-import { claimDueEvents, firstEventIdAt, newEventId, replayEvents } from '@keepsend/outbox'
+import { claimDueEvents, newEventId, replayEvents } from '@keepsend/outbox'
+import { firstEventIdAt } from '@keepsend/outbox/internal'
 import { expect } from 'vitest'
 import { type Holds, event, idsAt, keepRow, onlyRow, timePasses } from './fixtures.ts'
 

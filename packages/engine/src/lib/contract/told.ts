@@ -1,6 +1,7 @@
-import { eventIdOf, newEventId, rowId } from '@keepsend/outbox'
+import { newEventId } from '@keepsend/outbox'
+import { eventIdOf, rowId } from '@keepsend/outbox/internal'
 import { expect } from 'vitest'
-import { type Holds, firstOf, keepRow, idsAt, messageFor, onlyRow, tell, timePasses } from './fixtures.ts'
+import { type Holds, firstOf, idsAt, keepRow, messageFor, onlyRow, tell, timePasses } from './fixtures.ts'
 
 /** Messages with an `outboxId`: the row is durable already. */
 export function toldPromises(holds: Holds): void {

@@ -1,11 +1,5 @@
-import {
-  type OutboxDatabase,
-  type PendingEvent,
-  type Row,
-  type SqlText,
-  pendingEvents,
-  sqlText,
-} from '@keepsend/outbox'
+import type { OutboxDatabase, PendingEvent } from '@keepsend/outbox'
+import { type Row, type SqlText, pendingEvents, sqlText } from '@keepsend/outbox/internal'
 import type { Delivery, DeliveryState } from './delivery.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 

@@ -1,21 +1,18 @@
 import type { DeliveryState } from './delivery.ts'
+import { type EventStatus, type FindOptions, type OutboxDatabase, findStatement } from '@keepsend/outbox'
 import {
   BEHIND_EVERY_EVENT,
-  type EventStatus,
-  type FindOptions,
   type OptionNames,
-  type OutboxDatabase,
   type Row,
   type SqlText,
   allOf,
   eventIdIn,
   eventIdOf,
-  findStatement,
   limitTo,
   pendingEvents,
   raw,
   sqlText,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import { toState } from './delivery-columns.ts'
 import { checkBounds, checkNames } from '../errors.ts'
 import type { EventQueue } from '../publish/event-queue.ts'

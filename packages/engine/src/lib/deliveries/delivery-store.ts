@@ -1,8 +1,7 @@
 import type { Delivery, DeliveryState } from './delivery.ts'
+import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
 import {
   type OptionNames,
-  type OutboxDatabase,
-  OutboxError,
   type Row,
   type SqlText,
   Transaction,
@@ -12,7 +11,7 @@ import {
   pendingEvents,
   replayStatement,
   sqlText,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import { MAX_REPLAYED, STATE, selectReplayed, toDelivery, toState } from './delivery-columns.ts'
 import { type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
 import { EngineError, checkNames } from '../errors.ts'

@@ -1,4 +1,5 @@
-import { EXPIRED, type TakenEvent } from '@keepsend/outbox'
+import type { TakenEvent } from '@keepsend/outbox'
+import { EXPIRED } from '@keepsend/outbox/internal'
 import { type AttemptCredentials, type GetAttemptCredentials, NO_CREDENTIALS } from './attempt-credentials.ts'
 import { attemptFacts } from './attempt.ts'
 import { type DeliveryError, ENDPOINT_GONE } from '../error-classes.ts'

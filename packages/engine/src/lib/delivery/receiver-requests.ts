@@ -1,4 +1,5 @@
-import { type OutboxDatabase, clock, raw, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { clock, raw, sqlText } from '@keepsend/outbox/internal'
 import { anyClaimStands } from '../health/circuit-breaker.ts'
 import type { EndpointStatement } from '../health/endpoint-health.ts'
 import type { Notifier } from '../health/operational-webhooks.ts'

@@ -2,19 +2,21 @@ import type { EndpointChange, FinishedDelivery, HoldReason } from '../outcome.ts
 import {
   type ClaimOptions,
   type LaneRef,
-  type OptionNames,
   type OutboxDatabase,
   type Outcome,
   type SettleResult,
+  resumeStatement,
+  settleEvents,
+} from '@keepsend/outbox'
+import {
+  type OptionNames,
   type SqlText,
   Transaction,
   addClaim,
   addSettle,
   endpointIdOf,
-  resumeStatement,
-  settleEvents,
   sqlText,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import { receiverRequests } from './receiver-requests.ts'
 import type { CircuitOptions } from '../health/circuit-breaker.ts'
 import { healthStatements, meaningForEndpoint } from '../health/endpoint-health.ts'

@@ -1,11 +1,5 @@
-import {
-  type ClaimResult,
-  type OutboxDatabase,
-  OutboxError,
-  type SettleResult,
-  endpointIdOf,
-  isLockTimeout,
-} from '@keepsend/outbox'
+import { type ClaimResult, type OutboxDatabase, OutboxError, type SettleResult } from '@keepsend/outbox'
+import { endpointIdOf, isLockTimeout } from '@keepsend/outbox/internal'
 import { classOf } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
 import { lockedOf } from '../backlog/locks.ts'

@@ -1,4 +1,5 @@
-import { type TakenEvent, eventIdOf } from '@keepsend/outbox'
+import type { TakenEvent } from '@keepsend/outbox'
+import { eventIdOf } from '@keepsend/outbox/internal'
 import { compatSignature } from '../signing/compat-signature.ts'
 import { EngineError } from '../errors.ts'
 import { signatureHeaders } from '../signing/sign.ts'

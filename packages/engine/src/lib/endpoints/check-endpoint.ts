@@ -1,6 +1,6 @@
 import { EngineError } from '../errors.ts'
 import { checkHeaderName, checkHeaders } from './custom-headers.ts'
-import { OR, type OptionNames, type OptionsOf, createOptionChecks } from '@keepsend/outbox'
+import { OR, type OptionNames, type OptionsOf, createOptionChecks } from '@keepsend/outbox/internal'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import { COMPAT_FORMATS, type CompatSignature } from '../signing/compat-signature.ts'
 import { MAX_CHANNELS, isName, isPattern } from '../publish/event.ts'

@@ -1,5 +1,5 @@
 import type { BasicAuth, BearerAuth, EndpointAuth, OAuth2Auth, ShownAuth } from '../credentials.ts'
-import { type OptionNames, createOptionChecks } from '@keepsend/outbox'
+import { type OptionNames, createOptionChecks } from '@keepsend/outbox/internal'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import { toBase64, utf8 } from '../formats/encoding.ts'
 import { EngineError } from '../errors.ts'

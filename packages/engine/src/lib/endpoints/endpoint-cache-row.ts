@@ -1,4 +1,4 @@
-import type { Row } from '@keepsend/outbox'
+import type { Row } from '@keepsend/outbox/internal'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import type { secrets as secretsTable } from '../sqlite/tables.ts'
 

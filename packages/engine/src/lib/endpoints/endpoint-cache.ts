@@ -1,4 +1,5 @@
-import { type OutboxDatabase, clock, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { clock, sqlText } from '@keepsend/outbox/internal'
 import type { CheckUrl, UrlCheck } from '../url-policy/check-url.ts'
 import type { Health } from '../health/circuit-breaker.ts'
 import type { Endpoint } from './endpoint.ts'

@@ -1,4 +1,5 @@
-import { type OutboxDatabase, OutboxError, type Statement, toSql } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError, type Statement } from '@keepsend/outbox'
+import { toSql } from '@keepsend/outbox/internal'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { type Principal, commitWithEvents, keepsend } from '../../index.ts'

@@ -1,13 +1,13 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
 import {
   type Dialect,
   type OptionsOf,
-  type OutboxDatabase,
   type Row,
   type SqlText,
   type SqlValue,
   raw,
   sqlText,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
 import { guardEndpointCount, guardSubscriptionCount } from './endpoint-limits.ts'
 import { DISABLED_REASONS, type Endpoint, type EndpointInput } from './endpoint.ts'

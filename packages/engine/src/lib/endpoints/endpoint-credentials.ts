@@ -1,4 +1,5 @@
-import { type OptionsOf, type OutboxDatabase, type SqlText, raw } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type OptionsOf, type SqlText, raw } from '@keepsend/outbox/internal'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import { checkAuth, shownAuth } from './endpoint-auth.ts'
 import { checkTls, shownTls } from './endpoint-tls.ts'

@@ -1,4 +1,4 @@
-import { type SqlText, isNullRefused, raw, sqlText } from '@keepsend/outbox'
+import { type SqlText, isNullRefused, raw, sqlText } from '@keepsend/outbox/internal'
 import type { EndpointInput } from './endpoint.ts'
 import { EngineError } from '../errors.ts'
 import type { Limits } from '../limits.ts'

@@ -1,4 +1,5 @@
-import { type OptionNames, type OutboxDatabase, type SqlText, clock, onlyRow, raw, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type OptionNames, type SqlText, clock, onlyRow, raw, sqlText } from '@keepsend/outbox/internal'
 import { fromCompatSecret, toCompatSecret } from '../signing/compat-signature.ts'
 import type { SealedHeaders } from './endpoint-headers.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
@@ -37,7 +38,7 @@ export interface RotateOptions {
 export const ROTATE_OPTIONS = { overlapMs: 'number', scheme: 'text' } satisfies OptionNames<RotateOptions>
 
 /** 24 h for a receiver to learn the new secret. */
-export const DEFAULT_SECRET_OVERLAP_MS = 86_400_000
+const DEFAULT_SECRET_OVERLAP_MS = 86_400_000
 export const MAX_SECRET_OVERLAP_MS = 604_800_000
 /** Of one scheme, in one request. */
 const MAX_SIGNATURES = 10

@@ -1,4 +1,4 @@
-import type { OptionNames, OptionsOf } from '@keepsend/outbox'
+import type { OptionNames, OptionsOf } from '@keepsend/outbox/internal'
 import type { ChangeOptions } from './endpoint-change.ts'
 import type { EndpointSecret, RotateOptions } from './endpoint-secrets.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'

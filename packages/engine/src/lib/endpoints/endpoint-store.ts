@@ -1,4 +1,5 @@
-import { type OutboxDatabase, OutboxError, Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
+import { Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox/internal'
 import { v7 } from 'uuid'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import { ENDPOINT_LIST_OPTIONS, type IdempotentEndpointStore } from './endpoint-store-api.ts'

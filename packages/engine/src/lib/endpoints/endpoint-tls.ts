@@ -1,5 +1,5 @@
 import type { EndpointTls, ShownTls } from '../credentials.ts'
-import { type OptionNames, createOptionChecks } from '@keepsend/outbox'
+import { type OptionNames, createOptionChecks } from '@keepsend/outbox/internal'
 import { fromBase64, toHex } from '../formats/encoding.ts'
 import { EngineError } from '../errors.ts'
 

@@ -1,4 +1,4 @@
-import { type OptionsOf, type SqlText, isNullRefused, sqlText } from '@keepsend/outbox'
+import { type OptionsOf, type SqlText, isNullRefused, sqlText } from '@keepsend/outbox/internal'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { EngineError } from '../errors.ts'
 

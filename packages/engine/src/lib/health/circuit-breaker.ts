@@ -1,14 +1,13 @@
+import type { ClaimRef, OutboxDatabase } from '@keepsend/outbox'
 import {
-  type ClaimRef,
   type OptionNames,
   type OptionsOf,
-  type OutboxDatabase,
   type SqlText,
   clock,
   raw,
   sqlText,
   withDefaults,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import { EngineError, checkBounds } from '../errors.ts'
 import { END_PAUSE, notBeforePause } from '../backlog/pause.ts'
 

@@ -1,4 +1,5 @@
-import type { ClaimRef, OutboxDatabase, SqlText } from '@keepsend/outbox'
+import type { ClaimRef, OutboxDatabase } from '@keepsend/outbox'
+import type { SqlText } from '@keepsend/outbox/internal'
 import {
   type CircuitOptions,
   type Tally,

@@ -1,4 +1,5 @@
-import { type ClaimRef, type ExpiringEvent, type SqlText, sqlText } from '@keepsend/outbox'
+import type { ClaimRef, ExpiringEvent } from '@keepsend/outbox'
+import { type SqlText, sqlText } from '@keepsend/outbox/internal'
 import { type Tally, anyClaimStands } from './circuit-breaker.ts'
 import { type DeliveryError, classOf } from '../error-classes.ts'
 import { OWN_TYPES, prepareOwnEvent } from '../publish/event.ts'

@@ -1,4 +1,5 @@
-import { type OutboxDatabase, type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
 import type { RowCeiling } from '../row-ceiling.ts'
 import { EngineError } from '../errors.ts'
 import { sha256Hex } from '../signing/sign.ts'

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type Rig, rig } from '../../../test/rig.ts'
 import { GOOD_BODIES, documentOf, operationOf, routesOf } from '../../../test/routes.ts'
-import { type Statement, claimDueEvents, rowsAs } from '@keepsend/outbox'
+import { type Statement, claimDueEvents } from '@keepsend/outbox'
+import { rowsAs } from '@keepsend/outbox/internal'
 
 /** The API, with an endpoint and a failed delivery of it, and requests under a key. */
 async function world(options: Parameters<typeof rig>[0] = {}) {

@@ -1,4 +1,5 @@
-import { type OutboxDatabase, OutboxError, type SqlText, type Transaction, raw, sqlText } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
+import { type SqlText, type Transaction, raw, sqlText } from '@keepsend/outbox/internal'
 import type { RowCeiling } from '../row-ceiling.ts'
 import { EngineError, asEngineError } from '../errors.ts'
 import {

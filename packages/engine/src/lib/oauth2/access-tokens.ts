@@ -1,4 +1,5 @@
-import { type OutboxDatabase, type SqlText, raw, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import type { EndpointTls } from '../credentials.ts'
 import { type Logger, errorFields } from '../logger.ts'

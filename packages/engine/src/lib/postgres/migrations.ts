@@ -1,5 +1,5 @@
 // Written by scripts/embed-migrations.ts from migrations/postgres/*.sql; change those.
-import type { Migration } from '@keepsend/outbox'
+import type { Migration } from '@keepsend/outbox/internal'
 
 export const migrations: readonly Migration[] = [
   {

@@ -1,4 +1,5 @@
-import { type OptionNames, type Statement, Transaction, toTransactionSql } from '@keepsend/outbox'
+import type { Statement } from '@keepsend/outbox'
+import { type OptionNames, Transaction, toTransactionSql } from '@keepsend/outbox/internal'
 import type { RowCeilings } from '../row-ceiling.ts'
 import type { PreparedEvent, WebhookEvent } from './event.ts'
 import type { QueuedEvent } from './event-queue.ts'

@@ -1,15 +1,5 @@
-import {
-  type ClaimRef,
-  type OptionNames,
-  type OutboxDatabase,
-  type PendingEvent,
-  endpointIdOf,
-  eventRange,
-  pendingEvents,
-  raw,
-  releaseEvents,
-  sqlText,
-} from '@keepsend/outbox'
+import { type ClaimRef, type OutboxDatabase, type PendingEvent, releaseEvents } from '@keepsend/outbox'
+import { type OptionNames, endpointIdOf, eventRange, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'

@@ -1,4 +1,5 @@
-import { newEventId, utf8Bytes } from '@keepsend/outbox'
+import { newEventId } from '@keepsend/outbox'
+import { utf8Bytes } from '@keepsend/outbox/internal'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CommitOptions } from './commit.ts'

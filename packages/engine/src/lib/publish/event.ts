@@ -1,4 +1,5 @@
-import { type OptionNames, createOptionChecks, isEventId, newEventId, utf8Bytes } from '@keepsend/outbox'
+import { newEventId } from '@keepsend/outbox'
+import { type OptionNames, createOptionChecks, isEventId, utf8Bytes } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import { type RawBody, checkRawBody } from './raw-body.ts'
 import { readTime } from '../formats/rfc3339.ts'

@@ -1,13 +1,13 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
 import {
   type InsertStatements,
-  type OutboxDatabase,
   type SqlText,
   insertSelectStatements,
   maxInlineRows,
   raw,
   sqlText,
   template,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { ReceiverCount } from './receiver-count.ts'

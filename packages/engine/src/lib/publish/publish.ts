@@ -1,13 +1,12 @@
+import type { PendingEvent, SqlResult } from '@keepsend/outbox'
 import {
   type InsertStatements,
   MAX_INLINE_ROWS,
-  type PendingEvent,
-  type SqlResult,
   type SqlText,
   Transaction,
   isTooManyRows,
   toDrizzle,
-} from '@keepsend/outbox'
+} from '@keepsend/outbox/internal'
 import type { SQL } from 'drizzle-orm'
 import { EngineError } from '../errors.ts'
 import type { QueuedEvent } from './event-queue.ts'

@@ -1,4 +1,4 @@
-import { contentTypeProblem } from '@keepsend/outbox'
+import { contentTypeProblem } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 
 /** A body of the caller's own: signed, stored and sent byte for byte, in UTF-8, without an envelope of ours. */

@@ -1,4 +1,4 @@
-import { MAX_INLINE_ROWS } from '@keepsend/outbox'
+import { MAX_INLINE_ROWS } from '@keepsend/outbox/internal'
 import type { PreparedEvent } from './event.ts'
 
 /** Events like which had few receivers a moment ago, so that those of the next are not counted before its fan-out. */

@@ -1,4 +1,4 @@
-import { type SqlText, clock, raw, refuseRowsStatement, sqlText } from '@keepsend/outbox'
+import { type SqlText, clock, raw, refuseRowsStatement, sqlText } from '@keepsend/outbox/internal'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import { type PublishTarget, channelsOf, collects } from './fan-out.ts'
 

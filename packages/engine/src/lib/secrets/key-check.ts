@@ -1,4 +1,5 @@
-import { type OutboxDatabase, type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import { PEPPER_PLACE } from './pepper.ts'

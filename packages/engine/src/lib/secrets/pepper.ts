@@ -1,4 +1,5 @@
-import { type OutboxDatabase, clock, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { clock, sqlText } from '@keepsend/outbox/internal'
 import { fromBase64, toBase64, toHex } from '../formats/encoding.ts'
 import type { SecretStore, StoredSecret } from './secret-store.ts'
 import { type ImportedKey, importHmacKey, signWith } from '../signing/web-crypto.ts'

@@ -1,4 +1,5 @@
-import { type OptionNames, type OutboxDatabase, Transaction, limitTo, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type OptionNames, Transaction, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { consoleLogger } from '../console-logger.ts'
 import { type Logger, errorFields } from '../logger.ts'

@@ -1,4 +1,5 @@
-import { type OutboxDatabase, type SqlText, clock, sqlText } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type SqlText, clock, sqlText } from '@keepsend/outbox/internal'
 import type { StoredSecret } from './secret-store.ts'
 
 /** The endpoint that secrets are of. */

@@ -1,5 +1,5 @@
 import type { Signer, SigningKey } from './signer.ts'
-import type { OptionNames } from '@keepsend/outbox'
+import type { OptionNames } from '@keepsend/outbox/internal'
 import { fromBase64, toBase64, toHex, utf8 } from '../formats/encoding.ts'
 import { fromCompatSecret } from './compat-signature.ts'
 import { EngineError, checkNames } from '../errors.ts'

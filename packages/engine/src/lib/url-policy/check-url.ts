@@ -1,4 +1,4 @@
-import type { OptionNames } from '@keepsend/outbox'
+import type { OptionNames } from '@keepsend/outbox/internal'
 import { type Cidr, isAddress, isPublicAddress, isWithin, parseCidr, rangeOf } from './address.ts'
 import { EngineError, checkNames } from '../errors.ts'
 

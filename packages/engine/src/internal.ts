@@ -1,0 +1,11 @@
+// For the other packages of Keepsend, of the same version. It changes without notice: nothing of it is for hosts.
+export { attemptNumber } from './lib/delivery/classify-response.ts'
+export { errorFields } from './lib/logger.ts'
+export { ENGINE_OPTION_NAMES } from './lib/options.ts'
+export type { PreparedEvent } from './lib/publish/event.ts'
+export type { PublishTarget } from './lib/publish/fan-out.ts'
+export { redactingLogger } from './lib/redacting-logger.ts'
+export { signatureHeaders, signingKey } from './lib/signing/sign.ts'
+export { classifyAddress, isAddress, isWithin, parseCidr } from './lib/url-policy/address.ts'
+export type { CheckUrl } from './lib/url-policy/check-url.ts'
+export { createCheckUrl, deniedRanges } from './lib/url-policy/check-url.ts'

@@ -1,0 +1,57 @@
+// For the other packages of Keepsend, of the same version. It changes without notice: nothing of it is for hosts.
+export { DEFAULT_LEASE_MS, addClaim } from './lib/claim.ts'
+export { DEFAULT_RETENTION_MS } from './lib/cleanup.ts'
+export type { Codec, ColumnNames, JsonColumn, ReadColumn } from './lib/codec.ts'
+export { createCodec, json } from './lib/codec.ts'
+export { MAX_CONTENT_TYPE_LENGTH, contentTypeProblem } from './lib/content-type.ts'
+export { shareInstances, sharedByCopies } from './lib/copies.ts'
+export { onlyRow, rowsAs } from './lib/database.ts'
+export type {
+  Dialect,
+  KeyRange,
+  NewestInLine,
+  Payload,
+  Picked,
+  RowSource,
+  RowsInOrder,
+  Stored,
+  Which,
+} from './lib/dialect.ts'
+export { isLockTimeout, isNullRefused } from './lib/errors.ts'
+export { eventIdTime, firstEventIdAt, isEventId, utf8Bytes } from './lib/event.ts'
+export { lookOnBehind } from './lib/hold.ts'
+export type { InsertStatements, Receivers } from './lib/insert.ts'
+export { insertSelectStatements, isTooManyRows, refuseRowsStatement } from './lib/insert.ts'
+export { inTurn } from './lib/lane.ts'
+export type { Migration } from './lib/migrate.ts'
+export { applyMigrations } from './lib/migrate.ts'
+export { outboxMigrations } from './lib/migrations.ts'
+export type { OptionChecks, OptionNames, OptionTable, OptionsOf, Resolved, WithDefaults } from './lib/options.ts'
+export { OR, createOptionChecks, withDefaults } from './lib/options.ts'
+export { MAX_INLINE_ROWS, maxInlineRows } from './lib/payload.ts'
+export { replayStatement } from './lib/replay.ts'
+export { BEHIND_EVERY_EVENT, byId, endpointIdOf, eventIdIn, eventIdOf, eventRange, rowId } from './lib/row-id.ts'
+export {
+  ATTEMPTS_EXHAUSTED,
+  DELIVERY_UNCONFIRMED,
+  EXPIRED,
+  REFUNDED_CRASHES,
+  pendingEvents,
+  readPendingEvents,
+} from './lib/row.ts'
+export { addSettle } from './lib/settle.ts'
+export type { DialectName, Row, SqlText, SqlValue } from './lib/statement.ts'
+export {
+  allOf,
+  clock,
+  joined,
+  limitTo,
+  raw,
+  sqlText,
+  template,
+  toDrizzle,
+  toSql,
+  toTransactionSql,
+} from './lib/statement.ts'
+export type { TakeOptions } from './lib/take-options.ts'
+export { Transaction } from './lib/transaction.ts'

@@ -1,9 +1,11 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { everyProjectRan } from './scripts/every-project-ran.ts'
+import { LongestFirst } from './scripts/longest-first.ts'
 
 // Tests run from source: a workspace import resolves to `src`, in vitest's own resolver, in what it leaves to Node,
 // and in the processes that a test starts.
@@ -12,79 +14,93 @@ const inWorkerd = [source, 'workerd', 'worker', 'module', 'browser', 'developmen
 
 const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
 
-function testsOf(folder: string): string[] {
-  return globSync('{src,test}/**/*.test.ts', { cwd: folder })
+const testsOf = (folder: string) => globSync('{src,test}/**/*.test.ts', { cwd: folder })
+const isInWorkerd = (file: string) => file.startsWith('test/workerd/')
+/** Its name says so, or it imports what opens a schema on the server. */
+const needsPostgres = (folder: string, file: string) =>
+  basename(file).includes('postgres') || imports(folder, file, /\/(postgres-rig|postgres\/schema)\.ts'/)
+const imports = (folder: string, file: string, pattern: RegExp) =>
+  pattern.test(readFileSync(`${folder}/${file}`, 'utf8'))
+
+// Finds a server running, or starts one: see test/postgres/setup.ts.
+const postgresSetup = fileURLToPath(new URL('test/postgres/setup.ts', import.meta.url))
+
+const STATELESS = new Set(['outbox', 'engine'])
+
+function project(folder: string, name: string, include: string[]) {
+  return {
+    ssr: { resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] } },
+    test: {
+      name,
+      root: folder,
+      include,
+      // Their tests share nothing but modules without state: to load those once for each worker halves the time.
+      isolate: !STATELESS.has(basename(folder)),
+      env: { NODE_OPTIONS: `--conditions=${source}` },
+      // Nothing is promised in seconds: what hangs fails, and a busy machine does not.
+      testTimeout: 30_000,
+      hookTimeout: 30_000,
+    },
+  }
 }
 
-// What has tests on Postgres finds a server running: see test/postgres/setup.ts.
-const postgresSetup = fileURLToPath(new URL('test/postgres/setup.ts', import.meta.url))
-const onPostgres = new Set(['outbox', 'adapter-node', 'demo'])
+/** A package's tests on Node: those that need no server, and those that need a Postgres. */
+function onNode(folder: string) {
+  const name = basename(folder)
+  const files = testsOf(folder).filter((file) => !isInWorkerd(file))
+  const onServer = files.filter((file) => needsPostgres(folder, file))
+  const alone = files.filter((file) => !onServer.includes(file))
+  return [
+    ...(alone.length > 0 ? [project(folder, name, alone)] : []),
+    ...(onServer.length > 0 ? [onPostgres(project(folder, `${name} on Postgres`, onServer))] : []),
+  ]
+}
 
-const inPackage = (folder: string) => ({
-  ssr: { resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] } },
-  test: {
-    name: basename(folder),
-    root: folder,
-    include: ['{src,test}/**/*.test.ts'],
-    exclude: ['test/workerd/**', ...(onPostgres.has(basename(folder)) ? [] : ['test/*-postgres.test.ts'])],
-    env: { NODE_OPTIONS: `--conditions=${source}` },
-    // Nothing is promised in seconds: what hangs fails, and a busy machine does not.
-    testTimeout: 30_000,
-    globalSetup: onPostgres.has(basename(folder)) ? [postgresSetup] : [],
-  },
-})
+function onPostgres({ test, ...rest }: ReturnType<typeof project>, env: Record<string, string> = {}) {
+  return { ...rest, test: { ...test, globalSetup: [postgresSetup], env: { ...test.env, ...env } } }
+}
 
-// The engine's tests that open a database through the rig, once more on Postgres. The others need SQLite itself.
-const engine = inPackage('packages/engine')
-const onlySqlite = 'commit-kill,every-option,express,own-transaction,readme,scans,document-bounds,document-problems'
-const engineOnPostgres = {
-  ...engine,
-  test: {
-    ...engine.test,
-    name: 'engine on Postgres',
-    include: testsOf('packages/engine').filter((file) =>
-      /from '[./]*(test\/)?(rig|database|routes|idempotency-rig|oauth2-rig|limits|pages|plans)\.ts'/.test(
-        readFileSync(`packages/engine/${file}`, 'utf8'),
-      ),
-    ),
-    exclude: ['test/workerd/**', `test/{${onlySqlite}}.test.ts`, 'src/lib/api/{document,media-type}.test.ts'],
-    env: { ...engine.test.env, KEEPSEND_TEST_ON: 'postgres' },
-    globalSetup: [postgresSetup],
-  },
+// The engine's tests that open a database by its rig, once more on Postgres. Those named here need SQLite itself.
+const ONLY_SQLITE =
+  /^test\/(commit-kill|every-option|express|own-transaction|readme|scans|document-bounds|document-problems)\.test|^src\/lib\/api\/(document|media-type)\.test/
+const RIG = /from '[./]*(test\/)?(rig|database|routes|idempotency-rig|oauth2-rig|limits|pages|plans)\.ts'/
+
+function engineOnPostgres() {
+  const folder = 'packages/engine'
+  const files = testsOf(folder).filter((file) => needsPostgres(folder, file) || imports(folder, file, RIG))
+  const include = files.filter((file) => !ONLY_SQLITE.test(file))
+  return onPostgres(project(folder, 'engine on Postgres', include), { KEEPSEND_TEST_ON: 'postgres' })
+}
+
+/** The same sources inside workerd, by a wrangler.jsonc: the app's own, or the one beside the tests. */
+function inWorkers(folder: string) {
+  const configPath =
+    ['wrangler.jsonc', 'test/workerd/wrangler.jsonc'].find((file) => existsSync(`${folder}/${file}`)) ?? ''
+  return {
+    plugins: [cloudflareTest({ wrangler: { configPath } })],
+    resolve: { conditions: inWorkerd },
+    ssr: { resolve: { conditions: inWorkerd } },
+    test: {
+      name: `${basename(folder)} in workerd`,
+      root: folder,
+      include: ['test/workerd/**/*.test.ts'],
+      // Runs on Node: what the tests talk to over HTTP.
+      globalSetup: globSync('test/workerd/*receiver.ts', { cwd: folder }),
+    },
+  }
 }
 
 export default defineConfig({
   test: {
     reporters: ['default', everyProjectRan()],
+    // Tests wait for sockets, processes and disks more than they compute: one worker a core leaves cores idle half of the time.
+    maxWorkers: 2 * availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     projects: [
-      ...folders.filter((folder) => testsOf(folder).some((file) => !file.startsWith('test/workerd/'))).map(inPackage),
-      engineOnPostgres,
-      // The same sources inside workerd, by a wrangler.jsonc: the app's own, or the one beside the tests.
-      ...folders
-        .filter((folder) => testsOf(folder).some((file) => file.startsWith('test/workerd/')))
-        .map((folder) => {
-          const configPath =
-            ['wrangler.jsonc', 'test/workerd/wrangler.jsonc'].find((file) => existsSync(`${folder}/${file}`)) ?? ''
-          return {
-            plugins: [cloudflareTest({ wrangler: { configPath } })],
-            resolve: { conditions: inWorkerd },
-            ssr: { resolve: { conditions: inWorkerd } },
-            test: {
-              name: `${basename(folder)} in workerd`,
-              root: folder,
-              include: ['test/workerd/**/*.test.ts'],
-              // Runs on Node: what the tests talk to over HTTP.
-              globalSetup: globSync('test/workerd/*receiver.ts', { cwd: folder }),
-            },
-          }
-        }),
-      {
-        test: {
-          name: 'tooling',
-          include: ['test/*.test.ts'],
-          env: { NODE_OPTIONS: '' },
-        },
-      },
+      ...folders.flatMap(onNode).filter(({ test }) => test.name !== 'engine on Postgres'),
+      engineOnPostgres(),
+      ...folders.filter((folder) => testsOf(folder).some(isInWorkerd)).map(inWorkers),
+      { test: { name: 'tooling', include: ['test/*.test.ts'], testTimeout: 30_000, env: { NODE_OPTIONS: '' } } },
     ],
   },
 })

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-// What runs on the oldest Node that has `node:sqlite`: started by ../node-22.test.ts.
+// What runs on the oldest Node that has `node:sqlite`: started by ../release/node-22.test.ts.
 const source = '@keepsend/source'
 export default defineConfig({
   ssr: { resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] } },

@@ -1,4 +1,4 @@
-// A client of every operation, against the types that test/openapi.test.ts has generated from the document of the server
+// A client of every operation, against the types that test/release/openapi.test.ts has generated from the document of the server
 // that it is given: the URL and an API key are the arguments. Says which operations it has used.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'

@@ -1,4 +1,4 @@
-// A server as a self-hosting reader has it, for test/openapi.test.ts: the folder of its database is the argument.
+// A server as a self-hosting reader has it, for test/release/openapi.test.ts: the folder of its database is the argument.
 import { createNodeServer } from '@keepsend/adapter-node'
 
 const server = await createNodeServer({

@@ -3,12 +3,12 @@
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Consumer, installTarballs, publishedFolders, readManifest, run } from './consumer.ts'
-import { entries, publicNames } from './public-names.ts'
-import { bundlePromises, copyPromises, nodePromises } from './consumer-runs.ts'
-import { FEW_CASES, compilerPromises } from './consumer-types.ts'
-import { readmeExample, readmeWrangler } from './readme-example.ts'
-import { readmeWorker } from './readme-worker.ts'
+import { type Consumer, installTarballs, publishedFolders, readManifest, run } from '../consumer.ts'
+import { entries, publicNames } from '../public-names.ts'
+import { bundlePromises, copyPromises, nodePromises } from '../consumer-runs.ts'
+import { FEW_CASES, compilerPromises } from '../consumer-types.ts'
+import { readmeExample, readmeWrangler } from '../readme-example.ts'
+import { readmeWorker } from '../readme-worker.ts'
 
 let consumer: Consumer
 
@@ -124,7 +124,7 @@ test('the public names are those that were agreed: a change of test/public-names
       return [`## ${entry.specifier}`, ...(items.length > 0 ? [items.join('\n')] : [])].join('\n\n')
     }),
   )
-  const snapshot = join(import.meta.dirname, 'public-names.md')
+  const snapshot = join(import.meta.dirname, '../public-names.md')
   expect(existsSync(snapshot), `${snapshot} is in git`).toBe(true)
   await expect(`# Public names\n\n${lists.join('\n\n')}\n`).toMatchFileSnapshot(snapshot)
 })

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
-const path = (file: string) => fileURLToPath(new URL(file, import.meta.url))
+const path = (file: string) => fileURLToPath(new URL(`../${file}`, import.meta.url))
 
 it('the outbox contract holds by node:sqlite on the first Node that has it, 22.13', { timeout: 180_000 }, () => {
   const node = path('node-22/node_modules/node/bin/node')

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { run } from './consumer.ts'
+import { run } from '../consumer.ts'
 
 const folder = 'test/openapi'
 const bin = (name: string) => join('node_modules/.bin', name)

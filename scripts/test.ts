@@ -1,0 +1,79 @@
+// `pnpm test`: every check that needs Node and npm alone, cheapest first, stopping at the first that fails. Ends with the
+// time of each.
+//
+// `pnpm test <package | file | pattern> …`: the tests of these alone. A package is `outbox`, `engine`, … without what needs
+// a server; `pnpm test "outbox on Postgres"` and `pnpm test "outbox in workerd"` are the rest of it, `--all` is all of it.
+//
+// `--watch` runs them again when a file changes. `--changed` runs the tests that import a file changed since main, and
+// checks the format and lint of the changed files.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { vitestArguments } from './test-selection.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { all: { type: 'boolean' }, watch: { type: 'boolean' }, changed: { type: 'boolean' } },
+})
+
+if (values.changed) runAll(checksOfChanges())
+else if (positionals.length > 0 || values.watch) {
+  const selection = vitestArguments(positionals, values)
+  if (typeof selection === 'string') {
+    console.error(selection)
+    process.exitCode = 1
+  } else process.exitCode = run('vitest', [values.watch ? 'watch' : 'run', ...selection])
+} else {
+  runAll([
+    ['format', 'oxfmt', ['--check', '.']],
+    ['lint', 'oxlint', ['.']],
+    ['unused code', 'knip', []],
+    ['types of the tooling', 'tsc', ['-p', 'tsconfig.json']],
+    ['types and builds', 'turbo', ['run', 'typecheck', 'build', '--output-logs=errors-only']],
+    ['tests', 'vitest', ['run']],
+  ])
+}
+
+type Check = readonly [name: string, command: string, args: readonly string[]]
+
+function checksOfChanges(): Check[] {
+  const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim()
+  const base = git('merge-base', 'HEAD', process.env['BASE'] ?? 'main')
+  const changed = [git('diff', '--name-only', base), git('ls-files', '--others', '--exclude-standard')]
+    .flatMap((list) => list.split('\n'))
+    .filter((file) => file !== '' && existsSync(file))
+  const sources = changed.filter((file) => /\.(ts|tsx|js|mjs)$/.test(file))
+  return [
+    ...(changed.length > 0
+      ? [['format', 'oxfmt', ['--check', '--no-error-on-unmatched-pattern', ...changed]] as const]
+      : []),
+    ...(sources.length > 0 ? [['lint', 'oxlint', sources] as const] : []),
+    ['tests', 'vitest', ['run', '--changed', base, '--passWithNoTests']],
+  ]
+}
+
+function runAll(checks: readonly Check[]): void {
+  const summary: string[] = []
+  const started = performance.now()
+  let failed = false
+  for (const [name, command, args] of checks) {
+    console.log(`\n== ${name}: ${[command, ...args].join(' ').slice(0, 200)}`)
+    const before = performance.now()
+    failed = run(command, args) !== 0
+    summary.push(`${failed ? 'failed' : 'passed'}  ${seconds(before)}  ${name}`)
+    if (failed) break
+  }
+  console.log(`\n${summary.join('\n')}`)
+  for (const [name] of checks.slice(summary.length)) console.log(`not run            ${name}`)
+  console.log(failed ? '\nFailed.' : `\nAll ${checks.length} checks passed in ${seconds(started).trim()}.`)
+  process.exitCode = failed ? 1 : 0
+}
+
+function run(command: string, args: readonly string[]): number {
+  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' }
+  return spawnSync(command, args, { stdio: 'inherit', env }).status ?? 1
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(1).padStart(6)} s`
+}

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest'
+import { vitestArguments } from '../scripts/test-selection.ts'
+
+it.each([
+  [['outbox'], ['--project', 'outbox']],
+  [
+    ['@keepsend/engine', 'packages/adapter-node/'],
+    ['--project', 'engine', '--project', 'adapter-node'],
+  ],
+  [['outbox on Postgres'], ['--project', 'outbox on Postgres']],
+  [['adapter-cloudflare'], ['--project', 'adapter-cloudflare', '--project', 'adapter-cloudflare in workerd']],
+  [
+    ['demo', 'story'],
+    ['--project', 'demo', 'story'],
+  ],
+  [['./packages/outbox/test/schema.test.ts'], ['packages/outbox/test/schema.test.ts']],
+  [
+    ['tooling', 'rooms'],
+    ['--project', 'tooling', 'rooms'],
+  ],
+])('pnpm test %j runs the tests of these alone', (names, expected) => {
+  expect(vitestArguments(names)).toEqual(expected)
+})
+
+it('with --all a package is its tests on Postgres and in workerd too', () => {
+  const projects = ['outbox', 'outbox on Postgres', 'outbox in workerd']
+  expect(vitestArguments(['outbox'], { all: true })).toEqual(projects.flatMap((project) => ['--project', project]))
+})
+
+it.each(['nonsense', 'outbox on MySQL', 'packages/outbox/src/lib/claim.ts'])(
+  '%s is refused, and the names are said',
+  (name) => {
+    expect(vitestArguments([name])).toMatch(
+      new RegExp(`^No package and no test file is called ${name}\\. The packages are .*outbox, .* and tooling`),
+    )
+  },
+)

@@ -8,10 +8,18 @@ export {
   SCOPES,
   type Scope,
 } from './lib/access/api-key.ts'
-export { isAddress, isPublicAddress, isWithin, classifyAddress, parseCidr } from './lib/url-policy/address.ts'
+export {
+  isAddress,
+  isLoopbackAddress,
+  isPublicAddress,
+  isWithin,
+  classifyAddress,
+  parseCidr,
+} from './lib/url-policy/address.ts'
 export type { AttemptFacts } from './lib/delivery/attempt.ts'
 export {
   type CheckUrl,
+  type CheckUrlOptions,
   type UrlCheck,
   type UrlPolicy,
   type UrlRefusal,

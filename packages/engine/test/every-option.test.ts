@@ -80,6 +80,7 @@ const urls = [
   'https://example.com:1/',
   'https://10.0.0.1/',
   'https://a.internal/',
+  'http://localhost:4000/',
 ]
 
 /** What must be given, for each function that has such an option. */
@@ -104,6 +105,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     return read
   },
   createCheckUrl: (_world, options) => urls.map((url) => createCheckUrl(options)(url)),
+  'the options of createCheckUrl': (_world, options) => urls.map((url) => createCheckUrl({}, options)(url)),
   createWebCryptoSigner: (_world, options) => createWebCryptoSigner(options)(secret, 'content'),
   reencryptSecrets: ({ db }, options) => reencryptSecrets({ db, secrets: TEST_KEYS, ...options }),
   commitWithEvents: async ({ engine }, options) => {

@@ -1,5 +1,5 @@
 import { API_KEY_LIST_OPTIONS, API_KEY_OPTIONS, API_KEY_ROTATE_OPTIONS } from '../src/lib/access/api-key.ts'
-import { URL_POLICY_OPTIONS } from '../src/lib/url-policy/check-url.ts'
+import { CHECK_URL_OPTIONS, URL_POLICY_OPTIONS } from '../src/lib/url-policy/check-url.ts'
 import { COMMIT_OPTIONS } from '../src/lib/publish/commit.ts'
 import { REPLAY_ENDPOINT_FILTER, REPLAY_ENDPOINT_OPTIONS } from '../src/lib/deliveries/delivery-store.ts'
 import { DELIVERY_LIST_OPTIONS, PAGE_OPTIONS } from '../src/lib/deliveries/delivery-list.ts'
@@ -21,6 +21,7 @@ import { RESUME_HELD_OPTIONS } from '../src/lib/backlog/resume-due.ts'
 export const OPTION_NAMES = {
   createEngine: ENGINE_OPTION_NAMES,
   createCheckUrl: URL_POLICY_OPTIONS,
+  'the options of createCheckUrl': CHECK_URL_OPTIONS,
   createWebCryptoSigner: SIGNER_OPTIONS,
   reencryptSecrets: REENCRYPT_OPTIONS,
   commitWithEvents: COMMIT_WITH_EVENTS_OPTIONS,

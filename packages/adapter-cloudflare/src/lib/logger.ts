@@ -12,3 +12,11 @@ export const jsonConsoleLogger: Logger = {
     console.error(JSON.stringify({ level: 'error', message, ...fields }))
   },
 }
+
+/** The default of a Worker with `development`. */
+export const debugJsonConsoleLogger: Logger = {
+  ...jsonConsoleLogger,
+  debug(fields, message) {
+    console.debug(JSON.stringify({ level: 'debug', message, ...fields }))
+  },
+}

@@ -9,15 +9,16 @@ import { consumeDeadLetters } from './dead-letter.ts'
 import { CloudflareAdapterError, checkNames } from './errors.ts'
 import { InlineEventQueue } from './inline-queue.ts'
 import { checkFlags } from './compatibility-flags.ts'
-import { jsonConsoleLogger } from './logger.ts'
+import { debugJsonConsoleLogger, jsonConsoleLogger } from './logger.ts'
 import { CloudflareEventQueue } from './producer.ts'
 import { QUEUE_POLICY_OPTIONS, type QueuePolicyOptions, createQueuePolicy } from './queue-policy.ts'
 import { sweep } from './scheduled.ts'
 import { createFetchSender } from './fetch-sender.ts'
 
-// The Worker brings these three.
-const { db: _db, queue: _queue, secrets: _secrets, ...engineOptions } = ENGINE_OPTION_NAMES
-engineOptions satisfies OptionNames<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
+// The Worker brings the first two, and has the others itself.
+type WorkerPart = 'db' | 'queue' | 'secrets' | 'development'
+const { db: _db, queue: _queue, secrets: _secrets, development: _development, ...engineOptions } = ENGINE_OPTION_NAMES
+engineOptions satisfies OptionNames<Omit<EngineOptions, WorkerPart>>
 
 /** What an app is made from. */
 export interface WorkerParts<Env> {
@@ -34,7 +35,7 @@ export interface WorkerBindings {
   /** What signing secrets are encrypted with at rest: see {@link EngineOptions.secrets}. */
   secrets: EngineOptions['secrets']
   /** What differs from the engine's defaults. */
-  engine?: Omit<EngineOptions, 'db' | 'queue' | 'secrets'> | undefined
+  engine?: Omit<EngineOptions, WorkerPart> | undefined
 }
 
 export const BINDINGS_OPTIONS = {
@@ -62,6 +63,8 @@ export interface CreateWorkerOptions<Env, Bindings extends WorkerBindings = Work
   bindings: (env: Env) => ExactBindings<Bindings>
   /** The app around the engine. @default the engine's routes under `/webhooks` */
   app?: ((parts: WorkerParts<Env>) => FetchApp) | undefined
+  /** For `wrangler dev`, never in production: see {@link EngineOptions.development}. @default false */
+  development?: boolean | undefined
   /**
    * The names by which this Worker is reached: its routes, its custom domains, its name under `workers.dev`, of which the
    * previews go with it. An endpoint of such a name is refused, so that no delivery comes back here as a request. A
@@ -79,6 +82,7 @@ export interface CreateWorkerOptions<Env, Bindings extends WorkerBindings = Work
 export const WORKER_OPTIONS = {
   bindings: BINDINGS_OPTIONS,
   app: 'function',
+  development: 'boolean',
   ownHostnames: 'texts',
   deliveriesAtMost: 'number',
   dispatchAtOnce: 'number',
@@ -143,6 +147,7 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
     bindings,
     app: createApp = defaultApp,
     deadLetterQueue = 'keepsend-dead-letters',
+    development = false,
     ownHostnames = [],
     deliveriesAtMost,
     dispatchAtOnce,
@@ -151,7 +156,8 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
   checkFlags()
   const { db: binding, queue: producer, secrets, engine: given = {} } = readBindings(bindings, env)
   const urlPolicy = urlPolicyOf(given, ownHostnames)
-  const settings = withDefaults({ ...given, urlPolicy }, { logger: jsonConsoleLogger, sender: createFetchSender() })
+  const logger = development ? debugJsonConsoleLogger : jsonConsoleLogger
+  const settings = withDefaults({ ...given, urlPolicy, development }, { logger, sender: createFetchSender() })
   const db = fromD1(binding)
   if (producer === 'inline') {
     const queue = new InlineEventQueue({ deliveriesAtMost })

@@ -26,9 +26,10 @@ import { onSignals } from './shutdown.ts'
 import { createNodeSigner } from './node-signer.ts'
 import type { NodeSqliteHandle } from './database/sqlite-drivers.ts'
 
-// The server brings these three.
-const { db: _db, queue: _queue, secrets: _secrets, ...engineOptions } = ENGINE_OPTION_NAMES
-engineOptions satisfies OptionNames<Omit<EngineOptions, 'db' | 'queue' | 'secrets'>>
+// The server brings the first two, and has the others itself.
+type ServerPart = 'db' | 'queue' | 'secrets' | 'development'
+const { db: _db, queue: _queue, secrets: _secrets, development: _development, ...engineOptions } = ENGINE_OPTION_NAMES
+engineOptions satisfies OptionNames<Omit<EngineOptions, ServerPart>>
 
 /** What an app is made from. */
 export interface NodeServerParts<Db = SqliteDatabase> {
@@ -53,6 +54,7 @@ export const SERVER_OPTIONS = {
   app: 'function',
   migrations: 'any',
   secrets: 'any',
+  development: 'boolean',
   engine: engineOptions,
   queue: QUEUE_OPTIONS,
   sender: SENDER_OPTIONS,
@@ -86,8 +88,10 @@ interface CommonOptions<Db> {
   migrations?: string | URL | undefined
   /** What secrets are encrypted with at rest: see {@link EngineOptions.secrets}. */
   secrets: EngineOptions['secrets']
+  /** For local work, never in production: see {@link EngineOptions.development}. @default false */
+  development?: boolean | undefined
   /** What differs from the defaults; delivered rows are kept 24 h. */
-  engine?: Omit<EngineOptions, 'db' | 'queue' | 'secrets'> | undefined
+  engine?: Omit<EngineOptions, ServerPart> | undefined
   queue?: Omit<DurableEventQueueOptions, 'db'> | undefined
   /** How it connects. The policy is the engine's. */
   sender?: Omit<UndiciSenderOptions, 'urlPolicy'> | undefined
@@ -146,6 +150,7 @@ async function serveOn<Db extends SqliteDatabase | SqliteDatabase<NodeSqliteHand
     const engine = createEngine({
       ...withDefaults(options.engine ?? {}, { sender, signer: createNodeSigner(), keepCompleted: true }),
       secrets: options.secrets,
+      development: options.development,
       db,
       queue,
     })

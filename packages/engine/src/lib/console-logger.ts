@@ -16,6 +16,12 @@ export const consoleLogger: Logger = {
   error: at('error', (line) => console.error(line)),
 }
 
+/** The default of an engine with `development`. `console.debug` would write to stdout. */
+export const debugConsoleLogger: Logger = {
+  ...consoleLogger,
+  debug: at('debug', (line) => console.warn(line)),
+}
+
 function lineOf(level: Level, fields: Record<string, unknown>, message: string): string {
   const shown = Object.entries(fields).filter(([, value]) => value !== undefined)
   const detail = shown.map(([name, value]) => `${name}=${valueOf(value)}`).join(', ')

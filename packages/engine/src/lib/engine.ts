@@ -46,6 +46,9 @@ const FIRST_LET_OUT = 100
 // line, and be dispatched a second time while the message is worked.
 const MESSAGE_GRACE_MS = 300_000
 
+const DEVELOPMENT_WARNING =
+  'development: true opens this machine to endpoint URLs: http and any port on localhost, 127.0.0.0/8 and [::1]; never use it in production'
+
 /**
  * Puts the parts together. Has no effect on the database or the network by itself.
  *
@@ -65,10 +68,12 @@ export function createEngine(options: EngineOptions): Engine {
     ...settings
   } = readOptions(options)
   const logger = redactingLogger(given, settings.monotonic)
-  const checkUrl = createCheckUrl(settings.urlPolicy)
+  const { sender, development } = settings
+  const checkUrl = createCheckUrl(settings.urlPolicy, { allowLoopback: development })
   const secretStore = createSecretStore(options.secrets)
   const targets = createEndpointCache(db, secretStore, checkUrl, settings.monotonic)
   if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
+  if (development) logger.warn({}, DEVELOPMENT_WARNING)
   const { rowsStart = 'now', dispatchAtOnce } = queue
   const { deliveriesPerPublish } = limits
   const fewReceivers = createReceiverCount(settings.monotonic)
@@ -82,7 +87,6 @@ export function createEngine(options: EngineOptions): Engine {
     permits: createPermits(db),
     access: createAttemptCredentials({ ...settings, db, checkUrl, logger }),
     windowMs: circuit.windowMs,
-    sender: options.sender,
     sign: options.signer ?? createWebCryptoSigner(),
     retrySchedule,
     maxAgeMs,
@@ -91,7 +95,7 @@ export function createEngine(options: EngineOptions): Engine {
     ...settings,
   }
   // Without a sender another process delivers, and knows.
-  const canUseTls = options.sender === undefined || options.sender.supports?.tls === true
+  const canUseTls = sender === undefined || sender.supports?.tls === true
   const { operatorWorkspaceId, random } = settings
   const reporter = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
   const probing = { openMs: circuit.openMs, random }

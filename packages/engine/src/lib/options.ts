@@ -13,10 +13,11 @@ import { EngineError, checkBounds, checkNames } from './errors.ts'
 import type { EventQueue } from './publish/event-queue.ts'
 import { IDEMPOTENCY_RETENTION_MS } from './idempotency/idempotency.ts'
 import { LIMIT_OPTIONS, type Limits, readLimits } from './limits.ts'
-import { consoleLogger } from './console-logger.ts'
+import { consoleLogger, debugConsoleLogger } from './console-logger.ts'
 import type { Logger } from './logger.ts'
 import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, longestMs } from './retry-schedule.ts'
 import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
+import { loopbackSender } from './delivery/loopback-sender.ts'
 import type { Secrets } from './secrets/secret-store.ts'
 import type { Signer } from './signing/signer.ts'
 
@@ -32,6 +33,12 @@ export interface EngineOptions {
    * `'plaintext-for-development'` keeps them readable; a key ring reads those too, and `reencryptSecrets` encrypts them.
    */
   secrets: Secrets
+  /**
+   * For local work, never in production. URLs of endpoints and of OAuth token servers may be `http://`, with any port, on the
+   * loopback interface: `localhost`, 127.0.0.0/8, `[::1]`. The engine tells its sender to connect there, `debug` lines go to
+   * the console unless there is a `logger`, and a warning is logged. `urlPolicy` holds besides. @default false
+   */
+  development?: boolean | undefined
   /** @default WebCrypto */
   signer?: Signer | undefined
   /**
@@ -101,6 +108,7 @@ export const ENGINE_OPTION_NAMES = {
   queue: 'object',
   sender: 'object',
   secrets: 'any',
+  development: 'boolean',
   signer: 'function',
   urlPolicy: URL_POLICY_OPTIONS,
   authenticate: 'function',
@@ -130,6 +138,7 @@ const MAX_WAITS = 99
 const MAX_WAIT_SECONDS = 86_400
 
 const DEFAULTS = {
+  development: false,
   retrySchedule: DEFAULT_RETRY_SCHEDULE,
   deadlineMs: DEFAULT_DEADLINE_MS,
   maxDeadlineMs: MAX_DEADLINE_MS,
@@ -138,22 +147,26 @@ const DEFAULTS = {
   maxAgeMs: DEFAULT_MAX_AGE_MS,
   retentionMs: DEFAULT_RETENTION_MS,
   idempotencyRetentionMs: IDEMPOTENCY_RETENTION_MS,
-  logger: consoleLogger,
   userAgent: 'Keepsend',
   random: Math.random,
   monotonic: () => performance.now(),
 } satisfies Partial<EngineOptions>
 
 /** The options as the engine goes by them. @throws {EngineError} `invalid_option`, naming option, bound and value */
-export function readOptions(options: EngineOptions): WithDefaults<EngineOptions, typeof DEFAULTS> & {
+export function readOptions(options: EngineOptions): WithDefaults<
+  EngineOptions,
+  typeof DEFAULTS & { logger: Logger }
+> & {
   circuit: CircuitOptions
   limits: Limits
   urlPolicy: UrlPolicy
+  sender: Sender | undefined
   failedRetentionMs: number
 } {
   checkNames('createEngine', ENGINE_OPTION_NAMES, options)
-  const whole = withDefaults(options, DEFAULTS)
-  const { deadlineMs, maxDeadlineMs, retrySchedule, maxAgeMs } = whole
+  const logger = options.development ? debugConsoleLogger : consoleLogger
+  const whole = withDefaults(options, { ...DEFAULTS, logger })
+  const { deadlineMs, maxDeadlineMs, retrySchedule, maxAgeMs, development, sender } = whole
   const { failedRetentionMs = maxAgeMs } = whole
   checkBounds('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
   checkBounds('maxDeadlineMs', maxDeadlineMs, deadlineMs, MAX_DEADLINE_MS)
@@ -179,6 +192,7 @@ export function readOptions(options: EngineOptions): WithDefaults<EngineOptions,
     ...whole,
     failedRetentionMs,
     urlPolicy: onePolicy(options),
+    sender: development && sender ? loopbackSender(sender) : sender,
     circuit: circuitOptions(options.circuit),
     limits: readLimits(options.limits),
   }

@@ -19,6 +19,11 @@ export interface SendRequest {
   needsBody?: boolean | undefined
   /** What the connection is made with, and no connection of another's. Only for a sender that says it can. @default nothing */
   tls?: EndpointTls | undefined
+  /**
+   * Set by an engine with `development`: the connection may lead to the loopback interface, by http and on any port, beside
+   * what the policy of the sender opens. A sender that judges connections opens nothing else for it. @default false
+   */
+  allowLoopback?: boolean | undefined
 }
 
 /** What came back. A receiver's fault is a value; a sender throws only when it is broken itself. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { isPublicAddress, classifyAddress, parseCidr } from './url-policy/address.ts'
-import { createCheckUrl } from './url-policy/check-url.ts'
+import cases from '../../../../test/ssrf-cases.json' with { type: 'json' }
+import { classifyAddress, isPublicAddress, parseCidr } from './url-policy/address.ts'
+import { type UrlPolicy, createCheckUrl } from './url-policy/check-url.ts'
 
 describe('what an operator opens', () => {
   const check = (policy: Parameters<typeof createCheckUrl>[0], url: string) => {
@@ -163,5 +164,81 @@ describe('what an operator opens', () => {
 
   it.each(['10.0.0.0', '10.0.0.0/33', 'ten/8', '', 'fd00::/129'])('%j is no range, which is said at once', (cidr) => {
     expect(() => createCheckUrl({ allowCidrs: [cidr] })).toThrow(expect.objectContaining({ code: 'invalid_option' }))
+  })
+})
+
+describe('what development opens', () => {
+  const check = (url: string, policy: UrlPolicy = {}) => {
+    const checked = createCheckUrl(policy, { allowLoopback: true })(url)
+    return checked.ok ? checked.host : checked.reason
+  }
+  const LOOPBACK = [
+    'http://localhost/',
+    'http://LOCALHOST.:4000/hooks',
+    'https://localhost/',
+    'http://127.0.0.1:65535/',
+    'https://127.255.255.254:1/',
+    'http://0x7f.1:3000/',
+    'http://[::1]:4000/',
+    'http://[0:0:0:0:0:0:0:1]/',
+    'http://[::ffff:127.0.0.1]:4000/',
+  ]
+
+  it('is http and https to any port of the loopback interface', () => {
+    for (const url of LOOPBACK) expect(check(url), url).toBe('loopback')
+  })
+
+  it.each([undefined, false])('is nothing when allowLoopback is %s', (allowLoopback) => {
+    for (const url of LOOPBACK) expect(createCheckUrl({}, { allowLoopback })(url).ok, url).toBe(false)
+  })
+
+  it.each([
+    ['http://example.com/', 'scheme'],
+    ['http://10.0.0.1/', 'scheme'],
+    ['https://10.0.0.1/', 'blocked_address'],
+    ['http://169.254.169.254/', 'scheme'],
+    ['https://169.254.169.254/', 'blocked_address'],
+    ['https://192.168.0.1/', 'blocked_address'],
+    ['https://0.0.0.0/', 'blocked_address'],
+    ['https://[::]/', 'blocked_address'],
+    ['https://[::2]/', 'blocked_address'],
+    ['https://[::ffff:10.0.0.1]/', 'blocked_address'],
+    ['https://[fd00::1]/', 'blocked_address'],
+    ['https://app.localhost/', 'blocked_address'],
+    ['https://localhost.localdomain/', 'name'],
+    ['https://localhost../', 'blocked_address'],
+    ['https://router.lan/', 'blocked_address'],
+    ['https://example.com:4000/', 'port'],
+    ['https://example.com/', 'name'],
+    ['ftp://localhost/', 'scheme'],
+    ['ws://localhost/', 'scheme'],
+    ['http://user:password@localhost/', 'credentials'],
+  ])('is nothing else: %s is still %s', (url, expected) => {
+    expect(check(url)).toBe(expected)
+  })
+
+  it('changes the verdict of no other URL that has ever been tried against the guard', () => {
+    const strict = createCheckUrl()
+    const open = createCheckUrl({}, { allowLoopback: true })
+    const changed = cases.filter(({ url }) => strict(url).ok !== open(url).ok)
+    expect(changed.length).toBeGreaterThan(10)
+    for (const { url } of changed) expect(check(url), url).toBe('loopback')
+  })
+
+  it('adds to the policy, and is refused by denyHosts', () => {
+    const policy = { allowHosts: ['receiver'], allowCidrs: ['10.1.0.0/16'], allowPorts: [4000], allowHttp: true }
+    expect(
+      ['http://receiver:4000/', 'http://10.1.0.1:4000/', 'http://localhost:5000/'].map((url) => check(url, policy)),
+    ).toEqual(['opened', 'address', 'loopback'])
+    for (const denied of ['localhost', '127.0.0.1', '127.0.0.0/8', '[::1]']) {
+      const refused = LOOPBACK.filter((url) => check(url, { denyHosts: [denied] }) === 'blocked_address')
+      expect(refused.length, denied).toBeGreaterThan(0)
+    }
+  })
+
+  it('is named in the refusal of http to another host', () => {
+    expect(createCheckUrl({}, { allowLoopback: true })('http://example.com/')).toMatchObject({
+      message: 'url must begin with https://, or http:// on a loopback address; found http://',
+    })
   })
 })

@@ -2,7 +2,7 @@ import type { SecureContext } from 'node:tls'
 import type { UrlPolicy } from '@keepsend/engine'
 import { createCheckUrl } from '@keepsend/engine/internal'
 import { type Dispatchers, createDispatcher, createDispatchers } from './dispatchers.ts'
-import { createGuard } from './ssrf-guard.ts'
+import { createGuard, originOf } from './ssrf-guard.ts'
 import { createLookup } from './dns-lookup.ts'
 import { createOwnAddresses } from './own-addresses.ts'
 import { type Pools, createPools } from './connection-pools.ts'
@@ -20,7 +20,7 @@ export interface Connections {
   close(): Promise<void>
 }
 
-type Settings = ReturnType<typeof readSenderOptions> & { urlPolicy: UrlPolicy }
+type Settings = ReturnType<typeof readSenderOptions> & { urlPolicy: UrlPolicy; allowLoopback: boolean }
 
 /**
  * Connections that the guard has judged, made by the sender itself or through its proxy.
@@ -28,22 +28,28 @@ type Settings = ReturnType<typeof readSenderOptions> & { urlPolicy: UrlPolicy }
  * @param onConnecting is given what withdraws a connection through the proxy while it is being made
  */
 export function createConnections(settings: Settings, onConnecting: (withdraw: () => void) => void): Connections {
-  const { urlPolicy, connectTimeoutMs, keepAliveMs, connectionLifeMs, egressProxy, verifyCertificates, tls } = settings
+  const { urlPolicy, allowLoopback, connectTimeoutMs, keepAliveMs, connectionLifeMs } = settings
+  const { egressProxy, verifyCertificates, tls } = settings
   const names = createLookup({ servers: settings.dnsServers })
   const isOwn = createOwnAddresses()
-  const checkUrl = createCheckUrl(urlPolicy)
+  const checkUrl = createCheckUrl(urlPolicy, { allowLoopback })
+  // Never through the proxy, whose loopback is another machine's.
+  const isProxied = (origin: string): boolean => {
+    const check = checkUrl(origin)
+    return !(check.ok && check.host === 'loopback')
+  }
   const proxy =
     egressProxy === undefined ? undefined : { url: egressProxy, secureContext: tls && contextOf({ ca: tls.ca }) }
 
   function madeWith(secureContext: SecureContext | undefined): Dispatchers {
     const connecting = { connectTimeoutMs, verifyCertificates, secureContext }
-    const guard = createGuard({ urlPolicy, lookup: names.lookup, isOwn, ...connecting })
+    const guard = createGuard({ urlPolicy, allowLoopback, lookup: names.lookup, isOwn, ...connecting })
     const tunnel = proxy && createTunnel({ proxy, admit: (origin) => checkUrl(origin).ok, ...connecting })
     const dispatchers = createDispatchers(
       () =>
         createDispatcher((...connection) => {
           dispatchers.connecting()
-          if (tunnel) onConnecting(tunnel(...connection))
+          if (tunnel && isProxied(originOf(connection[0]))) onConnecting(tunnel(...connection))
           else guard(...connection)
         }, keepAliveMs),
       connectionLifeMs,

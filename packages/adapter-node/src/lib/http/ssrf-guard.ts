@@ -2,7 +2,14 @@ import { lookup as systemLookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { UrlPolicy } from '@keepsend/engine'
-import { classifyAddress, createCheckUrl, deniedRanges, isWithin, parseCidr } from '@keepsend/engine/internal'
+import {
+  classifyAddress,
+  createCheckUrl,
+  deniedRanges,
+  isLoopbackAddress,
+  isWithin,
+  parseCidr,
+} from '@keepsend/engine/internal'
 import { buildConnector } from 'undici/index.js'
 import { type Address, type Late, type Lookup, within } from './dns-lookup.ts'
 import { connectToFirst, discard } from './connect-race.ts'
@@ -19,6 +26,8 @@ export class AddressNotAllowed extends Error {
 export interface GuardOptions {
   /** @default https to public addresses on ports 443 and 8443 */
   urlPolicy?: UrlPolicy | undefined
+  /** The loopback interface beside the policy, by http and on any port. @default false */
+  allowLoopback?: boolean | undefined
   /** All addresses of a name that the policy does not open. */
   lookup: Lookup
   /** Whether an address is this machine's own. */
@@ -45,12 +54,14 @@ export interface GuardOptions {
  *
  * A host in `allowHosts` is the operator's word: it is resolved by the system, /etc/hosts included, and may be anything but
  * what `denyHosts` holds.
+ * With `allowLoopback` a literal loopback address and `localhost` are connected to on the loopback interface. No resolver is
+ * asked for `localhost`, and every other name that leads there is refused as before.
  * A connection in the pool was judged when it was made; a request on it costs nothing here.
  */
 export function createGuard(options: GuardOptions): buildConnector.connector {
-  const { urlPolicy = {}, lookup, isOwn, connectTimeoutMs, build = buildConnector } = options
+  const { urlPolicy = {}, allowLoopback, lookup, isOwn, connectTimeoutMs, build = buildConnector } = options
   const { verifyCertificates = true, secureContext } = options
-  const checkUrl = createCheckUrl(urlPolicy)
+  const checkUrl = createCheckUrl(urlPolicy, { allowLoopback })
   const opened = (urlPolicy.allowCidrs ?? []).map(parseCidr)
   const denied = deniedRanges(urlPolicy)
   const isUndenied = (address: string): boolean => !isWithin(address, denied)
@@ -66,28 +77,38 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
     rejectUnauthorized: verifyCertificates,
     ...(secureContext && { secureContext }),
   })
-  const connectUndenied = checked(connect, isUndenied)
-  const connectJudged = checked(connect, isAllowed)
+  const way = (ask: Lookup, judge: (address: string) => boolean) => ({ ask, judge, open: checked(connect, judge) })
+  const judged = way(lookup, isAllowed)
+  const ways = {
+    name: judged,
+    address: judged,
+    opened: way(lookupOpened, isUndenied),
+    loopback: way(lookupLoopback, (address) => isLoopbackAddress(address) && isUndenied(address)),
+  }
 
   return (target, callback) => {
-    const { protocol, hostname, port } = target
-    // undici takes the brackets off.
-    const host = hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname
-    const check = checkUrl(`${protocol}//${host}${port === '' ? '' : `:${port}`}/`)
+    const { hostname } = target
+    const check = checkUrl(originOf(target))
     if (!check.ok || (check.host === 'address' && !isAllowed(hostname))) {
       // Never before this call returns: undici is in the middle of its own state.
       process.nextTick(callback, new AddressNotAllowed(), null)
       return
     }
-    if (isIP(hostname) > 0) return (check.host === 'opened' ? connectUndenied : connectJudged)(target, callback)
-    const [ask, judge, open] =
-      check.host === 'opened' ? [lookupOpened, isUndenied, connectUndenied] : [lookup, isAllowed, connectJudged]
+    const { ask, judge, open } = ways[check.host]
+    if (isIP(hostname) > 0) return open(target, callback)
     void connectByName(target, callback, {
       look: (onLate) => judgedLookup(ask, judge, hostname, onLate),
       connect: open,
       connectTimeoutMs,
     })
   }
+}
+
+/** What a connection is asked for, as a URL. */
+export function originOf({ protocol, hostname, port }: Parameters<buildConnector.connector>[0]): string {
+  // undici takes the brackets off.
+  const host = hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname
+  return `${protocol}//${host}${port === '' ? '' : `:${port}`}/`
 }
 
 type Look = (onLate: (late: Late) => void) => Promise<readonly Address[]>
@@ -135,6 +156,15 @@ function checked(connect: buildConnector.connector, isAllowed: (address: string)
 async function lookupOpened(hostname: string): Promise<readonly Address[]> {
   const addresses = await systemLookup(hostname, { all: true })
   return addresses.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }))
+}
+
+/** `localhost`, whatever a file or a name server says of it (RFC 6761). A receiver may listen on one of the two alone. */
+async function lookupLoopback(): Promise<readonly Address[]> {
+  // A machine without IPv6 refuses the first immediately, and then the error of the second is the one to show.
+  return [
+    { address: '::1', family: 6 },
+    { address: '127.0.0.1', family: 4 },
+  ]
 }
 
 /** The addresses of a name, each of which may be connected to. */

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { SendRequest, SendResult, Sender, UrlPolicy } from '@keepsend/engine'
-import { createConnections } from './connections.ts'
+import { type Connections, createConnections } from './connections.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Dispatchers } from './dispatchers.ts'
 import { Exchange } from './exchange.ts'
@@ -24,9 +24,13 @@ export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSen
   const urlPolicy = structuredClone(options.urlPolicy ?? {})
   // A dispatcher does not say for which request it connects. Whenever it does, it is in the course of the request's dispatch.
   const dispatching = settings.egressProxy === undefined ? undefined : new AsyncLocalStorage<Exchange>()
-  const connections = createConnections({ ...settings, urlPolicy }, (withdraw) =>
-    dispatching?.getStore()?.connecting(withdraw),
-  )
+  const connectionsOf = (allowLoopback: boolean): Connections =>
+    createConnections({ ...settings, urlPolicy, allowLoopback }, (withdraw) =>
+      dispatching?.getStore()?.connecting(withdraw),
+    )
+  const connections = connectionsOf(false)
+  // Apart from the others: a connection to this machine carries no request of an engine without `development`.
+  const inDevelopment = connectionsOf(true)
   const deadlines = new Deadlines()
   const exchange = (request: SendRequest, dispatchers: Dispatchers): Promise<SendResult> =>
     new Promise((resolve) => new Exchange(request, { dispatchers, dispatching, deadlines }, resolve).begin())
@@ -34,11 +38,15 @@ export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSen
   return {
     urlPolicy,
     supports: { tls: true },
-    send: (request) =>
-      request.tls
-        ? connections.pools.run(request.tls, (dispatchers) => exchange(request, dispatchers)).catch(unusable)
-        : exchange(request, connections.shared),
-    close: () => connections.close(),
+    send(request) {
+      const { shared, pools } = request.allowLoopback ? inDevelopment : connections
+      return request.tls
+        ? pools.run(request.tls, (dispatchers) => exchange(request, dispatchers)).catch(unusable)
+        : exchange(request, shared)
+    },
+    async close() {
+      await Promise.all([connections.close(), inDevelopment.close()])
+    },
   }
 }
 

@@ -58,6 +58,13 @@ export function isWithin(address: string, ranges: readonly Cidr[]): boolean {
   return ranges.some((range) => matches(parsed, range))
 }
 
+const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(parseCidr)
+
+/** Whether an address is one of the loopback interface: 127.0.0.0/8 or ::1, in whatever spelling. */
+export function isLoopbackAddress(address: string): boolean {
+  return isWithin(address, LOOPBACK)
+}
+
 /** Whether the text, as a URL's `hostname` gives it (IPv6 in brackets), is an address and not a name. */
 export function isAddress(hostname: string): boolean {
   return ipaddr.isValid(withoutBrackets(hostname))

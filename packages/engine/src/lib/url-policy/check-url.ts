@@ -1,5 +1,5 @@
 import type { OptionNames } from '@keepsend/outbox/internal'
-import { type Cidr, isAddress, isPublicAddress, isWithin, parseCidr, rangeOf } from './address.ts'
+import { type Cidr, isAddress, isLoopbackAddress, isPublicAddress, isWithin, parseCidr, rangeOf } from './address.ts'
 import { EngineError, checkNames } from '../errors.ts'
 
 /** What an operator opens beyond https to public addresses on 443 and 8443, and what an operator shuts. */
@@ -29,6 +29,17 @@ export const URL_POLICY_OPTIONS = {
   allowPorts: 'any',
 } satisfies OptionNames<UrlPolicy>
 
+/** What an engine with `development` opens beside its policy. */
+export interface CheckUrlOptions {
+  /**
+   * http and https to any port of the loopback interface: `localhost`, 127.0.0.0/8, `[::1]`. `denyHosts` still refuses.
+   * @default false
+   */
+  allowLoopback?: boolean | undefined
+}
+
+export const CHECK_URL_OPTIONS = { allowLoopback: 'boolean' } satisfies OptionNames<CheckUrlOptions>
+
 /** Why a URL is refused: one stable word, and a sentence for whoever wrote the URL. It names no address. */
 export interface UrlRefusal {
   reason: 'invalid_url' | 'scheme' | 'credentials' | 'port' | 'blocked_address'
@@ -38,8 +49,11 @@ export interface UrlRefusal {
 /**
  * `url` is the parsed form, the only one to use afterwards. `host` says what is left to judge for whoever connects: a
  * `name` by every address it resolves to; an `address` was judged here; one that the operator `opened` by name not at all.
+ * A `loopback` host, which only `allowLoopback` admits, is connected to on the loopback interface and nowhere else.
  */
-export type UrlCheck = { ok: true; url: URL; host: 'name' | 'address' | 'opened' } | ({ ok: false } & UrlRefusal)
+export type UrlCheck =
+  | { ok: true; url: URL; host: 'name' | 'address' | 'opened' | 'loopback' }
+  | ({ ok: false } & UrlRefusal)
 
 /** Judges the URL of an endpoint: at creation, at every change, and before every attempt. */
 export type CheckUrl = (text: string) => UrlCheck
@@ -72,14 +86,17 @@ const RESERVED_SUFFIXES = [
  * of an address to one form; what is judged is that form. A name's addresses are the connector's to judge, when it
  * connects.
  */
-export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
+export function createCheckUrl(policy: UrlPolicy = {}, options: CheckUrlOptions = {}): CheckUrl {
   checkNames('createCheckUrl', URL_POLICY_OPTIONS, policy)
+  checkNames('the options of createCheckUrl', CHECK_URL_OPTIONS, options)
+  const { allowLoopback = false } = options
   const { allowHttp = false, allowHosts = [], allowCidrs = [], denyHosts = [] } = policy
   const allowPorts = policy.allowPorts ?? (allowHttp ? [80, 443, 8443] : [443, 8443])
   const hosts = new Set(allowHosts.map((host) => canonicalHost('allowHosts', host)))
   const isDenied = matcherOf(denyHosts.filter((host) => !isRange(host)).map((host) => canonicalHost('denyHosts', host)))
   const denied = deniedRanges(policy)
   const cidrs = allowCidrs.map((text) => readCidr('allowCidrs', text))
+  const http = allowHttp ? ' or http://' : allowLoopback ? ', or http:// on a loopback address' : ''
 
   return (text) => {
     // The parser drops tabs and newlines without a word: a URL that holds one is not what it looks like.
@@ -90,18 +107,21 @@ export function createCheckUrl(policy: UrlPolicy = {}): CheckUrl {
     }
     const url = new URL(text)
     encodeRest(url)
-    if (url.protocol !== 'https:' && !(allowHttp && url.protocol === 'http:')) {
-      return refuse('scheme', `url must begin with https://${allowHttp ? ' or http://' : ''}; found ${url.protocol}//`)
+    const host = url.hostname.replace(/\.$/, '')
+    const isLoopback = allowLoopback && (host === 'localhost' || isLoopbackAddress(host))
+    if (url.protocol !== 'https:' && !((allowHttp || isLoopback) && url.protocol === 'http:')) {
+      return refuse('scheme', `url must begin with https://${http}; found ${url.protocol}//`)
     }
     if (url.username !== '' || url.password !== '') {
       return refuse('credentials', 'url must hold no user name and no password')
     }
     const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
-    if (allowPorts !== 'any' && !allowPorts.includes(port)) {
+    if (!isLoopback && allowPorts !== 'any' && !allowPorts.includes(port)) {
       return refuse('port', `port ${port} is not allowed; allowed: ${allowPorts.join(', ')}`)
     }
-    const host = url.hostname.replace(/\.$/, '')
     if (isDenied(host) || isWithin(host, denied)) return refuse('blocked_address', 'address not allowed')
+    // Before what the policy opens: development opens no other interface, whatever the system says of `localhost`.
+    if (isLoopback) return { ok: true, url, host: 'loopback' }
     if (hosts.has(host)) return { ok: true, url, host: 'opened' }
     const kind = isAddress(host) ? 'address' : 'name'
     const allowed = kind === 'address' ? isPublicAddress(host, cidrs) : isPublicName(host)

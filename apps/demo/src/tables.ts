@@ -1,6 +1,6 @@
 // The app's tables, for typed statements. The migrations rule, one for each kind of database; a test holds all together.
-import type { Statement } from '@keepsend/outbox'
-import { type SqlText, toSql } from '@keepsend/outbox/internal'
+import { type Statement, toSql } from '@keepsend/outbox'
+import type { SqlText } from '@keepsend/outbox/internal'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { drizzle } from 'drizzle-orm/sqlite-proxy'
 

@@ -1,5 +1,12 @@
-import { type OutboxDatabase, type OutboxEvent, type Statement, enqueueEvents, newEventId } from '@keepsend/outbox'
-import { eventIdOf, toSql } from '@keepsend/outbox/internal'
+import {
+  type OutboxDatabase,
+  type OutboxEvent,
+  type Statement,
+  enqueueEvents,
+  newEventId,
+  toSql,
+} from '@keepsend/outbox'
+import { eventIdOf } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
 import { DurableEventQueue } from '../src/index.ts'
 import { copies, startReceiver } from './receiver.ts'

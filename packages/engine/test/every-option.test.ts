@@ -1,5 +1,4 @@
-import { type OutboxDatabase, type Statement, lookAtLanes } from '@keepsend/outbox'
-import { toSql } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, type Statement, lookAtLanes, toSql } from '@keepsend/outbox'
 import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'

@@ -1,5 +1,4 @@
-import { type OutboxDatabase, OutboxError, type Statement, newEventId } from '@keepsend/outbox'
-import { toSql } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, OutboxError, type Statement, newEventId, toSql } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type IdempotencyKey, insertQueuedEvent } from '../src/index.ts'
 import { waitingStatement } from '../src/lib/row-ceiling.ts'

@@ -1,4 +1,4 @@
-import { toSql } from '@keepsend/outbox/internal'
+import { toSql } from '@keepsend/outbox'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { expect, it } from 'vitest'

@@ -1,5 +1,5 @@
-import { claimReadyEvents, enqueueEvents, newEventId } from '@keepsend/outbox'
-import { type SqlText, toSql } from '@keepsend/outbox/internal'
+import { claimReadyEvents, enqueueEvents, newEventId, toSql } from '@keepsend/outbox'
+import type { SqlText } from '@keepsend/outbox/internal'
 import { expect, it } from 'vitest'
 import { waitingStatement } from '../src/lib/row-ceiling.ts'
 import { resumeUnlessBlocked } from '../src/lib/backlog/resume.ts'

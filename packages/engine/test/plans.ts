@@ -1,5 +1,5 @@
-import type { OutboxDatabase, Statement } from '@keepsend/outbox'
-import { type SqlText, toSql } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
+import type { SqlText } from '@keepsend/outbox/internal'
 import { rig } from './rig.ts'
 
 /** A database, and every statement that it was given since it was last asked. */

@@ -1,6 +1,6 @@
 // The statements of a settle hang on each other: the comments of `settleDeliveries` number its steps and say why.
-import { type Statement, claimDueEvents } from '@keepsend/outbox'
-import { type SqlText, toSql } from '@keepsend/outbox/internal'
+import { type Statement, claimDueEvents, toSql } from '@keepsend/outbox'
+import type { SqlText } from '@keepsend/outbox/internal'
 import { expect, it } from 'vitest'
 import type { DeliveryOutcome, FinishedDelivery } from '../src/index.ts'
 import { rig } from './rig.ts'

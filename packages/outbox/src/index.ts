@@ -38,6 +38,7 @@ export type { ClaimRef, EventState, EventStatus, PendingEvent, SettleStatus, Tak
 export type { SettleOptions, SettleResult } from './lib/settle.ts'
 export { completeEvent, failEvent, rescheduleEvent, settleEvents } from './lib/settle.ts'
 export type { SqlResult, Statement } from './lib/statement.ts'
+export { toSql } from './lib/statement.ts'
 export type { OutboxStats, StatsOptions } from './lib/stats.ts'
 export { oldestDue, outboxStats } from './lib/stats.ts'
 export type { SweepOptions, SweepResult, SweptEvent } from './lib/sweep.ts'

@@ -41,17 +41,6 @@ export {
 } from './lib/row.ts'
 export { addSettle } from './lib/settle.ts'
 export type { DialectName, Row, SqlText, SqlValue } from './lib/statement.ts'
-export {
-  allOf,
-  clock,
-  joined,
-  limitTo,
-  raw,
-  sqlText,
-  template,
-  toDrizzle,
-  toSql,
-  toTransactionSql,
-} from './lib/statement.ts'
+export { allOf, clock, joined, limitTo, raw, sqlText, template, toDrizzle, toTransactionSql } from './lib/statement.ts'
 export type { TakeOptions } from './lib/take-options.ts'
 export { Transaction } from './lib/transaction.ts'

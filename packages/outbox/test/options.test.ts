@@ -27,8 +27,9 @@ import {
   resumeStatement,
   settleEvents,
   sweepPendingEvents,
+  toSql,
 } from '../src/index.ts'
-import { createOptionChecks, toSql } from '../src/internal.ts'
+import { createOptionChecks } from '../src/internal.ts'
 import { OPTION_NAMES } from './option-names.ts'
 
 const T = 1_790_000_000_000

@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import { type SqlText, toSql } from '../src/internal.ts'
+import type { SqlText } from '../src/internal.ts'
+import { toSql } from '../src/index.ts'
 
 /** A node of a plan, as Postgres went about it. */
 export interface Plan {

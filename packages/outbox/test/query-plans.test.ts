@@ -11,8 +11,9 @@ import {
   newEventId,
   resumeStatement,
   settleEvents,
+  toSql,
 } from '../src/index.ts'
-import { type SqlText, type TakeOptions, firstEventIdAt, raw, replayStatement, toSql } from '../src/internal.ts'
+import { type SqlText, type TakeOptions, firstEventIdAt, raw, replayStatement } from '../src/internal.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { type FindOptions, findStatement } from '../src/lib/list.ts'

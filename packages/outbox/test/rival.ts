@@ -1,7 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { type OutboxDatabase, OutboxError, type OutboxErrorCode, type SqlResult, type Statement } from '../src/index.ts'
-import { rowsAs, toSql } from '../src/internal.ts'
+import {
+  type OutboxDatabase,
+  OutboxError,
+  type OutboxErrorCode,
+  type SqlResult,
+  type Statement,
+  toSql,
+} from '../src/index.ts'
+import { rowsAs } from '../src/internal.ts'
 import { sqliteDialect } from '../src/sqlite.ts'
 
 /** What is sent to the other process, and what comes back. */

@@ -1,5 +1,5 @@
-import { type Dialect, type SqlText, rowsAs, toSql } from '../src/internal.ts'
-import type { OutboxDatabase, Statement } from '../src/index.ts'
+import { type Dialect, type SqlText, rowsAs } from '../src/internal.ts'
+import { type OutboxDatabase, type Statement, toSql } from '../src/index.ts'
 
 /** The one statement that a verb runs, for a look at its plan. It is not run: the verb is told of no rows. */
 export async function statementOf(dialect: Dialect, verb: (db: OutboxDatabase) => Promise<unknown>): Promise<SqlText> {

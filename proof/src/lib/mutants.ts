@@ -1,5 +1,4 @@
-import type { OutboxDatabase, Statement } from '@keepsend/outbox'
-import { toSql } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
 
 /** A product with one rule taken out of its SQL: what a harness must notice, or it proves nothing. */
 export interface Mutant {

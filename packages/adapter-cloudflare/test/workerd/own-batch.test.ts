@@ -1,7 +1,7 @@
 // A host that commits with D1's own batch() puts the fan-out into it as texts and parameters.
 import { env } from 'cloudflare:workers'
 import { newEventId } from '@keepsend/engine'
-import { toSql } from '@keepsend/outbox/internal'
+import { toSql } from '@keepsend/outbox'
 import { expect, it } from 'vitest'
 import { type Rig, rig } from './rig.ts'
 

@@ -1,5 +1,4 @@
-import { type OutboxDatabase, OutboxError, type Statement } from '@keepsend/outbox'
-import { toSql } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, OutboxError, type Statement, toSql } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { type Principal, commitWithEvents, keepsend } from '../../index.ts'

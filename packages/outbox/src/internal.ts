@@ -1,5 +1,5 @@
 // For the other packages of Keepsend, of the same version. It changes without notice: nothing of it is for hosts.
-export { DEFAULT_LEASE_MS, addClaim } from './lib/claim.ts'
+export { DEFAULT_LEASE_MS } from './lib/claim.ts'
 export { DEFAULT_RETENTION_MS } from './lib/cleanup.ts'
 export type { Codec, ColumnNames, JsonColumn, ReadColumn } from './lib/codec.ts'
 export { createCodec, json } from './lib/codec.ts'
@@ -39,8 +39,6 @@ export {
   pendingEvents,
   readPendingEvents,
 } from './lib/row.ts'
-export { addSettle } from './lib/settle.ts'
 export type { DialectName, Row, SqlText, SqlValue } from './lib/statement.ts'
 export { allOf, clock, joined, limitTo, raw, sqlText, template, toDrizzle, toTransactionSql } from './lib/statement.ts'
 export type { TakeOptions } from './lib/take-options.ts'
-export { Transaction } from './lib/transaction.ts'

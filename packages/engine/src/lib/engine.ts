@@ -1,5 +1,5 @@
-import { OutboxError, outboxStats } from '@keepsend/outbox'
-import { Transaction, isEventId, rowId, sqlText } from '@keepsend/outbox/internal'
+import { OutboxError, Transaction, outboxStats } from '@keepsend/outbox'
+import { isEventId, rowId, sqlText } from '@keepsend/outbox/internal'
 import { createAttemptCredentials } from './delivery/attempt-credentials.ts'
 import { createApiKeys } from './access/api-key.ts'
 import { createRowCeilings } from './row-ceiling.ts'

@@ -1,14 +1,6 @@
 import { SCOPES, type Scope } from '../scopes.ts'
-import type { OutboxDatabase } from '@keepsend/outbox'
-import {
-  type OptionNames,
-  type Row,
-  Transaction,
-  clock,
-  limitTo,
-  sharedByCopies,
-  sqlText,
-} from '@keepsend/outbox/internal'
+import { type OutboxDatabase, Transaction } from '@keepsend/outbox'
+import { type OptionNames, type Row, clock, limitTo, sharedByCopies, sqlText } from '@keepsend/outbox/internal'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import { v7 } from 'uuid'
 import { isApiKey, newApiKey } from './api-key-text.ts'

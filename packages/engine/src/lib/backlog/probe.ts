@@ -1,7 +1,12 @@
-import { type OutboxDatabase, type ResumedRow, type SqlResult, resumeStatement } from '@keepsend/outbox'
+import {
+  type OutboxDatabase,
+  type ResumedRow,
+  type SqlResult,
+  type Transaction,
+  resumeStatement,
+} from '@keepsend/outbox'
 import {
   type SqlText,
-  type Transaction,
   clock,
   eventIdOf,
   eventIdTime,

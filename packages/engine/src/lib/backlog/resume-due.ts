@@ -1,8 +1,7 @@
-import { type OutboxDatabase, type ResumedRow, type SqlResult, resumeStatement } from '@keepsend/outbox'
+import { type OutboxDatabase, type ResumedRow, type SqlResult, Transaction, resumeStatement } from '@keepsend/outbox'
 import {
   type OptionNames,
   type SqlText,
-  Transaction,
   byId,
   clock,
   isLockTimeout,

@@ -3,12 +3,12 @@ import {
   type OutboxDatabase,
   type OutboxEvent,
   type PendingEvent,
+  Transaction,
   enqueueEventStatement,
   newEventId,
 } from '@keepsend/outbox'
 import {
   type Resolved,
-  Transaction,
   onlyRow as rowIn,
   pendingEvents,
   readPendingEvents,

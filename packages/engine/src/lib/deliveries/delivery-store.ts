@@ -1,10 +1,9 @@
 import type { Delivery, DeliveryState } from './delivery.ts'
-import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
 import {
   type OptionNames,
   type Row,
   type SqlText,
-  Transaction,
   eventRange,
   isEventId,
   limitTo,

@@ -5,18 +5,13 @@ import {
   type OutboxDatabase,
   type Outcome,
   type SettleResult,
-  resumeStatement,
-  settleEvents,
-} from '@keepsend/outbox'
-import {
-  type OptionNames,
-  type SqlText,
   Transaction,
   addClaim,
   addSettle,
-  endpointIdOf,
-  sqlText,
-} from '@keepsend/outbox/internal'
+  resumeStatement,
+  settleEvents,
+} from '@keepsend/outbox'
+import { type OptionNames, type SqlText, endpointIdOf, sqlText } from '@keepsend/outbox/internal'
 import { receiverRequests } from './receiver-requests.ts'
 import type { CircuitOptions } from '../health/circuit-breaker.ts'
 import { healthStatements, meaningForEndpoint } from '../health/endpoint-health.ts'

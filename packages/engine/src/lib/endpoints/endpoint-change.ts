@@ -1,5 +1,5 @@
-import { type OutboxDatabase, OutboxError, type SqlResult } from '@keepsend/outbox'
-import { type OptionNames, Transaction, clock, sqlText } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, OutboxError, type SqlResult, Transaction } from '@keepsend/outbox'
+import { type OptionNames, clock, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 

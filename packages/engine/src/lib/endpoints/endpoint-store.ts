@@ -1,5 +1,5 @@
-import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
-import { Transaction, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
+import { clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox/internal'
 import { v7 } from 'uuid'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import { ENDPOINT_LIST_OPTIONS, type IdempotentEndpointStore } from './endpoint-store-api.ts'

@@ -1,5 +1,5 @@
-import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
-import { type SqlText, type Transaction, raw, sqlText } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, OutboxError, type Transaction } from '@keepsend/outbox'
+import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import type { RowCeiling } from '../row-ceiling.ts'
 import { EngineError, asEngineError } from '../errors.ts'
 import {

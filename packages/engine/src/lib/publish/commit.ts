@@ -1,5 +1,5 @@
-import type { Statement } from '@keepsend/outbox'
-import { type OptionNames, Transaction, toTransactionSql } from '@keepsend/outbox/internal'
+import { type Statement, Transaction } from '@keepsend/outbox'
+import { type OptionNames, toTransactionSql } from '@keepsend/outbox/internal'
 import type { RowCeilings } from '../row-ceiling.ts'
 import type { PreparedEvent, WebhookEvent } from './event.ts'
 import type { QueuedEvent } from './event-queue.ts'

@@ -1,9 +1,8 @@
-import type { PendingEvent, SqlResult } from '@keepsend/outbox'
+import { type PendingEvent, type SqlResult, Transaction } from '@keepsend/outbox'
 import {
   type InsertStatements,
   MAX_INLINE_ROWS,
   type SqlText,
-  Transaction,
   isTooManyRows,
   toDrizzle,
 } from '@keepsend/outbox/internal'

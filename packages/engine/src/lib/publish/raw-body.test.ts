@@ -1,4 +1,4 @@
-import { Transaction } from '@keepsend/outbox/internal'
+import { Transaction } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type EndpointInput, type RawBody, type WebhookEvent, insertQueuedEvent, newEventId } from '../../index.ts'
 import { type HttpReceiver, OVER_HTTP, httpReceiver } from '../../../test/http-receiver.ts'

@@ -1,5 +1,5 @@
-import type { OutboxDatabase } from '@keepsend/outbox'
-import { type OptionNames, Transaction, limitTo, sqlText } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, Transaction } from '@keepsend/outbox'
+import { type OptionNames, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { consoleLogger } from '../console-logger.ts'
 import { type Logger, errorFields } from '../logger.ts'

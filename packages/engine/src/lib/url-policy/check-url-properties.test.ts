@@ -50,6 +50,11 @@ const url = fc
   )
   .map((parts) => parts.join(''))
 
+// One of each range that ipaddr.js calls special and that chance finds once in many runs.
+const SPECIAL: [string][] = ['192.31.196.0', '192.52.193.0', '192.175.48.0', '[2620:4f:8000::1]'].map((of) => [
+  `https://${of}`,
+])
+
 /** Why the property does not hold for the text, or undefined. */
 function wrong(text: string): string | undefined {
   const check = checkUrl(text)
@@ -80,7 +85,7 @@ describe('any URL', { timeout: 60_000 }, () => {
         if (checkUrl(text).ok) accepted++
         if (reason !== undefined) throw new Error(`${JSON.stringify(text)}: ${reason}`)
       }),
-      { numRuns: RUNS },
+      { numRuns: RUNS, examples: SPECIAL },
     )
     // Enough of both: what accepts nothing proves nothing.
     expect(accepted).toBeGreaterThan(RUNS / 100)

@@ -23,7 +23,7 @@ export function embeddedMigrations(packageName: string, dialect: string): Embedd
     if (/[`\\]|\$\{/.test(sql)) throw new Error(`${packageName}/${dialect}/${file} holds a backtick, backslash or \${`)
     return `  {\n    name: '${packageName}/${file.slice(0, -4)}',\n    sql: \`${sql}\`,\n  },\n`
   })
-  const from = packageName === 'outbox' ? '../migrate.ts' : '@keepsend/outbox'
+  const from = packageName === 'outbox' ? '../migrate.ts' : '@keepsend/outbox/internal'
   return {
     module: `packages/${packageName}/src/lib/${dialect}/migrations.ts`,
     text: `// Written by scripts/embed-migrations.ts from migrations/${dialect}/*.sql; change those.

@@ -1,4 +1,4 @@
-import { SwapRemoveSet, type Placed } from '../poller/swap-remove-set.ts'
+import { SwapRemoveSet, type Placed } from '../swap-remove-set.ts'
 
 /** A wait that ends at a time, unless it is cancelled before. */
 export interface Deadline extends Placed {

@@ -1,6 +1,6 @@
 import type { Admission, DeliveryOutcome, FinishedDelivery } from '@keepsend/engine'
 import type { Claim } from '@keepsend/outbox'
-import { SwapRemoveSet } from './swap-remove-set.ts'
+import { SwapRemoveSet } from '../swap-remove-set.ts'
 import type { InFlightClaim, Lane, LaneOptions } from './lane.ts'
 import { LaneScheduler } from './lane-scheduler.ts'
 import type { Room } from './lane-backlog.ts'

@@ -1,6 +1,6 @@
 import type { AttemptFacts } from '@keepsend/engine'
 import type { Claim, LaneRef } from '@keepsend/outbox'
-import type { Placed } from './swap-remove-set.ts'
+import type { Placed } from '../swap-remove-set.ts'
 import type { HostSlots } from './host-slots.ts'
 
 /** A claim in hand. Its attempt is another's once the lease is lost, and then its settle says so. */

@@ -1,10 +1,10 @@
 import type { Dialect } from './dialect.ts'
 import type { Statement } from './statement.ts'
 
-/** A row as the driver gives it. */
+/** A row as the driver returns it. */
 export type Row = Record<string, unknown>
 
-/** What one statement did. `R` is what the author of the statement says of its rows. */
+/** The result of one statement. `R` is the type that the author of the statement gives its rows. */
 export interface SqlResult<R extends object = Row> {
   /** Rows of a `select` or a `returning`; empty for any other statement. */
   rows: R[]
@@ -13,21 +13,22 @@ export interface SqlResult<R extends object = Row> {
 }
 
 /**
- * The database, as little of it as the verbs need. Three promises make an implementation fit:
+ * The part of a database that the verbs need. An implementation must promise three things:
  *
- * - `run` and `atomic` resolve only when what they wrote is as durable as the database makes it.
- * - `atomic` commits every statement or none, in their order, with no other writer between them. It takes no
- *   callback, because D1 has no interactive transactions.
- * - A write that was certainly not committed rejects with `OutboxError` `not_accepted`, one that may have been with
- *   `commit_unconfirmed`; a broken constraint rejects with the driver's own error, and nothing of its unit is kept.
+ * - `run` and `atomic` resolve only when their writes are as durable as the database makes them.
+ * - `atomic` commits every statement or none, in their order, with no other writer between them. It takes no callback,
+ *   because D1 has no interactive transactions.
+ * - A write that was certainly not committed rejects with `OutboxError` `not_accepted`, one that may have been
+ *   committed with `commit_unconfirmed`. A broken constraint rejects with the driver's own error, and nothing of its
+ *   transaction is committed.
  */
 export interface OutboxDatabase {
   readonly dialect: Dialect
-  /** Runs one statement, a transaction of its own. */
+  /** Runs one statement in a transaction of its own. */
   run<R extends object = Row>(statement: Statement): Promise<SqlResult<R>>
-  /** Runs the statements as one transaction; a result for each, in order. An empty list does nothing. */
+  /** Runs the statements as one transaction and returns a result for each, in order. An empty list does nothing. */
   atomic(statements: readonly Statement[]): Promise<SqlResult[]>
-  /** What the database itself needs from time to time, bounded: called with each round of maintenance. */
+  /** Housekeeping of the database itself, bounded; each round of maintenance calls it. */
   maintain?(): Promise<void>
 }
 

@@ -4,11 +4,12 @@ import { type ClaimRef, STATE_COLUMNS, TAKEN_COLUMNS } from './row.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { takeSet } from './transitions.ts'
 
-/** Which rows a take picks, and what taking them means. */
+/** Which rows to take, and whether as a claim or as a sweep. */
 export interface TakeOptions {
   /**
-   * `lanes`: the first rows of each of these lanes. `due`: rows that waited for a time which has come. `first-sends`: rows dispatched to a queue (`due_at` null) whose key lies in
-   * `[fromId, toId)`. `handed-off`: the same in `(afterId, toId]`, by their `created_at`. `named`: these claims.
+   * `lanes`: the first rows of each of these lanes. `due`: rows that have become due. `first-sends`: dispatched rows
+   * (`due_at` null) whose key lies in `[fromId, toId)`. `dispatched`: dispatched rows in `(afterId, toId]`, by their
+   * `created_at`. `named`: these claims.
    */
   rows:
     | { kind: 'lanes'; lanes: readonly LaneShare[] }
@@ -17,26 +18,26 @@ export interface TakeOptions {
     | { kind: 'dispatched'; afterId: string; toId: string; createdBefore: number }
     | { kind: 'named'; claims: readonly ClaimRef[] }
   /**
-   * A claim counts an attempt, leaves its mark, and reads the payload; a sweep does none of these, and doubles the lease with
-   * each `gen`.
+   * A claim counts an attempt, leaves its mark and reads the payload. A sweep does none of these, and doubles the lease
+   * with each `gen`.
    */
   as: 'claim' | 'sweep'
-  /** Rows at most; of `lanes` each says its own. */
+  /** Rows at most; for `lanes`, each has its own `count`. */
   limit: number
   leaseMs: number
   now: number | undefined
 }
 
 /**
- * Takes rows under a lease, or marks those failed whose attempts are exhausted; returns rows. The condition does not ask
- * for attempts to be left: a row whose worker died on its last attempt would then stay pending for good.
+ * Takes rows under a lease, or marks those failed whose attempts are exhausted; returns rows. The condition does not
+ * filter on remaining attempts: a row whose worker died on its last attempt would then stay pending for good.
  */
 export function takeStatement(dialect: Dialect, how: TakeOptions): SqlText {
   const picked = pickToTake(dialect, how)
   return sqlText`${picked.with} ${takeUpdate(dialect, how, picked.where)}`
 }
 
-/** Picks what a take updates. */
+/** Picks the rows that a take updates. */
 export function pickToTake<P extends Picked>(
   dialect: Pick<Dialect, 'claims'> & { pick(which: Which): P; pickLanes(lanes: readonly LaneShare[]): P },
   { rows, limit, now }: Pick<TakeOptions, 'rows' | 'limit' | 'now'>,
@@ -46,7 +47,7 @@ export function pickToTake<P extends Picked>(
     : dialect.pick({ ...rowsToTake(dialect, { rows, now }), limit })
 }
 
-/** The update of a take, of the rows that a condition names. */
+/** The update of a take, for the rows that a condition names. */
 export function takeUpdate(dialect: Dialect, { as, leaseMs, now }: TakeOptions, where: SqlText): SqlText {
   return sqlText`
     update pending_events set ${takeSet(dialect, as, leaseMs, clock(now))}
@@ -54,7 +55,7 @@ export function takeUpdate(dialect: Dialect, { as, leaseMs, now }: TakeOptions, 
     returning ${as === 'claim' ? TAKEN_COLUMNS : STATE_COLUMNS}`
 }
 
-/** The condition and the order of the rows that a take picks. */
+/** The condition and the order of the rows to take. */
 export function rowsToTake(
   dialect: Pick<Dialect, 'claims'>,
   { rows, now }: { rows: Exclude<TakeOptions['rows'], { kind: 'lanes' }>; now: number | undefined },
@@ -72,7 +73,7 @@ export function rowsToTake(
         order: raw('id'),
       }
     case 'dispatched':
-      // The key range itself bounds what is read.
+      // The key range itself bounds how many rows are read.
       return {
         where: sqlText`id > ${rows.afterId} and id <= ${rows.toId} and status = 'pending' and due_at is null
           and created_at < ${rows.createdBefore}`,

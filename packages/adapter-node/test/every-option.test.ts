@@ -130,11 +130,11 @@ describe('options', () => {
   })
 
   it.each([
-    [{ urlPolicy: {} }, 'createNodeServer has no option urlPolicy: it belongs into engine: { urlPolicy }'],
-    [{ concurrency: 4 }, 'createNodeServer has no option concurrency: it belongs into queue: { concurrency }'],
+    [{ urlPolicy: {} }, 'createNodeServer has no option urlPolicy: it belongs in engine: { urlPolicy }'],
+    [{ concurrency: 4 }, 'createNodeServer has no option concurrency: it belongs in queue: { concurrency }'],
     [
       { connectTimeoutMs: 4 },
-      'createNodeServer has no option connectTimeoutMs: it belongs into sender: { connectTimeoutMs } or postgres: { connectTimeoutMs }',
+      'createNodeServer has no option connectTimeoutMs: it belongs in sender: { connectTimeoutMs } or postgres: { connectTimeoutMs }',
     ],
     [{ engine: { queue: 1 } }, 'createNodeServer has no option engine.queue: it belongs beside engine'],
     [{ engine: { circuit: { openms: 1 } } }, 'did you mean engine.circuit.openMs?'],

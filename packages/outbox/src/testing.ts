@@ -27,7 +27,7 @@ import { transactionPromises } from './lib/contract/transaction.ts'
 
 export type { OutboxDatabases } from './lib/contract/fixtures.ts'
 
-/** The topics, in the order of a row's life. */
+/** The topics of the contract, in the order of a row's life. */
 const TOPICS: Record<string, (holds: Holds) => void> = {
   migrate: migratePromises,
   enqueue: enqueuePromises,
@@ -53,11 +53,11 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   'any order of verbs': invariantPromises,
 }
 
-// A database that hangs fails its test; one on a busy machine does not.
+// A database that hangs fails its test; a slow one on a busy machine does not.
 const HUNG_AFTER_MS = 60_000
 
 /**
- * Every promise of the outbox as a vitest test, for a database of your own: call it at the top of a test file.
+ * Registers every promise of the outbox as a vitest test, for your own database: call it at the top of a test file.
  * `create` opens a fresh, migrated database for each test; see {@link OutboxDatabases} for the `rival`.
  *
  * @example

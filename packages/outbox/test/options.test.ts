@@ -173,9 +173,9 @@ describe('a name that is not known', () => {
   })
 
   it('is answered with the place where it belongs', () => {
-    expect(said({ urlPolicy: {} })).toBe('createThing has no option urlPolicy: it belongs into engine: { urlPolicy }')
+    expect(said({ urlPolicy: {} })).toBe('createThing has no option urlPolicy: it belongs in engine: { urlPolicy }')
     expect(said({ allowHttp: true })).toBe(
-      'createThing has no option allowHttp: it belongs into engine: { urlPolicy: { allowHttp } }',
+      'createThing has no option allowHttp: it belongs in engine: { urlPolicy: { allowHttp } }',
     )
     expect(said({ engine: { circuit: { logger: 1 } } })).toBe(
       'createThing has no option engine.circuit.logger: it belongs beside engine',

@@ -114,13 +114,9 @@ describe('options', () => {
 
   it.each([
     [{ ownHostname: [] }, {}, 'createWorker has no option ownHostname; did you mean ownHostnames?'],
-    [{ secrets: TEST_KEYS }, {}, 'createWorker has no option secrets: it belongs into bindings: { secrets }'],
-    [
-      { urlPolicy: {} },
-      {},
-      'createWorker has no option urlPolicy: it belongs into bindings: { engine: { urlPolicy } }',
-    ],
-    [{}, { urlPolicy: {} }, 'bindings(env) has no option urlPolicy: it belongs into engine: { urlPolicy }'],
+    [{ secrets: TEST_KEYS }, {}, 'createWorker has no option secrets: it belongs in bindings: { secrets }'],
+    [{ urlPolicy: {} }, {}, 'createWorker has no option urlPolicy: it belongs in bindings: { engine: { urlPolicy } }'],
+    [{}, { urlPolicy: {} }, 'bindings(env) has no option urlPolicy: it belongs in engine: { urlPolicy }'],
     [{}, { engine: { secrets: 1 } }, 'bindings(env) has no option engine.secrets: it belongs beside engine'],
     [{}, { engine: { circuit: { openms: 1 } } }, 'did you mean engine.circuit.openMs?'],
   ])('a Worker with a misplaced option is told where it belongs: %j, bindings %j', async (options, found, message) => {

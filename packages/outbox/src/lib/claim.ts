@@ -12,25 +12,25 @@ import { Transaction } from './transaction.ts'
 
 export interface LeaseOptions {
   /**
-   * How long the claim holds without renewal, in ms: 1,000–86,400,000. Longer than one attempt can last, or a second
-   * worker sends the same delivery. @default 60_000
+   * How long the claim lasts without a renewal, in ms: 1,000–86,400,000. It must exceed the longest attempt, or a
+   * second worker sends the same delivery. @default 60_000
    */
   leaseMs?: number | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock, which skewed workers share */
+  /** The current time, ms since the epoch. @default the database's clock, which is the same for all workers */
   now?: number | undefined
 }
 
 export const LEASE_OPTIONS = { leaseMs: 'number', now: 'number' } satisfies OptionNames<LeaseOptions>
 
-/** What a claim takes. With neither lanes nor due rows it takes nothing. */
+/** Which rows a claim takes. With neither lanes nor due rows it takes nothing. */
 export interface ClaimOptions extends LeaseOptions {
-  /** Rows that stand in line: of each lane so many, oldest event first. At most 1,000 lanes. @default [] */
+  /** Takes up to `count` rows in line of each lane, oldest event first. At most 1,000 lanes. @default [] */
   lanes?: readonly LaneShare[] | undefined
-  /** Besides, at most so many rows whose retry's time has come or whose lease has ended: 0–1,000. @default 0 */
+  /** Also takes up to this many rows that are due for a retry or whose lease expired: 0–1,000. @default 0 */
   due?: number | undefined
   /**
-   * `'sweep'`: for a queue whose messages bring the rows. No attempt counts, no mark is left, and the lease is a sweep's,
-   * which doubles with each `gen`. @default 'claim'
+   * `'sweep'` is for a queue whose messages bring the rows: no attempt counts, the claim leaves no mark, and the lease
+   * is that of a sweep, which doubles with each `gen`. @default 'claim'
    */
   as?: 'claim' | 'sweep' | undefined
 }
@@ -43,24 +43,25 @@ export const CLAIM_OPTIONS = {
   now: 'number',
 } satisfies OptionNames<ClaimOptions>
 
-/** A row under a lease. `claimedAt` is the database's time of the claim, `gen` what a settle must show. */
+/** A row under a lease. `claimedAt` is the database's time of the claim; a settle needs its `gen`. */
 export type Claim = TakenEvent & { claimedAt: number }
 
 export interface ClaimResult {
-  /** In the order of their events (by key), each held by this caller alone. */
+  /** In the order of their events (by key). No other caller has a claim of these rows. */
   claims: Claim[]
-  /** Rows found with their attempts used up: already `failed` when this resolves. */
+  /** Rows whose attempts were exhausted: already `failed` when this resolves. */
   exhausted: EventState[]
-  /** Rows that a claim `as: 'sweep'` took, for their messages; absent when it took none. */
+  /** Rows that a claim `as: 'sweep'` took, to be dispatched; absent when it took none. */
   swept?: EventState[] | undefined
 }
 
-/** 15 s for an attempt, busy time-out and margin; recovery of a dead worker's rows within a minute. */
+/** 15 s for an attempt, busy time-out and margin; a dead worker's rows are recovered within a minute. */
 export const DEFAULT_LEASE_MS = 60_000
 
 /**
- * Takes rows under a lease: the attempt is charged and `gen` bumped in the same statement, so a worker that dies has used
- * it. A row whose worker died on its last attempt is buried here, never left pending and unclaimable.
+ * Claims rows under a lease. The same statement counts the attempt and increments `gen`, so the attempt of a worker
+ * that dies counts. A row whose worker died on its last attempt is marked failed here instead of staying pending and
+ * unclaimable.
  */
 export async function claimReadyEvents(db: OutboxDatabase, options: ClaimOptions): Promise<ClaimResult> {
   const transaction = new Transaction()
@@ -70,9 +71,9 @@ export async function claimReadyEvents(db: OutboxDatabase, options: ClaimOptions
 }
 
 /**
- * Adds the claim to a transaction of the caller's.
+ * Adds the claim to the caller's transaction.
  *
- * @returns after the commit: what it took
+ * @returns a function to call after the commit, which returns the claimed rows
  */
 export function addClaim(
   transaction: Transaction,
@@ -83,7 +84,7 @@ export function addClaim(
   return () => readClaimed(taken.flatMap(({ rows }) => rows))
 }
 
-/** The takes of a claim: from the lanes, and of what is due. */
+/** The takes that a claim consists of: one from the lanes, one of due rows. */
 export function takesOf(options: ClaimOptions): TakeOptions[] {
   checkNames('claimReadyEvents', CLAIM_OPTIONS, options)
   const { lanes = [], due = 0, as = 'claim' } = options
@@ -116,8 +117,8 @@ export const CLAIM_DUE_OPTIONS = {
 } satisfies OptionNames<ClaimDueOptions>
 
 /**
- * Claims whatever may go now, fairly: looks at the lanes, and takes from them in turn and from what has become due, until
- * it has as many as were asked for or there are no more. For a worker that keeps no lanes of its own in mind.
+ * Claims rows that may go now, fairly: takes rows from the lanes in turn and rows that have become due, until it has
+ * `limit` rows or finds no more. For a worker that does not remember lanes between claims.
  */
 export async function claimDueEvents(db: OutboxDatabase, options: ClaimDueOptions): Promise<ClaimResult> {
   checkNames('claimDueEvents', CLAIM_DUE_OPTIONS, options)
@@ -136,9 +137,9 @@ export async function claimDueEvents(db: OutboxDatabase, options: ClaimDueOption
 }
 
 /**
- * Claims the rows that these messages name, if they still stand as the messages say: for a queue consumer that was given
- * a message a second time and cannot know whether the first time ended in a crash. Due or not; otherwise as
- * {@link claimDueEvents}. What is in neither list of the answer is another's.
+ * Claims the rows that these messages name, if no row has moved on since its message was sent. For a queue consumer
+ * that receives a message a second time and cannot know whether the first delivery ended in a crash. Rows need not be
+ * due; otherwise as {@link claimDueEvents}. Rows in neither list of the result belong to another worker.
  */
 export async function claimEvents(
   db: OutboxDatabase,
@@ -153,7 +154,7 @@ export async function claimEvents(
 }
 
 /**
- * Sorts what the statements returned: RETURNING has no order of its own, and it replaced `due_at` by the lease. Keys are
+ * Sorts the returned rows by key: RETURNING guarantees no order, and `due_at` now holds the lease. Keys are
  * time-ordered, so a batch starts in the order of its events.
  */
 export function readClaimed(rows: readonly Row[]): ClaimResult {
@@ -166,15 +167,15 @@ export function readClaimed(rows: readonly Row[]): ClaimResult {
   }
 }
 
-/** When the next row that waits for a time is due: for a timer instead of a poll. */
+/** When the next waiting row is due: lets a worker set a timer instead of polling. */
 export interface NextDue {
-  /** The database's time of the answer. */
+  /** The database's time when it answered. */
   now: number
-  /** Null when no row waits for a time. Rows in line do not: see {@link lookAtLanes}. */
+  /** Null when no row waits for a time. Rows in line are not included: see {@link lookAtLanes}. */
   dueAt: number | null
 }
 
-/** One index look-up, whatever the backlog. */
+/** Finds the next waiting row by one index look-up, whatever the backlog. */
 export async function nextDueEvent(db: OutboxDatabase): Promise<NextDue> {
   const { rows } = await db.run<NextDue>(sqlText`
     select ms as "now", (

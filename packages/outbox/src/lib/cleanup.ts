@@ -5,15 +5,15 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { SETTLED } from './transitions.ts'
 
 export interface CleanupOptions {
-  /** Age of a completed row, by `completed_at`, at which it goes, in ms: 0 or more. @default 86_400_000 (24 h) */
+  /** Age, by `completed_at`, at which a completed row is deleted, in ms: 0 or more. @default 86_400_000 (24 h) */
   retentionMs?: number | undefined
-  /** The same of a failed row. @default 604_800_000 (7 days) */
+  /** Age at which a failed row is deleted, in ms: 0 or more. @default 604_800_000 (7 days) */
   failedRetentionMs?: number | undefined
-  /** Rows a statement: 1–10,000. Small enough not to hold up the writers. @default 500 */
+  /** Rows a statement: 1–10,000. Small enough not to delay writers. @default 500 */
   batchSize?: number | undefined
-  /** No further batch is begun after this many ms: 0–60,000. At least one batch runs. @default 200 */
+  /** No batch starts after this many ms: 0–60,000. At least one batch runs. @default 200 */
   budgetMs?: number | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
   /** A clock for the budget, in ms. @default Date.now */
   elapsed?: (() => number) | undefined
@@ -28,15 +28,15 @@ export const CLEANUP_OPTIONS = {
   elapsed: 'function',
 } satisfies OptionNames<CleanupOptions>
 
-/** Retains completed rows for a day. */
+/** Completed rows are retained for a day. */
 export const DEFAULT_RETENTION_MS = 86_400_000
 
-/** Retains failed rows for a week: a receiver that was broken over a weekend can have them replayed. */
+/** Failed rows are retained for a week, so that a receiver that was broken over a weekend can have them replayed. */
 const DEFAULT_FAILED_RETENTION_MS = 604_800_000
 
 /**
- * Prunes settled rows in bounded batches: completed ones, then failed ones, oldest settlement first. `more`: the budget
- * ended before the rows did.
+ * Deletes settled rows past their retention in bounded batches: completed rows first, then failed rows, oldest
+ * settlement first. `more` is true when the budget ended first.
  */
 export async function cleanupOldEvents(
   db: OutboxDatabase,
@@ -65,7 +65,7 @@ export async function cleanupOldEvents(
   return { deleted, more: false }
 }
 
-/** Deletes rows of that status settled longer ago than the given age, oldest settlement first. */
+/** Deletes rows of one status that settled longer ago than `ageMs`, oldest settlement first. */
 export function pruneStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   {

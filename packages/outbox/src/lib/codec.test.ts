@@ -22,7 +22,7 @@ describe('the codec of a table', () => {
     })
   })
 
-  it('parses the columns of JSON, leaves a null of them and every other column as it is', () => {
+  it('parses JSON columns, and leaves their nulls and all other columns unchanged', () => {
     expect(codec.read({ id: '["a"]', madeAt: 1, tags: '["a","b"]' })).toEqual({
       id: '["a"]',
       madeAt: 1,
@@ -32,12 +32,12 @@ describe('the codec of a table', () => {
     expect(codec.read<'id'>({ id: 'a' })).toEqual({ id: 'a' })
   })
 
-  it('throws for a column of JSON that holds none', () => {
+  it('throws for a JSON column without valid JSON', () => {
     expect(() => codec.read({ id: 'a', madeAt: 1, tags: '[' })).toThrow(SyntaxError)
   })
 
-  it('refuses at compile time a wrong name, a missing column, one too many and a column that was not selected', () => {
-    // The typecheck of the package compiles this. A line that is no error there any more fails it.
+  it('refuses a wrong name, a missing, an unknown and an unselected column at compile time', () => {
+    // The package's type check compiles this. It fails when a line is no longer an error.
     const refused = {
       // @ts-expect-error `made_at` is the name of the column, not `madeAt`.
       wrongName: () => createCodec<typeof things>({ id: 'id', madeAt: 'madeAt', tags: json('tag_list') }),

@@ -2,20 +2,20 @@ import type { InferSelectModel, Table } from 'drizzle-orm/table'
 import { type Row, type SqlText, raw } from './statement.ts'
 
 /**
- * Reads the rows of one table. Its columns are given once, under the property names of the drizzle table; the compiler
- * compares names and types with that table, which is imported as a type alone and costs nothing at run time.
+ * Reads the rows of one table. Its columns are listed once, under the property names of the drizzle table. The compiler
+ * compares names and types with that table, which is a type-only import and costs nothing at run time.
  */
 export interface Codec<T extends object> {
   /** Every column under its property's name, for a `select` or a `returning`. */
   readonly all: SqlText
-  /** Some of them, of the table under another name, for a join. */
+  /** Some of the columns, of the table under an alias, for a join. */
   some(alias: string, names: readonly (keyof T & string)[]): SqlText
-  /** All but some of them; of the table under another name, for a join. */
+  /** All columns except some; with `alias`, of the table under that alias, for a join. */
   except(names: readonly (keyof T & string)[], alias?: string): SqlText
   /**
-   * A row as its type says: JSON columns are parsed, in place.
+   * Converts a row to its type: JSON columns are parsed, in place.
    *
-   * @throws {SyntaxError} for a JSON column that holds none
+   * @throws {SyntaxError} for a JSON column that holds no valid JSON
    */
   read<Name extends keyof T = keyof T>(row: Row): Pick<T, Name>
 }
@@ -28,11 +28,14 @@ export interface JsonColumn<Name extends string> {
 /** A column that is read by an expression. */
 export interface ReadColumn<Name extends string> {
   readonly column: Name
-  /** @param row what stands before the columns of its table: an alias and a dot, or nothing */
+  /** @param row the prefix of the table's columns: an alias and a dot, or nothing */
   readonly readAs: (row: string) => string
 }
 
-/** Property → column of a drizzle table; a column of JSON is marked with {@link json}, a {@link ReadColumn} has its expression. */
+/**
+ * Maps properties to the columns of a drizzle table. {@link json} marks a JSON column; a {@link ReadColumn} has its
+ * expression.
+ */
 export type ColumnNames<T extends Table, Property extends keyof InferSelectModel<T> = keyof InferSelectModel<T>> = {
   readonly [Name in Property]: ColumnName<T, Name> | JsonColumn<ColumnName<T, Name>> | ReadColumn<ColumnName<T, Name>>
 }

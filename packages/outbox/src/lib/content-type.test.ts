@@ -38,13 +38,13 @@ describe('a content type', () => {
     expect(contentTypeProblem(text)).toContain(problem)
   })
 
-  it('is read in time that grows with its length alone', () => {
+  it('is validated in linear time', () => {
     const began = performance.now()
     for (const part of [' ; ', ';a=" ', ' ;a=b ', '\\" ']) contentTypeProblem(`a/b${part.repeat(80)}`.slice(0, 255))
     expect(performance.now() - began).toBeLessThan(1000)
   })
 
-  it('is taken by a request as it is', () => {
+  it('is accepted unchanged as a header of a request', () => {
     const value = fc.string({
       unit: fc.constantFrom('a', 'b', ' ', ';', '=', '"', '\\', '\r\n', 'é', '\t', ','),
       maxLength: 8,

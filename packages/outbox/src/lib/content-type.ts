@@ -1,14 +1,14 @@
-/** Characters of a `content-type` header, at most. */
+/** Longest `content-type` header, in characters. */
 export const MAX_CONTENT_TYPE_LENGTH = 255
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 // Visible ASCII between the quotes, and spaces.
 const QUOTED = String.raw`"(?:[ !#-[\]-~]|\\[ -~])*"`
-// RFC 9110, section 8.3.1. A parameter has a name and a value, so that no blank can be read in two ways.
+// RFC 9110, section 8.3.1. A parameter needs a name and a value, so that no space is ambiguous.
 const MEDIA_TYPE = new RegExp(`^${TOKEN}/${TOKEN}(?: *; *${TOKEN}=(?:${TOKEN}|${QUOTED}))*$`)
 const CHARSET = /; *charset="?([^"; ]*)/gi
 
-/** What is wrong with a media type, to follow the name of the property that has it; undefined where nothing is. */
+/** Why a text is no valid media type, to follow the name of its property; undefined when it is valid. */
 export function contentTypeProblem(text: unknown): string | undefined {
   if (typeof text !== 'string') return `must be a media type such as application/xml; found ${typeof text}`
   const shown = JSON.stringify(text.slice(0, 100))

@@ -1,10 +1,10 @@
 /**
- * A process may hold several copies of a package: Next.js bundles one into each route, and npm installs two versions side
- * by side. What one copy made is then given to functions of another.
+ * A process may load several copies of a package: Next.js bundles one into each route, and npm may install two versions
+ * side by side. Objects made by one copy are then passed to functions of another.
  */
 
 /**
- * Makes `instanceof` of a class true of the instances of every copy. A subclass keeps its own.
+ * Makes `instanceof` recognize the instances that other copies of the class made. A subclass is not affected.
  *
  * @param name the package and the class, the same in every copy
  */
@@ -20,9 +20,9 @@ export function shareInstances(type: { readonly prototype: object }, name: strin
 }
 
 /**
- * What all copies of a package in this process have together; made by the first that asks.
+ * State that all copies of a package in this process share. The first caller creates it.
  *
- * @param name the package and what it is, the same in every copy
+ * @param name the package and the state, the same in every copy
  */
 export function sharedByCopies<State extends object>(name: string, make: () => State): State {
   const everywhere = globalThis as { [name: symbol]: State | undefined }

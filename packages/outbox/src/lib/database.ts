@@ -2,21 +2,22 @@ import type { Row, SqlResult, Statement } from './statement.ts'
 import type { Dialect } from './dialect.ts'
 
 /**
- * The database, as little of it as the verbs need. Three promises make an implementation fit:
+ * The part of a database that the verbs need. An implementation must promise three things:
  *
- * - `run` and `atomic` resolve only when what they wrote is as durable as the database makes it.
- * - `atomic` commits every statement or none, in their order, with no other writer between them. It takes no
- *   callback, because D1 has no interactive transactions.
- * - A write that was certainly not committed rejects with `OutboxError` `not_accepted`, one that may have been with
- *   `commit_unconfirmed`; a broken constraint rejects with the driver's own error, and nothing of its unit is kept.
+ * - `run` and `atomic` resolve only when their writes are as durable as the database makes them.
+ * - `atomic` commits every statement or none, in their order, with no other writer between them. It takes no callback,
+ *   because D1 has no interactive transactions.
+ * - A write that was certainly not committed rejects with `OutboxError` `not_accepted`, one that may have been
+ *   committed with `commit_unconfirmed`. A broken constraint rejects with the driver's own error, and nothing of its
+ *   transaction is committed.
  */
 export interface OutboxDatabase {
   readonly dialect: Dialect
-  /** Runs one statement, a transaction of its own. */
+  /** Runs one statement in a transaction of its own. */
   run<R extends object = Row>(statement: Statement): Promise<SqlResult<R>>
-  /** Runs the statements as one transaction; a result for each, in order. An empty list does nothing. */
+  /** Runs the statements as one transaction and returns a result for each, in order. An empty list does nothing. */
   atomic(statements: readonly Statement[]): Promise<SqlResult[]>
-  /** What the database itself needs from time to time, bounded: called with each round of maintenance. */
+  /** Housekeeping of the database itself, bounded; each round of maintenance calls it. */
   maintain?(): Promise<void>
 }
 

@@ -8,14 +8,14 @@ import { rowId } from './row-id.ts'
 import { toDrizzle } from './statement.ts'
 import { Transaction } from './transaction.ts'
 
-/** What became of one event: `'exists'` when its row was there already, which is how a repeat ends well. */
+/** The result for one event: `'exists'` when its row was there already, so a repeated insert succeeds. */
 export interface EnqueueResult {
   id: string
   result: 'inserted' | 'exists'
 }
 
 /**
- * Keeps one event: its row is committed when this resolves.
+ * Inserts one event. Its row is committed when this resolves.
  *
  * @throws {OutboxError} `invalid_event` before anything is written; `not_accepted` when the database refused.
  */
@@ -27,8 +27,8 @@ export async function enqueueEvent(db: OutboxDatabase, event: OutboxEvent): Prom
 }
 
 /**
- * Keeps many events in one atomic unit: all of them or, if one is invalid or the database refuses, none. Rows of one event
- * with one payload share it where they are more than three, and on SQLite a payload of more than 1,000 bytes is stored
+ * Inserts many events in one transaction: all of them or, if one is invalid or the database refuses, none. More than
+ * three rows of one event with the same payload share it, and on SQLite a payload of more than 1,000 bytes is stored
  * beside its rows.
  */
 export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxEvent[]): Promise<EnqueueResult[]> {
@@ -45,8 +45,8 @@ export async function enqueueEvents(db: OutboxDatabase, events: readonly OutboxE
   })
 }
 
-// Many events are one JSON text. D1 binds at most 2,000,000 bytes in one value, and JSON makes six of the worst
-// character. A single event is bound as it is.
+// Many events are passed as one JSON text. D1 binds at most 2,000,000 bytes in one value, and JSON escapes the worst
+// character in six bytes. A single event is bound without JSON.
 const MAX_PART_CHARACTERS = 300_000
 
 interface Part extends RowsToInsert {
@@ -54,7 +54,7 @@ interface Part extends RowsToInsert {
   payloads: Payload[]
 }
 
-/** One part is one insert: all of them, unless the payloads are large. */
+/** One part is one insert. There is one part unless the payloads are large. */
 function inParts(dialect: Dialect, events: readonly OutboxEvent[]): Part[] {
   const parts: Part[] = []
   let room = 0
@@ -78,7 +78,7 @@ function inParts(dialect: Dialect, events: readonly OutboxEvent[]): Part[] {
   return parts
 }
 
-/** Those of one event that have the same payload, together. */
+/** Groups the events that have the same payload and the same event id. */
 function byPayload(events: readonly OutboxEvent[]): [OutboxEvent, ...OutboxEvent[]][] {
   const byEvent = Map.groupBy(events, ({ eventId }) => eventId)
   const groups = [...byEvent.values()].flatMap((some) =>
@@ -87,7 +87,7 @@ function byPayload(events: readonly OutboxEvent[]): [OutboxEvent, ...OutboxEvent
   return groups as [OutboxEvent, ...OutboxEvent[]][]
 }
 
-/** @returns after the commit: the ids of the rows that were new */
+/** @returns a function to call after the commit, which returns the ids of new rows */
 function addInsert(transaction: Transaction, dialect: Dialect, part: Part): () => string[] {
   const [only, ...others] = part.events
   if (only && only.place === null && others.length === 0) {
@@ -101,8 +101,9 @@ function addInsert(transaction: Transaction, dialect: Dialect, part: Part): () =
 }
 
 /**
- * The same insert, unexecuted and with the payload in its row, for a transaction of your own: `tx.run(statement)` in drizzle, an item of D1's
- * `batch`, or `toSql(statement, dialect)` for any other driver. One text serves SQLite, D1 and Postgres.
+ * The same insert, unexecuted and with the payload in its row, for your own transaction: `tx.run(statement)` in
+ * drizzle, an item of D1's `batch`, or `toSql(statement, dialect)` for any other driver. One text serves SQLite, D1 and
+ * Postgres.
  *
  * @example
  * orm.transaction((tx) => {

@@ -3,18 +3,19 @@ import { createOptionChecks } from './options.ts'
 import { inOneLine, refusalOf } from './runtime.ts'
 
 /**
- * What went wrong, as a stable code.
+ * The reason of an {@link OutboxError}, as a stable code.
  *
- * - `invalid_event`: the event handed in breaks a rule; nothing was written.
+ * - `invalid_event`: the event breaks a rule; nothing was written.
  * - `invalid_option`: an option is unknown or out of its bounds; nothing was done.
  * - `invalid_statement`: a statement cannot commit together with others, or has too few or too many values; nothing was
  *   written.
  * - `not_accepted`: the database refused the write (full, busy, I/O error); nothing was committed.
  * - `commit_unconfirmed`: the connection broke, or the disk failed, around the commit; the write may have taken place.
- * - `storage_unsafe`: the SQLite file is damaged, was replaced, or is open by a second SQLite library. Trying again does
- *   not help: stop the process and mend the cause.
+ * - `storage_unsafe`: the SQLite file is damaged, was replaced, or is open by a second SQLite library. Retrying does
+ *   not help: stop the process and fix the cause.
  * - `not_migrated`: the tables are missing.
- * - `unsupported_runtime`: Node is older than 22.12. Thrown by the import, before anything of the package can be called.
+ * - `unsupported_runtime`: Node is older than 22.12. Thrown by the import, before anything of the package can be
+ *   called.
  */
 export type OutboxErrorCode =
   | 'invalid_event'
@@ -27,8 +28,8 @@ export type OutboxErrorCode =
   | 'unsupported_runtime'
 
 /**
- * The one error class of `@keepsend/outbox`. Branch on {@link OutboxError.code}; the message is for people. `instanceof`
- * holds for the errors of every copy of the package in the process.
+ * The one error class of `@keepsend/outbox`. Branch on {@link OutboxError.code}; the message is for people.
+ * `instanceof` also recognizes errors from other copies of the package in the process.
  */
 export class OutboxError extends Error {
   override readonly name = 'OutboxError'
@@ -44,14 +45,15 @@ export class OutboxError extends Error {
   }
 }
 
-// Here, because every module of every package imports this one, and before an older Node comes to what it lacks: undici's
-// globals, or better-sqlite3's addon, which ends the process. Node looks for the comment in the line, and prints no source.
+// Here, because every module of every package imports this one. The check must run before an older Node loads code
+// that it cannot run: undici's globals, or better-sqlite3's addon, which ends the process. Node reads the comment in
+// the line below, and prints no source.
 const refusal = refusalOf()
 if (refusal !== undefined) throw inOneLine(() => new OutboxError('unsupported_runtime', refusal)) // node-do-not-add-exception-line
 
 /**
- * Whether the database refused because another session holds a lock for longer than it waits (`lock_timeout` of Postgres):
- * the database is well, and what touches other rows goes on.
+ * Whether the database refused because another session held a lock for longer than this one waits (Postgres'
+ * `lock_timeout`). The database is healthy, and statements on other rows succeed.
  */
 export function isLockTimeout(error: unknown): boolean {
   if (!(error instanceof OutboxError) || !(error.cause instanceof Error)) return false
@@ -59,8 +61,8 @@ export function isLockTimeout(error: unknown): boolean {
 }
 
 /**
- * Whether the database refused a null in this column. A statement that must not take place selects one where the column
- * takes none: that undoes its transaction on every database, in the middle of a `batch()` too.
+ * Whether the database refused a null in this column. A statement can prevent its own transaction by selecting a null
+ * for a column that takes none: that undoes the transaction on every database, also in the middle of a `batch()`.
  */
 export function isNullRefused(error: unknown, table: string, column: string): boolean {
   if (!(error instanceof Error)) return false

@@ -2,17 +2,17 @@ import { describe, expect, it, vi } from 'vitest'
 import { eventIdTime, firstEventIdAt, isEventId, newEventId, utf8Bytes } from './event.ts'
 
 describe('event ids', () => {
-  it('carry the time at which they were made', () => {
+  it('contain the time of their creation', () => {
     const before = Date.now()
     const time = eventIdTime(newEventId())
     expect(time).toBeGreaterThanOrEqual(before)
     expect(time).toBeLessThanOrEqual(Date.now())
   })
 
-  it('sort by the time at which they were made, and the bound of a time stands before its ids', () => {
+  it('sort by the time of their creation, after the bound of that time', () => {
     const ids = Array.from({ length: 2000 }, newEventId)
     expect(ids.toSorted()).toEqual(ids)
-    // What is random in them, behind the time and the counter, is never the same twice.
+    // The random part, after the time and the counter, never repeats.
     expect(new Set(ids.map((id) => id.slice(-12))).size).toBe(2000)
     for (const id of ids) {
       expect(firstEventIdAt(eventIdTime(id)) < id).toBe(true)
@@ -21,7 +21,7 @@ describe('event ids', () => {
     expect(firstEventIdAt(-5)).toBe('evt_00000000-0000')
   })
 
-  it('sort in the order in which they were made when the clock steps back, too', () => {
+  it('sort in the order of their creation, even if the clock steps back', () => {
     const ids = [newEventId()]
     const time = eventIdTime(ids[0] ?? '')
     const clock = vi.spyOn(Date, 'now')
@@ -45,7 +45,7 @@ describe('event ids', () => {
   })
 })
 
-it('the length of a text in UTF-8 is what an encoder makes of it', () => {
+it('utf8Bytes returns the length that an encoder produces', () => {
   const encoder = new TextEncoder()
   for (const text of ['', 'plain', 'żółć', '你好', '\u{1f469}\u200d\u{1f680}', '\u07ff\u0800\uffff', 'a\u0080']) {
     expect([text, utf8Bytes(text)]).toEqual([text, encoder.encode(text).length])

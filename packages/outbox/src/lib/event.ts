@@ -3,23 +3,27 @@ import { OutboxError } from './errors.ts'
 import { type OptionNames, createOptionChecks } from './options.ts'
 import { newUuid } from './uuid.ts'
 
-/** What a caller hands in: one delivery to be kept until it is settled. */
+/** One delivery to insert, which is retained until it is settled. */
 export interface OutboxEvent {
-  /** `evt_` and a lower-case UUIDv7, made by the caller ({@link newEventId}), so that an insert can be repeated. */
+  /** `evt_` and a lower-case UUIDv7. The caller makes it ({@link newEventId}), so that the insert can be repeated. */
   eventId: string
-  /** The receiver; 1–64 characters of `A-Za-z0-9_-`. Left out, the row's id is the event id alone. */
+  /** The receiving endpoint; 1–64 characters of `A-Za-z0-9_-`. Without it, the row's id is the event id alone. */
   endpointId?: string | undefined
   workspaceId: string
   type: string
   /** The exact bytes to sign and send, at most {@link MAX_PAYLOAD_BYTES}. Well-formed Unicode without a NUL. */
   payload: string
-  /** The media type of the payload: at most 255 visible ASCII characters, with no charset but UTF-8. @default JSON, stored as null */
+  /**
+   * The media type of the payload: at most 255 visible ASCII characters, with no charset but UTF-8. @default JSON,
+   * stored as null
+   */
   contentType?: string | undefined
-  /** Attempts before the row ends `failed`: 1–100. @default 10 */
+  /** Attempts before the row becomes `failed`: 1–100. @default 10 */
   maxAttempts?: number | undefined
   /**
-   * When the row may be claimed: milliseconds since the epoch; `'now'`, by the database's clock; or `'dispatched'`
-   * for a row whose first attempt belongs to a queue message (kept out of the due index, found by the sweep).
+   * When the row may be claimed: milliseconds since the epoch; `'now'`, by the database's clock; or `'dispatched'` for
+   * a row whose first attempt a queue message triggers (not in the due index, but found by the sweep).
+   *
    * @default 'now'
    */
   due?: number | 'now' | 'dispatched' | undefined
@@ -36,7 +40,7 @@ export const EVENT_OPTIONS = {
   due: 'any',
 } satisfies OptionNames<OutboxEvent>
 
-/** 1,000,000 bytes: D1 refuses a row over 2,000,000, and a row holds more than its payload. */
+/** 1,000,000 bytes: D1 refuses a row of more than 2,000,000, and a row holds more than its payload. */
 export const MAX_PAYLOAD_BYTES = 1_000_000
 
 /** @default of `maxAttempts`: the attempts of the default schedule (Standard Webhooks' example, 75 h 35 min). */
@@ -45,17 +49,17 @@ export const DEFAULT_MAX_ATTEMPTS = 10
 const EVENT_ID = /^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const PLAIN_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
-/** A new event id: `evt_` and a UUIDv7. Those of one process sort in the order in which they were made. */
+/** Returns a new event id: `evt_` and a UUIDv7. Those of one process sort in the order of creation. */
 export function newEventId(): string {
   return `evt_${newUuid()}`
 }
 
-/** Whether the text is exactly `evt_` and a lower-case UUIDv7. */
+/** Whether a text is exactly `evt_` and a lower-case UUIDv7. */
 export function isEventId(text: string): boolean {
   return EVENT_ID.test(text)
 }
 
-/** The time inside an event id, milliseconds since the epoch. Throws `invalid_event` for any other text. */
+/** Returns the time inside an event id, ms since the epoch. @throws {OutboxError} `invalid_event` for any other text */
 export function eventIdTime(eventId: string): number {
   checkEventId(eventId)
   return Number.parseInt(eventId.slice(4, 12) + eventId.slice(13, 17), 16)
@@ -65,13 +69,13 @@ function checkEventId(eventId: string): void {
   if (!isEventId(eventId)) throw invalid(`eventId must be evt_ and a lower-case UUIDv7; found ${quote(eventId)}`)
 }
 
-/** The smallest event id text of a moment: the lower bound of a key range by time. */
+/** The smallest possible event id of a time: the lower bound of a key range by time. */
 export function firstEventIdAt(ms: number): string {
   const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0')
   return `evt_${hex.slice(0, 8)}-${hex.slice(8, 12)}`
 }
 
-/** Throws `invalid_event`, naming what was found, unless the event can be written on every database as it is. */
+/** Validates an event for every database. @throws {OutboxError} `invalid_event`, naming what was found */
 export function checkEvent(event: OutboxEvent): void {
   checkNames('an event', EVENT_OPTIONS, event)
   checkEventId(event.eventId)
@@ -94,7 +98,7 @@ export function checkEvent(event: OutboxEvent): void {
 
 function checkPayload(payload: string): void {
   if (typeof payload !== 'string') throw invalid(`payload must be a string; found ${typeof payload}`)
-  // Every UTF-16 unit is at most 3 bytes: only a payload that could be too long is measured.
+  // A UTF-16 unit is at most 3 bytes, so only a payload that could be too long is measured.
   if (payload.length * 3 > MAX_PAYLOAD_BYTES && utf8Bytes(payload) > MAX_PAYLOAD_BYTES) {
     throw invalid(`payload must be at most ${MAX_PAYLOAD_BYTES} bytes; found ${utf8Bytes(payload)}`)
   }

@@ -11,13 +11,13 @@ import { endSet } from './transitions.ts'
 export type ExpiringEvent = Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type' | 'endpointId'>
 
 export interface ExpireOptions {
-  /** The time that a row has, from its insert or its last replay, in ms: 1 or more. */
+  /** How old a row may become, from its insert or its last replay, in ms: 1 or more. */
   maxAgeMs: number
   /** Rows that fail in one call: 1–5,000. @default 500 */
   batchSize?: number | undefined
   /** Statements that commit with the rows, before they fail. @default none */
   alongside?: ((rows: readonly ExpiringEvent[]) => readonly SqlText[]) | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
 
@@ -28,16 +28,16 @@ export const EXPIRE_OPTIONS = {
   now: 'number',
 } satisfies OptionNames<ExpireOptions>
 
-// Keys that a call reads: 2.4 ms with payloads of 500 B on SQLite (measured).
+// Keys that a call reads: takes 2.4 ms with payloads of 500 B on SQLite (measured).
 const LOOK = 5000
 const EVERY_KEY_MS = 3_600_000
 const BEHIND_EVERY_KEY = '~'
 
 /**
- * Fails rows that are older than `maxAgeMs` as {@link EXPIRED}, held or pending, never one under a live lease. Age is in
- * no index, which would cost each insert a write, but in the ids: a call is one step over the keys whose ids say that
- * they are old enough, and once an hour over the others too, because an id may say anything. The place of the step is
- * in the database. `more`: the step has not come to the last of its keys.
+ * Fails rows that are older than `maxAgeMs` with {@link EXPIRED}, held or pending, never one under a live lease. No
+ * index has the age, because it would cost each insert a write; the ids have it. Each call is one step over the keys
+ * whose ids are old enough, and once an hour over the others as well, because callers may choose any id. The position
+ * of the step is stored in the database. `more` is true when keys are left.
  */
 export async function expireEvents(
   db: OutboxDatabase,
@@ -67,13 +67,14 @@ export async function expireEvents(
     await transaction.commit(db)
     ids = expired.rows.map(({ id }) => id)
   }
-  // Only now: a crash before it repeats the step. Of two that look at once the later write wins, and some keys are read twice.
+  // Stored last: a crash before it repeats the step. If two processes run the step concurrently, the later write
+  // wins and some keys are read twice.
   const next = { afterId: more ? last.id : null, endedAt: everyKey && !more ? now : place.endedAt }
   if (next.afterId !== place.afterId || next.endedAt !== place.endedAt) await writePlace(db, next)
   return { ids, more }
 }
 
-/** How far the steps have come, and when every key had been looked at last. */
+/** The position of the steps, and when the last full pass ended. */
 interface Place {
   afterId: string | null
   endedAt: number
@@ -91,11 +92,11 @@ async function writePlace(db: OutboxDatabase, { afterId, endedAt }: Place): Prom
 
 interface Looked extends ExpiringEvent {
   isOld: 0 | 1
-  /** Keys in the step. */
+  /** Keys that the step read. */
   looked: number
 }
 
-/** The old rows of a step, and its last key. */
+/** Selects the old rows of a step, and its last key. */
 export function lookStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   {
@@ -118,7 +119,7 @@ export function lookStatement(
     order by id ${limitTo(limit)}`
 }
 
-/** The look was a moment ago: a row that has moved since has another `gen`, and is left to whoever moved it. */
+/** Fails the rows that {@link lookStatement} found. A row that has moved since has another `gen` and is skipped. */
 export function expireStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   rows: readonly Pick<PendingEvent, 'id' | 'gen'>[],

@@ -5,14 +5,15 @@ import { checkBounds, checkNames } from './errors.ts'
 import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
 import { endSet, holdSet, resumeSet } from './transitions.ts'
 
-// What one statement holds: some milliseconds' work, however many rows stand behind it.
+// Rows that one statement holds: some milliseconds of work, however many rows wait behind them.
 const HEAD = 1000
 
 /**
- * Holds the first 1,000 rows of a lane whose endpoint takes nothing now, so that no claim takes them one by one. No
- * attempt counts, for none was claimed; a row that a worker died on is left to the next claim, which counts the crash.
+ * Holds the first 1,000 rows of a lane whose endpoint is blocked, so that claims do not take them one by one. No
+ * attempt counts, because the rows were not claimed. A row whose worker died is skipped: the next claim counts the
+ * crash.
  *
- * @param guard holds on the caller's own tables; it may name columns of `pending_events`
+ * @param guard a condition on the caller's own tables; it may name columns of `pending_events`
  */
 export function holdLaneStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
@@ -28,13 +29,13 @@ export interface ResumeOptions {
   endpointId: string
   /** Rows at most, oldest event first: 1–10,000. */
   limit: number
-  /** Must hold on the caller's own tables. @default it holds */
+  /** A condition on the caller's own tables that must hold. @default none */
   guard?: SqlText | undefined
-  /** The first is due so long from now, in ms: 0 or more. @default 0 */
+  /** The first row is due this long from now, in ms: 0 or more. @default 0 */
   afterMs?: number | undefined
-  /** Each is due so long after the one before, in ms: 0 or more. @default 0 */
+  /** Each further row is due this long after the one before, in ms: 0 or more. @default 0 */
   apartMs?: number | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
 
@@ -47,7 +48,7 @@ export const RESUME_OPTIONS = {
   now: 'number',
 } satisfies OptionNames<ResumeOptions>
 
-/** A row that was resumed, for its message. */
+/** A resumed row, to be dispatched. */
 export interface ResumedRow {
   id: string
   gen: number
@@ -59,8 +60,8 @@ export interface ResumedRow {
 }
 
 /**
- * Resumes the oldest held rows of an endpoint: pending under a new `gen`, due now or one after the other. Returns each
- * as a {@link ResumedRow}. Two that resume get disjoint rows.
+ * Resumes the oldest held rows of an endpoint: pending under a new `gen`, due now or spaced in time. Returns each as a
+ * {@link ResumedRow}. Concurrent resumes get disjoint rows.
  */
 export function resumeStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: ResumeOptions): SqlText {
   checkNames('resumeStatement', RESUME_OPTIONS, options)
@@ -83,8 +84,9 @@ export function resumeStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, op
 }
 
 /**
- * Resumes those of a few rows that are held and meet the condition, due now. Rows are read by their keys: told that they
- * are held, Postgres would read every held row first, and evaluate the condition, with the locks it takes, for each.
+ * Resumes those of a few rows that are held and meet the condition, due now. Rows are read by their keys: with `status
+ * = 'held'` in the condition, Postgres would first read every held row, and evaluate the condition with its locks for
+ * each.
  */
 export function resumeNamedStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
@@ -98,7 +100,7 @@ export function resumeNamedStatement(
 
 export interface FailHeldOptions {
   endpointId: string
-  /** What becomes `last_error`. */
+  /** The value of `last_error`. */
   error: string
   /** Rows at most, oldest event first: 1–10,000. */
   limit: number
@@ -111,8 +113,8 @@ export const FAIL_HELD_OPTIONS = {
 } satisfies OptionNames<FailHeldOptions>
 
 /**
- * Fails the oldest held rows of an endpoint that is gone, under a new `gen`: nothing would resume them. Two that do it get
- * disjoint rows.
+ * Fails the oldest held rows of an endpoint that is gone, under a new `gen`, because nothing would resume them.
+ * Concurrent calls get disjoint rows.
  */
 export function failHeldStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: FailHeldOptions): SqlText {
   checkNames('failHeldStatement', FAIL_HELD_OPTIONS, options)
@@ -124,15 +126,19 @@ export function failHeldStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, 
 }
 
 /**
- * Endpoints that have held rows, in the order of their ids, behind the place that {@link lookOnBehind} has stored: one look-up
- * each, however many rows. The place is in the database, because a Worker may live for one look.
+ * Returns endpoints that have held rows, in the order of their ids, after the position that {@link lookOnBehind}
+ * stored. One look-up per endpoint, however many rows. The position is in the database, because a Worker may live for
+ * one call only.
  */
 export async function endpointsWithHeldRows(db: OutboxDatabase, { limit }: { limit: number }): Promise<string[]> {
   const { rows } = await db.run<{ id: string }>(heldEndpointsStatement(db, { limit }))
   return rows.map(({ id }) => id)
 }
 
-/** Stores the endpoint behind which the next look begins; `''`: at the first. Writes nothing where that stands already. */
+/**
+ * Stores the endpoint after which the next {@link endpointsWithHeldRows} continues; `''` starts again. Writes nothing
+ * if it is stored already.
+ */
 export async function lookOnBehind(db: OutboxDatabase, endpointId: string): Promise<void> {
   await db.run(sqlText`
     update keepsend_sweep_pass set held_after_id = ${endpointId} where coalesce(held_after_id, '') <> ${endpointId}`)

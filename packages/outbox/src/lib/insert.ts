@@ -6,30 +6,30 @@ import { maxInlineRows } from './payload.ts'
 import { rowId } from './row-id.ts'
 import { type SqlText, clock, joined, raw, sqlText } from './statement.ts'
 
-// The two sources of a new row's columns below are in this order. `gen` begins at the database's clock: an
-// earlier life of a row that was deleted has had lower ones, on the assumption that decision 050 names.
+// Both sources of a new row's columns below use this order. `gen` begins at the database's clock: earlier lives of a
+// deleted row had lower ones, on the assumption that decision 050 names.
 const COLUMNS = 'id, workspace_id, event_type, endpoint_id, max_attempts, due_at, ready, gen, created_at'
 const INSERT = raw(`insert into pending_events (${COLUMNS}, payload`)
 const INSERT_MANY = raw(`insert into pending_events (${COLUMNS}, payload_id, payload`)
 const INSERT_OR_HOLD = raw(`insert into pending_events (${COLUMNS}, payload_id, payload, status, hold_reason, held_at`)
 
-// `do nothing`, never `insert or ignore`: that would also swallow a missing NOT NULL value.
+// `do nothing`, never `insert or ignore`, which would also swallow a missing NOT NULL value.
 const UNLESS_THERE = raw('on conflict (id) do nothing')
 
 /**
- * The sweep looks for dispatched rows by the time in their id, so one whose id is further off the clock is due instead,
- * and not in line, for a message brings it. 5 minutes: half of what the sweep looks through.
+ * The sweep finds dispatched rows by the time in their id. A row whose id is further from the clock than this is
+ * therefore due instead, and not in line, because a message brings it. 5 minutes: half of the sweep's window.
  */
 const MAX_ID_SKEW_MS = raw('300000')
 
-/** An insert, and what must be stored before it, as statements of one transaction. */
+/** An insert, and the statements that must precede it in its transaction. */
 export interface InsertStatements {
   before: SqlText[]
-  /** Returns what it inserted. */
+  /** Returns the rows that it inserted. */
   insert: SqlText
 }
 
-/** One event with its payload in its row, bound as it is: no JSON to write and to parse. */
+/** Inserts one event with its payload in its row, bound directly: no JSON to write and to parse. */
 export function insertStatement(event: OutboxEvent): SqlText {
   const { eventId, endpointId, workspaceId, type, maxAttempts = DEFAULT_MAX_ATTEMPTS, payload } = event
   const contentType = contentTypeOf(event)
@@ -40,7 +40,7 @@ export function insertStatement(event: OutboxEvent): SqlText {
     ${UNLESS_THERE}`
 }
 
-/** What ends the columns and the values of an insert: nothing for JSON, so that the text of nearly every insert is the same. */
+/** Ends the columns and the values of an insert. Empty for JSON, so that nearly every insert has the same text. */
 function contentTypeOf({ contentType }: { contentType?: string | null | undefined }): {
   column: SqlText
   value: SqlText
@@ -51,7 +51,7 @@ function contentTypeOf({ contentType }: { contentType?: string | null | undefine
 const CONTENT_TYPE = raw(', content_type')
 const AS_JSON = { column: raw(''), value: raw('') }
 
-/** Rows to insert, and payloads that are stored once for those of them that name their place in the list, from 1 on. */
+/** Rows to insert, and payloads that are stored once for the rows that name their position in the list, from 1. */
 export interface RowsToInsert {
   events: readonly { event: OutboxEvent; place: number | null }[]
   payloads: readonly Payload[]
@@ -59,7 +59,7 @@ export interface RowsToInsert {
 
 const NOTHING_STORED: Stored = { before: [], ctes: [], join: raw(''), id: raw('cast(null as bigint)') }
 
-/** Many events in one statement; it returns the ids that were new. */
+/** Inserts many events in one statement, which returns the ids of new rows. */
 export function insertManyStatements(dialect: Dialect, { events, payloads }: RowsToInsert): InsertStatements {
   const hasTypes = events.some(({ event }) => event.contentType !== undefined)
   const contentType = hasTypes ? CONTENT_TYPE : raw('')
@@ -99,20 +99,23 @@ export interface Receivers {
   /** The expressions of the endpoint's id and of its attempts, in terms of `from`. */
   endpointId: SqlText
   maxAttempts: SqlText
-  /** Why its row is held from the start; null: it is not. */
+  /** The expression of the reason why its row is held from the start; null when it is not. */
   heldFor: SqlText
   /** What follows `from`, the conditions included. */
   from: SqlText
-  /** With `maxRows`: a cheap condition where there are certainly no more, so that they are not counted. @default they are */
+  /**
+   * With `maxRows`: a cheap condition that is true only if there are certainly no more, so that they need not be
+   * counted. @default they are counted
+   */
   isFew?: SqlText | undefined
 }
 
 /**
- * One event for each receiver that a `select` of the caller finds, in one statement, so that the set of receivers is
- * that of its commit. It returns `id`, `endpointId`, `gen`, `ready` and `holdReason` of the rows that were new. Before it,
- * on SQLite, another stores the payload, if the rows do not hold it themselves.
+ * Inserts one event for each receiver that the caller's `select` finds, in one statement, so that the set of receivers
+ * is that of the commit. Returns `id`, `endpointId`, `gen`, `ready` and `holdReason` of new rows. On SQLite, a
+ * statement before it stores the payload, if the rows do not hold it themselves.
  *
- * @param receiversAt is told the expression of the database's time
+ * @param receiversAt receives the expression of the database's time
  */
 export function insertSelectStatements(
   dialect: Dialect,
@@ -131,7 +134,7 @@ export function insertSelectStatements(
   const contentType = contentTypeOf(event)
   const receiver = sqlText`receiver as ${dialect.reused} (
       select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${heldFor} as held_for, ${now} as now from ${from})`
-  // `where true`: SQLite would take `on` for the condition of a join.
+  // `where true`: without it SQLite would parse `on conflict` as the condition of a join.
   const insert = sqlText`
     with ${stored.ctes.reduce((ctes, one) => sqlText`${ctes}, ${one}`, receiver)}
     ${INSERT_OR_HOLD}${contentType.column})
@@ -149,21 +152,23 @@ const NOW = raw('receiver.now')
 const UNLESS_HELD = raw('case when held_for is null')
 
 interface FanOutOptions extends MaxRows {
-  /** With `due: 'dispatched'`: while rows of the workspace stand in line, these stand in line as well. @default false */
+  /** With `due: 'dispatched'`: puts the rows in line while other rows of the workspace are in line. @default false */
   joinsLine?: boolean | undefined
   /**
-   * There were at most three receivers a moment ago. They are not counted: a payload of up to 1,000 bytes stands in each
-   * row, however many there are now. @default false
+   * Says that there were at most three receivers shortly before, so they are not counted: a payload of up to 1,000
+   * bytes is stored in each row, however many there are now. @default false
    */
   expectsFew?: boolean | undefined
 }
 
 interface MaxRows {
-  /** With more receivers the statement fails, and inserts none: see {@link isTooManyRows}. @default no bound */
+  /** With more receivers the statement fails and inserts nothing: see {@link isTooManyRows}. @default no bound */
   maxRows?: number | undefined
 }
 
-/** The attempts of a receiver, or null, which the column refuses, and with it the whole transaction, on every database. */
+/**
+ * The attempts of a receiver, or null, which the column refuses: that undoes the whole transaction, on every database.
+ */
 function unlessTooMany({ maxRows, isFew = raw('1 = 0') }: MaxRows & Pick<Receivers, 'isFew'>): SqlText {
   if (maxRows === undefined) return raw('attempts')
   const most = raw(String(maxRows))
@@ -171,14 +176,14 @@ function unlessTooMany({ maxRows, isFew = raw('1 = 0') }: MaxRows & Pick<Receive
   return sqlText`case when ${isFew} or (${counted}) <= ${most} then attempts end`
 }
 
-/** Fails, as an insert with too many receivers does, where the condition holds; otherwise it does nothing. */
+/** Fails like an insert with too many receivers if the condition holds; otherwise does nothing. */
 export function refuseRowsStatement(tooMany: SqlText): SqlText {
   return sqlText`
     insert into pending_events (id, workspace_id, event_type, created_at, payload, max_attempts)
     select '', '', '', ms, '', null from keepsend_clock where ${tooMany}`
 }
 
-/** Whether the error is that of {@link insertSelectStatements} with more receivers than `maxRows`. */
+/** Whether an error is that of {@link insertSelectStatements} with more receivers than `maxRows`. */
 export function isTooManyRows(error: unknown): boolean {
   return isNullRefused(error, 'pending_events', 'max_attempts')
 }
@@ -186,10 +191,10 @@ export function isTooManyRows(error: unknown): boolean {
 const IN_LINE = raw('1')
 
 /**
- * The values of `due_at` and `ready`: in line at once, at a time, or dispatched.
+ * The values of `due_at` and `ready`: in line immediately, due at a time, or dispatched.
  *
- * @param how.inLine 1 where a row that would be dispatched stands in line instead
- * @param how.unlessHeld begins a `case` that goes on for rows that are not held from the start
+ * @param how.inLine 1 if a row that would be dispatched is put in line instead
+ * @param how.unlessHeld begins a `case` that continues for rows that are not held from the start
  */
 function dueAndReady(
   { eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>,

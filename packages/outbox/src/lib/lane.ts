@@ -18,20 +18,20 @@ export const LOOK_OPTIONS = {
 
 const DEFAULT_WORKSPACES = 33
 
-/** What a look at the lanes shows. */
+/** The lanes that have rows, and the next due time. */
 export interface Look {
   lanes: LaneRef[]
-  /** The `after` of the next look; `''` when this one came to the last workspace. */
+  /** The `after` of the next look; `''` when this one reached the last workspace. */
   next: string
   /** The database's time of the look. */
   now: number
-  /** When the next row that waits for a time is due; null when none does. Rows in line do not wait for one. */
+  /** When the next row that waits for a time is due; null when none waits. Rows in line do not wait for a time. */
   dueAt: number | null
 }
 
 /**
- * Which lanes have rows. A few index look-ups for each, however many rows stand in them, and however many others there
- * are: whoever has more workspaces than one look shows goes round them, by `after`.
+ * Returns the lanes that have rows. Takes a few index look-ups per lane, however many rows and other lanes there are.
+ * If there are more workspaces than one look returns, continue with `after`.
  */
 export async function lookAtLanes(db: OutboxDatabase, options: LookOptions = {}): Promise<Look> {
   const { rows } = await db.run<{ w: string | null; e: string | null; now: number; dueAt: number | null }>(
@@ -44,7 +44,7 @@ export async function lookAtLanes(db: OutboxDatabase, options: LookOptions = {})
   return { lanes, next: (isFull ? seen.at(-1) : undefined) ?? '', now, dueAt }
 }
 
-/** The look unexecuted. */
+/** The look as an unexecuted statement. */
 export function lookStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: LookOptions = {}): SqlText {
   return sqlText`
     ${dialect.lanes(readLook(options))}
@@ -65,11 +65,11 @@ function readLook(options: LookOptions): Resolved<LookOptions> {
 }
 
 /**
- * Takes up to `limit` rows, fairly: half of them from what has become due, the others from the lanes in turn, and what one
- * of the two leaves from the other.
+ * Takes up to `limit` rows, fairly: half of them from rows that have become due, the others from the lanes in turn. If
+ * one of the two has fewer, the other fills up.
  *
- * @param take takes rows, so many at most, and says how many there were
- * @param perWorkspace of the lanes of one workspace at most so many; then one look shows them all
+ * @param take takes at most a number of rows, and returns how many there were
+ * @param perWorkspace takes at most this many rows from the lanes of one workspace; then one look shows them all
  */
 export async function takeInTurn(
   db: OutboxDatabase,
@@ -93,7 +93,10 @@ export async function takeInTurn(
   if (left > 0 && first === half) await take(due, left)
 }
 
-/** So many rows over lanes: one at a time to the workspaces in turn, and within one to its lanes in turn. */
+/**
+ * Distributes a number of rows over lanes: one row at a time to each workspace in turn, and within a workspace to each
+ * lane in turn.
+ */
 export function inTurn(lanes: readonly LaneRef[], rows: number): LaneShare[] {
   const shares = lanes.map((lane) => ({ ...lane, count: 0 }))
   const workspaces = [...Map.groupBy(shares, ({ workspaceId }) => workspaceId).values()]
@@ -105,14 +108,17 @@ export function inTurn(lanes: readonly LaneRef[], rows: number): LaneShare[] {
   return shares.filter(({ count }) => count > 0)
 }
 
-/** 1 while rows of a workspace stand in line, and 0 otherwise: one index look-up. */
+/** 1 while rows of a workspace are in line, otherwise 0: one index look-up. */
 export function hasLine({ inLine, by }: Pick<Dialect, 'inLine' | 'by'>, workspaceId: SqlText): SqlText {
   const { where, order } = inLine(workspaceId)
-  // A scalar, not `exists`: of that Postgres may make a hash of every row in line.
+  // A scalar, not `exists`: Postgres may turn `exists` into a hash of every row in line.
   return sqlText`coalesce((select 1 from pending_events as line ${by('pending_events_ready')} where ${where} order by ${order} limit 1), 0)`
 }
 
-/** How long the first row of a lane has waited, in ms, of at most so many workspaces' first lanes; 0 when none waits. */
+/**
+ * How long the longest-waiting first row has waited, in ms, over the first lane of each of at most 100 workspaces; 0
+ * when none waits.
+ */
 export async function oldestInLine(db: OutboxDatabase, now: SqlText = clock()): Promise<number> {
   const { dialect } = db
   const { where, order } = dialect.inLane({ sql: 'w', params: [] }, { sql: 'e', params: [] })
@@ -126,14 +132,14 @@ export async function oldestInLine(db: OutboxDatabase, now: SqlText = clock()): 
 export interface LineUpOptions {
   /** Rows at most: 1–10,000. @default 1000 */
   limit?: number | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
 
 export const LINE_UP_OPTIONS = { limit: 'number', now: 'number' } satisfies OptionNames<LineUpOptions>
 
 /**
- * Puts rows whose time has come in their lanes, the longest due first, so that a backlog of them stands before no other
+ * Puts rows that have become due in line, the longest due first, so that a backlog of them does not delay another
  * workspace. Nothing else of a row changes. Returns how many.
  */
 export async function lineUpDueEvents(db: OutboxDatabase, options: LineUpOptions = {}): Promise<number> {
@@ -141,7 +147,7 @@ export async function lineUpDueEvents(db: OutboxDatabase, options: LineUpOptions
   return changes
 }
 
-/** {@link lineUpDueEvents} for a transaction. */
+/** {@link lineUpDueEvents} as a statement, for a transaction. */
 export function lineUpStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: LineUpOptions = {}): SqlText {
   checkNames('lineUpDueEvents', LINE_UP_OPTIONS, options)
   const { limit = 1000, now } = options

@@ -6,8 +6,8 @@ import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } fr
 import { hasLine } from './lane.ts'
 
 /**
- * The heartbeat of a worker whose attempts still run: each lease ends `leaseMs` from now, or later if it did already.
- * Returns the ids that are no longer held; their attempts are another's.
+ * The heartbeat of a worker with attempts in flight: each lease ends `leaseMs` from now, or later if it already did.
+ * Returns the ids whose claims were lost; those attempts belong to another worker.
  */
 export async function extendLease(
   db: OutboxDatabase,
@@ -25,37 +25,40 @@ export async function extendLease(
 export const EXTEND_LEASE_OPTIONS = { now: 'number' } satisfies OptionNames<Parameters<typeof extendLease>[3]>
 
 /**
- * A queue consumer's question before it sends: does the row still stand as the message says? Answers the row, or
- * `'stale'` when it was settled, claimed, swept or rescheduled since. Writes nothing.
+ * Lets a queue consumer check, before it sends, that a row has not moved on since its message was sent. Returns the
+ * row, or `'stale'` when it was settled, claimed, swept or rescheduled since. Writes nothing.
  */
 export async function beginEvent(db: OutboxDatabase, ref: ClaimRef): Promise<PendingEvent | 'stale'> {
   const { current } = await beginEvents(db, [ref])
   return current[0] ?? 'stale'
 }
 
-/** What a batch of messages comes to. */
+/** The rows of a batch of messages, by what may be done with them. */
 export interface BeginResult {
-  /** Rows that stand as their message says. */
+  /** Rows that have not moved on since their message was sent. */
   current: PendingEvent[]
   /**
-   * Rows that were swept or given back since, and never attempted: the message waited long. Whoever works one of these
-   * claims it first (`claimEvents`, under the row's own `gen`), because another message for it may be on its way.
+   * Rows that were swept or released since, and never attempted: the message waited for long. Claim such a row before
+   * sending it (`claimEvents`, under the row's own `gen`), because another message for it may be on its way.
    */
   swept: PendingEvent[]
-  /** Ids of rows that are settled, claimed, put off or stand in line. */
+  /** Ids of rows that are settled, claimed, rescheduled or in line. */
   stale: string[]
-  /** Workspaces of these rows of which others stand in line. */
+  /** Workspaces of these rows that have other rows in line. */
   workspacesInLine: string[]
 }
 
-/** {@link beginEvent} for a batch of messages, in one read. Of two messages for one row the later `gen` counts. */
+/**
+ * {@link beginEvent} for a batch of messages, in one read. If two messages name the same row, the later `gen` counts.
+ */
 export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[]): Promise<BeginResult> {
   if (refs.length === 0) return { current: [], swept: [], stale: [], workspacesInLine: [] }
   const gens = new Map<string, number>()
   for (const { id, gen } of refs) gens.set(id, Math.max(gen, gens.get(id) ?? gen))
   const wanted = [...gens].map(([id, gen]) => ({ id, gen }))
-  // A later `gen` of the same life, though no attempt was made: the message was overtaken. One from an earlier life of
-  // the row, below the `created_at` at which `gen` began, is stale; one whose row was put in line waits for its turn.
+  // A later `gen` of the same life without an attempt: the message was overtaken by a sweep. A `gen` from an earlier
+  // life of the row, below the `created_at` at which `gen` began, is stale. A row that was put in line waits for a
+  // claim.
   const { rows } = await db.run<Row & { hasLine: number }>(sqlText`
     select ${pendingEvents.all}, ${hasLine(db.dialect, raw('pending_events.workspace_id'))} as "hasLine"
     from (${db.dialect.claims(wanted)}) as claim cross join pending_events

@@ -4,7 +4,7 @@ import { eventRange } from './row-id.ts'
 import { type SqlText, joined, raw, sqlText } from './statement.ts'
 
 /**
- * Rows that one look at a list reads of each of its parts at most, where it may not show all that it reads. A page that ends
+ * Rows that one query for a list reads from each of its parts at most, if it may skip some of them. A page that ends
  * there is incomplete.
  */
 const MAX_LOOKED = 2000
@@ -16,35 +16,35 @@ export interface FindOptions {
   /**
    * Where to look.
    *
-   * - `at-rest`: by the index of settled and held rows and of those that wait after a failure.
-   * - `parts`: there, in the lanes, and among the rows that are due first for those in flight, which are in no index of their
+   * - `at-rest`: the index of settled rows, held rows and rows that wait after a failure.
+   * - `parts`: that index, the lanes, and the rows that are due first, because rows in flight are in no index of their
    *   workspace. A row may be found twice; rows that were dispatched to a queue are not found.
-   * - `keys`: through the keys of every workspace, newest first.
-   * - `workspace`: by the optional index `pending_events_workspace`.
+   * - `keys`: the keys of every workspace, newest first.
+   * - `workspace`: the optional index `pending_events_workspace`.
    * - an event: its rows.
    */
   by: 'at-rest' | 'parts' | 'keys' | 'workspace' | { eventId: string }
-  /** Of the lanes, this one alone. */
+  /** Of the lanes, only this one. */
   endpointId?: string | undefined
-  /** Rows that the caller shows; with `filtered` it shows some of what is found. */
+  /** Rows that the caller shows; with `filtered` it shows only some of the rows that are found. */
   rows: number
   filtered: boolean
 }
 
-/** Where rows may be found: tables that it needs, its ids, and the last id of a part that may have more. */
+/** One source of rows: the tables that it needs, its ids, and the last id of a part that may have more. */
 interface Part {
   tables?: SqlText[]
   ids: SqlText
   last: SqlText
 }
 
-/** The condition of the index `pending_events_at_rest`, term by term, as SQLite compares them. */
+/** The condition of the index `pending_events_at_rest`, term by term, because SQLite compares the terms. */
 const AT_REST = raw(`ready = 0 and claimed_at is null and (status <> 'pending' or last_error is not null)`)
 
 /**
- * `with …`, whose last tables are `found (id)`, the newest rows of a workspace, and `reached (id, complete)`: rows from that
- * id on have all been found, '' for every one; `complete` is 0 where rows in flight may be missing. However many rows others
- * have, it reads what it finds.
+ * `with …`, whose last tables are `found (id)`, the newest rows of a workspace, and `reached (id, complete)`: all rows
+ * from that id on have been found, or every row if it is ''; `complete` is 0 where rows in flight may be missing. It
+ * reads only what it finds, however many rows other workspaces have.
  */
 export function findStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: FindOptions): SqlText {
   const { by, workspaceId } = options
@@ -67,9 +67,9 @@ export function findStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, opti
 const MAX_LANES = 10_000
 
 /**
- * The last of what was looked at may be another workspace's row, and the caller's cursor shows how far the look came: it ends
- * at the millisecond of that row, whose own rows the next page finds again. Only within a millisecond of more rows than one
- * look reads it ends at the row.
+ * Where a part ends. Its last row may be another workspace's, and its key would appear in the caller's cursor. So the
+ * part ends at the millisecond of that row, and the next page finds the rows of that millisecond again. Only if a
+ * millisecond has more rows than one query reads, it ends at the row itself.
  */
 function lastMoment(before: string): SqlText {
   const moment = raw(`substr(min(id), 1, ${MOMENT_LENGTH}) || '.'`)
@@ -77,14 +77,14 @@ function lastMoment(before: string): SqlText {
     select case when count(*) < ${MAX_LOOKED} then null when ${moment} < ${before} then ${moment} else min(id) end from looked`
 }
 
-/** Of `evt_` and the time in a UUIDv7, behind which each has a '-', and '.' is greater. */
+/** Length of `evt_` and the time in a UUIDv7. A '-' follows in each id, and '.' sorts after it. */
 const MOMENT_LENGTH = 17
 
 function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
   const { by, workspaceId, endpointId, before, rows, filtered } = options
   const most = filtered ? MAX_LOOKED : rows
   const mine = dialect.ofWorkspace(workspaceId, { before })
-  /** The newest rows of a condition, of which some may be another workspace's. */
+  /** The newest rows that meet a condition, some of which may be another workspace's. */
   const part = ({ where, by: index, order = raw('id desc'), limit = MAX_LOOKED }: Which): Part => ({
     tables: [
       sqlText`looked (id, workspace_id) as materialized (

@@ -4,24 +4,25 @@ import { hexOf } from './hex.ts'
 import { splitStatements } from './sql/split.ts'
 import { sqlText } from './statement.ts'
 
-/** One file of SQL, applied once, under a name and with a text that never change. */
+/** One file of SQL, applied once. Its name and its text never change. */
 export interface Migration {
-  /** `<package>/<file without .sql>`, the record's key. */
+  /** `<package>/<file without .sql>`: the key of its record. */
   name: string
-  /** Any number of statements, each ended by `;`; without transaction control, since they commit together. */
+  /** Any number of statements, each ended by `;`; no transaction control, since they commit together. */
   sql: string
 }
 
 /**
- * Applies what is missing, in order. Each migration and its record are one atomic unit, so a process killed in the
- * middle leaves whole migrations only, and two processes that migrate at once do not apply one twice. Safe to repeat.
+ * Applies missing migrations, in order. Each migration commits in one transaction with its record, so a killed process
+ * leaves only whole migrations, and two processes that migrate concurrently do not apply one twice. Safe to repeat.
  *
- * @returns the names applied by this call.
- * @throws {OutboxError} `not_accepted`, naming the migration: for one that fails, and for one that was applied with another
- *   text (how its lines end makes none), because a change belongs into a new file
+ * @returns the names that this call applied
+ * @throws {OutboxError} `not_accepted`, naming the migration: for one that fails, and for one that was applied with
+ * another text (line endings do not matter), because a change belongs in a new file
  */
 export async function applyMigrations(db: OutboxDatabase, migrations: readonly Migration[]): Promise<string[]> {
-  // Postgres looks whether it exists and then makes it, so of two that come at once one is refused: by then it is there.
+  // `create table if not exists` is not atomic on Postgres: of two concurrent calls one may fail. By then the table
+  // exists.
   await db.run(RECORDS).catch(() => db.run(RECORDS))
   const applied: string[] = []
   for (const { name, sql } of migrations) {
@@ -29,9 +30,9 @@ export async function applyMigrations(db: OutboxDatabase, migrations: readonly M
     if (await isApplied(db, name, checksum)) continue
     try {
       await db.atomic([
-        // As long as another process migrates.
+        // Wait for as long as another process migrates.
         ...(db.dialect.name === 'postgres' ? [sqlText`set local lock_timeout = 0`] : []),
-        // First: whoever comes second stops here, and nothing of the migration runs again.
+        // First: a second process stops here, and runs nothing of the migration again.
         sqlText`
           insert into keepsend_migrations (name, checksum, applied_at) values (${name}, ${checksum}, ${Date.now()})`,
         ...splitStatements(sql, db.dialect.name).map(({ text }) => ({ sql: text, params: [] })),
@@ -40,7 +41,7 @@ export async function applyMigrations(db: OutboxDatabase, migrations: readonly M
     } catch (error) {
       if (await isApplied(db, name, checksum)) continue
       const reason = error instanceof Error ? error.message : String(error)
-      throw new OutboxError('not_accepted', `migration ${name} failed, nothing of it was kept: ${reason}`, {
+      throw new OutboxError('not_accepted', `migration ${name} failed, nothing of it was committed: ${reason}`, {
         cause: error,
       })
     }
@@ -60,7 +61,7 @@ async function isApplied(db: OutboxDatabase, name: string, checksum: string): Pr
   if (record && record.checksum !== checksum) {
     throw new OutboxError(
       'not_accepted',
-      `migration ${name} was applied with another text: put it back as it was, and the change into a new file`,
+      `migration ${name} was applied with another text: restore it, and put the change in a new file`,
     )
   }
   return record !== undefined

@@ -4,14 +4,14 @@ import type { Dialect } from './dialect.ts'
 import { checkBounds, checkNames } from './errors.ts'
 import { type SqlText, clock, limitTo, sqlText } from './statement.ts'
 
-// Of 500 bytes: to 3 receivers a publish takes 17.6 µs each with a copy in each row and 18.2 with one, to 10 it takes 8.1
-// and 7.2 (measured).
+// With payloads of 500 bytes, a publish to 3 receivers takes 17.6 µs each with a copy in each row and 18.2 with one
+// shared copy; to 10 receivers 8.1 and 7.2 (measured).
 export const MAX_INLINE_ROWS = 3
 
 const SHORT_BYTES = 1000
 
 /**
- * Rows of one event, at most, that hold this payload themselves; what has more stores it once.
+ * Rows of one event that hold this payload themselves, at most. More rows share one stored copy.
  *
  * @param expectsFew see {@link insertSelectStatements}
  */
@@ -21,11 +21,14 @@ export function maxInlineRows(
   expectsFew = false,
 ): number {
   if (isLong(payload)) return inlinesLong ? MAX_INLINE_ROWS : 0
-  // A short one may stand in any number of rows, where nobody counts them.
+  // A short payload may be copied into any number of rows when the receivers are not counted.
   return expectsFew ? Infinity : MAX_INLINE_ROWS
 }
 
-/** Every UTF-16 unit is at most 3 bytes: only a payload that could be too long is encoded, in a tenth of the time of a count. */
+/**
+ * A UTF-16 unit is at most 3 bytes, so only a payload that could be too long is encoded, which takes a tenth of the
+ * time of a count.
+ */
 function isLong(payload: string): boolean {
   const { length } = payload
   return length > SHORT_BYTES || (length * 3 > SHORT_BYTES && encoder.encodeInto(payload, short).read < length)
@@ -37,9 +40,9 @@ const short = new Uint8Array(SHORT_BYTES)
 export interface PayloadCleanupOptions {
   /** Payloads a statement: 1–10,000. @default 500 */
   batchSize?: number | undefined
-  /** No further batch is begun after this many ms: 0–60,000. At least one batch runs. @default 200 */
+  /** No batch starts after this many ms: 0–60,000. At least one batch runs. @default 200 */
   budgetMs?: number | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
   /** A clock for the budget, in ms. @default Date.now */
   elapsed?: (() => number) | undefined
@@ -52,15 +55,16 @@ export const PAYLOAD_CLEANUP_OPTIONS = {
   elapsed: 'function',
 } satisfies OptionNames<PayloadCleanupOptions>
 
-// A pass looks at every payload. The next begins so long after it for each that stayed, at most an hour later: a
-// million of them cost a pass of 2 s an hour, and where few stay a payload goes soon after its last row.
+// A pass reads every payload. The next pass starts this long after it for each payload that stayed, at most an hour
+// later: a million payloads cost a pass of 2 s an hour, and where few stay, a payload is deleted soon after its last
+// row.
 const REST_MS = 4
 const MAX_REST_MS = 3_600_000
 
 /**
- * Deletes payloads that are stored once and of whose event no row is left: each delivery is settled, and none is retained
- * for a replay. In bounded batches of a pass whose place is in the database, by the order in which they were stored.
- * `more`: the budget ended before the pass did.
+ * Deletes shared payloads whose event has no rows left: each delivery is settled, and none is retained for a replay.
+ * Runs in bounded batches, in the order in which payloads were stored; the position is in the database. `more` is true
+ * when the budget ended before the pass.
  */
 export async function cleanupPayloads(
   db: OutboxDatabase,
@@ -73,7 +77,7 @@ export async function cleanupPayloads(
   const place = await readPlace(db, options.now)
   const { now } = place
   const restMs = place.nextAt - now
-  // A time further ahead than the longest rest was written by a clock that was wrong.
+  // A time further ahead than the longest rest comes from a clock that was wrong.
   if (place.afterId === null && restMs > 0 && restMs <= MAX_REST_MS) return { deleted: 0, more: false }
   const end = elapsed() + budgetMs
   let afterId = place.afterId ?? 0
@@ -91,7 +95,8 @@ export async function cleanupPayloads(
     more = step.count === batchSize
     if (more && elapsed() >= end) break
   }
-  // Only now: a crash before it repeats the batches. Of two that clean up concurrently the later write wins.
+  // Stored last: a crash before it repeats the batches. If two processes clean up concurrently, the later write
+  // wins.
   if (more || kept > 0 || place.afterId !== null) {
     const restFrom = place.afterId === null || restMs > MAX_REST_MS ? now : place.nextAt
     const nextAt = Math.min(restFrom + kept * REST_MS, now + MAX_REST_MS)
@@ -123,14 +128,15 @@ async function lookFrom(
 }
 
 /**
- * A payload and the rows that are inserted with it are seen together, and rows of an event that come later have one of
- * their own: what is unused stays so. A row without an endpoint has the id of its event; '/' is behind every other's.
+ * A payload becomes visible together with the rows that were inserted with it, and later rows of an event have a
+ * payload of their own: an unused payload stays unused. A row without an endpoint has the id of its event; '/' sorts
+ * after the ids of all others.
  */
 export function deleteUnusedStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   { afterId, toId }: { afterId: number; toId: number },
 ): SqlText {
-  // A scalar, not `not exists`: for that Postgres may join every row there is.
+  // A scalar, not `not exists`: for that Postgres may join every row of the table.
   const unused = sqlText`
     select stored.id from keepsend_payloads as stored
     where stored.id > ${afterId} and stored.id <= ${toId} and (

@@ -5,17 +5,17 @@ import type { ClaimRef } from './row.ts'
 import { settleEvents } from './settle.ts'
 
 export interface ReleaseOptions {
-  /** When the rows are due, ms since the epoch. @default at once */
+  /** When the rows are due, ms since the epoch. @default immediately */
   dueAt?: number | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
 
 export const RELEASE_OPTIONS = { dueAt: 'number', now: 'number' } satisfies OptionNames<ReleaseOptions>
 
 /**
- * Releases claims unused: the attempt does not count, `gen` + 1, the row due now or at `dueAt`. Returns the ids whose
- * claims no longer stood.
+ * Releases claims without an attempt: the attempt does not count, `gen` + 1, the row is due now or at `dueAt`. Returns
+ * the ids whose claims were lost.
  */
 export async function releaseEvents(
   db: OutboxDatabase,

@@ -5,14 +5,15 @@ import { type SqlText, allOf, raw, sqlText } from './statement.ts'
 import { SETTLED, replaySet } from './transitions.ts'
 
 /**
- * Which settled rows to send again: named ones, those of an endpoint, or those of everybody in a time. Parts are joined by
- * "and". An endpoint is named with its workspace, and a workspace without `ids` with an endpoint: by both is the index.
+ * Which settled rows to send again: named ones, those of an endpoint, or those of all workspaces in a time range.
+ * Conditions are joined by "and". An endpoint needs its workspace, and a workspace without `ids` needs an endpoint,
+ * because the index has both.
  */
 export interface ReplayFilter {
   ids?: readonly string[] | undefined
   workspaceId?: string | undefined
   endpointId?: string | undefined
-  /** @default 'failed'; both where `ids` are given */
+  /** @default 'failed'; with `ids` both */
   status?: 'failed' | 'completed' | undefined
   /** Settled at or after this time, ms since the epoch. */
   settledAfter?: number | undefined
@@ -32,9 +33,9 @@ export const REPLAY_FILTER = {
 export interface ReplayOptions {
   /** Rows at most: 1–10,000. @default 1000 */
   limit?: number | undefined
-  /** Holds them for this reason instead of making them due. @default they are due now */
+  /** Holds the rows for this reason instead of making them due. @default they are due now */
   holdFor?: string | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
 
@@ -43,9 +44,9 @@ export const REPLAY_OPTIONS = { limit: 'number', holdFor: 'text', now: 'number' 
 const DEFAULT_LIMIT = 1000
 
 /**
- * Puts settled rows back to pending, oldest settlement first: attempts 0, `gen` + 1, due now. Rows that are pending or
- * held are left alone. At most `limit` rows (1–10,000, default 1,000) a call: repeat while `more`. With `holdFor` they are
- * held for that reason instead of due, for the caller to let out: a large replay stands before no new event.
+ * Makes settled rows pending again, oldest settlement first: attempts 0, `gen` + 1, due now. Pending and held rows are
+ * skipped. At most `limit` rows (1–10,000, default 1,000) a call: repeat while `more`. With `holdFor` the rows are held
+ * for that reason instead, for the caller to resume, so that a large replay delays no new event.
  */
 export async function replayEvents(
   db: OutboxDatabase,
@@ -56,7 +57,7 @@ export async function replayEvents(
   return { ids: rows.map(({ id }) => id), more: rows.length === (options.limit ?? DEFAULT_LIMIT) }
 }
 
-/** The replay unexecuted, to stand in one atomic unit with what hangs on it; it returns ids. */
+/** The replay as an unexecuted statement, to commit with the caller's own; it returns ids. */
 export function replayStatement(
   db: Pick<OutboxDatabase, 'dialect'>,
   filter: ReplayFilter,
@@ -90,13 +91,13 @@ export function replayStatement(
 function matching({ dialect }: Pick<OutboxDatabase, 'dialect'>, filter: ReplayFilter): SqlText {
   const { ids, workspaceId, endpointId, settledAfter, settledBefore } = filter
   const status = filter.status ?? (ids ? undefined : 'failed')
-  // Of everybody's rows, or of one endpoint's: each says the condition of the index by which it goes, and no other's.
+  // For all workspaces, or for one endpoint: each uses the condition of its own index, and of no other.
   const wanted = [ids || endpointId !== undefined ? raw('completed_at is not null') : SETTLED]
   if (workspaceId !== undefined) wanted.push(sqlText`workspace_id = ${workspaceId}`)
   if (endpointId !== undefined) wanted.push(sqlText`endpoint_id = ${endpointId}`)
   if (status !== undefined) wanted.push(sqlText`status = ${status}`)
   if (settledAfter !== undefined) wanted.push(sqlText`completed_at >= ${settledAfter}`)
   if (settledBefore !== undefined) wanted.push(sqlText`completed_at < ${settledBefore}`)
-  // In a `case` no other way is looked for than by the keys.
+  // The `case` hides the other conditions from the planner, so it can only use the keys.
   return ids ? sqlText`id ${dialect.keys(ids)} and case when ${allOf(wanted)} then true else false end` : allOf(wanted)
 }

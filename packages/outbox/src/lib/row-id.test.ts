@@ -8,7 +8,7 @@ describe('the key of a row', () => {
     expect([rowId(id, 'ep_1'), rowId(id)]).toEqual([`${id}.ep_1`, id])
   })
 
-  it('gives both ids again', () => {
+  it('returns both ids', () => {
     const id = newEventId()
     expect([eventIdOf(`${id}.ep_1`), eventIdOf(id)]).toEqual([id, id])
     expect([endpointIdOf(`${id}.ep_1`), endpointIdOf(id)]).toEqual(['ep_1', ''])
@@ -22,7 +22,7 @@ describe('the key of a row', () => {
     expect(keys.filter((key) => key > from && key < to)).toEqual(['-', '0', '_', 'zz'].map((end) => rowId(id, end)))
   })
 
-  it('is less than the bound behind every event', () => {
+  it('is less than the bound after every event', () => {
     expect(newEventId() < BEHIND_EVERY_EVENT).toBe(true)
     expect(`evt_${'f'.repeat(36)}.zz` < BEHIND_EVERY_EVENT).toBe(true)
   })

@@ -4,48 +4,54 @@ import type { Row } from './statement.ts'
 import type { pendingEvents as table } from './sqlite/table.ts'
 
 /**
- * One row of `pending_events`: one delivery. Times are milliseconds since the epoch, by the database's clock. What each
- * column means stands at the table, `@keepsend/outbox/sqlite/table`; who moves it, in docs/state-machine.md.
+ * One row of `pending_events`: one delivery. Times are milliseconds since the epoch, by the database's clock. The table
+ * documents each column (`@keepsend/outbox/sqlite/table`); docs/state-machine.md says who changes it.
  */
 export interface PendingEvent extends Omit<InferSelectModel<typeof table>, 'payload' | 'payloadId'> {
   /** The exact bytes to sign and send, wherever they are stored. */
   payload: string
 }
 
-/** What a take leaves alike in every row of one state: each column that is read is time of each delivery. */
+/**
+ * Columns that are equal in every taken row of one state. They are not read, because each column that is read costs
+ * time per delivery.
+ */
 const NOT_TAKEN = ['holdReason', 'heldAt', 'ready', 'completedAt'] as const
 
 /** A row that was taken. */
 export type TakenEvent = Omit<PendingEvent, (typeof NOT_TAKEN)[number]>
 
-/** A row that was taken, without its payload, for whoever sends nothing. */
+/** A row that was taken, without its payload, for callers that send nothing. */
 export type EventState = Omit<TakenEvent, 'payload'>
 
-/** The state of a row; `transitions.ts` has its life. */
+/** The status of a row; see the state machine in `transitions.ts`. */
 export type EventStatus = PendingEvent['status']
 
-/** What names a claim: the row and the generation under which it was taken. */
+/** Names a claim: the row, and the generation under which it was taken. */
 export interface ClaimRef {
   id: string
   gen: number
 }
 
-/** `'lost'`: the row was settled, released or claimed by another since; nothing was changed. */
+/** `'lost'`: the row was settled, released or claimed again since; nothing was changed. */
 export type SettleStatus = 'ok' | 'lost'
 
 /** `last_error` of a row whose worker died on its last attempt: the delivery may have arrived. */
 export const DELIVERY_UNCONFIRMED = 'delivery_unconfirmed'
 
-/** `last_error` of a row that became due with its attempts used up and no error of its own. */
+/** `last_error` of a row that became due with its attempts exhausted and no error of its own. */
 export const ATTEMPTS_EXHAUSTED = 'attempts_exhausted'
 
-/** `last_error` of a row that was not settled in the time that it had. */
+/** `last_error` of a row that was not settled within its maximum age. */
 export const EXPIRED = 'expired'
 
-/** Claims that found a dead worker and are refunded, so that a crash loop cannot bury innocent rows. */
+/**
+ * Crashes that do not count as attempts: the first claims that find a dead worker's mark refund its attempt, so that a
+ * crash loop does not exhaust innocent rows.
+ */
 export const REFUNDED_CRASHES = 3
 
-/** The columns of a row. A new one is a line here, one in each dialect's table, and one in each migration. */
+/** The columns of a row. A new column needs a line here, one in each dialect's table, and one in each migration. */
 export const pendingEvents = createCodec<typeof table, PendingEvent>({
   id: 'id',
   workspaceId: 'workspace_id',
@@ -81,7 +87,7 @@ export const TAKEN_COLUMNS = pendingEvents.except(NOT_TAKEN)
 /** The columns of an {@link EventState}. A payload is up to 256 KiB, on pages of its own. */
 export const STATE_COLUMNS = pendingEvents.except([...NOT_TAKEN, 'payload'])
 
-/** Rows of `pending_events` as a statement returned them. */
+/** Reads rows of `pending_events` as a statement returned them. */
 export function readPendingEvents(rows: readonly Row[]): PendingEvent[] {
   return rows.map((row) => pendingEvents.read(row))
 }

@@ -1,11 +1,11 @@
-/** As `engines` of every package says. */
+/** The same as `engines` of every package. */
 const OLDEST = { major: 22, minor: 12 } as const
 
 interface Host {
   readonly process?: { readonly versions?: { readonly node?: string } }
 }
 
-/** Why Keepsend does not run here, in one line. What has no version of Node, a Worker say, is taken as it is. */
+/** Why Keepsend does not run here, in one line. A platform without a version of Node, such as Workers, is accepted. */
 export function refusalOf(
   version: string | undefined = (globalThis as Host).process?.versions?.node,
 ): string | undefined {
@@ -14,7 +14,10 @@ export function refusalOf(
   return isOld ? `Keepsend needs Node ${OLDEST.major}.${OLDEST.minor} or later; found ${version}` : undefined
 }
 
-/** The error in one line, wherever it ends: without the fields and the calls that Node prints below, but for its place. */
+/**
+ * An error that prints as one line and its location when it ends the process, without the fields and the stack that
+ * Node would print below.
+ */
 export function inOneLine<Refusal extends Error>(make: () => Refusal): Refusal {
   const v8 = Error as { stackTraceLimit?: number | undefined }
   const { stackTraceLimit } = v8

@@ -6,12 +6,12 @@ import type { Outcome } from './outcome.ts'
 import { type SqlText, sqlText } from './statement.ts'
 import { CLAIM_STANDS, settleSet } from './transitions.ts'
 
-/** One row's way out of a claim, as the statement takes it. */
+/** How one row leaves a claim: a row of the statement's table `move`. */
 interface Move extends ClaimRef {
   status: 'pending' | 'completed' | 'failed' | 'held'
   /** Whether the attempt counts. */
   counts?: boolean
-  /** Whether this was a wait that the receiver asked for. */
+  /** Whether the receiver asked for this wait. */
   deferral?: boolean
   /** For `pending`: when it is due, from now or as a time. */
   delayMs?: number | null
@@ -22,8 +22,8 @@ interface Move extends ClaimRef {
 }
 
 /**
- * The one or two statements that settle these outcomes, whatever their number: a delete for what is complete, an update
- * for everything else. Each returns the ids of the claims that stood.
+ * The one or two statements that settle these outcomes, whatever their number: a delete for completed rows, an update
+ * for all others. Each returns the ids of the claims that were current.
  */
 export function settleStatements(
   dialect: Dialect,
@@ -88,7 +88,7 @@ function moveOf(outcome: Outcome): Move {
   }
 }
 
-// The last time a JavaScript Date can hold. A number beyond 2^53 would reach the integer column as a float.
+// The largest time of a JavaScript Date. A number beyond 2^53 would reach the integer column as a float.
 const MAX_TIME_MS = 8_640_000_000_000_000
 
 function dueOf({

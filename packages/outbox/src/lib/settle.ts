@@ -9,11 +9,11 @@ import type { SqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
 
 export interface SettleOptions {
-  /** Keep completed rows, as `completed`, until clean-up; otherwise they are deleted. @default false */
+  /** Retain completed rows, as `completed`, until clean-up; otherwise they are deleted. @default false */
   keepCompleted?: boolean | undefined
   /** The next claim, in the same commit. */
   claim?: ClaimOptions | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
 
@@ -24,9 +24,9 @@ export const SETTLE_OPTIONS = {
 } satisfies OptionNames<SettleOptions>
 
 export interface SettleResult {
-  /** Ids of outcomes that changed nothing, because another holds or has settled the row. */
+  /** Ids of outcomes that changed nothing, because another worker has claimed or settled the row. */
   lost: string[]
-  /** What the claim of the same commit took; empty without one. */
+  /** The rows that the claim of the same commit took; empty without one. */
   claimed: ClaimResult
 }
 
@@ -55,7 +55,10 @@ export const FAIL_OPTIONS = { error: 'text', httpStatus: 'number', now: 'number'
   Parameters<typeof failEvent>[2]
 >
 
-/** Puts one claim off. With `deferral` the wait was the receiver's wish: counted apart, the attempt does not count. */
+/**
+ * Reschedules one claim. With `deferral` the receiver asked for the wait: it is counted apart, and the attempt does not
+ * count.
+ */
 export async function rescheduleEvent(
   db: OutboxDatabase,
   claim: ClaimRef,
@@ -76,8 +79,8 @@ export const RESCHEDULE_OPTIONS = {
 } satisfies OptionNames<Parameters<typeof rescheduleEvent>[2]>
 
 /**
- * Settles many claims, mixed, in at most two statements and one commit, whatever their number. Only the holder of a
- * claim settles it: each row is matched by id, `gen` and `pending`.
+ * Settles many claims, with any mix of outcomes, in at most two statements and one commit, whatever their number. Only
+ * the holder of a claim settles it: each row is matched by id, `gen` and `pending`.
  */
 export async function settleEvents(
   db: OutboxDatabase,
@@ -88,7 +91,8 @@ export async function settleEvents(
   const { claim } = options
   const settles = statementsOf(db, outcomes, options)
   const [only, ...others] = settles
-  // The claim need not see what a final settle leaves, so both can be one statement, where the database has one.
+  // A claim can never take rows that were completed or failed here, so both can be one statement, if the database
+  // has one.
   const isFinal = outcomes.every(({ settle }) => settle === 'complete' || settle === 'fail')
   const [take, ...otherTakes] = claim ? takesOf(claim) : []
   const isOne = isFinal && others.length === 0 && otherTakes.length === 0
@@ -108,10 +112,10 @@ export async function settleEvents(
 }
 
 /**
- * Adds the settles to a transaction of the caller's, which may hold statements that hang on the claims (before it, while
- * they stand) or that look at what it left.
+ * Adds the settles to the caller's transaction. Statements that need the claims to be current go before it, statements
+ * that read the result after it.
  *
- * @returns after the commit: the ids of outcomes that changed nothing
+ * @returns a function to call after the commit, which returns the ids of outcomes that changed nothing
  */
 export function addSettle(
   transaction: Transaction,

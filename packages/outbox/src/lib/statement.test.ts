@@ -12,7 +12,7 @@ describe('statements', () => {
     expect(() => template(1, ([one = '']) => sqlText`${`${one}.`}`)).toThrow('a template binds stand-in 0.')
   })
 
-  it('bind every value and splice only what is a statement itself', () => {
+  it('bind every value, and insert only statements as text', () => {
     const inner = sqlText`b = ${'?'} and c = ${null}`
     expect(sqlText`select ${raw('a')} from t where ${inner} limit ${3}`).toEqual({
       sql: 'select a from t where b = ? and c = ? limit ?',
@@ -20,14 +20,14 @@ describe('statements', () => {
     })
   })
 
-  it('keep their parameters in order in the form of drizzle', () => {
+  it("keep the order of their parameters in drizzle's form", () => {
     const statement = sqlText`insert into t values (${'a?'}, ${1}, ${clock(5)})`
     const text = 'insert into t values ($1, $2, cast($3 as bigint))'
     expect(toSql(toDrizzle(statement), 'postgres')).toMatchObject({ sql: text, params: ['a?', 1, 5] })
     expect(toSql(toDrizzle(statement), 'sqlite')).toMatchObject(toSql(statement, 'sqlite'))
   })
 
-  it('count their parameters for Postgres, and leave a text alone that counts them itself or has none', () => {
+  it('number their parameters for Postgres, and leave a text unchanged that numbers them itself or has none', () => {
     const spelled = (statement: SqlText) => toSql(statement, 'postgres').sql
     expect(spelled(sqlText`select ${'?'} where a = ${1}`)).toBe('select $1 where a = $2')
     expect(spelled({ sql: "select data ? 'key' from t where id = $1", params: ['a'] })).toBe(
@@ -38,7 +38,7 @@ describe('statements', () => {
     expect(texts.map((one) => spelled(one))).toEqual(texts.map((_, n) => `select ${n} = $1`))
   })
 
-  it('of drizzle are spelled for the database they go to', () => {
+  it('of drizzle are rendered for their database', () => {
     const statement = sql`select ${1} as one`
     expect([toSql(statement, 'sqlite').sql, toSql(statement, 'postgres').sql]).toEqual([
       'select ? as one',

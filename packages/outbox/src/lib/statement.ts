@@ -1,4 +1,4 @@
-// Not from `drizzle-orm`, which brings every builder of every database: 80 MB and a third of a second (measured).
+// Not from `drizzle-orm`, which loads every builder of every database: 80 MB and a third of a second (measured).
 import { type SQL, type SQLWrapper, sql } from 'drizzle-orm/sql/sql'
 import { CasingCache } from 'drizzle-orm/casing'
 import { cutAtParameters, numberedText } from './sql/parameters.ts'
@@ -7,13 +7,13 @@ import type { DialectName } from './sql/tokens.ts'
 
 export type { DialectName } from './sql/tokens.ts'
 
-/** What a driver can bind everywhere: SQLite knows no booleans, D1 no `undefined`. */
+/** A value that every driver can bind: SQLite has no booleans, D1 no `undefined`. */
 export type SqlValue = string | number | null | Uint8Array
 
 /**
- * A statement as text and parameters, in order: `?` for each, which every database here takes, or Postgres' own `$1`,
- * `$2` … A `?` in a quoted text, a quoted name or a comment is none. Beside parameters that are written `?`, the operator `?`
- * of Postgres is written `??`; `?|`, `?&` and `@?` stand as they are, with space around them.
+ * A statement as text and parameters, in order: `?` for each, which every database here accepts, or Postgres' own `$1`,
+ * `$2` … A `?` in a quoted text, a quoted name or a comment is not a parameter. Beside parameters that are written `?`,
+ * write Postgres' operator `?` as `??`; `?|`, `?&` and `@?` need no escape, only space around them.
  */
 export interface SqlText {
   sql: string
@@ -26,7 +26,7 @@ export interface SqlText {
  */
 export type Statement = SqlText | SQLWrapper
 
-/** Builds a statement: a `SqlText` inside the braces is spliced in with its parameters, any other value is bound. */
+/** Builds a statement: a `SqlText` inside the braces is inserted with its parameters, any other value is bound. */
 export function sqlText(strings: TemplateStringsArray, ...values: readonly (SqlValue | SqlText)[]): SqlText {
   const params: SqlValue[] = []
   const known = lastBuilt.get(strings)
@@ -45,15 +45,15 @@ export function sqlText(strings: TemplateStringsArray, ...values: readonly (SqlV
   return { sql: built.sql, params }
 }
 
-// The text that a place in the code built last. Nearly always it builds the same again, and then the very same string,
-// hashed already, finds the prepared statement.
+// The text that each template in the code built last. Nearly always it builds the same text again, and the very same
+// string object, which is hashed already, finds the prepared statement.
 const lastBuilt = new WeakMap<TemplateStringsArray, { pieces: string[]; sql: string }>()
 
 /**
- * A statement whose text is made once, whatever its values.
+ * Creates a statement whose text is built once, whatever its values.
  *
- * @param build is given a stand-in for each value, to be bound as it is, any number of times
- * @throws {Error} where it binds anything else: that would stay the same in every statement
+ * @param build receives a stand-in for each value, to be bound without a change, any number of times
+ * @throws {Error} if it binds anything else, which would stay the same in every statement
  */
 export function template(
   values: number,
@@ -63,16 +63,16 @@ export function template(
   const built = build(standIns)
   const places = built.params.map((param) => standIns.indexOf(String(param)))
   if (places.includes(-1)) throw new Error(`a template binds ${String(built.params[places.indexOf(-1)])}`)
-  // A place is that of a value.
+  // Each entry of `places` is the index of a value.
   return (given) => ({ sql: built.sql, params: places.map((place) => given[place] as SqlValue) })
 }
 
-/** Text to splice into {@link sqlText} as it is. Never for anything that came from outside. */
+/** Text to insert into {@link sqlText} without a change. Never for text from outside. */
 export function raw(text: string): SqlText {
   return { sql: text, params: [] }
 }
 
-/** Fragments one after the other. */
+/** Joins fragments. */
 export function joined(fragments: readonly SqlText[], separator: string): SqlText {
   return {
     sql: fragments.map((fragment) => fragment.sql).join(separator),
@@ -80,12 +80,12 @@ export function joined(fragments: readonly SqlText[], separator: string): SqlTex
   }
 }
 
-/** A condition of several, all of which must hold. */
+/** A condition that holds when all of these hold. */
 export function allOf(conditions: readonly SqlText[]): SqlText {
   return joined(conditions, ' and ')
 }
 
-/** The database's own clock, unless the caller brings a time: milliseconds since the epoch. */
+/** The current time, ms since the epoch: the database's clock, or the caller's time. */
 export function clock(now?: number): SqlText {
   return now === undefined ? CLOCK : { sql: 'cast(? as bigint)', params: [now] }
 }
@@ -93,17 +93,17 @@ export function clock(now?: number): SqlText {
 const CLOCK = raw('(select ms from keepsend_clock)')
 
 /**
- * `limit n`. The cast matters: SQLite looks at the value of a bare `limit ?` while it plans, and prepares the statement
- * anew at every call, which made a claim of 16 two and a half times as slow (30 against 11 µs a row).
+ * `limit n`. The cast matters: SQLite reads the value of a bare `limit ?` while it plans, and prepares the statement
+ * again at every call, which made a claim of 16 two and a half times as slow (30 against 11 µs a row).
  */
 export function limitTo(rows: number): SqlText {
   return { sql: 'limit cast(? as bigint)', params: [rows] }
 }
 
 /**
- * A statement in drizzle's form, so that it runs inside the caller's drizzle transaction or `batch`.
+ * Converts a statement to drizzle's form, so that it runs inside the caller's drizzle transaction or `batch`.
  *
- * @param dialect whose quotes and operators the text has; one of ours has none that differ
+ * @param dialect the dialect of the text's quotes and operators; Keepsend's own texts are the same in both
  */
 export function toDrizzle(statement: SqlText, dialect: DialectName = 'sqlite'): SQL {
   const { pieces, values } = cutAtParameters(statement.sql, dialect)
@@ -115,9 +115,9 @@ export function toDrizzle(statement: SqlText, dialect: DialectName = 'sqlite'): 
 }
 
 /**
- * The text and parameters of any statement, for a driver of your own: better-sqlite3, pg, Kysely, Prisma.
+ * Returns the text and parameters of any statement, for a driver of your own: better-sqlite3, pg, Kysely, Prisma.
  *
- * @throws {OutboxError} `invalid_statement` on Postgres, where a text has another number of parameters than values
+ * @throws {OutboxError} `invalid_statement` on Postgres, if a text has another number of parameters than values
  * @example
  * const { sql, params } = toSql(enqueueEventStatement(event), 'postgres')
  * await client.query(sql, params)
@@ -127,13 +127,13 @@ export function toSql(statement: Statement, dialect: DialectName): SqlText {
     const { sql: text, params } = statement
     return dialect === 'postgres' ? { sql: numberedText(text, params.length), params } : statement
   }
-  // A query builder renders itself, with the casing that its drizzle handle was given. Only a bare `sql` needs us.
+  // A query builder renders itself, with the casing of its drizzle handle. Only a bare `sql` is rendered here.
   const query = isBuilder(statement) ? statement.toSQL() : statement.getSQL().toQuery(RENDER[dialect])
   return { sql: query.sql, params: query.params as SqlValue[] }
 }
 
 /**
- * {@link toSql}, for what is to commit together with other statements.
+ * {@link toSql} for a statement that commits together with others.
  *
  * @throws {OutboxError} `invalid_statement` for one that begins or ends a transaction, or changes the connection
  */
@@ -143,7 +143,7 @@ export function toTransactionSql(statement: Statement, dialect: DialectName): Sq
   return text
 }
 
-// How drizzle's own dialects render. Those stand in modules that take most of a second to load.
+// The settings of drizzle's own dialects. Their modules take most of a second to load.
 const rendering = {
   casing: new CasingCache(),
   escapeName: (name: string) => `"${name.replaceAll('"', '""')}"`,
@@ -162,10 +162,10 @@ function isSqlText(value: unknown): value is SqlText {
   return typeof value === 'object' && value !== null && typeof (value as Partial<SqlText>).sql === 'string'
 }
 
-/** A row as the driver gives it. */
+/** A row as the driver returns it. */
 export type Row = Record<string, unknown>
 
-/** What one statement did. `R` is what the author of the statement says of its rows. */
+/** The result of one statement. `R` is the type that the author of the statement gives its rows. */
 export interface SqlResult<R extends object = Row> {
   /** Rows of a `select` or a `returning`; empty for any other statement. */
   rows: R[]

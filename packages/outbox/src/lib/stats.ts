@@ -4,38 +4,38 @@ import { checkBounds, checkNames } from './errors.ts'
 import { oldestInLine } from './lane.ts'
 import { clock, limitTo, raw, sqlText } from './statement.ts'
 
-/** Where the rows are. Every row is in exactly one of the counts. */
+/** How many rows are in which state. Every row is in exactly one of the counts. */
 export interface OutboxStats {
-  /** Pending and due: a worker should have them soon. */
+  /** Pending and due: a worker should take them soon. */
   due: number
-  /** Pending, waiting for a retry's time. */
+  /** Pending, waiting for the time of a retry. */
   scheduled: number
   /** Under a live lease. */
   inFlight: number
-  /** Handed to a queue for the first attempt. */
+  /** Dispatched to a queue for the first attempt. */
   dispatched: number
   held: number
   completed: number
   failed: number
   /** The counts stopped at `countLimit` rows: each is "at least". */
   truncated: boolean
-  /** Age in ms of what has waited longest past its due time, held rows included; 0 when nothing waits. */
+  /** Age in ms of the row that has waited longest past its due time, held rows included; 0 when none waits. */
   oldestDueMs: number
 }
 
 export interface StatsOptions {
-  /** Rows that are counted at most: 1–10,000,000. @default 100_000 */
+  /** Rows to count at most: 1–10,000,000. @default 100_000 */
   countLimit?: number | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
 
 export const STATS_OPTIONS = { countLimit: 'number', now: 'number' } satisfies OptionNames<StatsOptions>
 
 /**
- * How long the row that has waited longest past its time has waited, in ms; 0 when none waits. Of rows that waited for a time
- * exactly, of those in line by the first lane of each of 100 workspaces, and held ones do not count: a few index look-ups,
- * whatever the backlog.
+ * Returns how long the longest-waiting row has waited past its due time, in ms; 0 when none waits. Exact for rows that
+ * waited for a time; of rows in line it reads the first lane of each of 100 workspaces; held rows do not count. A few
+ * index look-ups, whatever the backlog.
  */
 export async function oldestDue(db: OutboxDatabase, now?: number): Promise<number> {
   const { rows } = await db.run<{ age: number }>(sqlText`
@@ -45,9 +45,9 @@ export async function oldestDue(db: OutboxDatabase, now?: number): Promise<numbe
 }
 
 /**
- * Counts per state, over at most `countLimit` rows so that a backlog of millions does not make a health check slow, and
- * the age of the oldest due row: of rows that waited for a time exactly, and of those in line by the first lane of each
- * of 100 workspaces.
+ * Counts rows by state, at most `countLimit` of them, so that a backlog of millions does not slow a health check. Also
+ * returns the age of the oldest due row: exact for rows that waited for a time; of rows in line it reads the first lane
+ * of each of 100 workspaces.
  */
 export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}): Promise<OutboxStats> {
   checkNames('outboxStats', STATS_OPTIONS, options)

@@ -10,29 +10,33 @@ import { takeStatement } from './take.ts'
 import type { TakeOptions } from './take-options.ts'
 
 export interface SweepOptions {
-  /** Rows a tick at most, half of them reserved for lost first sends: 2–10,000. @default 1000 */
+  /** Rows a tick at most, half of them reserved for lost first deliveries: 2–10,000. @default 1000 */
   limit?: number | undefined
   /**
-   * How long a swept row is left to the queue, in ms; doubled with each `gen`, up to 256 times, but never longer than
-   * the row is old. @default 120_000
+   * How long a swept row belongs to the queue, in ms; doubled with each `gen`, up to 256 times, but never longer than
+   * the age of the row. @default 120_000
    */
   leaseMs?: number | undefined
   /**
-   * Which handed-off rows (`due_at` null) to look for, besides all that are due.
+   * Which dispatched rows (`due_at` null) to look for, besides all rows that are due.
    *
-   * - `recent`: those whose id is older than a lease and younger than 10 minutes (or two leases, if that is longer).
+   * - `recent`: rows whose id is older than a lease and younger than 10 minutes (or two leases, if that is longer).
    *   Reads only that window.
-   * - `all`: those, and a step of the pass over every row older than a lease. A pass begins an hour after the last one
-   *   began, whichever process made that; a step reads as many keys as `limit` leaves, and `more` asks for the next.
+   * - `all`: those, and a step of the pass over every row older than a lease. A pass starts an hour after the start of
+   *   the last one, whichever process ran it. A step reads as many keys as `limit` leaves, and `more` asks for the next
+   *   step.
    * - `none`
+   *
    * @default 'recent'
    */
   firstSends?: 'recent' | 'all' | 'none' | undefined
-  /** Whether to take rows that are due as well; a database with a poller of its own leaves them to it. @default true */
+  /**
+   * Whether to take rows that are due as well. With a poller on the same database, the poller takes them. @default true
+   */
   due?: boolean | undefined
   /** Rows in line of one workspace at most: 1–1,000. @default as many as there is room for */
   perWorkspace?: number | undefined
-  /** The time to go by, ms since the epoch. @default the database's clock */
+  /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
 
@@ -45,19 +49,19 @@ export const SWEEP_OPTIONS = {
   now: 'number',
 } satisfies OptionNames<SweepOptions>
 
-/** A row that fell through, now in the sweeper's hand under its new `gen`: re-enqueue it, or settle it here. */
+/** An orphaned row, leased by the sweep under its new `gen`: dispatch it again, or settle it here. */
 export interface SweptEvent extends EventState {
   complete(): Promise<SettleStatus>
   fail(error: string): Promise<SettleStatus>
-  /** Puts it off under another `gen`; like the sweep itself, charges no attempt. */
+  /** Reschedules it under another `gen`. Like the sweep itself, this does not count as an attempt. */
   reschedule(delayMs: number): Promise<SettleStatus>
 }
 
 export interface SweepResult {
   events: SweptEvent[]
-  /** Rows found with their attempts used up: already `failed` when this resolves. */
+  /** Rows whose attempts were exhausted: already `failed` when this resolves. */
   exhausted: EventState[]
-  /** The pass over handed-off rows has not come to its end. */
+  /** The pass over dispatched rows has not reached its end. */
   more: boolean
 }
 
@@ -65,9 +69,9 @@ const FIRST_SEND_WINDOW_MS = 600_000
 const PASS_EVERY_MS = 3_600_000
 
 /**
- * Finds what no worker will come back for: rows whose time or lease has passed, and rows handed to a queue whose
- * message never came. Takes each (`gen` + 1, a lease) so that concurrent sweepers get disjoint sets, charges no
- * attempt, and delivers nothing: the caller hands the rows to its queue.
+ * Finds rows that no worker or message would deliver: rows whose due time or lease has passed, and dispatched rows
+ * whose message was lost. Takes each under a new `gen` and a lease, so that concurrent sweeps get disjoint rows. It
+ * counts no attempt and delivers nothing: the caller dispatches the rows.
  */
 export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptions = {}): Promise<SweepResult> {
   checkNames('sweepPendingEvents', SWEEP_OPTIONS, options)
@@ -84,7 +88,7 @@ export async function sweepPendingEvents(db: OutboxDatabase, options: SweepOptio
     return result.rows.length
   }
 
-  // First sends first, and at most half: neither a queue outage nor a due backlog can starve the other.
+  // First deliveries first, but at most half: neither a queue outage nor a due backlog can starve the other.
   const reserved = Math.ceil(limit / 2)
   let more = false
   if (firstSends !== 'none') {
@@ -121,7 +125,7 @@ function withCallbacks(db: OutboxDatabase, row: EventState, now: number | undefi
     complete: () => completeEvent(db, row, time),
     fail: (error) => failEvent(db, row, { error, ...time }),
     reschedule: async (delayMs) => {
-      // A release, not a reschedule: nothing was sent, and the settle of an unclaimed row would charge an attempt.
+      // A release, not a reschedule: nothing was sent, and the settle of an unclaimed row would count an attempt.
       const { lost } = await settleEvents(db, [{ settle: 'release', claim: row, delayMs }], time)
       return lost.length === 0 ? 'ok' : 'lost'
     },
@@ -133,7 +137,7 @@ async function databaseTime(db: OutboxDatabase): Promise<number> {
   return onlyRow(rows).now
 }
 
-/** How far the pass over handed-off rows has come; `afterId` is null between two passes. */
+/** The position of the pass over dispatched rows; `afterId` is null between two passes. */
 interface Pass {
   beganAt: number
   afterId: string | null
@@ -147,7 +151,7 @@ async function readPass(db: OutboxDatabase): Promise<Pass> {
   return onlyRow(rows)
 }
 
-// After the step was taken: a crash in between repeats the step, and two sweepers at once take disjoint rows of it.
+// Stored after the step: a crash in between repeats the step, and concurrent sweeps take disjoint rows of it.
 async function writePass(db: OutboxDatabase, { beganAt, afterId }: Pass): Promise<void> {
   await db.run(sqlText`update keepsend_sweep_pass set began_at = ${beganAt}, after_id = ${afterId}`)
 }

@@ -6,15 +6,15 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { takeSet } from './transitions.ts'
 
 /**
- * Takes rows under a lease, or marks those failed whose attempts are exhausted; returns rows. The condition does not ask
- * for attempts to be left: a row whose worker died on its last attempt would then stay pending for good.
+ * Takes rows under a lease, or marks those failed whose attempts are exhausted; returns rows. The condition does not
+ * filter on remaining attempts: a row whose worker died on its last attempt would then stay pending for good.
  */
 export function takeStatement(dialect: Dialect, how: TakeOptions): SqlText {
   const picked = pickToTake(dialect, how)
   return sqlText`${picked.with} ${takeUpdate(dialect, how, picked.where)}`
 }
 
-/** Picks what a take updates. */
+/** Picks the rows that a take updates. */
 export function pickToTake<P extends Picked>(
   dialect: Pick<Dialect, 'claims'> & { pick(which: Which): P; pickLanes(lanes: readonly LaneShare[]): P },
   { rows, limit, now }: Pick<TakeOptions, 'rows' | 'limit' | 'now'>,
@@ -24,7 +24,7 @@ export function pickToTake<P extends Picked>(
     : dialect.pick({ ...rowsToTake(dialect, { rows, now }), limit })
 }
 
-/** The update of a take, of the rows that a condition names. */
+/** The update of a take, for the rows that a condition names. */
 export function takeUpdate(dialect: Dialect, { as, leaseMs, now }: TakeOptions, where: SqlText): SqlText {
   return sqlText`
     update pending_events set ${takeSet(dialect, as, leaseMs, clock(now))}
@@ -32,7 +32,7 @@ export function takeUpdate(dialect: Dialect, { as, leaseMs, now }: TakeOptions, 
     returning ${as === 'claim' ? TAKEN_COLUMNS : STATE_COLUMNS}`
 }
 
-/** The condition and the order of the rows that a take picks. */
+/** The condition and the order of the rows to take. */
 export function rowsToTake(
   dialect: Pick<Dialect, 'claims'>,
   { rows, now }: { rows: Exclude<TakeOptions['rows'], { kind: 'lanes' }>; now: number | undefined },
@@ -50,7 +50,7 @@ export function rowsToTake(
         order: raw('id'),
       }
     case 'dispatched':
-      // The key range itself bounds what is read.
+      // The key range itself bounds how many rows are read.
       return {
         where: sqlText`id > ${rows.afterId} and id <= ${rows.toId} and status = 'pending' and due_at is null
           and created_at < ${rows.createdBefore}`,

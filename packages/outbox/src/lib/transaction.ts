@@ -2,8 +2,8 @@ import type { OutboxDatabase } from './database.ts'
 import type { Row, SqlResult, Statement } from './statement.ts'
 
 /**
- * Statements that commit together. Where their order matters it is the order of {@link part}s, declared before any of
- * them is filled; what a statement came to is read from the handle that {@link add} returned, never by its position.
+ * Statements that commit together. Where order matters, it is the order of {@link part}s, declared before any of them
+ * is filled. The result of a statement is read from the handle that {@link add} returned, never by position.
  *
  * @example
  * const transaction = new Transaction()
@@ -14,12 +14,12 @@ import type { Row, SqlResult, Statement } from './statement.ts'
 export class Transaction {
   readonly #items: (Transaction | Added)[] = []
 
-  /** Nothing was added. */
+  /** Whether it has no statements. */
   get isEmpty(): boolean {
     return this.#items.every((item) => item instanceof Transaction && item.isEmpty)
   }
 
-  /** Adds a statement behind those that are there. The handle's result can be read once it is committed. */
+  /** Appends a statement. The result in the handle can be read after the commit. */
   add<R extends object = Row>(statement: Statement): SqlResult<R> {
     const added = new Added(statement)
     this.#items.push(added)
@@ -30,14 +30,14 @@ export class Transaction {
     for (const statement of statements) this.add(statement)
   }
 
-  /** A place in the order, for statements that are added later. */
+  /** Reserves a place in the order, for statements that are added later. */
   part(): Transaction {
     const part = new Transaction()
     this.#items.push(part)
     return part
   }
 
-  /** Commits all of it or, when it rejects, nothing; see {@link OutboxDatabase.atomic}. */
+  /** Commits all statements or, when it rejects, none; see {@link OutboxDatabase.atomic}. */
   async commit(db: OutboxDatabase): Promise<void> {
     const added = this.#flat([])
     const results = await db.atomic(added.map(({ statement }) => statement))
@@ -71,7 +71,7 @@ class Added implements SqlResult {
   }
 
   #committed(): SqlResult {
-    if (!this.result) throw new Error('the result of a statement was read before its transaction was committed')
+    if (!this.result) throw new Error("a statement's result was read before its transaction committed")
     return this.result
   }
 }

@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.ts'
-import { ATTEMPTS_EXHAUSTED, REFUNDED_CRASHES, DELIVERY_UNCONFIRMED } from './row.ts'
+import { ATTEMPTS_EXHAUSTED, DELIVERY_UNCONFIRMED, REFUNDED_CRASHES } from './row.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 /**
@@ -25,23 +25,24 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
  * expired is due again, and the mark tells the next claim that a worker died on it.
  */
 
-/** Only the holder of the current `gen` settles: the fence of every statement that ends a claim. */
+/** The fence of every statement that ends a claim: only the holder of the current `gen` settles. */
 export const CLAIM_STANDS = raw(`id = claim_id and gen = claim_gen and status = 'pending'`)
 
 /**
- * The condition of the index `pending_events_settled`, word for word: a statement that says it goes by the time of settling,
- * in which no row before 1970 is.
+ * The condition of the index `pending_events_settled`, word for word: a statement that contains it uses that index,
+ * which has no row before 1970.
  */
 export const SETTLED = raw('coalesce(completed_at, -1) >= 0')
 
 const MARKED = 'case when claimed_at is not null then 1 else 0 end'
 
-// The first crashes do not count as attempts, so that a process that dies again and again exhausts no innocent row.
+// The first crashes do not count as attempts, so that a crash loop exhausts no innocent row.
 const REFUND = `case when claimed_at is not null and crashes < ${REFUNDED_CRASHES} then 1 else 0 end`
 const EXHAUSTED = raw(`attempts - ${REFUND} >= max_attempts`)
 
-// 256 leases: a sweep that finds the same row again and again dispatches it ever more rarely. No queue is further behind
-// than its row is old, though: after an outage in which each tick takes and releases, a young row waits one lease.
+// At most 256 leases: a row that sweeps find again and again is dispatched ever more rarely. But never longer than
+// the age of the row, because no queue lags further behind: after an outage in which each tick sweeps and releases, a
+// young row waits one lease.
 const MAX_LEASE_DOUBLINGS = raw('8')
 
 /** Takes a row under a lease, or marks it failed when its attempts are exhausted. */
@@ -63,16 +64,16 @@ export function takeSet(dialect: Dialect, as: 'claim' | 'sweep', leaseMs: number
       end`
 }
 
-/** Doubles with each move of the row: `gen` began at `created_at`. */
+/** The lease doubles with each move of the row: `gen` began at `created_at`. */
 function sweepLease({ least, greatest }: Dialect, leaseMs: number, now: SqlText): SqlText {
   const moves = sqlText`cast(${greatest}(0, ${least}(gen - created_at, ${MAX_LEASE_DOUBLINGS})) as integer)`
   return sqlText`${least}(cast(${leaseMs} as bigint) * (1 << ${moves}),
         ${greatest}(cast(${leaseMs} as bigint), ${now} - created_at))`
 }
 
-/** Ends a claim as its row of `move` says: see {@link Move}. */
+/** Ends a claim with the values of its row in `move`: see {@link Move}. */
 export function settleSet({ least, greatest }: Dialect, now: number | undefined): SqlText {
-  // attempts: a claim has counted already (its mark stands), a queue consumer that only began has not.
+  // attempts: a claim has counted already (the row still has its mark), a queue consumer that only began has not.
   const dueAt = sqlText`coalesce(to_due_at, ${clock(now)} + coalesce(delay_ms, 0))`
   return sqlText`
       status = to_status,
@@ -89,36 +90,36 @@ export function settleSet({ least, greatest }: Dialect, now: number | undefined)
       last_status = coalesce(http_status, last_status)`
 }
 
-/** Renews a lease; it never ends earlier than before. A row that was put in line, because it seemed to have ended, leaves it. */
+/** Renews a lease, never shortens it. A row that was put in line because its lease had expired leaves the line. */
 export function leaseSet({ greatest }: Dialect, leaseMs: number, now: number | undefined): SqlText {
   return sqlText`due_at = ${greatest}(due_at, ${clock(now)} + ${leaseMs}), ready = 0`
 }
 
-/** Holds a row that nobody has claimed. */
+/** Holds a row that is not claimed. */
 export function holdSet(reason: string, now?: number): SqlText {
   return sqlText`status = 'held', hold_reason = ${reason}, held_at = ${clock(now)}, gen = gen + 1, due_at = null, ready = 0`
 }
 
-/** Resumes a held row: in line, or due at a time that is still to come. */
+/** Resumes a held row: in line, or due at a future time. */
 export function resumeSet(dueAt: SqlText, now?: number): SqlText {
   return sqlText`status = 'pending', hold_reason = null, held_at = null, gen = gen + 1, due_at = ${dueAt},
     ready = case when ${dueAt} <= ${clock(now)} then 1 else 0 end`
 }
 
 /**
- * Puts a row whose time has come in its lane. Its claim, if it has one, still stands: a late settle counts, and the next
- * take counts the crash.
+ * Puts a row that has become due in line. A claim of it, if there is one, stays current: a late settle counts, and the
+ * next take counts the crash.
  */
 export const LINE_UP = raw('ready = 1')
 
-/** Ends a row that nobody has claimed. A message that names it is stale from here on. */
+/** Ends a row that is not claimed. A message that names it is stale from here on. */
 export function endSet(error: string, now?: number): SqlText {
   return sqlText`
       status = 'failed', hold_reason = null, held_at = null, gen = gen + 1, due_at = null, ready = 0, claimed_at = null,
       completed_at = ${clock(now)}, last_error = ${error}`
 }
 
-/** A settled row once more, due now, or held for a reason. */
+/** Makes a settled row due now, or holds it for a reason. */
 export function replaySet(holdFor: string | undefined, now: number | undefined): SqlText {
   const moved = holdFor === undefined ? resumeSet(clock(now), now) : holdSet(holdFor, now)
   return sqlText`${moved}, attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null,

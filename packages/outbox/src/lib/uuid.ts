@@ -1,6 +1,6 @@
 import { v7 } from 'uuid'
 
-// A call for random bytes costs 3 µs and more however few they are, which was a fifth of a durable enqueue.
+// A call for random bytes costs at least 3 µs, however few they are: that was a fifth of a durable enqueue.
 const POOL_BYTES = 4096
 const ID_BYTES = 16
 
@@ -9,7 +9,10 @@ let used = POOL_BYTES
 let msecs = 0
 let seq = 0
 
-/** A UUIDv7 that sorts after the one before (RFC 9562, 6.2, method 1: a counter that begins at random in each ms). */
+/**
+ * Returns a UUIDv7 that sorts after the one before (RFC 9562, 6.2, method 1: a counter that starts at random in each
+ * ms).
+ */
 export function newUuid(): string {
   const random = nextRandom()
   const now = Date.now()
@@ -24,7 +27,7 @@ export function newUuid(): string {
   return v7({ random, msecs, seq })
 }
 
-/** The pool is filled when it is wanted, not at import: Workers give no random bytes outside a request. */
+/** Fills the pool on first use, not at import: Workers give no random bytes outside a request. */
 function nextRandom(): Uint8Array {
   if (used === POOL_BYTES) {
     crypto.getRandomValues(pool)

@@ -5,7 +5,7 @@ import { completeEvent, rescheduleEvent } from '../settle.ts'
 import { sweepPendingEvents } from '../sweep.ts'
 import { type Holds, MINUTE, T, claimOne, databaseNow, keep, keepClaimed, moved, row, rowOf } from './fixtures.ts'
 
-/** Claims by small batches until nothing is due; returns the ids taken. */
+/** Claims in small batches until nothing is due; returns the ids of the claimed rows. */
 async function drain(db: OutboxDatabase, limit: number): Promise<string[]> {
   const taken: string[] = []
   for (;;) {
@@ -18,7 +18,7 @@ async function drain(db: OutboxDatabase, limit: number): Promise<string[]> {
 const idsOf = ({ claims }: ClaimResult): string[] => claims.map(({ id }) => id)
 
 export function claimPromises(holds: Holds): void {
-  holds('a claim takes of each lane what stands behind the row that it names', async ({ db }) => {
+  holds('a claim takes from each lane the rows after the one that it names', async ({ db }) => {
     const one = await keep(db, 4, { due: 'now' })
     const other = await keep(db, 3, { due: 'now', endpointId: 'ep_2' })
     const lane = { workspaceId: 'ws_1', endpointId: 'ep_1' }
@@ -31,7 +31,7 @@ export function claimPromises(holds: Holds): void {
     expect(idsOf(await claimReadyEvents(db, { lanes: [{ ...lane, count: 5 }] }))).toEqual([one[0]])
   })
 
-  holds('a claim charges the attempt, bumps gen and holds the row until the lease ends', async ({ db, rival }) => {
+  holds('a claim counts the attempt, increments gen and has the row until the lease ends', async ({ db, rival }) => {
     const [id = ''] = await keep(db, 1, { payload: 'p' })
     const { claims, exhausted } = await claimDueEvents(db, { limit: 5, leaseMs: MINUTE, now: T })
     expect(exhausted).toEqual([])
@@ -50,7 +50,7 @@ export function claimPromises(holds: Holds): void {
     expect((await claimDueEvents(db, { limit: 5, now: T })).claims).toHaveLength(1)
   })
 
-  holds('the longest due are claimed first, at most as many as asked for', async ({ db }) => {
+  holds('a claim takes the longest due rows first, at most as many as its limit', async ({ db }) => {
     const [late = ''] = await keep(db, 1, { due: T })
     const [early = ''] = await keep(db, 1, { due: T - 2 })
     const [middle = ''] = await keep(db, 1, { due: T - 1 })
@@ -60,18 +60,18 @@ export function claimPromises(holds: Holds): void {
     )
   })
 
-  holds('the claims of one batch come in the order of their events', async ({ db }) => {
+  holds('a claim returns its rows in the order of their events', async ({ db }) => {
     const ids = await keep(db, 40)
     expect((await claimDueEvents(db, { limit: 40, now: T })).claims.map(({ id }) => id)).toEqual(ids)
   })
 
-  holds('two claimers at once never take the same row, and leave none', async ({ db, rival }) => {
+  holds('two concurrent claimers never take the same row, and leave none', async ({ db, rival }) => {
     const ids = await keep(db, 60)
     const [mine, theirs] = await Promise.all([drain(db, 7), drain(rival, 5)])
     expect([...mine, ...theirs].sort()).toEqual(ids)
   })
 
-  holds("without a time the database's clock decides", async ({ db }) => {
+  holds("a claim without a time uses the database's clock", async ({ db }) => {
     await keep(db, 1, { due: 'now' })
     await keep(db, 1, { due: T })
     const before = await databaseNow(db)
@@ -81,29 +81,26 @@ export function claimPromises(holds: Holds): void {
     expect(claims[0]?.dueAt).toBe((claims[0]?.claimedAt ?? 0) + MINUTE)
   })
 
-  holds(
-    'a row whose attempts are used up is buried by the claim itself and returned as dead (trap 7)',
-    async ({ db }) => {
-      const claim = await keepClaimed(db, { maxAttempts: 1 })
-      await rescheduleEvent(db, claim, { delayMs: 0, now: T })
-      const { claims, exhausted } = await claimDueEvents(db, { limit: 5, now: T + 1 })
-      expect(claims).toEqual([])
-      expect(exhausted.map(moved)).toMatchObject([
-        {
-          id: claim.id,
-          status: 'failed',
-          attempts: 1,
-          gen: 3,
-          dueAt: null,
-          claimedAt: null,
-          lastError: 'attempts_exhausted',
-        },
-      ])
-      expect(await row(db, claim.id)).toMatchObject({ ...exhausted[0], completedAt: T + 1 })
-    },
-  )
+  holds('a claim marks a row whose attempts are exhausted failed, and returns it (trap 7)', async ({ db }) => {
+    const claim = await keepClaimed(db, { maxAttempts: 1 })
+    await rescheduleEvent(db, claim, { delayMs: 0, now: T })
+    const { claims, exhausted } = await claimDueEvents(db, { limit: 5, now: T + 1 })
+    expect(claims).toEqual([])
+    expect(exhausted.map(moved)).toMatchObject([
+      {
+        id: claim.id,
+        status: 'failed',
+        attempts: 1,
+        gen: 3,
+        dueAt: null,
+        claimedAt: null,
+        lastError: 'attempts_exhausted',
+      },
+    ])
+    expect(await row(db, claim.id)).toMatchObject({ ...exhausted[0], completedAt: T + 1 })
+  })
 
-  holds('a buried row keeps the error of its last attempt', async ({ db }) => {
+  holds('an exhausted row retains the error of its last attempt', async ({ db }) => {
     const claim = await keepClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, claim, { delayMs: 0, error: 'http_500', httpStatus: 500, now: T })
     expect((await claimDueEvents(db, { limit: 5, now: T })).exhausted).toMatchObject([
@@ -111,7 +108,7 @@ export function claimPromises(holds: Holds): void {
     ])
   })
 
-  holds('buried rows do not keep the living from being claimed in the same call', async ({ db }) => {
+  holds('a claim that marks exhausted rows failed also claims the other rows', async ({ db }) => {
     const spent = await keepClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, spent, { delayMs: 0, now: T })
     const ids = await keep(db, 2)
@@ -120,7 +117,7 @@ export function claimPromises(holds: Holds): void {
     expect(exhausted.map(({ id }) => id)).toEqual([spent.id])
   })
 
-  holds('the first three crashes are refunded, the fourth is charged', async ({ db }) => {
+  holds('the first three crashes do not count as attempts, the fourth does', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { maxAttempts: 10 })
     const charged = []
     for (let lease = 0; lease < 6; lease++) charged.push((await claimOne(db, T + lease * MINUTE)).attempts)
@@ -136,13 +133,13 @@ export function claimPromises(holds: Holds): void {
     expect(exhausted).toMatchObject([{ id, status: 'failed', attempts: 1, lastError: 'delivery_unconfirmed' }])
   })
 
-  holds('an attempt that ended is no crash: the next claim charges and refunds nothing', async ({ db }) => {
+  holds('an attempt that ended is no crash: the next claim counts and refunds nothing for it', async ({ db }) => {
     const claim = await keepClaimed(db)
     await rescheduleEvent(db, claim, { dueAt: T + 1, now: T })
     expect(moved(await claimOne(db, T + 1))).toMatchObject({ attempts: 2, crashes: 0, gen: 3 })
   })
 
-  holds('the next due time is that of the first pending row, leases included', async ({ db }) => {
+  holds('nextDueEvent returns the due time of the first pending row, leases included', async ({ db }) => {
     expect((await nextDueEvent(db)).dueAt).toBeNull()
     await keep(db, 1, { due: 'dispatched' })
     expect((await nextDueEvent(db)).dueAt).toBeNull()
@@ -154,13 +151,13 @@ export function claimPromises(holds: Holds): void {
     expect((await nextDueEvent(db)).dueAt).toBe(T + 5)
   })
 
-  holds('a limit or a lease out of bounds is refused by name', async ({ db }) => {
+  holds('a claim refuses a limit or a lease out of bounds by name', async ({ db }) => {
     for (const options of [{ limit: 0 }, { limit: 1001 }, { limit: 1.5 }, { limit: 1, leaseMs: 999 }]) {
       await expect(claimDueEvents(db, options)).rejects.toMatchObject({ code: 'invalid_option' })
     }
   })
 
-  holds('a worker may claim what a sweep handed over once its lease has passed', async ({ db }) => {
+  holds('a worker may claim a dispatched row once the lease of its sweep has expired', async ({ db }) => {
     const [id = ''] = await keep(db, 1)
     await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
     expect((await claimDueEvents(db, { limit: 5, now: T + MINUTE - 1 })).claims).toEqual([])

@@ -19,7 +19,7 @@ async function keepFailed(db: OutboxDatabase, count: number, now: number): Promi
 }
 
 export function cleanupPromises(holds: Holds): void {
-  holds('completed rows go a day after they were settled, failed ones after a week', async ({ db }) => {
+  holds('a clean-up deletes completed rows a day after they settled, failed ones after a week', async ({ db }) => {
     await failEvent(db, await keepClaimed(db), { error: 'e', now: T })
     await completeEvent(db, await keepClaimed(db), { keepCompleted: true, now: T })
     expect(await cleanupOldEvents(db, { now: T + DAY - 1 })).toEqual({ deleted: 0, more: false })
@@ -29,20 +29,20 @@ export function cleanupPromises(holds: Holds): void {
     expect(await findAll(db)).toEqual([])
   })
 
-  holds('age is counted from the settling, never from the creation (trap 6)', async ({ db }) => {
-    // Settled at T, years after the clock by which it was created.
+  holds('a clean-up counts age from the settling, never from the creation (trap 6)', async ({ db }) => {
+    // Settled at T, years after its creation by the database's clock.
     const old = await keepClaimed(db)
     await failEvent(db, old, { error: 'e', now: T })
     expect((await cleanupOldEvents(db, { failedRetentionMs: DAY, now: T + MINUTE })).deleted).toBe(0)
     expect(await find(db, old.id)).toBeDefined()
-    // Settled long before it was created: gone by the clock of the database.
+    // Settled long before its creation: past its retention by the database's clock.
     const early = await keepClaimed(db)
     await failEvent(db, early, { error: 'e', now: 1000 })
     expect((await cleanupOldEvents(db)).deleted).toBe(1)
     expect((await findAll(db)).map(({ id }) => id)).toEqual([old.id])
   })
 
-  holds('pending, claimed, handed-off and held rows are never pruned', async ({ db }) => {
+  holds('a clean-up never deletes pending, claimed, dispatched or held rows', async ({ db }) => {
     const held = await keepClaimed(db)
     await settleEvents(db, [{ settle: 'hold', claim: held, reason: 'blocked' }])
     await keepClaimed(db)
@@ -55,14 +55,14 @@ export function cleanupPromises(holds: Holds): void {
     expect(await findAll(db)).toHaveLength(4)
   })
 
-  holds('a replayed row is pruned no more', async ({ db }) => {
+  holds('a clean-up does not delete a row that was replayed', async ({ db }) => {
     await keepFailed(db, 1, T)
     await replayEvents(db, { status: 'failed' })
     expect((await cleanupOldEvents(db, { failedRetentionMs: 0, now: T + DAY })).deleted).toBe(0)
   })
 
   holds(
-    'batches are bounded: the longest settled go first, and a batch each until the rows end (trap 27)',
+    'a clean-up deletes in bounded batches, oldest settlement first, until no rows are left (trap 27)',
     async ({ db }) => {
       await keepFailed(db, 4, T)
       await keepFailed(db, 5, T + 1)
@@ -83,7 +83,7 @@ export function cleanupPromises(holds: Holds): void {
     },
   )
 
-  holds('no batch is begun after the budget has ended', async ({ db }) => {
+  holds('a clean-up starts no batch after its budget has ended', async ({ db }) => {
     await keepFailed(db, 10, T)
     let clock = 0
     const elapsed = () => (clock += 60)
@@ -97,7 +97,7 @@ export function cleanupPromises(holds: Holds): void {
     expect(pruned).toEqual({ deleted: 6, more: true })
   })
 
-  holds('two that clean up at once delete each row once', async ({ db, rival }) => {
+  holds('two concurrent clean-ups delete each row once', async ({ db, rival }) => {
     await keepFailed(db, 40, T)
     const both = await Promise.all(
       [db, rival].map((one) =>

@@ -14,7 +14,7 @@ import { type Holds, MINUTE, databaseNow, event, eventIdAt, findAll, refsOf, sha
 const DAY = 86_400_000
 const XML = { payload: '<order id="1">\r\n</order>', contentType: 'application/xml; charset=utf-8' } as const
 
-/** One row for each of so many receivers. */
+/** Inserts one row for each of this many receivers. */
 async function publish(db: OutboxDatabase, parts: Partial<OutboxEvent>, receivers: number): Promise<void> {
   const { before, insert } = insertSelectStatements(db.dialect, event(parts), () => ({
     endpointId: sqlText`'ep_' || receivers.n`,
@@ -28,7 +28,7 @@ async function publish(db: OutboxDatabase, parts: Partial<OutboxEvent>, receiver
 }
 
 export function contentTypePromises(holds: Holds): void {
-  holds('every insert keeps the type of its payload beside those that have none', async ({ db }) => {
+  holds('every insert stores the type of its payload beside those that have none', async ({ db }) => {
     const types = async (): Promise<(string | null)[]> => {
       const found = (await findAll(db)).map(({ contentType }) => contentType)
       await db.run({ sql: 'delete from pending_events', params: [] })
@@ -43,7 +43,7 @@ export function contentTypePromises(holds: Holds): void {
     const long = { ...XML, payload: 'é'.repeat(20_000) }
     await enqueueEvents(db, [event(), event(XML), event({ contentType: 'text/csv' }), ...sharing(4, XML), event(long)])
     expect(await types()).toEqual([null, XML.contentType, 'text/csv', ...Array<string>(5).fill(XML.contentType)])
-    // In each row, stored once for them all, and too long for a row of SQLite's.
+    // Copied into each row, stored once for all of them, and too long for a row on SQLite.
     for (const [receivers, payload] of [
       [2, XML.payload],
       [4, XML.payload],
@@ -56,7 +56,7 @@ export function contentTypePromises(holds: Holds): void {
     }
   })
 
-  holds('whoever is given a row is given the type of its payload', async ({ db, rival }) => {
+  holds('every verb that returns a row returns the type of its payload', async ({ db, rival }) => {
     const of = (rows: readonly OutboxRow[]): unknown[] =>
       rows.map(({ payload, contentType }) => ({ payload, contentType }))
     const lanes = [{ workspaceId: 'ws_1', endpointId: 'ep_1', count: 1 }]
@@ -91,7 +91,7 @@ export function contentTypePromises(holds: Holds): void {
     expect((await findAll(db)).map(({ contentType }) => contentType)).toEqual(types.map((type) => type ?? null))
   })
 
-  holds('a payload whose type is none is refused, before anything is written', async ({ db }) => {
+  holds('an invalid type of a payload is refused before anything is written', async ({ db }) => {
     for (const contentType of ['', 'xml', 'text/xml\r\nx: y']) {
       await expect(enqueueEvents(db, [event(), event({ contentType })])).rejects.toMatchObject({
         code: 'invalid_event',

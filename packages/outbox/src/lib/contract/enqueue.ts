@@ -20,7 +20,7 @@ export const AWKWARD_PAYLOADS = [
 ]
 
 export function enqueuePromises(holds: Holds): void {
-  holds('the row is committed, for everyone to see, when enqueueEvent resolves', async ({ db, rival }) => {
+  holds('enqueueEvent resolves when the row is committed and visible to others', async ({ db, rival }) => {
     const { id, result } = await enqueueEvent(db, event({ maxAttempts: 4 }))
     expect(result).toBe('inserted')
     expect(moved(await row(rival, id))).toMatchObject({
@@ -46,14 +46,14 @@ export function enqueuePromises(holds: Holds): void {
     expect((await row(db, eventId)).endpointId).toBe('')
   })
 
-  holds('the same id again says exists and leaves the first row as it was', async ({ db, rival }) => {
+  holds('a repeated insert of an id returns exists and leaves the first row unchanged', async ({ db, rival }) => {
     const first = event({ payload: 'first' })
     const { id } = await enqueueEvent(db, first)
     expect(await enqueueEvent(rival, { ...first, payload: 'second' })).toEqual({ id, result: 'exists' })
     expect(await findAll(db)).toMatchObject([{ id, payload: 'first' }])
   })
 
-  holds('the same id twice in one call is inserted once and exists once', async ({ db }) => {
+  holds('an id given twice in one call is inserted once and exists once', async ({ db }) => {
     const twice = event()
     const results = (await enqueueEvents(db, [twice, twice])).map(({ result }) => result)
     expect(results).toEqual(['inserted', 'exists'])
@@ -66,7 +66,7 @@ export function enqueuePromises(holds: Holds): void {
     expect((await findAll(db)).map(({ id }) => id)).toEqual([`${eventId}.ep_a`, `${eventId}.ep_b`])
   })
 
-  holds('many events are kept by one call, each answered in its place', async ({ db }) => {
+  holds('one call inserts many events, and returns their results in order', async ({ db }) => {
     const events = Array.from({ length: 50 }, () => event())
     await enqueueEvent(db, events[7] ?? event())
     const results = (await enqueueEvents(db, events)).map(({ result }) => result)
@@ -74,7 +74,7 @@ export function enqueuePromises(holds: Holds): void {
     expect(await findAll(db)).toHaveLength(50)
   })
 
-  holds('ten megabytes of events are kept by one call, as one unit', async ({ db, rival }) => {
+  holds('one call inserts ten megabytes of events in one transaction', async ({ db, rival }) => {
     const events = Array.from({ length: 40 }, () => event({ payload: '"'.repeat(MAX_PAYLOAD_BYTES) }))
     const watched = counted(db)
     expect(await enqueueEvents(watched.db, events)).toMatchObject(events.map(() => ({ result: 'inserted' })))
@@ -83,7 +83,7 @@ export function enqueuePromises(holds: Holds): void {
     expect(claims.map(({ payload }) => payload.length)).toEqual(events.map(() => MAX_PAYLOAD_BYTES))
   })
 
-  holds('one invalid event among many: none is written', async ({ db }) => {
+  holds('one invalid event among many prevents the insert of all', async ({ db }) => {
     for (const wrong of [
       event({ eventId: 'evt_1' }),
       event({ eventId: newEventId().toUpperCase() }),
@@ -100,7 +100,7 @@ export function enqueuePromises(holds: Holds): void {
     expect(await findAll(db)).toEqual([])
   })
 
-  holds('a missing value is an error, never a row left out in silence', async ({ db }) => {
+  holds('a missing value is an error, never a silently skipped row', async ({ db }) => {
     // @ts-expect-error The type forbids it; a caller without types can do it.
     const nameless: OutboxEvent = { ...event(), workspaceId: null }
     const events = [event(), nameless].map((one) => ({ event: one, place: null }))
@@ -109,7 +109,7 @@ export function enqueuePromises(holds: Holds): void {
     expect(await findAll(db)).toEqual([])
   })
 
-  holds('payload bytes come back exact', async ({ db, rival }) => {
+  holds('a payload is returned byte for byte', async ({ db, rival }) => {
     const events = AWKWARD_PAYLOADS.map((payload) => event({ payload }))
     await enqueueEvents(db, events)
     const { claims } = await claimDueEvents(rival, { limit: 100, now: T })
@@ -117,7 +117,7 @@ export function enqueuePromises(holds: Holds): void {
     expect(events.filter(({ eventId, payload }) => found.get(eventId) !== payload)).toEqual([])
   })
 
-  holds('texts that look like numbers stay texts', async ({ db }) => {
+  holds('texts that look like numbers remain texts', async ({ db }) => {
     const { id } = await enqueueEvent(db, event({ workspaceId: '007', endpointId: '42', type: '1e3' }))
     expect(await row(db, id)).toMatchObject({ workspaceId: '007', endpointId: '42', type: '1e3' })
   })
@@ -133,13 +133,13 @@ export function enqueuePromises(holds: Holds): void {
     expect((await claimDueEvents(db, { limit: 5 })).claims).toHaveLength(1)
   })
 
-  holds('a handed-off row has no due time: it is the queue that brings it', async ({ db }) => {
+  holds('a dispatched row has no due time, because the queue brings it', async ({ db }) => {
     const { id } = await enqueueEvent(db, event({ due: 'dispatched' }))
     expect((await row(db, id)).dueAt).toBeNull()
     expect((await claimDueEvents(db, { limit: 5, now: T })).claims).toEqual([])
   })
 
-  holds('an id more than 5 minutes off the clock is never handed off, but due now', async ({ db }) => {
+  holds('a row whose id is more than 5 minutes off the clock is never dispatched, but due now', async ({ db }) => {
     const now = await databaseNow(db)
     for (const [offset, dispatched] of [
       [-6, false],
@@ -153,37 +153,43 @@ export function enqueuePromises(holds: Holds): void {
     }
   })
 
-  holds('an insert by a select joins the line of its workspace, if it is asked to and there is one', async ({ db }) => {
-    await db.run({ sql: 'create table receivers (name text not null primary key)', params: [] })
-    await db.run({ sql: "insert into receivers values ('ep_a'), ('ep_b')", params: [] })
-    const insertOf = async (workspaceId: string, joinsLine?: boolean): Promise<unknown[]> => {
-      const one = { ...event({ workspaceId, due: 'dispatched', eventId: eventIdAt(await databaseNow(db)) }), joinsLine }
-      const receivers = {
-        endpointId: raw('receivers.name'),
-        maxAttempts: raw('3'),
-        heldFor: raw('null'),
-        from: raw('receivers where 1 = 1'),
+  holds(
+    'an insert by a select puts rows in line with joinsLine, while its workspace has others in line',
+    async ({ db }) => {
+      await db.run({ sql: 'create table receivers (name text not null primary key)', params: [] })
+      await db.run({ sql: "insert into receivers values ('ep_a'), ('ep_b')", params: [] })
+      const insertOf = async (workspaceId: string, joinsLine?: boolean): Promise<unknown[]> => {
+        const one = {
+          ...event({ workspaceId, due: 'dispatched', eventId: eventIdAt(await databaseNow(db)) }),
+          joinsLine,
+        }
+        const receivers = {
+          endpointId: raw('receivers.name'),
+          maxAttempts: raw('3'),
+          heldFor: raw('null'),
+          from: raw('receivers where 1 = 1'),
+        }
+        const { insert } = insertSelectStatements(db.dialect, one, () => receivers)
+        const { rows } = await db.run<{ id: string; ready: number }>(insert)
+        return Promise.all(rows.map(async ({ id, ready }) => [ready, (await row(db, id)).dueAt !== null]))
       }
-      const { insert } = insertSelectStatements(db.dialect, one, () => receivers)
-      const { rows } = await db.run<{ id: string; ready: number }>(insert)
-      return Promise.all(rows.map(async ({ id, ready }) => [ready, (await row(db, id)).dueAt !== null]))
-    }
-    await enqueueEvent(db, event({ workspaceId: 'ws_2', due: 'now' }))
-    const dispatched = [
-      [0, false],
-      [0, false],
-    ]
-    expect(await insertOf('ws_1', true)).toEqual(dispatched)
-    expect(await insertOf('ws_2')).toEqual(dispatched)
-    expect(await insertOf('ws_2', true)).toEqual([
-      [1, true],
-      [1, true],
-    ])
-    await enqueueEvent(db, event({ workspaceId: 'ws_1', due: T }))
-    expect(await insertOf('ws_1', true)).toEqual(dispatched)
-  })
+      await enqueueEvent(db, event({ workspaceId: 'ws_2', due: 'now' }))
+      const dispatched = [
+        [0, false],
+        [0, false],
+      ]
+      expect(await insertOf('ws_1', true)).toEqual(dispatched)
+      expect(await insertOf('ws_2')).toEqual(dispatched)
+      expect(await insertOf('ws_2', true)).toEqual([
+        [1, true],
+        [1, true],
+      ])
+      await enqueueEvent(db, event({ workspaceId: 'ws_1', due: T }))
+      expect(await insertOf('ws_1', true)).toEqual(dispatched)
+    },
+  )
 
-  holds('an insert by a select makes a row for each receiver, and names those that were new', async ({ db, rival }) => {
+  holds('an insert by a select creates a row for each receiver, and returns the new ones', async ({ db, rival }) => {
     await db.run({ sql: 'create table receivers (name text not null primary key, tries integer not null)', params: [] })
     const one = event()
     const { insert } = insertSelectStatements(db.dialect, one, () => ({

@@ -21,7 +21,7 @@ import {
 
 const maxAgeMs = 7 * 86_400_000
 
-/** As many rows as asked for, held. */
+/** Inserts rows and holds them. */
 async function keepHeld(db: OutboxDatabase, count: number): Promise<string[]> {
   const ids = await keep(db, count)
   const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
@@ -32,7 +32,7 @@ async function keepHeld(db: OutboxDatabase, count: number): Promise<string[]> {
   return ids
 }
 
-/** Calls until the pass has ended, from the database's clock and a week on. */
+/** Calls expireEvents until its pass has ended, with a time a week after the database's clock. */
 async function expireAll(db: OutboxDatabase, batchSize?: number): Promise<string[]> {
   const now = (await databaseNow(db)) + maxAgeMs + MINUTE
   const ids: string[] = []
@@ -45,7 +45,7 @@ async function expireAll(db: OutboxDatabase, batchSize?: number): Promise<string
 
 export function expirePromises(holds: Holds): void {
   holds(
-    'what was not settled in its time fails as expired, held, due, waiting or handed off',
+    'a row that was not settled within its maximum age fails as expired: held, due, waiting or dispatched',
     async ({ db, rival }) => {
       const [held = ''] = await keepHeld(db, 1)
       const [due = ''] = await keep(db, 1)
@@ -73,7 +73,7 @@ export function expirePromises(holds: Holds): void {
     },
   )
 
-  holds('a row under a live lease is left to its holder, and taken when the lease has expired', async ({ db }) => {
+  holds('a row under a live lease never expires, and does once the lease has expired', async ({ db }) => {
     const begun = (await databaseNow(db)) + maxAgeMs + MINUTE
     await keep(db, 1, { due: begun })
     const claim = await claimOne(db, begun)
@@ -82,7 +82,7 @@ export function expirePromises(holds: Holds): void {
     expect(await completeEvent(db, claim)).toBe('lost')
   })
 
-  holds('settled rows are left alone, and a late settle of an expired row is lost', async ({ db }) => {
+  holds('settled rows never expire, and a late settle of an expired row is lost', async ({ db }) => {
     const failed = await keepClaimed(db)
     await failEvent(db, failed, { error: 'e', now: T })
     const kept = await keepClaimed(db)
@@ -95,7 +95,7 @@ export function expirePromises(holds: Holds): void {
     expect((await findAll(db)).filter(({ id }) => id !== retried.id)).toEqual(before)
   })
 
-  holds('a replay gives a row its time anew', async ({ db }) => {
+  holds('a replay restarts the age of a row', async ({ db }) => {
     const [id = ''] = await keepHeld(db, 1)
     expect(await expireAll(db)).toEqual([id])
     const replayedAt = (await databaseNow(db)) + 2 * maxAgeMs
@@ -105,7 +105,7 @@ export function expirePromises(holds: Holds): void {
     expect((await expireEvents(db, { maxAgeMs, now: replayedAt + maxAgeMs + 1 })).ids).toEqual([id])
   })
 
-  holds('between two looks at every key, only those are read whose ids say that they are old', async ({ db }) => {
+  holds('between two passes over every key, a step reads only keys whose ids are old enough', async ({ db }) => {
     const now = await databaseNow(db)
     await db.run(sqlText`update keepsend_sweep_pass set expiry_ended_at = ${now}`)
     const [past = ''] = await keep(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })
@@ -116,7 +116,7 @@ export function expirePromises(holds: Holds): void {
     expect(await expireEvents(db, { maxAgeMs })).toEqual({ ids: [young], more: false })
   })
 
-  holds('age goes by the insert, whatever time the id says', async ({ db }) => {
+  holds('age counts from the insert, whatever the time in the id', async ({ db }) => {
     const now = await databaseNow(db)
     const [past = ''] = await keep(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })
     const [future = ''] = await keep(db, 1, { eventId: eventIdAt(now + 20 * maxAgeMs) })
@@ -124,35 +124,32 @@ export function expirePromises(holds: Holds): void {
     expect(await expireAll(db)).toEqual([past, future].sort())
   })
 
-  holds(
-    'batches are bounded, and the pass goes on where the last call ended, whoever made it',
-    async ({ db, rival }) => {
-      const ids = await keepHeld(db, 7)
-      const now = (await databaseNow(db)) + maxAgeMs + MINUTE
-      expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: expect.anything(), more: true })
-      expect((await findAll(db)).map(({ status }) => status)).toEqual([
-        ...Array.from({ length: 3 }, () => 'failed'),
-        ...Array.from({ length: 4 }, () => 'held'),
-      ])
-      expect((await expireEvents(rival, { maxAgeMs, batchSize: 3, now })).ids.sort()).toEqual(ids.slice(3, 6))
-      expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: ids.slice(6), more: false })
-      // The next pass begins at the first key again.
-      await replayEvents(db, { ids: ids.slice(0, 1) }, { now: 1000 })
-      expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: ids.slice(0, 1), more: false })
-    },
-  )
+  holds('batches are bounded, and any process continues the pass where the last call ended', async ({ db, rival }) => {
+    const ids = await keepHeld(db, 7)
+    const now = (await databaseNow(db)) + maxAgeMs + MINUTE
+    expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: expect.anything(), more: true })
+    expect((await findAll(db)).map(({ status }) => status)).toEqual([
+      ...Array.from({ length: 3 }, () => 'failed'),
+      ...Array.from({ length: 4 }, () => 'held'),
+    ])
+    expect((await expireEvents(rival, { maxAgeMs, batchSize: 3, now })).ids.sort()).toEqual(ids.slice(3, 6))
+    expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: ids.slice(6), more: false })
+    // The next pass begins at the first key again.
+    await replayEvents(db, { ids: ids.slice(0, 1) }, { now: 1000 })
+    expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: ids.slice(0, 1), more: false })
+  })
 
-  holds('two that expire at once fail each row once', async ({ db, rival }) => {
+  holds('two concurrent calls of expireEvents fail each row once', async ({ db, rival }) => {
     const ids = await keepHeld(db, 40)
     const now = (await databaseNow(db)) + maxAgeMs + MINUTE
     const both = await Promise.all([db, rival].map((one) => expireEvents(one, { maxAgeMs, now })))
     expect(both.flatMap((one) => one.ids).sort()).toEqual(ids)
   })
 
-  holds('a row that moves between the look and the end is left to whoever moved it', async ({ db, rival }) => {
+  holds('a row that moves after it was found does not expire', async ({ db, rival }) => {
     const [id = ''] = await keep(db, 1)
     const now = T + MINUTE
-    // As a look of a moment ago found it: another claims it before this one writes.
+    // Another worker claims the row after it was found and before it fails.
     const racing: OutboxDatabase = {
       dialect: db.dialect,
       run: (statement) => db.run(statement),
@@ -165,7 +162,7 @@ export function expirePromises(holds: Holds): void {
     expect(await find(db, id)).toMatchObject({ status: 'pending', claimedAt: now })
   })
 
-  holds('what stands alongside commits with the rows, or nothing does', async ({ db }) => {
+  holds('statements given as alongside commit with the rows, or nothing does', async ({ db }) => {
     await db.run({ sql: 'create table notes (id text not null primary key)', params: [] })
     const [id = ''] = await keepHeld(db, 1)
     const now = (await databaseNow(db)) + maxAgeMs + MINUTE

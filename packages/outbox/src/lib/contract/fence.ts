@@ -22,7 +22,7 @@ import {
 } from './fixtures.ts'
 
 interface TwoLives {
-  /** The refs of the first life, as its messages and its workers know them: unclaimed, and each of two claims. */
+  /** Refs from the first life, as its messages and its workers have them: unclaimed, and each of two claims. */
   before: [message: ClaimRef, stalled: ClaimRef, completed: ClaimRef]
   /** The row of the second life, as it was inserted: dispatched to a queue, never attempted. */
   again: PendingEvent
@@ -43,7 +43,7 @@ async function liveTwice({ db, rival }: OutboxDatabases): Promise<TwoLives> {
   expect(await completeEvent(rival, completed)).toBe('ok')
   expect(await find(db, id)).toBeUndefined()
 
-  // As any lease does, it takes longer than a millisecond for each move.
+  // As with any lease, each move takes longer than a millisecond.
   await clockPast(db, completed.gen)
   expect(await enqueueEvent(db, same)).toEqual({ id, result: 'inserted' })
   return { before: [message, stalled, completed], again: await row(db, id) }
@@ -66,7 +66,7 @@ export function fencePromises(holds: Holds): void {
   for (const claimed of [false, true]) {
     const then = claimed ? 'a row that was inserted again and claimed' : 'a row that was inserted again'
 
-    holds(`no late settle of an earlier life, of whatever kind, changes ${then}`, async (databases) => {
+    holds(`no late settle of an earlier life, of any kind, changes ${then}`, async (databases) => {
       const { before, again } = await liveTwice(databases)
       const current = claimed ? await claimAgain(databases, again) : again
       for (const ref of before) {
@@ -91,7 +91,7 @@ export function fencePromises(holds: Holds): void {
       expect(await findAll(databases.db)).toEqual([rowOf(current)])
     })
 
-    holds(`a message of an earlier life is lost, never overtaken, for ${then}`, async (databases) => {
+    holds(`a message of an earlier life is stale, never overtaken, for ${then}`, async (databases) => {
       const { before, again } = await liveTwice(databases)
       const current = claimed ? await claimAgain(databases, again) : again
       for (const ref of before) {
@@ -113,7 +113,7 @@ export function fencePromises(holds: Holds): void {
     })
   }
 
-  holds('of two messages for one row, one of each life, the later life counts', async (databases) => {
+  holds('beginEvents uses the later life of two messages for one row', async (databases) => {
     const { before, again } = await liveTwice(databases)
     const messages = [before[0], { id: again.id, gen: again.gen }]
     for (const batch of [messages, messages.toReversed()]) {

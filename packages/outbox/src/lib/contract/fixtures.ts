@@ -7,18 +7,18 @@ import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } fr
 import type { Outcome } from '../outcome.ts'
 import { type Statement, sqlText } from '../statement.ts'
 
-/** A fresh, migrated database, and a second way into the same data. */
+/** A fresh, migrated database, and a second connection to the same data. */
 export interface OutboxDatabases {
   db: OutboxDatabase
-  /** Another connection, of another process where there can be one; `db` itself where the data has a single owner. */
+  /** Another connection, from another process if possible; `db` itself if the data has a single owner. */
   rival: OutboxDatabase
   close(): Promise<void>
 }
 
-/** Declares one promise: `body` runs on databases of its own. */
+/** Declares one promise: `body` gets databases of its own. */
 export type Holds = (promise: string, body: (databases: OutboxDatabases) => Promise<void>) => void
 
-/** The time by which these tests go where they bring one: far from the database's clock, so a mix-up shows. */
+/** The time that these tests pass as `now`: far from the database's clock, so that a mix-up fails. */
 export const T = 2_000_000_000_000
 export const SECOND = 1000
 export const MINUTE = 60_000
@@ -41,13 +41,13 @@ export function eventIdAt(ms: number): string {
   return firstEventIdAt(ms) + newEventId().slice(17)
 }
 
-/** So many rows of one event, with one payload. */
+/** Returns rows of one event with one payload. */
 export function sharing(count: number, parts: Partial<OutboxEvent> = {}): OutboxEvent[] {
   const eventId = newEventId()
   return Array.from({ length: count }, (_, n) => event({ eventId, endpointId: `ep_${n + 1}`, ...parts }))
 }
 
-/** Payloads that are stored once, and rows that have their own. */
+/** Counts the payloads that are stored once, and the rows that have their own. */
 export async function storedPayloads(
   db: OutboxDatabase,
 ): Promise<{ once: number; inline: number; characters: number }> {
@@ -58,7 +58,7 @@ export async function storedPayloads(
   return onlyRow(rows)
 }
 
-/** Keeps `count` events and returns their row ids, in key order. */
+/** Inserts `count` events and returns their row ids, in key order. */
 export async function keep(db: OutboxDatabase, count: number, parts: Partial<OutboxEvent> = {}): Promise<string[]> {
   const kept = await enqueueEvents(
     db,
@@ -67,7 +67,7 @@ export async function keep(db: OutboxDatabase, count: number, parts: Partial<Out
   return kept.map(({ id }) => id).sort()
 }
 
-/** Keeps one event and claims it, one minute's lease from `now`. */
+/** Inserts one event and claims it with a lease of a minute from `now`. */
 export async function keepClaimed(db: OutboxDatabase, parts: Partial<OutboxEvent> = {}, now = T): Promise<Claim> {
   await keep(db, 1, parts)
   return claimOne(db, now)
@@ -80,7 +80,7 @@ export async function claimOne(db: OutboxDatabase, now = T): Promise<Claim> {
   return claims[0] as Claim
 }
 
-/** The row as it stands, or undefined. */
+/** The current row, or undefined. */
 export async function find(db: OutboxDatabase, id: string): Promise<PendingEvent | undefined> {
   const { rows } = await db.run(sqlText`select ${pendingEvents.all} from pending_events where id = ${id}`)
   return readPendingEvents(rows)[0]
@@ -92,20 +92,20 @@ export async function findAll(db: OutboxDatabase): Promise<PendingEvent[]> {
   return readPendingEvents(rows)
 }
 
-/** The row as it stands; a missing one fails the test. */
+/** The current row; a missing one fails the test. */
 export async function row(db: OutboxDatabase, id: string): Promise<PendingEvent> {
   const found = await find(db, id)
   if (!found) throw new Error(`row ${id} is gone`)
   return found
 }
 
-/** What names the row as it stands: what its message says, or its claim. */
+/** The row's id and current `gen`, as in a message or a claim. */
 export async function refOf(db: OutboxDatabase, id: string): Promise<ClaimRef> {
   const { gen } = await row(db, id)
   return { id, gen }
 }
 
-/** What names each of these rows as it stands. */
+/** The ids and current `gen`s of these rows. */
 export async function refsOf(db: OutboxDatabase, ids: readonly string[]): Promise<ClaimRef[]> {
   const refs: ClaimRef[] = []
   for (const id of ids) refs.push(await refOf(db, id))
@@ -129,17 +129,17 @@ export function everyOutcome(claim: ClaimRef): Outcome[] {
   ]
 }
 
-/** The database's own time. */
+/** The database's clock. */
 export async function databaseNow(db: OutboxDatabase): Promise<number> {
   return (await nextDueEvent(db)).now
 }
 
-/** Resolves when the database's clock is past that time. */
+/** Resolves when the database's clock has passed a time. */
 export async function clockPast(db: OutboxDatabase, time: number): Promise<void> {
   while ((await databaseNow(db)) <= time);
 }
 
-/** The same database, counting what is asked of it. */
+/** The same database, which counts statements and transactions. */
 export function counted(db: OutboxDatabase): { db: OutboxDatabase; count: { statements: number; units: number } } {
   const count = { statements: 0, units: 0 }
   return {
@@ -160,7 +160,7 @@ export function counted(db: OutboxDatabase): { db: OutboxDatabase; count: { stat
   }
 }
 
-/** The row of a claim that nobody has changed since, with the columns that are alike in each. */
+/** The row of an unchanged claim, with the columns that a claim does not return. */
 export function rowOf(claim: Claim | PendingEvent | undefined): object {
   return { ...claim, ready: 0, holdReason: null, heldAt: null, completedAt: null }
 }

@@ -11,7 +11,7 @@ const SWITCHES = { sql: 'create table switches (name text not null primary key)'
 const turnOn = (name: string) => sqlText`insert into switches (name) values (${name})`
 
 export function holdLanePromises(holds: Holds): void {
-  holds('holding a lane holds what stands in it, counts no attempt and moves gen', async ({ db }) => {
+  holds('holding a lane holds its rows, counts no attempt and increments gen', async ({ db }) => {
     const due = await keep(db, 3, { due: 'now' })
     const others = [
       ...(await keep(db, 2, { due: 'now', endpointId: 'ep_2' })),
@@ -38,13 +38,13 @@ export function holdLanePromises(holds: Holds): void {
     expect(others).toHaveLength(4)
   })
 
-  holds('holding a lane leaves a claimed row to its worker, and one whose lease expired', async ({ db }) => {
+  holds('holding a lane skips a claimed row, also after its lease has expired', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { due: 'now' })
     const hold = holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') })
     const { claims } = await claimDueEvents(db, { limit: 1 })
     expect(await db.run(hold)).toMatchObject({ changes: 0 })
     expect(await row(db, id)).toEqual(rowOf(claims[0]))
-    // A claim made long ago: its lease is over by the database's clock.
+    // A claim from long ago: its lease has expired by the database's clock.
     await settleEvents(db, [{ settle: 'release', claim: await refOf(db, id), dueAt: 1 }])
     const expired = await claimOne(db, 1)
     expect(await lineUpDueEvents(db)).toBe(1)
@@ -52,7 +52,7 @@ export function holdLanePromises(holds: Holds): void {
     expect(await row(db, id)).toEqual({ ...rowOf(expired), ready: 1 })
   })
 
-  holds('holding a lane asks its guard for each row', async ({ db }) => {
+  holds('holding a lane evaluates its guard for each row', async ({ db }) => {
     await db.run(SWITCHES)
     const [held = '', free = ''] = await keep(db, 2, { due: 'now' })
     await db.run(turnOn(held))

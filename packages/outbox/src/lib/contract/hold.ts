@@ -4,10 +4,10 @@ import type { OutboxDatabase } from '../database.ts'
 import {
   type ResumeOptions,
   type ResumedRow,
-  resumeStatement,
   endpointsWithHeldRows,
-  lookOnBehind,
   failHeldStatement,
+  lookOnBehind,
+  resumeStatement,
 } from '../hold.ts'
 import { settleEvents } from '../settle.ts'
 import { sqlText } from '../statement.ts'
@@ -27,7 +27,7 @@ import {
   rowOf,
 } from './fixtures.ts'
 
-/** Keeps `count` rows of one endpoint and holds them; returns their ids. */
+/** Inserts `count` rows of one endpoint and holds them; returns their ids. */
 async function keepHeld(db: OutboxDatabase, count: number, endpointId: string): Promise<string[]> {
   const ids = await keep(db, count, { endpointId })
   const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
@@ -49,7 +49,7 @@ const turnOn = (name: string) => sqlText`insert into switches (name) values (${n
 const isOn = (name: string) => sqlText`exists (select 1 from switches where name = ${name})`
 
 export function holdPromises(holds: Holds): void {
-  holds('a held row keeps its reason, is charged nothing and is not settled', async ({ db }) => {
+  holds('a held row has its reason, counts no attempt and is not settled', async ({ db }) => {
     const claim = await keepClaimed(db)
     const { lost } = await settleEvents(db, [{ settle: 'hold', claim, reason: 'circuit_open', error: 'http_500' }], {
       now: T,
@@ -74,7 +74,7 @@ export function holdPromises(holds: Holds): void {
     expect((await sweepPendingEvents(db, { firstSends: 'all', now: T + MINUTE })).events).toEqual([])
   })
 
-  holds('a resumed row is due now under a new gen, its attempts as they were', async ({ db, rival }) => {
+  holds('a resumed row is due now under a new gen, with its attempts unchanged', async ({ db, rival }) => {
     const [id = ''] = await keepHeld(db, 1, 'ep_1')
     const resumed = await resume(rival, { endpointId: 'ep_1', limit: 10, now: T + 5 })
     const now = await row(db, id)
@@ -92,7 +92,7 @@ export function holdPromises(holds: Holds): void {
     expect(moved(await claimOne(db, T + 5))).toMatchObject({ id, attempts: 1, gen: 4 })
   })
 
-  holds('a resume takes the oldest rows first, at most as many as asked for', async ({ db }) => {
+  holds('a resume takes the oldest rows first, at most as many as its limit', async ({ db }) => {
     const ids = await keepHeld(db, 5, 'ep_1')
     expect(await resume(db, { endpointId: 'ep_1', limit: 2, now: T })).toHaveLength(2)
     const pending = (await findAll(db)).filter(({ status }) => status === 'pending')
@@ -102,7 +102,7 @@ export function holdPromises(holds: Holds): void {
     expect(await resume(db, { endpointId: 'ep_1', limit: 10, now: T })).toEqual([])
   })
 
-  holds('a resume can space its rows: the first later, each so long after the one before', async ({ db }) => {
+  holds('a resume can space its rows: the first after afterMs, each further one apartMs later', async ({ db }) => {
     const ids = await keepHeld(db, 4, 'ep_1')
     const resumed = await resume(db, { endpointId: 'ep_1', limit: 3, afterMs: MINUTE, apartMs: SECOND, now: T })
     const times = [MINUTE, MINUTE + SECOND, MINUTE + 2 * SECOND]
@@ -110,7 +110,7 @@ export function holdPromises(holds: Holds): void {
     expect((await findAll(db)).map(({ dueAt }) => dueAt)).toEqual([...times.map((inMs) => T + inMs), null])
   })
 
-  holds("a resume without a time goes by the database's clock", async ({ db }) => {
+  holds("a resume without a time uses the database's clock", async ({ db }) => {
     const [id = ''] = await keepHeld(db, 1, 'ep_1')
     const before = await databaseNow(db)
     const [resumed] = await resume(db, { endpointId: 'ep_1', limit: 10, afterMs: MINUTE })
@@ -121,7 +121,7 @@ export function holdPromises(holds: Holds): void {
     expect(dueAt).toBeLessThanOrEqual(after + MINUTE)
   })
 
-  holds('a resume leaves its rows held while its guard does not hold', async ({ db }) => {
+  holds('a resume leaves its rows held while its guard is false', async ({ db }) => {
     await db.run(SWITCHES)
     const ids = await keepHeld(db, 3, 'ep_1')
     const options = { endpointId: 'ep_1', limit: 10, guard: isOn('open'), now: T }
@@ -150,42 +150,45 @@ export function holdPromises(holds: Holds): void {
     expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(others)
   })
 
-  holds('two that resume concurrently resume each row once', async ({ db, rival }) => {
+  holds('two concurrent resumes resume each row once', async ({ db, rival }) => {
     const ids = await keepHeld(db, 20, 'ep_1')
     const both = await Promise.all([db, rival].map((one) => resume(one, { endpointId: 'ep_1', limit: 15, now: T })))
     expect(both.flatMap((rows) => rows.map(({ id }) => id)).sort()).toEqual(ids)
     expect((await findAll(db)).map((one) => moved(one).gen)).toEqual(Array.from({ length: 20 }, () => 3))
   })
 
-  holds('rows held for an endpoint that is gone fail oldest first, so many at once, and no others', async ({ db }) => {
-    const [first = '', ...others] = await keepHeld(db, 3, 'ep_1')
-    const anothers = await keepHeld(db, 2, 'ep_2')
-    const claim = await keepClaimed(db, { endpointId: 'ep_1' })
-    const fail = (limit: number) => db.run(failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit }))
-    expect(await fail(1)).toMatchObject({ changes: 1 })
-    const failed = {
-      status: 'failed',
-      holdReason: null,
-      heldAt: null,
-      dueAt: null,
-      ready: 0,
-      lastError: 'gone',
-      gen: 3,
-    }
-    const one = await row(db, first)
-    expect(moved(one)).toMatchObject(failed)
-    expect(one.completedAt).not.toBeNull()
-    expect((await findAll(db)).filter(({ status }) => status === 'held')).toHaveLength(4)
-    expect([(await fail(10)).changes, (await fail(10)).changes]).toEqual([2, 0])
-    expect((await findAll(db)).filter(({ status }) => status === 'failed').map(({ id }) => id)).toEqual([
-      first,
-      ...others,
-    ])
-    expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(anothers)
-    expect(await row(db, claim.id)).toEqual(rowOf(claim))
-  })
+  holds(
+    'held rows of an endpoint that is gone fail oldest first, at most as many as the limit, and no others',
+    async ({ db }) => {
+      const [first = '', ...others] = await keepHeld(db, 3, 'ep_1')
+      const anothers = await keepHeld(db, 2, 'ep_2')
+      const claim = await keepClaimed(db, { endpointId: 'ep_1' })
+      const fail = (limit: number) => db.run(failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit }))
+      expect(await fail(1)).toMatchObject({ changes: 1 })
+      const failed = {
+        status: 'failed',
+        holdReason: null,
+        heldAt: null,
+        dueAt: null,
+        ready: 0,
+        lastError: 'gone',
+        gen: 3,
+      }
+      const one = await row(db, first)
+      expect(moved(one)).toMatchObject(failed)
+      expect(one.completedAt).not.toBeNull()
+      expect((await findAll(db)).filter(({ status }) => status === 'held')).toHaveLength(4)
+      expect([(await fail(10)).changes, (await fail(10)).changes]).toEqual([2, 0])
+      expect((await findAll(db)).filter(({ status }) => status === 'failed').map(({ id }) => id)).toEqual([
+        first,
+        ...others,
+      ])
+      expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(anothers)
+      expect(await row(db, claim.id)).toEqual(rowOf(claim))
+    },
+  )
 
-  holds('two that fail held rows concurrently fail each row once', async ({ db, rival }) => {
+  holds('two concurrent calls that fail held rows fail each row once', async ({ db, rival }) => {
     await keepHeld(db, 20, 'ep_1')
     const both = await Promise.all(
       [db, rival].map((one) => one.run(failHeldStatement(one, { endpointId: 'ep_1', error: 'gone', limit: 15 }))),

@@ -12,7 +12,7 @@ import type { Outcome } from '../outcome.ts'
 import { sweepPendingEvents } from '../sweep.ts'
 import { type Holds, MINUTE, databaseNow, findAll, keep, moved, refsOf } from './fixtures.ts'
 
-/** A small generator of numbers (mulberry32): the same seed, the same story. */
+/** A small random number generator (mulberry32): the same seed gives the same story. */
 function numbers(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -31,7 +31,7 @@ function outcomeOf(claim: ClaimRef, kind: number): Outcome {
   return { settle: 'reschedule', claim, delayMs: 30_000, deferral: kind === 4 }
 }
 
-/** What is wrong with a row: it must be in line, due at a known time, handed off, held with a reason, or settled. */
+/** The rules that a row breaks: it must be in line, due at a known time, dispatched, held with a reason, or settled. */
 function faults(row: PendingEvent, now: number): string[] {
   const settled = row.status === 'failed' || row.status === 'completed'
   const dispatched = row.status === 'pending' && row.dueAt === null
@@ -49,14 +49,14 @@ function faults(row: PendingEvent, now: number): string[] {
       'in line only while pending, once its time has come',
       row.ready === 0 || (row.status === 'pending' && row.dueAt !== null && row.dueAt <= now),
     ],
-    ['handed off only while never taken', !dispatched || (moved(row).gen === 0 && row.claimedAt === null)],
+    ['dispatched only while never taken', !dispatched || (moved(row).gen === 0 && row.claimedAt === null)],
   ]
   return checks.flatMap(([rule, kept]) => (kept ? [] : [`${rule}: ${JSON.stringify(row)}`]))
 }
 
 export function invariantPromises(holds: Holds): void {
   for (const seed of [1, 2, 3]) {
-    holds(`whatever the order of the verbs, no row falls into limbo (story ${seed})`, async ({ db, rival }) => {
+    holds(`no order of verbs leaves a row in limbo (story ${seed})`, async ({ db, rival }) => {
       const pick = numbers(seed)
       let now = await databaseNow(db)
       let before = new Map<string, PendingEvent>()
@@ -71,7 +71,7 @@ export function invariantPromises(holds: Holds): void {
         const verb = pick(10)
         if (verb <= 2) refs.push(...(await claimDueEvents(one, { limit: 1 + pick(5), leaseMs: MINUTE, now })).claims)
         else if (verb <= 6 && refs.length > 0) {
-          // Any claim that was ever handed out, stale ones too: only the current one may change its row.
+          // Any claim that was ever made, also a stale one: only the current one may change its row.
           const claim = refs[pick(refs.length)] ?? { id: '', gen: 0 }
           const current = before.get(claim.id)
           const { lost } = await settleEvents(one, [outcomeOf(claim, pick(6))], { keepCompleted: pick(2) === 0, now })
@@ -101,7 +101,7 @@ export function invariantPromises(holds: Holds): void {
         before = after
       }
 
-      // In the end every pending row can still be reached: by a claim, or by the pass over first sends.
+      // At the end every pending row can still be reached: by a claim, or by the pass over dispatched rows.
       const waiting = [...before.values()].filter(({ status }) => status === 'pending').map(({ id }) => id)
       const later = now + 10_000 * MINUTE
       const swept = await sweepPendingEvents(db, { firstSends: 'all', now: later })

@@ -34,13 +34,13 @@ const nameOf = ({ workspaceId, endpointId }: LaneRef): string => `${workspaceId}
 const bytesOf = (name: string): string => String.fromCharCode(...new TextEncoder().encode(name))
 const idsOf = ({ claims }: ClaimResult): string[] => claims.map(({ id }) => id)
 
-/** A claim whose lease has ended by the database's clock. */
+/** A claim whose lease has expired by the database's clock. */
 async function keepExpired(db: OutboxDatabase, parts: Parameters<typeof keepClaimed>[1] = {}) {
   return keepClaimed(db, { due: 1, ...parts }, 1)
 }
 
 export function lanePromises(holds: Holds): void {
-  holds('a row that may go now stands in its lane, one that waits for a time or a queue in none', async ({ db }) => {
+  holds('a row that may go now is in its lane, one that waits for a time or a queue is in none', async ({ db }) => {
     await keep(db, 2, { due: 'now' })
     await keep(db, 1, { due: 1, endpointId: 'ep_past' })
     await keep(db, 1, { due: T, endpointId: 'ep_later' })
@@ -50,7 +50,7 @@ export function lanePromises(holds: Holds): void {
     expect((await findAll(db)).map(({ ready }) => ready)).toEqual([1, 1, 1, 0, 0])
   })
 
-  holds('rows without an endpoint stand in a lane as well', async ({ db }) => {
+  holds('rows without an endpoint are in a lane as well', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { due: 'now', endpointId: undefined })
     const { lanes } = await lookAtLanes(db)
     expect(lanes).toEqual([{ workspaceId: 'ws_1', endpointId: '' }])
@@ -58,22 +58,25 @@ export function lanePromises(holds: Holds): void {
     expect(idsOf(claimed)).toEqual([id])
   })
 
-  holds('a look shows so many lanes of each workspace, and goes round by the last of them', async ({ db }) => {
-    const names = ['Ä', 'z', '~', 'a', 'B', 'x'.repeat(255), '語', '𝄞']
-    for (const workspaceId of names) await keep(db, 1, { due: 'now', workspaceId })
-    // By their bytes, on every database; in JavaScript by code points, which differs for one beyond the basic plane.
-    const sorted = names.toSorted((one, other) => (bytesOf(one) < bytesOf(other) ? -1 : 1))
-    const seen: string[] = []
-    for (let after = ''; seen.length < 20;) {
-      const { lanes, next } = await lookAtLanes(db, { workspaces: 3, after })
-      seen.push(...lanes.map(({ workspaceId }) => workspaceId))
-      after = next
-    }
-    expect(seen.slice(0, 16)).toEqual([...sorted, ...sorted])
-    expect(await look(db, { after: 'nobody', workspaces: 1 })).toEqual([`${'x'.repeat(255)} ep_1`])
-  })
+  holds(
+    'a look returns a bounded number of lanes of each workspace, and continues after the last workspace',
+    async ({ db }) => {
+      const names = ['Ä', 'z', '~', 'a', 'B', 'x'.repeat(255), '語', '𝄞']
+      for (const workspaceId of names) await keep(db, 1, { due: 'now', workspaceId })
+      // By their bytes, on every database; in JavaScript by code points, which differs for one beyond the basic plane.
+      const sorted = names.toSorted((one, other) => (bytesOf(one) < bytesOf(other) ? -1 : 1))
+      const seen: string[] = []
+      for (let after = ''; seen.length < 20;) {
+        const { lanes, next } = await lookAtLanes(db, { workspaces: 3, after })
+        seen.push(...lanes.map(({ workspaceId }) => workspaceId))
+        after = next
+      }
+      expect(seen.slice(0, 16)).toEqual([...sorted, ...sorted])
+      expect(await look(db, { after: 'nobody', workspaces: 1 })).toEqual([`${'x'.repeat(255)} ep_1`])
+    },
+  )
 
-  holds('a workspace with more lanes than a look shows goes on behind an endpoint', async ({ db }) => {
+  holds('a look at a workspace with more lanes continues after an endpoint', async ({ db }) => {
     for (const endpointId of ['ep_3', 'ep', 'ep_1', 'ep-1', 'ep_22']) await keep(db, 1, { due: 'now', endpointId })
     await keep(db, 1, { due: 'now', workspaceId: 'ws_2' })
     expect(await look(db, { endpoints: 2 })).toEqual(['ws_1 ep', 'ws_1 ep-1', 'ws_2 ep_1'])
@@ -82,7 +85,7 @@ export function lanePromises(holds: Holds): void {
     expect(await look(db, { endpoints: 2, behind: { ws_1: 'ep_22' } })).toEqual(['ws_1 ep_3', 'ws_2 ep_1'])
   })
 
-  holds('a look at some workspaces shows their lanes and no other’s, wherever they stand', async ({ db }) => {
+  holds('a look at some workspaces returns their lanes and no others', async ({ db }) => {
     for (const workspaceId of ['ws_1', 'Ä', '語']) await keep(db, 1, { due: 'now', workspaceId })
     await keep(db, 1, { due: 'now', endpointId: 'ep_2' })
     expect(await look(db, { only: ['ws_1', 'nobody', '語'] })).toEqual(['ws_1 ep_1', 'ws_1 ep_2', '語 ep_1'])
@@ -91,7 +94,7 @@ export function lanePromises(holds: Holds): void {
     expect(await look(db, { only: [] })).toHaveLength(4)
   })
 
-  holds('a claim as a sweep charges nothing, leaves no mark, and says apart what it took', async ({ db }) => {
+  holds('a claim as a sweep counts no attempt, leaves no mark, and returns its rows apart', async ({ db }) => {
     const ids = await keep(db, 3, { due: 'now' })
     const { lost, claimed } = await settleEvents(db, [], {
       claim: { lanes: [{ ...LANE, count: 2 }], as: 'sweep', leaseMs: MINUTE },
@@ -104,7 +107,7 @@ export function lanePromises(holds: Holds): void {
     expect(await look(db)).toEqual(['ws_1 ep_1'])
   })
 
-  holds('a claim takes of each lane as many as asked for, oldest event first', async ({ db }) => {
+  holds('a claim takes the requested number of rows from each lane, oldest event first', async ({ db }) => {
     const first = await keep(db, 5, { due: 'now' })
     const second = await keep(db, 3, { due: 'now', endpointId: 'ep_2' })
     const third = await keep(db, 2, { due: 'now', workspaceId: 'ws_2' })
@@ -122,7 +125,7 @@ export function lanePromises(holds: Holds): void {
     expect(await look(db)).toEqual(['ws_1 ep_1', 'ws_2 ep_1'])
   })
 
-  holds('a claim of what is due leaves what stands in line, and the other way round', async ({ db }) => {
+  holds('a claim of due rows leaves rows in line, and a claim of lanes leaves due rows', async ({ db }) => {
     const inLine = await keep(db, 2, { due: 'now' })
     const due = await keep(db, 2, { due: T })
     expect(idsOf(await claimReadyEvents(db, { due: 10, now: T }))).toEqual(due)
@@ -130,7 +133,7 @@ export function lanePromises(holds: Holds): void {
     expect(await claimReadyEvents(db, {})).toEqual({ claims: [], exhausted: [] })
   })
 
-  holds('many that claim the same lanes at once get disjoint rows, each its share while rows last', async (both) => {
+  holds('concurrent claims of the same lanes get disjoint rows, each its share while rows last', async (both) => {
     const ids = [
       ...(await keep(both.db, 40, { due: 'now' })),
       ...(await keep(both.db, 40, { due: 'now', endpointId: 'ep_2' })),
@@ -145,22 +148,19 @@ export function lanePromises(holds: Holds): void {
     expect(idsOf(await claimReadyEvents(both.db, { lanes }))).toEqual([])
   })
 
-  holds(
-    'a claim of anything that may go takes from all workspaces in turn, whatever the backlog of one',
-    async ({ db }) => {
-      await keep(db, 100, { due: 'now', workspaceId: 'ws_a' })
-      await keep(db, 100, { due: T, workspaceId: 'ws_a' })
-      const mine = await keep(db, 2, { due: 'now', workspaceId: 'ws_b' })
-      const claimed = idsOf(await claimDueEvents(db, { limit: 20, now: T }))
-      expect(claimed).toHaveLength(20)
-      expect(claimed).toEqual(expect.arrayContaining(mine))
-      const rest = idsOf(await claimDueEvents(db, { limit: 1000, now: T }))
-      expect(rest).toHaveLength(182)
-    },
-  )
+  holds('claimDueEvents takes from all workspaces in turn, whatever the backlog of one', async ({ db }) => {
+    await keep(db, 100, { due: 'now', workspaceId: 'ws_a' })
+    await keep(db, 100, { due: T, workspaceId: 'ws_a' })
+    const mine = await keep(db, 2, { due: 'now', workspaceId: 'ws_b' })
+    const claimed = idsOf(await claimDueEvents(db, { limit: 20, now: T }))
+    expect(claimed).toHaveLength(20)
+    expect(claimed).toEqual(expect.arrayContaining(mine))
+    const rest = idsOf(await claimDueEvents(db, { limit: 1000, now: T }))
+    expect(rest).toHaveLength(182)
+  })
 
   holds(
-    'putting in line changes nothing else: the claim still stands, and its late settle counts once',
+    'putting a row in line changes nothing else: its claim stays current, and its late settle counts once',
     async ({ db, rival }) => {
       for (const outcome of everyOutcome({ id: '', gen: 0 })) {
         const claim = await keepExpired(db)
@@ -181,7 +181,7 @@ export function lanePromises(holds: Holds): void {
     },
   )
 
-  holds('put in line and taken by another, a late settle is lost', async ({ db, rival }) => {
+  holds('a late settle is lost when the row was put in line and claimed by another worker', async ({ db, rival }) => {
     const claim = await keepExpired(db)
     await lineUpDueEvents(db)
     const { claims } = await claimReadyEvents(rival, { lanes: [{ ...LANE, count: 1 }] })
@@ -192,21 +192,18 @@ export function lanePromises(holds: Holds): void {
     expect(await row(db, claim.id)).toEqual(rowOf(claims[0]))
   })
 
-  holds(
-    'a heartbeat takes back what was put in line, and a row with a live owner is never in line',
-    async ({ db, rival }) => {
-      const claim = await keepExpired(db)
-      expect(await lineUpDueEvents(rival)).toBe(1)
-      expect(await extendLease(db, [claim], MINUTE)).toEqual([])
-      expect(moved(await row(db, claim.id))).toMatchObject({ ready: 0, gen: 1 })
-      expect(await lineUpDueEvents(rival)).toBe(0)
-      expect(idsOf(await claimReadyEvents(rival, { lanes: [{ ...LANE, count: 1 }] }))).toEqual([])
-    },
-  )
+  holds('a heartbeat takes a row out of line, and a row with a live owner is never in line', async ({ db, rival }) => {
+    const claim = await keepExpired(db)
+    expect(await lineUpDueEvents(rival)).toBe(1)
+    expect(await extendLease(db, [claim], MINUTE)).toEqual([])
+    expect(moved(await row(db, claim.id))).toMatchObject({ ready: 0, gen: 1 })
+    expect(await lineUpDueEvents(rival)).toBe(0)
+    expect(idsOf(await claimReadyEvents(rival, { lanes: [{ ...LANE, count: 1 }] }))).toEqual([])
+  })
 
   for (const keepCompleted of [false, true]) {
     holds(
-      `settled and claimed in one commit, a row in line is not taken again (kept: ${keepCompleted})`,
+      `a commit that settles a row in line does not claim it again (keepCompleted: ${keepCompleted})`,
       async ({ db }) => {
         const claim = await keepExpired(db)
         await lineUpDueEvents(db)
@@ -220,14 +217,14 @@ export function lanePromises(holds: Holds): void {
     )
   }
 
-  holds('two that put the same rows in line do it once', async ({ db, rival }) => {
+  holds('two processes put the same rows in line once', async ({ db, rival }) => {
     for (let n = 0; n < 20; n++) await keepExpired(db)
     const counts = await Promise.all([lineUpDueEvents(db, { limit: 15 }), lineUpDueEvents(rival, { limit: 15 })])
     expect(counts.reduce((sum, one) => sum + one, 0)).toBe(20)
     expect((await findAll(db)).map(({ ready }) => ready)).toEqual(Array.from({ length: 20 }, () => 1))
   })
 
-  holds('a replayed row stands in line; the next due time is that of rows that wait', async ({ db }) => {
+  holds('a replayed row is in line, and the next due time is that of a waiting row', async ({ db }) => {
     const claim = await keepClaimed(db)
     await settleEvents(db, [{ settle: 'fail', claim, error: 'e' }])
     await replayEvents(db, { ids: [claim.id] })
@@ -237,7 +234,7 @@ export function lanePromises(holds: Holds): void {
     expect((await nextDueEvent(db)).dueAt).toBe(T + SECOND)
   })
 
-  holds('a number of lanes, rows or endpoints out of bounds is refused by name', async ({ db }) => {
+  holds('a claim or a look refuses a number of lanes, rows or endpoints out of bounds by name', async ({ db }) => {
     const wrong = [
       claimReadyEvents(db, { lanes: [{ ...LANE, count: 0 }] }),
       claimReadyEvents(db, { lanes: Array.from({ length: 1001 }, () => ({ ...LANE, count: 1 })) }),

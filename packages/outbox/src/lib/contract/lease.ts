@@ -22,7 +22,7 @@ import {
 } from './fixtures.ts'
 
 export function leasePromises(holds: Holds): void {
-  holds('an extended lease keeps other workers off', async ({ db, rival }) => {
+  holds('an extended lease excludes other workers', async ({ db, rival }) => {
     const claim = await keepClaimed(db)
     expect(await extendLease(db, [claim], MINUTE, { now: T + 50 * SECOND })).toEqual([])
     expect(await row(db, claim.id)).toEqual({ ...rowOf(claim), dueAt: T + 110 * SECOND })
@@ -30,27 +30,30 @@ export function leasePromises(holds: Holds): void {
     expect(await completeEvent(db, claim)).toBe('ok')
   })
 
-  holds('extending never shortens a lease', async ({ db }) => {
+  holds('an extension never shortens a lease', async ({ db }) => {
     const claim = await keepClaimed(db)
     expect(await extendLease(db, [claim], SECOND, { now: T })).toEqual([])
     expect(await row(db, claim.id)).toEqual(rowOf(claim))
   })
 
-  holds('a claim that another took, or that was settled, is answered as lost and left alone', async ({ db, rival }) => {
-    const [taken, failed, deleted] = [await keepClaimed(db), await keepClaimed(db), await keepClaimed(db)]
-    await failEvent(db, failed, { error: 'e' })
-    await completeEvent(db, deleted)
-    const current = await claimOne(rival, T + MINUTE)
-    expect(current.id).toBe(taken.id)
-    const kept = await keepClaimed(db)
-    const lost = await extendLease(db, [taken, failed, kept, deleted], 5 * MINUTE, { now: T + MINUTE })
-    expect(lost).toEqual([taken.id, failed.id, deleted.id])
-    expect(await row(db, taken.id)).toEqual(rowOf(current))
-    expect((await row(db, failed.id)).dueAt).toBeNull()
-    expect((await row(db, kept.id)).dueAt).toBe(T + 6 * MINUTE)
-  })
+  holds(
+    'an extension reports a claim that was settled or taken by another worker as lost, and leaves its row unchanged',
+    async ({ db, rival }) => {
+      const [taken, failed, deleted] = [await keepClaimed(db), await keepClaimed(db), await keepClaimed(db)]
+      await failEvent(db, failed, { error: 'e' })
+      await completeEvent(db, deleted)
+      const current = await claimOne(rival, T + MINUTE)
+      expect(current.id).toBe(taken.id)
+      const kept = await keepClaimed(db)
+      const lost = await extendLease(db, [taken, failed, kept, deleted], 5 * MINUTE, { now: T + MINUTE })
+      expect(lost).toEqual([taken.id, failed.id, deleted.id])
+      expect(await row(db, taken.id)).toEqual(rowOf(current))
+      expect((await row(db, failed.id)).dueAt).toBeNull()
+      expect((await row(db, kept.id)).dueAt).toBe(T + 6 * MINUTE)
+    },
+  )
 
-  holds('five hundred leases are extended by one statement', async ({ db }) => {
+  holds('one statement extends five hundred leases', async ({ db }) => {
     await keep(db, 500)
     const { claims } = await claimDueEvents(db, { limit: 500, now: T })
     const watched = counted(db)
@@ -60,7 +63,7 @@ export function leasePromises(holds: Holds): void {
     expect(watched.count.statements).toBe(1)
   })
 
-  holds('only a claim has a lease to extend: a row that was begun or swept is not held', async ({ db }) => {
+  holds('only a claim can be extended, not a row that was begun or swept', async ({ db }) => {
     const [dispatched = ''] = await keep(db, 1, { due: 'dispatched' })
     const [due = ''] = await keep(db, 1, { due: T })
     await sweepPendingEvents(db, { leaseMs: MINUTE, firstSends: 'none', now: T })
@@ -69,7 +72,7 @@ export function leasePromises(holds: Holds): void {
     expect([(await row(db, dispatched)).dueAt, (await row(db, due)).dueAt]).toEqual([null, T + MINUTE])
   })
 
-  holds('a message that says what the row says may be sent, and asking writes nothing', async ({ db }) => {
+  holds('a message whose row has not moved is current, and beginEvent writes nothing', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { due: 'dispatched', payload: 'p' })
     const before = await row(db, id)
     const message = { id, gen: before.gen }
@@ -78,7 +81,7 @@ export function leasePromises(holds: Holds): void {
     expect(await row(db, id)).toEqual(before)
   })
 
-  holds('a message that is stale, or whose row is settled or gone, is lost', async ({ db }) => {
+  holds('a message with an old gen, or whose row is settled or gone, is stale', async ({ db }) => {
     const [putOff, failed, deleted] = [await keepClaimed(db), await keepClaimed(db), await keepClaimed(db)]
     await rescheduleEvent(db, putOff, { dueAt: T + MINUTE })
     await failEvent(db, failed, { error: 'e' })
@@ -88,7 +91,7 @@ export function leasePromises(holds: Holds): void {
     expect(await beginEvent(db, { id: putOff.id, gen: putOff.gen + 2 })).toBe('stale')
   })
 
-  holds('a batch of messages is begun in one read', async ({ db }) => {
+  holds('beginEvents reads a batch of messages in one statement', async ({ db }) => {
     const ids = await keep(db, 20, { due: 'dispatched' })
     const refs = await refsOf(db, ids)
     const watched = counted(db)
@@ -102,7 +105,7 @@ export function leasePromises(holds: Holds): void {
     expect(await beginEvents(watched.db, [])).toEqual({ current: [], swept: [], stale: [], workspacesInLine: [] })
   })
 
-  holds('two messages for one row are one row, under the later gen', async ({ db }) => {
+  holds('two messages for one row return one row, under the later gen', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { due: 'dispatched' })
     const ref = await refOf(db, id)
     const twice = await beginEvents(db, [ref, { ...ref }])
@@ -111,7 +114,7 @@ export function leasePromises(holds: Holds): void {
     expect([ahead.current.length, ahead.stale]).toEqual([0, [id]])
   })
 
-  holds('a message whose row was put in line is lost, for the line brings it', async ({ db }) => {
+  holds('a message whose row was put in line is stale, because a claim from the line delivers it', async ({ db }) => {
     const [one = '', other = ''] = await keep(db, 2, { due: 'dispatched' })
     const messages = await refsOf(db, [one, other])
     expect((await beginEvents(db, messages)).workspacesInLine).toEqual([])
@@ -124,7 +127,7 @@ export function leasePromises(holds: Holds): void {
     })
   })
 
-  holds('a message that a sweep overtook still works its row, once it was claimed', async ({ db }) => {
+  holds('a message that a sweep overtook may still deliver its row after a claim', async ({ db }) => {
     const now = await databaseNow(db)
     const ids = await keep(db, 2, { due: 'dispatched' })
     const messages = await refsOf(db, ids)
@@ -143,7 +146,7 @@ export function leasePromises(holds: Holds): void {
   })
 
   holds(
-    'a row that was attempted, or put off at a receiver’s wish, is not worked by an older message',
+    'an older message does not deliver a row that was attempted, or rescheduled at its receiver’s request',
     async ({ db }) => {
       const [failedOnce, deferred] = [await keepClaimed(db), await keepClaimed(db)]
       await rescheduleEvent(db, failedOnce, { dueAt: T + MINUTE, error: 'HTTP 500' })
@@ -153,20 +156,23 @@ export function leasePromises(holds: Holds): void {
     },
   )
 
-  holds('claiming named rows charges each once, buries the used up and leaves what moved on', async ({ db, rival }) => {
-    const [fresh = '', other = '', last = ''] = await keep(db, 3, { due: 'dispatched', maxAttempts: 1 })
-    const refs = await refsOf(db, [fresh, other, last])
-    await claimEvents(rival, [await refOf(db, other)], { now: T })
-    const [died] = (await claimEvents(rival, [await refOf(db, last)], { now: T })).claims
-    for (let crash = 0; crash < 3; crash++) await claimEvents(rival, [await refOf(db, last)], { now: T })
-    const first = await claimEvents(db, [...refs, await refOf(db, last)], { now: T })
-    expect(died).toMatchObject({ id: last, attempts: 1 })
-    expect(first.claims.map(moved)).toMatchObject([{ id: fresh, gen: 1, attempts: 1, claimedAt: T }])
-    expect(first.exhausted).toMatchObject([
-      { id: last, status: 'failed', crashes: 4, lastError: 'delivery_unconfirmed' },
-    ])
-    expect(moved(await row(db, other))).toMatchObject({ gen: 1, attempts: 1 })
-    expect(await claimEvents(db, refs, { now: T })).toEqual({ claims: [], exhausted: [] })
-    expect(await claimEvents(db, [])).toEqual({ claims: [], exhausted: [] })
-  })
+  holds(
+    'claiming named rows counts one attempt each, marks exhausted rows failed and skips rows that moved on',
+    async ({ db, rival }) => {
+      const [fresh = '', other = '', last = ''] = await keep(db, 3, { due: 'dispatched', maxAttempts: 1 })
+      const refs = await refsOf(db, [fresh, other, last])
+      await claimEvents(rival, [await refOf(db, other)], { now: T })
+      const [died] = (await claimEvents(rival, [await refOf(db, last)], { now: T })).claims
+      for (let crash = 0; crash < 3; crash++) await claimEvents(rival, [await refOf(db, last)], { now: T })
+      const first = await claimEvents(db, [...refs, await refOf(db, last)], { now: T })
+      expect(died).toMatchObject({ id: last, attempts: 1 })
+      expect(first.claims.map(moved)).toMatchObject([{ id: fresh, gen: 1, attempts: 1, claimedAt: T }])
+      expect(first.exhausted).toMatchObject([
+        { id: last, status: 'failed', crashes: 4, lastError: 'delivery_unconfirmed' },
+      ])
+      expect(moved(await row(db, other))).toMatchObject({ gen: 1, attempts: 1 })
+      expect(await claimEvents(db, refs, { now: T })).toEqual({ claims: [], exhausted: [] })
+      expect(await claimEvents(db, [])).toEqual({ claims: [], exhausted: [] })
+    },
+  )
 }

@@ -7,7 +7,7 @@ const table = (name: string) => `create table ${name} (id text not null primary 
 const has = (name: string) => ({ sql: `select id from ${name}`, params: [] })
 
 export function migratePromises(holds: Holds): void {
-  holds('migrating again applies nothing and keeps every row', async ({ db, rival }) => {
+  holds('a second migration applies nothing and leaves every row', async ({ db, rival }) => {
     await keep(db, 3)
     expect(await migrateOutbox(db)).toEqual([])
     expect(await migrateOutbox(rival)).toEqual([])
@@ -23,7 +23,7 @@ export function migratePromises(holds: Holds): void {
     expect((await db.run(has('one'))).rows).toEqual([{ id: 'x' }])
   })
 
-  holds('a migration is written as its author likes, and a text of it stays as it is', async ({ db }) => {
+  holds('a migration may have any layout, and its quoted texts are stored unchanged', async ({ db }) => {
     const note = 'one; two\n-- three\r\nfour'
     const sql = [
       '/* ; */ create table notes (id text not null primary key, text text not null); -- a comment; of two',
@@ -57,7 +57,7 @@ export function migratePromises(holds: Holds): void {
   })
 
   holds(
-    'a migration that was changed after it was applied is refused by its name; its line ends may change',
+    'a migration that was changed after it was applied is refused by name, unless only line endings differ',
     async ({ db }) => {
       const one = { name: 'test/0001', sql: `${table('one')}\n-- one\n` }
       await applyMigrations(db, [one])
@@ -74,16 +74,13 @@ export function migratePromises(holds: Holds): void {
     },
   )
 
-  holds(
-    'a migration that begins or ends a transaction of its own is refused, and nothing of it is kept',
-    async ({ db }) => {
-      const sql = `${table('one')} commit; ${table('two')}`
-      await expect(applyMigrations(db, [{ name: 'test/0001', sql }])).rejects.toThrow(/test\/0001.*commit cannot/)
-      await expect(db.run(has('one'))).rejects.toThrow(/no such table|does not exist/)
-    },
-  )
+  holds('a migration that begins or ends a transaction is refused, and nothing of it is committed', async ({ db }) => {
+    const sql = `${table('one')} commit; ${table('two')}`
+    await expect(applyMigrations(db, [{ name: 'test/0001', sql }])).rejects.toThrow(/test\/0001.*commit cannot/)
+    await expect(db.run(has('one'))).rejects.toThrow(/no such table|does not exist/)
+  })
 
-  holds('a migration that fails in the middle leaves nothing of itself and can be repeated', async ({ db }) => {
+  holds('a migration that fails in the middle commits nothing and can be repeated', async ({ db }) => {
     const broken = { name: 'test/0001', sql: `${table('one')}\n${table('two')}\ninsert into two (id) values (null);\n` }
     await expect(applyMigrations(db, [{ name: 'test/0000', sql: table('zero') }, broken])).rejects.toThrow(/test\/0001/)
     expect((await db.run(has('zero'))).rows).toEqual([])
@@ -92,7 +89,7 @@ export function migratePromises(holds: Holds): void {
     expect(await applyMigrations(db, [{ ...broken, sql: table('one') }])).toEqual(['test/0001'])
   })
 
-  holds('two that migrate at once apply each migration once', async ({ db, rival }) => {
+  holds('two processes that migrate concurrently apply each migration once', async ({ db, rival }) => {
     const migrations = [1, 2, 3].map((n) => ({
       name: `test/000${n}`,
       sql: `${table(`t${n}`)}\ninsert into t${n} (id) values ('x');\n`,
@@ -102,7 +99,7 @@ export function migratePromises(holds: Holds): void {
     for (const n of [1, 2, 3]) expect((await rival.run(has(`t${n}`))).rows).toEqual([{ id: 'x' }])
   })
 
-  holds('the names of the migrations are those that databases have recorded', async ({ db }) => {
+  holds('the names of the migrations are the recorded ones', async ({ db }) => {
     expect(outboxMigrations(db.dialect.name)[0]?.name).toBe('outbox/0001_pending_events')
   })
 }

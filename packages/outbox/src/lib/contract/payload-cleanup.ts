@@ -12,7 +12,7 @@ import { type Holds, T, counted, event, sharing, storedPayloads as stored } from
 const DAY = 86_400_000
 const HOUR = 3_600_000
 
-/** Completes every row that may go. */
+/** Completes every row that may go now. */
 async function completeAll(db: OutboxDatabase, now = T): Promise<void> {
   const { claims } = await claimDueEvents(db, { limit: 1000, now })
   await settleEvents(
@@ -42,7 +42,7 @@ export function payloadCleanupPromises(holds: Holds): void {
     expect([await cleanUp(), (await stored(db)).once]).toEqual([{ deleted: 1, more: false }, 0])
   })
 
-  holds('a payload of rows without an endpoint stays with them, and goes after them', async ({ db }) => {
+  holds('a payload of rows without an endpoint is deleted after its rows', async ({ db }) => {
     const { endpointId: _, ...alone } = event({ payload: 'x'.repeat(1001) })
     await enqueueEvent(db, alone)
     await enqueueEvents(db, sharing(4))
@@ -53,7 +53,7 @@ export function payloadCleanupPromises(holds: Holds): void {
   })
 
   holds(
-    'a clean-up is bounded: a batch each until its budget ends, and the next goes on there',
+    'a clean-up deletes in bounded batches until its budget ends, and the next continues there',
     async ({ db, rival }) => {
       await enqueueEvents(db, Array.from({ length: 7 }, () => sharing(4)).flat())
       await completeAll(db)
@@ -62,7 +62,7 @@ export function payloadCleanupPromises(holds: Holds): void {
         deleted: 2,
         more: true,
       })
-      // Its place, a look and a delete, and its place.
+      // Reads its position, reads and deletes payloads, writes its position.
       expect(watched.count.statements).toBe(4)
       let clock = 0
       const elapsed = () => (clock += 60)
@@ -85,7 +85,7 @@ export function payloadCleanupPromises(holds: Holds): void {
     expect(await statements(T)).toBe(4)
     expect(await stored(db)).toMatchObject({ once: 2 })
     expect([await statements(T + 7), await statements(T + 8)]).toEqual([1, 4])
-    // A clock that was wrong has written a time that no clock of today could have.
+    // A clock that was wrong has written a time that no correct clock has reached.
     await db.run(sqlText`update keepsend_sweep_pass set payloads_next_at = ${T + HOUR + 1}`)
     expect([await statements(T), await statements(T)]).toEqual([4, 1])
   })
@@ -96,7 +96,7 @@ export function payloadCleanupPromises(holds: Holds): void {
     expect(watched.count.statements).toBe(6)
   })
 
-  holds('two that clean up concurrently delete each payload once', async ({ db, rival }) => {
+  holds('two concurrent clean-ups delete each payload once', async ({ db, rival }) => {
     await enqueueEvents(db, Array.from({ length: 40 }, () => sharing(4)).flat())
     await completeAll(db)
     const both = await Promise.all(

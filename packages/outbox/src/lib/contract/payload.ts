@@ -22,7 +22,7 @@ import {
 
 const DAY = 86_400_000
 
-/** Names of receivers, in a table for {@link publish}. */
+/** Inserts names of receivers into a table for {@link publish}. */
 async function makeReceivers(db: OutboxDatabase, count: number): Promise<void> {
   await db.run({ sql: 'create table receivers (name text not null primary key)', params: [] })
   await db.run(sqlText`
@@ -31,7 +31,7 @@ async function makeReceivers(db: OutboxDatabase, count: number): Promise<void> {
     select 'ep_' || value from n`)
 }
 
-/** One row for each receiver, or for that one. */
+/** Inserts one row for each receiver, or for the named one. */
 async function publish(db: OutboxDatabase, parts: Partial<OutboxEvent> = {}, name?: string): Promise<void> {
   const { before, insert } = insertSelectStatements(db.dialect, event(parts), () => ({
     endpointId: raw('receivers.name'),
@@ -45,7 +45,7 @@ async function publish(db: OutboxDatabase, parts: Partial<OutboxEvent> = {}, nam
 const payloadsOf = async (db: OutboxDatabase): Promise<string[]> => (await findAll(db)).map(({ payload }) => payload)
 
 export function payloadPromises(holds: Holds): void {
-  holds('rows of one event share a payload where they are more than three', async ({ db }) => {
+  holds('more than three rows of one event share a payload', async ({ db }) => {
     await makeReceivers(db, 4)
     await enqueueEvents(db, sharing(3))
     await publish(db, {}, 'ep_1')
@@ -58,11 +58,11 @@ export function payloadPromises(holds: Holds): void {
     expect(shared).toEqual([...Array(4).fill('shared ?'), ...Array(4).fill('published ?')])
   })
 
-  holds('a payload that is too long for a row is stored beside it; on D1 and Postgres none is', async ({ db }) => {
+  holds('a payload that is too long for a row is stored beside it, except on D1 and Postgres', async ({ db }) => {
     await makeReceivers(db, 1)
     const { inlinesLong } = db.dialect
     const most = inlinesLong ? 20_000 : 1000
-    // Counted in bytes, of which each of these is two.
+    // The limit is in bytes, and each of these characters has two.
     const [fits, long] = ['é'.repeat(most / 2), 'é'.repeat(most / 2 + 1)]
     const insert = async (payload: string): Promise<void> => {
       await enqueueEvent(db, event({ payload }))
@@ -92,7 +92,7 @@ export function payloadPromises(holds: Holds): void {
     expect(await stored(db)).toEqual({ once: 0, inline: 0, characters: 0 })
   })
 
-  holds('whoever is given a row is given its payload', async ({ db, rival }) => {
+  holds('every verb that returns a row returns its payload', async ({ db, rival }) => {
     const payload = 'the bytes'
     const expected = Array(4).fill(payload)
     const of = (rows: readonly { payload: string }[]): string[] => rows.map((row) => row.payload)
@@ -120,14 +120,14 @@ export function payloadPromises(holds: Holds): void {
     expect(of((await claimEvents(rival, await refsOf(db, ids), { now })).claims)).toEqual(expected)
   })
 
-  holds('two payloads under one event id stay apart', async ({ db }) => {
+  holds('two payloads under one event id are not mixed up', async ({ db }) => {
     await makeReceivers(db, 4)
     const eventId = newEventId()
     const long = 'x'.repeat(1001)
     await publish(db, { eventId, payload: 'of one workspace' })
     await db.run({ sql: "update receivers set name = name || '_b'", params: [] })
     await publish(db, { eventId, payload: 'of another', workspaceId: 'ws_2' })
-    // Short, and for one: it is not stored, and takes none that is.
+    // Short, and for one receiver: it is not stored apart, and uses no stored payload.
     await db.run({ sql: "update receivers set name = name || '_c'", params: [] })
     await publish(db, { eventId, payload: 'for one' }, 'ep_1_b_c')
     await enqueueEvents(db, [
@@ -153,7 +153,7 @@ export function payloadPromises(holds: Holds): void {
     expect(await payloadsOf(db)).toEqual(Array(4).fill('first'))
   })
 
-  holds('a row without a payload anywhere cannot be written', async ({ db }) => {
+  holds('a row without a payload cannot be inserted', async ({ db }) => {
     await enqueueEvent(db, event())
     await expect(db.run({ sql: 'update pending_events set payload = null', params: [] })).rejects.toThrow(/check/i)
   })

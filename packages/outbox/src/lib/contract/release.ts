@@ -5,28 +5,31 @@ import { completeEvent } from '../settle.ts'
 import { type Holds, MINUTE, T, claimOne, counted, findAll, keep, keepClaimed, moved, refOf, row } from './fixtures.ts'
 
 export function releasePromises(holds: Holds): void {
-  holds('a released row is due at once, its attempt refunded, its gen bumped', async ({ db, rival }) => {
-    const claim = await keepClaimed(db)
-    expect(await releaseEvents(db, [claim], { now: T + 3 })).toEqual([])
-    expect(moved(await row(db, claim.id))).toMatchObject({
-      status: 'pending',
-      attempts: 0,
-      gen: 2,
-      dueAt: T + 3,
-      claimedAt: null,
-      crashes: 0,
-      deferrals: 0,
-    })
-    expect(moved(await claimOne(rival, T + 3))).toMatchObject({ id: claim.id, attempts: 1, gen: 3, crashes: 0 })
-  })
+  holds(
+    'a released row is due immediately, its attempt does not count and its gen is incremented',
+    async ({ db, rival }) => {
+      const claim = await keepClaimed(db)
+      expect(await releaseEvents(db, [claim], { now: T + 3 })).toEqual([])
+      expect(moved(await row(db, claim.id))).toMatchObject({
+        status: 'pending',
+        attempts: 0,
+        gen: 2,
+        dueAt: T + 3,
+        claimedAt: null,
+        crashes: 0,
+        deferrals: 0,
+      })
+      expect(moved(await claimOne(rival, T + 3))).toMatchObject({ id: claim.id, attempts: 1, gen: 3, crashes: 0 })
+    },
+  )
 
-  holds('a released row can be given a time', async ({ db }) => {
+  holds('a release can set the due time', async ({ db }) => {
     const claim = await keepClaimed(db)
     expect(await releaseEvents(db, [claim], { dueAt: T + MINUTE, now: T })).toEqual([])
     expect((await row(db, claim.id)).dueAt).toBe(T + MINUTE)
   })
 
-  holds('the releaser holds nothing any more: its settle is lost, and so is a second release', async ({ db }) => {
+  holds('a settle or a second release after a release is lost', async ({ db }) => {
     const claim = await keepClaimed(db)
     await releaseEvents(db, [claim], { now: T })
     const released = await row(db, claim.id)
@@ -35,13 +38,13 @@ export function releasePromises(holds: Holds): void {
     expect(await row(db, claim.id)).toEqual(released)
   })
 
-  holds('a release refunds no more than was charged', async ({ db }) => {
+  holds('a release refunds no more than was counted', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { due: 'dispatched' })
     expect(await releaseEvents(db, [await refOf(db, id)], { now: T })).toEqual([])
     expect(moved(await row(db, id))).toMatchObject({ attempts: 0, gen: 1, dueAt: T })
   })
 
-  holds('any number of claims is released by one statement; the lost ones are named', async ({ db, rival }) => {
+  holds('one statement releases any number of claims and returns the lost ones', async ({ db, rival }) => {
     await keep(db, 30)
     const { claims } = await claimDueEvents(db, { limit: 30, leaseMs: MINUTE, now: T })
     const [taken] = claims.slice(0, 1)

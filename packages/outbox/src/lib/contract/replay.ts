@@ -12,7 +12,7 @@ async function keepFailed(db: OutboxDatabase, now = T, parts: Partial<OutboxEven
 }
 
 export function replayPromises(holds: Holds): void {
-  holds('a replayed row starts afresh: pending, due now, attempts 0, under a new gen', async ({ db, rival }) => {
+  holds('a replayed row starts again: pending, due now, attempts 0, under a new gen', async ({ db, rival }) => {
     const first = await keepClaimed(db)
     await rescheduleEvent(db, first, { dueAt: T, deferral: true })
     const claim = await claimOne(db)
@@ -31,14 +31,14 @@ export function replayPromises(holds: Holds): void {
     expect(await claimOne(db, T + 9)).toMatchObject({ id: claim.id, attempts: 1, gen: claim.gen + 2 })
   })
 
-  holds('a completed row that was kept can be replayed too', async ({ db }) => {
+  holds('a completed row that was retained can be replayed, too', async ({ db }) => {
     const claim = await keepClaimed(db)
     await completeEvent(db, claim, { keepCompleted: true })
     expect((await replayEvents(db, { status: 'completed' }, { now: T })).ids).toEqual([claim.id])
     expect((await row(db, claim.id)).status).toBe('pending')
   })
 
-  holds('pending, claimed and held rows are left alone', async ({ db }) => {
+  holds('a replay skips pending, claimed and held rows', async ({ db }) => {
     const held = await keepClaimed(db)
     await settleEvents(db, [{ settle: 'hold', claim: held, reason: 'blocked' }])
     await keepClaimed(db)
@@ -49,7 +49,7 @@ export function replayPromises(holds: Holds): void {
   })
 
   holds(
-    'at most as many as asked for, the longest settled first, and says whether there may be more',
+    'a replay takes at most its limit, oldest settlement first, and says whether there may be more',
     async ({ db }) => {
       const second = await keepFailed(db, T + 2)
       const first = await keepFailed(db, T + 1)
@@ -63,7 +63,7 @@ export function replayPromises(holds: Holds): void {
     },
   )
 
-  holds('the parts of the filter are joined by and', async ({ db }) => {
+  holds('a replay joins the conditions of its filter by and', async ({ db }) => {
     const wanted = await keepFailed(db, T + 5, { workspaceId: 'ws_2', endpointId: 'ep_2' })
     await keepFailed(db, T + 5, { workspaceId: 'ws_2', endpointId: 'ep_1' })
     await keepFailed(db, T + 5, { workspaceId: 'ws_1', endpointId: 'ep_2' })
@@ -83,7 +83,7 @@ export function replayPromises(holds: Holds): void {
   holds('a replay without a filter is refused, an empty list of ids replays nothing', async ({ db }) => {
     const id = await keepFailed(db)
     await expect(replayEvents(db, {})).rejects.toMatchObject({ code: 'invalid_option' })
-    // By one of them alone it would read the rows of everybody.
+    // With one of them alone it would read the rows of all workspaces.
     for (const half of [{ workspaceId: 'ws_1' }, { endpointId: 'ep_1', status: 'failed' as const }]) {
       await expect(replayEvents(db, half)).rejects.toMatchObject({
         code: 'invalid_option',
@@ -103,7 +103,7 @@ export function replayPromises(holds: Holds): void {
     expect(await row(db, claim.id)).toEqual(replayed)
   })
 
-  holds('two that replay at once replay each row once', async ({ db, rival }) => {
+  holds('two concurrent replays replay each row once', async ({ db, rival }) => {
     for (let count = 0; count < 12; count++) await keepFailed(db)
     const both = await Promise.all(
       [db, rival].map((one) => replayEvents(one, { status: 'failed' }, { limit: 8, now: T })),

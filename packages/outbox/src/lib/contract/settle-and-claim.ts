@@ -9,14 +9,14 @@ import { type Holds, MINUTE, T, claimOne, counted, findAll, keep, keepClaimed, m
 const NOTES = { sql: 'create table notes (id text not null primary key)', params: [] }
 const noted = { sql: 'select id from notes', params: [] }
 
-/** A statement that hangs on a claim: it writes only while that very claim stands. */
+/** A statement that writes only while a claim is current. */
 function note({ id, gen }: { id: string; gen: number }): SqlText {
   return sqlText`insert into notes (id)
     select id from pending_events where id = ${id} and gen = ${gen} and status = 'pending'`
 }
 
 export function settleAndClaimPromises(holds: Holds): void {
-  holds('settling and the next claim are one commit', async ({ db }) => {
+  holds('a settle and the next claim are one commit', async ({ db }) => {
     await keep(db, 4)
     const { claims } = await claimDueEvents(db, { limit: 2, now: T })
     const watched = counted(db)
@@ -44,8 +44,8 @@ export function settleAndClaimPromises(holds: Holds): void {
   )
 
   for (const keepCompleted of [false, true]) {
-    const how = keepCompleted ? 'kept' : 'deleted'
-    holds(`with completed rows ${how}: a claim whose lease is over is settled, not taken again`, async ({ db }) => {
+    const how = keepCompleted ? 'retained' : 'deleted'
+    holds(`with completed rows ${how}: a claim whose lease has expired is settled, not taken again`, async ({ db }) => {
       const claims = [await keepClaimed(db), await keepClaimed(db)]
       const [next = ''] = await keep(db, 1)
       const outcomes = claims.map((claim): Outcome => ({ settle: 'complete', claim }))
@@ -57,16 +57,19 @@ export function settleAndClaimPromises(holds: Holds): void {
       expect(left.map(({ id }) => id)).toEqual(keepCompleted ? claims.map(({ id }) => id) : [])
     })
 
-    holds(`with completed rows ${how}: a lost row is named, and the next claim may take it`, async ({ db }) => {
-      const stale = await keepClaimed(db)
-      await claimOne(db, T + MINUTE)
-      const held = await keepClaimed(db)
-      const late = T + 3 * MINUTE
-      const outcomes = [stale, held].map((claim): Outcome => ({ settle: 'complete', claim }))
-      const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { due: 10, now: late } })
-      expect(lost).toEqual([stale.id])
-      expect(claimed.claims.map(moved)).toMatchObject([{ id: stale.id, gen: 3 }])
-    })
+    holds(
+      `with completed rows ${how}: a settle returns a lost claim, and the next claim may take its row`,
+      async ({ db }) => {
+        const stale = await keepClaimed(db)
+        await claimOne(db, T + MINUTE)
+        const held = await keepClaimed(db)
+        const late = T + 3 * MINUTE
+        const outcomes = [stale, held].map((claim): Outcome => ({ settle: 'complete', claim }))
+        const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { due: 10, now: late } })
+        expect(lost).toEqual([stale.id])
+        expect(claimed.claims.map(moved)).toMatchObject([{ id: stale.id, gen: 3 }])
+      },
+    )
   }
 
   holds('a settle of nothing with a claim claims', async ({ db }) => {
@@ -75,7 +78,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     expect(claimed.claims.map((claim) => claim.id)).toEqual([id])
   })
 
-  holds('a statement that hangs on a claim writes while the claim still stands', async ({ db }) => {
+  holds('a statement that depends on a claim writes while the claim is current', async ({ db }) => {
     await db.run(NOTES)
     const kept = await keepClaimed(db)
     const deleted = await keepClaimed(db)
@@ -91,7 +94,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     expect((await findAll(db)).map(({ id, status }) => [id, status])).toEqual([[kept.id, 'failed']])
   })
 
-  holds('a statement that hangs on a lost claim writes nothing', async ({ db }) => {
+  holds('a statement that depends on a lost claim writes nothing', async ({ db }) => {
     await db.run(NOTES)
     const stale = await keepClaimed(db)
     const current = await claimOne(db, T + MINUTE)
@@ -104,7 +107,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     expect(await row(db, stale.id)).toEqual(rowOf(current))
   })
 
-  holds('a statement after the settle sees the rows that it left', async ({ db }) => {
+  holds('a statement after the settle sees its result', async ({ db }) => {
     await db.run(NOTES)
     const claim = await keepClaimed(db)
     const transaction = new Transaction()
@@ -118,7 +121,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     expect((await db.run(noted)).rows).toEqual([{ id: claim.id }])
   })
 
-  holds('a claim after the settle takes the rows that it left, in the same commit', async ({ db }) => {
+  holds('a claim after the settle takes rescheduled rows in the same commit', async ({ db }) => {
     const again = await keepClaimed(db)
     const done = await keepClaimed(db)
     const [waiting = ''] = await keep(db, 1)
@@ -132,7 +135,7 @@ export function settleAndClaimPromises(holds: Holds): void {
       ],
       { keepCompleted: true, now: T },
     )
-    // What is released goes back in line; what waited for T is due.
+    // Released rows are back in line; rows that waited for T are due.
     const lanes = [{ workspaceId: 'ws_1', endpointId: 'ep_1', count: 10 }]
     const claimed = addClaim(transaction, db, { lanes, due: 10, leaseMs: MINUTE, now: T })
     const watched = counted(db)
@@ -156,7 +159,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     expect(await row(db, claim.id)).toEqual(rowOf(claim))
   })
 
-  holds('a transaction that fails anywhere keeps neither notes, nor settles, nor claims', async ({ db }) => {
+  holds('a transaction that fails anywhere commits neither notes, nor settles, nor claims', async ({ db }) => {
     await db.run(NOTES)
     const claim = await keepClaimed(db)
     const [waiting = ''] = await keep(db, 1)

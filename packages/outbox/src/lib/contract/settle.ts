@@ -24,7 +24,7 @@ import {
 const NOBODY = { id: '', gen: 0 }
 
 export function settlePromises(holds: Holds): void {
-  holds('a completed row is gone', async ({ db, rival }) => {
+  holds('a completed row is deleted', async ({ db, rival }) => {
     const claim = await keepClaimed(db)
     expect(await completeEvent(db, claim)).toBe('ok')
     expect(await find(rival, claim.id)).toBeUndefined()
@@ -47,7 +47,7 @@ export function settlePromises(holds: Holds): void {
     })
   })
 
-  holds('a failed row stays, with its reason and the time of its failing', async ({ db }) => {
+  holds('a failed row stays, with its reason and the time of its failure', async ({ db }) => {
     const claim = await keepClaimed(db)
     expect(await failEvent(db, claim, { error: 'http_404', httpStatus: 404, now: T + 7 })).toBe('ok')
     expect(await row(db, claim.id)).toMatchObject({
@@ -62,7 +62,7 @@ export function settlePromises(holds: Holds): void {
     expect((await claimDueEvents(db, { limit: 5, now: T + 10 * MINUTE })).claims).toEqual([])
   })
 
-  holds('a rescheduled row is due again at its time, the attempt charged, gen bumped', async ({ db }) => {
+  holds('a rescheduled row is due again at its time, its attempt counts and gen is incremented', async ({ db }) => {
     const claim = await keepClaimed(db)
     expect(await rescheduleEvent(db, claim, { delayMs: 4000.2, error: 'http_503', httpStatus: 503, now: T })).toBe('ok')
     expect(moved(await row(db, claim.id))).toMatchObject({
@@ -78,7 +78,7 @@ export function settlePromises(holds: Holds): void {
     expect(moved(await claimOne(db, T + 4001))).toMatchObject({ attempts: 2, gen: 3 })
   })
 
-  holds('a deferral is counted apart and charges no attempt', async ({ db }) => {
+  holds('a deferral is counted apart and does not count as an attempt', async ({ db }) => {
     const claim = await keepClaimed(db)
     expect(await rescheduleEvent(db, claim, { dueAt: T + 9, deferral: true, now: T })).toBe('ok')
     expect(moved(await row(db, claim.id))).toMatchObject({ attempts: 0, deferrals: 1, gen: 2, dueAt: T + 9 })
@@ -86,7 +86,7 @@ export function settlePromises(holds: Holds): void {
     expect(await row(db, claim.id)).toMatchObject({ attempts: 0, deferrals: 2 })
   })
 
-  holds('an attempt that was begun without a claim is charged by its settle', async ({ db }) => {
+  holds('a settle counts an attempt that was begun without a claim', async ({ db }) => {
     const refs = await refsOf(db, await keep(db, 3, { due: 'dispatched' }))
     const [one = NOBODY, two = NOBODY, three = NOBODY] = refs
     for (const ref of refs) expect(await beginEvent(db, ref)).toMatchObject({ attempts: 0 })
@@ -96,7 +96,7 @@ export function settlePromises(holds: Holds): void {
     expect((await findAll(db)).map(({ attempts }) => attempts)).toEqual([1, 1, 0])
   })
 
-  holds('no settle of a stale gen changes anything, whatever its kind', async ({ db, rival }) => {
+  holds('no settle of a stale gen changes anything, of any kind', async ({ db, rival }) => {
     const stale = await keepClaimed(db)
     const current = await claimOne(rival, T + MINUTE)
     for (const outcome of everyOutcome(stale)) {
@@ -109,7 +109,7 @@ export function settlePromises(holds: Holds): void {
     expect(await completeEvent(rival, current)).toBe('ok')
   })
 
-  holds('no settle of a gen to come, or of a row that was never there, changes anything', async ({ db }) => {
+  holds('no settle of a future gen, or of a row that does not exist, changes anything', async ({ db }) => {
     const claim = await keepClaimed(db)
     const unknown = { id: `${event().eventId}.ep_1`, gen: 1 }
     for (const outcome of [...everyOutcome({ id: claim.id, gen: claim.gen + 1 }), ...everyOutcome(unknown)]) {
@@ -152,13 +152,13 @@ export function settlePromises(holds: Holds): void {
     expect([rows.length, count('failed', 1), count('held', 2), count('pending', 2)]).toEqual([833, 167, 166, 500])
   })
 
-  holds('no outcomes cost no statement', async ({ db }) => {
+  holds('a settle of no outcomes runs no statement', async ({ db }) => {
     const watched = counted(db)
     expect(await settleEvents(watched.db, [])).toEqual({ lost: [], claimed: { claims: [], exhausted: [] } })
     expect(watched.count.units).toBe(0)
   })
 
-  holds('errors are cut to 1,000 characters and freed of what no database stores', async ({ db }) => {
+  holds('errors are cut to 1,000 characters, and characters that no database stores are removed', async ({ db }) => {
     const claim = await keepClaimed(db)
     expect(await failEvent(db, claim, { error: `\0\ud800${'x'.repeat(2000)}` })).toBe('ok')
     expect((await row(db, claim.id)).lastError).toBe(`\ufffd${'x'.repeat(998)}`)
@@ -167,7 +167,7 @@ export function settlePromises(holds: Holds): void {
     expect((await row(db, other.id)).holdReason).toBe('ab')
   })
 
-  holds('a delay or a time that is none is refused before anything is written', async ({ db }) => {
+  holds('an invalid delay or time is refused before anything is written', async ({ db }) => {
     const claim = await keepClaimed(db)
     for (const wait of [
       { delayMs: -1 },
@@ -180,7 +180,7 @@ export function settlePromises(holds: Holds): void {
     expect(await row(db, claim.id)).toEqual(rowOf(claim))
   })
 
-  holds('a settle with nothing said about its time goes by the clock of the database', async ({ db }) => {
+  holds("a settle without a time uses the database's clock", async ({ db }) => {
     const claim = await keepClaimed(db)
     await rescheduleEvent(db, claim, { delayMs: MINUTE })
     const { dueAt, createdAt } = await row(db, claim.id)

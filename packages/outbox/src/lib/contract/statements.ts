@@ -13,14 +13,14 @@ const CHANGES = { sql: 'create table changes (name text not null primary key)', 
 const add = (name: string) => sqlText`insert into changes (name) values (${name})`
 
 export function statementPromises(holds: Holds): void {
-  holds('an unexecuted enqueue commits with the change it belongs to', async ({ db, rival }) => {
+  holds('an enqueue statement commits with the change that it belongs to', async ({ db, rival }) => {
     await db.run(CHANGES)
     await db.atomic([sqlText`insert into changes (name) values (${'a'})`, enqueueEventStatement(event())])
     expect((await rival.run({ sql: 'select name from changes', params: [] })).rows).toEqual([{ name: 'a' }])
     expect(await findAll(rival)).toHaveLength(1)
   })
 
-  holds('an unexecuted enqueue is gone with a change that fails, before it or after it', async ({ db }) => {
+  holds('an enqueue statement is undone with a change that fails, before it or after it', async ({ db }) => {
     await db.run(CHANGES)
     const fails = sqlText`insert into changes (name) values (${null})`
     await expect(db.atomic([enqueueEventStatement(event()), fails])).rejects.toThrow(/not.?null/i)
@@ -28,7 +28,7 @@ export function statementPromises(holds: Holds): void {
     expect(await findAll(db)).toEqual([])
   })
 
-  holds('an atomic unit commits all its statements, in order, or none; an empty one does nothing', async ({ db }) => {
+  holds('atomic commits all its statements, in order, or none, and does nothing without any', async ({ db }) => {
     await db.run(CHANGES)
     const all = { sql: 'select name from changes order by name', params: [] }
     await expect(db.atomic([add('a'), add('b'), add('a')])).rejects.toThrow(/unique/i)
@@ -39,7 +39,7 @@ export function statementPromises(holds: Holds): void {
     expect(await db.atomic([])).toEqual([])
   })
 
-  holds('an unexecuted enqueue keeps the payload exact, and the same id again is no error', async ({ db }) => {
+  holds('an enqueue statement stores the exact payload, and may repeat an id', async ({ db }) => {
     for (const payload of AWKWARD_PAYLOADS) {
       const eventId = newEventId()
       await db.run(enqueueEventStatement(event({ eventId, payload })))
@@ -48,7 +48,7 @@ export function statementPromises(holds: Holds): void {
     }
   })
 
-  holds('an unexecuted enqueue means by "due" what enqueueEvent means', async ({ db }) => {
+  holds('an enqueue statement accepts the same values of due as enqueueEvent', async ({ db }) => {
     const now = await databaseNow(db)
     for (const due of ['now', 'dispatched', 0, T] as const) {
       for (const offset of [0, 6 * MINUTE, -6 * MINUTE]) {
@@ -63,7 +63,7 @@ export function statementPromises(holds: Holds): void {
     }
   })
 
-  holds('toSql gives any other driver the text and its parameters, in the spelling of its database', async ({ db }) => {
+  holds('toSql returns the text and its parameters in the spelling of the database', async ({ db }) => {
     const payload = 'is it ? or $1'
     for (const due of ['now', 'dispatched', T] as const) {
       const statement = enqueueEventStatement(event({ payload, due }))
@@ -81,7 +81,7 @@ export function statementPromises(holds: Holds): void {
   })
 
   holds(
-    'a `?` in a quoted text, a quoted name or a comment is no parameter, in text and in the form of drizzle',
+    "a `?` in a quoted text, a quoted name or a comment is no parameter, in a text and in drizzle's form",
     async ({ db }) => {
       await db.run({ sql: 'create table notes (id text not null primary key, "what?" text not null)', params: [] })
       const insert = (id: string) => ({
@@ -96,7 +96,7 @@ export function statementPromises(holds: Holds): void {
   )
 
   holds(
-    'what begins or ends a transaction is refused, in text and in the form of drizzle; nothing is written',
+    "a statement that begins or ends a transaction is refused, as a text and in drizzle's form, and nothing is written",
     async ({ db, rival }) => {
       await db.run(CHANGES)
       for (const text of ['commit', 'ROLLBACK', 'begin', 'savepoint s', 'pragma x', 'vacuum', '/* ; */ end;']) {
@@ -109,7 +109,7 @@ export function statementPromises(holds: Holds): void {
       }
       const two = { sql: "insert into changes values ('c'); commit", params: [] }
       await expect(db.atomic([add('a'), two])).rejects.toMatchObject({ code: 'invalid_statement' })
-      // Nor is a neighbour's transaction, which may share the commit, ended by it.
+      // Nor does it end another caller's transaction, which may share the commit.
       const settled = await Promise.allSettled([
         db.atomic([add('n'), enqueueEventStatement(event())]),
         db.atomic([add('a'), { sql: 'commit', params: [] }]),
@@ -120,18 +120,18 @@ export function statementPromises(holds: Holds): void {
     },
   )
 
-  holds('an invalid event is refused when the statement is made', async () => {
+  holds('an enqueue statement of an invalid event is refused when it is created', async () => {
     expect(() => enqueueEventStatement(event({ eventId: 'evt_1' }))).toThrow(/UUIDv7/)
   })
 
-  holds('statements of drizzle run as they are', async ({ db }) => {
+  holds('drizzle statements run without a conversion', async ({ db }) => {
     await db.run(enqueueEventStatement(event({ payload: 'one?' })))
     const { rows } = await db.run(sql`select payload from pending_events where payload = ${'one?'}`)
     expect(rows).toEqual([{ payload: 'one?' }])
     expect((await claimDueEvents(db, { limit: 1, now: T })).claims).toHaveLength(1)
   })
 
-  holds('the range of an event selects its deliveries and no others, by its id and by a column', async ({ db }) => {
+  holds('eventRange selects the deliveries of an event and no others, by its id and by a column', async ({ db }) => {
     const [before, eventId, after] = [newEventId(), newEventId(), newEventId()]
     const endpoints = ['ep_1', '-', '_', 'Z', 'zz']
     for (const one of [before, eventId, after]) {

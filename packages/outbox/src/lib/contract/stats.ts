@@ -39,33 +39,33 @@ export function statsPromises(holds: Holds): void {
     })
   })
 
-  holds('the age is that of the row that has waited longest past its time', async ({ db }) => {
+  holds('oldestDueMs is the age of the row that has waited longest past its time', async ({ db }) => {
     await keep(db, 1, { due: T })
     await keep(db, 1, { due: T + 40 })
     expect((await outboxStats(db, { now: T + 100 })).oldestDueMs).toBe(100)
     expect((await outboxStats(db, { now: T - 100 })).oldestDueMs).toBe(0)
   })
 
-  holds('a row under a live lease waits for nothing; after the lease it does', async ({ db }) => {
+  holds('oldestDueMs ignores a row under a live lease, and counts it after the lease', async ({ db }) => {
     await keepClaimed(db)
     expect((await outboxStats(db, { now: T + MINUTE - 1 })).oldestDueMs).toBe(0)
     expect(await outboxStats(db, { now: T + MINUTE + 9 })).toMatchObject({ due: 1, inFlight: 0, oldestDueMs: 9 })
   })
 
-  holds('held rows count into the age: a blocked endpoint cannot hide its backlog', async ({ db }) => {
+  holds('oldestDueMs includes held rows, so that a blocked endpoint cannot hide its backlog', async ({ db }) => {
     const claim = await keepClaimed(db)
     await settleEvents(db, [{ settle: 'hold', claim, reason: 'blocked' }])
     const { createdAt } = await row(db, claim.id)
     expect(await outboxStats(db, { now: T })).toMatchObject({ held: 1, oldestDueMs: T - createdAt })
   })
 
-  holds('a rate-limited row counts into the age from the time it may be sent (trap 21)', async ({ db }) => {
+  holds('oldestDueMs counts a rate-limited row from the time it may be sent (trap 21)', async ({ db }) => {
     await keep(db, 1)
     await rescheduleEvent(db, await claimOne(db), { dueAt: T + MINUTE, deferral: true })
     expect(await outboxStats(db, { now: T + 2 * MINUTE })).toMatchObject({ due: 1, oldestDueMs: MINUTE })
   })
 
-  holds('counting stops at its limit and says so', async ({ db }) => {
+  holds('a count stops at its limit and says so', async ({ db }) => {
     await keep(db, 12)
     expect(await outboxStats(db, { countLimit: 5, now: T + 7 })).toMatchObject({ truncated: true, oldestDueMs: 7 })
     expect(await outboxStats(db, { countLimit: 12, now: T })).toMatchObject({ due: 12, truncated: false })

@@ -29,22 +29,19 @@ async function sweepOne(db: OutboxDatabase, now: number): Promise<SweptEvent> {
 }
 
 export function sweepPromises(holds: Holds): void {
-  holds(
-    'a row whose time has passed is swept: new gen, a lease, no attempt charged, no payload read',
-    async ({ db }) => {
-      const [id = ''] = await keep(db, 1)
-      const message = await refOf(db, id)
-      const { events, exhausted, more } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
-      expect([exhausted, more, events.some((one) => 'payload' in one)]).toEqual([[], false, false])
-      expect(events.map(moved)).toMatchObject([
-        { id, status: 'pending', attempts: 0, gen: 1, dueAt: T + MINUTE, claimedAt: null },
-      ])
-      expect(await beginEvent(db, message)).toBe('stale')
-      expect(await beginEvent(db, await refOf(db, id))).toMatchObject({ id, gen: message.gen + 1 })
-    },
-  )
+  holds('a sweep takes a due row: new gen, a lease, no attempt counted, no payload read', async ({ db }) => {
+    const [id = ''] = await keep(db, 1)
+    const message = await refOf(db, id)
+    const { events, exhausted, more } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
+    expect([exhausted, more, events.some((one) => 'payload' in one)]).toEqual([[], false, false])
+    expect(events.map(moved)).toMatchObject([
+      { id, status: 'pending', attempts: 0, gen: 1, dueAt: T + MINUTE, claimedAt: null },
+    ])
+    expect(await beginEvent(db, message)).toBe('stale')
+    expect(await beginEvent(db, await refOf(db, id))).toMatchObject({ id, gen: message.gen + 1 })
+  })
 
-  holds('a live lease is not swept, one that ran out is', async ({ db, rival }) => {
+  holds('a sweep skips a live lease and takes an expired one', async ({ db, rival }) => {
     const claim = await keepClaimed(db)
     expect((await sweepPendingEvents(rival, { now: T + MINUTE - 1 })).events).toEqual([])
     expect(moved(await sweepOne(rival, T + MINUTE))).toMatchObject({
@@ -71,7 +68,7 @@ export function sweepPromises(holds: Holds): void {
     expect(moved(await row(db, ids[2] ?? ''))).toMatchObject({ status: 'pending', gen: 2, dueAt: T + 5000 })
   })
 
-  holds('a callback is lost once another has taken the row', async ({ db, rival }) => {
+  holds('a callback is lost once another worker has claimed the row', async ({ db, rival }) => {
     await keep(db, 1)
     const swept = await sweepOne(db, T)
     const current = await claimOne(rival, T + MINUTE)
@@ -83,7 +80,7 @@ export function sweepPromises(holds: Holds): void {
     expect(await row(db, swept.id)).toEqual(rowOf(current))
   })
 
-  holds('sweeping and putting off charge no attempt, however often (trap 5)', async ({ db }) => {
+  holds('repeated sweeps and reschedules count no attempt (trap 5)', async ({ db }) => {
     const [id = ''] = await keep(db, 1, { maxAttempts: 1 })
     for (let round = 0; round < 5; round++) {
       const swept = await sweepOne(db, T + round * 5000)
@@ -104,21 +101,24 @@ export function sweepPromises(holds: Holds): void {
     expect(leases).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256])
   })
 
-  holds('no lease is longer than its row is old, or than one lease: a queue is not further behind', async ({ db }) => {
-    const created = await databaseNow(db)
-    await keep(db, 1, { due: created })
-    const at = async (age: number) => {
-      const swept = await sweepOne(db, created + age * MINUTE)
-      await swept.reschedule(0)
-      return Math.round(((swept.dueAt ?? 0) - created) / MINUTE) - age
-    }
-    // Twenty ticks of an outage, in each of which the row is taken and given back.
-    const leases: number[] = []
-    for (let age = 0; age < 20; age++) leases.push(await at(age))
-    expect(leases).toEqual([1, 1, ...leases.slice(2).map((_, n) => n + 2)])
-  })
+  holds(
+    'no lease is longer than the age of its row or one lease, because no queue lags further behind',
+    async ({ db }) => {
+      const created = await databaseNow(db)
+      await keep(db, 1, { due: created })
+      const at = async (age: number) => {
+        const swept = await sweepOne(db, created + age * MINUTE)
+        await swept.reschedule(0)
+        return Math.round(((swept.dueAt ?? 0) - created) / MINUTE) - age
+      }
+      // Twenty ticks of an outage, in each of which the row is swept and released.
+      const leases: number[] = []
+      for (let age = 0; age < 20; age++) leases.push(await at(age))
+      expect(leases).toEqual([1, 1, ...leases.slice(2).map((_, n) => n + 2)])
+    },
+  )
 
-  holds('a row whose attempts are used up is buried by the sweep and returned as dead', async ({ db }) => {
+  holds('a sweep marks a row whose attempts are exhausted failed, and returns it', async ({ db }) => {
     const claim = await keepClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, claim, { dueAt: T, now: T })
     const { events, exhausted } = await sweepPendingEvents(db, { now: T })
@@ -127,7 +127,7 @@ export function sweepPromises(holds: Holds): void {
     expect(await row(db, claim.id)).toMatchObject({ ...exhausted[0], completedAt: T })
   })
 
-  holds('two sweepers at once get disjoint sets, and leave none', async ({ db, rival }) => {
+  holds('two concurrent sweeps get disjoint rows, and leave none', async ({ db, rival }) => {
     const now = (await databaseNow(db)) + 5 * MINUTE
     const ids = [...(await keep(db, 30, { due: now - 1 })), ...(await keep(db, 30, { due: 'dispatched' }))].sort()
     const swept = await Promise.all(
@@ -136,26 +136,29 @@ export function sweepPromises(holds: Holds): void {
     expect(swept.flatMap(({ events }) => events.map(({ id }) => id)).sort()).toEqual(ids)
   })
 
-  holds('a lost first send is found by its id: older than a lease, younger than ten minutes', async ({ db }) => {
-    const now = await databaseNow(db)
-    const [id = ''] = await keep(db, 1, { due: 'dispatched' })
-    const sweep = async (after: number) =>
-      (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, now: now + after })).events.map(moved)
-    expect(await sweep(MINUTE)).toEqual([])
-    expect(await sweep(13 * MINUTE)).toEqual([])
-    expect(await sweep(3 * MINUTE)).toMatchObject([{ id, gen: 1, attempts: 0, dueAt: now + 5 * MINUTE }])
-    expect(await sweep(4 * MINUTE)).toEqual([])
-    expect(await sweep(5 * MINUTE)).toMatchObject([{ id, gen: 2 }])
-  })
+  holds(
+    'a sweep finds a lost first delivery by its id: older than a lease, younger than ten minutes',
+    async ({ db }) => {
+      const now = await databaseNow(db)
+      const [id = ''] = await keep(db, 1, { due: 'dispatched' })
+      const sweep = async (after: number) =>
+        (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, now: now + after })).events.map(moved)
+      expect(await sweep(MINUTE)).toEqual([])
+      expect(await sweep(13 * MINUTE)).toEqual([])
+      expect(await sweep(3 * MINUTE)).toMatchObject([{ id, gen: 1, attempts: 0, dueAt: now + 5 * MINUTE }])
+      expect(await sweep(4 * MINUTE)).toEqual([])
+      expect(await sweep(5 * MINUTE)).toMatchObject([{ id, gen: 2 }])
+    },
+  )
 
-  holds('first sends are left alone when the sweep is told so', async ({ db }) => {
+  holds('a sweep skips first deliveries with firstSends none', async ({ db }) => {
     const now = await databaseNow(db)
     await keep(db, 1, { due: 'dispatched' })
     expect((await sweepPendingEvents(db, { firstSends: 'none', now: now + 5 * MINUTE })).events).toEqual([])
   })
 
   holds(
-    'a sweep that leaves due rows to their poller gives it the lost first sends, their attempts untouched',
+    'a sweep that leaves due rows to a poller takes lost first deliveries and counts no attempt',
     async ({ db }) => {
       const now = (await databaseNow(db)) + 5 * MINUTE
       const [lost = ''] = await keep(db, 1, { due: 'dispatched' })
@@ -169,7 +172,7 @@ export function sweepPromises(holds: Holds): void {
   )
 
   holds(
-    'the hourly pass finds every lost first send, whatever its age and its id, step by step in whichever process',
+    'the hourly pass finds every lost first delivery, whatever its age and its id, step by step in any process',
     async ({ db, rival }) => {
       const now = await databaseNow(db)
       const ids = [...(await keep(db, 7, { due: 'dispatched' })), ...(await keep(db, 6, { due: T }))]
@@ -188,7 +191,7 @@ export function sweepPromises(holds: Holds): void {
     },
   )
 
-  holds('a pass over all first sends begins an hour after the last one began', async ({ db }) => {
+  holds('a pass over all dispatched rows begins an hour after the last one began', async ({ db }) => {
     const now = await databaseNow(db)
     const passAt = async (minutes: number) =>
       (await sweepPendingEvents(db, { due: false, firstSends: 'all', now: now + minutes * MINUTE })).events.length
@@ -199,7 +202,7 @@ export function sweepPromises(holds: Holds): void {
     expect([await passAt(120), await passAt(122)]).toEqual([0, 1])
   })
 
-  holds('the hourly pass leaves a first send alone that is younger than a lease by its creation', async ({ db }) => {
+  holds('the hourly pass skips a dispatched row that was created less than a lease ago', async ({ db }) => {
     const now = await databaseNow(db)
     await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'dispatched' }))
     const sweep = async (after: number) =>
@@ -208,7 +211,7 @@ export function sweepPromises(holds: Holds): void {
     expect(await sweep(65 * MINUTE)).toHaveLength(1)
   })
 
-  holds('at most as many as asked for, half of it reserved for lost first sends', async ({ db }) => {
+  holds('a sweep takes at most its limit, half of it reserved for lost first deliveries', async ({ db }) => {
     const now = (await databaseNow(db)) + 5 * MINUTE
     const due = await keep(db, 30, { due: now - 1 })
     const dispatched = await keep(db, 30, { due: 'dispatched' })
@@ -219,7 +222,7 @@ export function sweepPromises(holds: Holds): void {
     }
   })
 
-  holds('of the line of one workspace at most as many as asked for, its lanes in turn', async ({ db }) => {
+  holds('a sweep takes at most perWorkspace rows in line of one workspace, its lanes in turn', async ({ db }) => {
     for (const workspaceId of ['ws_1', 'ws_2', 'ws_3']) {
       for (const endpointId of ['ep_1', 'ep_2']) {
         await keep(db, workspaceId === 'ws_3' ? 1 : 5, { due: 'now', workspaceId, endpointId })
@@ -238,7 +241,7 @@ export function sweepPromises(holds: Holds): void {
     expect((await sweepPendingEvents(db, { limit: 4, perWorkspace: 4, firstSends: 'none' })).events).toHaveLength(4)
   })
 
-  holds('what lost first sends leave of the limit goes to the rows that are due', async ({ db }) => {
+  holds('a sweep fills the rest of its limit with due rows', async ({ db }) => {
     await keep(db, 30)
     expect((await sweepPendingEvents(db, { limit: 10, now: T })).events).toHaveLength(10)
   })

@@ -3,9 +3,9 @@ import { claimDueEvents } from '../claim.ts'
 import { enqueueEventStatement } from '../enqueue.ts'
 import { sqlText } from '../statement.ts'
 import { Transaction } from '../transaction.ts'
-import { type Holds, counted, event, findAll, keep, T } from './fixtures.ts'
+import { type Holds, T, counted, event, findAll, keep } from './fixtures.ts'
 
-// A row takes the next place, so that the rows say in which order they were inserted.
+// Each row takes the next number, so the rows show the order of their inserts.
 const STEPS = { sql: 'create table steps (place integer not null primary key, name text not null)', params: [] }
 const step = (name: string) => sqlText`
   insert into steps (place, name) select count(*), cast(${name} as text) from steps returning place as "place"`
@@ -29,7 +29,7 @@ export function transactionPromises(holds: Holds): void {
     expect(rows.map(({ name }) => name)).toEqual(['1a', '1b', '2a', '2b', '2c', 'after the parts'])
   })
 
-  holds('a handle reads the result of its own statement, wherever that stands in the order', async ({ db }) => {
+  holds('a handle reads the result of its own statement, wherever it is in the order', async ({ db }) => {
     await db.run(STEPS)
     const transaction = new Transaction()
     const early = transaction.part()

@@ -1,6 +1,6 @@
 import { type SqlText, sqlText } from '../statement.ts'
 
-/** A list as one parameter: an array's literal, which every driver passes on as the text that it is. */
+/** A list as one parameter: an array literal, which every driver passes on unchanged. */
 export function texts(values: readonly (string | null)[]): SqlText {
   return sqlText`cast(cast(${arrayLiteral(values)} as text) as text[])`
 }

@@ -4,16 +4,16 @@ import { type PostgresClient, driverOf } from './drivers.ts'
 import { postgresDialect } from './dialect.ts'
 
 /**
- * Keepsend's view of a Postgres that the caller connects to: a `pg` pool, a `postgres.js` handle, or a drizzle handle
- * over either. Tables are looked for where the connection's `search_path` leads. Of a pool of n connections, n units
- * run at once; the others wait for their turn.
+ * Keepsend's view of a Postgres database: a `pg` pool, a `postgres.js` handle, or a drizzle handle over either. Tables
+ * are found through the connection's `search_path`. With a pool of n connections, n transactions run concurrently;
+ * others wait for a connection.
  *
- * Nothing is prepared under a name: each statement is planned for the table as it is now, which in a queue changes by
- * the minute, and a pooler that hands connections from one transaction to the next (PgBouncer) does no harm.
+ * Uses no named prepared statements: a plan cached while the queue is empty is wrong when it is full. For the same
+ * reason a pooler that assigns connections per transaction (PgBouncer) is safe.
  *
- * What the host has set on its driver stays out of these statements: type parsers, binary answers, column and value
- * transforms, serializers. Each parameter goes out as text, which the server reads as it reads a literal in quotes; of an answer,
- * integers and floats are numbers, booleans are booleans, JSON is parsed, and anything else is the server's text.
+ * The host's driver settings do not apply to these statements: type parsers, binary results, column and value
+ * transforms, serializers. Each parameter is sent as text, which the server reads like a literal in quotes. In results,
+ * integers and floats are numbers, booleans are booleans, JSON is parsed, and any other type is the server's text.
  *
  * @throws {OutboxError} `invalid_option` for a `postgres.js` handle with `transform.row.from`
  * @example
@@ -37,7 +37,7 @@ export function fromPostgres(client: PostgresClient): OutboxDatabase {
     async atomic(statements) {
       const [first] = statements
       if (!first) return []
-      // A statement is a transaction of its own: no need of begin and commit, which are two journeys more.
+      // A single statement is a transaction of its own: without begin and commit, it saves two round trips.
       if (statements.length === 1) return [await run(first)]
       const texts = statements.map((statement) => toTransactionSql(statement, 'postgres'))
       return driver.transaction(async (query) => {

@@ -9,14 +9,17 @@ import { newestInLine, ofWorkspace } from './newest.ts'
 import { among, first, heldOf, inLane, inLine, pick, pickLanes } from './pick.ts'
 import { settleAndTake } from './settle-and-take.ts'
 
-/** Postgres. Nothing here waits for a lock while it holds one out of order: picks skip, and a settle holds the only claim. */
+/**
+ * Postgres. No statement waits for a lock out of key order: picks skip locked rows, and a settle has the only claim of
+ * its rows.
+ */
 export const postgresDialect: Dialect = {
   name: 'postgres',
   least: raw('least'),
   greatest: raw('greatest'),
   by: () => raw(''),
   inKeyOrder: raw('order by id collate "C"'),
-  // Not a `select … from unnest`: planning that join was a fifth of a publish.
+  // Not a `select … from unnest`: planning that join took a fifth of a publish.
   oneOf: (values) => sqlText`= any (${texts(values)})`,
   keys: (ids) => among(sqlText`select value from unnest(${texts(ids)}) as listed (value)`),
   first,
@@ -47,7 +50,7 @@ export const postgresDialect: Dialect = {
   settleAndTake: (settling, refs, how) => settleAndTake(postgresDialect, settling, refs, how),
 }
 
-// By key, so that two statements that lock the same rows lock them in the same order.
+// By key, so that statements that lock the same rows lock them in the same order.
 function claims(refs: readonly ClaimRef[]): SqlText {
   const sorted = refs.toSorted(byId)
   return sqlText`select claim_id, claim_gen
@@ -96,8 +99,9 @@ function rows<Item>(alias: string, items: readonly Item[], columns: RowSource<It
 }
 
 /**
- * A join without a lateral read the whole table (100,000 rows, never analyzed) and compared each row with each event:
- * the planner expected 500 rows of each event, and took as many look-ups for dearer than reading all.
+ * Lateral: a plain join read the whole table (100,000 rows, never analyzed) and compared each row with each event,
+ * because the planner expected 500 rows of each event and estimated that many look-ups as more expensive than reading
+ * everything.
  */
 function joinRowsOf(eventId: SqlText): SqlText {
   return sqlText`cross join lateral (
@@ -107,8 +111,8 @@ function joinRowsOf(eventId: SqlText): SqlText {
 
 function extend(refs: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText {
   const stands = sqlText`${CLAIM_STANDS} and claimed_at is not null`
-  // A row that is locked is being settled, by this worker or by another: it is left to that, and counts as held until it
-  // is seen to be gone. Waiting for it, in an order of its own, could wait for ever.
+  // A locked row is being settled, by this worker or by another. It is skipped, and counts as claimed until a later
+  // renewal finds it gone. Waiting for its lock in another order could deadlock.
   return sqlText`
     with standing as materialized (
       select claim_id, claim_gen from pending_events join (${claims(refs)}) as claim on ${stands}),

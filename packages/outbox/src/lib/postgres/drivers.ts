@@ -13,13 +13,13 @@ export interface PgPool {
 export interface PgClient {
   query(query: PgQuery): Promise<PgResult>
   binary?: boolean | undefined
-  /** With `true` the connection is closed, not given back. */
+  /** With `true` the connection is closed, not returned to the pool. */
   release(destroy?: boolean): void
   on(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** How `pg` is asked: for rows as lists, under parsers of our own, whatever its user has set. */
+/** A query for `pg`: rows as lists, with parsers of our own, whatever the host has set. */
 export interface PgQuery {
   text: string
   values: unknown[]
@@ -35,7 +35,7 @@ export interface PgResult {
   fields: { name: string; dataTypeID: number }[]
 }
 
-/** The part of a `postgres.js` handle that is used: a handle is a function, with these beside it. */
+/** The part of a `postgres.js` handle that is used: a function with these properties. */
 export interface PostgresJsSql extends PostgresJsTransaction {
   readonly options?: { readonly transform?: PostgresJsTransform | undefined } | undefined
   begin(options: string, work: (sql: PostgresJsTransaction) => Promise<unknown>): Promise<unknown>
@@ -47,13 +47,13 @@ export interface PostgresJsTransaction {
   typed(value: string | null, type: number): unknown
 }
 
-/** What a user of `postgres.js` may have every answer changed by. */
+/** The settings of `postgres.js` that change every result. */
 export interface PostgresJsTransform {
   column?: { from?: ((name: string) => string) | undefined } | undefined
   row?: { from?: ((row: never) => unknown) | undefined } | undefined
 }
 
-/** The part of `postgres.js`' raw result that is used: bytes, which no parser has seen. */
+/** The part of `postgres.js`' raw result that is used: bytes, before any parser. */
 export type PostgresJsResult = Iterable<(WrittenValue | null)[]> & {
   count: number | null
   command: string
@@ -65,16 +65,18 @@ export type PostgresClient = PgPool | PostgresJsSql | { readonly $client: PgPool
 
 type Query = (text: string, params: readonly unknown[]) => Promise<SqlResult>
 
-/** What the two drivers have in common, which is all that a database needs of them. Errors are in the outbox's words. */
+/**
+ * The common part of the two drivers, which is all that the database needs. Errors are mapped to {@link OutboxError}.
+ */
 export interface Driver {
-  /** One statement, a unit of its own. */
+  /** Runs one statement in a transaction of its own. */
   query: Query
-  /** Statement after statement in one transaction, committed when the last is done. */
+  /** Runs statement after statement in one transaction, which commits after the last. */
   transaction(work: (query: Query) => Promise<SqlResult[]>): Promise<SqlResult[]>
 }
 
-// Asked for by name, whatever the server's default: each statement of a unit must see what was committed before it, and
-// a row that another changed meanwhile is looked at again, not refused.
+// Set explicitly, whatever the server's default: each statement of a transaction must see what was committed before
+// it, and must look again at a row that was changed meanwhile, not fail.
 const ISOLATION = 'isolation level read committed'
 
 export function driverOf(client: PostgresClient): Driver {
@@ -88,8 +90,8 @@ export function driverOf(client: PostgresClient): Driver {
 }
 
 function nodePostgres(pool: PgPool): Driver {
-  // From its first moment on: "ready" and the end of the connection can arrive in one packet, before `connect()` below
-  // has resolved, and an error event that nobody hears ends the process.
+  // From the connection's first event on: "ready" and the end of the connection can arrive in one packet, before
+  // `connect()` below has resolved, and an error event without a listener ends the process.
   pool.on('connect', (client) => client.on('error', ignore))
 
   async function connected<Result>(
@@ -98,10 +100,10 @@ function nodePostgres(pool: PgPool): Driver {
     const client = await pool.connect().catch((error: unknown) => {
       throw asRefusal(error, 'connecting')
     })
-    // A connection that breaks says so twice: to whoever waits for an answer, and as an event that nobody may miss. Here
-    // for one that the pool made before we knew it.
+    // A connection that breaks reports it twice: to the pending query, and as an error event that needs a listener.
+    // This is for a connection that the pool made before `fromPostgres` was called.
     client.on('error', ignore)
-    // A pool whose user wants binary answers gets them again.
+    // Restored below for a host that wants binary results.
     const { binary } = client
     client.binary = false
     let phase: Phase = 'committing'
@@ -145,7 +147,8 @@ function nodePostgres(pool: PgPool): Driver {
           await query('commit', [])
           return results
         } catch (error) {
-          // After a failed commit it finds no transaction and does no harm. Whoever is lost rolls back by being lost.
+          // After a failed commit it finds no transaction, which is harmless. A lost connection rolls back when it
+          // closes.
           if (!isLost(error)) await query('rollback', [])
           throw error
         }
@@ -162,7 +165,7 @@ function postgresJs(sql: PostgresJsSql): Driver {
   if (row?.from) {
     throw new OutboxError(
       'invalid_option',
-      'fromPostgres takes a postgres.js handle without transform.row.from, which changes every answer; found one: open a handle of its own',
+      'fromPostgres takes a postgres.js handle without transform.row.from, which changes every result; found one: open a separate handle without it',
     )
   }
   const restore = column?.from ? restorerOf(column.from) : (_: string, columns: readonly AnsweredColumn[]) => columns
@@ -196,9 +199,10 @@ function postgresJs(sql: PostgresJsSql): Driver {
   }
 }
 
-// When a statement fails, postgres.js sends a rollback; when it failed because the connection is gone, that ends the
-// process (3.4.9: a write to a null socket) or reaches another's transaction on the connection that came after. So this
-// work then never ends, and it is the closing of the connection that ends the transaction, as it does on the server.
+// After a failed statement postgres.js sends a rollback. If the statement failed because the connection is gone,
+// that ends the process (3.4.9: a write to a null socket) or reaches another transaction on the connection that came
+// after. So this promise then never settles, and the closing of the connection ends the transaction, as it does on the
+// server.
 function unlessLost(error: unknown): Promise<never> {
   if (isLost(error)) return new Promise(() => {})
   throw error

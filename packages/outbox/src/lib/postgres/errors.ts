@@ -1,27 +1,31 @@
 import { OutboxError } from '../errors.ts'
 
 /**
- * How far a unit had come when the error arrived, which decides what the error can mean.
+ * How far a transaction was when the error arrived, which decides what the error can mean.
  *
  * - `connecting`: nothing was sent.
- * - `open`: inside a transaction whose COMMIT was not sent. Whatever happens, nothing is kept.
- * - `committing`: COMMIT, or a statement that is a unit of its own, was sent. If the answer is lost, so is the outcome.
+ * - `open`: inside a transaction whose COMMIT was not sent. Nothing is committed.
+ * - `committing`: COMMIT, or a statement that is a transaction of its own, was sent. If the response is lost, it is
+ *   unknown whether it committed.
  */
 export type Phase = 'connecting' | 'open' | 'committing'
 
-// By SQLSTATE. The server is well enough to say that it did not do it: serialization, deadlock; read-only (a standby
-// after a failover); a lock or statement that took too long; resources, system errors, corruption; not let in.
+// SQLSTATEs with which a running server says that it did not do it: serialization failure, deadlock; read-only (a
+// standby after a failover); lock or statement time-out; resources, system errors, corruption; connection refused.
 const REFUSED = /^(40001|40P01|25006|25P03|55P03|57014|57P03|57P04|57P05|53...|58...|XX00[12]|28...|3D000|08001|08004)$/
 
-// The connection ends: an administrator or a crash ended it, or it broke.
+// The connection ended: an administrator or a crash ended it, or it broke.
 const CONNECTION_ENDED = /^(57P01|57P02|08...|40003)$/
 
-// What drivers say for themselves, and Node under them.
+// Error codes of the drivers, and of Node below them.
 const DRIVER_LOST = /^(E[A-Z_]+|CONNECTION_[A-Z]+|CONNECT_TIMEOUT)$/
 const NEVER_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT)$/
 const PG_LOST = /connection (terminated|error)|client was closed|not queryable|read timeout|timeout (expired|exceeded)/i
 
-/** A refusal of the server, or a lost connection, in the outbox's words; a broken constraint or a wrong statement stays as it is. */
+/**
+ * Maps a refusal of the server or a lost connection to an {@link OutboxError}; a broken constraint or a wrong statement
+ * stays as it is.
+ */
 export function asRefusal(error: unknown, phase: Phase): unknown {
   if (!(error instanceof Error) || error instanceof OutboxError) return error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
@@ -37,19 +41,19 @@ export function asRefusal(error: unknown, phase: Phase): unknown {
   }
   return new OutboxError(
     'commit_unconfirmed',
-    `the connection ended before the answer came, the write may have been committed: ${code} ${error.message}`,
+    `the connection ended before the server responded, the write may have been committed: ${code} ${error.message}`,
     { cause: error },
   )
 }
 
-/** Whether the connection that the error came from can be used no more. */
+/** Whether the connection that the error came from is unusable. */
 export function isLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return CONNECTION_ENDED.test(code) || DRIVER_LOST.test(code) || (code === '' && PG_LOST.test(error.message))
 }
 
-/** Whether to close the connection after the error: it is lost, or leads to a server that was made a standby. */
+/** Whether to close the connection after the error: it is lost, or its server has become a standby. */
 export function isUseless(error: unknown): boolean {
   return isLost(error) || (error instanceof Error && 'code' in error && error.code === '25006')
 }

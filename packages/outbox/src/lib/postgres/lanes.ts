@@ -7,8 +7,8 @@ import { first } from './pick.ts'
 const AFTER = raw('order by workspace_id, endpoint_id, id limit 1')
 
 /**
- * From workspace to workspace, and within one from endpoint to endpoint, each step one look-up. Every step is a range
- * with the order of the index, so that statistics from before a burst lead the planner nowhere else.
+ * Steps from workspace to workspace, and within one from endpoint to endpoint, by one look-up each. Every step is a
+ * range in the order of the index, so that outdated statistics cannot make the planner choose another way.
  */
 export function lanes({ after, only, workspaces, endpoints, behind }: Resolved<LookOptions>): SqlText {
   const cursors = joined([texts(Object.keys(behind)), texts(Object.values(behind))], ', ')

@@ -4,8 +4,8 @@ import { type SqlText, raw, sqlText } from '../statement.ts'
 const keyOf = (text: SqlText): SqlText => sqlText`cast(${text} as text) collate "C"`
 
 /**
- * A range with the order of the index, and never `=`: by that the planner may read the keys of everybody, newest first. Each
- * column is compared by its own collation, which is that of its index.
+ * A range in the order of the index, never `=`: for `=` the planner may read the keys of all workspaces, newest first.
+ * Each column is compared by its own collation, which is that of its index.
  */
 export function ofWorkspace(
   workspaceId: string,
@@ -19,7 +19,7 @@ export function ofWorkspace(
   }
 }
 
-/** So many rows of each lane that they are `rows` in all. */
+/** Reads enough rows of each lane for `rows` in all. */
 export function newestInLine({ endpointId, before, rows, ofEach }: NewestInLine): SqlText {
   const only = endpointId === undefined ? raw('') : sqlText`where lane.e = ${endpointId}`
   return sqlText`

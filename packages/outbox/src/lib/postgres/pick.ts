@@ -4,15 +4,15 @@ import { type SqlText, joined, raw, sqlText } from '../statement.ts'
 import { numbers, texts } from './array-params.ts'
 
 /**
- * Hidden from the planner, which then assumes a tenth of the rows and takes them in order. Told a limit about as large
- * as the number of rows that it expects, it finds the order not worth an index: in a burst of which the statistics knew
- * nothing it read and sorted all 20,000 due rows for each claim of 16 (1.1 ms, against 0.1).
+ * The limit is hidden from the planner, which then assumes a tenth of the rows and reads them in order. Given a limit
+ * about as large as the number of rows that it expects, it sorts instead of using the index: in a burst that the
+ * statistics did not have yet, it read and sorted all 20,000 due rows for each claim of 16 (1.1 ms, against 0.1).
  */
 export function first(rows: number): SqlText {
   return sqlText`limit (select cast(${rows} as bigint))`
 }
 
-/** As an array: of that the planner expects ten, whatever it expects of the table, and goes by the key. */
+/** As an array: the planner expects ten elements of one, whatever it expects of the table, and uses the primary key. */
 export function among(found: SqlText): SqlText {
   return sqlText`= any (array(${found}))`
 }
@@ -20,16 +20,16 @@ export function among(found: SqlText): SqlText {
 const PICKED = among(raw('select picked_id from picked'))
 
 /**
- * Two shapes stand behind every statement that picks rows, and both are needed:
+ * Every statement that picks rows has this form, and needs both parts:
  *
- * - The picking is a materialized CTE with `for update skip locked`: it runs once, and its rows are locked before
- *   anybody else can pick them. As a plain `in (select … limit n)`, 16 claimers took 1,575 of 2,000 rows more than once.
- * - The change repeats the whole condition. A row that was picked may have been changed by another between the look and
- *   the lock; a clean-up without it deleted a row that a replay had just made pending. It stands in a `case`, through
- *   which the planner does not look for an index: statistics from before a burst made it read all 50,000 due rows for a
- *   claim of 25 (430 ms).
+ * - The pick is a materialized CTE with `for update skip locked`: it runs once, and locks its rows before another
+ *   transaction can pick them. As a plain `in (select … limit n)`, 16 claimers took 1,575 of 2,000 rows more than once.
+ * - The change repeats the whole condition, because another transaction may have changed a picked row between the read
+ *   and the lock; without it, a clean-up deleted a row that a replay had just made pending. The condition is in a
+ *   `case`, so that the planner does not look for an index for it: outdated statistics made it read all 50,000 due rows
+ *   for a claim of 25 (430 ms).
  *
- * @param unless looked at by the picking alone
+ * @param unless a further condition of the pick alone
  */
 export function pick({ where, order, limit }: Which, unless = raw('')): PickedByCte {
   const ordered = order && limit !== undefined ? sqlText`order by ${order} ${first(limit)}` : raw('')
@@ -40,8 +40,8 @@ export function pick({ where, order, limit }: Which, unless = raw('')): PickedBy
 }
 
 /**
- * The first rows of each lane. Inside the lateral the picking goes on to the next rows of a lane when others hold the
- * first, so each of several workers gets its share while rows last.
+ * Picks the first rows of each lane. Inside the lateral, the pick continues with the next rows of a lane when the first
+ * are locked, so that each of several workers gets its share while rows last.
  */
 export function pickLanes(lanes: readonly LaneShare[], unless = raw('')): PickedByCte {
   const listed = joined(
@@ -68,8 +68,8 @@ const LANE = raw('lane.w collate "C", lane.e collate "C"')
 const IN_ORDER = raw('workspace_id, endpoint_id, id')
 
 /**
- * A range, and never `=`: by that the planner may find the order of the key good enough, and read it from its beginning
- * (468 ms for a neighbour of a million rows).
+ * A range, never `=`: for `=` the planner may choose the order of the primary key and read it from its beginning (468
+ * ms beside a million rows of another workspace).
  */
 export function inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlText; order: SqlText } {
   const lane = sqlText`(cast(${workspaceId} as text) collate "C", cast(${endpointId} as text) collate "C")`
@@ -79,7 +79,7 @@ export function inLane(workspaceId: SqlText, endpointId: SqlText): { where: SqlT
   }
 }
 
-/** A range as in a lane; `~` is behind every endpoint. */
+/** A range as in a lane; `~` sorts after every endpoint. */
 export function inLine(workspaceId: SqlText): { where: SqlText; order: SqlText } {
   const w = sqlText`cast(${workspaceId} as text) collate "C"`
   return {
@@ -88,7 +88,9 @@ export function inLine(workspaceId: SqlText): { where: SqlText; order: SqlText }
   }
 }
 
-/** A range as in a lane, and no `exists` of such rows: for that the planner may read the table until it meets one. */
+/**
+ * A range as in a lane, and never an `exists` of such rows: for that the planner may read the table until it finds one.
+ */
 export function heldOf(endpointId: SqlText, { from = raw("''"), before = raw("'~'") }: KeyRange = {}): RowsInOrder {
   const key = (id: SqlText): SqlText =>
     sqlText`(cast(${endpointId} as text) collate "C", cast(${id} as text) collate "C")`

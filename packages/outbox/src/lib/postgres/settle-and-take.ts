@@ -6,10 +6,9 @@ import type { TakeOptions } from '../take-options.ts'
 import { pick, pickLanes } from './pick.ts'
 
 /**
- * One round trip, one snapshot. The picking sees what is settled here as it was before, so it is named: a row whose
- * lease expired, in line again or not, must not be taken instead. The array also makes the settling come first.
- *
- * `full join … on false` puts two results into one: each row is either taken or a lost claim.
+ * One round trip and one snapshot. The pick sees settled rows as they were before, so their ids are excluded: a row
+ * whose lease expired, in line again or not, must not be taken instead. The array also makes the settle run first.
+ * `full join … on false` combines two results: each row is either taken or a lost claim.
  */
 export function settleAndTake(
   dialect: Dialect,

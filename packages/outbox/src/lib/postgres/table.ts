@@ -1,7 +1,10 @@
 import { sql } from 'drizzle-orm/sql/sql'
 import { bigint, integer, pgTable, smallint, text } from 'drizzle-orm/pg-core'
 
-/** `pending_events` for typed reads through drizzle. The hand-written migration rules; a test holds the two together. */
+/**
+ * `pending_events` for typed reads through drizzle. The hand-written migration is authoritative; a test compares the
+ * two.
+ */
 export const pendingEvents = pgTable('pending_events', {
   /** `<event id>.<endpoint id>`, or the event id alone. */
   id: text('id').primaryKey().notNull(),
@@ -14,33 +17,36 @@ export const pendingEvents = pgTable('pending_events', {
     .default('pending'),
   /** Why a `held` row is held. */
   holdReason: text('hold_reason'),
-  /** Since when it is held. */
+  /** When it was held. */
   heldAt: bigint('held_at', { mode: 'number' }),
-  /** Attempts that counted. A release takes one back, so it is never a fence: that is `gen`. */
+  /** Attempts that counted. A release subtracts one, so it is no fence: that is `gen`. */
   attempts: integer('attempts').notNull().default(0),
   maxAttempts: integer('max_attempts').notNull().default(10),
   /** Waits that a receiver asked for; they do not count as attempts. */
   deferrals: integer('deferrals').notNull().default(0),
   /** Claims that found the mark of a worker that died. */
   crashes: integer('crashes').notNull().default(0),
-  /** The claim generation, the fencing token: begins at `created_at`, + 1 on every claim, sweep, reschedule, release, hold, resume and replay. */
+  /**
+   * The claim generation, the fencing token: begins at `created_at`, + 1 on every claim, sweep, reschedule, release,
+   * hold, resume and replay.
+   */
   gen: bigint('gen', { mode: 'number' })
     .notNull()
     .default(sql`cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)`),
-  /** Since when the row may be claimed, or when it may; while it is claimed, the end of its lease. Null: dispatched to a queue, or not pending. */
+  /** Due time of a pending row, end of the lease of a claimed row. Null: dispatched to a queue, or not pending. */
   dueAt: bigint('due_at', { mode: 'number' }),
-  /** 1 while the row may go now and stands in the lane of its endpoint; 0 while it waits for a time or is not pending. */
+  /** 1 while the row is in line in its lane; 0 while it waits for a time or is not pending. */
   ready: smallint('ready').notNull().default(0),
-  /** The mark of a claim and its time; null when no worker holds the row. */
+  /** The mark of a claim and its time; null when the row is not claimed. */
   claimedAt: bigint('claimed_at', { mode: 'number' }),
   createdAt: bigint('created_at', { mode: 'number' }).notNull(),
-  /** When it was replayed last: its age counts from here. */
+  /** Time of its last replay, from which its age counts. */
   replayedAt: bigint('replayed_at', { mode: 'number' }),
-  /** When it was completed or failed. */
+  /** When it became completed or failed. */
   completedAt: bigint('completed_at', { mode: 'number' }),
   lastError: text('last_error'),
   lastStatus: integer('last_status'),
-  /** The media type of a payload of the caller's own; null: JSON. */
+  /** The media type of a payload that is not JSON; null: JSON. */
   contentType: text('content_type'),
   /** Where `payload` is stored when it is not in the row. */
   payloadId: bigint('payload_id', { mode: 'number' }),
@@ -48,7 +54,7 @@ export const pendingEvents = pgTable('pending_events', {
   payload: text('payload'),
 })
 
-/** `keepsend_payloads`: what rows of one event share, or what is too long to stand in its row. */
+/** `keepsend_payloads`: payloads that rows of one event share, or that are too long for their row. */
 export const payloads = pgTable('keepsend_payloads', {
   id: bigint('id', { mode: 'number' })
     .primaryKey()

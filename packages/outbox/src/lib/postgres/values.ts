@@ -3,12 +3,13 @@ import { hexOf } from '../hex.ts'
 import { tokens } from '../sql/tokens.ts'
 import { arrayLiteral } from './array-params.ts'
 
-/** A type that says nothing: the server reads the text for the column or the cast that it meets, as a literal in quotes. */
+/** The type `unknown`: the server reads the text for its column or cast, like a literal in quotes. */
 export const UNKNOWN_TYPE = 705
 
 /**
- * A parameter as the text that the server reads, so that it means the same on every driver: `'{"a":1}'` is an object for a
- * column of `jsonb`, `'true'` is true for one of `boolean`, and `'2026-11-23 12:00'` that time for one of `timestamp`.
+ * A parameter as the text that the server reads, so that it means the same on every driver: `'{"a":1}'` is an object
+ * for a column of `jsonb`, `'true'` is true for one of `boolean`, and `'2026-11-23 12:00'` that time for one of
+ * `timestamp`.
  */
 export function parameterText(value: unknown): string | null {
   if (typeof value === 'string') return value
@@ -19,7 +20,7 @@ export function parameterText(value: unknown): string | null {
   return typeof value === 'bigint' ? value.toString() : JSON.stringify(value)
 }
 
-/** What a driver says of a column of an answer. */
+/** A column of a result, as the driver describes it. */
 export interface AnsweredColumn {
   name: string
   type: number
@@ -30,7 +31,7 @@ export interface WrittenValue {
   toString(): string
 }
 
-/** What a driver answered, before any parser of its own or its user's has seen it. */
+/** A driver's result before any parser has run. */
 export interface RawAnswer {
   columns: readonly AnsweredColumn[]
   /** Texts, or their bytes in UTF-8. */
@@ -42,8 +43,8 @@ export interface RawAnswer {
 const CHANGING = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 
 /**
- * Integers and floats are numbers (times and counts of ours: none passes 2^53), booleans are booleans, JSON is parsed; any other
- * type is the text that the server wrote.
+ * Integers and floats become numbers (times and counts of ours: none exceeds 2^53), booleans become booleans, JSON is
+ * parsed; any other type is the text that the server wrote.
  */
 export function resultOf({ columns, rows, command, count }: RawAnswer): SqlResult {
   const names = columns.map(({ name }) => name)
@@ -71,12 +72,13 @@ function asText(text: string): string {
   return text
 }
 
-/** Gives the columns of an answer back the names that a statement gave them. */
+/** Restores the column names of a statement in its result. */
 export type RestoreNames = (text: string, columns: readonly AnsweredColumn[]) => readonly AnsweredColumn[]
 
 /**
- * Undoes what a driver's user has every column renamed by. The names of the statement are renamed alike, and a column has
- * the one that comes to its own: the names behind `as` first, for `workspace_id as "workspaceId"` has two that do.
+ * Undoes a column transform of the host's driver. The names in the statement are transformed in the same way, and each
+ * column gets the one whose transformed name matches its own: names after `as` first, because two names of
+ * `workspace_id as "workspaceId"` match.
  */
 export function restorerOf(rename: (name: string) => string): RestoreNames {
   const known = new Map<string, Map<string, string>>()
@@ -93,7 +95,7 @@ export function restorerOf(rename: (name: string) => string): RestoreNames {
 
 const MAX_TEXTS = 500
 
-/** What a column of the answer may be called, the likeliest last. */
+/** Names that a column of the result may have, the most likely last. */
 function namesIn(text: string): string[] {
   const written = tokens(text, 'postgres').filter(({ kind }) => kind !== 'space')
   const names = written.map(({ kind, text: name }) => {

@@ -1,24 +1,24 @@
 import { OutboxError } from '../errors.ts'
 import { type DialectName, tokens } from './tokens.ts'
 
-/** A text cut at its parameters. */
+/** A text split at its parameters. */
 interface CutText {
   /** One more than there are parameters. */
   pieces: readonly string[]
-  /** Which value stands behind each piece but the last, from 0. */
+  /** Index of the value after each piece but the last, from 0. */
   values: readonly number[]
-  /** How many values the text wants. */
+  /** Number of values that the text needs. */
   wanted: number
   /** For Postgres, with `$1`, `$2` … */
   numbered: string
-  /** For Postgres, without values: `?` is an operator then. */
+  /** For Postgres, without values: then `?` is an operator. */
   bare: string
 }
 
 /**
- * Cuts a text at its parameters: each `?` outside of quoted texts, names and comments; where a text for Postgres has `$1`,
- * `$2` …, those alone. Beside parameters that are written `?`, the operator `?` of jsonb is written `??`; `?|`, `?&` and `@?`
- * are known.
+ * Splits a text at its parameters: each `?` outside of quoted texts, names and comments; if a text for Postgres has
+ * `$1`, `$2` …, only those. Beside parameters that are written `?`, the operator `?` of jsonb is written `??`; `?|`,
+ * `?&` and `@?` need no escape.
  */
 export function cutAtParameters(text: string, dialect: DialectName): CutText {
   const known = cutTexts[dialect].get(text)
@@ -29,7 +29,7 @@ export function cutAtParameters(text: string, dialect: DialectName): CutText {
   return cut
 }
 
-// Statements of ours are a few dozen; a caller's own texts must not grow this without end.
+// Keepsend has a few dozen statements; the host's own texts must not grow this without bound.
 const MAX_TEXTS = 500
 const cutTexts = { sqlite: new Map<string, CutText>(), postgres: new Map<string, CutText>() }
 
@@ -53,20 +53,20 @@ function cutAnew(text: string, dialect: DialectName): CutText {
   return { pieces, values, wanted, numbered, bare: isNumbered ? numbered : pieces.join('?') }
 }
 
-/** From 1; undefined for what is no parameter of a list. A bare `?` is the one behind the greatest so far, as in SQLite. */
+/** From 1; undefined if it is no parameter of a list. As in SQLite, a bare `?` is one more than the greatest so far. */
 function numberOf(text: string, isNumbered: boolean, greatest: number): number | undefined {
   if (text === '?') return isNumbered ? undefined : greatest + 1
   return text.startsWith('?') || isNumbered ? Number(text.slice(1)) : undefined
 }
 
-/** The text with `$1`, `$2` … @throws {OutboxError} `invalid_statement` for another number of values than it wants */
+/** The text with `$1`, `$2` … @throws {OutboxError} `invalid_statement` if the number of values is wrong */
 export function numberedText(text: string, given: number): string {
   const { numbered, bare, wanted } = cutAtParameters(text, 'postgres')
   if (given === wanted) return numbered
   if (given === 0 && bare !== numbered) return bare
   throw new OutboxError(
     'invalid_statement',
-    `a statement wants ${wanted} values and was given ${given}: ${text.trim().slice(0, 80)}; ` +
+    `a statement needs ${wanted} values and got ${given}: ${text.trim().slice(0, 80)}; ` +
       'beside parameters that are written ?, write the operator ? as ??, or count the parameters: $1, $2',
   )
 }

@@ -2,15 +2,15 @@ import { type DialectName, type Token, tokens } from './tokens.ts'
 
 /** One statement of a text. */
 export interface WrittenStatement {
-  /** As it is written, comments inside it included; without those around it, and without the `;` that ends it. */
+  /** The text as written, with comments inside it, without those around it and without the `;` that ends it. */
   text: string
   /** Its tokens in lower case, without white space and comments. */
   words: string[]
 }
 
 /**
- * The statements of a text, wherever its lines end: a `;` in a quoted text, a comment, a pair of brackets or the body of a
- * trigger or function ends none.
+ * Splits a text into its statements. A `;` in a quoted text, a comment, a pair of brackets or the body of a trigger or
+ * function ends none.
  */
 export function splitStatements(sql: string, dialect: DialectName): WrittenStatement[] {
   const statements: WrittenStatement[] = []
@@ -43,11 +43,11 @@ function wordsOf(written: readonly Token[]): string[] {
   return written.filter(isWritten).map(({ text }) => text.toLowerCase())
 }
 
-// SQLite's trigger has a body, and so has Postgres' function that begins `atomic`; any other body is one quoted text.
+// Only SQLite's triggers and Postgres' `begin atomic` functions have a body; any other body is one quoted text.
 const TRIGGER = /^create (?:temp |temporary )?trigger /
 const FUNCTION = /^create (?:or replace )?(?:function|procedure) .* begin atomic /s
 
-/** Whether a `;` behind these tokens belongs to the statement. A body ends with an `end` that begins a statement. */
+/** Whether a `;` after these tokens belongs to the statement. A body ends with an `end` that begins a statement. */
 function goesOn(current: readonly Token[], dialect: DialectName): boolean {
   const words = wordsOf(current)
   const opened = words.filter((word) => word === '(').length - words.filter((word) => word === ')').length

@@ -7,11 +7,11 @@ import { type DialectName, tokens } from './tokens.ts'
 const DIALECTS: DialectName[] = ['sqlite', 'postgres']
 const RUNS = 2000
 
-/** Texts of a quoted form, whose inside may be anything that its end is not. */
+/** Content of a quoted text: any characters except its end. */
 const inside = fc.string({ unit: fc.constantFrom(...Array.from(`a?;$1 '"\`[]()-/*\\\n\r\u00e9`)), maxLength: 12 })
 const without = (end: RegExp) => inside.map((text) => text.replaceAll(end, ''))
 
-/** Pieces that hold whatever looks like a parameter or an end, and are neither. */
+/** Pieces that contain characters that look like a parameter or an end, but are neither. */
 const SHARED = [
   inside.map((text) => `'${text.replaceAll("'", "''")}'`),
   inside.map((text) => `"${text.replaceAll('"', '""')}"`),
@@ -22,14 +22,14 @@ const QUIET: Record<DialectName, fc.Arbitrary<string>> = {
     ...SHARED,
     inside.map((text) => `\`${text.replaceAll('`', '``')}\``),
     without(/\]/g).map((text) => `[${text}]`),
-    // All of them: out of `**//` there would be an end.
+    // Every `*` is removed: `**//` would contain an end.
     without(/\*/g).map((text) => `/* ${text} */`),
   ),
   postgres: fc.oneof(
     ...SHARED,
-    // A comment in a comment, and a text in which a backslash hides the quote behind it.
+    // A comment inside a comment, and a text in which a backslash escapes the quote.
     without(/[*/]/g).map((text) => `/* ${text} /* ' */ ${text} */`),
-    // With a comma behind it: a text in the next line would go on with it.
+    // With a comma after it: a text in the next line would continue it.
     inside.map((text) => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}',`),
     without(/\$/g).map((text) => `$$${text}$1$$`),
     without(/\$/g).map((text) => `$tag$${text}$$ ? $tag$`),
@@ -41,7 +41,7 @@ const written = (dialect: DialectName, ...more: fc.Arbitrary<string>[]) =>
   fc.array(fc.oneof(QUIET[dialect], PLAIN, ...more), { maxLength: 12 })
 
 describe.each(DIALECTS)('tokens of %s', (dialect) => {
-  it('one after the other are the text, whatever it is', () => {
+  it('add up to any text', () => {
     fc.assert(
       fc.property(fc.oneof(inside, fc.string({ unit: 'binary' })), (text) => {
         const found = tokens(text, dialect)
@@ -52,7 +52,7 @@ describe.each(DIALECTS)('tokens of %s', (dialect) => {
     )
   })
 
-  it('find each `?` that is a parameter, and none in a quoted text, a quoted name or a comment', () => {
+  it('include each `?` that is a parameter, and none in a quoted text, a quoted name or a comment', () => {
     fc.assert(
       fc.property(written(dialect, fc.constant('?')), (pieces) => {
         const statement: SqlText = {
@@ -69,7 +69,7 @@ describe.each(DIALECTS)('tokens of %s', (dialect) => {
     )
   })
 
-  it('end a statement at each `;` that is one, and nowhere else', () => {
+  it('end a statement at each `;` that ends one, and nowhere else', () => {
     const statement = fc
       .tuple(fc.constantFrom('select', 'create table t (a)'), written(dialect))
       .map(([first, pieces]) => [first, ...pieces, 'x'].join(' '))
@@ -105,23 +105,23 @@ describe('tokens of Postgres', () => {
     expect(spelled(text)).toBe(numbered)
   })
 
-  it('stand as they are where a text counts its parameters, or is given none', () => {
+  it('stay unchanged in a text that numbers its parameters or has none', () => {
     expect(spelled("select data ? 'key' where id = $1")).toBe("select data ? 'key' where id = $1")
     expect(spelled("select data ? 'a', '??'", 0)).toBe("select data ? 'a', '??'")
     expect(spelled("select data ?? 'a'", 0)).toBe("select data ? 'a'")
     expect(spelled("select '$1', ?")).toBe("select '$1', $1")
   })
 
-  it('say where the operator was meant: another number of values than parameters is refused', () => {
+  it('refuse a wrong number of values, and explain how to write the operator', () => {
     const refused = expect.objectContaining({
       code: 'invalid_statement',
-      message: expect.stringContaining('wants 2 values and was given 1') as string,
+      message: expect.stringContaining('needs 2 values and got 1') as string,
     }) as Error
     expect(() => spelled("select data ? 'key' where id = ?")).toThrow(refused)
     expect(() => spelled('select $1, $2')).toThrow(refused)
   })
 
-  it('of a text with ten thousand parameters are found in one pass', () => {
+  it('split a text with ten thousand parameters in one pass', () => {
     const list = (one: (index: number) => string) => Array.from({ length: 10_000 }, (_, index) => one(index)).join()
     expect(
       spelled(
@@ -135,7 +135,7 @@ describe('tokens of Postgres', () => {
 describe('statements of a text', () => {
   const split = (text: string, dialect: DialectName = 'sqlite') => splitStatements(text, dialect).map((one) => one.text)
 
-  it('end at `;` whatever stands around it, and keep what is written in them', () => {
+  it('end at `;` whatever surrounds it, and keep their own text', () => {
     const file = [
       '\ufeff-- one; two;',
       'create table a (b text); create table c (d text) -- with; a comment',
@@ -152,7 +152,7 @@ describe('statements of a text', () => {
     }
   })
 
-  it('of SQLite: a trigger with its body is one', () => {
+  it('include a trigger of SQLite with its body', () => {
     const trigger = `create trigger if not exists t after update on a begin
       insert into c select case when new.b = 'end;' then 1 end; -- end;
       delete from c where "end" = 1;
@@ -161,7 +161,7 @@ describe('statements of a text', () => {
     expect(split(`${trigger};${temporary};select 2;`)).toEqual([trigger, temporary, 'select 2'])
   })
 
-  it('of Postgres: so are a function, a procedure and a rule', () => {
+  it('include a function, a procedure and a rule of Postgres with its body', () => {
     const texts = [
       'create function f() returns trigger as $$ begin new.a := 1; return new; end; $$ language plpgsql',
       'create or replace function g() returns int begin atomic select 1; select case when true then 2 end; end',

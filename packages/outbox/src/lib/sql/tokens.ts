@@ -2,25 +2,25 @@
 export type DialectName = 'sqlite' | 'postgres'
 
 /**
- * A piece of a statement's text; all pieces one after the other are the text.
+ * A piece of a statement's text; the pieces add up to the text.
  *
  * - `space`: white space, or a comment
  * - `quoted`: a text, a quoted name, a dollar quote
  * - `word`: a keyword, a name, a number
  * - `parameter`: `?`, `?1`, `$1`, `:name`
- * - `other`: one character of anything else; on Postgres also the operators `??`, `?|`, `?&` and `@?`
+ * - `other`: any other character; on Postgres also the operators `??`, `?|`, `?&` and `@?`
  */
 export interface Token {
   kind: 'space' | 'quoted' | 'word' | 'parameter' | 'other'
   text: string
 }
 
-// What is not closed ends with the text: the database refuses it then, in its own words.
+// An unclosed piece extends to the end of the text, and the database then refuses it with its own message.
 const LETTER = String.raw`\w\u0080-\uffff`
 const WORD = `(?<word>[${LETTER}][${LETTER}$]*)`
 
-// A doubled quote ends one text and begins the next, so both are passed over. After `E'` a backslash hides a quote, so there
-// it has to be known, and in a text that goes on in another line too.
+// A doubled quote ends one text and begins the next, so both are skipped. After `E'` a backslash escapes a quote, so
+// the prefix matters, and also for a text that continues in another line.
 const PLAIN = String.raw`'[^']*'?|"[^"]*"?`
 const ESCAPED = String.raw`'[^'\\]*(?:(?:''|\\[^])[^'\\]*)*'?`
 const DOLLAR_QUOTE = String.raw`\$(?<tag>(?!\d)[${LETTER}]*)\$[^]*?(?:\$\k<tag>\$|$)`
@@ -42,7 +42,7 @@ const RULES: Record<DialectName, RegExp> = {
   ),
 }
 
-/** Cuts a statement's text apart, as its database would read it. */
+/** Splits a statement's text into tokens, as its database would read it. */
 export function tokens(text: string, dialect: DialectName): Token[] {
   const found: Token[] = []
   for (let at = 0; at < text.length; at += found.at(-1)?.text.length ?? 1) {
@@ -59,7 +59,7 @@ function next(rule: RegExp, text: string, at: number): Token {
   return { kind, text: match?.[0] ?? text.slice(at) }
 }
 
-/** On Postgres comments stand in comments. */
+/** Comments can be nested on Postgres. */
 function comment(text: string, begin: number, dialect: DialectName): Token {
   const edge = /\/\*|\*\//g
   edge.lastIndex = begin + 2

@@ -27,12 +27,12 @@ describe.each(['sqlite', 'postgres'] as const)('of statements for %s', (dialect)
     'reset all',
     'discard all',
     'listen x',
-  ])('%s is refused by its name', (text) => {
+  ])('refuses %s and names it', (text) => {
     expect(() => refuseTransactionControl(text, dialect)).toThrow(refused(text.trim().slice(0, 80)))
   })
 
   it.each(['select 1; commit', 'insert into a values (1); insert into a values (2)', '', ' -- nothing\n;'])(
-    '%j is refused: it is not one statement',
+    'refuses %j, which is not one statement',
     (text) => {
       expect(() => refuseTransactionControl(text, dialect)).toThrow(refused('expected one statement'))
     },
@@ -45,12 +45,12 @@ describe.each(['sqlite', 'postgres'] as const)('of statements for %s', (dialect)
     'set local lock_timeout = 0',
     'pragma defer_foreign_keys = on',
     'create table begin_again (a text)',
-  ])('%s is not', (text) => {
+  ])('accepts %s', (text) => {
     expect(() => refuseTransactionControl(text, dialect)).not.toThrow()
   })
 })
 
-it('a trigger of SQLite is one statement, though its body begins and ends', () => {
+it('accepts a trigger of SQLite as one statement, though its body begins and ends', () => {
   const trigger = 'create trigger t after insert on a begin delete from b; delete from c; end'
   expect(() => refuseTransactionControl(trigger, 'sqlite')).not.toThrow()
   expect(() => refuseTransactionControl(`${trigger}; commit`, 'sqlite')).toThrow(refused('found 2'))

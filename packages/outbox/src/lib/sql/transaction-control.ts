@@ -3,8 +3,8 @@ import { splitStatements } from './split.ts'
 import type { DialectName } from './tokens.ts'
 
 /**
- * Refuses what cannot stand in a transaction with other statements: several statements in one text, none, and those that
- * begin or end a transaction, or change the connection for whoever has it next. Each text is looked at once.
+ * Refuses texts that cannot run in a transaction with other statements: none, several statements in one text, and those
+ * that begin or end a transaction, or change the connection for its next user. Each text is checked once.
  *
  * @throws {OutboxError} `invalid_statement`, naming the statement
  */
@@ -17,7 +17,7 @@ export function refuseTransactionControl(text: string, dialect: DialectName): vo
   const [first = '', second = ''] = statement.words
   const harmless = REFUSED.get(first)
   if (harmless && !harmless.includes(second)) {
-    throw refusal(text, `${first} cannot stand among the statements of a transaction that others share`)
+    throw refusal(text, `${first} cannot be part of a transaction that others share`)
   }
   if (allowedTexts[dialect].size >= MAX_TEXTS) allowedTexts[dialect].clear()
   allowedTexts[dialect].add(text)
@@ -26,7 +26,7 @@ export function refuseTransactionControl(text: string, dialect: DialectName): vo
 const MAX_TEXTS = 500
 const allowedTexts = { sqlite: new Set<string>(), postgres: new Set<string>() }
 
-/** By its first word; and the second words with which it ends with the transaction. */
+/** Refused by the first word, unless one of these second words follows, whose effect ends with the transaction. */
 const REFUSED = new Map<string, readonly string[]>([
   ...['begin', 'start', 'commit', 'end', 'abort', 'rollback', 'savepoint', 'release', 'prepare'].map(
     (word) => [word, []] as const,

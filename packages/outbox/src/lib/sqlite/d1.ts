@@ -23,15 +23,16 @@ export interface D1StatementResult {
   meta: { changes?: number }
 }
 
-// Written rows are what D1 bills, and a payload that is stored once is two of them: shared by its rows, or not at all.
+// D1 bills rows written, and a payload that is stored apart is two of them: it is shared by several rows, or stored
+// in its row.
 const dialect: Dialect = { ...sqliteDialect, inlinesLong: true }
 
 /**
- * Keepsend's view of a D1 binding (`env.DB`). An atomic unit is one `batch()`. Bring the plain binding, or a session
- * that starts with `first-primary`: a replica's read may miss a row that was just committed.
+ * Keepsend's view of a D1 binding (`env.DB`). A transaction is one `batch()`. Use the plain binding, or a session that
+ * starts with `first-primary`: a replica's read may miss a row that was just committed.
  *
- * D1 repeats reads by itself and writes never, so a write whose answer is lost rejects with `commit_unconfirmed`. Every
- * write of Keepsend's can be repeated: its ids are made by the caller.
+ * D1 retries reads by itself but never writes, so a write whose response is lost rejects with `commit_unconfirmed`.
+ * Every write of Keepsend's can be repeated, because the caller makes its ids.
  */
 export function fromD1(d1: D1Binding): OutboxDatabase {
   function prepare(statement: Statement): D1Statement {
@@ -69,28 +70,33 @@ function toResult({ results = [], meta }: D1StatementResult): SqlResult {
   return { rows: results as Row[], changes: meta.changes ?? 0 }
 }
 
-// D1's bound on a string, BLOB or row, in bytes. Its local simulation does not hold it, so a test would not notice.
+// D1's limit for a string, BLOB or row, in bytes. Its local simulation does not enforce it, so a test would not
+// notice.
 const MAX_VALUE_BYTES = 2_000_000
 
 function checkSize(param: unknown, sql: string): void {
-  // A character is at most 3 bytes of UTF-8: only what may be too long is counted.
+  // A character is at most 3 bytes of UTF-8, so only a text that could be too long is counted.
   if (typeof param !== 'string' || param.length * 3 <= MAX_VALUE_BYTES) return
   const bytes = utf8Bytes(param)
   if (bytes <= MAX_VALUE_BYTES) return
   throw new OutboxError(
     'not_accepted',
-    `D1 takes at most ${MAX_VALUE_BYTES} bytes in one value; found ${bytes} for ${sql.trim().slice(0, 40)}…: hand in fewer at once`,
+    `D1 takes at most ${MAX_VALUE_BYTES} bytes in one value; found ${bytes} for ${sql.trim().slice(0, 40)}…: pass fewer at a time`,
   )
 }
 
-// What D1 says when it never began: the queue before the database was full, the database is full, or the plan's day is.
+// Errors of D1 before a statement ran: its queue was full, the database is full, or the plan's daily limit is
+// reached.
 const NEVER_RAN =
   /overloaded|too many requests queued|exceeded (its|maximum|the)? ?(maximum )?db size|SQLITE_FULL|daily .* limit/i
-// SQLite itself said no: the statement, and with it its batch, was rolled back.
+// SQLite itself refused: the statement, and with it its batch, was rolled back.
 const SQLITE_SAID_NO =
   /SQLITE_|constraint failed|syntax error|no such (table|column)|D1_TYPE_ERROR|too many (SQL variables|terms)/
 
-/** A refusal becomes `not_accepted`, a lost answer `commit_unconfirmed`; a broken constraint stays the driver's error. */
+/**
+ * Maps a refusal to `not_accepted`, a lost response to `commit_unconfirmed`; a broken constraint stays the driver's
+ * error.
+ */
 function asRefusal(error: unknown): unknown {
   if (error instanceof OutboxError) return error
   const message = error instanceof Error ? error.message : String(error)
@@ -101,7 +107,7 @@ function asRefusal(error: unknown): unknown {
     return new OutboxError('not_accepted', `not accepted, nothing was committed: ${message}`, { cause: error })
   }
   if (SQLITE_SAID_NO.test(message)) return error
-  return new OutboxError('commit_unconfirmed', `D1 did not answer, the write may have taken place: ${message}`, {
+  return new OutboxError('commit_unconfirmed', `D1 did not respond, the write may have been committed: ${message}`, {
     cause: error,
   })
 }

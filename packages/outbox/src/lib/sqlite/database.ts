@@ -10,18 +10,19 @@ import { BLOCKING_MS, delayOf } from './patience.ts'
 export interface SqliteOptions {
   /**
    * When a group of callers is closed and committed. The later, the more callers share an fsync; Node's `setImmediate`
-   * closes it once every request that arrived in this turn of the event loop was read.
+   * closes it once every request that arrived in this event-loop tick was read.
+   *
    * @default a microtask
    */
   defer?: ((flush: () => void) => void) | undefined
   /**
-   * How long a caller waits for a lock that another connection holds, in ms: 0–60,000. It does not block the event loop, so
-   * that other connection may be this process's own. @default 5000
+   * How long a caller waits for a lock of another connection, in ms: 0–60,000. The wait does not block the event loop,
+   * so the other connection may belong to this process. @default 5000
    */
   busyTimeoutMs?: number | undefined
   /**
-   * Called before each read and each group of writes. What it throws refuses them; an error of SQLite that the database is
-   * busy makes them wait as if they had met it themselves. @default nothing
+   * Called before each read and each group of writes. An error that it throws refuses them; an `SQLITE_BUSY` error
+   * makes them wait as if they had met it themselves. @default nothing
    */
   check?: (() => void) | undefined
 }
@@ -32,13 +33,13 @@ export const SQLITE_OPTIONS = {
   check: 'function',
 } satisfies OptionNames<SqliteOptions>
 
-// Statements of ours are a few dozen; a caller's own texts must not grow the cache without end.
+// Keepsend has a few dozen statements; the host's own texts must not grow the cache without bound.
 const MAX_PREPARED = 500
 
 /**
- * Keepsend's view of a better-sqlite3 connection that the caller opened. Reads run immediately; every write goes through
- * the group commit. Bring WAL, `synchronous=FULL` and `temp_store=MEMORY`: adapter-node's `openSqlite` sets them. The
- * connection's `busy_timeout` is set to 5 ms at most, for the host's own statements too: what waits for a lock inside
+ * Keepsend's view of a better-sqlite3 connection that the caller opened. Reads run immediately; every write goes
+ * through the group commit. Set WAL, `synchronous=FULL` and `temp_store=MEMORY`, as adapter-node's `openSqlite` does.
+ * The connection's `busy_timeout` is set to at most 5 ms, also for the host's own statements, because a wait inside
  * SQLite blocks the event loop.
  *
  * @throws {OutboxError} `invalid_option`
@@ -56,7 +57,7 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
     if (!statement) {
       if (prepared.size >= MAX_PREPARED) prepared.delete(prepared.keys().next().value ?? sql)
       statement = connection.prepare(sql)
-      // Numbers, whatever the host's `defaultSafeIntegers` says.
+      // Numbers, whatever the host's `defaultSafeIntegers` is.
       statement.safeIntegers?.(false)
       prepared.set(sql, statement)
     }
@@ -92,7 +93,7 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
     atomic(statements) {
       if (statements.length === 0) return Promise.resolve([])
       return new Promise((resolve, reject) => {
-        // All of them before the first runs: what is refused is refused before anything is written.
+        // All texts are checked before the first runs, so that nothing is written when one is refused.
         const texts = statements.map((statement) => toTransactionSql(statement, 'sqlite'))
         group.submit({ execute: () => texts.map(execute), resolve, reject })
       })

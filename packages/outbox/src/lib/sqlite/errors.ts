@@ -1,6 +1,7 @@
 import { OutboxError } from '../errors.ts'
 
-// better-sqlite3 names the result code in `code`; node:sqlite has its number in `errcode`, the primary one in the lowest byte.
+// better-sqlite3 has the name of the result code in `code`; node:sqlite has its number in `errcode`, the primary one
+// in the lowest byte.
 const NAMES: Readonly<Record<number, string>> = {
   5: 'SQLITE_BUSY',
   6: 'SQLITE_LOCKED',
@@ -12,7 +13,7 @@ const NAMES: Readonly<Record<number, string>> = {
   14: 'SQLITE_CANTOPEN',
   15: 'SQLITE_PROTOCOL',
   26: 'SQLITE_NOTADB',
-  // Of a virtual table alone, the host's own full-text index say.
+  // Only from a virtual table, such as the host's own full-text index.
   267: 'SQLITE_CORRUPT_VTAB',
 }
 
@@ -20,16 +21,17 @@ const STORAGE_REFUSED = /^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|CORRU
 const STORAGE_UNSAFE = /^SQLITE_(CORRUPT(_INDEX|_SEQUENCE)?|NOTADB)$/
 const IO_FAILED = /^SQLITE_IOERR/
 
-/** Whether another connection holds the lock that a statement needs: the same statement may succeed in a moment. */
+/** Whether another connection has the lock that a statement needs: the same statement may succeed shortly after. */
 export function isBusy(error: unknown): boolean {
   return codeOf(error)?.startsWith('SQLITE_BUSY') ?? false
 }
 
 /**
- * A refusal of the storage in the outbox's words; a broken constraint or a wrong statement stays the driver's error.
+ * Maps a refusal of the storage to an {@link OutboxError}; a broken constraint or a wrong statement stays the driver's
+ * error.
  *
- * @param during `begin` is refused for whatever reason; what failed in the `commit` for the disk's sake may be there after
- *   a restart: the commit was written, and only its sync failed
+ * @param during at `begin` every error is a refusal; a write whose `commit` failed because of the disk may still be
+ * there after a restart, if only its sync failed
  */
 export function asRefusal(error: unknown, during: 'begin' | 'statement' | 'commit' = 'statement'): unknown {
   if (error instanceof OutboxError) return error

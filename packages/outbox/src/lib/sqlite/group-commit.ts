@@ -14,37 +14,40 @@ export interface SqliteStatement {
   run(...params: unknown[]): { changes: number }
   /** Whether it returns rows. */
   readonly reader: boolean
-  /** Whether it leaves the database as it is. */
+  /** Whether it leaves the database unchanged. */
   readonly readonly: boolean
-  /** Whether its integers come as bigints. */
+  /** Whether its integers are bigints. */
   safeIntegers?(toggle: boolean): unknown
 }
 
-/** One caller's unit: run synchronously inside the transaction, told when the commit is durable, or that it is not. */
+/**
+ * One caller's transaction: run synchronously inside the shared one. Its caller is answered when the commit is durable,
+ * or has failed.
+ */
 export interface Unit<Result = unknown> {
   execute(): Result
   resolve(result: Result): void
   reject(error: unknown): void
-  /** How long it waits for the write lock, by `performance.now()`; from the first time that the lock was taken. */
+  /** When it stops waiting for the write lock, by `performance.now()`; set when the lock is first found taken. */
   giveUpAt?: number
 }
 
-// A transaction this large costs far more than its fsync already; what waits behind it gets the next one.
+// A transaction this large costs far more than its fsync already; later callers get the next one.
 const MAX_UNITS_PER_COMMIT = 512
 
 /**
- * Group commit: callers that arrive in one turn of the event loop share one `begin immediate … commit`, hence one
- * fsync. A caller's failed statement undoes that caller's unit and no other, and nobody is answered before the shared
- * commit has returned.
+ * Group commit: callers that arrive in one event-loop tick share one `begin immediate … commit`, hence one fsync. A
+ * failed statement undoes its own caller's transaction and no other, and no caller is answered before the shared commit
+ * has returned.
  *
- * A group runs bare first, because a savepoint for each unit costs a fifth of an insert. Only when a unit fails is the
- * transaction rolled back and begun again with a savepoint around each.
+ * A group first runs without savepoints, because one for each caller costs a fifth of an insert. Only if one fails is
+ * the transaction rolled back and started again with a savepoint around each.
  *
  * Always `immediate`: a deferred transaction that upgrades to write fails immediately when another process has written,
  * whatever `busy_timeout` says.
  *
- * While another connection has the write lock, the group waits in front of later callers and is tried again by a timer:
- * that connection may be this very process's, and needs the event loop to end its transaction.
+ * While another connection has the write lock, the group stays ahead of later callers and a timer retries it: that
+ * connection may belong to this process, and needs the event loop to end its transaction.
  */
 export class GroupCommit {
   readonly #connection: SqliteConnection
@@ -58,7 +61,7 @@ export class GroupCommit {
   readonly #rollbackToSavepoint: SqliteStatement
   #waiting: Unit[] = []
   #isScheduled = false
-  /** Tries in a row that found the write lock taken. */
+  /** Consecutive attempts that found the write lock taken. */
   #busyTries = 0
 
   constructor(connection: SqliteConnection, defer: (flush: () => void) => void, patience: Patience) {
@@ -122,9 +125,9 @@ export class GroupCommit {
   }
 
   /**
-   * SQLite has ended the transaction by itself, and the next statement would commit alone: half a group. When the storage
-   * refuses (disk full), it refuses everybody. When one unit did it (a trigger's RAISE(ROLLBACK)), that unit is refused
-   * with its own error, and the others begin again without it.
+   * SQLite ended the transaction by itself, so the next statement would commit alone, as half a group. If the storage
+   * refused (disk full), every caller is refused. If one caller did it (a trigger's RAISE(ROLLBACK)), that caller gets
+   * its own error, and the others start again without it.
    */
   #afterRollback(group: readonly Unit[], culprit: Unit, error: unknown): void {
     const refusal = asRefusal(error)
@@ -150,7 +153,10 @@ export class GroupCommit {
     for (const { unit, error } of failed) unit.reject(asRefusal(error))
   }
 
-  /** One unit's deferred constraint must not undo the others: each once more, alone. The storage refuses everybody. */
+  /**
+   * Retries each caller alone, because one caller's deferred constraint must not undo the others. If the storage
+   * refused, every caller is refused.
+   */
   #afterFailedCommit(units: readonly Unit[], error: unknown): void {
     const refusal = asRefusal(error, 'commit')
     if (isBusy(error)) this.#waitOrRefuse(units, error)
@@ -158,7 +164,7 @@ export class GroupCommit {
     else for (const unit of units) this.#commitGroup([unit])
   }
 
-  /** Nothing of the group is kept. A transaction that the host has open on this connection is waited for as well. */
+  /** Nothing of the group was committed. Also waits for a transaction that the host has open on this connection. */
   #waitOrRefuse(group: readonly Unit[], error: unknown): void {
     const now = performance.now()
     const isWorthWaiting = isBusy(error) || this.#connection.inTransaction
@@ -184,7 +190,10 @@ export class GroupCommit {
     }
   }
 
-  /** If even that fails, the whole group goes: half a unit must never be committed with the others. */
+  /**
+   * If even that fails, the whole group is refused: half a caller's transaction must never be committed with the
+   * others.
+   */
   #undoUnit(): void {
     try {
       this.#rollbackToSavepoint.run()

@@ -7,7 +7,7 @@ import type { SqliteConnection, SqliteStatement } from './group-commit.ts'
 export interface NodeSqliteConnection {
   prepare(sql: string): NodeSqliteStatement
   exec(sql: string): void
-  /** From Node 22.16 on. */
+  /** Node 22.16 and later. */
   readonly isTransaction?: boolean
 }
 
@@ -16,7 +16,7 @@ export interface NodeSqliteStatement {
   all(...params: (string | number | null | Uint8Array)[]): unknown[]
   run(...params: (string | number | null | Uint8Array)[]): { changes: number | bigint }
   setReadBigInts(enabled: boolean): void
-  /** From Node 24 on. */
+  /** Node 24 and later. */
   setReturnArrays?(enabled: boolean): void
 }
 
@@ -50,7 +50,7 @@ function likeBetterSqlite(connection: NodeSqliteConnection): SqliteConnection {
   }
 }
 
-// How rows are read is the host's choice for its own statements alone.
+// The host's choice of how rows are read applies only to its own statements.
 function prepare(connection: NodeSqliteConnection, sql: string): NodeSqliteStatement {
   const statement = connection.prepare(sql)
   statement.setReadBigInts(false)
@@ -58,7 +58,8 @@ function prepare(connection: NodeSqliteConnection, sql: string): NodeSqliteState
   return statement
 }
 
-// Node before 22.16 does not say. A transaction refuses to begin in another; one that begins here has touched nothing.
+// Node before 22.16 does not tell. A transaction cannot begin inside another, and one that begins here changes
+// nothing.
 function isInTransaction(connection: NodeSqliteConnection): boolean {
   try {
     connection.exec('begin; rollback')
@@ -69,8 +70,8 @@ function isInTransaction(connection: NodeSqliteConnection): boolean {
 }
 
 /**
- * Whether a statement returns rows, and whether it changes the database. Node does not say, so SQLite's own program for it
- * does: a `Transaction` whose second operand is not 0 is one that writes.
+ * Whether a statement returns rows, and whether it changes the database. Node does not tell, but `explain` does: a
+ * `Transaction` whose second operand is not 0 writes.
  */
 function kindOf(connection: NodeSqliteConnection, sql: string): Pick<SqliteStatement, 'reader' | 'readonly'> {
   if (/^\s*explain\b/i.test(sql)) return { reader: true, readonly: true }

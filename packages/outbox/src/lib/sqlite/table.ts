@@ -1,7 +1,10 @@
 import { sql } from 'drizzle-orm/sql/sql'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
-/** `pending_events` for typed reads through drizzle. The hand-written migration rules; a test holds the two together. */
+/**
+ * `pending_events` for typed reads through drizzle. The hand-written migration is authoritative; a test compares the
+ * two.
+ */
 export const pendingEvents = sqliteTable('pending_events', {
   /** `<event id>.<endpoint id>`, or the event id alone. */
   id: text('id').primaryKey().notNull(),
@@ -14,9 +17,9 @@ export const pendingEvents = sqliteTable('pending_events', {
     .default('pending'),
   /** Why a `held` row is held. */
   holdReason: text('hold_reason'),
-  /** Since when it is held. */
+  /** When it was held. */
   heldAt: integer('held_at'),
-  /** Attempts that counted. A release takes one back, so it is never a fence: that is `gen`. */
+  /** Attempts that counted. A release subtracts one, so it is no fence: that is `gen`. */
   attempts: integer('attempts').notNull().default(0),
   maxAttempts: integer('max_attempts').notNull().default(10),
   /** Waits that a receiver asked for; they do not count as attempts. */
@@ -27,20 +30,20 @@ export const pendingEvents = sqliteTable('pending_events', {
   gen: integer('gen')
     .notNull()
     .default(sql`cast(round(unixepoch('subsec') * 1000) as integer)`),
-  /** Since when the row may be claimed, or when it may; while it is claimed, the end of its lease. Null: dispatched to a queue, or not pending. */
+  /** Due time of a pending row, end of the lease of a claimed row. Null: dispatched to a queue, or not pending. */
   dueAt: integer('due_at'),
-  /** 1 while the row may go now and stands in the lane of its endpoint; 0 while it waits for a time or is not pending. */
+  /** 1 while the row is in line in its lane; 0 while it waits for a time or is not pending. */
   ready: integer('ready').notNull().default(0),
-  /** The mark of a claim and its time; null when no worker holds the row. */
+  /** The mark of a claim and its time; null when the row is not claimed. */
   claimedAt: integer('claimed_at'),
   createdAt: integer('created_at').notNull(),
-  /** When it was replayed last: its age counts from here. */
+  /** Time of its last replay, from which its age counts. */
   replayedAt: integer('replayed_at'),
-  /** When it was completed or failed. */
+  /** When it became completed or failed. */
   completedAt: integer('completed_at'),
   lastError: text('last_error'),
   lastStatus: integer('last_status'),
-  /** The media type of a payload of the caller's own; null: JSON. */
+  /** The media type of a payload that is not JSON; null: JSON. */
   contentType: text('content_type'),
   /** Where `payload` is stored when it is not in the row. */
   payloadId: integer('payload_id'),
@@ -48,7 +51,7 @@ export const pendingEvents = sqliteTable('pending_events', {
   payload: text('payload'),
 })
 
-/** `keepsend_payloads`: what rows of one event share, or what is too long to stand in its row. */
+/** `keepsend_payloads`: payloads that rows of one event share, or that are too long for their row. */
 export const payloads = sqliteTable('keepsend_payloads', {
   id: integer('id').primaryKey().notNull(),
   eventId: text('event_id').notNull(),

@@ -30,7 +30,7 @@ async function ownServer(): Promise<StoryPostgres> {
     outage: {
       what: 'Postgres is restarted',
       // What a poller says that could not settle or claim. So often that its growing waits can be seen.
-      sign: { message: 'the database refused; trying again', times: 4 },
+      sign: { message: 'database error; retrying', times: 4 },
       begin: () => server.stop(),
       end: () => server.start(),
     },

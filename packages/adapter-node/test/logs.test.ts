@@ -162,7 +162,7 @@ it(
     database.exec('rollback')
     database.exec('alter table pending_events rename to away')
     expect((await call('POST', '/events', event)).status).toBe(500)
-    await logged('the database refused; trying again')
+    await logged('database error; retrying')
     expect((await call('GET', '/health')).status).toBe(503)
     await logged('the database does not answer')
     database.exec('alter table away rename to pending_events')

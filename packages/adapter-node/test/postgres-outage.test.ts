@@ -22,7 +22,7 @@ async function admin(sql: string): Promise<void> {
   await client.end()
 }
 
-const REFUSED = 'the database refused; trying again'
+const REFUSED = 'database error; retrying'
 let databases = 0
 
 interface MidFlight extends PostgresRig {

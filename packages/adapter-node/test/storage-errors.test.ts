@@ -38,7 +38,7 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
     await until(() => rows().length === 0)
     expect(state.refused).toBeGreaterThan(0)
     expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
-    expect(log.messages).toContain('the database refused; trying again')
+    expect(log.messages).toContain('database error; retrying')
     receiver.verifyAll(secret)
   })
 
@@ -93,7 +93,7 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
     await publish(3)
     state.on = true
     await queue.start(engine)
-    await until(() => log.messages.filter((message) => message === 'the database refused; trying again').length >= 2)
+    await until(() => log.messages.filter((message) => message === 'database error; retrying').length >= 2)
     expect(receiver.requests).toHaveLength(0)
     expect(rows().map(({ attempts, moves }) => [attempts, moves])).toEqual([1, 2, 3].map(() => [0, 0]))
     state.on = false

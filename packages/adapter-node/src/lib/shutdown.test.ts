@@ -85,7 +85,7 @@ describe('stop', { timeout: PATIENCE_MS }, () => {
     await publish(2)
     connection.pragma('query_only = ON')
     await queue.start(engine)
-    await until(() => log.messages.includes('the database refused; trying again'))
+    await until(() => log.messages.includes('database error; retrying'))
     await queue.stop({ drainMs: 50 })
     expect(rows()).toHaveLength(2)
     expect(receiver.requests).toHaveLength(0)

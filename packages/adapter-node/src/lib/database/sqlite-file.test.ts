@@ -65,7 +65,7 @@ describe('a file that changes under the process', { timeout: PATIENCE_MS }, () =
     await queue.start(engine)
     await until(stopped)
     expect(log.fields).toContainEqual(expect.objectContaining({ code: 'storage_unsafe' }))
-    expect(log.messages).not.toContain('the database refused; trying again')
+    expect(log.messages).not.toContain('database error; retrying')
   })
 })
 

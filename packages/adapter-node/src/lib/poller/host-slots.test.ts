@@ -15,18 +15,18 @@ function rig(slotsPerHost: number) {
     clock: () => 0,
   })
   const add = (workspaceId: string, count: number, host?: string) => {
-    const lane = lanes.of({ workspaceId, endpointId: `ep ${workspaceId}` })
+    const lane = lanes.laneFor({ workspaceId, endpointId: `ep ${workspaceId}` })
     lane.host = host
     for (let n = 0; n < count; n++) {
       const claim = { id: `${workspaceId} ${n}` } as Claim
-      const held = { claim, lane, notBefore: 0, since: 0, startBy: Infinity, beginBy: Infinity }
-      lanes.wait({ ...held, isLent: false, place: -1 })
+      const inFlight = { claim, lane, notBefore: 0, since: 0, startBy: Infinity, beginBy: Infinity }
+      lanes.enqueue({ ...inFlight, isLent: false, place: -1 })
     }
     return lane
   }
   const start = (): InFlightClaim[] => {
     const started: InFlightClaim[] = []
-    for (let held = lanes.next(); held; held = lanes.next()) started.push(held)
+    for (let inFlight = lanes.next(); inFlight; inFlight = lanes.next()) started.push(inFlight)
     return started
   }
   return { lanes, hosts, add, start }
@@ -50,7 +50,7 @@ describe('the slots of a host', () => {
     const [first] = start()
     add('b', 1, 'x.example')
     expect(start()).toEqual([])
-    if (first) lanes.ended(first)
+    if (first) lanes.finishAttempt(first)
     expect(start().map(({ lane }) => lane.workspaceId)).toEqual(['b'])
   })
 
@@ -58,18 +58,18 @@ describe('the slots of a host', () => {
     const { add, start, lanes } = rig(2)
     const [a, b] = [add('a', 2, 'x.example'), add('b', 0, 'x.example')]
     expect(lanes.roomFor(b)).toBeGreaterThan(0)
-    const [held] = start()
+    const [inFlight] = start()
     expect([lanes.roomFor(a), lanes.roomFor(b)]).toEqual([0, 0])
-    if (held) lanes.ended(held)
+    if (inFlight) lanes.finishAttempt(inFlight)
     expect(lanes.roomFor(b)).toBeGreaterThan(0)
   })
 
   it('are given back by the host that had them, also when the URL of the endpoint has changed meanwhile', () => {
     const { add, start, lanes, hosts } = rig(2)
     const lane = add('a', 2, 'x.example')
-    const held = start()
+    const inFlight = start()
     lane.host = 'y.example'
-    for (const one of held) lanes.ended(one)
+    for (const one of inFlight) lanes.finishAttempt(one)
     expect([hosts.room('x.example'), hosts.room('y.example')]).toEqual([2, 2])
   })
 })

@@ -29,7 +29,7 @@ function claims(count: number): Claim[] {
 /** Starts all that may run. */
 function run(slots: InFlight): InFlightClaim[] {
   const started: InFlightClaim[] = []
-  for (let held = slots.next(); held; held = slots.next()) started.push(held)
+  for (let inFlight = slots.next(); inFlight; inFlight = slots.next()) started.push(inFlight)
   return started
 }
 
@@ -59,7 +59,7 @@ describe('Slots', () => {
     if (first) slots.finish(first, DELIVERED)
     // One is free, and twice one may wait.
     expect(slots.room.rows).toBe(3)
-    for (const held of started.slice(1)) slots.finish(held, DELIVERED)
+    for (const inFlight of started.slice(1)) slots.finish(inFlight, DELIVERED)
     expect(slots.room.rows).toBe(4 + 6)
   })
 
@@ -67,8 +67,8 @@ describe('Slots', () => {
     const slots = slotsOf(4, 3)
     slots.add(claims(8))
     const finishNext = (): void => {
-      const held = slots.claims.find((one) => !slots.finished.some((done) => done.held === one))
-      if (held) slots.finish(held, DELIVERED)
+      const inFlight = slots.claims.find((one) => !slots.finished.some((done) => done.inFlight === one))
+      if (inFlight) slots.finish(inFlight, DELIVERED)
       run(slots)
     }
     run(slots)

@@ -165,9 +165,9 @@ describe('Line', () => {
   it('shares out what is lent to those who may borrow, and to nobody else', () => {
     const { lanes, line, look } = rig()
     look([ref('slow'), ref('proven')])
-    const slow = lanes.of(ref('slow'))
+    const slow = lanes.laneFor(ref('slow'))
     slow.lastLatencyMs = 29_000
-    lanes.of(ref('proven')).lastLatencyMs = 20
+    lanes.laneFor(ref('proven')).lastLatencyMs = 20
     expect(countsOf(line.allot({ rows: 0, lent: 16 }))).toEqual({ 'proven ep': 4 })
   })
 

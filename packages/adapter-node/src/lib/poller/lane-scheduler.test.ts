@@ -12,14 +12,14 @@ function rig() {
   const lanes = new LaneScheduler({ ...options, clock: () => now })
   const of = (name: string) => {
     const [endpointId = '', workspaceId = 'w'] = name.split(' of ')
-    return lanes.of({ workspaceId, endpointId })
+    return lanes.laneFor({ workspaceId, endpointId })
   }
   const add = (name: string, count: number, limit?: number): void => {
     const lane = of(name)
     lane.limit = limit
     for (let n = 0; n < count; n++) {
       const claim = { id: `${name} ${n}` } as Claim
-      lanes.wait({
+      lanes.enqueue({
         claim,
         lane,
         notBefore: 0,
@@ -34,11 +34,11 @@ function rig() {
   /** Starts up to that many; whose they are. */
   const start = (most = 100): InFlightClaim[] => {
     const started: InFlightClaim[] = []
-    for (let held = lanes.next(); held; held = lanes.next()) if (started.push(held) === most) break
+    for (let inFlight = lanes.next(); inFlight; inFlight = lanes.next()) if (started.push(inFlight) === most) break
     return started
   }
-  const end = (held: readonly InFlightClaim[], tookMs: number, pushback: Answer['pushback'] = 'none'): void => {
-    for (const one of held) lanes.ended(one, { tookMs, pushback, isSuccess: pushback === 'none' })
+  const end = (inFlight: readonly InFlightClaim[], tookMs: number, pushback: Answer['pushback'] = 'none'): void => {
+    for (const one of inFlight) lanes.finishAttempt(one, { tookMs, pushback, isSuccess: pushback === 'none' })
   }
   /** Endpoints that have answered once, in so long. */
   const answered = (names: readonly string[], tookMs: number): void => {
@@ -48,8 +48,8 @@ function rig() {
   return { lanes, of, add, start, end, answered, pass: (ms: number) => void (now += ms) }
 }
 
-const endpointsOf = (held: readonly InFlightClaim[]) => held.map(({ lane }) => lane.endpointId)
-const workspacesOf = (held: readonly InFlightClaim[]) => held.map(({ lane }) => lane.workspaceId)
+const endpointsOf = (inFlight: readonly InFlightClaim[]) => inFlight.map(({ lane }) => lane.endpointId)
+const workspacesOf = (inFlight: readonly InFlightClaim[]) => inFlight.map(({ lane }) => lane.workspaceId)
 const names = (count: number, of = 'w') => Array.from({ length: count }, (_, n) => `ep_${n} of ${of}`)
 
 describe('Lanes', () => {
@@ -85,9 +85,9 @@ describe('Lanes', () => {
     const { lanes, add, start } = rig()
     add('new', 20)
     expect(start()).toHaveLength(8)
-    expect([lanes.waiting, lanes.ready]).toEqual([12, 0])
+    expect([lanes.waiting, lanes.runnableCount]).toEqual([12, 0])
     add('other', 3)
-    expect(lanes.ready).toBe(3)
+    expect(lanes.runnableCount).toBe(3)
   })
 
   it('one that answers fast may have all that is free, and one that turns slow its slots again', () => {
@@ -216,13 +216,13 @@ describe('Lanes', () => {
       isLent: false,
       place: -1,
     }
-    lanes.wait(paced)
+    lanes.enqueue(paced)
     pass(399)
     expect([start(), lanes.nextSlotTime]).toEqual([[], 400])
     pass(1)
     expect(start()).toEqual([paced])
-    lanes.ended(paced)
-    lanes.wait(paced)
+    lanes.finishAttempt(paced)
+    lanes.enqueue(paced)
     pass(11)
     // It has missed its slot time, and begins by another.
     expect([start(), lanes.takeOverflow()]).toEqual([[], [paced]])
@@ -250,8 +250,8 @@ describe('Lanes', () => {
     add('a', 3)
     add('b', 2)
     add('c', 2)
-    const [held] = start(1)
-    expect(held && lanes.takeWaiting(held)).toEqual([])
+    const [inFlight] = start(1)
+    expect(inFlight && lanes.takeWaiting(inFlight)).toEqual([])
     expect(endpointsOf(lanes.takeWaiting(of('b')))).toEqual(['b', 'b'])
     const all = lanes.takeWaiting()
     expect([all.length, lanes.waiting, start()]).toEqual([4, 0, []])
@@ -262,7 +262,7 @@ describe('Lanes', () => {
     add('kept', 1)
     const kept = of('kept')
     of('ep of w_0').latencyMs = 5
-    for (let n = 0; n < 30_000; n++) lanes.of({ workspaceId: `w_${n}`, endpointId: 'ep' })
+    for (let n = 0; n < 30_000; n++) lanes.laneFor({ workspaceId: `w_${n}`, endpointId: 'ep' })
     expect([of('kept') === kept, of('ep of w_0').latencyMs]).toEqual([true, undefined])
   })
 })

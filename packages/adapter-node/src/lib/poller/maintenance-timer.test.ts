@@ -61,7 +61,9 @@ describe('upkeep', { timeout: PATIENCE_MS }, () => {
     await publish(2)
     await receiver.arrived(2)
     await until(() => rows().length === 0)
-    expect(log.messages.filter((message) => message === 'clean-up failed; it will be tried again')).toHaveLength(2)
+    expect(
+      log.messages.filter((message) => message === 'maintenance failed; retrying at the next interval'),
+    ).toHaveLength(2)
     expect(log.fields).toContainEqual(expect.objectContaining({ error: 'the disk is full' }))
   })
 
@@ -116,6 +118,6 @@ describe('rows that were handed to a queue elsewhere', { timeout: PATIENCE_MS },
     expect(receiver.requests.map(({ id }) => id)).toEqual([lost.eventId])
     receiver.verifyAll(secret)
     expect(rows()).toMatchObject([{ id: `${young.eventId}.${endpointId}`, dueAt: null, attempts: 0 }])
-    expect(log.messages).toContain('took over rows of another queue')
+    expect(log.messages).toContain('adopted orphaned rows dispatched to another queue')
   })
 })

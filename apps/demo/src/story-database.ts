@@ -64,7 +64,7 @@ async function givenServer(given: string): Promise<StoryPostgres> {
     outage: {
       what: 'Postgres ends every connection, again and again',
       // Of the connection that is open whatever a process does.
-      sign: { message: 'cannot hear of other commits; polling goes on', times: 4 },
+      sign: { message: 'LISTEN connection lost; falling back to polling', times: 4 },
       async begin() {
         over = new AbortController()
         ending = endConnections(over)

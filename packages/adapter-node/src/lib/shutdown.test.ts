@@ -49,7 +49,7 @@ describe('stop', { timeout: PATIENCE_MS }, () => {
       [1, 2, 3].map(() => [0, 2, null, 0]),
     )
     expect((await engine.stats()).due).toBe(3)
-    expect(log.messages).toContainEqual(expect.stringContaining('given back'))
+    expect(log.messages).toContainEqual(expect.stringContaining('released claims'))
 
     // What comes in for the attempts of before changes nothing any more.
     receiver.requests.forEach((request) => request.answer())

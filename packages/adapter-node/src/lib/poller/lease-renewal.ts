@@ -25,10 +25,7 @@ export async function renewLeases(
     for (const one of renewed) {
       if (!lost.has(one.claim.id) || !inFlight.has(one)) continue
       inFlight.dropIfWaiting(one)
-      logger.warn(
-        { deliveryId: one.claim.id },
-        'lease lost before the attempt ended; another worker may own the delivery',
-      )
+      logger.warn({ deliveryId: one.claim.id }, 'lease lost before the attempt ended; its outcome will be rejected')
     }
   } catch (error) {
     logger.error(errorFields(error), 'failed to renew leases; retrying before they expire')

@@ -16,7 +16,7 @@ export interface PollerOptions extends Omit<InFlightOptions, 'hosts' | 'clock'> 
   pollMs: number
   /** See {@link PollTrigger}. */
   version: (() => number) | undefined
-  /** Called once when the database reports `storage_unsafe`: retrying would lose data, so the poller has ended. */
+  /** Called when the database reports `storage_unsafe`: retrying would do harm, so the poller has ended. */
   onUnsafe: (error: OutboxError) => void
 }
 
@@ -40,7 +40,8 @@ const LATE = 'lease nearly expired before delivery started (database or process 
  *   start    admits the claims and starts attempts         wait, or look while a claim found rows
  * ```
  *
- * Beside it, an attempt that ends starts the next claim and triggers a settle, and timers renew leases and watch the slots.
+ * Beside it, an attempt that ends starts the next claim (none waits for another attempt) and triggers a settle, and timers
+ * renew leases and watch the slots.
  * `stop` moves `running` to `draining` (settles, claims nothing, ends with the last claim), and after `drainMs` to `ended`.
  */
 export class Poller {

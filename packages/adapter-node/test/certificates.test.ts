@@ -15,7 +15,7 @@ import { startProxy } from './proxy.ts'
 const SELF_SIGNED = {
   kind: 'error',
   reason: 'tls',
-  message: 'DEPTH_ZERO_SELF_SIGNED_CERT its certificate is self-signed: get one of a public authority',
+  message: 'DEPTH_ZERO_SELF_SIGNED_CERT its certificate is self-signed: get one from a public authority',
 }
 
 /** A receiver with a certificate that nobody has signed. */

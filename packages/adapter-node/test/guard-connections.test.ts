@@ -176,7 +176,7 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
 
 it.each([
   [{ connectionLifeMs: 99 }, 'connectionLifeMs must be a whole number from 100 to 570000; found 99'],
-  [{ dnsServers: [] }, 'dnsServers must hold addresses such as 10.0.0.2 or 10.0.0.2:53; found []'],
+  [{ dnsServers: [] }, 'dnsServers must contain addresses such as 10.0.0.2 or 10.0.0.2:53; found []'],
   [{ dnsServers: ['ns.customer.com'] }, 'found ["ns.customer.com"]'],
   [{ egressProxy: 'proxy.internal:3128' }, 'egressProxy must be a URL that begins with http:// or https://'],
 ])('%j is refused, naming option and expectation', (options, message) => {

@@ -112,7 +112,9 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     }),
   })
-  pool.on('error', (error) => logger.warn(errorFields(error), 'an idle connection to Postgres broke; the pool opens another when needed'))
+  pool.on('error', (error) =>
+    logger.warn(errorFields(error), 'an idle connection to Postgres broke; the pool opens another when needed'),
+  )
   const announcer = new Announcer(
     () => new pg.Client({ ...connection, application_name: 'keepsend listen' }),
     pool,

@@ -64,7 +64,8 @@ export class Announcer {
     }, ANNOUNCE_MS)
     this.#notifying = this.#pool.query(`select pg_notify(${CHANNEL}, $1)`, [this.#self]).then(
       () => undefined,
-      (error: Error) => this.#logger.warn({ error: error.message }, 'failed to notify of new rows; other processes poll'),
+      (error: Error) =>
+        this.#logger.warn({ error: error.message }, 'failed to notify of new rows; other processes poll'),
     )
   }
 

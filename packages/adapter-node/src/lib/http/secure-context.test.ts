@@ -218,7 +218,7 @@ describe('certificates that are of no use', { timeout: PATIENCE_MS }, () => {
   it.each<[string, object]>([
     ['tls.cert and tls.key belong together', { cert: client('one').cert }],
     ['tls.cert and tls.key belong together', { key: client('one').key }],
-    ['tls.ca must hold certificates in PEM', { ca: 'nothing' }],
+    ['tls.ca must contain certificates in PEM', { ca: 'nothing' }],
     ['tls: the key is not that of the certificate', { cert: client('one').cert, key: client('two').key }],
     ['tls: the certificate, its key or the authorities cannot be used', { ca: pem('AAAA') }],
   ])('are refused where the sender is made: %s', (message, tls) => {

@@ -32,16 +32,15 @@ const LATE = 'lease nearly expired before delivery started (database or process 
  *
  * ```text
  *   state    does                                          goes on to
- *   wait     nothing, until a trigger: a kick, a due       look, settle or back to wait
- *            time, 10 ms after an outcome, a full group
+ *   wait     nothing, until a PollTrigger                  look, settle or back to wait
  *   look     reads which lanes have rows (LaneWatch)       settle + claim
  *   settle   one commit: records the finished outcomes     start; failed: back off for 100 ms–5 s, then look
  *   + claim  and claims each lane's share of the slots     storage_unsafe: ended
  *   start    admits the claims and starts attempts         wait, or look while a claim found rows
  * ```
  *
- * Beside it, an attempt that ends starts the next claim (none waits for another attempt) and triggers a settle, and timers
- * renew leases and watch the slots.
+ * Beside it, an attempt that ends starts the next claim and triggers a settle; timers renew leases and watch the slots. No
+ * attempt waits for another.
  * `stop` moves `running` to `draining` (settles, claims nothing, ends with the last claim), and after `drainMs` to `ended`.
  */
 export class Poller {
@@ -125,7 +124,6 @@ export class Poller {
     while (this.#phase !== 'ended') {
       const { finished } = this.#inFlight
       if (this.#phase === 'draining' && this.#inFlight.claims.length === 0) return
-      // New rows are claimed immediately. Outcomes wait up to GROUP_MS for others to share their commit.
       const claimNow =
         this.#hasRoom && (this.#laneWatch.hasNews || ((more || this.#laneWatch.isDue) && finished.length === 0))
       const settleNow = this.#inFlight.groupIsReady || (this.#trigger.settleIsDue && finished.length > 0)

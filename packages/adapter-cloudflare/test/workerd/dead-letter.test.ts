@@ -153,7 +153,7 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual([{ retryAfter: 30 }, { retryAfter: 30 }])
     expect(parts.log.filter(({ level }) => level === 'error')).toMatchObject([
       {
-        message: 'failed to record dead letters; they will come back',
+        message: 'failed to record dead letters; their messages will come back',
         fields: { outcomes: 2, code: 'not_accepted' },
       },
     ])

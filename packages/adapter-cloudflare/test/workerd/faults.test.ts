@@ -228,7 +228,7 @@ describe('while D1 does not answer at all', () => {
     parts.judge(({ verbs }) => (verbs.includes('delete') ? 'refused' : 'well'))
     const messages = await parts.consume()
     expect(fates(messages)).toEqual(Array.from({ length: 7 }, () => ({ retryAfter: 30 })))
-    const logged = { message: 'failed to record outcomes; the deliveries will be repeated' }
+    const logged = { message: 'failed to record outcomes; their deliveries will be repeated' }
     expect(parts.log.filter(({ level }) => level === 'error')).toMatchObject([
       { ...logged, fields: { outcomes: 5, code: 'not_accepted' } },
       { ...logged, fields: { outcomes: 2, code: 'not_accepted' } },

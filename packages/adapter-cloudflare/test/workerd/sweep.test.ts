@@ -365,8 +365,8 @@ describe('a tick in which something fails', () => {
     })
     expect(await parts.rows()).toMatchObject([{ status: 'held' }])
     expect(parts.log.map(({ level, message }) => [level, message])).toEqual([
-      ['error', 'a part of the sweep failed'],
-      ['error', 'a part of the sweep failed'],
+      ['error', 'a part of the sweep failed; the next tick retries it'],
+      ['error', 'a part of the sweep failed; the next tick retries it'],
       ['info', 'swept'],
     ])
   })

@@ -1,4 +1,4 @@
-// `pnpm demo:postgres`: the story on Postgres, with three processes of the app. `--short` for a test's patience.
+// `pnpm demo:postgres`: the story on Postgres, with three processes of the app. `--short` is for tests.
 import { openStoryPostgres } from './story-database.ts'
 import { postgresStage } from './stage-postgres.ts'
 import { tellStory } from './telling.ts'

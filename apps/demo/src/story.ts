@@ -1,4 +1,4 @@
-// `pnpm demo`: the story on Node. `--short` for a test's patience.
+// `pnpm demo`: the story on Node. `--short` is for tests.
 import { nodeStage } from './stage-node.ts'
 import { tellStory } from './telling.ts'
 

@@ -24,7 +24,7 @@ it(
     const [, atOutage] = /Now Postgres is restarted, with (\d+) deliveries in flight/.exec(stdout) ?? []
     for (const open of [held, atOutage]) expect(Number(open)).toBeGreaterThanOrEqual(12)
     // Each of the three was refused, again and again, and waited longer each time.
-    const [, refusals, longest] = /said, (\d+) times: the database refused; .* in 100 to (\d+) ms/.exec(stdout) ?? []
+    const [, refusals, longest] = /said, (\d+) times: database error; .* in 100 to (\d+) ms/.exec(stdout) ?? []
     expect(Number(refusals)).toBeGreaterThanOrEqual(12)
     expect(Number(longest)).toBeGreaterThanOrEqual(800)
     const [, committed, delivered, verified] =

@@ -168,7 +168,7 @@ describe('options', () => {
 
   it('a lease shorter than the deadline of an attempt and 2 s is refused at the start (trap 14)', async () => {
     const { db, queue, engine } = await rig({ ...SHORT_LEASE, engine: { deadlineMs: 1001, maxDeadlineMs: 1001 } })
-    const expected = "leaseMs must be at least the engine's maxDeadlineMs (1001) and 2000 ms; found 3000"
+    const expected = "leaseMs must be at least the engine's maxDeadlineMs (1001) plus 2000 ms; found 3000"
     await expect(queue.start(engine)).rejects.toThrow(expected)
     await expect(queue.start(engine)).rejects.toBeInstanceOf(NodeAdapterError)
     const exact: Engine = { ...engine, worker: { ...engine.worker, maxDeadlineMs: 1000 } }

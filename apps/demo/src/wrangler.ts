@@ -37,7 +37,7 @@ export async function wrangler(args: readonly string[], folder: string): Promise
   return stdout + stderr
 }
 
-/** Makes the tables of Keepsend and of the app in a local D1 that is kept in the folder, as `deploy` does in a real one. */
+/** Creates the tables of Keepsend and of the app in a local D1 in the folder, as `deploy` does in a real one. */
 export async function migrateLocally(folder: string): Promise<void> {
   execSync(manifest.scripts.migrations, { cwd: appFolder })
   await wrangler(['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', folder], folder)

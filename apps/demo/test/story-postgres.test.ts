@@ -11,19 +11,19 @@ import { expect, inject, it, onTestFinished, vi } from 'vitest'
 const story = fileURLToPath(new URL('../src/story-postgres.ts', import.meta.url))
 const args = ['--conditions=@keepsend/source', story, '--short']
 
-// Real processes, a real kill and a real restart of a server of its own, whatever DATABASE_URL says. The bound is for a
-// machine that does much else; the story takes some fifteen seconds.
+// Real processes, a real kill and a real restart of a server of its own, even with DATABASE_URL set. The bound is for a busy
+// machine; the story takes some fifteen seconds.
 it(
   'the story on Postgres, shortened, kills one of three processes, restarts the server, and loses none',
   { timeout: 120_000 },
   async () => {
     const env = { ...process.env, DATABASE_URL: '' }
-    // Rejects when it exits with anything but 0.
+    // Rejects unless it exits with 0.
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 115_000, env })
     const [, held] = /SIGKILL to one of 3 processes, with (\d+) deliveries in flight/.exec(stdout) ?? []
     const [, atOutage] = /Now Postgres is restarted, with (\d+) deliveries in flight/.exec(stdout) ?? []
     for (const open of [held, atOutage]) expect(Number(open)).toBeGreaterThanOrEqual(12)
-    // Each of the three was refused, again and again, and waited longer each time.
+    // Each of the three was refused repeatedly, and its back-off grew.
     const [, refusals, longest] = /said, (\d+) times: database error; .* in 100 to (\d+) ms/.exec(stdout) ?? []
     expect(Number(refusals)).toBeGreaterThanOrEqual(12)
     expect(Number(longest)).toBeGreaterThanOrEqual(800)
@@ -36,7 +36,7 @@ it(
   },
 )
 
-/** Starts the story, and waits until it is under way. */
+/** Starts the story, and waits until it runs. */
 async function begin(env: Record<string, string>) {
   const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] })
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -64,7 +64,7 @@ it(
   'a story that is killed takes the processes of the app, the receiver and its server with it',
   { timeout: 120_000 },
   async () => {
-    // What a killed process cannot remove is removed here. The server's user, if it is another, has to look into it.
+    // Removes the folder that a killed process cannot remove. The server may run as another user, who must be able to read it.
     const folder = mkdtempSync(join(tmpdir(), 'keepsend-demo-killed-'))
     chmodSync(folder, 0o755)
     onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))

@@ -1,4 +1,4 @@
-// The consumer of the dead-letter queue: what a message left undone for a hundred times becomes of its row.
+// The consumer of the dead-letter queue: the row of a message that failed a hundred times.
 import { env } from 'cloudflare:workers'
 import { newEventId } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
@@ -30,7 +30,7 @@ async function setRows({ db }: Rig, set: string): Promise<void> {
 }
 
 describe('the row of a dead letter', () => {
-  it('is charged one attempt, with the reason, and is due for the sweep: nothing is sent from here', async () => {
+  it('counts one attempt, with the reason, and is due for the sweep; nothing is sent', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     const ids = await parts.publish(2)
@@ -55,7 +55,7 @@ describe('the row of a dead letter', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('ends where that was its last attempt', async () => {
+  it('fails if that was its last attempt', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(1)
@@ -64,7 +64,7 @@ describe('the row of a dead letter', () => {
     expect(await parts.rows()).toMatchObject([{ status: 'failed', attempts: 10, lastError: REASON, dueAt: null }])
   })
 
-  it('has one attempt left where it had two', async () => {
+  it('has one attempt left if it had two', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(1)
@@ -73,7 +73,7 @@ describe('the row of a dead letter', () => {
     expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9 }])
   })
 
-  it('is charged once for the attempt that a claim has charged already', async () => {
+  it('does not count an attempt again that a claim has counted', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(1)
@@ -82,7 +82,7 @@ describe('the row of a dead letter', () => {
     expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9, claimedAt: null }])
   })
 
-  it('is charged once for two letters of one batch, and not again for a letter that comes again', async () => {
+  it('counts one attempt for two messages of one batch, and none for a redelivered one', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(1)
@@ -95,7 +95,7 @@ describe('the row of a dead letter', () => {
     expect(await parts.rows()).toEqual(before)
   })
 
-  it('that has moved on is left alone: put off, swept, settled or gone, the letter is acknowledged', async () => {
+  it('is unchanged if it was rescheduled, swept, settled or deleted; the message is acknowledged', async () => {
     const parts = await newRig()
     await parts.addEndpoint({ status: 500 })
     const ids = await parts.publish(4, { agoMs: LOST_MS })
@@ -116,7 +116,7 @@ describe('the row of a dead letter', () => {
 })
 
 describe('a dead letter that names no row', () => {
-  it('but holds an event: its rows are made, and their messages sent', async () => {
+  it('but contains an event gets its rows inserted, and their messages sent', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     const eventId = newEventId()
@@ -126,7 +126,7 @@ describe('a dead letter that names no row', () => {
     expect(await hook.arrivals()).toMatchObject([{ id: eventId, verified: true }])
   })
 
-  it("and is nobody's, is logged and acknowledged", async () => {
+  it('and is malformed is logged and acknowledged', async () => {
     const parts = await newRig()
     expect(fates(await parts.bury([null, 5n, { outboxId: 7 }]))).toEqual(['ack', 'ack', 'ack'])
     expect(parts.log).toHaveLength(3)
@@ -134,7 +134,7 @@ describe('a dead letter that names no row', () => {
 })
 
 describe('while D1 does not answer, a dead letter comes back', () => {
-  it('and nothing is charged, when its row cannot be read', async () => {
+  it('and counts no attempt, if its row cannot be read', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(2)
@@ -145,7 +145,7 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
   })
 
-  it('and nothing is charged, when its row cannot be settled', async () => {
+  it('and counts no attempt, if its row cannot be settled', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(2)
@@ -161,7 +161,7 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     expect(await parts.rows()).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
   })
 
-  it('and is charged once, when only the answer was lost', async () => {
+  it('and counts one attempt, if only the response was lost', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(2)
@@ -174,7 +174,7 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     ])
   })
 
-  it('alone, when the database refuses its row for itself: its neighbours are settled', async () => {
+  it('alone, if the database refuses only its row: the others are settled', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(2)

@@ -17,7 +17,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 it(
-  'wrangler would deploy it, has nothing to warn of, and the bundle fits nine times into the free plan',
+  'wrangler would deploy it without a warning, and the bundle fits nine times into the free plan',
   { timeout: 60_000 },
   async () => {
     const output = await wrangler(['deploy', '--dry-run', '--outdir', join(folder, 'bundle')], folder)

@@ -217,7 +217,7 @@ describe('a message that anybody may have put into the queue', () => {
     ['a NUL and half a character', { outboxId: '\0\ud800', gen: 0 }],
     ['a generation below zero', { outboxId: newEventId(), gen: -1 }],
     ['as much as a message holds', { outboxId: 'x'.repeat(127_000), gen: 0 }],
-  ])('%s names no row: acknowledged, and the message beside it is delivered', async (_name, body) => {
+  ])('%s that names no row is acknowledged, and the message beside it is delivered', async (_name, body) => {
     const { addEndpoint, policy, publish, rows, sent } = await rig()
     const hook = await addEndpoint()
     await publish(1)

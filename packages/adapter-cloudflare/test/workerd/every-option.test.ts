@@ -104,7 +104,7 @@ describe('options', () => {
     }
   })
 
-  it.each(Object.keys(CALLS) as Owner[])('an option that does not exist is refused by name: %s', async (owner) => {
+  it.each(Object.keys(CALLS) as Owner[])('an unknown option is refused by name: %s', async (owner) => {
     await expect((async () => CALLS[owner]({ colour: 1 }))()).rejects.toMatchObject({
       name: 'CloudflareAdapterError',
       code: 'invalid_option',

@@ -64,6 +64,6 @@ it.each([
   [{ graceMs: 59_999 }, 'graceMs'],
   [{ sweepLimit: 1 }, 'sweepLimit'],
   [{ sweepLimit: 10_001 }, 'sweepLimit'],
-])('%j is refused by its name', (options, name) => {
+])('%j is refused by name', (options, name) => {
   expect(() => policy(options)).toThrow(new RegExp(`^${name} must be a whole number from`))
 })

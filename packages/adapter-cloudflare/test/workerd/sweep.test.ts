@@ -280,7 +280,7 @@ describe('a sweep that overtakes a delivery in flight', () => {
   it.each([
     { status: 200, rows: [] },
     { status: 500, rows: [{ status: 'pending', attempts: 1, moves: 2 }] },
-  ])('answered $status: exactly one of the two settles', async ({ status, rows }) => {
+  ])('answered $status settles once, by exactly one of the two', async ({ status, rows }) => {
     const parts = await rig()
     const hook = await parts.addEndpoint({ status: 'never' })
     await parts.publish(1, { agoMs: LOST_MS })

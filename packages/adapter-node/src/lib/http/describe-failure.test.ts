@@ -39,7 +39,7 @@ describe('a failed exchange', () => {
     ['UND_ERR_HEADERS_OVERFLOW', 'invalid_response', /the headers of its response are too large$/],
     ['E_WHATEVER', 'network', /^E_WHATEVER the exchange with the receiver failed$/],
   ])(
-    'with the code %s is of class %s, and a sentence of ours without what the library says',
+    'with the code %s has class %s, and a sentence of ours without the text of the library',
     (code, reason, sentence) => {
       const { message: text, ...of } = describeFailure(failure(code))
       expect(of).toEqual({ reason })
@@ -48,13 +48,13 @@ describe('a failed exchange', () => {
     },
   )
 
-  it('of a look-up is told from one of a connection with the same code', () => {
+  it('of a look-up differs from one of a connection with the same code', () => {
     expect(describeFailure(failure('ECONNREFUSED', { syscall: 'queryA' }))).toEqual(NAME_SERVERS)
     expect(describeFailure(failure('ECONNREFUSED', { syscall: 'connect' }))).toMatchObject({ reason: 'connect' })
     expect(describeFailure(failure('ETIMEOUT'))).toEqual(NAME_SERVERS)
   })
 
-  it('that Node calls EPROTO goes by what OpenSSL calls it', () => {
+  it('with code EPROTO is described by its OpenSSL name', () => {
     const error = Object.assign(new Error('write EPROTO 40B7F3:error:0A00010B:SSL routines::wrong version number'), {
       code: 'EPROTO',
     })

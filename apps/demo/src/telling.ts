@@ -34,12 +34,12 @@ const started = performance.now()
 const changes: Acknowledged[] = []
 
 /** Runs the story, and sets the exit code of this process. Removes everything that it started, also after an error. */
-export async function tellStory(stage: Stage): Promise<void> {
+export async function runStory(stage: Stage): Promise<void> {
   process.exitCode = 1
   let installation: Installation | undefined
   const play = async (): Promise<void> => {
     installation = await install(hooksOf(stage), stage)
-    process.exitCode = await tell(installation, stage)
+    process.exitCode = await run(installation, stage)
   }
   try {
     await Promise.race([play(), interrupted()])
@@ -64,7 +64,7 @@ function interrupted(): Promise<never> {
   })
 }
 
-async function tell(it: Installation, stage: Stage): Promise<number> {
+async function run(it: Installation, stage: Stage): Promise<number> {
   const { kills, tours, outage, processes = 1 } = stage
   const routes = new Set(tour.map(({ route }) => route)).size
   const urls = it.apps.map(({ url }) => url).join(', ')

@@ -1,4 +1,4 @@
-import { EngineError, type Engine, keepsend, problemResponse, replayIdempotentResponse } from '@keepsend/engine'
+import { type Engine, EngineError, keepsend, problemResponse, replayIdempotentResponse } from '@keepsend/engine'
 import { OutboxError } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import type { AppEnv } from './context.ts'
@@ -14,13 +14,10 @@ import { receiptRoutes } from './routes/receipts.ts'
 import { replyRoutes } from './routes/replies.ts'
 import { workspaceRoutes } from './routes/workspaces.ts'
 
-/**
- * The messaging app with Keepsend's own API beside it, on whatever runtime and database the engine was made for. The
- * tables of `migrations/` must be there.
- */
+/** The messaging app with Keepsend's own API beside it, on the runtime and database of the engine. Apply `migrations/` first. */
 export function createApp(engine: Engine): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
-  app.onError((error) => problemResponse(inWords(error), engine.logger))
+  app.onError((error) => problemResponse(toApiError(error), engine.logger))
   app.notFound(() => problemResponse(new EngineError('not_found', 'no such route')))
 
   app.use(keepsend(engine))
@@ -29,7 +26,7 @@ export function createApp(engine: Engine): Hono<AppEnv> {
     const principal = await engine.apiKeys.authenticate(c.req.raw)
     if (!principal) throw new EngineError('unauthenticated', 'this needs an API key: Authorization: Bearer ks_…')
     c.set('workspaceId', principal.workspaceId)
-    // Before the routes: the repeat of a DELETE finds nothing to delete, and wants its first answer.
+    // Before the routes: a repeated DELETE finds nothing to delete, and must get its first response.
     return (await replayIdempotentResponse(c, principal.workspaceId)) ?? next()
   })
 
@@ -47,24 +44,27 @@ export function createApp(engine: Engine): Hono<AppEnv> {
   return app
 }
 
-/** What the database said, in the words of the API. */
-function inWords(error: Error): Error {
-  // Of a look before the commit; the commit's own refusals the engine has answered.
+/** Translates errors of the database into errors of the API. */
+function toApiError(error: Error): Error {
+  // From a read before the commit; the engine reports refused commits itself.
   if (error instanceof OutboxError && error.code === 'not_accepted')
-    return new EngineError('not_accepted', 'the database refused, nothing was kept', { retryAfterSeconds: 1 })
+    return new EngineError('not_accepted', 'the database refused; nothing was stored', { retryAfterSeconds: 1 })
   if (error instanceof OutboxError && error.code === 'commit_unconfirmed')
-    return new EngineError('commit_unconfirmed', 'the connection to the database ended before its answer came')
-  if (isConflict(error)) return new EngineError('conflict', 'that is there already, or what it belongs to is gone')
-  if (isUnstorable(error)) return new EngineError('invalid_request', 'a text holds a NUL')
+    return new EngineError(
+      'commit_unconfirmed',
+      'the connection to the database ended before its response; repeat the request',
+    )
+  if (isConflict(error)) return new EngineError('conflict', 'it exists already, or its parent was deleted')
+  if (isUnstorable(error)) return new EngineError('invalid_request', 'a text contains a NUL character; remove it')
   return error
 }
 
-/** A unique or foreign key that said no: in these words on better-sqlite3 and on D1, and in those on Postgres. */
+/** A violated unique or foreign key, by the messages of better-sqlite3 and D1, and of Postgres. */
 function isConflict(error: Error): boolean {
   return /(UNIQUE|FOREIGN KEY) constraint failed|violates (unique|foreign key) constraint/.test(error.message)
 }
 
-/** Postgres keeps no text with a NUL in it, and looks for none. */
+/** Postgres stores no text with a NUL character, and cannot search for one. */
 function isUnstorable(error: Error): boolean {
   return error.message.includes('invalid byte sequence for encoding')
 }

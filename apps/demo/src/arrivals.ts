@@ -1,24 +1,24 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 
-/** One verified webhook, as the receiver remembers it. */
+/** One verified webhook, as the receiver records it. */
 export interface Arrival {
   hook: string
-  /** `webhook-id`: the same however often the event is sent. */
+  /** The header `webhook-id`, which repeats of an event share. */
   id: string
   type: string
 }
 
-/** What arrived at one hook. */
+/** Counts of the webhooks at one hook. */
 export interface HookSummary {
-  /** Different webhooks that were verified and taken. */
+  /** Different webhooks that were verified. */
   verified: number
   /** Copies beyond the first. */
   duplicated: number
-  /** Requests that failed verification: refused, and counted. */
+  /** Requests that failed verification. */
   unverified: number
 }
 
-/** What has arrived, by hook and `webhook-id`. With a file, a receiver that starts again remembers it. */
+/** Records arrivals by hook and `webhook-id`. With a file, they survive a restart of the receiver. */
 export class Arrivals {
   readonly #file: string | undefined
   readonly #hooks = new Map<string, { seen: Map<string, { type: string; count: number }>; unverified: number }>()
@@ -26,11 +26,11 @@ export class Arrivals {
   constructor(file?: string) {
     this.#file = file
     if (file === undefined || !existsSync(file)) return
-    // A line without its end was cut by a crash, before its request was answered: the sender sends that one again.
+    // An incomplete last line was cut by a crash before its request was answered, so the sender repeats that one.
     for (const line of readFileSync(file, 'utf8').split('\n').slice(0, -1)) this.#count(JSON.parse(line) as Arrival)
   }
 
-  /** Remembers before the sender is answered, so that what was answered with 2xx is never forgotten. */
+  /** Call before the response, so that a webhook answered with 2xx is never lost. */
   add(arrival: Arrival): void {
     if (this.#file !== undefined) appendFileSync(this.#file, `${JSON.stringify(arrival)}\n`)
     this.#count(arrival)
@@ -49,7 +49,7 @@ export class Arrivals {
     )
   }
 
-  /** Every webhook of one hook by its id. */
+  /** The webhooks of one hook by id. */
   ofHook(hook: string): Record<string, { type: string; count: number }> {
     return Object.fromEntries(this.#of(hook).seen)
   }

@@ -1,38 +1,38 @@
-// A process of the demo and whoever started it: the child says where it listens, and goes when its starter is gone.
+// Starts processes of the demo. A child reports the URL that it listens on, and ends when its parent is gone.
 import { type ChildProcess, type StdioOptions, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
-/** What a child says once it is ready. */
+/** The message of a child that is ready. */
 export interface Ready {
   url: string
-  /** The operator's API key, from the app's first start on a file. */
+  /** The operator's API key, on the first start on a database. */
   operatorKey?: string
 }
 
 export interface Child {
   readonly ready: Ready
   readonly pid: number
-  /** SIGKILL: no clean-up, no goodbye. Resolves when the process is gone. */
+  /** Sends SIGKILL. Resolves when the process has ended. */
   kill(): Promise<void>
-  /** Asks it to finish and go; kills it if it has not gone within 10 s. */
+  /** Asks it to stop; kills it after 10 s. */
   stop(): Promise<void>
-  /** When the process is gone, for whatever reason: its exit code or the signal. */
+  /** Resolves when the process has ended, with its exit code or signal. */
   readonly gone: Promise<number | string>
 }
 
 const PATIENCE_MS = 10_000
 
-/** Made anew for each story: its database goes with it. */
+/** A new key for each story, like its database. */
 export const KEEPSEND_SECRET_KEY = `k1:${randomBytes(32).toString('base64')}`
 
 export interface ChildOptions {
   env: Record<string, string>
   args?: readonly string[]
-  /** It and all that it starts are a process group of their own, which is killed as a whole. @default false */
+  /** Run it in a process group of its own, which is killed as a whole. @default false */
   group?: boolean
-  /** Takes each line that it writes to stderr. @default they are written to ours */
+  /** Receives each line that it writes to stderr. @default they are written to our stderr */
   onLog?: (line: string) => void
 }
 
@@ -56,7 +56,7 @@ export async function startChild(
     else child.kill('SIGKILL')
   }
   if (group) {
-    // Before the handler that removes the folder: nothing may write to it any more.
+    // Before the handler that removes the folder, so that nothing writes to it any more.
     process.prependOnceListener('exit', kill)
     void gone.then(() => process.removeListener('exit', kill))
   }
@@ -74,7 +74,7 @@ export async function startChild(
     },
     async stop() {
       const timer = setTimeout(kill, PATIENCE_MS)
-      // Not a signal: Ctrl-C has sent one to the whole group already, and a second one means "at once".
+      // Not a signal: Ctrl-C has signalled the whole group already, and a second signal means "exit immediately".
       if (child.connected) child.disconnect()
       await gone
       clearTimeout(timer)
@@ -82,7 +82,7 @@ export async function startChild(
   }
 }
 
-/** In the child: tells the starter, if there is one, and stops when it is gone. Prints it otherwise. */
+/** Call in the child: reports to its parent and stops when that is gone. Without a parent, prints the message. */
 export function announceReady(ready: Ready, stop: () => Promise<void>): void {
   if (!process.send) {
     console.log(`listening on ${ready.url}`)

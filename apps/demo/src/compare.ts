@@ -1,4 +1,4 @@
-// The reckoning: what the app acknowledged, against what the receiver verified, webhook by webhook.
+// Compares the changes that the app acknowledged with the webhooks that the receiver verified, one by one.
 import { type Call, ask } from './http.ts'
 import type { Hook, Installation } from './installation.ts'
 import type { Acknowledged } from './load.ts'
@@ -7,7 +7,7 @@ export interface Row {
   hook: string
   /** Acknowledged changes whose event the endpoint is subscribed to. */
   committed: number
-  /** Of these, deliveries that the app has settled as delivered. */
+  /** Of these, deliveries that the app settled as delivered. */
   delivered: number
   /** Of these, webhooks that the receiver verified. */
   verified: number
@@ -16,11 +16,11 @@ export interface Row {
   unverified: number
   /** Committed and never arrived. */
   lost: number
-  /** Arrived, and no answer to any client names it: a change that was committed twice. */
+  /** Arrived, but in no response to a client: a change that was committed twice. */
   unexplained: number
 }
 
-/** How many deliveries the changes make. */
+/** The number of deliveries of the changes. */
 export function deliveriesOf(hooks: readonly Hook[], changes: readonly Acknowledged[]): number {
   return hooks.reduce((sum, hook) => sum + eventsFor(hook, changes).size, 0)
 }
@@ -42,7 +42,7 @@ export function compare(
       )
       const delivered = await deliveredEvents(app.url, keys[by], hook)
       const verified = [...expected].filter((id) => Object.hasOwn(arrived, id))
-      // An API key is the one change that a careful client's repeat makes twice: it has no idempotency record.
+      // Creating an API key has no idempotency record, so a repeated request creates another.
       const unexplained = Object.entries(arrived).filter(
         ([id, { type }]) => !expected.has(id) && type !== 'api_key.created',
       )
@@ -118,7 +118,7 @@ interface Page {
   cursor?: string
 }
 
-/** The ids of the events that the app says it has delivered to the endpoint. */
+/** The ids of the events that the app reports as delivered to the endpoint. */
 async function deliveredEvents(url: string, key: string, hook: string): Promise<Set<string>> {
   const call: Call = { key }
   const { data } = await ask<{ data: { id: string; description: string }[] }>(`${url}/webhooks/endpoints`, call)

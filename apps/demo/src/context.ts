@@ -1,9 +1,9 @@
 import type { Context, Env } from 'hono'
 
-/** What every route finds in its context, besides the engine. */
+/** The context of every route, in addition to the engine. */
 export interface AppEnv extends Env {
   Variables: {
-    /** Of the credential, never of the request. */
+    /** From the API key, never from the request. */
     workspaceId: string
   }
 }
@@ -11,7 +11,7 @@ export interface AppEnv extends Env {
 export type AppContext = Context<AppEnv>
 
 /**
- * The workspace of whoever runs the installation: its keys may make workspaces, and its endpoints hear of them. It is
- * no workspace of the app's, so no other key can name it.
+ * The operator's workspace: its keys may create workspaces, and its endpoints get the events about them. It is not a workspace
+ * of the app, so no other key can use it.
  */
 export const OPERATOR = 'operator'

@@ -1,4 +1,4 @@
-// `pnpm dev`: keeps the app and the receiver up, with a workspace, an API key and an endpoint made, until Ctrl-C.
+// `pnpm dev`: runs the app and the receiver, with a workspace, an API key and an endpoint, until Ctrl-C.
 import { install } from './installation.ts'
 import { nodeStage } from './stage-node.ts'
 

@@ -1,4 +1,4 @@
-// The demo's own HTTP client: what a user's script would do with fetch.
+// The demo's HTTP client: plain fetch, like a user's script.
 
 export interface Call {
   method?: string
@@ -11,11 +11,11 @@ export interface Call {
 export interface Answer {
   status: number
   headers: Headers
-  /** Parsed JSON; null where there is none. */
+  /** Parsed JSON; null if the body is empty. */
   body: unknown
 }
 
-/** One request. Rejects when no whole answer came. */
+/** Makes one request. Rejects without a complete response. */
 export async function request(url: string, { method = 'GET', key, idempotencyKey, body }: Call = {}): Promise<Answer> {
   const headers = new Headers()
   if (key !== undefined) headers.set('authorization', `Bearer ${key}`)
@@ -26,20 +26,20 @@ export async function request(url: string, { method = 'GET', key, idempotencyKey
   return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) }
 }
 
-/** One request that must succeed; its body. The caller says what that is. */
+/** Makes one request that must succeed, and returns its body as the caller's type. */
 export async function ask<T>(url: string, call: Call = {}): Promise<T> {
   const { status, body } = await request(url, call)
   if (status >= 200 && status <= 299) return body as T
   throw new Error(`${call.method ?? 'GET'} ${url} was answered ${status}: ${JSON.stringify(body)}`)
 }
 
-/** Asks again until the answer will do. Bounded: a story that hangs tells nothing. */
+/** Repeats until the result is defined. Bounded, so that a story fails instead of hanging. */
 export async function until<T>(what: string, look: () => Promise<T | undefined>, boundMs: number): Promise<T> {
   const end = performance.now() + boundMs
   for (;;) {
     const found = await look()
     if (found !== undefined) return found
-    if (performance.now() > end) throw new Error(`waited ${boundMs / 1000} s in vain for ${what}`)
+    if (performance.now() > end) throw new Error(`waited ${boundMs / 1000} s for ${what}, and it did not happen`)
     await pause(25)
   }
 }

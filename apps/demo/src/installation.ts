@@ -1,4 +1,4 @@
-// The app and the receiver as processes of their own, set up by the API alone, as a customer would.
+// The app and the receiver as processes of their own, set up through the API only, as a customer would.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,14 +11,14 @@ export interface Hook {
   hook: string
   by: 'operator' | 'workspace'
   eventTypes: string[]
-  /** How the receiver behaves there. @default it takes everything at once */
+  /** How the receiver behaves there. @default it accepts everything immediately */
   behaviour?: Record<string, unknown>
-  /** What is unusual about it, for people. */
+  /** A description that is printed. */
   note: string
 }
 
 export interface Installation {
-  /** Where the app's file is. */
+  /** The folder of the app's file. */
   folder: string
   /** Its processes, on one database. */
   apps: readonly App[]
@@ -27,20 +27,20 @@ export interface Installation {
   receiver: Child
   keys: { operator: string; workspace: string }
   hooks: readonly Hook[]
-  /** Ends all processes. The folder goes when this process does. */
+  /** Ends all processes. The folder is removed when this process exits. */
   stop: () => Promise<void>
 }
 
-// A stalled receiver's deliveries must not take minutes to come round again.
+// So that deliveries to a stalled receiver are retried within seconds.
 const RETRY_SCHEDULE = Array.from({ length: 20 }, () => 1)
 
-/** Starts everything, makes a workspace, its API key, and the endpoints. */
+/** Starts everything, and creates a workspace, its API key and the endpoints. */
 export async function install(
   hooks: readonly Hook[],
   { start, processes = 1 }: Pick<Stage, 'start' | 'processes'>,
 ): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-demo-'))
-  // However this process ends; its children end with it.
+  // Runs however this process ends; its children end with it.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
   const app = new App((port) => start(folder, port))
   const others = Array.from({ length: processes - 1 }, () => new App((port) => start(folder, port)))
@@ -49,7 +49,7 @@ export async function install(
     startChild('receiver-node.ts', { env: { PORT: '0', RECEIVER_FILE: join(folder, 'arrivals.jsonl') } }),
     app.start(),
   ])
-  // After the first, which makes the tables and the operator's key.
+  // After the first process, which creates the tables and the operator's key.
   await Promise.all(others.map((other) => other.start()))
   const made = await ask<{ data: { id: string } }>(`${app.url}/workspaces`, post(operator, { name: 'Acme' }))
   const path = `${app.url}/workspaces/${made.data.id}/api-keys`
@@ -71,7 +71,7 @@ export async function install(
   return { folder, apps, app, receiver, keys, hooks, stop }
 }
 
-/** Tells the receiver how to behave. */
+/** Sets how the receiver behaves. */
 export async function behave(receiver: Child, hook: string, how: Record<string, unknown>): Promise<void> {
   await ask(`${receiver.ready.url}/control`, { method: 'POST', body: JSON.stringify({ hook, ...how }) })
 }
@@ -80,7 +80,7 @@ export function post(key: string, body: unknown): { method: string; key: string;
   return { method: 'POST', key, body: JSON.stringify(body) }
 }
 
-/** A process of the app, which can be killed and started again on what it keeps and on its port. */
+/** A process of the app that can be killed and restarted on its database and port. */
 export class App {
   readonly #start: (port: string) => Promise<Child>
   #url = ''
@@ -101,22 +101,22 @@ export class App {
     return (await this.#running).ready
   }
 
-  /** Killed, and not there again yet. */
+  /** Killed, and not running again yet. */
   get restarting(): boolean {
     return this.#restarting
   }
 
-  /** Resolves when the app runs: at once, or when it has been started again. */
+  /** Resolves when the app runs: immediately, or after its restart. */
   async up(): Promise<void> {
     await this.#running
   }
 
-  /** SIGKILL, and a start on what it has kept. */
+  /** Kills it with SIGKILL, and starts it again on the same database. */
   async killAndRestart(afterKill: () => Promise<void>): Promise<void> {
     const child = await this.#running
     this.#expected = true
     this.#restarting = true
-    // Set before the process is gone: whoever loses a connection by it waits for the next one.
+    // Set before the process has ended, so that clients whose connection breaks wait for the restart.
     this.#running = (async () => {
       await child?.kill()
       await afterKill()
@@ -126,7 +126,7 @@ export class App {
     this.#restarting = false
   }
 
-  /** When the present process is gone: how it ended. */
+  /** Resolves when the current process has ended, with the reason. */
   async gone(): Promise<string> {
     const child = await this.#running
     return `the app ended: ${await child?.gone}`

@@ -1,37 +1,37 @@
-// Steady load: clients that do what careful clients do. Each request carries an Idempotency-Key, and one whose answer
-// never came is sent again, the same bytes under the same key, until there is an answer.
+// Steady load by careful clients: each request has an Idempotency-Key, and a request without a response is repeated, with the
+// same bytes and key, until there is one.
 import { v7 as uuidv7 } from 'uuid'
 import { type Answer, pause, request } from './http.ts'
 import type { App } from './installation.ts'
 import { type Ids, type Step, requestOf, tour } from './tour.ts'
 
-/** A change that the app has answered with 2xx. */
+/** A change that the app answered with 2xx. */
 export interface Acknowledged {
   step: Step
   eventId: string
-  /** The connection broke while the request was under way, the client's or the app's own: nobody knew what became of it. */
+  /** A connection broke during the request, the client's or the app's own, so its result was unknown. */
   cut: boolean
-  /** The app was asked while it had no database: 503, nothing was kept. */
+  /** The app had no database: 503, nothing was stored. */
   refused: boolean
-  /** The answer was that of an earlier commit of the same request. */
+  /** The response was that of an earlier commit of the same request. */
   replayed: boolean
 }
 
 export interface LoadOptions {
   apps: readonly App[]
   keys: { operator: string; workspace: string }
-  /** How often the whole tour is made, by all clients together. */
+  /** Tours to make, by all clients together. */
   tours: number
-  /** Whether to go on when these are made. */
+  /** Whether to continue after these. */
   more?: () => boolean
   clients: number
   onAcknowledged: (change: Acknowledged) => void
 }
 
-// A repeat that is not answered by then never will be: an app restarts within seconds, an in-flight mark ends after five.
+// A repeat without a response by then has failed: an app restarts within seconds, and an in-flight mark expires after five.
 const REPEAT_MS = 60_000
 
-/** Resolves when every tour is made and every change acknowledged. */
+/** Makes the tours; resolves when every change is acknowledged. */
 export async function load({
   apps,
   keys,
@@ -55,7 +55,7 @@ export async function load({
   await Promise.all(Array.from({ length: clients }, client))
 }
 
-/** The processes one after the other; one that was killed is left out, if another runs. */
+/** Rotates through the processes, without those that are restarting while another runs. */
 function inTurn(apps: readonly App[]): () => App {
   let turn = 0
   return () => {
@@ -77,7 +77,7 @@ async function carryOut(
   let cut = false
   let refused = false
   for (;;) {
-    // A repeat may go to another process than the request: they share one database.
+    // A repeat may go to another process than its request, because they share one database.
     const app = next()
     await app.up()
     const answer = await request(app.url + path, { ...call, key, idempotencyKey }).catch((error: unknown) => {
@@ -101,12 +101,12 @@ async function carryOut(
   }
 }
 
-/** Nobody listened: the request was certainly not read. */
+/** Nothing listened, so the request was not read. */
 function isRefused(error: unknown): boolean {
   return (error as { cause?: { code?: string } }).cause?.code === 'ECONNREFUSED'
 }
 
-/** The first one is still in flight, for all the app knows, or nothing was accepted, or nobody knows and the repeat tells. */
+/** The first request may still be in flight, or nothing was accepted, or the commit is unconfirmed: repeat it. */
 function asksToWait({ status, body }: Answer): boolean {
   return (
     status === 503 ||

@@ -1,16 +1,16 @@
 import type { D1Binding, D1Statement, D1StatementResult } from '@keepsend/outbox/d1'
 
-/** Rows that D1 says it wrote, which is what it bills, by what wrote them: `insert pending_events`, say. */
+/** Rows written as D1 reports and bills them, by verb and table, for example `insert pending_events`. */
 export type RowsWritten = Record<string, number>
 
-/** What `GET /meter` of worker-story.ts answers: since its process began. */
+/** The response of `GET /meter` of worker-story.ts, since its process started. */
 export interface Meter {
   rowsWritten: RowsWritten
-  /** Deliveries that the cron handed to the queue again. */
+  /** Deliveries that the cron dispatched again. */
   redispatched: number
 }
 
-/** Adds up what D1 itself says that each statement wrote. */
+/** Wraps D1 and sums up the rows that it reports for each statement. */
 export function meterD1(binding: D1Binding): { d1: D1Binding; rowsWritten: RowsWritten } {
   const rowsWritten: RowsWritten = {}
   const inner = new WeakMap<D1Statement, { statement: D1Statement; kind: string }>()
@@ -45,7 +45,7 @@ export function meterD1(binding: D1Binding): { d1: D1Binding; rowsWritten: RowsW
   return { d1, rowsWritten }
 }
 
-/** Verb and table of the first write that a statement names. */
+/** Verb and table of the first write in a statement. */
 function kindOf(sql: string): string {
   const [, verb = 'other', table = ''] = /\b(insert|update|delete)\s+(?:into\s+|from\s+)?"?(\w+)/i.exec(sql) ?? []
   return `${verb.toLowerCase()} ${table}`.trim()

@@ -1,5 +1,5 @@
-// The app on Node: this file binds it to a database and a port, and that is all there is to it. DATABASE_URL: a Postgres,
-// on which any number of processes may run. Without it, a SQLite file. KEEPSEND_SECRET_KEY: what secrets are encrypted with.
+// The app on Node: binds it to a database and a port. DATABASE_URL: a Postgres database, which any number of processes may
+// share. Without it, a SQLite file. KEEPSEND_SECRET_KEY: the key that encrypts secrets.
 import { createNodeServer } from '@keepsend/adapter-node'
 import { type Engine, createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
@@ -13,11 +13,11 @@ const options = {
   port: Number(port),
   secrets: createKeyRing(process.env['KEEPSEND_SECRET_KEY']),
   app: ({ engine }: { engine: Engine }) => createApp(engine),
-  // A receiver beside it, on the loopback address and any port: nothing that a real installation should open. Short
-  // deadlines, so that the lease can be short and what a killed process held is taken over within seconds.
+  // Allows the demo's receiver on loopback and any port, which a real installation should not. Short deadlines allow a short
+  // lease, so that another process takes over the claims of a killed one within seconds.
   engine: {
     urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' as const },
-    // A receiver that is well again is found within seconds; a real one may wait a minute.
+    // Finds a recovered receiver within a second; a minute is enough for real ones.
     circuit: { openMs: 1000 },
     deadlineMs: 1000,
     maxDeadlineMs: 2000,

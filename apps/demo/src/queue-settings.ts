@@ -1,8 +1,8 @@
-/** What the consumers and the sweep have to know of wrangler.jsonc. test/wrangler.test.ts holds the two together. */
+/** The settings of wrangler.jsonc that the consumers and the sweep need. test/wrangler.test.ts compares the two. */
 export const queueSettings = {
   maxBatchSize: 10,
   maxBatchTimeoutSeconds: 1,
-  // Of the free plan. The queue of a paid one keeps messages for longer, and nothing is wrong then.
+  // Of the free plan. A longer retention, on a paid plan, does no harm.
   retentionSeconds: 86_400,
   deadLetterQueue: 'keepsend-demo-dead-letters',
 } as const

@@ -1,12 +1,12 @@
-// Reading through the engine's database: drizzle says what, the engine's port runs it, rows come back under the
-// tables' own names and types whatever the driver.
+// Reads through the engine's database: drizzle builds the query, the engine's port runs it, and rows have the tables' property
+// names and types with every driver.
 import { EngineError } from '@keepsend/engine'
 import { type InferSelectModel, type SQL, and, eq, getTableColumns } from 'drizzle-orm'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { AppContext } from './context.ts'
 import { orm, spelled } from './tables.ts'
 
-/** A table whose rows belong to a workspace. */
+/** A table with rows of workspaces. */
 export type OwnedTable = SQLiteTable & { id: SQLiteColumn; workspaceId: SQLiteColumn }
 
 const MAX_LISTED = 500

@@ -1,4 +1,4 @@
-// The receiver as a process. RECEIVER_FILE: where it remembers arrivals. PORT: 0 takes a free one.
+// The receiver as a process. RECEIVER_FILE: the file of its arrivals. PORT: 0 uses any free port.
 import { serve } from '@hono/node-server'
 import { announceReady } from './child.ts'
 import { createReceiver } from './receiver.ts'
@@ -13,7 +13,7 @@ const server = serve(
 )
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop().then(() => process.exit(0)))
 
-// Requests that it was told to hold would keep it open for ever.
+// Requests that stall would keep the server open.
 async function stop(): Promise<void> {
   if ('closeAllConnections' in server) server.closeAllConnections()
   await new Promise<void>((resolve) => server.close(() => resolve()))

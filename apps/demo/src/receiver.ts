@@ -1,23 +1,23 @@
-// The other side: what a customer would run. It verifies with the public `standardwebhooks` library, so that what
-// Keepsend signs is checked by somebody else's code, and it misbehaves on demand.
+// The receiver, as a customer would run it. It verifies with the public `standardwebhooks` library, so that independent code
+// checks Keepsend's signatures, and it misbehaves on demand.
 import { Hono } from 'hono'
 import { Webhook } from 'standardwebhooks'
 import { z } from 'zod'
 import { Arrivals } from './arrivals.ts'
 
 const behaviourSchema = z.discriminatedUnion('kind', [
-  /** Takes what is verified. */
+  /** Accepts verified webhooks. */
   z.strictObject({ kind: z.literal('ok') }),
-  /** Answers with an error: `times` of them, or until told otherwise. */
+  /** Answers with an error, `times` times or until the behaviour changes. */
   z.strictObject({
     kind: z.literal('fail'),
     status: z.int().min(300).max(599).default(500),
     times: z.int().min(1).optional(),
     retryAfter: z.int().min(0).optional(),
   }),
-  /** Takes it, and answers after `ms`, or not before it is told otherwise. */
+  /** Accepts the webhook and answers after `ms`, or when the behaviour changes. */
   z.strictObject({ kind: z.literal('stall'), ms: z.int().min(1).optional() }),
-  /** Dies at the next request, with no answer. */
+  /** Dies at the next request, without a response. */
   z.strictObject({ kind: z.literal('die') }),
 ])
 
@@ -28,17 +28,17 @@ const control = z.strictObject({
 })
 
 export interface ReceiverOptions {
-  /** An append-only file of arrivals, read again at the start. @default memory alone */
+  /** An append-only file of arrivals, read at the start. @default memory only */
   file?: string
-  /** What `die` does. */
+  /** Ends the process, for the behaviour `die`. */
   die: () => void
 }
 
 /**
  * - `POST /hooks/{hook}`: webhooks
- * - `POST /control` with `{ hook, secret?, behaviour? }`: what the hook verifies with, and how it behaves
- * - `GET /control`: how many requests each hook holds open
- * - `GET /arrivals` and `GET /arrivals/{hook}`: what has arrived
+ * - `POST /control` with `{ hook, secret?, behaviour? }`: sets the secret and the behaviour of a hook
+ * - `GET /control`: the number of stalled requests of each hook
+ * - `GET /arrivals` and `GET /arrivals/{hook}`: the verified webhooks
  */
 export function createReceiver({ file, die }: ReceiverOptions): Hono {
   const arrivals = new Arrivals(file)
@@ -56,7 +56,7 @@ export function createReceiver({ file, die }: ReceiverOptions): Hono {
     const verified = verify(hook.secret, await c.req.text(), c.req.header())
     if (!verified) {
       arrivals.refuse(name)
-      return c.text('the signature does not fit', 401)
+      return c.text('the signature does not match', 401)
     }
     const now = hook.behaviour
     if (now.kind === 'die') {
@@ -101,9 +101,9 @@ export function createReceiver({ file, die }: ReceiverOptions): Hono {
 interface Hook {
   secret?: string
   behaviour: z.infer<typeof behaviourSchema>
-  /** Failures since it was told to fail. */
+  /** Failures since the behaviour was set. */
   failed: number
-  /** Lets one held request be answered. */
+  /** Each answers one stalled request. */
   held: Set<() => void>
 }
 
@@ -120,7 +120,7 @@ function verify(
   }
 }
 
-/** Until it is time, until it was told otherwise, or until the sender has given up. */
+/** Waits for `ms`, until the behaviour changes, or until the sender aborts. */
 async function hold(hook: Hook, ms: number | undefined, sender: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const release = (): void => {

@@ -4,14 +4,11 @@ import { type AppEnv, OPERATOR } from './context.ts'
 
 export interface SetupOptions {
   engine: Engine
-  /** Whoever knows it may make the operator's first key. Without one nobody may. */
+  /** Allows its owner to create the operator's first key; undefined allows nobody. */
   secret: string | undefined
 }
 
-/**
- * The app with `POST /setup` beside it, for a place without a console: answers the operator's first API key, once, to
- * whoever brings the secret as a Bearer token.
- */
+/** Adds `POST /setup` to the app, for hosts without a console: returns the operator's first API key, once, for the secret as Bearer token. */
 export function withSetup(app: Hono<AppEnv>, { engine, secret }: SetupOptions): Hono {
   const outer = new Hono()
   outer.post('/setup', async (c) => {
@@ -29,7 +26,7 @@ export function withSetup(app: Hono<AppEnv>, { engine, secret }: SetupOptions): 
   return outer
 }
 
-/** By their hashes: how long it takes says nothing of where they differ. */
+/** Compares hashes, so that the time does not reveal where the texts differ. */
 async function isSame(one: string, other: string): Promise<boolean> {
   const [a = '', b = ''] = await Promise.all([one, other].map(sha256))
   return a === b

@@ -10,22 +10,22 @@ import type { Meter } from './metered-d1.ts'
 import { drained } from './telling.ts'
 import { wranglerEnv } from './wrangler.ts'
 
-// What waited for a retry at a kill is due after 61 s, what was never tried after 17; then the cron has to come.
+// After a kill, a row that waited for its retry is due after 61 s, an untried one after 17 s; then the cron must run.
 const DRAIN_MS = 150_000
 const MEASURED_TOURS = 3
 
-/** The app in workerd, by `wrangler dev`: D1 and Queues of its own, on a folder that outlives them. */
+/** The app in workerd, run by `wrangler dev`, with its D1 and Queues in a folder that survives kills. */
 export function cloudflareStage({ short = false } = {}): Stage {
   const vars = { SETUP_SECRET: crypto.randomUUID(), KEEPSEND_SECRET_KEY, KEEP_DELIVERED: 'yes' }
   return {
     place: 'wrangler dev: D1 and Queues in workerd',
     tours: short ? 12 : 24,
-    // One: what waited for a retry then takes another minute, however small the rest.
+    // One, because a row that waited for a retry takes another minute after each kill.
     kills: 1,
-    // What waits for its retry at a kill is found a minute later. A test has less patience: there nothing fails before
-    // the kill, and no held answer is awaited until it is late.
+    // A row that waits for its retry at a kill is found a minute later. The short story avoids that: nothing fails before the
+    // kill.
     failsFrom: short ? 'kill' : 'start',
-    // Locally there is one consumer, whose five requests its workspaces and their endpoints share.
+    // Locally there is one consumer, and all workspaces and endpoints share its five requests.
     inFlight: 1,
     drainMs: DRAIN_MS,
     start: (folder, port) => startWrangler(folder, port, vars),
@@ -36,9 +36,9 @@ export function cloudflareStage({ short = false } = {}): Stage {
       await it.app.killAndRestart(async () => {})
       const deleted = await measure(it)
       console.log(
-        `D1 rows written per delivery, by D1's own count, over ${deleted.deliveries} that succeed at once:\n` +
+        `D1 rows written per delivery, by D1's own count, over ${deleted.deliveries} that succeed at the first attempt:\n` +
           `  ${deleted.perDelivery}, when a delivered row is deleted, as it is by default\n` +
-          `  ${kept.perDelivery}, when it is kept for a day, as in the story above`,
+          `  ${kept.perDelivery}, when it is retained for a day, as in the story above`,
       )
       return kept.lost === 0 && deleted.lost === 0
     },
@@ -58,7 +58,7 @@ async function startWrangler(folder: string, port: string, vars: Record<string, 
   return { ...child, ready: { ...child.ready, operatorKey } }
 }
 
-/** The head of a killed group is gone before the last of its members may be. */
+/** The members of a killed process group may outlive its head for a moment and hold the port. */
 async function isFree(port: number): Promise<true | undefined> {
   const socket = connect(port, '127.0.0.1')
   const free = await once(socket, 'connect').then(
@@ -69,7 +69,7 @@ async function isFree(port: number): Promise<true | undefined> {
   return free
 }
 
-/** One tick of the cron, which nothing else makes in `wrangler dev`. */
+/** Runs one tick of the cron, because `wrangler dev` runs none. */
 async function fireCron(url: string): Promise<string | undefined> {
   const before = await unlessCut(meterOf(url))
   const answer = await unlessCut(request(`${url}/cdn-cgi/handler/scheduled?format=json`))
@@ -83,7 +83,7 @@ async function fireCron(url: string): Promise<string | undefined> {
     : undefined
 }
 
-/** A connection that breaks was broken by a kill; the cron comes again. */
+/** Undefined if the connection breaks, because of a kill; the next tick repeats it. */
 async function unlessCut<T>(work: Promise<T>): Promise<T | undefined> {
   return work.catch((error: unknown) => {
     if (error instanceof TypeError) return undefined
@@ -95,7 +95,7 @@ function meterOf(url: string): Promise<Meter> {
   return ask<Meter>(`${url}/meter`)
 }
 
-/** Some more of the load, by one client and without a kill: what D1 says that its deliveries wrote. */
+/** Measures the rows that D1 reports for deliveries of a further load, by one client and without a kill. */
 async function measure(it: Installation): Promise<{ perDelivery: string; deliveries: number; lost: number }> {
   const changes: Acknowledged[] = []
   const { rowsWritten: before } = await meterOf(it.app.url)

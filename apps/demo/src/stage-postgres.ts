@@ -4,14 +4,14 @@ import type { Stage } from './stage.ts'
 import type { StoryPostgres } from './story-database.ts'
 import { say } from './telling.ts'
 
-// A poller that has nothing to do looks after five seconds.
+// An idle poller looks every five seconds.
 const NOTICE_MS = 20_000
 
-/** Three processes of the app on one Postgres, which goes away in the middle. */
+/** Three processes of the app on one Postgres, which fails during the story. */
 export function postgresStage({ url, place, outage, end }: StoryPostgres, { short = false } = {}): Stage {
   const processes = 3
   let started = 0
-  /** What each process has said since the outage began. */
+  /** Log lines of the processes since the outage began. */
   let said: Said[] | undefined
   const hear = (by: number, line: string): void => {
     const entry = entryOf(line)
@@ -30,7 +30,7 @@ export function postgresStage({ url, place, outage, end }: StoryPostgres, { shor
     processes,
     kills: 1,
     failsFrom: 'start',
-    // Of all processes: the one that is killed has some of them.
+    // Of all processes; the killed one has some of them.
     inFlight: 12,
     drainMs: 30_000,
     start(_folder, port) {
@@ -59,13 +59,13 @@ export function postgresStage({ url, place, outage, end }: StoryPostgres, { shor
 
 interface Entry {
   message: string
-  /** How long it will wait. */
+  /** Milliseconds until its retry. */
   backoffMs?: number
 }
 
 type Said = Entry & { by: number }
 
-/** A line of the app's log; undefined for anything else, a stack say. */
+/** Parses a line of the app's log; undefined for other lines, such as a stack. */
 function entryOf(line: string): Entry | undefined {
   try {
     return JSON.parse(line) as Entry

@@ -1,41 +1,41 @@
 import type { Child } from './child.ts'
 import type { Installation } from './installation.ts'
 
-/** What the story is played on: how the app is started there, and how much it can bear. */
+/** A platform of the story: how the app is started there, and with how much load. */
 export interface Stage {
-  /** In words. */
+  /** Its description. */
   place: string
   /**
-   * Starts the app on what is in the folder, which is empty at first. A port of `'0'` takes a free one and is the first
-   * start: its `ready` brings the operator's API key, unless another process was first on the same database.
+   * Starts the app on the folder, which is empty at first. Port `'0'` uses any free port and marks the first start: its `ready`
+   * has the operator's API key, unless another process was first on the same database.
    */
   start(folder: string, port: string): Promise<Child>
-  /** Processes of the app on one database. Requests are spread over them, and each kill is of one. @default 1 */
+  /** Processes of the app on one database. Requests are spread over them, and each kill hits one. @default 1 */
   processes?: number
-  /** How often the load goes through all routes; more, if the outage is not over by then. */
+  /** Tours through all routes; more, if the outage is not over by then. */
   tours: number
   kills: number
-  /** When one of the endpoints begins to refuse requests. */
+  /** When one of the endpoints starts to refuse requests. */
   failsFrom: 'start' | 'kill'
   /** Once, after the kills. */
   outage?: Outage
-  /** Requests that must be open at the receiver, unanswered, when the app is killed. */
+  /** Requests that must be unanswered at the receiver when the app is killed. */
   inFlight: number
-  /** How long what is still on its way at the end may take, in ms. */
+  /** How long the remaining deliveries may take at the end, in ms. */
   drainMs: number
-  /** What the platform does by the clock, where nothing does it locally. What it answers is printed. */
+  /** Stands in for the platform's cron where nothing runs it locally. Its result is printed. */
   clock?: { everyMs: number; tick(url: string): Promise<string | undefined> }
-  /** After the reckoning. Prints what it finds; whether it found all well. */
+  /** Runs after the comparison. Prints its results; returns whether all is well. */
   epilogue?(installation: Installation): Promise<boolean>
-  /** At the very end, however it came about: nothing that the stage has made outside the folder is left. */
+  /** Runs at the very end, also after an error: removes everything that the stage created outside the folder. */
   end?(): Promise<void>
 }
 
-/** What the app stands on goes away, and comes back. */
+/** The app's database fails and recovers. */
 export interface Outage {
-  /** What happens, in words. */
+  /** A description of the failure. */
   what: string
   begin(): Promise<void>
-  /** Not before the app has noticed. */
+  /** Resolves after the app has noticed. */
   end(): Promise<void>
 }

@@ -1,5 +1,5 @@
-// `pnpm demo:cloudflare`: the story in workerd, with D1 and Queues, by `wrangler dev`. `--short` for a test's patience.
+// `pnpm demo:cloudflare`: the story in workerd, with D1 and Queues, run by `wrangler dev`. `--short` is for tests.
 import { cloudflareStage } from './stage-cloudflare.ts'
-import { tellStory } from './telling.ts'
+import { runStory } from './telling.ts'
 
-await tellStory(cloudflareStage({ short: process.argv.includes('--short') }))
+await runStory(cloudflareStage({ short: process.argv.includes('--short') }))

@@ -1,4 +1,4 @@
-// The Postgres that the story is played on: DATABASE_URL's, in a schema that is dropped at the end, or a server of its own.
+// The Postgres of the story: that of DATABASE_URL, in a schema that is dropped at the end, or a server of its own.
 import pg from 'pg'
 import { startPostgres } from '../../../scripts/postgres-server.ts'
 import { pause } from './http.ts'
@@ -6,13 +6,13 @@ import type { Outage } from './stage.ts'
 
 export interface StoryPostgres {
   url: string
-  /** In words. */
+  /** Its description. */
   place: string
   outage: Outage & {
-    /** What every process says that has noticed it, and how often it should have. */
+    /** The log line by which every process shows that it noticed, and how often it should appear. */
     sign: { message: string; times: number }
   }
-  /** Nothing of it is left. */
+  /** Removes all that the story created. */
   end: () => Promise<void>
 }
 
@@ -21,7 +21,7 @@ export function openStoryPostgres(): Promise<StoryPostgres> {
   return given === '' ? ownServer() : givenServer(given)
 }
 
-/** Started now, restarted in the middle, gone at the end: its keeper sees to that even if this process is killed. */
+/** A server that is started now, restarted during the story and removed at the end, even if this process is killed. */
 async function ownServer(): Promise<StoryPostgres> {
   const server = await startPostgres()
   return {
@@ -29,8 +29,8 @@ async function ownServer(): Promise<StoryPostgres> {
     place: await placeOf(server.url),
     outage: {
       what: 'Postgres is restarted',
-      // What a poller says that could not settle or claim. So often that its growing waits can be seen.
-      sign: { message: 'the database refused; trying again', times: 4 },
+      // The poller's line when it cannot settle or claim; several times, so that its growing back-off shows.
+      sign: { message: 'database error; retrying', times: 4 },
       begin: () => server.stop(),
       end: () => server.start(),
     },
@@ -38,10 +38,10 @@ async function ownServer(): Promise<StoryPostgres> {
   }
 }
 
-// Longer than it takes to connect, so that most of the new ones are used for something.
+// Longer than a connection takes, so that most new ones are used.
 const ROUND_MS = 100
 
-/** Somebody's, so it is not ours to restart: every connection that the story has to it is ended, again and again. */
+/** A server that we must not restart: every connection of the story is terminated, repeatedly. */
 async function givenServer(given: string): Promise<StoryPostgres> {
   const name = `keepsend_demo_${process.pid}_${Date.now().toString(36)}`
   await once(given, `create schema ${name}`)
@@ -63,12 +63,12 @@ async function givenServer(given: string): Promise<StoryPostgres> {
     place: await placeOf(given),
     outage: {
       what: 'Postgres ends every connection, again and again',
-      // Of the connection that is open whatever a process does.
-      sign: { message: 'cannot hear of other commits; polling goes on', times: 4 },
+      // From the LISTEN connection, which every process has open.
+      sign: { message: 'LISTEN connection lost; falling back to polling', times: 4 },
       async begin() {
         over = new AbortController()
         ending = endConnections(over)
-        // Whoever waits for the outage's end hears of it.
+        // Reported to the caller that waits for the end of the outage.
         ending.catch(() => {})
       },
       end: endOutage,

@@ -1,6 +1,6 @@
-// `pnpm demo:postgres`: the story on Postgres, with three processes of the app. `--short` for a test's patience.
+// `pnpm demo:postgres`: the story on Postgres, with three processes of the app. `--short` is for tests.
 import { openStoryPostgres } from './story-database.ts'
 import { postgresStage } from './stage-postgres.ts'
-import { tellStory } from './telling.ts'
+import { runStory } from './telling.ts'
 
-await tellStory(postgresStage(await openStoryPostgres(), { short: process.argv.includes('--short') }))
+await runStory(postgresStage(await openStoryPostgres(), { short: process.argv.includes('--short') }))

@@ -1,5 +1,5 @@
-// `pnpm demo`: the story on Node. `--short` for a test's patience.
+// `pnpm demo`: the story on Node. `--short` is for tests.
 import { nodeStage } from './stage-node.ts'
-import { tellStory } from './telling.ts'
+import { runStory } from './telling.ts'
 
-await tellStory(nodeStage({ short: process.argv.includes('--short') }))
+await runStory(nodeStage({ short: process.argv.includes('--short') }))

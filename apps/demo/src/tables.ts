@@ -1,19 +1,18 @@
-// The app's tables, for typed statements. The migrations rule, one for each kind of database; a test holds all together.
+// The app's tables, for typed statements. The migrations, one for each kind of database, are authoritative; a test compares them.
 import { type Statement, toSql } from '@keepsend/outbox'
 import type { SqlText } from '@keepsend/outbox/internal'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { drizzle } from 'drizzle-orm/sqlite-proxy'
 
 /**
- * Builds statements and never runs one: the engine does, on whichever database it was given. So no route knows the
- * driver, and the same routes run on SQLite, D1 and Postgres.
+ * Builds statements only; the engine runs them on its database. So no route depends on the driver, and the same routes run on
+ * SQLite, D1 and Postgres.
  */
 export const orm = drizzle(() => Promise.reject(new Error('statements are run by the engine, not by drizzle')))
 
 /**
- * The statement as text, with `?` for each value: but for those, what the routes ask for is spelled alike in SQLite and in
- * Postgres, and in a text the engine numbers them where the database wants numbers. A builder would render itself, and
- * this one's knows no numbers.
+ * Renders a statement as text with `?` for each value. The routes' statements are the same SQL in SQLite and Postgres except for
+ * placeholders, which the engine numbers in a text where the database needs it. The builder itself cannot number them.
  */
 export function spelled(statement: Statement): SqlText {
   return toSql(statement, 'sqlite')

@@ -1,4 +1,4 @@
-// The story, wherever it is played: real processes, real HTTP, SIGKILL. It ends well only if nothing was lost.
+// The story, on every platform: real processes, real HTTP, SIGKILL. It succeeds only if nothing was lost.
 import { compare, deliveriesOf, table, total } from './compare.ts'
 import { ask, pause, until } from './http.ts'
 import { type Hook, type Installation, behave, install } from './installation.ts'
@@ -13,7 +13,7 @@ const FAILING = { behaviour: { kind: 'fail', status: 500, times: 12 } }
 const hooksOf = ({ failsFrom }: Stage): readonly Hook[] => [
   { hook: 'operator', by: 'operator', eventTypes: ['*'], note: "the operator's: every event about workspaces" },
   { hook: 'everything', by: 'workspace', eventTypes: ['*'], note: 'every event; it stalls before each kill' },
-  { hook: 'messages', by: 'workspace', eventTypes: ['message.*', 'reply.*'], note: 'message.* and reply.* alone' },
+  { hook: 'messages', by: 'workspace', eventTypes: ['message.*', 'reply.*'], note: 'message.* and reply.* only' },
   {
     hook: 'failing',
     by: 'workspace',
@@ -33,13 +33,13 @@ const hooksOf = ({ failsFrom }: Stage): readonly Hook[] => [
 const started = performance.now()
 const changes: Acknowledged[] = []
 
-/** Plays it, and sets the exit code of this process. Nothing that it started is left behind, whatever happens. */
-export async function tellStory(stage: Stage): Promise<void> {
+/** Runs the story, and sets the exit code of this process. Removes everything that it started, also after an error. */
+export async function runStory(stage: Stage): Promise<void> {
   process.exitCode = 1
   let installation: Installation | undefined
   const play = async (): Promise<void> => {
     installation = await install(hooksOf(stage), stage)
-    process.exitCode = await tell(installation, stage)
+    process.exitCode = await run(installation, stage)
   }
   try {
     await Promise.race([play(), interrupted()])
@@ -48,11 +48,11 @@ export async function tellStory(stage: Stage): Promise<void> {
   }
   await installation?.stop()
   await stage.end?.()
-  // Clients of a story that failed would go on trying for a while.
+  // Clients of a failed story would continue to retry for a while.
   process.exit()
 }
 
-/** Rejects at the first signal. None may end this process before its `exit` handlers have run; a second does not wait. */
+/** Rejects at the first signal, so that the `exit` handlers run; a second signal does not wait for the rest. */
 function interrupted(): Promise<never> {
   return new Promise((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -64,7 +64,7 @@ function interrupted(): Promise<never> {
   })
 }
 
-async function tell(it: Installation, stage: Stage): Promise<number> {
+async function run(it: Installation, stage: Stage): Promise<number> {
   const { kills, tours, outage, processes = 1 } = stage
   const routes = new Set(tour.map(({ route }) => route)).size
   const urls = it.apps.map(({ url }) => url).join(', ')
@@ -75,7 +75,7 @@ async function tell(it: Installation, stage: Stage): Promise<number> {
   )
 
   const onAcknowledged = (change: Acknowledged): void => void changes.push(change)
-  // A process that is killed does not hold up the others, so all could be done before it runs again.
+  // The other processes go on without the killed one, so all tours could be finished before it runs again.
   let more = outage !== undefined
   const loading = load({ apps: it.apps, keys: it.keys, tours, clients: CLIENTS, more: () => more, onAcknowledged })
   const troubled = async (): Promise<void> => {
@@ -84,16 +84,16 @@ async function tell(it: Installation, stage: Stage): Promise<number> {
   }
   const played = async (): Promise<number> => {
     await Promise.all([loading, troubled(), progress(it, loading)])
-    say(`All ${changes.length} changes are acknowledged. Waiting for what is still on its way …`)
+    say(`All ${changes.length} changes are acknowledged. Waiting for the remaining deliveries …`)
     await drained(it, stage.drainMs)
-    return reckoning(it, stage)
+    return report(it, stage)
   }
   const play = played()
   const [code] = await Promise.all([play, clock(it, stage, play)])
   return code
 }
 
-async function reckoning(it: Installation, stage: Stage): Promise<number> {
+async function report(it: Installation, stage: Stage): Promise<number> {
   const rows = await compare(it, changes)
   const sum = total(rows)
   console.log(`\n${table([...rows, sum])}\n`)
@@ -101,7 +101,7 @@ async function reckoning(it: Installation, stage: Stage): Promise<number> {
   const replayed = cut.filter((change) => change.replayed).length
   if (stage.outage) {
     const refused = changes.filter((change) => change.refused).length
-    console.log(`${refused} requests were told 503 while there was no database, and repeated until they were taken.`)
+    console.log(`${refused} requests got 503 while there was no database, and were repeated until they were accepted.`)
   }
   console.log(
     `${cut.length} requests were cut off ${stage.outage ? 'by the kill or the outage' : 'by a kill'} and repeated with the same Idempotency-Key: ` +
@@ -116,12 +116,12 @@ async function reckoning(it: Installation, stage: Stage): Promise<number> {
   return ((await stage.epilogue?.(it)) ?? true) && well ? 0 : 1
 }
 
-/** What befalls the app, spread over the load: each while the receiver holds its answers back and the app waits for them. */
+/** Kills and outages, spread over the load: each while the receiver stalls and the app waits for its responses. */
 async function troubles(it: Installation, stage: Stage, loading: Promise<void>): Promise<void> {
   const { kills, outage, tours, inFlight, drainMs } = stage
   const all = Array.from({ length: kills }, (_, kill) => (scene: string) => killOne(it, stage, kill + 1, scene))
   if (outage) all.push((scene) => sufferOutage(it, stage, outage, scene))
-  for (const [index, befall] of all.entries()) {
+  for (const [index, strike] of all.entries()) {
     const at = Math.floor((tours * tour.length * (index + 1)) / (all.length + 1))
     await orFailed(
       loading,
@@ -134,9 +134,9 @@ async function troubles(it: Installation, stage: Stage, loading: Promise<void>):
       return held >= inFlight ? held : undefined
     }
     const held = await orFailed(loading, until(`${inFlight} open requests`, open, drainMs))
-    // What arrived before its change was acknowledged is none that waits.
+    // Webhooks may arrive before their changes are acknowledged.
     const waiting = Math.max(0, deliveriesOf(it.hooks, changes) - (await verified(it)))
-    await befall(
+    await strike(
       `with ${held} deliveries in flight to everything, ${waiting} waiting and ${changes.length} changes acknowledged.`,
     )
   }
@@ -148,14 +148,14 @@ async function killOne({ apps, receiver }: Installation, stage: Stage, kill: num
     await behave(receiver, 'everything', { behaviour: { kind: 'ok' } })
     if (stage.failsFrom === 'kill') await behave(receiver, 'failing', FAILING)
   })
-  say(`${apps.length > 1 ? 'It' : 'The app'} runs again, on what it had kept.`)
+  say(`${apps.length > 1 ? 'It' : 'The app'} runs again, on its database.`)
 }
 
 async function sufferOutage(it: Installation, stage: Stage, outage: Outage, scene: string): Promise<void> {
   const began = performance.now()
   await outage.begin()
   say(`Now ${outage.what}, ${scene}`)
-  // Deliveries succeed, and nobody can write it down.
+  // Deliveries succeed, but their outcomes cannot be recorded.
   await behave(it.receiver, 'everything', { behaviour: { kind: 'ok' } })
   await outage.end()
   const back = performance.now()
@@ -167,7 +167,7 @@ async function sufferOutage(it: Installation, stage: Stage, outage: Outage, scen
   say(`Changes are acknowledged and webhooks arrive again, ${((performance.now() - back) / 1000).toFixed(1)} s later.`)
 }
 
-/** What the platform does by the clock, as long as the story is played. */
+/** Runs the platform's cron for the length of the story. */
 async function clock({ app }: Installation, { clock: by }: Stage, play: Promise<unknown>): Promise<void> {
   if (!by) return
   const end = play.then(() => true)
@@ -178,7 +178,7 @@ async function clock({ app }: Installation, { clock: by }: Stage, play: Promise<
   }
 }
 
-/** A line every two seconds. */
+/** Prints a line every two seconds. */
 async function progress(it: Installation, loading: Promise<void>): Promise<void> {
   const end = loading.then(() => true)
   while (!(await Promise.race([end, pause(2000)]))) {
@@ -186,10 +186,10 @@ async function progress(it: Installation, loading: Promise<void>): Promise<void>
   }
 }
 
-/** Until the app itself says that nothing is waiting, for the operator and for the workspace. */
+/** Resolves when the app reports no pending or held deliveries, for the operator and for the workspace. */
 export async function drained({ app, keys }: Installation, boundMs: number): Promise<void> {
   for (const key of Object.values(keys)) {
-    // Held rows become pending ones, and pending ones held: looked at again, so that none slips by between two looks.
+    // A held row may become pending, and a pending one held, between two requests: so `pending` is asked again.
     const none = async (): Promise<true | undefined> => {
       for (const status of ['pending', 'held', 'pending']) {
         const path = `${app.url}/webhooks/deliveries?status=${status}&limit=1`
@@ -206,12 +206,12 @@ async function verified({ receiver }: Installation): Promise<number> {
   return Object.values(summary).reduce((sum, hook) => sum + hook.verified, 0)
 }
 
-/** What the work comes to, unless the load fails first. */
+/** The result of the work, unless the load fails first. */
 function orFailed<T>(loading: Promise<void>, work: Promise<T>): Promise<T> {
   return Promise.race([work, loading.then(() => work)])
 }
 
-/** A line of the story, with its time. */
+/** Prints a line of the story with its time. */
 export function say(text: string): void {
   console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${text}`)
 }

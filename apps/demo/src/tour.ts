@@ -1,28 +1,28 @@
-// Every mutating route, in an order in which each finds what it needs. The story drives them under load; a test
-// compares them with the app's own route table, so that no route is left out.
+// Every mutating route, in an order in which each has what it needs. The story runs them under load; a test compares them with
+// the app's route table, so that no route is missing.
 import { v7 as uuidv7 } from 'uuid'
 
 /** One request to a mutating route. */
 export interface Step {
-  /** Method and path, as they stand in the route table. */
+  /** Method and path, as in the route table. */
   route: string
   /** The event that the route publishes. */
   type: string
-  /** Whose API key it takes. @default 'workspace' */
+  /** The owner of the API key. @default 'workspace' */
   by?: 'operator' | 'workspace'
-  /** The thing of an earlier step that `:id` means. */
+  /** The object of an earlier step for `:id`. */
   id?: string
   body?: (ids: Ids) => Record<string, unknown>
-  /** Under which name later steps find what this one made. */
+  /** The name under which later steps refer to the object that this one creates. */
   makes?: string
   /**
-   * The change is committed apart from its event, so there is no idempotency record. `'once'`: the client brings an
-   * id, and a repeat makes no second event all the same. `'again'`: a repeat makes a second change.
+   * The change is committed separately from its event, so there is no idempotency record. `'once'`: the client sends an id, so a
+   * repeat publishes no second event. `'again'`: a repeat makes a second change.
    */
   announced?: 'once' | 'again'
 }
 
-/** Ids of what was made so far, by name. */
+/** Ids of the objects created so far, by name. */
 export type Ids = Record<string, string>
 
 const text = (what: string): Record<string, unknown> => ({ text: `${what} ${uuidv7()}` })
@@ -139,7 +139,7 @@ export const tour: readonly Step[] = [
   { route: 'DELETE /members/:id', type: 'member.removed', id: 'ann' },
 ]
 
-/** A step as a request. Ask once per request: a repeat is the same request, with the ids that it has. */
+/** Builds the request of a step. Call it once per request: a repeat must have the same ids. */
 export interface StepRequest {
   method: string
   path: string
@@ -149,7 +149,7 @@ export interface StepRequest {
 
 export function requestOf({ route, id, body }: Step, ids: Ids): StepRequest {
   const [method = '', pattern = ''] = route.split(' ')
-  // What is not `:id` is an id that the client makes.
+  // Other parameters are ids that the client creates.
   const path = pattern.replaceAll(/:(\w+)/g, (_, param) => (param === 'id' ? (ids[id ?? ''] ?? '') : uuidv7()))
   return { method, path, ...(body && { body: JSON.stringify(body(ids)) }) }
 }

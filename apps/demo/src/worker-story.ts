@@ -1,6 +1,6 @@
-// The Worker of `pnpm demo:cloudflare`: what worker.ts binds, with a receiver on the loopback address, short times, and
-// a look at what D1 bills. Nothing that a real installation should open.
-import { jsonConsoleLogger, createWorker } from '@keepsend/adapter-cloudflare'
+// The Worker of `pnpm demo:cloudflare`: like worker.ts, with a receiver on loopback, short times, and a meter of the rows that
+// D1 bills. Not for real installations.
+import { createWorker, jsonConsoleLogger } from '@keepsend/adapter-cloudflare'
 import { createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
 import { type Meter, meterD1 } from './metered-d1.ts'
@@ -9,7 +9,7 @@ import { withSetup } from './setup.ts'
 import type { Env } from './worker.ts'
 
 interface StoryEnv extends Env {
-  /** `no`: a delivered row is deleted, as it is by default. */
+  /** `no`: delivered rows are deleted, which is the default of the engine. */
   KEEP_DELIVERED?: string
 }
 
@@ -17,8 +17,8 @@ const meter: Meter = { rowsWritten: {}, redispatched: 0 }
 
 export default createWorker({
   ...queueSettings,
-  // The least that the bounds allow with these deadlines. What a killed process had in its queue is found after the
-  // lease if it was never tried, and after the grace if it waited for a retry.
+  // The minimum for these deadlines. After a kill, the sweep finds an untried row after the lease, and a row that waited for a
+  // retry after the grace.
   leaseMs: 17_000,
   graceMs: 60_000,
   bindings: (env: StoryEnv) => {

@@ -1,4 +1,4 @@
-// The app on Cloudflare: this file binds it to D1, a queue and a cron, and that is all there is to it.
+// The app on Cloudflare: binds it to D1, a queue and a cron.
 import { createWorker } from '@keepsend/adapter-cloudflare'
 import { createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
@@ -8,7 +8,7 @@ import { withSetup } from './setup.ts'
 export interface Env {
   DB: D1Database
   WEBHOOKS: Queue
-  /** A secret, `id:base64`: what endpoints' secrets are encrypted with. */
+  /** A secret, `id:base64`: the key that encrypts the endpoints' secrets. */
   KEEPSEND_SECRET_KEY: string
   /** A secret: `wrangler secret put SETUP_SECRET`. */
   SETUP_SECRET?: string

@@ -1,6 +1,5 @@
-// `wrangler dev` as a process of the demo: its arguments are those of the command. Started as the head of a process
-// group, so that wrangler, its bundler and workerd end together: killed, or because whoever started them is gone.
-// MIGRATE: the folder of a D1 that has no tables yet.
+// `wrangler dev` as a process of the demo, with the arguments of the command. It heads a process group, so that wrangler, its
+// bundler and workerd end together, by a kill or when the parent is gone. MIGRATE: the folder of a D1 without tables.
 import { fork } from 'node:child_process'
 import type { Ready } from './child.ts'
 import { appFolder, migrateLocally, wranglerFile } from './wrangler.ts'

@@ -1,4 +1,4 @@
-// Wrangler as the demo runs it: from source, without a network, asking nobody.
+// Runs wrangler from source, without network access or questions.
 import { execFile, execSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +11,7 @@ export const appFolder = fileURLToPath(new URL('..', import.meta.url))
 /** Wrangler's command. */
 export const wranglerFile = join(appFolder, 'node_modules/wrangler/bin/wrangler.js')
 
-/** No update check, no telemetry, no look-up of where this machine is, no question; what it keeps goes to the folder. */
+/** No update check, telemetry, location look-up or questions; its state is stored in the folder. */
 export function wranglerEnv(folder: string): Record<string, string> {
   return {
     CI: '1',
@@ -27,7 +27,7 @@ export function wranglerEnv(folder: string): Record<string, string> {
   }
 }
 
-/** Runs a command of wrangler's to its end; what it printed. Rejects when it fails. */
+/** Runs a wrangler command and returns its output. Rejects when it fails. */
 export async function wrangler(args: readonly string[], folder: string): Promise<string> {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [wranglerFile, ...args], {
     cwd: appFolder,
@@ -37,7 +37,7 @@ export async function wrangler(args: readonly string[], folder: string): Promise
   return stdout + stderr
 }
 
-/** Makes the tables of Keepsend and of the app in a local D1 that is kept in the folder, as `deploy` does in a real one. */
+/** Creates the tables of Keepsend and of the app in a local D1 in the folder, as `deploy` does in a real one. */
 export async function migrateLocally(folder: string): Promise<void> {
   execSync(manifest.scripts.migrations, { cwd: appFolder })
   await wrangler(['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', folder], folder)

@@ -1,5 +1,4 @@
-// The app on a database that the test brings, with a queue that only looks: nothing is ever delivered, so every row
-// stays as it was made.
+// The app on a database of the test, with a queue that only records: nothing is delivered, so every row stays as inserted.
 import { type Engine, createEngine, silentLogger } from '@keepsend/engine'
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { sqlText } from '@keepsend/outbox/internal'
@@ -8,12 +7,12 @@ import { createApp } from '../src/app.ts'
 import { type AppEnv, OPERATOR } from '../src/context.ts'
 import type { StepRequest } from '../src/tour.ts'
 
-/** A database with every migration applied, and ways to see what is committed in it. */
+/** A database with every migration applied, and functions that read its committed state. */
 export interface Ground {
   db: OutboxDatabase
-  /** Rows that are committed at the moment of the call. */
+  /** Rows that are committed at the time of the call. */
   look: (sql: string, ...params: string[]) => Promise<Record<string, unknown>[]>
-  /** Changes with every write of the app: the same answer means that nothing was written. May be a promise. */
+  /** Changes with every write of the app: an equal result means that nothing was written. May be a promise. */
   version(): unknown
   close(): void | Promise<void>
 }
@@ -21,18 +20,18 @@ export interface Ground {
 export interface TestApp extends Omit<Ground, 'db' | 'look'> {
   app: Hono<AppEnv>
   engine: Engine
-  /** What the queue was told, and whether the row was committed at that moment. */
+  /** The rows that the queue was notified of, and whether each was committed at that time. */
   told: { outboxId: string; committed: boolean }[]
   keys: { operator: string; workspace: string }
   /** Rows of an event that are committed now. */
   rowsOf(eventId: string): Promise<{ id: string; type: string; status: string }[]>
   /** Rows of a type that are committed now. */
   countOf(type: string): Promise<number>
-  /** The answer, as soon as it is there. */
+  /** The response, as soon as it is ready. */
   send(request: StepRequest, options: { key?: string; idempotencyKey?: string }): Promise<Response>
-  /** Statements that the app has begun and whose end it has not seen. */
+  /** Statements that the app has started and not finished. */
   unfinished(): number
-  /** Resolves when what was begun in the background of earlier answers is done. */
+  /** Resolves when the background work of earlier responses is done. */
   settled(): Promise<void>
 }
 
@@ -64,7 +63,7 @@ export async function openAppOn({ db, look, ...ground }: Ground): Promise<TestAp
   await db.run(sqlText`insert into workspaces (id, name, created_at) values ('w1', 'Acme', '')`)
   const key = async (workspaceId: string): Promise<string> => {
     const made = await engine.apiKeys.create({ workspaceId })
-    // Used once, so that no request after this is the one by which that is noted.
+    // Used once, so that the first use is not recorded during a later request.
     await engine.apiKeys.authenticate(new Request('http://app/', { headers: { authorization: `Bearer ${made.key}` } }))
     return made.key
   }
@@ -104,7 +103,7 @@ export async function openAppOn({ db, look, ...ground }: Ground): Promise<TestAp
   }
 }
 
-/** `METHOD /path` of every route that changes something, as the app itself lists them; Keepsend's own are not the app's. */
+/** `METHOD /path` of every mutating route in the app's route table, without Keepsend's own. */
 export function mutatingRoutes(app: Hono<AppEnv>): string[] {
   const routes = app.routes
     .filter(({ method, path }) => !['GET', 'HEAD', 'OPTIONS', 'ALL'].includes(method) && !path.startsWith('/webhooks'))

@@ -11,12 +11,12 @@ export async function openApp(): Promise<TestApp> {
   const file = join(folder, 'app.db')
   const db = openSqlite(file)
   await migrate(db, { directory: new URL('../migrations/sqlite/', import.meta.url) })
-  // Another connection to the file: it sees what is committed, and nothing else. It looks before it answers.
+  // Another connection to the file, which sees only committed rows.
   const onlooker = new Database(file, { readonly: true })
   return openAppOn({
     db,
     look: async (sql, ...params) => onlooker.prepare(sql).all(...params) as Record<string, unknown>[],
-    // Changes with every commit that is not the onlooker's.
+    // Changes with every commit of another connection.
     version: () => onlooker.pragma('data_version', { simple: true }),
     close() {
       onlooker.close()

@@ -1,9 +1,9 @@
-// What every list of the app shows, on any database.
+// Tests of every list of the app, on any database.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Ids, requestOf, tour } from '../src/tour.ts'
 import type { TestApp } from './app-on.ts'
 
-// What each list shows once the tour was made without its deletions, by the step that made the thing.
+// The content of each list after a tour without its deletions, by the step that created each object.
 const lists: Record<string, { of?: string; made: string }> = {
   'GET /workspaces': { made: 'POST /workspaces' },
   'GET /members': { made: 'POST /members' },
@@ -19,7 +19,7 @@ const lists: Record<string, { of?: string; made: string }> = {
   'GET /channels/:id/commands': { of: 'channel', made: 'PUT /channels/:id/commands/:commandId' },
 }
 
-/** Describes the tests. */
+/** Defines the tests. */
 export function describeEveryList(open: () => Promise<TestApp>): void {
   let demo: TestApp
   const ids: Ids = {}
@@ -39,12 +39,12 @@ export function describeEveryList(open: () => Promise<TestApp>): void {
 
   const keyOf = (route: string): string => (route.includes('/workspaces') ? demo.keys.operator : demo.keys.workspace)
 
-  it('every list of the app is looked at here', () => {
+  it('every list of the app is tested here', () => {
     const found = demo.app.routes.filter(({ method, path }) => method === 'GET' && !path.startsWith('/webhooks'))
     expect(found.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(Object.keys(lists).toSorted())
   })
 
-  it.each(Object.entries(lists))('%s shows what was made', async (route, { of, made: by }) => {
+  it.each(Object.entries(lists))('%s lists the created objects', async (route, { of, made: by }) => {
     const path = route.slice('GET '.length).replace(':id', ids[of ?? ''] ?? '')
     const response = await demo.send({ method: 'GET', path }, { key: keyOf(route) })
     const { data } = (await response.json()) as { data: { id: string }[] }
@@ -52,7 +52,7 @@ export function describeEveryList(open: () => Promise<TestApp>): void {
     expect(data.map(({ id }) => id)).toEqual(expect.arrayContaining(made.get(by)?.map(({ id }) => id) ?? []))
   })
 
-  it('an edit is read back as it was announced', async () => {
+  it('an edit is read back as in its event', async () => {
     const [edited] = made.get('PATCH /messages/:id') ?? []
     const response = await demo.send(
       { method: 'GET', path: `/channels/${ids['channel']}/messages` },

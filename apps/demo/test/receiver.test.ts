@@ -9,7 +9,7 @@ import { createReceiver } from '../src/receiver.ts'
 const secret = newSecret()
 const post = (body: unknown): RequestInit => ({ method: 'POST', body: JSON.stringify(body) })
 
-/** A request as a sender that knows the secret makes it. */
+/** A request of a sender that knows the secret. */
 function webhook({ id = newEventId(), signWith = secret, body = '{"type":"message.posted"}' } = {}): RequestInit {
   const at = new Date()
   const headers = {
@@ -35,7 +35,7 @@ async function openReceiver(options: { file?: string } = {}) {
 }
 
 describe('the receiver', () => {
-  it('takes what is signed with the secret, and counts copies by webhook-id', async () => {
+  it('accepts webhooks signed with the secret, and counts copies by webhook-id', async () => {
     const { send, arrived, app } = await openReceiver()
     const id = newEventId()
     const statuses = [await send(webhook({ id })), await send(webhook({ id })), await send(webhook())].map(
@@ -59,7 +59,7 @@ describe('the receiver', () => {
     })
   })
 
-  it('fails as often as it is told, with the status and the Retry-After it is told', async () => {
+  it('fails the given number of times, with the given status and Retry-After', async () => {
     const { send, control, arrived } = await openReceiver()
     await control({ kind: 'fail', status: 429, times: 2, retryAfter: 7 })
     const answers = [await send(webhook()), await send(webhook()), await send(webhook())]
@@ -73,7 +73,7 @@ describe('the receiver', () => {
     expect(await arrived()).toEqual({ h: { verified: 1, duplicated: 0, unverified: 0 } })
   })
 
-  it('holds answers back until it is told otherwise, and says how many it holds', async () => {
+  it('stalls until its behaviour changes, and reports how many requests it stalls', async () => {
     const { send, control, held } = await openReceiver()
     await control({ kind: 'stall' })
     const answers = [send(webhook()), send(webhook())]
@@ -83,7 +83,7 @@ describe('the receiver', () => {
     expect(await held()).toBe(0)
   })
 
-  it('dies when it is told to, and counts nothing of that request', async () => {
+  it('dies at the next request, and does not count it', async () => {
     const { send, control, arrived, died } = await openReceiver()
     await control({ kind: 'die' })
     await send(webhook())
@@ -91,13 +91,13 @@ describe('the receiver', () => {
     expect(await arrived()).toEqual({})
   })
 
-  it('refuses a behaviour that it does not know', async () => {
+  it('refuses an unknown behaviour', async () => {
     const { control } = await openReceiver()
     expect(await control({ kind: 'dance' })).toBe(400)
     expect(await control({ kind: 'fail', status: 200 })).toBe(400)
   })
 
-  it('remembers arrivals in its file, and leaves out a line that a crash has cut', async () => {
+  it('restores arrivals from its file, without a line that a crash has cut', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'keepsend-receiver-'))
     const file = join(folder, 'arrivals.jsonl')
     const before = await openReceiver({ file })

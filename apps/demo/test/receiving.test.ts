@@ -11,7 +11,7 @@ import { expect, it, onTestFinished } from 'vitest'
 const page = readFileSync(new URL('../../../docs/receiving.md', import.meta.url), 'utf8')
 const example = /```ts\n(\/\/ example\.ts\n[^]*?)```/.exec(page)?.[1] ?? ''
 
-it('the receiver of docs/receiving.md runs as it stands: it verifies, takes an event once and answers a repeat 204', async () => {
+it('the receiver of docs/receiving.md verifies, processes an event once and answers a repeat with 204', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-receiving-'))
   const secret = newSecret()
   const receiver = spawn(process.execPath, ['--input-type=module-typescript', '--eval', example], {
@@ -42,6 +42,6 @@ it('the receiver of docs/receiving.md runs as it stands: it verifies, takes an e
   expect([await post('evt_1'), await said()]).toEqual([204, 'taken'])
   expect([await post('evt_1'), await said()]).toEqual([204, 'repeat'])
   expect(await post('evt_2', 'another body')).toBe(400)
-  // The work fails, because the message is there already: the id is forgotten with it.
+  // The work fails because the message exists already, and the id is rolled back with it.
   expect([await post('evt_3'), await post('evt_3')]).toEqual([500, 500])
 }, 30_000)

@@ -1,11 +1,11 @@
-// What the app answers when the database does not do what it is asked: what a client needs, to repeat its request.
+// The app's responses when the database fails: a client must learn whether to repeat its request.
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openApp } from './app-postgres.ts'
 
 let demo: Awaited<ReturnType<typeof openApp>>
-/** Another connection, in whose way the app comes. */
+/** Another connection, whose locks block the app. */
 let other: pg.Client
 
 beforeAll(async () => {
@@ -19,7 +19,7 @@ afterAll(async () => {
   await demo.close()
 })
 
-/** What comes of the work while nobody else gets at the table. */
+/** The result of the work while the table is locked. */
 async function whileLocked<T>(table: string, work: () => Promise<T>): Promise<T> {
   await other.query('begin')
   await other.query(`lock table ${table} in access exclusive mode`)
@@ -37,14 +37,14 @@ async function told(response: Response): Promise<unknown[]> {
 
 const list = { method: 'GET', path: '/channels' }
 
-it('503 and when to come again, where a look before the commit is refused', async () => {
+it('answers 503 with Retry-After when a read before the commit is refused', async () => {
   const { workspace: key } = demo.keys
   const answer = await whileLocked('keepsend_api_keys', () => demo.send(list, { key }))
   expect(await told(answer)).toEqual([503, '1', 'not_accepted'])
   expect((await demo.send(list, { key })).status).toBe(200)
 })
 
-it('500 that says that nobody knows, where the connection ends before the answer comes', async () => {
+it('answers 500 commit_unconfirmed when the connection ends before the response to the commit', async () => {
   const { workspace: key } = demo.keys
   const answer = await whileLocked('channels', async () => {
     const asked = demo.send(list, { key })
@@ -56,7 +56,7 @@ it('500 that says that nobody knows, where the connection ends before the answer
   expect(await told(answer)).toEqual([500, null, 'commit_unconfirmed'])
 })
 
-it('503, where the change is committed and its event is not; the repeat makes both one', async () => {
+it('answers 503 when the change is committed and its event is not; the repeat publishes one event', async () => {
   const { workspace: key } = demo.keys
   const made = await demo.send({ method: 'POST', path: '/channels', body: '{"name":"general"}' }, { key })
   const { data: channel } = (await made.json()) as { data: { id: string } }

@@ -4,7 +4,7 @@ import { describeEveryRoute, routesOf } from './walk.ts'
 
 describeEveryRoute(await routesOf(() => openApp()), () => openApp())
 
-it('a text that Postgres does not take is the request’s fault, and nothing is kept of it', async () => {
+it('answers 400 to a text that Postgres cannot store, and stores nothing', async () => {
   const demo = await openApp()
   const before = await demo.version()
   const { workspace: key } = demo.keys

@@ -1,30 +1,30 @@
-// What every mutating route promises, on any database. The routes are found by walking the app's own table, so a new one
-// that publishes nothing fails.
+// Tests of every mutating route, on any database. The routes come from the app's own route table, so a new route that publishes
+// nothing fails.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { v7 as uuidv7 } from 'uuid'
 import { type Ids, type Step, type StepRequest, requestOf, tour } from '../src/tour.ts'
 import { type TestApp, mutatingRoutes } from './app-on.ts'
 
-/** What was seen when a route was used, once for each step of the tour. */
+/** The observations of one step of the tour. */
 interface Seen {
   step: Step
   status: number
   eventId: string
-  /** Statements that were under way when the answer was there. */
+  /** Statements that were unfinished when the response was ready. */
   unfinished: number
-  /** Committed rows of the event, looked at as soon as the answer was there. */
+  /** Committed rows of the event, read as soon as the response was ready. */
   rows: { type: string }[]
-  /** Whether each row was committed when the queue was told of it. */
+  /** Whether each row was committed when the queue was notified of it. */
   told: boolean[]
-  /** Answers to bad requests, and whether the database was untouched by them. */
+  /** Responses to bad requests, and whether the database was unchanged by them. */
   refused: { status: number; untouched: boolean }[]
   repeat: { status: number; same: boolean; replayed: boolean; rows: number; told: number; eventId: string }
 }
 
 /**
- * Describes the tests.
+ * Defines the tests.
  *
- * @param routes asked of the app at collection, before any test runs: one that the tour does not know has nothing in
+ * @param routes of the app, read at collection before any test runs: a route that is missing in the tour has nothing in
  *   `seen`, and its tests fail
  */
 export function describeEveryRoute(routes: readonly string[], open: () => Promise<TestApp>): void {
@@ -86,7 +86,7 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
   }
 
   describe('the app', () => {
-    it('has the mutating routes that the tour knows, 31 of them', () => {
+    it('has the 31 mutating routes of the tour', () => {
       expect(routes).toHaveLength(31)
       expect(routes.toSorted()).toEqual([...new Set(tour.map(({ route }) => route))].toSorted())
     })
@@ -96,7 +96,7 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
       expect(new Set(typesOf.values()).size).toBe(routes.length)
     })
 
-    it('announces at least two changes that were committed elsewhere, and commits the others with their event', () => {
+    it('publishes at least two changes after their commit, and commits the others with their event', () => {
       const announced = new Set(tour.filter((step) => step.announced).map(({ route }) => route))
       expect(announced.size).toBe(3)
     })
@@ -110,7 +110,7 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
       }
     })
 
-    it('keeps the operator’s routes from a workspace’s key', async () => {
+    it('refuses the operator’s routes to the key of a workspace', async () => {
       const response = await demo.send(
         { method: 'POST', path: '/workspaces', body: '{"name":"Mine"}' },
         { key: demo.keys.workspace },
@@ -130,7 +130,7 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
       expect([made.status, read.status, change.status]).toEqual([201, 404, 404])
     })
 
-    it('answers 409 when a key of the tables says no, and publishes nothing', async () => {
+    it('answers 409 to a violated key of the tables, and publishes nothing', async () => {
       const ask = (method: string, path: string, body: object): Promise<Response> =>
         demo.send({ method, path, body: JSON.stringify(body) }, { key: demo.keys.workspace })
       const id = async (response: Promise<Response>): Promise<string> =>
@@ -147,12 +147,12 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
   })
 
   describe.each(routes)('%s', (route) => {
-    it('has its row in the database before its answer, and before the queue is told', () => {
+    it('commits the row before the response, and before the queue is notified', () => {
       const all = seen.get(route) ?? []
       expect(all.length).toBeGreaterThan(0)
       for (const { step, status, unfinished, rows, told } of all) {
         expect([200, 201]).toContain(status)
-        // Else what is looked at a moment later may have been committed after the answer.
+        // Otherwise a later read may see rows that were committed after the response.
         expect(unfinished).toBe(0)
         expect(rows.map(({ type }) => type)).toEqual([step.type])
         expect(told).toEqual([true])
@@ -167,11 +167,11 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
       }
     })
 
-    it('makes one event of a request that is repeated with its Idempotency-Key', () => {
+    it('publishes one event for a request that is repeated with its Idempotency-Key', () => {
       for (const { step, status, eventId, repeat } of seen.get(route) ?? []) {
         expect(repeat.rows).toBe(1)
         expect(repeat.status).toBe(status)
-        // What is announced has no record to replay; where the client brings the id, there is one event all the same.
+        // Changes published after their commit have no record to replay; with the client's id there is still one event.
         expect(repeat.replayed).toBe(step.announced === undefined)
         expect(repeat.eventId === eventId).toBe(step.announced !== 'again')
         expect(repeat.told).toBe(step.announced === 'again' ? 2 : 1)
@@ -181,7 +181,7 @@ export function describeEveryRoute(routes: readonly string[], open: () => Promis
   })
 }
 
-/** Every way in which the request of a step can be wrong. */
+/** All ways in which the request of a step can be wrong. */
 function badRequests(step: Step, request: StepRequest): StepRequest[] {
   const bad: StepRequest[] = []
   if (request.body !== undefined) {
@@ -195,7 +195,7 @@ function badRequests(step: Step, request: StepRequest): StepRequest[] {
   return bad
 }
 
-// A body whose ids are those of the good request, so that the path alone is wrong.
+// A body with the ids of the good request, so that only the path is wrong.
 function everybody(request: StepRequest): Ids {
   const fields = JSON.parse(request.body ?? '{}') as Record<string, string>
   return {
@@ -205,7 +205,7 @@ function everybody(request: StepRequest): Ids {
   }
 }
 
-/** The routes of an app that is opened for nothing else. */
+/** The routes of an app that is opened only to list them. */
 export async function routesOf(open: () => Promise<TestApp>): Promise<string[]> {
   const opened = await open()
   const found = mutatingRoutes(opened.app)

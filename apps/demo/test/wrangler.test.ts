@@ -1,4 +1,4 @@
-// What wrangler makes of wrangler.jsonc, offline: it is asked itself.
+// Checks wrangler.jsonc with wrangler itself, offline.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 it(
-  'wrangler would deploy it, has nothing to warn of, and the bundle fits nine times into the free plan',
+  'wrangler would deploy it without a warning, and the bundle fits nine times into the free plan',
   { timeout: 60_000 },
   async () => {
     const output = await wrangler(['deploy', '--dry-run', '--outdir', join(folder, 'bundle')], folder)
@@ -29,7 +29,7 @@ it(
   },
 )
 
-it('wrangler is the version that the vitest plugin brings, so that tests and `wrangler dev` run in one workerd', () => {
+it('wrangler has the version of the vitest plugin, so that tests and `wrangler dev` run in one workerd', () => {
   const read = (name: string): { version: string; dependencies?: Record<string, string> } =>
     JSON.parse(readFileSync(join(appFolder, 'node_modules', name, 'package.json'), 'utf8'))
   expect(read('@cloudflare/vitest-plugin').dependencies?.['wrangler']).toBe(read('wrangler').version)
@@ -39,7 +39,7 @@ describe('wrangler.jsonc', () => {
   const { queues, triggers, d1_databases: databases } = unstable_readConfig({ config: `${appFolder}/wrangler.jsonc` })
   const [consumer, deadLetters] = queues.consumers ?? []
 
-  it('tells the platform of the queue what queue-settings.ts tells Keepsend', () => {
+  it('has the same settings of the queue as queue-settings.ts', () => {
     const { maxBatchSize, maxBatchTimeoutSeconds, deadLetterQueue } = queueSettings
     expect(consumer).toMatchObject({
       queue: queues.producers?.[0]?.queue,
@@ -50,7 +50,7 @@ describe('wrangler.jsonc', () => {
     expect(deadLetters).toMatchObject({ queue: deadLetterQueue })
   })
 
-  it('leaves no setting of a consumer to a default, lets the row decide when to give up, and looks every minute', () => {
+  it('sets every option of a consumer, retries longer than any row, and runs the cron every minute', () => {
     for (const one of [consumer, deadLetters]) {
       expect(Object.keys(one ?? {})).toEqual(
         expect.arrayContaining(['max_batch_size', 'max_batch_timeout', 'max_retries', 'retry_delay']),
@@ -62,8 +62,8 @@ describe('wrangler.jsonc', () => {
   })
 })
 
-it('`wrangler d1 migrations apply` makes the tables that migrate() makes', { timeout: 120_000 }, async () => {
-  // What each of the two keeps for itself is left out.
+it('`wrangler d1 migrations apply` creates the same tables as migrate()', { timeout: 120_000 }, async () => {
+  // Without the bookkeeping tables of either.
   const schema =
     "select name, sql from sqlite_schema where sql is not null and name not like 'sqlite\\_%' escape '\\' " +
     "and name not like '\\_cf\\_%' escape '\\' and name not in ('d1_migrations', 'keepsend_migrations') order by name"

@@ -8,7 +8,7 @@ import { startTokenServer } from './token-server.ts'
 
 const event = { type: 'a.b', workspaceId: 'w', data: {} }
 
-/** Sends an event for each, one after the other, and waits for its request. */
+/** Publishes an event for each, sequentially, and waits for its request. */
 async function sendTo(engine: Engine, receiver: Awaited<ReturnType<typeof startReceiver>>, count = 1): Promise<void> {
   for (let sent = 0; sent < count; sent++) {
     const before = receiver.requests.length
@@ -21,7 +21,7 @@ describe.each([
   ['SQLite', () => rig()],
   ['Postgres', () => postgresRig()],
 ] as const)('auth of an endpoint, on %s', { timeout: PATIENCE_MS }, (_, start) => {
-  it('reaches its receiver, beside a signature that verifies', async () => {
+  it('reaches its receiver together with a valid signature', async () => {
     const receiver = await startReceiver()
     const { engine, queue, addEndpoint } = await start()
     await queue.start(engine)
@@ -36,7 +36,7 @@ describe.each([
     receiver.verifyAll(secret)
   })
 
-  it('by OAuth 2.0 takes a token from its token server, once, and another when the receiver refuses it', async () => {
+  it('by OAuth 2.0 gets one token from its token server, and another when the receiver refuses it', async () => {
     const tokens = await startTokenServer()
     let revoked = ''
     const receiver = await startReceiver((request) => {
@@ -59,7 +59,7 @@ describe.each([
     await expect.poll(async () => rows()).toEqual([])
   })
 
-  it('by OAuth 2.0 asks once for many deliveries that begin together', async () => {
+  it('by OAuth 2.0 requests one token for many concurrent deliveries', async () => {
     const tokens = await startTokenServer()
     const receiver = await startReceiver()
     const { engine, queue, addEndpoint, publish } = await start()
@@ -95,7 +95,7 @@ describe('a token server', { timeout: PATIENCE_MS }, () => {
     ],
     ['silence', () => undefined, 'timeout: no complete answer within 1000 ms'],
     ['no connection', () => undefined, 'ECONNREFUSED'],
-  ])('that gives no token: the attempt fails as auth, and nothing is sent: %s', async (name, respond, error) => {
+  ])('without a token fails the attempt as auth, and nothing is sent: %s', async (name, respond, error) => {
     const tokens = await startTokenServer(respond)
     if (name === 'no connection') await new Promise((resolve) => void tokens.server.close(resolve))
     const receiver = await startReceiver()
@@ -111,10 +111,10 @@ describe('a token server', { timeout: PATIENCE_MS }, () => {
     expect((await engine.endpoints.get('w', id)).failingSince).toEqual(expect.any(Number))
   })
 
-  it('at an address that is not allowed is not connected to, whatever its name was when the endpoint was made', async () => {
+  it('at a blocked address is not connected to, even if its name was allowed when the endpoint was created', async () => {
     const tokens = await startTokenServer()
     const receiver = await startReceiver()
-    // Opened by name for the endpoint; what the name resolves to is denied.
+    // The name is allowed for the endpoint, and its address is denied.
     const urlPolicy = { ...LOOPBACK, allowHosts: ['localhost'], denyHosts: ['127.0.0.1/32', '[::1]'] }
     const { engine, queue, addEndpoint, rows } = await rig({ sender: { urlPolicy } })
     await queue.start(engine)
@@ -128,7 +128,7 @@ describe('a token server', { timeout: PATIENCE_MS }, () => {
     expect([tokens.requests, receiver.requests]).toEqual([[], []])
   })
 
-  it('that is slow leaves the receiver the rest of the deadline, and no more', async () => {
+  it('that is slow leaves the receiver only the rest of the deadline', async () => {
     const tokens = await startTokenServer((request) => {
       setTimeout(() => request.answer(200, json({ access_token: 'late' })), 600)
     })
@@ -147,7 +147,7 @@ describe('a token server', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('tls of an endpoint', { timeout: PATIENCE_MS }, () => {
-  it('reaches its receiver: two endpoints of one host, each by its own certificate', async () => {
+  it('reaches its receiver: two endpoints of one host, each with its own certificate', async () => {
     const receiver = await startTlsReceiver(MUTUAL)
     const { engine, queue, addEndpoint, publish, rows } = await rig()
     await queue.start(engine)
@@ -163,11 +163,11 @@ describe('tls of an endpoint', { timeout: PATIENCE_MS }, () => {
     await until(() => rows().length === 0)
   })
 
-  it('is of use with auth, whose token server has the private authority too', async () => {
+  it('applies to the token server too', async () => {
     const receiver = await startTlsReceiver(MUTUAL)
     const { engine, queue, addEndpoint, rows } = await rig()
     await queue.start(engine)
-    // It answers without a token: that it was asked at all is what is looked at.
+    // It answers without a token: only its requests are checked.
     const auth = { type: 'oauth2', tokenUrl: `${receiver.url}token`, clientId: 'c', clientSecret: 's' } as const
     await addEndpoint(receiver.url, { tls: client('one'), auth })
     await engine.publish(event)
@@ -175,7 +175,7 @@ describe('tls of an endpoint', { timeout: PATIENCE_MS }, () => {
     expect(receiver.requests).toMatchObject([{ path: '/token', by: 'one' }])
   })
 
-  it('whose key is not that of its certificate fails in a plain sentence', async () => {
+  it('with a key of another certificate fails with a plain sentence', async () => {
     const receiver = await startTlsReceiver()
     const { engine, queue, addEndpoint, rows } = await rig()
     await queue.start(engine)

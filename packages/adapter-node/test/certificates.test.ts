@@ -15,10 +15,10 @@ import { startProxy } from './proxy.ts'
 const SELF_SIGNED = {
   kind: 'error',
   reason: 'tls',
-  message: 'DEPTH_ZERO_SELF_SIGNED_CERT its certificate is self-signed: get one of a public authority',
+  message: 'DEPTH_ZERO_SELF_SIGNED_CERT its certificate is self-signed: get one from a public authority',
 }
 
-/** A receiver with a certificate that nobody has signed. */
+/** A receiver with a self-signed certificate. */
 async function startTlsReceiver(): Promise<{ url: string; requests: () => number }> {
   const pem = readFileSync(new URL('receiver.pem', import.meta.url))
   let requests = 0
@@ -39,7 +39,7 @@ describe('the certificate of a receiver', { timeout: PATIENCE_MS }, () => {
     ['directly', async () => ({})],
     ['a host that the operator opened', async () => ({ urlPolicy: { ...LOOPBACK, allowHosts: ['127.0.0.1'] } })],
     ['through a proxy', async (url) => ({ egressProxy: `http://127.0.0.1:${(await startProxy(url)).port}` })],
-  ])('is verified whatever the environment says, %s', async (_, optionsFor) => {
+  ])('is verified regardless of the environment, %s', async (_, optionsFor) => {
     const receiver = await startTlsReceiver()
     const options = { urlPolicy: LOOPBACK, ...(await optionsFor(receiver.url)) }
     const script = `
@@ -56,7 +56,7 @@ describe('the certificate of a receiver', { timeout: PATIENCE_MS }, () => {
     expect(receiver.requests()).toBe(0)
   })
 
-  it('is not verified where an option says so, directly and through a proxy', async () => {
+  it('is not verified with verifyCertificates: false, directly and through a proxy', async () => {
     const receiver = await startTlsReceiver()
     const egressProxy = `http://127.0.0.1:${(await startProxy(receiver.url)).port}`
     for (const options of [{}, { egressProxy }]) {
@@ -65,14 +65,14 @@ describe('the certificate of a receiver', { timeout: PATIENCE_MS }, () => {
     }
   })
 
-  it('is no matter of anything but true and false', () => {
+  it('takes only true and false', () => {
     expect(() => createUndiciSender({ verifyCertificates: 0 as never })).toThrow(
       'verifyCertificates must be true or false; found a number',
     )
   })
 })
 
-it('a port that does not speak TLS is told in a sentence of ours', { timeout: PATIENCE_MS }, async () => {
+it('a port without TLS is described in a sentence of ours', { timeout: PATIENCE_MS }, async () => {
   const plain = await startReceiver()
   const result = await newSender().send(post(plain.url.replace('http:', 'https:')))
   expect(result).toMatchObject({

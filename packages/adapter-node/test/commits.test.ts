@@ -19,7 +19,7 @@ const claims = (sql: string) => sql.startsWith('update pending_events set') && s
 const settles = (sql: string) => sql.startsWith('delete from pending_events') && sql.includes('(id, gen) in')
 
 describe('group settle', { timeout: PATIENCE_MS }, () => {
-  it('200 deliveries take far fewer commits than 200, and settles share theirs with the next claim', async () => {
+  it('commits 200 deliveries far fewer than 200 times, together with the next claims', async () => {
     const receiver = await startReceiver()
     const { engine, queue, statements, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 32 } })
     await addEndpoint(receiver.url)
@@ -32,13 +32,13 @@ describe('group settle', { timeout: PATIENCE_MS }, () => {
     expect(commits(since)).toBeLessThan(100)
     const both = transactions(since).filter((sqls) => sqls.some(settles) && sqls.some(claims))
     expect(both.length).toBeGreaterThan(2)
-    // The settle first, so that what it leaves is there for the claim.
+    // The settle comes first, so that the claim sees its rows.
     for (const sqls of both) expect(sqls.findIndex(settles)).toBeLessThan(sqls.findIndex(claims))
   })
 })
 
 describe('group commit', { timeout: PATIENCE_MS }, () => {
-  it('100 commits of one turn share few transactions, and each resolves only after its rows are there for others', async () => {
+  it('shares few transactions between 100 commits of one tick, and resolves each only after others can read its rows', async () => {
     const { engine, file, statements, addEndpoint } = await rig()
     await addEndpoint('http://127.0.0.1:9/')
     const other = new Database(file, { readonly: true })
@@ -55,7 +55,7 @@ describe('group commit', { timeout: PATIENCE_MS }, () => {
     expect(commits(statements.slice(from))).toBeLessThanOrEqual(5)
   })
 
-  it("one caller's broken write undoes its own commit and none of its neighbours' (trap 28)", async () => {
+  it('rolls back only the commit of the caller whose write failed (trap 28)', async () => {
     const { engine, connection, rows, addEndpoint } = await rig()
     await addEndpoint('http://127.0.0.1:9/')
     connection.exec('create table things (id integer primary key)')
@@ -72,7 +72,7 @@ describe('group commit', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('transactions', { timeout: PATIENCE_MS }, () => {
-  it('none is open while a request is: another connection writes at once while a receiver stalls (traps 25 and 28)', async () => {
+  it('are never open during a request: another connection writes immediately while a receiver stalls (traps 25 and 28)', async () => {
     const receiver = await startReceiver(() => undefined)
     const { engine, queue, file, connection, rows, addEndpoint, publish } = await rig()
     await addEndpoint(receiver.url)
@@ -80,7 +80,7 @@ describe('transactions', { timeout: PATIENCE_MS }, () => {
     await publish(3)
     await receiver.arrived(3)
     expect(connection.inTransaction).toBe(false)
-    // No patience: were the file locked, this would throw.
+    // No busy time-out: if the file were locked, this would throw.
     const other = new Database(file, { timeout: 0 })
     onTestFinished(() => void other.close())
     other.exec('create table others (id integer)')

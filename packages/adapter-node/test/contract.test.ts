@@ -7,7 +7,7 @@ import { temporaryFile, until } from './rig.ts'
 eventQueueContract('DurableEventQueue on a SQLite file', async (settings) => {
   const db = openSqlite(temporaryFile())
   await migrate(db)
-  // What the tests write on this very connection wakes nobody: the safety poll finds it.
+  // Rows that the tests insert on this connection trigger no poll: the safety poll finds them.
   const queue = new DurableEventQueue({ db, pollMs: 100 })
   const sender = createUndiciSender({ urlPolicy: settings.urlPolicy ?? {} })
   const engine = createEngine({ db, queue, sender, signer: createNodeSigner(), ...settings })

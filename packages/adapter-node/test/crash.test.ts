@@ -6,7 +6,7 @@ import { PATIENCE_MS, rig, until } from './rig.ts'
 import { startWorker } from './worker.ts'
 
 describe('a process that dies', { timeout: PATIENCE_MS }, () => {
-  it('by SIGKILL in the middle of deliveries loses none: the next takes over after the lease, and repeats at most those in flight', async () => {
+  it('by SIGKILL during deliveries loses none: the next takes over after the lease, and repeats at most those in flight', async () => {
     const EVENTS = 120
     const CONCURRENCY = 8
     const SETTLE_BATCH = 8
@@ -14,7 +14,7 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     const dying = 'dying'
     const receiver = await startReceiver((request) => {
       const theirs = request.headers['user-agent'] === dying
-      // The worker dies with a request open, with answers on their way, and with settles not committed yet.
+      // The worker dies with open requests, responses in its sockets, and uncommitted settles.
       if (theirs && receiver.requests.length >= 50) worker.kill('SIGKILL')
       else request.answer()
     })
@@ -38,13 +38,13 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     expect(copies(receiver.requests).filter((count) => count > 1).length).toBeLessThanOrEqual(IN_FLIGHT)
     expect(Math.max(...copies(receiver.requests))).toBeLessThanOrEqual(2)
     receiver.verifyAll(secret)
-    // What was under way carries the mark of the crash, and the attempt that it cost was given back.
+    // Rows in flight are marked with the crash, and their attempt does not count.
     const marked = rows().filter(({ crashes }) => crashes > 0)
     expect(marked.map(({ id }) => id)).toEqual(begun.map(({ id }) => id))
     expect(marked.map(({ crashes, attempts }) => [crashes, attempts])).toEqual(marked.map(() => [1, 1]))
   })
 
-  it('and comes back after its lease finds the delivery taken: its late settle is lost and changes nothing (trap 12)', async () => {
+  it('and continues after its lease loses the delivery: its late settle changes nothing (trap 12)', async () => {
     const receiver = await startReceiver((request) => {
       if (request.headers['user-agent'] !== 'stopped') request.answer()
     })
@@ -58,7 +58,7 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     const [claimed] = rows()
     expect(claimed).toMatchObject({ status: 'pending', moves: 1, attempts: 1 })
 
-    // As if it had been stopped for the whole of its lease. Should it stand in a commit of its upkeep, it goes on from there.
+    // As if it had been stopped for its whole lease. If it is in a commit of its maintenance, it continues from there.
     connection.pragma('busy_timeout = 100')
     await until(() => {
       worker.kill('SIGSTOP')
@@ -75,7 +75,7 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     const after = rows()
     expect(after).toMatchObject([{ moves: 2, attempts: 1, crashes: 1 }])
 
-    // The answer to the first attempt lies in the worker's socket when it wakes up.
+    // The response to the first attempt lies in the worker's socket when it continues.
     receiver.requests[0]?.answer()
     worker.kill('SIGCONT')
     await worker.logged('settle rejected: lease lost, another worker owns the delivery')
@@ -85,35 +85,35 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     await worker.stop()
   })
 
-  it('again and again on the last attempt ends the row failed with delivery_unconfirmed, and is given its refunds before', async () => {
+  it('repeatedly on the last attempt fails the row as delivery_unconfirmed, after the crashes that count no attempt', async () => {
     const receiver = await startReceiver()
     const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig({
       engine: { keepCompleted: true },
     })
     await addEndpoint(receiver.url)
-    const [refunded, buried] = await publish(2)
-    // Both as a dead worker left them: the last attempt charged, the mark of the claim, the lease over.
+    const [uncounted, failed] = await publish(2)
+    // Both as a dead worker left them: the last attempt counted, the claim marked, the lease expired.
     connection
       .prepare(
         'update pending_events set attempts = max_attempts, gen = created_at + 10, claimed_at = 1, due_at = 2, crashes = case when id > ? then ? else ? end',
       )
-      .run(`${buried}`, REFUNDED_CRASHES, REFUNDED_CRASHES - 1)
+      .run(`${failed}`, REFUNDED_CRASHES, REFUNDED_CRASHES - 1)
     await queue.start(engine)
     await until(() => rows().every(({ status }) => status !== 'pending'))
     expect(rows()).toMatchObject([
       { status: 'completed', attempts: 10, crashes: REFUNDED_CRASHES },
       { status: 'failed', attempts: 10, crashes: REFUNDED_CRASHES + 1, lastError: DELIVERY_UNCONFIRMED, dueAt: null },
     ])
-    expect(receiver.requests.map(({ id }) => id)).toEqual([refunded])
+    expect(receiver.requests.map(({ id }) => id)).toEqual([uncounted])
     expect(log.messages).toContain('delivery failed: its attempts are exhausted')
   })
 })
 
 describe('two processes on one file', { timeout: PATIENCE_MS }, () => {
-  it('deliver each of 300 rows exactly once, both of them at work', async () => {
+  it('deliver each of 300 rows exactly once, and both take part', async () => {
     const WINDOW = 8
     const receiver = await startReceiver((request) => {
-      // Nothing is answered until both windows are full: neither can have done it all alone.
+      // No response until both have `concurrency` requests in flight, so that neither does it alone.
       if (receiver.requests.length === 2 * WINDOW) receiver.requests.forEach((earlier) => earlier.answer())
       else if (receiver.requests.length > 2 * WINDOW) request.answer()
     })

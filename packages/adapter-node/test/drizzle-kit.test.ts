@@ -11,7 +11,7 @@ const DRIZZLE_KIT = join(dirname(createRequire(import.meta.url).resolve('drizzle
 const folders: string[] = []
 afterEach(() => folders.splice(0).forEach((folder) => rmSync(folder, { recursive: true })))
 
-/** The files that docs/hosts.md shows under "Beside drizzle-kit", by the path in their first line. */
+/** The files in docs/hosts.md under "Beside drizzle-kit", by the path in their first line. */
 function documentedFiles(): Map<string, string> {
   const section =
     readFileSync(join(PACKAGE, '../../docs/hosts.md'), 'utf8').split('## Beside drizzle-kit')[1]?.split('\n## ')[0] ??
@@ -20,9 +20,9 @@ function documentedFiles(): Map<string, string> {
   return new Map(blocks.map(([, path = '', code = '']) => [path, code]))
 }
 
-/** What stands in a database of ours after `drizzle-kit push --force` by these files. */
+/** The schema of a database of ours after `drizzle-kit push --force` with these files. */
 async function namesAfterPush(files: ReadonlyMap<string, string>): Promise<string[]> {
-  // Inside the package, where drizzle-kit finds the packages that the files import.
+  // Inside the package, so that drizzle-kit resolves the packages that the files import.
   const folder = mkdtempSync(join(PACKAGE, 'node_modules/.drizzle-kit-'))
   folders.push(folder)
   for (const [path, code] of files) {
@@ -47,7 +47,7 @@ import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
 export const orders = sqliteTable('orders', { id: text('id').primaryKey() })
 `
 
-/** The documented files, and where the database is. */
+/** The documented files, and the path of the database. */
 function hosts(): Map<string, string> {
   const files = documentedFiles()
   const where = "  dialect: 'sqlite',\n  dbCredentials: { url: './app.db' },\n"
@@ -57,7 +57,7 @@ function hosts(): Map<string, string> {
   ])
 }
 
-it('push of drizzle-kit leaves the tables, indexes and view of Keepsend, with the files of docs/hosts.md', async () => {
+it('drizzle-kit push with the files of docs/hosts.md retains the tables, indexes and view of Keepsend', async () => {
   const files = hosts()
   files.set('src/tables.ts', `${files.get('src/tables.ts')}${OWN}`)
   const names = await namesAfterPush(files)
@@ -65,7 +65,7 @@ it('push of drizzle-kit leaves the tables, indexes and view of Keepsend, with th
   expect(names.filter((name) => name.startsWith('keepsend_')).length).toBeGreaterThan(8)
 }, 60_000)
 
-it('push of drizzle-kit drops a table that no filter leaves out, as docs/hosts.md warns', async () => {
+it('drizzle-kit push drops a table that no filter excludes, as docs/hosts.md warns', async () => {
   const files = hosts()
   files.set('drizzle.config.js', files.get('drizzle.config.js')?.replace(", '!pending_events'", '') ?? '')
   const names = await namesAfterPush(files)

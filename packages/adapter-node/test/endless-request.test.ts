@@ -11,7 +11,7 @@ async function start() {
   return { server, key }
 }
 
-/** Sends the head of a request and then chunks for as long as the server takes them; what it said, and how much it took. */
+/** Sends the head of a request and then chunks while the server reads them; returns its response and the bytes that it read. */
 function flood(url: string, headers: string): Promise<{ said: string; bytes: number }> {
   return new Promise((resolve) => {
     let said = ''
@@ -19,7 +19,7 @@ function flood(url: string, headers: string): Promise<{ said: string; bytes: num
     const socket: Socket = connect(Number(new URL(url).port), '127.0.0.1')
     onTestFinished(() => void socket.destroy())
     socket.setEncoding('utf8').on('data', (text: string) => (said += text))
-    // Reset is the other way to be hung up on.
+    // The server may also reset the connection.
     socket.on('error', () => undefined)
     socket.on('close', () => {
       ended = true
@@ -34,11 +34,11 @@ function flood(url: string, headers: string): Promise<{ said: string; bytes: num
   })
 }
 
-// What the machine's sockets hold on both sides, on top of what the server reads.
+// The socket buffers on both sides, in addition to the bytes that the server reads.
 const IN_SOCKETS = 16_777_216
 
 describe('a request whose body never ends', { timeout: PATIENCE_MS }, () => {
-  it('is answered 413 and hung up on at its limit; others are served meanwhile', async () => {
+  it('is answered 413 and closed at its limit; others are served meanwhile', async () => {
     const { server, key } = await start()
     const json = `authorization: Bearer ${key}\r\ncontent-type: application/json\r\n`
     const floods = Array.from({ length: 4 }, () => flood(server.url, json))
@@ -50,7 +50,7 @@ describe('a request whose body never ends', { timeout: PATIENCE_MS }, () => {
     }
   })
 
-  it('and whose key is wrong is answered 401, without a look at it, and hung up on', async () => {
+  it('and whose key is wrong is answered 401 without reading it, and closed', async () => {
     const { server } = await start()
     const { said } = await flood(server.url, 'authorization: Bearer ks_wrong\r\n')
     expect(said).toMatch(/^HTTP\/1.1 401 /)

@@ -24,13 +24,13 @@ const secret = newSecret()
 
 const REQUIRED = {
   DurableEventQueue: { db: true },
-  // By default 3000, which another process may have. What a policy holds is tried with the sender and the engine.
+  // The default port 3000 may be in use. The options of a policy are tested with the sender and the engine.
   createNodeServer: { file: true, secrets: true, port: true, 'engine.urlPolicy': true },
   openPostgres: { url: true },
   createUndiciSender: { urlPolicy: true },
 }
 
-/** What shows the options that a function went by. Each refuses a number that is none. */
+/** Observable effects of each function's options. Each refuses NaN. */
 const CALLS: Record<Owner, (options: object) => unknown> = {
   DurableEventQueue: async (options) => {
     const queue = new DurableEventQueue({ db: openMemory(), ...options })
@@ -66,7 +66,7 @@ const CALLS: Record<Owner, (options: object) => unknown> = {
   },
   migrate: (options) => migrate(openMemory(), options),
   openPostgres: async (options) => {
-    // Connects when it is first used, which is never.
+    // Connects at the first statement, and there is none.
     const db = await openPostgres<Pool>({ url: 'postgres://127.0.0.1:1/none', ...options })
     await db.close()
     return { ...db.pool.options }
@@ -91,7 +91,7 @@ function startServer(options: Partial<NodeServerOptions>) {
     port: 0,
     secrets: TEST_KEYS,
     ...options,
-    // Over what another kind of value would be lost in.
+    // These accept any kind of value.
     ...((options.engine === undefined || options.engine?.constructor === Object) && {
       engine: { urlPolicy: LOOPBACK, ...options.engine },
     }),
@@ -99,7 +99,7 @@ function startServer(options: Partial<NodeServerOptions>) {
 }
 
 const tried = everyOption(OPTION_NAMES, REQUIRED).filter(
-  // A server has one of two databases: the other's options are tried where it is opened.
+  // A server has one of two databases: the options of the other are tested with its own function.
   ({ owner, path }) => owner !== 'createNodeServer' || !/^(postgres|engine\.urlPolicy)\./.test(path),
 )
 
@@ -108,7 +108,7 @@ describe('options', () => {
     expect(await CALLS[owner](optionsWith(path, undefined))).toEqual(await CALLS[owner](optionsWithout(path)))
   })
 
-  it('a value of another kind is refused by the name of its option', async () => {
+  it('a value of a wrong type is refused with the name of its option', async () => {
     const wrong = everyWrongValue(OPTION_NAMES)
     expect(wrong.length).toBeGreaterThan(200)
     for (const { owner, path, value } of wrong) {
@@ -121,7 +121,7 @@ describe('options', () => {
     }
   })
 
-  it.each(Object.keys(CALLS) as Owner[])('an option that does not exist is refused by name: %s', async (owner) => {
+  it.each(Object.keys(CALLS) as Owner[])('an unknown option is refused by name: %s', async (owner) => {
     await expect((async () => CALLS[owner]({ colour: 1 }))()).rejects.toMatchObject({
       name: 'NodeAdapterError',
       code: 'invalid_option',
@@ -139,7 +139,7 @@ describe('options', () => {
     [{ engine: { queue: 1 } }, 'createNodeServer has no option engine.queue: it belongs beside engine'],
     [{ engine: { circuit: { openms: 1 } } }, 'did you mean engine.circuit.openMs?'],
     [{ sqlite: { busyTimeout: 1 } }, 'did you mean sqlite.busyTimeoutMs?'],
-  ])('a server with a misplaced option is told so before its file is made: %j', async (options, message) => {
+  ])('a server with a misplaced option throws before its file is created: %j', async (options, message) => {
     const file = temporaryFile()
     const misplaced = { file, secrets: TEST_KEYS, ...options } as NodeServerOptions
     await expect(createNodeServer(misplaced)).rejects.toThrow(message)

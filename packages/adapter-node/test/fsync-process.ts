@@ -1,4 +1,4 @@
-// Commits to a file, says what the last commit was told, and dies before anything can be put right. Started by fsync.test.ts.
+// Commits to a file, reports the result of the last commit, and dies before anything can be repaired. Started by fsync.test.ts.
 import { openSqlite } from '../src/lib/database/open-sqlite.ts'
 
 const db = openSqlite(process.argv[2] ?? '')
@@ -10,5 +10,5 @@ const told = await run("insert into kept values ('last')").then(
   (error: unknown) => String((error as { code?: unknown }).code),
 )
 process.send?.(told)
-// Its answer is sent by then.
+// Its report is sent by then.
 setImmediate(() => process.kill(process.pid, 'SIGKILL'))

@@ -8,7 +8,7 @@ import { PATIENCE_MS, temporaryFile } from './rig.ts'
 
 const SYNCS = 'fsync,fdatasync'
 
-/** Runs the process under strace, which makes its system calls fail; what it was told, and how often it synced. */
+/** Runs the process under strace, which makes its system calls fail; returns its report and the number of syncs. */
 async function run(file: string, fault: string[]): Promise<{ told: string; syncs: number }> {
   const { error, stderr } = spawnSync('strace', ['-o', '/dev/null', 'true'], { encoding: 'utf8' })
   if (error) throw new Error(`this test makes a disk fail by strace: apt-get install strace. ${stderr ?? ''}`)
@@ -24,18 +24,18 @@ async function run(file: string, fault: string[]): Promise<{ told: string; syncs
 
 // Only Linux has strace.
 describe.runIf(process.platform === 'linux')('a disk that fails to sync a commit', { timeout: PATIENCE_MS }, () => {
-  it('leaves the outcome unknown: the commit may be there when the process has died', async () => {
+  it('makes the commit unconfirmed: it may be there when the process has died', async () => {
     const well = await run(temporaryFile(), [])
     expect(well.told).toBe('ok')
     expect(well.syncs).toBeGreaterThan(2)
 
     const file = temporaryFile()
-    // The same again, but for the sync of the last commit.
+    // Again, with a failing sync of the last commit.
     const failed = await run(file, ['-e', `inject=${SYNCS}:error=EIO:when=${well.syncs}`])
     expect(failed.told).toBe('commit_unconfirmed')
     const connection = new Database(file)
     onTestFinished(() => void connection.close())
-    // What "nothing was committed" would have been wrong about.
+    // So "nothing was committed" would have been wrong.
     expect(connection.prepare('select name from kept').pluck().all()).toEqual(['before', 'last'])
   })
 })

@@ -2,7 +2,7 @@ import type { UrlPolicy } from '@keepsend/engine'
 import { createCheckUrl, isAddress } from '@keepsend/engine/internal'
 import cases from '../../../test/ssrf-cases.json' with { type: 'json' }
 
-/** One line of the file: a URL, what its name resolves to, and what must become of it. */
+/** One line of the file: a URL, the addresses of its name, and the expected result. */
 export interface GuardCase {
   url: string
   stage: 'url' | 'address' | 'dns' | 'connect' | 'redirect'
@@ -15,37 +15,37 @@ export interface GuardCase {
 
 export const guardCases = cases as GuardCase[]
 
-/** What became of one POST: refused by the guard, answered, or anything else, and where connections were accepted. */
+/** The result of one POST: refused by the guard, answered, or another, and the addresses where connections were accepted. */
 export interface Attempt {
   outcome: 'refused' | 'answered' | 'network'
   connectedTo: string[]
 }
 
-/** Where the cases are tried. */
+/** The environment of the cases. */
 export interface Ground {
-  /** The sender's part alone, without the engine's URL stage. */
+  /** Sends with the sender only, without the engine's URL stage. */
   attempt(url: string, one: GuardCase, policy: UrlPolicy): Promise<Attempt>
   /** Whether a connection without the guard is accepted there. */
   reachable(address: string, port: number): Promise<boolean>
-  /** What the attempts from now on find behind the name. */
+  /** Sets the addresses that later look-ups return. */
   resolveTo(name: string, addresses: readonly string[]): void
 }
 
-/** How many cases were judged how, and what was wrong. */
+/** The counts of results, and the failures. */
 export interface Report {
   allowed: number
   /** Refused, where a connection without the guard was accepted: the guard made the difference. */
   refusedWhereReachable: number
-  /** Refused, where there is nothing to connect to or the system refuses by itself: the guard never tried. */
+  /** Refused where there is nothing to connect to, or the system refuses by itself. */
   refusedWhereNot: number
-  /** Followed nowhere: one connection, to the receiver that redirects. */
+  /** Redirects that were not followed: one connection, to the receiver that redirects. */
   redirects: number
   failures: string[]
 }
 
 const FIRST_ANSWER = '93.184.215.14'
 
-/** Tries every case: by the URL stage and the sender, as an attempt does, and by the sender alone. */
+/** Tries every case: with the URL stage and the sender, like an attempt, and with the sender only. */
 export async function judgeCases(ground: Ground, scheme: 'http' | 'https'): Promise<Report> {
   const policy: UrlPolicy = scheme === 'http' ? { allowHttp: true } : {}
   const checkUrl = createCheckUrl(policy)
@@ -81,7 +81,7 @@ export async function judgeCases(ground: Ground, scheme: 'http' | 'https'): Prom
       continue
     }
 
-    // A password is seen by the URL stage alone: what is left of the URL may be fine.
+    // Only the URL stage sees a password; the rest of the URL may be allowed.
     const leftToUrlStage = !check.ok && check.reason === 'credentials' && literal.length === 0
     if (!leftToUrlStage) {
       const attempt = await ground.attempt(url, one, policy)
@@ -100,7 +100,7 @@ function sameAddresses(some: readonly string[], others: readonly string[]): bool
   return some.length === others.length && some.every((one, index) => sameAddress(one, others[index] ?? ''))
 }
 
-/** The same address, in whatever spelling. */
+/** Whether two spellings are the same address. */
 export function sameAddress(one: string, other: string): boolean {
   return spelling(one) === spelling(other)
 }

@@ -10,15 +10,15 @@ import { LOOPBACK, PATIENCE_MS, signal, until } from './rig.ts'
 
 const statusOf = (result: SendResult) => (result.kind === 'response' ? result.status : result.reason)
 
-/** Answers 127.0.0.1 for every name but those that begin with `dead`, for which it is silent. */
+/** Answers 127.0.0.1 for every name except those that start with `dead`, for which it is silent. */
 async function namesOfTheLiving() {
   const server = await startNameServer((name) => (name.startsWith('dead') ? 'silent' : { addresses: ['127.0.0.1'] }))
   onTestFinished(() => server.close())
   return server
 }
 
-describe('names on a server that is silent', { timeout: PATIENCE_MS }, () => {
-  it('the deadline covers the look-up', async () => {
+describe('names on a silent name server', { timeout: PATIENCE_MS }, () => {
+  it('count their look-up in the deadline', async () => {
     const { address } = await namesOfTheLiving()
     const result = await newSender({ dnsServers: [address] }).send(
       post('http://dead.customer.com/', { deadlineMs: 300 }),
@@ -26,7 +26,7 @@ describe('names on a server that is silent', { timeout: PATIENCE_MS }, () => {
     expect(result).toEqual({ kind: 'error', reason: 'timeout', message: 'no complete answer within 300 ms' })
   })
 
-  it('delay nobody else: an innocent name is answered while eight dead ones are asked for', async () => {
+  it('delay no others: a healthy name is answered while eight dead ones are looked up', async () => {
     const receiver = await startReceiver()
     const names = await namesOfTheLiving()
     const sender = newSender({ dnsServers: [names.address] })
@@ -48,17 +48,17 @@ describe('names on a server that is silent', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('a connection', { timeout: PATIENCE_MS }, () => {
-  it('takes requests for its life and no longer: then another is made, and judged', async () => {
+  it('takes no requests after its life: then another is made and checked', async () => {
     const raw = await startRawReceiver((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
     const sender = newSender({ connectionLifeMs: 100, keepAliveMs: 60_000 })
-    // Without an end to their life two connections would do (see send.test.ts).
+    // Without a limited life two connections would be enough (see undici-sender.test.ts).
     for (let sent = 0; raw.connections() < 6 && sent < 100_000; sent++) {
       expect(statusOf(await sender.send(post(raw.url)))).toBe(200)
     }
     expect(raw.connections()).toBe(6)
   })
 
-  it('whose life ends under a request finishes it; closing the sender ends even that', async () => {
+  it('whose life ends during a request finishes it; closing the sender aborts it', async () => {
     let held: Request | undefined
     const arrived = signal()
     const receiver = await startReceiver((request) => {
@@ -73,7 +73,7 @@ describe('a connection', { timeout: PATIENCE_MS }, () => {
     await arrived.promise
     const stuck = sender.send(post(`${receiver.url}/stuck`))
     await receiver.arrived(2)
-    // More than one besides those two: theirs is over.
+    // More than one in addition to those two: their life is over.
     const before = connections.size
     while (connections.size < before + 3) await sender.send(post(`${receiver.url}/quick`))
     receiver.requests.find(({ path }) => path === '/slow')?.answer()
@@ -85,7 +85,7 @@ describe('a connection', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
-  it('connects instead: it resolves the names, and they are asked for nowhere else', async () => {
+  it('connects instead: it resolves the names, and the sender makes no look-up', async () => {
     const receiver = await startReceiver()
     const names = await namesOfTheLiving()
     const proxy = await startProxy(receiver.url)
@@ -106,7 +106,7 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
     expect(names.questions).toEqual([])
   })
 
-  it('is not asked for what a URL shows to be forbidden', async () => {
+  it('is not asked for a URL that the policy forbids', async () => {
     const receiver = await startReceiver()
     const proxy = await startProxy(receiver.url)
     const sender = newSender({ egressProxy: `http://127.0.0.1:${proxy.port}`, urlPolicy: { allowHttp: true } })
@@ -120,7 +120,7 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
     expect([proxy.asked, receiver.requests]).toEqual([[], []])
   })
 
-  it('that refuses is a network error, and one that is silent a time-out', async () => {
+  it('that refuses causes an egress_proxy error, and a silent one a time-out', async () => {
     const receiver = await startReceiver()
     const send = async (answer: 'refuse' | 'nothing') => {
       const { port } = await startProxy(receiver.url, answer)
@@ -131,7 +131,7 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
     expect(receiver.requests).toEqual([])
   })
 
-  it('that accepts and closes is connected to once an attempt', async () => {
+  it('that accepts and closes is connected to once per attempt', async () => {
     const proxy = await startProxy('http://127.0.0.1:1', 'close')
     const sender = newSender({ egressProxy: `http://127.0.0.1:${proxy.port}`, urlPolicy: { allowHttp: true } })
     for (let n = 1; n <= 3; n++) {
@@ -144,7 +144,7 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
     }
   })
 
-  it('that is silent is left when the attempt ends, long before the time for connecting is over', async () => {
+  it('that is silent is disconnected when the attempt ends, long before connectTimeoutMs', async () => {
     const proxy = await startProxy('http://127.0.0.1:1', 'nothing')
     const sender = newSender({
       egressProxy: `http://127.0.0.1:${proxy.port}`,
@@ -156,7 +156,7 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
     expect(proxy.connections()).toBe(1)
   })
 
-  it('that is silent is left by the attempt that has ended, and waited for by another at the same host', async () => {
+  it('that is silent is disconnected by an attempt that has ended, and awaited by another at the same host', async () => {
     const proxy = await startProxy('http://127.0.0.1:1', 'nothing')
     const sender = newSender({
       egressProxy: `http://127.0.0.1:${proxy.port}`,
@@ -176,7 +176,7 @@ describe('an egress proxy', { timeout: PATIENCE_MS }, () => {
 
 it.each([
   [{ connectionLifeMs: 99 }, 'connectionLifeMs must be a whole number from 100 to 570000; found 99'],
-  [{ dnsServers: [] }, 'dnsServers must hold addresses such as 10.0.0.2 or 10.0.0.2:53; found []'],
+  [{ dnsServers: [] }, 'dnsServers must contain addresses such as 10.0.0.2 or 10.0.0.2:53; found []'],
   [{ dnsServers: ['ns.customer.com'] }, 'found ["ns.customer.com"]'],
   [{ egressProxy: 'proxy.internal:3128' }, 'egressProxy must be a URL that begins with http:// or https://'],
 ])('%j is refused, naming option and expectation', (options, message) => {
@@ -185,7 +185,7 @@ it.each([
   expect(make).toThrow(NodeAdapterError)
 })
 
-it('a policy that makes no sense is refused when the sender is made', () => {
+it('an invalid policy is refused by createUndiciSender', () => {
   expect(() => newSender({ urlPolicy: { allowCidrs: ['10.0.0.0'] } })).toThrow(
     expect.objectContaining({ code: 'invalid_option' }),
   )

@@ -1,4 +1,4 @@
-// In a network of its own, where every address is this machine: every case as a real connect. Reports on stdout.
+// Runs in a network namespace where every address is this machine: tries every case with real sockets. Reports on stdout.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
@@ -10,13 +10,13 @@ import { type Attempt, type GuardCase, type Report, guardCases, judgeCases, same
 import { startNameServer } from './name-server.ts'
 import { NOT_POSSIBLE, addOwnAddress, takeEveryAddress } from './namespace.ts'
 
-/** What the process says at its end. */
+/** The report of the process. */
 export interface NamespaceReport {
   http: Report
   https: Report
-  /** Where else than at its first answer a name was connected to, when the answer changed within the cache's time. */
+  /** Addresses other than the first answer that a name was connected to, when the answer changed within the cache's time. */
   elsewhere: string[]
-  /** An address that the interface got, by itself and by a name, and one that it did not. */
+  /** An address of the interface, as a literal and by a name, and one that it does not have. */
   own: Record<string, Attempt['outcome']>
 }
 
@@ -26,7 +26,7 @@ try {
   process.exit(NOT_POSSIBLE)
 }
 
-// What answers, by scheme; in front of it a socket that notes on which address it accepted.
+// The servers by scheme; in front of them a socket that records the address on which it accepted.
 const pem = readFileSync(new URL('receiver.pem', import.meta.url))
 let current: GuardCase | undefined
 const answerer = {
@@ -39,9 +39,9 @@ const answerer = {
 answerer.https.on('request', (request, response) => answerer.http.emit('request', request, response))
 
 let scheme: 'http' | 'https' = 'http'
-// Connections that were accepted, and on which address.
+// The addresses on which connections were accepted.
 const accepted = new Map<Socket, string>()
-// What the test's own connections say, so that they are not counted.
+// Marks the test's own connections, so that they are not counted.
 const MARK = 'control'
 function accept(socket: Socket): void {
   accepted.set(
@@ -82,7 +82,7 @@ const newSender = (urlPolicy: UrlPolicy) => createUndiciSender({ urlPolicy, dnsS
 async function send(sender: ReturnType<typeof newSender>, url: string): Promise<Attempt> {
   accepted.clear()
   const result = await sender.send({ url, headers: {}, body: '{}', deadlineMs: 5000, maxResponseBytes: 1024 })
-  // Accepted in order: whatever the sender opened comes before these.
+  // Accepted in order: the connections of the sender come before these.
   for (const port of new Set([Number(URL.parse(url)?.port) || 443, 443, 80])) {
     if (!(await reachable('127.0.0.1', port))) throw new Error(`nobody listens on ${port}`)
   }

@@ -13,7 +13,7 @@ async function fill(db: OutboxDatabase, endpointId: string, count: number): Prom
 }
 
 describe('four pollers on one Postgres', { timeout: PATIENCE_MS * 2 }, () => {
-  it('keep the rate limit of an endpoint together: no two attempts are closer than it allows, and all arrive', async () => {
+  it('share the rate limit of an endpoint: no two attempts are closer than it allows, and all arrive', async () => {
     const RATE = 100
     const COUNT = 400
     const receiver = await startReceiver()
@@ -22,7 +22,7 @@ describe('four pollers on one Postgres', { timeout: PATIENCE_MS * 2 }, () => {
     const { id } = await first.addEndpoint(receiver.url, { rateLimit: RATE })
     await fill(first.db, id, COUNT)
 
-    // Each draw of permits, by the database's own time.
+    // Each grant of slot times, by the database's time.
     const draws = pollers.map(({ db }) => vi.spyOn(db, 'run'))
     await Promise.all(pollers.map(({ queue, engine }) => queue.start(engine)))
     await receiver.arrived(COUNT)
@@ -40,12 +40,12 @@ describe('four pollers on one Postgres', { timeout: PATIENCE_MS * 2 }, () => {
         for (let n = 1; n <= (granted ?? 0); n++) moments.push((next ?? 0) - n * (apart ?? 0))
       }
     }
-    // An attempt that missed its slot time has drawn another.
+    // An attempt whose slot time expired got another.
     expect(moments.length).toBeGreaterThanOrEqual(COUNT)
     moments.sort((one, other) => one - other)
     const gaps = moments.slice(1).map((moment, at) => moment - (moments[at] ?? 0))
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1_000_000 / RATE)
-    // In any second, by the same moments: the limit and not one in twenty more.
+    // In any second, by the same times: the limit and at most a twentieth more.
     const busiest = Math.max(
       ...moments.map((from) => moments.filter((at) => at >= from && at < from + 1_000_000).length),
     )
@@ -54,7 +54,7 @@ describe('four pollers on one Postgres', { timeout: PATIENCE_MS * 2 }, () => {
 })
 
 describe('two pollers on one Postgres', { timeout: PATIENCE_MS * 2 }, () => {
-  it('have one probe in flight between them while a circuit is open, and both go on when it closes', async () => {
+  it('send one probe between them while a circuit is open, and both continue when it closes', async () => {
     let mode: 'refuse' | 'probe' | 'well' = 'refuse'
     let [open, mostOpen] = [0, 0]
     let probes = 0
@@ -74,7 +74,7 @@ describe('two pollers on one Postgres', { timeout: PATIENCE_MS * 2 }, () => {
     const { id } = await first.addEndpoint(receiver.url)
     await fill(first.db, id, 200)
     await Promise.all([first, second].map((one) => one.queue.start(one.engine)))
-    // Open, and what either had begun before it knew is over.
+    // Open, and the attempts that started before are over.
     await first.untilRows((rows) => rows.some(({ status }) => status === 'held'))
     mode = 'probe'
     await first.untilRows(

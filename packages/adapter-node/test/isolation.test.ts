@@ -9,7 +9,7 @@ const SLOTS = 8
 
 const SHARED = { queue: { slotsPerEndpoint: SLOTS }, engine: { limits: { endpointsPerWorkspace: 200 } } }
 
-/** Rows of one endpoint, by hand: ten thousand commits are not what is looked at. */
+/** Inserts rows of one endpoint directly, because ten thousand commits are not the subject. */
 async function fill({ db }: Rig, endpointId: string, count: number): Promise<void> {
   for (let from = 0; from < count; from += 1000) {
     const row = () => ({ eventId: newEventId(), endpointId, workspaceId: 'w', type: 'dead.thing', payload: '{}' })
@@ -22,7 +22,7 @@ const claimsIn = (statements: readonly string[]) =>
   statements.filter((sql) => sql.includes('update pending_events set') && sql.includes('crashes = crashes +')).length
 
 describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', { timeout: PATIENCE_MS * 2 }, () => {
-  it('has its own slots and no others: not one healthy delivery waits for it', async () => {
+  it('uses only its own slots: no healthy delivery waits for it', async () => {
     const dead = await startReceiver(() => {})
     const healthy = await startReceiver()
     const made = await rig(SHARED)
@@ -35,20 +35,20 @@ describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', {
     const from = statements.length
     await queue.start(engine)
     await healthy.arrived(3 * HEALTHY)
-    // Its first attempts have not even timed out: nobody waited for them.
+    // Its first attempts have not even timed out: no other waited for them.
     expect(dead.requests.length).toBeLessThanOrEqual(SLOTS)
     expect(new Set(copies(healthy.requests))).toEqual(new Set([HEALTHY]))
-    // Ten thousand rows are passed by none: they stand in their lane, and no claim goes by it.
+    // No claim skips ten thousand rows: they wait in their lane.
     expect(claimsIn(statements.slice(from))).toBeLessThan(60)
 
     await until(() => counted(made, 'select count(*) from pending_events where ready = 1') >= BACKLOG - 2 * SLOTS)
-    // What is in hand is charged; no other row is.
+    // Only rows in flight count an attempt.
     expect(counted(made, 'select max(attempts) from pending_events where claimed_at is null')).toBe(0)
     expect(dead.mostOpen()).toBeLessThanOrEqual(SLOTS)
     expect(counted(made, 'select count(*) from keepsend_endpoints where resume_at is not null')).toBe(0)
   })
 
-  it('is left alone once its circuit is open, and burns the attempts of none but those that were made (trap 22)', async () => {
+  it('gets no attempts while its circuit is open, and only attempts that were made count (trap 22)', async () => {
     const dead = await startReceiver((request) => request.answer(500))
     const made = await rig({ queue: { slotsPerEndpoint: SLOTS }, engine: { retrySchedule: [3600] } })
     const { engine, queue, addEndpoint } = made
@@ -67,7 +67,7 @@ describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', {
         ) === 0,
     )
     await until(() => counted(made, 'select count(*) from pending_events where claimed_at is not null') === 0)
-    // One settle's worth may have been on its way when the tenth failure was counted.
+    // One group may have been in flight when the tenth failure was counted.
     expect(dead.requests.length).toBeLessThan(10 + 32 + 192)
     expect(counted(made, 'select sum(attempts) from pending_events')).toBe(dead.requests.length)
     expect(counted(made, "select count(*) from pending_events where status = 'held'")).toBe(
@@ -79,7 +79,7 @@ describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', {
     })
   })
 
-  it('that was fast and falls silent keeps no more than its slots from the others', async () => {
+  it('that was fast and becomes silent occupies no more than its slots', async () => {
     let silent = false
     const turning = await startReceiver((request) => {
       if (!silent) request.answer()
@@ -102,8 +102,8 @@ describe('a dead endpoint with 10,000 rows beside 100 healthy ones (trap 20)', {
   })
 })
 
-describe('an endpoint of its own concurrency', { timeout: PATIENCE_MS }, () => {
-  it('is never sent more at once, and all of its backlog arrives', async () => {
+describe('an endpoint with its own concurrency', { timeout: PATIENCE_MS }, () => {
+  it('never gets more concurrent requests, and its whole backlog arrives', async () => {
     const receiver = await startReceiver((request) => void setTimeout(() => request.answer(), 5))
     const made = await rig(SHARED)
     const { engine, queue, addEndpoint, rows } = made
@@ -116,8 +116,8 @@ describe('an endpoint of its own concurrency', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-describe('what was held', { timeout: PATIENCE_MS }, () => {
-  it('of a disabled endpoint is let out when it is enabled, by the settles of those before: each arrives once', async () => {
+describe('a held row', { timeout: PATIENCE_MS }, () => {
+  it('of a disabled endpoint is resumed when it is enabled, by the settles of earlier ones: each arrives once', async () => {
     const receiver = await startReceiver()
     const made = await rig(SHARED)
     const { engine, queue, addEndpoint, rows } = made
@@ -134,14 +134,14 @@ describe('what was held', { timeout: PATIENCE_MS }, () => {
     await until(() => counted(made, 'select count(*) from keepsend_endpoints where resume_at is not null') === 0)
   })
 
-  it('comes out at a wake time that somebody else has set: the next attempt of its endpoint reads it', async () => {
+  it('is resumed at a time that another process has set: the next attempt of its endpoint reads it', async () => {
     const receiver = await startReceiver()
     const made = await rig(SHARED)
     const { engine, queue, addEndpoint, rows, connection, statements } = made
-    // Under a rate limit no settle lets out a row.
+    // Under a rate limit no settle resumes a row.
     const { id } = await addEndpoint(receiver.url, { rateLimit: 1000 })
     await queue.start(engine)
-    // Poller and upkeep have looked for wake times, have found none, and will look again in a minute.
+    // Poller and maintenance have found no `resume_at`, and will look again in a minute.
     for (const look of ['where resume_at is not null', 'with recursive holder (id)']) {
       await until(() => statements.some((sql) => sql.includes(look)))
     }

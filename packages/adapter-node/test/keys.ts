@@ -1,4 +1,4 @@
 import { createKeyRing } from '@keepsend/engine'
 
-/** One for all processes of a test: who makes an endpoint is not who delivers to it. */
+/** One key for all processes of a test: one creates an endpoint and another delivers to it. */
 export const TEST_KEYS = createKeyRing('test:a2VlcHNlbmQgdGVzdCBrZXksIDMyIGJ5dGVzIGxvbmc=')

@@ -13,7 +13,7 @@ async function session(url: string): Promise<pg.Client> {
 }
 
 it(
-  'a row that another session holds locked is settled when it is let go, and everything else is delivered meanwhile',
+  'a row that another session locks is settled after its release, and all others are delivered meanwhile',
   { timeout: PATIENCE_MS },
   async () => {
     const open: Request[] = []
@@ -37,7 +37,7 @@ it(
     }
     expect((await made.rows()).map(({ id }) => id.startsWith(locked ?? '?'))).toEqual([true])
     expect(made.log.messages.filter((one) => one.includes('locked by another session')).length).toBeGreaterThan(0)
-    expect(made.log.messages.filter((one) => one.includes('the database refused'))).toEqual([])
+    expect(made.log.messages.filter((one) => one.includes('database error'))).toEqual([])
 
     await other.query('rollback')
     await made.untilRows((rows) => rows.length === 0)
@@ -45,27 +45,23 @@ it(
   },
 )
 
-it(
-  'a row that another session holds locked keeps no other from being given back at a stop',
-  { timeout: PATIENCE_MS },
-  async () => {
-    const receiver = await startReceiver(() => undefined)
-    const made = await postgresRig({ database: { lockTimeoutMs: 300 } })
-    await made.addEndpoint(receiver.url)
-    await made.queue.start(made.engine)
-    await made.publish(5)
-    await receiver.arrived(5)
-    const other = await session(made.url)
-    await other.query('begin')
-    await other.query('select 1 from pending_events order by id limit 1 for update')
-    await made.queue.stop({ drainMs: 0 })
-    const claimed = (await made.rows()).map(({ claimedAt }) => claimedAt !== null)
-    expect(claimed).toEqual([true, false, false, false, false])
-    await other.query('rollback')
-  },
-)
+it('a stop releases all rows except the one that another session locks', { timeout: PATIENCE_MS }, async () => {
+  const receiver = await startReceiver(() => undefined)
+  const made = await postgresRig({ database: { lockTimeoutMs: 300 } })
+  await made.addEndpoint(receiver.url)
+  await made.queue.start(made.engine)
+  await made.publish(5)
+  await receiver.arrived(5)
+  const other = await session(made.url)
+  await other.query('begin')
+  await other.query('select 1 from pending_events order by id limit 1 for update')
+  await made.queue.stop({ drainMs: 0 })
+  const claimed = (await made.rows()).map(({ claimedAt }) => claimedAt !== null)
+  expect(claimed).toEqual([true, false, false, false, false])
+  await other.query('rollback')
+})
 
-it('a process that migrates waits for another that does, for longer than for any other lock', async () => {
+it('a migration waits for another one longer than for any other lock', async () => {
   const made = await postgresRig({ database: { lockTimeoutMs: 100 } })
   const other = await session(made.url)
   await other.query('begin')

@@ -1,4 +1,4 @@
-// A whole server in a process of its own. All that it logs is its standard output, a line of JSON each.
+// A complete server in a process of its own. Its log is its standard output, in lines of JSON.
 import type { Logger } from '@keepsend/engine'
 import { errorFields } from '@keepsend/engine/internal'
 import { createNodeServer } from '../src/index.ts'

@@ -6,7 +6,7 @@ import { startRawReceiver } from './raw-receiver.ts'
 import { startReceiver } from './receiver.ts'
 import { PATIENCE_MS, temporaryFile } from './rig.ts'
 
-// What may stand in no log, planted wherever it can get into one.
+// Texts that must not appear in any log, planted wherever they could get into one.
 const CANARY = {
   secret: Buffer.from('canary-secret-canary-secret-0001').toString('base64'),
   brokenSecret: 'canary.broken.secret',
@@ -25,7 +25,7 @@ interface Line {
   message: string
 }
 
-/** The server in a process of its own, with all that it writes to its two streams. */
+/** The server in a process of its own, with the output of both streams. */
 async function start(file: string) {
   const child = fork(new URL('logs-process.ts', import.meta.url), [file], {
     execArgv: ['--conditions=@keepsend/source'],
@@ -56,7 +56,7 @@ async function start(file: string) {
 }
 
 it(
-  'nothing that was planted is in any output of a server that goes well and badly: secrets, keys, bodies, headers, URLs',
+  'no planted secret, key, body, header or URL is in any output of a server that succeeds and fails',
   {
     timeout: PATIENCE_MS,
   },
@@ -100,7 +100,7 @@ it(
       .prepare('update keepsend_secrets set secret = ?, key_id = null where endpoint_id = ? and scheme = ?')
       .run(`whsec_${CANARY.brokenSecret}`, ids['badSecret'], 'v1')
 
-    // The requests: one that is well, and whatever a client can do wrong.
+    // The requests: a valid one, and the mistakes that a client can make.
     const event = { type: 'message.created', data: { text: CANARY.payload } }
     const idempotencyKey = { 'idempotency-key': CANARY.idempotencyKey }
     expect((await call('POST', '/events', event, idempotencyKey)).status).toBe(202)
@@ -120,7 +120,7 @@ it(
     expect((await call('GET', `/endpoints/${ids['well']}/secret`)).status).toBe(200)
     expect((await call('POST', `/endpoints/${ids['well']}/rotate-secret`, {})).status).toBe(200)
 
-    // The deliveries: each has ended or failed once, and the database, which is no log, holds what the receiver said.
+    // The deliveries: each has ended or failed once, and the database, which is not a log, contains the receiver's response.
     const errors = database.prepare('select endpoint_id as endpoint, last_error as error, status from pending_events')
     const errorOf = (name: string) =>
       (errors.all() as { endpoint: string; error: string | null; status: string }[]).find(
@@ -140,7 +140,7 @@ it(
     }
     await expect.poll(() => errorOf('well')?.status, { timeout: PATIENCE_MS }).toBe('completed')
 
-    // A row that cannot be read stands for all that a parser might quote.
+    // An unreadable row, as an example of texts that a parser might quote.
     set('headers', `${CANARY.header} is no JSON`, ids['badHeaders'])
     expect((await call('POST', `/endpoints/${ids['badHeaders']}/test`)).status).toBe(202)
     database
@@ -149,20 +149,20 @@ it(
     await expect.poll(() => errorOf('badHeaders')?.error, { timeout: PATIENCE_MS }).toContain('internal_error')
     await logged('cannot be read')
 
-    // A worker that died on the last attempt: the next claim buries the row, with what its receiver said.
-    const bury = database.prepare(
+    // A worker that died on the last attempt: the next claim marks the row failed, with the receiver's response.
+    const fail = database.prepare(
       `update pending_events set status = 'pending', attempts = max_attempts, claimed_at = 1, due_at = 1, completed_at = null, crashes = 9, last_error = ? where endpoint_id = ?`,
     )
-    bury.run(`HTTP 500: ${CANARY.response}`, ids['refusing'])
+    fail.run(`HTTP 500: ${CANARY.response}`, ids['refusing'])
     await logged('delivery failed: its attempts are exhausted')
 
-    // The storage: locked by another, then without a table.
+    // The storage: locked by another process, then without a table.
     database.exec('begin immediate')
     expect((await call('POST', '/events', event)).status).toBe(503)
     database.exec('rollback')
     database.exec('alter table pending_events rename to away')
     expect((await call('POST', '/events', event)).status).toBe(500)
-    await logged('the database refused; trying again')
+    await logged('database error; retrying')
     expect((await call('GET', '/health')).status).toBe(503)
     await logged('the database does not answer')
     database.exec('alter table away rename to pending_events')

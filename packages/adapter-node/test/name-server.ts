@@ -2,7 +2,7 @@ import { type RemoteInfo, createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 
-/** What a name has: addresses of both families, and `CNAME`s before them. `null`: no such name. `'silent'`: no answer. */
+/** The records of a name: addresses of both families, after `CNAME`s. `null`: no such name. `'silent'`: no answer. */
 export type NameRecords =
   | { addresses: readonly string[]; alias?: string; ttlSeconds?: number; afterMs?: number }
   | null
@@ -11,7 +11,7 @@ export type NameRecords =
 export interface NameServer {
   /** For `dnsServers`. */
   address: string
-  /** Names asked for, one each for A and AAAA, in order. */
+  /** The queried names in order, one entry each for A and AAAA. */
   questions: string[]
   close(): void
 }
@@ -21,7 +21,7 @@ const CNAME = 5
 const AAAA = 28
 const NO_SUCH_NAME = 3
 
-/** A real name server on a free port of 127.0.0.1 that answers what it is told: also nothing, or else each time. */
+/** A real name server on a free port of 127.0.0.1 with answers of the test, which may be silent or change each time. */
 export async function startNameServer(recordsOf: (name: string, family: 4 | 6) => NameRecords): Promise<NameServer> {
   const questions: string[] = []
   const socket = createSocket('udp4')
@@ -51,7 +51,7 @@ function readQuestion(query: Buffer): { name: string; type: number; end: number 
 function reply(question: Buffer, type: number, records: Exclude<NameRecords, 'silent'>): Buffer {
   const ttl = (records && records.ttlSeconds) ?? 60
   const answers: Buffer[] = []
-  // 12: where the question's name stands in the packet.
+  // 12: the offset of the question's name in the packet.
   if (records?.alias !== undefined) answers.push(record(Buffer.from([0xc0, 12]), CNAME, ttl, encodeName(records.alias)))
   const owner = records?.alias === undefined ? Buffer.from([0xc0, 12]) : encodeName(records.alias)
   for (const address of records?.addresses ?? []) {

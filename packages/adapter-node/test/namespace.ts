@@ -3,23 +3,23 @@ import { execFileSync, spawnSync } from 'node:child_process'
 /** The exit code of a process whose network could not be set up. */
 export const NOT_POSSIBLE = 3
 
-/** How to start a command in a network of its own, where nothing can leave; undefined where that is not permitted. */
+/** How to start a command in an isolated network namespace; undefined if that is not permitted. */
 export function namespaceCommand(): string[] | undefined {
-  // As root; or as the root of a user namespace of one's own.
+  // As root, or as root of a new user namespace.
   return [
     ['unshare', '--net', '--'],
     ['unshare', '--net', '--map-root-user', '--'],
   ].find(([command = '', ...args]) => spawnSync(command, [...args, 'true']).status === 0)
 }
 
-/** Inside such a network: makes every address there is, of both families, an address of this machine. */
+/** Inside such a namespace: makes every address of both families an address of this machine. */
 export function takeEveryAddress(): void {
   run('link set lo up', link())
   run('route add local 0.0.0.0/0 dev lo', route(AF_INET))
   run('-6 route add local ::/0 dev lo', route(AF_INET6))
 }
 
-/** Gives the loopback one more address. */
+/** Adds an address to the loopback interface. */
 export function addOwnAddress(address: string): void {
   run(`address add ${address}/32 dev lo`, ownAddress(address))
 }
@@ -29,7 +29,7 @@ const AF_INET6 = 10
 const [NEW_LINK, NEW_ADDRESS, NEW_ROUTE] = [16, 20, 24]
 const LOOPBACK = 1
 
-/** By iproute2, or, where there is none, by telling the kernel what it would: perl is there on every Debian. */
+/** With iproute2, or without it by sending the same netlink message: every Debian has perl. */
 function run(ip: string, message: Buffer): void {
   if (spawnSync('ip', ip.split(' ')).status === 0) return
   const script = `
@@ -50,7 +50,7 @@ function netlink(type: number, body: Buffer): Buffer {
 function link(): Buffer {
   const body = Buffer.alloc(16)
   body.writeInt32LE(LOOPBACK, 4)
-  // The flag `up`, and that it is the one to change.
+  // The flag `up`, and the mask that changes only it.
   body.writeUInt32LE(1, 8)
   body.writeUInt32LE(1, 12)
   return netlink(NEW_LINK, body)

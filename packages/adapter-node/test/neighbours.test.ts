@@ -23,7 +23,7 @@ async function noisy({ engine }: Rig, workspaceId: string, url: string, count: n
   return ids
 }
 
-/** That many rows of a workspace, over its endpoints in turn. */
+/** Inserts rows of a workspace, alternating between its endpoints. */
 async function fill(
   { db }: Pick<Rig, 'db'>,
   workspaceId: string,
@@ -48,7 +48,7 @@ const looksIn = (statements: readonly string[]) =>
   statements.filter((sql) => sql.includes('recursive workspace')).length
 
 describe.each([
-  ['that answers at once', 0],
+  ['that answers immediately', 0],
   ['that takes its time', 300],
 ])('a workspace with one endpoint %s', { timeout: PATIENCE_MS }, (_how, tookMs) => {
   it.each([1, 3, 10])('is served beside %i whose receivers never answer', async (count) => {
@@ -71,8 +71,7 @@ describe.each([
     await healthy.arrived(1 + EVENTS)
     expect(new Set(healthy.requests.map(({ id }) => eventIdOf(id)))).toEqual(new Set(sent))
     expect(new Set(copies(healthy.requests))).toEqual(new Set([1]))
-    // No attempt of the others has ended: nobody waited for one. And they have no more than the slots of their own, and
-    // those that are lent to see who else answers.
+    // No attempt of the others has ended, so none was awaited. They use only their own slots, and those lent to new endpoints.
     expect(silent.requests.length).toBeLessThanOrEqual(2 * 8)
     const inHand = made.rows().filter(({ claimedAt, workspaceId }) => claimedAt !== null && workspaceId !== 'w')
     expect(inHand.length).toBeLessThanOrEqual(2 * 8 + 192)
@@ -97,18 +96,18 @@ describe('a workspace', { timeout: PATIENCE_MS }, () => {
     await made.publish(EVENTS)
     await healthy.arrived(EVENTS)
     expect(copies(healthy.requests)).toEqual(Array.from({ length: EVENTS }, () => 1))
-    // Ten thousand were before it in time.
+    // Ten thousand rows are older.
     expect(slow.requests.length).toBeLessThan(2000)
   })
 
-  it('does not stand behind a backlog of rows whose time has come', async () => {
+  it('does not wait behind a backlog of due rows', async () => {
     const slow = await startReceiver((request) => void setTimeout(() => request.answer(), 50))
     const healthy = await startReceiver()
     const made = await rig({ queue: { concurrency: 8, slotsPerEndpoint: 2 } })
     const { engine, queue, addEndpoint, connection } = made
     await addEndpoint(healthy.url)
     await fill(made, 'noisy', await noisy(made, 'noisy', slow.url, 10), 5000)
-    // As a process leaves them that died in the middle of retries.
+    // As a process leaves them that died during retries.
     connection.exec('update pending_events set ready = 0, due_at = 1')
     await made.publish(5)
     await queue.start(engine)
@@ -119,7 +118,7 @@ describe('a workspace', { timeout: PATIENCE_MS }, () => {
     )
   })
 
-  it('is served beside ten thousand that wait for tomorrow, by few looks', async () => {
+  it('is served with few looks beside ten thousand rows that are due tomorrow', async () => {
     const healthy = await startReceiver()
     const made = await rig()
     const { engine, queue, addEndpoint, statements } = made
@@ -145,12 +144,12 @@ describe('a workspace', { timeout: PATIENCE_MS }, () => {
     expect(looksIn(statements.slice(before))).toBeLessThan(60)
   })
 
-  it('that another process publishes for is found while this one is busy, and tells of nothing', async () => {
+  it('that another process publishes for is served while this one is busy, without commit signals', async () => {
     const silent = await startReceiver(() => {})
     const healthy = await startReceiver()
     const made = await rig({ queue: { concurrency: 4 } })
     const { engine, addEndpoint, db } = made
-    // A database that does not say when others have committed.
+    // A database without commit signals.
     const quiet: OutboxDatabase = {
       dialect: db.dialect,
       run: (statement) => db.run(statement),
@@ -163,7 +162,7 @@ describe('a workspace', { timeout: PATIENCE_MS }, () => {
     await fill(made, 'noisy', [id], 1)
     await queue.send({ type: 'a.b', workspaceId: 'noisy', outboxId: `x.${id}` })
     await silent.arrived(1)
-    // Committed by a connection of another process, which tells nobody.
+    // Committed by another process's connection, without a signal.
     const other = await rival(made)
     await other.publish(3)
     await healthy.arrived(3)
@@ -173,7 +172,7 @@ describe('a workspace', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('between a look and the claim', { timeout: PATIENCE_MS }, () => {
-  /** Does something in the moment after a look, once. */
+  /** Runs a function once, after a look. */
   function afterLook(act: () => Promise<unknown>) {
     const state = { on: false }
     const wrap = (db: OutboxDatabase): OutboxDatabase => ({
@@ -190,7 +189,7 @@ describe('between a look and the claim', { timeout: PATIENCE_MS }, () => {
     return { state, wrap }
   }
 
-  it('what is published is claimed at once', async () => {
+  it('a published row is claimed immediately', async () => {
     const receiver = await startReceiver()
     let publish: () => Promise<unknown> = async () => undefined
     const { state, wrap } = afterLook(() => publish())
@@ -203,7 +202,7 @@ describe('between a look and the claim', { timeout: PATIENCE_MS }, () => {
     expect(state.on).toBe(false)
   })
 
-  it('what another has taken is left to it, and nobody turns in vain', async () => {
+  it('rows that another process has claimed cause no busy loop', async () => {
     const receiver = await startReceiver()
     let take: () => unknown = () => undefined
     const { state, wrap } = afterLook(async () => take())
@@ -222,8 +221,8 @@ describe('between a look and the claim', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-describe('an endpoint that asks for a wait', { timeout: PATIENCE_MS }, () => {
-  it('is asked for no more: what waits for it, in hand or in line, is held in the same commit', async () => {
+describe('an endpoint that requests a pause', { timeout: PATIENCE_MS }, () => {
+  it('gets no more requests: its claimed and waiting rows are held in the same commit', async () => {
     const receiver = await startReceiver((request) => request.answer(429, 'later', { 'retry-after': '600' }))
     const healthy = await startReceiver()
     const made = await rig({ queue: { concurrency: 8, slotsPerEndpoint: 2 } })

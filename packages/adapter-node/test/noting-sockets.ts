@@ -1,7 +1,7 @@
 import { type TcpNetConnectOpts, isIP } from 'node:net'
 import type { buildConnector } from 'undici'
 
-/** Sockets that only note where they would connect, looking names up as node:net does, and then break. */
+/** Sockets that only record where they would connect, after a look-up like node:net's, and then fail. */
 export function notingSockets(connectedTo: string[]): typeof buildConnector {
   return (options) =>
     ({ hostname }, callback) => {
@@ -19,7 +19,7 @@ export function notingSockets(connectedTo: string[]): typeof buildConnector {
     }
 }
 
-/** Asks the connector for a connection to where the URL says; what it answers instead of one. */
+/** Connects to the host of the URL with the connector, and returns its error. */
 export function attempt(guard: buildConnector.connector, href: string): Promise<Error | null> {
   const { hostname, host, protocol, port } = new URL(href)
   return new Promise((resolve) => {

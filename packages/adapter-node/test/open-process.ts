@@ -1,9 +1,9 @@
-// Opens the file it is told to, at the moment it is told, and says how that went.
+// Opens the given file when the test asks, and reports the result.
 import { openSqlite } from '../src/lib/database/open-sqlite.ts'
 
 async function open(file: string): Promise<string> {
   const db = openSqlite(file)
-  // Whatever another process kept from it at that moment is set up now.
+  // Applies the settings that another process blocked at the time.
   await db.run({ sql: 'select 1', params: [] })
   const synchronous = db.connection.pragma('synchronous', { simple: true })
   db.close()

@@ -1,4 +1,4 @@
-// A server of these tests' own, to be stopped, broken and made a standby.
+// A server of these tests, which they stop, crash and turn into a standby.
 import pg from 'pg'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../../scripts/postgres-server.ts'
@@ -22,18 +22,18 @@ async function admin(sql: string): Promise<void> {
   await client.end()
 }
 
-const REFUSED = 'the database refused; trying again'
+const REFUSED = 'database error; retrying'
 let databases = 0
 
 interface MidFlight extends PostgresRig {
   url: string
   /** Ends every connection to the database. */
   disconnectAll: () => Promise<void>
-  /** Resolves when the poller has said that it was refused. */
+  /** Resolves when the poller has logged a database error. */
   refused: () => Promise<void>
 }
 
-/** A queue at work on a database of its own; `during` is called in the middle, and in the end nothing may be lost. */
+/** Runs a queue on a database of its own and calls `during` meanwhile; in the end nothing may be lost. */
 async function expectNoneLost(
   during: (made: MidFlight) => Promise<void>,
   database: Partial<OpenPostgresOptions> = {},
@@ -66,69 +66,65 @@ async function expectNoneLost(
   await made.untilRows((rows) => rows.length === 0)
   expect(new Set(receiver.requests.map(({ id }) => id))).toEqual(new Set(ids))
   receiver.verifyAll(secret)
-  // What can have been sent twice is what was in hand: under way, or gathered for a commit.
+  // At most the rows in flight can have been sent twice: running, or waiting for their settle.
   expect(copies(receiver.requests).filter((count) => count > 1).length).toBeLessThanOrEqual(IN_HAND)
 }
 
-describe(
-  'a poller in the middle of its work loses nothing, says what it met, and goes on',
-  { timeout: PATIENCE_MS },
-  () => {
-    it('when Postgres is restarted', async () => {
-      await expectNoneLost(async ({ refused }) => {
-        await server.stop()
+describe('a working poller loses nothing, logs the error, and goes on', { timeout: PATIENCE_MS }, () => {
+  it('when Postgres is restarted', async () => {
+    await expectNoneLost(async ({ refused }) => {
+      await server.stop()
+      await refused()
+      await server.start()
+    })
+  })
+
+  it('when Postgres crashes', async () => {
+    await expectNoneLost(async ({ refused, log }) => {
+      await server.crash()
+      await refused()
+      await server.start()
+      // The back-off grows up to 5 s.
+      const waits = log.fields.flatMap(({ backoffMs }) => (typeof backoffMs === 'number' ? [backoffMs] : []))
+      expect(waits[0]).toBeGreaterThanOrEqual(100)
+      expect(Math.max(...waits)).toBeLessThanOrEqual(5000)
+    })
+  })
+
+  it('when every connection is dropped, repeatedly', async () => {
+    await expectNoneLost(async ({ disconnectAll }) => {
+      for (let round = 0; round < 5; round++) await disconnectAll()
+    })
+  })
+
+  it('when statements time out', async () => {
+    await expectNoneLost(
+      async ({ url, refused }) => {
+        const other = new pg.Client(url)
+        await other.connect()
+        await other.query('begin')
+        await other.query('lock table pending_events in access exclusive mode')
         await refused()
-        await server.start()
-      })
-    })
+        await other.query('commit')
+        await other.end()
+      },
+      { statementTimeoutMs: 200 },
+    )
+  })
 
-    it('when Postgres crashes', async () => {
-      await expectNoneLost(async ({ refused, log }) => {
-        await server.crash()
-        await refused()
-        await server.start()
-        // Each try is further from the last, up to 5 s.
-        const waits = log.fields.flatMap(({ backoffMs }) => (typeof backoffMs === 'number' ? [backoffMs] : []))
-        expect(waits[0]).toBeGreaterThanOrEqual(100)
-        expect(Math.max(...waits)).toBeLessThanOrEqual(5000)
-      })
+  it('when its server is a read-only standby, until that becomes the primary', async () => {
+    await expectNoneLost(async ({ url, disconnectAll, refused }) => {
+      const name = new URL(url).pathname.slice(1)
+      await admin(`alter database ${name} set default_transaction_read_only = on`)
+      await disconnectAll()
+      await refused()
+      await admin(`alter database ${name} reset default_transaction_read_only`)
     })
+  })
+})
 
-    it('when every connection is dropped, again and again', async () => {
-      await expectNoneLost(async ({ disconnectAll }) => {
-        for (let round = 0; round < 5; round++) await disconnectAll()
-      })
-    })
-
-    it('when statements time out', async () => {
-      await expectNoneLost(
-        async ({ url, refused }) => {
-          const other = new pg.Client(url)
-          await other.connect()
-          await other.query('begin')
-          await other.query('lock table pending_events in access exclusive mode')
-          await refused()
-          await other.query('commit')
-          await other.end()
-        },
-        { statementTimeoutMs: 200 },
-      )
-    })
-
-    it('when it finds itself on a read-only standby, until that is the primary', async () => {
-      await expectNoneLost(async ({ url, disconnectAll, refused }) => {
-        const name = new URL(url).pathname.slice(1)
-        await admin(`alter database ${name} set default_transaction_read_only = on`)
-        await disconnectAll()
-        await refused()
-        await admin(`alter database ${name} reset default_transaction_read_only`)
-      })
-    })
-  },
-)
-
-describe('a server that is not there yet', { timeout: PATIENCE_MS }, () => {
-  it('is waited for: what was published before is delivered when it comes back', async () => {
+describe('a server that does not run yet', { timeout: PATIENCE_MS }, () => {
+  it('is awaited: rows published before are delivered when it comes back', async () => {
     await admin('create database waiting')
     const url = server.url.replace(/postgres$/, 'waiting')
     const receiver = await startReceiver()

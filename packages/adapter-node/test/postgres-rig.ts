@@ -28,7 +28,7 @@ export interface PostgresRig {
   publish: (count: number) => Promise<string[]>
 }
 
-/** An engine and a queue that is not started yet, on a schema of its own, or on the one that `url` leads to. */
+/** An engine and a queue that is not started yet, on a schema of its own, or on that of `url`. */
 export async function postgresRig(
   options: {
     url?: string
@@ -42,7 +42,7 @@ export async function postgresRig(
   const log = keptLog()
   const db = await openPostgres({ url, logger: log, ...options.database })
   const sender = createUndiciSender({ urlPolicy: LOOPBACK })
-  // One endpoint may have all slots, but where a test says otherwise.
+  // One endpoint may use all slots by default.
   const slots = { slotsPerEndpoint: options.queue?.concurrency ?? 32 }
   const queue = new DurableEventQueue({ db, leaseMs: 20_000, pollMs: 60_000, ...slots, ...options.queue })
   const engine = createEngine({

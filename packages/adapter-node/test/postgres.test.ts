@@ -9,7 +9,7 @@ import { copies, startReceiver } from './receiver.ts'
 import { LOOPBACK, PATIENCE_MS, until } from './rig.ts'
 import { startWorker } from './worker.ts'
 
-/** A connection of a test's own to where the URL leads. */
+/** The test's own connection to the URL. */
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client(url)
   await client.connect()
@@ -43,7 +43,7 @@ describe('on Postgres', { timeout: PATIENCE_MS }, () => {
     await Promise.all([server.stop(), server.stop()])
   })
 
-  it('an option out of its bounds is refused by name, a URL of another kind too', async () => {
+  it('refuses an option out of bounds by name, and another kind of URL', async () => {
     const url = 'postgres://localhost/x'
     for (const [option, value] of [
       ['max', 1],
@@ -60,9 +60,9 @@ describe('on Postgres', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-// The safety poll comes after a minute, which none of these waits for, but for the one that says so.
-describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () => {
-  it("another process's commit, by LISTEN", async () => {
+// The safety poll comes after a minute, longer than any of these tests waits, except the one that says so.
+describe('a poller on Postgres looks again', { timeout: PATIENCE_MS - 5000 }, () => {
+  it("on another process's commit, by LISTEN", async () => {
     const receiver = await startReceiver()
     const { engine, url, queue, untilRows, addEndpoint } = await postgresRig()
     await addEndpoint(receiver.url)
@@ -77,7 +77,7 @@ describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () 
     await other.stop()
   })
 
-  it('the same after another queue on the handle has stopped, and no connection listens once both have', async () => {
+  it('also after another queue on the handle has stopped, and no connection listens once both have', async () => {
     const receiver = await startReceiver()
     const { engine, db, url, queue, untilRows, addEndpoint } = await postgresRig()
     await addEndpoint(receiver.url)
@@ -101,7 +101,7 @@ describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () 
     await other.stop()
   })
 
-  it('the same after the connection that listens was ended: it comes back, and says so', async () => {
+  it('also after the LISTEN connection was lost: it is reopened, and the loss logged', async () => {
     const receiver = await startReceiver()
     const { engine, db, url, queue, log, untilRows, addEndpoint } = await postgresRig()
     await addEndpoint(receiver.url)
@@ -114,7 +114,7 @@ describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () 
     await expect.poll(listening, { timeout: PATIENCE_MS }).toBe(1)
     const before = db.version()
     await mine.query(`select pg_terminate_backend(pid) from (${listeners}) as theirs`)
-    await until(() => log.messages.includes('cannot hear of other commits; polling goes on'))
+    await until(() => log.messages.includes('LISTEN connection lost; falling back to polling'))
     await until(() => db.version() > before)
     await other.publish(1)
     await receiver.arrived(1)
@@ -123,7 +123,7 @@ describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () 
     await other.stop()
   })
 
-  it('polling alone, where nobody listens', async () => {
+  it('by polling alone without LISTEN', async () => {
     const receiver = await startReceiver()
     const { engine, url, queue, untilRows, addEndpoint } = await postgresRig({
       database: { listen: false },
@@ -139,7 +139,7 @@ describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () 
     await other.stop()
   })
 
-  it('a burst of commits is announced a few times, not once each, and never in the commit itself', async () => {
+  it('for a burst of commits after few notifications, none of them in a commit itself', async () => {
     const { engine, url, queue, addEndpoint } = await postgresRig()
     await addEndpoint('http://127.0.0.1:9/')
     const heard: string[] = []
@@ -157,10 +157,10 @@ describe('what wakes a poller on Postgres', { timeout: PATIENCE_MS - 5000 }, () 
 })
 
 describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
-  it('deliver each of 300 rows exactly once, both of them at work', async () => {
+  it('deliver each of 300 rows exactly once, and both take part', async () => {
     const WINDOW = 8
     const receiver = await startReceiver((request) => {
-      // Nothing is answered until both windows are full: neither can have done it all alone.
+      // No response until both have `concurrency` requests in flight, so that neither does it alone.
       if (receiver.requests.length === 2 * WINDOW) receiver.requests.forEach((earlier) => earlier.answer())
       else if (receiver.requests.length > 2 * WINDOW) request.answer()
     })
@@ -179,9 +179,9 @@ describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
     await worker.stop()
   })
 
-  it('one that is killed: its rows are taken over when their leases end, and the rest go on meanwhile', async () => {
+  it('take over the rows of a killed one when its leases expire, and go on meanwhile', async () => {
     const receiver = await startReceiver((request) => {
-      // The dying one has its window full and gets no answer.
+      // The dying one has all slots in use and gets no response.
       if (request.headers['user-agent'] !== 'dying') request.answer()
     })
     const { engine, url, queue, rows, untilRows, addEndpoint, publish } = await postgresRig({
@@ -204,7 +204,7 @@ describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
     await queue.start(engine)
     const second = await publish(20)
     await receiver.arrived(24)
-    // All of the second are there before the leases of the first have ended.
+    // All rows of the second arrive before the leases of the first expire.
     const meanwhile = receiver.requests.slice(4, 24).map(({ id }) => id)
     expect(meanwhile.sort()).toEqual(second.toSorted())
     await untilRows((all) => all.every(({ status }) => status === 'completed'))
@@ -213,7 +213,7 @@ describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
     expect(Math.max(...copies(receiver.requests))).toBe(2)
   })
 
-  it("one that is frozen past its lease and goes on: its settle is lost, the other's stands", async () => {
+  it("reject the settle of one that was frozen past its lease, and accept the other's", async () => {
     const receiver = await startReceiver((request) => {
       if (request.headers['user-agent'] !== 'frozen') request.answer()
     })
@@ -227,13 +227,13 @@ describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
     worker.kill('SIGSTOP')
     const [claimed] = await rows()
     expect(claimed).toMatchObject({ status: 'pending', moves: 1, attempts: 1 })
-    // The lease ends by itself, and is not renewed.
+    // The lease expires, because it is not renewed.
     await queue.start(engine)
     await untilRows(([row]) => row?.status === 'completed')
     const after = await rows()
     expect(after).toMatchObject([{ moves: 2, attempts: 1, crashes: 1 }])
 
-    // The answer to the first attempt lies in the worker's socket when it wakes up.
+    // The response to the first attempt lies in the worker's socket when it continues.
     receiver.requests[0]?.answer()
     worker.kill('SIGCONT')
     await worker.logged('settle rejected: lease lost, another worker owns the delivery')

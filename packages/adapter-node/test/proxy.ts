@@ -7,11 +7,11 @@ export interface Proxy {
   port: number
   asked: { target: string; credentials: string | undefined }[]
   connections: () => number
-  /** Of those, the ones that are open. */
+  /** Those that are open. */
   open: () => number
 }
 
-/** A proxy that connects to the receiver whatever it is asked for, or says no, or nothing, or closes at once. */
+/** A proxy that connects to the receiver for any target, or refuses, or is silent, or closes immediately. */
 export async function startProxy(
   to: string,
   answer: 'connect' | 'refuse' | 'nothing' | 'close' = 'connect',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { startReceiver } from './receiver.ts'
 import { PATIENCE_MS, rig, until } from './rig.ts'
 
-// The safety poll comes after a minute, which none of these waits for.
+// The safety poll comes after a minute, longer than any of these tests waits.
 describe('an endpoint with a backlog under a rate limit', { timeout: PATIENCE_MS }, () => {
   it.each([
     [4, 'second'],

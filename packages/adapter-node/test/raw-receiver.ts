@@ -8,11 +8,11 @@ export interface RawReceiver {
   url: string
   connections: () => number
   requests: () => number
-  /** Bytes that the other side took so far. */
+  /** Bytes that the other side has read. */
   written: () => number
 }
 
-/** A receiver that speaks raw bytes, so that it can break every rule. Called once for each request that came whole. */
+/** A receiver that writes raw bytes, so that it can violate HTTP. `respond` is called for each complete request. */
 export async function startRawReceiver(respond: (socket: Socket) => void): Promise<RawReceiver> {
   const sockets = new Set<Socket>()
   let connections = 0
@@ -20,7 +20,7 @@ export async function startRawReceiver(respond: (socket: Socket) => void): Promi
   const server = createServer((socket) => {
     connections++
     sockets.add(socket)
-    // The sender hangs up in the middle of many of these.
+    // The sender closes the connection during many of these.
     socket.on('error', () => undefined)
     let received = ''
     socket.on('data', (some) => {
@@ -48,7 +48,7 @@ export async function startRawReceiver(respond: (socket: Socket) => void): Promi
   }
 }
 
-/** Writes the text again and again, a piece each time, until the other side hangs up. */
+/** Writes the text repeatedly, piece by piece, until the other side closes. */
 export function drip(socket: Socket, text: string, everyMs: number): void {
   const timer = setInterval(() => {
     if (socket.destroyed) clearInterval(timer)
@@ -57,7 +57,7 @@ export function drip(socket: Socket, text: string, everyMs: number): void {
   socket.on('close', () => clearInterval(timer))
 }
 
-/** Writes as fast as the other side reads, until it hangs up. */
+/** Writes as fast as the other side reads, until it closes. */
 export function flood(socket: Socket, text: string): void {
   const piece = text.repeat(Math.ceil(16_384 / text.length))
   const more = (): void => {

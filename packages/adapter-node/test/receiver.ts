@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import { onTestFinished } from 'vitest'
 
-/** One request as it arrived. The answer may be given at once, later, or never. */
+/** One request. It may be answered immediately, later, or never. */
 export interface Request {
   path: string
   body: string
@@ -17,16 +17,16 @@ export interface Receiver {
   server: Server
   /** In the order of arrival. */
   requests: Request[]
-  /** Requests without an answer now, and the most there were at once. */
+  /** Unanswered requests, and their highest number. */
   open: () => number
   mostOpen: () => number
-  /** Resolves when that many have arrived. */
+  /** Resolves when `count` requests have arrived. */
   arrived(count: number): Promise<void>
   /** Throws unless each request verifies with `standardwebhooks`. */
   verifyAll(secret: string): void
 }
 
-/** A real receiver on a free port of 127.0.0.1, gone when the test is over. By itself it answers 200. */
+/** A real receiver on a free port of 127.0.0.1 until the end of the test. Answers 200 by default. */
 export async function startReceiver(
   respond: (request: Request) => void = (request) => request.answer(),
 ): Promise<Receiver> {

@@ -1,4 +1,4 @@
-// Receivers of the real world: what was read of an answer counts, however little of it keeps to the rules.
+// Real receivers: the status that was read counts, even in a malformed response.
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -8,7 +8,7 @@ import { PATIENCE_MS } from './rig.ts'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const answers = (text: string) => startRawReceiver((socket) => void socket.write(text))
 
-describe('interim answers', { timeout: PATIENCE_MS }, () => {
+describe('interim responses', { timeout: PATIENCE_MS }, () => {
   it.each([
     ['100 Continue', 'HTTP/1.1 100 Continue\r\n\r\n'],
     ['100 with headers', 'HTTP/1.1 100 Continue\r\nServer: IIS\r\nX: y\r\n\r\n'],
@@ -23,7 +23,7 @@ describe('interim answers', { timeout: PATIENCE_MS }, () => {
     ['100 of HTTP/1.0', 'HTTP/1.0 100 Continue\r\n\r\n'],
     ['101 that switches to nothing', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
     ['a hundred thousand 102', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(100_000)],
-  ])('of %s come before the answer', async (_, interim) => {
+  ])('of %s are skipped', async (_, interim) => {
     const raw = await answers(interim + OK)
     const sender = newSender({ keepAliveMs: 60_000 })
     for (let n = 0; n < 3; n++) {
@@ -34,7 +34,7 @@ describe('interim answers', { timeout: PATIENCE_MS }, () => {
     expect(raw.connections()).toBeLessThanOrEqual(2)
   })
 
-  it('may come byte by byte, and so may the answer', async () => {
+  it('may come byte by byte, and so may the response', async () => {
     const raw = await startRawReceiver((socket) => {
       const bytes = `HTTP/1.1 100 Continue\r\n\r\n${OK}`.split('')
       const next = (): void => {
@@ -47,7 +47,7 @@ describe('interim answers', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-describe('an answer whose framing is wrong', { timeout: PATIENCE_MS }, () => {
+describe('a malformed response', { timeout: PATIENCE_MS }, () => {
   const head = (status: number, rest: string): string => `HTTP/1.1 ${status} x\r\n${rest}`
 
   it.each([
@@ -115,7 +115,7 @@ describe('an answer whose framing is wrong', { timeout: PATIENCE_MS }, () => {
     'HTTP/1.1\r\n\r\n',
     'HTTP/1.1 2000 OK\r\n\r\n',
     '\0'.repeat(100),
-  ])('that is no HTTP at all (%j) is said to be none', async (text) => {
+  ])('that is not HTTP (%j) is described as such', async (text) => {
     const raw = await answers(text)
     expect(await newSender().send(post(raw.url))).toEqual({
       kind: 'error',
@@ -145,7 +145,7 @@ describe('an answer whose framing is wrong', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-it('an interim answer without an end is no answer, and takes no more memory than a head may have', async () => {
+it('an interim response without an end is no response, and takes only the memory of a head', async () => {
   let written = 0
   const raw = await startRawReceiver((socket) => {
     socket.write('HTTP/1.1 103 Early Hints\r\n')
@@ -154,11 +154,11 @@ it('an interim answer without an end is no answer, and takes no more memory than
   })
   expect(await newSender().send(post(raw.url))).toMatchObject({ kind: 'error', reason: 'invalid_response' })
   await expect.poll(() => written).toBeGreaterThan(0)
-  // What is still in the buffers of two sockets, not more.
+  // Only the buffers of two sockets.
   expect(written).toBeLessThan(32 * 1024 * 1024)
 })
 
-it('a body that is asked for has until the deadline, and is none when it is cut off there', async () => {
+it('a required body has until the deadline, and is an error if it is cut off there', async () => {
   const slow = (socket: Socket, afterMs: number) => {
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n')
     setTimeout(() => socket.write('ok'), afterMs)
@@ -185,7 +185,7 @@ it.each(['', 'Content-Length: 100\r\n', 'Content-Le'])(
   },
 )
 
-describe('an answer that comes early', { timeout: PATIENCE_MS }, () => {
+describe('an early response', { timeout: PATIENCE_MS }, () => {
   const body = 'x'.repeat(3_000_000)
   it.each([
     ['ends', (socket: Socket) => void socket.end()],
@@ -209,7 +209,7 @@ describe('an answer that comes early', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-/** A receiver that answers each connection once, and ends it when the next request comes. */
+/** A receiver that answers each connection once, and closes it when the next request comes. */
 async function startStale(end: (socket: Socket) => void, answered = 1) {
   const counts = { connections: 0, requests: 0 }
   const server = createServer((socket) => {
@@ -231,12 +231,12 @@ describe('a connection that breaks', { timeout: PATIENCE_MS }, () => {
   it.each([
     ['is ended', (socket: Socket) => void socket.end()],
     ['is reset', (socket: Socket) => void socket.resetAndDestroy()],
-  ])('and %s before the first byte, used before, is replaced by another once', async (_, end) => {
+  ])('and %s before the first byte, after an earlier request, is replaced once', async (_, end) => {
     const { counts, url } = await startStale(end)
     const sender = newSender({ keepAliveMs: 60_000 })
     for (let n = 0; n < 3; n++) {
       expect(await sender.send(post(url))).toMatchObject({ kind: 'response', status: 200 })
-      // Until the connection is free again.
+      // Wait until the connection is free again.
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
     expect(counts.requests).toBeGreaterThan(counts.connections)
@@ -246,7 +246,7 @@ describe('a connection that breaks', { timeout: PATIENCE_MS }, () => {
     ['ended', (socket: Socket) => void socket.end()],
     ['closed', (socket: Socket) => void socket.destroy()],
     ['reset', (socket: Socket) => void socket.resetAndDestroy()],
-  ])('and is %s while it is idle gives no request the answer to the one before', async (_, end) => {
+  ])('and is %s while it is idle gives no request the response to the one before', async (_, end) => {
     for (const status of [200, 404, 429]) {
       let arrived = 0
       let idle: Socket | undefined
@@ -269,21 +269,21 @@ describe('a connection that breaks', { timeout: PATIENCE_MS }, () => {
           `${sent}`,
           sent,
         ])
-        // The answer has been read, and the next request is written while the end arrives.
+        // The response has been read, and the next request is written while the end arrives.
         await new Promise((resolve) => setTimeout(resolve, 10))
         if (idle) end(idle)
       }
     }
   })
 
-  it('and is new is a network error, and so is the second in a row', async () => {
+  it('and is new causes a network error, and so does a second one in a row', async () => {
     const { counts, url } = await startStale((socket) => void socket.resetAndDestroy(), 0)
     const sender = newSender({ keepAliveMs: 60_000 })
     expect(await sender.send(post(url))).toMatchObject({ kind: 'error', reason: 'network' })
     expect(counts).toEqual({ connections: 1, requests: 1 })
   })
 
-  it('behind the first byte of its answer is not asked again', async () => {
+  it('after the first byte of its response is not replaced', async () => {
     const { counts, url } = await startStale((socket) => {
       socket.write('HTTP/1.1 2', () => socket.resetAndDestroy())
     })
@@ -294,7 +294,7 @@ describe('a connection that breaks', { timeout: PATIENCE_MS }, () => {
     expect(counts.requests).toBe(2)
   })
 
-  it('as one that is for other hosts (421) is replaced once', async () => {
+  it('because it serves other hosts (421) is replaced once', async () => {
     const raw = await startRawReceiver((socket) => {
       socket.write(raw.requests() === 1 ? 'HTTP/1.1 421 x\r\nContent-Length: 0\r\n\r\n' : OK)
     })

@@ -8,7 +8,7 @@ import { openSqlite } from '../src/index.ts'
 import { PATIENCE_MS, temporaryFile } from './rig.ts'
 
 it(
-  'the program of docs/secrets.md takes a whole file over to a new key, and says when the old one can go',
+  'the program of docs/secrets.md re-encrypts a file with a new key, and says when the old one can be removed',
   { timeout: PATIENCE_MS },
   async () => {
     const page = readFileSync(new URL('../../../docs/secrets.md', import.meta.url), 'utf8')

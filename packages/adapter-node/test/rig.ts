@@ -24,25 +24,25 @@ import {
 } from '../src/index.ts'
 import { TEST_KEYS } from './keys.ts'
 
-/** On a busy machine a test waits this long for what will come. What never comes fails it. */
+/** How long a test waits for an expected event, long enough for a busy machine. */
 export const PATIENCE_MS = 60_000
 
 /** Endpoints of the tests are on this machine. */
 export const LOOPBACK: UrlPolicy = { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] }
 
-/** Resolves when the condition holds. */
+/** Resolves when the condition is true. */
 export async function until(condition: () => boolean): Promise<void> {
   await vi.waitFor(() => expect(condition()).toBe(true), { timeout: PATIENCE_MS, interval: 10 })
 }
 
-/** A path in a folder that is gone when the test is over. */
+/** A path in a folder that is removed after the test. */
 export function temporaryFile(name = 'app.db'): string {
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-node-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return join(folder, name)
 }
 
-/** A logger that keeps what it is told. */
+/** A logger that records its lines. */
 export function keptLog(): Logger & { messages: string[]; fields: Record<string, unknown>[] } {
   const messages: string[] = []
   const fields: Record<string, unknown>[] = []
@@ -53,7 +53,7 @@ export function keptLog(): Logger & { messages: string[]; fields: Record<string,
   return { messages, fields, info: keep, warn: keep, error: keep }
 }
 
-/** A row as it stands, and how often it has moved: `gen` begins at `created_at`. */
+/** A row, and how many transitions it made: `gen` starts at `created_at`. */
 export interface StandingRow extends PendingEvent {
   moves: number
 }
@@ -62,7 +62,7 @@ export function standingRows(rows: readonly Row[]): StandingRow[] {
   return readPendingEvents(rows).map((row) => ({ ...row, moves: row.gen - row.createdAt }))
 }
 
-/** For a test that waits for the end of a lease. The deadline must be shorter. */
+/** For tests that wait for a lease to expire. The deadline must be shorter. */
 export const SHORT_LEASE = {
   engine: { deadlineMs: 1000, maxDeadlineMs: 1000 },
   queue: { leaseMs: 3000 },
@@ -70,12 +70,12 @@ export const SHORT_LEASE = {
 
 export interface RigOptions {
   file?: string
-  /** @default deadlines that no test waits for, whatever else the machine does */
+  /** @default deadlines longer than any test waits */
   engine?: Partial<EngineOptions>
-  /** @default woken by everything but the safety poll */
+  /** @default every trigger except the safety poll */
   queue?: Partial<DurableEventQueueOptions>
   sender?: UndiciSenderOptions
-  /** Stands between the engine and the file. */
+  /** Wraps the database of the engine. */
   wrap?: (db: OutboxDatabase) => OutboxDatabase
 }
 
@@ -89,15 +89,15 @@ export interface Rig {
   queue: DurableEventQueue
   log: ReturnType<typeof keptLog>
   rows: () => StandingRow[]
-  /** An endpoint of workspace `w` that wants everything. */
+  /** Creates an endpoint of workspace `w` for all events. */
   addEndpoint: (url: string, parts?: Partial<EndpointInput>) => Promise<{ id: string; secret: string }>
-  /** That many events in one commit; their ids. */
+  /** Publishes events in one commit; returns their ids. */
   publish: (count: number, type?: string) => Promise<string[]>
 }
 
 /**
- * An engine, its sender and a queue that is not started yet, on a file of its own: the parts that an app puts together
- * by hand, with a connection that writes down what runs on it. All of it is stopped and closed after the test.
+ * An engine, its sender and a queue that is not started yet, on a file of its own, put together as an app does, with a connection
+ * that records its statements. All are stopped and closed after the test.
  */
 export async function rig(options: RigOptions = {}): Promise<Rig> {
   const { file = temporaryFile(), wrap = (same) => same } = options
@@ -113,7 +113,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
 
   const log = keptLog()
   const sender = createUndiciSender({ urlPolicy: LOOPBACK, ...options.sender })
-  // One endpoint may have all slots, but where a test says otherwise.
+  // One endpoint may use all slots by default.
   const slots = { slotsPerEndpoint: options.queue?.concurrency ?? 32 }
   const queue = new DurableEventQueue({ db, leaseMs: 20_000, pollMs: 60_000, ...slots, ...options.queue })
   const engine = createEngine({
@@ -158,7 +158,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   }
 }
 
-/** A second queue on the same file, with a connection of its own. */
+/** A second queue on the same file, with its own connection. */
 export async function rival(first: Rig, options: Omit<RigOptions, 'file'> = {}): Promise<Rig> {
   return rig({ ...options, file: first.file })
 }
@@ -169,7 +169,7 @@ async function prepare(file: string): Promise<void> {
   db.close()
 }
 
-/** A signal: `promise` is settled by whoever calls `resolve`. */
+/** A signal: `resolve` settles `promise`. */
 export function signal(): { promise: Promise<void>; resolve: () => void } {
   let resolve = () => {}
   const promise = new Promise<void>((done) => {

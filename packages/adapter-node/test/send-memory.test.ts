@@ -4,11 +4,11 @@ import { flood, startRawReceiver } from './raw-receiver.ts'
 import { PATIENCE_MS } from './rig.ts'
 import { startWorker } from './worker.ts'
 
-/** What is sent in all. Whoever kept it would grow by as much. */
+/** Total bytes sent; a process that retained them would grow by as much. */
 const ENOUGH_MB = 1024
 
 describe('memory', { timeout: PATIENCE_MS }, () => {
-  it('of a process whose receivers all send without an end, or read nothing, stays bounded', async () => {
+  it('of a process whose receivers send without an end, or read nothing, stays bounded', async () => {
     const worker = await startWorker({ file: ':memory:' })
     const before = await worker.peakMb()
     const floods: ((socket: Socket) => void)[] = [
@@ -27,11 +27,11 @@ describe('memory', { timeout: PATIENCE_MS }, () => {
     const receivers = await Promise.all(floods.map((how) => startRawReceiver(how)))
     const writtenMb = () => receivers.reduce((sum, { written }) => sum + written(), 0) / 1024 / 1024
     while (writtenMb() < ENOUGH_MB) {
-      // Four of each kind at once.
+      // Four of each kind concurrently.
       const all = [...receivers, ...receivers, ...receivers, ...receivers]
       await Promise.all(all.map(({ url }) => worker.post(url, 1000)))
     }
-    // Measured in MB, garbage that waits for its collection: 65 of 250 sent, 147 of 580, 159 of 1,550; once 316 of 512.
+    // Measured garbage in MB: 65 of 250 sent, 147 of 580, 159 of 1,550; once 316 of 512.
     expect((await worker.peakMb()) - before).toBeLessThan(ENOUGH_MB / 2)
     await worker.stop()
   })

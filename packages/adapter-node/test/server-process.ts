@@ -1,4 +1,4 @@
-// A whole server in a process of its own, which a test stops by a signal.
+// A complete server in a process of its own, which a test stops with a signal.
 import { createNodeServer } from '../src/index.ts'
 import { TEST_KEYS } from './keys.ts'
 

@@ -5,7 +5,7 @@ import { PATIENCE_MS, SHORT_LEASE, rig, until } from './rig.ts'
 
 type Fate = 'well' | 'refused' | 'answer lost'
 
-/** The database, some of whose atomic units are refused, or committed with their answer lost: as listed, then all is well. */
+/** A database whose first transactions are refused, or committed with a lost response, as listed; later ones succeed. */
 function unreliable(fates: readonly Fate[]) {
   const state = { on: false, units: 0, refused: 0, lost: 0 }
   const wrap = (db: OutboxDatabase): OutboxDatabase => ({
@@ -26,7 +26,7 @@ function unreliable(fates: readonly Fate[]) {
 }
 
 describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, () => {
-  it('loses nothing and sends nothing twice: the poller backs off, says so, and recovers', async () => {
+  it('loses nothing and sends nothing twice: the poller backs off, logs it, and recovers', async () => {
     const receiver = await startReceiver()
     const { state, wrap } = unreliable(['well', 'refused', 'refused', 'refused', 'well', 'well', 'refused', 'refused'])
     const { engine, queue, rows, log, addEndpoint, publish } = await rig({ wrap, queue: { concurrency: 8 } })
@@ -38,11 +38,11 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
     await until(() => rows().length === 0)
     expect(state.refused).toBeGreaterThan(0)
     expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
-    expect(log.messages).toContain('the database refused; trying again')
+    expect(log.messages).toContain('database error; retrying')
     receiver.verifyAll(secret)
   })
 
-  it('a commit whose answer was lost is not sent again: the repeated settle finds the rows gone', async () => {
+  it('sends nothing again after a lost response to a settle: its repeat finds the rows gone', async () => {
     const receiver = await startReceiver()
     const { state, wrap } = unreliable(['well', 'answer lost', 'well', 'answer lost'])
     const { engine, queue, rows, log, addEndpoint, publish } = await rig({
@@ -54,14 +54,14 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
     const ids = await publish(40)
     state.on = true
     await queue.start(engine)
-    // What a lost claim took is due again when its lease ends.
+    // The rows of a lost claim are due again when their leases expire.
     await until(() => rows().length === 0)
     expect(state.lost).toBeGreaterThan(0)
     expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
     expect(log.messages).toContain('settle rejected: lease lost, another worker owns the delivery')
   })
 
-  it('an outcome that was refused is settled although another attempt still runs, and nothing else wakes the poller', async () => {
+  it('settles a refused outcome while another attempt runs, without another trigger', async () => {
     const stalled = await startReceiver(() => undefined)
     const receiver = await startReceiver((request) => {
       state.on = true
@@ -85,7 +85,7 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
     expect(stalled.open()).toBe(1)
   })
 
-  it('an atomic unit refused before the claim is no claim: nothing is sent, no attempt charged', async () => {
+  it('sends nothing and counts no attempt for a refused claim', async () => {
     const receiver = await startReceiver()
     const { state, wrap } = unreliable(Array.from({ length: 1000 }, () => 'refused'))
     const { engine, queue, rows, log, addEndpoint, publish } = await rig({ wrap })
@@ -93,7 +93,7 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
     await publish(3)
     state.on = true
     await queue.start(engine)
-    await until(() => log.messages.filter((message) => message === 'the database refused; trying again').length >= 2)
+    await until(() => log.messages.filter((message) => message === 'database error; retrying').length >= 2)
     expect(receiver.requests).toHaveLength(0)
     expect(rows().map(({ attempts, moves }) => [attempts, moves])).toEqual([1, 2, 3].map(() => [0, 0]))
     state.on = false
@@ -102,7 +102,7 @@ describe('a database that refuses some of the time', { timeout: PATIENCE_MS }, (
   })
 })
 
-describe('a row that the database refuses for itself', { timeout: PATIENCE_MS }, () => {
+describe('a single row that the database refuses', { timeout: PATIENCE_MS }, () => {
   it.each([
     ["does not undo its neighbours' settles, nor stop the deliveries after it (trap 10)", 'abort'],
     ['stops nobody else either where it ends the whole transaction', 'rollback'],
@@ -126,7 +126,7 @@ describe('a row that the database refuses for itself', { timeout: PATIENCE_MS },
     expect(log.messages).toContain('failed to record the outcome; the delivery will be retried when its lease expires')
 
     connection.exec('drop trigger refusing')
-    // As if its lease had ended.
+    // As if its lease had expired.
     connection.exec('update pending_events set due_at = 1')
     await queue.send({ type: 'a.b', workspaceId: 'w', outboxId: 'look' })
     await until(() => rows()[0]?.lastStatus === 500)

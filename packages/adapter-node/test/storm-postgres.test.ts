@@ -8,7 +8,7 @@ const ENDPOINTS = 16
 const CHANGES = 150
 const STATUS: Record<string, number> = { '/refuses': 400, '/fails': 500 }
 
-/** What a person or a script does to one endpoint after the other, while pollers settle its deliveries. */
+/** The changes of a person or a script to each endpoint, while pollers settle its deliveries. */
 const OPERATIONS: ((made: PostgresRig, id: string, n: number) => Promise<unknown>)[] = [
   ({ engine }, id) => engine.endpoints.setStatus('w', id, 'disabled'),
   ({ engine }, id) => engine.endpoints.setStatus('w', id, 'enabled'),
@@ -21,7 +21,7 @@ const OPERATIONS: ((made: PostgresRig, id: string, n: number) => Promise<unknown
 ]
 
 describe('four pollers on one Postgres', { timeout: PATIENCE_MS * 4 }, () => {
-  it('and changes of every endpoint all the while meet no deadlock, and no lease is lost', async () => {
+  it('and constant changes of every endpoint cause no deadlock, and no lease is lost', async () => {
     const receiver = await startReceiver((request) => request.answer(STATUS[request.path]))
     const engine = { retrySchedule: [0.05, 0.05, 0.1], circuit: { failuresInRow: 5, openMs: 1000 } }
     const queue = { slotsPerEndpoint: 2 }

@@ -6,7 +6,7 @@ import { TLSSocket } from 'node:tls'
 import type { EndpointTls } from '@keepsend/engine'
 import { onTestFinished } from 'vitest'
 
-/** Certificates that are valid until 2126, of one authority but for the stranger's. Each file holds the key too. */
+/** Certificates valid until 2126, of one authority except the stranger's. Each file contains the key too. */
 export const PEM = {
   ca: certificate('ca'),
   server: certificate('server'),
@@ -14,7 +14,7 @@ export const PEM = {
   encryptedKey: certificate('encrypted-key'),
 }
 
-/** What an endpoint with the client certificate of that name has. */
+/** The `tls` of an endpoint with the client certificate of that name. */
 export function client(name: 'one' | 'two' | 'stranger'): Required<EndpointTls> {
   const pem = certificate(name)
   return { cert: pem, key: pem, ca: PEM.ca }
@@ -26,13 +26,13 @@ function certificate(name: string): string {
 
 export interface TlsReceiver {
   url: string
-  /** Of each request whose certificate it came with, and the path that it came to. One with a query is the last of its connection. */
+  /** The certificate and path of each request. One with a query is the last of its connection. */
   requests: { path: string; by: string | undefined; isResumed: boolean }[]
   connections: () => number
   open: () => number
 }
 
-/** A receiver of the test authority. With `requestCert` and `rejectUnauthorized` it wants a certificate of that too. */
+/** A receiver of the test authority. With `requestCert` and `rejectUnauthorized` it requires a client certificate of it. */
 export async function startTlsReceiver(options: ServerOptions = {}): Promise<TlsReceiver> {
   const requests: TlsReceiver['requests'] = []
   let connections = 0
@@ -62,5 +62,5 @@ export async function startTlsReceiver(options: ServerOptions = {}): Promise<Tls
   return { url: `https://127.0.0.1:${port}/`, requests, connections: () => connections, open: () => open }
 }
 
-/** For a receiver that takes nobody without a certificate of the test authority. */
+/** For a receiver that requires a certificate of the test authority. */
 export const MUTUAL: ServerOptions = { requestCert: true, rejectUnauthorized: true }

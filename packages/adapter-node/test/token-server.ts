@@ -1,15 +1,15 @@
 import type { OAuth2Auth } from '@keepsend/engine'
-import { type Request, type Receiver, startReceiver } from './receiver.ts'
+import { type Receiver, type Request, startReceiver } from './receiver.ts'
 
 export interface TokenServer extends Receiver {
-  /** What an endpoint has that gets its tokens here. */
+  /** The `auth` of an endpoint that gets its tokens here. */
   auth: OAuth2Auth
 }
 
-/** A token server on a free port of 127.0.0.1, for one client. It gives t1, t2 and so on, unless it is told how to answer. */
+/** A token server on a free port of 127.0.0.1, for one client. It returns t1, t2 and so on by default. */
 export async function startTokenServer(respond?: (request: Request, count: number) => void): Promise<TokenServer> {
   const client = { clientId: 'client one', clientSecret: 's3cret: of/one' }
-  // As RFC 6749 has it: each part encoded as in a form.
+  // By RFC 6749 each part is form-encoded.
   const expected = `Basic ${btoa('client+one:s3cret%3A+of%2Fone')}`
   const server = await startReceiver((request) => {
     const count = server.requests.length

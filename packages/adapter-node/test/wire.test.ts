@@ -1,4 +1,4 @@
-// What a request looks like on the wire, from publish to a server that verifies it, by each database of the poller.
+// Requests on the wire, from publish to a server that verifies them, on each database of the poller.
 import { createHmac } from 'node:crypto'
 import type { EndpointInput, WebhookEvent } from '@keepsend/engine'
 import { expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-// The other process of a test: started by worker.ts, told what to do over IPC.
+// The other process of a test: started by worker.ts and controlled over IPC.
 import { TEST_KEYS } from './keys.ts'
 import { type Logger, createEngine, newEventId } from '@keepsend/engine'
 import { DurableEventQueue, createNodeSigner, createUndiciSender, openPostgres, openSqlite } from '../src/index.ts'
@@ -14,7 +14,7 @@ const db = setup.postgres === undefined ? openSqlite(setup.file ?? '') : await o
 const sender = createUndiciSender({
   urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
 })
-// One endpoint may have all slots, but where a test says otherwise.
+// One endpoint may use all slots by default.
 const slots = { slotsPerEndpoint: setup.queue?.concurrency ?? 32 }
 const queue = new DurableEventQueue({ db, leaseMs: 3000, pollMs: 60_000, ...slots, ...setup.queue })
 const engine = createEngine({

@@ -5,17 +5,17 @@ import { onTestFinished } from 'vitest'
 import type { DurableEventQueueOptions } from '../src/index.ts'
 import { until } from './rig.ts'
 
-/** How the other process is set up: it opens the file or the Postgres, and polls it if it has options for a queue. */
+/** The set-up of the other process: it opens the file or Postgres, and polls it if there are options for a queue. */
 export interface WorkerSetup {
   file?: string
   postgres?: string
   queue?: Partial<Omit<DurableEventQueueOptions, 'db'>>
-  /** What its requests say in `user-agent`. */
+  /** The `user-agent` of its requests. */
   userAgent?: string
   keepCompleted?: boolean
 }
 
-/** What a test asks of it. */
+/** The functions of the other process. */
 export type WorkerRequest =
   | { ask: 'publish'; count: number }
   | { ask: 'post'; url: string; deadlineMs: number }
@@ -28,12 +28,12 @@ export type WorkerMessage =
   | { answer: number; result?: unknown; error?: string }
 
 export interface Worker {
-  /** What it logged. */
+  /** Its log lines. */
   log: string[]
   publish(count: number): Promise<void>
   /** One POST through its own sender. `kind`, and `status` or `reason`. */
   post(url: string, deadlineMs: number): Promise<{ kind: SendResult['kind']; said: number | string }>
-  /** The most memory that it had since the first time it was asked, looked at every 5 ms. */
+  /** Its peak memory since the first call, sampled every 5 ms. */
   peakMb(): Promise<number>
   /** Stops its queue and ends it. */
   stop(): Promise<void>
@@ -42,7 +42,7 @@ export interface Worker {
   logged(message: string): Promise<void>
 }
 
-/** A process of its own on the same file; killed with the test at the latest. */
+/** A process on the same file; killed with the test at the latest. */
 export async function startWorker(setup: WorkerSetup): Promise<Worker> {
   const child = fork(new URL('worker-process.ts', import.meta.url), [JSON.stringify(setup)], {
     execArgv: ['--conditions=@keepsend/source'],

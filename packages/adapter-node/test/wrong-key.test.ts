@@ -7,7 +7,7 @@ import { PATIENCE_MS, rig, rival, signal, temporaryFile } from './rig.ts'
 
 const OTHER_KEYS = createKeyRing([{ id: 'test', key: randomBytes(32).toString('base64') }])
 
-it('a queue does not start under a key that is not the database’s', { timeout: PATIENCE_MS }, async () => {
+it('a queue refuses to start with a key of another database', { timeout: PATIENCE_MS }, async () => {
   const first = await rig()
   await first.queue.start(first.engine)
   const second = await rival(first, { engine: { secrets: OTHER_KEYS } })
@@ -16,7 +16,7 @@ it('a queue does not start under a key that is not the database’s', { timeout:
   await third.queue.start(third.engine)
 })
 
-it('a stop during the start stops what has started', { timeout: PATIENCE_MS }, async () => {
+it('a stop during the start stops the started parts', { timeout: PATIENCE_MS }, async () => {
   const [asked, answered] = [signal(), signal()]
   let listening = 0
   const made = await rig({
@@ -47,7 +47,7 @@ it('a stop during the start stops what has started', { timeout: PATIENCE_MS }, a
   await queue.stop({ drainMs: 0 })
 })
 
-it('a server rejects, listens nowhere, and its file is free again', { timeout: PATIENCE_MS }, async () => {
+it('a server rejects, does not listen, and closes its file', { timeout: PATIENCE_MS }, async () => {
   const file = temporaryFile()
   const options = { file, port: 0, signals: false }
   await (await createNodeServer({ ...options, secrets: TEST_KEYS })).stop()

@@ -1,7 +1,7 @@
--- The messaging app's own tables. Every row names its workspace, so that a look-up can never cross into another's.
--- Foreign keys catch what a look-up before the commit cannot: the channel that somebody deletes in between.
--- Column for column the tables of migrations/sqlite, so that one statement fits both: what is an integer there, eight
--- bytes wide, is a bigint here, a yes or no included.
+-- The messaging app's own tables. Every row names its workspace, so that no query reads rows of another.
+-- Foreign keys catch what a read before the commit cannot: a channel that is deleted in between.
+-- The same columns as in migrations/sqlite, so that one statement fits both: an integer there, also of a boolean, is a bigint
+-- here (both have eight bytes).
 create table if not exists workspaces (
   id text not null primary key,
   name text not null,
@@ -105,7 +105,7 @@ create index if not exists direct_messages_workspace on direct_messages (workspa
 create index if not exists direct_messages_conversation on direct_messages (conversation_id);
 create index if not exists direct_messages_author on direct_messages (author_id);
 
--- What is known of a file; its bytes live elsewhere.
+-- Metadata of files; their bytes are stored elsewhere.
 create table if not exists files (
   id text not null primary key,
   workspace_id text not null references workspaces (id) on delete cascade,
@@ -118,7 +118,7 @@ create table if not exists files (
 create index if not exists files_workspace on files (workspace_id);
 create index if not exists files_channel on files (channel_id);
 
--- That a member has read a channel up to a message. The id is the client's.
+-- The last message that a member has read in a channel. The client creates the id.
 create table if not exists receipts (
   id text not null primary key,
   workspace_id text not null references workspaces (id) on delete cascade,

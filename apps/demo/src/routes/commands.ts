@@ -19,7 +19,7 @@ commandRoutes.get('/channels/:id/commands', async (c) => {
   return c.json({ data: await list(c, commands, eq(commands.channelId, channel.id)) })
 })
 
-/** Recorded on its own and announced afterwards, like a receipt: the client's id makes a repeat safe. */
+/** Committed first and published afterwards, like a receipt: the client's id makes a repeat safe. */
 commandRoutes.put('/channels/:id/commands/:commandId', async (c) => {
   const input = await readJson(c, commandInput)
   const id = readId(c, 'commandId')

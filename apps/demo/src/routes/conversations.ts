@@ -43,7 +43,7 @@ conversationRoutes.post('/conversations/:id/messages', async (c) => {
   const { authorId, text } = await readJson(c, directMessageInput)
   const { id: conversationId, workspaceId, ...between } = await find(c, conversations, c.req.param('id'))
   if (authorId !== between.firstMemberId && authorId !== between.secondMemberId) {
-    throw new EngineError('conflict', 'only the two of a conversation write in it')
+    throw new EngineError('conflict', 'only the two members of a conversation can write in it')
   }
   const message = { id: uuidv7(), workspaceId, conversationId, authorId, text, createdAt: now() }
   return commitChange(c, {

@@ -11,7 +11,7 @@ const name = z.string().min(1).max(255)
 const fileInput = z.strictObject({ name, bytes: z.int().min(0) })
 const nameInput = z.strictObject({ name })
 
-/** What is known of files; their bytes live elsewhere. */
+/** Metadata of files; their bytes are stored elsewhere. */
 export const fileRoutes = new Hono<AppEnv>()
 
 fileRoutes.get('/channels/:id/files', async (c) => {

@@ -16,7 +16,7 @@ reactionRoutes.get('/messages/:id/reactions', async (c) => {
   return c.json({ data: await list(c, reactions, eq(reactions.messageId, message.id)) })
 })
 
-// The same member with the same emoji again is a 409: the table's unique key says so, and nothing of the unit is kept.
+// The same reaction again is a 409: it violates the table's unique key, and the transaction stores nothing.
 reactionRoutes.post('/messages/:id/reactions', async (c) => {
   const { memberId, emoji } = await readJson(c, reactionInput)
   const { workspaceId, id: messageId } = await find(c, messages, c.req.param('id'))

@@ -8,7 +8,7 @@ import { channels, members, messages, orm, receipts } from '../tables.ts'
 
 const receiptInput = z.strictObject({ memberId: z.string().max(64), messageId: z.string().max(64) })
 
-/** Up to where a member has read a channel. */
+/** The last message that a member has read in a channel. */
 export const receiptRoutes = new Hono<AppEnv>()
 
 receiptRoutes.get('/channels/:id/receipts', async (c) => {
@@ -17,8 +17,8 @@ receiptRoutes.get('/channels/:id/receipts', async (c) => {
 })
 
 /**
- * Committed on its own, announced afterwards. The client makes the receipt's id, and the event's id is made from it:
- * a client that does not know whether its request arrived repeats it, and there is still one receipt and one event.
+ * Committed first and published afterwards. The client creates the receipt's id, from which the event's id is derived: a client
+ * that repeats a request of unknown result still gets one receipt and one event.
  */
 receiptRoutes.put('/channels/:id/receipts/:receiptId', async (c) => {
   const input = await readJson(c, receiptInput)

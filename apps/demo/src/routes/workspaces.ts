@@ -11,11 +11,11 @@ import { orm, workspaces } from '../tables.ts'
 const workspaceInput = z.strictObject({ name: z.string().min(1).max(80) })
 const apiKeyInput = z.strictObject({ name: z.string().min(1).max(80) })
 
-/** The operator's: workspaces and their keys. The events go to the operator's own endpoints. */
+/** Workspaces and their API keys, for the operator. The events go to the operator's endpoints. */
 export const workspaceRoutes = new Hono<AppEnv>()
 
 workspaceRoutes.use('/workspaces/*', async (c, next) => {
-  if (c.get('workspaceId') !== OPERATOR) throw new EngineError('forbidden', "workspaces are the operator's")
+  if (c.get('workspaceId') !== OPERATOR) throw new EngineError('forbidden', "this needs the operator's API key")
   await next()
 })
 
@@ -52,7 +52,7 @@ workspaceRoutes.delete('/workspaces/:id', async (c) => {
   })
 })
 
-// The engine commits its keys by itself, so the event follows. It does not carry the key; only this answer does.
+// The engine commits keys itself, so the event follows. Only this response contains the key, the event does not.
 workspaceRoutes.post('/workspaces/:id/api-keys', async (c) => {
   const { name } = await readJson(c, apiKeyInput)
   const [workspace] = await select(c, workspaces, workspaces.id, eq(workspaces.id, c.req.param('id')))

@@ -23,7 +23,7 @@ function ask(path: string, key: string | undefined, secret?: string): Promise<Re
   )
 }
 
-it('whoever brings the secret makes the first key of the operator, and nobody a second', async () => {
+it('POST /setup creates the first key of the operator for the secret, and no second one', async () => {
   const made = await ask('/setup', SECRET, SECRET)
   const { key } = await made.json<{ key: string }>()
   const again = await ask('/setup', SECRET, SECRET)
@@ -31,7 +31,7 @@ it('whoever brings the secret makes the first key of the operator, and nobody a 
   expect([made.status, again.status, used.status]).toEqual([201, 409, 201])
 })
 
-it('nobody makes a key with another secret, with none, or where none is set', async () => {
+it('POST /setup refuses another secret, none, and any if none is set', async () => {
   const answers = [
     await ask('/setup', 'a long random texT', SECRET),
     await ask('/setup', '', SECRET),

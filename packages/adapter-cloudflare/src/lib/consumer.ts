@@ -8,33 +8,33 @@ import type { DelayedEvent } from './producer.ts'
 import type { QueuePolicy } from './queue-policy.ts'
 import { lineUpExcess } from './line-up-excess.ts'
 import { TopUps, lanesOf } from './top-up.ts'
-import { type Result, deliverAll } from './deliver-batch.ts'
+import { type Result, deliverBatch } from './deliver-batch.ts'
 import type { Item } from './fair-queue.ts'
 
 /** A row with the message that named it. */
-interface Carried extends Item {
+interface CarriedItem extends Item {
   message: QueueMessage
 }
 
-/** While D1 does not answer, messages come back after this, and the row waits in the sweep's sight as well. */
+/** While D1 does not answer, messages are retried after this. The sweep finds their rows as well. */
 const D1_BACKOFF_SECONDS = 30
 
 /**
- * Works one batch. The life of a message here:
+ * Consumes one batch. The states of a message:
  *
  * ```text
- *   message ──► row settled, taken or put off ──────────────────────────► ack, unsent
+ *   message ──► stale: row settled, claimed or rescheduled ──────────────► ack, nothing sent
  *      │
- *      ├──► row stands as the message says ──┐
- *      │       └─ the queue is behind: in line, gen + 1 ──────────────────► ack, unsent
- *      └──► second delivery, or overtaken by │
- *           the sweep: claim, charged ───────┴──► attempt ──► settle ──► ack
+ *      ├──► current: gen matches ─────────────┐
+ *      │       └─ queue is behind: released to its lane, gen + 1 ─────────► ack, nothing sent
+ *      └──► redelivered, or swept meanwhile:  │
+ *           claimed, counts an attempt ───────┴──► attempt ──► settle ──► ack
  *                                                                ├─ retry: gen + 1, a new delayed message, ack
- *                                                                └─ its workspace has a line: the next of it, a message each
- *   D1 does not answer: the message comes back later
+ *                                                                └─ rows wait in its workspace's lanes: dispatches some
+ *   D1 does not answer: retried later
  * ```
  *
- * Never rejects and leaves nothing running: a rejection would bring the whole batch back, with what was acknowledged.
+ * Never rejects and leaves nothing running: a rejection would return the whole batch, including acknowledged messages.
  */
 export async function consumeBatch(policy: QueuePolicy, batch: QueueBatch): Promise<void> {
   const { engine, maxBatchSize } = policy
@@ -42,7 +42,7 @@ export async function consumeBatch(policy: QueuePolicy, batch: QueueBatch): Prom
   if (batch.messages.length > maxBatchSize) {
     logger.warn(
       { messages: batch.messages.length, maxBatchSize },
-      'a batch is larger than the policy knows: max_batch_size in wrangler.jsonc and maxBatchSize must be the same',
+      'the batch is larger than maxBatchSize: set maxBatchSize to the max_batch_size of wrangler.jsonc',
     )
   }
   const { named, events } = sortMessages(batch.messages, logger)
@@ -56,19 +56,22 @@ export async function consumeBatch(policy: QueuePolicy, batch: QueueBatch): Prom
     const { left, results, claimed } = await lineUpExcess(policy, carried, { topUps, waitedMs })
     await dispatchSwept(policy, claimed)
     for (const { finished, settle } of results) acknowledge(finished.item.message, settle)
-    await deliverAll(engine, left, hearing(policy), {
+    await deliverBatch(engine, left, callbacksOf(policy), {
       toSettle: (outcome) => withGrace(policy, outcome),
       endAt: Infinity,
       claim: (group) => topUps.claimFor(group),
     })
   } catch (error) {
-    // Only reading and claiming end here. What was acknowledged before stays so: the first word on a message counts.
-    logger.error({ ...errorFields(error), messages: named.length }, 'a batch could not be begun; it will come back')
+    // Only errors of reading and claiming. Messages acknowledged before stay so: the first `ack` or `retry` counts.
+    logger.error(
+      { ...errorFields(error), messages: named.length },
+      'failed to start a batch; its messages will come back',
+    )
     for (const { message } of named) retryLater(message)
   }
 }
 
-/** An event whose rows could not be inserted at first: makes them, and sends their messages on their way. */
+/** Inserts the rows of an event that travelled in a message, and sends their messages. */
 export async function insertEvent(
   { engine, queue }: Pick<QueuePolicy, 'engine' | 'queue'>,
   message: QueueMessage,
@@ -84,27 +87,27 @@ export async function insertEvent(
     for (const { error } of failed) engine.logger.warn({ ...fields, ...errorFields(error) }, SWEPT_LATER)
     message.ack()
   } catch (error) {
-    // No repeat makes an event of it, and the platform would repeat it a hundred times.
-    if (error instanceof EngineError && NEVER_KEPT.has(error.code)) {
-      engine.logger.error(
-        { ...fields, ...errorFields(error) },
-        'a message holds no event that can be kept; it is dropped',
-      )
+    // A retry cannot help, and the platform would retry it a hundred times.
+    if (error instanceof EngineError && NEVER_INSERTED.has(error.code)) {
+      engine.logger.error({ ...fields, ...errorFields(error) }, 'dropped a message: its event cannot be stored')
       message.ack()
       return
     }
-    engine.logger.error({ ...fields, ...errorFields(error) }, 'the rows of an event could not be inserted yet')
+    engine.logger.error(
+      { ...fields, ...errorFields(error) },
+      'failed to insert the rows of an event; its message will come back',
+    )
     retryLater(message)
   }
 }
 
-const NEVER_KEPT: ReadonlySet<string> = new Set(['invalid_event', 'payload_too_large', 'too_many_deliveries'])
+const NEVER_INSERTED: ReadonlySet<string> = new Set(['invalid_event', 'payload_too_large', 'too_many_deliveries'])
 
-const SWEPT_LATER = 'the queue refused a hand-off; the rows are kept and will be swept'
+const SWEPT_LATER = 'the queue refused messages; the sweep will dispatch their rows again'
 
 /**
- * How long the messages of a batch waited behind others, in ms, by the one that waited least: the others may have waited
- * for their batch to fill. Where it is not full, so may this one.
+ * How long the messages of a batch waited behind others, in ms: the shortest wait, because the others may have waited for
+ * their batch to fill. If the batch is not full, the shortest wait may include that too, so the batch time-out is subtracted.
  */
 function waitedBehindOthers(
   { maxBatchSize, maxBatchTimeoutSeconds }: QueuePolicy,
@@ -119,13 +122,13 @@ function waitedBehindOthers(
 }
 
 /**
- * What of the batch may be sent, and which of its workspaces have a line: one read, and one claim if anything was
- * delivered to us before.
+ * Reads the rows of a batch and claims those that were delivered before: one read, and one claim if needed. Returns the rows
+ * to send, and the workspaces with rows waiting in lanes.
  */
 async function begin(
   { engine, leaseMs }: QueuePolicy,
   named: readonly NamedMessage[],
-): Promise<{ carried: Carried[]; workspacesInLine: string[] }> {
+): Promise<{ carried: CarriedItem[]; workspacesInLine: string[] }> {
   const byId = new Map(named.map((one) => [one.ref.id, one.message]))
   const { current, swept, stale, workspacesInLine } = await beginEvents(
     engine.db,
@@ -139,7 +142,7 @@ async function begin(
   logExhausted(engine.logger, exhausted)
   const rows = [...current.filter((row) => !again(row)), ...claims]
   const mine = new Set(rows.map(({ id }) => id))
-  // Marked failed just now, or taken by another between the read and the claim.
+  // Exhausted, or claimed by another worker between the read and the claim.
   for (const { id } of toClaim) if (!mine.has(id)) byId.get(id)?.ack()
   const carried = rows.flatMap((row) => {
     const message = byId.get(row.id)
@@ -148,12 +151,12 @@ async function begin(
   return { carried, workspacesInLine }
 }
 
-/** How long the message of a retry waits; undefined where no message makes one: beyond the horizon it is the sweep's. */
+/** The delay of a retry's message, in ms; undefined if it gets none, because the sweep handles retries beyond the horizon. */
 function messageDelayMs({ horizonMs }: QueuePolicy, outcome: DeliveryOutcome): number | undefined {
   return outcome.kind === 'reschedule' && outcome.delayMs <= horizonMs ? outcome.delayMs : undefined
 }
 
-/** A retry that a message makes is due only when that message is late. */
+/** Makes a retry with a message due later by the grace, so that the sweep takes it only if the message is late. */
 function withGrace(policy: QueuePolicy, outcome: DeliveryOutcome): DeliveryOutcome {
   const delayMs = messageDelayMs(policy, outcome)
   return delayMs === undefined || outcome.kind !== 'reschedule'
@@ -161,9 +164,9 @@ function withGrace(policy: QueuePolicy, outcome: DeliveryOutcome): DeliveryOutco
     : { ...outcome, delayMs: delayMs + policy.graceMs }
 }
 
-function hearing(policy: QueuePolicy): Parameters<typeof deliverAll<Carried>>[2] {
+function callbacksOf(policy: QueuePolicy): Parameters<typeof deliverBatch<CarriedItem>>[2] {
   return {
-    ended: async (results, claimed) => {
+    onEnded: async (results, claimed) => {
       const { failed } = await policy.queue.sendDelayed(results.flatMap((result) => nextMessage(policy, result)))
       for (const { messages, error } of failed) {
         policy.engine.logger.warn({ messages: messages.length, ...errorFields(error) }, SWEPT_LATER)
@@ -171,12 +174,12 @@ function hearing(policy: QueuePolicy): Parameters<typeof deliverAll<Carried>>[2]
       await dispatchSwept(policy, claimed)
       for (const { item, settle } of results) acknowledge(item.message, settle)
     },
-    gone: ({ message }) => message.ack(),
-    unsent: ({ message }) => retryLater(message),
+    onStale: ({ message }) => message.ack(),
+    onUnsent: ({ message }) => retryLater(message),
   }
 }
 
-/** The messages of rows that a settle took from a line. */
+/** Sends the messages of rows that a settle claimed from their lanes. */
 async function dispatchSwept(policy: QueuePolicy, { swept = [], exhausted }: ClaimResult): Promise<void> {
   const { logger } = policy.engine
   logExhausted(logger, exhausted)
@@ -184,13 +187,13 @@ async function dispatchSwept(policy: QueuePolicy, { swept = [], exhausted }: Cla
   for (const error of errors) logger.warn({ messages: swept.length, ...errorFields(error) }, SWEPT_LATER)
 }
 
-function acknowledge(message: QueueMessage, settle: Result<Carried>['settle']): void {
+function acknowledge(message: QueueMessage, settle: Result<CarriedItem>['settle']): void {
   if (settle === 'settled' || settle === 'lost') message.ack()
   else retryLater(message)
 }
 
-/** The message for the next attempt: a new one, because a message that is retried cannot carry the new `gen`. */
-function nextMessage(policy: QueuePolicy, { item: { row }, outcome, settle }: Result<Carried>): DelayedEvent[] {
+/** The message for the next attempt. A new one, because a retried message cannot carry the new `gen`. */
+function nextMessage(policy: QueuePolicy, { item: { row }, outcome, settle }: Result<CarriedItem>): DelayedEvent[] {
   const delayMs = settle === 'settled' ? messageDelayMs(policy, outcome) : undefined
   if (delayMs === undefined) return []
   return [{ message: messageFor({ ...row, gen: row.gen + 1 }), delaySeconds: Math.ceil(delayMs / 1000) }]

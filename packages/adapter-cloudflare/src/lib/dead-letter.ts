@@ -6,21 +6,21 @@ import { insertEvent, retryLater } from './consumer.ts'
 import { sortMessages } from './message.ts'
 import type { QueuePolicy } from './queue-policy.ts'
 
-/** Whatever kept its message from being worked a hundred times may pass; the sweep sends another after this. */
+/** The sweep sends another message after this: the cause of a hundred failures may be over by then. */
 const RETRY_MS = 300_000
 
 const REASON = 'dead_letter: the queue gave up on the message'
 
 /**
- * Works a batch of the dead-letter queue: messages that were delivered a hundred times and never acknowledged. Charges
- * each row an attempt, with the reason: it ends, or the sweep takes it up. Nothing is sent from here. Never rejects.
+ * Consumes a batch of the dead-letter queue: messages that were delivered a hundred times and never acknowledged. Each row
+ * counts an attempt, with the reason: it fails, or the sweep dispatches it again. Sends nothing itself. Never rejects.
  */
 export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch): Promise<void> {
   const { engine } = policy
   const { named, events } = sortMessages(batch.messages, engine.logger)
   for (const { message, event } of events) await insertEvent(policy, message, event)
   try {
-    // A row that has moved on has another message, or a due time; this one has nothing to add.
+    // Rows that have moved on have another message or a due time; their old messages are acknowledged.
     const { current } = await beginEvents(
       engine.db,
       named.map(({ ref }) => ref),
@@ -32,7 +32,7 @@ export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch)
       const outcomes = results.filter(({ settle }) => settle === 'unsettled').length
       engine.logger.error(
         { ...errorFields(storageError), outcomes },
-        'failed to record dead letters; they will come back',
+        'failed to record dead letters; their messages will come back',
       )
     }
     for (const { finished, settle } of results) {
@@ -45,7 +45,10 @@ export async function consumeDeadLetters(policy: QueuePolicy, batch: QueueBatch)
       else message.ack()
     }
   } catch (error) {
-    engine.logger.error({ ...errorFields(error), messages: named.length }, 'dead letters could not be settled yet')
+    engine.logger.error(
+      { ...errorFields(error), messages: named.length },
+      'failed to settle dead letters; their messages will come back',
+    )
     for (const { message } of named) retryLater(message)
   }
 }

@@ -3,29 +3,29 @@ import type { DeliveryOutcome, Engine, SettledDelivery } from '@keepsend/engine'
 import { errorFields } from '@keepsend/engine/internal'
 import { type ClaimOptions, type ClaimResult, type TakenEvent, beginEvent } from '@keepsend/outbox'
 
-/** An attempt that has ended, and what the database made of its settle. */
+/** An attempt that has ended, and the result of its settle. */
 export interface Result<T extends Item> {
   item: T
   outcome: DeliveryOutcome
   settle: SettledDelivery['settle']
 }
 
-/** What a row's bearer hears of it. Each row is heard of once, in one of the three. */
+/** Each row is passed to exactly one of the three. */
 export interface BatchCallbacks<T extends Item> {
-  /** A group's attempts have ended; and what the claim of the same commit took. */
-  ended(results: readonly Result<T>[], claimed: ClaimResult): Promise<void>
-  /** The row was settled or taken by another while it waited; nothing was sent. */
-  gone(item: T): void
-  /** There was no time left to begin, or the database could not say whether the row still stands; nothing was sent. */
-  unsent(item: T): void
+  /** The attempts of a group have ended, with the rows claimed in the commit of their settle. */
+  onEnded(results: readonly Result<T>[], claimed: ClaimResult): Promise<void>
+  /** The row was settled or claimed by another worker while it waited; nothing was sent. */
+  onStale(item: T): void
+  /** No time was left to start, or the database could not be asked whether the row is current; nothing was sent. */
+  onUnsent(item: T): void
 }
 
-export interface WindowOptions<T extends Item> {
-  /** What is written for an outcome: a retry that a message makes is due later than one that the sweep makes. */
+export interface DeliverBatchOptions<T extends Item> {
+  /** The outcome to settle: a retry with a message of its own is due later than one that is left to the sweep. */
   toSettle: (outcome: DeliveryOutcome) => DeliveryOutcome
-  /** On the monotonic clock: no attempt begins after this. */
+  /** No attempt starts after this, on the monotonic clock. */
   endAt: number
-  /** What is claimed in the commit of a group that has ended. */
+  /** The rows to claim in the commit that settles a group. */
   claim?: ((group: readonly Ended<T>[]) => ClaimOptions | undefined) | undefined
 }
 
@@ -33,42 +33,43 @@ export interface WindowOptions<T extends Item> {
 export interface Ended<T extends Item> {
   item: T
   claim: TakenEvent
-  /** What is written. */
+  /** The outcome to settle. */
   outcome: DeliveryOutcome
-  /** What the attempt came to. */
+  /** The outcome of the attempt. */
   attempted: DeliveryOutcome
 }
 
-// The platform lets six connections wait for their headers, D1's among them. A seventh would wait with its deadline
-// running, and fail through no fault of its receiver.
+// The platform lets six connections wait for their headers, including D1's. A seventh would wait with its deadline running,
+// and fail through no fault of its receiver.
 export const MAX_CONCURRENT = 5
 
-// What waited longer is looked at again before it is sent: the sweep may have given it to another.
+// A row that waited longer is read again before it is sent: the sweep may have dispatched it to another worker.
 const FRESH_MS = 1000
 
 /**
- * Delivers rows, five at a time, each from its slot on: the deadline of an attempt begins when there is a slot for it.
- * Outcomes are settled in groups of five and at the end, so that a crash repeats few. Never rejects.
+ * Delivers rows, five concurrently; the deadline of an attempt starts when it gets a slot. Settles outcomes in groups of five
+ * and at the end, so that a crash repeats few. Never rejects.
  */
-export async function deliverAll<T extends Item>(
+export async function deliverBatch<T extends Item>(
   engine: Engine,
   items: readonly T[],
-  hears: BatchCallbacks<T>,
-  { toSettle, endAt, claim }: WindowOptions<T>,
+  callbacks: BatchCallbacks<T>,
+  { toSettle, endAt, claim }: DeliverBatchOptions<T>,
 ): Promise<void> {
   const queue = new FairQueue(items)
   const ended: Ended<T>[] = []
 
   async function slot(): Promise<void> {
     for (let item = queue.next(); item; item = queue.next()) {
-      const may = performance.now() >= endAt ? 'unsent' : await stillStands(engine, item)
-      if (may !== 'send') {
+      const state = performance.now() >= endAt ? 'unsent' : await recheck(engine, item)
+      if (state !== 'current') {
         queue.done(item)
-        hears[may](item)
+        if (state === 'stale') callbacks.onStale(item)
+        else callbacks.onUnsent(item)
         continue
       }
-      const outcome = await deliverInTurn(engine, queue, item)
-      if (outcome === 'later') continue
+      const outcome = await attempt(engine, queue, item)
+      if (outcome === 'requeued') continue
       queue.done(item)
       ended.push({ item, claim: item.row, outcome: toSettle(outcome), attempted: outcome })
       if (ended.length >= MAX_CONCURRENT) await settleEnded()
@@ -83,10 +84,10 @@ export async function deliverAll<T extends Item>(
       const outcomes = results.filter(({ settle }) => settle === 'unsettled').length
       engine.logger.error(
         { ...errorFields(storageError), outcomes },
-        'failed to record outcomes; the deliveries will be repeated',
+        'failed to record outcomes; their deliveries will be repeated',
       )
     }
-    await hears.ended(
+    await callbacks.onEnded(
       results.map(({ finished, settle }) => ({ item: finished.item, outcome: finished.attempted, settle })),
       claimed,
     )
@@ -97,18 +98,18 @@ export async function deliverAll<T extends Item>(
 }
 
 /**
- * One attempt. Only a second one at once to the same endpoint asks what that endpoint allows: most batches need not know,
- * and by then it has been read.
+ * Makes one attempt. Only a second concurrent one to an endpoint asks for its limits: most batches need no limits, and by then
+ * the endpoint is cached. `requeued`: the endpoint's `concurrency` allows no more now.
  */
-async function deliverInTurn<T extends Item>(
+async function attempt<T extends Item>(
   engine: Engine,
   queue: FairQueue<T>,
   item: T,
-): Promise<DeliveryOutcome | 'later'> {
+): Promise<DeliveryOutcome | 'requeued'> {
   const { row } = item
-  if (queue.underWay(item) === 1) return engine.worker.deliver(row, Date.now())
+  if (queue.inFlight(item) === 1) return engine.worker.deliver(row, Date.now())
   const { concurrency, refused, waitMs } = await engine.worker.admit([row])
-  if (!queue.mayGo(item, concurrency.get(row.endpointId ?? '') ?? Infinity)) return 'later'
+  if (!queue.admitWithin(item, concurrency.get(row.endpointId ?? '') ?? Infinity)) return 'requeued'
   const resumeInMs = refused.get(row.id)
   if (resumeInMs !== undefined) return { kind: 'hold', reason: 'rate_limited', resumeInMs }
   const wait = waitMs.get(row.id)
@@ -116,12 +117,15 @@ async function deliverInTurn<T extends Item>(
   return engine.worker.deliver(row, Date.now(), { admitted: wait !== undefined })
 }
 
-async function stillStands(engine: Engine, { row, readAt }: Item): Promise<'send' | 'gone' | 'unsent'> {
-  if (performance.now() - readAt < FRESH_MS) return 'send'
+async function recheck(engine: Engine, { row, readAt }: Item): Promise<'current' | 'stale' | 'unsent'> {
+  if (performance.now() - readAt < FRESH_MS) return 'current'
   try {
-    return (await beginEvent(engine.db, row)) === 'stale' ? 'gone' : 'send'
+    return (await beginEvent(engine.db, row)) === 'stale' ? 'stale' : 'current'
   } catch (error) {
-    engine.logger.warn({ deliveryId: row.id, ...errorFields(error) }, 'a row could not be read again; nothing was sent')
+    engine.logger.warn(
+      { deliveryId: row.id, ...errorFields(error) },
+      'failed to read a row again; nothing was sent, and it is retried later',
+    )
     return 'unsent'
   }
 }

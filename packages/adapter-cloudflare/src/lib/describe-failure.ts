@@ -1,6 +1,6 @@
 import type { SendErrorClass } from '@keepsend/engine'
 
-/** What the platform says of a failed `fetch`, by the first that fits. It gives no codes, and its texts are its own affair. */
+/** Patterns of the platform's messages for a failed `fetch`; the first match counts. There are no codes, and the texts may change. */
 const FAMILIES: readonly [RegExp, SendErrorClass, string][] = [
   [/subrequest/i, 'sender_limit', 'this invocation of the Worker has made as many requests as its plan allows'],
   [/certificate/i, 'tls', 'its certificate was not accepted: check its chain, its dates and its host names'],
@@ -14,7 +14,10 @@ const FAMILIES: readonly [RegExp, SendErrorClass, string][] = [
   ],
 ]
 
-/** Its class, and a sentence of ours with the likely fix: a customer reads it, and the platform's own may hold addresses and references. */
+/**
+ * Describes a failed `fetch`: its class, and a sentence of our own with the likely fix. Customers read it, so the platform's
+ * message, which may contain addresses and references, is not shown.
+ */
 export function describeFailure(error: unknown): { reason: SendErrorClass; message: string } {
   const said = error instanceof Error ? error.message : ''
   const [, reason, message] = FAMILIES.find(([family]) => family.test(said)) ?? []

@@ -3,8 +3,8 @@ import { type EventState, releaseEvents } from '@keepsend/outbox'
 import type { QueuePolicy } from './queue-policy.ts'
 
 /**
- * Sends the messages of rows that were taken for it, each under a lease. What the queue refuses is released at once; what
- * cannot even be released comes back when its lease ends.
+ * Sends the messages of rows that were leased for it. Rows whose message the queue refuses are released immediately; if that
+ * fails too, they are due when their leases expire.
  */
 export async function dispatch(
   { engine, queue }: Pick<QueuePolicy, 'engine' | 'queue'>,

@@ -2,11 +2,11 @@ import type { Engine } from '@keepsend/engine'
 import { createOptionChecks, shareInstances } from '@keepsend/outbox/internal'
 
 /**
- * What went wrong, as a stable code.
+ * The stable codes of {@link CloudflareAdapterError}.
  *
- * - `invalid_option`: an option is unknown or out of its bounds, or two do not fit together; nothing was started.
- * - `missing_binding`: the Worker's environment lacks what `bindings` asked it for.
- * - `missing_flag`: the Worker runs without a compatibility flag that keeps it safe; nothing was started.
+ * - `invalid_option`: an option is unknown, out of bounds, or conflicts with another; nothing was started.
+ * - `missing_binding`: the Worker's environment lacks a binding that `bindings` read.
+ * - `missing_flag`: the Worker runs without a required compatibility flag; nothing was started.
  * - `message_too_large`: an event without rows does not fit a queue message.
  * - `queue_timeout`: the queue did not answer in time; it may have taken the messages.
  */
@@ -17,7 +17,7 @@ export type CloudflareAdapterErrorCode =
   | 'message_too_large'
   | 'queue_timeout'
 
-/** The one error class of `@keepsend/adapter-cloudflare`. `instanceof` holds for the errors of every copy of the package. */
+/** The error class of `@keepsend/adapter-cloudflare`. `instanceof` works across several copies of the package. */
 export class CloudflareAdapterError extends Error {
   override readonly name = 'CloudflareAdapterError'
   readonly code: CloudflareAdapterErrorCode
@@ -32,12 +32,12 @@ export class CloudflareAdapterError extends Error {
   }
 }
 
-/** Refuses options, each under its name, as `invalid_option`. */
+/** Checks of options that throw `invalid_option` and name the option. */
 export const { checkBounds, checkNames } = createOptionChecks(
   (message) => new CloudflareAdapterError('invalid_option', message),
 )
 
-/** Refuses an engine without a sender where deliveries are to be made. */
+/** Refuses an engine that cannot deliver because it has no sender. @throws {CloudflareAdapterError} `invalid_option` */
 export function checkCanDeliver(engine: Pick<Engine, 'worker'>): void {
   if (engine.worker.canDeliver) return
   throw new CloudflareAdapterError(

@@ -2,14 +2,14 @@ import type { SendRequest, SendResult, Sender } from '@keepsend/engine'
 import { describeFailure } from './describe-failure.ts'
 
 /**
- * Sends with the platform's `fetch`. Follows no redirect, reads no more than is kept, and ends at the deadline whatever
- * the receiver does. Which hosts may be reached is the URL policy's: a Worker cannot see the address a name resolves to,
- * and the platform itself does not route to private networks.
+ * Creates a sender on the platform's `fetch`. It follows no redirect, reads at most `maxResponseBytes`, and ends at the deadline.
+ * Only the URL policy limits the hosts: a Worker cannot see the address that a name resolves to, and the platform does not
+ * route to private networks.
  */
 export function createFetchSender(): Sender {
   return {
     supports: { tls: false },
-    // The engine does not come here with any; whoever does is not to be answered as if they had been used.
+    // The engine refuses such endpoints before; another caller must not believe that its TLS material was used.
     send: (request) => (request.tls ? Promise.resolve(NO_TLS) : new Exchange(request).result),
   }
 }
@@ -20,10 +20,10 @@ const NO_TLS: SendResult = {
   message: 'a Worker has no client certificates and no private authorities for its receivers; nothing was sent',
 }
 
-// After the head of a 2xx the delivery is delivered: what follows is waited for so long, in ms.
+// How long the body of a 2xx is awaited: with the head the delivery has succeeded.
 const BODY_MS = 1000
 
-/** One request and its answer. Ends once, by whatever comes first. */
+/** One request and its response. Ends once, at the first response, error or deadline. */
 class Exchange {
   readonly result: Promise<SendResult>
   readonly #end: (result: SendResult) => void
@@ -52,7 +52,7 @@ class Exchange {
   async #run({ url, headers, body, maxResponseBytes, needsBody }: SendRequest): Promise<void> {
     const response = await fetch(url, {
       method: 'POST',
-      // The platform inflates what it receives: a receiver that is asked for plain bytes has no reason to send others.
+      // The platform decompresses responses, so ask for uncompressed ones.
       headers: { ...headers, 'accept-encoding': 'identity' },
       body,
       redirect: 'manual',
@@ -72,7 +72,7 @@ class Exchange {
     )
   }
 
-  /** The status and what was read of the rest, complete or not. @param otherwise where there is no status */
+  /** Ends with the status and the part of the body that was read. @param otherwise the result without a status */
   #answer(otherwise?: SendResult): void {
     if (this.#response) this.#end(resultOf(this.#response, this.#body))
     else if (otherwise) this.#end(otherwise)
@@ -86,19 +86,19 @@ function resultOf({ status, headers }: Response, body: Uint8Array): SendResult {
   return { kind: 'response', status, header: (name) => headers.get(name) ?? undefined, body }
 }
 
-/** All that has come, each time that more has. Counts inflated bytes, and hangs up once there are enough. */
+/** Yields all bytes read so far, at each chunk. Counts decompressed bytes, and cancels the response at `maxBytes`. */
 async function* firstBytes(response: Response, maxBytes: number): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader()
   if (!reader) return
-  const kept = new Uint8Array(maxBytes)
+  const bytes = new Uint8Array(maxBytes)
   let size = 0
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return
     const chunk = value.subarray(0, maxBytes - size)
-    kept.set(chunk, size)
+    bytes.set(chunk, size)
     size += chunk.length
-    yield kept.subarray(0, size)
+    yield bytes.subarray(0, size)
     if (size === maxBytes) return reader.cancel()
   }
 }

@@ -11,23 +11,23 @@ import {
 import type { OptionNames } from '@keepsend/outbox/internal'
 import { CloudflareAdapterError, checkBounds, checkCanDeliver, checkNames } from './errors.ts'
 import { type SweepReport, tick } from './scheduled.ts'
-import { deliverAll } from './deliver-batch.ts'
+import { deliverBatch } from './deliver-batch.ts'
 import type { Item } from './fair-queue.ts'
 
-// After the response the platform lets `waitUntil` run for 30 s and then ends it, whatever it does.
+// After the response the platform ends `waitUntil` after 30 s.
 const AFTER_RESPONSE_MS = 28_000
 // Less than the minute after which the next cron begins.
 const TICK_MS = 50_000
 const LEASE_MS = 120_000
 const FIRST_SENDS = 1000
-// Endpoints whose held rows one tick lets out: a few statements each.
+// Endpoints whose held rows one tick resumes: a few statements each.
 const ENDPOINTS = 10
 
 export interface InlineEventQueueOptions {
   /**
-   * Deliveries that one request or one tick of the cron makes at most: 1–1,000. The rest is the next tick's. The free
-   * plan allows an invocation 50 requests, those to D1 among them; each delivery is one, and what stands around twenty
-   * of them comes to about as many again. @default 20
+   * Maximum deliveries of one request or one tick of the cron: 1–1,000. The next tick makes the others. The free plan allows an
+   * invocation 50 requests, including those to D1: one for each delivery, and about twenty more around twenty deliveries.
+   * @default 20
    */
   deliveriesAtMost?: number | undefined
 }
@@ -35,8 +35,8 @@ export interface InlineEventQueueOptions {
 export const INLINE_QUEUE_OPTIONS = { deliveriesAtMost: 'number' } satisfies OptionNames<InlineEventQueueOptions>
 
 /**
- * No queue at all, for the free plan: rows are delivered after the response, within `waitUntil`, and what fails or is
- * cut off is delivered by the cron. The promises are the same; a retry comes with the minute, not with the second.
+ * Delivers without a queue, for the free plan: rows are sent after the response, within `waitUntil`, and the cron delivers
+ * those that fail or are cut off. The guarantees are the same; retries come with the minute, not with the second.
  */
 export class InlineEventQueue implements EventQueue {
   readonly rowsStart = 'dispatched'
@@ -51,10 +51,10 @@ export class InlineEventQueue implements EventQueue {
   }
 
   /**
-   * Gives it the engine that delivers.
+   * Sets the engine that delivers. Call it before the first event.
    *
-   * @throws {CloudflareAdapterError} `invalid_option` when the engine has no sender, or an attempt could outlast what the platform
-   * allows after a response
+   * @throws {CloudflareAdapterError} `invalid_option` when the engine has no sender, or an attempt could take longer than the
+   * platform allows after a response
    */
   start(engine: Engine): void {
     checkCanDeliver(engine)
@@ -71,7 +71,7 @@ export class InlineEventQueue implements EventQueue {
     return this.sendBatch([message])
   }
 
-  /** Resolves when what could be delivered in time is; the rest is the cron's. */
+  /** Resolves when the deliveries that fit into the time have ended; the cron makes the others. */
   async sendBatch(messages: readonly QueuedEvent[]): Promise<void> {
     const engine = this.#engine
     if (!engine) throw new CloudflareAdapterError('invalid_option', 'start(engine) before the first event is sent')
@@ -79,7 +79,7 @@ export class InlineEventQueue implements EventQueue {
     const { db, maxAgeMs, limits } = engine
     const { deliveriesPerPublish } = limits
     const target: PublishTarget = { db, rowsStart: this.rowsStart, maxAgeMs, deliveriesPerPublish }
-    // By row: of two copies of a message one is enough.
+    // By row, because one copy of a message is enough.
     const refs = new Map<string, ClaimRef>()
     for (const message of messages) {
       const rows = message.outboxId === undefined ? await insertQueuedEvent(target, message) : [message]
@@ -91,8 +91,8 @@ export class InlineEventQueue implements EventQueue {
   }
 
   /**
-   * One tick of the cron: makes lost first sends due, and delivers what is due, each row claimed and charged first,
-   * for 50 s at most.
+   * One tick of the cron: makes orphaned first deliveries due, resumes held rows, and delivers due rows, each claimed first, for
+   * 50 s at most.
    *
    * @throws {AggregateError} when anything failed, after everything was tried
    */
@@ -119,14 +119,14 @@ export class InlineEventQueue implements EventQueue {
   }
 }
 
-/** What is not sent in time is given back, so that the next tick does not take it for the row of a worker that died. */
+/** Releases rows that are not sent in time, so that the next tick does not count them as crashed. */
 async function deliverInline(engine: Engine, rows: readonly TakenEvent[], endAt: number): Promise<void> {
   const readAt = performance.now()
   const unsent: TakenEvent[] = []
-  await deliverAll<Item>(
+  await deliverBatch<Item>(
     engine,
     rows.map((row) => ({ row, readAt })),
-    { ended: async () => {}, gone: () => {}, unsent: ({ row }) => void unsent.push(row) },
+    { onEnded: async () => {}, onStale: () => {}, onUnsent: ({ row }) => void unsent.push(row) },
     { toSettle: (outcome) => outcome, endAt },
   )
   await releaseEvents(engine.db, unsent)

@@ -5,16 +5,16 @@ import type { QueuePolicy } from './queue-policy.ts'
 import type { TopUps } from './top-up.ts'
 import type { Item } from './fair-queue.ts'
 
-// Once messages wait longer than this behind others, a workspace has no more first attempts of a batch than it has slots.
+// Once messages wait longer than this behind others, a workspace gets at most MAX_FIRST_ATTEMPTS of a batch.
 const BEHIND_MS = 2000
 const MAX_FIRST_ATTEMPTS = 5
 
-/** What {@link lineUpExcess} did: a row for each that was to be put in line, with what became of that. */
+/** The result of {@link lineUpExcess}: a result for each row that was to be released to its lane. */
 export interface LineUpResult<T extends Item> extends Pick<
   SettleEachResult<{ item: T } & Release>,
   'results' | 'claimed'
 > {
-  /** The rows that are still to be sent. */
+  /** The rows that remain to be sent. */
   left: T[]
 }
 
@@ -24,9 +24,9 @@ interface Release {
 }
 
 /**
- * Puts first attempts in line where the queue is behind and one workspace has more than five of them in the batch: a
- * commit for all of them instead of a request for each, so that what stands behind them is reached. In the same commit some
- * are taken from the line, whose messages go to the end of the queue: with these its window begins, or goes on.
+ * While the queue is behind, releases to their lanes the first attempts of a workspace that has more than five of them in the
+ * batch: one commit instead of a request for each, so that the messages behind them are reached. The same commit takes some
+ * rows from those lanes, and their messages go to the end of the queue, so that the workspace continues there.
  */
 export async function lineUpExcess<T extends Item>(
   { engine }: Pick<QueuePolicy, 'engine'>,
@@ -41,17 +41,17 @@ export async function lineUpExcess<T extends Item>(
     counts.set(workspaceId, topUps.hasLine(workspaceId) ? Math.ceil(group.length / 10) : MAX_FIRST_ATTEMPTS)
     topUps.add(group.map(({ row }) => ({ workspaceId, endpointId: row.endpointId })))
   }
-  const aside = large.flatMap(([, group]) => group)
-  const released = aside.map((item) => ({ item, claim: item.row, outcome: { kind: 'release' } as const }))
+  const excess = large.flatMap(([, group]) => group)
+  const released = excess.map((item) => ({ item, claim: item.row, outcome: { kind: 'release' } as const }))
   const { results, claimed, storageError } = await engine.worker.settleEach(released, { claim: topUps.take(counts) })
   if (storageError !== undefined) {
     engine.logger.error(
-      { ...errorFields(storageError), messages: aside.length },
-      'rows could not be put in line; their messages will come back',
+      { ...errorFields(storageError), messages: excess.length },
+      'failed to release rows to their lanes; their messages will come back',
     )
   }
-  const gone = new Set(aside)
-  return { left: items.filter((item) => !gone.has(item)), results, claimed }
+  const isExcess = new Set(excess)
+  return { left: items.filter((item) => !isExcess.has(item)), results, claimed }
 }
 
 function isFirstAttempt({ row: { claimedAt, attempts, deferrals, crashes } }: Item): boolean {

@@ -1,6 +1,6 @@
 import type { Logger } from '@keepsend/engine'
 
-/** A line of JSON each, whose fields Workers Logs and `wrangler tail` can be searched by. It has no `debug`. */
+/** Logs lines of JSON, so that Workers Logs and `wrangler tail` can search the fields. Has no `debug`. */
 export const jsonConsoleLogger: Logger = {
   info(fields, message) {
     console.info(JSON.stringify({ level: 'info', message, ...fields }))

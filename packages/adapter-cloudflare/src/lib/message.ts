@@ -3,9 +3,9 @@ import type { ClaimRef } from '@keepsend/outbox'
 import type { QueueMessage } from './bindings.ts'
 
 /**
- * What a queue carries: the name of a row and the generation it had, never its payload; and how long it was to wait, so
- * that this is not taken for a queue that is behind. An event whose rows could not
- * be inserted travels whole, once: whoever receives it makes the rows and drops it.
+ * The body of a queue message: the id of a row and its `gen`, never its payload; and its delay, so that the delay does not
+ * count as a queue that is behind. An event whose rows could not be inserted travels as a whole, once: the consumer inserts
+ * its rows.
  */
 export type MessageBody = { outboxId: string; gen: number; delaySeconds?: number } | QueuedEvent
 
@@ -15,22 +15,22 @@ export function toBody(message: QueuedEvent, delaySeconds = 0): MessageBody {
   return outboxId === undefined ? message : { outboxId, gen, ...(delaySeconds > 0 && { delaySeconds }) }
 }
 
-/** A message that names a row. */
+/** A message with the id of a row. */
 export interface NamedMessage {
   message: QueueMessage
   ref: ClaimRef
-  /** How long it was to wait, in ms. */
+  /** The delay that it was sent with, in ms. */
   delayMs: number
 }
 
-// An event id, a dot and an endpoint id are 105 at most. What is far longer is nobody's, and a batch of them would be
-// more than D1 takes in one read: it would hold back the others of its batch.
+// An event id, a dot and an endpoint id have 105 characters at most. Longer ids are malformed; a batch of them would exceed
+// what D1 takes in one read, and delay the other messages of the batch.
 const MAX_ID_LENGTH = 255
 
 /**
- * Reads a batch, which anybody with access to the account can write to. Of two copies for one row the later `gen` is
- * kept, and the other acknowledged: it has nothing to add. What is nobody's is logged and acknowledged; it names no row
- * that could be settled, and would come back a hundred times.
+ * Validates a batch: anybody with access to the account can write messages. Of two messages for one row, the one with the later
+ * `gen` counts, and the other is acknowledged. Malformed messages are logged and acknowledged, because they would come back a
+ * hundred times.
  */
 export function sortMessages(
   messages: readonly QueueMessage[],
@@ -44,9 +44,9 @@ export function sortMessages(
     if (typeof outboxId === 'string' && outboxId.length <= MAX_ID_LENGTH && Number.isSafeInteger(gen)) {
       const ref = { id: outboxId, gen: gen as number }
       const other = named.get(outboxId)
-      const keeps = !other || other.ref.gen < ref.gen
-      ;(keeps ? other?.message : message)?.ack()
-      if (keeps)
+      const isLater = !other || other.ref.gen < ref.gen
+      ;(isLater ? other?.message : message)?.ack()
+      if (isLater)
         named.set(outboxId, { message, ref, delayMs: typeof delaySeconds === 'number' ? delaySeconds * 1000 : 0 })
     } else if (
       outboxId === undefined &&
@@ -58,7 +58,7 @@ export function sortMessages(
     } else {
       logger.error(
         { found: shapeOf(message.body) },
-        'a message names no row of ours: neither { outboxId, gen } nor an event; it is dropped',
+        'dropped a malformed message: expected { outboxId, gen } or an event',
       )
       message.ack()
     }
@@ -66,7 +66,7 @@ export function sortMessages(
   return { named: [...named.values()], events }
 }
 
-/** The shape of anything, and nothing of what it says: it may be an event. */
+/** Describes a value without its content, which may be an event. */
 function shapeOf(body: unknown): string {
   if (typeof body !== 'object' || body === null) return body === null ? 'null' : typeof body
   if (Array.isArray(body)) return 'array'

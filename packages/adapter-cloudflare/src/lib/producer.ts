@@ -5,17 +5,17 @@ import { CloudflareAdapterError, checkBounds, checkNames } from './errors.ts'
 import { toBody } from './message.ts'
 
 export interface CloudflareEventQueueOptions {
-  /** The producer binding, `env.WEBHOOKS` say. */
+  /** The producer binding, for example `env.WEBHOOKS`. */
   queue: QueueBinding
   /**
-   * How long the queue has to answer, in ms: 100–60,000. After it the messages count as not taken; if they were,
-   * their copies are stale by then. @default 10_000
+   * How long the queue has to answer, in ms: 100–60,000. After that the messages count as refused; if it took them after all,
+   * they are stale when the sweep has sent others. @default 10_000
    */
   sendTimeoutMs?: number | undefined
   /**
-   * Messages that one publish sends for a workspace: 1–10,000. What is more, and whatever comes while rows of the
-   * workspace wait in line, is dispatched as its deliveries are settled, so that no neighbour's message stands behind all of
-   * them. @default 100
+   * Messages that one publish sends immediately for a workspace: 1–10,000. Further rows, and all rows while others of the
+   * workspace wait in lanes, are dispatched as its deliveries are settled, so that messages of other workspaces do not wait
+   * behind all of them. @default 100
    */
   dispatchAtOnce?: number | undefined
 }
@@ -26,23 +26,23 @@ export const QUEUE_OPTIONS = {
   dispatchAtOnce: 'number',
 } satisfies OptionNames<CloudflareEventQueueOptions>
 
-/** A message, and how long the queue keeps it to itself. */
+/** A message with its delay. */
 export interface DelayedEvent {
   message: QueuedEvent
-  /** 0 for at once. At most 86,400 (24 h, the platform's bound). */
+  /** 0–86,400 (24 h, the platform's bound). */
   delaySeconds: number
 }
 
-// The platform's bounds, in its bytes (1 KB is 1,000). About 100 bytes of a message's own are counted too.
+// The platform's bounds (1 KB is 1,000 bytes). It also counts about 100 bytes of metadata for each message.
 const MAX_MESSAGES = 100
 const MAX_BATCH_BYTES = 256_000
 const MAX_MESSAGE_BYTES = 128_000
 const METADATA_BYTES = 100
 
-/** The longest that a queue keeps a message back. */
+/** The longest delay of a message. */
 export const MAX_DELAY_SECONDS = 86_400
 
-/** The queue that tells a consumer of durable rows. Messages carry ids, never payloads. */
+/** The producer side of a Cloudflare Queue: its messages tell the consumer of committed rows. They carry ids, never payloads. */
 export class CloudflareEventQueue implements EventQueue {
   readonly rowsStart = 'dispatched'
   readonly dispatchAtOnce: number
@@ -68,19 +68,19 @@ export class CloudflareEventQueue implements EventQueue {
     if (failed[0]) throw failed[0].error
   }
 
-  /** Sends what fits together together. A part that the queue refuses stops no other and is returned. */
+  /** Sends the messages in as few batches as fit. A batch that the queue refuses is returned and stops no other. */
   async sendDelayed(
     delayed: readonly DelayedEvent[],
   ): Promise<{ failed: { messages: QueuedEvent[]; error: unknown }[] }> {
     const failed: { messages: QueuedEvent[]; error: unknown }[] = []
-    let silence: CloudflareAdapterError | undefined
+    let timedOut: CloudflareAdapterError | undefined
     for (const part of parts(delayed)) {
       try {
-        // A queue that does not answer is not asked again: each part would wait as long.
-        if (silence) throw silence
+        // After a time-out the other parts fail immediately: each would wait as long.
+        if (timedOut) throw timedOut
         await this.#sendPart(part)
       } catch (error) {
-        if (error instanceof CloudflareAdapterError && error.code === 'queue_timeout') silence = error
+        if (error instanceof CloudflareAdapterError && error.code === 'queue_timeout') timedOut = error
         failed.push({ messages: part.map(({ message }) => message), error })
       }
     }
@@ -114,7 +114,7 @@ export class CloudflareEventQueue implements EventQueue {
   }
 }
 
-/** In order, each part within the platform's bounds; a message too large for any stands alone. */
+/** Splits in order into parts within the platform's bounds; a message that is too large is a part of its own. */
 function parts(delayed: readonly DelayedEvent[]): DelayedEvent[][] {
   const all: DelayedEvent[][] = []
   let room = 0
@@ -123,7 +123,7 @@ function parts(delayed: readonly DelayedEvent[]): DelayedEvent[][] {
     const part = all.at(-1)
     if (part && part.length < MAX_MESSAGES && bytes <= Math.min(room, MAX_MESSAGE_BYTES)) part.push(one)
     else all.push([one])
-    // Beside a message that is refused for its size, nothing else may be refused.
+    // A message that is refused for its size must not take others with it.
     room = bytes > MAX_MESSAGE_BYTES ? 0 : (all.at(-1)?.length === 1 ? MAX_BATCH_BYTES : room) - bytes
   }
   return all

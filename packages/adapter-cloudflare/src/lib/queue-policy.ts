@@ -4,26 +4,26 @@ import { CloudflareAdapterError, checkBounds, checkCanDeliver, checkNames } from
 import { type CloudflareEventQueue, MAX_DELAY_SECONDS } from './producer.ts'
 import { MAX_CONCURRENT } from './deliver-batch.ts'
 
-/** What the consumers and the sweep of one queue need to know. The numbers must be those of `wrangler.jsonc`. */
+/** Settings of one queue for its consumers and the sweep. They must equal those of `wrangler.jsonc`. */
 export interface QueuePolicyOptions {
   /** `max_batch_size` of the consumer: 1–100. @default 10 */
   maxBatchSize?: number | undefined
   /** `max_batch_timeout` of the consumer, in seconds: 0–60. @default 5 */
   maxBatchTimeoutSeconds?: number | undefined
   /**
-   * How long the queue keeps a message, in seconds: 60–1,209,600. A retry further off than half of it is left to the
-   * sweep. 86,400 on the free plan. @default 345_600 (4 days, the platform's default)
+   * How long the queue retains a message, in seconds: 60–1,209,600. Retries that are further away than half of it are left to
+   * the sweep. 86,400 on the free plan. @default 345_600 (4 days, the platform's default)
    */
   retentionSeconds?: number | undefined
   /**
-   * How long a row that was handed to the queue is left to it before the sweep hands it over again, in ms. At least
-   * what a full batch can take: batch time-out + ceil(batch / 5) × the engine's `maxDeadlineMs` + 10 s; at most 15 min,
-   * after which the platform ends a consumer. @default 120_000, or that sum if it is more
+   * How long the sweep leaves a dispatched row to the queue before it dispatches it again, in ms. At least the longest time of a
+   * full batch: batch time-out + ceil(batch / 5) × the engine's `maxDeadlineMs` + 10 s; at most 15 min, after which the platform
+   * ends a consumer. @default 120_000, or that sum if it is more
    */
   leaseMs?: number | undefined
   /** How long a retry's message may be late before the sweep sends another, in ms: 60,000–3,600,000. @default 300_000 */
   graceMs?: number | undefined
-  /** Rows that one tick of the sweep hands over: 2–10,000. @default 1000 */
+  /** Rows that one tick of the sweep dispatches: 2–10,000. @default 1000 */
   sweepLimit?: number | undefined
 }
 
@@ -40,19 +40,19 @@ export const QUEUE_POLICY_OPTIONS = {
 export interface QueuePolicy extends Resolved<QueuePolicyOptions> {
   engine: Engine
   queue: CloudflareEventQueue
-  /** The longest wait that is given to the queue, in ms. */
+  /** The longest delay of a retry's message, in ms; later retries are left to the sweep. */
   horizonMs: number
 }
 
 const DEFAULT_LEASE_MS = 120_000
-// Reading the batch, settling it, and a D1 that is slow that day.
+// For reading and settling the batch on a slow D1.
 const MARGIN_MS = 10_000
 const MAX_WALL_MS = 900_000
 
 /**
- * The policy that the parts of one queue share.
+ * Creates the policy that the producer, the consumers and the sweep of one queue share.
  *
- * @throws {CloudflareAdapterError} `invalid_option`, naming option, bound and value; and for an engine without a sender
+ * @throws {CloudflareAdapterError} `invalid_option`, naming option, bound and value; also for an engine without a sender
  */
 export function createQueuePolicy(
   parts: { engine: Engine; queue: CloudflareEventQueue },

@@ -4,27 +4,27 @@ import { oldestDue, sweepPendingEvents } from '@keepsend/outbox'
 import { dispatch } from './dispatch.ts'
 import type { QueuePolicy } from './queue-policy.ts'
 
-/** What one tick of the cron did. */
+/** The result of one tick of the cron. */
 export interface SweepReport {
-  /** Rows that were held for an endpoint and are on their way now. */
+  /** Held rows that were resumed. */
   resumed: number
-  /** Rows that had fallen through and were handed on, or, without a queue, worked. */
+  /** Orphaned or due rows that were dispatched, or, without a queue, delivered. */
   redispatched: number
-  /** Rows whose hand-off the queue refused: due again at the next tick, nothing charged. */
+  /** Rows whose message the queue refused: due again at the next tick, no attempt counted. */
   released: number
-  /** Rows found with their attempts used up, failed now. */
+  /** Rows without attempts left, marked failed. */
   exhausted: number
   maintenance: MaintenanceResult
-  /** How long the row that has waited longest, due or in line, has waited, in ms; 0 when none waits. The number to watch. */
+  /** The age of the row that has waited longest, due or in a lane, in ms; 0 when none waits. The number to monitor. */
   oldestDueMs: number
 }
 
 /**
- * One tick: hands rows that fell through to the queue again, at most `sweepLimit`, and cleans up. Each row is taken
- * under a new `gen` and a lease before its message is sent, so that two crons at once hand each row over once and what
- * they send makes older messages stale. Charges no attempt.
+ * One tick of the cron: resumes held rows, dispatches orphaned and due rows again, at most `sweepLimit`, and runs maintenance.
+ * Each row is leased under a new `gen` before its message is sent, so that concurrent crons dispatch it once, and older messages
+ * become stale. Counts no attempt.
  *
- * @throws {AggregateError} when anything failed, after everything was tried: the platform shows it, a log keeps it
+ * @throws {AggregateError} when any part failed, after all parts ran; each error is logged too
  */
 export async function sweep(policy: QueuePolicy): Promise<SweepReport> {
   const { engine, leaseMs, sweepLimit: limit } = policy
@@ -33,14 +33,14 @@ export async function sweep(policy: QueuePolicy): Promise<SweepReport> {
     const how = { limit, leaseMs, firstSends: 'all', perWorkspace: PER_WORKSPACE } as const
     const { events, exhausted } = await sweepPendingEvents(engine.db, how)
     logExhausted(engine.logger, exhausted)
-    // The counts stand whatever becomes of what was refused.
+    // The counts are right even if releasing refused rows fails.
     const { refused: released, errors: ofSending } = await dispatch(policy, events)
     errors.push(...ofSending)
     return { resumed, redispatched: events.length - released, released, exhausted: exhausted.length }
   })
 }
 
-/** What is held comes by messages of its own, spread over the minute; a lost one is swept after the grace. */
+/** Resumes held rows with messages that are spread over the minute; the sweep repeats a lost one after the grace. */
 async function resumeHeldRows({ engine, queue, graceMs }: QueuePolicy, errors: unknown[]): Promise<number> {
   try {
     const { resumed } = await engine.worker.resumeHeld({ batch: MAX_RESUMED, everyMs: CRON_MS, graceMs })
@@ -56,18 +56,18 @@ async function resumeHeldRows({ engine, queue, graceMs }: QueuePolicy, errors: u
 }
 
 const CRON_MS = 60_000
-// Rows in line of one workspace that a tick dispatches: their settles dispatch the rest.
+// Rows waiting in the lanes of one workspace that a tick dispatches; their settles dispatch the rest.
 const PER_WORKSPACE = 20
-// Of one endpoint in one tick: what a receiver that has just recovered can take in a minute.
+// Rows of one endpoint in one tick: a load that a receiver which has just recovered can take in a minute.
 const MAX_RESUMED = 500
 
-/** The frame of a tick: what fails keeps nothing else from running, and is thrown at the end. */
+/** Runs all parts of a tick even if some fail, and throws their errors at the end. */
 export async function tick(
   engine: Engine,
   work: (errors: unknown[]) => Promise<Pick<SweepReport, 'resumed' | 'redispatched' | 'released' | 'exhausted'>>,
 ): Promise<SweepReport> {
   const errors: unknown[] = []
-  const orReport = async <T>(part: () => Promise<T>, otherwise: T): Promise<T> => {
+  const orCollect = async <T>(part: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
       return await part()
     } catch (error) {
@@ -75,9 +75,9 @@ export async function tick(
       return otherwise
     }
   }
-  const worked = await orReport(() => work(errors), { resumed: 0, redispatched: 0, released: 0, exhausted: 0 })
-  await orReport(() => engine.worker.checkKeys(), undefined)
-  const maintenance = await orReport(() => engine.worker.maintain(), {
+  const worked = await orCollect(() => work(errors), { resumed: 0, redispatched: 0, released: 0, exhausted: 0 })
+  await orCollect(() => engine.worker.checkKeys(), undefined)
+  const maintenance = await orCollect(() => engine.worker.maintain(), {
     expired: 0,
     deletedRows: 0,
     deletedPayloads: 0,
@@ -87,9 +87,10 @@ export async function tick(
     orphaned: 0,
     more: false,
   })
-  const oldestDueMs = await orReport(() => oldestDue(engine.db), 0)
+  const oldestDueMs = await orCollect(() => oldestDue(engine.db), 0)
   const swept = { ...worked, maintenance, oldestDueMs }
-  for (const error of errors) engine.logger.error(errorFields(error), 'a part of the sweep failed')
+  for (const error of errors)
+    engine.logger.error(errorFields(error), 'a part of the sweep failed; the next tick retries it')
   engine.logger.info({ ...swept }, 'swept')
   if (errors.length > 0) throw new AggregateError(errors, `the sweep failed in ${errors.length} of its parts`)
   return swept

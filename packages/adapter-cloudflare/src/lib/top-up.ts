@@ -4,16 +4,16 @@ import { inTurn } from '@keepsend/outbox/internal'
 import type { Ended } from './deliver-batch.ts'
 import type { Item } from './fair-queue.ts'
 
-// Lanes of a workspace that one look shows.
+// Lanes of a workspace that one look returns.
 const LANES = 32
-// Messages that waited less, whose receivers answered within a second: there is room for more of them.
+// Messages waited less than this, and receivers answered within a second: the queue has room, so dispatch half as many more.
 const SHORT_WAIT_MS = 500
 const QUICK_ANSWER_MS = 1000
-// Messages that waited longer: of twenty that are settled nineteen are dispatched, and never less than five of a batch.
+// Messages waited longer than this: dispatch nineteen for twenty that were settled, but no fewer than five of a batch.
 const LONG_WAIT_MS = 1000
 const LEAST = 5
 
-/** How many messages of a workspace follow on so many, by how long those waited and how fast they were answered. */
+/** How many rows of a workspace to dispatch after `settled` ones, by how long their messages waited and how fast receivers answered. */
 function topUpFor({ settled, before, waitedMs, isQuick }: Settling): number {
   if (waitedMs > LONG_WAIT_MS) return allowed(before + settled) - allowed(before)
   return waitedMs < SHORT_WAIT_MS && isQuick ? settled + Math.ceil(settled / 2) : settled
@@ -21,10 +21,10 @@ function topUpFor({ settled, before, waitedMs, isQuick }: Settling): number {
 
 interface Settling {
   settled: number
-  /** Of the workspace, settled from the same batch before these. */
+  /** Rows of the workspace settled earlier in the same batch. */
   before: number
   waitedMs: number
-  /** Each of them was answered within a second. */
+  /** Every receiver answered within a second. */
   isQuick: boolean
 }
 
@@ -33,8 +33,8 @@ function allowed(settled: number): number {
 }
 
 /**
- * The lines of the workspaces of a batch, and what of them is dispatched in the place of what the batch settles: so as
- * many messages of a workspace are on their way as before, or a few more or less, whatever it has in line.
+ * Chooses the rows that are dispatched from the lanes of a batch's workspaces in exchange for the rows that the batch settles. So
+ * the number of messages of a workspace in the queue stays about the same, whatever its backlog.
  */
 export class TopUps {
   readonly #lanes = new Map<string, LaneRef[]>()
@@ -48,7 +48,7 @@ export class TopUps {
     this.#leaseMs = leaseMs
   }
 
-  /** Lanes in which rows stand, in the order in which they are to have their turns. */
+  /** Lanes with waiting rows, in the order in which they are dispatched. */
   add(lanes: readonly LaneRef[]): void {
     for (const lane of lanes) {
       const known = this.#lanes.get(lane.workspaceId) ?? []
@@ -61,7 +61,7 @@ export class TopUps {
     return this.#lanes.has(workspaceId)
   }
 
-  /** So many rows of each workspace's line, its lanes in turn. */
+  /** Claims `counts` rows of each workspace, its lanes in rotation. */
   take(counts: ReadonlyMap<string, number>): ClaimOptions | undefined {
     const lanes: LaneShare[] = []
     for (const [workspaceId, count] of counts) {
@@ -72,7 +72,7 @@ export class TopUps {
     return lanes.length > 0 ? { lanes, as: 'sweep', leaseMs: this.#leaseMs } : undefined
   }
 
-  /** What is dispatched in the commit of what has ended. A retry was followed by another when its first attempt was. */
+  /** The claim for the commit that settles a group. Only first attempts count: a retry was already exchanged after its first attempt. */
   claimFor(group: readonly Ended<Item>[]): ClaimOptions | undefined {
     const counts = new Map<string, number>()
     const first = group.filter(({ claim }) => attemptNumber(claim) === 1 && claim.deferrals === 0)
@@ -88,8 +88,8 @@ export class TopUps {
 }
 
 /**
- * The lanes of these workspaces, of each the first behind the endpoint that was served last, so that all have their turn.
- * One look; a second for workspaces that have more than it shows.
+ * Reads the lanes of these workspaces, each starting after the endpoint that was served last, so that they rotate. One look,
+ * and a second one for workspaces with more lanes than it returns.
  */
 export async function lanesOf(
   db: OutboxDatabase,
@@ -105,8 +105,8 @@ export async function lanesOf(
     const last = lastServed.get(workspaceId) ?? ''
     const lanes = first.get(workspaceId) ?? []
     const next = lanes.findIndex(({ endpointId }) => endpointId > last)
-    const turned = next > 0 ? [...lanes.slice(next), ...lanes.slice(0, next)] : lanes
-    return [...more.filter((lane) => workspaceOf(lane) === workspaceId), ...turned]
+    const rotated = next > 0 ? [...lanes.slice(next), ...lanes.slice(0, next)] : lanes
+    return [...more.filter((lane) => workspaceOf(lane) === workspaceId), ...rotated]
   })
 }
 

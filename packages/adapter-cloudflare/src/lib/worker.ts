@@ -15,26 +15,26 @@ import { QUEUE_POLICY_OPTIONS, type QueuePolicyOptions, createQueuePolicy } from
 import { sweep } from './scheduled.ts'
 import { createFetchSender } from './fetch-sender.ts'
 
-// The Worker brings the first two, and has the others itself.
+// The Worker sets these four itself.
 type WorkerPart = 'db' | 'queue' | 'secrets' | 'development'
 const { db: _db, queue: _queue, secrets: _secrets, development: _development, ...engineOptions } = ENGINE_OPTION_NAMES
 engineOptions satisfies OptionNames<Omit<EngineOptions, WorkerPart>>
 
-/** What an app is made from. */
+/** The parts that an app is built from. */
 export interface WorkerParts<Env> {
   engine: Engine
   env: Env
 }
 
-/** What a Worker's environment gives to Keepsend. */
+/** The bindings of a Worker's environment that Keepsend uses. */
 export interface WorkerBindings {
   /** The D1 database that the app commits to. */
   db: D1Binding | undefined
-  /** The producer, or `'inline'` for no queue at all: delivery after the response, and by the cron. */
+  /** The producer, or `'inline'` to deliver without a queue, after the response and by the cron. */
   queue: QueueBinding | 'inline' | undefined
-  /** What signing secrets are encrypted with at rest: see {@link EngineOptions.secrets}. */
+  /** The keys that encrypt secrets at rest: see {@link EngineOptions.secrets}. */
   secrets: EngineOptions['secrets']
-  /** What differs from the engine's defaults. */
+  /** Options of the engine. */
   engine?: Omit<EngineOptions, WorkerPart> | undefined
 }
 
@@ -45,12 +45,12 @@ export const BINDINGS_OPTIONS = {
   engine: engineOptions,
 } as const satisfies OptionNames<WorkerBindings>
 
-/** By its one method, so that a Hono app of any environment fits. */
+/** An app by its one method, so that a Hono app of any environment fits. */
 interface FetchApp {
   fetch(request: Request, env: unknown, context: ExecutionContextLike): Response | Promise<Response>
 }
 
-/** Makes every other name a mistake: in an object that a function returns, TypeScript by itself lets them pass. */
+/** Makes unknown names a type error, which TypeScript does not check in an object that a function returns. */
 type NothingElse<Given, Known> = { [Name in Exclude<keyof Given, keyof Known>]: never }
 
 type ExactBindings<Given extends WorkerBindings> = Given &
@@ -59,23 +59,23 @@ type ExactBindings<Given extends WorkerBindings> = Given &
   }
 
 export interface CreateWorkerOptions<Env, Bindings extends WorkerBindings = WorkerBindings> extends QueuePolicyOptions {
-  /** Called once for each environment. What it asks `env` for and does not find is named in the error. */
+  /** Called once for each environment. If a binding is missing, the error names the properties of `env` that were not found. */
   bindings: (env: Env) => ExactBindings<Bindings>
   /** The app around the engine. @default the engine's routes under `/webhooks` */
   app?: ((parts: WorkerParts<Env>) => FetchApp) | undefined
   /** For `wrangler dev`, never in production: see {@link EngineOptions.development}. @default false */
   development?: boolean | undefined
   /**
-   * The names by which this Worker is reached: its routes, its custom domains, its name under `workers.dev`, of which the
-   * previews go with it. An endpoint of such a name is refused, so that no delivery comes back here as a request. A
-   * Worker cannot know them by itself. A star at the beginning stands for anything: `*.example.com`. @default []
+   * The host names of this Worker: its routes, its custom domains, and its name under `workers.dev`, which includes its
+   * previews. Endpoints with such a host are refused, so that no delivery comes back as a request. A Worker cannot know them
+   * by itself. A leading star matches anything: `*.example.com`. @default []
    */
   ownHostnames?: readonly string[] | undefined
   /** See {@link InlineEventQueueOptions}; only with `queue: 'inline'`. @default 20 */
   deliveriesAtMost?: number | undefined
   /** See {@link CloudflareEventQueueOptions}; only with a queue. @default 100 */
   dispatchAtOnce?: number | undefined
-  /** The name of the queue that takes what the first gave up on. @default 'keepsend-dead-letters' */
+  /** The name of the dead-letter queue. @default 'keepsend-dead-letters' */
   deadLetterQueue?: string | undefined
 }
 
@@ -97,30 +97,33 @@ export interface KeepsendWorker<Env> {
   scheduled(controller: unknown, env: Env): Promise<void>
 }
 
-/** What stands behind one environment. */
+/** The handlers for one environment. */
 interface Installation {
   app: FetchApp
   queue(batch: QueueBatch): Promise<void>
   scheduled(): Promise<unknown>
 }
 
-// An attempt of the inline mode has to end within the 30 s that follow a response.
+// Without a queue, an attempt must end within the 30 s after a response.
 const INLINE_DEADLINES = { deadlineMs: 10_000, maxDeadlineMs: 14_000 }
 
 /**
- * The whole thing in one Worker: the app, the consumer of its queue and of the dead letters, and the cron.
+ * Runs everything in one Worker: the app, the consumers of its queue and of the dead letters, and the cron.
  *
  * @example
  * export default createWorker({
  *   bindings: (env: Env) => ({ db: env.DB, queue: env.WEBHOOKS, secrets: createKeyRing(env.KEEPSEND_SECRET_KEY) }),
  *   app: ({ engine }) => createApp(engine),
  * }) satisfies ExportedHandler<Env>
+ *
+ * @throws {CloudflareAdapterError} `invalid_option` for an unknown option. Handlers throw `missing_binding`, `missing_flag`, and
+ *   `invalid_option` for a bad value
  */
 export function createWorker<Env extends object, Bindings extends WorkerBindings = WorkerBindings>(
   options: CreateWorkerOptions<Env, Bindings>,
 ): KeepsendWorker<Env> {
   checkNames('createWorker', WORKER_OPTIONS, options)
-  // An isolate has one environment nearly always; a test or a service binding may bring another.
+  // An isolate nearly always has one environment; a test or a service binding may pass another.
   const installations = new WeakMap<Env, Installation>()
   const of = (env: Env): Installation => {
     const known = installations.get(env)
@@ -165,7 +168,7 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
     queue.start(engine)
     return {
       app: createApp({ engine, env }),
-      queue: () => noQueueWanted(engine.logger),
+      queue: () => dropMessages(engine.logger),
       scheduled: () => queue.sweep(),
     }
   }
@@ -180,14 +183,14 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
   }
 }
 
-/** The policy of the engine, and the Worker's own names refused. Nothing, where neither was said: the sender's holds. */
+/** The engine's URL policy with the Worker's own names denied; undefined if neither is given, so that the sender's applies. */
 function urlPolicyOf(
   { urlPolicy, sender }: Partial<EngineOptions>,
   ownHostnames: readonly string[],
 ): UrlPolicy | undefined {
   if (ownHostnames.length === 0) return urlPolicy
   const policy = urlPolicy ?? sender?.urlPolicy ?? {}
-  // Each version of a Worker has a name of its own there: 4c1d2b3a-name.account.workers.dev.
+  // Under workers.dev each version of a Worker has its own name: 4c1d2b3a-name.account.workers.dev.
   const own = ownHostnames.flatMap((name) => (/\.workers\.dev\.?$/i.test(name) ? [name, `*-${name}`] : [name]))
   return { ...policy, denyHosts: [...(policy.denyHosts ?? []), ...own] }
 }
@@ -196,12 +199,12 @@ function defaultApp({ engine }: { engine: Engine }): FetchApp {
   return new Hono().use(keepsend(engine)).route('/webhooks', engine.routes)
 }
 
-/** Messages for a Worker that was told to have no queue: acknowledged, because the cron delivers their rows. */
-async function noQueueWanted(logger: Logger): Promise<void> {
-  logger.warn({}, 'messages for a Worker without a queue are dropped; the cron delivers their rows')
+/** Messages for a Worker with `queue: 'inline'` are acknowledged, because the cron delivers their rows. */
+async function dropMessages(logger: Logger): Promise<void> {
+  logger.warn({}, "dropped messages, because queue is 'inline'; the cron delivers their rows")
 }
 
-/** What `bindings` gives, with the names of what it looked for in vain. */
+/** Calls `bindings`, and throws `missing_binding` with the properties of `env` that it did not find. */
 function readBindings<Env extends object>(
   bindings: (env: Env) => WorkerBindings,
   env: Env,

@@ -8,7 +8,7 @@ const grant = (token: string) => ({
   body: JSON.stringify({ access_token: token, token_type: 'bearer', expires_in: 3600 }),
 })
 
-/** A token server, at a path of the receiver's: an endpoint of another workspace, which gets no events. */
+/** A token server at a path of the receiver: an endpoint of another workspace, which gets no events. */
 async function tokenServer({ addEndpoint, engine }: Awaited<ReturnType<typeof rig>>) {
   const hook = await addEndpoint({ ...grant('t1'), next: grant('t2') }, { workspaceId: 'tokens' })
   const { url } = await engine.endpoints.get('tokens', hook.endpointId)
@@ -30,7 +30,7 @@ describe('auth of an endpoint in workerd', () => {
     expect(JSON.stringify(results)).not.toMatch(/123£|abc"/)
   })
 
-  it('by OAuth 2.0 is a token that isolates share, until the receiver refuses it', async () => {
+  it('by OAuth 2.0 shares a token between isolates until the receiver refuses it', async () => {
     const parts = await rig()
     const tokens = await tokenServer(parts)
     const hook = await parts.addEndpoint({ status: 200 }, { auth: tokens.auth })
@@ -60,7 +60,7 @@ describe('auth of an endpoint in workerd', () => {
     )
   })
 
-  it('by OAuth 2.0 that gets no token is a failed attempt of the class auth', async () => {
+  it('by OAuth 2.0 without a token fails the attempt with class auth', async () => {
     const parts = await rig()
     const tokens = await tokenServer(parts)
     await tokens.answer({ status: 400, body: '{"error":"invalid_scope"}' })
@@ -77,7 +77,7 @@ describe('auth of an endpoint in workerd', () => {
 describe('tls of an endpoint in workerd', () => {
   const ca = `-----BEGIN CERTIFICATE-----\n${btoa('0\u0003abc')}\n-----END CERTIFICATE-----\n`
 
-  it('is refused by name where it is set', async () => {
+  it('is refused by name when it is set', async () => {
     const { addEndpoint, engine } = await rig()
     const { endpointId } = await addEndpoint()
     const refused = { code: 'invalid_endpoint', message: expect.stringMatching(/^tls is not possible here: .*Workers/) }
@@ -87,7 +87,7 @@ describe('tls of an endpoint in workerd', () => {
     await expect(engine.endpoints.update('w', endpointId, { tls: { ca } })).rejects.toMatchObject(refused)
   })
 
-  it('is not sent without by the sender itself', async () => {
+  it('is refused by the sender itself, which sends nothing', async () => {
     const request = { url: 'https://example.com/', headers: {}, body: '', deadlineMs: 1000, maxResponseBytes: 10 }
     expect(await createFetchSender().send({ ...request, tls: { ca } })).toMatchObject({ kind: 'error', reason: 'tls' })
   })

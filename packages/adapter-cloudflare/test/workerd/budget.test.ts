@@ -1,4 +1,4 @@
-// What Keepsend costs on D1, by D1's own count: `meta.rows_read` and `meta.rows_written` are what is billed.
+// The cost of Keepsend on D1, by D1's own count: it bills `meta.rows_read` and `meta.rows_written`.
 import { env } from 'cloudflare:workers'
 import { consumeBatch, sweep } from '../../src/index.ts'
 import {
@@ -37,7 +37,7 @@ async function fill(db: OutboxDatabase, count: number, row: { idAt: number; dueA
 }
 
 describe('a delivery to one endpoint', () => {
-  it('writes two rows from publish to settled, and nothing on its way claims', async () => {
+  it('writes two rows from publish to settle, without a claim', async () => {
     const { addEndpoint, policy, publish, read, sent, rows } = await meteredRig()
     await addEndpoint()
     read()
@@ -64,7 +64,7 @@ describe('a delivery to one endpoint', () => {
     }
   })
 
-  it('writes five rows when it ends as failed, one of them its endpoint’s health, and one when it is cleaned up', async () => {
+  it('writes five rows when it fails, one of them its endpoint’s health, and one when it is deleted', async () => {
     const { addEndpoint, db, policy, publish, read, sent } = await meteredRig()
     await addEndpoint({ status: 404 })
     await publish(1)
@@ -102,7 +102,7 @@ describe('a delivery to one endpoint', () => {
 })
 
 describe('a delivery to four endpoints', () => {
-  it('writes its payload once more, and that is cleaned up by one written row', async () => {
+  it('writes its payload separately, which is deleted by one written row', async () => {
     const { addEndpoint, engine, policy, publish, read, sent, rows } = await meteredRig()
     for (let n = 0; n < 4; n++) await addEndpoint()
     read()
@@ -116,7 +116,7 @@ describe('a delivery to four endpoints', () => {
 })
 
 describe('statements', () => {
-  it('publishing is two statements, and once a second a look at what waits, however many endpoints want the event, and writes its payload once', async () => {
+  it('publish takes two statements, plus a count of waiting rows once a second, for any number of endpoints, and writes its payload once', async () => {
     const { addEndpoint, publish, read } = await meteredRig()
     for (let n = 0; n < 20; n++) await addEndpoint()
     read()
@@ -125,7 +125,7 @@ describe('statements', () => {
     expect(read()).toMatchObject({ statements: 3, calls: 2, rowsWritten: 21 })
   })
 
-  it('claiming is three statements (what is due, a look, the lanes) and settling at most two, for one row as for a thousand', async () => {
+  it('a claim takes three statements (due rows, a look, the lanes) and a settle at most two, for one row or a thousand', async () => {
     const { db, read } = await meteredRig()
     for (const count of [1, 10, 1000]) {
       const events = Array.from({ length: count }, () => ({
@@ -149,7 +149,7 @@ describe('statements', () => {
     }
   })
 
-  it('a thousand ids are settled in one statement: no bound on parameters is met', async () => {
+  it('a settle of a thousand ids takes one statement, within the bound on parameters', async () => {
     const { db, read } = await meteredRig()
     const now = Date.now()
     await fill(db, 1000, { idAt: now, dueAt: now - 1, createdAt: now })
@@ -165,10 +165,10 @@ describe('statements', () => {
 })
 
 describe('the sweep', () => {
-  // Sizes of the backlog; each test looks at what grows with it.
+  // Sizes of the backlog; each test checks what grows with it.
   const SIZES = [0, 1000, 100_000]
 
-  it('reads as many rows for what is due beside 100,000 that are not as beside none', async () => {
+  it('reads the same number of rows for due ones beside 100,000 others as beside none', async () => {
     const reads: number[] = []
     for (const size of SIZES) {
       const { db, read } = await meteredRig()
@@ -183,7 +183,7 @@ describe('the sweep', () => {
     expect(reads.at(-1)).toBeLessThanOrEqual((reads[0] ?? 0) + 1)
   })
 
-  it('reads its window alone for lost first sends, whatever waits on both sides of it', async () => {
+  it('reads only its time window for lost first dispatches, whatever waits before and after it', async () => {
     const reads: number[] = []
     for (const size of SIZES) {
       const { db, read } = await meteredRig()
@@ -199,12 +199,12 @@ describe('the sweep', () => {
     expect(reads.at(-1)).toBeLessThanOrEqual((reads[0] ?? 0) + 1)
   })
 
-  it('reads no more keys in a step of the hourly pass than it was allowed', async () => {
+  it('reads no more keys in a step of the hourly pass than its limit', async () => {
     const reads: number[] = []
     for (const size of [1000, 100_000]) {
       const { db, read } = await meteredRig()
       const { now } = await nextDueEvent(db)
-      // None of them lost: all wait for a retry.
+      // None of them is lost: all wait for a retry.
       await fill(db, size, { idAt: now - 86_400_000, dueAt: now + 3_600_000, createdAt: now - 86_400_000 })
       await db.run(sqlText`update keepsend_sweep_pass set began_at = 0`)
       read()
@@ -212,17 +212,17 @@ describe('the sweep', () => {
       reads.push(read().rowsRead)
     }
     expect(reads[0]).toBe(reads[1])
-    // The keys once to find where the step ends, and once to look at them.
+    // Each key is read twice: to find the end of the step, and to check it.
     expect(reads[0]).toBeLessThanOrEqual(2 * 100 + 10)
   })
 
-  it('writes nothing in a tick that finds nothing, and reads as little of 100,000 rows as of none', async () => {
+  it('writes nothing in an idle tick, and reads as little beside 100,000 rows as beside none', async () => {
     const reads: number[] = []
     for (const size of [0, 100_000]) {
       const { db, policy, read } = await meteredRig()
       const { now } = await nextDueEvent(db)
       await fill(db, size, { idAt: now - 3_600_000, dueAt: now + 3_600_000, createdAt: now })
-      // The first tick of all stores what keys are checked by.
+      // The first tick stores the check of the keys.
       await policy.engine.worker.checkKeys()
       read()
       expect(await sweep(policy)).toMatchObject({ redispatched: 0, oldestDueMs: 0 })

@@ -1,4 +1,4 @@
-// What a route commits on D1: the change, its rows and the answer in one batch, or none of them.
+// Commits of a route on D1: the change, its rows and the response in one batch, or none of them.
 import type { IdempotencyKey } from '@keepsend/engine'
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { sql } from 'drizzle-orm'
@@ -46,7 +46,7 @@ const make = (id: string) => ({
 })
 
 describe('a commit on D1', () => {
-  it('takes drizzle builders of the host, and commits the change with its rows', async () => {
+  it('accepts drizzle builders of the host, and commits the change with its rows', async () => {
     const { counts, engine, sent } = await withThings()
     const work: Promise<void>[] = []
     const answer = await engine.commit({ ...make('a'), background: (one) => void work.push(one) })
@@ -56,7 +56,7 @@ describe('a commit on D1', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('that breaks a constraint keeps nothing: no change, no row, no record, no message', async () => {
+  it('that violates a constraint stores nothing: no change, row, record or message', async () => {
     const { counts, engine, sent } = await withThings()
     await engine.commit(make('a'))
     sent.length = 0
@@ -68,7 +68,7 @@ describe('a commit on D1', () => {
     expect(sent).toEqual([])
   })
 
-  it('a repeat of the request is answered with what was stored, and commits nothing', async () => {
+  it('answers a repeated request with the stored response, and commits nothing', async () => {
     const { counts, engine } = await withThings()
     const first = await engine.commit({ ...make('a'), idempotencyKey: key() })
     const second = await engine.commit({ ...make('b'), idempotencyKey: key() })
@@ -78,7 +78,7 @@ describe('a commit on D1', () => {
     await expect(other).rejects.toMatchObject({ code: 'idempotency_mismatch' })
   })
 
-  it('ten copies of one request at once commit once', async () => {
+  it('commits ten concurrent copies of a request once', async () => {
     const { counts, engine } = await withThings()
     const all = await Promise.allSettled(
       Array.from({ length: 10 }, (_, n) => engine.commit({ ...make(`t${n}`), idempotencyKey: key() })),
@@ -92,7 +92,7 @@ describe('a commit on D1', () => {
     expect(await counts()).toMatchObject({ things: 1, rows: 1, records: 1 })
   })
 
-  it('whose answer was lost after it took place is answered from its record; without a key the outcome is unknown', async () => {
+  it('with a lost response is answered from its record; without a key it is commit_unconfirmed', async () => {
     let deaf = false
     const loseAnswers = (db: OutboxDatabase): OutboxDatabase => ({
       ...db,
@@ -108,7 +108,7 @@ describe('a commit on D1', () => {
     expect(answer).toMatchObject({ status: 201, body: '{"id":"a"}' })
     await expect(engine.commit(make('b'))).rejects.toThrow(/Network connection lost/)
     expect(await counts()).toEqual({ things: 2, rows: 2, records: 1, marks: 0 })
-    // Nobody could tell the queue. The rows wait, and the sweep finds them.
+    // The queue could not be notified. The rows wait, and the sweep finds them.
     expect(sent).toEqual([])
   })
 })
@@ -123,7 +123,7 @@ describe('a request of the API under an Idempotency-Key on D1', () => {
     ['POST', '/endpoints/{id}/replay', {}],
     ['POST', '/deliveries/{delivery}/replay', {}],
     ['DELETE', '/endpoints/{id}', {}],
-  ])('%s %s is made once, gets one answer, and leaves no secret in its record', async (method, path, body) => {
+  ])('%s %s takes effect once, gets one response, and stores no secret in its record', async (method, path, body) => {
     const { engine, addEndpoint, publish, rows } = await rig({ engine: { secrets: 'plaintext-for-development' } })
     const { endpointId } = await addEndpoint()
     await publish(2)

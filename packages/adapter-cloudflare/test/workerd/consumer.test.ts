@@ -1,4 +1,4 @@
-// How a batch is worked: what is read, what is sent, how many at once, and what becomes of its messages.
+// How a batch is consumed: its reads, its requests and their concurrency, and the result of its messages.
 import { env } from 'cloudflare:workers'
 import { newEventId } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
@@ -7,7 +7,7 @@ import { consumeBatch } from '../../src/index.ts'
 import { faulty } from './faulty.ts'
 import { PATIENCE, type Rig, type RigOptions, batchOf, fates, messagesFor, rig } from './rig.ts'
 
-/** A rig, and what it asks of D1 from `judge()` on. */
+/** A rig, and its calls to D1 since `judge()`. */
 async function watchedRig(options: RigOptions = {}): Promise<Rig & ReturnType<typeof faulty>> {
   const faults = faulty(env.DB)
   return { ...(await rig({ ...options, wrap: () => fromD1(faults.d1) })), ...faults }
@@ -30,8 +30,8 @@ it('a batch is delivered, settled and acknowledged; messages carry ids and no pa
   expect(await rows()).toEqual([])
 })
 
-describe('what is asked of D1', () => {
-  it('one read for a whole batch, one for its endpoints, and a settle for each five that ended', async () => {
+describe('a batch reads from D1', () => {
+  it('its rows once, its endpoints once, and settles each group of five', async () => {
     const { addEndpoint, calls, consume, judge, publish } = await watchedRig()
     await addEndpoint()
     await addEndpoint({ status: 500 })
@@ -44,7 +44,7 @@ describe('what is asked of D1', () => {
     expect(new Set(settles.flatMap(({ verbs }) => verbs))).toEqual(new Set(['delete', 'update']))
   })
 
-  it('one read, and nothing else, for a batch with nothing to send', async () => {
+  it('its rows once and nothing else, if there is nothing to send', async () => {
     const { addEndpoint, calls, consume, judge, policy, publish, sent } = await watchedRig()
     const hook = await addEndpoint()
     await publish(5)
@@ -58,7 +58,7 @@ describe('what is asked of D1', () => {
     expect(await hook.arrivals()).toHaveLength(5)
   })
 
-  it('nothing for a batch that names nothing', async () => {
+  it('nothing, if it names no row', async () => {
     const { calls, judge, policy } = await watchedRig()
     judge()
     await consumeBatch(policy, batchOf([]))
@@ -67,8 +67,8 @@ describe('what is asked of D1', () => {
   })
 })
 
-describe('at most five requests are open', () => {
-  it('each further one begins when another has ended', async () => {
+describe('at most five requests are in flight', () => {
+  it('each further one starts when another has ended', async () => {
     const { addEndpoint, consume, publish, rows } = await rig()
     const hook = await addEndpoint({ status: 'never' })
     await publish(10)
@@ -85,10 +85,10 @@ describe('at most five requests are open', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('the deadline of the sixth begins when it has a place: five that stall make none of the other five late', async () => {
+  it('the deadline of the sixth starts with its slot: five stalled requests make none of the other five late', async () => {
     const { addEndpoint, consume, publish, rows } = await rig()
     const stalling = await addEndpoint({ status: 'never' }, { eventTypes: ['first.five'], deadlineMs: 1000 })
-    // As long as what it waits for its place: a deadline from the start of the batch would have passed.
+    // As long as it waits for its slot: a deadline from the start of the batch would have passed.
     const prompt = await addEndpoint({ status: 200 }, { eventTypes: ['other.five'], deadlineMs: 1000 })
     await publish(5, { type: 'first.five' })
     await publish(5, { type: 'other.five' })
@@ -101,8 +101,8 @@ describe('at most five requests are open', () => {
   })
 })
 
-describe('a message that has nothing to add is acknowledged, and nothing is sent', () => {
-  it('its row was never there, is settled, put off, taken or held', async () => {
+describe('a stale message is acknowledged, and nothing is sent', () => {
+  it('if its row never existed, or is settled, rescheduled, claimed or held', async () => {
     const { addEndpoint, db, policy, publish, rows } = await rig()
     const hook = await addEndpoint()
     const ids = await publish(5)
@@ -125,7 +125,7 @@ describe('a message that has nothing to add is acknowledged, and nothing is sent
     expect(await hook.arrivals()).toEqual([])
   })
 
-  it('its row was deleted, and the same event published anew: the message of the earlier life starts nothing', async () => {
+  it('if its row was deleted and the same event published again', async () => {
     const { addEndpoint, db, engine, now, policy, rows, sent } = await rig()
     const hook = await addEndpoint()
     const event = { id: newEventId(), type: 'message.created', workspaceId: 'w', data: {} }
@@ -155,7 +155,7 @@ describe('a message that has nothing to add is acknowledged, and nothing is sent
     expect(await rows()).toEqual([])
   })
 
-  it('two copies of one row in one batch: one request, both acknowledged', async () => {
+  it('if it is the second of a row in one batch: one request, both acknowledged', async () => {
     const { addEndpoint, policy, publish, rows } = await rig()
     const hook = await addEndpoint()
     await publish(3)
@@ -167,7 +167,7 @@ describe('a message that has nothing to add is acknowledged, and nothing is sent
     expect(await rows()).toEqual([])
   })
 
-  it('an older and a newer copy of one row in one batch: the newer counts, in either order', async () => {
+  it('if a newer one of its row is in the same batch, in either order', async () => {
     const { addEndpoint, db, policy, publish, rows } = await rig()
     const hook = await addEndpoint()
     await publish(2)
@@ -181,7 +181,7 @@ describe('a message that has nothing to add is acknowledged, and nothing is sent
   })
 })
 
-describe('what anybody may have put into the queue', () => {
+describe('a message that anybody may have put into the queue', () => {
   const cyclic: Record<string, unknown> = {}
   cyclic['itself'] = cyclic
 
@@ -217,7 +217,7 @@ describe('what anybody may have put into the queue', () => {
     ['a NUL and half a character', { outboxId: '\0\ud800', gen: 0 }],
     ['a generation below zero', { outboxId: newEventId(), gen: -1 }],
     ['as much as a message holds', { outboxId: 'x'.repeat(127_000), gen: 0 }],
-  ])('%s names no row: acknowledged, and the message beside it is delivered', async (_name, body) => {
+  ])('%s that names no row is acknowledged, and the message beside it is delivered', async (_name, body) => {
     const { addEndpoint, policy, publish, rows, sent } = await rig()
     const hook = await addEndpoint()
     await publish(1)
@@ -228,7 +228,7 @@ describe('what anybody may have put into the queue', () => {
     expect(await rows()).toEqual([])
   })
 
-  it("a whole batch of the largest messages keeps nobody's delivery back", async () => {
+  it('a batch of the largest messages delays no delivery', async () => {
     const { addEndpoint, policy, publish, rows, sent } = await rig({ policy: { maxBatchSize: 100 } })
     const hook = await addEndpoint()
     await publish(1)
@@ -242,7 +242,7 @@ describe('what anybody may have put into the queue', () => {
 })
 
 describe('an event without rows', () => {
-  it('gets them, under its own id, and its messages; a second copy makes no second row', async () => {
+  it('gets rows under its own id, and their messages; a second copy inserts no second row', async () => {
     const { addEndpoint, consume, policy, rows, sent } = await rig()
     const hook = await addEndpoint()
     const event = { type: 'message.created', workspaceId: 'w', data: { n: 1 }, eventId: newEventId() }
@@ -259,7 +259,7 @@ describe('an event without rows', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('comes back while its rows cannot be made, and keeps no other message from its delivery', async () => {
+  it('comes back while its rows cannot be inserted, and delays no other message', async () => {
     const { addEndpoint, judge, policy, publish, rows, sent } = await watchedRig()
     const hook = await addEndpoint()
     await publish(1)
@@ -272,7 +272,7 @@ describe('an event without rows', () => {
     expect(await hook.arrivals()).toHaveLength(1)
   })
 
-  it('that no endpoint wants is acknowledged, and leaves nothing', async () => {
+  it('that no endpoint is subscribed to is acknowledged, and stores nothing', async () => {
     const { policy, rows, sent } = await rig()
     const batch = batchOf([{ type: 'message.created', workspaceId: 'nobody', eventId: newEventId() }])
     await consumeBatch(policy, batch)
@@ -286,7 +286,7 @@ describe('an event without rows', () => {
     ['data', { type: 't', workspaceId: 'w', data: 5, eventId: newEventId() }],
     ['channels', { type: 't', workspaceId: 'w', channels: 5, eventId: newEventId() }],
     ['time', { type: 't', workspaceId: 'w', timestamp: 'some day', eventId: newEventId() }],
-  ])('whose %s can never be right is logged and dropped: it would come back a hundred times', async (_name, body) => {
+  ])('with an invalid %s is logged and dropped, because it would come back a hundred times', async (_name, body) => {
     const { addEndpoint, log, policy, rows } = await rig()
     await addEndpoint()
     const batch = batchOf([body])
@@ -297,7 +297,7 @@ describe('an event without rows', () => {
   })
 })
 
-describe('a batch larger than the policy knows', () => {
+describe('a batch larger than maxBatchSize', () => {
   it('is delivered, with a warning that names both numbers', async () => {
     const { addEndpoint, consume, log, publish, rows } = await rig({ policy: { maxBatchSize: 2 } })
     await addEndpoint()
@@ -309,7 +309,7 @@ describe('a batch larger than the policy knows', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('one that is as large as it may be is no reason to warn', async () => {
+  it('causes no warning at exactly maxBatchSize', async () => {
     const { addEndpoint, consume, log, publish } = await rig({ policy: { maxBatchSize: 3 } })
     await addEndpoint()
     await publish(3)

@@ -65,15 +65,15 @@ async function freshDatabase(): Promise<OutboxDatabase> {
   return db
 }
 
-/** Whether rows may go now. */
+/** Whether rows may be sent now. */
 async function isDue(db: OutboxDatabase): Promise<boolean> {
   const { now, dueAt, lanes } = await lookAtLanes(db)
   return lanes.length > 0 || (dueAt !== null && dueAt <= now)
 }
 
 /**
- * Hands to a consumer what was sent to a queue, as the platform does: in order, not before its delay is over, and again
- * what was neither acknowledged nor asked for later. What the consumer asks for later comes with the next `redeliver`.
+ * Passes the messages of a queue to a consumer, as the platform does: in order, after their delays, and again if they were
+ * neither acknowledged nor retried. Messages that the consumer retries come with the next `redeliver`.
  */
 function carrier(): { binding: QueueBinding; take: (most: number) => QueueMessage[]; redeliver: () => void } {
   interface Carried {

@@ -1,4 +1,4 @@
-// The consumer of the dead-letter queue: what a message left undone for a hundred times becomes of its row.
+// The consumer of the dead-letter queue: the row of a message that failed a hundred times.
 import { env } from 'cloudflare:workers'
 import { newEventId } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
@@ -9,7 +9,7 @@ import { type HeldMessage, LOST_MS, type Rig, batchOf, fates, messagesFor, rig }
 
 const REASON = 'dead_letter: the queue gave up on the message'
 
-type Parts = Rig & FaultyD1 & { bury: (bodies: readonly unknown[]) => Promise<HeldMessage[]> }
+type Parts = Omit<Rig, 'consume'> & FaultyD1 & { consume: (bodies: readonly unknown[]) => Promise<HeldMessage[]> }
 
 async function newRig(): Promise<Parts> {
   const faults = faulty(env.DB)
@@ -17,7 +17,7 @@ async function newRig(): Promise<Parts> {
   return {
     ...parts,
     ...faults,
-    async bury(bodies) {
+    async consume(bodies) {
       const batch = batchOf(bodies, { queue: 'keepsend-dead-letters' })
       await consumeDeadLetters(parts.policy, batch)
       return batch.messages
@@ -25,18 +25,18 @@ async function newRig(): Promise<Parts> {
   }
 }
 
-async function setRows({ db }: Rig, set: string): Promise<void> {
+async function setRows({ db }: Pick<Rig, 'db'>, set: string): Promise<void> {
   await db.run({ sql: `update pending_events set ${set}`, params: [] })
 }
 
 describe('the row of a dead letter', () => {
-  it('is charged one attempt, with the reason, and is due for the sweep: nothing is sent from here', async () => {
+  it('counts one attempt, with the reason, and is due for the sweep; nothing is sent', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     const ids = await parts.publish(2)
     parts.sent.length = 0
     const before = await parts.now()
-    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
     for (const row of await parts.rows()) {
       expect(row).toMatchObject({ status: 'pending', attempts: 1, moves: 1, claimedAt: null, lastError: REASON })
       expect(row.dueAt).toBeGreaterThanOrEqual(before + 300_000)
@@ -55,47 +55,47 @@ describe('the row of a dead letter', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('ends where that was its last attempt', async () => {
+  it('fails if that was its last attempt', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(1)
     await setRows(parts, 'attempts = max_attempts - 1')
-    await parts.bury(messagesFor(await parts.rows()))
+    await parts.consume(messagesFor(await parts.rows()))
     expect(await parts.rows()).toMatchObject([{ status: 'failed', attempts: 10, lastError: REASON, dueAt: null }])
   })
 
-  it('has one attempt left where it had two', async () => {
+  it('has one attempt left if it had two', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(1)
     await setRows(parts, 'attempts = max_attempts - 2')
-    await parts.bury(messagesFor(await parts.rows()))
+    await parts.consume(messagesFor(await parts.rows()))
     expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9 }])
   })
 
-  it('is charged once for the attempt that a claim has charged already', async () => {
+  it('does not count an attempt again that a claim has counted', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(1)
     await setRows(parts, 'attempts = max_attempts - 1, gen = created_at + 4, claimed_at = 1, due_at = 1')
-    await parts.bury(messagesFor(await parts.rows(), 4))
+    await parts.consume(messagesFor(await parts.rows(), 4))
     expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9, claimedAt: null }])
   })
 
-  it('is charged once for two letters of one batch, and not again for a letter that comes again', async () => {
+  it('counts one attempt for two messages of one batch, and none for a redelivered one', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(1)
     const [letter] = messagesFor(await parts.rows())
     const letters = [letter, letter]
-    expect(fates(await parts.bury(letters))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.consume(letters))).toEqual(['ack', 'ack'])
     const before = await parts.rows()
     expect(before).toMatchObject([{ attempts: 1, moves: 1 }])
-    expect(fates(await parts.bury(letters))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.consume(letters))).toEqual(['ack', 'ack'])
     expect(await parts.rows()).toEqual(before)
   })
 
-  it('that has moved on is left alone: put off, swept, settled or gone, the letter is acknowledged', async () => {
+  it('is unchanged if it was rescheduled, swept, settled or deleted; the message is acknowledged', async () => {
     const parts = await newRig()
     await parts.addEndpoint({ status: 500 })
     const ids = await parts.publish(4, { agoMs: LOST_MS })
@@ -110,50 +110,58 @@ describe('the row of a dead letter', () => {
     }
     const before = await parts.rows()
     const letters = [...messagesFor(before), { outboxId: newEventId(), gen: 0 }]
-    expect(fates(await parts.bury(letters))).toEqual(Array(5).fill('ack'))
+    expect(fates(await parts.consume(letters))).toEqual(Array(5).fill('ack'))
     expect(await parts.rows()).toEqual(before)
   })
 })
 
 describe('a dead letter that names no row', () => {
-  it('but holds an event: its rows are made, and their messages sent', async () => {
+  it('but contains an event gets its rows inserted, and their messages sent', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     const eventId = newEventId()
-    expect(fates(await parts.bury([{ type: 'message.created', workspaceId: 'w', data: {}, eventId }]))).toEqual(['ack'])
+    expect(fates(await parts.consume([{ type: 'message.created', workspaceId: 'w', data: {}, eventId }]))).toEqual([
+      'ack',
+    ])
     expect(await parts.rows()).toMatchObject([{ id: `${eventId}.${hook.endpointId}`, attempts: 0, dueAt: null }])
     await parts.consume()
     expect(await hook.arrivals()).toMatchObject([{ id: eventId, verified: true }])
   })
 
-  it("and is nobody's, is logged and acknowledged", async () => {
+  it('and is malformed is logged and acknowledged', async () => {
     const parts = await newRig()
-    expect(fates(await parts.bury([null, 5n, { outboxId: 7 }]))).toEqual(['ack', 'ack', 'ack'])
+    expect(fates(await parts.consume([null, 5n, { outboxId: 7 }]))).toEqual(['ack', 'ack', 'ack'])
     expect(parts.log).toHaveLength(3)
   })
 })
 
 describe('while D1 does not answer, a dead letter comes back', () => {
-  it('and nothing is charged, when its row cannot be read', async () => {
+  it('and counts no attempt, if its row cannot be read', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(2)
     parts.judge(() => 'refused')
-    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual([{ retryAfter: 30 }, { retryAfter: 30 }])
+    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual([
+      { retryAfter: 30 },
+      { retryAfter: 30 },
+    ])
     parts.judge()
     expect(await parts.rows()).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
-    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
   })
 
-  it('and nothing is charged, when its row cannot be settled', async () => {
+  it('and counts no attempt, if its row cannot be settled', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(2)
     parts.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
-    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual([{ retryAfter: 30 }, { retryAfter: 30 }])
+    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual([
+      { retryAfter: 30 },
+      { retryAfter: 30 },
+    ])
     expect(parts.log.filter(({ level }) => level === 'error')).toMatchObject([
       {
-        message: 'failed to record dead letters; they will come back',
+        message: 'failed to record dead letters; their messages will come back',
         fields: { outcomes: 2, code: 'not_accepted' },
       },
     ])
@@ -161,20 +169,20 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     expect(await parts.rows()).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
   })
 
-  it('and is charged once, when only the answer was lost', async () => {
+  it('and counts one attempt, if only the response was lost', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(2)
     parts.judge(({ verbs, index }) => (verbs.includes('update') && index === 1 ? 'answer lost' : 'well'))
-    await parts.bury(messagesFor(await parts.rows()))
-    await parts.bury(messagesFor(await parts.rows()))
+    await parts.consume(messagesFor(await parts.rows()))
+    await parts.consume(messagesFor(await parts.rows()))
     expect(await parts.rows()).toMatchObject([
       { attempts: 1, moves: 1 },
       { attempts: 1, moves: 1 },
     ])
   })
 
-  it('alone, when the database refuses its row for itself: its neighbours are settled', async () => {
+  it('alone, if the database refuses only its row: the others are settled', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(2)
@@ -186,7 +194,7 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     })
     const poison = (await parts.rows()).findIndex(({ type }) => type === 'poison.taken')
     const expected = ids.map((_, n) => (n === poison ? { retryAfter: 30 } : 'ack'))
-    expect(fates(await parts.bury(messagesFor(await parts.rows())))).toEqual(expected)
+    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual(expected)
     expect((await parts.rows()).map(({ attempts }) => attempts)).toEqual(ids.map((_, n) => (n === poison ? 0 : 1)))
   })
 })

@@ -46,7 +46,7 @@ function parts(): { engine: Engine; queue: CloudflareEventQueue } {
   }
 }
 
-/** What shows the options that a Worker went by: its engine, and the warning about readable secrets. */
+/** The effects of a Worker's options: its engine, and the warning about readable secrets. */
 async function serve(options: Partial<CreateWorkerOptions<Env>>, found: Partial<WorkerBindings>): Promise<unknown> {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
   const engines: Engine[] = []
@@ -78,7 +78,7 @@ async function serve(options: Partial<CreateWorkerOptions<Env>>, found: Partial<
 }
 
 const tried = everyOption(OPTION_NAMES, REQUIRED).filter(
-  // What `bindings` returns is tried for itself, and the app shows the engine.
+  // The result of `bindings` is tested separately, and the app exposes the engine.
   ({ owner, path }) => owner !== 'createWorker' || !/^(bindings\.|app$)/.test(path),
 )
 
@@ -91,7 +91,7 @@ describe('options', () => {
     expect(await serve({ app: undefined }, {})).toMatchObject({ status: [404, 200] })
   })
 
-  it('a value of another kind is refused by the name of its option', async () => {
+  it('a value of a wrong type is refused with the name of its option', async () => {
     const wrong = everyWrongValue(OPTION_NAMES)
     expect(wrong.length).toBeGreaterThan(200)
     for (const { owner, path, value } of wrong) {
@@ -104,7 +104,7 @@ describe('options', () => {
     }
   })
 
-  it.each(Object.keys(CALLS) as Owner[])('an option that does not exist is refused by name: %s', async (owner) => {
+  it.each(Object.keys(CALLS) as Owner[])('an unknown option is refused by name: %s', async (owner) => {
     await expect((async () => CALLS[owner]({ colour: 1 }))()).rejects.toMatchObject({
       name: 'CloudflareAdapterError',
       code: 'invalid_option',
@@ -119,13 +119,16 @@ describe('options', () => {
     [{}, { urlPolicy: {} }, 'bindings(env) has no option urlPolicy: it belongs in engine: { urlPolicy }'],
     [{}, { engine: { secrets: 1 } }, 'bindings(env) has no option engine.secrets: it belongs beside engine'],
     [{}, { engine: { circuit: { openms: 1 } } }, 'did you mean engine.circuit.openMs?'],
-  ])('a Worker with a misplaced option is told where it belongs: %j, bindings %j', async (options, found, message) => {
-    await expect(serve(options as Partial<CreateWorkerOptions<Env>>, found as Partial<WorkerBindings>)).rejects.toThrow(
-      message,
-    )
-  })
+  ])(
+    'a Worker with a misplaced option throws an error that says where it belongs: %j, bindings %j',
+    async (options, found, message) => {
+      await expect(
+        serve(options as Partial<CreateWorkerOptions<Env>>, found as Partial<WorkerBindings>),
+      ).rejects.toThrow(message)
+    },
+  )
 
-  it('what bindings returns holds no other name, by types as well', () => {
+  it('the types allow no unknown name in the result of bindings', () => {
     const { DB: db, WEBHOOKS: queue } = env
     const secrets = TEST_KEYS
     const make = () => [
@@ -157,12 +160,12 @@ describe('an engine without a sender', () => {
     message: expect.stringMatching(/the engine has no sender.*createFetchSender\(\)/),
   })
 
-  it('is refused by the policy of a queue, which is where its consumer gets it from', () => {
+  it('is refused by createQueuePolicy', () => {
     expect(unsent().engine.worker.canDeliver).toBe(false)
     expect(() => createQueuePolicy(unsent())).toThrow(refused)
   })
 
-  it('is refused by the queue that is none', () => {
+  it('is refused by InlineEventQueue', () => {
     const { engine } = unsent()
     const inline = new InlineEventQueue()
     expect(() => inline.start(engine)).toThrow(refused)

@@ -1,5 +1,5 @@
-// D1 fails: before it did anything, after it did, for one row, or for good. What was committed is delivered all the
-// same, nothing is written twice, and the consumer never rejects.
+// D1 fails: before a call takes effect, after it, for one row, or permanently. Committed rows are delivered all the same, nothing
+// is written twice, and the consumer never rejects.
 import { env } from 'cloudflare:workers'
 import { type WebhookEvent, commitWithEvents, keepsend } from '@keepsend/engine'
 import { fromD1 } from '@keepsend/outbox/d1'
@@ -27,7 +27,7 @@ async function newRig(options: RigOptions = {}): Promise<Parts> {
   return { ...(await rig({ ...options, wrap: () => fromD1(faults.d1) })), ...faults }
 }
 
-/** The nth call that contains the verb ends so, and all others well. */
+/** The nth call that contains the verb fails like this, all others succeed. */
 function only(fate: Fate, verb: string, nth = 1): Parameters<FaultyD1['judge']>[0] {
   let seen = 0
   return ({ verbs }) => (verbs.includes(verb) && ++seen === nth ? fate : 'well')
@@ -40,7 +40,7 @@ const newEvent = (): WebhookEvent & { id: string } => ({
   data: {},
 })
 
-/** Everything that is left is brought about by an isolate for which all is well: messages again, and the cron. */
+/** A healthy isolate does the rest: messages are redelivered, and the cron runs. */
 async function recover({ lapse, newIsolate, rows, sent }: Rig, messages: readonly HeldMessage[] = []): Promise<void> {
   const policy = newIsolate()
   const again = messages.filter(({ fate }) => fate !== 'ack').map(({ body }) => body)
@@ -61,8 +61,8 @@ async function arrivalsOf(hook: Hook): Promise<number[]> {
   return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, count]) => count)
 }
 
-describe('publishing, when the commit takes place and its answer is lost', () => {
-  it('the caller is told that the outcome is unknown; a repeat makes no second row; swept and delivered once', async () => {
+describe('a publish whose commit succeeds and whose response is lost', () => {
+  it('fails with commit_unconfirmed; a repeat inserts no second row, and it is swept and delivered once', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     const event = newEvent()
@@ -78,7 +78,7 @@ describe('publishing, when the commit takes place and its answer is lost', () =>
     expect(await parts.rows()).toEqual([])
   })
 
-  it('the idempotency record decides where there is one: the request is answered, and so is its repeat', async () => {
+  it('is answered from its idempotency record, and so is its repeat', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     const app = new Hono().use(keepsend(parts.engine)).post('/things', (c) =>
@@ -90,7 +90,7 @@ describe('publishing, when the commit takes place and its answer is lost', () =>
     )
     const post = async (): Promise<Response> =>
       app.request('/things', { method: 'POST', headers: { 'idempotency-key': 'k1' }, body: '{}' })
-    // The mark of the request is inserted first, then its unit.
+    // The mark of the request is inserted first, then its transaction.
     parts.judge(({ verbs }) => (verbs.includes('insert') && verbs.length > 1 ? 'answer lost' : 'well'))
     for (const response of [await post(), await post()]) {
       expect([response.status, await response.json()]).toEqual([201, { made: true }])
@@ -122,8 +122,8 @@ describe('publishing, when the commit takes place and its answer is lost', () =>
   )
 })
 
-describe('settling, when it takes place and its answer is lost', () => {
-  it('nothing is sent again: the second try finds the rows gone, and the messages are acknowledged', async () => {
+describe('a settle that succeeds and whose response is lost', () => {
+  it('sends nothing again: the retry finds the rows gone, and the messages are acknowledged', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(7)
@@ -134,7 +134,7 @@ describe('settling, when it takes place and its answer is lost', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('an attempt that failed is charged once, and the row waits for the sweep with its new generation', async () => {
+  it('counts a failed attempt once, and the row waits for the sweep under its new gen', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 500 })
     await parts.publish(2)
@@ -148,7 +148,7 @@ describe('settling, when it takes place and its answer is lost', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('a 410 disables its endpoint once', async () => {
+  it('disables an endpoint once after a 410', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 410 })
     await parts.publish(1)
@@ -161,8 +161,8 @@ describe('settling, when it takes place and its answer is lost', () => {
   })
 })
 
-describe('claiming, when it takes place and its answer is lost', () => {
-  it('nothing is sent under it; the messages come back stale, and the sweep brings the rows, nothing charged', async () => {
+describe('a claim that succeeds and whose response is lost', () => {
+  it('sends nothing; the messages come back stale, and the sweep dispatches the rows without counting an attempt', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(3)
@@ -189,8 +189,8 @@ describe('claiming, when it takes place and its answer is lost', () => {
   })
 })
 
-describe('sweeping, when it takes place and its answer is lost', () => {
-  it('the tick says so, and a later one hands the rows on: each is delivered once', async () => {
+describe('a sweep that succeeds and whose response is lost', () => {
+  it('rejects, and a later tick dispatches the rows: each is delivered once', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(3, { agoMs: LOST_MS })
@@ -206,7 +206,7 @@ describe('sweeping, when it takes place and its answer is lost', () => {
 })
 
 describe('while D1 does not answer at all', () => {
-  it('from the beginning: nothing is sent, and the messages come back after a while', async () => {
+  it('from the start: nothing is sent, and the messages come back later', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(4)
@@ -221,14 +221,14 @@ describe('while D1 does not answer at all', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('from the first settle on: the messages come back, and every delivery is made again, none lost', async () => {
+  it('from the first settle on: the messages come back, every delivery is repeated and none lost', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(7)
     parts.judge(({ verbs }) => (verbs.includes('delete') ? 'refused' : 'well'))
     const messages = await parts.consume()
     expect(fates(messages)).toEqual(Array.from({ length: 7 }, () => ({ retryAfter: 30 })))
-    const logged = { message: 'failed to record outcomes; the deliveries will be repeated' }
+    const logged = { message: 'failed to record outcomes; their deliveries will be repeated' }
     expect(parts.log.filter(({ level }) => level === 'error')).toMatchObject([
       { ...logged, fields: { outcomes: 5, code: 'not_accepted' } },
       { ...logged, fields: { outcomes: 2, code: 'not_accepted' } },
@@ -242,7 +242,7 @@ describe('while D1 does not answer at all', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('while a row waited in its batch: what could not be looked at again is not sent, and comes back', async () => {
+  it('while a row waits in its batch: a row that cannot be read again is not sent, and comes back', async () => {
     const parts = await newRig()
     const stalling = await parts.addEndpoint({ status: 'never' })
     await parts.publish(6)
@@ -260,8 +260,8 @@ describe('while D1 does not answer at all', () => {
   })
 })
 
-describe('while D1 cannot say where a delivery goes', () => {
-  it('nothing is sent and no attempt is charged, not even the last', async () => {
+describe('while D1 cannot return the endpoint of a delivery', () => {
+  it('nothing is sent and no attempt counts, not even the last', async () => {
     const faults = faulty(env.DB)
     const { addEndpoint, consume, publish, rows } = await rig({ wrap: () => fromD1(faults.d1) })
     const hook = await addEndpoint({ status: 200 }, { retrySchedule: [] })
@@ -278,8 +278,8 @@ describe('while D1 cannot say where a delivery goes', () => {
   })
 })
 
-describe('one poison message in a batch sends nobody else a second copy', () => {
-  it('whose settle the database refuses for itself: it comes back alone', async () => {
+describe('one poison message in a batch causes no second copy of others', () => {
+  it('if the database refuses its settle: it comes back alone', async () => {
     const parts = await newRig()
     const healthy = await parts.addEndpoint({ status: 200 }, { eventTypes: ['message.created'] })
     const failing = await parts.addEndpoint({ status: 500 }, { eventTypes: ['message.created'] })
@@ -309,7 +309,7 @@ describe('one poison message in a batch sends nobody else a second copy', () => 
     expect(await arrivalsOf(poisoned)).toEqual([2])
   })
 
-  it('whose secret cannot sign: its attempt is charged, and put off', async () => {
+  it('if its secret cannot sign: its attempt counts, and it is rescheduled', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 200 }, { eventTypes: ['message.created'] })
     const poisoned = await parts.addEndpoint({ status: 200 }, { eventTypes: ['poison.taken'] })
@@ -324,7 +324,7 @@ describe('one poison message in a batch sends nobody else a second copy', () => 
     expect(await parts.rows()).toMatchObject([{ type: 'poison.taken', status: 'pending', attempts: 1 }])
   })
 
-  it('whose sending breaks: its attempt is charged, and put off', async () => {
+  it('if its sender throws: its attempt counts, and it is rescheduled', async () => {
     const sender = createFetchSender()
     const parts = await newRig({
       engine: {
@@ -353,7 +353,7 @@ describe('one poison message in a batch sends nobody else a second copy', () => 
   })
 })
 
-/** Runs it once with all well, then once for each call that it made then, which fails in each way. */
+/** Runs it once without failures, then for each of its calls in each way of failing. */
 async function atEveryCall(
   run: (judge: Parameters<FaultyD1['judge']>[0]) => Promise<number>,
   allFates: readonly Fate[] = ['refused', 'answer lost', 'dies'],
@@ -383,7 +383,7 @@ describe('whichever single call to D1 fails, in whichever way', () => {
         const died = await Promise.race([consumeBatch(parts.policy, batch), parts.died().then(() => 'died')])
         const made = parts.calls.length
         expect(died !== 'died' && fates(batch.messages).includes(undefined)).toBe(false)
-        // Each attempt that failed was charged once, if at all.
+        // Each failed attempt was counted at most once.
         for (const row of await parts.rows()) expect(row.attempts).toBeLessThanOrEqual(1)
 
         await failing.answer({ status: 200 })
@@ -399,7 +399,7 @@ describe('whichever single call to D1 fails, in whichever way', () => {
     },
   )
 
-  it('a tick of the sweep: every row is delivered, and once', async () => {
+  it('of a sweep, every row is delivered once', async () => {
     const calls = await atEveryCall(async (decide) => {
       const parts = await newRig()
       const hook = await parts.addEndpoint()
@@ -421,7 +421,7 @@ describe('whichever single call to D1 fails, in whichever way', () => {
     expect(calls).toBeGreaterThanOrEqual(6)
   })
 
-  it('a publication: all of it or nothing, and what is there is delivered once', async () => {
+  it('of a publish, all rows or none are inserted, and delivered once', async () => {
     await atEveryCall(async (decide) => {
       const parts = await newRig()
       const hooks = [await parts.addEndpoint(), await parts.addEndpoint()]

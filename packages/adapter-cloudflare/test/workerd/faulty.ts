@@ -1,17 +1,17 @@
 import type { D1Binding, D1Statement, D1StatementResult } from '@keepsend/outbox/d1'
 
 /**
- * What becomes of one call to D1.
+ * The result of one call to D1.
  *
- * - `refused`: it fails, and nothing of it took place.
- * - `answer lost`: it takes place, and its answer is an error.
- * - `dies`: the isolate ends here, before D1 hears of it: neither this call nor any after it is answered.
+ * - `refused`: it fails without any effect.
+ * - `answer lost`: it takes effect, and its response is an error.
+ * - `dies`: the isolate ends before the call reaches D1: neither this call nor any later one is answered.
  */
 export type Fate = 'well' | 'refused' | 'answer lost' | 'dies'
 
 /** One call to D1: a statement, or the statements of a batch. */
 interface Call {
-  /** Counted from 0 since the judge was set. */
+  /** Counted from 0 since `judge` was called. */
   index: number
   /** The first word of each statement; of an update with a table of its own `update`. */
   verbs: string[]
@@ -19,11 +19,11 @@ interface Call {
 
 export interface FaultyD1 {
   d1: D1Binding
-  /** Sets who decides from now on, and counts from 0 again. Without one all is well. */
+  /** Sets the function that decides the result of calls, and counts from 0 again. Without one all calls succeed. */
   judge: (decide?: (call: Call) => Fate) => void
   /** Resolves when the isolate ends. */
   died: () => Promise<void>
-  /** The calls since then, and what became of them. */
+  /** The calls since then, with their results. */
   calls: { verbs: string[]; fate: Fate }[]
 }
 
@@ -32,7 +32,7 @@ function verbOf(sql: string): string {
   return /^with move\b/.test(sql.trim()) ? 'update' : first
 }
 
-/** The same database, whose calls end as a test decides. */
+/** A database whose calls end as the test decides. */
 export function faulty(binding: D1Database): FaultyD1 {
   let decide: (call: Call) => Fate = () => 'well'
   let dead = false

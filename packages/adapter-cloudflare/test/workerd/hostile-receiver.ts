@@ -1,4 +1,4 @@
-// Runs on Node, beside workerd: a receiver that speaks raw bytes, so that it can break every rule. Its path says how.
+// Runs on Node, beside workerd: a receiver that writes raw bytes, so that it can violate HTTP in the way that its path names.
 import { type AddressInfo, type Socket, createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import type { TestProject } from 'vitest/node'
@@ -58,7 +58,7 @@ export default async function startHostileReceiver(project: TestProject): Promis
   const seen = new Map<string, { requests: number; bytes: () => number }>()
   const server = createServer((socket) => {
     sockets.add(socket)
-    // The sender hangs up in the middle of many of these.
+    // The sender closes the connection during many of these.
     socket.on('error', () => undefined)
     let received = ''
     socket.on('data', (some) => {
@@ -93,7 +93,7 @@ export default async function startHostileReceiver(project: TestProject): Promis
     })
 }
 
-/** A piece each time, until the other side hangs up. */
+/** Writes piece by piece until the other side closes. */
 function drip(socket: Socket, text: string): void {
   const timer = setInterval(() => {
     if (socket.destroyed) clearInterval(timer)
@@ -102,7 +102,7 @@ function drip(socket: Socket, text: string): void {
   socket.on('close', () => clearInterval(timer))
 }
 
-/** As fast as the other side reads, until it hangs up. */
+/** Writes as fast as the other side reads, until it closes. */
 function flood(socket: Socket, text: string): void {
   const piece = text.repeat(1000)
   const more = (): void => {

@@ -60,7 +60,7 @@ async function inline(wrap: (db: OutboxDatabase) => OutboxDatabase = (db) => db)
   }
 }
 
-/** As if the first send had been made five minutes ago, and whoever made it had died. */
+/** As if the event had been published five minutes ago by a process that died. */
 async function age(db: OutboxDatabase): Promise<void> {
   const { rows } = await db.run(sqlText`select id from pending_events where due_at is null`)
   for (const { id } of rows) {
@@ -73,7 +73,7 @@ async function age(db: OutboxDatabase): Promise<void> {
 }
 
 describe('without a queue', () => {
-  it('what is published is delivered after the response, five at a time, with nothing left behind', async () => {
+  it('a publish is delivered after the response, five concurrently, and leaves nothing behind', async () => {
     const { arrivals, publish, rows } = await inline()
     const { delivered } = await publish(12)
     await delivered
@@ -81,7 +81,7 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('the platform is asked to wait for the delivery', async () => {
+  it('waitUntil covers the delivery', async () => {
     const { engine, url, rows } = await inline()
     const { key } = await engine.apiKeys.create({ workspaceId: 'w', name: 'k' })
     const worker = createWorker({
@@ -103,7 +103,7 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('a receiver that asks for a wait is left alone until its endpoint is resumed, and the cron then delivers', async () => {
+  it('a receiver that requests a pause gets nothing until the cron resumes its endpoint', async () => {
     const { answer, arrivals, engine, publish, queue, rows } = await inline()
     await answer(429)
     await (
@@ -123,7 +123,7 @@ describe('without a queue', () => {
     expect([(await arrivals()).length, await rows()]).toEqual([before + 2, []])
   })
 
-  it('a receiver that fails gets its next attempt from the cron, claimed and charged', async () => {
+  it('a failed receiver gets its next attempt from the cron, which claims it', async () => {
     const { answer, arrivals, publish, queue, rows } = await inline()
     await answer(503)
     await (
@@ -136,7 +136,7 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('attempts come to an end in the cron as anywhere', async () => {
+  it('the cron fails a row without attempts left', async () => {
     const { answer, arrivals, publish, queue, rows } = await inline()
     await answer(500)
     await (
@@ -148,11 +148,11 @@ describe('without a queue', () => {
     expect(await arrivals()).toHaveLength(3)
   })
 
-  it('an isolate that dies after the response loses nothing: the cron finds the row once its lease has passed', async () => {
+  it('an isolate that dies after the response loses nothing: the cron finds the row when its lease expires', async () => {
     let dead = false
     const { arrivals, db, publish, queue, rows } = await inline((plain) => ({
       ...plain,
-      // Reading the row is the first thing that the delivery does.
+      // The delivery starts by reading the row.
       run: (statement) =>
         dead && 'sql' in statement && /\bjoin pending_events\b/.test(statement.sql)
           ? new Promise(() => {})
@@ -169,7 +169,7 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('a tick whose time is up gives back what it has not sent: due at the next tick, nothing charged, no crash', async () => {
+  it('a tick without time left releases its unsent rows: due at the next tick, no attempt or crash counted', async () => {
     let passes = false
     let late = 0
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + late)
@@ -178,7 +178,7 @@ describe('without a queue', () => {
       ...plain,
       async run<R extends object>(statement: Statement) {
         const result = await plain.run<R>(statement)
-        // The claim was a minute's work.
+        // The claim took a minute.
         if (passes && result.rows.some((row) => 'claimedAt' in row && row.claimedAt !== null)) late += 60_000
         return result
       },
@@ -199,7 +199,7 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('two crons at once deliver each row once', async () => {
+  it('two concurrent crons deliver each row once', async () => {
     const { answer, arrivals, publish, queue, rows } = await inline()
     await answer(503)
     await (
@@ -213,7 +213,7 @@ describe('without a queue', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('one invocation stays within the fifty requests of the free plan, those to D1 among them', async () => {
+  it('one invocation stays within the fifty requests of the free plan, including those to D1', async () => {
     let requests = 0
     const { answer, arrivals, publish, queue, rows } = await inline((db) => ({
       ...db,
@@ -241,21 +241,21 @@ describe('without a queue', () => {
     }
   })
 
-  it('an event whose rows could not be inserted is kept and delivered from here', async () => {
+  it('an event without rows gets them inserted and delivered', async () => {
     const { arrivals, queue, rows } = await inline()
     await queue.send({ type: 't', workspaceId: 'w', data: {}, eventId: newEventId() })
     expect(await arrivals()).toHaveLength(1)
     expect(await rows()).toEqual([])
   })
 
-  it('attempts longer than the platform waits are refused when it starts', () => {
+  it('start refuses deadlines that are longer than the platform waits', () => {
     const queue = new InlineEventQueue()
     const engine = createEngine({ db: fromD1(env.DB), queue, secrets: TEST_KEYS, sender: createFetchSender() })
     expect(() => queue.start(engine)).toThrow(/maxDeadlineMs must be at most 14000; found 30000/)
     expect(() => new InlineEventQueue({ deliveriesAtMost: 0 })).toThrow(/^deliveriesAtMost must be/)
   })
 
-  it('says what it lacks when it was not started', async () => {
+  it('send and sweep ask for start(engine) first', async () => {
     const queue = new InlineEventQueue()
     await expect(queue.send({ type: 't', workspaceId: 'w', outboxId: 'x', gen: 0 })).rejects.toThrow(/start\(engine\)/)
     await expect(queue.sweep()).rejects.toThrow(/start\(engine\)/)

@@ -1,4 +1,4 @@
-// A receiver that is down beside those that are well: circuits, held rows and limits on D1, by a queue and a cron.
+// A receiver that is down beside healthy ones: circuits, held rows and limits on D1, with a queue and a cron.
 import { claimDueEvents } from '@keepsend/outbox'
 import { sqlText } from '@keepsend/outbox/internal'
 import { fromD1 } from '@keepsend/outbox/d1'
@@ -8,7 +8,7 @@ import { sweep } from '../../src/index.ts'
 import { metered } from './metered.ts'
 import { type Rig, rig } from './rig.ts'
 
-/** As if that much time had passed for the endpoints. */
+/** Moves the endpoints' times back, as if `ms` had passed. */
 const ageBy = ({ db }: Rig, ms: number) => db.run(sqlText`update keepsend_endpoints set resume_at = resume_at - ${ms}`)
 
 const held = async ({ rows }: Rig) => (await rows()).filter(({ status }) => status === 'held')
@@ -27,7 +27,7 @@ async function broken(count: number) {
 }
 
 describe('a circuit on D1', () => {
-  it('opens at ten failures; what comes is held and acknowledged, unsent and uncharged (trap 22)', async () => {
+  it('opens at ten failures; later messages are acknowledged, and their rows held without an attempt (trap 22)', async () => {
     const made = await broken(15)
     expect(await made.hook.arrivals()).toHaveLength(10)
     expect((await held(made)).map(({ holdReason, attempts }) => [holdReason, attempts])).toEqual(
@@ -35,7 +35,7 @@ describe('a circuit on D1', () => {
     )
   })
 
-  it('lets one probe through by the cron, and no second while the first is on its way; its success lets out the rest', async () => {
+  it('lets the cron send one probe and no second while it is in flight; its success resumes the other rows', async () => {
     const made = await broken(15)
     await ageBy(made, 60_000)
     expect(await sweep(made.policy)).toMatchObject({ resumed: 1 })
@@ -57,7 +57,7 @@ describe('a circuit on D1', () => {
     expect(await held(made)).toEqual([])
   })
 
-  it('two crons at once let out one probe', async () => {
+  it('lets two concurrent crons send one probe', async () => {
     const made = await broken(3)
     await ageBy(made, 60_000)
     const isolates = [made.policy, made.newIsolate(), made.newIsolate()]
@@ -66,7 +66,7 @@ describe('a circuit on D1', () => {
     expect(made.sent).toHaveLength(1)
   })
 
-  it('a probe whose message is lost comes back after its grace', async () => {
+  it('repeats a probe whose message is lost after its grace', async () => {
     const made = await broken(3)
     await ageBy(made, 60_000)
     await sweep(made.policy)
@@ -81,7 +81,7 @@ describe('a circuit on D1', () => {
 })
 
 describe('in a batch', () => {
-  it('endpoints take turns: one that never answers does not keep the slots from the others', async () => {
+  it('endpoints alternate: one that never answers does not use all slots', async () => {
     const made = await rig()
     const dead = await made.addEndpoint({ status: 'never' }, { eventTypes: ['dead.one'], deadlineMs: 1000 })
     const well = await made.addEndpoint({ status: 200 }, { eventTypes: ['well.one'] })
@@ -89,13 +89,13 @@ describe('in a batch', () => {
     await made.publish(3, { type: 'well.one' })
     const consumed = made.consume()
     await expect.poll(async () => (await well.arrivals()).length).toBe(3)
-    // None of the dead one's has ended: the three went past those that stood before them.
+    // No attempt of the dead endpoint has ended: the three overtook the rows before them.
     expect(await dead.arrivals()).toHaveLength(await dead.open())
     await consumed
     expect(await dead.arrivals()).toHaveLength(7)
   })
 
-  it('an endpoint gets no more at once than it allows, and all in the end', async () => {
+  it('an endpoint gets no more concurrent requests than it allows, and all rows in the end', async () => {
     const made = await rig()
     const hook = await made.addEndpoint({ status: 'never' }, { concurrency: 2 })
     await made.publish(6)
@@ -110,7 +110,7 @@ describe('in a batch', () => {
 })
 
 describe('a pause on D1', () => {
-  /** An endpoint whose receiver has just asked for a wait, with rows held behind it. */
+  /** An endpoint whose receiver has just requested a pause, with held rows. */
   async function paused(options: Parameters<typeof rig>[0] = {}) {
     const made = await rig(options)
     const hook = await made.addEndpoint({ status: 429, headers: { 'retry-after': '120' } })
@@ -121,14 +121,14 @@ describe('a pause on D1', () => {
     return { ...made, hook }
   }
 
-  it('holds and acknowledges what its messages bring, unsent and uncounted; the cron resumes it at the end', async () => {
+  it('holds the rows of its messages without an attempt, and the cron resumes them at its end', async () => {
     const made = await paused()
     expect(await made.hook.arrivals()).toHaveLength(1)
     expect((await held(made)).map(({ holdReason, attempts }) => [holdReason, attempts])).toEqual(
       Array.from({ length: 6 }, () => ['endpoint_paused', 0]),
     )
     expect(made.sent).toEqual([])
-    // Too early, whatever the wake time says.
+    // Too early, even at a past `resume_at`.
     await ageBy(made, 120_000)
     expect(await sweep(made.policy)).toMatchObject({ resumed: 0 })
     await made.hook.answer({ status: 200 })
@@ -139,7 +139,7 @@ describe('a pause on D1', () => {
     expect([(await made.hook.arrivals()).length, await made.rows()]).toEqual([7, []])
   })
 
-  it('by a person is kept too, and ended by one', async () => {
+  it('of a person holds rows too, until a person ends it', async () => {
     const made = await rig()
     const hook = await made.addEndpoint()
     await made.engine.endpoints.pause('w', hook.endpointId, { forMs: 86_400_000 })
@@ -153,7 +153,7 @@ describe('a pause on D1', () => {
 })
 
 describe('a rate limit on D1', () => {
-  it('holds what is out of sight, and the cron spreads it over the minute by the delays of its messages', async () => {
+  it('holds rows without a slot time soon, and the cron spreads them over the minute by the delays of their messages', async () => {
     const made = await rig()
     const hook = await made.addEndpoint({ status: 200 }, { rateLimit: 1 })
     await made.publish(10)
@@ -166,14 +166,14 @@ describe('a rate limit on D1', () => {
     await ageBy(made, 60_000)
     expect(await sweep(made.policy)).toMatchObject({ resumed: 10 - sent })
     expect(made.sent.map(({ delaySeconds }) => delaySeconds ?? 0)).toEqual(
-      // 1,013 ms apart, in whole seconds.
+      // 1,013 ms apart, rounded to whole seconds.
       Array.from({ length: 10 - sent }, (_, n) => (n === 0 ? 0 : n + 1)),
     )
   })
 })
 
 describe('rows written on D1', () => {
-  it('none for the health of an endpoint that is well, and one for each group of one that fails', async () => {
+  it('are none for the health of a healthy endpoint, and one for each group of a failing one', async () => {
     const meter = metered(env.DB)
     const made = await rig({ wrap: () => fromD1(meter.d1) })
     const hook = await made.addEndpoint()
@@ -190,7 +190,7 @@ describe('rows written on D1', () => {
 })
 
 describe('rows read on D1', () => {
-  it('as many for a claim, and for letting out a batch, beside 100,000 held rows as beside a hundred', async () => {
+  it('are the same for a claim and for resuming a batch beside 100,000 held rows as beside a hundred', async () => {
     const claims: number[] = []
     const wakes: number[] = []
     for (const size of [100, 100_000]) {

@@ -18,7 +18,7 @@ async function codes(work: readonly Promise<unknown>[]): Promise<unknown[]> {
     .toSorted((one, other) => String(one).localeCompare(String(other)))
 }
 
-it('of two endpoints that are made side by side at the limit one is refused', async () => {
+it('one of two endpoints that are created concurrently at the limit is refused', async () => {
   const { engine } = await rig({ engine: { limits: { endpointsPerWorkspace: 2 } } })
   await engine.endpoints.create('w', ENDPOINT)
   const two = [1, 2].map(() => engine.endpoints.create('w', ENDPOINT))
@@ -26,7 +26,7 @@ it('of two endpoints that are made side by side at the limit one is refused', as
   expect([await countOf('keepsend_endpoints'), await countOf('keepsend_secrets')]).toEqual([2, 2])
 })
 
-it('a publish of more deliveries than one may make inserts none, alone or with others', async () => {
+it('a publish of too many deliveries inserts none, alone or with others', async () => {
   const limits = { deliveriesPerPublish: 3 }
   const { engine, addEndpoint, publish, rows } = await rig({ engine: { limits } })
   for (let n = 0; n < 2; n++) await addEndpoint()
@@ -39,7 +39,7 @@ it('a publish of more deliveries than one may make inserts none, alone or with o
   expect(await rows()).toHaveLength(2)
 })
 
-it('an event without rows that has more receivers is dropped, and the log says so', async () => {
+it('an event without rows that has too many receivers is dropped and logged', async () => {
   const { addEndpoint, policy, rows, log } = await rig({ engine: { limits: { deliveriesPerPublish: 1 } } })
   for (let n = 0; n < 2; n++) await addEndpoint()
   await consumeBatch(policy, batchOf([{ type: 'a.b', workspaceId: 'w', eventId: newEventId(), data: {} }]))
@@ -47,7 +47,7 @@ it('an event without rows that has more receivers is dropped, and the log says s
   expect(log).toMatchObject([{ level: 'error', fields: { code: 'too_many_deliveries' } }])
 })
 
-it('a workspace with as many waiting deliveries as it may have is refused another publish', async () => {
+it('a workspace at its limit of waiting deliveries is refused another publish', async () => {
   const { addEndpoint, publish, rows } = await rig({
     engine: { limits: { waitingPerWorkspace: 2 } },
     dispatchAtOnce: 1,

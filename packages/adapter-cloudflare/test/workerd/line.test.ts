@@ -1,4 +1,4 @@
-// A bounded number of a workspace's messages stands in the queue; the rest of its rows stand in line.
+// The queue has a bounded number of messages of a workspace; its other rows wait in lanes.
 import { env } from 'cloudflare:workers'
 import { newEventId } from '@keepsend/outbox'
 import { sqlText } from '@keepsend/outbox/internal'
@@ -9,18 +9,18 @@ import { faulty } from './faulty.ts'
 import { metered } from './metered.ts'
 import { type HeldMessage, type Rig, type RigOptions, type StandingRow, batchOf, fates, rig } from './rig.ts'
 
-/** Longer than a queue takes that is not behind. */
+/** Longer than messages wait in a queue that is not behind. */
 const BEHIND_MS = 10_000
 
 const inLine = async ({ rows }: Rig, workspaceId = 'w'): Promise<StandingRow[]> =>
   (await rows()).filter((row) => row.ready === 1 && row.workspaceId === workspaceId)
 
-/** Publishes so many single events to `w`, each in a commit of its own. */
+/** Publishes `count` single events to `w`, each in its own commit. */
 async function publishOneByOne({ publish }: Rig, count: number): Promise<void> {
   for (let n = 0; n < count; n++) await publish(1)
 }
 
-/** Works all that is in the queue, in full batches, until nothing is sent any more. */
+/** Consumes the queue in full batches until nothing is sent any more. */
 async function drain(made: Rig, how: { waitedMs?: number } = {}): Promise<HeldMessage[]> {
   const messages: HeldMessage[] = []
   while (made.sent.length > 0) messages.push(...(await made.consume({ most: made.policy.maxBatchSize, ...how })))
@@ -30,7 +30,7 @@ async function drain(made: Rig, how: { waitedMs?: number } = {}): Promise<HeldMe
 const idsSent = ({ sent }: Rig): string[] => sent.map(({ body }) => (body as { outboxId: string }).outboxId)
 
 describe('a publish', () => {
-  it('of 10,000 rows dispatches 100 of them, and a neighbour’s message stands behind no more', async () => {
+  it('of 10,000 rows dispatches 100, so that a neighbour’s message waits behind no more', async () => {
     const made = await rig()
     const a = await made.addEndpoint()
     for (let n = 1; n < 20; n++) await made.addEndpoint()
@@ -44,7 +44,7 @@ describe('a publish', () => {
     expect(await a.arrivals()).toEqual([])
   })
 
-  it('for a workspace that has a line stands in line, for two written rows and without a message', async () => {
+  it('for a workspace with waiting rows waits in its lane, for two written rows and without a message', async () => {
     const meter = metered(env.DB)
     const made = await rig({ wrap: () => fromD1(meter.d1), dispatchAtOnce: 1 })
     await made.addEndpoint()
@@ -57,7 +57,7 @@ describe('a publish', () => {
     expect(await inLine(made)).toHaveLength(3)
   })
 
-  it('in the host’s own transaction is bounded as well, when the host dispatches it', async () => {
+  it('in the host’s own transaction is bounded too, when the host dispatches it', async () => {
     const made = await rig({ dispatchAtOnce: 2 })
     for (let n = 0; n < 5; n++) await made.addEndpoint()
     const event = { id: newEventId(), type: 't', workspaceId: 'w', data: {} }
@@ -68,7 +68,7 @@ describe('a publish', () => {
     expect([made.sent.length, (await inLine(made)).length]).toEqual([4, 3])
   })
 
-  it('whose rest cannot be put in line sends what it may; the sweep finds the others', async () => {
+  it('sends its first messages when the other rows cannot be moved to lanes; the sweep finds those', async () => {
     const faults = faulty(env.DB)
     const made = await rig({ wrap: () => fromD1(faults.d1), dispatchAtOnce: 1 })
     await made.addEndpoint()
@@ -81,7 +81,7 @@ describe('a publish', () => {
     expect(new Set(idsSent(made))).toHaveLength(3)
   })
 
-  it('takes from 1 to 10,000 at once', () => {
+  it('accepts a dispatchAtOnce from 1 to 10,000', () => {
     const queue = { sendBatch: async () => {} }
     for (const dispatchAtOnce of [0, 10_001, 1.5]) {
       expect(() => new CloudflareEventQueue({ queue, dispatchAtOnce })).toThrow(/^dispatchAtOnce must be/)
@@ -90,7 +90,7 @@ describe('a publish', () => {
 })
 
 describe('a settle', () => {
-  it('of a workspace with a line dispatches from it in the same commit, until all is delivered once', async () => {
+  it('of a workspace with waiting rows dispatches some in the same commit, until all are delivered once', async () => {
     const made = await rig({ dispatchAtOnce: 7 })
     const hook = await made.addEndpoint()
     await made.publish(60)
@@ -100,7 +100,7 @@ describe('a settle', () => {
     expect(await made.rows()).toEqual([])
   })
 
-  it('takes rows under a lease and a new generation, and charges none of them', async () => {
+  it('leases rows under a new gen, and counts no attempt', async () => {
     const made = await rig({ dispatchAtOnce: 1 })
     await made.addEndpoint()
     await made.publish(4)
@@ -115,7 +115,7 @@ describe('a settle', () => {
     expect(made.sent.map(({ body }) => body)).toEqual(taken.map(({ id, gen }) => ({ outboxId: id, gen })))
   })
 
-  // Outcomes settle by fives, and three for five are half as many more.
+  // Outcomes settle in groups of five, and three more for five are half as many again.
   it.each([
     ['half as many more while messages wait for nobody', 0, 10, 16],
     ['as many while they wait half a second', 700, 10, 10],
@@ -127,14 +127,14 @@ describe('a settle', () => {
     await made.addEndpoint()
     await made.publish(100)
     await made.consume({ most: before })
-    // Of these none is a first attempt, so none is set aside.
+    // None of these is a first attempt, so none is released.
     await made.db.run(sqlText`update pending_events set crashes = 1`)
     made.sent.splice(before)
     await made.consume({ waitedMs })
     expect(made.sent).toHaveLength(after)
   })
 
-  it('gives the endpoints of the workspace their turns, however many they are', async () => {
+  it('rotates through the endpoints of the workspace, however many they are', async () => {
     const made = await rig({ dispatchAtOnce: 1 })
     for (let n = 0; n < 40; n++) await made.addEndpoint()
     await made.publish(5)
@@ -146,7 +146,7 @@ describe('a settle', () => {
     expect(new Set(served).size).toBe(40)
   })
 
-  it('of a workspace without a line asks nothing and writes nothing more', async () => {
+  it('of a workspace without waiting rows makes no further call and write', async () => {
     const meter = metered(env.DB)
     const made = await rig({ wrap: () => fromD1(meter.d1), dispatchAtOnce: 5 })
     await made.addEndpoint()
@@ -158,15 +158,15 @@ describe('a settle', () => {
     await made.consume()
     const { rowsWritten, kinds } = meter.read()
     expect(rowsWritten).toBe(5)
-    // What begins the batch, the endpoint, and the settle.
+    // The read of the batch, the endpoint, and the settle.
     expect(kinds).toHaveLength(3)
   })
 
-  it('of the last row in the queue goes on with the line', async () => {
+  it('of the last row in the queue dispatches from the lanes', async () => {
     const made = await rig({ dispatchAtOnce: 1 })
     const hook = await made.addEndpoint({ status: 500 }, { retrySchedule: [3600] })
     await made.publish(3)
-    // Beyond the five seconds in which a batch may fill.
+    // Longer than the five seconds in which a batch may fill.
     await made.consume({ waitedMs: 5700 })
     const bodies = made.sent.filter(({ delaySeconds }) => delaySeconds === undefined)
     expect(bodies).toHaveLength(1)
@@ -174,7 +174,7 @@ describe('a settle', () => {
     expect(await hook.arrivals()).toHaveLength(1)
   })
 
-  it('of a retry dispatches nothing: its first attempt was followed by another', async () => {
+  it('of a retry dispatches nothing: its first attempt did', async () => {
     const made = await rig({ dispatchAtOnce: 1 })
     await made.addEndpoint({ status: 500 }, { retrySchedule: [1, 3600] })
     await made.publish(9)
@@ -186,7 +186,7 @@ describe('a settle', () => {
     expect(await inLine(made)).toHaveLength(7)
   })
 
-  it('that holds the rows of a disabled endpoint holds its line as well, and dispatches that of another', async () => {
+  it('that holds the rows of a disabled endpoint holds its lane too, and dispatches rows of another', async () => {
     const made = await rig({ dispatchAtOnce: 1 })
     const off = await made.addEndpoint({ status: 200 }, { eventTypes: ['off.one'] })
     const on = await made.addEndpoint({ status: 200 }, { eventTypes: ['on.one'] })
@@ -209,20 +209,20 @@ describe('a top-up', () => {
     return made
   }
 
-  it('whose messages the queue refuses is released, uncharged, and the cron dispatches it', async () => {
+  it('whose messages the queue refuses is released without an attempt, and the cron dispatches it', async () => {
     let fate: 'well' | 'refused' = 'well'
     const made = await topped({ queueFate: () => fate })
     fate = 'refused'
     expect(fates(await made.consume())).toEqual(['ack'])
     expect(await inLine(made)).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
-    expect(made.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('will be swept') }])
+    expect(made.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('the sweep will dispatch') }])
     fate = 'well'
     expect(await sweep(made.policy)).toMatchObject({ redispatched: 2 })
     await drain(made)
     expect(await made.rows()).toEqual([])
   })
 
-  it('whose messages are lost, as when its consumer dies, is found when its lease ends', async () => {
+  it('whose messages are lost, as when its consumer dies, is found when its lease expires', async () => {
     const made = await topped({})
     await made.consume()
     made.sent.length = 0
@@ -233,7 +233,7 @@ describe('a top-up', () => {
     expect(await made.rows()).toEqual([])
   })
 
-  it('whose commit is lost with its consumer is made again by the message that comes back', async () => {
+  it('whose commit is lost with its consumer is repeated by the redelivered message', async () => {
     const faults = faulty(env.DB)
     const made = await topped({ wrap: () => fromD1(faults.d1) })
     const bodies = made.sent.map(({ body }) => body)
@@ -250,7 +250,7 @@ describe('a top-up', () => {
   })
 })
 
-it('what an enabled endpoint lets out comes by its messages, and stands in no line meanwhile', async () => {
+it('leaves the resumed rows of an enabled endpoint to their own messages', async () => {
   const made = await rig()
   const hook = await made.addEndpoint()
   await made.engine.endpoints.setStatus('w', hook.endpointId, 'disabled')
@@ -268,7 +268,7 @@ it('what an enabled endpoint lets out comes by its messages, and stands in no li
 })
 
 describe('a queue that is behind', () => {
-  it('has first attempts put in line, ten by ten in one commit, until the neighbour behind them is reached', async () => {
+  it('has first attempts released to their lanes, ten in a commit, until the neighbour behind them is reached', async () => {
     const made = await rig()
     const a = await made.addEndpoint({ status: 'never' })
     const b = await made.addEndpoint({ status: 200 }, { workspaceId: 'b' })
@@ -279,7 +279,7 @@ describe('a queue that is behind', () => {
       expect(fates(await made.consume({ most: 10, waitedMs: BEHIND_MS }))).toEqual(Array(10).fill('ack'))
     }
     expect(await a.arrivals()).toEqual([])
-    // Five of the first batch go on, and one of each other.
+    // Five of the first batch are sent, and one of each other.
     expect(made.sent).toHaveLength(1 + 5 + 4)
     expect(await inLine(made)).toHaveLength(50 - 9)
     await made.consume({ most: 1, waitedMs: BEHIND_MS })
@@ -290,7 +290,7 @@ describe('a queue that is behind', () => {
     expect(await made.rows()).toEqual([])
   })
 
-  it('leaves five of a workspace, retries, and batches that only waited to be filled as they are', async () => {
+  it('releases nothing of five rows of a workspace, of retries, and of batches that only waited to fill', async () => {
     const made = await rig()
     const hook = await made.addEndpoint({ status: 500 }, { retrySchedule: [1] })
     await publishOneByOne(made, 5)
@@ -306,7 +306,7 @@ describe('a queue that is behind', () => {
     expect(await made.rows()).toEqual([])
   })
 
-  it('that was only asked to wait is not behind', async () => {
+  it('is not behind because of delays that were requested', async () => {
     const made = await rig()
     const hook = await made.addEndpoint()
     await made.publish(10)
@@ -315,7 +315,7 @@ describe('a queue that is behind', () => {
     expect(await hook.arrivals()).toHaveLength(10)
   })
 
-  it('a message of a row that was set aside, delivered again, is acknowledged unsent', async () => {
+  it('has a redelivered message of a released row acknowledged without a send', async () => {
     const made = await rig()
     const hook = await made.addEndpoint()
     await made.publish(10)
@@ -334,7 +334,7 @@ describe('a queue that is behind', () => {
     expect(await hook.arrivals()).toEqual([])
   })
 
-  it('a consumer that sets rows aside and crons that dispatch them at once send each once', async () => {
+  it('sends each row once while a consumer releases rows and crons dispatch them concurrently', async () => {
     const made = await rig()
     const hook = await made.addEndpoint()
     await made.publish(30)
@@ -348,7 +348,7 @@ describe('a queue that is behind', () => {
     expect(await made.rows()).toEqual([])
   })
 
-  it('a consumer that dies before it sets rows aside leaves them to the messages that come back', async () => {
+  it('redelivers the messages of a consumer that dies before it releases rows', async () => {
     const faults = faulty(env.DB)
     const made = await rig({ wrap: () => fromD1(faults.d1) })
     const hook = await made.addEndpoint()
@@ -363,7 +363,7 @@ describe('a queue that is behind', () => {
     expect(await made.rows()).toEqual([])
   })
 
-  it('a consumer that dies after it has set rows aside leaves them to the cron, each uncharged and sent once', async () => {
+  it('leaves rows to the cron if the consumer dies after releasing them: each is sent once, and no attempt counts for the release', async () => {
     const sending = Promise.withResolvers<void>()
     const messages: unknown[] = []
     let isDead = false
@@ -389,7 +389,7 @@ describe('a queue that is behind', () => {
     await made.lapse()
     expect(await sweep(made.newIsolate())).toMatchObject({ redispatched: 10 })
     await consumeBatch(made.newIsolate(), batchOf(messages))
-    // What was not acknowledged comes back, and is stale.
+    // Unacknowledged messages come back, and are stale.
     await consumeBatch(made.newIsolate(), batchOf(bodies, { attempts: 2 }))
     expect(await hook.arrivals()).toHaveLength(10)
     expect(await made.rows()).toEqual([])
@@ -397,7 +397,7 @@ describe('a queue that is behind', () => {
 })
 
 describe('a tick of the cron', () => {
-  it('dispatches 20 rows of each workspace’s line at most, of all that have one', async () => {
+  it('dispatches at most 20 waiting rows of each workspace', async () => {
     const made = await rig({ dispatchAtOnce: 1 })
     for (const workspaceId of ['w', 'a', 'b', 'c']) {
       await made.addEndpoint({ status: 200 }, { workspaceId })
@@ -409,7 +409,7 @@ describe('a tick of the cron', () => {
     expect(await inLine(made)).toHaveLength(200 - 1 - 40)
   })
 
-  it('shares its limit among the workspaces that have a line', async () => {
+  it('divides its limit between the workspaces with waiting rows', async () => {
     const made = await rig({ dispatchAtOnce: 1, policy: { sweepLimit: 10 } })
     for (const workspaceId of ['a', 'b', 'c', 'd', 'w']) {
       await made.addEndpoint({ status: 200 }, { workspaceId })
@@ -419,7 +419,7 @@ describe('a tick of the cron', () => {
     for (const workspaceId of ['a', 'b', 'c', 'd', 'w']) expect(await inLine(made, workspaceId)).toHaveLength(27)
   })
 
-  it('says how long the oldest row in line has waited', async () => {
+  it('reports the age of the oldest waiting row', async () => {
     const made = await rig({ dispatchAtOnce: 1 })
     await made.addEndpoint()
     await made.publish(50)
@@ -429,7 +429,7 @@ describe('a tick of the cron', () => {
 })
 
 describe('a batch', () => {
-  it('gives workspaces their turns, and then endpoints: one that never answers keeps no slot from another', async () => {
+  it('alternates between workspaces, then endpoints: one that never answers does not use all slots', async () => {
     const made = await rig()
     const stuck = await made.addEndpoint({ status: 'never' }, { deadlineMs: 1000 })
     const other = await made.addEndpoint({ status: 'never' }, { deadlineMs: 1000 })

@@ -11,7 +11,7 @@ import { rig } from './rig.ts'
 
 const CHUNK = 100_000
 
-/** Rows of a workspace, in turn in line, waiting, held, failed and completed, by 10 endpoints. */
+/** Rows of a workspace, alternately ready, waiting, held, failed and completed, of 10 endpoints. */
 async function fill(db: OutboxDatabase, workspaceId: string, prefix: string, count: number): Promise<void> {
   for (let from = 0; from < count; from += CHUNK) {
     await db.run(sqlText`
@@ -38,7 +38,7 @@ async function beside(neighbours: number) {
     const { endpoint } = await dispatching.endpoints.create('w1', { url: 'https://hooks.example.com/' })
     await db.run(sqlText`update keepsend_endpoints set id = ${id} where id = ${endpoint.id}`)
   }
-  // As an engine on Node has them: rows stand in line.
+  // As on Node: rows are ready in their lanes.
   const inLine = createEngine({ db, queue: { send: () => Promise.resolve() }, secrets: TEST_KEYS })
   meter.read()
   return { db, inLine, dispatching, read: meter.read }

@@ -9,7 +9,7 @@ import { faulty } from './faulty.ts'
 import { TEST_KEYS } from './keys.ts'
 import { batchOf } from './rig.ts'
 
-// What may stand in no log, planted wherever it can get into one.
+// Texts that must not appear in any log, planted wherever they could get into one.
 const CANARY = {
   secret: btoa('canary-secret-canary-secret-0001'),
   brokenSecret: 'canary.broken.secret',
@@ -25,7 +25,7 @@ const CANARY = {
 
 const POLICY = { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' } as const
 
-/** All that is said by console, by this isolate, until the test is over. */
+/** All console output of this isolate until the end of the test. */
 function listen(): () => string[] {
   const lines: string[] = []
   for (const method of ['debug', 'error', 'info', 'log', 'trace', 'warn'] as const) {
@@ -35,7 +35,7 @@ function listen(): () => string[] {
   return () => lines
 }
 
-it('nothing that was planted is in any output of a Worker that goes well and badly: secrets, keys, bodies, headers, URLs', async () => {
+it('no planted secret, key, body, header or URL is in any output of a Worker that succeeds and fails', async () => {
   await reset()
   await migrateEngine(fromD1(env.DB))
   const lines = listen()
@@ -127,13 +127,13 @@ it('nothing that was planted is in any output of a Worker that goes well and bad
 
   await consume(sent.splice(0).map(({ body }) => body))
   const { rows } = await db.run({ sql: 'select last_error as error from pending_events order by 1', params: [] })
-  // The database, which is no log, holds what the receivers said.
+  // The database, which is not a log, contains the receivers' responses.
   expect(rows.map(({ error }) => String(error).split(/[: ]/)[0])).toEqual(
     expect.arrayContaining(['HTTP', 'internal_error', 'blocked_address', 'timeout']),
   )
   expect(JSON.stringify(rows)).toContain(CANARY.response)
 
-  // What anybody may have put into the queue; a worker that died on the last attempt; the dead letters.
+  // Messages that anybody may have put into the queue; a worker that died on the last attempt; dead letters.
   await consume([
     { data: { text: CANARY.payload } },
     CANARY.payload,
@@ -152,7 +152,7 @@ it('nothing that was planted is in any output of a Worker that goes well and bad
   await worker.queue(again, given)
   await consume([CANARY.payload, { outboxId: 'nobody', gen: 0 }], 'keepsend-dead-letters')
 
-  // The storage, while it refuses and without a table.
+  // The storage, while it refuses, and without a table.
   judge(() => 'refused')
   await consume([{ outboxId: 'x', gen: 0 }])
   expect((await call('POST', '/events', event)).status).toBe(503)

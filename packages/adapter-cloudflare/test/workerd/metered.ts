@@ -1,6 +1,6 @@
 import type { D1Binding, D1Statement, D1StatementResult } from '@keepsend/outbox/d1'
 
-/** What D1 bills, and how often it was asked. */
+/** The rows that D1 bills, and the number of calls. */
 export interface Meter {
   rowsRead: number
   rowsWritten: number
@@ -11,7 +11,7 @@ export interface Meter {
   kinds: string[]
 }
 
-/** The same binding, which adds up what D1 itself says that each statement read and wrote. */
+/** Wraps the binding, and sums up the rows that D1 reports for each statement. */
 export function metered(binding: D1Database): { d1: D1Binding; read: () => Meter } {
   let meter: Meter = { rowsRead: 0, rowsWritten: 0, statements: 0, calls: 0, kinds: [] }
   const inner = new WeakMap<D1Statement, { statement: D1PreparedStatement; sql: string }>()
@@ -50,7 +50,7 @@ export function metered(binding: D1Database): { d1: D1Binding; read: () => Meter
         return results
       },
     },
-    /** What has gathered since the last look. */
+    /** The sums since the last call. */
     read() {
       const seen = meter
       meter = { rowsRead: 0, rowsWritten: 0, statements: 0, calls: 0, kinds: [] }

@@ -1,4 +1,4 @@
-// What each answer of a receiver makes of the row, its message, the next message and the endpoint.
+// The effect of each response on the row, its message, the next message and the endpoint.
 import { describe, expect, it } from 'vitest'
 import { consumeBatch, sweep } from '../../src/index.ts'
 import type { Answer } from './receiver.ts'
@@ -6,7 +6,7 @@ import { type RigOptions, batchOf, fates, rig } from './rig.ts'
 
 const GRACE_MS = 300_000
 
-/** One delivery, attempted once: how its row stands, what was acknowledged and what was sent on. */
+/** One delivery, attempted once: its row, its acknowledged message and the next messages. */
 async function attemptOnce(
   answer: Answer,
   options: RigOptions = {},
@@ -31,8 +31,8 @@ function expectDueAfter({ row, before, after }: Pick<Once, 'row' | 'before' | 'a
   expect(row?.dueAt).toBeLessThanOrEqual(after + delayMs)
 }
 
-describe('what an answer makes of row, message and endpoint', () => {
-  it('500: charged, due when its message is late by the grace, and a message under the new gen after the wait', async () => {
+describe('a response', () => {
+  it('500 counts an attempt: due after the grace of its message, which comes under the new gen after the delay', async () => {
     const once = await attemptOnce({ status: 500, body: 'oops' })
     expect(once.row).toMatchObject({
       status: 'pending',
@@ -71,13 +71,13 @@ describe('what an answer makes of row, message and endpoint', () => {
     },
   )
 
-  it('500 with a Retry-After that is shorter than the schedule: the schedule is kept', async () => {
+  it('500 with a Retry-After shorter than the schedule keeps to the schedule', async () => {
     const once = await attemptOnce({ status: 500, headers: { 'retry-after': '1' } })
     expectDueAfter(once, 5000 + GRACE_MS)
     expect(once.sent).toMatchObject([{ delaySeconds: 5 }])
   })
 
-  it('no answer within the deadline: charged like any failure, with the reason', async () => {
+  it('that does not come within the deadline counts as a failure, with the reason', async () => {
     const once = await attemptOnce({ status: 'never' }, {}, { deadlineMs: 1000 })
     expect(once.row).toMatchObject({
       status: 'pending',
@@ -108,7 +108,7 @@ describe('what an answer makes of row, message and endpoint', () => {
     },
   )
 
-  it('400: failed for good, with the reason, and no message more', async () => {
+  it('400 fails the row, with the reason and no further message', async () => {
     const once = await attemptOnce({ status: 400, body: 'not like this' })
     expect(once.row).toMatchObject({
       status: 'failed',
@@ -122,7 +122,7 @@ describe('what an answer makes of row, message and endpoint', () => {
     expect(once.sent).toEqual([])
   })
 
-  it('410: failed, and the endpoint is disabled: what was on its way to it is held, and not sent', async () => {
+  it('410 fails the row and disables the endpoint: its other rows are held and not sent', async () => {
     const { addEndpoint, consume, engine, log, policy, publish, rows, sent } = await rig()
     const hook = await addEndpoint({ status: 410 })
     await publish(2)
@@ -149,7 +149,7 @@ describe('what an answer makes of row, message and endpoint', () => {
     expect(sent).toEqual([])
   })
 
-  it("a wait beyond half of what the queue keeps is the sweep's: due without grace, and no message", async () => {
+  it('with a delay beyond half of the queue’s retention leaves the retry to the sweep: due without grace, and no message', async () => {
     const once = await attemptOnce(
       { status: 500, headers: { 'retry-after': '301' } },
       { policy: { retentionSeconds: 600 } },
@@ -159,7 +159,7 @@ describe('what an answer makes of row, message and endpoint', () => {
     expect(once.sent).toEqual([])
   })
 
-  it("a wait of exactly half of it is still the queue's", async () => {
+  it('with a delay of exactly half of it sends a message', async () => {
     const once = await attemptOnce(
       { status: 500, headers: { 'retry-after': '300' } },
       { policy: { retentionSeconds: 600 } },
@@ -168,7 +168,7 @@ describe('what an answer makes of row, message and endpoint', () => {
     expect(once.sent).toMatchObject([{ delaySeconds: 300 }])
   })
 
-  it('a queue that refuses the next message: the row stays due, and the sweep sends another', async () => {
+  it('whose next message the queue refuses leaves the row due, and the sweep sends another', async () => {
     let fate: 'well' | 'refused' = 'well'
     const once = await attemptOnce({ status: 500 }, { queueFate: () => fate }, { between: () => (fate = 'refused') })
     expect(once.row).toMatchObject({ status: 'pending', attempts: 1, moves: 1 })
@@ -186,7 +186,7 @@ describe('what an answer makes of row, message and endpoint', () => {
 })
 
 describe('the attempts of a row', () => {
-  it('come to an end by its own count, whatever the message says: failed, acknowledged, and no message more', async () => {
+  it('end by the count of the row, whatever the message says: failed, acknowledged, and no further message', async () => {
     const { addEndpoint, consume, publish, rows, sent } = await rig()
     const hook = await addEndpoint({ status: 500 }, { retrySchedule: [1, 2] })
     await publish(1)
@@ -200,7 +200,7 @@ describe('the attempts of a row', () => {
     expect(await hook.arrivals()).toHaveLength(3)
   })
 
-  it("one receiver's failure sends nothing to another again", async () => {
+  it('are its own: a failure of one receiver repeats nothing for another', async () => {
     const { addEndpoint, consume, publish, rows, sent } = await rig()
     const healthy = await addEndpoint()
     const failing = await addEndpoint({ status: 500 })
@@ -217,7 +217,7 @@ describe('the attempts of a row', () => {
     expect(await healthy.arrivals()).toHaveLength(3)
   })
 
-  it('an endpoint that is gone ends its rows as endpoint_gone, unsent', async () => {
+  it('of a deleted endpoint end as endpoint_gone, without a send', async () => {
     const { addEndpoint, consume, engine, publish, rows, sent } = await rig()
     const hook = await addEndpoint()
     await publish(1)

@@ -36,7 +36,7 @@ it("the publish statements commit with the host's own batch, and dispatch sends 
   expect(await rows()).toEqual([])
 })
 
-it('the publish statements are undone with the batch that breaks', async () => {
+it('the publish statements are rolled back with a failed batch', async () => {
   const { addEndpoint, commit, rows } = await withOrders()
   await addEndpoint()
   await commit('o1')

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CloudflareAdapterError, CloudflareEventQueue, type QueueBinding } from '../../src/index.ts'
 import type { Sent } from './rig.ts'
 
-/** A queue that holds the platform's bounds, which the local one does not, and keeps what it took. */
+/** A queue that enforces the platform's bounds, which the local one does not, and records its messages. */
 function strictQueue(fails: (batch: number) => boolean = () => false): { queue: QueueBinding; batches: Sent[][] } {
   const batches: Sent[][] = []
   let calls = 0
@@ -32,20 +32,20 @@ const named = (n: number): QueuedEvent => ({
 })
 const whole = (bytes: number): QueuedEvent => ({ type: 't', workspaceId: 'w', data: { text: 'x'.repeat(bytes) } })
 
-describe('what a queue is given', () => {
-  it('the id of the row and its generation, never what is to be sent', async () => {
+describe('a queue gets', () => {
+  it('the id of the row and its gen, never the payload', async () => {
     const { queue, batches } = strictQueue()
     await new CloudflareEventQueue({ queue }).send(named(7))
     expect(batches).toEqual([[{ body: { outboxId: 'evt_7.ep', gen: 7 } }]])
   })
 
-  it('an event without rows travels whole', async () => {
+  it('an event without rows as a whole', async () => {
     const { queue, batches } = strictQueue()
     await new CloudflareEventQueue({ queue }).send(whole(10))
     expect(batches).toEqual([[{ body: whole(10) }]])
   })
 
-  it('at most a hundred messages at once, in order, and nothing for an empty list', async () => {
+  it('at most a hundred messages in a batch, in order, and nothing for an empty list', async () => {
     const { queue, batches } = strictQueue()
     const adapter = new CloudflareEventQueue({ queue })
     const messages = Array.from({ length: 250 }, (_, n) => named(n))
@@ -56,13 +56,13 @@ describe('what a queue is given', () => {
     expect(batches).toHaveLength(3)
   })
 
-  it('at most 256 KB at once', async () => {
+  it('at most 256 KB in a batch', async () => {
     const { queue, batches } = strictQueue()
     await new CloudflareEventQueue({ queue }).sendBatch([60_000, 60_000, 60_000, 60_000, 60_000, 120_000].map(whole))
     expect(batches.map(({ length }) => length)).toEqual([4, 2])
   })
 
-  it('a wait of a day at most, and none where none is wanted', async () => {
+  it('a delay of a day at most, and none for immediate messages', async () => {
     const { queue, batches } = strictQueue()
     const delays = [0, 5, 90_000]
     await new CloudflareEventQueue({ queue }).sendDelayed(
@@ -72,8 +72,8 @@ describe('what a queue is given', () => {
   })
 })
 
-describe('what a queue refuses', () => {
-  it('is told with its messages, and stops no other part', async () => {
+describe('a refusal of the queue', () => {
+  it('is returned with its messages, and stops no other batch', async () => {
     const { queue, batches } = strictQueue((batch) => batch === 1)
     const messages = Array.from({ length: 250 }, (_, n) => named(n))
     const { failed } = await new CloudflareEventQueue({ queue }).sendDelayed(
@@ -90,7 +90,7 @@ describe('what a queue refuses', () => {
     await expect(adapter.sendBatch([named(1), named(2)])).rejects.toThrow('Too Many Requests')
   })
 
-  it('a message that is too large is named, and those beside it arrive', async () => {
+  it('of a message that is too large names it, and the others arrive', async () => {
     const { queue, batches } = strictQueue()
     const adapter = new CloudflareEventQueue({ queue })
     const { failed } = await adapter.sendDelayed(
@@ -100,7 +100,7 @@ describe('what a queue refuses', () => {
     expect(batches.flat()).toHaveLength(2)
   })
 
-  it('by never answering counts as refused after its time', async () => {
+  it('by silence counts after its time-out', async () => {
     const adapter = new CloudflareEventQueue({ queue: { sendBatch: () => new Promise(() => {}) }, sendTimeoutMs: 100 })
     await expect(adapter.send(named(1))).rejects.toMatchObject({
       name: 'CloudflareAdapterError',
@@ -108,7 +108,7 @@ describe('what a queue refuses', () => {
     })
   })
 
-  it('by never answering is not asked for the rest', async () => {
+  it('by silence ends the calls to it', async () => {
     let calls = 0
     const queue = { sendBatch: () => (calls++, new Promise(() => {})) }
     const adapter = new CloudflareEventQueue({ queue, sendTimeoutMs: 100 })
@@ -118,7 +118,7 @@ describe('what a queue refuses', () => {
     expect(calls).toBe(1)
   })
 
-  it('an option out of its bounds is refused when the queue is made', () => {
+  it('an option out of bounds is refused by the constructor', () => {
     const { queue } = strictQueue()
     for (const sendTimeoutMs of [0, 99, 60_001, 1.5]) {
       expect(() => new CloudflareEventQueue({ queue, sendTimeoutMs })).toThrow(CloudflareAdapterError)

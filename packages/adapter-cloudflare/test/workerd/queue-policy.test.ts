@@ -27,29 +27,29 @@ function policy(
 }
 
 describe('the first lease', () => {
-  it('is two minutes where a batch ends before', () => {
+  it('is two minutes if a batch takes less', () => {
     expect(policy().leaseMs).toBe(120_000)
   })
 
-  it('is as long as a batch can take where that is longer', () => {
+  it('is the longest time of a batch if that is longer', () => {
     // 30 s to fill a batch, 20 rounds of 30 s each, 10 s to spare.
     expect(policy({ maxBatchSize: 100, maxBatchTimeoutSeconds: 30 }).leaseMs).toBe(640_000)
   })
 
-  it('shorter than a batch can take is refused, with what it takes', () => {
+  it('is refused if a batch can take longer, with that time', () => {
     expect(() => policy({ leaseMs: 74_999 })).toThrow(/leaseMs must be at least 75000, .* found 74999/)
     expect(policy({ leaseMs: 75_000 }).leaseMs).toBe(75_000)
     expect(policy({ leaseMs: 31_000 }, { deadlineMs: 8000, maxDeadlineMs: 8000 }).leaseMs).toBe(31_000)
   })
 
-  it('a batch that outlasts what the platform allows a consumer is refused', () => {
+  it('is refused if a batch can take longer than the platform allows', () => {
     expect(() => policy({ maxBatchSize: 100, maxBatchTimeoutSeconds: 60 }, { maxDeadlineMs: 30_000 })).not.toThrow()
     expect(() => policy({ leaseMs: 900_001 })).toThrow(/leaseMs must be a whole number from 1000 to 900000/)
   })
 })
 
 describe('the horizon', () => {
-  it('is a day, or half of what the queue keeps a message', () => {
+  it('is a day, or half of the queue’s retention', () => {
     expect(policy().horizonMs).toBe(86_400_000)
     expect(policy({ retentionSeconds: 86_400 }).horizonMs).toBe(43_200_000)
   })
@@ -64,6 +64,6 @@ it.each([
   [{ graceMs: 59_999 }, 'graceMs'],
   [{ sweepLimit: 1 }, 'sweepLimit'],
   [{ sweepLimit: 10_001 }, 'sweepLimit'],
-])('%j is refused by its name', (options, name) => {
+])('%j is refused by name', (options, name) => {
   expect(() => policy(options)).toThrow(new RegExp(`^${name} must be a whole number from`))
 })

@@ -1,17 +1,17 @@
-// Runs on Node, beside workerd: a real receiver on a free port of 127.0.0.1 that a test tells how to answer.
+// Runs on Node, beside workerd: a real receiver on a free port of 127.0.0.1 whose responses a test sets.
 import { type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import type { TestProject } from 'vitest/node'
 
-/** How a path answers. `status: 'never'` holds the request until it is told otherwise. */
+/** The response of a path. `status: 'never'` stalls requests until the test sets another. */
 export interface Answer {
   status: number | 'never'
   headers?: Record<string, string>
   body?: string
   /** Verifies each arrival with this. */
   secret?: string
-  /** How the path answers from the second request on. */
+  /** The response from the second request on. */
   next?: Answer
 }
 
@@ -24,10 +24,10 @@ export interface Arrival {
   headers: Record<string, string | string[] | undefined>
 }
 
-/** What a path has seen. */
+/** The requests of a path. */
 export interface Seen {
   arrivals: Arrival[]
-  /** Requests that have no answer yet, and the most there were at once. */
+  /** Unanswered requests, and their highest number. */
   open: number
   peak: number
 }
@@ -40,8 +40,8 @@ interface Hook {
 }
 
 /**
- * `POST /hook/…` is a webhook, `GET /hook/…` what it has {@link Seen}. `PUT /hook/…` is its {@link Answer}, to those
- * that wait too; `PATCH /hook/…` answers the one that has waited longest.
+ * `POST /hook/…` is a webhook, `GET /hook/…` returns {@link Seen}. `PUT /hook/…` sets the {@link Answer}, also of stalled
+ * requests; `PATCH /hook/…` answers the oldest stalled one.
  */
 export default async function startReceiver(project: TestProject): Promise<() => Promise<void>> {
   const hooks = new Map<string, Hook>()

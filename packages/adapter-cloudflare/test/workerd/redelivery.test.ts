@@ -1,5 +1,5 @@
-// Queues deliver a message more than once, late, and beside the sweep's own; an isolate may end at any moment. What of
-// all that reaches the receiver, and what the row says in the end.
+// Queues deliver a message more than once, late, and beside the sweep's own, and an isolate may end at any time: these tests check
+// the requests that reach the receiver, and the final row.
 import { env } from 'cloudflare:workers'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { describe, expect, it, vi } from 'vitest'
@@ -25,7 +25,7 @@ async function newRig(options: RigOptions = {}): Promise<Parts> {
   return {
     ...parts,
     ...faults,
-    /** One batch in the consumer's hands. */
+    /** Consumes one batch. */
     async deliver(bodies, attempts = 1) {
       const batch = batchOf(bodies, { attempts })
       await consumeBatch(parts.policy, batch)
@@ -34,7 +34,7 @@ async function newRig(options: RigOptions = {}): Promise<Parts> {
   }
 }
 
-/** What was sent so far, taken from the queue. */
+/** The messages sent so far, removed from the queue. */
 function take({ sent }: Rig): unknown[] {
   return sent.splice(0).map(({ body }) => body)
 }
@@ -44,7 +44,7 @@ function count({ length }: readonly unknown[]): number {
 }
 
 describe('the same message twice', () => {
-  it('one after the other: one request, and both are acknowledged', async () => {
+  it('sequentially: one request, and both are acknowledged', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(1)
@@ -56,7 +56,7 @@ describe('the same message twice', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('one after the other, of an attempt that failed: the second finds the row moved on, and changes nothing', async () => {
+  it('sequentially, after a failed attempt: the second is stale and changes nothing', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 500 })
     await parts.publish(1)
@@ -70,7 +70,7 @@ describe('the same message twice', () => {
     expect(parts.sent).toHaveLength(1)
   })
 
-  it('one after the other, of an attempt that the receiver put off: it is not sent before its time either', async () => {
+  it('sequentially, after a requested pause: nothing is sent before its end', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 503, headers: { 'retry-after': '600' } })
     await parts.publish(1)
@@ -85,7 +85,7 @@ describe('the same message twice', () => {
     { status: 200, rows: [], sent: 0 },
     { status: 500, rows: [{ status: 'pending', attempts: 1, moves: 1 }], sent: 1 },
     { status: 400, rows: [{ status: 'failed', attempts: 1, moves: 0 }], sent: 0 },
-  ])('both in flight at once, answered $status: one id, and exactly one settles', async ({ status, rows, sent }) => {
+  ])('concurrently, answered $status: one id, and exactly one settles', async ({ status, rows, sent }) => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 'never' })
     const [id = ''] = await parts.publish(1)
@@ -100,7 +100,7 @@ describe('the same message twice', () => {
     expect(parts.sent).toHaveLength(sent)
   })
 
-  it('a second delivery by the platform is claimed and charged before it is sent', async () => {
+  it('redelivered by the platform claims its row, which counts an attempt, before it sends', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 'never' })
     await parts.publish(1)
@@ -112,13 +112,13 @@ describe('the same message twice', () => {
     expect(row?.dueAt).toBeGreaterThan((await parts.now()) + parts.policy.leaseMs / 2)
     await hook.answer({ status: 500 })
     expect(fates(await delivered)).toEqual(['ack'])
-    // Charged once for the one attempt, and the next message knows the claim's generation.
+    // One attempt counted, and the next message has the gen of the claim.
     const rows = await parts.rows()
     expect(rows).toMatchObject([{ attempts: 1, moves: 2, claimedAt: null, crashes: 0 }])
     expect(take(parts)).toEqual([{ outboxId: rows[0]?.id, gen: rows[0]?.gen, delaySeconds: 5 }])
   })
 
-  it('second deliveries of the same message in flight at once: one of them claims, the other is not sent', async () => {
+  it('redelivered concurrently: one claims, the other sends nothing', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(5)
@@ -140,7 +140,7 @@ describe('a message that is older than its row', () => {
     return { ...parts, hook, old }
   }
 
-  it('because a sweep overtook it, works the row by claiming it first; the message of the sweep is stale then', async () => {
+  it('because of a sweep claims the row first; then the message of the sweep is stale', async () => {
     const { hook, old, ...parts } = await swept()
     await hook.answer({ status: 'never' })
     const delivered = parts.deliver(old)
@@ -156,7 +156,7 @@ describe('a message that is older than its row', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('and comes after the message of the sweep, is acknowledged unsent', async () => {
+  it('and comes after the message of the sweep is acknowledged without a send', async () => {
     const { hook, old, ...parts } = await swept()
     await parts.deliver(take(parts))
     expect(fates(await parts.deliver(old))).toEqual(['ack'])
@@ -176,7 +176,7 @@ describe('a message that is older than its row', () => {
     expect(parts.sent).toHaveLength(1)
   })
 
-  it('because the row was swept after an attempt, is acknowledged unsent: the message of the sweep makes the next', async () => {
+  it('because the row was swept after an attempt is acknowledged without a send: the message of the sweep makes the next attempt', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 500 })
     await parts.publish(1)
@@ -192,7 +192,7 @@ describe('a message that is older than its row', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('that waited in its batch until a sweep took the row, is not sent from there', async () => {
+  it('because a sweep took the row while it waited in its batch sends nothing', async () => {
     const parts = await newRig()
     const stalling = await parts.addEndpoint({ status: 'never' })
     await parts.publish(5, { type: 'first.five' })
@@ -201,7 +201,7 @@ describe('a message that is older than its row', () => {
     await vi.waitFor(async () => expect(await stalling.open()).toBe(5), PATIENCE)
     const read = performance.now()
     expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
-    // What was read within the last second is sent without a second look.
+    // A row that was read within the last second is sent without another read.
     await vi.waitFor(() => expect(performance.now() - read).toBeGreaterThan(1000), PATIENCE)
     await stalling.answer({ status: 200 })
     expect(fates(await delivered)).toEqual(Array(6).fill('ack'))
@@ -212,7 +212,7 @@ describe('a message that is older than its row', () => {
 })
 
 describe('an isolate that ends', () => {
-  /** Delivers until the isolate ends at the first call that begins with one of the verbs. */
+  /** Delivers until the isolate ends at the first call that starts with one of the verbs. */
   async function dieAt(parts: Parts, verbs: string[], bodies: readonly unknown[], attempts = 1): Promise<void> {
     parts.judge((call) => (verbs.includes(call.verbs[0] ?? '') ? 'dies' : 'well'))
     void parts.deliver(bodies, attempts)
@@ -220,7 +220,7 @@ describe('an isolate that ends', () => {
     parts.judge()
   }
 
-  it('before it read the batch: the platform brings the messages again, and each is delivered once', async () => {
+  it('before it read the batch: the messages are redelivered, and each is sent once', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(3)
@@ -231,7 +231,7 @@ describe('an isolate that ends', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('between the answer and its settle, and its message with it: swept when the lease is over, and sent once more', async () => {
+  it('between the response and its settle, and loses its message: swept when the lease expires, and sent once more', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(1, { agoMs: LOST_MS })
@@ -245,7 +245,7 @@ describe('an isolate that ends', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('and whose lease still runs, is not overtaken by the sweep', async () => {
+  it('is not swept while its lease lasts', async () => {
     const parts = await newRig()
     await parts.addEndpoint()
     await parts.publish(1)
@@ -257,7 +257,7 @@ describe('an isolate that ends', () => {
     expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
   })
 
-  it('again and again on one row: the first three cost no attempt, and in the end it is failed, its outcome unknown', async () => {
+  it('repeatedly on one row: the first three count no attempt, and in the end it fails as delivery_unconfirmed', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint({ status: 200 }, { retrySchedule: [] })
     await parts.publish(1)
@@ -276,7 +276,7 @@ describe('an isolate that ends', () => {
     expect(await hook.arrivals()).toHaveLength(4)
   })
 
-  it('takes none of the deliveries with it that were settled before: of the whole batch again, those are not sent', async () => {
+  it('repeats no delivery that was settled before, when the whole batch is redelivered', async () => {
     const sender = createFetchSender()
     let deadly = true
     const parts = await newRig({
@@ -292,7 +292,7 @@ describe('an isolate that ends', () => {
     await parts.publish(9)
     const bodies = take(parts)
     void parts.deliver(bodies)
-    // Nine have arrived and five of them are settled when the isolate ends over the deadly one.
+    // Nine have arrived and five of them are settled when the isolate ends at the deadly one.
     await vi.waitFor(
       async () => expect([await hook.arrivals(), await parts.rows()].map(count)).toEqual([9, 5]),
       PATIENCE,
@@ -306,7 +306,7 @@ describe('an isolate that ends', () => {
     expect(await parts.rows()).toEqual([])
   })
 
-  it('a row whose attempts are exhausted is marked failed by the claim, unsent, and logged', async () => {
+  it('a claim marks a row without attempts left as failed and logs it, without a send', async () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     await parts.publish(1)

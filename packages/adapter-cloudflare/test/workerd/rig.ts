@@ -24,13 +24,13 @@ import { fromD1 } from '@keepsend/outbox/d1'
 import { inject, vi } from 'vitest'
 import type { Answer, Arrival, Seen } from './receiver.ts'
 
-// What hangs fails its test; a busy machine does not.
+// Long enough for a busy machine; a test that hangs fails.
 vi.setConfig({ testTimeout: 60_000 })
 
 /** For `vi.waitFor`. */
 export const PATIENCE = { timeout: 30_000, interval: 10 }
 
-/** A row as it stands, and how often it has moved: `gen` begins at `created_at`. */
+/** A row, and how many transitions it made: `gen` starts at `created_at`. */
 export interface StandingRow extends PendingEvent {
   moves: number
 }
@@ -41,20 +41,20 @@ export async function standingRows(db: OutboxDatabase): Promise<StandingRow[]> {
   return readPendingEvents(rows).map((row) => ({ ...row, moves: row.gen - row.createdAt }))
 }
 
-/** What a queue was given. */
+/** A message that was sent to the queue. */
 export interface Sent {
   body: unknown
   delaySeconds?: number
 }
 
-/** A message in a consumer's hands, and what became of it. */
+/** A message that a consumer gets, and its result. */
 export interface HeldMessage {
   body: unknown
   attempts: number
   timestamp: Date
   ack(): void
   retry(options?: { delaySeconds?: number }): void
-  /** The first of the two counts, as on the platform. */
+  /** The first call counts, as on the platform. */
   fate: undefined | 'ack' | { retryAfter: number | undefined }
 }
 
@@ -62,11 +62,11 @@ export interface RigOptions {
   engine?: Partial<EngineOptions>
   policy?: QueuePolicyOptions
   dispatchAtOnce?: number
-  /** Stands between Keepsend and D1. */
+  /** Wraps D1. */
   wrap?: (db: OutboxDatabase) => OutboxDatabase
-  /** Stands in for the queue; otherwise what is sent is kept in `sent` and reaches nobody. */
+  /** Replaces the queue; otherwise messages are only recorded in `sent`. */
   queue?: QueueBinding
-  /** What becomes of each call to that queue. `answer lost`: it takes the messages, and does not say so. */
+  /** The result of each call to that queue. `answer lost`: it takes the messages, and its response is lost. */
   queueFate?: () => 'well' | 'refused' | 'answer lost' | 'no answer'
 }
 
@@ -74,35 +74,35 @@ export interface Rig {
   db: OutboxDatabase
   engine: Engine
   policy: QueuePolicy
-  /** What another isolate makes of the same bindings, with nothing between it and D1. */
+  /** Another isolate on the same bindings, without the wrapper of D1. */
   newIsolate: () => QueuePolicy
-  /** Messages sent to the queue, in order. Nothing consumes them but the test. */
+  /** Messages sent to the queue, in order. Only the test consumes them. */
   sent: Sent[]
   log: { level: string; message: string; fields: Record<string, unknown> }[]
   rows: () => Promise<StandingRow[]>
-  /** The database's own time. */
+  /** The database's time. */
   now: () => Promise<number>
-  /** An endpoint, of workspace `w` unless told otherwise, that wants everything, at a path of its own. */
+  /** Creates an endpoint for all events at a path of its own, by default in workspace `w`. */
   addEndpoint: (answer?: Answer, input?: Partial<EndpointInput> & { workspaceId?: string }) => Promise<Hook>
-  /** Publishes that many events to `w` and waits for their hand-off; the ids of all rows, in order. */
+  /** Publishes that many events to `w` and waits for their dispatch; returns the ids of all rows, in order. */
   publish: (count: number, event?: { type?: string; agoMs?: number; workspaceId?: string }) => Promise<string[]>
-  /** As if every lease and every wait had just ended. */
+  /** Ends every lease and delay. */
   lapse: () => Promise<void>
-  /** Gives what was sent, or the first so many, to the consumer, as one batch, and takes it from `sent`. */
+  /** Passes the sent messages, or the first `count`, to the consumer as one batch, and removes them from `sent`. */
   consume: (options?: { attempts?: number; waitedMs?: number; most?: number }) => Promise<HeldMessage[]>
 }
 
-/** For `publish`: longer ago than a first lease, and within what the sweep looks at each minute. */
+/** For `publish`: longer ago than a first lease, and within the window of each tick. */
 export const LOST_MS = 200_000
 
-/** One endpoint's side of the world. */
+/** The receiver of one endpoint. */
 export interface Hook {
   endpointId: string
   answer(answer: Answer): Promise<void>
-  /** Answers the request that has waited longest, and no other. */
+  /** Answers the oldest stalled request. */
   answerOne(answer: Answer): Promise<void>
   arrivals(): Promise<Arrival[]>
-  /** Requests without an answer, and the most there were at once. */
+  /** Unanswered requests, and their highest number. */
   open(): Promise<number>
   peak(): Promise<number>
 }
@@ -139,7 +139,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
       secrets: TEST_KEYS,
       logger,
       urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
-      // Longer than a busy machine takes to answer: a test of time-outs gives its endpoint a shorter one.
+      // Longer than a busy machine takes to respond: tests of time-outs set a shorter one for their endpoint.
       deadlineMs: 10_000,
       maxDeadlineMs: 15_000,
       random: () => 0,
@@ -204,18 +204,18 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   }
 }
 
-/** An event id made that long ago; those that follow one another are in order, as they are in life. */
+/** An event id created that long ago; later calls return greater ids. */
 export function eventIdFrom(agoMs: number): string {
   const id = newEventId()
   return firstEventIdAt(eventIdTime(id) - agoMs) + id.slice(17)
 }
 
-/** What became of each message. */
+/** The result of each message. */
 export function fates(messages: readonly HeldMessage[]): HeldMessage['fate'][] {
   return messages.map(({ fate }) => fate)
 }
 
-/** A batch as the platform hands it to a consumer, whose messages remember what became of them. */
+/** A batch for a consumer, whose messages record their results. */
 export function batchOf(
   bodies: readonly unknown[],
   options: { attempts?: number; queue?: string; waitedMs?: number } = {},
@@ -236,7 +236,7 @@ export function batchOf(
   return { queue, messages }
 }
 
-/** The bodies of messages for rows that had moved so often: the first send of each, unless told otherwise. */
+/** The bodies of messages for rows after `moved` transitions, by default none. */
 export function messagesFor(rows: readonly PendingEvent[], moves = 0): { outboxId: string; gen: number }[] {
   return rows.map(({ id, createdAt }) => ({ outboxId: id, gen: createdAt + moves }))
 }

@@ -16,12 +16,12 @@ const VECTOR = {
 const K2 = 'k2:YW5vdGhlciBrZXkgb2YgMzIgYnl0ZXMgaW4gYmFzZTY='
 
 describe('secrets in workerd', () => {
-  it('the known answer of v1a is what its WebCrypto signs', async () => {
+  it('WebCrypto signs v1a with the known answer', async () => {
     const headers = await signatureHeaders(createWebCryptoSigner(), [VECTOR.secret], VECTOR.message)
     expect(headers['webhook-signature']).toBe(VECTOR.signature)
   })
 
-  it('D1 holds none that can be read, and deliveries are signed with all schemes', async () => {
+  it('are encrypted in D1, and deliveries are signed with all schemes', async () => {
     const parts = await rig()
     const hook = await parts.addEndpoint(
       { status: 200 },
@@ -53,7 +53,7 @@ describe('secrets in workerd', () => {
     expect(await crypto.subtle.verify('Ed25519', publicKey, signature, content)).toBe(true)
   })
 
-  it('a bounded batch takes D1 over to another key, and what was kept before is read under it', async () => {
+  it('are re-encrypted in bounded batches, and can be read under the new key', async () => {
     const { db, engine, addEndpoint } = await rig()
     const endpoints = [await addEndpoint(), await addEndpoint(), await addEndpoint()]
     const before = await engine.endpoints.secrets('w', endpoints[0]?.endpointId ?? '')
@@ -79,7 +79,7 @@ describe('secrets in workerd', () => {
     expect(await response.json()).toMatchObject({ data: before.map(({ secret }) => ({ secret })) })
   })
 
-  it('a Worker without its key answers nothing but how to make one', async () => {
+  it('are required: a Worker without its key answers only how to create one', async () => {
     const worker = createWorker({
       bindings: (given: Env & { KEEPSEND_SECRET_KEY?: string }) => ({
         db: given.DB,

@@ -20,20 +20,20 @@ async function seen(behaviour: string): Promise<{ requests: number; bytes: numbe
 }
 
 describe('a body (trap 30)', () => {
-  it('without an end is read up to 64 KiB, and hung up on', async () => {
+  it('without an end is read up to 64 KiB, and cancelled', async () => {
     const result = await send('endless')
     expect(result).toMatchObject({ kind: 'response', status: 200 })
     expect(result.kind === 'response' && result.body.length).toBe(KEPT)
-    // What is still in the buffers between the two, not more.
+    // Only the buffers between the two.
     expect((await seen('endless')).bytes).toBeLessThan(32 * 1024 * 1024)
   })
 
-  it('of exactly 64 KiB is whole', async () => {
+  it('of exactly 64 KiB is complete', async () => {
     const result = await send('exact')
     expect(result.kind === 'response' && new TextDecoder().decode(result.body)).toBe('x'.repeat(KEPT))
   })
 
-  it('that is a gzip bomb is never inflated past 64 KiB', async () => {
+  it('that is a gzip bomb is never decompressed past 64 KiB', async () => {
     const result = await send('bomb')
     expect(result).toMatchObject({ kind: 'response', status: 200 })
     expect(result.kind === 'response' && result.body.length).toBeLessThanOrEqual(KEPT)
@@ -51,7 +51,7 @@ describe('the deadline bounds the whole exchange (trap 30)', () => {
   })
 })
 
-describe('answers that break the rules', () => {
+describe('malformed responses', () => {
   it.each([
     'continue',
     'hints',
@@ -62,11 +62,11 @@ describe('answers that break the rules', () => {
     'headers-of-60-kb',
     'broken-chunk',
     'no-body',
-  ])('%s is judged by its status', async (behaviour) => {
+  ])('%s counts by its status', async (behaviour) => {
     expect(await send(behaviour)).toMatchObject({ kind: 'response', status: 200 })
   })
 
-  it('a 204 with a body is judged by its status', async () => {
+  it('a 204 with a body counts by its status', async () => {
     expect(await send('body-of-204')).toMatchObject({ kind: 'response', status: 204 })
   })
 
@@ -77,7 +77,7 @@ describe('answers that break the rules', () => {
     },
   )
 
-  it('a redirect is an answer like any other: its target is not visited (trap 29)', async () => {
+  it('a redirect is a response like any other: its target is not requested (trap 29)', async () => {
     expect(await send('redirect')).toMatchObject({ kind: 'response', status: 307 })
     expect((await seen('ok')).requests).toBe(0)
   })
@@ -101,12 +101,12 @@ describe('answers that break the rules', () => {
   it.each([
     ['reset-before', /^the receiver could not be reached, or closed the connection: /],
     ['no-http', /^the (receiver could not be reached|exchange with the receiver failed)/],
-  ])('%s is told in a sentence of ours', async (behaviour, sentence) => {
+  ])('%s is described in a sentence of ours', async (behaviour, sentence) => {
     const result = await send(behaviour, { deadlineMs: 2000 })
     expect(result.kind === 'error' && result.message).toMatch(sentence)
   })
 
-  it('a failure that the platform words by itself shows none of its insides', async () => {
+  it('an unknown failure of the platform shows nothing of its message', async () => {
     for (const url of ['http://127.0.0.1:1/', 'http://no-such-name.invalid/', 'not a url']) {
       const result = await send('', { url })
       expect(result.kind === 'error' && result.message).toMatch(/^(the|no such|nothing|its|this) [a-z ,:]+/)
@@ -114,7 +114,7 @@ describe('answers that break the rules', () => {
     }
   })
 
-  it('an answer has its status and its headers, and undefined for one it has not', async () => {
+  it('a response has its status and headers, and undefined for a missing header', async () => {
     const result = (await send('ok')) as Extract<SendResult, { kind: 'response' }>
     expect([result.status, result.header('content-length'), result.header('x-none')]).toEqual([200, '2', undefined])
   })

@@ -1,4 +1,4 @@
-// The cron's tick: what it finds, what it makes of it, and what it says when something fails.
+// The cron's tick: the rows that it finds, their result, and its errors.
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Engine, commitWithEvents, keepsend } from '@keepsend/engine'
@@ -17,7 +17,7 @@ async function newRig(options: RigOptions = {}): Promise<Rig & FaultyD1> {
   return { ...(await rig({ ...options, wrap: () => fromD1(faults.d1) })), ...faults }
 }
 
-/** That many rows by one statement, each of an event so long ago; due so long ago, or handed to a queue. */
+/** Inserts rows with one statement, each of an event `ageMs` ago; due some time ago, or dispatched. */
 async function insertRows(
   { db }: Rig,
   count: number,
@@ -33,12 +33,12 @@ async function insertRows(
   if (more) await db.run({ sql: `update pending_events set ${more} where substr(id, 1, 17) = ?`, params: [prefix] })
 }
 
-/** The rows that messages were sent for, in the order of their ids. */
+/** The rows whose messages were sent, in the order of their ids. */
 function named({ sent }: Rig): string[] {
   return sent.map(({ body }) => (body as { outboxId: string }).outboxId).sort()
 }
 
-/** A request that makes a thing and its event, as if it had come longer ago than a first lease. */
+/** A request that commits a change and its event, as if longer ago than a first lease. */
 function postThing(engine: Engine, context: ExecutionContextLike): Response | Promise<Response> {
   const app = new Hono().use(keepsend(engine)).post('/things', (c) =>
     commitWithEvents(c, {
@@ -50,7 +50,7 @@ function postThing(engine: Engine, context: ExecutionContextLike): Response | Pr
   return app.request('/things', { method: 'POST' }, env, context)
 }
 
-describe('a first send that is lost', () => {
+describe('a lost first dispatch', () => {
   const LOSSES = {
     'throws, as when there are too many requests': 'refused',
     'never returns': 'no answer',
@@ -79,11 +79,11 @@ describe('a first send that is lost', () => {
     },
   )
 
-  it('because the isolate ends after its response: swept and delivered once', async () => {
+  it('because the isolate ends after its response is swept and delivered once', async () => {
     let fate: 'well' | 'no answer' = 'no answer'
     const parts = await rig({ queueFate: () => fate })
     const hook = await parts.addEndpoint()
-    // Nobody waits for what was left to `waitUntil`.
+    // Nothing awaits the work of `waitUntil`.
     const response = await postThing(parts.engine, { waitUntil() {}, passThroughOnException() {}, props: {} })
     expect(response.status).toBe(201)
     fate = 'well'
@@ -94,8 +94,8 @@ describe('a first send that is lost', () => {
   })
 })
 
-describe('what a tick takes', () => {
-  it('leaves a first send to the queue until its lease has passed', async () => {
+describe('a tick', () => {
+  it('leaves a first dispatch to the queue until its lease has expired', async () => {
     const parts = await rig()
     await parts.addEndpoint()
     await parts.publish(1, { agoMs: parts.policy.leaseMs - 60_000 })
@@ -104,14 +104,14 @@ describe('what a tick takes', () => {
     expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
   })
 
-  it('leaves it longer where a lease is longer', async () => {
+  it('leaves it longer with a longer lease', async () => {
     const parts = await rig({ policy: { leaseMs: LOST_MS + 60_000 } })
     await parts.addEndpoint()
     await parts.publish(1, { agoMs: LOST_MS })
     expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0 })
   })
 
-  it('leaves alone what is settled, held, put off or in an attempt', async () => {
+  it('leaves settled, held and rescheduled rows alone, and those in flight', async () => {
     const parts = await rig()
     const { endpointId } = await parts.addEndpoint()
     await parts.engine.endpoints.setStatus('w', endpointId, 'disabled')
@@ -128,7 +128,7 @@ describe('what a tick takes', () => {
     expect(await parts.rows()).toEqual(before)
   })
 
-  it('takes a row under a new generation and a lease, charges no attempt, and sends its message after that', async () => {
+  it('leases a row under a new gen without counting an attempt, and sends its message after that', async () => {
     const standing: unknown[] = []
     const parts = await rig({
       queue: { sendBatch: async (messages) => void standing.push(...messages, ...(await parts.rows())) },
@@ -140,7 +140,7 @@ describe('what a tick takes', () => {
     expect(row).toMatchObject({ attempts: 3, moves: 4, claimedAt: null, crashes: 0 })
   })
 
-  it('doubles the lease with each generation, up to 256 times', async () => {
+  it('doubles the lease with each gen, up to 256 times', async () => {
     const parts = await rig()
     await insertRows(parts, 1, { agoMs: 24 * HOUR_MS, dueAgoMs: 1000 })
     for (let moves = 0; moves < 11; moves++) {
@@ -156,7 +156,7 @@ describe('what a tick takes', () => {
     }
   })
 
-  it('gives the row of a consumer that died back its attempt, and sends it on', async () => {
+  it('uncounts the attempt of a consumer that died, and dispatches its row', async () => {
     const parts = await rig()
     await insertRows(parts, 1, {
       agoMs: HOUR_MS,
@@ -167,7 +167,7 @@ describe('what a tick takes', () => {
     expect(await parts.rows()).toMatchObject([{ attempts: 1, crashes: 1, moves: 3, claimedAt: null }])
   })
 
-  it('marks a row failed whose attempts are exhausted, counts it, logs it, and sends nothing of it', async () => {
+  it('marks a row without attempts left as failed, reports and logs it, and sends no message', async () => {
     const parts = await rig()
     await insertRows(parts, 2, { agoMs: HOUR_MS, dueAgoMs: 1000, more: 'attempts = max_attempts' })
     expect(await sweep(parts.policy)).toMatchObject({ redispatched: 0, exhausted: 2 })
@@ -185,8 +185,8 @@ describe('what a tick takes', () => {
   })
 })
 
-describe('how much a tick takes', () => {
-  it('at most its limit, half of it reserved for lost first sends', async () => {
+describe('the limit of a tick', () => {
+  it('bounds its rows, with half of it reserved for lost first dispatches', async () => {
     const parts = await rig({ policy: { sweepLimit: 10 } })
     await insertRows(parts, 30, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
     await insertRows(parts, 30, { agoMs: LOST_MS })
@@ -195,13 +195,13 @@ describe('how much a tick takes', () => {
     expect(named(parts).filter((id) => dispatched.has(id))).toHaveLength(5)
   })
 
-  it('all of its limit for what is due, where no first send is lost', async () => {
+  it('is all for due rows if no first dispatch is lost', async () => {
     const parts = await rig({ policy: { sweepLimit: 10 } })
     await insertRows(parts, 30, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
     expect(await sweep(parts.policy)).toMatchObject({ redispatched: 10 })
   })
 
-  it('no more than half of it for lost first sends, however many: the rest is due at the next tick', async () => {
+  it('is at most half for lost first dispatches: the others are due at the next tick', async () => {
     const parts = await rig({ policy: { sweepLimit: 10 } })
     await insertRows(parts, 12, { agoMs: LOST_MS })
     const redispatched: number[] = []
@@ -210,7 +210,7 @@ describe('how much a tick takes', () => {
     expect(new Set(named(parts))).toHaveLength(12)
   })
 
-  it('a backlog larger than a message batch goes out in batches of a hundred', async () => {
+  it('may exceed a message batch: messages are sent in batches of a hundred', async () => {
     const sizes: number[] = []
     const parts = await rig({ queue: { sendBatch: async (messages) => void sizes.push([...messages].length) } })
     await insertRows(parts, 250, { agoMs: HOUR_MS, dueAgoMs: 1000 })
@@ -218,7 +218,7 @@ describe('how much a tick takes', () => {
     expect(sizes).toEqual([100, 100, 50])
   })
 
-  it('says how long the oldest that it left has been due', async () => {
+  it('leaves rows, and the tick reports how long the oldest has been due', async () => {
     const parts = await rig({ policy: { sweepLimit: 2 } })
     await insertRows(parts, 3, { agoMs: HOUR_MS, dueAgoMs: 600_000 })
     const { oldestDueMs } = await sweep(parts.policy)
@@ -230,14 +230,14 @@ describe('how much a tick takes', () => {
 })
 
 describe('the hourly pass', () => {
-  /** As if the last pass had begun an hour earlier. */
+  /** Moves the start of the last pass back by an hour. */
   async function hourPasses({ db }: Rig): Promise<void> {
     await db.run(sqlText`update keepsend_sweep_pass set began_at = began_at - ${HOUR_MS}`)
   }
 
-  it('goes on from tick to tick until it has been everywhere, and begins again an hour after it began', async () => {
+  it('continues from tick to tick until it has covered all keys, and starts again an hour after its start', async () => {
     const parts = await rig({ policy: { sweepLimit: 4 } })
-    // Lost, and older than what a tick looks at each minute; beside as many that wait for a retry.
+    // Lost, and older than the window of each tick; beside as many rows that wait for a retry.
     await insertRows(parts, 7, { agoMs: 5 * HOUR_MS })
     await insertRows(parts, 7, { agoMs: 3 * HOUR_MS, dueAgoMs: -HOUR_MS })
     await insertRows(parts, 7, { agoMs: 2 * HOUR_MS })
@@ -257,7 +257,7 @@ describe('the hourly pass', () => {
 })
 
 describe('crons that overlap', () => {
-  it('hand each row over once, whether due or lost', async () => {
+  it('dispatch each row once, whether due or lost', async () => {
     const parts = await rig()
     await insertRows(parts, 60, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
     await insertRows(parts, 60, { agoMs: LOST_MS })
@@ -267,7 +267,7 @@ describe('crons that overlap', () => {
     expect((await parts.rows()).every(({ moves, attempts }) => moves === 1 && attempts === 0)).toBe(true)
   })
 
-  it('share what their limits leave: disjoint sets', async () => {
+  it('take disjoint sets of rows within their limits', async () => {
     const parts = await rig({ policy: { sweepLimit: 20 } })
     await insertRows(parts, 50, { agoMs: 2 * HOUR_MS, dueAgoMs: 1000 })
     const ticks = await Promise.all([sweep(parts.policy), sweep(parts.policy)])
@@ -276,11 +276,11 @@ describe('crons that overlap', () => {
   })
 })
 
-describe('a sweep that overtakes a delivery under way', () => {
+describe('a sweep that overtakes a delivery in flight', () => {
   it.each([
     { status: 200, rows: [] },
     { status: 500, rows: [{ status: 'pending', attempts: 1, moves: 2 }] },
-  ])('answered $status: exactly one of the two settles', async ({ status, rows }) => {
+  ])('answered $status settles once, by exactly one of the two', async ({ status, rows }) => {
     const parts = await rig()
     const hook = await parts.addEndpoint({ status: 'never' })
     await parts.publish(1, { agoMs: LOST_MS })
@@ -289,7 +289,7 @@ describe('a sweep that overtakes a delivery under way', () => {
     expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
     await hook.answer({ status })
     expect(fates(await first)).toEqual(['ack'])
-    // The first attempt's settle changed nothing: the row is the sweep's.
+    // The settle of the first attempt changed nothing: the row belongs to the sweep.
     expect(await parts.rows()).toMatchObject([{ moves: 1, attempts: 0, lastStatus: null }])
     expect(fates(await parts.consume())).toEqual(['ack'])
     expect(await parts.rows()).toMatchObject(rows)
@@ -298,8 +298,8 @@ describe('a sweep that overtakes a delivery under way', () => {
   })
 })
 
-describe('a hand-off that the queue refuses', () => {
-  it('is given back: due at the next tick, nothing charged, and the tick says so', async () => {
+describe('a row whose message the queue refuses', () => {
+  it('is released: due at the next tick, no attempt counted, and the tick reports it', async () => {
     let fate: 'well' | 'refused' = 'refused'
     const parts = await rig({ queueFate: () => fate })
     await insertRows(parts, 1, { agoMs: LOST_MS })
@@ -314,7 +314,7 @@ describe('a hand-off that the queue refuses', () => {
     expect(await sweep(parts.policy)).toMatchObject({ redispatched: 1 })
   })
 
-  it('in part: only that part is given back, and all of the rest goes out', async () => {
+  it('is released alone, and the messages of all others are sent', async () => {
     let calls = 0
     const parts = await rig({ queueFate: () => (calls++ === 1 ? 'refused' : 'well') })
     await insertRows(parts, 250, { agoMs: HOUR_MS, dueAgoMs: 1000 })
@@ -326,14 +326,14 @@ describe('a hand-off that the queue refuses', () => {
         fields: expect.objectContaining({ redispatched: 150, released: 100 }),
       }),
     )
-    // It stands in the line of its workspace, which the next ticks dispatch.
+    // It waits in its lane, from which the next ticks dispatch.
     const redispatched: number[] = []
     for (let tick = 0; tick < 6; tick++) redispatched.push((await sweep(parts.policy)).redispatched)
     expect(redispatched).toEqual([20, 20, 20, 20, 20, 0])
     expect(new Set(named(parts))).toHaveLength(250)
   })
 
-  it('though the queue took it: the row is delivered once, whichever of its messages comes first', async () => {
+  it('although it took it is delivered once, whichever of its messages comes first', async () => {
     let fate: 'well' | 'answer lost' = 'answer lost'
     const parts = await rig({ queueFate: () => fate })
     const hook = await parts.addEndpoint()
@@ -353,25 +353,25 @@ describe('a hand-off that the queue refuses', () => {
 })
 
 describe('a tick in which something fails', () => {
-  it('tries everything else, logs each error and then throws them together', async () => {
+  it('runs all other parts, logs each error and then throws them together', async () => {
     const parts = await newRig({ engine: { failedRetentionMs: 0 } })
     await insertRows(parts, 3, { agoMs: HOUR_MS, more: `status = 'failed', completed_at = 1` })
     await insertRows(parts, 1, { agoMs: 2 * HOUR_MS, more: `status = 'held', hold_reason = 'replay'` })
     parts.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
-    // The sweep's own update, and the one that gives a wake time to endpoints which hold rows and have none.
+    // The update of the sweep, and the one that sets `resume_at` of endpoints with held rows.
     await expect(sweep(parts.policy)).rejects.toMatchObject({
       name: 'AggregateError',
       errors: [expect.objectContaining({ code: 'not_accepted' }), expect.objectContaining({ code: 'not_accepted' })],
     })
     expect(await parts.rows()).toMatchObject([{ status: 'held' }])
     expect(parts.log.map(({ level, message }) => [level, message])).toEqual([
-      ['error', 'a part of the sweep failed'],
-      ['error', 'a part of the sweep failed'],
+      ['error', 'a part of the sweep failed; the next tick retries it'],
+      ['error', 'a part of the sweep failed; the next tick retries it'],
       ['info', 'swept'],
     ])
   })
 
-  it('in its clean-up: what fell through is handed on all the same', async () => {
+  it('in its maintenance dispatches orphaned rows all the same', async () => {
     const parts = await newRig()
     await insertRows(parts, 3, { agoMs: HOUR_MS, dueAgoMs: 1000 })
     parts.judge(({ verbs }) => (verbs.includes('delete') ? 'refused' : 'well'))
@@ -379,12 +379,12 @@ describe('a tick in which something fails', () => {
     expect(parts.sent).toHaveLength(3)
   })
 
-  it('in queue and database at once: the rows come back when their lease is over', async () => {
+  it('in both queue and database: the rows come back when their leases expire', async () => {
     let fate: 'well' | 'refused' = 'refused'
     let next: Fate = 'well'
     const parts = await newRig({
       queueFate() {
-        // The first that is asked of the database after the queue would give the rows back.
+        // The first call to the database after the queue would release the rows.
         if (fate === 'refused') next = 'refused'
         return fate
       },
@@ -404,8 +404,8 @@ describe('a tick in which something fails', () => {
   })
 })
 
-describe('clean-up', () => {
-  it('prunes what is settled and older than its retention, five hundred rows a statement', async () => {
+describe('maintenance', () => {
+  it('deletes settled rows that are older than their retention, five hundred a statement', async () => {
     const parts = await newRig({ engine: { failedRetentionMs: HOUR_MS } })
     const settled = (ago: number): string =>
       `status = 'failed', completed_at = (select ms from keepsend_clock) - ${ago * HOUR_MS}`
@@ -413,7 +413,7 @@ describe('clean-up', () => {
     await insertRows(parts, 3, { agoMs: 4 * HOUR_MS, more: settled(0.5) })
     parts.judge()
     let deleted = 0
-    // A busy machine may need more than one tick for it.
+    // A busy machine may need more than one tick.
     for (let more = true; more;) {
       const { maintenance } = await sweep(parts.policy)
       deleted += maintenance.deletedRows
@@ -424,10 +424,10 @@ describe('clean-up', () => {
     expect(parts.calls.filter(({ verbs }) => verbs[0] === 'delete').length).toBeGreaterThanOrEqual(3)
   })
 
-  it('ends its part of the tick when its time is up, and goes on in the next', async () => {
+  it('stops when its time is over, and continues in the next tick', async () => {
     const parts = await newRig({ engine: { failedRetentionMs: HOUR_MS } })
     await insertRows(parts, 1200, { agoMs: 5 * HOUR_MS, more: `status = 'failed', completed_at = 1` })
-    // Every look at the clock, a second has passed.
+    // Each read of the clock adds a second.
     let time = Date.now()
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => (time += 1000))
     try {

@@ -1,5 +1,5 @@
-// The whole way, with the platform's own broker in between: the Worker of worker.ts is asked over HTTP, its queue brings
-// its messages to its consumer, and the receiver checks what arrives. Nothing is called by hand but the cron.
+// The whole path through the platform's own broker: requests to the Worker of worker.ts, its queue and consumer, and the receiver,
+// which verifies arrivals. Only the cron is called by the test.
 import { TEST_KEYS } from './keys.ts'
 import { createScheduledController, reset } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
@@ -43,7 +43,7 @@ async function newWorkspace() {
   }
 }
 
-it('what is published over HTTP arrives, signed, and its row is gone', async () => {
+it('an event published over HTTP arrives signed, and its row is deleted', async () => {
   const { addEndpoint, publish, rows } = await newWorkspace()
   const hook = await addEndpoint({ status: 200 })
   const { id } = await publish({ type: 'message.created', data: { text: 'hello' } })
@@ -69,7 +69,7 @@ it('thirty events for two endpoints arrive once each', async () => {
   }
 })
 
-it('an attempt that fails is made again by a delayed message, under the same id, with no cron', async () => {
+it('a failed attempt is retried by a delayed message, under the same id, without the cron', async () => {
   const { addEndpoint, publish, rows } = await newWorkspace()
   const hook = await addEndpoint({ status: 500, next: { status: 200 } }, { retrySchedule: [1] })
   const { id } = await publish({ type: 'message.created', data: {} })
@@ -80,7 +80,7 @@ it('an attempt that fails is made again by a delayed message, under the same id,
   ])
 })
 
-it('attempts that all fail end as failed, after as many as the endpoint has', async () => {
+it('a delivery fails after the maximum attempts of its endpoint', async () => {
   const { addEndpoint, publish, rows } = await newWorkspace()
   const hook = await addEndpoint({ status: 500 }, { retrySchedule: [1] })
   await publish({ type: 'message.created', data: {} })
@@ -91,11 +91,11 @@ it('attempts that all fail end as failed, after as many as the endpoint has', as
   expect(await hook.arrivals()).toHaveLength(2)
 })
 
-it('an event whose first message was lost is handed to the queue by the cron, and arrives', async () => {
+it('an event whose first message was lost is dispatched by the cron, and arrives', async () => {
   const { addEndpoint, engine, rows } = await newWorkspace()
   const hook = await addEndpoint({ status: 200 })
   const event = { id: eventIdFrom(LOST_MS), type: 'message.created', workspaceId: 'w', data: {} }
-  // Committed, and nobody told the queue.
+  // Committed, and the queue was not notified.
   await db.atomic(engine.publishStatements(event))
   expect(await rows()).toMatchObject([{ dueAt: null, moves: 0 }])
   await worker.scheduled(createScheduledController(), env)

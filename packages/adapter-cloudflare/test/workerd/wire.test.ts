@@ -1,4 +1,4 @@
-// What a request looks like on the wire, from D1 and a queue to a server that verifies it.
+// Requests on the wire, from D1 and a queue to a server that verifies them.
 import { env } from 'cloudflare:workers'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { expect, it } from 'vitest'
@@ -52,7 +52,7 @@ it('raw bodies, an older signature and the type in a header arrive from D1, for 
   expect(await rows()).toEqual([])
 })
 
-it('a raw body that D1 refuses travels whole in its message, and is sent as it is from there', async () => {
+it('a raw body that D1 refuses travels in its message, and is sent unchanged', async () => {
   let isDown = false
   const { addEndpoint, engine, consume, sent } = await rig({
     wrap: (db) => ({

@@ -34,7 +34,7 @@ async function get(worker: KeepsendWorker<Env>, path: string, given: Env = env, 
 }
 
 describe('bindings', () => {
-  it('one that is missing is named, with where to bind it and what there is', async () => {
+  it('that are missing are named, with where to bind them and what is bound', async () => {
     const worker = newWorker({
       bindings: (given) => ({
         db: (given as Env & { DATABASE?: D1Database }).DATABASE,
@@ -47,7 +47,7 @@ describe('bindings', () => {
     )
   })
 
-  it('a queue that is missing is not taken for a wish to have none', async () => {
+  it('without a queue are an error, not the inline mode', async () => {
     const worker = newWorker()
     await expect(get(worker, '/webhooks/health', { DB: env.DB } as Env)).rejects.toMatchObject({
       code: 'missing_binding',
@@ -57,7 +57,7 @@ describe('bindings', () => {
     await expect(scheduled).rejects.toMatchObject({ code: 'missing_binding' })
   })
 
-  it('are asked for once for each environment', async () => {
+  it('are read once for each environment', async () => {
     const bindings = vi.fn<(given: Env) => WorkerBindings>((given) => ({
       db: given.DB,
       queue: given.WEBHOOKS,
@@ -101,7 +101,7 @@ describe("the Worker's own names", () => {
     return made as Engine
   }
 
-  it('are refused when an endpoint is made or changed, whatever else the policy opens', async () => {
+  it('are refused when an endpoint is created or changed, whatever else the policy allows', async () => {
     for (const settings of [{}, { urlPolicy: { allowHosts: ['api.example.com'], denyHosts: ['other.example.com'] } }]) {
       const engine = await withEngine(settings)
       const { endpoint } = await engine.endpoints.create('w', { url: 'https://elsewhere.example.com/' })
@@ -118,7 +118,7 @@ describe("the Worker's own names", () => {
     await expect(engine.endpoints.create('w', { url: 'https://other.example.com/' })).rejects.toThrow('not allowed')
   })
 
-  it('are refused again at the attempt: nothing comes back here as a request', async () => {
+  it('are refused again at the attempt: no delivery comes back as a request', async () => {
     const sent: string[] = []
     const sender: Sender = {
       async send({ url }) {
@@ -131,7 +131,7 @@ describe("the Worker's own names", () => {
       const engine = await withEngine({ sender })
       const { endpoint } = await engine.endpoints.create('w', { url: 'https://elsewhere.example.com/' })
       await engine.publish({ type: 'a', workspaceId: 'w', data: {} })
-      // As if it had got there by another way, and been handed out by the queue.
+      // As if it had been inserted in another way, and the queue delivered its message.
       await db.run({ sql: 'update keepsend_endpoints set url = ?', params: [url] })
       await db.run({ sql: 'update pending_events set due_at = 0', params: [] })
       const { claims } = await claimDueEvents(db, { limit: 10 })
@@ -168,7 +168,7 @@ describe('global_fetch_strictly_public', () => {
     }
   })
 
-  it('is asked for as far as the runtime says anything of its flags', () => {
+  it('is checked if the runtime reports its flags', () => {
     for (const silent of [undefined, {}, { compatibilityFlags: undefined }])
       expect(() => checkFlags(silent)).not.toThrow()
   })
@@ -212,7 +212,7 @@ describe('the three handlers', () => {
     expect(arrivals).toHaveLength(1)
   })
 
-  it('what comes from the dead-letter queue is settled, and nothing of it is sent', async () => {
+  it('messages of the dead-letter queue are settled, and nothing is sent', async () => {
     const db = fromD1(env.DB)
     const worker = newWorker({ deadLetterQueue: 'dead' })
     await db.run({
@@ -226,7 +226,7 @@ describe('the three handlers', () => {
     expect(rows).toEqual([{ attempts: 1, gen: 2, error: 'dead_letter: the queue gave up on the message' }])
   })
 
-  it('the cron surfaces what failed, as a rejection', async () => {
+  it('the cron rejects with its errors', async () => {
     await reset()
     const scheduled = newWorker().scheduled({}, env)
     await expect(scheduled).rejects.toThrow(/^the sweep failed in 4 of its parts$/)

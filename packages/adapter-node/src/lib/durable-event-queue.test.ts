@@ -1,14 +1,14 @@
 import { type Engine, newEventId } from '@keepsend/engine'
 import { enqueueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { NodeAdapterError, DurableEventQueue, type DurableEventQueueOptions } from '../index.ts'
+import { DurableEventQueue, type DurableEventQueueOptions, NodeAdapterError } from '../index.ts'
 import { copies, startReceiver } from '../../test/receiver.ts'
 import { PATIENCE_MS, SHORT_LEASE, rig, rival, until } from '../../test/rig.ts'
 
 const event = () => ({ type: 'message.created', workspaceId: 'w', data: { n: 1 } })
 
 describe('DurableEventQueue.send', { timeout: PATIENCE_MS }, () => {
-  it('with an outboxId it inserts nothing and delivers once, signed', async () => {
+  it('inserts nothing for a message with an outboxId, and delivers once, signed', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, addEndpoint } = await rig()
     const { id: endpointId, secret } = await addEndpoint(receiver.url)
@@ -31,7 +31,7 @@ describe('DurableEventQueue.send', { timeout: PATIENCE_MS }, () => {
     receiver.verifyAll(secret)
   })
 
-  it('without an outboxId it makes one row for each subscribed endpoint, and each is delivered once', async () => {
+  it('inserts one row for each subscribed endpoint without an outboxId, and delivers each once', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, addEndpoint } = await rig()
     await addEndpoint(`${receiver.url}/a`)
@@ -46,7 +46,7 @@ describe('DurableEventQueue.send', { timeout: PATIENCE_MS }, () => {
     expect(receiver.requests.map(({ path }) => path).sort()).toEqual(['/a', '/b'])
   })
 
-  it('the same message twice makes one row, and a batch keeps each of its messages', async () => {
+  it('inserts one row for the same message twice, and all messages of a batch', async () => {
     const { queue, rows, addEndpoint } = await rig()
     await addEndpoint('http://127.0.0.1:9/')
     const message = { ...event(), eventId: newEventId() }
@@ -59,14 +59,14 @@ describe('DurableEventQueue.send', { timeout: PATIENCE_MS }, () => {
     expect(rows()).toHaveLength(3)
   })
 
-  it('rejects when the rows could not be made, so that nobody believes they were', async () => {
+  it('rejects when the rows could not be inserted', async () => {
     const { queue, connection, addEndpoint } = await rig()
     await addEndpoint('http://127.0.0.1:9/')
     connection.pragma('query_only = ON')
     await expect(queue.send(event())).rejects.toMatchObject({ code: 'not_accepted' })
   })
 
-  it('a message that comes again while its delivery is under way does not send it again (trap 16)', async () => {
+  it('sends nothing again for a repeated message whose delivery is in flight (trap 16)', async () => {
     const receiver = await startReceiver(() => undefined)
     const { engine, queue, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 4 } })
     await addEndpoint(receiver.url)
@@ -82,7 +82,7 @@ describe('DurableEventQueue.send', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('start and stop', { timeout: PATIENCE_MS }, () => {
-  it('a restart resumes what an earlier process left', async () => {
+  it('deliver the rows of an earlier process after a restart', async () => {
     const receiver = await startReceiver()
     const first = await rig()
     await first.addEndpoint(receiver.url)
@@ -96,7 +96,7 @@ describe('start and stop', { timeout: PATIENCE_MS }, () => {
     expect(receiver.requests.map(({ id }) => id).sort()).toEqual(ids.sort())
   })
 
-  it('starting twice makes one poller, and stopping twice waits for the one stop', async () => {
+  it('run one poller after two starts, and one stop for two calls', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, addEndpoint, publish } = await rig()
     await addEndpoint(receiver.url)
@@ -110,7 +110,7 @@ describe('start and stop', { timeout: PATIENCE_MS }, () => {
     expect(copies(receiver.requests)).toEqual(Array.from({ length: 10 }, () => 1))
   })
 
-  it('stopping what was never started does nothing; what was stopped can be started again', async () => {
+  it('do nothing in a stop without a start, and allow a restart', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, addEndpoint, publish } = await rig()
     await queue.stop()
@@ -124,7 +124,7 @@ describe('start and stop', { timeout: PATIENCE_MS }, () => {
     await until(() => rows().length === 0)
   })
 
-  it('`await using` stops it', async () => {
+  it('stop with `await using`', async () => {
     const receiver = await startReceiver()
     const { engine, db, rows, addEndpoint, publish } = await rig()
     await addEndpoint(receiver.url)
@@ -159,16 +159,16 @@ describe('options', () => {
     expect(refused).toThrow(NodeAdapterError)
   })
 
-  it('a drain out of bounds is refused, and the queue goes on', async () => {
+  it('refuse a drain out of bounds, and the queue goes on', async () => {
     const { engine, queue } = await rig()
     await queue.start(engine)
     expect(() => queue.stop({ drainMs: -1 })).toThrow('drainMs must be a whole number from 0 to 3600000; found -1')
     await queue.stop()
   })
 
-  it('a lease shorter than the deadline of an attempt and 2 s is refused at the start (trap 14)', async () => {
+  it('refuse at the start a lease shorter than maxDeadlineMs plus 2 s (trap 14)', async () => {
     const { db, queue, engine } = await rig({ ...SHORT_LEASE, engine: { deadlineMs: 1001, maxDeadlineMs: 1001 } })
-    const expected = "leaseMs must be at least the engine's maxDeadlineMs (1001) and 2000 ms; found 3000"
+    const expected = "leaseMs must be at least the engine's maxDeadlineMs (1001) plus 2000 ms; found 3000"
     await expect(queue.start(engine)).rejects.toThrow(expected)
     await expect(queue.start(engine)).rejects.toBeInstanceOf(NodeAdapterError)
     const exact: Engine = { ...engine, worker: { ...engine.worker, maxDeadlineMs: 1000 } }

@@ -13,41 +13,41 @@ import { Poller } from './poller/poller.ts'
 import { MaintenanceTimer } from './poller/maintenance-timer.ts'
 
 export interface DurableEventQueueOptions {
-  /** The database that the engine commits to: `openSqlite`, `openPostgres`, or any other, which is polled. */
+  /** The database that the engine commits to: from `openSqlite`, `openPostgres`, or any other, which is polled. */
   db: OutboxDatabase & CommitSignals
   /**
-   * Attempts at once: 1–1,000. A slot cannot be taken back from a receiver that does not answer, so up to twice as many run
-   * while others wait who would get little otherwise. @default 32
+   * Concurrent attempts: 1–1,000. A request to a silent receiver cannot be taken back, so up to twice as many run while
+   * workspaces below their share have rows. @default 32
    */
   concurrency?: number | undefined
   /**
-   * The share of one workspace while others have rows: 1–1,000, and no more than `concurrency`; alone it may have all.
+   * The share of one workspace while others have rows: from 1 to `concurrency`. A workspace that is alone may use all slots.
    * @default half of `concurrency`
    */
   slotsPerWorkspace?: number | undefined
   /**
-   * Attempts at once for one endpoint, unless it answers fast: 1–1,000, and no more than `concurrency`. An endpoint's own
-   * `concurrency` is a wish within it. What is beyond stays in line. @default a quarter of `concurrency`
+   * Concurrent attempts for one endpoint, unless it answers fast: from 1 to `concurrency`. An endpoint's own `concurrency` can
+   * lower it. Further rows wait in their lane. @default a quarter of `concurrency`
    */
   slotsPerEndpoint?: number | undefined
   /**
-   * Attempts at once for one destination host, of all endpoints and workspaces that name it: 1–2,000. What is beyond stays in
-   * line and is not counted as an attempt. @default 64
+   * Concurrent attempts for one destination host, of all endpoints and workspaces that name it: 1–2,000. Further rows wait in
+   * their lanes and count no attempt. @default 64
    */
   slotsPerHost?: number | undefined
   /**
-   * Outcomes that may gather for one commit, for 10 ms at most: 1–900. A fuller commit is a cheaper one; what a crash
-   * can send twice is at most this and twice `concurrency`. @default 192; on Postgres 128
+   * Outcomes settled in one commit, for which the first waits 10 ms at most: 1–900. More make each delivery cheaper. A crash
+   * can duplicate at most this many deliveries plus twice `concurrency`. @default 192; on Postgres 128
    */
   settleBatch?: number | undefined
   /**
-   * How long a claim outlives its process, in ms: 3,000–3,600,000, and at least the engine's `maxDeadlineMs` and 2 s.
-   * Renewed at a third while attempts run. @default 60_000
+   * How long a claim outlives its process, in ms: 3,000–3,600,000, and at least the engine's `maxDeadlineMs` plus 2 s.
+   * Renewed every third of it while attempts run. @default 60_000
    */
   leaseMs?: number | undefined
-  /** The safety poll, in ms: 100–60,000. Kicks, due times and other processes' commits wake the poller before. @default 5000 */
+  /** The safety poll, in ms: 100–60,000. Kicks, due times and other processes' commits trigger a poll earlier. @default 5000 */
   pollMs?: number | undefined
-  /** The cadence of clean-up, in ms: 1,000–3,600,000. @default 60_000 */
+  /** The interval of maintenance, in ms: 1,000–3,600,000. @default 60_000 */
   maintenanceMs?: number | undefined
 }
 
@@ -67,34 +67,34 @@ export const DURABLE_EVENT_QUEUE_OPTIONS = {
   ...QUEUE_OPTIONS,
 } satisfies OptionNames<DurableEventQueueOptions>
 
-/** How a database tells of other processes' commits, if it does. Whatever it misses, the safety poll finds. */
+/** How a database signals other processes' commits, if it can. The safety poll finds rows whose signal was missed. */
 export interface CommitSignals {
-  /** A number that changes when another process has committed; looked at every 25 ms. */
+  /** A number that changes when another process has committed; read every 25 ms. */
   version?: (() => number) | undefined
-  /** Says so to other processes after a commit of this one. Never throws, and takes care not to say it too often. */
+  /** Notifies other processes after a commit of this one. Must not throw, and must limit its own frequency. */
   announce?: (() => void) | undefined
-  /** Called at the start, where `version` needs it; returns how to end it. */
+  /** Called at the start, where `version` needs it; returns a function that ends it. */
   listen?: (() => () => Promise<void>) | undefined
 }
 
-/** Deadline overrun, the settle's commit, and a busy database's patience. */
+/** For the overrun of a deadline, the commit of the settle, and waiting for a busy database. */
 const LEASE_MARGIN_MS = 2000
 
-// Which poller of this process delivers what a queue has made is no matter: one queue may publish, and another deliver.
-// A handle tells nobody of its own commits.
+// A publish kicks every poller on the same database handle: one queue may publish and another deliver, and a handle gets no
+// commit signals of its own commits.
 const pollers = (): WeakMap<OutboxDatabase, Set<Pick<Poller, 'kick'>>> =>
   sharedByCopies('@keepsend/adapter-node pollers', () => new WeakMap())
 
-/** A stop waits this long for what is under way: less than the 30 s after which most supervisors kill. */
+/** A stop waits this long for attempts in flight: less than the 30 s after which most supervisors kill the process. */
 export const DEFAULT_DRAIN_MS = 10_000
 
-// A commit of SQLite ends with a sync, which more deliveries share: 36.3 µs each with 128, 33.7 with 192, 34.4 with 256 (measured
-// beside each other). On Postgres 192 gained nothing.
+// A commit of SQLite ends with an fsync, which the deliveries of a batch share: 36.3 µs each with 128, 33.7 with 192, 34.4
+// with 256 (measured side by side). On Postgres 192 gained nothing.
 const SETTLE_BATCH = { sqlite: 192, postgres: 128 } as const
 
 /**
- * The queue that is a table: it tells its poller of new rows, and the poller delivers what is due, this process's rows
- * and any other's. Many may run on one database.
+ * The queue on Node: its rows are the queue. A publish notifies the poller, which delivers all due rows, also those of other
+ * processes. Several queues and processes may share one database.
  *
  * @example
  * const queue = new DurableEventQueue({ db })
@@ -109,8 +109,8 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   #running:
     | {
         poller: Poller
-        upkeep: MaintenanceTimer
-        deafen: (() => Promise<void>) | undefined
+        maintenance: MaintenanceTimer
+        unlisten: (() => Promise<void>) | undefined
         target: Pick<PublishTarget, 'maxAgeMs' | 'deliveriesPerPublish'>
       }
     | undefined
@@ -143,7 +143,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     this.#options = { ...slots, settleBatch, leaseMs, pollMs, maintenanceMs }
   }
 
-  /** With `outboxId` the row is there: only wakes the poller. Without: makes the rows first, then wakes it. */
+  /** A message with `outboxId` has its row: only kicks the poller. Otherwise inserts the rows first. */
   async send(message: QueuedEvent): Promise<void> {
     const target: PublishTarget = { db: this.#db, rowsStart: this.rowsStart, ...this.#running?.target }
     const rows = message.outboxId === undefined ? await insertQueuedEvent(target, message) : [message]
@@ -160,9 +160,9 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
   }
 
   /**
-   * Begins to deliver, first of all what an earlier process left. A second call does nothing.
+   * Starts to deliver, beginning with rows that an earlier process left. A second call does nothing.
    *
-   * @throws {NodeAdapterError} `invalid_option` when the engine has no sender, or a lease could end while its attempt runs
+   * @throws {NodeAdapterError} `invalid_option` when the engine has no sender, or a lease could expire while its attempt runs
    * @throws {EngineError} `secret_unreadable` when the keys of the engine's `secrets` are not those of the database
    */
   async start(engine: Engine): Promise<void> {
@@ -183,12 +183,12 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     if (leaseMs < engine.worker.maxDeadlineMs + LEASE_MARGIN_MS) {
       throw new NodeAdapterError(
         'invalid_option',
-        `leaseMs must be at least the engine's maxDeadlineMs (${engine.worker.maxDeadlineMs}) and ${LEASE_MARGIN_MS} ms; found ${leaseMs}`,
+        `leaseMs must be at least the engine's maxDeadlineMs (${engine.worker.maxDeadlineMs}) plus ${LEASE_MARGIN_MS} ms; found ${leaseMs}`,
       )
     }
     await engine.worker.checkKeys()
     const version = this.#db.version?.bind(this.#db)
-    const deafen = this.#db.listen?.()
+    const unlisten = this.#db.listen?.()
     const onUnsafe = (error: OutboxError): void => {
       engine.logger.error(
         errorFields(error),
@@ -197,22 +197,22 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       void this.stop({ drainMs: 0 })
     }
     const poller = new Poller(engine, { ...this.#options, version, onUnsafe })
-    const upkeep = new MaintenanceTimer(engine, this.#options.maintenanceMs, () => poller.kick())
+    const maintenance = new MaintenanceTimer(engine, this.#options.maintenanceMs, () => poller.kick())
     const { maxAgeMs, limits } = engine
     const { deliveriesPerPublish } = limits
-    this.#running = { poller, upkeep, deafen, target: { maxAgeMs, deliveriesPerPublish } }
+    this.#running = { poller, maintenance, unlisten, target: { maxAgeMs, deliveriesPerPublish } }
     pollers().set(this.#db, (pollers().get(this.#db) ?? new Set()).add(poller))
   }
 
   /**
-   * Claims nothing more, waits up to `drainMs` (default 10,000) for attempts under way, settles them, and gives back
-   * the rest. A second call waits for the first.
+   * Claims nothing more, waits up to `drainMs` (0–3,600,000, default 10,000) for attempts in flight, settles them, and releases
+   * the other claims. A second call waits for the first.
    */
   stop(options: { drainMs?: number | undefined } = {}): Promise<void> {
     checkNames('queue.stop', STOP_OPTIONS, options)
     const { drainMs = DEFAULT_DRAIN_MS } = options
     checkBounds('drainMs', drainMs, 0, 3_600_000)
-    // It may still be checking keys.
+    // The start may still be checking keys.
     const stop = (): Promise<void> => this.#stop(drainMs)
     return this.#starting ? this.#starting.then(stop, stop) : stop()
   }
@@ -222,7 +222,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     if (!running) return this.#stopping ?? Promise.resolve()
     this.#running = undefined
     pollers().get(this.#db)?.delete(running.poller)
-    this.#stopping = Promise.all([running.upkeep.stop(), running.poller.stop(drainMs), running.deafen?.()]).then(
+    this.#stopping = Promise.all([running.maintenance.stop(), running.poller.stop(drainMs), running.unlisten?.()]).then(
       () => undefined,
     )
     return this.#stopping

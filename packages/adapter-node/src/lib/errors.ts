@@ -1,13 +1,13 @@
 import { createOptionChecks, shareInstances } from '@keepsend/outbox/internal'
 
 /**
- * What went wrong, as a stable code.
+ * The stable codes of {@link NodeAdapterError}.
  *
- * - `invalid_option`: an option is unknown or out of its bounds, or two do not fit together; nothing was started.
- * - `not_durable`: the database did not take the durability that was asked for.
+ * - `invalid_option`: an option is unknown, out of bounds, or conflicts with another; nothing was started.
+ * - `not_durable`: the database did not accept the requested durability.
  * - `second_library`: another SQLite library in this process has the file open, which would corrupt it.
  * - `not_started`: the queue has no engine yet.
- * - `unsupported_runtime`: the driver would end this version of Node with a crash; nothing was opened.
+ * - `unsupported_runtime`: the driver would crash this version of Node; nothing was opened.
  */
 export type NodeAdapterErrorCode =
   | 'invalid_option'
@@ -16,7 +16,7 @@ export type NodeAdapterErrorCode =
   | 'not_started'
   | 'unsupported_runtime'
 
-/** The one error class of `@keepsend/adapter-node`. `instanceof` holds for the errors of every copy of the package. */
+/** The error class of `@keepsend/adapter-node`. `instanceof` works across several copies of the package. */
 export class NodeAdapterError extends Error {
   override readonly name = 'NodeAdapterError'
   readonly code: NodeAdapterErrorCode
@@ -31,7 +31,7 @@ export class NodeAdapterError extends Error {
   }
 }
 
-/** Refuses options, each under its name, as `invalid_option`. */
+/** Checks of options that throw `invalid_option` and name the option. */
 export const { checkBounds, checkNames } = createOptionChecks(
   (message) => new NodeAdapterError('invalid_option', message),
 )

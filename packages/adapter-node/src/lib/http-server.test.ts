@@ -20,7 +20,7 @@ async function start(http: HttpOptions, app?: NodeServerOptions['app']) {
   return { ...server, port: Number(new URL(server.url).port) }
 }
 
-/** A client that speaks raw bytes, and what it has received. */
+/** A client that writes raw bytes, and the bytes that it received. */
 async function client(port: number, { reads = true } = {}) {
   const socket: Socket = connect(port, '127.0.0.1').on('error', () => undefined)
   onTestFinished(() => void socket.destroy())
@@ -33,7 +33,7 @@ async function client(port: number, { reads = true } = {}) {
 const GET = 'GET /webhooks/health HTTP/1.1\r\nHost: x\r\n\r\n'
 
 describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
-  it('closes a connection beyond the bound as it comes, and takes one again when another has ended', async () => {
+  it('closes a connection beyond the bound immediately, and accepts another when one has ended', async () => {
     const { port } = await start({ maxConnections: 2 })
     const [one, two] = [await client(port), await client(port)]
     await (
@@ -78,7 +78,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     expect(received()).toMatch(/^HTTP\/1\.1 431 /)
   })
 
-  it('begins as many requests of one connection as it may have, of a thousand in one packet, and closes it', async () => {
+  it('starts only maxPipelined requests of a thousand in one packet, and closes the connection', async () => {
     let begun = 0
     const { port } = await start({ maxPipelined: 10 }, () =>
       new Hono().get('/slow', async () => {
@@ -95,7 +95,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     await until(() => other.received().startsWith('HTTP/1.1 404'))
   })
 
-  it('answers requests that are sent one behind another and waited for, however many', async () => {
+  it('answers any number of sequential requests of one connection', async () => {
     const { port } = await start({ maxPipelined: 2 })
     const { socket, received } = await client(port)
     for (let n = 1; n <= 20; n++) {
@@ -105,7 +105,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     }
   })
 
-  it('closes a client that does not read its answer, and one that asks for nothing', async () => {
+  it('closes a client that does not read its response, and an idle one', async () => {
     const gone = signal()
     const { port } = await start({ idleTimeoutMs: 1000 }, () =>
       new Hono()
@@ -125,7 +125,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     expect([silent.received(), done.received()]).toEqual(['', expect.stringMatching(/^HTTP\/1\.1 200 /)])
   })
 
-  it('cuts no answer that takes longer than any bound, computed in silence or streamed with pauses', async () => {
+  it('cuts off no response that takes longer than the bounds, computed or streamed with pauses', async () => {
     const bounds = { idleTimeoutMs: 1000, requestTimeoutMs: 1000 }
     const { port } = await start(bounds, () =>
       new Hono()

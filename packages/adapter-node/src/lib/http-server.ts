@@ -4,24 +4,24 @@ import { getRequestListener } from '@hono/node-server'
 import { type OptionNames, withDefaults } from '@keepsend/outbox/internal'
 import { checkBounds } from './errors.ts'
 
-/** What clients may take of a server. */
+/** Limits on the clients of a server. */
 export interface HttpOptions {
-  /** Connections: 1–65,535. One more is closed as it comes. @default 1000 */
+  /** Connections: 1–65,535. Further ones are closed when they connect. @default 1000 */
   maxConnections?: number | undefined
   /**
-   * How long a request may take to arrive, body included, in ms: 1,000–600,000; its headers 10 s at most. Then it is answered
-   * with 408. @default 30_000
+   * How long a request may take to arrive, including its body, in ms: 1,000–600,000; its headers at most 10 s. After that the
+   * server answers 408. @default 30_000
    */
   requestTimeoutMs?: number | undefined
   /**
-   * How long a connection stays open between requests, and how long a client may take no byte of an answer that is there, in
-   * ms: 1,000–3,600,000. An answer that is being computed takes as long as it takes, and a stream may be silent. Longer than
-   * what a load balancer in front keeps idle connections for, which is 60 s for most. @default 65_000
+   * How long a connection stays open between requests, and how long a client may read nothing of a response that is ready, in
+   * ms: 1,000–3,600,000. A response that is not ready, or a silent stream, is not limited. Longer than the idle time-out of a
+   * load balancer in front, which is 60 s for most. @default 65_000
    */
   idleTimeoutMs?: number | undefined
-  /** Of one request, all headers together: 1,024–65,536 bytes. Then it is answered with 431. @default 16_384 */
+  /** All headers of one request together, in bytes: 1,024–65,536. A larger request is answered 431. @default 16_384 */
   maxHeaderBytes?: number | undefined
-  /** Requests of one connection at the same time, sent without waiting for answers: 1–1,000. One more closes it. @default 10 */
+  /** Pipelined requests of one connection: 1–1,000. One more closes it. @default 10 */
   maxPipelined?: number | undefined
 }
 
@@ -33,7 +33,7 @@ export const HTTP_OPTIONS = {
   maxPipelined: 'number',
 } satisfies OptionNames<HttpOptions>
 
-/** By its one method, so that a Hono app of any environment fits. */
+/** An app by its one method, so that a Hono app of any environment fits. */
 export interface FetchApp {
   fetch(request: Request): Response | Promise<Response>
 }
@@ -46,7 +46,7 @@ const DEFAULTS = {
   maxPipelined: 10,
 } satisfies HttpOptions
 
-// How often late requests are looked for.
+// Interval of the check for late requests.
 const LATE_LOOK_MS = 1000
 const MAX_HEADERS = 200
 const MAX_HEADERS_MS = 10_000
@@ -65,7 +65,7 @@ export function readHttpOptions(options: HttpOptions = {}): Bounds {
   return bounds
 }
 
-/** Listens when this resolves. */
+/** Resolves when the server listens. */
 export function listen(app: FetchApp, port: number, hostname: string, bounds: Bounds): Promise<Server> {
   const open = new OpenRequests()
   const server = createServer(
@@ -84,7 +84,7 @@ export function listen(app: FetchApp, port: number, hostname: string, bounds: Bo
   server.maxConnections = bounds.maxConnections
   server.maxHeadersCount = MAX_HEADERS
   server.timeout = bounds.idleTimeoutMs
-  // No byte has moved for that long. Node would close the connection, whatever its request waits for.
+  // No byte has moved for that long. Node would close the connection even while the app computes a response.
   server.on('timeout', (socket: Socket) => {
     if (open.of(socket) === 0 || socket.writableLength > 0) socket.destroy()
   })
@@ -93,7 +93,7 @@ export function listen(app: FetchApp, port: number, hostname: string, bounds: Bo
   })
 }
 
-/** Requests that have begun and are not answered, by connection. */
+/** Counts the unanswered requests of each connection. */
 class OpenRequests {
   readonly #counts = new WeakMap<Socket, number>()
 
@@ -101,7 +101,7 @@ class OpenRequests {
     return this.#counts.get(socket) ?? 0
   }
 
-  /** Node begins every request that one packet holds, a thousand at a time, and keeps each answer until it is its turn. */
+  /** Without this, Node starts every request of one packet, up to a thousand, and buffers each response until the ones before are sent. */
   atMost(most: number, listener: (...given: Parameters<RequestListener>) => Promise<void>): RequestListener {
     return (request, response) => {
       const { socket } = request
@@ -114,10 +114,10 @@ class OpenRequests {
   }
 }
 
-/** Requests under way are answered, for as long as `drainMs`: a client that never ends its own must not hold up the rest. */
+/** Closes the server after its open requests are answered, or after `drainMs`, so that a client that never finishes cannot block it. */
 export function closeServer(server: Server, drainMs: number): Promise<void> {
   return new Promise((resolve) => {
-    // A connection whose request was just answered would be kept for the next one: again and again, not only now.
+    // Repeated, because a connection whose request was just answered stays open for the next one.
     const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS)
     const end = setTimeout(() => server.closeAllConnections(), drainMs)
     server.close(() => {

@@ -5,12 +5,12 @@ import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
 import { createNodeSigner } from './node-signer.ts'
 
-// The known answer that the reference libraries of Standard Webhooks test themselves by.
+// The known answer of the tests of Standard Webhooks' reference libraries.
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const MESSAGE = { id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', timestampSeconds: 1614265330, body: '{"test": 2432232314}' }
 
 describe('createNodeSigner', () => {
-  it('gives the known answer', async () => {
+  it('returns the known answer', async () => {
     const headers = await signatureHeaders(createNodeSigner(), [SECRET], MESSAGE)
     expect(headers['webhook-signature']).toBe('v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=')
   })
@@ -45,14 +45,14 @@ describe('createNodeSigner', () => {
     }
   })
 
-  it('signs right with more secrets than it keeps keys, whichever was forgotten', async () => {
+  it('signs correctly with more secrets than cached keys', async () => {
     const [few, web] = [createNodeSigner({ maxKeys: 2 }), createWebCryptoSigner()]
     const secrets = [newSecret(), newSecret(), newSecret()]
     for (const secret of [...secrets, ...secrets])
       expect(await few(secret, 'content')).toBe(await web(secret, 'content'))
   })
 
-  it('refuses what is no secret', () => {
+  it('refuses an invalid secret', () => {
     expect(() => createNodeSigner()('whsec_short', 'content')).toThrow(EngineError)
     expect(() => createNodeSigner()('MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'content')).toThrow('whsec_')
   })

@@ -39,7 +39,7 @@ function client(url: string, key: string) {
 }
 
 describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
-  it("delivers from a file opened by Node's own driver", async () => {
+  it("delivers from a file opened with Node's own driver", async () => {
     const receiver = await startReceiver()
     const server = await createNodeServer({
       file: temporaryFile(),
@@ -98,18 +98,18 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     expect((await fetch(`${server.url}/webhooks/health`)).status).toBe(404)
   })
 
-  it('a port in use rejects, and the file is closed again', async () => {
+  it('rejects for a port in use, and closes the file again', async () => {
     const first = await start()
     const file = temporaryFile()
     const port = Number(new URL(first.url).port)
     await expect(start({ file, port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
-    // SQLite takes its shared-memory file away with the last connection.
+    // SQLite removes its shared-memory file with the last connection.
     const other = new Database(file)
     expect(other.pragma('journal_mode = DELETE', { simple: true })).toBe('delete')
     other.close()
   })
 
-  it('an option that does not fit rejects, and nothing listens', async () => {
+  it('rejects for an invalid option, and does not listen', async () => {
     const first = await start()
     const port = Number(new URL(first.url).port)
     await first.stop()
@@ -118,7 +118,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     expect((await fetch(`${second.url}/webhooks/health`)).status).toBe(200)
   })
 
-  it('stopping twice is one stop: requests under way are answered, then the port and the file are free', async () => {
+  it('stops once for two calls: open requests are answered, then the port and the file are free', async () => {
     const [begun, may] = [signal(), signal()]
     const server = await start({
       app: () =>
@@ -139,7 +139,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     expect(server.db.connection.open).toBe(false)
   })
 
-  it('a stop with a bad drain is refused before anything is closed', async () => {
+  it('refuses a stop with an invalid drain before anything is closed', async () => {
     const server = await start()
     await expect(server.stop({ drainMs: -1 })).rejects.toThrow('drainMs must be a whole number from 0')
     expect((await fetch(`${server.url}/webhooks/health`)).status).toBe(200)
@@ -147,7 +147,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     expect(server.db.connection.open).toBe(false)
   })
 
-  it('a client that never ends its request does not hold up the stop', async () => {
+  it('stops in spite of a client that never ends its request', async () => {
     const server = await start()
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
     onTestFinished(() => void socket.destroy())
@@ -162,7 +162,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     expect(server.db.connection.open).toBe(false)
   })
 
-  it('signals: false leaves the signals to the host, and a stop takes its own handlers away', async () => {
+  it('leaves signals to the host with signals: false, and removes its own handlers on stop', async () => {
     const before = process.listenerCount('SIGTERM')
     await start()
     expect(process.listenerCount('SIGTERM')).toBe(before)
@@ -174,7 +174,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('SIGTERM', { timeout: PATIENCE_MS }, () => {
-  it('drains what is under way, settles it, and ends the process with 0', async () => {
+  it('drains attempts in flight, settles them, and ends the process with 0', async () => {
     const receiver = await startReceiver(() => undefined)
     const file = temporaryFile()
     const child = fork(new URL('../../test/server-process.ts', import.meta.url), [file], {
@@ -189,7 +189,7 @@ describe('SIGTERM', { timeout: PATIENCE_MS }, () => {
     await receiver.arrived(1)
 
     child.kill('SIGTERM')
-    // It has heard: nobody new is served.
+    // The stop has begun: no new client is served.
     await expect
       .poll(
         () =>

@@ -26,12 +26,12 @@ import { onSignals } from './shutdown.ts'
 import { createNodeSigner } from './node-signer.ts'
 import type { NodeSqliteHandle } from './database/sqlite-drivers.ts'
 
-// The server brings the first two, and has the others itself.
+// The server sets these four itself.
 type ServerPart = 'db' | 'queue' | 'secrets' | 'development'
 const { db: _db, queue: _queue, secrets: _secrets, development: _development, ...engineOptions } = ENGINE_OPTION_NAMES
 engineOptions satisfies OptionNames<Omit<EngineOptions, ServerPart>>
 
-/** What an app is made from. */
+/** The parts that an app is built from. */
 export interface NodeServerParts<Db = SqliteDatabase> {
   db: Db
   engine: Engine
@@ -40,7 +40,7 @@ export interface NodeServerParts<Db = SqliteDatabase> {
 
 /** A server on a SQLite file. */
 export interface NodeServerOptions extends CommonOptions<SqliteDatabase> {
-  /** The SQLite file; made if it is not there. */
+  /** The SQLite file; created if it does not exist. */
   file: string
   sqlite?: OpenSqliteOptions | undefined
 }
@@ -62,51 +62,55 @@ export const SERVER_OPTIONS = {
   signals: 'boolean',
 } satisfies OptionNames<NodeServerOptions | PostgresServerOptions>
 
-/** A server on a SQLite file by Node's own driver. */
+/** A server on a SQLite file with Node's own driver. */
 export interface NodeSqliteServerOptions extends CommonOptions<SqliteDatabase<NodeSqliteHandle>> {
-  /** The SQLite file; made if it is not there. */
+  /** The SQLite file; created if it does not exist. */
   file: string
   sqlite: OpenSqliteOptions & { driver: 'node:sqlite' }
 }
 
-/** A server on a Postgres, on which any number of others may be. */
+/** A server on Postgres, which any number of servers may share. */
 export interface PostgresServerOptions extends CommonOptions<PostgresDatabase> {
-  /** Its URL, or more. */
+  /** Its URL, or all options. */
   postgres: string | OpenPostgresOptions
 }
 
 interface CommonOptions<Db> {
-  /** 0 takes a free one. @default 3000 */
+  /** 0 uses any free port. @default 3000 */
   port?: number | undefined
   /** @default '127.0.0.1' */
   hostname?: string | undefined
-  /** What clients may take: connections, time, headers. @default see each */
+  /** Limits on clients: connections, times, headers. @default see each */
   http?: HttpOptions | undefined
-  /** The app around the engine: a Hono app, or what answers requests like one. @default the engine's routes under `/webhooks` */
+  /** Creates the app around the engine: a Hono app, or an object with its `fetch`. @default the engine's routes under `/webhooks` */
   app?: ((parts: NodeServerParts<Db>) => FetchApp) | undefined
-  /** A folder of the app's own `.sql` files. */
+  /** A folder of the app's own `.sql` files, see {@link migrate}. */
   migrations?: string | URL | undefined
-  /** What secrets are encrypted with at rest: see {@link EngineOptions.secrets}. */
+  /** The keys that encrypt secrets at rest: see {@link EngineOptions.secrets}. */
   secrets: EngineOptions['secrets']
   /** For local work, never in production: see {@link EngineOptions.development}. @default false */
   development?: boolean | undefined
-  /** What differs from the defaults; delivered rows are kept 24 h. */
+  /** Options of the engine. Unlike its own default, delivered rows are retained for 24 h. */
   engine?: Omit<EngineOptions, ServerPart> | undefined
   queue?: Omit<DurableEventQueueOptions, 'db'> | undefined
-  /** How it connects. The policy is the engine's. */
+  /** How the sender connects. Its URL policy is the engine's. */
   sender?: Omit<UndiciSenderOptions, 'urlPolicy'> | undefined
   /** Stop gracefully on SIGTERM and SIGINT. @default true */
   signals?: boolean | undefined
 }
 
 export interface NodeServer<Db = SqliteDatabase> extends NodeServerParts<Db> {
-  /** Where it listens. */
+  /** The URL that it listens on. */
   url: string
-  /** Answers nothing more, drains the deliveries, closes the database. A second call waits for the first. */
+  /** Closes the HTTP server, drains deliveries for `drainMs` (default 10,000), closes the database. A second call waits for the first. */
   stop(options?: { drainMs?: number | undefined }): Promise<void>
 }
 
-/** The whole thing in one process: the database, the engine, its poller and an HTTP server. Listens when this resolves. */
+/**
+ * Runs everything in one process: the database, the engine, its poller and an HTTP server. Resolves when the server listens.
+ *
+ * @throws {NodeAdapterError} `invalid_option`, before anything was opened; and the errors of {@link openSqlite} and {@link migrate}
+ */
 export async function createNodeServer(
   options: NodeSqliteServerOptions,
 ): Promise<NodeServer<SqliteDatabase<NodeSqliteHandle>>>
@@ -118,7 +122,7 @@ export async function createNodeServer(
   checkNames('createNodeServer', SERVER_OPTIONS, options)
   const urlPolicy = options.engine?.urlPolicy
   const http = readHttpOptions(options.http)
-  // Before the database is opened: a bad option leaves nothing behind. Until it connects it holds nothing.
+  // Before the database is opened, so that a bad option leaves nothing behind. A sender without connections needs no close.
   const sender = createUndiciSender({ ...options.sender, urlPolicy })
   if (onNodeSqlite(options)) return serveOn(openSqlite(options.file, options.sqlite), sender, http, options)
   if (!onPostgres(options)) return serveOn(openSqlite(options.file, options.sqlite), sender, http, options)
@@ -169,7 +173,7 @@ async function serveOn<Db extends SqliteDatabase | SqliteDatabase<NodeSqliteHand
     const stop: NodeServer['stop'] = async (how = {}) => {
       checkNames('server.stop', STOP_OPTIONS, how)
       const { drainMs = DEFAULT_DRAIN_MS } = how
-      // Before anything is closed: half a stop would leave the database open.
+      // Checked before anything is closed: otherwise an error would leave the database open.
       checkBounds('drainMs', drainMs, 0, 3_600_000)
       stopped ??= (async () => {
         removeSignals()

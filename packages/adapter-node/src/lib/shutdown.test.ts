@@ -3,7 +3,7 @@ import { type Request, copies, startReceiver } from '../../test/receiver.ts'
 import { PATIENCE_MS, rig, until } from '../../test/rig.ts'
 
 describe('stop', { timeout: PATIENCE_MS }, () => {
-  it('claims nothing more, lets the attempts under way finish, and settles them before it resolves (trap 26)', async () => {
+  it('claims nothing more, lets attempts in flight finish, and settles them before it resolves (trap 26)', async () => {
     const receiver = await startReceiver(() => undefined)
     const { engine, queue, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 4 } })
     await addEndpoint(receiver.url)
@@ -20,7 +20,7 @@ describe('stop', { timeout: PATIENCE_MS }, () => {
     expect(left.map(({ attempts, claimedAt }) => [attempts, claimedAt])).toEqual(left.map(() => [0, null]))
   })
 
-  it('gives back what a claim under way brings in: nothing begins once the stop has begun', async () => {
+  it('releases the rows of a claim in progress: nothing starts once the stop has begun', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 4 } })
     await addEndpoint(receiver.url)
@@ -34,7 +34,7 @@ describe('stop', { timeout: PATIENCE_MS }, () => {
     )
   })
 
-  it('gives back what still runs when the drain ends: the attempt refunded, due now, under a new gen (trap 26)', async () => {
+  it('releases claims that still run when the drain ends: no attempt counted, due now, under a new gen (trap 26)', async () => {
     const receiver = await startReceiver(() => undefined)
     const { engine, queue, rows, log, addEndpoint, publish } = await rig({ queue: { concurrency: 4 } })
     await addEndpoint(receiver.url)
@@ -49,9 +49,9 @@ describe('stop', { timeout: PATIENCE_MS }, () => {
       [1, 2, 3].map(() => [0, 2, null, 0]),
     )
     expect((await engine.stats()).due).toBe(3)
-    expect(log.messages).toContainEqual(expect.stringContaining('given back'))
+    expect(log.messages).toContainEqual(expect.stringContaining('released claims'))
 
-    // What comes in for the attempts of before changes nothing any more.
+    // Late outcomes of these attempts change nothing.
     receiver.requests.forEach((request) => request.answer())
     await queue.start(engine)
     await receiver.arrived(6)
@@ -60,7 +60,7 @@ describe('stop', { timeout: PATIENCE_MS }, () => {
     expect(log.messages.filter((message) => /lease lost|too late/.test(message))).toEqual([])
   })
 
-  it('in the middle of a busy run leaves no claim behind, and nothing that was answered is sent again', async () => {
+  it('during heavy load leaves no claim behind, and no answered delivery is sent again', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 8 } })
     await addEndpoint(receiver.url)
@@ -78,26 +78,26 @@ describe('stop', { timeout: PATIENCE_MS }, () => {
     expect(copies(receiver.requests)).toEqual(Array.from({ length: 300 }, () => 1))
   })
 
-  it('a stop that comes while the database refuses ends with its drain, and every row is still there', async () => {
+  it('ends with its drain while the database refuses, and every row is still there', async () => {
     const receiver = await startReceiver()
     const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig()
     await addEndpoint(receiver.url)
     await publish(2)
     connection.pragma('query_only = ON')
     await queue.start(engine)
-    await until(() => log.messages.includes('the database refused; trying again'))
+    await until(() => log.messages.includes('database error; retrying'))
     await queue.stop({ drainMs: 50 })
     expect(rows()).toHaveLength(2)
     expect(receiver.requests).toHaveLength(0)
   })
 })
 
-describe('slots', { timeout: PATIENCE_MS }, () => {
-  it('the concurrency is used in full and never exceeded', async () => {
+describe('attempts', { timeout: PATIENCE_MS }, () => {
+  it('use the full concurrency and never exceed it', async () => {
     const held: Request[] = []
     const receiver = await startReceiver((request) => {
       held.push(request)
-      // One answer for each arrival beyond the window's first filling, so that the window stays full.
+      // One response for each arrival beyond the first `concurrency`, so that all slots stay in use.
       if (receiver.requests.length >= 5) held.shift()?.answer()
     })
     const { engine, queue, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 5 } })
@@ -111,10 +111,10 @@ describe('slots', { timeout: PATIENCE_MS }, () => {
     expect(receiver.requests).toHaveLength(60)
   })
 
-  it('one stalled receiver gates nobody: 100 others arrive while its request is still open (trap 19)', async () => {
+  it('of 100 others arrive while the request of a stalled receiver is open (trap 19)', async () => {
     const stalled = await startReceiver(() => undefined)
     const fast = await startReceiver()
-    // The engine's longest deadline, so that the stall outlasts the hundred on a slow machine too.
+    // The engine's longest deadline, so that the stall lasts longer than the hundred even on a slow machine.
     const { engine, queue, rows, addEndpoint, publish } = await rig({
       queue: { concurrency: 4, leaseMs: 60_000 },
       engine: { deadlineMs: 30_000, maxDeadlineMs: 30_000 },
@@ -132,8 +132,8 @@ describe('slots', { timeout: PATIENCE_MS }, () => {
     expect(fast.mostOpen()).toBeLessThanOrEqual(3)
   })
 
-  it('what is sent and not settled is bounded, however fast the answers: a crash can repeat no more', async () => {
-    // Sent but unsettled: the requests that arrived, less the rows that are gone, seen at each arrival.
+  it('sent and not settled are bounded, however fast the responses: a crash can repeat no more', async () => {
+    // Sent but unsettled: the requests that arrived minus the rows that are gone, at each arrival.
     const unsettled: number[] = []
     const receiver = await startReceiver((request) => {
       unsettled.push(receiver.requests.length - (80 - rows().length))
@@ -150,14 +150,14 @@ describe('slots', { timeout: PATIENCE_MS }, () => {
     expect(Math.max(...unsettled)).toBeGreaterThan(1)
   })
 
-  it("the deadline begins with the request: waiting for a slot is not the receiver's time (trap 36)", async () => {
+  it("have a deadline that begins with the request: waiting for a slot is not the receiver's time (trap 36)", async () => {
     const receiver = await startReceiver((request) => void setTimeout(() => request.answer(), 300))
     const { engine, queue, rows, addEndpoint, publish } = await rig({
       queue: { concurrency: 1 },
       engine: { deadlineMs: 800 },
     })
     await addEndpoint(receiver.url)
-    // Five take 1,500 ms one after another, nearly two deadlines.
+    // Five take 1,500 ms sequentially, nearly two deadlines.
     await publish(5)
     await queue.start(engine)
     await receiver.arrived(5)

@@ -3,8 +3,8 @@ import { errorFields } from '@keepsend/engine/internal'
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
- * Calls `stop` at the first SIGTERM or SIGINT and ends the process when it has stopped: 0, or 1 if stopping failed.
- * A second signal ends it at once. Returns how to take the handlers away.
+ * Calls `stop` at the first SIGTERM or SIGINT, then exits with 0, or with 1 if `stop` failed. A second signal exits
+ * immediately with 1. Returns a function that removes the handlers.
  */
 export function onSignals(stop: () => Promise<void>): () => void {
   let stopping = false
@@ -14,7 +14,7 @@ export function onSignals(stop: () => Promise<void>): () => void {
     stop().then(
       () => process.exit(0),
       (error: unknown) => {
-        console.error('keepsend: could not stop cleanly', errorFields(error))
+        console.error('keepsend: failed to stop cleanly; exiting with 1', errorFields(error))
         process.exit(1)
       },
     )

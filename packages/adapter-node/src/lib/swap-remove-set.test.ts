@@ -3,8 +3,8 @@ import { SwapRemoveSet } from './swap-remove-set.ts'
 
 const thing = (name: string) => ({ name, place: -1 })
 
-describe('Bag', () => {
-  it('holds what was added and not removed, whatever the order of both', () => {
+describe('SwapRemoveSet', () => {
+  it('contains the items that were added and not removed, in any order of calls', () => {
     const bag = new SwapRemoveSet<{ name: string; place: number }>()
     const things = Array.from({ length: 200 }, (_, index) => thing(String(index)))
     const kept = new Set<{ name: string; place: number }>()
@@ -26,7 +26,7 @@ describe('Bag', () => {
     expect(things.every((one) => bag.has(one) === kept.has(one))).toBe(true)
   })
 
-  it('removes a thing once: again, or one that never was there, changes nothing', () => {
+  it('ignores the removal of an item that it does not contain', () => {
     const bag = new SwapRemoveSet<{ name: string; place: number }>()
     const [first, second, stranger] = [thing('first'), thing('second'), thing('stranger')]
     bag.add(first)

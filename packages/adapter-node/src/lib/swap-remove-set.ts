@@ -1,14 +1,14 @@
-/** What a bag holds: it remembers its own place. -1: in no bag. */
+/** An item that stores its own index in a {@link SwapRemoveSet}; -1: in none. */
 export interface Placed {
   place: number
 }
 
 /**
- * Things that come and go thousands of times a second, in no order.
+ * An unordered set for items that are added and removed thousands of times a second. Removing moves the last item into the gap.
  *
- * Not a Set or a Map, whose hash tables are replaced every few dozen such changes: a replaced table that has grown old
- * keeps its successor, and all that ever stood in it, alive until the next full collection. With them each short
- * collection took 22 ms and threw nothing away; with this one it takes 2.
+ * Not a Set or Map: V8 replaces their hash tables every few dozen such changes, and a replaced table in the old generation
+ * retains its successor and all its former entries until the next full collection. With a Set each minor collection took
+ * 22 ms and freed nothing; with this class it takes 2 ms.
  */
 export class SwapRemoveSet<T extends Placed> {
   readonly #items: T[] = []
@@ -29,7 +29,7 @@ export class SwapRemoveSet<T extends Placed> {
     return this.#items[item.place] === item
   }
 
-  /** Nothing happens if it is not there. */
+  /** Does nothing if the item is not in the set. */
   remove(item: T): void {
     if (!this.has(item)) return
     const last = this.#items.pop()

@@ -11,7 +11,7 @@ function open(file: string) {
   return db
 }
 
-/** A folder with the app's own files, written in no particular order, and one that is no migration. */
+/** A folder with the app's own files, written in random order, and one that is not a migration. */
 function appFolder(files: Record<string, string>): string {
   const folder = join(dirname(temporaryFile()), 'migrations')
   mkdirSync(folder)
@@ -35,12 +35,12 @@ describe('migrate', { timeout: PATIENCE_MS }, () => {
     await db.run({ sql: "insert into messages values ('m1', 'hello', null)", params: [] })
   })
 
-  it('takes the folder as a file URL too', async () => {
+  it('accepts the folder as a file URL too', async () => {
     const applied = await migrate(open(temporaryFile()), { directory: pathToFileURL(appFolder(APP)) })
     expect(applied).toContain('app/0002_replies')
   })
 
-  it('applies nothing the second time, and only what is new the third', async () => {
+  it('applies nothing the second time, and only new files the third', async () => {
     const db = open(temporaryFile())
     const directory = appFolder(APP)
     await migrate(db, { directory })
@@ -49,7 +49,7 @@ describe('migrate', { timeout: PATIENCE_MS }, () => {
     expect(await migrate(db, { directory })).toEqual(['app/0003_pins'])
   })
 
-  it('of several connections that migrate at once, each migration is applied by one', async () => {
+  it('applies each migration once when several connections migrate concurrently', async () => {
     const file = temporaryFile()
     const directory = appFolder(APP)
     const applied = await Promise.all([1, 2, 3, 4].map(() => migrate(open(file), { directory })))
@@ -58,7 +58,7 @@ describe('migrate', { timeout: PATIENCE_MS }, () => {
     expect(names).toContain('app/0002_replies')
   })
 
-  it('a file that fails is named and leaves nothing of itself; what was before it stays', async () => {
+  it('names a failed file and rolls it back; earlier files stay applied', async () => {
     const db = open(temporaryFile())
     const broken = { ...APP, '0002_replies.sql': 'create table half (id text);\ninsert into nowhere values (1);\n' }
     await expect(migrate(db, { directory: appFolder(broken) })).rejects.toThrow('app/0002_replies')
@@ -69,7 +69,7 @@ describe('migrate', { timeout: PATIENCE_MS }, () => {
     expect(tables).toEqual(['messages'])
   })
 
-  it('a folder that is not there is refused by its name, before anything is done', async () => {
+  it('refuses a missing folder by its name, before anything is applied', async () => {
     const db = open(temporaryFile())
     await expect(migrate(db, { directory: '/nowhere/at/all' })).rejects.toMatchObject({
       code: 'invalid_option',
@@ -80,7 +80,7 @@ describe('migrate', { timeout: PATIENCE_MS }, () => {
     expect(db.connection.prepare('select name from sqlite_master').all()).toEqual([])
   })
 
-  it('a file that was changed after it was applied is refused, and the files behind it wait', async () => {
+  it('refuses a file that was changed after it was applied, and applies no later file', async () => {
     const db = open(temporaryFile())
     await migrate(db, { directory: appFolder(APP) })
     const changed = { ...APP, '0001_messages.sql': 'create table messages (id text);', '0003_pins.sql': 'select 1;' }

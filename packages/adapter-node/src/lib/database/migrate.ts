@@ -8,8 +8,8 @@ import { NodeAdapterError, checkNames } from '../errors.ts'
 
 export interface MigrateOptions {
   /**
-   * A folder of `.sql` files of the app's own, applied after Keepsend's in the order of their names. A file that was applied is
-   * not changed any more; each commits as a whole, so it has no `begin`, `commit` or `pragma`.
+   * A folder of the app's own `.sql` files, applied after Keepsend's in the order of their names. Do not change a file that was
+   * applied. Each file is one transaction, so it must not contain `begin`, `commit` or `pragma`.
    */
   directory?: string | URL | undefined
 }
@@ -17,10 +17,10 @@ export interface MigrateOptions {
 export const MIGRATE_OPTIONS = { directory: 'any' } satisfies OptionNames<MigrateOptions>
 
 /**
- * Makes or brings up to date Keepsend's tables and, if a folder is given, the app's. Each file is applied once, as one
- * atomic unit with its record. Safe at every start, by several processes at once. Returns what was applied.
+ * Creates or updates Keepsend's tables and, if a folder is given, the app's. Each file is applied once, in one transaction
+ * with its record. Safe at every start, and from several processes concurrently. Returns the names of the applied migrations.
  *
- * @throws {NodeAdapterError} `invalid_option` for a folder that cannot be read; nothing was done
+ * @throws {NodeAdapterError} `invalid_option` for a folder that cannot be read; nothing was applied
  * @throws {OutboxError} `not_accepted` for a file that fails, or was changed after it was applied
  */
 export async function migrate(db: OutboxDatabase, options: MigrateOptions = {}): Promise<string[]> {

@@ -7,27 +7,27 @@ import { Announcer, type PostgresListener } from './postgres-notify.ts'
 import { NodeAdapterError, checkBounds, checkNames } from '../errors.ts'
 
 export interface OpenPostgresOptions {
-  /** `postgres://user:password@host:5432/database`; tables go where its `search_path` leads. */
+  /** `postgres://user:password@host:5432/database`. Tables are created in the first schema of its `search_path`. */
   url: string
   /**
-   * Connections at most: 2–500. The poller works with three at a time (settles and claims, leases, clean-up), the rest
-   * serve the requests that publish; one more, outside the pool, listens. Every process has its own: what all of them
-   * may open must stay below the server's `max_connections`. @default 10
+   * Maximum connections of the pool: 2–500. The poller uses up to three concurrently (settles and claims, leases, maintenance),
+   * requests that publish use the rest; one more, outside the pool, listens. Every process has its own pool: their sum must
+   * stay below the server's `max_connections`. @default 10
    */
   max?: number | undefined
-  /** After this the server ends a statement, in ms: 0 (never) to 3,600,000. A pooler may refuse the setting: 0. @default 30_000 */
+  /** The server cancels a statement after this, in ms: 0 (never) to 3,600,000. Use 0 with a pooler that refuses the setting. @default 30_000 */
   statementTimeoutMs?: number | undefined
   /**
-   * How long a statement waits for a lock that another session holds, in ms: 0 (as the server has it) to 60,000. A delivery
-   * whose row is locked for longer is settled later, and everything else goes on. It holds for every statement on the
-   * pool, the host's own too. A pooler may refuse the setting: 0. @default 2000
+   * How long a statement waits for a lock that another session holds, in ms: 0 (the server's setting) to 60,000. A delivery
+   * whose row is locked for longer is settled later, and everything else goes on. Applies to every statement on the pool,
+   * including the host's own. Use 0 with a pooler that refuses the setting. @default 2000
    */
   lockTimeoutMs?: number | undefined
   /** How long to wait for a connection, in ms: 100–60,000. @default 5000 */
   connectTimeoutMs?: number | undefined
-  /** Hear of other processes' commits by `LISTEN`. Without it, polling alone finds them. @default true */
+  /** Notice rows of other processes by `LISTEN`. Without it, only polling finds them. @default true */
   listen?: boolean | undefined
-  /** Is told of connections that broke. @default consoleLogger */
+  /** Receives lines about broken connections. @default consoleLogger */
   logger?: Logger | undefined
 }
 
@@ -41,10 +41,7 @@ export const POSTGRES_OPTIONS = {
   logger: 'object',
 } satisfies OptionNames<OpenPostgresOptions>
 
-/**
- * The part of pg's `Pool` that is used here. Its own types are named nowhere, so that who keeps rows in SQLite need not
- * install them.
- */
+/** The part of pg's `Pool` that is used here. pg's own types are not referenced, so that users of SQLite need not install them. */
 export interface PostgresPool extends PgPool {
   query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>
   on(event: 'connect', listener: Parameters<PgPool['on']>[1]): unknown
@@ -52,28 +49,29 @@ export interface PostgresPool extends PgPool {
   end(): Promise<void>
 }
 
-/** A Postgres as Keepsend's database, with what only Postgres has. */
+/** Keepsend's database on Postgres. */
 export interface PostgresDatabase<Pool extends PostgresPool = PostgresPool> extends OutboxDatabase {
   /** For the host's own drizzle or reads. */
   readonly pool: Pool
-  /** A number that changes when another process has said that rows came. */
+  /** A number that changes when another process has announced new rows. */
   version(): number
-  /** Begins to listen; returns how to end it. */
+  /** Opens a LISTEN connection; returns a function that closes it. */
   listen(): () => Promise<void>
-  /** Says that rows came, to whoever listens; at most every 50 ms, and never fails. */
+  /** Notifies other processes of new rows, at most every 50 ms. Never throws; failures are logged. */
   announce(): void
   close(): Promise<void>
 }
 
-// The client's own patience, for a server that is gone without a word: longer than the server's.
+// The client's time-out, for a server that no longer responds: this much longer than the server's.
 const QUERY_MARGIN_MS = 5000
-// A unit of ours never waits inside its transaction for anything but the database; whoever does so has died.
+// Our transactions wait for nothing but the database, so one that is idle belongs to a process that died.
 const IDLE_IN_TRANSACTION_MS = 60_000
 
 /**
- * Opens a pool on a Postgres, by the driver `pg`. Connects when it is first used, so a server that is down fails the
- * first statement, not this. Name the driver's own type where its pool is given on, to drizzle say.
+ * Opens a pool on Postgres with the driver `pg`. Connects at the first statement, so a server that is down fails that
+ * statement, not this call. Pass the driver's type as type argument to use the pool elsewhere, for example with drizzle.
  *
+ * @throws {NodeAdapterError} `invalid_option`, naming option, expectation and value
  * @example
  * import type { Pool } from 'pg'
  * const db = await openPostgres<Pool>({ url, max: 20 })
@@ -101,7 +99,7 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
   if (typeof url !== 'string' || !/^postgres(ql)?:/.test(url)) {
     throw new NodeAdapterError('invalid_option', 'url must begin with postgres://')
   }
-  // Not at the top: who keeps his rows in SQLite need not have it.
+  // Imported here, so that users of SQLite need not install it.
   const loaded: { readonly default: unknown } = await import('pg')
   const pg = loaded.default as PostgresDriver<Pool>
   const connection = { connectionString: url, connectionTimeoutMillis: connectTimeoutMs, keepAlive: true }
@@ -116,8 +114,9 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     }),
   })
-  // An idle connection that broke. The pool opens another when it is needed.
-  pool.on('error', (error) => logger.warn(errorFields(error), 'an idle connection to Postgres broke'))
+  pool.on('error', (error) =>
+    logger.warn(errorFields(error), 'an idle connection to Postgres broke; the pool opens another when needed'),
+  )
   const announcer = new Announcer(
     () => new pg.Client({ ...connection, application_name: 'keepsend listen' }),
     pool,
@@ -127,14 +126,14 @@ export async function openPostgres<Pool extends PostgresPool = PostgresPool>(
   return {
     ...fromPostgres(pool),
     pool,
-    version: () => announcer.heard,
+    version: () => announcer.version,
     listen: () => (listen ? announcer.listen() : () => Promise.resolve()),
     announce: () => announcer.announce(),
     close: () => (closed ??= announcer.close().then(() => pool.end())),
   }
 }
 
-/** What pg exports. */
+/** The exports of pg that are used. */
 interface PostgresDriver<Pool> {
   readonly Pool: new (options: object) => Pool
   readonly Client: new (options: object) => PostgresListener

@@ -17,14 +17,14 @@ const FULL = 2
 const NORMAL = 1
 
 describe('openSqlite', () => {
-  it('opens in WAL mode, waiting for other writers outside of SQLite, and foreign keys enforced', () => {
+  it('opens in WAL mode, without a busy time-out in SQLite, and with foreign keys enforced', () => {
     const { connection } = open(temporaryFile())
     expect(connection.pragma('journal_mode', { simple: true })).toBe('wal')
     expect(connection.pragma('busy_timeout', { simple: true })).toBe(5)
     expect(connection.pragma('foreign_keys', { simple: true })).toBe(1)
   })
 
-  it('every commit is on the disk: synchronous is FULL, and still is after the first write', () => {
+  it('sets synchronous to FULL, which holds after the first write', () => {
     const { connection } = open(temporaryFile())
     expect(connection.pragma('synchronous', { simple: true })).toBe(FULL)
     connection.exec('create table things (id integer)')
@@ -32,7 +32,7 @@ describe('openSqlite', () => {
     expect(connection.pragma('synchronous', { simple: true })).toBe(FULL)
   })
 
-  it('the control: a plain connection in WAL mode has fallen back to NORMAL by its first write', () => {
+  it('control: a plain connection in WAL mode falls back to NORMAL at its first write', () => {
     const connection = new Database(temporaryFile())
     onTestFinished(() => void connection.close())
     connection.pragma('journal_mode = WAL')
@@ -40,7 +40,7 @@ describe('openSqlite', () => {
     expect(connection.pragma('synchronous', { simple: true })).toBe(NORMAL)
   })
 
-  it('a file that was made before opens FULL as well, its user_version as it was', () => {
+  it('opens an existing file as FULL too, and retains its user_version', () => {
     const file = temporaryFile()
     const before = new Database(file)
     before.pragma('journal_mode = WAL')
@@ -51,7 +51,7 @@ describe('openSqlite', () => {
     expect(connection.pragma('user_version', { simple: true })).toBe(7)
   })
 
-  it('NORMAL and another patience are options', async () => {
+  it('accepts NORMAL and another busy time-out', async () => {
     const file = temporaryFile()
     const db = open(file, { synchronous: 'NORMAL', busyTimeoutMs: 20 })
     expect(db.connection.pragma('synchronous', { simple: true })).toBe(NORMAL)
@@ -63,7 +63,7 @@ describe('openSqlite', () => {
     })
   })
 
-  it('waits for nobody: what another connection of the process keeps from it is set up before the first statement', async () => {
+  it('does not wait for locks: settings that another connection blocks are applied before the first statement', async () => {
     const file = temporaryFile()
     const other = new Database(file)
     onTestFinished(() => void other.close())
@@ -76,7 +76,7 @@ describe('openSqlite', () => {
     expect(db.connection.pragma('synchronous', { simple: true })).toBe(FULL)
   })
 
-  it('by node:sqlite it is the same: WAL, FULL, private, and no patience inside SQLite', async () => {
+  it('does the same with node:sqlite: WAL, FULL, private, and no busy time-out in SQLite', async () => {
     const file = temporaryFile()
     const db = openSqlite<DatabaseSync>(file, { driver: 'node:sqlite' })
     onTestFinished(() => db.close())
@@ -86,7 +86,7 @@ describe('openSqlite', () => {
     expect(values).toEqual(['wal', FULL, 5, 1, 1])
   })
 
-  it(':memory: opens too', async () => {
+  it('opens :memory: too', async () => {
     const db = open(':memory:')
     expect((await migrate(db)).length).toBeGreaterThan(0)
   })
@@ -105,14 +105,14 @@ describe('openSqlite', () => {
 })
 
 describe('several processes', { timeout: PATIENCE_MS }, () => {
-  it('a new file that four open at the same moment is opened by each, FULL, again and again', async () => {
+  it('open a new file concurrently, each as FULL', async () => {
     const children = Array.from({ length: 4 }, () =>
       fork(new URL('../../../test/open-process.ts', import.meta.url), { execArgv: ['--conditions=@keepsend/source'] }),
     )
     onTestFinished(() => children.forEach((child) => child.kill('SIGKILL')))
     const answers = () => Promise.all(children.map(async (child) => String((await once(child, 'message'))[0])))
     await answers()
-    // Without patience for the switch to WAL, 3 of 100 of these were told that the file is locked.
+    // Without a wait for the switch to WAL, 3 of 100 of these failed because the file was locked.
     const folder = temporaryFile()
     for (let round = 0; round < 100; round++) {
       const file = `${folder}-${round}`
@@ -122,7 +122,7 @@ describe('several processes', { timeout: PATIENCE_MS }, () => {
     }
   })
 
-  it("version() changes by another process's commit, and not by one's own", async () => {
+  it("change version() by each other's commits, and not by their own", async () => {
     const { db, file, addEndpoint, publish } = await rig()
     const before = db.version()
     await addEndpoint('http://127.0.0.1:9/')

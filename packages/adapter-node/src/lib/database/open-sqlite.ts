@@ -15,17 +15,17 @@ import { SqliteFile, createPrivately } from './sqlite-file.ts'
 
 export interface OpenSqliteOptions {
   /**
-   * By which library: `better-sqlite3`, which is to be installed, or Node's own `node:sqlite` (Node 22.13 and later). All
-   * connections of a process to one file must be of one library. @default 'better-sqlite3'
+   * The library: `better-sqlite3`, which must be installed, or Node's own `node:sqlite` (Node 22.13 and later). All
+   * connections of a process to one file must use the same library. @default 'better-sqlite3'
    */
   driver?: SqliteDriver | undefined
   /**
-   * `FULL`: what was acknowledged survives a power cut. `NORMAL`: it survives a kill of the process, and a power cut
-   * may take the last commits back (590 of 600 simulated cuts did; with `FULL` none of 4,200). @default 'FULL'
+   * `FULL`: acknowledged commits survive a power cut. `NORMAL`: they survive a kill of the process, but a power cut may undo
+   * the last ones (590 of 600 simulated cuts did; with `FULL` none of 4,200). @default 'FULL'
    */
   synchronous?: 'FULL' | 'NORMAL' | undefined
   /**
-   * How long a caller waits for a lock that another connection holds, in ms: 0–60,000. It does not block the event loop.
+   * How long a caller waits for a lock that another connection holds, in ms: 0–60,000. Does not block the event loop.
    * @default 5000
    */
   busyTimeoutMs?: number | undefined
@@ -37,34 +37,34 @@ export const SQLITE_OPTIONS = {
   busyTimeoutMs: 'number',
 } satisfies OptionNames<OpenSqliteOptions>
 
-/** A SQLite file as Keepsend's database, with what only SQLite has. */
+/** Keepsend's database on a SQLite file. */
 export interface SqliteDatabase<Connection = SqliteHandle> extends OutboxDatabase {
   /**
-   * For the host's own drizzle or reads. Writes belong into `commit`, so that they share the fsync and the transaction, and
-   * wait for other connections without blocking the event loop: a statement on the connection itself waits for 5 ms.
+   * For the host's own drizzle or reads. Write through `commit` instead: such writes share the fsync and the transaction, and
+   * wait for other connections without blocking the event loop. A statement on the connection itself waits for 5 ms.
    */
   readonly connection: Connection
   /** A number that changes when another connection or process has committed. */
   version(): number
-  /** Shortens a write-ahead log that a long read has let grow. */
+  /** Truncates a write-ahead log that grew during a long read. */
   maintain(): Promise<void>
   close(): void
 }
 
 const SYNCHRONOUS = { NORMAL: 1, FULL: 2 } as const
 
-// Twice what the log grows to between two checkpoints.
+// Twice the size of the log between two checkpoints.
 const MAX_LOG_BYTES = 16 * 1024 * 1024
 
 /**
- * Opens a file (or `:memory:`) in WAL mode, durable as asked for. Callers that commit in one turn of the event loop
- * share one fsync. A new file is readable by its owner alone, and deleted rows are overwritten. Name the driver's own
- * type where its handle is given on, to drizzle say.
+ * Opens a file (or `:memory:`) in WAL mode with the given durability. Commits of one event-loop tick share one fsync. A new
+ * file is readable only by its owner, and deleted rows are overwritten. Pass the driver's type as type argument to use its
+ * handle elsewhere, for example with drizzle.
  *
- * It waits for nobody: what needs a lock that another connection holds is set up before the first statement.
+ * Does not wait for locks: settings that need a lock which another connection holds are applied before the first statement.
  *
  * @throws {NodeAdapterError} `not_durable` when the database does not keep the mode it was given; `second_library` when another
- *   SQLite library of this process has the file open, where the system tells (Linux)
+ *   SQLite library of this process has the file open (detected on Linux only); `invalid_option`
  * @example
  * import type { Database } from 'better-sqlite3'
  * const db = openSqlite<Database>('app.db')
@@ -94,7 +94,7 @@ export function openSqlite(
   if (!Object.hasOwn(SYNCHRONOUS, synchronous)) {
     throw new NodeAdapterError('invalid_option', `synchronous must be FULL or NORMAL; found ${synchronous as string}`)
   }
-  // By its whole path: the process may go to another folder.
+  // Absolute, because the process may change its working directory.
   const path = resolve(file)
   if (isPath(file)) createPrivately(path)
   const onDisk = isPath(file) && existsSync(path) ? new SqliteFile(path, driver) : undefined
@@ -133,7 +133,7 @@ function openWith(
         try {
           onDisk?.check()
         } catch {
-          // Another number: whoever waits for one looks, and is refused with the reason.
+          // Another number, so that the poller looks and gets the error with its reason.
           return -1
         }
         return Number(Object.values(dataVersion.get() as object)[0])
@@ -154,13 +154,13 @@ function openWith(
   }
 }
 
-// Neither in memory, nor temporary, nor a URI.
+// Not in memory, temporary, or a URI.
 function isPath(file: string): boolean {
   return file !== ':memory:' && file.trim() !== '' && !file.startsWith('file:')
 }
 
-// The switch to WAL needs the file alone, and a write its lock: while another process has them, the first statement does
-// this again, and waits without blocking the event loop.
+// Switching to WAL needs an exclusive lock, and the write needs the write lock. While another process has them, this is
+// repeated before the first statement, which waits without blocking the event loop.
 function setUpNow(check: () => void): void {
   try {
     check()
@@ -171,20 +171,20 @@ function setUpNow(check: () => void): void {
 
 function setUp(connection: SqliteHandle | NodeSqliteHandle, synchronous: keyof typeof SYNCHRONOUS): void {
   connection.exec('pragma foreign_keys = ON')
-  // Of deleted tokens and payloads nothing stays in the file.
+  // Deleted tokens and payloads are overwritten in the file.
   connection.exec('pragma secure_delete = ON')
-  // What a claim returns is gathered in a temporary table first. In a file, that file is made, written and deleted at
-  // each claim: 2.2 of 17.6 µs a delivery.
+  // A claim collects its result in a temporary table. As a file, it is created, written and deleted at each claim: 2.2 of
+  // 17.6 µs a delivery.
   connection.exec('pragma temp_store = MEMORY')
-  // Half as often as by default: a page that changes again and again is copied into the file once, not twice (3% of a
-  // drain). The WAL grows to 8 MB, and a checkpoint holds the event loop for as much longer.
+  // Half as often as the default: a page that changes repeatedly is copied into the file once, not twice (3% of a drain).
+  // The WAL grows to 8 MB, and a checkpoint blocks the event loop for about twice as long.
   connection.exec('pragma wal_autocheckpoint = 2000')
-  // A log that grew beside a long read is cut when it begins anew.
+  // A log that grew during a long read is truncated when it restarts.
   connection.exec(`pragma journal_size_limit = ${MAX_LOG_BYTES}`)
-  // The first that needs a lock.
+  // The first statement that needs a lock.
   connection.exec('pragma journal_mode = WAL')
-  // After the journal mode, and looked at again after a write: better-sqlite3 is compiled to fall back to NORMAL in WAL
-  // mode, and a new database shows that only once it has been written to.
+  // Set after the journal mode and checked after a write: better-sqlite3 is compiled to fall back to NORMAL in WAL mode, and
+  // a new database shows that only after its first write.
   connection.exec(`pragma synchronous = ${synchronous}`)
   connection.exec('begin immediate')
   try {

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@keepsend/engine'
 
-// A commit that notifies takes a lock of the whole server, so rows are not announced in their own commit, but after
-// it, and a busy process speaks for many of its commits at once.
+// A commit that notifies takes a server-wide lock. So rows are announced after their commit, and a busy process announces
+// many commits with one notification.
 const ANNOUNCE_MS = 50
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
 
-// Of the schema: databases often hold several installations.
+// One channel for each schema, because a database may have several installations.
 const CHANNEL = "left('keepsend_' || current_schema, 63)"
 
 /** The part of pg's `Client` that is used. */
@@ -20,36 +20,35 @@ export interface PostgresListener {
   end(): Promise<void>
 }
 
-/** What it announces by. */
-interface Announcing {
+interface Queryable {
   query(text: string, values: unknown[]): Promise<unknown>
 }
 
 /**
- * Processes tell one another of new rows by `NOTIFY`, and hear it on one connection of their own, opened again whenever
- * it breaks. It only saves time: what is missed, polling finds.
+ * Announces new rows to other processes by `NOTIFY`, and listens for theirs on a connection of its own, which is reopened
+ * when it breaks. This only saves time: polling finds rows whose notification was missed.
  */
 export class Announcer {
   readonly #newClient: () => PostgresListener
-  readonly #pool: Announcing
+  readonly #pool: Queryable
   readonly #logger: Logger
-  /** What this process says of itself, so that it does not hear itself. */
+  /** The payload of our notifications, by which we ignore them. */
   readonly #self = crypto.randomUUID()
-  #heard = 0
+  #version = 0
   #quiet: NodeJS.Timeout | undefined
   #again = false
-  #saying: Promise<void> = Promise.resolve()
+  #notifying: Promise<void> = Promise.resolve()
   #listening: { end: AbortController; loop: Promise<void>; wanted: number } | undefined
 
-  constructor(newClient: () => PostgresListener, pool: Announcing, logger: Logger) {
+  constructor(newClient: () => PostgresListener, pool: Queryable, logger: Logger) {
     this.#newClient = newClient
     this.#pool = pool
     this.#logger = logger
   }
 
-  /** Grows with each announcement of another process, and with each reconnection, which may have missed some. */
-  get heard(): number {
-    return this.#heard
+  /** Increases with each notification of another process, and with each reconnection, which may have missed some. */
+  get version(): number {
+    return this.#version
   }
 
   announce(): void {
@@ -63,14 +62,14 @@ export class Announcer {
       this.#again = false
       this.announce()
     }, ANNOUNCE_MS)
-    this.#saying = this.#pool.query(`select pg_notify(${CHANNEL}, $1)`, [this.#self]).then(
+    this.#notifying = this.#pool.query(`select pg_notify(${CHANNEL}, $1)`, [this.#self]).then(
       () => undefined,
-      // Whoever would have heard it polls.
-      (error: Error) => this.#logger.warn({ error: error.message }, 'new rows could not be announced'),
+      (error: Error) =>
+        this.#logger.warn({ error: error.message }, 'failed to notify of new rows; other processes poll'),
     )
   }
 
-  /** Listens until each of those who asked for it has called the function that was returned to it. */
+  /** Listens until every caller has called the function that it got. */
   listen(): () => Promise<void> {
     if (!this.#listening) {
       const end = new AbortController()
@@ -93,28 +92,28 @@ export class Announcer {
     clearTimeout(this.#quiet)
     this.#listening?.end.abort()
     await this.#listening?.loop
-    await this.#saying
+    await this.#notifying
   }
 
   async #listen(end: AbortSignal): Promise<void> {
     let backoffMs = FIRST_BACKOFF_MS
     while (!end.aborted) {
       try {
-        await this.#hear(end, () => {
+        await this.#listenOnce(end, () => {
           backoffMs = FIRST_BACKOFF_MS
         })
       } catch (error) {
         if (end.aborted) return
         const { message } = error as Error
-        this.#logger.warn({ error: message, backoffMs }, 'cannot hear of other commits; polling goes on')
+        this.#logger.warn({ error: message, backoffMs }, 'LISTEN connection lost; falling back to polling')
         await delay(backoffMs, undefined, { signal: end }).catch(() => undefined)
         backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2)
       }
     }
   }
 
-  /** One connection, from its beginning until it breaks (rejects) or is no longer wanted (resolves). */
-  async #hear(end: AbortSignal, onConnected: () => void): Promise<void> {
+  /** Listens on one connection until it breaks (rejects) or is no longer wanted (resolves). */
+  async #listenOnce(end: AbortSignal, onConnected: () => void): Promise<void> {
     const client = this.#newClient()
     const broken = new Promise<never>((_, reject) => {
       client.on('error', reject)
@@ -125,15 +124,15 @@ export class Announcer {
       end.addEventListener('abort', () => resolve(), { once: true })
     })
     client.on('notification', ({ payload }) => {
-      if (payload !== this.#self) this.#heard++
+      if (payload !== this.#self) this.#version++
     })
     try {
       await Promise.race([client.connect(), broken])
       const { rows } = await client.query(`select format('listen %I', ${CHANNEL}) as sql`)
       await client.query(String(rows[0]?.['sql']))
       onConnected()
-      // What was said while nobody listened.
-      this.#heard++
+      // Notifications may have been missed before.
+      this.#version++
       await Promise.race([broken, ended])
     } finally {
       broken.catch(() => undefined)

@@ -12,12 +12,12 @@ import {
 } from '@keepsend/outbox/sqlite'
 import { NodeAdapterError } from '../errors.ts'
 
-/** By whose library a file is opened. */
+/** The library that opens the file. */
 export type SqliteDriver = 'better-sqlite3' | 'node:sqlite'
 
 /**
- * The part of better-sqlite3's `Database` that is used here. Its own types are named nowhere, so that who keeps rows in
- * Postgres need not install them.
+ * The part of better-sqlite3's `Database` that is used here. Its own types are not referenced, so that users of Postgres
+ * need not install them.
  */
 export interface SqliteHandle extends SqliteConnection {
   readonly open: boolean
@@ -44,13 +44,13 @@ export interface NodeSqliteHandleStatement extends NodeSqliteStatement {
   get(...params: (string | number | null | Uint8Array)[]): unknown
 }
 
-/** A handle, and Keepsend's view of it. */
+/** A driver's handle, and Keepsend's database on it. */
 export interface OpenedFile {
   connection: SqliteHandle | NodeSqliteHandle
   view: (options: SqliteOptions) => OutboxDatabase
 }
 
-/** Opens a file. The drivers are loaded here and not before: whoever keeps rows elsewhere need not have them. */
+/** Opens a file. A driver is loaded when it is first used, so that only users of it need to install it. */
 export const SQLITE_DRIVERS: Readonly<Record<SqliteDriver, (file: string) => OpenedFile>> = {
   'better-sqlite3': (file) => {
     type Database = new (file: string, options: { timeout: number }) => SqliteHandle
@@ -71,8 +71,8 @@ export const SQLITE_DRIVERS: Readonly<Record<SqliteDriver, (file: string) => Ope
   },
 }
 
-// The version of Node's interface for addons that better-sqlite3 is compiled for from version 13 on. Before Node 22.14, which
-// brings it, the process ends with a segmentation fault.
+// better-sqlite3 is compiled for this version of Node-API since its version 13. On a Node older than 22.14, which lacks it,
+// the process crashes with a segmentation fault.
 const ADDON = { since: 13, napi: 10 } as const
 
 function requireDriver(): unknown {
@@ -81,15 +81,17 @@ function requireDriver(): unknown {
   if (Number.parseInt(version) >= ADDON.since && Number(process.versions['napi']) < ADDON.napi) {
     throw new NodeAdapterError(
       'unsupported_runtime',
-      `better-sqlite3 ${version} needs Node 22.14 or later, and would crash ${process.version}: update Node, or open the file by another driver: better-sqlite3 12, or { driver: 'node:sqlite' } from Node 22.13 on`,
+      `better-sqlite3 ${version} needs Node 22.14 or later, and would crash ${process.version}: update Node, or use another driver: better-sqlite3 12, or { driver: 'node:sqlite' } from Node 22.13 on`,
     )
   }
   return require('better-sqlite3')
 }
 
 /**
- * Where better-sqlite3 is: beside this module, or beside the app. A bundler may have put this module into a file elsewhere,
- * and in CommonJS have left `import.meta` empty.
+ * Finds better-sqlite3 beside this module, or beside the app. A bundler may have moved this module elsewhere, and left
+ * `import.meta` empty in CommonJS.
+ *
+ * @throws {NodeAdapterError} `invalid_option` when it is not installed
  */
 export function locateDriver(): { require: NodeJS.Require; manifest: string } {
   const own: string | undefined = import.meta.url
@@ -106,12 +108,12 @@ export function locateDriver(): { require: NodeJS.Require; manifest: string } {
   }
   throw new NodeAdapterError(
     'invalid_option',
-    "better-sqlite3 is not installed: install it, or name { driver: 'node:sqlite' }",
+    "better-sqlite3 is not installed: install it, or use { driver: 'node:sqlite' }",
     { cause },
   )
 }
 
-/** The one value of a statement's first row, by either driver. */
+/** The single value of a statement's first row, with either driver. */
 export function valueOf(connection: SqliteHandle | NodeSqliteHandle, sql: string): unknown {
   return Object.values(connection.prepare(sql).get() as object)[0]
 }

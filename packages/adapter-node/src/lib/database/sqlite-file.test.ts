@@ -31,7 +31,7 @@ describe('a file that changes under the process', { timeout: PATIENCE_MS }, () =
     ['was replaced', (file: string) => renameSync(copyOf(file), file)],
     ['was removed', (file: string) => rmSync(file)],
     ['lost its write-ahead log', (file: string) => rmSync(`${file}-wal`)],
-  ])('and %s is noticed by an idle poller, which stops and says so; commits are refused', async (_how, change) => {
+  ])('and %s stops an idle poller with a log line; commits are refused', async (_how, change) => {
     const { file, queue, engine, log, stopped, publish } = await start()
     await engine.endpoints.create('w', { url: 'http://127.0.0.1:1/' })
     await queue.start(engine)
@@ -44,7 +44,7 @@ describe('a file that changes under the process', { timeout: PATIENCE_MS }, () =
     await expect(publish()).rejects.toMatchObject({ code: 'not_accepted' })
   })
 
-  it('is noticed by a process that only publishes, in its first commit a second later', async () => {
+  it('is refused in the first commit a second later by a process that only publishes', async () => {
     const { file, engine, publish } = await start()
     await engine.endpoints.create('w', { url: 'http://127.0.0.1:1/' })
     renameSync(copyOf(file), file)
@@ -52,7 +52,7 @@ describe('a file that changes under the process', { timeout: PATIENCE_MS }, () =
     await expect(publish()).rejects.toMatchObject({ code: 'not_accepted' })
   })
 
-  it('and is damaged stops the poller, which would only try again for ever', async () => {
+  it('and is damaged stops the poller, which would only retry forever', async () => {
     const file = temporaryFile()
     const before = openSqlite(file)
     await migrate(before)
@@ -65,18 +65,18 @@ describe('a file that changes under the process', { timeout: PATIENCE_MS }, () =
     await queue.start(engine)
     await until(stopped)
     expect(log.fields).toContainEqual(expect.objectContaining({ code: 'storage_unsafe' }))
-    expect(log.messages).not.toContain('the database refused; trying again')
+    expect(log.messages).not.toContain('database error; retrying')
   })
 })
 
-describe('a file of ours', () => {
-  it('is readable by its owner alone, and so is what SQLite makes beside it', async () => {
+describe('a database file', () => {
+  it('is readable only by its owner, and so are the files that SQLite creates beside it', async () => {
     const { file } = await start()
     const modes = ['', '-wal', '-shm'].map((end) => (statSync(`${file}${end}`).mode & 0o777).toString(8))
     expect(modes).toEqual(['600', '600', '600'])
   })
 
-  it('that was there before keeps the mode that it had', () => {
+  it('retains its mode if it exists already', () => {
     const file = temporaryFile()
     writeFileSync(file, '', { mode: 0o640 })
     const db = openSqlite(file)
@@ -84,13 +84,13 @@ describe('a file of ours', () => {
     expect(statSync(file).mode & 0o777).toBe(0o640)
   })
 
-  it('overwrites what is deleted', () => {
+  it('overwrites deleted rows', () => {
     const db = openSqlite(temporaryFile())
     onTestFinished(() => db.close())
     expect(db.connection.pragma('secure_delete', { simple: true })).toBe(1)
   })
 
-  it('has a log that is bounded again once a long read has ended, by maintenance and by writing alone', async () => {
+  it('has a log that shrinks after a long read, by maintenance or by writes', async () => {
     const { file, engine, publish } = await start()
     const size = () => statSync(`${file}-wal`).size
     const LIMIT = 16 * 1024 * 1024

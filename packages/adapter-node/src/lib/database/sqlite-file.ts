@@ -10,17 +10,16 @@ interface Identity {
   ino: bigint
 }
 
-// Two looks at the file are at least this far apart: what was committed for longer to a file that is gone is lost.
+// Interval of the checks. Commits to a file that was replaced are lost, for at most this long.
 const LOOK_MS = 1000
 
-// What openSqlite has open in this process: handles by file and driver.
+// Open handles of openSqlite in this process, by file and driver.
 const opened = (): Map<string, Map<SqliteDriver, number>> =>
   sharedByCopies('@keepsend/adapter-node opened', () => new Map())
 
 /**
- * The file of an open database. It is refused when another SQLite library of this process has it open; later it is looked
- * at once a second, whenever the database is used, for such a library and for a file or a write-ahead log that is not the
- * one that was opened.
+ * The file of an open database. Opening is refused when another SQLite library of this process has it open. While the
+ * database is used, it checks once a second for such a library, and whether the file or its write-ahead log was replaced.
  */
 export class SqliteFile {
   readonly #path: string
@@ -37,20 +36,20 @@ export class SqliteFile {
     this.#file = identityOf(this.#path) as Identity
     const byDriver = this.#opened
     const others: string[] = [...byDriver.keys()].filter((one) => one !== driver)
-    // Handles beside our own may be of the same library, which is fine. With none of our own, whose they are cannot be told.
+    // Other handles may belong to the same library, which is safe. Without a handle of our own we cannot tell.
     if (byDriver.size === 0 && handlesOn(this.#file) > 0) others.push(...otherLibraries(driver))
     if (others.length > 0) throw this.#refusal(`beside ${driver}, this process has ${others.join(', ')} loaded`)
     byDriver.set(driver, (byDriver.get(driver) ?? 0) + 1)
     opened().set(this.#key, byDriver)
   }
 
-  /** The file is in WAL mode and was written to, so its log is there. @throws {NodeAdapterError} `second_library` */
+  /** Call when the file is in WAL mode and was written to, so that its log exists. @throws {NodeAdapterError} `second_library` */
   begun(): void {
     this.#log = identityOf(`${this.#path}-wal`)
-    if (librariesUsing(this.#path) > 1) throw this.#refusal('two of this process use it now')
+    if (librariesUsing(this.#path) > 1) throw this.#refusal('two libraries of this process use it now')
   }
 
-  /** @throws {OutboxError} `storage_unsafe` when the file must not be used any more */
+  /** @throws {OutboxError} `storage_unsafe` when the file must no longer be used */
   check(): void {
     const now = performance.now()
     if (!this.#fault && now - this.#lookedAt >= LOOK_MS) {
@@ -60,7 +59,7 @@ export class SqliteFile {
     if (this.#fault) throw this.#fault
   }
 
-  /** The size of its write-ahead log. */
+  /** Size of its write-ahead log in bytes; 0 if there is none. */
   get logBytes(): number {
     return statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0
   }
@@ -88,14 +87,14 @@ export class SqliteFile {
     if (librariesUsing(this.#path) < 2) return undefined
     return new OutboxError(
       'storage_unsafe',
-      `a second SQLite library of this process has opened ${this.#path}: ${WHY}. Stop this process, check the file by "pragma integrity_check", and ${WAY_OUT}`,
+      `a second SQLite library of this process has opened ${this.#path}: ${WHY}. Stop this process, check the file with "pragma integrity_check", and ${WAY_OUT}`,
     )
   }
 
   #gone(path: string): OutboxError {
     return new OutboxError(
       'storage_unsafe',
-      `${path} was replaced or removed while it was open: what is committed now would be in no file. Restart this process, and stop it before its file is replaced the next time`,
+      `${path} was replaced or removed while it was open: new commits would be lost. Restart this process, and stop it before you replace its file`,
     )
   }
 
@@ -111,16 +110,16 @@ const WHY = "two SQLite libraries in one process do not see each other's locks, 
 const WAY_OUT =
   "use one library for it: openSqlite(file, { driver: 'node:sqlite' }) beside node:sqlite, better-sqlite3 for both, or a process for each"
 
-/** Makes the file, and with it those that SQLite makes beside it, readable by its owner alone. One that is there stays as it is. */
+/** Creates the file readable only by its owner; SQLite creates its log likewise. An existing file is not changed. */
 export function createPrivately(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600))
   } catch {
-    // It is there, or cannot be made, which the driver says better.
+    // It exists, or cannot be created, which the driver reports better.
   }
 }
 
-/** Undefined: it is not there. */
+/** Undefined if there is no such file. */
 function identityOf(path: string): Identity | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false })
 }

@@ -10,10 +10,10 @@ import { TEST_KEYS } from '../../../test/keys.ts'
 import { startReceiver } from '../../../test/receiver.ts'
 import { LOOPBACK, PATIENCE_MS, keptLog, temporaryFile, until } from '../../../test/rig.ts'
 
-/** Linux says what a process has open. Elsewhere only Keepsend's own handles are known. */
+/** Linux reports the open files of a process. Elsewhere only Keepsend's own handles are known. */
 const TELLS = existsSync('/proc/self/maps')
 
-/** Whether the file is refused for the library of that name; where the system does not tell, it is opened. */
+/** Whether the file is refused because of that library; on other systems it is opened. */
 function isRefusedFor(library: string, file: string, driver: SqliteDriver): boolean {
   const open = () => closing(openSqlite(file, { driver }))
   if (!TELLS) return Boolean(open())
@@ -27,7 +27,7 @@ function closing<Closable extends { close(): unknown }>(one: Closable): Closable
   return one
 }
 
-/** Another copy of better-sqlite3, as a second version in node_modules is. */
+/** Another copy of better-sqlite3, like a second version in node_modules. */
 function copyBetterSqlite(): { folder: string; Copy: typeof Database } {
   const require = createRequire(import.meta.url)
   const folder = join(realpathSync(dirname(temporaryFile())), 'better-sqlite3')
@@ -36,7 +36,7 @@ function copyBetterSqlite(): { folder: string; Copy: typeof Database } {
 }
 
 describe('a file that another SQLite library of the process has open', () => {
-  it('is refused with the way out: node:sqlite has opened it, and done nothing yet', () => {
+  it('is refused with a solution: node:sqlite has opened it, and done nothing yet', () => {
     const file = temporaryFile()
     closing(new DatabaseSync(file))
     expect(isRefusedFor('node:sqlite', file, 'better-sqlite3')).toBe(true)
@@ -48,20 +48,20 @@ describe('a file that another SQLite library of the process has open', () => {
     expect(isRefusedFor('node:sqlite', file, 'better-sqlite3')).toBe(true)
   })
 
-  it('is refused: better-sqlite3 has it, and Keepsend is to open it by node:sqlite', () => {
+  it('is refused: better-sqlite3 has it open, and Keepsend opens it with node:sqlite', () => {
     const file = temporaryFile()
     closing(new Database(file)).exec('create table theirs (id integer)')
     expect(isRefusedFor('better-sqlite3', file, 'node:sqlite')).toBe(true)
   })
 
-  it('is refused: another copy of better-sqlite3 has it', () => {
+  it('is refused: another copy of better-sqlite3 has it open', () => {
     const file = temporaryFile()
     const { folder, Copy } = copyBetterSqlite()
     closing(new Copy(file)).exec('create table theirs (id integer)')
     expect(isRefusedFor(folder, file, 'better-sqlite3')).toBe(true)
   })
 
-  it('is refused wherever Keepsend itself opened it by another driver', () => {
+  it('is refused on every system if Keepsend itself opened it with another driver', () => {
     const file = temporaryFile()
     closing(openSqlite(file))
     expect(() => openSqlite(file, { driver: 'node:sqlite' })).toThrow(
@@ -75,30 +75,33 @@ describe('a file that another SQLite library of the process has open', () => {
 })
 
 describe('several connections of one library', () => {
-  it.each(['better-sqlite3', 'node:sqlite'] as const)('are fine, although another is loaded: %s', async (driver) => {
-    const file = temporaryFile()
-    const Driver = driver === 'node:sqlite' ? DatabaseSync : Database
-    // Loaded, and at work on a file of its own.
-    closing(driver === 'node:sqlite' ? new Database(temporaryFile()) : new DatabaseSync(temporaryFile()))
-    const db = closing(openSqlite(file, { driver }))
-    await migrate(db)
-    const [second, third] = [closing(openSqlite(file, { driver })), closing(new Driver(file))]
-    third.exec('create table theirs (id integer)')
-    third.prepare('insert into theirs values (1)').run()
-    const count = { sql: 'select count(*) as rows from theirs', params: [] }
-    expect((await db.run(count)).rows).toEqual([{ rows: 1 }])
-    expect((await second.run(count)).rows).toEqual([{ rows: 1 }])
-    const version = db.version()
-    // Long enough for it to look at what the process has open.
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-    expect(db.version()).toBe(version)
-    await db.run({ sql: 'insert into theirs values (2)', params: [] })
-    expect((await closing(openSqlite(file, { driver })).run(count)).rows).toEqual([{ rows: 2 }])
-  })
+  it.each(['better-sqlite3', 'node:sqlite'] as const)(
+    'are allowed, although another library is loaded: %s',
+    async (driver) => {
+      const file = temporaryFile()
+      const Driver = driver === 'node:sqlite' ? DatabaseSync : Database
+      // Loaded, and working on a file of its own.
+      closing(driver === 'node:sqlite' ? new Database(temporaryFile()) : new DatabaseSync(temporaryFile()))
+      const db = closing(openSqlite(file, { driver }))
+      await migrate(db)
+      const [second, third] = [closing(openSqlite(file, { driver })), closing(new Driver(file))]
+      third.exec('create table theirs (id integer)')
+      third.prepare('insert into theirs values (1)').run()
+      const count = { sql: 'select count(*) as rows from theirs', params: [] }
+      expect((await db.run(count)).rows).toEqual([{ rows: 1 }])
+      expect((await second.run(count)).rows).toEqual([{ rows: 1 }])
+      const version = db.version()
+      // Long enough for the next check of the open files.
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      expect(db.version()).toBe(version)
+      await db.run({ sql: 'insert into theirs values (2)', params: [] })
+      expect((await closing(openSqlite(file, { driver })).run(count)).rows).toEqual([{ rows: 2 }])
+    },
+  )
 })
 
 describe('a second library that opens the file later', { timeout: PATIENCE_MS }, () => {
-  it.runIf(TELLS)('is noticed: deliveries stop with an error in the log, and commits are refused', async () => {
+  it.runIf(TELLS)('stops deliveries with an error in the log, and commits are refused', async () => {
     const file = temporaryFile()
     const log = keptLog()
     const db = closing(openSqlite(file))

@@ -1,4 +1,4 @@
-// A host of several addresses, some of which lead nowhere, and name servers that answer half of what they are asked (RFC 8305).
+// Hosts with several addresses, some unreachable, and name servers that answer only one family (RFC 8305).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -31,7 +31,7 @@ describe('a name server that answers for one family', { timeout: PATIENCE_MS }, 
     'that there is no address': { addresses: [] },
     'that there is no such name': null,
   }
-  it.each(Object.keys(answers))('and for the other says %s is not waited for', async (other) => {
+  it.each(Object.keys(answers))('and answers %s for the other is not awaited', async (other) => {
     const receiver = await startReceiver()
     const sender = await senderBy((_, family) =>
       family === 4 ? { addresses: ['127.0.0.1'] } : (answers[other] ?? null),
@@ -42,7 +42,7 @@ describe('a name server that answers for one family', { timeout: PATIENCE_MS }, 
 })
 
 describe('a family that answers late', { timeout: PATIENCE_MS }, () => {
-  it.each(['100::1', '::1'])('is tried besides, where the other (%s) leads nowhere', async (six) => {
+  it.each(['100::1', '::1'])('is tried when the other (%s) is unreachable', async (six) => {
     const receiver = await startReceiver()
     const sender = await senderBy((_, family) =>
       family === 4 ? { addresses: ['127.0.0.1'], afterMs: 200 } : { addresses: [six] },
@@ -51,7 +51,7 @@ describe('a family that answers late', { timeout: PATIENCE_MS }, () => {
     expect(await sender.send(post(url))).toMatchObject({ kind: 'response', status: 200 })
   })
 
-  it('is judged as the first was, and no address of it is used where one is not allowed', async () => {
+  it('is checked like the first, and none of its addresses is used if one is blocked', async () => {
     const receiver = await startReceiver()
     const sender = await senderBy((_, family) =>
       family === 4 ? { addresses: ['127.0.0.1', '10.0.0.1'], afterMs: 200 } : { addresses: ['100::1'] },
@@ -61,7 +61,7 @@ describe('a family that answers late', { timeout: PATIENCE_MS }, () => {
     expect(receiver.requests).toEqual([])
   })
 
-  it('that has nothing ends the attempt as it stands', async () => {
+  it('without addresses ends the attempt with the result of the first', async () => {
     const sender = await senderBy((_, family) =>
       family === 4 ? { addresses: [], afterMs: 200 } : { addresses: ['::1'] },
     )
@@ -70,8 +70,8 @@ describe('a family that answers late', { timeout: PATIENCE_MS }, () => {
 })
 
 /**
- * A receiver in a process of its own whose queue of connections is full for some seconds, so that the kernel drops what else
- * asks for one, as a lossy network does. It answers every request with 200.
+ * A receiver in a process of its own whose backlog of connections is full for some seconds, so that the kernel drops others, as a
+ * lossy network does. It answers every request with 200.
  */
 async function startSlow(): Promise<number> {
   const source = `
@@ -90,7 +90,7 @@ async function startSlow(): Promise<number> {
 }
 
 describe('an address that is slow to connect to', { timeout: PATIENCE_MS }, () => {
-  it('is not given up for the next, and is reached when that one leads nowhere', async () => {
+  it('is not abandoned for the next, and is reached when that one is unreachable', async () => {
     const port = await startSlow()
     for (let n = 0; n < 3; n++) {
       const waiting = connect(port, '127.0.0.1').on('error', () => undefined)
@@ -103,7 +103,7 @@ describe('an address that is slow to connect to', { timeout: PATIENCE_MS }, () =
 
   it('is overtaken by the next that answers', async () => {
     const receiver = await startReceiver()
-    // 127.0.0.2: nobody listens at that address, so it refuses.
+    // 127.0.0.2: nothing listens at that address, so it refuses.
     const sender = await senderBy((_, family) => ({
       addresses: family === 4 ? ['127.0.0.2', '127.0.0.3', '127.0.0.1'] : ['100::1', '100::2'],
     }))
@@ -112,7 +112,7 @@ describe('an address that is slow to connect to', { timeout: PATIENCE_MS }, () =
   })
 })
 
-it('a host with a last dot is named without it to the server, whose certificate is judged by that name', async () => {
+it('a host with a trailing dot is verified and named to the server without it', async () => {
   const names: string[] = []
   const receiver = await startTlsReceiver({
     SNICallback(name, done) {

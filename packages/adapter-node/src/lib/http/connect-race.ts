@@ -8,9 +8,9 @@ type Connection = Parameters<buildConnector.connector>
 const BETWEEN_TRIES_MS = 250
 
 /**
- * Connects to whichever of these addresses answers first (RFC 8305): families in turn, a try each 250 ms or as soon as the
- * one before has failed, and none is given up for the next. Node's own gives up each after 250 ms, and never reaches a
- * host that is further away than that.
+ * Connects to the first address that answers (RFC 8305): address families alternate, and the next try starts after 250 ms or
+ * when the one before fails, while earlier tries go on. Node's own algorithm abandons each try after 250 ms and never reaches
+ * a host that is further away than that.
  */
 export function connectToFirst(
   connect: buildConnector.connector,
@@ -22,7 +22,7 @@ export function connectToFirst(
   const waiting = inTurn(addresses)
   const open = new Set<Socket>()
   let trying = 0
-  let isMoreToCome = late !== undefined
+  let isLatePending = late !== undefined
   let failure: Parameters<Connection[1]> | undefined
   let isOver = false
   let next: NodeJS.Timeout | undefined
@@ -44,7 +44,7 @@ export function connectToFirst(
     if (address === undefined) return
     trying++
     next = setTimeout(attempt, BETWEEN_TRIES_MS)
-    // What undici's connectors return is not in their type.
+    // undici's connectors return the socket, which is not in their type.
     const made: unknown = connect({ ...target, hostname: address.address }, (...answer) => {
       trying--
       const [error, socket] = answer
@@ -54,7 +54,7 @@ export function connectToFirst(
       else if (waiting.length > 0) attempt()
       else {
         failure = answer
-        if (trying === 0 && !isMoreToCome) end(...answer)
+        if (trying === 0 && !isLatePending) end(...answer)
       }
     })
     if (isSocket(made)) {
@@ -64,8 +64,8 @@ export function connectToFirst(
   }
   attempt()
   void late?.then((more) => {
-    isMoreToCome = false
-    // Before the rest of the family that has not connected yet.
+    isLatePending = false
+    // Tried before the remaining addresses of the first family, none of which has connected yet.
     waiting.unshift(...more)
     if (isOver) return
     if (waiting.length > 0) attempt()
@@ -73,7 +73,7 @@ export function connectToFirst(
   })
 }
 
-/** The first of each family, then the second, and so on, beginning with the family of the first. */
+/** The first address of each family, then the second, and so on, starting with the family of the first. */
 function inTurn(addresses: readonly Address[]): Address[] {
   const families = Map.groupBy(addresses, ({ family }) => family)
   const lists = [...families.values()]

@@ -4,7 +4,7 @@ import { createPools } from './connection-pools.ts'
 
 const MINUTE_MS = 60_000
 
-/** Pools whose connections are names, and what became of them. */
+/** Pools with names as connections, and their states. */
 function world() {
   const made: string[] = []
   const closed: string[] = []
@@ -23,11 +23,11 @@ function world() {
   return { made, closed, pools, use }
 }
 
-describe('connections by what they are made with', () => {
+describe('connection pools', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  it('are one pool for what is equal, and another for what differs in any part', async () => {
+  it('are shared for equal TLS material, and separate for any difference', async () => {
     const { made, pools } = world()
     const parts = { cert: 'c', key: 'k', ca: 'a' }
     for (const tls of [parts, { ...parts }, { ...parts, cert: 'd' }, { ...parts, key: 'l' }, { ...parts, ca: 'b' }]) {
@@ -38,7 +38,7 @@ describe('connections by what they are made with', () => {
     expect(made).toHaveLength(6)
   })
 
-  it('end a minute after their last request, and not before it has ended', async () => {
+  it('close a minute after their last request, and not while it runs', async () => {
     const { closed, made, use } = world()
     let end = (): void => undefined
     const long = use('a', new Promise<void>((resolve) => (end = resolve)))
@@ -57,7 +57,7 @@ describe('connections by what they are made with', () => {
     expect(made).toEqual(['a', 'a'])
   })
 
-  it('are a hundred at most, of which the one that was used longest ago gives way, unless it is in use', async () => {
+  it('are at most a hundred: the least recently used closes, unless it is in use', async () => {
     const { closed, use } = world()
     let end = (): void => undefined
     const inUse = use('used', new Promise<void>((resolve) => (end = resolve)))
@@ -70,14 +70,14 @@ describe('connections by what they are made with', () => {
     await inUse
   })
 
-  it('are counted while their requests fail, too', async () => {
+  it('stay in use also while requests fail', async () => {
     const { closed, use } = world()
     await expect(use('a', Promise.reject(new Error('broken')))).rejects.toThrow('broken')
     await vi.advanceTimersByTimeAsync(MINUTE_MS)
     expect(closed).toEqual(['a'])
   })
 
-  it('all end with the sender, and leave no timer', async () => {
+  it('close with the sender, and leave no timer', async () => {
     const { closed, pools, use } = world()
     await use('a')
     await use('b')

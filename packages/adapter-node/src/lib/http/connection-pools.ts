@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import type { EndpointTls } from '@keepsend/engine'
 import type { Dispatchers } from './dispatchers.ts'
 
-/** Connections by what they are made with: none is used with the certificate or the authorities of another endpoint. */
+/** Connections grouped by their TLS material: none is reused with the certificate or authorities of another endpoint. */
 export interface Pools {
   /**
-   * Sends over the connections that are made with `tls`, and no others. They end when nothing was sent for a while.
+   * Sends over connections made with `tls` only. They close after 60 s without a request.
    *
    * @throws {UnusableTls}
    */
@@ -19,18 +19,18 @@ interface Pool {
   idle?: NodeJS.Timeout | undefined
 }
 
-// As long as a receiver may ask for the life of an idle connection.
+// A receiver may ask to keep an idle connection for as long.
 const IDLE_MS = 60_000
-// With authorities each takes about a megabyte.
+// Each takes about a megabyte if it has authorities.
 const MAX_POOLS = 100
 
 export function createPools(make: (tls: EndpointTls) => Dispatchers): Pools {
-  /** The one that was used last stands last. */
+  /** In order of last use. */
   const pools = new Map<string, Pool>()
   const names = new WeakMap<EndpointTls, string>()
   let isClosed = false
 
-  /** An endpoint comes with the same object each time until it is read again. */
+  /** Cached by object, because an endpoint has the same object until it is read again. */
   function nameOf(tls: EndpointTls): string {
     const known = names.get(tls)
     if (known !== undefined) return known

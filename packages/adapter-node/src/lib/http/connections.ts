@@ -10,26 +10,34 @@ import { contextOf } from './secure-context.ts'
 import type { readSenderOptions } from './sender-options.ts'
 import { createTunnel } from './proxy-tunnel.ts'
 
-/** Every connection of a sender. */
+/** All connections of a sender. */
 export interface Connections {
-  /** Of requests that bring no certificate and no authority. */
+  /** For requests without TLS material of their own. */
   shared: Dispatchers
-  /** Of those that do. */
+  /** For requests with TLS material. */
   pools: Pools
-  /** Requests under way end with errors. */
+  /** Requests in flight fail. */
   close(): Promise<void>
 }
 
 type Settings = ReturnType<typeof readSenderOptions> & { urlPolicy: UrlPolicy; allowLoopback: boolean }
 
 /**
- * Connections that the guard has judged, made by the sender itself or through its proxy.
+ * Creates connections that pass the SSRF guard, made directly or through the egress proxy.
  *
- * @param onConnecting is given what withdraws a connection through the proxy while it is being made
+ * @param onConnecting called with a function that cancels a connection through the proxy while it is being made
  */
-export function createConnections(settings: Settings, onConnecting: (withdraw: () => void) => void): Connections {
-  const { urlPolicy, allowLoopback, connectTimeoutMs, keepAliveMs, connectionLifeMs } = settings
-  const { egressProxy, verifyCertificates, tls } = settings
+export function createConnections(settings: Settings, onConnecting: (cancel: () => void) => void): Connections {
+  const {
+    urlPolicy,
+    allowLoopback,
+    connectTimeoutMs,
+    keepAliveMs,
+    connectionLifeMs,
+    egressProxy,
+    verifyCertificates,
+    tls,
+  } = settings
   const names = createLookup({ servers: settings.dnsServers })
   const isOwn = createOwnAddresses()
   const checkUrl = createCheckUrl(urlPolicy, { allowLoopback })

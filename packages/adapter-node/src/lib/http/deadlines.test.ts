@@ -10,7 +10,7 @@ afterEach(() => {
 })
 
 describe('Deadlines', () => {
-  it('keeps one timer for a thousand deadlines, and none when nobody waits', () => {
+  it('uses one timer for a thousand deadlines, and none without deadlines', () => {
     const deadlines = new Deadlines()
     const waiting = Array.from({ length: 1000 }, () => deadlines.add(10_000, () => undefined))
     expect(vi.getTimerCount()).toBe(1)
@@ -18,7 +18,7 @@ describe('Deadlines', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('ends each once, in its time and not before', () => {
+  it('expires each once, at its time and not before', () => {
     const deadlines = new Deadlines()
     const ended: string[] = []
     deadlines.add(300, () => ended.push('first'))
@@ -32,13 +32,13 @@ describe('Deadlines', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('one that is cancelled never ends, even when its time had come and its socket was being given a last turn', () => {
+  it('never expires a cancelled one, even during the ticks that read a last response', () => {
     const deadlines = new Deadlines()
     const ended: string[] = []
     const early = deadlines.add(100, () => ended.push('early'))
     deadlines.cancel(early)
     const late = deadlines.add(100, () => ended.push('late'))
-    // The answer is read in the turn that the deadline leaves for it.
+    // The response is read in the tick that the deadline allows for it.
     setInterval(() => {
       if (performance.now() >= late.at) setImmediate(() => deadlines.cancel(late))
     }, 50)

@@ -1,12 +1,12 @@
-import { SwapRemoveSet, type Placed } from '../swap-remove-set.ts'
+import { type Placed, SwapRemoveSet } from '../swap-remove-set.ts'
 
-/** A wait that ends at a time, unless it is cancelled before. */
+/** Calls `expire` at a time unless it is cancelled before. */
 export interface Deadline extends Placed {
   at: number
   readonly expire: () => void
 }
 
-/** Well inside the half second by which an attempt may overrun its deadline. */
+/** Well within the half second by which an attempt may overrun its deadline. */
 const TICK_MS = 50
 
 /** One timer for all deadlines: a timer (or an AbortSignal.timeout) for each request costs a fifth of the throughput. */
@@ -22,7 +22,7 @@ export class Deadlines {
     return deadline
   }
 
-  /** It ends `ms` from now, unless it ends before. */
+  /** Moves the deadline to `ms` from now, if that is earlier. */
   advance(deadline: Deadline, ms: number): void {
     deadline.at = Math.min(deadline.at, performance.now() + ms)
   }
@@ -39,8 +39,8 @@ export class Deadlines {
     const now = performance.now()
     for (const deadline of this.#waiting.items) {
       if (deadline.at > now) continue
-      // When the process itself was stalled, the answer may lie in the socket unread: it gets two more turns of the
-      // loop before silence counts (without them, 6 of 6 accepted posts were recorded as time-outs).
+      // If the process itself stalled, a response may lie unread in the socket: two more event-loop ticks read it (without
+      // them, 6 of 6 accepted posts were recorded as time-outs).
       setImmediate(() =>
         setImmediate(() => {
           if (!this.#waiting.has(deadline)) return

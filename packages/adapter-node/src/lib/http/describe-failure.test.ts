@@ -18,7 +18,7 @@ describe('a failed exchange', () => {
     ['UND_ERR_CONNECT_TIMEOUT', 'connect', /^UND_ERR_CONNECT_TIMEOUT no connection was made in time: /],
     ['ENETUNREACH', 'connect', /^ENETUNREACH no route leads to the receiver: /],
     ['CERT_HAS_EXPIRED', 'tls', /^CERT_HAS_EXPIRED its certificate has expired: renew it$/],
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls', /certificate is self-signed: get one of a public authority$/],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls', /certificate is self-signed: get one from a public authority$/],
     ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'tls', /chain is incomplete.*: send the intermediate certificates too$/],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls', /certificate is for other host names: get one for this host$/],
     ['CERT_SIGNATURE_FAILURE', 'tls', /its certificate was not accepted: /],
@@ -35,11 +35,11 @@ describe('a failed exchange', () => {
     ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'tls', /the server did not accept the client certificate: /],
     ['ERR_SSL_TLSV1_UNRECOGNIZED_NAME', 'tls', /the server knows no such host name: /],
     ['ERR_SSL_SOMETHING_NEW', 'tls', /^ERR_SSL_SOMETHING_NEW the TLS handshake failed: /],
-    ['HPE_INVALID_CONSTANT', 'invalid_response', /^HPE_INVALID_CONSTANT its answer is not valid HTTP\/1.1$/],
-    ['UND_ERR_HEADERS_OVERFLOW', 'invalid_response', /the headers of its answer are too large$/],
+    ['HPE_INVALID_CONSTANT', 'invalid_response', /^HPE_INVALID_CONSTANT its response is not valid HTTP\/1.1$/],
+    ['UND_ERR_HEADERS_OVERFLOW', 'invalid_response', /the headers of its response are too large$/],
     ['E_WHATEVER', 'network', /^E_WHATEVER the exchange with the receiver failed$/],
   ])(
-    'with the code %s is of class %s, and a sentence of ours without what the library says',
+    'with the code %s has class %s, and a sentence of ours without the text of the library',
     (code, reason, sentence) => {
       const { message: text, ...of } = describeFailure(failure(code))
       expect(of).toEqual({ reason })
@@ -48,13 +48,13 @@ describe('a failed exchange', () => {
     },
   )
 
-  it('of a look-up is told from one of a connection with the same code', () => {
+  it('of a look-up differs from one of a connection with the same code', () => {
     expect(describeFailure(failure('ECONNREFUSED', { syscall: 'queryA' }))).toEqual(NAME_SERVERS)
     expect(describeFailure(failure('ECONNREFUSED', { syscall: 'connect' }))).toMatchObject({ reason: 'connect' })
     expect(describeFailure(failure('ETIMEOUT'))).toEqual(NAME_SERVERS)
   })
 
-  it('that Node calls EPROTO goes by what OpenSSL calls it', () => {
+  it('with code EPROTO is described by its OpenSSL name', () => {
     const error = Object.assign(new Error('write EPROTO 40B7F3:error:0A00010B:SSL routines::wrong version number'), {
       code: 'EPROTO',
     })

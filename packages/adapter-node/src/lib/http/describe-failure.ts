@@ -1,7 +1,7 @@
 import type { SendErrorClass } from '@keepsend/engine'
 import { ProxyFailed } from './proxy-tunnel.ts'
 
-/** A sentence with its class. */
+/** An error class with its sentence. */
 type Known = readonly [errorClass: SendErrorClass, sentence: string]
 
 const SENTENCES: Record<string, Known> = {
@@ -9,7 +9,7 @@ const SENTENCES: Record<string, Known> = {
   ECONNREFUSED: ['connect', 'nothing listens at this host and port: check both, and that the receiver runs'],
   ECONNRESET: [
     'network',
-    'the receiver closed the connection before it answered: check its log, and what stands before it',
+    'the receiver closed the connection before it answered: check its log, and the proxies in front of it',
   ],
   ETIMEDOUT: ['connect', 'no connection was made in time: check that a firewall lets it in'],
   EHOSTUNREACH: ['connect', 'no route leads to the receiver: check its address and its firewall'],
@@ -17,22 +17,22 @@ const SENTENCES: Record<string, Known> = {
   CERT_HAS_EXPIRED: ['tls', 'its certificate has expired: renew it'],
   CERT_NOT_YET_VALID: ['tls', 'its certificate is not valid yet: check its dates'],
   CERT_REVOKED: ['tls', 'its certificate was revoked: get another'],
-  DEPTH_ZERO_SELF_SIGNED_CERT: ['tls', 'its certificate is self-signed: get one of a public authority'],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ['tls', 'its certificate is self-signed: get one from a public authority'],
   SELF_SIGNED_CERT_IN_CHAIN: [
     'tls',
-    'its certificate chain ends in a private authority: get a certificate of a public one',
+    'its certificate chain ends in a private authority: get a certificate from a public one',
   ],
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: [
     'tls',
     'its certificate chain is incomplete, or its authority is unknown: send the intermediate certificates too',
   ],
   ERR_TLS_CERT_ALTNAME_INVALID: ['tls', 'its certificate is for other host names: get one for this host'],
-  UND_ERR_HEADERS_OVERFLOW: ['invalid_response', 'the headers of its answer are too large'],
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['invalid_response', 'its answer does not have the length that it states'],
+  UND_ERR_HEADERS_OVERFLOW: ['invalid_response', 'the headers of its response are too large'],
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['invalid_response', 'its response does not have the length that it states'],
   UND_ERR_DESTROYED: ['network', 'the sender was closed'],
 }
 
-/** Codes with the sentence of another. */
+/** Codes that share the sentence of another. */
 const SAME: Record<string, keyof typeof SENTENCES> = {
   EPIPE: 'ECONNRESET',
   UND_ERR_SOCKET: 'ECONNRESET',
@@ -48,7 +48,7 @@ const SAME: Record<string, keyof typeof SENTENCES> = {
   UND_ERR_CLOSED: 'UND_ERR_DESTROYED',
 }
 
-/** Families of codes: OpenSSL alone has hundreds. The first that fits. */
+/** Patterns of codes, because OpenSSL alone has hundreds. The first match counts. */
 const FAMILIES: readonly [RegExp, ...Known][] = [
   [
     /WRONG_VERSION_NUMBER|PACKET_LENGTH|HTTP_REQUEST/,
@@ -77,15 +77,15 @@ const FAMILIES: readonly [RegExp, ...Known][] = [
     'tls',
     'its certificate was not accepted: check its chain and its dates',
   ],
-  [/^HPE_/, 'invalid_response', 'its answer is not valid HTTP/1.1'],
+  [/^HPE_/, 'invalid_response', 'its response is not valid HTTP/1.1'],
 ]
 
 const NAME_SERVERS: Known = ['dns', 'the name servers of this host name did not answer: check its DNS records']
 const UNKNOWN: Known = ['network', 'the exchange with the receiver failed']
 
 /**
- * What ended an exchange without an answer: its class, the code, and a sentence of ours with the likely fix. What libraries
- * say holds addresses and OpenSSL's insides, and a customer reads it.
+ * Describes an error that ended an exchange without a response: its class, its code, and a sentence of our own with the likely
+ * fix. Customers read it, so texts of libraries, which contain addresses and OpenSSL internals, are not shown.
  */
 export function describeFailure(error: unknown): { reason: SendErrorClass; message: string } {
   if (error instanceof ProxyFailed) return { reason: 'egress_proxy', message: error.message }
@@ -101,22 +101,22 @@ function familyOf(detail: string): Known | undefined {
   return known.length === 2 ? known : undefined
 }
 
-/** Empty for what is no code. */
+/** Empty if the error has no code. */
 function codeOf(error: unknown): string {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : ''
-  // OpenSSL 3.5 has a slash in some: ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE.
+  // Some codes of OpenSSL 3.5 contain a slash: ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE.
   const plain = typeof code === 'string' ? code.replace('SSL/TLS_', '') : ''
   return /^[A-Z][A-Z0-9_]{1,63}$/.test(plain) ? plain : ''
 }
 
-/** Node says `EPROTO` for what OpenSSL has a name for, and has that name in its text. */
+/** Node reports `EPROTO` for many OpenSSL errors; their names are in the message. */
 function detailOf(error: unknown, code: string): string {
   return code === 'EPROTO' && error instanceof Error
     ? `${code} ${error.message.toUpperCase().replaceAll(' ', '_')}`
     : code
 }
 
-/** Anything but "no such name", from a look-up. */
+/** Any error of a look-up except "no such name". */
 function isOfNameServers(error: unknown, code: string): boolean {
   if (!(error instanceof Error) || code === 'ENOTFOUND') return false
   const call: unknown = 'syscall' in error ? error.syscall : undefined

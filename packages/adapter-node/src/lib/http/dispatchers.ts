@@ -1,12 +1,12 @@
-// By its file, here and elsewhere: for the bare name Bun gives a module of its own that cannot dispatch.
+// Imported by its file, here and elsewhere: for the bare name Bun substitutes its own module, which cannot dispatch.
 import { Agent, type Dispatcher, type buildConnector } from 'undici/index.js'
 import { MAX_HEAD, watchHeads } from './response-heads.ts'
 
-// The deadline is one bound on all phases; undici's own miss a body that drips and a flood of 1xx. A receiver may ask
-// for a longer life of its idle connections, up to a minute.
+// The deadline bounds all phases; undici's own time-outs miss a body that drips and a flood of 1xx. A receiver may ask to
+// keep idle connections longer, up to a minute.
 const BOUNDS = { keepAliveMaxTimeout: 60_000, headersTimeout: 0, bodyTimeout: 0, maxHeaderSize: MAX_HEAD }
 
-/** Requests on connections that `connect` makes, one a request under way. */
+/** Dispatches requests on connections that `connect` makes; each connection has one request in flight. */
 export function createDispatcher(connect: buildConnector.connector, keepAliveMs: number): Dispatcher {
   const watched: buildConnector.connector = (target, callback) =>
     connect(target, (...answer) => {
@@ -17,23 +17,24 @@ export function createDispatcher(connect: buildConnector.connector, keepAliveMs:
   return new Agent({ ...BOUNDS, keepAliveTimeout: keepAliveMs, connect: watched })
 }
 
-/** One dispatcher after another, so that no connection is older than `lifeMs` and a request. */
+/** A sequence of dispatchers, so that no connection is older than `lifeMs` plus a request. */
 export interface Dispatchers {
   current(): Dispatcher
-  /** One with no connection yet, for one request. It ends with that request. */
+  /** Passes a new dispatcher, without connections, for a single request. It closes after that request. */
   alone(send: (dispatcher: Dispatcher) => void): void
-  /** To be told of each connection that is about to be made. */
+  /** Call before each new connection: starts the timer of the rotation. */
   connecting(): void
-  /** Requests under way end with errors. */
+  /** Requests in flight fail. */
   close(): Promise<void>
 }
 
-// The longest deadline of an attempt, and the half second by which it may overrun: its requests have ended by then.
+// The longest deadline of an attempt plus the half second by which it may overrun: by then its requests have ended.
 const RETIRED_MS = 30_500
 
 /**
- * A connection was judged when it was made: after `lifeMs` it takes no more requests, finishes what it has, and is
- * judged anew. By turns of whole dispatchers, because the age of each connection would be work for each request.
+ * A connection is checked by the guard only when it is made. So after `lifeMs` it takes no more requests, finishes its own,
+ * and a new connection is checked. We rotate the whole Agent instead of tracking each connection's age, to keep the hot path
+ * free.
  */
 export function createDispatchers(make: () => Dispatcher, lifeMs: number): Dispatchers {
   let current = make()
@@ -42,11 +43,11 @@ export function createDispatchers(make: () => Dispatcher, lifeMs: number): Dispa
   let timer: NodeJS.Timeout | undefined
   let closed = false
 
-  function turn(): void {
+  function rotate(): void {
     timer = undefined
     const old = current
     current = make()
-    // Not at once: an agent that is closing cannot be told to end the requests that it still has.
+    // Later, because `close()` must be able to destroy it: an agent that is closing can no longer abort its requests.
     const end = setTimeout(() => {
       retired.delete(old)
       void old.close()
@@ -57,7 +58,7 @@ export function createDispatchers(make: () => Dispatcher, lifeMs: number): Dispa
   return {
     current: () => current,
     alone(send) {
-      // What is destroyed answers with an error.
+      // The destroyed dispatcher answers with an error.
       if (closed) return send(current)
       const one = make()
       lone.add(one)
@@ -65,8 +66,8 @@ export function createDispatchers(make: () => Dispatcher, lifeMs: number): Dispa
       void one.close().finally(() => lone.delete(one))
     },
     connecting() {
-      // From the first connection on; without one there is nothing to end, and no timer.
-      if (!closed) timer ??= setTimeout(turn, lifeMs).unref()
+      // Without connections there is nothing to rotate, and no timer.
+      if (!closed) timer ??= setTimeout(rotate, lifeMs).unref()
     },
     async close() {
       closed = true

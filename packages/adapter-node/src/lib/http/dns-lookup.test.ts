@@ -14,7 +14,7 @@ async function rig(answer: (name: string, family: 4 | 6) => NameRecords) {
 }
 
 describe('a look-up', () => {
-  it('asks for both families at once and gives all addresses, IPv4 first', async () => {
+  it('queries both families concurrently and returns all addresses, IPv4 first', async () => {
     const { lookup, server } = await rig(() => ({ addresses: ['2606:4700::1', '93.184.215.14', '93.184.215.15'] }))
     const found = ['93.184.215.14', '93.184.215.15', '2606:4700::1'].map(one)
     expect(await lookup('hooks.customer.com')).toEqual(found)
@@ -36,7 +36,7 @@ describe('a look-up', () => {
     },
   )
 
-  it('that fails is asked again after a second', async () => {
+  it('that fails is repeated after a second', async () => {
     let records: NameRecords = null
     const { lookup, clock, server } = await rig(() => records)
     await expect(lookup('new.customer.com')).rejects.toMatchObject({ code: 'ENOTFOUND' })
@@ -48,13 +48,13 @@ describe('a look-up', () => {
     expect(await lookup('new.customer.com')).toEqual([one('93.184.215.14')])
   })
 
-  it('of a name without addresses, or with more than 64, gives none', async () => {
+  it('of a name without addresses, or with more than 64, returns none', async () => {
     const many = Array.from({ length: 65 }, (_, n) => `93.184.215.${n}`)
     const { lookup } = await rig((name) => ({ addresses: name.startsWith('many') ? many : [] }))
     expect([await lookup('empty.customer.com'), await lookup('many.customer.com')]).toEqual([[], []])
   })
 
-  it('of a name whose server is silent ends within 4.5 seconds; with one family silent, by the other', async () => {
+  it('of a silent name server ends within 4.5 seconds; with one silent family, when the other answers', async () => {
     const { lookup } = await rig((name, family) =>
       name.startsWith('half') && family === 4 ? { addresses: ['93.184.215.14'] } : 'silent',
     )
@@ -63,7 +63,7 @@ describe('a look-up', () => {
     expect(half).toEqual({ status: 'fulfilled', value: [one('93.184.215.14')] })
   })
 
-  it('is kept for a thousand names, the oldest forgotten first', async () => {
+  it('is cached for a thousand names, and the oldest is dropped first', async () => {
     const { lookup, server } = await rig(() => ({ addresses: ['93.184.215.14'] }))
     for (let n = 0; n < 1001; n++) await lookup(`n${n}.customer.com`)
     expect(server.questions).toHaveLength(2002)
@@ -73,7 +73,7 @@ describe('a look-up', () => {
     expect(server.questions).toHaveLength(2004)
   })
 
-  it('under way when it is closed fails, and none begins after', async () => {
+  it('in flight at close fails, and none starts after', async () => {
     const { lookup, close } = await rig(() => 'silent')
     const under = lookup('dead.customer.com')
     close()

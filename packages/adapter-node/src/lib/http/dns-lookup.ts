@@ -1,19 +1,19 @@
 import { Resolver } from 'node:dns/promises'
 
-/** An address as it will be connected to. */
+/** An address to connect to. */
 export interface Address {
   address: string
   family: 4 | 6
 }
 
 /**
- * Every address of a name: empty when it has none. Rejects when the name servers gave no answer, or a bad one.
+ * Resolves a name to all its addresses: empty when it has none. Rejects when the name servers gave no answer or an error.
  *
- * @param onLate is given, before the rest, what comes of a family that is not waited for; it never rejects
+ * @param onLate called before the promise resolves if one address family is late, with a promise of its addresses
  */
 export type Lookup = (name: string, onLate?: (late: Late) => void) => Promise<readonly Address[]>
 
-/** Empty where none come. */
+/** Never rejects; empty if no address comes. */
 export type Late = Promise<readonly Address[]>
 
 export interface LookupOptions {
@@ -25,26 +25,26 @@ export interface LookupOptions {
 
 export interface OpenLookup {
   readonly lookup: Lookup
-  /** Look-ups under way reject. */
+  /** Look-ups in flight reject. */
   readonly close: () => void
 }
 
-// `dns.lookup`, what net and http use, runs two at a time: 8 names on a dead server made an innocent one wait 40 s.
-// The resolver sends all of them at once. One try more, for the packet that gets lost.
+// `dns.lookup`, which net and http use, runs two look-ups concurrently: 8 names on a dead server delayed a healthy name by
+// 40 s. The resolver sends all queries immediately. A second try covers a lost packet.
 const TRY_MS = 1500
 const TRIES = 2
-// Whatever the number of name servers, and however the resolver stretches its second try.
+// A bound on the whole look-up: several name servers, or a resolver that stretches its second try, take no longer.
 const WHOLE_MS = 4500
 
-// The same whatever the record's time to live says: whoever owns the name decides neither 0 nor a week.
+// The record's time to live is ignored, so that the owner of a name can choose neither 0 nor a week.
 const FRESH_MS = 5000
-// A burst on a dead name asks once a second; a name that just came to life waits no longer than that.
+// A burst on a dead name queries once a second, and a name that starts to resolve is found within a second.
 const FAILURE_FRESH_MS = 1000
 const MAX_CACHED = 1000
-// Nobody who takes webhooks has more. An answer with more is taken for none, so that the cache stays small.
+// No real receiver has more. An answer with more counts as empty, so that the cache stays small.
 const MAX_ADDRESSES = 64
 
-// The resolver reads the system's name servers when it is made.
+// The resolver reads the system's name servers when it is created, so it is replaced once a minute.
 const RESOLVER_MS = 60_000
 
 interface Known {
@@ -57,7 +57,7 @@ interface Found {
   late?: Late | undefined
 }
 
-/** Asks the name servers, never /etc/hosts: A and AAAA at once, a name once at a time, each answer kept for 5 s. */
+/** Queries the name servers, never /etc/hosts: A and AAAA concurrently, one query per name at a time; answers are cached for 5 s. */
 export function createLookup({ servers, monotonic = () => performance.now() }: LookupOptions = {}): OpenLookup {
   const known = new Map<string, Known>()
   let resolver: Resolver | undefined
@@ -92,7 +92,7 @@ export function createLookup({ servers, monotonic = () => performance.now() }: L
   function begin(name: string): Known {
     const found = ask(current(), name)
     const entry: Known = { found, until: Number.POSITIVE_INFINITY }
-    // Again at the end of the line, so that the first is the oldest.
+    // Deleted and set again, so that the first entry is the oldest.
     known.delete(name)
     known.set(name, entry)
     const oldest = known.size > MAX_CACHED ? known.keys().next().value : undefined
@@ -108,27 +108,27 @@ export function createLookup({ servers, monotonic = () => performance.now() }: L
   }
 }
 
-// Once one family has answered, the other has so long (RFC 8305, section 3): some name servers never answer AAAA.
+// How long the second family may take after the first answered (RFC 8305, section 3): some name servers never answer AAAA.
 const RESOLUTION_DELAY_MS = 50
 
 async function ask(resolver: Resolver, name: string): Promise<Found> {
-  const asked = [
+  const queries = [
     settled(within(WHOLE_MS, resolver.resolve4(name)), 4),
     settled(within(WHOLE_MS, resolver.resolve6(name)), 6),
   ]
-  const all = Promise.all(asked)
-  const first = await Promise.race([...asked.map(hasSome), all])
+  const all = Promise.all(queries)
+  const first = await Promise.race([...queries.map(hasSome), all])
   const late = delay(RESOLUTION_DELAY_MS)
-  const answers = Array.isArray(first) ? first : await Promise.all(asked.map((one) => Promise.race([one, late.over])))
+  const answers = Array.isArray(first) ? first : await Promise.all(queries.map((one) => Promise.race([one, late.over])))
   late.end()
-  // IPv4 first: a host without IPv6 then wastes no try.
+  // IPv4 first, so that a host without IPv6 wastes no try.
   const addresses = bounded(answers.flatMap(addressesOf))
   if (addresses.length > 0) {
-    const missing = asked.filter((_, index) => answers[index] === undefined)
+    const missing = queries.filter((_, index) => answers[index] === undefined)
     const more = Promise.all(missing).then((ones) => bounded(ones.flatMap(addressesOf)))
     return missing.length > 0 ? { addresses, late: more } : { addresses }
   }
-  // Both families failed, or have too many. That a name has no record of the kind is an answer: it has no address.
+  // Both families failed, or have too many addresses. ENODATA (no record of this type) is an answer: the name has no address.
   for (const answer of answers) {
     if (answer && 'error' in answer && codeOf(answer.error) !== 'ENODATA') throw answer.error
   }
@@ -145,14 +145,14 @@ function bounded(addresses: readonly Address[]): readonly Address[] {
 
 type Answer = { addresses: Address[] } | { error: unknown }
 
-function settled(asking: Promise<string[]>, family: 4 | 6): Promise<Answer> {
-  return asking.then(
+function settled(query: Promise<string[]>, family: 4 | 6): Promise<Answer> {
+  return query.then(
     (all) => ({ addresses: all.map((address) => ({ address, family })) }),
     (error: unknown) => ({ error }),
   )
 }
 
-/** Settles when this family has addresses, and otherwise never. */
+/** Resolves when this family has addresses, otherwise never. */
 function hasSome(answer: Promise<Answer>): Promise<'some'> {
   return new Promise((resolve) => {
     void answer.then((it) => {
@@ -169,7 +169,7 @@ function delay(ms: number): { over: Promise<undefined>; end: () => void } {
   return { over, end: () => clearTimeout(timer) }
 }
 
-/** @throws code `ETIMEOUT` */
+/** The result of `work`, or an error with code `ETIMEOUT` after `ms`. */
 export function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(failure('ETIMEOUT', `no address in ${ms} ms`)), ms)

@@ -7,15 +7,15 @@ import { describeFailure } from './describe-failure.ts'
 import { AddressNotAllowed } from './ssrf-guard.ts'
 import { beginWriting, brokenOff, isOfParser, wasStale } from './response-heads.ts'
 
-/** What all exchanges on the same connections share. */
-export interface Way {
+/** Shared by all exchanges on the same connections. */
+export interface ExchangeContext {
   dispatchers: Dispatchers
-  /** Where a dispatcher has to be told for which request it connects. */
+  /** Set with an egress proxy: tells the connector for which exchange it connects. */
   dispatching: AsyncLocalStorage<Exchange> | undefined
   deadlines: Deadlines
 }
 
-// An origin and a path for each URL, kept: parsing takes longer than looking up, and endpoints are few.
+// Cached origin and path of each URL: parsing takes longer than a look-up, and endpoints are few.
 const MAX_PARSED = 10_000
 const parsed = new Map<string, { origin: string; path: string }>()
 
@@ -23,7 +23,7 @@ function parse(href: string): { origin: string; path: string } {
   let parts = parsed.get(href)
   if (!parts) {
     const { protocol, origin, pathname, search } = new URL(href)
-    // The origin of a blob: URL is that of another URL inside.
+    // The origin of a blob: URL is that of the URL inside it.
     if (protocol !== 'https:' && protocol !== 'http:') throw new AddressNotAllowed()
     parts = { origin, path: pathname + search }
     if (parsed.size >= MAX_PARSED) parsed.clear()
@@ -35,45 +35,45 @@ function parse(href: string): { origin: string; path: string } {
 let count = 0
 
 /**
- * One request and its answer, as undici calls back. Ends once, by whatever comes first. By the callbacks that undici 7
- * calls itself: for the newer ones it wraps the handler and makes an object of every answer's headers, where two names
- * are looked for (35 µs an exchange instead of 31).
+ * One request and its response, through undici's callbacks. Ends once, at the first response, error or deadline. It uses the
+ * old callbacks, which undici 7 calls directly: for the new ones it wraps the handler and turns all response headers into an
+ * object, of which we read two (35 µs an exchange instead of 31).
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #id = ++count
   readonly #request: SendRequest
-  readonly #way: Way
+  readonly #context: ExchangeContext
   readonly #resolve: (result: SendResult) => void
   readonly #chunks: Buffer[] = []
   #deadline: Deadline | undefined
-  #hangUp: ((reason: Error) => void) | undefined
-  /** Ends the connection that is being made for it. */
-  #withdraw: (() => void) | undefined
+  #abortRequest: ((reason: Error) => void) | undefined
+  /** Cancels the proxy connection that is being made for it. */
+  #cancelConnecting: (() => void) | undefined
   #status = 0
   #headers: readonly Buffer[] = []
   #size = 0
   #done = false
   #isRepeated = false
 
-  constructor(request: SendRequest, way: Way, resolve: (result: SendResult) => void) {
+  constructor(request: SendRequest, context: ExchangeContext, resolve: (result: SendResult) => void) {
     this.#request = request
-    this.#way = way
+    this.#context = context
     this.#resolve = resolve
   }
 
   begin(): void {
     const { deadlineMs } = this.#request
-    this.#deadline = this.#way.deadlines.add(deadlineMs, () => {
+    this.#deadline = this.#context.deadlines.add(deadlineMs, () => {
       if (this.#status >= 200 && !this.#needsMore()) this.#answer()
       else this.#end({ kind: 'error', reason: 'timeout', message: `no complete answer within ${deadlineMs} ms` })
       this.#abort()
     })
-    this.#dispatch(this.#way.dispatchers.current())
+    this.#dispatch(this.#context.dispatchers.current())
   }
 
   #dispatch(dispatcher: Dispatcher): void {
     const { url, headers, body } = this.#request
-    const { dispatching } = this.#way
+    const { dispatching } = this.#context
     try {
       const options = { ...parse(url), method: 'POST', headers, body } as const
       if (dispatching) dispatching.run(this, () => dispatcher.dispatch(options, this))
@@ -83,13 +83,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** @param withdraw ends the connection while it is being made, and does nothing once it is made */
-  connecting(withdraw: () => void): void {
-    this.#withdraw = withdraw
+  /** @param cancel ends the connection while it is being made, and does nothing afterwards */
+  connecting(cancel: () => void): void {
+    this.#cancelConnecting = cancel
   }
 
   onConnect(abort: (reason?: Error) => void): void {
-    this.#hangUp = abort
+    this.#abortRequest = abort
     beginWriting(this.#id)
     // The deadline passed while the connection was still being made.
     if (this.#done) this.#abort()
@@ -98,8 +98,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onHeaders(status: number, headers: Buffer[]): boolean {
     this.#status = status
     this.#headers = headers
-    // The delivery is delivered. What follows is read so that the connection can be used again, and shown.
-    if (isSuccess(status) && this.#deadline && !this.#needsMore()) this.#way.deadlines.advance(this.#deadline, BODY_MS)
+    // The delivery has succeeded. The body is read to be shown, and so that the connection can be reused.
+    if (isSuccess(status) && this.#deadline && !this.#needsMore())
+      this.#context.deadlines.advance(this.#deadline, BODY_MS)
     return true
   }
 
@@ -112,7 +113,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk)
     this.#size += Math.min(chunk.length, room)
     if (chunk.length > room) {
-      // What is kept is full. The rest would cost us, not the receiver: hang up.
+      // Enough of the body: reading the rest would cost us, not the receiver.
       this.#answer()
       this.#abort()
     }
@@ -120,12 +121,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onComplete(): void {
-    // 421: this connection is for other hosts.
-    if (this.#status === MISDIRECTED && this.#again()) return
+    // 421: this connection serves other hosts.
+    if (this.#status === MISDIRECTED && this.#repeat()) return
     this.#answer()
   }
 
-  /** The status and what was read of the rest, complete or not. */
+  /** Ends with the status and the part of the response that was read. */
   #answer(): void {
     const status = this.#status
     if (status < 200) {
@@ -141,25 +142,25 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#fail(error)
   }
 
-  /** Once more, once, on a new connection; false where it is the second already. */
-  #again(): boolean {
+  /** Repeats the request on a new connection, once; false if this already is the repeat. */
+  #repeat(): boolean {
     if (this.#isRepeated || this.#done) return false
     this.#isRepeated = true
     this.#status = 0
     this.#headers = []
     this.#chunks.length = 0
     this.#size = 0
-    this.#hangUp = undefined
-    // Not inside a callback of undici's, which is in the middle of its own state.
+    this.#abortRequest = undefined
+    // Not within undici's callback, which is in the middle of a state change.
     setImmediate(() => {
-      if (!this.#done) this.#way.dispatchers.alone((dispatcher) => this.#dispatch(dispatcher))
+      if (!this.#done) this.#context.dispatchers.alone((dispatcher) => this.#dispatch(dispatcher))
     })
     return true
   }
 
   #fail(error: unknown): void {
     if (this.#done) return
-    if (wasStale(error, this.#id) && this.#again()) return
+    if (wasStale(error, this.#id) && this.#repeat()) return
     const head = this.#status < 200 ? brokenOff(error, this.#id) : undefined
     if (head?.isWhole) {
       this.#status = head.status
@@ -173,13 +174,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #end(result: SendResult): void {
     if (this.#done) return
     this.#done = true
-    if (this.#deadline) this.#way.deadlines.cancel(this.#deadline)
-    this.#withdraw?.()
+    if (this.#deadline) this.#context.deadlines.cancel(this.#deadline)
+    this.#cancelConnecting?.()
     this.#resolve(result)
   }
 
   #abort(): void {
-    this.#hangUp?.(new Error('the exchange has ended'))
+    this.#abortRequest?.(new Error('the exchange has ended'))
   }
 }
 
@@ -196,12 +197,12 @@ const MISDIRECTED = 421
 
 const NOT_HTTP = 'the receiver answered, but not in HTTP/1.1: check the host and port of the URL'
 
-// After the head of a 2xx: most bodies are there with it, and a slot is held meanwhile.
+// How long the body of a 2xx is awaited after its head: most bodies arrive with it, and the attempt occupies a slot.
 const BODY_MS = 1000
 
 const NO_BODY = Buffer.alloc(0)
 
-/** The values of a header, by lower-case name, out of names and values in turn; of several one after the other, as in fetch. */
+/** The value of a header by lower-case name, from alternating names and values; several values are joined with commas, as in fetch. */
 function headerOf(headers: readonly Buffer[], name: string): string | undefined {
   let value: string | undefined
   for (let index = 0; index + 1 < headers.length; index += 2) {

@@ -14,7 +14,7 @@ describe("this machine's own addresses", () => {
       build: notingSockets(connectedTo),
     })
 
-  it('are refused, public or not, in every spelling, unless a range that holds them is opened', async () => {
+  it('are refused, public or not, in every spelling, unless allowCidrs contains them', async () => {
     const connectedTo: string[] = []
     const guard = guardWith({}, connectedTo)
     for (const host of [
@@ -43,7 +43,7 @@ describe("this machine's own addresses", () => {
     expect([isOwn('93.184.216.99'), isOwn('93.184.216.100')]).toEqual([false, true])
   })
 
-  it('that cannot be read might be any', () => {
+  it('are all addresses if the interfaces cannot be read', () => {
     const isOwn = createOwnAddresses({
       read: () => {
         throw new Error('not permitted')
@@ -52,7 +52,7 @@ describe("this machine's own addresses", () => {
     expect(isOwn('93.184.215.14')).toBe(true)
   })
 
-  it("are the interfaces' of the system", () => {
+  it('are those of the system’s interfaces', () => {
     expect(createOwnAddresses()('127.0.0.1')).toBe(true)
     expect(createOwnAddresses()('93.184.215.14')).toBe(false)
   })

@@ -12,9 +12,8 @@ export interface OwnAddressesOptions {
 }
 
 /**
- * Whether an address is this machine's own, public or not. What listens on it may be meant for neighbours only, and a
- * connection from here looks like one of theirs. Addresses that are mapped to this machine elsewhere (NAT, a load
- * balancer) are not known here.
+ * Creates a check whether an address is this machine's own, public or not: a service there may trust local connections.
+ * Addresses that are mapped to this machine elsewhere (NAT, a load balancer) are not detected.
  */
 export function createOwnAddresses(options: OwnAddressesOptions = {}): (address: string) => boolean {
   const { read = interfaceAddresses, monotonic = () => performance.now() } = options
@@ -25,12 +24,12 @@ export function createOwnAddresses(options: OwnAddressesOptions = {}): (address:
       own = listOf(read)
       freshUntil = monotonic() + FRESH_MS
     }
-    // It knows an IPv4 address that is mapped into IPv6, and one IPv6 address in two spellings.
+    // BlockList recognises IPv4-mapped IPv6 addresses and different spellings of an IPv6 address.
     return own ? own.check(address, familyOf(address)) : true
   }
 }
 
-/** Undefined when the interfaces cannot be read: then any address might be one of them. */
+/** Undefined when the interfaces cannot be read: then every address counts as our own. */
 function listOf(read: () => Iterable<string>): BlockList | undefined {
   const list = new BlockList()
   try {
@@ -42,7 +41,7 @@ function listOf(read: () => Iterable<string>): BlockList | undefined {
 }
 
 function* interfaceAddresses(): Iterable<string> {
-  // A link-local address comes with its scope, which is no part of it.
+  // A link-local address comes with its scope, which is not part of the address.
   for (const addresses of Object.values(networkInterfaces()))
     for (const { address } of addresses ?? []) yield address.replace(/%.*/, '')
 }

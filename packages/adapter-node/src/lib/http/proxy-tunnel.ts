@@ -1,11 +1,11 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { isIP, isIPv6, type Socket } from 'node:net'
+import { type Socket, isIP, isIPv6 } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { buildConnector } from 'undici/index.js'
 import { AddressNotAllowed } from './ssrf-guard.ts'
 
-/** The proxy did not connect. Its message is shown to customers: it names neither the proxy nor an address. */
+/** The proxy did not connect. Customers read the message: it names neither the proxy nor an address. */
 export class ProxyFailed extends Error {
   override readonly name = 'ProxyFailed'
   readonly code = 'EGRESS_PROXY'
@@ -16,23 +16,23 @@ export class ProxyFailed extends Error {
 }
 
 export interface TunnelOptions {
-  /** Its URL, with user name and password where it wants them, and the authorities that it is verified by; it is shown no certificate. */
+  /** Its URL, with user name and password if it needs them, and the authorities that verify it. It gets no client certificate. */
   proxy: { url: string; secureContext: SecureContext | undefined }
-  /** Whether an origin may be asked for. Addresses are the proxy's to classify. */
+  /** Whether the URL policy allows an origin. Checking addresses is the proxy's task. */
   admit: (origin: string) => boolean
-  /** Bound on the proxy's answer, and again on TLS with the receiver, in ms. */
+  /** Bound on the proxy's response, and again on TLS with the receiver, in ms. */
   connectTimeoutMs: number
   verifyCertificates: boolean
-  /** Certificates of ours, and authorities, for the receiver. */
+  /** Client certificate and authorities for the receiver. */
   secureContext: SecureContext | undefined
 }
 
-/** Connects as undici's connectors do; what it returns withdraws the connection while it is being made. */
+/** Connects like undici's connectors; returns a function that cancels the connection while it is being made. */
 export type Tunnel = (...connection: Parameters<buildConnector.connector>) => () => void
 
 /**
- * Connects through a proxy by `CONNECT`, one connection each time. undici's own agent for proxies connects again for as
- * long as the proxy accepts and closes, thousands of times a second, after the request has ended too.
+ * Connects through a proxy with `CONNECT`, once per call. undici's own ProxyAgent reconnects for as long as a proxy accepts and
+ * closes, thousands of times a second, even after the request has ended.
  */
 export function createTunnel(options: TunnelOptions): Tunnel {
   const { proxy, admit, connectTimeoutMs, verifyCertificates, secureContext } = options
@@ -51,11 +51,11 @@ export function createTunnel(options: TunnelOptions): Tunnel {
     const host = isIPv6(target.hostname) ? `[${target.hostname}]` : target.hostname
     const authority = `${host}:${target.port || (isTls ? 443 : 80)}`
     if (!admit(`${target.protocol}//${authority}/`)) {
-      // Never before this call returns: undici is in the middle of its own state.
+      // Not before this call returns: undici is in the middle of a state change.
       process.nextTick(callback, new AddressNotAllowed(), null)
       return () => undefined
     }
-    const asked = request({
+    const connecting = request({
       method: 'CONNECT',
       host: hostname.replace(/^\[|\]$/g, ''),
       port,
@@ -72,26 +72,26 @@ export function createTunnel(options: TunnelOptions): Tunnel {
       isOver = true
       clearTimeout(timer)
       if (socket) return callback(null, socket)
-      asked.destroy()
+      connecting.destroy()
       tunnelled?.destroy()
       callback(error ?? new ProxyFailed('gave no connection'), null)
     }
     const timer = setTimeout(() => end(new ProxyFailed('did not answer in time')), connectTimeoutMs)
-    asked.on('error', (cause) => end(new ProxyFailed('could not be reached, or closed the connection', { cause })))
-    asked.once('connect', ({ statusCode = 0 }, socket: Socket, head) => {
+    connecting.on('error', (cause) => end(new ProxyFailed('could not be reached, or closed the connection', { cause })))
+    connecting.once('connect', ({ statusCode = 0 }, socket: Socket, head) => {
       tunnelled = socket.on('error', (cause) => end(new ProxyFailed('closed the connection', { cause })))
       clearTimeout(timer)
       if (isOver) return void socket.destroy()
       if (statusCode !== 200) return end(new ProxyFailed(`answered with status ${statusCode}`))
       if (head.length > 0) socket.unshift(head)
       if (!isTls) return end(null, socket)
-      // As without a proxy: the server is named without the last dot of the host.
+      // As without a proxy, the server name has no trailing dot.
       const servername = target.hostname.replace(/\.$/, '')
       upgrade({ ...target, ...(isIP(servername) === 0 && { servername }), httpSocket: socket }, (...[error, secured]) =>
         end(error, secured ?? undefined),
       )
     })
-    asked.end()
-    return () => end(new ProxyFailed('was not waited for'))
+    connecting.end()
+    return () => end(new ProxyFailed('was not needed any more'))
   }
 }

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 
 /**
- * What undici's parser makes of answers is strict: it ends the exchange at a `100 Continue` that nobody asked for, and at a
- * head or a body whose framing is wrong, and says neither status nor headers. So each socket keeps the head of its answer,
- * and an error that ends the exchange is asked for it: {@link brokenOff}.
+ * Records the head of each response on a socket. undici's parser is strict: an unexpected `100 Continue`, or a wrong framing of
+ * head or body, ends the exchange with an error that has neither status nor headers. {@link brokenOff} returns the recorded
+ * head for such an error.
  *
- * Interim answers (1xx) are taken out before the parser sees them, but for a 101 that switches to another protocol.
+ * Interim responses (1xx) are removed before the parser sees them, except a 101 that switches protocols.
  */
 export function watchHeads(socket: Socket): Socket {
   const read = socket.read.bind(socket) as (size?: number) => Buffer | null
@@ -18,7 +18,7 @@ export function watchHeads(socket: Socket): Socket {
   let failure: Error | undefined
   socket.on('error', (error) => (failure ??= error))
 
-  // Whoever writes begins a request: one is under way at a time.
+  // A write after a response begins the next request: a connection has one in flight.
   socket.write = ((data: string, encoding?: BufferEncoding, callback?: () => void) => {
     if (state !== 'start') {
       requests++
@@ -30,7 +30,8 @@ export function watchHeads(socket: Socket): Socket {
   }) as Socket['write']
 
   socket.read = (size?: number) => {
-    // The parser has read it by now, and an idle connection keeps no body. Most answers are short, and not looked through.
+    // The parser has consumed it by now; dropped so that an idle connection retains no body. Short responses, which most are,
+    // are not scanned for the end of their head.
     if (state === 'head' && head && head.length > SHORT) endHead(head)
     const chunk = read(size)
     if (chunk === null || state === 'idle' || state === 'body') return chunk
@@ -44,7 +45,7 @@ export function watchHeads(socket: Socket): Socket {
     return head
   }
 
-  /** False while it is not whole. */
+  /** False while the head is incomplete. */
   function endHead(bytes: Buffer): boolean {
     const isWhole = endOfHead(bytes) !== -1
     if (isWhole) {
@@ -55,7 +56,7 @@ export function watchHeads(socket: Socket): Socket {
   }
 
   socket.destroy = (given?: Error) => {
-    // An alert of TLS ends the connection too, and undici would go by the end, which says nothing.
+    // A TLS alert also ends the connection, and undici would report the end, which has no reason: the first error counts.
     const error = given && (failure ?? given)
     if (error && state !== 'idle' && isOfOneConnection(error))
       ended.set(error, { owner, head, isStale: requests > 1 && head === undefined })
@@ -72,36 +73,36 @@ export const MAX_HEAD = 65_536
 
 const ended = new WeakMap<Error, { owner: number; head: Buffer | undefined; isStale: boolean }>()
 
-/** Whose request is written next. */
+/** The exchange whose request is written next. */
 let writing = 0
 
 /**
- * To be told before undici writes a request, in the same turn. With the error of a connection undici also ends a request
- * that it has not written yet, and the answer to the one before is none to that.
+ * Call before undici writes a request, in the same tick. An error of a connection also ends a request that undici has not
+ * written yet; the recorded head then belongs to the request before.
  */
 export function beginWriting(exchange: number): void {
   writing = exchange
 }
 
-/** The head of an answer, as far as it was read. */
+/** The head of a response, as far as it was read. */
 export interface Head {
   status: number
-  /** Names and values in turn. */
+  /** Alternating names and values. */
   headers: readonly Buffer[]
-  /** What came with it, as it was framed. */
+  /** The bytes after the head, with their framing. */
   rest: Buffer
-  /** All of it was read, or as much as the parser could read. */
+  /** The head was read completely, or as far as the parser could. */
   isWhole: boolean
 }
 
-/** The head of the answer to this exchange, which the error ended, as far as it was read; undefined when its status was not. */
+/** The head of the response that the error cut off, as far as it was read; undefined if the status was not read. */
 export function brokenOff(error: unknown, exchange: number): Head | undefined {
   const end = endOf(error)
   const read = end?.owner === exchange && end.head ? readHead(end.head) : undefined
   return read && { ...read, isWhole: read.isWhole || isOfParser(error) }
 }
 
-/** Whether the connection had answered before, and then neither took this exchange nor began to answer it. */
+/** Whether the connection had served an earlier request and was closed before it responded to this one: a new connection may succeed. */
 export function wasStale(error: unknown, exchange: number): boolean {
   const end = endOf(error)
   return end !== undefined && (end.owner !== exchange || end.isStale)
@@ -111,41 +112,41 @@ function endOf(error: unknown) {
   return error instanceof Error ? ended.get(error) : undefined
 }
 
-/** Of the parser, of undici's look at the socket, or of the system; not one with which all connections are ended together. */
+/** Whether an error is of the parser, the socket or the system, not one that closes all connections together. */
 function isOfOneConnection(error: Error): boolean {
   return isOfParser(error) || 'syscall' in error || ('code' in error && error.code === 'UND_ERR_SOCKET')
 }
 
-/** The parser gave the answer up: what it read was not, or not all, HTTP. */
+/** Whether the parser failed: the response is not valid HTTP. */
 export function isOfParser(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code: unknown = 'code' in error ? error.code : undefined
   return (
     error.name === 'HTTPParserError' ||
-    // What undici takes for granted of an answer.
+    // An assertion of undici about the response.
     code === 'ERR_ASSERTION' ||
     code === 'UND_ERR_HEADERS_OVERFLOW' ||
     code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
   )
 }
 
-// Behind `HTTP/1.1 `.
+// After `HTTP/1.1 `.
 const STATUS_AT = 9
 const STATUS_END = STATUS_AT + 3
 
-/** Whether it begins with the status of an answer that is the final one. */
+/** Whether it starts with the status of a final response. */
 function hasStatus(bytes: Buffer): boolean {
   return bytes.length >= STATUS_END && !isInterim(bytes)
 }
 
 function isInterim(bytes: Buffer): boolean {
-  // As most begin: with a status that is none.
+  // Fast path: a status of 200 or more.
   if (bytes[0] === H && (bytes[STATUS_AT] ?? 0) > ONE) return false
   return INTERIM.test(bytes.toString('latin1', 0, LONGEST_STATUS_LINE)) && !isSwitch(bytes)
 }
 
 const INTERIM = /^HTTP\/\d(?:\.\d)? +1\d\d/i
-// Up to the status, with some spaces.
+// Includes the status, with some extra spaces.
 const LONGEST_STATUS_LINE = 24
 
 function isSwitch(bytes: Buffer): boolean {
@@ -157,7 +158,7 @@ function isSwitch(bytes: Buffer): boolean {
 const ONE = 0x31
 const H = 0x48
 
-/** Without the interim answers at its beginning that are whole, and the empty lines around them. */
+/** Removes the complete interim responses at the start, and the empty lines around them. */
 function withoutInterim(bytes: Buffer): Buffer {
   let rest = withoutEmptyLines(bytes)
   while (rest.length >= STATUS_END && isInterim(rest)) {
@@ -174,7 +175,7 @@ function withoutEmptyLines(bytes: Buffer): Buffer {
   return at === 0 ? bytes : bytes.subarray(at)
 }
 
-/** The place behind the empty line, whatever its line ends; -1 while there is none. */
+/** The index after the empty line, with any line ends; -1 if there is none. */
 function endOfHead(bytes: Buffer): number {
   for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, at + 1)) {
     if (bytes[at + 1] === LINE_FEED) return at + 2
@@ -186,7 +187,7 @@ function endOfHead(bytes: Buffer): number {
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
-/** As it comes: line ends of any kind, names and values of any bytes. Its last line counts only if it has an end. */
+/** Parses leniently: any line ends, any bytes in names and values. An incomplete last line is ignored. */
 function readHead(bytes: Buffer): Head | undefined {
   const end = endOfHead(bytes)
   const text = bytes.toString('latin1', 0, end === -1 ? bytes.lastIndexOf(LINE_FEED) + 1 : end)
@@ -206,5 +207,5 @@ function readHead(bytes: Buffer): Head | undefined {
   }
 }
 
-// Of any version and case, behind a byte order mark too.
+// Any version and case, also after a byte order mark.
 const STATUS_LINE = /^\W*(?:HTTP\/\d(?:\.\d)?|ICY) +(\d{3})(?!\d)/i

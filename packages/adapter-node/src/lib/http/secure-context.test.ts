@@ -49,7 +49,7 @@ describe('a private authority', { timeout: PATIENCE_MS }, () => {
     expect(await newSender({ urlPolicy }).send(post(url, { tls: { ca: String(pem) } }))).toMatchObject(OK)
   })
 
-  it('stands beside those that Node has by itself, and does not replace them', async () => {
+  it('is added to Node’s own, and does not replace them', async () => {
     const pem = readFileSync(new URL('../../../test/receiver.pem', import.meta.url))
     const receiver = await startTlsReceiver({ key: pem, cert: pem })
     const script = `
@@ -68,7 +68,7 @@ describe('a private authority', { timeout: PATIENCE_MS }, () => {
     expect(JSON.parse(stdout)).toEqual(['response', 'response'])
   })
 
-  it('does not make a certificate of another host good', async () => {
+  it('does not validate a certificate of another host', async () => {
     const receiver = await startTlsReceiver()
     const sender = newSender({ urlPolicy: { ...LOOPBACK, allowHosts: ['127.0.0.2.nip.invalid', '127.0.0.2'] } })
     const result = await sender.send(post(receiver.url.replace('127.0.0.1', '127.0.0.2'), { tls: { ca: PEM.ca } }))
@@ -78,12 +78,12 @@ describe('a private authority', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('a client certificate', { timeout: PATIENCE_MS }, () => {
-  it('is shown to a receiver that asks for one, and not any will do', async () => {
+  it('is sent to a receiver that asks for one, which accepts only the right one', async () => {
     const receiver = await startTlsReceiver(MUTUAL)
     const sender = newSender()
     expect(await sender.send(post(receiver.url, { tls: client('one') }))).toMatchObject(OK)
     expect(receiver.requests).toMatchObject([{ by: 'one' }])
-    // Node says no more than that it closes.
+    // Node reports only that the connection closed.
     expect(await sender.send(post(receiver.url, { tls: client('stranger') }))).toMatchObject({
       kind: 'error',
       reason: 'network',
@@ -103,7 +103,7 @@ describe('a client certificate', { timeout: PATIENCE_MS }, () => {
     expect(await sender.send(post(receiver.url, { tls: client('one') }))).toMatchObject(OK)
   })
 
-  it('of the sender is shown where the endpoint has none of its own', async () => {
+  it('of the sender is sent if the endpoint has none of its own', async () => {
     const receiver = await startTlsReceiver(MUTUAL)
     const { cert, key } = client('two')
     const sender = newSender({ tls: { ca: PEM.ca, cert, key } })
@@ -127,7 +127,7 @@ describe('a client certificate', { timeout: PATIENCE_MS }, () => {
         const sends = Array.from({ length: 8 }, () => kinds).flat()
         const results = await Promise.all(
           sends.map(([name, tls], n) => {
-            // Some connections are used again, and some are made anew by their sessions.
+            // Some connections are reused, and some are made by session resumption.
             const url = `${receiver.url}${name}${n % 2 ? '?last' : ''}`
             return sender.send(post(url, tls ? { tls: { ...tls } } : {}))
           }),
@@ -136,17 +136,17 @@ describe('a client certificate', { timeout: PATIENCE_MS }, () => {
       }
       expect(receiver.requests).toHaveLength(96)
       for (const { path, by } of receiver.requests) expect(path).toBe(`/${String(by)}`)
-      // Or nothing was resumed, and the test has shown nothing of sessions.
+      // Otherwise no session was resumed, and the test proved nothing about sessions.
       expect(receiver.requests.some(({ isResumed }) => isResumed)).toBe(true)
     },
   )
 
-  it('keeps its connection from one request to the next, until it is another', async () => {
+  it('reuses its connection for the next request, until the certificate changes', async () => {
     const receiver = await startTlsReceiver(MUTUAL)
     const sender = newSender({ keepAliveMs: 60_000 })
     for (const name of ['one', 'one', 'one', 'two', 'one'] as const) {
       await sender.send(post(receiver.url, { tls: client(name) }))
-      // The connection is free again a moment after its answer.
+      // The connection is free again shortly after its response.
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect([receiver.connections(), receiver.requests.map(({ by }) => by)]).toEqual([
@@ -161,7 +161,7 @@ describe('a client certificate', { timeout: PATIENCE_MS }, () => {
     })
   })
 
-  it('goes through an egress proxy, which sees none of it', async () => {
+  it('passes through an egress proxy, which does not see it', async () => {
     const receiver = await startTlsReceiver(MUTUAL)
     const proxy = await startProxy(receiver.url)
     const sender = newSender({ egressProxy: `http://127.0.0.1:${proxy.port}`, keepAliveMs: 60_000 })
@@ -173,7 +173,7 @@ describe('a client certificate', { timeout: PATIENCE_MS }, () => {
     expect(await sender.send(post(receiver.url))).toMatchObject({ kind: 'error', reason: 'tls' })
   })
 
-  it('goes through a proxy of the private authority, which is shown none', async () => {
+  it('is not sent to a proxy of the private authority', async () => {
     const receiver = await startTlsReceiver(MUTUAL)
     const shown: unknown[] = []
     const options = { key: PEM.server, cert: PEM.server, requestCert: true, rejectUnauthorized: false }
@@ -199,7 +199,7 @@ describe('a client certificate', { timeout: PATIENCE_MS }, () => {
   })
 })
 
-describe('certificates that are of no use', { timeout: PATIENCE_MS }, () => {
+describe('unusable certificates', { timeout: PATIENCE_MS }, () => {
   const pem = (body: string) => `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`
   it.each<[string, EndpointTls, RegExp]>([
     ['the key of another', { ...client('one'), key: client('two').key }, /^the key is not that of the certificate$/],
@@ -218,10 +218,10 @@ describe('certificates that are of no use', { timeout: PATIENCE_MS }, () => {
   it.each<[string, object]>([
     ['tls.cert and tls.key belong together', { cert: client('one').cert }],
     ['tls.cert and tls.key belong together', { key: client('one').key }],
-    ['tls.ca must hold certificates in PEM', { ca: 'nothing' }],
+    ['tls.ca must contain certificates in PEM', { ca: 'nothing' }],
     ['tls: the key is not that of the certificate', { cert: client('one').cert, key: client('two').key }],
     ['tls: the certificate, its key or the authorities cannot be used', { ca: pem('AAAA') }],
-  ])('are refused where the sender is made: %s', (message, tls) => {
+  ])('are refused by createUndiciSender: %s', (message, tls) => {
     const make = () => createUndiciSender({ tls })
     expect(make).toThrow(message)
     expect(make).toThrow(expect.objectContaining({ message: expect.not.stringContaining('PRIVATE KEY') }))

@@ -7,31 +7,31 @@ import { type TlsMaterial, contextOf } from './secure-context.ts'
 
 export interface UndiciSenderOptions {
   /**
-   * What may be connected to, on top of https to public addresses on ports 443 and 8443. The engine takes it from its
-   * sender: say it here, once. A host in `allowHosts` is resolved by the system, /etc/hosts included.
+   * Destinations to allow in addition to https to public addresses on ports 443 and 8443. The engine takes the policy from its
+   * sender, so set it here only. A host in `allowHosts` is resolved by the system, including /etc/hosts.
    * @default {}
    */
   urlPolicy?: UrlPolicy | undefined
-  /** Bound on look-up and connecting, TLS included, in ms: 100–60,000. The attempt's deadline holds besides. @default 10_000 */
+  /** Bound on look-up and connecting, including TLS, in ms: 100–60,000. The attempt's deadline applies as well. @default 10_000 */
   connectTimeoutMs?: number | undefined
-  /** How long an idle connection is kept, in ms: 1–60,000. @default 4000, what most servers keep theirs for */
+  /** How long an idle connection stays open, in ms: 1–60,000. @default 4000, as long as most servers keep theirs */
   keepAliveMs?: number | undefined
-  /** How long a connection takes requests, idle or not, in ms: 100–570,000. Then another is made and judged. @default 540_000 */
+  /** How long a connection takes requests, in ms: 100–570,000. Then a new one is made and checked. @default 540_000 */
   connectionLifeMs?: number | undefined
   /** Name servers, as `10.0.0.2` or `10.0.0.2:5353`. @default the system's */
   dnsServers?: readonly string[] | undefined
   /**
-   * An http(s) proxy that connects instead, e.g. `http://user:password@proxy.internal:3128`. It then owns the address
-   * policy: names are resolved there, and nothing here sees an address. URLs are still judged as written. Proxies in
-   * the environment are ignored. @default none
+   * An http(s) proxy for all connections, for example `http://user:password@proxy.internal:3128`. It must then enforce the
+   * address policy: it resolves the names, and the sender sees no address. URLs are still checked as written. Proxies in the
+   * environment are ignored. @default none
    */
   egressProxy?: string | undefined
   /**
-   * Whether the certificates of receivers, and of the proxy, are verified. Nothing in the environment changes it,
-   * `NODE_TLS_REJECT_UNAUTHORIZED` neither. False is for tests alone. @default true
+   * Whether the certificates of receivers and of the proxy are verified. The environment has no influence, not even
+   * `NODE_TLS_REJECT_UNAUTHORIZED`. Use false in tests only. @default true
    */
   verifyCertificates?: boolean | undefined
-  /** Authorities and a client certificate for every connection, beside those of an endpoint. @default none */
+  /** Authorities and a client certificate for every connection, in addition to those of an endpoint. @default none */
   tls?: SenderTls | undefined
 }
 
@@ -45,18 +45,16 @@ export const SENDER_OPTIONS = {
   tls: { ca: 'any', cert: 'any', key: 'any' } satisfies OptionNames<SenderTls>,
 } satisfies OptionNames<Omit<UndiciSenderOptions, 'urlPolicy'>>
 
-/** Each in PEM, as text or as the bytes of a file; of an authority and a certificate several may follow one another. */
+/** Each in PEM, as text or as the bytes of a file. `ca` and `cert` may contain several certificates. */
 export interface SenderTls {
-  /**
-   * Authorities besides those that Node has by itself: for receivers, token servers and the egress proxy. @default none
-   */
+  /** Authorities in addition to Node's own: for receivers, token servers and the egress proxy. @default none */
   ca?: string | Uint8Array | undefined
   /**
-   * The certificate that receivers are shown when they ask for one; an endpoint's own goes before it, and the proxy is shown
-   * none. With `key`. @default none
+   * The client certificate for receivers that ask for one; an endpoint's own has precedence, and the proxy gets none.
+   * Requires `key`. @default none
    */
   cert?: string | Uint8Array | undefined
-  /** Its private key, without a passphrase. With `cert`. @default none */
+  /** Its private key, without a passphrase. Requires `cert`. @default none */
   key?: string | Uint8Array | undefined
 }
 
@@ -72,7 +70,7 @@ const DEFAULTS = {
   verifyCertificates: true,
 } satisfies Partial<UndiciSenderOptions>
 
-/** The options as the sender goes by them. @throws {NodeAdapterError} `invalid_option`, naming option, bound and value */
+/** Validates the options and adds the defaults. @throws {NodeAdapterError} `invalid_option`, naming option, bound and value */
 export function readSenderOptions(
   options: UndiciSenderOptions,
 ): Omit<WithDefaults<UndiciSenderOptions, typeof DEFAULTS>, 'tls'> & { tls: TlsMaterial | undefined } {
@@ -87,7 +85,7 @@ export function readSenderOptions(
   return { ...whole, tls: readTls(whole.tls) }
 }
 
-/** Undefined where nothing is given. */
+/** Undefined if no TLS material is given. */
 function readTls(given: SenderTls = {}): TlsMaterial | undefined {
   const [ca, cert, key] = [given.ca, given.cert, given.key].map((one) =>
     one === undefined || typeof one === 'string' ? one : Buffer.from(one).toString('latin1'),
@@ -97,13 +95,13 @@ function readTls(given: SenderTls = {}): TlsMaterial | undefined {
   }
   if (ca === undefined && cert === undefined) return undefined
   if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new NodeAdapterError('invalid_option', 'tls.ca must hold certificates in PEM')
+    throw new NodeAdapterError('invalid_option', 'tls.ca must contain certificates in PEM')
   }
   const material = { cert, key, ca: ca === undefined ? [] : [ca] }
   try {
     contextOf(material)
   } catch (cause) {
-    // Nothing of what was found: it may hold a key.
+    // The value is not shown: it may contain a key.
     throw new NodeAdapterError('invalid_option', `tls: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,
     })
@@ -119,7 +117,7 @@ function checkServers(servers: readonly string[] | undefined): void {
   } catch (cause) {
     throw new NodeAdapterError(
       'invalid_option',
-      `dnsServers must hold addresses such as 10.0.0.2 or 10.0.0.2:53; found ${JSON.stringify(servers)}`,
+      `dnsServers must contain addresses such as 10.0.0.2 or 10.0.0.2:53; found ${JSON.stringify(servers)}`,
       { cause },
     )
   }
@@ -127,6 +125,6 @@ function checkServers(servers: readonly string[] | undefined): void {
 
 function checkProxy(proxy: string | undefined): void {
   if (proxy === undefined || /^https?:$/.test(URL.parse(proxy)?.protocol ?? '')) return
-  // Not what was found: it may hold a password.
+  // The value is not shown: it may contain a password.
   throw new NodeAdapterError('invalid_option', 'egressProxy must be a URL that begins with http:// or https://')
 }

@@ -14,12 +14,12 @@ import { PATIENCE_MS, temporaryFile } from '../../../test/rig.ts'
 
 const REFUSED = { kind: 'error', reason: 'blocked_address', message: 'address not allowed' }
 
-// 127.0.0.1 stands for the public addresses: it alone is opened. 127.0.0.2 and all else are private.
+// 127.0.0.1 stands for public addresses: only it is allowed. 127.0.0.2 and all others are private.
 const OPEN: UrlPolicy = { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.1/32'] }
 const [PUBLIC, PRIVATE] = ['127.0.0.1', '127.0.0.2']
 const NAME = 'hooks.customer.com'
 
-/** Listens on every address of this machine, and notes where it accepts. */
+/** Listens on every address of this machine, and records where it accepts. */
 async function startEverywhere(): Promise<{ port: number; accepted: string[] }> {
   const accepted: string[] = []
   const server = createHttpServer((request, response) => void request.resume().on('end', () => response.end('ok')))
@@ -61,7 +61,7 @@ describe('a name', { timeout: PATIENCE_MS }, () => {
     ['a NAT64 address', { addresses: ['64:ff9b::5db8:d70e'] }],
     ['no address', { addresses: [] }],
     ['more addresses than anybody has', { addresses: Array.from({ length: 65 }, (_, n) => `93.184.215.${n}`) }],
-  ])('with %s is refused, and nothing is connected to', async (_, records) => {
+  ])('with %s is refused without a connection', async (_, records) => {
     const receiver = await startEverywhere()
     const { address } = await names(records)
     const result = await sender({ urlPolicy: OPEN, dnsServers: [address] }).send(
@@ -84,14 +84,14 @@ describe('a name', { timeout: PATIENCE_MS }, () => {
     expect(receiver.accepted).toEqual([PUBLIC])
   })
 
-  it('that does not exist is an error of class dns that says so, without any address', async () => {
+  it('that does not exist is an error of class dns without any address', async () => {
     const { address } = await names(null)
     const result = await sender({ urlPolicy: OPEN, dnsServers: [address] }).send(post(`http://${NAME}/`))
     expect(result).toMatchObject({ kind: 'error', reason: 'dns', message: expect.stringMatching(/^ENOTFOUND /) })
     expect(JSON.stringify(result)).not.toContain('127.0.0')
   })
 
-  it('is asked for its addresses once for a hundred connections at once', async () => {
+  it('is looked up once for a hundred concurrent connections', async () => {
     const receiver = await startEverywhere()
     const server = await names({ addresses: [PUBLIC] })
     const one = sender({ urlPolicy: OPEN, dnsServers: [server.address] })
@@ -103,7 +103,7 @@ describe('a name', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('rebinding (trap 31)', { timeout: PATIENCE_MS }, () => {
-  it('a name whose second answer is private: the connection is pinned to the first, the next attempt is refused', async () => {
+  it('to a private address does not affect the pinned connection, and the next attempt is refused', async () => {
     const receiver = await startEverywhere()
     let addresses = [PUBLIC]
     const { address } = await names(() => ({ addresses, ttlSeconds: 0 }))
@@ -111,7 +111,7 @@ describe('rebinding (trap 31)', { timeout: PATIENCE_MS }, () => {
     const first = sender({ urlPolicy: OPEN, dnsServers: [address] })
     expect(statusOf(await first.send(post(url)))).toBe(200)
     addresses = [PRIVATE]
-    // The answer of a moment ago still holds; what it led to is what was judged.
+    // The cached answer still counts, and the socket connects to the address that was checked.
     expect(statusOf(await first.send(post(url)))).toBe(200)
     expect(new Set(receiver.accepted)).toEqual(new Set([PUBLIC]))
     const before = receiver.accepted.length
@@ -119,7 +119,7 @@ describe('rebinding (trap 31)', { timeout: PATIENCE_MS }, () => {
     expect(receiver.accepted).toHaveLength(before)
   })
 
-  it('there is one look-up for a connection: what was judged is what is connected to', async () => {
+  it('is impossible within a connection: one look-up, and the checked address is connected to', async () => {
     const answers: Address[][] = [[{ address: '93.184.215.14', family: 4 }], [{ address: '10.0.0.1', family: 4 }]]
     const connectedTo: string[] = []
     const guard = createGuard({
@@ -134,7 +134,7 @@ describe('rebinding (trap 31)', { timeout: PATIENCE_MS }, () => {
     expect([connectedTo.length, answers.length]).toEqual([1, 0])
   })
 
-  it('a socket that is connected to something else than what was judged is dropped before it is used (stage three)', async () => {
+  it('of the socket itself is detected: a socket to an unchecked address is closed before it is used (stage three)', async () => {
     const dropped: Socket[] = []
     const inside: Server = createServer((socket) => void socket.on('error', () => undefined)).listen(0, '127.0.0.1')
     onTestFinished(() => void inside.close())
@@ -144,7 +144,7 @@ describe('rebinding (trap 31)', { timeout: PATIENCE_MS }, () => {
       lookup: async () => [{ address: '93.184.215.14', family: 4 }],
       isOwn: () => false,
       connectTimeoutMs: 1000,
-      // What a broken socket layer, or one that looks the name up again, would do.
+      // Like a broken socket layer, or one that looks the name up again.
       build: () => (_, callback) => {
         const socket: Socket = connect((inside.address() as AddressInfo).port, '127.0.0.1', () =>
           callback(null, socket),
@@ -160,7 +160,7 @@ describe('rebinding (trap 31)', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('a name with IPv6 addresses only', () => {
-  it('is connected to there if they are public', async () => {
+  it('is connected to if they are public', async () => {
     const connectedTo: string[] = []
     const guard = createGuard({
       lookup: async () => [{ address: '2606:4700:4700::1111', family: 6 }],
@@ -184,11 +184,11 @@ describe('the policy of a sender', { timeout: PATIENCE_MS }, () => {
     'https://printer.local/',
     'ws://93.184.215.14/',
     'blob:https://93.184.215.14/1',
-  ])('is closed without a word: %s is refused', async (url) => {
+  ])('refuses by default: %s', async (url) => {
     expect(await sender({}).send(post(url))).toEqual(REFUSED)
   })
 
-  it('a host that is opened is resolved by the system, /etc/hosts included, and may be anything', async () => {
+  it('resolves an allowed host by the system, including /etc/hosts, to any address', async () => {
     const receiver = await startEverywhere()
     const server = await names('silent')
     const opened = sender({
@@ -208,7 +208,7 @@ describe('the policy of a sender', { timeout: PATIENCE_MS }, () => {
     ['a name that is opened, and resolves to it', { ...OPEN, allowHosts: ['localhost'] }, 'localhost'],
     ['its own spelling inside IPv6', OPEN, `[::ffff:${PUBLIC}]`],
     ['a range that holds it, and an opened address', { ...OPEN, allowHosts: [PUBLIC] }, PUBLIC],
-  ])('shuts an address for %s: nothing is connected to', async (_, policy, host) => {
+  ])('denies an address for %s without a connection', async (_, policy, host) => {
     const receiver = await startEverywhere()
     const { address } = await names({ addresses: [PUBLIC] })
     for (const denied of [PUBLIC, `${PUBLIC}/32`, '127.0.0.0/8']) {
@@ -224,7 +224,7 @@ describe('the policy of a sender', { timeout: PATIENCE_MS }, () => {
     ).toBe(200)
   })
 
-  it('is what it was given, whatever becomes of the object', async () => {
+  it('is a snapshot of the given object', async () => {
     const urlPolicy = { allowHttp: true, allowHosts: [] as string[] }
     const made = sender({ urlPolicy })
     urlPolicy.allowHosts.push('127.0.0.1')
@@ -232,7 +232,7 @@ describe('the policy of a sender', { timeout: PATIENCE_MS }, () => {
     expect(await made.send(post('http://127.0.0.1/'))).toEqual(REFUSED)
   })
 
-  it('createNodeServer gives its sender the policy of its engine, and a delivery says no address', async () => {
+  it('comes from the engine in createNodeServer, and deliveries show no address', async () => {
     const receiver = await startEverywhere()
     const { address } = await names((name) => ({ addresses: [name === NAME ? PUBLIC : PRIVATE] }))
     const server = await createNodeServer({

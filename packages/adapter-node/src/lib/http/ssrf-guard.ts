@@ -14,7 +14,7 @@ import { buildConnector } from 'undici/index.js'
 import { type Address, type Late, type Lookup, within } from './dns-lookup.ts'
 import { connectToFirst, discard } from './connect-race.ts'
 
-/** The connection was not made, or not used. Says the same whatever was found, and never names the address. */
+/** The connection was refused. The message is the same in every case and never names the address. */
 export class AddressNotAllowed extends Error {
   override readonly name = 'AddressNotAllowed'
 
@@ -29,6 +29,7 @@ export interface GuardOptions {
   /** The loopback interface beside the policy, by http and on any port. @default false */
   allowLoopback?: boolean | undefined
   /** All addresses of a name that the policy does not open. */
+  /** Resolves names that are not in the policy's `allowHosts`. */
   lookup: Lookup
   /** Whether an address is this machine's own. */
   isOwn: (address: string) => boolean
@@ -36,27 +37,27 @@ export interface GuardOptions {
   connectTimeoutMs: number
   /** @default true, whatever the environment says */
   verifyCertificates?: boolean | undefined
-  /** Certificates of ours, and authorities. @default none, and those of Node */
+  /** Client certificate and authorities. @default no certificate, and Node's authorities */
   secureContext?: SecureContext | undefined
-  /** What opens sockets. @default undici's */
+  /** Builds the connector that opens sockets. @default undici's */
   build?: typeof buildConnector | undefined
 }
 
 /**
- * Stages two and three of the guard: judges each connection as it is made, in this order, and refuses when in doubt.
+ * Stages two and three of the SSRF guard: checks each connection when it is made, in this order, and refuses when in doubt.
  *
- * 1. Scheme, port, reserved names and literal addresses, by the very check of the URL stage. Literals are judged here
- *    because sockets never look them up (and `net.BlockList` as an option of `connect` is ignored under TLS).
- * 2. A name resolves, and every one of its addresses is judged: none, or one that is refused, refuses the name. A name
- *    that answers with a public and a private address is an attack, not a mistake to be filtered.
- * 3. The socket connects to the addresses that were judged and to no other: there is no second look-up to rebind.
- * 4. What it is connected to is judged once more.
+ * 1. Scheme, port, reserved names and literal addresses, with the check of the URL stage. Literals are checked here because
+ *    sockets never look them up (and `net.BlockList` as an option of `connect` is ignored under TLS).
+ * 2. The name is resolved and every address checked: no address, or one blocked address, refuses the name. A name with a
+ *    public and a private address is an attack, not a mistake to filter.
+ * 3. The socket connects only to the checked addresses: there is no second look-up that could rebind.
+ * 4. The address of the connected socket is checked once more.
  *
- * A host in `allowHosts` is the operator's word: it is resolved by the system, /etc/hosts included, and may be anything but
- * what `denyHosts` holds.
- * With `allowLoopback` a literal loopback address and `localhost` are connected to on the loopback interface. No resolver is
- * asked for `localhost`, and every other name that leads there is refused as before.
- * A connection in the pool was judged when it was made; a request on it costs nothing here.
+ * The operator vouches for a host in `allowHosts`: the system resolves it, including /etc/hosts, and it may be any address
+ * that is not in `denyHosts`. A pooled connection was checked when it was made, so requests on it cost nothing here.
+ *
+ * With `allowLoopback`, a literal loopback address and `localhost` are connected to on the loopback interface. No resolver
+ * is asked for `localhost`, and every other name that leads there is refused.
  */
 export function createGuard(options: GuardOptions): buildConnector.connector {
   const { urlPolicy = {}, allowLoopback, lookup, isOwn, connectTimeoutMs, build = buildConnector } = options
@@ -67,8 +68,8 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
   const isUndenied = (address: string): boolean => !isWithin(address, denied)
   const isAllowed = (address: string): boolean => {
     if (!isUndenied(address)) return false
-    const judged = classifyAddress(address, opened)
-    return judged === 'opened' || (judged === 'public' && !isOwn(address))
+    const kind = classifyAddress(address, opened)
+    return kind === 'opened' || (kind === 'public' && !isOwn(address))
   }
 
   const connect = build({
@@ -77,43 +78,47 @@ export function createGuard(options: GuardOptions): buildConnector.connector {
     rejectUnauthorized: verifyCertificates,
     ...(secureContext && { secureContext }),
   })
-  const way = (ask: Lookup, judge: (address: string) => boolean) => ({ ask, judge, open: checked(connect, judge) })
-  const judged = way(lookup, isAllowed)
-  const ways = {
-    name: judged,
-    address: judged,
-    opened: way(lookupOpened, isUndenied),
-    loopback: way(lookupLoopback, (address) => isLoopbackAddress(address) && isUndenied(address)),
+  const path = (resolveName: Lookup, isChecked: (address: string) => boolean) => ({
+    resolveName,
+    isChecked,
+    open: checked(connect, isChecked),
+  })
+  const toPublic = path(lookup, isAllowed)
+  const paths = {
+    name: toPublic,
+    address: toPublic,
+    opened: path(lookupOpened, isUndenied),
+    loopback: path(lookupLoopback, (address) => isLoopbackAddress(address) && isUndenied(address)),
   }
 
   return (target, callback) => {
     const { hostname } = target
     const check = checkUrl(originOf(target))
     if (!check.ok || (check.host === 'address' && !isAllowed(hostname))) {
-      // Never before this call returns: undici is in the middle of its own state.
+      // Not before this call returns: undici is in the middle of a state change.
       process.nextTick(callback, new AddressNotAllowed(), null)
       return
     }
-    const { ask, judge, open } = ways[check.host]
+    const { resolveName, isChecked, open } = paths[check.host]
     if (isIP(hostname) > 0) return open(target, callback)
     void connectByName(target, callback, {
-      look: (onLate) => judgedLookup(ask, judge, hostname, onLate),
+      look: (onLate) => checkedLookup(resolveName, isChecked, hostname, onLate),
       connect: open,
       connectTimeoutMs,
     })
   }
 }
 
-/** What a connection is asked for, as a URL. */
+/** The target of a connection as a URL. */
 export function originOf({ protocol, hostname, port }: Parameters<buildConnector.connector>[0]): string {
-  // undici takes the brackets off.
+  // undici removes the brackets.
   const host = hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname
   return `${protocol}//${host}${port === '' ? '' : `:${port}`}/`
 }
 
 type Look = (onLate: (late: Late) => void) => Promise<readonly Address[]>
 
-/** Look-up and connecting together within the bound. */
+/** Looks up and connects, together within `connectTimeoutMs`. */
 async function connectByName(
   target: Parameters<buildConnector.connector>[0],
   callback: Parameters<buildConnector.connector>[1],
@@ -133,12 +138,12 @@ async function connectByName(
     callback(error instanceof Error ? error : new Error(String(error)), null)
     return
   }
-  // A certificate, and its server name, are of the host without the last dot.
+  // Certificates and server names have no trailing dot.
   const named = { ...target, servername: target.hostname.replace(/\.$/, '') }
   connectToFirst(by.connect, named, { addresses, late }, Math.max(1, end - performance.now()), callback)
 }
 
-/** A connector whose sockets are used only where they are connected to what is allowed. */
+/** Wraps a connector: refuses sockets that are connected to an address that is not allowed. */
 function checked(connect: buildConnector.connector, isAllowed: (address: string) => boolean): buildConnector.connector {
   return (target, callback) =>
     connect(target, (...answer) => {
@@ -152,7 +157,7 @@ function checked(connect: buildConnector.connector, isAllowed: (address: string)
     })
 }
 
-/** As the system resolves it, /etc/hosts included. */
+/** Resolves a name by the system, including /etc/hosts. */
 async function lookupOpened(hostname: string): Promise<readonly Address[]> {
   const addresses = await systemLookup(hostname, { all: true })
   return addresses.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }))
@@ -167,8 +172,8 @@ async function lookupLoopback(): Promise<readonly Address[]> {
   ]
 }
 
-/** The addresses of a name, each of which may be connected to. */
-async function judgedLookup(
+/** Looks up a name and checks all its addresses. @throws {AddressNotAllowed} */
+async function checkedLookup(
   lookup: Lookup,
   isAllowed: (address: string) => boolean,
   hostname: string,

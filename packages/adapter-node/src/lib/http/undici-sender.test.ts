@@ -9,7 +9,7 @@ import { LOOPBACK, PATIENCE_MS, signal } from '../../../test/rig.ts'
 import { startWorker } from '../../../test/worker.ts'
 
 describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
-  it('posts the bytes and headers it is given, to path and query, and brings back status, headers and body', async () => {
+  it('posts the given bytes and headers to path and query, and returns status, headers and body', async () => {
     const receiver = await startReceiver((request) =>
       request.answer(202, 'grüezi', { 'x-first': 'one', 'retry-after': '7' }),
     )
@@ -29,7 +29,7 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
     expect(receiver.requests[0]?.headers['content-length']).toBe(String(Buffer.byteLength(body)))
   })
 
-  it('of a header that comes several times, gives all its values', async () => {
+  it('returns all values of a repeated header', async () => {
     const raw = await startRawReceiver((socket) =>
       socket.write('HTTP/1.1 429 x\r\nRetry-After: 3\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n'),
     )
@@ -37,8 +37,8 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
     expect(result.kind === 'response' && result.header('retry-after')).toBe('3, 9')
   })
 
-  // Two: the next request is made in the very moment in which the answer ends, when its connection is not free yet.
-  it('keeps its connections: 50 requests one after another take two at most', async () => {
+  // Two: the next request starts when the response ends, and its connection is not free yet.
+  it('reuses connections: 50 sequential requests take two at most', async () => {
     const raw = await startRawReceiver((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
     const sender = newSender({ keepAliveMs: 60_000 })
     for (let n = 0; n < 50; n++) expect(await sender.send(post(raw.url))).toMatchObject({ status: 200 })
@@ -46,7 +46,7 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
     expect(raw.connections()).toBeLessThanOrEqual(2)
   })
 
-  it('a receiver that closes after each answer is served on a new connection each time', async () => {
+  it('opens a new connection each time to a receiver that closes after each response', async () => {
     const raw = await startRawReceiver((socket) =>
       socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'),
     )
@@ -55,7 +55,7 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
     expect(raw.connections()).toBe(3)
   })
 
-  it('200 at once are all under way at once, none waits for another', async () => {
+  it('sends 200 requests concurrently, and none waits for another', async () => {
     const all = signal()
     const receiver = await startReceiver(() => {
       if (receiver.requests.length === 200) all.resolve()
@@ -68,7 +68,7 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
     expect((await results).map((result) => result.kind)).toEqual(Array.from({ length: 200 }, () => 'response'))
   })
 
-  it('each request has its own deadline', async () => {
+  it('gives each request its own deadline', async () => {
     const receiver = await startReceiver((request) => {
       if (request.path === '/late') setTimeout(() => request.answer(), 400)
     })
@@ -81,7 +81,7 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
     expect(late).toMatchObject({ kind: 'response', status: 200 })
   })
 
-  it('leaves the dispatcher of everyone else’s fetch as it was', async () => {
+  it('does not change the dispatcher of the global fetch', async () => {
     const before = getGlobalDispatcher()
     const receiver = await startReceiver()
     await newSender().send(post(receiver.url))
@@ -115,7 +115,7 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
     expect([receiver.requests.length, proxy.requests.length]).toEqual([1, 0])
   })
 
-  it('a request under way when it closes ends as a network error', async () => {
+  it('ends requests in flight as network errors when it closes', async () => {
     const receiver = await startReceiver(() => undefined)
     const sender = createUndiciSender({ urlPolicy: LOOPBACK })
     const result = sender.send(post(receiver.url))
@@ -134,12 +134,12 @@ describe('createUndiciSender', { timeout: PATIENCE_MS }, () => {
 })
 
 describe('a sending process that was stalled past the deadline', { timeout: PATIENCE_MS }, () => {
-  it('counts an answer that lay in its socket as an answer, and silence as a time-out', async () => {
+  it('counts a response that lay in its socket, and silence as a time-out', async () => {
     const receiver = await startReceiver((request) => {
       worker.kill('SIGSTOP')
-      // Into the socket's buffer, of a process that cannot read it now.
+      // Into the socket's buffer, while the process cannot read it.
       if (request.path === '/answers') request.answer(200)
-      // Well past the deadline, by the only clock that a stopped process has.
+      // Well past the deadline by the monotonic clock of the stopped process.
       setTimeout(() => worker.kill('SIGCONT'), 800)
     })
     const worker = await startWorker({ file: ':memory:' })

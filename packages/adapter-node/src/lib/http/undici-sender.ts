@@ -9,24 +9,26 @@ import { type UndiciSenderOptions, readSenderOptions } from './sender-options.ts
 
 export interface UndiciSender extends Sender {
   readonly urlPolicy: UrlPolicy
-  /** Closes every connection; requests under way end as network errors. */
+  /** Closes every connection; requests in flight end as network errors. */
   close(): Promise<void>
 }
 
 /**
- * Sends through undici's `dispatch`, on an agent of its own: no proxy from the environment, no redirects, no
- * decompression, one connection a request under way. Fetch is four to five times slower, and inflates what it reads.
- * Every connection goes through the guard (guard.ts) when it is made.
+ * Creates a sender on undici's `dispatch` with an agent of its own: no proxy from the environment, no redirects, no
+ * decompression, one request in flight per connection. Fetch is four to five times slower, and decompresses responses.
+ * Every connection passes the SSRF guard (ssrf-guard.ts) when it is made.
+ *
+ * @throws {NodeAdapterError} `invalid_option`, naming option, bound and value
  */
 export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSender {
   const settings = readSenderOptions(options)
-  // Judged by what it says now, and shown as such.
+  // A snapshot, so that a later mutation has no effect.
   const urlPolicy = structuredClone(options.urlPolicy ?? {})
-  // A dispatcher does not say for which request it connects. Whenever it does, it is in the course of the request's dispatch.
+  // A dispatcher does not tell its connector which request it connects for, but it connects within that request's dispatch.
   const dispatching = settings.egressProxy === undefined ? undefined : new AsyncLocalStorage<Exchange>()
   const connectionsOf = (allowLoopback: boolean): Connections =>
-    createConnections({ ...settings, urlPolicy, allowLoopback }, (withdraw) =>
-      dispatching?.getStore()?.connecting(withdraw),
+    createConnections({ ...settings, urlPolicy, allowLoopback }, (cancel) =>
+      dispatching?.getStore()?.connecting(cancel),
     )
   const connections = connectionsOf(false)
   // Apart from the others: a connection to this machine carries no request of an engine without `development`.

@@ -4,7 +4,7 @@ import { LOOPBACK, PATIENCE_MS, rig, until } from '../../../test/rig.ts'
 
 const event = (workspaceId: string, n: number) => ({ type: 'message.created', workspaceId, data: { n } })
 
-/** Publishes to an endpoint in each of the workspaces; all of them name the one host. */
+/** Publishes to one endpoint in each workspace; all of them name the same host. */
 async function publish(
   made: Awaited<ReturnType<typeof rig>>,
   url: string,
@@ -19,7 +19,7 @@ async function publish(
 }
 
 describe('attempts at one destination host', { timeout: PATIENCE_MS }, () => {
-  it('are at most slotsPerHost, of all endpoints and workspaces together; the rest waits in line, uncounted', async () => {
+  it('are at most slotsPerHost for all endpoints and workspaces together; other rows wait and count no attempt', async () => {
     const silent = await startReceiver(() => undefined)
     const other = await startReceiver()
     const urlPolicy = { ...LOOPBACK, allowHosts: ['localhost'] }
@@ -27,7 +27,7 @@ describe('attempts at one destination host', { timeout: PATIENCE_MS }, () => {
     await publish(made, silent.url, ['w1', 'w2', 'w3'], 10)
     await made.queue.start(made.engine)
     await silent.arrived(4)
-    // Another host is held up by none of it, and what it gets has come later than anything that could run.
+    // Another host is not delayed, and its row was published after all that could run.
     await publish(made, other.url.replace('127.0.0.1', 'localhost'), ['w4'], 20)
     await other.arrived(20)
     expect(silent.requests).toHaveLength(4)
@@ -41,7 +41,7 @@ describe('attempts at one destination host', { timeout: PATIENCE_MS }, () => {
     expect(new Set(silent.requests.map(({ id }) => id)).size).toBe(30)
   })
 
-  it('are given to the workspace that has fewest, not to the one whose rows came first', async () => {
+  it('go to the workspace with the fewest in flight, not to the one whose rows came first', async () => {
     const receiver = await startReceiver(() => undefined)
     const made = await rig({ queue: { concurrency: 32, slotsPerHost: 2 } })
     await publish(made, receiver.url, ['flood'], 200)

@@ -8,7 +8,7 @@ import { InFlight } from './in-flight.ts'
 const DELIVERED: DeliveryOutcome = { kind: 'complete', httpStatus: 200 }
 
 /** Slots of which one endpoint may have all. */
-function slotsOf(concurrency: number, settleBatch: number): InFlight {
+function createInFlight(concurrency: number, settleBatch: number): InFlight {
   return new InFlight({
     concurrency,
     settleBatch,
@@ -26,91 +26,96 @@ function claims(count: number): Claim[] {
   )
 }
 
-/** Starts all that may run. */
-function run(slots: InFlight): InFlightClaim[] {
+/** Starts all claims that may run. */
+function run(inFlight: InFlight): InFlightClaim[] {
   const started: InFlightClaim[] = []
-  for (let held = slots.next(); held; held = slots.next()) started.push(held)
+  for (let next = inFlight.next(); next; next = inFlight.next()) started.push(next)
   return started
 }
 
-describe('Slots', () => {
-  it('wants a window at first, runs no more than a window, and lets the rest wait', () => {
-    const slots = slotsOf(4, 8)
-    expect(slots.room.rows).toBe(4)
-    slots.add(claims(10))
-    expect(run(slots)).toHaveLength(4)
-    expect([slots.running, slots.waiting, slots.room.rows]).toEqual([4, 6, 0])
+describe('InFlight', () => {
+  it('claims `concurrency` rows first, runs no more, and lets the rest wait', () => {
+    const inFlight = createInFlight(4, 8)
+    expect(inFlight.room.rows).toBe(4)
+    inFlight.add(claims(10))
+    expect(run(inFlight)).toHaveLength(4)
+    expect([inFlight.running, inFlight.waiting, inFlight.room.rows]).toEqual([4, 6, 0])
   })
 
-  it('a slot that becomes free takes the next claim before anything is settled', () => {
-    const slots = slotsOf(2, 4)
-    slots.add(claims(3))
-    const [first] = run(slots)
-    if (first) slots.finish(first, DELIVERED)
-    expect(run(slots).map(({ claim }) => claim.id)).toEqual(['row 2'])
-    expect(slots.finished).toHaveLength(1)
+  it('starts the next claim in a free slot before anything is settled', () => {
+    const inFlight = createInFlight(2, 4)
+    inFlight.add(claims(3))
+    const [first] = run(inFlight)
+    if (first) inFlight.finish(first, DELIVERED)
+    expect(run(inFlight).map(({ claim }) => claim.id)).toEqual(['row 2'])
+    expect(inFlight.finished).toHaveLength(1)
   })
 
-  it('keeps few claims waiting while few finish, and a batch at most while many do', () => {
-    const slots = slotsOf(4, 6)
-    slots.add(claims(4))
-    const started = run(slots)
+  it('claims few rows ahead while few attempts finish, and at most a batch while many do', () => {
+    const inFlight = createInFlight(4, 6)
+    inFlight.add(claims(4))
+    const started = run(inFlight)
     const [first] = started
-    if (first) slots.finish(first, DELIVERED)
-    // One is free, and twice one may wait.
-    expect(slots.room.rows).toBe(3)
-    for (const held of started.slice(1)) slots.finish(held, DELIVERED)
-    expect(slots.room.rows).toBe(4 + 6)
+    if (first) inFlight.finish(first, DELIVERED)
+    // One slot is free, and twice one may wait.
+    expect(inFlight.room.rows).toBe(3)
+    for (const next of started.slice(1)) inFlight.finish(next, DELIVERED)
+    expect(inFlight.room.rows).toBe(4 + 6)
   })
 
-  it('a group is ready when it is full, when half a window has finished and nothing waits, and when nothing runs', () => {
-    const slots = slotsOf(4, 3)
-    slots.add(claims(8))
+  it('settles a group when it is full, when half of `concurrency` has finished and nothing waits, and when nothing runs', () => {
+    const inFlight = createInFlight(4, 3)
+    inFlight.add(claims(8))
     const finishNext = (): void => {
-      const held = slots.claims.find((one) => !slots.finished.some((done) => done.held === one))
-      if (held) slots.finish(held, DELIVERED)
-      run(slots)
+      const next = inFlight.claims.find((one) => !inFlight.finished.some((done) => done.inFlight === one))
+      if (next) inFlight.finish(next, DELIVERED)
+      run(inFlight)
     }
-    run(slots)
-    expect(slots.groupIsReady).toBe(false)
+    run(inFlight)
+    expect(inFlight.groupIsReady).toBe(false)
     finishNext()
     finishNext()
-    // Half a window, but more waits to run.
-    expect([slots.waiting, slots.groupIsReady]).toEqual([2, false])
+    // Half of `concurrency`, but more waits to run.
+    expect([inFlight.waiting, inFlight.groupIsReady]).toEqual([2, false])
     finishNext()
-    expect(slots.groupIsReady).toBe(true)
-    slots.settled(slots.finished)
+    expect(inFlight.groupIsReady).toBe(true)
+    inFlight.settled(inFlight.finished)
     finishNext()
-    expect([slots.waiting, slots.finished.length, slots.groupIsReady]).toEqual([0, 1, false])
+    expect([inFlight.waiting, inFlight.finished.length, inFlight.groupIsReady]).toEqual([0, 1, false])
     finishNext()
-    expect(slots.groupIsReady).toBe(true)
-    slots.settled(slots.finished)
-    while (slots.running > 0) finishNext()
-    expect(slots.groupIsReady).toBe(true)
+    expect(inFlight.groupIsReady).toBe(true)
+    inFlight.settled(inFlight.finished)
+    while (inFlight.running > 0) finishNext()
+    expect(inFlight.groupIsReady).toBe(true)
   })
 
-  it('what waits for an endpoint that takes nothing is released with the outcome that says so', () => {
-    const slots = slotsOf(2, 4)
-    slots.add(claims(4))
-    const [first, second] = run(slots)
-    if (first) slots.finish(first, { kind: 'hold', reason: 'endpoint_paused' })
-    expect(slots.finished.map(({ claim, outcome }) => [claim.id, outcome.kind])).toEqual([
+  it('releases the waiting claims of an endpoint together with the outcome that blocks it', () => {
+    const inFlight = createInFlight(2, 4)
+    inFlight.add(claims(4))
+    const [first, second] = run(inFlight)
+    if (first) inFlight.finish(first, { kind: 'hold', reason: 'endpoint_paused' })
+    expect(inFlight.finished.map(({ claim, outcome }) => [claim.id, outcome.kind])).toEqual([
       ['row 0', 'hold'],
       ['row 2', 'release'],
       ['row 3', 'release'],
     ])
-    expect([slots.waiting, slots.groupIsReady, run(slots), second && slots.has(second)]).toEqual([0, true, [], true])
+    expect([inFlight.waiting, inFlight.groupIsReady, run(inFlight), second && inFlight.has(second)]).toEqual([
+      0,
+      true,
+      [],
+      true,
+    ])
   })
 
-  it('what was dropped or settled is in hand no longer, and its late outcome finds that out', () => {
-    const slots = slotsOf(2, 4)
-    slots.add(claims(4))
-    const [first, second] = run(slots)
-    expect(slots.dropWaiting().map(({ id }) => id)).toEqual(['row 2', 'row 3'])
-    if (first) slots.finish(first, DELIVERED)
-    slots.settled(slots.finished)
-    expect([first && slots.has(first), second && slots.has(second)]).toEqual([false, true])
-    expect(slots.dropAll().map(({ id }) => id)).toEqual(['row 1'])
-    expect([slots.claims.length, slots.finished.length]).toEqual([0, 0])
+  it('ignores late outcomes of claims that were dropped or settled', () => {
+    const inFlight = createInFlight(2, 4)
+    inFlight.add(claims(4))
+    const [first, second] = run(inFlight)
+    expect(inFlight.dropWaiting().map(({ id }) => id)).toEqual(['row 2', 'row 3'])
+    if (first) inFlight.finish(first, DELIVERED)
+    inFlight.settled(inFlight.finished)
+    expect([first && inFlight.has(first), second && inFlight.has(second)]).toEqual([false, true])
+    expect(inFlight.dropAll().map(({ id }) => id)).toEqual(['row 1'])
+    expect([inFlight.claims.length, inFlight.finished.length]).toEqual([0, 0])
   })
 })

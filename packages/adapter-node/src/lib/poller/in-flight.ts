@@ -5,22 +5,22 @@ import type { InFlightClaim, Lane, LaneOptions } from './lane.ts'
 import { LaneScheduler } from './lane-scheduler.ts'
 import type { Room } from './lane-backlog.ts'
 
-/** A claim whose attempt has ended. */
+/** A claim whose outcome is known and not settled yet. */
 export interface Finished extends FinishedDelivery {
-  readonly held: InFlightClaim
-  /** It never ran: held or released. */
-  readonly isUnsent: boolean
+  readonly inFlight: InFlightClaim
+  /** It never ran: to be held or released. */
+  readonly isSkipped: boolean
 }
 
 export interface InFlightOptions extends LaneOptions {
-  /** Outcomes that gather for one commit, at most. */
+  /** Outcomes settled in one commit, at most. */
   settleBatch: number
 }
 
 const RELEASE: DeliveryOutcome = { kind: 'release' }
-// A row whose rate limit has no slot time within this is held; one that waits for less stays in line.
+// A row whose rate limit has no slot time within this is held; otherwise it is released and waits in its lane.
 const NEAR_MS = 1000
-const ANYTHING: Admission = {
+const UNLIMITED: Admission = {
   hosts: new Map(),
   concurrency: new Map(),
   waitMs: new Map(),
@@ -29,26 +29,30 @@ const ANYTHING: Admission = {
 }
 
 /**
- * The claims in hand, each in one of three places:
+ * The claims in flight, from the claim to the commit of their settle. Their leases are renewed all along.
  *
  * ```text
- *   add ──► waiting ──► running ──► finished ──► settled: out of hand
- *               └── released: it could not begin soon ──┘
+ *   state      entered by                                    left by
+ *   waiting    add                                           next, releaseOverflow, drop…
+ *   running    next (LaneScheduler chooses)                  finish, drop
+ *   finished   finish; add and releaseOverflow, for claims   settled, once committed; a refused commit changes nothing
+ *              that are held or released without running
+ *   parked     park: another session locks the row           unpark, back to finished
+ *   (gone)     settled, drop, dropWaiting, dropAll           a late outcome is ignored
  * ```
  *
- * At most `concurrency` run, and as many more in lent slots: whose turn it is, and to whom a slot is lent, is the lanes' to
- * say. At most `settleBatch` more wait to run, so that a slot that becomes free takes the next claim at once, without a
- * commit, while outcomes gather for a full one. What a crash can send twice (running, or finished and not settled) is at
- * most all of them together: `2 × concurrency + settleBatch`.
+ * At most `concurrency` run, and as many more in lent slots. At most `settleBatch` more wait, so that a free slot starts
+ * the next claim immediately, without a commit, while outcomes gather for a full one. A crash can duplicate at most all
+ * claims in flight: `2 × concurrency + settleBatch`.
  */
 export class InFlight {
   readonly lanes: LaneScheduler
   readonly #options: InFlightOptions
-  readonly #inHand = new SwapRemoveSet<InFlightClaim>()
+  readonly #claims = new SwapRemoveSet<InFlightClaim>()
   #finished: Finished[] = []
-  /** Of the finished, those that never ran: their lanes' rows are looked after in the same commit. */
-  #unsent = 0
-  /** Of the finished, those that ran in a slot of their own. */
+  /** Finished claims that never ran; they are settled without waiting for a full group. */
+  #skipped = 0
+  /** Finished claims that ran in a slot within `concurrency`. */
   #attempted = 0
 
   constructor(options: InFlightOptions) {
@@ -56,9 +60,9 @@ export class InFlight {
     this.lanes = new LaneScheduler(options)
   }
 
-  /** Everything whose lease is ours to renew. */
+  /** All claims in flight: their leases are renewed. */
   get claims(): readonly InFlightClaim[] {
-    return this.#inHand.items
+    return this.#claims.items
   }
 
   get running(): number {
@@ -69,68 +73,67 @@ export class InFlight {
     return this.lanes.waiting
   }
 
-  /** The outcomes to settle. They stay in hand until {@link settled} says that they are committed. */
+  /** Outcomes to settle, until {@link settled} removes them. */
   get finished(): readonly Finished[] {
     return this.#finished
   }
 
   /**
-   * How many to claim together with the settle of what has finished: what is free now, and twice as many as finished
-   * since the last settle, because about as many will become free before the next. Slow receivers finish few, so few
-   * are kept from other processes. While none is free, what would be lent to workspaces below their share, however much
-   * waits.
+   * How many rows to claim in the commit that settles the finished ones: the free slots, and twice as many as finished since
+   * the last settle, because about as many will become free before the next. Slow receivers finish few, so few rows are
+   * withheld from other processes. While no slot is free, only rows that would start in lent slots are claimed.
    */
   get room(): Room {
     const { concurrency, settleBatch, slotsPerWorkspace } = this.#options
-    const { running, waiting, ready } = this.lanes
-    // Those that wait for a slot of their own endpoint are in nobody's way, and yet they are in hand. What has finished is
-    // settled by the commit that claims.
-    const inHand = 2 * concurrency + settleBatch - running - waiting
-    const soon = concurrency - running + Math.min(settleBatch, 2 * this.#attempted) - ready
-    const rows = Math.max(0, Math.min(soon, settleBatch + concurrency - waiting, inHand))
+    const { running, waiting, runnableCount } = this.lanes
+    // Claims that wait for their own lane's limit take no slot from others, but count in the bound of claims in flight.
+    // Finished ones do not count: the commit that claims settles them.
+    const left = 2 * concurrency + settleBatch - running - waiting
+    const soon = concurrency - running + Math.min(settleBatch, 2 * this.#attempted) - runnableCount
+    const rows = Math.max(0, Math.min(soon, settleBatch + concurrency - waiting, left))
     if (rows > 0 || running < concurrency) return { rows, lent: 0 }
-    const lent = Math.min(slotsPerWorkspace, 2 * concurrency - running - this.lanes.borrowing, inHand)
+    const lent = Math.min(slotsPerWorkspace, 2 * concurrency - running - this.lanes.borrowableCount, left)
     return { rows, lent: Math.max(0, lent) }
   }
 
-  /** Rows whose time has come that are claimed where they are: as many as are free, and not many. */
+  /** Rows to claim by due time instead of through a lane: the free slots, and a quarter of `concurrency` at most. */
   get roomForDue(): number {
     const { concurrency } = this.#options
     return Math.max(0, Math.min(Math.ceil(concurrency / 4), concurrency - this.running))
   }
 
-  /** Enough outcomes for a commit: a full batch, half a window when nothing waits to run, or all there is at the end. */
+  /** Enough outcomes for a commit: a full batch, half of `concurrency` when nothing waits to run, or any when nothing runs or some never ran. */
   get groupIsReady(): boolean {
     const { finished, running } = this
     const { concurrency, settleBatch } = this.#options
     if (finished.length === 0) return false
-    if (running === 0 || this.#unsent > 0 || finished.length >= settleBatch) return true
-    return finished.length * 2 >= concurrency && !this.lanes.isReady
+    if (running === 0 || this.#skipped > 0 || finished.length >= settleBatch) return true
+    return finished.length * 2 >= concurrency && !this.lanes.hasRunnable
   }
 
   /**
-   * @param admission what the endpoints allow of these
+   * @param admission see `engine.worker.admit`
    * @param beginBy see {@link InFlightClaim.beginBy}
-   * @returns lanes to ask again, and in how many ms: what their rate limits have refused is back in line
+   * @returns lanes whose rate limit refused a row, and in how many ms to claim of them again
    */
-  add(claims: readonly Claim[], admission: Admission = ANYTHING, beginBy = Infinity): Map<Lane, number> {
+  add(claims: readonly Claim[], admission: Admission = UNLIMITED, beginBy = Infinity): Map<Lane, number> {
     const now = this.#options.clock()
     const again = new Map<Lane, number>()
     for (const claim of claims) {
-      const lane = this.lanes.of(claim)
+      const lane = this.lanes.laneFor(claim)
       lane.limit = admission.concurrency.get(lane.endpointId)
       lane.host = admission.hosts.get(lane.endpointId)
       const waitMs = admission.waitMs.get(claim.id)
       const notBefore = waitMs === undefined ? 0 : now + waitMs
       const startBy = waitMs === undefined ? Infinity : notBefore + (admission.slackMs.get(lane.endpointId) ?? 0)
       const since = Math.max(now, notBefore)
-      const held: InFlightClaim = { claim, lane, notBefore, since, startBy, beginBy, isLent: false, place: -1 }
-      this.#inHand.add(held)
+      const inFlight: InFlightClaim = { claim, lane, notBefore, since, startBy, beginBy, isLent: false, place: -1 }
+      this.#claims.add(inFlight)
       const nextMs = admission.refused.get(claim.id)
-      if (nextMs === undefined) this.lanes.wait(held)
-      else if (nextMs > NEAR_MS) this.#putBack(held, { kind: 'hold', reason: 'rate_limited', resumeInMs: nextMs })
+      if (nextMs === undefined) this.lanes.enqueue(inFlight)
+      else if (nextMs > NEAR_MS) this.#skip(inFlight, { kind: 'hold', reason: 'rate_limited', resumeInMs: nextMs })
       else {
-        this.#putBack(held, RELEASE)
+        this.#skip(inFlight, RELEASE)
         again.set(lane, Math.min(nextMs, again.get(lane) ?? Infinity))
       }
     }
@@ -139,106 +142,106 @@ export class InFlight {
     return again
   }
 
-  /** Asks a limited lane for no more than its limit granted, and for twice as many once it granted all. */
+  /** Claims no more of a rate-limited lane than its limit granted, and twice as many once it granted all. */
   #learnSlotTimes(claims: readonly Claim[], { slackMs, waitMs }: Admission): void {
     if (slackMs.size === 0) return
     const limited = Map.groupBy(
       claims.filter(({ endpointId }) => slackMs.has(endpointId)),
-      (claim) => this.lanes.of(claim),
+      (claim) => this.lanes.laneFor(claim),
     )
-    for (const [lane, asked] of limited) {
-      const granted = asked.filter(({ id }) => waitMs.has(id)).length
-      lane.slotTimes = granted < asked.length ? Math.max(1, granted) : Math.max(lane.slotTimes, 2 * granted)
+    for (const [lane, claimed] of limited) {
+      const granted = claimed.filter(({ id }) => waitMs.has(id)).length
+      lane.slotTimes = granted < claimed.length ? Math.max(1, granted) : Math.max(lane.slotTimes, 2 * granted)
     }
   }
 
-  /** How long until the next claim that waits for its slot time may run, in ms; undefined if none does. */
+  /** Time to the earliest slot time of a waiting claim, in ms; undefined if none has one. */
   get nextSlotTimeMs(): number | undefined {
     const time = this.lanes.nextSlotTime
     return time === undefined ? undefined : Math.max(1, time - this.#options.clock())
   }
 
-  /** The next claim to run, if one waits and a slot is free or lent. */
+  /** Starts the next claim; undefined if none may start. */
   next(): InFlightClaim | undefined {
     return this.lanes.next()
   }
 
-  /** It came too late to run: its slot is free again, and the claim is to be given back. */
-  drop(held: InFlightClaim): Claim {
-    this.lanes.ended(held)
-    this.#inHand.remove(held)
-    return held.claim
+  /** Frees the slot of a claim that is past its `beginBy`, and returns the claim for release. */
+  drop(inFlight: InFlightClaim): Claim {
+    this.lanes.finishAttempt(inFlight)
+    this.#claims.remove(inFlight)
+    return inFlight.claim
   }
 
-  /** Releases what has waited too long. Says whether there was any. */
+  /** Finishes with a release the claims that have waited too long. Returns whether there were any. */
   releaseOverflow(): boolean {
     const overflow = this.lanes.takeOverflow()
-    for (const held of overflow) this.#putBack(held, RELEASE)
+    for (const inFlight of overflow) this.#skip(inFlight, RELEASE)
     return overflow.length > 0
   }
 
-  #putBack(held: InFlightClaim, outcome: DeliveryOutcome): void {
-    this.#finished.push({ held, claim: held.claim, outcome, isUnsent: true })
-    this.#unsent++
+  #skip(inFlight: InFlightClaim, outcome: DeliveryOutcome): void {
+    this.#finished.push({ inFlight, claim: inFlight.claim, outcome, isSkipped: true })
+    this.#skipped++
   }
 
-  /** Its settle waits: it stays in hand, and is among the finished again once it is unparked. */
+  /** Takes an outcome out of {@link finished} until {@link unpark}; its lease is still renewed. */
   park(one: Finished): void {
     this.#finished = this.#finished.filter((other) => other !== one)
     this.#count()
   }
 
   unpark(one: Finished): void {
-    if (!this.has(one.held)) return
+    if (!this.has(one.inFlight)) return
     this.#finished.push(one)
     this.#count()
   }
 
   #count(): void {
-    this.#unsent = this.#finished.filter(({ isUnsent }) => isUnsent).length
-    this.#attempted = this.#finished.filter(({ held, isUnsent }) => !held.isLent && !isUnsent).length
+    this.#skipped = this.#finished.filter(({ isSkipped }) => isSkipped).length
+    this.#attempted = this.#finished.filter(({ inFlight, isSkipped }) => !inFlight.isLent && !isSkipped).length
   }
 
-  /** Whether it is still in hand: a stop gives back what runs too long. */
-  has(held: InFlightClaim): boolean {
-    return this.#inHand.has(held)
+  /** False once a stop has released it. */
+  has(inFlight: InFlightClaim): boolean {
+    return this.#claims.has(inFlight)
   }
 
-  finish(held: InFlightClaim, outcome: DeliveryOutcome): void {
+  finish(inFlight: InFlightClaim, outcome: DeliveryOutcome): void {
     const { attempt } = outcome
-    this.lanes.ended(held, attempt && { ...attempt, isSuccess: outcome.kind === 'complete' })
-    this.#finished.push({ held, claim: held.claim, outcome, isUnsent: false })
-    if (!held.isLent) this.#attempted++
-    // Its endpoint takes nothing: what waits for it would hear the same, one by one.
-    if (outcome.kind === 'hold') for (const other of this.lanes.takeWaiting(held.lane)) this.#putBack(other, RELEASE)
+    this.lanes.finishAttempt(inFlight, attempt && { ...attempt, isSuccess: outcome.kind === 'complete' })
+    this.#finished.push({ inFlight, claim: inFlight.claim, outcome, isSkipped: false })
+    if (!inFlight.isLent) this.#attempted++
+    // The endpoint is blocked: its waiting claims would each run into the same outcome.
+    if (outcome.kind === 'hold') for (const other of this.lanes.takeWaiting(inFlight.lane)) this.#skip(other, RELEASE)
   }
 
   settled(outcomes: readonly Finished[]): void {
-    for (const { held } of outcomes) this.#inHand.remove(held)
-    this.#finished = this.#finished.filter(({ held }) => this.#inHand.has(held))
+    for (const { inFlight } of outcomes) this.#claims.remove(inFlight)
+    this.#finished = this.#finished.filter(({ inFlight }) => this.#claims.has(inFlight))
     this.#count()
   }
 
-  /** Takes out of hand what has not begun, for it to be given back. */
+  /** Removes the claims that have not started, and returns them for release. */
   dropWaiting(): Claim[] {
     const waiting = this.lanes.takeWaiting()
-    for (const held of waiting) this.#inHand.remove(held)
+    for (const inFlight of waiting) this.#claims.remove(inFlight)
     return waiting.map(({ claim }) => claim)
   }
 
-  /** Another worker has it: it must not begin here. */
-  dropIfWaiting(held: InFlightClaim): void {
-    if (this.lanes.takeWaiting(held).length > 0) this.#inHand.remove(held)
+  /** Removes a claim whose lease is lost, unless it runs already. */
+  dropIfWaiting(inFlight: InFlightClaim): void {
+    if (this.lanes.takeWaiting(inFlight).length > 0) this.#claims.remove(inFlight)
   }
 
-  /** Takes everything out of hand. */
+  /** Removes and returns all claims; late outcomes are ignored. */
   dropAll(): Claim[] {
-    const held = [...this.claims]
-    for (const one of held) this.#inHand.remove(one)
+    const all = [...this.claims]
+    for (const inFlight of all) this.#claims.remove(inFlight)
     this.lanes.takeWaiting()
     this.#finished = []
-    this.#unsent = 0
+    this.#skipped = 0
     this.#attempted = 0
-    return held.map(({ claim }) => claim)
+    return all.map(({ claim }) => claim)
   }
 }

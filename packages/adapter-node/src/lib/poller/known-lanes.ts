@@ -1,10 +1,10 @@
 import type { LaneRef } from '@keepsend/outbox'
 import { type Lane, type Tenant, newLane } from './lane.ts'
 
-// Endpoints that are remembered while nothing of theirs is in flight.
+// Lanes remembered; beyond this, those without claims in flight are forgotten.
 const MAX_LANES = 10_000
 
-/** The lanes that a poller has met, each once. */
+/** One {@link Lane} for each endpoint that the poller has met. */
 export class KnownLanes {
   readonly #clock: () => number
   readonly #tenants = new Map<string, Tenant>()
@@ -14,7 +14,7 @@ export class KnownLanes {
     this.#clock = clock
   }
 
-  of(ref: LaneRef): Lane {
+  laneFor(ref: LaneRef): Lane {
     const known = this.#tenants.get(ref.workspaceId)?.known.get(ref.endpointId)
     if (known) return known
     if (this.#size >= MAX_LANES) this.#forgetIdle()

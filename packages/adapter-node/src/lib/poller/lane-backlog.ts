@@ -4,39 +4,39 @@ import type { LaneScheduler } from './lane-scheduler.ts'
 
 /** How many rows may be claimed. */
 export interface Room {
-  /** Of anybody. */
+  /** Of any lane. */
   rows: number
-  /** Besides, for endpoints to which a slot beyond `concurrency` would be lent. */
+  /** In addition, of lanes that would get a slot beyond `concurrency`. */
   lent: number
 }
 
 /** A lane that is believed to have rows, until a claim finds it empty. */
 interface Known extends LaneRef {
-  /** What is asked of it at once while there are others: whether it has so many is not known. */
-  ask: number
-  /** The last row that a claim took of it, as long as claims give all that they are asked for; '' after a look. */
+  /** Rows to ask of it in one claim while other lanes have rows; whether it has that many is not known. */
+  askCount: number
+  /** The last row that a claim took of it, as long as claims return all rows they ask for; '' after a look. */
   after: string
-  /** The turn in which it was named, by a publish of this process or a settle; -1: a look has shown it. */
-  hintedIn: number
+  /** The poll round in which a publish of this process or a settle named it; -1: a look has shown it. */
+  hintedInRound: number
 }
 
-// As many endpoints of one workspace as a look shows while there are others, and while it is alone.
+// Endpoints of one workspace that a look shows while other workspaces have rows, and while none has.
 const ENDPOINTS = 4
 const ENDPOINTS_ALONE = 64
 const FIRST_ASK = 4
 const MAX_ASK = 1000
-// Lanes that are kept in mind; whatever is beyond, a look finds.
+// Lanes remembered from hints; looks find the others.
 const MAX_HINTS = 1000
 const MAX_BEHIND = 1000
 // More than the workspaces of one look.
-const BEHIND_AT_ONCE = 64
-// What one claim names. A turn of so many lanes is long enough.
+const BEHIND_PER_LOOK = 64
+// Lanes that one claim names. More would make the poll round too long.
 const MAX_SHARES = 256
 
 /**
- * What stands in line in the database, as far as this process knows: the lanes that the last look showed, and those that
- * it was told of. Says where the next look goes on, and how many rows of which lane the next claim takes. Losing it does
- * no harm.
+ * The lanes that have ready rows, as far as this process knows: those that the last look showed, and those that hints
+ * named. Decides where the next look continues, and how many rows of which lane the next claim takes. A cache: losing it
+ * does no harm.
  */
 export class LaneBacklog {
   readonly #lanes: LaneScheduler
@@ -44,33 +44,33 @@ export class LaneBacklog {
   readonly #behind = new Map<string, string>()
   #after = ''
   #isAlone = true
-  #turn = 0
+  #round = 0
   /** There are more lanes than the last look showed, or no look was made yet. */
   isPartial = true
-  /** There are more workspaces: each turn looks at some, so that a round is short. */
-  isRound = false
+  /** There are more workspaces than one look shows: each poll round looks at some, so that it stays short. */
+  isPaged = false
 
   constructor(lanes: LaneScheduler) {
     this.#lanes = lanes
   }
 
-  /** There are rows in this lane. */
+  /** Remembers that this lane has rows. */
   hint({ workspaceId, endpointId }: LaneRef): void {
     const key = keyOf({ workspaceId, endpointId })
     const known = this.#known.get(key)
-    if (known) known.hintedIn = this.#turn
+    if (known) known.hintedInRound = this.#round
     else if (this.#known.size >= MAX_HINTS) this.isPartial = true
-    else this.#known.set(key, { workspaceId, endpointId, ask: FIRST_ASK, after: '', hintedIn: this.#turn })
+    else this.#known.set(key, { workspaceId, endpointId, askCount: FIRST_ASK, after: '', hintedInRound: this.#round })
   }
 
-  /** Where the next look goes on. */
+  /** Where the next look continues. */
   get nextLook(): LookOptions {
     const endpoints = this.#isAlone ? ENDPOINTS_ALONE : ENDPOINTS
     const after = this.#after
     let behind = [...this.#behind]
-    if (behind.length > BEHIND_AT_ONCE) {
+    if (behind.length > BEHIND_PER_LOOK) {
       const next = behind.filter(([workspaceId]) => workspaceId > after)
-      behind = next.sort(([one], [other]) => (one < other ? -1 : 1)).slice(0, BEHIND_AT_ONCE)
+      behind = next.sort(([one], [other]) => (one < other ? -1 : 1)).slice(0, BEHIND_PER_LOOK)
     }
     return { after, endpoints, behind: Object.fromEntries(behind) }
   }
@@ -79,13 +79,13 @@ export class LaneBacklog {
     const { after = '', endpoints = 0 } = this.nextLook
     const before = new Map(this.#known)
     for (const [key, known] of before) {
-      // What came back in line behind the claims of the last turns is claimed from now on.
+      // Rows that were released before `after` are asked for again.
       known.after = ''
-      if (known.hintedIn < 0) this.#known.delete(key)
+      if (known.hintedInRound < 0) this.#known.delete(key)
     }
     const workspaces = Map.groupBy(lanes, ({ workspaceId }) => workspaceId)
-    this.isRound = next !== '' || after !== ''
-    let isPartial = this.isRound
+    this.isPaged = next !== '' || after !== ''
+    let isPartial = this.isPaged
     for (const [workspaceId, shown] of workspaces) {
       const isShort = shown.length < endpoints
       if (this.#behind.delete(workspaceId) || !isShort) isPartial = true
@@ -93,10 +93,10 @@ export class LaneBacklog {
       if (!isShort && this.#behind.size < MAX_BEHIND) this.#behind.set(workspaceId, last)
       for (const ref of shown) {
         const key = keyOf(ref)
-        this.#known.set(key, before.get(key) ?? { ...ref, ask: FIRST_ASK, after: '', hintedIn: -1 })
+        this.#known.set(key, before.get(key) ?? { ...ref, askCount: FIRST_ASK, after: '', hintedInRound: -1 })
       }
     }
-    // Of a workspace that was asked for lanes behind an endpoint and has none there, it starts again.
+    // A workspace that has no lanes behind its last endpoint starts again from its first.
     for (const workspaceId of this.#behind.keys()) {
       const wasLookedAt = workspaceId > after && (next === '' || workspaceId <= next)
       if (workspaces.has(workspaceId) || !wasLookedAt) continue
@@ -109,21 +109,21 @@ export class LaneBacklog {
   }
 
   /**
-   * Shares out the room: one row at a time to the workspace with the least in hand, and within it to its lanes in turn,
-   * each up to what it could begin soon. What is lent goes to workspaces below their share, and to lanes that may borrow.
+   * Divides the room: one row at a time to the workspace with the fewest claims in flight, and within it to its lanes in
+   * rotation, each up to the rows that would start soon. Lent slots go only to lanes that may borrow.
    */
   allot({ rows, lent }: Room): LaneShare[] {
-    this.#turn++
-    const tenants = this.#candidates()
+    this.#round++
+    const tenants = this.#tenantRooms()
     const isOnly = this.#known.size === 1
     const shares = new Map<Lane, Required<LaneShare>>()
     let left = rows
     for (let beyond = lent; left > 0 || beyond > 0;) {
       const isLent = left <= 0
-      const tenant = leastInHand(tenants)
-      const turn = tenant?.turns.shift()
-      if (!tenant || !turn) break
-      const { lane, known } = turn
+      const tenant = leastInFlight(tenants)
+      const next = tenant?.lanes.shift()
+      if (!tenant || !next) break
+      const { lane, known } = next
       let share = shares.get(lane)
       if ((!share && shares.size >= MAX_SHARES) || (isLent && !this.#lanes.mayBorrow(lane, tenant.before))) continue
       if (!share) {
@@ -131,42 +131,41 @@ export class LaneBacklog {
         shares.set(lane, (share = { workspaceId, endpointId, count: 0, after }))
       }
       share.count++
-      tenant.inHand++
+      tenant.inFlight++
       tenant.before++
       if (isLent) beyond--
       else left--
-      const most = Math.min(MAX_ASK, turn.room, isOnly ? MAX_ASK : known.ask)
-      if (share.count < most) tenant.turns.push(turn)
+      const most = Math.min(MAX_ASK, next.room, isOnly ? MAX_ASK : known.askCount)
+      if (share.count < most) tenant.lanes.push(next)
     }
     return [...shares.values()]
   }
 
-  #candidates(): Candidate[] {
-    const tenants = new Map<string, Candidate>()
+  #tenantRooms(): TenantRoom[] {
+    const tenants = new Map<string, TenantRoom>()
     for (const known of this.#known.values()) {
-      const lane = this.#lanes.of(known)
+      const lane = this.#lanes.laneFor(known)
       const room = this.#lanes.roomFor(lane)
       if (room === 0) continue
       const { workspaceId, running, waiting } = lane.tenant
       let tenant = tenants.get(workspaceId)
       if (!tenant) {
-        tenant = { inHand: running + waiting, before: this.#lanes.provenWaiting(lane.tenant), turns: [] }
+        tenant = { inFlight: running + waiting, before: this.#lanes.provenWaiting(lane.tenant), lanes: [] }
         tenants.set(workspaceId, tenant)
       }
-      tenant.turns.push({ lane, known, room })
+      tenant.lanes.push({ lane, known, room })
     }
     return [...tenants.values()]
   }
 
   /**
-   * Learns from the claims, in the order of their ids, that a lane which gave less than was asked of it has no more rows
-   * behind the place from which it was asked. A retry among the claims may move that place too far: the next look begins
-   * at the first row again.
+   * Learns from the claims, in the order of their ids: a lane that returned fewer rows than asked has no more behind `after`.
+   * A retry among the claims may move `after` too far; the next look resets it.
    */
-  took(shares: readonly LaneShare[], claims: readonly Claim[], dead: number): void {
+  took(shares: readonly LaneShare[], claims: readonly Claim[], exhausted: number): void {
     const found = new Map<Lane, { count: number; last: string }>()
     for (const claim of claims) {
-      const lane = this.#lanes.of(claim)
+      const lane = this.#lanes.laneFor(claim)
       const known = found.get(lane)
       if (!known) found.set(lane, { count: 1, last: claim.id })
       else {
@@ -178,29 +177,30 @@ export class LaneBacklog {
       const key = keyOf(share)
       const known = this.#known.get(key)
       if (!known) continue
-      // Rows that were marked failed came from some lane, which is asked again.
-      const { count = 0, last = '' } = found.get(this.#lanes.of(share)) ?? {}
-      const gaveAll = count + dead >= share.count
-      // Behind the others, in turn. What was published since the claim was made, it has not seen.
+      // Exhausted rows came from some lane, we do not know which: counted for each, so that it is asked again.
+      const { count = 0, last = '' } = found.get(this.#lanes.laneFor(share)) ?? {}
+      const isFull = count + exhausted >= share.count
+      // Deleted and set again, so that it comes after the others. A lane hinted in this round may have rows that the claim
+      // was too early to see.
       this.#known.delete(key)
-      if (gaveAll) this.#known.set(key, { ...known, after: last, ask: Math.min(MAX_ASK, known.ask * 2) })
-      else if (known.hintedIn === this.#turn || share.after)
-        this.#known.set(key, { ...known, after: '', ask: FIRST_ASK })
+      if (isFull) this.#known.set(key, { ...known, after: last, askCount: Math.min(MAX_ASK, known.askCount * 2) })
+      else if (known.hintedInRound === this.#round || share.after)
+        this.#known.set(key, { ...known, after: '', askCount: FIRST_ASK })
     }
   }
 }
 
-interface Candidate {
-  inHand: number
-  /** Claims of it that wait, or are to be made, and will begin before another does in a lent slot. */
+interface TenantRoom {
+  inFlight: number
+  /** Claims of the workspace that wait or are allotted, and would take a lent slot first. */
   before: number
-  turns: { lane: Lane; known: Known; room: number }[]
+  lanes: { lane: Lane; known: Known; room: number }[]
 }
 
-function leastInHand(tenants: readonly Candidate[]): Candidate | undefined {
-  let least: Candidate | undefined
+function leastInFlight(tenants: readonly TenantRoom[]): TenantRoom | undefined {
+  let least: TenantRoom | undefined
   for (const tenant of tenants) {
-    if (tenant.turns.length > 0 && (!least || tenant.inHand < least.inHand)) least = tenant
+    if (tenant.lanes.length > 0 && (!least || tenant.inFlight < least.inFlight)) least = tenant
   }
   return least
 }

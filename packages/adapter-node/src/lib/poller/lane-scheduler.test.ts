@@ -1,4 +1,4 @@
-// Longer than other files: one rig, and a story for each rule of turns, slots and loans.
+// Longer than other files: one rig, and a test for each rule of order, slots and loans.
 import type { Claim } from '@keepsend/outbox'
 import { HostSlots } from './host-slots.ts'
 import { describe, expect, it } from 'vitest'
@@ -12,14 +12,14 @@ function rig() {
   const lanes = new LaneScheduler({ ...options, clock: () => now })
   const of = (name: string) => {
     const [endpointId = '', workspaceId = 'w'] = name.split(' of ')
-    return lanes.of({ workspaceId, endpointId })
+    return lanes.laneFor({ workspaceId, endpointId })
   }
   const add = (name: string, count: number, limit?: number): void => {
     const lane = of(name)
     lane.limit = limit
     for (let n = 0; n < count; n++) {
       const claim = { id: `${name} ${n}` } as Claim
-      lanes.wait({
+      lanes.enqueue({
         claim,
         lane,
         notBefore: 0,
@@ -31,16 +31,16 @@ function rig() {
       })
     }
   }
-  /** Starts up to that many; whose they are. */
-  const start = (most = 100): InFlightClaim[] => {
+  /** Starts at most `limit` claims and returns them. */
+  const start = (limit = 100): InFlightClaim[] => {
     const started: InFlightClaim[] = []
-    for (let held = lanes.next(); held; held = lanes.next()) if (started.push(held) === most) break
+    for (let next = lanes.next(); next; next = lanes.next()) if (started.push(next) === limit) break
     return started
   }
-  const end = (held: readonly InFlightClaim[], tookMs: number, pushback: Answer['pushback'] = 'none'): void => {
-    for (const one of held) lanes.ended(one, { tookMs, pushback, isSuccess: pushback === 'none' })
+  const end = (started: readonly InFlightClaim[], tookMs: number, pushback: Answer['pushback'] = 'none'): void => {
+    for (const one of started) lanes.finishAttempt(one, { tookMs, pushback, isSuccess: pushback === 'none' })
   }
-  /** Endpoints that have answered once, in so long. */
+  /** Makes the endpoints answer once, in `tookMs`. */
   const answered = (names: readonly string[], tookMs: number): void => {
     for (const name of names) add(name, 1)
     end(start(names.length), tookMs)
@@ -48,26 +48,26 @@ function rig() {
   return { lanes, of, add, start, end, answered, pass: (ms: number) => void (now += ms) }
 }
 
-const endpointsOf = (held: readonly InFlightClaim[]) => held.map(({ lane }) => lane.endpointId)
-const workspacesOf = (held: readonly InFlightClaim[]) => held.map(({ lane }) => lane.workspaceId)
+const endpointsOf = (started: readonly InFlightClaim[]) => started.map(({ lane }) => lane.endpointId)
+const workspacesOf = (started: readonly InFlightClaim[]) => started.map(({ lane }) => lane.workspaceId)
 const names = (count: number, of = 'w') => Array.from({ length: count }, (_, n) => `ep_${n} of ${of}`)
 
-describe('Lanes', () => {
-  it('endpoints of a workspace take turns, whatever stands before them', () => {
+describe('LaneScheduler', () => {
+  it('alternates between the endpoints of a workspace, whatever their backlogs', () => {
     const { add, start } = rig()
     add('big', 100)
     add('small', 2)
     expect(endpointsOf(start(4))).toEqual(['big', 'small', 'big', 'small'])
   })
 
-  it('workspaces take turns, however many endpoints one of them has', () => {
+  it('alternates between workspaces, however many endpoints one of them has', () => {
     const { add, start } = rig()
     for (const name of names(20, 'big')) add(name, 10)
     add('ep of small', 3)
     expect(workspacesOf(start(6))).toEqual(['big', 'small', 'big', 'small', 'big', 'small'])
   })
 
-  it('a workspace that has more running lets others go first', () => {
+  it('starts claims of the workspace with the fewest attempts running first', () => {
     const { add, start } = rig()
     for (const name of names(5, 'big')) add(name, 10)
     expect(start(20)).toHaveLength(20)
@@ -75,22 +75,22 @@ describe('Lanes', () => {
     expect(workspacesOf(start(4))).toEqual(['small', 'small', 'small', 'big'])
   })
 
-  it('alone a workspace may have all slots, and is lent one to see who else answers', () => {
+  it('gives a workspace that is alone all slots, and lends it one to find endpoints that answer', () => {
     const { add, start } = rig()
     for (const name of names(20)) add(name, 10)
     expect(start().map(({ isLent }) => isLent)).toEqual([...Array.from({ length: 32 }, () => false), true])
   })
 
-  it('one that is not known runs in its slots alone; what waits for it is in nobody’s way', () => {
+  it('limits an unknown endpoint to slotsPerEndpoint, and its waiting claims delay no other', () => {
     const { lanes, add, start } = rig()
     add('new', 20)
     expect(start()).toHaveLength(8)
-    expect([lanes.waiting, lanes.ready]).toEqual([12, 0])
+    expect([lanes.waiting, lanes.runnableCount]).toEqual([12, 0])
     add('other', 3)
-    expect(lanes.ready).toBe(3)
+    expect(lanes.runnableCount).toBe(3)
   })
 
-  it('one that answers fast may have all that is free, and one that turns slow its slots again', () => {
+  it('gives a fast endpoint all free slots, and slotsPerEndpoint again once it becomes slow', () => {
     const { add, start, end } = rig()
     add('it', 100)
     const [first, ...more] = start()
@@ -100,7 +100,7 @@ describe('Lanes', () => {
     expect(start()).toEqual([])
   })
 
-  it('an endpoint’s own limit is a wish within ours', () => {
+  it('lowers the limit of an endpoint to its own concurrency, and never raises it', () => {
     const { add, start, answered } = rig()
     add('narrow', 10, 2)
     expect(start()).toHaveLength(2)
@@ -111,7 +111,7 @@ describe('Lanes', () => {
     expect(start()).toHaveLength(3)
   })
 
-  it('beside a workspace whose receivers do not answer, slots are lent to others that have lately', () => {
+  it('lends slots to proven endpoints beside a workspace whose receivers are silent', () => {
     const { lanes, add, start, answered } = rig()
     answered(['ep of other', ...names(4, 'third')], 300)
     for (const name of names(100, 'silent')) add(name, 1)
@@ -123,7 +123,7 @@ describe('Lanes', () => {
     expect(lanes.running).toBe(57)
   })
 
-  it('no more than twice as many run, and no workspace borrows beyond its share', () => {
+  it('runs at most twice `concurrency`, and lends no workspace more than its share', () => {
     const { lanes, add, start, answered } = rig()
     const others = ['a', 'b', 'c', 'd', 'e']
     for (const other of others) answered(names(10, other), 1)
@@ -136,7 +136,7 @@ describe('Lanes', () => {
     expect(lanes.running).toBe(64)
   })
 
-  it('the other endpoints of a workspace go on beside those of it that do not answer', () => {
+  it('serves the other endpoints of a workspace beside its silent ones', () => {
     const { add, start, answered, pass } = rig()
     answered(names(20), 5)
     for (let n = 0; n < 8; n++) add(`silent_${n}`, 4)
@@ -146,7 +146,7 @@ describe('Lanes', () => {
     expect(start()).toHaveLength(16)
   })
 
-  it('silence takes the proof away, and a slow answer as well', () => {
+  it('lends nothing to an endpoint that became silent or slow', () => {
     const { add, start, end, answered, pass } = rig()
     answered(['turned of a', 'slow of b'], 5)
     for (const name of names(100, 'silent')) add(name, 1)
@@ -162,7 +162,7 @@ describe('Lanes', () => {
     expect(start()).toEqual([])
   })
 
-  it('a few that were never asked are lent a slot; one a workspace that has others which do not answer', () => {
+  it('lends a few slots to new endpoints; only one for each workspace with silent endpoints', () => {
     const { add, start } = rig()
     for (const workspace of ['a', 'b', 'c']) for (const name of names(20, workspace)) add(name, 10)
     // 32 slots of their own, and one more for each.
@@ -173,7 +173,7 @@ describe('Lanes', () => {
     expect(lent[0]?.isLent).toBe(true)
   })
 
-  it('what was lent on trust and has answered makes room for the next', () => {
+  it('lends the next slot on trust once a borrower has answered', () => {
     const { add, start, end } = rig()
     for (const name of names(100, 'silent')) add(name, 1)
     start()
@@ -184,7 +184,7 @@ describe('Lanes', () => {
     expect(start()).toHaveLength(2)
   })
 
-  it('after a pause one runs at a time, twice as many with each success, and half after another refusal', () => {
+  it('runs one attempt after a pause, doubles with each success, and halves after another refusal', () => {
     const { add, start, end, answered } = rig()
     answered(['it'], 5)
     add('it', 200)
@@ -201,7 +201,7 @@ describe('Lanes', () => {
     expect(start()).toHaveLength(32)
   })
 
-  it('what has waited too long goes back, and what waits for its slot time does not', () => {
+  it('releases claims that have waited too long, but not those that wait for their slot time', () => {
     const { lanes, of, add, start, pass } = rig()
     add('it', 10)
     start()
@@ -216,24 +216,24 @@ describe('Lanes', () => {
       isLent: false,
       place: -1,
     }
-    lanes.wait(paced)
+    lanes.enqueue(paced)
     pass(399)
     expect([start(), lanes.nextSlotTime]).toEqual([[], 400])
     pass(1)
     expect(start()).toEqual([paced])
-    lanes.ended(paced)
-    lanes.wait(paced)
+    lanes.finishAttempt(paced)
+    lanes.enqueue(paced)
     pass(11)
-    // It has missed its slot time, and begins by another.
+    // Its slot time has expired; it needs another.
     expect([start(), lanes.takeOverflow()]).toEqual([[], [paced]])
     pass(100)
     expect(lanes.takeOverflow()).toHaveLength(2)
     expect(lanes.waiting).toBe(0)
   })
 
-  it('of an endpoint as many are wanted as would begin soon', () => {
+  it('claims as many rows of an endpoint as would start soon', () => {
     const { lanes, of, add, start, end, pass } = rig()
-    // Not known: eight run, and two more would begin within 250 ms if it took a second for each.
+    // Unknown: eight run, and two more would start within 250 ms at a second for each.
     expect(lanes.roomFor(of('it'))).toBe(10)
     add('it', 10)
     end(start(1), 2)
@@ -245,24 +245,24 @@ describe('Lanes', () => {
     expect(lanes.roomFor(of('it'))).toBe(0)
   })
 
-  it('what is taken out waits no longer: one, those of an endpoint, or all', () => {
+  it('removes waiting claims: one, those of an endpoint, or all', () => {
     const { lanes, of, add, start } = rig()
     add('a', 3)
     add('b', 2)
     add('c', 2)
-    const [held] = start(1)
-    expect(held && lanes.takeWaiting(held)).toEqual([])
+    const [started] = start(1)
+    expect(started && lanes.takeWaiting(started)).toEqual([])
     expect(endpointsOf(lanes.takeWaiting(of('b')))).toEqual(['b', 'b'])
     const all = lanes.takeWaiting()
     expect([all.length, lanes.waiting, start()]).toEqual([4, 0, []])
   })
 
-  it('endpoints of which nothing is in hand are forgotten in the end, and others are not', () => {
+  it('forgets endpoints without claims in flight beyond 10,000, and no others', () => {
     const { lanes, of, add } = rig()
     add('kept', 1)
     const kept = of('kept')
     of('ep of w_0').latencyMs = 5
-    for (let n = 0; n < 30_000; n++) lanes.of({ workspaceId: `w_${n}`, endpointId: 'ep' })
+    for (let n = 0; n < 30_000; n++) lanes.laneFor({ workspaceId: `w_${n}`, endpointId: 'ep' })
     expect([of('kept') === kept, of('ep of w_0').latencyMs]).toEqual([true, undefined])
   })
 })

@@ -5,34 +5,45 @@ import {
   type InFlightClaim,
   type Lane,
   type LaneOptions,
-  SILENT_AFTER_MS,
+  START_WITHIN_MS,
   type Tenant,
-  claimLimit,
-  recordAnswer,
-  isProven,
-  mayBorrow,
-  slotLimit,
-  runnableCount,
   canStart,
+  claimLimit,
+  isProven,
+  loanCredit,
+  mayBorrow,
+  recordAnswer,
+  runnableCount,
 } from './lane.ts'
 
 /**
- * Whose turn it is. Workspaces take turns by what they have running, and within one its endpoints, whatever the backlog of
- * each:
+ * Chooses the next claim to run: from the workspace with the fewest attempts running, and within it from the endpoint with
+ * the fewest. The states of a slot, and what moves it:
  *
- * - An endpoint that is slow, or not known yet, has `slotsPerEndpoint`; one that answers fast may have all that are free.
- * - A slot cannot be taken back from a receiver that does not answer. So as many again are lent, beyond `concurrency`, to
- *   workspaces that have less than their share running, for endpoints that have lately answered soon, and a few that have
- *   not been asked yet.
+ * ```text
+ *   state      meaning                                      entered by                      left by
+ *   free       fewer than `concurrency` run                 finishAttempt                   next
+ *   quota      runs one of the first `concurrency`          next                            finishAttempt
+ *              attempts, within its lane's slot limit
+ *   lent       runs beyond `concurrency` (at most as many   next, while no slot is free     finishAttempt
+ *              again), see {@link mayBorrow}
+ *   reclaimed  quota or lent, its lane not proven (silent,  a second without a response,    the lane's next fast
+ *              slow, or never answered): does not count     or `next` on such a lane        response, or finishAttempt
+ *              against its workspace's share of loans
+ * ```
+ *
+ * A lane is **silent** while attempts of it run and it has not responded since `lastProgressAt` for 50 ms (it loses the right
+ * to all free slots and keeps `slotsPerEndpoint`) or for a second (it borrows nothing, and its slots are reclaimed). A
+ * request cannot be taken back, so a reclaimed slot stays in use until its attempt ends, at the latest by its deadline.
  */
 export class LaneScheduler {
   readonly #options: LaneOptions
   readonly #known: KnownLanes
-  /** Those with claims that wait, in turn. */
-  readonly #turns = new Set<Tenant>()
+  /** Workspaces with waiting claims, those that started longest ago first. */
+  readonly #queue = new Set<Tenant>()
   #waiting = 0
-  /** Of those, the ones that wait for a slot time. */
-  #timed = 0
+  /** Waiting claims that have a slot time. */
+  #awaitingSlotTime = 0
   #running = 0
   #lentUnproven = 0
 
@@ -49,36 +60,35 @@ export class LaneScheduler {
     return this.#running
   }
 
-  /** Claims that would run if slots were free. The others wait for one of their own endpoint, or for their slot time. */
-  get ready(): number {
-    let ready = 0
+  /** Waiting claims that need only a free slot. */
+  get runnableCount(): number {
+    let count = 0
     const now = this.#options.clock()
-    for (const lane of this.#waitingLanes()) ready += runnableCount(lane, this.#options, now)
-    return ready
+    for (const lane of this.#waitingLanes()) count += runnableCount(lane, this.#options, now)
+    return count
   }
 
-  /** Whether there is one. */
-  get isReady(): boolean {
+  get hasRunnable(): boolean {
     const now = this.#options.clock()
     for (const lane of this.#waitingLanes()) if (runnableCount(lane, this.#options, now) > 0) return true
     return false
   }
 
-  /** Of those that wait, the ones to which a slot beyond `concurrency` will be lent. */
-  get borrowing(): number {
+  /** Waiting claims that may start in lent slots. */
+  get borrowableCount(): number {
     const now = this.#options.clock()
     let count = 0
-    for (const tenant of this.#turns) {
-      const credit = claimLimit(tenant, this.#lentUnproven, this.#options, now).proven
-      if (credit > 0) count += Math.min(credit, this.provenWaiting(tenant))
+    for (const tenant of this.#queue) {
+      const { total } = loanCredit(tenant, this.#lentUnproven, this.#options, now)
+      if (total > 0) count += Math.min(total, this.provenWaiting(tenant))
     }
     return count
   }
 
-  /** When the next claim that waits for its slot time may run; undefined if none does. */
+  /** The earliest slot time of a waiting claim, monotonic; undefined if none has one. */
   get nextSlotTime(): number | undefined {
     let next: number | undefined
-    if (this.#timed === 0) return next
+    if (this.#awaitingSlotTime === 0) return next
     for (const { waiting } of this.#waitingLanes()) {
       const time = waiting[0]?.notBefore ?? 0
       if (time > 0 && (next === undefined || time < next)) next = time
@@ -86,31 +96,28 @@ export class LaneScheduler {
     return next
   }
 
-  of(ref: LaneRef): Lane {
-    return this.#known.of(ref)
+  laneFor(ref: LaneRef): Lane {
+    return this.#known.laneFor(ref)
   }
 
-  wait(held: InFlightClaim): void {
-    const { lane } = held
-    lane.waiting.push(held)
+  enqueue(inFlight: InFlightClaim): void {
+    const { lane } = inFlight
+    lane.waiting.push(inFlight)
     lane.tenant.lanes.add(lane)
     lane.tenant.waiting++
-    this.#turns.add(lane.tenant)
+    this.#queue.add(lane.tenant)
     this.#waiting++
-    if (held.notBefore > 0) this.#timed++
+    if (inFlight.notBefore > 0) this.#awaitingSlotTime++
   }
 
-  /**
-   * The next claim to run: of the workspace that runs least, and of its endpoints the one that runs least. Beyond
-   * `concurrency` a slot is lent.
-   */
+  /** Starts the next claim; undefined if none may start. */
   next(): InFlightClaim | undefined {
     const { concurrency } = this.#options
     if (this.#waiting === 0 || this.#running >= 2 * concurrency) return undefined
     const isLent = this.#running >= concurrency
     const now = this.#options.clock()
     let best: Lane | undefined
-    for (const tenant of this.#turns) {
+    for (const tenant of this.#queue) {
       if (best && tenant.running >= best.tenant.running) continue
       best = this.#nextOf(tenant, isLent, now) ?? best
     }
@@ -118,8 +125,8 @@ export class LaneScheduler {
   }
 
   #nextOf(tenant: Tenant, isLent: boolean, now: number): Lane | undefined {
-    const credit = isLent ? claimLimit(tenant, this.#lentUnproven, this.#options, now) : undefined
-    if (credit && credit.proven <= 0) return undefined
+    const credit = isLent ? loanCredit(tenant, this.#lentUnproven, this.#options, now) : undefined
+    if (credit && credit.total <= 0) return undefined
     let best: Lane | undefined
     for (const lane of tenant.lanes) {
       if (best && lane.running >= best.running) continue
@@ -131,73 +138,69 @@ export class LaneScheduler {
   }
 
   #start(lane: Lane, isLent: boolean): InFlightClaim | undefined {
-    const held = lane.waiting.shift()
-    if (!held) return undefined
+    const inFlight = lane.waiting.shift()
+    if (!inFlight) return undefined
     const { tenant } = lane
-    // Behind the others that run as much.
-    moveBack(tenant.lanes, lane)
-    if (--tenant.waiting > 0) moveBack(this.#turns, tenant)
-    else this.#turns.delete(tenant)
+    // Lanes and workspaces with equally many attempts alternate.
+    moveToEnd(tenant.lanes, lane)
+    if (--tenant.waiting > 0) moveToEnd(this.#queue, tenant)
+    else this.#queue.delete(tenant)
     tenant.running++
     this.#waiting--
-    if (held.notBefore > 0) this.#timed--
+    if (inFlight.notBefore > 0) this.#awaitingSlotTime--
     this.#running++
-    held.host = lane.host
-    this.#options.hosts.began(lane.host)
+    inFlight.host = lane.host
+    this.#options.hosts.started(lane.host)
     if (lane.running++ === 0) lane.lastProgressAt = this.#options.clock()
-    held.isLent = isLent
+    inFlight.isLent = isLent
     if (isLent && lane.lastLatencyMs === undefined) {
       lane.lentUnproven++
       this.#lentUnproven++
     }
-    return held
+    return inFlight
   }
 
-  /** An attempt has ended; without an answer if nothing was sent. */
-  ended({ lane, isLent, host }: InFlightClaim, answer?: Answer): void {
-    this.#options.hosts.ended(host)
+  /** @param answer undefined if nothing was sent */
+  finishAttempt({ lane, isLent, host }: InFlightClaim, answer?: Answer): void {
+    this.#options.hosts.finished(host)
     const tookMs = answer?.tookMs
     lane.running--
     lane.tenant.running--
     this.#running--
-    this.#letGo(lane)
-    // Once it has answered, nothing of it is lent on trust.
-    const settled = tookMs === undefined ? Math.min(lane.lentUnproven, Number(isLent)) : lane.lentUnproven
-    lane.lentUnproven -= settled
-    this.#lentUnproven -= settled
+    this.#forgetIfIdle(lane)
+    // A response ends every loan on trust of its lane, not only this one.
+    const ended = tookMs === undefined ? Math.min(lane.lentUnproven, Number(isLent)) : lane.lentUnproven
+    lane.lentUnproven -= ended
+    this.#lentUnproven -= ended
     if (answer) recordAnswer(lane, answer, this.#options)
   }
 
-  /** Claims that have waited too long, out of hand. */
+  /** Removes and returns the claims that have waited for twice {@link START_WITHIN_MS}, or whose slot time has expired. */
   takeOverflow(): InFlightClaim[] {
     const now = this.#options.clock()
-    return this.#take(({ since, startBy }) => now > startBy || now - since > 2 * SILENT_AFTER_MS)
+    return this.#take(({ since, startBy }) => now > startBy || now - since > 2 * START_WITHIN_MS)
   }
 
-  /** All that wait, out of hand; or those of one endpoint, or the one. */
+  /** Removes and returns all waiting claims, or those of one lane, or one claim. */
   takeWaiting(only?: InFlightClaim | Lane): InFlightClaim[] {
-    return this.#take((held) => only === undefined || held === only || held.lane === only)
+    return this.#take((inFlight) => only === undefined || inFlight === only || inFlight.lane === only)
   }
 
-  /** How many more claims of an endpoint would begin soon. */
+  /** How many more rows of a lane may be claimed. */
   roomFor(lane: Lane): number {
     if (lane.isRefused) return 0
-    const most = Math.min(lane.slotTimes, slotLimit(lane, this.#options, this.#options.clock()))
-    return Math.max(0, most - lane.running - lane.waiting.length)
+    const limit = Math.min(lane.slotTimes, claimLimit(lane, this.#options, this.#options.clock()))
+    return Math.max(0, limit - lane.running - lane.waiting.length)
   }
 
-  /**
-   * Whether a slot beyond `concurrency` would be lent to it.
-   *
-   * @param before claims of its workspace that come before it
-   */
+  /** Whether a row of the lane would get a lent slot, after `before` other claims of its workspace. */
   mayBorrow(lane: Lane, before: number): boolean {
     const now = this.#options.clock()
-    const credit = claimLimit(lane.tenant, this.#lentUnproven, this.#options, now)
-    return credit.proven > before && mayBorrow(lane, credit, now)
+    const credit = loanCredit(lane.tenant, this.#lentUnproven, this.#options, now)
+    return credit.total > before && mayBorrow(lane, credit, now)
   }
 
-  /** Claims of the workspace that wait for endpoints which answer soon. */
+  /** Waiting claims of a workspace whose lanes are proven. */
   provenWaiting({ lanes }: Tenant): number {
     const now = this.#options.clock()
     let waiting = 0
@@ -206,35 +209,35 @@ export class LaneScheduler {
   }
 
   *#waitingLanes(): Iterable<Lane> {
-    for (const tenant of this.#turns) {
+    for (const tenant of this.#queue) {
       for (const lane of tenant.lanes) if (lane.waiting.length > 0) yield lane
     }
   }
 
-  #take(isTaken: (held: InFlightClaim) => boolean): InFlightClaim[] {
+  #take(isTaken: (inFlight: InFlightClaim) => boolean): InFlightClaim[] {
     const taken: InFlightClaim[] = []
     for (const lane of this.#waitingLanes()) {
       const out = lane.waiting.filter(isTaken)
       if (out.length === 0) continue
-      const kept = lane.waiting.filter((held) => !out.includes(held))
-      lane.waiting.splice(0, lane.waiting.length, ...kept)
+      const rest = lane.waiting.filter((inFlight) => !out.includes(inFlight))
+      lane.waiting.splice(0, lane.waiting.length, ...rest)
       lane.tenant.waiting -= out.length
-      if (lane.tenant.waiting === 0) this.#turns.delete(lane.tenant)
+      if (lane.tenant.waiting === 0) this.#queue.delete(lane.tenant)
       this.#waiting -= out.length
-      for (const { notBefore } of out) if (notBefore > 0) this.#timed--
+      for (const { notBefore } of out) if (notBefore > 0) this.#awaitingSlotTime--
       taken.push(...out)
-      this.#letGo(lane)
+      this.#forgetIfIdle(lane)
     }
     return taken
   }
 
-  #letGo(lane: Lane): void {
+  #forgetIfIdle(lane: Lane): void {
     if (lane.running + lane.waiting.length === 0) lane.tenant.lanes.delete(lane)
   }
 }
 
-/** One that is alone stays: a Set that changes thousands of times a second is replaced all the time. */
-function moveBack<T>(set: Set<T>, one: T): void {
+/** Leaves a single item alone: each delete and add makes the Set grow a new hash table sooner (see SwapRemoveSet). */
+function moveToEnd<T>(set: Set<T>, one: T): void {
   if (set.size === 1) return
   set.delete(one)
   set.add(one)

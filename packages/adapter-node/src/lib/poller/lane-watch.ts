@@ -10,106 +10,106 @@ import { LaneBacklog } from './lane-backlog.ts'
 import type { InFlight } from './in-flight.ts'
 import type { PollTrigger } from './poll-trigger.ts'
 
-/** What the next claim takes. */
+/** The rows that the next claim takes. */
 export interface Choice {
   lanes: readonly LaneShare[]
-  /** Rows whose time has come and that are not in line. */
+  /** Rows that are due and not yet ready in a lane. */
   due: number
 }
 
 /**
- * While attempts run, how often it is seen whether an endpoint has fallen silent, and whether others have rows in line:
- * what another process published on a database that tells of nothing begins within this.
+ * How often, while attempts run, lanes are checked for silence and the database for other rows: on a database without
+ * commit signals, rows of another process start within this.
  */
 export const WATCH_MS = 25
 /**
- * The same look on a database that tells of others' commits: for what nobody told. On Postgres it costs 2 ms beside
- * thousands of rows that were just deleted, which was a tenth of a drain.
+ * The same on a database with commit signals, for rows that were not announced. A look costs 2 ms on Postgres beside
+ * thousands of rows that were just deleted; every 25 ms it took a tenth of a drain.
  */
-const WATCH_TOLD_MS = 250
-// Looks in a row that show too little: so far round in one turn, and on with the next.
+const WATCH_NOTIFIED_MS = 250
+// Looks in one poll round at most; the next round continues.
 const MAX_LOOKS = 4
 
 /** Decides when to look at the lanes, and what the next claim takes. */
 export class LaneWatch {
   readonly #db: OutboxDatabase
-  readonly #slots: InFlight
-  readonly #wake: PollTrigger
-  readonly #line: LaneBacklog
-  /** Rows of which it was told stand in line. */
-  #isTold = false
-  /** The last look: when, and for which wake-up. */
+  readonly #inFlight: InFlight
+  readonly #trigger: PollTrigger
+  readonly #backlog: LaneBacklog
+  /** A lane was named that is to be claimed from immediately. */
+  #claimSoon = false
+  /** The last look: its time, and the trigger count that it saw. */
   #looked = { at: -Infinity, count: -1 }
-  /** Rows whose time has come and that are not in line, as of the last look; a backlog if some were claimed and more are. */
+  /** Due rows that are not ready in a lane, as of the last look: `backlog` if a claim of some left more. */
   #due: 'none' | 'some' | 'backlog' = 'none'
 
-  constructor(db: OutboxDatabase, slots: InFlight, wake: PollTrigger) {
+  constructor(db: OutboxDatabase, inFlight: InFlight, trigger: PollTrigger) {
     this.#db = db
-    this.#slots = slots
-    this.#wake = wake
-    this.#line = new LaneBacklog(slots.lanes)
+    this.#inFlight = inFlight
+    this.#trigger = trigger
+    this.#backlog = new LaneBacklog(inFlight.lanes)
   }
 
-  /** There are rows in this lane, to be claimed at once. */
-  tell(lane: LaneRef): void {
-    this.#line.hint(lane)
-    this.#isTold = true
+  /** This lane has rows: claim them immediately. */
+  claimSoon(lane: LaneRef): void {
+    this.#backlog.hint(lane)
+    this.#claimSoon = true
   }
 
-  /** There may be rows in this lane, for a claim to come. */
+  /** This lane may have rows: a later claim tries it. */
   hint(lane: LaneRef): void {
-    this.#line.hint(lane)
+    this.#backlog.hint(lane)
   }
 
-  /** Something was published, or woke the poller, since the last choice. */
+  /** A publish or a trigger came since the last choice. */
   get hasNews(): boolean {
-    return this.#isTold || this.#looked.count !== this.#wake.count
+    return this.#claimSoon || this.#looked.count !== this.#trigger.count
   }
 
-  /** A look is due: after a wake-up, and from time to time while attempts run. */
+  /** A look is due: after a trigger, and periodically while attempts run. */
   get isDue(): boolean {
-    if (this.#looked.count !== this.#wake.count) return true
-    const watchMs = this.#wake.hearsOthers ? WATCH_TOLD_MS : WATCH_MS
-    return this.#slots.running > 0 && performance.now() - this.#looked.at >= watchMs
+    if (this.#looked.count !== this.#trigger.count) return true
+    const watchMs = this.#trigger.seesOtherCommits ? WATCH_NOTIFIED_MS : WATCH_MS
+    return this.#inFlight.running > 0 && performance.now() - this.#looked.at >= watchMs
   }
 
-  /** From the lanes that are known, and while there is room for more, from those that looks show. */
+  /** Chooses from the known lanes, and looks for more while there is room for more rows. */
   async choose(): Promise<Choice> {
-    this.#isTold = false
-    const { room } = this.#slots
-    let lanes = this.#line.allot(room)
+    this.#claimSoon = false
+    const { room } = this.#inFlight
+    let lanes = this.#backlog.allot(room)
     for (let looks = 0; looks < MAX_LOOKS; looks++) {
-      const isAsked = looks === 0 && (this.isDue || this.#line.isRound)
+      const isForced = looks === 0 && (this.isDue || this.#backlog.isPaged)
       const isShort = lanes.length === 0 || sumOf(lanes) * 2 < room.rows
-      if (!isAsked && !(isShort && (this.#line.isPartial || this.#due === 'backlog'))) break
+      if (!isForced && !(isShort && (this.#backlog.isPartial || this.#due === 'backlog'))) break
       await this.#look()
-      lanes = this.#line.allot(this.#slots.room)
+      lanes = this.#backlog.allot(this.#inFlight.room)
     }
-    return { lanes, due: this.#due === 'some' ? this.#slots.roomForDue : 0 }
+    return { lanes, due: this.#due === 'some' ? this.#inFlight.roomForDue : 0 }
   }
 
-  /** What the claim found. Says whether there may be more. */
-  took({ lanes, due }: Choice, claims: readonly Claim[], dead: number): boolean {
-    this.#line.took(lanes, claims, dead)
-    const found = claims.length + dead
-    // Others were quicker, or the claim was left out because the database refused the group: seen by a look soon.
-    if (found === 0) this.#wake.alsoDue(WATCH_MS)
-    else if (due > 0) this.#wake.kick()
+  /** Records the result of the claim. Returns whether there may be more rows. */
+  took({ lanes, due }: Choice, claims: readonly Claim[], exhausted: number): boolean {
+    this.#backlog.took(lanes, claims, exhausted)
+    const found = claims.length + exhausted
+    // Other processes claimed first, or the claim was skipped because the group's commit was refused: look again soon.
+    if (found === 0) this.#trigger.alsoDue(WATCH_MS)
+    else if (due > 0) this.#trigger.kick()
     return found > 0
   }
 
   async #look(): Promise<void> {
-    const { count } = this.#wake
-    // A few are claimed where they are. A backlog of them goes in line, so that it stands before no other workspace.
-    const isBacklog = this.#due === 'backlog' || (this.#due === 'some' && this.#slots.roomForDue === 0)
+    const { count } = this.#trigger
+    // A few due rows are claimed directly. A backlog is moved into the lanes, so that it delays no other workspace.
+    const isBacklog = this.#due === 'backlog' || (this.#due === 'some' && this.#inFlight.roomForDue === 0)
     if (isBacklog) await lineUpDueEvents(this.#db)
-    const look = await lookAtLanes(this.#db, this.#line.nextLook)
-    this.#line.looked(look)
+    const look = await lookAtLanes(this.#db, this.#backlog.nextLook)
+    this.#backlog.looked(look)
     const inMs = look.dueAt === null ? Infinity : look.dueAt - look.now
     if (inMs > 0) this.#due = 'none'
     else this.#due = this.#due === 'none' ? 'some' : 'backlog'
     this.#looked = { at: performance.now(), count }
-    this.#wake.setDue(inMs > 0 ? inMs : Infinity)
+    this.#trigger.setDue(inMs > 0 ? inMs : Infinity)
   }
 }
 

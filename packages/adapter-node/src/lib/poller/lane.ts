@@ -3,85 +3,85 @@ import type { Claim, LaneRef } from '@keepsend/outbox'
 import type { Placed } from '../swap-remove-set.ts'
 import type { HostSlots } from './host-slots.ts'
 
-/** A claim in hand. Its attempt is another's once the lease is lost, and then its settle says so. */
+/** A claim in flight: claimed here and not settled. If its lease is lost, another worker owns the row and our settle answers `lost`. */
 export interface InFlightClaim extends Placed {
   readonly claim: Claim
   readonly lane: Lane
-  /** Its slot time under a rate limit, on the monotonic clock; 0: at any time. */
+  /** Slot time of its rate limit, on the monotonic clock; 0 without a limit. */
   readonly notBefore: number
-  /** Since when it could begin, on the monotonic clock. */
+  /** When it could have started: the claim or its slot time, whichever is later; monotonic. */
   readonly since: number
-  /** Under a rate limit it begins by then, or asks for another slot time; Infinity: whenever there is room. */
+  /** After this its slot time has expired and it needs another one; Infinity without a limit. Monotonic. */
   readonly startBy: number
-  /** The last moment to begin, on the monotonic clock: later its lease may have ended, and another worker may have it. */
+  /** Must not start after this, monotonic: its lease may expire, and another worker may own the row. Moved by each renewal. */
   beginBy: number
-  /** It runs in a slot beyond `concurrency`. */
+  /** Runs in a slot beyond `concurrency`. */
   isLent: boolean
-  /** Where it was sent. */
+  /** The host whose slot it holds: the endpoint's URL may change while it runs. */
   host?: string | undefined
 }
 
-/** One endpoint's claims in hand, and how fast it answers. */
+/** The claims in flight of one endpoint, and how fast it answers. */
 export interface Lane extends LaneRef {
   readonly tenant: Tenant
   readonly waiting: InFlightClaim[]
   running: number
-  /** Of those, the ones that run in lent slots, and began before it had ever answered. */
+  /** Running attempts in lent slots that started before the endpoint had ever answered. */
   lentUnproven: number
-  /** What the endpoint itself wishes at once. */
+  /** The endpoint's own `concurrency`. */
   limit: number | undefined
   /** Of its URL; undefined before its first claim. */
   host: string | undefined
-  /** How long it takes to answer, lately; undefined before its first answer. */
+  /** Moving average of its response time: rises with the first slow response, falls by a quarter of the difference. */
   latencyMs: number | undefined
-  /** How long its last answer took; undefined before its first answer. */
+  /** Response time of the last attempt; undefined before the first. */
   lastLatencyMs: number | undefined
-  /** When it answered last, or began to run after it did not. */
+  /** Last response, or first start after being idle: the reference for "silent". Monotonic. */
   lastProgressAt: number
-  /** Attempts at once, after it has asked for a wait or was overloaded; Infinity once it has taken enough again. */
+  /** Concurrent attempts after a pause or an overload response; Infinity once the endpoint has recovered. */
   inFlightLimit: number
-  /** Nothing more is claimed of it until it is asked again: its rate limit has no slot time in sight. */
+  /** Its rate limit refused a claim: nothing is claimed of it until a timer clears this. */
   isRefused: boolean
-  /** How many slot times are in sight at once, as far as is known. */
+  /** Rows to claim at most, learnt from how many slot times its rate limit granted. */
   slotTimes: number
 }
 
-/** What a receiver said to an attempt. */
+/** How a receiver responded to an attempt. */
 export interface Answer extends Pick<AttemptFacts, 'tookMs' | 'pushback'> {
   isSuccess: boolean
 }
 
-/** A workspace's claims in hand. */
+/** The claims in flight of one workspace. */
 export interface Tenant {
   readonly workspaceId: string
   running: number
   waiting: number
-  /** Its lanes with claims that wait or run. */
+  /** Its lanes with claims that wait or run, those that ran longest ago first. */
   readonly lanes: Set<Lane>
-  /** All that are remembered, by their endpoints. */
+  /** All its remembered lanes, by endpoint id. */
   readonly known: Map<string, Lane>
 }
 
 export interface LaneOptions {
-  /** Attempts at once, of all endpoints. */
+  /** Concurrent attempts of all endpoints, without lent slots. */
   concurrency: number
-  /** The share of a workspace while others have rows. */
+  /** A workspace borrows slots only while it runs fewer than this. */
   slotsPerWorkspace: number
-  /** Attempts at once of one endpoint, unless it answers fast. */
+  /** Concurrent attempts of one endpoint, unless it answers fast. */
   slotsPerEndpoint: number
-  /** What runs, by destination host. */
+  /** Attempts in flight by destination host. */
   hosts: HostSlots
   /** Monotonic milliseconds. */
   clock: () => number
 }
 
-/** An endpoint that answers within this gives a slot back so soon that it may have as many as are free. */
+/** An endpoint that answers within this frees a slot so soon that it may use all free slots. */
 const FAST_MS = 50
-/** What will not begin within this is not claimed; what has not after twice as long goes back in line. */
-export const SILENT_AFTER_MS = 250
+/** Rows that will not start within this are not claimed; claims that have waited twice as long are released. */
+export const START_WITHIN_MS = 250
 /**
- * An endpoint whose last answer took less, and that is not silent for longer, may borrow a slot: it is given back within
- * that time. Longer than most receivers need, and short beside a deadline.
+ * An endpoint that answered within this, and is not silent for longer, is proven: it may borrow a slot, because it will
+ * free it about as soon. Longer than most receivers take, and short beside a deadline.
  */
 const PROVEN_MS = 1000
 
@@ -104,22 +104,23 @@ export function newLane({ workspaceId, endpointId }: LaneRef, tenant: Tenant, no
   }
 }
 
-/** Learns from an answer how fast the endpoint is, and how much it takes. */
+/** Updates the endpoint's response times and its limit from a response. */
 export function recordAnswer(lane: Lane, answer: Answer, options: LaneOptions): void {
   const { tookMs } = answer
-  pace(lane, answer, options)
+  adjustInFlightLimit(lane, answer, options)
   lane.lastProgressAt = options.clock()
   lane.lastLatencyMs = tookMs
-  // Slow counts at once, fast has to be shown.
+  // One slow response counts fully, fast ones only gradually.
   const before = lane.latencyMs ?? tookMs
   lane.latencyMs = tookMs > before ? tookMs : before + (tookMs - before) / 4
 }
 
-/**
- * After a pause one at a time, twice as many with each success, half with each answer that asks for a wait or says that
- * the receiver is overloaded.
- */
-function pace(lane: Lane, { pushback, isSuccess }: Answer, { concurrency, slotsPerEndpoint }: LaneOptions): void {
+/** One attempt in flight after a pause; doubles with each success, halves with each response that asks for a pause or reports overload. */
+function adjustInFlightLimit(
+  lane: Lane,
+  { pushback, isSuccess }: Answer,
+  { concurrency, slotsPerEndpoint }: LaneOptions,
+): void {
   if (pushback !== 'none') {
     const before = lane.inFlightLimit < Infinity ? lane.inFlightLimit : pushback === 'paused' ? 1 : slotsPerEndpoint
     lane.inFlightLimit = Math.max(1, Math.floor(before / 2))
@@ -128,85 +129,87 @@ function pace(lane: Lane, { pushback, isSuccess }: Answer, { concurrency, slotsP
   }
 }
 
-/** Claims of it that could run now, if slots were free. */
+/** How many of its waiting claims its own limits allow to start now. */
 export function canStart(lane: Lane, options: LaneOptions, now: number): number {
-  if (isOutOfTime(lane, now)) return 0
-  return Math.max(0, Math.min(lane.waiting.length, mayRun(lane, options, now) - lane.running))
+  if (waitsForSlotTime(lane, now)) return 0
+  return Math.max(0, Math.min(lane.waiting.length, slotLimit(lane, options, now) - lane.running))
 }
 
-/** Claims of it that would run if slots were free: the others wait for one of its own, or for their slot time. */
+/** How many of its waiting claims need only a free slot; the others wait for the lane's own limit or for a slot time. */
 export function runnableCount(lane: Lane, options: LaneOptions, now: number): number {
-  // One that may have all slots waits for nothing else.
-  const isOwn = mayRun(lane, options, now) < options.concurrency
-  return isOwn || isOutOfTime(lane, now) ? canStart(lane, options, now) : lane.waiting.length
+  // A lane that may use all slots waits for nothing but a slot.
+  const isLimited = slotLimit(lane, options, now) < options.concurrency
+  return isLimited || waitsForSlotTime(lane, now) ? canStart(lane, options, now) : lane.waiting.length
 }
 
-/** The endpoint's own limit is a wish within ours, and its host has one for all endpoints. */
-function mayRun(lane: Lane, { concurrency, slotsPerEndpoint, hosts }: LaneOptions, now: number): number {
+/** How many attempts may run: the endpoint's own `concurrency` lowers our limit and never raises it, and its host has a limit for all endpoints. */
+function slotLimit(lane: Lane, { concurrency, slotsPerEndpoint, hosts }: LaneOptions, now: number): number {
   const isFast = lane.latencyMs !== undefined && lane.latencyMs < FAST_MS && !isSilent(lane, FAST_MS, now)
-  const most = Math.min(lane.limit ?? Infinity, lane.inFlightLimit, isFast ? concurrency : slotsPerEndpoint)
-  return Math.min(most, lane.running + hosts.room(lane.host))
+  const limit = Math.min(lane.limit ?? Infinity, lane.inFlightLimit, isFast ? concurrency : slotsPerEndpoint)
+  return Math.min(limit, lane.running + hosts.room(lane.host))
 }
 
-/** In hand: what may run, and what will have begun within {@link SILENT_AFTER_MS}. */
-export function slotLimit(lane: Lane, options: LaneOptions, now: number): number {
-  // What would wait in hand for a slot at its host would take it from a neighbour that is still in line.
-  if (options.hosts.room(lane.host) === 0) return mayRun(lane, options, now)
+/** How many claims may be in flight: those that may run, and those that will start within {@link START_WITHIN_MS}. */
+export function claimLimit(lane: Lane, options: LaneOptions, now: number): number {
+  // A claim that waits for a slot of its host would keep a neighbour of the same host, still in line, from that slot.
+  if (options.hosts.room(lane.host) === 0) return slotLimit(lane, options, now)
   const isUnknown = lane.latencyMs === undefined || isSilent(lane, FAST_MS, now)
-  const latencyMs = isUnknown ? Math.max(lane.latencyMs ?? 0, SILENT_AFTER_MS * 4) : Math.max(1, lane.latencyMs ?? 0)
-  return Math.floor(mayRun(lane, options, now) * (1 + SILENT_AFTER_MS / latencyMs))
+  const latencyMs = isUnknown ? Math.max(lane.latencyMs ?? 0, START_WITHIN_MS * 4) : Math.max(1, lane.latencyMs ?? 0)
+  return Math.floor(slotLimit(lane, options, now) * (1 + START_WITHIN_MS / latencyMs))
 }
 
-/** Slots beyond `concurrency` that a workspace could have. */
-interface Credit {
-  /** For endpoints that have lately answered soon. */
-  proven: number
-  /** Of those, for endpoints that have not been asked yet. */
-  trust: number
+/** Slots beyond `concurrency` that a workspace could borrow. */
+interface LoanCredit {
+  total: number
+  /** Of these, for endpoints that have never answered. */
+  onTrust: number
 }
 
 /**
- * What would be lent to a workspace. What it has running at endpoints that do not answer does not count: its others go on.
+ * How many slots a workspace could borrow. Its attempts at silent endpoints do not count against its share (their slots
+ * are reclaimed), so its other endpoints go on.
  *
- * @param lentUnproven of all workspaces, attempts in lent slots at endpoints that had never answered
+ * @param lentUnproven attempts of all workspaces in lent slots at endpoints that had never answered
  */
-export function claimLimit(
+export function loanCredit(
   { lanes }: Tenant,
   lentUnproven: number,
   { concurrency, slotsPerWorkspace }: LaneOptions,
   now: number,
-): Credit {
+): LoanCredit {
   let [proven, unproven, trusted] = [0, 0, 0]
   for (const lane of lanes) {
     if (isProven(lane, now)) proven += lane.running
     else unproven += lane.running
     trusted += lane.lentUnproven
   }
-  // A workspace with others that have not answered has one slot on trust, and half of those are kept for the others.
+  // A workspace that has unproven endpoints running borrows one slot for another unproven one, and only from half of the
+  // slots on trust; the other half is for workspaces that have none running.
   const few = Math.max(1, Math.floor(concurrency / 8))
-  const trust = unproven === 0 ? 2 * few : trusted === 0 ? few : 0
-  return { proven: slotsPerWorkspace - proven, trust: trust - lentUnproven }
+  const onTrust = unproven === 0 ? 2 * few : trusted === 0 ? few : 0
+  return { total: slotsPerWorkspace - proven, onTrust: onTrust - lentUnproven }
 }
 
-export function mayBorrow(lane: Lane, { proven, trust }: Credit, now: number): boolean {
-  return proven > 0 && (lane.lastLatencyMs === undefined ? trust > 0 : isProven(lane, now))
+export function mayBorrow(lane: Lane, { total, onTrust }: LoanCredit, now: number): boolean {
+  return total > 0 && (lane.lastLatencyMs === undefined ? onTrust > 0 : isProven(lane, now))
 }
 
-/** It has lately answered soon: a slot that it borrows is given back soon. */
+/** Answered within {@link PROVEN_MS} last time, and is not silent: a slot that it borrows will be free soon. */
 export function isProven(lane: Lane, now: number): boolean {
   return lane.lastLatencyMs !== undefined && lane.lastLatencyMs < PROVEN_MS && !isSilent(lane, PROVEN_MS, now)
 }
 
+/** Has attempts running, and no response for longer than `ms`. */
 function isSilent(lane: Lane, ms: number, now: number): boolean {
   return lane.running > 0 && now - lane.lastProgressAt > ms
 }
 
-/** Its next claim waits for its slot time under a rate limit, or has missed it. */
-function isOutOfTime({ waiting: [next] }: Lane, now: number): boolean {
+/** Its next claim waits for its slot time under a rate limit, or its slot time has expired. */
+function waitsForSlotTime({ waiting: [next] }: Lane, now: number): boolean {
   return next !== undefined && (next.notBefore > now || now > next.startBy)
 }
 
-/** A lane's name as one text: no endpoint id has a space. */
+/** A lane as one map key. Unambiguous, because no endpoint id has a space. */
 export function keyOf({ workspaceId, endpointId }: LaneRef): string {
   return `${endpointId} ${workspaceId}`
 }

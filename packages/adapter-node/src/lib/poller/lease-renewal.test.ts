@@ -2,9 +2,9 @@ import type { DeliveryOutcome, Engine } from '@keepsend/engine'
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { startReceiver } from '../../../test/receiver.ts'
-import { type Rig, PATIENCE_MS, SHORT_LEASE, rig, rival, signal, until } from '../../../test/rig.ts'
+import { PATIENCE_MS, type Rig, SHORT_LEASE, rig, rival, signal, until } from '../../../test/rig.ts'
 
-/** The engine with attempts that last until they are told to end. */
+/** The engine with attempts that last until the test ends them. */
 function stalling(engine: Engine): { engine: Engine; begun: () => number; end: () => void } {
   const end = signal()
   let begun = 0
@@ -16,27 +16,27 @@ function stalling(engine: Engine): { engine: Engine; begun: () => number; end: (
   return { engine: { ...engine, worker: { ...engine.worker, deliver } }, begun: () => begun, end: end.resolve }
 }
 
-/** The database, whose answer to the first claim that finds rows is held back until the end: a stalled disk, a stopped process. */
-function slowToAnswer(): { wrap: (db: OutboxDatabase) => OutboxDatabase; end: () => void; held: () => boolean } {
+/** A database that delays its answer to the first claim that finds rows, like a stalled disk or a stopped process. */
+function slowToAnswer(): { wrap: (db: OutboxDatabase) => OutboxDatabase; end: () => void; isDelaying: () => boolean } {
   const end = signal()
-  let held = false
+  let isDelaying = false
   const wrap = (db: OutboxDatabase): OutboxDatabase => ({
     ...db,
     async atomic(statements) {
       const results = await db.atomic(statements)
-      if (held || !results.some(({ rows }) => rows.some((row) => row['claimedAt']))) return results
-      held = true
+      if (isDelaying || !results.some(({ rows }) => rows.some((row) => row['claimedAt']))) return results
+      isDelaying = true
       await end.promise
       return results
     },
   })
-  return { wrap, end: end.resolve, held: () => held }
+  return { wrap, end: end.resolve, isDelaying: () => isDelaying }
 }
 
 const clock = ({ connection }: Rig) => Number(connection.prepare('select ms from keepsend_clock').pluck().get())
 
 describe('leases', { timeout: PATIENCE_MS }, () => {
-  it('an attempt that outlasts its lease keeps it: another poller does not claim the row (trap 14)', async () => {
+  it('are renewed while an attempt outlasts them: another poller does not claim the row (trap 14)', async () => {
     const first = await rig({ ...SHORT_LEASE, engine: { ...SHORT_LEASE.engine, keepCompleted: true } })
     const second = await rival(first, SHORT_LEASE)
     await first.addEndpoint('http://127.0.0.1:9/')
@@ -47,7 +47,7 @@ describe('leases', { timeout: PATIENCE_MS }, () => {
     const leaseEnds = first.rows().map(({ dueAt }) => Number(dueAt))
     await second.queue.start(theirs.engine)
 
-    // Past the end of the first lease, with the second poller awake.
+    // Past the end of the first lease, with the second poller running.
     await until(() => clock(first) > Math.max(...leaseEnds) + 300)
     await second.queue.send({ type: 'a.b', workspaceId: 'w', outboxId: 'look' })
     await first.queue.send({ type: 'a.b', workspaceId: 'w', outboxId: 'look' })
@@ -60,7 +60,7 @@ describe('leases', { timeout: PATIENCE_MS }, () => {
     )
   })
 
-  it('a row that was due long ago is not taken while it runs: the lease counts from the claim (trap 18)', async () => {
+  it('count from the claim: a row that was due long ago is not claimed again while it runs (trap 18)', async () => {
     const first = await rig()
     const second = await rival(first)
     await first.addEndpoint('http://127.0.0.1:9/')
@@ -79,7 +79,7 @@ describe('leases', { timeout: PATIENCE_MS }, () => {
     expect([mine.begun(), theirs.begun()]).toEqual([5, 5])
   })
 
-  it('a claim that is answered when its lease is over begins nothing: who has the rows now sends them once', async () => {
+  it('that expired before the claim was answered start nothing: the new owner sends each row once', async () => {
     const receiver = await startReceiver()
     const slow = slowToAnswer()
     const first = await rig({ ...SHORT_LEASE, wrap: slow.wrap })
@@ -87,19 +87,19 @@ describe('leases', { timeout: PATIENCE_MS }, () => {
     await first.addEndpoint(receiver.url)
     await first.queue.start(first.engine)
     await first.publish(3)
-    await until(slow.held)
-    // Takes over when the lease ends.
+    await until(slow.isDelaying)
+    // Takes over when the lease expires.
     await second.queue.start(second.engine)
     await until(() => first.rows().length === 0)
     slow.end()
-    await until(() => first.log.messages.some((message) => message.includes('came too late to begin')))
+    await until(() => first.log.messages.some((message) => message.startsWith('released claims: lease nearly expired')))
     await first.publish(1)
     await receiver.arrived(4)
     expect(receiver.requests.map(({ id }) => id)).toEqual([...new Set(receiver.requests.map(({ id }) => id))])
-    expect(first.log.messages.filter((message) => message.includes('another worker'))).toEqual([])
+    expect(first.log.messages.filter((message) => message.startsWith('settle rejected'))).toEqual([])
   })
 
-  it('and if nobody else has them they are given back, begun anew, and charged once', async () => {
+  it('that expired before the claim was answered release rows that nobody else owns, and each is sent and counted once', async () => {
     const receiver = await startReceiver()
     const slow = slowToAnswer()
     const { engine, queue, log, rows, connection, addEndpoint, publish } = await rig({
@@ -110,7 +110,7 @@ describe('leases', { timeout: PATIENCE_MS }, () => {
     await addEndpoint(receiver.url)
     await queue.start(engine)
     await publish(3)
-    await until(slow.held)
+    await until(slow.isDelaying)
     const leaseEnds = Math.max(...rows().map(({ dueAt }) => Number(dueAt)))
     await until(() => Number(connection.prepare('select ms from keepsend_clock').pluck().get()) > leaseEnds)
     slow.end()
@@ -119,6 +119,8 @@ describe('leases', { timeout: PATIENCE_MS }, () => {
     expect(rows().map(({ attempts, moves, crashes }) => [attempts, moves, crashes])).toEqual(
       [1, 2, 3].map(() => [1, 3, 0]),
     )
-    expect(log.messages.filter((message) => message.includes('given back'))).toHaveLength(1)
+    expect(log.messages.filter((message) => message.startsWith('released claims: lease nearly expired'))).toHaveLength(
+      1,
+    )
   })
 })

@@ -4,36 +4,36 @@ import { extendLease } from '@keepsend/outbox'
 import type { InFlight } from './in-flight.ts'
 
 /**
- * Renews the leases of all that is in hand. What is lost is another's: it does not begin here.
+ * Renews the leases of all claims in flight. A claim whose lease is lost belongs to another worker and does not start here.
  *
- * @param beginWithinMs for how long a renewed claim may begin, from the question on
+ * @param beginWithinMs how long after this query a renewed claim may start
  */
 export async function renewLeases(
   { db, logger }: Pick<Engine, 'db' | 'logger'>,
-  slots: InFlight,
+  inFlight: InFlight,
   leaseMs: number,
   beginWithinMs: number,
 ): Promise<void> {
   try {
-    const held = [...slots.claims]
-    const claims = held.map(({ claim }) => claim)
+    const renewed = [...inFlight.claims]
+    const claims = renewed.map(({ claim }) => claim)
     const beginBy = performance.now() + beginWithinMs
     const lost = new Set(await extendLease(db, claims, leaseMs))
-    for (const one of held) if (!lost.has(one.claim.id)) one.beginBy = beginBy
+    for (const one of renewed) if (!lost.has(one.claim.id)) one.beginBy = beginBy
     if (lost.size === 0) return
-    // A settle of our own may have been committed just before; it gives its slots back within this turn.
-    await nextTurn()
-    for (const one of held) {
-      if (!lost.has(one.claim.id) || !slots.has(one)) continue
-      slots.dropIfWaiting(one)
-      logger.warn({ deliveryId: one.claim.id }, 'a lease was lost before its attempt ended')
+    // A settle of our own may just have been committed; after this tick its claims are no longer in flight.
+    await nextTick()
+    for (const one of renewed) {
+      if (!lost.has(one.claim.id) || !inFlight.has(one)) continue
+      inFlight.dropIfWaiting(one)
+      logger.warn({ deliveryId: one.claim.id }, 'lease lost before the attempt ended; its outcome will be rejected')
     }
   } catch (error) {
-    logger.error(errorFields(error), 'leases could not be renewed; they hold until they end')
+    logger.error(errorFields(error), 'failed to renew leases; retrying before they expire')
   }
 }
 
-function nextTurn(): Promise<void> {
+function nextTick(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)
   })

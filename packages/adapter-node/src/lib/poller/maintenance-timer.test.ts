@@ -1,5 +1,4 @@
-import type { Engine } from '@keepsend/engine'
-import { newEventId } from '@keepsend/engine'
+import { type Engine, newEventId } from '@keepsend/engine'
 import { enqueueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { startReceiver } from '../../../test/receiver.ts'
@@ -7,8 +6,8 @@ import { PATIENCE_MS, rig, until } from '../../../test/rig.ts'
 
 const CADENCE = { maintenanceMs: 1000 }
 
-describe('upkeep', { timeout: PATIENCE_MS }, () => {
-  it('prunes settled rows by its own cadence, again and again (trap 4)', async () => {
+describe('maintenance', { timeout: PATIENCE_MS }, () => {
+  it('deletes settled rows at its own interval, repeatedly (trap 4)', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, addEndpoint, publish } = await rig({
       engine: { keepCompleted: true, retentionMs: 0 },
@@ -24,7 +23,7 @@ describe('upkeep', { timeout: PATIENCE_MS }, () => {
     expect(receiver.requests).toHaveLength(6)
   })
 
-  it('leaves what is younger than its retention', async () => {
+  it('retains rows that are younger than their retention', async () => {
     const receiver = await startReceiver()
     const { engine, queue, connection, rows, addEndpoint, publish } = await rig({
       engine: { keepCompleted: true, retentionMs: 60_000 },
@@ -39,7 +38,7 @@ describe('upkeep', { timeout: PATIENCE_MS }, () => {
     expect(rows()[0]?.id.startsWith(`${old}.`)).toBe(false)
   })
 
-  it('an error is logged at each round and ends nothing: deliveries go on, and so does the clean-up (trap 4)', async () => {
+  it('logs each error and goes on, and so do deliveries (trap 4)', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, log, addEndpoint, publish } = await rig({
       engine: { keepCompleted: true, retentionMs: 0 },
@@ -61,11 +60,13 @@ describe('upkeep', { timeout: PATIENCE_MS }, () => {
     await publish(2)
     await receiver.arrived(2)
     await until(() => rows().length === 0)
-    expect(log.messages.filter((message) => message === 'clean-up failed; it will be tried again')).toHaveLength(2)
+    expect(
+      log.messages.filter((message) => message === 'maintenance failed; retrying at the next interval'),
+    ).toHaveLength(2)
     expect(log.fields).toContainEqual(expect.objectContaining({ error: 'the disk is full' }))
   })
 
-  it('a stop waits for the round under way, and none begins after it', async () => {
+  it('finishes its current round on stop, and starts no other', async () => {
     const { engine, queue } = await rig({ queue: CADENCE })
     let [begun, ended] = [0, 0]
     const counted: Engine = {
@@ -83,13 +84,13 @@ describe('upkeep', { timeout: PATIENCE_MS }, () => {
     await queue.start(counted)
     await queue.stop()
     expect(ended).toBe(begun)
-    // It was told that there is more, so it would have gone on.
+    // The round reported more, so without the stop another would follow.
     expect(begun).toBe(1)
   })
 })
 
-describe('rows that were handed to a queue elsewhere', { timeout: PATIENCE_MS }, () => {
-  it('are taken over when their message is lost: the row is the truth, not the message (trap 9)', async () => {
+describe('rows that were dispatched to another queue', { timeout: PATIENCE_MS }, () => {
+  it('are adopted when their message is lost (trap 9)', async () => {
     const receiver = await startReceiver()
     const { engine, queue, connection, rows, log, addEndpoint } = await rig()
     const { id: endpointId, secret } = await addEndpoint(receiver.url)
@@ -104,11 +105,11 @@ describe('rows that were handed to a queue elsewhere', { timeout: PATIENCE_MS },
     const [lost, young] = [row(), row()]
     await enqueueEvents(engine.db, [lost, young])
     expect((await engine.stats()).dispatched).toBe(2)
-    // One that its queue has had for an hour, and one that its queue may well be about to send.
+    // One was dispatched an hour ago; the message of the other may still be on its way.
     connection
       .prepare("update pending_events set created_at = created_at - 3600000 where id like ? || '.%'")
       .run(lost.eventId)
-    // The last look at all such rows was long ago.
+    // The last sweep of such rows was long ago.
     connection.prepare('update keepsend_sweep_pass set began_at = 0').run()
     await queue.start(engine)
     await receiver.arrived(1)
@@ -116,6 +117,6 @@ describe('rows that were handed to a queue elsewhere', { timeout: PATIENCE_MS },
     expect(receiver.requests.map(({ id }) => id)).toEqual([lost.eventId])
     receiver.verifyAll(secret)
     expect(rows()).toMatchObject([{ id: `${young.eventId}.${endpointId}`, dueAt: null, attempts: 0 }])
-    expect(log.messages).toContain('took over rows of another queue')
+    expect(log.messages).toContain('adopted orphaned rows dispatched to another queue')
   })
 })

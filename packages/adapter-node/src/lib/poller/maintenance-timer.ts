@@ -2,12 +2,12 @@ import type { Engine } from '@keepsend/engine'
 import { errorFields } from '@keepsend/engine/internal'
 import { releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
 
-// A round is bounded; this many a tick keep up with thousands of settled rows a minute.
+// Each round deletes a bounded number of rows; 20 rounds a tick keep up with thousands of settled rows a minute.
 const MAX_ROUNDS = 20
 
 /**
- * Clean-up on a slow cadence of its own, and with it the look for rows that were handed to a queue which this process
- * does not have: a database may have been fed by both.
+ * Runs maintenance at its own interval, and adopts rows that were dispatched to another queue: a Cloudflare consumer may
+ * have worked on the same database before.
  */
 export class MaintenanceTimer {
   readonly #engine: Engine
@@ -16,7 +16,7 @@ export class MaintenanceTimer {
   #work: Promise<void>
   #stopped = false
 
-  /** @param onDue called when rows were made due, by statements that wake nobody */
+  /** @param onDue called when rows were made due; the statements themselves trigger no poll */
   constructor(engine: Engine, everyMs: number, onDue: () => void) {
     this.#engine = engine
     this.#onDue = onDue
@@ -38,20 +38,20 @@ export class MaintenanceTimer {
         const { more } = await this.#engine.worker.maintain()
         if (!more) break
       }
-      await this.#takeHandedOff()
+      await this.#adoptDispatched()
     } catch (error) {
-      this.#engine.logger.error(errorFields(error), 'clean-up failed; it will be tried again')
+      this.#engine.logger.error(errorFields(error), 'maintenance failed; retrying at the next interval')
     }
   }
 
   /** Each row found gets a due time, so that the poller claims it like any other. */
-  async #takeHandedOff(): Promise<void> {
+  async #adoptDispatched(): Promise<void> {
     let more = true
     while (more && !this.#stopped) {
       const swept = await sweepPendingEvents(this.#engine.db, { due: false, firstSends: 'all' })
       await releaseEvents(this.#engine.db, swept.events)
       if (swept.events.length > 0) {
-        this.#engine.logger.info({ rows: swept.events.length }, 'took over rows of another queue')
+        this.#engine.logger.info({ rows: swept.events.length }, 'adopted orphaned rows dispatched to another queue')
         this.#onDue()
       }
       more = swept.more

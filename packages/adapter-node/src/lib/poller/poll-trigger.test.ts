@@ -6,9 +6,9 @@ import { startReceiver } from '../../../test/receiver.ts'
 import { PATIENCE_MS, rig, until } from '../../../test/rig.ts'
 import { startWorker } from '../../../test/worker.ts'
 
-// But for the last test the safety poll comes after a minute, which none of these waits for: what arrives was woken.
-describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
-  it('a kick: what this process publishes is sent without a poll', async () => {
+// Except in the last test the safety poll comes after a minute, longer than any test waits: a trigger caused each arrival.
+describe('the poller looks again', { timeout: PATIENCE_MS - 5000 }, () => {
+  it('on a kick: rows that this process publishes are sent without the safety poll', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, addEndpoint, publish } = await rig()
     await addEndpoint(receiver.url)
@@ -21,7 +21,7 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     expect(receiver.requests).toHaveLength(5)
   })
 
-  it('the next due time: a retry of one second comes without a poll', async () => {
+  it('at the next due time: a retry after a second needs no safety poll', async () => {
     const receiver = await startReceiver((request) => request.answer(receiver.requests.length === 1 ? 503 : 200))
     const { engine, queue, rows, addEndpoint, publish } = await rig()
     await addEndpoint(receiver.url, { retrySchedule: [1] })
@@ -32,7 +32,7 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     expect(new Set(receiver.requests.map(({ id }) => id)).size).toBe(1)
   })
 
-  it('a row that is due later than the poller looked is sent when it is due', async () => {
+  it('when a row becomes due that it saw before', async () => {
     const receiver = await startReceiver()
     const { engine, queue, rows, addEndpoint } = await rig()
     const { id: endpointId } = await addEndpoint(receiver.url)
@@ -46,7 +46,7 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     expect(Date.now()).toBeGreaterThanOrEqual(due)
   })
 
-  it('nothing, while an attempt runs: what a host inserted on Postgres and announced to nobody is found all the same', async () => {
+  it('while an attempt runs: rows that a host inserted on Postgres without a notification are found', async () => {
     const receiver = await startReceiver((request) => request.path === '/fast' && request.answer())
     const { engine, db, queue, addEndpoint, publish, untilRows } = await postgresRig({ database: { listen: false } })
     await addEndpoint(`${receiver.url}/slow`)
@@ -54,7 +54,7 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     await queue.start(engine)
     await publish(1)
     await receiver.arrived(1)
-    // What the start wakes finds the first of them at most.
+    // The look at the start finds the first row at most.
     for (let found = 1; found <= 3; found++) {
       await enqueueEvents(db, [
         { eventId: newEventId(), endpointId: fast.id, workspaceId: 'other', type: 'a.b', payload: '{}' },
@@ -65,7 +65,7 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     expect(receiver.requests.map(({ path }) => path)).toEqual(['/slow', '/fast', '/fast', '/fast'])
   })
 
-  it('a kick through another queue on the same handle, which was stopped', async () => {
+  it('on a kick through another queue on the same handle that was stopped', async () => {
     const receiver = await startReceiver()
     const { engine, db, queue, rows, addEndpoint, publish } = await rig()
     await addEndpoint(receiver.url)
@@ -82,7 +82,7 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     expect(receiver.requests).toHaveLength(3)
   })
 
-  it("another process's commit", async () => {
+  it("on another process's commit", async () => {
     const receiver = await startReceiver()
     const { engine, file, queue, rows, addEndpoint } = await rig()
     await addEndpoint(receiver.url)
@@ -97,7 +97,7 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     await other.stop()
   })
 
-  it('a version that cannot be read wakes nobody and ends nothing', async () => {
+  it('and ignores a version that cannot be read', async () => {
     const receiver = await startReceiver()
     const { engine, db, queue, rows, addEndpoint, publish } = await rig()
     await addEndpoint(receiver.url)
@@ -116,11 +116,11 @@ describe('what wakes the poller', { timeout: PATIENCE_MS - 5000 }, () => {
     expect(receiver.requests).toHaveLength(1)
   })
 
-  it('the safety poll, where nothing else tells: a database without a version, rows that nobody announced', async () => {
+  it('at the safety poll, on a database without a version and rows without a notification', async () => {
     const receiver = await startReceiver()
     const { engine, db, rows, addEndpoint, queue } = await rig({ queue: { pollMs: 100 } })
     const { id: endpointId } = await addEndpoint(receiver.url)
-    // The queue was given this object: from here on it cannot tell other commits.
+    // The queue holds this object: from now on it gets no signals of other commits.
     Object.assign(db, { version: undefined })
     await queue.start(engine)
     await enqueueEvents(engine.db, [

@@ -1,6 +1,6 @@
 /**
- * Why a poller that found nothing looks again: a kick, the next due time, another process's commit, or the safety
- * poll. A wake-up that comes while the poller is busy is not lost: `count` tells that it came.
+ * The reasons for an idle poller to look again: a kick, the next due time, another process's commit, or the safety poll. A
+ * trigger that comes while the poller is busy is not lost: it increments `count`.
  */
 export class PollTrigger {
   readonly #version: (() => number) | undefined
@@ -12,10 +12,10 @@ export class PollTrigger {
   #settleTimer: NodeJS.Timeout | undefined
   #waiting: (() => void) | undefined
   #count = 0
-  /** The moment that outcomes wait for one another is over. */
+  /** The time for outcomes to gather is over. */
   settleIsDue = false
 
-  /** @param version changes when another process has committed; looked at every 25 ms, for a microsecond or two */
+  /** @param version changes when another process has committed; read every 25 ms, which takes a microsecond or two */
   constructor(version: (() => number) | undefined, pollMs: number) {
     this.#version = version
     this.#pollMs = pollMs
@@ -25,21 +25,21 @@ export class PollTrigger {
     return this.#count
   }
 
-  /** It hears of what other processes publish. */
-  get hearsOthers(): boolean {
+  /** The database signals commits of other processes. */
+  get seesOtherCommits(): boolean {
     return this.#version !== undefined
   }
 
   start(): void {
     if (!this.#version) return
     this.#lastVersion = this.#readVersion()
-    this.#watch = setInterval(() => this.#lookAtVersion(), WATCH_MS)
+    this.#watch = setInterval(() => this.#checkVersion(), WATCH_MS)
   }
 
   stop(): void {
     clearInterval(this.#watch)
     clearTimeout(this.#timer)
-    this.settled()
+    this.clearSettle()
   }
 
   kick(): void {
@@ -49,12 +49,12 @@ export class PollTrigger {
 
   /** Ends a wait without asking for a new look at the database. */
   #signal(): void {
-    const wake = this.#waiting
+    const resolve = this.#waiting
     this.#waiting = undefined
-    wake?.()
+    resolve?.()
   }
 
-  /** An attempt has finished: settle now, or within `inMs` together with what finishes until then. */
+  /** Ends the wait to settle: immediately (0), or after `inMs`, together with the outcomes that arrive until then. */
   settle(inMs: number): void {
     if (inMs === 0) this.#signal()
     else {
@@ -65,14 +65,14 @@ export class PollTrigger {
     }
   }
 
-  /** A settle has begun: the next outcome starts a moment of its own. */
-  settled(): void {
+  /** A settle has begun: cancels the timer; the next outcome starts another. */
+  clearSettle(): void {
     clearTimeout(this.#settleTimer)
     this.#settleTimer = undefined
     this.settleIsDue = false
   }
 
-  /** Looks again when the next row is due, at the latest after the safety poll. */
+  /** Looks again when the next row is due, at the latest after `pollMs`. */
   setDue(inMs: number): void {
     clearTimeout(this.#timer)
     const ms = Math.min(this.#pollMs, Math.max(1, Math.ceil(inMs)))
@@ -85,14 +85,14 @@ export class PollTrigger {
     if (performance.now() + inMs < this.#dueAt) this.setDue(inMs)
   }
 
-  /** Resolves at the next kick or settle. What came before the call is in {@link count} and {@link settleIsDue}. */
+  /** Resolves at the next kick or settle. Earlier ones show in {@link count} and {@link settleIsDue}. */
   wait(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting = resolve
     })
   }
 
-  /** In a timer nobody would catch what it throws; the next claim meets the same error and reports it. */
+  /** Ignores errors, which a timer cannot report; the next claim meets the same error and logs it. */
   #readVersion(): number {
     try {
       return this.#version?.() ?? 0
@@ -101,7 +101,7 @@ export class PollTrigger {
     }
   }
 
-  #lookAtVersion(): void {
+  #checkVersion(): void {
     const version = this.#readVersion()
     if (version === this.#lastVersion) return
     this.#lastVersion = version

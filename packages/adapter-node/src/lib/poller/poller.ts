@@ -17,28 +17,31 @@ export interface PollerOptions extends Omit<InFlightOptions, 'hosts' | 'clock'> 
   pollMs: number
   /** See {@link PollTrigger}. */
   version: (() => number) | undefined
-  /** Trying again would do harm: the poller has ended. */
+  /** Called when the database reports `storage_unsafe`: retrying would do harm, so the poller has ended. */
   onUnsafe: (error: OutboxError) => void
 }
 
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
-// How long the first outcome of a group waits for others: nothing to a receiver, and an fsync shared by more.
+// How long the first outcome of a group waits for others, so that more outcomes share an fsync. No receiver notices 10 ms.
 const GROUP_MS = 10
 const NOTHING: Choice = { lanes: [], due: 0 }
+const LATE = 'lease nearly expired before delivery started (database or process stalled)'
 
 /**
- * The life of a claim here:
+ * Claims, delivers and settles. For the states of a claim see {@link InFlight}. The states of its one loop, `#run`:
  *
  * ```text
- *   claimed ──► waiting ──► running ──► finished ──► settled (committed): out of hand
- *      │           │           │            │ commit refused: stays finished, tried again
- *      └───────────┴───────────┴── stop ────┴──► released, or settled if it finished in time
+ *   state    does                                          goes on to
+ *   wait     nothing, until a PollTrigger                  look, settle or back to wait
+ *   look     reads which lanes have rows (LaneWatch)       settle + claim
+ *   settle   one commit: records the finished outcomes     start; failed: back off for 100 ms–5 s, then look
+ *   + claim  and claims each lane's share of the slots     storage_unsafe: ended
+ *   start    admits the claims and starts attempts         wait, or look while a claim found rows
  * ```
  *
- * Its lease is renewed all along. One loop does the rest: look which lanes have rows; settle what has finished, and claim
- * of each lane its share of the slots, in one commit; start what was claimed; wait for outcomes or a reason to look again.
- * No attempt waits for another's answer: the slowest receiver holds one slot.
+ * An attempt that ends starts the next claim and triggers a settle: none waits for another. Timers renew leases.
+ * `stop` moves `running` to `draining` (settles, claims nothing, ends with the last claim), and after `drainMs` to `ended`.
  */
 export class Poller {
   readonly #engine: Engine
@@ -52,14 +55,14 @@ export class Poller {
   readonly #loop: Promise<void>
   readonly #heartbeat: NodeJS.Timeout
   readonly #watch: NodeJS.Timeout
-  /** From the question on that brought a claim or renewed it. One heartbeat less than a lease, or it ends unrenewed. */
+  /** A claim starts within this of the query that claimed or renewed it: a lease less one heartbeat, in time for the next renewal. */
   readonly #beginWithinMs: number
   #slotTimer: NodeJS.Timeout | undefined
   #phase: 'running' | 'draining' | 'ended' = 'running'
-  /** The database's clock less our monotonic one: with it, a wrong local time does no harm. */
+  /** The database's clock minus our monotonic clock, so that a wrong local time does no harm. */
   #clockOffset = 0
 
-  /** Starts at once: whatever an earlier process left is due, or will be when its lease ends. */
+  /** Starts immediately. Rows left by an earlier process are due, or will be when their leases expire. */
   constructor(engine: Engine, options: PollerOptions) {
     this.#engine = engine
     this.#options = options
@@ -79,25 +82,25 @@ export class Poller {
       heartbeatMs,
     )
     this.#beginWithinMs = options.leaseMs - heartbeatMs
-    this.#watch = setInterval(() => this.#lookAtSlots(), WATCH_MS)
+    this.#watch = setInterval(() => this.#watchSlots(), WATCH_MS)
     this.#loop = this.#run()
   }
 
-  /** There are rows to deliver: in this lane, or anywhere. */
+  /** Looks for rows to deliver: in this lane, or anywhere. */
   kick(lane?: LaneRef): void {
     if (!lane) this.#trigger.kick()
     else {
-      this.#laneWatch.tell(lane)
+      this.#laneWatch.claimSoon(lane)
       this.#trigger.settle(0)
     }
   }
 
-  /** Claims nothing more, lets attempts finish for `drainMs`, settles, and gives back what still runs. */
+  /** Claims nothing more, lets attempts finish for `drainMs`, settles, and releases the claims that still run. */
   async stop(drainMs: number): Promise<void> {
     this.#phase = 'draining'
     this.#trigger.kick()
     const end = setTimeout(() => this.#end(), drainMs)
-    await this.#giveBack(this.#inFlight.dropWaiting())
+    await this.#release(this.#inFlight.dropWaiting())
     await this.#loop
     clearTimeout(end)
     this.#end()
@@ -106,7 +109,7 @@ export class Poller {
     clearTimeout(this.#slotTimer)
     await this.#resumeTimer.stop()
     this.#trigger.stop()
-    await this.#giveBack(this.#inFlight.dropAll())
+    await this.#release(this.#inFlight.dropAll())
   }
 
   #end(): void {
@@ -121,7 +124,6 @@ export class Poller {
     while (this.#phase !== 'ended') {
       const { finished } = this.#inFlight
       if (this.#phase === 'draining' && this.#inFlight.claims.length === 0) return
-      // What is new is claimed at once. What has finished waits for its neighbours, a moment at most.
       const claimNow =
         this.#hasRoom && (this.#laneWatch.hasNews || ((more || this.#laneWatch.isDue) && finished.length === 0))
       const settleNow = this.#inFlight.groupIsReady || (this.#trigger.settleIsDue && finished.length > 0)
@@ -130,7 +132,7 @@ export class Poller {
         continue
       }
       try {
-        more = await this.#turn()
+        more = await this.#round()
         backoffMs = 0
       } catch (error) {
         if (error instanceof OutboxError && error.code === 'storage_unsafe') {
@@ -139,10 +141,10 @@ export class Poller {
         }
         more = true
         backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, backoffMs * 2))
-        this.#logger.error({ ...errorFields(error), backoffMs }, 'the database refused; trying again')
+        this.#logger.error({ ...errorFields(error), backoffMs }, 'database error; retrying')
         await delay(backoffMs, undefined, { signal: this.#ended.signal }).catch(() => undefined)
       }
-      // Whatever finished during the turn, or was refused by it, has asked for its settle too early to be heard.
+      // Outcomes that arrived during the round, or were refused by it, triggered a settle before we waited: re-arm the timer.
       if (this.#inFlight.finished.length > 0) this.#trigger.settle(GROUP_MS)
     }
   }
@@ -152,19 +154,18 @@ export class Poller {
     return this.#phase === 'running' && rows + lent > 0
   }
 
-  /** One commit: settles, and claims. Says whether there may be more to claim. */
-  async #turn(): Promise<boolean> {
+  /** Look, settle + claim, start. Returns whether there may be more rows to claim. */
+  async #round(): Promise<boolean> {
     const { lanes, due } = this.#hasRoom ? await this.#laneWatch.choose() : NOTHING
     const claim = lanes.length + due > 0 ? { lanes, due, leaseMs: this.#options.leaseMs } : undefined
     const finished = [...this.#inFlight.finished]
     if (finished.length === 0 && !claim) return false
-    this.#trigger.settled()
+    this.#trigger.clearSettle()
     const beginBy = performance.now() + this.#beginWithinMs
     const { results, claimed, storageError } = await this.#engine.worker.settleEach(finished, { claim })
-    // What is unsettled stays finished, to be tried again; so does what another session holds locked, after a while.
-    this.#inFlight.settled(
-      results.flatMap((one) => (one.settle === 'unsettled' || one.settle === 'locked' ? [] : one.finished)),
-    )
+    // Unsettled outcomes stay finished and are retried; those whose row another session locks are retried later.
+    const settled = results.filter(({ settle }) => settle !== 'unsettled' && settle !== 'locked')
+    this.#inFlight.settled(settled.map((one) => one.finished))
     for (const { settle, finished: one, retryAfterMs } of results) {
       if (settle === 'locked') this.#park(one, retryAfterMs ?? 0)
     }
@@ -173,77 +174,77 @@ export class Poller {
     logExhausted(this.#logger, exhausted)
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
-    const again = this.#inFlight.add(claims, await this.#engine.worker.admit(claims), beginBy)
-    for (const [lane, inMs] of again) setTimeout(() => this.#askAgain(lane), inMs).unref()
+    const refused = this.#inFlight.add(claims, await this.#engine.worker.admit(claims), beginBy)
+    for (const [lane, inMs] of refused) setTimeout(() => this.#allowClaims(lane), inMs).unref()
     if (this.#phase === 'running') {
-      this.#fill()
+      this.#fillSlots()
       this.#inFlight.releaseOverflow()
-    } else await this.#giveBack(this.#inFlight.dropWaiting())
-    this.#hear(finished)
+    } else await this.#release(this.#inFlight.dropWaiting())
+    this.#noteSettled(finished)
     return claim ? this.#laneWatch.took({ lanes, due }, claims, exhausted.length) : true
   }
 
-  /** By the timer, not by a time that it might fire before: then nothing would ask again until the safety poll. */
-  #askAgain(lane: Lane): void {
+  /** Clears a flag instead of comparing times: a timer that fires early would leave the lane refused until the safety poll. */
+  #allowClaims(lane: Lane): void {
     lane.isRefused = false
     this.kick(lane)
   }
 
-  /** Another session holds its row: it is settled later, while everything else goes on. */
+  /** Another session locks its row: its settle is retried later, and everything else goes on. */
   #park(one: Finished, retryAfterMs: number): void {
     this.#inFlight.park(one)
-    const inMs = Math.max(WATCH_MS, retryAfterMs)
-    setTimeout(() => {
+    const unpark = (): void => {
       this.#inFlight.unpark(one)
       this.#trigger.settle(0)
-    }, inMs).unref()
+    }
+    setTimeout(unpark, Math.max(WATCH_MS, retryAfterMs)).unref()
   }
 
-  /** What is settled may be due again, have left rows held for a time, or have resumed others in its place. */
-  #hear(finished: readonly Finished[]): void {
-    if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#resumeTimer.look()
-    for (const { held, outcome } of finished) {
+  /** After a settle its row may be due again, rows of its endpoint may be held, or others may have been resumed. */
+  #noteSettled(finished: readonly Finished[]): void {
+    if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#resumeTimer.runSoon()
+    for (const { inFlight, outcome } of finished) {
       if (outcome.kind === 'reschedule') this.#trigger.alsoDue(outcome.delayMs)
-      if (outcome.kind === 'release' || outcome.attempt?.makesRoom) this.#laneWatch.hint(held.lane)
+      if (outcome.kind === 'release' || outcome.attempt?.makesRoom) this.#laneWatch.hint(inFlight.lane)
     }
   }
 
-  /** Starts what waits, as far as slots are free. */
-  #fill(): void {
+  /** Starts waiting claims in the free slots. */
+  #fillSlots(): void {
     const late: Claim[] = []
-    for (let held = this.#inFlight.next(); held; held = this.#inFlight.next()) {
-      if (performance.now() < held.beginBy) this.#start(held)
-      else late.push(this.#inFlight.drop(held))
+    for (let next = this.#inFlight.next(); next; next = this.#inFlight.next()) {
+      if (performance.now() < next.beginBy) this.#start(next)
+      else late.push(this.#inFlight.drop(next))
     }
-    if (late.length > 0) void this.#giveBack(late, 'came too late to begin: the database or this process stood still')
+    if (late.length > 0) void this.#release(late, LATE)
     const { nextSlotTimeMs } = this.#inFlight
     if (nextSlotTimeMs === undefined) return
     clearTimeout(this.#slotTimer)
     this.#slotTimer = setTimeout(() => {
-      this.#fill()
+      this.#fillSlots()
       if (this.#inFlight.releaseOverflow()) this.#trigger.settle(0)
     }, nextSlotTimeMs)
   }
 
-  /** What waits in vain goes back in line, and slots are lent beside those of silent endpoints. */
-  #lookAtSlots(): void {
+  /** Lends slots beside those of endpoints that have become silent, and releases claims that waited too long. */
+  #watchSlots(): void {
     if (this.#phase !== 'running' || this.#inFlight.claims.length === 0) return
-    this.#fill()
+    this.#fillSlots()
     if (this.#inFlight.releaseOverflow() || (this.#laneWatch.isDue && this.#hasRoom)) this.#trigger.settle(0)
   }
 
-  #start(held: InFlightClaim): void {
+  #start(inFlight: InFlightClaim): void {
     const now = performance.now() + this.#clockOffset
-    void this.#engine.worker.deliver(held.claim, now, { admitted: held.notBefore > 0 }).then((outcome) => {
-      if (!this.#inFlight.has(held)) return
-      this.#inFlight.finish(held, outcome)
-      this.#fill()
+    void this.#engine.worker.deliver(inFlight.claim, now, { admitted: inFlight.notBefore > 0 }).then((outcome) => {
+      if (!this.#inFlight.has(inFlight)) return
+      this.#inFlight.finish(inFlight, outcome)
+      this.#fillSlots()
       this.#trigger.settle(this.#inFlight.groupIsReady ? 0 : GROUP_MS)
     })
   }
 
-  /** What still runs may have arrived; its late outcome is dropped, as the database would. */
-  async #giveBack(claims: readonly Claim[], why = 'stopping'): Promise<void> {
+  /** A released claim may still run; its late outcome is ignored, as the database would reject it. */
+  async #release(claims: readonly Claim[], why = 'stopping'): Promise<void> {
     if (await releaseClaims(this.#engine, claims, why)) this.kick()
   }
 }

@@ -4,8 +4,8 @@ import { type Claim, releaseEvents } from '@keepsend/outbox'
 import { isLockTimeout } from '@keepsend/outbox/internal'
 
 /**
- * Releases claims: in line again, and their attempts do not count. What the database does not take is due again when its
- * lease ends. Says whether any were released.
+ * Releases claims: their rows wait in their lanes again, and no attempt counts. If the database refuses, they are due when
+ * their leases expire. Returns whether any were released.
  */
 export async function releaseClaims(
   engine: Pick<Engine, 'db' | 'logger'>,
@@ -16,15 +16,18 @@ export async function releaseClaims(
   const fields = { deliveries: claims.length }
   try {
     await releaseEvents(engine.db, claims)
-    engine.logger.warn(fields, `claims were given back: ${why}`)
+    engine.logger.warn(fields, `released claims: ${why}`)
     return true
   } catch (error) {
-    // One row that another session holds locked keeps none of the others.
+    // A row that another session locks must not keep the others from being released: one statement each.
     if (claims.length > 1 && isLockTimeout(error)) {
       const released = await Promise.all(claims.map((claim) => releaseClaims(engine, [claim], why)))
       return released.includes(true)
     }
-    engine.logger.error({ ...fields, ...errorFields(error) }, 'claims could not be given back; their leases will end')
+    engine.logger.error(
+      { ...fields, ...errorFields(error) },
+      'failed to release claims; they are due again when their leases expire',
+    )
     return false
   }
 }

@@ -2,35 +2,35 @@ import type { DeliveryOutcome, Engine } from '@keepsend/engine'
 import { errorFields } from '@keepsend/engine/internal'
 import type { LaneRef } from '@keepsend/outbox'
 
-// Two looks in a row are this far apart, whatever asks for them.
+// At least this between two runs.
 const APART_MS = 50
 
 /**
- * Lets out what is held, when its endpoint's time has come: at the time that the database names, when rows were held
- * here, and with the safety poll.
+ * Resumes held rows when their endpoints' `resume_at` has come. Runs at the earliest `resume_at` in the database, after rows
+ * were held here, and at least every `pollMs`.
  */
 export class ResumeTimer {
   readonly #engine: Engine
   readonly #pollMs: number
-  readonly #onLetOut: (lane: LaneRef) => void
+  readonly #onResumed: (lane: LaneRef) => void
   #timer: NodeJS.Timeout | undefined
   #dueAt = Infinity
   #work: Promise<void> | undefined
   #again = false
   #stopped = false
 
-  /** @param onLetOut called for each row that was put in line, by statements that wake nobody */
-  constructor(engine: Engine, pollMs: number, onLetOut: (lane: LaneRef) => void) {
+  /** @param onResumed called for each resumed row; the statements themselves trigger no poll */
+  constructor(engine: Engine, pollMs: number, onResumed: (lane: LaneRef) => void) {
     this.#engine = engine
     this.#pollMs = pollMs
-    this.#onLetOut = onLetOut
-    this.look()
+    this.#onResumed = onResumed
+    this.runSoon()
   }
 
-  /** Rows were held or let out: there may be a new time. */
-  look(): void {
+  /** Rows were held or resumed: runs soon, because the earliest `resume_at` may have changed. */
+  runSoon(): void {
     if (this.#work) this.#again = true
-    else this.#lookIn(APART_MS)
+    else this.#runIn(APART_MS)
   }
 
   async stop(): Promise<void> {
@@ -39,34 +39,34 @@ export class ResumeTimer {
     await this.#work
   }
 
-  #lookIn(ms: number): void {
+  #runIn(ms: number): void {
     const dueAt = performance.now() + ms
     if (this.#stopped || dueAt >= this.#dueAt) return
     clearTimeout(this.#timer)
     this.#dueAt = dueAt
     this.#timer = setTimeout(() => {
       this.#dueAt = Infinity
-      this.#work = this.#wake().then((nextMs) => {
+      this.#work = this.#resume().then((nextMs) => {
         this.#work = undefined
-        this.#lookIn(Math.max(APART_MS, this.#again ? 0 : Math.min(this.#pollMs, nextMs)))
+        this.#runIn(Math.max(APART_MS, this.#again ? 0 : Math.min(this.#pollMs, nextMs)))
         this.#again = false
       })
     }, ms)
   }
 
-  async #wake(): Promise<number> {
+  async #resume(): Promise<number> {
     try {
       const { resumed, nextMs } = await this.#engine.worker.resumeHeld()
-      for (const row of resumed) this.#onLetOut(row)
+      for (const row of resumed) this.#onResumed(row)
       return nextMs ?? this.#pollMs
     } catch (error) {
-      this.#engine.logger.error(errorFields(error), 'held rows could not be let out; they will be looked at again')
+      this.#engine.logger.error(errorFields(error), 'failed to resume held rows; retrying')
       return this.#pollMs
     }
   }
 }
 
-/** Whether rows of its endpoint are held, so that there is a time to wake, which may have been set elsewhere. */
+/** Whether rows of its endpoint are held, so that there is a `resume_at`, set here or by another process. */
 export function leavesHeld({ kind, attempt }: DeliveryOutcome): boolean {
   return kind === 'hold' || attempt?.circuitOpen === true || attempt?.heldBack === true
 }

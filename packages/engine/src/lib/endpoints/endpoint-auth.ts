@@ -6,13 +6,13 @@ import { EngineError } from '../errors.ts'
 /** A user name and a password, as RFC 7617 sends them: UTF-8 in base64. */
 export interface BasicAuth {
   type: 'basic'
-  /** At most 256 characters, no colon and no control character among them; either of the two may be empty. */
+  /** At most 256 characters without colons and control characters; user name or password may be empty. */
   username: string
-  /** At most 1,024 characters, no control character among them. */
+  /** At most 1,024 characters without control characters. */
   password: string
 }
 
-/** A token that its receiver gave out (RFC 6750). */
+/** A token that the receiver issued (RFC 6750). */
 export interface BearerAuth {
   type: 'bearer'
   /** 1 to 8,192 visible ASCII characters. */
@@ -20,42 +20,42 @@ export interface BearerAuth {
 }
 
 /**
- * Access tokens by client credentials (RFC 6749, section 4.4). A token is requested when one is needed, stored encrypted,
- * used until shortly before it expires, and thrown away when the receiver answers 401: the next attempt has a new one.
+ * Access tokens by client credentials (RFC 6749, section 4.4). A token is requested when it is needed, stored encrypted, used
+ * until shortly before it expires, and discarded when the receiver answers 401; the next attempt requests a new one.
  */
 export interface OAuth2Auth {
   type: 'oauth2'
-  /** Where tokens are requested. The URL policy holds for it as for the endpoint's URL. */
+  /** Where tokens are requested. The URL policy applies as to the endpoint's URL. */
   tokenUrl: string
   /** 1 to 512 characters. */
   clientId: string
   /** 1 to 1,024 characters. */
   clientSecret: string
-  /** The scopes to ask for, with spaces between them: at most 1,000 characters. @default the token server's */
+  /** The scopes to request, separated by spaces: at most 1,000 characters. @default the token server's */
   scope?: string | undefined
-  /** Whom the token is for, where the token server wants to know: at most 1,000 characters. @default not sent */
+  /** The audience of the token, for token servers that need one: at most 1,000 characters. @default not sent */
   audience?: string | undefined
-  /** What it is for (RFC 8707): at most 1,000 characters. @default not sent */
+  /** The resource of the token (RFC 8707): at most 1,000 characters. @default not sent */
   resource?: string | undefined
-  /** How the client proves itself: in the header `authorization`, or in the body of the request. @default 'basic' */
+  /** How the client authenticates: in the header `authorization`, or in the body of the request. @default 'basic' */
   clientAuthentication?: 'basic' | 'body' | undefined
 }
 
-/** How the attempts of an endpoint prove themselves to their receiver, in the header `authorization`. */
+/** How the attempts of an endpoint authenticate to the receiver, in the header `authorization`. */
 export type EndpointAuth = BasicAuth | BearerAuth | OAuth2Auth
 
-/** What is shown of it: everything but passwords, tokens and secrets. */
+/** The shown part: everything but passwords, tokens and secrets. */
 export type ShownAuth = Omit<BasicAuth, 'password'> | Omit<BearerAuth, 'token'> | Omit<OAuth2Auth, 'clientSecret'>
 
 interface Field {
   max: number
-  /** What it consists of, and how that is said. */
+  /** The allowed characters, and their description in errors. */
   pattern: RegExp
   what: string
   isOptional?: true
 }
 
-const TEXT = { pattern: /^[^\p{Cc}\p{Cs}]+$/u, what: 'characters, no control character among them' }
+const TEXT = { pattern: /^[^\p{Cc}\p{Cs}]+$/u, what: 'characters without control characters' }
 const OPTIONAL_TEXT = { ...TEXT, max: 1000, isOptional: true } as const
 
 /** The bounds of each form. */
@@ -64,7 +64,7 @@ export const AUTH_FIELDS = {
     username: {
       max: 256,
       pattern: /^[^:\p{Cc}\p{Cs}]*$/u,
-      what: 'characters, no colon and no control character among them',
+      what: 'characters without colons and control characters',
     },
     password: { ...TEXT, max: 1024, pattern: /^[^\p{Cc}\p{Cs}]*$/u },
   },
@@ -139,7 +139,7 @@ export function shownAuth(auth: EndpointAuth): ShownAuth {
   return { ...shown, clientAuthentication }
 }
 
-/** The header's value, of a user name and a password. */
+/** The value of the header `authorization` for a user name and a password. */
 export function basicCredentials(username: string, password: string): string {
   return `Basic ${toBase64(utf8(`${username}:${password}`))}`
 }

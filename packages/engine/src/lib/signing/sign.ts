@@ -6,15 +6,15 @@ import { privateKeyOf } from './sign-v1a.ts'
 import { type ImportedKey, importHmacKey, signWith } from './web-crypto.ts'
 
 /**
- * One signature of the content, in base64. The secret says by its prefix what is made with it, and {@link signingKey}
- * reads it: HMAC-SHA256 under `whsec_` and `compat_`, ed25519 under `whsk_`.
+ * Signs the content and returns the signature in base64. The prefix of the secret decides the algorithm, which
+ * {@link signingKey} reads: HMAC-SHA256 for `whsec_` and `compat_`, ed25519 for `whsk_`.
  */
 export type Signer = (secret: string, content: string) => string | Promise<string>
 
-/** How an endpoint's requests can be signed. Each scheme has secrets of its own. */
+/** The schemes that an endpoint's requests can be signed by. Each has its own secrets. */
 export type SignatureScheme = 'v1' | 'v1a' | 'compat'
 
-/** What a signer signs with. */
+/** The key of a secret, and its algorithm. */
 export type SigningKey =
   | { algorithm: 'HMAC'; key: Uint8Array<ArrayBuffer> }
   | { algorithm: 'Ed25519'; pkcs8: Uint8Array<ArrayBuffer> }
@@ -26,7 +26,7 @@ export function newSecret(): string {
   return PREFIX + toBase64(crypto.getRandomValues(new Uint8Array(32)))
 }
 
-/** The key inside a `whsec_` secret. Throws `invalid_endpoint` unless it is 24 to 64 bytes of base64. */
+/** The key inside a `whsec_` secret. @throws {EngineError} `invalid_endpoint` unless it is 24 to 64 bytes of base64 */
 export function decodeSecret(secret: string): Uint8Array<ArrayBuffer> {
   const text = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : undefined
   const bytes = text === undefined ? undefined : fromBase64(text)
@@ -34,7 +34,7 @@ export function decodeSecret(secret: string): Uint8Array<ArrayBuffer> {
   throw new EngineError('invalid_endpoint', 'a secret must be whsec_ and the base64 of 24 to 64 bytes')
 }
 
-/** The key inside any secret of a kept endpoint. @throws {EngineError} `invalid_endpoint` for what is no secret */
+/** The key inside any stored secret. @throws {EngineError} `invalid_endpoint` for a text that is not a secret */
 export function signingKey(secret: string): SigningKey {
   if (secret.startsWith('whsk_')) return { algorithm: 'Ed25519', pkcs8: privateKeyOf(secret) }
   if (secret.startsWith('compat_')) return { algorithm: 'HMAC', key: utf8(fromCompatSecret(secret)) }
@@ -64,7 +64,7 @@ export async function signatureHeaders(
   }
 }
 
-/** Signs with WebCrypto, wherever that is; imported keys are kept, as many as `maxKeys`. */
+/** Signs with WebCrypto, on every platform; caches up to `maxKeys` imported keys. */
 export function createWebCryptoSigner(options: { maxKeys?: number | undefined } = {}): Signer {
   checkNames('createWebCryptoSigner', SIGNER_OPTIONS, options)
   const { maxKeys = 1000 } = options

@@ -19,7 +19,7 @@ import type { apiKeys } from '../sqlite/tables.ts'
 import { parseStored } from '../formats/stored-json.ts'
 import { checkWorkspaceId, isWorkspaceId } from '../workspace-id.ts'
 
-/** What a credential may do. */
+/** A permission of a credential. */
 export type Scope = (typeof SCOPES)[number]
 
 /** Every scope, in the order of the API. `secrets:read` reveals signing secrets and is not part of `endpoints:read`. */
@@ -127,7 +127,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
         update keepsend_api_keys set last_used_at = ${clock()}
         where id = ${id} and (last_used_at is null or last_used_at <= ${clock()} - ${NOTE_USE_EVERY_MS})`)
     } catch (error) {
-      logger.warn({ apiKeyId: id, ...errorFields(error) }, 'failed to record the use of an API key; a later use records it')
+      logger.warn({ apiKeyId: id, ...errorFields(error) }, 'failed to record the use of an API key')
     }
   }
 

@@ -73,7 +73,10 @@ export function createEndpointCache(
   checkUrl: CheckUrl,
   monotonic: () => number,
 ): EndpointCache {
-  const cached = new Map<string, { readAt: number; snapshot: Promise<EndpointSnapshot | undefined>; failures: number }>()
+  const cached = new Map<
+    string,
+    { readAt: number; snapshot: Promise<EndpointSnapshot | undefined>; failures: number }
+  >()
   let nextRead: { ids: string[]; read: Promise<Map<string, EndpointSnapshot | EngineError>> } | undefined
 
   function load(endpointId: string): Promise<EndpointSnapshot | undefined> {

@@ -184,10 +184,10 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
 
 /** Reads the stored answer of a rotation, which has no secret. */
 export function readRotated(answer: string): Omit<EndpointSecret, 'secret'> {
-  return { ...secretRows.read<(typeof STORED_COLUMNS)[number]>(readRow(STORED_COLUMNS, answer)), expiresAt: null } as Omit<
-    EndpointSecret,
-    'secret'
-  >
+  return {
+    ...secretRows.read<(typeof STORED_COLUMNS)[number]>(readRow(STORED_COLUMNS, answer)),
+    expiresAt: null,
+  } as Omit<EndpointSecret, 'secret'>
 }
 
 function schemesOf(signatures: readonly ('v1' | 'v1a')[], compat: unknown): SignatureScheme[] {

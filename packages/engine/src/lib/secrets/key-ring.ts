@@ -36,7 +36,9 @@ export function createKeyRing(keys: string | readonly RingKey[] | undefined): Se
     if (ring.has(id)) throw invalid(`the key id ${id} is given twice`)
     const bytes = fromBase64(key)
     if (bytes?.length !== KEY_BYTES) {
-      throw invalid(`the key ${id} must be the base64 of ${KEY_BYTES} bytes; found ${bytes?.length ?? 'invalid base64'}`)
+      throw invalid(
+        `the key ${id} must be the base64 of ${KEY_BYTES} bytes; found ${bytes?.length ?? 'invalid base64'}`,
+      )
     }
     ring.set(id, imported(bytes))
   }
@@ -66,7 +68,9 @@ export function createKeyRing(keys: string | readonly RingKey[] | undefined): Se
       try {
         return new Uint8Array(await crypto.subtle.decrypt(parameters, key, wrapped.subarray(NONCE_BYTES)))
       } catch {
-        throw unreadable(`it was not encrypted under the key ${id} for this row: it was changed, or copied from another row`)
+        throw unreadable(
+          `it was not encrypted under the key ${id} for this row: it was changed, or copied from another row`,
+        )
       }
     },
   }
@@ -87,7 +91,8 @@ function imported(bytes: Uint8Array<ArrayBuffer>): () => Promise<ImportedKey> {
 
 function readKey(text: string): RingKey {
   const at = text.indexOf(':')
-  if (at < 0) throw invalid(`a key must be its id, a colon and the base64 of ${KEY_BYTES} bytes; found no colon: ${HOW}`)
+  if (at < 0)
+    throw invalid(`a key must be its id, a colon and the base64 of ${KEY_BYTES} bytes; found no colon: ${HOW}`)
   return { id: text.slice(0, at).trim(), key: text.slice(at + 1).trim() }
 }
 

@@ -65,7 +65,10 @@ export async function reencryptSecrets(options: ReencryptOptions): Promise<Reenc
       try {
         return { row, now: await store.seal(await store.open(row), row) }
       } catch (error) {
-        logger.error({ endpointId: row.endpointId, ...errorFields(error) }, 'failed to re-encrypt a secret; it is unchanged')
+        logger.error(
+          { endpointId: row.endpointId, ...errorFields(error) },
+          'failed to re-encrypt a secret; it is unchanged',
+        )
         return undefined
       }
     }),

@@ -51,7 +51,7 @@ export function createRoutes(
 
 /** The error for a request without a principal: a credential that was refused needs another message than none at all. */
 function unauthenticated(request: Request): EngineError {
-  const isGiven = /^bearer\b/i.test(request.headers.get('authorization') ?? '')
+  const isGiven = /^bearer \S/i.test(request.headers.get('authorization') ?? '')
   return new EngineError(
     'unauthenticated',
     isGiven

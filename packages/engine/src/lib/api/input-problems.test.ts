@@ -28,7 +28,7 @@ it.each([
   expect(describe(input)).toMatch(text)
 })
 
-it('is one line without glyphs, whatever a key holds', () => {
+it('is one line without control characters, whatever a key contains', () => {
   const text = describe({ type: 'a', channels: [], '\n\u0007': 1 })
   expect(text).toMatch(/^data: \P{Cc}+; Unrecognized key: \P{Cc}+$/u)
   expect(text).not.toContain('✖')

@@ -41,7 +41,7 @@ describe('the keys of secrets', () => {
       expect([answer.status, await answer.json()]).toEqual([503, { status: 'unavailable' }])
       expect(wrong.log.entries.at(-1)).toMatchObject({
         level: 'error',
-        message: 'the keys of secrets are not those of the database',
+        message: 'health check failed: the keys of secrets are not those of the database',
         fields: { error: expect.stringMatching(why) },
       })
     }

@@ -87,7 +87,11 @@ describe('a token server', { timeout: PATIENCE_MS }, () => {
       'redirects are not followed',
     ],
     ['a page', (request) => request.answer(200, '<html>'), 'the token server answered without a JSON object'],
-    ['a flood', (request) => request.answer(200, json({ access_token: 'a', pad: 'x'.repeat(1e6) })), 'no JSON object'],
+    [
+      'a flood',
+      (request) => request.answer(200, json({ access_token: 'a', pad: 'x'.repeat(1e6) })),
+      'without a JSON object',
+    ],
     [
       'a header in the token',
       (request) => request.answer(200, json({ access_token: 'a\r\nx: y' })),

@@ -66,7 +66,7 @@ describe('the size of a request', () => {
     ['PATCH /endpoints/{id}', { retrySchedule: zeros(124_000) }],
     ['POST /events', { type: 'a', data: {}, channels: zeros(124_000) }],
     ['POST /events', zeros(500_000)],
-  ])('beyond it is 400 in at most 1,000 characters, and nothing overflows: %s', async (route, body) => {
+  ])('beyond its bound is 400 in at most 1,000 characters, without a stack overflow: %s', async (route, body) => {
     const { call, addEndpoint, count } = await api()
     const { id } = await addEndpoint()
     const [method = '', path = ''] = route.split(' ')

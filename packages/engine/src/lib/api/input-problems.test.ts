@@ -24,7 +24,7 @@ it.each([
     { type: 'a', data: {}, channels: Array.from({ length: 9 }, () => 1) },
     /^9 problems, of which the first: (channels\[\d\]: [^;]+; ){4}channels\[4\]/,
   ],
-])('names the fields of %j, in the form that it comes closest to', (input, text) => {
+])('names the fields of %j, in the closest form', (input, text) => {
   expect(describe(input)).toMatch(text)
 })
 

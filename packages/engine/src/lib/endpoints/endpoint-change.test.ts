@@ -28,7 +28,7 @@ describe('two concurrent changes of an endpoint', () => {
     ['a schedule and a rate limit', { retrySchedule: [5, 6] }, { rateLimit: 7 }],
     ['a rate limit and its period', { rateLimit: 7 }, { ratePeriod: 'hour' }],
     ['null and a value', { deadlineMs: null }, { concurrency: 3 }],
-  ])('both stand: %s', async (_what, one, other) => {
+  ])('are both written: %s', async (_what, one, other) => {
     const { endpoints } = await together(one, other)
     expect(endpoints).toMatchObject(endpoints.map(() => ({ ...one, ...other, version: 3 })))
   })

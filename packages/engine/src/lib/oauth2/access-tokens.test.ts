@@ -92,7 +92,7 @@ describe('an access token', () => {
   })
 
   it.each([0, -60, '0'])(
-    'that has expired when it is given is used for what waits for it alone: expires_in %j',
+    'is used only by the waiting attempts if it has expired when issued: expires_in %j',
     async (expires_in) => {
       const made = await world({ grant: () => ({ expires_in }) })
       await made.engine.publish(event)

@@ -86,8 +86,12 @@ describe('a token server', { timeout: PATIENCE_MS }, () => {
       (request) => request.answer(302, '', { location: 'http://127.0.0.1/' }),
       'redirects are not followed',
     ],
-    ['a page', (request) => request.answer(200, '<html>'), 'the answer of the token server is no JSON object'],
-    ['a flood', (request) => request.answer(200, json({ access_token: 'a', pad: 'x'.repeat(1e6) })), 'no JSON object'],
+    ['a page', (request) => request.answer(200, '<html>'), 'the token server answered without a JSON object'],
+    [
+      'a flood',
+      (request) => request.answer(200, json({ access_token: 'a', pad: 'x'.repeat(1e6) })),
+      'without a JSON object',
+    ],
     [
       'a header in the token',
       (request) => request.answer(200, json({ access_token: 'a\r\nx: y' })),

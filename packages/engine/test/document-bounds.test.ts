@@ -1,10 +1,10 @@
-// That a request which the document allows is taken, and any other refused: at each bound of each property, and beyond it.
+// The API accepts requests that the document allows and refuses others: at each bound of each property, and beyond it.
 import { describe, expect, it } from 'vitest'
 import { readDocument } from './document-check.ts'
 import type { Document, Schema } from './document.ts'
 import { GOOD_BODIES, api, withBody } from './routes.ts'
 
-/** Rules that the document has in words only: what it allows may be refused there, never the other way round. */
+/** Rules that the document has only in words: there the API may refuse what the schema allows, never the reverse. */
 const IN_WORDS = new Set([
   'type', // which are Keepsend's own
   'scheme', // which the endpoint has
@@ -73,11 +73,11 @@ describe('the document and the code agree on each property of', () => {
         const at = `${property}: ${JSON.stringify(value)?.slice(0, 80)}`
         const answer = await call(method ?? '', (path ?? '').replace('{id}', id), body)
         const isAllowed = validate(schema, body).length === 0
-        // What the document does not allow and is taken, the rig refuses as well.
+        // The rig also fails if the API accepts a request that the document does not allow.
         const expected = isAllowed && IN_WORDS.has(property) ? answer.ok : isAllowed
         expect([answer.ok, at], await answer.clone().text()).toEqual([expected, at])
         seen[answer.ok ? 'taken' : 'refused']++
-        // Ten of them sign at most.
+        // At most ten are active.
         await exec(
           "delete from keepsend_secrets where endpoint_id = ? and scheme = 'v1' and expires_at is not null",
           id,

@@ -1,4 +1,4 @@
-// Every request that a test makes of a rig's routes, and its answer, beside the OpenAPI document.
+// Compares every request to a rig's routes, and its answer, with the OpenAPI document.
 import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { Engine } from '../src/index.ts'
@@ -6,12 +6,12 @@ import { type AnswerOf, type Document, type Operation, type Parameter, type Sche
 
 const HEADERS_OF_EVERY_ANSWER = ['cache-control', 'content-length', 'content-type', 'x-content-type-options']
 
-/** A text that a test gives as a body; a stream is left to the route. */
+/** Bodies that tests give as text; streams are not compared. */
 const bodies = new WeakMap<Request, string>()
 
 let shared: Promise<Checks> | undefined
 
-/** The engine, whose routes reject where the document and they differ. */
+/** The engine with routes that throw if they differ from the document. */
 export function checked(engine: Engine): Engine {
   const { routes } = engine
   const direct = routes.fetch
@@ -34,13 +34,13 @@ export function checked(engine: Engine): Engine {
 
 export interface Checks {
   document: Document
-  /** What is wrong with a value, by the place of its schema. */
+  /** The problems of a value under a schema. */
   validate: (schema: object, value: unknown) => string[]
 }
 
 export async function readDocument(fetch: Engine['routes']['fetch']): Promise<Checks> {
   const text = await (await fetch(new Request('http://localhost/openapi.json'))).text()
-  // A schema is compiled by itself, and finds the others there.
+  // Each schema is compiled separately, and finds the others here.
   const document = closed(
     JSON.parse(text.replaceAll('"#/components/schemas/', '"openapi#/components/schemas/')) as Document,
   )
@@ -66,7 +66,7 @@ async function problemsOf(checks: Checks, request: Request, answer: Response): P
   return [
     ...headerProblems(checks, described, answer),
     ...(await bodyProblems(checks, described, request, answer)),
-    // What is refused may be anything.
+    // A refused request may have any body.
     ...(operation && answer.ok ? requestProblems(checks, operation, request) : []),
   ]
 }
@@ -77,7 +77,7 @@ function operationOf({ paths }: Document, request: Request): Operation | undefin
   return path === undefined ? undefined : paths[path]?.[method]
 }
 
-/** The parameters of a path that fits: `/endpoints/{id}` and `/endpoints/ep_1` give `{ id: 'ep_1' }`. */
+/** The parameters of a matching path: `/endpoints/{id}` and `/endpoints/ep_1` give `{ id: 'ep_1' }`. */
 function segmentsOf(template: string, path: string): Record<string, string> | undefined {
   const [wanted, found] = [template.split('/'), path.split('/')]
   if (wanted.length !== found.length) return undefined
@@ -96,7 +96,7 @@ const PROBLEM: Schema = {
   additionalProperties: false,
 }
 
-/** Answers of what is no operation. */
+/** The answers to requests that are not operations. */
 function other(request: Request, operation: Operation | undefined, status: number): AnswerOf | undefined {
   if (request.method === 'OPTIONS' && status === 204) return { headers: { Allow: { required: true, schema: {} } } }
   if (operation || ![401, 404, 405, 429, 500, 503].includes(status)) return undefined
@@ -142,7 +142,7 @@ async function bodyProblems(
   return [...validate(schema, body), ...(isListed ? [] : [`the code ${body.code} is not documented`])]
 }
 
-/** What is published, and its answer, without the short forms that the document leaves out: a list, an event without `object`. */
+/** Requests and answers of a publish in the full form; the document omits the short ones: a list, an event without `object`. */
 function inFull<Value>(path: string, value: Value): Value {
   if (path !== '/events') return value
   if (Array.isArray(value)) return { object: 'list', data: value.map((one: unknown) => inFull(path, one)) } as Value
@@ -154,7 +154,7 @@ function inFull<Value>(path: string, value: Value): Value {
   }
 }
 
-/** What was accepted must be what the document asks for. */
+/** An accepted request must fit the document. */
 function requestProblems({ document, validate }: Checks, operation: Operation, request: Request): string[] {
   const { parameters = [], requestBody } = operation
   const { searchParams, pathname } = new URL(request.url)
@@ -187,7 +187,7 @@ function requestProblems({ document, validate }: Checks, operation: Operation, r
   ]
 }
 
-/** As a client writes it into a URL or a header. */
+/** The value that a client writes into a URL or a header. */
 function parsed({ type }: { type?: unknown }, value: string): unknown {
   return type === 'integer' ? Number(value) : value
 }

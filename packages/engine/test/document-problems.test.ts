@@ -1,4 +1,4 @@
-// That each problem of the document is one that the route answers. That it answers no other: document-check.ts, in every test.
+// Each problem of the document is answered by its route. That routes answer no others is checked by document-check.ts.
 import { randomBytes } from 'node:crypto'
 import { OutboxError } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
@@ -17,7 +17,7 @@ interface Differs {
 
 type World = ReturnType<Awaited<ReturnType<typeof world>>>
 
-/** An endpoint with a delivery that failed, and for each route its good request, with what differs. */
+/** An endpoint with a failed delivery, and for each route a valid request with changes. */
 async function world(options: Partial<EngineOptions> = {}) {
   let failure: Error | undefined
   const on = await openDatabase()
@@ -70,7 +70,7 @@ const broken =
     return ask()
   }
 
-/** How each problem comes about, on every route that has it. */
+/** How to provoke each problem, on every route that has it. */
 const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise<Response>, Partial<EngineOptions>?]> =
   {
     invalid_request: [({ ask }) => ask({ query: '?x=%00' })],
@@ -165,7 +165,7 @@ const CHANGING = new Set([
 describe('a problem that the document has is answered by the route:', () => {
   it.each(Object.entries(PROVOKED))('%s', async (code, [provoke, options]) => {
     const document = await documentOf(await rig())
-    // What changes something is provoked in a world of its own.
+    // Provoked in a separate world, because it changes something.
     const shared = await world(options)
     let found = 0
     for (const route of routesOf(document)) {
@@ -182,7 +182,7 @@ describe('a problem that the document has is answered by the route:', () => {
     expect(found).toBeGreaterThan(0)
   })
 
-  it('and no other is in it', async () => {
+  it('and the document has no other', async () => {
     const document = await documentOf(await rig())
     const codes = Object.values(document.paths).flatMap((operations) =>
       Object.values(operations).flatMap(({ responses }) =>

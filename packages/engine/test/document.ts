@@ -75,8 +75,8 @@ export interface Schema {
 }
 
 /**
- * The document whose objects have no other properties than those that it names. What clients are to expect of later
- * versions, they are not to get from this one.
+ * The document with closed objects: no properties but the named ones. Clients should expect more from later versions,
+ * but this version must not send any.
  */
 export function closed(document: Document): Document {
   const { schemas } = document.components
@@ -95,7 +95,7 @@ export function closed(document: Document): Document {
       ...(items && { items: close(items) }),
       ...(oneOf && { oneOf: oneOf.map(close) }),
       ...(anyOf && { anyOf: anyOf.map(close) }),
-      // A part knows nothing of the others: what holds them is closed.
+      // The parts of a union stay open: the object around them is closed.
       ...(allOf && { allOf: allOf.map((part) => inside(resolve(part))) }),
     }
   }

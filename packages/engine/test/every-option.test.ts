@@ -22,12 +22,12 @@ import { TEST_KEYS } from './rig.ts'
 
 type Owner = keyof typeof OPTION_NAMES
 
-/** An engine on SQLite in memory, with one endpoint and one key, and what it asks of the database from now on. */
+/** An engine on SQLite in memory with one endpoint and one key, and its statements from now on. */
 async function world() {
   const connection = new Database(':memory:')
   const direct = fromBetterSqlite(connection)
   await migrateEngine(direct)
-  // Time stands still.
+  // A fixed time.
   connection.exec('drop view keepsend_clock; create view keepsend_clock as select 1790000000000 as ms')
   const asked: Statement[] = []
   const db: OutboxDatabase = {
@@ -82,7 +82,7 @@ const urls = [
   'http://localhost:4000/',
 ]
 
-/** What must be given, for each function that has such an option. */
+/** The required options of each function that has any. */
 const REQUIRED = {
   createEngine: { db: true, queue: true, secrets: true },
   reencryptSecrets: { db: true, secrets: true },
@@ -165,7 +165,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
 
 const event = { type: 'a.b', workspaceId: 'w', data: {} }
 
-/** What a function answers, and asks of the database: its texts are new each time, its numbers are not. */
+/** The result of a function and its statements, without texts, which differ each time. */
 async function observe(owner: Owner, options: object): Promise<unknown> {
   const made = await world()
   const answer = await CALLS[owner](made, options)
@@ -174,7 +174,7 @@ async function observe(owner: Owner, options: object): Promise<unknown> {
   return { answer, shown }
 }
 
-/** Of those that often come from a request. */
+/** Values that often come from a request. */
 const CODES: Partial<Record<Owner, string>> = { 'an endpoint': 'invalid_endpoint', 'an event': 'invalid_event' }
 
 describe('options', () => {
@@ -201,7 +201,7 @@ describe('options', () => {
     },
   )
 
-  it('an engine whose every option is undefined publishes, delivers, retries and signs as one without', async () => {
+  it('an engine with every option undefined publishes, delivers, retries and signs like one without options', async () => {
     const { db } = await world()
     const none = Object.fromEntries(Object.keys(OPTION_NAMES.createEngine).map((name) => [name, undefined]))
     const sent: Record<string, string>[] = []
@@ -245,7 +245,7 @@ describe('options', () => {
     expect((await engine.routes.request('/endpoints')).status).toBe(401)
   })
 
-  it('a value of another kind is refused by the name of its option, and nothing is done', async () => {
+  it('a value of another type is refused by the name of its option, and nothing is done', async () => {
     const made = await world()
     const wrong = everyWrongValue(OPTION_NAMES)
     expect(wrong.length).toBeGreaterThan(500)
@@ -272,7 +272,7 @@ describe('options', () => {
     },
   )
 
-  it('a misspelt or misplaced option is answered with the right one', async () => {
+  it('the error for a misspelt or misplaced option names the right one', async () => {
     const { db } = await world()
     const make = (options: object) => (): Engine =>
       createEngine({ db, queue: { async send() {} }, secrets: TEST_KEYS, ...options })

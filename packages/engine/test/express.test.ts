@@ -10,7 +10,7 @@ it('an Express host mounts the routes, commits with its events and replays by Id
   const { engine, keys, count } = await api()
   const app = express()
   app.use('/webhooks', getRequestListener(engine.routes.fetch))
-  // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 takes a rejection for an error
+  // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 handles a rejection as an error
   app.post('/messages', express.text({ type: '*/*' }), async (request, response) => {
     const body = String(request.body)
     const { id } = JSON.parse(body) as { id: string }

@@ -1,5 +1,4 @@
-import type { OutboxDatabase } from '@keepsend/outbox'
-import { OutboxError } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { commitWithEvents, keepsend, replayIdempotentResponse } from '../src/index.ts'
@@ -9,7 +8,7 @@ import { rig, settled } from './rig.ts'
 const EVENT = '{"type":"message.created","data":{"text":"hi"}}'
 
 describe('two requests that both passed the mark', () => {
-  /** The answers to both, and what they left. */
+  /** The answers to both, and the rows that they wrote. */
   async function race(bodies: [string, string]) {
     const { wrap, arm, arrived, open } = gated()
     const { post, exec, count } = await apps({ wrap })
@@ -43,10 +42,10 @@ describe('two requests that both passed the mark', () => {
 })
 
 describe('marks and records', () => {
-  it('the mark of a request that died blocks until it expires, and no longer', async () => {
+  it('the mark of a crashed request blocks until it expires, and no longer', async () => {
     const { post, exec, expire, count } = await apps()
     await post('/rooms/w1/general', '{}', 'k1')
-    // As the first request left it when it died before its commit: a mark and no record.
+    // The state after the first request crashed before its commit: a mark and no record.
     await exec(`
       insert into keepsend_idempotency_marks
       select workspace_id, method, route, key_hash, 'the dead', (select ms from keepsend_clock) + 60000
@@ -64,7 +63,7 @@ describe('marks and records', () => {
     ]).toEqual([201, null, 1, 0])
   })
 
-  it('a mark is set for five seconds: a client whose request died waits no longer', async () => {
+  it('a mark lasts five seconds, so that the client of a crashed request waits no longer', async () => {
     const { post, select } = await apps({
       wrap: (db) => ({
         ...db,
@@ -91,7 +90,7 @@ describe('marks and records', () => {
     expect([good.status, replayed(good)]).toEqual([202, null])
   })
 
-  it('a record is kept a week and then forgotten', async () => {
+  it('a record is retained for a week and then deleted', async () => {
     const { post, exec, engine, count } = await apps()
     await post('/rooms/w1/general', '{}', 'k1')
     const age = (days: number) =>
@@ -107,7 +106,7 @@ describe('marks and records', () => {
     expect([replayed(await post('/rooms/w1/general', '{}', 'k1')), await count('messages')]).toEqual([null, 2])
   })
 
-  it('tables hold neither the key nor the body of a request', async () => {
+  it('the tables contain neither the key nor the body of a request', async () => {
     const { post, select } = await apps()
     await post('/webhooks/events', '{"type":"a","data":{"secret":"s3cret"}}', 'my-private-key')
     expect(JSON.stringify(await select('select * from keepsend_idempotency_records'))).not.toMatch(
@@ -116,10 +115,10 @@ describe('marks and records', () => {
   })
 })
 
-describe('a request under a key, while the database accepts no write', () => {
+describe('a request under a key while the database accepts no writes', () => {
   const retry = (response: Response) => [response.status, response.headers.get('retry-after')]
 
-  it('is told to come again, as one without a key is: 503 with Retry-After', async () => {
+  it('is 503 with Retry-After, like one without a key', async () => {
     const { post, readOnly, count } = await apps()
     await readOnly(true)
     for (const key of ['k1', undefined]) {
@@ -133,7 +132,7 @@ describe('a request under a key, while the database accepts no write', () => {
   })
 
   it.each(['not_accepted', 'commit_unconfirmed'] as const)(
-    'whose mark ended as %s is told to come again: nothing was committed',
+    'is 503 if setting its mark fails with %s: nothing was committed',
     async (code) => {
       const { post, count } = await apps({
         wrap: (db) => ({
@@ -150,7 +149,7 @@ describe('a request under a key, while the database accepts no write', () => {
     },
   )
 
-  it('that is recalled is told to come again', async () => {
+  it('is 503 with Retry-After in replayIdempotentResponse', async () => {
     const { engine } = await rig({
       wrap: (db) => ({
         ...db,
@@ -170,7 +169,7 @@ describe('a request under a key, while the database accepts no write', () => {
 })
 
 describe('a commit whose answer was lost', () => {
-  /** The unit commits, and the connection breaks before it can say so. */
+  /** The transaction commits, and the connection breaks before the answer. */
   const breaking =
     (tried: () => void) =>
     (db: OutboxDatabase): OutboxDatabase => ({
@@ -185,7 +184,7 @@ describe('a commit whose answer was lost', () => {
       },
     })
 
-  it('is answered from the record, and nothing is written twice', async () => {
+  it('is answered from the record, and writes nothing twice', async () => {
     let tried = 0
     const { post, count } = await apps({ wrap: breaking(() => tried++) })
     const first = await post('/rooms/w1/general', '{}', 'k1')
@@ -195,7 +194,7 @@ describe('a commit whose answer was lost', () => {
     expect([tried, await count('messages'), await count('pending_events')]).toEqual([1, 1, 1])
   })
 
-  it('without a key is 500 commit_unconfirmed, and nothing is repeated', async () => {
+  it('is 500 commit_unconfirmed without a key, and is not repeated', async () => {
     let tried = 0
     const { post, count } = await apps({ wrap: breaking(() => tried++) })
     const response = await post('/rooms/w1/general', '{}')
@@ -207,7 +206,7 @@ describe('a commit whose answer was lost', () => {
   })
 })
 
-it('a replay names no events of its own: the ids of this call were never kept', async () => {
+it('a replayed result has no event ids, because those of this call were never stored', async () => {
   const { engine, rows } = await apps()
   const commit = () =>
     engine.commit({
@@ -220,7 +219,7 @@ it('a replay names no events of its own: the ids of this call were never kept', 
   expect([second.replayed, second.eventIds]).toEqual([true, []])
 })
 
-it('a route that looks before it commits finds the first answer by replayIdempotentResponse, and nothing the first time', async () => {
+it('replayIdempotentResponse finds nothing the first time, and then the first answer', async () => {
   const { engine, exec, count } = await apps()
   await exec("insert into messages values ('m1', 'hi')")
   const app = new Hono()

@@ -5,11 +5,11 @@ import { type Rig, rig, signal } from './rig.ts'
 
 export interface Apps extends Rig {
   post: (path: string, body: string, idempotencyKey?: string, method?: string) => Promise<Response>
-  /** Every mark's time is over. */
+  /** Expires every mark. */
   expire: () => Promise<void>
 }
 
-/** An app with the engine's routes and a route of the host's own, both of which publish; and one endpoint. */
+/** An app with the engine's routes and a route of the host, both of which publish, and one endpoint. */
 export async function apps(options: Parameters<typeof rig>[0] = {}): Promise<Apps> {
   const made = await rig(options)
   await made.addEndpoint()
@@ -41,7 +41,7 @@ export async function apps(options: Parameters<typeof rig>[0] = {}): Promise<App
   return { ...made, post, expire }
 }
 
-/** A database whose units of several statements wait, once armed, until it is opened. */
+/** A database whose transactions wait, once armed, until it is opened. */
 export function gated() {
   const arrived = [signal(), signal()] as const
   const open = signal()
@@ -63,5 +63,5 @@ export function gated() {
   return { wrap, arm, arrived, open }
 }
 
-/** The header of an answer that is an earlier one. */
+/** The header that marks an answer as replayed. */
 export const replayed = (response: Response) => response.headers.get('idempotency-replayed')

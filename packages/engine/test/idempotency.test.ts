@@ -24,7 +24,7 @@ describe.each([
     expect(await count('pending_events')).toBe(1)
   })
 
-  it('has the same key, quoted or bare', async () => {
+  it('has the same key whether quoted or bare', async () => {
     const { post, count } = await apps()
     await post(path, body, '"k1"')
     expect(replayed(await post(path, body, 'k1'))).toBe('true')
@@ -45,7 +45,7 @@ describe.each([
     },
   )
 
-  it('without a key is a request of its own', async () => {
+  it('without a key is a new request', async () => {
     const { post, count } = await apps()
     for (const response of [await post(path, body), await post(path, body)]) expect(replayed(response)).toBeNull()
     expect(await count('pending_events')).toBe(2)
@@ -68,7 +68,7 @@ describe.each([
   })
 })
 
-describe('what makes a request another one', () => {
+describe('a request counts as another one', () => {
   it.each([
     ['workspace', '/rooms/w2/general', 'POST'],
     ['method', '/rooms/w1/general', 'PUT'],

@@ -1,6 +1,6 @@
 import { OutboxError } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type SecretEncryption } from '../src/index.ts'
+import type { SecretEncryption } from '../src/index.ts'
 import { openDatabase } from './database.ts'
 import { apps } from './idempotency-rig.ts'
 import { TEST_KEYS, rig } from './rig.ts'
@@ -21,14 +21,14 @@ describe('a 5xx', () => {
     const answer = await engine.routes.request('/events', { headers: { authorization: `Bearer ${keys.w1}` } })
     expect(await read(answer)).toMatchObject({
       status: 500,
-      body: { code: 'secret_unreadable', detail: 'a secret could not be decrypted; the log has the reason' },
+      body: { code: 'secret_unreadable', detail: 'a secret could not be decrypted; see the server log' },
     })
     expect(log.entries).toMatchObject([{ level: 'error', fields: { error: expect.stringContaining(INSIDES) } }])
   })
 
   it.each([
     ['not_accepted', 503, 'nothing was committed: repeat the request', 'warn'],
-    ['commit_unconfirmed', 500, 'the write may have taken place: look before you repeat the request', 'error'],
+    ['commit_unconfirmed', 500, 'the write may have taken place: check before you repeat the request', 'error'],
   ] as const)(
     'of a database that answers %s shows none of its words, on our routes and the host’s',
     async (code, ...is) => {
@@ -52,18 +52,18 @@ describe('a 5xx', () => {
     },
   )
 
-  it('of a set-up that is wrong says no more than that', async () => {
+  it('of a misconfigured server says no more than that', async () => {
     const { call, log } = await api({ authenticate: async () => ({ workspaceId: '', scopes: [] }) })
     expect(await read(call('GET', '/events'))).toMatchObject({
       status: 500,
-      body: { code: 'invalid_option', detail: 'the server is set up wrongly; the log has the reason' },
+      body: { code: 'invalid_option', detail: 'the server is misconfigured; see the server log' },
     })
     expect(log.entries).toMatchObject([{ level: 'error', fields: { error: expect.stringContaining('workspaceId') } }])
   })
 })
 
-describe('a fault of ours in an attempt', () => {
-  it('shows nothing of itself in the delivery, whose owner is a customer; the log has it', async () => {
+describe('an unexpected error in an attempt', () => {
+  it('is logged, and not shown in the delivery, which customers read', async () => {
     const sender = { send: () => Promise.reject(new Error(INSIDES)) }
     const { engine, addEndpoint, work, rows, log } = await rig({ sender })
     await addEndpoint()
@@ -75,7 +75,7 @@ describe('a fault of ours in an attempt', () => {
 })
 
 describe('every answer of the API', () => {
-  it('is stored by no cache and taken for nothing but its type, refused or not', async () => {
+  it('is cached by nobody and has a fixed type, refused or not', async () => {
     const { call, engine, addEndpoint } = await api()
     const { id } = await addEndpoint()
     const asked = [
@@ -88,7 +88,7 @@ describe('every answer of the API', () => {
         const answer = await call(method, path.replace('{id}', id), GOOD_BODIES[`${method} ${path}`], key)
         const { headers } = answer
         expect([headers.get('cache-control'), headers.get('x-content-type-options')], `${method} ${path}`).toEqual([
-          // It holds nothing of anybody, and has an ETag.
+          // It contains no data of a workspace, and has an ETag.
           path === '/openapi.json' ? 'no-cache' : 'no-store',
           'nosniff',
         ])

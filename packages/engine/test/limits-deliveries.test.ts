@@ -6,7 +6,7 @@ import { ends, event } from './limits.ts'
 import { rig } from './rig.ts'
 import { api, problem, read } from './routes.ts'
 
-/** Statements that the engine asks, as text. */
+/** The statements of the engine, as text. */
 function asked() {
   const texts: string[] = []
   const wrap = (db: OutboxDatabase): OutboxDatabase => {
@@ -35,7 +35,7 @@ describe('deliveries of one publish', () => {
     return made
   }
 
-  it('are as many as the limit; with one more receiver none is made, and nothing of its transaction', async () => {
+  it('are allowed up to the limit; with one more receiver nothing of the transaction is written', async () => {
     const made = await withEndpoints(10)
     expect(await made.engine.publish(event())).toMatchObject({ deliveries: 10 })
     await made.addEndpoint()
@@ -51,7 +51,7 @@ describe('deliveries of one publish', () => {
     expect([made.engine.counters.degraded, made.messages.length]).toEqual([0, 10])
   })
 
-  it('are none when two publish side by side over the limit, and both are made at it', async () => {
+  it('are refused for two concurrent publishes over the limit, and made for two at it', async () => {
     const made = await withEndpoints(10)
     expect(await ends([made.engine.publish(event()), made.engine.publish(event())])).toEqual(['ok', 'ok'])
     await made.addEndpoint()
@@ -63,7 +63,7 @@ describe('deliveries of one publish', () => {
   it('are those of all its events together, whose receivers are counted once', async () => {
     const made = await withEndpoints(4)
     await made.addEndpoint({ eventTypes: ['rare.*', 'rare.one', '*'] })
-    // With it so many receivers are possible that they are counted.
+    // With this endpoint the limit could be exceeded, so receivers are counted.
     await made.addEndpoint({ eventTypes: ['other'] })
     const commit = (...types: string[]) =>
       made.engine.commit({ writes: [], events: types.map((type) => event({ type, channels: ['x', 'y.z'] })) })
@@ -73,7 +73,7 @@ describe('deliveries of one publish', () => {
     expect(await made.count('pending_events')).toBe(10)
   })
 
-  it('of several events count only endpoints that want them', async () => {
+  it('of several events count only subscribed endpoints', async () => {
     const made = await withEndpoints(0)
     for (let n = 0; n < 15; n++) await made.addEndpoint({ eventTypes: n < 5 ? ['few'] : ['many.*'] })
     const gone = await made.addEndpoint({ eventTypes: ['few'] })
@@ -93,14 +93,14 @@ describe('deliveries of one publish', () => {
     })
   })
 
-  it('are held by the statement, in a transaction of the host’s too', async () => {
+  it('are limited by the statement itself, in the host’s own transaction too', async () => {
     const made = await withEndpoints(11)
     const statements = made.engine.publishStatements({ ...event(), id: newEventId() })
     await expect(made.db.atomic(statements)).rejects.toThrow(/max_attempts/)
     expect(await made.count('pending_events')).toBe(0)
   })
 
-  it('are held for an event that comes by a queue, too', async () => {
+  it('are limited for an event from a queue too', async () => {
     const made = await withEndpoints(11)
     const message = { type: 'a.b', workspaceId: 'w1', data: {}, eventId: newEventId() }
     await expect(insertQueuedEvent({ db: made.db, rowsStart: 'now', ...limits }, message)).rejects.toMatchObject({
@@ -109,7 +109,7 @@ describe('deliveries of one publish', () => {
     expect(await made.count('pending_events')).toBe(0)
   })
 
-  it('are refused over HTTP as 413, under a key too, which is free afterwards', async () => {
+  it('are refused over HTTP as 413, also under a key, which can be used again', async () => {
     const made = await api({ limits: { deliveriesPerPublish: 1 } })
     await made.addEndpoint()
     await made.addEndpoint()
@@ -129,7 +129,7 @@ describe('deliveries of one publish', () => {
     expect(await made.count('keepsend_idempotency_marks')).toBe(0)
   })
 
-  it('of what Keepsend itself reports are not limited: no settle fails for them', async () => {
+  it('of operational webhooks are not limited, so that no settle fails because of them', async () => {
     const made = await rig({ operatorWorkspaceId: 'ops', limits: { deliveriesPerPublish: 1 }, answer: () => 400 })
     for (let n = 0; n < 3; n++) await made.addEndpoint({ workspaceId: 'ops', eventTypes: ['keepsend.*'] })
     await made.addEndpoint()
@@ -139,8 +139,8 @@ describe('deliveries of one publish', () => {
   })
 })
 
-describe('deliveries of a workspace that wait', () => {
-  it('are as many as the limit; from there on each publish is 429, and a neighbour’s is none', async () => {
+describe('waiting deliveries of a workspace', () => {
+  it('are allowed up to the limit; then each publish is 429, but not that of another workspace', async () => {
     let now = 0
     const made = await api({ limits: { waitingPerWorkspace: 3 }, monotonic: () => now })
     const { id } = await made.addEndpoint()
@@ -161,7 +161,7 @@ describe('deliveries of a workspace that wait', () => {
     expect((await made.call('POST', '/events', { type: 'a', data: {} })).status).toBe(202)
   })
 
-  it('are test events as well', async () => {
+  it('include test events', async () => {
     const made = await rig({ limits: { waitingPerWorkspace: 2 }, monotonic: () => 0 })
     const { id } = await made.addEndpoint()
     for (let n = 0; n < 2; n++) await made.engine.publishTest('w1', id)
@@ -169,7 +169,7 @@ describe('deliveries of a workspace that wait', () => {
     expect(await made.count('pending_events')).toBe(2)
   })
 
-  it('are those that are held as well', async () => {
+  it('include held ones', async () => {
     const made = await rig({ limits: { waitingPerWorkspace: 2 } })
     const { id } = await made.addEndpoint()
     const other = await rig({ on: made, limits: { waitingPerWorkspace: 2 } })
@@ -178,7 +178,7 @@ describe('deliveries of a workspace that wait', () => {
     await expect(other.engine.publish(event())).rejects.toMatchObject({ code: 'too_many_waiting' })
   })
 
-  it('are counted once a second by a process, however many publish side by side', async () => {
+  it('are counted once a second per process, however many publish concurrently', async () => {
     let now = 0
     const { texts, wrap } = asked()
     const made = await rig({ limits: { waitingPerWorkspace: 1 }, monotonic: () => now, wrap })
@@ -194,7 +194,7 @@ describe('deliveries of a workspace that wait', () => {
     expect(await made.count('pending_events')).toBe(1)
   })
 
-  it('that cannot be counted refuse nobody: the log says so, and the commit goes on', async () => {
+  it('cause no refusal if they cannot be counted: that is logged, and the commit continues', async () => {
     const broken = new OutboxError('commit_unconfirmed', 'the connection ended')
     const made = await rig({
       limits: { waitingPerWorkspace: 1 },
@@ -211,7 +211,7 @@ describe('deliveries of a workspace that wait', () => {
     expect(await made.count('pending_events')).toBe(1)
   })
 
-  it('are looked through up to the limit: in line, and of each endpoint those that are held', async () => {
+  it('are counted up to the limit: in the lanes, and held ones of each endpoint', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint()
     const { id: other } = await made.addEndpoint({ eventTypes: ['other'] })
@@ -227,7 +227,7 @@ describe('deliveries of a workspace that wait', () => {
     expect([await counted(2), await counted(10)]).toEqual([[2 + 2], [9 + 4]])
   })
 
-  it('are not counted for the repeat of a request that was answered', async () => {
+  it('are not counted for a repeated request', async () => {
     const made = await rig({ limits: { waitingPerWorkspace: 1 } })
     await made.addEndpoint()
     const idempotencyKey: IdempotencyKey = { key: 'k', workspaceId: 'w1', method: 'POST', route: '/', body: '' }

@@ -14,7 +14,7 @@ describe('idempotency records', () => {
     body: '',
   })
 
-  it('of a workspace are as many as the limit; another request under a key is 429, a repeat is answered', async () => {
+  it('are allowed up to the limit of a workspace; another key is 429, a repeat is answered', async () => {
     const made = await rig({ limits: { idempotencyRecordsPerWorkspace: 2 } })
     const commit = (idempotencyKey: IdempotencyKey) => made.engine.commit({ writes: [], events: [], idempotencyKey })
     await commit(key('a'))
@@ -31,7 +31,7 @@ describe('idempotency records', () => {
     ])
   })
 
-  it('of which more than 50,000 may be there are counted by one in 16 or 256 of their hashes, others each time', async () => {
+  it('are counted by a sample of one in 16 or 256 hashes, a new one each time, if the limit exceeds 50,000', async () => {
     const made = await rig()
     const hashes = Array.from({ length: 512 }, (_, n) => `${(n % 256).toString(16).padStart(2, '0')}${n}`)
     const rows = hashes.map((hash) => `('w1', 'POST', '/', '${hash}', '', 0, 200, '')`)
@@ -49,7 +49,7 @@ describe('idempotency records', () => {
     }
   })
 
-  it('are looked through up to the limit, and of a sample to its share', async () => {
+  it('are counted up to the limit, and a sample up to its share', async () => {
     const made = await rig()
     const rows = Array.from({ length: 20 }, (_, n) => `('w1', 'POST', '/', '0${n + 10}', '', 0, 200, '')`)
     await made.exec(`insert into keepsend_idempotency_records values ${rows.join(', ')}`)
@@ -57,7 +57,7 @@ describe('idempotency records', () => {
     expect((await made.db.run(statement)).rows).toEqual([{ count: 7 }])
   })
 
-  it('are forgotten after the retention that was asked for', async () => {
+  it('are deleted after the configured retention', async () => {
     const made = await rig({ idempotencyRetentionMs: 60_000 })
     await made.engine.commit({ writes: [], events: [], idempotencyKey: key('a') })
     expect(await made.engine.worker.maintain()).toMatchObject({ deletedRecords: 0 })
@@ -67,13 +67,13 @@ describe('idempotency records', () => {
 })
 
 describe('requests of a key', () => {
-  it('are not limited unless somebody says so', async () => {
+  it('are not limited by default', async () => {
     const { call } = await api({ monotonic: () => 0 })
     const answers = await Promise.all(Array.from({ length: 50 }, () => call('GET', '/endpoints')))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
   })
 
-  it('are as many a second as the limit; of two side by side at it one is 429, and another key’s is none', async () => {
+  it('are allowed up to the limit in a second; of two concurrent ones at it one is 429, but not that of another key', async () => {
     let now = 0
     const { call, engine, keys } = await api({ limits: { requestsPerSecond: 3 }, monotonic: () => now })
     const statuses = async (count: number, key = keys.w1) =>
@@ -91,7 +91,7 @@ describe('requests of a key', () => {
     expect(await statuses(4)).toEqual([200, 200, 200, 429])
   })
 
-  it('that a host authenticates itself are counted by the workspace', async () => {
+  it('are counted per workspace if the host authenticates them', async () => {
     let workspaceId = 'w1'
     const { call } = await api({
       limits: { requestsPerSecond: 1 },

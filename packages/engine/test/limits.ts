@@ -1,7 +1,7 @@
 export const ENDPOINT = { url: 'https://hooks.example.com/' }
 export const event = (parts: object = {}) => ({ type: 'a.b', workspaceId: 'w1', data: {}, ...parts })
 
-/** What two that began at the same time came to: the codes of refusals, and `ok`, in alphabetical order. */
+/** The results of two concurrent calls: codes of refusals, and `ok`, in alphabetical order. */
 export async function ends(work: readonly Promise<unknown>[]): Promise<unknown[]> {
   const settled = await Promise.allSettled(work)
   return settled

@@ -13,7 +13,7 @@ describe('a token request that fails', () => {
     ],
     ['trouble', 503, /the token server answered with status 503$/],
     ['a redirect', 307, /redirects are not followed$/],
-    ['no JSON', { status: 200, body: 'ok s3cret-of-c' }, /is no JSON object$/],
+    ['no JSON', { status: 200, body: 'ok s3cret-of-c' }, /answered without a JSON object$/],
     ['a line in its token', { status: 200, body: '{"access_token":"a\\r\\nb: c"}' }, /that no header can carry$/],
     ['a time-out', { kind: 'error', reason: 'timeout', message: 'late' }, /the token request failed: timeout: late$/],
     ['a blocked address', { kind: 'error', reason: 'blocked_address', message: 'no' }, /blocked_address: no$/],
@@ -30,7 +30,7 @@ describe('a token request that fails', () => {
     expect(JSON.stringify([await made.rows(), made.log.entries])).not.toContain('s3cret')
   })
 
-  it('counts for the circuit as any failure, and is over when a token is given', async () => {
+  it('counts for the circuit like any failure, until a token is issued', async () => {
     let isWell = false
     const made = await world({ grant: () => (isWell ? {} : { answer: 500 }), circuit: { failuresInRow: 3 } })
     for (let sent = 0; sent < 3; sent++) await made.send()
@@ -41,7 +41,7 @@ describe('a token request that fails', () => {
     expect(await made.rows()).toEqual([])
   })
 
-  it('uses the schedule up like any other', async () => {
+  it('counts as an attempt of the schedule', async () => {
     const made = await world({ grant: () => ({ answer: 500 }), endpoint: { retrySchedule: [1] } })
     await made.send()
     await made.work({ now: LATER })
@@ -50,7 +50,7 @@ describe('a token request that fails', () => {
     ])
   })
 
-  it('is asked for by nobody before the time that the token server named', async () => {
+  it('is not repeated before the Retry-After of the token server', async () => {
     const busy = { answer: { status: 429, headers: { 'retry-after': '120' } } }
     const made = await world({
       grant: (count) => (count === 1 ? busy : {}),
@@ -67,7 +67,7 @@ describe('a token request that fails', () => {
     expect(await made.work({ now: start + 120_000 })).toMatchObject([{ kind: 'complete' }, { kind: 'complete' }])
   })
 
-  it('names a URL that the policy refuses by now, and sends nothing there', async () => {
+  it('names a token URL that the policy now refuses, and sends nothing there', async () => {
     const on = await openDatabase()
     await world({ on })
     const made = await world({ on, noEndpoint: true, urlPolicy: { denyHosts: ['login.example.com'] } })
@@ -78,7 +78,7 @@ describe('a token request that fails', () => {
 })
 
 describe('an error', () => {
-  it('repeats nothing of what the request proves itself with, whoever echoes it', async () => {
+  it('quotes no credential of the request that the receiver echoes', async () => {
     const respond = ({ headers }: SendRequest) => ({ status: 500, body: JSON.stringify(headers) })
     const headers = { 'x-api-key': 'key-of-the-customer' }
     const made = await world({ respond, endpoint: { headers } })
@@ -93,7 +93,7 @@ describe('an error', () => {
     }
   })
 
-  it('of a token server that echoes the request is without the secret in any of its forms', async () => {
+  it('of a token server that echoes the request contains the secret in none of its forms', async () => {
     const clientSecret = 'p@ss word+1'
     const encoded = new URLSearchParams({ '': clientSecret }).toString().slice(1)
     const basic = Buffer.from(`c:${encoded}`).toString('base64')
@@ -112,7 +112,7 @@ describe('an error', () => {
 })
 
 describe('the deadline of an attempt', () => {
-  it('holds for token and attempt together', async () => {
+  it('covers token request and attempt together', async () => {
     const clock = { ms: 0 }
     const made = await world({
       monotonic: () => clock.ms,
@@ -128,7 +128,7 @@ describe('the deadline of an attempt', () => {
     expect(made.received[1]).toMatchObject({ deadlineMs: 5000 })
   })
 
-  it('ends an attempt whose token does not come, as a time-out', async () => {
+  it('ends an attempt whose token does not arrive, as a time-out', async () => {
     const made = await world({ deadlineMs: 500, grant: () => new Promise<Grant>(() => {}) })
     expect(await made.send()).toMatchObject([
       {

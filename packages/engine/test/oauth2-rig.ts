@@ -5,14 +5,14 @@ export const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 const tokenUrl = 'https://login.example.com/token'
 export const auth = { type: 'oauth2', tokenUrl, clientId: 'c', clientSecret: 's3cret-of-c' } as const
 
-/** What the token server says: an answer in full, or a token. */
+/** The answer of the token server: in full, or only the properties of a token. */
 export interface Grant {
   answer?: Answer
   token?: string
   expires_in?: unknown
 }
 
-/** An engine with one endpoint that has access tokens, its receiver, and its token server, which gives t1, t2 and so on. */
+/** An engine with one endpoint that uses access tokens, its receiver, and its token server, which issues t1, t2 and so on. */
 export async function world(
   options: Parameters<typeof rig>[0] & {
     grant?: (count: number) => Grant | Promise<Grant>
@@ -53,7 +53,7 @@ export async function world(
       await made.engine.publish(event)
       return made.work(now === undefined ? {} : { now })
     },
-    /** What the row has, once it is there. */
+    /** The token in the row, once it is written. */
     stored: async () => (await made.select("select token from keepsend_secrets where scheme = 'auth'"))[0]?.['token'],
   }
 }

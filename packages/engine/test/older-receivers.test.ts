@@ -12,14 +12,14 @@ const HEADER = 'X-Hub-Signature-256'
 const sha256 = { header: HEADER, format: 'sha256', secret: OLD } as const
 const DAY = 86_400_000
 
-/** As a receiver of `sha256=` does it, with GitHub's own code: by which of the secrets the request verifies. */
+/** Verifies as a receiver of `sha256=` does, with GitHub's own code: returns the secrets under which the request verifies. */
 async function verifiedBy(request: Pick<SendRequest, 'body' | 'headers'> | undefined, secrets: readonly string[]) {
   const signature = request?.headers[HEADER.toLowerCase()] ?? ''
   const verified = await Promise.all(secrets.map((secret) => verifyLikeGitHub(secret, request?.body ?? '', signature)))
   return secrets.filter((_, index) => verified[index])
 }
 
-/** An engine with one endpoint, and what an attempt of a new event sends it. */
+/** An engine with one endpoint, and the request of a new event's attempt. */
 async function withEndpoint(input: Partial<EndpointInput>) {
   const made = await api()
   const { id } = await made.addEndpoint(input)
@@ -33,7 +33,7 @@ async function withEndpoint(input: Partial<EndpointInput>) {
 }
 
 describe('a compatibility signature of the form sha256', () => {
-  it('is verified over the wire by the receivers of GitHub, beside that of Standard Webhooks, whatever the body', async () => {
+  it("verifies with GitHub's own code over HTTP, beside Standard Webhooks, for any body", async () => {
     const { engine, addEndpoint, work } = await rig(OVER_HTTP)
     const receiver = await httpReceiver()
     receiver.verifyWith((await addEndpoint({ url: receiver.url, compatSignature: sha256 })).secret)
@@ -50,7 +50,7 @@ describe('a compatibility signature of the form sha256', () => {
     }
   })
 
-  it('is of the secret before until that expires in a rotation, and then of the new one', async () => {
+  it('uses the older secret during a rotation until it expires, and then the new one', async () => {
     const { engine, id, attempt } = await withEndpoint({ compatSignature: sha256 })
     const rotate = async (overlapMs: number) =>
       (await engine.endpoints.rotateSecret('w1', id, { scheme: 'compat', overlapMs })).secret
@@ -61,12 +61,12 @@ describe('a compatibility signature of the form sha256', () => {
     expect(await verifiedBy(await attempt(), all)).toEqual([OLD])
     expect(await verifiedBy(await attempt(1.5 * DAY), all)).toEqual([second])
     expect(await verifiedBy(await attempt(2.5 * DAY), all)).toEqual([third])
-    // Without an overlap: a secret that was leaked signs no more.
+    // Without an overlap: a leaked secret stops signing.
     const fourth = await rotate(0)
     expect(await verifiedBy(await attempt(), [...all, fourth])).toEqual([fourth])
   })
 
-  it('is changed to the other form and back under the same secret; a change that names no form leaves it', async () => {
+  it('can be changed to the other form and back under the same secret; a change without a form leaves it', async () => {
     const { attempt, patch } = await withEndpoint({ compatSignature: sha256 })
     const header = async () => (await attempt())?.headers ?? {}
     expect(await patch({ compatSignature: { header: 'x-other' } })).toMatchObject({
@@ -87,14 +87,14 @@ describe('a compatibility signature of the form sha256', () => {
     expect(signature).toBe(`v1=${expected}`)
     await patch({ compatSignature: { header: 'x-other', format: 'sha256' } })
     expect((await header())['x-other']).toMatch(/^sha256=/)
-    // Taken away, it leaves nothing to the next one.
+    // A removed signature leaves nothing to the next one.
     expect((await patch({ compatSignature: null })).body).toMatchObject({ compatHeader: null })
     expect((await patch({ compatSignature: { header: 'x-other' } })).body).toMatchObject({
       compatFormat: 'timestamped',
     })
   })
 
-  it('is asked for by one of two names', async () => {
+  it('has one of two names', async () => {
     const { call, engine } = await api()
     const wrong = { url: 'https://a.example.com/', compatSignature: { header: 'x-a', format: 'sha1' } }
     expect((await read(call('POST', '/endpoints', wrong))).status).toBe(400)
@@ -106,7 +106,7 @@ describe('a compatibility signature of the form sha256', () => {
 })
 
 describe('the header for the type of the event', () => {
-  it('is sent with each attempt of each event, under the name that the endpoint gave it, until that is taken away', async () => {
+  it('is sent with each attempt of each event under the configured name, until it is removed', async () => {
     const { attempt, patch, engine, work, sender, id, call } = await withEndpoint({ eventTypeHeader: 'X-Acme-Event' })
     expect((await attempt())?.headers).toMatchObject({ 'x-acme-event': 'message.created' })
     await engine.publishTest('w1', id)
@@ -121,7 +121,7 @@ describe('the header for the type of the event', () => {
     expect(JSON.stringify((await attempt())?.headers)).not.toContain('message.created')
   })
 
-  it('is none unless it is asked for', async () => {
+  it('is absent by default', async () => {
     const { attempt, call, id } = await withEndpoint({})
     expect(JSON.stringify((await attempt())?.headers)).not.toContain('message.created')
     expect((await read(call('GET', `/endpoints/${id}`))).body).toMatchObject({ eventTypeHeader: null })
@@ -192,7 +192,7 @@ describe('headers of one endpoint', () => {
     const { body } = await read(call('POST', '/endpoints', { url, ...named[one] }))
     const path = `/endpoints/${String(body['id'])}`
     expect(await read(call('PATCH', path, named[other]))).toMatchObject(refused)
-    // In one change the name goes from the one to the other.
+    // One change moves the name from the one to the other.
     const without = {
       headers: { headers: {} },
       compatSignature: { compatSignature: null },
@@ -202,7 +202,7 @@ describe('headers of one endpoint', () => {
     expect((await read(call('PATCH', path, { ...without[one], ...named[other] }))).status).toBe(200)
   })
 
-  it.each(pairs)('have different names when %s and %s are set side by side', async (one, other) => {
+  it.each(pairs)('have different names when %s and %s are set concurrently', async (one, other) => {
     const { addEndpoint, engine } = await rig()
     for (let round = 0; round < 5; round++) {
       const { id } = await addEndpoint()
@@ -218,7 +218,7 @@ describe('headers of one endpoint', () => {
     }
   })
 
-  it('may hold one another’s names in part', async () => {
+  it('may contain parts of one another’s names', async () => {
     const { addEndpoint, engine, sender, work } = await rig()
     await addEndpoint({
       headers: { 'x-a': 'x-b', 'x-ab': '1', x_c: '2' },

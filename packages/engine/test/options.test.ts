@@ -5,7 +5,7 @@ import { rig } from './rig.ts'
 const secrets = 'plaintext-for-development' as const
 
 describe('options', () => {
-  it('an engine that is given no policy takes the one its sender judges connections by', async () => {
+  it('an engine without a URL policy uses that of its sender', async () => {
     const { db } = await rig()
     const parts = { db, queue: { async send() {} }, secrets, logger: silentLogger }
     const send = async () => ({ kind: 'error', reason: 'network', message: '' }) as const
@@ -18,7 +18,7 @@ describe('options', () => {
     await expect(make({ sender: { send } }).create('w', http)).rejects.toMatchObject({ code: 'invalid_endpoint' })
   })
 
-  it('a policy that is not the one its sender has is refused, whichever is wider', async () => {
+  it('a policy that differs from that of the sender is refused, whichever is wider', async () => {
     const { db } = await rig()
     const parts = { db, queue: { async send() {} }, secrets, logger: silentLogger }
     const send = async () => ({ kind: 'error', reason: 'network', message: '' }) as const

@@ -1,4 +1,4 @@
-// What only a database with many writers can do to the engine, and its statements in a host's own transaction there.
+// Races that need a database with many writers, and the engine's statements in a host's own transaction on Postgres.
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { pgTable, text } from 'drizzle-orm/pg-core'
 import { claimDueEvents } from '@keepsend/outbox'
@@ -24,7 +24,7 @@ async function open() {
   return { ...(await rig({ on })), orm: drizzle({ client: pool }), pool }
 }
 
-it("publishStatements commit with drizzle's own transaction, and dispatch tells the queue of each row with its gen", async () => {
+it("publishStatements commit with drizzle's own transaction, and dispatch notifies the queue of each row with its gen", async () => {
   const made = await open()
   const { id: endpointId } = await made.addEndpoint()
   const one = event()
@@ -40,7 +40,7 @@ it("publishStatements commit with drizzle's own transaction, and dispatch tells 
   expect(made.messages).toMatchObject([{ outboxId: `${one.id}.${endpointId}`, gen }])
 })
 
-it('publishStatements roll back with it, and dispatch then has nothing to tell', async () => {
+it('publishStatements roll back with it, and dispatch then sends no message', async () => {
   const made = await open()
   await made.addEndpoint()
   const one = event()
@@ -54,7 +54,7 @@ it('publishStatements roll back with it, and dispatch then has nothing to tell',
   expect([await made.count('messages'), await made.count('pending_events'), made.messages]).toEqual([0, 0, []])
 })
 
-it('a row that is held while its endpoint is being enabled is not left behind', async () => {
+it('a row that is held while its endpoint is being enabled is not orphaned', async () => {
   const made = await open()
   const { id } = await made.addEndpoint()
   await made.engine.publish(event())
@@ -62,7 +62,7 @@ it('a row that is held while its endpoint is being enabled is not left behind', 
   const { claims } = await claimDueEvents(made.db, { limit: 1 })
   const finished = claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'endpoint_disabled' } as const }))
 
-  // Another process enables it and has let out all that it can see; its commit comes after our look at the endpoint.
+  // Another process enables it and resumes all rows that it sees; its commit follows this statement's read of the endpoint.
   const enabling = await made.pool.connect()
   await enabling.query('begin')
   await enabling.query("update keepsend_endpoints set status = 'enabled', version = version + 1")
@@ -82,23 +82,23 @@ it('a row that is held while its endpoint is being enabled is not left behind', 
   expect(await made.rows()).toMatchObject([{ status: 'pending', holdReason: null }])
 })
 
-it('changes of one endpoint that come at once are made one after the other, and a deletion ends them', async () => {
+it('concurrent changes of one endpoint are made one after the other, and a deletion ends them', async () => {
   const { engine, addEndpoint, select } = await open()
   const { id } = await addEndpoint()
   await Promise.all(Array.from({ length: 6 }, () => engine.endpoints.rotateSecret('w1', id)))
   const versions = await select('select version from keepsend_secrets order by version')
   expect(versions.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5, 6, 7])
-  const told = await Promise.allSettled([
+  const results = await Promise.allSettled([
     ...Array.from({ length: 4 }, (_, n) => engine.endpoints.update('w1', id, { eventTypes: [`a.${n}`, 'b.*'] })),
     engine.endpoints.delete('w1', id),
     engine.endpoints.rotateSecret('w1', id),
   ])
-  const refused = told.flatMap((one) => (one.status === 'rejected' ? [(one.reason as { code?: string }).code] : []))
+  const refused = results.flatMap((one) => (one.status === 'rejected' ? [(one.reason as { code?: string }).code] : []))
   expect(new Set([...refused, 'not_found'])).toEqual(new Set(['not_found']))
   expect(await select('select endpoint_id from keepsend_subscriptions')).toEqual([])
 })
 
-it('two commits of the same events at once make each row once', async () => {
+it('two concurrent commits of the same events insert each row once', async () => {
   const { engine, addEndpoint, count } = await open()
   for (let n = 0; n < 5; n++) await addEndpoint()
   const events = Array.from({ length: 5 }, event)
@@ -108,7 +108,7 @@ it('two commits of the same events at once make each row once', async () => {
   expect(await count('pending_events')).toBe(25)
 })
 
-it('a NUL, which Postgres does not take, is a bad request wherever it stands, never a fault of ours', async () => {
+it('a NUL, which Postgres does not accept, is a bad request in every place, never an internal error', async () => {
   const { url: _, ...on } = await openPostgres()
   const { call } = await api({ on })
   for (const query of ['type=%00', 'endpointId=%00', 'eventId=%00', 'before=%00']) {

@@ -19,7 +19,7 @@ const event = () => ({
   data: { question: 'what?', list: ['?', "'"] },
 })
 
-it("publishStatements commit with drizzle's own transaction, and dispatch tells the queue of each row with its gen", async () => {
+it("publishStatements commit with drizzle's own transaction, and dispatch notifies the queue of each row with its gen", async () => {
   const made = await openWithConnection()
   const { id: endpointId } = await made.addEndpoint()
   const one = event()
@@ -39,7 +39,7 @@ it("publishStatements commit with drizzle's own transaction, and dispatch tells 
   ])
 })
 
-it('publishStatements roll back with it, and dispatch then has nothing to tell', async () => {
+it('publishStatements roll back with it, and dispatch then sends no message', async () => {
   const made = await openWithConnection()
   await made.addEndpoint()
   const one = event()
@@ -54,7 +54,7 @@ it('publishStatements roll back with it, and dispatch then has nothing to tell',
   expect([await made.count('messages'), await made.count('pending_events'), made.messages]).toEqual([0, 0, []])
 })
 
-it('publishStatements serve a driver of one’s own as text and parameters', async () => {
+it('publishStatements give text and parameters for any driver', async () => {
   const made = await openWithConnection()
   await made.addEndpoint()
   const statements = made.engine.publishStatements(event()).map((statement) => toSql(statement, 'sqlite'))
@@ -68,7 +68,7 @@ it('publishStatements serve a driver of one’s own as text and parameters', asy
   expect(await made.rows()).toHaveLength(1)
 })
 
-it('dispatch names the gen that a row has now, and leaves out what is settled', async () => {
+it('dispatch sends the current gen of each row, and skips settled rows', async () => {
   const made = await rig({ answer: ({ url }) => (url.includes('good') ? 200 : 500) })
   await made.addEndpoint({ url: 'https://good.example.com/' })
   const bad = await made.addEndpoint({ url: 'https://bad.example.com/' })
@@ -81,7 +81,7 @@ it('dispatch names the gen that a row has now, and leaves out what is settled', 
   expect(waiting && moves(waiting)).toBe(2)
 })
 
-it('dispatch takes an event id and nothing else', async () => {
+it('dispatch accepts an event id and nothing else', async () => {
   const { engine } = await rig()
   await expect(engine.dispatch('message.created')).rejects.toMatchObject({ code: 'invalid_event' })
 })

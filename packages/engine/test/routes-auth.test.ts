@@ -3,7 +3,7 @@ import { type Principal, SCOPES } from '../src/index.ts'
 import { rig } from './rig.ts'
 import { GOOD_BODIES, type Route, api, documentOf, read, routesOf } from './routes.ts'
 
-/** What stands in for `{id}`: rows of workspace w1 that exist. */
+/** The ids for `{id}`: existing rows of workspace w1. */
 async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<string, string>> {
   const { id } = await made.addEndpoint()
   await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
@@ -14,6 +14,8 @@ async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<s
 const fill = (path: string, id: string) => path.replace('{id}', id)
 const bodyOf = ({ method, path, takesBody }: Route) => (takesBody ? GOOD_BODIES[`${method} ${path}`] : undefined)
 const protectedRoutes = async () => routesOf(await documentOf(await rig())).filter(({ path }) => path !== '/health')
+
+const UNKNOWN_KEY = 'the API key is unknown, expired or deleted: check the key in Authorization: Bearer ks_…'
 
 describe('every route of the document', () => {
   it('is a route of the app, and every route of the app is in the document', async () => {
@@ -26,7 +28,7 @@ describe('every route of the document', () => {
     expect(inDocument.length).toBeGreaterThan(15)
   })
 
-  it('but health asks for one scope, and has a body in these tests if it takes one', async () => {
+  it('except health needs one scope, and has a body in these tests if it takes one', async () => {
     for (const route of await protectedRoutes()) {
       expect(route.scope, `${route.method} ${route.path}`).toBeDefined()
       expect(bodyOf(route) !== undefined, `${route.method} ${route.path}`).toBe(route.takesBody)
@@ -47,12 +49,15 @@ describe('every route of the document', () => {
           401,
           'Bearer',
         ])
-        expect((await read(response)).body).toMatchObject({ code: 'unauthenticated' })
+        expect((await read(response)).body).toMatchObject({
+          code: 'unauthenticated',
+          detail: key ? UNKNOWN_KEY : 'no API key: send Authorization: Bearer ks_…',
+        })
       }
     }
   })
 
-  it('is 403 with every scope but its own, and lets its own alone through', async () => {
+  it('is 403 with every scope except its own, and passes with its own alone', async () => {
     const made = await api()
     const ids = await existing(made)
     for (const route of await protectedRoutes()) {
@@ -98,7 +103,7 @@ describe('API keys', () => {
   })
 })
 
-describe('a host that knows its users', () => {
+describe('a host with its own authenticate', () => {
   const authenticate = async (request: Request): Promise<Principal | undefined> => {
     const user = request.headers.get('x-user')
     if (user === 'broken') throw new Error('session store is down: s3cret')
@@ -112,18 +117,18 @@ describe('a host that knows its users', () => {
     return { ...(await read(engine.routes.request(path, { headers }))), log }
   }
 
-  it('decides alone who is asking, for which workspace and with which scopes', async () => {
+  it('decides the workspace and the scopes of every request', async () => {
     expect((await request('w1')).body['data']).toHaveLength(1)
     expect((await request('w2')).body['data']).toEqual([])
     expect((await request('w1', '/events')).status).toBe(403)
     expect((await request()).status).toBe(401)
   })
 
-  it('is not asked for health nor for the document', async () => {
+  it('is not called for health and for the document', async () => {
     for (const path of ['/health', '/openapi.json']) expect((await request('broken', path)).status).toBe(200)
   })
 
-  it('that throws is a 500 which shows nothing of the reason; the log has it', async () => {
+  it('gets a 500 without the reason when it throws; the log has the reason', async () => {
     const { status, body, log } = await request('broken')
     expect([status, body['code']]).toEqual([500, 'internal'])
     expect(JSON.stringify(body)).not.toContain('s3cret')

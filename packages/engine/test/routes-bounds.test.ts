@@ -5,7 +5,7 @@ import { GOOD_BODIES, api, documentOf, problem, read, withBody } from './routes.
 
 const zeros = (count: number): number[] => Array.from({ length: count }, () => 0)
 
-/** Where a text, a list or a map of a schema has no bound. */
+/** The paths of texts, lists and maps of a schema that have no bound. */
 function unbounded(document: Document, schema: Schema, path: string): string[] {
   const { $ref, type, items, properties = {}, additionalProperties } = schema
   if ($ref !== undefined) {
@@ -28,8 +28,8 @@ function unbounded(document: Document, schema: Schema, path: string): string[] {
   ]
 }
 
-describe('what a request may hold', () => {
-  it('has a bound in every route: each text, each list, each parameter, but for the data of an event', async () => {
+describe('the size of a request', () => {
+  it('is bounded on every route: each text, list and parameter, except the data of an event', async () => {
     const document = await documentOf(await api())
     const found = Object.entries(document.paths).flatMap(([path, operations]) =>
       Object.entries(operations).flatMap(([method, { parameters = [], requestBody }]) => {
@@ -66,7 +66,7 @@ describe('what a request may hold', () => {
     ['PATCH /endpoints/{id}', { retrySchedule: zeros(124_000) }],
     ['POST /events', { type: 'a', data: {}, channels: zeros(124_000) }],
     ['POST /events', zeros(500_000)],
-  ])('beyond it is 400 in at most 1,000 characters, and nothing overflows: %s', async (route, body) => {
+  ])('beyond its bound is 400 in at most 1,000 characters, without a stack overflow: %s', async (route, body) => {
     const { call, addEndpoint, count } = await api()
     const { id } = await addEndpoint()
     const [method = '', path = ''] = route.split(' ')
@@ -113,7 +113,7 @@ describe('what a request may hold', () => {
   })
 })
 
-it('an error of the engine says at most 1,000 characters, whatever it quotes', () => {
+it('an error of the engine has at most 1,000 characters, whatever it quotes', () => {
   expect(new EngineError('invalid_event', 'x'.repeat(1000)).message).toBe('x'.repeat(1000))
   expect(new EngineError('invalid_event', 'x'.repeat(1001)).message).toBe(`${'x'.repeat(999)}…`)
 })

@@ -1,4 +1,4 @@
-// What anybody may ask for without a key costs as little when it is asked often.
+// Routes without a key must stay cheap when they are requested often.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { recordedRig } from './plans.ts'
 import { rig } from './rig.ts'
@@ -8,7 +8,7 @@ afterEach(() => {
 })
 
 describe('the health check', () => {
-  it('answers 503 after five seconds where the database hangs, and asks it again no sooner', async () => {
+  it('answers 503 after five seconds if the database hangs, and queries it no sooner again', async () => {
     let [hangs, looks] = [false, 0]
     const { engine } = await rig({
       wrap: (db) => ({
@@ -33,21 +33,21 @@ describe('the health check', () => {
     expect(looks).toBe(2)
   })
 
-  it('looks at the database once for all who ask within a second', async () => {
+  it('queries the database once for all requests of a second', async () => {
     const { engine, addEndpoint, statements } = await recordedRig()
     await addEndpoint()
     await engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
     statements()
     const answers = await Promise.all(Array.from({ length: 200 }, async () => engine.routes.request('/health')))
     const bodies = await Promise.all(answers.map(async (answer) => answer.json()))
-    // One for what waits for a time, one for the lanes and one for what keys are checked by. The event waited for some
+    // One for rows that wait for a time, one for the lanes and one for the check of the keys. The event had waited for some
     // milliseconds at most when it was seen.
     expect(statements()).toHaveLength(3)
     expect(bodies).toEqual(bodies.map(() => bodies[0]))
     expect(bodies[0]).toMatchObject({ status: 'ok', oldestDueMs: expect.any(Number) as number })
   })
 
-  it('says how long the oldest has waited, in line or for a time', async () => {
+  it('reports how long the oldest due delivery has waited, in a lane or for a time', async () => {
     const made = await rig()
     await made.addEndpoint()
     await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
@@ -58,7 +58,7 @@ describe('the health check', () => {
 })
 
 describe('the OpenAPI document', () => {
-  it('is made once, whoever asks how often, and is the same bytes for everybody', async () => {
+  it('is made once, and has the same bytes for every request', async () => {
     const { engine } = await rig()
     const { routes } = engine
     const make = routes.getOpenAPI31Document
@@ -73,7 +73,7 @@ describe('the OpenAPI document', () => {
     expect(answers[0]?.headers.get('content-type')).toMatch(/^application\/json/)
   })
 
-  it('is not sent to whoever has it', async () => {
+  it('is not sent again to a client that has it', async () => {
     const { routes } = (await rig()).engine
     const etag = (await routes.request('/openapi.json')).headers.get('etag') ?? ''
     expect(etag).toMatch(/^"[0-9a-f]{32}"$/)

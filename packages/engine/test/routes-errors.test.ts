@@ -5,7 +5,7 @@ import { api, read } from './routes.ts'
 const failed = (reason: Extract<SendResult, { kind: 'error' }>['reason']) =>
   ({ kind: 'error', reason, message: 'what the sender says' }) as const
 
-describe('a delivery that failed says its class and what mends it', () => {
+describe('a failed delivery has its class and its explanation', () => {
   it.each([
     [302, 'http_3xx', /redirects are not followed.*to where it leads/],
     [401, 'http_4xx', /\(401\).*signing secret/],
@@ -40,7 +40,7 @@ describe('a delivery that failed says its class and what mends it', () => {
     })
   })
 
-  it('whose URL the policy does not allow any more', async () => {
+  it('for a URL that the policy no longer allows', async () => {
     const { call, addEndpoint, work, exec } = await api()
     await addEndpoint()
     await exec(`update keepsend_endpoints set url = 'ftp://hooks.example.com/'`)

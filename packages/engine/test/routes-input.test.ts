@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { GOOD_BODIES, api, documentOf, problem, read, withBody } from './routes.ts'
 
 describe('input', () => {
-  it('with a field that nobody knows, or that is no JSON, or none at all, is 400 on every route with a body', async () => {
+  it('with an unknown field, with invalid JSON or without a body is 400 on every route with a body', async () => {
     const { call, addEndpoint, engine, count } = await api()
     const { id } = await addEndpoint()
     const routes = withBody(await documentOf({ engine }))
@@ -12,19 +12,26 @@ describe('input', () => {
     for (const { method, path } of routes) {
       const to = path.replace('{id}', id)
       const good = GOOD_BODIES[`${method} ${path}`] as Record<string, unknown>
-      for (const bad of [{ ...good, surprise: 1 }, '{"type":', 'null', '"text"', '[]', '']) {
+      for (const bad of [{ ...good, surprise: 1 }, 'null', '"text"', '[]']) {
         const response = await call(method, to, bad)
         expect(response.headers.get('content-type'), `${method} ${path} ${JSON.stringify(bad)}`).toBe(
           'application/problem+json',
         )
         expect(await read(response)).toMatchObject(problem(400, 'invalid_request'))
       }
+      for (const [bad, detail] of [
+        ['{"type":', 'the body is not valid JSON'],
+        ['', 'the body is empty: send JSON, at least {}'],
+        [' \n', 'the body is empty: send JSON, at least {}'],
+      ] as const) {
+        expect((await read(call(method, to, bad))).body, `${method} ${path}`).toMatchObject({ status: 400, detail })
+      }
     }
     expect([await count('pending_events'), await count('keepsend_endpoints')]).toEqual([0, 1])
     expect(await engine.endpoints.get('w1', id)).toMatchObject({ version: 1 })
   })
 
-  it('that is not said to be JSON is 415, never taken for an empty body', async () => {
+  it('without a JSON content-type is 415, never treated as an empty body', async () => {
     const { engine, keys, addEndpoint } = await api()
     const { id } = await addEndpoint()
     for (const [method, path] of [
@@ -42,7 +49,7 @@ describe('input', () => {
     ])
   })
 
-  it('with a key named __proto__, at any depth and however it is written, is 400 by that name', async () => {
+  it('with a key named __proto__, at any depth and in any spelling, is 400 by that name', async () => {
     const { call, count } = await api()
     for (const body of [
       '{"url":"https://hooks.example.com/","__proto__":{"secret":"x"}}',
@@ -61,7 +68,7 @@ describe('input', () => {
     expect([await count('keepsend_endpoints'), await count('pending_events')]).toEqual([0, 0])
   })
 
-  it('with a key named constructor or prototype is data like any other, kept to the byte', async () => {
+  it('with a key named constructor or prototype is data like any other, stored unchanged', async () => {
     const { call, addEndpoint, rows } = await api()
     await addEndpoint()
     const data = { constructor: { prototype: { isAdmin: true } }, prototype: 1, toString: '', hasOwnProperty: null }
@@ -70,7 +77,7 @@ describe('input', () => {
     expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined()
   })
 
-  it('nested without end is refused on every route with a body, and nothing overflows', async () => {
+  it('nested without bound is refused on every route with a body, without a stack overflow', async () => {
     const { call, addEndpoint, count, ...made } = await api()
     const { id } = await addEndpoint()
     const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
@@ -89,7 +96,7 @@ describe('input', () => {
     expect([await count('pending_events'), await count('keepsend_endpoints')]).toEqual([1, 1])
   })
 
-  it('in the query that no list knows is 400: a filter that is misspelt hides nothing', async () => {
+  it('in the query that a list does not know is 400, so that a misspelt filter hides nothing', async () => {
     const { call } = await api()
     for (const path of ['/events', '/endpoints', '/deliveries']) {
       for (const query of ['limt=5', 'endpointID=x', 'workspaceId=w2', '__proto__=x']) {
@@ -100,7 +107,7 @@ describe('input', () => {
     }
   })
 
-  it('for a route that does not exist is 404, mounted or not, and the host keeps its own', async () => {
+  it("for a missing route is 404, mounted or not, and the host's own 404 stays", async () => {
     const { call, engine, keys } = await api()
     expect(await read(call('GET', '/nope'))).toMatchObject(problem(404, 'not_found'))
     const app = new Hono()
@@ -112,8 +119,8 @@ describe('input', () => {
   })
 })
 
-describe('a database that refuses', () => {
-  it('is 503 with Retry-After on every route that writes, and health says so', async () => {
+describe('a failing database', () => {
+  it('gives 503 with Retry-After on every route that writes, and an unhealthy health check', async () => {
     let broken = false
     const refuse = () => Promise.reject(new OutboxError('not_accepted', 'disk full'))
     const { call, addEndpoint } = await api({
@@ -144,7 +151,7 @@ describe('a database that refuses', () => {
       body: { status: 'unavailable' },
     })
     broken = false
-    // What it said is repeated for a second.
+    // Its result is cached for a second.
     await expect
       .poll(() => read(call('GET', '/health', undefined, null)), { timeout: 10_000 })
       .toEqual({

@@ -3,7 +3,7 @@ import { api, read } from './routes.ts'
 
 type Listing = Awaited<ReturnType<typeof filled>>
 
-/** Seven endpoints and seven events; every event has a delivery for each endpoint that was there. */
+/** Seven endpoints and seven events; every event has a delivery for each endpoint that existed. */
 async function filled() {
   const made = await api({ keepCompleted: true })
   const endpoints = []
@@ -32,7 +32,7 @@ async function pages({ call }: Listing, path: string): Promise<string[][]> {
 }
 
 describe.each(['/endpoints', '/events', '/deliveries'] as const)('the list %s', (path) => {
-  it('in pages of any size shows everything once and in order, and the last page has no cursor', async () => {
+  it('shows every item once and in order in pages of any size, and the last page has no cursor', async () => {
     const listing = await filled()
     const expected = listing.ids[path]
     for (const limit of [1, 2, 3, 7, 20, 21, 250]) {
@@ -43,7 +43,7 @@ describe.each(['/endpoints', '/events', '/deliveries'] as const)('the list %s', 
     expect((await read(listing.call('GET', path))).body).not.toHaveProperty('cursor')
   })
 
-  it('takes a limit from 1 to 250 and a cursor of its own', async () => {
+  it('accepts a limit from 1 to 250 and its own cursors', async () => {
     const { call } = await api()
     const bad = [
       'limit=0',

@@ -3,7 +3,7 @@ import { moves } from './rig.ts'
 import { api, problem, read } from './routes.ts'
 
 describe('events', () => {
-  it('are kept one or many, and answered with their ids', async () => {
+  it('are stored, one or many, and answered with their ids', async () => {
     const { call, addEndpoint, rows } = await api()
     await addEndpoint()
     const one = await read(call('POST', '/events', { type: 'a', data: { n: 1 } }))
@@ -32,14 +32,14 @@ describe('events', () => {
     ])
   })
 
-  it('of a list that are refused are named by their place', async () => {
+  it('that are refused in a list are named by their index', async () => {
     const { call } = await api()
     const list = { object: 'list', data: [{ data: {} }, { data: {} }, { type: 'a', data: 5 }] }
     const { body } = await read(call('POST', '/events', list))
     expect(body['detail']).toMatch(/^data\[0\]\.type: .*; data\[1\]\.type: .*; data\[2\]\.data: /)
   })
 
-  it('are 1 to 100 at once, all or none', async () => {
+  it('are published 1 to 100 in a request, all or none', async () => {
     const { call, addEndpoint, count } = await api()
     await addEndpoint()
     const events = (length: number) => Array.from({ length }, () => ({ type: 'a', data: {} }))
@@ -91,7 +91,7 @@ describe('events', () => {
     expect(body['detail']).toBe('data: an event has either data or raw')
   })
 
-  it('can be got while a delivery of theirs is kept, with the payload as it is sent', async () => {
+  it('can be read while a delivery of theirs is retained, with the payload as it is sent', async () => {
     const { call, addEndpoint, work } = await api()
     const endpoint = await addEndpoint()
     const { body } = await read(
@@ -112,7 +112,7 @@ describe('events', () => {
 })
 
 describe('endpoints', () => {
-  it('are made, read, changed, disabled, enabled and deleted', async () => {
+  it('are created, read, changed, disabled, enabled and deleted', async () => {
     const { call } = await api()
     const made = await read(
       call('POST', '/endpoints', {
@@ -174,7 +174,7 @@ describe('endpoints', () => {
     expect(await count('keepsend_endpoints')).toBe(1)
   })
 
-  it('have headers of their own, whose values are never shown again, and statuses that are tried again', async () => {
+  it('have their own headers, whose values are never shown, and statuses that are retried', async () => {
     const { call } = await api()
     const made = await read(
       call('POST', '/endpoints', {
@@ -186,20 +186,20 @@ describe('endpoints', () => {
     expect(made.body).toMatchObject({ headerNames: ['authorization'], retryStatuses: [404] })
     const { id } = made.body as { id: string }
     const got = await read(call('GET', `/endpoints/${id}`))
-    const kept = await read(call('PATCH', `/endpoints/${id}`, { description: 'd' }))
+    const unchanged = await read(call('PATCH', `/endpoints/${id}`, { description: 'd' }))
     const changed = await read(call('PATCH', `/endpoints/${id}`, { headers: { 'X-A': '1' }, retryStatuses: [] }))
-    expect([got, kept, changed].map(({ body }) => (body as { headerNames: string[] }).headerNames)).toEqual([
+    expect([got, unchanged, changed].map(({ body }) => (body as { headerNames: string[] }).headerNames)).toEqual([
       ['authorization'],
       ['authorization'],
       ['x-a'],
     ])
-    expect(JSON.stringify([made, got, kept, changed])).not.toContain('s3cret')
+    expect(JSON.stringify([made, got, unchanged, changed])).not.toContain('s3cret')
     for (const wrong of [{ headers: { Host: 'x' } }, { retryStatuses: [410] }, { retryStatuses: [500] }]) {
       expect(await read(call('PATCH', `/endpoints/${id}`, wrong))).toMatchObject({ status: 422 })
     }
   })
 
-  it('bring a secret from elsewhere at creation only, and a wrong one is not repeated', async () => {
+  it('accept an existing secret at creation only, and a wrong one is not quoted', async () => {
     const { call, addEndpoint } = await api()
     const secret = `whsec_${btoa('x'.repeat(24))}`
     expect((await read(call('POST', '/endpoints', { url: 'https://a.example.com/', secret }))).body).toMatchObject({
@@ -212,7 +212,7 @@ describe('endpoints', () => {
     expect((await call('PATCH', `/endpoints/${id}`, { secret })).status).toBe(400)
   })
 
-  it('show their secrets only where they are asked for, newest first; rotation keeps the old one for a while', async () => {
+  it('show their secrets on their own route, newest first; rotation leaves the old one active for a while', async () => {
     const { call, addEndpoint } = await api()
     const { id, secret: old } = await addEndpoint()
     for (const path of ['/endpoints', `/endpoints/${id}`])
@@ -233,7 +233,7 @@ describe('endpoints', () => {
     }
   })
 
-  it('get a test event, subscribed or not, tried as often as they ask', async () => {
+  it('get a test event, subscribed or not, retried by their own schedule', async () => {
     const { call, addEndpoint, rows } = await api()
     const { id } = await addEndpoint({ eventTypes: ['other'], retrySchedule: [1, 2] })
     const { status, body } = await read(call('POST', `/endpoints/${id}/test`))

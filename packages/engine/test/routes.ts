@@ -37,7 +37,7 @@ export function operationOf({ paths }: Document, method: string, path: string): 
   return operation
 }
 
-/** A body that each route with one takes; the test of a new route stops here until it has one. */
+/** A valid body for each route that takes one; tests fail for a new route until it has one here. */
 export const GOOD_BODIES: Record<string, unknown> = {
   'POST /events': { type: 'message.created', data: { id: 'm1' } },
   'POST /endpoints': { url: 'https://hooks.example.com/' },
@@ -72,7 +72,7 @@ export async function read(
   return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> }
 }
 
-/** What a refused request reads as. */
+/** The answer to a refused request. */
 export const problem = (status: number, code: string) => ({
   status,
   body: expect.objectContaining({ type: 'about:blank', status, code }),

@@ -13,7 +13,7 @@ function signatures(request: SendRequest | undefined): [scheme: string, signatur
   return list.map((one) => one.split(',', 2) as [string, string])
 }
 
-/** As a receiver of `v1a` does it. */
+/** Verifies as a receiver of `v1a` does. */
 function verifiesV1a(request: SendRequest | undefined, publicKey: string): boolean {
   const x = Buffer.from(publicKey.slice('whpk_'.length), 'base64').toString('base64url')
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
@@ -24,7 +24,7 @@ function verifiesV1a(request: SendRequest | undefined, publicKey: string): boole
   )
 }
 
-/** As a receiver of the older form does it. */
+/** Verifies as a receiver of the older form does. */
 function verifiesCompat(request: SendRequest | undefined, header: string, secret: string): boolean {
   const [time = '', ...signed] = request?.headers[header]?.split(',') ?? []
   const expected = createHmac('sha256', secret)
@@ -34,7 +34,7 @@ function verifiesCompat(request: SendRequest | undefined, header: string, secret
 }
 
 describe('an endpoint', () => {
-  it('is signed with v1a alone where it asks for that; its private key is shown to nobody', async () => {
+  it('is signed with v1a alone if configured, and its private key is never shown', async () => {
     const { call, engine, work, sender, select } = await api()
     const made = await read(call('POST', '/endpoints', { url: 'https://a.example.com/', signatures: ['v1a'] }))
     const { id, secret: publicKey } = made.body as { id: string; secret: string }
@@ -55,7 +55,7 @@ describe('an endpoint', () => {
     expect(JSON.stringify([made, keys, secrets, await select('select * from keepsend_secrets')])).not.toContain('whsk_')
   })
 
-  it('is signed with both where it asks for both, and each is rotated by itself', async () => {
+  it('is signed with both if configured, and each is rotated separately', async () => {
     const { call, addEndpoint, engine, work, sender } = await api()
     const { id, secret } = await addEndpoint({ signatures: ['v1', 'v1a'] })
     const keys = async () => {
@@ -74,7 +74,7 @@ describe('an endpoint', () => {
     expect(await engine.endpoints.rotateSecret('w1', id)).toMatchObject({ scheme: 'v1', version: 2 })
   })
 
-  it('takes over a key of v1a from elsewhere', async () => {
+  it('accepts an existing v1a key', async () => {
     const { addEndpoint } = await rig()
     // Svix's test vector, whose public key is known.
     const secret = 'whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=='
@@ -83,7 +83,7 @@ describe('an endpoint', () => {
     })
   })
 
-  it('that changes to another scheme is signed with that from then on, by way of both if it likes', async () => {
+  it('that changes its scheme is signed with the new one from then on, with both in between if wanted', async () => {
     const { call, addEndpoint, engine, work, sender, select } = await api()
     const { id, secret } = await addEndpoint()
     const attempt = async () => {
@@ -99,7 +99,7 @@ describe('an endpoint', () => {
     const both = await attempt()
     verify(both, secret)
     expect(signatures(both).map(([scheme]) => scheme)).toEqual(['v1', 'v1a'])
-    // A change of something else leaves them as they are.
+    // Other changes leave them alone.
     await call('PATCH', `/endpoints/${id}`, { description: 'x' })
     expect(signatures(await attempt())).toHaveLength(2)
     await call('PATCH', `/endpoints/${id}`, { signatures: ['v1a'] })
@@ -110,7 +110,7 @@ describe('an endpoint', () => {
     )
   })
 
-  it('has a compatibility signature beside the others, with the secret of the old sender, until it is taken away', async () => {
+  it('has an additional compatibility signature with the secret of the old sender, until it is removed', async () => {
     const { call, addEndpoint, engine, work, sender } = await api()
     const { id, secret } = await addEndpoint({ compatSignature: { header: 'Acme-Signature', secret: OLD } })
     expect(await read(call('GET', `/endpoints/${id}`))).toMatchObject({ body: { compatHeader: 'acme-signature' } })
@@ -145,7 +145,7 @@ describe('an endpoint', () => {
     expect((await engine.endpoints.secrets('w1', id)).map(({ scheme }) => scheme)).toEqual(['v1'])
   })
 
-  it('gets a new secret for a compatibility signature that brings none, shown where secrets are', async () => {
+  it('gets a new secret for a compatibility signature without one, listed with the secrets', async () => {
     const { addEndpoint, engine, work, sender } = await rig()
     const { id } = await addEndpoint({ compatSignature: { header: 'acme-signature' } })
     const compat = (await engine.endpoints.secrets('w1', id)).find(({ scheme }) => scheme === 'compat')
@@ -176,7 +176,7 @@ describe('an endpoint', () => {
     expect(await count('keepsend_endpoints')).toBe(0)
   })
 
-  it('does not take another secret for a compatibility signature that has one', async () => {
+  it('refuses another secret for a compatibility signature that has one', async () => {
     const { call, addEndpoint } = await api()
     const { id } = await addEndpoint({ compatSignature: { header: 'acme-signature', secret: OLD } })
     const change = { compatSignature: { header: 'acme-signature', secret: 'another-secret-text' } }

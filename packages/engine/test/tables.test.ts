@@ -1,5 +1,5 @@
-// The drizzle tables are written by hand beside the migrations, for each dialect, and the codecs name their columns once
-// more: this holds the four together, and is a host that joins them with a table of its own.
+// The drizzle tables of each dialect are written by hand beside the migrations, and the codecs name the columns again: this
+// compares the four, and joins them with a host's own table.
 import * as onPostgres from '@keepsend/engine/postgres/tables'
 import * as onSqlite from '@keepsend/engine/sqlite/tables'
 import { migrateOutbox } from '@keepsend/outbox'
@@ -19,7 +19,7 @@ import { rig } from './rig.ts'
 const codecs = { keepsend_endpoints: endpointRows, keepsend_secrets: secretRows, keepsend_api_keys: apiKeyRows }
 const runsOnPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
 
-/** Table → property → what it says of its column. */
+/** Table → property → description of its column. */
 function described<Said>(tables: Record<string, unknown>, say: (column: Column) => Said) {
   const all = Object.values(tables).filter((table) => is(table, Table))
   return Object.fromEntries(
@@ -36,7 +36,7 @@ interface MigratedColumn {
   notNull: boolean
 }
 
-/** Table → columns in the order of the migration, as the database says them. */
+/** Table → columns in the order of the migration, as the database reports them. */
 async function columnsIn({ select, db }: TestDatabase): Promise<Record<string, MigratedColumn[]>> {
   const rows =
     db.dialect.name === 'postgres'
@@ -56,7 +56,7 @@ async function columnsIn({ select, db }: TestDatabase): Promise<Record<string, M
   return tables
 }
 
-/** What the engine's migrations add to a database that has the outbox's. */
+/** The tables that the engine's migrations add to those of the outbox. */
 async function migratedTables(): Promise<Record<string, MigratedColumn[]>> {
   const database = await openDatabase()
   await migrateOutbox(database.db)
@@ -110,7 +110,7 @@ describe('the migrations, the drizzle tables and the codecs', () => {
   )
 })
 
-/** A host's own table beside `endpoints`, and what its join with those of a channel answers. */
+/** A host's own table beside `endpoints`, and its join with the endpoints of a channel. */
 async function hostOnSqlite() {
   const { connection, database } = openFile(temporaryFile())
   const made = await rig({ on: database })
@@ -149,7 +149,7 @@ async function hostOnPostgres() {
   }
 }
 
-describe('a host that joins Keepsend’s endpoints with a table of its own, through drizzle', () => {
+describe('a host that joins Keepsend’s endpoints with its own table through drizzle', () => {
   it('reads lists and maps parsed, times as numbers, and finds an endpoint by a list', async () => {
     const { made, addTeam, join } = await (runsOnPostgres ? hostOnPostgres() : hostOnSqlite())
     await made.exec('create table teams (name text primary key, endpoint_id text)')

@@ -80,7 +80,10 @@ describe('tls of an endpoint in workerd', () => {
   it('is refused by name when it is set', async () => {
     const { addEndpoint, engine } = await rig()
     const { endpointId } = await addEndpoint()
-    const refused = { code: 'invalid_endpoint', message: expect.stringMatching(/^tls is not possible here: .*Workers/) }
+    const refused = {
+      code: 'invalid_endpoint',
+      message: expect.stringMatching(/^tls is not supported here: .*Workers/),
+    }
     await expect(engine.endpoints.create('w', { url: 'https://example.com/', tls: { ca } })).rejects.toMatchObject(
       refused,
     )

@@ -89,7 +89,7 @@ describe('secrets in workerd', () => {
     })
     await expect(
       worker.fetch(new Request('http://app/webhooks/health'), env, createExecutionContext()),
-    ).rejects.toThrow(/a key ring holds 1 to 32 keys; found 0: make one by/)
+    ).rejects.toThrow(/a key ring has 1 to 32 keys; found 0: make one with/)
   })
 
   it('an API key is rotated, and the old one ends', async () => {

@@ -1,14 +1,16 @@
--- A customer's receiver. event_types and channels are the lists as the API shows them; what matches an event is in
--- keepsend_subscriptions, written in the same unit. version + 1 on every change: a verdict on an endpoint names the
--- version that it read.
--- rate_next_us: when the next attempt may begin under rate_limit (attempts per rate_period), in microseconds; rate_granted: how many were granted last.
--- circuit to window_successes: the endpoint's health, written by settles, and by none while all goes well.
--- last_failed_id: the delivery that failed last while the circuit was open, or as it opened; the next probe is another.
--- paused_until: no attempt begins before; it only moves forward. pause_requested_at: when the receiver asked for it, null when a
--- person paused.
--- auth, tls: what is shown of them; the rest is encrypted in keepsend_secrets. They are last, for publishing reads neither.
--- headers: their names, and each value encrypted under a key of the endpoint's, which stands in keepsend_secrets.
--- resume_at: when held rows are let out next. Taken by compare-and-set.
+-- A customer's receiver. event_types and channels are the lists that the API shows; events are matched against
+-- keepsend_subscriptions, which is written in the same transaction.
+-- version: raised by every change. A settle that disables an endpoint names the version that its attempt read.
+-- headers: names, with each value encrypted under a key of the endpoint in keepsend_secrets.
+-- rate_next_us: the slot time of the next attempt under rate_limit (attempts per rate_period), in microseconds.
+-- rate_granted: the number of permits that were granted last.
+-- circuit to window_successes: the endpoint's health, written by settles, but not by those of a healthy endpoint.
+-- last_failed_id: the delivery that failed last, as a probe or when the circuit opened; the next probe is another one.
+-- paused_until: no attempt begins before this time; it only moves forward.
+-- pause_requested_at: when the receiver requested the pause; null if a person paused.
+-- resume_at: when held rows are resumed next. Compare-and-set guards it: of several pollers one resumes each batch.
+-- auth, tls: the shown part; the rest is encrypted in keepsend_secrets. They are the last columns, because publishing reads
+-- neither.
 create table if not exists keepsend_endpoints (
   id text not null primary key,
   workspace_id text not null,
@@ -58,7 +60,7 @@ create index if not exists keepsend_endpoints_workspace on keepsend_endpoints (w
 create index if not exists keepsend_endpoints_resume on keepsend_endpoints (resume_at, id)
 where resume_at is not null;
 
--- Every (pattern, channel) under which an endpoint wants events: publishing looks up the few that fit an event.
+-- Every (pattern, channel) that an endpoint subscribes to: publishing looks up the few that match an event.
 create table if not exists keepsend_subscriptions (
   workspace_id text not null,
   pattern text not null,
@@ -69,11 +71,12 @@ create table if not exists keepsend_subscriptions (
 
 create index if not exists keepsend_subscriptions_endpoint on keepsend_subscriptions (endpoint_id);
 
--- Of each scheme the secret of the highest version signs, and older ones beside it until they expire. secret is base64
--- under the key that key_id names; without a key_id it is readable, as in development. headers: the key of the header
--- values in keepsend_endpoints. Two stand here without an endpoint: the pepper of the API keys, and under each key that
--- was ever the first a known text to check it by.
--- auth and tls: keys of what stands in sealed, encrypted. token: the access token of an auth by OAuth 2.0, under the same key.
+-- In each scheme the secret of the highest version signs, and older ones sign beside it until they expire.
+-- secret: base64, encrypted under the key that key_id names; plaintext if key_id is null, as in development.
+-- scheme headers: the key of the header values in keepsend_endpoints. Schemes auth and tls: the key of sealed.
+-- Schemes pepper and check belong to no endpoint: the pepper of the API keys, and a known text under each key that was ever
+-- active, to check the key by.
+-- token: the access token of an oauth2 auth, encrypted under the same key as sealed.
 create table if not exists keepsend_secrets (
   endpoint_id text not null,
   scheme text not null check (scheme in ('v1', 'v1a', 'compat', 'headers', 'auth', 'tls', 'check', 'pepper')),
@@ -89,7 +92,7 @@ create table if not exists keepsend_secrets (
 
 create index if not exists keepsend_secrets_expiry on keepsend_secrets (expires_at) where expires_at is not null;
 
--- Only a hash of the key is stored, under the pepper: 256 random bits need no slow hash.
+-- Only an HMAC of the key under the pepper is stored: 256 random bits need no slow hash.
 create table if not exists keepsend_api_keys (
   key_hash text not null primary key,
   id text not null unique,

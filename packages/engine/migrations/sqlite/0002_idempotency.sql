@@ -1,6 +1,6 @@
--- The answer to a request that committed, written in the same unit as its change: a plain insert, first in the unit,
--- so the primary key lets one commit through. The hash leads after the workspace: a range of hashes is an even sample of
--- its records, by which they are counted.
+-- The answer of a request, written in the transaction of its change: a plain insert, first in the transaction, so that the
+-- primary key lets only one commit of the request through. key_hash follows workspace_id in the key, because a range of
+-- hashes is an even sample of the workspace's records, by which they are counted.
 create table if not exists keepsend_idempotency_records (
   workspace_id text not null,
   method text not null,
@@ -15,7 +15,7 @@ create table if not exists keepsend_idempotency_records (
 
 create index if not exists keepsend_idempotency_records_created on keepsend_idempotency_records (created_at);
 
--- Advice that a request is being worked on, for the 409. It never authorises a commit, and it expires.
+-- Says that a request is in flight, for the 409. Advisory: a mark never authorises a commit, and it expires.
 create table if not exists keepsend_idempotency_marks (
   workspace_id text not null,
   method text not null,

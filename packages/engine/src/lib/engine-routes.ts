@@ -1,11 +1,11 @@
 import type { Principal } from './access/api-key.ts'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 
-/** What a route finds in its context once the request is known. */
+/** The variables of a request that passed authentication. */
 export interface RouteEnv {
   Variables: {
     principal: Principal
-    /** The JSON body as it came, of a route that has one. */
+    /** The unparsed JSON body, on routes that take one. */
     bodyText: string
   }
 }

@@ -13,10 +13,10 @@ export interface Problem {
   code: string
 }
 
-/** Of every answer of the API: it may hold a secret, and it is nothing but what its `content-type` says. */
+/** Headers of every answer of the API: it may contain a secret, so no cache stores it, and browsers must not guess its type. */
 export const UNSTORED = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
-/** The phrases of RFC 9110 and its kin: what `about:blank` asks a title to be. */
+/** The reason phrases of RFC 9110 and related RFCs, which `about:blank` requires as titles. */
 const TITLES: Record<number, string> = {
   400: 'Bad Request',
   401: 'Unauthorized',
@@ -58,21 +58,21 @@ export function titleOf(status: number): string {
   return TITLES[status] ?? 'Error'
 }
 
-/** The details of 5xx answers. The message of such an error may quote a database, a KMS or the set-up: the log has it. */
+/** The details of 5xx answers. Such an error's own message may quote a database, a KMS or the configuration: it is only logged. */
 const FAULTS: Partial<Record<EngineErrorCode, string>> = {
   not_accepted: 'nothing was committed: repeat the request',
-  commit_unconfirmed: 'the write may have taken place: look before you repeat the request',
-  secret_unreadable: 'a secret could not be decrypted; the log has the reason',
-  invalid_option: 'the server is set up wrongly; the log has the reason',
+  commit_unconfirmed: 'the write may have taken place: check before you repeat the request',
+  secret_unreadable: 'a secret could not be decrypted; see the server log',
+  invalid_option: 'the server is misconfigured; see the server log',
 }
 
 const ownLogger = redactingLogger(consoleLogger)
 
 /**
- * The one shape of every error, `application/problem+json`. A 5xx shows a fixed text, whatever the error says, and the
- * error itself goes to the logger.
+ * The response for an error, `application/problem+json`. A 5xx shows a fixed text, whatever the error's message is, and the
+ * error is logged.
  *
- * @param logger `engine.logger`; without one the cause of a 5xx is written to the console
+ * @param logger `engine.logger`; by default the cause of a 5xx is written to the console
  */
 export function problemResponse(error: unknown, logger: Logger = ownLogger): Response {
   const known = error instanceof EngineError ? error : undefined
@@ -83,8 +83,8 @@ export function problemResponse(error: unknown, logger: Logger = ownLogger): Res
     type: 'about:blank',
     title: titleOf(status),
     status,
-    // It quotes what was found, which may hold anything.
-    detail: oneLine(text ?? 'an unexpected error; the log has it'),
+    // On one line, because it quotes input.
+    detail: oneLine(text ?? 'internal error; see the server log'),
     code: known?.code ?? codeOf(status),
   }
   const headers = new Headers({ 'content-type': 'application/problem+json', ...UNSTORED })
@@ -93,14 +93,14 @@ export function problemResponse(error: unknown, logger: Logger = ownLogger): Res
   return new Response(JSON.stringify(problem), { status, headers })
 }
 
-/** That of an `HTTPException`, by its shape: a host's Hono may be another copy. */
+/** The status of an `HTTPException`, recognised by its shape, because the host may have another copy of Hono. */
 function statusOf(error: unknown): number | undefined {
   const status: unknown =
     error instanceof Error && 'getResponse' in error && 'status' in error ? error.status : undefined
   return typeof status === 'number' && status >= 400 && status <= 599 ? status : undefined
 }
 
-/** Codes that say no more than their status does: those of an error that brings a status and no code of ours. */
+/** Codes for errors that have only a status: each says no more than the status does. */
 const GENERAL = [
   'unauthenticated',
   'forbidden',

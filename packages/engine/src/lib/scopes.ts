@@ -1,7 +1,7 @@
-/** What a credential may do. */
+/** A permission of a credential. */
 export type Scope = (typeof SCOPES)[number]
 
-/** Every scope, in the order of the API. `secrets:read` reveals signing secrets and is no part of `endpoints:read`. */
+/** Every scope, in the order of the API. `secrets:read` reveals signing secrets and is not part of `endpoints:read`. */
 export const SCOPES = [
   'events:read',
   'events:write',

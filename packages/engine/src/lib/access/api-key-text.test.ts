@@ -14,7 +14,7 @@ it('a key is ks_, 32 bytes and the CRC-32 of both, in base64url', () => {
   }
 })
 
-it('a key with one character changed, left out or added is none, and neither is any other text', () => {
+it('a key with one character changed, removed or added is invalid, and so is any other text', () => {
   const key = newApiKey()
   for (let at = 0; at < key.length; at++) {
     const other = key[at] === 'A' ? 'B' : 'A'

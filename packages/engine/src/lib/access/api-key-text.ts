@@ -1,7 +1,7 @@
 import { toBase64Url, utf8 } from '../formats/encoding.ts'
 
-// ks_, 32 random bytes and a CRC-32 of all that stands before it, both in base64url: a scanner that finds 49 such
-// characters behind ks_ can tell a key from what looks like one, without asking anybody.
+// ks_, then 32 random bytes and a CRC-32 of everything before it, both in base64url. The checksum lets a secret scanner tell
+// a key from 49 similar characters behind ks_ without asking the server.
 const PREFIX = 'ks_'
 const KEY = /^ks_[A-Za-z0-9_-]{49}$/
 const CHECKSUM_AT = PREFIX.length + 43
@@ -11,19 +11,19 @@ export function newApiKey(): string {
   return head + checksum(head)
 }
 
-/** Whether it can be a key at all. */
+/** Whether the text has the form and the checksum of a key. */
 export function isApiKey(text: string): boolean {
   return KEY.test(text) && text.slice(CHECKSUM_AT) === checksum(text.slice(0, CHECKSUM_AT))
 }
 
-/** Six characters. */
+/** Six characters of base64url. */
 function checksum(head: string): string {
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, crc32(utf8(head)))
   return toBase64Url(bytes)
 }
 
-/** CRC-32 as zip and PNG have it. */
+/** CRC-32 as in zip and PNG. */
 function crc32(bytes: Uint8Array): number {
   let crc = ~0
   for (const byte of bytes) {

@@ -6,7 +6,7 @@ import { bearer, rig } from '../../../test/rig.ts'
 
 const HOUR = 3_600_000
 
-/** A rig that counts what is asked of the database, by the first word. */
+/** A rig that counts statements by their first word. */
 async function counted(on?: Awaited<ReturnType<typeof openDatabase>>) {
   const asked: string[] = []
   const made = await rig({
@@ -23,7 +23,7 @@ async function counted(on?: Awaited<ReturnType<typeof openDatabase>>) {
 }
 
 describe('an API key', () => {
-  it('is refused without a look into the database where its checksum says that it is none', async () => {
+  it('is refused without a database query if its checksum is wrong', async () => {
     const { engine, asked } = await counted()
     const { key } = await engine.apiKeys.create({ workspaceId: 'w1' })
     asked.length = 0
@@ -44,7 +44,7 @@ describe('an API key', () => {
     expect(asked).toEqual(['select', 'update'])
   })
 
-  it('is kept as what nobody without the pepper can compute', async () => {
+  it('is stored as a hash that needs the pepper', async () => {
     const { engine, select } = await rig()
     const { key, id } = await engine.apiKeys.create({ workspaceId: 'w1' })
     const [row] = await select('select * from keepsend_api_keys where id = ?', id)
@@ -58,7 +58,7 @@ describe('an API key', () => {
     expect(await other.engine.apiKeys.authenticate(bearer(key))).toBeUndefined()
   })
 
-  it('reads the pepper once, of two processes that make one both have the same, and none is made by asking', async () => {
+  it('reads the pepper once, shares it between two processes that make one, and makes none to authenticate', async () => {
     const on = await openDatabase()
     const [one, two] = [await counted(on), await counted(on)]
     const stranger = (await (await rig()).engine.apiKeys.create({ workspaceId: 'w1' })).key
@@ -72,11 +72,11 @@ describe('an API key', () => {
         expect(await engine.apiKeys.authenticate(bearer(key))).toMatchObject({ workspaceId: 'w1' })
       }
     }
-    // Each of the two look-ups, and nothing else: making a key has read the pepper.
+    // The two look-ups and nothing else: creating a key has read the pepper.
     expect(one.asked.filter((word) => word === 'select')).toHaveLength(2)
   })
 
-  it('is known again, and made as it should be, where the tables were made anew under a running process', async () => {
+  it('works again, and can be created, after the tables were created again under a running process', async () => {
     const on = await openDatabase()
     const [running, other] = [await rig({ on }), await rig({ on })]
     const old = await running.engine.apiKeys.create({ workspaceId: 'w1' })
@@ -91,7 +91,7 @@ describe('an API key', () => {
     expect(await later.engine.apiKeys.authenticate(bearer(again.key))).toMatchObject({ workspaceId: 'w3' })
   })
 
-  it('whose pepper cannot be read lets nobody in, and says so', async () => {
+  it('is refused if the pepper cannot be decrypted, with the reason', async () => {
     const on = await openDatabase()
     const { engine, exec } = await rig({ on })
     const { key } = await engine.apiKeys.create({ workspaceId: 'w1' })
@@ -102,7 +102,7 @@ describe('an API key', () => {
     expect(await later.engine.apiKeys.authenticate(bearer(key))).toMatchObject({ workspaceId: 'w1' })
   })
 
-  it('notes its last use once an hour at most', async () => {
+  it('records its last use at most once an hour', async () => {
     const { engine, exec, asked, select } = await counted()
     const { key, id } = await engine.apiKeys.create({ workspaceId: 'w1' })
     const used = async () => (await engine.apiKeys.list('w1'))[0]?.lastUsedAt
@@ -122,12 +122,12 @@ describe('an API key', () => {
     expect(await select('select count(*) as n from keepsend_api_keys')).toMatchObject([{}])
   })
 
-  it('lets in where its use cannot be noted', async () => {
+  it('is accepted if its use cannot be recorded', async () => {
     const { engine, readOnly, log } = await rig()
     const { key } = await engine.apiKeys.create({ workspaceId: 'w1' })
     await readOnly(true)
     expect(await engine.apiKeys.authenticate(bearer(key))).toMatchObject({ workspaceId: 'w1' })
-    expect(log.entries).toMatchObject([{ level: 'warn', message: 'the use of an API key was not noted' }])
+    expect(log.entries).toMatchObject([{ level: 'warn', message: 'failed to record the use of an API key' }])
     expect(JSON.stringify(log.entries)).not.toContain(key.slice(3))
   })
 
@@ -141,7 +141,7 @@ describe('an API key', () => {
 })
 
 describe('rotating an API key', () => {
-  it('gives a new one of the same name, scopes and lifetime; the old one works for a day more', async () => {
+  it('makes a new key with the same name, scopes and lifetime; the old one works for another day', async () => {
     const { engine } = await rig()
     const { id, key } = await engine.apiKeys.create({
       workspaceId: 'w1',
@@ -163,7 +163,7 @@ describe('rotating an API key', () => {
     ])
   })
 
-  it('is listed in pages, a hundred unless told otherwise', async () => {
+  it('is listed in pages of 100 by default', async () => {
     const { engine } = await rig()
     const ids = []
     for (let n = 0; n < 101; n++) ids.push((await engine.apiKeys.create({ workspaceId: 'w1' })).id)
@@ -174,7 +174,7 @@ describe('rotating an API key', () => {
     for (const limit of [0, 1001, NaN]) await expect(page({ limit })).rejects.toMatchObject({ code: 'invalid_option' })
   })
 
-  it('without an overlap ends the old one at once; a shorter end is never made longer', async () => {
+  it('without an overlap ends the old key immediately; an earlier end is never extended', async () => {
     const { engine } = await rig()
     const { id, key } = await engine.apiKeys.create({ workspaceId: 'w1' })
     const second = await engine.apiKeys.rotate('w1', id, { overlapMs: 0 })
@@ -186,7 +186,7 @@ describe('rotating an API key', () => {
     expect((await engine.apiKeys.list('w1')).find((one) => one.id === second.id)?.expiresAt).toBe(before)
   })
 
-  it("is not for another workspace's key, one that has expired or one that is gone, nor beyond 7 days", async () => {
+  it('is refused for a key of another workspace, an expired or a deleted one, and beyond 7 days', async () => {
     const { engine, count } = await rig()
     const { id } = await engine.apiKeys.create({ workspaceId: 'w1' })
     const expired = await engine.apiKeys.create({ workspaceId: 'w1', expiresInMs: -1 })

@@ -12,19 +12,19 @@ import type { apiKeys } from '../sqlite/tables.ts'
 import { parseStored } from '../formats/stored-json.ts'
 import { checkWorkspaceId, isWorkspaceId } from '../workspace-id.ts'
 
-/** Who is asking, and for which workspace. */
+/** The caller's workspace and what the caller may do there. */
 export interface Principal {
   workspaceId: string
   scopes: readonly Scope[]
 }
 
 /**
- * Says who a request comes from; undefined: nobody known. A host that has its own sessions brings its own.
- * The workspace of the answer scopes every statement, whatever the request says.
+ * Finds the principal of a request; undefined: unauthenticated. A host with its own sessions brings its own function.
+ * The workspace of the principal scopes every statement, whatever the request contains.
  */
 export type Authenticate = (request: Request) => Promise<Principal | undefined>
 
-/** What a key is, without the key. Times are milliseconds since the epoch. */
+/** An API key as it is listed, without the key itself. Times are milliseconds since the epoch. */
 export interface ApiKey {
   id: string
   name: string
@@ -32,7 +32,7 @@ export interface ApiKey {
   createdAt: number
   /** Null: it does not expire. */
   expiresAt: number | null
-  /** Written once an hour at most; null: never used. */
+  /** Updated at most once an hour; null: never used. */
   lastUsedAt: number | null
 }
 
@@ -40,7 +40,7 @@ export interface ApiKeyOptions {
   workspaceId: string
   /** At most 200 characters. @default '' */
   name?: string | undefined
-  /** @default all of them */
+  /** @default every scope */
   scopes?: readonly Scope[] | undefined
   /** @default it does not expire */
   expiresInMs?: number | undefined
@@ -56,21 +56,21 @@ export const API_KEY_OPTIONS = {
 /** API keys of workspaces. A key is shown once; the table holds an HMAC of it. */
 export interface ApiKeys {
   create(options: ApiKeyOptions): Promise<{ id: string; key: string }>
-  /** Expired ones too, oldest first: `limit` (1–1,000, by default 100) of those behind the id `after`. */
+  /** Oldest first, expired ones included: `limit` (1–1,000, default 100) keys after the id `after`. */
   list(workspaceId: string, options?: { limit?: number | undefined; after?: string | undefined }): Promise<ApiKey[]>
   revoke(workspaceId: string, id: string): Promise<void>
   /**
-   * A new key with the name, the scopes and the lifetime of an old one, which works for `overlapMs` more, at most:
-   * 0–604,800,000 ms, by default 24 h.
+   * Makes a new key with the name, scopes and lifetime of an old one, which stays valid for at most `overlapMs` more:
+   * 0–604,800,000 ms, default 24 h.
    *
-   * @throws {EngineError} `not_found` for a key that is not there or has expired
+   * @throws {EngineError} `not_found` for a key that does not exist or has expired
    */
   rotate(
     workspaceId: string,
     id: string,
     options?: { overlapMs?: number | undefined },
   ): Promise<{ id: string; key: string }>
-  /** The principal of a `Bearer` key. What cannot be a key, by its checksum, is refused without a look into the database. */
+  /** The principal of a `Bearer` key. A key with a wrong checksum is refused without a database query. */
   authenticate: Authenticate
 }
 
@@ -85,7 +85,7 @@ const MAX_OVERLAP_MS = 604_800_000
 const MAX_NAME = 200
 const DEFAULT_LISTED = 100
 const MAX_LISTED = 1000
-const USED_EVERY_MS = 3_600_000
+const NOTE_USE_EVERY_MS = 3_600_000
 const SHOWN = ['id', 'name', 'scopes', 'createdAt', 'expiresAt', 'lastUsedAt'] as const
 const VALID = sqlText`(expires_at is null or expires_at > ${clock()})`
 
@@ -94,7 +94,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
     if (hash === undefined) return undefined
     const { rows } = await db.run<Row & { isUnnoted: number | boolean }>(sqlText`
       select ${apiKeyRows.some('known', ['id', 'workspaceId', 'scopes'])},
-        (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS}) as "isUnnoted"
+        (last_used_at is null or last_used_at <= ${clock()} - ${NOTE_USE_EVERY_MS}) as "isUnnoted"
       from keepsend_api_keys as known where key_hash = ${hash} and ${VALID}`)
     const [row] = rows
     return row && { ...readKey<'id' | 'workspaceId' | 'scopes'>(row), isUnnoted: Boolean(row.isUnnoted) }
@@ -104,9 +104,9 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
     try {
       await db.run(sqlText`
         update keepsend_api_keys set last_used_at = ${clock()}
-        where id = ${id} and (last_used_at is null or last_used_at <= ${clock()} - ${USED_EVERY_MS})`)
+        where id = ${id} and (last_used_at is null or last_used_at <= ${clock()} - ${NOTE_USE_EVERY_MS})`)
     } catch (error) {
-      logger.warn({ apiKeyId: id, ...errorFields(error) }, 'the use of an API key was not noted')
+      logger.warn({ apiKeyId: id, ...errorFields(error) }, 'failed to record the use of an API key')
     }
   }
 
@@ -175,7 +175,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
     async authenticate(request) {
       const key = /^bearer (\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
       if (key === undefined || !isApiKey(key)) return undefined
-      const row = (await find(await pepper.hash(key))) ?? (await find(await pepper.hashAnew(key)))
+      const row = (await find(await pepper.hash(key))) ?? (await find(await pepper.hashAgain(key)))
       if (!row) return undefined
       const { id, workspaceId, scopes, isUnnoted } = row
       if (isUnnoted) await use(id)
@@ -186,17 +186,17 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
   }
 }
 
-// A host's `authenticate` may ask an engine of another copy.
+// Shared by copies of the package: a host's `authenticate` may call an engine of another copy.
 const keyIds = (): WeakMap<object, string> => sharedByCopies('@keepsend/engine keyIds', () => new WeakMap())
 
-/** Which API key a principal came with; undefined for one of a host's own. */
+/** The id of the API key that a principal came with; undefined for a principal of the host. */
 export function keyIdOf(principal: object): string | undefined {
   return keyIds().get(principal)
 }
 
 type KeyRow = InferSelectModel<typeof apiKeys>
 
-/** A key whose scopes were broken by hand has those that can be read, and the others go on. */
+/** Scopes that were broken by hand are left out, so that the other ones and the list of keys still work. */
 function readKey<Name extends keyof KeyRow>(row: Row): Pick<KeyRow, Name> & { scopes: Scope[] } {
   const stored = parseStored(String(row['scopes']))
   const scopes = (Array.isArray(stored) ? stored : []).filter((one): one is Scope => SCOPES.includes(one as Scope))
@@ -204,7 +204,7 @@ function readKey<Name extends keyof KeyRow>(row: Row): Pick<KeyRow, Name> & { sc
 }
 
 /**
- * A principal as its type says: a host's `authenticate` may be JavaScript, and what it answers scopes every statement.
+ * Validates the result of `authenticate`, which may be written in JavaScript: its workspace scopes every statement.
  *
  * @throws {EngineError} `invalid_option`, naming what was found
  */
@@ -212,12 +212,12 @@ export function checkPrincipal(found: unknown): Principal {
   const { workspaceId, scopes }: { workspaceId?: unknown; scopes?: unknown } = Object(found)
   if (!isWorkspaceId(workspaceId)) {
     throw invalid(
-      `authenticate must answer a principal with a workspaceId of 1 to 255 characters; found ${typeof workspaceId}`,
+      `authenticate must return a principal with a workspaceId of 1 to 255 characters; found ${typeof workspaceId}`,
     )
   }
   if (!Array.isArray(scopes) || !scopes.every((scope): scope is Scope => SCOPES.includes(scope))) {
     throw invalid(
-      `authenticate must answer a principal whose scopes are a list of ${SCOPES.join(', ')}; found ${typeof scopes}`,
+      `authenticate must return a principal whose scopes are a list of ${SCOPES.join(', ')}; found ${typeof scopes}`,
     )
   }
   return { workspaceId, scopes }

@@ -2,10 +2,10 @@ import { type Principal, keyIdOf } from './api-key.ts'
 import { EngineError } from '../errors.ts'
 
 /**
- * Counts the requests of each key in each second, in this process; those of a host's own principals by the workspace.
+ * Counts the requests of each API key in each second, in this process; for principals of the host, those of each workspace.
  *
- * @param perSecond undefined: there is no limit
- * @returns throws `too_many_requests` for one too many
+ * @param perSecond undefined: no limit
+ * @returns a function that throws `too_many_requests` beyond the limit
  */
 export function createRequestLimit(
   perSecond: number | undefined,
@@ -23,7 +23,7 @@ export function createRequestLimit(
     if (count > perSecond) {
       throw new EngineError(
         'too_many_requests',
-        `at most ${perSecond} requests of a key are answered in a second (limits.requestsPerSecond)`,
+        `the limit is ${perSecond} requests per second and key (limits.requestsPerSecond): wait a second`,
         { retryAfterSeconds: 1 },
       )
     }

@@ -12,7 +12,7 @@ import { type RouteEngine, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { secretRoutes } from './secrets.ts'
 
-/** The management API. Errors are problem documents, every route but health and the document itself asks who is asking. */
+/** The management API. Errors are problem documents; every route needs a credential, except health and the OpenAPI document. */
 export function createRoutes(
   engine: RouteEngine,
   authenticate: Authenticate,
@@ -32,11 +32,11 @@ export function createRoutes(
   app.use(async (c, next) => {
     if (isOptions(c)) return next()
     const found = await authenticate(c.req.raw)
-    if (!found) throw new EngineError('unauthenticated', 'this needs an API key: Authorization: Bearer ks_…')
+    if (!found) throw unauthenticated(c.req.raw)
     c.set('principal', checkPrincipal(found))
     countRequest(found)
-    // In an id, a filter or a cursor: Postgres takes no such text, not even to look for it.
-    if (c.req.url.includes('%00')) throw new EngineError('invalid_request', 'the URL holds a NUL (%00)')
+    // It could be in an id, a filter or a cursor, and Postgres accepts no such text, not even in a query.
+    if (c.req.url.includes('%00')) throw new EngineError('invalid_request', 'the URL contains a NUL (%00): remove it')
     return next()
   })
   app.route('/', eventRoutes(engine))
@@ -45,7 +45,18 @@ export function createRoutes(
   app.route('/', secretRoutes(engine))
   app.route('/', deliveryRoutes(engine))
   answerOtherMethods(app)
-  // Not `notFound`: a host that mounts these routes brings its own, and this answer belongs to them.
+  // Not `notFound`: a host that mounts these routes has its own, but paths below the mount point are answered here.
   app.all('*', () => problemResponse(new EngineError('not_found', 'no such route')))
   return app
+}
+
+/** The error for a request without a principal: a credential that was refused needs another message than none at all. */
+function unauthenticated(request: Request): EngineError {
+  const isGiven = /^bearer \S/i.test(request.headers.get('authorization') ?? '')
+  return new EngineError(
+    'unauthenticated',
+    isGiven
+      ? 'the API key is unknown, expired or deleted: check the key in Authorization: Bearer ks_…'
+      : 'no API key: send Authorization: Bearer ks_…',
+  )
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { GOOD_BODIES, api, documentOf, problem, read, withBody } from '../../../test/routes.ts'
 
 describe('a body', () => {
-  it('of a request that stands behind a Proxy, as in Next.js, is read', async () => {
+  it('is read from a request behind a Proxy, as in Next.js', async () => {
     const { engine, keys } = await api()
     const headers = { authorization: `Bearer ${keys.w1}`, 'content-type': 'application/json' }
     const request = new Request('http://keepsend/events', {
@@ -20,7 +20,7 @@ describe('a body', () => {
     expect((await engine.routes.fetch(proxy)).status).toBe(202)
   })
 
-  it('that is not UTF-8 is 400, and no letter of it is replaced', async () => {
+  it('is 400 if it is not UTF-8, and no character is replaced', async () => {
     const { engine, keys, count } = await api()
     const body = new Uint8Array([...new TextEncoder().encode('{"type":"a","data":{"a":"'), 0xff, 0x22, 0x7d, 0x7d])
     const headers = { authorization: `Bearer ${keys.w1}`, 'content-type': 'application/json' }
@@ -30,13 +30,13 @@ describe('a body', () => {
     expect(await count('pending_events')).toBe(0)
   })
 
-  it('is counted in bytes: 1 MiB of events, 256 KiB of anything else, to the byte', async () => {
+  it('is limited in bytes, exactly: 1 MiB of events, 256 KiB on other routes', async () => {
     const { call, addEndpoint, ...made } = await api()
     const { id } = await addEndpoint()
     for (const { method, path } of withBody(await documentOf(made))) {
       const to = path.replace('{id}', id)
       const limit = path === '/events' ? 1_048_576 : 262_144
-      // Three bytes each in UTF-8, one unit each in a string; white space is part of no value.
+      // Characters of three bytes in UTF-8 and one code unit in a string; white space belongs to no value.
       const good = JSON.stringify({ ...(GOOD_BODIES[`${method} ${path}`] as object), surprise: '€'.repeat(1000) })
       const padded = (bytes: number) => good + ' '.repeat(bytes - new TextEncoder().encode(good).length)
       expect(await read(call(method, to, padded(limit))), path).toMatchObject(problem(400, 'invalid_request'))
@@ -44,7 +44,7 @@ describe('a body', () => {
     }
   })
 
-  it('without an end is read up to its limit and hung up on, whatever length it says it has', async () => {
+  it('is read up to its limit and then cancelled if it is endless, whatever its content-length', async () => {
     const { engine, keys } = await api()
     for (const [said, most] of [
       [undefined, 1_048_576],
@@ -61,7 +61,7 @@ describe('a body', () => {
           },
           cancel() {
             hungUp = true
-            // As a client does that never ends anything.
+            // As a client does that never ends its body.
             return new Promise(() => {})
           },
         },
@@ -83,7 +83,7 @@ describe('a body', () => {
     }
   })
 
-  it('is read from nobody whose key is wrong or lacks the scope, nor for a route that takes none', async () => {
+  it('is not read if the key is wrong or lacks the scope, nor on a route that takes none', async () => {
     const { engine, addEndpoint, keys } = await api()
     const { id } = await addEndpoint()
     const { key } = await engine.apiKeys.create({ workspaceId: 'w1', scopes: ['events:read'] })
@@ -108,7 +108,7 @@ describe('a body', () => {
     }
   })
 
-  it('that a host has looked at before is there all the same, and no larger than it may be', async () => {
+  it('is found and limited even if the host has read it before', async () => {
     const { engine, keys } = await api()
     const app = new Hono()
     app.use(async (c, next) => {

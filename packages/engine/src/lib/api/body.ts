@@ -3,43 +3,43 @@ import { EngineError } from '../errors.ts'
 import { MAX_DEPTH } from '../publish/event.ts'
 import { checkMediaType } from './media-type.ts'
 
-/** 256 KiB, as much as one event may be. */
+/** 256 KiB, the bound of one event. */
 export const MAX_BODY_BYTES = 262_144
 
-/** A list, its `data`, an event in it, and the data of that. */
+/** The depth of an event's data, inside an event, in the `data` of a list. */
 const MAX_BODY_DEPTH = MAX_DEPTH + 3
 
 /**
- * Reads a JSON body: as many bytes as it may have and no more, whatever its length says of itself, then as UTF-8, as
- * JSON, and for what would break or change whoever works with it. The route finds it read.
+ * Reads and validates a JSON body: at most `maxBytes` (`content-length` is not trusted), valid UTF-8, valid JSON, and free of
+ * values that would break or change its readers. The route can read it again.
  *
  * @throws {EngineError} `unsupported_media_type`, `payload_too_large` or `invalid_request`
  */
 export function readBody(maxBytes: number): MiddlewareHandler<{ Variables: { bodyText: string } }> {
   return async (c, next) => {
-    // Any other body would be read as none at all.
+    // zod-openapi ignores a body of any other type.
     checkMediaType(c.req.header('content-type') ?? '')
     const text = decode(await takeBody(c, maxBytes))
     checkJson(parse(text))
     c.set('bodyText', text)
-    // What reads it next knows fewer spellings.
+    // zod-openapi accepts fewer spellings than `checkMediaType`.
     c.req.raw.headers.set('content-type', 'application/json')
     await next()
   }
 }
 
 /**
- * The body's bytes, which the route finds again.
+ * Reads the bytes of the body; the route can read them again.
  *
  * @throws {EngineError} `payload_too_large`
  */
 export async function takeBody(c: Context, maxBytes: number): Promise<Uint8Array> {
   const request = c.req.raw
   if (Number(c.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  // A host that looked at the body before has left it with Hono.
+  // A host that has read the body left it with Hono.
   const bytes = request.bodyUsed ? new Uint8Array(await c.req.arrayBuffer()) : await readUpTo(request.body, maxBytes)
   if (bytes.length > maxBytes) throw tooLarge(maxBytes)
-  // Of its parts: a host may stand a Proxy before the request, as Next.js does, which `new Request` cannot copy.
+  // From its parts: a host may pass a Proxy of the request, as Next.js does, which `new Request` cannot copy.
   const { url, method, headers } = request
   c.req.raw = new Request(url, { method, headers, body: bytes })
   return bytes
@@ -55,7 +55,7 @@ async function readUpTo(body: ReadableStream<Uint8Array> | null, maxBytes: numbe
     if (done) break
     size += value.length
     if (size > maxBytes) {
-      // Nobody reads what follows. Not awaited: its sender decides when that is done, if ever.
+      // The rest is not read. Not awaited, because the client may never end the body.
       reader.cancel().catch(() => undefined)
       throw tooLarge(maxBytes)
     }
@@ -79,26 +79,27 @@ function decode(bytes: Uint8Array): string {
 }
 
 function parse(text: string): unknown {
+  if (text.trim() === '') throw new EngineError('invalid_request', 'the body is empty: send JSON, at least {}')
   try {
     return JSON.parse(text)
   } catch {
-    // Not what the parser says: it quotes the body.
-    throw new EngineError('invalid_request', 'the body is not JSON')
+    // Without the parser's message: it quotes the body.
+    throw new EngineError('invalid_request', 'the body is not valid JSON')
   }
 }
 
-/** Level by level: what has no bound is not walked by a function that calls itself. */
+/** Level by level, without recursion: the depth of the body has no bound yet. */
 function checkJson(value: unknown): void {
   let level = [value].filter(isContainer)
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > MAX_BODY_DEPTH) {
-      throw new EngineError('invalid_request', `the body is nested more than ${MAX_BODY_DEPTH} deep`)
+      throw new EngineError('invalid_request', `the body is nested more than ${MAX_BODY_DEPTH} levels deep`)
     }
     const next: object[] = []
     for (const container of level) {
-      // An own key here; the prototype of whatever it is assigned to, in this process or a receiver's.
+      // A property here, but an assignment of it would set a prototype, in this process or the receiver's.
       if (Object.hasOwn(container, '__proto__')) {
-        throw new EngineError('invalid_request', 'the body has a key named __proto__: give it another name')
+        throw new EngineError('invalid_request', 'the body has a key named __proto__: rename it')
       }
       for (const one of Object.values(container) as unknown[]) if (isContainer(one)) next.push(one)
     }
@@ -111,5 +112,5 @@ function isContainer(value: unknown): value is object {
 }
 
 function tooLarge(maxBytes: number): EngineError {
-  return new EngineError('payload_too_large', `a request to this route is at most ${maxBytes} bytes`)
+  return new EngineError('payload_too_large', `the body of this route must be at most ${maxBytes} bytes`)
 }

@@ -6,11 +6,11 @@ import { MAX_CHANNELS, MAX_EVENT_BYTES, MAX_NAME_LENGTH, NAME } from '../publish
 import { MAX_TIME_LENGTH, readTime } from '../formats/rfc3339.ts'
 import { MAX_DESCRIPTION, MAX_EVENT_TYPES, MAX_RETRY_STATUSES, MAX_WAITS } from '../endpoints/check-endpoint.ts'
 
-// Parts of requests. Every text and every list has a bound, which is looked at before its elements are: a problem for each
-// of them could be as many as the body has bytes. Metadata (`openapi`) says what the engine checks later, with a message
-// that says what would do; test/document-bounds.test.ts compares the two.
+// Parts of requests. Every text and every list has a bound that is checked before its elements are; otherwise a body could
+// have as many problems as bytes. The metadata (`openapi`) documents the bounds that the engine checks later, with better
+// messages; test/document-bounds.test.ts compares the two.
 
-// What is a little too long gets the answer of the engine.
+// A text or list slightly over its bound passes here, so that the engine answers it.
 const SLACK = 4
 
 export function text(maxLength: number) {
@@ -32,19 +32,19 @@ export function whole(minimum: number, maximum: number) {
   return z.int().openapi({ minimum, maximum })
 }
 
-/** An id of ours, also that of a delivery. */
+/** An id made by Keepsend, that of a delivery included. */
 export const id = z.string().max(140)
 
-/** Of a new event. */
+/** The id of a new event. */
 export const eventId = id.openapi({
   pattern: '^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',
 })
 
-/** A type or a channel. */
+/** The name of a type or a channel. */
 export const name = text(MAX_NAME_LENGTH).openapi({ pattern: NAME.source })
 export const channels = list(name, MAX_CHANNELS)
 
-/** What no event has is no type of any: there is nothing to refuse. */
+/** Not validated as a name: a filter for an impossible type finds nothing. */
 export const typeFilter = z.string().max(MAX_NAME_LENGTH)
 
 const pattern = text(MAX_NAME_LENGTH).openapi({ pattern: `^\\*$|${NAME.source.slice(0, -1)}(\\.\\*)?$` })
@@ -56,14 +56,14 @@ export const description = text(MAX_DESCRIPTION)
 export const waits = list(whole(1, 86_400), MAX_WAITS)
 export const retryStatuses = list(whole(400, 499).openapi({ not: { const: 410 } }), MAX_RETRY_STATUSES)
 
-/** The longest is a compatibility secret. */
+/** As long as the longest secret, a compatibility secret. */
 export const secret = text(256)
 export const headerName = z.string().max(256)
 
 export const rawBody = text(MAX_EVENT_BYTES)
 export const contentType = text(MAX_CONTENT_TYPE_LENGTH)
 
-/** A time of RFC 3339. */
+/** An RFC 3339 time. */
 export const isoTime = z
   .string()
   .superRefine((time, context) => {
@@ -72,13 +72,13 @@ export const isoTime = z
   })
   .openapi({ format: 'date-time', maxLength: MAX_TIME_LENGTH })
 
-/** Of a text that the schema has read as a time. */
+/** The milliseconds of a time that the schema has validated. */
 export function msOf(time: string | undefined): number | undefined {
   const read = time === undefined ? undefined : readTime(time)
   return read && 'ms' in read ? read.ms : undefined
 }
 
-/** One problem, however many headers there are. */
+/** One problem for all headers together, so that many invalid headers do not make a long error. */
 export const headers = z
   .custom<Record<string, string>>(
     isFewTexts,

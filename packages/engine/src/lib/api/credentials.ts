@@ -15,10 +15,10 @@ const oauth2Shown = z.strictObject({
   scope: text(oauth2.scope.max).optional(),
   audience: text(oauth2.audience.max).optional(),
   resource: text(oauth2.resource.max).optional(),
-  clientAuthentication: clientAuthentication.optional().openapi({ description: '`basic` unless said otherwise' }),
+  clientAuthentication: clientAuthentication.optional().openapi({ description: 'Default: `basic`' }),
 })
 
-/** How attempts prove themselves. */
+/** How attempts authenticate. */
 const authInput = z
   .discriminatedUnion('type', [
     basicShown.extend({ password: text(basic.password.max) }),
@@ -26,7 +26,7 @@ const authInput = z
     oauth2Shown.extend({ clientSecret: text(oauth2.clientSecret.max) }),
   ])
   .openapi('EndpointAuthInput', {
-    description: 'Sets the header `authorization` of every attempt; secrets are never shown; null takes it away',
+    description: 'Sets the header `authorization` of every attempt. Secrets are never shown. null removes it',
   })
 
 const authShown = z.discriminatedUnion('type', [basicShown, bearerShown, oauth2Shown]).openapi('EndpointAuth')
@@ -35,16 +35,16 @@ const tlsInput = z
   .strictObject({
     cert: text(MAX_PEM.cert).optional().openapi({ description: 'The client certificate, in PEM' }),
     key: text(MAX_PEM.key).optional().openapi({ description: 'Its private key, in PEM; never shown', writeOnly: true }),
-    ca: text(MAX_PEM.ca).optional().openapi({ description: 'Authorities besides the public ones, in PEM' }),
+    ca: text(MAX_PEM.ca).optional().openapi({ description: 'Authorities in addition to the public ones, in PEM' }),
   })
-  .openapi('EndpointTlsInput', { description: 'Not on Workers; null takes it away' })
+  .openapi('EndpointTlsInput', { description: 'Not supported on Workers. null removes it' })
 
 const tlsShown = z
   .object({ certFingerprint: z.string().nullable(), caFingerprints: z.array(z.string()) })
   .openapi('EndpointTls', { description: 'SHA-256 fingerprints' })
 
-/** What an endpoint proves itself with, as requests give it. */
+/** The credentials of an endpoint in requests. */
 export const credentialsInput = { auth: authInput.nullable().optional(), tls: tlsInput.nullable().optional() }
 
-/** And as answers show it. */
+/** The credentials of an endpoint in answers. */
 export const credentialsShown = { auth: authShown.nullable(), tls: tlsShown.nullable() }

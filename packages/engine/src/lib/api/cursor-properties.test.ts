@@ -29,7 +29,7 @@ function read(cursor: string, prefix: 'evt_' | 'ep_'): string | undefined {
 }
 
 describe('any cursor', { timeout: 60_000 }, () => {
-  it('that a page gives leads back to its last row, on its own list and on no other', () => {
+  it('of a page leads to its last row, on its own list and on no other', () => {
     const run = fc.check(
       fc.property(id, (last) => {
         const { cursor = '' } = toPage([{ id: last }, { id: 'more' }], 1)
@@ -42,7 +42,7 @@ describe('any cursor', { timeout: 60_000 }, () => {
     expect(run.failed, fc.defaultReportMessage(run)).toBe(false)
   })
 
-  it('that somebody made up is an id of that list in plain characters, or 400: nothing else', () => {
+  it('that is made up is an id of that list in plain characters, or 400', () => {
     let taken = 0
     fc.assert(
       fc.property(anything, (cursor) => {

@@ -54,7 +54,7 @@ const replay = defineRoute(
     operationId: 'replayDelivery',
     tags: ['Deliveries'],
     summary: 'Send a settled delivery again',
-    description: 'Its attempts begin anew, under the same `webhook-id`.',
+    description: 'Its attempts start from the beginning, under the same `webhook-id`.',
     request: { params: idParam, headers: idempotent },
     responses: {
       202: json('The delivery', deliverySchema, {

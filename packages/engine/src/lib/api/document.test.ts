@@ -11,7 +11,7 @@ import { api, documentOf, routesOf } from '../../../test/routes.ts'
 const operationsOf = ({ paths }: Document) => Object.values(paths).flatMap((ofPath) => Object.values(ofPath))
 
 describe('the OpenAPI document', () => {
-  it('is of 3.1, with a licence, a version, a security scheme, and tags that it explains', async () => {
+  it('is OpenAPI 3.1 with a licence, a version, a security scheme, and described tags', async () => {
     const document = await documentOf(await rig())
     const { openapi, info, security, components, tags } = document
     expect({ openapi, info, security, components }).toMatchObject({
@@ -26,7 +26,7 @@ describe('the OpenAPI document', () => {
     )
   })
 
-  it('gives each operation a name of its own, a summary, and the scope that it asks for', async () => {
+  it('gives each operation a unique name, a summary and its scope', async () => {
     const document = await documentOf(await rig())
     const operations = operationsOf(document)
     const names = operations.map(({ operationId }) => operationId)
@@ -40,6 +40,11 @@ describe('the OpenAPI document', () => {
       const { security } = document.paths[path]?.[method.toLowerCase()] ?? {}
       expect(security, `${method} ${path}`).toEqual(scope === undefined ? [] : [{ apiKey: [scope] }])
     }
+  })
+
+  it('names every status from 400 to 499 that is retried by default', async () => {
+    const text = JSON.stringify(await documentOf(await rig()))
+    expect(text).toContain('in addition to 408, 421, 425 and 429')
   })
 
   it('names the schema of every body, and shows an example that fits it', async () => {
@@ -62,7 +67,7 @@ describe('the OpenAPI document', () => {
     expect(shown).toBeGreaterThan(100)
   })
 
-  it('tells the forms of a publish apart: each is of one schema and of no other', async () => {
+  it('distinguishes the forms of a publish: each fits exactly one schema', async () => {
     const { engine } = await rig()
     const { document, validate } = await readDocument(engine.routes.fetch)
     const { requestBody, responses } = document.paths['/events']?.['post'] ?? {}
@@ -85,7 +90,7 @@ describe('servers of the document', () => {
   const serversOf = async (answer: Response | Promise<Response>) => ((await (await answer).json()) as Document).servers
   const at = (url: string) => [{ url }]
 
-  it('are where the routes are mounted, behind the prefix that a proxy says it has cut off', async () => {
+  it('are the mount path of the routes, after the prefix that a proxy removed', async () => {
     const { engine } = await rig()
     const host = new Hono().route('/webhooks', engine.routes).route('/tenants/:id/hooks', engine.routes)
     expect(await serversOf(engine.routes.request('/openapi.json'))).toEqual(at('/'))
@@ -104,7 +109,7 @@ describe('servers of the document', () => {
     }
   })
 
-  it('are told apart by the entity tag', async () => {
+  it('are distinguished by the entity tag', async () => {
     const { routes } = (await rig()).engine
     const tags = await Promise.all(
       ['', '/a', '/b', '/a'].map(async (prefix) => {
@@ -115,7 +120,7 @@ describe('servers of the document', () => {
     expect([new Set(tags).size, tags[1]]).toEqual([3, tags[3]])
   })
 
-  it('are the mount path in Express, which cuts it off the URL', async () => {
+  it('are the mount path in Express, which removes it from the URL', async () => {
     const { engine } = await rig()
     const server = express().use('/webhooks', getRequestListener(engine.routes.fetch)).listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
@@ -125,7 +130,7 @@ describe('servers of the document', () => {
     expect(servers).toEqual(at('/webhooks'))
   })
 
-  it('are the public URL where one is given, whatever a request says', async () => {
+  it('are the public URL if one is given, whatever the request', async () => {
     const { engine } = await rig({ publicUrl: 'https://api.example.com/webhooks' })
     const headers = { 'x-forwarded-prefix': '/other' }
     expect(await serversOf(engine.routes.request('/openapi.json', { headers }))).toEqual(

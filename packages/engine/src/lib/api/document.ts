@@ -6,7 +6,7 @@ import { SECURITY } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { serverUrlOf } from './server-url.ts'
 
-/** The document around its `servers`, which differ by the place where it is asked for. */
+/** The document, split around its `servers`, which depend on the URL of the request. */
 interface Document {
   before: Uint8Array
   after: Uint8Array
@@ -19,43 +19,43 @@ const INFO = {
   title: 'Keepsend',
   version: '1.0.0',
   description:
-    'Endpoints, events and deliveries of one workspace: that of the credential. Every error is a problem document ' +
-    '(RFC 9457) with a stable `code`. A body is `application/json` in UTF-8; a type that ends in `+json` is read as that. ' +
-    'Nothing is negotiated: an answer is JSON, whatever `Accept` says.',
+    'Endpoints, events and deliveries of one workspace, that of the credential. Every error is a problem document ' +
+    '(RFC 9457) with a stable `code`. Request bodies are `application/json` in UTF-8; a type that ends in `+json` is read ' +
+    'the same way. There is no content negotiation: answers are JSON, whatever `Accept` says.',
   license: { name: 'MIT', identifier: 'MIT' },
 }
 
 const TAGS = [
-  { name: 'Events', description: 'What happened, published once for every endpoint that wants it' },
-  { name: 'Endpoints', description: 'URLs of receivers: what they subscribe to, and whether they take deliveries now' },
-  { name: 'Secrets', description: 'What requests to an endpoint are signed with' },
-  { name: 'Deliveries', description: 'An event on its way to one endpoint' },
+  { name: 'Events', description: 'Events of the workspace: each is published once, to every subscribed endpoint' },
+  { name: 'Endpoints', description: 'URLs of receivers: their subscriptions, settings and state' },
+  { name: 'Secrets', description: 'The secrets that requests to an endpoint are signed with' },
+  { name: 'Deliveries', description: 'A delivery is one event on its way to one endpoint' },
   { name: 'Health', description: 'Whether the server works' },
 ]
 
 /**
- * `GET /openapi.json`, which asks for no key: made from the routes at the first request, and from then on the same bytes for
- * everybody around the URL of the server, with an entity tag.
+ * Adds `GET /openapi.json`, which needs no key. The document is made from the routes at the first request; after that every
+ * request gets the same bytes, except for the URL of the server, with an entity tag.
  */
 export function addDocument(app: EngineRoutes, publicUrl: string | undefined): void {
-  let made: Promise<Document> | undefined
+  let document: Promise<Document> | undefined
   registerHeaders(app)
   app.openAPIRegistry.registerComponent('securitySchemes', SECURITY, {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'ks_…',
     description:
-      'An API key of the workspace. Each operation lists the scope that it asks for. A server with an `authenticate` of ' +
-      'its own may take other credentials.',
+      'An API key of the workspace. Each operation lists the scope that it needs. A server with its own `authenticate` ' +
+      'may accept other credentials.',
   })
   app.get(PATH, async (c) => {
-    const { before, after, digest } = await (made ??= documentOf(app))
+    const { before, after, digest } = await (document ??= documentOf(app))
     const servers = JSON.stringify([{ url: publicUrl ?? serverUrlOf(c, PATH) }])
     const etag = `"${(await sha256Hex(digest + servers)).slice(0, 32)}"`
     const headers = { etag, 'cache-control': 'no-cache', vary: 'X-Forwarded-Prefix' }
     if (matches(c, etag)) return c.body(null, 304, headers)
     const type = 'application/json; charset=utf-8'
-    return c.body(inTurn([before, utf8(servers), after]), 200, { ...headers, 'content-type': type })
+    return c.body(streamOf([before, utf8(servers), after]), 200, { ...headers, 'content-type': type })
   })
 }
 
@@ -74,8 +74,8 @@ async function documentOf(app: EngineRoutes): Promise<Document> {
   return { before: utf8(before), after: utf8(after), digest: await sha256Hex(before + after) }
 }
 
-/** Chunks as they are: nobody who asks and does not read costs a copy. */
-function inTurn(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+/** Streams the chunks without copying them, so that a client that does not read costs no memory. */
+function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
   const left = chunks.values()
   return new ReadableStream({
     pull(controller) {
@@ -88,9 +88,9 @@ function inTurn(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
 
 /** RFC 9110, 13.1.2: a weak comparison with each tag of the list. */
 function matches(c: Context, etag: string): boolean {
-  const asked = c.req.header('if-none-match')
+  const header = c.req.header('if-none-match')
   return (
-    asked !== undefined &&
-    (asked.trim() === '*' || asked.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
+    header !== undefined &&
+    (header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
   )
 }

@@ -22,7 +22,7 @@ const enable = defineRoute(
     operationId: 'enableEndpoint',
     tags: ['Endpoints'],
     summary: 'Enable an endpoint',
-    description: 'Its circuit is closed, a pause ends, and what was held for it is sent, batch by batch.',
+    description: 'Closes its circuit, ends a pause, and sends its held deliveries in batches.',
     request: { params: idParam, headers: idempotent },
     responses: { 200: json('The endpoint', endpointSchema, { ...examples.endpoint, version: 2 }, 'ETag') },
   },
@@ -37,7 +37,7 @@ const disable = defineRoute(
     operationId: 'disableEndpoint',
     tags: ['Endpoints'],
     summary: 'Disable an endpoint',
-    description: 'What waits for it, and what is published for it, is held until it is enabled.',
+    description: 'Pending and new deliveries are held until it is enabled.',
     request: { params: idParam, headers: idempotent },
     responses: {
       200: json(
@@ -64,7 +64,7 @@ const pauseInput = z
       .min(1000)
       .max(MAX_MANUAL_PAUSE_MS)
       .optional()
-      .openapi({ description: 'From now, in ms; an hour when left out' }),
+      .openapi({ description: 'Length from now, in ms; default: an hour' }),
   })
   .openapi('PauseInput')
 
@@ -77,8 +77,8 @@ const pause = defineRoute(
     tags: ['Endpoints'],
     summary: 'Pause an endpoint',
     description:
-      'For `forMs`, an hour unless said otherwise and 30 days at most. Its deliveries are held until then; a pause that ends ' +
-      'later stands.',
+      'For `forMs`: an hour by default, 30 days at most. Deliveries are held until then; a pause that ends later stays in ' +
+      'force.',
     request: {
       params: idParam,
       headers: idempotent,
@@ -104,14 +104,14 @@ const resume = defineRoute(
     operationId: 'resumeEndpoint',
     tags: ['Endpoints'],
     summary: 'End the pause of an endpoint',
-    description: 'Whoever asked for it. What was held for it is sent, batch by batch.',
+    description: 'Also a pause that the receiver requested. Held deliveries are sent in batches.',
     request: { params: idParam, headers: idempotent },
     responses: { 200: json('The endpoint', endpointSchema, { ...examples.endpoint, version: 2 }, 'ETag') },
   },
   { problems: ['not_found'] },
 )
 
-/** Whether an endpoint takes deliveries, and from when on. */
+/** Routes that enable, disable, pause and resume an endpoint. */
 export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
   const { endpoints } = engine
   const app = newRoutes()

@@ -26,7 +26,7 @@ const create = defineRoute(
     operationId: 'createEndpoint',
     tags: ['Endpoints'],
     summary: 'Add an endpoint',
-    description: 'The answer holds the signing secret.',
+    description: 'The answer contains the signing secret.',
     request: {
       headers: idempotent,
       body: body(endpointInput, {
@@ -83,7 +83,7 @@ const update = defineRoute(
     operationId: 'updateEndpoint',
     tags: ['Endpoints'],
     summary: 'Change an endpoint',
-    description: `What is left out stays as it is. ${IF_MATCH}`,
+    description: `Properties that are left out stay as they are. ${IF_MATCH}`,
     request: {
       params: idParam,
       headers: changeHeaders,
@@ -105,7 +105,7 @@ const remove = defineRoute(
     operationId: 'deleteEndpoint',
     tags: ['Endpoints'],
     summary: 'Delete an endpoint',
-    description: `Its waiting deliveries fail as \`endpoint_gone\`. ${IF_MATCH}`,
+    description: `Its unsettled deliveries fail as \`endpoint_gone\`. ${IF_MATCH}`,
     request: { params: idParam, headers: changeHeaders },
     responses: { 204: { description: 'Deleted' } },
   },
@@ -120,7 +120,7 @@ const test = defineRoute(
     operationId: 'testEndpoint',
     tags: ['Endpoints'],
     summary: 'Send a test event of type `test`',
-    description: 'To this endpoint alone, subscribed or not.',
+    description: 'To this endpoint only, whether it is subscribed or not.',
     request: { params: idParam, headers: idempotent },
     responses: {
       202: json('Stored', z.object({ eventId: z.string() }).openapi('SentTest'), { eventId: examples.EVENT_ID }),
@@ -132,7 +132,7 @@ const test = defineRoute(
 const replayed = z
   .object({
     count: z.int().openapi({ description: 'Deliveries that this request sends again', minimum: 0 }),
-    more: z.boolean().openapi({ description: 'Whether to repeat the request, under another `Idempotency-Key`' }),
+    more: z.boolean().openapi({ description: 'More match: repeat the request, under another `Idempotency-Key`' }),
   })
   .openapi('Replayed')
 
@@ -143,14 +143,14 @@ const replay = defineRoute(
     path: '/endpoints/{id}/replay',
     operationId: 'replayEndpoint',
     tags: ['Deliveries'],
-    summary: 'Send again what was settled of an endpoint',
-    description: 'At most 1,000 deliveries, oldest settlement first: repeat while `more`. They are sent bit by bit.',
+    summary: 'Send settled deliveries of an endpoint again',
+    description: 'At most 1,000 deliveries, the first settled first: repeat while `more`. They are sent in batches.',
     request: {
       params: idParam,
       headers: idempotent,
       body: body(replayInput, { failed: {}, since: { status: 'failed', settledAfter: '2026-11-23T12:00:00Z' } }),
     },
-    responses: { 202: json('How many', replayed, { count: 12, more: false }) },
+    responses: { 202: json('The number of deliveries', replayed, { count: 12, more: false }) },
   },
   { problems: ['not_found'] },
 )
@@ -233,14 +233,14 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const { status, settledAfter, settledBefore } = c.req.valid('json')
     const [after, before] = [settledAfter, settledBefore].map(msOf)
     const filter = { endpointId: c.req.valid('param').id, status, settledAfter: after, settledBefore: before }
-    const made = await answerOnce(
+    const result = await answerOnce(
       c,
       engine,
       (once) =>
         deliveries.replayEndpoint(c.get('principal').workspaceId, filter, { once, background: backgroundOf(c) }),
       countReplayed,
     )
-    return c.json(made, 202)
+    return c.json(result, 202)
   })
 
   return app

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { EngineError } from '../errors.ts'
 
-/** What a route that takes the header says of it. */
+/** The sentence in the descriptions of routes that take the header. */
 export const IF_MATCH = 'With `If-Match: "<version>"` a change of any other version is refused with 412.'
 
 export const ifMatch = z.object({
@@ -19,9 +19,9 @@ export function etagOf({ version }: Pick<Endpoint, 'version'>): string {
 }
 
 /**
- * The version that an `If-Match` asks for; undefined for any.
+ * The version in an `If-Match`; undefined for any.
  *
- * @throws {EngineError} `invalid_request` for what is no entity tag of ours: it could never match
+ * @throws {EngineError} `invalid_request` for any other text, which could never match
  */
 export function readIfMatch(header: string | undefined): number | undefined {
   if (header === undefined || header.trim() === '*') return undefined

@@ -15,19 +15,19 @@ import { eventDetail, eventInput, eventSummary, publishedEvent } from './event-s
 import { idParam } from './schemas.ts'
 
 const MAX_BATCH = 100
-/** 1 MiB. Each event of a batch has its own bound besides. */
+/** 1 MiB. The bound of a single event applies to each event of a batch too. */
 const MAX_BATCH_BYTES = 1_048_576
 
-// `object` tells the forms apart, in the request and in the answer: docs/decisions/083-one-or-many.md.
+// `object` tells one event from a list, in request and answer: docs/decisions/083-one-or-many.md.
 const inputs = z.array(eventInput).min(1).max(MAX_BATCH)
 const eventList = z
   .strictObject({ object: z.literal('list'), data: inputs })
-  .openapi('EventInputList', { description: 'All or none' })
+  .openapi('EventInputList', { description: 'All are published, or none' })
 const publishedList = z
   .object({ object: z.literal('list'), data: z.array(publishedEvent) })
   .openapi('PublishedEventList', { description: 'In the order of the request' })
 
-/** How the document tells two forms apart. The short form of a list, an array, it leaves out: that has no properties. */
+/** The document describes an event and a list by their `object`. The short form, an array, has no properties and is left out. */
 const oneOrMany = (one: string, many: string) => {
   const [event, list] = [one, many].map((name) => `#/components/schemas/${name}`)
   return {
@@ -52,7 +52,7 @@ const publish = defineRoute(
     operationId: 'publishEvents',
     tags: ['Events'],
     summary: 'Publish one event, or up to 100',
-    description: 'Stored for every subscribed endpoint before the answer: of one event an event, of a list a list.',
+    description: 'Stored for every subscribed endpoint before the answer. One event gets an event, a list gets a list.',
     request: {
       headers: idempotent,
       body: body(publishInput, {
@@ -119,7 +119,7 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(publish, async (c) => {
     const { workspaceId } = c.get('principal')
     const input = c.req.valid('json')
-    // The same, with the digits of numbers that JavaScript would change.
+    // The same input with the digits of numbers that JavaScript would change.
     const written = parseAsWritten(c.get('bodyText')) as typeof input | undefined
     const writtenList = written && listOf(written)
     const events = listOf(input).map(({ object: _form, ...event }, index) => {
@@ -184,7 +184,7 @@ function listOf(input: z.infer<typeof publishInput>): z.infer<typeof inputs> {
   return input.object === 'list' ? input.data : [input]
 }
 
-/** Our envelope, with the digits of its numbers; what was broken by hand as the text that it is. */
+/** The envelope with the original digits of its numbers; a payload that was broken by hand as text. */
 function readPayload(payload: string) {
   const parsed = parseStored(payload)
   return parsed === undefined ? payload : (parseAsWritten(payload) ?? parsed)

@@ -1,7 +1,7 @@
 import type { z } from '@hono/zod-openapi'
 import type { deliverySchema, endpointSchema, publicKeySchema, secretSchema } from './schemas.ts'
 
-// What the document shows. Each is checked against its schema by test/document.test.ts.
+// Examples in the OpenAPI document. test/document.test.ts checks each against its schema.
 
 export const EVENT_ID = 'evt_019ab2c4-5d6e-7f80-9a1b-2c3d4e5f6071'
 const ENDPOINT_ID = 'ep_019ab2c4-0a1b-7c2d-8e3f-405162738495'

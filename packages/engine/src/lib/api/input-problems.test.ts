@@ -24,11 +24,11 @@ it.each([
     { type: 'a', data: {}, channels: Array.from({ length: 9 }, () => 1) },
     /^9 problems, of which the first: (channels\[\d\]: [^;]+; ){4}channels\[4\]/,
   ],
-])('names the fields of %j, in the form that it comes closest to', (input, text) => {
+])('names the fields of %j, in the closest form', (input, text) => {
   expect(describe(input)).toMatch(text)
 })
 
-it('is one line without glyphs, whatever a key holds', () => {
+it('is one line without control characters, whatever a key contains', () => {
   const text = describe({ type: 'a', channels: [], '\n\u0007': 1 })
   expect(text).toMatch(/^data: \P{Cc}+; Unrecognized key: \P{Cc}+$/u)
   expect(text).not.toContain('✖')

@@ -11,8 +11,8 @@ interface Problem {
 const SHOWN = 5
 
 /**
- * The first problems of an input, as many as help, each with its field: `data: Invalid input: expected record; type: …`.
- * One line, for it is the `detail` of a problem document.
+ * The first five problems of an input, each with its field: `data: Invalid input: expected record; type: …`. On one line,
+ * because it is the `detail` of a problem document.
  */
 export function describeProblems({ issues }: z.ZodError): string {
   const problems = issues.flatMap((issue) => problemsOf(issue, []))
@@ -21,7 +21,7 @@ export function describeProblems({ issues }: z.ZodError): string {
   return `${count}${shown.join('; ')}`
 }
 
-/** Of an input that may have one of several forms, the problems with the form that it comes closest to. */
+/** For an input that may have several forms: the problems with the closest one. */
 function problemsOf(issue: Issue, parent: readonly PropertyKey[]): Problem[] {
   const path = [...parent, ...issue.path]
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ path, message: oneLine(issue.message) }]
@@ -29,7 +29,7 @@ function problemsOf(issue: Issue, parent: readonly PropertyKey[]): Problem[] {
   return closest.flatMap((inner) => problemsOf(inner, path))
 }
 
-/** Another type altogether, or the name of another form, is farther than any number of fields. */
+/** A different type or form name counts as farther than any number of invalid fields. */
 function distance(issues: readonly Issue[]): number {
   return issues.some(isAnotherForm) ? Infinity : issues.length
 }
@@ -38,7 +38,7 @@ function isAnotherForm({ code, path }: Issue): boolean {
   return (code === 'invalid_type' && path.length === 0) || (code === 'invalid_value' && path.join('.') === 'object')
 }
 
-/** `[0].channels[2]: ` */
+/** For example `[0].channels[2]: `. */
 function nameOf(path: readonly PropertyKey[]): string {
   if (path.length === 0) return ''
   const [first, ...rest] = path.map((part) => (typeof part === 'number' ? `[${part}]` : oneLine(String(part))))

@@ -6,10 +6,10 @@ import { errorFields } from '../logger.ts'
 import { type RouteEngine, json, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 
-const WHY = {
-  wrong: 'the keys of secrets are not those of the database',
-  unreachable: 'the keys of secrets do not answer',
-  database: 'the database does not answer',
+const FAILURES = {
+  wrong: 'health check failed: the keys of secrets are not those of the database',
+  unreachable: 'health check failed: the key service of secrets does not answer',
+  database: 'health check failed: the database does not answer',
 }
 
 const count = z.int().openapi({ minimum: 0 })
@@ -18,25 +18,25 @@ const healthy = z
   .object({
     status: z.literal('ok'),
     oldestDueMs: z.number().openapi({ description: 'How long the oldest due delivery has waited', minimum: 0 }),
-    queueErrors: count.openapi({ description: 'Messages that the queue did not take' }),
-    degraded: count.openapi({ description: 'Events whose rows could not be inserted and went to the queue' }),
-    notAccepted: count.openapi({ description: 'Events that neither the database nor the queue took' }),
+    queueErrors: count.openapi({ description: 'Dispatches that the queue rejected' }),
+    degraded: count.openapi({ description: 'Events whose rows could not be inserted and that were sent to the queue' }),
+    notAccepted: count.openapi({ description: 'Events that neither the database nor the queue accepted: lost' }),
   })
-  .openapi('Healthy', { description: 'Counts are of this process, since it began' })
+  .openapi('Healthy', { description: 'Counts are those of this process since its start' })
 
 const health = createRoute({
   method: 'get',
   path: '/health',
   operationId: 'getHealth',
   tags: ['Health'],
-  summary: 'Say whether the server works',
+  summary: 'Check whether the server works',
   description:
-    'Whether the database answers, and how long the oldest due delivery has waited, at most a second ago. Asks for no key.',
+    'Whether the database answers, and how long the oldest due delivery has waited. The result is at most a second old. Needs no key.',
   security: [],
   responses: {
-    200: json('It does', healthy, { status: 'ok', oldestDueMs: 0, queueErrors: 0, degraded: 0, notAccepted: 0 }),
+    200: json('It works', healthy, { status: 'ok', oldestDueMs: 0, queueErrors: 0, degraded: 0, notAccepted: 0 }),
     503: json(
-      'It does not, or the keys of `secrets` do not, or are not those of the database',
+      'The database or the key service of `secrets` does not answer, or the keys are not those of the database',
       z.object({ status: z.literal('unavailable') }).openapi('Unhealthy'),
       { status: 'unavailable' },
     ),
@@ -44,22 +44,22 @@ const health = createRoute({
 })
 
 const FRESH_MS = 1000
-/** A database that takes longer does not answer. On Workers this also ends the wait for a look whose request was cancelled. */
-const LOOK_MS = 5000
+/** After this a check counts as failed. On Workers a check whose request was cancelled never ends, so a new one starts then. */
+const CHECK_TIMEOUT_MS = 5000
 
-interface Look {
+interface Check {
   at: number
   isOver: boolean
   oldestDueMs: Promise<number | undefined>
 }
 
-/** No workspace's data, so no credential: a load balancer asks, or anybody as often as they like, with one look a second. */
+/** Needs no credential, because it shows no workspace's data. Any number of requests cause one database check a second. */
 export function healthRoutes(engine: RouteEngine): EngineRoutes {
   const app = newRoutes()
-  let last: Look | undefined
+  let last: Check | undefined
 
-  function look(at: number): Look {
-    const started: Look = { at, isOver: false, oldestDueMs: read() }
+  function start(at: number): Check {
+    const started: Check = { at, isOver: false, oldestDueMs: read() }
     void started.oldestDueMs.then(() => (started.isOver = true))
     return started
   }
@@ -70,16 +70,16 @@ export function healthRoutes(engine: RouteEngine): EngineRoutes {
       await engine.verifyKeys()
       return oldestDueMs
     } catch (error) {
-      engine.logger.error(errorFields(error), WHY[keyFault(error) ?? 'database'])
+      engine.logger.error(errorFields(error), FAILURES[keyFault(error) ?? 'database'])
       return undefined
     }
   }
 
   app.openapi(health, async (c) => {
     const now = performance.now()
-    if (!last || now - last.at >= (last.isOver ? FRESH_MS : LOOK_MS)) last = look(now)
-    // A look that goes on says what it came to in the log.
-    const oldestDueMs = await inTime(last.oldestDueMs, LOOK_MS, 'the health check').catch(() => undefined)
+    if (!last || now - last.at >= (last.isOver ? FRESH_MS : CHECK_TIMEOUT_MS)) last = start(now)
+    // A check that takes longer still logs its failure when it ends.
+    const oldestDueMs = await inTime(last.oldestDueMs, CHECK_TIMEOUT_MS, 'the health check').catch(() => undefined)
     return oldestDueMs === undefined
       ? c.json({ status: 'unavailable' as const }, 503)
       : c.json({ status: 'ok' as const, oldestDueMs, ...engine.counters }, 200)

@@ -46,7 +46,7 @@ const ANYTHING_ELSE = [
 ]
 
 describe('a body', () => {
-  /** A good request of every route with a body, but for its `content-type`: what each answers. */
+  /** Sends a valid request to every route with a body, with this `content-type`; returns the answers. */
   async function answersTo(type: string): Promise<Record<string, unknown>[]> {
     const { engine, keys, addEndpoint } = await api()
     const answers = []
@@ -69,16 +69,14 @@ describe('a body', () => {
     for (const answer of await answersTo(type)) expect(answer).toMatchObject(problem(415, 'unsupported_media_type'))
   })
 
-  it('of another charset is refused with a sentence that says which will do', async () => {
+  it('of another charset is refused with a message that names the right one', async () => {
     const { engine, keys } = await api()
     const headers = { authorization: `Bearer ${keys.w1}`, 'content-type': 'application/json; charset=utf-16' }
     const { body } = await read(engine.routes.request('/events', { method: 'POST', headers, body: '{}' }))
-    expect(body['detail']).toBe(
-      'a JSON body is UTF-8, whatever else it could be: send charset=utf-8 or none; found "utf-16"',
-    )
+    expect(body['detail']).toBe('a JSON body must be UTF-8: send charset=utf-8 or no charset; found "utf-16"')
   })
 
-  it('is missed as JSON is: 400 with a content-type, 415 without', async () => {
+  it('is required: without one, 400 with a content-type and 415 without', async () => {
     const { engine, keys, addEndpoint } = await api()
     const { id } = await addEndpoint()
     for (const { method, path } of withBody(await documentOf({ engine }))) {
@@ -94,7 +92,7 @@ describe('a body', () => {
     }
   })
 
-  it('may come with its header twice, over a socket', async () => {
+  it('may have its header twice, over a socket', async () => {
     const { engine, keys } = await api()
     const listener = getRequestListener(engine.routes.fetch)
     const server = createServer((incoming, outgoing) => void listener(incoming, outgoing)).listen(0, '127.0.0.1')
@@ -123,7 +121,7 @@ describe('a body', () => {
 })
 
 describe('an answer', () => {
-  it('is JSON whatever `Accept` says, a problem too', async () => {
+  it('is JSON whatever `Accept` says, problems included', async () => {
     const { engine, keys } = await api()
     for (const accept of ['text/html', 'application/xml', 'application/json;q=0', 'image/*', '', 'nothing']) {
       for (const { path } of routesOf(await documentOf({ engine })).filter(({ method }) => method === 'GET')) {
@@ -135,13 +133,13 @@ describe('an answer', () => {
     }
   })
 
-  it('to what a host throws as an `HTTPException` is a problem of the same status, whichever', async () => {
+  it('to an `HTTPException` of the host is a problem of the same status', async () => {
     for (let status = 400; status <= 599; status++) {
       const answer = problemResponse(new HTTPException(status as 400, { message: 'said so' }))
       expect([answer.status, answer.headers.get('content-type')]).toEqual([status, 'application/problem+json'])
       expect(await answer.json()).toMatchObject({
         status,
-        detail: status < 500 ? 'said so' : 'an unexpected error; the log has it',
+        detail: status < 500 ? 'said so' : 'internal error; see the server log',
       })
     }
     for (const [status, code] of [
@@ -159,12 +157,12 @@ describe('an answer', () => {
     })
   })
 
-  it('keeps that status where the host throws it as it asks who is there', async () => {
+  it('has that status too if the host throws it in `authenticate`', async () => {
     const authenticate = async () => {
       throw new HTTPException(402, { message: 'no subscription' })
     }
     const { engine } = await api({ authenticate })
-    // Mounted: the document of the routes knows nothing of what a host throws.
+    // Mounted, because the document does not list errors that a host throws.
     const answer = await new Hono().route('/', engine.routes).request('/events')
     expect(await read(answer)).toEqual({
       status: 402,

@@ -4,8 +4,8 @@ import { problemResponse } from '../problem.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 
 /**
- * Behind the routes so far: another method of one of their paths is 405 and `OPTIONS` is 204, both with `Allow`. `HEAD` is
- * answered as `GET` is, by Hono.
+ * Answers the other methods on the paths of the routes so far: 405, or 204 for `OPTIONS`, both with `Allow`. Hono answers
+ * `HEAD` as `GET`.
  */
 export function answerOtherMethods(app: EngineRoutes): void {
   const routes = app.routes.filter(({ method }) => method !== 'ALL')
@@ -15,7 +15,7 @@ export function answerOtherMethods(app: EngineRoutes): void {
     app.all(path, (c) => {
       if (isOptions(c)) return c.body(null, 204, { allow })
       const refused = problemResponse(
-        new EngineError('method_not_allowed', `${c.req.method} is no method of this path; it has ${allow}`),
+        new EngineError('method_not_allowed', `this path does not allow ${c.req.method}; it allows ${allow}`),
       )
       refused.headers.set('allow', allow)
       return refused
@@ -23,7 +23,7 @@ export function answerOtherMethods(app: EngineRoutes): void {
   }
 }
 
-/** Says nothing of a workspace, and is asked without a credential: a browser's preflight has none. */
+/** `OPTIONS` needs no credential: it shows no workspace's data, and a browser's preflight sends none. */
 export function isOptions(c: Context): boolean {
   return c.req.method === 'OPTIONS'
 }

@@ -9,10 +9,10 @@ import {
   makeIdempotent,
 } from '../idempotency/idempotent-change.ts'
 
-/** 255 characters in quotes, each with a backslash before it. */
+/** 255 characters in quotes, each escaped by a backslash. */
 const MAX_KEY_HEADER = 512
 
-/** The header of every route that changes something. */
+/** The request header of every route that changes something. */
 export const idempotent = z.object({
   'Idempotency-Key': z
     .string()
@@ -20,18 +20,18 @@ export const idempotent = z.object({
     .optional()
     .openapi({
       description:
-        '1 to 255 printable ASCII characters, bare or in double quotes: a repeat under the same key changes nothing and ' +
-        'gets the first answer',
+        '1 to 255 printable ASCII characters, bare or in double quotes. A repeated request under the same key changes nothing ' +
+        'and gets the first answer',
       minLength: 1,
       example: '3f1c8f0e-order-1234-created',
     }),
 })
 
 /**
- * What a route answers: of the change that it makes, or of the one that an earlier request under its `Idempotency-Key` has
- * made.
+ * Makes the change of a route once for each `Idempotency-Key`, and returns its answer: that of this request, or that of the
+ * earlier one.
  *
- * @param read reads what the change has stored as its answer
+ * @param read reads the stored answer of the change
  */
 export async function answerOnce<T>(
   c: Context<{ Variables: { principal: Principal } }>,
@@ -40,7 +40,7 @@ export async function answerOnce<T>(
   read: (answer: string) => T | Promise<T>,
 ): Promise<T> {
   const key = await idempotencyKeyOf(c, c.get('principal').workspaceId)
-  // No path: what these routes store is no answer yet, and `recall` must not find it.
+  // Not a path: these routes store only a part of their answer, which `findStoredResponse` must not find.
   const own = key && { ...key, route: `api:${key.route}` }
   const { made, stored } = await makeIdempotent({ db, logger, idempotencyRecords }, own, async (hashed) => {
     const once = hashed && createIdempotentChange(db, hashed)

@@ -4,28 +4,28 @@ import { EngineError } from '../errors.ts'
 
 /** Page parameters of every list. */
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(250).default(50).openapi({ description: 'How many a page holds at most' }),
-  cursor: z.string().max(200).optional().openapi({ description: 'The `cursor` of the page before' }),
+  limit: z.coerce.number().int().min(1).max(250).default(50).openapi({ description: 'The most items of a page' }),
+  cursor: z.string().max(200).optional().openapi({ description: 'The `cursor` of the previous page' }),
 }
 
 /**
- * A page: `cursor` asks for the next one, and is absent on the last. `complete` is there, and false, when the look ended before
- * the page was full.
+ * The schema of a page. `cursor` requests the next one and is absent on the last; `complete: false` says that the search
+ * stopped before the page was full.
  */
 export function pageOf<T extends z.ZodType>(name: string, item: T) {
   return z
     .object({
       data: z.array(item),
-      cursor: z.string().optional().openapi({ description: 'Asks for the next page; absent on the last' }),
+      cursor: z.string().optional().openapi({ description: 'Requests the next page; absent on the last' }),
       complete: z
         .literal(false)
         .optional()
-        .openapi({ description: 'The look at the rows ended before the page was full: go on while there is a cursor' }),
+        .openapi({ description: 'The search stopped before the page was full: continue while there is a cursor' }),
     })
     .openapi(name)
 }
 
-/** The rows of a page and its cursor, from one row more than the page shows. */
+/** The rows of a page and its cursor, from a query for one row more than the page shows. */
 export function toPage<T extends { id: string }>(
   rows: readonly T[],
   limit: number,
@@ -36,8 +36,8 @@ export function toPage<T extends { id: string }>(
 }
 
 /**
- * The id in a cursor of a list whose ids begin so. It only says where to go on: the workspace is the credential's,
- * whatever stands in it.
+ * The id in the cursor of a list whose ids have this prefix. It is only a position: whatever it names, the list shows the
+ * rows of the credential's workspace.
  */
 export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_'): string | undefined {
   if (cursor === undefined) return undefined
@@ -45,12 +45,12 @@ export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_'): 
     const id = atob(cursor)
     if (id.startsWith(prefix) && /^[\w.-]{1,140}$/.test(id)) return id
   } catch {
-    // Not base64: refused below, like any other text that is no cursor.
+    // Not base64: refused below like any other invalid cursor.
   }
-  throw new EngineError('invalid_request', 'cursor must be the cursor of an earlier answer of this list')
+  throw new EngineError('invalid_request', 'cursor must be the cursor of an earlier page of this list')
 }
 
-/** A page as the API shows it: the cursor of the next one, and whether the look at its rows ended early. */
+/** A page as the API shows it: its items, the cursor of the next page, and whether the search stopped early. */
 export function showPage<R, Shown>(
   { rows, next, complete }: Page<R>,
   show: (row: R) => Shown,

@@ -3,7 +3,7 @@ import { EngineError, problemResponse } from '../../index.ts'
 import type { Document, Schema } from '../../../test/document.ts'
 import { GOOD_BODIES, api, documentOf, operationOf, read, routesOf, withBody } from '../../../test/routes.ts'
 
-/** The properties of a route's body, of its first form where it has several. */
+/** The properties of a route's body, or of the first of its forms. */
 function propertiesOf(document: Document, schema: Schema): string[] {
   const { $ref, oneOf, properties = {} } = schema
   const other = oneOf?.[0] ?? ($ref && document.components.schemas[$ref.split('/').at(-1) ?? ''])
@@ -21,7 +21,7 @@ async function detailOf(response: Promise<Response>): Promise<string> {
 }
 
 describe('a problem document names', () => {
-  it('every field of every body that has a wrong type, and every one that nobody knows', async () => {
+  it('every field of every body that has a wrong type, and every unknown one', async () => {
     const { call, addEndpoint, engine } = await api()
     const { id } = await addEndpoint()
     const document = await documentOf({ engine })
@@ -34,7 +34,7 @@ describe('a problem document names', () => {
       for (const name of [...names, 'surprise']) {
         for (const wrong of [true, 'x\ny', [{}], 1.5].slice(0, name === 'surprise' ? 1 : 4)) {
           const response = await call(method, path.replace('{id}', id), { ...good, [name]: wrong })
-          // A description may be any text, and so on: what is accepted has no problem.
+          // A description may be any text, for example: accepted values have no problem.
           if (response.status < 400) continue
           tried++
           expect(await detailOf(Promise.resolve(response)), `${method} ${path} ${name}`).toContain(name)
@@ -101,7 +101,7 @@ describe('a problem document names', () => {
 })
 
 describe('the detail of any problem', () => {
-  it('is one line of visible characters, whoever wrote the error', async () => {
+  it('is one line of visible characters, whatever the error', async () => {
     const answer = problemResponse(new EngineError('invalid_event', 'found "a\r\nb\u001b[1m\u202ec"'))
     expect(await answer.json()).toMatchObject({ detail: 'found "a  b [1m c"' })
   })
@@ -124,7 +124,7 @@ describe('a time in a body', () => {
     }
   })
 
-  it('goes by its offset and its fraction', async () => {
+  it('is read with its offset and its fraction', async () => {
     const { call, addEndpoint, work } = await api({ answer: () => 404 })
     const { id } = await addEndpoint()
     await call('POST', '/events', { type: 'a', data: {} })

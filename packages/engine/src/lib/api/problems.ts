@@ -6,36 +6,36 @@ import { type HeaderName, withHeaders } from './response-headers.ts'
 /** A code of a problem document: one of the engine's, or `internal`. */
 type ProblemCode = EngineErrorCode | 'internal'
 
-/** What each code says in the document of the API. */
+/** The description of each code in the OpenAPI document. */
 const MEANINGS = {
   invalid_request: 'the request does not fit the document; `detail` names the field',
-  unauthenticated: 'no API key, or none that is valid now',
+  unauthenticated: 'no API key, or one that is unknown, expired or deleted',
   forbidden: 'the key lacks the scope that `detail` names',
   not_found: 'the workspace has no such endpoint',
-  not_retained: 'no such row is retained: it was delivered and deleted, has gone by its retention, or was never there',
-  method_not_allowed: 'the path has no such method; `Allow` names those that it has',
+  not_retained: 'no such row is retained: it was delivered and deleted, is past its retention, or never existed',
+  method_not_allowed: 'the path does not allow the method; `Allow` lists those that it does',
   conflict: 'the state of the resource does not allow it now',
   idempotency_in_flight:
-    'the first request under this `Idempotency-Key` is being worked on; `Retry-After` says when to ask again',
+    'the first request under this `Idempotency-Key` is still in progress; `Retry-After` says when to try again',
   too_many_endpoints: 'the workspace has reached its limit of endpoints',
-  precondition_failed: 'the endpoint has another version than `If-Match` asks for',
+  precondition_failed: 'the version of the endpoint is not that of `If-Match`',
   payload_too_large: 'the body, or an event in it, has too many bytes',
-  too_many_deliveries: 'the events would make more deliveries than one request is allowed',
-  unsupported_media_type: 'the body is not said to be JSON in UTF-8',
+  too_many_deliveries: 'the events would make more deliveries than the limit for one request',
+  unsupported_media_type: 'the `content-type` is not JSON in UTF-8',
   invalid_event: 'an event breaks a rule that `detail` names',
   invalid_endpoint: 'a property of the endpoint breaks a rule that `detail` names',
   idempotency_mismatch: 'the `Idempotency-Key` was used with another body',
-  too_many_requests: 'the key has reached its limit of requests in a second',
+  too_many_requests: 'the key has reached its limit of requests per second',
   too_many_waiting: 'the workspace has reached its limit of waiting deliveries',
   too_many_idempotency_records: 'the workspace has reached its limit of idempotency records',
   secret_unreadable: 'a secret could not be decrypted',
-  invalid_option: 'the server is set up wrongly',
-  commit_unconfirmed: 'the write may have taken place: look before you repeat the request',
-  internal: 'anything else, which the log has',
+  invalid_option: 'the server is misconfigured',
+  commit_unconfirmed: 'the write may have taken place: check before you repeat the request',
+  internal: 'an unexpected error, which is in the server log',
   not_accepted: 'nothing was committed: repeat the request',
 } satisfies Record<ProblemCode, string>
 
-/** Of every route behind a key: to look for the key alone can fail in each of these ways. */
+/** The codes of every route with a key: looking up the key can fail in each of these ways. */
 const EVERYWHERE = [
   'invalid_request',
   'unauthenticated',
@@ -48,7 +48,7 @@ const EVERYWHERE = [
   'not_accepted',
 ] as const satisfies ProblemCode[]
 
-/** Of a route that takes an `Idempotency-Key`: the body is compared, so it is read even where the route has none. */
+/** The further codes of a route that takes an `Idempotency-Key`; its body is read even if the route ignores it, to compare it. */
 const OF_A_CHANGE = [
   'idempotency_in_flight',
   'payload_too_large',
@@ -56,12 +56,12 @@ const OF_A_CHANGE = [
   'too_many_idempotency_records',
 ] as const satisfies ProblemCode[]
 
-/** RFC 9457. */
+/** The schema of a problem document (RFC 9457). */
 function problemOf(status: number, codes: readonly ProblemCode[]) {
   return z
     .object({
       type: z.literal('about:blank'),
-      title: z.string().openapi({ description: 'The phrase of the status' }),
+      title: z.string().openapi({ description: 'The reason phrase of the status' }),
       status: z.int().openapi({ const: status } as object),
       detail: z.string().openapi({ description: 'What was found and what to do, for people', maxLength: 1000 }),
       code: z.enum(codes).openapi({ description: 'Stable: branch on this' }),
@@ -73,10 +73,10 @@ const statusOf = (code: ProblemCode): number => (code === 'internal' ? 500 : STA
 
 const BY_STATUS = Map.groupBy(Object.keys(MEANINGS) as ProblemCode[], statusOf)
 
-/** One component for each status, whose `code` is one of those that come with the status. */
+/** One component per status, with the codes that the status can have. */
 const SCHEMAS = new Map([...BY_STATUS].map(([status, codes]) => [status, problemOf(status, codes)]))
 
-/** A 409 has it where the first request is being worked on. */
+/** `Retry-After` of a 409 is sent while the first request is in progress. */
 const HEADERS_OF: Record<number, readonly HeaderName[]> = {
   401: ['WWW-Authenticate'],
   409: ['Retry-After'],
@@ -88,7 +88,7 @@ interface Answers {
   [status: string]: object
 }
 
-/** The problems that a route can answer, as the responses of its document: these codes, and those of its kind. */
+/** The problem responses of a route for the document: the given codes and those that every route of its kind has. */
 export function problemsOf(
   codes: readonly EngineErrorCode[],
   { takesBody, takesKey }: { takesBody: boolean; takesKey: boolean },
@@ -99,7 +99,7 @@ export function problemsOf(
     ...(takesBody ? (['payload_too_large', 'unsupported_media_type'] as const) : []),
     ...codes,
   ])
-  // In the order in which the codes are explained above.
+  // In the order of the explanations above.
   const ordered = (Object.keys(MEANINGS) as ProblemCode[]).filter((code) => all.has(code))
   return Object.fromEntries(
     [...Map.groupBy(ordered, statusOf)].map(([status, found]) => [status, answer(status, found)]),

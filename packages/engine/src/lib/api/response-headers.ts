@@ -10,27 +10,27 @@ const HEADERS = {
     example: '"1"',
   },
   Location: {
-    description: 'Where the endpoint is from now on, relative to this URL',
+    description: 'The URL of the new endpoint, relative to the URL of the request',
     required: true,
     schema: { ...text, format: 'uri-reference' },
     example: 'endpoints/ep_019ab2c4-0a1b-7c2d-8e3f-405162738495',
   },
   'Idempotency-Replayed': {
-    description: 'There, and `true`, where this is the answer of an earlier request under the same `Idempotency-Key`',
+    description: '`true` if this is the answer of an earlier request under the same `Idempotency-Key`, else absent',
     schema: { ...text, const: 'true' },
     example: 'true',
   },
   'Retry-After': {
-    description: 'Seconds after which to repeat the request, where that helps',
+    description: 'Seconds to wait before the request is repeated, where repeating helps',
     schema: { type: 'integer', minimum: 1 },
     example: 1,
   },
-  'WWW-Authenticate': { required: true, description: 'How to say who is asking', schema: text, example: 'Bearer' },
+  'WWW-Authenticate': { required: true, description: 'The way to authenticate', schema: text, example: 'Bearer' },
 } as const
 
 export type HeaderName = keyof typeof HEADERS
 
-/** Headers of an answer by their names, as its document has them; nothing where it has none. */
+/** References to the headers of a response for the document; nothing for a response without any. */
 export function withHeaders(...names: readonly HeaderName[]): { headers?: Record<string, { $ref: string }> } {
   if (names.length === 0) return {}
   return { headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])) }

@@ -13,10 +13,10 @@ import { describeProblems } from './input-problems.ts'
 import { problemsOf } from './problems.ts'
 import { type HeaderName, withHeaders } from './response-headers.ts'
 
-/** The engine without its routes, which is what they are made from. */
+/** The engine that routes are made from: all but its routes, with the idempotent variants of its methods. */
 export interface RouteEngine
   extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'publishTest'>, IdempotentDeps {
-  /** {@link EngineWorker.checkKeys} without a write; a key service that does not answer is an error here. */
+  /** {@link EngineWorker.checkKeys} without a write; throws if a key service does not answer. */
   verifyKeys(): Promise<void>
   endpoints: IdempotentEndpointStore
   deliveries: IdempotentDeliveryStore
@@ -27,7 +27,7 @@ export interface RouteEngine
   ): Promise<PublishResult>
 }
 
-/** A sub-application whose bad input is answered like everyone's. */
+/** A sub-application that answers invalid input with a problem document. */
 export function newRoutes(): EngineRoutes {
   return new OpenAPIHono<RouteEnv>({
     defaultHook: (result) => {
@@ -37,18 +37,18 @@ export function newRoutes(): EngineRoutes {
   })
 }
 
-/** What a route says of itself beside its schemas. */
+/** The properties that the description of every route must have. */
 type Described = Required<Pick<RouteConfig, 'operationId' | 'tags' | 'summary'>> & { path: string }
 
 interface RouteOptions {
-  /** What it can refuse beside that which every route of its kind refuses. */
+  /** Codes that the route can answer with, beyond those of every route of its kind. */
   problems?: readonly EngineErrorCode[]
   maxBodyBytes?: number
 }
 
 /**
- * A route that asks for a scope, reads its body only from whoever has it, and lists every problem that it can answer
- * with.
+ * Defines a route that needs a scope. Its body is read only after the scope is checked, and its document lists every problem
+ * that it can answer with.
  */
 export function defineRoute<R extends RouteConfig & Described>(
   scope: Scope,
@@ -78,7 +78,7 @@ export function defineRoute<R extends RouteConfig & Described>(
         )
       }
       if (takesBody) return read(c, next)
-      // Such a body says nothing to the route, and a key is compared with it all the same.
+      // The route ignores such a body, but the idempotency record compares it.
       if (c.req.header('idempotency-key') !== undefined) await takeBody(c, maxBodyBytes)
       return next()
     },
@@ -100,12 +100,12 @@ function withReplayed(answers: Answers): Answers {
   return Object.fromEntries(entries)
 }
 
-/** A JSON answer of a route, as it looks, and the headers that it has. */
+/** A JSON response of a route with an example, and the headers that it has. */
 export function json<S extends z.ZodType>(description: string, schema: S, example: z.input<S>, ...named: HeaderName[]) {
   return { description, ...withHeaders(...named), content: { 'application/json': { schema, example } } }
 }
 
-/** A JSON body of a route, and the examples of one by their names. */
+/** The JSON body of a route, with named examples. */
 export function body<S extends z.ZodType>(schema: S, examples: Record<string, z.input<S>>) {
   const named = Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]))
   return { required: true, content: { 'application/json': { schema, examples: named } } }

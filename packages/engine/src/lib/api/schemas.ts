@@ -17,33 +17,35 @@ export const deliverySchema = z
   .object({
     id: id('delivery'),
     eventId: id('event'),
-    endpointId: z.string().nullable().openapi({ description: 'null for a row that this engine did not make' }),
+    endpointId: z.string().nullable().openapi({ description: 'null for a row that was not published by this engine' }),
     type: z.string().openapi({ description: 'The type of the event' }),
     status: z.enum(['pending', 'completed', 'failed', 'held']),
     holdReason: z
       .enum(Object.keys(HOLD_REASONS) as HoldReason[])
       .nullable()
-      .openapi({ description: 'Why it is held; null while it is not' }),
-    heldAt: time.nullable().openapi({ description: 'Since when it is held' }),
+      .openapi({ description: 'Why it is held; null: it is not held' }),
+    heldAt: time.nullable().openapi({ description: 'Held since then' }),
     attempts: count.openapi({ description: 'Attempts that count' }),
     maxAttempts: count,
-    dueAt: time.nullable().openapi({ description: 'When the next attempt is due; null when none is known' }),
+    dueAt: time.nullable().openapi({ description: 'When the next attempt is due; null: no time is set' }),
     createdAt: time,
     completedAt: time.nullable().openapi({ description: 'When it was completed or failed' }),
-    lastError: z.string().nullable().openapi({ description: 'What the last attempt came to' }),
-    lastStatus: z.int().nullable().openapi({ description: 'The status that the receiver answered last' }),
+    lastError: z.string().nullable().openapi({ description: 'The error of the last attempt' }),
+    lastStatus: z.int().nullable().openapi({ description: 'The last HTTP status of the receiver' }),
     errorClass: z.enum(ERROR_CLASS_NAMES).nullable().openapi({ description: 'The class of `lastError`' }),
-    explanation: z.string().nullable().openapi({ description: 'What happened, and what most likely mends it' }),
+    explanation: z.string().nullable().openapi({ description: 'What happened, and the most likely fix' }),
   })
   .openapi('Delivery')
 
 const endpointFields = {
-  url: bounded.url.openapi({ description: 'https, and a public address, unless the server says otherwise' }),
+  url: bounded.url.openapi({ description: 'https and a public address, unless the server allows others' }),
   description: bounded.description.optional(),
   eventTypes: bounded.eventTypePatterns.optional().openapi({
-    description: 'What it subscribes to: a type, all types that begin so (`message.*`), or `*`, which is the default',
+    description: 'Subscriptions: a type, all types with a prefix (`message.*`), or `*`, the default',
   }),
-  channels: bounded.channelPatterns.optional().openapi({ description: 'Channels it listens to; none: to every event' }),
+  channels: bounded.channelPatterns
+    .optional()
+    .openapi({ description: 'Channels it listens to; empty: all events, with channels or without' }),
   retrySchedule: bounded.waits
     .nullable()
     .optional()
@@ -58,7 +60,7 @@ const endpointFields = {
     .openapi({ description: 'Sent with every attempt; never shown again', writeOnly: true }),
   retryStatuses: bounded.retryStatuses
     .optional()
-    .openapi({ description: 'Statuses from 400 to 499 that are tried again, besides 408, 425 and 429' }),
+    .openapi({ description: 'Statuses from 400 to 499 to retry, in addition to 408, 421, 425 and 429' }),
   signatures: z
     .array(z.enum(['v1', 'v1a']))
     .max(2)
@@ -74,9 +76,9 @@ const endpointFields = {
       format: z
         .enum(COMPAT_FORMATS)
         .optional()
-        .openapi({ description: '`timestamped`, unless said otherwise: `t=…,v1=…`; `sha256`: `sha256=…`' }),
+        .openapi({ description: '`timestamped`, the default: `t=…,v1=…`; `sha256`: `sha256=…`' }),
       secret: bounded.secret.optional().openapi({
-        description: 'Visible ASCII; a new one when left out',
+        description: 'Visible ASCII; default: a new one',
         minLength: 16,
         writeOnly: true,
       }),
@@ -84,7 +86,7 @@ const endpointFields = {
     .nullable()
     .optional()
     .openapi({
-      description: 'A signature of an older form besides, for receivers that know no other; null takes it away',
+      description: 'An additional signature in an older form, for receivers that support no other; null removes it',
     }),
   eventTypeHeader: bounded.headerName
     .nullable()
@@ -96,7 +98,7 @@ const endpointFields = {
     .max(1000)
     .nullable()
     .optional()
-    .openapi({ description: 'Attempts at the same time from one process; null: as many as for every endpoint' }),
+    .openapi({ description: 'Concurrent attempts from one process; null: the default of the server' }),
   rateLimit: z
     .int()
     .min(1)
@@ -104,7 +106,7 @@ const endpointFields = {
     .nullable()
     .optional()
     .openapi({ description: 'Attempts per `ratePeriod`, from all processes together; null: no limit' }),
-  ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: '`second` unless said otherwise' }),
+  ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: 'Default: `second`' }),
   ...credentialsInput,
 }
 
@@ -112,7 +114,7 @@ export const endpointInput = z
   .strictObject({
     ...endpointFields,
     secret: bounded.secret.optional().openapi({
-      description: 'A secret to take over: `whsec_` for `v1` or `whsk_` for `v1a`, and base64; a new one when left out',
+      description: 'An existing secret: `whsec_` for `v1` or `whsk_` for `v1a`, and base64; default: a new one',
       writeOnly: true,
     }),
   })
@@ -133,11 +135,11 @@ export const endpointSchema = z
       .nullable()
       .openapi({
         description:
-          '`manual`: a person; `failing`: it failed for too long; `gone`: it answered 410; `receiver_requested`: it answered with ' +
-          '`webhook-delivery: disable`',
+          '`manual`: by a person; `failing`: it failed for too long; `gone`: it answered 410; `receiver_requested`: it answered ' +
+          'with `webhook-delivery: disable`',
       }),
-    disabledAt: time.nullable().openapi({ description: 'New deliveries are held from here on' }),
-    version: z.int().openapi({ description: 'One more after each change; the `ETag` is made from it', minimum: 1 }),
+    disabledAt: time.nullable().openapi({ description: 'Disabled since then; new deliveries are held' }),
+    version: z.int().openapi({ description: 'Raised by each change; the `ETag` contains it', minimum: 1 }),
     eventTypes: z.array(z.string()),
     channels: z.array(z.string()),
     retrySchedule: z.array(z.int()).nullable().openapi({ description: 'Seconds; null: the default of the server' }),
@@ -157,13 +159,13 @@ export const endpointSchema = z
       .openapi({ description: '`open`: deliveries are held, and one at a time is tried' }),
     pausedUntil: time.nullable().openapi({
       description:
-        'No attempt begins before: a person paused it, or its receiver answered 429 or 503 with `Retry-After`',
+        'No attempt begins before this time: a person paused it, or its receiver answered 429 or 503 with `Retry-After`',
     }),
     failingSince: time.nullable().openapi({ description: 'The first failure since the last success' }),
     unreadable: z
       .array(z.string().openapi({ enum: [...READABLE] }))
       .optional()
-      .openapi({ description: 'Properties that were broken by hand, to be set again' }),
+      .openapi({ description: 'Properties whose stored value is broken: set them again' }),
     createdAt: time,
     updatedAt: time,
   })
@@ -173,7 +175,7 @@ export const scheme = z.enum(['v1', 'v1a', 'compat'])
 
 export const replayInput = z
   .strictObject({
-    status: z.enum(['failed', 'completed']).optional().openapi({ description: '`failed` unless said otherwise' }),
+    status: z.enum(['failed', 'completed']).optional().openapi({ description: 'Default: `failed`' }),
     settledAfter: bounded.isoTime.optional().openapi({ description: 'Settled at this time or later' }),
     settledBefore: bounded.isoTime.optional().openapi({ description: 'Settled before this time' }),
   })
@@ -183,9 +185,9 @@ export const secretSchema = z
   .object({
     scheme,
     version: z.int(),
-    secret: z.string().openapi({ description: 'What the receiver verifies with; for `v1a` the public key' }),
+    secret: z.string().openapi({ description: 'The key that the receiver verifies with; for `v1a` the public key' }),
     createdAt: time,
-    expiresAt: time.nullable().openapi({ description: 'Until when it signs; null: it is the newest' }),
+    expiresAt: time.nullable().openapi({ description: 'When it stops signing; null: it is the current one' }),
   })
   .openapi('EndpointSecret')
 
@@ -193,4 +195,4 @@ export const publicKeySchema = z
   .object({ version: z.int(), publicKey: z.string(), createdAt: time, expiresAt: time.nullable() })
   .openapi('EndpointPublicKey')
 
-export const idParam = z.object({ id: bounded.id.openapi({ description: 'An `id` of an earlier answer' }) })
+export const idParam = z.object({ id: bounded.id.openapi({ description: 'An `id` from an earlier answer' }) })

@@ -10,9 +10,10 @@ import type { EngineRoutes } from '../engine-routes.ts'
 import { idParam, publicKeySchema, scheme, secretSchema } from './schemas.ts'
 import { iso } from './show.ts'
 
-/** A secret in the answer to the request that made it. */
+/** A new secret in the answer to the request that made it. */
 export const shownOnce = z.string().nullable().openapi({
-  description: 'What the receiver verifies with; null in the answer to a repeat, when the secret has ended by then',
+  description:
+    'The key that the receiver verifies with; null in the answer to a repeated request if the secret has expired',
 })
 
 const rotated = z.object({ ...secretSchema.shape, secret: shownOnce }).openapi('RotatedSecret')
@@ -22,8 +23,8 @@ const rotateInput = z
     overlapMs: bounded
       .whole(0, MAX_SECRET_OVERLAP_MS)
       .optional()
-      .openapi({ description: 'How long the old secret signs beside the new one; 24 hours when left out' }),
-    scheme: scheme.optional().openapi({ description: 'Which one, where the endpoint has several' }),
+      .openapi({ description: 'How long the old secret signs beside the new one; default: 24 hours' }),
+    scheme: scheme.optional().openapi({ description: 'The scheme of the secret, if the endpoint has several' }),
   })
   .openapi('RotateInput')
 
@@ -35,7 +36,7 @@ const rotate = defineRoute(
     operationId: 'rotateEndpointSecret',
     tags: ['Secrets'],
     summary: 'Make a new signing secret',
-    description: 'The old one signs beside it for a while, so that the receiver can change over.',
+    description: 'The old one signs beside it until it expires, so that the receiver has time to switch.',
     request: {
       params: idParam,
       headers: idempotent,
@@ -53,8 +54,8 @@ const reveal = defineRoute(
     path: '/endpoints/{id}/secret',
     operationId: 'listEndpointSecrets',
     tags: ['Secrets'],
-    summary: 'List the secrets that sign now, newest first',
-    description: 'For `v1a` the public keys.',
+    summary: 'List the active signing secrets, newest first',
+    description: 'For `v1a` the list has the public keys.',
     request: { params: idParam },
     responses: {
       200: json('The secrets', z.object({ data: z.array(secretSchema) }).openapi('EndpointSecretList'), {
@@ -72,8 +73,8 @@ const publicKey = defineRoute(
     path: '/endpoints/{id}/public-key',
     operationId: 'listEndpointPublicKeys',
     tags: ['Secrets'],
-    summary: 'List the public keys of `v1a` that are signed with now, newest first',
-    description: 'None where the endpoint is not signed with `v1a`.',
+    summary: 'List the active public keys of `v1a`, newest first',
+    description: 'Empty if `v1a` is not among the signatures of the endpoint.',
     request: { params: idParam },
     responses: {
       200: json('The public keys', z.object({ data: z.array(publicKeySchema) }).openapi('EndpointPublicKeyList'), {
@@ -120,7 +121,7 @@ export function secretRoutes(engine: RouteEngine): EngineRoutes {
   return app
 }
 
-/** The secret of a stored answer, which has none; null when it is there no more. */
+/** Reads the secret for a stored answer, which does not contain it; null if it no longer exists. */
 export async function secretAgain(
   { endpoints }: Pick<RouteEngine, 'endpoints'>,
   { workspaceId, id }: Pick<Endpoint, 'workspaceId' | 'id'>,
@@ -133,7 +134,7 @@ export async function secretAgain(
   return secrets.find(({ scheme: of, version }) => of === wanted.scheme && version === wanted.version)?.secret ?? null
 }
 
-/** As the API shows it. */
+/** A secret as the API shows it. */
 function showSecret<S extends string | null>({ scheme: of, version, secret, createdAt, expiresAt }: Shown<S>) {
   return {
     scheme: of,

@@ -1,12 +1,12 @@
 import type { Context } from 'hono'
 
-// A path as a proxy writes it. Two slashes at its beginning would be another host.
+// A path prefix as proxies send it. Two leading slashes would name another host.
 const PREFIX = /^(?:\/[\w.~%-]+)+$/
 const MAX_PREFIX = 200
 
 /**
- * Where the routes are, by a request for `path` among them: the path in front of it, and in front of that the prefix that
- * a proxy took away and names in `X-Forwarded-Prefix`. Relative to the host that was asked, whichever that is.
+ * The URL of the routes, from a request for their `path`: what precedes it in the URL, with the prefix that a proxy removed
+ * (`X-Forwarded-Prefix`) in front. Relative to the host of the request.
  */
 export function serverUrlOf(c: Context, path: string): string {
   const asked = originalPath(c) ?? c.req.path
@@ -19,7 +19,7 @@ function prefixOf(c: Context): string {
   return prefix.length <= MAX_PREFIX && PREFIX.test(prefix) ? prefix : ''
 }
 
-/** The path as Express and its kin had it before they cut their mount path off; where Node's request is known. */
+/** The path before Express and similar frameworks removed their mount path; only where Node's request is available. */
 function originalPath({ env }: Context): string | undefined {
   const { incoming } = (env ?? {}) as { incoming?: { originalUrl?: unknown } }
   const url = incoming?.originalUrl

@@ -6,7 +6,7 @@ import { classOf, explanationOf } from '../error-classes.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { deliverySchema, endpointSchema } from './schemas.ts'
 
-/** A time that RFC 3339 has no year for, because it was broken by hand, is shown as the nearest that it has one for. */
+/** A time outside the years of RFC 3339, broken by hand, is shown as the nearest valid one. */
 export function iso(ms: number): string {
   return new Date(Math.max(YEAR_0_MS, Math.min(ms, END_OF_9999_MS))).toISOString()
 }
@@ -22,7 +22,7 @@ export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
     endpointId: endpointId === '' ? null : endpointId,
     type,
     status,
-    // One that was written by hand, or by another version, is none that a client knows.
+    // Null for a reason that was written by hand or by another version: clients do not know it.
     holdReason: row.holdReason !== null && Object.hasOwn(HOLD_REASONS, row.holdReason) ? row.holdReason : null,
     heldAt: row.heldAt === null ? null : iso(row.heldAt),
     attempts,

@@ -1,4 +1,4 @@
-import { claimDueEvents, claimReadyEvents, newEventId, enqueueEvents } from '@keepsend/outbox'
+import { claimDueEvents, claimReadyEvents, enqueueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type Rig, moves, rig } from '../../../test/rig.ts'
 
@@ -199,7 +199,7 @@ describe('a row of an endpoint that was broken by hand', () => {
     const [row] = await made.rows()
     expect(row).toMatchObject({ endpointId: broken.id, attempts: 1 })
     expect(row?.lastError).toMatch(/^internal_error: /)
-    expect(JSON.stringify(made.log.entries)).toMatch(/the row of .* cannot be read/)
+    expect(JSON.stringify(made.log.entries)).toMatch(/the row of endpoint .* cannot be read/)
   })
 })
 

@@ -2,37 +2,37 @@ import type { EndpointAuth, EndpointTls, OAuth2Auth } from '../credentials.ts'
 import { basicCredentials } from './endpoint-auth.ts'
 import { type Envelope, createEnvelope } from '../secrets/envelope.ts'
 
-/** What an endpoint proves itself with, decrypted. */
+/** The decrypted credentials of an endpoint. */
 export type CachedAuth = { authorization: string } | OAuth2Client
 
-/** Of an endpoint with access tokens. */
+/** An endpoint whose `auth` is `oauth2`. */
 export interface OAuth2Client {
   client: OAuth2Auth
-  /** As its row has it: another one is another client. */
+  /** The encrypted `auth` of the row: a different text means a different client. */
   sealed: string
-  /** The token that its row has, encrypted. */
+  /** The encrypted token of the row. */
   stored: string | null
   envelope: Envelope
 }
 
-/** A secret whose `sealed` holds something of an endpoint's. */
+/** The key of an envelope, with the credentials in it. */
 export interface SealedSecret {
   secret: string | Promise<string>
   sealed: string | null
   token: string | null
 }
 
-/** @throws {EngineError} `secret_unreadable`, naming no part of it */
+/** @throws {EngineError} `secret_unreadable`, quoting nothing of the credentials */
 export async function openAuth({ secret, sealed, token }: SealedSecret): Promise<CachedAuth> {
   const envelope = await createEnvelope(await secret)
-  // Sealed by us, after it was checked.
+  // Not validated again: it was, before it was sealed.
   const auth = JSON.parse(await envelope.open('auth', sealed ?? '')) as EndpointAuth
   if (auth.type === 'basic') return { authorization: basicCredentials(auth.username, auth.password) }
   if (auth.type === 'bearer') return { authorization: `Bearer ${auth.token}` }
   return { client: auth, sealed: sealed ?? '', stored: token, envelope }
 }
 
-/** @throws {EngineError} `secret_unreadable`, naming no part of it */
+/** @throws {EngineError} `secret_unreadable`, quoting nothing of the credentials */
 export async function openTls({ secret, sealed }: SealedSecret): Promise<EndpointTls> {
   const envelope = await createEnvelope(await secret)
   return JSON.parse(await envelope.open('tls', sealed ?? '')) as EndpointTls

@@ -27,7 +27,7 @@ export const ENDPOINT_OPTIONS = {
   concurrency: 'number or null',
   rateLimit: 'number or null',
   ratePeriod: 'text',
-  // Each form has names of its own: see checkAuth and checkTls.
+  // The names depend on the type: see checkAuth and checkTls.
   auth: 'object or null',
   tls: 'object or null',
   secret: 'text',
@@ -42,9 +42,9 @@ export const MAX_RETRY_STATUSES = 20
 const GONE = 410
 
 /**
- * Checks what is set and nothing else, so that it serves a creation and a change alike.
+ * Validates the properties that are set, for a creation and a change alike.
  *
- * @throws {EngineError} `invalid_endpoint`, naming the property, what was found and what would do
+ * @throws {EngineError} `invalid_endpoint`, naming the property, what was found and what is expected
  */
 export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUrl, maxAgeMs: number): void {
   checkNames('an endpoint', ENDPOINT_OPTIONS, input)
@@ -56,7 +56,7 @@ export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUr
   if (description !== undefined && description.length > MAX_DESCRIPTION) {
     throw invalid(`description must be at most ${MAX_DESCRIPTION} characters; found ${description.length}`)
   }
-  // Postgres refuses both.
+  // Postgres rejects both.
   if (description !== undefined && (!description.isWellFormed() || description.includes('\0'))) {
     throw invalid('description must be well-formed text without a NUL')
   }
@@ -109,7 +109,7 @@ function checkSignatures(signatures: readonly string[]): void {
   }
 }
 
-/** By its prefix a secret is of one scheme, which has to be one of the endpoint's. */
+/** The prefix of a secret names its scheme, which must be one of the endpoint's. */
 function checkSecret(secret: string, signatures: readonly string[]): void {
   const isKey = secret.startsWith('whsk_')
   if (isKey) signingKey(secret)
@@ -141,7 +141,7 @@ function invalid(message: string): EngineError {
   return new EngineError('invalid_endpoint', message)
 }
 
-/** Checks its parts. @throws {EngineError} `invalid_endpoint`, which never repeats the secret */
+/** Validates the parts. @throws {EngineError} `invalid_endpoint`, never quoting the secret */
 export function checkCompat({ header, format = 'timestamped', secret }: CompatSignature): void {
   checkHeaderName('compatSignature.header', header)
   if (!COMPAT_FORMATS.includes(format)) {

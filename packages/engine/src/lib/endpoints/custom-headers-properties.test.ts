@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type IncomingMessage, Agent, createServer, request, validateHeaderName, validateHeaderValue } from 'node:http'
+import { Agent, type IncomingMessage, createServer, request, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -51,7 +51,7 @@ const name = fc.oneof(
 )
 const value = fc.oneof(text(20), fc.string({ minLength: 1, maxLength: 20 }))
 
-// Written anew, by the list of what a request is made of and what is ours.
+// Written independently of the source: headers of the connection, and Keepsend's own.
 const FORBIDDEN =
   /^(host|connection|content-.*|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|forwarded|x-forwarded-.*|cf-.*|webhook-.*|keepsend-.*|user-agent|date|via|accept-encoding|sec-.*|__proto__)$/i
 
@@ -63,7 +63,7 @@ function accepted(given: string, content: string): [name: string, value: string]
   }
 }
 
-/** A receiver that answers with the header lines that came, as they came. */
+/** A receiver that answers with the header lines that it received, unchanged. */
 async function echo(): Promise<{ port: number; agent: Agent }> {
   const server = createServer((incoming, response) => response.end(JSON.stringify(incoming.rawHeaders)))
   const agent = new Agent({ keepAlive: true, maxSockets: 4 })
@@ -92,7 +92,7 @@ async function byFetch(port: number, headers: Record<string, string>): Promise<s
 
 const byName = ([one = '']: readonly string[], [other = '']: readonly string[]): number => (one < other ? -1 : 1)
 
-/** What of the lines bears one of the names, in order of name. */
+/** The lines with one of the names, ordered by name. */
 function ofOurs(raw: readonly string[], headers: Record<string, string>): string[][] {
   const lines: string[][] = []
   for (let at = 0; at < raw.length; at += 2) {
@@ -103,7 +103,7 @@ function ofOurs(raw: readonly string[], headers: Record<string, string>): string
 }
 
 describe('any header of an endpoint', { timeout: 60_000 }, () => {
-  it('that is let through has no forbidden name, is one line to Node, and arrives unchanged through node:http and undici', async () => {
+  it('that is accepted has no forbidden name, is one line to Node, and arrives unchanged through node:http and undici', async () => {
     const through: [string, string][] = []
     fc.assert(
       fc.property(name, value, (given, content) => {
@@ -121,15 +121,15 @@ describe('any header of an endpoint', { timeout: 60_000 }, () => {
     expect(through.length).toBeLessThan(RUNS)
 
     const { port, agent } = await echo()
-    for (let at = 0, turn = 0; at < through.length; at += 32, turn++) {
+    for (let at = 0, round = 0; at < through.length; at += 32, round++) {
       // One of each name: a second would replace the first.
       const headers = checkHeaders(Object.fromEntries(new Map(through.slice(at, at + 32))))
-      const raw = await (turn % 2 === 0 ? byHttp(port, agent, headers) : byFetch(port, headers))
+      const raw = await (round % 2 === 0 ? byHttp(port, agent, headers) : byFetch(port, headers))
       expect(ofOurs(raw, headers)).toEqual(Object.entries(headers).sort(byName))
     }
   })
 
-  it.each(cases.headers)('%j: %j, let through: %s', (given, content, wanted) => {
+  it.each(cases.headers)('%j: %j, accepted: %s', (given, content, wanted) => {
     expect(accepted(String(given), String(content)) !== undefined).toBe(wanted)
   })
 })

@@ -4,12 +4,12 @@ export const MAX_HEADERS = 32
 export const MAX_VALUE_BYTES = 4096
 const MAX_TOTAL_BYTES = 16_384
 
-// RFC 9110, section 5.6.2: what a header's name may be made of.
+// RFC 9110, section 5.6.2: the characters of a header name.
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
-// Visible ASCII, with spaces inside: no line can be smuggled in, and every client sends the same bytes.
+// Visible ASCII, with spaces inside: no line break can be injected, and every client sends the same bytes.
 const VALUE = /^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$/
 
-// What a request is made of, and what proxies and receivers take for ours or for the platform's.
+// Headers of the connection, and headers that proxies and receivers attribute to Keepsend or to the platform.
 const RESERVED = new Set([
   '__proto__',
   'accept-encoding',
@@ -29,7 +29,7 @@ const RESERVED = new Set([
 const RESERVED_PREFIXES = ['cf-', 'content-', 'keepsend-', 'proxy-', 'sec-', 'webhook-', 'x-forwarded-']
 
 /**
- * The headers of an endpoint's own, with lower-case names, as every attempt sends them.
+ * Validates the headers of an endpoint and returns them with lower-case names, as every attempt sends them.
  *
  * @throws {EngineError} `invalid_endpoint`, naming the header; never its value, which may be a secret
  */
@@ -41,7 +41,7 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): Record<
   for (const [given, value] of entries) {
     const name = checkHeaderName('headers', given)
     const shown = JSON.stringify(given.slice(0, 100))
-    if (checked.has(name)) throw invalid(`${shown} is there twice`)
+    if (checked.has(name)) throw invalid(`${shown} is given twice`)
     if (value.length > MAX_VALUE_BYTES || !VALUE.test(value)) {
       throw invalid(`the value of ${shown} must be 1 to ${MAX_VALUE_BYTES} visible ASCII characters, spaces inside`)
     }
@@ -53,16 +53,16 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): Record<
 }
 
 /**
- * The name of a header that an endpoint may set, in lower case.
+ * Validates the name of a header that an endpoint may set, and returns it in lower case.
  *
  * @throws {EngineError} `invalid_endpoint`, naming the property and the header
  */
 export function checkHeaderName(property: string, given: string): string {
   const name = given.toLowerCase()
   const shown = JSON.stringify(given.slice(0, 100))
-  if (!TOKEN.test(name)) throw invalid(`${shown} is no name of a header`, property)
+  if (!TOKEN.test(name)) throw invalid(`${shown} is not a valid header name`, property)
   if (RESERVED.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix))) {
-    throw invalid(`${shown} is not for endpoints to set`, property)
+    throw invalid(`${shown} is reserved: endpoints cannot set it`, property)
   }
   return name
 }

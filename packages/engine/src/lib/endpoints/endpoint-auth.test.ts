@@ -20,7 +20,7 @@ const OAUTH2 = {
 } as const
 const EACH: EndpointAuth[] = [BASIC, BEARER, OAUTH2]
 
-/** What is shown of each. */
+/** The shown part of each. */
 const SHOWN = [
   { type: 'basic', username: 'keepsend' },
   { type: 'bearer' },
@@ -38,7 +38,7 @@ async function everythingStored({ select }: Pick<Awaited<ReturnType<typeof rig>>
   return JSON.stringify(await Promise.all(tables.map((table) => select(`select * from ${table}`))))
 }
 
-/** The header of the one attempt that an event makes. */
+/** The header of the attempt for a new event. */
 async function sentWith(made: Pick<Awaited<ReturnType<typeof rig>>, 'engine' | 'work' | 'sender'>) {
   await made.engine.publish(event)
   await made.work()
@@ -62,7 +62,7 @@ describe('auth of an endpoint', () => {
   })
 
   it.each(EACH.map((auth, index) => [auth.type, auth, SHOWN[index]] as const))(
-    'is shown without its secrets, and stored in no form that can be read: %s',
+    'is shown without its secrets, and stored encrypted: %s',
     async (_, auth, shown) => {
       const made = await api()
       const answers = [await read(made.call('POST', '/endpoints', { url, auth }))]
@@ -84,7 +84,7 @@ describe('auth of an endpoint', () => {
     },
   )
 
-  it('stays as it is by a change of something else, is replaced as a whole, and taken away by null', async () => {
+  it('is left alone by other changes, replaced as a whole, and removed by null', async () => {
     const made = await rig()
     const { engine, select } = made
     const { id } = await made.addEndpoint({ auth: BASIC })
@@ -102,7 +102,7 @@ describe('auth of an endpoint', () => {
     expect(await sentWith(made)).toBeUndefined()
   })
 
-  it('of two changes side by side is one of the two, and can be read', async () => {
+  it('is that of one of two concurrent changes, and can be decrypted', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint({ auth: BASIC })
     for (let round = 0; round < 5; round++) {
@@ -114,14 +114,14 @@ describe('auth of an endpoint', () => {
     }
   })
 
-  it('goes with its endpoint', async () => {
+  it('is deleted with its endpoint', async () => {
     const { addEndpoint, engine, count } = await rig()
     const { id } = await addEndpoint({ auth: BASIC })
     await engine.endpoints.delete('w1', id)
     expect(await count('keepsend_secrets')).toBe(0)
   })
 
-  it('goes to another key of the ring with the secrets, and is read without the old one', async () => {
+  it('is re-encrypted with the secrets, and decrypted without the old key', async () => {
     const on = await openDatabase()
     const [k1, k2] = [newKey('k1'), newKey('k2')]
     await (await rig({ on, secrets: createKeyRing([k1]) })).addEndpoint({ auth: BEARER })
@@ -134,27 +134,30 @@ describe('auth of an endpoint', () => {
   })
 
   it.each([
-    ['its key is gone', "delete from keepsend_secrets where scheme = 'auth'"],
+    ['its key is missing', "delete from keepsend_secrets where scheme = 'auth'"],
     ['it was changed by hand', "update keepsend_secrets set sealed = 'AAAA' where scheme = 'auth'"],
-    ['it is gone', "update keepsend_secrets set sealed = null where scheme = 'auth'"],
+    ['it is missing', "update keepsend_secrets set sealed = null where scheme = 'auth'"],
     ['its key is another', "update keepsend_secrets set secret = 'AAAA', key_id = null where scheme = 'auth'"],
-  ])('that cannot be decrypted sends nothing, at no charge, and no neighbour notices: %s', async (_, damage) => {
-    const { addEndpoint, engine, exec, work, sender, log } = await rig()
-    const { id } = await addEndpoint({ auth: BEARER })
-    await exec(damage)
-    await addEndpoint({ auth: { type: 'bearer', token: 'mine' } })
-    await engine.publish(event)
-    const outcomes = await work()
-    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'reschedule'])
-    expect(outcomes).toContainEqual(
-      expect.objectContaining({ deferral: true, error: expect.stringMatching(/^secret_unreadable: /) }),
-    )
-    expect(sender.requests.map(({ headers }) => headers['authorization'])).toEqual(['Bearer mine'])
-    expect(log.entries).toMatchObject([{ level: 'error', fields: { endpointId: id, code: 'secret_unreadable' } }])
-    expect(JSON.stringify(log.entries)).not.toContain('s3cret')
-  })
+  ])(
+    'sends nothing when it cannot be decrypted, without counting an attempt or affecting other endpoints: %s',
+    async (_, damage) => {
+      const { addEndpoint, engine, exec, work, sender, log } = await rig()
+      const { id } = await addEndpoint({ auth: BEARER })
+      await exec(damage)
+      await addEndpoint({ auth: { type: 'bearer', token: 'mine' } })
+      await engine.publish(event)
+      const outcomes = await work()
+      expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'reschedule'])
+      expect(outcomes).toContainEqual(
+        expect.objectContaining({ deferral: true, error: expect.stringMatching(/^secret_unreadable: /) }),
+      )
+      expect(sender.requests.map(({ headers }) => headers['authorization'])).toEqual(['Bearer mine'])
+      expect(log.entries).toMatchObject([{ level: 'error', fields: { endpointId: id, code: 'secret_unreadable' } }])
+      expect(JSON.stringify(log.entries)).not.toContain('s3cret')
+    },
+  )
 
-  it('that was copied to another endpoint does not open there', async () => {
+  it('does not decrypt when copied to another endpoint', async () => {
     const { addEndpoint, engine, exec, work, sender } = await rig()
     const [from, to] = [await addEndpoint({ auth: BEARER }), await addEndpoint({ auth: BASIC })]
     await exec(
@@ -167,7 +170,7 @@ describe('auth of an endpoint', () => {
     expect(sender.requests).toHaveLength(1)
   })
 
-  it('a column that is shown and was broken by hand stops neither the list nor a change', async () => {
+  it('breaks neither lists nor changes when its column is broken by hand', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint({ auth: BASIC })
     await made.exec("update keepsend_endpoints set auth = '{'")
@@ -176,7 +179,7 @@ describe('auth of an endpoint', () => {
     expect(await sentWith(made)).toBe(`Bearer ${BEARER.token}`)
   })
 
-  it('costs an endpoint without it no statement, and the others none besides', async () => {
+  it('costs no additional statement, with it or without', async () => {
     const statements: string[] = []
     const { addEndpoint, engine, work } = await rig({
       wrap: (db) => ({
@@ -228,7 +231,7 @@ describe('auth that is refused', () => {
     ['auth.token must be', { type: 'bearer', token: 'a'.repeat(8193) }],
     ['auth.tokenUrl: address not allowed (blocked_address)', { ...OAUTH2, tokenUrl: 'https://127.0.0.1/' }],
     ['auth.tokenUrl: url must begin with https://', { ...OAUTH2, tokenUrl: 'http://login.example.com/' }],
-    ['auth.tokenUrl: url must hold no user name', { ...OAUTH2, tokenUrl: 'https://a:b@login.example.com/' }],
+    ['auth.tokenUrl: url must not contain a user name', { ...OAUTH2, tokenUrl: 'https://a:b@login.example.com/' }],
     ['auth.tokenUrl must be', { ...OAUTH2, tokenUrl: undefined }],
     ['auth.clientId must be', { ...OAUTH2, clientId: '' }],
     ['auth.clientSecret must be', { ...OAUTH2, clientSecret: undefined }],
@@ -245,7 +248,7 @@ describe('auth that is refused', () => {
     expect(await count('keepsend_secrets')).toBe(1)
   })
 
-  it('over HTTP is a problem document without what was given', async () => {
+  it('is a problem document over HTTP, without the given values', async () => {
     const { call } = await api()
     const bad = [
       { type: 'basic', username: 's3cret:name', password: 's3cret' },
@@ -262,7 +265,7 @@ describe('auth that is refused', () => {
     }
   })
 
-  it('belongs to a workspace: another one cannot change it', async () => {
+  it('cannot be changed by another workspace', async () => {
     const { call, keys } = await api()
     const { body } = await read(call('POST', '/endpoints', { url, auth: BEARER }))
     const path = `/endpoints/${String(body['id'])}`
@@ -271,7 +274,7 @@ describe('auth that is refused', () => {
   })
 })
 
-it('a request that is repeated under its key answers auth as it was shown, from a record without secrets', async () => {
+it('a repeated request shows auth as the first did, from a record without secrets', async () => {
   const made = await api()
   const ask = async () =>
     read(

@@ -6,13 +6,13 @@ import { EngineError } from '../errors.ts'
 
 interface Field {
   max: number
-  /** What it consists of, and how that is said. */
+  /** The allowed characters, and their description in errors. */
   pattern: RegExp
   what: string
   isOptional?: true
 }
 
-const TEXT = { pattern: /^[^\p{Cc}\p{Cs}]+$/u, what: 'characters, no control character among them' }
+const TEXT = { pattern: /^[^\p{Cc}\p{Cs}]+$/u, what: 'characters without control characters' }
 const OPTIONAL_TEXT = { ...TEXT, max: 1000, isOptional: true } as const
 
 /** The bounds of each form. */
@@ -21,7 +21,7 @@ export const AUTH_FIELDS = {
     username: {
       max: 256,
       pattern: /^[^:\p{Cc}\p{Cs}]*$/u,
-      what: 'characters, no colon and no control character among them',
+      what: 'characters without colons and control characters',
     },
     password: { ...TEXT, max: 1024, pattern: /^[^\p{Cc}\p{Cs}]*$/u },
   },
@@ -96,7 +96,7 @@ export function shownAuth(auth: EndpointAuth): ShownAuth {
   return { ...shown, clientAuthentication }
 }
 
-/** The header's value, of a user name and a password. */
+/** The value of the header `authorization` for a user name and a password. */
 export function basicCredentials(username: string, password: string): string {
   return `Basic ${toBase64(utf8(`${username}:${password}`))}`
 }

@@ -2,7 +2,7 @@ import type { Row } from '@keepsend/outbox/internal'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import type { secrets as secretsTable } from '../sqlite/tables.ts'
 
-/** What an attempt reads of an endpoint. */
+/** The columns of an endpoint that an attempt reads. */
 export const ENDPOINT_COLUMNS = [
   'id',
   'workspaceId',
@@ -31,7 +31,7 @@ export const ENDPOINT_COLUMNS = [
   'windowFailures',
 ] as const
 
-/** And of each of its secrets. */
+/** The columns of each of its secrets. */
 export const SECRET_COLUMNS = ['scheme', 'secret', 'keyId', 'expiresAt', 'sealed', 'token'] as const
 
 export type EndpointColumn = (typeof ENDPOINT_COLUMNS)[number]
@@ -39,7 +39,7 @@ type SecretRow = Pick<InferSelectModel<typeof secretsTable>, (typeof SECRET_COLU
   secretVersion: number
 }
 
-/** An endpoint, and of each of its secrets a row; without a secret one row of nulls. */
+/** A row for each secret of an endpoint; without a secret, one row of nulls. */
 export type EndpointCacheRow = Row & { id: string; workspaceId: string; paused: number } & {
   [Name in keyof SecretRow]: SecretRow[Name] | null
 }

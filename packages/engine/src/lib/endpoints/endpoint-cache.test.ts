@@ -5,8 +5,8 @@ import { PLAINTEXT, createSecretStore } from '../secrets/secret-store.ts'
 import { createCheckUrl } from '../url-policy/check-url.ts'
 import { createEndpointCache } from './endpoint-cache.ts'
 
-// A rejection that nobody handles ends a process of Node's, and fails this test.
-it('a failure that is noted while the endpoint is being read leaves no rejection behind when the read fails', async () => {
+// An unhandled rejection ends a Node process, and fails this test.
+it('a failure recorded while the endpoint is read causes no unhandled rejection when the read fails', async () => {
   const db: OutboxDatabase = {
     dialect: sqliteDialect,
     run: () => Promise.reject(new Error('the disk is gone')),

@@ -14,57 +14,57 @@ import type { SignatureScheme } from '../signing/signer.ts'
 import { type CachedAuth, openAuth, openTls } from './cached-credentials.ts'
 import { ENDPOINT_COLUMNS, type EndpointCacheRow, type EndpointColumn, SECRET_COLUMNS } from './endpoint-cache-row.ts'
 
-/** What an attempt needs to know of its endpoint. */
+/** An endpoint as an attempt uses it. */
 export interface EndpointSnapshot extends Pick<Endpoint, 'compatHeader' | 'compatFormat' | 'eventTypeHeader'> {
   id: string
   version: number
   enabled: boolean
-  /** No attempt begins now. */
+  /** No attempt may begin now. */
   paused: boolean
-  /** The URL and the verdict on it, judged when the target was read. */
+  /** The URL and the URL policy's decision on it, made when the row was read. */
   check: UrlCheck
-  /** Of the URL, without the dot that may end it; undefined where the URL is refused. */
+  /** The host name of the URL without a trailing dot; undefined where the URL is refused. */
   host: string | undefined
   retrySchedule: readonly number[] | null
   deadlineMs: number | null
-  /** Of its own, with lower-case names. A promise where there are some, which rejects where they cannot be decrypted. */
+  /** Its own headers, with lower-case names. A promise where it has some, which rejects if they cannot be decrypted. */
   headers: Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
   retryStatuses: readonly number[]
-  /** Attempts at once from one process; null: as its queue has it. */
+  /** Concurrent attempts from one process; null: the queue's default. */
   concurrency: number | null
   /** Attempts per period, from all processes together. */
   rateLimit: number | null
   ratePeriod: RatePeriod
   health: Health
-  /** When held rows are let out next; null: none is held, or a person must come. */
+  /** When held rows are resumed next; null: none is held, or a person must resume them. */
   resumeAt: number | null
-  /** What it proves itself with, as `headers` are; undefined where there is none, so that nothing is waited for. */
+  /** Its credentials, decrypted as `headers` are; undefined where it has none, so that nothing is awaited. */
   auth: Promise<CachedAuth> | undefined
   tls: Promise<EndpointTls> | undefined
-  /** By scheme and the newest first; each signs until it expires. */
-  secrets: readonly TargetSecret[]
+  /** By scheme, the newest first; each signs until it expires. */
+  secrets: readonly SnapshotSecret[]
 }
 
-/** A promise until it was decrypted once; one that rejects is of no harm to other endpoints. */
-interface TargetSecret {
+/** Decrypted lazily; a failure affects only this endpoint. */
+interface SnapshotSecret {
   scheme: SignatureScheme
   secret: string | Promise<string>
   expiresAt: number | null
 }
 
-/** Endpoints as attempts see them: read at each attempt, or at most a second ago. */
+/** Endpoints as attempts see them, read at most a second ago. */
 export interface EndpointCache {
-  /** Undefined when there is no such endpoint. Look-ups of one turn share a statement. */
+  /** Undefined when there is no such endpoint. Look-ups of one event-loop tick share a statement. */
   get(endpointId: string): Promise<EndpointSnapshot | undefined>
   forget(endpointId: string): void
   /**
-   * An attempt has failed, as of `at`: what was read is failing from now on. With so many in a row it is forgotten, for the
-   * circuit may have opened.
+   * Records an attempt that failed at the time `at`: the snapshot counts as failing from then on. After `inRow` failures in a
+   * row the entry is dropped, because the circuit may have opened.
    */
   failed(endpointId: string, at: number, inRow: number): void
 }
 
-// A change by another process is seen within a second; by this one, at once.
+// A change by another process is seen within a second; one by this process immediately.
 const FRESH_MS = 1000
 const MAX_CACHED = 10_000
 
@@ -74,27 +74,30 @@ export function createEndpointCache(
   checkUrl: CheckUrl,
   monotonic: () => number,
 ): EndpointCache {
-  const cached = new Map<string, { readAt: number; target: Promise<EndpointSnapshot | undefined>; failures: number }>()
-  let wanted: { ids: string[]; read: Promise<Map<string, EndpointSnapshot | EngineError>> } | undefined
+  const cached = new Map<
+    string,
+    { readAt: number; snapshot: Promise<EndpointSnapshot | undefined>; failures: number }
+  >()
+  let nextRead: { ids: string[]; read: Promise<Map<string, EndpointSnapshot | EngineError>> } | undefined
 
   function load(endpointId: string): Promise<EndpointSnapshot | undefined> {
-    if (!wanted) {
+    if (!nextRead) {
       const ids: string[] = []
       const read = Promise.resolve().then(() => {
-        wanted = undefined
-        return readTargets(db, secretStore, checkUrl, ids)
+        nextRead = undefined
+        return readSnapshots(db, secretStore, checkUrl, ids)
       })
-      wanted = { ids, read }
+      nextRead = { ids, read }
     }
-    wanted.ids.push(endpointId)
-    return wanted.read.then((targets) => {
-      const target = targets.get(endpointId)
-      if (target instanceof EngineError) throw target
-      // Which row may go while a circuit is open changes from one probe to the next: that is read each time.
-      if (target?.health.circuit === 'open') cached.delete(endpointId)
+    nextRead.ids.push(endpointId)
+    return nextRead.read.then((snapshots) => {
+      const snapshot = snapshots.get(endpointId)
+      if (snapshot instanceof EngineError) throw snapshot
+      // While a circuit is open the row that may go changes with each probe: read it each time.
+      if (snapshot?.health.circuit === 'open') cached.delete(endpointId)
       const known = cached.get(endpointId)
-      if (known && target) known.failures = target.health.failuresInRow
-      return target
+      if (known && snapshot) known.failures = snapshot.health.failuresInRow
+      return snapshot
     })
   }
 
@@ -102,13 +105,13 @@ export function createEndpointCache(
     get(endpointId) {
       const known = cached.get(endpointId)
       const now = monotonic()
-      if (known && now - known.readAt < FRESH_MS) return known.target
-      const target = load(endpointId)
+      if (known && now - known.readAt < FRESH_MS) return known.snapshot
+      const snapshot = load(endpointId)
       if (cached.size >= MAX_CACHED) cached.clear()
-      cached.set(endpointId, { readAt: now, target, failures: 0 })
-      // A failed read must not be remembered; whoever waits for it is told.
-      target.catch(() => cached.delete(endpointId))
-      return target
+      cached.set(endpointId, { readAt: now, snapshot, failures: 0 })
+      // A failed read must not be cached; its callers get the rejection.
+      snapshot.catch(() => cached.delete(endpointId))
+      return snapshot
     },
     forget(endpointId) {
       cached.delete(endpointId)
@@ -120,14 +123,14 @@ export function createEndpointCache(
         cached.delete(endpointId)
         return
       }
-      known.target = known.target.then((target) => target && asFailing(target, at))
-      // It may still be being read, and whoever waits for that is told of a failure.
-      known.target.catch(() => undefined)
+      known.snapshot = known.snapshot.then((snapshot) => snapshot && asFailing(snapshot, at))
+      // The read may still fail; the callers of `get` get that rejection.
+      known.snapshot.catch(() => undefined)
     },
   }
 }
 
-async function readTargets(
+async function readSnapshots(
   db: OutboxDatabase,
   secretStore: SecretStore,
   checkUrl: CheckUrl,
@@ -140,31 +143,31 @@ async function readTargets(
       on signing.endpoint_id = endpoint.id and (signing.expires_at is null or signing.expires_at > ${clock()})
     where endpoint.id ${db.dialect.keys([...new Set(ids)])}
     order by endpoint.id, signing.scheme, signing.version desc`)
-  const targets = new Map<string, OpenTarget | EngineError>()
+  const snapshots = new Map<string, SnapshotDraft | EngineError>()
   for (const row of rows) {
-    const target = targets.get(row.id) ?? readTarget(row, checkUrl)
-    targets.set(row.id, target)
-    if (!(target instanceof EngineError)) addSecret(target, row, secretStore)
+    const snapshot = snapshots.get(row.id) ?? readSnapshot(row, checkUrl)
+    snapshots.set(row.id, snapshot)
+    if (!(snapshot instanceof EngineError)) addSecret(snapshot, row, secretStore)
   }
-  return targets
+  return snapshots
 }
 
-/** A target whose secrets are still being added. */
-type OpenTarget = EndpointSnapshot & { secrets: TargetSecret[]; sealedHeaders: Readonly<Record<string, string>> }
+/** A snapshot to which secrets are still being added. */
+type SnapshotDraft = EndpointSnapshot & { secrets: SnapshotSecret[]; sealedHeaders: Readonly<Record<string, string>> }
 
-function asFailing(target: EndpointSnapshot, at: number): EndpointSnapshot {
-  const { health } = target
-  return health.failingSince === null ? { ...target, health: { ...health, failingSince: at } } : target
+function asFailing(snapshot: EndpointSnapshot, at: number): EndpointSnapshot {
+  const { health } = snapshot
+  return health.failingSince === null ? { ...snapshot, health: { ...health, failingSince: at } } : snapshot
 }
 
-/** A row that was broken by hand fails its own deliveries, and no look-up of its neighbours. */
-function readTarget(row: EndpointCacheRow, checkUrl: CheckUrl): OpenTarget | EngineError {
+/** A row that was broken by hand fails its own deliveries, and no other endpoint's look-up. */
+function readSnapshot(row: EndpointCacheRow, checkUrl: CheckUrl): SnapshotDraft | EngineError {
   try {
     const endpoint = endpointRows.read<EndpointColumn>(row)
     const { id, version, deadlineMs, headers, compatHeader, concurrency, rateLimit, ratePeriod, resumeAt } = endpoint
     const check = checkUrl(endpoint.url)
     const { circuit, probeId, failingSince, warned, failuresInRow, windowAt, windowFailures } = endpoint
-    // Field by field: the row of the join holds a secret besides, which no cached endpoint carries.
+    // Field by field: the joined row also holds a secret, which no snapshot may carry.
     return {
       id,
       version,
@@ -190,37 +193,37 @@ function readTarget(row: EndpointCacheRow, checkUrl: CheckUrl): OpenTarget | Eng
       secrets: [],
     }
   } catch {
-    // Not what the parser says: it quotes what it read, headers with their tokens included.
+    // Without the parser's message: it quotes its input, headers with tokens included.
     return new EngineError(
       'invalid_endpoint',
-      `the row of ${row.id} cannot be read: a column of it is not in its format`,
+      `the row of endpoint ${row.id} cannot be read: one of its columns has an invalid format`,
     )
   }
 }
 
-function addSecret(target: OpenTarget, row: EndpointCacheRow, secretStore: SecretStore): void {
+function addSecret(snapshot: SnapshotDraft, row: EndpointCacheRow, secretStore: SecretStore): void {
   const { workspaceId, scheme, secretVersion: version, keyId, expiresAt } = row
   if (row.secret === null || version === null || scheme === null || scheme === 'pepper' || scheme === 'check') return
   const secret = secretStore.open({ workspaceId, endpointId: row.id, scheme, version, secret: row.secret, keyId })
-  if (typeof secret !== 'string') void waitedForLater(secret)
-  if (scheme === 'headers') target.headers = waitedForLater(openHeaders(target.sealedHeaders, secret))
-  else if (scheme === 'auth') target.auth = waitedForLater(openAuth({ ...row, secret }))
-  else if (scheme === 'tls') target.tls = waitedForLater(openTls({ ...row, secret }))
-  else target.secrets.push({ scheme, secret, expiresAt })
+  if (typeof secret !== 'string') void rejectLater(secret)
+  if (scheme === 'headers') snapshot.headers = rejectLater(openHeaders(snapshot.sealedHeaders, secret))
+  else if (scheme === 'auth') snapshot.auth = rejectLater(openAuth({ ...row, secret }))
+  else if (scheme === 'tls') snapshot.tls = rejectLater(openTls({ ...row, secret }))
+  else snapshot.secrets.push({ scheme, secret, expiresAt })
 }
 
-/** What the endpoint has, until its key is found. */
+/** Stands for headers or credentials until their key is read. */
 function missing(what: string, endpointId: string): Promise<never> {
-  return waitedForLater(Promise.reject(keyless(what, endpointId)))
+  return rejectLater(Promise.reject(keyless(what, endpointId)))
 }
 
-/** The attempt that needs it is told what it rejects with; until then nobody waits for it. */
-function waitedForLater<T>(work: Promise<T>): Promise<T> {
+/** Keeps a rejection from being reported as unhandled: the attempt that needs the value gets it. */
+function rejectLater<T>(work: Promise<T>): Promise<T> {
   work.catch(() => undefined)
   return work
 }
 
 function numbersIn(list: unknown): number[] {
   if (Array.isArray(list) && list.every((one) => typeof one === 'number')) return list
-  throw new TypeError('no list of numbers')
+  throw new TypeError('expected a list of numbers')
 }

@@ -7,7 +7,7 @@ import { api, problem, read } from '../../../test/routes.ts'
 
 const ROUNDS = 20
 
-/** Both changes of a fresh endpoint at the same time, again and again; the endpoints that came of it. */
+/** Makes both changes of a new endpoint concurrently, many times; returns the resulting endpoints. */
 async function together(one: object, other: object) {
   const made = await rig()
   const endpoints = await Promise.all(
@@ -20,7 +20,7 @@ async function together(one: object, other: object) {
   return { made, endpoints }
 }
 
-describe('two changes of an endpoint at the same time', () => {
+describe('two concurrent changes of an endpoint', () => {
   it.each([
     ['a URL and a description', { url: 'https://hooks.example.com/new' }, { description: 'x' }],
     ['event types and a description', { eventTypes: ['safe.only'] }, { description: 'x' }],
@@ -28,19 +28,19 @@ describe('two changes of an endpoint at the same time', () => {
     ['a schedule and a rate limit', { retrySchedule: [5, 6] }, { rateLimit: 7 }],
     ['a rate limit and its period', { rateLimit: 7 }, { ratePeriod: 'hour' }],
     ['null and a value', { deadlineMs: null }, { concurrency: 3 }],
-  ])('both stand: %s', async (_what, one, other) => {
+  ])('are both written: %s', async (_what, one, other) => {
     const { endpoints } = await together(one, other)
     expect(endpoints).toMatchObject(endpoints.map(() => ({ ...one, ...other, version: 3 })))
   })
 
-  it('leave the subscriptions of both: neither event types nor channels are mixed with older ones', async () => {
+  it('write the subscriptions of both, and mix neither event types nor channels with older ones', async () => {
     const { made } = await together({ eventTypes: ['a.b', 'a.b'] }, { channels: ['general'] })
     const rows = await made.select('select distinct pattern, channel from keepsend_subscriptions')
     expect(rows).toEqual([{ pattern: 'a.b', channel: 'general' }])
     expect(await made.select('select 1 from keepsend_subscriptions')).toHaveLength(ROUNDS)
   })
 
-  it('touch no subscription when neither event types nor channels are given', async () => {
+  it('write no subscription when neither event types nor channels are given', async () => {
     const asked: string[] = []
     const wrap = (db: OutboxDatabase): OutboxDatabase => ({
       dialect: db.dialect,
@@ -59,7 +59,7 @@ describe('two changes of an endpoint at the same time', () => {
 })
 
 describe('a change of the version that was read', () => {
-  it('is made; one of an older version is refused, and nothing of it is written', async () => {
+  it('is made; one of an older version is refused and writes nothing', async () => {
     const { engine, select } = await rig()
     const { endpoint } = await engine.endpoints.create('w1', { url: 'https://hooks.example.com/' })
     const { id, version } = endpoint
@@ -76,7 +76,7 @@ describe('a change of the version that was read', () => {
     expect(await select('select scheme from keepsend_secrets')).toEqual([{ scheme: 'v1' }])
   })
 
-  it('of two that read the same, one is made', async () => {
+  it('is made by one of two that read the same version', async () => {
     const { engine } = await rig()
     const { endpoint } = await engine.endpoints.create('w1', { url: 'https://hooks.example.com/' })
     const changes = ['a', 'b', 'c'].map((description) =>
@@ -86,7 +86,7 @@ describe('a change of the version that was read', () => {
     expect(ends.toSorted()).toEqual(['fulfilled', 'rejected', 'rejected'])
   })
 
-  it('whose commit lost its answer is no older version: it rejects with what the storage said', async () => {
+  it("rejects with the error of the storage, not as an older version, when the commit's answer is lost", async () => {
     const unknown = new OutboxError('commit_unconfirmed', 'the connection ended')
     let isLosing = false
     const wrap = (db: OutboxDatabase): OutboxDatabase => ({
@@ -106,7 +106,7 @@ describe('a change of the version that was read', () => {
     expect(await engine.endpoints.get('w1', endpoint.id)).toMatchObject({ description: 'x' })
   })
 
-  it('goes over HTTP as ETag and If-Match', async () => {
+  it('uses ETag and If-Match over HTTP', async () => {
     const { engine, keys } = await api()
     const ask = (method: string, path: string, match?: string, body?: object) =>
       engine.routes.request(path, {
@@ -137,8 +137,8 @@ describe('a change of the version that was read', () => {
 
 const NO_IDS = ['', 'w\ud800', 'w\0', 'x'.repeat(256), 7, null, undefined]
 
-describe('what is no workspace id', () => {
-  it.each(NO_IDS)('is refused wherever one enters: %j', async (given) => {
+describe('an invalid workspace id', () => {
+  it.each(NO_IDS)('is refused by every function: %j', async (given) => {
     const { engine } = await rig()
     const workspaceId = given as string
     const { endpoints, apiKeys, deliveries } = engine
@@ -175,21 +175,21 @@ describe('what is no workspace id', () => {
   })
 })
 
-describe('a principal that is none', () => {
+describe('an invalid principal', () => {
   it.each([
     { workspaceId: 'w1', scopes: 'endpoints:read' },
     { workspaceId: 1, scopes: ['endpoints:read'] },
     { workspaceId: 'w\ud800', scopes: ['endpoints:read'] },
     { workspaceId: 'w1', scopes: ['everything'] },
     {},
-  ])('lets nobody in, and is named: %j', async (principal) => {
+  ])('is refused with a reason: %j', async (principal) => {
     const { engine } = await rig({ authenticate: async () => principal as Principal })
     expect(await read(engine.routes.request('/endpoints'))).toEqual(problem(500, 'invalid_option'))
   })
 })
 
 describe('an Idempotency-Key', () => {
-  it('that belongs to no one workspace is refused, and no tenant is answered with the answer of another', async () => {
+  it('is refused without a workspace, so that no tenant gets the answer of another', async () => {
     const { engine } = await rig()
     const app = new Hono().use(keepsend(engine))
     const events = (tenants: string[]) => tenants.map((workspaceId) => ({ type: 'a.b', workspaceId, data: {} }))

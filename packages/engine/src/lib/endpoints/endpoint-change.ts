@@ -3,26 +3,26 @@ import { type OptionNames, clock, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 
-/** What a change of an endpoint may ask for. */
+/** Options of a change of an endpoint. */
 export interface ChangeOptions {
-  /** The `version` that the caller has read: another by now refuses the change. @default any */
+  /** The `version` that the caller has read: if the endpoint has another by now, the change is refused. @default any */
   ifVersion?: number | undefined
 }
 
 export const CHANGE_OPTIONS = { ifVersion: 'number' } satisfies OptionNames<ChangeOptions>
 
-/** A change of an endpoint in several places, as one transaction. */
+/** A change of an endpoint, in one transaction. */
 export interface EndpointChange {
   readonly transaction: Transaction
-  /** After the commit: whether the endpoint is there. */
+  /** After the commit: whether the endpoint exists. */
   readonly bumped: SqlResult
-  /** @throws {EngineError} `precondition_failed` when the endpoint has another version than the one asked for */
+  /** @throws {EngineError} `precondition_failed` when the endpoint's version is not `ifVersion` */
   commit(db: OutboxDatabase): Promise<void>
 }
 
 /**
- * Begins a change of an endpoint. The version is raised first, so that two changes commit one after the other, and each
- * sees what the other wrote.
+ * Begins a change of an endpoint. The transaction raises the version first and so locks the row: concurrent changes commit
+ * one after the other, and each sees the other's writes.
  */
 export function changeOf(
   { workspaceId, id }: { workspaceId: string; id: string },
@@ -31,12 +31,12 @@ export function changeOf(
 ): EndpointChange {
   const transaction = new Transaction()
   once?.begin(transaction)
-  const mine = sqlText`id = ${id} and workspace_id = ${workspaceId}`
-  // Another version makes the column null, which it must not be: the whole transaction is refused, on every database.
+  const isThisEndpoint = sqlText`id = ${id} and workspace_id = ${workspaceId}`
+  // With another version the column becomes null, which it must not be: every database then refuses the whole transaction.
   const next =
     ifVersion === undefined ? sqlText`version + 1` : sqlText`case when version = ${ifVersion} then version + 1 end`
   const bumped = transaction.add(sqlText`
-    update keepsend_endpoints set version = ${next}, updated_at = ${clock()} where ${mine}`)
+    update keepsend_endpoints set version = ${next}, updated_at = ${clock()} where ${isThisEndpoint}`)
   return {
     transaction,
     bumped,
@@ -44,16 +44,15 @@ export function changeOf(
       try {
         await transaction.commit(db)
       } catch (error) {
-        // What the storage says (a lost answer, too) is no word on the version: that may be our own by now.
+        // After an error of the storage, a lost answer included, the version says nothing: it may be our own.
         if (ifVersion === undefined || error instanceof OutboxError) throw error
         const { rows } = await db.run<{ version: number }>(
-          sqlText`select version from keepsend_endpoints where ${mine}`,
+          sqlText`select version from keepsend_endpoints where ${isThisEndpoint}`,
         )
         const found = rows[0]?.version
         if (found === undefined || found === ifVersion) throw error
-        throw new EngineError('precondition_failed', `the endpoint has version ${found} by now, not ${ifVersion}`, {
-          cause: error,
-        })
+        const message = `the endpoint has version ${found}, not ${ifVersion}: read it again and repeat the change`
+        throw new EngineError('precondition_failed', message, { cause: error })
       }
     },
   }

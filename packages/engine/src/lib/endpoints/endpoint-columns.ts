@@ -50,13 +50,10 @@ const SHOWN = [
 
 const STORED = [...SHOWN, 'pausedUntil'] as const
 
-/** What is shown of an endpoint, of `keepsend_endpoints as endpoint`. */
+/** The shown columns of `keepsend_endpoints as endpoint`. */
 export const SHOWN_COLUMNS = sqlText`${endpointRows.some('endpoint', SHOWN)}, ${pausedUntil('endpoint')} as "pausedUntil"`
 
-/**
- * What is shown of an endpoint as one text, for an answer that is stored; {@link readShown} reads it. Of its headers the
- * names alone.
- */
+/** Selects the shown columns as one JSON text for a stored answer, with the names of the headers alone; see {@link readShown}. */
 export function selectShown(db: OutboxDatabase, { workspaceId, id }: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
   const columns = endpointRows.some(
     'endpoint',
@@ -73,13 +70,14 @@ export function selectShown(db: OutboxDatabase, { workspaceId, id }: Pick<Endpoi
       where id = ${id} and workspace_id = ${workspaceId}) as shown`
 }
 
+/** Reads the text of {@link selectShown}. */
 export function readShown(answer: string): Endpoint {
   return toEndpoint(readRow(STORED, answer))
 }
 
 /**
- * Every (pattern, channel) of the endpoint as its row has them, so that two changes cannot leave a mixture. What is there
- * already is not written again.
+ * Inserts every (pattern, channel) that the endpoint's row has, read from the row so that two changes cannot leave a mixture.
+ * Existing ones are not written again.
  */
 export function subscribe(
   { dialect }: OutboxDatabase,
@@ -98,7 +96,7 @@ export function subscribe(
     on conflict (workspace_id, pattern, channel, endpoint_id) do nothing`
 }
 
-/** The subscriptions that the endpoint's row has no more. */
+/** Deletes the subscriptions that the endpoint's row no longer has. */
 export function unsubscribe({ dialect }: OutboxDatabase, endpoint: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
   return sqlText`
     delete from keepsend_subscriptions where endpoint_id = ${endpoint.id} and workspace_id = ${endpoint.workspaceId}
@@ -115,7 +113,7 @@ function pairsOf(dialect: Dialect, { id, workspaceId }: Pick<Endpoint, 'id' | 'w
     where endpoint.id = ${id} and endpoint.workspace_id = ${workspaceId}`
 }
 
-/** The columns that a change sets: those that it was given, and no other; those of `sealed` as they are. */
+/** The assignments of a change: the properties that it sets and no others, and the values of `sealed` as they are. */
 export function columnsOf(
   input: OptionsOf<EndpointInput>,
   sealed: Partial<Record<'headers' | 'auth' | 'tls', string | null | undefined>>,
@@ -145,7 +143,7 @@ export function columnsOf(
   )
 }
 
-/** The first attempt and one after each wait. */
+/** One attempt, and one more after each wait. */
 export function attemptsOf(schedule: readonly number[] | null | undefined, defaultAttempts: number): number {
   return schedule ? schedule.length + 1 : defaultAttempts
 }
@@ -155,7 +153,8 @@ export function scheduleText(schedule: readonly number[] | null | undefined): st
 }
 
 /**
- * A row that was broken by hand is shown as far as it can be read: its list goes on, and it can be changed or deleted.
+ * Reads the row of an endpoint. Columns that were broken by hand are shown as empty and named in `unreadable`, so that lists
+ * work and the endpoint can be changed or deleted.
  */
 export function toEndpoint(row: Row): Endpoint {
   const unreadable: string[] = []
@@ -178,7 +177,7 @@ const numbers = isListOf(Number.isInteger)
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
 const oneOf = (values: readonly unknown[]) => (stored: unknown) => values.includes(stored)
 
-/** Columns that can be broken: whether the stored value is readable, and what is shown in its place. */
+/** The columns that can be broken: whether a stored value is readable, and the value that is shown otherwise. */
 const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean, instead: string | null]> = {
   status: [oneOf(['enabled', 'disabled']), 'disabled'],
   disabledReason: [oneOf([null, ...DISABLED_REASONS]), null],

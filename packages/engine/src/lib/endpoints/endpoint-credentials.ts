@@ -11,17 +11,17 @@ import { type Place, deleteSecrets, insertSecret } from '../secrets/secret-state
 
 type CredentialsInput = Pick<OptionsOf<EndpointInput>, 'auth' | 'tls'>
 
-/** What an endpoint proves itself with, on its way to its rows: of what was not given nothing. */
+/** Encrypted credentials, ready to be written; properties that were not given are absent. */
 export interface SealedCredentials {
-  /** What is shown, as JSON; null takes it away. */
+  /** The shown part, as JSON; null removes the credentials. */
   columns: Partial<Record<'auth' | 'tls', string | null>>
-  /** For the transaction that writes the columns. */
+  /** Statements for the transaction that writes the columns. */
   statements: SqlText[]
 }
 
 /**
- * Each is sealed as a whole, under a key of its own that is a secret like any other: what an attempt goes by cannot be
- * changed by hand, and the columns are there to be shown.
+ * Encrypts each as a whole, under a key of its own that is a secret like any other. Attempts use only the encrypted copy, so
+ * editing a column by hand does not change them.
  */
 export async function sealCredentials(
   { db, store }: { db: OutboxDatabase; store: SecretStore },
@@ -36,8 +36,8 @@ export async function sealCredentials(
     const key = newEnvelopeKey()
     const text = await (await createEnvelope(key)).seal(scheme, JSON.stringify(given))
     const { id: endpointId, workspaceId } = place
-    const kept = await store.seal(key, { workspaceId, endpointId, scheme, version: 1 })
-    sealed.statements.push(insertSecret(place, { scheme, version: 1, ...kept, sealed: text }, raw('1 = 1')))
+    const sealedKey = await store.seal(key, { workspaceId, endpointId, scheme, version: 1 })
+    sealed.statements.push(insertSecret(place, { scheme, version: 1, ...sealedKey, sealed: text }, raw('1 = 1')))
   }
   if (auth !== undefined) await add('auth', auth, auth && shownAuth(auth))
   const checked = tls && checkTls(tls)
@@ -46,7 +46,7 @@ export async function sealCredentials(
 }
 
 /**
- * Checks what is given, by itself and beside what the endpoint has.
+ * Validates the given credentials, alone and together with what the endpoint has.
  *
  * @throws {EngineError} `invalid_endpoint`
  */
@@ -61,7 +61,7 @@ export function checkCredentials(
     if (!canUseTls) {
       throw new EngineError(
         'invalid_endpoint',
-        'tls is not possible here: the sender of this engine has no client certificates and no private authorities, as on Workers',
+        'tls is not supported here: the sender of this engine cannot use client certificates or private authorities, as on Workers',
       )
     }
   }

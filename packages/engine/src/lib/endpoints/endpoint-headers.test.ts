@@ -18,7 +18,7 @@ async function stored({ select }: Pick<Awaited<ReturnType<typeof rig>>, 'select'
 }
 
 describe('the values of an endpoint’s own headers', () => {
-  it('are encrypted at rest, sent with every attempt, and shown by name alone', async () => {
+  it('are encrypted at rest, sent with every attempt, and never shown', async () => {
     const made = await api()
     const { call, work, sender, engine } = made
     const created = await read(call('POST', '/endpoints', { url: 'https://hooks.example.com/', headers }))
@@ -33,7 +33,7 @@ describe('the values of an endpoint’s own headers', () => {
     expect(sender.requests[0]?.headers).toMatchObject({ authorization: TOKEN, 'x-room': 'room-4711' })
   })
 
-  it('have a key that no route shows, and that is no secret to sign with', async () => {
+  it('have a key that no route shows and that signs nothing', async () => {
     const { call, engine, select, addEndpoint } = await api()
     const { id, secret } = await addEndpoint({ headers })
     expect(await select('select scheme from keepsend_secrets where endpoint_id = ? order by scheme', id)).toEqual([
@@ -45,7 +45,7 @@ describe('the values of an endpoint’s own headers', () => {
     expect(shown.body['data']).toMatchObject([{ scheme: 'v1' }])
   })
 
-  it('are replaced as a whole, under a new key; other changes leave them, and no headers leave no key', async () => {
+  it('are replaced as a whole under a new key, left alone by other changes, and removed with their key', async () => {
     const made = await rig()
     const { addEndpoint, engine, select, work, sender } = made
     const { id } = await addEndpoint({ headers })
@@ -69,7 +69,7 @@ describe('the values of an endpoint’s own headers', () => {
     expect(sender.requests[1]?.headers).not.toHaveProperty('x-new')
   })
 
-  it('of two changes side by side are those of one of them, and can be read', async () => {
+  it('are those of one of two concurrent changes, and can be decrypted', async () => {
     const { addEndpoint, engine, work, sender } = await rig()
     const { id } = await addEndpoint({ headers })
     for (let round = 0; round < 5; round++) {
@@ -86,7 +86,7 @@ describe('the values of an endpoint’s own headers', () => {
     expect(sender.requests).toHaveLength(5)
   })
 
-  it('go to another key of the ring with the secrets, and are read without the old one', async () => {
+  it('are re-encrypted with the secrets, and decrypted without the old key', async () => {
     const on = await openDatabase()
     const [k1, k2] = [newKey('k1'), newKey('k2')]
     await (await rig({ on, secrets: createKeyRing([k1]) })).addEndpoint({ headers })
@@ -102,29 +102,32 @@ describe('the values of an endpoint’s own headers', () => {
   })
 
   it.each([
-    ['their key is gone', "delete from keepsend_secrets where scheme = 'headers'"],
+    ['their key is missing', "delete from keepsend_secrets where scheme = 'headers'"],
     ['they were changed by hand', `update keepsend_endpoints set headers = '{"authorization":"Bearer plain"}'`],
     ['their key is another', "update keepsend_secrets set secret = 'AAAA', key_id = null where scheme = 'headers'"],
-  ])('that cannot be decrypted send nothing, at no charge, and no neighbour notices: %s', async (_, damage) => {
-    const { addEndpoint, engine, exec, work, sender, log } = await rig()
-    const { id } = await addEndpoint({ headers })
-    await exec(damage)
-    await addEndpoint({ headers: { 'x-own': 'mine' } })
-    await engine.publish(event)
-    const outcomes = await work()
-    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'reschedule'])
-    expect(outcomes).toContainEqual(
-      expect.objectContaining({ deferral: true, error: expect.stringMatching(/^secret_unreadable: /) }),
-    )
-    expect(sender.requests.map((request) => request.headers['x-own'])).toEqual(['mine'])
-    expect(log.entries).toMatchObject([{ level: 'error', fields: { endpointId: id, code: 'secret_unreadable' } }])
-    expect(JSON.stringify(log.entries)).not.toContain('s3cret')
-  })
+  ])(
+    'send nothing when they cannot be decrypted, without counting an attempt or affecting other endpoints: %s',
+    async (_, damage) => {
+      const { addEndpoint, engine, exec, work, sender, log } = await rig()
+      const { id } = await addEndpoint({ headers })
+      await exec(damage)
+      await addEndpoint({ headers: { 'x-own': 'mine' } })
+      await engine.publish(event)
+      const outcomes = await work()
+      expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['complete', 'reschedule'])
+      expect(outcomes).toContainEqual(
+        expect.objectContaining({ deferral: true, error: expect.stringMatching(/^secret_unreadable: /) }),
+      )
+      expect(sender.requests.map((request) => request.headers['x-own'])).toEqual(['mine'])
+      expect(log.entries).toMatchObject([{ level: 'error', fields: { endpointId: id, code: 'secret_unreadable' } }])
+      expect(JSON.stringify(log.entries)).not.toContain('s3cret')
+    },
+  )
 
-  it('cost a KMS one look-up for each endpoint and process, and it is given a few bytes', async () => {
+  it('cost one KMS call of a few bytes for each endpoint and process', async () => {
     const sizes: number[] = []
     let unwraps = 0
-    const keeper: SecretEncryption = {
+    const encryption: SecretEncryption = {
       ...TEST_KEYS,
       wrap: (plain, context) => {
         sizes.push(plain.length)
@@ -136,9 +139,9 @@ describe('the values of an endpoint’s own headers', () => {
       },
     }
     let clock = 0
-    const { addEndpoint, engine, work, sender } = await rig({ secrets: keeper, monotonic: () => clock })
+    const { addEndpoint, engine, work, sender } = await rig({ secrets: encryption, monotonic: () => clock })
     await addEndpoint({ headers: Object.fromEntries(['a', 'b', 'c'].map((name) => [`x-${name}`, name.repeat(4000)])) })
-    for (let turn = 0; turn < 3; turn++) {
+    for (let round = 0; round < 3; round++) {
       await engine.publish(event)
       await work()
       clock += 2000

@@ -2,17 +2,17 @@ import { checkHeaders } from './custom-headers.ts'
 import { createEnvelope, newEnvelopeKey, unreadable } from '../secrets/envelope.ts'
 import type { EngineError } from '../errors.ts'
 
-/** An endpoint's own headers on their way to its row. */
+/** An endpoint's own headers, encrypted and ready to be written. */
 export interface SealedHeaders {
   /** JSON: the names, and each value encrypted. */
   column: string
-  /** What they are encrypted under, in base64: a secret like any other. Undefined where there are none. */
+  /** Their encryption key in base64, stored as a secret; undefined without headers. */
   key: string | undefined
 }
 
 /**
- * Encrypts the values under a new key each time: a KMS takes a few bytes and headers are up to 16 KiB, and whoever held an
- * older key reads nothing of what is set later.
+ * Encrypts the values, under a new key each time: a KMS accepts a few bytes where headers have up to 16 KiB, and an older key
+ * must not read what is set later.
  *
  * @throws {EngineError} `invalid_endpoint`, naming the header
  */
@@ -39,7 +39,7 @@ export async function openHeaders(
   return Object.fromEntries(opened)
 }
 
-/** Of what an endpoint has and there is no key for. */
+/** The error for headers or credentials whose key is missing. */
 export function keyless(what: string, endpointId: string): EngineError {
   return unreadable(`the ${what} of ${endpointId} could not be decrypted: there is no key for it`)
 }

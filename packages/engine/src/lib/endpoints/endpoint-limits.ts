@@ -3,10 +3,10 @@ import type { EndpointInput } from './endpoint.ts'
 import { EngineError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 
-// Where a limit is reached, a statement selects a null for a column that takes none: the whole change is refused, by what
-// stands when it commits.
+// Beyond a limit a statement selects null for a not-null column: the whole change is refused, decided by the rows as they are
+// when it commits.
 
-/** The channel of a new endpoint's subscription; null where the workspace has more endpoints than it may. */
+/** The channel of a new endpoint's subscription; null if the workspace has more endpoints than its limit. */
 export function guardEndpointCount(
   workspaceId: string,
   { endpointsPerWorkspace: most }: Limits,
@@ -18,7 +18,7 @@ export function guardEndpointCount(
   return sqlText`case when (${counted}) <= ${raw(String(most))} then ${channel} end`
 }
 
-/** The pattern of a subscription; null where the endpoint would have more of them than it may. */
+/** The pattern of a subscription; null if the endpoint would have more subscriptions than its limit. */
 export function guardSubscriptionCount(
   pairs: SqlText,
   { subscriptionsPerEndpoint }: Limits,
@@ -27,7 +27,7 @@ export function guardSubscriptionCount(
   return sqlText`case when ${pairs} <= ${raw(String(subscriptionsPerEndpoint))} then ${pattern} end`
 }
 
-/** @throws {EngineError} `invalid_endpoint`, by what the endpoint has and is given */
+/** @throws {EngineError} `invalid_endpoint` if event types × channels exceed the limit */
 export function checkSubscriptions(
   { eventTypes = ['*'], channels = [] }: Pick<EndpointInput, 'eventTypes' | 'channels'>,
   { subscriptionsPerEndpoint }: Limits,
@@ -36,7 +36,7 @@ export function checkSubscriptions(
   if (pairs > subscriptionsPerEndpoint) throw tooWide(subscriptionsPerEndpoint, pairs)
 }
 
-/** The refusals of the statements above in the engine's words; any other error as it is. */
+/** Turns the refusals of the statements above into errors of the engine; returns any other error as it is. */
 export function asLimit(error: unknown, { endpointsPerWorkspace, subscriptionsPerEndpoint }: Limits): unknown {
   if (isNullRefused(error, 'keepsend_subscriptions', 'pattern')) return tooWide(subscriptionsPerEndpoint)
   if (!isNullRefused(error, 'keepsend_subscriptions', 'channel')) return error
@@ -50,6 +50,6 @@ export function asLimit(error: unknown, { endpointsPerWorkspace, subscriptionsPe
 function tooWide(most: number, found?: number): EngineError {
   return new EngineError(
     'invalid_endpoint',
-    `eventTypes × channels must be at most ${most} (limits.subscriptionsPerEndpoint); found ${found ?? 'more, with what another change has set'}`,
+    `eventTypes × channels must be at most ${most} (limits.subscriptionsPerEndpoint); found ${found ?? 'more, together with a concurrent change'}`,
   )
 }

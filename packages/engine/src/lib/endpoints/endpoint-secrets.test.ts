@@ -4,14 +4,14 @@ import { rig, verify } from '../../../test/rig.ts'
 const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 
 describe('rotation', () => {
-  it('lets ten secrets sign at once; the eleventh is refused, and one without an overlap ends the others', async () => {
+  it('allows ten active secrets; refuses the eleventh, unless its overlap is 0, which ends the others', async () => {
     const { addEndpoint, engine, work, sender } = await rig()
     const { id, secret } = await addEndpoint()
     const secrets = [secret]
     for (let made = 1; made < 10; made++) secrets.unshift((await engine.endpoints.rotateSecret('w1', id)).secret)
     await expect(engine.endpoints.rotateSecret('w1', id)).rejects.toMatchObject({
       code: 'conflict',
-      message: expect.stringContaining('10 v1 secrets of this endpoint sign already'),
+      message: expect.stringContaining('10 v1 secrets of this endpoint are active'),
     })
     expect((await engine.endpoints.secrets('w1', id)).map((one) => one.secret)).toEqual(secrets)
     await engine.publish(event)
@@ -27,7 +27,7 @@ describe('rotation', () => {
     verify(sender.requests[1], last)
   })
 
-  it('keeps the old one for 24 hours, or as long as is said up to 7 days, and never longer than before', async () => {
+  it('leaves the old secret active for 24 hours or a given time up to 7 days, and never extends it', async () => {
     const { addEndpoint, engine } = await rig()
     const { id } = await addEndpoint()
     const windows = async () => {
@@ -46,7 +46,7 @@ describe('rotation', () => {
     }
   })
 
-  it('ends by itself: an expired secret neither signs nor shows nor counts, and upkeep deletes it', async () => {
+  it('ends by itself: an expired secret does not sign, show or count, and maintenance deletes it', async () => {
     const { addEndpoint, engine, exec, count, work, sender } = await rig()
     const { id } = await addEndpoint()
     for (let made = 1; made < 10; made++) await engine.endpoints.rotateSecret('w1', id)
@@ -61,7 +61,7 @@ describe('rotation', () => {
     expect(await engine.endpoints.rotateSecret('w1', id)).toMatchObject({ version: 11 })
   })
 
-  it('by many at once gives each a version of its own, one of which is current', async () => {
+  it('gives each of many concurrent callers its own version, one of which is current', async () => {
     const { addEndpoint, engine } = await rig()
     const { id } = await addEndpoint()
     const made = await Promise.all(Array.from({ length: 6 }, () => engine.endpoints.rotateSecret('w1', id)))
@@ -71,7 +71,7 @@ describe('rotation', () => {
     expect(made.length).toBe(6)
   })
 
-  it("of another workspace's endpoint, or of one that is gone, finds none", async () => {
+  it('is not_found for an endpoint of another workspace or a deleted one', async () => {
     const { addEndpoint, engine } = await rig()
     const { id } = await addEndpoint()
     await expect(engine.endpoints.rotateSecret('w2', id)).rejects.toMatchObject({ code: 'not_found' })

@@ -19,8 +19,8 @@ export interface EndpointSecret {
   /** Counts up within its scheme. */
   version: number
   /**
-   * What a receiver verifies with: `whsec_…`, the text of a compatibility secret, or for `v1a` the public key `whpk_…`,
-   * which is no secret: the private one is never shown.
+   * The key that a receiver verifies with: `whsec_…`, the text of a compatibility secret, or for `v1a` the public key
+   * `whpk_…`; the private key is never shown.
    */
   secret: string
   createdAt: number
@@ -29,32 +29,32 @@ export interface EndpointSecret {
 }
 
 export interface RotateOptions {
-  /** How long the ones before sign beside the new one, at most: 0–604,800,000 ms. @default 86_400_000 (24 h) */
+  /** How long older secrets sign beside the new one, at most: 0–604,800,000 ms. @default 86_400_000 (24 h) */
   overlapMs?: number | undefined
-  /** Which of an endpoint's schemes. @default the first of its `signatures` */
+  /** The scheme whose secret is rotated. @default the first of the endpoint's `signatures` */
   scheme?: SignatureScheme | undefined
 }
 
 export const ROTATE_OPTIONS = { overlapMs: 'number', scheme: 'text' } satisfies OptionNames<RotateOptions>
 
-/** 24 h for a receiver to learn the new secret. */
+/** 24 h for a receiver to install the new secret. */
 const DEFAULT_SECRET_OVERLAP_MS = 86_400_000
 export const MAX_SECRET_OVERLAP_MS = 604_800_000
-/** Of one scheme, in one request. */
+/** The most active secrets of one scheme, and so the most signatures of it in one request. */
 const MAX_SIGNATURES = 10
-// Rotations of one endpoint at the same time take turns; as many as this are no rotation any more.
-const MAX_TURNS = 20
+// Retries of a rotation that lost against a concurrent one of the same endpoint.
+const MAX_TRIES = 20
 
-/** What is stored as the answer of a rotation: not the secret. */
-const ANSWERED = ['scheme', 'version', 'createdAt'] as const
+/** The columns that the stored answer of a rotation has: not the secret. */
+const STORED_COLUMNS = ['scheme', 'version', 'createdAt'] as const
 
-/** The secrets of endpoints that are known to exist, and whose input was checked. */
+/** The secrets of endpoints that exist and whose input was validated. */
 export interface EndpointSecrets {
-  /** A secret for each scheme that the input asks for, new unless it brings one; kept unless there is one already. */
+  /** Inserts a secret for each scheme of the input, the given one or a new one; an existing secret stays. */
   first(endpoint: Place, input: SigningInput): Promise<{ shown: string; statement: SqlText }[]>
-  /** What a change of an endpoint does to its secrets. A scheme that is left out stops signing at once. */
+  /** The statements for the secrets in a change of an endpoint. A scheme that is left out stops signing immediately. */
   changed(endpoint: Endpoint, input: SigningInput): Promise<SqlText[]>
-  /** The key of header values that a change encrypts, beside their column; {@link EndpointSecrets.dropHeaderKey} first. */
+  /** Inserts the encryption key of the header values; add {@link EndpointSecrets.dropHeaderKey} before it in a change. */
   headerKey(endpoint: Place, headers: SealedHeaders): Promise<SqlText[]>
   dropHeaderKey(endpoint: Place): SqlText
   list(endpoint: Place): Promise<EndpointSecret[]>
@@ -84,10 +84,10 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
       schemesOf(signatures, compatSignature).map(async (scheme) => {
         const plain = (await givenSecret(scheme, input)) ?? (await newSecretOf(scheme))
         const sealed = await store.seal(plain, { workspaceId, endpointId: id, scheme, version: 1 })
-        const none = sqlText`not exists (select 1 from keepsend_secrets where endpoint_id = ${id} and scheme = ${scheme})`
+        const hasNone = sqlText`not exists (select 1 from keepsend_secrets where endpoint_id = ${id} and scheme = ${scheme})`
         return {
           shown: shownSecret(scheme, plain),
-          statement: insertSecret({ id, workspaceId }, { scheme, version: 1, ...sealed }, none),
+          statement: insertSecret({ id, workspaceId }, { scheme, version: 1, ...sealed }, hasNone),
         }
       }),
     )
@@ -100,7 +100,7 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
     async changed(endpoint, input) {
       const { signatures, compatSignature } = input
       if (compatSignature?.secret !== undefined && endpoint.compatHeader !== null) {
-        throw invalid('compatSignature has a secret already: rotate it, with the scheme compat')
+        throw invalid('compatSignature has a secret already: rotate the secret of the scheme compat instead')
       }
       const dropped = [
         ...(signatures ? (['v1', 'v1a'] as const).filter((scheme) => !signatures.includes(scheme)) : []),
@@ -133,13 +133,14 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
       }
       const { id, workspaceId } = endpoint
       const plain = await newSecretOf(scheme)
-      for (let turn = 0; turn < MAX_TURNS; turn++) {
-        const { newest, active } = await look(id, scheme)
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const { newest, active } = await countSecrets(id, scheme)
         if (overlapMs > 0 && active >= MAX_SIGNATURES) throw tooMany(scheme)
         const version = newest + 1
         const sealed = await store.seal(plain, { workspaceId, endpointId: id, scheme, version })
-        // It was sealed for this version: whoever finds that another was faster changes nothing, and takes another turn.
-        const untaken = sqlText`not exists (
+        // The secret is sealed for this version. If a concurrent rotation has taken the version, nothing is written, and the
+        // next try takes the one after it.
+        const isFree = sqlText`not exists (
           select 1 from keepsend_secrets as other
           where other.endpoint_id = ${id} and other.scheme = ${scheme} and other.version >= ${version})`
         const change = changeOf(endpoint, {}, once)
@@ -147,21 +148,21 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
         transaction.add(sqlText`
             update keepsend_secrets set expires_at = ${clock()} + ${overlapMs}
             where endpoint_id = ${id} and scheme = ${scheme}
-              and (expires_at is null or expires_at > ${clock()} + ${overlapMs}) and ${untaken}`)
-        const inserted = transaction.add(insertSecret(endpoint, { scheme, version, ...sealed }, untaken))
+              and (expires_at is null or expires_at > ${clock()} + ${overlapMs}) and ${isFree}`)
+        const inserted = transaction.add(insertSecret(endpoint, { scheme, version, ...sealed }, isFree))
         transaction.add(sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at <= ${clock()}`)
-        // Of another's version there is no answer, and the whole transaction is refused.
+        // If another rotation has taken the version this selects nothing, and the whole transaction is refused.
         once?.end(
           transaction,
           sqlText`
-            select ${jsonRow(db, ANSWERED)} from (
-              select ${secretRows.some('made', ANSWERED)} from keepsend_secrets as made
+            select ${jsonRow(db, STORED_COLUMNS)} from (
+              select ${secretRows.some('made', STORED_COLUMNS)} from keepsend_secrets as made
               where endpoint_id = ${id} and scheme = ${scheme} and version = ${version} and secret = ${sealed.secret}) as answered`,
         )
         try {
           await change.commit(db)
         } catch (error) {
-          if (!once || (await look(id, scheme)).newest < version) throw error
+          if (!once || (await countSecrets(id, scheme)).newest < version) throw error
           continue
         }
         if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
@@ -170,11 +171,11 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
         if (!secret) throw new EngineError('not_found', 'no such endpoint')
         return secret
       }
-      throw new EngineError('conflict', 'others are rotating the secrets of this endpoint: try again')
+      throw new EngineError('conflict', 'too many concurrent rotations of the secrets of this endpoint: try again')
     },
   }
 
-  async function look(id: string, scheme: SignatureScheme): Promise<{ newest: number; active: number }> {
+  async function countSecrets(id: string, scheme: SignatureScheme): Promise<{ newest: number; active: number }> {
     const { rows } = await db.run<{ newest: number; active: number }>(sqlText`
       select coalesce(max(version), 0) as "newest",
         count(case when expires_at is null or expires_at > ${clock()} then 1 end) as "active"
@@ -183,19 +184,19 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
   }
 }
 
-/** A rotation's secret as it was then, without the secret, from the stored answer. */
+/** Reads the stored answer of a rotation, which has no secret. */
 export function readRotated(answer: string): Omit<EndpointSecret, 'secret'> {
-  return { ...secretRows.read<(typeof ANSWERED)[number]>(readRow(ANSWERED, answer)), expiresAt: null } as Omit<
-    EndpointSecret,
-    'secret'
-  >
+  return {
+    ...secretRows.read<(typeof STORED_COLUMNS)[number]>(readRow(STORED_COLUMNS, answer)),
+    expiresAt: null,
+  } as Omit<EndpointSecret, 'secret'>
 }
 
 function schemesOf(signatures: readonly ('v1' | 'v1a')[], compat: unknown): SignatureScheme[] {
   return compat ? [...signatures, 'compat'] : [...signatures]
 }
 
-/** What a receiver verifies with. */
+/** The key that a receiver verifies with. */
 function shownSecret(scheme: SignatureScheme, plain: string): string {
   if (scheme === 'v1') return plain
   return scheme === 'v1a' ? publicKeyOf(plain) : fromCompatSecret(plain)
@@ -206,7 +207,7 @@ async function newSecretOf(scheme: SignatureScheme): Promise<string> {
   return scheme === 'v1' ? newSecret() : toCompatSecret(newSecret())
 }
 
-/** What the caller brings for this scheme, as it is kept. */
+/** The secret that the caller gives for this scheme, in the stored form. */
 async function givenSecret(
   scheme: SignatureScheme,
   { secret, compatSignature }: SigningInput,
@@ -219,8 +220,8 @@ async function givenSecret(
 function tooMany(scheme: SignatureScheme): EngineError {
   return new EngineError(
     'conflict',
-    `${MAX_SIGNATURES} ${scheme} secrets of this endpoint sign already: wait until one expires, or give overlapMs 0, ` +
-      'which ends the older ones at once',
+    `${MAX_SIGNATURES} ${scheme} secrets of this endpoint are active, the limit: wait until one expires, or set overlapMs to 0, ` +
+      'which ends the older ones immediately',
   )
 }
 

@@ -6,17 +6,17 @@ import type { BackgroundOption } from '../publish/dispatch.ts'
 import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import type { PauseOptions } from '../backlog/pause.ts'
 
-/** The endpoints of every workspace. Each method is scoped: another workspace's endpoint does not exist for it. */
+/** The endpoints of all workspaces. Each method sees only those of its workspace; others are `not_found`. */
 export interface EndpointStore {
-  /** `secret` is what the receiver verifies the first of `signatures` with: for `v1a` the public key. */
+  /** `secret` is the key that the receiver verifies the first of `signatures` with; for `v1a` the public key. */
   create(workspaceId: string, input: EndpointInput): Promise<{ endpoint: Endpoint; secret: string }>
   get(workspaceId: string, id: string): Promise<Endpoint>
-  /** Oldest first: `limit` (1–1,000) of those behind the id `after`. */
+  /** Oldest first: `limit` (1–1,000) endpoints after the id `after`. */
   list(workspaceId: string, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
   /**
-   * Writes what it is given and nothing else, so that two changes at the same time both stand.
+   * Writes only the properties that are given, so that concurrent changes of other properties are not lost.
    *
-   * @throws {EngineError} `precondition_failed` when the endpoint has another version than `ifVersion`
+   * @throws {EngineError} `precondition_failed` when the endpoint's version is not `ifVersion`
    */
   update(
     workspaceId: string,
@@ -25,30 +25,30 @@ export interface EndpointStore {
     options?: ChangeOptions,
   ): Promise<Endpoint>
   /**
-   * Its held deliveries fail as `endpoint_gone`: the first 500 in the same commit, the others by maintenance. Pending ones do
-   * when they are next claimed.
+   * Fails held deliveries as `endpoint_gone`: the first 500 in the same commit, the others in maintenance. Pending ones fail
+   * when they are claimed.
    */
   delete(workspaceId: string, id: string, options?: ChangeOptions): Promise<void>
   /**
-   * Enabling closes the circuit, ends a pause and lets out what was held, batch by batch; disabling holds what is there and
-   * what is published.
+   * Enabling closes the circuit, ends a pause and resumes held deliveries in batches; disabling holds those that exist and
+   * those that are published.
    */
   setStatus(workspaceId: string, id: string, status: Endpoint['status'], options?: BackgroundOption): Promise<Endpoint>
   /**
-   * No attempt begins before the pause ends, and deliveries are held; attempts in flight end. A pause that lasts longer,
-   * because a person or the receiver asked for it, stands.
+   * Until the pause ends no attempt begins and deliveries are held; attempts in flight finish. A longer pause that a person
+   * or the receiver requested stays in force.
    *
    * @throws {EngineError} `invalid_option` for `forMs` out of its bounds
    */
   pause(workspaceId: string, id: string, options?: PauseOptions): Promise<Endpoint>
-  /** Ends the pause, whoever asked for it, and resumes what was held, batch by batch. The circuit stays as it is. */
+  /** Ends the pause, whether a person or the receiver requested it, and resumes held deliveries in batches. The circuit stays as it is. */
   resume(workspaceId: string, id: string, options?: BackgroundOption): Promise<Endpoint>
   /**
-   * A new secret; the ones before sign beside it for `overlapMs`, and end by themselves. At most ten of a scheme sign at
-   * once: one more is refused as `conflict`, because dropping the oldest would break who still goes by it.
+   * Makes a new secret; older ones sign beside it for `overlapMs` and then expire. At most ten of a scheme are active: an
+   * eleventh is refused as `conflict`, because dropping the oldest would break receivers that still use it.
    */
   rotateSecret(workspaceId: string, id: string, options?: RotateOptions): Promise<EndpointSecret>
-  /** The secrets that sign now, by scheme and the newest first. */
+  /** The active secrets, by scheme, the newest first. */
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
 }
 
@@ -56,7 +56,7 @@ export const ENDPOINT_LIST_OPTIONS = { limit: 'number', after: 'text' } satisfie
   Parameters<EndpointStore['list']>[1]
 >
 
-/** The store as the routes have it: a change that is given {@link Once} is made once. */
+/** The store that the routes use: with `once` a repeated request makes its change only once. */
 export interface IdempotentEndpointStore extends EndpointStore {
   create(
     workspaceId: string,

@@ -36,13 +36,13 @@ interface EndpointStoreSettings {
   defaultAttempts: number
   maxAgeMs: number
   limits: Limits
-  /** Whether whoever delivers has client certificates and private authorities. */
+  /** Whether the sender supports client certificates and private authorities. */
   canUseTls: boolean
 }
 
 /**
- * @param onChange is told the id of every endpoint that changed, so that what was read before is forgotten.
- * @param wake lets out the first of what is held for an endpoint that was enabled.
+ * @param onChange gets the id of every endpoint that changed, to drop it from caches
+ * @param resumeHeld resumes the first batch of the deliveries that an endpoint held
  */
 export function createEndpointStore(
   db: OutboxDatabase,
@@ -50,11 +50,11 @@ export function createEndpointStore(
   checkUrl: CheckUrl,
   { defaultAttempts, maxAgeMs, limits, canUseTls }: EndpointStoreSettings,
   onChange: (id: string) => void,
-  wake: (id: string, background: BackgroundOption['background']) => Promise<void>,
+  resumeHeld: (id: string, background: BackgroundOption['background']) => Promise<void>,
 ): IdempotentEndpointStore {
-  const kept = createEndpointSecrets(db, secretStore)
+  const endpointSecrets = createEndpointSecrets(db, secretStore)
 
-  /** Commits a change with what `once` adds around it. */
+  /** Commits a change. */
   async function commit(
     endpoint: Pick<Endpoint, 'id' | 'workspaceId'>,
     change: Pick<Transaction, 'commit'>,
@@ -64,7 +64,7 @@ export function createEndpointStore(
       await change.commit(db)
     } catch (failure) {
       const error = asSameName(asLimit(failure, limits))
-      // The answer of an endpoint that was deleted meanwhile is none.
+      // An endpoint that was deleted meanwhile has no answer to store: `get` throws `not_found`.
       if (once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
       throw error
     }
@@ -94,9 +94,9 @@ export function createEndpointStore(
       checkDistinct(names)
       const { retryStatuses = [], signatures = ['v1'] } = input
       const { concurrency = null, rateLimit = null, ratePeriod = 'second' } = input
-      const secrets = await kept.first({ workspaceId, id }, { ...input, signatures })
+      const secrets = await endpointSecrets.first({ workspaceId, id }, { ...input, signatures })
       const headers = await sealHeaders(input.headers ?? {})
-      const headerKey = await kept.headerKey({ workspaceId, id }, headers)
+      const headerKey = await endpointSecrets.headerKey({ workspaceId, id }, headers)
       const credentials = await sealCredentials({ db, store: secretStore }, { workspaceId, id }, input)
       const transaction = new Transaction()
       once?.begin(transaction)
@@ -138,18 +138,20 @@ export function createEndpointStore(
       const before = await get(workspaceId, id)
       checkCredentials(input, { checkUrl, canUseTls, before })
       if (namesHeaders(input)) checkDistinct(headerNamesOf(input, before))
-      const secrets = await kept.changed(before, input)
+      const secrets = await endpointSecrets.changed(before, input)
       const headers = input.headers && (await sealHeaders(input.headers))
-      const headerKey = headers ? [kept.dropHeaderKey(before), ...(await kept.headerKey(before, headers))] : []
+      const headerKey = headers
+        ? [endpointSecrets.dropHeaderKey(before), ...(await endpointSecrets.headerKey(before, headers))]
+        : []
       const credentials = await sealCredentials({ db, store: secretStore }, before, input)
       const changing = changeOf({ workspaceId, id }, options, once)
       const { transaction, bumped } = changing
-      const mine = sqlText`id = ${id} and workspace_id = ${workspaceId}`
-      // A new URL has its health to prove anew; it is compared with the one that stands when this commits.
-      if (input.url !== undefined) transaction.add(resetHealth(id, sqlText`${mine} and url <> ${input.url}`))
+      const isThisEndpoint = sqlText`id = ${id} and workspace_id = ${workspaceId}`
+      // A new URL starts with a clean health; the comparison is with the URL that the row has when this commits.
+      if (input.url !== undefined) transaction.add(resetHealth(id, sqlText`${isThisEndpoint} and url <> ${input.url}`))
       const given = columnsOf(input, { headers: headers?.column, ...credentials.columns }, defaultAttempts)
       if (given.length > 0) {
-        transaction.add(sqlText`update keepsend_endpoints set ${joined(given, ', ')} where ${mine}`)
+        transaction.add(sqlText`update keepsend_endpoints set ${joined(given, ', ')} where ${isThisEndpoint}`)
       }
       if (namesHeaders(input)) transaction.add(refuseSameNameStatement(before))
       if (input.eventTypes !== undefined || input.channels !== undefined) {
@@ -168,11 +170,11 @@ export function createEndpointStore(
     async delete(workspaceId, id, { once, ...options } = {}) {
       checkNames('endpoints.delete', CHANGE_OPTIONS, options)
       await get(workspaceId, id)
-      const mine = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
+      const ofThisEndpoint = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
       const changing = changeOf({ workspaceId, id }, options, once)
       const { transaction } = changing
-      transaction.add(sqlText`delete from keepsend_subscriptions where ${mine}`)
-      transaction.add(sqlText`delete from keepsend_secrets where ${mine}`)
+      transaction.add(sqlText`delete from keepsend_subscriptions where ${ofThisEndpoint}`)
+      transaction.add(sqlText`delete from keepsend_secrets where ${ofThisEndpoint}`)
       transaction.add(sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`)
       transaction.add(failOrphansStatement(db, id))
       once?.end(transaction, raw(`'null'`))
@@ -192,7 +194,7 @@ export function createEndpointStore(
       if (enabled) transaction.add(resetHealth(id))
       once?.end(transaction, selectShown(db, { workspaceId, id }))
       await commit({ workspaceId, id }, transaction, once)
-      if (enabled) await wake(id, options.background)
+      if (enabled) await resumeHeld(id, options.background)
       return get(workspaceId, id)
     },
 
@@ -221,19 +223,19 @@ export function createEndpointStore(
           where id = ${id} and workspace_id = ${workspaceId} and paused_until is not null`)
       once?.end(transaction, selectShown(db, { workspaceId, id }))
       await commit({ workspaceId, id }, transaction, once)
-      await wake(id, options.background)
+      await resumeHeld(id, options.background)
       return get(workspaceId, id)
     },
 
     async rotateSecret(workspaceId, id, { once, ...options } = {}) {
       checkNames('endpoints.rotateSecret', ROTATE_OPTIONS, options)
-      const secret = await kept.rotate(await get(workspaceId, id), options, once)
+      const secret = await endpointSecrets.rotate(await get(workspaceId, id), options, once)
       onChange(id)
       return secret
     },
 
     async secrets(workspaceId, id) {
-      return kept.list(await get(workspaceId, id))
+      return endpointSecrets.list(await get(workspaceId, id))
     },
   }
 }

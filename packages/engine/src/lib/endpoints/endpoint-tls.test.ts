@@ -10,14 +10,14 @@ const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 const url = 'https://hooks.example.com/'
 const file = (name: string) =>
   readFileSync(new URL(`../../../../adapter-node/test/certificates/${name}.pem`, import.meta.url), 'utf8')
-// Each of the first holds its key too.
+// Each of the first files contains its key too.
 const [ONE, TWO, CA, ENCRYPTED] = ['one', 'two', 'ca', 'encrypted-key'].map(file) as [string, string, string, string]
 const TLS = { cert: ONE, key: ONE, ca: CA }
 const block = (pem: string, label: string) =>
   new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----\n`).exec(pem)?.[0]
 const KEY = String(block(ONE, 'PRIVATE KEY'))
 
-/** A sender in memory that can do it. */
+/** A sender in memory that supports tls. */
 function capable(): ReturnType<typeof receivers> {
   return Object.assign(receivers(), { supports: { tls: true } })
 }
@@ -27,7 +27,7 @@ function fingerprint(name: string): string {
 }
 
 describe('tls of an endpoint', () => {
-  it('goes to the sender with every attempt, each part by itself', async () => {
+  it('is passed to the sender with every attempt, each part separately', async () => {
     const sender = capable()
     const { addEndpoint, engine, work } = await rig({ sender })
     await addEndpoint({ tls: { cert: `Bag Attributes\n${ONE}`, key: `${CA}${ONE}`, ca: `${CA}\n${TWO}` } })
@@ -41,7 +41,7 @@ describe('tls of an endpoint', () => {
     })
   })
 
-  it('is nothing in the request of an endpoint without it', async () => {
+  it('is absent from the request of an endpoint without it', async () => {
     const sender = capable()
     const { addEndpoint, engine, work } = await rig({ sender })
     await addEndpoint()
@@ -50,7 +50,7 @@ describe('tls of an endpoint', () => {
     expect(sender.requests[0]).not.toHaveProperty('tls')
   })
 
-  it('is shown by its fingerprints, and its key is stored in no form that can be read', async () => {
+  it('is shown as fingerprints, and its key is stored encrypted', async () => {
     const made = await api({ sender: capable() })
     const created = await read(made.call('POST', '/endpoints', { url, tls: TLS }))
     const path = `/endpoints/${String(created.body['id'])}`
@@ -70,7 +70,7 @@ describe('tls of an endpoint', () => {
     expect(await made.select("select * from keepsend_secrets where scheme = 'tls'")).toEqual([])
   })
 
-  it('goes with the token request of its auth too', async () => {
+  it('is used for the token request of its auth too', async () => {
     const sender = capable()
     const { addEndpoint, engine, work } = await rig({ sender })
     const auth = {
@@ -86,9 +86,9 @@ describe('tls of an endpoint', () => {
   })
 
   it.each([
-    ['its key is gone', "delete from keepsend_secrets where scheme = 'tls'"],
+    ['its key is missing', "delete from keepsend_secrets where scheme = 'tls'"],
     ['it was changed by hand', "update keepsend_secrets set sealed = 'AAAA' where scheme = 'tls'"],
-  ])('that cannot be decrypted sends nothing, at no charge: %s', async (_, damage) => {
+  ])('sends nothing when it cannot be decrypted, without counting an attempt: %s', async (_, damage) => {
     const sender = capable()
     const { addEndpoint, engine, exec, work } = await rig({ sender })
     await addEndpoint({ tls: TLS })
@@ -100,7 +100,7 @@ describe('tls of an endpoint', () => {
     expect(sender.requests).toEqual([])
   })
 
-  it('that its sender cannot use is a failed attempt, with its reason', async () => {
+  it('fails the attempt with a reason when the sender rejects it', async () => {
     const failing: Sender = {
       supports: { tls: true },
       send: async () => ({ kind: 'error', reason: 'tls', message: 'the key is not that of the certificate' }),
@@ -115,14 +115,14 @@ describe('tls of an endpoint', () => {
   })
 })
 
-describe('a sender that can do no such thing', () => {
-  it('refuses it where it is set, by name', async () => {
+describe('a sender without support for tls', () => {
+  it('refuses tls when it is set, by name', async () => {
     const { call, addEndpoint } = await api()
     const refused = {
       status: 422,
       body: expect.objectContaining({
         code: 'invalid_endpoint',
-        detail: expect.stringMatching(/^tls is not possible here: .*Workers/),
+        detail: expect.stringMatching(/^tls is not supported here: .*Workers/),
       }),
     }
     expect(await read(call('POST', '/endpoints', { url, tls: TLS }))).toEqual(refused)
@@ -131,7 +131,7 @@ describe('a sender that can do no such thing', () => {
     expect(await read(call('PATCH', `/endpoints/${id}`, { tls: null }))).toMatchObject({ status: 200 })
   })
 
-  it('sends nothing of an endpoint that has it, and says why', async () => {
+  it('sends nothing for an endpoint with tls, and says why', async () => {
     const on = await openDatabase()
     await (await rig({ on, sender: capable() })).addEndpoint({ tls: TLS })
     const { engine, work, rows, sender } = await rig({ on })
@@ -147,7 +147,7 @@ describe('a sender that can do no such thing', () => {
     expect(sender.requests).toEqual([])
   })
 
-  it('is not that of a process that only publishes: there it is set', async () => {
+  it('does not keep a process that only publishes from setting it', async () => {
     const { db } = await rig()
     const publisher = createEngine({ db, queue: { send: async () => {} }, secrets: TEST_KEYS })
     const { endpoint } = await publisher.endpoints.create('w1', { url, tls: TLS })
@@ -186,7 +186,7 @@ describe('tls that is refused', () => {
     expect(await count('keepsend_secrets')).toBe(0)
   })
 
-  it('belongs to an https URL: the two are compared whichever comes second', async () => {
+  it('needs an https URL, whichever of the two is set second', async () => {
     const policy = { urlPolicy: { allowHttp: true }, sender: capable() }
     const { addEndpoint, engine, exec, work, sender } = await rig(policy)
     const plain = 'http://hooks.example.com/'

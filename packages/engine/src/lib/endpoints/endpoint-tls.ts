@@ -11,10 +11,10 @@ const NAMES = { cert: 'text', key: 'text', ca: 'text' } satisfies OptionNames<En
 const { checkNames } = createOptionChecks(invalid)
 
 /**
- * The parts as they are sent with, in PEM without anything around it. Whether a key is that of its certificate, the sender
- * finds out.
+ * Validates the parts and returns them as plain PEM, without surrounding text. Whether a key belongs to its certificate is
+ * checked by the sender.
  *
- * @throws {EngineError} `invalid_endpoint`, which never repeats a part
+ * @throws {EngineError} `invalid_endpoint`, quoting no part
  */
 export function checkTls(tls: EndpointTls): EndpointTls {
   checkNames('an endpoint', { tls: NAMES }, { tls })
@@ -28,7 +28,7 @@ export function checkTls(tls: EndpointTls): EndpointTls {
   }
 }
 
-/** @param tls as {@link checkTls} gave it */
+/** @param tls as {@link checkTls} returns it */
 export async function shownTls({ cert, ca }: EndpointTls): Promise<ShownTls> {
   const fingerprints = (pem = ''): Promise<string[]> => Promise.all(blocksIn(pem).map(({ der }) => fingerprint(der)))
   const [certFingerprint = null] = await fingerprints(cert)
@@ -53,9 +53,9 @@ function certificatesIn(name: 'cert' | 'ca', text: string): string[] {
 function keyIn(text: string): string {
   const keys = read('key', text).filter(({ label }) => label.endsWith('PRIVATE KEY'))
   const [key] = keys
-  // The older form says in lines of its own that it is encrypted.
+  // The older PEM form has a header line that says it is encrypted.
   if (key?.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: 4,ENCRYPTED/m.test(text)) {
-    throw invalid('tls.key has a passphrase: decrypt it first, with openssl pkey; it is encrypted here in its own way')
+    throw invalid('tls.key has a passphrase: remove it with openssl pkey; Keepsend encrypts the key at rest')
   }
   if (!key || keys.length > 1 || !/^((RSA|EC) )?PRIVATE KEY$/.test(key.label) || !isSequence(key.der)) {
     throw invalid(
@@ -80,7 +80,7 @@ function read(name: keyof typeof MAX_PEM, text: unknown): Block[] {
 
 const BLOCK = /-----BEGIN ([A-Z ]{1,40})-----([^-]*)-----END \1-----/g
 
-/** RFC 7468: blocks of base64 with anything between them. */
+/** RFC 7468: base64 blocks with any text between them. */
 function blocksIn(text: string): Block[] {
   return Array.from(text.matchAll(BLOCK), ([, label = '', body = '']) => {
     const base64 = body.replace(/\s+/g, '')
@@ -90,7 +90,7 @@ function blocksIn(text: string): Block[] {
   })
 }
 
-/** Whether the bytes are one sequence of DER, and no more: a block that was cut off is none. */
+/** Whether the bytes are exactly one DER sequence; a truncated block is not. */
 function isSequence(der: Uint8Array): boolean {
   const [tag, first = 0] = der
   if (tag !== 0x30) return false

@@ -2,21 +2,21 @@ import { type OptionsOf, type SqlText, isNullRefused, sqlText } from '@keepsend/
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { EngineError } from '../errors.ts'
 
-/** The names of the headers that an endpoint adds to its requests, by the property that each comes from. */
+/** The names of the headers that an endpoint adds to its requests, by property. */
 export interface HeaderNames extends Pick<Endpoint, 'headerNames' | 'compatHeader' | 'eventTypeHeader'> {
-  /** That of `auth`. */
+  /** The header of `auth`. */
   authHeader: 'authorization' | null
 }
 
 const NONE = { headerNames: [], compatHeader: null, eventTypeHeader: null, auth: null }
 
-/** Whether the input sets any of them. */
+/** Whether the input sets any of these headers. */
 export function namesHeaders(input: OptionsOf<EndpointInput>): boolean {
   const { headers, compatSignature, eventTypeHeader, auth } = input
   return [headers, compatSignature, eventTypeHeader, auth].some((one) => one !== undefined)
 }
 
-/** As they are stored and sent, in lower case: those that the input sets, and those from before that it leaves. */
+/** The names in lower case, as they are stored and sent: those of the input, or the previous ones where it sets none. */
 export function headerNamesOf(
   { headers, compatSignature, eventTypeHeader, auth }: OptionsOf<EndpointInput>,
   before: Pick<Endpoint, keyof typeof NONE> = NONE,
@@ -34,7 +34,7 @@ function stored(given: string | null | undefined, before: string | null): string
 }
 
 /**
- * A request has each header once.
+ * Checks that no header is set twice.
  *
  * @throws {EngineError} `invalid_endpoint`, naming the header
  */
@@ -44,9 +44,12 @@ export function checkDistinct({ headerNames, compatHeader, eventTypeHeader, auth
   if (twice !== undefined) throw sameName(JSON.stringify(twice.slice(0, 100)))
 }
 
-/** Refuses the change that it commits with, as a null in `headers`, where another change has set one of its names. */
+/**
+ * Refuses the transaction if a concurrent change has set one of the names: it sets the not-null column `headers` to null. Runs
+ * after the change, so that it sees the committed names of both.
+ */
 export function refuseSameNameStatement({ id, workspaceId }: Pick<Endpoint, 'id' | 'workspaceId'>): SqlText {
-  // In the JSON of the headers a quote stands around names and values alone, and a colon behind names alone.
+  // In the JSON of the headers only names and values are quoted, and only a name is followed by a colon.
   return sqlText`
     update keepsend_endpoints set headers = null
     where id = ${id} and workspace_id = ${workspaceId} and (
@@ -57,10 +60,10 @@ export function refuseSameNameStatement({ id, workspaceId }: Pick<Endpoint, 'id'
         'authorization' in (compat_header, event_type_header) or replace(headers, '"authorization":', '') <> headers)))`
 }
 
-/** That refusal in the engine's words; any other error as it is. */
+/** Turns that refusal into an error of the engine; returns any other error as it is. */
 export function asSameName(error: unknown): unknown {
   return isNullRefused(error, 'keepsend_endpoints', 'headers')
-    ? sameName('one that another change has set', error)
+    ? sameName('one that a concurrent change has set', error)
     : error
 }
 

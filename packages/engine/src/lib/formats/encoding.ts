@@ -1,20 +1,20 @@
 const encoder = new TextEncoder()
 
-/** The bytes of a short text. A copy, because one runtime's types allow for shared memory in what the encoder gives. */
+/** The UTF-8 bytes of a short text. A copy, because some type definitions allow shared memory in the encoder's result. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(encoder.encode(text))
 }
 
 export function toBase64(bytes: Uint8Array): string {
   let text = ''
-  // As many arguments as a call takes on every stack.
+  // In pieces: a call with more arguments may overflow the stack.
   for (let at = 0; at < bytes.length; at += PIECE) text += String.fromCharCode(...bytes.subarray(at, at + PIECE))
   return btoa(text)
 }
 
 const PIECE = 8192
 
-/** The bytes, or undefined for what is no base64. */
+/** The bytes, or undefined for invalid base64. */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
   try {
@@ -24,12 +24,12 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   }
 }
 
-/** Base64 of RFC 4648, section 5, without padding: for what stands in a header or a URL. */
+/** Base64url (RFC 4648, section 5) without padding, for headers and URLs. */
 export function toBase64Url(bytes: Uint8Array): string {
   return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
 }
 
-/** Lower-case. */
+/** In lower case. */
 export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -24,7 +24,7 @@ it.each([
   expect(parseAsWritten(text)).toBeUndefined()
 })
 
-it('whatever JSON holds is written as it was, but for space and escapes', () => {
+it('any JSON is written as it was, except for white space and escapes', () => {
   fc.assert(
     fc.property(fc.json(), fc.bigInt(), fc.double({ noNaN: true, noDefaultInfinity: true }), (json, id, double) => {
       const text = `{"json":${JSON.stringify(JSON.parse(json))},"id":${id},"double":${double}}`

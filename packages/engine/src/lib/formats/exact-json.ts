@@ -1,7 +1,7 @@
-/** A number that JavaScript would write otherwise may be among these: of 16 digits or more, with a fraction, an exponent or `-0`. */
+/** Finds numbers that JavaScript may write differently: with 16 digits or more, a fraction, an exponent, or `-0`. */
 const MAY_CHANGE = /\d{16}|\d[.eE]|-0/
 
-// With times and ids in them, which look like such numbers.
+// Removed first: times and ids in strings look like such numbers.
 const STRINGS = /"[^"\\]*(?:\\.[^"\\]*)*"/g
 
 interface RawJson {
@@ -9,21 +9,21 @@ interface RawJson {
 }
 
 /**
- * `JSON.parse`, but of a number that would come out otherwise (a 64-bit id, `1e400`, `1.0`, `-0`) an object, which
- * `JSON.stringify` writes as the number stood. Undefined where there is none.
+ * `JSON.parse`, but numbers that would be written differently (a 64-bit id, `1e400`, `1.0`, `-0`) become objects that
+ * `JSON.stringify` writes as the original digits. Undefined if there are no such numbers.
  *
- * @throws {SyntaxError} what is no JSON
+ * @throws {SyntaxError} for invalid JSON
  */
 export function parseAsWritten(text: string): unknown {
   const { rawJSON } = JSON as RawJson
   if (!rawJSON || !MAY_CHANGE.test(text.replace(STRINGS, ''))) return undefined
   let isChanged = false
-  // The third parameter is newer than its type.
-  const keep = (_key: string, value: unknown, { source }: { source?: string } = {}): unknown => {
+  // The types do not have the third parameter yet.
+  const exact = (_key: string, value: unknown, { source }: { source?: string } = {}): unknown => {
     if (typeof value !== 'number' || source === undefined || JSON.stringify(value) === source) return value
     isChanged = true
     return rawJSON(source)
   }
-  const parsed: unknown = JSON.parse(text, keep)
+  const parsed: unknown = JSON.parse(text, exact)
   return isChanged ? parsed : undefined
 }

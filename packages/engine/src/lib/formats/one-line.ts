@@ -1,13 +1,13 @@
-// Lines, terminal sequences, and what turns the direction of writing.
+// Line breaks, control characters of terminals, and marks that change the direction of text.
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
-/** A text of visible characters, as it is shown in one line, whoever wrote it: each control character becomes a space. */
+/** The text on one line: each control character becomes a space. */
 export function oneLine(text: string, replace: (control: string) => string = () => ' '): string {
   return text.replace(CONTROLS, replace)
 }
 
-/** A text of somebody else's without what it may have from a request of ours, with and without the name of its scheme. */
+/** Removes secrets from a foreign text that may quote a request, each with and without its scheme name (`Bearer …`). */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   return secrets
     .flatMap((secret) => [secret, secret.replace(/^\w+ +/, '')])
@@ -15,5 +15,5 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
     .reduce((rest, secret) => rest.replaceAll(secret, '…'), text)
 }
 
-// What is shorter is no secret, and may be any word.
+// A shorter text is not a secret, and could be part of any word.
 const SHORTEST_SECRET = 4

@@ -10,7 +10,7 @@ describe('a time of RFC 3339', () => {
     ['2026-11-23t12:00:00z', noon],
     ['2026-11-23 12:00:00Z', noon],
     ['2026-11-23T12:00:00+00:00', noon],
-    // UTC is known, the place is not (RFC 3339, 4.3).
+    // UTC with an unknown local offset (RFC 3339, 4.3).
     ['2026-11-23T12:00:00-00:00', noon],
     ['2026-11-23T13:30:00+01:30', noon],
     ['2026-11-22T23:00:00-13:00', noon],
@@ -21,7 +21,7 @@ describe('a time of RFC 3339', () => {
     ['2000-02-29T00:00:00Z', Date.UTC(2000, 1, 29)],
     ['0099-01-01T00:00:00Z', -59_042_995_200_000],
     ['9999-12-31T23:59:59.999Z', 253_402_300_799_999],
-    // Leap seconds, two of them where the clock on the wall says something else.
+    // Leap seconds, two of them with another local time.
     ['1990-12-31T23:59:60Z', Date.UTC(1991, 0, 1) - 1],
     ['1990-12-31T15:59:60-08:00', Date.UTC(1991, 0, 1) - 1],
     ['2017-01-01T01:59:60.25+02:00', Date.UTC(2017, 0, 1) - 1],
@@ -59,12 +59,12 @@ describe('a time of RFC 3339', () => {
       '+002026-11-23T12:00:00Z',
       '٢٠٢٦-11-23T12:00:00Z',
       `2026-11-23T12:00:00.${'1'.repeat(300)}Z`,
-    ].map((text): [string, string] => [text, 'must be a time of RFC 3339, such as 2026-11-23T12:00:00Z']),
-  ])('%j is none: it %s', (text, problem) => {
+    ].map((text): [string, string] => [text, 'must be an RFC 3339 time such as 2026-11-23T12:00:00Z']),
+  ])('%j is not one: it %s', (text, problem) => {
     expect(readTime(text)).toEqual({ problem })
   })
 
-  it('is what a Date writes, whatever the time', () => {
+  it('is any time that a Date writes', () => {
     const times = fc.integer({ min: -62_135_596_800_000, max: Date.UTC(9999, 11, 31) })
     fc.assert(
       fc.property(times, (ms) => {

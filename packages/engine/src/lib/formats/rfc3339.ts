@@ -1,7 +1,7 @@
-/** What a text is as a time of RFC 3339: milliseconds since the epoch, or why it is none. */
+/** A parsed RFC 3339 time in milliseconds since the epoch, or why the text is not one. */
 export type ReadTime = { ms: number } | { problem: string }
 
-// A fraction of a second may be as long as anybody has one; beyond milliseconds it counts for nothing.
+// A fraction of a second may have any number of digits; those beyond milliseconds are ignored.
 export const MAX_TIME_LENGTH = 256
 
 const FORM = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/
@@ -24,12 +24,12 @@ const MONTHS = [
 const MINUTE_MS = 60_000
 
 /**
- * Reads a time with its date and its offset from UTC: `2026-11-23T12:00:00Z`, `2026-11-23t12:00:00.5+01:00`. `Date.parse`
- * takes much else for a time, the 30th of February among it. A leap second is the last millisecond before it.
+ * Parses a time with date and offset: `2026-11-23T12:00:00Z`, `2026-11-23t12:00:00.5+01:00`. Stricter than `Date.parse`, which
+ * accepts February 30, among others. A leap second counts as the last millisecond before it.
  */
 export function readTime(text: string): ReadTime {
   const found = text.length <= MAX_TIME_LENGTH ? FORM.exec(text) : null
-  if (!found) return { problem: 'must be a time of RFC 3339, such as 2026-11-23T12:00:00Z' }
+  if (!found) return { problem: 'must be an RFC 3339 time such as 2026-11-23T12:00:00Z' }
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found.slice(1, 7).map(Number)
   const offsetMinutes = Number(found[9] ?? 0) * 60 + Number(found[10] ?? 0)
   const problem =
@@ -61,7 +61,7 @@ function dayProblem(year: number, month: number, day: number): string | undefine
   return `has the day ${day}, and ${MONTHS[month - 1]} ${year} has the days 1 to ${days}`
 }
 
-/** `Date.UTC` takes the years 0 to 99 for those of the last century. */
+/** Unlike `Date.UTC`, which reads the years 0 to 99 as 1900 to 1999. */
 function utc(year: number, month: number, day: number, hour = 0, minute = 0, second = 0): number {
   return new Date(0).setUTCFullYear(year, month - 1, day) + ((hour * 60 + minute) * 60 + second) * 1000
 }

@@ -1,9 +1,9 @@
-/** Whether the text of a column is JSON that fits; one that was broken by hand is not. */
+/** Whether the text of a column is JSON that fits. One that was broken by hand is not. */
 export function isStored(text: unknown, fits: (value: unknown) => boolean): boolean {
   return typeof text === 'string' && fits(parseStored(text))
 }
 
-/** The JSON of a column; undefined for what is none. */
+/** The JSON of a column; undefined if it is invalid. */
 export function parseStored(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -43,7 +43,7 @@ describe('an Idempotency-Key', () => {
     expect(() => readKey(header)).toThrow(invalid)
   })
 
-  it('reads back any printable text that was quoted', () => {
+  it('parses any printable text that was quoted', () => {
     fc.assert(
       fc.property(
         printable.filter((key) => key.length > 0 && key.length <= 255),
@@ -54,7 +54,7 @@ describe('an Idempotency-Key', () => {
     )
   })
 
-  it('is printable and 1 to 255 characters, or refused: nothing else comes of any text', () => {
+  it('is 1 to 255 printable characters, or any text is refused', () => {
     fc.assert(
       fc.property(fc.oneof(printable, fc.string({ unit: 'binary' })), (header) => {
         const read = attempt(() => readKey(header))
@@ -66,13 +66,13 @@ describe('an Idempotency-Key', () => {
     )
   })
 
-  it('is stored as a hash, and the body as another; each attempt has an owner of its own', async () => {
+  it('is stored as a hash, and the body as another; each request has its own owner', async () => {
     const request = { key: '"secret-key"', workspaceId: 'w1', method: 'POST', route: '/m', body: 'body' }
     const [one, two] = await Promise.all([hashKey(request), hashKey({ ...request, key: 'secret-key' })])
     expect(one.scope).toEqual(two.scope)
     expect(one.bodyHash).toBe(two.bodyHash)
     expect(one.owner).not.toBe(two.owner)
-    // Salted by the key: the hash of a password alone says what it is.
+    // Salted by the key: the plain hash of a password could be guessed.
     expect((await hashKey({ ...request, key: 'another' })).bodyHash).not.toBe(one.bodyHash)
     expect(JSON.stringify(one)).not.toMatch(/secret-key|"body"/)
   })

@@ -5,47 +5,47 @@ import { EngineError } from '../errors.ts'
 import { sha256Hex } from '../signing/sign.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
-/** What makes a request the same request. */
+/** The properties that identify a request, and its body. */
 export interface IdempotencyKey {
   /** The header's value: 1 to 255 printable characters, bare or as a quoted string. */
   key: string
   workspaceId: string
   method: string
-  /** The request's path: the same key on another path is another request. */
+  /** The request's path: the same key on another path identifies another request. */
   route: string
-  /** The body's bytes as they came; the same key with another body is refused. */
+  /** The unchanged bytes of the body. The same key with another body is refused. */
   body: string | Uint8Array<ArrayBuffer>
 }
 
-/** An answer, as it is stored with the change that it reports. */
+/** An answer that is stored in the transaction of its change. */
 export interface StoredAnswer {
   status: number
   /** JSON. */
   body: string
 }
 
-/** The key as the tables hold it. Hashed, so that a look-up's time tells nothing about other keys. */
+/** The key in the form that the tables store: hashed, so that the time of a look-up reveals nothing about other keys. */
 export interface HashedKey {
   scope: readonly [workspaceId: string, method: string, route: string, keyHash: string]
   bodyHash: string
-  /** Who marks the request as in flight. */
+  /** Identifies the request that set the in-flight mark. */
   owner: string
 }
 
-/** @default of `idempotencyRetentionMs`, a week: a client that retries for days still gets its first answer. */
+/** The default of `idempotencyRetentionMs`: a week, so that a client that retries for days still gets its first answer. */
 export const IDEMPOTENCY_RETENTION_MS = 604_800_000
 
-// The mark covers one commit, not a whole request: whoever holds it for longer has died, and the client that repeats
-// its request after a crash waits no longer than this. Two commits of one request stop at the record's key anyway.
+// A mark covers one commit, not a whole request: an older one belongs to a request that crashed, and the repeat of that waits
+// no longer than this. Two commits of one request are stopped by the record's primary key even without a mark.
 const MARK_MS = 5000
 const RETRY_AFTER_SECONDS = 1
 
-/** Checks and hashes. @throws {EngineError} `invalid_request` for a malformed key, `invalid_option` without a workspace */
+/** Validates and hashes a key. @throws {EngineError} `invalid_request` for a malformed key, `invalid_option` without a workspace */
 export async function hashKey({ key, workspaceId, method, route, body }: IdempotencyKey): Promise<HashedKey> {
-  // A key without a tenant would be everybody's: one would be answered with another's stored answer.
+  // Without a workspace, one tenant's key would find another tenant's answer.
   checkWorkspaceId(workspaceId, 'invalid_option')
   const text = readKey(key)
-  // The key is the salt of the body, which may hold a password: nobody can guess at one with the table alone.
+  // The key salts the hash of the body, which may contain a password: the table alone does not allow guessing it.
   const [keyHash, bodyHash] = await Promise.all([
     sha256Hex(text),
     sha256Hex(body).then((hash) => sha256Hex(`${text}\n${hash}`)),
@@ -53,7 +53,7 @@ export async function hashKey({ key, workspaceId, method, route, body }: Idempot
   return { scope: [workspaceId, method, route, keyHash], bodyHash, owner: crypto.randomUUID() }
 }
 
-/** The value of the header: a structured-field string (`"…"`, with `\"` and `\\`) or the bare characters. */
+/** Parses the header: a structured-field string (`"…"`, with `\"` and `\\`) or the bare characters. */
 export function readKey(header: string): string {
   const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(header.trim())?.[1]
   const key = quoted === undefined ? header.trim() : quoted.replaceAll(/\\(["\\])/g, '$1')
@@ -67,10 +67,10 @@ export function readKey(header: string): string {
 }
 
 /**
- * Asks before the work: answers what is stored for the key, or marks the request as in flight and answers undefined.
+ * Begins a request: returns the answer that is stored for its key, or marks the request as in flight and returns undefined.
  *
- * @throws {EngineError} `idempotency_mismatch` for another body, `idempotency_in_flight` while another has the mark,
- *   `too_many_idempotency_records` where the workspace has as many as it may
+ * @throws {EngineError} `idempotency_mismatch` for another body, `idempotency_in_flight` while another request has the mark,
+ *   `too_many_idempotency_records` if the workspace has reached its limit
  */
 export async function beginIdempotent(
   { db, idempotencyRecords }: { db: OutboxDatabase; idempotencyRecords: RowCeiling },
@@ -86,12 +86,16 @@ export async function beginIdempotent(
     where keepsend_idempotency_marks.expires_at < ${clock()}
     returning owner`)
   if (marked.rows.length > 0) return undefined
-  throw new EngineError('idempotency_in_flight', 'a request with this Idempotency-Key is being worked on', {
-    retryAfterSeconds: RETRY_AFTER_SECONDS,
-  })
+  throw new EngineError(
+    'idempotency_in_flight',
+    'a request with this Idempotency-Key is in progress: try again later',
+    {
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+    },
+  )
 }
 
-/** The record of the commit. A second commit of the same request stops at its primary key. */
+/** Inserts the record of the commit. A second commit of the same request fails at its primary key. */
 export function recordStatement(key: HashedKey, answer: StoredAnswer): SqlText {
   return sqlText`
     insert into keepsend_idempotency_records (workspace_id, method, route, key_hash, body_hash, created_at, status, body)
@@ -99,18 +103,18 @@ export function recordStatement(key: HashedKey, answer: StoredAnswer): SqlText {
       ${answer.status}, ${answer.body})`
 }
 
-/** Takes the mark away, if it is still this request's. */
+/** Deletes the mark if this request set it. */
 export function unmarkStatement(key: HashedKey): SqlText {
   return sqlText`delete from keepsend_idempotency_marks where ${inScope(key)} and owner = ${key.owner}`
 }
 
-/** The condition that selects the record, or the mark, of the request. */
+/** The condition that selects the record or the mark of the request. */
 export function inScope({ scope: [workspaceId, method, route, keyHash] }: HashedKey): SqlText {
   return sqlText`
     workspace_id = ${workspaceId} and method = ${method} and route = ${route} and key_hash = ${keyHash}`
 }
 
-/** The stored answer, or undefined. @throws {EngineError} `idempotency_mismatch` when the body was another */
+/** The stored answer, or undefined. @throws {EngineError} `idempotency_mismatch` if the body was another */
 export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<StoredAnswer | undefined> {
   const { rows } = await db.run<StoredAnswer & { bodyHash: string }>(sqlText`
     select body_hash as "bodyHash", status, body from keepsend_idempotency_records where ${inScope(key)}`)
@@ -125,7 +129,7 @@ export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<St
   return { status: row.status, body: row.body }
 }
 
-/** Forgets records past their retention and marks past their time, at most `limit` of each. Returns how many records. */
+/** Deletes records past their retention and expired marks, at most `limit` of each. Returns the number of records. */
 export async function cleanupIdempotency(
   db: OutboxDatabase,
   { retentionMs, limit }: { retentionMs: number; limit: number },
@@ -135,7 +139,7 @@ export async function cleanupIdempotency(
     where (workspace_id, method, route, key_hash) in (
       select workspace_id, method, route, key_hash from keepsend_idempotency_records
       where created_at < ${clock()} - ${retentionMs} order by created_at ${limitTo(limit)})`)
-  // The condition twice: between the look and the lock another request may have renewed the mark.
+  // The condition stands twice: another request may renew the mark between the select and the lock.
   await db.run(sqlText`
     delete from keepsend_idempotency_marks
     where (workspace_id, method, route, key_hash) in (

@@ -4,7 +4,7 @@ import { GOOD_BODIES, documentOf, operationOf, routesOf } from '../../../test/ro
 import { type Statement, claimDueEvents } from '@keepsend/outbox'
 import { rowsAs } from '@keepsend/outbox/internal'
 
-/** The API, with an endpoint and a failed delivery of it, and requests under a key. */
+/** The API with an endpoint and its failed delivery, and a function that sends requests under a key. */
 async function world(options: Parameters<typeof rig>[0] = {}) {
   const made = await rig({ retrySchedule: [], answer: () => 400, ...options })
   const { id } = await made.addEndpoint({ headers: { authorization: 'Bearer header-secret' } })
@@ -29,7 +29,7 @@ async function world(options: Parameters<typeof rig>[0] = {}) {
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
-  /** The route's path for what is there. */
+  /** The route's path with the ids of existing rows. */
   const at = (path: string) => path.replace('{id}', path.startsWith('/deliveries') ? (delivery?.id ?? '') : id)
   return { ...made, id, call, at }
 }
@@ -52,7 +52,7 @@ const MUTATING = [
   return { method, path }
 })
 
-/** Everything that a change could have left, but the records themselves. */
+/** Everything that a change could have written, except the idempotency records. */
 async function left({ select }: Pick<Rig, 'select'>): Promise<unknown> {
   const tables = ['keepsend_endpoints', 'keepsend_secrets', 'keepsend_subscriptions', 'pending_events']
   return Promise.all(tables.map((table) => select(`select * from ${table} order by 1, 2, 3`)))
@@ -62,7 +62,7 @@ describe.each(MUTATING)('$method $path', ({ method, path }) => {
   const name = `${method} ${path}`
   const body = GOOD_BODIES[name]
 
-  it('under an Idempotency-Key is made once: the repeat changes nothing and gets the same answer', async () => {
+  it('changes once under an Idempotency-Key: the repeat changes nothing and gets the same answer', async () => {
     const made = await world()
     const first = await made.call(method, made.at(path), { body, key: 'k1' })
     const answer = await first.text()
@@ -81,7 +81,7 @@ describe.each(MUTATING)('$method $path', ({ method, path }) => {
     ])
   })
 
-  it('under a key that was used with another body is refused with 422, and nothing is changed', async () => {
+  it('is refused with 422 under a key that was used with another body, and changes nothing', async () => {
     const made = await world()
     expect((await made.call(method, made.at(path), { body, key: 'k1' })).ok).toBe(true)
     const before = await left(made)
@@ -102,7 +102,7 @@ describe.each(MUTATING)('$method $path', ({ method, path }) => {
     }
   })
 
-  it('is made once when two requests with one key come at the same time', async () => {
+  it('changes once when two requests with one key come concurrently', async () => {
     const made = await world()
     const both = await Promise.all([1, 2].map(() => made.call(method, made.at(path), { body, key: 'k1' })))
     const statuses = both.map(({ status }) => status)
@@ -115,7 +115,7 @@ describe.each(MUTATING)('$method $path', ({ method, path }) => {
     expect(await left(made)).toEqual(before)
   })
 
-  it('takes the key of another workspace for another key', async () => {
+  it('treats the same key in another workspace as another key', async () => {
     const made = await world()
     const mine = await made.call(method, made.at(path), { body, key: 'k1' })
     const theirs = await made.call(method, made.at(path), { body, key: 'k1', workspaceId: 'w2' })
@@ -125,7 +125,7 @@ describe.each(MUTATING)('$method $path', ({ method, path }) => {
   })
 })
 
-/** A property more, for another body. */
+/** An additional property, for another body. */
 const OTHER: Record<string, object> = {
   'POST /endpoints/{id}/pause': { forMs: 5000 },
   'POST /events': { channels: ['general'] },
@@ -137,8 +137,8 @@ const OTHER: Record<string, object> = {
 const SECRETIVE = new Set(['POST /endpoints', 'POST /endpoints/{id}/rotate-secret'])
 
 describe('two requests past the mark', () => {
-  it.each(MUTATING)('$method $path commits once: the second stops at the record', async ({ method, path }) => {
-    // As if the mark of the first had expired before the second came: each gets one.
+  it.each(MUTATING)('$method $path commits once: the second fails at the record', async ({ method, path }) => {
+    // As if the mark of the first had expired before the second request: each gets one.
     const made = await world({
       wrap: (db) => ({
         ...db,
@@ -159,7 +159,7 @@ describe('two requests past the mark', () => {
 })
 
 describe('the stored answer', () => {
-  it('of a change stays what it was when the endpoint is changed again, and deleted', async () => {
+  it('of a change stays the same when the endpoint is changed again, and deleted', async () => {
     const { call, id } = await world()
     const change = (description: string, key: string) =>
       call('PATCH', `/endpoints/${id}`, { body: { description }, key }).then((answer) => answer.text())
@@ -171,7 +171,7 @@ describe('the stored answer', () => {
     expect(JSON.parse(first)).toMatchObject({ description: 'one', version: 2, headerNames: ['authorization'] })
   })
 
-  it('of a creation and a rotation shows the secret while it is there, and null afterwards', async () => {
+  it('of a creation and of a rotation shows the secret while it exists, and null afterwards', async () => {
     const { call } = await world()
     const create = async () =>
       (await call('POST', '/endpoints', { body: GOOD_BODIES['POST /endpoints'], key: 'k1' })).json() as Promise<{
@@ -189,7 +189,7 @@ describe('the stored answer', () => {
     expect(await rotate('k2')).toEqual({ ...(rotated as object), secret: null })
   })
 
-  it('is not found by recall, which would answer it as it is stored', async () => {
+  it('is not found by findStoredResponse, which would send it in its stored form', async () => {
     const { call, engine, id } = await world()
     await call('POST', `/endpoints/${id}/disable`, { key: 'k1' })
     const request = { key: 'k1', workspaceId: 'w1', method: 'POST', route: `/endpoints/${id}/disable`, body: '' }
@@ -199,16 +199,16 @@ describe('the stored answer', () => {
 
 describe('a request under a key that is refused', () => {
   it.each([
-    ['an endpoint that is not there', 'PATCH', '/endpoints/ep_none', { description: 'x' }, 404],
+    ['a missing endpoint', 'PATCH', '/endpoints/ep_none', { description: 'x' }, 404],
     ['a URL that is refused', 'POST', '/endpoints', { url: 'http://10.0.0.1/' }, 422],
-    ['a scheme that the endpoint has not', 'POST', '/endpoints/{id}/rotate-secret', { scheme: 'v1a' }, 422],
-  ] as const)('for %s stores nothing, and is judged anew', async (_what, method, path, body, status) => {
+    ['a scheme that the endpoint does not have', 'POST', '/endpoints/{id}/rotate-secret', { scheme: 'v1a' }, 422],
+  ] as const)('for %s stores nothing, and is handled again', async (_what, method, path, body, status) => {
     const { call, at, count } = await world()
     for (let n = 0; n < 2; n++) expect((await call(method, at(path), { body, key: 'k1' })).status).toBe(status)
     expect([await count('keepsend_idempotency_records'), await count('keepsend_idempotency_marks')]).toEqual([0, 0])
   })
 
-  it('for a delivery that is not settled is 409 conflict, and stores nothing', async () => {
+  it('is 409 conflict for an unsettled delivery, and stores nothing', async () => {
     const { call, engine, rows, count, db } = await world()
     await engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
     await claimDueEvents(db, { limit: 1 })
@@ -218,7 +218,7 @@ describe('a request under a key that is refused', () => {
     expect(await count('keepsend_idempotency_records')).toBe(0)
   })
 
-  it('for a malformed key is 400, on every route', async () => {
+  it('is 400 for a malformed key, on every route', async () => {
     const { call, at } = await world()
     for (const { method, path } of MUTATING) {
       const body = GOOD_BODIES[`${method} ${path}`]
@@ -226,7 +226,7 @@ describe('a request under a key that is refused', () => {
     }
   })
 
-  it('for a body without end is 413, on a route that takes none', async () => {
+  it('is 413 for an endless body, even on a route that takes none', async () => {
     const { engine, id } = await world()
     const { key } = await engine.apiKeys.create({ workspaceId: 'w1' })
     const body = new ReadableStream({ pull: (stream) => stream.enqueue(new Uint8Array(65_536)) })
@@ -242,7 +242,7 @@ describe('a request under a key that is refused', () => {
   })
 })
 
-it('every mutating route says in the document that it takes an Idempotency-Key', async () => {
+it('the document lists Idempotency-Key for every route that changes something', async () => {
   const document = await documentOf(await rig())
   const mutating = routesOf(document).filter(({ method }) => method !== 'GET')
   expect(mutating.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(

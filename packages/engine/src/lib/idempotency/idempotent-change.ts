@@ -15,30 +15,30 @@ import {
 } from './idempotency.ts'
 import { type Logger, errorFields } from '../logger.ts'
 
-/** A change that is made once, whose answer is read from what it left. */
+/** Makes a change only once per `Idempotency-Key`, and stores its answer in the same transaction. */
 export interface IdempotentChange {
-  /** To be called first: a second commit of the same request stops here, before it writes anything. */
+  /** Call it first: a second commit of the same request fails here, before it writes anything. */
   begin(transaction: Transaction): void
   /**
-   * To be called behind the change. `answer` selects one text of what it left; where it selects none, the whole transaction
-   * is refused. It must hold no secret.
+   * Call it after the change. `answer` selects one text, which is stored; if it selects nothing, the whole transaction is
+   * refused. The text must not contain a secret.
    */
   end(transaction: Transaction, answer: SqlText): void
-  /** Adds the change, a statement that returns ids; the answer is how many. */
+  /** Adds a change that returns ids, and stores their number as the answer. */
   endCounted(transaction: Transaction, change: SqlText): void
-  /** After the commit: what was selected. */
+  /** After the commit: the stored text. */
   readonly answer: string
 }
 
-/** How a change joins what was selected of it: by the option `once` of the methods that the routes call. */
+/** The option `once` of the methods that the routes call: makes the change only once. */
 export interface IdempotentOption {
   once?: IdempotentChange | undefined
 }
 
-/** What was made now; or the answer of an earlier commit of the same request, and nothing was made. */
+/** The result of this request's change, or the stored answer of an earlier one, in which case nothing was changed. */
 export type IdempotentResult<T> = { made: T; stored?: undefined } | { made?: undefined; stored: StoredAnswer }
 
-/** What a change is made once with. */
+/** The parts of the engine that {@link makeIdempotent} uses. */
 export interface IdempotentDeps {
   readonly db: OutboxDatabase
   readonly logger: Logger
@@ -46,10 +46,10 @@ export interface IdempotentDeps {
 }
 
 /**
- * Makes a change that {@link recordStatement} commits with, unless the request was committed before. Never repeated by
- * us: after an error the record decides whether the commit took place.
+ * Makes a change whose transaction contains {@link recordStatement}, unless the request was committed before. Never retried
+ * here: after an error the record decides whether the commit took place.
  *
- * @param make is given no key where the request has none
+ * @param make gets no key if the request has none
  */
 export async function makeIdempotent<T>(
   { db, logger, idempotencyRecords }: IdempotentDeps,
@@ -79,7 +79,7 @@ export function createIdempotentChange({ dialect }: OutboxDatabase, key: HashedK
   }
   return {
     begin(transaction) {
-      // What its answer is stands below, in the same transaction; how it is shown is its route's to say.
+      // A placeholder: the statement below sets the body in the same transaction, and the route knows the status.
       transaction.add(recordStatement(key, { status: 0, body: '' }))
       transaction.add(unmarkStatement(key))
     },
@@ -98,7 +98,7 @@ export function createIdempotentChange({ dialect }: OutboxDatabase, key: HashedK
   }
 }
 
-/** Named values of a row as one JSON text; {@link readRow} reads them. */
+/** The named columns of a row as one JSON text, for {@link readRow}. */
 export function jsonRow({ dialect }: Pick<OutboxDatabase, 'dialect'>, names: readonly string[]): SqlText {
   const array = dialect.name === 'sqlite' ? 'json_array' : 'json_build_array'
   return raw(`${array}(${names.map((name) => `"${name}"`).join(', ')})`)
@@ -109,28 +109,31 @@ export function readRow(names: readonly string[], answer: string): Record<string
   return Object.fromEntries(names.map((name, index) => [name, values[index]]))
 }
 
-/** A mark alone authorises nothing: whatever became of it, nothing was committed. */
+/** A lost answer while the mark is set means `not_accepted`: a mark alone commits nothing. */
 async function begin(deps: Omit<IdempotentDeps, 'logger'>, key: HashedKey): Promise<StoredAnswer | undefined> {
   try {
     return await beginIdempotent(deps, key)
   } catch (error) {
     if (!(error instanceof OutboxError) || error.code !== 'commit_unconfirmed') throw asEngineError(error)
-    throw new EngineError('not_accepted', `not accepted, nothing was committed: ${error.message}`, {
+    throw new EngineError('not_accepted', `nothing was committed: ${error.message}`, {
       cause: error,
       retryAfterSeconds: 1,
     })
   }
 }
 
-// Either another commit of the same request was first, or our own took place and its answer was lost on the way.
+// After an error, either another commit of the same request was first, or this one took place and its answer was lost.
 async function answerAfterError(db: OutboxDatabase, key: HashedKey, logger: Logger): Promise<StoredAnswer | undefined> {
-  // Whatever the record says, this request's mark has nothing more to keep away.
+  // In every case this request is over, so its mark must not block a repeat.
   await db.run(unmarkStatement(key)).catch((error: unknown) => {
-    logger.warn(errorFields(error), 'an idempotency mark stays until it expires')
+    logger.warn(errorFields(error), 'failed to delete an idempotency mark; it expires within 5 seconds')
   })
   return readAnswer(db, key).catch((error: unknown) => {
     if (error instanceof EngineError) throw error
-    logger.warn(errorFields(error), 'the idempotency record could not be read after a failed commit')
+    logger.warn(
+      errorFields(error),
+      'failed to read the idempotency record after a failed commit; the error is returned',
+    )
     return undefined
   })
 }

@@ -9,7 +9,7 @@ const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
 describe('an access token', () => {
-  it('is requested once, sent with every attempt, and stored in no form that can be read', async () => {
+  it('is requested once, sent with every attempt, and stored encrypted', async () => {
     const made = await world()
     for (let sent = 0; sent < 3; sent++) await made.send()
     expect(made.tokens()).toEqual(['t1', 't1', 't1'])
@@ -27,7 +27,7 @@ describe('an access token', () => {
     ])
   })
 
-  it('is requested once by many attempts at the same time, which all go with it', async () => {
+  it('is requested once by many concurrent attempts, which all use it', async () => {
     const gate = signal()
     const made = await world({ grant: () => gate.promise.then(() => ({})) })
     for (let sent = 0; sent < 20; sent++) await made.engine.publish(event)
@@ -39,7 +39,7 @@ describe('an access token', () => {
     expect(new Set(made.tokens())).toEqual(new Set(['t1']))
   })
 
-  it('of one endpoint is not that of another, which asks for its own beside it', async () => {
+  it('is not shared between endpoints: each requests its own', async () => {
     const made = await world()
     await made.addEndpoint({ auth: { ...auth, clientId: 'd' } })
     await made.send()
@@ -56,7 +56,7 @@ describe('an access token', () => {
     expect([second.asked, second.tokens()]).toEqual([[], ['t1']])
   })
 
-  it('that cannot be read in the database is requested again', async () => {
+  it('is requested again if the stored one cannot be decrypted', async () => {
     const on = await openDatabase()
     const first = await world({ on })
     await first.send()
@@ -67,7 +67,7 @@ describe('an access token', () => {
     expect(second.asked).toHaveLength(1)
   })
 
-  it('serves this process where the database takes none, which is logged', async () => {
+  it('is used by this process if it cannot be stored, which is logged', async () => {
     const made = await world({ wrap: refusesTokens })
     await made.send()
     await made.send()
@@ -79,7 +79,7 @@ describe('an access token', () => {
     ['an hour', 3600, HOUR_MS - MINUTE_MS],
     ['an hour, in text', '3600', HOUR_MS - MINUTE_MS],
     ['ten seconds', 10, 9000],
-    ['nobody knows how long', null, 270_000],
+    ['an unknown time', null, 270_000],
     ['a year', 31_536_000, 86_400_000 - MINUTE_MS],
   ])('is replaced before it expires, and no sooner: it lives %s', async (_, expires_in, freshMs) => {
     const made = await world({ grant: () => ({ expires_in }) })
@@ -92,7 +92,7 @@ describe('an access token', () => {
   })
 
   it.each([0, -60, '0'])(
-    'that has expired when it is given is used for what waits for it alone: expires_in %j',
+    'is used only by the waiting attempts if it has expired when issued: expires_in %j',
     async (expires_in) => {
       const made = await world({ grant: () => ({ expires_in }) })
       await made.engine.publish(event)
@@ -103,7 +103,7 @@ describe('an access token', () => {
     },
   )
 
-  it('goes on until it expires while the token server fails', async () => {
+  it('is used until it expires while the token server fails', async () => {
     const made = await world({ grant: (count) => (count === 1 ? {} : { answer: 500 }) })
     const start = LATER - 2 * 86_400_000
     await made.send(start)
@@ -116,20 +116,20 @@ describe('an access token', () => {
 describe('an access token that its receiver refuses with 401', () => {
   const refusing = (request: SendRequest): Answer => (request.headers['authorization'] === 'Bearer t1' ? 401 : 200)
 
-  it('is used no more: the delivery is tried again, with a new one', async () => {
+  it('is discarded, and the delivery is retried with a new one', async () => {
     const made = await world({ respond: refusing })
     expect(await made.send()).toMatchObject([{ kind: 'reschedule', deferral: false, httpStatus: 401 }])
     expect(await made.work({ now: LATER })).toMatchObject([{ kind: 'complete' }])
     expect(made.tokens()).toEqual(['t1', 't2'])
   })
 
-  it('is not taken from the database again, by this process or another', async () => {
+  it('is not read from the database again, by this process or another', async () => {
     const on = await openDatabase()
     const made = await world({ on, respond: refusing })
     await made.engine.publish(event)
     await made.engine.publish(event)
     await made.work({ limit: 1 })
-    // What was read of the endpoint is a second old at most, and has the refused token.
+    // The cached endpoint is at most a second old, and has the refused token.
     await made.work()
     expect(made.tokens()).toEqual(['t1', 't2'])
     await expect.poll(made.stored).toEqual(expect.any(String))
@@ -138,7 +138,7 @@ describe('an access token that its receiver refuses with 401', () => {
     expect([other.asked, other.tokens()]).toEqual([[], ['t2']])
   })
 
-  it('is not taken a second time from an endpoint that was read before it was refused', async () => {
+  it('is not used again from an endpoint that was read before the refusal', async () => {
     const on = await openDatabase()
     const first = await world({ on })
     await first.send()
@@ -155,7 +155,7 @@ describe('an access token that its receiver refuses with 401', () => {
     expect(other.tokens()).toEqual(['t1', 'new'])
   })
 
-  it('does not take the new one with it when its own refusal comes late', async () => {
+  it('does not discard the new one when its refusal comes late', async () => {
     const gate = signal()
     const made = await world({
       respond: async (request) => {
@@ -175,7 +175,7 @@ describe('an access token that its receiver refuses with 401', () => {
     expect([made.asked.length, made.tokens()]).toEqual([2, ['t1', 't1', 't2', 't2']])
   })
 
-  it('and no other one is to be had, ends the delivery by its schedule, with one request an attempt', async () => {
+  it('ends the delivery by its schedule if no other can be had, with one request per attempt', async () => {
     const made = await world({ respond: () => 401, endpoint: { retrySchedule: [1] } })
     await made.send()
     await made.work({ now: LATER })
@@ -183,7 +183,7 @@ describe('an access token that its receiver refuses with 401', () => {
     expect(made.asked).toHaveLength(2)
   })
 
-  it('is 401 as ever for an endpoint without tokens: the delivery has failed', async () => {
+  it('fails the delivery of an endpoint without tokens', async () => {
     const { addEndpoint, engine, work } = await rig({ answer: () => 401 })
     await addEndpoint({ auth: { type: 'bearer', token: 'fixed' } })
     await engine.publish(event)
@@ -192,7 +192,7 @@ describe('an access token that its receiver refuses with 401', () => {
 })
 
 describe('a change of auth', () => {
-  it('ends its token, in memory and in the database', async () => {
+  it('discards its token, in memory and in the database', async () => {
     const made = await world()
     await made.send()
     await expect.poll(made.stored).toEqual(expect.any(String))
@@ -202,7 +202,7 @@ describe('a change of auth', () => {
     expect(made.tokens()).toEqual(['t1', 't2'])
   })
 
-  it('while a token is requested leaves the new one without it', async () => {
+  it('during a token request leaves the new auth without that token', async () => {
     const gate = signal()
     const made = await world({ grant: (count) => (count === 1 ? gate.promise.then(() => ({})) : {}) })
     await made.engine.publish(event)
@@ -218,7 +218,7 @@ describe('a change of auth', () => {
   })
 })
 
-/** Lets through everything but tokens on their way to their row. */
+/** Passes every statement except those that store a token. */
 function refusesTokens(db: OutboxDatabase): OutboxDatabase {
   return {
     ...db,

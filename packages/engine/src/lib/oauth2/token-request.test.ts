@@ -20,7 +20,7 @@ function answered(status: number, body: unknown, headers: Record<string, string>
 const read = (result: SendResult) => readTokenAnswer(result, CLIENT, NOW)
 
 describe('a request for a token', () => {
-  it('proves the client in its header, both parts encoded as in a form (RFC 6749, section 2.3.1)', () => {
+  it('authenticates the client in its header, with both parts form-encoded (RFC 6749, section 2.3.1)', () => {
     const { headers, body, ...rest } = tokenRequest(
       { ...CLIENT, scope: 'a b', audience: 'x&y', resource: 'urn:z' },
       WITH,
@@ -31,7 +31,7 @@ describe('a request for a token', () => {
     expect(body).toBe('grant_type=client_credentials&scope=a+b&audience=x%26y&resource=urn%3Az')
   })
 
-  it('proves it in its body where the endpoint says so, and in one place alone', () => {
+  it('authenticates in the body if the endpoint says so, and only there', () => {
     const { headers, body } = tokenRequest({ ...CLIENT, clientAuthentication: 'body' }, WITH)
     expect(headers).not.toHaveProperty('authorization')
     expect(Object.fromEntries(new URLSearchParams(body))).toEqual({
@@ -70,7 +70,7 @@ describe('the answer of a token server', () => {
 
   const NO_TOKEN = 'the token server answered without an access_token'
   const NO_HEADER = 'the token server answered with an access_token that no header can carry'
-  const NO_JSON = 'the answer of the token server is no JSON object'
+  const NO_JSON = 'the token server answered without a JSON object'
   const NO_BEARER = 'the token server answered with a token_type other than Bearer'
   it.each<[string, SendResult, string]>([
     ['no JSON', answered(200, '<html>s3cret+/:ä</html>'), NO_JSON],
@@ -107,18 +107,23 @@ describe('the answer of a token server', () => {
       { kind: 'error', reason: 'timeout', message: 'no complete answer within 5 ms' },
       'the token request failed: timeout: no complete answer within 5 ms',
     ],
+    [
+      'a broken connection, which senders attribute to the receiver',
+      { kind: 'error', reason: 'network', message: 'the receiver closed the connection before it answered' },
+      'the token request failed: network: the token server closed the connection before it answered',
+    ],
   ])('is no token, and one sentence says why: %s', (_, result, error) => {
     expect(read(result)).toMatchObject({ kind: 'failed', error })
   })
 
-  it('is repeated as far as it names an error, without secrets, control characters and length', () => {
+  it('is quoted only for its error, without secrets and control characters, and shortened', () => {
     const error_description = `s3cret+/:ä\u0000\r\n\u001b[31m\u2028ist falsch für ${'x'.repeat(500)}`
     const { error } = read(answered(400, { error: { a: 1 }, error_description })) as { error: string }
     expect(error).toMatch(/^the token server answered with status 400: … \[31m ist falsch für x+$/)
     expect(error.length).toBeLessThan(300)
   })
 
-  it('says when to ask again', () => {
+  it('says when to request a token again', () => {
     const busy = (value: string) => read(answered(429, '', { 'retry-after': value }))
     expect(busy('7')).toMatchObject({ retryAfterMs: 7000 })
     expect(busy('Sat, 28 Nov 2026 12:01:00 GMT')).toMatchObject({ retryAfterMs: 60_000 })

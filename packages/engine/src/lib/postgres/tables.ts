@@ -2,14 +2,14 @@ import { bigint, customType, index, integer, pgTable, primaryKey, text } from 'd
 import type { Scope } from '../scopes.ts'
 import type { ShownAuth, ShownTls } from '../credentials.ts'
 
-// Lists and maps are stored as their JSON text, the same on every database.
+// Lists and maps are stored as JSON text, the same on every database.
 const jsonText = customType<{ data: unknown; driverData: string }>({
   dataType: () => 'text',
   toDriver: (value) => JSON.stringify(value),
   fromDriver: (stored): unknown => JSON.parse(stored),
 })
 
-/** A customer's receiver. Its health, from `circuit` on, is written by settles, and by none while all goes well. */
+/** A customer's receiver. Its health (`circuit` to `windowSuccesses`) is written by settles, but not by those of a healthy endpoint. */
 export const endpoints = pgTable(
   'keepsend_endpoints',
   {
@@ -22,16 +22,16 @@ export const endpoints = pgTable(
       .default('enabled'),
     /** Why it is disabled. */
     disabledReason: text('disabled_reason'),
-    /** Since when; null while it is enabled. It collects for `maxAgeMs` from here. */
+    /** Disabled since then; null while it is enabled. It collects deliveries for `maxAgeMs` from then on. */
     disabledAt: bigint('disabled_at', { mode: 'number' }),
-    /** + 1 on every change by a person, or by a receiver that wants nothing more. */
+    /** Raised by every change, by a person or at the receiver's request. */
     version: integer('version').notNull().default(1),
     eventTypes: jsonText('event_types').$type<string[]>().notNull(),
     channels: jsonText('channels').$type<string[]>().notNull(),
     retrySchedule: jsonText('retry_schedule').$type<number[]>(),
     maxAttempts: integer('max_attempts').notNull().default(10),
     deadlineMs: integer('deadline_ms'),
-    /** By name, each value encrypted. */
+    /** Names, with each value encrypted. */
     headers: jsonText('headers').$type<Record<string, string>>().notNull(),
     retryStatuses: jsonText('retry_statuses').$type<number[]>().notNull(),
     signatures: jsonText('signatures').$type<('v1' | 'v1a')[]>().notNull(),
@@ -42,44 +42,47 @@ export const endpoints = pgTable(
     eventTypeHeader: text('event_type_header'),
     concurrency: integer('concurrency'),
     rateLimit: integer('rate_limit'),
-    /** What `rateLimit` is per. */
+    /** The period of `rateLimit`. */
     ratePeriod: text('rate_period', { enum: ['second', 'minute', 'hour'] })
       .notNull()
       .default('second'),
-    /** When the next attempt may begin under `rateLimit`, in microseconds. */
+    /** The slot time of the next attempt under `rateLimit`, in microseconds. */
     rateNextUs: bigint('rate_next_us', { mode: 'number' }).notNull().default(0),
-    /** How many permits were granted last. */
+    /** The number of permits that were granted last. */
     rateGranted: integer('rate_granted').notNull().default(0),
     circuit: text('circuit', { enum: ['closed', 'open'] })
       .notNull()
       .default('closed'),
-    /** The one delivery that may go while the circuit is open. */
+    /** The one delivery that may be sent while the circuit is open. */
     probeId: text('probe_id'),
+    /** The delivery that failed last when the circuit opened, or as a probe: the next probe is another one. */
     lastFailedId: text('last_failed_id'),
     /** The first failure since the last success. */
     failingSince: bigint('failing_since', { mode: 'number' }),
-    /** The last warning that was given, in percent of the way to being disabled. */
+    /** The last warning, in percent of the way to being disabled. */
     warned: integer('warned').notNull().default(0),
     failuresInRow: integer('failures_in_row').notNull().default(0),
     timeoutsInRow: integer('timeouts_in_row').notNull().default(0),
     windowAt: bigint('window_at', { mode: 'number' }),
     windowFailures: integer('window_failures').notNull().default(0),
     windowSuccesses: integer('window_successes').notNull().default(0),
-    /** When held rows are resumed next; null: none is held, or a person must resume them. */
+    /** No attempt begins before this time. It only moves forward. */
     pausedUntil: bigint('paused_until', { mode: 'number' }),
+    /** When the receiver requested the pause; null if a person paused. */
     pauseRequestedAt: bigint('pause_requested_at', { mode: 'number' }),
+    /** When held rows are resumed next; null: none is held, or a person must resume them. */
     resumeAt: bigint('resume_at', { mode: 'number' }),
     createdAt: bigint('created_at', { mode: 'number' }).notNull(),
     updatedAt: bigint('updated_at', { mode: 'number' }).notNull(),
-    /** What is shown of it; the rest is encrypted in its secrets. Null: it has none. */
+    /** The shown part; the rest is encrypted in the endpoint's secrets. Null: it has none. */
     auth: jsonText('auth').$type<ShownAuth>(),
-    /** As `auth`. */
+    /** Stored as `auth` is. */
     tls: jsonText('tls').$type<ShownTls>(),
   },
   (table) => [index('keepsend_endpoints_workspace').on(table.workspaceId, table.id)],
 )
 
-/** Every (pattern, channel) under which an endpoint wants events. */
+/** Every (pattern, channel) that an endpoint subscribes to. */
 export const subscriptions = pgTable(
   'keepsend_subscriptions',
   {
@@ -91,23 +94,26 @@ export const subscriptions = pgTable(
   (table) => [primaryKey({ columns: [table.workspaceId, table.pattern, table.channel, table.endpointId] })],
 )
 
-/** Signing secrets, keys of header values and of what an endpoint proves itself with; without an endpoint the pepper of the API keys and what keys are checked by. */
+/**
+ * Signing secrets of endpoints, and the keys that encrypt their header values and credentials; without an endpoint, the pepper
+ * of the API keys and the check values of the encryption keys.
+ */
 export const secrets = pgTable(
   'keepsend_secrets',
   {
     endpointId: text('endpoint_id').notNull(),
     scheme: text('scheme', { enum: ['v1', 'v1a', 'compat', 'headers', 'auth', 'tls', 'check', 'pepper'] }).notNull(),
-    /** Counts up within its scheme. */
+    /** Counts up within the scheme. */
     version: integer('version').notNull(),
-    /** Base64 under the key that `keyId` names; readable without one. */
+    /** Base64 under the key that `keyId` names; plaintext without one. */
     secret: text('secret').notNull(),
     keyId: text('key_id'),
     createdAt: bigint('created_at', { mode: 'number' }).notNull(),
-    /** When it stops signing; null for the current one. */
+    /** When it stops signing; null: it is the current one. */
     expiresAt: bigint('expires_at', { mode: 'number' }),
-    /** What is encrypted under the secret, where that is a key: `auth` or `tls` of its endpoint. */
+    /** The data that this secret encrypts, if it is a key: `auth` or `tls` of its endpoint. */
     sealed: text('sealed'),
-    /** The access token of an `auth` by OAuth 2.0, encrypted as that is. Null: none was requested, or it was refused. */
+    /** The access token of an `oauth2` auth, encrypted under the same key. Null: none was requested, or it was refused. */
     token: text('token'),
   },
   (table) => [primaryKey({ columns: [table.endpointId, table.scheme, table.version] })],
@@ -123,11 +129,11 @@ export const apiKeys = pgTable('keepsend_api_keys', {
   createdAt: bigint('created_at', { mode: 'number' }).notNull(),
   /** Null: it does not expire. */
   expiresAt: bigint('expires_at', { mode: 'number' }),
-  /** Written once an hour at most; null: never used. */
+  /** Updated at most once an hour; null: never used. */
   lastUsedAt: bigint('last_used_at', { mode: 'number' }),
 })
 
-/** The answers of requests that committed under an `Idempotency-Key`. */
+/** The answers of requests that were committed under an `Idempotency-Key`. */
 export const idempotencyRecords = pgTable(
   'keepsend_idempotency_records',
   {
@@ -137,14 +143,14 @@ export const idempotencyRecords = pgTable(
     keyHash: text('key_hash').notNull(),
     bodyHash: text('body_hash').notNull(),
     createdAt: bigint('created_at', { mode: 'number' }).notNull(),
-    /** 0: `body` is what a route of the API has selected of its change, and the route knows the rest. */
+    /** 0: `body` is the text that a route of the API selected from its change, and the route knows the status. */
     status: integer('status').notNull(),
     body: text('body').notNull(),
   },
   (table) => [primaryKey({ columns: [table.workspaceId, table.keyHash, table.method, table.route] })],
 )
 
-/** Requests that are in flight under an `Idempotency-Key`; advice alone, and it expires. */
+/** Requests in flight under an `Idempotency-Key`. Advisory: a mark authorises no commit, and it expires. */
 export const idempotencyMarks = pgTable(
   'keepsend_idempotency_marks',
   {

@@ -14,7 +14,7 @@ const write = (id: string | null) => ({ sql: 'insert into messages (id, text) va
 const counts = ({ count }: Rig) =>
   Promise.all(['messages', 'pending_events', 'keepsend_idempotency_records', 'keepsend_idempotency_marks'].map(count))
 
-/** An insert as the host's own drizzle builds it. */
+/** An insert as the host's drizzle builds it. */
 function insertMessage({ dialect }: OutboxDatabase, message: { id: string; text: string }): Statement {
   if (dialect.name === 'sqlite') {
     const messages = sqliteTable('messages', { id: text('id').primaryKey(), text: text('text').notNull() })
@@ -37,12 +37,12 @@ function appOf({ engine }: Rig, id: string | null = 'm1') {
   return { app, post }
 }
 
-describe('change and rows are one commit', () => {
-  it('the row is committed before the queue is told of it (trap 2)', async () => {
+describe('a commit of change and events', () => {
+  it('commits the row before the queue is notified of it (trap 2)', async () => {
     const seen: unknown[] = []
     const queue: EventQueue = {
       async send({ outboxId }) {
-        // `count` and `select` look by another connection, which sees only what is committed.
+        // `count` and `select` use another connection, which sees only committed rows.
         const committed = await made.select('select id from pending_events where id = ?', outboxId ?? '')
         seen.push([committed.length, await made.count('messages')])
       },
@@ -55,7 +55,7 @@ describe('change and rows are one commit', () => {
     expect(seen).toEqual([[1, 1]])
   })
 
-  it('drizzle builders, drizzle sql and plain text are writes alike, and run in order', async () => {
+  it('runs drizzle builders, drizzle sql and plain text as writes, in order', async () => {
     const made = await rig()
     await made.engine.commit({
       writes: [
@@ -68,7 +68,7 @@ describe('change and rows are one commit', () => {
     expect(await made.select('select id, text from messages')).toEqual([{ id: 'a', text: '1!2' }])
   })
 
-  it('a write that ends the transaction is refused before anything is written, the mark of its request too', async () => {
+  it('refuses a write that would end the transaction, before it writes anything or marks the request', async () => {
     const asked: number[] = []
     const made = await rig({
       wrap: (db) => ({
@@ -93,7 +93,7 @@ describe('change and rows are one commit', () => {
     expect([asked, await counts(made)]).toEqual([[], [0, 0, 0, 0]])
   })
 
-  it('several events are one unit, and the answer names them in order', async () => {
+  it('publishes several events in one transaction, and names them in order', async () => {
     const made = await rig()
     await made.addEndpoint()
     await made.addEndpoint({ eventTypes: ['other'] })
@@ -104,7 +104,7 @@ describe('change and rows are one commit', () => {
     expect(new Set(typesById.map(String))).toEqual(new Set(['0,message.created', '1,other']))
   })
 
-  it('a write that breaks a constraint leaves nothing, and the app gets the error of the driver (trap 1)', async () => {
+  it("writes nothing when a write breaks a constraint, and throws the driver's error to the app (trap 1)", async () => {
     const made = await rig()
     await made.addEndpoint()
     const response = await appOf(made, null).post({ 'idempotency-key': 'k' })
@@ -122,14 +122,14 @@ describe('change and rows are one commit', () => {
     ])
   })
 
-  it('an event that is refused stops the change before anything is written', async () => {
+  it('refuses an invalid event before anything is written', async () => {
     const made = await rig()
     const refused = made.engine.commit({ writes: [write('m1')], events: [event, { ...event, type: 'no good' }] })
     await expect(refused).rejects.toMatchObject({ code: 'invalid_event' })
     expect(await counts(made)).toEqual([0, 0, 0, 0])
   })
 
-  it('a database that refuses is 503 with Retry-After, and nothing was kept (trap 3)', async () => {
+  it('answers 503 with Retry-After when the database fails, with nothing stored (trap 3)', async () => {
     const made = await rig()
     await made.addEndpoint()
     await made.readOnly(true)
@@ -141,7 +141,7 @@ describe('change and rows are one commit', () => {
     expect(await counts(made)).toEqual([0, 0, 0, 0])
   })
 
-  it('an event that is too large is 413, one that is wrong 422, as problem documents', async () => {
+  it('answers an event that is too large with 413 and an invalid one with 422, as problem documents', async () => {
     const made = await rig()
     const app = new Hono()
     app.use(keepsend(made.engine))
@@ -164,7 +164,7 @@ describe('change and rows are one commit', () => {
     expect(await made.count('messages')).toBe(0)
   })
 
-  it('a route without the engine in its context is told so, by an error for its app', async () => {
+  it('throws a clear error in a route without the engine in its context', async () => {
     const app = new Hono()
     app.onError((error, c) => c.text(error.message, 418))
     app.post('/', (c) => commitWithEvents(c, { writes: [], events: [], response: { status: 200, body: {} } }))
@@ -175,7 +175,7 @@ describe('change and rows are one commit', () => {
     ])
   })
 
-  it('a 204 has no body', async () => {
+  it('sends no body with 204', async () => {
     const made = await rig()
     const app = new Hono()
     app.use(keepsend(made.engine))
@@ -188,7 +188,7 @@ describe('change and rows are one commit', () => {
 
 const refusals: [string, EventQueue][] = [
   [
-    'throws at once',
+    'throws synchronously',
     {
       send: () => {
         throw new Error('queue is down')
@@ -196,7 +196,7 @@ const refusals: [string, EventQueue][] = [
     },
   ],
   [
-    'rejects later',
+    'rejects',
     {
       send: async () => {
         await settled()
@@ -205,7 +205,7 @@ const refusals: [string, EventQueue][] = [
     },
   ],
   [
-    'throws at once from sendBatch',
+    'throws synchronously from sendBatch',
     {
       async send() {},
       sendBatch: () => {
@@ -216,7 +216,7 @@ const refusals: [string, EventQueue][] = [
 ]
 
 describe.each(refusals)('a queue that %s', (_, queue) => {
-  it('does not fail the mutation: 201, the row claimable, the refusal counted and logged', async () => {
+  it('does not fail the change: answers 201, leaves the row claimable, counts and logs the failure', async () => {
     const made = await rig({ queue })
     const { secret } = await made.addEndpoint()
     const response = await appOf(made).post()
@@ -229,8 +229,8 @@ describe.each(refusals)('a queue that %s', (_, queue) => {
   })
 })
 
-describe('the hand-off', () => {
-  it('names rows, not payloads', async () => {
+describe('the dispatch', () => {
+  it('sends ids of rows, not payloads', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint()
     const { eventIds } = await made.engine.commit({ writes: [], events: [event] })
@@ -242,7 +242,7 @@ describe('the hand-off', () => {
     ])
   })
 
-  it('takes sendBatch where the queue has one, once for all rows', async () => {
+  it('calls sendBatch once for all rows, if the queue has it', async () => {
     const batches: number[] = []
     const made = await rig({ queue: { async send() {}, sendBatch: async (list) => void batches.push(list.length) } })
     for (const _ of [1, 2, 3]) await made.addEndpoint()
@@ -251,7 +251,7 @@ describe('the hand-off', () => {
     expect(batches).toEqual([6])
   })
 
-  it("is the platform's to wait for, where it can", async () => {
+  it("is passed to the platform's waitUntil, if there is one", async () => {
     const made = await rig()
     await made.addEndpoint()
     const waited: Promise<unknown>[] = []

@@ -11,11 +11,12 @@ import type { PublishTarget } from './fan-out.ts'
 import { addFanOut, messagesFor, publishResult } from './publish.ts'
 import { transactionLimitStatements } from './transaction-limit.ts'
 
+/** Options of `engine.commit`. */
 export interface CommitOptions extends BackgroundOption {
   /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
   writes: readonly Statement[]
   events: readonly WebhookEvent[]
-  /** Known before the commit, so that it can be stored with it. @default { status: 200, body: null } */
+  /** The response, fixed before the commit so that it is stored with it. @default { status: 200, body: null } */
   response?: { status: number; body: unknown } | undefined
   idempotencyKey?: IdempotencyKey | undefined
 }
@@ -28,33 +29,34 @@ export const COMMIT_OPTIONS = {
   background: 'function',
 } satisfies OptionNames<CommitOptions>
 
-/** What was committed, or what an earlier commit of the same request was answered. */
+/** The response of this commit, or the stored response of an earlier commit of the same request. */
 export interface CommitResult {
   status: number
-  /** JSON, the same bytes for every repeat of the request. */
+  /** JSON, byte for byte the same for every repeat of the request. */
   body: string
+  /** An earlier commit of the same request was found; nothing was written. */
   replayed: boolean
-  /** The ids of the events, in order. Empty when replayed: the earlier answer says what it kept. */
+  /** The ids of the events, in order. Empty when replayed: the stored response is all that is known of the first commit. */
   eventIds: string[]
 }
 
-/** What {@link commitTransaction} made durable. */
+/** The result of {@link commitTransaction}. */
 export interface CommittedTransaction {
   answer: StoredAnswer
-  /** The answer of an earlier commit of the same request; nothing was written now. */
+  /** `answer` is that of an earlier commit of the same request; nothing was written. */
   replayed: boolean
-  /** Of the rows that were inserted. Empty when replayed. */
+  /** One for each inserted row. Empty when replayed. */
   messages: QueuedEvent[]
 }
 
 /**
- * The caller's writes, the rows of the events and the idempotency record as one atomic unit: all of it or nothing,
- * whatever dies between any two statements. Never repeated by us: after an error the record decides whether the
- * commit took place, and without one the caller is told when that is unknown.
+ * Commits the caller's writes, the rows of the events and the idempotency record in one transaction: all or nothing, even if
+ * the process crashes between two statements. Never retried here: after an error the idempotency record decides whether the
+ * commit took place; without a record, `commit_unconfirmed` says that this is unknown.
  */
 export async function commitTransaction(
   target: PublishTarget,
-  unit: {
+  input: {
     writes: readonly Statement[]
     events: readonly PreparedEvent[]
     answer: StoredAnswer
@@ -63,22 +65,22 @@ export async function commitTransaction(
   { logger, waiting, idempotencyRecords }: RowCeilings & { logger: Logger },
 ): Promise<CommittedTransaction> {
   const { db } = target
-  // Before the mark of the request, too, is written.
-  const writes = unit.writes.map((write) => toTransactionSql(write, db.dialect.name))
+  // Throws for an invalid statement before the mark of the request is written.
+  const writes = input.writes.map((write) => toTransactionSql(write, db.dialect.name))
   const { made, stored } = await makeIdempotent(
     { db, logger, idempotencyRecords },
-    unit.idempotencyKey,
+    input.idempotencyKey,
     async (key) => {
-      for (const { workspaceId } of unit.events) {
-        const looking = waiting.check(workspaceId)
-        if (looking) await looking
+      for (const { workspaceId } of input.events) {
+        const check = waiting.check(workspaceId)
+        if (check) await check
       }
       const transaction = new Transaction()
-      // First: a second commit of the same request stops here, before it writes anything.
-      if (key) transaction.add(recordStatement(key, unit.answer))
+      // First: a second commit of the same request fails here, at the record's primary key, before it writes anything.
+      if (key) transaction.add(recordStatement(key, input.answer))
       transaction.addAll(writes)
-      transaction.addAll(transactionLimitStatements(target, unit.events))
-      const fanOuts = unit.events.map((event) => {
+      transaction.addAll(transactionLimitStatements(target, input.events))
+      const fanOuts = input.events.map((event) => {
         const inserted = addFanOut(transaction, target, event)
         return () => {
           const rows = inserted()
@@ -93,5 +95,5 @@ export async function commitTransaction(
   )
   return stored
     ? { answer: stored, replayed: true, messages: [] }
-    : { answer: unit.answer, replayed: false, messages: made }
+    : { answer: input.answer, replayed: false, messages: made }
 }

@@ -10,8 +10,8 @@ const event = {
   timestamp: '2026-11-23T12:00:00Z',
 }
 
-describe('send', () => {
-  it('has its rows durable before it resolves, and tells the queue afterwards', async () => {
+describe('publish', () => {
+  it('commits the rows before it resolves, and notifies the queue afterwards', async () => {
     const { engine, addEndpoint, count, messages } = await rig()
     await addEndpoint()
     expect(await engine.publish(event)).toMatchObject({ accepted: true, deliveries: 1 })
@@ -20,7 +20,7 @@ describe('send', () => {
     expect(messages).toHaveLength(1)
   })
 
-  it('is awaited by its Hono face, so that the row is there before the response', async () => {
+  it('is awaited by the Hono helper, so that the row is committed before the response', async () => {
     const { engine, addEndpoint, count } = await rig()
     await addEndpoint()
     const app = new Hono()
@@ -34,13 +34,13 @@ describe('send', () => {
     ])
   })
 
-  it('refuses a wrong event before anything is written', async () => {
+  it('refuses an invalid event before anything is written', async () => {
     const { engine, messages, count } = await rig()
     await expect(engine.publish({ ...event, type: '' })).rejects.toMatchObject({ code: 'invalid_event' })
     expect([await count('pending_events'), messages]).toEqual([0, []])
   })
 
-  it('is not failed by a queue that refuses rows: they stay, the refusal is counted', async () => {
+  it('succeeds when the queue rejects messages: the rows stay, the failure is counted', async () => {
     const { engine, addEndpoint, count } = await rig({ queue: { send: () => Promise.reject(new Error('down')) } })
     await addEndpoint()
     expect(await engine.publish(event)).toMatchObject({ accepted: true })
@@ -52,8 +52,8 @@ describe('send', () => {
   })
 })
 
-describe('send, when the database refuses the rows', () => {
-  it('still answers, hands the event on without an outboxId under a fixed id, counts and logs it', async () => {
+describe('publish, when the database does not accept the rows', () => {
+  it('sends the event to the queue without an outboxId under a fixed id, counts and logs it', async () => {
     const { engine, addEndpoint, readOnly, messages, log, count } = await rig()
     await addEndpoint()
     await readOnly(true)
@@ -68,7 +68,7 @@ describe('send, when the database refuses the rows', () => {
     expect(log.entries).toMatchObject([{ level: 'error', fields: { eventId: sent.eventId, code: 'not_accepted' } }])
   })
 
-  it('counts and logs what the queue refuses as well: that is what was lost', async () => {
+  it('counts and logs an event that the queue rejects as well: it is lost', async () => {
     const { engine, addEndpoint, readOnly, log } = await rig({
       queue: { send: () => Promise.reject(new Error('too large')) },
     })
@@ -79,12 +79,12 @@ describe('send, when the database refuses the rows', () => {
     expect(engine.counters).toEqual({ queueErrors: 0, degraded: 1, notAccepted: 1 })
     expect(log.entries.map(({ message }) => message)).toEqual([
       expect.stringContaining('could not be inserted'),
-      'an event was not accepted by the database nor by the queue',
+      'event lost: neither the database nor the queue accepted it',
     ])
     expect(JSON.stringify(log.entries)).not.toContain('é🙂')
   })
 
-  it('whoever receives it keeps the rows under its id, with the same bytes; a second copy makes none', async () => {
+  it("lets the consumer insert the rows under the event's id, with the same bytes; a second copy inserts none", async () => {
     const { db, engine, addEndpoint, readOnly, messages, rows } = await rig()
     const { id } = await addEndpoint()
     await readOnly(true)
@@ -93,9 +93,9 @@ describe('send, when the database refuses the rows', () => {
     await readOnly(false)
     const target = { db, rowsStart: 'dispatched' } as const
     const message = JSON.parse(JSON.stringify(messages[0])) as QueuedEvent
-    const kept = await insertQueuedEvent(target, message)
+    const inserted = await insertQueuedEvent(target, message)
     const gen = (await rows())[0]?.gen
-    expect(kept).toEqual([
+    expect(inserted).toEqual([
       { type: event.type, workspaceId: 'w1', outboxId: `${eventId}.${id}`, gen, eventId, endpointId: id },
     ])
     expect(await insertQueuedEvent(target, message)).toEqual([])
@@ -104,7 +104,7 @@ describe('send, when the database refuses the rows', () => {
     expect([payloads.length, new Set(payloads).size]).toEqual([2, 1])
   })
 
-  it('a message of a row that is durable already is not kept again', async () => {
+  it('refuses to insert a message whose row exists', async () => {
     const { db, count } = await rig()
     const message = { type: 'a', workspaceId: 'w1', outboxId: 'evt_x.ep_1' }
     await expect(insertQueuedEvent({ db, rowsStart: 'now' }, message)).rejects.toMatchObject({ code: 'invalid_option' })

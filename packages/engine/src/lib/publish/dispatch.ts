@@ -8,13 +8,13 @@ import { type Logger, errorFields } from '../logger.ts'
 import type { PublishTarget } from './fan-out.ts'
 import { fanOut, messageFor, messagesFor } from './publish.ts'
 
-/** What the queue did not take. Each was logged too; the rows stay and are picked up by polling or the sweep. */
+/** Counts of failed dispatches. Each was logged; rows that exist stay, and polling or the sweep picks them up. */
 export interface EngineCounters {
-  /** Hand-offs that the queue refused. */
+  /** Dispatches that the queue rejected. */
   queueErrors: number
-  /** Events of `send` whose rows could not be inserted, handed to the queue without an `outboxId`. */
+  /** Events of `publish` whose rows could not be inserted: they were sent to the queue without an `outboxId`. */
   degraded: number
-  /** Degraded events that the queue refused as well: these are lost, and this is the number to watch. */
+  /** Degraded events that the queue rejected as well. These are lost: alert on this number. */
   notAccepted: number
 }
 
@@ -22,28 +22,28 @@ export function newCounters(): EngineCounters {
   return { queueErrors: 0, degraded: 0, notAccepted: 0 }
 }
 
-/** How a caller goes on without waiting for the queue. */
+/** How a caller continues without waiting for the queue. */
 export interface BackgroundOption {
-  /** Takes the dispatch to the queue: `ctx.waitUntil` on Workers. @default it runs on by itself */
+  /** Receives the promise of the dispatch: `ctx.waitUntil` on Workers. @default the dispatch runs on by itself */
   background?: ((work: Promise<void>) => void) | undefined
 }
 
 export const BACKGROUND_OPTIONS = { background: 'function' } satisfies OptionNames<BackgroundOption>
 
-/** The work runs on by itself; a platform that would end it with the response is asked to wait. */
+/** Lets the work run on; `background` keeps a platform from ending it with the response. */
 export function inBackground(work: Promise<void>, background: BackgroundOption['background']): void {
   background?.(work)
 }
 
-// Longer than a queue that delivers by itself takes: what waits for one that never answers must end.
-const SILENCE_MS = 60_000
+// Longer than a queue that delivers inline takes: a queue that never answers must not block its caller forever.
+const QUEUE_TIMEOUT_MS = 60_000
 
-// Rows that one statement puts in line.
-const RELEASED_AT_ONCE = 1000
+// Rows that one statement releases into their lanes.
+const RELEASE_BATCH = 1000
 
 /**
- * Tells the queue of durable rows, of a workspace no more than it takes at once. Never rejects: a queue that throws,
- * immediately or later, or never answers, costs time and no delivery.
+ * Dispatches committed rows to the queue, of each workspace at most `queue.dispatchAtOnce`. Never rejects: a queue that
+ * throws, synchronously or later, or never answers, delays deliveries and loses none.
  */
 export async function dispatchRows(
   queue: EventQueue,
@@ -51,25 +51,25 @@ export async function dispatchRows(
   report: { db: OutboxDatabase; counters: EngineCounters; logger: Logger },
 ): Promise<void> {
   if (messages.length === 0) return
-  const { dispatched, beyond } = divided(messages, queue.dispatchAtOnce)
+  const { dispatched, excess } = splitByWorkspace(messages, queue.dispatchAtOnce)
   try {
-    // In line before the first message is sent: whoever settles that one dispatches what stands there.
-    for (let from = 0; from < beyond.length; from += RELEASED_AT_ONCE) {
-      await releaseEvents(report.db, beyond.slice(from, from + RELEASED_AT_ONCE))
+    // Before the first message is sent: the settle of that one dispatches the rows that wait in the lane.
+    for (let from = 0; from < excess.length; from += RELEASE_BATCH) {
+      await releaseEvents(report.db, excess.slice(from, from + RELEASE_BATCH))
     }
   } catch (error) {
     report.logger.warn(
-      { messages: beyond.length, ...errorFields(error) },
-      'rows could not be put in line; they will be swept',
+      { messages: excess.length, ...errorFields(error) },
+      'failed to release rows into their lanes; the sweep will pick them up',
     )
   }
   try {
-    await inTime(sendAll(queue, dispatched), SILENCE_MS, 'the queue')
+    await inTime(sendAll(queue, dispatched), QUEUE_TIMEOUT_MS, 'the queue')
   } catch (error) {
     report.counters.queueErrors++
     report.logger.warn(
       { messages: messages.length, ...errorFields(error) },
-      'the queue refused a hand-off; the rows are kept and will be swept',
+      'dispatch to the queue failed; the rows are committed and the sweep will pick them up',
     )
   }
 }
@@ -79,27 +79,27 @@ async function sendAll(queue: EventQueue, messages: QueuedEvent[]): Promise<void
   else for (const message of messages) await queue.send(message)
 }
 
-/** The first messages of each workspace, and the rows of the others. */
-function divided(
+/** The first `limit` messages of each workspace are dispatched; the rows of the others are to be released. */
+function splitByWorkspace(
   messages: readonly QueuedEvent[],
-  atOnce = Infinity,
-): { dispatched: QueuedEvent[]; beyond: ClaimRef[] } {
+  limit = Infinity,
+): { dispatched: QueuedEvent[]; excess: ClaimRef[] } {
   const counts = new Map<string, number>()
   const dispatched: QueuedEvent[] = []
-  const beyond: ClaimRef[] = []
+  const excess: ClaimRef[] = []
   for (const message of messages) {
     const { workspaceId, outboxId, gen } = message
     const count = counts.get(workspaceId) ?? 0
     counts.set(workspaceId, count + 1)
-    if (count < atOnce || outboxId === undefined || gen === undefined) dispatched.push(message)
-    else beyond.push({ id: outboxId, gen })
+    if (count < limit || outboxId === undefined || gen === undefined) dispatched.push(message)
+    else excess.push({ id: outboxId, gen })
   }
-  return { dispatched, beyond }
+  return { dispatched, excess }
 }
 
 /**
- * The event itself, where its rows could not be inserted: whoever receives it runs the fan-out under the same event id, so a
- * repeat makes no second row.
+ * Sends the event itself where its rows could not be inserted: the consumer runs the fan-out under the same event id, so a
+ * repeat inserts no second row.
  */
 export async function dispatchWithoutRows(
   queue: EventQueue,
@@ -109,36 +109,38 @@ export async function dispatchWithoutRows(
   const { type, workspaceId, data, id: eventId, channels, timestamp } = event
   try {
     const message = { type, workspaceId, data, raw: event.raw, eventId, channels, timestamp }
-    await inTime(queue.send(message), SILENCE_MS, 'the queue')
+    await inTime(queue.send(message), QUEUE_TIMEOUT_MS, 'the queue')
   } catch (error) {
     counters.notAccepted++
-    logger.error({ eventId, type, ...errorFields(error) }, 'an event was not accepted by the database nor by the queue')
+    logger.error({ eventId, type, ...errorFields(error) }, 'event lost: neither the database nor the queue accepted it')
   }
 }
 
-/** The messages of an event's rows that are still waiting, for a host that ran the fan-out in its own transaction. */
+/** The messages of an event's pending rows, for a host that ran the fan-out in its own transaction. */
 export async function messagesOf({ db, dispatchAtOnce }: PublishTarget, eventId: string): Promise<QueuedEvent[]> {
-  const untold = dispatchAtOnce === undefined ? raw('') : raw('and ready = 0')
+  const undispatched = dispatchAtOnce === undefined ? raw('') : raw('and ready = 0')
   const { rows } = await db.run<Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type'>>(sqlText`
     select ${pendingEvents.some('pending_events', ['id', 'gen', 'workspaceId', 'type'])}
-    from pending_events where ${eventRange(eventId)} and status = 'pending' ${untold} order by id`)
+    from pending_events where ${eventRange(eventId)} and status = 'pending' ${undispatched} order by id`)
   return rows.map((row) => ({ ...messageFor(row), eventId, endpointId: endpointIdOf(row.id) }))
 }
 
 /**
- * What an adapter does with a message that has no `outboxId`: makes the rows, under the event id that the message
- * carries, so that a second copy makes none. Returns the messages of the rows. The message itself is never delivered.
+ * Inserts the rows of a queue message that has no `outboxId`, under the message's event id, so that a second copy inserts
+ * none. Returns the messages of the rows; the message itself is never delivered.
+ *
+ * @throws {EngineError} `invalid_option` for a message with an `outboxId`, `invalid_event` for an event that is not valid
  */
 export async function insertQueuedEvent(target: PublishTarget, message: QueuedEvent): Promise<QueuedEvent[]> {
   if (message.outboxId !== undefined) {
     throw new EngineError(
       'invalid_option',
-      `the row of ${message.outboxId} is durable already: there is nothing to keep`,
+      `the message has an outboxId, so its row exists: insert only messages without one; found ${message.outboxId}`,
     )
   }
   const { type, workspaceId, eventId: id, channels, timestamp } = message
   const data = message.data ?? (message.raw ? undefined : {})
-  // Anybody may have written it: with both, `prepareEvent` refuses it.
+  // Other programs may write to the queue: `prepareEvent` rejects an event with both.
   const event = prepareEvent({ type, workspaceId, data, raw: message.raw, id, channels, timestamp } as WebhookEvent)
   return messagesFor(target, event, await fanOut(target, event))
 }

@@ -13,7 +13,7 @@ const event = (parts: Partial<WebhookEvent & { raw?: undefined }> = {}): Webhook
   ...parts,
 })
 const refused = (code: string) => expect.objectContaining({ code })
-/** What a caller without types may hand in. */
+/** Any value, as a caller without types may pass it. */
 const untyped = (parts: Record<string, unknown>) => event(parts)
 
 describe('types and patterns', () => {
@@ -57,18 +57,18 @@ describe('types and patterns', () => {
   })
 
   it.each(['', '**', '*.created', 'message*', 'message.*.created', '.*', 'a..*', 'message.', 'a.**'])(
-    '%j is no pattern',
+    '%j is not a pattern',
     (pattern) => {
       expect(isPattern(pattern)).toBe(false)
     },
   )
 
-  it('a name fits the star, itself and each of its prefixes, and nothing else', () => {
+  it('a name matches the star, itself and each of its prefixes, and nothing else', () => {
     expect(patternsOf('a.b.c').sort()).toEqual(['*', 'a.*', 'a.b.*', 'a.b.c'])
     expect(patternsOf('a').sort()).toEqual(['*', 'a'])
   })
 
-  it('every pattern that a name fits is a pattern, and fits by its prefix', () => {
+  it('every pattern of a name is a valid pattern, and matches it by its prefix', () => {
     const part = fc.stringMatching(/^[A-Za-z0-9_]{1,8}$/)
     fc.assert(
       fc.property(fc.array(part, { minLength: 1, maxLength: 6 }), (parts) => {
@@ -84,7 +84,7 @@ describe('types and patterns', () => {
 })
 
 describe('an event', () => {
-  it('gets an id of its own, or keeps the one it brings', () => {
+  it('gets a new id, or keeps the one it is given', () => {
     const id = newEventId()
     expect(prepareEvent(event({ id })).id).toBe(id)
     expect(prepareEvent(event()).id).toMatch(/^evt_[0-9a-f-]{36}$/)
@@ -102,7 +102,7 @@ describe('an event', () => {
     expect(() => prepareEvent(untyped({ workspaceId }))).toThrow(refused('invalid_event'))
   })
 
-  it('listens to at most 10 channels of the form of a type', () => {
+  it('has at most 10 channels, in the form of a type', () => {
     const ten = Array.from({ length: 10 }, (_, index) => `channel.${index}`)
     expect(prepareEvent(event({ channels: ten })).channels).toEqual(ten)
     expect(() => prepareEvent(event({ channels: [...ten, 'one_more'] }))).toThrow(refused('invalid_event'))
@@ -111,7 +111,7 @@ describe('an event', () => {
     }
   })
 
-  it('is dated by the caller, by the text as it stands, or now', () => {
+  it('has the timestamp of the caller, a text unchanged, or else the current time', () => {
     const text = '2026-11-23T12:00:00+01:00'
     expect(prepareEvent(event({ timestamp: text })).timestamp).toBe(text)
     expect(prepareEvent(event({ timestamp: new Date(0) })).timestamp).toBe('1970-01-01T00:00:00.000Z')
@@ -128,7 +128,7 @@ describe('the envelope', () => {
     expect(payload).toBe('{"type":"message.created","timestamp":"2026-11-23T12:00:00Z","data":{"id":"m1"}}')
   })
 
-  it('does not change when the data change afterwards', () => {
+  it('does not change when its data is changed afterwards', () => {
     const data = { n: 1 }
     const prepared = prepareEvent(event({ data }))
     data.n = 2
@@ -150,13 +150,13 @@ describe('the envelope', () => {
   })
 
   it.each([null, undefined, 'text', 1, [1], true, () => 1, new Map([[1, 1]]), new Set([1]), new Date(0)])(
-    'does not take %s for data',
+    'refuses %s as data',
     (data) => {
       expect(() => prepareEvent(untyped({ data }))).toThrow(refused('invalid_event'))
     },
   )
 
-  it('takes data of an interface or a class, without an index signature', () => {
+  it('accepts data of an interface or a class, without an index signature', () => {
     interface Message {
       id: string
     }
@@ -177,7 +177,7 @@ describe('the envelope', () => {
     expect(JSON.parse(prepareEvent(event({ data: new Order('o1') })).payload)).toMatchObject({ data: { order: 'o1' } })
   })
 
-  it('says so where data cannot be written as JSON: a BigInt, a cycle, a toJSON that throws', () => {
+  it('names the reason when data cannot be written as JSON: a BigInt, a cycle, a toJSON that throws', () => {
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle
     const broken = {
@@ -190,7 +190,7 @@ describe('the envelope', () => {
     }
   })
 
-  it('is nested 64 deep at most, counted without the brackets in its texts', () => {
+  it('is nested at most 64 levels deep, not counting brackets in strings', () => {
     const nest = (levels: number, inner: unknown = 1): Record<string, unknown> => {
       let value = inner
       for (let level = 1; level < levels; level++) value = level % 2 === 0 ? [value] : { a: value }
@@ -208,12 +208,12 @@ describe('the envelope', () => {
     )
   })
 
-  it('that is nested a hundred thousand deep is refused, and nothing overflows', () => {
+  it('is refused when nested a hundred thousand levels deep, without a stack overflow', () => {
     const deep = JSON.parse(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`) as Record<string, unknown>
     expect(() => prepareEvent(event({ data: deep }))).toThrow(refused('invalid_event'))
   })
 
-  it('is well-formed Unicode without a NUL, whatever the strings in data hold', () => {
+  it('is well-formed Unicode without a NUL, whatever strings the data contains', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })), (strings) => {
         const data = { ...strings, nul: '\0', lone: '\ud800' }

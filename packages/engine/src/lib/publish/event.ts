@@ -5,7 +5,7 @@ import { type RawBody, checkRawBody } from './raw-body.ts'
 import { readTime } from '../formats/rfc3339.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
-/** Something that happened in a workspace: its `data` in our envelope, or a `raw` body in place of both. */
+/** Something that happened in a workspace: its `data` in Keepsend's envelope, or a `raw` body in place of both. */
 export type WebhookEvent = DataEvent | RawEvent
 
 export const EVENT_OPTIONS = {
@@ -19,30 +19,30 @@ export const EVENT_OPTIONS = {
 } satisfies OptionNames<WebhookEvent>
 
 interface AnyEvent {
-  /** At most 16 identifiers of `A-Za-z0-9_` joined by dots, 128 characters; `keepsend.` is ours. */
+  /** At most 16 identifiers of `A-Za-z0-9_` joined by dots, 128 characters; the prefix `keepsend.` is reserved. */
   type: string
   workspaceId: string
-  /** Sent only to endpoints that listen to one of these channels, or to all: at most 10 of the form of a type. @default none */
+  /** Sent only to endpoints that listen to one of these channels, or to all: at most 10, in the form of a type. @default none */
   channels?: readonly string[] | undefined
-  /** `newEventId()`, for a caller that wants to know it first. The same id again makes no second delivery of a kept row. */
+  /** `newEventId()`, for a caller that needs the id beforehand. The same id again makes no second delivery while the first is stored. */
   id?: string | undefined
-  /** When it happened: a `Date`, or a text of RFC 3339, which is sent as it is given; a `raw` body says so itself, or does not. @default now */
+  /** When it happened: a `Date`, or an RFC 3339 text, sent as given. Not sent with a `raw` body. @default now */
   timestamp?: Date | string | undefined
 }
 
 interface DataEvent extends AnyEvent {
-  /** An object that JSON can write: of an interface or a class as well. */
+  /** Anything that JSON writes as an object, an interface or a class included. */
   data: object
   raw?: undefined
 }
 
 interface RawEvent extends AnyEvent {
   data?: undefined
-  /** Sent as it is, instead of the envelope `{ type, timestamp, data }`. */
+  /** Sent unchanged, instead of the envelope `{ type, timestamp, data }`. */
   raw: RawBody
 }
 
-/** An event with its id given and its payload built: from here on the bytes do not change. */
+/** A validated event with its id and its payload: from here on the bytes do not change. */
 export interface PreparedEvent {
   id: string
   type: string
@@ -52,28 +52,29 @@ export interface PreparedEvent {
   data: object | undefined
   raw: RawBody | undefined
   payload: string
-  /** Null: JSON, our envelope. */
+  /** Null: JSON, Keepsend's envelope. */
   contentType: string | null
 }
 
 /** 256 KiB in UTF-8. Standard Webhooks advises to stay below 20 kB. */
 export const MAX_EVENT_BYTES = 262_144
 
-/** Arrays and objects inside one another in an event's `data`; receivers' parsers have bounds of their own. */
+/** The most levels of arrays and objects in an event's `data`; JSON parsers of receivers have limits too. */
 export const MAX_DEPTH = 64
 
-// 16 parts: an event asks for each of its type's prefixes under each of its channels' prefixes.
+// At most 16 parts: publishing looks up each prefix of the type under each prefix of each channel.
 export const NAME = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){0,15}$/
 export const MAX_NAME_LENGTH = 128
 export const MAX_CHANNELS = 10
 
-/** Types that begin so are Keepsend's own, and no `*` matches them. */
+/** The prefix of the types of operational webhooks, which no `*` matches. */
 export const OWN_TYPES = 'keepsend.'
 
 /**
- * Checks an event and builds its envelope `{ type, timestamp, data }` (Standard Webhooks), once; a raw body is its payload.
+ * Validates an event and builds its payload once: the envelope `{ type, timestamp, data }` (Standard Webhooks), or the raw
+ * body.
  *
- * @throws {EngineError} `invalid_event` or `payload_too_large`, before anything is written.
+ * @throws {EngineError} `invalid_event` or `payload_too_large`, before anything is written
  */
 export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
   checkNames('an event', EVENT_OPTIONS, event)
@@ -98,7 +99,7 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   return { ...prepared, raw: checked, payload: inSize(type, checked.body), contentType: checked.contentType }
 }
 
-/** The same of several; which of them breaks a rule is said. */
+/** Prepares several events; an error names the index of the invalid one. */
 export function prepareEvents(events: readonly WebhookEvent[]): PreparedEvent[] {
   return events.map((event, index) => {
     try {
@@ -110,7 +111,7 @@ export function prepareEvents(events: readonly WebhookEvent[]): PreparedEvent[] 
   })
 }
 
-/** What Keepsend itself has to report, in the same envelope. */
+/** Prepares an operational webhook, in the same envelope. */
 export function prepareOwnEvent(event: {
   type: `${typeof OWN_TYPES}${string}`
   workspaceId: string
@@ -132,17 +133,17 @@ export function prepareOwnEvent(event: {
   }
 }
 
-/** Whether the text is a type or a channel. */
+/** Whether the text is a valid name of a type or a channel. */
 export function isName(text: unknown): text is string {
   return typeof text === 'string' && text.length <= MAX_NAME_LENGTH && NAME.test(text)
 }
 
-/** Whether the text is a subscription: a name, `prefix.*`, or `*`; no longer than a name, which could not match it. */
+/** Whether the text is a valid subscription: a name, `prefix.*`, or `*`. One longer than a name could match nothing. */
 export function isPattern(text: string): boolean {
   return text === '*' || (text.length <= MAX_NAME_LENGTH && isName(text.replace(/\.\*$/, '')))
 }
 
-/** Every pattern that a name fits: `*`, each of its prefixes with `.*`, and itself. What is ours is asked for by name. */
+/** Every pattern that matches a name: `*`, each of its prefixes with `.*`, and itself. `*` matches no reserved type. */
 export function patternsOf(name: string): string[] {
   const patterns = name.startsWith(OWN_TYPES) ? [name] : ['*', name]
   for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1))
@@ -160,7 +161,7 @@ function envelope(type: string, timestamp: string, data: object | undefined): st
   } catch (cause) {
     throw new EngineError('invalid_event', `data of ${type} cannot be written as JSON: ${String(cause)}`, { cause })
   }
-  // A Date has a `toJSON` that makes a text of it.
+  // A Date is an object, but its `toJSON` returns a string.
   if (!payload.startsWith(',"data":{', JSON.stringify({ type, timestamp }).length - 1)) {
     throw invalid(`data of ${type} must be an object that JSON can write; found ${kindOf(data)}`)
   }
@@ -171,12 +172,12 @@ function envelope(type: string, timestamp: string, data: object | undefined): st
 }
 
 function inSize(type: string, payload: string): string {
-  // Every UTF-16 unit is at most 3 bytes: only a payload that could be too large is measured.
+  // A UTF-16 code unit is at most 3 bytes: only a payload that may be too large is measured.
   const bytes = payload.length * 3 > MAX_EVENT_BYTES ? utf8Bytes(payload) : 0
   if (bytes > MAX_EVENT_BYTES) {
     throw new EngineError(
       'payload_too_large',
-      `the event ${type} is ${bytes} bytes; at most ${MAX_EVENT_BYTES} are sent: put large things behind a link`,
+      `the event ${type} is ${bytes} bytes; the limit is ${MAX_EVENT_BYTES}: send a link to large data instead`,
     )
   }
   return payload
@@ -185,9 +186,9 @@ function inSize(type: string, payload: string): string {
 const QUOTE = 34
 const BACKSLASH = 92
 
-/** By the brackets in the text: what has no bound is not walked by a function that calls itself. */
+/** Counts the brackets in the text, without recursion: the depth of the input has no bound yet. */
 function isDeeperThan(json: string, max: number): boolean {
-  // An opening and a closing bracket for each.
+  // Each level has an opening and a closing bracket.
   if (json.length < 2 * max) return false
   let depth = 0
   for (let at = 0; at < json.length; at++) {

@@ -4,7 +4,7 @@ import { type Rig, rig } from '../../../test/rig.ts'
 const onPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
 const MB = 1024 * 1024
 
-/** So many endpoints that want everything, by a few statements. The first two by their ids can be sent to. */
+/** Inserts endpoints that subscribe to everything, in a few statements. The first two by id accept requests. */
 async function addEndpoints({ addEndpoint, exec }: Rig, count: number): Promise<void> {
   await addEndpoint()
   const numbers = `with recursive n (value) as (select 2 union all select value + 1 from n where value < ${count - 1})`
@@ -16,7 +16,7 @@ async function addEndpoints({ addEndpoint, exec }: Rig, count: number): Promise<
   await addEndpoint()
 }
 
-/** Bytes of the whole database. */
+/** The size of the database in bytes. */
 async function bytesOf({ db, select }: Rig): Promise<number> {
   const [found] = await select(
     db.dialect.name === 'sqlite'
@@ -27,7 +27,7 @@ async function bytesOf({ db, select }: Rig): Promise<number> {
   return Number(found?.['bytes'])
 }
 
-/** Text that no database makes shorter. */
+/** Text that a database cannot compress. */
 function noise(bytes: number): string {
   let text = ''
   for (let state = 1; text.length < bytes;) {
@@ -51,7 +51,7 @@ describe('a payload', () => {
     expect(sent).toEqual([data, data])
   })
 
-  it('is counted for no more than once a second, while there are few receivers', async () => {
+  it('has its receivers counted at most once a second while there are few', async () => {
     let now = 0
     const statements: number[] = []
     const made = await rig({

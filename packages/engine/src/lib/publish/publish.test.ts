@@ -9,7 +9,7 @@ const event = (parts: Record<string, unknown> = {}) => ({
   ...parts,
 })
 
-describe('who gets an event', () => {
+describe('the receivers of an event', () => {
   it.each([
     ['message.created', ['message.created'], 1],
     ['message.created', ['message.*'], 1],
@@ -46,7 +46,7 @@ describe('who gets an event', () => {
     expect(await engine.publish(event({ channels }))).toMatchObject({ deliveries: rows })
   })
 
-  it('every endpoint that wants it gets a row of its own, named by event and endpoint', async () => {
+  it('each subscribed endpoint gets its own row, named by event and endpoint', async () => {
     const { engine, addEndpoint, rows } = await rig()
     const endpoints = [await addEndpoint(), await addEndpoint({ eventTypes: ['message.*'], retrySchedule: [1, 2] })]
     await addEndpoint({ eventTypes: ['other.thing'] })
@@ -72,14 +72,14 @@ describe('who gets an event', () => {
     expect(new Set((await rows()).map(({ payload }) => payload)).size).toBe(1)
   })
 
-  it("another workspace's endpoints get none", async () => {
+  it('endpoints of another workspace get none', async () => {
     const { engine, addEndpoint } = await rig()
     await addEndpoint({ workspaceId: 'w2' })
     expect(await engine.publish(event())).toMatchObject({ accepted: true, deliveries: 0 })
     expect(await engine.publish(event({ workspaceId: 'w2' }))).toMatchObject({ deliveries: 1 })
   })
 
-  it("not even by a subscription that names another workspace's endpoint", async () => {
+  it("a subscription that names another workspace's endpoint has no effect", async () => {
     const { engine, addEndpoint, exec, count } = await rig()
     await addEndpoint({ workspaceId: 'w2' })
     await exec("update keepsend_subscriptions set workspace_id = 'w1'")
@@ -87,13 +87,13 @@ describe('who gets an event', () => {
     expect(await count('pending_events')).toBe(0)
   })
 
-  it('without a subscriber there is no row and nothing to tell the queue', async () => {
+  it('without a subscriber there is no row and no message', async () => {
     const { engine, messages, count } = await rig()
     expect(await engine.publish(event())).toMatchObject({ accepted: true, deliveries: 0 })
     expect([await count('pending_events'), messages]).toEqual([0, []])
   })
 
-  it('a subscription that was taken back no longer counts, a new one does', async () => {
+  it('a removed subscription no longer matches, a new one does', async () => {
     const { engine, addEndpoint } = await rig()
     const { id } = await addEndpoint({ eventTypes: ['a'] })
     await engine.endpoints.update('w1', id, { eventTypes: ['b.*'], channels: ['c'] })
@@ -103,7 +103,7 @@ describe('who gets an event', () => {
 })
 
 describe('the set of receivers is frozen with the change', () => {
-  it('an endpoint that comes later gets nothing of an earlier event, one that goes leaves its row', async () => {
+  it('a later endpoint gets no earlier event, and a deleted one leaves its row', async () => {
     const { engine, addEndpoint, rows } = await rig()
     const early = await addEndpoint()
     await engine.commit({ writes: [], events: [event()] })
@@ -112,7 +112,7 @@ describe('the set of receivers is frozen with the change', () => {
     expect((await rows()).map(({ endpointId }) => endpointId)).toEqual([early.id])
   })
 
-  it('an endpoint made by the writes of the same unit is among them', async () => {
+  it('an endpoint inserted by the writes of the same transaction is a receiver', async () => {
     const { engine, addEndpoint, rows } = await rig()
     const { id } = await addEndpoint()
     await engine.endpoints.setStatus('w1', id, 'disabled')
@@ -134,7 +134,7 @@ describe('the statements', () => {
     expect([statements, await count('pending_events')]).toEqual([[db.dialect.name === 'postgres' ? 1 : 2], 20])
   })
 
-  it('the same event id again inserts nothing, and adds only who came since', async () => {
+  it('the same event id again inserts rows only for endpoints that were added since', async () => {
     const { engine, addEndpoint, messages, rows } = await rig()
     const id = newEventId()
     await addEndpoint()
@@ -146,7 +146,7 @@ describe('the statements', () => {
     expect(await engine.publish(event({ id }))).toMatchObject({ deliveries: 1 })
   })
 
-  it('rows start due now for a queue that polls, and handed off for one that makes the first attempt', async () => {
+  it('insert rows that are due now for a polling queue, and dispatched ones for a queue that makes the first attempt', async () => {
     for (const [rowsStart, due] of [
       ['now', 'number'],
       ['dispatched', 'object'],
@@ -158,7 +158,7 @@ describe('the statements', () => {
     }
   })
 
-  it('a handed-off row whose id is far off the clock is due at once, or no sweep would look for it', async () => {
+  it('make a dispatched row due immediately if its id is far off the clock, because no sweep would find it', async () => {
     const { engine, addEndpoint, rows } = await rig({ queue: { rowsStart: 'dispatched', async send() {} } })
     await addEndpoint()
     await engine.publish(event({ id: `evt_01000000-0000-7${newEventId().slice(19)}` }))

@@ -13,7 +13,7 @@ import type { PreparedEvent } from './event.ts'
 import { type PublishTarget, fanOutStatements } from './fan-out.ts'
 import type { HoldReason } from '../outcome.ts'
 
-/** What a fan-out, or several that commit together, came to; a refusal of too many receivers in the engine's words. */
+/** The result of one fan-out, or of several that commit together. @throws {EngineError} `too_many_deliveries` beyond the limit */
 export async function publishResult<T>({ deliveriesPerPublish }: PublishTarget, work: Promise<T>): Promise<T> {
   try {
     return await work
@@ -30,7 +30,7 @@ export async function publishResult<T>({ deliveriesPerPublish }: PublishTarget, 
 /**
  * Adds the fan-out of an event to a transaction.
  *
- * @returns after the commit: the rows that it inserted
+ * @returns a function that gives the inserted rows after the commit
  */
 export function addFanOut(
   transaction: Transaction,
@@ -54,18 +54,18 @@ export async function fanOut(target: PublishTarget, event: PreparedEvent): Promi
   return rows()
 }
 
-/** An insert and what stands before it, in order. */
+/** The statements before an insert, and the insert, in order. */
 export function statementsOf({ before, insert }: InsertStatements): SqlText[] {
   return [...before, insert]
 }
 
-/** The fan-out for a transaction of the host's own, which may be rolled back: what it inserts is not noted. */
+/** The fan-out for the host's own transaction. It may be rolled back, so its receivers are not counted for later events. */
 export function publishStatements(target: PublishTarget, event: PreparedEvent): SQL[] {
   const statements = statementsOf(fanOutStatements(target, event))
   return statements.map((statement) => toDrizzle(statement))
 }
 
-/** Adds an insert and what stands before it. */
+/** Adds the statements before an insert, and the insert. */
 export function addInsert(transaction: Transaction, { before, insert }: InsertStatements): SqlResult<InsertedRow> {
   transaction.addAll(before)
   return transaction.add<InsertedRow>(insert)
@@ -77,11 +77,11 @@ export interface InsertedRow {
   endpointId: string
   gen: number
   ready: number
-  /** Null: its message is wanted. */
+  /** Null: the row needs a message. */
   holdReason: HoldReason | null
 }
 
-/** The messages for the rows that a fan-out inserted; what is held, or stands in a line that others dispatch, gets none. */
+/** The messages for inserted rows. Held rows get none, nor do rows in a lane that the adapter dispatches later. */
 export function messagesFor(
   { dispatchAtOnce }: PublishTarget,
   event: PreparedEvent,
@@ -93,7 +93,7 @@ export function messagesFor(
     .map(({ id, gen, endpointId }) => ({ ...messageFor({ id, gen, type, workspaceId }), eventId, endpointId }))
 }
 
-/** The message that names a row under its generation. */
+/** The message for a row in its current generation. */
 export function messageFor({
   id,
   gen,

@@ -11,7 +11,7 @@ const XML: RawBody = {
 }
 const event = (raw: RawBody = XML) => ({ id: newEventId(), type: 'order.placed', workspaceId: 'w1', raw })
 
-/** An engine, with endpoints that are servers and verify with the public library. */
+/** An engine with endpoints that are real servers and verify with the public library. */
 async function withReceivers(count = 1, input: Partial<EndpointInput> = {}) {
   const made = await api(OVER_HTTP)
   const hooks: (HttpReceiver & { id: string })[] = []
@@ -59,7 +59,7 @@ describe('a raw body', () => {
     },
   )
 
-  it('goes by every way of publishing, beside events that have data', async () => {
+  it('can be published in every way, together with events that have data', async () => {
     const { arrived, engine, work, db, call } = await withReceivers(1)
     const data = { type: 'a', workspaceId: 'w1', data: { n: 1 } }
     await engine.commit({ writes: [], events: [data, event(), data, event(BODIES[2]?.[1])] })
@@ -86,7 +86,7 @@ describe('a raw body', () => {
     expect(arrived().map(({ body }) => body)).toContain(BODIES[3]?.[1].body)
   })
 
-  it('is the same at each attempt, and when it is replayed, with one webhook-id', async () => {
+  it('is the same at each attempt and when replayed, under one webhook-id', async () => {
     const { hooks, arrived, engine, work, call, exec } = await withReceivers(1)
     const [hook] = hooks
     hook?.answers.push(500, 400)
@@ -117,7 +117,7 @@ describe('a raw body', () => {
     expect(arrived()).toEqual([XML])
   })
 
-  it('goes to the queue whole where the database refuses its rows, and becomes rows from there', async () => {
+  it('goes to the queue when the database does not accept its rows, and becomes rows from there', async () => {
     const { arrived, engine, work, readOnly, messages, db } = await withReceivers(1)
     await readOnly(true)
     const one = event()
@@ -131,7 +131,7 @@ describe('a raw body', () => {
     expect(arrived()).toEqual([XML])
   })
 
-  it('is shown by GET /events/{id} as the text that it is, also where it is JSON', async () => {
+  it('is shown by GET /events/{id} as text, even if it is JSON', async () => {
     const { call, addEndpoint } = await api()
     await addEndpoint()
     for (const [, raw] of BODIES.slice(0, 5)) {
@@ -144,7 +144,7 @@ describe('a raw body', () => {
     expect(shown.body).toMatchObject({ payload: { data: { n: 1 } }, contentType: null })
   })
 
-  it('under an idempotency key is published once, and another body under it is refused', async () => {
+  it('is published once under an idempotency key, and another body under the key is refused', async () => {
     const { engine, keys, addEndpoint, count } = await api()
     await addEndpoint()
     const post = (body: string) =>
@@ -177,7 +177,7 @@ describe('an event is refused, before anything is written,', () => {
       'raw.contentType must be a media type',
     ],
     ['with another charset', { raw: { body: '', contentType: 'a/b;charset=latin1' } }, 'no charset but utf-8'],
-    ['with more in it', { raw: { ...XML, encoding: 'base64' } }, 'nothing else; found "encoding"'],
+    ['with more in it', { raw: { ...XML, encoding: 'base64' } }, 'body and contentType only; found "encoding"'],
     ['with a NUL', { raw: { ...XML, body: 'a\0b' } }, 'well-formed Unicode without a NUL'],
     ['with half a character', { raw: { ...XML, body: 'a\ud800' } }, 'well-formed Unicode without a NUL'],
     ['that is too large', { raw: { ...XML, body: `${'é'.repeat(131_072)}x` } }, '262145 bytes'],
@@ -200,7 +200,7 @@ describe('an event is refused, before anything is written,', () => {
     expect(await count('pending_events')).toBe(0)
   })
 
-  it('over HTTP too, by the place that it has in the list', async () => {
+  it('over HTTP too, by its index in the list', async () => {
     const { call } = await api()
     for (const wrong of [{ type: 'a' }, { type: 'a', data: {}, raw: XML }]) {
       expect(await read(call('POST', '/events', [{ type: 'a', data: {} }, wrong]))).toMatchObject({
@@ -211,7 +211,7 @@ describe('an event is refused, before anything is written,', () => {
   })
 })
 
-it('an event with both forms, or with neither, does not compile', () => {
+it('an event with data and raw, or with neither, does not compile', () => {
   const common = { type: 'a', workspaceId: 'w1' }
   const forms: WebhookEvent[] = [
     { ...common, data: {} },
@@ -226,8 +226,8 @@ it('an event with both forms, or with neither, does not compile', () => {
   expect(forms).toHaveLength(5)
 })
 
-describe('what events cost that have none', () => {
-  it('their statements are those of before: they name no content type', async () => {
+describe('events without a raw body', () => {
+  it('use statements that name no content type', async () => {
     const { engine } = await rig()
     const { raw, ...common } = event()
     const text = (one: WebhookEvent & { id: string }) => JSON.stringify(engine.publishStatements(one))
@@ -235,7 +235,7 @@ describe('what events cost that have none', () => {
     expect(text({ ...common, raw })).toContain('content_type')
   })
 
-  it('the document of the API shows both forms', async () => {
+  it('are one of two forms in the OpenAPI document', async () => {
     const { components } = await documentOf(await api())
     expect(components.schemas['EventInput']).toMatchObject({
       required: ['object', 'type'],

@@ -1,17 +1,17 @@
 import { MAX_INLINE_ROWS } from '@keepsend/outbox/internal'
 import type { PreparedEvent } from './event.ts'
 
-/** Events like which had few receivers a moment ago, so that those of the next are not counted before its fan-out. */
+/** Remembers which events had few receivers, so that those of the next such event need not be counted before its fan-out. */
 export interface ReceiverCount {
   has(event: PreparedEvent): boolean
   note(event: PreparedEvent, receivers: number): void
 }
 
-// An endpoint that was added is noticed after this. Until then short payloads are copied, which is no harm.
+// A new endpoint is noticed after this time. Until then short payloads are copied into more rows, which does no harm.
 const FRESH_MS = 1000
 const MOST = 10_000
 
-/** To count the receivers took 5.5 of the 16 µs of a publish on SQLite (measured). */
+/** Counting the receivers took 5.5 of the 16 µs of a publish on SQLite (measured). */
 export function createReceiverCount(monotonic: () => number): ReceiverCount {
   const known = new Set<string>()
   let since = monotonic()

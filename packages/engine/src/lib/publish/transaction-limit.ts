@@ -3,10 +3,10 @@ import { type PreparedEvent, patternsOf } from './event.ts'
 import { type PublishTarget, channelsOf, collects } from './fan-out.ts'
 
 /**
- * Fails where the events of one transaction have more receivers together than one publish may have: each fan-out counts its
- * own alone. It stands before them, so that nothing is inserted in vain. None for a single event.
+ * The statement that fails if the events of one transaction together have more receivers than one publish may have; each
+ * fan-out checks only its own. It stands before them, so that no insert is wasted. None for a single event.
  *
- * Receivers are counted only where the workspaces have endpoints enough to matter.
+ * Receivers are counted only if the workspaces have enough endpoints to exceed the limit.
  */
 export function transactionLimitStatements(target: PublishTarget, events: readonly PreparedEvent[]): SqlText[] {
   const { deliveriesPerPublish: most } = target
@@ -14,7 +14,7 @@ export function transactionLimitStatements(target: PublishTarget, events: readon
   const { dialect } = target.db
   const most1 = raw(String(most + 1))
   const ofWorkspaces = [...Map.groupBy(events, ({ workspaceId }) => workspaceId)]
-  const asked = dialect.rows('asked', ofWorkspaces, {
+  const published = dialect.rows('published', ofWorkspaces, {
     workspace_id: ['text', ([workspaceId]) => workspaceId],
     events: ['integer', ([, own]) => own.length],
   })
@@ -30,25 +30,26 @@ export function transactionLimitStatements(target: PublishTarget, events: readon
       pattern: ['text', ({ pattern }) => pattern],
     },
   )
-  const heard = dialect.rows(
-    'heard',
+  const listened = dialect.rows(
+    'listened',
     numbered.flatMap(({ event, n }) => channelsOf(event).map((channel) => ({ n, channel }))),
     { n: ['integer', ({ n }) => n], channel: ['text', ({ channel }) => channel] },
   )
-  const couldBe = sqlText`
-    select coalesce(sum(asked.events * (
+  // The endpoints of each workspace times its events: no more receivers are possible.
+  const possible = sqlText`
+    select coalesce(sum(published.events * (
       select count(*) from (
-        select 1 from keepsend_endpoints as one where one.workspace_id = asked.workspace_id limit ${most1}) as found)), 0)
-    from ${asked}`
-  const are = sqlText`
+        select 1 from keepsend_endpoints as one where one.workspace_id = published.workspace_id limit ${most1}) as found)), 0)
+    from ${published}`
+  const actual = sqlText`
     select count(*) from (
       select distinct wanted.n, endpoint.id
-      from ${wanted} join ${heard} on heard.n = wanted.n
+      from ${wanted} join ${listened} on listened.n = wanted.n
         join keepsend_subscriptions as subscription on subscription.workspace_id = wanted.workspace_id
-          and subscription.pattern = wanted.pattern and subscription.channel = heard.channel
+          and subscription.pattern = wanted.pattern and subscription.channel = listened.channel
         join keepsend_endpoints as endpoint on endpoint.id = subscription.endpoint_id
           and endpoint.workspace_id = subscription.workspace_id and ${collects(target, clock())}
       limit ${most1}) as receiver`
   const atMost = raw(String(most))
-  return [refuseRowsStatement(sqlText`case when (${couldBe}) > ${atMost} then (${are}) > ${atMost} else 1 = 0 end`)]
+  return [refuseRowsStatement(sqlText`case when (${possible}) > ${atMost} then (${actual}) > ${atMost} else 1 = 0 end`)]
 }

@@ -2,12 +2,12 @@ import { fromBase64, toBase64, utf8 } from '../formats/encoding.ts'
 import { EngineError } from '../errors.ts'
 
 /**
- * Encrypts what is longer than a keeper takes: under a key of its own, which is kept as a secret like any other, in
- * base64. What is sealed under one name does not open under another.
+ * Encrypts texts that are longer than {@link SecretEncryption} accepts, under a key of its own that is stored as a secret, in
+ * base64. A text that was sealed under one name does not open under another.
  */
 export interface Envelope {
   seal(name: string, text: string): Promise<string>
-  /** @throws {EngineError} `secret_unreadable`, naming what was sealed and nothing of it */
+  /** @throws {EngineError} `secret_unreadable`, with the name and nothing of the text */
   open(name: string, sealed: string): Promise<string>
 }
 
@@ -15,15 +15,15 @@ const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const decoder = new TextDecoder()
 
-/** A key for one envelope: made anew at each change, so that an older key reads nothing of what is set later. */
+/** A key for one envelope. Each change makes a new one, so that an older key cannot read what is set later. */
 export function newEnvelopeKey(): string {
   return toBase64(crypto.getRandomValues(new Uint8Array(KEY_BYTES)))
 }
 
-/** @throws {EngineError} `secret_unreadable` for a key that is none */
+/** @throws {EngineError} `secret_unreadable` for an invalid key */
 export async function createEnvelope(base64: string): Promise<Envelope> {
   const bytes = fromBase64(base64) ?? new Uint8Array()
-  const key = await crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']).catch(notAKey)
+  const key = await crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']).catch(invalidKey)
   return {
     async seal(name, text) {
       const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
@@ -33,10 +33,10 @@ export async function createEnvelope(base64: string): Promise<Envelope> {
     async open(name, sealed) {
       try {
         const all = fromBase64(sealed) ?? new Uint8Array()
-        const how = algorithm(all.subarray(0, NONCE_BYTES), name)
-        return decoder.decode(await crypto.subtle.decrypt(how, key, all.subarray(NONCE_BYTES)))
+        const parameters = algorithm(all.subarray(0, NONCE_BYTES), name)
+        return decoder.decode(await crypto.subtle.decrypt(parameters, key, all.subarray(NONCE_BYTES)))
       } catch (cause) {
-        throw unreadable(`${name} could not be decrypted: it was changed, or copied here`, cause)
+        throw unreadable(`${name} could not be decrypted: it was changed, or copied from another row`, cause)
       }
     },
   }
@@ -46,8 +46,8 @@ export function unreadable(message: string, cause?: unknown): EngineError {
   return new EngineError('secret_unreadable', message, { cause })
 }
 
-function notAKey(cause: unknown): never {
-  throw unreadable('what is encrypted for an endpoint could not be decrypted: its key is none', cause)
+function invalidKey(cause: unknown): never {
+  throw unreadable('the headers or credentials of an endpoint could not be decrypted: their key is invalid', cause)
 }
 
 function algorithm(iv: Uint8Array<ArrayBuffer>, name: string) {

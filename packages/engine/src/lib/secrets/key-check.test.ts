@@ -19,7 +19,7 @@ const checksOf = (on: TestDatabase) =>
   on.select(`select version, key_id as "keyId" from keepsend_secrets where endpoint_id = 'key_check' order by version`)
 
 describe('the keys of secrets', () => {
-  it('are known at the start, and told by health: the right ones, or others under the same id or another', async () => {
+  it('are verified at the start and by GET /health, against missing and different keys', async () => {
     const on = await openDatabase()
     const right = await under(on, k1)
     await right.engine.worker.checkKeys()
@@ -28,9 +28,9 @@ describe('the keys of secrets', () => {
     expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
     for (const [keys, why] of [
       [[newKey('k1')], /not encrypted under the key k1/],
-      [[k2], /no key k1: give it as one of the later keys/],
+      [[k2], /no key k1: append it to the ring/],
       [[k2, newKey('k1')], /not encrypted under the key k1/],
-      [[], /this engine keeps secrets in plaintext/],
+      [[], /this engine stores secrets in plaintext/],
     ] as const) {
       const wrong = await under(on, ...keys)
       await expect(wrong.engine.worker.checkKeys()).rejects.toMatchObject({
@@ -41,21 +41,21 @@ describe('the keys of secrets', () => {
       expect([answer.status, await answer.json()]).toEqual([503, { status: 'unavailable' }])
       expect(wrong.log.entries.at(-1)).toMatchObject({
         level: 'error',
-        message: 'the keys of secrets are not those of the database',
+        message: 'health check failed: the keys of secrets are not those of the database',
         fields: { error: expect.stringMatching(why) },
       })
     }
     expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
   })
 
-  it('of a database that has API keys and nothing to check by are told by those', async () => {
+  it('are verified with the pepper of the API keys while there is no check value', async () => {
     const on = await openDatabase()
     await (await under(on, k1)).engine.apiKeys.create({ workspaceId: 'w1' })
     await expect((await under(on, k2)).engine.worker.checkKeys()).rejects.toMatchObject({ code: 'secret_unreadable' })
     expect(await checksOf(on)).toEqual([])
   })
 
-  it('change one after another, and each step of the way is right for old and new processes', async () => {
+  it('can be changed in steps, each of which works for old and new processes', async () => {
     const on = await openDatabase()
     const old = await under(on, k1)
     await old.engine.worker.checkKeys()
@@ -72,7 +72,7 @@ describe('the keys of secrets', () => {
       { version: 1, keyId: 'k1' },
       { version: 2, keyId: 'k2' },
     ])
-    // A process whose second key is mistyped would write what no other reads.
+    // A process whose second key is mistyped would write secrets that no other process can read.
     await expect((await under(on, newKey('k2'), k1)).engine.worker.checkKeys()).rejects.toThrow('under the key k2')
     expect(await reencryptSecrets({ db: old.db, secrets: createKeyRing([k2, k1]) })).toMatchObject({ failed: 0 })
     const last = await under(on, k2)
@@ -81,16 +81,16 @@ describe('the keys of secrets', () => {
     expect((await checksOf(on)).map(({ keyId }) => keyId)).toEqual(['k2', 'k2'])
   })
 
-  it('are stored to check by once, however many processes start', async () => {
+  it('get one check value, however many processes start', async () => {
     const on = await openDatabase()
-    // One makes the tables.
+    // One process creates the tables.
     const first = await under(on, k1)
     const engines = [first, ...(await Promise.all(Array.from({ length: 3 }, () => under(on, k1))))]
     await Promise.all(engines.map(({ engine }) => engine.worker.checkKeys()))
     expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
   })
 
-  it('are looked at by health with its look at the database, and health writes nothing', async () => {
+  it('are verified by GET /health with each check of the database, and it writes nothing', async () => {
     let [asked, refuses] = [0, false]
     const made = await rig({
       wrap: (db) => ({
@@ -116,7 +116,7 @@ describe('the keys of secrets', () => {
     expect(await health(made)).toBe(200)
   })
 
-  it('of a database that has secrets of endpoints and nothing to check by are told by those, and no damaged row is', async () => {
+  it('are verified with secrets of endpoints while there is no check value, and a damaged row does not count', async () => {
     const on = await openDatabase()
     const { addEndpoint, exec } = await under(on, k1)
     const { id } = await addEndpoint()
@@ -128,7 +128,7 @@ describe('the keys of secrets', () => {
     expect(await checksOf(on)).toEqual([{ version: 1, keyId: 'k1' }])
   })
 
-  it('in a service that does not answer keep nothing from starting: log and health say so, until it answers', async () => {
+  it('in a service that does not answer do not prevent the start: log and GET /health say so until it answers', async () => {
     const on = await openDatabase()
     const ring = createKeyRing([k1])
     await (await under(on, k1)).engine.worker.checkKeys()
@@ -148,21 +148,21 @@ describe('the keys of secrets', () => {
     expect(made.log.entries).toMatchObject([
       {
         level: 'warn',
-        message: 'the keys of secrets could not be checked; GET /health checks them again',
+        message: 'failed to check the keys of secrets; GET /health checks them again',
         fields: { error },
       },
-      { level: 'error', message: 'the keys of secrets do not answer', fields: { error } },
+      { level: 'error', message: 'health check failed: the key service of secrets does not answer', fields: { error } },
     ])
     isDown = false
     vi.advanceTimersByTime(1000)
     expect(await health(made)).toBe(200)
-    // Read once, it is not asked again: a service that goes down later ends nothing.
+    // After one success the service is not called again, so that a later outage does no harm.
     isDown = true
     vi.advanceTimersByTime(1000)
     expect(await health(made)).toBe(200)
   })
 
-  it('a database that does not answer keeps nothing from starting: it is logged', async () => {
+  it('do not prevent the start when the database does not answer, which is logged', async () => {
     const { engine, log } = await rig({
       wrap: (db) => ({ ...db, run: () => Promise.reject(new OutboxError('not_accepted', 'disk full')) }),
     })

@@ -5,36 +5,36 @@ import { type Logger, errorFields } from '../logger.ts'
 import { PEPPER_PLACE } from './pepper.ts'
 import type { SecretStore, StoredSecret } from './secret-store.ts'
 
-/** Whether what encrypts secrets can read what is stored. */
+/** Checks that the configured keys can read the stored secrets. */
 export interface KeyCheck {
-  /** Looks, and writes nothing. @throws {EngineError} `secret_unreadable`, naming the key */
+  /** Checks without writing. @throws {EngineError} `secret_unreadable`, naming the key */
   verify(): Promise<void>
   /**
-   * Looks, and stores a text to check the active key by where there is none yet. A database or a key service that does not
-   * answer is logged: it may answer later. Once all is well it does nothing more, for a cron asks each minute.
+   * Checks, and stores a check value for the active key if there is none yet. A database or key service that does not answer
+   * is logged, because it may answer later. After a success it does nothing, since a cron calls it every minute.
    *
-   * @throws {EngineError} `secret_unreadable`, naming the key that is missing or is another
+   * @throws {EngineError} `secret_unreadable`, naming the key that is missing or different
    */
   begin(): Promise<void>
 }
 
 const PLACE = { workspaceId: '', endpointId: 'key_check', scheme: 'check' }
 const PLAIN = 'keepsend'
-// Processes with different active keys that begin together.
-const MAX_TURNS = 10
-// A row that was damaged says nothing of the keys as long as another can be read.
+// Retries against processes that start at the same time with other active keys.
+const MAX_TRIES = 10
+// One damaged row says nothing about the keys while another one can be read.
 const SAMPLE = 10
 
 /**
- * Of each key that was ever the active one a known text is stored among the secrets, encrypted. A process that reads all
- * of them has every key that rows are under; `reencryptSecrets` takes them to the active key like any secret, behind the
- * endpoints', so the check agrees when an old key is taken out. The pepper of the API keys is looked at besides, and
- * secrets of endpoints where nothing was stored to check by.
+ * For each key that was ever active a known text is stored among the secrets, encrypted. A process that can read all of them
+ * has every key that rows need. `reencryptSecrets` moves them to the active key like any secret, after those of the endpoints,
+ * so the check still passes when an old key is removed. Also checked: the pepper of the API keys, and, while there is no check
+ * value, a sample of the endpoints' secrets.
  */
 export function createKeyCheck(db: OutboxDatabase, store: SecretStore, logger: Logger): KeyCheck {
-  let isWell = false
+  let isVerified = false
 
-  async function look(): Promise<StoredSecret[]> {
+  async function readChecks(): Promise<StoredSecret[]> {
     const { rows } = await db.run<StoredSecret>(sqlText`
       select endpoint_id as "endpointId", scheme, version, secret, key_id as "keyId", '' as "workspaceId"
       from keepsend_secrets
@@ -44,24 +44,24 @@ export function createKeyCheck(db: OutboxDatabase, store: SecretStore, logger: L
     return rows.filter(({ scheme }) => scheme === PLACE.scheme)
   }
 
-  async function lookAtEndpoints(): Promise<void> {
+  async function readEndpointSecrets(): Promise<void> {
     const { rows } = await db.run<StoredSecret>(sqlText`
-      select kept.endpoint_id as "endpointId", scheme, kept.version as "version", secret, key_id as "keyId",
+      select stored.endpoint_id as "endpointId", scheme, stored.version as "version", secret, key_id as "keyId",
         workspace_id as "workspaceId"
-      from keepsend_secrets as kept join keepsend_endpoints as endpoint on endpoint.id = kept.endpoint_id ${limitTo(SAMPLE)}`)
+      from keepsend_secrets as stored join keepsend_endpoints as endpoint on endpoint.id = stored.endpoint_id ${limitTo(SAMPLE)}`)
     if (rows.length > 0) await Promise.any(rows.map(async (row) => store.open(row))).catch(firstOf)
   }
 
   async function begin(): Promise<void> {
-    if (isWell) return
-    let checks = await look()
-    if (checks.length === 0) await lookAtEndpoints()
-    for (let turn = 0; turn < MAX_TURNS; turn++) {
-      isWell = store.keyId === undefined || checks.some(({ keyId }) => keyId === store.keyId)
-      if (isWell) return
+    if (isVerified) return
+    let checks = await readChecks()
+    if (checks.length === 0) await readEndpointSecrets()
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      isVerified = store.keyId === undefined || checks.some(({ keyId }) => keyId === store.keyId)
+      if (isVerified) return
       await db.run(insertCheck(await seal((checks.at(-1)?.version ?? 0) + 1)))
-      // Of two that store one, the first has it, and the other reads it.
-      checks = await look()
+      // The primary key lets one of two concurrent inserts through; the other process reads it here.
+      checks = await readChecks()
     }
   }
 
@@ -72,17 +72,17 @@ export function createKeyCheck(db: OutboxDatabase, store: SecretStore, logger: L
 
   return {
     async verify() {
-      await look()
+      await readChecks()
     },
     begin: () =>
       begin().catch((error: unknown) => {
         if (keyFault(error) === 'wrong') throw error
-        logger.warn(errorFields(error), 'the keys of secrets could not be checked; GET /health checks them again')
+        logger.warn(errorFields(error), 'failed to check the keys of secrets; GET /health checks them again')
       }),
   }
 }
 
-/** `wrong`: another key, for good. `unreachable`: what keeps the keys failed. Undefined: no fault of the keys. */
+/** `wrong`: a key is missing or different, permanently. `unreachable`: the key service failed. Undefined: not a fault of the keys. */
 export function keyFault(error: unknown): 'wrong' | 'unreachable' | undefined {
   if (!isUnreadable(error)) return undefined
   return isUnreadable(error.cause) ? 'wrong' : 'unreachable'

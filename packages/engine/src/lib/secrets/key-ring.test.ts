@@ -8,7 +8,7 @@ const CONTEXT = { workspaceId: 'w1', endpointId: 'ep_1', scheme: 'v1', version: 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 describe('a key ring', () => {
-  it('gives back what it wrapped, any bytes, in any context', async () => {
+  it('unwraps any bytes that it wrapped, in any context', async () => {
     const ring = createKeyRing([{ id: 'k1', key: newKey() }])
     await fc.assert(
       fc.asyncProperty(
@@ -23,7 +23,7 @@ describe('a key ring', () => {
     )
   })
 
-  it('takes a nonce of its own each time: the same secret twice is no two same rows', async () => {
+  it('uses a new nonce each time, so that equal secrets give different rows', async () => {
     const ring = createKeyRing([{ id: 'k1', key: newKey() }])
     const wrapped = await Promise.all(Array.from({ length: 500 }, () => ring.wrap(bytes('secret'), CONTEXT)))
     expect(new Set(wrapped.map((one) => Buffer.from(one.subarray(0, 12)).toString('hex'))).size).toBe(500)
@@ -31,7 +31,7 @@ describe('a key ring', () => {
     expect(wrapped[0]).toHaveLength(12 + 6 + 16)
   })
 
-  it('unwraps in no other context, however alike the two read', async () => {
+  it('unwraps in no other context, however similar', async () => {
     const ring = createKeyRing([{ id: 'k1', key: newKey() }])
     const wrapped = new Uint8Array(await ring.wrap(bytes('secret'), CONTEXT))
     for (const other of [
@@ -41,12 +41,14 @@ describe('a key ring', () => {
       { ...CONTEXT, version: '2' },
       { ...CONTEXT, workspaceId: 'w1","ep_1', endpointId: '' },
     ]) {
-      await expect(ring.unwrap(wrapped, other, 'k1'), JSON.stringify(other)).rejects.toThrow('changed, or copied here')
+      await expect(ring.unwrap(wrapped, other, 'k1'), JSON.stringify(other)).rejects.toThrow(
+        'changed, or copied from another row',
+      )
     }
     expect(await ring.unwrap(wrapped, CONTEXT, 'k1')).toEqual(bytes('secret'))
   })
 
-  it('refuses what was changed in any byte, or cut short', async () => {
+  it('refuses a wrapped secret with a changed byte, or a truncated one', async () => {
     const ring = createKeyRing([{ id: 'k1', key: newKey() }])
     const wrapped = new Uint8Array(await ring.wrap(bytes('secret'), CONTEXT))
     for (let at = 0; at < wrapped.length; at++) {
@@ -57,14 +59,14 @@ describe('a key ring', () => {
     }
   })
 
-  it('encrypts under the first key and reads under every one, by the id that the row names', async () => {
+  it('encrypts under the first key, and decrypts under the key that the row names', async () => {
     const [old, fresh] = [newKey(), newKey()]
     const before = createKeyRing(`k1:${old}`)
     const wrapped = new Uint8Array(await before.wrap(bytes('secret'), CONTEXT))
     const after = createKeyRing(` k2:${fresh} , k1:${old} `)
     expect([before.keyId, after.keyId]).toEqual(['k1', 'k2'])
     expect(await after.unwrap(wrapped, CONTEXT, 'k1')).toEqual(bytes('secret'))
-    // The id is bound too: a row cannot be made to name another key.
+    // The key id is bound as well: a row cannot be edited to name another key.
     const same = createKeyRing([
       { id: 'k1', key: old },
       { id: 'k2', key: old },
@@ -74,18 +76,18 @@ describe('a key ring', () => {
   })
 
   it.each([
-    [undefined, 'a key ring holds 1 to 32 keys; found 0: make one by: echo'],
+    [undefined, 'a key ring has 1 to 32 keys; found 0: make one with: echo'],
     ['', 'a key must be its id, a colon and the base64 of 32 bytes'],
-    [[], 'holds 1 to 32 keys'],
+    [[], 'has 1 to 32 keys'],
     ['CANARY', 'a key must be its id'],
     ['k1:CANARY', 'the key k1 must be the base64 of 32 bytes; found'],
     [`k1:${Buffer.alloc(31, 'CANARY').toString('base64')}`, 'found 31'],
     [`k1:${Buffer.alloc(33, 'CANARY').toString('base64')}`, 'found 33'],
-    ['k1:CANARY!', 'found no base64'],
+    ['k1:CANARY!', 'found invalid base64'],
     [`CANARY CANARY:${newKey()}`, 'the id of a key must be'],
-    [`k1:${newKey()},k1:${newKey()}`, 'the key k1 is there twice'],
+    [`k1:${newKey()},k1:${newKey()}`, 'the key id k1 is given twice'],
     [Array.from({ length: 33 }, (_, n) => ({ id: `k${n}`, key: newKey() })), 'found 33'],
-  ])('is not made of %j, and the error repeats no key', (keys, message) => {
+  ])('is not made of %j, and the error quotes no key', (keys, message) => {
     expect(() => createKeyRing(keys)).toThrow(message)
     expect(() => createKeyRing(keys)).toThrow(expect.objectContaining({ code: 'invalid_option' }))
     expect(() => createKeyRing(keys)).not.toThrow('CANARY')

@@ -5,26 +5,26 @@ import type { ImportedKey } from '../signing/web-crypto.ts'
 
 /** A key of a ring. */
 export interface RingKey {
-  /** 1 to 32 of `A-Z a-z 0-9 . _ -`, for good: rows name the key that they need. */
+  /** 1 to 32 of `A-Z a-z 0-9 . _ -`. Never change it: rows name the key that they need. */
   id: string
-  /** The base64 of 32 random bytes, as `openssl rand -base64 32` gives it. */
+  /** The base64 of 32 random bytes: `openssl rand -base64 32`. */
   key: string
 }
 
 const KEY_BYTES = 32
-// Random nonces of 96 bits are safe for 2^32 encryptions under a key: a rotation each second for 136 years.
+// Random 96-bit nonces are safe for 2^32 encryptions under a key: one rotation a second for 136 years.
 const NONCE_BYTES = 12
 const MAX_KEYS = 32
-const HOW = 'make one by: echo "k1:$(openssl rand -base64 32)"'
+const HOW = 'make one with: echo "k1:$(openssl rand -base64 32)"'
 
 /**
- * AES-256-GCM by WebCrypto. The first key encrypts, every one decrypts. Workspace, endpoint, scheme, version and the id
- * of the key are associated data.
+ * Encrypts secrets by AES-256-GCM with WebCrypto. The first key encrypts, every key decrypts. Workspace, endpoint, scheme,
+ * version and key id are associated data.
  *
- * To change keys: add the new one as the last and restart every process, then put it first and restart, run
- * `reencryptSecrets`, and take the old one out.
+ * To change keys: append the new key and restart every process, then move it to the front and restart, run
+ * `reencryptSecrets`, and remove the old key.
  *
- * @param keys the keys, or as text `id:base64`, with commas between several: what an environment variable holds
+ * @param keys the keys, or a text `id:base64` with commas between several keys, as an environment variable holds it
  * @throws {EngineError} `invalid_option`, which never repeats a key
  * @example
  * const engine = createEngine({ db, queue, sender, secrets: createKeyRing(process.env.KEEPSEND_SECRET_KEY) })
@@ -33,20 +33,22 @@ export function createKeyRing(keys: string | readonly RingKey[] | undefined): Se
   const ring = new Map<string, () => Promise<ImportedKey>>()
   for (const { id, key } of typeof keys === 'string' ? keys.split(',').map(readKey) : (keys ?? [])) {
     if (!/^[\w.-]{1,32}$/.test(id)) throw invalid('the id of a key must be 1 to 32 of A-Z a-z 0-9 . _ -')
-    if (ring.has(id)) throw invalid(`the key ${id} is there twice`)
+    if (ring.has(id)) throw invalid(`the key id ${id} is given twice`)
     const bytes = fromBase64(key)
     if (bytes?.length !== KEY_BYTES) {
-      throw invalid(`the key ${id} must be the base64 of ${KEY_BYTES} bytes; found ${bytes?.length ?? 'no base64'}`)
+      throw invalid(
+        `the key ${id} must be the base64 of ${KEY_BYTES} bytes; found ${bytes?.length ?? 'invalid base64'}`,
+      )
     }
     ring.set(id, imported(bytes))
   }
   const [keyId] = ring.keys()
   if (keyId === undefined || ring.size > MAX_KEYS) {
-    throw invalid(`a key ring holds 1 to ${MAX_KEYS} keys; found ${ring.size}: ${HOW}`)
+    throw invalid(`a key ring has 1 to ${MAX_KEYS} keys; found ${ring.size}: ${HOW}`)
   }
   const keyOf = (id: string): Promise<ImportedKey> => {
     const key = ring.get(id)
-    if (!key) throw unreadable(`the key ring has no key ${id}: give it as one of the later keys`)
+    if (!key) throw unreadable(`the key ring has no key ${id}: append it to the ring`)
     return key()
   }
 
@@ -62,11 +64,13 @@ export function createKeyRing(keys: string | readonly RingKey[] | undefined): Se
     },
     async unwrap(wrapped, context, id) {
       const key = await keyOf(id)
-      const how = algorithm(wrapped.subarray(0, NONCE_BYTES), context, id)
+      const parameters = algorithm(wrapped.subarray(0, NONCE_BYTES), context, id)
       try {
-        return new Uint8Array(await crypto.subtle.decrypt(how, key, wrapped.subarray(NONCE_BYTES)))
+        return new Uint8Array(await crypto.subtle.decrypt(parameters, key, wrapped.subarray(NONCE_BYTES)))
       } catch {
-        throw unreadable(`it was not encrypted under the key ${id} for this place: it was changed, or copied here`)
+        throw unreadable(
+          `it was not encrypted under the key ${id} for this row: it was changed, or copied from another row`,
+        )
       }
     },
   }
@@ -74,12 +78,12 @@ export function createKeyRing(keys: string | readonly RingKey[] | undefined): Se
 
 function algorithm(iv: Uint8Array<ArrayBuffer>, context: SecretContext, keyId: string) {
   const { workspaceId, endpointId, scheme, version } = context
-  // As JSON, so that no two contexts read the same.
+  // As JSON, so that different contexts never give the same bytes.
   const bound = JSON.stringify(['keepsend', keyId, workspaceId, endpointId, scheme, version])
   return { name: 'AES-GCM', iv, additionalData: utf8(bound) }
 }
 
-/** Imports when first asked: making a ring has no effects. */
+/** Imports the key on first use: creating a ring has no effects. */
 function imported(bytes: Uint8Array<ArrayBuffer>): () => Promise<ImportedKey> {
   let key: Promise<ImportedKey> | undefined
   return () => (key ??= crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']))
@@ -87,7 +91,8 @@ function imported(bytes: Uint8Array<ArrayBuffer>): () => Promise<ImportedKey> {
 
 function readKey(text: string): RingKey {
   const at = text.indexOf(':')
-  if (at < 0) throw invalid(`a key must be its id, a colon and the base64 of ${KEY_BYTES} bytes: ${HOW}`)
+  if (at < 0)
+    throw invalid(`a key must be its id, a colon and the base64 of ${KEY_BYTES} bytes; found no colon: ${HOW}`)
   return { id: text.slice(0, at).trim(), key: text.slice(at + 1).trim() }
 }
 

@@ -4,20 +4,20 @@ import { fromBase64, toBase64, toHex } from '../formats/encoding.ts'
 import type { SecretStore, StoredSecret } from './secret-store.ts'
 import { type ImportedKey, importHmacKey, signWith } from '../signing/web-crypto.ts'
 
-/** Hashes API keys, so that a copy of the table is of no use without what keeps the secrets. */
+/** Hashes API keys, so that a copy of the table is useless without the key that encrypts the secrets. */
 export interface Pepper {
-  /** HMAC-SHA256 in hex. Undefined: there is no pepper yet, and so no key. */
+  /** HMAC-SHA256 in hex. Undefined: there is no pepper yet, and so no API key. */
   hash(key: string): Promise<string | undefined>
-  /** The same for a key that was not found, by a pepper that has changed; undefined where it has not. */
-  hashAnew(key: string): Promise<string | undefined>
-  /** The same for a new key, with a pepper made first where there is none. */
+  /** Reads the pepper again for a key that was not found: the hash under a changed pepper, or undefined if it has not changed. */
+  hashAgain(key: string): Promise<string | undefined>
+  /** The hash for a new key; makes the pepper if there is none. */
   hashNew(key: string): Promise<string>
 }
 
-/** Where the pepper stands among the secrets. */
+/** The key of the pepper's row among the secrets. */
 export const PEPPER_PLACE = { workspaceId: '', endpointId: 'api_keys', scheme: 'pepper', version: 1 }
 
-/** 32 random bytes, made with the first API key and kept among the secrets, encrypted as those are. */
+/** The pepper is 32 random bytes, made with the first API key and stored encrypted among the secrets. */
 export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
   let known: { text: string; key: ImportedKey } | undefined
 
@@ -33,7 +33,7 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
 
   async function make(): Promise<void> {
     const { secret, keyId } = await store.seal(toBase64(crypto.getRandomValues(new Uint8Array(32))), PEPPER_PLACE)
-    // Of two processes that make one, the first has it, and both read that.
+    // The primary key lets one of two concurrent inserts through; both processes read that one afterwards.
     await db.run(sqlText`
       insert into keepsend_secrets (endpoint_id, scheme, version, secret, key_id, created_at)
       values (${PEPPER_PLACE.endpointId}, ${PEPPER_PLACE.scheme}, ${PEPPER_PLACE.version}, ${secret}, ${keyId}, ${clock()})
@@ -50,14 +50,14 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
       return hashBy(known, key)
     },
 
-    // The tables were restored or made again under a running process.
-    async hashAnew(key) {
+    // Covers tables that were restored or created again while this process runs.
+    async hashAgain(key) {
       const before = known?.text
       known = await read()
       return known?.text === before ? undefined : hashBy(known, key)
     },
 
-    // Read again each time: a key under a pepper that is no longer there would be lost with this process.
+    // Read each time: a key that is hashed under a deleted pepper would stop working when this process ends.
     async hashNew(key) {
       known = await read()
       if (!known) {
@@ -65,7 +65,7 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
         known = await read()
       }
       const hash = await hashBy(known, key)
-      if (hash === undefined) throw new Error('the pepper of the API keys was deleted as it was made')
+      if (hash === undefined) throw new Error('the pepper of the API keys was deleted while it was made')
       return hash
     },
   }

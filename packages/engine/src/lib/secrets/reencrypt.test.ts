@@ -7,8 +7,8 @@ import { TEST_KEYS, bearer, rig, verifies } from '../../../test/rig.ts'
 const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 const newKey = (id: string) => ({ id, key: randomBytes(32).toString('base64') })
 
-describe('encrypting anew', () => {
-  it('takes plaintext and older keys over to the active one, in batches, and everything goes on', async () => {
+describe('re-encrypting', () => {
+  it('moves plaintext and older keys to the active key in batches, while everything works', async () => {
     const on = await openDatabase()
     const plain = await rig({ on, secrets: 'plaintext-for-development' })
     const made = [await plain.addEndpoint(), await plain.addEndpoint({ signatures: ['v1', 'v1a'] })]
@@ -38,7 +38,7 @@ describe('encrypting anew', () => {
       next: undefined,
     })
 
-    // Without the old key: signing, showing and API keys alike.
+    // Without the old key: signing, showing secrets and API keys still work.
     const { engine, work, sender } = await rig({ on, secrets: createKeyRing([k2]) })
     await engine.publish(event)
     await work()
@@ -47,7 +47,7 @@ describe('encrypting anew', () => {
     expect(await engine.apiKeys.authenticate(bearer(key))).toMatchObject({ workspaceId: 'w1' })
   })
 
-  it('leaves what it cannot read, says how much, and goes past it', async () => {
+  it('leaves secrets that it cannot read, counts them, and continues after them', async () => {
     const { db, addEndpoint, exec, select, log } = await rig()
     const [one, two] = [await addEndpoint(), await addEndpoint()]
     await exec('update keepsend_secrets set version = 5 where endpoint_id = ?', one.id)
@@ -69,7 +69,7 @@ describe('encrypting anew', () => {
     expect(log.entries).toMatchObject([{ level: 'error', fields: { endpointId: one.id } }])
   })
 
-  it('a secret that is replaced meanwhile stays replaced, under whatever version', async () => {
+  it('leaves a secret that is replaced meanwhile as it was replaced', async () => {
     const k2 = newKey('k2')
     const { db, addEndpoint, engine } = await rig()
     const { id, secret } = await addEndpoint()
@@ -87,7 +87,7 @@ describe('encrypting anew', () => {
     expect(now?.secret).not.toBe(secret)
   })
 
-  it('wants a key and a bounded batch', async () => {
+  it('requires a key and a bounded batch', async () => {
     const { db } = await rig()
     await expect(reencryptSecrets({ db, secrets: 'plaintext-for-development' })).rejects.toThrow('found plaintext')
     for (const limit of [0, 501, 1.5]) {

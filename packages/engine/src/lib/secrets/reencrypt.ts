@@ -8,13 +8,13 @@ import { type Secrets, type StoredSecret, createSecretStore, encryptionOf } from
 
 export interface ReencryptOptions {
   db: OutboxDatabase
-  /** As `createEngine` has it: with the key to encrypt under first, and those that rows are under behind it. */
+  /** As `createEngine` has it: the active key first, then the keys that rows are encrypted under. */
   secrets: Secrets
-  /** Secrets of one call and one commit: 1–500. @default 100 */
+  /** Secrets of one call, in one commit: 1–500. @default 100 */
   limit?: number | undefined
-  /** `next` of the call before. @default from the beginning */
+  /** `next` of the previous call. @default from the beginning */
   after?: string | undefined
-  /** Told of each secret that failed, by its endpoint. @default consoleLogger */
+  /** Logs each secret that failed, with its endpoint. @default consoleLogger */
   logger?: Logger | undefined
 }
 
@@ -27,17 +27,18 @@ export const REENCRYPT_OPTIONS = {
 } satisfies OptionNames<ReencryptOptions>
 
 export interface ReencryptResult {
-  /** Now under the active key. Those that changed meanwhile are left to the next run. */
+  /** Secrets that are now under the active key. Those that changed meanwhile are left to the next run. */
   reencrypted: number
-  /** Could not be read, or not be encrypted: left as they are, and logged. */
+  /** Secrets that could not be decrypted or encrypted: logged and left as they are. */
   failed: number
-  /** Where to go on; undefined: that was the last. */
+  /** Pass it as `after` of the next call; undefined: there are no more. */
   next: string | undefined
 }
 
 /**
- * Encrypts under the active key what is under another or in plaintext, in one bounded batch. Safe to repeat, to run
- * beside everything else, and to be killed. When a run from the beginning to the end reports nothing, older keys can go.
+ * Encrypts under the active key the secrets that are under another key or in plaintext, in one bounded batch. Safe to repeat,
+ * to interrupt and to run while the engine works. When a run from beginning to end reports 0 of both, older keys can be
+ * removed.
  *
  * @example
  * let after: string | undefined
@@ -48,25 +49,28 @@ export async function reencryptSecrets(options: ReencryptOptions): Promise<Reenc
   checkNames('reencryptSecrets', REENCRYPT_OPTIONS, options)
   const { db, secrets, limit = 100, after = '' } = options
   const logger = redactingLogger(options.logger ?? consoleLogger)
-  const keeper = encryptionOf(secrets)
-  if (!keeper) throw new EngineError('invalid_option', 'secrets must be what to encrypt with; found plaintext')
+  const encryption = encryptionOf(secrets)
+  if (!encryption) throw new EngineError('invalid_option', 'secrets must be a key ring or a KMS; found plaintext')
   checkBounds('limit', limit, 1, 500)
   const [endpointId = '', scheme = '', version = '0'] = after.split(' ')
   const { rows: found } = await db.run<StoredSecret>(sqlText`
-    select kept.endpoint_id as "endpointId", scheme, kept.version as "version", secret, key_id as "keyId",
+    select stored.endpoint_id as "endpointId", scheme, stored.version as "version", secret, key_id as "keyId",
       coalesce(workspace_id, '') as "workspaceId"
-    from keepsend_secrets as kept left join keepsend_endpoints as endpoint on endpoint.id = kept.endpoint_id
-    where (key_id is null or key_id <> ${keeper.keyId})
-      and (kept.endpoint_id, scheme, kept.version) > (${endpointId}, ${scheme}, cast(${Number(version)} as integer))
-    order by kept.endpoint_id, scheme, kept.version ${limitTo(limit)}`)
+    from keepsend_secrets as stored left join keepsend_endpoints as endpoint on endpoint.id = stored.endpoint_id
+    where (key_id is null or key_id <> ${encryption.keyId})
+      and (stored.endpoint_id, scheme, stored.version) > (${endpointId}, ${scheme}, cast(${Number(version)} as integer))
+    order by stored.endpoint_id, scheme, stored.version ${limitTo(limit)}`)
 
-  const store = createSecretStore(keeper)
+  const store = createSecretStore(encryption)
   const sealed = await Promise.all(
     found.map(async (row) => {
       try {
         return { row, now: await store.seal(await store.open(row), row) }
       } catch (error) {
-        logger.error({ endpointId: row.endpointId, ...errorFields(error) }, 'a secret was not encrypted anew')
+        logger.error(
+          { endpointId: row.endpointId, ...errorFields(error) },
+          'failed to re-encrypt a secret; it is unchanged',
+        )
         return undefined
       }
     }),

@@ -1,19 +1,19 @@
 /**
- * What a secret is bound to. Strings, so that it fits the encryption context or associated data of any KMS as it is.
- * The pepper of the API keys (`pepper`) and the text that keys are checked by (`check`) are secrets too, of no workspace.
+ * The row that a secret is bound to, as strings, so that it can be the encryption context or associated data of any KMS. The
+ * pepper of the API keys (`pepper`) and the check values of the keys (`check`) are secrets too, of no workspace.
  */
 export interface SecretContext {
   workspaceId: string
   endpointId: string
   /** `v1`, `v1a`, `compat`, `headers`, `auth`, `tls`, `pepper` or `check`. */
   scheme: string
-  /** A whole number, in decimal. */
+  /** A whole number in decimal. */
   version: string
 }
 
 /**
- * Encrypts secrets at rest: a key ring ({@link createKeyRing}), or a KMS. What was wrapped in one context must not unwrap
- * in another, so that a row which is copied to another endpoint is of no use there.
+ * Encrypts secrets at rest: a key ring ({@link createKeyRing}), or a KMS. A secret that was wrapped in one context must not
+ * unwrap in another, so that a row copied to another endpoint is useless there.
  *
  * @example
  * const kms: SecretEncryption = {
@@ -24,16 +24,16 @@ export interface SecretContext {
  */
 export interface SecretEncryption {
   /**
-   * Under what `wrap` wraps from now on: 1–64 characters, kept in the clear beside what was wrapped.
-   * `reencryptSecrets` wraps anew what was kept under any other.
+   * The key that `wrap` uses now: 1–64 characters, stored in the clear beside the secret. `reencryptSecrets` wraps again the
+   * secrets that are under any other.
    */
   readonly keyId: string
-  /** At most 256 bytes in, at most 8 KiB out; the same bytes twice should not come out the same. */
+  /** At most 256 bytes in, at most 8 KiB out; wrapping the same bytes twice should not give the same result. */
   wrap(plain: Uint8Array<ArrayBuffer>, context: SecretContext): Promise<Uint8Array>
   /**
-   * @param keyId what `keyId` was when it was wrapped
-   * @throws {EngineError} `secret_unreadable` for what it did not wrap, or wrapped in another context: a queue does not start
-   * under such a key. Any other error is one of a service that may answer later. No error may hold a secret.
+   * @param keyId the `keyId` under which it was wrapped
+   * @throws {EngineError} `secret_unreadable` for a secret that was wrapped under another key or in another context: a queue
+   * refuses to start with such a key. Any other error counts as a service that may answer later. No error may contain a secret.
    */
   unwrap(wrapped: Uint8Array<ArrayBuffer>, context: SecretContext, keyId: string): Promise<Uint8Array>
 }

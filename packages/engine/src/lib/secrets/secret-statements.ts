@@ -2,19 +2,19 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, clock, sqlText } from '@keepsend/outbox/internal'
 import type { StoredSecret } from './secret-store.ts'
 
-/** The endpoint that secrets are of. */
+/** The endpoint that a secret belongs to. */
 export interface Place {
   id: string
   workspaceId: string
 }
 
-/** A secret on its way to its row. */
+/** A secret that is ready to be inserted. */
 export interface NewSecret extends Pick<StoredSecret, 'scheme' | 'version' | 'secret' | 'keyId'> {
-  /** What is encrypted under it, where it is the key of an envelope. */
+  /** The text that is encrypted under it, where the secret is the key of an envelope. */
   sealed?: string | undefined
 }
 
-/** Inserts a secret of an endpoint that is there, where the condition holds. */
+/** Inserts a secret if its endpoint exists and the condition holds. */
 export function insertSecret({ id, workspaceId }: Place, made: NewSecret, condition: SqlText): SqlText {
   const { scheme, version, secret, keyId, sealed = null } = made
   return sqlText`

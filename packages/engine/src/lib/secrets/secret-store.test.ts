@@ -7,8 +7,8 @@ import { TEST_KEYS, rig, settled, verifies, verify } from '../../../test/rig.ts'
 const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 const newKey = (id: string) => ({ id, key: randomBytes(32).toString('base64') })
 
-/** A keeper that counts what it is asked for, and fails when told to. */
-function counting(keeper: SecretEncryption = TEST_KEYS) {
+/** An encryption that counts its calls and fails on demand. */
+function counting(encryption: SecretEncryption = TEST_KEYS) {
   const calls = { wrap: 0, unwrap: 0, failing: false }
   const asked = (what: 'wrap' | 'unwrap') => {
     calls[what]++
@@ -16,30 +16,30 @@ function counting(keeper: SecretEncryption = TEST_KEYS) {
   }
   return {
     calls,
-    keyId: keeper.keyId,
+    keyId: encryption.keyId,
     wrap: async (...of: Parameters<SecretEncryption['wrap']>) => {
       asked('wrap')
-      return keeper.wrap(...of)
+      return encryption.wrap(...of)
     },
     unwrap: async (...of: Parameters<SecretEncryption['unwrap']>) => {
       asked('unwrap')
-      return keeper.unwrap(...of)
+      return encryption.unwrap(...of)
     },
   }
 }
 
-describe('an engine that is not told how to keep secrets', () => {
+describe('an engine without a valid option secrets', () => {
   it.each([{}, { secrets: undefined }, { secrets: 'plaintext' }, { secrets: { keys: [] } }, { secrets: null }])(
     'does not start: %j',
     async (wrong) => {
       const { db } = await openDatabase()
       const make = () => createEngine({ db, queue: { async send() {} }, ...wrong } as EngineOptions)
       expect(make).toThrow(expect.objectContaining({ code: 'invalid_option' }))
-      expect(make).toThrow(/secrets must say how .* createKeyRing\(process\.env\.KEEPSEND_SECRET_KEY\)/)
+      expect(make).toThrow(/secrets must be createKeyRing\(process\.env\.KEEPSEND_SECRET_KEY\)/)
     },
   )
 
-  it('keeps them readable if that is asked for by its name, and warns of it', async () => {
+  it('stores them in plaintext if the option says so by name, with a warning', async () => {
     const { addEndpoint, select, log, engine, work, sender } = await rig({ secrets: 'plaintext-for-development' })
     const { secret } = await addEndpoint()
     expect(await select('select secret, key_id as "keyId" from keepsend_secrets')).toEqual([{ secret, keyId: null }])
@@ -51,7 +51,7 @@ describe('an engine that is not told how to keep secrets', () => {
 })
 
 describe('at rest', () => {
-  it('no table holds a secret, nor what API keys are hashed with; what is kept names its key', async () => {
+  it('no table contains a secret or the pepper in plaintext, and each row names its key', async () => {
     const { addEndpoint, engine, select, log } = await rig()
     const { id, secret } = await addEndpoint({
       signatures: ['v1', 'v1a'],
@@ -72,7 +72,7 @@ describe('at rest', () => {
     expect(all).not.toMatch(/whs[ek]c?_/)
   })
 
-  it('a row that is copied to another endpoint, or made another version, fails that endpoint alone', async () => {
+  it('a row that is copied to another endpoint or version fails only that endpoint', async () => {
     const on = await openDatabase()
     const { addEndpoint, engine, exec, work, sender, rows, log } = await rig({ on })
     const [victim, thief, bystander] = [await addEndpoint(), await addEndpoint(), await addEndpoint()]
@@ -101,7 +101,7 @@ describe('at rest', () => {
     }
     const [waiting] = await rows()
     expect(waiting).toMatchObject({ endpointId: thief.id, status: 'pending', attempts: 0, deferrals: 1 })
-    // Nor later on, when the process has the victim's in mind, whose row reads the same.
+    // Nor later, when the process has cached the victim's secret, whose row has the same text.
     await later.endpoints.secrets('w1', victim.id)
     clock += 2000
     await exec('update pending_events set due_at = 0')
@@ -122,16 +122,16 @@ describe('at rest', () => {
     expect(sender.requests).toEqual([])
   })
 
-  it('a version that was changed by hand does not decrypt, and the error says where and no more', async () => {
+  it('a version that was changed by hand does not decrypt, and the error only says where', async () => {
     const { addEndpoint, engine, exec } = await rig()
     const { id } = await addEndpoint()
     await exec('update keepsend_secrets set version = 7 where endpoint_id = ?', id)
     await expect(engine.endpoints.secrets('w1', id)).rejects.toThrow(
-      `the secret w1/${id}/v1/7 could not be decrypted: it was not encrypted under the key k1 for this place`,
+      `the secret w1/${id}/v1/7 could not be decrypted: it was not encrypted under the key k1 for this row`,
     )
   })
 
-  it('under a key that is not in the ring: uncharged waits at first, then attempts on the schedule', async () => {
+  it('a secret under a missing key costs free deferrals first, then attempts on the schedule', async () => {
     const on = await openDatabase()
     await (await rig({ on })).addEndpoint()
     const other = await rig({ on, secrets: createKeyRing([newKey('k2')]) })
@@ -146,8 +146,8 @@ describe('at rest', () => {
     const plain = await rig({ on, secrets: 'plaintext-for-development' })
     await plain.exec('update pending_events set due_at = 0')
     await plain.work()
-    expect(JSON.stringify(plain.log.entries)).toContain('this engine keeps secrets in plaintext')
-    // With its key again, the row that waited is delivered.
+    expect(JSON.stringify(plain.log.entries)).toContain('this engine stores secrets in plaintext')
+    // With the key back, the waiting row is delivered.
     const mended = await rig({ on })
     await mended.exec('update pending_events set due_at = 0')
     expect(await mended.work()).toMatchObject([{ kind: 'complete' }])
@@ -165,55 +165,55 @@ describe('at rest', () => {
   })
 })
 
-describe('what decrypts', () => {
-  it('is asked once for a secret, however many deliveries, turns and looks there are', async () => {
-    const keeper = counting()
+describe('the decryption of secrets', () => {
+  it('runs once for a secret, however many deliveries and reads there are', async () => {
+    const encryption = counting()
     let clock = 0
-    const { addEndpoint, engine, work, sender } = await rig({ secrets: keeper, monotonic: () => clock })
+    const { addEndpoint, engine, work, sender } = await rig({ secrets: encryption, monotonic: () => clock })
     const { id } = await addEndpoint()
     await addEndpoint()
-    for (let turn = 0; turn < 5; turn++) {
+    for (let round = 0; round < 5; round++) {
       for (let sent = 0; sent < 4; sent++) await engine.publish(event)
       await work()
-      // Past the second for which an endpoint is remembered: its row is read again.
+      // After the second for which an endpoint is cached, its row is read again.
       clock += 2000
     }
-    expect([sender.requests.length, keeper.calls.unwrap]).toEqual([40, 2])
+    expect([sender.requests.length, encryption.calls.unwrap]).toEqual([40, 2])
     await engine.endpoints.secrets('w1', id)
-    expect(keeper.calls.unwrap).toBe(2)
+    expect(encryption.calls.unwrap).toBe(2)
   })
 
-  it('is asked again after it failed; meanwhile nothing is charged and others are delivered', async () => {
-    const keeper = counting()
+  it('runs again after a failure; meanwhile no attempt counts and others are delivered', async () => {
+    const encryption = counting()
     const on = await openDatabase()
-    const first = await rig({ on, secrets: keeper })
+    const first = await rig({ on, secrets: encryption })
     await first.addEndpoint()
     let clock = 0
     const { engine, work, exec } = await rig({
       on,
-      secrets: keeper,
+      secrets: encryption,
       monotonic: () => clock,
     })
-    keeper.calls.failing = true
+    encryption.calls.failing = true
     await engine.publish(event)
     expect(await work()).toMatchObject([{ kind: 'reschedule', deferral: true }])
-    keeper.calls.failing = false
+    encryption.calls.failing = false
     clock += 2000
     await exec('update pending_events set due_at = 0')
     expect(await work()).toMatchObject([{ kind: 'complete' }])
   })
 
-  it('a KMS that never answers holds an endpoint up for seconds, and no other', async () => {
+  it('a KMS that never answers delays only its endpoint, for seconds', async () => {
     const on = await openDatabase()
     const stuck = await rig({ on })
     const { id } = await stuck.addEndpoint()
     const { secret } = await stuck.addEndpoint()
-    const keeper: SecretEncryption = {
+    const encryption: SecretEncryption = {
       ...TEST_KEYS,
       unwrap: (wrapped, context, keyId) =>
         context.endpointId === id ? new Promise(() => {}) : TEST_KEYS.unwrap(wrapped, context, keyId),
     }
-    const { engine, work, sender } = await rig({ on, secrets: keeper })
+    const { engine, work, sender } = await rig({ on, secrets: encryption })
     await engine.publish(event)
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
@@ -222,7 +222,7 @@ describe('what decrypts', () => {
     const stillWorking = (): boolean => working
     while (stillWorking()) {
       await settled()
-      // Not before the other one was sent: nothing waits for the patience to end but the one that asked.
+      // Only after the other delivery was sent: the time-out delays nothing else.
       if (sender.requests.length > 0) vi.advanceTimersByTime(1000)
     }
     const outcomes = await worked
@@ -230,16 +230,16 @@ describe('what decrypts', () => {
     verify(sender.requests[0], secret)
   })
 
-  it('is given workspace, endpoint, scheme and version as text', async () => {
+  it('gets workspace, endpoint, scheme and version as text', async () => {
     const seen: unknown[] = []
-    const keeper: SecretEncryption = {
+    const encryption: SecretEncryption = {
       ...TEST_KEYS,
       async wrap(plain, context) {
         seen.push(context)
         return TEST_KEYS.wrap(plain, context)
       },
     }
-    const { addEndpoint, engine } = await rig({ secrets: keeper })
+    const { addEndpoint, engine } = await rig({ secrets: encryption })
     const { id } = await addEndpoint()
     await engine.endpoints.rotateSecret('w1', id)
     expect(seen).toEqual(['1', '2'].map((version) => ({ workspaceId: 'w1', endpointId: id, scheme: 'v1', version })))

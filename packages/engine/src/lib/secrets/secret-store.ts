@@ -3,32 +3,32 @@ import { EngineError } from '../errors.ts'
 import { inTime } from '../in-time.ts'
 import type { SecretContext, SecretEncryption } from './secret-encryption.ts'
 
-/** What keeps secrets at rest: `'plaintext-for-development'` keeps them readable. */
+/** How secrets are stored: encrypted, or readable with `'plaintext-for-development'`. */
 export type Secrets = SecretEncryption | typeof PLAINTEXT
 
 export const PLAINTEXT = 'plaintext-for-development'
 
-/** A secret as its row has it. */
+/** A secret as it is stored. */
 export interface StoredSecret {
   workspaceId: string
   endpointId: string
   scheme: string
   version: number
   secret: string
-  /** Null: readable. */
+  /** Null: plaintext. */
   keyId: string | null
 }
 
-/** Secrets on their way to rows and back. */
+/** Encrypts secrets for their rows, and decrypts them. */
 export interface SecretStore {
-  /** What secrets are sealed under now; undefined for plaintext. */
+  /** The active key; undefined for plaintext. */
   readonly keyId: string | undefined
   seal(plain: string, place: SecretPlace): Promise<Pick<StoredSecret, 'secret' | 'keyId'>>
   /**
-   * At once for what was opened before; what fails is asked again the next time.
+   * Synchronous for a secret that was decrypted before; failures are not cached.
    *
-   * @throws {EngineError} `secret_unreadable`, naming the endpoint and no secret; its cause is `secret_unreadable` too where
-   * the key is another, and anything else where the keeper failed
+   * @throws {EngineError} `secret_unreadable`, naming the endpoint and no secret. Its cause is `secret_unreadable` too if the
+   * key is missing or different, and another error if the key service failed
    */
   open(stored: StoredSecret): string | Promise<string>
 }
@@ -37,40 +37,41 @@ export interface SecretStore {
 type SecretPlace = Pick<StoredSecret, 'workspaceId' | 'endpointId' | 'scheme' | 'version'>
 
 const MAX_OPENED = 20_000
-// A KMS that does not answer must not hold the slot of an attempt for good.
-const PATIENCE_MS = 5000
-const kept = (work: Promise<Uint8Array>): Promise<Uint8Array> => inTime(work, PATIENCE_MS, 'the keeper of the secrets')
+// A KMS that does not answer must not block the slot of an attempt forever.
+const KMS_TIMEOUT_MS = 5000
+const withTimeout = (work: Promise<Uint8Array>): Promise<Uint8Array> =>
+  inTime(work, KMS_TIMEOUT_MS, 'the encryption of secrets')
 const decoder = new TextDecoder()
 
-/** @throws {EngineError} `invalid_option` when nothing says how secrets are kept */
+/** @throws {EngineError} `invalid_option` if `secrets` is not given or not valid */
 export function createSecretStore(secrets: Secrets | undefined): SecretStore {
-  const keeper = encryptionOf(secrets)
+  const encryption = encryptionOf(secrets)
   const opened = new Map<string, Pick<StoredSecret, 'secret' | 'keyId'> & { plain: string }>()
 
   async function unwrap(place: string, stored: StoredSecret, keyId: string): Promise<string> {
     const wrapped = fromBase64(stored.secret)
     try {
-      if (!keeper)
-        throw unreadable(`it is encrypted under the key ${keyId}, and this engine keeps secrets in plaintext`)
-      if (!wrapped) throw unreadable('it is no base64')
-      const plain = decoder.decode(await kept(keeper.unwrap(wrapped, contextOf(stored), keyId)))
+      if (!encryption)
+        throw unreadable(`it is encrypted under the key ${keyId}, and this engine stores secrets in plaintext`)
+      if (!wrapped) throw unreadable('it is not valid base64')
+      const plain = decoder.decode(await withTimeout(encryption.unwrap(wrapped, contextOf(stored), keyId)))
       if (opened.size >= MAX_OPENED) opened.delete(opened.keys().next().value ?? place)
       opened.set(place, { secret: stored.secret, keyId, plain })
       return plain
     } catch (error) {
-      const why = error instanceof Error ? error.message : 'the keeper of the secrets failed'
+      const why = error instanceof Error ? error.message : 'the encryption of secrets failed'
       throw unreadable(`the secret ${place} could not be decrypted: ${why}`, error)
     }
   }
 
   return {
     get keyId() {
-      return keeper?.keyId
+      return encryption?.keyId
     },
     async seal(plain, place) {
-      if (!keeper) return { secret: plain, keyId: null }
-      const { keyId } = keeper
-      return { secret: toBase64(await kept(keeper.wrap(utf8(plain), contextOf(place)))), keyId }
+      if (!encryption) return { secret: plain, keyId: null }
+      const { keyId } = encryption
+      return { secret: toBase64(await withTimeout(encryption.wrap(utf8(plain), contextOf(place)))), keyId }
     },
     open(stored) {
       if (stored.keyId === null) return stored.secret
@@ -88,8 +89,8 @@ export function encryptionOf(secrets: Secrets | undefined): SecretEncryption | u
   if (typeof secrets?.wrap !== 'function' || typeof secrets.unwrap !== 'function') {
     throw new EngineError(
       'invalid_option',
-      `secrets must say how signing secrets are encrypted at rest: createKeyRing(process.env.KEEPSEND_SECRET_KEY), or a KMS; ` +
-        `'${PLAINTEXT}' keeps them readable. Found ${typeof secrets}`,
+      `secrets must be createKeyRing(process.env.KEEPSEND_SECRET_KEY), a KMS, ` +
+        `or '${PLAINTEXT}', which stores them readable; found ${typeof secrets}`,
     )
   }
   if (typeof secrets.keyId !== 'string' || !/^[\u0021-\u007e]{1,64}$/.test(secrets.keyId)) {

@@ -5,7 +5,7 @@ import { compatSignature, toCompatSecret } from './compat-signature.ts'
 import { checkCompat } from '../endpoints/check-endpoint.ts'
 import { createWebCryptoSigner } from './sign.ts'
 
-/** As receivers of the older form verify: the time and each `v1` out of the header, HMAC over `t.body`, in hex. */
+/** Verifies as receivers of the older form do: time and each `v1` from the header, HMAC over `t.body` in hex. */
 function verifies(header: string, body: string, secret: string): boolean {
   const parts = header.split(',').map((part) => part.split('='))
   const time = parts.find(([name]) => name === 't')?.[1]
@@ -14,7 +14,7 @@ function verifies(header: string, body: string, secret: string): boolean {
 }
 
 describe('the compatibility signature', () => {
-  it('is the known answer', async () => {
+  it('matches the known-answer vector', async () => {
     const value = await compatSignature(
       createWebCryptoSigner(),
       [toCompatSecret('whsec_test_secret')],
@@ -28,7 +28,7 @@ describe('the compatibility signature', () => {
     expect(value).toBe('t=1614265330,v1=10c96c6fd3f320fcfc264cdc4f476c15060ede8e8a08404cea2ddf3b72544a9c')
   })
 
-  it('is verified with the text of either of two secrets, for any payload, and with no other', async () => {
+  it('verifies with either of two secrets, for any payload, and with no other', async () => {
     const sign = createWebCryptoSigner()
     const text = fc.string({
       unit: fc.integer({ min: 0x21, max: 0x7e }).map((at) => String.fromCodePoint(at)),
@@ -56,7 +56,7 @@ describe('the compatibility signature', () => {
     },
   )
 
-  it('takes over a secret of 16 to 256 visible characters, and repeats no other in its error', () => {
+  it('accepts a secret of 16 to 256 visible characters, and quotes no other in its error', () => {
     for (const secret of ['x'.repeat(16), 'x'.repeat(256)]) checkCompat({ header: 'Acme-Signature', secret })
     for (const secret of ['CANARY', 'CANARY'.repeat(43), `CANARY ${'x'.repeat(16)}`, `CANARY${'ü'.repeat(16)}`]) {
       expect(() => checkCompat({ header: 'acme-signature', secret })).toThrow('16 to 256 visible ASCII characters')

@@ -40,14 +40,14 @@ function keyOf(text: string): Uint8Array | undefined {
 }
 
 describe('any secret', { timeout: 60_000 }, () => {
-  it('is 24 to 64 bytes of base64 after whsec_, or refused without being repeated', () => {
+  it('is 24 to 64 bytes of base64 after whsec_, or refused without being quoted', () => {
     let accepted = 0
     fc.assert(
       fc.property(secret, (text) => {
         const key = keyOf(text)
         const said = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1]
         const bytes = said === undefined ? undefined : Buffer.from(said, 'base64')
-        // One that is not a whole number of bytes is refused too, which Buffer would cut off.
+        // Base64 of an incomplete byte is refused, although Buffer would truncate it.
         const whole = bytes !== undefined && said !== undefined && said.replace(/=+$/, '').length % 4 !== 1
         if (key === undefined) {
           const wellFormed =
@@ -68,13 +68,13 @@ describe('any secret', { timeout: 60_000 }, () => {
     expect(accepted).toBeGreaterThan(RUNS / 10)
   })
 
-  it.each(cases.secrets)('%j is one: %s', (text, wanted) => {
+  it.each(cases.secrets)('%j is a secret: %s', (text, wanted) => {
     expect(keyOf(String(text)) !== undefined).toBe(wanted)
   })
 })
 
 describe('the headers of any message', { timeout: 60_000 }, () => {
-  it('are verified by the public library for each of its secrets, and by no other; one byte changed and they are not', async () => {
+  it('verify with the public library under each secret and no other, and not after a change of one byte', async () => {
     const sign = createWebCryptoSigner()
     const keys = Array.from(
       { length: 8 },
@@ -102,7 +102,7 @@ describe('the headers of any message', { timeout: 60_000 }, () => {
               verifiers[index]?.verify(changed, given)
               return true
             } catch (error) {
-              // What was verified is parsed after that, and need not be JSON.
+              // The library parses the body after verifying it, and it need not be JSON.
               return error instanceof SyntaxError
             }
           }

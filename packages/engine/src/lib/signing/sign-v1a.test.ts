@@ -14,7 +14,7 @@ const VECTOR = {
   signature: 'v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==',
 }
 
-/** As a receiver would: by the public key alone. */
+/** Verifies as a receiver does, with the public key alone. */
 function verifies(publicKey: string, content: string, signature: string): boolean {
   const x = Buffer.from(publicKey.slice('whpk_'.length), 'base64').toString('base64url')
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
@@ -22,7 +22,7 @@ function verifies(publicKey: string, content: string, signature: string): boolea
 }
 
 describe('v1a', () => {
-  it('is the known answer, with the public key of the vector', async () => {
+  it('matches the known-answer vector and its public key', async () => {
     const headers = await signatureHeaders(createWebCryptoSigner(), [VECTOR.secret], VECTOR.message)
     expect(headers['webhook-signature']).toBe(VECTOR.signature)
     expect(publicKeyOf(VECTOR.secret)).toBe(VECTOR.publicKey)
@@ -46,7 +46,7 @@ describe('v1a', () => {
     },
   )
 
-  it('stands beside v1, each under its own name, and is passed over by libraries that know v1 alone', async () => {
+  it('is sent beside v1 under its own name, and ignored by libraries that support only v1', async () => {
     const [secret, key] = [newSecret(), await newSigningKey()]
     const message = { ...VECTOR.message, timestampSeconds: Math.floor(Date.now() / 1000) }
     const headers = await signatureHeaders(createWebCryptoSigner(), [secret, key], message)
@@ -59,18 +59,18 @@ describe('v1a', () => {
 })
 
 describe('a whsk_ secret', () => {
-  it('is a seed and its public key, each time another', async () => {
+  it('is a new seed and its public key each time', async () => {
     const secrets = await Promise.all(Array.from({ length: 50 }, newSigningKey))
     expect(new Set(secrets).size).toBe(50)
     for (const secret of secrets) expect(await checkSigningKey(secret)).toBe(secret)
   })
 
-  it('may come as the seed alone', async () => {
+  it('may be given as the seed alone', async () => {
     const seed = Buffer.from(VECTOR.secret.slice(5), 'base64').subarray(0, 32).toString('base64')
     expect(await checkSigningKey(`whsk_${seed}`)).toBe(VECTOR.secret)
   })
 
-  it('with the public key of another seed is refused', async () => {
+  it('is refused with the public key of another seed', async () => {
     const [one, two] = [await newSigningKey(), await newSigningKey()].map((secret) =>
       Buffer.from(secret.slice(5), 'base64'),
     )
@@ -81,7 +81,7 @@ describe('a whsk_ secret', () => {
   })
 
   it.each(['', 'whsk_', 'whsk_CANARY', newSecret(), `whsk_${Buffer.alloc(33).toString('base64')}`])(
-    '%j is none, and the error does not repeat it',
+    '%j is refused, and the error does not quote it',
     async (secret) => {
       await expect(checkSigningKey(secret)).rejects.toThrow(
         /^a secret of v1a must be whsk_ and the base64 of a 32-byte seed/,

@@ -5,7 +5,7 @@ import { EngineError } from '../errors.ts'
 const SECRET = 'whsk_'
 const PUBLIC = 'whpk_'
 const SEED_BYTES = 32
-// RFC 8410: what stands before the seed in PKCS #8, which is what both runtimes import.
+// RFC 8410: the bytes before the seed in PKCS #8, the format that Node and workerd import.
 const PKCS8_HEAD = Uint8Array.from([48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32])
 
 /** A new ed25519 key: `whsk_` and the base64 of its 32-byte seed and its public key. */
@@ -14,9 +14,9 @@ export function newSigningKey(): Promise<string> {
 }
 
 /**
- * The key as it is kept, from `whsk_` and the base64 of a seed, with its public key behind it or without.
+ * The stored form of a key, from `whsk_` and the base64 of a seed, with its public key behind it or without.
  *
- * @throws {EngineError} `invalid_endpoint` for anything else, and where the public key is not the seed's
+ * @throws {EngineError} `invalid_endpoint` for any other text, and for a public key that is not the seed's
  */
 export async function checkSigningKey(secret: string): Promise<string> {
   const given = bytesOf(secret)
@@ -27,7 +27,7 @@ export async function checkSigningKey(secret: string): Promise<string> {
   return whole
 }
 
-/** `whpk_` and the base64 of the public key in a kept `whsk_` secret: what receivers verify with. */
+/** `whpk_` and the base64 of the public key in a stored `whsk_` secret: receivers verify with it. */
 export function publicKeyOf(secret: string): string {
   return PUBLIC + toBase64(bytesOf(secret).slice(SEED_BYTES))
 }
@@ -49,7 +49,7 @@ function bytesOf(secret: string): Uint8Array<ArrayBuffer> {
   )
 }
 
-// WebCrypto gives the public key of a private one in a JWK alone.
+// WebCrypto exports the public key of a private one only as a JWK.
 async function withPublicKey(seed: Uint8Array): Promise<string> {
   const pkcs8 = privateKeyOf(SECRET + toBase64(seed))
   const key = await crypto.subtle.importKey('pkcs8', pkcs8, 'Ed25519', true, ['sign'])

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { Webhook as StandardWebhook } from 'standardwebhooks'
 import { Webhook as SvixWebhook } from 'svix'
 import { describe, expect, it } from 'vitest'
-import { createWebCryptoSigner, newSecret, decodeSecret, sha256Hex, signatureHeaders } from './sign.ts'
+import { createWebCryptoSigner, decodeSecret, newSecret, sha256Hex, signatureHeaders } from './sign.ts'
 
 // The known-answer vector of the reference libraries of Standard Webhooks.
 const VECTOR = {
@@ -15,7 +15,7 @@ const VECTOR = {
 const now = () => Math.floor(Date.now() / 1000)
 
 describe('the signature', () => {
-  it('is the one of the known-answer vector', async () => {
+  it('matches the known-answer vector', async () => {
     expect(await signatureHeaders(createWebCryptoSigner(), [VECTOR.secret], VECTOR.message)).toEqual({
       'webhook-id': VECTOR.message.id,
       'webhook-timestamp': '1614265330',
@@ -23,7 +23,7 @@ describe('the signature', () => {
     })
   })
 
-  it('covers id and time as well as the body: another of the three is another signature (trap 33)', async () => {
+  it('covers id, time and body: a change of any gives another signature (trap 33)', async () => {
     const { message } = VECTOR
     const variants = [
       message,
@@ -37,7 +37,7 @@ describe('the signature', () => {
     expect(new Set(signed.map((headers) => headers['webhook-signature'])).size).toBe(4)
   })
 
-  it('stands once for each secret, in their order, with a space between', async () => {
+  it('is repeated for each secret, in order, separated by spaces', async () => {
     const secrets = [newSecret(), VECTOR.secret, newSecret()]
     const headers = await signatureHeaders(createWebCryptoSigner(), secrets, VECTOR.message)
     const signatures = headers['webhook-signature'].split(' ')
@@ -46,7 +46,7 @@ describe('the signature', () => {
     expect(new Set(signatures).size).toBe(3)
   })
 
-  it('takes a signer that answers at once as well as one that promises', async () => {
+  it('accepts synchronous and asynchronous signers', async () => {
     const sync = (secret: string, content: string) =>
       createHmac('sha256', decodeSecret(secret)).update(content).digest('base64')
     const headers = await signatureHeaders(sync, [VECTOR.secret], VECTOR.message)
@@ -73,7 +73,7 @@ describe('the signature', () => {
     )
   })
 
-  it('goes on being right when there are more secrets than kept keys', async () => {
+  it('is still correct with more secrets than cached keys', async () => {
     const sign = createWebCryptoSigner({ maxKeys: 2 })
     const secrets = Array.from({ length: 6 }, newSecret)
     const once = await Promise.all(secrets.map(async (secret) => sign(secret, 'x')))
@@ -86,13 +86,13 @@ describe('the signature', () => {
 })
 
 describe('secrets', () => {
-  it('new ones are whsec_ and 32 bytes, each another', () => {
+  it('new ones are whsec_ and 32 random bytes', () => {
     const secrets = Array.from({ length: 100 }, newSecret)
     for (const secret of secrets) expect(decodeSecret(secret)).toHaveLength(32)
     expect(new Set(secrets).size).toBe(100)
   })
 
-  it('of 24 to 64 bytes are taken', () => {
+  it('of 24 to 64 bytes are accepted', () => {
     for (const bytes of [24, 25, 32, 63, 64]) {
       expect(decodeSecret(`whsec_${Buffer.alloc(bytes, 7).toString('base64')}`)).toEqual(new Uint8Array(bytes).fill(7))
     }

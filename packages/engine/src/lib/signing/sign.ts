@@ -13,7 +13,7 @@ export function newSecret(): string {
   return PREFIX + toBase64(crypto.getRandomValues(new Uint8Array(32)))
 }
 
-/** The key inside a `whsec_` secret. Throws `invalid_endpoint` unless it is 24 to 64 bytes of base64. */
+/** The key inside a `whsec_` secret. @throws {EngineError} `invalid_endpoint` unless it is 24 to 64 bytes of base64 */
 export function decodeSecret(secret: string): Uint8Array<ArrayBuffer> {
   const text = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : undefined
   const bytes = text === undefined ? undefined : fromBase64(text)
@@ -21,7 +21,7 @@ export function decodeSecret(secret: string): Uint8Array<ArrayBuffer> {
   throw new EngineError('invalid_endpoint', 'a secret must be whsec_ and the base64 of 24 to 64 bytes')
 }
 
-/** The key inside any secret of a kept endpoint. @throws {EngineError} `invalid_endpoint` for what is no secret */
+/** The key inside any stored secret. @throws {EngineError} `invalid_endpoint` for a text that is not a secret */
 export function signingKey(secret: string): SigningKey {
   if (secret.startsWith('whsk_')) return { algorithm: 'Ed25519', pkcs8: privateKeyOf(secret) }
   if (secret.startsWith('compat_')) return { algorithm: 'HMAC', key: utf8(fromCompatSecret(secret)) }
@@ -51,7 +51,7 @@ export async function signatureHeaders(
   }
 }
 
-/** Signs with WebCrypto, wherever that is; imported keys are kept, as many as `maxKeys`. */
+/** Signs with WebCrypto, on every platform; caches up to `maxKeys` imported keys. */
 export function createWebCryptoSigner(options: { maxKeys?: number | undefined } = {}): Signer {
   checkNames('createWebCryptoSigner', SIGNER_OPTIONS, options)
   const { maxKeys = 1000 } = options

@@ -1,8 +1,8 @@
 import ipaddr from 'ipaddr.js'
 
 /**
- * Which addresses may be sent to. IPv4 by a list of what may not, IPv6 by a list of what may: new special blocks keep
- * appearing there (3fff::/20, 5f00::/16), and an allow list is right about the next one too.
+ * Which addresses may be sent to: a block list for IPv4, an allow list for IPv6, where new special blocks keep appearing
+ * (3fff::/20, 5f00::/16) and an allow list also covers future ones.
  */
 const BLOCKED_IPV4 = [
   '0.0.0.0/8', // this host
@@ -23,7 +23,7 @@ const BLOCKED_IPV4 = [
   '203.0.113.0/24', // documentation
   '224.0.0.0/4', // multicast
   '240.0.0.0/4', // reserved, broadcast
-  '168.63.129.16/32', // Azure's host agent: looks public, is not
+  '168.63.129.16/32', // Azure's host agent, which only looks public
 ].map((cidr) => ipaddr.IPv4.parseCIDR(cidr))
 
 const ALLOWED_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3')
@@ -31,16 +31,16 @@ const BLOCKED_IPV6 = [
   '2001::/23', // protocol assignments, Teredo among them
   '2001:db8::/32', // documentation
   '2620:4f:8000::/48', // AS112
-  '2002::/16', // 6to4: an IPv4 address inside
+  '2002::/16', // 6to4: contains an IPv4 address
   '3fff::/20', // documentation
 ].map((cidr) => ipaddr.IPv6.parseCIDR(cidr))
 
 const MAPPED_BITS = 96
 
-/** A range of addresses, as an operator's allow-list names it: `10.1.0.0/16`, `fd00::/8`. */
+/** A range of addresses in an operator's list: `10.1.0.0/16`, `fd00::/8`. */
 export type Cidr = ReturnType<typeof ipaddr.parseCIDR>
 
-/** Throws for a text that is not a CIDR. A range of IPv4 addresses that are mapped into IPv6 is the range of those. */
+/** Throws for a text that is not a CIDR. A range of IPv4 addresses mapped into IPv6 becomes the range of IPv4 addresses. */
 export function parseCidr(text: string): Cidr {
   const [range, bits] = ipaddr.parseCIDR(text)
   return range instanceof ipaddr.IPv6 && range.isIPv4MappedAddress() && bits >= MAPPED_BITS
@@ -48,13 +48,13 @@ export function parseCidr(text: string): Cidr {
     : [range, bits]
 }
 
-/** An address, in brackets or without, as the range that it alone is in. Throws for a text that is none. */
+/** The range of one address, in brackets or without. Throws for a text that is not an address. */
 export function rangeOf(address: string): Cidr {
   const parsed = ipaddr.process(withoutBrackets(address))
   return [parsed, parsed.kind() === 'ipv4' ? 32 : 128]
 }
 
-/** Whether an address is in one of the ranges, in whatever spelling; false for what is none. */
+/** Whether an address is in one of the ranges, in any spelling; false for a text that is not an address. */
 export function isWithin(address: string, ranges: readonly Cidr[]): boolean {
   const text = withoutBrackets(address)
   if (ranges.length === 0 || !ipaddr.isValid(text)) return false
@@ -64,19 +64,19 @@ export function isWithin(address: string, ranges: readonly Cidr[]): boolean {
 
 const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(parseCidr)
 
-/** Whether an address is one of the loopback interface: 127.0.0.0/8 or ::1, in whatever spelling. */
+/** Whether an address is one of the loopback interface: 127.0.0.0/8 or ::1, in any spelling. */
 export function isLoopbackAddress(address: string): boolean {
   return isWithin(address, LOOPBACK)
 }
 
-/** Whether the text, as a URL's `hostname` gives it (IPv6 in brackets), is an address and not a name. */
+/** Whether a URL's `hostname` (IPv6 in brackets) is an address and not a name. */
 export function isAddress(hostname: string): boolean {
   return ipaddr.isValid(withoutBrackets(hostname))
 }
 
 /**
- * Whether an address is public by itself, lies in a range that the operator opened, or is refused. An IPv4 address
- * mapped into IPv6 is judged as the IPv4 address it is. Anything that is not an address is refused.
+ * Whether an address is public, lies in a range that the operator opened, or is refused. An IPv4 address mapped into IPv6 is
+ * classified as the IPv4 address. A text that is not an address is refused.
  */
 export function classifyAddress(address: string, opened: readonly Cidr[] = []): 'public' | 'opened' | 'refused' {
   const text = withoutBrackets(address)
@@ -90,7 +90,7 @@ export function classifyAddress(address: string, opened: readonly Cidr[] = []): 
   return isPublic ? 'public' : 'refused'
 }
 
-/** Whether an address is public, or inside one of the opened ranges: `judgeAddress` as a yes or no. */
+/** Whether an address is public or in one of the opened ranges: {@link classifyAddress} as a boolean. */
 export function isPublicAddress(address: string, opened: readonly Cidr[] = []): boolean {
   return classifyAddress(address, opened) !== 'refused'
 }

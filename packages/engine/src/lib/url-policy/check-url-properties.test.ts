@@ -55,18 +55,18 @@ const SPECIAL: [string][] = ['192.31.196.0', '192.52.193.0', '192.175.48.0', '[2
   `https://${of}`,
 ])
 
-/** Why the property does not hold for the text, or undefined. */
+/** How the text violates the property, or undefined. */
 function wrong(text: string): string | undefined {
   const check = checkUrl(text)
   const again = URL.canParse(text) ? checkUrl(new URL(text).href) : undefined
   if (!check.ok) {
-    // What is refused is refused in the form in which it would be sent, unless the form it was written in is what is wrong.
+    // A refused URL is refused in its normalised form too, unless the spelling itself is the reason.
     return check.reason !== 'invalid_url' && again?.ok !== false
       ? `refused as ${check.reason}, its href is not`
       : undefined
   }
   const { protocol, username, password, port, hostname, href } = check.url
-  if (!again?.ok || again.url.href !== href || again.host !== check.host) return 'another verdict on its href'
+  if (!again?.ok || again.url.href !== href || again.host !== check.host) return 'another result for its href'
   if (protocol !== 'https:' || username !== '' || password !== '') return 'scheme or credentials'
   if (port !== '' && port !== '8443') return `port ${port}`
   const bare = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
@@ -77,7 +77,7 @@ function wrong(text: string): string | undefined {
 }
 
 describe('any URL', { timeout: 60_000 }, () => {
-  it('is judged without an exception, as its normal form is, and none leads to an address that ipaddr.js calls special (trap 32)', () => {
+  it('is checked without an exception, like its normalised form, and leads to no address that ipaddr.js calls special (trap 32)', () => {
     let accepted = 0
     fc.assert(
       fc.property(url, (text) => {
@@ -87,14 +87,14 @@ describe('any URL', { timeout: 60_000 }, () => {
       }),
       { numRuns: RUNS, examples: SPECIAL },
     )
-    // Enough of both: what accepts nothing proves nothing.
+    // Enough of both: a check that accepts nothing would prove nothing.
     expect(accepted).toBeGreaterThan(RUNS / 100)
     expect(accepted).toBeLessThan(RUNS / 2)
   })
 
-  it.each(cases.urls)('%j: %s', (text = '', verdict) => {
+  it.each(cases.urls)('%j: %s', (text = '', expected) => {
     const check = checkUrl(text)
-    expect(check.ok ? 'ok' : check.reason).toBe(verdict)
+    expect(check.ok ? 'ok' : check.reason).toBe(expected)
     expect(wrong(text)).toBeUndefined()
   })
 })

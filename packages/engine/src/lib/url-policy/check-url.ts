@@ -2,22 +2,23 @@ import type { OptionNames } from '@keepsend/outbox/internal'
 import { type Cidr, isAddress, isLoopbackAddress, isPublicAddress, isWithin, parseCidr, rangeOf } from './address.ts'
 import { EngineError, checkNames } from '../errors.ts'
 
-/** What an operator opens beyond https to public addresses on 443 and 8443, and what an operator shuts. */
+/** Which URLs endpoints may have: by default https to public addresses on ports 443 and 8443. */
 export interface UrlPolicy {
-  /** Plain http too; then port 80 as well. @default false */
+  /** Also allows http, and then port 80. @default false */
   allowHttp?: boolean | undefined
-  /** Names and addresses that are fine whatever they are or resolve to, e.g. `hooks.internal`. @default [] */
+  /** Names and addresses that are allowed whatever they are or resolve to, such as `hooks.internal`. @default [] */
   allowHosts?: readonly string[] | undefined
-  /** Ranges that are fine although not public, e.g. `10.1.0.0/16`. @default [] */
+  /** Ranges that are allowed although they are not public, such as `10.1.0.0/16`. @default [] */
   allowCidrs?: readonly string[] | undefined
   /**
-   * Names, addresses and ranges that are refused although public, and whatever else is allowed: your app's own, above all,
-   * so that no delivery comes back as a request. A star at the beginning stands for anything: `*.example.com`. An address
-   * or a range (`203.0.114.7`, `203.0.114.0/24`) is refused in every spelling; on Node, so is each name that resolves to
-   * it. @default []
+   * Names, addresses and ranges that are refused even if another option allows them. Put your own app here, so that no
+   * delivery comes back to it as a request. A leading star matches anything: `*.example.com`. An address or a range
+   * (`203.0.114.7`, `203.0.114.0/24`) is refused in every spelling; on Node, so is each name that resolves to it.
+   *
+   * @default []
    */
   denyHosts?: readonly string[] | undefined
-  /** Ports that are fine. @default [443, 8443], and 80 with `allowHttp` */
+  /** Allowed ports. @default [443, 8443], and 80 with `allowHttp` */
   allowPorts?: readonly number[] | 'any' | undefined
 }
 
@@ -40,27 +41,27 @@ export interface CheckUrlOptions {
 
 export const CHECK_URL_OPTIONS = { allowLoopback: 'boolean' } satisfies OptionNames<CheckUrlOptions>
 
-/** Why a URL is refused: one stable word, and a sentence for whoever wrote the URL. It names no address. */
+/** Why a URL is refused: a stable word, and a sentence for its author. The sentence names no address. */
 export interface UrlRefusal {
   reason: 'invalid_url' | 'scheme' | 'credentials' | 'port' | 'blocked_address'
   message: string
 }
 
 /**
- * `url` is the parsed form, the only one to use afterwards. `host` says what is left to judge for whoever connects: a
- * `name` by every address it resolves to; an `address` was judged here; one that the operator `opened` by name not at all.
+ * `url` is the parsed form: use only this one. `host` tells the connector which checks remain: for a `name`, each address
+ * that it resolves to; for an `address`, none, it was checked here; for a host that the operator `opened` by name, none.
  * A `loopback` host, which only `allowLoopback` admits, is connected to on the loopback interface and nowhere else.
  */
 export type UrlCheck =
   | { ok: true; url: URL; host: 'name' | 'address' | 'opened' | 'loopback' }
   | ({ ok: false } & UrlRefusal)
 
-/** Judges the URL of an endpoint: at creation, at every change, and before every attempt. */
+/** Checks the URL of an endpoint against the policy: at creation, at every change, and before every attempt. */
 export type CheckUrl = (text: string) => UrlCheck
 
 export const MAX_URL_LENGTH = 2048
 
-// Names that no public resolver should answer, or that mean this machine or its neighbours.
+// Names that public resolvers should not answer, or that mean this machine or its network.
 const RESERVED_SUFFIXES = [
   'localhost',
   'local',
@@ -82,9 +83,8 @@ const RESERVED_SUFFIXES = [
 ]
 
 /**
- * Makes the URL stage of the guard. Parsing folds decimal, octal, hex, short, percent-encoded and full-width spellings
- * of an address to one form; what is judged is that form. A name's addresses are the connector's to judge, when it
- * connects.
+ * Creates the check of URLs. Parsing normalises decimal, octal, hex, short, percent-encoded and full-width spellings of an
+ * address, and the check sees the normalised form. The addresses of a name are checked by the connector when it connects.
  */
 export function createCheckUrl(policy: UrlPolicy = {}, options: CheckUrlOptions = {}): CheckUrl {
   checkNames('createCheckUrl', URL_POLICY_OPTIONS, policy)
@@ -99,21 +99,21 @@ export function createCheckUrl(policy: UrlPolicy = {}, options: CheckUrlOptions 
   const http = allowHttp ? ' or http://' : allowLoopback ? ', or http:// on a loopback address' : ''
 
   return (text) => {
-    // The parser drops tabs and newlines without a word: a URL that holds one is not what it looks like.
+    // The parser silently drops tabs and newlines: a URL that contains one is not what it looks like.
     // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
     const isText = text.length <= MAX_URL_LENGTH && text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text)
     if (!isText || !URL.canParse(text)) {
       return refuse('invalid_url', `url must be an absolute URL of at most ${MAX_URL_LENGTH} characters`)
     }
     const url = new URL(text)
-    encodeRest(url)
+    encodeInvalid(url)
     const host = url.hostname.replace(/\.$/, '')
     const isLoopback = allowLoopback && (host === 'localhost' || isLoopbackAddress(host))
     if (url.protocol !== 'https:' && !((allowHttp || isLoopback) && url.protocol === 'http:')) {
       return refuse('scheme', `url must begin with https://${http}; found ${url.protocol}//`)
     }
     if (url.username !== '' || url.password !== '') {
-      return refuse('credentials', 'url must hold no user name and no password')
+      return refuse('credentials', 'url must not contain a user name or a password')
     }
     const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
     if (!isLoopback && allowPorts !== 'any' && !allowPorts.includes(port)) {
@@ -130,22 +130,22 @@ export function createCheckUrl(policy: UrlPolicy = {}, options: CheckUrlOptions 
 }
 
 /**
- * What the parser leaves as it is, although RFC 3986 has it nowhere in a path or a query: strict servers answer it with 400.
- * Encoded it says the same.
+ * Percent-encodes characters that the parser accepts although RFC 3986 allows them nowhere in a path or a query: strict
+ * servers answer 400. The meaning of the URL stays the same.
  */
-function encodeRest(url: URL): void {
-  if (!REST.test(url.pathname + url.search)) return
+function encodeInvalid(url: URL): void {
+  if (!INVALID.test(url.pathname + url.search)) return
   const encode = (part: string): string =>
-    part.replace(new RegExp(REST, 'gi'), (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
+    part.replace(new RegExp(INVALID, 'gi'), (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
   url.pathname = encode(url.pathname)
   url.search = encode(url.search)
 }
 
-const REST = /["<>[\\\]^`{|}]|%(?![\da-f]{2})/i
+const INVALID = /["<>[\\\]^`{|}]|%(?![\da-f]{2})/i
 
 function isPublicName(host: string): boolean {
   const labels = host.split('.')
-  // An empty label is in no name, and hides a reserved one: localhost..
+  // No name has an empty label, which could hide a reserved one: localhost..
   if (labels.length < 2 || labels.includes('')) return false
   return !RESERVED_SUFFIXES.some((suffix) => host === suffix || host.endsWith(`.${suffix}`))
 }
@@ -156,7 +156,7 @@ function matcherOf(denied: readonly string[]): (host: string) => boolean {
   return (host) => names.has(host) || endings.some((ending) => host.endsWith(ending))
 }
 
-/** A host of a list in the spelling that a parsed URL has, without the last dot. */
+/** A host of an option as a parsed URL spells it, without a trailing dot. */
 function canonicalHost(option: 'allowHosts' | 'denyHosts', text: string): string {
   const host = text.includes(':') && !text.startsWith('[') ? `[${text}]` : text
   if (host === '' || /[/\\?#@\s]/.test(host) || !URL.canParse(`https://${host}`)) {
@@ -168,7 +168,7 @@ function canonicalHost(option: 'allowHosts' | 'denyHosts', text: string): string
   return new URL(`https://${host}`).hostname.replace(/\.$/, '')
 }
 
-/** The addresses and ranges of `denyHosts`, for whoever connects: a name that resolves to one of them is refused. */
+/** The addresses and ranges of `denyHosts`, for the connector: it refuses a name that resolves to one of them. */
 export function deniedRanges({ denyHosts = [] }: UrlPolicy): Cidr[] {
   return denyHosts.flatMap((host) => {
     if (isRange(host)) return [readCidr('denyHosts', host)]

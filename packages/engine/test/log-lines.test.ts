@@ -45,7 +45,7 @@ describe('an attempt', () => {
     expect(made.lines()).toEqual([
       {
         level: 'warn',
-        message: 'attempt failed; the delivery is tried again',
+        message: 'attempt failed; the delivery will be retried',
         fields: { ...failed, attempt: 1, nextTryInMs: 5000 },
       },
     ])
@@ -54,7 +54,7 @@ describe('an attempt', () => {
     expect(made.lines()).toMatchObject([
       {
         level: 'warn',
-        message: 'attempt failed; the delivery has failed for good',
+        message: 'attempt failed; the delivery is marked failed',
         fields: { ...ids, errorClass: 'tls', error: expect.stringMatching(/^tls: CERT_HAS/), attempt: 2 },
       },
     ])
@@ -83,8 +83,8 @@ describe('an attempt', () => {
     await made.publish(1)
     await made.work()
     expect(made.lines()).toMatchObject([
-      { level: 'warn', message: '… and 25 more in 10 s: attempt failed; the delivery is tried again' },
-      { message: 'attempt failed; the delivery is tried again' },
+      { level: 'warn', message: '… and 25 more in 10 s: attempt failed; the delivery will be retried' },
+      { message: 'attempt failed; the delivery will be retried' },
     ])
   })
 })
@@ -121,7 +121,7 @@ describe('an endpoint', () => {
     await claimDueEvents(made.db, { limit: 1, now: LATER })
     expect(await made.engine.worker.settleEach([{ claim, outcome }])).toMatchObject({ results: [{ settle: 'lost' }] })
     expect(made.lines().map(({ message }) => message)).toEqual([
-      'attempt failed; the delivery is tried again',
+      'attempt failed; the delivery will be retried',
       'settle rejected: lease lost, another worker owns the delivery',
     ])
   })
@@ -164,7 +164,7 @@ describe('an endpoint', () => {
     await made.work()
     expect(made.lines()).toMatchObject([
       {
-        message: 'the receiver asked for a wait; the attempt does not count',
+        message: 'receiver asked for a pause; holding the delivery, the attempt does not count',
         fields: { errorClass: 'http_4xx', httpStatus: 429, pauseMs: 60_000, attempt: 1, maxAttempts: 2 },
       },
       { level: 'warn', message: expect.stringMatching(/^endpoint paused/), fields: { endpointId: made.id } },
@@ -173,7 +173,7 @@ describe('an endpoint', () => {
     await made.engine.worker.resumeHeld()
     await made.engine.worker.resumeHeld()
     expect(made.lines()).toMatchObject([
-      { level: 'info', message: 'endpoint resumed: its pause is over', fields: { endpointId: made.id } },
+      { level: 'info', message: 'endpoint resumed: its pause has ended', fields: { endpointId: made.id } },
     ])
   })
 })
@@ -201,7 +201,7 @@ describe('debug', () => {
     const [first] = claims
     if (first) await made.engine.worker.deliver(first, first.claimedAt)
     expect(debug).toMatchObject([
-      { message: 'rate limited; the delivery waits', fields: { endpointId: made.id } },
+      { message: 'rate limited; the delivery waits for its slot time', fields: { endpointId: made.id } },
       { message: 'delivery held', fields: { endpointId: made.id, reason: 'rate_limited' } },
     ])
   })
@@ -223,7 +223,7 @@ describe('the default logger', () => {
       createEngine(parts)
       createEngine({ ...parts, logger: undefined })
       const line = expect.stringMatching(
-        /^\d{4}-\d\d-\d\dT[\d:.]+Z keepsend warn: signing secrets are kept in plaintext/,
+        /^\d{4}-\d\d-\d\dT[\d:.]+Z keepsend warn: signing secrets are stored in plaintext/,
       )
       expect(warn.mock.calls).toEqual([[line], [line]])
       problemResponse(new Error('disk\nfull'))

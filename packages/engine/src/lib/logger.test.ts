@@ -73,7 +73,7 @@ describe('an error', () => {
       }
     })()
     expect(String(parsed)).toContain('CANARY')
-    expect(errorFields(parsed)).toEqual({ error: 'what was read is not in its format', errorName: 'SyntaxError' })
+    expect(errorFields(parsed)).toEqual({ error: 'invalid syntax in a parsed text', errorName: 'SyntaxError' })
     expect(errorFields('text')).toEqual({ error: 'text' })
   })
 })

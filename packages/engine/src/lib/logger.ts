@@ -2,13 +2,13 @@ import { limitLines } from './log-limit.ts'
 import { oneLine } from './formats/one-line.ts'
 
 /**
- * Where the engine says what it does and what went wrong: pino fits as it is, and so does any object with the first three
- * methods. `debug` may be missing; then nothing is made for it.
+ * Receives the log lines of the engine and the adapters. A pino logger fits as it is, and so does any object with the first
+ * three methods. Without `debug` its lines are not even assembled.
  *
- * - `error`: something of the operator's is broken, or a row could not be written.
- * - `warn`: a receiver fails, or something is tried again.
- * - `info`: something is well again, or maintenance has done something.
- * - `debug`: why a delivery waits.
+ * - `error`: something in the installation is broken, or a row could not be written
+ * - `warn`: a receiver fails, or something is retried
+ * - `info`: something has recovered, or maintenance has done something
+ * - `debug`: why a delivery waits
  */
 export interface Logger {
   info(fields: Record<string, unknown>, message: string): void
@@ -19,10 +19,10 @@ export interface Logger {
 
 export type Level = keyof Logger
 
-/** Says nothing. Errors still reach the caller, the row or a counter. */
+/** Writes nothing. Errors still reach the caller, the row or a counter. */
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
 
-/** The parts of an error that are safe to log: no stack of the host's, no cause that could hold a body. */
+/** The parts of an error that are safe to log: no stack, and no cause, which could contain a body. */
 export function errorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: String(error) }
   const code = 'code' in error ? { code: error.code } : {}
@@ -30,19 +30,19 @@ export function errorFields(error: unknown): Record<string, unknown> {
 }
 
 function textOf(error: Error): string {
-  // The parser of JSON quotes what it read.
-  if (error instanceof SyntaxError) return 'what was read is not in its format'
-  // drizzle says the values of a statement after it.
+  // The JSON parser quotes the text that it read, which may be a payload.
+  if (error instanceof SyntaxError) return 'invalid syntax in a parsed text'
+  // drizzle appends the values of the statement.
   return error.message.split('\nparams:')[0] ?? ''
 }
 
 /**
- * A logger that is given plain text only, whoever wrote it: control characters are escaped, of a URL the origin is left,
- * keys and secrets are cut out, and a text is 1,000 characters at most. Numbers and booleans pass. Of each kind of line it is
- * given few: 20 in 10 s, 5 of them about one endpoint, and a line that says how many were left out. The engine puts it in
- * front of the logger that it is given.
+ * Wraps a logger so that it receives only safe, plain text, wherever the text came from: control characters are escaped, URLs
+ * are cut to their origin, keys and secrets are removed, and a text has at most 1,000 characters. Numbers and booleans pass.
+ * It also limits the lines of each kind to 20 in 10 s, 5 of them about one endpoint, and logs how many were left out. The
+ * engine wraps its `logger` option in it.
  *
- * @param monotonic milliseconds that only go up
+ * @param monotonic returns milliseconds that never go back
  */
 export function redactingLogger(logger: Logger, monotonic: () => number = () => performance.now()): Logger {
   if (logger === silentLogger) return logger
@@ -53,7 +53,7 @@ export function redactingLogger(logger: Logger, monotonic: () => number = () => 
         const plainFields = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)]))
         logger[level]?.(plainFields, plainText(message))
       } catch {
-        // A logger that breaks costs its line, and no delivery.
+        // A logger that throws loses its line; the delivery continues.
       }
     }
   const plainly = {
@@ -72,7 +72,7 @@ function plain(value: unknown): unknown {
 
 const MAX_TEXT = 1000
 
-// The second line: nothing that fits is given to the logger on purpose.
+// Defence in depth: no caller logs credentials on purpose; this catches accidents.
 const CREDENTIALS = /\b(whsec_|whsk_|compat_|ks_|(?:bearer|basic) +)[\w+/=.~-]+/gi
 const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@)?([^\s/?#"']*)[^\s"']*/gi
 

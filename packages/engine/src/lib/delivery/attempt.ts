@@ -1,34 +1,34 @@
 import type { EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 import { isFailing } from '../health/circuit-breaker.ts'
 
-/** What is known of an attempt and its endpoint, for the endpoint's health and for fairness to the others. */
+/** Facts about an attempt and its endpoint, for the endpoint's health and for a fair scheduler. */
 export interface AttemptFacts {
   endpointId: string
-  /** As it was read for the attempt: a verdict on another version changes nothing. */
+  /** The endpoint's version that the attempt read: the outcome changes the health of this version only. */
   endpointVersion: number
-  /** The exchange with the receiver, in ms; no wait of ours is in it. */
+  /** Duration of the exchange with the receiver and the token server, in ms, without the sender's own waits. */
   tookMs: number
-  /** It ended at its deadline, without an answer. */
+  /** Whether it ended at its deadline, without an answer. */
   timedOut: boolean
   /**
-   * What the exchange says of the pace that the endpoint can take:
+   * Whether the receiver can take its present load:
    *
-   * - `paused`: 429, or 503 with `Retry-After`; the endpoint is paused. Afterwards one attempt at a time, then more.
-   * - `slow`: 502, 503, 504 or a time-out. Fewer at a time.
-   * - `none`: anything else.
+   * - `paused`: 429, or 503 with `Retry-After`. The endpoint is paused; afterwards it gets one attempt at a time, then more.
+   * - `slow`: 502, 503, 504 or a time-out. It gets fewer concurrent attempts.
+   * - `none`: any other outcome.
    */
   pushback: 'none' | 'slow' | 'paused'
-  /** The endpoint has failures that a success would undo. */
+  /** Whether the endpoint has failures that a success would reset. */
   failing: boolean
   circuitOpen: boolean
-  /** It was the one attempt that an open circuit lets through. */
+  /** Whether it was the probe of an open circuit. */
   probe: boolean
   failingSince: number | null
   /** The database's time of the attempt. */
   at: number
-  /** Rows of the endpoint are held: it has a time to wake. */
+  /** Whether the endpoint has held rows and a time at which they resume. */
   heldBack: boolean
-  /** They are resumed as others settle. */
+  /** Whether each settle of the endpoint may resume held rows: it has some, and neither an open circuit nor a rate limit. */
   makesRoom: boolean
 }
 

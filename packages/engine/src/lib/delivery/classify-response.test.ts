@@ -133,14 +133,14 @@ describe('a wait that the receiver asked for', () => {
   const asked = { 'retry-after': '60' }
   const pauseMs = (result: SendResult, given = context()) => {
     const outcome = classifyResponse(result, given)
-    return outcome.kind === 'hold' ? outcome.asked?.pauseMs : undefined
+    return outcome.kind === 'hold' ? outcome.requestedPause?.pauseMs : undefined
   }
 
   it.each([429, 503])('%i with Retry-After pauses the endpoint, on the last attempt too (trap 22)', (status) => {
     expect(classifyResponse(answer(status, asked), context({ attempts: 10 }))).toEqual({
       kind: 'hold',
       reason: 'endpoint_paused',
-      asked: { pauseMs: 60_000, error: `HTTP ${status}`, httpStatus: status },
+      requestedPause: { pauseMs: 60_000, error: `HTTP ${status}`, httpStatus: status },
     })
   })
 

@@ -78,7 +78,7 @@ describe('send, when the database refuses the rows', () => {
     await settled()
     expect(engine.counters).toEqual({ queueErrors: 0, degraded: 1, notAccepted: 1 })
     expect(log.entries.map(({ message }) => message)).toEqual([
-      expect.stringContaining('could not be inserted'),
+      expect.stringContaining('failed to insert the deliveries'),
       'an event was not accepted by the database nor by the queue',
     ])
     expect(JSON.stringify(log.entries)).not.toContain('é🙂')

@@ -35,7 +35,7 @@ export interface FinishedDelivery {
   outcome: DeliveryOutcome
 }
 
-/** What a worker gets in the same commit as its outcomes. */
+/** The further steps of a settle, in the same commit as the outcomes. */
 export interface SettleNext {
   /** The next claim. */
   claim?: ClaimOptions | undefined

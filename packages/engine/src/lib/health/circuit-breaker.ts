@@ -142,12 +142,12 @@ export function recordAttemptsStatement(db: OutboxDatabase, tally: Tally, { wind
   const { endpointId, version, failed, succeeded, trailing, timedOut, answered, trailingTimeouts } = tally
   const expired = sqlText`(window_at is null or window_at <= ${clock()} - ${raw(String(windowMs))})`
   const trail = sqlText`cast(${trailing} as integer)`
-  const anew = sqlText`case when failed > 0 and ${trail} > 0`
+  const restarted = sqlText`case when failed > 0 and ${trail} > 0`
   return sqlText`
     update keepsend_endpoints set
       failing_since = case when succeeded = 0 then coalesce(failing_since, case when failed > 0 then ${clock()} end)
-        else ${anew} then ${clock()} end end,
-      failures_in_row = case when succeeded = 0 then failures_in_row + failed else ${anew} then ${trail} else 0 end end,
+        else ${restarted} then ${clock()} end end,
+      failures_in_row = case when succeeded = 0 then failures_in_row + failed else ${restarted} then ${trail} else 0 end end,
       timeouts_in_row = case when answered = 0 then timeouts_in_row + timed_out
         when timed_out > 0 then cast(${trailingTimeouts} as integer) else 0 end,
       warned = case when succeeded = 0 then warned else 0 end,

@@ -122,7 +122,7 @@ describe('maxAgeMs', () => {
   it('must exceed the longest time that the waits of the schedule can take', async () => {
     await expect(rig({ maxAgeMs: 3 * DAY })).rejects.toMatchObject({
       code: 'invalid_option',
-      message: expect.stringMatching(/^maxAgeMs must be .* more than 290675500,.* found 259200000$/) as string,
+      message: expect.stringMatching(/^maxAgeMs must be .* above 290675500,.* found 259200000$/) as string,
     })
     await expect(rig({ retrySchedule: Array.from({ length: 7 }, () => 86_400) })).rejects.toThrow(/retrySchedule/)
     await expect(rig({ maxAgeMs: 366 * DAY })).rejects.toThrow(/31536000000/)

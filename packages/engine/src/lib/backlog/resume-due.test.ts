@@ -249,9 +249,11 @@ describe('a replay of an endpoint', () => {
     })
     const byState = async () => (await states(made)).filter((state) => state === 'pending').length
     expect(await byState()).toBe(100)
-    const held = (await made.rows()).filter(({ status }) => status === 'held')
-    expect(new Set(held.map(({ holdReason, attempts }) => `${holdReason} ${attempts}`))).toEqual(new Set(['replay 0']))
-    expect(held).toHaveLength(20)
+    const replayed = (await made.rows()).filter(({ status }) => status === 'held')
+    expect(new Set(replayed.map(({ holdReason, attempts }) => `${holdReason} ${attempts}`))).toEqual(
+      new Set(['replay 0']),
+    )
+    expect(replayed).toHaveLength(20)
     expect(await made.work({ limit: 1000 })).toHaveLength(100)
     expect(await made.engine.deliveries.replayEndpoint('w1', { endpointId: id })).toEqual({ count: 30, more: false })
     for (let round = 0; round < 5; round++) {

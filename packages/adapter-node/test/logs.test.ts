@@ -178,7 +178,10 @@ it(
     }
     const messages = lines.map((line) => (JSON.parse(line) as Line).message)
     expect(messages).toEqual(
-      expect.arrayContaining(['a request failed', 'an attempt broke before it reached the receiver']),
+      expect.arrayContaining([
+        'a request failed',
+        'delivery attempt failed unexpectedly; it counts as a failed attempt',
+      ]),
     )
     expect(output.err).toBe('')
     const all = output.out + output.err

@@ -1,4 +1,4 @@
-// The titles and the assertions stand in the topics.
+// The titles and the assertions are in the files of the topics.
 // oxlint-disable vitest/valid-title, vitest/expect-expect
 import { describe, it } from 'vitest'
 import { attemptPromises } from './lib/contract/attempts.ts'
@@ -10,26 +10,27 @@ import {
   SETTINGS,
   worldOf,
 } from './lib/contract/fixtures.ts'
-import { keptPromises } from './lib/contract/kept.ts'
-import { lostPromises } from './lib/contract/lost.ts'
-import { toldPromises } from './lib/contract/told.ts'
+import { messagesWithoutRowsPromises } from './lib/contract/messages-without-rows.ts'
+import { lostMessagesPromises } from './lib/contract/lost-messages.ts'
+import { messagesOfRowsPromises } from './lib/contract/messages-of-rows.ts'
 
 export type { ContractArrival, ContractReceiver, EventQueueSettings, EventQueueSetup } from './lib/contract/fixtures.ts'
 
 const TOPICS: Record<string, (holds: Holds) => void> = {
   'rows and batches': batchPromises,
-  'a message of a row': toldPromises,
-  'a message without a row': keptPromises,
-  'a message that is lost': lostPromises,
+  'messages of rows': messagesOfRowsPromises,
+  'messages without rows': messagesWithoutRowsPromises,
+  'lost messages': lostMessagesPromises,
   attempts: attemptPromises,
 }
 
-// A queue that hangs fails its test; one on a busy machine does not.
+// Long enough for a busy machine; a queue that hangs still fails its test.
 const HUNG_AFTER_MS = 60_000
 
 /**
- * Every promise of the `EventQueue` port as a vitest test, for an adapter of your own: call it at the top of a test
- * file. `create` sets up a queue at work on a fresh database for each test; hand its settings to `createEngine`.
+ * Declares a vitest test for every promise of the `EventQueue` port, to check an adapter of your own. Call it at the top
+ * level of a test file. `create` sets up a running queue on an empty, migrated database for each test and passes its
+ * settings to `createEngine`. A test fails after 60 s.
  *
  * @example
  * eventQueueContract('my queue', async (settings) => {

@@ -1,4 +1,4 @@
-// A person changes a row by hand, past every check, and breaks a column. What is wrong with it is its own.
+// A person changes a row by hand, without any check, and damages a column: only that row is affected.
 import { describe, expect, it } from 'vitest'
 import { openDatabase, openFile, temporaryFile } from './database.ts'
 import { api, read } from './routes.ts'
@@ -6,7 +6,7 @@ import { bearer, rig } from './rig.ts'
 
 const onPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
 
-/** A database that checks nothing of what is written by hand. */
+/** A database without constraints, so that rows can be damaged by hand. */
 async function unchecked() {
   if (onPostgres) {
     const on = await openDatabase()
@@ -22,8 +22,8 @@ async function unchecked() {
   return { on, uncheck: async () => void connection.pragma('ignore_check_constraints = on') }
 }
 
-describe('an endpoint with a column that was broken by hand', () => {
-  it('is listed and shown with the names of what cannot be read, beside its neighbours', async () => {
+describe('an endpoint with a column that was damaged by hand', () => {
+  it('is listed and shown with the names of the unreadable columns, beside other endpoints', async () => {
     const { on, uncheck } = await unchecked()
     const { addEndpoint, exec, call } = await api({ on })
     await uncheck()
@@ -66,7 +66,7 @@ describe('an endpoint with a column that was broken by hand', () => {
     expect(await read(call('GET', `/endpoints/${broken.id}`))).toMatchObject({ status: 200, body: instead })
   })
 
-  it('is mended by a change, and can be deleted', async () => {
+  it('is repaired by a change, and can be deleted', async () => {
     const { addEndpoint, exec, call } = await api()
     const [one, other] = [await addEndpoint(), await addEndpoint()]
     await exec(`update keepsend_endpoints set event_types = '[', retry_schedule = 'soon'`)
@@ -77,7 +77,7 @@ describe('an endpoint with a column that was broken by hand', () => {
     expect(await read(call('GET', '/endpoints'))).toMatchObject({ body: { data: [{ id: one.id }] } })
   })
 
-  it('of an unknown status is as one that is disabled: it collects, held, and its rows do not go round', async () => {
+  it('of an unknown status is treated as disabled: its rows are held, and not claimed in a loop', async () => {
     const { on, uncheck } = await unchecked()
     const made = await rig({ on })
     await uncheck()
@@ -94,7 +94,7 @@ describe('an endpoint with a column that was broken by hand', () => {
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete'])
   })
 
-  it('of an unknown circuit or rate period is woken as one whose circuit is closed, and keeps nobody from it', async () => {
+  it('of an unknown circuit or rate period resumes as if its circuit were closed, and delays no other endpoint', async () => {
     const { on, uncheck } = await unchecked()
     const made = await rig({ on })
     await uncheck()
@@ -112,8 +112,8 @@ describe('an endpoint with a column that was broken by hand', () => {
   })
 })
 
-describe('a row that was broken by hand', () => {
-  it('of an API key whose scopes cannot be read is a key that may do nothing, and the others are listed', async () => {
+describe('a row that was damaged by hand', () => {
+  it('of an API key with unreadable scopes gives no permission, and the other keys are listed', async () => {
     const { engine, exec } = await rig()
     const broken = await engine.apiKeys.create({ workspaceId: 'w1', scopes: ['events:read'] })
     const well = await engine.apiKeys.create({ workspaceId: 'w1', scopes: ['events:read'] })
@@ -128,7 +128,7 @@ describe('a row that was broken by hand', () => {
     expect(await engine.apiKeys.authenticate(bearer(broken.key))).toMatchObject({ scopes: ['events:read'] })
   })
 
-  it('of a delivery with a payload that is no JSON, or a time that is none, is shown as it can be', async () => {
+  it('of a delivery with a payload that is no JSON, or an invalid time, is shown as far as it can be read', async () => {
     const { engine, exec, addEndpoint, call } = await api()
     await addEndpoint()
     const { eventId } = await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })

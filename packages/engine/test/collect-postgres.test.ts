@@ -1,4 +1,4 @@
-// What a publish and a change of its endpoint can do to each other where both can be under way.
+// Races of a publish with a change of its endpoint, which only Postgres allows.
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
@@ -16,12 +16,12 @@ async function open() {
   return { ...made, id: (await made.addEndpoint()).id, orm: drizzle({ client: pool }) }
 }
 
-it('a row that a publish holds while its endpoint is being enabled is resumed by the next maintenance', async () => {
+it('the next maintenance resumes a row that a publish holds while its endpoint is being enabled', async () => {
   const { engine, rows, work, orm, id } = await open()
   await engine.endpoints.setStatus('w1', id, 'disabled')
   await orm.transaction(async (tx) => {
     for (const statement of engine.publishStatements(event())) await tx.execute(statement)
-    // Enabled, and all that was held resumed, before the publish commits.
+    // The endpoint is enabled, and all held rows are resumed, before the publish commits.
     await engine.endpoints.setStatus('w1', id, 'enabled')
   })
   expect(await rows()).toMatchObject([{ status: 'held', holdReason: 'endpoint_disabled' }])
@@ -31,7 +31,7 @@ it('a row that a publish holds while its endpoint is being enabled is resumed by
   expect(await work()).toMatchObject([{ kind: 'complete' }])
 })
 
-it('a row that a publish makes while its endpoint is being disabled is held when it is claimed', async () => {
+it('a claim holds a row that a publish inserts while its endpoint is being disabled', async () => {
   const { engine, rows, work, sender, orm, id } = await open()
   await orm.transaction(async (tx) => {
     for (const statement of engine.publishStatements(event())) await tx.execute(statement)

@@ -13,7 +13,7 @@ async function disabled(options: Parameters<typeof rig>[0] = {}) {
 }
 
 describe('a disabled endpoint', () => {
-  it('collects: what is published is held for it, told to no queue, and sent when it is enabled', async () => {
+  it('collects: published rows are held, not dispatched, and sent when it is enabled', async () => {
     const { engine, addEndpoint, work, rows, messages, sender, id } = await disabled()
     const { id: healthy } = await addEndpoint()
     for (const count of [1, 2, 3]) {
@@ -35,7 +35,7 @@ describe('a disabled endpoint', () => {
     expect(new Set(sender.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(3)
   })
 
-  it('collects within a commit of the host, and is left out of what the queue is told', async () => {
+  it('collects within a commit of the host, and its rows are not dispatched', async () => {
     const { engine, rows, messages } = await disabled()
     const { eventIds } = await engine.commit({ writes: [], events: [event, event] })
     expect((await rows()).map(({ status }) => status)).toEqual(['held', 'held'])
@@ -43,7 +43,7 @@ describe('a disabled endpoint', () => {
     expect(messages).toEqual([])
   })
 
-  it('collects after its receiver answered 410 once, and is sent all of it when it is enabled', async () => {
+  it('collects after its receiver answered 410 once, and gets all rows when it is enabled', async () => {
     let answer = 410
     const { engine, addEndpoint, work, rows } = await rig({ answer: () => answer })
     const { id } = await addEndpoint()
@@ -58,7 +58,7 @@ describe('a disabled endpoint', () => {
     expect(await rows()).toMatchObject([{ status: 'failed', lastStatus: 410 }])
   })
 
-  it('collects for maxAgeMs, then no more until it is enabled', async () => {
+  it('collects for maxAgeMs, then nothing until it is enabled', async () => {
     const { engine, exec, count, endpoint, id } = await disabled({ maxAgeMs: 4 * DAY })
     const { disabledAt } = await endpoint()
     const since = (ms: number) => exec('update keepsend_endpoints set disabled_at = ?', Date.now() - ms)
@@ -72,14 +72,14 @@ describe('a disabled endpoint', () => {
     expect(await engine.publish(event)).toMatchObject({ deliveries: 1 })
   })
 
-  it('collects from the first disabling on: a second one changes nothing', async () => {
+  it('collects from the first disabling on; a second one changes nothing', async () => {
     const { engine, exec, endpoint, id } = await disabled()
     await exec('update keepsend_endpoints set disabled_at = 1000')
     await engine.endpoints.setStatus('w1', id, 'disabled')
     expect(await endpoint()).toMatchObject({ disabledAt: 1000 })
   })
 
-  it('collects nothing that it does not subscribe to, and nothing once it is deleted', async () => {
+  it('collects nothing that it does not subscribe to, and nothing after it was deleted', async () => {
     const { engine, count, id } = await disabled()
     await engine.endpoints.update('w1', id, { eventTypes: ['invoice.paid'] })
     expect(await engine.publish(event)).toMatchObject({ deliveries: 0 })
@@ -88,10 +88,10 @@ describe('a disabled endpoint', () => {
     expect(await count('pending_events')).toBe(0)
   })
 
-  it('that is enabled between the look of a publish and its commit gets the row by the next maintenance', async () => {
+  it('that is enabled between the read of a publish and its commit gets the row after the next maintenance', async () => {
     const { engine, exec, rows, work, id } = await disabled()
     await engine.publish(event)
-    // As a fan-out on Postgres leaves it whose look is older than the enabling, and whose commit is younger.
+    // The state after a fan-out on Postgres that read before the enabling and committed after it.
     await exec(
       "update keepsend_endpoints set status = 'enabled', disabled_at = null, resume_at = null where id = ?",
       id,

@@ -1,5 +1,5 @@
-// One commit, in a process that dies by SIGKILL where it is told to: before statement n, counted from the commit's first
-// look at the database (`statement:n`), or inside a statement, after it changed a row of a table (`row:table`).
+// One commit, in a process that kills itself with SIGKILL: before statement n, counted from the first query of the commit
+// (`statement:n`), or inside a statement, after it changed a row of a table (`row:table`).
 import Database from 'better-sqlite3'
 import { migrateOutbox } from '@keepsend/outbox'
 import { type SqliteConnection, fromBetterSqlite } from '@keepsend/outbox/sqlite'

@@ -6,21 +6,21 @@ import { openFile, temporaryFile } from './database.ts'
 import { rig } from './rig.ts'
 
 const PROGRAM = join(import.meta.dirname, 'commit-kill-process.ts')
-// Before these the request only looks for an earlier answer and at two limits, and leaves its mark.
+// Before these the request only reads the stored answer and two limits, and inserts its in-flight mark.
 const FIRST_OF_UNIT = 6
 const MOST_DEATHS = 20
 
 interface Death {
   where: string
   killed: boolean
-  /** messages, rows, records: what another process found afterwards. */
+  /** The number of messages, rows and records that another process found afterwards. */
   left: number[]
-  /** What the repeated request was answered, and what is there after it. */
+  /** The answer of the repeated request, and the counts after it. */
   repeated: { status: number; body: string; replayed: boolean }
   after: number[]
 }
 
-/** Lets a process die in the middle of the commit, looks at what it left, and repeats the request as its client would. */
+/** Kills a process in the middle of the commit, counts what it left, and repeats the request as its client would. */
 async function dieAt(where: string): Promise<Death> {
   const { database, connection } = openFile(temporaryFile())
   const { engine, count, addEndpoint } = await rig({ on: database })
@@ -35,7 +35,7 @@ async function dieAt(where: string): Promise<Death> {
   })
   const left = await found()
   expect(signal === 'SIGKILL' || output.join('').startsWith('survived'), `${where}: killed, or done`).toBe(true)
-  // The mark of a dead request expires within seconds; these are those seconds.
+  // The in-flight mark of a dead request expires within seconds: this waits for that.
   connection.exec('update keepsend_idempotency_marks set expires_at = 0')
   const { status, body, replayed } = await engine.commit(killRequest())
   return { where, killed: signal === 'SIGKILL', left, repeated: { status, body, replayed }, after: await found() }
@@ -44,7 +44,7 @@ async function dieAt(where: string): Promise<Death> {
 const NONE = [0, 0, 0]
 const ALL = [1, 2, 1]
 
-/** All or nothing, and a repeat completes or is answered from the record. */
+/** Expects all or nothing, and a repeat that completes or is answered from the record. */
 function expectWhole(death: Death): void {
   expect(death.left, death.where).toBeOneOf([NONE, ALL])
   const replayed = death.left[0] !== 0
@@ -53,21 +53,21 @@ function expectWhole(death: Death): void {
 }
 
 describe('a process killed in the middle of a commit', () => {
-  it('between any two statements leaves the change, its rows and the idempotency record, or none (traps 1 and 2)', async () => {
+  it('between any two statements leaves the change, its rows and the idempotency record, or none of them (traps 1 and 2)', async () => {
     const deaths: Death[] = []
     while (deaths.length < MOST_DEATHS && deaths.at(-1)?.killed !== false) {
-      // Two at a time: a start of a process is most of the work.
+      // Two concurrently: most of the time is the start of a process.
       const next = [0, 1].map((ahead) => dieAt(`statement:${FIRST_OF_UNIT + deaths.length + ahead}`))
       deaths.push(...(await Promise.all(next)))
     }
     deaths.forEach(expectWhole)
     const before = deaths.filter(({ killed, left }) => killed && left[0] === 0).length
     const after = deaths.filter(({ killed, left }) => killed && left[0] !== 0).length
-    // Before begin, the record, the write, the two of the publish, the unmark and the commit; and after the commit.
+    // Before begin, the record, the write, the two of the publish, the removal of the mark and the commit; and after it.
     expect([before, after]).toEqual([7, 1])
   }, 60_000)
 
-  it('inside the statement that makes the rows, after the first of two, leaves nothing', async () => {
+  it('inside the statement that inserts the rows, after the first of two, leaves nothing', async () => {
     const death = await dieAt('row:pending_events')
     expect([death.killed, death.left]).toEqual([true, NONE])
     expectWhole(death)

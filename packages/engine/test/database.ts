@@ -10,12 +10,12 @@ import pg from 'pg'
 import { onTestFinished } from 'vitest'
 import { createSchema } from '../../../test/postgres/schema.ts'
 
-/** A database of one test's own, gone when the test is over. The same tests run on each kind: see vitest.config.ts. */
+/** A database for one test, deleted after it. The same tests run on each kind of database: see vitest.config.ts. */
 export interface TestDatabase {
   db: OutboxDatabase
-  /** Rows as a connection beside the engine's sees them: only what is committed. */
+  /** Reads rows over a second connection, which sees only committed ones. */
   select: (sql: string, ...params: SqlValue[]) => Promise<Row[]>
-  /** From now on the database refuses every write of the engine's, or takes them again. */
+  /** Makes the database refuse every write of the engine from now on, or accept them again. */
   readOnly: (on: boolean) => Promise<void>
 }
 
@@ -25,7 +25,7 @@ export function openDatabase(): Promise<TestDatabase> {
     : Promise.resolve(openFile(temporaryFile()).database)
 }
 
-/** A SQLite file, and the connection for those tests that need it. */
+/** A SQLite file, and its connection for tests that need it. */
 export function openFile(path: string): { database: TestDatabase; connection: Database.Database } {
   const connection = connect(path)
   const beside = connect(path)
@@ -43,7 +43,7 @@ export function openFile(path: string): { database: TestDatabase; connection: Da
   }
 }
 
-/** A connection as a host should open it: WAL, and every commit on the disk. */
+/** Opens a connection as a host should: WAL, and a sync for every commit. */
 function connect(path: string): Database.Database {
   const connection = new Database(path)
   connection.pragma('journal_mode = WAL')
@@ -53,14 +53,14 @@ function connect(path: string): Database.Database {
   return connection
 }
 
-/** A path in a folder that is gone when the test is over. */
+/** A path in a folder that is deleted after the test. */
 export function temporaryFile(name = 'app.db'): string {
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-engine-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return join(folder, name)
 }
 
-/** A schema of a Postgres, and the way into it for those tests that need it. */
+/** A schema of a Postgres database, and its connection for tests that need it. */
 export async function openPostgres(): Promise<TestDatabase & { url: string }> {
   const schema = await createSchema()
   const pool = new pg.Pool({ connectionString: schema.url, max: 4 })

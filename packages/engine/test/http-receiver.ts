@@ -4,20 +4,20 @@ import { Webhook } from 'standardwebhooks'
 import { onTestFinished } from 'vitest'
 import type { EngineOptions, Sender } from '../src/index.ts'
 
-/** One request as it came over the wire. */
+/** One request as it was received. */
 interface Arrival {
   headers: Record<string, string>
   bytes: Buffer
   body: string
 }
 
-/** A receiver on a free port of this machine, which answers 401 to whatever does not verify. */
+/** A receiver on a free port of this machine, which answers 401 if the signature does not verify. */
 export interface HttpReceiver {
   url: string
   arrivals: Arrival[]
-  /** The secret by which it verifies from now on. */
+  /** The secret that it verifies with. */
   verifyWith: (secret: string) => void
-  /** Statuses of its next answers to what verifies; then 200. */
+  /** The statuses of its next answers to verified requests; then 200. */
   answers: number[]
 }
 
@@ -69,7 +69,7 @@ const fetchSender: Sender = {
   },
 }
 
-/** For an engine whose endpoints are such receivers. */
+/** Options of an engine whose endpoints are such receivers. */
 export const OVER_HTTP = {
   sender: fetchSender,
   urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },

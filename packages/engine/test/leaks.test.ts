@@ -69,7 +69,9 @@ describe('an unexpected error in an attempt', () => {
     await addEndpoint()
     await engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
     await work()
-    expect(await rows()).toMatchObject([{ lastError: 'internal_error: a fault of the sender; the log has it' }])
+    expect(await rows()).toMatchObject([
+      { lastError: 'internal_error: the sender failed unexpectedly; its log has the cause' },
+    ])
     expect(log.entries).toMatchObject([{ fields: { error: INSIDES } }])
   })
 })

@@ -1,6 +1,6 @@
-// How many rows a list, a replay, a deletion and the health check read beside a neighbour's rows, in a table that was never
-// analyzed, or was before it had any of them:
-// on SQLite the ways into the table, on Postgres the rows besides, which are as many beside a million as beside a thousand.
+// How many rows a list, a replay, a deletion and the health check read beside the rows of another workspace, in a table that
+// was never analyzed, or was analyzed while it was empty. SQLite shows the access paths; Postgres also shows the rows read,
+// which are as many beside a million rows as beside a thousand.
 // D1 counts its rows itself: packages/adapter-cloudflare/test/workerd/lists.test.ts.
 import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import { expect, it } from 'vitest'
@@ -12,7 +12,7 @@ const onPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
 
 const INSERT = `insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, due_at, ready, claimed_at, gen, created_at, completed_at, payload)`
 
-/** Rows of a workspace in turn in line, waiting, held, failed, completed and in flight (few), by 10 endpoints. */
+/** Rows of a workspace, alternately due, waiting, held, failed, completed and (few) in flight, of 10 endpoints. */
 function rowsOf(workspaceId: string, prefix: string, count: number): SqlText {
   const numbers = onPostgres
     ? sqlText`select n from generate_series(1, cast(${count} as integer)) as n`
@@ -35,7 +35,7 @@ function rowsOf(workspaceId: string, prefix: string, count: number): SqlText {
 async function beside(neighbours: number, isAnalyzed: boolean) {
   const made = await recordedRig()
   if (onPostgres) {
-    // Not logged: the filling is no part of what is counted. Autovacuum would analyze the table.
+    // Unlogged for speed: inserting the rows is not measured. Without autovacuum, which would analyze the table.
     await made.exec('alter table pending_events set unlogged')
     await made.exec('alter table pending_events set (autovacuum_enabled = off)')
   }
@@ -43,7 +43,7 @@ async function beside(neighbours: number, isAnalyzed: boolean) {
     const { id } = await made.addEndpoint()
     await made.exec('update keepsend_endpoints set id = ? where id = ?', `ep_w1${n}`, id)
   }
-  // The neighbour has newer rows and older ones.
+  // The other workspace has newer and older rows.
   if (!isAnalyzed) await made.db.run(rowsOf('w0', 'evt_01900000-0000', neighbours / 2))
   await made.db.run(rowsOf('w1', 'evt_01910000-0000', 500))
   if (isAnalyzed) {
@@ -57,7 +57,7 @@ async function beside(neighbours: number, isAnalyzed: boolean) {
 const EVENT = 'evt_01910000-0000-7000-8000-000000000250'
 const ENDPOINT = 'ep_w13'
 
-/** Each call, and the rows at most that it may meet: 2,000 of a part that it looks through, and of each lane a page. */
+/** Each call, and the most rows that it may read: 2,000 of a part that it searches, and a page of each lane. */
 const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: number][] = [
   ['a list', ({ deliveries }) => deliveries.list('w1', { limit: 50 }), 2500],
   ['its next page', ({ deliveries }) => deliveries.list('w1', { limit: 50, before: EVENT }), 2500],
@@ -75,7 +75,7 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
 ]
 
 const BY_INDEX = /pending_events_(at_rest|ready|due|replay|held)\b/
-// The index by which the pages of a bitmap are found is a line of its own.
+// In a bitmap scan the index scan has a line of its own.
 const BY_KEY = /Bitmap Heap Scan|PRIMARY KEY \(id(=\?|>\? AND id<\?)\)|pending_events_pkey/
 const PAST_OTHERS = /AUTOMATIC|Seq Scan|at_rest \((?!workspace_id=\?)/
 
@@ -97,7 +97,7 @@ it.each(
         [1000, ...BEFORE],
       ] as const),
 )(
-  'beside %i rows of a neighbour, %s, each call goes by an index of its own rows',
+  'each call uses an index of its own rows beside %i rows of another workspace, %s',
   async (neighbours, _, isAnalyzed) => {
     const { engine, db, statements } = await beside(neighbours, isAnalyzed)
     for (const [name, call, most] of CALLS) {

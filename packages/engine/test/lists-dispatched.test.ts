@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { dispatching, idsOf, list, pages } from './pages.ts'
 import { type Rig, rig } from './rig.ts'
 
-describe('a list where rows are dispatched', () => {
-  /** Rows that were dispatched, one of each event of the times, by the end of its id. */
+describe('a list of dispatched rows', () => {
+  /** Inserts dispatched rows, one of an event of each of these times, with the end of its id. */
   async function insertAt({ db }: Rig, workspaceId: string, times: readonly [ms: number, n: number][]): Promise<void> {
     const events = times.map(([ms, n]) => {
       const eventId = `${firstEventIdAt(1.7e12 + ms)}-7000-8000-${String(n).padStart(12, '0')}`
@@ -33,7 +33,7 @@ describe('a list where rows are dispatched', () => {
     for (const [first] of [deliveries, events]) expect(first?.next).toMatch(/^evt_[0-9a-f]{8}-[0-9a-f]{4}\.$/)
   })
 
-  it('goes on within a millisecond of which one page does not see the end', async () => {
+  it('continues within a millisecond that has more rows than a page reads', async () => {
     const made = await rig(dispatching)
     await insertAt(
       made,
@@ -52,15 +52,15 @@ describe('a list where rows are dispatched', () => {
   })
 })
 
-describe('the look for the optional index', () => {
-  it('that never ends, as of a request that was cancelled, keeps no later list waiting', async () => {
-    let looks = 0
+describe('the check for the optional index', () => {
+  it('that never ends, as in a cancelled request, delays no later list', async () => {
+    let reads = 0
     const { engine } = await rig({
       wrap: (db) => ({
         ...db,
         run(statement) {
-          const isLook = 'sql' in statement && /to_regclass|sqlite_master/.test(statement.sql)
-          return isLook && looks++ === 0 ? new Promise(() => {}) : db.run(statement)
+          const isCheck = 'sql' in statement && /to_regclass|sqlite_master/.test(statement.sql)
+          return isCheck && reads++ === 0 ? new Promise(() => {}) : db.run(statement)
         },
       }),
     })
@@ -68,6 +68,6 @@ describe('the look for the optional index', () => {
     for (let n = 0; n < 3; n++) {
       expect(await engine.deliveries.list('w1', { limit: 10 })).toMatchObject({ rows: [], complete: true })
     }
-    expect(looks).toBe(2)
+    expect(reads).toBe(2)
   })
 })

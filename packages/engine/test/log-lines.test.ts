@@ -5,7 +5,7 @@ import { type Answer, LATER, TEST_KEYS, rig } from './rig.ts'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: { text: 'CANARY' } }
 
-/** One endpoint, whose answer a test may change, and the lines since they were read last. */
+/** One endpoint, whose answer a test can change, and the lines since the last read. */
 async function one(options: Parameters<typeof rig>[0] = {}) {
   let answer: Answer = 200
   const made = await rig({ answer: () => answer, retrySchedule: [5], ...options })
@@ -34,7 +34,7 @@ describe('an attempt', () => {
     expect([made.sender.requests.length, made.lines()]).toEqual([3, []])
   })
 
-  it('that fails says which, of whom, with what, and when the next comes; the last, that it was the last', async () => {
+  it('that fails is logged with its ids, its error and the time to the next; the last one says that it was the last', async () => {
     const made = await one()
     made.answers({ status: 500, body: 'CANARY of the receiver' })
     await made.publish(1)
@@ -45,7 +45,7 @@ describe('an attempt', () => {
     expect(made.lines()).toEqual([
       {
         level: 'warn',
-        message: 'attempt failed; the delivery is tried again',
+        message: 'attempt failed; the delivery will be retried',
         fields: { ...failed, attempt: 1, nextTryInMs: 5000 },
       },
     ])
@@ -54,13 +54,13 @@ describe('an attempt', () => {
     expect(made.lines()).toMatchObject([
       {
         level: 'warn',
-        message: 'attempt failed; the delivery has failed for good',
+        message: 'attempt failed; the delivery is marked failed',
         fields: { ...ids, errorClass: 'tls', error: expect.stringMatching(/^tls: CERT_HAS/), attempt: 2 },
       },
     ])
   })
 
-  it('holds no word of the receiver, of the payload or of the URL, whatever came of it', async () => {
+  it('is logged without text of the receiver, the payload or the URL, whatever its outcome', async () => {
     for (const status of [302, 404, 410, 429, 500]) {
       const made = await one()
       made.answers({ status, body: 'CANARY', headers: { location: 'https://TOKEN.example.com/' } })
@@ -72,7 +72,7 @@ describe('an attempt', () => {
     }
   })
 
-  it('of a receiver that always fails is told a few times, and then counted', async () => {
+  it('at a receiver that always fails is logged a few times, and then counted', async () => {
     let now = 0
     const made = await one({ monotonic: () => now, circuit: { failuresInRow: 10_000, minAttempts: 10_000 } })
     made.answers(500)
@@ -83,8 +83,8 @@ describe('an attempt', () => {
     await made.publish(1)
     await made.work()
     expect(made.lines()).toMatchObject([
-      { level: 'warn', message: '… and 25 more in 10 s: attempt failed; the delivery is tried again' },
-      { message: 'attempt failed; the delivery is tried again' },
+      { level: 'warn', message: '… and 25 more in 10 s: attempt failed; the delivery will be retried' },
+      { message: 'attempt failed; the delivery will be retried' },
     ])
   })
 })
@@ -93,7 +93,7 @@ describe('an endpoint', () => {
   const changes = (lines: { message: string }[]) =>
     lines.filter(({ message }) => !/attempt|wants no more/.test(message))
 
-  it('has a line when its circuit opens and when it closes, once each', async () => {
+  it('is logged once when its circuit opens and once when it closes', async () => {
     const made = await one({ circuit: { failuresInRow: 3 } })
     made.answers(500)
     await made.publish(4)
@@ -111,7 +111,7 @@ describe('an endpoint', () => {
     expect(changes(made.lines())).toMatchObject([{ ...closed, fields: { endpointId: made.id } }])
   })
 
-  it('has none for a change that did not take place, because the settle was lost', async () => {
+  it('is not logged for a change that did not take place because the settle was lost', async () => {
     const made = await one({ circuit: { failuresInRow: 1 } })
     made.answers(500)
     await made.publish(1)
@@ -121,7 +121,7 @@ describe('an endpoint', () => {
     await claimDueEvents(made.db, { limit: 1, now: LATER })
     expect(await made.engine.worker.settleEach([{ claim, outcome }])).toMatchObject({ results: [{ settle: 'lost' }] })
     expect(made.lines().map(({ message }) => message)).toEqual([
-      'attempt failed; the delivery is tried again',
+      'attempt failed; the delivery will be retried',
       'settle rejected: lease lost, another worker owns the delivery',
     ])
   })
@@ -129,7 +129,7 @@ describe('an endpoint', () => {
   it.each([
     [410, {}, 'gone'],
     [200, { 'webhook-delivery': 'disable' }, 'receiver_requested'],
-  ])('that is disabled by the answer %d %j has a line with the reason %s', async (status, headers, reason) => {
+  ])('that is disabled by the answer %d %j is logged with the reason %s', async (status, headers, reason) => {
     const made = await one()
     made.answers({ status, headers })
     await made.publish(1)
@@ -139,7 +139,7 @@ describe('an endpoint', () => {
     ])
   })
 
-  it('that fails for five days is warned of, and then disabled', async () => {
+  it('that fails for five days is logged with warnings, and then as disabled', async () => {
     const made = await one({ circuit: { failuresInRow: 1 } })
     made.answers(500)
     await made.publish(3)
@@ -157,14 +157,14 @@ describe('an endpoint', () => {
     }
   })
 
-  it('that its receiver pauses has a line, and another when the pause is over', async () => {
+  it('that its receiver pauses is logged, and again when the pause has ended', async () => {
     const made = await one()
     made.answers({ status: 429, headers: { 'retry-after': '60' } })
     await made.publish(1)
     await made.work()
     expect(made.lines()).toMatchObject([
       {
-        message: 'the receiver asked for a wait; the attempt does not count',
+        message: 'receiver asked for a pause; holding the delivery, the attempt does not count',
         fields: { errorClass: 'http_4xx', httpStatus: 429, pauseMs: 60_000, attempt: 1, maxAttempts: 2 },
       },
       { level: 'warn', message: expect.stringMatching(/^endpoint paused/), fields: { endpointId: made.id } },
@@ -173,13 +173,13 @@ describe('an endpoint', () => {
     await made.engine.worker.resumeHeld()
     await made.engine.worker.resumeHeld()
     expect(made.lines()).toMatchObject([
-      { level: 'info', message: 'endpoint resumed: its pause is over', fields: { endpointId: made.id } },
+      { level: 'info', message: 'endpoint resumed: its pause has ended', fields: { endpointId: made.id } },
     ])
   })
 })
 
 describe('maintenance', () => {
-  it('says what it found of rows whose endpoint is gone', async () => {
+  it('logs the rows that it found of deleted endpoints', async () => {
     const made = await one()
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
     await made.publish(2)
@@ -190,7 +190,7 @@ describe('maintenance', () => {
 })
 
 describe('debug', () => {
-  it('says why a delivery waits, where the logger has it', async () => {
+  it('says why a delivery waits, if the logger has it', async () => {
     const debug: { fields: Record<string, unknown>; message: string }[] = []
     const logger: Logger = { ...silentLogger, debug: (fields, message) => void debug.push({ fields, message }) }
     const made = await one({ logger })
@@ -201,7 +201,7 @@ describe('debug', () => {
     const [first] = claims
     if (first) await made.engine.worker.deliver(first, first.claimedAt)
     expect(debug).toMatchObject([
-      { message: 'rate limited; the delivery waits', fields: { endpointId: made.id } },
+      { message: 'rate limited; the delivery waits for its slot time', fields: { endpointId: made.id } },
       { message: 'delivery held', fields: { endpointId: made.id, reason: 'rate_limited' } },
     ])
   })
@@ -213,7 +213,7 @@ describe('the default logger', () => {
     error: vi.spyOn(console, 'error').mockImplementation(() => {}),
   })
 
-  it('writes one line of text to the console, and silentLogger none', async () => {
+  it('writes one line of text to the console; silentLogger writes none', async () => {
     const { warn, error } = written()
     try {
       const { db } = await rig()
@@ -223,7 +223,7 @@ describe('the default logger', () => {
       createEngine(parts)
       createEngine({ ...parts, logger: undefined })
       const line = expect.stringMatching(
-        /^\d{4}-\d\d-\d\dT[\d:.]+Z keepsend warn: signing secrets are kept in plaintext/,
+        /^\d{4}-\d\d-\d\dT[\d:.]+Z keepsend warn: signing secrets are stored in plaintext/,
       )
       expect(warn.mock.calls).toEqual([[line], [line]])
       problemResponse(new Error('disk\nfull'))

@@ -27,7 +27,7 @@ describe('options', () => {
       [{}, { allowHttp: true }],
     ] as const) {
       const make = () => createEngine({ ...parts, urlPolicy, sender: { send, urlPolicy: held } })
-      expect(make).toThrow('urlPolicy must be the one its sender has')
+      expect(make).toThrow('urlPolicy must equal the policy of the sender')
       expect(make).toThrow(expect.objectContaining({ code: 'invalid_option' }))
     }
   })

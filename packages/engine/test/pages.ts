@@ -1,9 +1,9 @@
 import type { DeliveryFilter, DeliveryLists, Page } from '../src/index.ts'
 
-/** An engine with a queue whose messages bring the rows. */
+/** Options of an engine with a push queue. */
 export const dispatching = { queue: { rowsStart: 'dispatched' as const, send: () => Promise.resolve() } }
 
-/** Every page of a list, following its `next`. */
+/** Reads every page of a list, following its `next`. */
 export async function pages<R extends { id: string }>(
   page: (before: string | undefined) => Promise<Page<R>>,
 ): Promise<Page<R>[]> {

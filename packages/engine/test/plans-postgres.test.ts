@@ -17,14 +17,14 @@ const waiting = (endpointId: string) => ({
   payload: '{}',
 })
 
-/** The ways into tables that Postgres takes for a statement, for a table that was never analyzed. */
+/** The access paths that Postgres chooses for a statement on a table that was never analyzed. */
 async function plan(made: Awaited<ReturnType<typeof rig>>, statement: SqlText): Promise<string> {
   const { sql, params } = toSql(statement, 'postgres')
   const { rows } = await made.db.run<{ 'QUERY PLAN': string }>({ sql: `explain ${sql}`, params })
   return rows.map((row) => row['QUERY PLAN']).join('\n')
 }
 
-it('what resumes the few rows of a settle goes by their keys, however many rows are held', async () => {
+it('a settle resumes its few rows by their keys, however many rows are held', async () => {
   const made = await rig()
   const { id } = await made.addEndpoint()
   const ids: string[] = []
@@ -39,9 +39,9 @@ it('what resumes the few rows of a settle goes by their keys, however many rows 
 })
 
 it.each([
-  ['of which the planner knows nothing', false],
-  ['of which the planner knew none when it was told of the table last', true],
-])('a settle that holds meets no more of 100,000 held rows, %s, than of ten', async (_, isAnalyzed) => {
+  ['in a table that was never analyzed', false],
+  ['in a table that was last analyzed without them', true],
+])('a settle that holds reads as few of 100,000 held rows, %s, as of ten', async (_, isAnalyzed) => {
   const met: number[] = []
   for (const held of [10, 100_000]) {
     const made = await recordedRig()
@@ -76,7 +76,7 @@ it.each([
   expect(met[1]).toBeLessThanOrEqual((met[0] ?? 0) + 20)
 })
 
-it('what counts the waiting rows of a workspace goes by its lanes and its endpoints, beside any backlog of a neighbour', async () => {
+it('the count of a workspace’s waiting rows reads its own lanes and endpoints, whatever the backlog of another workspace', async () => {
   const made = await rig()
   const { id } = await made.addEndpoint({ workspaceId: 'big' })
   await made.addEndpoint()
@@ -100,9 +100,9 @@ it('what counts the waiting rows of a workspace goes by its lanes and its endpoi
 })
 
 type Rig = Awaited<ReturnType<typeof rig>>
-const wake = (made: Rig) => resumeHeld(made.db, { openMs: 60_000, random: () => 0.5 })
+const resumeRows = (made: Rig) => resumeHeld(made.db, { openMs: 60_000, random: () => 0.5 })
 
-/** What goes about many rows of one endpoint, their status, what the endpoint is set to, and the call. */
+/** Calls that process many rows of one endpoint, with the rows' status and the endpoint's columns before the call. */
 const OF_ONE: [
   name: string,
   status: 'failed' | 'held',
@@ -115,8 +115,8 @@ const OF_ONE: [
     'updated_at = 1',
     ({ engine }, endpointId) => engine.deliveries.replayEndpoint('w1', { endpointId }, { limit: 100 }),
   ],
-  ['a resume', 'held', 'resume_at = 1', wake],
-  ['a probe', 'held', `resume_at = 1, circuit = 'open'`, wake],
+  ['a resume', 'held', 'resume_at = 1', resumeRows],
+  ['a probe', 'held', `resume_at = 1, circuit = 'open'`, resumeRows],
   ['a deletion', 'held', 'updated_at = 1', ({ engine }, id) => engine.endpoints.delete('w1', id)],
 ]
 
@@ -124,42 +124,39 @@ it.each(
   OF_ONE.flatMap(([name, status, set, call]) =>
     ['before others had any', 'now'].map((when) => [name, when, status, set, call] as const),
   ),
-)(
-  '%s of an endpoint meets no row of another, where the planner was told of the table %s',
-  async (_, when, status, set, call) => {
-    const made = await recordedRig()
-    await made.exec('alter table pending_events set (autovacuum_enabled = off)')
-    const { id } = await made.addEndpoint()
-    await made.exec(`update keepsend_endpoints set ${set}`)
-    const settled = status === 'failed' ? 'n + ' : 'null + '
-    // Of those others the keys are smaller, and the times of settling.
-    const add = (endpointId: string, rows: number, first: number, event: string) =>
-      made.exec(
-        `insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, completed_at, created_at, payload)
+)('%s of an endpoint reads no row of another, if the table was analyzed %s', async (_, when, status, set, call) => {
+  const made = await recordedRig()
+  await made.exec('alter table pending_events set (autovacuum_enabled = off)')
+  const { id } = await made.addEndpoint()
+  await made.exec(`update keepsend_endpoints set ${set}`)
+  const settled = status === 'failed' ? 'n + ' : 'null + '
+  // The other rows have smaller keys and earlier settle times.
+  const add = (endpointId: string, rows: number, first: number, event: string) =>
+    made.exec(
+      `insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, completed_at, created_at, payload)
          select 'evt_${event}' || lpad(n::text, 8, '0') || '-0000-7000-8000-000000000000.' || ?, 'w1', 't', ?, '${status}',
            ${status === 'held' ? `'circuit_open'` : 'null'}, ${settled} cast(? as bigint), 1, '{}'
          from generate_series(1, cast(? as integer)) as n`,
-        endpointId,
-        endpointId,
-        first,
-        rows,
-      )
-    await add(id, 100_000, 1_000_000, '1')
-    if (when !== 'now') await made.exec('analyze pending_events')
-    await add('ep_of_others', 50_000, 1, '0')
-    if (when === 'now') await made.exec('analyze pending_events')
-    made.statements()
-    await call(made, id)
-    const statements = made.statements()
-    await made.exec(`update keepsend_endpoints set ${set}`)
-    let met = 0
-    for (const statement of statements) for (const { rows } of await readsOf(made.db, statement)) met += rows
-    expect(met).toBeLessThanOrEqual(1500)
-  },
-)
+      endpointId,
+      endpointId,
+      first,
+      rows,
+    )
+  await add(id, 100_000, 1_000_000, '1')
+  if (when !== 'now') await made.exec('analyze pending_events')
+  await add('ep_of_others', 50_000, 1, '0')
+  if (when === 'now') await made.exec('analyze pending_events')
+  made.statements()
+  await call(made, id)
+  const statements = made.statements()
+  await made.exec(`update keepsend_endpoints set ${set}`)
+  let met = 0
+  for (const statement of statements) for (const { rows } of await readsOf(made.db, statement)) met += rows
+  expect(met).toBeLessThanOrEqual(1500)
+})
 
 it.each(['before others had any', 'now'])(
-  'lists of endpoints and of API keys meet no row of another, where the planner was told of the tables %s',
+  'lists of endpoints and of API keys read no row of another workspace, if the tables were analyzed %s',
   async (when) => {
     const made = await recordedRig()
     await made.addEndpoint()
@@ -181,7 +178,7 @@ it.each(['before others had any', 'now'])(
     }
     await add('w1', 'z')
     if (when !== 'now') await made.exec('analyze')
-    // Of those others the keys are smaller.
+    // The other rows have smaller keys.
     await add('w2', 'a')
     if (when === 'now') await made.exec('analyze')
     made.statements()

@@ -2,7 +2,7 @@ import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
 import type { SqlText } from '@keepsend/outbox/internal'
 import { rig } from './rig.ts'
 
-/** A database, and every statement that it was given since it was last asked. */
+/** A database, and the statements that it ran since the last read. */
 function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => SqlText[] } {
   let statements: SqlText[] = []
   const keep = (statement: Statement): void => void statements.push(toSql(statement, db.dialect.name))
@@ -26,7 +26,7 @@ function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => SqlText
   }
 }
 
-/** A rig, and what its database was given since it was last asked. */
+/** A rig, and the statements that its database ran since the last read. */
 export async function recordedRig(options: Parameters<typeof rig>[0] = {}) {
   let take = (): SqlText[] => []
   const made = await rig({
@@ -40,7 +40,7 @@ export async function recordedRig(options: Parameters<typeof rig>[0] = {}) {
   return { ...made, statements: () => take() }
 }
 
-/** One way into `pending_events`, and on Postgres the rows that it met. */
+/** One access path to `pending_events`, and on Postgres the rows that it read. */
 export interface Read {
   by: string
   rows: number
@@ -57,7 +57,7 @@ interface Plan {
   Plans?: Plan[]
 }
 
-/** How the database goes about a statement. On Postgres it is run once more for that. */
+/** The plan of a statement. On Postgres the statement is run once more for that. */
 export async function readsOf(db: OutboxDatabase, { sql, params }: SqlText): Promise<Read[]> {
   if (db.dialect.name === 'sqlite') {
     const { rows } = await db.run<{ detail: string }>({ sql: `explain query plan ${sql}`, params })

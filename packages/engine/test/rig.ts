@@ -26,13 +26,13 @@ import {
 import { type TestDatabase, openDatabase } from './database.ts'
 import { checked } from './document-check.ts'
 
-/** Of the tests; whoever asks for nothing else gets secrets that are encrypted. */
+/** The key ring of the tests: secrets are encrypted unless a test says otherwise. */
 export const TEST_KEYS = createKeyRing([{ id: 'k1', key: randomBytes(32).toString('base64') }])
 
-/** What a receiver says to one request: a status, or the answer in full. */
+/** A receiver's answer to one request: a status, or a complete response. */
 export type Answer = number | { status: number; headers?: Record<string, string>; body?: string } | SendResult
 
-/** Receivers in memory, behind the `Sender` port. Every request is kept, in the order of arrival. */
+/** Receivers in memory, behind the `Sender` port. Every request is recorded, in the order of arrival. */
 export function receivers(answer: (request: SendRequest) => Answer = () => 200): Sender & { requests: SendRequest[] } {
   const requests: SendRequest[] = []
   return {
@@ -52,7 +52,7 @@ export function verify(request: SendRequest | undefined, secret: string): void {
   new Webhook(secret).verify(request?.body ?? '', request?.headers ?? {})
 }
 
-/** Whether it does. */
+/** Whether the request carries such a signature. */
 export function verifies(request: SendRequest | undefined, secret: string): boolean {
   try {
     verify(request, secret)
@@ -67,7 +67,7 @@ export function bearer(key: string): Request {
   return new Request('http://app/', { headers: { authorization: `Bearer ${key}` } })
 }
 
-/** A logger that keeps what it is told. */
+/** A logger that records its lines. */
 function keptLog(): Logger & { entries: { level: string; message: string; fields: Record<string, unknown> }[] } {
   const entries: { level: string; message: string; fields: Record<string, unknown> }[] = []
   const at = (level: string) => (fields: Record<string, unknown>, message: string) => {
@@ -79,18 +79,18 @@ function keptLog(): Logger & { entries: { level: string; message: string; fields
 export interface Rig extends Pick<TestDatabase, 'select' | 'readOnly'> {
   db: OutboxDatabase
   engine: Engine
-  /** What the queue was told. */
+  /** The messages that the queue got. */
   messages: QueuedEvent[]
   sender: ReturnType<typeof receivers>
   log: ReturnType<typeof keptLog>
-  /** Rows of `pending_events`, in the order of their keys. */
+  /** Reads the rows of `pending_events`, in the order of their keys. */
   rows: () => Promise<PendingEvent[]>
   count: (table: string) => Promise<number>
-  /** Statements of a test's own, past the engine. */
+  /** Runs a statement of the test, without the engine. */
   exec: (sql: string, ...params: SqlValue[]) => Promise<void>
-  /** An endpoint of workspace w1 that wants everything, unless said otherwise. */
+  /** Creates an endpoint of workspace w1, by default for all event types. */
   addEndpoint: (parts?: Partial<EndpointInput> & { workspaceId?: string }) => Promise<{ id: string; secret: string }>
-  /** Claims what is due, attempts each and settles all in one unit. */
+  /** Claims due rows, attempts each and settles all in one transaction. */
   work: (options?: Partial<ClaimDueOptions>) => Promise<DeliveryOutcome[]>
 }
 
@@ -147,13 +147,13 @@ export async function rig(
   }
 }
 
-/** A claim of up to so many rows of each lane in which some stand now. */
+/** A claim of up to this many rows of each lane that has due rows now. */
 export async function claimInLine({ db }: Pick<Rig, 'db'>, count: number): Promise<ClaimOptions> {
   const { lanes } = await lookAtLanes(db)
   return { lanes: lanes.map((lane) => ({ ...lane, count })) }
 }
 
-/** How often a row was moved since its insert: claimed, settled, held, resumed or replayed. */
+/** How often a row changed its state since its insert: claimed, settled, held, resumed or replayed. */
 export function moves({ gen, createdAt }: PendingEvent): number {
   return gen - createdAt
 }
@@ -161,7 +161,7 @@ export function moves({ gen, createdAt }: PendingEvent): number {
 /** A time at which every retry is due, and no delivery has expired. */
 export const LATER = Date.now() + 4 * 86_400_000
 
-/** A signal: `promise` is settled by whoever calls `resolve`. */
+/** A signal: `promise` resolves when a test calls `resolve`. */
 export function signal(): { promise: Promise<void>; resolve: () => void } {
   let resolve = () => {}
   const promise = new Promise<void>((done) => {
@@ -170,7 +170,7 @@ export function signal(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve }
 }
 
-/** Everything that was begun has had its turn. */
+/** Waits until all work that has begun has run. */
 export function settled(): Promise<void> {
   return new Promise((done) => {
     setImmediate(done)

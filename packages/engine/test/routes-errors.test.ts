@@ -7,7 +7,7 @@ const failed = (reason: Extract<SendResult, { kind: 'error' }>['reason']) =>
 
 describe('a failed delivery has its class and its explanation', () => {
   it.each([
-    [302, 'http_3xx', /redirects are not followed.*to where it leads/],
+    [302, 'http_3xx', /redirects are not followed.*to the target of the redirect/],
     [401, 'http_4xx', /\(401\).*signing secret/],
     [404, 'http_4xx', /\(404\).*path in the URL/],
     [500, 'http_5xx', /log of the receiver/],

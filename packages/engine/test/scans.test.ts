@@ -1,12 +1,12 @@
-// What SQLite knows of the tables may be of a time when they had a row: a host's `pragma optimize` or `analyze`. No statement
-// may read a table to its end for that.
+// SQLite's statistics may date from a time when the tables had one row, after a host's `pragma optimize` or `analyze`. Even
+// then no statement may scan a table.
 import { eventIdOf } from '@keepsend/outbox/internal'
 import { expect, it } from 'vitest'
 import { recordedRig } from './plans.ts'
 
 /**
- * Of these there is one row, or a few that are being worked on. Of a table that it was told has one or two rows, SQLite goes
- * through the integer keys from the first one on: so does a pass that cleans up payloads, 500 with each step.
+ * Tables that may be scanned: they have one row, or a few rows of current work. If SQLite believes that a table has one or two
+ * rows, it reads the integer keys from the first one on; so does the clean-up of payloads, 500 keys at a time.
  */
 const SMALL = [
   'keepsend_clock',

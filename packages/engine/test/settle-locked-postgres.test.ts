@@ -1,4 +1,4 @@
-// Rows that another session holds locked, on Postgres alone: nowhere else does one row wait for another's session.
+// Rows that another session has locked. On Postgres only: the other databases have no row locks.
 import { claimDueEvents } from '@keepsend/outbox'
 import { fromPostgres } from '@keepsend/outbox/postgres'
 import pg from 'pg'
@@ -9,7 +9,7 @@ import { rig } from './rig.ts'
 
 const DELIVERED: DeliveryOutcome = { kind: 'complete', httpStatus: 200 }
 
-/** An engine that waits 100 ms for a lock and counts its statements, and a session that can hold rows. */
+/** An engine that waits 100 ms for a lock and counts its statements, and a session that can lock rows. */
 async function world(count: number) {
   const on = await openPostgres()
   const pool = new pg.Pool({ connectionString: on.url, max: 4, lock_timeout: 100 })
@@ -55,7 +55,7 @@ async function world(count: number) {
     endpointId,
     publish,
     claim,
-    /** What the next claim takes. */
+    /** The rows of the next claim. */
     next: { lanes: [{ workspaceId: 'w1', endpointId, count: 10 }] },
     lock,
     letGo: () => other.query('rollback'),
@@ -68,8 +68,8 @@ async function world(count: number) {
   }
 }
 
-describe('a row that another session holds locked', () => {
-  it('is left out of the settle of its group, which goes on with its claim, and is settled when it is let go', async () => {
+describe('a row that another session has locked', () => {
+  it('is left out of the settle of its group, which continues with its claim, and is settled when it is unlocked', async () => {
     const made = await world(5)
     const group = await made.claim()
     await made.publish(1)
@@ -88,7 +88,7 @@ describe('a row that another session holds locked', () => {
     expect((await made.engine.worker.settleEach(held ? [held] : [])).results).toMatchObject([{ settle: 'settled' }])
   })
 
-  it('costs no statement until it is looked at again, and then one look, half as often each time', async () => {
+  it('costs no statement until its wait has ended, and then one check; each wait is twice as long', async () => {
     const made = await world(3)
     const group = await made.claim()
     const [held] = group
@@ -104,7 +104,7 @@ describe('a row that another session holds locked', () => {
     made.later(499)
     expect(await made.statementsOf(settleHeld)).toBe(0)
     made.later(1)
-    // Its row, and its endpoint's; none that would wait.
+    // A check of its row and of its endpoint's row; no statement that would wait.
     expect(await made.statementsOf(settleHeld)).toBe(2)
     made.later(1000)
     expect(await made.statementsOf(settleHeld)).toBe(2)
@@ -115,7 +115,7 @@ describe('a row that another session holds locked', () => {
     expect([waits.slice(0, 4), waits.at(-1)]).toEqual([[1, 1000, 2000, 4000], 15_000])
   })
 
-  it('keeps no claim from being made when nothing else is to be settled', async () => {
+  it('does not prevent a claim when nothing else is to be settled', async () => {
     const made = await world(1)
     const [held] = await made.claim()
     if (!held) throw new Error('nothing was claimed')
@@ -126,7 +126,7 @@ describe('a row that another session holds locked', () => {
     expect([results.map(({ settle }) => settle), claimed.claims.length]).toEqual([['locked'], 3])
   })
 
-  it('and of which the settle is lost meanwhile is answered lost', async () => {
+  it('returns lost if its lease was lost meanwhile', async () => {
     const made = await world(1)
     const [held] = await made.claim()
     if (!held) throw new Error('nothing was claimed')
@@ -139,8 +139,8 @@ describe('a row that another session holds locked', () => {
   })
 })
 
-describe('an endpoint that another session holds locked', () => {
-  it('holds up the outcomes that change it, and no other endpoint’s', async () => {
+describe('an endpoint that another session has locked', () => {
+  it('delays the outcomes that change it, and no other endpoint’s', async () => {
     const made = await world(2)
     const neighbour = await made.addEndpoint()
     await made.publish(2)
@@ -159,7 +159,7 @@ describe('an endpoint that another session holds locked', () => {
     )
   })
 
-  it('has its held rows resumed later, and no other endpoint waits for it', async () => {
+  it('has its held rows resumed later, and delays no other endpoint', async () => {
     const made = await world(1)
     const neighbour = await made.addEndpoint()
     await made.publish(1)
@@ -174,7 +174,7 @@ describe('an endpoint that another session holds locked', () => {
     expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(2)
   })
 
-  it('takes no attempt from a delivery whose permit could not be taken', async () => {
+  it('counts no attempt of a delivery whose permit could not be taken', async () => {
     const made = await world(0)
     await made.engine.endpoints.update('w1', made.endpointId, { rateLimit: 5 })
     await made.publish(1)

@@ -7,7 +7,7 @@ import { api, read } from './routes.ts'
 const SILENT: EventQueue = { send: () => new Promise<never>(() => {}) }
 const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 
-/** An endpoint with one failed delivery and one that is held, of an engine whose queue never answers. */
+/** An endpoint with one failed and one held delivery, of an engine whose queue never answers. */
 async function world() {
   const made = await api({ queue: SILENT, retrySchedule: [], answer: () => 400 })
   const { id } = await made.addEndpoint()
@@ -21,7 +21,7 @@ async function world() {
 }
 
 describe('a queue whose send never resolves', () => {
-  it('holds up no request: publish, test, enable, resume and replays are answered all the same', async () => {
+  it('delays no request: publish, test, enable, resume and replays are answered', async () => {
     const { call, id, failedId, rows } = await world()
     for (const [path, body, status] of [
       ['/events', { type: 'a.b', data: {} }, 202],
@@ -37,7 +37,7 @@ describe('a queue whose send never resolves', () => {
     expect((await rows()).map(({ status }) => status)).toEqual(['pending', 'pending', 'pending', 'pending'])
   })
 
-  it('holds up no call in code, and `background` is given what goes on', async () => {
+  it('delays no call in code, and `background` gets the work that continues', async () => {
     const { engine, id } = await world()
     const goesOn: Promise<void>[] = []
     const background = (work: Promise<void>): void => void goesOn.push(work)
@@ -52,7 +52,7 @@ describe('a queue whose send never resolves', () => {
     expect(goesOn).toHaveLength(7)
   })
 
-  it('is waited for a minute and no longer, counted and logged', async () => {
+  it('is waited for at most a minute, counted and logged', async () => {
     const { db, log, addEndpoint, rows } = await rig()
     await addEndpoint()
     const engine = createEngine({ db, queue: SILENT, secrets: TEST_KEYS, logger: log })
@@ -62,7 +62,7 @@ describe('a queue whose send never resolves', () => {
     let isOver = false
     const dispatched = engine.dispatch(eventId).finally(() => (isOver = true))
     const waits = (): boolean => !isOver
-    // The look for its rows comes first, and takes as long as it takes.
+    // The query for its rows comes first, in real time.
     while (waits()) {
       await settled()
       vi.advanceTimersByTime(30_000)

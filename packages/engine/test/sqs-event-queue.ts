@@ -9,9 +9,9 @@ import {
   logExhausted,
   messageFor,
 } from '@keepsend/engine'
-import { beginEvents, claimEvents, releaseEvents, sweepPendingEvents, type TakenEvent } from '@keepsend/outbox'
+import { type TakenEvent, beginEvents, claimEvents, releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
 
-/** The part of `new SQS({})` of `@aws-sdk/client-sqs` that is used. */
+/** The used part of `new SQS({})` of `@aws-sdk/client-sqs`. */
 export interface Sqs {
   sendMessageBatch(input: {
     QueueUrl: string

@@ -1,4 +1,4 @@
-// The queue of docs/writing-an-adapter.md keeps the contract, with a stand-in for SQS that has its bounds.
+// The queue of docs/writing-an-adapter.md passes the contract, with a stand-in for SQS that has its limits.
 import { readFileSync } from 'node:fs'
 import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
@@ -11,7 +11,7 @@ import { type Sqs, SqsEventQueue, type SqsMessage, SqsWorker } from './sqs-event
 
 const URL_OF_QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/webhooks'
 
-it('the page shows this very queue, and how it runs the contract', () => {
+it('the page shows the code of this queue, and how it runs the contract', () => {
   const page = readFileSync(new URL('../../../docs/writing-an-adapter.md', import.meta.url), 'utf8')
   const [contract = '', queue, ...more] = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code)
   expect(queue).toBe(readFileSync(new URL('sqs-event-queue.ts', import.meta.url), 'utf8'))
@@ -56,7 +56,7 @@ eventQueueContract('a queue on SQS, as the page has it', async (settings) => {
   }
 })
 
-it('a row that the database refuses keeps its message; its neighbours are settled and their messages deleted', async () => {
+it('a row that the database refuses leaves its message in the queue; the others are settled and their messages deleted', async () => {
   const connection = new Database(':memory:')
   onTestFinished(() => void connection.close())
   const db = fromBetterSqlite(connection)
@@ -99,30 +99,30 @@ it('a row that the database refuses keeps its message; its neighbours are settle
   ])
 })
 
-/** SQS in memory: ten entries a call, 15 minutes of delay, and a message is there until it is deleted. */
+/** SQS in memory: ten entries a call, at most 15 minutes of delay, and messages that stay until they are deleted. */
 function standIn(): Sqs & { receive(): SqsMessage[]; timeOut(): void } {
-  interface Kept {
+  interface StoredMessage {
     body: string
     from: number
     received: number
     hidden: boolean
   }
-  const kept = new Map<string, Kept>()
+  const messages = new Map<string, StoredMessage>()
   let last = 0
   return {
     async sendMessageBatch({ Entries }) {
       if (Entries.length > 10) throw new Error('TooManyEntriesInBatchRequest')
       if (Entries.some(({ DelaySeconds }) => DelaySeconds > 900)) throw new Error('InvalidParameterValue')
       for (const { MessageBody: body, DelaySeconds } of Entries) {
-        kept.set(String(++last), { body, from: Date.now() + DelaySeconds * 1000, received: 0, hidden: false })
+        messages.set(String(++last), { body, from: Date.now() + DelaySeconds * 1000, received: 0, hidden: false })
       }
       return { Failed: [] }
     },
     async deleteMessageBatch({ Entries }) {
-      for (const { ReceiptHandle } of Entries) kept.delete(ReceiptHandle ?? '')
+      for (const { ReceiptHandle } of Entries) messages.delete(ReceiptHandle ?? '')
     },
     receive() {
-      const visible = [...kept].filter(([, { hidden, from }]) => !hidden && from <= Date.now()).slice(0, 10)
+      const visible = [...messages].filter(([, { hidden, from }]) => !hidden && from <= Date.now()).slice(0, 10)
       return visible.map(([ReceiptHandle, one]) => {
         one.hidden = true
         one.received++
@@ -130,7 +130,7 @@ function standIn(): Sqs & { receive(): SqsMessage[]; timeOut(): void } {
       })
     },
     timeOut() {
-      for (const one of kept.values()) one.hidden = false
+      for (const one of messages.values()) one.hidden = false
     },
   }
 }

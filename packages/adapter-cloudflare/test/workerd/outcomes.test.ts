@@ -132,8 +132,8 @@ describe('a response', () => {
     const endpoint = await engine.endpoints.get('w', hook.endpointId)
     expect(endpoint).toMatchObject({ status: 'disabled', disabledReason: 'gone' })
     expect(log.map(({ message }) => message)).toEqual([
-      'the receiver wants no more deliveries',
-      'endpoint disabled; its deliveries are held until somebody enables it',
+      'receiver wants no more deliveries; disabling its endpoint',
+      'endpoint disabled; holding its deliveries until a person enables it',
     ])
 
     const batch = batchOf(later.map(({ body }) => body))

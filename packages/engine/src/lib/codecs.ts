@@ -1,7 +1,7 @@
 import { createCodec, json } from '@keepsend/outbox/internal'
 import type { apiKeys, endpoints, secrets } from './sqlite/tables.ts'
 
-/** The columns of the engine's tables. A new one is a line here, one in each dialect's table, and one in each migration. */
+/** The columns of `keepsend_endpoints`. A new column is a line here, in each dialect's table and in each dialect's migration. */
 export const endpointRows = createCodec<typeof endpoints>({
   id: 'id',
   workspaceId: 'workspace_id',

@@ -6,9 +6,9 @@ const at =
     write(lineOf(level, fields, message))
 
 /**
- * One line of text each, by the console: `2026-11-23T12:00:00.000Z keepsend warn: attempt failed … (endpointId=ep_…)`. On Node
- * all of it goes to stderr, because stdout is the host's. It has no `debug`. The default wherever a logger can be given;
- * {@link silentLogger} says nothing.
+ * Writes one line of text per call to the console, the default of every `logger` option:
+ * `2026-11-23T12:00:00.000Z keepsend warn: attempt failed … (endpointId=ep_…)`. On Node every level goes to stderr, because
+ * stdout belongs to the host. It has no `debug`. {@link silentLogger} writes nothing.
  */
 export const consoleLogger: Logger = {
   info: at('info', (line) => console.warn(line)),

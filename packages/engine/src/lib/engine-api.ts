@@ -14,9 +14,9 @@ import type { EngineRoutes } from './engine-routes.ts'
 
 export interface PublishResult {
   eventId: string
-  /** The rows are durable. False: the database refused, the event was handed on without them, and that was logged. */
+  /** Whether the rows were committed. If false, the database failed, which is logged, and the queue got the event without rows. */
   accepted: boolean
-  /** Rows inserted: endpoints that will get it, disabled ones, for which it is held, among them. */
+  /** Rows inserted, one for each receiving endpoint. Rows for disabled and paused endpoints count; they are held. */
   deliveries: number
 }
 
@@ -26,40 +26,52 @@ export interface Engine {
   readonly apiKeys: ApiKeys
   readonly deliveries: DeliveryStore
   readonly counters: EngineCounters
-  /** What queues and pollers call to deliver: see docs/writing-an-adapter.md. */
+  /** The part that queues and pollers call to deliver: see docs/writing-an-adapter.md. */
   readonly worker: EngineWorker
   readonly logger: Logger
   readonly limits: Limits
-  /** How long a delivery may take, and a disabled endpoint collects, in ms. */
+  /** Age at which an unsettled delivery expires and a disabled endpoint stops collecting, in ms. */
   readonly maxAgeMs: number
-  /** The management API, a Hono app to mount where it suits. */
+  /** The management API: a Hono app to mount at any path. */
   readonly routes: EngineRoutes
-  /** The caller's writes, the deliveries and the idempotency record, all or nothing. */
+  /**
+   * Commits the caller's writes, the deliveries and the idempotency record in one transaction: all or nothing.
+   *
+   * @throws {EngineError} `not_accepted` if nothing was committed, `commit_unconfirmed` if the answer of the commit was lost,
+   *   and the codes of an invalid event, of the idempotency key and of `limits`
+   */
   commit(options: CommitOptions): Promise<CommitResult>
-  /** What the request of that key was answered when it committed; undefined if it has not. Marks nothing. */
+  /** Reads the stored response of the request that committed under this key; undefined if none has. Writes nothing. */
   findStoredResponse(idempotencyKey: IdempotencyKey): Promise<Pick<CommitResult, 'status' | 'body'> | undefined>
   /**
-   * An event for a change that is committed already. Its rows are awaited; a refusal degrades and is reported.
+   * Publishes an event for a change that is already committed. Resolves after its rows are committed. If the database fails,
+   * the event goes to the queue without rows and the result says `accepted: false`.
    *
    * @throws {EngineError} `invalid_event`, `payload_too_large`; `too_many_deliveries` and `too_many_waiting`, beyond `limits`
    */
   publish(event: WebhookEvent, background?: BackgroundOption['background']): Promise<PublishResult>
   /**
-   * The fan-out alone, unexecuted: one or two statements, all of them to be run in this order, with none of another publish
-   * between them, in one transaction or `batch()` of the host's own. Afterwards a push queue wants `dispatch(event.id)`.
-   * With more receivers than `limits.deliveriesPerPublish` it fails, as a null in `pending_events.max_attempts`; what waits
-   * is not looked at.
+   * Returns the statements of the fan-out without running them: one or two. Run all of them in this order in one transaction
+   * or `batch()` of your own, without statements of another publish between them. With a push queue, call
+   * `dispatch(event.id)` after the commit. With more receivers than `limits.deliveriesPerPublish` the transaction fails with a
+   * null in `pending_events.max_attempts`. `limits.waitingPerWorkspace` is not checked.
    *
    * @example
    * for (const statement of engine.publishStatements(event)) tx.run(statement)
    */
   publishStatements(event: WebhookEvent & { id: string }): SQL[]
   /**
-   * Tells the queue of an event's waiting rows. Never rejects for the queue's sake. Without `background` it resolves when the
-   * queue has answered, or after 60 s.
+   * Dispatches the waiting rows of an event to the queue. An error of the queue does not reject: it is logged and counted, and
+   * the sweep finds the rows. Without `background` it resolves when the queue has answered, or after 60 s.
+   *
+   * @throws {EngineError} `invalid_event` if this is not an event id
    */
   dispatch(eventId: string, background?: BackgroundOption['background']): Promise<void>
-  /** A test event for one endpoint, subscribed or not. */
+  /**
+   * Publishes an event of type `test` to one endpoint, whatever it subscribes to.
+   *
+   * @throws {EngineError} `not_found`, `too_many_waiting`, `not_accepted`
+   */
   publishTest(workspaceId: string, endpointId: string, options?: BackgroundOption): Promise<PublishResult>
   stats(): Promise<OutboxStats>
 }

@@ -8,7 +8,7 @@ import {
 } from './backlog/resume-due.ts'
 import { type Admission, admitRows } from './delivery/admission.ts'
 import type { DeliveryOutcome, FinishedDelivery } from './outcome.ts'
-import { type DeliverDeps, INTERNAL_ERROR, deliverEvent } from './delivery/deliver.ts'
+import { type DeliverDeps, INTERNAL_ERROR, UNEXPECTED, deliverEvent } from './delivery/deliver.ts'
 import { logAttempt, logChanges } from './delivery/delivery-log.ts'
 import {
   SETTLE_NEXT_OPTIONS,
@@ -24,32 +24,32 @@ import { type MaintenanceDeps, type MaintenanceResult, maintain } from './mainte
 import { jittered } from './retry-schedule.ts'
 import type { KeyCheck } from './secrets/key-check.ts'
 
-/** The part of an engine that delivers: a poller, a queue consumer and a cron call it, a host does not. */
+/** The part of an engine that delivers. A poller, a queue consumer or a cron calls it; a host does not. */
 export interface EngineWorker {
   /** Whether the engine has a sender. An engine without one publishes, and another process delivers. */
   readonly canDeliver: boolean
-  /** Bound on one attempt with everything in it, in ms: a lease must be longer. */
+  /** The longest that one attempt may take, all its steps included, in ms: a lease must be longer. */
   readonly maxDeadlineMs: number
   /**
    * Makes one attempt. `now` is the database's time, ms since the epoch. Never rejects: a defect of Keepsend is an outcome
-   * too. Under a rate limit it waits for its slot time, unless the row was admitted and waited already.
+   * too. Under a rate limit it waits for its slot time, unless the row is `admitted`: it has waited already.
    */
   deliver(event: TakenEvent, now: number, options?: { admitted?: boolean | undefined }): Promise<DeliveryOutcome>
-  /** Records the outcomes of attempts and, in the same commit, takes the next claim. All of it, or it rejects. */
+  /** Records the outcomes of attempts and takes the next claim in the same commit. Rejects if any of it was refused. */
   settle(finished: readonly FinishedDelivery[], next?: SettleNext): Promise<SettleResult>
   /**
-   * {@link EngineWorker.settle}, which retries row by row when the database refuses the group, and reports each outcome by
-   * itself. Rejects only when there was nothing to settle.
+   * Settles as {@link EngineWorker.settle} does, retries row by row if the database refuses the group, and returns a result
+   * for each outcome. Rejects only if there was nothing to settle, or for an invalid option.
    */
   settleEach<F extends FinishedDelivery>(finished: readonly F[], next?: SettleNext): Promise<SettleEachResult<F>>
   /** Resumes held rows of endpoints whose `resume_at` has come. For the timer of a poller, or a cron. */
   resumeHeld(options?: ResumeHeldOptions): Promise<ResumeHeldResult>
-  /** How many concurrent attempts the endpoints of claimed rows allow, and under a rate limit the slot time of each row. */
+  /** Reads how many concurrent attempts the endpoints of claimed rows allow, and takes a slot time for each rate-limited row. */
   admit(rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[]): Promise<Admission>
   /**
-   * Checks that the keys of `secrets` are those of the database: reads a known text under each key that was ever the first,
-   * and stores one for the first key of now. The adapters call it at the start, and `GET /health` checks too. A database
-   * that does not answer is logged.
+   * Checks that `secrets` has the keys that this database was encrypted with: decrypts a known text under each key that was
+   * ever the first, and stores one for the current first key. The adapters call it at the start; `GET /health` checks too. If
+   * the database does not answer, that is logged and the call resolves.
    *
    * @throws {EngineError} `secret_unreadable`, naming the key that is missing or differs
    */
@@ -65,7 +65,7 @@ export interface WorkerDeps extends MaintenanceDeps, SettleDeps {
   monotonic: () => number
 }
 
-// After a defect of Keepsend, not of the receiver.
+// Delay after a defect of Keepsend: nothing says when the receiver could take the delivery.
 const INTERNAL_ERROR_RETRY_MS = 60_000
 
 export function createEngineWorker(deps: WorkerDeps): EngineWorker {
@@ -75,7 +75,7 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
     checkNames('engine.worker.settle', SETTLE_NEXT_OPTIONS, next)
     const { changes, ...settled } = await settleDeliveries(deps, finished, next)
     logChanges(logger, changes)
-    noteOutcomes(delivering.targets, finished, circuit.failuresInRow)
+    noteOutcomes(delivering.endpointCache, finished, circuit.failuresInRow)
     return settled
   }
   const settleEach = createSettleEach({ db, settle, logger, monotonic })
@@ -93,7 +93,7 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
         logAttempt(logger, event, outcome)
         return outcome
       } catch (error) {
-        logger.error({ deliveryId: event.id, ...errorFields(error) }, 'delivery attempt failed unexpectedly')
+        logger.error({ deliveryId: event.id, ...errorFields(error) }, UNEXPECTED)
         const delayMs = jittered(INTERNAL_ERROR_RETRY_MS, random)
         return { kind: 'reschedule', delayMs, deferral: false, error: INTERNAL_ERROR }
       }
@@ -103,7 +103,7 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
       checkNames('engine.worker.resumeHeld', RESUME_HELD_OPTIONS, options)
       checkResumeHeldOptions(options)
       const { unpaused, ...result } = await resumeHeld(db, { openMs: circuit.openMs, random }, options)
-      for (const endpointId of unpaused) logger.info({ endpointId }, 'endpoint resumed: its pause is over')
+      for (const endpointId of unpaused) logger.info({ endpointId }, 'endpoint resumed: its pause has ended')
       return result
     },
 

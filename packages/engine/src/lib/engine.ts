@@ -39,18 +39,18 @@ import { createWebCryptoSigner } from './signing/sign.ts'
 import { createEndpointCache } from './endpoints/endpoint-cache.ts'
 import { resumeHeld } from './backlog/resume-due.ts'
 
-// What enabling an endpoint lets out at once, of all that may be held for it.
-const FIRST_LET_OUT = 100
+// Held rows that enabling, resuming or replaying an endpoint resumes immediately; its timer resumes the others.
+const FIRST_RESUMED = 100
 
-// How late the message of a resumed row may be, on a queue whose messages bring the rows. Due before, it would stand in
-// line, and be dispatched a second time while the message is worked.
+// On a push queue a resumed row becomes due only this long after its message should arrive. If it were due earlier, the
+// sweep would dispatch it a second time while a consumer works on the message.
 const MESSAGE_GRACE_MS = 300_000
 
 const DEVELOPMENT_WARNING =
   'development: true opens this machine to endpoint URLs: http and any port on localhost, 127.0.0.0/8 and [::1]; never use it in production'
 
 /**
- * Puts the parts together. Has no effect on the database or the network by itself.
+ * Creates an engine from its database, queue, sender and secrets. Touches neither the database nor the network.
  *
  * @throws {EngineError} `invalid_option` for a bad option, and when `secrets` is missing
  */
@@ -71,8 +71,9 @@ export function createEngine(options: EngineOptions): Engine {
   const { sender, development } = settings
   const checkUrl = createCheckUrl(settings.urlPolicy, { allowLoopback: development })
   const secretStore = createSecretStore(options.secrets)
-  const targets = createEndpointCache(db, secretStore, checkUrl, settings.monotonic)
-  if (options.secrets === PLAINTEXT) logger.warn({}, 'signing secrets are kept in plaintext: for development alone')
+  const endpointCache = createEndpointCache(db, secretStore, checkUrl, settings.monotonic)
+  if (options.secrets === PLAINTEXT)
+    logger.warn({}, 'signing secrets are stored in plaintext; use this for development only')
   if (development) logger.warn({}, DEVELOPMENT_WARNING)
   const { rowsStart = 'now', dispatchAtOnce } = queue
   const { deliveriesPerPublish } = limits
@@ -83,9 +84,9 @@ export function createEngine(options: EngineOptions): Engine {
   const counters = newCounters()
   const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
   const delivering: DeliverDeps = {
-    targets,
+    endpointCache,
     permits: createPermits(db),
-    access: createAttemptCredentials({ ...settings, db, checkUrl, logger }),
+    credentials: createAttemptCredentials({ ...settings, db, checkUrl, logger }),
     windowMs: circuit.windowMs,
     sign: options.signer ?? createWebCryptoSigner(),
     retrySchedule,
@@ -94,20 +95,20 @@ export function createEngine(options: EngineOptions): Engine {
     logger,
     ...settings,
   }
-  // Without a sender another process delivers, and knows.
+  // Without a sender another process delivers, and only that one knows whether it supports TLS options.
   const canUseTls = sender === undefined || sender.supports?.tls === true
   const { operatorWorkspaceId, random } = settings
-  const reporter = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
+  const notifier = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
   const probing = { openMs: circuit.openMs, random }
-  const tell = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>
+  const notifyQueue = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>
     dispatchRows(queue, messages, { db, counters, logger })
 
-  // A poller's settles and wake times, or a cron, let out the rest.
+  // The settles and timers of a poller, or a cron, resume the other rows.
   const graceMs = rowsStart === 'dispatched' ? MESSAGE_GRACE_MS : undefined
-  const letOutFirst = async (endpointId: string, background: CommitOptions['background']): Promise<void> => {
-    targets.forget(endpointId)
-    const { resumed } = await resumeHeld(db, probing, { batch: FIRST_LET_OUT, graceMs }, endpointId)
-    inBackground(tell(resumed.map(messageFor)), background)
+  const resumeFirst = async (endpointId: string, background: CommitOptions['background']): Promise<void> => {
+    endpointCache.forget(endpointId)
+    const { resumed } = await resumeHeld(db, probing, { batch: FIRST_RESUMED, graceMs }, endpointId)
+    inBackground(notifyQueue(resumed.map(messageFor)), background)
   }
 
   const engine: RouteEngine = {
@@ -117,11 +118,11 @@ export function createEngine(options: EngineOptions): Engine {
       secretStore,
       checkUrl,
       { defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
-      (id) => targets.forget(id),
-      letOutFirst,
+      (id) => endpointCache.forget(id),
+      resumeFirst,
     ),
     apiKeys,
-    deliveries: createDeliveryStore(db, rowsStart, letOutFirst),
+    deliveries: createDeliveryStore(db, rowsStart, resumeFirst),
     counters,
     logger,
     worker: createEngineWorker({
@@ -130,7 +131,7 @@ export function createEngine(options: EngineOptions): Engine {
       logger,
       circuit,
       keepCompleted,
-      reporter,
+      notifier,
       maxAgeMs,
       delivering,
       keyCheck,
@@ -139,14 +140,14 @@ export function createEngine(options: EngineOptions): Engine {
     limits,
     idempotencyRecords: ceilings.idempotencyRecords,
 
-    async commit(unit) {
-      checkNames('engine.commit', COMMIT_OPTIONS, unit)
-      const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = unit
+    async commit(commitOptions) {
+      checkNames('engine.commit', COMMIT_OPTIONS, commitOptions)
+      const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = commitOptions
       const prepared = prepareEvents(events)
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
-      const one = { writes, events: prepared, answer, idempotencyKey }
-      const committed = await commitTransaction(target, one, { logger, ...ceilings })
-      inBackground(tell(committed.messages), background)
+      const parts = { writes, events: prepared, answer, idempotencyKey }
+      const committed = await commitTransaction(target, parts, { logger, ...ceilings })
+      inBackground(notifyQueue(committed.messages), background)
       const eventIds = committed.replayed ? [] : prepared.map(({ id }) => id)
       return { ...committed.answer, replayed: committed.replayed, eventIds }
     },
@@ -161,19 +162,19 @@ export function createEngine(options: EngineOptions): Engine {
     async publish(event, background) {
       const prepared = prepareEvent(event)
       try {
-        const looking = ceilings.waiting.check(prepared.workspaceId)
-        if (looking) await looking
+        const counting = ceilings.waiting.check(prepared.workspaceId)
+        if (counting) await counting
         const rows = await fanOut(target, prepared)
         ceilings.waiting.added(prepared.workspaceId, rows.length)
-        inBackground(tell(messagesFor(target, prepared, rows)), background)
+        inBackground(notifyQueue(messagesFor(target, prepared, rows)), background)
         return { eventId: prepared.id, accepted: true, deliveries: rows.length }
       } catch (error) {
-        // A limit, which a queue would not raise.
+        // A limit was reached: the queue would run into the same one.
         if (error instanceof EngineError) throw error
         counters.degraded++
         logger.error(
           { eventId: prepared.id, type: prepared.type, ...errorFields(error) },
-          'the rows of an event could not be inserted; it is handed to the queue without them',
+          'failed to insert the deliveries of an event; sending the event to the queue without rows',
         )
         inBackground(dispatchWithoutRows(queue, prepared, { counters, logger }), background)
         return { eventId: prepared.id, accepted: false, deliveries: 0 }
@@ -186,11 +187,11 @@ export function createEngine(options: EngineOptions): Engine {
       if (!isEventId(eventId))
         throw new EngineError(
           'invalid_event',
-          `dispatch takes an event id, evt_ and a lower-case UUIDv7; found ${eventId}`,
+          `dispatch expects an event id, evt_ and a lower-case UUIDv7; found ${eventId}`,
         )
-      const told = tell(await messagesOf(target, eventId))
-      if (background) background(told)
-      else await told
+      const dispatched = notifyQueue(await messagesOf(target, eventId))
+      if (background) background(dispatched)
+      else await dispatched
     },
 
     async publishTest(workspaceId, endpointId, { once, ...how } = {}) {
@@ -204,13 +205,14 @@ export function createEngine(options: EngineOptions): Engine {
       const id = rowId(event.id, endpointId)
       once?.end(transaction, sqlText`select id from pending_events where id = ${id}`)
       await transaction.commit(db).catch(async (error: unknown) => {
-        // Of an endpoint that was deleted meanwhile there is no answer.
+        // If the endpoint was deleted meanwhile there is no row to store as the answer, which fails the transaction: `get`
+        // throws `not_found`.
         if (once && !(error instanceof OutboxError)) await engine.endpoints.get(workspaceId, endpointId)
         throw asEngineError(error)
       })
       if (inserted.rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
       ceilings.waiting.added(workspaceId, inserted.rows.length)
-      inBackground(tell(messagesFor(target, event, inserted.rows)), how.background)
+      inBackground(notifyQueue(messagesFor(target, event, inserted.rows)), how.background)
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 

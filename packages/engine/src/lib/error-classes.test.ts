@@ -5,7 +5,7 @@ import { ENGINE_ERROR_CODES, EngineError, type EngineErrorCode } from './errors.
 
 const page = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8')
 
-/** The rows of the table whose first column is headed so, by their cells. */
+/** The cells of each row of the table whose first column has this heading. */
 function tableOf(heading: string): string[][] {
   const rows = page.split('\n').map((line) =>
     line
@@ -19,17 +19,17 @@ function tableOf(heading: string): string[][] {
 }
 
 describe('docs/errors.md', () => {
-  it('has every class of a delivery error, in the words of the code', () => {
+  it('lists every class of delivery errors with the explanation in the code', () => {
     const classes = Object.entries(ERROR_CLASSES).map(([name, { happened, fix }]) => [`\`${name}\``, happened, fix])
     expect(tableOf('class')).toEqual(classes)
   })
 
-  it('has every HTTP status with an explanation of its own', () => {
+  it('lists every HTTP status that has an explanation of its own', () => {
     const statuses = Object.entries(HTTP_EXPLANATIONS).map(([status, { happened, fix }]) => [status, happened, fix])
     expect(tableOf('status')).toEqual(statuses)
   })
 
-  it('has every code of a problem document with its status and what mends it', () => {
+  it('lists every code of a problem document with its status and a fix', () => {
     const statusOf = (code: EngineErrorCode | 'internal') =>
       code === 'internal' ? 500 : new EngineError(code, '').status
     const known = [...ENGINE_ERROR_CODES, 'internal' as const].map((code) => `\`${code}\` ${statusOf(code)}`)
@@ -46,7 +46,7 @@ describe('the class of an error', () => {
     ['HTTP 302', 302, 'http_3xx'],
     ['HTTP 404: no such page', 404, 'http_4xx'],
     ['HTTP 500: timeout: of our own', 500, 'http_5xx'],
-    // An earlier attempt was answered; this error is of a later one.
+    // The status is of an earlier attempt, the error of a later one.
     ['tls: CERT_HAS_EXPIRED its certificate has expired', 500, 'tls'],
     ['timeout waiting for the printer', null, 'other'],
     ['the host says so', 503, 'http_5xx'],
@@ -56,11 +56,11 @@ describe('the class of an error', () => {
     expect(classOf(lastError, lastStatus)).toBe(errorClass)
   })
 
-  it('is null where there is no error, and so is its explanation', () => {
+  it('is null if there is no error, and so is its explanation', () => {
     expect([classOf(null, 200), explanationOf(null, 200)]).toEqual([null, null])
   })
 
-  it('is needed by whoever makes an error: a text without one does not compile', () => {
+  it('is required by the type of an error: a text without a class does not compile', () => {
     expectTypeOf<'timeout: late'>().toExtend<DeliveryError>()
     expectTypeOf<'HTTP 500: late'>().toExtend<DeliveryError>()
     expectTypeOf<'late'>().not.toExtend<DeliveryError>()
@@ -69,13 +69,13 @@ describe('the class of an error', () => {
 })
 
 describe('the explanation of an error', () => {
-  it('is that of the status where there is one, else that of the class', () => {
+  it('is that of the status if it has one, else that of its class', () => {
     expect(explanationOf('HTTP 410', 410)).toMatch(/^The receiver says that the endpoint is gone.* Delete the endpoint/)
     expect(explanationOf('HTTP 507', 507)).toMatch(/^The receiver failed while/)
     expect(explanationOf('dns: ENOTFOUND no such host name', 410)).toMatch(/^The host name of the URL has no address/)
   })
 
-  it('is two sentences in one line, each with its end', () => {
+  it('is two sentences on one line, each ending with a full stop', () => {
     for (const { happened, fix } of [...Object.values(ERROR_CLASSES), ...Object.values(HTTP_EXPLANATIONS)]) {
       expect(happened).toMatch(/^[A-Z][ -~]+\.$/)
       expect(fix).toMatch(/^[A-Z][ -~]+\.$/)

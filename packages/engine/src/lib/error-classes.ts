@@ -1,120 +1,119 @@
 import { ATTEMPTS_EXHAUSTED, DELIVERY_UNCONFIRMED, EXPIRED } from '@keepsend/outbox/internal'
 
-/** What an error of a delivery means, for the person who has to mend it. */
+/** Explains an error of a delivery to the person who has to fix it. */
 export interface ErrorExplanation {
-  /** One sentence on what happened. */
+  /** One sentence: the error. */
   happened: string
-  /** One sentence on what most likely mends it. */
+  /** One sentence: the most likely fix. */
   fix: string
 }
 
 /**
- * Every class that the error of a delivery can have: the word before the colon in `lastError`, or the hundred of an HTTP
- * status. The only list of them: the API, the log lines and `docs/errors.md` are made from it, and an error that has no
- * class here does not compile.
+ * Every class of delivery errors, with its explanation. The class is the word before the colon in `lastError`, or the first
+ * digit of an HTTP status. This is the only list: the API and the log lines use it, a test compares `docs/errors.md` with it,
+ * and an error without a class here does not compile.
  */
 export const ERROR_CLASSES = {
   timeout: {
-    happened:
-      'The receiver did not answer within the deadline of the attempt, in which it also has to be connected to.',
-    fix: 'Answer as soon as the event is stored, and work on it afterwards; or raise the deadline of the endpoint.',
+    happened: 'The receiver did not answer within the deadline of the attempt, which includes the time to connect.',
+    fix: 'Answer as soon as the event is stored, and process it afterwards; or raise the deadline of the endpoint.',
   },
   dns: {
     happened: 'The host name of the URL has no address, or its name servers did not answer.',
     fix: 'Check the spelling of the host and its DNS records.',
   },
   connect: {
-    happened: 'No connection to the receiver could be made.',
-    fix: 'Check that the receiver runs, that it listens at this host and port, and that its firewall lets the sender in.',
+    happened: 'The connection to the receiver failed.',
+    fix: 'Check that the receiver runs, listens on this host and port, and that its firewall accepts the sender.',
   },
   tls: {
     happened:
-      'The TLS handshake failed: a certificate, of the receiver or of the endpoint, was not accepted, or none was sent.',
-    fix: 'Check that the certificate of the receiver is valid for this host, is not expired, and is sent with its whole chain, and the tls of the endpoint, if it has one; TLS 1.2 or later is needed.',
+      'The TLS handshake failed: a certificate of the receiver or of the endpoint was missing or was not accepted.',
+    fix: 'Check that the certificate of the receiver is valid for this host, is not expired, and is sent with its whole chain; if a private authority issued it, set tls.ca of the endpoint; if the receiver asks for a client certificate, check tls.cert and tls.key; TLS 1.2 or later is required.',
   },
   network: {
-    happened: 'The connection broke before the receiver had answered.',
-    fix: 'Check the log of the receiver and of the proxies and load balancers before it.',
+    happened: 'The connection broke before the receiver answered.',
+    fix: 'Check the logs of the receiver and of the proxies and load balancers in front of it.',
   },
   invalid_response: {
     happened: 'The answer of the receiver is not valid HTTP.',
-    fix: 'Check what answers at this host and port, and what stands before it.',
+    fix: 'Check which server answers on this host and port, and any proxy in front of it.',
   },
   blocked_address: {
-    happened: 'The URL leads to an address that may not be sent to: a private, local or denied one.',
-    fix: 'Give the endpoint a public address, or have the operator open this one in the URL policy.',
+    happened: 'The URL leads to an address that is not allowed: a private, local or denied one.',
+    fix: 'Give the receiver a public address, or ask the operator to allow this one in the URL policy.',
   },
   invalid_url: {
-    happened: 'The URL of the endpoint is no URL.',
-    fix: 'Set the URL of the endpoint again.',
+    happened: 'The URL of the endpoint is not a valid URL.',
+    fix: 'Correct the URL of the endpoint.',
   },
   scheme: {
     happened: 'The URL does not begin with https.',
-    fix: 'Change the URL of the endpoint, or have the operator open http in the URL policy.',
+    fix: 'Change the URL of the endpoint, or ask the operator to allow http in the URL policy.',
   },
   credentials: {
-    happened: 'The URL holds a user name or a password.',
-    fix: 'Take them out of the URL; a header of the endpoint can hold what the receiver wants.',
+    happened: 'The URL contains a user name or a password.',
+    fix: 'Remove them from the URL, and set the auth of the endpoint instead.',
   },
   port: {
-    happened: 'The port of the URL may not be sent to.',
-    fix: 'Let the receiver listen on 443 or 8443, or have the operator open its port in the URL policy.',
+    happened: 'The port of the URL is not allowed.',
+    fix: 'Let the receiver listen on 443 or 8443, or ask the operator to allow its port in the URL policy.',
   },
   egress_proxy: {
-    happened: 'The egress proxy of the sender made no connection to the receiver.',
+    happened: 'The egress proxy of the sender did not connect to the receiver.',
     fix: 'The operator should check the proxy and its rules; the receiver was not reached.',
   },
   sender_limit: {
-    happened: 'The sender had reached a limit of its own: open connections, or requests of one invocation.',
-    fix: 'The operator should raise the limit, or send less at the same time; the receiver was not reached.',
+    happened: 'The sender reached one of its own limits: open connections, or requests of one invocation.',
+    fix: 'The operator should raise the limit, or lower the concurrency; the receiver was not reached.',
   },
   auth: {
-    happened: 'No access token for the endpoint was to be had: the token request failed.',
+    happened: 'The request for an access token of the endpoint failed, so nothing was sent.',
     fix: 'Check that the token server answers, and the token URL, client id and client secret of the endpoint.',
   },
   http_3xx: {
     happened: 'The receiver answered with a redirect, and redirects are not followed.',
-    fix: 'If it is one, change the URL of the endpoint to where it leads.',
+    fix: 'Change the URL of the endpoint to the target of the redirect.',
   },
   http_4xx: {
     happened: 'The receiver refused the request.',
-    fix: 'Read what it answered, mend the receiver, and replay the delivery.',
+    fix: 'Read its answer, fix the receiver, and replay the delivery.',
   },
   http_5xx: {
-    happened: 'The receiver failed while it worked on the request.',
+    happened: 'The receiver failed while it processed the request.',
     fix: 'Check the log of the receiver.',
   },
   endpoint_gone: {
     happened: 'The endpoint was deleted before the delivery was sent.',
-    fix: 'Nothing to do; an endpoint made anew gets only new events.',
+    fix: 'Nothing to do; a new endpoint receives only new events.',
   },
   endpoint_lookup_failed: {
-    happened: 'The database did not say what the endpoint is, so nothing was sent.',
-    fix: 'The operator should check the database; the delivery is tried again by itself.',
+    happened: 'The endpoint could not be read from the database, so nothing was sent.',
+    fix: 'The operator should check the database; the delivery is retried automatically.',
   },
   secret_unreadable: {
     happened: 'A secret of the endpoint could not be decrypted, so nothing was sent.',
-    fix: 'The operator should check that the key ring holds the key it was encrypted with, or rotate the secret.',
+    fix: 'The operator should check that the key ring contains the key it was encrypted with, or rotate the secret.',
   },
   internal_error: {
-    happened: 'The sender itself failed before the request reached the receiver.',
-    fix: 'The operator should read the log of the sender; setting the endpoint again mends a row that was broken by hand.',
+    happened: 'The sender failed unexpectedly; the request may not have reached the receiver.',
+    fix: 'The operator should read the log of the sender; if the row of the endpoint was damaged by hand, setting the endpoint again repairs it.',
   },
   dead_letter: {
     happened: 'The queue gave up on the message of the delivery.',
     fix: 'The operator should read the log of the queue consumer; replay the delivery once its cause is gone.',
   },
   [EXPIRED]: {
-    happened: 'The delivery was not settled within the time that a delivery has.',
-    fix: 'See what held it up, a disabled endpoint for example, and replay it.',
+    happened: 'The delivery was older than maxAgeMs before it succeeded.',
+    fix: 'Find the cause of the delay, for example a disabled endpoint, and replay the delivery.',
   },
   [ATTEMPTS_EXHAUSTED]: {
     happened: 'No attempts are left.',
-    fix: 'Mend the receiver and replay the delivery.',
+    fix: 'Fix the receiver and replay the delivery.',
   },
   [DELIVERY_UNCONFIRMED]: {
     happened: 'The worker died during the last attempt: the delivery may have arrived.',
-    fix: 'Look whether the receiver has it; replay it if the receiver knows repeats by their webhook-id.',
+    fix: 'Check whether the receiver has it; replay it if not, or if the receiver deduplicates by webhook-id.',
   },
   other: {
     happened: 'The error was written by something other than Keepsend.',
@@ -129,75 +128,75 @@ export const ERROR_CLASS_NAMES = Object.keys(ERROR_CLASSES) as ErrorClass[]
 
 type HttpClass = 'http_3xx' | 'http_4xx' | 'http_5xx'
 
-/** A class that begins an error's text. */
+/** The classes that an error's text begins with. */
 type NamedClass = Exclude<ErrorClass, HttpClass | 'other'>
 
-/** The text of a delivery's error: it begins with its class, or with the HTTP status. */
+/** The text of a delivery's error. It begins with its class, or with the HTTP status. */
 export type DeliveryError = NamedClass | `${NamedClass}: ${string}` | `HTTP ${number}` | `HTTP ${number}: ${string}`
 
-/** Of a delivery whose endpoint was deleted. */
+/** The error of a delivery whose endpoint was deleted. */
 export const ENDPOINT_GONE: DeliveryError = 'endpoint_gone: the endpoint does not exist'
 
-/** What single statuses say beyond their class. */
+/** Statuses with an explanation of their own; all others have that of their class. */
 export const HTTP_EXPLANATIONS: Readonly<Record<number, ErrorExplanation>> = {
   400: {
     happened: 'The receiver could not read the request (400).',
-    fix: 'Check that it verifies and parses the raw bytes of the body, with the right secret.',
+    fix: 'Check that it verifies and parses the raw bytes of the body, and uses the right secret.',
   },
   401: {
-    happened: 'The receiver wants other credentials (401).',
-    fix: 'Check the signing secret that it verifies with, and the auth and the headers of the endpoint.',
+    happened: 'The receiver did not accept the credentials (401).',
+    fix: 'Check the signing secret that it verifies with, and the auth and headers of the endpoint.',
   },
   403: {
-    happened: 'The receiver, or a firewall before it, forbids the request (403).',
-    fix: 'Let the sender through the firewall, and check the credentials in the headers of the endpoint.',
+    happened: 'The receiver, or a firewall in front of it, forbids the request (403).',
+    fix: 'Allow the sender in the firewall, and check the auth and headers of the endpoint.',
   },
   404: {
     happened: 'The receiver has nothing at this path (404).',
     fix: 'Check the path in the URL of the endpoint, and that the receiver is deployed.',
   },
   405: {
-    happened: 'The receiver takes no POST at this path (405).',
+    happened: 'The receiver accepts no POST at this path (405).',
     fix: 'Check the URL of the endpoint; webhooks are sent by POST.',
   },
   407: {
-    happened: 'A proxy before the receiver wants credentials (407).',
+    happened: 'A proxy in front of the receiver requires credentials (407).',
     fix: 'Let the sender reach the receiver without that proxy.',
   },
   408: {
-    happened: 'The receiver waited too long for the request (408).',
+    happened: 'The receiver timed out while it waited for the request (408).',
     fix: 'Check its load and its time-outs.',
   },
   409: {
-    happened: 'The receiver says that the event conflicts with what it has (409).',
-    fix: 'If it has the event already, let it answer 200 to a repeat; if it asks to come again, let it send Retry-After.',
+    happened: 'The receiver says that the event conflicts with its state (409).',
+    fix: 'If it has the event already, let it answer 200 to a repeat; if it wants a retry, let it send Retry-After.',
   },
   410: {
-    happened: 'The receiver says that the endpoint is gone for good (410), so the endpoint was disabled.',
+    happened: 'The receiver says that the endpoint is gone permanently (410), so the endpoint was disabled.',
     fix: 'Delete the endpoint, or enable it once the receiver is back.',
   },
   413: {
-    happened: 'The body is larger than the receiver takes (413).',
-    fix: 'Raise the limit of the receiver, to 256 KiB and some headers, and replay the delivery.',
+    happened: 'The body is larger than the receiver accepts (413).',
+    fix: 'Raise the limit of the receiver to 256 KiB plus headers, and replay the delivery.',
   },
   415: {
-    happened: 'The receiver does not take the content type of the request (415).',
-    fix: 'Let it take application/json, or the type that the raw body of the event has.',
+    happened: 'The receiver does not accept the content type of the request (415).',
+    fix: 'Let it accept application/json, or the content type of the raw body of the event.',
   },
   421: {
-    happened: 'The server that answered is not the one for this host (421).',
-    fix: 'Check the virtual hosts and the TLS set-up of the receiver.',
+    happened: 'The server that answered is not responsible for this host (421).',
+    fix: 'Check the virtual hosts and the TLS configuration of the receiver.',
   },
   422: {
     happened: 'The receiver does not accept the content of the event (422).',
-    fix: 'Compare what it expects with the payload of the event.',
+    fix: 'Compare the payload of the event with the format that the receiver expects.',
   },
   425: {
-    happened: 'The receiver does not want the request yet (425).',
-    fix: 'Nothing, if it is rare; otherwise see why its TLS set-up counts the request as early data.',
+    happened: 'The receiver is not ready to process the request yet (425).',
+    fix: 'Nothing, if it is rare; otherwise check why its TLS configuration treats the request as early data.',
   },
   429: {
-    happened: 'The receiver has had too many requests (429), so the endpoint was paused.',
+    happened: 'The receiver has received too many requests (429), so the endpoint was paused.',
     fix: 'Nothing, if it is rare; otherwise give the endpoint a rate limit.',
   },
   502: {
@@ -210,14 +209,14 @@ export const HTTP_EXPLANATIONS: Readonly<Record<number, ErrorExplanation>> = {
   },
   504: {
     happened: 'A proxy waited too long for the receiver behind it (504).',
-    fix: 'Answer as soon as the event is stored, and work on it afterwards.',
+    fix: 'Answer as soon as the event is stored, and process it afterwards.',
   },
 }
 
 /**
- * The class of a delivery's error; null where there is none.
+ * The class of a delivery's error; null if there is no error.
  *
- * @param lastStatus goes for a text that begins with no class, as somebody else may write one
+ * @param lastStatus is used if the text begins with neither a class nor a status, such as a text that another program wrote
  */
 export function classOf(lastError: string | null, lastStatus: number | null = null): ErrorClass | null {
   if (lastError === null) return null
@@ -226,7 +225,7 @@ export function classOf(lastError: string | null, lastStatus: number | null = nu
   return httpClassOf(statusIn(lastError) ?? lastStatus)
 }
 
-/** What happened and what most likely mends it, two sentences; null where there is no error. */
+/** Explains a delivery's error in two sentences: what happened, and the most likely fix. Null if there is no error. */
 export function explanationOf(lastError: string | null, lastStatus: number | null = null): string | null {
   const errorClass = classOf(lastError, lastStatus)
   if (lastError === null || errorClass === null) return null
@@ -241,7 +240,7 @@ function statusIn(lastError: string): number | null {
 }
 
 function httpClassOf(status: number | null): ErrorClass {
-  // A status beyond 599 is taken for one of the server (RFC 9110, section 15).
+  // A status beyond 599 is treated as a server error (RFC 9110, section 15).
   const errorClass = `http_${Math.min(5, Math.floor((status ?? 0) / 100))}xx`
   return Object.hasOwn(ERROR_CLASSES, errorClass) ? (errorClass as HttpClass) : 'other'
 }

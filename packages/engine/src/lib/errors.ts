@@ -2,16 +2,16 @@ import { OutboxError } from '@keepsend/outbox'
 import { createOptionChecks, shareInstances } from '@keepsend/outbox/internal'
 
 /**
- * What went wrong, as a stable code; {@link EngineError.status} is the HTTP status that fits it.
+ * The stable code of an {@link EngineError}; {@link EngineError.status} is the HTTP status of the code.
  *
  * - `invalid_request` 400, `unauthenticated` 401, `forbidden` 403, `not_found` 404, `not_retained` 404
  * - `idempotency_in_flight` 409, `conflict` 409, `precondition_failed` 412, `payload_too_large` 413
  * - `method_not_allowed` 405, `unsupported_media_type` 415
  * - `too_many_endpoints` 409, `too_many_deliveries` 413; `too_many_waiting`, `too_many_requests` and
- *   `too_many_idempotency_records` 429: a limit of `limits` is reached, nothing was written
+ *   `too_many_idempotency_records` 429: a limit of `limits` was reached, nothing was written
  * - `invalid_event`, `invalid_endpoint`, `idempotency_mismatch` 422
- * - `not_accepted` 503: nothing was committed, repeat it
- * - `commit_unconfirmed` 500: the write may have taken place; look before you repeat it
+ * - `not_accepted` 503: nothing was committed; repeat the call
+ * - `commit_unconfirmed` 500: the commit may have succeeded; read before you repeat it, or repeat it under its idempotency key
  * - `secret_unreadable` 500: a secret could not be decrypted; see `secrets`
  * - `invalid_option` 500: the engine or a helper was set up wrongly
  */
@@ -43,20 +43,20 @@ export const STATUS_OF = {
   not_accepted: 503,
 } as const
 
-/** Every code, for what goes through all of them. */
+/** Every code, for the tables and documents that list them. */
 export const ENGINE_ERROR_CODES = Object.keys(STATUS_OF) as EngineErrorCode[]
 
-/** A message quotes what was found, which may be as long as a request. */
+/** A message quotes the value that was found, which may be as long as a request. */
 const MAX_MESSAGE = 1000
 
 /**
- * The one error class of `@keepsend/engine`. Its message is 1,000 characters at most. `instanceof` holds for the errors of
- * every copy of the package in the process.
+ * The one error class of `@keepsend/engine`. Its message has at most 1,000 characters. `instanceof` works across several copies
+ * of the package in one process.
  */
 export class EngineError extends Error {
   override readonly name = 'EngineError'
   readonly code: EngineErrorCode
-  /** Seconds after which to try again, where that is known. */
+  /** Seconds to wait before trying again, where that is known. */
   readonly retryAfterSeconds: number | undefined
 
   constructor(
@@ -79,7 +79,7 @@ export class EngineError extends Error {
   }
 }
 
-/** The outbox's refusals in the engine's words; the caller's own errors, a broken constraint say, stay as they are. */
+/** Converts an `OutboxError` to an `EngineError`; other errors, such as a violated constraint of the caller's, are returned as they are. */
 export function asEngineError(error: unknown): unknown {
   if (!(error instanceof OutboxError)) return error
   if (error.code === 'not_accepted' || error.code === 'storage_unsafe')
@@ -89,5 +89,5 @@ export function asEngineError(error: unknown): unknown {
   return error
 }
 
-/** Refuses options, each under its name, as `invalid_option`. */
+/** Checks of option names and bounds; they throw `invalid_option` and name the option. */
 export const { checkBounds, checkNames } = createOptionChecks((message) => new EngineError('invalid_option', message))

@@ -13,7 +13,7 @@ declare module 'hono' {
   }
 }
 
-/** Puts the engine where {@link commitWithEvents} and {@link publishEvent} find it. */
+/** Middleware that gives {@link commitWithEvents} and {@link publishEvent} their engine. Use it before the routes. */
 export function keepsend(engine: Engine): MiddlewareHandler {
   return async (c, next) => {
     c.set('keepsend', engine)
@@ -22,10 +22,10 @@ export function keepsend(engine: Engine): MiddlewareHandler {
 }
 
 export interface CommitWithEventsOptions extends Pick<CommitOptions, 'writes' | 'events'> {
-  /** Known before the commit, so that it can be stored with it. */
+  /** The answer to send. It is fixed before the commit, so that it can be stored in the same transaction. */
   response: { status: number; body: unknown }
   /**
-   * Whose `Idempotency-Key` it is. Needed where a request carries one and its events are of no workspace, or of several.
+   * The workspace of the `Idempotency-Key`. Required if a request has one and its events belong to no workspace or to several.
    *
    * @default the workspace of the events
    */
@@ -40,10 +40,12 @@ export const COMMIT_WITH_EVENTS_OPTIONS = {
 } satisfies OptionNames<CommitWithEventsOptions>
 
 /**
- * Commits the route's change, its webhook rows and, where the request carries an `Idempotency-Key`, the success
- * record as one atomic unit, then answers. A repeat of the request gets the stored answer with
- * `Idempotency-Replayed: true`. What Keepsend refuses is answered as a problem document; an error of the writes
- * themselves, a broken constraint say, is thrown for the app to handle.
+ * Commits the route's writes, its deliveries and, if the request has an `Idempotency-Key`, its idempotency record in one
+ * transaction, then answers. A repeat of the request gets the stored answer with `Idempotency-Replayed: true`. An
+ * `EngineError` becomes a problem document.
+ *
+ * @throws {EngineError} `invalid_option` for a wrong set-up
+ * @throws the error of the caller's own writes, such as a violated constraint, for the app to handle
  *
  * @example
  * app.post('/messages', async (c) => {
@@ -76,9 +78,9 @@ export async function commitWithEvents(c: Context, options: CommitWithEventsOpti
 }
 
 /**
- * The stored answer, where this request was committed before; undefined the first time and without an
- * `Idempotency-Key`. For a route that looks before it commits: the repeat of a DELETE finds nothing to delete, and its
- * caller wants the first answer, not a 404.
+ * Answers a repeated request with its stored response; undefined the first time and without an `Idempotency-Key`. Call it in
+ * routes that read before they commit: a repeated DELETE finds nothing to delete, and should answer as the first one did
+ * instead of 404.
  *
  * @example
  * app.use(async (c, next) => (await replayIdempotentResponse(c, workspaceOf(c))) ?? next())
@@ -95,19 +97,19 @@ export async function replayIdempotentResponse(c: Context, workspaceId: string):
   }
 }
 
-/** An event for a change that was committed elsewhere: its rows are inserted before this resolves. */
+/** Publishes an event for a change that was committed elsewhere: see {@link Engine.publish}. */
 export function publishEvent(c: Context, event: WebhookEvent): Promise<PublishResult> {
   return engineOf(c).publish(event, backgroundOf(c))
 }
 
-/** The one workspace that all events are of. */
+/** The workspace of the events; undefined if there is none, or more than one. */
 function workspaceOf(events: readonly WebhookEvent[]): string | undefined {
   const [first, ...others] = new Set(events.map(({ workspaceId }) => workspaceId))
   return others.length === 0 ? first : undefined
 }
 
 /**
- * The request's `Idempotency-Key`, if it has one, with what makes it the same request.
+ * Reads the request's `Idempotency-Key`, if it has one, with the method, path and body that a repeat must match.
  *
  * @throws {EngineError} `invalid_option` for a key that belongs to no workspace
  */
@@ -120,27 +122,27 @@ export async function idempotencyKeyOf(
   if (workspaceId === undefined) {
     throw new EngineError(
       'invalid_option',
-      'this request has an Idempotency-Key, and its events are of no one workspace: give commitWithEvents a workspaceId',
+      'this request has an Idempotency-Key, but its events belong to no workspace or to several: pass a workspaceId to commitWithEvents',
     )
   }
   return { key, workspaceId, method: c.req.method, route: c.req.path, body: new Uint8Array(await c.req.arrayBuffer()) }
 }
 
-/** The answer of a commit, marked where it is an earlier one. */
+/** The response of a commit, with `Idempotency-Replayed` if it is a stored one. */
 function committedResponse({ status, body, replayed }: Pick<CommitResult, 'status' | 'body' | 'replayed'>): Response {
   const headers = new Headers({ 'content-type': 'application/json' })
   if (replayed) headers.set('idempotency-replayed', 'true')
-  // A response of these numbers has no body, and the platform refuses one.
+  // Responses with these statuses have no body; the platform's constructor throws if given one.
   return new Response(status === 204 || status === 205 || status === 304 ? null : body, { status, headers })
 }
 
-/** `waitUntil`, where the platform has one; elsewhere the work runs on by itself. */
+/** Passes work to `waitUntil` where the platform has it; elsewhere the work continues by itself. */
 export function backgroundOf(c: Context): NonNullable<CommitOptions['background']> {
   try {
     const { executionCtx } = c
     return (work) => executionCtx.waitUntil(work)
   } catch {
-    // Hono throws where there is no execution context, as on Node.
+    // Hono throws if there is no execution context, for example on Node.
     return () => undefined
   }
 }
@@ -148,6 +150,9 @@ export function backgroundOf(c: Context): NonNullable<CommitOptions['background'
 function engineOf(c: Context): Engine {
   const engine = c.get('keepsend') as Engine | undefined
   if (!engine)
-    throw new EngineError('invalid_option', 'no engine in this context: app.use(keepsend(engine)) before the routes')
+    throw new EngineError(
+      'invalid_option',
+      'no engine in this context: call app.use(keepsend(engine)) before the routes',
+    )
   return engine
 }

@@ -1,4 +1,9 @@
-/** @throws {Error} that it took too long: the work itself goes on, and nobody waits for it */
+/**
+ * Waits for the work at most `ms`. The work itself is not cancelled.
+ *
+ * @param who names the work in the error
+ * @throws {Error} if the work took longer
+ */
 export function inTime<T>(work: Promise<T>, ms: number, who: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {

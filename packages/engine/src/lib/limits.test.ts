@@ -4,7 +4,7 @@ import { type Rig, rig } from '../../test/rig.ts'
 import { api, problem, read } from '../../test/routes.ts'
 
 describe('endpoints of a workspace', () => {
-  it('are 100 unless said otherwise, and the next is refused before anything of it is written', async () => {
+  it('are at most 100 by default, and one more is refused before anything of it is written', async () => {
     const { engine, count } = await rig()
     for (let made = 0; made < 100; made++) await engine.endpoints.create('w1', ENDPOINT)
     await expect(engine.endpoints.create('w1', ENDPOINT)).rejects.toMatchObject({
@@ -17,7 +17,7 @@ describe('endpoints of a workspace', () => {
     await engine.endpoints.create('w2', ENDPOINT)
   })
 
-  it('are no more when two are made side by side at the limit: one of the two is 409', async () => {
+  it('do not exceed the limit when two are created concurrently: one of the two gets 409', async () => {
     const { engine, count } = await rig({ limits: { endpointsPerWorkspace: 3 } })
     for (let round = 0; round < 10; round++) {
       const workspaceId = `w${round}`
@@ -28,7 +28,7 @@ describe('endpoints of a workspace', () => {
     expect(await count('keepsend_endpoints')).toBe(30)
   })
 
-  it('have room again when one was deleted, and a lower limit leaves those that are there', async () => {
+  it('can be created again after one was deleted, and a lower limit deletes none', async () => {
     const { engine, ...on } = await rig({ limits: { endpointsPerWorkspace: 2 } })
     const { endpoint } = await engine.endpoints.create('w1', ENDPOINT)
     await engine.endpoints.create('w1', ENDPOINT)
@@ -39,7 +39,7 @@ describe('endpoints of a workspace', () => {
     await expect(lower.engine.endpoints.create('w1', ENDPOINT)).rejects.toMatchObject({ code: 'too_many_endpoints' })
   })
 
-  it('are refused over HTTP as a problem, with and without an Idempotency-Key', async () => {
+  it('are refused over HTTP with a problem document, with and without an Idempotency-Key', async () => {
     const { call, engine, keys, addEndpoint } = await api({ limits: { endpointsPerWorkspace: 1 } })
     await addEndpoint()
     expect(await read(call('POST', '/endpoints', ENDPOINT))).toEqual(problem(409, 'too_many_endpoints'))
@@ -56,7 +56,7 @@ describe('endpoints of a workspace', () => {
 describe('subscriptions of an endpoint', () => {
   const types = (count: number) => Array.from({ length: count }, (_, n) => `type.n${n}`)
 
-  it('are event types × channels, 100 at most unless said otherwise', async () => {
+  it('are event types × channels, at most 100 by default', async () => {
     const { engine, count } = await rig()
     const wide = { ...ENDPOINT, eventTypes: types(50), channels: ['a', 'b', 'c'] }
     await expect(engine.endpoints.create('w1', wide)).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('subscriptions of an endpoint', () => {
     ])
   })
 
-  it('are no more when two changes side by side widen it, one its types and one its channels', async () => {
+  it('do not exceed the limit when two concurrent changes add types and channels', async () => {
     const { engine, count } = await rig({ limits: { subscriptionsPerEndpoint: 6 } })
     for (let round = 0; round < 10; round++) {
       const { endpoint } = await engine.endpoints.create('w1', { ...ENDPOINT, eventTypes: ['a'], channels: ['a'] })
@@ -85,7 +85,7 @@ describe('subscriptions of an endpoint', () => {
     expect(await count('keepsend_subscriptions')).toBe(30)
   })
 
-  it('are written only where they changed', async () => {
+  it('are written only if they changed', async () => {
     const made = await rig()
     const wide = { eventTypes: types(50), channels: ['a', 'b'] }
     const { endpoint } = await made.engine.endpoints.create('w1', { ...ENDPOINT, ...wide })
@@ -98,7 +98,7 @@ describe('subscriptions of an endpoint', () => {
   })
 })
 
-/** The changes of a table's rows from here on, by triggers. */
+/** Records the changes of a table's rows from here on, with triggers. */
 async function changesOf({ db, exec, select }: Rig, table: string): Promise<() => Promise<unknown[]>> {
   await exec('create table changed (what text)')
   if (db.dialect.name === 'postgres') {
@@ -122,7 +122,7 @@ it.each([
   ['waitingPerWorkspace', 10_000_000],
   ['requestsPerSecond', 100_000],
   ['idempotencyRecordsPerWorkspace', 1_000_000_000],
-])('limits.%s out of its bounds is refused by name, bound and value', async (name, most) => {
+])('limits.%s outside its bounds is refused; the error names option, bound and value', async (name, most) => {
   for (const value of [0, most + 1, 1.5, Number.NaN]) {
     await expect(rig({ limits: { [name]: value } })).rejects.toMatchObject({
       code: 'invalid_option',

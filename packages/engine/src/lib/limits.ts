@@ -1,34 +1,34 @@
 import { type OptionNames, type OptionsOf, withDefaults } from '@keepsend/outbox/internal'
 import { checkBounds } from './errors.ts'
 
-/** What a workspace, an endpoint and a request may ask for at most. The table with every other bound is in `docs/bounds.md`. */
+/** Upper limits of a workspace, an endpoint and a request. `docs/bounds.md` lists every other bound. */
 export interface Limits {
-  /** Endpoints of a workspace: 1–100,000. One more is refused as `too_many_endpoints`. @default 100 */
+  /** Endpoints in a workspace: 1–100,000. One more is refused with `too_many_endpoints`. @default 100 */
   endpointsPerWorkspace: number
-  /** Event types × channels of an endpoint: 1–500. More are refused as `invalid_endpoint`. @default 100 */
+  /** Event types × channels of an endpoint: 1–500. More are refused with `invalid_endpoint`. @default 100 */
   subscriptionsPerEndpoint: number
   /**
-   * Deliveries that one publish makes, all events of a commit together: 1–1,000,000. More are refused as
-   * `too_many_deliveries`, and none is made. @default 10_000
+   * Deliveries of one publish, all events of a commit together: 1–1,000,000. More are refused with `too_many_deliveries`, and
+   * none is inserted. @default 10_000
    */
   deliveriesPerPublish: number
   /**
-   * Deliveries of a workspace that stand in line or are held: 1–10,000,000. From there on each publish is refused as
-   * `too_many_waiting`. Looked at once a second at most, so that what is published in that second may pass it.
+   * Deliveries of a workspace that are due or held: 1–10,000,000. At the limit each publish is refused with
+   * `too_many_waiting`. Counted at most once a second, so the publishes of one second may exceed it.
    *
    * @default 1_000_000
    */
   waitingPerWorkspace: number
   /**
-   * Requests of one API key in a second that this process answers: 1–100,000. With an `authenticate` of the host's own, of one
-   * workspace. More are refused as `too_many_requests`.
+   * Requests a second that this process answers for one API key, or for one workspace if the host has its own `authenticate`:
+   * 1–100,000. More are refused with `too_many_requests`.
    *
    * @default no limit
    */
   requestsPerSecond: number | undefined
   /**
-   * Idempotency records of a workspace that are retained: 1–1,000,000,000. From there on a request with an `Idempotency-Key`
-   * is refused as `too_many_idempotency_records`. Looked at once a second at most, and beyond 50,000 estimated from a sample.
+   * Retained idempotency records of a workspace: 1–1,000,000,000. At the limit a request with an `Idempotency-Key` is refused
+   * with `too_many_idempotency_records`. Counted at most once a second, and beyond 50,000 estimated from a sample.
    *
    * @default 10_000_000
    */

@@ -3,7 +3,7 @@ import { limitLines } from './log-limit.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { redactingLogger } from './redacting-logger.ts'
 
-/** A logger under the limit, what it was given, and a clock that is moved by hand. */
+/** A limited logger, the lines that it passed on, and a clock that the test moves. */
 function limited({ debug = true } = {}) {
   const lines: { level: string; message: string; fields: Record<string, unknown> }[] = []
   const at = (level: string) => (fields: Record<string, unknown>, message: string) =>
@@ -13,8 +13,8 @@ function limited({ debug = true } = {}) {
   return { log: limitLines(given, () => clock.now), lines, clock }
 }
 
-describe('of one kind of line', () => {
-  it('few are written in a period, and one line says how many were left out', () => {
+describe('one kind of line', () => {
+  it('is written 20 times in a period, and one line says how many were left out', () => {
     const { log, lines, clock } = limited()
     for (let n = 0; n < 113; n++) log.warn({ deliveryId: n }, 'attempt failed')
     expect(lines.length).toBe(20)
@@ -31,7 +31,7 @@ describe('of one kind of line', () => {
     expect(lines.at(-1)).toEqual({ level: 'warn', message: 'attempt failed', fields: {} })
   })
 
-  it('an endpoint has few, so that the others are seen beside it', () => {
+  it('is written 5 times about one endpoint, so that lines about others are not hidden', () => {
     const { log, lines, clock } = limited()
     for (let n = 0; n < 1000; n++) log.warn({ endpointId: 'ep_noisy' }, 'attempt failed')
     log.warn({ endpointId: 'ep_other' }, 'attempt failed')
@@ -42,13 +42,13 @@ describe('of one kind of line', () => {
     expect([of('ep_noisy'), lines[6]?.fields]).toEqual([6, { leftOut: 995 }])
   })
 
-  it('the same message at another level is another kind', () => {
+  it('is a message at one level: another level is another kind', () => {
     const { log, lines } = limited()
     for (let n = 0; n < 30; n++) for (const level of ['info', 'warn', 'error', 'debug'] as const) log[level]?.({}, 'm')
     expect(lines.length).toBe(80)
   })
 
-  it('each kind has its count at the end of its own period, though nothing else is logged', () => {
+  it('has its count at the end of its own period, even if nothing else is logged', () => {
     vi.useFakeTimers()
     try {
       const { log, lines, clock } = limited()
@@ -69,7 +69,7 @@ describe('of one kind of line', () => {
     }
   })
 
-  it('the count comes at the end of the period though nothing else is logged, and holds no process', () => {
+  it('has its count at the end of the period, and its timer does not keep the process alive', () => {
     vi.useFakeTimers()
     try {
       const { log, lines, clock } = limited()
@@ -78,7 +78,7 @@ describe('of one kind of line', () => {
       vi.advanceTimersByTime(10_000)
       expect(lines.at(-1)).toMatchObject({ level: 'error', fields: { leftOut: 1 } })
       expect(vi.getTimerCount()).toBe(0)
-      // A platform that ends timers with their request: the next line tells, and the one after has a timer again.
+      // On a platform that ends timers with the request, the next line brings the count, and the one after it starts a timer.
       for (let n = 0; n < 21; n++) log.error({}, 'm')
       vi.clearAllTimers()
       clock.now = 20_000
@@ -93,7 +93,7 @@ describe('of one kind of line', () => {
 })
 
 describe('memory', () => {
-  it('is bounded, whatever messages and endpoints there are: the oldest kind ends early, with its count', () => {
+  it('is bounded for any number of messages and endpoints: the oldest kind ends early, with its count', () => {
     const { log, lines } = limited()
     for (let n = 0; n < 21; n++) log.warn({}, 'oldest')
     for (let n = 0; n < 201; n++) log.warn({ endpointId: `ep_${n}` }, `kind ${n}`)
@@ -104,7 +104,7 @@ describe('memory', () => {
 })
 
 describe('debug', () => {
-  it('is missing where the logger has none, so that its lines cost nothing', () => {
+  it('is missing if the logger has none, so that its lines cost nothing', () => {
     expect(limited({ debug: false }).log).not.toHaveProperty('debug')
     expect(redactingLogger({ ...silentLogger })).not.toHaveProperty('debug')
     const { log, lines } = limited()
@@ -114,14 +114,14 @@ describe('debug', () => {
 })
 
 describe('a logger', () => {
-  it('that breaks costs its line and nothing else', () => {
+  it('that throws loses its line and nothing else', () => {
     const broken = (): never => {
       throw new Error('disk full')
     }
     expect(() => redactingLogger({ info: broken, warn: broken, error: broken }).warn({}, 'm')).not.toThrow()
   })
 
-  it('that says nothing is passed by', () => {
+  it('that is silent is not wrapped', () => {
     expect(redactingLogger(silentLogger)).toBe(silentLogger)
   })
 })

@@ -1,30 +1,30 @@
 import type { Level, Logger } from './logger.ts'
 
 const PERIOD_MS = 10_000
-// Of one kind in a period; of one kind about one endpoint, so that the lines about others are seen beside it.
+// Lines of one kind in a period. The second limit is for one endpoint, so that one noisy endpoint does not hide the others.
 const MAX_LINES = 20
 const MAX_ENDPOINT_LINES = 5
-// What messages there are is fixed; this bounds memory should somebody make them up.
+// Messages are fixed texts; this bounds the memory if a caller ever builds them from data.
 const MAX_KINDS = 200
 
-/** Lines of one kind, which is one message at one level. */
+/** The lines of one kind in a period: one message at one level. */
 interface Kind {
   level: Level
   message: string
   since: number
   lines: number
-  /** Lines by endpoint: no more than there are lines. */
+  /** Lines by endpoint: at most one entry for each line. */
   ofEndpoint: Map<unknown, number>
   leftOut: number
 }
 
 /**
- * A logger that is given few lines: of each kind 20 in 10 s, and 5 about one endpoint (the field `endpointId`). A line at
- * the end of the period says how many were left out, or the next line of any kind, where a platform ends timers with the
- * request. A receiver that fails ten thousand times a minute fills no disk.
+ * Wraps a logger so that a receiver that fails ten thousand times a minute fills no disk: in 10 s at most 20 lines of each
+ * kind pass, and at most 5 of them about one endpoint (the field `endpointId`). At the end of the period one line says how
+ * many were left out. Where a platform ends timers with the request, the next line of any kind brings it.
  */
 export function limitLines(logger: Logger, monotonic: () => number): Logger {
-  // The oldest period first.
+  // In insertion order: the oldest period first.
   const kinds = new Map<string, Kind>()
   let timerUntil = -Infinity
 
@@ -37,20 +37,20 @@ export function limitLines(logger: Logger, monotonic: () => number): Logger {
     }
   }
 
-  function leaveOut(kind: Kind): void {
+  function suppress(kind: Kind): void {
     kind.leftOut++
-    if (monotonic() >= timerUntil) sayIn(PERIOD_MS)
+    if (monotonic() >= timerUntil) scheduleSummary(PERIOD_MS)
   }
 
-  function sayIn(ms: number): void {
+  function scheduleSummary(ms: number): void {
     timerUntil = monotonic() + ms
     const timer: unknown = setTimeout(() => {
       timerUntil = -Infinity
       endPeriods()
       const next = [...kinds.values()].find(({ leftOut }) => leftOut > 0)
-      if (next) sayIn(Math.max(1, next.since + PERIOD_MS - monotonic()))
+      if (next) scheduleSummary(Math.max(1, next.since + PERIOD_MS - monotonic()))
     }, ms)
-    // Node's own; no process lives on for it.
+    // Only Node's timers have `unref`: it keeps the timer from keeping the process alive.
     if (typeof timer === 'object' && timer && 'unref' in timer) (timer as { unref(): void }).unref()
   }
 
@@ -66,7 +66,7 @@ export function limitLines(logger: Logger, monotonic: () => number): Logger {
       const { endpointId } = fields
       const ofEndpoint = (kind.ofEndpoint.get(endpointId) ?? 0) + 1
       if (kind.lines === MAX_LINES || (endpointId !== undefined && ofEndpoint > MAX_ENDPOINT_LINES)) {
-        return leaveOut(kind)
+        return suppress(kind)
       }
       kind.lines++
       kind.ofEndpoint.set(endpointId, ofEndpoint)

@@ -1,11 +1,11 @@
 /**
- * Where the engine says what it does and what went wrong: pino fits as it is, and so does any object with the first three
- * methods. `debug` may be missing; then nothing is made for it.
+ * Receives the log lines of the engine and the adapters. A pino logger fits as it is, and so does any object with the first
+ * three methods. Without `debug` its lines are not even assembled.
  *
- * - `error`: something of the operator's is broken, or a row could not be written.
- * - `warn`: a receiver fails, or something is tried again.
- * - `info`: something is well again, or maintenance has done something.
- * - `debug`: why a delivery waits.
+ * - `error`: something in the installation is broken, or a row could not be written
+ * - `warn`: a receiver fails, or something is retried
+ * - `info`: something has recovered, or maintenance has done something
+ * - `debug`: why a delivery waits
  */
 export interface Logger {
   info(fields: Record<string, unknown>, message: string): void
@@ -16,10 +16,10 @@ export interface Logger {
 
 export type Level = keyof Logger
 
-/** Says nothing. Errors still reach the caller, the row or a counter. */
+/** Writes nothing. Errors still reach the caller, the row or a counter. */
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
 
-/** The parts of an error that are safe to log: no stack of the host's, no cause that could hold a body. */
+/** The parts of an error that are safe to log: no stack, and no cause, which could contain a body. */
 export function errorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: String(error) }
   const code = 'code' in error ? { code: error.code } : {}
@@ -27,8 +27,8 @@ export function errorFields(error: unknown): Record<string, unknown> {
 }
 
 function textOf(error: Error): string {
-  // The parser of JSON quotes what it read.
-  if (error instanceof SyntaxError) return 'what was read is not in its format'
-  // drizzle says the values of a statement after it.
+  // The JSON parser quotes the text that it read, which may be a payload.
+  if (error instanceof SyntaxError) return 'invalid syntax in a parsed text'
+  // drizzle appends the values of the statement.
   return error.message.split('\nparams:')[0] ?? ''
 }

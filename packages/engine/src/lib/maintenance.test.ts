@@ -6,7 +6,7 @@ const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 const DAY = 86_400_000
 const WEEK = 7 * DAY
 
-/** An engine with an endpoint, and time that passes for what is in the database; ids stay as they are. */
+/** An engine with an endpoint, and a function that makes the rows older; ids stay as they are. */
 async function aged(options: Parameters<typeof rig>[0] = {}) {
   const made = await rig(options)
   const { id } = await made.addEndpoint()
@@ -18,7 +18,7 @@ async function aged(options: Parameters<typeof rig>[0] = {}) {
 }
 
 describe('a delivery that is too old', () => {
-  it('fails as expired in a round of maintenance, held or pending, and one warning says how many', async () => {
+  it('fails as expired in a round of maintenance, held or pending, with one warning that says how many', async () => {
     const { engine, age, id, rows, log } = await aged()
     await engine.publish(event)
     await engine.endpoints.setStatus('w1', id, 'disabled')
@@ -27,8 +27,8 @@ describe('a delivery that is too old', () => {
     expect(await engine.worker.maintain()).toMatchObject({ expired: 0 })
     await age('created_at', 60_000)
     expect(await engine.worker.maintain()).toMatchObject({ expired: 2, more: false })
-    const kept = await rows()
-    expect(kept).toMatchObject([
+    const failed = await rows()
+    expect(failed).toMatchObject([
       { status: 'failed', lastError: 'expired' },
       { status: 'failed', lastError: 'expired' },
     ])
@@ -37,7 +37,7 @@ describe('a delivery that is too old', () => {
     expect(await engine.worker.maintain()).toMatchObject({ expired: 0 })
   })
 
-  it('gets no attempt when it is claimed all the same', async () => {
+  it('gets no attempt if it is claimed first', async () => {
     const { engine, age, work, rows, sender } = await aged()
     await engine.publish(event)
     await age('created_at', WEEK + 1)
@@ -46,7 +46,7 @@ describe('a delivery that is too old', () => {
     expect(await rows()).toMatchObject([{ status: 'failed', lastError: expect.stringMatching(/^expired: /) as string }])
   })
 
-  it('is settled by its worker while that holds it', async () => {
+  it('is settled by its worker while the claim is current', async () => {
     const { db, engine, age, rows } = await aged()
     await engine.publish(event)
     const { claims } = await claimDueEvents(db, { limit: 1 })
@@ -59,7 +59,7 @@ describe('a delivery that is too old', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('can be replayed, and has its time anew', async () => {
+  it('can be replayed, and may then take maxAgeMs again', async () => {
     const { engine, age, rows, work } = await aged()
     await engine.publish(event)
     await age('created_at', 2 * WEEK)
@@ -70,20 +70,20 @@ describe('a delivery that is too old', () => {
     expect(await work()).toMatchObject([{ kind: 'complete' }])
   })
 
-  it('is reported to the operator like any other that failed, in bounded rounds', async () => {
+  it('is notified to the operator like any other failed delivery, in bounded rounds', async () => {
     const { engine, addEndpoint, age, rows } = await aged({ operatorWorkspaceId: 'ops' })
     await addEndpoint({ workspaceId: 'ops', eventTypes: ['keepsend.*'] })
     for (let count = 0; count < 60; count++) await engine.publish(event)
     await age('created_at', WEEK + 1)
     expect(await engine.worker.maintain()).toMatchObject({ expired: 50, more: true })
     expect(await engine.worker.maintain()).toMatchObject({ expired: 10, more: false })
-    const reports = (await rows()).filter(({ workspaceId }) => workspaceId === 'ops')
-    expect(new Set(reports.map(({ payload }) => JSON.parse(payload).data.deliveryId)).size).toBe(60)
-    expect(JSON.parse(reports[0]?.payload ?? '')).toMatchObject({
+    const notifications = (await rows()).filter(({ workspaceId }) => workspaceId === 'ops')
+    expect(new Set(notifications.map(({ payload }) => JSON.parse(payload).data.deliveryId)).size).toBe(60)
+    expect(JSON.parse(notifications[0]?.payload ?? '')).toMatchObject({
       type: 'keepsend.delivery.failed',
       data: { workspaceId: 'w1', eventType: 'message.created', error: 'expired' },
     })
-    // A report that expires raises no other.
+    // An expired notification makes no other notification.
     await age('created_at', 2 * WEEK)
     await engine.worker.maintain()
     await engine.worker.maintain()
@@ -92,7 +92,7 @@ describe('a delivery that is too old', () => {
 })
 
 describe('failed rows', () => {
-  it('are retained as long as a delivery has, delivered ones for a day', async () => {
+  it('are retained for maxAgeMs, delivered ones for a day', async () => {
     let answer = 200
     const { engine, age, work, rows } = await aged({ keepCompleted: true, answer: () => answer })
     await engine.publish(event)
@@ -108,7 +108,7 @@ describe('failed rows', () => {
     expect(await rows()).toEqual([])
   })
 
-  it('are retained for failedRetentionMs where that is given', async () => {
+  it('are retained for failedRetentionMs if that is set', async () => {
     const { engine, age, work, rows } = await aged({ answer: () => 404, failedRetentionMs: 1000 })
     await engine.publish(event)
     await work()
@@ -119,17 +119,17 @@ describe('failed rows', () => {
 })
 
 describe('maxAgeMs', () => {
-  it('must be longer than the waits of the schedule can take', async () => {
+  it('must exceed the longest time that the waits of the schedule can take', async () => {
     await expect(rig({ maxAgeMs: 3 * DAY })).rejects.toMatchObject({
       code: 'invalid_option',
-      message: expect.stringMatching(/^maxAgeMs must be .* more than 290675500,.* found 259200000$/) as string,
+      message: expect.stringMatching(/^maxAgeMs must be .* above 290675500,.* found 259200000$/) as string,
     })
     await expect(rig({ retrySchedule: Array.from({ length: 7 }, () => 86_400) })).rejects.toThrow(/retrySchedule/)
     await expect(rig({ maxAgeMs: 366 * DAY })).rejects.toThrow(/31536000000/)
     await expect(rig({ maxAgeMs: 1101, retrySchedule: [1] })).resolves.toBeDefined()
   })
 
-  it('must be longer than the waits of any endpoint', async () => {
+  it('must exceed the longest time that the waits of any endpoint can take', async () => {
     const { addEndpoint, engine, id } = await aged()
     const week = Array.from({ length: 7 }, () => 86_400)
     const refused = { code: 'invalid_endpoint', message: expect.stringContaining('604800000 ms') as string }

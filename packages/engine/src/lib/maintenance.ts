@@ -7,19 +7,19 @@ import type { CircuitOptions } from './health/circuit-breaker.ts'
 import type { Notifier } from './health/operational-webhooks.ts'
 import { type HeldRowsMaintenance, maintainHeldRows } from './backlog/orphans.ts'
 
-/** What one round of upkeep did. */
+/** The counts of one round of maintenance. */
 export interface MaintenanceResult extends HeldRowsMaintenance {
-  /** Deliveries that were not settled in the time that they had, failed now. */
+  /** Deliveries marked failed because they are older than `maxAgeMs`. */
   expired: number
-  /** Settled rows past their retention. */
+  /** Deleted settled rows past their retention. */
   deletedRows: number
-  /** Payloads that were stored once, and of whose event no delivery is left. */
+  /** Deleted shared payloads whose event has no delivery left. */
   deletedPayloads: number
-  /** Idempotency records past their retention. */
+  /** Deleted idempotency records past their retention. */
   deletedRecords: number
-  /** Signing secrets past their overlap. */
+  /** Deleted signing secrets past their overlap. */
   deletedSecrets: number
-  /** There was more than one round may do. */
+  /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
 
@@ -27,18 +27,18 @@ export interface MaintenanceDeps {
   circuit: CircuitOptions
   db: OutboxDatabase
   logger: Logger
-  reporter: Notifier | undefined
+  notifier: Notifier | undefined
   retentionMs: number
   failedRetentionMs: number
   maxAgeMs: number
   idempotencyRetentionMs: number
 }
 
+// Rows of one kind in a round. With operational webhooks each expired row adds statements to its transaction, so fewer.
 const ROUND = 500
-// Each report is a statement of the same transaction.
-const REPORTED_ROUND = 50
+const NOTIFIED_ROUND = 50
 
-/** One bounded round of upkeep, for a poller's or a cron's slow cadence. */
+/** Runs one bounded round of maintenance. A poller calls it every minute, a cron at its tick. */
 export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult> {
   const { db, logger, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
@@ -50,9 +50,9 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)
-    logger.warn({ endpoints: orphanedHolds }, 'endpoints had no time at which to resume what is held; they have one')
+    logger.warn({ endpoints: orphanedHolds }, 'found endpoints with held deliveries but no resume time; resuming them')
   if (orphaned > 0)
-    logger.warn({ deliveries: orphaned }, 'deliveries were held for endpoints that are gone; failed now')
+    logger.warn({ deliveries: orphaned }, 'found deliveries held for deleted endpoints; marked them failed')
   const expiry = await expire(deps)
   await db.maintain?.()
   return {
@@ -72,25 +72,25 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
   }
 }
 
-/** What is too old to be sent. `more`: some were, and there may be others; a look that finds none waits for the next round. */
+/** Marks deliveries failed that are too old. `more` says that it found some and there may be others. */
 async function expire({
   db,
   logger,
-  reporter,
+  notifier,
   maxAgeMs,
 }: MaintenanceDeps): Promise<{ expired: number; more: boolean }> {
   const { ids, more } = await expireEvents(db, {
     maxAgeMs,
-    batchSize: reporter ? REPORTED_ROUND : ROUND,
-    // Locked first: what is reported is what expires.
+    batchSize: notifier ? NOTIFIED_ROUND : ROUND,
+    // The rows are locked before the notifications are made, so that exactly the rows that expire are notified.
     alongside: (rows) =>
-      reporter
-        ? [...lockDeliveries(db, rows), ...rows.flatMap((row) => reporter.delivery(row, { error: EXPIRED }))]
+      notifier
+        ? [...lockDeliveries(db, rows), ...rows.flatMap((row) => notifier.delivery(row, { error: EXPIRED }))]
         : [],
   })
   const expired = ids.length
   if (expired > 0) {
-    logger.warn({ expired, maxAgeMs, deliveryIds: ids.slice(0, 10) }, 'deliveries expired; they are failed now')
+    logger.warn({ expired, maxAgeMs, deliveryIds: ids.slice(0, 10) }, 'deliveries expired; marked them failed')
   }
   return { expired, more: more && expired > 0 }
 }

@@ -22,15 +22,15 @@ import type { Secrets } from './secrets/secret-store.ts'
 import type { Signer } from './signing/signer.ts'
 
 export interface EngineOptions {
-  /** Where change and rows are committed. `migrate(db)` first. */
+  /** The database that the host's writes and the deliveries are committed to. Run `migrateEngine(db)` first. */
   db: OutboxDatabase
-  /** Who is told of new rows, and how they start. */
+  /** The queue that new rows are dispatched to; it also says how rows start. */
   queue: EventQueue
   /** Makes the POSTs. Without one the engine publishes, and another process delivers. */
   sender?: Sender | undefined
   /**
-   * What signing secrets and the pepper of API keys are encrypted with at rest: `createKeyRing`, or a KMS of your own.
-   * `'plaintext-for-development'` keeps them readable; a key ring reads those too, and `reencryptSecrets` encrypts them.
+   * Encrypts signing secrets and the pepper of API keys at rest: `createKeyRing`, or a KMS of your own.
+   * `'plaintext-for-development'` stores them readable; a key ring reads those too, and `reencryptSecrets` encrypts them.
    */
   secrets: Secrets
   /**
@@ -42,67 +42,71 @@ export interface EngineOptions {
   /** @default WebCrypto */
   signer?: Signer | undefined
   /**
-   * What may be sent to: https to public addresses on ports 443 and 8443, unless it says more. A sender that judges
-   * connections has a policy too, and they must be the same. @default the sender's
+   * URLs that may be sent to. By default: https, public addresses, ports 443 and 8443. A sender that checks connections has a
+   * policy too, and both must be equal. @default the sender's
    */
   urlPolicy?: UrlPolicy | undefined
-  /** Who may use the routes. @default the engine's own API keys, as `Authorization: Bearer ks_…` */
+  /** Authenticates requests to the routes. @default the engine's own API keys, as `Authorization: Bearer ks_…` */
   authenticate?: Authenticate | undefined
   /**
-   * Where clients find the routes, such as `https://api.example.com/webhooks`: what the OpenAPI document names as its server.
-   * Needed where neither the path of a request nor `X-Forwarded-Prefix` of a proxy says it.
+   * The URL of the routes for clients, such as `https://api.example.com/webhooks`: the server in the OpenAPI document. Needed
+   * if neither the path of a request nor a proxy's `X-Forwarded-Prefix` shows it.
    *
-   * @default the path that the document was asked at
+   * @default the path at which the document was requested
    */
   publicUrl?: string | undefined
-  /** Waits between attempts in seconds, for endpoints without their own: at most 99. @default DEFAULT_RETRY_SCHEDULE */
+  /**
+   * Waits between attempts in seconds, for endpoints without their own: at most 99, each 0–86,400.
+   *
+   * @default DEFAULT_RETRY_SCHEDULE
+   */
   retrySchedule?: readonly number[] | undefined
-  /** Bound on one attempt with everything in it, in ms: 500–30,000. @default 15_000 */
+  /** The longest that one attempt may take, all its steps included, in ms: 500–30,000. @default 15_000 */
   deadlineMs?: number | undefined
-  /** The most that an endpoint's own deadline counts for, in ms: from `deadlineMs` to 30,000. @default 30_000 */
+  /** Upper limit of an endpoint's own deadline, in ms: from `deadlineMs` to 30,000. @default 30_000 */
   maxDeadlineMs?: number | undefined
   /**
-   * How long an answer (429, or 503 with `Retry-After`) may pause an endpoint, in ms: 1,000–86,400,000.
+   * The longest pause of an endpoint that a receiver can request (429, or 503 with `Retry-After`), in ms: 1,000–86,400,000.
    *
    * @default 3_600_000 (1 hour)
    */
   maxPauseMs?: number | undefined
-  /** Keep delivered rows, to show them, until clean-up; otherwise success deletes the row. @default false */
+  /** Whether delivered rows are retained for `retentionMs`, to show them; otherwise success deletes the row. @default false */
   keepCompleted?: boolean | undefined
   /**
-   * A delivery that is not settled so long after its event, or its last replay, fails as `expired`, held or pending: from
-   * more than the waits of `retrySchedule` to 31,536,000,000 ms (a year). A disabled endpoint collects for as long.
+   * A delivery that is not settled this long after its event, or its last replay, fails as `expired`, held or pending: more
+   * than the waits of `retrySchedule` together, at most 31,536,000,000 ms (a year). A disabled endpoint collects for as long.
    *
    * @default 604_800_000 (7 days)
    */
   maxAgeMs?: number | undefined
   /** How long delivered rows are retained (`keepCompleted`), in ms. @default 86_400_000 (24 h) */
   retentionMs?: number | undefined
-  /** How long failed rows are retained, to be looked at and replayed, in ms. @default `maxAgeMs` */
+  /** How long failed rows are retained, to inspect and replay them, in ms. @default `maxAgeMs` */
   failedRetentionMs?: number | undefined
   /** How long idempotency records are retained, in ms: 60,000–31,536,000,000. @default 604_800_000 (7 days) */
   idempotencyRetentionMs?: number | undefined
-  /** What a workspace, an endpoint and a request may ask for at most. @default see each */
+  /** Upper limits of a workspace, an endpoint and a request. @default see each */
   limits?: OptionsOf<Limits> | undefined
-  /** When an endpoint that fails is left alone, probed and disabled. @default see each */
+  /** When the circuit of a failing endpoint opens, is probed, and the endpoint is disabled. @default see each */
   circuit?: OptionsOf<CircuitOptions> | undefined
   /**
-   * Whose endpoints are told what Keepsend itself has to report: `keepsend.endpoint.circuit_opened`, `.recovered`,
-   * `.failing`, `.disabled` and `keepsend.delivery.failed`, from all workspaces. An endpoint subscribes to them by name or
-   * by `keepsend.*`; `*` does not match them. @default nobody is told
+   * The workspace that receives the operational webhooks of all workspaces: `keepsend.endpoint.circuit_opened`,
+   * `.recovered`, `.failing`, `.disabled` and `keepsend.delivery.failed`. Its endpoints subscribe to them by name or by
+   * `keepsend.*`; `*` does not match them. @default no operational webhooks
    */
   operatorWorkspaceId?: string | undefined
-  /** Told what fails, and what is well again; {@link silentLogger} says nothing. @default consoleLogger */
+  /** Receives the log lines; {@link silentLogger} writes nothing. @default consoleLogger */
   logger?: Logger | undefined
-  /** The header of every attempt. @default 'Keepsend' */
+  /** The `User-Agent` header of every attempt. @default 'Keepsend' */
   userAgent?: string | undefined
-  /** A number from 0 to 1 for jitter. @default Math.random */
+  /** Returns a number from 0 to 1, for jitter. @default Math.random */
   random?: (() => number) | undefined
-  /** Milliseconds that only go up, for what is cached. @default performance.now */
+  /** Returns milliseconds that never go back, for caches and durations. @default performance.now */
   monotonic?: (() => number) | undefined
 }
 
-/** Every option of {@link EngineOptions} by its name, for adapters that take them and refuse an unknown one. */
+/** Every option of {@link EngineOptions} by its name, for adapters that accept them and refuse unknown ones. */
 export const ENGINE_OPTION_NAMES = {
   db: 'object',
   queue: 'object',
@@ -131,7 +135,7 @@ export const ENGINE_OPTION_NAMES = {
   monotonic: 'function',
 } as const satisfies OptionNames<EngineOptions>
 
-// Standard Webhooks asks senders to wait 15 to 30 seconds, not longer.
+// Standard Webhooks recommends a time-out of 15 to 30 seconds.
 const MAX_DEADLINE_MS = 30_000
 const MAX_AGE_MS = 31_536_000_000
 const MAX_WAITS = 99
@@ -152,7 +156,7 @@ const DEFAULTS = {
   monotonic: () => performance.now(),
 } satisfies Partial<EngineOptions>
 
-/** The options as the engine goes by them. @throws {EngineError} `invalid_option`, naming option, bound and value */
+/** Checks the options and fills in the defaults. @throws {EngineError} `invalid_option`, naming option, bound and value */
 export function readOptions(options: EngineOptions): WithDefaults<
   EngineOptions,
   typeof DEFAULTS & { logger: Logger }
@@ -185,29 +189,29 @@ export function readOptions(options: EngineOptions): WithDefaults<
   if (!(Number.isInteger(maxAgeMs) && maxAgeMs > longest && maxAgeMs <= MAX_AGE_MS)) {
     throw new EngineError(
       'invalid_option',
-      `maxAgeMs must be a whole number of more than ${longest}, which the waits of retrySchedule can take, to ${MAX_AGE_MS}; found ${maxAgeMs}`,
+      `maxAgeMs must be an integer above ${longest}, the longest that the waits of retrySchedule can take, and at most ${MAX_AGE_MS}; found ${maxAgeMs}`,
     )
   }
   return {
     ...whole,
     failedRetentionMs,
-    urlPolicy: onePolicy(options),
+    urlPolicy: commonPolicy(options),
     sender: development && sender ? loopbackSender(sender) : sender,
     circuit: circuitOptions(options.circuit),
     limits: readLimits(options.limits),
   }
 }
 
-/** A URL that the engine accepts and its sender never sends to would only be noticed when all its deliveries failed. */
-function onePolicy({ urlPolicy, sender }: EngineOptions): UrlPolicy {
-  const held = sender?.urlPolicy
-  if (urlPolicy && held && JSON.stringify(urlPolicy) !== JSON.stringify(held)) {
+/** With different policies, the engine could accept a URL whose deliveries the sender would all refuse. */
+function commonPolicy({ urlPolicy, sender }: EngineOptions): UrlPolicy {
+  const ofSender = sender?.urlPolicy
+  if (urlPolicy && ofSender && JSON.stringify(urlPolicy) !== JSON.stringify(ofSender)) {
     throw new EngineError(
       'invalid_option',
-      `urlPolicy must be the one its sender has: give it to the sender alone; found ${JSON.stringify(urlPolicy)} and ${JSON.stringify(held)}`,
+      `urlPolicy must equal the policy of the sender: pass it to the sender only; found ${JSON.stringify(urlPolicy)} and ${JSON.stringify(ofSender)}`,
     )
   }
-  return urlPolicy ?? held ?? {}
+  return urlPolicy ?? ofSender ?? {}
 }
 
 function checkPublicUrl(publicUrl: string | undefined): void {
@@ -215,6 +219,6 @@ function checkPublicUrl(publicUrl: string | undefined): void {
   const found = JSON.stringify(publicUrl)
   throw new EngineError(
     'invalid_option',
-    `publicUrl must be an http or https URL without a query and without a slash at its end; found ${found}`,
+    `publicUrl must be an http or https URL without a query and without a trailing slash; found ${found}`,
   )
 }

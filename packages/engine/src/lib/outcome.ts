@@ -1,51 +1,51 @@
 import type { ClaimRef, TakenEvent } from '@keepsend/outbox'
 import type { DeliveryError } from './error-classes.ts'
-/** What is known of an attempt and its endpoint, for the endpoint's health and for fairness to the others. */
+/** Facts about an attempt and its endpoint, for the endpoint's health and for a fair scheduler. */
 export interface AttemptFacts {
   endpointId: string
-  /** As it was read for the attempt: a verdict on another version changes nothing. */
+  /** The endpoint's version that the attempt read: the outcome changes the health of this version only. */
   endpointVersion: number
-  /** The exchange with the receiver, in ms; no wait of ours is in it. */
+  /** Duration of the exchange with the receiver and the token server, in ms, without the sender's own waits. */
   tookMs: number
-  /** It ended at its deadline, without an answer. */
+  /** Whether it ended at its deadline, without an answer. */
   timedOut: boolean
   /**
-   * What the exchange says of the pace that the endpoint can take:
+   * Whether the receiver can take its present load:
    *
-   * - `paused`: 429, or 503 with `Retry-After`; the endpoint is paused. Afterwards one attempt at a time, then more.
-   * - `slow`: 502, 503, 504 or a time-out. Fewer at a time.
-   * - `none`: anything else.
+   * - `paused`: 429, or 503 with `Retry-After`. The endpoint is paused; afterwards it gets one attempt at a time, then more.
+   * - `slow`: 502, 503, 504 or a time-out. It gets fewer concurrent attempts.
+   * - `none`: any other outcome.
    */
   pushback: 'none' | 'slow' | 'paused'
-  /** The endpoint has failures that a success would undo. */
+  /** Whether the endpoint has failures that a success would reset. */
   failing: boolean
   circuitOpen: boolean
-  /** It was the one attempt that an open circuit lets through. */
+  /** Whether it was the probe of an open circuit. */
   probe: boolean
   failingSince: number | null
   /** The database's time of the attempt. */
   at: number
-  /** Rows of the endpoint are held: it has a time to wake. */
+  /** Whether the endpoint has held rows and a time at which they resume. */
   heldBack: boolean
-  /** They are resumed as others settle. */
+  /** Whether each settle of the endpoint may resume held rows: it has some, and neither an open circuit nor a rate limit. */
   makesRoom: boolean
 }
 
-/** What an attempt means for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */
+/** The outcome of an attempt for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */
 export type DeliveryOutcome = Classification & {
-  /** What the attempt says of its endpoint; absent when none was made. */
+  /** Facts for the endpoint's health; absent if no attempt was made. */
   attempt?: AttemptFacts
 }
 
 type Classification =
   | { kind: 'complete'; httpStatus: number }
-  /** Another attempt after `delayMs`; a `deferral` is a wait that is not the receiver's fault, and is not charged. */
+  /** Another attempt after `delayMs`. A `deferral` does not count as an attempt: the cause is not the receiver. */
   | { kind: 'reschedule'; delayMs: number; deferral: boolean; error: DeliveryError; httpStatus?: number }
   /** No attempt will follow. */
   | { kind: 'fail'; error: DeliveryError; httpStatus?: number }
   /**
-   * The receiver wants nothing more: it answered 410 (`gone`), or `webhook-delivery: disable` (`receiver_requested`). The endpoint of
-   * that version is disabled; the delivery is complete if the status is 2xx, and fails otherwise.
+   * The receiver wants no more deliveries: it answered 410 (`gone`), or `webhook-delivery: disable` (`receiver_requested`). The
+   * endpoint is disabled if it still has this version. The delivery is complete if the status is 2xx, and fails otherwise.
    */
   | {
       kind: 'disable_endpoint'
@@ -56,25 +56,25 @@ type Classification =
       httpStatus: number
     }
   /**
-   * The endpoint takes nothing now; `resumeInMs` says when it may, where that is known. No attempt was made, or one was that
-   * does not count: the receiver `asked` for a wait, and its endpoint is paused for it.
+   * The endpoint accepts no attempt now; `resumeInMs` says when it may, if that is known. No attempt was made, or one that does
+   * not count: the receiver asked for a wait, and `requestedPause` pauses its endpoint.
    */
   | {
       kind: 'hold'
       reason: HoldReason
       resumeInMs?: number | undefined
-      asked?: { pauseMs: number; error: DeliveryError; httpStatus: number }
+      requestedPause?: { pauseMs: number; error: DeliveryError; httpStatus: number }
     }
-  /** There was no room to begin; no attempt was made. The delivery goes back in line. */
+  /** The worker had no slot to begin; no attempt was made. The claim is undone and the delivery is due again. */
   | { kind: 'release' }
 
-/** An attempt that has ended, with the claim under which it was made. */
+/** The outcome of an attempt, with the claim under which the attempt was made. */
 export interface FinishedDelivery {
   claim: ClaimRef | TakenEvent
   outcome: DeliveryOutcome
 }
 
-/** A change of an endpoint that came with a settle. */
+/** A change of an endpoint's state by a settle. */
 export type EndpointChange = { endpointId: string } & (
   | { change: 'circuit opened'; probeInMs: number }
   | { change: 'circuit closed' }

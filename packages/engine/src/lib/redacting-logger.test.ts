@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { errorFields } from './logger.ts'
 import { redactingLogger } from './redacting-logger.ts'
 
-/** What a careful logger passes on. */
+/** The fields that reach the wrapped logger. */
 function logged(fields: Record<string, unknown>, message = 'm'): { fields: Record<string, unknown>; message: string } {
   const lines: { fields: Record<string, unknown>; message: string }[] = []
   const keep = (some: Record<string, unknown>, text: string) => void lines.push({ fields: some, message: text })
@@ -15,8 +15,8 @@ function logged(fields: Record<string, unknown>, message = 'm'): { fields: Recor
 
 const text = (value: string) => logged({ value }).fields['value']
 
-describe('what the logger is given', () => {
-  it('is one line of visible characters, however somebody wrote it', () => {
+describe('the text that a logger receives', () => {
+  it('is one line of visible characters, whatever the input', () => {
     expect(text('a\nlevel=error forged')).toBe('a\\u000alevel=error forged')
     expect(text('\u001b[2Jgone\u009b1m \u007f \u2028 \u202e')).toBe('\\u001b[2Jgone\\u009b1m \\u007f \\u2028 \\u202e')
     expect(logged({}, 'a\r\nb').message).toBe('a\\u000d\\u000ab')
@@ -24,14 +24,14 @@ describe('what the logger is given', () => {
     fc.assert(
       fc.property(
         anything,
-        // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+        // oxlint-disable-next-line no-control-regex -- the test searches for control characters
         (value) => !/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(String(text(value))),
       ),
       { numRuns: 5000 },
     )
   })
 
-  it('holds of a URL the origin: no path, which may be a token, no query, no password', () => {
+  it('contains only the origin of a URL: no path, which may be a token, no query, no password', () => {
     expect(text('Invalid URL: https://u:p@ss@hooks.example.com:8443/T0K3N/x?key=1#f, found')).toBe(
       'Invalid URL: https://hooks.example.com:8443 found',
     )
@@ -39,12 +39,12 @@ describe('what the logger is given', () => {
     expect(text('at https://example.com')).toBe('at https://example.com')
   })
 
-  it('holds no key and no secret', () => {
+  it('contains no key and no secret', () => {
     expect(text('found whsec_C2FuYXJ5+/= and ks_abc-DEF_1')).toBe('found whsec_… and ks_…')
     expect(text('authorization: Bearer abc.def')).toBe('authorization: Bearer …')
   })
 
-  it('is 1,000 characters at most, and anything but text, numbers and booleans is written as such', () => {
+  it('has at most 1,000 characters, and values other than numbers and booleans become text', () => {
     expect(text('x'.repeat(1000))).toBe('x'.repeat(1000))
     expect(text('x'.repeat(1001))).toBe(`${'x'.repeat(1000)}…`)
     const value = { at: 'https://example.com/T0K3N' }
@@ -59,7 +59,7 @@ describe('what the logger is given', () => {
 })
 
 describe('an error', () => {
-  it('is shown by its text, name and code, never by the values of a statement or by what a parser read', () => {
+  it('is logged with its text, name and code, without the values of a statement or the text that a parser read', () => {
     const failed = Object.assign(new Error('Failed query: select 1 where a = ?\nparams: CANARY'), { code: 'X' })
     expect(errorFields(failed)).toEqual({
       error: 'Failed query: select 1 where a = ?',
@@ -74,7 +74,7 @@ describe('an error', () => {
       }
     })()
     expect(String(parsed)).toContain('CANARY')
-    expect(errorFields(parsed)).toEqual({ error: 'what was read is not in its format', errorName: 'SyntaxError' })
+    expect(errorFields(parsed)).toEqual({ error: 'invalid syntax in a parsed text', errorName: 'SyntaxError' })
     expect(errorFields('text')).toEqual({ error: 'text' })
   })
 })

@@ -3,12 +3,12 @@ import { oneLine } from './formats/one-line.ts'
 import { limitLines } from './log-limit.ts'
 
 /**
- * A logger that is given plain text only, whoever wrote it: control characters are escaped, of a URL the origin is left,
- * keys and secrets are cut out, and a text is 1,000 characters at most. Numbers and booleans pass. Of each kind of line it is
- * given few: 20 in 10 s, 5 of them about one endpoint, and a line that says how many were left out. The engine puts it in
- * front of the logger that it is given.
+ * Wraps a logger so that it receives only safe, plain text, wherever the text came from: control characters are escaped, URLs
+ * are cut to their origin, keys and secrets are removed, and a text has at most 1,000 characters. Numbers and booleans pass.
+ * It also limits the lines of each kind to 20 in 10 s, 5 of them about one endpoint, and logs how many were left out. The
+ * engine wraps its `logger` option in it.
  *
- * @param monotonic milliseconds that only go up
+ * @param monotonic returns milliseconds that never go back
  */
 export function redactingLogger(logger: Logger, monotonic: () => number = () => performance.now()): Logger {
   if (logger === silentLogger) return logger
@@ -19,7 +19,7 @@ export function redactingLogger(logger: Logger, monotonic: () => number = () => 
         const plainFields = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)]))
         logger[level]?.(plainFields, plainText(message))
       } catch {
-        // A logger that breaks costs its line, and no delivery.
+        // A logger that throws loses its line; the delivery continues.
       }
     }
   const plainly = {
@@ -38,7 +38,7 @@ function plain(value: unknown): unknown {
 
 const MAX_TEXT = 1000
 
-// The second line: nothing that fits is given to the logger on purpose.
+// Defence in depth: no caller logs credentials on purpose; this catches accidents.
 const CREDENTIALS = /\b(whsec_|whsk_|compat_|ks_|(?:bearer|basic) +)[\w+/=.~-]+/gi
 
 const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"']*@)?([^\s/?#"']*)[^\s"']*/gi

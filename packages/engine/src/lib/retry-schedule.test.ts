@@ -13,16 +13,16 @@ describe('the schedule', () => {
     expect([attempts, total]).toEqual([10, 75 * 3600 + 35 * 60 + 5])
   })
 
-  it('waits the first entry after the first attempt, and the last one for ever after', () => {
+  it('has its first wait after the first attempt, and its last one after every attempt beyond its end', () => {
     const waits = [1, 2, 3, 4, 99].map((attempt) => retryDelayMs([5, 60, 300], attempt, { random: still }))
     expect(waits).toEqual([5000, 60_000, 300_000, 300_000, 300_000])
   })
 
-  it('without an entry waits nothing', () => {
+  it('without an entry has no waits', () => {
     expect(retryDelayMs([], 1, { random: still })).toBe(0)
   })
 
-  it('jitters upward only, by a tenth at most', () => {
+  it('has jitter that only lengthens, by at most a tenth', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 9 }), unit(), (attempt, random) => {
         const planned = (DEFAULT_RETRY_SCHEDULE[attempt - 1] ?? 0) * 1000
@@ -34,7 +34,7 @@ describe('the schedule', () => {
     expect(retryDelayMs([100], 1, { random: () => 0.5 })).toBe(105_000)
   })
 
-  it('never undercuts a Retry-After, whatever the jitter, and waits a day at most (trap 23)', () => {
+  it('never waits less than Retry-After, whatever the jitter, and at most a day (trap 23)', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 86_400 }), { maxLength: 20 }),
@@ -50,7 +50,7 @@ describe('the schedule', () => {
     )
   })
 
-  it('keeps to its own wait where the receiver asked for less', () => {
+  it('has its own wait if the receiver asked for less', () => {
     expect(retryDelayMs([300], 1, { retryAfterMs: 1000, random: still })).toBe(300_000)
   })
 })
@@ -131,11 +131,11 @@ describe('Retry-After', () => {
     'Mon, 99 Nov 2026 12:00:00 GMT',
     'Sunshine',
     '١٢',
-  ])('%j is no wait that anybody asked for', (value) => {
+  ])('%j is not read as a wait', (value) => {
     expect(parseRetryAfter(value, NOW)).toBeUndefined()
   })
 
-  it('never throws, and is between nothing and a day', () => {
+  it('never throws, and is between 0 and a day', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (value) => {
         const wait = parseRetryAfter(value, NOW) ?? 0

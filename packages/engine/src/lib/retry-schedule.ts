@@ -1,31 +1,31 @@
 /**
  * Waits before the second and each later attempt, in seconds: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
- * With the first attempt at once: 10 attempts over 75 h 35 min, the example of the Standard Webhooks specification.
+ * Together with the immediate first attempt: 10 attempts over 75 h 35 min, the example of the Standard Webhooks specification.
  */
 export const DEFAULT_RETRY_SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]
 
-/** No wait is longer than a day, whatever a receiver asks for. */
+/** The longest wait before an attempt, a day, also when a receiver asks for a longer one. */
 export const MAX_DELAY_MS = 86_400_000
 
-/** A delivery that is not settled a week after its event expires: longer than every schedule. */
+/** The default of `maxAgeMs`: a week, longer than the default schedule. */
 export const DEFAULT_MAX_AGE_MS = 604_800_000
 
-/** Up to a tenth longer, never shorter: jitter spreads what would come together, and may not undercut what a receiver asked for. */
+/** Jitter makes a wait up to a tenth longer. It never shortens one, because a receiver may have asked for that wait. */
 export const JITTER = 0.1
 
-/** A wait with jitter upward, in whole ms. Every wait has it, so that those that begin together do not end together. */
+/** A wait with jitter, in whole ms. Every wait has it, so that waits that begin together do not end together. */
 export function jittered(ms: number, random: () => number): number {
   return Math.round(ms * (1 + JITTER * random()))
 }
 
-/** The longest that the waits of a schedule can take together, in ms. */
+/** The longest that all waits of a schedule can take together, jitter included, in ms. */
 export function longestMs(schedule: readonly number[]): number {
   return schedule.reduce((sum, seconds) => sum + Math.min(MAX_DELAY_MS, Math.round(seconds * 1000 * (1 + JITTER))), 0)
 }
 
 /**
- * How long to wait after attempt number `attempt` (1 is the first), in ms: the schedule's wait, or what the receiver
- * asked for if that is longer, with jitter upward and at most a day.
+ * The wait after attempt number `attempt` (1 is the first), in ms: the schedule's wait, or the receiver's `Retry-After` if
+ * that is longer, plus jitter, at most a day.
  */
 export function retryDelayMs(
   schedule: readonly number[],
@@ -36,25 +36,26 @@ export function retryDelayMs(
   return Math.min(MAX_DELAY_MS, jittered(Math.max(seconds * 1000, options.retryAfterMs ?? 0), options.random))
 }
 
-// Whatever the receiver says, and so that no row is attempted in a circle.
+// Also if the receiver asks for less: a pause of 0 would retry the row in a busy loop.
 const MIN_PAUSE_MS = 1000
 
 /**
- * How long an endpoint is paused, in ms: as its receiver asked, else for the schedule's first wait, at least a second,
- * with jitter upward and at most `maxPauseMs`.
+ * How long an endpoint is paused, in ms: the receiver's `Retry-After`, else the schedule's first wait, at least a second, plus
+ * jitter, at most `maxPauseMs`.
  */
 export function pauseDelayMs(
   schedule: readonly number[],
   options: { retryAfterMs: number | undefined; maxPauseMs: number; random: () => number },
 ): number {
-  const asked = options.retryAfterMs ?? (schedule[0] ?? 0) * 1000
-  return Math.min(options.maxPauseMs, jittered(Math.max(MIN_PAUSE_MS, asked), options.random))
+  const requestedMs = options.retryAfterMs ?? (schedule[0] ?? 0) * 1000
+  return Math.min(options.maxPauseMs, jittered(Math.max(MIN_PAUSE_MS, requestedMs), options.random))
 }
 
 /**
- * `Retry-After` as a wait from `now`, in ms, at most a day: seconds or an HTTP date (RFC 9110, section 10.2.3), and what else
- * receivers send: a fraction, a unit, a time since the epoch, an ISO date or duration, a date without its zone (taken for
- * UTC), and several of them, of which the longest counts. Fractions are rounded up to seconds. A time in the past is no wait; undefined for anything else.
+ * Reads a `Retry-After` header as a wait from `now`, in ms, at most a day. It accepts seconds and an HTTP date (RFC 9110,
+ * section 10.2.3), and other forms that receivers send: a fraction, a unit, a time since the epoch, an ISO date or duration, a
+ * date without a zone (read as UTC), and several of these, of which the longest counts. Fractions are rounded up to seconds.
+ * A time in the past is 0; any other text is undefined.
  */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   const waits = partsOf(value?.trim() ?? '').map((part) => waitOf(part, now))
@@ -62,7 +63,7 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
   return Math.min(MAX_DELAY_MS, Math.max(0, ...waits.filter((wait) => wait !== undefined)))
 }
 
-// A header that is there twice comes as one, with commas; an HTTP date has a comma of its own, before its day.
+// A header that was sent twice arrives as one, joined by a comma. The comma after the weekday of an HTTP date does not split.
 function partsOf(text: string): string[] {
   return text.split(/,(?!\s*\d{1,2}[ -][a-z]{3})/i).filter((part) => part.trim() !== '')
 }
@@ -71,11 +72,11 @@ const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000,
 const NUMBER = /^(\d+(?:\.\d+)?)\s*(?:(ms|s|m|h|d)|(s)ec(?:ond)?s?|(m)in(?:ute)?s?|(h)ours?|(d)ays?)?$/i
 const ISO_DURATION = /^P(?=T?\d)(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/i
 
-// An HTTP date begins with the day's name or number; `Date.parse` alone would take '2026' or '-1' for a date.
+// An HTTP date begins with the weekday or the day's number; `Date.parse` alone would accept '2026' or '-1' as a date.
 const DATE = /^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)|\d{1,2} [a-z]{3} \d{4} |\d{4}-\d\d-\d\d[T ]\d\d:\d\d)/i
 const ZONE = /(?:GMT|UTC?|Z|[ECMP][SD]T|[+-]\d\d:?\d\d)$/i
 
-// Of numbers from here on, 2001 as seconds and as milliseconds since the epoch, nobody means a wait.
+// Numbers from these on are times since the epoch (September 2001, in seconds and in milliseconds), not waits.
 const EPOCH_SECONDS = 1e9
 const EPOCH_MS = 1e12
 
@@ -89,7 +90,7 @@ function waitOf(part: string, now: number): number | undefined {
     return wholeSeconds((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000)
   }
   if (!DATE.test(text)) return undefined
-  // Without its zone: of UTC.
+  // A date without a zone is read as UTC.
   const dated = ZONE.test(text)
     ? text
     : `${text.replace(/^(\d{4}-\d\d-\d\d) /, '$1T')}${/^\d{4}/.test(text) ? 'Z' : ' GMT'}`

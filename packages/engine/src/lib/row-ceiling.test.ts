@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { createRowCeilings } from './row-ceiling.ts'
 import { readLimits } from './limits.ts'
 
-/** The ceiling of what waits, above a database whose counts take `tookMs` and come to `rows`. */
+/** The ceiling of waiting deliveries, on a database whose counts take `tookMs` and return `rows`. */
 function ceiling(max: number) {
   const state = { now: 0, counts: 0, tookMs: 0, rows: 0 }
   const db: OutboxDatabase = {
@@ -24,7 +24,7 @@ function ceiling(max: number) {
 }
 
 describe('a ceiling', () => {
-  it('does not make wait whoever has room, once the rows were counted', async () => {
+  it('returns without a promise while there is room, once the rows were counted', async () => {
     const { waiting, state } = ceiling(2)
     expect(waiting.check('w1')).toBeInstanceOf(Promise)
     await Promise.resolve(waiting.check('w1'))
@@ -34,7 +34,7 @@ describe('a ceiling', () => {
     expect(state.counts).toBe(1)
   })
 
-  it('spends a hundredth of the time on counts at most', async () => {
+  it('spends at most a hundredth of the time on counts', async () => {
     const { waiting, state } = ceiling(2)
     state.tookMs = 300
     await waiting.check('w1')
@@ -45,7 +45,7 @@ describe('a ceiling', () => {
     expect(state.counts).toBe(2)
   })
 
-  it('counts again before it refuses for what was added more than a second ago', async () => {
+  it('counts again before it refuses because of rows that were added more than a second ago', async () => {
     const { waiting, state } = ceiling(2)
     state.tookMs = 300
     await waiting.check('w1')

@@ -5,40 +5,43 @@ import type { Limits } from './limits.ts'
 import { type Logger, errorFields } from './logger.ts'
 
 /**
- * Keeps the rows of each workspace below a number that is too large to be counted at each request: they are counted once a
- * second at most, and in between what this process adds is added up. So a process alone keeps to the limit, but for what is
- * under way at the same time; of several each may add what the others have not seen.
+ * Limits the rows of each workspace to a number that is too large to count at each request. It counts them at most once a
+ * second and adds the rows that this process inserts in between. A single process therefore exceeds the limit only by the
+ * requests that run concurrently; with several processes, each may also add rows that the others have not counted yet.
  */
 export interface RowCeiling {
   /**
-   * @returns nothing where the rows are known and there is room, as nearly always: the next step need not wait
-   * @throws {EngineError} with `retryAfterSeconds`, where there is no room for a row more; never because it cannot count
+   * Checks that the workspace has room for one more row.
+   *
+   * @returns undefined if the count is fresh and there is room, the usual case, so that the caller need not await
+   * @throws {EngineError} with `retryAfterSeconds` if there is no room; an error of the count itself is logged and passes
    */
   check(workspaceId: string): Promise<void> | undefined
-  /** Rows that were committed since. */
+  /** Adds rows that this process has committed. */
   added(workspaceId: string, rows: number): void
 }
 
-/** What the limits keep of each workspace. */
+/** The ceilings of each workspace. */
 export interface RowCeilings {
-  /** Deliveries in line and held. */
+  /** Deliveries that are due or held. */
   waiting: RowCeiling
   idempotencyRecords: RowCeiling
 }
 
-interface Counting {
+interface Count {
   rows: Promise<number>
-  /** What {@link rows} came to. */
-  found: number | undefined
+  /** The value of {@link rows} once it has resolved. */
+  counted: number | undefined
+  /** Rows that this process has committed since the count began. */
   added: number
-  /** On the monotonic clock. */
+  /** Both on the monotonic clock. */
   beganAt: number
-  againAt: number
+  staleAt: number
 }
 
-const EVERY_MS = 1000
-/** Below the limit a count takes at most a hundredth of the time, however many rows it goes through. */
-const REST = 100
+const COUNT_EVERY_MS = 1000
+// A count stays fresh 100 times as long as it took: below the limit, counting takes at most 1% of the time.
+const FRESH_PER_COUNT = 100
 const MAX_WORKSPACES = 10_000
 
 export function createRowCeilings(
@@ -53,7 +56,7 @@ export function createRowCeilings(
       refuse: () =>
         new EngineError(
           'too_many_waiting',
-          `at most ${waitingPerWorkspace} deliveries of a workspace wait (limits.waitingPerWorkspace), and as many do: publish again when some were sent`,
+          `the workspace has reached its limit of ${waitingPerWorkspace} waiting deliveries (limits.waitingPerWorkspace): publish again when some have been sent`,
           { retryAfterSeconds: 10 },
         ),
       ...deps,
@@ -67,7 +70,7 @@ export function createRowCeilings(
       refuse: () =>
         new EngineError(
           'too_many_idempotency_records',
-          `at most ${idempotencyRecordsPerWorkspace} idempotency records of a workspace are retained (limits.idempotencyRecordsPerWorkspace), and as many are`,
+          `the workspace has reached its limit of ${idempotencyRecordsPerWorkspace} idempotency records (limits.idempotencyRecordsPerWorkspace): repeat the request later, or without a key`,
           { retryAfterSeconds: 60 },
         ),
       ...deps,
@@ -76,7 +79,7 @@ export function createRowCeilings(
 }
 
 async function counted(db: OutboxDatabase, statement: SqlText): Promise<number> {
-  // A sum of counts is no whole number of Postgres', and so a text.
+  // Postgres returns a sum of counts as `numeric`, which arrives as text.
   const { rows } = await db.run<{ count: number | string }>(statement)
   return Number(onlyRow(rows).count)
 }
@@ -90,63 +93,66 @@ interface CeilingDeps {
 }
 
 function createCeiling({ count, max, refuse, logger, monotonic }: CeilingDeps): RowCeiling {
-  const workspaces = new Map<string, Counting>()
+  const workspaces = new Map<string, Count>()
 
-  async function look(workspaceId: string, counting: Counting): Promise<number> {
+  async function countRows(workspaceId: string, current: Count): Promise<number> {
     try {
-      counting.found = await count(workspaceId)
+      current.counted = await count(workspaceId)
       const endedAt = monotonic()
-      counting.againAt = Math.max(counting.againAt, endedAt + REST * (endedAt - counting.beganAt))
+      current.staleAt = Math.max(current.staleAt, endedAt + FRESH_PER_COUNT * (endedAt - current.beganAt))
     } catch (error) {
-      // What is asked for shows whether the database works, and whether it was committed.
-      logger.warn({ workspaceId, ...errorFields(error) }, 'a limit could not be looked at; the request goes on')
-      counting.found = 0
+      // The request itself shows whether the database works.
+      logger.warn(
+        { workspaceId, ...errorFields(error) },
+        'failed to count rows for a limit; continuing without the limit',
+      )
+      current.counted = 0
     }
-    return counting.found
+    return current.counted
   }
 
-  function countAgain(workspaceId: string): Counting {
+  function startCount(workspaceId: string): Count {
     const beganAt = monotonic()
-    const counting: Counting = {
+    const current: Count = {
       rows: Promise.resolve(0),
-      found: undefined,
+      counted: undefined,
       added: 0,
       beganAt,
-      againAt: beganAt + EVERY_MS,
+      staleAt: beganAt + COUNT_EVERY_MS,
     }
-    counting.rows = look(workspaceId, counting)
+    current.rows = countRows(workspaceId, current)
     if (workspaces.size >= MAX_WORKSPACES) workspaces.clear()
-    workspaces.set(workspaceId, counting)
-    return counting
+    workspaces.set(workspaceId, current)
+    return current
   }
 
   function check(workspaceId: string): Promise<void> | undefined {
     const known = workspaces.get(workspaceId)
-    const isFresh = known !== undefined && monotonic() < known.againAt
-    if (isFresh && known.found !== undefined && known.found + known.added < max) return undefined
-    return checkCounted(workspaceId, isFresh ? known : countAgain(workspaceId))
+    const isFresh = known !== undefined && monotonic() < known.staleAt
+    if (isFresh && known.counted !== undefined && known.counted + known.added < max) return undefined
+    return checkCounted(workspaceId, isFresh ? known : startCount(workspaceId))
   }
 
-  async function checkCounted(workspaceId: string, counting: Counting): Promise<void> {
-    if ((await counting.rows) + counting.added < max) return
-    // What was added may be gone by now.
-    if (counting.added === 0 || monotonic() < counting.beganAt + EVERY_MS) throw refuse()
-    counting.againAt = 0
+  async function checkCounted(workspaceId: string, current: Count): Promise<void> {
+    if ((await current.rows) + current.added < max) return
+    // Rows that were added may be gone by now: count again, but at most once a second.
+    if (current.added === 0 || monotonic() < current.beganAt + COUNT_EVERY_MS) throw refuse()
+    current.staleAt = 0
     await check(workspaceId)
   }
 
   return {
     check,
     added(workspaceId, rows) {
-      const counting = workspaces.get(workspaceId)
-      if (counting) counting.added += rows
+      const current = workspaces.get(workspaceId)
+      if (current) current.added += rows
     },
   }
 }
 
 /**
- * Counts the deliveries of a workspace that stand in line or are held, by their indexes, up to `most` of each lane and
- * endpoint. What waits for the time of a retry is not among them: an endpoint that fails for long has its rows held.
+ * Counts the due and the held deliveries of a workspace by their indexes, at most `most` due ones and `most` held ones of each
+ * endpoint. Rows that wait for a retry are not counted: the rows of an endpoint that fails for long are held.
  */
 export function waitingStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
@@ -165,12 +171,15 @@ export function waitingStatement(
       from keepsend_endpoints as endpoint where endpoint.workspace_id = ${workspaceId}) as "count"`
 }
 
-// So many records are counted, of more a sample.
+// Up to this many records are counted exactly; beyond it a sample is.
 const COUNTED = 50_000
 
 /**
- * Counts the idempotency records of a workspace. Beyond 50,000 those are counted whose hash begins with some digits, others
- * each time: hashes are spread evenly, and nobody can choose a key's by what is drawn later.
+ * Counts the idempotency records of a workspace. For limits beyond 50,000 it counts a sample: the records whose hash begins
+ * with random digits, drawn for each count. Hashes are spread evenly, and no client can choose its keys to avoid digits that
+ * are drawn later.
+ *
+ * @returns the statement, and the factor by which to multiply its count
  */
 export function recordsStatement(
   workspaceId: string,

@@ -2,22 +2,25 @@ import type { UrlPolicy } from './url-policy/check-url.ts'
 import type { EndpointTls } from './credentials.ts'
 import type { ErrorClass } from './error-classes.ts'
 
-/** One HTTP POST, to the last detail. */
+/** One HTTP POST, completely specified. */
 export interface SendRequest {
   url: string
   /** Lower-case names. */
   headers: Record<string, string>
   body: string
-  /** One bound on everything: name look-up, connecting, headers and body. In ms. */
+  /** One bound on all steps: name look-up, connecting, headers and body. In ms. */
   deadlineMs: number
-  /** Bytes of the response to keep; what follows is not read. */
+  /** Bytes of the response body to read at most. */
   maxResponseBytes: number
   /**
-   * The body of a 2xx is what is asked for, and waited for until the deadline. @default false: its head is enough, and the
-   * rest has a second
+   * Whether the caller needs the body of a 2xx: then it has until the deadline. @default false: the head is enough, and the
+   * body gets one more second
    */
   needsBody?: boolean | undefined
-  /** What the connection is made with, and no connection of another's. Only for a sender that says it can. @default nothing */
+  /**
+   * Certificates and authorities for this connection, which must not be shared with other endpoints. Only for a sender that
+   * `supports` it. @default nothing
+   */
   tls?: EndpointTls | undefined
   /**
    * Set by an engine with `development`: the connection may lead to the loopback interface, by http and on any port, beside
@@ -26,28 +29,28 @@ export interface SendRequest {
   allowLoopback?: boolean | undefined
 }
 
-/** What came back. A receiver's fault is a value; a sender throws only when it is broken itself. */
+/** The result of a request. A fault of the receiver is a value; a sender throws only for its own defects. */
 export type SendResult =
   | {
       kind: 'response'
       /** As received, whatever the number. */
       status: number
-      /** The value of a response header, by lower-case name; of several, with a comma between them. */
+      /** The value of a response header, by lower-case name; several values are joined with a comma. */
       header(name: string): string | undefined
       /** At most `maxResponseBytes`, as received: never decompressed. */
       body: Uint8Array
     }
   | {
       kind: 'error'
-      /** `network` is what has no class of its own; see {@link ERROR_CLASSES}. */
+      /** `network` if no other class fits; see {@link ERROR_CLASSES}. */
       reason: SendErrorClass
-      /** One line with the likely fix, without an address: a customer reads it. */
+      /** One line with the likely fix, without any IP address: a customer reads it. */
       message: string
-      /** Of an answer that broke off within its head, which is none. */
+      /** The status of an answer that broke off within its head. */
       status?: number | undefined
     }
 
-/** Classes of an exchange that ended without an answer. */
+/** The classes of an exchange without an answer. */
 export type SendErrorClass = Extract<
   ErrorClass,
   | 'timeout'
@@ -62,22 +65,23 @@ export type SendErrorClass = Extract<
 >
 
 /**
- * Makes one POST, follows no redirect, decodes nothing, and ends within the deadline and half a second. The deadline
- * begins when the request begins, not while it waits for a free slot. Closed by whoever made it.
+ * Makes POST requests. A sender follows no redirect, decodes nothing, and ends each request within its deadline and half a
+ * second. The deadline begins when the request begins, not while it waits for a free slot. The code that created a sender
+ * closes it; the engine does not.
  */
 export interface Sender {
   /**
-   * What its connections are held to. An engine that is given no policy takes this one for the URL stage, so that the
-   * policy is said once; one that is given another refuses to start.
+   * The policy that it checks connections with. An engine without a `urlPolicy` uses this one to check URLs; an engine with a
+   * different one throws when it is created.
    */
   readonly urlPolicy?: UrlPolicy | undefined
-  /** What it can do besides. `tls`: client certificates and private authorities of endpoints. @default nothing */
+  /** Optional features. `tls`: client certificates and private authorities of endpoints. @default none */
   readonly supports?: { readonly tls?: boolean | undefined } | undefined
   send(request: SendRequest): Promise<SendResult>
 }
 
-/** 64 KiB: enough for any error page worth reading. */
+/** Bytes read of a response: 64 KiB, enough for an error page. */
 export const MAX_RESPONSE_BYTES = 65_536
 
-/** 15 s: Standard Webhooks asks senders to wait 15 to 30. */
+/** The default deadline of an attempt: 15 s. Standard Webhooks recommends 15 to 30. */
 export const DEFAULT_DEADLINE_MS = 15_000

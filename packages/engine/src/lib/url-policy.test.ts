@@ -3,13 +3,13 @@ import cases from '../../../../test/ssrf-cases.json' with { type: 'json' }
 import { classifyAddress, isPublicAddress, parseCidr } from './url-policy/address.ts'
 import { type UrlPolicy, createCheckUrl } from './url-policy/check-url.ts'
 
-describe('what an operator opens', () => {
+describe('the URL policy of an operator', () => {
   const check = (policy: Parameters<typeof createCheckUrl>[0], url: string) => {
     const checked = createCheckUrl(policy)(url)
     return checked.ok ? 'ok' : checked.reason
   }
 
-  it('http is refused, unless it is allowed; then port 80 comes with it and nothing else', () => {
+  it('allows http and port 80, and nothing else, with allowHttp; by default http is refused', () => {
     expect(check({}, 'http://example.com/')).toBe('scheme')
     const open = { allowHttp: true }
     expect(
@@ -20,7 +20,7 @@ describe('what an operator opens', () => {
     expect(check(open, 'ftp://example.com/')).toBe('scheme')
   })
 
-  it('a host by name, whatever its case or its last dot, and no other', () => {
+  it('allows a host by name, in any case and with or without the final dot, and no other host', () => {
     const open = { allowHosts: ['Hooks.Internal', 'localhost', '10.0.0.7', '[::1]', 'trailing.internal.'] }
     for (const host of [
       'hooks.internal',
@@ -38,7 +38,7 @@ describe('what an operator opens', () => {
     }
   })
 
-  it('and what is shut stays shut, however it is spelt and whatever else is open', () => {
+  it('denies a host in every spelling, whatever else it allows', () => {
     const shut = {
       allowHosts: ['app.example.com', '93.184.215.14'],
       denyHosts: ['App.example.com', '*.own.net', '*-api.acme.workers.dev', '93.184.215.14', 'bücher.com'],
@@ -62,14 +62,14 @@ describe('what an operator opens', () => {
       expect(() => createCheckUrl({ denyHosts: [host] }), host).toThrow(/urlPolicy\.denyHosts/)
   })
 
-  it('an address that is shut is shut inside IPv6 too', () => {
+  it('denies an IPv4 address inside IPv6 too', () => {
     const shut = { denyHosts: ['93.184.215.14'] }
     for (const host of ['93.184.215.14', '[::ffff:93.184.215.14]', '[::ffff:5db8:d70e]']) {
       expect(check(shut, `https://${host}/`), host).toBe('blocked_address')
     }
   })
 
-  it('an address or a range is shut in every spelling, also where a range or the host itself is open', () => {
+  it('denies an address or range in every spelling, even if a range or the host itself is allowed', () => {
     const shut = {
       allowCidrs: ['10.0.0.0/8'],
       allowHosts: ['10.0.0.7'],
@@ -106,12 +106,12 @@ describe('what an operator opens', () => {
     }
   })
 
-  it('an IPv6 address by its text, with brackets or without', () => {
+  it('allows an IPv6 address by its text, with or without brackets', () => {
     for (const host of ['::1', '[::1]', '0:0:0:0:0:0:0:1'])
       expect(check({ allowHosts: [host] }, 'https://[::1]/')).toBe('ok')
   })
 
-  it('a range of addresses, of either family, and nothing outside it', () => {
+  it('allows a range of addresses of either family, and nothing outside it', () => {
     const open = { allowCidrs: ['::ffff:10.1.0.0/112', 'fd00:1::/32'] }
     for (const host of ['10.1.0.0', '10.1.255.255', '[fd00:1::5]', '[::ffff:10.1.2.3]', '0x0a010203']) {
       expect(check(open, `https://${host}/`), host).toBe('ok')
@@ -122,7 +122,7 @@ describe('what an operator opens', () => {
     expect(isPublicAddress('10.1.2.3', [parseCidr('10.1.0.0/16')])).toBe(true)
   })
 
-  it('and an address is known as public by itself, as opened, or as refused', () => {
+  it('classifies an address as public, opened or refused', () => {
     const opened = [parseCidr('10.1.0.0/16'), parseCidr('93.184.216.0/24')]
     const addresses = ['93.184.215.14', '93.184.216.1', '::ffff:10.1.2.3', '10.2.0.0', 'hooks.customer.com']
     expect(addresses.map((address) => classifyAddress(address, opened))).toEqual([
@@ -134,14 +134,14 @@ describe('what an operator opens', () => {
     ])
   })
 
-  it('whoever connects is told what is left to judge: a name, an address, or nothing', () => {
+  it('tells the sender what to check when it connects: a name, an address, or nothing', () => {
     const open = createCheckUrl({ allowHosts: ['hooks.internal', '10.0.0.7'] })
     const hosts = ['example.com', '93.184.215.14', '[2606:4700::1]', 'hooks.internal.', '10.0.0.7']
     const left = hosts.map((host) => open(`https://${host}/`)).map((checked) => checked.ok && checked.host)
     expect(left).toEqual(['name', 'address', 'address', 'opened', 'opened'])
   })
 
-  it('ports by number, or any', () => {
+  it('allows ports by number, or any port', () => {
     expect(check({}, 'https://example.com:9443/')).toBe('port')
     expect(check({ allowPorts: [9443] }, 'https://example.com:9443/')).toBe('ok')
     expect(check({ allowPorts: [9443] }, 'https://example.com/')).toBe('port')
@@ -149,22 +149,25 @@ describe('what an operator opens', () => {
     expect(check({ allowHttp: true, allowPorts: [80] }, 'http://example.com/')).toBe('ok')
   })
 
-  it('an allowed host still needs an allowed scheme and port, and no password', () => {
+  it('requires an allowed scheme and port, and no password, of an allowed host too', () => {
     const open = { allowHosts: ['localhost'] }
     const urls = ['http://localhost/', 'https://localhost:3000/', 'https://a:b@localhost/', 'https://localhost/']
     expect(urls.map((url) => check(open, url))).toEqual(['scheme', 'port', 'credentials', 'ok'])
   })
 
   it.each(['', 'https://hooks.internal', 'hooks.internal:8080', 'hooks.internal/x', 'a b', '[::1'])(
-    '%j is no host, which is said at once',
+    'refuses %j, which is no host, when it is created',
     (host) => {
       expect(() => createCheckUrl({ allowHosts: [host] })).toThrow(expect.objectContaining({ code: 'invalid_option' }))
     },
   )
 
-  it.each(['10.0.0.0', '10.0.0.0/33', 'ten/8', '', 'fd00::/129'])('%j is no range, which is said at once', (cidr) => {
-    expect(() => createCheckUrl({ allowCidrs: [cidr] })).toThrow(expect.objectContaining({ code: 'invalid_option' }))
-  })
+  it.each(['10.0.0.0', '10.0.0.0/33', 'ten/8', '', 'fd00::/129'])(
+    'refuses %j, which is no range, when it is created',
+    (cidr) => {
+      expect(() => createCheckUrl({ allowCidrs: [cidr] })).toThrow(expect.objectContaining({ code: 'invalid_option' }))
+    },
+  )
 })
 
 describe('what development opens', () => {

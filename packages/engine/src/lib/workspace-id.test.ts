@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Document, Schema } from '../../test/document.ts'
 import { GOOD_BODIES, type Route, api, documentOf, operationOf, read, routesOf } from '../../test/routes.ts'
 
-/** Every kind of id that a workspace has, and one of each that nobody has. */
+/** Every kind of id of a workspace, and an id of each kind that does not exist. */
 type Ids = Record<'endpoint' | 'event' | 'delivery' | 'disabled endpoint' | 'settled delivery' | 'API key', string>
 
 const NOBODYS: Ids = {
@@ -16,7 +16,7 @@ const NOBODYS: Ids = {
 }
 const KINDS = Object.keys(NOBODYS) as (keyof Ids)[]
 
-/** Workspace w1 has something of everything; w2 has an endpoint, and asks. */
+/** Workspace w1 has one of everything; w2 has an endpoint, and sends the requests. */
 async function twoTenants() {
   const made = await api({ keepCompleted: true })
   const { engine, exec } = made
@@ -55,18 +55,18 @@ const TABLES = [
   'keepsend_idempotency_marks',
 ]
 
-/** Every row of every table; that a key was used is no change of what it opens. */
+/** Every row of every table, without the time at which a key was last used. */
 async function everything({ select }: Pick<Awaited<ReturnType<typeof twoTenants>>, 'select'>): Promise<string> {
   const tables = await Promise.all(TABLES.map((table) => select(`select * from ${table} order by 1, 2, 3`)))
   return JSON.stringify(tables, (column, value: unknown) => (/last_used/.test(column) ? undefined : value))
 }
 
-/** Bytes, status and headers of an answer. */
+/** The bytes, status and headers of an answer. */
 async function whole(response: Response): Promise<unknown> {
   return { status: response.status, headers: [...response.headers], body: await response.text() }
 }
 
-/** Where a route takes an id: in its path, its query, or its body. */
+/** Where a route accepts an id: in its path, its query, or its body. */
 function idsTakenBy(document: Document): string[] {
   const namesIn = ({ $ref, properties = {}, oneOf = [], items }: Schema): string[] => {
     if ($ref !== undefined) return namesIn(document.components.schemas[$ref.split('/').at(-1) ?? ''] ?? {})
@@ -90,7 +90,7 @@ const withIdInPath = (document: Document) => routesOf(document).filter(({ path }
 const at = ({ path }: Route, id: string) => path.replaceAll(/\{\w+\}/g, encodeURIComponent(id))
 
 describe("another workspace's id", () => {
-  it('is answered with the very bytes of one that does not exist, on every route and for every kind, and changes nothing (trap 35)', async () => {
+  it('gets the same bytes as an id that does not exist, on every route and for every kind of id, and changes nothing (trap 35)', async () => {
     const made = await twoTenants()
     const before = await everything(made)
     const routes = withIdInPath(made.document)
@@ -112,7 +112,7 @@ describe("another workspace's id", () => {
     expect(made.messages.filter(({ workspaceId }) => workspaceId !== 'w1')).toEqual([])
   })
 
-  it('is the owner’s to use on each of these routes: the test above asks for what is there', async () => {
+  it('works for its owner on each of these routes, so the test above uses ids that exist', async () => {
     for (const [index, { method, path }] of withIdInPath((await twoTenants()).document).entries()) {
       const made = await twoTenants()
       const route = withIdInPath(made.document)[index]
@@ -127,10 +127,10 @@ describe("another workspace's id", () => {
     }
   })
 
-  it('can be put nowhere else than where these tests put it', async () => {
+  it('is accepted only in the places that these tests cover', async () => {
     const { document } = await twoTenants()
     const inPaths = withIdInPath(document).map(({ method, path }) => `${method} ${path}: path id`)
-    // The key of each route: test/idempotent-routes.test.ts. The others are the private key of `tls` and the client of `auth`.
+    // `key`: see test/idempotent-routes.test.ts. The others are the private key of `tls` and the client of `auth`.
     const ids = idsTakenBy(document).filter((place) => !/: (header Idempotency-Key|body (key|clientId))$/.test(place))
     const elsewhere = ids.filter((place) => !inPaths.includes(place))
     expect([...new Set(elsewhere)].sort()).toEqual([
@@ -143,7 +143,7 @@ describe("another workspace's id", () => {
     ])
   })
 
-  it('as a filter finds what an id finds that does not exist', async () => {
+  it('as a filter finds as little as an id that does not exist', async () => {
     const made = await twoTenants()
     for (const kind of KINDS) {
       for (const filter of ['endpointId', 'eventId', 'type']) {
@@ -154,7 +154,7 @@ describe("another workspace's id", () => {
     expect((await read(made.call('GET', `/deliveries?eventId=${made.ids.event}`))).body['data']).toHaveLength(2)
   })
 
-  it('as the id of an event of one’s own is an id like any other: each workspace sees its own', async () => {
+  it('may be the id of an own event too: each workspace sees its own event', async () => {
     const made = await twoTenants()
     const asW1 = async (path: string) => read(made.call('GET', path))
     const paths = ['/events', `/events/${made.ids.event}`, '/deliveries', `/deliveries?eventId=${made.ids.event}`]
@@ -174,11 +174,11 @@ describe("another workspace's id", () => {
     ])
   })
 
-  it('in code is refused like one that does not exist, by every method that takes a workspace and an id', async () => {
+  it('is refused like one that does not exist by every method that has a workspace and an id', async () => {
     const { engine, ids, ...made } = await twoTenants()
     const before = await everything(made)
     const stores = { endpoints: engine.endpoints, deliveries: engine.deliveries, apiKeys: engine.apiKeys }
-    // What takes no id of another's: it makes something of its own, or lists.
+    // Methods without an id of an existing thing: they create something, or list.
     const idless = /\.(create|list|listEvents|authenticate)$/
     const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }
     const calls = Object.entries(stores).flatMap(([store, methods]) =>
@@ -209,7 +209,7 @@ describe("another workspace's id", () => {
 })
 
 describe("another workspace's cursor", () => {
-  it('only says where to go on: what it shows is the asker’s own, on every list and from every place', async () => {
+  it('only says where to continue: every list shows the caller’s own rows, from every position', async () => {
     const made = await twoTenants()
     await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
     await made.engine.publish({ type: 'a', workspaceId: 'w2', data: {} })
@@ -230,7 +230,7 @@ describe("another workspace's cursor", () => {
     }
   })
 
-  it('is 400 where it is no cursor of that list', async () => {
+  it('is refused with 400 if it is no cursor of that list', async () => {
     const { asW2, ids } = await twoTenants()
     for (const [list, id] of [
       ['/events', ids.endpoint],
@@ -246,7 +246,7 @@ describe("another workspace's cursor", () => {
   })
 })
 
-it("another workspace's Idempotency-Key is a key like any other: nobody gets another's answer", async () => {
+it("another workspace's Idempotency-Key is a key like any other: no workspace gets another's answer", async () => {
   const { engine, keys } = await twoTenants()
   const post = (key: string) =>
     engine.routes.request('/events', {

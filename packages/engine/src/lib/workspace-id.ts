@@ -3,8 +3,8 @@ import { EngineError, type EngineErrorCode } from './errors.ts'
 const MAX_LENGTH = 255
 
 /**
- * Whether every database stores the text as it is: 1 to 255 characters, well-formed, without a NUL. SQLite would store
- * half a surrogate pair as U+FFFD, and two workspaces would be one.
+ * Whether a value is a valid workspace id, which every database stores unchanged: 1 to 255 characters of well-formed text
+ * without a NUL. SQLite would store half a surrogate pair as U+FFFD, and two workspaces would become one.
  */
 export function isWorkspaceId(value: unknown): value is string {
   return (
@@ -16,7 +16,7 @@ export function isWorkspaceId(value: unknown): value is string {
   )
 }
 
-/** @throws {EngineError} naming what was found, unless the value is a workspace's id */
+/** @throws {EngineError} with this code, naming the value, unless it is a valid workspace id */
 export function checkWorkspaceId(value: unknown, code: EngineErrorCode = 'invalid_request'): void {
   if (isWorkspaceId(value)) return
   const found = (JSON.stringify(value) ?? typeof value).slice(0, 100)

@@ -57,7 +57,7 @@ export const delivery = {
   lastError: 'HTTP 500: out of memory',
   lastStatus: 500,
   errorClass: 'http_5xx',
-  explanation: 'The receiver failed while it worked on the request. Check the log of the receiver.',
+  explanation: 'The receiver failed while it processed the request. Check the log of the receiver.',
 } satisfies z.infer<typeof deliverySchema>
 
 export const secret = {

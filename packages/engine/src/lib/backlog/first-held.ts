@@ -1,7 +1,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type KeyRange, type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 
-/** The id of the first held row of `keepsend_endpoints` in an order, null where none is held: one look-up. */
+/** An expression: the id of the first held row of a row of `keepsend_endpoints`, in this order, or null. One index look-up. */
 export function firstHeld(
   { dialect }: OutboxDatabase,
   order: 'oldestFirst' | 'newestFirst',

@@ -2,9 +2,10 @@ import type { ClaimRef, OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 
 /**
- * On Postgres a unit that changes endpoints beside deliveries locks first what it will touch: deliveries, then endpoints
- * in the order of their ids. So two units never wait for each other in a circle, and what one statement of the unit has
- * seen is still so at the next. Where a unit has the database to itself there is nothing to lock.
+ * Locks the deliveries that a transaction will change. On Postgres a transaction that changes deliveries and endpoints first
+ * locks deliveries, then endpoints ({@link lockEndpoints}), each in the order of their ids: two transactions never deadlock,
+ * and rows that one statement has read are unchanged at the next. On SQLite and D1 a transaction has the database to itself,
+ * so there is nothing to lock.
  */
 export function lockDeliveries(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText[] {
   if (db.dialect.name !== 'postgres' || claims.length === 0) return []
@@ -15,6 +16,7 @@ export function lockDeliveries(db: OutboxDatabase, claims: readonly ClaimRef[]):
   ]
 }
 
+/** Locks endpoints: after deliveries, see {@link lockDeliveries}. */
 export function lockEndpoints(db: OutboxDatabase, ids: readonly string[]): SqlText[] {
   if (db.dialect.name !== 'postgres' || ids.length === 0) return []
   return [
@@ -25,8 +27,9 @@ export function lockEndpoints(db: OutboxDatabase, ids: readonly string[]): SqlTe
 }
 
 /**
- * The same value, once no other transaction makes endpoints of the workspace: the statements that follow see those that
- * were made. A number for each name, so that two workspaces may wait for each other, and nothing else comes of it.
+ * An expression for the same value, which on Postgres waits until no other transaction creates endpoints of this workspace, so
+ * that the statements that follow see all of them. The lock's key is a hash: two workspaces with the same hash only wait for
+ * each other.
  */
 export function lockedEndpointsOf(db: OutboxDatabase, workspaceId: string, value: string): SqlText {
   if (db.dialect.name !== 'postgres') return sqlText`${value}`
@@ -34,7 +37,7 @@ export function lockedEndpointsOf(db: OutboxDatabase, workspaceId: string, value
   return sqlText`case when pg_advisory_xact_lock(hashtextextended(cast(${name} as text), 0)) is not null then ${value} end`
 }
 
-/** Which of these rows another session holds locked at this moment. Waits for none of them. */
+/** The ids of the rows that another session has locked now. Does not wait for any of them. */
 export async function lockedOf(
   db: OutboxDatabase,
   table: 'pending_events' | 'keepsend_endpoints',

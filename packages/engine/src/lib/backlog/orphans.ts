@@ -3,31 +3,34 @@ import { type SqlText, lookOnBehind, sqlText } from '@keepsend/outbox/internal'
 import { ENDPOINT_GONE } from '../error-classes.ts'
 import { scheduleOrphanedHolds } from './resume-due.ts'
 
-/** Rows that one statement fails. */
+/** Rows that one statement marks failed. */
 const ORPHANS = 500
 
 /**
- * Fails the first rows that are held for an endpoint that is gone: with its deletion, and by maintenance for as long as there
- * are more. Each of them claimed by itself would stand before the rows of others.
+ * Marks the first rows failed that are held for a deleted endpoint: in the transaction of the deletion, and in maintenance
+ * while there are more. If they were resumed instead, each would be claimed by itself and delay other rows.
  */
 export function failOrphansStatement(db: OutboxDatabase, endpointId: string, limit = ORPHANS): SqlText {
   return failHeldStatement(db, { endpointId, error: ENDPOINT_GONE, limit })
 }
 
-// A look-up or two for each: some milliseconds.
+// Endpoints checked in a round, with one or two index look-ups each: some milliseconds.
 const ENDPOINTS = 1000
 
-/** What a look at the endpoints that hold rows has found and mended. */
+/** The counts of one round of {@link maintainHeldRows}. */
 export interface HeldRowsMaintenance {
-  /** Enabled endpoints that had no time at which their rows are resumed, or one that no honest clock could have set. */
+  /** Enabled endpoints with held rows that had no time to resume, or one too far ahead to be right. They resume now. */
   orphanedHolds: number
-  /** Rows of endpoints that are gone, failed now. */
+  /** Held rows of deleted endpoints, now marked failed. */
   orphaned: number
-  /** There are more such rows. */
+  /** Whether there are more rows of deleted endpoints. */
   more: boolean
 }
 
-/** Looks at the next 1,000 endpoints that hold rows: gives those a wake time that need one, fails what no endpoint is left for. */
+/**
+ * Checks the next 1,000 endpoints that have held rows: schedules those that nothing would resume, and marks rows failed whose
+ * endpoint was deleted. Each round continues after the last; after the last endpoint it starts again.
+ */
 export async function maintainHeldRows(db: OutboxDatabase, openMs: number): Promise<HeldRowsMaintenance> {
   const ids = await endpointsWithHeldRows(db, { limit: ENDPOINTS })
   const next = ids.length === ENDPOINTS ? (ids.at(-1) ?? '') : ''
@@ -39,10 +42,10 @@ export async function maintainHeldRows(db: OutboxDatabase, openMs: number): Prom
   const { rows } = await db.run<{ id: string }>(
     sqlText`select id as "id" from keepsend_endpoints where id ${db.dialect.keys(ids)}`,
   )
-  const there = new Set(rows.map(({ id }) => id))
+  const existing = new Set(rows.map(({ id }) => id))
   let orphaned = 0
   for (const id of ids) {
-    if (there.has(id)) continue
+    if (existing.has(id)) continue
     orphaned += (await db.run(failOrphansStatement(db, id, ORPHANS - orphaned))).changes
     if (orphaned === ORPHANS) return { orphanedHolds, orphaned, more: true }
   }

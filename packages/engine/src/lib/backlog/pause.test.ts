@@ -7,7 +7,7 @@ const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 const asking = (seconds: number, status = 429): Answer => ({ status, headers: { 'retry-after': String(seconds) } })
 const HOUR_MS = 3_600_000
 
-/** One endpoint, whose answer a test may change. */
+/** One endpoint, whose answer a test can change. */
 async function one(options: Parameters<typeof rig>[0] = {}) {
   let answer: Answer = 200
   const made = await rig({ answer: () => answer, ...options })
@@ -20,15 +20,15 @@ async function one(options: Parameters<typeof rig>[0] = {}) {
       for (let n = 0; n < count; n++) await made.engine.publish(event)
     },
     endpoint: () => made.engine.endpoints.get('w1', id),
-    /** How long the endpoint is paused, and when it is woken, in ms from now. */
+    /** How long the endpoint is paused, and when its rows resume, in ms from now. */
     waits: async () => {
       const [row] = await made.select(
-        `select paused_until - ms as paused, resume_at - ms as wake from keepsend_endpoints, keepsend_clock`,
+        `select paused_until - ms as paused, resume_at - ms as resume from keepsend_endpoints, keepsend_clock`,
       )
-      const { paused = null, wake = null } = row ?? {}
-      return { paused: paused === null ? null : Number(paused), wake: wake === null ? null : Number(wake) }
+      const { paused = null, resume = null } = row ?? {}
+      return { paused: paused === null ? null : Number(paused), resume: resume === null ? null : Number(resume) }
     },
-    /** As if that much time had passed for the endpoint. */
+    /** Moves the times of the endpoint back, as if this much time had passed. */
     ageBy: (ms: number) =>
       made.exec(`update keepsend_endpoints set resume_at = resume_at - ${ms}, paused_until = paused_until - ${ms},
         pause_requested_at = pause_requested_at - ${ms}`),
@@ -52,7 +52,7 @@ function expectNear(value: number | null | undefined, expected: number): void {
 
 describe('an answer that asks for a wait', () => {
   it.each([429, 503])(
-    '%i pauses the endpoint: its rows are held, and cost neither attempt nor deferral (trap 22)',
+    'of %i pauses the endpoint: its rows are held, and neither an attempt nor a deferral counts (trap 22)',
     async (status) => {
       const made = await one()
       made.answers(asking(600, status))
@@ -73,9 +73,9 @@ describe('an answer that asks for a wait', () => {
       const { pausedUntil, ...endpoint } = await made.endpoint()
       expectNear((pausedUntil ?? 0) - Date.now(), 600_000)
       expect(endpoint).toMatchObject({ status: 'enabled', circuit: 'closed', failingSince: null, version: 1 })
-      expectNear((await made.waits()).wake, 600_000)
+      expectNear((await made.waits()).resume, 600_000)
 
-      // What is published meanwhile is held from the start, and what another process has claimed without a request.
+      // Rows published meanwhile are held from the start; rows claimed by another process are held without a request.
       await made.publish(5)
       const other = await rig({ on: made })
       expect(await other.work()).toEqual([])
@@ -88,7 +88,7 @@ describe('an answer that asks for a wait', () => {
     },
   )
 
-  it('may ask a hundred times: the delivery is as it was, and arrives', async () => {
+  it('may come a hundred times: the delivery is unchanged, and arrives', async () => {
     const made = await one()
     made.answers(asking(1))
     await made.publish()
@@ -103,7 +103,7 @@ describe('an answer that asks for a wait', () => {
     expect([made.sender.requests.length, await made.rows()]).toEqual([101, []])
   })
 
-  it('has its jitter on top, so that endpoints that were paused together do not come back together', async () => {
+  it('is lengthened by jitter, so that endpoints that were paused together do not resume together', async () => {
     const made = await one({ random: () => 1 })
     made.answers(asking(600))
     await made.publish()
@@ -111,7 +111,7 @@ describe('an answer that asks for a wait', () => {
     expectNear((await made.waits()).paused, 660_000)
   })
 
-  it('pauses for maxPauseMs at most', async () => {
+  it('pauses for at most maxPauseMs', async () => {
     const made = await one({ maxPauseMs: 120_000 })
     made.answers(asking(86_400))
     await made.publish()
@@ -122,7 +122,7 @@ describe('an answer that asks for a wait', () => {
     }
   })
 
-  it('only moves the pause forward, and of answers that settle together the longest counts', async () => {
+  it('only moves the pause forward, and the longest of the answers that settle together counts', async () => {
     const made = await one()
     await made.publish(3)
     const claims = await claimed(made)
@@ -138,7 +138,7 @@ describe('an answer that asks for a wait', () => {
     expectNear((await made.waits()).paused, 1_800_000)
   })
 
-  it('pauses nothing when its settle is lost, alone or beside one that stands', async () => {
+  it('pauses nothing when its settle is lost, alone or beside one that is current', async () => {
     const made = await one()
     await made.publish(2)
     const claims = await claimed(made)
@@ -156,7 +156,7 @@ describe('an answer that asks for a wait', () => {
     expectNear((await made.waits()).paused, 60_000)
   })
 
-  it('pauses no endpoint that was changed since the attempt read it: the row is due again', async () => {
+  it('pauses no endpoint that was changed after the attempt read it: the row is due again', async () => {
     const made = await one()
     made.answers(asking(600))
     await made.publish()
@@ -181,7 +181,7 @@ describe('a pause', () => {
     return made
   }
 
-  it('holds what is due behind it, before the next claim meets it', async () => {
+  it('holds the due rows behind it before the next claim takes them', async () => {
     const made = await one()
     const other = await made.addEndpoint({ url: 'https://other.example.com/', eventTypes: ['other'] })
     made.answers(asking(600))
@@ -195,11 +195,11 @@ describe('a pause', () => {
     expect((await made.rows()).filter(({ status }) => status === 'held')).toHaveLength(201)
   })
 
-  it('is waited for by whatever resumes: wake times, the room of a settle, a replay', async () => {
+  it('delays everything that resumes rows: the timer, a settle, a replay', async () => {
     const made = await paused(20)
     await made.exec('update keepsend_endpoints set resume_at = 1')
     expect(await made.engine.worker.resumeHeld()).toMatchObject({ resumed: [] })
-    expectNear((await made.waits()).wake, 600_000)
+    expectNear((await made.waits()).resume, 600_000)
 
     await made.exec(`update pending_events set status = 'failed', hold_reason = null, held_at = null, completed_at = 1
       where id = (select min(id) from pending_events)`)
@@ -208,7 +208,7 @@ describe('a pause', () => {
     expect(made.sender.requests).toEqual([])
   })
 
-  it('is not ended by a success, nor by rows for which a worker has room', async () => {
+  it('is not ended by a success, nor by free slots of a worker', async () => {
     const made = await one()
     await made.publish(6)
     const finished = await made.attempt(await claimed(made, 2))
@@ -224,7 +224,7 @@ describe('a pause', () => {
     expect(await statuses(made)).toEqual(Array.from({ length: 4 }, () => 'held endpoint_paused'))
   })
 
-  it('ends at its time: what was held goes, oldest first', async () => {
+  it('ends at its time: held rows are sent, oldest first', async () => {
     const made = await paused(20)
     await made.ageBy(600_000)
     expect(await made.endpoint()).toMatchObject({ pausedUntil: null })
@@ -256,7 +256,7 @@ describe('a pause', () => {
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete'])
   })
 
-  it('and an open circuit wait for each other: no probe before the end, and none before the circuit says', async () => {
+  it('delays the probe of an open circuit: there is none before the end of the pause, and none before openMs', async () => {
     const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [3600] })
     made.answers(500)
     await made.publish()
@@ -268,10 +268,10 @@ describe('a pause', () => {
     made.answers(asking(600))
     expect(await made.work()).toMatchObject([{ kind: 'hold', attempt: { probe: true } }])
     expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
-    expectNear((await made.waits()).wake, 600_000)
+    expectNear((await made.waits()).resume, 600_000)
     await made.exec('update keepsend_endpoints set resume_at = 1')
     expect((await made.engine.worker.resumeHeld()).resumed).toEqual([])
-    expectNear((await made.waits()).wake, 600_000)
+    expectNear((await made.waits()).resume, 600_000)
     await made.ageBy(600_000)
     made.answers(200)
     expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
@@ -283,21 +283,21 @@ describe('a pause', () => {
 type Made = Awaited<ReturnType<typeof one>>
 
 describe('a pause by a person', () => {
-  it('holds deliveries for as long as it says, and shows until when', async () => {
+  it('holds deliveries until its end, which the endpoint shows', async () => {
     const made = await one()
     await made.publish(2)
     const { pausedUntil, version } = await made.engine.endpoints.pause('w1', made.id, { forMs: 30 * 86_400_000 })
     expectNear((pausedUntil ?? 0) - Date.now(), 30 * 86_400_000)
     expect(version).toBe(2)
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['hold', 'hold'])
-    // Maintenance takes the far time for what it is.
+    // Maintenance does not take the far time for an error.
     expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 0 })
-    expectNear((await made.waits()).wake, 30 * 86_400_000)
+    expectNear((await made.waits()).resume, 30 * 86_400_000)
     await made.engine.endpoints.resume('w1', made.id)
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete'])
   })
 
-  it('is an hour unless said otherwise, and shortens none that lasts longer', async () => {
+  it('is an hour by default, and shortens no longer pause', async () => {
     const made = await one()
     await made.engine.endpoints.pause('w1', made.id)
     expectNear((await made.waits()).paused, HOUR_MS)
@@ -305,7 +305,7 @@ describe('a pause by a person', () => {
     expectNear((await made.waits()).paused, HOUR_MS)
   })
 
-  it.each([999, 30 * 86_400_000 + 1, 1500.5])('of %d ms is refused by name', async (forMs) => {
+  it.each([999, 30 * 86_400_000 + 1, 1500.5])('of %d ms is refused; the error names the option', async (forMs) => {
     const made = await one()
     await expect(made.engine.endpoints.pause('w1', made.id, { forMs })).rejects.toMatchObject({
       code: 'invalid_option',
@@ -313,15 +313,15 @@ describe('a pause by a person', () => {
     })
   })
 
-  it('of a disabled endpoint gives it no time to wake', async () => {
+  it('of a disabled endpoint sets no time to resume', async () => {
     const made = await one()
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
     await made.engine.endpoints.pause('w1', made.id)
     await made.engine.endpoints.resume('w1', made.id)
-    expect(await made.waits()).toEqual({ paused: null, wake: null })
+    expect(await made.waits()).toEqual({ paused: null, resume: null })
   })
 
-  it('over HTTP: POST …/pause and …/resume, shown as pausedUntil', async () => {
+  it('works over HTTP: POST …/pause and …/resume, shown as pausedUntil', async () => {
     const { call, addEndpoint } = await api()
     const { id } = await addEndpoint()
     const paused = await read(call('POST', `/endpoints/${id}/pause`, { forMs: 60_000 }))
@@ -333,14 +333,14 @@ describe('a pause by a person', () => {
 })
 
 describe('a clock that was ahead and is corrected', () => {
-  it('leaves a pause for which what is published is held until the endpoint is woken, and never again', async () => {
+  it('leaves a pause that holds published rows until the endpoint resumes once, and never again', async () => {
     const made = await one()
     await made.exec(
       `update keepsend_endpoints set paused_until = ${Date.now() + 7_200_000}, pause_requested_at = ${Date.now() + 3_600_000}`,
     )
     await made.publish(1)
     expect(await statuses(made)).toEqual(['held endpoint_paused'])
-    // Nobody gave it a wake time; maintenance does.
+    // It has no time to resume; maintenance sets one.
     expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 1 })
     expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(1)
     await made.publish(1)
@@ -356,7 +356,7 @@ describe('a clock that was ahead and is corrected', () => {
     await exec(`create view keepsend_clock as select ${now} + ${ms} as ms`)
   }
 
-  it('leaves no pause that the receiver did not ask for', async () => {
+  it('leaves no pause with a request in the future', async () => {
     const made = await one()
     await setAhead(made, HOUR_MS)
     made.answers(asking(60))
@@ -372,7 +372,7 @@ describe('a clock that was ahead and is corrected', () => {
     expect(await made.work()).toMatchObject([{ kind: 'complete' }])
   })
 
-  it('leaves no held row to a time that is an hour away', async () => {
+  it('leaves no held row with a time to resume that is an hour away', async () => {
     const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [3600] })
     await setAhead(made, HOUR_MS)
     made.answers(500)
@@ -387,7 +387,7 @@ describe('a clock that was ahead and is corrected', () => {
     expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 0 })
   })
 
-  it('leaves the pause of a person as it is', async () => {
+  it('leaves the pause of a person unchanged', async () => {
     const made = await one()
     await setAhead(made, HOUR_MS)
     await made.engine.endpoints.pause('w1', made.id, { forMs: 86_400_000 })
@@ -397,7 +397,7 @@ describe('a clock that was ahead and is corrected', () => {
 })
 
 describe('a probe', () => {
-  /** A thousand deliveries that the receiver cannot take, and ten that it can, in that order or the other. */
+  /** A thousand deliveries that the receiver refuses, and ten that it accepts, in this order or the other. */
   async function mixed(types: readonly string[]) {
     let n = 0
     const made = await rig({
@@ -411,11 +411,11 @@ describe('a probe', () => {
       const events = Array.from({ length: count }, () => ({ ...event, type }))
       await made.engine.commit({ writes: [], events })
     }
-    // The circuit opens by failures, whatever waits behind them.
+    // Failures open the circuit, whatever waits behind them.
     await made.engine.commit({ writes: [], events: Array.from({ length: 10 }, () => ({ ...event, type: 'bad' })) })
     await made.work()
     for (const type of types) await publish(type)
-    // As the circuit makes of what is due; retries are due, and held, again.
+    // As the open circuit does with due rows; retries become due, and are held, again.
     const hold = () =>
       made.exec(`update pending_events set status = 'held', hold_reason = 'circuit_open', held_at = 1, due_at = null, ready = 0
         where status = 'pending'`)
@@ -427,23 +427,26 @@ describe('a probe', () => {
     ['before', ['bad', 'good']],
     ['behind', ['good', 'bad']],
     ['around', ['bad', 'good', 'bad']],
-  ])('finds the good deliveries with bad ones %s them, and is never what failed last', async (_where, types) => {
-    const made = await mixed(types)
-    const probes: string[] = []
-    let circuit = 'open'
-    for (let round = 0; round < 40 && circuit === 'open'; round++) {
-      await made.exec('update keepsend_endpoints set resume_at = 1')
-      const { resumed } = await made.engine.worker.resumeHeld()
-      probes.push(...resumed.map(({ id }) => id))
-      await made.work()
-      await made.hold()
-      circuit = (await made.engine.endpoints.get('w1', made.id)).circuit
-    }
-    expect(circuit).toBe('closed')
-    for (const [index, id] of probes.entries()) expect(id).not.toBe(probes[index + 1])
-  })
+  ])(
+    'finds the good deliveries with bad ones %s them, and is never the one that failed last',
+    async (_where, types) => {
+      const made = await mixed(types)
+      const probes: string[] = []
+      let circuit = 'open'
+      for (let round = 0; round < 40 && circuit === 'open'; round++) {
+        await made.exec('update keepsend_endpoints set resume_at = 1')
+        const { resumed } = await made.engine.worker.resumeHeld()
+        probes.push(...resumed.map(({ id }) => id))
+        await made.work()
+        await made.hold()
+        circuit = (await made.engine.endpoints.get('w1', made.id)).circuit
+      }
+      expect(circuit).toBe('closed')
+      for (const [index, id] of probes.entries()) expect(id).not.toBe(probes[index + 1])
+    },
+  )
 
-  it('is the row that failed last where there is no other', async () => {
+  it('is the row that failed last if there is no other', async () => {
     const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [1, 1, 1] })
     made.answers(500)
     await made.publish()
@@ -460,7 +463,7 @@ describe('a probe', () => {
     expect(made.sender.requests).toHaveLength(3)
   })
 
-  it('whose body is refused is followed by the next at once: the receiver is alive', async () => {
+  it('whose body is refused is followed by the next immediately: the receiver is alive', async () => {
     const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [3600] })
     made.answers(500)
     await made.publish()
@@ -479,20 +482,20 @@ describe('a probe', () => {
     expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
   })
 
-  it('comes up to a tenth later than openMs, never sooner', async () => {
+  it('comes up to a tenth later than openMs, never earlier', async () => {
     const made = await one({ circuit: { failuresInRow: 1 }, retrySchedule: [3600], random: () => 1 })
     made.answers(500)
     await made.publish()
     await made.work()
-    const { wake } = await made.waits()
-    expect(wake).toBeGreaterThan(60_000)
-    expect(wake).toBeLessThanOrEqual(66_000)
+    const { resume } = await made.waits()
+    expect(resume).toBeGreaterThan(60_000)
+    expect(resume).toBeLessThanOrEqual(66_000)
   })
 })
 
-describe('what counts for the circuit', () => {
+describe('the failures that the circuit counts', () => {
   it.each([400, 413, 415, 422])(
-    '%i is about the body: a hundred of them open nothing and count nowhere',
+    'do not include %i, which is about the body: a hundred of them change nothing',
     async (status) => {
       const made = await one()
       made.answers(status)
@@ -503,20 +506,23 @@ describe('what counts for the circuit', () => {
     },
   )
 
-  it.each([401, 403, 404, 405, 407, 301, 500])('%i is about the endpoint: what follows is held', async (status) => {
-    const made = await one({ retrySchedule: [3600] })
-    made.answers(status)
-    await made.publish(10)
-    await made.work()
-    await made.publish(5)
-    await made.work()
-    expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
-    expect((await statuses(made)).filter((state) => state === 'held circuit_open')).toHaveLength(5)
-  })
+  it.each([401, 403, 404, 405, 407, 301, 500])(
+    'include %i, which is about the endpoint: the rows that follow are held',
+    async (status) => {
+      const made = await one({ retrySchedule: [3600] })
+      made.answers(status)
+      await made.publish(10)
+      await made.work()
+      await made.publish(5)
+      await made.work()
+      expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
+      expect((await statuses(made)).filter((state) => state === 'held circuit_open')).toHaveLength(5)
+    },
+  )
 
   const timeout: Answer = { kind: 'error', reason: 'timeout', message: 'slow' }
 
-  it('three time-outs in a row open it, in one process or in three', async () => {
+  it('open it after three consecutive time-outs, in one process or in three', async () => {
     const made = await one({ retrySchedule: [3600] })
     made.answers(timeout)
     await made.publish(2)
@@ -529,22 +535,25 @@ describe('what counts for the circuit', () => {
     expect(await made.work()).toEqual([{ kind: 'hold', reason: 'circuit_open' }])
   })
 
-  it.each([200, 500, 422, asking(1)])('two, an answer (%j) and two more do not', async (answer) => {
-    const made = await one({ retrySchedule: [3600] })
-    for (const next of [timeout, timeout, answer, timeout, timeout]) {
-      made.answers(next)
+  it.each([200, 500, 422, asking(1)])(
+    'do not open it after two time-outs, an answer (%j) and two more',
+    async (answer) => {
+      const made = await one({ retrySchedule: [3600] })
+      for (const next of [timeout, timeout, answer, timeout, timeout]) {
+        made.answers(next)
+        await made.publish()
+        await made.work()
+        await made.ageBy(1100)
+      }
+      expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
+      made.answers(timeout)
       await made.publish()
       await made.work()
-      await made.ageBy(1100)
-    }
-    expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
-    made.answers(timeout)
-    await made.publish()
-    await made.work()
-    expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
-  })
+      expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
+    },
+  )
 
-  it('of attempts that settle together, in the order in which they ended', async () => {
+  it('are ordered by the end of the attempts if these settle together', async () => {
     const made = await one({ retrySchedule: [3600] })
     await made.publish(5)
     const finished = []

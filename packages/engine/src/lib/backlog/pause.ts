@@ -3,9 +3,9 @@ import { type OptionNames, type SqlText, clock, raw, sqlText } from '@keepsend/o
 import { checkBounds, checkNames } from '../errors.ts'
 
 /**
- * A pause belongs to the endpoint: until `paused_until` no attempt begins, whichever delivery it is for, and its rows
- * are held. It is written by the settle of an attempt that was answered 429, or 503 with `Retry-After`, or by a person. It
- * only moves forward, and ends at its time, or when a person resumes or enables the endpoint or changes its URL. A
+ * Options of a pause by a person. Until `paused_until` no attempt of any delivery to the endpoint begins, and its rows are
+ * held. A pause is also written by the settle of an attempt that was answered with 429, or 503 with `Retry-After`. The end of
+ * a pause only moves forward. It ends at its time, or when a person resumes or enables the endpoint or changes its URL; a
  * success does not end it.
  */
 export interface PauseOptions {
@@ -27,12 +27,12 @@ export function readPauseOptions(options: PauseOptions): { forMs: number } {
   return { forMs }
 }
 
-// A database's clock may be set back by so much without ending a pause.
+// If the database's clock is set back by at most this much, a pause does not end early.
 const CLOCK_STEP_MS = 60_000
 
 /**
- * The condition under which an endpoint is paused. No pause is believed that an honest clock could not have written: one
- * that a receiver asked for later than now, or a person's that ends after more than 30 days.
+ * The condition under which an endpoint is paused. A pause that only a wrong clock can have written is ignored: one that a
+ * receiver requested in the future, or a person's that ends more than 31 days from now.
  */
 export function isPaused(endpoint = 'keepsend_endpoints', now = clock()): SqlText {
   const it = raw(endpoint)
@@ -41,32 +41,32 @@ export function isPaused(endpoint = 'keepsend_endpoints', now = clock()): SqlTex
       else ${it}.pause_requested_at <= ${now} + ${ms(CLOCK_STEP_MS)} end then true else false end`
 }
 
-/** When the pause ends; null while there is none. */
+/** An expression: the time at which the pause ends, or null if the endpoint is not paused. */
 export function pausedUntil(endpoint = 'keepsend_endpoints'): SqlText {
   return sqlText`case when ${isPaused(endpoint)} then ${raw(endpoint)}.paused_until end`
 }
 
-/** The time, or the end of the pause of `keepsend_endpoints` if that is later: held rows are not resumed before. */
+/** An expression: this time, or the end of the pause of `keepsend_endpoints` if that is later, before which no held row resumes. */
 export function notBeforePause({ dialect }: Pick<OutboxDatabase, 'dialect'>, time: SqlText): SqlText {
   return sqlText`${dialect.greatest}(${time}, coalesce(${pausedUntil()}, 0))`
 }
 
-/** An attempt whose answer asks for a wait. */
+/** A wait that the receiver of an attempt asked for. */
 export interface RequestedPause {
   claim: ClaimRef
   pauseMs: number
 }
 
 /**
- * Pauses the endpoint for the longest time that any of these attempts was asked to wait. One whose claim is lost has no
- * say, nor has any once the endpoint is another version than the attempts read.
+ * Pauses the endpoint for the longest of these requests. Requests whose claim is not current are ignored; all are ignored if
+ * the endpoint no longer has the version that the attempts read.
  */
 export function pauseAsRequestedStatement(
   db: OutboxDatabase,
   { endpointId, version }: { endpointId: string; version: number },
-  asked: readonly RequestedPause[],
+  requests: readonly RequestedPause[],
 ): SqlText {
-  const wishes = db.dialect.rows('wish', asked, {
+  const requested = db.dialect.rows('request', requests, {
     claim_id: ['text', ({ claim }) => claim.id],
     claim_gen: ['integer', ({ claim }) => claim.gen],
     pause_ms: ['integer', ({ pauseMs }) => pauseMs],
@@ -77,14 +77,14 @@ export function pauseAsRequestedStatement(
       pause_requested_at = case when ${pausedUntil()} >= ${until} then pause_requested_at else ${clock()} end,
       ${pauseSet(db, until)}
     from (
-      select max(pause_ms) as ms from ${wishes} cross join pending_events as delivery
+      select max(pause_ms) as ms from ${requested} cross join pending_events as delivery
       where delivery.id = claim_id and delivery.gen = claim_gen and delivery.status = 'pending') as longest
     where id = ${endpointId} and version = ${version} and longest.ms is not null`
 }
 
 /**
- * Paused until then, or until the pause ends that stands if that is later. Held rows wait as long, those that are
- * published meanwhile as well.
+ * The assignments that pause an endpoint until this time, or until its current pause ends if that is later. Rows that are
+ * held, or published meanwhile, resume no earlier.
  */
 export function pauseSet(db: Pick<OutboxDatabase, 'dialect'>, until: SqlText): SqlText {
   const later = notBeforePause(db, until)

@@ -19,24 +19,27 @@ import { firstHeld } from './first-held.ts'
 import { isPaused, notBeforePause } from './pause.ts'
 import { jittered } from '../retry-schedule.ts'
 
-/** How an open circuit is probed. */
+/** Options of probes: the wait between two, in ms, and the source of jitter. */
 export interface Probing {
   openMs: number
   random: () => number
 }
 
-/** An endpoint that is probed, as it was read. */
+/** An endpoint to probe, as it was read. */
 export interface Probed {
   id: string
   resumeAt: number
   now: number
-  /** While the circuit is open: the delivery that failed last, and the ends of those that are held. */
+  /** While the circuit is open: the delivery that failed last, and the oldest and newest held delivery. */
   failedId: string | null
   oldestId: string | null
   newestId: string | null
 }
 
-/** A held row becomes the probe, unless the last one still stands: never the row that failed last, if there is another. */
+/**
+ * Chooses a held row as the probe of an open circuit and resumes it, unless the last probe is still in flight. The row that
+ * failed last is chosen only if there is no other.
+ */
 export function addProbe(
   transaction: Transaction,
   db: OutboxDatabase,
@@ -44,7 +47,8 @@ export function addProbe(
   { openMs, random, graceMs = 0 }: Probing & { graceMs: number | undefined },
 ): SqlResult<ResumedRow> {
   const { id, resumeAt, now } = due
-  const mine = sqlText`id = ${id} and resume_at = cast(${resumeAt} as bigint) and circuit = 'open'`
+  // Guards the race of two processes: only the first finds the time that it read.
+  const isUnchanged = sqlText`id = ${id} and resume_at = cast(${resumeAt} as bigint) and circuit = 'open'`
   const place = placeOfProbe(due, random)
   const another = raw("id <> coalesce(keepsend_endpoints.last_failed_id, '')")
   transaction.add(sqlText`
@@ -52,22 +56,22 @@ export function addProbe(
         ${firstHeld(db, 'oldestFirst', another, { from: sqlText`${place}` })},
         ${firstHeld(db, 'newestFirst', another, { before: sqlText`${place}` })},
         ${firstHeld(db, 'oldestFirst')})
-      where ${mine} and status = 'enabled' and not ${isPaused()} and not ${claimStandsAsProbe(openMs, graceMs)}`)
-  // Also for the probe that still stands, and for an endpoint that was disabled or paused meanwhile.
+      where ${isUnchanged} and status = 'enabled' and not ${isPaused()} and not ${probeIsInFlight(openMs, graceMs)}`)
+  // The next time is also set while the last probe is in flight, and if the endpoint was disabled or paused meanwhile.
   const next = notBeforePause(db, sqlText`cast(${now + jittered(openMs, random)} as bigint)`)
   transaction.add(sqlText`
       update keepsend_endpoints set last_failed_id = coalesce(probe_id, last_failed_id),
         resume_at = case when status = 'enabled' and (probe_id is not null or ${isPaused()}) then ${next} end
-      where ${mine}`)
-  // By its key, and not the first of the held rows that is the probe.
+      where ${isUnchanged}`)
+  // Finds the probe by its primary key instead of searching the held rows for it.
   const guard = sqlText`held.id = (select probe_id from keepsend_endpoints
         where id = ${id} and circuit = 'open' and status = 'enabled' and not ${isPaused()})`
   return transaction.add<ResumedRow>(resumeStatement(db, { endpointId: id, limit: 1, guard, afterMs: graceMs }))
 }
 
 /**
- * Where the next probe is looked for, as an id. After one of the older half it is the newest row, so that a thousand old
- * rows that cannot be delivered keep nobody from the one behind them; otherwise it is near a random time between both.
+ * The id from which the next probe is searched. If the last failed delivery is of the older half, it is the newest row, so
+ * that a thousand undeliverable old rows do not delay the recovery; otherwise it is at a random time between both ends.
  */
 function placeOfProbe({ failedId, oldestId, newestId }: Probed, random: () => number): string {
   const from = timeOf(oldestId)
@@ -81,8 +85,8 @@ function timeOf(deliveryId: string | null): number {
   return isEventId(eventId) ? eventIdTime(eventId) : 0
 }
 
-/** Whether the probe that was let out last is still on its way: due, or under a lease. */
-function claimStandsAsProbe(openMs: number, graceMs: number): SqlText {
+/** The condition under which the last probe has not ended: it is due, or under a lease. */
+function probeIsInFlight(openMs: number, graceMs: number): SqlText {
   return sqlText`exists (
     select 1 from pending_events as probe where probe.id = keepsend_endpoints.probe_id and probe.status = 'pending'
       and probe.due_at <= ${clock()} + ${raw(String(2 * openMs + graceMs))})`

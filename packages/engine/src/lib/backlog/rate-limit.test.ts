@@ -11,7 +11,7 @@ const PERIOD_MS = { second: 1000, minute: 60_000, hour: 3_600_000 }
 const BEGIN = 1_800_000_000_000
 const HORIZON_MS = 250
 
-/** The rig, and the database as a second process has it. */
+/** The rig, and its database opened by a second process. */
 async function twoProcesses(): Promise<{ made: Rig; beside: OutboxDatabase }> {
   if (process.env['KEEPSEND_TEST_ON'] === 'postgres') {
     const on = await openPostgres()
@@ -23,7 +23,7 @@ async function twoProcesses(): Promise<{ made: Rig; beside: OutboxDatabase }> {
   return { made: await rig({ on: openFile(path).database }), beside: openFile(path).database.db }
 }
 
-/** Numbers between 0 and 1, the same at each run. */
+/** Pseudo-random numbers between 0 and 1, the same in each run. */
 function numbers(seed: number): () => number {
   let state = seed
   return () => {
@@ -32,12 +32,12 @@ function numbers(seed: number): () => number {
   }
 }
 
-/** Takes as many permits in one tick. */
+/** Takes this many permits in one tick. */
 function takeAll(permits: Permits, id: string, count: number): Promise<Permit[]> {
   return Promise.all(Array.from({ length: count }, () => permits.take(id)))
 }
 
-/** Two processes with a backlog take permits of one endpoint for `forMs` of virtual time: when attempts begin. */
+/** Two processes with a backlog take permits of one endpoint for `forMs` of virtual time; returns when attempts begin. */
 async function attemptsUnder(limits: Partial<EndpointInput>, forMs: number, seed: number): Promise<number[]> {
   const { made, beside } = await twoProcesses()
   const { id } = await made.addEndpoint(limits)
@@ -75,11 +75,11 @@ describe('permits under a rate limit, taken by two processes with a backlog', ()
     [1, 'hour', 55],
     [150, 'hour', 2],
   ] as const)(
-    'of %i per %s are never more in any period, and at least 98 in a hundred of it',
+    'of %i per %s never exceed it in any period, and reach at least 98 percent of it',
     async (rateLimit, ratePeriod, periods) => {
       const period = PERIOD_MS[ratePeriod]
       const begun = await attemptsUnder({ rateLimit, ratePeriod }, period * periods, rateLimit + periods)
-      // The attempt after as many as the limit begins no sooner than a period later.
+      // Each attempt begins at least a period after the one that is `limit` places before it.
       const spans = begun.slice(rateLimit).map((at, index) => at - (begun[index] ?? 0))
       expect(Math.min(...spans)).toBeGreaterThanOrEqual(period)
       const lasted = (begun.at(-1) ?? 0) - (begun[0] ?? 0)
@@ -89,7 +89,7 @@ describe('permits under a rate limit, taken by two processes with a backlog', ()
 })
 
 describe('a permit', () => {
-  it('that is refused says when to ask again: then it is granted, in time for its slot', async () => {
+  it('that is refused says when to ask again: then it is granted, in time for its slot time', async () => {
     const { made } = await twoProcesses()
     const { id } = await made.addEndpoint({ rateLimit: 4, ratePeriod: 'minute' })
     let now = BEGIN
@@ -105,7 +105,7 @@ describe('a permit', () => {
     expect(await permits.take(id)).toEqual({ kind: 'granted', waitMs: 249.5 })
   })
 
-  it('is not saved up while the endpoint is idle', async () => {
+  it('does not accumulate while the endpoint is idle', async () => {
     const { made } = await twoProcesses()
     const { id } = await made.addEndpoint({ rateLimit: 2 })
     let now = BEGIN
@@ -118,7 +118,7 @@ describe('a permit', () => {
     ])
   })
 
-  it('comes within one interval when the clock was an hour ahead and was corrected', async () => {
+  it('is granted within one interval after a clock that was an hour ahead is corrected', async () => {
     const { made } = await twoProcesses()
     const { id } = await made.addEndpoint({ rateLimit: 2 })
     let now = BEGIN + 3_600_000
@@ -130,7 +130,7 @@ describe('a permit', () => {
     expect(await permits.take(id)).toMatchObject({ kind: 'granted' })
   })
 
-  it('of a higher limit does not wait for a slot of the lower one', async () => {
+  it('of a raised limit does not wait for a slot time of the lower one', async () => {
     const { made } = await twoProcesses()
     const { id } = await made.addEndpoint({ rateLimit: 1, ratePeriod: 'hour' })
     const permits = createPermits(made.db, () => BEGIN)
@@ -141,7 +141,7 @@ describe('a permit', () => {
 })
 
 describe('a rate limit a minute', () => {
-  it('holds what is beyond it until its next slot, and resumes one delivery then', async () => {
+  it('holds rows beyond it until the next slot time, and resumes one delivery then', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint({ rateLimit: 6, ratePeriod: 'minute' })
     expect(await made.engine.endpoints.get('w1', id)).toMatchObject({ rateLimit: 6, ratePeriod: 'minute' })
@@ -161,7 +161,7 @@ describe('a rate limit a minute', () => {
     expect(await wakeIn()).toBeGreaterThan(9000)
   })
 
-  it('spreads the messages of a queue over the minute, and over as many minutes as it needs', async () => {
+  it('spreads the messages of a push queue over the minute, and over as many minutes as it needs', async () => {
     for (const [rateLimit, ratePeriod, messages] of [
       [30, 'minute', 29],
       [10, 'hour', 1],
@@ -178,7 +178,7 @@ describe('a rate limit a minute', () => {
     }
   })
 
-  it.each([['day'], [''], [null], [60]])('refuses %j as a period, by name', async (ratePeriod) => {
+  it.each([['day'], [''], [null], [60]])('refuses %j as a period; the error names the option', async (ratePeriod) => {
     const made = await rig()
     await expect(made.addEndpoint({ ratePeriod: ratePeriod as 'second' })).rejects.toMatchObject({
       code: 'invalid_endpoint',

@@ -25,8 +25,8 @@ async function fill({ db }: Rig, endpointId: string, count: number): Promise<voi
 
 const states = async ({ rows }: Rig) => (await rows()).map(({ status }) => status)
 
-describe('what is held', () => {
-  it('has a time to wake, is charged nothing, and comes out oldest first', async () => {
+describe('a held row', () => {
+  it('has a time to resume, counts no attempt, and resumes oldest first', async () => {
     const made = await held(20)
     expect(await states(made)).toEqual(Array.from({ length: 20 }, () => 'held'))
     expect((await made.rows()).every((row) => row.attempts === 0 && moves(row) === 2)).toBe(true)
@@ -38,16 +38,16 @@ describe('what is held', () => {
     expect((await made.work()).map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'complete'))
   })
 
-  it('comes out once, however many wake it at the same moment', async () => {
+  it('resumes once when several processes resume it concurrently', async () => {
     const made = await held(60)
     const others = await Promise.all([1, 2, 3].map(() => rig({ on: made })))
     await made.due()
-    const woken = await Promise.all([made, ...others].map(({ engine }) => engine.worker.resumeHeld({ batch: 10 })))
-    expect(woken.flatMap(({ resumed }) => resumed)).toHaveLength(10)
+    const results = await Promise.all([made, ...others].map(({ engine }) => engine.worker.resumeHeld({ batch: 10 })))
+    expect(results.flatMap(({ resumed }) => resumed)).toHaveLength(10)
     expect((await states(made)).filter((state) => state === 'pending')).toHaveLength(10)
   })
 
-  it('comes out with the settle of others, as many and two, in one commit with the next claim', async () => {
+  it('resumes with the settle of others, as many plus two, in one commit with the next claim', async () => {
     const made = await held(20)
     await made.due()
     await made.engine.worker.resumeHeld({ batch: 2 })
@@ -62,7 +62,7 @@ describe('what is held', () => {
     expect((await states(made)).filter((state) => state === 'held')).toHaveLength(14)
   })
 
-  it('takes what stands in line behind it aside, before the next claim meets it', async () => {
+  it('takes the due rows behind it into the hold before the next claim takes them', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint()
     const other = await made.addEndpoint()
@@ -76,14 +76,14 @@ describe('what is held', () => {
     expect((await made.rows()).filter(({ status, attempts }) => status === 'held' && attempts === 0)).toHaveLength(500)
   })
 
-  it('is let out when nobody would wake it: upkeep gives it a time', async () => {
+  it('is resumed by maintenance if it has no time to resume', async () => {
     const made = await held(3)
     await made.exec('update keepsend_endpoints set resume_at = null')
     expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 1 })
     expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(3)
   })
 
-  it('under a disabled endpoint waits for a person', async () => {
+  it('of a disabled endpoint waits for a person', async () => {
     const made = await held(3)
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
     expect(await made.engine.worker.maintain()).toMatchObject({ orphanedHolds: 0 })
@@ -92,7 +92,7 @@ describe('what is held', () => {
     expect((await made.work()).map(({ kind }) => kind)).toEqual(['complete', 'complete', 'complete'])
   })
 
-  it('counts in the age of the oldest that waits (trap 21)', async () => {
+  it('counts in the age of the oldest waiting delivery (trap 21)', async () => {
     const made = await held(1)
     await made.exec('update pending_events set created_at = created_at - 60000')
     expect(await made.engine.stats()).toMatchObject({ held: 1, oldestDueMs: expect.any(Number) as number })
@@ -101,7 +101,7 @@ describe('what is held', () => {
 })
 
 describe('enabling an endpoint with a backlog', () => {
-  it('lets out a first batch and leaves the rest to the wake times: no backlog stands before new events', async () => {
+  it('resumes a first batch and leaves the others to the timer: no backlog delays new events', async () => {
     const made = await held(500)
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
     await made.engine.endpoints.setStatus('w1', made.id, 'enabled')
@@ -111,13 +111,13 @@ describe('enabling an endpoint with a backlog', () => {
 })
 
 describe('a rate limit', () => {
-  it('holds what is out of sight, uncharged, and lets out as much as may be sent by the next time', async () => {
+  it('holds rows without a near slot time, counting no attempt, and resumes as many as may be sent until the next time', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint({ rateLimit: 20 })
     await fill(made, id, 40)
     const outcomes = await made.work()
     const sent = outcomes.filter(({ kind }) => kind === 'complete').length
-    // Of the 250 ms in sight: one at once, and one each 50 ms.
+    // Within the horizon of 250 ms: one immediately, and one every 50 ms.
     expect(sent).toBeGreaterThanOrEqual(5)
     expect(sent).toBeLessThanOrEqual(7)
     const rest = (await made.rows()).filter(({ status }) => status === 'held')
@@ -129,7 +129,7 @@ describe('a rate limit', () => {
     expect((await made.engine.worker.resumeHeld()).resumed).toHaveLength(5)
   })
 
-  it('spreads the messages of a queue over the time until the next wake', async () => {
+  it('spreads the messages of a push queue over the time until the next resume', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint({ rateLimit: 2 })
     await fill(made, id, 200)
@@ -145,7 +145,7 @@ describe('a rate limit', () => {
     expect((first?.dueAt ?? 0) - Date.now()).toBeGreaterThan(290_000)
   })
 
-  it('of a fast endpoint fits into one statement, and holds up no other that is to be woken', async () => {
+  it('of a fast endpoint is resumed in one statement, and delays no other endpoint', async () => {
     const made = await held(3)
     const { id } = await made.addEndpoint({ rateLimit: 10_000 })
     await fill(made, id, 20)
@@ -154,7 +154,7 @@ describe('a rate limit', () => {
       claims.map((claim) => ({ claim, outcome: { kind: 'hold', reason: 'rate_limited' } })),
     )
     await made.due()
-    // As a queue wakes: 10,000 a second for a minute are more than one statement may take.
+    // As for a push queue: 10,000 a second for a minute are more than one statement may resume.
     const { resumed } = await made.engine.worker.resumeHeld({ batch: 500, everyMs: 60_000, graceMs: 300_000 })
     expect(resumed).toHaveLength(23)
   })
@@ -164,7 +164,7 @@ describe('a rate limit', () => {
     [{ batch: 0 }, 'batch'],
     [{ everyMs: 0.5 }, 'everyMs'],
     [{ graceMs: -1 }, 'graceMs'],
-  ])('wake refuses %o by name', async (options, name) => {
+  ])('resumeHeld refuses %o; the error names the option', async (options, name) => {
     const made = await rig()
     await expect(made.engine.worker.resumeHeld(options)).rejects.toMatchObject({
       code: 'invalid_option',
@@ -178,7 +178,7 @@ describe('a rate limit', () => {
     ['rateLimit', 0],
     ['rateLimit', 10_001],
     ['rateLimit', 1.5],
-  ])('%s of %d is refused by name', async (name, value) => {
+  ])('refuses %s of %d; the error names the option', async (name, value) => {
     const made = await rig()
     await expect(made.addEndpoint({ [name]: value })).rejects.toMatchObject({
       code: 'invalid_endpoint',
@@ -187,8 +187,8 @@ describe('a rate limit', () => {
   })
 })
 
-describe('a row of an endpoint that was broken by hand', () => {
-  it('fails its own deliveries and no look-up of its neighbours', async () => {
+describe('an endpoint row that was damaged by hand', () => {
+  it('fails its own deliveries and no look-up of other endpoints', async () => {
     const made = await rig({ retrySchedule: [3600] })
     const broken = await made.addEndpoint()
     await made.addEndpoint()
@@ -204,7 +204,7 @@ describe('a row of an endpoint that was broken by hand', () => {
 })
 
 describe('a replay of an endpoint', () => {
-  it('of many deliveries is made in small transactions, and of no more than were asked for', async () => {
+  it('of many deliveries is made in small transactions, and of at most `limit` deliveries', async () => {
     const sizes: number[] = []
     const made = await rig({
       retrySchedule: [],
@@ -231,7 +231,7 @@ describe('a replay of an endpoint', () => {
     expect(sizes).toEqual([250, 250, 100, 100])
   })
 
-  it('sends again what has failed, bit by bit: it stands before no new event, and each comes once more', async () => {
+  it('sends failed deliveries again in batches: it delays no new event, and each delivery arrives once more', async () => {
     let well = false
     const made = await rig({ answer: () => (well ? 200 : 400), retrySchedule: [] })
     const { id } = await made.addEndpoint()
@@ -249,9 +249,11 @@ describe('a replay of an endpoint', () => {
     })
     const byState = async () => (await states(made)).filter((state) => state === 'pending').length
     expect(await byState()).toBe(100)
-    const aside = (await made.rows()).filter(({ status }) => status === 'held')
-    expect(new Set(aside.map(({ holdReason, attempts }) => `${holdReason} ${attempts}`))).toEqual(new Set(['replay 0']))
-    expect(aside).toHaveLength(20)
+    const replayed = (await made.rows()).filter(({ status }) => status === 'held')
+    expect(new Set(replayed.map(({ holdReason, attempts }) => `${holdReason} ${attempts}`))).toEqual(
+      new Set(['replay 0']),
+    )
+    expect(replayed).toHaveLength(20)
     expect(await made.work({ limit: 1000 })).toHaveLength(100)
     expect(await made.engine.deliveries.replayEndpoint('w1', { endpointId: id })).toEqual({ count: 30, more: false })
     for (let round = 0; round < 5; round++) {

@@ -17,26 +17,26 @@ import { type Probed, type Probing, addProbe } from './probe.ts'
 import { type RatePeriod, spacingMs } from './rate-limit.ts'
 import { JITTER } from '../retry-schedule.ts'
 
-// What one statement resumes of an endpoint; a faster limit has the rest at its next time.
+// Rows of an endpoint that one statement resumes; under a faster rate limit the others follow at the next time.
 const MAX_BATCH = 10_000
 const MAX_EVERY_MS = 60_000
-// How often a limited endpoint is woken at most.
+// The shortest interval at which a rate-limited endpoint resumes rows.
 const LIMITED_EVERY_MS = 250
 
 export interface ResumeHeldOptions {
-  /** Endpoints at most: 1–1,000. @default 100 */
+  /** Endpoints whose rows one call resumes: 1–1,000. @default 100 */
   limit?: number | undefined
   /**
-   * Rows resumed of one endpoint: 1–10,000; one under a rate limit has as many as it may send until the next time.
+   * Rows resumed of one endpoint: 1–10,000. Under a rate limit it is as many as the endpoint may get until its next time.
    *
    * @default 16
    */
   batch?: number | undefined
-  /** When the next batch is resumed, in ms: 1–60,000. @default 1000 */
+  /** The wait before the next batch of an endpoint, in ms: 1–60,000. @default 1000 */
   everyMs?: number | undefined
   /**
-   * For a queue whose messages bring the rows: each row is due this long after its message should come, in ms: 0–3,600,000. Rows under
-   * a rate limit come one after the other. Without it all rows are due now.
+   * For a push queue: each row becomes due this long after its message should arrive, in ms: 0–3,600,000. The messages of rows
+   * under a rate limit are spread out. Without it all rows are due now.
    */
   graceMs?: number | undefined
 }
@@ -56,7 +56,7 @@ export function checkResumeHeldOptions({ limit = 1, batch = 1, everyMs = 1, grac
   checkBounds('graceMs', graceMs, 0, 3_600_000)
 }
 
-/** A row that was resumed, for its message. */
+/** A resumed row, to dispatch as a message. */
 export interface ResumedDelivery extends Omit<ResumedRow, 'inMs'> {
   /** How long its message should wait, in ms. */
   delayMs: number
@@ -64,12 +64,12 @@ export interface ResumedDelivery extends Omit<ResumedRow, 'inMs'> {
 
 export interface ResumeHeldResult {
   resumed: ResumedDelivery[]
-  /** When the next endpoint wants to be woken, in ms from now; null: none does. */
+  /** The time until the next endpoint's rows can resume, in ms from now; null if there is none. */
   nextMs: number | null
 }
 
-/** And the endpoints whose pause was over. */
 interface ResumedEndpoints extends ResumeHeldResult {
+  /** Endpoints whose pause has ended. */
   unpaused: string[]
 }
 
@@ -77,14 +77,16 @@ interface Due extends Probed {
   circuit: 'closed' | 'open'
   rateLimit: number | null
   ratePeriod: RatePeriod
-  /** It was paused, and the end of the pause has come. */
+  /** Whether its row has the time of a pause, which has ended. */
   wasPaused: 0 | 1
 }
 
 /**
- * Lets out what is held for endpoints whose time has come: a batch, oldest first, or one row as a probe while the
- * circuit is open; nothing before the end of a pause. The time itself is compared and set in the same unit, so of two takers one finds nothing to do; and
- * the next time is set before anything is sent, so a process that dies costs one interval.
+ * Resumes held rows of endpoints whose `resume_at` has come: a batch, oldest first, or one row as a probe while the circuit
+ * is open; none before the end of a pause. `resume_at` is compared and set in the same transaction, so of two concurrent
+ * processes one finds nothing to do. The next time is set before anything is sent, so a crash costs one interval.
+ *
+ * @param onlyId resumes the rows of this endpoint only
  */
 export async function resumeHeld(
   db: OutboxDatabase,
@@ -105,7 +107,7 @@ export async function resumeHeld(
   const nextMs = rest ? Math.max(0, rest.resumeAt - rest.now) : due.length > 0 ? everyMs : null
   if (due.length === 0) return { resumed: [], nextMs, unpaused: [] }
 
-  const wake = async (endpoints: readonly Due[]): Promise<SqlResult<ResumedRow>[]> => {
+  const resumeEndpoints = async (endpoints: readonly Due[]): Promise<SqlResult<ResumedRow>[]> => {
     const transaction = new Transaction()
     const ids = endpoints.map(({ id }) => id)
     transaction.addAll(lockEndpoints(db, ids))
@@ -118,14 +120,14 @@ export async function resumeHeld(
       await transaction.commit(db)
       return handles
     } catch (error) {
-      // An endpoint that another session holds has its turn later; the others do not wait for it.
+      // Endpoints that another session has locked keep their time and are resumed by a later call; the others do not wait.
       const locked = isLockTimeout(error) ? await lockedOf(db, 'keepsend_endpoints', ids) : new Set()
       const others = endpoints.filter(({ id }) => !locked.has(id))
       if (locked.size === 0 || others.length === 0) throw error
-      return wake(others)
+      return resumeEndpoints(others)
     }
   }
-  const resumed = await wake(due)
+  const resumed = await resumeEndpoints(due)
   const delayed = resumed
     .flatMap(({ rows }) => rows)
     .map(({ inMs, ...row }) => ({ ...row, delayMs: Math.max(0, inMs - (graceMs ?? 0)) }))
@@ -133,7 +135,7 @@ export async function resumeHeld(
   return { resumed: delayed.sort(byId), nextMs, unpaused }
 }
 
-/** A batch of the endpoint's held rows, and the time of the next. */
+/** Resumes a batch of the endpoint's held rows and sets the time of the next batch. */
 function addBatch(
   transaction: Transaction,
   db: OutboxDatabase,
@@ -141,12 +143,12 @@ function addBatch(
   { batch, everyMs, graceMs }: { batch: number; everyMs: number; graceMs: number | undefined },
 ): SqlResult<ResumedRow> {
   let [limit, next, apartMs] = [batch, now + everyMs, 0]
-  // A limited endpoint is resumed in step with its limit: as many rows as it may send until the next time.
+  // Under a rate limit a batch has as many rows as the endpoint may get until its next time.
   if (rateLimit !== null) {
     const spacing = spacingMs(rateLimit, ratePeriod)
     if (graceMs === undefined) {
       limit = Math.min(MAX_BATCH, Math.ceil(LIMITED_EVERY_MS / spacing))
-      // From the time that was set, so that a late wake delays no later one.
+      // Counted from the time that was set, so that a late call delays no later one.
       next = Math.max(now, Math.floor(resumeAt + limit * spacing))
     } else {
       const interval = Math.ceil(Math.max(everyMs, spacing))
@@ -155,22 +157,23 @@ function addBatch(
       apartMs = Math.ceil(spacing)
     }
   }
-  const mine = sqlText`id = ${id} and resume_at = cast(${resumeAt} as bigint) and circuit <> 'open'`
-  const guard = sqlText`exists (select 1 from keepsend_endpoints where ${mine} and status = 'enabled' and not ${isPaused()})`
+  // Guards the race of two processes: only the first finds the time that it read.
+  const isUnchanged = sqlText`id = ${id} and resume_at = cast(${resumeAt} as bigint) and circuit <> 'open'`
+  const guard = sqlText`exists (select 1 from keepsend_endpoints where ${isUnchanged} and status = 'enabled' and not ${isPaused()})`
   const resumed = transaction.add<ResumedRow>(
     resumeStatement(db, { endpointId: id, limit, guard, apartMs, afterMs: graceMs }),
   )
-  // A pause that has ended, or that no honest clock has written, is gone: what is published from here on is not held for it.
+  // Removes a pause that has ended or that only a wrong clock can have written: rows published from now on are not held for it.
   transaction.add(sqlText`
       update keepsend_endpoints set resume_at = case
         when status = 'enabled' and ${firstHeld(db, 'oldestFirst')} is not null
         then ${notBeforePause(db, sqlText`cast(${next} as bigint)`)} end,
         paused_until = case when ${isPaused()} then paused_until end
-      where ${mine}`)
+      where ${isUnchanged}`)
   return resumed
 }
 
-/** The time to wake, where held rows would have none: no row waits for someone who does not come. */
+/** Sets a time to resume for an endpoint that has none, so that its held rows do not wait forever. */
 export function resumeWithin(db: OutboxDatabase, endpointId: string, inMs: number): SqlText {
   return sqlText`
     update keepsend_endpoints set resume_at = ${notBeforePause(db, sqlText`${clock()} + ${raw(String(inMs))}`)}
@@ -178,19 +181,19 @@ export function resumeWithin(db: OutboxDatabase, endpointId: string, inMs: numbe
 }
 
 /**
- * Maintenance: those of some endpoints that are enabled and have held rows, but no time at which those are resumed, or one
- * that only a clock that was ahead can have set. Endpoints that another transaction holds are skipped: it sets a time itself,
- * or a later round finds them.
+ * Resumes orphaned holds: makes those of these endpoints resume now that are enabled and have held rows, but no time to
+ * resume, or one so far ahead that a wrong clock must have set it. Skips endpoints that another transaction has locked: that
+ * one sets a time itself, or a later round finds them.
  */
 export function scheduleOrphanedHolds(db: OutboxDatabase, ids: readonly string[], openMs: number): SqlText {
   const furthest = raw(String(Math.ceil(Math.max(openMs, MAX_EVERY_MS) * (1 + JITTER))))
-  const isStray = sqlText`status = 'enabled' and not ${isPaused()}
+  const isOrphaned = sqlText`status = 'enabled' and not ${isPaused()}
       and case when resume_at is null then true else resume_at > ${clock()} + ${furthest} end`
-  const stray = sqlText`
+  const orphaned = sqlText`
     select id from keepsend_endpoints
-    where id ${db.dialect.keys(ids)} and ${isStray} and ${firstHeld(db, 'oldestFirst')} is not null
+    where id ${db.dialect.keys(ids)} and ${isOrphaned} and ${firstHeld(db, 'oldestFirst')} is not null
     order by id ${db.dialect.lock('pick', 'keepsend_endpoints')}`
   return sqlText`
     update keepsend_endpoints set resume_at = ${clock()}
-    where id ${db.dialect.among(stray)} and ${isStray}`
+    where id ${db.dialect.among(orphaned)} and ${isOrphaned}`
 }

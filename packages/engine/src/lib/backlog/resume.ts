@@ -3,9 +3,9 @@ import { type SqlText, sqlText } from '@keepsend/outbox/internal'
 import { isPaused } from './pause.ts'
 
 /**
- * After a settle that held rows: each stays held only while its reason stands. An endpoint that was enabled, has recovered
- * or was deleted since the attempt read it holds nothing. The shared lock makes an enabling that comes now wait until
- * these rows are committed, and it finds them.
+ * Resumes rows that a settle has just held although their reason has ended: their endpoint was enabled, has recovered or was
+ * deleted after the attempt read it. The shared lock makes a concurrent enabling wait until these rows are committed, so that
+ * it finds and resumes them.
  */
 export function resumeUnlessBlocked(db: OutboxDatabase, ids: readonly string[]): SqlText {
   const isFree = sqlText`not exists (

@@ -1,39 +1,39 @@
 import { expect, vi } from 'vitest'
 import { type Holds, idsAt, onlyRow } from './fixtures.ts'
 
-/** What becomes of a delivery that the queue has begun. */
+/** Deliveries whose attempts the queue has begun. */
 export function attemptPromises(holds: Holds): void {
-  holds('a row is settled after its receiver has answered, and the commit waits for neither', async (world) => {
+  holds('settles a row only after its receiver has answered, and the commit waits for neither', async (world) => {
     const { addEndpoint, publish, work, rows } = world
     const { answer, arrivals } = await addEndpoint()
     await answer('hold')
     await publish(1)
-    const worked = work()
+    const drained = work()
     await vi.waitFor(async () => expect(await arrivals()).toHaveLength(1), { timeout: 9000 })
     expect(await onlyRow(world)).toMatchObject({ status: 'pending' })
     await answer(200)
-    await worked
+    await drained
     expect(await arrivals()).toHaveLength(1)
     expect(await rows()).toEqual([])
   })
 
   holds(
-    'a failed attempt is made again under the same id, each charged once, until they are used up',
+    'retries a failed attempt under the same id, counts each attempt once, and stops when they are exhausted',
     async (world) => {
       const { addEndpoint, publish, work } = world
       const { answer, arrivals } = await addEndpoint()
       await answer(503)
       const [id] = await publish(1)
       await work()
-      const made = await arrivals()
-      expect(made).toHaveLength(3)
-      expect(new Set(made.map((one) => one.id))).toEqual(new Set([id]))
-      expect(new Set(made.map(({ body }) => body)).size).toBe(1)
+      const requests = await arrivals()
+      expect(requests).toHaveLength(3)
+      expect(new Set(requests.map((one) => one.id))).toEqual(new Set([id]))
+      expect(new Set(requests.map(({ body }) => body)).size).toBe(1)
       expect(await onlyRow(world)).toMatchObject({ status: 'failed', attempts: 3, lastStatus: 503 })
     },
   )
 
-  holds('a retry is not made before its time', async (world) => {
+  holds('makes no retry before its time', async (world) => {
     const { addEndpoint, publish, work } = world
     const { answer, arrivals } = await addEndpoint({ retrySchedule: [60] })
     await answer(503)
@@ -46,14 +46,14 @@ export function attemptPromises(holds: Holds): void {
     expect(dueAt).toBeGreaterThanOrEqual(createdAt + 60_000)
   })
 
-  holds('nobody gets a second copy because somebody else failed', async (world) => {
+  holds('sends no second copy to an endpoint because another endpoint failed', async (world) => {
     const { addEndpoint, publish, work } = world
-    const [failing, fine] = [await addEndpoint(), await addEndpoint()]
+    const [failing, healthy] = [await addEndpoint(), await addEndpoint()]
     await failing.answer(503)
     // Nine failures: a tenth would open the circuit.
     const ids = await publish(3)
     await work()
-    expect(await idsAt(fine)).toEqual(ids.toSorted())
+    expect(await idsAt(healthy)).toEqual(ids.toSorted())
     expect(await failing.arrivals()).toHaveLength(3 * ids.length)
   })
 }

@@ -24,38 +24,38 @@ import { createKeyRing } from '../secrets/key-ring.ts'
 import { silentLogger } from '../logger.ts'
 import type { EngineOptions } from '../options.ts'
 
-/** What the contract asks of the engine: hand it to `createEngine` as it is. */
+/** The settings that the contract needs: pass them to `createEngine` unchanged. */
 export type EventQueueSettings = Resolved<
   Pick<EngineOptions, 'retrySchedule' | 'deadlineMs' | 'maxDeadlineMs' | 'urlPolicy' | 'secrets' | 'logger'>
 >
 
-/** A queue at work on a fresh database. */
+/** A running queue on an empty database. */
 export interface EventQueueSetup {
-  /** Migrated, and empty. */
+  /** Migrated and empty. */
   db: OutboxDatabase
-  /** Made with the queue, a sender and the contract's settings. */
+  /** Created with the queue, a sender and the contract's settings. */
   engine: Engine
   queue: EventQueue
-  /** A new receiver, which knows nothing of the others. */
+  /** Starts a new receiver, which shares nothing with the others. */
   receiver(): Promise<ContractReceiver>
   /**
-   * Works what the queue was told and what is due, with all that follows from it, as the workers and the cron would;
-   * resolves when nothing is left to do at this time. What the queue has put off by a delay is left alone; what it
-   * brings again because the database failed may be left for the next call.
+   * Processes the queue's messages, the due rows and everything that follows from them, as the workers and the cron would.
+   * Resolves when nothing is left to do now. Messages that the queue delays must be left waiting; messages that the queue
+   * delivers again because the database failed may be left for the next call.
    */
   drain(): Promise<void>
   close(): Promise<void>
 }
 
-/** One end of the line. By itself it answers 200. */
+/** A receiver. It answers 200 until told otherwise. */
 export interface ContractReceiver {
-  /** Under 127.0.0.1, or wherever the setup's sender finds it. */
+  /** Under 127.0.0.1, or any other URL that the setup's sender can reach. */
   url: string
-  /** `newSecret()`: the endpoint signs with it. Refuse, loudly, what does not verify. */
+  /** From `newSecret()`: the endpoint signs with it. The receiver must throw on a signature that does not verify. */
   secret: string
-  /** Answers with that status from now on; requests that it held are answered too. `hold` keeps them waiting. */
+  /** Answers with this status from now on, waiting requests included. `hold` makes requests wait. */
   answer: (how: number | 'hold') => Promise<void>
-  /** What has arrived, in that order, answered or not. */
+  /** The requests that have arrived, in order, answered or not. */
   arrivals: () => Promise<readonly ContractArrival[]>
 }
 
@@ -66,17 +66,17 @@ export interface ContractArrival {
   body: string
 }
 
-/** A setup, with what the promises do to it. */
+/** A setup with the actions of the promises. */
 export interface World extends EventQueueSetup {
-  /** An endpoint of workspace `w` at a new receiver; it wants everything unless told otherwise. */
+  /** Creates an endpoint of workspace `w` at a new receiver, by default for all event types. */
   addEndpoint: (input?: Partial<EndpointInput>) => Promise<Endpoint>
-  /** Commits that many events of workspace `w`; the ids of the events. */
+  /** Commits this many events of workspace `w` and returns their ids. */
   publish: (count: number) => Promise<string[]>
-  /** Lets a host's background work, and then the queue, come to their end. */
+  /** Waits for the host's background work, then drains the queue. */
   work: () => Promise<void>
-  /** Takes work that a host would run after its response. */
+  /** Takes the work that a host runs after its response. */
   background: (work: Promise<void>) => void
-  /** Every row, in key order. */
+  /** Reads every row, in key order. */
   rows: () => Promise<PendingEvent[]>
 }
 
@@ -84,11 +84,11 @@ export interface Endpoint extends ContractReceiver {
   endpointId: string
 }
 
-/** Declares one promise: `body` runs on a setup of its own. */
+/** Declares the test of one promise: `body` runs on a setup of its own. */
 export type Holds = (promise: string, body: (world: World) => Promise<void>) => void
 
 export const SETTINGS: EventQueueSettings = {
-  // Two retries, at once: three attempts.
+  // Two immediate retries: three attempts.
   retrySchedule: [0, 0],
   // Longer than a busy machine needs, and short enough for what a platform allows after a response.
   deadlineMs: 10_000,
@@ -132,18 +132,18 @@ export function event(id: string = newEventId()): Resolved<Pick<WebhookEvent, 'i
   return { id, type: 'message.created', workspaceId: 'w', data: { id } }
 }
 
-/** The message that names a row under this `gen`: of the row as it stands, of a {@link keepRow}, or of a {@link firstOf}. */
+/** The message of a row under this `gen`: the row's current one, that of {@link insertRow}, or of {@link firstClaimOf}. */
 export function messageFor({ id, gen }: ClaimRef): QueuedEvent {
   return { outboxId: id, gen, type: 'message.created', workspaceId: 'w' }
 }
 
-/** The row as its first message named it: `gen` begins at the time of the insert. */
-export function firstOf({ id, createdAt }: PendingEvent): ClaimRef {
+/** The row as in its first message: `gen` begins with the time of the insert. */
+export function firstClaimOf({ id, createdAt }: PendingEvent): ClaimRef {
   return { id, gen: createdAt }
 }
 
-/** Inserts a row for that endpoint, started as the queue wants it, and tells nobody; what its message would name. */
-export async function keepRow(
+/** Inserts a row for the endpoint, started as the queue wants it, without a message; returns its id and `gen` for one. */
+export async function insertRow(
   { db, queue }: World,
   { endpointId }: Endpoint,
   parts: Partial<Pick<OutboxEvent, 'payload' | 'due'>> = {},
@@ -161,33 +161,33 @@ export async function keepRow(
       ...parts,
     }),
   )
-  // In the same transaction: a poller may take the row as soon as it is committed.
-  const kept = transaction.add<ClaimRef>(
+  // In the same transaction: a poller may claim the row as soon as it is committed.
+  const inserted = transaction.add<ClaimRef>(
     sqlText`select id, gen from pending_events where id = ${rowId(eventId, endpointId)}`,
   )
   await transaction.commit(db)
-  return rowIn(kept.rows)
+  return rowIn(inserted.rows)
 }
 
-/** Time passes until whatever waits for a time has come to it. */
-export async function timePasses({ db }: World): Promise<void> {
+/** Makes every row due that waits for a time. */
+export async function makeWaitingRowsDue({ db }: World): Promise<void> {
   await db.run(sqlText`update pending_events set due_at = created_at where status = 'pending' and due_at is not null`)
 }
 
-/** As the engine tells a queue: in one call if the queue takes many. */
-export async function tell(queue: EventQueue, messages: QueuedEvent[]): Promise<void> {
+/** Sends messages as the engine does: in one call if the queue has `sendBatch`. */
+export async function sendMessages(queue: EventQueue, messages: QueuedEvent[]): Promise<void> {
   if (queue.sendBatch) await queue.sendBatch(messages)
   else for (const message of messages) await queue.send(message)
 }
 
-/** The one row there is. */
+/** Expects a single row and returns it. */
 export async function onlyRow({ rows: read }: World): Promise<PendingEvent> {
   const rows = await read()
   expect(rows).toHaveLength(1)
   return rows[0] as PendingEvent
 }
 
-/** The ids under which requests arrived, sorted. */
+/** The `webhook-id`s of the requests that arrived, sorted. */
 export async function idsAt(receiver: ContractReceiver): Promise<string[]> {
   return (await receiver.arrivals()).map(({ id }) => id).sort()
 }

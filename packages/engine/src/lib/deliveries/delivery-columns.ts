@@ -19,13 +19,13 @@ const SHOWN = [
   'lastStatus',
 ] as const
 
-/** What one replay of an endpoint sends again, unless it is asked for another number. */
+/** The default `limit` of one replay of an endpoint. */
 export const MAX_REPLAYED = 1000
 
-/** A delivery as the API shows it, and as the stored answer of its replay holds it: without the payload. */
+/** A delivery without its payload, as the API shows it and as the stored answer of its replay contains it. */
 export type ShownDelivery = Pick<Delivery, (typeof SHOWN)[number]>
 
-/** A delivery that a replay has moved to this `gen`, as one text for a stored answer; {@link readReplayed} reads it. */
+/** Selects a delivery that a replay has moved to this `gen`, as one text for a stored answer; {@link readReplayed} parses it. */
 export function selectReplayed(
   db: OutboxDatabase,
   { id, workspaceId, gen }: Pick<PendingEvent, 'id' | 'workspaceId' | 'gen'>,
@@ -36,12 +36,12 @@ export function selectReplayed(
       where id = ${id} and workspace_id = ${workspaceId} and gen = ${gen} and status = 'pending') as answered`
 }
 
-/** A delivery as its replay left it, from the stored answer. */
+/** Parses the delivery that a replay stored as its answer. */
 export function readReplayed(answer: string): ShownDelivery {
   return pendingEvents.read(readRow(SHOWN, answer)) as ShownDelivery
 }
 
-/** How many a replay of an endpoint has sent again, from the stored answer. */
+/** Parses the count that a replay of an endpoint stored as its answer. */
 export function countReplayed(answer: string): { count: number; more: boolean } {
   return { count: Number(answer), more: Number(answer) === MAX_REPLAYED }
 }
@@ -53,7 +53,7 @@ export function toState(row: Row): DeliveryState {
   return pendingEvents.read<keyof DeliveryState>(row) as DeliveryState
 }
 
-// A reason that this engine does not know was written by hand, or by another version.
+// The type of `holdReason` is not checked: a reason that this engine does not know was written by hand, or by another version.
 export function toDelivery(row: Row): Delivery {
   return pendingEvents.read(row) as Delivery
 }

@@ -15,7 +15,7 @@ const SET: Record<(typeof STATES)[number], string> = {
   completed: `status = 'completed', completed_at = 1`,
 }
 
-/** Rows of one event each, oldest first, with the ids. */
+/** Inserts rows of one event each, oldest first, and returns their ids. */
 async function insert(
   { db, exec }: Pick<Rig, 'db' | 'exec'>,
   parts: { count: number; workspaceId?: string; endpointId?: string; type?: string; state?: keyof typeof SET },
@@ -39,7 +39,7 @@ async function insert(
   return ids
 }
 
-/** Rows in every state, of two endpoints, between those of another workspace. */
+/** Rows in every state, of two endpoints, between rows of another workspace. */
 async function filled(options: Parameters<typeof rig>[0] = {}) {
   const made = await rig(options)
   const byState: Record<string, string[]> = {}
@@ -59,7 +59,7 @@ describe.each([
   ['an engine whose rows stand in line', {}],
   ['an engine whose rows are dispatched', dispatching],
 ])('the list of deliveries of %s', (_, options) => {
-  it('shows every row once, newest first, whatever it waits for, in pages of any size', async () => {
+  it('shows every row in any state once, newest first, in pages of any size', async () => {
     const { engine, ids } = await filled(options)
     for (const limit of [1, 5, 36, 71, 72, 73, 1000]) {
       const found = await list(engine, { limit })
@@ -69,7 +69,7 @@ describe.each([
     }
   })
 
-  it('of one state, or of one endpoint, shows those alone', async () => {
+  it('filters by state and by endpoint', async () => {
     const { engine, byState, ids, rows } = await filled(options)
     const all = await rows()
     for (const state of ['held', 'failed', 'completed'] as const) {
@@ -81,7 +81,7 @@ describe.each([
     expect(idsOf(await list(engine, { limit: 5, endpointId: 'ep_2' }))).toEqual(wanted)
   })
 
-  it('of events shows each once with its counts', async () => {
+  it('shows each event once with its counts', async () => {
     const { engine, ids } = await filled(options)
     const found = await pages((before) => engine.deliveries.listEvents('w1', { limit: 7, before }))
     expect(idsOf(found)).toEqual(ids.map((id) => id.split('.')[0]))
@@ -99,8 +99,8 @@ describe.each([
   })
 })
 
-describe('a look that does not find a page', () => {
-  it('ends after 2,000 rows, says so, and goes on behind them', async () => {
+describe('a search that does not fill a page', () => {
+  it('ends after 2,000 rows, says so, and continues behind them', async () => {
     const made = await rig()
     const [wanted = ''] = await insert(made, { count: 1, type: 'rare', state: 'failed' })
     await insert(made, { count: 2500, type: 'common', state: 'failed' })
@@ -111,7 +111,7 @@ describe('a look that does not find a page', () => {
     ])
   })
 
-  it('ends likewise in the lanes', async () => {
+  it('ends after 2,000 rows of the lanes too', async () => {
     const made = await rig()
     const [wanted = ''] = await insert(made, { count: 1, type: 'rare', state: 'in line' })
     await insert(made, { count: 2500, type: 'common', state: 'in line' })
@@ -120,7 +120,7 @@ describe('a look that does not find a page', () => {
     expect([found.length > 1, found[0]?.complete, idsOf(found)]).toEqual([true, false, [wanted]])
   })
 
-  it('ends at the keys of others, where rows are dispatched, unless the index of each workspace is there', async () => {
+  it('ends after 2,000 keys of other workspaces if rows are dispatched, unless the index by workspace exists', async () => {
     const made = await rig(dispatching)
     const [wanted = ''] = await insert(made, { count: 1 })
     await insert(made, { count: 2500, workspaceId: 'w2' })
@@ -140,7 +140,7 @@ describe('a look that does not find a page', () => {
     expect(idsOf(await list(engine, { limit: 10 }))).toEqual([wanted])
   })
 
-  it('says when more rows are due first than it looks at for those in flight', async () => {
+  it('says so if more rows are due first than it reads to find those in flight', async () => {
     const made = await rig()
     const [wanted = ''] = await insert(made, { count: 1, state: 'held' })
     expect((await made.engine.deliveries.list('w1', { limit: 10 })).complete).toBe(true)
@@ -149,7 +149,7 @@ describe('a look that does not find a page', () => {
     expect(page).toMatchObject({ rows: [{ id: wanted }], next: undefined, complete: false })
   })
 
-  it('goes on within an event of which another workspace has rows', async () => {
+  it('continues within an event of which another workspace has rows', async () => {
     const { engine, db } = await rig(dispatching)
     const eventId = newEventId()
     const event = (workspaceId: string, endpointId: string) => ({
@@ -167,7 +167,7 @@ describe('a look that does not find a page', () => {
 })
 
 describe('an event', () => {
-  it('is shown with its first 1,000 deliveries, and says that there are more', async () => {
+  it('is shown with its first 1,000 deliveries, and says if there are more', async () => {
     const { engine, db } = await rig()
     const [eventId, key] = [newEventId(), (await engine.apiKeys.create({ workspaceId: 'w1' })).key]
     const ask = async () => {
@@ -188,7 +188,7 @@ describe('an event', () => {
 })
 
 describe('a limit', () => {
-  it('of a list in code is from 1 to 1,000', async () => {
+  it('of a list in code is 1 to 1,000', async () => {
     const { engine } = await rig()
     for (const limit of [0, 1001, NaN]) {
       await expect(engine.deliveries.list('w1', { limit })).rejects.toMatchObject({ code: 'invalid_option' })

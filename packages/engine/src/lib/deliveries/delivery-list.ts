@@ -18,12 +18,12 @@ import { checkBounds, checkNames } from '../errors.ts'
 import type { EventQueue } from '../publish/event-queue.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
-/** Some rows of a list, newest event first. */
+/** A page of a list, newest event first. */
 export interface Page<R> {
   rows: R[]
-  /** The `before` of the next page; undefined when there is none. */
+  /** The `before` of the next page; undefined if there is none. */
   next: string | undefined
-  /** False: the look ended before the page was full, or did not see all of what is in flight. Go on by `next`, if there is one. */
+  /** False if the search stopped before the page was full, or may have missed rows in flight. Continue with `next`, if there is one. */
   complete: boolean
 }
 
@@ -42,7 +42,7 @@ export const PAGE_OPTIONS = { limit: 'number', before: 'text' } satisfies Option
   Parameters<DeliveryLists['listEvents']>[1]
 >
 
-/** One event, by what is retained of it. */
+/** The retained deliveries of one event, counted by status. */
 export interface EventSummary {
   id: string
   type: string
@@ -53,10 +53,11 @@ export interface EventSummary {
   failed: number
 }
 
-/** Lists of one workspace. A page reads some thousands of rows at most, however many others have. */
+/** Lists of one workspace. A page reads at most some thousands of rows, however many other workspaces have. */
 export interface DeliveryLists {
-  /** What is asked for besides the workspace is looked for row by row, in 2,000 rows a page at most. */
+  /** Lists deliveries. Filters other than the workspace are applied row by row, to at most 2,000 rows a page. */
   list(workspaceId: string, filter: DeliveryFilter): Promise<Page<DeliveryState>>
+  /** Lists events, with the number of their deliveries by status. */
   listEvents(workspaceId: string, page: Pick<DeliveryFilter, 'limit' | 'before'>): Promise<Page<EventSummary>>
 }
 
@@ -68,17 +69,17 @@ export const DELIVERY_LIST_OPTIONS = {
   eventId: 'text',
 } satisfies OptionNames<DeliveryFilter>
 
-// A limit that no client of the HTTP API may ask for, for hosts.
+// For hosts; the HTTP API allows fewer.
 const MAX_LIMIT = 1000
 
-/** @param rowsStart how rows begin: those that were dispatched to a queue are in no index of their workspace */
+/** @param rowsStart how rows start: rows that were dispatched to a queue are in no index of their workspace */
 export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['rowsStart']): DeliveryLists {
-  // The answer and not the promise of it: on Workers a request that is cancelled ends no promise that others wait for.
+  // The answer is cached, not its promise: on Workers a promise of a cancelled request never settles, and others would wait.
   let isIndexed: boolean | undefined
 
-  /** Where the rows of a workspace are found, whatever they wait for. */
-  async function everywhere(): Promise<FindOptions['by']> {
-    // One that is there may be dropped, and is named by the statement that goes by it.
+  /** How to find the rows of a workspace in any state. */
+  async function anyState(): Promise<FindOptions['by']> {
+    // An existing index is checked each time: it may be dropped, and the statement that uses it names it.
     if (isIndexed !== false) isIndexed = await hasIndexOfAll(db)
     if (isIndexed) return 'workspace'
     return rowsStart === 'dispatched' ? 'keys' : 'parts'
@@ -90,20 +91,20 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
       const { limit, before = BEHIND_EVERY_EVENT, status, endpointId, type, eventId } = filter
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, MAX_LIMIT)
-      const wanted: SqlText[] = []
-      if (status !== undefined) wanted.push(sqlText`delivery.status = ${status}`)
-      if (endpointId !== undefined) wanted.push(sqlText`delivery.endpoint_id = ${endpointId}`)
-      if (type !== undefined) wanted.push(sqlText`delivery.event_type = ${type}`)
+      const conditions: SqlText[] = []
+      if (status !== undefined) conditions.push(sqlText`delivery.status = ${status}`)
+      if (endpointId !== undefined) conditions.push(sqlText`delivery.endpoint_id = ${endpointId}`)
+      if (type !== undefined) conditions.push(sqlText`delivery.event_type = ${type}`)
       const ofEvent = eventId === undefined ? undefined : { eventId: eventIdOf(eventId) }
       const atRest = status !== undefined && status !== 'pending'
-      const by = ofEvent ?? (atRest ? 'at-rest' : await everywhere())
-      const filtered = wanted.length > 0
+      const by = ofEvent ?? (atRest ? 'at-rest' : await anyState())
+      const filtered = conditions.length > 0
       const found = findStatement(db, { workspaceId, before, by, endpointId, rows: limit + 1, filtered })
       const { rows } = await db.run<Found<Row & { id: string }>>(sqlText`
         ${found}
         select reached.id as "reached", reached.complete as "complete", ${pendingEvents.except(['payload'], 'delivery')}
         from reached left join pending_events as delivery
-          on ${allOf([sqlText`delivery.id ${db.dialect.among(REACHED)}`, ...wanted])}
+          on ${allOf([sqlText`delivery.id ${db.dialect.among(REACHED)}`, ...conditions])}
         order by delivery.id desc ${limitTo(limit + 1)}`)
       return pageOf(rows, limit, ({ reached: _reached, complete: _complete, ...row }) => toState(row))
     },
@@ -113,8 +114,8 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
       const { limit, before = BEHIND_EVERY_EVENT } = options
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, MAX_LIMIT)
-      // An event has many rows: a page of so many rows would show few events.
-      const by = await everywhere()
+      // `filtered`: an event has many rows, so a page of `limit` rows would show few events.
+      const by = await anyState()
       const found = findStatement(db, { workspaceId, before, by, rows: limit + 1, filtered: true })
       // Two workspaces may have published under one event id.
       const { rows } = await db.run<Found<EventSummary>>(sqlText`
@@ -135,7 +136,7 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
         from reached left join summary on 1 = 1
         order by summary.id desc`)
       const page = pageOf<EventSummary, EventSummary>(rows, limit, toSummary)
-      // All rows of an event that is shown are: the look goes on behind it.
+      // All rows of an event that is shown are counted: the next page begins after the event.
       const last = page.rows.at(-1)
       const next = page.next !== undefined && eventIdOf(page.next) === last?.id ? last.id : page.next
       return { ...page, next }
@@ -149,16 +150,16 @@ function toSummary({ id, type, createdAt, pending, held, completed, failed }: Ev
   return { id, type, createdAt, pending, held, completed, failed }
 }
 
-/** How far the look came: see {@link findStatement}. */
+/** How far the search came: see {@link findStatement}. */
 interface Reached {
   reached: string
   complete: 0 | 1
 }
 
-/** A row, and how far the look came; where there is none, that alone. */
+/** A row and how far the search came. If no row was found, one with only the latter. */
 type Found<R> = Reached & (R | { id: null })
 
-/** @param found one row more than the page shows, if there is one */
+/** @param found the rows of the page, and one more if there is one */
 function pageOf<R extends { id: string }, Shown>(
   found: readonly Found<R>[],
   limit: number,
@@ -175,7 +176,7 @@ function pageOf<R extends { id: string }, Shown>(
   }
 }
 
-/** Whether somebody has applied `optional_list_indexes.sql`. */
+/** Whether the host has applied `optional_list_indexes.sql`. */
 async function hasIndexOfAll(db: OutboxDatabase): Promise<boolean> {
   const { rows } = await db.run<{ name: string | null }>(
     raw(

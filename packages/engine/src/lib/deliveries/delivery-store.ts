@@ -23,15 +23,15 @@ import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import { resumeWithin } from '../backlog/resume-due.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
-/** Retained rows as the API shows them. Each method is scoped to one workspace. */
+/** Reads and replays retained deliveries. Each method is scoped to one workspace. */
 export interface DeliveryStore extends DeliveryLists {
-  /** @throws {EngineError} `not_retained`: delivered and deleted, pruned, or never there */
+  /** Reads a delivery. @throws {EngineError} `not_retained`: it was delivered and deleted, was cleaned up, or never existed */
   get(workspaceId: string, id: string): Promise<Delivery>
-  /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` while it is not settled */
+  /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` if it is not settled */
   replay(workspaceId: string, id: string): Promise<DeliveryState>
   /**
-   * Sends again what was settled of one endpoint, oldest settlement first, at most `limit` (1–10,000, default 1,000): repeat
-   * while `more`. They are let out bit by bit, so that no replay stands before new events.
+   * Sends settled deliveries of one endpoint again, in the order in which they were settled, at most `limit` (1–10,000, default
+   * 1,000). Repeat the call while `more`. They are held and resumed in batches, so that a replay does not delay new events.
    *
    * @throws {EngineError} `not_found`: no such endpoint
    */
@@ -40,7 +40,7 @@ export interface DeliveryStore extends DeliveryLists {
     filter: ReplayEndpointFilter,
     options?: ReplayEndpointOptions,
   ): Promise<{ count: number; more: boolean }>
-  /** @throws {EngineError} `not_retained`: no delivery of such an event */
+  /** Reads an event's payload and deliveries. @throws {EngineError} `not_retained`: none of its deliveries is stored */
   listByEvent(workspaceId: string, eventId: string): Promise<EventDeliveries>
 }
 
@@ -70,19 +70,19 @@ export const REPLAY_ENDPOINT_FILTER = {
   settledBefore: 'number',
 } satisfies OptionNames<ReplayEndpointFilter>
 
-/** What is retained of one event. */
+/** The retained deliveries of one event. */
 export interface EventDeliveries {
-  /** What every one of them sends. */
+  /** The body that every one of them sends. */
   payload: string
-  /** Of a raw body; null: the payload is JSON, our envelope. */
+  /** The content type of a raw body; null if the payload is Keepsend's JSON envelope. */
   contentType: string | null
-  /** The first 1,000, in the order of their endpoints; `list` with the `eventId` has all. */
+  /** The first 1,000, in the order of their endpoint ids; `list` with the `eventId` has all. */
   deliveries: DeliveryState[]
-  /** False: there are more. */
+  /** False if there are more. */
   complete: boolean
 }
 
-/** The reads as the routes have them: a replay that is given {@link Once} is made once. */
+/** The store with the options of the routes: a replay under an idempotency key is made once. */
 export interface IdempotentDeliveryStore extends DeliveryStore {
   replay(workspaceId: string, id: string, options?: IdempotentOption): Promise<DeliveryState>
   replayEndpoint(
@@ -92,13 +92,13 @@ export interface IdempotentDeliveryStore extends DeliveryStore {
   ): Promise<{ count: number; more: boolean }>
 }
 
-/** @param wake resumes the first of what is held for an endpoint. */
+/** @param resumeFirst resumes the first held rows of an endpoint, and dispatches them in the background */
 export function createDeliveryStore(
   db: OutboxDatabase,
   rowsStart: EventQueue['rowsStart'],
-  wake: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
+  resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
 ): IdempotentDeliveryStore {
-  async function exists(workspaceId: string, endpointId: string): Promise<void> {
+  async function requireEndpoint(workspaceId: string, endpointId: string): Promise<void> {
     checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
       sqlText`select 1 from keepsend_endpoints where id = ${endpointId} and workspace_id = ${workspaceId}`,
@@ -111,7 +111,7 @@ export function createDeliveryStore(
     const { rows } = await db.run(
       sqlText`select ${columns} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
     )
-    if (!rows[0]) throw new EngineError('not_retained', 'no such delivery is retained')
+    if (!rows[0]) throw new EngineError('not_retained', 'this delivery does not exist, or is no longer stored')
     return rows[0]
   }
 
@@ -132,7 +132,7 @@ export function createDeliveryStore(
       const refused = await transaction.commit(db).then(
         () => replayed.rows.length === 0,
         (error: unknown) => {
-          // Of a delivery that was not replayed there is no answer.
+          // If the delivery was not replayed there is no row to store as the answer, which fails the transaction.
           if (once && !(error instanceof OutboxError)) return error
           throw error
         },
@@ -144,28 +144,28 @@ export function createDeliveryStore(
     },
 
     async replayEndpoint(workspaceId, filter, { once, ...options } = {}) {
-      // A filter that is misspelt would send too much again.
+      // A misspelt filter would replay too many deliveries.
       checkNames('the filter of deliveries.replayEndpoint', REPLAY_ENDPOINT_FILTER, filter)
       checkNames('deliveries.replayEndpoint', REPLAY_ENDPOINT_OPTIONS, options)
       const { endpointId, status = 'failed', settledAfter, settledBefore } = filter
       const { limit = MAX_REPLAYED, background } = options
-      await exists(workspaceId, endpointId)
-      const wanted = { endpointId, workspaceId, status, settledAfter, settledBefore }
+      await requireEndpoint(workspaceId, endpointId)
+      const settled = { endpointId, workspaceId, status, settledAfter, settledBefore }
       const holdFor: HoldReason = 'replay'
-      /** One transaction; says how many rows it replayed. */
+      /** Replays in one transaction and returns the number of rows. */
       const replay = async (most: number): Promise<number> => {
         const transaction = new Transaction()
         once?.begin(transaction)
         transaction.addAll(lockEndpoints(db, [endpointId]))
-        const replaying = replayStatement(db, wanted, { limit: most, holdFor })
+        const replaying = replayStatement(db, settled, { limit: most, holdFor })
         const replayed = once ? { rows: [] } : transaction.add(replaying)
         once?.endCounted(transaction, replaying)
         transaction.add(resumeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
         await transaction.commit(db)
-        await wake(endpointId, background)
+        await resumeFirst(endpointId, background)
         return replayed.rows.length
       }
-      // A request under a key is one transaction, and small.
+      // A request under an idempotency key is one transaction: its stored answer commits with it.
       const count = once ? await replay(limit) : await inBatches(limit, replay)
       return { count, more: count === limit }
     },
@@ -179,8 +179,8 @@ export function createDeliveryStore(
         : { rows: [] }
       const deliveries = rows.slice(0, MAX_OF_EVENT).map(toState)
       const [first] = deliveries
-      if (!first) throw new EngineError('not_retained', 'nothing of such an event is retained')
-      // Not with each of them: they all send the same.
+      if (!first) throw new EngineError('not_retained', 'no delivery of this event exists, or is still stored')
+      // Read once: all deliveries of an event send the same payload.
       const { payload, contentType } = toDelivery(await read(workspaceId, first.id, pendingEvents.all))
       return { payload, contentType, deliveries, complete: rows.length <= MAX_OF_EVENT }
     },
@@ -189,12 +189,12 @@ export function createDeliveryStore(
 
 const MAX_OF_EVENT = 1000
 
-// So many rows a transaction: some 20 ms on SQLite, where nobody else writes meanwhile.
+// Rows of one transaction: about 20 ms on SQLite, in which no other writer gets in.
 const REPLAY_BATCH = 250
 
 /**
- * Work in batches, with as long a pause after each as it took: another process that waits for SQLite's write lock looks
- * again from time to time, and would hardly ever meet it free.
+ * Works in batches, and pauses after each for as long as it took: another process that waits for SQLite's write lock only
+ * polls for it, and would rarely find it free otherwise.
  */
 async function inBatches(limit: number, work: (most: number) => Promise<number>): Promise<number> {
   for (let count = 0; ;) {

@@ -1,10 +1,10 @@
 import type { HoldReason } from '../outcome.ts'
 import type { PendingEvent } from '@keepsend/outbox'
 
-/** A row of `pending_events`, held for a reason of the engine's. */
+/** A row of `pending_events`; the engine knows the reasons for which rows are held. */
 export interface Delivery extends PendingEvent {
   holdReason: HoldReason | null
 }
 
-/** A delivery without its payload, as lists have it. */
+/** A delivery without its payload, as in lists. */
 export type DeliveryState = Omit<Delivery, 'payload'>

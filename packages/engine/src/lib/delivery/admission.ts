@@ -3,32 +3,32 @@ import type { Logger } from '../logger.ts'
 import { type Permits, slackMs } from '../backlog/rate-limit.ts'
 import type { EndpointCache } from '../endpoints/endpoint-cache.ts'
 
-/** What endpoints allow of rows that a worker has just taken. */
+/** The limits of the endpoints of rows that a worker has just claimed. */
 export interface Admission {
-  /** The host of its URL, by endpoint: attempts at one are bounded, whoever's the endpoints are. */
+  /** The host of the endpoint's URL, by endpoint. A worker bounds the attempts at one host across all workspaces. */
   hosts: Map<string, string>
-  /** Attempts at once, by endpoint; those without a limit of their own are not in it. */
+  /** Concurrent attempts, by endpoint; an endpoint without a limit of its own has no entry. */
   concurrency: Map<string, number>
   /** How long a row must wait for its slot time under a rate limit, in ms, by row. */
   waitMs: Map<string, number>
   /**
-   * How much later than its slot time an attempt may begin, in ms, by endpoint: a hundredth of the period. What comes later
-   * must ask again.
+   * How much later than its slot time an attempt may begin, in ms, by endpoint: about a hundredth of the period. An attempt
+   * that would begin later must be admitted again.
    */
   slackMs: Map<string, number>
   /**
-   * Rows whose slot time is out of sight, and in how many ms to ask again for each: then it is near. What is asked for
-   * later loses that time. A row that waits for long is held for `rate_limited` until then.
+   * Rows that got no slot time yet, and after how many ms to admit each again. Later than that its slot time is lost. A row
+   * with a long wait should be held as `rate_limited`.
    */
   refused: Map<string, number>
 }
 
 /**
- * Asks for all rows together, before any of them takes a slot: what waits for its slot time keeps no slot from others. An
- * endpoint that cannot be read is left to the attempt, which reports it.
+ * Admits all claimed rows together, before any of them takes a slot, so that a row that waits for its slot time takes no slot
+ * from others. An endpoint that cannot be read is skipped: the attempt reports that.
  */
 export async function admitRows(
-  { targets, permits, logger }: { targets: EndpointCache; permits: Permits; logger: Logger },
+  { endpointCache, permits, logger }: { endpointCache: EndpointCache; permits: Permits; logger: Logger },
   rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[],
 ): Promise<Admission> {
   const admission: Admission = {
@@ -42,11 +42,11 @@ export async function admitRows(
   const limited = new Set<string>()
   await Promise.allSettled(
     [...ids].map(async (endpointId) => {
-      const target = await targets.get(endpointId)
+      const target = await endpointCache.get(endpointId)
       if (!target) return
       if (target.host !== undefined) admission.hosts.set(endpointId, target.host)
       if (target.concurrency !== null) admission.concurrency.set(endpointId, target.concurrency)
-      // What will be held for another reason needs no permit.
+      // A row that will be held for another reason needs no permit.
       if (target.rateLimit === null || !target.enabled || target.paused || target.health.circuit === 'open') return
       limited.add(endpointId)
       admission.slackMs.set(endpointId, slackMs(target.ratePeriod))
@@ -58,7 +58,10 @@ export async function admitRows(
       const permit = await permits.take(endpointId)
       if (permit.kind === 'refused') {
         admission.refused.set(id, permit.nextMs)
-        logger.debug?.({ deliveryId: id, endpointId, nextMs: permit.nextMs }, 'rate limited; the delivery waits')
+        logger.debug?.(
+          { deliveryId: id, endpointId, nextMs: permit.nextMs },
+          'rate limited; the delivery waits for its slot time',
+        )
       } else admission.waitMs.set(id, permit.waitMs)
     }),
   )

@@ -4,28 +4,27 @@ import type { DeliveryError } from '../error-classes.ts'
 import type { Sender } from '../sender.ts'
 import type { EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 
-/** What one attempt proves itself with. */
+/** The credentials of one attempt: headers, and the TLS settings of its connection. */
 export interface AttemptCredentials {
   kind: 'granted'
   headers: Readonly<Record<string, string>>
   tls?: EndpointTls | undefined
-  /** How long it took, in ms: so much of the attempt's deadline is gone. */
+  /** How long it took to get them, in ms. It is subtracted from the attempt's deadline. */
   tookMs: number
-  /** To be told of a 401; there where another attempt would prove itself anew. */
+  /** Call it after a 401. Undefined if another attempt would have the same credentials. */
   refused?: (() => void) | undefined
 }
 
-/** Why there is nothing to send with; the attempt has failed, and nothing was sent. */
+/** Why there are no credentials. The attempt has failed, and nothing was sent. */
 interface NoCredentials {
   kind: 'failed'
-  /** Without secrets: customers read it. */
+  /** Must contain no secret: customers read it. */
   error: DeliveryError
   tookMs: number
   timedOut: boolean
   retryAfterMs?: number | undefined
 }
 
-/** What is asked for once an attempt is about to be made. */
 interface CredentialsRequest {
   sender: Sender
   url: URL
@@ -34,26 +33,26 @@ interface CredentialsRequest {
   deadlineMs: number
 }
 
-/** Of endpoints that have neither `auth` nor `tls`: nothing is looked at, and nothing waited for. */
+/** The credentials of an endpoint that has neither `auth` nor `tls`. */
 export const NO_CREDENTIALS: AttemptCredentials = { kind: 'granted', headers: {}, tookMs: 0 }
 
 export type GetAttemptCredentials = (
-  target: EndpointSnapshot,
-  wish: CredentialsRequest,
+  endpoint: EndpointSnapshot,
+  request: CredentialsRequest,
 ) => Promise<AttemptCredentials | NoCredentials>
 
-/** @returns what rejects with `secret_unreadable` where the endpoint's `auth` or `tls` cannot be decrypted */
+/** @returns a function that rejects with `secret_unreadable` if the endpoint's `auth` or `tls` cannot be decrypted */
 export function createAttemptCredentials(deps: AccessTokenDeps): GetAttemptCredentials {
   const tokens = createAccessTokens(deps)
-  return async (target, { sender, url, at, deadlineMs }) => {
-    const [auth, tls] = await Promise.all([target.auth, target.tls])
+  return async (endpoint, { sender, url, at, deadlineMs }) => {
+    const [auth, tls] = await Promise.all([endpoint.auth, endpoint.tls])
     if (tls && sender.supports?.tls !== true)
-      return refuse('the sender of this process has no client certificates and no private authorities')
+      return refuse('the sender of this process does not support client certificates and private authorities')
     if (tls && url.protocol !== 'https:') return refuse('the URL does not begin with https://')
     if (!auth) return { ...NO_CREDENTIALS, tls }
     if ('authorization' in auth) return { ...NO_CREDENTIALS, headers: auth, tls }
     const beganAt = deps.monotonic()
-    const token = await tokens.get({ endpointId: target.id, oauth2: auth, tls, sender, at, deadlineMs })
+    const token = await tokens.get({ endpointId: endpoint.id, oauth2: auth, tls, sender, at, deadlineMs })
     const tookMs = deps.monotonic() - beganAt
     if (token.kind === 'failed') return { ...token, error: `auth: ${token.error}`, tookMs }
     return {
@@ -61,7 +60,7 @@ export function createAttemptCredentials(deps: AccessTokenDeps): GetAttemptCrede
       headers: { authorization: `Bearer ${token.value}` },
       tls,
       tookMs,
-      refused: () => tokens.refuse(target.id, auth, token),
+      refused: () => tokens.refuse(endpoint.id, auth, token),
     }
   }
 }

@@ -18,7 +18,7 @@ function answer(status: number, headers: Record<string, string> = {}, body = '')
   return { kind: 'response', status, header: (name) => headers[name], body: new TextEncoder().encode(body) }
 }
 
-/** The whole table in five lines; every other number is a failure that is tried again. */
+/** The whole table in five lines; every other status is a failure that is retried. */
 function expectedKind(status: number): string {
   if (status >= 200 && status <= 299) return 'complete'
   if (status === 410) return 'disable_endpoint'
@@ -27,21 +27,21 @@ function expectedKind(status: number): string {
   return 'reschedule'
 }
 
-describe('the verdict on a status', () => {
+describe('the classification of a status', () => {
   const statuses = Array.from({ length: 900 }, (_, index) => index + 100)
 
   it.each([...new Set(statuses.map(expectedKind))])('of 100 to 999, exactly those of the table are %s', (kind) => {
-    const judged = statuses.filter((status) => classifyResponse(answer(status), context()).kind === kind)
-    expect(judged).toEqual(statuses.filter((status) => expectedKind(status) === kind))
+    const classified = statuses.filter((status) => classifyResponse(answer(status), context()).kind === kind)
+    expect(classified).toEqual(statuses.filter((status) => expectedKind(status) === kind))
   })
 
-  it('only 200 to 299 is a success', () => {
+  it('is a success only from 200 to 299', () => {
     const delivered = statuses.filter((status) => classifyResponse(answer(status), context()).kind === 'complete')
     expect([delivered.length, delivered[0], delivered.at(-1)]).toEqual([100, 200, 299])
     expect(classifyResponse(answer(204), context())).toEqual({ kind: 'complete', httpStatus: 204 })
   })
 
-  it('a redirect is a failure, wherever it points, and is tried again at the same URL (trap 29)', () => {
+  it('is a retried failure for a redirect, which is not followed, wherever it points (trap 29)', () => {
     for (const status of [300, 301, 302, 303, 304, 307, 308]) {
       const outcome = classifyResponse(answer(status, { location: 'https://elsewhere.example.com/' }), context())
       expect(outcome).toEqual({
@@ -54,12 +54,12 @@ describe('the verdict on a status', () => {
     }
   })
 
-  it('an informational or made-up status is a failure that is tried again', () => {
+  it('is a retried failure for an informational or invalid status', () => {
     for (const status of [100, 101, 103, 199, 600, 999])
       expect(classifyResponse(answer(status), context()).kind).toBe('reschedule')
   })
 
-  it('410 names the endpoint and the version that the attempt read', () => {
+  it('names the endpoint and the version that the attempt read for 410', () => {
     expect(classifyResponse(answer(410, {}, 'gone'), context())).toEqual({
       kind: 'disable_endpoint',
       reason: 'gone',
@@ -70,11 +70,11 @@ describe('the verdict on a status', () => {
     })
   })
 
-  it('any other 4xx ends the delivery, however many attempts are left', () => {
+  it('fails the delivery for any other 4xx, however many attempts are left', () => {
     expect(classifyResponse(answer(404), context())).toEqual({ kind: 'fail', error: 'HTTP 404', httpStatus: 404 })
   })
 
-  it('a 4xx that the endpoint names is tried again, within its attempts; no other becomes it', () => {
+  it('retries a 4xx that the endpoint names, within its attempts, and no other', () => {
     const named = context()
     named.endpoint.retryStatuses = [404, 409]
     expect(classifyResponse(answer(404), named)).toMatchObject({ kind: 'reschedule', delayMs: 5000, deferral: false })
@@ -83,7 +83,7 @@ describe('the verdict on a status', () => {
     expect(classifyResponse(answer(404), last).kind).toBe('fail')
   })
 
-  it('a receiver may ask for the end of the delivery, or of all of them', () => {
+  it('lets a receiver abort the delivery, or disable its endpoint', () => {
     const abort = { 'webhook-delivery': ' Abort-Message ' }
     expect(classifyResponse(answer(503, abort), context())).toEqual({
       kind: 'fail',
@@ -103,15 +103,15 @@ describe('the verdict on a status', () => {
     expect(classifyResponse(answer(500, { 'webhook-delivery': 'explode' }), context()).kind).toBe('reschedule')
   })
 
-  it('an answer is shown by its first 300 bytes', () => {
+  it('shows the first 300 bytes of an answer', () => {
     const outcome = classifyResponse(answer(500, {}, 'x'.repeat(5000)), context())
     expect(outcome).toMatchObject({ error: `HTTP 500: ${'x'.repeat(300)}` })
   })
 })
 
-describe('an exchange that came to no answer', () => {
+describe('an exchange without an answer', () => {
   it.each(['timeout', 'dns', 'connect', 'tls', 'network', 'blocked_address', 'invalid_response'] as const)(
-    '%s is tried again',
+    'that ends with %s is retried',
     (reason) => {
       const outcome = classifyResponse({ kind: 'error', reason, message: 'what happened' }, context({ attempts: 2 }))
       expect(outcome).toEqual({
@@ -123,43 +123,43 @@ describe('an exchange that came to no answer', () => {
     },
   )
 
-  it('is the end on the last attempt', () => {
+  it('fails the delivery on the last attempt', () => {
     const outcome = classifyResponse({ kind: 'error', reason: 'timeout', message: 'slow' }, context({ attempts: 10 }))
     expect(outcome).toEqual({ kind: 'fail', error: 'timeout: slow' })
   })
 })
 
 describe('a wait that the receiver asked for', () => {
-  const asked = { 'retry-after': '60' }
+  const retryAfter = { 'retry-after': '60' }
   const pauseMs = (result: SendResult, given = context()) => {
     const outcome = classifyResponse(result, given)
-    return outcome.kind === 'hold' ? outcome.asked?.pauseMs : undefined
+    return outcome.kind === 'hold' ? outcome.requestedPause?.pauseMs : undefined
   }
 
-  it.each([429, 503])('%i with Retry-After pauses the endpoint, on the last attempt too (trap 22)', (status) => {
-    expect(classifyResponse(answer(status, asked), context({ attempts: 10 }))).toEqual({
+  it.each([429, 503])('of %i with Retry-After pauses the endpoint, on the last attempt too (trap 22)', (status) => {
+    expect(classifyResponse(answer(status, retryAfter), context({ attempts: 10 }))).toEqual({
       kind: 'hold',
       reason: 'endpoint_paused',
-      asked: { pauseMs: 60_000, error: `HTTP ${status}`, httpStatus: status },
+      requestedPause: { pauseMs: 60_000, error: `HTTP ${status}`, httpStatus: status },
     })
   })
 
-  it('is never undercut, has its jitter on top, and is a second at least and an hour at most', () => {
-    expect(pauseMs(answer(429, asked), { ...context(), random: () => 1 })).toBe(66_000)
+  it('is never shortened, is lengthened by jitter, and is at least a second and at most an hour', () => {
+    expect(pauseMs(answer(429, retryAfter), { ...context(), random: () => 1 })).toBe(66_000)
     expect(pauseMs(answer(429, { 'retry-after': '0' }))).toBe(1000)
     expect(pauseMs(answer(503, { 'retry-after': 'Mon, 23 Nov 2026 11:00:00 GMT' }))).toBe(1000)
     expect(pauseMs(answer(503, { 'retry-after': '86400' }), { ...context(), random: () => 1 })).toBe(3_600_000)
-    expect(pauseMs(answer(429, asked), { ...context(), maxPauseMs: 5000 })).toBe(5000)
+    expect(pauseMs(answer(429, retryAfter), { ...context(), maxPauseMs: 5000 })).toBe(5000)
   })
 
-  it('429 pauses without a readable Retry-After too: for the first wait of the schedule, a second at least', () => {
+  it('pauses for the first wait of the schedule, at least a second, after a 429 without a readable Retry-After', () => {
     for (const headers of [{}, { 'retry-after': 'later' }]) expect(pauseMs(answer(429, headers))).toBe(5000)
     const short = context()
     short.endpoint.retrySchedule = []
     expect(pauseMs(answer(429), short)).toBe(1000)
   })
 
-  it('503 without a readable Retry-After is a failure like any other', () => {
+  it('is not recognised in a 503 without a readable Retry-After, a failure like any other', () => {
     for (const headers of [{}, { 'retry-after': 'later' }]) {
       expect(classifyResponse(answer(503, headers), context())).toMatchObject({
         kind: 'reschedule',
@@ -169,24 +169,24 @@ describe('a wait that the receiver asked for', () => {
     }
   })
 
-  it('is honoured with every other failure but 410, final or not, and the attempt counts', () => {
+  it('is honoured with every other failure except 410, and the attempt counts', () => {
     for (const status of [404, 408, 409, 421, 425, 500, 502, 504]) {
-      expect(classifyResponse(answer(status, asked), context())).toMatchObject({
+      expect(classifyResponse(answer(status, retryAfter), context())).toMatchObject({
         kind: 'reschedule',
         deferral: false,
         delayMs: 60_000,
       })
     }
-    expect(classifyResponse(answer(409, asked), context({ attempts: 10 })).kind).toBe('fail')
-    expect(classifyResponse(answer(410, asked), context()).kind).toBe('disable_endpoint')
+    expect(classifyResponse(answer(409, retryAfter), context({ attempts: 10 })).kind).toBe('fail')
+    expect(classifyResponse(answer(410, retryAfter), context()).kind).toBe('disable_endpoint')
   })
 
-  it('as a date counts from the time of the database', () => {
+  it('that is a date is measured by the time of the database', () => {
     expect(pauseMs(answer(503, { 'retry-after': 'Mon, 23 Nov 2026 12:10:00 GMT' }))).toBe(600_000)
   })
 })
 
-describe('what an exchange says of the pace', () => {
+describe('the pushback of an exchange', () => {
   it.each([
     ['429', answer(429), 'paused'],
     ['503 with Retry-After', answer(503, { 'retry-after': '1' }), 'paused'],
@@ -203,13 +203,13 @@ describe('what an exchange says of the pace', () => {
 })
 
 describe('the number of an attempt', () => {
-  it('was charged by a claim: attempt 1 of a claimed row shows 1', () => {
+  it('is the counted attempts for a claimed row, because the claim has counted it', () => {
     expect(rescheduleOrFail(context({ attempts: 1 }), 'network: reset')).toMatchObject({ delayMs: 5000 })
     expect(rescheduleOrFail(context({ attempts: 9 }), 'network: reset').kind).toBe('reschedule')
     expect(rescheduleOrFail(context({ attempts: 10 }), 'network: reset').kind).toBe('fail')
   })
 
-  it('is charged at the settle where a message only began it: attempt 1 shows 0', () => {
+  it('is one more than the counted attempts for a message of a push queue, which counts at its settle', () => {
     expect(rescheduleOrFail(context({ attempts: 0, claimedAt: null }), 'network: reset')).toMatchObject({
       delayMs: 5000,
     })
@@ -217,7 +217,7 @@ describe('the number of an attempt', () => {
     expect(rescheduleOrFail(context({ attempts: 9, claimedAt: null }), 'network: reset').kind).toBe('fail')
   })
 
-  it('one attempt allowed is one attempt', () => {
+  it('is at most 1 if one attempt is allowed', () => {
     expect(rescheduleOrFail(context({ maxAttempts: 1 }), 'network: reset', 500)).toEqual({
       kind: 'fail',
       error: 'network: reset',

@@ -5,62 +5,62 @@ import { withoutSecrets } from '../formats/one-line.ts'
 import { parseRetryAfter, pauseDelayMs, retryDelayMs } from '../retry-schedule.ts'
 import type { SendResult } from '../sender.ts'
 
-/** Attempts that could not be made, of one delivery, that do not count. */
+/** How many times one delivery is deferred without an attempt being counted. */
 export const MAX_FREE_DEFERRALS = 20
 
-// 421: the connection was for another host; the sender has tried a new one already.
+// 421: the connection was for another host; the sender has already tried a new one.
 const RETRYABLE_4XX = new Set([408, 421, 425])
 
-// They say that the receiver is overloaded, or that what stands before it has waited for it in vain.
+// The receiver is overloaded, or a proxy in front of it timed out.
 const SLOW_DOWN = new Set([502, 503, 504])
 
 export interface ResponseContext {
   event: Pick<TakenEvent, 'attempts' | 'maxAttempts' | 'claimedAt'>
   endpoint: { id: string; version: number; retrySchedule: readonly number[]; retryStatuses: readonly number[] }
-  /** How long an answer may pause the endpoint. */
+  /** The longest pause that an answer can request, in ms. */
   maxPauseMs: number
   /** The database's time, for a `Retry-After` that is a date. */
   now: number
   random: () => number
-  /** Values of the request that no error may repeat. */
+  /** Values of the request that the error text must not repeat. */
   secrets?: readonly string[] | undefined
 }
 
-/** Judges one attempt. Only 2xx is a success; a redirect is a failure like any other and was not followed. */
+/** Classifies the result of one attempt. Only 2xx is a success; a redirect is a failure like any other and was not followed. */
 export function classifyResponse(result: SendResult, context: ResponseContext): DeliveryOutcome {
   if (result.kind === 'error') return rescheduleOrFail(context, `${result.reason}: ${result.message}`, result.status)
   const { status } = result
   const { id, version, retryStatuses } = context.endpoint
-  const wish = result.header('webhook-delivery')?.trim().toLowerCase()
+  const command = result.header('webhook-delivery')?.trim().toLowerCase()
   const succeeded = status >= 200 && status <= 299
-  if (succeeded && wish !== 'disable') return { kind: 'complete', httpStatus: status }
+  if (succeeded && command !== 'disable') return { kind: 'complete', httpStatus: status }
 
   const error = describe(result, context.secrets)
-  if (status === 410 || wish === 'disable') {
+  if (status === 410 || command === 'disable') {
     const reason = status === 410 ? 'gone' : 'receiver_requested'
     return { kind: 'disable_endpoint', reason, endpointId: id, endpointVersion: version, error, httpStatus: status }
   }
-  if (wish === 'abort-message') return { kind: 'fail', error, httpStatus: status }
+  if (command === 'abort-message') return { kind: 'fail', error, httpStatus: status }
 
   const retryAfterMs = parseRetryAfter(result.header('retry-after'), context.now)
   if (status === 429 || (status === 503 && retryAfterMs !== undefined)) {
     const pauseMs = pauseDelayMs(context.endpoint.retrySchedule, { ...context, retryAfterMs })
-    return { kind: 'hold', reason: 'endpoint_paused', asked: { pauseMs, error, httpStatus: status } }
+    return { kind: 'hold', reason: 'endpoint_paused', requestedPause: { pauseMs, error, httpStatus: status } }
   }
-  // A receiver that says when to come again wants to be asked again, whatever the status.
+  // A receiver that sends `Retry-After` wants a retry, whatever the status.
   const isRetried = RETRYABLE_4XX.has(status) || retryStatuses.includes(status) || retryAfterMs !== undefined
   if (status >= 400 && status <= 499 && !isRetried) return { kind: 'fail', error, httpStatus: status }
   return rescheduleOrFail(context, error, status, retryAfterMs)
 }
 
-/** What an exchange says of the pace that its endpoint can take: see {@link AttemptFacts.pushback}. */
+/** Whether the receiver can take its present load: see {@link AttemptFacts.pushback}. */
 export function pushbackOf(result: SendResult, outcome: DeliveryOutcome): AttemptFacts['pushback'] {
   if (outcome.kind === 'hold') return 'paused'
   const isSlow = result.kind === 'error' ? result.reason === 'timeout' : SLOW_DOWN.has(result.status)
   return isSlow ? 'slow' : 'none'
 }
 
-/** Another attempt if one is left, else the end. */
+/** Reschedules a failed attempt if attempts are left, else fails the delivery. */
 export function rescheduleOrFail(
   context: ResponseContext,
   error: DeliveryError,
@@ -75,8 +75,8 @@ export function rescheduleOrFail(
 }
 
 /**
- * The number of the attempt that is being made, 1 for the first: a claim has counted it already, a message that was only
- * begun counts it at its settle.
+ * The number of the attempt that is being made, 1 for the first. A claim has counted it already; a message of a push queue
+ * counts it only at the settle.
  */
 export function attemptNumber({ attempts, claimedAt }: Pick<TakenEvent, 'attempts' | 'claimedAt'>): number {
   return claimedAt === null ? attempts + 1 : attempts
@@ -85,7 +85,7 @@ export function attemptNumber({ attempts, claimedAt }: Pick<TakenEvent, 'attempt
 const SHOWN_BYTES = 300
 
 function describe(result: Extract<SendResult, { kind: 'response' }>, secrets: readonly string[] = []): DeliveryError {
-  // A secret that begins among them must not be cut in two before it is looked for.
+  // With secrets to remove, the whole body is decoded: a secret that crosses the 300-byte limit must still be found.
   const whole = new TextDecoder().decode(secrets.length === 0 ? result.body.subarray(0, SHOWN_BYTES) : result.body)
   const text = withoutSecrets(whole, secrets).slice(0, SHOWN_BYTES).trim()
   return text === '' ? `HTTP ${result.status}` : `HTTP ${result.status}: ${text}`

@@ -7,7 +7,7 @@ import { LATER, TEST_KEYS, receivers, rig, verify } from '../../../test/rig.ts'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: { text: 'é🙂\u0000\ud800' } }
 
-/** A header's value as its row has it. */
+/** A header's value as stored in its row. */
 function sealedAs(name: string, value: string, key: string): string {
   const nonce = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', Buffer.from(key, 'base64'), nonce).setAAD(Buffer.from(name))
@@ -16,7 +16,7 @@ function sealedAs(name: string, value: string, key: string): string {
 }
 
 describe('an attempt', () => {
-  it('sends the bytes that were kept, signed, as JSON, with the deadline and the bound on the answer', async () => {
+  it('sends the stored bytes, signed, as JSON, with the deadline and the bound on the answer', async () => {
     const { engine, addEndpoint, work, sender, rows } = await rig({
       userAgent: 'Acme/1',
       keepCompleted: true,
@@ -32,12 +32,12 @@ describe('an attempt', () => {
       body: (await rows())[0]?.payload,
       deadlineMs: 9000,
       maxResponseBytes: 65_536,
-      // Some firewalls refuse a request that accepts nothing.
+      // Some firewalls refuse a request without `accept`.
       headers: { accept: '*/*', 'content-type': 'application/json', 'user-agent': 'Acme/1', 'webhook-id': eventId },
     })
   })
 
-  it('repeats webhook-id and the body, and dates itself afresh: the body carries no time of an attempt (trap 15)', async () => {
+  it('repeats webhook-id and the body under a new timestamp: the body contains no time of an attempt (trap 15)', async () => {
     const { engine, addEndpoint, work, sender, rows } = await rig({ answer: () => 500 })
     await addEndpoint()
     const { eventId } = await engine.publish(event)
@@ -53,13 +53,13 @@ describe('an attempt', () => {
     expect(new Set(requests.map(({ headers }) => headers['webhook-signature'])).size).toBe(3)
   })
 
-  it("carries the endpoint's own headers, which cannot replace ours", async () => {
+  it("sends the endpoint's own headers, which cannot replace Keepsend's", async () => {
     const { engine, addEndpoint, work, sender, exec, select } = await rig({ secrets: 'plaintext-for-development' })
     const { id } = await addEndpoint({ headers: { Authorization: 'Bearer s3cret', 'X-Env': 'prod' } })
     await engine.publish(event)
     await work()
     expect(sender.requests[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-env': 'prod' })
-    // Not even where a row was written by somebody else, who has the key.
+    // Not even if another program with the key wrote the row.
     const [row] = await select("select secret from keepsend_secrets where scheme = 'headers'")
     const seal = (name: string, value: string) => sealedAs(name, value, String(row?.['secret']))
     const forged = { 'webhook-id': seal('webhook-id', 'forged'), 'content-type': seal('content-type', 'text/plain') }
@@ -70,7 +70,7 @@ describe('an attempt', () => {
     expect(sender.requests[1]?.headers).toMatchObject({ 'webhook-id': eventId, 'content-type': 'application/json' })
   })
 
-  it('a receiver that asks for no more is sent no more: its endpoint is disabled, and what it took is complete', async () => {
+  it('disables the endpoint of a receiver that wants no more; the delivery that it accepted is complete', async () => {
     const { engine, addEndpoint, work, rows, sender } = await rig({
       answer: () => ({ status: 200, headers: { 'webhook-delivery': 'disable' } }),
     })
@@ -87,7 +87,7 @@ describe('an attempt', () => {
     expect(sender.requests).toHaveLength(1)
   })
 
-  it("takes the endpoint's own deadline and schedule before the engine's, within the engine's bounds", async () => {
+  it("uses the endpoint's own deadline and schedule, within the engine's bounds", async () => {
     const { engine, addEndpoint, work, sender } = await rig({
       answer: () => 500,
       maxDeadlineMs: 20_000,
@@ -97,12 +97,12 @@ describe('an attempt', () => {
     await addEndpoint({ deadlineMs: 30_000 })
     await engine.publish(event)
     const outcomes = await work()
-    // Two attempts at once: whose signature is ready first is sent first.
+    // Two concurrent attempts: the one whose signature is ready first is sent first.
     expect(sender.requests.map(({ deadlineMs }) => deadlineMs).sort((a, b) => a - b)).toEqual([2000, 20_000])
     expect(outcomes).toMatchObject([{ delayMs: 60_000 }, { delayMs: 7000 }])
   })
 
-  it('needs a sender, and says so', async () => {
+  it('requires a sender, and names it in the error', async () => {
     const { db, engine, addEndpoint, messages } = await rig()
     await addEndpoint()
     await engine.publish(event)
@@ -121,8 +121,8 @@ describe('an attempt', () => {
   })
 })
 
-describe('what breaks an attempt before it is sent', () => {
-  it('is an outcome of its row and does not stop the rows beside it (trap 10)', async () => {
+describe('an error before an attempt is sent', () => {
+  it('is an outcome of its row and does not stop the other rows (trap 10)', async () => {
     const { engine, addEndpoint, work, rows, sender, log, exec } = await rig()
     const [good, poisoned] = [await addEndpoint(), await addEndpoint()]
     await exec(
@@ -147,7 +147,7 @@ describe('what breaks an attempt before it is sent', () => {
     expect(JSON.stringify([log.entries, await rows()])).not.toContain('not a secret')
   })
 
-  it('ends the row as failed when its attempts are used up, instead of coming back for ever (trap 10)', async () => {
+  it('fails the row when its attempts are exhausted, instead of returning forever (trap 10)', async () => {
     const signer = () => {
       throw new Error('no key')
     }
@@ -159,7 +159,7 @@ describe('what breaks an attempt before it is sent', () => {
     expect(await rows()).toMatchObject([{ status: 'failed', attempts: 2, lastError: INTERNAL_ERROR }])
   })
 
-  it('a sender that throws is such a break', async () => {
+  it('may be a sender that throws', async () => {
     const broken = { send: () => Promise.reject(new Error('no sockets')) }
     const { engine, addEndpoint, work } = await rig({ sender: broken })
     await addEndpoint()
@@ -167,7 +167,7 @@ describe('what breaks an attempt before it is sent', () => {
     expect(await work()).toMatchObject([{ kind: 'reschedule', error: INTERNAL_ERROR }])
   })
 
-  it('an endpoint that is gone, or never was, is the end of its row', async () => {
+  it('fails the row of an endpoint that was deleted or never existed', async () => {
     const { engine, addEndpoint, work, rows, sender } = await rig()
     const { id } = await addEndpoint()
     await engine.publish(event)
@@ -177,7 +177,7 @@ describe('what breaks an attempt before it is sent', () => {
   })
 })
 
-describe('an endpoint as an attempt sees it', () => {
+describe('the endpoint of an attempt', () => {
   const setup = async () => {
     const clock = { ms: 0 }
     const made = await rig({ monotonic: () => clock.ms, keepCompleted: true })
@@ -190,7 +190,7 @@ describe('an endpoint as an attempt sees it', () => {
     return { ...made, ...endpoint, clock, send }
   }
 
-  it('is read at most a second late when another process changed it', async () => {
+  it('is at most a second old when another process changed it', async () => {
     const { exec, id, clock, send, sender } = await setup()
     await exec('update keepsend_endpoints set url = ? where id = ?', 'https://new.example.com/', id)
     clock.ms = 999
@@ -204,7 +204,7 @@ describe('an endpoint as an attempt sees it', () => {
     ])
   })
 
-  it('is read at once when this process changed it', async () => {
+  it('is read immediately when this process changed it', async () => {
     const { engine, id, send, sender } = await setup()
     await engine.endpoints.update('w1', id, { url: 'https://new.example.com/' })
     await send()
@@ -253,7 +253,7 @@ describe('secrets', () => {
   })
 })
 
-describe('a URL that may not be sent to', () => {
+describe('a URL that is not allowed', () => {
   const BAD = [
     'http://example.com/',
     'https://127.0.0.1/',
@@ -263,7 +263,7 @@ describe('a URL that may not be sent to', () => {
     'https://example.com:22/',
   ]
 
-  it.each(BAD)('%s is refused when an endpoint is made, and when it is changed', async (url) => {
+  it.each(BAD)('%s is refused when an endpoint is created, and when it is changed', async (url) => {
     const { engine, addEndpoint, count } = await rig()
     await expect(addEndpoint({ url })).rejects.toMatchObject({ code: 'invalid_endpoint' })
     expect(await count('keepsend_endpoints')).toBe(0)
@@ -273,7 +273,7 @@ describe('a URL that may not be sent to', () => {
   })
 
   it.each(BAD)(
-    '%s is refused again at the attempt, however it came into the table, and nothing is sent',
+    '%s is refused again at the attempt, and nothing is sent, even if it was written to the table by hand',
     async (url) => {
       const { engine, addEndpoint, work, exec, sender, rows } = await rig()
       const { id } = await addEndpoint()
@@ -285,7 +285,7 @@ describe('a URL that may not be sent to', () => {
     },
   )
 
-  it('is sent to where the operator opened it', async () => {
+  it('is sent to if the operator allows it', async () => {
     const { engine, addEndpoint, work, sender } = await rig({
       urlPolicy: { allowHttp: true, allowHosts: ['localhost'], allowPorts: [3000] },
       sender: receivers(),

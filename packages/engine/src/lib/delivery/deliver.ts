@@ -21,17 +21,17 @@ import {
 import type { DeliveryOutcome } from '../outcome.ts'
 
 export interface DeliverDeps {
-  targets: EndpointCache
+  endpointCache: EndpointCache
   permits: Permits
-  access: GetAttemptCredentials
-  /** How long the failures of an endpoint count. */
+  credentials: GetAttemptCredentials
+  /** How long a failure counts for the circuit breaker, in ms. */
   windowMs: number
   monotonic: () => number
   sender: Sender | undefined
   sign: Signer
-  /** For endpoints that have none of their own. */
+  /** For endpoints without a schedule of their own. */
   retrySchedule: readonly number[]
-  /** A delivery older than this gets no attempt. */
+  /** A delivery older than this gets no attempt, in ms. */
   maxAgeMs: number
   deadlineMs: number
   maxDeadlineMs: number
@@ -42,11 +42,12 @@ export interface DeliverDeps {
 }
 
 /**
- * Makes one attempt of one delivery and says what it means. A receiver's fault, a hostile URL or a payload that
- * breaks something are outcomes: this never throws for them, so one row cannot stop its neighbours.
+ * Makes one attempt of one delivery and returns its outcome. A fault of the receiver, a hostile URL or a payload that breaks
+ * something is an outcome, never an exception, so one row cannot stop the others of its batch.
  *
- * @param now the database's time, ms since the epoch: it dates the signature and ends old secrets
- * @param admitted its slot time under a rate limit has come
+ * @param now the database's time, ms since the epoch: it dates the signature and decides which secrets have expired
+ * @param admitted whether the row has waited for its slot time under a rate limit
+ * @throws {EngineError} `invalid_option` if the engine has no sender
  */
 export async function deliverEvent(
   deps: DeliverDeps,
@@ -56,9 +57,12 @@ export async function deliverEvent(
 ): Promise<DeliveryOutcome> {
   const { random, retrySchedule, maxPauseMs, maxAgeMs } = deps
   if (!deps.sender)
-    throw new EngineError('invalid_option', 'this engine has no sender: give createEngine one to deliver')
+    throw new EngineError(
+      'invalid_option',
+      'this engine has no sender and cannot deliver: pass a sender to createEngine',
+    )
   if (now - (event.replayedAt ?? event.createdAt) > maxAgeMs) {
-    return { kind: 'fail', error: `${EXPIRED}: older than the ${maxAgeMs} ms that a delivery has` }
+    return { kind: 'fail', error: `${EXPIRED}: older than ${maxAgeMs} ms (maxAgeMs)` }
   }
   let context: ResponseContext = {
     event,
@@ -68,43 +72,44 @@ export async function deliverEvent(
     random,
   }
   try {
-    const target = await readTarget(deps, event.endpointId)
-    if (target === 'unread') return deferred(event, UNREAD, random)
-    if (!target) return { kind: 'fail', error: ENDPOINT_GONE }
-    if (!target.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
-    if (target.paused) return { kind: 'hold', reason: 'endpoint_paused' }
-    const facts = attemptFacts(target, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
+    const endpoint = await readEndpoint(deps, event.endpointId)
+    if (endpoint === 'unreadable') return deferred(event, LOOKUP_FAILED, random)
+    if (!endpoint) return { kind: 'fail', error: ENDPOINT_GONE }
+    if (!endpoint.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
+    if (endpoint.paused) return { kind: 'hold', reason: 'endpoint_paused' }
+    const facts = attemptFacts(endpoint, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
     if (facts.circuitOpen && !facts.probe) return { kind: 'hold', reason: 'circuit_open' }
-    const { id, version, retryStatuses } = target
-    const endpoint = { id, version, retrySchedule: target.retrySchedule ?? retrySchedule, retryStatuses }
-    context = { event, endpoint, now, maxPauseMs, random }
-    if (!target.check.ok) {
-      const refused = rescheduleOrFail(context, `${target.check.reason}: ${target.check.message}`)
+    const { id, version, retryStatuses } = endpoint
+    const policy = { id, version, retrySchedule: endpoint.retrySchedule ?? retrySchedule, retryStatuses }
+    context = { event, endpoint: policy, now, maxPauseMs, random }
+    if (!endpoint.check.ok) {
+      const refused = rescheduleOrFail(context, `${endpoint.check.reason}: ${endpoint.check.message}`)
       return { ...refused, attempt: facts }
     }
-    const permit: Permit | 'unread' = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, target)
-    if (permit === 'unread') return deferred(event, UNREAD, random)
+    const permit: Permit | 'unreadable' = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, endpoint)
+    if (permit === 'unreadable') return deferred(event, LOOKUP_FAILED, random)
     if (permit.kind === 'refused') return { kind: 'hold', reason: 'rate_limited', resumeInMs: permit.nextMs }
     const at = now + permit.waitMs
-    const deadlineMs = Math.min(target.deadlineMs ?? deps.deadlineMs, deps.maxDeadlineMs)
-    const { url } = target.check
-    const access =
-      target.auth || target.tls
-        ? await deps.access(target, { sender: deps.sender, url, at, deadlineMs }).catch(unsigned(deps, event))
+    const deadlineMs = Math.min(endpoint.deadlineMs ?? deps.deadlineMs, deps.maxDeadlineMs)
+    const { url } = endpoint.check
+    const credentials =
+      endpoint.auth || endpoint.tls
+        ? await deps.credentials(endpoint, { sender: deps.sender, url, at, deadlineMs }).catch(unreadable(deps, event))
         : NO_CREDENTIALS
-    if (access?.kind === 'failed') {
-      facts.tookMs = access.tookMs
-      facts.timedOut = access.timedOut
-      if (access.timedOut) facts.pushback = 'slow'
-      return { ...rescheduleOrFail(context, access.error, undefined, access.retryAfterMs), attempt: facts }
+    if (credentials?.kind === 'failed') {
+      facts.tookMs = credentials.tookMs
+      facts.timedOut = credentials.timedOut
+      if (credentials.timedOut) facts.pushback = 'slow'
+      return { ...rescheduleOrFail(context, credentials.error, undefined, credentials.retryAfterMs), attempt: facts }
     }
-    const headers = access && (await headersOf(deps, event, target, access, at).catch(unsigned(deps, event)))
-    if (!access || !headers) {
-      const unsent = deferred(event, UNSIGNED, random)
-      return unsent.deferral ? unsent : rescheduleOrFail(context, UNSIGNED.error)
+    const headers =
+      credentials && (await headersOf(deps, event, endpoint, credentials, at).catch(unreadable(deps, event)))
+    if (!credentials || !headers) {
+      const unsent = deferred(event, SECRET_UNREADABLE, random)
+      return unsent.deferral ? unsent : rescheduleOrFail(context, SECRET_UNREADABLE.error)
     }
     const beganAt = deps.monotonic()
-    const { tls, tookMs } = access
+    const { tls, tookMs } = credentials
     const result = await deps.sender.send({
       url: url.href,
       headers,
@@ -113,12 +118,14 @@ export async function deliverEvent(
       maxResponseBytes: MAX_RESPONSE_BYTES,
       ...(tls && { tls }),
     })
-    if (access.refused && result.kind === 'response' && result.status === UNAUTHORIZED) {
-      access.refused()
-      context.endpoint = { ...endpoint, retryStatuses: [...retryStatuses, UNAUTHORIZED] }
+    // A token may have been revoked: the 401 discards it and is retried with a new one.
+    if (credentials.refused && result.kind === 'response' && result.status === UNAUTHORIZED) {
+      credentials.refused()
+      context.endpoint = { ...policy, retryStatuses: [...retryStatuses, UNAUTHORIZED] }
     }
+    // A receiver may echo the request in its error page.
     if (result.kind === 'response' && result.status > 299) {
-      context.secrets = Object.values({ ...(await target.headers), ...access.headers })
+      context.secrets = Object.values({ ...(await endpoint.headers), ...credentials.headers })
     }
     const outcome = classifyResponse(result, context)
     facts.tookMs = tookMs + deps.monotonic() - beganAt
@@ -127,46 +134,49 @@ export async function deliverEvent(
     outcome.attempt = facts
     return outcome
   } catch (error) {
-    deps.logger.error(
-      { deliveryId: event.id, ...errorFields(error) },
-      'an attempt broke before it reached the receiver',
-    )
+    deps.logger.error({ deliveryId: event.id, ...errorFields(error) }, UNEXPECTED)
     return rescheduleOrFail(context, INTERNAL_ERROR)
   }
 }
 
-/** The endpoint, or `unread` when the database did not say: no fault of the receiver's. */
-async function readTarget(
-  { targets, logger }: DeliverDeps,
+/** The endpoint, undefined if it was deleted, or `unreadable` if the database failed, which is no fault of the receiver. */
+async function readEndpoint(
+  { endpointCache, logger }: DeliverDeps,
   endpointId: string,
-): Promise<EndpointSnapshot | undefined | 'unread'> {
+): Promise<EndpointSnapshot | undefined | 'unreadable'> {
   try {
-    return await targets.get(endpointId)
+    return await endpointCache.get(endpointId)
   } catch (error) {
-    // Read, and broken: the database answered, and would answer the same again.
+    // The row itself is damaged: reading it again would fail again.
     if (error instanceof EngineError) throw error
-    logger.error({ endpointId, ...errorFields(error) }, 'an endpoint could not be read; nothing was sent')
-    return 'unread'
+    logger.error({ endpointId, ...errorFields(error) }, 'failed to read an endpoint; nothing was sent, retrying in 5 s')
+    return 'unreadable'
   }
 }
 
 const UNAUTHORIZED = 401
 
-/** What a delivery shows of a fault that is not its receiver's. Its cause is the operator's to read, in the log. */
-export const INTERNAL_ERROR: DeliveryError = 'internal_error: a fault of the sender; the log has it'
+/** The log line of an error that no attempt should raise; the outcome is {@link INTERNAL_ERROR}. */
+export const UNEXPECTED = 'delivery attempt failed unexpectedly; it counts as a failed attempt'
+
+/** The error that the delivery shows to its customer then. The cause is for the operator, in the log. */
+export const INTERNAL_ERROR: DeliveryError = 'internal_error: the sender failed unexpectedly; its log has the cause'
 
 interface Unsent {
   delayMs: number
   error: DeliveryError
 }
 
-const UNREAD: Unsent = { delayMs: 5000, error: 'endpoint_lookup_failed: the database did not answer' }
-const UNSIGNED: Unsent = {
+const LOOKUP_FAILED: Unsent = {
+  delayMs: 5000,
+  error: 'endpoint_lookup_failed: the database did not answer; nothing was sent',
+}
+const SECRET_UNREADABLE: Unsent = {
   delayMs: 60_000,
-  error: 'secret_unreadable: a secret of its endpoint could not be read; nothing was sent',
+  error: 'secret_unreadable: a secret of the endpoint could not be read; nothing was sent',
 }
 
-/** Nothing was sent, so nothing is charged, the first times. */
+/** Nothing was sent, so it does not count as an attempt: the first {@link MAX_FREE_DEFERRALS} times. */
 function deferred(
   { deferrals }: TakenEvent,
   { delayMs, error }: Unsent,
@@ -175,26 +185,30 @@ function deferred(
   return { kind: 'reschedule', deferral: deferrals < MAX_FREE_DEFERRALS, delayMs: jittered(delayMs, random), error }
 }
 
-/** Secrets of one endpoint that cannot be read are an operator's to mend, and no fault of the receiver's. */
-function unsigned({ logger }: DeliverDeps, { id, endpointId }: TakenEvent): (error: unknown) => undefined {
+/** Handles `secret_unreadable`, which the operator must fix and which is no fault of the receiver; throws any other error. */
+function unreadable({ logger }: DeliverDeps, { id, endpointId }: TakenEvent): (error: unknown) => undefined {
   return (error) => {
     if (!(error instanceof EngineError && error.code === 'secret_unreadable')) throw error
-    logger.error({ deliveryId: id, endpointId, ...errorFields(error) }, 'a secret could not be read; nothing was sent')
+    logger.error(
+      { deliveryId: id, endpointId, ...errorFields(error) },
+      'failed to read a secret; nothing was sent, retrying later',
+    )
     return undefined
   }
 }
 
-/** Under a rate limit: waits for its slot time, unless that is out of sight. `unread`: the database did not say. */
+/** Takes a permit under a rate limit and waits for its slot time, at most 250 ms. `unreadable`: the database failed. */
 async function takePermit(
   { permits, logger }: DeliverDeps,
   { id, rateLimit }: EndpointSnapshot,
-): Promise<Permit | 'unread'> {
+): Promise<Permit | 'unreadable'> {
   if (rateLimit === null) return { kind: 'granted', waitMs: 0 }
   const permit = await permits.take(id).catch((error: unknown) => {
-    logger.error({ endpointId: id, ...errorFields(error) }, 'a permit could not be taken; nothing was sent')
-    return 'unread' as const
+    const fields = { endpointId: id, ...errorFields(error) }
+    logger.error(fields, 'failed to take a rate limit permit; nothing was sent, retrying in 5 s')
+    return 'unreadable' as const
   })
-  if (permit === 'unread') return permit
+  if (permit === 'unreadable') return permit
   if (permit.kind === 'granted' && permit.waitMs > 0) {
     await new Promise((resolve) => setTimeout(resolve, permit.waitMs))
   }
@@ -205,22 +219,22 @@ async function takePermit(
 async function headersOf(
   { sign, userAgent }: DeliverDeps,
   event: TakenEvent,
-  target: EndpointSnapshot,
-  access: AttemptCredentials,
+  endpoint: EndpointSnapshot,
+  credentials: AttemptCredentials,
   at: number,
 ): Promise<Record<string, string>> {
-  const signature = await signAttempt(sign, event, target, at + access.tookMs)
-  const { eventTypeHeader } = target
-  const own = target.headers instanceof Promise ? await target.headers : target.headers
+  const signature = await signAttempt(sign, event, endpoint, at + credentials.tookMs)
+  const { eventTypeHeader } = endpoint
+  const own = endpoint.headers instanceof Promise ? await endpoint.headers : endpoint.headers
   const contentType = event.contentType ?? 'application/json'
-  // Ours last: whatever else an endpoint may set, it cannot set these. Some firewalls refuse what accepts nothing.
+  // Keepsend's headers come last, so that an endpoint cannot override them. `accept`: some firewalls refuse requests without.
   const headers = {
     accept: '*/*',
     ...own,
     'content-type': contentType,
     'user-agent': userAgent,
     ...signature,
-    ...access.headers,
+    ...credentials.headers,
   }
   return eventTypeHeader === null ? headers : { ...headers, [eventTypeHeader]: event.type }
 }

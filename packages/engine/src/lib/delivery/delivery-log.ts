@@ -4,16 +4,16 @@ import { type ErrorClass, classOf } from '../error-classes.ts'
 import type { Logger } from '../logger.ts'
 import { attemptNumber } from './classify-response.ts'
 
-// Of ours, and logged with the cause where they were found.
-const LOGGED: ReadonlySet<unknown> = new Set<ErrorClass>([
+// Faults of the sender's side: they were logged with their cause where they happened.
+const ALREADY_LOGGED: ReadonlySet<unknown> = new Set<ErrorClass>([
   'internal_error',
   'endpoint_lookup_failed',
   'secret_unreadable',
 ])
 
 /**
- * A line for an attempt that did not succeed. Of what the receiver said only the status is in it. One that succeeded costs
- * nothing; what was not sent for a fault of ours has a line already, with its cause.
+ * Logs an attempt that did not succeed. Of the receiver's answer the line has only the status. A success has no line, and a
+ * fault of the sender's side has one already.
  */
 export function logAttempt(logger: Logger, event: TakenEvent, outcome: DeliveryOutcome): void {
   switch (outcome.kind) {
@@ -21,37 +21,37 @@ export function logAttempt(logger: Logger, event: TakenEvent, outcome: DeliveryO
     case 'release':
       return
     case 'reschedule': {
-      if (outcome.deferral || LOGGED.has(classOf(outcome.error))) return
+      if (outcome.deferral || ALREADY_LOGGED.has(classOf(outcome.error))) return
       const fields = { ...attemptOf(event, outcome), nextTryInMs: outcome.delayMs }
-      return logger.warn(fields, 'attempt failed; the delivery is tried again')
+      return logger.warn(fields, 'attempt failed; the delivery will be retried')
     }
     case 'fail':
-      return logger.warn(attemptOf(event, outcome), 'attempt failed; the delivery has failed for good')
+      return logger.warn(attemptOf(event, outcome), 'attempt failed; the delivery is marked failed')
     case 'disable_endpoint':
-      return logger.warn(attemptOf(event, outcome), 'the receiver wants no more deliveries')
+      return logger.warn(attemptOf(event, outcome), 'receiver wants no more deliveries; disabling its endpoint')
     case 'hold': {
-      const { asked, reason } = outcome
-      if (asked) {
-        const fields = { ...attemptOf(event, asked), pauseMs: asked.pauseMs }
-        return logger.warn(fields, 'the receiver asked for a wait; the attempt does not count')
+      const { requestedPause, reason } = outcome
+      if (requestedPause) {
+        const fields = { ...attemptOf(event, requestedPause), pauseMs: requestedPause.pauseMs }
+        return logger.warn(fields, 'receiver asked for a pause; holding the delivery, the attempt does not count')
       }
       return logger.debug?.({ ...idsOf(event), reason, resumeInMs: outcome.resumeInMs }, 'delivery held')
     }
   }
 }
 
-const TOKEN_SERVER_SAID = /^(auth: the token server answered [^:]*):.*$/s
+const TOKEN_SERVER_ANSWER = /^(auth: the token server answered [^:]*):.*$/s
 
 function attemptOf(
   event: TakenEvent,
   { error, httpStatus }: { error: string; httpStatus?: number },
 ): Record<string, unknown> {
-  // The text of an exchange without an answer is ours, but for what a token server said.
-  const of = httpStatus === undefined ? { error: error.replace(TOKEN_SERVER_SAID, '$1') } : { httpStatus }
+  // Without an answer the error is Keepsend's own text, except the answer of a token server, which is removed.
+  const cause = httpStatus === undefined ? { error: error.replace(TOKEN_SERVER_ANSWER, '$1') } : { httpStatus }
   return {
     ...idsOf(event),
     errorClass: classOf(error, httpStatus),
-    ...of,
+    ...cause,
     attempt: attemptNumber(event),
     maxAttempts: event.maxAttempts,
   }
@@ -61,24 +61,24 @@ function idsOf({ id, endpointId, workspaceId, type }: TakenEvent): Record<string
   return { deliveryId: id, endpointId, workspaceId, type }
 }
 
-/** A line for each change. */
+/** Logs each change on a line. */
 export function logChanges(logger: Logger, changes: readonly EndpointChange[]): void {
   for (const { change, ...fields } of changes) {
     switch (change) {
       case 'circuit opened':
-        logger.warn(fields, 'circuit opened: the endpoint fails, and its deliveries are held')
+        logger.warn(fields, 'circuit opened: the endpoint is failing; holding its deliveries until a probe succeeds')
         break
       case 'circuit closed':
-        logger.info(fields, 'circuit closed: the endpoint answers again, and what was held is sent')
+        logger.info(fields, 'circuit closed: the endpoint has recovered; resuming its held deliveries')
         break
       case 'failing':
-        logger.warn(fields, 'the endpoint goes on failing; at 100 percent it is disabled')
+        logger.warn(fields, 'endpoint is still failing; it will be disabled at 100 percent')
         break
       case 'disabled':
-        logger.warn(fields, 'endpoint disabled; its deliveries are held until somebody enables it')
+        logger.warn(fields, 'endpoint disabled; holding its deliveries until a person enables it')
         break
       case 'paused':
-        logger.warn(fields, 'endpoint paused, as its receiver asked; its deliveries are held')
+        logger.warn(fields, 'endpoint paused, as its receiver asked; holding its deliveries until the pause ends')
         break
     }
   }

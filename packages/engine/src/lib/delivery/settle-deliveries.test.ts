@@ -71,7 +71,7 @@ describe('410', () => {
     expect(await rows()).toMatchObject([{ endpointId: ids.bad, status: 'failed', lastStatus: 410 }])
   })
 
-  it('leaves an endpoint alone that was changed since the attempt read it', async () => {
+  it('does not disable an endpoint that was changed after the attempt read it', async () => {
     const made = await rig({ answer: () => 410 })
     const { id } = await made.addEndpoint()
     await made.engine.publish(event)
@@ -98,7 +98,7 @@ describe('410', () => {
 })
 
 describe('a disabled endpoint', () => {
-  it('holds what comes up for it, the attempt refunded and nothing sent; enabling lets it out (trap 22)', async () => {
+  it('holds its due rows, with no attempt counted and nothing sent; enabling resumes them (trap 22)', async () => {
     const { engine, ids, posts, work, rows } = await pair(() => 200)
     await engine.publish(event)
     await engine.endpoints.setStatus('w1', ids.bad, 'disabled')
@@ -112,7 +112,7 @@ describe('a disabled endpoint', () => {
     expect([posts('bad'), await rows()]).toEqual([1, []])
   })
 
-  it('that was enabled between the read and the settle holds nothing', async () => {
+  it('that was enabled between the read and the settle holds no row', async () => {
     const made = await rig()
     const { id } = await made.addEndpoint()
     await made.engine.publish(event)
@@ -126,8 +126,8 @@ describe('a disabled endpoint', () => {
     expect(await made.work()).toMatchObject([{ kind: 'complete', httpStatus: 200 }])
   })
 
-  it('that another process enabled is read anew after a hold: its row is not held and let out again and again', async () => {
-    // Here no second ever passes, so only forgetting makes the engine look again.
+  it('that another process enabled is read again after a hold: its row is not held and resumed in a loop', async () => {
+    // The clock never moves here, so the cache reads the endpoint again only if it was told to forget it.
     const made = await rig({ monotonic: () => 0 })
     const { id } = await made.addEndpoint()
     const setStatus = (status: string) => made.exec('update keepsend_endpoints set status = ? where id = ?', status, id)
@@ -140,12 +140,12 @@ describe('a disabled endpoint', () => {
     expect([outcome.kind, await made.work()]).toMatchObject(['hold', [{ kind: 'complete', httpStatus: 200 }]])
   })
 
-  it('that is deleted fails what it held as endpoint_gone, 500 rows at once and the rest by maintenance', async () => {
+  it('that is deleted fails its held rows as endpoint_gone: 500 immediately, the others in maintenance', async () => {
     const { engine, ids, work, rows } = await pair(() => 200)
     await engine.publish(event)
     await engine.endpoints.setStatus('w1', ids.bad, 'disabled')
     await work()
-    // Held by a publish, of which no attempt comes.
+    // Held by a publish: no attempt is made of these.
     for (let n = 0; n < 1201; n++) await engine.publish(event)
     await engine.endpoints.delete('w1', ids.bad)
     const states = async () => {
@@ -163,7 +163,7 @@ describe('a disabled endpoint', () => {
     expect(await engine.worker.maintain()).toMatchObject({ orphaned: 0, more: false })
   })
 
-  it('that is deleted is found behind a thousand others by maintenance, by engines that live for one round', async () => {
+  it('that is deleted is found behind a thousand others by maintenance, even by engines that run one round each', async () => {
     const made = await rig({ limits: { endpointsPerWorkspace: 1001 } })
     const held = async (endpointId: string) => {
       const eventId = newEventId()
@@ -181,7 +181,7 @@ describe('a disabled endpoint', () => {
     expect(orphaned).toEqual([0, 1, 0])
   })
 
-  it('whose enabling was cut short by a crash leaves no row behind: upkeep lets the rest out', async () => {
+  it('whose enabling was interrupted by a crash leaves no row held: maintenance resumes the others', async () => {
     const { engine, ids, work, rows, exec } = await pair(() => 200)
     await engine.publish(event)
     await engine.endpoints.setStatus('w1', ids.bad, 'disabled')
@@ -194,8 +194,8 @@ describe('a disabled endpoint', () => {
   })
 })
 
-describe('the unit of a settle', () => {
-  it('deletes what was delivered, or keeps it until clean-up where that is asked for', async () => {
+describe('the transaction of a settle', () => {
+  it('deletes delivered rows, or retains them until clean-up with keepCompleted', async () => {
     for (const keepCompleted of [false, true]) {
       const { engine, addEndpoint, work, rows, exec } = await rig({ keepCompleted, retentionMs: 60_000 })
       await addEndpoint()
@@ -221,7 +221,7 @@ describe('the unit of a settle', () => {
     expect([lost, claimed.claims.map(({ attempts }) => attempts), (await made.rows()).length]).toEqual([[], [1], 1])
   })
 
-  it('of a late worker changes nothing, whatever it says', async () => {
+  it('of a worker that lost its lease changes nothing, whatever the outcome', async () => {
     const made = await rig()
     await made.addEndpoint()
     await made.engine.publish(event)

@@ -14,7 +14,7 @@ import {
 import { type OptionNames, type SqlText, endpointIdOf, sqlText } from '@keepsend/outbox/internal'
 import { receiverRequests } from './receiver-requests.ts'
 import type { CircuitOptions } from '../health/circuit-breaker.ts'
-import { healthStatements, meaningForEndpoint } from '../health/endpoint-health.ts'
+import { healthSignalOf, healthStatements } from '../health/endpoint-health.ts'
 import { HOLD_REASONS, holdLane } from '../backlog/hold-reason.ts'
 import { lockDeliveries, lockEndpoints } from '../backlog/locks.ts'
 import type { Notifier } from '../health/operational-webhooks.ts'
@@ -23,7 +23,7 @@ import { resumeUnlessBlocked } from '../backlog/resume.ts'
 import type { EndpointCache } from '../endpoints/endpoint-cache.ts'
 import { resumeWithin } from '../backlog/resume-due.ts'
 
-/** What a worker wants in the same commit as its outcomes. */
+/** The further steps of a settle, in the same commit as the outcomes. */
 export interface SettleNext {
   /** The next claim. */
   claim?: ClaimOptions | undefined
@@ -35,52 +35,57 @@ export interface SettleDeps {
   db: OutboxDatabase
   keepCompleted: boolean
   circuit: CircuitOptions
-  reporter: Notifier | undefined
+  notifier: Notifier | undefined
   random: () => number
 }
 
 /**
- * Writes what attempts came to, in one transaction, whose steps are declared below in the order in which they commit. What hangs on a settle is joined to
- * the row while the claim still stands, so a lost settle changes nothing around it either.
+ * Records the outcomes of attempts in one transaction, with the changes of endpoints, operational webhooks and resumed rows
+ * that follow from them. Everything that depends on a settle is written under the condition that its claim is still current,
+ * so a lost settle changes nothing else either.
+ *
+ * The steps commit in this order:
+ *
+ * 1. Lock deliveries, then endpoints, so that two settles never deadlock.
+ * 2. Change health, pause or disable endpoints, insert operational webhooks: while the claims are still current, because
+ *    only the owner of a claim may do so.
+ * 3. Settle the outcomes. After this the claims are gone.
+ * 4. Hold the due rows behind a row that was held, before the claim would take them, and set a time to resume them.
+ * 5. Resume the held rows whose reason has ended meanwhile: after 3, because it checks the rows that 3 held.
+ * 6. Resume held rows in place of those that were settled, before the claim, so that it can take them.
+ * 7. Take the next claim, last: it finds the rows that 3 to 6 made due.
  */
 export async function settleDeliveries(
-  { db, keepCompleted, circuit, reporter, random }: SettleDeps,
+  { db, keepCompleted, circuit, notifier, random }: SettleDeps,
   finished: readonly FinishedDelivery[],
   { claim }: SettleNext,
 ): Promise<SettleResult & { changes: EndpointChange[] }> {
   const outcomes = finished.map(toSettle)
-  // While all goes well, thousands of times a second, nothing hangs on a settle.
+  // The usual case, thousands of times a second: all attempts succeeded at healthy endpoints, and nothing else follows.
   const isEventful = finished.some(({ outcome }) => outcome.kind !== 'complete' || outcome.attempt?.failing)
-  const noted = isEventful ? finished : []
-  const health = healthStatements(db, { circuit, reporter, random }, noted)
-  const asked = receiverRequests(db, reporter, noted)
-  const failures = noted.flatMap((one) => reportOf(reporter, one))
-  const holds = heldOf(noted)
-  const room = claim ? roomOf(finished) : []
-  const around = [health.statements, asked, failures, holds.ids, room]
-  if (around.every(({ length }) => length === 0)) {
+  const eventful = isEventful ? finished : []
+  const health = healthStatements(db, { circuit, notifier, random }, eventful)
+  const requests = receiverRequests(db, notifier, eventful)
+  const notifications = eventful.flatMap((one) => notificationsOf(notifier, one))
+  const holds = holdsOf(eventful)
+  const refills = claim ? refillsOf(finished) : []
+  const others = [health.statements, requests, notifications, holds.ids, refills]
+  if (others.every(({ length }) => length === 0)) {
     return { ...(await settleEvents(db, outcomes, { keepCompleted, claim })), changes: [] }
   }
 
+  // The parts commit in the order in which they are declared, whichever is filled first. For the reasons see above.
   const transaction = new Transaction()
-  // The statements commit in the order in which these parts are declared, whatever fills them first.
-  // 1. Deliveries first and then endpoints, so that two settles never wait for each other in a circle.
-  const locks = transaction.part()
-  // 2. While the claims stand, what hangs on them: only their holder may change an endpoint's health, pause or disable it
-  //    for its receiver, or report a delivery's end.
-  const whileClaimed = transaction.part()
-  // 3. From here on the claims are gone.
-  const settles = transaction.part()
-  // 4. What stands in line behind what was just held, before the claim would meet it; and a time to resume it.
-  const backlog = transaction.part()
-  // 5. What was held for a reason that has passed meanwhile: it looks at the rows that 3 held.
-  const freed = transaction.part()
-  // 6. Held rows in the place of those that were settled, so that the claim takes them.
-  const roomy = transaction.part()
-  // 7. Last: the claim takes what 3 to 6 made due.
-  const claims = transaction.part()
+  const locks = transaction.part() // 1
+  const whileClaimed = transaction.part() // 2
+  const settles = transaction.part() // 3
+  const backlog = transaction.part() // 4
+  const unblocked = transaction.part() // 5
+  const refilled = transaction.part() // 6
+  const claims = transaction.part() // 7
 
-  const endpointIds = [...health.endpointIds, ...endpointsOf(noted), ...room.map(([id]) => id)]
+  // 1. Locks: deliveries, then endpoints.
+  const endpointIds = [...health.endpointIds, ...endpointsOf(eventful), ...refills.map(([id]) => id)]
   locks.addAll(
     lockDeliveries(
       db,
@@ -88,46 +93,52 @@ export async function settleDeliveries(
     ),
   )
   locks.addAll(lockEndpoints(db, endpointIds))
-  const noticed = [...health.statements, ...asked].map(({ statement, makes }) => {
+  // 2. Changes of endpoints and operational webhooks, while the claims are current.
+  const conditional = [...health.statements, ...requests].map(({ statement, makes }) => {
     return { makes, result: whileClaimed.add(statement) }
   })
-  whileClaimed.addAll(failures)
+  whileClaimed.addAll(notifications)
+  // 3. The outcomes.
   const lost = addSettle(settles, db, outcomes, { keepCompleted })
+  // 4. The backlog behind each held row.
   for (const group of holds.groups) backlog.addAll(afterHolding(db, group, claim !== undefined))
-  if (holds.ids.length > 0) freed.add(resumeUnlessBlocked(db, holds.ids))
-  for (const [endpointId, limit] of room) {
-    roomy.add(resumeStatement(db, { endpointId, limit, guard: takesRows(endpointId) }))
+  // 5. Held rows whose reason has ended meanwhile.
+  if (holds.ids.length > 0) unblocked.add(resumeUnlessBlocked(db, holds.ids))
+  // 6. Held rows in place of settled ones.
+  for (const [endpointId, limit] of refills) {
+    refilled.add(resumeStatement(db, { endpointId, limit, guard: acceptsDeliveries(endpointId) }))
   }
+  // 7. The next claim.
   const claimed = claim && addClaim(claims, db, claim)
   await transaction.commit(db)
-  const changes = noticed.flatMap(({ makes, result }) => (makes && result.changes > 0 ? [makes] : []))
+  const changes = conditional.flatMap(({ makes, result }) => (makes && result.changes > 0 ? [makes] : []))
   return { lost: lost(), claimed: claimed?.() ?? { claims: [], exhausted: [] }, changes }
 }
 
-function takesRows(endpointId: string): SqlText {
+function acceptsDeliveries(endpointId: string): SqlText {
   return sqlText`exists (select 1 from keepsend_endpoints as endpoint
     where endpoint.id = ${endpointId} and endpoint.status = 'enabled' and endpoint.circuit <> 'open'
       and endpoint.rate_limit is null and not ${isPaused('endpoint')})`
 }
 
-// Beyond what drains, so that a lane that ran dry fills again.
-const MORE = 2
+// Rows resumed beyond those that were settled, so that a lane that has run empty fills again.
+const EXTRA_ROWS = 2
 
 /**
- * Rows to resume for endpoints that have some held: as many as were settled, and two. However many are held, what is in
- * line grows by no more, and stands before few newer events.
+ * How many held rows to resume of each endpoint that has some: as many as were settled, plus two. However long the backlog
+ * is, few of its rows are due at a time and delay newer events.
  */
-function roomOf(finished: readonly FinishedDelivery[]): [string, number][] {
+function refillsOf(finished: readonly FinishedDelivery[]): [string, number][] {
   const settled = new Map<string, number>()
   for (const { outcome } of finished) {
     if (!outcome.attempt?.makesRoom) continue
     const { endpointId } = outcome.attempt
-    settled.set(endpointId, (settled.get(endpointId) ?? MORE) + 1)
+    settled.set(endpointId, (settled.get(endpointId) ?? EXTRA_ROWS) + 1)
   }
   return [...settled]
 }
 
-/** Endpoints that a settle of these changes, besides those whose health it changes. */
+/** The endpoints that a settle of these changes, other than those whose health it changes. */
 function endpointsOf(finished: readonly FinishedDelivery[]): string[] {
   return finished.flatMap(({ claim, outcome }) => {
     if (outcome.kind === 'disable_endpoint') return [outcome.endpointId]
@@ -137,14 +148,14 @@ function endpointsOf(finished: readonly FinishedDelivery[]): string[] {
 
 interface HeldGroup {
   endpointId: string
-  /** Known where the settle knows the row. */
+  /** Undefined if the caller passed only the id and `gen` of the claim. */
   lane: LaneRef | undefined
   reason: HoldReason
-  /** The earliest of what its outcomes ask for. */
+  /** The earliest time of its outcomes. */
   resumeInMs: number | undefined
 }
 
-function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups: HeldGroup[] } {
+function holdsOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups: HeldGroup[] } {
   const ids: string[] = []
   const groups = new Map<string, HeldGroup>()
   for (const { claim, outcome } of finished) {
@@ -161,7 +172,7 @@ function heldOf(finished: readonly FinishedDelivery[]): { ids: string[]; groups:
   return { ids, groups: [...groups.values()] }
 }
 
-/** What is held must have a time at which it is resumed. */
+/** Holds the backlog of the lane, if a claim follows, and makes sure that the endpoint has a time to resume. */
 function afterHolding(db: OutboxDatabase, group: HeldGroup, claims: boolean): SqlText[] {
   const { endpointId, lane, reason, resumeInMs = Infinity } = group
   const backlog = claims && lane ? [holdLane(db, lane, reason)] : []
@@ -169,9 +180,9 @@ function afterHolding(db: OutboxDatabase, group: HeldGroup, claims: boolean): Sq
   return [...backlog, resumeWithin(db, endpointId, inMs)]
 }
 
-function reportOf(reporter: Notifier | undefined, { claim, outcome }: FinishedDelivery): SqlText[] {
-  if (!reporter || toSettle({ claim, outcome }).settle !== 'fail') return []
-  return 'error' in outcome ? reporter.delivery(claim, outcome) : []
+function notificationsOf(notifier: Notifier | undefined, { claim, outcome }: FinishedDelivery): SqlText[] {
+  if (!notifier || toSettle({ claim, outcome }).settle !== 'fail') return []
+  return 'error' in outcome ? notifier.delivery(claim, outcome) : []
 }
 
 function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
@@ -186,31 +197,31 @@ function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
       return { claim, settle: 'fail', error: outcome.error, httpStatus: outcome.httpStatus }
     case 'disable_endpoint': {
       const { error, httpStatus } = outcome
-      const took = httpStatus >= 200 && httpStatus <= 299
-      return took ? { claim, settle: 'complete', httpStatus } : { claim, settle: 'fail', error, httpStatus }
+      const succeeded = httpStatus >= 200 && httpStatus <= 299
+      return succeeded ? { claim, settle: 'complete', httpStatus } : { claim, settle: 'fail', error, httpStatus }
     }
     case 'hold': {
-      const { reason, asked } = outcome
-      return { claim, settle: 'hold', reason, error: asked?.error, httpStatus: asked?.httpStatus }
+      const { reason, requestedPause } = outcome
+      return { claim, settle: 'hold', reason, error: requestedPause?.error, httpStatus: requestedPause?.httpStatus }
     }
     case 'release':
       return { claim, settle: 'release' }
   }
 }
 
-/** After a settle: what was read of the endpoints may stand no more. */
+/** Updates the endpoint cache after a settle, which may have changed the endpoints that were read. */
 export function noteOutcomes(
-  targets: EndpointCache,
+  endpointCache: EndpointCache,
   finished: readonly FinishedDelivery[],
   failuresInRow: number,
 ): void {
   for (const { claim, outcome } of finished) {
-    // A row that was held, and is due again because its endpoint was enabled meanwhile, must not be held by an old look.
-    if (outcome.kind === 'hold' || outcome.kind === 'disable_endpoint') targets.forget(endpointIdOf(claim.id))
-    else if (outcome.attempt && meaningForEndpoint(outcome) === 'failure') {
+    // A held row may be due again because its endpoint was enabled meanwhile: a stale snapshot would hold it once more.
+    if (outcome.kind === 'hold' || outcome.kind === 'disable_endpoint') endpointCache.forget(endpointIdOf(claim.id))
+    else if (outcome.attempt && healthSignalOf(outcome) === 'failure') {
       const { endpointId, at, timedOut } = outcome.attempt
-      // Few time-outs open a circuit, and each has taken its time: a look at the database is nothing beside it.
-      targets.failed(endpointId, at, timedOut ? 1 : failuresInRow)
+      // A few time-outs open a circuit, and each has taken a whole deadline: reading the endpoint again costs little.
+      endpointCache.failed(endpointId, at, timedOut ? 1 : failuresInRow)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { OutboxError, type OutboxDatabase, type Statement, claimDueEvents } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError, type Statement, claimDueEvents } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import type { DeliveryOutcome, FinishedDelivery, SettleEachResult } from '../../index.ts'
 import { type Rig, claimInLine, moves, rig } from '../../../test/rig.ts'
@@ -13,7 +13,7 @@ const RETRY: DeliveryOutcome = {
 }
 const DEAD: DeliveryOutcome = { kind: 'fail', error: 'HTTP 400', httpStatus: 400 }
 
-/** Counts the transactions that are asked of a database; a test may throw before one is run, or after its commit. */
+/** Counts the transactions of a database; a test may throw before one runs, or after its commit. */
 function faults() {
   const state = { tries: 0, before: (_number: number) => {}, after: (_number: number) => {} }
   async function watch<Result>(ask: () => Promise<Result>): Promise<Result> {
@@ -31,7 +31,7 @@ function faults() {
   return { state, wrap }
 }
 
-/** An attempt that has ended for each type, in the order of their rows: its claim, and as outcome what is given for it. */
+/** Claims a row of each type and returns the claims with these outcomes, in the order of the rows. */
 async function finished(types: string[], outcomes: DeliveryOutcome[] = []) {
   const { state, wrap } = faults()
   const made = await rig({ wrap })
@@ -48,7 +48,7 @@ async function publish({ engine }: Rig, type: string): Promise<void> {
   await engine.publish({ type, workspaceId: 'w1', data: {} })
 }
 
-/** From now on the database is well and refuses every delete, or update, of such a row. */
+/** From now on the database refuses every delete, or update, of such a row, and nothing else. */
 async function refuse({ db, exec }: Rig, change: 'delete' | 'update', condition: string): Promise<void> {
   if (db.dialect.name === 'sqlite') {
     await exec(`create trigger refusing before ${change} on pending_events when ${condition}
@@ -65,7 +65,7 @@ const settlesOf = ({ results }: SettleEachResult) => results.map(({ settle }) =>
 const logOf = ({ log }: Rig, level: string) => log.entries.filter((entry) => entry.level === level)
 
 describe('a worker’s settle', () => {
-  it('settles the group and takes the next claim in one commit, and answers each outcome in order', async () => {
+  it('settles the group and takes the next claim in one commit, with a result for each outcome in order', async () => {
     const made = await finished(['a', 'b', 'c'], [DELIVERED, RETRY, DEAD])
     await publish(made, 'next')
     const claim = await claimInLine(made, 10)
@@ -76,10 +76,10 @@ describe('a worker’s settle', () => {
     expect([made.state.tries, settled.storageError, logOf(made, 'warn')]).toEqual([1, undefined, []])
   })
 
-  it('answers lost for the one delivery that another worker has, and settled for its neighbours', async () => {
+  it('returns lost for the one delivery that another worker owns, and settled for the others', async () => {
     const made = await finished(['a', 'b', 'c'])
     const [, second] = made.claims
-    // As if its lease had ended.
+    // As if its lease had expired.
     await made.exec('update pending_events set due_at = 1 where id = ?', second?.id ?? '')
     const { claims } = await claimDueEvents(made.db, { limit: 10 })
     expect(claims.map(({ id }) => id)).toEqual([second?.id])
@@ -88,7 +88,7 @@ describe('a worker’s settle', () => {
     expect(logOf(made, 'warn')).toMatchObject([{ fields: { deliveryId: second?.id } }])
   })
 
-  it('that one row’s trigger refuses settles every other row, and answers that one refused', async () => {
+  it('that a trigger refuses for one row settles every other row, and returns refused for that one', async () => {
     const made = await finished(['a', 'a', 'poison', 'a', 'a'], [DELIVERED, RETRY])
     await refuse(made, 'delete', "old.event_type = 'poison'")
     const settled = await made.engine.worker.settleEach(made.group, { claim: { due: 10 } })
@@ -100,14 +100,14 @@ describe('a worker’s settle', () => {
       expect.objectContaining({ status: 'pending', attempts: 1 }),
       expect.objectContaining(poison),
     ])
-    // The group with the claim, the group, and each row.
+    // The group with the claim, the group alone, and each row.
     expect(made.state.tries).toBe(2 + 5)
     expect(logOf(made, 'error')).toMatchObject([
       { fields: { deliveryId: poison?.id, outcome: 'complete', error: 'not this row' } },
     ])
   })
 
-  it('that the storage refuses leaves every row as it was, unsettled: it is tried twice, and not row by row', async () => {
+  it('that the storage refuses leaves every row unchanged and unsettled: it is tried twice, and not row by row', async () => {
     const made = await finished(['a', 'b', 'c'], [DELIVERED, RETRY, DEAD])
     await made.readOnly(true)
     const settled = await made.engine.worker.settleEach(made.group, { claim: { due: 10 } })
@@ -122,7 +122,7 @@ describe('a worker’s settle', () => {
     expect(settlesOf(await made.engine.worker.settleEach(made.group))).toEqual(['settled', 'settled', 'settled'])
   })
 
-  it('whose commit lost its answer is answered lost: the second try writes nothing twice', async () => {
+  it('whose commit lost its answer returns lost: the second try writes nothing twice', async () => {
     const made = await finished(['a', 'b', 'c'], [DELIVERED, RETRY, DEAD])
     made.state.after = (number) => {
       if (number === 1) throw new OutboxError('commit_unconfirmed', 'the connection broke')
@@ -138,11 +138,11 @@ describe('a worker’s settle', () => {
       { type: 'b', status: 'pending', attempts: 1, lastStatus: 500 },
       { type: 'c', status: 'failed', attempts: 1, lastStatus: 400 },
     ])
-    // The claim, and the retry's settle once.
+    // The claim, and the settle of the retry once.
     expect(written.map(moves)).toEqual([2, 1])
   })
 
-  it('whose claim fails alone settles the outcomes all the same, without it', async () => {
+  it('settles the outcomes without the claim if only the claim fails', async () => {
     const made = await finished(['a', 'b'], [DELIVERED, RETRY])
     await publish(made, 'next')
     await refuse(made, 'update', 'new.claimed_at is not null and old.claimed_at is null')
@@ -156,7 +156,7 @@ describe('a worker’s settle', () => {
     ])
   })
 
-  it('of nothing but a claim rejects with what the database said', async () => {
+  it('with only a claim rejects with the error of the database', async () => {
     const made = await finished([])
     await publish(made, 'next')
     await refuse(made, 'update', 'new.claimed_at is not null')
@@ -170,7 +170,7 @@ describe('a worker’s settle', () => {
     ['a name that is not known', { claims: { due: 10 } }],
     ['a limit out of bounds', { claim: { due: 5000 } }],
   ])(
-    'with %s rejects, and nothing is written: the caller’s mistake is no refusal of the storage',
+    'with %s rejects, and writes nothing: a mistake of the caller is not an error of the storage',
     async (_what, next) => {
       const made = await finished(['a', 'b'])
       await expect(made.engine.worker.settleEach(made.group, next)).rejects.toMatchObject({ code: 'invalid_option' })
@@ -179,7 +179,7 @@ describe('a worker’s settle', () => {
     },
   )
 
-  it('whose storage stops in the middle of row by row leaves the rest unsettled, and asks no more', async () => {
+  it('whose storage fails in the middle of row by row leaves the other rows unsettled, and tries no more', async () => {
     const made = await finished(['a', 'poison', 'b', 'c'])
     await refuse(made, 'delete', "old.event_type = 'poison'")
     const full = new OutboxError('not_accepted', 'the disk is full')

@@ -7,53 +7,57 @@ import { type Logger, errorFields } from '../logger.ts'
 import type { SettleNext } from './settle-deliveries.ts'
 import type { FinishedDelivery } from '../outcome.ts'
 
-/** An outcome, and what the database made of it. */
+/** An outcome, and whether it was written. */
 export interface SettledDelivery<F extends FinishedDelivery = FinishedDelivery> {
   finished: F
   /**
    * - `settled`: written.
-   * - `lost`: another worker has the delivery; nothing was written.
-   * - `refused`: the database is well and refuses this row, as it would every time; it is due again when its lease ends.
-   * - `unsettled`: the database accepts nothing now. The row stands as it was; try again.
-   * - `locked`: another session holds the row, or its endpoint's. It stands as it was; try again, with the same object,
-   *   after `retryAfterMs`. Sooner costs nothing: it is answered `locked` without a look.
+   * - `lost`: the lease was lost, another worker owns the delivery; nothing was written.
+   * - `refused`: the database works but refuses this row, and would again; the row is due again when its lease expires.
+   * - `unsettled`: the database accepts nothing now. The row is unchanged; settle it again.
+   * - `locked`: another session has locked the row or its endpoint's row. The row is unchanged; settle it again, with the same
+   *   object, after `retryAfterMs`. A try before that returns `locked` without a query.
    */
   settle: 'settled' | 'lost' | 'refused' | 'unsettled' | 'locked'
-  /** With `locked` alone. */
+  /** In ms, with `locked` only. */
   retryAfterMs?: number | undefined
 }
 
-/** What {@link settleEach} came to. */
+/** The result of {@link SettleEach}. */
 export interface SettleEachResult<F extends FinishedDelivery = FinishedDelivery> {
   /** One for each outcome, in order. */
   results: SettledDelivery<F>[]
-  /** What the claim of the same commit took; empty without one, or when the group had to be tried again. */
+  /** The rows of the claim in the same commit; empty without a claim, or if the group had to be settled again. */
   claimed: ClaimResult
-  /** Why outcomes are `unsettled`. */
+  /** The error of the database if outcomes are `unsettled`. */
   storageError: unknown
 }
 
 type Settle = (finished: readonly FinishedDelivery[], next: SettleNext) => Promise<SettleResult>
 
-// How long a locked row waits until it is looked at again: twice as long each time.
+// How long a locked row waits before it is settled again; doubles each time.
 const FIRST_WAIT_MS = 500
 const MAX_WAIT_MS = 15_000
 
-/** How a worker settles. */
+/** See {@link createSettleEach}. */
 export type SettleEach = <F extends FinishedDelivery>(
   finished: readonly F[],
   next: SettleNext,
 ) => Promise<SettleEachResult<F>>
 
 /**
- * Settles a group and the next claim in one commit. If that is refused: the group without the claim; and if the database
- * is well and refuses the group for one of its rows, row by row, so that one bad row cannot hold up its neighbours. After
- * a lost answer the second try finds the row gone, and that is `lost`: nothing is written twice.
+ * Creates a function that settles a group and takes the next claim in one commit. If the database refuses the commit:
  *
- * Rows that another session holds locked are left out as soon as the group was refused for one: they are found without
- * waiting for them, remembered, and looked at now and then, while the others and the claims go on.
+ * 1. it settles the group without the claim;
+ * 2. if the database works but refuses one of the rows, it settles row by row, so that one bad row does not block the others.
  *
- * It rejects with what the database said when there was only a claim, and with `invalid_option` for an option of `next`.
+ * If the answer of a commit was lost, the second try finds the row gone and returns `lost`: nothing is written twice.
+ *
+ * If the group was refused because another session has locked a row, the locked rows are found without waiting for them and
+ * left out. The others are settled and claims continue; each locked row is settled again after a wait of its own.
+ *
+ * The function rejects with the error of the database if there was only a claim, and with `invalid_option` for an option of
+ * `next`.
  */
 export function createSettleEach({
   db,
@@ -68,8 +72,8 @@ export function createSettleEach({
 }): SettleEach {
   const locked = new WeakMap<FinishedDelivery, { waitMs: number; until: number }>()
 
-  /** Leaves out what is locked. */
-  async function free<F extends FinishedDelivery>(finished: readonly F[]): Promise<F[]> {
+  /** Returns the rows that no other session has locked, and lets the others wait. */
+  async function withoutLocked<F extends FinishedDelivery>(finished: readonly F[]): Promise<F[]> {
     const ids = finished.map(({ claim }) => claim.id)
     const rows = await lockedOf(db, 'pending_events', ids)
     const endpoints = await lockedOf(db, 'keepsend_endpoints', ids.map(endpointIdOf))
@@ -80,13 +84,13 @@ export function createSettleEach({
       locked.set(one, { waitMs, until: monotonic() + waitMs })
       logger.warn(
         { deliveryId: id, outcome: one.outcome.kind, retryAfterMs: waitMs },
-        'the row of a delivery, or of its endpoint, is locked by another session; its outcome is recorded later',
+        'delivery or endpoint row is locked by another session; its outcome will be recorded later',
       )
       return false
     })
   }
 
-  async function settleFree<F extends FinishedDelivery>(
+  async function settleUnlocked<F extends FinishedDelivery>(
     group: readonly F[],
     next: SettleNext,
   ): Promise<SettleEachResult<F>> {
@@ -97,8 +101,8 @@ export function createSettleEach({
       if (!isLockTimeout(error) || group.length === 0)
         return settleParts(settle, group, next, { refusal: error, logger })
       try {
-        const others = await free(group)
-        if (others.length < group.length) return await settleFree(others, next)
+        const others = await withoutLocked(group)
+        if (others.length < group.length) return await settleUnlocked(others, next)
       } catch (storageError) {
         return { results: unsettled(group), claimed: NONE, storageError }
       }
@@ -110,15 +114,15 @@ export function createSettleEach({
     const now = monotonic()
     const isDue = (one: FinishedDelivery): boolean => (locked.get(one)?.until ?? 0) <= now
     const known = finished.filter((one) => locked.has(one))
-    const again = known.filter(isDue)
-    if (again.length > 0) {
+    const retried = known.filter(isDue)
+    if (retried.length > 0) {
       try {
-        await free(again)
+        await withoutLocked(retried)
       } catch (storageError) {
         return { results: unsettled(finished), claimed: NONE, storageError }
       }
     }
-    const settled = await settleFree(known.length === 0 ? finished : finished.filter(isDue), next)
+    const settled = await settleUnlocked(known.length === 0 ? finished : finished.filter(isDue), next)
     if (settled.results.length === finished.length) return settled
     const results = new Map(settled.results.map((one) => [one.finished, one]))
     return {
@@ -131,7 +135,7 @@ export function createSettleEach({
   }
 }
 
-/** What a group came to that was refused with the error. */
+/** Settles a group that was refused with this error: see {@link createSettleEach}. */
 async function settleParts<F extends FinishedDelivery>(
   settle: Settle,
   finished: readonly F[],
@@ -139,15 +143,15 @@ async function settleParts<F extends FinishedDelivery>(
   { refusal, logger }: { refusal: unknown; logger: Logger },
 ): Promise<SettleEachResult<F>> {
   if (finished.length === 0 || isInvalidOption(refusal)) throw refusal
-  // Without a claim the same group would be refused for the same row, unless it was the storage that refused.
+  // The group alone is worth a second try only if the claim or the storage may have been the cause.
   const isWorthRepeating = next.claim !== undefined || refusal instanceof OutboxError
-  const then = isWorthRepeating ? 'trying it again' : 'retrying row by row'
+  const then = isWorthRepeating ? 'retrying it without the next claim' : 'retrying row by row'
   logger.warn({ ...errorFields(refusal), outcomes: finished.length }, `batch settle failed; ${then}`)
   if (isWorthRepeating) {
     try {
       return toEach(finished, await settle(finished, {}), logger)
     } catch (again) {
-      // Not row by row: each would wait as long for the same refusal.
+      // The storage fails: row by row, each try would wait as long for the same error.
       if (again instanceof OutboxError) return { results: unsettled(finished), claimed: NONE, storageError: again }
       logger.warn({ ...errorFields(again), outcomes: finished.length }, 'batch settle failed; retrying row by row')
     }
@@ -200,10 +204,10 @@ function toEach<F extends FinishedDelivery>(
   }
 }
 
-/** Says which deliveries a claim or a sweep has marked failed. */
+/** Logs the deliveries that a claim or a sweep has marked failed because their attempts are exhausted. */
 export function logExhausted(logger: Logger, rows: ClaimResult['exhausted']): void {
   for (const { id, lastError } of rows) {
-    // Without what follows the colon: they may be the receiver's own words.
+    // Only the part before the colon: the receiver's own text may follow.
     const error = lastError?.split(':')[0]
     logger.warn(
       { deliveryId: id, errorClass: classOf(lastError), error },

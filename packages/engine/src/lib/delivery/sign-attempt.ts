@@ -7,8 +7,8 @@ import type { Signer } from '../signing/signer.ts'
 import type { EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 
 /**
- * The headers that sign one attempt, with every secret that is active at `now`. All or none: a receiver that goes by the
- * one which cannot be read would refuse the request for good.
+ * The headers that sign one attempt with every secret that is active at `now`. If one of them cannot be read, none is used: a
+ * receiver that verifies with that one would answer 4xx, and the delivery would fail for good.
  *
  * @throws {EngineError} `secret_unreadable`
  */

@@ -141,7 +141,7 @@ describe('a sender without support for tls', () => {
       {
         attempts: 1,
         lastError:
-          'tls: the sender of this process has no client certificates and no private authorities; nothing was sent',
+          'tls: the sender of this process does not support client certificates and private authorities; nothing was sent',
       },
     ])
     expect(sender.requests).toEqual([])

@@ -5,7 +5,7 @@ import { type Answer, LATER, type Rig, rig } from '../../../test/rig.ts'
 const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 const OPEN_MS = 60_000
 
-/** One endpoint, whose answer a test may change. */
+/** One endpoint, whose answer a test can change. */
 async function one(options: Parameters<typeof rig>[0] = {}) {
   let answer: Answer = 500
   const made = await rig({ answer: () => answer, retrySchedule: [3600, 3600], ...options })
@@ -18,7 +18,7 @@ async function one(options: Parameters<typeof rig>[0] = {}) {
     publish: async (count: number) => {
       for (let n = 0; n < count; n++) await made.engine.publish(event)
     },
-    /** As if that much time had passed for the endpoint. */
+    /** Moves the times of the endpoint back, as if this much time had passed. */
     ageBy: (ms: number) =>
       made.exec(
         `update keepsend_endpoints set resume_at = resume_at - ${ms}, window_at = window_at - ${ms}, failing_since = failing_since - ${ms}`,
@@ -41,7 +41,7 @@ async function claimOne({ db }: Rig, claim = {}): Promise<Claim> {
 }
 
 describe('the circuit', () => {
-  it('opens at ten failures in a row, holds what comes, and charges no attempt for it (trap 22)', async () => {
+  it('opens after ten consecutive failures, holds due rows, and counts no attempt of them (trap 22)', async () => {
     const made = await one()
     await made.publish(10)
     await made.work({ limit: 9 })
@@ -82,7 +82,7 @@ describe('the circuit', () => {
     expect(await made.health()).toMatchObject({ failed: answers.split('F').length - 1 })
   })
 
-  it('counts anew after the window', async () => {
+  it('counts from zero after the window', async () => {
     const made = await one()
     await made.publish(6)
     await made.work()
@@ -96,7 +96,7 @@ describe('the circuit', () => {
     expect(await made.health()).toMatchObject({ row: 1, failed: 1, succeeded: 0, circuit: 'closed' })
   })
 
-  it('lets one probe through at a time; its success closes it and lets the others out', async () => {
+  it('resumes one probe at a time; its success closes the circuit and resumes the others', async () => {
     const made = await one()
     await made.publish(10)
     await made.work()
@@ -106,7 +106,7 @@ describe('the circuit', () => {
     await made.ageBy(OPEN_MS)
     const { resumed } = await made.engine.worker.resumeHeld()
     expect(resumed).toHaveLength(1)
-    // The probe stands: no second, however often it is time again.
+    // The probe is in flight: there is no second one, however often its time comes.
     await made.ageBy(OPEN_MS)
     expect((await made.engine.worker.resumeHeld()).resumed).toEqual([])
     made.answers(200)
@@ -120,7 +120,7 @@ describe('the circuit', () => {
     expect(await made.health()).toMatchObject({ circuit: 'closed', wakes: 0 })
   })
 
-  it('stays open when the probe fails, which is charged as the attempt it was; the next probe is another row', async () => {
+  it('stays open when the probe fails, which counts as an attempt; the next probe is another row', async () => {
     const made = await one()
     await made.publish(10)
     await made.work()
@@ -138,7 +138,7 @@ describe('the circuit', () => {
     expect(await made.endpoint()).toMatchObject({ circuit: 'open' })
   })
 
-  it('costs one interval when the prober dies: the row is the probe still, and whoever claims it goes on', async () => {
+  it('loses one interval when the worker of the probe dies: the row is still the probe for the next worker', async () => {
     const made = await one()
     await made.publish(10)
     await made.work()
@@ -155,7 +155,7 @@ describe('the circuit', () => {
     expect(await made.endpoint()).toMatchObject({ circuit: 'closed' })
   })
 
-  it('that has nothing held wants no waking, and the next event is its probe', async () => {
+  it('has no resume time without held rows, and the next event is its probe', async () => {
     const made = await one()
     await made.publish(10)
     await made.work()
@@ -169,7 +169,7 @@ describe('the circuit', () => {
     expect(await made.work()).toMatchObject([{ kind: 'complete' }])
   })
 
-  it('is closed by enabling and by a new URL, as if it had never failed', async () => {
+  it('is closed, and its counters are reset, by enabling and by a new URL', async () => {
     const made = await one()
     for (const mend of [
       () => made.engine.endpoints.setStatus('w1', made.id, 'enabled'),
@@ -187,7 +187,7 @@ describe('the circuit', () => {
     }
   })
 
-  it('a wait that the receiver asked for is no failure', async () => {
+  it('does not count a wait that the receiver asked for as a failure', async () => {
     const made = await one()
     made.answers({ status: 429, headers: { 'retry-after': '60' } })
     await made.publish(12)
@@ -197,7 +197,7 @@ describe('the circuit', () => {
 })
 
 describe('the counters', () => {
-  it('of a healthy endpoint are never written', async () => {
+  it('are never written for a healthy endpoint', async () => {
     const writes: string[] = []
     const made = await one({
       wrap: (db) => ({
@@ -221,7 +221,7 @@ describe('the counters', () => {
     expect(writes.length).toBeGreaterThan(0)
   })
 
-  it('stand as they were when the settle is lost', async () => {
+  it('are unchanged when the settle is lost', async () => {
     const made = await one({ circuit: { failuresInRow: 1 } })
     await made.publish(1)
     const claim = await claimOne(made)
@@ -237,7 +237,7 @@ describe('the counters', () => {
     })
   })
 
-  it('stand as they were when the endpoint was changed since the attempt read it', async () => {
+  it('are unchanged when the endpoint was changed after the attempt read it', async () => {
     const made = await one({ circuit: { failuresInRow: 1 } })
     await made.publish(1)
     const claim = await claimOne(made)
@@ -266,7 +266,7 @@ describe('failing for days', () => {
     expect(await made.work()).toMatchObject([{ kind: 'complete' }])
   })
 
-  it('with a success in between does not', async () => {
+  it('does not disable the endpoint if a success came in between', async () => {
     const made = await one()
     await made.publish(10)
     await made.work()
@@ -293,7 +293,7 @@ describe('options of the circuit', () => {
     ['openMs', 10],
     ['disableAfterMs', 0],
     ['timeoutsInRow', 0],
-  ])('%s of %d is refused by name', async (name, value) => {
+  ])('refuse %s of %d by its name', async (name, value) => {
     await expect(rig({ circuit: { [name]: value } })).rejects.toMatchObject({
       code: 'invalid_option',
       message: expect.stringContaining(`circuit.${name}`) as string,

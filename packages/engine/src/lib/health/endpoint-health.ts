@@ -17,21 +17,23 @@ import type { DeliveryOutcome, EndpointChange, FinishedDelivery } from '../outco
 import type { Notifier } from './operational-webhooks.ts'
 import { jittered } from '../retry-schedule.ts'
 
-/** A statement and, where it changes what an operator looks at, the change that it makes if it changes a row. */
+/** A statement and, if an operator should see its effect, the change to log when it changes a row. */
 export interface EndpointStatement {
   statement: SqlText
   makes?: EndpointChange
 }
 
+// Percent of `disableAfterMs` at which `keepsend.endpoint.failing` is sent.
 const WARNINGS = [90, 75, 50]
 
 /**
- * What attempts that are settled together do to the health of their endpoints: counters first, then what changes by
- * them, each with its report before it. Nothing at all for endpoints that are and stay healthy.
+ * The statements that update the health of endpoints after attempts: first the counters, then the changes that follow from
+ * them. Each change has its notification before it, whose condition the change would make false. An endpoint that is and
+ * stays healthy has none.
  */
 export function healthStatements(
   db: OutboxDatabase,
-  { circuit, reporter, random }: { circuit: CircuitOptions; reporter: Notifier | undefined; random: () => number },
+  { circuit, notifier, random }: { circuit: CircuitOptions; notifier: Notifier | undefined; random: () => number },
   finished: readonly FinishedDelivery[],
 ): { endpointIds: string[]; statements: EndpointStatement[] } {
   const endpointIds: string[] = []
@@ -41,14 +43,14 @@ export function healthStatements(
     const facts = group.flatMap(({ outcome }) => outcome.attempt ?? [])
     const { failed, succeeded, trailing, endpointId } = tally
     const waitMs = jittered(circuit.openMs, random)
-    const probes = group.filter(({ outcome }) => outcome.attempt?.probe && meaningForEndpoint(outcome) !== 'success')
+    const probes = group.filter(({ outcome }) => outcome.attempt?.probe && healthSignalOf(outcome) !== 'success')
     const counts = failed.length > 0 || facts.some(({ failing }) => failing)
     if (!counts && probes.length === 0) continue
     endpointIds.push(endpointId)
     if (counts) statements.push({ statement: recordAttemptsStatement(db, tally, circuit) })
     if (counts && succeeded.length > 0 && trailing === 0 && facts.some(({ circuitOpen }) => circuitOpen)) {
-      const recovered = reporter?.endpoint('keepsend.endpoint.recovered', tally, succeeded, circuitIsOpen(tally), {})
-      statements.push(...plain(recovered), {
+      const recovered = notifier?.endpoint('keepsend.endpoint.recovered', tally, succeeded, circuitIsOpen(tally), {})
+      statements.push(...unlogged(recovered), {
         statement: closeCircuitStatement(db, tally),
         makes: { change: 'circuit closed', endpointId },
       })
@@ -56,29 +58,29 @@ export function healthStatements(
     if (trailing > 0) {
       const opened = shouldOpen(tally, circuit)
       statements.push(
-        ...plain(reporter?.endpoint('keepsend.endpoint.circuit_opened', tally, failed, opened, {})),
+        ...unlogged(notifier?.endpoint('keepsend.endpoint.circuit_opened', tally, failed, opened, {})),
         {
           statement: openCircuitStatement(db, tally, circuit, waitMs),
           makes: { change: 'circuit opened', endpointId, probeInMs: waitMs },
         },
-        ...ageing(db, circuit, reporter, tally, facts),
+        ...warnOrDisable(db, circuit, notifier, tally, facts),
       )
     }
     for (const { claim, outcome } of probes) {
-      // A receiver that answers is asked about another delivery at once.
+      // 'neither': the receiver is alive and refused this body only, so the next probe is sent immediately.
       statements.push({
-        statement: endProbeStatement(db, endpointId, claim, meaningForEndpoint(outcome) === 'neither' ? 0 : waitMs),
+        statement: endProbeStatement(db, endpointId, claim, healthSignalOf(outcome) === 'neither' ? 0 : waitMs),
       })
     }
   }
   return { endpointIds, statements }
 }
 
-/** A warning or the end, if the endpoint has failed long enough. The database judges; here is only whether to ask. */
-function ageing(
+/** Warns of, or disables, an endpoint that has failed long enough. This only decides whether to ask; the statement decides. */
+function warnOrDisable(
   db: OutboxDatabase,
   circuit: CircuitOptions,
-  reporter: Notifier | undefined,
+  notifier: Notifier | undefined,
   tally: Tally,
   facts: readonly { failingSince: number | null; at: number }[],
 ): EndpointStatement[] {
@@ -86,10 +88,12 @@ function ageing(
   const percent = (Math.max(...ages) / circuit.disableAfterMs) * 100
   const { failed, endpointId } = tally
   if (percent >= 100) {
-    const comesTrue = failingFor(tally, 100, circuit)
-    const reports = reporter?.endpoint('keepsend.endpoint.disabled', tally, failed, comesTrue, { reason: 'failing' })
+    const condition = failingFor(tally, 100, circuit)
+    const notifications = notifier?.endpoint('keepsend.endpoint.disabled', tally, failed, condition, {
+      reason: 'failing',
+    })
     return [
-      ...plain(reports),
+      ...unlogged(notifications),
       {
         statement: disableFailingStatement(db, tally, circuit),
         makes: { change: 'disabled', endpointId, reason: 'failing' },
@@ -98,10 +102,10 @@ function ageing(
   }
   const reached = WARNINGS.find((warning) => percent >= warning)
   if (reached === undefined) return []
-  const comesTrue = failingFor(tally, reached, circuit)
-  const reports = reporter?.endpoint('keepsend.endpoint.failing', tally, failed, comesTrue, { percent: reached })
+  const condition = failingFor(tally, reached, circuit)
+  const notifications = notifier?.endpoint('keepsend.endpoint.failing', tally, failed, condition, { percent: reached })
   return [
-    ...plain(reports),
+    ...unlogged(notifications),
     {
       statement: warnStatement(db, tally, reached, circuit),
       makes: { change: 'failing', endpointId, percent: reached },
@@ -109,11 +113,11 @@ function ageing(
   ]
 }
 
-function plain(statements: readonly SqlText[] = []): EndpointStatement[] {
+function unlogged(statements: readonly SqlText[] = []): EndpointStatement[] {
   return statements.map((statement) => ({ statement }))
 }
 
-/** In the order of endpoints, and within one in the order in which the attempts ended. */
+/** Groups by endpoint and version, in that order; within a group attempts stay in the order in which they ended. */
 function byEndpoint(finished: readonly FinishedDelivery[]): FinishedDelivery[][] {
   const groups = new Map<string, FinishedDelivery[]>()
   for (const one of finished) {
@@ -138,25 +142,25 @@ function tallyOf(group: readonly FinishedDelivery[]): Tally {
   let trailing = 0
   let trailingTimeouts = 0
   for (const { claim, outcome } of group) {
-    const meaning = meaningForEndpoint(outcome)
-    const isTimeout = meaning === 'failure' && outcome.attempt?.timedOut === true
+    const signal = healthSignalOf(outcome)
+    const isTimeout = signal === 'failure' && outcome.attempt?.timedOut === true
     claims[isTimeout ? 'timedOut' : 'answered'].push(claim)
     trailingTimeouts = isTimeout ? trailingTimeouts + 1 : 0
-    if (meaning === 'neither') continue
-    claims[meaning === 'success' ? 'succeeded' : 'failed'].push(claim)
-    trailing = meaning === 'success' ? 0 : trailing + 1
+    if (signal === 'neither') continue
+    claims[signal === 'success' ? 'succeeded' : 'failed'].push(claim)
+    trailing = signal === 'success' ? 0 : trailing + 1
   }
   return { endpointId, version, ...claims, trailing, trailingTimeouts }
 }
 
-// What is wrong is the delivery's body, by the word of a receiver that is well.
+// A healthy receiver refused the body of this delivery.
 const ABOUT_THE_BODY = new Set([400, 413, 415, 422])
 
 /**
- * What an attempt says of the health of its endpoint. A wait that the receiver asked for, and its word on the body, are
- * neither: it is alive.
+ * Whether an attempt counts as success or failure for the endpoint's health. A wait that the receiver asked for and a refused
+ * body count as neither: the receiver is alive.
  */
-export function meaningForEndpoint(outcome: DeliveryOutcome): 'success' | 'failure' | 'neither' {
+export function healthSignalOf(outcome: DeliveryOutcome): 'success' | 'failure' | 'neither' {
   if (outcome.kind === 'complete') return 'success'
   const failed = outcome.kind === 'fail' || (outcome.kind === 'reschedule' && !outcome.deferral)
   return failed && !ABOUT_THE_BODY.has(outcome.httpStatus ?? 0) ? 'failure' : 'neither'

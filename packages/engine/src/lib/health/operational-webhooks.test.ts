@@ -4,7 +4,7 @@ import { type Answer, LATER, rig } from '../../../test/rig.ts'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: {} }
 
-/** A tenant's endpoint that wants everything, and an operator's that wants what Keepsend reports. */
+/** A tenant's endpoint for all events, and an operator's endpoint for operational webhooks. */
 async function watched({ isNamed = true, ...options }: Parameters<typeof rig>[0] & { isNamed?: boolean } = {}) {
   let answer: Answer = 500
   let operatorAnswer: Answer = 200
@@ -16,15 +16,15 @@ async function watched({ isNamed = true, ...options }: Parameters<typeof rig>[0]
   })
   const { id } = await made.addEndpoint()
   await made.addEndpoint({ workspaceId: 'operator', url: 'https://operator.example.com/', eventTypes: ['keepsend.*'] })
-  const reports = async () =>
+  const notifications = async () =>
     (await made.rows())
       .filter(({ type }) => type.startsWith('keepsend.'))
       .map(({ type, payload }) => [type, (JSON.parse(payload) as { data: Record<string, unknown> }).data] as const)
-  const types = async () => (await reports()).map(([type]) => type.replace('keepsend.', ''))
+  const types = async () => (await notifications()).map(([type]) => type.replace('keepsend.', ''))
   return {
     ...made,
     id,
-    reports,
+    notifications,
     types,
     answers: (next: Answer) => void (answer = next),
     operatorAnswers: (next: Answer) => void (operatorAnswer = next),
@@ -33,7 +33,7 @@ async function watched({ isNamed = true, ...options }: Parameters<typeof rig>[0]
     },
     ageBy: (ms: number) =>
       made.exec(`update keepsend_endpoints set resume_at = resume_at - ${ms}, failing_since = failing_since - ${ms}`),
-    /** Attempts what is due for the tenant, and nothing for the operator. */
+    /** Attempts the due deliveries of the tenant, and none of the operator. */
     workTenant: async () => {
       const { claims } = await claimDueEvents(made.db, { limit: 100 })
       const own = claims.filter(({ workspaceId }) => workspaceId === 'w1')
@@ -46,12 +46,12 @@ async function watched({ isNamed = true, ...options }: Parameters<typeof rig>[0]
   }
 }
 
-describe('what Keepsend reports to the operator', () => {
-  it('a circuit that opens and one that has recovered, once each, signed and sent like any event', async () => {
+describe('operational webhooks', () => {
+  it('notify once each of a circuit that opens and one that closes, signed and sent like any event', async () => {
     const made = await watched()
     await made.publish(10)
     await made.workTenant()
-    expect(await made.reports()).toEqual([
+    expect(await made.notifications()).toEqual([
       ['keepsend.endpoint.circuit_opened', { endpointId: made.id, workspaceId: 'w1' }],
     ])
     await made.publish(1)
@@ -65,7 +65,7 @@ describe('what Keepsend reports to the operator', () => {
     expect(made.sender.requests.filter(({ url }) => url.includes('operator'))).toHaveLength(2)
   })
 
-  it('an endpoint that has failed for half of the time, three quarters, nine tenths, and one that is disabled', async () => {
+  it('notify at 50, 75 and 90 percent of the time to disabling, and of the disabling', async () => {
     const made = await watched()
     await made.publish(10)
     await made.workTenant()
@@ -77,11 +77,11 @@ describe('what Keepsend reports to the operator', () => {
       await made.engine.worker.resumeHeld()
       await made.workTenant()
     }
-    const told = (await made.reports()).map(([type, { percent, reason }]) => [
+    const sent = (await made.notifications()).map(([type, { percent, reason }]) => [
       type.replace('keepsend.endpoint.', ''),
       percent ?? reason,
     ])
-    expect(told).toEqual([
+    expect(sent).toEqual([
       ['circuit_opened', undefined],
       ['failing', 50],
       ['failing', 75],
@@ -90,7 +90,7 @@ describe('what Keepsend reports to the operator', () => {
     ])
   })
 
-  it('a delivery that has failed for good, and an endpoint that a 410 disabled', async () => {
+  it('notify of a delivery that has failed for good, and of an endpoint that a 410 disabled', async () => {
     const made = await watched()
     made.answers({ status: 400, body: 'no thanks' })
     const { eventId } = await made.engine.publish(event)
@@ -98,7 +98,7 @@ describe('what Keepsend reports to the operator', () => {
     made.answers(410)
     await made.publish(1)
     await made.workTenant()
-    expect(await made.reports()).toMatchObject([
+    expect(await made.notifications()).toMatchObject([
       [
         'keepsend.delivery.failed',
         {
@@ -115,7 +115,7 @@ describe('what Keepsend reports to the operator', () => {
     ])
   })
 
-  it('a delivery in line whose endpoint was deleted, and none that was held for it', async () => {
+  it('notify of a due delivery whose endpoint was deleted, and of none that was held for it', async () => {
     const made = await watched()
     await made.publish(1)
     await made.engine.endpoints.setStatus('w1', made.id, 'disabled')
@@ -123,12 +123,12 @@ describe('what Keepsend reports to the operator', () => {
     await made.engine.endpoints.delete('w1', made.id)
     await made.workTenant()
     expect((await made.rows()).filter(({ status }) => status === 'failed')).toHaveLength(3)
-    expect(await made.reports()).toMatchObject([
+    expect(await made.notifications()).toMatchObject([
       ['keepsend.delivery.failed', { endpointId: made.id, error: 'endpoint_gone: the endpoint does not exist' }],
     ])
   })
 
-  it('nothing when the settle is lost: report and change are one unit', async () => {
+  it('notify of nothing when the settle is lost: notification and change are one transaction', async () => {
     for (const status of [500, 400, 410]) {
       const made = await watched({ circuit: { failuresInRow: 1 } })
       made.answers(status)
@@ -143,7 +143,7 @@ describe('what Keepsend reports to the operator', () => {
     }
   })
 
-  it('nothing when the unit is refused', async () => {
+  it('notify of nothing when the transaction is refused', async () => {
     const made = await watched({ circuit: { failuresInRow: 1 } })
     await made.publish(1)
     const { claims } = await claimDueEvents(made.db, { limit: 1 })
@@ -158,7 +158,7 @@ describe('what Keepsend reports to the operator', () => {
     expect(await made.types()).toEqual(['endpoint.circuit_opened'])
   })
 
-  it('nothing about its own reports: a failed one raises no other', async () => {
+  it('notify of nothing about themselves: a failed one makes no other', async () => {
     const made = await watched({ retrySchedule: [], circuit: { failuresInRow: 1 } })
     made.operatorAnswers(500)
     await made.publish(1)
@@ -170,7 +170,7 @@ describe('what Keepsend reports to the operator', () => {
     expect((await made.rows()).every(({ status }) => status === 'failed' || status === 'held')).toBe(true)
   })
 
-  it('nothing to those that only want everything, in the operator’s workspace or a tenant’s', async () => {
+  it('are not sent to endpoints that subscribe to `*` only, of the operator or of a tenant', async () => {
     const made = await rig({ answer: () => 500, operatorWorkspaceId: 'w1', circuit: { failuresInRow: 1 } })
     await made.addEndpoint({ eventTypes: ['*'] })
     await made.addEndpoint({ workspaceId: 'w2', eventTypes: ['*', 'keepsend.*'] })
@@ -179,7 +179,7 @@ describe('what Keepsend reports to the operator', () => {
     expect((await made.rows()).map(({ type }) => type)).toEqual(['message.created'])
   })
 
-  it('nothing where no workspace is named', async () => {
+  it('are not sent without operatorWorkspaceId', async () => {
     const made = await watched({ isNamed: false, circuit: { failuresInRow: 1 } })
     await made.publish(1)
     await made.work()

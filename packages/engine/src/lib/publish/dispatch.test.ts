@@ -78,7 +78,7 @@ describe('publish, when the database does not accept the rows', () => {
     await settled()
     expect(engine.counters).toEqual({ queueErrors: 0, degraded: 1, notAccepted: 1 })
     expect(log.entries.map(({ message }) => message)).toEqual([
-      expect.stringContaining('could not be inserted'),
+      expect.stringContaining('failed to insert the deliveries'),
       'event lost: neither the database nor the queue accepted it',
     ])
     expect(JSON.stringify(log.entries)).not.toContain('é🙂')

@@ -93,7 +93,7 @@ describe('at rest', () => {
       kind: 'reschedule',
       deferral: true,
       delayMs: 60_000,
-      error: 'secret_unreadable: a secret of its endpoint could not be read; nothing was sent',
+      error: 'secret_unreadable: a secret of the endpoint could not be read; nothing was sent',
     })
     expect(sender.requests).toHaveLength(2)
     for (const { secret } of [victim, bystander]) {

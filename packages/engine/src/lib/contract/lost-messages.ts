@@ -1,18 +1,19 @@
 import { claimDueEvents, newEventId, replayEvents } from '@keepsend/outbox'
 import { firstEventIdAt } from '@keepsend/outbox/internal'
 import { expect } from 'vitest'
-import { type Holds, event, idsAt, keepRow, onlyRow, timePasses } from './fixtures.ts'
+import { type Holds, event, idsAt, insertRow, makeWaitingRowsDue, onlyRow } from './fixtures.ts'
 
-// Older than a queue may take over its first message (two minutes are usual), and young enough to start handed off.
+// Older than the time a queue may take to deliver a first message (usually two minutes), and young enough that the row still
+// starts as dispatched.
 const OLD_MS = 240_000
 
-/** What happens to a row when nobody is told of it: a message costs time when it is lost, never a delivery. */
-export function lostPromises(holds: Holds): void {
-  holds('a row whose message never came is delivered all the same', async (world) => {
+/** Rows whose message is lost: that costs time, never a delivery. */
+export function lostMessagesPromises(holds: Holds): void {
+  holds('delivers a row whose first message was lost', async (world) => {
     const { db, engine, addEndpoint, work, rows } = world
     const endpoint = await addEndpoint()
     const id = firstEventIdAt(Date.now() - OLD_MS) + newEventId().slice(17)
-    // Committed by a process that ended before it could tell.
+    // Committed by a process that ended before it dispatched the row.
     await db.atomic(engine.publishStatements(event(id)))
     expect(await rows()).toHaveLength(1)
     await work()
@@ -20,7 +21,7 @@ export function lostPromises(holds: Holds): void {
     expect(await rows()).toEqual([])
   })
 
-  holds('a row that a replay made due is delivered without a message', async (world) => {
+  holds('delivers a row that a replay made due, without a message', async (world) => {
     const { db, addEndpoint, publish, work, rows } = world
     const { answer, arrivals } = await addEndpoint()
     await answer(400)
@@ -34,26 +35,26 @@ export function lostPromises(holds: Holds): void {
     expect(await rows()).toEqual([])
   })
 
-  holds('a row whose retry lost its message is delivered when its time has come', async (world) => {
+  holds('delivers a row whose retry lost its message, when its time has come', async (world) => {
     const { addEndpoint, publish, work, rows } = world
     const { answer, arrivals } = await addEndpoint({ retrySchedule: [3600] })
     await answer(503)
     await publish(1)
     await work()
     await answer(200)
-    await timePasses(world)
+    await makeWaitingRowsDue(world)
     await work()
     expect(await arrivals()).toHaveLength(2)
     expect(await rows()).toEqual([])
   })
 
   holds(
-    'a row whose worker died is worked when the lease has ended, and the crash costs it no attempt',
+    'delivers a row whose worker died when its lease has expired, and the crash counts no attempt',
     async (world) => {
       const { db, addEndpoint, work } = world
       const endpoint = await addEndpoint()
       await endpoint.answer(400)
-      const { id } = await keepRow(world, endpoint, { due: 1 })
+      const { id } = await insertRow(world, endpoint, { due: 1 })
       const { claims } = await claimDueEvents(db, { limit: 1, leaseMs: 1000, now: 2 })
       expect(claims).toMatchObject([{ id, attempts: 1 }])
       await work()

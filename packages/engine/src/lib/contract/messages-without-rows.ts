@@ -3,44 +3,41 @@ import { sqlText } from '@keepsend/outbox/internal'
 import { expect } from 'vitest'
 import { type Holds, event, idsAt, onlyRow } from './fixtures.ts'
 
-/** Messages without an `outboxId`: the adapter owns their durability. */
-export function keptPromises(holds: Holds): void {
-  holds(
-    'a message without a row makes one for each endpoint that wants the event, under the id it carries',
-    async (world) => {
-      const { queue, addEndpoint, work, rows } = world
-      const [wants, too, other] = [
-        await addEndpoint(),
-        await addEndpoint({ eventTypes: ['message.*'] }),
-        await addEndpoint({ eventTypes: ['file.added'] }),
-      ]
-      const { id, ...message } = event()
-      await queue.send({ ...message, eventId: id })
-      await work()
-      expect([await idsAt(wants), await idsAt(too), await idsAt(other)]).toEqual([[id], [id], []])
-      expect(await rows()).toEqual([])
-    },
-  )
+/** Messages without an `outboxId`: the event has no rows yet, and the adapter must make them. */
+export function messagesWithoutRowsPromises(holds: Holds): void {
+  holds('inserts and delivers a row for each subscribed endpoint, under the event id of the message', async (world) => {
+    const { queue, addEndpoint, work, rows } = world
+    const [all, matching, other] = [
+      await addEndpoint(),
+      await addEndpoint({ eventTypes: ['message.*'] }),
+      await addEndpoint({ eventTypes: ['file.added'] }),
+    ]
+    const { id, ...message } = event()
+    await queue.send({ ...message, eventId: id })
+    await work()
+    expect([await idsAt(all), await idsAt(matching), await idsAt(other)]).toEqual([[id], [id], []])
+    expect(await rows()).toEqual([])
+  })
 
   holds(
-    'what arrives is the envelope that a commit would have kept, at the time and on the channels of the event',
+    'sends the envelope that a commit would have stored, with the time and on the channels of the event',
     async (world) => {
       const { queue, addEndpoint, work } = world
-      const listens = await addEndpoint({ channels: ['room.1'] })
-      const elsewhere = await addEndpoint({ channels: ['room.2'] })
+      const subscribed = await addEndpoint({ channels: ['room.1'] })
+      const other = await addEndpoint({ channels: ['room.2'] })
       const { id, type, workspaceId, data } = event()
       const timestamp = '2026-01-02T03:04:05.678Z'
       await queue.send({ type, workspaceId, data, eventId: id, channels: ['room.1'], timestamp })
       await work()
-      expect(await listens.arrivals()).toMatchObject([{ id, body: JSON.stringify({ type, timestamp, data }) }])
-      expect(await elsewhere.arrivals()).toEqual([])
+      expect(await subscribed.arrivals()).toMatchObject([{ id, body: JSON.stringify({ type, timestamp, data }) }])
+      expect(await other.arrivals()).toEqual([])
     },
   )
 
-  holds('a raw body arrives as it is, with a row and without one, and its row keeps its type', async (world) => {
+  holds('sends a raw body unchanged, with and without a row, and its row has its content type', async (world) => {
     const { engine, queue, addEndpoint, background, work, rows } = world
     const { answer, arrivals } = await addEndpoint()
-    // Its rows stay, to be looked at.
+    // A failed row stays and can be inspected.
     await answer(400)
     const { id, type, workspaceId } = event()
     const raw = { body: '[ "é🙂", 1.0 ]\r\n', contentType: 'application/vnd.acme+json; charset=utf-8' }
@@ -51,10 +48,10 @@ export function keptPromises(holds: Holds): void {
     expect((await rows()).map(({ contentType }) => contentType)).toEqual([raw.contentType, raw.contentType])
   })
 
-  holds('the same message again makes no second row and no second delivery', async (world) => {
+  holds('inserts no second row and sends no second request for a repeated message', async (world) => {
     const { queue, addEndpoint, work } = world
     const { answer, arrivals } = await addEndpoint()
-    // Its row stays, so that the repeat finds it.
+    // A failed row stays, so that the repeat finds it.
     await answer(400)
     const { id, ...message } = event()
     for (let copy = 0; copy < 3; copy++) await queue.send({ ...message, eventId: id })
@@ -65,7 +62,7 @@ export function keptPromises(holds: Holds): void {
     expect(await onlyRow(world)).toMatchObject({ status: 'failed', attempts: 1 })
   })
 
-  holds('an event that nobody wants makes no row and is not kept for later', async (world) => {
+  holds('inserts no row for an event without a subscribed endpoint, and does not store the event', async (world) => {
     const { queue, addEndpoint, work, rows } = world
     const before = await addEndpoint({ eventTypes: ['file.added'] })
     await queue.send({ ...event(), eventId: newEventId() })
@@ -76,11 +73,11 @@ export function keptPromises(holds: Holds): void {
   })
 
   holds(
-    'without its rows it is never delivered: they are made as soon as they can be, or the send rejects',
+    'delivers an event only after its rows are inserted: as soon as the database works, unless the send was rejected',
     async (world) => {
       const { db, engine, addEndpoint, background, work, rows } = world
       const endpoint = await addEndpoint()
-      // The fan-out fails, and nothing else does.
+      // Makes only the fan-out fail.
       await db.run(sqlText`alter table keepsend_subscriptions rename to keepsend_elsewhere`)
       const { eventId, accepted } = await engine.publish(event(), background)
       expect(accepted).toBe(false)

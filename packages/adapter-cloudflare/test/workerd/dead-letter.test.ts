@@ -9,7 +9,7 @@ import { type HeldMessage, LOST_MS, type Rig, batchOf, fates, messagesFor, rig }
 
 const REASON = 'dead_letter: the queue gave up on the message'
 
-type Parts = Rig & FaultyD1 & { consume: (bodies: readonly unknown[]) => Promise<HeldMessage[]> }
+type Parts = Rig & FaultyD1 & { consumeDead: (bodies: readonly unknown[]) => Promise<HeldMessage[]> }
 
 async function newRig(): Promise<Parts> {
   const faults = faulty(env.DB)
@@ -17,8 +17,8 @@ async function newRig(): Promise<Parts> {
   return {
     ...parts,
     ...faults,
-    async consume(bodies) {
-      const batch = batchOf(bodies, { queue: 'keepsend-dead-letters' })
+    async consumeDead(bodies) {
+      const batch = batchOf(bodies, { queue: 'keepsend-dead-deadMessages' })
       await consumeDeadLetters(parts.policy, batch)
       return batch.messages
     },
@@ -36,7 +36,7 @@ describe('the row of a dead letter', () => {
     const ids = await parts.publish(2)
     parts.sent.length = 0
     const before = await parts.now()
-    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.consumeDead(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
     for (const row of await parts.rows()) {
       expect(row).toMatchObject({ status: 'pending', attempts: 1, moves: 1, claimedAt: null, lastError: REASON })
       expect(row.dueAt).toBeGreaterThanOrEqual(before + 300_000)
@@ -60,7 +60,7 @@ describe('the row of a dead letter', () => {
     await parts.addEndpoint()
     await parts.publish(1)
     await setRows(parts, 'attempts = max_attempts - 1')
-    await parts.consume(messagesFor(await parts.rows()))
+    await parts.consumeDead(messagesFor(await parts.rows()))
     expect(await parts.rows()).toMatchObject([{ status: 'failed', attempts: 10, lastError: REASON, dueAt: null }])
   })
 
@@ -69,7 +69,7 @@ describe('the row of a dead letter', () => {
     await parts.addEndpoint()
     await parts.publish(1)
     await setRows(parts, 'attempts = max_attempts - 2')
-    await parts.consume(messagesFor(await parts.rows()))
+    await parts.consumeDead(messagesFor(await parts.rows()))
     expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9 }])
   })
 
@@ -78,7 +78,7 @@ describe('the row of a dead letter', () => {
     await parts.addEndpoint()
     await parts.publish(1)
     await setRows(parts, 'attempts = max_attempts - 1, gen = created_at + 4, claimed_at = 1, due_at = 1')
-    await parts.consume(messagesFor(await parts.rows(), 4))
+    await parts.consumeDead(messagesFor(await parts.rows(), 4))
     expect(await parts.rows()).toMatchObject([{ status: 'pending', attempts: 9, claimedAt: null }])
   })
 
@@ -87,11 +87,11 @@ describe('the row of a dead letter', () => {
     await parts.addEndpoint()
     await parts.publish(1)
     const [letter] = messagesFor(await parts.rows())
-    const letters = [letter, letter]
-    expect(fates(await parts.consume(letters))).toEqual(['ack', 'ack'])
+    const deadMessages = [letter, letter]
+    expect(fates(await parts.consumeDead(deadMessages))).toEqual(['ack', 'ack'])
     const before = await parts.rows()
     expect(before).toMatchObject([{ attempts: 1, moves: 1 }])
-    expect(fates(await parts.consume(letters))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.consumeDead(deadMessages))).toEqual(['ack', 'ack'])
     expect(await parts.rows()).toEqual(before)
   })
 
@@ -109,8 +109,8 @@ describe('the row of a dead letter', () => {
       await parts.db.run({ sql: `update pending_events set ${state} where id = ?`, params: [ids[n] ?? ''] })
     }
     const before = await parts.rows()
-    const letters = [...messagesFor(before), { outboxId: newEventId(), gen: 0 }]
-    expect(fates(await parts.consume(letters))).toEqual(Array(5).fill('ack'))
+    const deadMessages = [...messagesFor(before), { outboxId: newEventId(), gen: 0 }]
+    expect(fates(await parts.consumeDead(deadMessages))).toEqual(Array(5).fill('ack'))
     expect(await parts.rows()).toEqual(before)
   })
 })
@@ -120,7 +120,7 @@ describe('a dead letter that names no row', () => {
     const parts = await newRig()
     const hook = await parts.addEndpoint()
     const eventId = newEventId()
-    expect(fates(await parts.consume([{ type: 'message.created', workspaceId: 'w', data: {}, eventId }]))).toEqual([
+    expect(fates(await parts.consumeDead([{ type: 'message.created', workspaceId: 'w', data: {}, eventId }]))).toEqual([
       'ack',
     ])
     expect(await parts.rows()).toMatchObject([{ id: `${eventId}.${hook.endpointId}`, attempts: 0, dueAt: null }])
@@ -130,7 +130,7 @@ describe('a dead letter that names no row', () => {
 
   it('and is malformed is logged and acknowledged', async () => {
     const parts = await newRig()
-    expect(fates(await parts.consume([null, 5n, { outboxId: 7 }]))).toEqual(['ack', 'ack', 'ack'])
+    expect(fates(await parts.consumeDead([null, 5n, { outboxId: 7 }]))).toEqual(['ack', 'ack', 'ack'])
     expect(parts.log).toHaveLength(3)
   })
 })
@@ -141,13 +141,13 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     await parts.addEndpoint()
     await parts.publish(2)
     parts.judge(() => 'refused')
-    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual([
+    expect(fates(await parts.consumeDead(messagesFor(await parts.rows())))).toEqual([
       { retryAfter: 30 },
       { retryAfter: 30 },
     ])
     parts.judge()
     expect(await parts.rows()).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
-    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.consumeDead(messagesFor(await parts.rows())))).toEqual(['ack', 'ack'])
   })
 
   it('and counts no attempt, if its row cannot be settled', async () => {
@@ -155,13 +155,13 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     await parts.addEndpoint()
     await parts.publish(2)
     parts.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
-    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual([
+    expect(fates(await parts.consumeDead(messagesFor(await parts.rows())))).toEqual([
       { retryAfter: 30 },
       { retryAfter: 30 },
     ])
     expect(parts.log.filter(({ level }) => level === 'error')).toMatchObject([
       {
-        message: 'failed to record dead letters; their messages will come back',
+        message: 'failed to record dead deadMessages; their messages will come back',
         fields: { outcomes: 2, code: 'not_accepted' },
       },
     ])
@@ -174,8 +174,8 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     await parts.addEndpoint()
     await parts.publish(2)
     parts.judge(({ verbs, index }) => (verbs.includes('update') && index === 1 ? 'answer lost' : 'well'))
-    await parts.consume(messagesFor(await parts.rows()))
-    await parts.consume(messagesFor(await parts.rows()))
+    await parts.consumeDead(messagesFor(await parts.rows()))
+    await parts.consumeDead(messagesFor(await parts.rows()))
     expect(await parts.rows()).toMatchObject([
       { attempts: 1, moves: 1 },
       { attempts: 1, moves: 1 },
@@ -194,7 +194,7 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     })
     const poison = (await parts.rows()).findIndex(({ type }) => type === 'poison.taken')
     const expected = ids.map((_, n) => (n === poison ? { retryAfter: 30 } : 'ack'))
-    expect(fates(await parts.consume(messagesFor(await parts.rows())))).toEqual(expected)
+    expect(fates(await parts.consumeDead(messagesFor(await parts.rows())))).toEqual(expected)
     expect((await parts.rows()).map(({ attempts }) => attempts)).toEqual(ids.map((_, n) => (n === poison ? 0 : 1)))
   })
 })

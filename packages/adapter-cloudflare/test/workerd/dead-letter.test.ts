@@ -18,7 +18,7 @@ async function newRig(): Promise<Parts> {
     ...parts,
     ...faults,
     async consumeDead(bodies) {
-      const batch = batchOf(bodies, { queue: 'keepsend-dead-deadMessages' })
+      const batch = batchOf(bodies, { queue: 'keepsend-dead-letters' })
       await consumeDeadLetters(parts.policy, batch)
       return batch.messages
     },
@@ -161,7 +161,7 @@ describe('while D1 does not answer, a dead letter comes back', () => {
     ])
     expect(parts.log.filter(({ level }) => level === 'error')).toMatchObject([
       {
-        message: 'failed to record dead deadMessages; their messages will come back',
+        message: 'failed to record dead letters; their messages will come back',
         fields: { outcomes: 2, code: 'not_accepted' },
       },
     ])

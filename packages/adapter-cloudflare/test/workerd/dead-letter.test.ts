@@ -87,11 +87,11 @@ describe('the row of a dead letter', () => {
     await parts.addEndpoint()
     await parts.publish(1)
     const [letter] = messagesFor(await parts.rows())
-    const letters = [letter, letter]
-    expect(fates(await parts.consumeDead(letters))).toEqual(['ack', 'ack'])
+    const deadMessages = [letter, letter]
+    expect(fates(await parts.consumeDead(deadMessages))).toEqual(['ack', 'ack'])
     const before = await parts.rows()
     expect(before).toMatchObject([{ attempts: 1, moves: 1 }])
-    expect(fates(await parts.consumeDead(letters))).toEqual(['ack', 'ack'])
+    expect(fates(await parts.consumeDead(deadMessages))).toEqual(['ack', 'ack'])
     expect(await parts.rows()).toEqual(before)
   })
 
@@ -109,8 +109,8 @@ describe('the row of a dead letter', () => {
       await parts.db.run({ sql: `update pending_events set ${state} where id = ?`, params: [ids[n] ?? ''] })
     }
     const before = await parts.rows()
-    const letters = [...messagesFor(before), { outboxId: newEventId(), gen: 0 }]
-    expect(fates(await parts.consumeDead(letters))).toEqual(Array(5).fill('ack'))
+    const deadMessages = [...messagesFor(before), { outboxId: newEventId(), gen: 0 }]
+    expect(fates(await parts.consumeDead(deadMessages))).toEqual(Array(5).fill('ack'))
     expect(await parts.rows()).toEqual(before)
   })
 })

@@ -115,11 +115,7 @@ describe('options', () => {
   it.each([
     [{ ownHostname: [] }, {}, 'createWorker has no option ownHostname; did you mean ownHostnames?'],
     [{ secrets: TEST_KEYS }, {}, 'createWorker has no option secrets: it belongs in bindings: { secrets }'],
-    [
-      { urlPolicy: {} },
-      {},
-      'createWorker has no option urlPolicy: it belongs in bindings: { engine: { urlPolicy } }',
-    ],
+    [{ urlPolicy: {} }, {}, 'createWorker has no option urlPolicy: it belongs in bindings: { engine: { urlPolicy } }'],
     [{}, { urlPolicy: {} }, 'bindings(env) has no option urlPolicy: it belongs in engine: { urlPolicy }'],
     [{}, { engine: { secrets: 1 } }, 'bindings(env) has no option engine.secrets: it belongs beside engine'],
     [{}, { engine: { circuit: { openms: 1 } } }, 'did you mean engine.circuit.openMs?'],
@@ -138,7 +134,7 @@ describe('options', () => {
         bindings: (given: Env) => ({ db: given.DB, queue: 'inline', secrets, engine: { logger: undefined } }),
       }),
       createWorker<Env>({ bindings: (given) => ({ db: given.DB, queue, secrets }) }),
-      // @ts-expect-error -- `urlPolicy` belongs into `engine`
+      // @ts-expect-error -- `urlPolicy` belongs in `engine`
       createWorker({ bindings: () => ({ db, queue, secrets, urlPolicy: {} }) }),
       // @ts-expect-error -- the same of an environment
       createWorker({ bindings: (given: Env) => ({ db: given.DB, queue, secrets, urlPolicy: {} }) }),

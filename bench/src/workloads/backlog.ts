@@ -26,7 +26,7 @@ export type BacklogFound = { round: number; ms: number }[][]
 
 const KINDS = {
   pending: 'pending',
-  exhausted: 'with their attempts used up (claimed and buried)',
+  exhausted: 'whose attempts are exhausted (claimed and marked failed)',
   failed: 'failed, beside 1000 pending',
   held: 'held, beside 1000 pending',
   waiting: 'that are due tomorrow, beside one event of another workspace',

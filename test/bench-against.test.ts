@@ -43,20 +43,20 @@ test('5 values give an interval, and fewer give none', () => {
 
 test('a comparison has 15 rounds, a target of 0.97 and every workload that can be compared, unless told otherwise', () => {
   expect(readArguments(['--against', 'main'], known)).toMatchObject({
-    works: known.comparable,
+    workloads: known.comparable,
     rounds: 15,
     events: 20_000,
     against: 'main',
     atLeast: 0.97,
   })
   const told = ['drain', '--against', 'main', '--rounds', '31', '--events', '5000', '--at-least', '1.2']
-  expect(readArguments(told, known)).toMatchObject({ works: ['drain'], rounds: 31, events: 5000, atLeast: 1.2 })
+  expect(readArguments(told, known)).toMatchObject({ workloads: ['drain'], rounds: 31, events: 5000, atLeast: 1.2 })
   expect(readArguments(['--against', 'main', '--quick', '--rounds', '3'], known)).toMatchObject({ rounds: 3 })
 })
 
 test('a run without a comparison has every workload, in 5 rounds', () => {
   expect(readArguments([], known)).toEqual({
-    works: known.all,
+    workloads: known.all,
     rounds: 5,
     events: 20_000,
     quick: false,
@@ -67,7 +67,7 @@ test('a run without a comparison has every workload, in 5 rounds', () => {
 test('a part of neighbours is chosen by scenario, store and processes', () => {
   const told = ['neighbours', '--only', 'K1.1,K1.4', '--store', 'postgres', '--processes', '4']
   const part = { only: ['K1.1', 'K1.4'], store: 'postgres', processes: 4 }
-  expect(readArguments(told, known)).toMatchObject({ works: ['neighbours'], ...part })
+  expect(readArguments(told, known)).toMatchObject({ workloads: ['neighbours'], ...part })
 })
 
 for (const { args, message } of [

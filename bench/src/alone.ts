@@ -4,14 +4,14 @@ import { senderCommand } from './cores.ts'
 
 const PATIENCE_MS = 900_000
 
-/** Runs a process that measures by itself, where a sender would run, and answers what it found. */
+/** Runs a process that measures by itself, on a sender's core, and returns its findings. */
 export async function runAlone<Found>(
   name: 'backlog' | 'd1' | 'overhead',
   ask: unknown,
   env: Record<string, string> = {},
 ): Promise<Found> {
   const [command, args] = senderCommand(processFile(name), [JSON.stringify(ask)], 1)
-  // Its standard input ends with this process, and it with its standard input.
+  // Its standard input ends with this process, and the process ends with its standard input.
   const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...env },

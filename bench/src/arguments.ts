@@ -1,27 +1,27 @@
 import { parseArgs } from 'node:util'
 
-/** What a run of bench was asked for. */
+/** The arguments of a run of bench. */
 export interface Arguments {
-  /** Names of workloads, in the order given; all of them when none was given. */
-  works: string[]
+  /** Names of workloads, in the given order; all of them without names. */
+  workloads: string[]
   rounds: number
   events: number
   quick: boolean
   /** The ref to compare with. */
   against?: string | undefined
-  /** The ratio, this tree's speed by that of the other, that a comparison calls not worse. */
+  /** The smallest ratio of this tree's speed to the other's that counts as not worse. */
   atLeast: number
-  /** Scenarios of `neighbours`; all of them when none was given. */
+  /** Scenarios of `neighbours`; all of them if not given. */
   only?: string[] | undefined
-  /** Where `neighbours` keeps its events. @default each */
+  /** The store of `neighbours`. @default each */
   store?: 'sqlite' | 'postgres' | undefined
   /** How many processes of `neighbours` deliver. @default 1, then 4 */
   processes?: number | undefined
 }
 
-export interface KnownWorks {
+export interface KnownWorkloads {
   all: readonly string[]
-  /** Those that `--against` can compare. */
+  /** Workloads that `--against` can compare. */
   comparable: readonly string[]
   /** The scenarios of `neighbours`. */
   parts: readonly string[]
@@ -33,8 +33,8 @@ const LEAST_ROUNDS_AGAINST = 15
 const QUICK_ROUNDS_AGAINST = 2
 const DEFAULT_AT_LEAST = 0.97
 
-/** Reads the command line. Throws an error whose message is for the person who typed it. */
-export function readArguments(args: readonly string[], { all, comparable, parts }: KnownWorks): Arguments {
+/** Reads the command line. Throws an error whose message is for the user. */
+export function readArguments(args: readonly string[], { all, comparable, parts }: KnownWorkloads): Arguments {
   const { values, positionals } = parseArgs({
     args: [...args],
     options: {
@@ -63,8 +63,8 @@ export function readArguments(args: readonly string[], { all, comparable, parts 
     if (values['at-least'] !== undefined)
       throw new Error('--at-least is the target of a comparison: give --against too')
     const rounds = numberOf('--rounds', values.rounds, quick ? 1 : 5)
-    const works = positionals.length > 0 ? positionals : [...all]
-    return { works, rounds, events, quick, atLeast: DEFAULT_AT_LEAST, ...part }
+    const workloads = positionals.length > 0 ? positionals : [...all]
+    return { workloads, rounds, events, quick, atLeast: DEFAULT_AT_LEAST, ...part }
   }
   const others = positionals.filter((name) => !comparable.includes(name))
   if (others.length > 0) {
@@ -78,11 +78,11 @@ export function readArguments(args: readonly string[], { all, comparable, parts 
   if (!(atLeast > 0 && atLeast < Number.POSITIVE_INFINITY)) {
     throw new Error(`--at-least must be a ratio above 0, such as 0.97; found ${values['at-least']}`)
   }
-  const works = positionals.length > 0 ? positionals : [...comparable]
-  return { works, rounds, events, quick, against, atLeast }
+  const workloads = positionals.length > 0 ? positionals : [...comparable]
+  return { workloads, rounds, events, quick, against, atLeast }
 }
 
-/** A part of `neighbours`, in which only what was given stands. */
+/** A part of `neighbours`, with only the properties that were given. */
 function partOf(
   { only, store, processes }: { only?: string; store?: string; processes?: string },
   parts: readonly string[],

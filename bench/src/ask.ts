@@ -1,8 +1,8 @@
-// A process of ours that is asked over IPC: both ends. It never outlives the process that started it.
+// Requests to a process over IPC: both ends. The process never outlives the one that started it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-/** What a process can be asked, by name, and what it answers. */
+/** The requests that a process answers, by name, with their answers. */
 export type AskTable<Asks> = { [Name in keyof Asks]: { ask: unknown; answer: unknown } }
 
 export interface Asked<Asks extends AskTable<Asks>> {
@@ -32,7 +32,7 @@ interface Answer {
   error?: string
 }
 
-// What takes longer hangs.
+// A request that takes longer has hung.
 const PATIENCE_MS = 600_000
 
 /** Starts a process that calls {@link answerAsks}; resolves when it is ready. `name` is for its errors. */
@@ -45,7 +45,7 @@ export async function startAsked<Asks extends AskTable<Asks>>(
   const ended = once(child, 'close').then(([code, signal]) => {
     throw new Error(`${name} ended with ${code ?? signal}: ${said}`)
   })
-  // Whoever waits for it hears of it; nobody has to.
+  // A pending request rejects with it; without one it is ignored.
   ended.catch(() => undefined)
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2000)))
@@ -81,7 +81,7 @@ export async function startAsked<Asks extends AskTable<Asks>>(
   }
 }
 
-/** The other end: answers what its parent asks, once `ready` has resolved, and ends when its parent does. */
+/** The other end: answers its parent's requests once `ready` has resolved, and ends when its parent does. */
 export async function answerAsks<Asks extends AskTable<Asks>>(ready: () => Promise<Handlers<Asks>>): Promise<void> {
   const say = (answer: Answer): void => void process.send?.(answer)
   const inWords = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))

@@ -4,26 +4,26 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const bench = fileURLToPath(new URL('../', import.meta.url))
-// A run's own, so that two do not build into each other; here, because it finds third-party packages from here.
+// A folder for each run, so that two do not build into each other; here, from where third-party packages are found.
 const outdir = `${bench}dist/${process.pid}/`
 
 /**
- * What is measured runs as JavaScript, as an app's packages do: Node's own stripping of types costs each process 100 MB
- * and a second of start. Third-party packages stay what they are.
+ * Measured code runs as JavaScript, like an app's packages: Node's own type stripping costs each process 100 MB and a
+ * second of start. Third-party packages are not bundled.
  */
 export async function buildProcesses(): Promise<void> {
   process.once('exit', () => rmSync(outdir, { recursive: true, force: true }))
   await bundle(bench, globSync('src/processes/*.ts', { cwd: bench }), outdir)
 }
 
-/** The file of a process in processes/, once it is built. */
+/** The built file of a process in processes/. */
 export function processFile(
   name: 'backlog' | 'd1' | 'neighbour' | 'neighbour-receiver' | 'overhead' | 'receiver' | 'redis' | 'worker',
 ): string {
   return `${outdir}${name}.js`
 }
 
-/** Builds the worker of another checkout, from its sources and its dependencies; the file. */
+/** Builds the worker of another checkout, from its sources and its dependencies; returns the file. */
 export async function buildWorker(checkout: string): Promise<string> {
   const folder = join(checkout, 'bench')
   await bundle(folder, ['src/processes/worker.ts'], join(folder, 'dist'))

@@ -1,5 +1,5 @@
-// Who runs where. Senders get the lower half of the cores, whatever answers them (receiver, Postgres, Redis) the upper
-// half: on two cores one each. Without `taskset` nothing is pinned.
+// Core pinning. Senders get the lower half of the cores, the processes that answer them (receiver, Postgres, Redis) the
+// upper half: on two cores one each. Without `taskset` nothing is pinned.
 import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 
@@ -11,7 +11,7 @@ export const pinning = canPin
   ? `senders pinned to core ${range(0, half - 1)}, receiver and servers to core ${range(half, count - 1)}`
   : 'not pinned'
 
-/** This process, and whatever it starts without a core of its own, runs with the servers. */
+/** This process, and its children without a core of their own, run with the servers. */
 function pinSelf(): boolean {
   try {
     execFileSync('taskset', ['-a', '-c', '-p', range(half, count - 1), String(process.pid)])
@@ -21,7 +21,7 @@ function pinSelf(): boolean {
   }
 }
 
-/** The command that runs a file of ours as one of so many senders. */
+/** The command that runs a file as one of this many senders. */
 export function senderCommand(file: string, args: readonly string[], senders: number): [string, string[]] {
   const command = [file, ...args]
   if (!canPin) return [process.execPath, command]
@@ -29,7 +29,7 @@ export function senderCommand(file: string, args: readonly string[], senders: nu
   return ['taskset', ['-c', cores, process.execPath, ...command]]
 }
 
-/** How many cores so many senders can fill. */
+/** How many cores this many senders can fill. */
 export function coresOf(senders: number): number {
   return canPin ? Math.min(senders, half) : Math.min(senders, count)
 }

@@ -1,6 +1,6 @@
 import type { D1Binding, D1Statement, D1StatementResult } from '@keepsend/outbox/d1'
 
-/** What D1 bills, and how often it was asked. */
+/** Rows that D1 bills, and the number of calls. */
 export interface Meter {
   rowsWritten: number
   rowsRead: number
@@ -9,7 +9,7 @@ export interface Meter {
   calls: number
 }
 
-/** The same binding, which adds up what D1 itself says that each statement read and wrote. */
+/** The same binding, which adds up the rows that D1 reports as read and written by each statement. */
 export function meterD1(binding: D1Binding): { d1: D1Binding; meter: Meter } {
   const meter: Meter = { rowsWritten: 0, rowsRead: 0, statements: 0, calls: 0 }
   const inner = new WeakMap<D1Statement, D1Statement>()

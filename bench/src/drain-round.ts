@@ -1,6 +1,6 @@
 import type { Entry } from './entries.ts'
 import type { Busy } from './limit.ts'
-import type { Bench } from './work.ts'
+import type { Bench } from './workload.ts'
 import type { Place } from './stores.ts'
 import { type Watched, watch } from './watch.ts'
 import { type Worker, startWorker } from './worker.ts'
@@ -11,10 +11,10 @@ export interface DrainOptions {
   processes?: number
   events: number
   /**
-   * Sent before the clock starts, so that compiling is not what is measured: V8 goes on with that for a second (an event
-   * takes 44 µs after 5,000 and 34 after 20,000). Twice so many, with a queue of its own each time: what was compiled for
-   * the first queue of a process is compiled anew for the second (60 ms), and a server has one. @default as many as are
-   * measured
+   * Events sent before the clock starts, so that compiling is not measured: V8 compiles for a second (an event takes 44
+   * µs after 5,000 and 34 after 20,000). They are sent twice, each time by a queue of its own: code that was compiled
+   * for the first queue of a process is compiled again for the second (60 ms), and a server has one. @default as many
+   * as are measured
    */
   warmUp?: number
 }
@@ -22,13 +22,13 @@ export interface DrainOptions {
 export interface DrainRound {
   perSecond: number
   busy: Busy
-  /** Of the largest process. */
+  /** Peak of the largest process. */
   peakMb: number
-  /** CPU that Postgres or Redis took for each event: 0 without one, undefined where that cannot be read. */
+  /** CPU that Postgres or Redis took for each event: 0 without one, undefined if it cannot be read. */
   serverUsEach: number | undefined
 }
 
-/** A backlog, and how long it takes from `start` until the receiver has all of it. Then nothing may be left unsettled. */
+/** Measures a backlog from `start` until the receiver has all of it. Then nothing may be left unsettled. */
 export async function drainRound(bench: Bench, entry: Entry, options: DrainOptions): Promise<DrainRound> {
   const { concurrency, processes = 1, events, warmUp = events } = options
   const { receiver, stores } = bench
@@ -36,7 +36,7 @@ export async function drainRound(bench: Bench, entry: Entry, options: DrainOptio
   const setup = { ...entry, place: place.at, receiver: receiver.url, concurrency }
   const workers: Worker[] = []
   try {
-    // One after the other: the first makes the tables.
+    // One after the other: the first creates the tables.
     for (let number = 0; number < processes; number++)
       workers.push(await startWorker(setup, { senders: processes, file: bench.workerFile }))
     const [first] = workers

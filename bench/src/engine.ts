@@ -3,23 +3,23 @@ import { type Engine, createEngine, createKeyRing, silentLogger } from '@keepsen
 import { type LaneRef, type OutboxDatabase, enqueueEvents, newEventId } from '@keepsend/outbox'
 import { EVENT_TYPE, batches, payloadOf, textOf } from './event.ts'
 
-/** One for every process of a run: who makes the endpoint is not who delivers to it. */
+/** One key ring for every process of a run: the process that creates an endpoint is not the one that delivers to it. */
 export const BENCH_KEYS = createKeyRing('bench:YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyBmb3IgaXQ=')
 
-// Some works have more of one workspace than the defaults allow.
+// Some workloads exceed the default limits of a workspace.
 const LIMITS = { endpointsPerWorkspace: 100_000, deliveriesPerPublish: 1_000_000, waitingPerWorkspace: 10_000_000 }
 
-/** Keepsend on Node as its README puts it together; receivers are on this machine. */
+/** Keepsend on Node as in its README; receivers are on this machine. */
 export interface BenchEngine {
   engine: Engine
   queue: DurableEventQueue
-  /** Commits so many rows, for these lanes in turn, as fan-outs would have made them. */
+  /** Commits rows, for these lanes in turn, as fan-outs would. */
   seed: (
     lanes: readonly LaneRef[],
     events: number,
     of?: { type?: string | undefined; bytes?: number | undefined },
   ) => Promise<void>
-  /** Publishes one event; its id. */
+  /** Publishes one event; returns its id. */
   publish: (workspaceId: string, index: number) => Promise<string>
   close: () => Promise<void>
 }

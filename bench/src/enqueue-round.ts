@@ -1,7 +1,7 @@
 import type { Entry } from './entries.ts'
 import type { Busy } from './limit.ts'
 import { watch } from './watch.ts'
-import type { Bench } from './work.ts'
+import type { Bench } from './workload.ts'
 import { startWorker } from './worker.ts'
 
 export interface EnqueueRound {
@@ -9,13 +9,13 @@ export interface EnqueueRound {
   busy: Busy
 }
 
-// Servers run for days. Until then what is hot has been compiled, heaps have grown, and a log is written anew: the CPU of
-// an event falls from 34 to 22 µs, and stays there.
+// Servers run for days. By then hot code has been compiled, heaps have grown, and the log is overwritten: the CPU of an
+// event drops from 34 to 22 µs, and stays there.
 const WARM_UP_MS = 2500
 
 /**
- * So many callers at once, each of which awaits that its own event is stored. Nobody sends. One caller waits for each
- * commit, so it has a quarter of the events.
+ * Runs concurrent callers, each of which awaits that its own event is stored. Nothing is sent. A single caller waits
+ * for each commit, so it gets a quarter of the events.
  */
 export async function enqueueRound(bench: Bench, entry: Entry, callers: number): Promise<EnqueueRound> {
   const events = Math.round(bench.events * entry.share * (callers === 1 ? 0.25 : 1))

@@ -1,24 +1,24 @@
 import type { Store } from './stores.ts'
 
-/** A contender as it stands in the tables: its file in contenders/, how it is set, where it keeps its events. */
+/** A contender as it appears in the tables: its file in contenders/, its settings, its store. */
 export interface Entry {
   name: string
   file: string
   flavour: string
-  /** Endpoints that its events are spread over. @default 1 */
+  /** Endpoints over which its events are spread. @default 1 */
   endpoints?: number | undefined
   /** How large they are. @default 500 */
   payloadBytes?: number | undefined
   store: Store
-  /** Of the events of a round: so many that a slower one's round takes about as long. */
+  /** Its share of a round's events, smaller for a slower one, so that its round takes about as long. */
   share: number
-  /** What it waits for when neither its core nor the servers' is busy. */
+  /** The limit if neither its core nor the servers' is busy. */
   waitsFor: string
 }
 
 const nothing = { flavour: '', share: 1 }
 
-/** The sizes beside 500 bytes, and so much of a round. */
+/** The sizes beside 500 bytes, and their part of a round's events. */
 export const SIZES = [
   { payloadBytes: 2000, size: '2 kB', part: 0.5 },
   { payloadBytes: 20_000, size: '20 kB', part: 0.25 },
@@ -95,7 +95,7 @@ export const bullmqAlways = {
   file: 'bullmq',
   store: 'redis always',
   share: 0.25,
-  waitsFor: "an fsync of Redis' log for each turn of its event loop",
+  waitsFor: "an fsync of Redis' log for each event-loop tick",
 } as const satisfies Entry
 
 export const bullmqEverysec = {
@@ -138,7 +138,7 @@ export const commitFull = {
   waitsFor: outbox.waitsFor,
 } as const satisfies Entry
 
-/** A commit of Postgres for each event, which the server shares among those that come together. */
+/** A commit of Postgres for each event, which the server shares among concurrent ones. */
 export const commitOnPostgres = { share: 0.125, waitsFor: 'a commit of the server for each event' } as const
 
 export const commitPostgres = {

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 
-/** The `webhook-id` of an event that is not Keepsend's. */
+/** The `webhook-id` of another contender's event. */
 export function newId(): string {
   return `msg_${randomUUID()}`
 }
 
-/** The size of an event that no setup says. */
+/** The default size of an event. */
 const EVENT_BYTES = 500
 
-/** What every contender sends: a JSON event, put together by hand so that making it is nobody's work. */
+/** The payload of every contender: a JSON event, concatenated by hand so that creating it costs next to nothing. */
 export function payloadOf(
   index: number,
   { type = EVENT_TYPE, bytes }: { type?: string | undefined; bytes?: number | undefined } = {},
@@ -18,14 +18,14 @@ export function payloadOf(
 
 export const EVENT_TYPE = 'message.created'
 
-/** The text that makes an event so long: 100 to 20,000 bytes. */
+/** The text that gives an event this size: 100 to 20,000 bytes. */
 export function textOf(index: number, bytes = EVENT_BYTES): string {
   return TEXT.slice(0, bytes - 93 - String(index).length)
 }
 
 const TEXT = 'x'.repeat(20_000)
 
-/** `from`, `from` + 1 … in lists of at most 500. */
+/** Numbers from 0 to `count`, in lists of at most 500. */
 export function* batches(count: number): Generator<number[]> {
   for (let from = 0; from < count; from += 500) {
     yield Array.from({ length: Math.min(500, count - from) }, (_, index) => from + index)

@@ -2,16 +2,17 @@ import { type LaneRef, type OutboxDatabase, nextDueEvent } from '@keepsend/outbo
 import { firstEventIdAt, sqlText } from '@keepsend/outbox/internal'
 import { payloadOf } from './event.ts'
 
-/** What a backlog consists of. */
+/** The kinds of rows in a backlog. */
 export type Kind = 'pending' | 'exhausted' | 'failed' | 'held' | 'waiting'
 
 const STATES = {
   pending: { status: 'pending', attempts: 0, crashes: 0, ready: 1 },
-  // As a worker leaves them that died on the last attempt, too often to be forgiven: due, and to be buried.
+  // As left by a worker that died on the last attempt, after too many crashes for a refund: due, and marked failed by a
+  // claim.
   exhausted: { status: 'pending', attempts: 10, crashes: 3, ready: 0 },
   failed: { status: 'failed', attempts: 10, crashes: 0, ready: 0 },
   held: { status: 'held', attempts: 1, crashes: 0, ready: 0 },
-  // For a retry tomorrow.
+  // Waits for a retry tomorrow.
   waiting: { status: 'pending', attempts: 1, crashes: 0, ready: 0 },
 } as const
 
@@ -20,9 +21,9 @@ const BENCH_LANE: LaneRef = { workspaceId: 'bench', endpointId: 'ep_1' }
 let fills = 0
 
 /**
- * So many rows by one statement, with ids in order, as if their events had come a day ago.
+ * Inserts rows by one statement, with ids in order, as if their events were a day old.
  *
- * @param where a lane, or so many workspaces that have them in turn
+ * @param where a lane, or a number of workspaces that have them in turn
  */
 export async function fill(
   db: OutboxDatabase,
@@ -56,5 +57,5 @@ export async function fill(
       cast(${attempts} as integer), cast(${crashes} as integer), cast(${due} as bigint), cast(${ready} as smallint),
       cast(${claimed} as bigint), cast(${at} as bigint), cast(${at} as bigint), cast(${completed} as bigint), cast(${payloadOf(0)} as text)
     from (${numbers}) as numbers`)
-  if (changes !== count) throw new Error(`${changes} rows of ${count} were kept`)
+  if (changes !== count) throw new Error(`${changes} rows of ${count} were inserted`)
 }

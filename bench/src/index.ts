@@ -1,10 +1,10 @@
-// `pnpm bench [work …] [--rounds N] [--events N] [--quick]`: each work beside its ceiling, floor and peers in one
-// interleaved run; what counts are the ratios of the medians. Nothing here is asserted by the test suite.
-// `pnpm bench neighbours [--only K1.1,K1.4] [--store sqlite] [--processes 1]`: a part of that work.
-// `pnpm bench [work …] --against <ref> [--at-least 0.97]`: this tree beside a commit, without peers. The exit code tells
-// whether everything was measured, not whether a target is held.
+// `pnpm bench [workload …] [--rounds N] [--events N] [--quick]`: runs each workload beside its ceiling, floor and peers
+// in one interleaved run; only the ratios of the medians count. The test suite asserts none of them.
+// `pnpm bench neighbours [--only K1.1,K1.4] [--store sqlite] [--processes 1]`: a part of that workload.
+// `pnpm bench [workload …] --against <ref> [--at-least 0.97]`: this tree beside a commit, without peers. The exit code
+// says whether everything was measured, not whether the targets are met.
 import { fileURLToPath } from 'node:url'
-import { compare, commitToCompare } from './against/compare.ts'
+import { commitToCompare, compare } from './against/compare.ts'
 import { comparable } from './against/lines.ts'
 import { type Arguments, readArguments } from './arguments.ts'
 import { buildProcesses } from './build.ts'
@@ -12,21 +12,21 @@ import { pinning } from './cores.ts'
 import { scenarios } from './neighbours/scenarios.ts'
 import { plot } from './plots.ts'
 import { startReceiver } from './receiver.ts'
-import { inLines, inOneLine, keep, resultsFolder } from './report.ts'
+import { inLines, inOneLine, resultsFolder, writeFindings } from './report.ts'
 import { Stores } from './stores.ts'
-import type { Bar, Bench, Work } from './work.ts'
-import { backlog } from './works/backlog.ts'
-import { d1 } from './works/d1.ts'
-import { drain } from './works/drain.ts'
-import { enqueue } from './works/enqueue.ts'
-import { latency } from './works/latency.ts'
-import { memory } from './works/memory.ts'
-import { neighbours } from './works/neighbours.ts'
-import { overhead } from './works/overhead.ts'
-import { postgres } from './works/postgres.ts'
-import { rates } from './works/rates.ts'
+import type { Bench, Target, Workload } from './workload.ts'
+import { backlog } from './workloads/backlog.ts'
+import { d1 } from './workloads/d1.ts'
+import { drain } from './workloads/drain.ts'
+import { enqueue } from './workloads/enqueue.ts'
+import { latency } from './workloads/latency.ts'
+import { memory } from './workloads/memory.ts'
+import { neighbours } from './workloads/neighbours.ts'
+import { overhead } from './workloads/overhead.ts'
+import { postgres } from './workloads/postgres.ts'
+import { rates } from './workloads/rates.ts'
 
-const works: Record<string, Work> = {
+const workloads: Record<string, Workload> = {
   enqueue,
   drain,
   postgres,
@@ -41,7 +41,7 @@ const works: Record<string, Work> = {
 
 const { asked, commit } = orExit()
 console.log(`Node ${process.version}, ${pinning}, medians of ${asked.rounds} interleaved rounds`)
-// Whatever ends it: processes end with it, and what it made for itself goes.
+// On any exit, the processes end with this one, and temporary files are removed.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
 await buildProcesses()
 const receiver = await startReceiver()
@@ -51,8 +51,8 @@ let failed: string[] = []
 try {
   failed =
     commit === undefined
-      ? await measure(bench, asked.works)
-      : await compare(bench, { works: asked.works, commit, atLeast: asked.atLeast })
+      ? await measure(bench, asked.workloads)
+      : await compare(bench, { workloads: asked.workloads, commit, atLeast: asked.atLeast })
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
@@ -65,10 +65,10 @@ if (failed.length > 0) {
   process.exitCode = 1
 }
 
-/** What was asked for, and the commit to compare with. Ends the process where that cannot be done. */
+/** The requested run, and the commit to compare with. Ends the process if the request is invalid. */
 function orExit(): { asked: Arguments; commit: string | undefined } {
   try {
-    const all = Object.keys(works)
+    const all = Object.keys(workloads)
     const parts = [...new Set(scenarios.map(({ id }) => id))]
     const read = readArguments(process.argv.slice(2), { all, comparable: Object.keys(comparable), parts })
     return { asked: read, commit: read.against === undefined ? undefined : commitToCompare(read.against) }
@@ -78,18 +78,18 @@ function orExit(): { asked: Arguments; commit: string | undefined } {
   }
 }
 
-/** Each workload beside its ceiling, floor and peers; the names of those that failed. */
+/** Runs each workload beside its ceiling, floor and peers; returns the names of those that failed. */
 async function measure(run: Bench, chosen: readonly string[]): Promise<string[]> {
-  const bars: Bar[] = []
+  const targets: Target[] = []
   const broken: string[] = []
   for (const name of chosen) {
     console.log(`\n${name}`)
     try {
-      const findings = await works[name]?.(run)
+      const findings = await workloads[name]?.(run)
       if (!findings) continue
       console.log(`\n${inLines(findings).join('\n')}`)
-      keep(name, findings, run)
-      bars.push(...findings.bars)
+      writeFindings(name, findings, run)
+      targets.push(...findings.targets)
     } catch (error) {
       broken.push(name)
       console.error(`${name} failed:`, error)
@@ -98,6 +98,6 @@ async function measure(run: Bench, chosen: readonly string[]): Promise<string[]>
   const folder = resultsFolder(run.quick)
   console.log(`\nresults and ${(await plot(folder)).join(', ')} in ${fileURLToPath(folder)}`)
   console.log('\nbars')
-  for (const bar of bars) console.log(inOneLine(bar))
+  for (const target of targets) console.log(inOneLine(target))
   return broken
 }

@@ -1,24 +1,24 @@
 import { hasRedis } from './redis.ts'
 import type { Store } from './stores.ts'
 
-/** Someone who takes part in every round of a work. */
+/** A participant in every round of a workload. */
 export interface Entrant<Round> {
   name: string
   store: Store
-  /** Is told which round it is, from 1. */
+  /** Receives the number of the round, from 1. */
   round: (number: number) => Promise<Round>
 }
 
 export interface Interleaved<Round> {
   /** By name, in order; without those that failed or were left out. */
   rounds: Map<string, Round[]>
-  /** By name: why there is nothing. */
+  /** By name: why there are no rounds. */
   missing: Record<string, string>
 }
 
 /**
- * All of them in turn, round after round, so that a machine that slows down slows all. One that fails is named, and
- * takes no further part.
+ * Runs all of them in turn, round after round, so that a machine that slows down slows all. One that fails is named and
+ * left out of later rounds.
  */
 export async function interleave<Round>(
   entrants: readonly Entrant<Round>[],

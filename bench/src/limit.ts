@@ -1,20 +1,20 @@
 import { coresOfServers } from './cores.ts'
-import { median } from './work.ts'
+import { median } from './workload.ts'
 
-/** How much CPU everybody took in a round. */
+/** How much CPU each side used in a round. */
 export interface Busy {
-  /** Of the cores that so many senders can fill, 0 to 1. */
+  /** Share of the cores that this many senders can fill, 0 to 1. */
   senders: number
-  /** Of one core: it is one process. */
+  /** Share of one core, because it is one process; 0 to 1. */
   receiver: number
-  /** Postgres or Redis, in cores. 0 where there is none, undefined where it could not be read. */
+  /** Postgres or Redis, in cores. 0 without a server, undefined if it could not be read. */
   server: number | undefined
 }
 
-// Who is this busy is what holds the rest up.
+// A process that is busier than this is the limit.
 const SATURATED = 0.85
 
-/** Which limit a contender hits, in one line, as its rounds' medians show. */
+/** The limit that a contender hits, in one line, by the medians of its rounds. */
 export function limitOf(rounds: readonly Busy[], waitsFor: string): string {
   const senders = median(rounds.map((busy) => busy.senders))
   const receiver = median(rounds.map((busy) => busy.receiver))

@@ -1,29 +1,29 @@
-// SVG by vega-lite, which draws without a browser; from the JSON of a run, so that a plot is of what was kept.
+// SVG by vega-lite, which draws without a browser, from the stored JSON of a run.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import * as vega from 'vega'
 import { type TopLevelSpec, compile } from 'vega-lite'
-import type { Row } from './work.ts'
+import type { Row } from './workload.ts'
 
-interface Kept {
+interface Stored {
   rows: Row[]
   data?: unknown
 }
 
-/** Draws whatever the folder has results for; the names of the files. */
+/** Draws a plot for each result in the folder; returns the names of the files. */
 export async function plot(folder: URL): Promise<string[]> {
   const drawn: string[] = []
-  for (const [work, draw] of Object.entries(plots)) {
-    const file = new URL(`${work}.json`, folder)
+  for (const [workload, draw] of Object.entries(plots)) {
+    const file = new URL(`${workload}.json`, folder)
     if (!existsSync(file)) continue
-    const kept = JSON.parse(readFileSync(file, 'utf8')) as Kept
-    const view = new vega.View(vega.parse(compile(draw(kept)).spec), { renderer: 'none' })
-    writeFileSync(new URL(`${work}.svg`, folder), `${await view.toSVG()}\n`)
-    drawn.push(`${work}.svg`)
+    const stored = JSON.parse(readFileSync(file, 'utf8')) as Stored
+    const view = new vega.View(vega.parse(compile(draw(stored)).spec), { renderer: 'none' })
+    writeFileSync(new URL(`${workload}.svg`, folder), `${await view.toSVG()}\n`)
+    drawn.push(`${workload}.svg`)
   }
   return drawn
 }
 
-const plots: Record<string, (kept: Kept) => TopLevelSpec> = { drain, latency, backlog }
+const plots: Record<string, (stored: Stored) => TopLevelSpec> = { drain, latency, backlog }
 
 const base = {
   $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -32,8 +32,8 @@ const base = {
   width: 560,
 } as const
 
-/** Events a second, longest bar first, of the contenders at 32. */
-function drain({ rows }: Kept): TopLevelSpec {
+/** Events a second, longest target first, of the contenders at 32. */
+function drain({ rows }: Stored): TopLevelSpec {
   const values = rows.flatMap(({ name, figures }) => {
     const [contender = '', concurrency] = name.split(/, (?=\d+$)/)
     return concurrency === '32'
@@ -42,7 +42,7 @@ function drain({ rows }: Kept): TopLevelSpec {
   })
   return {
     ...base,
-    title: 'Signed POSTs a second from a backlog, 32 at once, one process',
+    title: 'Signed POSTs a second from a backlog, 32 concurrent, one process',
     data: { values: values.toSorted((a, b) => b.speed - a.speed) },
     encoding: {
       y: { field: 'contender', type: 'nominal', sort: null, title: null, axis: { labelLimit: 220 } },
@@ -63,8 +63,8 @@ function drain({ rows }: Kept): TopLevelSpec {
   }
 }
 
-/** What share of the events had come after so many ms. */
-function latency({ data }: Kept): TopLevelSpec {
+/** The share of events that had arrived within a time. */
+function latency({ data }: Stored): TopLevelSpec {
   const curves = data as { name: string; quantiles: { share: number; ms: number }[] }[]
   const values = curves.flatMap(({ name, quantiles }) => quantiles.map((point) => ({ contender: name, ...point })))
   return {
@@ -82,12 +82,12 @@ function latency({ data }: Kept): TopLevelSpec {
   }
 }
 
-/** ms by what waits. */
-function backlog({ data }: Kept): TopLevelSpec {
+/** ms by backlog. */
+function backlog({ data }: Stored): TopLevelSpec {
   return {
     ...base,
     height: 260,
-    title: 'Claim 25 and settle 25, by what waits',
+    title: 'Claim 25 and settle 25, by backlog',
     data: { values: data as { on: string; pending: number; ms: number }[] },
     mark: { type: 'line', point: true },
     encoding: {

@@ -1,9 +1,9 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import { Pool } from 'undici'
 
-/** The POST that every contender sends, signed as Standard Webhooks says. */
+/** The POST of every contender, signed as Standard Webhooks says. */
 export interface Poster {
-  /** Resolves when the answer was read. Rejects unless it is a 2xx. */
+  /** Resolves when the response was read. Rejects unless it is a 2xx. */
   post(id: string, body: string): Promise<void>
   close(): Promise<void>
 }
@@ -22,7 +22,7 @@ function signedHeaders(id: string, body: string): Record<string, string> {
   }
 }
 
-/** The fastest way that undici documents: `Pool.request` over as many connections as requests at once. */
+/** The fastest way that undici documents: `Pool.request` with one connection for each concurrent request. */
 export function createPoster(url: string, concurrency: number): Poster {
   const pool = new Pool(url, { connections: concurrency })
   return {

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import pg from 'pg'
 
-// `getconf CLK_TCK`, which Linux has left at 100 for as long as /proc has told ticks.
+// `getconf CLK_TCK`, which is 100 on every Linux with /proc.
 const MS_PER_TICK = 10
 
 /**
- * ms of CPU that all processes of a Postgres on this machine have used so far, those that have ended included. Undefined
- * where there is no /proc to read it from.
+ * ms of CPU that all processes of a Postgres on this machine have used so far, also those that have ended. Undefined
+ * without /proc.
  */
 export async function postgresCpuMs(url: string): Promise<number | undefined> {
   if (!existsSync('/proc/self/stat')) return undefined
@@ -27,7 +27,7 @@ export async function postgresCpuMs(url: string): Promise<number | undefined> {
 /** In ticks. A process that has just ended counts with its parent. */
 function statOf(pid: number): { parent: number; own: number; ofTheDead: number } {
   const file = `/proc/${pid}/stat`
-  // The name, in brackets, may hold anything; what follows is numbers.
+  // The name, in brackets, may contain anything; numbers follow.
   const fields = existsSync(file)
     ? readFileSync(file, 'utf8')
         .replace(/^.*\) /s, '')

@@ -8,13 +8,13 @@ type Arrivals = Map<string, number>
 /** The receiver's process. */
 export interface Receiver {
   url: string
-  /** Begins a round: forgets what came before; with `keep` notes when each POST arrives. */
-  reset(keep?: 'keep'): Promise<void>
-  /** Resolves when so many POSTs have come since the reset; rejects when that takes too long. */
+  /** Starts a round: forgets everything before; with `record` records when each POST arrives. */
+  reset(record?: 'record'): Promise<void>
+  /** Resolves when this many POSTs have arrived since the reset; rejects when that takes too long. */
   received(count: number, patienceMs?: number): Promise<void>
   /** ms of CPU that it has used so far. */
   cpuMs(): Promise<number>
-  /** What was noted since the reset. */
+  /** The arrivals recorded since the reset. */
   arrivals(): Promise<Arrivals>
   stop(): void
 }
@@ -34,8 +34,8 @@ export async function startReceiver(): Promise<Receiver> {
   }
   return {
     url: `${url}/`,
-    async reset(keep) {
-      await ask(`reset/${keep ?? ''}`)
+    async reset(record) {
+      await ask(`reset/${record ?? ''}`)
     },
     async received(count, patienceMs) {
       try {

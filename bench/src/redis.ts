@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { processFile } from './build.ts'
 
-/** The two ways of Redis to keep what it was given: an fsync for each write, or one a second. */
+/** Redis' two kinds of durability: an fsync for each write, or one a second. */
 export type Appendfsync = 'always' | 'everysec'
 
 export interface RedisServer {
@@ -12,7 +12,7 @@ export interface RedisServer {
 
 export const hasRedis = spawnSync('redis-server', ['--version']).status === 0
 
-/** A `redis-server` of the system on a free port, in a folder of its own; gone with this process. */
+/** A `redis-server` of the system on a free port, in a folder of its own; it ends with this process. */
 export async function startRedis(appendfsync: Appendfsync): Promise<RedisServer> {
   const child = spawn(process.execPath, [processFile('redis'), appendfsync], { stdio: ['pipe', 'pipe', 'inherit'] })
   const port = await new Promise<string>((resolve, reject) => {

@@ -1,16 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { pinning } from './cores.ts'
-import type { Bar, Bench, Findings, Row } from './work.ts'
+import type { Bench, Findings, Row, Target } from './workload.ts'
 
-/** Where the JSON and the plots go. Those of a quick run are not for keeping. */
+/** The folder of the JSON and the plots. Those of a quick run are temporary. */
 export function resultsFolder(quick: boolean): URL {
   const folder = new URL(quick ? '../results/quick/' : '../results/', import.meta.url)
   mkdirSync(folder, { recursive: true })
   return folder
 }
 
-/** A work's table, and whoever has no line in it. */
+/** A workload's table, and the contenders that have no line in it. */
 export function inLines({ title, rows, missing, markdown }: Findings): string[] {
   const without = Object.entries(missing).map(([name, why]) => `  without ${name}: ${why}`)
   if (markdown) return [title, '', ...markdown, ...without]
@@ -33,31 +33,31 @@ export function inMarkdown(columns: readonly string[], rows: readonly string[][]
   return [line(columns), line(columns.map(() => '---')), ...rows.map(line)]
 }
 
-export function holds({ found, should }: Bar): boolean {
+export function isMet({ found, should }: Target): boolean {
   if (found === undefined) return false
   return 'atLeast' in should ? found >= should.atLeast : found <= should.atMost
 }
 
-/** A bar with its mark. */
-export function inOneLine(bar: Bar): string {
-  const { what, found, should } = bar
+/** A target with its mark. */
+export function inOneLine(target: Target): string {
+  const { what, found, should } = target
   const bound = 'atLeast' in should ? `at least ${should.atLeast}` : `at most ${should.atMost}`
-  return `${holds(bar) ? '✓' : '✗'} ${what}: ${found === undefined ? 'not measured' : shown(found)} (${bound})`
+  return `${isMet(target) ? '✓' : '✗'} ${what}: ${found === undefined ? 'not measured' : shown(found)} (${bound})`
 }
 
-/** A work's findings as `results/<work>.json`; those of a part beside the whole. */
-export function keep(
-  work: string,
+/** Writes a workload's findings to `results/<workload>.json`; those of a part go beside the whole. */
+export function writeFindings(
+  workload: string,
   { markdown: _, ...findings }: Findings,
   { rounds, events, quick, ...part }: Bench,
 ): void {
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cores: cpus().length, pinning }
-  const bars = findings.bars.map((bar) => ({ ...bar, holds: holds(bar) }))
-  const kept = { work, at: new Date().toISOString(), machine, rounds, events, ...findings, bars }
-  // What never came took for ever, and JSON has no number for that.
+  const targets = findings.targets.map((target) => ({ ...target, isMet: isMet(target) }))
+  const stored = { workload, at: new Date().toISOString(), machine, rounds, events, ...findings, targets }
+  // An event that was never received took for ever, and JSON has no number for that.
   const inJson = (_name: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? 'Infinity' : value)
-  const name = [work, part.only?.join('+'), part.store, part.processes].filter(Boolean).join('-')
-  const text = JSON.stringify(kept, inJson, 2)
+  const name = [workload, part.only?.join('+'), part.store, part.processes].filter(Boolean).join('-')
+  const text = JSON.stringify(stored, inJson, 2)
   writeFileSync(new URL(`${name}.json`, resultsFolder(quick)), `${text}\n`)
 }
 

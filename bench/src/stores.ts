@@ -7,13 +7,13 @@ import { type PostgresServer, startPostgres } from '../../scripts/postgres-serve
 import { postgresCpuMs } from './postgres-cpu.ts'
 import { type Appendfsync, type RedisServer, startRedis } from './redis.ts'
 
-/** Where a contender keeps its events. */
+/** Where a contender stores its events. */
 export type Store = 'none' | 'folder' | 'postgres' | `redis ${Appendfsync}`
 
-/** An empty place of that kind; `release` takes it away. */
+/** An empty place of that kind; `release` removes it. */
 export interface Place {
   at: string
-  /** ms of CPU that its server has used so far: 0 if it has none, undefined where that cannot be read. */
+  /** ms of CPU that its server has used so far: 0 without a server, undefined if it cannot be read. */
   cpuMs: () => Promise<number | undefined>
   release(): Promise<void>
 }
@@ -50,7 +50,10 @@ export class Stores {
     for (const server of this.#redis.values()) (await server).stop()
   }
 
-  /** A database of its own, on a server whose earlier work is on the disk, so that its checkpoint is nobody else's. */
+  /**
+   * A database of its own, on a server whose earlier writes have been checkpointed, so that no round pays for
+   * another's.
+   */
   async #database(): Promise<Place> {
     const { url } = await (this.#postgres ??= startPostgres({ durable: true }))
     const name = `bench_${++this.#databases}`

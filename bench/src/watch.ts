@@ -9,7 +9,10 @@ export interface Watched {
   serverMs: number | undefined
 }
 
-/** From here to the call of the result, which is told how long the work took and what CPU so many senders used for it. */
+/**
+ * Measures from here to the call of the result, which receives the duration of the work and the CPU that its senders
+ * used.
+ */
 export async function watch(
   receiver: Receiver,
   place: Place,

@@ -7,7 +7,7 @@ import type { Asks, WorkerSetup } from './protocol.ts'
 export type Worker = Asked<Asks>
 
 export interface WorkerOptions {
-  /** How many senders run beside each other, this one included. @default 1 */
+  /** Senders that run side by side, this one included. @default 1 */
   senders?: number | undefined
   /** The built worker process. @default this tree's */
   file?: string | undefined

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-/** Files to start by `node`, by the names that were asked for. */
+/** Files to start with `node`, by name. */
 export type Bundles<Name extends string> = Record<Name, string> & { remove(): void }
 
 /**
- * Processes that are started again and again, each in one file: loading the sources one by one and stripping their types
- * takes 1.3 s, their bundle 0.2 s. Under node_modules, from where the drivers are found.
+ * Bundles processes that are started again and again into one file each: loading the sources one by one and stripping
+ * their types takes 1.3 s, their bundle 0.2 s. The files are under node_modules, from where the drivers are found.
  */
 export async function bundle<Name extends string>(sources: Record<Name, URL>): Promise<Bundles<Name>> {
   const place = fileURLToPath(new URL('../node_modules/.proof/', import.meta.url))

@@ -1,4 +1,4 @@
-// `pnpm proof`: every proof in the size of CI, one after the other, with their output as it comes and one table at the end.
+// `pnpm proof`: runs every proof in the size of CI, one after the other, with their output and one table at the end.
 // `--only kill,model` runs these alone.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import type { Result } from './report.ts'
 
 const PROOFS = ['kill', 'power', 'model', 'simulate'] as const
-// Far more than any takes on two cores of its own: none is waited for for ever.
+// Far more than any proof takes on two cores: a proof that hangs is ended.
 const LIMIT_MS = 480_000
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: PROOFS.join() } } })
@@ -41,7 +41,7 @@ console.log(
 )
 process.exitCode = failed.length === 0 ? 0 : 1
 
-/** A proof as a process of its own. Without a result it has failed, whatever it exited with. */
+/** Runs a proof in a process of its own. Without a result it has failed, whatever its exit code. */
 async function run(
   name: (typeof PROOFS)[number],
 ): Promise<{ seconds: number; passed: boolean; result: Result | undefined }> {

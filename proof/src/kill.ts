@@ -1,5 +1,5 @@
-// `pnpm proof:kill [--kills N] [--seed N] [--control]`: whole installations are struck with SIGKILL, again and again,
-// while clients publish and a receiver in a third process writes down what arrives. See ../README.md.
+// `pnpm proof:kill [--kills N] [--seed N] [--control]`: kills whole installations with SIGKILL, again and again, while
+// clients publish and a receiver in a third process records the arrivals. See ../README.md.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { startPostgres } from '../../scripts/postgres-server.ts'
 import { bundle } from './bundle.ts'
 import { type Tally, recoveryTimes, sum } from './kill/compare.ts'
-import { type Lane, divide, lanesOn, runControls, runLane } from './kill/lanes.ts'
+import { type Installation, divide, installationsOn, runControls, runInstallation } from './kill/installations.ts'
 import type { Processes } from './kill/processes.ts'
 import { newSeed } from './random.ts'
 import { machine, report, wholeOption } from './report.ts'
@@ -23,7 +23,7 @@ const kills = wholeOption('kills', values.kills, 10, 1_000_000)
 const seed = wholeOption('seed', values.seed, 0, 4_294_967_295)
 const CONTROL_KILLS = 4
 const PROGRESS_MS = 5000
-// Longer than any drain takes.
+// Longer than a drain at the end of a round takes.
 const SILENCE_MS = 360_000
 
 const began = performance.now()
@@ -67,60 +67,63 @@ const common = {
   },
 }
 
-const results: { lane: Lane; tally: Tally }[] = []
+const results: { installation: Installation; tally: Tally }[] = []
 const [controls] = await Promise.all([
   runControls({ ...common, onKill: () => {} }, CONTROL_KILLS),
   values.control || strike(),
 ])
 clearInterval(progress)
 
-/** All lanes beside one another. */
+/** Runs all installations side by side. */
 async function strike(): Promise<void> {
   const postgres = await startPostgres()
   try {
-    const lanes = lanesOn(postgres)
-    const parts = divide(kills, lanes)
-    const run = async (lane: Lane, index: number): Promise<void> => {
-      const tally = await runLane(lane, parts[index] ?? 0, { ...common, seed: seed + 1 + index })
-      results.push({ lane, tally })
+    const installations = installationsOn(postgres)
+    const parts = divide(kills, installations)
+    const run = async (installation: Installation, index: number): Promise<void> => {
+      const tally = await runInstallation(installation, parts[index] ?? 0, { ...common, seed: seed + 1 + index })
+      results.push({ installation, tally })
     }
-    await Promise.all(lanes.map(run))
+    await Promise.all(installations.map(run))
   } finally {
     await postgres.end()
   }
 }
 
-const seesMutants = controls.every(({ tally }) => tally.lost > 0)
+const detectsMutants = controls.every(({ tally }) => tally.lost > 0)
 
 const all = sum(results.map(({ tally }) => tally))
 const withinBounds = results.every(
-  ({ lane: { bound, claims }, tally }) => tally.worst.duplicates <= bound && (!claims || tally.mostInFlight <= bound),
+  ({ installation: { bound, claims }, tally }) =>
+    tally.worst.duplicates <= bound && (!claims || tally.mostInFlight <= bound),
 )
-// What nothing came through is not proven.
-const cameThrough = [...all.okIn.values(), all.pauses, all.expired].every((count) => count > 0)
+// A situation that never occurred is not proven.
+const reachedAll = [...all.okIn.values(), all.pauses, all.expired].every((count) => count > 0)
 const nothingWrong = all.lost + all.unexpected + all.unsettled + all.unexplained === 0
-printLanes()
+printInstallations()
 console.log('\nwhere the kills fell')
 for (const place of [...all.places.keys()].toSorted()) console.log(`  ${place.padEnd(34)}${all.places.get(place)}`)
 for (const { mutant, tally } of controls) {
   console.log(
     `\ncontrol: an app that ${mutant} loses ${tally.lost} of ${tally.acknowledged} acknowledged deliveries in ${tally.kills} kills: ` +
-      (tally.lost > 0 ? 'the harness sees it, as it must' : 'THE HARNESS DOES NOT SEE IT'),
+      (tally.lost > 0 ? 'the harness detects it, as it must' : 'THE HARNESS DOES NOT DETECT IT'),
   )
 }
 report({
   name: 'proof:kill',
-  ok: seesMutants && nothingWrong && withinBounds && (values.control || cameThrough),
+  ok: detectsMutants && nothingWrong && withinBounds && (values.control || reachedAll),
   seed,
   rows: [
     ['kills', all.kills],
     ...rowsOf(all),
-    ...results.map(({ lane, tally }): [string, string] => [
-      `${lane.name}: kills, lost; recovery p50 / p99 / max`,
+    ...results.map(({ installation, tally }): [string, string] => [
+      `${installation.name}: kills, lost; recovery p50 / p99 / max`,
       `${tally.kills}, ${tally.lost}; ${recoveryTimes(tally)}`,
     ]),
     ['within the bounds of in flight', withinBounds ? 'yes' : 'NO'],
-    ...results.flatMap(({ lane, tally }) => tally.riddles.map((riddle): [string, string] => [lane.name, riddle])),
+    ...results.flatMap(({ installation, tally }) =>
+      tally.unexplainedDetails.map((detail): [string, string] => [installation.name, detail]),
+    ),
     ...controls.map(({ mutant, tally }): [string, string] => [
       `control: ${mutant}`,
       tally.lost > 0 ? `${tally.lost} lost, as it must` : 'NONE LOST',
@@ -132,13 +135,13 @@ report({
 function rowsOf(tally: Tally): [string, string | number][] {
   return [
     ['server killed, receiver killed', `${tally.serverKills}, ${tally.receiverKills}`],
-    ['stopped past the lease, stood still by themselves', `${tally.stops}, ${tally.standstills}`],
+    ['stopped past the lease, stalled by themselves', `${tally.stops}, ${tally.stalls}`],
     ['attempt', tally.attempt],
     ['acknowledged', tally.acknowledged],
     ['ok', tally.ok],
     ['of those in each workspace', [...tally.okIn].map(([workspaceId, ok]) => `${workspaceId} ${ok}`).join(', ')],
     ['expired at a disabled endpoint', tally.expired],
-    ['pauses asked for', tally.pauses],
+    ['pauses requested', tally.pauses],
     ['lost', tally.lost],
     ['unexpected', tally.unexpected],
     ['duplicated', tally.duplicated],
@@ -149,11 +152,13 @@ function rowsOf(tally: Tally): [string, string | number][] {
   ]
 }
 
-function printLanes(): void {
-  for (const { lane, tally } of results) {
-    console.log(`\n${lane.name}: ${tally.kills} kills`)
+function printInstallations(): void {
+  for (const { installation, tally } of results) {
+    console.log(`\n${installation.name}: ${tally.kills} kills`)
     for (const [label, value] of rowsOf(tally)) console.log(`  ${label.padEnd(52)}${value}`)
-    const inFlight = lane.claims ? `${tally.mostInFlight} (${lane.bound})` : `not seen from outside (${lane.bound})`
+    const inFlight = installation.claims
+      ? `${tally.mostInFlight} (${installation.bound})`
+      : `not readable from outside (${installation.bound})`
     console.log(`  ${'most in flight (bound)'.padEnd(52)}${inFlight}`)
     console.log(`  ${'recovery p50 / p99 / max'.padEnd(52)}${recoveryTimes(tally)}`)
   }

@@ -1,4 +1,4 @@
-// `pnpm proof:model [--states N]`: every order of the outbox's verbs, explored on real SQL; see model/state.ts.
+// `pnpm proof:model [--states N]`: explores every order of the outbox's verbs on real SQL; see model/state.ts.
 import { parseArgs } from 'node:util'
 import { explore } from './model/explore.ts'
 import { CONTROLS, LARGE, SMALL } from './model/scenarios.ts'
@@ -8,7 +8,7 @@ import { Tables } from './model/tables.ts'
 import { machine, report, wholeOption } from './report.ts'
 
 const { values } = parseArgs({ options: { states: { type: 'string', default: '200000' } } })
-// An exact set of JavaScript's ends at 2^24 members.
+// A JavaScript Set has at most 2^24 members.
 const wanted = wholeOption('states', values.states, 1000, 16_000_000)
 const MOST = 16_000_000
 const shown = (count: number): string => count.toLocaleString('en')
@@ -22,12 +22,12 @@ const unseen = new Set(SITUATIONS)
 for (const scenario of SMALL) await run(scenario, MOST)
 for (const scenario of LARGE) if (total.states < wanted) await run(scenario, wanted - total.states)
 ok &&= unseen.size === 0
-for (const [name] of unseen) console.log(`NOT COME THROUGH: ${name}`)
+for (const [name] of unseen) console.log(`NOT REACHED: ${name}`)
 rows.unshift(
   ['states', shown(total.states)],
   ['transitions', shown(total.transitions)],
   ['calls of a verb on SQL', shown(total.calls)],
-  ['situations come through', `${SITUATIONS.length - unseen.size} of ${SITUATIONS.length}`],
+  ['situations reached', `${SITUATIONS.length - unseen.size} of ${SITUATIONS.length}`],
 )
 
 for (const [mutant, scenario] of CONTROLS) {

@@ -1,5 +1,5 @@
-// `pnpm proof:power [--states N] [--seed N]`: the system calls of a process that works with Keepsend are recorded, and the
-// power is cut between any two of them, with whatever was not synced missing or torn. See ../README.md.
+// `pnpm proof:power [--states N] [--seed N]`: records the system calls of a process that uses Keepsend, and cuts the
+// power between any two of them; writes that were not synced are lost or torn. See ../README.md.
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)
 console.log(`proof:power: ${states} power cuts, seed ${seed}`)
 console.log(machine())
 
-// In memory where there is such a place: the cut has been made, no state needs a disk.
+// In memory if possible: no state needs a disk.
 const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'keepsend-proof-'))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -49,10 +49,10 @@ report({
   seed,
   rows: [
     ['FULL: states', full.states],
-    ['FULL: acknowledged deliveries looked for', full.acknowledged],
+    ['FULL: acknowledged deliveries checked', full.acknowledged],
     ['FULL: lost', full.lost],
     ['FULL: settles undone, claims forgotten', `${full.undone}, ${full.forgotten}`],
-    ['FULL: torn units, corrupt databases', `${full.torn}, ${full.corrupt}`],
+    ['FULL: torn transactions, corrupt databases', `${full.torn}, ${full.corrupt}`],
     ['FULL: migrations forgotten', full.unmigrated],
     [
       'control: NORMAL',
@@ -60,7 +60,7 @@ report({
         ? `lost some in ${normal.losing} of ${normal.states} states, ${normal.worst} at worst, as it must`
         : `LOST NONE in ${normal.states} states`,
     ],
-    ['control: torn units, corrupt databases', `${normal.torn}, ${normal.corrupt}`],
+    ['control: torn transactions, corrupt databases', `${normal.torn}, ${normal.corrupt}`],
     ['duration', seconds()],
   ],
 })

@@ -1,4 +1,4 @@
-/** Random numbers that a seed repeats: mulberry32, which is plenty for choosing where to strike. */
+/** Random numbers that a seed repeats (mulberry32). */
 export interface Random {
   /** From 0 to 1, 1 excluded. */
   next(): number
@@ -22,7 +22,7 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** A seed for a run that was given none. */
+/** A seed for a run without `--seed`. */
 export function newSeed(): number {
   return Math.floor(Math.random() * 4_294_967_296)
 }

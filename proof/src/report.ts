@@ -1,6 +1,8 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
 
-/** What a proof comes to. Its last line on stdout is `RESULT` and this as JSON, which `pnpm proof` puts into its table. */
+/**
+ * The result of a proof. Its last line on stdout is `RESULT` and this as JSON, which `pnpm proof` adds to its table.
+ */
 export interface Result {
   name: string
   ok: boolean
@@ -8,7 +10,7 @@ export interface Result {
   rows: [label: string, value: string | number][]
 }
 
-/** Prints the table and the line for the machine, and sets the exit code. */
+/** Prints the table and the RESULT line, and sets the exit code. */
 export function report(result: Result): void {
   const width = Math.max(...result.rows.map(([label]) => label.length))
   console.log('')
@@ -18,14 +20,14 @@ export function report(result: Result): void {
   if (!result.ok) process.exitCode = 1
 }
 
-/** What the figures were taken on. */
+/** The machine of the figures. */
 export function machine(): string {
   const model = cpus()[0]?.model ?? 'unknown processor'
   const gigabytes = Math.round(totalmem() / 2 ** 30)
   return `Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} × ${model}, ${gigabytes} GB`
 }
 
-/** A whole number option within its bounds. Ends the process with 2 otherwise, before anything is begun. */
+/** A whole number option within its bounds. Otherwise ends the process with 2, before anything starts. */
 export function wholeOption(name: string, text: string, least: number, most: number): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= least && value <= most) return value

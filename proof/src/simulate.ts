@@ -12,7 +12,7 @@ import { newSeed } from './random.ts'
 import { machine, report, wholeOption } from './report.ts'
 import { COUNTED } from './simulate/counts.ts'
 import { readRegressions, writeRegression } from './simulate/regressions.ts'
-import { tell } from './simulate/run.ts'
+import { runStory } from './simulate/run.ts'
 import { search } from './simulate/search.ts'
 import type { Story } from './simulate/story.ts'
 
@@ -25,16 +25,16 @@ const { values } = parseArgs({
 const wanted = wholeOption('steps', values.steps, 1000, 1_000_000_000)
 const seed = wholeOption('seed', values.seed, 0, 2 ** 31 - 1)
 const shown = (count: number): string => count.toLocaleString('en')
-// A control that is not caught by then is not caught.
+// A control that is not caught within these steps is not caught.
 const CONTROL_STEPS = 500_000
 const PROGRESS_STEPS = 100_000
-// Workers that do not know what became of their settles, beside publishers that publish once more.
+// Workers that do not know the results of their settles, beside callers that publish again.
 const SECOND_LIVES: Partial<Story> = {
   world: 'node',
   keepCompleted: false,
   faults: ['commit is ambiguous', 'event is published again', 'process pauses'],
 }
-// Workers that come back to rows which were put in line meanwhile.
+// Workers that continue with rows that were put in line meanwhile.
 const LATE_OWNERS: Partial<Story> = { world: 'node', faults: ['commit is ambiguous', 'process pauses'] }
 const rows: [string, string][] = []
 let ok = true
@@ -42,7 +42,7 @@ console.log(`seed ${seed}; ${machine()}`)
 
 const regressions = readRegressions()
 for (const { file, story } of regressions) {
-  const { broken, log } = await tell(story)
+  const { broken, log } = await runStory(story)
   if (broken === undefined) continue
   ok = false
   console.log(`BROKEN again, ${file}: ${broken}\n${lastOf(log)}`)
@@ -69,13 +69,13 @@ rows.push(
 )
 for (const name of COUNTED.filter((one) => found.counts[one] === 0)) {
   ok = false
-  console.log(`NOT COME THROUGH: ${name}`)
+  console.log(`NOT REACHED: ${name}`)
 }
 if (found.failure) {
   ok = false
   const { story, broken, log } = found.failure
   const file = writeRegression(story)
-  console.log(`BROKEN: ${broken}\nkept as ${file}\n${lastOf(log)}`)
+  console.log(`BROKEN: ${broken}\nstored as ${file}\n${lastOf(log)}`)
   rows.push(['broken', broken])
 }
 
@@ -89,9 +89,9 @@ for (const [name, control] of [
 ] as const) {
   const caught = await search({ seed, steps: CONTROL_STEPS, control })
   if ('mutant' in control) assertMutated(control.mutant, caught.mutated)
-  const verdict = caught.failure ? `caught: ${caught.failure.broken}` : 'NOT CAUGHT'
+  const result = caught.failure ? `caught: ${caught.failure.broken}` : 'NOT CAUGHT'
   ok &&= caught.failure !== undefined
-  console.log(`\ncontrol, ${name}: ${verdict}, after ${shown(caught.steps)} steps`)
+  console.log(`\ncontrol, ${name}: ${result}, after ${shown(caught.steps)} steps`)
   if (caught.failure) console.log(lastOf(caught.failure.log))
   rows.push([`control: ${name}`, caught.failure ? `caught, after ${shown(caught.steps)} steps` : 'NOT CAUGHT'])
 }

@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { git, titleOf } from './git.ts'
 
-// A cold store has to fetch some hundred packages.
+// A cold store has to fetch several hundred packages.
 const INSTALL_MS = 600_000
 
 /**
- * Another commit in a folder of its own, outside this tree so that no tool of this tree sees it; its dependencies are
- * those of its lockfile. It goes when this process exits.
+ * Another commit in a folder of its own, outside this tree so that no tool of this tree reads it; its dependencies are
+ * those of its lockfile. It is removed when this process exits.
  */
 export async function checkOut(commit: string): Promise<string> {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'keepsend-against-'))
   process.once('exit', () => remove(folder))
-  // Without hooks: what somebody's hook does after a checkout is not for this one.
+  // Without hooks: a person's checkout hook is not meant for this folder.
   git('-c', 'core.hooksPath=/dev/null', 'worktree', 'add', '--quiet', '--detach', folder, commit)
   await install(folder, commit)
   return folder
@@ -25,13 +25,13 @@ function remove(folder: string): void {
   try {
     git('worktree', 'remove', '--force', folder)
   } catch {
-    // Git does not know the folder yet, or something was still writing into it.
+    // Git does not know the folder yet, or a process was still writing into it.
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
 async function install(folder: string, commit: string): Promise<void> {
-  // In a process group of its own, so that the processes it starts can be ended with it.
+  // In a process group of its own, so that its child processes can be ended with it.
   const child = spawn('npx', ['-y', 'pnpm@12', 'install', '--frozen-lockfile'], {
     cwd: folder,
     detached: true,

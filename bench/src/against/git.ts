@@ -1,10 +1,10 @@
-// What a comparison asks of git, about the repository that this file stands in.
+// Git queries of a comparison, in the repository of this file.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
-/** Runs git in this tree; what it printed. Throws with what it said. */
+/** Runs git in this tree; returns its output. Throws with its error output. */
 export function git(...args: string[]): string {
   return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
 }

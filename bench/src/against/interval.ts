@@ -5,13 +5,14 @@ export interface Interval {
 }
 
 /**
- * The interval that holds the median of what the values are drawn from, with the given confidence. Undefined where there
- * are too few values for it: fewer than 5 at 0.9.
+ * The interval that contains the median of the distribution of the values, with the given confidence. Undefined for too
+ * few values: fewer than 5 at 0.9.
  *
  * It lies between order statistics (the inverted sign test), so it assumes no distribution: ratios of rounds have long
  * tails, when another process takes the core or a checkpoint falls into a round. Two order statistics alone cover only
  * certain shares (of 15 values 88% or 96%), so the ends are interpolated between the two nearest, as Hettmansperger and
- * Sheather (1986) do. A bootstrap of a median repeats the same few values, draws at random, and answers no two calls alike.
+ * Sheather (1986) do. A bootstrap of a median would repeat the same few values, and its random draws would return
+ * another interval at each call.
  */
 export function medianInterval(values: readonly number[], confidence = 0.9): Interval | undefined {
   const sorted = values.toSorted((a, b) => a - b)
@@ -34,8 +35,8 @@ export function medianInterval(values: readonly number[], confidence = 0.9): Int
 }
 
 /**
- * By depth, from 0: how likely it is that the median lies between the value at that depth from below and the one from
- * above. A value is below the median with a chance of one half, so this counts the heads of `count` fair coins.
+ * By depth, from 0: the probability that the median lies between the value at that depth from below and the one from
+ * above. A value is below the median with a probability of one half, so this counts the heads of `count` fair coins.
  */
 function coveragesOf(count: number): number[] {
   const coverages: number[] = []

@@ -3,19 +3,19 @@ import { enqueueRound } from '../enqueue-round.ts'
 import * as entries from '../entries.ts'
 import type { Entry } from '../entries.ts'
 import type { Store } from '../stores.ts'
-import type { Bench } from '../work.ts'
+import type { Bench } from '../workload.ts'
 
-/** A contender of Keepsend in one setting, which a comparison runs from both trees. */
+/** A contender of Keepsend with one setting, which a comparison runs from both trees. */
 export interface Line {
   name: string
   store: Store
-  /** The first protocol whose workers can do it. */
+  /** The first protocol whose workers support it. */
   since: number
   /** Events a second. */
   round: (bench: Bench) => Promise<number>
 }
 
-/** What a comparison runs, by workload: no peers, which are the same in both trees. */
+/** The lines of a comparison, by workload: without peers, which are the same in both trees. */
 export const comparable: Record<string, readonly Line[]> = {
   drain: [
     drainLine(entries.full, 1),
@@ -36,7 +36,7 @@ export const comparable: Record<string, readonly Line[]> = {
 
 function drainLine(entry: Entry, since: number): Line {
   return {
-    name: `drain, 32 at once: ${entry.name}`,
+    name: `drain, 32 concurrent: ${entry.name}`,
     store: entry.store,
     since,
     async round(bench) {

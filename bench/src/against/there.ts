@@ -1,11 +1,11 @@
-// The worker of the other commit, and what it can be asked.
+// The worker of the other commit, and the requests that it understands.
 //
-// Packages change from one commit to the next, so a worker is built from bench sources that were written for the packages
-// it runs on: those of the other commit. An older commit's worker may not understand all that this tree asks: it speaks an
-// earlier protocol. Then the checkout gets the bench sources of the first commit that speaks this one. They are older than
-// this tree's, so nearer to the packages over there. Where these do not work either, the next lower protocol is tried,
-// down to the commit's own. Each try builds the worker and runs every line once; whatever is wrong shows before anything
-// is measured.
+// Packages change from one commit to the next, so a worker is built from bench sources that were written for its
+// packages: those of the other commit. An older commit's worker may not understand all of this tree's requests, because
+// it speaks an earlier protocol. Then the checkout gets the bench sources of the first commit that speaks this tree's
+// protocol. They are older than this tree's, so closer to the packages there. If these do not work either, the next
+// lower protocol is tried, down to the commit's own. Each attempt builds the worker and runs every line once, so that
+// errors show before anything is measured.
 import { execFileSync } from 'node:child_process'
 import { buildWorker } from '../build.ts'
 import { PROTOCOL } from '../protocol.ts'
@@ -13,17 +13,17 @@ import { checkOut } from './checkout.ts'
 import { fileAt, git, titleOf } from './git.ts'
 import type { Line } from './lines.ts'
 
-/** What can be measured of the other commit. */
+/** The measurable part of the other commit. */
 export interface There {
   workerFile: string
   lines: Line[]
-  /** Names of lines that its worker does not know. */
+  /** Names of lines that its worker does not have. */
   leftOut: string[]
-  /** Whose bench sources the worker is built from where they are not the commit's own, and which others did not work. */
+  /** Which commit's bench sources the worker is built from if not its own, and which others did not work. */
   notes: string[]
 }
 
-/** Throws unless a comparison with the commit is possible as far as its files tell. Its protocol. */
+/** Returns the commit's protocol. Throws if its files show that a comparison is impossible. */
 export function protocolOf(commit: string): number {
   if (fileAt(commit, 'bench/src/processes/worker.ts') === undefined) {
     throw new Error(`${titleOf(commit)}: it has no bench worker (bench/src/processes/worker.ts) to compare with`)
@@ -52,7 +52,7 @@ export async function prepareThere(
     const whose = source === commit ? 'its own bench' : `the bench of ${titleOf(source)}`
     const able = lines.filter(({ since }) => since <= protocol)
     try {
-      // What the other sources do not have goes.
+      // Removes files that the other sources do not have.
       execFileSync('git', ['restore', `--source=${source}`, '--', 'bench/src'], { cwd: folder, stdio: 'pipe' })
       const workerFile = await buildWorker(folder)
       for (const line of able) await rehearse(line, workerFile)
@@ -67,7 +67,7 @@ export async function prepareThere(
   throw new Error(`${titleOf(commit)}: nothing was measured\n${failures.join('\n')}`)
 }
 
-/** The commit that gave the protocol its number; undefined where no commit has done so yet. */
+/** The commit that introduced the protocol; undefined if no commit has yet. */
 function firstToSpeak(protocol: number): string | undefined {
   const found = git('log', '--reverse', '--format=%H', `-SPROTOCOL = ${protocol}`, '--', 'bench/src/protocol.ts')
   return found.split('\n')[0] || undefined

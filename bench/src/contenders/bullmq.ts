@@ -1,4 +1,4 @@
-// BullMQ on a Redis whose appendfsync is the store's. One worker with its documented `concurrency`; what is done is
+// BullMQ on a Redis whose appendfsync is the store's. One worker with its documented `concurrency`; completed jobs are
 // removed, as its guide for production says.
 import { Queue, Worker } from 'bullmq'
 import type { Open } from '../contender.ts'

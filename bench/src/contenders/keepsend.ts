@@ -1,5 +1,5 @@
-// Keepsend as it is meant to be used: an engine, its poller, the guarded sender. The flavour is SQLite's durability
-// (FULL or NORMAL), or `postgres`; all endpoints are of one workspace.
+// Keepsend as documented: an engine, its poller, the guarded sender. The flavour is SQLite's durability (FULL or
+// NORMAL), or `postgres`; all endpoints are in one workspace.
 import { join } from 'node:path'
 import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import type { Open } from '../contender.ts'

@@ -1,5 +1,5 @@
-// What many apps begin with: a drizzle table, a loop that selects a batch, `fetch` for each row, an update of each row.
-// On SQLite with FULL; indexed, so that it is its work that is measured and not a table scan.
+// The usual first version in an app: a drizzle table, a loop that selects a batch, `fetch` for each row, an update of
+// each row. On SQLite with FULL; indexed, so that no table scan is measured.
 import { createHmac } from 'node:crypto'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'

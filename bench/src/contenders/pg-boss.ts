@@ -1,6 +1,6 @@
 // pg-boss: batches of 100 in four workers that fetch without a pause while batches are full, each sending its share of
-// the requests at once. With the flavour `latency` one worker, woken by NOTIFY, which takes whatever waits: each
-// notification wakes every worker, and more of them only fetch in vain.
+// the requests concurrently. With the flavour `latency` one worker, notified by NOTIFY, which takes all waiting jobs:
+// each notification reaches every worker, and further workers would only fetch in vain.
 import { type Job, PgBoss } from 'pg-boss'
 import type { Open } from '../contender.ts'
 import { batches, newId, payloadOf } from '../event.ts'

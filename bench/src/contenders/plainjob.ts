@@ -1,5 +1,5 @@
-// plainjob: jobs in SQLite. A worker takes one job at a time, so there are as many as requests at once. It asks for
-// synchronous=NORMAL; set to FULL afterwards, for like durability.
+// plainjob: jobs in SQLite. A worker takes one job at a time, so there are as many workers as concurrent requests. It
+// sets synchronous=NORMAL; set to FULL afterwards, for equal durability.
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { JobStatus, type Worker, better, defineQueue, defineWorker } from 'plainjob'
@@ -8,7 +8,7 @@ import { batches, newId, payloadOf } from '../event.ts'
 import { createPoster } from '../post.ts'
 
 const silent = { error: console.error, warn: console.error, info() {}, debug() {} }
-// What an idle worker waits; its default is a second.
+// The wait of an idle worker; its default is a second.
 const POLL_MS = 50
 
 export const open: Open = async ({ place, receiver, concurrency }) => {

@@ -1,5 +1,5 @@
-// The ceiling: the same signed POSTs by a bare `Pool.request` loop, with nothing kept. Its events stand in memory, or
-// with the flavour `made as sent` are made one at a time.
+// The ceiling: the same signed POSTs by a bare `Pool.request` loop that stores nothing. Its events are in memory, or
+// are made one at a time with the flavour `made as sent`.
 import type { Open } from '../contender.ts'
 import { newId, payloadOf } from '../event.ts'
 import { createPoster } from '../post.ts'

@@ -1,5 +1,5 @@
-// The floor of durable enqueue: what an app does without group commit. One prepared insert into the outbox's own table,
-// one commit each, on SQLite with FULL. Nothing is sent.
+// The floor of durable enqueue: an app without group commit. One prepared insert into the outbox's own table, one
+// commit each, on SQLite with FULL. Nothing is sent.
 import { join } from 'node:path'
 import { migrate, openSqlite } from '@keepsend/adapter-node'
 import { newEventId, outboxStats } from '@keepsend/outbox'

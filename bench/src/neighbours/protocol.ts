@@ -1,4 +1,4 @@
-// What the processes of the work `neighbours` are asked over IPC: see ../ask.ts.
+// Requests to the processes of the workload `neighbours` over IPC: see ../ask.ts.
 import type { EndpointInput } from '@keepsend/engine'
 import type { LaneRef } from '@keepsend/outbox'
 
@@ -10,24 +10,24 @@ export type Arrival = [path: string, eventId: string, atMs: number]
 
 /** A process that publishes, delivers or both: processes/neighbour.ts. */
 export interface NeighbourAsks {
-  /** Begins to deliver. */
+  /** Starts delivering. */
   start: { ask: undefined; answer: undefined }
-  /** Makes these endpoints; their ids, in order. */
+  /** Creates these endpoints; returns their ids, in order. */
   create: { ask: { workspaceId: string; endpoints: EndpointInput[] }; answer: string[] }
   enable: { ask: LaneRef & { isEnabled: boolean }; answer: undefined }
-  /** Commits so many rows, over these lanes in turn, as fan-outs would have made them. */
+  /** Commits rows, over these lanes in turn, as fan-outs would. */
   seed: { ask: { lanes: LaneRef[]; events: number; type?: string }; answer: undefined }
-  /** So many rows by one statement, pending or failed. */
+  /** Inserts rows by one statement, pending or failed. */
   fill: { ask: LaneRef & { kind: 'pending' | 'failed'; count: number }; answer: undefined }
-  /** One `POST /events` of so many events. */
+  /** Makes one `POST /events` with this many events. */
   post: { ask: { workspaceId: string; events: number }; answer: undefined }
   /** Publishes one event. */
   publish: { ask: { workspaceId: string }; answer: undefined }
-  /** Publishes one event each `everyMs`, for `ms`, whatever became of the ones before. */
+  /** Publishes one event every `everyMs`, for `ms`, without waiting for the ones before. */
   publishFor: { ask: { workspaceId: string; everyMs: number; ms: number }; answer: Published[] }
-  /** Replays whatever has failed. */
+  /** Replays all failed rows. */
   replay: { ask: LaneRef; answer: undefined }
-  /** Rows that are held. */
+  /** Number of held rows. */
   held: { ask: undefined; answer: number }
 }
 
@@ -41,11 +41,11 @@ export interface ReceiverAsks {
   port: { ask: undefined; answer: number }
   /** POSTs that were answered with 200 since the start. */
   delivered: { ask: undefined; answer: number }
-  /** First arrivals since the last call; only of a receiver that notes them. */
+  /** First arrivals since the last call; only from a receiver that records them. */
   arrivals: { ask: undefined; answer: Arrival[] }
 }
 
 export interface ReceiverSetup {
-  /** Whether it notes when each event arrives. */
-  keep: boolean
+  /** Whether it records when each event arrives. */
+  records: boolean
 }

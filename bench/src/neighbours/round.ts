@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Asked } from '../ask.ts'
-import type { Bench } from '../work.ts'
+import type { Bench } from '../workload.ts'
 import type { NeighbourAsks, NeighbourSetup, Published, ReceiverAsks } from './protocol.ts'
 import type { Scenario } from './scenarios.ts'
 import { type Stage, startStage } from './stage.ts'
@@ -14,7 +14,7 @@ export interface RoundOptions {
   processes: number
 }
 
-/** How B's endpoints answer. */
+/** How B's endpoints respond. */
 export const KINDS = [
   { kind: 'immediately', ms: 0 },
   { kind: 'in 300 ms', ms: 300 },
@@ -22,7 +22,7 @@ export const KINDS = [
 
 type Kind = (typeof KINDS)[number]['kind']
 
-/** How long each event of B took from the commit to the receiver, in ms; Infinity for one that never came. */
+/** Time of each event of B from the commit to the receiver, in ms; Infinity for one that was never received. */
 export interface Waits {
   without: number[]
   beside: number[]
@@ -30,7 +30,7 @@ export interface Waits {
 
 export interface NeighbourRound {
   waits: Record<Kind, Waits>
-  /** Deliveries of A a second, without B and beside it. NaN where A delivers nothing. */
+  /** Deliveries of A a second, without B and beside it. NaN if A delivers nothing. */
   alone: number
   beside: number
 }
@@ -42,13 +42,13 @@ interface Side {
   paths: string[]
 }
 
-// What has not come so long after the last publish counts as never.
+// An event that has not arrived this long after the last publish counts as never received.
 const GRACE_MS = 2000
 const EVERY_MS = 250
 const FULL = { warmUpMs: 1000, withoutMs: 6000, besideMs: 9000, aloneMs: 2000 }
 const QUICK = { warmUpMs: 1000, withoutMs: 2000, besideMs: 3000, aloneMs: 1000 }
 
-/** B alone, B beside A, and then A alone, on a database and processes of their own. */
+/** Measures B alone, B beside A, and then A alone, on a database and processes of their own. */
 export async function neighbourRound({ stores, quick }: Bench, options: RoundOptions): Promise<NeighbourRound> {
   const { scenario, noisy, store, processes } = options
   const { warmUpMs, withoutMs, besideMs, aloneMs } = quick ? QUICK : FULL
@@ -67,7 +67,7 @@ export async function neighbourRound({ stores, quick }: Bench, options: RoundOpt
       const without = await measure(withoutMs)
       const beside = await besideA(stage, scenario, begin, () => measure(besideMs))
       if (scenario.isSilent) return { waits: paired(without, beside.result), alone: Number.NaN, beside: Number.NaN }
-      // What A has left over, and more of it.
+      // A's remaining backlog, and more of it.
       const alone = await besideA(stage, scenario, begin, () => delay(aloneMs))
       return { waits: paired(without, beside.result), alone: alone.perSecond, beside: beside.perSecond }
     } finally {
@@ -90,7 +90,7 @@ function byKind<Value>(valueOf: (kind: Kind) => Value): Record<Kind, Value> {
   return { immediately: valueOf('immediately'), 'in 300 ms': valueOf('in 300 ms') }
 }
 
-/** A workspace with one endpoint for each kind, or one workspace with some of each. */
+/** Creates a workspace with one endpoint for each kind, or one workspace with several of each. */
 async function createB(app: Asked<NeighbourAsks>, { healthy }: Scenario, url: string): Promise<Side[]> {
   const sides = KINDS.map(({ kind, ms }): Side => {
     const paths = names(`/after/${ms}/`, healthy ?? 1)
@@ -102,7 +102,7 @@ async function createB(app: Asked<NeighbourAsks>, { healthy }: Scenario, url: st
   return sides
 }
 
-/** Publishes for B for so long; the wait of each event at each of its endpoints. */
+/** Publishes for B for a time; returns the wait of each event at each of its endpoints. */
 async function measureB(
   { publisher, receivers }: Stage,
   sides: readonly Side[],
@@ -123,12 +123,12 @@ async function measureB(
     ),
   )
   const arrived = await arrivalsOf(receivers.b.process, new Set(due.map(({ key }) => key)))
-  // An event may arrive before its publisher has heard of the commit.
+  // An event may arrive before its publisher gets the result of the commit.
   const waits = due.map(({ kind, key, atMs }) => ({ kind, ms: Math.max(0, (arrived.get(key) ?? Infinity) - atMs) }))
   return byKind((kind) => waits.filter((wait) => wait.kind === kind).map((wait) => wait.ms))
 }
 
-/** When each of these arrived, once all have, or the grace is over. */
+/** The arrivals of these events, once all have arrived or the grace period is over. */
 async function arrivalsOf(receivers: Asked<ReceiverAsks>, keys: ReadonlySet<string>): Promise<Map<string, number>> {
   const arrived = new Map<string, number>()
   const end = performance.now() + GRACE_MS
@@ -142,7 +142,7 @@ async function arrivalsOf(receivers: Asked<ReceiverAsks>, keys: ReadonlySet<stri
   }
 }
 
-/** A is noisy while `during` runs; its deliveries a second meanwhile. */
+/** Makes A noisy while `during` runs; returns A's deliveries a second meanwhile. */
 async function besideA<Result>(
   { noise, publisher, workers, receivers }: Stage,
   { againMs }: Scenario,
@@ -152,7 +152,7 @@ async function besideA<Result>(
   const [before, began] = [await receivers.a.process.ask('delivered'), performance.now()]
   const over = new AbortController()
   const noises = makeNoise(begin, againMs, over.signal)
-  // Whatever fails meanwhile ends the wait.
+  // Any failure meanwhile ends the wait.
   const broken = [noises.then(never), ...[noise, publisher, ...workers].map((one) => one.ended)]
   const result = await Promise.race([during(), ...broken])
   const delivered = (await receivers.a.process.ask('delivered')) - before
@@ -166,7 +166,7 @@ function never(): Promise<never> {
   return new Promise(() => undefined)
 }
 
-/** Begins the noise, and again each `againMs`, until it is over. */
+/** Starts the noise, and again every `againMs`, until `over`. */
 async function makeNoise(begin: () => Promise<void>, againMs: number | undefined, over: AbortSignal): Promise<void> {
   await begin()
   if (againMs === undefined) return

@@ -1,39 +1,42 @@
-// What A does to B: the scenarios of the work `neighbours`.
+// The scenarios of the workload `neighbours`: how A disturbs B.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LaneRef } from '@keepsend/outbox'
 import type { Asked } from '../ask.ts'
 import type { NeighbourAsks } from './protocol.ts'
 
-/** What a scenario's noise is made of. */
+/** The means of a scenario's noise. */
 interface Noise {
   /** A process of its own, which publishes and delivers nothing. */
   app: Asked<NeighbourAsks>
   /** A's workspaces. */
   workspaces: string[]
-  /** A receiver of A's that behaves so: see processes/neighbour-receiver.ts. */
+  /** The URL of one of A's receivers with this behaviour: see processes/neighbour-receiver.ts. */
   url: (behaviour: string) => string
   quick: boolean
 }
 
 export interface Scenario {
   id: string
-  /** A in one line. */
+  /** A described in one line. */
   title: string
-  /** How many workspaces A has, one round each. */
+  /** Numbers of A's workspaces; one round each. */
   noisy: readonly number[]
-  /** A delivers nothing, so its throughput says nothing. */
+  /** A delivers nothing, so its throughput is not measured. */
   isSilent?: true
-  /** B's endpoints, and A's silent ones, are of one workspace: so many healthy ones of each kind. @default one each, of two workspaces */
+  /**
+   * B's endpoints, and A's silent ones, are in one workspace: this many healthy ones of each kind. @default one each,
+   * in two workspaces
+   */
   healthy?: number
   /** How often B publishes, in ms. @default 250 */
   everyMs?: number
   /** @default 1.2 */
   factor?: number
-  /** Instead of a bar beside B alone: no event of B waits longer, in ms. */
+  /** Replaces the target beside B alone: no event of B waits longer, in ms. */
   longestMs?: number
-  /** Before anything is measured; what it answers begins the noise. */
+  /** Runs before anything is measured; the function that it returns starts the noise. */
   prepare: (noise: Noise) => Promise<() => Promise<void>>
-  /** The noise begins again so often, in ms. @default once */
+  /** The noise starts again at this interval, in ms. @default once */
   againMs?: number
 }
 
@@ -63,7 +66,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'K1.3',
-    title: 'one endpoint that answers after 29 s and asks for concurrency 1,000, a backlog of 1,000',
+    title: 'one endpoint that answers after 29 s and has `concurrency` 1,000, a backlog of 1,000',
     noisy: [1],
     isSilent: true,
     prepare: async (noise) => {
@@ -103,7 +106,7 @@ export const scenarios: readonly Scenario[] = [
       const lane = await oneLane(noise)
       await noise.app.ask('enable', { ...lane, isEnabled: false })
       await noise.app.ask('fill', { ...lane, kind: 'pending', count: heldRows(noise) })
-      // By the workers that meet them.
+      // Held by the workers that claim them.
       await untilHeld(noise)
       return () => noise.app.ask('enable', { ...lane, isEnabled: true })
     },
@@ -184,7 +187,7 @@ interface NoisyEndpoint {
   concurrency?: number
 }
 
-/** So many endpoints in each of A's workspaces, lanes of one after those of another. */
+/** Creates endpoints in each of A's workspaces; returns their lanes, one workspace after the other in turn. */
 async function create({ app, workspaces }: Noise, count: number, endpoint: NoisyEndpoint): Promise<LaneRef[]> {
   const lanes: LaneRef[] = []
   for (const workspaceId of workspaces) {

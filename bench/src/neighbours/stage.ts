@@ -8,21 +8,21 @@ interface Receivers {
   process: Asked<ReceiverAsks>
 }
 
-/** The processes of one round, on a database that nobody else uses. */
+/** The processes of one round, on a database of their own. */
 export interface Stage {
   /** Publishes for B. */
   publisher: Asked<NeighbourAsks>
   /** Publishes for A. */
   noise: Asked<NeighbourAsks>
-  /** Those that deliver. */
+  /** The processes that deliver. */
   workers: Asked<NeighbourAsks>[]
-  /** Of B these note when each event arrives. */
+  /** B's receivers record the arrival of each event. */
   receivers: { a: Receivers; b: Receivers }
   /** Ends all of them, immediately. */
   end(): Promise<void>
 }
 
-/** Publishers and receivers run with the servers, the workers where senders run. */
+/** Publishers and receivers run on the cores of the servers, the workers on those of senders. */
 export async function startStage(setup: NeighbourSetup, processes: number): Promise<Stage> {
   const started: Promise<Pick<Asked<NeighbourAsks>, 'kill'>>[] = []
   const own = (file: string, argument: object): [string, string[]] => [
@@ -46,11 +46,11 @@ export async function startStage(setup: NeighbourSetup, processes: number): Prom
     await Promise.allSettled(started.map(async (one) => (await one).kill()))
   }
   try {
-    // The first makes the tables.
+    // The first creates the tables.
     const publisher = await startApp(own(app, setup))
     const [a, b, noise, ...workers] = await Promise.all([
-      startReceivers({ keep: false }),
-      startReceivers({ keep: true }),
+      startReceivers({ records: false }),
+      startReceivers({ records: true }),
       startApp(own(app, setup)),
       ...Array.from({ length: processes }, () => startApp(senderCommand(app, [JSON.stringify(setup)], processes))),
     ])

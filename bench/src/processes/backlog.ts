@@ -1,4 +1,5 @@
-// Claim 25 and settle 25, or one event of a neighbour, on tables with different backlogs, in turn: see works/backlog.ts.
+// Claim 25 and settle 25, or one event of a neighbour, on tables with different backlogs, in turn: see
+// workloads/backlog.ts.
 import { join } from 'node:path'
 import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import {
@@ -15,6 +16,7 @@ import { answerAndExit } from '../answer.ts'
 import { payloadOf } from '../event.ts'
 import { fill } from '../fill.ts'
 import type { Backlog, BacklogAsk, BacklogFound } from '../works/backlog.ts'
+import type { Backlog, BacklogAsk, BacklogFound } from '../workloads/backlog.ts'
 
 process.stdin.resume().once('end', () => process.exit(1))
 
@@ -24,7 +26,7 @@ const { on, backlogs, rounds, steps } = JSON.parse(process.argv[2] ?? '{}') as B
 
 interface Table extends Backlog {
   db: OutboxDatabase
-  /** Where the next look goes on: round and round, as a worker's. */
+  /** Where the next look continues, as in a worker. */
   after: string
 }
 
@@ -39,18 +41,18 @@ async function open({ place, kind, count, workspaces }: Backlog): Promise<Outbox
   const db = await openPostgres({ url: place, statementTimeoutMs: 0 })
   await migrate(db)
   await fill(db, kind, count, where)
-  // As autovacuum would have it, whose time comes when it comes.
+  // As autovacuum would do at an unknown time.
   await db.pool.query('vacuum analyze pending_events')
   return db
 }
 
-/** ms of one look and claim, as a worker's, and one settle; what it took away is put back afterwards. */
+/** ms of one look and claim, as in a worker, and one settle; the settled rows are replaced afterwards. */
 async function step(table: Table): Promise<number> {
   const { db, kind } = table
   const wanted = kind === 'waiting' ? 1 : BATCH
   const start = performance.now()
   let look = await lookAtLanes(db, { after: table.after })
-  // Round once, and few left at its end.
+  // At the end of a pass there may be few lanes left: starts again.
   if (look.lanes.length < wanted && table.after !== '') look = await lookAtLanes(db)
   const { lanes, dueAt, now, next } = look
   table.after = next
@@ -63,12 +65,12 @@ async function step(table: Table): Promise<number> {
   }
   const ms = performance.now() - start
   if (claims.length + exhausted.length !== wanted)
-    throw new Error(`${claims.length} claimed and ${exhausted.length} buried`)
+    throw new Error(`${claims.length} claimed and ${exhausted.length} exhausted`)
   await putBack(db, claims)
   return ms
 }
 
-/** As many new events of the same lanes. */
+/** Inserts as many new events of the same lanes. */
 async function putBack(db: OutboxDatabase, claims: readonly Claim[]): Promise<void> {
   await enqueueEvents(
     db,
@@ -82,7 +84,7 @@ async function putBack(db: OutboxDatabase, claims: readonly Claim[]): Promise<vo
   )
 }
 
-/** Where nothing of the backlog can be claimed, something else must be there to claim. */
+/** Further rows to claim, if nothing of the backlog can be claimed. */
 function besides(kind: Backlog['kind']): number {
   if (kind === 'waiting') return 1
   return kind === 'failed' || kind === 'held' ? 1000 : 0
@@ -97,7 +99,7 @@ for (const backlog of backlogs) {
 for (const table of tables) for (let number = 0; number < WARM_UP; number++) await step(table)
 const found: BacklogFound = tables.map(() => [])
 for (let round = 0; round < rounds; round++) {
-  // In turn step by step: what a disk does from one second to the next is more than what is looked for.
+  // The tables alternate step by step: a disk varies more from one second to the next than the expected difference.
   for (let number = 0; number < steps; number++) {
     for (const [at, table] of tables.entries()) found[at]?.push({ round, ms: await step(table) })
   }

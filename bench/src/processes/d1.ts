@@ -1,5 +1,5 @@
-// Deliveries on a D1 of workerd's own, counted by D1: see works/d1.ts. Publisher and consumer run here, where the
-// queue between them is a list; D1 is asked through wrangler's proxy.
+// Deliveries on workerd's D1, measured by D1: see workloads/d1.ts. Publisher and consumer run here, where the queue between
+// them is a list; D1 is called through wrangler's proxy.
 import { CloudflareEventQueue, consumeBatch, createFetchSender, createQueuePolicy } from '@keepsend/adapter-cloudflare'
 import { createEngine, migrateEngine, newEventId } from '@keepsend/engine'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
@@ -8,7 +8,7 @@ import { answerAndExit } from '../answer.ts'
 import { BENCH_KEYS } from '../engine.ts'
 import { type Meter, meterD1 } from '../d1-meter.ts'
 import { textOf } from '../event.ts'
-import type { D1Ask, D1Found } from '../works/d1.ts'
+import type { D1Ask, D1Found } from '../workloads/d1.ts'
 
 process.stdin.resume().once('end', () => process.exit(1))
 
@@ -36,7 +36,7 @@ const engine = createEngine({
 const policy = createQueuePolicy({ engine, queue })
 await engine.endpoints.create('bench', { url: receiver })
 
-/** What D1 counted while this ran. */
+/** D1's counts while this ran. */
 async function metered(work: () => Promise<unknown>): Promise<Meter> {
   const before = { ...meter }
   await work()

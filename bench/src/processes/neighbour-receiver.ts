@@ -1,10 +1,10 @@
-// The receivers of one side in the work `neighbours`: the first part of the path says how they answer.
+// The receivers of one side in the workload `neighbours`: the first part of the path selects their behaviour.
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { answerAsks } from '../ask.ts'
 import type { Arrival, ReceiverAsks, ReceiverSetup } from '../neighbours/protocol.ts'
 
-const { keep } = JSON.parse(process.argv[2] ?? '{}') as ReceiverSetup
+const { records } = JSON.parse(process.argv[2] ?? '{}') as ReceiverSetup
 
 type Behaviour = (response: ServerResponse, request: IncomingMessage, argument: number) => void
 
@@ -16,7 +16,7 @@ const behaviours: Record<string, Behaviour> = {
   },
   /** Takes requests and never answers. */
   silent() {},
-  /** `/throttle/1/…`: so many a second of all together; what is beyond is asked to come back in a second. */
+  /** `/throttle/1/…`: accepts this many a second in all; any more get a 429 with a `Retry-After` of a second. */
   throttle(response, _request, perSecond) {
     const now = performance.now()
     if (now < throttledUntil) {
@@ -49,7 +49,7 @@ function deliver(response: ServerResponse): void {
 
 const server = createServer((request, response) => {
   const path = request.url ?? ''
-  if (keep) note(path, String(request.headers['webhook-id']), Number(process.hrtime.bigint()) / 1e6)
+  if (records) note(path, String(request.headers['webhook-id']), Number(process.hrtime.bigint()) / 1e6)
   const [, behaviour = '', argument = ''] = path.split('/')
   behaviours[behaviour]?.(response, request, Number(argument))
   request.resume()

@@ -1,4 +1,4 @@
-// A process of the work `neighbours`: publishes, delivers or makes noise, as it is asked.
+// A process of the workload `neighbours`: publishes, delivers or makes noise, as requested.
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type PostgresDatabase, migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
@@ -24,7 +24,7 @@ await answerAsks<NeighbourAsks>(async () => {
     },
     async create({ workspaceId, endpoints }) {
       const ids: string[] = []
-      // A hundred share a commit of SQLite; more would wait for a connection of Postgres for too long.
+      // A hundred share a commit of SQLite; more would wait too long for a connection of Postgres.
       for (let first = 0; first < endpoints.length; first += 100) {
         const some = endpoints.slice(first, first + 100)
         const made = await Promise.all(some.map((endpoint) => engine.endpoints.create(workspaceId, endpoint)))

@@ -1,4 +1,4 @@
-// One route three ways, on one SQLite file with FULL: see works/overhead.ts.
+// One route in three variants, on one SQLite file with FULL: see workloads/overhead.ts.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,8 +11,8 @@ import { Hono } from 'hono'
 import { answerAndExit } from '../answer.ts'
 import { createBenchEngine } from '../engine.ts'
 import { textOf } from '../event.ts'
-import { median } from '../work.ts'
-import type { OverheadAsk, OverheadFound } from '../works/overhead.ts'
+import { median } from '../workload.ts'
+import type { OverheadAsk, OverheadFound } from '../workloads/overhead.ts'
 
 process.stdin.resume().once('end', () => process.exit(1))
 
@@ -25,7 +25,7 @@ const db = openSqlite<Database>(join(folder, 'bench.db'))
 await migrate(db)
 db.connection.exec('create table messages (id text primary key, text text not null)')
 const orm = drizzle({ client: db.connection })
-// Its queue is not started: what is measured is the request, not the delivery behind it.
+// Its queue is not started: the request is measured, not the delivery after it.
 const { engine } = createBenchEngine(db)
 await engine.endpoints.create('bench', { url: 'http://127.0.0.1/hooks' })
 
@@ -51,7 +51,7 @@ for (const events of [0, 1]) {
   })
 }
 
-/** µs that one request takes. */
+/** µs of one request. */
 async function request(path: string, index: number): Promise<number> {
   const body = JSON.stringify({ text: textOf(index) })
   const start = performance.now()
@@ -62,7 +62,7 @@ async function request(path: string, index: number): Promise<number> {
   return us
 }
 
-/** The p50 of each route over a round, in which they take turns request by request. */
+/** The p50 of each route over a round, in which the routes alternate request by request. */
 async function round(): Promise<Record<Route, number>> {
   const taken: Record<Route, number[]> = { plain: [], none: [], one: [] }
   for (let index = 0; index < requests; index++) {
@@ -74,7 +74,7 @@ async function round(): Promise<Record<Route, number>> {
 type Route = keyof OverheadFound
 const paths: Record<Route, string> = { plain: '/plain', none: '/keepsend/0', one: '/keepsend/1' }
 const routes = ['plain', 'none', 'one'] as const
-// The first compiles and is not counted.
+// The first round compiles and does not count.
 await round()
 const found: OverheadFound = { plain: [], none: [], one: [] }
 for (let number = 0; number < rounds; number++) {

@@ -1,11 +1,11 @@
-// The receiver of most works, in a process of its own: answers 200 and counts. Its first line says its port. It ends when
-// its parent does.
+// The receiver of most workloads, in a process of its own: answers 200 and counts. Its first line is its port. It ends
+// when its parent does.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 let count = 0
 let waiting: { target: number; answer: () => void } | undefined
-/** `webhook-id` and ms on the machine's monotonic clock; kept only when asked for. */
+/** `webhook-id` and ms on the machine's monotonic clock; recorded only on request. */
 let arrivals: [string, number][] | undefined
 
 const server = createServer((request, response) => {
@@ -19,7 +19,7 @@ const server = createServer((request, response) => {
   }
   const [, ask = '', argument = ''] = request.url?.split('/') ?? []
   if (ask === 'received') {
-    // Answers when so many posts have arrived since the last reset.
+    // Answers when this many POSTs have arrived since the last reset.
     waiting = {
       target: Number(argument),
       answer() {
@@ -35,12 +35,12 @@ const server = createServer((request, response) => {
     response.end(String((user + system) / 1000))
     return
   }
-  // Begins a round: forgets what came before. `keep` notes each arrival from here on.
-  const kept = arrivals ?? []
+  // Starts a round: forgets everything before. With `record` it records each arrival from here on.
+  const recorded = arrivals ?? []
   count = 0
   waiting = undefined
-  arrivals = argument === 'keep' ? [] : undefined
-  response.end(JSON.stringify(kept))
+  arrivals = argument === 'record' ? [] : undefined
+  response.end(JSON.stringify(recorded))
 })
 server.keepAliveTimeout = 30_000
 

@@ -1,9 +1,8 @@
-// Keeps a redis-server for redis.ts, says its port once it answers, and takes it along when its parent ends.
+// Runs a redis-server for redis.ts, prints its port once it answers, and ends it when the parent ends.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -21,7 +20,7 @@ const settings = {
   dir: folder,
   appendonly: 'yes',
   appendfsync: process.argv[2] ?? 'everysec',
-  // No snapshots beside the log, and no eviction, as BullMQ asks for.
+  // No snapshots beside the log, and no eviction, as BullMQ requires.
   save: '',
   'maxmemory-policy': 'noeviction',
 }

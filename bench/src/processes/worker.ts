@@ -44,7 +44,7 @@ function handlersFor(contender: Contender): Handlers<Asks> {
   }
 }
 
-/** By so many callers, each of which awaits its own event before its next. */
+/** Publishes by this many callers, each of which awaits its own event before its next. */
 async function publishWhile(contender: Contender, callers: number, go: (index: number) => boolean): Promise<void> {
   let next = 0
   await Promise.all(
@@ -54,7 +54,9 @@ async function publishWhile(contender: Contender, callers: number, go: (index: n
   )
 }
 
-/** Open loop: each event at its time, or as soon after as a timer fires, whatever became of the ones before. */
+/**
+ * Open loop: publishes each event at its time, or as soon after as a timer fires, without waiting for the ones before.
+ */
 async function publishAtRate(
   contender: Contender,
   perSecond: number,
@@ -71,7 +73,7 @@ async function publishAtRate(
   return Promise.all(published)
 }
 
-/** What the system calls the high-water mark; its `maxRSS` counts the process that started this one. */
+/** The system's high-water mark; `maxRSS` of Node includes the parent process. */
 function peakMb(): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS / 1024
   const [, kb = ''] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []

@@ -6,7 +6,7 @@ import cases from '../../../test/ssrf-cases.json' with { type: 'json' }
 export interface GuardCase {
   url: string
   stage: 'url' | 'address' | 'dns' | 'connect' | 'redirect'
-  verdict: 'allow' | 'block'
+  expected: 'allow' | 'block'
   why: string
   canonicalHost: string | null
   resolvesTo?: string[]
@@ -69,7 +69,7 @@ export async function judgeCases(ground: Ground, scheme: 'http' | 'https'): Prom
     ground.resolveTo(host, targets)
     const check = checkUrl(url)
 
-    if (one.verdict === 'allow' || one.stage === 'redirect') {
+    if (one.expected === 'allow' || one.stage === 'redirect') {
       if (!check.ok) fail(`refused by the URL stage as ${check.reason}`)
       const attempt = await ground.attempt(url, one, policy)
       if (attempt.outcome !== 'answered' || attempt.connectedTo.length !== 1) fail('not answered once', attempt)

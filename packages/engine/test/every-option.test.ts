@@ -278,7 +278,7 @@ describe('options', () => {
       createEngine({ db, queue: { async send() {} }, secrets: TEST_KEYS, ...options })
     expect(make({ urlPolcy: {} })).toThrow('createEngine has no option urlPolcy; did you mean urlPolicy?')
     expect(make({ allowHttp: true })).toThrow(
-      'createEngine has no option allowHttp: it belongs into urlPolicy: { allowHttp }',
+      'createEngine has no option allowHttp: it belongs in urlPolicy: { allowHttp }',
     )
     expect(make({ circuit: { deadlineMs: 1 } })).toThrow(
       'createEngine has no option circuit.deadlineMs: it belongs beside circuit',

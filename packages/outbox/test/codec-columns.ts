@@ -1,6 +1,6 @@
 import type { Codec } from '../src/internal.ts'
 
-/** Property → column, as the codec's select list says it, in its order; of an expression its first column. */
+/** Property → column in the order of the codec's select list; for an expression, its first column. */
 export function codecColumns<T extends object>({ all }: Codec<T>): Record<string, string> {
   const pairs = [...all.sql.matchAll(/(?:coalesce\((\w+), .*?\)|(\w+)) as "(\w+)"/g)].map(
     ([, first, column = first, property = '']) => [property, column],

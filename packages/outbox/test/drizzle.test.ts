@@ -21,8 +21,8 @@ async function open() {
 
 const event = () => ({ eventId: newEventId(), workspaceId: 'w', type: 'order.placed', payload: '{"q":"?"}' })
 
-describe("with drizzle, in the caller's own hands", () => {
-  it('an enqueue inside orm.transaction commits with it and can be claimed', async () => {
+describe("with the caller's own drizzle transaction", () => {
+  it('commits an enqueue inside orm.transaction with it, and the row can be claimed', async () => {
     const { db, orm, counts } = await open()
     orm.transaction((tx) => {
       tx.insert(orders).values({ id: 'o1' }).run()
@@ -32,7 +32,7 @@ describe("with drizzle, in the caller's own hands", () => {
     expect((await claimDueEvents(db, { limit: 5 })).claims).toMatchObject([{ payload: '{"q":"?"}', attempts: 1 }])
   })
 
-  it('an enqueue inside orm.transaction rolls back with it', async () => {
+  it('rolls back an enqueue inside orm.transaction with it', async () => {
     const { orm, counts } = await open()
     const placing = () =>
       orm.transaction((tx) => {
@@ -44,7 +44,7 @@ describe("with drizzle, in the caller's own hands", () => {
     expect(counts()).toEqual([0, 0])
   })
 
-  it('unexecuted query builders are statements of an atomic unit', async () => {
+  it('accepts unexecuted query builders as statements of atomic', async () => {
     const { db, orm, counts } = await open()
     const insert = orm.insert(orders).values({ id: 'o1' })
     await db.atomic([insert, enqueueEventStatement(event())])
@@ -55,7 +55,7 @@ describe("with drizzle, in the caller's own hands", () => {
     expect([rows, changes]).toEqual([[{ id: 'o1' }], 1])
   })
 
-  it("toSql serves better-sqlite3's own transactions", async () => {
+  it("renders statements for better-sqlite3's own transactions by toSql", async () => {
     const { connection, counts } = await open()
     const { sql, params } = toSql(enqueueEventStatement(event()), 'sqlite')
     const place = connection.transaction((id: string) => {

@@ -4,12 +4,12 @@ import { expect, vi } from 'vitest'
 export interface Gate {
   /** SQL that waits until the gate is open. */
   pass: string
-  /** Resolves when that many wait. */
+  /** Resolves when this many transactions wait. */
   waiting(count: number): Promise<void>
   open(): Promise<void>
 }
 
-/** A place in a statement where it waits for a test to go on. Advisory locks are the database's, which tests share. */
+/** A point in a statement at which it waits for the test. Advisory locks belong to the database, which tests share. */
 export async function closedGate(host: pg.Pool): Promise<Gate> {
   const key = Math.floor(Math.random() * 2 ** 31)
   const keeper = await host.connect()

@@ -16,7 +16,7 @@ const SCHEMA = `
 const keep = (name: string | null): Statement => sqlText`insert into kept (name) values (${name})`
 const orphan = sqlText`insert into children (parent) values (42)`
 
-/** The connection, writing down each statement as it runs; the disk fails under the one named. */
+/** The connection, which records each statement as it runs; the disk fails at the one given. */
 function watched(connection: Database.Database, fails?: string): { connection: SqliteConnection; log: string[] } {
   const log: string[] = []
   return {
@@ -53,34 +53,36 @@ function open() {
   return { connection, db: fromBetterSqlite(noting), log, names, times }
 }
 
-/** What each caller was told: `ok`, or the code of the error. */
-async function told(answers: Promise<unknown>[]): Promise<string[]> {
+/** The result for each caller: `ok`, or the code of the error. */
+async function resultsOf(answers: Promise<unknown>[]): Promise<string[]> {
   const settled = await Promise.allSettled(answers)
   return settled.map((one) => (one.status === 'fulfilled' ? 'ok' : String((one.reason as { code?: string }).code)))
 }
 
 describe('group commit', () => {
-  it('callers of one turn share one commit', async () => {
+  it('gives callers of one event-loop tick one commit', async () => {
     const { db, names, times } = open()
-    expect(new Set(await told(Array.from({ length: 100 }, (_, n) => db.run(keep(`n${n}`)))))).toEqual(new Set(['ok']))
+    expect(new Set(await resultsOf(Array.from({ length: 100 }, (_, n) => db.run(keep(`n${n}`)))))).toEqual(
+      new Set(['ok']),
+    )
     expect(names()).toHaveLength(100)
     expect([times('begin immediate'), times('commit')]).toEqual([1, 1])
   })
 
-  it('a caller of a later turn has a commit of its own', async () => {
+  it('gives a caller of a later tick a commit of its own', async () => {
     const { db, times } = open()
     await db.run(keep('a'))
     await db.run(keep('b'))
     expect(times('commit')).toBe(2)
   })
 
-  it('nobody is answered before the shared commit has returned', async () => {
+  it('answers no caller before the shared commit has returned', async () => {
     const { db, log } = open()
     await Promise.all(['a', 'b', 'c'].map((name) => db.run(keep(name)).then(() => log.push(`answered ${name}`))))
     expect(log.slice(log.indexOf('commit'))).toEqual(['commit', 'answered a', 'answered b', 'answered c'])
   })
 
-  it("when the group is closed is the opener's choice", async () => {
+  it('lets the opener choose when a group is closed', async () => {
     const { connection, names } = open()
     const flushes: (() => void)[] = []
     const db = fromBetterSqlite(connection, { defer: (flush) => void flushes.push(flush) })
@@ -92,14 +94,14 @@ describe('group commit', () => {
     await Promise.all(answers)
   })
 
-  it('a crowd of more than 512 is taken in several commits, and everyone is answered', async () => {
+  it('splits more than 512 callers into several commits, and answers each', async () => {
     const { db, names, times } = open()
     await Promise.all(Array.from({ length: 1300 }, (_, n) => db.run(keep(`n${n}`))))
     expect(names()).toHaveLength(1300)
     expect(times('commit')).toBe(3)
   })
 
-  it("one caller's failed write undoes only its own, and the driver's own error says why", async () => {
+  it("undoes only the caller whose write failed, and rejects with the driver's own error", async () => {
     const { db, names, times } = open()
     const answers = [
       db.run(keep('a')),
@@ -107,75 +109,78 @@ describe('group commit', () => {
       db.run(keep(null)),
       db.run(keep('d')),
     ]
-    expect(await told(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_NOTNULL', 'ok'])
+    expect(await resultsOf(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_NOTNULL', 'ok'])
     expect(names()).toEqual(['a', 'd'])
     expect(times('commit')).toBe(1)
   })
 
-  it('a statement that cannot be prepared undoes only its own unit', async () => {
+  it('undoes only the caller whose statement cannot be prepared', async () => {
     const { db, names } = open()
     const answers = [db.atomic([keep('a'), { sql: 'insert into nowhere values (1)', params: [] }]), db.run(keep('b'))]
-    expect(await told(answers)).toEqual(['SQLITE_ERROR', 'ok'])
+    expect(await resultsOf(answers)).toEqual(['SQLITE_ERROR', 'ok'])
     expect(names()).toEqual(['b'])
   })
 
-  it('a group in which nobody fails costs no savepoint', async () => {
+  it('uses no savepoint if no caller fails', async () => {
     const { db, log } = open()
     await Promise.all([db.run(keep('a')), db.atomic([keep('b'), keep('c')])])
     expect(log.filter((sql) => sql.includes('savepoint'))).toEqual([])
   })
 
-  it('a group of nothing but failures commits nothing', async () => {
+  it('commits nothing if every caller fails', async () => {
     const { db, names, times, connection } = open()
-    expect(await told([db.run(keep(null)), db.run(keep(null))])).toEqual(
+    expect(await resultsOf([db.run(keep(null)), db.run(keep(null))])).toEqual(
       Array.from({ length: 2 }, () => 'SQLITE_CONSTRAINT_NOTNULL'),
     )
     expect([names(), times('commit'), connection.inTransaction]).toEqual([[], 0, false])
   })
 
-  it('after RAISE(ROLLBACK) the unit that did it is refused with its own error, and the others commit without it', async () => {
+  it('refuses the caller of a RAISE(ROLLBACK) with its own error, and commits the others without it', async () => {
     const { db, names, log, connection } = open()
     const answers = ['a', 'burn', 'c'].map((name) => db.run(keep(name)))
-    expect(await told(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_TRIGGER', 'ok'])
+    expect(await resultsOf(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_TRIGGER', 'ok'])
     expect([names(), connection.inTransaction]).toEqual([['a', 'c'], false])
-    // Once bare and once with savepoints, both times no further than the one that burns; then without it.
+    // Once without and once with savepoints, both times up to the RAISE(ROLLBACK); then without that caller.
     expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(6)
     await expect(answers[1]).rejects.toThrow(/burnt/)
-    expect(await told([db.run(keep('later'))])).toEqual(['ok'])
+    expect(await resultsOf([db.run(keep('later'))])).toEqual(['ok'])
     expect(names()).toEqual(['a', 'c', 'later'])
   })
 
-  it('after RAISE(ROLLBACK) of a lone caller, in the middle of its unit, nothing of it stands', async () => {
+  it('commits nothing of a lone caller after RAISE(ROLLBACK) in the middle of its statements', async () => {
     const { db, names } = open()
-    expect(await told([db.atomic([keep('a'), keep('burn'), keep('c')])])).toEqual(['SQLITE_CONSTRAINT_TRIGGER'])
+    expect(await resultsOf([db.atomic([keep('a'), keep('burn'), keep('c')])])).toEqual(['SQLITE_CONSTRAINT_TRIGGER'])
     expect(names()).toEqual([])
   })
 
-  it('when a failed unit cannot be undone by itself, nothing of it stands, and the others commit without it', async () => {
+  it('commits nothing of a failed caller that cannot be undone by itself, and commits the others', async () => {
     const { connection, names } = open()
     const broken = watched(connection, 'rollback to keepsend_unit')
     const db = fromBetterSqlite(broken.connection)
     const answers = [db.run(keep('a')), db.atomic([keep('b'), keep('a')]), db.run(keep('c'))]
-    expect(await told(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'ok'])
+    expect(await resultsOf(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'ok'])
     expect([names(), connection.inTransaction]).toEqual([['a', 'c'], false])
   })
 
-  it('when the disk fails in the commit, everyone is told that the outcome is unknown, and nothing runs again', async () => {
+  it('rejects every caller with commit_unconfirmed if the disk fails in the commit, and retries nothing', async () => {
     const { connection } = open()
     const { connection: broken, log } = watched(connection, 'commit')
     const db = fromBetterSqlite(broken)
-    expect(await told([db.run(keep('a')), db.run(keep('b'))])).toEqual(['commit_unconfirmed', 'commit_unconfirmed'])
+    expect(await resultsOf([db.run(keep('a')), db.run(keep('b'))])).toEqual([
+      'commit_unconfirmed',
+      'commit_unconfirmed',
+    ])
     expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(2)
     expect(connection.inTransaction).toBe(false)
   })
 
-  it('when the disk fails before the commit, everyone is told not accepted', async () => {
+  it('rejects every caller with not_accepted if the disk fails before the commit', async () => {
     const { connection } = open()
     const db = fromBetterSqlite(watched(connection, 'begin immediate').connection)
-    expect(await told([db.run(keep('a')), db.run(keep('b'))])).toEqual(['not_accepted', 'not_accepted'])
+    expect(await resultsOf([db.run(keep('a')), db.run(keep('b'))])).toEqual(['not_accepted', 'not_accepted'])
   })
 
-  it('a file that is damaged is told apart from a storage that refuses now', async () => {
+  it('distinguishes a damaged file from a storage that refuses for now', async () => {
     const folder = temporaryFolder()
     const path = folder.file('damaged.db')
     const before = openFile(path)
@@ -186,7 +191,7 @@ describe('group commit', () => {
     writeFileSync(path, bytes.fill(0xff, 4096))
     const connection = new Database(path)
     const db = fromBetterSqlite(connection)
-    expect(await told([db.run({ sql: 'select * from kept', params: [] }), db.run(keep('b'))])).toEqual([
+    expect(await resultsOf([db.run({ sql: 'select * from kept', params: [] }), db.run(keep('b'))])).toEqual([
       'storage_unsafe',
       'storage_unsafe',
     ])
@@ -194,31 +199,31 @@ describe('group commit', () => {
     folder.remove()
   })
 
-  it('a deferred foreign key that fails at the commit: each runs once alone, only the guilty is refused', async () => {
+  it('runs each caller alone if a deferred foreign key fails at the commit, and refuses only the one that broke it', async () => {
     const { db, names, log, connection } = open()
     const answers = [db.run(keep('a')), db.atomic([keep('b'), orphan]), db.run(keep('c'))]
-    expect(await told(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_FOREIGNKEY', 'ok'])
+    expect(await resultsOf(answers)).toEqual(['ok', 'SQLITE_CONSTRAINT_FOREIGNKEY', 'ok'])
     expect([names(), connection.inTransaction]).toEqual([['a', 'c'], false])
     // Once in the group and once alone, three callers with four statements.
     expect(log.filter((sql) => sql.startsWith('insert'))).toHaveLength(8)
     expect(log.filter((sql) => sql === 'begin immediate')).toHaveLength(4)
   })
 
-  it('a lone deferred foreign key is refused without a second try', async () => {
+  it("refuses a lone caller's deferred foreign key without a second attempt", async () => {
     const { db, log, connection } = open()
-    expect(await told([db.run(orphan)])).toEqual(['SQLITE_CONSTRAINT_FOREIGNKEY'])
+    expect(await resultsOf([db.run(orphan)])).toEqual(['SQLITE_CONSTRAINT_FOREIGNKEY'])
     expect(log.filter((sql) => sql === 'begin immediate')).toHaveLength(1)
     expect(connection.inTransaction).toBe(false)
   })
 
-  it('reads wait for no commit and open no transaction', async () => {
+  it('runs reads immediately and outside of transactions', async () => {
     const { db, log } = open()
     const from = log.length
     await db.run({ sql: 'select name from kept', params: [] })
     expect(log.slice(from)).toEqual(['select name from kept'])
   })
 
-  it('every write is begun immediate: another writer makes it wait, never fail half-way', async () => {
+  it('begins every write immediate, so that another writer makes it wait and never fail halfway', async () => {
     const { db, log } = open()
     await db.run(keep('a'))
     await db.atomic([{ sql: 'select name from kept', params: [] }, keep('b')])
@@ -226,7 +231,7 @@ describe('group commit', () => {
     expect(log.filter((sql) => sql.startsWith('begin'))).toEqual(Array.from({ length: 3 }, () => 'begin immediate'))
   })
 
-  it('while another connection writes for longer than the busy time-out, everyone is told not accepted', async () => {
+  it('rejects every caller with not_accepted if another connection writes for longer than the busy time-out', async () => {
     const folder = temporaryFolder()
     const connection = openFile(folder.file('busy.db'))
     const db = fromBetterSqlite(connection, { busyTimeoutMs: 1 })
@@ -235,17 +240,17 @@ describe('group commit', () => {
     other.exec('begin immediate')
     const event = () => ({ eventId: newEventId(), workspaceId: 'w', type: 't', payload: '' })
     const answers = [enqueueEvent(db, event()), enqueueEvent(db, event())]
-    expect(await told(answers)).toEqual(['not_accepted', 'not_accepted'])
+    expect(await resultsOf(answers)).toEqual(['not_accepted', 'not_accepted'])
     await expect(answers[0]).rejects.toBeInstanceOf(OutboxError)
     other.exec('rollback')
-    expect(await told([enqueueEvent(db, event())])).toEqual(['ok'])
+    expect(await resultsOf([enqueueEvent(db, event())])).toEqual(['ok'])
     expect(connection.prepare('select count(*) from pending_events').pluck().get()).toBe(1)
     other.close()
     connection.close()
     folder.remove()
   })
 
-  it('a disk that fills up ends the transaction: everyone is told not accepted, what was there before stays', async () => {
+  it('rejects every caller with not_accepted if the disk fills up, and leaves earlier rows', async () => {
     const connection = new Database(':memory:')
     const db = fromBetterSqlite(connection)
     await migrateOutbox(db)
@@ -257,9 +262,9 @@ describe('group commit', () => {
       type: 't',
       payload: 'x'.repeat(bytes),
     })
-    expect(await told([enqueueEvent(db, event(10))])).toEqual(['ok'])
+    expect(await resultsOf([enqueueEvent(db, event(10))])).toEqual(['ok'])
     const answers = [enqueueEvent(db, event(10)), enqueueEvent(db, event(200_000)), enqueueEvent(db, event(10))]
-    expect(await told(answers)).toEqual(['not_accepted', 'not_accepted', 'not_accepted'])
+    expect(await resultsOf(answers)).toEqual(['not_accepted', 'not_accepted', 'not_accepted'])
     expect(connection.prepare('select count(*) from pending_events').pluck().get()).toBe(1)
   })
 })

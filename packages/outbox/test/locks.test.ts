@@ -8,7 +8,7 @@ import { openFile, temporaryFolder } from './open.ts'
 
 const keep = (name: string): Statement => sqlText`insert into kept (name) values (${name})`
 
-/** Two connections of one process to a file: Keepsend's, and one that knows nothing of it. */
+/** Two connections of one process to a file: Keepsend's, and one that does not know Keepsend. */
 function openBoth({ journal = 'wal', ...options }: SqliteOptions & { journal?: 'wal' | 'delete' } = {}) {
   const folder = temporaryFolder()
   const path = folder.file('locks.db')
@@ -26,10 +26,10 @@ function openBoth({ journal = 'wal', ...options }: SqliteOptions & { journal?: '
   return { db, connection, host, names }
 }
 
-// A connection of this process, as an asynchronous ORM has it, ends its transaction by the event loop alone. Were a caller
-// to wait for it inside SQLite, neither would come to an end.
+// A connection of this process, like that of an asynchronous ORM, needs the event loop to end its transaction. If a
+// caller waited for it inside SQLite, neither would ever finish.
 describe('while another connection of the process has the lock', () => {
-  it('a write waits without blocking the event loop, and is committed when the lock is free', async () => {
+  it('a write waits without blocking the event loop, and commits when the lock is free', async () => {
     const { db, host, names } = openBoth()
     host.exec("begin immediate; insert into kept values ('theirs')")
     const mine = db.run(keep('mine'))
@@ -39,7 +39,7 @@ describe('while another connection of the process has the lock', () => {
     expect(names()).toEqual(['theirs', 'mine'])
   })
 
-  it('so do transactions of an ORM and commits of ours, in turns: each of both is there', async () => {
+  it("transactions of an ORM and Keepsend's commits alternate, and all of them commit", async () => {
     const { db, host, names } = openBoth()
     const theirs = async () => {
       for (let n = 0; n < 30; n++) {
@@ -57,7 +57,7 @@ describe('while another connection of the process has the lock', () => {
     expect(names()).toHaveLength(60)
   })
 
-  it('callers that come meanwhile join those that wait, and all are committed together in their order', async () => {
+  it('later callers join the waiting group, and all commit together in their order', async () => {
     const { db, connection, host, names } = openBoth()
     host.exec('begin immediate')
     const answers = [db.run(keep('first'))]
@@ -72,7 +72,7 @@ describe('while another connection of the process has the lock', () => {
     expect(names()).toEqual(['first', 'second', 'third'])
   })
 
-  it('a write whose patience ends is refused as not accepted, and a later one has its own', async () => {
+  it('a write that has waited for busyTimeoutMs rejects with not_accepted, and a later one waits for its own time', async () => {
     const { db, host, names } = openBoth({ busyTimeoutMs: 40 })
     host.exec('begin immediate')
     await expect(db.run(keep('refused'))).rejects.toMatchObject({
@@ -85,14 +85,14 @@ describe('while another connection of the process has the lock', () => {
     expect(names()).toEqual(['later'])
   })
 
-  it('without any patience it is refused immediately', async () => {
+  it('a write rejects immediately with a busyTimeoutMs of 0', async () => {
     const { db, host } = openBoth({ busyTimeoutMs: 0 })
     host.exec('begin immediate')
     await expect(db.run(keep('refused'))).rejects.toMatchObject({ code: 'not_accepted' })
     host.exec('rollback')
   })
 
-  it('a read waits in the same way, where a lock keeps readers out', async () => {
+  it('a read waits in the same way while a lock excludes readers', async () => {
     const { db, host } = openBoth({ journal: 'delete' })
     host.exec("begin exclusive; insert into kept values ('theirs')")
     const read = db.run<{ name: string }>({ sql: 'select name from kept', params: [] })
@@ -100,14 +100,14 @@ describe('while another connection of the process has the lock', () => {
     expect((await read).rows).toEqual([{ name: 'theirs' }])
   })
 
-  it('a read whose patience ends is refused as not accepted', async () => {
+  it('a read that has waited for busyTimeoutMs rejects with not_accepted', async () => {
     const { db, host } = openBoth({ journal: 'delete', busyTimeoutMs: 40 })
     host.exec('begin exclusive')
     await expect(db.run({ sql: 'select name from kept', params: [] })).rejects.toMatchObject({ code: 'not_accepted' })
     host.exec('rollback')
   })
 
-  it('a commit that readers keep out waits, and is made once', async () => {
+  it('a commit waits for readers, and commits once', async () => {
     const { db, host, names } = openBoth({ journal: 'delete' })
     host.exec('begin')
     host.prepare('select * from kept').all()
@@ -117,7 +117,7 @@ describe('while another connection of the process has the lock', () => {
     expect(names()).toEqual(['a', 'b'])
   })
 
-  it('a transaction that the host has open on the very connection is waited for as well', async () => {
+  it('a write also waits for an open transaction of the host on the same connection', async () => {
     const { db, connection, names } = openBoth()
     connection.exec("begin; insert into kept values ('theirs')")
     const mine = db.run(keep('mine'))
@@ -126,7 +126,7 @@ describe('while another connection of the process has the lock', () => {
     expect(names()).toEqual(['theirs', 'mine'])
   })
 
-  it('what is set up before the first statement waits too', async () => {
+  it('a busy check before the first statement waits, too', async () => {
     let asked = 0
     const check = () => {
       if (++asked < 5) throw Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' })

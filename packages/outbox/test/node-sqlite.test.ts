@@ -49,7 +49,7 @@ function open(options: ConstructorParameters<typeof DatabaseSync>[1] = {}) {
   return { connection, names: () => Object.values(connection.prepare('select name from kept order by name').all()) }
 }
 
-/** The connection as Node had it before 22.16. */
+/** The connection as it was before Node 22.16. */
 function older(connection: DatabaseSync): NodeSqliteConnection {
   return { prepare: (sql) => connection.prepare(sql), exec: (sql) => connection.exec(sql) }
 }
@@ -63,13 +63,13 @@ describe('node:sqlite', () => {
     ["with one as (select 'c' as n) insert into kept select n from one", { rows: [], changes: 1 }],
     ['explain select 1', { rows: expect.any(Array) as object[], changes: 0 }],
     ['delete from kept', { rows: [], changes: 0 }],
-  ])('says of %s what it returned and how many rows it changed', async (sql, result) => {
+  ])('returns the rows and the number of changes of %s', async (sql, result) => {
     const { connection } = open()
     expect(await fromNodeSqlite(connection).run({ sql, params: [] })).toEqual(result)
   })
 
   it.each(['as it is', 'as it was before Node 22.16'])(
-    'knows when SQLite has ended a transaction by itself, %s',
+    'detects that SQLite ended a transaction by itself, with a driver %s',
     async (when) => {
       const { connection, names } = open()
       const db = fromNodeSqlite(when === 'as it is' ? connection : older(connection))
@@ -79,7 +79,7 @@ describe('node:sqlite', () => {
     },
   )
 
-  it("a broken constraint is the driver's own error, and undoes its own unit alone", async () => {
+  it("rejects a broken constraint with the driver's own error, and undoes its caller alone", async () => {
     const { connection, names } = open()
     const db = fromNodeSqlite(connection)
     const told = await Promise.allSettled([db.run(keep('a')), db.run(keep(null))])
@@ -87,7 +87,7 @@ describe('node:sqlite', () => {
     expect(names()).toMatchObject([{ name: 'a' }])
   })
 
-  it('a lock that another connection holds is waited for, and refused as not accepted when the patience ends', async () => {
+  it('waits for a lock of another connection, and rejects with not_accepted after busyTimeoutMs', async () => {
     const path = folder.file('locked.db')
     const [connection, other] = [openFile(path), openFile(path)]
     onTestFinished(() => {
@@ -105,7 +105,7 @@ describe('node:sqlite', () => {
     other.exec('rollback')
   })
 
-  it('how the host reads its own rows reaches no statement of ours', async () => {
+  it('ignores how the host reads its own rows', async () => {
     const { connection } = open({ readBigInts: true, returnArrays: true })
     const db = fromNodeSqlite(connection)
     expect((await db.run({ sql: 'select 1 as one', params: [] })).rows).toEqual([{ one: 1 }])

@@ -13,7 +13,7 @@ import { SQLITE_OPTIONS } from '../src/lib/sqlite/database.ts'
 import { STATS_OPTIONS } from '../src/lib/stats.ts'
 import { SWEEP_OPTIONS } from '../src/lib/sweep.ts'
 
-/** The options of each function, by the name that its errors use. */
+/** The options of each function, by the name in its errors. */
 export const OPTION_NAMES = {
   'an event': EVENT_OPTIONS,
   fromBetterSqlite: SQLITE_OPTIONS,

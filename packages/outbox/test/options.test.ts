@@ -88,7 +88,7 @@ const CALLS: Record<Verb, Call> = {
   sweepPendingEvents: (db, options) => sweepPendingEvents(db, options),
 }
 
-/** What a verb asks of a database with one row, and what it answers, at a time that stands still. */
+/** The statements that a verb runs on a database with one row, and its result, at a fixed time. */
 async function observe(verb: Verb, options: object): Promise<unknown> {
   const connection = new Database(':memory:')
   const db = fromBetterSqlite(connection)
@@ -114,13 +114,13 @@ async function observe(verb: Verb, options: object): Promise<unknown> {
 
 describe('options', () => {
   it.each(everyOption(OPTION_NAMES, REQUIRED))(
-    'every option given as undefined is its default: $path of $owner',
+    'uses the default of every option given as undefined: $path of $owner',
     async ({ owner, path }) => {
       expect(await observe(owner, optionsWith(path, undefined))).toEqual(await observe(owner, {}))
     },
   )
 
-  it('a value of another kind is refused by the name of its option, and nothing is done', async () => {
+  it('refuses a value of a wrong type by the name of its option, and does nothing', async () => {
     const untouched = { dialect: fromBetterSqlite(new Database(':memory:')).dialect } as OutboxDatabase
     const wrong = everyWrongValue(OPTION_NAMES)
     expect(wrong.length).toBeGreaterThan(300)
@@ -135,20 +135,17 @@ describe('options', () => {
     }
   })
 
-  it.each(Object.keys(CALLS) as Verb[])(
-    'an option that does not exist is refused by name, and nothing is done: %s',
-    async (verb) => {
-      const untouched = { dialect: fromBetterSqlite(new Database(':memory:')).dialect } as OutboxDatabase
-      const refused = expect.objectContaining({
-        code: verb === 'an event' ? 'invalid_event' : 'invalid_option',
-        message: expect.stringContaining(`${verb} has no option nwo`),
-      })
-      await expect(CALLS[verb](untouched, { nwo: 1 })).rejects.toEqual(refused)
-    },
-  )
+  it.each(Object.keys(CALLS) as Verb[])('refuses an unknown option by name, and does nothing: %s', async (verb) => {
+    const untouched = { dialect: fromBetterSqlite(new Database(':memory:')).dialect } as OutboxDatabase
+    const refused = expect.objectContaining({
+      code: verb === 'an event' ? 'invalid_event' : 'invalid_option',
+      message: expect.stringContaining(`${verb} has no option nwo`),
+    })
+    await expect(CALLS[verb](untouched, { nwo: 1 })).rejects.toEqual(refused)
+  })
 })
 
-describe('a name that is not known', () => {
+describe('an unknown name', () => {
   const { checkNames } = createOptionChecks((message) => new OutboxError('invalid_option', message))
   const table = {
     db: 'any',
@@ -164,7 +161,7 @@ describe('a name that is not known', () => {
     }
   }
 
-  it('is answered with the name that is near', () => {
+  it('is refused with the closest name', () => {
     expect(said({ loger: 1 })).toBe('createThing has no option loger; did you mean logger?')
     expect(said({ DB: 1 })).toBe('createThing has no option DB; did you mean db?')
     expect(said({ engine: { circuit: { openms: 1 } } })).toBe(
@@ -172,7 +169,7 @@ describe('a name that is not known', () => {
     )
   })
 
-  it('is answered with the place where it belongs', () => {
+  it('is refused with the place where it belongs', () => {
     expect(said({ urlPolicy: {} })).toBe('createThing has no option urlPolicy: it belongs in engine: { urlPolicy }')
     expect(said({ allowHttp: true })).toBe(
       'createThing has no option allowHttp: it belongs in engine: { urlPolicy: { allowHttp } }',
@@ -182,15 +179,15 @@ describe('a name that is not known', () => {
     )
   })
 
-  it('is answered with all that there are, if none is near', () => {
+  it('is refused with all names if none is close', () => {
     expect(said({ colour: 1 })).toBe('createThing has no option colour; it has db, logger, engine')
   })
 
-  it('is one that every object has: an option named constructor is no option', () => {
+  it('includes the names that every object has, such as constructor', () => {
     expect(said({ constructor: 1 })).toBe('createThing has no option constructor; it has db, logger, engine')
   })
 
-  it('is not looked for in what is no object of options', () => {
+  it('is not looked up in a value that is no object of options', () => {
     expect(said(JSON.parse('null'))).toBe('createThing takes an object of options; found null')
     expect(said({ engine: undefined })).toBe('accepted')
   })

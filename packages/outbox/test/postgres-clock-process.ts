@@ -1,4 +1,4 @@
-// A process whose clock is wrong: it claims and settles until nothing is left, and reports what it did.
+// A process whose clock is wrong: it claims and settles until nothing is left, and reports its results.
 import pg from 'pg'
 import { claimDueEvents, outboxStats, rescheduleEvent, settleEvents } from '../src/index.ts'
 import { fromPostgres } from '../src/postgres.ts'
@@ -18,7 +18,7 @@ const db = fromPostgres(pool)
 const report: ClockReport = { clock: Date.now(), settled: [], lost: 0 }
 const seen = new Set<string>()
 
-// Each row is put off once, by a moment: whoever's clock were believed would find it due ten minutes early or late.
+// Each row is rescheduled once, by a short time: by the clock of a process it would be due ten minutes early or late.
 for (;;) {
   const { claims } = await claimDueEvents(db, { limit: 7, leaseMs: 60_000 })
   for (const claim of claims.filter(({ attempts }) => attempts === 1)) {

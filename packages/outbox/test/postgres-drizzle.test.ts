@@ -1,4 +1,4 @@
-// Statements in the caller's own hands: drizzle on both drivers, a plain client, Kysely.
+// Statements in the caller's own transaction: drizzle on both drivers, a plain client, Kysely.
 import { eq } from 'drizzle-orm'
 import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
@@ -36,13 +36,13 @@ async function openWithOrders() {
   return { host, schema, db, counts }
 }
 
-describe.each(DRIVER_NAMES)("with drizzle on %s, in the caller's own hands", (driver) => {
+describe.each(DRIVER_NAMES)("with the caller's own drizzle transaction on %s", (driver) => {
   async function openDrizzle() {
     const opened = await openWithOrders()
     return { ...opened, ...overDrizzle(driver, opened.schema.url) }
   }
 
-  it('an enqueue inside orm.transaction commits with it and can be claimed', async () => {
+  it('commits an enqueue inside orm.transaction with it, and the row can be claimed', async () => {
     const { orm, db, counts } = await openDrizzle()
     await orm.transaction(async (tx) => {
       await tx.insert(orders).values({ id: 'o1' })
@@ -52,7 +52,7 @@ describe.each(DRIVER_NAMES)("with drizzle on %s, in the caller's own hands", (dr
     expect((await claimDueEvents(db, { limit: 5 })).claims).toMatchObject([{ payload: '{"q":"?"}', attempts: 1 }])
   })
 
-  it('an enqueue inside orm.transaction rolls back with it', async () => {
+  it('rolls back an enqueue inside orm.transaction with it', async () => {
     const { orm, counts } = await openDrizzle()
     const placing = orm.transaction(async (tx) => {
       await tx.execute(enqueueEventStatement(event()))
@@ -63,7 +63,7 @@ describe.each(DRIVER_NAMES)("with drizzle on %s, in the caller's own hands", (dr
     expect(await counts()).toEqual([0, 0])
   })
 
-  it('unexecuted query builders are statements of an atomic unit', async () => {
+  it('accepts unexecuted query builders as statements of atomic', async () => {
     const { orm, db, counts } = await openDrizzle()
     const insert = orm.insert(orders).values({ id: 'o1' })
     await db.atomic([insert, enqueueEventStatement(event())])
@@ -74,7 +74,7 @@ describe.each(DRIVER_NAMES)("with drizzle on %s, in the caller's own hands", (dr
     expect([rows, changes]).toEqual([[{ id: 'o1' }], 1])
   })
 
-  it('rows read through the drizzle table are what the verbs return', async () => {
+  it('reads the same rows through the drizzle table as the verbs return', async () => {
     const { orm, db } = await openDrizzle()
     await enqueueEvent(db, event())
     const { claims } = await claimDueEvents(db, { limit: 1 })
@@ -82,7 +82,7 @@ describe.each(DRIVER_NAMES)("with drizzle on %s, in the caller's own hands", (dr
   })
 })
 
-/** Places an order in a transaction of each kind, and fails once. */
+/** Places an order in a transaction that commits, and in one that fails. */
 async function expectAllOrNothing(
   { db, counts }: { db: OutboxDatabase; counts: () => Promise<number[]> },
   place: (id: string, enqueue: { sql: string; params: readonly unknown[] }) => Promise<unknown>,
@@ -95,7 +95,7 @@ async function expectAllOrNothing(
 }
 
 describe('toSql, in the transaction of another library', () => {
-  it("a plain pg client's: a rollback leaves no row", async () => {
+  it('a rollback of a plain pg client leaves no row', async () => {
     const opened = await openWithOrders()
     await expectAllOrNothing(opened, async (id, enqueue) => {
       const client = await opened.host.connect()
@@ -114,7 +114,7 @@ describe('toSql, in the transaction of another library', () => {
     })
   })
 
-  it("postgres.js' own: a rollback leaves no row", async () => {
+  it('a rollback of postgres.js leaves no row', async () => {
     const opened = await openWithOrders()
     const sql = postgres(opened.schema.url)
     onTestFinished(() => sql.end())
@@ -127,7 +127,7 @@ describe('toSql, in the transaction of another library', () => {
     )
   })
 
-  it("Kysely's: a rollback leaves no row", async () => {
+  it('a rollback of Kysely leaves no row', async () => {
     const opened = await openWithOrders()
     const kysely = new Kysely<{ orders: { id: string } }>({ dialect: new PostgresDialect({ pool: opened.host }) })
     await expectAllOrNothing(opened, (id, enqueue) =>

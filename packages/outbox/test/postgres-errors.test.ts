@@ -9,8 +9,8 @@ import { DRIVERS, DRIVER_NAMES, event, open } from './postgres.ts'
 const rowsOf = async (host: pg.Pool) => (await host.query('select id from pending_events')).rows.length
 
 /**
- * After a connection is lost. postgres.js tells whoever comes next, whose statement it never sent, of the old error once
- * more; that is an answer too, and the truth: not accepted, or unknown.
+ * Expects later statements to succeed after a connection was lost. postgres.js may reject the next statement, which it
+ * never sent, with the old error once more; that rejection is also correct: not accepted, or unconfirmed.
  */
 async function expectServesAgain(db: OutboxDatabase): Promise<void> {
   for (let refused = 0; ; refused++) {
@@ -26,7 +26,7 @@ async function expectServesAgain(db: OutboxDatabase): Promise<void> {
 const BYSTANDER = { sql: 'create table bystander (id text primary key)', params: [] }
 const die = { sql: 'select pg_terminate_backend(pg_backend_pid())', params: [] }
 
-/** A server that lets everybody in and, in the same packet, ends the connection: "ready", and FATAL behind it. */
+/** A server that accepts everybody and ends the connection in the same packet: "ready", followed by FATAL. */
 async function startShuttingDown(): Promise<{ url: string; connections: () => number; stop: () => Promise<void> }> {
   const message = (type: string, body: Buffer) => {
     const length = Buffer.alloc(4)
@@ -55,7 +55,7 @@ async function startShuttingDown(): Promise<{ url: string; connections: () => nu
   }
 }
 
-it('a connection that ends in the moment it is ready is an error of its statement, and ends no process', async () => {
+it('a connection that ends as soon as it is ready rejects its statement, and does not end the process', async () => {
   const server = await startShuttingDown()
   const { db, end } = DRIVERS.pg(server.url, 2)
   const answers = await Promise.allSettled(Array.from({ length: 20 }, () => enqueueEvent(db, event())))
@@ -68,15 +68,15 @@ it('a connection that ends in the moment it is ready is an error of its statemen
   await server.stop()
 })
 
-describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) => {
-  it('nobody listens: not accepted', async () => {
+describe.each(DRIVER_NAMES)('errors of Postgres, by %s', (driver) => {
+  it('rejects with not_accepted if no server listens', async () => {
     const { db, end } = DRIVERS[driver]('postgres://postgres@127.0.0.1:1/postgres', 1)
     await expect(enqueueEvent(db, event())).rejects.toMatchObject({ code: 'not_accepted' })
     await expect(db.atomic([enqueueEventStatement(event()), die])).rejects.toMatchObject({ code: 'not_accepted' })
     await end()
   })
 
-  it('no such database, or nobody who may come in: not accepted', async () => {
+  it('rejects with not_accepted if the database does not exist or the login fails', async () => {
     const { schema } = await open(driver)
     const url = new URL(schema.url)
     url.pathname = '/nowhere'
@@ -85,7 +85,7 @@ describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) =
     await end()
   })
 
-  it('a statement that takes longer than statement_timeout: not accepted, and the connection serves on', async () => {
+  it('rejects with not_accepted after statement_timeout, and the connection remains usable', async () => {
     const { schema, host } = await open(driver)
     const { db, end } = DRIVERS[driver](`${schema.url}%20-c%20statement_timeout=50`, 1)
     await expect(db.run({ sql: 'select pg_sleep(10)', params: [] })).rejects.toMatchObject({ code: 'not_accepted' })
@@ -96,7 +96,7 @@ describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) =
     await end()
   })
 
-  it('a server that became read-only: not accepted', async () => {
+  it('rejects with not_accepted if the server became read-only', async () => {
     const { schema, host } = await open(driver)
     const { db, end } = DRIVERS[driver](`${schema.url}%20-c%20default_transaction_read_only=on`, 1)
     await expect(enqueueEvent(db, event())).rejects.toMatchObject({ code: 'not_accepted' })
@@ -106,14 +106,14 @@ describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) =
     await end()
   })
 
-  it('a connection that ends before COMMIT was sent: not accepted, and the next unit has a new one', async () => {
+  it('rejects with not_accepted if the connection ends before COMMIT, and opens a new one for the next transaction', async () => {
     const { db, host } = await open(driver, { max: 1 })
     await expect(db.atomic([enqueueEventStatement(event()), die])).rejects.toMatchObject({ code: 'not_accepted' })
     expect(await rowsOf(host)).toBe(0)
     await expectServesAgain(db)
   })
 
-  it('a connection that ends during COMMIT: the outcome is unknown', async () => {
+  it('rejects with commit_unconfirmed if the connection ends during COMMIT', async () => {
     const { db, host } = await open(driver, { max: 1 })
     await host.query(`
       create table kept (id text primary key);
@@ -124,18 +124,18 @@ describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) =
     await expectServesAgain(db)
   })
 
-  it('a statement of its own whose connection ends: the outcome is unknown', async () => {
+  it('rejects with commit_unconfirmed if the connection of a single statement ends', async () => {
     const { db } = await open(driver, { max: 1 })
     await expect(db.run(die)).rejects.toMatchObject({ code: 'commit_unconfirmed' })
     await expectServesAgain(db)
   })
 
-  it('of two units that wait for each other, Postgres ends one: not accepted, and the other is kept', async () => {
+  it('rejects one of two deadlocked transactions with not_accepted, and commits the other', async () => {
     const { db, host } = await open(driver)
     await db.run(BYSTANDER)
     await host.query("insert into bystander values ('a'), ('b')")
     const take = (id: string) => sqlText`update bystander set id = id where id = ${id}`
-    // Each takes its first row, waits at the gate until both have, and meets the other at the second.
+    // Each locks its first row, waits at the gate until both have, and meets the other at the second.
     const gate = await closedGate(host)
     const pass = { sql: `select ${gate.pass}`, params: [] }
     const units = Promise.allSettled([db.atomic([take('a'), pass, take('b')]), db.atomic([take('b'), pass, take('a')])])
@@ -146,7 +146,7 @@ describe.each(DRIVER_NAMES)('what an error of Postgres means, by %s', (driver) =
     expect(refused.map(({ reason }) => (reason as OutboxError).code)).toEqual(['not_accepted'])
   })
 
-  it("a broken constraint stays the driver's error, at the statement and at the commit, and nothing is kept", async () => {
+  it("rejects a broken constraint with the driver's error, at the statement and at the commit, and commits nothing", async () => {
     const { db, host } = await open(driver, { max: 1 })
     await host.query(`
       create table parents (id text primary key);

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { SqlText } from '../src/internal.ts'
 import { toSql } from '../src/index.ts'
 
-/** A node of a plan, as Postgres went about it. */
+/** A node of a plan that Postgres executed. */
 export interface Plan {
   'Node Type': string
   'Index Name'?: string
@@ -16,7 +16,7 @@ export interface Plan {
 
 export const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
 
-/** Runs a statement, rolls it back, and says how it went. */
+/** Runs a statement, rolls it back, and returns its plan. */
 export async function explain(pool: pg.Pool, statement: SqlText): Promise<Plan> {
   const { sql, params } = toSql(statement, 'postgres')
   const client = await pool.connect()

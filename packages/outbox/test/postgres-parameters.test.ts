@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { SqlValue } from '../src/internal.ts'
 import { DRIVER_NAMES, open } from './postgres.ts'
 
-/** A value for a column of this type, and what the server then has. */
+/** A value for a column of this type, and the value that the server then has. */
 const CASES: [
   type: string,
   value: SqlValue | boolean | bigint | Date | readonly string[] | undefined,
@@ -35,7 +35,7 @@ const CASES: [
 ]
 
 describe.each(DRIVER_NAMES)('a parameter, by %s', (driver) => {
-  it('is what a literal in quotes is, whatever the type of its column', async () => {
+  it('means the same as a literal in quotes, whatever the type of its column', async () => {
     const { db } = await open(driver, { migrated: false })
     for (const [index, [type, value, text]] of CASES.entries()) {
       const table = `t${index}`
@@ -49,7 +49,7 @@ describe.each(DRIVER_NAMES)('a parameter, by %s', (driver) => {
     }
   })
 
-  it('is in the form of drizzle what it is as text', async () => {
+  it("means the same in drizzle's form as in a text", async () => {
     const { db } = await open(driver, { migrated: false })
     await db.run({ sql: 'create table t (j jsonb, b boolean, l text[])', params: [] })
     await db.run(sql`insert into t values (${'{"a":1}'}, ${true}, ${sql.param(['a', 'b'])})`)

@@ -1,5 +1,6 @@
-// How Postgres goes about each statement with a million rows that wait and a million that failed, and in a burst into a
-// table of which it knows nothing: by an index, and looking at no more than it takes. Counted by EXPLAIN (ANALYZE, BUFFERS); each statement is then rolled back.
+// The plan of each statement with a million waiting rows and a million failed rows, and in a burst that the statistics
+// do not have yet: it uses an index, and reads only the rows that it takes. Counted by EXPLAIN (ANALYZE, BUFFERS); each
+// statement is then rolled back.
 import pg from 'pg'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createSchema } from '../../../test/postgres/schema.ts'
@@ -47,7 +48,7 @@ const settle = (outcomes: readonly Outcome[], claims: number) =>
 const LANES = Array.from({ length: 25 }, (_, n) => ({ workspaceId: 'w', endpointId: `ep_${n}`, count: 1 }))
 const [fromId, toId] = [firstEventIdAt(now - 600_000), firstEventIdAt(now)]
 
-/** Each statement, the rows at most that it changes or finds, and the indexes by which it may look for them. */
+/** Each statement, the most rows that it may change or find, and the indexes that it may use. */
 const STATEMENTS: [string, SqlText, number, string[]][] = [
   ['a look', lookStatement(db, { behind: { w: 'ep_1' } }), 33, ['pending_events_ready', 'pending_events_due']],
   [
@@ -154,12 +155,15 @@ const HOLD = holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 =
 
 let pool: pg.Pool
 
-/** A table with rows that failed, are due and wait, filled in this order; what the planner knows of them is up to `between`. */
+/**
+ * Fills the table with rows that failed, are due and wait, in this order. `between` decides what the planner knows of
+ * them.
+ */
 async function fill(counts: { failed: number; due: number; later: number }, between: () => Promise<unknown>) {
   const schema = await createSchema()
   pool = new pg.Pool({ connectionString: schema.url, max: 2 })
   await migrateOutbox(fromPostgres(pool))
-  // Not logged: the filling is no part of what is counted. Autovacuum would look at the table in between.
+  // Unlogged, because filling is not measured. Autovacuum would update the statistics in between.
   await pool.query('alter table pending_events set unlogged')
   await pool.query('alter table pending_events set (autovacuum_enabled = off)')
   const rows = (kind: string, count: number, status: string, due: string, completed: string, ready = 0) => `
@@ -191,13 +195,13 @@ async function expectIndexed(
   const reads = nodesOf(plan).filter((node) => node['Index Name'] ?? node['Node Type'] === 'Seq Scan')
   expect(reads.length).toBeGreaterThan(0)
   const allowed = [...indexes, 'keepsend_payloads_pkey']
-  // One row, which says where a pass goes on.
+  // The row with the positions of the passes.
   const isPlace = (node: Plan): boolean => node['Relation Name'] === 'keepsend_sweep_pass'
   expect(reads.filter((node) => !isPlace(node) && !allowed.includes(node['Index Name'] ?? ''))).toEqual([])
   expect(plan['Actual Rows']).toBeLessThanOrEqual(Math.max(rows, 25))
-  // What earlier statements here left in the indexes, rolled back as it is, is met as well.
+  // Index entries of earlier statements, which were rolled back, are read as well.
   for (const read of reads) expect(read['Actual Rows'] * read['Actual Loops']).toBeLessThanOrEqual(looksThrough + 100)
-  // Each row by four indexes, each a few pages deep: a page more for each thing touched, and no more.
+  // Each row has four index entries, each a few pages deep: about a page for each of them.
   const touched = Math.max(rows, 25, looksThrough)
   expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(24 * touched)
 }
@@ -213,32 +217,32 @@ describe('a million wait and a million failed', () => {
       if (state === 'with fresh statistics') await pool.query('analyze pending_events')
     }, 60_000)
 
-    it.each(STATEMENTS)('%s goes by its index and looks at few rows', async (_, statement, rows, indexes) => {
+    it.each(STATEMENTS)('%s uses its index and reads few rows', async (_, statement, rows, indexes) => {
       await expectIndexed(statement, rows, indexes)
     })
 
-    it('holding a lane looks through the first 1,000 that stand in it', async () => {
+    it('holding a lane reads its first 1,000 rows', async () => {
       await expectIndexed(HOLD, 25, ['pending_events_ready', 'pending_events_pkey'], 1000)
     })
 
-    it('a look for expired rows reads 5,000 keys', async () => {
+    it('a step of the expiry reads 5,000 keys', async () => {
       await expectIndexed(LOOK, 25, ['pending_events_pkey'], 5000)
     })
   })
 })
 
-describe('a burst into a table of which nothing is known yet', () => {
+describe('a burst into a table without statistics', () => {
   beforeAll(() => fill({ failed: BURST, due: BURST, later: 0 }, () => Promise.resolve()), 60_000)
 
-  it.each(STATEMENTS)('%s goes by its index and looks at few rows', async (_, statement, rows, indexes) => {
+  it.each(STATEMENTS)('%s uses its index and reads few rows', async (_, statement, rows, indexes) => {
     await expectIndexed(statement, rows, indexes)
   })
 
-  it('holding a lane looks through the first 1,000 that stand in it', async () => {
+  it('holding a lane reads its first 1,000 rows', async () => {
     await expectIndexed(HOLD, 25, ['pending_events_ready', 'pending_events_pkey'], 1000)
   })
 
-  it('a look for expired rows reads 5,000 keys', async () => {
+  it('a step of the expiry reads 5,000 keys', async () => {
     await expectIndexed(LOOK, 25, ['pending_events_pkey'], 5000)
   })
 })

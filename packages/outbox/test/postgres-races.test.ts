@@ -1,4 +1,4 @@
-// What only a database with many writers can do wrong. The promises that every database keeps are in the contract.
+// Races that only a database with many concurrent writers can have. The contract has the promises of every database.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type pg from 'pg'
@@ -27,8 +27,8 @@ import type { ClockReport } from './postgres-clock-process.ts'
 
 const DAY = 86_400_000
 
-describe.each(DRIVER_NAMES)('many claimers at once, by %s', (driver) => {
-  it('16 take each of 2,000 rows exactly once (trap 17)', { timeout: 60_000 }, async () => {
+describe.each(DRIVER_NAMES)('concurrent claimers, by %s', (driver) => {
+  it('16 claimers take each of 2,000 rows exactly once (trap 17)', { timeout: 60_000 }, async () => {
     const { db } = await open(driver, { max: 16 })
     const kept = await enqueueEvents(db, Array.from({ length: 2000 }, event))
     const taken = await Promise.all(
@@ -48,7 +48,7 @@ describe.each(DRIVER_NAMES)('many claimers at once, by %s', (driver) => {
 
 describe('payloads that are stored once', () => {
   it(
-    'no row is without its own while receivers come and go, and payloads are cleaned up',
+    'every row has its own payload while receivers change and payloads are cleaned up',
     { timeout: 60_000 },
     async () => {
       const { db } = await open('pg', { max: 12 })
@@ -65,7 +65,7 @@ describe('payloads that are stored once', () => {
         for (let n = 0; n < 150; n++) {
           const eventId = newEventId()
           const payload = `${eventId} ${n % 3 === 0 ? 'x'.repeat(2000) : own}`
-          // Once more, and with something else to say, while the first may be delivered already.
+          // Published again with another payload, while the first may be delivered already.
           for (const said of [payload, `${payload} again`]) {
             const { before, insert } = insertSelectStatements(
               db.dialect,
@@ -104,7 +104,7 @@ describe('payloads that are stored once', () => {
       select id from pending_events as delivery where payload is null
         and not exists (select 1 from keepsend_payloads as stored where stored.id = delivery.payload_id)`)
       expect(lost.rows).toEqual([])
-      // One more would be on its way when the test stopped.
+      // One more publish would still run when the test stopped.
       for (let more = true; more;) {
         const { claims } = await claimDueEvents(db, { limit: 1000 })
         await settleEvents(
@@ -120,7 +120,7 @@ describe('payloads that are stored once', () => {
   )
 })
 
-/** The rows, locked and not yet changed by a transaction of another; what it then does is committed with `commit`. */
+/** Locks the rows in another transaction, which has not changed them yet; `commit` runs a change and commits it. */
 async function locked(host: pg.Pool): Promise<{ client: pg.PoolClient; commit(sql: string): Promise<void> }> {
   const client = await host.connect()
   await client.query('begin')
@@ -173,7 +173,7 @@ async function openFailed() {
   return { ...opened, claim }
 }
 
-describe('rows that another holds', () => {
+describe('rows that another transaction has locked', () => {
   it('are skipped by clean-up, replay, resume and claims, which do not wait', async () => {
     const { db, host, claim } = await openFailed()
     await enqueueEvents(db, [event()])
@@ -198,12 +198,12 @@ describe('rows that another holds', () => {
   })
 
   it.each(Object.entries(CHANGED_MEANWHILE))(
-    'and that are changed between the look and the lock are left alone: %s',
+    'and changed between the read and the lock are not changed again: %s',
     async (_, { before, meanwhile, pick, careless }) => {
       const { db, host } = await open()
       await enqueueEvents(db, [event()])
       await host.query(before)
-      // Every statement looks with the snapshot of its start, and then asks the clock, which waits here.
+      // Every statement reads with the snapshot of its start and then reads the clock, where it waits here.
       const meet = async (work: () => Promise<unknown>): Promise<void> => {
         const gate = await closedGate(host)
         await host.query(`create or replace view keepsend_clock as
@@ -218,14 +218,14 @@ describe('rows that another holds', () => {
       await meet(() => pick(db))
       expect(await row()).toEqual([CHANGED])
 
-      // The plain form does what is promised not to happen: this test can fail.
+      // Control: the plain form does break the promise, so this test can fail.
       await host.query(before)
       await meet(() => host.query(careless))
       expect(await row()).not.toEqual([CHANGED])
     },
   )
 
-  it('a heartbeat does not wait for a settle, and does not call its rows lost', async () => {
+  it('a heartbeat does not wait for a settle, and does not report its rows as lost', async () => {
     const { db, host } = await open()
     await enqueueEvents(db, Array.from({ length: 3 }, event))
     const { claims } = await claimDueEvents(db, { limit: 3 })
@@ -235,7 +235,7 @@ describe('rows that another holds', () => {
     expect(await extendLease(db, claims, 300_000)).toEqual(claims.map(({ id }) => id))
   })
 
-  it('heartbeats and settles of the same rows, in any order, never end one another', async () => {
+  it('heartbeats and settles of the same rows never deadlock, in any order', async () => {
     const { db } = await open('pg', { max: 8 })
     await enqueueEvents(db, Array.from({ length: 400 }, event))
     const { claims } = await claimDueEvents(db, { limit: 400 })

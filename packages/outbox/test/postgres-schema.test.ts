@@ -24,13 +24,13 @@ const COLUMNS = `
     left join pg_index on indrelid = attrelid and indisprimary
   where attrelid = 'pending_events'::regclass and attnum > 0 order by attnum`
 
-/** A default of a migration as a drizzle table gives it: a text, a number, or the SQL of an expression. */
+/** A default of a migration in the form of a drizzle table: a text, a number, or the SQL of an expression. */
 function literal(value: string): string | number | undefined {
   if (value.startsWith("'")) return /^'(.*)'::text$/.exec(value)?.[1]
   return /^\d+$/.test(value) ? Number(value) : value
 }
 
-/** The defaults of the drizzle table that are expressions, as Postgres spells them. */
+/** The defaults of the drizzle table that are expressions, as Postgres prints them. */
 async function spelledByPostgres(host: pg.Pool): Promise<Map<string, string>> {
   const expressions = getTableConfig(pendingEvents).columns.flatMap((column) =>
     is(column.default, SQL)
@@ -65,7 +65,7 @@ describe('the migration and the drizzle table, on Postgres', () => {
     expect(fromSql.at(-1)?.name).toBe('payload')
   })
 
-  it('agree on what a row is called in TypeScript, and times are numbers', async () => {
+  it('agree on the property names of a row, and times are numbers', async () => {
     const { db, host } = await open()
     await enqueueEvent(db, event())
     const { fields } = await host.query(`select ${codec.all.sql} from pending_events`)
@@ -79,11 +79,11 @@ describe('the migration and the drizzle table, on Postgres', () => {
     expect([dueAt, claimedAt, createdAt, gen, attempts].map((value) => typeof value)).toEqual(Array(5).fill('number'))
   })
 
-  it('name the columns that the codec reads, as the table of SQLite does, and no other', async () => {
+  it('have exactly the columns that the codec reads, like the table of SQLite', async () => {
     const { host } = await open()
     const { rows } = await host.query<Column>(COLUMNS)
     const read = codecColumns(codec)
-    // Its payload's id is read by the expression of `payload` alone.
+    // The id of its payload is read only by the expression of `payload`.
     expect(Object.values(read)).toEqual(rows.map(({ name }) => name).filter((name) => name !== 'payload_id'))
     for (const table of [pendingEvents, onSqlite]) {
       const properties = Object.entries(getTableColumns(table)).map(([property, { name }]) => [property, name])
@@ -102,7 +102,7 @@ describe('the migration and the drizzle table, on Postgres', () => {
     expect(Number(rows[0]?.gen)).toBeLessThanOrEqual(await clock())
   })
 
-  it('make these partial indexes and no more, keys in the order of bytes, no foreign key, and an eager autovacuum', async () => {
+  it('create exactly these partial indexes, keys in the order of bytes, no foreign key, and an eager autovacuum', async () => {
     const { host } = await open()
     const indexes = await host.query<{ name: string; text: string }>(
       "select indexname as name, indexdef as text from pg_indexes where tablename = 'pending_events' and schemaname = current_schema",
@@ -130,7 +130,7 @@ describe('the migration and the drizzle table, on Postgres', () => {
 })
 
 describe('the migrations, on Postgres', () => {
-  it.each(DRIVER_NAMES)('of a fresh schema that eight migrate at once are applied once each (%s)', async (driver) => {
+  it.each(DRIVER_NAMES)('are applied once each when eight processes migrate a fresh schema (%s)', async (driver) => {
     const { db, host } = await open(driver, { max: 8, migrated: false })
     const applied = await Promise.all(Array.from({ length: 8 }, () => migrateOutbox(db)))
     const names = outboxMigrations('postgres').map(({ name }) => name)
@@ -138,7 +138,7 @@ describe('the migrations, on Postgres', () => {
     expect((await host.query('select name from keepsend_migrations')).rows).toEqual(names.map((name) => ({ name })))
   })
 
-  it('leave nothing when one is stopped at any of its statements, and succeed when repeated', async () => {
+  it('commit nothing of one that stops at any of its statements, and succeed when repeated', async () => {
     const [real] = outboxMigrations('postgres')
     const statements = (real?.sql ?? '').split(/;\n/).filter((statement) => statement.trim() !== '')
     expect(statements.length).toBeGreaterThan(4)
@@ -156,7 +156,7 @@ describe('the migrations, on Postgres', () => {
     expect((await outboxStats(db)).due).toBe(0)
   })
 
-  it('that are missing are named by the error of every verb', async () => {
+  it('are named by the error of every verb when they are missing', async () => {
     for (const driver of DRIVER_NAMES) {
       const { db } = await open(driver, { migrated: false })
       const missing = { code: 'not_migrated', message: expect.stringContaining('migrate(db)') as string }

@@ -1,4 +1,4 @@
-// A driver belongs to the host, which sets it up as its own code wants it. None of that reaches a statement of ours.
+// The host configures its driver for its own code. None of these settings may reach Keepsend's statements.
 import pg from 'pg'
 import postgres from 'postgres'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -14,7 +14,7 @@ import {
 import { type PostgresJsSql, fromPostgres } from '../src/postgres.ts'
 import { event } from './postgres.ts'
 
-/** Drivers as hosts set them up; each gives what ends it. */
+/** Drivers as hosts configure them; each returns a function that closes it. */
 const SETTINGS = {
   'pg, parsers for every type'(url) {
     const { BOOL, INT2, INT4, INT8, TEXT, VARCHAR, JSON, JSONB, FLOAT8, TIMESTAMPTZ } = pg.types.builtins
@@ -31,7 +31,7 @@ const SETTINGS = {
     const types = { getTypeParser: () => () => BigInt(0) }
     return overPg(new pg.Pool({ connectionString: url, max: 2, types }))
   },
-  'pg, binary answers'(url) {
+  'pg, binary results'(url) {
     return overPg(new pg.Pool({ connectionString: url, max: 2, binary: true } as pg.PoolConfig))
   },
   'postgres.js, camel'(url) {
@@ -75,7 +75,7 @@ async function open(settings: keyof typeof SETTINGS): Promise<OutboxDatabase> {
 }
 
 describe.each(Object.keys(SETTINGS) as (keyof typeof SETTINGS)[])('under the settings of a host: %s', (settings) => {
-  it('a row is enqueued, claimed, settled and counted under its own names and types', async () => {
+  it('enqueues, claims, settles and counts a row under its own names and types', async () => {
     const db = await open(settings)
     const made = { ...event(), endpointId: 'ep_1' }
     await enqueueEvent(db, made)
@@ -86,7 +86,7 @@ describe.each(Object.keys(SETTINGS) as (keyof typeof SETTINGS)[])('under the set
     expect(await completeEvent(db, claims[0] as (typeof claims)[number])).toBe('ok')
   })
 
-  it("so is the host's own statement", async () => {
+  it("runs the host's own statement in the same way", async () => {
     const db = await open(settings)
     await db.run({
       sql: 'create table t (user_id bigint, is_on boolean, data_of jsonb, "Made At" timestamptz)',
@@ -110,7 +110,7 @@ describe.each(Object.keys(SETTINGS) as (keyof typeof SETTINGS)[])('under the set
   })
 })
 
-it('a postgres.js handle that changes whole rows is refused by the name of the setting', async () => {
+it('refuses a postgres.js handle that transforms whole rows by the name of the setting', async () => {
   const sql = postgres('postgres://nobody@127.0.0.1:1/none', { transform: { row: { from: (row) => ({ row }) } } })
   expect(() => fromPostgres(sql)).toThrow(
     expect.objectContaining({
@@ -121,7 +121,7 @@ it('a postgres.js handle that changes whole rows is refused by the name of the s
   await sql.end()
 })
 
-it('a pool whose host wants binary answers gives them to its host again', async () => {
+it('restores binary results for a host that uses them', async () => {
   const schema = await createSchema()
   const pool = new pg.Pool({ connectionString: schema.url, max: 1, binary: true } as pg.PoolConfig)
   const seen = async () => (await pool.query('select $1::bytea as one', ['\\x01'])).fields[0]?.format

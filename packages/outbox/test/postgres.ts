@@ -6,7 +6,7 @@ import { type OutboxDatabase, migrateOutbox, newEventId } from '../src/index.ts'
 import { fromPostgres } from '../src/postgres.ts'
 import type { OutboxDatabases } from '../src/testing.ts'
 
-/** The drivers, each as it opens a pool of `max` connections. */
+/** The drivers; each opens a pool of `max` connections. */
 export const DRIVERS = {
   pg(url: string, max: number) {
     const pool = new pg.Pool({ connectionString: url, max })
@@ -41,11 +41,11 @@ export async function openBoth(driver: DriverName): Promise<OutboxDatabases> {
 export interface Opened {
   db: OutboxDatabase
   schema: TestSchema
-  /** Another connection of the same driver's pool, or of its own: what a host does beside Keepsend. */
+  /** Another connection of the same driver's pool, or of one of its own, for what a host does beside Keepsend. */
   host: pg.Pool
 }
 
-/** A fresh, migrated schema that is gone when the test is over. */
+/** A fresh, migrated schema that is dropped at the end of the test. */
 export async function open(
   driver: DriverName = 'pg',
   options: { max?: number; migrated?: boolean } = {},

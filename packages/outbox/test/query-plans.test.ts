@@ -45,7 +45,7 @@ const LANES: [LaneShare, LaneShare] = [
 ]
 const READY = 'INDEX pending_events_ready (workspace_id'
 
-/** Each statement, and the ways into `pending_events` that it may use. */
+/** Each statement, and the access paths to `pending_events` that it may use. */
 const STATEMENTS: [string, SqlText, string[]][] = [
   ['look', lookStatement(db, { behind: { ws_1: 'ep_1' } }), [READY, 'INDEX pending_events_due (due_at']],
   ['claim of a lane', take({ kind: 'lanes', lanes: LANES.slice(0, 1) }, 'claim'), [READY, 'PRIMARY KEY (id=?)']],
@@ -144,9 +144,9 @@ async function open(): Promise<Database.Database> {
   return connection
 }
 
-type Kind = 'in line' | 'waiting' | 'handed off' | 'failed' | 'held'
+type Kind = 'in line' | 'waiting' | 'dispatched' | 'failed' | 'held'
 
-/** Rows of one workspace, of these kinds in turn and of so many endpoints. */
+/** Inserts rows of one workspace, of these kinds in turn and over this many endpoints. */
 function fill(connection: Database.Database, count: number, kinds: readonly Kind[], endpoints: number): void {
   const insert = connection.prepare(`
     insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, due_at, ready, gen, created_at, completed_at, payload)
@@ -169,9 +169,9 @@ function fill(connection: Database.Database, count: number, kinds: readonly Kind
   })()
 }
 
-const MIXED = ['waiting', 'handed off', 'failed', 'held'] as const
+const MIXED = ['waiting', 'dispatched', 'failed', 'held'] as const
 
-/** What stands in the table when it is analyzed last, and what is added then. */
+/** The rows of the table when it is last analyzed, and those that are added later. */
 const STATES: Record<string, (connection: Database.Database) => void> = {
   'an empty table': () => {},
   '20,000 rows': (connection) => fill(connection, 20_000, MIXED, 50),
@@ -192,7 +192,7 @@ const STATES: Record<string, (connection: Database.Database) => void> = {
   ),
 }
 
-/** How a statement reads `pending_events`, under its own name or another, one line of the plan each. */
+/** The lines of a statement's plan that read `pending_events`, under its own name or an alias. */
 function readsOf(connection: Database.Database, statement: SqlText): string[] {
   const { sql, params } = toSql(statement, 'sqlite')
   const plan = connection.prepare(`explain query plan ${sql}`).all(...params) as { detail: string }[]
@@ -216,7 +216,7 @@ describe.each(Object.entries(STATES))('with %s', (_, makeState) => {
   })
 })
 
-it('a settle goes through the list of its rows once, and not once for each row', async () => {
+it('a settle reads the list of its rows once, not once for each row', async () => {
   const connection = await open()
   fill(connection, 20_000, MIXED, 50)
   const { sql, params } = toSql(await settle(refs.map((claim) => ({ settle: 'fail', claim, error: 'e' }))), 'sqlite')

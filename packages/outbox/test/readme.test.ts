@@ -7,12 +7,12 @@ import { outboxStats } from '../src/index.ts'
 import { fromBetterSqlite } from '../src/sqlite.ts'
 import { temporaryFolder } from './open.ts'
 
-it("the README's example runs as it stands: it sends one event, loses none and leaves none", async () => {
+it("the README's example runs unchanged: it sends one event, loses none and leaves none", async () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
   const example = /```ts\n(\/\/ example\.ts\n[^`]*)```/.exec(readme)?.[1] ?? ''
   const folder = temporaryFolder()
   const file = folder.file('app.db')
-  // From inside the package, whose name then resolves to itself; only the file goes elsewhere.
+  // From inside the package, whose name then resolves to itself; only the file's location differs.
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [

@@ -1,4 +1,4 @@
-// The other process: opens the files it is told to open and runs the statements it is sent. Started by rival.ts.
+// The other process: opens the files and runs the statements that it receives. Started by rival.ts.
 import type Database from 'better-sqlite3'
 import type { OutboxDatabase, SqlResult } from '../src/index.ts'
 import { fromBetterSqlite } from '../src/sqlite.ts'

@@ -11,7 +11,7 @@ import {
 import { rowsAs } from '../src/internal.ts'
 import { sqliteDialect } from '../src/sqlite.ts'
 
-/** What is sent to the other process, and what comes back. */
+/** A message to the other process; its response follows. */
 export interface RivalRequest {
   number: number
   ask: 'open' | 'close' | 'run' | 'atomic'

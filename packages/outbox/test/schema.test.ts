@@ -26,7 +26,7 @@ interface Column {
   pk: number
 }
 
-/** A default of a migration as a drizzle table gives it: a text, a number, or the SQL of an expression. */
+/** A default of a migration in the form of a drizzle table: a text, a number, or the SQL of an expression. */
 function literal(value: string): string | number {
   if (value.startsWith("'")) return value.slice(1, -1)
   return /^\d+$/.test(value) ? Number(value) : value
@@ -54,7 +54,7 @@ describe('the migration and the drizzle table', () => {
     expect(fromSql.at(-1)?.name).toBe('payload')
   })
 
-  it('agree on what a row is called in TypeScript, which is what the verbs return', async () => {
+  it('agree on the property names of a row, which the verbs return', async () => {
     const { connection, db } = await migrated()
     await enqueueEvent(db, { eventId: newEventId(), workspaceId: 'w', type: 't', payload: '{}' })
     const selected = connection.prepare(`select ${codec.all.sql} from pending_events`).get() as object
@@ -66,11 +66,11 @@ describe('the migration and the drizzle table', () => {
     expect(Object.keys(claims[0] ?? {})).toEqual(Object.keys(selected).filter((name) => !alike.includes(name)))
   })
 
-  it('name the columns that the codec reads, as the table of Postgres does, and no other', async () => {
+  it('have exactly the columns that the codec reads, like the table of Postgres', async () => {
     const { connection } = await migrated()
     const names = (connection.pragma('table_info(pending_events)') as Column[]).map(({ name }) => name)
     const read = codecColumns(codec)
-    // Its payload's id is read by the expression of `payload` alone.
+    // The id of its payload is read only by the expression of `payload`.
     expect(Object.values(read)).toEqual(names.filter((name) => name !== 'payload_id'))
     for (const table of [pendingEvents, onPostgres]) {
       const properties = Object.entries(getTableColumns(table)).map(([property, { name }]) => [property, name])
@@ -78,7 +78,7 @@ describe('the migration and the drizzle table', () => {
     }
   })
 
-  it('make a strict table without rowid, six partial indexes and no more', async () => {
+  it('create a strict table without rowid and exactly six partial indexes', async () => {
     const { connection } = await migrated()
     const tables = connection.pragma('table_list') as { name: string; wr: number; strict: number }[]
     expect(tables.find(({ name }) => name === 'pending_events')).toMatchObject({ wr: 1, strict: 1 })
@@ -102,7 +102,7 @@ describe('the migration and the drizzle table', () => {
     expect(connection.pragma('foreign_key_list(pending_events)')).toEqual([])
   })
 
-  it('a status that nobody knows cannot be written', async () => {
+  it('refuse an unknown status', async () => {
     const { connection } = await migrated()
     const insert =
       "insert into pending_events (id, workspace_id, event_type, gen, created_at, payload, status) values ('a', 'w', 't', 1, 1, '', ?)"
@@ -126,7 +126,7 @@ describe('the gen of a row', () => {
 })
 
 describe('the migrations', () => {
-  it('that a Worker reads are the .sql files, to the letter', () => {
+  it('that a Worker reads equal the .sql files', () => {
     const { module, text } = embeddedMigrations('outbox', 'sqlite')
     expect(readFileSync(new URL(`../../../${module}`, import.meta.url), 'utf8')).toBe(text)
   })
@@ -138,7 +138,7 @@ describe('the migrations', () => {
     expect(names).toEqual(['outbox/0001_pending_events'])
   })
 
-  it('leave nothing when one is stopped at any of its statements, and succeed when repeated', async () => {
+  it('commit nothing of one that stops at any of its statements, and succeed when repeated', async () => {
     const [real] = outboxMigrations('sqlite')
     const statements = (real?.sql ?? '').split(/;\n/).filter((statement) => statement.trim() !== '')
     expect(statements.length).toBeGreaterThan(4)
@@ -156,7 +156,7 @@ describe('the migrations', () => {
     }
   })
 
-  it('that are missing are named by the error of every verb', async () => {
+  it('are named by the error of every verb when they are missing', async () => {
     const db = fromBetterSqlite(new Database(':memory:'))
     const missing = { code: 'not_migrated', message: expect.stringContaining('migrate(db)') as string }
     await expect(

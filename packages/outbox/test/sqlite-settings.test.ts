@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { claimDueEvents, completeEvent, enqueueEvent, migrateOutbox, newEventId, outboxStats } from '../src/index.ts'
 import { fromBetterSqlite } from '../src/sqlite.ts'
 
-it('rows are objects of numbers, whatever the host has set on its connection and on statements of its own', async () => {
+it('reads rows as objects with numbers, whatever the host has set on its connection and its own statements', async () => {
   const connection = new Database(':memory:')
   connection.defaultSafeIntegers()
   const db = fromBetterSqlite(connection)

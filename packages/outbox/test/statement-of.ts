@@ -1,7 +1,7 @@
 import { type Dialect, type SqlText, rowsAs } from '../src/internal.ts'
 import { type OutboxDatabase, type Statement, toSql } from '../src/index.ts'
 
-/** The one statement that a verb runs, for a look at its plan. It is not run: the verb is told of no rows. */
+/** The one statement that a verb runs, to check its plan. It is not executed: the verb gets an empty result. */
 export async function statementOf(dialect: Dialect, verb: (db: OutboxDatabase) => Promise<unknown>): Promise<SqlText> {
   const asked: Statement[] = []
   await verb({

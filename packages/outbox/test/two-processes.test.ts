@@ -17,7 +17,7 @@ import { type Rival, startRival } from './rival.ts'
 
 const ROWS = 500
 
-// Two processes that wait for each other's commits on a busy machine.
+// The two processes wait for each other's commits on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let rival: Rival
@@ -36,7 +36,8 @@ afterAll(async () => {
 async function openBoth() {
   const path = folder.file(`${++files}.db`)
   const connection = openFile(path)
-  // A commit each turn of the event loop: by microtasks alone this process would be done before it heard the other.
+  // A commit per event-loop tick: with microtasks alone this process would finish before it received anything from the
+  // other.
   const db = fromBetterSqlite(connection, { defer: setImmediate })
   await migrateOutbox(db)
   const other = await rival.open(path)
@@ -52,8 +53,8 @@ outboxContract('SQLite in a file, with a second process', openBoth)
 type Take = (db: OutboxDatabase) => Promise<string[]>
 
 /**
- * 500 rows, and round after round two callers of each process who ask at the same moment, until nobody finds any.
- * Returns what each process got.
+ * Inserts 500 rows; in each round two callers of each process claim concurrently, until no rows are left. Returns the
+ * ids that each process got.
  */
 async function race(take: Take, due: 'now' | 'dispatched' = 'now'): Promise<{ mine: string[]; theirs: string[] }> {
   const { db, rival: other, close } = await openBoth()
@@ -89,22 +90,22 @@ async function settleAll(one: OutboxDatabase): Promise<number> {
   return settled
 }
 
-describe('two processes race over 500 rows', () => {
-  it('every row is claimed exactly once, and both got some', async () => {
+describe('two processes that race over 500 rows', () => {
+  it('claim every row exactly once, and both get some', async () => {
     const { mine, theirs } = await race(async (db) =>
       (await claimDueEvents(db, { limit: 7 })).claims.map(({ id }) => id),
     )
     expect(Math.min(mine.length, theirs.length)).toBeGreaterThan(0)
   })
 
-  it('every row is swept exactly once, and both got some', async () => {
+  it('sweep every row exactly once, and both get some', async () => {
     const { mine, theirs } = await race(async (db) =>
       (await sweepPendingEvents(db, { limit: 7 })).events.map(({ id }) => id),
     )
     expect(Math.min(mine.length, theirs.length)).toBeGreaterThan(0)
   })
 
-  it('every lost first send is swept exactly once, and both got some', async () => {
+  it('sweep every lost first delivery exactly once, and both get some', async () => {
     const now = Date.now() + 300_000
     const sweep = async (db: OutboxDatabase) =>
       (await sweepPendingEvents(db, { limit: 14, now })).events.map(({ id }) => id)
@@ -112,7 +113,7 @@ describe('two processes race over 500 rows', () => {
     expect(Math.min(mine.length, theirs.length)).toBeGreaterThan(0)
   })
 
-  it('claiming and settling in one unit, every row is settled exactly once and none stays', async () => {
+  it('settle every row exactly once when they claim and settle in one commit, and leave none', async () => {
     const { db, rival: other, close } = await openBoth()
     await enqueueEvents(
       db,
@@ -124,7 +125,7 @@ describe('two processes race over 500 rows', () => {
     await close()
   })
 
-  it("of two processes that settle one claim, one wins and the other's is lost", async () => {
+  it('settle one claim: one wins, the other is lost', async () => {
     const { db, rival: other, close } = await openBoth()
     await enqueueEvents(db, [{ eventId: newEventId(), workspaceId: 'w', type: 't', payload: '{}' }])
     const { claims } = await claimDueEvents(db, { limit: 1 })
@@ -134,8 +135,8 @@ describe('two processes race over 500 rows', () => {
   })
 })
 
-describe('migrating by two processes', () => {
-  it('a fresh file that both migrate at once has each migration once', async () => {
+describe('two processes that migrate', () => {
+  it('apply each migration once to a fresh file', async () => {
     const path = folder.file('fresh.db')
     const connection = openFile(path)
     const other = await rival.open(path)

@@ -1,12 +1,12 @@
-// The app that is killed: `createNodeServer` as it is, on a file or on a Postgres. Bundled (bundle.ts), so that it is
-// up again in a quarter of a second.
+// The app that is killed: `createNodeServer` as it is, on a file or on Postgres. Bundled (bundle.ts), so that it
+// restarts in a quarter of a second.
 import { type NodeServerParts, createNodeServer, createUndiciSender } from '@keepsend/adapter-node'
 import { type Sender, createKeyRing, keepsend, silentLogger } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
 import type { AppMessage, AppOrder, AppSetup } from './app.ts'
 import { type Keys, MAX_AGE_MS, WORKSPACES } from './sites.ts'
-import { watchStandstill } from './standstill.ts'
+import { watchStalls } from './stall.ts'
 import { expectStrike, reached } from './strike.ts'
 import { watchPostgres } from './watch-postgres.ts'
 import { watchSqlite } from './watch-sqlite.ts'
@@ -18,7 +18,7 @@ process.on('message', (order: AppOrder) => {
   if (order.strike) expectStrike(order.strike)
   if (order.stop) void server.stop({ drainMs: 5000 }).then(() => process.exit(0))
 })
-watchStandstill((standstill) => say({ standstill }))
+watchStalls((stall) => say({ stall }))
 watchSqlite(Database)
 watchPostgres()
 expectStrike(setup.strike)
@@ -38,11 +38,11 @@ const sender: Sender = {
     return result
   },
 }
-// By how much a mutant is late with what it has already said to be done: on a slow machine a kill has to fall into it too.
+// Delay between a mutant's false report and its work: on a slow machine, kills must hit this interval as well.
 const LATE_MS = 150
 
-/** The mutant that settles before it sends: the engine is told of a success, and the POST is made a little later. */
-const careless: Sender = {
+/** The mutant that settles before it sends: reports a success to the engine, and makes the POST a little later. */
+const settlesFirst: Sender = {
   urlPolicy,
   async send(request) {
     setTimeout(() => void sender.send(request), LATE_MS)
@@ -51,7 +51,9 @@ const careless: Sender = {
 }
 
 /** The mutant that acknowledges before it commits. */
-function hasty({ engine }: Pick<NodeServerParts, 'engine'>): { fetch(request: Request): Promise<Response> } {
+function acknowledgesFirst({ engine }: Pick<NodeServerParts, 'engine'>): {
+  fetch(request: Request): Promise<Response>
+} {
   const honest = app({ engine })
   return {
     async fetch(request) {
@@ -69,18 +71,18 @@ function app({ engine }: Pick<NodeServerParts, 'engine'>): Hono {
 
 const options = {
   port: 0,
-  app: setup.mutant === 'acknowledges before it commits' ? hasty : app,
+  app: setup.mutant === 'acknowledges before it commits' ? acknowledgesFirst : app,
   engine: {
-    // Its deliveries fail by the thousand.
+    // Thousands of its deliveries fail.
     logger: silentLogger,
-    sender: setup.mutant === 'settles before it sends' ? careless : sender,
+    sender: setup.mutant === 'settles before it sends' ? settlesFirst : sender,
     urlPolicy,
     deadlineMs: 1000,
     maxDeadlineMs: 1000,
-    // A receiver that was killed is tried again soon after it is back.
+    // A receiver that was killed is probed again soon after its restart.
     circuit: { openMs: 1000 },
     maxAgeMs: MAX_AGE_MS,
-    // So short that clean-up has work at each of its rounds. Failed rows stay, for the parent to count.
+    // Short, so that each round of clean-up has work. Failed rows stay, for the parent to count.
     retentionMs: 500,
     retrySchedule: Array.from({ length: 60 }, () => 0.2),
   },

@@ -2,33 +2,33 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Processes } from './processes.ts'
 import type { Keys } from './sites.ts'
-import type { Standstill } from './standstill.ts'
+import type { Stall } from './stall.ts'
 import type { Strike } from './strike.ts'
 
-/** Defects put in on purpose: with each of them the run has to come to lost deliveries, or it proves nothing. */
+/** Deliberate defects: each must lose deliveries, or the run proves nothing. */
 export const MUTANTS = ['acknowledges before it commits', 'settles before it sends'] as const
 export type Mutant = (typeof MUTANTS)[number]
 
-/** What the app is started with. */
+/** Options of the app's process. */
 export interface AppSetup {
   file?: string
   postgres?: string
   concurrency: number
   settleBatch: number
-  /** A folder of `.sql` files of the host's own. */
+  /** A folder of the host's own `.sql` files. */
   migrations: string
-  /** Expected from the first moment on, migrations included. */
+  /** Expected from the start on, also during migrations. */
   strike?: Strike
   mutant?: Mutant
-  /** Make an API key for each workspace. */
+  /** Create an API key for each workspace. */
   makeKeys?: boolean
 }
 
-export type AppMessage = { url: string; keys?: Keys } | { unanswered: Unanswered } | { standstill: Standstill }
+export type AppMessage = { url: string; keys?: Keys } | { unanswered: Unanswered } | { stall: Stall }
 
-/** An attempt that ended without an answer, as its sender saw it. */
+/** An attempt that ended without a response, as its sender saw it. */
 export interface Unanswered {
-  /** Which endpoint. */
+  /** Path of its endpoint. */
   path: string
   /** The event's id. */
   id: string
@@ -41,25 +41,25 @@ export interface AppOrder {
   stop?: boolean
 }
 
-/** A running app, or one that is on its way. */
+/** A running or starting app. */
 export interface App {
-  /** Where it listens; undefined until it does, and again when it is gone. */
+  /** Its URL; undefined until it listens, and after it has ended. */
   url: string | undefined
   keys: Keys | undefined
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
   order(order: AppOrder): void
-  /** Resolves when it listens; rejects when it has gone instead. */
+  /** Resolves when it listens; rejects if it ends before. */
   readonly ready: Promise<void>
   /** The signal that ended it, or its exit code. */
   readonly gone: Promise<NodeJS.Signals | number>
 }
 
-/** Starts the bundled app in a process of its own. It ends with its parent, however that ends. */
+/** Starts the bundled app in a process of its own, which ends with its parent, however that ends. */
 export function startApp(
   bundle: string,
   setup: AppSetup,
   processes: Processes,
-  on: { unanswered(attempt: Unanswered): void; standstill(standstill: Standstill): void },
+  on: { unanswered(attempt: Unanswered): void; stall(stall: Stall): void },
 ): App {
   const child = fork(bundle, [JSON.stringify(setup)], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   processes.add(child)
@@ -80,8 +80,8 @@ export function startApp(
           on.unanswered(message.unanswered)
           return
         }
-        if ('standstill' in message) {
-          on.standstill(message.standstill)
+        if ('stall' in message) {
+          on.stall(message.stall)
           return
         }
         app.url = message.url

@@ -1,22 +1,22 @@
 import { readFileSync } from 'node:fs'
 
-/** One arrival, as the receiver's file has it. */
+/** One arrival, as in the receiver's file. */
 export interface Arrival {
   /** Milliseconds since the epoch. */
   at: number
-  /** Which endpoint. */
+  /** Path of its endpoint. */
   path: string
   /** The event's id. */
   id: string
-  /** Whether the answer was a 2xx, or was to be one. */
+  /** Whether the response was, or would have been, a 2xx. */
   taken: boolean
-  /** Whether the answer asked for a pause. */
+  /** Whether the response asked for a pause. */
   paused: boolean
   /** Signed with the endpoint's own secret. */
   genuine: boolean
   /** The event's number, from its payload. */
   n: number
-  /** The answer found nobody to go to. The file has it in a line of its own. */
+  /** The response could not be sent. In the file this is a line of its own. */
   cut?: boolean
 }
 
@@ -24,7 +24,7 @@ export function keyOf({ at, path, id }: Pick<Arrival, 'at' | 'path' | 'id'>): st
   return `${path} ${id} ${at}`
 }
 
-/** What a receiver has written down, over all its lives. */
+/** Reads what all processes of the receiver have recorded. */
 export function readArrivals(file: string): Arrival[] {
   const lines = readFileSync(file, 'utf8')
     .split('\n')

@@ -7,73 +7,75 @@ import type { Endpoint } from './sites.ts'
 import type { Failed } from './store.ts'
 import type { Place } from './strike.ts'
 
-/** A blow, as the parent noted it down. */
+/** A fault, as the parent recorded it. */
 export interface Fault {
-  what: 'app killed' | 'app stopped past its lease' | 'receiver killed' | 'server killed' | 'stood still by itself'
-  /** From when to when it lasted, ms since the epoch: a moment, unless something stood still. */
+  what: 'app killed' | 'app stopped past its lease' | 'receiver killed' | 'server killed' | 'stalled by itself'
+  /** Its start and end, ms since the epoch: equal, unless a process stopped or stalled. */
   from: number
   until: number
-  /** Claims that a process held: `<delivery id> <gen>`. Undefined where only the number can be bounded. */
+  /** Claims in flight of a process: `<delivery id> <gen>`. Undefined if only their number has a bound. */
   inFlight: readonly string[] | undefined
-  /** Where the app was struck, if not at any moment. */
+  /** Where the app was killed, unless at a random time. */
   place?: Place
 }
 
-/** What a round comes to, in Jepsen's words. An operation is one delivery: an event on its way to one endpoint. */
+/** The result of a round, in Jepsen's words. An operation is one delivery: an event on its way to one endpoint. */
 export interface Tally {
   kills: number
-  /** How many of the kills fell at which place. */
+  /** Number of kills by place. */
   places: Map<string, number>
   receiverKills: number
   serverKills: number
   stops: number
-  /** Nobody's blow, but the machine's. */
-  standstills: number
+  /** Stalls of the machine, which the parent did not cause. */
+  stalls: number
   attempt: number
   acknowledged: number
   /** Acknowledged, and arrived. */
   ok: number
   /** The same, by workspace. */
   okIn: Map<string, number>
-  /** Acknowledged, and expired at an endpoint that takes nothing. */
+  /** Acknowledged, and expired at a disabled endpoint. */
   expired: number
   /** How often a receiver has asked for a pause. */
   pauses: number
-  /** Acknowledged, and neither arrived nor expired as it should. */
+  /** Acknowledged, and neither arrived nor correctly expired. */
   lost: number
-  /** Never asked for, not signed as it should be, at another workspace's endpoint, or half of an event whose other half is missing. */
+  /**
+   * Never requested, wrongly signed, at another workspace's endpoint, or part of an event whose other part is missing.
+   */
   unexpected: number
-  /** Taken once more than once. */
+  /** Arrived more than once. */
   duplicated: number
-  /** Not acknowledged, and arrived all the same: committed by a process that died before it could say so. */
+  /** Not acknowledged, but arrived: committed by a process that died before it could respond. */
   recovered: number
-  /** Rows that were pending or held when all should have been done, and deliveries that were given up. */
+  /** Rows that were pending or held at the end, and deliveries that failed for another reason. */
   unsettled: number
-  /** Of those, without a blow: the answer found nobody, or its sender had waited for it in vain. */
+  /** Of those, without a kill: the response reached no one, or the sender had waited for it in vain. */
   timedOut: number
-  /** Duplicates that neither explains. */
+  /** Duplicates without an explanation. */
   unexplained: number
-  /** The first few of them, for whoever looks into it. */
-  riddles: string[]
+  /** The first few of them, with the nearest kills. */
+  unexplainedDetails: string[]
   /** The most duplicates of one kill, and the claims that were in flight at it. */
   worst: { duplicates: number; inFlight: number }
-  /** The most claims that were in flight at one blow. */
+  /** The most claims in flight at one kill. */
   mostInFlight: number
-  /** For each claim that a kill cut off: ms until the delivery arrived. */
+  /** For each claim that a kill interrupted: ms until the delivery arrived. */
   recoveryMs: number[]
 }
 
-// An arrival is written down when the receiver comes to read it, which may be a little after the blow.
+// An arrival is recorded when the receiver reads it, which may be shortly after the kill.
 const BEFORE_MS = 100
 const AFTER_MS = 1500
-const MOST_RIDDLES = 5
+const MOST_DETAILS = 5
 
 export function compare(round: {
   published: Published
   arrivals: readonly Arrival[]
   endpoints: readonly Endpoint[]
   faults: readonly Fault[]
-  /** What senders say of their attempts. */
+  /** Attempts without a response, as their senders report them. */
   unanswered: readonly Unanswered[]
   unsettled: number
   failed: readonly Failed[]
@@ -113,7 +115,7 @@ export function compare(round: {
     receiverKills: count('receiver killed'),
     serverKills: count('server killed'),
     stops: count('app stopped past its lease'),
-    standstills: count('stood still by itself'),
+    stalls: count('stalled by itself'),
     attempt: ends.attempt,
     acknowledged: ends.acknowledged,
     ok: [...ends.okIn.values()].reduce((all, one) => all + one, 0),
@@ -121,13 +123,13 @@ export function compare(round: {
     expired: ends.expired,
     pauses: arrivals.filter(({ paused }) => paused).length,
     lost: ends.lost,
-    unexpected: unexpected + ends.halves,
+    unexpected: unexpected + ends.missingParts,
     duplicated: duplicates.total,
     recovered: ends.recovered,
-    unsettled: round.unsettled + ends.givenUp,
+    unsettled: round.unsettled + ends.wronglyFailed,
     timedOut: duplicates.timedOut,
-    unexplained: duplicates.riddles.length,
-    riddles: duplicates.riddles.slice(0, MOST_RIDDLES),
+    unexplained: duplicates.unexplainedDetails.length,
+    unexplainedDetails: duplicates.unexplainedDetails.slice(0, MOST_DETAILS),
     worst,
     mostInFlight: Math.max(0, ...struck.map(({ claims }) => claims?.size ?? 0)),
     recoveryMs: recoveries(taken, struck),
@@ -137,11 +139,11 @@ export function compare(round: {
 interface Struck extends Fault {
   /** Deliveries that were in flight. */
   held: Set<string> | undefined
-  /** Those whose claim no earlier blow had found in flight, with its `gen`. */
+  /** Those whose claim, with its `gen`, no earlier kill had found in flight. */
   claims: Map<string, string> | undefined
 }
 
-/** A dead process' claim is in flight until its lease ends, over all the kills that follow: it is the first one's. */
+/** A dead process' claim is in flight until its lease expires, also at later kills: it counts for the first one. */
 function freshClaims(faults: readonly Fault[]): Struck[] {
   const seen = new Set<string>()
   return faults.map((fault) => {
@@ -156,16 +158,16 @@ function freshClaims(faults: readonly Fault[]): Struck[] {
 }
 
 /**
- * Finds for each arrival beyond the first the blow that lies between it and the one before, and found it in flight; or
- * an attempt whose sender gave up waiting, each of which explains one.
+ * Finds for each repeated arrival a kill between it and the one before that found it in flight, or an attempt whose
+ * sender timed out, each of which explains one.
  */
 function explain(
   taken: ReadonlyMap<string, readonly Arrival[]>,
   struck: readonly Struck[],
   inVain: ReadonlyMap<string, number[]>,
-): { total: number; timedOut: number; riddles: string[]; byFault: { fault: Struck; found: number }[] } {
+): { total: number; timedOut: number; unexplainedDetails: string[]; byFault: { fault: Struck; found: number }[] } {
   const found = new Map<Struck, number>()
-  const riddles: string[] = []
+  const unexplainedDetails: string[] = []
   let [total, timedOut] = [0, 0]
   for (const [key, times] of taken) {
     for (const [index, { at }] of times.entries()) {
@@ -175,23 +177,23 @@ function explain(
       const between = struck.filter(({ from, until }) => from - BEFORE_MS <= at && until + AFTER_MS >= before.at)
       const cause = between.find(({ held }) => held?.has(key)) ?? between.find(({ held }) => !held)
       if (cause) found.set(cause, (found.get(cause) ?? 0) + 1)
-      // The attempt ran out of time, as far as its sender knows. The receiver may have answered in the same moment.
+      // The sender timed out. The receiver may have answered at the same time.
       else if (before.cut || takeBefore(inVain.get(key), at)) timedOut++
-      else riddles.push(riddle(key, before.at, at, struck))
+      else unexplainedDetails.push(describeUnexplained(key, before.at, at, struck))
     }
   }
-  return { total, timedOut, riddles, byFault: [...found].map(([fault, times]) => ({ fault, found: times })) }
+  return { total, timedOut, unexplainedDetails, byFault: [...found].map(([fault, times]) => ({ fault, found: times })) }
 }
 
-/** What is known of a duplicate that nothing explains: the blow that came last, and the one that came next. */
-function riddle(key: string, first: number, second: number, struck: readonly Struck[]): string {
+/** Describes a duplicate without an explanation: the kills before and after it. */
+function describeUnexplained(key: string, first: number, second: number, struck: readonly Struck[]): string {
   const nearest = struck.toSorted((a, b) => Math.abs(a.until - first) - Math.abs(b.until - first)).slice(0, 3)
-  const blows = nearest.map(
+  const kills = nearest.map(
     ({ what, place, until, held }) =>
       `${what}${place ? ` ${place}` : ''} ${until - first} ms from the first` +
       (held ? `, ${held.size} in flight, ${held.has(key) ? 'this too' : 'not this'}` : ''),
   )
-  return `${key} was taken at ${first} and again ${second - first} ms later; nearest blows: ${blows.join('; ')}`
+  return `${key} was taken at ${first} and again ${second - first} ms later; nearest kills: ${kills.join('; ')}`
 }
 
 function takeBefore(times: number[] = [], at: number): boolean {
@@ -205,7 +207,7 @@ function recoveries(taken: ReadonlyMap<string, readonly Arrival[]>, struck: read
     for (const key of claims?.keys() ?? []) {
       const at = taken.get(key)?.find((arrival) => arrival.at > until)?.at
       if (at === undefined) continue
-      // Cut off once more by a later kill: counted from that one.
+      // Interrupted again by a later kill: counted from that one.
       const again = struck.some((later, place) => place > index && later.until < at && later.claims?.has(key))
       if (!again) times.push(at - until)
     }
@@ -215,7 +217,7 @@ function recoveries(taken: ReadonlyMap<string, readonly Arrival[]>, struck: read
 
 function countPlaces(faults: readonly Fault[]): Map<string, number> {
   const places = new Map<string, number>()
-  for (const { what, place = 'at any moment' } of faults) {
+  for (const { what, place = 'at a random time' } of faults) {
     if (what === 'app killed') places.set(place, (places.get(place) ?? 0) + 1)
   }
   return places
@@ -227,7 +229,7 @@ function addMaps(all: readonly ReadonlyMap<string, number>[]): Map<string, numbe
   return sums
 }
 
-/** Several rounds as one. */
+/** Adds several rounds up. */
 export function sum(tallies: readonly Tally[]): Tally {
   const add = (read: (tally: Tally) => number): number => tallies.reduce((all, tally) => all + read(tally), 0)
   const worst = tallies.map((tally) => tally.worst).toSorted((a, b) => b.duplicates - a.duplicates)[0]
@@ -237,7 +239,7 @@ export function sum(tallies: readonly Tally[]): Tally {
     receiverKills: add((tally) => tally.receiverKills),
     serverKills: add((tally) => tally.serverKills),
     stops: add((tally) => tally.stops),
-    standstills: add((tally) => tally.standstills),
+    stalls: add((tally) => tally.stalls),
     attempt: add((tally) => tally.attempt),
     acknowledged: add((tally) => tally.acknowledged),
     ok: add((tally) => tally.ok),
@@ -251,7 +253,7 @@ export function sum(tallies: readonly Tally[]): Tally {
     unsettled: add((tally) => tally.unsettled),
     timedOut: add((tally) => tally.timedOut),
     unexplained: add((tally) => tally.unexplained),
-    riddles: tallies.flatMap(({ riddles }) => riddles),
+    unexplainedDetails: tallies.flatMap(({ unexplainedDetails }) => unexplainedDetails),
     worst: worst ?? { duplicates: 0, inFlight: 0 },
     mostInFlight: Math.max(0, ...tallies.map((tally) => tally.mostInFlight)),
     recoveryMs: tallies.flatMap((tally) => tally.recoveryMs),

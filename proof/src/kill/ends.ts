@@ -2,7 +2,7 @@ import type { Published } from './publisher.ts'
 import { type Endpoint, MAX_AGE_MS, WORKSPACES } from './sites.ts'
 import type { Failed } from './store.ts'
 
-/** What became of each delivery of each event that was asked for; the words are those of a `Tally`. */
+/** The result of each delivery of each requested event, in the words of a `Tally`. */
 export interface Ends {
   attempt: number
   acknowledged: number
@@ -10,10 +10,10 @@ export interface Ends {
   expired: number
   lost: number
   recovered: number
-  /** Deliveries that are missing of an event that was not acknowledged, and of which others were committed. */
-  halves: number
-  /** Deliveries that failed, and should not have. */
-  givenUp: number
+  /** Missing deliveries of an unacknowledged event of which others were committed. */
+  missingParts: number
+  /** Deliveries that should not have failed. */
+  wronglyFailed: number
 }
 
 export function compareEnds({
@@ -23,7 +23,7 @@ export function compareEnds({
   endpoints,
 }: {
   published: Published
-  /** Ids of deliveries that a receiver has taken. */
+  /** Ids of deliveries that a receiver has accepted. */
   taken: Pick<ReadonlyMap<string, unknown>, 'has'>
   failed: readonly Failed[]
   endpoints: readonly Endpoint[]
@@ -36,8 +36,8 @@ export function compareEnds({
     expired: 0,
     lost: 0,
     recovered: 0,
-    halves: 0,
-    givenUp: failed.length - expired.size,
+    missingParts: 0,
+    wronglyFailed: failed.length - expired.size,
   }
   for (const [id, { workspaceId }] of published.attempted) {
     const owed = endpoints.filter((endpoint) => endpoint.workspaceId === workspaceId)
@@ -52,13 +52,13 @@ export function compareEnds({
       ends.lost += missing
     } else {
       ends.recovered += arrived + late
-      if (arrived + late > 0) ends.halves += missing
+      if (arrived + late > 0) ends.missingParts += missing
     }
   }
   return ends
 }
 
-/** Deliveries that expired as they should: at an endpoint that takes nothing, and not before their time. */
+/** Deliveries that expired correctly: at a disabled endpoint, and not too early. */
 function expiredOf(failed: readonly Failed[], endpoints: readonly Endpoint[]): Set<string> {
   const collecting = endpoints.filter(({ expires }) => expires)
   const rightly = failed.filter(

@@ -1,2 +1,4 @@
-/** What this run has started and not yet seen the end of: all of it is killed at the end, however that comes. */
+/**
+ * Processes that this run has started and that have not ended yet: all of them are killed at its end, however it ends.
+ */
 export type Processes = Set<{ kill(signal: 'SIGKILL'): unknown }>

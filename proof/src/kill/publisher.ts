@@ -3,17 +3,17 @@ import { newEventId } from '@keepsend/outbox'
 import type { Random } from '../random.ts'
 import { type Endpoint, type Keys, type Site, WORKSPACES, type Workspace } from './sites.ts'
 
-/** Where to publish, as of now. */
+/** The current URL to publish to. */
 export interface Target {
   url: string
   keys: Keys
 }
 
-/** What the clients asked for and what they were told. An event is asked for once, whatever becomes of it. */
+/** The requests of the clients, and their responses. Each event is requested once, whatever the response. */
 export interface Published {
-  /** The number of each event that was asked for, and its workspace, by its id. */
+  /** The number of each requested event, and its workspace, by its id. */
   attempted: Map<string, { n: number; workspaceId: Workspace }>
-  /** Ids of those that were answered with a 2xx. */
+  /** Ids of events with a 2xx. */
   acknowledged: Set<string>
 }
 
@@ -23,11 +23,11 @@ export interface Publisher extends Published {
 
 const PATIENCE_MS = 15_000
 
-/** Clients that publish over HTTP, each one request after the other, to whichever target is there. */
+/** Clients that publish over HTTP, each one request after the other, to any current target. */
 export function startPublisher(options: {
   targets: () => Target[]
   clients: number
-  /** The longest that a client thinks between two requests. */
+  /** The longest pause of a client between two requests. */
   thinkMs: number
   random: Random
 }): Publisher {
@@ -38,7 +38,7 @@ export function startPublisher(options: {
 
   async function publish({ url, keys }: Target): Promise<void> {
     const workspaceId = random.pick(WORKSPACES)
-    // Some requests bring several events, which are kept together or not at all.
+    // Some requests have several events, which are committed together or not at all.
     const events = Array.from({ length: random.next() < 0.1 ? random.whole(2, 5) : 1 }, () => {
       const id = newEventId()
       attempted.set(id, { n: attempted.size + 1, workspaceId })
@@ -58,7 +58,7 @@ export function startPublisher(options: {
     while (!ended.signal.aborted) {
       const [first, ...others] = targets()
       if (first) {
-        // What breaks is not acknowledged, which is all that a client knows.
+        // A request that fails is not acknowledged; a client knows no more.
         await publish(random.pick([first, ...others])).catch(() => undefined)
       }
       await delay(random.whole(first ? 0 : 5, thinkMs))
@@ -76,7 +76,7 @@ export function startPublisher(options: {
   }
 }
 
-/** Makes the endpoints, each under its path at the receiver, and the secrets by path. */
+/** Creates the endpoints, each with its path at the receiver; returns the secrets by path. */
 export async function createEndpoints(
   { url, keys }: Target,
   receiver: string,

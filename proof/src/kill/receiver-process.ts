@@ -1,6 +1,6 @@
-// The receiver: a process of its own, which writes each arrival to its file before it answers. argv: the file, the port,
-// a seed, which share of answers is a 500, and the secret of each endpoint, whose name is the path; or it is told the
-// secrets later.
+// The receiver: a process of its own, which writes each arrival to its file before it answers. argv: the file, the
+// port, a seed, the share of responses that are a 500, and the secret of each endpoint, whose name is the path; secrets
+// may also be sent later.
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { Webhook } from 'standardwebhooks'
@@ -11,14 +11,14 @@ import { PAUSING } from './sites.ts'
 const [file = '', port = '0', seed = '0', failing = '0', secrets = '{}'] = process.argv.slice(2)
 const log = openSync(file, 'a')
 const random = createRandom(Number(seed))
-// So long after the last pause began, the next is asked for. A pause takes a second of it.
+// Time from the start of one pause to the next. A pause takes a second of it.
 const PAUSE_EVERY_MS = 3000
 let pausedAt = 0
 let webhooks = verifiers(JSON.parse(secrets) as Record<string, string>)
 
-process.on('message', (told: Record<string, string>) => {
-  webhooks = verifiers(told)
-  process.send?.('told')
+process.on('message', (newSecrets: Record<string, string>) => {
+  webhooks = verifiers(newSecrets)
+  process.send?.('received')
 })
 process.once('disconnect', () => {
   closeSync(log)
@@ -31,7 +31,7 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     const path = request.url ?? ''
     const body = Buffer.concat(chunks).toString()
-    // Most are taken at once; some fail, and some take their time, so that there is something in flight to lose.
+    // Most are answered immediately; some fail, and some are slow, so that there is something in flight to lose.
     const chance = random.next()
     const paused = path === PAUSING && Date.now() - pausedAt >= PAUSE_EVERY_MS
     if (paused) pausedAt = Date.now()
@@ -47,7 +47,7 @@ const server = createServer((request, response) => {
       n: numberOf(body),
     }
     write(arrival)
-    // Whoever asked was gone before he had his answer: killed, or out of patience. He has to ask again.
+    // The sender was gone before the response: killed, or timed out. It has to retry.
     response.once('close', () => {
       if (!response.writableFinished) write({ cut: keyOf(arrival) })
     })

@@ -5,8 +5,8 @@ import type { Processes } from './processes.ts'
 
 export interface Receiver {
   url: string
-  tell(secrets: Record<string, string>): Promise<void>
-  /** SIGKILL, and another one on the same port and file. */
+  sendSecrets(secrets: Record<string, string>): Promise<void>
+  /** Sends SIGKILL, and starts another one on the same port and file. */
   killAndRestart(): Promise<void>
   arrivals(): Arrival[]
   stop(): Promise<void>
@@ -14,10 +14,10 @@ export interface Receiver {
 
 export interface ReceiverOptions {
   bundle: string
-  /** Where it remembers arrivals. */
+  /** The file of its arrivals. */
   file: string
   seed: number
-  /** Which share of its answers is a 500. */
+  /** Share of its responses that are a 500. */
   failing: number
   processes: Processes
 }
@@ -46,7 +46,7 @@ export async function startReceiver({ bundle, file, seed, failing, processes }: 
 
   return {
     url: `http://127.0.0.1:${port}`,
-    async tell(secrets) {
+    async sendSecrets(secrets) {
       known = secrets
       child.send(secrets)
       await once(child, 'message')

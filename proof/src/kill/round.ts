@@ -14,13 +14,13 @@ import type { Place, Strike } from './strike.ts'
 
 export const CONCURRENCY = 16
 export const SETTLE_BATCH = 32
-/** Least that the bounds allow, with deadlines of a second. */
+/** The smallest value that the bounds allow, with deadlines of a second. */
 const LEASE_MS = 3000
 const STOPPED_MS = LEASE_MS + 500
 const AWAKE_MS = 500
 const STOPPED = 'app stopped past its lease'
 const STRIKE_PATIENCE_MS = 3000
-/** Of a blow in the middle of a start; clean-up may find nothing to do until its second round, a second later. */
+/** For a kill during a start; clean-up may have no work until its second round, a second later. */
 const START_PATIENCE_MS = 4000
 const LIFE_PATIENCE_MS = 2000
 const DRAIN_PATIENCE_MS = 60_000
@@ -38,8 +38,8 @@ export interface RoundOptions {
   onKill(): void
 }
 
-/** Where a running app is struck, and at which time that it comes there at most. */
-const PLACES: readonly [Blow, ...Blow[]] = [
+/** Where a running app is killed, and the largest `nth` there. */
+const PLACES: readonly [KillAt, ...KillAt[]] = [
   ['before the commit of publish', 10],
   ['after the commit of publish', 10],
   ['before the commit of claim', 5],
@@ -48,7 +48,7 @@ const PLACES: readonly [Blow, ...Blow[]] = [
   ['after the answer', 30],
   ['before the commit of settle', 5],
   ['after the commit of settle', 5],
-  // Comes after a blow that left many claims behind, when their leases end.
+  // Happens after a kill that left many claims, when their leases expire.
   ['before the commit of line up', 1],
   ['after the commit of line up', 1],
   ['before the commit of pause', 1],
@@ -58,11 +58,14 @@ const PLACES: readonly [Blow, ...Blow[]] = [
   ['before the commit of expire', 1],
   ['after the commit of expire', 1],
 ]
-type Blow = readonly [place: Place, nth: number]
-/** A mutant is struck where an honest app has committed. */
-const MUTANTS_PLACE: Blow = ['before the POST', 8]
+type KillAt = readonly [place: Place, nth: number]
+/** A mutant is killed where a correct app has committed. */
+const MUTANTS_PLACE: KillAt = ['before the POST', 8]
 
-/** One installation from its first start to the end: struck again and again, then left alone until all is done. */
+/**
+ * Runs one installation from its first start to the end: kills it again and again, then waits until everything is
+ * settled.
+ */
 export async function runRound(options: RoundOptions): Promise<Tally> {
   const { seed, folder, bundles, processes, store, mutant } = options
   const random = createRandom(seed)
@@ -86,10 +89,10 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     const common = { concurrency: CONCURRENCY, settleBatch: SETTLE_BATCH, migrations, ...(mutant && { mutant }) }
     const app = startApp(bundles.app, { ...store.app, ...common, ...more }, processes, {
       unanswered: (attempt) => void unanswered.push(attempt),
-      standstill({ from, until }) {
-        // What was our doing is known, and so is what it found in flight.
+      stall({ from, until }) {
+        // A stop that the parent made is recorded already, with its claims in flight.
         const ours = faults.some((fault) => fault.what === STOPPED && fault.from < until && fault.until > from)
-        if (!ours) faults.push({ what: 'stood still by itself', from, until, inFlight: undefined })
+        if (!ours) faults.push({ what: 'stalled by itself', from, until, inFlight: undefined })
       },
     })
     apps[slot] = app
@@ -103,7 +106,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     return app
   }
 
-  /** Kills an app, or waits until it has killed itself where it was told to, and notes it down. */
+  /** Kills an app, or waits until it has killed itself at its place, and records it. */
   async function kill(app: App, slot: number, strike?: Strike, patienceMs = STRIKE_PATIENCE_MS): Promise<void> {
     const struck = strike && (await Promise.race([app.gone, delay(patienceMs).then(() => undefined)]))
     if (struck === undefined) app.signal('SIGKILL')
@@ -126,14 +129,20 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
   const targets = (): Target[] =>
     apps.flatMap((app) => (keys && app?.url !== undefined ? [{ url: app.url, keys }] : []))
 
-  /** Lets the clients come to that many more, so that there is something to lose; on a slow machine to what they can. */
+  /**
+   * Waits for this many more acknowledgements, so that there is something to lose; on a slow machine for as many as
+   * possible.
+   */
   async function acknowledgements(more: number): Promise<void> {
     const enough = publisher.acknowledged.size + more
     const end = Date.now() + LIFE_PATIENCE_MS
     while (publisher.acknowledged.size < enough && Date.now() < end) await delay(5)
   }
 
-  /** A migration of the host's: the start that should apply it is killed in it, and the next one finds half or all of it. */
+  /**
+   * Adds a migration of the host's and kills the start that applies it, so the next start finds it partly or completely
+   * applied.
+   */
   async function killInMigration(slot: number): Promise<void> {
     const name = `step_${steps.length + 1}`
     steps.push(name)
@@ -147,7 +156,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     await kill(start(slot, { strike }), slot, strike, START_PATIENCE_MS)
   }
 
-  /** Clean-up runs at each start, over what was settled half a second ago and before. */
+  /** Clean-up runs at each start, for rows that settled at least half a second ago. */
   async function killInCleanUp(slot: number): Promise<void> {
     const when = random.pick(['before', 'after'] as const)
     const strike = { place: `${when} the commit of clean-up` as const, nth: 1, afterMs: 0 }
@@ -173,20 +182,20 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     await delay(STOPPED_MS)
     app.signal('SIGCONT')
     faults.push({ what: STOPPED, from, until: Date.now(), inFlight })
-    // To the end of what it still believes to be its own.
+    // Until it has finished the work that it still believes to be its own.
     await delay(AWAKE_MS)
   }
 
-  // Keepsend's own migrations on an empty database, cut off in two places.
+  // Interrupts Keepsend's own migrations on an empty database, in two places.
   for (const place of mutant ? [] : (['before the commit of migrate', 'after the commit of migrate'] as const)) {
     const strike = { place, nth: random.whole(1, 3), afterMs: 0 }
     await kill(start(0, { strike }), 0, strike, START_PATIENCE_MS)
   }
   await up(0, { makeKeys: true })
   const [target] = targets()
-  if (!target) throw new Error('the app made no keys')
+  if (!target) throw new Error('the app created no keys')
   const { endpoints, secrets } = await createEndpoints(target, receiver.url, SITES)
-  await receiver.tell(secrets)
+  await receiver.sendSecrets(secrets)
   const age = async (): Promise<void> => {
     for (const { id, expires } of endpoints) if (expires) await store.age(id)
   }
@@ -220,7 +229,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
   }
   const [unsettled, failed] = [await store.unsettled(), await store.failed()]
   const broken = await store.faults(steps)
-  if (broken.length > 0) throw new Error(`the database is not well: ${broken.join('; ')}`)
+  if (broken.length > 0) throw new Error(`the database is damaged: ${broken.join('; ')}`)
   const arrivals = receiver.arrivals()
   await receiver.stop()
   await store.end()

@@ -1,4 +1,4 @@
-/** The workspaces of an installation. Each has clients that publish in it, and a key. */
+/** The workspaces of an installation. Each has a key, and clients that publish in it. */
 export const WORKSPACES = ['proof', 'second'] as const
 
 export type Workspace = (typeof WORKSPACES)[number]
@@ -10,16 +10,16 @@ export type Keys = Record<Workspace, string>
 export interface Site {
   workspaceId: Workspace
   path: string
-  /** It is disabled from the start on and goes on collecting: its deliveries expire, and none may arrive. */
+  /** Disabled from the start, and continues to collect: its deliveries expire, and none may arrive. */
   expires?: true
 }
 
-/** A site as the app has made it. */
+/** A site that the app has created. */
 export interface Endpoint extends Site {
   id: string
 }
 
-/** Where the receiver asks for a pause now and then. */
+/** The endpoint whose receiver sometimes asks for a pause. */
 export const PAUSING = '/pausing'
 
 const MAIN: readonly Site[] = [
@@ -33,8 +33,11 @@ export const SITES: readonly Site[] = [
   { workspaceId: 'second', path: '/collecting', expires: true },
 ]
 
-/** On Workers a row whose message is lost as its pause ends is found a minute later: there is no pause, and no expiry. */
+/**
+ * On Workers a row whose message is lost at the end of its pause is found a minute later: so there are no pauses, and
+ * no expiry.
+ */
 export const WORKER_SITES: readonly Site[] = [...MAIN, { workspaceId: 'second', path: '/three' }]
 
-/** How long a delivery has: far more than any round takes. The parent puts the time between, see {@link Store.age}. */
+/** Maximum age of a delivery: far more than any round takes. The parent makes rows older, see {@link Store.age}. */
 export const MAX_AGE_MS = 3_600_000

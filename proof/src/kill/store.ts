@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 
-/** The database of a round as the parent looks at it, from outside. */
+/** The database of a round, as the parent reads it from outside. */
 export interface Store {
-  /** How the app is told of it. */
+  /** How the app connects to it. */
   app: { file: string } | { postgres: string }
   /** Claims in flight: `<delivery id> <gen>`. `alive`: some app has the database open. */
   inFlight(alive: boolean): Promise<string[]>
@@ -14,13 +14,13 @@ export interface Store {
   /** Deliveries that failed. */
   failed(): Promise<Failed[]>
   /**
-   * Puts two hours between: what is held for this endpoint was replayed so long ago, and so long ago every row was looked
-   * at for its age. Only while an app has the database open.
+   * Adds two hours to the age of this endpoint's held rows, and to the time since the last pass over every key. Only
+   * while an app has the database open.
    */
   age(endpointId: string): Promise<void>
-  /** What is wrong with the database itself, at the end: its files, and migrations that were not applied exactly once. */
+  /** Defects of the database itself, at the end: in its files, and migrations that were not applied exactly once. */
   faults(migrations: readonly string[]): Promise<string[]>
-  /** Kills the server on the spot and starts it again, where there is one. */
+  /** Kills the server and restarts it, if there is one. */
   killServer?: () => Promise<void>
   end(): Promise<void>
 }
@@ -28,7 +28,7 @@ export interface Store {
 export interface Failed {
   id: string
   error: string
-  /** How old it was. */
+  /** Its age when it failed. */
   ageMs: number
 }
 
@@ -51,7 +51,7 @@ export function sqliteStore(folder: string): Store {
   return {
     app: { file },
     async inFlight(alive) {
-      // Killed before it had made one.
+      // Killed before it created one.
       if (!existsSync(file)) return []
       return readClaims(alive ? file : copyOf(file, folder), CLAIMS)
     },
@@ -140,11 +140,14 @@ export async function postgresStore(
   }
 }
 
-/** A D1 of `wrangler dev`, in the folder that it persists to. On the way of a message no row is claimed: what is pending counts. */
+/**
+ * A D1 of `wrangler dev`, in the folder that it persists to. A message's row has no claim, so pending rows count as in
+ * flight.
+ */
 export function d1Store(folder: string): Pick<Store, 'inFlight' | 'unsettled' | 'failed'> {
   const file = (): string => {
     const [found] = globSync(join(folder, 'v3/d1/*/*.sqlite')).filter((one) => !one.endsWith('metadata.sqlite'))
-    if (found === undefined) throw new Error('wrangler dev has made no D1')
+    if (found === undefined) throw new Error('wrangler dev has created no D1')
     return found
   }
   return {
@@ -158,7 +161,7 @@ export function d1Store(folder: string): Pick<Store, 'inFlight' | 'unsettled' | 
   }
 }
 
-/** A killed process' files as they lie there. Opened themselves they would be recovered, which is the app's to do. */
+/** A copy of a killed process' files. Opening the files themselves would recover them, and that is the app's work. */
 function copyOf(file: string, folder: string): string {
   const copy = join(folder, 'copy.db')
   copyFileSync(file, copy)

@@ -1,13 +1,15 @@
-// Where a process can be struck, and the process's own side of it: it counts how often it has come to that place, and
-// kills itself there. Nothing of Keepsend's knows of this; the drivers and the sender are watched from outside.
+// The places where a process can be killed. The process counts how often it has reached a place, and kills itself
+// there. Keepsend's code does not know of this; the drivers and the sender are watched from outside.
 
-/** A unit of work that ends in a commit, by what its statements do. */
+/** A transaction, named after its statements. */
 export type Unit = 'migrate' | 'publish' | 'claim' | 'settle' | 'pause' | 'resume' | 'line up' | 'expire' | 'clean-up'
 
-/** `before`: its statements have run, its commit has not. On Postgres a lone statement is on its way to the server. */
+/**
+ * `before`: its statements have run, its commit has not. On Postgres a single statement has been sent to the server.
+ */
 export type Place = `${'before' | 'after'} the commit of ${Unit}` | 'before the POST' | 'after the answer'
 
-/** One blow: at the `nth` time that the process comes to the place, and so much later. */
+/** One kill: when the process reaches the place for the `nth` time, plus `afterMs`. */
 export interface Strike {
   place: Place
   nth: number
@@ -17,20 +19,20 @@ export interface Strike {
 let strike: Strike | undefined
 let seen = 0
 
-/** From now on this process waits for this blow, or for none. */
+/** Replaces the expected kill; undefined: none. */
 export function expectStrike(next: Strike | undefined): void {
   strike = next
   seen = 0
 }
 
-/** The process has come to that place: the blow, if this is the time for it. */
+/** Counts that the process reached a place; returns the kill if it is due. */
 export function struckAt(place: Place): Strike | undefined {
   if (strike?.place !== place) return undefined
   seen++
   return seen === strike.nth ? strike : undefined
 }
 
-/** The process has come to that place, and kills itself if this is the time for it. */
+/** Counts that the process reached a place, and kills it if that is due. */
 export function reached(place: Place): void {
   const due = struckAt(place)
   if (!due) return
@@ -38,7 +40,7 @@ export function reached(place: Place): void {
   else setTimeout(() => process.kill(process.pid, 'SIGKILL'), due.afterMs)
 }
 
-/** What a statement of Keepsend's is a part of. On Postgres one may settle and claim. */
+/** The transactions that a statement of Keepsend belongs to. On Postgres one may settle and claim. */
 export function unitsOf(sql: string): Unit[] {
   if (/insert into keepsend_migrations/.test(sql)) return ['migrate']
   if (/insert into pending_events/.test(sql)) return ['publish']

@@ -1,7 +1,7 @@
 import type { D1Binding, D1Statement } from '@keepsend/outbox/d1'
 import { type Place, type Unit, unitsOf } from './strike.ts'
 
-/** Tells of every commit on a D1, right before it is sent and right after it is answered. */
+/** Reports every commit on a D1, directly before it is sent and after its response. */
 export function watchD1(binding: D1Binding, reached: (place: Place) => Promise<void>): D1Binding {
   const inner = new WeakMap<D1Statement, { statement: D1Statement; units: readonly Unit[] }>()
 

@@ -4,8 +4,8 @@ import { type Unit, reached, unitsOf } from './strike.ts'
 type Query = (this: pg.Client, text: string, values?: unknown[]) => Promise<pg.QueryResult>
 
 /**
- * Tells of every commit on connections of `pg`. A statement outside a transaction is its own commit: "before" is the
- * moment in which it has been handed to the socket, so the server may or may not come to commit it.
+ * Reports every commit on connections of `pg`. A statement outside a transaction is its own commit: "before" means that
+ * it was just written to the socket, so the server may or may not commit it.
  */
 export function watchPostgres(): void {
   const prototype = pg.Client.prototype as unknown as { query: Query }

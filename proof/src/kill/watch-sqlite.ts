@@ -3,7 +3,7 @@ import { type Unit, reached, unitsOf } from './strike.ts'
 
 type Prepare = (this: Database.Database, sql: string) => Database.Statement
 
-/** Tells of every commit on a better-sqlite3 connection, right before it and right after, whoever opened it. */
+/** Reports every commit of every better-sqlite3 connection, directly before and after it. */
 export function watchSqlite(driver: typeof Database): void {
   const prototype = driver.prototype as { prepare: Prepare }
   const prepare = prototype.prepare

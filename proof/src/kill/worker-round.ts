@@ -10,14 +10,14 @@ import { startReceiver } from './receiver.ts'
 import type { RoundOptions } from './round.ts'
 import { type Keys, WORKER_SITES } from './sites.ts'
 import { d1Store } from './store.ts'
-import { watchStandstill } from './standstill.ts'
+import { watchStalls } from './stall.ts'
 import type { Place, Strike } from './strike.ts'
 import { type Wrangler, startWrangler } from './wrangler.ts'
 
 const CRON_MS = 1000
 const STRIKE_PATIENCE_MS = 8000
-// A first send that was lost is found after the lease of 15 s, a retry after the grace of a minute. What several kills
-// have found unsent is handed over ever more rarely, at most once in its own age.
+// A lost first delivery is found after the lease of 15 s, a retry after the grace of a minute. A row that several
+// sweeps have found is dispatched ever more rarely, at most once in its own age.
 const DRAIN_PATIENCE_MS = 300_000
 
 const PLACES: readonly [readonly [Place, number], ...(readonly [Place, number])[]] = [
@@ -29,7 +29,7 @@ const PLACES: readonly [readonly [Place, number], ...(readonly [Place, number])[
   ['after the commit of settle', 3],
 ]
 
-/** The Worker under `wrangler dev`: a kill takes the whole group, and with it what is in the local queue. D1 stays. */
+/** The Worker under `wrangler dev`: a kill takes the whole group, and the local queue with it. D1 remains. */
 export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps' | 'mutant'>): Promise<Tally> {
   const { seed, folder, processes } = options
   const random = createRandom(seed)
@@ -40,15 +40,15 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
     bundle: options.bundles.receiver,
     file: join(folder, 'arrivals.jsonl'),
     seed,
-    // A retry that is lost with the queue is found after a minute, however small the rest.
+    // A retry that is lost with the queue is found after a minute, however small the failing share.
     failing: 0,
     processes,
   })
   const faults: Fault[] = []
-  // The one that serves now; none while it is being started.
+  // The current wrangler; none while it starts.
   const now: { wrangler?: Wrangler | undefined } = {}
 
-  // Whom the Worker asks for its end.
+  // The Worker asks this server to kill it.
   const killer = createServer(() => now.wrangler?.kill()).listen(0, '127.0.0.1')
   await once(killer, 'listening')
   const address = killer.address()
@@ -56,14 +56,14 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
   const start = async (strike?: Strike): Promise<Wrangler> =>
     (now.wrangler = await startWrangler(state, { strike, killer: killerUrl }, processes))
 
-  // Nothing else fires the cron in `wrangler dev`. What a kill cuts off comes again a second later.
+  // Nothing else fires the cron in `wrangler dev`. It fires again a second after a kill.
   const cron = setInterval(() => {
     if (now.wrangler) void fetch(`${now.wrangler.url}/cdn-cgi/handler/scheduled`).catch(() => undefined)
   }, CRON_MS)
 
-  // A Worker cannot say that it stood still. If the machine did, so did we.
-  const endWatch = watchStandstill(({ from, until }) => {
-    faults.push({ what: 'stood still by itself', from, until, inFlight: undefined })
+  // A Worker cannot report that it stalled. If the machine stalled, this process did, too.
+  const endWatch = watchStalls(({ from, until }) => {
+    faults.push({ what: 'stalled by itself', from, until, inFlight: undefined })
   })
 
   const strikeAt = (): Strike => {
@@ -71,11 +71,11 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
     return { place, nth: random.whole(Math.ceil(most / 2), most), afterMs: random.whole(0, 1) }
   }
   try {
-    // Struck from the second start on: the first has to make what the others work with.
+    // Kills begin with the second start: the first creates the keys and endpoints.
     const first = await start()
     const keys = (await (await fetch(`${first.url}/setup`, { method: 'POST' })).json()) as Keys
     const { endpoints, secrets } = await createEndpoints({ url: first.url, keys }, receiver.url, WORKER_SITES)
-    await receiver.tell(secrets)
+    await receiver.sendSecrets(secrets)
     const publisher = startPublisher({
       targets: () => (now.wrangler ? [{ url: now.wrangler.url, keys }] : []),
       clients: 2,
@@ -115,7 +115,7 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
       arrivals: receiver.arrivals(),
       endpoints,
       faults,
-      // A Worker that is killed has nobody to tell.
+      // A Worker that is killed has no one to report to.
       unanswered: [],
       unsettled,
       failed: await store.failed(),

@@ -1,5 +1,5 @@
-// The Worker that is killed with its whole wrangler: `createWorker` as it is, with its D1 and its sender watched. A
-// Worker cannot kill itself, so it asks the parent to, and waits for the end.
+// The Worker that is killed with all of wrangler: `createWorker` as it is, with its D1 and its sender watched. A Worker
+// cannot kill itself, so it asks the parent to kill it, and waits.
 import { type QueueBinding, createFetchSender, createWorker } from '@keepsend/adapter-cloudflare'
 import { createKeyRing, keepsend, migrateEngine } from '@keepsend/engine'
 import type { D1Binding } from '@keepsend/outbox/d1'
@@ -13,7 +13,7 @@ interface Env {
   WEBHOOKS: QueueBinding
   /** A {@link Strike} as JSON, or nothing. */
   STRIKE: string
-  /** Whom to ask for the blow. */
+  /** URL to ask for the kill. */
   KILLER: string
 }
 
@@ -22,9 +22,9 @@ let killer = ''
 async function reached(place: Place): Promise<void> {
   const strike = struckAt(place)
   if (!strike) return
-  const blow = fetch(killer).then(() => {})
-  // With a delay the work goes on while the blow is on its way, so it may fall anywhere in it.
-  if (strike.afterMs === 0) await blow.then(() => new Promise<void>(() => {}))
+  const killed = fetch(killer).then(() => {})
+  // With a delay, work continues until the kill, which may therefore hit any of it.
+  if (strike.afterMs === 0) await killed.then(() => new Promise<void>(() => {}))
 }
 
 const urlPolicy = { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' } as const
@@ -34,7 +34,7 @@ const fetchSender = createFetchSender()
 export default createWorker({
   maxBatchSize: 10,
   maxBatchTimeoutSeconds: 1,
-  // The least that the bounds allow with these deadlines.
+  // The smallest values that the bounds allow with these deadlines.
   leaseMs: 15_000,
   graceMs: 60_000,
   deadLetterQueue: 'keepsend-proof-dead-letters',

@@ -1,5 +1,5 @@
 // `wrangler dev` at the head of a process group, so that wrangler, its bundler and workerd end together: killed, or
-// because whoever started them is gone. argv: the arguments of the command.
+// because their parent is gone. argv: the arguments of the command.
 import { fork } from 'node:child_process'
 import { wranglerFile, wranglerFolder } from './wrangler.ts'
 

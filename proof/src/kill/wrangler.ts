@@ -11,7 +11,7 @@ export const wranglerFolder = fileURLToPath(new URL('../../', import.meta.url))
 const manifest = createRequire(import.meta.url).resolve('wrangler/package.json')
 export const wranglerFile = join(dirname(manifest), 'bin/wrangler.js')
 
-/** No update check, no telemetry, no look-up of where this machine is, no question; what it keeps goes to the folder. */
+/** No update check, no telemetry, no geolocation, no prompts; its state is in the folder. */
 function environment(folder: string): Record<string, string> {
   return {
     CI: '1',
@@ -30,7 +30,7 @@ function environment(folder: string): Record<string, string> {
 /** A `wrangler dev` that serves. */
 export interface Wrangler {
   url: string
-  /** SIGKILL for the whole group. */
+  /** Sends SIGKILL to the whole group. */
   kill(): void
   readonly gone: Promise<unknown>
 }

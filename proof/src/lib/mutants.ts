@@ -1,13 +1,13 @@
 import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
 
-/** A product with one rule taken out of its SQL: what a harness must notice, or it proves nothing. */
+/** Keepsend with one rule removed from its SQL: a harness must detect it, or it proves nothing. */
 export interface Mutant {
   name: string
-  /** Each must be found in some statement that runs. */
+  /** Each must match some statement that runs. */
   rewrites: readonly { find: RegExp; put: string }[]
 }
 
-/** A worker settles whatever stands under its row's id, whoever holds it now. */
+/** A settle changes any row with its id, also under another worker's claim. */
 export const WITHOUT_GEN: Mutant = {
   name: 'settles without gen',
   rewrites: [
@@ -21,13 +21,13 @@ export const WITHOUT_GEN: Mutant = {
 
 /** A settle changes a row that another settle has ended. */
 export const WITHOUT_PENDING: Mutant = {
-  name: 'settles what is settled',
+  name: 'settles settled rows',
   rewrites: [{ find: /gen = claim_gen and status = 'pending'/, put: 'gen = claim_gen' }],
 }
 
-/** A claim that asks for attempts to be left: a row whose worker died on its last one is nobody's for ever. */
+/** A claim that filters on remaining attempts: a row whose worker died on its last one is never claimed again. */
 export const WITHOUT_BURIAL: Mutant = {
-  name: 'claims only what has attempts left',
+  name: 'claims only rows with attempts left',
   rewrites: [
     {
       find: /and due_at is not null and ready = 0 and due_at <= /,
@@ -36,19 +36,19 @@ export const WITHOUT_BURIAL: Mutant = {
   ],
 }
 
-/** A settle that leaves a row in the lane in which it was put when its lease ended. */
+/** A settle that leaves a row in line, where it was put when its lease expired. */
 export const WITHOUT_LEAVING_AT_SETTLE: Mutant = {
   name: 'settles and stays in line',
   rewrites: [{ find: /ready = case when to_status = 'pending' [^]*? then 1 else 0 end,/, put: '' }],
 }
 
-/** A late heartbeat that leaves its row in line, where another takes it under a live lease. */
+/** A late heartbeat that leaves its row in line, where another worker claims it under a live lease. */
 export const WITHOUT_LEAVING_AT_HEARTBEAT: Mutant = {
   name: 'renews and stays in line',
   rewrites: [{ find: /(due_at = max\(due_at, [^]*?), ready = 0/, put: '$1' }],
 }
 
-/** A row that is inserted again begins with the `gen` that its first life began with. */
+/** A row that is inserted again begins with the same `gen` as its first life. */
 export const WITH_FIXED_GEN: Mutant = {
   name: 'new rows begin at a fixed gen',
   // The last two readings of the clock in an insert are `gen` and `created_at`; a fan-out has it as `now`.
@@ -57,7 +57,7 @@ export const WITH_FIXED_GEN: Mutant = {
   ],
 }
 
-/** A message of an earlier life is taken for one that the row's own life has overtaken. */
+/** A message of an earlier life counts as overtaken in the current life. */
 export const WITH_OLD_MESSAGES: Mutant = {
   name: 'messages of an earlier life count as overtaken',
   rewrites: [{ find: /and claim_gen >= created_at and/, put: 'and' }],
@@ -78,25 +78,25 @@ export const WITH_OTHERS_ENDPOINTS: Mutant = {
   ],
 }
 
-/** Expiry takes a row from the worker that is making its attempt. */
+/** Expiry fails a row whose worker is making an attempt. */
 export const WITHOUT_LIVE_LEASE: Mutant = {
   name: 'expires rows under a live lease',
   rewrites: [{ find: /\(claimed_at is null or due_at <= /, put: '(1 = 1 or due_at <= ' }],
 }
 
-/** Expiry goes by the time in the id alone. */
+/** Expiry uses the time in the id alone. */
 export const WITHOUT_AGE: Mutant = {
-  name: 'expires what has an old id',
+  name: 'expires rows with an old id',
   rewrites: [{ find: /coalesce\(replayed_at, created_at\) < /, put: '0 < ' }],
 }
 
-/** A clean-up of payloads that looks for no row. */
+/** A clean-up of payloads that does not check for rows. */
 export const WITHOUT_LOOKING_FOR_ROWS: Mutant = {
   name: 'cleans up payloads in use',
   rewrites: [{ find: /and \(\s*select delivery\.id from [^]*? limit 1\) is null/, put: '' }],
 }
 
-/** The mutant of a database, and how often each of its rewrites took place. */
+/** The mutant of a database, and how often each of its rewrites was applied. */
 export interface Mutated {
   db: OutboxDatabase
   counts: readonly number[]
@@ -124,7 +124,7 @@ export function mutate(db: OutboxDatabase, { rewrites }: Mutant): Mutated {
   }
 }
 
-/** A mutant that changed nothing is the product itself: the texts it looks for have moved on. */
+/** A mutant that changed nothing equals Keepsend: the texts that it looks for have changed. */
 export function assertMutated(mutant: Mutant, counts: readonly number[]): void {
   const missed = mutant.rewrites.filter((_, index) => !counts[index])
   if (missed.length === 0) return

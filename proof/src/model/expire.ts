@@ -1,8 +1,8 @@
 import { expireEvents } from '@keepsend/outbox'
-import { type Row, type Table, TICK_MS, nameOf } from './state.ts'
+import { type Row, TICK_MS, type Table, nameOf } from './state.ts'
 import { type Verb, numberOf } from './verbs.ts'
 
-/** How old a row may grow where rows expire, in ticks: less than a lease, so that some row is too old under a live one. */
+/** Maximum age of rows that expire, in ticks: less than a lease, so that some row is too old under a live one. */
 const MAX_AGE_TICKS = 1
 
 /** Rows that are too old fail. */
@@ -13,7 +13,7 @@ export function expire(): Verb<number[]> {
     key: 'expire',
     refs: [],
     run: async (db) => (await expireEvents(db, options)).ids.map(numberOf),
-    stood: () => [],
+    current: () => [],
   }
 }
 
@@ -21,19 +21,19 @@ export function isTooOld({ life }: Row, { clock }: Table): boolean {
   return clock - life > MAX_AGE_TICKS
 }
 
-/** Whether its holder may still settle it, and nobody else. */
+/** Whether only its holder may still settle it. */
 export function isLeased({ status, claimed, dueAt }: Row, { clock }: Table): boolean {
   return status === 'pending' && claimed && dueAt !== null && dueAt > clock
 }
 
-/** What must hold of a look for rows that are too old. Returns the rule that is broken. */
+/** The rules of an expiry. Returns the one that is broken. */
 export function faultOfExpiry(before: Table, after: Table): string | undefined {
   for (const was of before.rows) {
     const expired = !was.expired && after.rows.some((is) => is.row === was.row && is.expired)
     if (expired && !isTooOld(was, before)) return `expired only when too old: ${nameOf(was)} was ${was.status}`
     const isOpen = was.status === 'pending' || was.status === 'held'
     if (!expired && isOpen && isTooOld(was, before) && !isLeased(was, before))
-      return `too old, and nobody's: ${nameOf(was)} was ${was.status} and did not expire`
+      return `too old and not leased: ${nameOf(was)} was ${was.status} and did not expire`
   }
   return undefined
 }

@@ -9,9 +9,9 @@ import { type Tables, Violation } from './tables.ts'
 export interface Explored {
   states: number
   transitions: number
-  /** Steps of the longest shortest way to a state. */
+  /** Length of the longest shortest path to a state. */
   depth: number
-  /** No state was left out. */
+  /** No state was skipped. */
   exhausted: boolean
   violation?: { rule: string; trace: readonly string[] }
 }
@@ -22,9 +22,10 @@ const MOVES: Record<Scenario['kind'], (scenario: Scenario, table: Table, local: 
 }
 
 /**
- * Breadth first from the first state, until nothing is new, or there are as many states as allowed, or a rule breaks.
+ * Explores breadth first from the first state, until there are no new states, or the limit of states is reached, or a
+ * rule breaks.
  *
- * @param unseen loses the situations that it comes through
+ * @param unseen situations to look for; those that occur are removed
  */
 export async function explore(
   scenario: Scenario,
@@ -85,7 +86,7 @@ export async function explore(
   return done({ exhausted: true })
 }
 
-// Waits only for a verb that has not met this table yet.
+// Asynchronous only for a verb that has not met this table yet.
 function step(
   tables: Tables,
   table: number,
@@ -109,10 +110,10 @@ function firstLocal({ kind, workers, rows, faults, replays, repeats }: Scenario,
   }
 }
 
-// Both parts are numbers of texts, so that a state is one number, and exact.
+// Both parts are numbers of texts, so that a state is one exact number.
 const LOCALS = 2 ** 27
 
-/** The states in the order in which they were found, each with the way to it. */
+/** The states in the order in which they were found, each with its path. */
 class States {
   readonly #known = new Set<number>()
   readonly #states: number[] = []

@@ -3,7 +3,7 @@ import { type Local, type Ref, type Row, type Table, letterOf, nameOf } from './
 import { isLeased } from './expire.ts'
 import type { Verb } from './verbs.ts'
 
-/** What must hold of one row at any moment. Returns the rule that is broken. */
+/** The rules of one row at any time. Returns the one that is broken. */
 export function faultOfRow(row: PendingEvent, now: number, mostAheadMs: number): string | undefined {
   const settled = row.status === 'failed' || row.status === 'completed'
   const pending = row.status === 'pending'
@@ -12,11 +12,11 @@ export function faultOfRow(row: PendingEvent, now: number, mostAheadMs: number):
     ['a time of settling if settled, and only then', (row.completedAt !== null) === settled],
     ['a reason if held, and only then', (row.holdReason !== null) === (row.status === 'held')],
     ['neither due nor claimed unless pending', pending || (row.dueAt === null && row.claimedAt === null)],
-    ['handed off only while never attempted', !pending || row.dueAt !== null || isUntouched(row)],
+    ['dispatched only while never attempted', !pending || row.dueAt !== null || isUntouched(row)],
     ['in line only while pending, since a time', row.ready === 0 || (pending && row.dueAt !== null)],
     ['due within the longest lease or wait', row.dueAt === null || row.dueAt <= now + mostAheadMs],
   ]
-  const broken = rules.find(([, kept]) => !kept)
+  const broken = rules.find(([, holds]) => !holds)
   return broken && `no limbo: ${broken[0]}; found ${JSON.stringify(row)}`
 }
 
@@ -24,7 +24,7 @@ function isUntouched({ attempts, deferrals, crashes, claimedAt }: PendingEvent):
   return attempts === 0 && deferrals === 0 && crashes === 0 && claimedAt === null
 }
 
-/** What must hold of what claims pick from, by the rows that stand in either index. Returns the rule that is broken. */
+/** The rules of the rows that claims pick from, by the rows in either index. Returns the one that is broken. */
 export function faultOfIndexes({ clock, rows }: Table, indexed: readonly number[]): string | undefined {
   for (const one of rows) {
     // So no row is in line under a live lease.
@@ -32,14 +32,14 @@ export function faultOfIndexes({ clock, rows }: Table, indexed: readonly number[
       return `in line only once its time has come: ${nameOf(one)} is due in ${one.dueAt - clock} s`
     const entries = indexed.filter((row) => row === one.row).length
     const reachable = one.status === 'pending' && one.dueAt !== null
-    if (entries > 1) return `one index: ${nameOf(one)} waits for a time and stands in line`
-    if (entries === 0 && reachable) return `no limbo: ${nameOf(one)} neither waits for a time nor stands in line`
-    if (entries > 0 && !reachable) return `one index: ${nameOf(one)}, ${one.status}, is in reach of a claim`
+    if (entries > 1) return `one index: ${nameOf(one)} waits for a time and is in line`
+    if (entries === 0 && reachable) return `no limbo: ${nameOf(one)} neither waits for a time nor is in line`
+    if (entries > 0 && !reachable) return `one index: ${nameOf(one)}, ${one.status}, can be claimed`
   }
   return undefined
 }
 
-/** What must hold of one call of a verb. Returns the rule that is broken. */
+/** The rules of one call of a verb. Returns the one that is broken. */
 export function faultOfStep(before: Table, after: Table, verb: Verb<unknown>, answer: unknown): string | undefined {
   for (const was of before.rows) {
     const is = after.rows.find(({ row }) => row === was.row)
@@ -48,49 +48,52 @@ export function faultOfStep(before: Table, after: Table, verb: Verb<unknown>, an
     const settled = was.status === 'failed' || was.status === 'completed'
     if (settled && changed && verb.kind !== 'replay')
       return `no terminal state left except by replay: ${letterOf(was.row)} was ${was.status}`
-    if (!is && verb.kind !== 'settle') return `nothing goes but by a settle: ${letterOf(was.row)} is gone`
+    if (!is && verb.kind !== 'settle') return `only a settle deletes: ${letterOf(was.row)} is gone`
     if (is && is.gen < was.gen) return `gen never goes down: ${nameOf(was)} became ${nameOf(is)}`
     if (is && changed && is.status === 'pending' && is.dueAt === null)
-      return `no limbo: handed off only as it was inserted; ${nameOf(was)} became ${nameOf(is)}`
+      return `no limbo: dispatched only by its insert; ${nameOf(was)} became ${nameOf(is)}`
     if (changed && verb.workspaceId !== undefined && was.workspaceId !== verb.workspaceId)
       return `its own workspace: ${nameOf(was)} of ${was.workspaceId} was changed by a ${verb.kind} in ${verb.workspaceId}`
     if (changed && (verb.kind === 'begin' || (!shown && CHANGES_NAMED.has(verb.kind))))
       return `one owner: ${nameOf(was)} was changed under ${verb.refs.map(nameOf).join()}`
     if (is && changed && verb.kind === 'line up' && !same({ ...was, ready: true }, is))
-      return `put in line, a row changes in nothing else: ${nameOf(was)} became ${nameOf(is)}`
+      return `a row that is put in line changes in nothing else: ${nameOf(was)} became ${nameOf(is)}`
     if (isLeased(was, before) && changed && !shown)
-      return `one owner: ${nameOf(was)} changed under a live lease, by another`
+      return `one owner: ${nameOf(was)} was changed under a live lease, by another worker`
   }
   const appeared = after.rows.find(({ row }) => !before.rows.some((was) => was.row === row))
-  if (appeared && verb.kind !== 'publish') return `nothing appears but by a publish: ${nameOf(appeared)}`
-  return faultOfAnswer(before, after, verb, verb.stood(answer))
+  if (appeared && verb.kind !== 'publish') return `only a publish inserts: ${nameOf(appeared)}`
+  return faultOfAnswer(before, after, verb, verb.current(answer))
 }
 
-// Verbs that change the rows they were shown and no others. A settle may claim in the same commit.
+// Verbs that change only the rows that were passed to them. A settle may claim in the same commit.
 const CHANGES_NAMED: ReadonlySet<Verb<unknown>['kind']> = new Set(['claim named', 'extend'])
 
-/** Who is told that its claim or its message stands, and who is not. `stood` names rows: of two claims of one row, either. */
+/**
+ * Compares the result with the rows: which claims or messages are current, and which are not. `current` names rows: of
+ * two claims of one row, either.
+ */
 function faultOfAnswer(
   before: Table,
   after: Table,
   { kind, refs }: Verb<unknown>,
-  stood: readonly number[],
+  current: readonly number[],
 ): string | undefined {
   for (const number of new Set(refs.map(({ row }) => row))) {
     const shown = refs.filter(({ row }) => row === number)
     const was = before.rows.find(({ row }) => row === number)
-    const stands = was?.status === 'pending' && shown.some((ref) => isSameRef(ref, was))
-    // A message that was overtaken is told so, and its consumer goes on under the row's own gen.
+    const isCurrent = was?.status === 'pending' && shown.some((ref) => isSameRef(ref, was))
+    // A message that was overtaken is reported as such, and its consumer continues under the row's own gen.
     const overtaken = kind === 'begin' && was?.status === 'pending' && shown.some(({ life }) => life === was.life)
-    const told = stood.includes(number)
-    if (told && !stands && !overtaken) {
+    const isReportedOk = current.includes(number)
+    if (isReportedOk && !isCurrent && !overtaken) {
       const found = was ? `${nameOf(was)}, ${was.status}` : 'gone'
-      return `one owner: a ${kind} of ${shown.map(nameOf).join()} was told ok, where the row was ${found}`
+      return `one owner: a ${kind} of ${shown.map(nameOf).join()} returned ok, but the row was ${found}`
     }
     if (kind !== 'settle') continue
-    if (!told && stands) return `a settle of ${nameOf(was)} was told lost, and the row stood so`
+    if (!isReportedOk && isCurrent) return `a settle of ${nameOf(was)} returned lost, but the claim was current`
     const is = after.rows.find(({ row }) => row === number)
-    if (told && is?.status === 'pending' && is.gen === was?.gen)
+    if (isReportedOk && is?.status === 'pending' && is.gen === was?.gen)
       return `one owner: ${nameOf(was)} may be settled a second time`
   }
   return undefined
@@ -114,7 +117,7 @@ function same(one: Row, other: Row): boolean {
   )
 }
 
-/** What must hold of a row's end, by what its receiver has said. Returns the rule that is broken. */
+/** The rules of a row's end, by the responses of its receiver. Returns the one that is broken. */
 export function faultOfEnds(before: Table, after: Table, local: Local, maxAttempts: number): string | undefined {
   for (const was of before.rows) {
     if (was.status !== 'pending' && was.status !== 'held') continue
@@ -123,12 +126,12 @@ export function faultOfEnds(before: Table, after: Table, local: Local, maxAttemp
     if ((!is || is.status === 'completed') && !(local.accepted & bit))
       return `completed only with a 2xx: ${nameOf(was)} had none`
     if (is?.status === 'failed' && !is.expired && is.attempts < maxAttempts && !(local.refused & bit))
-      return `failed only with its attempts used up, refused or expired: ${nameOf(was)} had ${is.attempts} of ${maxAttempts}`
+      return `failed only if exhausted, refused or expired: ${nameOf(was)} had ${is.attempts} of ${maxAttempts}`
   }
   return undefined
 }
 
-/** What must hold of what the workers hold. Returns the rule that is broken. */
+/** The rules of the claims in flight. Returns the one that is broken. */
 export function faultOfHands({ workers }: Local): string | undefined {
   const claims = new Set<string>()
   for (const hand of workers.flat()) {

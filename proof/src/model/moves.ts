@@ -12,11 +12,11 @@ import {
 import { expire } from './expire.ts'
 import { type Taken, type Verb, publish, replay } from './verbs.ts'
 
-/** One step from a state: a verb on the table, if any, and what is known afterwards. */
+/** One step from a state: a verb on the table, if any, and the resulting knowledge. */
 export interface Move {
   label: string
   verb?: Verb<unknown>
-  /** The clock goes on by a tick instead. */
+  /** The clock advances by a tick instead. */
   tick?: true
   next(answer: unknown): Local
 }
@@ -26,11 +26,11 @@ export function move<R>(label: string, verb: Verb<R>, next: (answer: R) => Local
   return { label, verb, next: (answer) => next(answer as R) }
 }
 
-/** What anybody may do, whoever takes part. */
+/** Steps that are possible in every scenario. */
 export function commonMoves(scenario: Scenario, table: Table, local: Local): Move[] {
   const moves: Move[] = publishMoves(scenario, table, local)
   if (table.clock < scenario.ticks) moves.push({ label: 'a second passes', tick: true, next: () => local })
-  if (scenario.expires) moves.push(move('what is too old expires', expire(), () => local))
+  if (scenario.expires) moves.push(move('rows that are too old expire', expire(), () => local))
   const settled = table.rows.some(({ status }) => status === 'completed' || status === 'failed')
   if (local.replays > 0 && settled) {
     moves.push(move('replay', replay(), (rows) => ({ ...forgetAnswers(local, rows), replays: local.replays - 1 })))
@@ -39,8 +39,8 @@ export function commonMoves(scenario: Scenario, table: Table, local: Local): Mov
 }
 
 /**
- * The event of a row that was delivered and deleted is published again, under its id. In a later second than the last
- * time: the clock has moved on by more milliseconds than the row has made moves.
+ * Publishes the event of a row that was delivered and deleted again, under its id. In a later second than the last
+ * time: the clock has advanced by more milliseconds than the row has made moves.
  */
 function publishMoves(scenario: Scenario, table: Table, local: Local): Move[] {
   if (local.repeats === 0) return []
@@ -69,11 +69,11 @@ function forgetAnswers(local: Local, rows: readonly number[]): Local {
   return { ...local, accepted: local.accepted & others, refused: local.refused & others }
 }
 
-/** What a receiver may make of an attempt that is under way. */
+/** Possible responses of a receiver to an attempt in flight. */
 export function answerMoves(scenario: Scenario, table: Table, local: Local, worker: number, hand: Hand): Move[] {
   if (hand.phase !== 'taken') return []
   const name = nameOf(hand)
-  // Of an attempt that an earlier life began, or whose row is gone, no row can make anything.
+  // A response counts for no row if an earlier life began the attempt, or its row is gone.
   const bit = standing(table, hand.row)?.life === hand.life ? 1 << hand.row : 0
   const afterFailure: Ending = hand.attempt >= scenario.maxAttempts ? 'fail' : 'retry'
   const answer = (label: string, phase: Ending, rest: Partial<Local> = {}): Move => ({
@@ -85,18 +85,18 @@ export function answerMoves(scenario: Scenario, table: Table, local: Local, work
   })
   const moves = [
     answer('2xx', 'complete', { accepted: local.accepted | bit }),
-    answer('2xx, and the answer is lost', afterFailure, { accepted: local.accepted | bit }),
+    answer('2xx, and the response is lost', afterFailure, { accepted: local.accepted | bit }),
     answer('5xx', afterFailure),
     answer('4xx', 'fail', { refused: local.refused | bit }),
   ]
   if (scenario.defers && hand.deferrals === 0) moves.push(answer('429 with a wait', 'defer'))
-  // Costs a fault, as giving back does: without a bound a row could be held and let out for ever.
+  // Costs a fault, as a release does: without a bound a row could be held and resumed for ever.
   if (scenario.holds && local.faults > 0)
     moves.push(answer('the endpoint is disabled', 'hold', { faults: local.faults - 1 }))
   return moves
 }
 
-/** The worker dies, and what it knew with it. */
+/** A worker dies, and loses its knowledge. */
 export function crashMove(local: Local, worker: number): Move[] {
   const hands = local.workers[worker] ?? []
   if (local.faults === 0 || hands.length === 0) return []
@@ -121,7 +121,7 @@ export function isEnding(phase: Hand['phase']): phase is Ending {
   return phase !== 'again' && phase !== 'taken' && phase !== 'send'
 }
 
-/** A claim in hand. Its attempt is charged already. */
+/** A claim in flight. Its attempt counts already. */
 export function handOf({ row, gen, life, attempts, deferrals }: Taken): Hand {
   return { row, gen, life, attempt: attempts, deferrals, phase: 'taken', message: -1 }
 }

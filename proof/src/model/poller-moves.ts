@@ -4,8 +4,9 @@ import type { Hand, Local, Scenario, Table } from './state.ts'
 import { type Ended, type SettleAnswer, type Source, claim, extend, lineUp, release, settle } from './verbs.ts'
 
 /**
- * Workers that claim what stands in line and what is due, and put what is due in line: each claims, attempts, settles what has ended (and claims again in the same commit),
- * renews its leases, gives back, dies, or hears nothing of a commit of its own and tries again.
+ * Workers that claim rows in line and due rows, and put due rows in line. Each claims, attempts, settles finished
+ * attempts (and claims again in the same commit), renews its leases, releases, dies, or never gets the result of its
+ * own commit and retries.
  */
 export function pollerMoves(scenario: Scenario, table: Table, local: Local): Move[] {
   const moves = commonMoves(scenario, table, local)
@@ -15,7 +16,7 @@ export function pollerMoves(scenario: Scenario, table: Table, local: Local): Mov
       move('resume in a second', resume(1), () => local),
     )
   }
-  moves.push(move('what is due is put in line', lineUp(), () => local))
+  moves.push(move('due rows are put in line', lineUp(), () => local))
   if (scenario.holds && local.faults > 0)
     moves.push(move('the line is held', holdLine(), () => ({ ...local, faults: local.faults - 1 })))
   for (const [worker, hands] of local.workers.entries()) {
@@ -23,7 +24,7 @@ export function pollerMoves(scenario: Scenario, table: Table, local: Local): Mov
     if (free > 0) {
       for (const source of sourcesOf(scenario)) {
         moves.push(
-          move(`a worker with ${listOf(hands)} claims what is ${source}`, claim(source, free), (claims) =>
+          move(`a worker with ${listOf(hands)} claims rows ${source}`, claim(source, free), (claims) =>
             withHands(local, worker, [...hands, ...claims.map(handOf)]),
           ),
         )
@@ -35,7 +36,7 @@ export function pollerMoves(scenario: Scenario, table: Table, local: Local): Mov
     moves.push(move(`renew ${listOf(hands)}`, extend(hands), () => local))
     if (local.faults > 0)
       moves.push(
-        move(`give back ${listOf(hands)}`, release(hands), () => ({
+        move(`release ${listOf(hands)}`, release(hands), () => ({
           ...withHands(local, worker, []),
           faults: local.faults - 1,
         })),
@@ -63,12 +64,12 @@ function settleMoves(scenario: Scenario, local: Local, worker: number, hands: re
     move(`settle ${what}`, settle(ended, how), next),
     ...sourcesOf(scenario).map((source) => {
       const claiming = { ...how, claim: { source, most: scenario.hands - rest.length } }
-      return move(`settle ${what}, and claim what is ${source}`, settle(ended, claiming), next)
+      return move(`settle ${what}, and claim rows ${source}`, settle(ended, claiming), next)
     }),
   ]
   if (local.faults > 0) {
     moves.push(
-      move(`settle ${what}, and hear nothing of it`, settle(ended, how), () => ({
+      move(`settle ${what}, and get no result`, settle(ended, how), () => ({
         ...local,
         faults: local.faults - 1,
       })),

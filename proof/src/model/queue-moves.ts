@@ -14,15 +14,15 @@ import { type Hand, type Local, type Message, type Ref, type Scenario, type Tabl
 import { type Taken, begin, claimNamed, settle, sweep, sweepRefused } from './verbs.ts'
 
 const RETRY_TICKS = 1
-// How long a retry's message may be late before the sweep sends another.
+// How late a retry's message may be before the sweep sends another.
 const GRACE_TICKS = 1
-// The first delivery, and one more: after a death, or because the queue is no better than it says.
+// The first delivery, and one more: after a death, or because the queue delivers a message twice.
 const MOST_DELIVERIES = 2
 
 /**
- * A queue's consumers and the cron beside them. The consumer's steps are those of adapter-cloudflare: begin, claim what
- * was brought before or overtaken, attempt, settle, send the retry's message, acknowledge. Messages come in any order,
- * late, twice, or never.
+ * A queue's consumers, and the cron beside them. A consumer has the steps of adapter-cloudflare: begin, claim rows that
+ * were delivered before or overtaken, attempt, settle, send the retry's message, acknowledge. Messages arrive in any
+ * order, late, twice, or never.
  */
 export function queueMoves(scenario: Scenario, table: Table, local: Local): Move[] {
   const moves = [...commonMoves(scenario, table, local), ...sweepMoves(local)]
@@ -59,7 +59,7 @@ function sweepMoves(local: Local): Move[] {
 
 function deliver(local: Local, worker: number, message: Message): Move {
   const { row, gen, deliveries } = message
-  return move(`${nameOf(message)} is brought to a consumer`, begin(message), (found) => {
+  return move(`${nameOf(message)} is delivered to a consumer`, begin(message), (found) => {
     if (found === 'stale') return acknowledged(local, message)
     const again = deliveries > 0 || found.swept
     const hand: Hand = {
@@ -104,7 +104,7 @@ function handMoves(scenario: Scenario, table: Table, local: Local, worker: numbe
   ]
   if (local.faults > 0) {
     moves.push(
-      move(`settle ${listOf([hand])} ${hand.phase}, and hear nothing of it`, settle([ended], how), () => ({
+      move(`settle ${listOf([hand])} ${hand.phase}, and get no result`, settle([ended], how), () => ({
         ...local,
         faults: local.faults - 1,
       })),

@@ -58,7 +58,7 @@ const pollersExpire: Scenario = {
   holds: true,
   expires: true,
 }
-// Its second life is young under an old id.
+// The second life of the row is young under an old id.
 const pollersExpireAgain: Scenario = {
   ...poller,
   name: 'pollers: 2, 1 row, published again, expiry',
@@ -67,13 +67,13 @@ const pollersExpireAgain: Scenario = {
   expires: true,
 }
 
-/** Explored whole in every run. */
+/** Explored completely in every run. */
 export const SMALL: readonly Scenario[] = [
   twoRows,
   { ...poller, name: 'pollers: 2, 2 rows, 2 claims each', rows: 2, hands: 2, ticks: 2 },
   { ...poller, name: 'pollers: 2, 1 row, waits and holds', faults: 2, defers: true, holds: true },
   { ...poller, name: 'pollers: 2, 1 row, a replay', ticks: 4, replays: 1, keepCompleted: true },
-  { ...poller, name: 'pollers: 1 that dies again and again', workers: 1, maxAttempts: 1, ticks: 10, faults: 5 },
+  { ...poller, name: 'pollers: 1 in a crash loop', workers: 1, maxAttempts: 1, ticks: 10, faults: 5 },
   { ...queue, name: 'queue: 2 consumers, 1 row' },
   { ...queue, name: 'queue: 2 consumers, 2 rows', rows: 2, ticks: 1 },
   pollersAgain,
@@ -84,7 +84,7 @@ export const SMALL: readonly Scenario[] = [
   { ...queue, name: 'queue: 2 consumers, 1 row, expiry', expires: true },
 ]
 
-/** Begun one after the other, as long as a run is to see more states. */
+/** Started one after the other, while the run needs more states. */
 export const LARGE: readonly Scenario[] = [
   { ...queue, name: 'queue: 3 consumers, 1 row', workers: 3 },
   { ...poller, name: 'pollers: 3, 1 row, a replay', workers: 3, ticks: 4, faults: 2, replays: 1, keepCompleted: true },
@@ -107,7 +107,7 @@ export const LARGE: readonly Scenario[] = [
   { ...queue, name: 'queue: 2 rows, 2 ticks', rows: 2, ticks: 2 },
 ]
 
-/** Rules taken out of the product, each with a world in which that must be noticed. */
+/** Rules removed from Keepsend's SQL, each with a scenario that must detect it. */
 export const CONTROLS: readonly (readonly [Mutant, Scenario])[] = [
   [WITHOUT_GEN, twoRows],
   [WITHOUT_PENDING, twoRows],

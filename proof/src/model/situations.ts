@@ -12,23 +12,26 @@ interface Step {
   next: Local
 }
 
-/** What an exploration must have come through: a rule is kept by those who never come near it. */
+/** Situations that an exploration must reach: a rule that was never tested is not proven. */
 export type Situation = readonly [name: string, is: (step: Step) => boolean]
 
 export const SITUATIONS: readonly Situation[] = [
-  ['a lane is claimed that another has emptied', ({ before, verb, answer }) => isEmptyClaim(before, verb, answer)],
+  [
+    'a lane is claimed that another worker has emptied',
+    ({ before, verb, answer }) => isEmptyClaim(before, verb, answer),
+  ],
   [
     'a lease is renewed of a row in line',
     ({ before, verb }) => verb?.kind === 'extend' && shown(before, verb).some(inLine),
   ],
   [
-    'a row with a live owner is passed over as what is due is put in line',
+    'a row with a live owner is skipped when due rows are put in line',
     ({ before, verb }) =>
       verb?.kind === 'line up' &&
       before.rows.some(({ claimed, dueAt }) => claimed && dueAt !== null && dueAt > before.clock),
   ],
   [
-    'what is due is put in line, and is there already',
+    'due rows are put in line, and are there already',
     ({ before, verb }) => verb?.kind === 'line up' && before.rows.some((row) => inLine(row) && row.claimed),
   ],
   ...['complete', 'fail', 'retry', 'defer', 'hold'].map((ending): Situation => [
@@ -42,17 +45,17 @@ export const SITUATIONS: readonly Situation[] = [
     ({ before, verb }) => verb?.key.startsWith('release') === true && shown(before, verb).some(inLine),
   ],
   [
-    'a row in line is taken from its late owner',
+    'a row in line is claimed while its late owner still works',
     ({ before, after, verb, local }) =>
       verb?.kind === 'claim' && before.rows.some((row) => inLine(row) && isHeld(local, row) && changed(row, after)),
   ],
   [
-    'a late owner settles a row that another has taken, and has lost it',
+    'a late owner settles a row that another worker has claimed, and its claim is lost',
     ({ before, verb, answer }) =>
       verb?.kind === 'settle' && before.rows.some((row) => row.crashes > 0 && row.claimed && isLost(row, verb, answer)),
   ],
   [
-    'a worker dies whose row stands in line',
+    'a worker dies whose row is in line',
     ({ after, verb, local, next }) =>
       !verb && after.rows.some((row) => inLine(row) && isHeld(local, row) && !isHeld(next, row)),
   ],
@@ -61,7 +64,7 @@ export const SITUATIONS: readonly Situation[] = [
     ({ before, after, verb }) => verb?.kind === 'hold' && before.rows.some((row) => changed(row, after)),
   ],
   [
-    'a held lane keeps the row that a worker died on',
+    'a hold of a lane skips the row of a worker that died',
     ({ before, after, verb }) =>
       verb?.kind === 'hold' && before.rows.some((row) => inLine(row) && row.claimed && !changed(row, after)),
   ],
@@ -74,7 +77,7 @@ export const SITUATIONS: readonly Situation[] = [
       before.rows.some((row) => inLine(row) && row.workspaceId !== verb.workspaceId && !changed(row, after)),
   ],
   [
-    'a held row is resumed for a time that is still to come',
+    'a held row is resumed for a future time',
     ({ before, after, verb }) => verb?.key === 'resume in 1' && before.rows.some((row) => changed(row, after)),
   ],
   ['a held row expires', (step) => expiring(step).some(({ status }) => status === 'held')],
@@ -88,16 +91,16 @@ export const SITUATIONS: readonly Situation[] = [
     (step) => expiring(step).some(({ dueAt, claimed }) => !claimed && dueAt !== null && dueAt > step.before.clock),
   ],
   [
-    'a row in line that a worker died on expires',
+    'a row in line whose worker died expires',
     (step) => expiring(step).some((row) => inLine(row) && row.claimed && !isHeld(step.local, row)),
   ],
   [
-    'a row that is too old is left to its live owner',
+    'a row that is too old does not expire under a live lease',
     ({ before, verb }) =>
       verb?.kind === 'expire' && before.rows.some((row) => isTooOld(row, before) && isLeased(row, before)),
   ],
   [
-    'a late owner settles an expired row, and has lost it',
+    'a late owner settles an expired row, and its claim is lost',
     ({ before, verb, answer }) =>
       verb?.kind === 'settle' && before.rows.some((row) => row.expired && isLost(row, verb, answer)),
   ],
@@ -134,5 +137,5 @@ function isHeld({ workers }: Local, row: Row): boolean {
 }
 
 function isLost(row: Row, verb: Verb<unknown>, answer: unknown): boolean {
-  return verb.refs.some((ref) => ref.row === row.row) && !verb.stood(answer).includes(row.row)
+  return verb.refs.some((ref) => ref.row === row.row) && !verb.current(answer).includes(row.row)
 }

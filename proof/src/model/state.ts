@@ -1,25 +1,25 @@
-/** When the first rows are inserted, by the model's clock. */
+/** Time of the first inserts, by the model's clock. */
 export const BASE_MS = 1_750_000_000_000
-/** A tick of the clock. A row makes fewer moves within one than it has milliseconds, so no two lives share a `gen`. */
+/** A tick of the clock. A row makes fewer moves in a tick than it has milliseconds, so no two lives share a `gen`. */
 export const TICK_MS = 1000
 
 /**
- * A state of the model: what stands in the table ({@link Table}), and what everybody else knows ({@link Local}).
+ * A state of the model: the content of the table ({@link Table}), and the knowledge of everybody else ({@link Local}).
  * Times are in ticks of a second since {@link BASE_MS}, and a `gen` in milliseconds since then: the first life of a row
- * has 0, 1, 2 …, one that is inserted again in second 3 has 3000, 3001 … Left out is what no verb decides by: texts of
- * errors, and how long ago a row was claimed or settled.
+ * has 0, 1, 2 …, one that is inserted again in second 3 has 3000, 3001 … Values that no verb decides by are left out:
+ * error texts, and when a row was claimed or settled.
  */
 export interface Table {
   clock: number
   rows: readonly Row[]
 }
 
-/** What names a row under a generation. */
+/** A row and a generation. */
 export interface Ref {
   /** Rows are named by their number. */
   row: number
   gen: number
-  /** The tick in which the row was inserted. It names this life of the row: one that is inserted again has a later one. */
+  /** The tick in which the row was inserted. It names this life of the row: a later insert has a later one. */
   life: number
 }
 
@@ -32,30 +32,32 @@ export interface Row extends Ref {
   deferrals: number
   crashes: number
   dueAt: number | null
-  /** It stands in its lane. */
+  /** Whether it is in line. */
   ready: boolean
   claimed: boolean
-  /** It failed because it was too old. */
+  /** Whether it failed because it was too old. */
   expired: boolean
 }
 
 /** How an attempt ends, as its worker will settle it. */
 export type Ending = 'complete' | 'fail' | 'retry' | 'defer' | 'hold'
 
-/** A row in a worker's hands, under the generation that the worker knows. */
+/** A claim in flight, under the generation that its worker knows. */
 export interface Hand extends Ref {
   /** The number of this attempt. */
   attempt: number
   deferrals: number
-  /** `again`: a message that was brought before, to be claimed first. `send`: settled, its next message not yet sent. */
+  /**
+   * `again`: a message that was delivered before, to be claimed first. `send`: settled, its next message not yet sent.
+   */
   phase: 'again' | 'taken' | 'send' | Ending
-  /** The generation that the message in hand names; -1 without one. */
+  /** The generation in the message that the consumer has; -1 without one. */
   message: number
 }
 
 /** A message of the queue, which stays there until it is acknowledged. */
 export interface Message extends Ref {
-  /** Kept back until then. */
+  /** Delayed until this tick. */
   at: number
   deliveries: number
 }
@@ -64,12 +66,12 @@ export interface Local {
   workers: readonly (readonly Hand[])[]
   messages: readonly Message[]
   /**
-   * Rows that a receiver has answered with a 2xx, and with a 4xx, since they were last inserted or replayed: a bit each.
-   * Only an attempt of the life that stands counts.
+   * Rows that a receiver has answered with a 2xx, and with a 4xx, since they were last inserted or replayed: a bit
+   * each. Only attempts of the current life count.
    */
   accepted: number
   refused: number
-  /** What may still go wrong: crashes, stops, lost answers and messages, disabled endpoints. */
+  /** Faults that may still happen: crashes, stops, lost responses and messages, disabled endpoints. */
   faults: number
   replays: number
   /** How often events may still be published again. */
@@ -78,13 +80,13 @@ export interface Local {
   lives: readonly number[]
 }
 
-/** What is explored: who takes part, and how far. */
+/** The participants of an exploration, and its limits. */
 export interface Scenario {
   name: string
   kind: 'poller' | 'queue'
   workers: number
   rows: number
-  /** Claims in one worker's hands at once. */
+  /** Most claims in flight of one worker. */
   hands: number
   maxAttempts: number
   ticks: number
@@ -96,13 +98,13 @@ export interface Scenario {
   /** Whether receivers ask for waits, and endpoints are disabled. */
   defers: boolean
   holds: boolean
-  /** Whether rows grow too old. A replay would begin their time anew, so there is none beside it. */
+  /** Whether rows expire. There is no replay then, because a replay restarts the age of a row. */
   expires: boolean
   /** The second row is in another workspace. */
   neighbours: boolean
 }
 
-/** The same text for the same state: workers are alike, and so is the order of messages. */
+/** The same text for equal states: workers are interchangeable, and so are messages. */
 export function canonical(local: Local): { local: Local; text: string } {
   const workers = local.workers
     .map((hands) => ({ hands, text: hands.map(handText).join() }))
@@ -127,7 +129,7 @@ function handText({ row, gen, life, attempt, deferrals, phase, message }: Hand):
   return `${row}.${gen}.${life}.${attempt}.${deferrals}.${phase}.${message}`
 }
 
-/** A row and the moves of its life, as traces show them: `A#2`, and `A@3#2` of a life that began in second 3. */
+/** A row and the number of its moves, as in traces: `A#2`, and `A@3#2` for a life that began in second 3. */
 export function nameOf({ row, gen, life }: Ref): string {
   const moves = gen - life * TICK_MS
   // A mutant's gen may begin elsewhere.

@@ -16,7 +16,7 @@ import { faultOfExpiry } from './expire.ts'
 import { BASE_MS, type Row, type Scenario, TICK_MS, type Table } from './state.ts'
 import { ENDPOINT, IDS, PAYLOAD, type Verb, eventOf, numberOf, tickOf } from './verbs.ts'
 
-/** A rule that does not hold. */
+/** A rule that was broken. */
 export class Violation extends Error {}
 
 export interface Applied {
@@ -24,13 +24,14 @@ export interface Applied {
   answer: unknown
 }
 
-// A sweep's lease is doubled eight times at most; nothing waits longer.
+// A sweep's lease doubles at most eight times; no row waits longer.
 const MOST_AHEAD_MS = 256 * 4 * TICK_MS
 const MUCH_LATER_MS = 600_000 * TICK_MS
 
 /**
- * The tables that were seen, each with a number, and what each verb made of each: the verb is run on real SQL the first
- * time it meets a table, and looked up afterwards, because the same statements on the same rows do the same.
+ * The tables that were seen, each with a number, and the effect of each verb on each. A verb runs on real SQL the first
+ * time it meets a table, and is looked up afterwards, because the same statements on the same rows have the same
+ * effect.
  */
 export class Tables {
   readonly #connection = new Database(':memory:')
@@ -45,7 +46,7 @@ export class Tables {
   readonly #applied: Map<string, Applied>[] = []
   #now = BASE_MS
   #loaded = -1
-  /** Verbs run on SQL. */
+  /** Verbs that ran on SQL. */
   calls = 0
 
   constructor(scenario: Scenario, mutant?: Mutant) {
@@ -61,7 +62,7 @@ export class Tables {
     return this.#tables.length
   }
 
-  /** The rows as the product inserts them. */
+  /** The first rows, inserted by Keepsend. */
   async first(): Promise<number> {
     await migrateOutbox(this.#plain)
     // The first hourly passes begin an hour from here.
@@ -86,7 +87,7 @@ export class Tables {
     return table
   }
 
-  /** What the verb did before, if it has met this table. */
+  /** The verb's earlier effect, if it has met this table. */
   known(number: number, verb: Verb<unknown>): Applied | undefined {
     return this.#applied[number]?.get(verb.key)
   }
@@ -98,7 +99,7 @@ export class Tables {
     this.calls++
     this.#loaded = -1
     const answer = await run(verb, this.#db)
-    // At any moment: no row may miss its payload, and none stays without a row.
+    // At any time: no row may lack its payload, and no payload may stay without a row.
     this.#statement('update keepsend_sweep_pass set payloads_after_id = null, payloads_next_at = 0').run()
     await cleanupPayloads(this.#db)
     const applied = { table: await this.#read(before.clock), answer }
@@ -110,7 +111,7 @@ export class Tables {
     return applied
   }
 
-  /** @throws unless every rewrite of the mutant has taken place */
+  /** @throws unless every rewrite of the mutant was applied */
   close(): void {
     this.#connection.close()
     if (this.#mutant) assertMutated(this.#mutant, this.#counts)
@@ -151,7 +152,7 @@ export class Tables {
     return number
   }
 
-  /** Every pending row is reached by a claim or a sweep in the end, whatever its attempts. */
+  /** Checks that a claim or a sweep eventually takes every pending row, whatever its attempts. */
   async #checkReach(number: number): Promise<void> {
     const waiting = this.table(number).rows.filter(({ status }) => status === 'pending')
     if (waiting.length === 0) return
@@ -171,7 +172,7 @@ export class Tables {
       [...claims, ...exhausted, ...swept.events, ...swept.exhausted].map(({ id }) => numberOf(id)),
     )
     const limbo = waiting.find(({ row }) => !reached.has(row))
-    if (limbo) throw new Violation(`no limbo: nobody will ever come for ${JSON.stringify(limbo)}`)
+    if (limbo) throw new Violation(`no limbo: no claim or sweep will take ${JSON.stringify(limbo)}`)
   }
 
   readonly #prepared = new Map<string, Database.Statement>()
@@ -182,7 +183,7 @@ export class Tables {
   }
 }
 
-/** @throws {Violation} for what the table's own conditions refuse */
+/** @throws {Violation} if the table's own checks refuse a row */
 async function run(verb: Verb<unknown>, db: OutboxDatabase): Promise<unknown> {
   try {
     return await verb.run(db)
@@ -232,7 +233,7 @@ function rowText(row: Row): unknown[] {
 
 const SELECT = `select ${pendingEvents.all.sql} from pending_events order by id`
 
-/** The rows of the two indexes that claims pick from. Each names its index: another way to them is an error. */
+/** The rows of the two indexes that claims pick from. Each query names its index, so another plan is an error. */
 const INDEXED = `
   select id from pending_events indexed by pending_events_ready where ready = 1
   union all

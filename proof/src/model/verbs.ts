@@ -21,7 +21,7 @@ import { BASE_MS, type Ending, type Ref, type Scenario, TICK_MS, letterOf, nameO
 const LEASE_TICKS = 2
 export const ENDPOINT = 'ep_1'
 export const LANE = { workspaceId: 'w', endpointId: ENDPOINT }
-/** The lane of a neighbour's. Only its workspace tells it apart. */
+/** The lane of another workspace. Only its workspace differs. */
 const OTHERS_LANE = { ...LANE, workspaceId: 'v' }
 
 /** The ids of the rows, by number. */
@@ -30,13 +30,13 @@ export const IDS = Array.from(
   (_, row) => `${firstEventIdAt(BASE_MS)}-7000-8000-00000000000${row}.${ENDPOINT}`,
 )
 
-/** A row that a verb has handed out. */
+/** A row that a verb has returned. */
 export interface Taken extends Ref {
   attempts: number
   deferrals: number
 }
 
-/** One call of a verb of the outbox, as it is. The same key on the same table does the same. */
+/** One unchanged call of a verb of the outbox. The same key on the same table has the same effect. */
 export interface Verb<R> {
   kind:
     | 'publish'
@@ -52,20 +52,20 @@ export interface Verb<R> {
     | 'resume'
     | 'expire'
   key: string
-  /** The claims that the caller shows, or what its message names. */
+  /** The caller's claims, or the row that its message names. */
   refs: readonly Ref[]
   run(db: OutboxDatabase): Promise<R>
-  /** Whose rows alone it may change; undefined: everybody's. */
+  /** The only workspace whose rows it may change; undefined: all workspaces. */
   workspaceId?: string | undefined
-  /** Of the rows in `refs`, those that the caller is told to be its own. */
-  stood(answer: R): readonly number[]
+  /** The rows in `refs` that the verb reported as the caller's own. */
+  current(answer: R): readonly number[]
 }
 
 export interface Ended extends Ref {
   ending: Ending
 }
 
-/** What a settle says: the rows that were another's, and what its own commit claimed. */
+/** The result of a settle: the lost claims, and the rows that its own commit claimed. */
 export interface SettleAnswer {
   lost: readonly number[]
   claims: readonly Taken[]
@@ -73,10 +73,10 @@ export interface SettleAnswer {
 
 const leaseMs = LEASE_TICKS * TICK_MS
 
-/** Too long for a row: each is stored beside its row. */
+/** Too long for a row: each is stored apart from its row. */
 export const PAYLOAD = JSON.stringify({ text: 'x'.repeat(1000) })
 
-/** The event of a row, as it is published each time. */
+/** The event of a row, the same at each publish. */
 export function eventOf(row: number, { maxAttempts, kind, neighbours }: Scenario): OutboxEvent {
   return {
     eventId: eventIdOf(IDS[row] ?? ''),
@@ -88,7 +88,7 @@ export function eventOf(row: number, { maxAttempts, kind, neighbours }: Scenario
   }
 }
 
-/** The event of a row is published once more; answers the row as it then stands. */
+/** Publishes the event of a row again; returns the resulting row. */
 export function publish(row: number, scenario: Scenario): Verb<Taken | undefined> {
   async function run(db: OutboxDatabase) {
     const [inserted] = await enqueueEvents(db, [eventOf(row, scenario)])
@@ -97,13 +97,13 @@ export function publish(row: number, scenario: Scenario): Verb<Taken | undefined
     )
     return readPendingEvents(rows).map(taken)[0]
   }
-  return { kind: 'publish', key: `publish ${letterOf(row)}`, refs: [], run, stood: nothing }
+  return { kind: 'publish', key: `publish ${letterOf(row)}`, refs: [], run, current: nothing }
 }
 
-/** Where a claim takes its rows from: their lane, a neighbour's, or what has become due. */
+/** Where a claim takes its rows from: their lane, another workspace's lane, or rows that have become due. */
 export type Source = 'in line' | "in a neighbour's line" | 'due'
 
-// With each a lane that is empty, as after a look that another was quicker than.
+// Each with an empty lane, as after a look when another worker was faster.
 const LANES = { 'in line': LANE, "in a neighbour's line": OTHERS_LANE }
 
 export function claim(source: Source, most: number): Verb<Taken[]> {
@@ -112,36 +112,36 @@ export function claim(source: Source, most: number): Verb<Taken[]> {
   const options = lanes ? { lanes } : { due: most }
   const run = async (db: OutboxDatabase) => (await claimReadyEvents(db, { ...options, leaseMs })).claims.map(taken)
   const key = `claim ${most} ${source}`
-  return { kind: 'claim', key, refs: [], workspaceId: lane?.workspaceId, run, stood: nothing }
+  return { kind: 'claim', key, refs: [], workspaceId: lane?.workspaceId, run, current: nothing }
 }
 
-/** What is due is put in its lane. */
+/** Puts due rows in line. */
 export function lineUp(): Verb<number> {
-  return { kind: 'line up', key: 'line up', refs: [], run: (db) => lineUpDueEvents(db), stood: nothing }
+  return { kind: 'line up', key: 'line up', refs: [], run: (db) => lineUpDueEvents(db), current: nothing }
 }
 
 export function claimNamed(ref: Ref): Verb<Taken[]> {
   const run = async (db: OutboxDatabase) => (await claimEvents(db, [claimRef(ref)], { leaseMs })).claims.map(taken)
-  const stood = (claims: readonly Taken[]): number[] => claims.map(({ row }) => row)
-  return { kind: 'claim named', key: `claim ${nameOf(ref)}`, refs: [ref], run, stood }
+  const current = (claims: readonly Taken[]): number[] => claims.map(({ row }) => row)
+  return { kind: 'claim named', key: `claim ${nameOf(ref)}`, refs: [ref], run, current }
 }
 
-/** What a message's row comes to: it stands, it was overtaken, or it is lost. */
+/** Begins a message: its row is current, was overtaken, or is stale. */
 export function begin(ref: Ref): Verb<{ row: Taken; swept: boolean } | 'stale'> {
   async function run(db: OutboxDatabase) {
     const { current, swept } = await beginEvents(db, [claimRef(ref)])
     const row = current[0] ?? swept[0]
     return row ? { row: taken(row), swept: swept.length > 0 } : ('stale' as const)
   }
-  const stood = (found: { row: Taken } | 'stale'): number[] => (found === 'stale' ? [] : [found.row.row])
-  return { kind: 'begin', key: `begin ${nameOf(ref)}`, refs: [ref], run, stood }
+  const current = (found: { row: Taken } | 'stale'): number[] => (found === 'stale' ? [] : [found.row.row])
+  return { kind: 'begin', key: `begin ${nameOf(ref)}`, refs: [ref], run, current }
 }
 
-/** Answers the rows that are another's. */
+/** Returns the rows whose claims are lost. */
 export function extend(refs: readonly Ref[]): Verb<number[]> {
   const run = async (db: OutboxDatabase) => (await extendLease(db, refs.map(claimRef), leaseMs)).map(numberOf)
-  const stood = (lost: readonly number[]): number[] => withoutRows(refs, lost)
-  return { kind: 'extend', key: `extend ${refs.map(nameOf).join()}`, refs, run, stood }
+  const current = (lost: readonly number[]): number[] => withoutRows(refs, lost)
+  return { kind: 'extend', key: `extend ${refs.map(nameOf).join()}`, refs, run, current }
 }
 
 export function release(refs: readonly Ref[]): Verb<SettleAnswer> {
@@ -149,8 +149,8 @@ export function release(refs: readonly Ref[]): Verb<SettleAnswer> {
     lost: (await releaseEvents(db, refs.map(claimRef))).map(numberOf),
     claims: [],
   })
-  const stood = ({ lost }: SettleAnswer): number[] => withoutRows(refs, lost)
-  return { kind: 'settle', key: `release ${refs.map(nameOf).join()}`, refs, run, stood }
+  const current = ({ lost }: SettleAnswer): number[] => withoutRows(refs, lost)
+  return { kind: 'settle', key: `release ${refs.map(nameOf).join()}`, refs, run, current }
 }
 
 export interface SettleHow {
@@ -169,8 +169,8 @@ export function settle(ended: readonly Ended[], how: SettleHow): Verb<SettleAnsw
   }
   const what = ended.map((one) => `${nameOf(one)} ${one.ending}`).join()
   const key = `settle ${what}${next ? `, claim ${next.most} ${next.source}` : ''}`
-  const stood = ({ lost }: SettleAnswer): number[] => withoutRows(ended, lost)
-  return { kind: 'settle', key, refs: ended, run, stood }
+  const current = ({ lost }: SettleAnswer): number[] => withoutRows(ended, lost)
+  return { kind: 'settle', key, refs: ended, run, current }
 }
 
 function claimOf({ source, most }: { source: Source; most: number }): ClaimOptions {
@@ -179,23 +179,23 @@ function claimOf({ source, most }: { source: Source; most: number }): ClaimOptio
 
 export function sweep(): Verb<Taken[]> {
   const run = async (db: OutboxDatabase) => (await sweepPendingEvents(db, { leaseMs })).events.map(taken)
-  return { kind: 'sweep', key: 'sweep', refs: [], run, stood: nothing }
+  return { kind: 'sweep', key: 'sweep', refs: [], run, current: nothing }
 }
 
-/** The sweep of a tick whose hand-off the queue refuses. */
+/** The sweep of a tick whose dispatch the queue refuses. */
 export function sweepRefused(): Verb<Taken[]> {
   async function run(db: OutboxDatabase) {
     const { events } = await sweepPendingEvents(db, { leaseMs })
     await releaseEvents(db, events)
     return events.map(taken)
   }
-  return { kind: 'sweep', key: 'sweep, refused', refs: [], run, stood: nothing }
+  return { kind: 'sweep', key: 'sweep, refused', refs: [], run, current: nothing }
 }
 
 export function replay(): Verb<number[]> {
   const run = async (db: OutboxDatabase) =>
     (await replayEvents(db, { workspaceId: 'w', endpointId: ENDPOINT })).ids.map(numberOf)
-  return { kind: 'replay', key: 'replay', refs: [], run, stood: nothing }
+  return { kind: 'replay', key: 'replay', refs: [], run, current: nothing }
 }
 
 function nothing(): [] {

@@ -1,12 +1,12 @@
 import type { Random } from '../random.ts'
 import type { FileName, Step } from './recording.ts'
 
-/** What a disk holds of both files. */
+/** The content of both files. */
 export type Images = Record<FileName, Buffer>
 
 type Change = Extract<Step, { kind: 'write' | 'truncate' }>
 
-/** How much of what was not synced the power cut has left. */
+/** How much of the writes that were not synced survives the power cut. */
 export const CUTS = ['nothing', 'everything', 'a prefix, its last write torn', 'any writes', 'any sectors'] as const
 export type Cut = (typeof CUTS)[number]
 
@@ -14,8 +14,8 @@ const SECTOR = 512
 const FILES: readonly FileName[] = ['app.db', 'app.db-wal']
 
 /**
- * A disk that keeps what was synced, and of the writes since then whatever it likes, in whatever order, whole or in
- * sectors. Files are known by name: SQLite has synced their folder before the recording begins.
+ * A disk on which synced writes survive, and any of the later writes, in any order, whole or by sectors. Files are
+ * known by name: SQLite has synced their folder before the recording begins.
  */
 export class Disk {
   readonly #durable = new Map<FileName, Buffer>(FILES.map((file) => [file, Buffer.alloc(0)]))
@@ -37,7 +37,7 @@ export class Disk {
     return this.#images((changes) => changes)
   }
 
-  /** What is there after a power cut now. */
+  /** The files after a power cut now. */
   cut(how: Cut, random: Random): Images {
     return this.#images((changes) => surviving(changes, how, random))
   }
@@ -66,7 +66,7 @@ function surviving(changes: readonly Change[], how: Cut, random: Random): readon
   }
 }
 
-/** A random few of the sectors that a write touches. */
+/** A random subset of the sectors that a write touches. */
 function sectors(change: Change, random: Random): Change[] {
   if (change.kind === 'truncate') return random.next() < 0.5 ? [change] : []
   const parts: Change[] = []
@@ -79,7 +79,7 @@ function sectors(change: Change, random: Random): Change[] {
   return parts
 }
 
-/** A copy of the file with the changes made, in their order. */
+/** A copy of the file with the changes applied in their order. */
 function written(file: Buffer = Buffer.alloc(0), changes: readonly Change[]): Buffer {
   let size = file.length
   const most = changes.reduce((all, change) => Math.max(all, endOf(change)), size)

@@ -4,27 +4,27 @@ import { migrate, openSqlite } from '@keepsend/adapter-node'
 import Database from 'better-sqlite3'
 import type { Random } from '../random.ts'
 import { CUTS, Disk, type Images } from './disk.ts'
-import { type Promises, keep, noPromises } from './marks.ts'
+import { type Promises, noPromises, recordPromise } from './marks.ts'
 import type { Step } from './recording.ts'
 
-/** What power cuts came to. All but the first two are states in which something is wrong, and how much of it. */
+/** The results of the power cuts. All but the first two count states with a defect, or its size. */
 export interface Findings {
   states: number
-  /** Deliveries that had been acknowledged and not yet begun to be settled, over all states. */
+  /** Deliveries that were acknowledged and whose settle had not begun, over all states. */
   acknowledged: number
   /** States that lost acknowledged deliveries or changes, how many at worst and in all. */
   losing: number
   worst: number
   lost: number
-  /** Settled deliveries that are pending again: they would be sent twice. */
+  /** Settled deliveries that are pending again, and would be sent twice. */
   undone: number
-  /** Claims whose `gen` the database has forgotten: the fence would not hold. */
+  /** Claims whose `gen` the database has forgotten: the fence would fail. */
   forgotten: number
-  /** Changes without their deliveries, or the other way round. */
+  /** Changes without their deliveries, or deliveries without their change. */
   torn: number
-  /** Databases that `integrity_check` finds broken, or that do not open. */
+  /** Databases that fail `integrity_check`, or that do not open. */
   corrupt: number
-  /** Databases in which the app finds migrations to apply, although they had been: looked at in one state of fifty. */
+  /** Databases in which the app finds migrations to apply again; checked in one state of fifty. */
   unmigrated: number
 }
 
@@ -43,10 +43,10 @@ export function nothingFound(): Findings {
   }
 }
 
-// Every so many states the app itself opens the database and migrates, which must find nothing to do.
+// In one state of fifty the app itself opens the database and migrates, which must find nothing to do.
 const APP_EVERY = 50
 
-/** Cuts the power at random steps of a recording, `states` times, and looks at what is left each time. */
+/** Cuts the power at random steps of a recording, `states` times, and checks the remaining files each time. */
 export async function explore(
   steps: readonly Step[],
   { states, random, folder, findings }: { states: number; random: Random; folder: string; findings: Findings },
@@ -59,7 +59,7 @@ export async function explore(
   for (const [index, point] of points.entries()) {
     for (const step of steps.slice(done, point)) {
       disk.apply(step)
-      if (step.kind === 'mark') keep(promises, step.mark)
+      if (step.kind === 'mark') recordPromise(promises, step.mark)
     }
     done = point
     const file = restore(disk.cut(random.pick(CUTS), random), folder)
@@ -110,14 +110,14 @@ function judge(file: string, promises: Promises, findings: Findings): void {
   for (const id of gens.keys()) if (!changes.has(id.slice(0, id.indexOf('.')))) findings.torn++
 }
 
-/** What a database holds, or nothing if it is broken. */
+/** The content of a database, or undefined if it is broken. */
 function read(file: string): { gens: Map<string, number>; changes: Set<string> } | undefined {
   let db: Database.Database | undefined
   try {
     db = new Database(file)
     if (db.pragma('integrity_check', { simple: true }) !== 'ok') return undefined
     const tables = new Set(db.prepare('select name from sqlite_master').pluck().all())
-    // Without a sync the tables themselves may be gone: lost like anything else, and no corruption.
+    // Without a sync the tables themselves may be gone: lost like anything else, but no corruption.
     const rows = tables.has('pending_events') ? db.prepare('select id, gen from pending_events').raw().all() : []
     const events = tables.has('changes') ? db.prepare('select event_id from changes').pluck().all() : []
     return { gens: new Map(rows as [string, number][]), changes: new Set(events as string[]) }

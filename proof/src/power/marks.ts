@@ -1,6 +1,6 @@
-/** What the writer was promised, or asked for, at a point of the recording. A delivery is `<event id>.<endpoint id>`. */
+/** A promise to the writer, or its request, at a point of the recording. A delivery is `<event id>.<endpoint id>`. */
 export type Mark =
-  /** From here on it is a matter of promises. */
+  /** Promises count from here on. */
   | { ready: true; endpoints: string[] }
   | { done: true }
   | { acknowledged: string }
@@ -8,12 +8,12 @@ export type Mark =
   | { settling: string[] }
   | { settled: string[] }
 
-/** All that was promised up to a point. */
+/** All promises up to a point. */
 export interface Promises {
-  /** Where every event goes. */
+  /** The endpoints of every event. */
   endpoints: string[]
   acknowledged: Set<string>
-  /** The last `gen` under which each delivery was handed out. */
+  /** The last `gen` under which each delivery was claimed. */
   claimed: Map<string, number>
   /** Deliveries whose settle had begun: their rows may be there or not. */
   settling: Set<string>
@@ -24,7 +24,7 @@ export function noPromises(): Promises {
   return { endpoints: [], acknowledged: new Set(), claimed: new Map(), settling: new Set(), settled: new Set() }
 }
 
-export function keep(promises: Promises, mark: Mark): void {
+export function recordPromise(promises: Promises, mark: Mark): void {
   if ('ready' in mark) promises.endpoints = mark.endpoints
   else if ('acknowledged' in mark) promises.acknowledged.add(mark.acknowledged)
   else if ('claimed' in mark) promises.claimed.set(mark.claimed, mark.gen)

@@ -8,7 +8,7 @@ import type { Mark } from './marks.ts'
 
 export type FileName = 'app.db' | 'app.db-wal'
 
-/** What the process did to its files, in order, and what it was promised in between. */
+/** The process' writes to its files, in order, with the promises in between. */
 export type Step =
   | { kind: 'write'; file: FileName; at: number; data: Buffer }
   | { kind: 'truncate'; file: FileName; size: number }
@@ -25,22 +25,22 @@ export interface RecordingOptions {
   seed: number
 }
 
-/** Says what keeps recordings from being made here, or nothing. */
+/** Why recordings cannot be made here, or undefined. */
 export function obstacle(): string | undefined {
   if (process.platform !== 'linux')
-    return `proof:power records system calls with strace, on Linux alone; this is ${process.platform}`
+    return `proof:power records system calls with strace, which needs Linux; this is ${process.platform}`
   const { error, status, stderr } = spawnSync('strace', ['-o', '/dev/null', 'true'], { encoding: 'utf8' })
-  if (error) return 'proof:power needs strace, which is not there: apt-get install strace'
-  return status === 0 ? undefined : `strace may not trace here: ${stderr.trim()}`
+  if (error) return 'proof:power needs strace, which was not found: apt-get install strace'
+  return status === 0 ? undefined : `strace is not permitted here: ${stderr.trim()}`
 }
 
-// Every call by which SQLite changes a file. Whether one is missing is found out at the end: see `compareWithFiles`.
+// Every call by which SQLite changes a file. `compareWithFiles` detects a missing one at the end.
 const CALLS = 'pwrite64,write,ftruncate,fsync,fdatasync'
 const LONGEST = 70_000
 
 /**
- * Runs the writer under strace and reads what it did. The -shm file is left out: it is not durable, and SQLite makes it
- * anew from the WAL. Its main thread alone is traced, which is where better-sqlite3 does everything.
+ * Runs the writer under strace and reads its calls. The -shm file is skipped: it is not durable, and SQLite rebuilds it
+ * from the WAL. Only the main thread is traced, in which better-sqlite3 does everything.
  */
 export async function record({ folder, bundle, ...options }: RecordingOptions): Promise<Step[]> {
   const [file, marks, trace] = ['app.db', 'marks', 'trace'].map((name) => join(folder, name)) as [
@@ -62,7 +62,7 @@ export async function record({ folder, bundle, ...options }: RecordingOptions): 
   }
   rmSync(trace)
   const last = steps.at(-1)
-  if (last?.kind !== 'mark' || !('done' in last.mark)) throw new Error(`the writer did not come to its end: ${said}`)
+  if (last?.kind !== 'mark' || !('done' in last.mark)) throw new Error(`the writer did not finish: ${said}`)
   compareWithFiles(steps, folder)
   return steps
 }
@@ -82,7 +82,8 @@ function readStep(line: string, folder: string): Step | undefined {
     case 'pwrite64': {
       const [size = 0, at = 0] = numbers.split(', ').map(Number)
       const data = unescape(text)
-      if (data.length !== size || Number(result) !== size) throw new Error(`a write to ${file} is not there as a whole`)
+      if (data.length !== size || Number(result) !== size)
+        throw new Error(`a write to ${file} is incomplete in the recording`)
       return { kind: 'write', file, at, data }
     }
     case 'ftruncate':
@@ -91,7 +92,7 @@ function readStep(line: string, folder: string): Step | undefined {
     case 'fdatasync':
       return { kind: 'sync', file }
     default:
-      throw new Error(`${call} of ${file} is not one that can be replayed`)
+      throw new Error(`${call} of ${file} cannot be replayed`)
   }
 }
 
@@ -100,13 +101,13 @@ function unescape(text: string): Buffer {
   return Buffer.from(text.replaceAll('\\x', ''), 'hex')
 }
 
-/** Everything replayed must come to the very bytes that the writer left, or some call was not seen. */
+/** The replay of all calls must produce exactly the bytes that the writer left, or a call was missed. */
 function compareWithFiles(steps: readonly Step[], folder: string): void {
   const disk = new Disk()
   for (const step of steps) disk.apply(step)
   for (const [file, image] of Object.entries(disk.everything())) {
     const path = join(folder, file)
     const found = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
-    if (!found.equals(image)) throw new Error(`the recording of ${file} does not come to what is on the disk`)
+    if (!found.equals(image)) throw new Error(`the recording of ${file} does not produce the bytes on the disk`)
   }
 }

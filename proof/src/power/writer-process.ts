@@ -1,6 +1,6 @@
-// The process whose writes are recorded: it publishes, claims and settles through Keepsend, and writes down each promise
-// that was kept in a file of marks, which the recording shows between the writes of the database. argv: the database, the
-// file of marks, FULL or NORMAL, pages between two checkpoints, turns, a seed.
+// The process whose writes are recorded: it publishes, claims and settles through Keepsend, and writes each promise
+// into a file of marks, so that the recording has promises and writes in one order. argv: the database, the file of
+// marks, FULL or NORMAL, pages between two checkpoints, turns, a seed.
 import { openSync, writeSync } from 'node:fs'
 import { DurableEventQueue, migrate, openSqlite } from '@keepsend/adapter-node'
 import { createEngine, newEventId, silentLogger } from '@keepsend/engine'
@@ -36,10 +36,10 @@ for (let turn = 0; turn < Number(turns); turn++) {
   if (random.next() < 0.1) await engine.worker.maintain()
 }
 mark({ done: true })
-// As it is, without a clean end: what lies in the files is compared with the recording.
+// Without a clean end: the files are compared with the recording.
 process.kill(process.pid, 'SIGKILL')
 
-/** A change of the host's and its event, in one unit. */
+/** Commits a change of the host's and its event in one transaction. */
 async function publish(): Promise<void> {
   const id = newEventId()
   const text = 'x'.repeat(random.whole(10, 1500))
@@ -48,7 +48,7 @@ async function publish(): Promise<void> {
   mark({ acknowledged: id })
 }
 
-/** A claim, and the settles of some of what it took; the rest comes again when its lease has ended. */
+/** Claims, and settles some of the claims; the others are due again when their lease expires. */
 async function work(): Promise<void> {
   const { claims } = await claimDueEvents(db, { limit: random.whole(1, 6), leaseMs: 1000 })
   for (const { id, gen } of claims) mark({ claimed: id, gen })

@@ -5,16 +5,16 @@ import type { Process, World } from './world.ts'
 interface Kept {
   body: unknown
   attempts: number
-  /** Kept back until then, on the monotonic clock. */
+  /** Delayed until this time, on the monotonic clock. */
   at: number
   dead: boolean
 }
 
-// The platform's bound is a hundred; so few that dead letters are seen.
+// The platform's limit is a hundred; lower here, so that there are dead letters.
 const MAX_DELIVERIES = 5
 const MAX_BATCH = 3
 
-/** The platform's queue: at least once, in any order, and sometimes worse than it says. */
+/** The platform's queue: at least once, in any order, and with faults. */
 export class Broker {
   readonly #world: World
   #messages: Kept[] = []
@@ -36,7 +36,7 @@ export class Broker {
     return this.#messages.reduce<number | undefined>((least, { at }) => Math.min(least ?? at, at), undefined)
   }
 
-  /** The producer binding, as an isolate has it. */
+  /** The producer binding of an isolate. */
   binding(): QueueBinding {
     return {
       sendBatch: (messages) =>
@@ -53,7 +53,7 @@ export class Broker {
     }
   }
 
-  /** A batch for this process; `end` when its consumer has ended. */
+  /** A batch for this process; `end` is called when its consumer has ended. */
   bring(process: Process, choice: Choice): { queue: 'live' | 'dead'; batch: QueueBatch; end: () => void } {
     const [first] = this.#available()
     const dead = first?.dead ?? false
@@ -85,7 +85,7 @@ export class Broker {
     return { queue: dead ? 'dead' : 'live', batch: { queue: 'keepsend', messages }, end }
   }
 
-  /** What a process carried when it died comes back, the acknowledged with it. */
+  /** Returns a dead process' messages to the queue, the acknowledged ones included. */
   take(process: Process): void {
     for (const [one, carrier] of this.#carried) {
       if (carrier !== process) continue
@@ -100,7 +100,7 @@ export class Broker {
     this.#messages = this.#messages.filter((one) => one !== lost)
   }
 
-  /** A second copy of what waits, or of what is being worked. */
+  /** Adds a second copy of a message that waits or is being consumed. */
   repeat(choice: Choice): void {
     const one = choice.of([...this.#carried.keys(), ...this.#messages])
     if (!one) return

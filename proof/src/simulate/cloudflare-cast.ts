@@ -21,7 +21,7 @@ const CRON_MS = 60_000
 
 /** Two isolates of a Worker around a queue, a dead-letter queue and a cron. */
 export class CloudflareCast implements Cast {
-  // The hourly pass finds what nothing else does, and a clock that was wrong may delay it.
+  // The hourly pass finds rows that nothing else finds, and a clock that was wrong may delay it.
   readonly patienceMs = 3 * 3_600_000
   readonly #world: World
   readonly #broker: Broker
@@ -44,7 +44,7 @@ export class CloudflareCast implements Cast {
   happenings(): readonly Happening[] {
     const all: Happening[] = []
     if (this.#free().length === 0) return all
-    if (this.#broker.waiting > 0) all.push({ label: 'a batch is brought', run: (choice) => this.#bring(choice) })
+    if (this.#broker.waiting > 0) all.push({ label: 'a batch is delivered', run: (choice) => this.#bring(choice) })
     if (this.#world.time.monotonic >= this.#cronAt) all.push({ label: 'the cron', run: (choice) => this.#tick(choice) })
     return all
   }
@@ -57,7 +57,7 @@ export class CloudflareCast implements Cast {
     const isolate = choice.of(this.#isolates)
     if (!isolate) return
     if (fault === 'process dies' || fault === 'process stops') this.#replace(isolate)
-    // Two crons at once, or one that comes late.
+    // Two concurrent crons, or a late one.
     else if (fault === 'queue does not answer') this.#tick(choice)
     else if (fault === 'message is lost') this.#broker.lose(choice)
     else if (fault === 'message comes twice') this.#broker.repeat(choice)
@@ -95,7 +95,7 @@ export class CloudflareCast implements Cast {
     if (!process || !policy) return
     const { queue, batch, end } = this.#broker.bring(process, choice)
     const consume = queue === 'dead' ? consumeDeadLetters : consumeBatch
-    this.#world.say(`${process.name} is brought ${batch.messages.length} of ${queue}`)
+    this.#world.say(`${process.name} receives ${batch.messages.length} of ${queue}`)
     this.#world
       .as(process, () => consume(policy, batch))
       .then(
@@ -112,7 +112,7 @@ export class CloudflareCast implements Cast {
     this.#sweeping.set(tick, process)
     this.#world.say(`${process.name} sweeps`)
     const ended = (): void => void this.#sweeping.delete(tick)
-    // It rejects with what failed, for the platform to show.
+    // It rejects with its errors, for the platform to show.
     void this.#world.as(process, () => sweep(policy)).then(ended, ended)
   }
 

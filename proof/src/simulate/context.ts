@@ -3,7 +3,7 @@ import type { ClaimRef, TakenEvent } from '@keepsend/outbox'
 import type { Workspace } from './template.ts'
 import type { Owner } from './virtual-time.ts'
 
-/** What is known of whoever runs just now, through all that it waits for. */
+/** The current process and its operation, across its awaits. */
 export interface Context {
   process: Owner
   /** The claims that it settles. */
@@ -13,12 +13,12 @@ export interface Context {
   publishing?: Publication | undefined
 }
 
-/** What a commit should come to: a row for each endpoint that is there when it takes place. */
+/** The expected effect of a commit: a row for each endpoint that exists when it takes place. */
 export interface Publication {
   workspaceId: Workspace
   eventIds: readonly string[]
   owed: readonly string[]
-  /** Lives of rows that its operation inserted, and lives of owed rows that stood behind it. */
+  /** Lives of rows that its operation inserted, and the current lives of the owed rows after it. */
   inserted: string[]
   standing: ReadonlyMap<string, string>
 }

@@ -1,4 +1,4 @@
-/** What stories come through, as the report has it: a rule is kept by those who never come near it. */
+/** Situations that stories must reach, as in the report: a rule that was never tested is not proven. */
 export const COUNTED = [
   'deliveries acknowledged in workspace w',
   'deliveries acknowledged in workspace v',

@@ -2,10 +2,10 @@ import type { Choice, Fault } from './story.ts'
 import { START_MS, WORKSPACES, endpoints } from './template.ts'
 import type { Process, World } from './world.ts'
 
-// As far as the machine's clock may be wrong.
+// The largest error of the machine's clock.
 const MAX_DRIFT_MS = 600_000
 
-/** What may befall any process, whatever it runs. */
+/** Faults that any process may have. */
 export function disturbAnybody(world: World, process: Process, fault: Fault, choice: Choice): void {
   const { time } = world
   const store = world.operator.engine.endpoints
@@ -36,7 +36,7 @@ export function disturbAnybody(world: World, process: Process, fault: Fault, cho
 const NOBODY = { workspaceId: '', id: '' }
 const MAX_PAUSE_SECONDS = 20
 
-/** A person enables what is disabled, or fails. A pause ends by itself. */
+/** Enables disabled endpoints, or fails. A pause ends by itself. */
 export function enableEndpoints(world: World): void {
   const store = world.operator.engine.endpoints
   for (const { workspaceId, id } of endpoints) {

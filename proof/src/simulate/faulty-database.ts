@@ -1,4 +1,4 @@
-import { OutboxError, type OutboxDatabase } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
 import type Database from 'better-sqlite3'
 import { type Context, type Publication, context } from './context.ts'
 import type { Choice } from './story.ts'
@@ -8,10 +8,10 @@ import type { World } from './world.ts'
 const FAULTS = ['database refuses', 'commit is ambiguous'] as const
 
 /**
- * The port as one process sees it: each operation waits for its turn, and its answer for another. It may be refused
- * before it has begun, or take place and not be answered for.
+ * The port as one process sees it: each operation waits until the world runs it, and so does its result. It may be
+ * refused before it begins, or take place without a result.
  *
- * @param liesOnceIn says of one operation in so many that it took place, and undoes it
+ * @param liesOnceIn reports one operation in so many as done, and undoes it
  */
 export class FaultyDatabase {
   readonly #world: World
@@ -27,7 +27,7 @@ export class FaultyDatabase {
     this.#liesOnceIn = liesOnceIn
   }
 
-  /** @param safe nothing befalls its operations */
+  /** @param safe its operations have no faults */
   portOf(owner: Owner & { name: string }, safe: boolean): OutboxDatabase {
     const ask = <T>(what: string, operation: () => Promise<T>): Promise<T> =>
       new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ export class FaultyDatabase {
     return {
       dialect: this.#db.dialect,
       run: (statement) => ask('a statement', () => this.#db.run(statement)),
-      atomic: (statements) => ask(`a unit of ${statements.length}`, () => this.#db.atomic(statements)),
+      atomic: (statements) => ask(`a transaction of ${statements.length}`, () => this.#db.atomic(statements)),
     }
   }
 
@@ -66,7 +66,7 @@ export class FaultyDatabase {
     return done
   }
 
-  /** What Keepsend assumes does not happen: see {@link Ledger.mayRepeatAGen}. */
+  /** Whether Keepsend's assumption would be broken: see {@link Ledger.mayRepeatAGen}. */
   #mayRepeatAGen({ publishing }: Partial<Context> = {}): boolean {
     if (!publishing) return false
     const { ledger, time } = this.#world
@@ -75,7 +75,7 @@ export class FaultyDatabase {
 
   #owed({ eventIds, workspaceId }: Publication): string[] {
     const { maxAgeMs, time } = this.#world
-    // A disabled one collects for as long as a delivery has.
+    // A disabled endpoint collects for the maximum age of a delivery.
     const endpoints = this.#connection
       .prepare(
         `select id from keepsend_endpoints
@@ -86,7 +86,7 @@ export class FaultyDatabase {
     return eventIds.flatMap((id) => endpoints.map((endpoint) => `${id}.${endpoint}`))
   }
 
-  /** What a database comes to that says so before it has committed, and loses its power then. */
+  /** The effect of a database that reports success before it commits, and then loses power. */
   #undone<T>(operation: () => Promise<T>): Promise<T> {
     const before = this.#connection.prepare('select * from pending_events').raw().all() as unknown[][]
     const done = operation()

@@ -8,10 +8,10 @@ import { type Life, isClaimOf, isPaused, isSame, lifeOf } from './life.ts'
 import type { KnownEndpoint } from './template.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
-/** What an operation of the database was: by whom, and what it was asked to settle. */
+/** An operation of the database: its process, and the claims that it settles. */
 export interface Operation {
   by: object
-  /** The claims that a settle shows. */
+  /** The claims of a settle. */
   settling?: readonly (ClaimRef | TakenEvent)[] | undefined
   publishing?: Publication | undefined
   replay?: boolean | undefined
@@ -21,19 +21,19 @@ export interface Operation {
 const MOST_MOVES = 1000
 
 /**
- * What really happened, seen from outside the product: every change of every row, and all that the receiver was sent.
- * It keeps the first rule that was broken. A row that was deleted and is inserted again lives once more, and each life is
- * judged by what was sent and answered in it.
+ * The true history, seen from outside Keepsend: every change of every row, and all requests to the receiver. It stores
+ * the first rule that was broken. A row that was deleted and is inserted again has another life, and each life is
+ * checked against its own requests and responses.
  */
 export class Ledger {
   broken: string | undefined
   readonly #select: Database.Statement
   #rows = new Map<string, PendingEvent>()
-  /** Who took the row last. */
+  /** The process that took the row last. */
   readonly #takers = new Map<string, object>()
   /** The lives of each row that was ever committed. */
   readonly #lives = new Map<string, Life[]>()
-  /** Lives that the receiver has answered in either way, and those that a caller was told of. */
+  /** Lives that the receiver has accepted or refused, and those that a caller was told are committed. */
   readonly #accepted = new Set<string>()
   readonly #refused = new Set<string>()
   readonly #acknowledged = new Set<string>()
@@ -43,7 +43,7 @@ export class Ledger {
   readonly #time: VirtualTime
   readonly #maxAgeMs: number
 
-  /** @param maxAgeMs how long a delivery has */
+  /** @param maxAgeMs maximum age of a delivery */
   constructor(connection: Database.Database, time: VirtualTime, maxAgeMs: number) {
     this.#time = time
     this.#maxAgeMs = maxAgeMs
@@ -54,7 +54,7 @@ export class Ledger {
     return [...this.#rows.values()]
   }
 
-  /** Whether the event was committed, and a row of it is gone. */
+  /** Whether the event was committed, and one of its rows is gone. */
   hasLostRows(eventId: string): boolean {
     return [...this.#lives.keys()].some((id) => eventIdOf(id) === eventId && !this.#rows.has(id))
   }
@@ -65,15 +65,15 @@ export class Ledger {
   }
 
   /**
-   * Whether the row, inserted at that time, could come to a `gen` that an earlier life has had. `gen` begins at the clock,
-   * so this takes a clock that has moved on by fewer milliseconds than the row has made moves, or has gone back to them.
+   * Whether the row, inserted at that time, could reach a `gen` of an earlier life. `gen` begins at the clock, so this
+   * needs a clock that has advanced by fewer milliseconds than the row has made moves, or was set back.
    */
   mayRepeatAGen(id: string, now: number): boolean {
     const lives = this.#rows.has(id) ? [] : (this.#lives.get(id) ?? [])
     return lives.some(({ createdAt, lastGen }) => now > createdAt - MOST_MOVES && now <= Math.max(lastGen, createdAt))
   }
 
-  /** A caller was told that these are kept. */
+  /** A caller was told that these rows are committed. */
   acknowledge({ owed, standing, workspaceId }: Publication): void {
     for (const id of owed) {
       const life = standing.get(id)
@@ -85,14 +85,14 @@ export class Ledger {
     }
   }
 
-  /** A caller was told that these events are not kept. */
+  /** A caller was told that these events are not committed. */
   refuse(publication: Publication): void {
     this.#refusals.add(publication)
     const [unexpected] = publication.inserted
     if (unexpected !== undefined) this.#break(`nothing unexpected: ${unexpected} was refused, and is committed`)
   }
 
-  /** A worker begins to send. @param once: an attempt for each claim at most */
+  /** A worker begins to send. @param once: at most one attempt for each claim */
   send(claim: TakenEvent, { to, once }: { to: KnownEndpoint | undefined; once: boolean }): void {
     if (to?.workspaceId !== claim.workspaceId)
       this.#break(`its own workspace: ${claim.id} of ${claim.workspaceId} is sent to one of ${to?.workspaceId}`)
@@ -105,7 +105,7 @@ export class Ledger {
     this.#sent.add(name)
   }
 
-  /** The receiver answers what was sent under that claim. */
+  /** The receiver answers a request that was sent under this claim. */
   arrive(claim: TakenEvent, status: number): void {
     const life = lifeOf(claim)
     if (status >= 200 && status <= 299) {
@@ -114,7 +114,7 @@ export class Ledger {
     } else if (status === 400) this.#refused.add(life)
   }
 
-  /** Looks at the table after an operation. */
+  /** Checks the table after an operation. */
   observe(operation: Operation): void {
     const now = this.#time.timeOfDay
     const before = this.#rows
@@ -133,7 +133,7 @@ export class Ledger {
     for (const was of before.values()) {
       const is = after.get(was.id)
       if (!is && !this.#accepted.has(lifeOf(was)))
-        this.#break(`never lost: ${was.id} is gone, and nobody has accepted it`)
+        this.#break(`never lost: ${was.id} is gone, and no receiver has accepted it`)
       if (!is || !isSame(was, is)) this.#break(this.#faultOfChange(was, is, operation, now))
     }
     this.#rows = after
@@ -142,10 +142,10 @@ export class Ledger {
 
   #begin(row: PendingEvent, publishing: Publication | undefined): void {
     const life = lifeOf(row)
-    if (!publishing?.owed.includes(row.id)) this.#break(`nothing unexpected: ${life} stands there, unpublished`)
-    else if (this.#refusals.has(publishing)) this.#break(`nothing unexpected: ${life} was refused, and stands there`)
+    if (!publishing?.owed.includes(row.id)) this.#break(`nothing unexpected: ${life} exists, but was not published`)
+    else if (this.#refusals.has(publishing)) this.#break(`nothing unexpected: ${life} was refused, but exists`)
     else if (row.workspaceId !== publishing.workspaceId)
-      this.#break(`its own workspace: ${life} of ${publishing.workspaceId} stands in ${row.workspaceId}`)
+      this.#break(`its own workspace: ${life} of ${publishing.workspaceId} is in ${row.workspaceId}`)
     publishing?.inserted.push(life)
     const earlier = this.#lives.get(row.id) ?? []
     if (earlier.length > 0) this.counts['rows inserted again']++
@@ -167,7 +167,7 @@ export class Ledger {
     )
   }
 
-  /** Once faults have stopped and time has passed. */
+  /** Checks the end, once faults have stopped and time has passed. */
   settleUp(): void {
     const failed = new Set<string>()
     for (const row of this.#rows.values()) {
@@ -193,18 +193,18 @@ export class Ledger {
     if (status === 'completed' && !this.#accepted.has(lifeOf(row))) return `completed only with a 2xx: ${id} had none`
     if (status !== 'failed' || attempts >= maxAttempts || this.#refused.has(lifeOf(row))) return undefined
     if (!row.lastError?.startsWith(EXPIRED))
-      return `failed only with its attempts used up, refused or expired: ${id} had ${attempts} of ${maxAttempts}`
+      return `failed only if exhausted, refused or expired: ${id} had ${attempts} of ${maxAttempts}`
     this.counts.expired++
     return this.#isTooOld(row) ? undefined : `expired only when too old: ${id} had ${this.#maxAgeMs} ms`
   }
 
-  /** By any clock that a worker or the database can have gone by since the row's time began. */
+  /** By any clock that a worker or the database can have read since the row's age began. */
   #isTooOld({ id, createdAt, replayedAt }: PendingEvent): boolean {
     const since = this.#lives.get(id)?.at(-1)?.since ?? 0
     return this.#time.latestSince(since) - (replayedAt ?? createdAt) > this.#maxAgeMs
   }
 
-  /** Its receiver is asked anew, and it has its time anew. */
+  /** A replayed row needs a new response, and its age restarts. */
   #replayed(row: PendingEvent): void {
     for (const set of [this.#accepted, this.#refused]) set.delete(lifeOf(row))
     const life = this.#lives.get(row.id)?.at(-1)
@@ -218,8 +218,7 @@ export class Ledger {
     now: number,
   ): string | undefined {
     const name = `${was.id}#${was.gen}`
-    if (is?.status === 'pending' && is.dueAt === null)
-      return `handed off only as it was inserted: ${name} became ${is.gen}`
+    if (is?.status === 'pending' && is.dueAt === null) return `dispatched only by its insert: ${name} became ${is.gen}`
     if (is && is.gen < was.gen) return `gen never goes down: ${name} became ${is.gen}`
     if (was.status === 'completed' || was.status === 'failed') {
       const replayed = replay && is?.gen === was.gen + 1
@@ -227,21 +226,22 @@ export class Ledger {
       return replayed ? undefined : `no terminal state left except by replay: ${name} was ${was.status}`
     }
     const linedUp = is?.ready === 1 && (was.ready === 0 || was.dueAt !== is.dueAt)
-    if (linedUp && (is.dueAt ?? Infinity) > now) return `in line only once its time has come: ${name} stands there`
-    // A row in line may go, even if the clock was put back since.
+    if (linedUp && (is.dueAt ?? Infinity) > now) return `in line only once its time has come: ${name} is not due`
+    // A row in line may go, even if the clock was set back since.
     const due = was.ready === 1 || (was.dueAt !== null && was.dueAt <= now)
     const leased = was.status === 'pending' && was.claimedAt !== null && !due
-    if (leased && this.#takers.get(was.id) !== by) return `one owner: ${name} changed under a live lease, by another`
+    if (leased && this.#takers.get(was.id) !== by)
+      return `one owner: ${name} was changed under a live lease, by another worker`
     if (leased && is?.status === 'failed' && is.lastError === EXPIRED)
       return `one owner: ${name} expired under a live lease`
-    // Whoever settles for an endpoint may let out what is held for it, claim it at once, or put aside what nobody holds.
+    // A settle may also resume held rows of its endpoint, claim them in the same commit, or hold unclaimed rows.
     const moved = is !== undefined && is.gen > was.gen && (was.status === 'held' || (is.status === 'held' && !leased))
     if (moved || (linedUp && is.gen === was.gen)) return undefined
     const claims = settling.filter(({ id }) => id === was.id)
-    // The claim of the same commit may have taken what a lost settle left alone.
+    // The claim of the same commit may have taken a row whose settle was lost.
     const taken = due && is?.gen === was.gen + 1 && (is.claimedAt === now || is.status === 'failed')
     if (claims.length > 0 && !taken && !claims.some((claim) => isClaimOf(claim, was)))
-      return `one owner: ${name} was settled under ${claims.map(({ gen }) => `gen ${gen}`).join()} of a claim that is over`
+      return `one owner: ${name} was settled under ${claims.map(({ gen }) => `gen ${gen}`).join()} of a claim that was lost`
     return undefined
   }
 }

@@ -1,6 +1,6 @@
 import type { ClaimRef, PendingEvent, TakenEvent } from '@keepsend/outbox'
 
-/** The times of one life of a row, from its insert on: when it began, and the last `gen` that it has had. */
+/** One life of a row, from its insert on: when it began, and the last `gen` that it has had. */
 export interface Life {
   createdAt: number
   lastGen: number
@@ -8,7 +8,7 @@ export interface Life {
   since: number
 }
 
-/** A life of a row, by its key and the time of its insert. */
+/** Names a life of a row, by its key and the time of its insert. */
 export function lifeOf({ id, createdAt }: TakenEvent): string {
   return `${id} of ${createdAt}`
 }

@@ -22,7 +22,7 @@ const STATUS = {
   'answer is lost': 200,
 } as const
 
-/** A request arrives, or not, whatever becomes of its sender; then its answer, or not, within the deadline. */
+/** Sends a request, which arrives or not, even if its sender dies; then its response, or none, within the deadline. */
 export function send(
   world: World,
   owner: Owner & { name: string },
@@ -32,10 +32,10 @@ export function send(
   const id = `${headers['webhook-id']}.${endpoint?.id}`
   const claim = context.getStore()?.delivering
   if (claim?.id !== id) throw new Error(`a request of ${id} is made under the claim of ${claim?.id}`)
-  // On Cloudflare two copies of a message may both be sent; here each claim is sent once.
+  // On Cloudflare both copies of a message may be sent; on Node each claim is sent once.
   world.ledger.send(claim, { to: endpoint, once: world.story.world === 'node' })
   return new Promise((resolve) => {
-    const silence = { kind: 'error', reason: 'timeout', message: 'nothing was heard' } as const
+    const silence = { kind: 'error', reason: 'timeout', message: 'no response' } as const
     const deadline = setTimeout(() => resolve(silence), deadlineMs)
     const answered = (result: SendResult): void => {
       clearTimeout(deadline)

@@ -10,9 +10,9 @@ interface Poller {
   stopping: boolean
 }
 
-/** Two processes of an app on Node, each with its poller on the one database; who dies is started again. */
+/** Two processes of an app on Node, each with its poller, on one database; a process that dies is restarted. */
 export class NodeCast implements Cast {
-  // The safety poll, a lease, the longest back-off, and a round of upkeep that lets out what is held.
+  // The safety poll, a lease, the longest back-off, and a round of maintenance that resumes held rows.
   readonly patienceMs = 120_000
   readonly #world: World
   #pollers: Poller[] = []

@@ -6,33 +6,33 @@ import { Choice, type Fault, type Story } from './story.ts'
 import { WORKSPACES } from './template.ts'
 import { type Control, World } from './world.ts'
 
-export interface Told {
+export interface StoryResult {
   /** The rule that was broken, if any. */
   broken: string | undefined
   steps: number
   counts: Counts
-  /** The last things that happened. */
+  /** The last log entries. */
   log: readonly string[]
   mutated: readonly number[]
 }
 
 const MAX_EVENTS = 10
 const AGAIN: Fault = 'event is published again'
-// Far more than happens at one moment of any story. How long the calm may last is said in time, not in steps.
-const MAX_STEPS_OF_A_MOMENT = 20_000
+// Far more than happens at one time in any story. The calm is limited by time, not by steps.
+const MAX_STEPS_AT_ONE_TIME = 20_000
 
-// Node's own, taken before any clock is put in place.
+// Node's own function, saved before the virtual clock is installed.
 const { setImmediate: nextTurn } = globalThis
 
-/** Everything that only waits for promises has happened when this resolves. */
+/** Resolves when everything that only waits for promises has happened. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     nextTurn(resolve)
   })
 }
 
-/** Tells one story to its end: its steps, then the calm after it, in which everything must settle. */
-export async function tell(story: Story, control?: Control): Promise<Told> {
+/** Runs one story to its end: its steps, then the calm after it, in which everything must settle. */
+export async function runStory(story: Story, control?: Control): Promise<StoryResult> {
   const world = await World.create(story, control)
   let steps = 0
   try {
@@ -63,7 +63,7 @@ class Teller {
     this.#cast = cast
   }
 
-  /** One step, as the choice says. */
+  /** Makes the step that the choice selects. */
   step(choice: Choice): void {
     const kind = choice.below(100)
     if (kind < 65) this.#goOn(choice)
@@ -73,7 +73,7 @@ class Teller {
     else this.#disturb(choice)
   }
 
-  /** Faults stop, time goes on, and everything settles. Returns the steps it took. */
+  /** Stops all faults and advances the time until everything settles. Returns the steps it took. */
   async calmDown(): Promise<number> {
     const { time, ledger, pausedUntil } = this.#world
     this.#world.say('the faults stop')
@@ -81,13 +81,13 @@ class Teller {
     this.#cast.calmDown()
     const lastDue = Math.max(time.timeOfDay, pausedUntil, ...ledger.rows.map(({ dueAt }) => dueAt ?? 0))
     const end = time.monotonic + (lastDue - time.timeOfDay) + this.#cast.patienceMs
-    let moment = { at: time.monotonic, began: 0 }
+    let instant = { at: time.monotonic, began: 0 }
     let asked = false
     let stopped = false as boolean
     for (let steps = 0; ; steps++) {
       await turn()
       if (ledger.broken || stopped) return steps
-      if (time.monotonic > moment.at) moment = { at: time.monotonic, began: steps }
+      if (time.monotonic > instant.at) instant = { at: time.monotonic, began: steps }
       const ready = this.#ready()
       const settled = ledger.rows.every(({ status }) => status === 'completed' || status === 'failed')
       if (settled && !asked && ready.length === 0 && this.#cast.atRest()) {
@@ -96,7 +96,7 @@ class Teller {
         void this.#cast.stop().then(() => {
           stopped = true
         })
-      } else if (time.monotonic > end || steps - moment.began > MAX_STEPS_OF_A_MOMENT) {
+      } else if (time.monotonic > end || steps - instant.began > MAX_STEPS_AT_ONE_TIME) {
         ledger.settleUp()
         ledger.break(`everything comes to rest: not after ${steps} steps and ${time.monotonic} ms`)
       } else if (ready[0]) ready[0].run(new Choice(0))
@@ -115,7 +115,7 @@ class Teller {
     else this.#pass(choice)
   }
 
-  /** Until something is due; or, if something is, a while in which nobody comes to it. */
+  /** Passes the time until something is due; if something is due already, passes a while without running it. */
   #pass(choice: Choice): void {
     const { time } = this.#world
     const next = Math.min(time.next() ?? Infinity, this.#cast.next() ?? Infinity)

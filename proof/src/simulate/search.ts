@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type Told, tell } from './run.ts'
+import { type StoryResult, runStory } from './run.ts'
 import { type Counts, add, noCounts } from './counts.ts'
 import { FAULTS, type Fault, type Story } from './story.ts'
 import type { Control } from './world.ts'
@@ -13,14 +13,14 @@ export interface Found {
   mutated: readonly number[]
 }
 
-// Stories of a round of fast-check; the next goes on with the next seed.
+// Stories in a round of fast-check; the next round uses the next seed.
 const STORIES = 20
-// What shrinking may take, in stories: a find is worth more of them than a control.
+// Stories that shrinking may use: a real failure is worth more of them than a control.
 const MAX_SHRINKS = 400
 const MAX_SHRINKS_OF_CONTROL = 40
 
-// Where much goes wrong, little is delivered while the story lasts. A third of the stories have few faults: those that
-// leave a worker or a message behind its row, whose event is published again meanwhile.
+// With many faults, few deliveries succeed during a story. A third of the stories have few faults: those after which a
+// worker or a message is behind its row, whose event is published again meanwhile.
 const LEAVE_BEHIND: readonly Fault[] = [
   'process pauses',
   'commit is ambiguous',
@@ -31,7 +31,7 @@ const secondLives = fc
   .subarray([...LEAVE_BEHIND], { minLength: 1 })
   .map((faults): Fault[] => ['event is published again', ...faults])
 
-// More than the waits between attempts may take, and less than many a story lasts.
+// Longer than the waits between attempts may take, and shorter than many stories.
 const SHORT_AGE_MS = 8000
 
 function storiesOf({ world, keepCompleted, faults }: Partial<Story> = {}): fc.Arbitrary<Story> {
@@ -46,7 +46,10 @@ function storiesOf({ world, keepCompleted, faults }: Partial<Story> = {}): fc.Ar
   })
 }
 
-/** Tells stories until they have taken that many steps, or one breaks a rule. The same seed, the same stories. */
+/**
+ * Runs stories until they have taken the given number of steps, or one breaks a rule. The same seed gives the same
+ * stories.
+ */
 export async function search({
   seed,
   steps,
@@ -56,7 +59,7 @@ export async function search({
   seed: number
   steps: number
   control?: Control
-  /** Called with the steps so far, now and then. */
+  /** Called from time to time with the steps so far. */
   onRound?: (steps: number) => void
 }): Promise<Found> {
   const found: Found = {
@@ -68,23 +71,23 @@ export async function search({
   const stories = storiesOf(control?.about)
   for (let round = 0; found.steps < steps; round++) {
     let failed = 0
-    let shortest: { story: Story; told: Told } | undefined
+    let shortest: { story: Story; result: StoryResult } | undefined
     const property = fc.asyncProperty(stories, async (story) => {
       if (failed > (control ? MAX_SHRINKS_OF_CONTROL : MAX_SHRINKS)) return true
-      const told = await tell(story, control)
-      if (told.broken !== undefined) shortest = { story, told }
+      const result = await runStory(story, control)
+      if (result.broken !== undefined) shortest = { story, result }
       if (shortest) failed++
-      found.steps += told.steps
+      found.steps += result.steps
       found.stories[story.world]++
-      add(found.counts, told.counts)
-      found.mutated = told.mutated.map((count, index) => count + (found.mutated[index] ?? 0))
-      return told.broken === undefined
+      add(found.counts, result.counts)
+      found.mutated = result.mutated.map((count, index) => count + (found.mutated[index] ?? 0))
+      return result.broken === undefined
     })
     await fc.check(property, { seed: seed + round, numRuns: STORIES })
     onRound(found.steps)
     if (!shortest) continue
-    const { story, told } = shortest
-    found.failure = { story, broken: told.broken ?? '', log: told.log }
+    const { story, result } = shortest
+    found.failure = { story, broken: result.broken ?? '', log: result.log }
     break
   }
   return found

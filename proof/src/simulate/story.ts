@@ -1,4 +1,4 @@
-/** What may go wrong in a story. */
+/** The faults of a story. */
 export const FAULTS = [
   'database refuses',
   'commit is ambiguous',
@@ -24,19 +24,19 @@ export const FAULTS = [
 
 export type Fault = (typeof FAULTS)[number]
 
-/** Everything that decides how a simulation goes: the same story, the same steps. */
+/** Everything that decides the course of a simulation: the same story has the same steps. */
 export interface Story {
   world: 'node' | 'cloudflare'
-  /** Whether delivered rows are kept. */
+  /** Whether delivered rows are retained. */
   keepCompleted: boolean
-  /** How long a delivery has, in ms. @default as the engine has it, longer than any story */
+  /** Maximum age of a delivery, in ms. @default the engine's, longer than any story */
   maxAgeMs?: number | undefined
   faults: readonly Fault[]
-  /** One number a step: what happens next, to whom, and how it ends. */
+  /** One number a step: the event, its target and its result. */
   choices: readonly number[]
 }
 
-/** One choice, read as several small ones. 0 is always the calmest. */
+/** One choice, read as several small ones. 0 is always the one without faults. */
 export class Choice {
   #rest: number
 
@@ -51,12 +51,12 @@ export class Choice {
     return taken
   }
 
-  /** One of them; the first is the calmest. */
+  /** One of them; the first is the one without faults. */
   of<T>(items: readonly T[]): T | undefined {
     return items[this.below(Math.max(1, items.length))]
   }
 
-  /** Mostly the first, `calm`; now and then one of the others. */
+  /** Mostly the first, `calm`; sometimes one of the others. */
   mostly<T>(calm: T, others: readonly T[]): T {
     if (others.length === 0 || this.below(10) < 7) return calm
     return this.of(others) as T

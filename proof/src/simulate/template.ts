@@ -6,10 +6,10 @@ export const WORKSPACES = ['w', 'v'] as const
 
 export type Workspace = (typeof WORKSPACES)[number]
 
-/** When each story begins, by the machine's time of day. */
+/** When each story begins, by the wall clock. */
 export const START_MS = 1_750_000_000_000
 
-/** Waits between attempts, in seconds: three attempts, so that some stories use them up. */
+/** Waits between attempts, in seconds: three attempts, so that some stories exhaust them. */
 export const RETRY_SCHEDULE = [1, 5]
 
 export interface KnownEndpoint {
@@ -17,7 +17,7 @@ export interface KnownEndpoint {
   workspaceId: Workspace
 }
 
-/** The endpoints, from the first call of {@link template} on. */
+/** The endpoints; filled by the first call of {@link template}. */
 export const endpoints: KnownEndpoint[] = []
 
 /** The endpoint that a URL belongs to. */
@@ -27,7 +27,10 @@ export function endpointOf(url: string): KnownEndpoint | undefined {
 
 let image: Promise<Buffer> | undefined
 
-/** A migrated database with two endpoints in each workspace that want everything: made once, and copied for each story. */
+/**
+ * A migrated database with two endpoints in each workspace that subscribe to everything: created once, and copied for
+ * each story.
+ */
 export function template(): Promise<Buffer> {
   image ??= make()
   return image

@@ -1,11 +1,11 @@
 import { syncBuiltinESMExports } from 'node:module'
 import timersPromises from 'node:timers/promises'
 
-/** Who a timer, an immediate or a request belongs to: a process of the simulated world. */
+/** The process of the simulated world that a timer, an immediate or a request belongs to. */
 export interface Owner {
-  /** Nothing of it runs any more. */
+  /** Whether it has ended. */
   dead: boolean
-  /** Nothing of it runs until then, on the monotonic clock. */
+  /** It does not run before this time, on the monotonic clock. */
   pausedUntil: number
 }
 
@@ -17,14 +17,14 @@ interface Timer {
 }
 
 /**
- * A clock that stands still until it is moved, in place of Node's timers, `performance.now` and `Date.now`. The
- * product reads them as ever. Both clocks are in whole milliseconds: the monotonic one, and the machine's time of day,
- * which a fault may turn forward or back.
+ * A clock that advances only when it is told to, in place of Node's timers, `performance.now` and `Date.now`. Keepsend
+ * reads them as always. Both clocks have whole milliseconds: the monotonic clock, and the wall clock, which a fault may
+ * set forward or back.
  */
 export class VirtualTime {
   monotonic = 0
   timeOfDay: number
-  /** By how much the time of day was ahead of the monotonic clock, and from when on. */
+  /** The wall clock's lead over the monotonic clock, and since when. */
   readonly #leads: { from: number; ms: number }[]
   readonly #owner: () => Owner
   readonly #timers = new Set<Timer>()
@@ -32,14 +32,14 @@ export class VirtualTime {
   readonly #realDelay = timersPromises.setTimeout
   readonly #realNow = Date.now
 
-  /** @param owner whoever runs just now */
+  /** @param owner returns the current process */
   constructor(timeOfDay: number, owner: () => Owner) {
     this.timeOfDay = timeOfDay
     this.#leads = [{ from: 0, ms: timeOfDay }]
     this.#owner = owner
   }
 
-  /** Puts the clock in place; returns how to take it away. */
+  /** Installs the clock; returns a function that removes it. */
   install(): () => void {
     const after = (callback: () => void, ms = 0): Timer => this.#add(callback, ms, undefined)
     const every = (callback: () => void, ms = 0): Timer => this.#add(callback, ms, ms)
@@ -68,31 +68,31 @@ export class VirtualTime {
       Object.assign(globalThis, this.#real)
       Object.assign(timersPromises, { setTimeout: this.#realDelay })
       syncBuiltinESMExports()
-      // What stands on the prototype is seen again.
+      // Reveals the function on the prototype again.
       Reflect.deleteProperty(performance, 'now')
       Date.now = this.#realNow
     }
   }
 
-  /** Moves on, by that much, whatever is due. */
+  /** Advances the clock, whatever is due. */
   pass(ms: number): void {
     this.monotonic += ms
     this.timeOfDay += ms
   }
 
-  /** The machine's time of day is set. */
+  /** Sets the wall clock. */
   jump(ms: number): void {
     this.timeOfDay += ms
     this.#leads.push({ from: this.monotonic, ms: this.timeOfDay - this.monotonic })
   }
 
-  /** The latest time of day that anybody may go by who has read the clock since then, or reckons from such a reading. */
+  /** The latest wall clock time that any process can have read or derived since then. */
   latestSince(monotonic: number): number {
     const leads = this.#leads.filter((_, index) => (this.#leads[index + 1]?.from ?? Infinity) >= monotonic)
     return this.monotonic + Math.max(...leads.map(({ ms }) => ms))
   }
 
-  /** What is due and may run, each at its place in time. */
+  /** Timers that are due and may run, in the order of their time. */
   due(): { owner: Owner; run: () => void }[] {
     const due = [...this.#timers].filter(({ at, owner }) => at <= this.monotonic && this.mayRun(owner))
     return due
@@ -100,7 +100,7 @@ export class VirtualTime {
       .map((timer) => ({ owner: timer.owner, run: () => this.#fire(timer) }))
   }
 
-  /** When the next timer is due, or a paused owner goes on. */
+  /** When the next timer is due, or a paused owner continues. */
   next(): number | undefined {
     let next: number | undefined
     for (const { at, owner } of this.#timers) {
@@ -115,7 +115,7 @@ export class VirtualTime {
     return !owner.dead && owner.pausedUntil <= this.monotonic
   }
 
-  /** Its timers are gone with it. */
+  /** Removes the owner's timers. */
   forget(owner: Owner): void {
     for (const timer of this.#timers) if (timer.owner === owner) this.#timers.delete(timer)
   }

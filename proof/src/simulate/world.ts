@@ -13,10 +13,10 @@ import type { Choice, Fault, Story } from './story.ts'
 import { RETRY_SCHEDULE, START_MS, type Workspace, template } from './template.ts'
 import { type Owner, VirtualTime } from './virtual-time.ts'
 
-/** Something that waits for its turn: an operation on its way to the database, an answer on its way back … */
+/** A step that waits to happen: an operation on its way to the database, a response on its way back … */
 interface Task {
   label: string
-  /** Whose it is; undefined for what is on the network, whatever becomes of its sender. */
+  /** Its process; undefined for a request on the network, which continues if its sender dies. */
   owner: Owner | undefined
   run(choice: Choice): void
 }
@@ -27,30 +27,30 @@ export interface Process extends Owner {
   engine: Engine
 }
 
-/** What stands between the product and the database: a mutant, or a control that lies. */
+/** A layer between Keepsend and the database: a mutant, or a control that lies. */
 export interface Control {
   mutant?: Mutant
-  /** Says that a commit took place, and undoes it, once in so many. */
+  /** Reports a commit as done and undoes it, once in so many. */
   liesOnceIn?: number
-  /** What its stories have in common, where few of all the stories could notice it. */
+  /** Properties of its stories, if few of all stories could detect it. */
   about?: Partial<Story>
 }
 
 // Longer than any story lasts.
 const WEEK_MS = 604_800_000
 
-/** Everything outside the product: clocks, the database, the network, processes, and what goes wrong with them. */
+/** Everything outside Keepsend: clocks, the database, the network, processes, and faults. */
 export class World {
   readonly time: VirtualTime
   readonly ledger: Ledger
   readonly story: Story
-  /** How long a delivery has. */
+  /** Maximum age of a delivery. */
   readonly maxAgeMs: number
   readonly mutated: readonly number[]
-  /** The last things that happened, for whoever wants to know why. */
+  /** The last log entries, to explain a failure. */
   readonly log: string[] = []
   calm = false
-  /** Somebody at a console, whom nothing befalls. */
+  /** A person at a console, who has no faults. */
   readonly operator: Process
   #orders: Promise<unknown> = Promise.resolve()
   readonly #connection: Database.Database
@@ -59,8 +59,8 @@ export class World {
   readonly #database: FaultyDatabase
   #tasks: Task[] = []
   readonly #published = new Map<string, Workspace>()
-  /** Attempts whose outcome is not settled yet, and who makes them. */
-  readonly #inHand = new Map<ClaimRef, object>()
+  /** Attempts whose outcome is not settled yet, and their processes. */
+  readonly #inFlight = new Map<ClaimRef, object>()
 
   static async create(story: Story, control: Control = {}): Promise<World> {
     return new World(await template(), story, control)
@@ -93,9 +93,9 @@ export class World {
   }
 
   /**
-   * A process that is put together as an app would do it, on this world's database and network.
+   * Starts a process that is set up like an app, on this world's database and network.
    *
-   * @param options `safe`: nothing befalls what it does with the database
+   * @param options `safe`: its database operations have no faults
    */
   start<Q extends EventQueue>(
     name: string,
@@ -110,7 +110,7 @@ export class World {
       queue,
       sender: { send: (request) => send(this, owner, request) },
       signer: createNodeSigner(),
-      // Decrypting takes turns of the real event loop, which no story can repeat.
+      // Decryption needs real event-loop ticks, which no story can repeat.
       secrets: 'plaintext-for-development',
       logger: silentLogger,
       retrySchedule: RETRY_SCHEDULE,
@@ -118,18 +118,18 @@ export class World {
       maxDeadlineMs: 1000,
       keepCompleted: this.story.keepCompleted,
       maxAgeMs: this.maxAgeMs,
-      // Nothing is pruned in the hours that a story lasts.
+      // Clean-up deletes nothing in the hours of a story.
       retentionMs: 100 * 86_400_000,
       failedRetentionMs: 100 * 86_400_000,
       random: () => 0,
     })
-    // Says which claims an operation settles, and under which an attempt is made.
+    // Records which claims an operation settles, and under which claim an attempt is made.
     const engine: Engine = {
       ...plain,
       worker: {
         ...plain.worker,
         deliver: (event, ...rest) => {
-          this.#inHand.set(event, owner)
+          this.#inFlight.set(event, owner)
           return context.run({ process: owner, delivering: event }, () => plain.worker.deliver(event, ...rest))
         },
         settleEach: async (finished, ...rest) => {
@@ -137,7 +137,7 @@ export class World {
           const settled = await context.run({ process: owner, settling }, () =>
             plain.worker.settleEach(finished, ...rest),
           )
-          for (const claim of settling) this.#inHand.delete(claim)
+          for (const claim of settling) this.#inFlight.delete(claim)
           return settled
         },
       },
@@ -146,30 +146,30 @@ export class World {
     return { process: Object.assign(owner, { engine }), queue }
   }
 
-  /** The operator does one thing after the other: what is begun last also ends last. */
+  /** Queues the operator's actions, which run one after the other. */
   order(work: () => Promise<unknown>): void {
     this.#orders = this.#orders.then(work)
   }
 
-  /** Runs something as this process. */
+  /** Runs a function as this process. */
   as<T>(process: Owner, work: () => T): T {
     return context.run({ process }, work)
   }
 
-  /** Nothing of it runs any more. What it had put on the network stays there. */
+  /** Ends a process. Its requests on the network continue. */
   kill(process: Process): void {
     this.say(`${process.name} dies`)
     process.dead = true
     this.time.forget(process)
     this.#tasks = this.#tasks.filter(({ owner }) => owner !== process)
-    for (const [claim, owner] of this.#inHand) if (owner === process) this.#inHand.delete(claim)
+    for (const [claim, owner] of this.#inFlight) if (owner === process) this.#inFlight.delete(claim)
   }
 
   put(task: Task): void {
     if (!task.owner?.dead) this.#tasks.push(task)
   }
 
-  /** What could happen now. */
+  /** Steps that could happen now. */
   ready(): readonly Task[] {
     const tasks = this.#tasks.filter(({ owner }) => !owner || this.time.mayRun(owner))
     const timers = this.time.due().map(({ owner, run }): Task => ({ label: 'a timer', owner, run: () => run() }))
@@ -182,13 +182,13 @@ export class World {
     task.run(choice)
   }
 
-  /** The end of the last pause, by the time of day. */
+  /** The end of the last pause, by the wall clock. */
   get pausedUntil(): number {
     const last = this.#connection.prepare('select max(paused_until) from keepsend_endpoints').pluck().get()
     return (last as number | null) ?? 0
   }
 
-  /** A caller of this process commits events; each has a row for each endpoint of the workspace. */
+  /** Commits events from this process; each has a row for each endpoint of the workspace. */
   publish(process: Process, count: number, workspaceId: Workspace): void {
     const ids = Array.from({ length: count }, (_, index) => {
       const number = String(this.#published.size + 1 + index).padStart(12, '0')
@@ -200,15 +200,15 @@ export class World {
   }
 
   /**
-   * A caller of this process commits an event once more, under the id that it has had. Rows of it were deleted since; if
-   * there is such a row, one whose worker does not know it yet.
+   * Commits an event again from this process, under the same id. Rows of it were deleted since; prefers an event with a
+   * row whose worker does not know it yet.
    */
   publishAgain(process: Process, choice: Choice): void {
     const ended = [...this.#published.keys()].filter((one) => this.ledger.hasLostRows(one))
-    const inHand = new Set(
-      [...this.#inHand.keys()].filter((one) => this.ledger.isOver(one)).map(({ id }) => eventIdOf(id)),
+    const deletedInFlight = new Set(
+      [...this.#inFlight.keys()].filter((one) => this.ledger.isOver(one)).map(({ id }) => eventIdOf(id)),
     )
-    const unnoticed = ended.filter((one) => inHand.has(one))
+    const unnoticed = ended.filter((one) => deletedInFlight.has(one))
     const id = choice.of(unnoticed.length > 0 ? unnoticed : ended)
     const workspaceId = this.#published.get(id ?? '')
     if (id === undefined || workspaceId === undefined) return
@@ -230,7 +230,7 @@ export class World {
       )
   }
 
-  /** Somebody sends settled rows once more. */
+  /** Replays settled rows. */
   replay(workspaceId: Workspace): void {
     this.say(`settled rows of ${workspaceId} are replayed`)
     const settled = this.#connection

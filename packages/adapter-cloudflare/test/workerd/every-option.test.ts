@@ -137,7 +137,7 @@ describe('options', () => {
         bindings: (given: Env) => ({ db: given.DB, queue: 'inline', secrets, engine: { logger: undefined } }),
       }),
       createWorker<Env>({ bindings: (given) => ({ db: given.DB, queue, secrets }) }),
-      // @ts-expect-error -- `urlPolicy` belongs into `engine`
+      // @ts-expect-error -- `urlPolicy` belongs in `engine`
       createWorker({ bindings: () => ({ db, queue, secrets, urlPolicy: {} }) }),
       // @ts-expect-error -- the same of an environment
       createWorker({ bindings: (given: Env) => ({ db: given.DB, queue, secrets, urlPolicy: {} }) }),

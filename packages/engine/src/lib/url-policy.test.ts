@@ -220,7 +220,7 @@ describe('what development opens', () => {
     expect(check(url)).toBe(expected)
   })
 
-  it('changes the verdict of no other URL that has ever been tried against the guard', () => {
+  it('changes the answer for no other URL that has ever been tried against the guard', () => {
     const strict = createCheckUrl()
     const open = createCheckUrl({}, { allowLoopback: true })
     const changed = cases.filter(({ url }) => strict(url).ok !== open(url).ok)

@@ -101,7 +101,7 @@ export interface Receivers {
   maxAttempts: SqlText
   /** The expression of the reason why its row is held from the start; null when it is not. */
   heldFor: SqlText
-  /** What follows `from`, the conditions included. */
+  /** The text after `from`, with its conditions. */
   from: SqlText
   /**
    * With `maxRows`: a cheap condition that is true only if there are certainly no more, so that they need not be

@@ -71,14 +71,14 @@ const MAX_LANES = 10_000
  * part ends at the millisecond of that row, and the next page finds the rows of that millisecond again. Only if a
  * millisecond has more rows than one query reads, it ends at the row itself.
  */
-function lastMoment(before: string): SqlText {
-  const moment = raw(`substr(min(id), 1, ${MOMENT_LENGTH}) || '.'`)
+function lastMillisecond(before: string): SqlText {
+  const millisecond = raw(`substr(min(id), 1, ${MILLISECOND_LENGTH}) || '.'`)
   return sqlText`
-    select case when count(*) < ${MAX_LOOKED} then null when ${moment} < ${before} then ${moment} else min(id) end from looked`
+    select case when count(*) < ${MAX_LOOKED} then null when ${millisecond} < ${before} then ${millisecond} else min(id) end from looked`
 }
 
 /** Length of `evt_` and the time in a UUIDv7. A '-' follows in each id, and '.' sorts after it. */
-const MOMENT_LENGTH = 17
+const MILLISECOND_LENGTH = 17
 
 function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
   const { by, workspaceId, endpointId, before, rows, filtered } = options
@@ -106,7 +106,7 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
     case 'workspace':
       return [part({ where: mine.where, by: 'pending_events_workspace', order: mine.newestFirst, limit: most })]
     case 'keys':
-      return [{ ...part({ where: sqlText`id < ${before}` }), last: lastMoment(before) }]
+      return [{ ...part({ where: sqlText`id < ${before}` }), last: lastMillisecond(before) }]
     case 'parts':
       return [
         atRest,

@@ -81,7 +81,7 @@ export async function cleanupPayloads(
   if (place.afterId === null && restMs > 0 && restMs <= MAX_REST_MS) return { deleted: 0, more: false }
   const end = elapsed() + budgetMs
   let afterId = place.afterId ?? 0
-  let kept = 0
+  let inUse = 0
   let deleted = 0
   let more = true
   while (more) {
@@ -89,7 +89,7 @@ export async function cleanupPayloads(
     if (step.lastId !== null) {
       const { changes } = await db.run(deleteUnusedStatement(db, { afterId, toId: step.lastId }))
       afterId = step.lastId
-      kept += step.count - changes
+      inUse += step.count - changes
       deleted += changes
     }
     more = step.count === batchSize
@@ -97,9 +97,9 @@ export async function cleanupPayloads(
   }
   // Stored last: a crash before it repeats the batches. If two processes clean up concurrently, the later write
   // wins.
-  if (more || kept > 0 || place.afterId !== null) {
+  if (more || inUse > 0 || place.afterId !== null) {
     const restFrom = place.afterId === null || restMs > MAX_REST_MS ? now : place.nextAt
-    const nextAt = Math.min(restFrom + kept * REST_MS, now + MAX_REST_MS)
+    const nextAt = Math.min(restFrom + inUse * REST_MS, now + MAX_REST_MS)
     await db.run(
       sqlText`update keepsend_sweep_pass set payloads_after_id = ${more ? afterId : null}, payloads_next_at = ${nextAt}`,
     )

@@ -141,8 +141,8 @@ function addStatements(
 ): () => string[] {
   const handles = statements.map((statement) => transaction.add<{ id: string }>(statement))
   return () => {
-    const stood = new Set(handles.flatMap(({ rows }) => rows.map(({ id }) => id)))
-    return outcomes.map(({ claim }) => claim.id).filter((id) => !stood.has(id))
+    const current = new Set(handles.flatMap(({ rows }) => rows.map(({ id }) => id)))
+    return outcomes.map(({ claim }) => claim.id).filter((id) => !current.has(id))
   }
 }
 

@@ -71,7 +71,7 @@ class Added implements SqlResult {
   }
 
   #committed(): SqlResult {
-    if (!this.result) throw new Error("a statement's result was read before its transaction committed")
+    if (!this.result) throw new Error("a statement's result was read before its transaction was committed")
     return this.result
   }
 }

@@ -13,7 +13,7 @@ beforeEach(async () => {
   db = fromD1(env.DB)
 })
 
-/** D1 as it is when its answer is lost on the way: what was asked for is done, and then the call fails. */
+/** A D1 whose response is lost: the statement runs, and then the call fails. */
 function deafAfter(message: string): D1Binding {
   const fail = (): never => {
     throw new Error(message)
@@ -30,7 +30,7 @@ function deafAfter(message: string): D1Binding {
   }
 }
 
-/** D1 as it is when it never begins. */
+/** A D1 that refuses before it runs anything. */
 function refusing(message: string): D1Binding {
   const fail = async (): Promise<never> => {
     throw new Error(message)
@@ -39,13 +39,13 @@ function refusing(message: string): D1Binding {
   return { prepare: () => statement, batch: fail }
 }
 
-describe('what D1 says becomes what Keepsend says', () => {
-  it('a missing table: the migrations were not applied', async () => {
+describe('errors of D1', () => {
+  it('become not_migrated for a missing table', async () => {
     await expect(enqueueEvent(db, event())).rejects.toMatchObject({ name: 'OutboxError', code: 'not_migrated' })
     await expect(outboxStats(db)).rejects.toMatchObject({ code: 'not_migrated' })
   })
 
-  it('a broken constraint stays the error of the driver, and nothing of its unit is kept', async () => {
+  it("stay the driver's for a broken constraint, and nothing of its transaction is committed", async () => {
     await migrateOutbox(db)
     await db.run({ sql: 'create table things (id text primary key)', params: [] })
     const unit = [sqlText`insert into things values ('a')`, sqlText`insert into things values ('a')`]
@@ -57,12 +57,12 @@ describe('what D1 says becomes what Keepsend says', () => {
     expect((await db.run({ sql: 'select * from things', params: [] })).rows).toEqual([])
   })
 
-  it('a wrong statement stays the error of the driver', async () => {
+  it("stay the driver's for a wrong statement", async () => {
     const error = await db.run({ sql: 'selekt 1', params: [] }).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ name: 'Error', message: expect.stringContaining('syntax error') })
   })
 
-  it('an answer that is lost after the commit: the outcome is unknown, and a repeat inserts no second row', async () => {
+  it('become commit_unconfirmed when the response is lost after the commit, and a repeat inserts no second row', async () => {
     await migrateOutbox(db)
     const deaf = fromD1(deafAfter('D1_ERROR: Network connection lost.'))
     const one = event()
@@ -76,7 +76,7 @@ describe('what D1 says becomes what Keepsend says', () => {
     'D1_ERROR: Exceeded maximum DB size.',
     'D1_ERROR: database or disk is full: SQLITE_FULL',
     'D1_ERROR: Your account has exceeded D1 free tier daily row write limit',
-  ])('"%s": nothing was committed', async (message) => {
+  ])('become not_accepted for "%s"', async (message) => {
     const refused = fromD1(refusing(message))
     await expect(enqueueEvent(refused, event())).rejects.toMatchObject({ code: 'not_accepted' })
     await expect(refused.atomic([sqlText`select 1`])).rejects.toMatchObject({ code: 'not_accepted' })
@@ -87,13 +87,13 @@ describe('what D1 says becomes what Keepsend says', () => {
     'D1_ERROR: D1 storage operation exceeded timeout which caused object to be reset.',
     'D1_ERROR: Internal error in D1 storage caused object to be reset.',
     'D1_ERROR: D1 reset because its code was updated.',
-  ])('"%s": the outcome is unknown', async (message) => {
+  ])('become commit_unconfirmed for "%s"', async (message) => {
     await expect(enqueueEvent(fromD1(refusing(message)), event())).rejects.toMatchObject({ code: 'commit_unconfirmed' })
   })
 })
 
-describe('bounds of D1 that its local simulation does not hold', () => {
-  it('a value of more than 2,000,000 bytes is refused before it is sent, with its size', async () => {
+describe('limits of D1 that its local simulation does not enforce', () => {
+  it('refuse a value of more than 2,000,000 bytes before it is sent, with its size', async () => {
     await migrateOutbox(db)
     await db.run({ sql: 'create table things (text text)', params: [] })
     const insert = (bytes: number) => db.run(sqlText`insert into things values (${'é'.repeat(bytes / 2)})`)

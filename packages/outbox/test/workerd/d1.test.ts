@@ -4,7 +4,7 @@ import { migrateOutbox } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { outboxContract } from '@keepsend/outbox/testing'
 
-// One Worker's view is all there is of a D1 database, so a rival is another such view.
+// A D1 database has one binding per Worker, so the rival is another view of it.
 outboxContract('D1 in workerd', async () => {
   await reset()
   const db = fromD1(env.DB)

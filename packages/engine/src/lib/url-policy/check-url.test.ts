@@ -7,7 +7,7 @@ import { createCheckUrl } from './check-url.ts'
 interface Case {
   url: string
   stage: 'url' | 'address' | 'dns' | 'connect' | 'redirect'
-  verdict: 'allow' | 'block'
+  expected: 'allow' | 'block'
   why: string
   canonicalHost: string | null
   resolvesTo?: string[]
@@ -22,25 +22,25 @@ const byUrl = all.filter((one) => one.stage === 'url' || (one.stage === 'address
 const byConnector = all.filter((one) => !byUrl.includes(one))
 
 describe('the cases that a URL alone decides', () => {
-  it.each(byUrl)('$verdict $url ($why)', ({ url, verdict, canonicalHost }) => {
+  it.each(byUrl)('$expected $url ($why)', ({ url, expected, canonicalHost }) => {
     const check = checkUrl(url)
-    expect(check.ok ? check.url.hostname : 'refused').toBe(verdict === 'allow' ? canonicalHost : 'refused')
+    expect(check.ok ? check.url.hostname : 'refused').toBe(expected === 'allow' ? canonicalHost : 'refused')
   })
 
   it.each(byUrl.filter((one) => one.stage === 'address' && isAddress(hostOf(one))))(
-    '$verdict the address $canonicalHost by itself, as the connector will',
+    '$expected the address $canonicalHost by itself, as the connector will',
     (one) => {
-      expect(isPublicAddress(hostOf(one))).toBe(one.verdict === 'allow')
+      expect(isPublicAddress(hostOf(one))).toBe(one.expected === 'allow')
     },
   )
 })
 
 describe('the cases that the connector decides', () => {
   it.each(byConnector.filter((one) => one.resolvesTo && one.stage === 'address'))(
-    '$verdict $url by the addresses it resolves to ($why)',
-    ({ resolvesTo = [], verdict }) => {
+    '$expected $url by the addresses it resolves to ($why)',
+    ({ resolvesTo = [], expected }) => {
       const reachable = resolvesTo.length > 0 && resolvesTo.every((address) => isPublicAddress(address))
-      expect(reachable).toBe(verdict === 'allow')
+      expect(reachable).toBe(expected === 'allow')
     },
   )
 
@@ -53,8 +53,8 @@ describe('the cases that the connector decides', () => {
 })
 
 it('covers every case, by the URL or by the connector', () => {
-  const count = (some: readonly Case[], verdict: Case['verdict']) =>
-    some.filter((one) => one.verdict === verdict).length
+  const count = (some: readonly Case[], expected: Case['expected']) =>
+    some.filter((one) => one.expected === expected).length
   const table = {
     byUrl: { allow: count(byUrl, 'allow'), block: count(byUrl, 'block') },
     byConnector: { allow: count(byConnector, 'allow'), block: count(byConnector, 'block') },

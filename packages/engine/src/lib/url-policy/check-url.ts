@@ -30,7 +30,7 @@ export const URL_POLICY_OPTIONS = {
   allowPorts: 'any',
 } satisfies OptionNames<UrlPolicy>
 
-/** What an engine with `development` opens beside its policy. */
+/** The part of `development` that opens URLs beside the policy. */
 export interface CheckUrlOptions {
   /**
    * http and https to any port of the loopback interface: `localhost`, 127.0.0.0/8, `[::1]`. `denyHosts` still refuses.

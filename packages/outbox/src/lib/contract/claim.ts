@@ -3,7 +3,18 @@ import { type ClaimResult, claimDueEvents, claimReadyEvents, nextDueEvent } from
 import type { OutboxDatabase } from '../database.ts'
 import { completeEvent, rescheduleEvent } from '../settle.ts'
 import { sweepPendingEvents } from '../sweep.ts'
-import { type Holds, MINUTE, T, claimOne, databaseNow, keep, keepClaimed, moved, row, rowOf } from './fixtures.ts'
+import {
+  type Holds,
+  MINUTE,
+  T,
+  claimOne,
+  databaseNow,
+  insertClaimed,
+  insertRows,
+  moved,
+  row,
+  rowOf,
+} from './fixtures.ts'
 
 /** Claims in small batches until nothing is due; returns the ids of the claimed rows. */
 async function drain(db: OutboxDatabase, limit: number): Promise<string[]> {
@@ -19,8 +30,8 @@ const idsOf = ({ claims }: ClaimResult): string[] => claims.map(({ id }) => id)
 
 export function claimPromises(holds: Holds): void {
   holds('a claim takes from each lane the rows after the one that it names', async ({ db }) => {
-    const one = await keep(db, 4, { due: 'now' })
-    const other = await keep(db, 3, { due: 'now', endpointId: 'ep_2' })
+    const one = await insertRows(db, 4, { due: 'now' })
+    const other = await insertRows(db, 3, { due: 'now', endpointId: 'ep_2' })
     const lane = { workspaceId: 'ws_1', endpointId: 'ep_1' }
     const lanes = [
       { ...lane, count: 2, after: one[1] },
@@ -32,7 +43,7 @@ export function claimPromises(holds: Holds): void {
   })
 
   holds('a claim counts the attempt, increments gen and has the row until the lease ends', async ({ db, rival }) => {
-    const [id = ''] = await keep(db, 1, { payload: 'p' })
+    const [id = ''] = await insertRows(db, 1, { payload: 'p' })
     const { claims, exhausted } = await claimDueEvents(db, { limit: 5, leaseMs: MINUTE, now: T })
     expect(exhausted).toEqual([])
     expect(claims.map(moved)).toMatchObject([
@@ -45,15 +56,15 @@ export function claimPromises(holds: Holds): void {
   })
 
   holds('nothing is claimed before its time', async ({ db }) => {
-    await keep(db, 1)
+    await insertRows(db, 1)
     expect((await claimDueEvents(db, { limit: 5, now: T - 1 })).claims).toEqual([])
     expect((await claimDueEvents(db, { limit: 5, now: T })).claims).toHaveLength(1)
   })
 
   holds('a claim takes the longest due rows first, at most as many as its limit', async ({ db }) => {
-    const [late = ''] = await keep(db, 1, { due: T })
-    const [early = ''] = await keep(db, 1, { due: T - 2 })
-    const [middle = ''] = await keep(db, 1, { due: T - 1 })
+    const [late = ''] = await insertRows(db, 1, { due: T })
+    const [early = ''] = await insertRows(db, 1, { due: T - 2 })
+    const [middle = ''] = await insertRows(db, 1, { due: T - 1 })
     expect((await claimDueEvents(db, { limit: 1, now: T })).claims.map(({ id }) => id)).toEqual([early])
     expect((await claimDueEvents(db, { limit: 5, now: T })).claims.map(({ id }) => id).sort()).toEqual(
       [middle, late].sort(),
@@ -61,19 +72,19 @@ export function claimPromises(holds: Holds): void {
   })
 
   holds('a claim returns its rows in the order of their events', async ({ db }) => {
-    const ids = await keep(db, 40)
+    const ids = await insertRows(db, 40)
     expect((await claimDueEvents(db, { limit: 40, now: T })).claims.map(({ id }) => id)).toEqual(ids)
   })
 
   holds('two concurrent claimers never take the same row, and leave none', async ({ db, rival }) => {
-    const ids = await keep(db, 60)
+    const ids = await insertRows(db, 60)
     const [mine, theirs] = await Promise.all([drain(db, 7), drain(rival, 5)])
     expect([...mine, ...theirs].sort()).toEqual(ids)
   })
 
   holds("a claim without a time uses the database's clock", async ({ db }) => {
-    await keep(db, 1, { due: 'now' })
-    await keep(db, 1, { due: T })
+    await insertRows(db, 1, { due: 'now' })
+    await insertRows(db, 1, { due: T })
     const before = await databaseNow(db)
     const { claims } = await claimDueEvents(db, { limit: 5, leaseMs: MINUTE })
     expect(claims).toHaveLength(1)
@@ -82,7 +93,7 @@ export function claimPromises(holds: Holds): void {
   })
 
   holds('a claim marks a row whose attempts are exhausted failed, and returns it (trap 7)', async ({ db }) => {
-    const claim = await keepClaimed(db, { maxAttempts: 1 })
+    const claim = await insertClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, claim, { delayMs: 0, now: T })
     const { claims, exhausted } = await claimDueEvents(db, { limit: 5, now: T + 1 })
     expect(claims).toEqual([])
@@ -101,7 +112,7 @@ export function claimPromises(holds: Holds): void {
   })
 
   holds('an exhausted row retains the error of its last attempt', async ({ db }) => {
-    const claim = await keepClaimed(db, { maxAttempts: 1 })
+    const claim = await insertClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, claim, { delayMs: 0, error: 'http_500', httpStatus: 500, now: T })
     expect((await claimDueEvents(db, { limit: 5, now: T })).exhausted).toMatchObject([
       { lastError: 'http_500', lastStatus: 500 },
@@ -109,24 +120,24 @@ export function claimPromises(holds: Holds): void {
   })
 
   holds('a claim that marks exhausted rows failed also claims the other rows', async ({ db }) => {
-    const spent = await keepClaimed(db, { maxAttempts: 1 })
+    const spent = await insertClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, spent, { delayMs: 0, now: T })
-    const ids = await keep(db, 2)
+    const ids = await insertRows(db, 2)
     const { claims, exhausted } = await claimDueEvents(db, { limit: 3, now: T })
     expect(claims.map(({ id }) => id)).toEqual(ids)
     expect(exhausted.map(({ id }) => id)).toEqual([spent.id])
   })
 
   holds('the first three crashes do not count as attempts, the fourth does', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { maxAttempts: 10 })
-    const charged = []
-    for (let lease = 0; lease < 6; lease++) charged.push((await claimOne(db, T + lease * MINUTE)).attempts)
-    expect(charged).toEqual([1, 1, 1, 1, 2, 3])
+    const [id = ''] = await insertRows(db, 1, { maxAttempts: 10 })
+    const attempts = []
+    for (let lease = 0; lease < 6; lease++) attempts.push((await claimOne(db, T + lease * MINUTE)).attempts)
+    expect(attempts).toEqual([1, 1, 1, 1, 2, 3])
     expect((await row(db, id)).crashes).toBe(5)
   })
 
   holds('a worker that died on the last attempt leaves delivery_unconfirmed, not a plain failure', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { maxAttempts: 1 })
+    const [id = ''] = await insertRows(db, 1, { maxAttempts: 1 })
     for (let crash = 0; crash < 4; crash++) await claimOne(db, T + crash * MINUTE)
     const { claims, exhausted } = await claimDueEvents(db, { limit: 5, now: T + 4 * MINUTE })
     expect(claims).toEqual([])
@@ -134,18 +145,18 @@ export function claimPromises(holds: Holds): void {
   })
 
   holds('an attempt that ended is no crash: the next claim counts and refunds nothing for it', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     await rescheduleEvent(db, claim, { dueAt: T + 1, now: T })
     expect(moved(await claimOne(db, T + 1))).toMatchObject({ attempts: 2, crashes: 0, gen: 3 })
   })
 
   holds('nextDueEvent returns the due time of the first pending row, leases included', async ({ db }) => {
     expect((await nextDueEvent(db)).dueAt).toBeNull()
-    await keep(db, 1, { due: 'dispatched' })
+    await insertRows(db, 1, { due: 'dispatched' })
     expect((await nextDueEvent(db)).dueAt).toBeNull()
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     expect((await nextDueEvent(db)).dueAt).toBe(T + MINUTE)
-    await keep(db, 1, { due: T + 5 })
+    await insertRows(db, 1, { due: T + 5 })
     expect((await nextDueEvent(db)).dueAt).toBe(T + 5)
     await completeEvent(db, claim)
     expect((await nextDueEvent(db)).dueAt).toBe(T + 5)
@@ -158,7 +169,7 @@ export function claimPromises(holds: Holds): void {
   })
 
   holds('a worker may claim a dispatched row once the lease of its sweep has expired', async ({ db }) => {
-    const [id = ''] = await keep(db, 1)
+    const [id = ''] = await insertRows(db, 1)
     await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
     expect((await claimDueEvents(db, { limit: 5, now: T + MINUTE - 1 })).claims).toEqual([])
     expect(moved(await claimOne(db, T + MINUTE))).toMatchObject({ id, attempts: 1, crashes: 0, gen: 2 })

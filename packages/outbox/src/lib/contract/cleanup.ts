@@ -4,12 +4,12 @@ import { cleanupOldEvents } from '../cleanup.ts'
 import type { OutboxDatabase } from '../database.ts'
 import { replayEvents } from '../replay.ts'
 import { completeEvent, failEvent, settleEvents } from '../settle.ts'
-import { type Holds, MINUTE, T, counted, find, findAll, keep, keepClaimed } from './fixtures.ts'
+import { type Holds, MINUTE, T, counted, find, findAll, insertClaimed, insertRows } from './fixtures.ts'
 
 const DAY = 86_400_000
 
 async function keepFailed(db: OutboxDatabase, count: number, now: number): Promise<void> {
-  await keep(db, count)
+  await insertRows(db, count)
   const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
   await settleEvents(
     db,
@@ -20,8 +20,8 @@ async function keepFailed(db: OutboxDatabase, count: number, now: number): Promi
 
 export function cleanupPromises(holds: Holds): void {
   holds('a clean-up deletes completed rows a day after they settled, failed ones after a week', async ({ db }) => {
-    await failEvent(db, await keepClaimed(db), { error: 'e', now: T })
-    await completeEvent(db, await keepClaimed(db), { keepCompleted: true, now: T })
+    await failEvent(db, await insertClaimed(db), { error: 'e', now: T })
+    await completeEvent(db, await insertClaimed(db), { keepCompleted: true, now: T })
     expect(await cleanupOldEvents(db, { now: T + DAY - 1 })).toEqual({ deleted: 0, more: false })
     expect(await cleanupOldEvents(db, { now: T + DAY + 1 })).toEqual({ deleted: 1, more: false })
     expect(await cleanupOldEvents(db, { now: T + 7 * DAY - 1 })).toEqual({ deleted: 0, more: false })
@@ -31,23 +31,23 @@ export function cleanupPromises(holds: Holds): void {
 
   holds('a clean-up counts age from the settling, never from the creation (trap 6)', async ({ db }) => {
     // Settled at T, years after its creation by the database's clock.
-    const old = await keepClaimed(db)
+    const old = await insertClaimed(db)
     await failEvent(db, old, { error: 'e', now: T })
     expect((await cleanupOldEvents(db, { failedRetentionMs: DAY, now: T + MINUTE })).deleted).toBe(0)
     expect(await find(db, old.id)).toBeDefined()
     // Settled long before its creation: past its retention by the database's clock.
-    const early = await keepClaimed(db)
+    const early = await insertClaimed(db)
     await failEvent(db, early, { error: 'e', now: 1000 })
     expect((await cleanupOldEvents(db)).deleted).toBe(1)
     expect((await findAll(db)).map(({ id }) => id)).toEqual([old.id])
   })
 
   holds('a clean-up never deletes pending, claimed, dispatched or held rows', async ({ db }) => {
-    const held = await keepClaimed(db)
+    const held = await insertClaimed(db)
     await settleEvents(db, [{ settle: 'hold', claim: held, reason: 'blocked' }])
-    await keepClaimed(db)
-    await keep(db, 1)
-    await keep(db, 1, { due: 'dispatched' })
+    await insertClaimed(db)
+    await insertRows(db, 1)
+    await insertRows(db, 1, { due: 'dispatched' })
     expect(await cleanupOldEvents(db, { failedRetentionMs: 0, now: T + 1000 * DAY })).toEqual({
       deleted: 0,
       more: false,

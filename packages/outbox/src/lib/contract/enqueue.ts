@@ -78,7 +78,7 @@ export function enqueuePromises(holds: Holds): void {
     const events = Array.from({ length: 40 }, () => event({ payload: '"'.repeat(MAX_PAYLOAD_BYTES) }))
     const watched = counted(db)
     expect(await enqueueEvents(watched.db, events)).toMatchObject(events.map(() => ({ result: 'inserted' })))
-    expect(watched.count.units).toBe(1)
+    expect(watched.count.commits).toBe(1)
     const { claims } = await claimDueEvents(rival, { limit: 100, now: T })
     expect(claims.map(({ payload }) => payload.length)).toEqual(events.map(() => MAX_PAYLOAD_BYTES))
   })
@@ -201,27 +201,27 @@ export function enqueuePromises(holds: Holds): void {
     expect(await db.run(insert)).toMatchObject({ rows: [] })
     await db.run({ sql: "insert into receivers values ('ep_b', 2), ('ep_a', 1), ('ep_c', 9), ('ep_d', 3)", params: [] })
     const { rows } = await db.run<Pick<PendingEvent, 'id' | 'endpointId' | 'gen' | 'ready' | 'holdReason'>>(insert)
-    const kept = await findAll(rival)
+    const all = await findAll(rival)
     expect(rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
-      kept.map(({ id, endpointId, gen, ready, holdReason }) => ({ id, endpointId, gen, ready, holdReason })),
+      all.map(({ id, endpointId, gen, ready, holdReason }) => ({ id, endpointId, gen, ready, holdReason })),
     )
-    expect(kept.map(moved)).toMatchObject([
+    expect(all.map(moved)).toMatchObject([
       { id: `${one.eventId}.ep_a`, endpointId: 'ep_a', maxAttempts: 1, gen: 0, dueAt: T, payload: one.payload },
       { id: `${one.eventId}.ep_b`, endpointId: 'ep_b', maxAttempts: 2, gen: 0, dueAt: T, payload: one.payload },
       {
         id: `${one.eventId}.ep_d`,
         status: 'held',
         holdReason: 'resting',
-        heldAt: kept[2]?.createdAt,
+        heldAt: all[2]?.createdAt,
         gen: 0,
         dueAt: null,
       },
     ])
-    expect(kept.slice(0, 2)).toMatchObject([
+    expect(all.slice(0, 2)).toMatchObject([
       { status: 'pending' },
       { status: 'pending', holdReason: null, heldAt: null },
     ])
     expect((await db.run(insert)).rows).toEqual([])
-    expect(await findAll(db)).toEqual(kept)
+    expect(await findAll(db)).toEqual(all)
   })
 }

@@ -14,16 +14,16 @@ import {
   eventIdAt,
   find,
   findAll,
-  keep,
-  keepClaimed,
+  insertClaimed,
+  insertRows,
   row,
 } from './fixtures.ts'
 
 const maxAgeMs = 7 * 86_400_000
 
 /** Inserts rows and holds them. */
-async function keepHeld(db: OutboxDatabase, count: number): Promise<string[]> {
-  const ids = await keep(db, count)
+async function insertHeld(db: OutboxDatabase, count: number): Promise<string[]> {
+  const ids = await insertRows(db, count)
   const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
   await settleEvents(
     db,
@@ -47,10 +47,10 @@ export function expirePromises(holds: Holds): void {
   holds(
     'a row that was not settled within its maximum age fails as expired: held, due, waiting or dispatched',
     async ({ db, rival }) => {
-      const [held = ''] = await keepHeld(db, 1)
-      const [due = ''] = await keep(db, 1)
-      const [dispatched = ''] = await keep(db, 1, { due: 'dispatched' })
-      const [waiting = ''] = await keep(db, 1, { due: T + maxAgeMs })
+      const [held = ''] = await insertHeld(db, 1)
+      const [due = ''] = await insertRows(db, 1)
+      const [dispatched = ''] = await insertRows(db, 1, { due: 'dispatched' })
+      const [waiting = ''] = await insertRows(db, 1, { due: T + maxAgeMs })
       const before = await findAll(db)
       const young = await databaseNow(db)
       expect(await expireEvents(db, { maxAgeMs, now: young })).toEqual({ ids: [], more: false })
@@ -75,7 +75,7 @@ export function expirePromises(holds: Holds): void {
 
   holds('a row under a live lease never expires, and does once the lease has expired', async ({ db }) => {
     const begun = (await databaseNow(db)) + maxAgeMs + MINUTE
-    await keep(db, 1, { due: begun })
+    await insertRows(db, 1, { due: begun })
     const claim = await claimOne(db, begun)
     expect((await expireEvents(db, { maxAgeMs, now: begun + MINUTE - 1 })).ids).toEqual([])
     expect((await expireEvents(db, { maxAgeMs, now: begun + MINUTE })).ids).toEqual([claim.id])
@@ -83,12 +83,12 @@ export function expirePromises(holds: Holds): void {
   })
 
   holds('settled rows never expire, and a late settle of an expired row is lost', async ({ db }) => {
-    const failed = await keepClaimed(db)
+    const failed = await insertClaimed(db)
     await failEvent(db, failed, { error: 'e', now: T })
-    const kept = await keepClaimed(db)
+    const kept = await insertClaimed(db)
     await completeEvent(db, kept, { keepCompleted: true, now: T })
     const before = await findAll(db)
-    const retried = await keepClaimed(db)
+    const retried = await insertClaimed(db)
     await rescheduleEvent(db, retried, { dueAt: 1000 })
     expect(await expireAll(db)).toEqual([retried.id])
     expect(await completeEvent(db, { ...retried, gen: retried.gen + 1 })).toBe('lost')
@@ -96,7 +96,7 @@ export function expirePromises(holds: Holds): void {
   })
 
   holds('a replay restarts the age of a row', async ({ db }) => {
-    const [id = ''] = await keepHeld(db, 1)
+    const [id = ''] = await insertHeld(db, 1)
     expect(await expireAll(db)).toEqual([id])
     const replayedAt = (await databaseNow(db)) + 2 * maxAgeMs
     expect((await replayEvents(db, { status: 'failed' }, { now: replayedAt })).ids).toEqual([id])
@@ -108,8 +108,8 @@ export function expirePromises(holds: Holds): void {
   holds('between two passes over every key, a step reads only keys whose ids are old enough', async ({ db }) => {
     const now = await databaseNow(db)
     await db.run(sqlText`update keepsend_sweep_pass set expiry_ended_at = ${now}`)
-    const [past = ''] = await keep(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })
-    const [young = ''] = await keep(db, 1)
+    const [past = ''] = await insertRows(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })
+    const [young = ''] = await insertRows(db, 1)
     await db.run(sqlText`update pending_events set created_at = created_at - ${2 * maxAgeMs}`)
     expect(await expireEvents(db, { maxAgeMs })).toEqual({ ids: [past], more: false })
     await db.run(sqlText`update keepsend_sweep_pass set expiry_ended_at = expiry_ended_at - ${60 * MINUTE}`)
@@ -118,14 +118,14 @@ export function expirePromises(holds: Holds): void {
 
   holds('age counts from the insert, whatever the time in the id', async ({ db }) => {
     const now = await databaseNow(db)
-    const [past = ''] = await keep(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })
-    const [future = ''] = await keep(db, 1, { eventId: eventIdAt(now + 20 * maxAgeMs) })
+    const [past = ''] = await insertRows(db, 1, { eventId: eventIdAt(now - 2 * maxAgeMs) })
+    const [future = ''] = await insertRows(db, 1, { eventId: eventIdAt(now + 20 * maxAgeMs) })
     expect((await expireEvents(db, { maxAgeMs, now })).ids).toEqual([])
     expect(await expireAll(db)).toEqual([past, future].sort())
   })
 
   holds('batches are bounded, and any process continues the pass where the last call ended', async ({ db, rival }) => {
-    const ids = await keepHeld(db, 7)
+    const ids = await insertHeld(db, 7)
     const now = (await databaseNow(db)) + maxAgeMs + MINUTE
     expect(await expireEvents(db, { maxAgeMs, batchSize: 3, now })).toEqual({ ids: expect.anything(), more: true })
     expect((await findAll(db)).map(({ status }) => status)).toEqual([
@@ -140,14 +140,14 @@ export function expirePromises(holds: Holds): void {
   })
 
   holds('two concurrent calls of expireEvents fail each row once', async ({ db, rival }) => {
-    const ids = await keepHeld(db, 40)
+    const ids = await insertHeld(db, 40)
     const now = (await databaseNow(db)) + maxAgeMs + MINUTE
     const both = await Promise.all([db, rival].map((one) => expireEvents(one, { maxAgeMs, now })))
     expect(both.flatMap((one) => one.ids).sort()).toEqual(ids)
   })
 
   holds('a row that moves after it was found does not expire', async ({ db, rival }) => {
-    const [id = ''] = await keep(db, 1)
+    const [id = ''] = await insertRows(db, 1)
     const now = T + MINUTE
     // Another worker claims the row after it was found and before it fails.
     const racing: OutboxDatabase = {
@@ -164,7 +164,7 @@ export function expirePromises(holds: Holds): void {
 
   holds('statements given as alongside commit with the rows, or nothing does', async ({ db }) => {
     await db.run({ sql: 'create table notes (id text not null primary key)', params: [] })
-    const [id = ''] = await keepHeld(db, 1)
+    const [id = ''] = await insertHeld(db, 1)
     const now = (await databaseNow(db)) + maxAgeMs + MINUTE
     const note = (one: { id: string }) => sqlText`insert into notes values (${one.id})`
     const twice = expireEvents(db, { maxAgeMs, now, alongside: (rows) => [...rows.map(note), ...rows.map(note)] })

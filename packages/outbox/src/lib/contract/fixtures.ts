@@ -59,7 +59,11 @@ export async function storedPayloads(
 }
 
 /** Inserts `count` events and returns their row ids, in key order. */
-export async function keep(db: OutboxDatabase, count: number, parts: Partial<OutboxEvent> = {}): Promise<string[]> {
+export async function insertRows(
+  db: OutboxDatabase,
+  count: number,
+  parts: Partial<OutboxEvent> = {},
+): Promise<string[]> {
   const kept = await enqueueEvents(
     db,
     Array.from({ length: count }, () => event(parts)),
@@ -68,8 +72,8 @@ export async function keep(db: OutboxDatabase, count: number, parts: Partial<Out
 }
 
 /** Inserts one event and claims it with a lease of a minute from `now`. */
-export async function keepClaimed(db: OutboxDatabase, parts: Partial<OutboxEvent> = {}, now = T): Promise<Claim> {
-  await keep(db, 1, parts)
+export async function insertClaimed(db: OutboxDatabase, parts: Partial<OutboxEvent> = {}, now = T): Promise<Claim> {
+  await insertRows(db, 1, parts)
   return claimOne(db, now)
 }
 
@@ -140,20 +144,20 @@ export async function clockPast(db: OutboxDatabase, time: number): Promise<void>
 }
 
 /** The same database, which counts statements and transactions. */
-export function counted(db: OutboxDatabase): { db: OutboxDatabase; count: { statements: number; units: number } } {
-  const count = { statements: 0, units: 0 }
+export function counted(db: OutboxDatabase): { db: OutboxDatabase; count: { statements: number; commits: number } } {
+  const count = { statements: 0, commits: 0 }
   return {
     count,
     db: {
       dialect: db.dialect,
       run<R extends object>(statement: Statement) {
         count.statements += 1
-        count.units += 1
+        count.commits += 1
         return db.run<R>(statement)
       },
       atomic(statements) {
         count.statements += statements.length
-        count.units += 1
+        count.commits += 1
         return db.atomic(statements)
       },
     },

@@ -4,7 +4,7 @@ import { holdLaneStatement } from '../hold.ts'
 import { lineUpDueEvents } from '../lane.ts'
 import { settleEvents } from '../settle.ts'
 import { raw, sqlText } from '../statement.ts'
-import { type Holds, T, claimOne, findAll, keep, refOf, row, rowOf } from './fixtures.ts'
+import { type Holds, T, claimOne, findAll, insertRows, refOf, row, rowOf } from './fixtures.ts'
 
 const LANE = { workspaceId: 'ws_1', endpointId: 'ep_1' }
 const SWITCHES = { sql: 'create table switches (name text not null primary key)', params: [] }
@@ -12,11 +12,11 @@ const turnOn = (name: string) => sqlText`insert into switches (name) values (${n
 
 export function holdLanePromises(holds: Holds): void {
   holds('holding a lane holds its rows, counts no attempt and increments gen', async ({ db }) => {
-    const due = await keep(db, 3, { due: 'now' })
+    const due = await insertRows(db, 3, { due: 'now' })
     const others = [
-      ...(await keep(db, 2, { due: 'now', endpointId: 'ep_2' })),
-      ...(await keep(db, 1, { due: T })),
-      ...(await keep(db, 1, { due: 'dispatched' })),
+      ...(await insertRows(db, 2, { due: 'now', endpointId: 'ep_2' })),
+      ...(await insertRows(db, 1, { due: T })),
+      ...(await insertRows(db, 1, { due: 'dispatched' })),
     ]
     const before = new Map((await findAll(db)).map((one) => [one.id, one]))
     const { changes } = await db.run(holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') }))
@@ -39,7 +39,7 @@ export function holdLanePromises(holds: Holds): void {
   })
 
   holds('holding a lane skips a claimed row, also after its lease has expired', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { due: 'now' })
+    const [id = ''] = await insertRows(db, 1, { due: 'now' })
     const hold = holdLaneStatement(db, { ...LANE, reason: 'blocked', guard: raw('1 = 1') })
     const { claims } = await claimDueEvents(db, { limit: 1 })
     expect(await db.run(hold)).toMatchObject({ changes: 0 })
@@ -54,7 +54,7 @@ export function holdLanePromises(holds: Holds): void {
 
   holds('holding a lane evaluates its guard for each row', async ({ db }) => {
     await db.run(SWITCHES)
-    const [held = '', free = ''] = await keep(db, 2, { due: 'now' })
+    const [held = '', free = ''] = await insertRows(db, 2, { due: 'now' })
     await db.run(turnOn(held))
     const guard = raw('exists (select 1 from switches where name = pending_events.id)')
     expect(await db.run(holdLaneStatement(db, { ...LANE, reason: 'blocked', guard }))).toMatchObject({

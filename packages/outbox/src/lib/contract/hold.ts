@@ -20,16 +20,16 @@ import {
   claimOne,
   databaseNow,
   findAll,
-  keep,
-  keepClaimed,
+  insertClaimed,
+  insertRows,
   moved,
   row,
   rowOf,
 } from './fixtures.ts'
 
 /** Inserts `count` rows of one endpoint and holds them; returns their ids. */
-async function keepHeld(db: OutboxDatabase, count: number, endpointId: string): Promise<string[]> {
-  const ids = await keep(db, count, { endpointId })
+async function insertHeld(db: OutboxDatabase, count: number, endpointId: string): Promise<string[]> {
+  const ids = await insertRows(db, count, { endpointId })
   const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
   await settleEvents(
     db,
@@ -50,7 +50,7 @@ const isOn = (name: string) => sqlText`exists (select 1 from switches where name
 
 export function holdPromises(holds: Holds): void {
   holds('a held row has its reason, counts no attempt and is not settled', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     const { lost } = await settleEvents(db, [{ settle: 'hold', claim, reason: 'circuit_open', error: 'http_500' }], {
       now: T,
     })
@@ -69,13 +69,13 @@ export function holdPromises(holds: Holds): void {
   })
 
   holds('neither a claim nor a sweep takes a held row', async ({ db }) => {
-    await keepHeld(db, 1, 'ep_1')
+    await insertHeld(db, 1, 'ep_1')
     expect((await claimDueEvents(db, { limit: 5, now: T + MINUTE })).claims).toEqual([])
     expect((await sweepPendingEvents(db, { firstSends: 'all', now: T + MINUTE })).events).toEqual([])
   })
 
   holds('a resumed row is due now under a new gen, with its attempts unchanged', async ({ db, rival }) => {
-    const [id = ''] = await keepHeld(db, 1, 'ep_1')
+    const [id = ''] = await insertHeld(db, 1, 'ep_1')
     const resumed = await resume(rival, { endpointId: 'ep_1', limit: 10, now: T + 5 })
     const now = await row(db, id)
     expect(moved(now)).toMatchObject({
@@ -93,7 +93,7 @@ export function holdPromises(holds: Holds): void {
   })
 
   holds('a resume takes the oldest rows first, at most as many as its limit', async ({ db }) => {
-    const ids = await keepHeld(db, 5, 'ep_1')
+    const ids = await insertHeld(db, 5, 'ep_1')
     expect(await resume(db, { endpointId: 'ep_1', limit: 2, now: T })).toHaveLength(2)
     const pending = (await findAll(db)).filter(({ status }) => status === 'pending')
     expect(pending.map(({ id }) => id)).toEqual(ids.slice(0, 2))
@@ -103,7 +103,7 @@ export function holdPromises(holds: Holds): void {
   })
 
   holds('a resume can space its rows: the first after afterMs, each further one apartMs later', async ({ db }) => {
-    const ids = await keepHeld(db, 4, 'ep_1')
+    const ids = await insertHeld(db, 4, 'ep_1')
     const resumed = await resume(db, { endpointId: 'ep_1', limit: 3, afterMs: MINUTE, apartMs: SECOND, now: T })
     const times = [MINUTE, MINUTE + SECOND, MINUTE + 2 * SECOND]
     expect(resumed).toMatchObject(times.map((inMs, index) => ({ id: ids[index], inMs })))
@@ -111,7 +111,7 @@ export function holdPromises(holds: Holds): void {
   })
 
   holds("a resume without a time uses the database's clock", async ({ db }) => {
-    const [id = ''] = await keepHeld(db, 1, 'ep_1')
+    const [id = ''] = await insertHeld(db, 1, 'ep_1')
     const before = await databaseNow(db)
     const [resumed] = await resume(db, { endpointId: 'ep_1', limit: 10, afterMs: MINUTE })
     const after = await databaseNow(db)
@@ -123,7 +123,7 @@ export function holdPromises(holds: Holds): void {
 
   holds('a resume leaves its rows held while its guard is false', async ({ db }) => {
     await db.run(SWITCHES)
-    const ids = await keepHeld(db, 3, 'ep_1')
+    const ids = await insertHeld(db, 3, 'ep_1')
     const options = { endpointId: 'ep_1', limit: 10, guard: isOn('open'), now: T }
     expect(await resume(db, options)).toEqual([])
     expect((await findAll(db)).map(({ status }) => status)).toEqual(ids.map(() => 'held'))
@@ -144,14 +144,14 @@ export function holdPromises(holds: Holds): void {
   })
 
   holds("another endpoint's rows stay held", async ({ db }) => {
-    await keepHeld(db, 2, 'ep_1')
-    const others = await keepHeld(db, 2, 'ep_2')
+    await insertHeld(db, 2, 'ep_1')
+    const others = await insertHeld(db, 2, 'ep_2')
     await resume(db, { endpointId: 'ep_1', limit: 10, now: T })
     expect((await findAll(db)).filter(({ status }) => status === 'held').map(({ id }) => id)).toEqual(others)
   })
 
   holds('two concurrent resumes resume each row once', async ({ db, rival }) => {
-    const ids = await keepHeld(db, 20, 'ep_1')
+    const ids = await insertHeld(db, 20, 'ep_1')
     const both = await Promise.all([db, rival].map((one) => resume(one, { endpointId: 'ep_1', limit: 15, now: T })))
     expect(both.flatMap((rows) => rows.map(({ id }) => id)).sort()).toEqual(ids)
     expect((await findAll(db)).map((one) => moved(one).gen)).toEqual(Array.from({ length: 20 }, () => 3))
@@ -160,9 +160,9 @@ export function holdPromises(holds: Holds): void {
   holds(
     'held rows of an endpoint that is gone fail oldest first, at most as many as the limit, and no others',
     async ({ db }) => {
-      const [first = '', ...others] = await keepHeld(db, 3, 'ep_1')
-      const anothers = await keepHeld(db, 2, 'ep_2')
-      const claim = await keepClaimed(db, { endpointId: 'ep_1' })
+      const [first = '', ...others] = await insertHeld(db, 3, 'ep_1')
+      const anothers = await insertHeld(db, 2, 'ep_2')
+      const claim = await insertClaimed(db, { endpointId: 'ep_1' })
       const fail = (limit: number) => db.run(failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit }))
       expect(await fail(1)).toMatchObject({ changes: 1 })
       const failed = {
@@ -189,7 +189,7 @@ export function holdPromises(holds: Holds): void {
   )
 
   holds('two concurrent calls that fail held rows fail each row once', async ({ db, rival }) => {
-    await keepHeld(db, 20, 'ep_1')
+    await insertHeld(db, 20, 'ep_1')
     const both = await Promise.all(
       [db, rival].map((one) => one.run(failHeldStatement(one, { endpointId: 'ep_1', error: 'gone', limit: 15 }))),
     )
@@ -204,8 +204,8 @@ export function holdPromises(holds: Holds): void {
       ['ep_1', 2],
       ['ep_3', 1],
     ] as const)
-      await keepHeld(db, rows, endpointId)
-    await keepClaimed(db, { endpointId: 'ep_4' })
+      await insertHeld(db, rows, endpointId)
+    await insertClaimed(db, { endpointId: 'ep_4' })
     expect(await endpointsWithHeldRows(db, { limit: 10 })).toEqual(['ep_1', 'ep_2', 'ep_3'])
     expect(await endpointsWithHeldRows(db, { limit: 2 })).toEqual(['ep_1', 'ep_2'])
     for (const [after, found] of [

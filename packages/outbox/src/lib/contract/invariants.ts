@@ -10,7 +10,7 @@ import type { ClaimRef, PendingEvent } from '../row.ts'
 import { settleEvents } from '../settle.ts'
 import type { Outcome } from '../outcome.ts'
 import { sweepPendingEvents } from '../sweep.ts'
-import { type Holds, MINUTE, databaseNow, findAll, keep, moved, refsOf } from './fixtures.ts'
+import { type Holds, MINUTE, databaseNow, findAll, insertRows, moved, refsOf } from './fixtures.ts'
 
 /** A small random number generator (mulberry32): the same seed gives the same story. */
 function numbers(seed: number): (below: number) => number {
@@ -51,7 +51,7 @@ function faults(row: PendingEvent, now: number): string[] {
     ],
     ['dispatched only while never taken', !dispatched || (moved(row).gen === 0 && row.claimedAt === null)],
   ]
-  return checks.flatMap(([rule, kept]) => (kept ? [] : [`${rule}: ${JSON.stringify(row)}`]))
+  return checks.flatMap(([rule, holds]) => (holds ? [] : [`${rule}: ${JSON.stringify(row)}`]))
 }
 
 export function invariantPromises(holds: Holds): void {
@@ -60,8 +60,8 @@ export function invariantPromises(holds: Holds): void {
       const pick = numbers(seed)
       let now = await databaseNow(db)
       let before = new Map<string, PendingEvent>()
-      const refs = await refsOf(db, await keep(db, 6, { due: 'dispatched', maxAttempts: 2 }))
-      await keep(db, 10, { due: now, maxAttempts: 3 })
+      const refs = await refsOf(db, await insertRows(db, 6, { due: 'dispatched', maxAttempts: 2 }))
+      await insertRows(db, 10, { due: now, maxAttempts: 3 })
 
       for (let step = 0; step < 150; step++) {
         const one = pick(2) ? db : rival

@@ -15,8 +15,8 @@ import {
   everyOutcome,
   find,
   findAll,
-  keep,
-  keepClaimed,
+  insertClaimed,
+  insertRows,
   moved,
   row,
   rowOf,
@@ -35,23 +35,23 @@ const bytesOf = (name: string): string => String.fromCharCode(...new TextEncoder
 const idsOf = ({ claims }: ClaimResult): string[] => claims.map(({ id }) => id)
 
 /** A claim whose lease has expired by the database's clock. */
-async function keepExpired(db: OutboxDatabase, parts: Parameters<typeof keepClaimed>[1] = {}) {
-  return keepClaimed(db, { due: 1, ...parts }, 1)
+async function insertExpired(db: OutboxDatabase, parts: Parameters<typeof insertClaimed>[1] = {}) {
+  return insertClaimed(db, { due: 1, ...parts }, 1)
 }
 
 export function lanePromises(holds: Holds): void {
   holds('a row that may go now is in its lane, one that waits for a time or a queue is in none', async ({ db }) => {
-    await keep(db, 2, { due: 'now' })
-    await keep(db, 1, { due: 1, endpointId: 'ep_past' })
-    await keep(db, 1, { due: T, endpointId: 'ep_later' })
-    await keep(db, 1, { due: 'dispatched', endpointId: 'ep_queue' })
+    await insertRows(db, 2, { due: 'now' })
+    await insertRows(db, 1, { due: 1, endpointId: 'ep_past' })
+    await insertRows(db, 1, { due: T, endpointId: 'ep_later' })
+    await insertRows(db, 1, { due: 'dispatched', endpointId: 'ep_queue' })
     expect(await look(db)).toEqual(['ws_1 ep_1', 'ws_1 ep_past'])
     expect((await lookAtLanes(db)).dueAt).toBe(T)
     expect((await findAll(db)).map(({ ready }) => ready)).toEqual([1, 1, 1, 0, 0])
   })
 
   holds('rows without an endpoint are in a lane as well', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { due: 'now', endpointId: undefined })
+    const [id = ''] = await insertRows(db, 1, { due: 'now', endpointId: undefined })
     const { lanes } = await lookAtLanes(db)
     expect(lanes).toEqual([{ workspaceId: 'ws_1', endpointId: '' }])
     const claimed = await claimReadyEvents(db, { lanes: lanes.map((lane) => ({ ...lane, count: 5 })) })
@@ -62,7 +62,7 @@ export function lanePromises(holds: Holds): void {
     'a look returns a bounded number of lanes of each workspace, and continues after the last workspace',
     async ({ db }) => {
       const names = ['Ä', 'z', '~', 'a', 'B', 'x'.repeat(255), '語', '𝄞']
-      for (const workspaceId of names) await keep(db, 1, { due: 'now', workspaceId })
+      for (const workspaceId of names) await insertRows(db, 1, { due: 'now', workspaceId })
       // By their bytes, on every database; in JavaScript by code points, which differs for one beyond the basic plane.
       const sorted = names.toSorted((one, other) => (bytesOf(one) < bytesOf(other) ? -1 : 1))
       const seen: string[] = []
@@ -77,8 +77,9 @@ export function lanePromises(holds: Holds): void {
   )
 
   holds('a look at a workspace with more lanes continues after an endpoint', async ({ db }) => {
-    for (const endpointId of ['ep_3', 'ep', 'ep_1', 'ep-1', 'ep_22']) await keep(db, 1, { due: 'now', endpointId })
-    await keep(db, 1, { due: 'now', workspaceId: 'ws_2' })
+    for (const endpointId of ['ep_3', 'ep', 'ep_1', 'ep-1', 'ep_22'])
+      await insertRows(db, 1, { due: 'now', endpointId })
+    await insertRows(db, 1, { due: 'now', workspaceId: 'ws_2' })
     expect(await look(db, { endpoints: 2 })).toEqual(['ws_1 ep', 'ws_1 ep-1', 'ws_2 ep_1'])
     const behind = { ws_1: 'ep-1', other: 'x' }
     expect(await look(db, { endpoints: 2, behind })).toEqual(['ws_1 ep_1', 'ws_1 ep_22', 'ws_2 ep_1'])
@@ -86,8 +87,8 @@ export function lanePromises(holds: Holds): void {
   })
 
   holds('a look at some workspaces returns their lanes and no others', async ({ db }) => {
-    for (const workspaceId of ['ws_1', 'Ä', '語']) await keep(db, 1, { due: 'now', workspaceId })
-    await keep(db, 1, { due: 'now', endpointId: 'ep_2' })
+    for (const workspaceId of ['ws_1', 'Ä', '語']) await insertRows(db, 1, { due: 'now', workspaceId })
+    await insertRows(db, 1, { due: 'now', endpointId: 'ep_2' })
     expect(await look(db, { only: ['ws_1', 'nobody', '語'] })).toEqual(['ws_1 ep_1', 'ws_1 ep_2', '語 ep_1'])
     expect(await look(db, { only: ['ws_1'], behind: { ws_1: 'ep_1' }, after: 'ws_2' })).toEqual(['ws_1 ep_2'])
     expect((await lookAtLanes(db, { only: ['ws_1', '語'], workspaces: 1 })).next).toBe('')
@@ -95,7 +96,7 @@ export function lanePromises(holds: Holds): void {
   })
 
   holds('a claim as a sweep counts no attempt, leaves no mark, and returns its rows apart', async ({ db }) => {
-    const ids = await keep(db, 3, { due: 'now' })
+    const ids = await insertRows(db, 3, { due: 'now' })
     const { lost, claimed } = await settleEvents(db, [], {
       claim: { lanes: [{ ...LANE, count: 2 }], as: 'sweep', leaseMs: MINUTE },
     })
@@ -108,9 +109,9 @@ export function lanePromises(holds: Holds): void {
   })
 
   holds('a claim takes the requested number of rows from each lane, oldest event first', async ({ db }) => {
-    const first = await keep(db, 5, { due: 'now' })
-    const second = await keep(db, 3, { due: 'now', endpointId: 'ep_2' })
-    const third = await keep(db, 2, { due: 'now', workspaceId: 'ws_2' })
+    const first = await insertRows(db, 5, { due: 'now' })
+    const second = await insertRows(db, 3, { due: 'now', endpointId: 'ep_2' })
+    const third = await insertRows(db, 2, { due: 'now', workspaceId: 'ws_2' })
     const lanes = [
       { ...LANE, count: 2 },
       { workspaceId: 'ws_1', endpointId: 'ep_2', count: 10 },
@@ -126,8 +127,8 @@ export function lanePromises(holds: Holds): void {
   })
 
   holds('a claim of due rows leaves rows in line, and a claim of lanes leaves due rows', async ({ db }) => {
-    const inLine = await keep(db, 2, { due: 'now' })
-    const due = await keep(db, 2, { due: T })
+    const inLine = await insertRows(db, 2, { due: 'now' })
+    const due = await insertRows(db, 2, { due: T })
     expect(idsOf(await claimReadyEvents(db, { due: 10, now: T }))).toEqual(due)
     expect(idsOf(await claimReadyEvents(db, { lanes: [{ ...LANE, count: 10 }] }))).toEqual(inLine)
     expect(await claimReadyEvents(db, {})).toEqual({ claims: [], exhausted: [] })
@@ -135,8 +136,8 @@ export function lanePromises(holds: Holds): void {
 
   holds('concurrent claims of the same lanes get disjoint rows, each its share while rows last', async (both) => {
     const ids = [
-      ...(await keep(both.db, 40, { due: 'now' })),
-      ...(await keep(both.db, 40, { due: 'now', endpointId: 'ep_2' })),
+      ...(await insertRows(both.db, 40, { due: 'now' })),
+      ...(await insertRows(both.db, 40, { due: 'now', endpointId: 'ep_2' })),
     ]
     const lanes = ['ep_1', 'ep_2'].map((endpointId) => ({ workspaceId: 'ws_1', endpointId, count: 5 }))
     const taken = await Promise.all(
@@ -149,9 +150,9 @@ export function lanePromises(holds: Holds): void {
   })
 
   holds('claimDueEvents takes from all workspaces in turn, whatever the backlog of one', async ({ db }) => {
-    await keep(db, 100, { due: 'now', workspaceId: 'ws_a' })
-    await keep(db, 100, { due: T, workspaceId: 'ws_a' })
-    const mine = await keep(db, 2, { due: 'now', workspaceId: 'ws_b' })
+    await insertRows(db, 100, { due: 'now', workspaceId: 'ws_a' })
+    await insertRows(db, 100, { due: T, workspaceId: 'ws_a' })
+    const mine = await insertRows(db, 2, { due: 'now', workspaceId: 'ws_b' })
     const claimed = idsOf(await claimDueEvents(db, { limit: 20, now: T }))
     expect(claimed).toHaveLength(20)
     expect(claimed).toEqual(expect.arrayContaining(mine))
@@ -163,8 +164,8 @@ export function lanePromises(holds: Holds): void {
     'putting a row in line changes nothing else: its claim stays current, and its late settle counts once',
     async ({ db, rival }) => {
       for (const outcome of everyOutcome({ id: '', gen: 0 })) {
-        const claim = await keepExpired(db)
-        const waiting = await keep(db, 1, { due: T })
+        const claim = await insertExpired(db)
+        const waiting = await insertRows(db, 1, { due: T })
         expect(await lineUpDueEvents(rival)).toBe(1)
         expect(await lineUpDueEvents(rival)).toBe(0)
         expect(await row(db, claim.id)).toEqual({ ...rowOf(claim), ready: 1 })
@@ -182,7 +183,7 @@ export function lanePromises(holds: Holds): void {
   )
 
   holds('a late settle is lost when the row was put in line and claimed by another worker', async ({ db, rival }) => {
-    const claim = await keepExpired(db)
+    const claim = await insertExpired(db)
     await lineUpDueEvents(db)
     const { claims } = await claimReadyEvents(rival, { lanes: [{ ...LANE, count: 1 }] })
     expect(claims.map(moved)).toMatchObject([{ id: claim.id, gen: 2, crashes: 1, attempts: 1 }])
@@ -193,7 +194,7 @@ export function lanePromises(holds: Holds): void {
   })
 
   holds('a heartbeat takes a row out of line, and a row with a live owner is never in line', async ({ db, rival }) => {
-    const claim = await keepExpired(db)
+    const claim = await insertExpired(db)
     expect(await lineUpDueEvents(rival)).toBe(1)
     expect(await extendLease(db, [claim], MINUTE)).toEqual([])
     expect(moved(await row(db, claim.id))).toMatchObject({ ready: 0, gen: 1 })
@@ -205,9 +206,9 @@ export function lanePromises(holds: Holds): void {
     holds(
       `a commit that settles a row in line does not claim it again (keepCompleted: ${keepCompleted})`,
       async ({ db }) => {
-        const claim = await keepExpired(db)
+        const claim = await insertExpired(db)
         await lineUpDueEvents(db)
-        const [next = ''] = await keep(db, 1, { due: 'now' })
+        const [next = ''] = await insertRows(db, 1, { due: 'now' })
         const { lost, claimed } = await settleEvents(db, [{ settle: 'complete', claim }], {
           keepCompleted,
           claim: { lanes: [{ ...LANE, count: 10 }] },
@@ -218,19 +219,19 @@ export function lanePromises(holds: Holds): void {
   }
 
   holds('two processes put the same rows in line once', async ({ db, rival }) => {
-    for (let n = 0; n < 20; n++) await keepExpired(db)
+    for (let n = 0; n < 20; n++) await insertExpired(db)
     const counts = await Promise.all([lineUpDueEvents(db, { limit: 15 }), lineUpDueEvents(rival, { limit: 15 })])
     expect(counts.reduce((sum, one) => sum + one, 0)).toBe(20)
     expect((await findAll(db)).map(({ ready }) => ready)).toEqual(Array.from({ length: 20 }, () => 1))
   })
 
   holds('a replayed row is in line, and the next due time is that of a waiting row', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     await settleEvents(db, [{ settle: 'fail', claim, error: 'e' }])
     await replayEvents(db, { ids: [claim.id] })
     expect(await look(db)).toEqual(['ws_1 ep_1'])
     expect((await nextDueEvent(db)).dueAt).toBeNull()
-    await keep(db, 1, { due: T + SECOND })
+    await insertRows(db, 1, { due: T + SECOND })
     expect((await nextDueEvent(db)).dueAt).toBe(T + SECOND)
   })
 

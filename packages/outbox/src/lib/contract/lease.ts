@@ -12,8 +12,8 @@ import {
   claimOne,
   counted,
   databaseNow,
-  keep,
-  keepClaimed,
+  insertClaimed,
+  insertRows,
   moved,
   refOf,
   refsOf,
@@ -23,7 +23,7 @@ import {
 
 export function leasePromises(holds: Holds): void {
   holds('an extended lease excludes other workers', async ({ db, rival }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     expect(await extendLease(db, [claim], MINUTE, { now: T + 50 * SECOND })).toEqual([])
     expect(await row(db, claim.id)).toEqual({ ...rowOf(claim), dueAt: T + 110 * SECOND })
     expect((await claimDueEvents(rival, { limit: 5, now: T + 109 * SECOND })).claims).toEqual([])
@@ -31,7 +31,7 @@ export function leasePromises(holds: Holds): void {
   })
 
   holds('an extension never shortens a lease', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     expect(await extendLease(db, [claim], SECOND, { now: T })).toEqual([])
     expect(await row(db, claim.id)).toEqual(rowOf(claim))
   })
@@ -39,12 +39,12 @@ export function leasePromises(holds: Holds): void {
   holds(
     'an extension reports a claim that was settled or taken by another worker as lost, and leaves its row unchanged',
     async ({ db, rival }) => {
-      const [taken, failed, deleted] = [await keepClaimed(db), await keepClaimed(db), await keepClaimed(db)]
+      const [taken, failed, deleted] = [await insertClaimed(db), await insertClaimed(db), await insertClaimed(db)]
       await failEvent(db, failed, { error: 'e' })
       await completeEvent(db, deleted)
       const current = await claimOne(rival, T + MINUTE)
       expect(current.id).toBe(taken.id)
-      const kept = await keepClaimed(db)
+      const kept = await insertClaimed(db)
       const lost = await extendLease(db, [taken, failed, kept, deleted], 5 * MINUTE, { now: T + MINUTE })
       expect(lost).toEqual([taken.id, failed.id, deleted.id])
       expect(await row(db, taken.id)).toEqual(rowOf(current))
@@ -54,7 +54,7 @@ export function leasePromises(holds: Holds): void {
   )
 
   holds('one statement extends five hundred leases', async ({ db }) => {
-    await keep(db, 500)
+    await insertRows(db, 500)
     const { claims } = await claimDueEvents(db, { limit: 500, now: T })
     const watched = counted(db)
     expect(await extendLease(watched.db, claims, 5 * MINUTE, { now: T })).toEqual([])
@@ -64,8 +64,8 @@ export function leasePromises(holds: Holds): void {
   })
 
   holds('only a claim can be extended, not a row that was begun or swept', async ({ db }) => {
-    const [dispatched = ''] = await keep(db, 1, { due: 'dispatched' })
-    const [due = ''] = await keep(db, 1, { due: T })
+    const [dispatched = ''] = await insertRows(db, 1, { due: 'dispatched' })
+    const [due = ''] = await insertRows(db, 1, { due: T })
     await sweepPendingEvents(db, { leaseMs: MINUTE, firstSends: 'none', now: T })
     const refs = await refsOf(db, [dispatched, due])
     expect(await extendLease(db, refs, 5 * MINUTE, { now: T })).toEqual([dispatched, due])
@@ -73,7 +73,7 @@ export function leasePromises(holds: Holds): void {
   })
 
   holds('a message whose row has not moved is current, and beginEvent writes nothing', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { due: 'dispatched', payload: 'p' })
+    const [id = ''] = await insertRows(db, 1, { due: 'dispatched', payload: 'p' })
     const before = await row(db, id)
     const message = { id, gen: before.gen }
     expect(await beginEvent(db, message)).toMatchObject({ id, gen: before.gen, payload: 'p', attempts: 0 })
@@ -82,7 +82,7 @@ export function leasePromises(holds: Holds): void {
   })
 
   holds('a message with an old gen, or whose row is settled or gone, is stale', async ({ db }) => {
-    const [putOff, failed, deleted] = [await keepClaimed(db), await keepClaimed(db), await keepClaimed(db)]
+    const [putOff, failed, deleted] = [await insertClaimed(db), await insertClaimed(db), await insertClaimed(db)]
     await rescheduleEvent(db, putOff, { dueAt: T + MINUTE })
     await failEvent(db, failed, { error: 'e' })
     await completeEvent(db, deleted)
@@ -92,7 +92,7 @@ export function leasePromises(holds: Holds): void {
   })
 
   holds('beginEvents reads a batch of messages in one statement', async ({ db }) => {
-    const ids = await keep(db, 20, { due: 'dispatched' })
+    const ids = await insertRows(db, 20, { due: 'dispatched' })
     const refs = await refsOf(db, ids)
     const watched = counted(db)
     const { current, stale } = await beginEvents(
@@ -106,7 +106,7 @@ export function leasePromises(holds: Holds): void {
   })
 
   holds('two messages for one row return one row, under the later gen', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { due: 'dispatched' })
+    const [id = ''] = await insertRows(db, 1, { due: 'dispatched' })
     const ref = await refOf(db, id)
     const twice = await beginEvents(db, [ref, { ...ref }])
     expect([twice.current.length, twice.stale]).toEqual([1, []])
@@ -115,7 +115,7 @@ export function leasePromises(holds: Holds): void {
   })
 
   holds('a message whose row was put in line is stale, because a claim from the line delivers it', async ({ db }) => {
-    const [one = '', other = ''] = await keep(db, 2, { due: 'dispatched' })
+    const [one = '', other = ''] = await insertRows(db, 2, { due: 'dispatched' })
     const messages = await refsOf(db, [one, other])
     expect((await beginEvents(db, messages)).workspacesInLine).toEqual([])
     await releaseEvents(db, messages.slice(0, 1))
@@ -129,7 +129,7 @@ export function leasePromises(holds: Holds): void {
 
   holds('a message that a sweep overtook may still deliver its row after a claim', async ({ db }) => {
     const now = await databaseNow(db)
-    const ids = await keep(db, 2, { due: 'dispatched' })
+    const ids = await insertRows(db, 2, { due: 'dispatched' })
     const messages = await refsOf(db, ids)
     await sweepPendingEvents(db, { leaseMs: MINUTE, now: now + 5 * MINUTE })
     const sweptRefs = await refsOf(db, ids)
@@ -148,7 +148,7 @@ export function leasePromises(holds: Holds): void {
   holds(
     'an older message does not deliver a row that was attempted, or rescheduled at its receiver’s request',
     async ({ db }) => {
-      const [failedOnce, deferred] = [await keepClaimed(db), await keepClaimed(db)]
+      const [failedOnce, deferred] = [await insertClaimed(db), await insertClaimed(db)]
       await rescheduleEvent(db, failedOnce, { dueAt: T + MINUTE, error: 'HTTP 500' })
       await rescheduleEvent(db, deferred, { dueAt: T + MINUTE, deferral: true })
       const messages = [failedOnce, deferred].map(({ id, createdAt }) => ({ id, gen: createdAt }))
@@ -159,7 +159,7 @@ export function leasePromises(holds: Holds): void {
   holds(
     'claiming named rows counts one attempt each, marks exhausted rows failed and skips rows that moved on',
     async ({ db, rival }) => {
-      const [fresh = '', other = '', last = ''] = await keep(db, 3, { due: 'dispatched', maxAttempts: 1 })
+      const [fresh = '', other = '', last = ''] = await insertRows(db, 3, { due: 'dispatched', maxAttempts: 1 })
       const refs = await refsOf(db, [fresh, other, last])
       await claimEvents(rival, [await refOf(db, other)], { now: T })
       const [died] = (await claimEvents(rival, [await refOf(db, last)], { now: T })).claims

@@ -1,14 +1,14 @@
 import { expect } from 'vitest'
 import { applyMigrations } from '../migrate.ts'
 import { migrateOutbox, outboxMigrations } from '../migrations.ts'
-import { type Holds, findAll, keep } from './fixtures.ts'
+import { type Holds, findAll, insertRows } from './fixtures.ts'
 
 const table = (name: string) => `create table ${name} (id text not null primary key);`
 const has = (name: string) => ({ sql: `select id from ${name}`, params: [] })
 
 export function migratePromises(holds: Holds): void {
   holds('a second migration applies nothing and leaves every row', async ({ db, rival }) => {
-    await keep(db, 3)
+    await insertRows(db, 3)
     expect(await migrateOutbox(db)).toEqual([])
     expect(await migrateOutbox(rival)).toEqual([])
     expect(await findAll(db)).toHaveLength(3)

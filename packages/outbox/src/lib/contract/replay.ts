@@ -3,17 +3,17 @@ import type { OutboxEvent } from '../event.ts'
 import type { OutboxDatabase } from '../database.ts'
 import { replayEvents } from '../replay.ts'
 import { completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
-import { type Holds, T, claimOne, find, findAll, keep, keepClaimed, row } from './fixtures.ts'
+import { type Holds, T, claimOne, find, findAll, insertClaimed, insertRows, row } from './fixtures.ts'
 
 async function keepFailed(db: OutboxDatabase, now = T, parts: Partial<OutboxEvent> = {}): Promise<string> {
-  const claim = await keepClaimed(db, parts)
+  const claim = await insertClaimed(db, parts)
   await failEvent(db, claim, { error: 'http_404', httpStatus: 404, now })
   return claim.id
 }
 
 export function replayPromises(holds: Holds): void {
   holds('a replayed row starts again: pending, due now, attempts 0, under a new gen', async ({ db, rival }) => {
-    const first = await keepClaimed(db)
+    const first = await insertClaimed(db)
     await rescheduleEvent(db, first, { dueAt: T, deferral: true })
     const claim = await claimOne(db)
     await failEvent(db, claim, { error: 'http_404', now: T })
@@ -32,17 +32,17 @@ export function replayPromises(holds: Holds): void {
   })
 
   holds('a completed row that was retained can be replayed, too', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     await completeEvent(db, claim, { keepCompleted: true })
     expect((await replayEvents(db, { status: 'completed' }, { now: T })).ids).toEqual([claim.id])
     expect((await row(db, claim.id)).status).toBe('pending')
   })
 
   holds('a replay skips pending, claimed and held rows', async ({ db }) => {
-    const held = await keepClaimed(db)
+    const held = await insertClaimed(db)
     await settleEvents(db, [{ settle: 'hold', claim: held, reason: 'blocked' }])
-    await keepClaimed(db)
-    const ids = [...(await keep(db, 1)), ...(await keep(db, 1, { due: 'dispatched' }))]
+    await insertClaimed(db)
+    const ids = [...(await insertRows(db, 1)), ...(await insertRows(db, 1, { due: 'dispatched' }))]
     const before = await findAll(db)
     expect(await replayEvents(db, { ids: [...ids, ...before.map(({ id }) => id)] })).toEqual({ ids: [], more: false })
     expect(await findAll(db)).toEqual(before)
@@ -95,7 +95,7 @@ export function replayPromises(holds: Holds): void {
   })
 
   holds('a late settle of the life before the replay is lost', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     await failEvent(db, claim, { error: 'e' })
     await replayEvents(db, { ids: [claim.id] }, { now: T })
     const replayed = await row(db, claim.id)

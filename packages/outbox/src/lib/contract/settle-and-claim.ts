@@ -4,7 +4,19 @@ import { addSettle, settleEvents } from '../settle.ts'
 import type { Outcome } from '../outcome.ts'
 import { type SqlText, sqlText } from '../statement.ts'
 import { Transaction } from '../transaction.ts'
-import { type Holds, MINUTE, T, claimOne, counted, findAll, keep, keepClaimed, moved, row, rowOf } from './fixtures.ts'
+import {
+  type Holds,
+  MINUTE,
+  T,
+  claimOne,
+  counted,
+  findAll,
+  insertClaimed,
+  insertRows,
+  moved,
+  row,
+  rowOf,
+} from './fixtures.ts'
 
 const NOTES = { sql: 'create table notes (id text not null primary key)', params: [] }
 const noted = { sql: 'select id from notes', params: [] }
@@ -17,14 +29,14 @@ function note({ id, gen }: { id: string; gen: number }): SqlText {
 
 export function settleAndClaimPromises(holds: Holds): void {
   holds('a settle and the next claim are one commit', async ({ db }) => {
-    await keep(db, 4)
+    await insertRows(db, 4)
     const { claims } = await claimDueEvents(db, { limit: 2, now: T })
     const watched = counted(db)
     const outcomes = claims.map((claim): Outcome => ({ settle: 'complete', claim }))
     const { lost, claimed } = await settleEvents(watched.db, outcomes, {
       claim: { due: 10, leaseMs: MINUTE, now: T },
     })
-    expect(watched.count.units).toBe(1)
+    expect(watched.count.commits).toBe(1)
     expect(watched.count.statements).toBeLessThanOrEqual(2)
     expect(lost).toEqual([])
     expect(claimed.claims).toHaveLength(2)
@@ -34,8 +46,8 @@ export function settleAndClaimPromises(holds: Holds): void {
   holds(
     'the next claim sees the rows that the settle made due, and marks the exhausted ones failed',
     async ({ db }) => {
-      const again = await keepClaimed(db, { maxAttempts: 2 })
-      const spent = await keepClaimed(db, { maxAttempts: 1 })
+      const again = await insertClaimed(db, { maxAttempts: 2 })
+      const spent = await insertClaimed(db, { maxAttempts: 1 })
       const outcomes = [again, spent].map((claim): Outcome => ({ settle: 'reschedule', claim, dueAt: T }))
       const { claimed } = await settleEvents(db, outcomes, { claim: { due: 10, now: T } })
       expect(claimed.claims.map(moved)).toMatchObject([{ id: again.id, gen: 3, attempts: 2 }])
@@ -46,8 +58,8 @@ export function settleAndClaimPromises(holds: Holds): void {
   for (const keepCompleted of [false, true]) {
     const how = keepCompleted ? 'retained' : 'deleted'
     holds(`with completed rows ${how}: a claim whose lease has expired is settled, not taken again`, async ({ db }) => {
-      const claims = [await keepClaimed(db), await keepClaimed(db)]
-      const [next = ''] = await keep(db, 1)
+      const claims = [await insertClaimed(db), await insertClaimed(db)]
+      const [next = ''] = await insertRows(db, 1)
       const outcomes = claims.map((claim): Outcome => ({ settle: 'complete', claim }))
       const late = T + 2 * MINUTE
       const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { due: 10, now: late } })
@@ -60,9 +72,9 @@ export function settleAndClaimPromises(holds: Holds): void {
     holds(
       `with completed rows ${how}: a settle returns a lost claim, and the next claim may take its row`,
       async ({ db }) => {
-        const stale = await keepClaimed(db)
+        const stale = await insertClaimed(db)
         await claimOne(db, T + MINUTE)
-        const held = await keepClaimed(db)
+        const held = await insertClaimed(db)
         const late = T + 3 * MINUTE
         const outcomes = [stale, held].map((claim): Outcome => ({ settle: 'complete', claim }))
         const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { due: 10, now: late } })
@@ -73,15 +85,15 @@ export function settleAndClaimPromises(holds: Holds): void {
   }
 
   holds('a settle of nothing with a claim claims', async ({ db }) => {
-    const [id = ''] = await keep(db, 1)
+    const [id = ''] = await insertRows(db, 1)
     const { claimed } = await settleEvents(db, [], { claim: { due: 10, now: T } })
     expect(claimed.claims.map((claim) => claim.id)).toEqual([id])
   })
 
   holds('a statement that depends on a claim writes while the claim is current', async ({ db }) => {
     await db.run(NOTES)
-    const kept = await keepClaimed(db)
-    const deleted = await keepClaimed(db)
+    const kept = await insertClaimed(db)
+    const deleted = await insertClaimed(db)
     const transaction = new Transaction()
     transaction.addAll([note(kept), note(deleted)])
     const lost = addSettle(transaction, db, [
@@ -96,7 +108,7 @@ export function settleAndClaimPromises(holds: Holds): void {
 
   holds('a statement that depends on a lost claim writes nothing', async ({ db }) => {
     await db.run(NOTES)
-    const stale = await keepClaimed(db)
+    const stale = await insertClaimed(db)
     const current = await claimOne(db, T + MINUTE)
     const transaction = new Transaction()
     transaction.add(note(stale))
@@ -109,7 +121,7 @@ export function settleAndClaimPromises(holds: Holds): void {
 
   holds('a statement after the settle sees its result', async ({ db }) => {
     await db.run(NOTES)
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     const transaction = new Transaction()
     const lost = addSettle(transaction, db, [{ settle: 'fail', claim, error: 'e' }])
     transaction.add(
@@ -122,9 +134,9 @@ export function settleAndClaimPromises(holds: Holds): void {
   })
 
   holds('a claim after the settle takes rescheduled rows in the same commit', async ({ db }) => {
-    const again = await keepClaimed(db)
-    const done = await keepClaimed(db)
-    const [waiting = ''] = await keep(db, 1)
+    const again = await insertClaimed(db)
+    const done = await insertClaimed(db)
+    const [waiting = ''] = await insertRows(db, 1)
     const transaction = new Transaction()
     const lost = addSettle(
       transaction,
@@ -140,7 +152,7 @@ export function settleAndClaimPromises(holds: Holds): void {
     const claimed = addClaim(transaction, db, { lanes, due: 10, leaseMs: MINUTE, now: T })
     const watched = counted(db)
     await transaction.commit(watched.db)
-    expect(watched.count).toEqual({ statements: 3, units: 1 })
+    expect(watched.count).toEqual({ statements: 3, commits: 1 })
     expect(lost()).toEqual([])
     expect(claimed().claims.map(moved)).toMatchObject([
       { id: again.id, gen: 3, attempts: 1 },
@@ -150,7 +162,7 @@ export function settleAndClaimPromises(holds: Holds): void {
   })
 
   holds('the results of a settle and of a claim cannot be read before the commit', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     const transaction = new Transaction()
     const lost = addSettle(transaction, db, [{ settle: 'complete', claim }])
     const claimed = addClaim(transaction, db, { due: 1, now: T })
@@ -161,8 +173,8 @@ export function settleAndClaimPromises(holds: Holds): void {
 
   holds('a transaction that fails anywhere commits neither notes, nor settles, nor claims', async ({ db }) => {
     await db.run(NOTES)
-    const claim = await keepClaimed(db)
-    const [waiting = ''] = await keep(db, 1)
+    const claim = await insertClaimed(db)
+    const [waiting = ''] = await insertRows(db, 1)
     const fails = sqlText`insert into notes (id) values (${null})`
     for (const failing of ['before', 'between', 'after']) {
       const transaction = new Transaction()

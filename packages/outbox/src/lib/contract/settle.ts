@@ -13,8 +13,8 @@ import {
   everyOutcome,
   find,
   findAll,
-  keep,
-  keepClaimed,
+  insertClaimed,
+  insertRows,
   moved,
   refsOf,
   row,
@@ -25,14 +25,14 @@ const NOBODY = { id: '', gen: 0 }
 
 export function settlePromises(holds: Holds): void {
   holds('a completed row is deleted', async ({ db, rival }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     expect(await completeEvent(db, claim)).toBe('ok')
     expect(await find(rival, claim.id)).toBeUndefined()
     expect(await completeEvent(db, claim)).toBe('lost')
   })
 
   holds('with keepCompleted a completed row stays until clean-up, its old error cleared', async ({ db }) => {
-    const first = await keepClaimed(db)
+    const first = await insertClaimed(db)
     await rescheduleEvent(db, first, { delayMs: 0, error: 'http_500', httpStatus: 500, now: T })
     const claim = await claimOne(db)
     expect(await completeEvent(db, claim, { keepCompleted: true, httpStatus: 204, now: T + 7 })).toBe('ok')
@@ -48,7 +48,7 @@ export function settlePromises(holds: Holds): void {
   })
 
   holds('a failed row stays, with its reason and the time of its failure', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     expect(await failEvent(db, claim, { error: 'http_404', httpStatus: 404, now: T + 7 })).toBe('ok')
     expect(await row(db, claim.id)).toMatchObject({
       status: 'failed',
@@ -63,7 +63,7 @@ export function settlePromises(holds: Holds): void {
   })
 
   holds('a rescheduled row is due again at its time, its attempt counts and gen is incremented', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     expect(await rescheduleEvent(db, claim, { delayMs: 4000.2, error: 'http_503', httpStatus: 503, now: T })).toBe('ok')
     expect(moved(await row(db, claim.id))).toMatchObject({
       status: 'pending',
@@ -79,7 +79,7 @@ export function settlePromises(holds: Holds): void {
   })
 
   holds('a deferral is counted apart and does not count as an attempt', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     expect(await rescheduleEvent(db, claim, { dueAt: T + 9, deferral: true, now: T })).toBe('ok')
     expect(moved(await row(db, claim.id))).toMatchObject({ attempts: 0, deferrals: 1, gen: 2, dueAt: T + 9 })
     await rescheduleEvent(db, await claimOne(db, T + 9), { dueAt: T + 10, deferral: true })
@@ -87,7 +87,7 @@ export function settlePromises(holds: Holds): void {
   })
 
   holds('a settle counts an attempt that was begun without a claim', async ({ db }) => {
-    const refs = await refsOf(db, await keep(db, 3, { due: 'dispatched' }))
+    const refs = await refsOf(db, await insertRows(db, 3, { due: 'dispatched' }))
     const [one = NOBODY, two = NOBODY, three = NOBODY] = refs
     for (const ref of refs) expect(await beginEvent(db, ref)).toMatchObject({ attempts: 0 })
     await rescheduleEvent(db, one, { dueAt: T })
@@ -97,7 +97,7 @@ export function settlePromises(holds: Holds): void {
   })
 
   holds('no settle of a stale gen changes anything, of any kind', async ({ db, rival }) => {
-    const stale = await keepClaimed(db)
+    const stale = await insertClaimed(db)
     const current = await claimOne(rival, T + MINUTE)
     for (const outcome of everyOutcome(stale)) {
       for (const keepCompleted of [false, true]) {
@@ -110,7 +110,7 @@ export function settlePromises(holds: Holds): void {
   })
 
   holds('no settle of a future gen, or of a row that does not exist, changes anything', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     const unknown = { id: `${event().eventId}.ep_1`, gen: 1 }
     for (const outcome of [...everyOutcome({ id: claim.id, gen: claim.gen + 1 }), ...everyOutcome(unknown)]) {
       expect((await settleEvents(db, [outcome])).lost).toEqual([outcome.claim.id])
@@ -124,7 +124,7 @@ export function settlePromises(holds: Holds): void {
       { settle: 'hold', reason: 'blocked' },
       { settle: 'complete' },
     ] as const) {
-      const claim = await keepClaimed(db)
+      const claim = await insertClaimed(db)
       await settleEvents(db, [{ ...first, claim }], { keepCompleted: true })
       const settled = await row(db, claim.id)
       for (const outcome of everyOutcome({ id: claim.id, gen: settled.gen })) {
@@ -136,7 +136,7 @@ export function settlePromises(holds: Holds): void {
   })
 
   holds('a thousand mixed outcomes settle in at most two statements and one commit', async ({ db }) => {
-    await keep(db, 1000)
+    await insertRows(db, 1000)
     const { claims } = await claimDueEvents(db, { limit: 1000, now: T })
     await completeEvent(db, claims[0] ?? NOBODY)
     const watched = counted(db)
@@ -145,7 +145,7 @@ export function settlePromises(holds: Holds): void {
       claims.map((claim, index) => everyOutcome(claim)[index % 6] as Outcome),
       { now: T },
     )
-    expect(watched.count).toEqual({ statements: 2, units: 1 })
+    expect(watched.count).toEqual({ statements: 2, commits: 1 })
     expect(lost).toEqual([claims[0]?.id])
     const rows = (await findAll(db)).map(moved)
     const count = (status: string, gen: number) => rows.filter((one) => one.status === status && one.gen === gen).length
@@ -155,20 +155,20 @@ export function settlePromises(holds: Holds): void {
   holds('a settle of no outcomes runs no statement', async ({ db }) => {
     const watched = counted(db)
     expect(await settleEvents(watched.db, [])).toEqual({ lost: [], claimed: { claims: [], exhausted: [] } })
-    expect(watched.count.units).toBe(0)
+    expect(watched.count.commits).toBe(0)
   })
 
   holds('errors are cut to 1,000 characters, and characters that no database stores are removed', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     expect(await failEvent(db, claim, { error: `\0\ud800${'x'.repeat(2000)}` })).toBe('ok')
     expect((await row(db, claim.id)).lastError).toBe(`\ufffd${'x'.repeat(998)}`)
-    const other = await keepClaimed(db)
+    const other = await insertClaimed(db)
     await settleEvents(db, [{ settle: 'hold', claim: other, reason: 'a\0b' }])
     expect((await row(db, other.id)).holdReason).toBe('ab')
   })
 
   holds('an invalid delay or time is refused before anything is written', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     for (const wait of [
       { delayMs: -1 },
       { delayMs: Number.NaN },
@@ -181,7 +181,7 @@ export function settlePromises(holds: Holds): void {
   })
 
   holds("a settle without a time uses the database's clock", async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     await rescheduleEvent(db, claim, { delayMs: MINUTE })
     const { dueAt, createdAt } = await row(db, claim.id)
     expect(dueAt).toBeGreaterThanOrEqual(createdAt + MINUTE)

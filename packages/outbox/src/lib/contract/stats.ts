@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
 import { outboxStats } from '../stats.ts'
-import { type Holds, MINUTE, T, claimOne, keep, keepClaimed, row } from './fixtures.ts'
+import { type Holds, MINUTE, T, claimOne, insertClaimed, insertRows, row } from './fixtures.ts'
 
 export function statsPromises(holds: Holds): void {
   holds('an empty outbox counts nothing and waits for nothing', async ({ db }) => {
@@ -19,14 +19,14 @@ export function statsPromises(holds: Holds): void {
   })
 
   holds('every row is in exactly one count', async ({ db }) => {
-    await failEvent(db, await keepClaimed(db), { error: 'e' })
-    await failEvent(db, await keepClaimed(db), { error: 'e' })
-    await completeEvent(db, await keepClaimed(db), { keepCompleted: true })
-    await settleEvents(db, [{ settle: 'hold', claim: await keepClaimed(db), reason: 'blocked' }])
-    await rescheduleEvent(db, await keepClaimed(db), { dueAt: T + MINUTE })
-    await keepClaimed(db)
-    await keep(db, 3, { due: 'dispatched' })
-    await keep(db, 4, { due: T })
+    await failEvent(db, await insertClaimed(db), { error: 'e' })
+    await failEvent(db, await insertClaimed(db), { error: 'e' })
+    await completeEvent(db, await insertClaimed(db), { keepCompleted: true })
+    await settleEvents(db, [{ settle: 'hold', claim: await insertClaimed(db), reason: 'blocked' }])
+    await rescheduleEvent(db, await insertClaimed(db), { dueAt: T + MINUTE })
+    await insertClaimed(db)
+    await insertRows(db, 3, { due: 'dispatched' })
+    await insertRows(db, 4, { due: T })
     expect(await outboxStats(db, { now: T + 1 })).toMatchObject({
       due: 4,
       scheduled: 1,
@@ -40,33 +40,33 @@ export function statsPromises(holds: Holds): void {
   })
 
   holds('oldestDueMs is the age of the row that has waited longest past its time', async ({ db }) => {
-    await keep(db, 1, { due: T })
-    await keep(db, 1, { due: T + 40 })
+    await insertRows(db, 1, { due: T })
+    await insertRows(db, 1, { due: T + 40 })
     expect((await outboxStats(db, { now: T + 100 })).oldestDueMs).toBe(100)
     expect((await outboxStats(db, { now: T - 100 })).oldestDueMs).toBe(0)
   })
 
   holds('oldestDueMs ignores a row under a live lease, and counts it after the lease', async ({ db }) => {
-    await keepClaimed(db)
+    await insertClaimed(db)
     expect((await outboxStats(db, { now: T + MINUTE - 1 })).oldestDueMs).toBe(0)
     expect(await outboxStats(db, { now: T + MINUTE + 9 })).toMatchObject({ due: 1, inFlight: 0, oldestDueMs: 9 })
   })
 
   holds('oldestDueMs includes held rows, so that a blocked endpoint cannot hide its backlog', async ({ db }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     await settleEvents(db, [{ settle: 'hold', claim, reason: 'blocked' }])
     const { createdAt } = await row(db, claim.id)
     expect(await outboxStats(db, { now: T })).toMatchObject({ held: 1, oldestDueMs: T - createdAt })
   })
 
   holds('oldestDueMs counts a rate-limited row from the time it may be sent (trap 21)', async ({ db }) => {
-    await keep(db, 1)
+    await insertRows(db, 1)
     await rescheduleEvent(db, await claimOne(db), { dueAt: T + MINUTE, deferral: true })
     expect(await outboxStats(db, { now: T + 2 * MINUTE })).toMatchObject({ due: 1, oldestDueMs: MINUTE })
   })
 
   holds('a count stops at its limit and says so', async ({ db }) => {
-    await keep(db, 12)
+    await insertRows(db, 12)
     expect(await outboxStats(db, { countLimit: 5, now: T + 7 })).toMatchObject({ truncated: true, oldestDueMs: 7 })
     expect(await outboxStats(db, { countLimit: 12, now: T })).toMatchObject({ due: 12, truncated: false })
   })

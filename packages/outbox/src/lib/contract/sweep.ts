@@ -14,8 +14,8 @@ import {
   event,
   eventIdAt,
   find,
-  keep,
-  keepClaimed,
+  insertClaimed,
+  insertRows,
   moved,
   refOf,
   row,
@@ -30,7 +30,7 @@ async function sweepOne(db: OutboxDatabase, now: number): Promise<SweptEvent> {
 
 export function sweepPromises(holds: Holds): void {
   holds('a sweep takes a due row: new gen, a lease, no attempt counted, no payload read', async ({ db }) => {
-    const [id = ''] = await keep(db, 1)
+    const [id = ''] = await insertRows(db, 1)
     const message = await refOf(db, id)
     const { events, exhausted, more } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
     expect([exhausted, more, events.some((one) => 'payload' in one)]).toEqual([[], false, false])
@@ -42,7 +42,7 @@ export function sweepPromises(holds: Holds): void {
   })
 
   holds('a sweep skips a live lease and takes an expired one', async ({ db, rival }) => {
-    const claim = await keepClaimed(db)
+    const claim = await insertClaimed(db)
     expect((await sweepPendingEvents(rival, { now: T + MINUTE - 1 })).events).toEqual([])
     expect(moved(await sweepOne(rival, T + MINUTE))).toMatchObject({
       id: claim.id,
@@ -55,7 +55,7 @@ export function sweepPromises(holds: Holds): void {
   })
 
   holds('each callback settles its row', async ({ db }) => {
-    const ids = await keep(db, 3)
+    const ids = await insertRows(db, 3)
     const { events } = await sweepPendingEvents(db, { leaseMs: MINUTE, now: T })
     const [one, two, three] = ids.map((id) => events.find((swept) => swept.id === id))
     expect([await one?.complete(), await two?.fail('queue_refused'), await three?.reschedule(5000)]).toEqual([
@@ -69,7 +69,7 @@ export function sweepPromises(holds: Holds): void {
   })
 
   holds('a callback is lost once another worker has claimed the row', async ({ db, rival }) => {
-    await keep(db, 1)
+    await insertRows(db, 1)
     const swept = await sweepOne(db, T)
     const current = await claimOne(rival, T + MINUTE)
     expect([await swept.complete(), await swept.fail('late'), await swept.reschedule(1)]).toEqual([
@@ -81,7 +81,7 @@ export function sweepPromises(holds: Holds): void {
   })
 
   holds('repeated sweeps and reschedules count no attempt (trap 5)', async ({ db }) => {
-    const [id = ''] = await keep(db, 1, { maxAttempts: 1 })
+    const [id = ''] = await insertRows(db, 1, { maxAttempts: 1 })
     for (let round = 0; round < 5; round++) {
       const swept = await sweepOne(db, T + round * 5000)
       expect(await swept.reschedule(5000)).toBe('ok')
@@ -90,7 +90,7 @@ export function sweepPromises(holds: Holds): void {
   })
 
   holds('the lease doubles with each move of the row, up to 256 times', async ({ db }) => {
-    await keep(db, 1)
+    await insertRows(db, 1)
     const leases: number[] = []
     let now = T
     for (let round = 0; round < 11; round++) {
@@ -105,7 +105,7 @@ export function sweepPromises(holds: Holds): void {
     'no lease is longer than the age of its row or one lease, because no queue lags further behind',
     async ({ db }) => {
       const created = await databaseNow(db)
-      await keep(db, 1, { due: created })
+      await insertRows(db, 1, { due: created })
       const at = async (age: number) => {
         const swept = await sweepOne(db, created + age * MINUTE)
         await swept.reschedule(0)
@@ -119,7 +119,7 @@ export function sweepPromises(holds: Holds): void {
   )
 
   holds('a sweep marks a row whose attempts are exhausted failed, and returns it', async ({ db }) => {
-    const claim = await keepClaimed(db, { maxAttempts: 1 })
+    const claim = await insertClaimed(db, { maxAttempts: 1 })
     await rescheduleEvent(db, claim, { dueAt: T, now: T })
     const { events, exhausted } = await sweepPendingEvents(db, { now: T })
     expect(events).toEqual([])
@@ -129,7 +129,10 @@ export function sweepPromises(holds: Holds): void {
 
   holds('two concurrent sweeps get disjoint rows, and leave none', async ({ db, rival }) => {
     const now = (await databaseNow(db)) + 5 * MINUTE
-    const ids = [...(await keep(db, 30, { due: now - 1 })), ...(await keep(db, 30, { due: 'dispatched' }))].sort()
+    const ids = [
+      ...(await insertRows(db, 30, { due: now - 1 })),
+      ...(await insertRows(db, 30, { due: 'dispatched' })),
+    ].sort()
     const swept = await Promise.all(
       [db, rival, db, rival, db, rival].map((one) => sweepPendingEvents(one, { limit: 20, leaseMs: MINUTE, now })),
     )
@@ -140,7 +143,7 @@ export function sweepPromises(holds: Holds): void {
     'a sweep finds a lost first delivery by its id: older than a lease, younger than ten minutes',
     async ({ db }) => {
       const now = await databaseNow(db)
-      const [id = ''] = await keep(db, 1, { due: 'dispatched' })
+      const [id = ''] = await insertRows(db, 1, { due: 'dispatched' })
       const sweep = async (after: number) =>
         (await sweepPendingEvents(db, { leaseMs: 2 * MINUTE, now: now + after })).events.map(moved)
       expect(await sweep(MINUTE)).toEqual([])
@@ -153,29 +156,26 @@ export function sweepPromises(holds: Holds): void {
 
   holds('a sweep skips first deliveries with firstSends none', async ({ db }) => {
     const now = await databaseNow(db)
-    await keep(db, 1, { due: 'dispatched' })
+    await insertRows(db, 1, { due: 'dispatched' })
     expect((await sweepPendingEvents(db, { firstSends: 'none', now: now + 5 * MINUTE })).events).toEqual([])
   })
 
-  holds(
-    'a sweep that leaves due rows to a poller takes lost first deliveries and counts no attempt',
-    async ({ db }) => {
-      const now = (await databaseNow(db)) + 5 * MINUTE
-      const [lost = ''] = await keep(db, 1, { due: 'dispatched' })
-      const [due = ''] = await keep(db, 1, { due: now - 1 })
-      const { events } = await sweepPendingEvents(db, { due: false, firstSends: 'all', now })
-      expect(events).toMatchObject([{ id: lost }])
-      expect(await events[0]?.reschedule(0)).toBe('ok')
-      const { claims } = await claimDueEvents(db, { limit: 5, now })
-      expect(claims).toMatchObject([lost, due].sort().map((id) => ({ id, attempts: 1, crashes: 0 })))
-    },
-  )
+  holds('a sweep without due rows takes lost first deliveries and counts no attempt', async ({ db }) => {
+    const now = (await databaseNow(db)) + 5 * MINUTE
+    const [lost = ''] = await insertRows(db, 1, { due: 'dispatched' })
+    const [due = ''] = await insertRows(db, 1, { due: now - 1 })
+    const { events } = await sweepPendingEvents(db, { due: false, firstSends: 'all', now })
+    expect(events).toMatchObject([{ id: lost }])
+    expect(await events[0]?.reschedule(0)).toBe('ok')
+    const { claims } = await claimDueEvents(db, { limit: 5, now })
+    expect(claims).toMatchObject([lost, due].sort().map((id) => ({ id, attempts: 1, crashes: 0 })))
+  })
 
   holds(
     'the hourly pass finds every lost first delivery, whatever its age and its id, step by step in any process',
     async ({ db, rival }) => {
       const now = await databaseNow(db)
-      const ids = [...(await keep(db, 7, { due: 'dispatched' })), ...(await keep(db, 6, { due: T }))]
+      const ids = [...(await insertRows(db, 7, { due: 'dispatched' })), ...(await insertRows(db, 6, { due: T }))]
       const { id } = await enqueueEvent(db, event({ eventId: eventIdAt(now + 4 * MINUTE), due: 'dispatched' }))
       const found: string[] = []
       const steps: number[] = []
@@ -196,9 +196,9 @@ export function sweepPromises(holds: Holds): void {
     const passAt = async (minutes: number) =>
       (await sweepPendingEvents(db, { due: false, firstSends: 'all', now: now + minutes * MINUTE })).events.length
     expect(await passAt(20)).toBe(0)
-    await keep(db, 1, { due: 'dispatched' })
+    await insertRows(db, 1, { due: 'dispatched' })
     expect([await passAt(40), await passAt(59), await passAt(61), await passAt(62)]).toEqual([0, 0, 1, 0])
-    await keep(db, 1, { due: 'dispatched' })
+    await insertRows(db, 1, { due: 'dispatched' })
     expect([await passAt(120), await passAt(122)]).toEqual([0, 1])
   })
 
@@ -213,8 +213,8 @@ export function sweepPromises(holds: Holds): void {
 
   holds('a sweep takes at most its limit, half of it reserved for lost first deliveries', async ({ db }) => {
     const now = (await databaseNow(db)) + 5 * MINUTE
-    const due = await keep(db, 30, { due: now - 1 })
-    const dispatched = await keep(db, 30, { due: 'dispatched' })
+    const due = await insertRows(db, 30, { due: now - 1 })
+    const dispatched = await insertRows(db, 30, { due: 'dispatched' })
     for (let tick = 0; tick < 3; tick++) {
       const ids = (await sweepPendingEvents(db, { limit: 10, leaseMs: MINUTE, now })).events.map(({ id }) => id)
       expect(ids.filter((id) => due.includes(id))).toHaveLength(5)
@@ -225,7 +225,7 @@ export function sweepPromises(holds: Holds): void {
   holds('a sweep takes at most perWorkspace rows in line of one workspace, its lanes in turn', async ({ db }) => {
     for (const workspaceId of ['ws_1', 'ws_2', 'ws_3']) {
       for (const endpointId of ['ep_1', 'ep_2']) {
-        await keep(db, workspaceId === 'ws_3' ? 1 : 5, { due: 'now', workspaceId, endpointId })
+        await insertRows(db, workspaceId === 'ws_3' ? 1 : 5, { due: 'now', workspaceId, endpointId })
       }
     }
     const { events } = await sweepPendingEvents(db, { perWorkspace: 4, firstSends: 'none' })
@@ -242,7 +242,7 @@ export function sweepPromises(holds: Holds): void {
   })
 
   holds('a sweep fills the rest of its limit with due rows', async ({ db }) => {
-    await keep(db, 30)
+    await insertRows(db, 30)
     expect((await sweepPendingEvents(db, { limit: 10, now: T })).events).toHaveLength(10)
   })
 }

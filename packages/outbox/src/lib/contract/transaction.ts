@@ -3,7 +3,7 @@ import { claimDueEvents } from '../claim.ts'
 import { enqueueEventStatement } from '../enqueue.ts'
 import { sqlText } from '../statement.ts'
 import { Transaction } from '../transaction.ts'
-import { type Holds, T, counted, event, findAll, keep } from './fixtures.ts'
+import { type Holds, T, counted, event, findAll, insertRows } from './fixtures.ts'
 
 // Each row takes the next number, so the rows show the order of their inserts.
 const STEPS = { sql: 'create table steps (place integer not null primary key, name text not null)', params: [] }
@@ -65,13 +65,13 @@ export function transactionPromises(holds: Holds): void {
     expect([(await db.run(steps)).rows, await findAll(db)]).toEqual([[], []])
     const watched = counted(db)
     await build(step('two')).commit(watched.db)
-    expect(watched.count).toEqual({ statements: 3, units: 1 })
+    expect(watched.count).toEqual({ statements: 3, commits: 1 })
     expect((await db.run(steps)).rows).toEqual([{ name: 'one' }, { name: 'two' }])
     expect(await findAll(db)).toHaveLength(1)
   })
 
   holds('an empty transaction commits nothing, however many parts it has', async ({ db }) => {
-    await keep(db, 1)
+    await insertRows(db, 1)
     const before = await findAll(db)
     const transaction = new Transaction()
     const part = transaction.part()

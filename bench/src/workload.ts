@@ -1,13 +1,13 @@
 import type { Receiver } from './receiver.ts'
 import type { Stores } from './stores.ts'
 
-/** What every work is given. */
+/** The options of every workload. */
 export interface Bench {
   /** Interleaved rounds. */
   rounds: number
-  /** Events of the fastest contenders; the others' are fewer, so that a round of each takes about as long. */
+  /** Events of the fastest contenders; slower ones get fewer, so that a round of each takes about as long. */
   events: number
-  /** A look at whether all of it works; its figures say little. */
+  /** Only checks that everything runs; its figures say little. */
   quick: boolean
   /** The part of `neighbours` to measure; see {@link Arguments}. */
   only?: readonly string[] | undefined
@@ -20,37 +20,37 @@ export interface Bench {
   say: (line: string) => void
 }
 
-/** One line of a work's table; the unit is in each figure's name. */
+/** One line of a workload's table; the unit is in each figure's name. */
 export interface Row {
   name: string
   figures: Record<string, number>
-  /** What it runs into, where that was seen. */
+  /** The limit that it hits, if it was measured. */
   limit?: string
 }
 
-/** A bar of the design: what was found beside what it should be. `found` is undefined if a part of it failed. */
-export interface Bar {
+/** A target of the design: the figure found, and its bound. `found` is undefined if a part of it failed. */
+export interface Target {
   what: string
   found: number | undefined
   should: { atLeast: number } | { atMost: number }
 }
 
-/** What a work found. */
+/** The results of a workload. */
 export interface Findings {
   title: string
   rows: Row[]
-  bars: Bar[]
+  targets: Target[]
   /** By name: why a contender has no figures. */
   missing: Record<string, string>
-  /** Kept in its JSON, for the plots. */
+  /** Stored in its JSON, for the plots. */
   data?: unknown
-  /** Printed in place of the rows, where they are more than one table. */
+  /** Printed instead of the rows, if they are more than one table. */
   markdown?: string[]
 }
 
-export type Work = (bench: Bench) => Promise<Findings>
+export type Workload = (bench: Bench) => Promise<Findings>
 
-/** Undefined if either is: a contender that failed. */
+/** Undefined if either is, because a contender failed. */
 export function ratio(one: number | undefined, other: number | undefined): number | undefined {
   return one === undefined || other === undefined || other === 0 ? undefined : one / other
 }
@@ -59,7 +59,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** Between neighbours in proportion. NaN of nothing. */
+/** Interpolates between neighbouring values. NaN for an empty list. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (sorted.length - 1) * share

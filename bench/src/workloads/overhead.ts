@@ -1,17 +1,17 @@
 import { runAlone } from '../alone.ts'
-import { type Bench, type Findings, median } from '../work.ts'
+import { type Bench, type Findings, median } from '../workload.ts'
 
-/** What processes/overhead.ts is asked. */
+/** The options of processes/overhead.ts. */
 export interface OverheadAsk {
   rounds: number
-  /** A round, one after the other. */
+  /** In a round, one after the other. */
   requests: number
 }
 
 /** The p50 of each round, in µs. */
 export type OverheadFound = Record<'plain' | 'none' | 'one', number[]>
 
-/** A route that inserts a row, as it was and with `commitWithEvents`; one request at a time, in process. */
+/** A route that inserts a row, without Keepsend and with `commitWithEvents`; one request at a time, in process. */
 export async function overhead(bench: Bench): Promise<Findings> {
   const ask: OverheadAsk = { rounds: bench.rounds, requests: bench.quick ? 300 : 2000 }
   const found = await runAlone<OverheadFound>('overhead', ask)
@@ -25,7 +25,7 @@ export async function overhead(bench: Bench): Promise<Findings> {
       row('commitWithEvents, one event for one endpoint', one),
     ],
     missing: {},
-    bars: [
+    targets: [
       {
         what: 'overhead: µs at the p50 that commitWithEvents with an event adds to the plain insert',
         found: one - plain,

@@ -9,29 +9,29 @@ import { CONCURRENCY, type RoundOptions, SETTLE_BATCH, runRound } from './round.
 import { postgresStore, sqliteStore } from './store.ts'
 import { runWorkerRound } from './worker-round.ts'
 
-/** One kind of installation, whose rounds run one after the other, beside the other lanes. */
-export interface Lane {
+/** One kind of installation. Its rounds run one after the other, beside those of the other kinds. */
+export interface Installation {
   name: string
-  /** Of all kills, how many are made here. */
+  /** Its share of all kills. */
   share: number
-  /** Kills in one round, after which a new installation begins: the parent remembers every event of a round. */
+  /** Kills in one round, after which a new installation starts: the parent remembers every event of a round. */
   atMost: number
-  /** The most that one blow may repeat: what can be in flight. */
+  /** The most deliveries that one kill may repeat: those that can be in flight. */
   bound: number
-  /** Whether a row in flight carries a claim, so that their number is seen and held to the bound too. */
+  /** Whether a row in flight has a claim, so that their number can be read and compared with the bound. */
   claims: boolean
   run(round: Round): Promise<Tally>
 }
 
-/** What every round is given. */
+/** Options of every round. */
 export type Round = Omit<RoundOptions, 'apps' | 'store'>
 
-// Twice, because the slots of an endpoint that was fast and fell silent are lent to others.
+// Twice, because the slots of an endpoint that was fast and then stopped responding are lent to others.
 const IN_FLIGHT = 2 * CONCURRENCY + SETTLE_BATCH
-// A batch of the local queue, of which there is one consumer.
+// A batch of the local queue, which has one consumer.
 const WORKER_BATCH = 10
 
-export function lanesOn(postgres: PostgresServer): Lane[] {
+export function installationsOn(postgres: PostgresServer): Installation[] {
   return [
     {
       name: 'SQLite, one app',
@@ -69,16 +69,16 @@ export function lanesOn(postgres: PostgresServer): Lane[] {
   ]
 }
 
-/** Kills of each lane, whose sum is `kills`. */
-export function divide(kills: number, lanes: readonly Lane[]): number[] {
-  const parts = lanes.map(({ share }) => Math.floor(kills * share))
+/** Kills of each installation, which add up to `kills`. */
+export function divide(kills: number, installations: readonly Installation[]): number[] {
+  const parts = installations.map(({ share }) => Math.floor(kills * share))
   const rest = kills - parts.reduce((all, part) => all + part, 0)
   return parts.map((part, index) => (index === 0 ? part + rest : part))
 }
 
-/** The rounds of a lane. A round's seed is printed when it begins, and alone repeats what it does. */
-export async function runLane(
-  lane: Lane,
+/** Runs the rounds of an installation. A round's seed is printed when it begins, and is enough to repeat it. */
+export async function runInstallation(
+  installation: Installation,
   kills: number,
   common: {
     seed: number
@@ -90,18 +90,18 @@ export async function runLane(
   },
 ): Promise<Tally> {
   const tallies: Tally[] = []
-  for (let done = 0; done < kills; done += lane.atMost) {
+  for (let done = 0; done < kills; done += installation.atMost) {
     const seed = common.seed + tallies.length * 1000
-    const tally = await inFolder(common.folder, `${lane.name.replaceAll(/\W+/g, '-')}-${seed}`, (folder) =>
-      lane.run({ ...common, seed, folder, kills: Math.min(lane.atMost, kills - done) }),
+    const tally = await inFolder(common.folder, `${installation.name.replaceAll(/\W+/g, '-')}-${seed}`, (folder) =>
+      installation.run({ ...common, seed, folder, kills: Math.min(installation.atMost, kills - done) }),
     )
     tallies.push(tally)
-    common.onRound(`${lane.name}, seed ${seed}: ${tally.kills} kills, ${tally.ok} ok, ${tally.lost} lost`)
+    common.onRound(`${installation.name}, seed ${seed}: ${tally.kills} kills, ${tally.ok} ok, ${tally.lost} lost`)
   }
   return sum(tallies)
 }
 
-/** Each mutant in a short round on SQLite: what it loses. */
+/** Runs each mutant in a short round on SQLite; returns its losses. */
 export async function runControls(
   common: Omit<Round, 'kills' | 'mutant'>,
   kills: number,

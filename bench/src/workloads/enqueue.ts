@@ -3,7 +3,7 @@ import * as entries from '../entries.ts'
 import { type Entry, outbox, rowByRow } from '../entries.ts'
 import { interleave } from '../interleave.ts'
 import { limitOf } from '../limit.ts'
-import { type Bench, type Findings, type Row, median, ratio } from '../work.ts'
+import { type Bench, type Findings, type Row, median, ratio } from '../workload.ts'
 
 const CALLERS = [1, 32] as const
 const CONTENDERS: readonly Entry[] = [
@@ -17,7 +17,7 @@ const CONTENDERS: readonly Entry[] = [
   entries.bullmqEverysec,
 ]
 
-/** So many callers at once, each awaiting that its own event is kept. Nobody sends. */
+/** Concurrent callers, each awaiting that its own event is stored. Nothing is sent. */
 export async function enqueue(bench: Bench): Promise<Findings> {
   const entrants = CALLERS.flatMap((callers) =>
     CONTENDERS.map((entry) => ({
@@ -58,16 +58,16 @@ export async function enqueue(bench: Bench): Promise<Findings> {
       ]
     }),
   )
-  const bar = (other: Entry, atLeast: number) => ({
+  const target = (other: Entry, atLeast: number) => ({
     what: `enqueue, 32 callers: ${outbox.name} / ${other.name}`,
     found: ratio(speedOf(outbox, 32), speedOf(other, 32)),
     should: { atLeast },
   })
   return {
-    title: `enqueue: up to ${bench.events} events of 500 bytes, each kept when its caller goes on`,
+    title: `enqueue: up to ${bench.events} events of 500 bytes, each stored before its caller continues`,
     rows,
     missing,
-    bars: [bar(rowByRow, 10), bar(entries.bullmqAlways, 4)],
+    targets: [target(rowByRow, 10), target(entries.bullmqAlways, 4)],
   }
 }
 

@@ -1,7 +1,7 @@
 import * as entries from '../entries.ts'
 import type { Entry } from '../entries.ts'
 import { interleave } from '../interleave.ts'
-import { type Bench, type Findings, type Row, median, quantile, ratio } from '../work.ts'
+import { type Bench, type Findings, type Row, median, quantile, ratio } from '../workload.ts'
 import { startWorker } from '../worker.ts'
 
 const PER_SECOND = 200
@@ -19,8 +19,8 @@ const CONTENDERS: readonly Entry[] = [
 ]
 
 /**
- * 200 events a second, published whatever became of the ones before, by the process that also sends. From the call of
- * `publish` to the arrival at the receiver.
+ * 200 events a second, published in an open loop by the process that also sends. Measured from the call of `publish` to
+ * the arrival at the receiver.
  */
 export async function latency(bench: Bench): Promise<Findings> {
   const events = PER_SECOND * (bench.quick ? 1 : 3)
@@ -51,7 +51,7 @@ export async function latency(bench: Bench): Promise<Findings> {
       },
     ]
   })
-  const bar = (what: string, share: number, atMost: number) => ({
+  const target = (what: string, share: number, atMost: number) => ({
     what: `latency at ${PER_SECOND}/s: ${what} of ${entries.full.name} / direct POST`,
     found: ratio(of(entries.full, share), of(direct, share)),
     should: { atMost },
@@ -60,7 +60,7 @@ export async function latency(bench: Bench): Promise<Findings> {
     title: `latency: ${events} events a round at ${PER_SECOND}/s, open loop, from publish to received`,
     rows,
     missing,
-    bars: [bar('p50', 0.5, 3.5), bar('p99', 0.99, 15)],
+    targets: [target('p50', 0.5, 3.5), target('p99', 0.99, 15)],
     data: [...rounds].map(([name, known]) => ({ name, quantiles: curve(known.flat()) })),
   }
 }
@@ -81,7 +81,7 @@ async function latencyRound({ receiver, stores }: Bench, entry: Entry, events: n
       await receiver.reset()
       await worker.ask('publish', { perSecond: PER_SECOND, events: PER_SECOND })
       await Promise.race([receiver.received(PER_SECOND), worker.ended])
-      await receiver.reset('keep')
+      await receiver.reset('record')
       const published = await worker.ask('publish', { perSecond: PER_SECOND, events })
       await Promise.race([receiver.received(events), worker.ended])
       const arrivals = await receiver.arrivals()

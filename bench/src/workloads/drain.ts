@@ -3,7 +3,7 @@ import * as entries from '../entries.ts'
 import type { Entry } from '../entries.ts'
 import { interleave } from '../interleave.ts'
 import { limitOf } from '../limit.ts'
-import { type Bench, type Findings, type Row, median, ratio } from '../work.ts'
+import { type Bench, type Findings, type Row, median, ratio } from '../workload.ts'
 
 const CONCURRENCIES = [32, 128] as const
 
@@ -22,14 +22,14 @@ const CONTENDERS: readonly Entry[] = [
   entries.naive,
 ]
 
-/** Beside 500 bytes, at 32 at once. */
+/** Larger sizes than 500 bytes, at concurrency 32. */
 const SIZED = entries.SIZES.map((size) =>
   [entries.raw, entries.full, entries.keepsendPostgres].map((entry) => entries.ofSize(entry, size)),
 )
 
 interface Run {
   entry: Entry
-  /** What it is compared with. */
+  /** The ceiling to compare with. */
   raw: Entry
   concurrency: number
 }
@@ -41,7 +41,7 @@ const RUNS: readonly Run[] = [
   ),
 ]
 
-/** A backlog of signed POSTs to a local receiver; at 128 at once half of it. */
+/** A backlog of signed POSTs to a local receiver; at concurrency 128 half of it. */
 export async function drain(bench: Bench): Promise<Findings> {
   const entrants = RUNS.map(({ entry, concurrency }) => {
     const events = Math.round((bench.events * entry.share * 32) / Math.max(32, concurrency / 2))
@@ -84,24 +84,24 @@ export async function drain(bench: Bench): Promise<Findings> {
   })
   const beside = (one: string, other: string): number | undefined => ratio(speedOf(one, 32), speedOf(other, 32))
   const { raw, full, normal, graphileWorker, pgBoss, bullmqAlways, bullmqEverysec, plainjob, naive } = entries
-  const bar = (one: string, other: string, atLeast: number) => ({
+  const target = (one: string, other: string, atLeast: number) => ({
     what: `drain at 32: ${one} / ${other}`,
     found: beside(one, other),
     should: { atLeast },
   })
   return {
-    title: `drain: up to ${bench.events} signed POSTs of 500 bytes, 32 and 128 at once, and of 2 and 20 kB, one process`,
+    title: `drain: up to ${bench.events} signed POSTs of 500 bytes, 32 and 128 concurrent, and of 2 and 20 kB, one process`,
     rows,
     missing,
-    bars: [
-      bar(full.name, raw.name, 0.6),
-      bar(normal.name, raw.name, 0.8),
-      bar(full.name, graphileWorker.name, 2),
-      bar(full.name, bullmqAlways.name, 2.5),
-      bar(normal.name, bullmqEverysec.name, 2.5),
-      bar(full.name, pgBoss.name, 3),
-      bar(full.name, plainjob.name, 3.5),
-      bar(full.name, naive.name, 5),
+    targets: [
+      target(full.name, raw.name, 0.6),
+      target(normal.name, raw.name, 0.8),
+      target(full.name, graphileWorker.name, 2),
+      target(full.name, bullmqAlways.name, 2.5),
+      target(normal.name, bullmqEverysec.name, 2.5),
+      target(full.name, pgBoss.name, 3),
+      target(full.name, plainjob.name, 3.5),
+      target(full.name, naive.name, 5),
     ],
   }
 }

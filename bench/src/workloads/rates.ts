@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import { createBenchEngine } from '../engine.ts'
-import { type Bar, type Bench, type Findings, type Row } from '../work.ts'
+import type { Bench, Findings, Row, Target } from '../workload.ts'
 
 const STORES = { SQLite: 'folder', Postgres: 'postgres' } as const
 const PERIOD_MS = { second: 1000, minute: 60_000, hour: 3_600_000 } as const
@@ -15,24 +15,24 @@ const LIMITS = [
 ] as const
 const FULL_MS = 12_000
 const QUICK_MS = 2000
-// Until then the endpoint is not known to be fast.
+// Until then the endpoint does not count as fast.
 const WARM_UP_MS = 1000
 
-/** Endpoints with a backlog, each under a rate limit: how much of it they reach, and whether any window holds more. */
+/** Endpoints with a backlog, each under a rate limit: how much of it they reach, and whether any window has more. */
 export async function rates(bench: Bench): Promise<Findings> {
   const rows: Row[] = []
-  const bars: Bar[] = []
+  const targets: Target[] = []
   for (const store of ['SQLite', 'Postgres'] as const) {
     for (const limit of LIMITS) {
       const name = `${store}, ${limit.rateLimit} per ${limit.ratePeriod}`
       const { reached, worst } = await rateRound(bench, store, limit)
       bench.say(`  ${name}: ${reached.toFixed(1)}%, at most ${worst} of ${limit.rateLimit} in a ${limit.ratePeriod}`)
       rows.push({ name, figures: { 'reached %': reached, 'most in one period': worst } })
-      bars.push({ what: `${name}: % reached with a backlog`, found: reached, should: { atLeast: 98 } })
-      bars.push({ what: `${name}: most in any period`, found: worst, should: { atMost: limit.rateLimit } })
+      targets.push({ what: `${name}: % reached with a backlog`, found: reached, should: { atLeast: 98 } })
+      targets.push({ what: `${name}: most in any period`, found: worst, should: { atMost: limit.rateLimit } })
     }
   }
-  return { title: 'rates: what an endpoint with a backlog gets of its rate limit', rows, bars, missing: {} }
+  return { title: 'rates: what an endpoint with a backlog gets of its rate limit', rows, targets, missing: {} }
 }
 
 async function rateRound(
@@ -51,7 +51,7 @@ async function rateRound(
     await seed([{ workspaceId: 'bench', endpointId: endpoint.id }], Math.ceil(perMs * (WARM_UP_MS + ms) * 1.5) + 10)
     await queue.start(engine)
     await delay(WARM_UP_MS)
-    await receiver.reset('keep')
+    await receiver.reset('record')
     await delay(ms)
     const times = [...(await receiver.arrivals()).values()].toSorted((one, other) => one - other)
     const [first = 0, last = 0] = [times[0], times.at(-1)]
@@ -65,7 +65,7 @@ async function rateRound(
   }
 }
 
-/** Of times in order, the most that lie in a window so long, wherever it begins. */
+/** The most of these ordered times that lie in one window of this length, wherever it begins. */
 function mostWithin(times: readonly number[], ms: number): number {
   let most = 0
   let begin = 0

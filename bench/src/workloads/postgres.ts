@@ -2,7 +2,7 @@ import { type DrainRound, drainRound } from '../drain-round.ts'
 import { type Entry, graphileWorker, keepsendPostgres, pgBoss } from '../entries.ts'
 import { interleave } from '../interleave.ts'
 import { limitOf } from '../limit.ts'
-import { type Bench, type Findings, type Row, median, ratio } from '../work.ts'
+import { type Bench, type Findings, type Row, median, ratio } from '../workload.ts'
 
 const PROCESSES = [1, 2, 4] as const
 const CONTENDERS = [keepsendPostgres, graphileWorker, pgBoss]
@@ -57,10 +57,10 @@ export async function postgres(bench: Bench): Promise<Findings> {
     should: { atLeast },
   })
   return {
-    title: `postgres: ${events} signed POSTs of 500 bytes, ${CONCURRENCY} at once in each process, synchronous_commit on`,
+    title: `postgres: ${events} signed POSTs of 500 bytes, ${CONCURRENCY} concurrent in each process, synchronous_commit on`,
     rows,
     missing,
-    bars: [
+    targets: [
       beside(1, graphileWorker, 1),
       beside(2, graphileWorker, 1),
       beside(4, graphileWorker, 1),

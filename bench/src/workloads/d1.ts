@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { runAlone } from '../alone.ts'
 import type { Meter } from '../d1-meter.ts'
-import { type Bench, type Findings, type Row, median } from '../work.ts'
+import { type Bench, type Findings, type Row, median } from '../workload.ts'
 
-/** What processes/d1.ts is asked. */
+/** The options of processes/d1.ts. */
 export interface D1Ask {
-  /** Of the wrangler.jsonc that names the database. */
+  /** Path of the wrangler.jsonc that names the database. */
   configPath: string
   receiver: string
-  /** Of each size. */
+  /** Number for each size. */
   batches: number
   batchSizes: readonly number[]
 }
@@ -17,7 +17,7 @@ export type D1Found = { batchSize: number; published: Meter; consumed: Meter }[]
 
 const BATCH_SIZES = [1, 10, 100]
 
-/** Deliveries that succeed at once, on a local D1: what it says it wrote, and how often it was asked. */
+/** Deliveries that succeed immediately, on a local D1: rows written and calls, as D1 reports them. */
 export async function d1(bench: Bench): Promise<Findings> {
   const place = await bench.stores.take('folder')
   try {
@@ -41,10 +41,10 @@ export async function d1(bench: Bench): Promise<Findings> {
       },
     }))
     return {
-      title: 'd1: deliveries that succeed at once, on the D1 of local workerd, by its own count',
+      title: 'd1: deliveries that succeed immediately, on the D1 of local workerd, by its own count',
       rows,
       missing: {},
-      bars: [
+      targets: [
         {
           what: 'd1: rows written for a delivery, in batches of 10',
           found: of(10, writtenEach),
@@ -66,7 +66,7 @@ function writtenEach({ batchSize, published, consumed }: D1Found[number]): numbe
   return (published.rowsWritten + consumed.rowsWritten) / batchSize
 }
 
-/** Wrangler asks nobody, tells nobody, and keeps what it writes in the folder. */
+/** Wrangler prompts and reports nothing, and stores its state in the folder. */
 function offline(folder: string): Record<string, string> {
   return {
     CI: '1',

@@ -2,18 +2,21 @@ import { drainRound } from '../drain-round.ts'
 import { type Entry, full, raw } from '../entries.ts'
 import { interleave } from '../interleave.ts'
 import type { Place } from '../stores.ts'
-import { type Bench, type Findings, type Row, median, ratio } from '../work.ts'
+import { type Bench, type Findings, type Row, median, ratio } from '../workload.ts'
 import { startWorker } from '../worker.ts'
 
 const madeAsSent: Entry = { ...raw, name: 'raw, each event made as it is sent', flavour: 'made as sent' }
 const SMALL = 'keepsend FULL, no more waiting'
 
-/** Peak memory of a process that sends so many, which another one kept: beside the bare loop, and with a long backlog. */
+/**
+ * Peak memory of a process that sends events which another process inserted: beside the bare loop, and with a long
+ * backlog.
+ */
 export async function memory(bench: Bench): Promise<Findings> {
   const { events } = bench
   const backlog = bench.quick ? 50_000 : 1_000_000
   const large = `keepsend FULL, ${backlog} waiting`
-  bench.say(`  keeping ${backlog + events * bench.rounds} events`)
+  bench.say(`  inserting ${backlog + events * bench.rounds} events`)
   const place = await bench.stores.take('folder')
   try {
     await seed(bench, place, backlog + events * bench.rounds)
@@ -40,12 +43,12 @@ export async function memory(bench: Bench): Promise<Findings> {
       figures: { 'peak MB': median(known), least: Math.min(...known), most: Math.max(...known) },
     }))
     return {
-      title: `memory: peak of a process that sends ${events} events, 32 at once`,
+      title: `memory: peak of a process that sends ${events} events, 32 concurrent`,
       rows,
       missing,
-      bars: [
+      targets: [
         { what: `memory: keepsend FULL / ${raw.name}`, found: ratio(of(SMALL), of(raw.name)), should: { atMost: 0.7 } },
-        // No growth: what the rounds of one and the same differ by.
+        // No growth: the bound is the difference between rounds of the same contender.
         { what: `memory: ${backlog} waiting / none`, found: ratio(of(large), of(SMALL)), should: { atMost: 1.05 } },
       ],
     }

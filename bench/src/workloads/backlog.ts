@@ -1,18 +1,18 @@
 import { runAlone } from '../alone.ts'
 import type { Kind } from '../fill.ts'
 import type { Place } from '../stores.ts'
-import { type Bar, type Bench, type Findings, type Row, median, ratio } from '../work.ts'
+import { type Bench, type Findings, type Row, type Target, median, ratio } from '../workload.ts'
 
-/** A table of its own, and what waits in it. */
+/** A table of its own, with its waiting rows. */
 export interface Backlog {
   place: string
   kind: Kind
   count: number
-  /** That have them in turn. @default one lane has them all */
+  /** Workspaces that have them in turn. @default one lane has them all */
   workspaces?: number | undefined
 }
 
-/** What processes/backlog.ts is asked. */
+/** The options of processes/backlog.ts. */
 export interface BacklogAsk {
   on: 'sqlite' | 'postgres'
   backlogs: Backlog[]
@@ -26,18 +26,18 @@ export type BacklogFound = { round: number; ms: number }[][]
 
 const KINDS = {
   pending: 'pending',
-  exhausted: 'with their attempts used up (claimed and buried)',
+  exhausted: 'whose attempts are exhausted (claimed and marked failed)',
   failed: 'failed, beside 1000 pending',
   held: 'held, beside 1000 pending',
-  waiting: 'that wait for tomorrow, beside one event of another workspace',
+  waiting: 'that are due tomorrow, beside one event of another workspace',
 }
 
 interface Size extends Omit<Backlog, 'place'> {
-  /** The place, in the list, of the one that it is held to. */
+  /** Index, in the list, of the one that it is compared with. */
   base: number
 }
 
-/** Claim 25 and settle 25, whatever else is in the table. On SQLite (FULL) and on Postgres. */
+/** Claim 25 and settle 25, beside different backlogs. On SQLite (FULL) and on Postgres. */
 export async function backlog(bench: Bench): Promise<Findings> {
   const [small, middle, large] = bench.quick ? [1000, 5000, 20_000] : [1000, 100_000, 1_000_000]
   const workspaces = bench.quick ? 1000 : 10_000
@@ -48,7 +48,7 @@ export async function backlog(bench: Bench): Promise<Findings> {
     { kind: 'exhausted', count: large, base: 0 },
     { kind: 'failed', count: large, base: 0 },
     { kind: 'held', count: large, base: 0 },
-    // Of 25 workspaces a claim takes a row each, whatever there is beside them.
+    // A claim takes one row from each of 25 workspaces, whatever there is beside them.
     { kind: 'pending', count: small, workspaces: 100, base: 6 },
     { kind: 'pending', count: middle, workspaces, base: 6 },
     { kind: 'pending', count: large, workspaces, base: 6 },
@@ -56,7 +56,7 @@ export async function backlog(bench: Bench): Promise<Findings> {
     { kind: 'waiting', count: large, workspaces, base: 9 },
   ]
   const rows: Row[] = []
-  const bars: Bar[] = []
+  const targets: Target[] = []
   const missing: Record<string, string> = {}
   const growth: { on: string; pending: number; ms: number }[] = []
   for (const on of ['sqlite', 'postgres'] as const) {
@@ -77,11 +77,11 @@ export async function backlog(bench: Bench): Promise<Findings> {
         rows.push({ name, figures: { ms, 'of the first of its kind': found ?? Number.NaN } })
         if (size.kind === 'pending' && size.workspaces === undefined)
           growth.push({ on: title, pending: size.count, ms })
-        if (at !== size.base) bars.push({ what: `backlog: ${name}`, found, should: { atMost: 1.3 } })
+        if (at !== size.base) targets.push({ what: `backlog: ${name}`, found, should: { atMost: 1.3 } })
       }
     } catch (error) {
       missing[title] = `failed: ${error instanceof Error ? error.message : String(error)}`
-      bars.push({ what: `backlog: ${title}`, found: undefined, should: { atMost: 1.3 } })
+      targets.push({ what: `backlog: ${title}`, found: undefined, should: { atMost: 1.3 } })
     } finally {
       for (const place of places) await place.release()
     }
@@ -89,7 +89,7 @@ export async function backlog(bench: Bench): Promise<Findings> {
   return {
     title: 'backlog: claim 25 and settle 25, two commits, beside rows of 500 bytes',
     rows,
-    bars,
+    targets,
     missing,
     data: growth,
   }

@@ -97,7 +97,7 @@ async function measure(run: Bench, chosen: readonly string[]): Promise<string[]>
   }
   const folder = resultsFolder(run.quick)
   console.log(`\nresults and ${(await plot(folder)).join(', ')} in ${fileURLToPath(folder)}`)
-  console.log('\nbars')
+  console.log('\ntargets')
   for (const target of targets) console.log(inOneLine(target))
   return broken
 }

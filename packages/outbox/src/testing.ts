@@ -1,4 +1,4 @@
-// The titles and the assertions stand in the topics.
+// The titles and the assertions are in the topics.
 // oxlint-disable vitest/valid-title, vitest/expect-expect
 import { describe, it } from 'vitest'
 import { claimPromises } from './lib/contract/claim.ts'

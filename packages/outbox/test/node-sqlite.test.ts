@@ -73,8 +73,8 @@ describe('node:sqlite', () => {
     async (when) => {
       const { connection, names } = open()
       const db = fromNodeSqlite(when === 'as it is' ? connection : older(connection))
-      const told = await Promise.allSettled([db.run(keep('a')), db.run(keep('burn')), db.run(keep('c'))])
-      expect(told.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+      const results = await Promise.allSettled([db.run(keep('a')), db.run(keep('burn')), db.run(keep('c'))])
+      expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
       expect(names()).toMatchObject([{ name: 'a' }, { name: 'c' }])
     },
   )
@@ -82,8 +82,8 @@ describe('node:sqlite', () => {
   it("rejects a broken constraint with the driver's own error, and undoes its caller alone", async () => {
     const { connection, names } = open()
     const db = fromNodeSqlite(connection)
-    const told = await Promise.allSettled([db.run(keep('a')), db.run(keep(null))])
-    expect(told).toMatchObject([{ status: 'fulfilled' }, { reason: { code: 'ERR_SQLITE_ERROR', errcode: 1299 } }])
+    const results = await Promise.allSettled([db.run(keep('a')), db.run(keep(null))])
+    expect(results).toMatchObject([{ status: 'fulfilled' }, { reason: { code: 'ERR_SQLITE_ERROR', errcode: 1299 } }])
     expect(names()).toMatchObject([{ name: 'a' }])
   })
 

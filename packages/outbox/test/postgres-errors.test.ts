@@ -141,8 +141,8 @@ describe.each(DRIVER_NAMES)('errors of Postgres, by %s', (driver) => {
     const units = Promise.allSettled([db.atomic([take('a'), pass, take('b')]), db.atomic([take('b'), pass, take('a')])])
     await gate.waiting(2)
     await gate.open()
-    const told = await units
-    const refused = told.filter((one) => one.status === 'rejected')
+    const results = await units
+    const refused = results.filter((one) => one.status === 'rejected')
     expect(refused.map(({ reason }) => (reason as OutboxError).code)).toEqual(['not_accepted'])
   })
 

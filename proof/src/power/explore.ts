@@ -63,7 +63,7 @@ export async function explore(
     }
     done = point
     const file = restore(disk.cut(random.pick(CUTS), random), folder)
-    judge(file, promises, findings)
+    check(file, promises, findings)
     if (index % APP_EVERY === 0) await startApp(file, findings)
   }
 }
@@ -76,7 +76,7 @@ function restore(images: Images, folder: string): string {
   return file
 }
 
-function judge(file: string, promises: Promises, findings: Findings): void {
+function check(file: string, promises: Promises, findings: Findings): void {
   findings.states++
   const left = read(file)
   if (!left) {

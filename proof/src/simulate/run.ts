@@ -98,7 +98,7 @@ class Teller {
         })
       } else if (time.monotonic > end || steps - instant.began > MAX_STEPS_AT_ONE_TIME) {
         ledger.settleUp()
-        ledger.break(`everything comes to rest: not after ${steps} steps and ${time.monotonic} ms`)
+        ledger.break(`everything settles: not after ${steps} steps and ${time.monotonic} ms`)
       } else if (ready[0]) ready[0].run(new Choice(0))
       else this.#pass(new Choice(0))
     }

@@ -15,7 +15,6 @@ import { inTurn } from '@keepsend/outbox/internal'
 import { answerAndExit } from '../answer.ts'
 import { payloadOf } from '../event.ts'
 import { fill } from '../fill.ts'
-import type { Backlog, BacklogAsk, BacklogFound } from '../works/backlog.ts'
 import type { Backlog, BacklogAsk, BacklogFound } from '../workloads/backlog.ts'
 
 process.stdin.resume().once('end', () => process.exit(1))

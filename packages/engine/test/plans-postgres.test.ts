@@ -73,7 +73,8 @@ it.each([
     for (const statement of made.statements()) for (const read of await readsOf(made.db, statement)) rows += read.rows
     met.push(rows)
   }
-  expect(met[1]).toBeLessThanOrEqual((met[0] ?? 0) + 20)
+  // Some more are dead rows that sessions of other tests keep from being pruned; the held rows would be 100,000.
+  expect(met[1]).toBeLessThanOrEqual((met[0] ?? 0) + 1000)
 })
 
 it('the count of a workspace’s waiting rows reads its own lanes and endpoints, whatever the backlog of another workspace', async () => {

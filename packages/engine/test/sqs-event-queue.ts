@@ -9,7 +9,7 @@ import {
   logExhausted,
   messageFor,
 } from '@keepsend/engine'
-import { type TakenEvent, beginEvents, claimEvents, releaseEvents, sweepPendingEvents } from '@keepsend/outbox'
+import { beginEvents, claimEvents, releaseEvents, sweepPendingEvents, type TakenEvent } from '@keepsend/outbox'
 
 /** The used part of `new SQS({})` of `@aws-sdk/client-sqs`. */
 export interface Sqs {

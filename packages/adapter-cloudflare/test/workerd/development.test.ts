@@ -103,7 +103,7 @@ describe('a Worker with development', () => {
     }
     expect(lines).toMatchObject([
       { method: 'warn' },
-      { method: 'debug', line: { level: 'debug', message: 'rate limited; the delivery waits' } },
+      { method: 'debug', line: { level: 'debug', message: 'rate limited; the delivery waits for its slot time' } },
     ])
   })
 

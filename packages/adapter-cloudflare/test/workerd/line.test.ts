@@ -75,7 +75,9 @@ describe('a publish', () => {
     faults.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
     await made.publish(3, { agoMs: 200_000 })
     expect(made.sent).toHaveLength(1)
-    expect(made.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('put in line') }])
+    expect(made.log).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('failed to release rows into their lanes') },
+    ])
     faults.judge()
     await sweep(made.policy)
     expect(new Set(idsSent(made))).toHaveLength(3)

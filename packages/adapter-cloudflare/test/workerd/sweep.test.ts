@@ -67,7 +67,9 @@ describe('a lost first dispatch', () => {
       expect((await postThing(parts.engine, context)).status).toBe(201)
       expect(await parts.rows()).toMatchObject([{ status: 'pending', moves: 0, dueAt: null }])
       await waitOnExecutionContext(context)
-      expect(parts.log).toMatchObject([{ level: 'warn', message: expect.stringContaining('will be swept') }])
+      expect(parts.log).toMatchObject([
+        { level: 'warn', message: expect.stringContaining('the sweep will pick them up') },
+      ])
       expect(parts.engine.counters.queueErrors).toBe(1)
 
       fate = 'well'

@@ -166,8 +166,8 @@ export function settleAndClaimPromises(holds: Holds): void {
     const transaction = new Transaction()
     const lost = addSettle(transaction, db, [{ settle: 'complete', claim }])
     const claimed = addClaim(transaction, db, { due: 1, now: T })
-    expect(lost).toThrow(/was read before its transaction committed/)
-    expect(claimed).toThrow(/was read before its transaction committed/)
+    expect(lost).toThrow(/before its transaction was committed/)
+    expect(claimed).toThrow(/before its transaction was committed/)
     expect(await row(db, claim.id)).toEqual(rowOf(claim))
   })
 
@@ -185,8 +185,8 @@ export function settleAndClaimPromises(holds: Holds): void {
       const claimed = addClaim(transaction, db, { due: 5, now: T })
       if (failing === 'after') transaction.add(fails)
       await expect(transaction.commit(db), failing).rejects.toThrow(/not.?null/i)
-      expect(lost, failing).toThrow(/was read before its transaction committed/)
-      expect(claimed, failing).toThrow(/was read before its transaction committed/)
+      expect(lost, failing).toThrow(/before its transaction was committed/)
+      expect(claimed, failing).toThrow(/before its transaction was committed/)
     }
     expect((await db.run(noted)).rows).toEqual([])
     expect(await row(db, claim.id)).toEqual(rowOf(claim))

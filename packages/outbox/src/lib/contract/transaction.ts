@@ -45,11 +45,11 @@ export function transactionPromises(holds: Holds): void {
     await db.run(STEPS)
     const transaction = new Transaction()
     const handle = transaction.add(step('one'))
-    expect(() => handle.rows).toThrow(/was read before its transaction committed/)
-    expect(() => handle.changes).toThrow(/was read before its transaction committed/)
+    expect(() => handle.rows).toThrow(/before its transaction was committed/)
+    expect(() => handle.changes).toThrow(/before its transaction was committed/)
     transaction.add(fails)
     await expect(transaction.commit(db)).rejects.toThrow(/not.?null/i)
-    expect(() => handle.rows).toThrow(/was read before its transaction committed/)
+    expect(() => handle.rows).toThrow(/before its transaction was committed/)
   })
 
   holds('a transaction commits all of its statements or none, in one commit', async ({ db }) => {

@@ -44,6 +44,13 @@ test('every statement that inserts into, updates or deletes from `pending_events
   expect(elsewhere.flatMap((file) => linesWith(file, changes))).toEqual([])
 })
 
+test('no file that is tracked holds the marks of a merge that was not finished', () => {
+  const files = ours('{packages,apps,examples,bench,proof,scripts,test,docs,.changeset}/**/*.{ts,md,sql,json,jsonc}')
+  const marks = /^(<{7} \S|={7}$|>{7} \S|> > > > > > > \S)/m
+  expect(files.length).toBeGreaterThan(500)
+  expect([...files, ...pages].filter((file) => marks.test(readFileSync(file, 'utf8')))).toEqual([])
+})
+
 test('every relative link of every page leads to a file, and to a heading that is there', () => {
   expect(pages).toContain('CONTRIBUTING.md')
   const broken = pages.flatMap((page) =>

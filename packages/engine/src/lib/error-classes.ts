@@ -49,7 +49,7 @@ export const ERROR_CLASSES = {
   },
   scheme: {
     happened: 'The URL does not begin with https.',
-    fix: 'Change the URL of the endpoint, or ask the operator to allow http in the URL policy.',
+    fix: 'Change the URL of the endpoint, or ask the operator to allow http in the URL policy, or for local work `development: true`.',
   },
   credentials: {
     happened: 'The URL contains a user name or a password.',
@@ -57,7 +57,7 @@ export const ERROR_CLASSES = {
   },
   port: {
     happened: 'The port of the URL is not allowed.',
-    fix: 'Let the receiver listen on 443 or 8443, or ask the operator to allow its port in the URL policy.',
+    fix: 'Let the receiver listen on 443 or 8443, or ask the operator to allow its port in the URL policy, or for local work `development: true`.',
   },
   egress_proxy: {
     happened: 'The egress proxy of the sender did not connect to the receiver.',
@@ -112,7 +112,8 @@ export const ERROR_CLASSES = {
     fix: 'Fix the receiver and replay the delivery.',
   },
   [DELIVERY_UNCONFIRMED]: {
-    happened: 'The worker died during the last attempt: the delivery may have arrived.',
+    happened:
+      'The worker died during the last attempt, after 3 crashes that did not count: the delivery may have arrived.',
     fix: 'Check whether the receiver has it; replay it if not, or if the receiver deduplicates by webhook-id.',
   },
   other: {

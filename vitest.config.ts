@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
@@ -60,16 +60,25 @@ function onPostgres({ test, ...rest }: ReturnType<typeof project>, env: Record<s
   return { ...rest, test: { ...test, globalSetup: [postgresSetup], env: { ...test.env, ...env } } }
 }
 
-// The engine's tests that open a database by its rig, once more on Postgres. Those named here need SQLite itself.
+// The engine's tests that open a database, once more on Postgres. Those named here need SQLite itself.
 const ONLY_SQLITE =
   /^test\/(commit-kill|every-option|express|own-transaction|readme|scans|document-bounds|document-problems)\.test|^src\/lib\/api\/(document|media-type)\.test/
-const RIG = /from '[./]*(test\/)?(rig|database|routes|idempotency-rig|oauth2-rig|limits|pages|plans)\.ts'/
 
 function engineOnPostgres() {
   const folder = 'packages/engine'
-  const files = testsOf(folder).filter((file) => needsPostgres(folder, file) || imports(folder, file, RIG))
+  const files = testsOf(folder).filter((file) => needsPostgres(folder, file) || opensDatabase(`${folder}/${file}`))
   const include = files.filter((file) => !ONLY_SQLITE.test(file))
   return onPostgres(project(folder, 'engine on Postgres', include), { KEEPSEND_TEST_ON: 'postgres' })
+}
+
+/** Whether a test imports `test/database.ts` of the engine, by however many files of that folder. */
+function opensDatabase(file: string, seen = new Set<string>()): boolean {
+  if (file === 'packages/engine/test/database.ts') return true
+  seen.add(file)
+  const imported = [...readFileSync(file, 'utf8').matchAll(/from '(\.[^']+\.ts)'/g)]
+  return imported
+    .map(([, path = '']) => join(dirname(file), path))
+    .some((path) => path.startsWith('packages/engine/test/') && !seen.has(path) && opensDatabase(path, seen))
 }
 
 /** The same sources inside workerd, by a wrangler.jsonc: the app's own, or the one beside the tests. */

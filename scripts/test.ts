@@ -4,25 +4,25 @@
 // `pnpm test <package | file | pattern> …`: the tests of these alone. A package is `outbox`, `engine`, … without what needs
 // a server; `pnpm test "outbox on Postgres"` and `pnpm test "outbox in workerd"` are the rest of it, `--all` is all of it.
 //
-// `--watch` runs them again when a file changes. `--changed` runs the tests that import a file changed since main, and
+// `-t <name>` runs the tests alone that have it in their names, `-u` writes snapshots. `--watch` runs them again when a
+// file changes. `--changed` runs the tests that import a file changed since origin/main (main, in a clone without it), and
 // checks the format and lint of the changed files.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { vitestArguments } from './test-selection.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { all: { type: 'boolean' }, watch: { type: 'boolean' }, changed: { type: 'boolean' } },
-})
+const { values, positionals } = readArguments()
 
 if (values.changed) runAll(checksOfChanges())
-else if (positionals.length > 0 || values.watch) {
+else if (positionals.length > 0 || values.watch || values.testNamePattern !== undefined) {
   const selection = vitestArguments(positionals, values)
-  if (typeof selection === 'string') {
-    console.error(selection)
-    process.exitCode = 1
-  } else process.exitCode = run('vitest', [values.watch ? 'watch' : 'run', ...selection])
+  if (typeof selection === 'string') refuse(selection)
+  const options = [
+    ...(values.testNamePattern === undefined ? [] : ['--testNamePattern', values.testNamePattern]),
+    ...(values.update ? ['--update'] : []),
+  ]
+  process.exitCode = run('vitest', [values.watch ? 'watch' : 'run', ...selection, ...options])
 } else {
   runAll([
     ['format', 'oxfmt', ['--check', '.']],
@@ -34,11 +34,35 @@ else if (positionals.length > 0 || values.watch) {
   ])
 }
 
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        all: { type: 'boolean' },
+        watch: { type: 'boolean' },
+        changed: { type: 'boolean' },
+        testNamePattern: { type: 'string', short: 't' },
+        update: { type: 'boolean', short: 'u' },
+      },
+    })
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function refuse(reason: string): never {
+  console.error(reason)
+  process.exit(1)
+}
+
 type Check = readonly [name: string, command: string, args: readonly string[]]
 
 function checksOfChanges(): Check[] {
   const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim()
-  const base = git('merge-base', 'HEAD', process.env['BASE'] ?? 'main')
+  // A commit on the local main is tested too, until it is pushed.
+  const pushed = git('for-each-ref', '--format=%(refname)', 'refs/remotes/origin/main')
+  const base = git('merge-base', 'HEAD', process.env['BASE'] ?? (pushed || 'main'))
   const changed = [git('diff', '--name-only', base), git('ls-files', '--others', '--exclude-standard')]
     .flatMap((list) => list.split('\n'))
     .filter((file) => file !== '' && existsSync(file))

@@ -25,7 +25,7 @@ import { inject, vi } from 'vitest'
 import type { Answer, Arrival, Seen } from './receiver.ts'
 
 // Long enough for a busy machine; a test that hangs fails.
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** For `vi.waitFor`. */
 export const PATIENCE = { timeout: 30_000, interval: 10 }

@@ -7,7 +7,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] } },
   test: {
     root: fileURLToPath(new URL('../..', import.meta.url)),
-    include: ['packages/*/test/**/*.test.ts'],
+    include: ['packages/*/{src,test}/**/*.test.ts'],
     globalSetup: [fileURLToPath(new URL('../postgres/setup.ts', import.meta.url))],
     setupFiles: [fileURLToPath(new URL('runtime-setup.ts', import.meta.url))],
     testTimeout: 30_000,

@@ -259,6 +259,20 @@ describe('options', () => {
     expect(made.asked).toEqual([])
   })
 
+  it.each([
+    ['logger', { info() {}, error() {} }, 'logger must have the methods info, warn, error; it has no warn'],
+    ['logger', {}, 'logger must have the methods info, warn, error; it has no info, warn, error'],
+    ['queue', {}, 'queue must have the methods send; it has no send'],
+    ['sender', { send: true }, 'sender must have the methods send; it has no send'],
+    ['db', { run() {} }, 'db must have the methods run, atomic; it has no atomic'],
+  ])('an object that lacks a method is refused by the name of its option: %s as %j', async (option, value, message) => {
+    const { db } = await world()
+    const options = { db, queue: { send: async () => {} }, secrets: TEST_KEYS, [option]: value }
+    expect(() => createEngine(options as Parameters<typeof createEngine>[0])).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message }),
+    )
+  })
+
   it.each(Object.keys(CALLS) as Owner[])(
     'an option that does not exist is refused by name, and nothing is done: %s',
     async (owner) => {

@@ -6,15 +6,9 @@ import { createOptionChecks, shareInstances } from '@keepsend/outbox/internal'
  * - `invalid_option`: an option is unknown, out of bounds, or conflicts with another; nothing was started.
  * - `not_durable`: the database did not accept the requested durability.
  * - `second_library`: another SQLite library in this process has the file open, which would corrupt it.
- * - `not_started`: the queue has no engine yet.
  * - `unsupported_runtime`: the driver would crash this version of Node; nothing was opened.
  */
-export type NodeAdapterErrorCode =
-  | 'invalid_option'
-  | 'not_durable'
-  | 'second_library'
-  | 'not_started'
-  | 'unsupported_runtime'
+export type NodeAdapterErrorCode = 'invalid_option' | 'not_durable' | 'second_library' | 'unsupported_runtime'
 
 /** The error class of `@keepsend/adapter-node`. `instanceof` works across several copies of the package. */
 export class NodeAdapterError extends Error {

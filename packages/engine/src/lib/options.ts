@@ -9,7 +9,7 @@ import {
 import type { Authenticate } from './access/api-key.ts'
 import { URL_POLICY_OPTIONS, type UrlPolicy } from './url-policy/check-url.ts'
 import { CIRCUIT_OPTIONS, type CircuitOptions, circuitOptions } from './health/circuit-breaker.ts'
-import { EngineError, checkBounds, checkNames } from './errors.ts'
+import { EngineError, checkBounds, checkMethods, checkNames } from './errors.ts'
 import type { EventQueue } from './publish/event-queue.ts'
 import { IDEMPOTENCY_RETENTION_MS } from './idempotency/idempotency.ts'
 import { LIMIT_OPTIONS, type Limits, readLimits } from './limits.ts'
@@ -168,6 +168,11 @@ export function readOptions(options: EngineOptions): WithDefaults<
   failedRetentionMs: number
 } {
   checkNames('createEngine', ENGINE_OPTION_NAMES, options)
+  // Of a logger without them every line would be lost, without a word.
+  checkMethods('logger', options.logger, ['info', 'warn', 'error'])
+  checkMethods('db', options.db, ['run', 'atomic'])
+  checkMethods('queue', options.queue, ['send'])
+  checkMethods('sender', options.sender, ['send'])
   const logger = options.development ? debugConsoleLogger : consoleLogger
   const whole = withDefaults(options, { ...DEFAULTS, logger })
   const { deadlineMs, maxDeadlineMs, retrySchedule, maxAgeMs, development, sender } = whole

@@ -75,6 +75,8 @@ export interface OptionChecks {
    * second.
    */
   readonly checkNames: (owner: string, table: OptionTable, options: object) => void
+  /** Refuses an object without these methods, naming those that it lacks. `undefined` is not checked. */
+  readonly checkMethods: (option: string, value: object | undefined, methods: readonly string[]) => void
 }
 
 /** @param fail makes the package's error from a message */
@@ -102,6 +104,12 @@ export function createOptionChecks(fail: (message: string) => Error): OptionChec
         throw fail(`${owner} takes an object of options; found ${String(options)}`)
       }
       checkLevel(owner, [], [table], options)
+    },
+    checkMethods(option, value, methods) {
+      if (value === undefined) return
+      const missing = methods.filter((name) => typeof Reflect.get(value, name) !== 'function')
+      if (missing.length > 0)
+        throw fail(`${option} must have the methods ${methods.join(', ')}; it has no ${missing.join(', ')}`)
     },
   }
 }

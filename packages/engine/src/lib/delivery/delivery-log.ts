@@ -61,25 +61,18 @@ function idsOf({ id, endpointId, workspaceId, type }: TakenEvent): Record<string
   return { deliveryId: id, endpointId, workspaceId, type }
 }
 
+const CHANGES = {
+  'circuit opened': ['warn', 'circuit opened: the endpoint is failing; holding its deliveries until a probe succeeds'],
+  'circuit closed': ['info', 'circuit closed: the endpoint has recovered; resuming its held deliveries'],
+  failing: ['warn', 'endpoint is still failing; it will be disabled at 100 percent'],
+  disabled: ['warn', 'endpoint disabled; holding its deliveries until a person enables it'],
+  paused: ['warn', 'endpoint paused, as its receiver asked; holding its deliveries until the pause ends'],
+} as const satisfies Record<EndpointChange['change'], readonly ['info' | 'warn', string]>
+
 /** Logs each change on a line. */
 export function logChanges(logger: Logger, changes: readonly EndpointChange[]): void {
   for (const { change, ...fields } of changes) {
-    switch (change) {
-      case 'circuit opened':
-        logger.warn(fields, 'circuit opened: the endpoint is failing; holding its deliveries until a probe succeeds')
-        break
-      case 'circuit closed':
-        logger.info(fields, 'circuit closed: the endpoint has recovered; resuming its held deliveries')
-        break
-      case 'failing':
-        logger.warn(fields, 'endpoint is still failing; it will be disabled at 100 percent')
-        break
-      case 'disabled':
-        logger.warn(fields, 'endpoint disabled; holding its deliveries until a person enables it')
-        break
-      case 'paused':
-        logger.warn(fields, 'endpoint paused, as its receiver asked; holding its deliveries until the pause ends')
-        break
-    }
+    const [level, message] = CHANGES[change]
+    logger[level](fields, message)
   }
 }

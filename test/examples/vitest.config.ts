@@ -1,10 +1,28 @@
 import { defineConfig } from 'vitest/config'
 
-// `pnpm test:examples`: what takes minutes and hundreds of megabytes from npm, and so is no part of `pnpm test`.
+const folder = (path: string) => new URL(`../../${path}`, import.meta.url).pathname
+const source = '@keepsend/source'
+
+// `pnpm test:examples`: what takes minutes and hundreds of megabytes from npm, and the stories that `pnpm demo` tells, each of
+// which starts and kills servers. So it is no part of `pnpm test`.
 export default defineConfig({
   test: {
-    root: new URL('../..', import.meta.url).pathname,
-    include: ['test/examples/*.test.ts'],
-    env: { NODE_OPTIONS: '' },
+    projects: [
+      {
+        test: { name: 'examples', root: folder(''), include: ['test/examples/*.test.ts'], env: { NODE_OPTIONS: '' } },
+      },
+      {
+        ssr: {
+          resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] },
+        },
+        test: {
+          name: 'stories',
+          root: folder('apps/demo'),
+          include: ['test/story*.test.ts'],
+          env: { NODE_OPTIONS: `--conditions=${source}` },
+          globalSetup: [folder('test/postgres/setup.ts')],
+        },
+      },
+    ],
   },
 })

@@ -18,6 +18,8 @@ const folders = globSync('{packages,apps}/*/package.json').map(dirname).sort()
 const testsOf = (folder: string) =>
   globSync('{src,test}/**/*.test.ts', { cwd: folder }).filter((file) => !file.startsWith('test/story'))
 const isInWorkerd = (file: string) => file.startsWith('test/workerd/')
+/** Its name says so: it takes many seconds, of real time or of a hundred thousand cases. */
+const isSlow = (file: string) => file.endsWith('.slow.test.ts')
 /** Its name says so, or it imports what opens a schema on the server. */
 const needsPostgres = (folder: string, file: string) =>
   basename(file).includes('postgres') || imports(folder, file, /\/(postgres-rig|postgres\/schema)\.ts'/)
@@ -38,7 +40,18 @@ function bytesFree(folder: string): number {
   return bavail * bsize
 }
 
-const STATELESS = new Set(['outbox', 'engine'])
+const IN_MEMORY = new Set(['outbox', 'engine'])
+
+// Tests that share nothing but modules without state: to load those once for each worker, not for each file, halves the
+// time. The slow tests of adapter-node load a second SQLite library, which the others must not find.
+const STATELESS = new Set([
+  'outbox',
+  'engine',
+  'engine slow',
+  'engine on Postgres',
+  'outbox on Postgres',
+  'adapter-node',
+])
 
 function project(folder: string, name: string, include: string[]) {
   return {
@@ -47,9 +60,8 @@ function project(folder: string, name: string, include: string[]) {
       name,
       root: folder,
       include,
-      // Their tests share nothing but modules without state: to load those once for each worker halves the time.
-      isolate: !STATELESS.has(basename(folder)),
-      env: { NODE_OPTIONS: `--conditions=${source}`, ...(STATELESS.has(basename(folder)) ? inMemory : {}) },
+      isolate: !STATELESS.has(name),
+      env: { NODE_OPTIONS: `--conditions=${source}`, ...(IN_MEMORY.has(basename(folder)) ? inMemory : {}) },
       // Nothing is promised in seconds: what hangs fails, and a busy machine does not.
       testTimeout: 30_000,
       hookTimeout: 30_000,
@@ -57,14 +69,17 @@ function project(folder: string, name: string, include: string[]) {
   }
 }
 
-/** A package's tests on Node: those that need no server, and those that need a Postgres. */
+/** A package's tests on Node: those that need no server, the slow ones of these, and those that need a Postgres. */
 function onNode(folder: string) {
   const name = basename(folder)
   const files = testsOf(folder).filter((file) => !isInWorkerd(file))
   const onServer = files.filter((file) => needsPostgres(folder, file))
   const alone = files.filter((file) => !onServer.includes(file))
+  const slow = alone.filter(isSlow)
+  const quick = alone.filter((file) => !isSlow(file))
   return [
-    ...(alone.length > 0 ? [project(folder, name, alone)] : []),
+    ...(quick.length > 0 ? [project(folder, name, quick)] : []),
+    ...(slow.length > 0 ? [project(folder, `${name} slow`, slow)] : []),
     ...(onServer.length > 0 ? [onPostgres(project(folder, `${name} on Postgres`, onServer))] : []),
   ]
 }
@@ -75,7 +90,7 @@ function onPostgres({ test, ...rest }: ReturnType<typeof project>, env: Record<s
 
 // The engine's tests that open a database, once more on Postgres. Those named here need SQLite itself.
 const ONLY_SQLITE =
-  /^test\/(commit-kill|every-option|express|own-transaction|readme|scans|document-bounds|document-problems)\.test|^src\/lib\/api\/(document|media-type)\.test/
+  /^test\/(commit-kill|every-option|express|own-transaction|readme|scans|document-bounds|document-problems)(\.slow)?\.test|^src\/lib\/api\/(document|media-type)\.test/
 
 function engineOnPostgres() {
   const folder = 'packages/engine'

@@ -1,8 +1,7 @@
 // A file that takes long and begins last is waited for alone: those that are known to take long begin first.
 import { type TestSpecification, BaseSequencer } from 'vitest/node'
 
-const LONG =
-  /story-|story\.test|postgres-contract|isolation-postgres|rate-limit|list-plans|plans-postgres|faults|d1\.test/
+const LONG = /\.slow\.test|postgres-contract|isolation-postgres|rate-limit|list-plans|plans-postgres|faults|d1\.test/
 
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,17 +1,17 @@
 import { globSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 
-/** What a package has beside the tests that run on Node alone; see vitest.config.ts. */
-const KINDS = ['on Postgres', 'in workerd'] as const
+/** What a package has beside the quick tests on Node alone; see vitest.config.ts. */
+const KINDS = ['slow', 'on Postgres', 'in workerd'] as const
 
 /**
  * The arguments with which vitest runs the named packages, files and patterns; or what is wrong with a name.
  *
- * A package stands for its folder's name, or that with `@keepsend/`; `on Postgres` and `in workerd` behind it name the rest
- * of its tests. Anything else is a part of a test file's path.
+ * A package stands for its folder's name, or that with `@keepsend/`; `slow`, `on Postgres` and `in workerd` behind it name
+ * the rest of its tests. Anything else is a part of a test file's path.
  *
  * @param names at least one, or all tests are meant
- * @param options `all`: everything of the packages, on Postgres and in workerd too
+ * @param options `all`: everything of the packages, slow tests and those on Postgres and in workerd too
  */
 export function vitestArguments(
   names: readonly string[],

@@ -1,8 +1,9 @@
 // `pnpm test`: every check that needs Node and npm alone, cheapest first, stopping at the first that fails. Ends with the
 // time of each.
 //
-// `pnpm test <package | file | pattern> …`: the tests of these alone. A package is `outbox`, `engine`, … without what needs
-// a server; `pnpm test "outbox on Postgres"` and `pnpm test "outbox in workerd"` are the rest of it, `--all` is all of it.
+// `pnpm test <package | file | pattern> …`: the tests of these alone. A package is `outbox`, `engine`, … without what is
+// slow or needs a server; `pnpm test "engine slow"`, `pnpm test "outbox on Postgres"` and `pnpm test "outbox in workerd"`
+// are the rest, `--all` is all of it.
 //
 // `-t <name>` runs the tests alone that have it in their names, `-u` writes snapshots. `--watch` runs them again when a
 // file changes. `--changed` runs the tests that import a file changed since origin/main (main, in a clone without it), and

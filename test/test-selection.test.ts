@@ -8,6 +8,7 @@ it.each([
     ['--project', 'engine', '--project', 'adapter-node'],
   ],
   [['outbox on Postgres'], ['--project', 'outbox on Postgres']],
+  [['engine slow'], ['--project', 'engine slow']],
   [['adapter-cloudflare'], ['--project', 'adapter-cloudflare', '--project', 'adapter-cloudflare in workerd']],
   [
     ['demo', 'story'],
@@ -22,8 +23,8 @@ it.each([
   expect(vitestArguments(names)).toEqual(expected)
 })
 
-it('with --all a package is its tests on Postgres and in workerd too', () => {
-  const projects = ['outbox', 'outbox on Postgres', 'outbox in workerd']
+it('with --all a package is its slow tests and those on Postgres and in workerd too', () => {
+  const projects = ['outbox', 'outbox slow', 'outbox on Postgres', 'outbox in workerd']
   expect(vitestArguments(['outbox'], { all: true })).toEqual(projects.flatMap((project) => ['--project', project]))
 })
 

@@ -49,8 +49,8 @@ const SUITES = [
   { suite: 'outbox/test/postgres-contract.test.ts', least: 400 },
   { suite: 'adapter-node/test/contract.test.ts', least: 20 },
   { suite: 'adapter-node/src/lib/http/ssrf-guard.test.ts', least: 30 },
-  { suite: 'adapter-node/test/guard-cases.test.ts', least: 2 },
-  { suite: 'adapter-node/test/guard-connections.test.ts', least: 10 },
+  { suite: 'adapter-node/test/guard-cases.slow.test.ts', least: 2 },
+  { suite: 'adapter-node/test/guard-connections.slow.test.ts', least: 10 },
 ]
 const LEFT_OUT = [
   'with no address is refused',

@@ -18,7 +18,10 @@ export function vitestArguments(
   options: { all?: boolean | undefined } = {},
 ): string[] | string {
   const packages = globSync('{packages,apps}/*/package.json').map((file) => basename(dirname(file)))
-  const files = globSync('{{packages,apps}/*/{src,test}/**,test}/*.test.ts')
+  // The stories of the demo run with the examples: see vitest.config.ts.
+  const files = globSync('{{packages,apps}/*/{src,test}/**,test}/*.test.ts').filter(
+    (file) => !file.startsWith('apps/demo/test/story'),
+  )
   const projects: string[] = []
   const patterns: string[] = []
   for (const name of names) {

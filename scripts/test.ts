@@ -15,8 +15,12 @@ import { vitestArguments } from './test-selection.ts'
 
 const { values, positionals } = readArguments()
 
-if (values.changed) runAll(checksOfChanges())
-else if (positionals.length > 0 || values.watch || values.testNamePattern !== undefined) {
+const isBare = positionals.length === 0 && Object.keys(values).length === 0
+if (values.changed) {
+  if (positionals.length > 0 || Object.keys(values).length > 1) refuse('--changed takes no other argument')
+  runAll(checksOfChanges())
+} else if (!isBare) {
+  if (values.all && positionals.length === 0) refuse('--all needs the name of a package')
   const selection = vitestArguments(positionals, values)
   if (typeof selection === 'string') refuse(selection)
   const options = [

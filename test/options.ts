@@ -49,8 +49,7 @@ const VALUES: Record<string, readonly unknown[]> = {
 /** What each kind takes besides its own values. */
 const TAKES: Record<string, readonly string[]> = {
   list: ['texts', 'numbers'],
-  // That of a function is for what it answers.
-  table: ['object', 'function'],
+  table: ['object'],
 }
 
 /** The value of the table's only symbol. */
@@ -70,7 +69,12 @@ export function everyWrongValue<Owner extends string>(
       const kind = typeof entry === 'string' ? entry.replace(' or null', '') : 'table'
       if (kind === 'any') return []
       const or = typeof entry === 'string' ? undefined : orOf(entry)
-      const taken = [kind, ...(TAKES[kind] ?? []), ...(or === 'a text' ? ['text'] : [])]
+      const taken = [
+        kind,
+        ...(TAKES[kind] ?? []),
+        ...(or === 'a text' ? ['text'] : []),
+        ...(or === 'a function' ? ['function'] : []),
+      ]
       const isNullTaken = typeof entry === 'string' ? entry !== kind : or === 'null'
       const values = Object.entries(VALUES).flatMap(([name, of]) => (taken.includes(name) ? [] : of))
       return [...values, ...(isNullTaken ? [] : [null])].map((value) => ({ owner, path, value }))

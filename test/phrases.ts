@@ -18,6 +18,8 @@ const PHRASES: readonly RegExp[] = [
   /at once/,
   /who(so)?ever/,
   /whom/,
+  /refund(s|ed|ing)?/,
+  /for ever(?!y)/,
 ]
 
 // A line break counts as a space, with the marks of a comment or of a quotation on either side.

@@ -7,7 +7,7 @@ export type Kind = 'pending' | 'exhausted' | 'failed' | 'held' | 'waiting'
 
 const STATES = {
   pending: { status: 'pending', attempts: 0, crashes: 0, ready: 1 },
-  // As left by a worker that died on the last attempt, after too many crashes for a refund: due, and marked failed by a
+  // As left by a worker that died on the last attempt, after more crashes than are free: due, and marked failed by a
   // claim.
   exhausted: { status: 'pending', attempts: 10, crashes: 3, ready: 0 },
   failed: { status: 'failed', attempts: 10, crashes: 0, ready: 0 },

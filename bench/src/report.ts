@@ -54,7 +54,7 @@ export function writeFindings(
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cores: cpus().length, pinning }
   const targets = findings.targets.map((target) => ({ ...target, isMet: isMet(target) }))
   const stored = { workload, at: new Date().toISOString(), machine, rounds, events, ...findings, targets }
-  // An event that was never received took for ever, and JSON has no number for that.
+  // An event that was never received has an infinite latency, which JSON cannot express.
   const inJson = (_name: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? 'Infinity' : value)
   const name = [workload, part.only?.join('+'), part.store, part.processes].filter(Boolean).join('-')
   const text = JSON.stringify(stored, inJson, 2)

@@ -1,5 +1,5 @@
 import { completeEvent } from '@keepsend/outbox'
-import { DELIVERY_UNCONFIRMED, REFUNDED_CRASHES } from '@keepsend/outbox/internal'
+import { DELIVERY_UNCONFIRMED, MAX_FREE_CRASHES } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
 import { copies, startReceiver } from './receiver.ts'
 import { PATIENCE_MS, rig, until } from './rig.ts'
@@ -97,12 +97,12 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
       .prepare(
         'update pending_events set attempts = max_attempts, gen = created_at + 10, claimed_at = 1, due_at = 2, crashes = case when id > ? then ? else ? end',
       )
-      .run(`${failed}`, REFUNDED_CRASHES, REFUNDED_CRASHES - 1)
+      .run(`${failed}`, MAX_FREE_CRASHES, MAX_FREE_CRASHES - 1)
     await queue.start(engine)
     await until(() => rows().every(({ status }) => status !== 'pending'))
     expect(rows()).toMatchObject([
-      { status: 'completed', attempts: 10, crashes: REFUNDED_CRASHES },
-      { status: 'failed', attempts: 10, crashes: REFUNDED_CRASHES + 1, lastError: DELIVERY_UNCONFIRMED, dueAt: null },
+      { status: 'completed', attempts: 10, crashes: MAX_FREE_CRASHES },
+      { status: 'failed', attempts: 10, crashes: MAX_FREE_CRASHES + 1, lastError: DELIVERY_UNCONFIRMED, dueAt: null },
     ])
     expect(receiver.requests.map(({ id }) => id)).toEqual([uncounted])
     expect(log.messages).toContain('delivery failed: its attempts are exhausted')

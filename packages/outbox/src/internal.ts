@@ -35,7 +35,7 @@ export {
   ATTEMPTS_EXHAUSTED,
   DELIVERY_UNCONFIRMED,
   EXPIRED,
-  REFUNDED_CRASHES,
+  MAX_FREE_CRASHES,
   pendingEvents,
   readPendingEvents,
 } from './lib/row.ts'

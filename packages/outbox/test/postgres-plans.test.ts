@@ -20,7 +20,7 @@ import { type SqlText, type TakeOptions, firstEventIdAt, raw } from '../src/inte
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { lineUpStatement, lookStatement } from '../src/lib/lane.ts'
-import { expireStatement, lookStatement as expiryLook } from '../src/lib/expire.ts'
+import { expireStatement, expiryStepStatement as expiryLook } from '../src/lib/expire.ts'
 import { deleteUnusedStatement } from '../src/lib/payload.ts'
 import { takeStatement } from '../src/lib/take.ts'
 import { fromPostgres, postgresDialect } from '../src/postgres.ts'

@@ -90,7 +90,7 @@ export function answerMoves(scenario: Scenario, table: Table, local: Local, work
     answer('4xx', 'fail', { refused: local.refused | bit }),
   ]
   if (scenario.defers && hand.deferrals === 0) moves.push(answer('429 with a wait', 'defer'))
-  // Costs a fault, as a release does: without a bound a row could be held and resumed for ever.
+  // Costs a fault, as a release does: without a bound a row could be held and resumed without end.
   if (scenario.holds && local.faults > 0)
     moves.push(answer('the endpoint is disabled', 'hold', { faults: local.faults - 1 }))
   return moves

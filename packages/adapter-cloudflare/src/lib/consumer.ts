@@ -78,11 +78,14 @@ export async function insertEvent(
   event: Parameters<typeof insertQueuedEvent>[1],
 ): Promise<void> {
   const fields = { eventId: event.eventId, type: event.type }
-  const { rowsStart, dispatchAtOnce } = queue
+  const { rowsStart, messagesPerPublish } = queue
   try {
     const { db, maxAgeMs, limits } = engine
     const { deliveriesPerPublish } = limits
-    const messages = await insertQueuedEvent({ db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish }, event)
+    const messages = await insertQueuedEvent(
+      { db, rowsStart, messagesPerPublish, maxAgeMs, deliveriesPerPublish },
+      event,
+    )
     const { failed } = await queue.sendDelayed(messages.map((one) => ({ message: one, delaySeconds: 0 })))
     for (const { error } of failed) engine.logger.warn({ ...fields, ...errorFields(error) }, SWEPT_LATER)
     message.ack()

@@ -29,10 +29,10 @@ export interface InlineEventQueueOptions {
    * invocation 50 requests, including those to D1: one for each delivery, and about twenty more around twenty deliveries.
    * @default 20
    */
-  deliveriesAtMost?: number | undefined
+  deliveriesPerInvocation?: number | undefined
 }
 
-export const INLINE_QUEUE_OPTIONS = { deliveriesAtMost: 'number' } satisfies OptionNames<InlineEventQueueOptions>
+export const INLINE_QUEUE_OPTIONS = { deliveriesPerInvocation: 'number' } satisfies OptionNames<InlineEventQueueOptions>
 
 /**
  * Delivers without a queue, for the free plan: rows are sent after the response, within `waitUntil`, and the cron delivers
@@ -40,14 +40,14 @@ export const INLINE_QUEUE_OPTIONS = { deliveriesAtMost: 'number' } satisfies Opt
  */
 export class InlineEventQueue implements EventQueue {
   readonly rowsStart = 'dispatched'
-  readonly #deliveriesAtMost: number
+  readonly #deliveriesPerInvocation: number
   #engine: Engine | undefined
 
   constructor(options: InlineEventQueueOptions = {}) {
     checkNames('InlineEventQueue', INLINE_QUEUE_OPTIONS, options)
-    const { deliveriesAtMost = 20 } = options
-    checkBounds('deliveriesAtMost', deliveriesAtMost, 1, 1000)
-    this.#deliveriesAtMost = deliveriesAtMost
+    const { deliveriesPerInvocation = 20 } = options
+    checkBounds('deliveriesPerInvocation', deliveriesPerInvocation, 1, 1000)
+    this.#deliveriesPerInvocation = deliveriesPerInvocation
   }
 
   /**
@@ -86,8 +86,8 @@ export class InlineEventQueue implements EventQueue {
       for (const { outboxId = '', gen = 0 } of rows) refs.set(outboxId, { id: outboxId, gen })
     }
     const { current } = await beginEvents(db, [...refs.values()])
-    await deliverInline(engine, current.slice(0, this.#deliveriesAtMost), endAt)
-    await releaseEvents(db, current.slice(this.#deliveriesAtMost))
+    await deliverInline(engine, current.slice(0, this.#deliveriesPerInvocation), endAt)
+    await releaseEvents(db, current.slice(this.#deliveriesPerInvocation))
   }
 
   /**
@@ -105,11 +105,11 @@ export class InlineEventQueue implements EventQueue {
       await releaseEvents(engine.db, (await sweepPendingEvents(engine.db, options)).events)
       const { resumed } = await engine.worker.resumeHeld({
         limit: ENDPOINTS,
-        batch: this.#deliveriesAtMost,
+        batch: this.#deliveriesPerInvocation,
         everyMs: 60_000,
       })
       const { claims, exhausted } = await claimDueEvents(engine.db, {
-        limit: this.#deliveriesAtMost,
+        limit: this.#deliveriesPerInvocation,
         leaseMs: LEASE_MS,
       })
       logExhausted(engine.logger, exhausted)

@@ -17,13 +17,13 @@ export interface CloudflareEventQueueOptions {
    * workspace wait in lanes, are dispatched as its deliveries are settled, so that messages of other workspaces do not wait
    * behind all of them. @default 100
    */
-  dispatchAtOnce?: number | undefined
+  messagesPerPublish?: number | undefined
 }
 
 export const QUEUE_OPTIONS = {
   queue: 'any',
   sendTimeoutMs: 'number',
-  dispatchAtOnce: 'number',
+  messagesPerPublish: 'number',
 } satisfies OptionNames<CloudflareEventQueueOptions>
 
 /** A message with its delay. */
@@ -42,21 +42,21 @@ const METADATA_BYTES = 100
 /** The longest delay of a message. */
 export const MAX_DELAY_SECONDS = 86_400
 
-/** The producer side of a Cloudflare Queue: its messages tell the consumer of committed rows. They carry ids, never payloads. */
+/** The producer side of a Cloudflare Queue: its messages notify the consumer of committed rows. They carry ids, never payloads. */
 export class CloudflareEventQueue implements EventQueue {
   readonly rowsStart = 'dispatched'
-  readonly dispatchAtOnce: number
+  readonly messagesPerPublish: number
   readonly #queue: QueueBinding
   readonly #sendTimeoutMs: number
 
   constructor(options: CloudflareEventQueueOptions) {
     checkNames('CloudflareEventQueue', QUEUE_OPTIONS, options)
-    const { queue, sendTimeoutMs = 10_000, dispatchAtOnce = 100 } = options
+    const { queue, sendTimeoutMs = 10_000, messagesPerPublish = 100 } = options
     checkBounds('sendTimeoutMs', sendTimeoutMs, 100, 60_000)
-    checkBounds('dispatchAtOnce', dispatchAtOnce, 1, 10_000)
+    checkBounds('messagesPerPublish', messagesPerPublish, 1, 10_000)
     this.#queue = queue
     this.#sendTimeoutMs = sendTimeoutMs
-    this.dispatchAtOnce = dispatchAtOnce
+    this.messagesPerPublish = messagesPerPublish
   }
 
   send(message: QueuedEvent): Promise<void> {

@@ -1,6 +1,6 @@
 import { type Engine, type EngineOptions, type Logger, type UrlPolicy, createEngine, keepsend } from '@keepsend/engine'
 import { ENGINE_OPTION_NAMES } from '@keepsend/engine/internal'
-import { type OptionNames, withDefaults } from '@keepsend/outbox/internal'
+import { OR, type OptionNames, withDefaults } from '@keepsend/outbox/internal'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import type { ExecutionContextLike, QueueBatch, QueueBinding } from './bindings.ts'
@@ -72,20 +72,20 @@ export interface CreateWorkerOptions<Env, Bindings extends WorkerBindings = Work
    */
   ownHostnames?: readonly string[] | undefined
   /** See {@link InlineEventQueueOptions}; only with `queue: 'inline'`. @default 20 */
-  deliveriesAtMost?: number | undefined
+  deliveriesPerInvocation?: number | undefined
   /** See {@link CloudflareEventQueueOptions}; only with a queue. @default 100 */
-  dispatchAtOnce?: number | undefined
+  messagesPerPublish?: number | undefined
   /** The name of the dead-letter queue. @default 'keepsend-dead-letters' */
   deadLetterQueue?: string | undefined
 }
 
 export const WORKER_OPTIONS = {
-  bindings: BINDINGS_OPTIONS,
+  bindings: { [OR]: 'a function' as const, ...BINDINGS_OPTIONS },
   app: 'function',
   development: 'boolean',
   ownHostnames: 'texts',
-  deliveriesAtMost: 'number',
-  dispatchAtOnce: 'number',
+  deliveriesPerInvocation: 'number',
+  messagesPerPublish: 'number',
   deadLetterQueue: 'text',
   ...QUEUE_POLICY_OPTIONS,
 } satisfies OptionNames<CreateWorkerOptions<object>>
@@ -152,8 +152,8 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
     deadLetterQueue = 'keepsend-dead-letters',
     development = false,
     ownHostnames = [],
-    deliveriesAtMost,
-    dispatchAtOnce,
+    deliveriesPerInvocation,
+    messagesPerPublish,
     ...policyOptions
   } = options
   checkFlags()
@@ -163,7 +163,7 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
   const settings = withDefaults({ ...given, urlPolicy, development }, { logger, sender: createFetchSender() })
   const db = fromD1(binding)
   if (producer === 'inline') {
-    const queue = new InlineEventQueue({ deliveriesAtMost })
+    const queue = new InlineEventQueue({ deliveriesPerInvocation })
     const engine = createEngine({ ...withDefaults(settings, INLINE_DEADLINES), secrets, db, queue })
     queue.start(engine)
     return {
@@ -172,7 +172,7 @@ function install<Env extends object>(options: CreateWorkerOptions<Env>, env: Env
       scheduled: () => queue.sweep(),
     }
   }
-  const queue = new CloudflareEventQueue({ queue: producer, dispatchAtOnce })
+  const queue = new CloudflareEventQueue({ queue: producer, messagesPerPublish })
   const engine = createEngine({ ...settings, secrets, db, queue })
   const policy = createQueuePolicy({ engine, queue }, policyOptions)
   return {
@@ -189,7 +189,12 @@ function urlPolicyOf(
   ownHostnames: readonly string[],
 ): UrlPolicy | undefined {
   if (ownHostnames.length === 0) return urlPolicy
-  const policy = urlPolicy ?? sender?.urlPolicy ?? {}
+  if (sender?.urlPolicy)
+    throw new CloudflareAdapterError(
+      'invalid_option',
+      'ownHostnames cannot be added to the policy of a sender: name them in its urlPolicy.denyHosts, and leave ownHostnames out',
+    )
+  const policy = urlPolicy ?? {}
   // Under workers.dev each version of a Worker has its own name: 4c1d2b3a-name.account.workers.dev.
   const own = ownHostnames.flatMap((name) => (/\.workers\.dev\.?$/i.test(name) ? [name, `*-${name}`] : [name]))
   return { ...policy, denyHosts: [...(policy.denyHosts ?? []), ...own] }

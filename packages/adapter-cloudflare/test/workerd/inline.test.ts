@@ -252,7 +252,7 @@ describe('without a queue', () => {
     const queue = new InlineEventQueue()
     const engine = createEngine({ db: fromD1(env.DB), queue, secrets: TEST_KEYS, sender: createFetchSender() })
     expect(() => queue.start(engine)).toThrow(/maxDeadlineMs must be at most 14000; found 30000/)
-    expect(() => new InlineEventQueue({ deliveriesAtMost: 0 })).toThrow(/^deliveriesAtMost must be/)
+    expect(() => new InlineEventQueue({ deliveriesPerInvocation: 0 })).toThrow(/^deliveriesPerInvocation must be/)
   })
 
   it('send and sweep ask for start(engine) first', async () => {

@@ -50,7 +50,7 @@ it('an event without rows that has too many receivers is dropped and logged', as
 it('a workspace at its limit of waiting deliveries is refused another publish', async () => {
   const { addEndpoint, publish, rows } = await rig({
     engine: { limits: { waitingPerWorkspace: 2 } },
-    dispatchAtOnce: 1,
+    messagesPerPublish: 1,
   })
   await addEndpoint()
   await publish(3)

@@ -46,7 +46,7 @@ describe('a publish', () => {
 
   it('for a workspace with waiting rows waits in its lane, for two written rows and without a message', async () => {
     const meter = metered(env.DB)
-    const made = await rig({ wrap: () => fromD1(meter.d1), dispatchAtOnce: 1 })
+    const made = await rig({ wrap: () => fromD1(meter.d1), messagesPerPublish: 1 })
     await made.addEndpoint()
     await made.publish(3)
     expect(made.sent).toHaveLength(1)
@@ -58,7 +58,7 @@ describe('a publish', () => {
   })
 
   it('in the host’s own transaction is bounded too, when the host dispatches it', async () => {
-    const made = await rig({ dispatchAtOnce: 2 })
+    const made = await rig({ messagesPerPublish: 2 })
     for (let n = 0; n < 5; n++) await made.addEndpoint()
     const event = { id: newEventId(), type: 't', workspaceId: 'w', data: {} }
     await made.db.atomic(made.engine.publishStatements(event))
@@ -70,7 +70,7 @@ describe('a publish', () => {
 
   it('sends its first messages when the other rows cannot be moved to lanes; the sweep finds those', async () => {
     const faults = faulty(env.DB)
-    const made = await rig({ wrap: () => fromD1(faults.d1), dispatchAtOnce: 1 })
+    const made = await rig({ wrap: () => fromD1(faults.d1), messagesPerPublish: 1 })
     await made.addEndpoint()
     faults.judge(({ verbs }) => (verbs.includes('update') ? 'refused' : 'well'))
     await made.publish(3, { agoMs: 200_000 })
@@ -83,17 +83,17 @@ describe('a publish', () => {
     expect(new Set(idsSent(made))).toHaveLength(3)
   })
 
-  it('accepts a dispatchAtOnce from 1 to 10,000', () => {
+  it('accepts a messagesPerPublish from 1 to 10,000', () => {
     const queue = { sendBatch: async () => {} }
-    for (const dispatchAtOnce of [0, 10_001, 1.5]) {
-      expect(() => new CloudflareEventQueue({ queue, dispatchAtOnce })).toThrow(/^dispatchAtOnce must be/)
+    for (const messagesPerPublish of [0, 10_001, 1.5]) {
+      expect(() => new CloudflareEventQueue({ queue, messagesPerPublish })).toThrow(/^messagesPerPublish must be/)
     }
   })
 })
 
 describe('a settle', () => {
   it('of a workspace with waiting rows dispatches some in the same commit, until all are delivered once', async () => {
-    const made = await rig({ dispatchAtOnce: 7 })
+    const made = await rig({ messagesPerPublish: 7 })
     const hook = await made.addEndpoint()
     await made.publish(60)
     expect(made.sent).toHaveLength(7)
@@ -103,7 +103,7 @@ describe('a settle', () => {
   })
 
   it('leases rows under a new gen, and counts no attempt', async () => {
-    const made = await rig({ dispatchAtOnce: 1 })
+    const made = await rig({ messagesPerPublish: 1 })
     await made.addEndpoint()
     await made.publish(4)
     const now = await made.now()
@@ -125,7 +125,7 @@ describe('a settle', () => {
     ['19 for 20 while they wait a second', 1500, 20, 19],
     ['never less than five, however long they wait', 60_000, 5, 5],
   ])('dispatches %s', async (_name, waitedMs, before, after) => {
-    const made = await rig({ dispatchAtOnce: before, policy: { maxBatchSize: before } })
+    const made = await rig({ messagesPerPublish: before, policy: { maxBatchSize: before } })
     await made.addEndpoint()
     await made.publish(100)
     await made.consume({ most: before })
@@ -137,7 +137,7 @@ describe('a settle', () => {
   })
 
   it('rotates through the endpoints of the workspace, however many they are', async () => {
-    const made = await rig({ dispatchAtOnce: 1 })
+    const made = await rig({ messagesPerPublish: 1 })
     for (let n = 0; n < 40; n++) await made.addEndpoint()
     await made.publish(5)
     const served: string[] = []
@@ -150,7 +150,7 @@ describe('a settle', () => {
 
   it('of a workspace without waiting rows makes no further call and write', async () => {
     const meter = metered(env.DB)
-    const made = await rig({ wrap: () => fromD1(meter.d1), dispatchAtOnce: 5 })
+    const made = await rig({ wrap: () => fromD1(meter.d1), messagesPerPublish: 5 })
     await made.addEndpoint()
     await made.addEndpoint({ status: 200 }, { workspaceId: 'b' })
     await made.publish(10)
@@ -165,7 +165,7 @@ describe('a settle', () => {
   })
 
   it('of the last row in the queue dispatches from the lanes', async () => {
-    const made = await rig({ dispatchAtOnce: 1 })
+    const made = await rig({ messagesPerPublish: 1 })
     const hook = await made.addEndpoint({ status: 500 }, { retrySchedule: [3600] })
     await made.publish(3)
     // Longer than the five seconds in which a batch may fill.
@@ -177,7 +177,7 @@ describe('a settle', () => {
   })
 
   it('of a retry dispatches nothing: its first attempt did', async () => {
-    const made = await rig({ dispatchAtOnce: 1 })
+    const made = await rig({ messagesPerPublish: 1 })
     await made.addEndpoint({ status: 500 }, { retrySchedule: [1, 3600] })
     await made.publish(9)
     await made.consume({ waitedMs: 5700 })
@@ -189,7 +189,7 @@ describe('a settle', () => {
   })
 
   it('that holds the rows of a disabled endpoint holds its lane too, and dispatches rows of another', async () => {
-    const made = await rig({ dispatchAtOnce: 1 })
+    const made = await rig({ messagesPerPublish: 1 })
     const off = await made.addEndpoint({ status: 200 }, { eventTypes: ['off.one'] })
     const on = await made.addEndpoint({ status: 200 }, { eventTypes: ['on.one'] })
     await made.publish(5, { type: 'off.one' })
@@ -205,7 +205,7 @@ describe('a settle', () => {
 
 describe('a top-up', () => {
   async function topped(options: RigOptions): Promise<Rig> {
-    const made = await rig({ dispatchAtOnce: 1, ...options })
+    const made = await rig({ messagesPerPublish: 1, ...options })
     await made.addEndpoint()
     await made.publish(3)
     return made
@@ -400,7 +400,7 @@ describe('a queue that is behind', () => {
 
 describe('a tick of the cron', () => {
   it('dispatches at most 20 waiting rows of each workspace', async () => {
-    const made = await rig({ dispatchAtOnce: 1 })
+    const made = await rig({ messagesPerPublish: 1 })
     for (const workspaceId of ['w', 'a', 'b', 'c']) {
       await made.addEndpoint({ status: 200 }, { workspaceId })
       await made.publish(workspaceId === 'w' ? 200 : 5, { workspaceId })
@@ -412,7 +412,7 @@ describe('a tick of the cron', () => {
   })
 
   it('divides its limit between the workspaces with waiting rows', async () => {
-    const made = await rig({ dispatchAtOnce: 1, policy: { sweepLimit: 10 } })
+    const made = await rig({ messagesPerPublish: 1, policy: { sweepLimit: 10 } })
     for (const workspaceId of ['a', 'b', 'c', 'd', 'w']) {
       await made.addEndpoint({ status: 200 }, { workspaceId })
       await made.publish(30, { workspaceId })
@@ -422,7 +422,7 @@ describe('a tick of the cron', () => {
   })
 
   it('reports the age of the oldest waiting row', async () => {
-    const made = await rig({ dispatchAtOnce: 1 })
+    const made = await rig({ messagesPerPublish: 1 })
     await made.addEndpoint()
     await made.publish(50)
     await made.db.run(sqlText`update pending_events set due_at = due_at - 600000 where ready = 1`)

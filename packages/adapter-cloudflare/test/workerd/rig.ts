@@ -61,7 +61,7 @@ export interface HeldMessage {
 export interface RigOptions {
   engine?: Partial<EngineOptions>
   policy?: QueuePolicyOptions
-  dispatchAtOnce?: number
+  messagesPerPublish?: number
   /** Wraps D1. */
   wrap?: (db: OutboxDatabase) => OutboxDatabase
   /** Replaces the queue; otherwise messages are only recorded in `sent`. */
@@ -130,7 +130,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     const queue = new CloudflareEventQueue({
       queue: binding,
       sendTimeoutMs: 1000,
-      dispatchAtOnce: options.dispatchAtOnce,
+      messagesPerPublish: options.messagesPerPublish,
     })
     const engine = createEngine({
       db: itsDb,

@@ -75,10 +75,10 @@ export function createEngine(options: EngineOptions): Engine {
   if (options.secrets === PLAINTEXT)
     logger.warn({}, 'signing secrets are stored in plaintext; use this for development only')
   if (development) logger.warn({}, DEVELOPMENT_WARNING)
-  const { rowsStart = 'now', dispatchAtOnce } = queue
+  const { rowsStart = 'now', messagesPerPublish } = queue
   const { deliveriesPerPublish } = limits
   const fewReceivers = createReceiverCount(settings.monotonic)
-  const target: PublishTarget = { db, rowsStart, dispatchAtOnce, maxAgeMs, deliveriesPerPublish, fewReceivers }
+  const target: PublishTarget = { db, rowsStart, messagesPerPublish, maxAgeMs, deliveriesPerPublish, fewReceivers }
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()

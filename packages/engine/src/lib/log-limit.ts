@@ -50,7 +50,7 @@ export function limitLines(logger: Logger, monotonic: () => number): Logger {
       const next = [...kinds.values()].find(({ leftOut }) => leftOut > 0)
       if (next) scheduleSummary(Math.max(1, next.since + PERIOD_MS - monotonic()))
     }, ms)
-    // Only Node's timers have `unref`: it keeps the timer from keeping the process alive.
+    // `unref` lets the process end while the timer runs; only Node's timers have it.
     if (typeof timer === 'object' && timer && 'unref' in timer) (timer as { unref(): void }).unref()
   }
 

@@ -36,7 +36,7 @@ export interface EngineOptions {
   /**
    * For local work, never in production. URLs of endpoints and of OAuth token servers may be `http://`, with any port, on the
    * loopback interface: `localhost`, 127.0.0.0/8, `[::1]`. The engine tells its sender to connect there, `debug` lines go to
-   * the console unless there is a `logger`, and a warning is logged. `urlPolicy` holds besides. @default false
+   * the console unless there is a `logger`, and a warning is logged. Other URLs stay under `urlPolicy`, and its `denyHosts` refuses loopback hosts too. @default false
    */
   development?: boolean | undefined
   /** @default WebCrypto */
@@ -168,7 +168,7 @@ export function readOptions(options: EngineOptions): WithDefaults<
   failedRetentionMs: number
 } {
   checkNames('createEngine', ENGINE_OPTION_NAMES, options)
-  // Of a logger without them every line would be lost, without a word.
+  // Without this check a logger without these methods would silently lose every line.
   checkMethods('logger', options.logger, ['info', 'warn', 'error'])
   checkMethods('db', options.db, ['run', 'atomic'])
   checkMethods('queue', options.queue, ['send'])

@@ -26,9 +26,9 @@ export interface AttemptFacts {
   /** The database's time of the attempt. */
   at: number
   /** Whether the endpoint has held rows and a time at which they resume. */
-  heldBack: boolean
-  /** Whether each settle of the endpoint may resume held rows: it has some, and neither an open circuit nor a rate limit. */
-  makesRoom: boolean
+  hasHeldRows: boolean
+  /** Whether a settle may resume held rows of the endpoint: it has some, its circuit is closed, and it has no rate limit. */
+  mayRefill: boolean
 }
 
 /** The outcome of an attempt for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */

@@ -23,8 +23,8 @@ export interface SendRequest {
    */
   tls?: EndpointTls | undefined
   /**
-   * Set by an engine with `development`: the connection may lead to the loopback interface, by http and on any port, beside
-   * what the policy of the sender opens. A sender that judges connections opens nothing else for it. @default false
+   * Set by an engine with `development`: the connection may lead to the loopback interface, by http and on any port, in
+   * addition to what the policy of the sender allows. It changes no other check of the sender. @default false
    */
   allowLoopback?: boolean | undefined
 }

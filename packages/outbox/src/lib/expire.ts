@@ -2,6 +2,7 @@ import type { OptionNames } from './options.ts'
 import { type OutboxDatabase, onlyRow } from './database.ts'
 import { checkBounds, checkNames } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
+import { BEHIND_EVERY_EVENT } from './row-id.ts'
 import { EXPIRED, type PendingEvent } from './row.ts'
 import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
@@ -29,9 +30,8 @@ export const EXPIRE_OPTIONS = {
 } satisfies OptionNames<ExpireOptions>
 
 // Keys that a call reads: takes 2.4 ms with payloads of 500 B on SQLite (measured).
-const LOOK = 5000
+const KEYS_PER_STEP = 5000
 const EVERY_KEY_MS = 3_600_000
-const BEHIND_EVERY_KEY = '~'
 
 /**
  * Fails rows that are older than `maxAgeMs` with {@link EXPIRED}, held or pending, never one under a live lease. No
@@ -46,18 +46,18 @@ export async function expireEvents(
   checkNames('expireEvents', EXPIRE_OPTIONS, options)
   const { maxAgeMs, batchSize = 500, alongside } = options
   checkBounds('maxAgeMs', maxAgeMs, 1, Number.MAX_SAFE_INTEGER)
-  checkBounds('batchSize', batchSize, 1, LOOK)
+  checkBounds('batchSize', batchSize, 1, KEYS_PER_STEP)
   const place = await readPlace(db)
   const { now = place.now } = options
   const oldId = firstEventIdAt(now - maxAgeMs)
   const afterId = place.afterId ?? ''
   const everyKey = afterId >= oldId || Math.abs(now - place.endedAt) >= EVERY_KEY_MS
-  const look = { maxAgeMs, afterId, toId: everyKey ? BEHIND_EVERY_KEY : oldId, limit: batchSize + 1, now }
-  const { rows: found } = await db.run<Looked>(lookStatement(db, look))
+  const look = { maxAgeMs, afterId, toId: everyKey ? BEHIND_EVERY_EVENT : oldId, limit: batchSize + 1, now }
+  const { rows: found } = await db.run<ExpiryStepRow>(expiryStepStatement(db, look))
   const old = found.filter(({ isOld }) => isOld === 1)
   const expiring = old.slice(0, batchSize)
   const last = (old.length > batchSize ? expiring : found).at(-1)
-  const more = last !== undefined && (last.looked === LOOK || old.length > batchSize)
+  const more = last !== undefined && (last.looked === KEYS_PER_STEP || old.length > batchSize)
 
   let ids: string[] = []
   if (expiring.length > 0) {
@@ -90,14 +90,14 @@ async function writePlace(db: OutboxDatabase, { afterId, endedAt }: Place): Prom
   await db.run(sqlText`update keepsend_sweep_pass set expiry_after_id = ${afterId}, expiry_ended_at = ${endedAt}`)
 }
 
-interface Looked extends ExpiringEvent {
+interface ExpiryStepRow extends ExpiringEvent {
   isOld: 0 | 1
   /** Keys that the step read. */
   looked: number
 }
 
 /** Selects the old rows of a step, and its last key. */
-export function lookStatement(
+export function expiryStepStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   {
     maxAgeMs,
@@ -112,14 +112,14 @@ export function lookStatement(
       select id, gen, workspace_id, event_type, endpoint_id, case when ${tooOld(maxAgeMs, now)} then 1 else 0 end as is_old
       from pending_events
       where id > ${afterId} and id < ${toId}
-      order by id ${dialect.first(LOOK)})
+      order by id ${dialect.first(KEYS_PER_STEP)})
     select id as "id", gen as "gen", workspace_id as "workspaceId", event_type as "type", endpoint_id as "endpointId",
       is_old as "isOld", (select cast(count(*) as integer) from step) as "looked"
     from step where is_old = 1 or id = (select max(id) from step)
     order by id ${limitTo(limit)}`
 }
 
-/** Fails the rows that {@link lookStatement} found. A row that has moved since has another `gen` and is skipped. */
+/** Fails the rows that {@link expiryStepStatement} found. A row that has moved since has another `gen` and is skipped. */
 export function expireStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   rows: readonly Pick<PendingEvent, 'id' | 'gen'>[],

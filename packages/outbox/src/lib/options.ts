@@ -7,7 +7,7 @@ type Kind = 'text' | 'texts' | 'number' | 'numbers' | 'boolean' | 'list' | 'func
  */
 export interface OptionTable {
   /** The value that may be given instead of the object. */
-  readonly [OR]?: 'null' | 'a text'
+  readonly [OR]?: 'null' | 'a text' | 'a function'
   readonly [name: string]: Kind | `${Kind} or null` | OptionTable
 }
 
@@ -115,10 +115,12 @@ export function createOptionChecks(fail: (message: string) => Error): OptionChec
 }
 
 function isOf(entry: Kind | `${Kind} or null` | OptionTable, value: unknown): boolean {
-  // The type of a function is the type of its result.
   if (typeof entry === 'object') {
     if (value === null) return entry[OR] === 'null'
-    return isObject(value) || typeof value === 'function' || (typeof value === 'string' && entry[OR] === 'a text')
+    if (typeof value === 'string') return entry[OR] === 'a text'
+    // The table is that of its result.
+    if (typeof value === 'function') return entry[OR] === 'a function'
+    return isObject(value)
   }
   if (entry.endsWith(NULL)) return value === null || HOLDS[entry.slice(0, -NULL.length) as Kind](value)
   return HOLDS[entry as Kind](value)

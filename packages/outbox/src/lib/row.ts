@@ -46,10 +46,10 @@ export const ATTEMPTS_EXHAUSTED = 'attempts_exhausted'
 export const EXPIRED = 'expired'
 
 /**
- * Crashes that do not count as attempts: the first claims that find a dead worker's mark refund its attempt, so that a
- * crash loop does not exhaust innocent rows.
+ * The first crashes of a row do not count as attempts: the claim that finds a dead worker's mark subtracts that attempt,
+ * so that a crash loop does not exhaust innocent rows.
  */
-export const REFUNDED_CRASHES = 3
+export const MAX_FREE_CRASHES = 3
 
 /** The columns of a row. A new column needs a line here, one in each dialect's table, and one in each migration. */
 export const pendingEvents = createCodec<typeof table, PendingEvent>({

@@ -65,7 +65,7 @@ export async function outboxStats(db: OutboxDatabase, options: StatsOptions = {}
           when claimed_at is not null then 'inFlight'
           else 'scheduled'
         end as state,
-        case when status = 'held' then coalesce(due_at, created_at) end as waiting_since
+        case when status = 'held' then created_at end as waiting_since
       from pending_events ${limitTo(countLimit + 1)}
     ) as states group by state`)
   const waitingMs = await oldestDue(db, options.now)

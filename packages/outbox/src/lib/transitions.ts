@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.ts'
-import { ATTEMPTS_EXHAUSTED, DELIVERY_UNCONFIRMED, REFUNDED_CRASHES } from './row.ts'
+import { ATTEMPTS_EXHAUSTED, DELIVERY_UNCONFIRMED, MAX_FREE_CRASHES } from './row.ts'
 import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 /**
@@ -37,8 +37,8 @@ export const SETTLED = raw('coalesce(completed_at, -1) >= 0')
 const MARKED = 'case when claimed_at is not null then 1 else 0 end'
 
 // The first crashes do not count as attempts, so that a crash loop exhausts no innocent row.
-const REFUND = `case when claimed_at is not null and crashes < ${REFUNDED_CRASHES} then 1 else 0 end`
-const EXHAUSTED = raw(`attempts - ${REFUND} >= max_attempts`)
+const FREE_ATTEMPT = `case when claimed_at is not null and crashes < ${MAX_FREE_CRASHES} then 1 else 0 end`
+const EXHAUSTED = raw(`attempts - ${FREE_ATTEMPT} >= max_attempts`)
 
 // At most 256 leases: a row that sweeps find again and again is dispatched ever more rarely. But never longer than
 // the age of the row, because no queue lags further behind: after an outage in which each tick sweeps and releases, a
@@ -52,7 +52,7 @@ export function takeSet(dialect: Dialect, as: 'claim' | 'sweep', leaseMs: number
       gen = gen + 1,
       ready = 0,
       crashes = crashes + ${raw(MARKED)},
-      attempts = case when ${EXHAUSTED} then attempts else attempts - ${raw(REFUND)} + ${raw(isClaim ? '1' : '0')} end,
+      attempts = case when ${EXHAUSTED} then attempts else attempts - ${raw(FREE_ATTEMPT)} + ${raw(isClaim ? '1' : '0')} end,
       status = case when ${EXHAUSTED} then 'failed' else 'pending' end,
       due_at = case when ${EXHAUSTED} then null else ${now} + ${isClaim ? sqlText`${leaseMs}` : sweepLease(dialect, leaseMs, now)} end,
       claimed_at = ${isClaim ? sqlText`case when ${EXHAUSTED} then null else ${now} end` : raw('null')},

@@ -28,7 +28,6 @@ export interface GuardOptions {
   urlPolicy?: UrlPolicy | undefined
   /** The loopback interface beside the policy, by http and on any port. @default false */
   allowLoopback?: boolean | undefined
-  /** All addresses of a name that the policy does not open. */
   /** Resolves names that are not in the policy's `allowHosts`. */
   lookup: Lookup
   /** Whether an address is this machine's own. */

@@ -31,8 +31,8 @@ export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSen
       dispatching?.getStore()?.connecting(cancel),
     )
   const connections = connectionsOf(false)
-  // Apart from the others: a connection to this machine carries no request of an engine without `development`.
-  const inDevelopment = connectionsOf(true)
+  // Separate: no request of an engine without `development` uses a connection to this machine.
+  let loopback: Connections | undefined
   const deadlines = new Deadlines()
   const exchange = (request: SendRequest, dispatchers: Dispatchers): Promise<SendResult> =>
     new Promise((resolve) => new Exchange(request, { dispatchers, dispatching, deadlines }, resolve).begin())
@@ -41,13 +41,13 @@ export function createUndiciSender(options: UndiciSenderOptions = {}): UndiciSen
     urlPolicy,
     supports: { tls: true },
     send(request) {
-      const { shared, pools } = request.allowLoopback ? inDevelopment : connections
+      const { shared, pools } = request.allowLoopback ? (loopback ??= connectionsOf(true)) : connections
       return request.tls
         ? pools.run(request.tls, (dispatchers) => exchange(request, dispatchers)).catch(unusable)
         : exchange(request, shared)
     },
     async close() {
-      await Promise.all([connections.close(), inDevelopment.close()])
+      await Promise.all([connections.close(), loopback?.close()])
     },
   }
 }

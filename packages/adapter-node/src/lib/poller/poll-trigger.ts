@@ -1,3 +1,6 @@
+// The version is read this often; a read takes a microsecond or two.
+const VERSION_EVERY_MS = 25
+
 /**
  * The reasons for an idle poller to look again: a kick, the next due time, another process's commit, or the safety poll. A
  * trigger that comes while the poller is busy is not lost: it increments `count`.
@@ -15,7 +18,7 @@ export class PollTrigger {
   /** The time for outcomes to gather is over. */
   settleIsDue = false
 
-  /** @param version changes when another process has committed; read every 25 ms, which takes a microsecond or two */
+  /** @param version changes when another process has committed */
   constructor(version: (() => number) | undefined, pollMs: number) {
     this.#version = version
     this.#pollMs = pollMs
@@ -33,7 +36,7 @@ export class PollTrigger {
   start(): void {
     if (!this.#version) return
     this.#lastVersion = this.#readVersion()
-    this.#watch = setInterval(() => this.#checkVersion(), WATCH_MS)
+    this.#watch = setInterval(() => this.#checkVersion(), VERSION_EVERY_MS)
   }
 
   stop(): void {
@@ -108,5 +111,3 @@ export class PollTrigger {
     this.kick()
   }
 }
-
-const WATCH_MS = 25

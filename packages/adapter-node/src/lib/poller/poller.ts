@@ -205,7 +205,7 @@ export class Poller {
     if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#resumeTimer.runSoon()
     for (const { inFlight, outcome } of finished) {
       if (outcome.kind === 'reschedule') this.#trigger.alsoDue(outcome.delayMs)
-      if (outcome.kind === 'release' || outcome.attempt?.makesRoom) this.#laneWatch.hint(inFlight.lane)
+      if (outcome.kind === 'release' || outcome.attempt?.mayRefill) this.#laneWatch.hint(inFlight.lane)
     }
   }
 

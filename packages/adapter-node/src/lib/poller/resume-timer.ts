@@ -68,5 +68,5 @@ export class ResumeTimer {
 
 /** Whether rows of its endpoint are held, so that there is a `resume_at`, set here or by another process. */
 export function leavesHeld({ kind, attempt }: DeliveryOutcome): boolean {
-  return kind === 'hold' || attempt?.circuitOpen === true || attempt?.heldBack === true
+  return kind === 'hold' || attempt?.circuitOpen === true || attempt?.hasHeldRows === true
 }

@@ -55,7 +55,7 @@ describe('a held row', () => {
     const finished = await Promise.all(
       claims.map(async (claim) => ({ claim, outcome: await made.engine.worker.deliver(claim, claim.claimedAt) })),
     )
-    expect(finished.map(({ outcome }) => outcome.attempt?.makesRoom)).toEqual([true, true])
+    expect(finished.map(({ outcome }) => outcome.attempt?.mayRefill)).toEqual([true, true])
     const lanes = [{ workspaceId: 'w1', endpointId: made.id, count: 100 }]
     const { claimed } = await made.engine.worker.settle(finished, { claim: { lanes } })
     expect(claimed.claims).toHaveLength(4)

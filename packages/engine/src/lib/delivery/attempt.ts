@@ -18,7 +18,7 @@ export function attemptFacts(
     probe: health.probeId === deliveryId,
     failingSince: health.failingSince,
     at,
-    heldBack: resumeAt !== null,
-    makesRoom: resumeAt !== null && !circuitOpen && rateLimit === null,
+    hasHeldRows: resumeAt !== null,
+    mayRefill: resumeAt !== null && !circuitOpen && rateLimit === null,
   }
 }

@@ -1,6 +1,6 @@
 import type { Sender } from '../sender.ts'
 
-/** The same sender, told with each request, of tokens too, that it may connect to the loopback interface. */
+/** Wraps a sender: every request, also those for tokens, may connect to the loopback interface. */
 export function loopbackSender(sender: Sender): Sender {
   return {
     urlPolicy: sender.urlPolicy,

@@ -131,7 +131,7 @@ const EXTRA_ROWS = 2
 function refillsOf(finished: readonly FinishedDelivery[]): [string, number][] {
   const settled = new Map<string, number>()
   for (const { outcome } of finished) {
-    if (!outcome.attempt?.makesRoom) continue
+    if (!outcome.attempt?.mayRefill) continue
     const { endpointId } = outcome.attempt
     settled.set(endpointId, (settled.get(endpointId) ?? EXTRA_ROWS) + 1)
   }

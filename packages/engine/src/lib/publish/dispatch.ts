@@ -42,7 +42,7 @@ const QUEUE_TIMEOUT_MS = 60_000
 const RELEASE_BATCH = 1000
 
 /**
- * Dispatches committed rows to the queue, of each workspace at most `queue.dispatchAtOnce`. Never rejects: a queue that
+ * Dispatches committed rows to the queue, of each workspace at most `queue.messagesPerPublish`. Never rejects: a queue that
  * throws, synchronously or later, or never answers, delays deliveries and loses none.
  */
 export async function dispatchRows(
@@ -51,7 +51,7 @@ export async function dispatchRows(
   report: { db: OutboxDatabase; counters: EngineCounters; logger: Logger },
 ): Promise<void> {
   if (messages.length === 0) return
-  const { dispatched, excess } = splitByWorkspace(messages, queue.dispatchAtOnce)
+  const { dispatched, excess } = splitByWorkspace(messages, queue.messagesPerPublish)
   try {
     // Before the first message is sent: the settle of that one dispatches the rows that wait in the lane.
     for (let from = 0; from < excess.length; from += RELEASE_BATCH) {
@@ -117,8 +117,8 @@ export async function dispatchWithoutRows(
 }
 
 /** The messages of an event's pending rows, for a host that ran the fan-out in its own transaction. */
-export async function messagesOf({ db, dispatchAtOnce }: PublishTarget, eventId: string): Promise<QueuedEvent[]> {
-  const undispatched = dispatchAtOnce === undefined ? raw('') : raw('and ready = 0')
+export async function messagesOf({ db, messagesPerPublish }: PublishTarget, eventId: string): Promise<QueuedEvent[]> {
+  const undispatched = messagesPerPublish === undefined ? raw('') : raw('and ready = 0')
   const { rows } = await db.run<Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type'>>(sqlText`
     select ${pendingEvents.some('pending_events', ['id', 'gen', 'workspaceId', 'type'])}
     from pending_events where ${eventRange(eventId)} and status = 'pending' ${undispatched} order by id`)

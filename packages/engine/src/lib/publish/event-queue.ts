@@ -44,5 +44,5 @@ export interface EventQueue {
    *
    * @default each row gets its message
    */
-  readonly dispatchAtOnce?: number | undefined
+  readonly messagesPerPublish?: number | undefined
 }

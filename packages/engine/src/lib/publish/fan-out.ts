@@ -18,7 +18,7 @@ import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
 export interface PublishTarget {
   db: OutboxDatabase
   rowsStart: NonNullable<EventQueue['rowsStart']>
-  dispatchAtOnce?: EventQueue['dispatchAtOnce']
+  messagesPerPublish?: EventQueue['messagesPerPublish']
   /** How long a disabled endpoint collects, in ms. @default 604_800_000 (7 days) */
   maxAgeMs?: number | undefined
   /** The most deliveries of one fan-out; with more receivers it fails and inserts none. @default no limit */
@@ -155,14 +155,14 @@ export function fanOutToOneStatements(
 }
 
 function forEndpoints(
-  { db, rowsStart, dispatchAtOnce }: PublishTarget,
+  { db, rowsStart, messagesPerPublish }: PublishTarget,
   event: Publishable,
   whereAt: (now: SqlText) => SqlText,
   { maxRows, expectsFew }: { maxRows?: number | undefined; expectsFew: boolean | undefined },
 ): InsertStatements {
   const { id: eventId, workspaceId, type, payload } = event
   const contentType = event.contentType ?? undefined
-  const joinsLine = dispatchAtOnce !== undefined
+  const joinsLine = messagesPerPublish !== undefined
   return insertSelectStatements(
     db.dialect,
     { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, maxRows, expectsFew },

@@ -83,13 +83,13 @@ export interface InsertedRow {
 
 /** The messages for inserted rows. Held rows get none, nor do rows in a lane that the adapter dispatches later. */
 export function messagesFor(
-  { dispatchAtOnce }: PublishTarget,
+  { messagesPerPublish }: PublishTarget,
   event: PreparedEvent,
   rows: readonly InsertedRow[],
 ): QueuedEvent[] {
   const { type, workspaceId, id: eventId } = event
   return rows
-    .filter(({ holdReason, ready }) => holdReason === null && (dispatchAtOnce === undefined || ready === 0))
+    .filter(({ holdReason, ready }) => holdReason === null && (messagesPerPublish === undefined || ready === 0))
     .map(({ id, gen, endpointId }) => ({ ...messageFor({ id, gen, type, workspaceId }), eventId, endpointId }))
 }
 

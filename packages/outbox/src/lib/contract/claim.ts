@@ -144,11 +144,14 @@ export function claimPromises(holds: Holds): void {
     expect(exhausted).toMatchObject([{ id, status: 'failed', attempts: 1, lastError: 'delivery_unconfirmed' }])
   })
 
-  holds('an attempt that ended is no crash: the next claim counts and refunds nothing for it', async ({ db }) => {
-    const claim = await insertClaimed(db)
-    await rescheduleEvent(db, claim, { dueAt: T + 1, now: T })
-    expect(moved(await claimOne(db, T + 1))).toMatchObject({ attempts: 2, crashes: 0, gen: 3 })
-  })
+  holds(
+    'an attempt that ended is no crash: the next claim counts no crash and subtracts nothing for it',
+    async ({ db }) => {
+      const claim = await insertClaimed(db)
+      await rescheduleEvent(db, claim, { dueAt: T + 1, now: T })
+      expect(moved(await claimOne(db, T + 1))).toMatchObject({ attempts: 2, crashes: 0, gen: 3 })
+    },
+  )
 
   holds('nextDueEvent returns the due time of the first pending row, leases included', async ({ db }) => {
     expect((await nextDueEvent(db)).dueAt).toBeNull()

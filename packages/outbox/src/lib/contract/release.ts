@@ -50,7 +50,7 @@ export function releasePromises(holds: Holds): void {
     expect(await row(db, claim.id)).toEqual(released)
   })
 
-  holds('a release refunds no more than was counted', async ({ db }) => {
+  holds('a release subtracts no more than was counted', async ({ db }) => {
     const [id = ''] = await insertRows(db, 1, { due: 'dispatched' })
     expect(await releaseEvents(db, [await refOf(db, id)], { now: T })).toEqual([])
     expect(moved(await row(db, id))).toMatchObject({ attempts: 0, gen: 1, dueAt: T })

@@ -74,6 +74,7 @@ export function everyWrongValue<Owner extends string>(
         ...(TAKES[kind] ?? []),
         ...(or === 'a text' ? ['text'] : []),
         ...(or === 'a function' ? ['function'] : []),
+        ...(or === 'true or false' ? ['boolean'] : []),
       ]
       const isNullTaken = typeof entry === 'string' ? entry !== kind : or === 'null'
       const values = Object.entries(VALUES).flatMap(([name, of]) => (taken.includes(name) ? [] : of))

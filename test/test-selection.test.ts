@@ -28,7 +28,7 @@ it('with --all a package is its slow tests and those on Postgres and in workerd 
   expect(vitestArguments(['outbox'], { all: true })).toEqual(projects.flatMap((project) => ['--project', project]))
 })
 
-it.each(['nonsense', 'story', 'outbox on MySQL', 'packages/outbox/src/lib/claim.ts'])(
+it.each(['nonsense', 'story-cloudflare', 'outbox on MySQL', 'packages/outbox/src/lib/claim.ts'])(
   '%s is refused, and the names are said',
   (name) => {
     expect(vitestArguments([name])).toMatch(

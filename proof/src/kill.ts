@@ -99,7 +99,7 @@ const withinBounds = results.every(
 )
 // A situation that never occurred is not proven.
 const reachedAll = [...all.okIn.values(), all.pauses, all.expired].every((count) => count > 0)
-const nothingWrong = all.lost + all.unexpected + all.unsettled + all.unexplained === 0
+const nothingWrong = all.lost + all.unexpected + all.unsettled + all.unexplained + all.misrecorded === 0
 printInstallations()
 console.log('\nwhere the kills fell')
 for (const place of [...all.places.keys()].toSorted()) console.log(`  ${place.padEnd(34)}${all.places.get(place)}`)
@@ -148,6 +148,7 @@ function rowsOf(tally: Tally): [string, string | number][] {
     ['of those after a time-out, after neither', `${tally.timedOut}, ${tally.unexplained}`],
     ['recovered', tally.recovered],
     ['unsettled', tally.unsettled],
+    ['misrecorded', tally.misrecorded],
     ['worst duplicates per kill', `${tally.worst.duplicates} of ${tally.worst.inFlight} in flight`],
   ]
 }

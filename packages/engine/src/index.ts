@@ -11,7 +11,7 @@ export type {
   ShownAuth,
   ShownTls,
 } from './lib/credentials.ts'
-export type { DeliveryFilter, DeliveryLists, EventSummary, Page } from './lib/deliveries/delivery-list.ts'
+export type { DeliveryFilter, DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
 export type {
   DeliveryStore,
   EventDeliveries,
@@ -22,7 +22,6 @@ export type { Delivery, DeliveryState } from './lib/deliveries/delivery.ts'
 export type { Admission } from './lib/delivery/admission.ts'
 export type { SettleNext } from './lib/delivery/settle-deliveries.ts'
 export type { SettleEachResult, SettledDelivery } from './lib/delivery/settle-each.ts'
-export { logExhausted } from './lib/delivery/settle-each.ts'
 export type { ChangeOptions } from './lib/endpoints/endpoint-change.ts'
 export type { EndpointSecret, RotateOptions } from './lib/endpoints/endpoint-secrets.ts'
 export type { EndpointStore } from './lib/endpoints/endpoint-store-api.ts'
@@ -39,14 +38,26 @@ export type { CircuitOptions } from './lib/health/circuit-breaker.ts'
 export type { OperationalType } from './lib/health/operational-webhooks.ts'
 export type { CommitWithEventsOptions } from './lib/hono.ts'
 export { commitWithEvents, keepsend, publishEvent, replayIdempotentResponse } from './lib/hono.ts'
+export type { Attempt, AttemptFilter, AttemptStore } from './lib/history/attempt-list.ts'
+export type { HistoryOptions } from './lib/history/history-options.ts'
+export type { AttemptOutcome } from './lib/history/attempt-end.ts'
 export type { IdempotencyKey } from './lib/idempotency/idempotency.ts'
+export type { DeliveryIds, LifecycleEvents, LifecycleListener, LifecycleName } from './lib/lifecycle.ts'
 export type { Limits } from './lib/limits.ts'
 export type { Logger } from './lib/logger.ts'
 export { silentLogger } from './lib/logger.ts'
 export type { MaintenanceResult } from './lib/maintenance.ts'
 export { migrateEngine } from './lib/migrations.ts'
 export type { EngineOptions } from './lib/options.ts'
-export type { AttemptFacts, DeliveryOutcome, FinishedDelivery, HoldReason } from './lib/outcome.ts'
+export type {
+  AttemptFacts,
+  AttemptRecord,
+  DeliveryOutcome,
+  FinishedDelivery,
+  HoldReason,
+  RecordedResponse,
+} from './lib/outcome.ts'
+export type { Page } from './lib/page.ts'
 export type { Problem } from './lib/problem.ts'
 export { problemResponse } from './lib/problem.ts'
 export type { CommitOptions, CommitResult } from './lib/publish/commit.ts'
@@ -64,7 +75,7 @@ export type { ReencryptOptions, ReencryptResult } from './lib/secrets/reencrypt.
 export { reencryptSecrets } from './lib/secrets/reencrypt.ts'
 export type { SecretContext, SecretEncryption } from './lib/secrets/secret-encryption.ts'
 export type { Secrets } from './lib/secrets/secret-store.ts'
-export type { SendErrorClass, SendRequest, SendResult, Sender } from './lib/sender.ts'
+export type { SendErrorClass, SendRequest, SendResult, SendTiming, Sender } from './lib/sender.ts'
 export type { CompatFormat, CompatSignature } from './lib/signing/compat-signature.ts'
 export { createWebCryptoSigner, newSecret } from './lib/signing/sign.ts'
 export type { SignatureScheme, Signer, SigningKey } from './lib/signing/signer.ts'

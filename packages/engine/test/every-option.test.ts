@@ -3,7 +3,7 @@ import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { everyOption, everyWrongValue, optionsWith } from '../../../test/options.ts'
+import { everyOption, everyWrongValue, optionsWith, optionsWithout } from '../../../test/options.ts'
 import {
   type Engine,
   commitWithEvents,
@@ -45,6 +45,7 @@ async function world() {
     db,
     queue: { async send() {} },
     secrets: 'plaintext-for-development',
+    history: true,
     logger: silentLogger,
   })
   const { endpoint } = await engine.endpoints.create('w', ENDPOINT)
@@ -93,6 +94,7 @@ const REQUIRED = {
   'an endpoint': { url: true, 'compatSignature.header': true },
   'endpoints.list': { limit: true },
   'deliveries.list': { limit: true },
+  'attempts.list': { limit: true },
   'deliveries.listEvents': { limit: true },
   'the filter of deliveries.replayEndpoint': { endpointId: true },
 }
@@ -140,6 +142,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'endpoints.list': async ({ engine }, options) =>
     (await engine.endpoints.list('w', { limit: 5, ...options })).map(({ url }) => url),
   'deliveries.list': ({ engine }, options) => engine.deliveries.list('w', { limit: 5, ...options }),
+  'attempts.list': ({ engine }, options) => engine.attempts.list('w', { limit: 5, ...options }),
   'deliveries.listEvents': ({ engine }, options) => engine.deliveries.listEvents('w', { limit: 5, ...options }),
   'an endpoint': async ({ engine }, options) => {
     const { endpoint } = await engine.endpoints.create('w', { url: ENDPOINT.url, ...options })
@@ -183,7 +186,7 @@ describe('options', () => {
     async ({ owner, path }) => {
       const [part, name = ''] = path.split('.')
       const inCompat = owner === 'an endpoint' && part === 'compatSignature' && name !== ''
-      const defaults = inCompat ? { compatSignature: { header: 'x-old' } } : {}
+      const defaults = inCompat ? { compatSignature: { header: 'x-old' } } : optionsWithout(path)
       const given = inCompat
         ? { compatSignature: { header: 'x-old', [name]: undefined } }
         : optionsWith(path, undefined)

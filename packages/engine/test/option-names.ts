@@ -8,6 +8,7 @@ import { CHANGE_OPTIONS } from '../src/lib/endpoints/endpoint-change.ts'
 import { ROTATE_OPTIONS } from '../src/lib/endpoints/endpoint-secrets.ts'
 import { ENDPOINT_LIST_OPTIONS } from '../src/lib/endpoints/endpoint-store-api.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
+import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
 import { BACKGROUND_OPTIONS } from '../src/lib/publish/dispatch.ts'
 import { COMMIT_WITH_EVENTS_OPTIONS } from '../src/lib/hono.ts'
 import { ENGINE_OPTION_NAMES } from '../src/lib/options.ts'
@@ -28,6 +29,7 @@ export const OPTION_NAMES = {
   'engine.commit': COMMIT_OPTIONS,
   'engine.worker.settle': SETTLE_NEXT_OPTIONS,
   'engine.publishTest': BACKGROUND_OPTIONS,
+  'attempts.list': ATTEMPT_FILTER,
   'engine.worker.resumeHeld': RESUME_HELD_OPTIONS,
   'apiKeys.create': API_KEY_OPTIONS,
   'apiKeys.list': API_KEY_LIST_OPTIONS,

@@ -6,7 +6,6 @@ import {
   type QueuedEvent,
   type SettledDelivery,
   insertQueuedEvent,
-  logExhausted,
   messageFor,
 } from '@keepsend/engine'
 import { beginEvents, claimEvents, releaseEvents, sweepPendingEvents, type TakenEvent } from '@keepsend/outbox'
@@ -129,9 +128,9 @@ export class SqsWorker {
     // Both are claimed first, so that the attempt counts before it is made.
     const again = ({ id }: TakenEvent): boolean =>
       Number(named.get(id)?.message.Attributes?.ApproximateReceiveCount ?? 1) > 1
-    const { claims, exhausted } = await claimEvents(db, [...current.filter(again), ...swept], { leaseMs: LEASE_MS })
-    logExhausted(this.#engine.logger, exhausted)
-    const rows = [...current.filter((row) => !again(row)), ...claims]
+    const claimed = await claimEvents(db, [...current.filter(again), ...swept], { leaseMs: LEASE_MS })
+    this.#engine.worker.noteClaim(claimed)
+    const rows = [...current.filter((row) => !again(row)), ...claimed.claims]
 
     const attempts = await Promise.all(
       rows.map(async (claim): Promise<Attempt> => {
@@ -154,7 +153,7 @@ export class SqsWorker {
   async sweep(): Promise<number> {
     const { db } = this.#engine
     const { events, exhausted } = await sweepPendingEvents(db, { leaseMs: LEASE_MS, firstSends: 'all' })
-    logExhausted(this.#engine.logger, exhausted)
+    this.#engine.worker.noteClaim({ exhausted })
     const refused = await this.#dispatch(events.map((row) => ({ message: messageFor(row), delayMs: 0 })))
     await releaseEvents(
       db,

@@ -6,17 +6,7 @@ export { createCodec, json } from './lib/codec.ts'
 export { MAX_CONTENT_TYPE_LENGTH, contentTypeProblem } from './lib/content-type.ts'
 export { shareInstances, sharedByCopies } from './lib/copies.ts'
 export { onlyRow, rowsAs } from './lib/database.ts'
-export type {
-  Dialect,
-  KeyRange,
-  NewestInLine,
-  Payload,
-  Picked,
-  RowSource,
-  RowsInOrder,
-  Stored,
-  Which,
-} from './lib/dialect.ts'
+export type { Dialect, KeyRange, NewestInLine, Payload, Picked, RowsInOrder, Stored, Which } from './lib/dialect.ts'
 export { isLockTimeout, isNullRefused } from './lib/errors.ts'
 export { eventIdTime, firstEventIdAt, isEventId, utf8Bytes } from './lib/event.ts'
 export { lookOnBehind } from './lib/hold.ts'
@@ -29,6 +19,9 @@ export { outboxMigrations } from './lib/migrations.ts'
 export type { OptionChecks, OptionNames, OptionTable, OptionsOf, Resolved, WithDefaults } from './lib/options.ts'
 export { OR, createOptionChecks, withDefaults } from './lib/options.ts'
 export { MAX_INLINE_ROWS, maxInlineRows } from './lib/payload.ts'
+export type { ClaimRecord, ClaimSource } from './lib/record.ts'
+export type { ClaimRecords } from './lib/records.ts'
+export { recordsOf } from './lib/records.ts'
 export { replayStatement } from './lib/replay.ts'
 export { BEHIND_EVERY_EVENT, byId, endpointIdOf, eventIdIn, eventIdOf, eventRange, rowId } from './lib/row-id.ts'
 export {
@@ -39,6 +32,8 @@ export {
   pendingEvents,
   readPendingEvents,
 } from './lib/row.ts'
+export type { RowSource } from './lib/row-source.ts'
 export type { DialectName, Row, SqlText, SqlValue } from './lib/statement.ts'
 export { allOf, clock, joined, limitTo, raw, sqlText, template, toDrizzle, toTransactionSql } from './lib/statement.ts'
+export { storable } from './lib/storable.ts'
 export type { TakeOptions } from './lib/take-options.ts'

@@ -73,6 +73,7 @@ const options = {
   port: 0,
   app: setup.mutant === 'acknowledges before it commits' ? acknowledgesFirst : app,
   engine: {
+    history: true,
     // Thousands of its deliveries fail.
     logger: silentLogger,
     sender: setup.mutant === 'settles before it sends' ? settlesFirst : sender,

@@ -4,7 +4,7 @@ import type { Arrival } from './arrivals.ts'
 import type { Published } from './publisher.ts'
 import { compareEnds } from './ends.ts'
 import type { Endpoint } from './sites.ts'
-import type { Failed } from './store.ts'
+import type { Failed, Recorded } from './store.ts'
 import type { Place } from './strike.ts'
 
 /** A fault, as the parent recorded it. */
@@ -51,6 +51,8 @@ export interface Tally {
   recovered: number
   /** Rows that were pending or held at the end, and deliveries that failed for another reason. */
   unsettled: number
+  /** Deliveries whose recorded attempts are not what happened: see {@link compareRecorded}. */
+  misrecorded: number
   /** Of those, without a kill: the response reached no one, or the sender had waited for it in vain. */
   timedOut: number
   /** Duplicates without an explanation. */
@@ -79,6 +81,7 @@ export function compare(round: {
   unanswered: readonly Unanswered[]
   unsettled: number
   failed: readonly Failed[]
+  recorded: readonly Recorded[]
 }): Tally {
   const { published, arrivals, endpoints, faults } = round
   const byPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
@@ -96,6 +99,7 @@ export function compare(round: {
     if (times) times.push(arrival)
     else taken.set(key, [arrival])
   }
+  const misrecorded = compareRecorded({ ...round, taken, byPath })
   const ends = compareEnds({ published, taken, failed: round.failed, endpoints })
   const struck = freshClaims(faults)
   const inVain = new Map<string, number[]>()
@@ -127,6 +131,7 @@ export function compare(round: {
     duplicated: duplicates.total,
     recovered: ends.recovered,
     unsettled: round.unsettled + ends.wronglyFailed,
+    misrecorded,
     timedOut: duplicates.timedOut,
     unexplained: duplicates.unexplainedDetails.length,
     unexplainedDetails: duplicates.unexplainedDetails.slice(0, MOST_DETAILS),
@@ -134,6 +139,39 @@ export function compare(round: {
     mostInFlight: Math.max(0, ...struck.map(({ claims }) => claims?.size ?? 0)),
     recoveryMs: recoveries(taken, struck),
   }
+}
+
+/**
+ * Counts deliveries whose history is wrong. An attempt is recorded if, and only if, its settle stands: a delivery that
+ * arrived and did not fail has one attempt that delivered it, every other has none, and no delivery has more answered
+ * attempts than the receiver saw.
+ */
+function compareRecorded({
+  recorded,
+  arrivals,
+  taken,
+  failed,
+  byPath,
+}: {
+  recorded: readonly Recorded[]
+  arrivals: readonly Arrival[]
+  taken: ReadonlyMap<string, readonly Arrival[]>
+  failed: readonly Failed[]
+  byPath: ReadonlyMap<string, Endpoint>
+}): number {
+  const seen = new Map<string, number>()
+  for (const { id, path } of arrivals) {
+    const key = `${id}.${byPath.get(path)?.id}`
+    seen.set(key, (seen.get(key) ?? 0) + 1)
+  }
+  const hasFailed = new Set(failed.map(({ id }) => id))
+  const history = new Map(recorded.map((one) => [one.id, one]))
+  const keys = new Set([...taken.keys(), ...history.keys()])
+  return [...keys].filter((key) => {
+    const { delivered, answered } = history.get(key) ?? { delivered: 0, answered: 0 }
+    const isDelivered = taken.has(key) && !hasFailed.has(key)
+    return delivered !== (isDelivered ? 1 : 0) || answered > (seen.get(key) ?? 0)
+  }).length
 }
 
 interface Struck extends Fault {
@@ -251,6 +289,7 @@ export function sum(tallies: readonly Tally[]): Tally {
     duplicated: add((tally) => tally.duplicated),
     recovered: add((tally) => tally.recovered),
     unsettled: add((tally) => tally.unsettled),
+    misrecorded: add((tally) => tally.misrecorded),
     timedOut: add((tally) => tally.timedOut),
     unexplained: add((tally) => tally.unexplained),
     unexplainedDetails: tallies.flatMap(({ unexplainedDetails }) => unexplainedDetails),

@@ -227,7 +227,7 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     app?.order({ stop: true })
     await app?.gone
   }
-  const [unsettled, failed] = [await store.unsettled(), await store.failed()]
+  const [unsettled, failed, recorded] = [await store.unsettled(), await store.failed(), await store.recorded()]
   const broken = await store.faults(steps)
   if (broken.length > 0) throw new Error(`the database is damaged: ${broken.join('; ')}`)
   const arrivals = receiver.arrivals()
@@ -241,5 +241,6 @@ export async function runRound(options: RoundOptions): Promise<Tally> {
     unanswered,
     unsettled,
     failed,
+    recorded,
   })
 }

@@ -13,6 +13,8 @@ export interface Store {
   unsettled(): Promise<number>
   /** Deliveries that failed. */
   failed(): Promise<Failed[]>
+  /** What the history recorded of each delivery. */
+  recorded(): Promise<Recorded[]>
   /**
    * Adds two hours to the age of this endpoint's held rows, and to the time since the last pass over every key. Only
    * while an app has the database open.
@@ -31,6 +33,18 @@ export interface Failed {
   /** Its age when it failed. */
   ageMs: number
 }
+
+/** The attempts of one delivery, as the history has them. */
+export interface Recorded {
+  id: string
+  /** Attempts that delivered it. */
+  delivered: number
+  /** Attempts that the receiver answered. */
+  answered: number
+}
+
+const RECORDED = `select delivery_id as id, count(case when outcome = 'delivered' then 1 end) as delivered,
+  count(http_status) as answered from keepsend_attempts group by delivery_id`
 
 const FAILED = `select id, last_error as error, completed_at - coalesce(replayed_at, created_at) as "ageMs"
   from pending_events where status = 'failed'`
@@ -56,7 +70,8 @@ export function sqliteStore(folder: string): Store {
       return readClaims(alive ? file : copyOf(file, folder), CLAIMS)
     },
     unsettled: async () => countUnsettled(file),
-    failed: async () => readFailed(file),
+    failed: async () => readRows<Failed>(file, FAILED),
+    recorded: async () => readRows<Recorded>(file, RECORDED),
     async age(endpointId) {
       const db = new Database(file)
       try {
@@ -116,6 +131,12 @@ export async function postgresStore(
         ...row,
         ageMs: Number(row.ageMs),
       })),
+    recorded: async () =>
+      (await ask<Record<keyof Recorded, string>>(RECORDED)).map(({ id, delivered, answered }) => ({
+        id,
+        delivered: Number(delivered),
+        answered: Number(answered),
+      })),
     async age(endpointId) {
       for (const sql of aging(endpointId)) await ask(sql)
     },
@@ -144,7 +165,7 @@ export async function postgresStore(
  * A D1 of `wrangler dev`, in the folder that it persists to. A message's row has no claim, so pending rows count as in
  * flight.
  */
-export function d1Store(folder: string): Pick<Store, 'inFlight' | 'unsettled' | 'failed'> {
+export function d1Store(folder: string): Pick<Store, 'inFlight' | 'unsettled' | 'failed' | 'recorded'> {
   const file = (): string => {
     const [found] = globSync(join(folder, 'v3/d1/*/*.sqlite')).filter((one) => !one.endsWith('metadata.sqlite'))
     if (found === undefined) throw new Error('wrangler dev has created no D1')
@@ -157,7 +178,8 @@ export function d1Store(folder: string): Pick<Store, 'inFlight' | 'unsettled' | 
         `select id || ' ' || gen as claim from pending_events where status = 'pending'`,
       ),
     unsettled: async () => countUnsettled(file()),
-    failed: async () => readFailed(file()),
+    failed: async () => readRows<Failed>(file(), FAILED),
+    recorded: async () => readRows<Recorded>(file(), RECORDED),
   }
 }
 
@@ -179,10 +201,10 @@ function readClaims(file: string, sql: string): string[] {
   }
 }
 
-function readFailed(file: string): Failed[] {
+function readRows<Row>(file: string, sql: string): Row[] {
   const db = new Database(file, { readonly: true })
   try {
-    return db.prepare(FAILED).all() as Failed[]
+    return db.prepare(sql).all() as Row[]
   } finally {
     db.close()
   }

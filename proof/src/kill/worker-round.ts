@@ -119,6 +119,7 @@ export async function runWorkerRound(options: Omit<RoundOptions, 'store' | 'apps
       unanswered: [],
       unsettled,
       failed: await store.failed(),
+      recorded: await store.recorded(),
     })
   } finally {
     clearInterval(cron)

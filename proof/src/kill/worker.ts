@@ -46,6 +46,7 @@ export default createWorker({
       queue: env.WEBHOOKS,
       secrets,
       engine: {
+        history: { attempts: 'all' },
         urlPolicy,
         sender: {
           async send(request) {

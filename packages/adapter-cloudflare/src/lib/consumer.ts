@@ -1,4 +1,4 @@
-import { type DeliveryOutcome, EngineError, insertQueuedEvent, logExhausted, messageFor } from '@keepsend/engine'
+import { type DeliveryOutcome, EngineError, insertQueuedEvent, messageFor } from '@keepsend/engine'
 import { errorFields } from '@keepsend/engine/internal'
 import { type ClaimRef, type ClaimResult, type PendingEvent, beginEvents, claimEvents } from '@keepsend/outbox'
 import type { QueueBatch, QueueMessage } from './bindings.ts'
@@ -142,7 +142,7 @@ async function begin(
   const again = (row: PendingEvent): boolean => (byId.get(row.id)?.attempts ?? 1) > 1
   const toClaim: ClaimRef[] = [...current.filter(again), ...swept]
   const { claims, exhausted } = await claimEvents(engine.db, toClaim, { leaseMs })
-  logExhausted(engine.logger, exhausted)
+  engine.worker.noteClaim({ claims, exhausted })
   const rows = [...current.filter((row) => !again(row)), ...claims]
   const mine = new Set(rows.map(({ id }) => id))
   // Exhausted, or claimed by another worker between the read and the claim.
@@ -184,8 +184,8 @@ function callbacksOf(policy: QueuePolicy): Parameters<typeof deliverBatch<Carrie
 
 /** Sends the messages of rows that a settle claimed from their lanes. */
 async function dispatchSwept(policy: QueuePolicy, { swept = [], exhausted }: ClaimResult): Promise<void> {
-  const { logger } = policy.engine
-  logExhausted(logger, exhausted)
+  const { logger, worker } = policy.engine
+  worker.noteClaim({ exhausted })
   const { errors } = await dispatch(policy, swept)
   for (const error of errors) logger.warn({ messages: swept.length, ...errorFields(error) }, SWEPT_LATER)
 }

@@ -31,6 +31,9 @@ class Exchange {
   readonly #timers: ReturnType<typeof setTimeout>[] = []
   #response: Response | undefined
   #body: Uint8Array = new Uint8Array()
+  // A Worker's clock moves with each answer from outside.
+  readonly #beganAt = Date.now()
+  #firstByteMs: number | undefined
 
   constructor(request: SendRequest) {
     const { promise, resolve } = Promise.withResolvers<SendResult>()
@@ -59,6 +62,7 @@ class Exchange {
       signal: this.#controller.signal,
     })
     this.#response = response
+    this.#firstByteMs = Date.now() - this.#beganAt
     if (response.ok && !needsBody) this.#endIn(BODY_MS, () => this.#answer())
     for await (const chunk of firstBytes(response, maxResponseBytes)) this.#body = chunk
   }
@@ -74,7 +78,8 @@ class Exchange {
 
   /** Ends with the status and the part of the body that was read. @param otherwise the result without a status */
   #answer(otherwise?: SendResult): void {
-    if (this.#response) this.#end(resultOf(this.#response, this.#body))
+    if (this.#response)
+      this.#end({ ...resultOf(this.#response, this.#body), timing: { firstByteMs: this.#firstByteMs } })
     else if (otherwise) this.#end(otherwise)
   }
 }
@@ -83,7 +88,13 @@ function resultOf({ status, headers }: Response, body: Uint8Array): SendResult {
   if (status < 200 || status > 599) {
     return { kind: 'error', reason: 'invalid_response', message: `the receiver answered with status ${status}` }
   }
-  return { kind: 'response', status, header: (name) => headers.get(name) ?? undefined, body }
+  return {
+    kind: 'response',
+    status,
+    header: (name) => headers.get(name) ?? undefined,
+    headers: () => Object.fromEntries(headers),
+    body,
+  }
 }
 
 /** Yields all bytes read so far, at each chunk. Counts decompressed bytes, and cancels the response at `maxBytes`. */

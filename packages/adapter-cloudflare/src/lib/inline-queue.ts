@@ -1,4 +1,4 @@
-import { type Engine, type EventQueue, type QueuedEvent, insertQueuedEvent, logExhausted } from '@keepsend/engine'
+import { type Engine, type EventQueue, type QueuedEvent, insertQueuedEvent } from '@keepsend/engine'
 import type { PublishTarget } from '@keepsend/engine/internal'
 import {
   type ClaimRef,
@@ -112,7 +112,7 @@ export class InlineEventQueue implements EventQueue {
         limit: this.#deliveriesPerInvocation,
         leaseMs: LEASE_MS,
       })
-      logExhausted(engine.logger, exhausted)
+      engine.worker.noteClaim({ claims, exhausted })
       await deliverInline(engine, claims, endAt)
       return { resumed: resumed.length, redispatched: claims.length, released: 0, exhausted: exhausted.length }
     })

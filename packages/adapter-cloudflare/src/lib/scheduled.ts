@@ -1,4 +1,4 @@
-import { type Engine, type MaintenanceResult, logExhausted, messageFor } from '@keepsend/engine'
+import { type Engine, type MaintenanceResult, messageFor } from '@keepsend/engine'
 import { errorFields } from '@keepsend/engine/internal'
 import { oldestDue, sweepPendingEvents } from '@keepsend/outbox'
 import { dispatch } from './dispatch.ts'
@@ -32,7 +32,7 @@ export async function sweep(policy: QueuePolicy): Promise<SweepReport> {
     const resumed = await resumeHeldRows(policy, errors)
     const how = { limit, leaseMs, firstSends: 'all', perWorkspace: PER_WORKSPACE } as const
     const { events, exhausted } = await sweepPendingEvents(engine.db, how)
-    logExhausted(engine.logger, exhausted)
+    engine.worker.noteClaim({ exhausted })
     // The counts are right even if releasing refused rows fails.
     const { refused: released, errors: ofSending } = await dispatch(policy, events)
     errors.push(...ofSending)
@@ -83,12 +83,14 @@ export async function tick(
     deletedPayloads: 0,
     deletedRecords: 0,
     deletedSecrets: 0,
+    deletedAttempts: 0,
     orphanedHolds: 0,
     orphaned: 0,
     more: false,
   })
   const oldestDueMs = await orCollect(() => oldestDue(engine.db), 0)
   const swept = { ...worked, maintenance, oldestDueMs }
+  engine.worker.noteSweep(worked)
   for (const error of errors)
     engine.logger.error(errorFields(error), 'a part of the sweep failed; the next tick retries it')
   engine.logger.info({ ...swept }, 'swept')

@@ -4,10 +4,12 @@ import type { SQL } from 'drizzle-orm'
 import type { ApiKeys } from './access/api-key.ts'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { DeliveryStore } from './deliveries/delivery-store.ts'
+import type { AttemptStore } from './history/attempt-list.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
 import type { WebhookEvent } from './publish/event.ts'
 import type { BackgroundOption, EngineCounters } from './publish/dispatch.ts'
 import type { IdempotencyKey } from './idempotency/idempotency.ts'
+import type { LifecycleListener, LifecycleName } from './lifecycle.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
 import type { EngineRoutes } from './engine-routes.ts'
@@ -25,6 +27,8 @@ export interface Engine {
   readonly endpoints: EndpointStore
   readonly apiKeys: ApiKeys
   readonly deliveries: DeliveryStore
+  /** The attempts that `history` records. */
+  readonly attempts: AttemptStore
   readonly counters: EngineCounters
   /** The part that queues and pollers call to deliver: see docs/writing-an-adapter.md. */
   readonly worker: EngineWorker
@@ -73,5 +77,15 @@ export interface Engine {
    * @throws {EngineError} `not_found`, `too_many_waiting`, `not_accepted`
    */
   publishTest(workspaceId: string, endpointId: string, options?: BackgroundOption): Promise<PublishResult>
+  /**
+   * Calls a function for each event of this name in this process; `docs/lifecycle-events.md` lists them. Call the returned
+   * function to stop it. A listener is called when the work is done and is not awaited: what it throws or rejects with is
+   * logged, and no delivery depends on it. It blocks the process for as long as it computes, so let it only count or append.
+   *
+   * @throws {EngineError} `invalid_option` for a name that does not exist
+   * @example
+   * engine.on('attempt', ({ outcome, tookMs }) => attempts.record(tookMs, { outcome }))
+   */
+  on<Name extends LifecycleName>(name: Name, listener: LifecycleListener<Name>): () => void
   stats(): Promise<OutboxStats>
 }

@@ -19,6 +19,15 @@ import {
 } from './delivery/settle-deliveries.ts'
 import { type SettleEachResult, createSettleEach } from './delivery/settle-each.ts'
 import { checkNames } from './errors.ts'
+import {
+  type Lifecycle,
+  type LifecycleEvents,
+  type NotedClaim,
+  noteClaim,
+  tellAttempt,
+  tellResumed,
+  tellSettled,
+} from './lifecycle.ts'
 import { errorFields } from './logger.ts'
 import { type MaintenanceDeps, type MaintenanceResult, maintain } from './maintenance.ts'
 import { jittered } from './retry-schedule.ts'
@@ -54,6 +63,10 @@ export interface EngineWorker {
    * @throws {EngineError} `secret_unreadable`, naming the key that is missing or differs
    */
   checkKeys(): Promise<void>
+  /** Logs what a claim or a sweep of an adapter took, and tells it to the listeners. Call it once for each result. */
+  noteClaim(claimed: NotedClaim): void
+  /** Tells the listeners what a sweep did. */
+  noteSweep(swept: LifecycleEvents['swept']): void
   /** Runs one bounded round of maintenance: expires rows that are too old, deletes rows past their retention. */
   maintain(): Promise<MaintenanceResult>
 }
@@ -62,6 +75,7 @@ export interface WorkerDeps extends MaintenanceDeps, SettleDeps {
   db: OutboxDatabase
   delivering: DeliverDeps
   keyCheck: KeyCheck
+  lifecycle: Lifecycle
   monotonic: () => number
 }
 
@@ -69,13 +83,15 @@ export interface WorkerDeps extends MaintenanceDeps, SettleDeps {
 const INTERNAL_ERROR_RETRY_MS = 60_000
 
 export function createEngineWorker(deps: WorkerDeps): EngineWorker {
-  const { db, logger, random, circuit, delivering, keyCheck, monotonic } = deps
+  const { db, logger, random, circuit, delivering, keyCheck, lifecycle, monotonic } = deps
 
   const settle: EngineWorker['settle'] = async (finished, next = {}) => {
     checkNames('engine.worker.settle', SETTLE_NEXT_OPTIONS, next)
     const { changes, ...settled } = await settleDeliveries(deps, finished, next)
     logChanges(logger, changes)
     noteOutcomes(delivering.endpointCache, finished, circuit.failuresInRow)
+    tellSettled(lifecycle, finished, settled.lost)
+    for (const change of changes) lifecycle.emit('endpoint', change)
     return settled
   }
   const settleEach = createSettleEach({ db, settle, logger, monotonic })
@@ -91,6 +107,7 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
       try {
         const outcome = await deliverEvent(delivering, event, now, admitted)
         logAttempt(logger, event, outcome)
+        tellAttempt(lifecycle, event, outcome)
         return outcome
       } catch (error) {
         logger.error({ deliveryId: event.id, ...errorFields(error) }, UNEXPECTED)
@@ -104,9 +121,12 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
       checkResumeHeldOptions(options)
       const { unpaused, ...result } = await resumeHeld(db, { openMs: circuit.openMs, random }, options)
       for (const endpointId of unpaused) logger.info({ endpointId }, 'endpoint resumed: its pause has ended')
+      tellResumed(lifecycle, result.resumed)
       return result
     },
 
+    noteClaim: (claimed) => noteClaim(deps, claimed),
+    noteSweep: (swept) => lifecycle.emit('swept', swept),
     maintain: () => maintain(deps),
     checkKeys: () => keyCheck.begin(),
   }

@@ -4,9 +4,10 @@ import { createAttemptCredentials } from './delivery/attempt-credentials.ts'
 import { createApiKeys } from './access/api-key.ts'
 import { createRowCeilings } from './row-ceiling.ts'
 import { createCheckUrl } from './url-policy/check-url.ts'
-import { COMMIT_OPTIONS, type CommitOptions, commitTransaction } from './publish/commit.ts'
+import { COMMIT_OPTIONS, type CommitOptions, type PublishedEvent, commitTransaction } from './publish/commit.ts'
 import type { DeliverDeps } from './delivery/deliver.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
+import { createAttemptStore } from './history/attempt-list.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
@@ -29,6 +30,7 @@ import { type EngineOptions, readOptions } from './options.ts'
 import { type PublishTarget, fanOutToOneStatements } from './publish/fan-out.ts'
 import { addInsert, fanOut, messageFor, messagesFor, publishStatements } from './publish/publish.ts'
 import { createNotifier } from './health/operational-webhooks.ts'
+import { createLifecycle } from './lifecycle.ts'
 import { createPermits } from './backlog/rate-limit.ts'
 import { createRequestLimit } from './access/request-limit.ts'
 import { createRoutes } from './api/app.ts'
@@ -68,6 +70,7 @@ export function createEngine(options: EngineOptions): Engine {
     ...settings
   } = readOptions(options)
   const logger = redactingLogger(given, settings.monotonic)
+  const lifecycle = createLifecycle(logger)
   const { sender, development } = settings
   const checkUrl = createCheckUrl(settings.urlPolicy, { allowLoopback: development })
   const secretStore = createSecretStore(options.secrets)
@@ -111,6 +114,12 @@ export function createEngine(options: EngineOptions): Engine {
     inBackground(notifyQueue(resumed.map(messageFor)), background)
   }
 
+  const tellPublished = ({ event, deliveries }: PublishedEvent): void => {
+    if (!lifecycle.has('published')) return
+    const { id: eventId, workspaceId, type } = event
+    lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
+  }
+
   const engine: RouteEngine = {
     db,
     endpoints: createEndpointStore(
@@ -123,6 +132,7 @@ export function createEngine(options: EngineOptions): Engine {
     ),
     apiKeys,
     deliveries: createDeliveryStore(db, rowsStart, resumeFirst),
+    attempts: createAttemptStore(db, settings.history),
     counters,
     logger,
     worker: createEngineWorker({
@@ -135,6 +145,7 @@ export function createEngine(options: EngineOptions): Engine {
       maxAgeMs,
       delivering,
       keyCheck,
+      lifecycle,
     }),
     maxAgeMs,
     limits,
@@ -148,6 +159,7 @@ export function createEngine(options: EngineOptions): Engine {
       const parts = { writes, events: prepared, answer, idempotencyKey }
       const committed = await commitTransaction(target, parts, { logger, ...ceilings })
       inBackground(notifyQueue(committed.messages), background)
+      committed.published.forEach(tellPublished)
       const eventIds = committed.replayed ? [] : prepared.map(({ id }) => id)
       return { ...committed.answer, replayed: committed.replayed, eventIds }
     },
@@ -167,6 +179,7 @@ export function createEngine(options: EngineOptions): Engine {
         const rows = await fanOut(target, prepared)
         ceilings.waiting.added(prepared.workspaceId, rows.length)
         inBackground(notifyQueue(messagesFor(target, prepared, rows)), background)
+        tellPublished({ event: prepared, deliveries: rows.length })
         return { eventId: prepared.id, accepted: true, deliveries: rows.length }
       } catch (error) {
         // A limit was reached: the queue would run into the same one.
@@ -213,10 +226,12 @@ export function createEngine(options: EngineOptions): Engine {
       if (inserted.rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
       ceilings.waiting.added(workspaceId, inserted.rows.length)
       inBackground(notifyQueue(messagesFor(target, event, inserted.rows)), how.background)
+      tellPublished({ event, deliveries: inserted.rows.length })
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
     verifyKeys: () => keyCheck.verify(),
+    on: (name, listener) => lifecycle.on(name, listener),
     stats: () => outboxStats(db),
   }
 

@@ -1,6 +1,8 @@
 import { type OutboxDatabase, cleanupOldEvents, cleanupPayloads, expireEvents } from '@keepsend/outbox'
 import { EXPIRED, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
+import { DEFAULT_HISTORY_RETENTION_MS, type HistoryOptions } from './history/history-options.ts'
+import { cleanupAttempts } from './history/attempt-retention.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
@@ -19,6 +21,8 @@ export interface MaintenanceResult extends HeldRowsMaintenance {
   deletedRecords: number
   /** Deleted signing secrets past their overlap. */
   deletedSecrets: number
+  /** Deleted attempts past their retention. */
+  deletedAttempts: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
@@ -32,6 +36,7 @@ export interface MaintenanceDeps {
   failedRetentionMs: number
   maxAgeMs: number
   idempotencyRetentionMs: number
+  history: HistoryOptions | undefined
 }
 
 // Rows of one kind in a round. With operational webhooks each expired row adds statements to its transaction, so fewer.
@@ -47,6 +52,9 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
+  // Also without history: an engine that had it before left attempts.
+  const { retentionMs: attemptRetentionMs } = deps.history ?? { retentionMs: DEFAULT_HISTORY_RETENTION_MS }
+  const deletedAttempts = await cleanupAttempts(db, { retentionMs: attemptRetentionMs, limit: ROUND })
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)
@@ -61,6 +69,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     deletedPayloads: payloads.deleted,
     deletedRecords,
     deletedSecrets: oldSecrets.changes,
+    deletedAttempts,
     ...held,
     more:
       expiry.more ||
@@ -68,6 +77,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
       payloads.more ||
       held.more ||
       oldSecrets.changes === ROUND ||
+      deletedAttempts === ROUND ||
       deletedRecords === ROUND,
   }
 }

@@ -1,6 +1,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import {
   DEFAULT_RETENTION_MS,
+  OR,
   type OptionNames,
   type OptionsOf,
   type WithDefaults,
@@ -11,6 +12,7 @@ import { URL_POLICY_OPTIONS, type UrlPolicy } from './url-policy/check-url.ts'
 import { CIRCUIT_OPTIONS, type CircuitOptions, circuitOptions } from './health/circuit-breaker.ts'
 import { EngineError, checkBounds, checkMethods, checkNames } from './errors.ts'
 import type { EventQueue } from './publish/event-queue.ts'
+import { HISTORY_OPTIONS, type HistoryOptions, readHistory } from './history/history-options.ts'
 import { IDEMPOTENCY_RETENTION_MS } from './idempotency/idempotency.ts'
 import { LIMIT_OPTIONS, type Limits, readLimits } from './limits.ts'
 import { consoleLogger, debugConsoleLogger } from './console-logger.ts'
@@ -86,6 +88,11 @@ export interface EngineOptions {
   failedRetentionMs?: number | undefined
   /** How long idempotency records are retained, in ms: 60,000–31,536,000,000. @default 604_800_000 (7 days) */
   idempotencyRetentionMs?: number | undefined
+  /**
+   * Records each attempt of a delivery, in the transaction of its outcome, to list and show it: see docs/history.md. On D1 each
+   * recorded attempt is billed. `true`: with the default of each option. @default false
+   */
+  history?: boolean | OptionsOf<HistoryOptions> | undefined
   /** Upper limits of a workspace, an endpoint and a request. @default see each */
   limits?: OptionsOf<Limits> | undefined
   /** When the circuit of a failing endpoint opens, is probed, and the endpoint is disabled. @default see each */
@@ -126,6 +133,7 @@ export const ENGINE_OPTION_NAMES = {
   retentionMs: 'number',
   failedRetentionMs: 'number',
   idempotencyRetentionMs: 'number',
+  history: { [OR]: 'true or false' as const, ...HISTORY_OPTIONS },
   limits: LIMIT_OPTIONS,
   circuit: CIRCUIT_OPTIONS,
   operatorWorkspaceId: 'text',
@@ -162,6 +170,7 @@ export function readOptions(options: EngineOptions): WithDefaults<
   typeof DEFAULTS & { logger: Logger }
 > & {
   circuit: CircuitOptions
+  history: HistoryOptions | undefined
   limits: Limits
   urlPolicy: UrlPolicy
   sender: Sender | undefined
@@ -203,6 +212,7 @@ export function readOptions(options: EngineOptions): WithDefaults<
     urlPolicy: commonPolicy(options),
     sender: development && sender ? loopbackSender(sender) : sender,
     circuit: circuitOptions(options.circuit),
+    history: readHistory(options.history, options.db.dialect.isBilled),
     limits: readLimits(options.limits),
   }
 }

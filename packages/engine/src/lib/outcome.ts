@@ -1,5 +1,6 @@
 import type { ClaimRef, TakenEvent } from '@keepsend/outbox'
 import type { DeliveryError } from './error-classes.ts'
+
 /** Facts about an attempt and its endpoint, for the endpoint's health and for a fair scheduler. */
 export interface AttemptFacts {
   endpointId: string
@@ -31,10 +32,33 @@ export interface AttemptFacts {
   mayRefill: boolean
 }
 
+/** An attempt as history records it, beside its outcome. */
+export interface AttemptRecord {
+  /** The database's time of its beginning, ms since the epoch. */
+  startedAt: number
+  /** In ms, with fractions. */
+  tookMs: number
+  /** Where the request was sent, without the query, which may contain a secret. */
+  url: string
+  /** The response; absent if there was none. */
+  response?: RecordedResponse | undefined
+}
+
+/** The part of a response that is recorded. */
+export interface RecordedResponse {
+  /** Milliseconds from the start until there was a connection, and until the head of the response; undefined: not known. */
+  connectMs: number | undefined
+  firstByteMs: number | undefined
+  headers: Readonly<Record<string, string>> | undefined
+  body: string | undefined
+}
+
 /** The outcome of an attempt for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */
 export type DeliveryOutcome = Classification & {
   /** Facts for the endpoint's health; absent if no attempt was made. */
   attempt?: AttemptFacts
+  /** For the history; absent without `history`, and if no attempt was made. */
+  record?: AttemptRecord | undefined
 }
 
 type Classification =

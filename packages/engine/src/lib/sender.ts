@@ -37,8 +37,11 @@ export type SendResult =
       status: number
       /** The value of a response header, by lower-case name; several values are joined with a comma. */
       header(name: string): string | undefined
+      /** All response headers, by lower-case name, for the history. @default none is recorded */
+      headers?(): Record<string, string>
       /** At most `maxResponseBytes`, as received: never decompressed. */
       body: Uint8Array
+      timing?: SendTiming | undefined
     }
   | {
       kind: 'error'
@@ -48,7 +51,16 @@ export type SendResult =
       message: string
       /** The status of an answer that broke off within its head. */
       status?: number | undefined
+      timing?: SendTiming | undefined
     }
+
+/** How long the steps of an exchange took, in ms from its start; undefined for a step that a sender cannot see. */
+export interface SendTiming {
+  /** Until there was a connection: near 0 if one was open. */
+  connectMs?: number | undefined
+  /** Until the head of the response. */
+  firstByteMs?: number | undefined
+}
 
 /** The classes of an exchange without an answer. */
 export type SendErrorClass = Extract<

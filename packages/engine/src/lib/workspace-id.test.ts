@@ -18,7 +18,7 @@ const KINDS = Object.keys(NOBODYS) as (keyof Ids)[]
 
 /** Workspace w1 has one of everything; w2 has an endpoint, and sends the requests. */
 async function twoTenants() {
-  const made = await api({ keepCompleted: true })
+  const made = await api({ keepCompleted: true, history: true })
   const { engine, exec } = made
   const endpoint = (await made.addEndpoint()).id
   const off = (await made.addEndpoint({ url: 'https://other.example.com/' })).id
@@ -53,6 +53,7 @@ const TABLES = [
   'keepsend_api_keys',
   'keepsend_idempotency_records',
   'keepsend_idempotency_marks',
+  'keepsend_attempts',
 ]
 
 /** Every row of every table, without the time at which a key was last used. */
@@ -134,6 +135,9 @@ describe("another workspace's id", () => {
     const ids = idsTakenBy(document).filter((place) => !/: (header Idempotency-Key|body (key|clientId))$/.test(place))
     const elsewhere = ids.filter((place) => !inPaths.includes(place))
     expect([...new Set(elsewhere)].sort()).toEqual([
+      'GET /attempts: query cursor',
+      'GET /attempts: query endpointId',
+      'GET /deliveries/{id}/attempts: query cursor',
       'GET /deliveries: query cursor',
       'GET /deliveries: query endpointId',
       'GET /deliveries: query eventId',
@@ -150,6 +154,8 @@ describe("another workspace's id", () => {
         const answer = await made.asW2('GET', `/deliveries?${filter}=${encodeURIComponent(made.ids[kind])}`)
         expect(await read(answer), `${filter} of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
       }
+      const attempts = await made.asW2('GET', `/attempts?endpointId=${encodeURIComponent(made.ids[kind])}`)
+      expect(await read(attempts), `attempts of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
     }
     expect((await read(made.call('GET', `/deliveries?eventId=${made.ids.event}`))).body['data']).toHaveLength(2)
   })

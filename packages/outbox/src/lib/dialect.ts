@@ -1,5 +1,7 @@
 import type { LaneShare, LookOptions } from './lane-ref.ts'
 import type { Resolved } from './options.ts'
+import type { ClaimRecord } from './record.ts'
+import type { RowSource } from './row-source.ts'
 import type { ClaimRef } from './row.ts'
 import type { DialectName, SqlText } from './statement.ts'
 import type { TakeOptions } from './take-options.ts'
@@ -55,6 +57,8 @@ export interface Dialect {
    * payload that is stored elsewhere; Postgres does not copy a TOASTed payload when its row moves.
    */
   readonly inlinesLong: boolean
+  /** Whether the database bills each row that is written: D1 does. */
+  readonly isBilled: boolean
   /** Stores payloads, for the rows of an insert. */
   storePayloads(payloads: readonly Payload[]): Stored
   /**
@@ -96,16 +100,29 @@ export interface Dialect {
   newestInLine(options: NewestInLine): SqlText
   /** `with recursive …`, whose last table `lane (w, e)` has the lanes with rows; see {@link LookOptions}. */
   lanes(options: Resolved<LookOptions>): SqlText
-  /** Deletes the rows of these claims; returns the ids whose claims were current. */
-  deleteClaims(refs: readonly ClaimRef[]): SqlText
+  /**
+   * Deletes the rows of these claims; returns the ids whose claims were current.
+   *
+   * @param also further columns to return
+   */
+  deleteClaims(refs: readonly ClaimRef[], also?: SqlText): SqlText
+  /** Inserts a row for each item whose claim is current: see {@link ClaimRecord}. */
+  recordClaims<Item extends ClaimRef>(items: readonly Item[], record: ClaimRecord<Item>): SqlText[]
   /** Extends leases, never shortens them; returns the ids whose claims are current. */
   extend(refs: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText
   /**
    * A settle and the next take as one statement, where one statement can change a table twice. Returns the rows that
    * were taken, and `lostId` for each claim that was no longer current. Without it, they are two statements of one
    * transaction.
+   *
+   * @param recording an insert that reads the table `settled`
    */
-  settleAndTake?(settling: SqlText, refs: readonly ClaimRef[], how: TakeOptions): SqlText
+  settleAndTake?(
+    settling: SqlText,
+    refs: readonly ClaimRef[],
+    how: TakeOptions,
+    recording: SqlText | undefined,
+  ): SqlText
 }
 
 /** Which rows in line to read, newest first. */
@@ -153,13 +170,6 @@ export interface Stored {
    */
   id: SqlText
 }
-
-/** The columns of {@link Dialect.rows}, by name: the type, and how to get the value from an item. */
-export type RowSource<Item> = Readonly<Record<string, ColumnSource<Item>>>
-
-type ColumnSource<Item> =
-  | readonly [type: 'text', valueOf: (item: Item) => string | null]
-  | readonly [type: 'integer', valueOf: (item: Item) => number | null]
 
 /** Which rows of `pending_events` a statement changes. */
 export interface Which {

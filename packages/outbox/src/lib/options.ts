@@ -7,7 +7,7 @@ type Kind = 'text' | 'texts' | 'number' | 'numbers' | 'boolean' | 'list' | 'func
  */
 export interface OptionTable {
   /** The value that may be given instead of the object. */
-  readonly [OR]?: 'null' | 'a text' | 'a function'
+  readonly [OR]?: 'null' | 'a text' | 'a function' | 'true or false'
   readonly [name: string]: Kind | `${Kind} or null` | OptionTable
 }
 
@@ -118,6 +118,7 @@ function isOf(entry: Kind | `${Kind} or null` | OptionTable, value: unknown): bo
   if (typeof entry === 'object') {
     if (value === null) return entry[OR] === 'null'
     if (typeof value === 'string') return entry[OR] === 'a text'
+    if (typeof value === 'boolean') return entry[OR] === 'true or false'
     // The table is that of its result.
     if (typeof value === 'function') return entry[OR] === 'a function'
     return isObject(value)

@@ -4,6 +4,7 @@ import { byId } from './row-id.ts'
 import type { ClaimRef } from './row.ts'
 import type { Outcome } from './outcome.ts'
 import { type SqlText, sqlText } from './statement.ts'
+import { storable } from './storable.ts'
 import { CLAIM_STANDS, settleSet } from './transitions.ts'
 
 /** How one row leaves a claim: a row of the statement's table `move`. */
@@ -23,12 +24,12 @@ interface Move extends ClaimRef {
 
 /**
  * The one or two statements that settle these outcomes, whatever their number: a delete for completed rows, an update
- * for all others. Each returns the ids of the claims that were current.
+ * for all others. Each returns the ids of the claims that were current, and the delete the columns of `also`.
  */
 export function settleStatements(
   dialect: Dialect,
   outcomes: readonly Outcome[],
-  { keepCompleted, now }: { keepCompleted: boolean; now: number | undefined },
+  { keepCompleted, now, also }: { keepCompleted: boolean; now: number | undefined; also?: SqlText | undefined },
 ): SqlText[] {
   const deleted: ClaimRef[] = []
   const moves: Move[] = []
@@ -37,7 +38,7 @@ export function settleStatements(
     else moves.push(moveOf(outcome))
   }
   const statements: SqlText[] = []
-  if (deleted.length > 0) statements.push(dialect.deleteClaims(deleted))
+  if (deleted.length > 0) statements.push(dialect.deleteClaims(deleted, also))
   if (moves.length > 0) statements.push(moveStatement(dialect, moves, now))
   return statements
 }
@@ -52,9 +53,12 @@ function moveStatement(dialect: Dialect, moves: readonly Move[], now: number | u
     deferral: ['integer', ({ deferral }) => Number(deferral ?? false)],
     delay_ms: ['integer', ({ delayMs }) => delayMs ?? null],
     to_due_at: ['integer', ({ dueAt }) => dueAt ?? null],
-    error: ['text', ({ error }) => (error === undefined ? null : storable(error))],
+    error: ['text', ({ error }) => (error === undefined ? null : storable(error, MAX_ERROR_CHARACTERS))],
     http_status: ['integer', ({ httpStatus }) => httpStatus ?? null],
-    held_for: ['text', ({ holdReason }) => (holdReason === undefined ? null : storable(holdReason))],
+    held_for: [
+      'text',
+      ({ holdReason }) => (holdReason === undefined ? null : storable(holdReason, MAX_ERROR_CHARACTERS)),
+    ],
   })
   return sqlText`
     ${source.with} update pending_events set ${settleSet(dialect, now)}
@@ -110,8 +114,3 @@ function dueOf({
 }
 
 const MAX_ERROR_CHARACTERS = 1000
-
-// Postgres refuses a NUL and a lone surrogate, and one refused text would undo the whole group.
-function storable(text: string): string {
-  return text.slice(0, MAX_ERROR_CHARACTERS).replaceAll('\0', '').toWellFormed()
-}

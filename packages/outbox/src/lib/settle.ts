@@ -3,9 +3,11 @@ import type { OptionNames } from './options.ts'
 import { checkNames } from './errors.ts'
 import { type ClaimOptions, type ClaimResult, addClaim, readClaimed, takesOf } from './claim.ts'
 import type { OutboxDatabase } from './database.ts'
+import { RECORDED } from './record.ts'
+import type { ClaimRecords } from './records.ts'
 import type { ClaimRef, SettleStatus } from './row.ts'
 import { settleStatements } from './settle-statement.ts'
-import type { SqlText } from './statement.ts'
+import { type SqlText, sqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
 
 export interface SettleOptions {
@@ -13,6 +15,8 @@ export interface SettleOptions {
   keepCompleted?: boolean | undefined
   /** The next claim, in the same commit. */
   claim?: ClaimOptions | undefined
+  /** Inserts to commit with the settle, for those of its claims that are current. @default none */
+  records?: ClaimRecords | undefined
   /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
@@ -20,6 +24,7 @@ export interface SettleOptions {
 export const SETTLE_OPTIONS = {
   keepCompleted: 'boolean',
   claim: 'any',
+  records: 'any',
   now: 'number',
 } satisfies OptionNames<SettleOptions>
 
@@ -80,7 +85,8 @@ export const RESCHEDULE_OPTIONS = {
 
 /**
  * Settles many claims, with any mix of outcomes, in at most two statements and one commit, whatever their number. Only
- * the holder of a claim settles it: each row is matched by id, `gen` and `pending`.
+ * the holder of a claim settles it: each row is matched by id, `gen` and `pending`. With `records` there are more
+ * statements, in the same commit.
  */
 export async function settleEvents(
   db: OutboxDatabase,
@@ -88,23 +94,27 @@ export async function settleEvents(
   options: SettleOptions = {},
 ): Promise<SettleResult> {
   checkNames('settleEvents', SETTLE_OPTIONS, options)
-  const { claim } = options
+  const { claim, records } = options
   const settles = statementsOf(db, outcomes, options)
   const [only, ...others] = settles
   // A claim can never take rows that were completed or failed here, so both can be one statement, if the database
   // has one.
   const isFinal = outcomes.every(({ settle }) => settle === 'complete' || settle === 'fail')
   const [take, ...otherTakes] = claim ? takesOf(claim) : []
-  const isOne = isFinal && others.length === 0 && otherTakes.length === 0
+  // A record reads the row as it was, which a delete returns and an update does not.
+  const isDelete = outcomes.every(({ settle }) => settle === 'complete') && !options.keepCompleted
+  const isOne = isFinal && others.length === 0 && otherTakes.length === 0 && (isDelete || !records)
   if (only && take && isOne && db.dialect.settleAndTake) {
     const refs = outcomes.map((outcome) => outcome.claim)
-    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, take))
+    const recording = records?.within(db.dialect, 'settled')
+    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, take, recording))
     return {
       lost: rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : [])),
       claimed: readClaimed(rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))),
     }
   }
   const transaction = new Transaction()
+  if (records) transaction.addAll(records.before(db.dialect))
   const lost = addStatements(transaction, settles, outcomes)
   const claimed = claim && addClaim(transaction, db, claim)
   if (!transaction.isEmpty) await transaction.commit(db)
@@ -121,7 +131,7 @@ export function addSettle(
   transaction: Transaction,
   db: Pick<OutboxDatabase, 'dialect'>,
   outcomes: readonly Outcome[],
-  options: Omit<SettleOptions, 'claim'> = {},
+  options: Omit<SettleOptions, 'claim' | 'records'> = {},
 ): () => string[] {
   return addStatements(transaction, statementsOf(db, outcomes, options), outcomes)
 }
@@ -129,9 +139,10 @@ export function addSettle(
 function statementsOf(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   outcomes: readonly Outcome[],
-  { keepCompleted = false, now }: SettleOptions,
+  { keepCompleted = false, now, records }: SettleOptions,
 ): SqlText[] {
-  return settleStatements(dialect, outcomes, { keepCompleted, now })
+  const also = records && sqlText`, ${RECORDED}`
+  return settleStatements(dialect, outcomes, { keepCompleted, now, also })
 }
 
 function addStatements(

@@ -1,5 +1,5 @@
 import type { AsyncLocalStorage } from 'node:async_hooks'
-import type { SendErrorClass, SendRequest, SendResult } from '@keepsend/engine'
+import type { SendErrorClass, SendRequest, SendResult, SendTiming } from '@keepsend/engine'
 import type { Dispatcher } from 'undici/index.js'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Dispatchers } from './dispatchers.ts'
@@ -52,6 +52,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #status = 0
   #headers: readonly Buffer[] = []
   #size = 0
+  readonly #beganAt = performance.now()
+  readonly #timing: SendTiming = {}
   #done = false
   #isRepeated = false
 
@@ -90,6 +92,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onConnect(abort: (reason?: Error) => void): void {
     this.#abortRequest = abort
+    this.#timing.connectMs = performance.now() - this.#beganAt
     beginWriting(this.#id)
     // The deadline passed while the connection was still being made.
     if (this.#done) this.#abort()
@@ -98,6 +101,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onHeaders(status: number, headers: Buffer[]): boolean {
     this.#status = status
     this.#headers = headers
+    this.#timing.firstByteMs = performance.now() - this.#beganAt
     // The delivery has succeeded. The body is read to be shown, and so that the connection can be reused.
     if (isSuccess(status) && this.#deadline && !this.#needsMore())
       this.#context.deadlines.advance(this.#deadline, BODY_MS)
@@ -135,7 +139,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     const headers = this.#headers
     const body = this.#chunks.length === 1 ? (this.#chunks[0] ?? NO_BODY) : Buffer.concat(this.#chunks)
-    this.#end({ kind: 'response', status, header: (name) => headerOf(headers, name), body })
+    this.#end({
+      kind: 'response',
+      status,
+      header: (name) => headerOf(headers, name),
+      headers: () => headersOf(headers),
+      body,
+    })
   }
 
   onError(error: Error): void {
@@ -176,6 +186,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#done = true
     if (this.#deadline) this.#context.deadlines.cancel(this.#deadline)
     this.#cancelConnecting?.()
+    result.timing = this.#timing
     this.#resolve(result)
   }
 
@@ -213,4 +224,15 @@ function headerOf(headers: readonly Buffer[], name: string): string | undefined 
     }
   }
   return value
+}
+
+/** All headers by lower-case name. */
+function headersOf(headers: readonly Buffer[]): Record<string, string> {
+  const all: Record<string, string> = {}
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index]?.toString('latin1').toLowerCase() ?? ''
+    const value = headers[index + 1]?.toString('latin1') ?? ''
+    all[name] = Object.hasOwn(all, name) ? `${all[name]}, ${value}` : value
+  }
+  return all
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Engine, type Logger, logExhausted } from '@keepsend/engine'
+import type { Engine, Logger } from '@keepsend/engine'
 import { errorFields } from '@keepsend/engine/internal'
 import { type Claim, type LaneRef, OutboxError } from '@keepsend/outbox'
 import { HostSlots } from './host-slots.ts'
@@ -171,7 +171,7 @@ export class Poller {
     }
     if (storageError !== undefined) throw storageError
     const { claims, exhausted } = claimed
-    logExhausted(this.#logger, exhausted)
+    this.#engine.worker.noteClaim(claimed)
     const [first] = claims
     if (first) this.#clockOffset = first.claimedAt - performance.now()
     const refused = this.#inFlight.add(claims, await this.#engine.worker.admit(claims), beginBy)

@@ -2,6 +2,7 @@ import { type Authenticate, type Principal, checkPrincipal } from '../access/api
 import { EngineError, asEngineError } from '../errors.ts'
 import { UNSTORED, problemResponse } from '../problem.ts'
 import { deliveryRoutes } from './deliveries.ts'
+import { attemptRoutes } from './attempts.ts'
 import { addDocument } from './document.ts'
 import { answerOtherMethods, isOptions } from './methods.ts'
 import { endpointRoutes } from './endpoints.ts'
@@ -44,6 +45,7 @@ export function createRoutes(
   app.route('/', endpointStateRoutes(engine))
   app.route('/', secretRoutes(engine))
   app.route('/', deliveryRoutes(engine))
+  app.route('/', attemptRoutes(engine))
   answerOtherMethods(app)
   // Not `notFound`: a host that mounts these routes has its own, but paths below the mount point are answered here.
   app.all('*', () => problemResponse(new EngineError('not_found', 'no such route')))

@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import type { deliverySchema, endpointSchema, publicKeySchema, secretSchema } from './schemas.ts'
+import type { attemptSchema, deliverySchema, endpointSchema, publicKeySchema, secretSchema } from './schemas.ts'
 
 // Examples in the OpenAPI document. test/document.test.ts checks each against its schema.
 
@@ -59,6 +59,28 @@ export const delivery = {
   errorClass: 'http_5xx',
   explanation: 'The receiver failed while it processed the request. Check the log of the receiver.',
 } satisfies z.infer<typeof deliverySchema>
+
+export const attempt = {
+  id: 'att_7352116838400000',
+  deliveryId: DELIVERY_ID,
+  eventId: EVENT_ID,
+  endpointId: ENDPOINT_ID,
+  type: event.type,
+  number: 10,
+  outcome: 'failed',
+  startedAt: '2026-11-26T15:34:59.912Z',
+  queueMs: null,
+  connectMs: 12.4,
+  firstByteMs: 87.1,
+  totalMs: 88.2,
+  httpStatus: 500,
+  errorClass: 'http_5xx',
+  error: 'HTTP 500: out of memory',
+  explanation: 'The receiver failed while it processed the request. Check the log of the receiver.',
+  url: 'https://example.com/webhooks',
+  headers: { 'content-type': 'text/plain' },
+  body: 'out of memory',
+} satisfies z.infer<typeof attemptSchema>
 
 export const secret = {
   scheme: 'v1',

@@ -3,6 +3,7 @@ import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
 import { READABLE } from '../endpoints/endpoint-columns.ts'
 import { DISABLED_REASONS } from '../endpoints/endpoint.ts'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
+import { ATTEMPT_OUTCOMES } from '../history/attempt-end.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { HoldReason } from '../outcome.ts'
 import { RATE_PERIODS } from '../backlog/rate-limit.ts'
@@ -12,6 +13,7 @@ import { credentialsInput, credentialsShown } from './credentials.ts'
 export const time = z.iso.datetime()
 export const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
 export const count = z.int().openapi({ minimum: 0 })
+const milliseconds = z.number().openapi({ minimum: 0 })
 
 export const deliverySchema = z
   .object({
@@ -36,6 +38,44 @@ export const deliverySchema = z
     explanation: z.string().nullable().openapi({ description: 'What happened, and the most likely fix' }),
   })
   .openapi('Delivery')
+
+export const attemptSchema = z
+  .object({
+    id: id('attempt'),
+    deliveryId: id('delivery'),
+    eventId: id('event'),
+    endpointId: z.string(),
+    type: z.string().openapi({ description: 'The type of the event' }),
+    number: z.int().openapi({ description: '1 for the first attempt of the delivery', minimum: 1 }),
+    outcome: z.enum(ATTEMPT_OUTCOMES).openapi({
+      description:
+        '`retry`: it failed and another follows; `deferred`: it does not count, because the receiver asked for a wait or ' +
+        'nothing could be sent; `failed`: the delivery has failed with it',
+    }),
+    startedAt: time,
+    queueMs: milliseconds
+      .nullable()
+      .openapi({ description: 'From the event to its first attempt; null for later ones' }),
+    connectMs: milliseconds.nullable().openapi({ description: 'Until there was a connection; null: not known' }),
+    firstByteMs: milliseconds
+      .nullable()
+      .openapi({ description: 'Until the head of the response; null: there was none' }),
+    totalMs: milliseconds,
+    httpStatus: z.int().nullable(),
+    errorClass: z.enum(ERROR_CLASS_NAMES).nullable(),
+    error: z.string().nullable(),
+    explanation: z.string().nullable().openapi({ description: 'What happened, and the most likely fix' }),
+    url: z.string().openapi({ description: 'Where it was sent, without the query; empty if the URL was refused' }),
+    headers: z
+      .record(z.string(), z.string())
+      .nullable()
+      .openapi({ description: 'Headers of the response, without credentials; null: not recorded' }),
+    body: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The beginning of the body of the response; null: not recorded' }),
+  })
+  .openapi('Attempt')
 
 const endpointFields = {
   url: bounded.url.openapi({ description: 'https and a public address, unless the server allows others' }),

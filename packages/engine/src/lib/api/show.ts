@@ -4,7 +4,8 @@ import type { ShownDelivery } from '../deliveries/delivery-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { classOf, explanationOf } from '../error-classes.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
-import type { deliverySchema, endpointSchema } from './schemas.ts'
+import type { Attempt } from '../history/attempt-list.ts'
+import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts'
 
 /** A time outside the years of RFC 3339, broken by hand, is shown as the nearest valid one. */
 export function iso(ms: number): string {
@@ -35,6 +36,35 @@ export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
     errorClass: classOf(lastError, lastStatus),
     explanation: explanationOf(lastError, lastStatus),
   }
+}
+
+export function toAttempt(row: Attempt): z.infer<typeof attemptSchema> {
+  const { id, deliveryId, endpointId, type, number, outcome, httpStatus, errorClass, error, url, headers, body } = row
+  return {
+    id: `att_${id}`,
+    deliveryId,
+    eventId: eventIdOf(deliveryId),
+    endpointId,
+    type,
+    number,
+    outcome,
+    startedAt: iso(row.startedAt),
+    queueMs: millis(row.queueUs),
+    connectMs: millis(row.connectUs),
+    firstByteMs: millis(row.firstByteUs),
+    totalMs: row.totalUs / 1000,
+    httpStatus,
+    errorClass,
+    error,
+    explanation: explanationOf(error, httpStatus),
+    url,
+    headers,
+    body,
+  }
+}
+
+function millis(us: number | null): number | null {
+  return us === null ? null : us / 1000
 }
 
 export function showEndpoint({

@@ -16,16 +16,8 @@ import {
 import { toState } from './delivery-columns.ts'
 import { checkBounds, checkNames } from '../errors.ts'
 import type { EventQueue } from '../publish/event-queue.ts'
+import type { Page } from '../page.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
-
-/** A page of a list, newest event first. */
-export interface Page<R> {
-  rows: R[]
-  /** The `before` of the next page; undefined if there is none. */
-  next: string | undefined
-  /** False if the search stopped before the page was full, or may have missed rows in flight. Continue with `next`, if there is one. */
-  complete: boolean
-}
 
 export interface DeliveryFilter {
   /** Rows of a page: 1–1,000. */

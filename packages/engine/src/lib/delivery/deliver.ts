@@ -4,6 +4,8 @@ import { type AttemptCredentials, type GetAttemptCredentials, NO_CREDENTIALS } f
 import { attemptFacts } from './attempt.ts'
 import { type DeliveryError, ENDPOINT_GONE } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
+import { recordResponse, recordedUrl } from '../history/attempt-record.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import type { Permit, Permits } from '../backlog/rate-limit.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from '../sender.ts'
@@ -18,7 +20,7 @@ import {
   pushbackOf,
   rescheduleOrFail,
 } from './classify-response.ts'
-import type { DeliveryOutcome } from '../outcome.ts'
+import type { AttemptRecord, DeliveryOutcome } from '../outcome.ts'
 
 export interface DeliverDeps {
   endpointCache: EndpointCache
@@ -37,6 +39,7 @@ export interface DeliverDeps {
   maxDeadlineMs: number
   maxPauseMs: number
   userAgent: string
+  history: HistoryOptions | undefined
   random: () => number
   logger: Logger
 }
@@ -71,6 +74,7 @@ export async function deliverEvent(
     maxPauseMs,
     random,
   }
+  const record: AttemptRecord | undefined = deps.history && { startedAt: now, tookMs: 0, url: '' }
   try {
     const endpoint = await readEndpoint(deps, event.endpointId)
     if (endpoint === 'unreadable') return deferred(event, LOOKUP_FAILED, random)
@@ -84,7 +88,7 @@ export async function deliverEvent(
     context = { event, endpoint: policy, now, maxPauseMs, random }
     if (!endpoint.check.ok) {
       const refused = rescheduleOrFail(context, `${endpoint.check.reason}: ${endpoint.check.message}`)
-      return { ...refused, attempt: facts }
+      return { ...refused, attempt: facts, record }
     }
     const permit: Permit | 'unreadable' = admitted ? { kind: 'granted', waitMs: 0 } : await takePermit(deps, endpoint)
     if (permit === 'unreadable') return deferred(event, LOOKUP_FAILED, random)
@@ -92,6 +96,7 @@ export async function deliverEvent(
     const at = now + permit.waitMs
     const deadlineMs = Math.min(endpoint.deadlineMs ?? deps.deadlineMs, deps.maxDeadlineMs)
     const { url } = endpoint.check
+    if (record) Object.assign(record, { startedAt: at, url: recordedUrl(url) })
     const credentials =
       endpoint.auth || endpoint.tls
         ? await deps.credentials(endpoint, { sender: deps.sender, url, at, deadlineMs }).catch(unreadable(deps, event))
@@ -100,13 +105,15 @@ export async function deliverEvent(
       facts.tookMs = credentials.tookMs
       facts.timedOut = credentials.timedOut
       if (credentials.timedOut) facts.pushback = 'slow'
-      return { ...rescheduleOrFail(context, credentials.error, undefined, credentials.retryAfterMs), attempt: facts }
+      if (record) record.tookMs = credentials.tookMs
+      const failed = rescheduleOrFail(context, credentials.error, undefined, credentials.retryAfterMs)
+      return { ...failed, attempt: facts, record }
     }
     const headers =
       credentials && (await headersOf(deps, event, endpoint, credentials, at).catch(unreadable(deps, event)))
     if (!credentials || !headers) {
       const unsent = deferred(event, SECRET_UNREADABLE, random)
-      return unsent.deferral ? unsent : rescheduleOrFail(context, SECRET_UNREADABLE.error)
+      return unsent.deferral ? unsent : { ...rescheduleOrFail(context, SECRET_UNREADABLE.error), record }
     }
     const beganAt = deps.monotonic()
     const { tls, tookMs } = credentials
@@ -124,18 +131,21 @@ export async function deliverEvent(
       context.endpoint = { ...policy, retryStatuses: [...retryStatuses, UNAUTHORIZED] }
     }
     // A receiver may echo the request in its error page.
-    if (result.kind === 'response' && result.status > 299) {
+    if (result.kind === 'response' && (result.status > 299 || deps.history?.responses === 'all')) {
       context.secrets = Object.values({ ...(await endpoint.headers), ...credentials.headers })
     }
     const outcome = classifyResponse(result, context)
     facts.tookMs = tookMs + deps.monotonic() - beganAt
     facts.timedOut = result.kind === 'error' && result.reason === 'timeout'
     facts.pushback = pushbackOf(result, outcome)
-    outcome.attempt = facts
-    return outcome
+    if (record && deps.history) {
+      const made = { delivered: outcome.kind === 'complete', secrets: context.secrets }
+      Object.assign(record, { tookMs: facts.tookMs, response: recordResponse(result, deps.history, made) })
+    }
+    return Object.assign(outcome, { attempt: facts, record })
   } catch (error) {
     deps.logger.error({ deliveryId: event.id, ...errorFields(error) }, UNEXPECTED)
-    return rescheduleOrFail(context, INTERNAL_ERROR)
+    return { ...rescheduleOrFail(context, INTERNAL_ERROR), record }
   }
 }
 

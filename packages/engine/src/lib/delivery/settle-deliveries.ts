@@ -22,6 +22,8 @@ import { isPaused } from '../backlog/pause.ts'
 import { resumeUnlessBlocked } from '../backlog/resume.ts'
 import type { EndpointCache } from '../endpoints/endpoint-cache.ts'
 import { resumeWithin } from '../backlog/resume-due.ts'
+import { attemptRecords } from '../history/record-attempts.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
 
 /** The further steps of a settle, in the same commit as the outcomes. */
 export interface SettleNext {
@@ -36,6 +38,7 @@ export interface SettleDeps {
   keepCompleted: boolean
   circuit: CircuitOptions
   notifier: Notifier | undefined
+  history: HistoryOptions | undefined
   random: () => number
 }
 
@@ -47,8 +50,8 @@ export interface SettleDeps {
  * The steps commit in this order:
  *
  * 1. Lock deliveries, then endpoints, so that two settles never deadlock.
- * 2. Change health, pause or disable endpoints, insert operational webhooks: while the claims are still current, because
- *    only the owner of a claim may do so.
+ * 2. Change health, pause or disable endpoints, insert operational webhooks, record the attempts: while the claims are still
+ *    current, because only the owner of a claim may do so.
  * 3. Settle the outcomes. After this the claims are gone.
  * 4. Hold the due rows behind a row that was held, before the claim would take them, and set a time to resume them.
  * 5. Resume the held rows whose reason has ended meanwhile: after 3, because it checks the rows that 3 held.
@@ -56,11 +59,12 @@ export interface SettleDeps {
  * 7. Take the next claim, last: it finds the rows that 3 to 6 made due.
  */
 export async function settleDeliveries(
-  { db, keepCompleted, circuit, notifier, random }: SettleDeps,
+  { db, keepCompleted, circuit, notifier, history, random }: SettleDeps,
   finished: readonly FinishedDelivery[],
   { claim }: SettleNext,
 ): Promise<SettleResult & { changes: EndpointChange[] }> {
   const outcomes = finished.map(toSettle)
+  const records = attemptRecords(db, history, finished)
   // The usual case, thousands of times a second: all attempts succeeded at healthy endpoints, and nothing else follows.
   const isEventful = finished.some(({ outcome }) => outcome.kind !== 'complete' || outcome.attempt?.failing)
   const eventful = isEventful ? finished : []
@@ -71,7 +75,7 @@ export async function settleDeliveries(
   const refills = claim ? refillsOf(finished) : []
   const others = [health.statements, requests, notifications, holds.ids, refills]
   if (others.every(({ length }) => length === 0)) {
-    return { ...(await settleEvents(db, outcomes, { keepCompleted, claim })), changes: [] }
+    return { ...(await settleEvents(db, outcomes, { keepCompleted, claim, records })), changes: [] }
   }
 
   // The parts commit in the order in which they are declared, whichever is filled first. For the reasons see above.
@@ -93,11 +97,12 @@ export async function settleDeliveries(
     ),
   )
   locks.addAll(lockEndpoints(db, endpointIds))
-  // 2. Changes of endpoints and operational webhooks, while the claims are current.
+  // 2. Changes of endpoints, operational webhooks and attempts, while the claims are current.
   const conditional = [...health.statements, ...requests].map(({ statement, makes }) => {
     return { makes, result: whileClaimed.add(statement) }
   })
   whileClaimed.addAll(notifications)
+  if (records) whileClaimed.addAll(records.before(db.dialect))
   // 3. The outcomes.
   const lost = addSettle(settles, db, outcomes, { keepCompleted })
   // 4. The backlog behind each held row.

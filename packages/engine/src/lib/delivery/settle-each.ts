@@ -1,6 +1,5 @@
 import { type ClaimResult, type OutboxDatabase, OutboxError, type SettleResult } from '@keepsend/outbox'
 import { endpointIdOf, isLockTimeout } from '@keepsend/outbox/internal'
-import { classOf } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
 import { lockedOf } from '../backlog/locks.ts'
 import { type Logger, errorFields } from '../logger.ts'
@@ -159,7 +158,7 @@ async function settleParts<F extends FinishedDelivery>(
   const results: SettledDelivery<F>[] = []
   for (const [index, one] of finished.entries()) {
     try {
-      results.push(...toEach([one], await settle([one], {}), logger).results)
+      results.push({ finished: one, settle: await settleOne(settle, one, logger) })
     } catch (error) {
       if (isLockTimeout(error)) {
         results.push({ finished: one, settle: 'locked', retryAfterMs: 0 })
@@ -176,6 +175,27 @@ async function settleParts<F extends FinishedDelivery>(
     }
   }
   return { results, claimed: NONE, storageError: undefined }
+}
+
+/** Settles one row: with its attempt, and if the database refuses that, without. History never costs a delivery. */
+async function settleOne(settle: Settle, one: FinishedDelivery, logger: Logger): Promise<'settled' | 'lost'> {
+  const only = async (each: FinishedDelivery): Promise<'settled' | 'lost'> =>
+    toEach([each], await settle([each], {}), logger).results.every((result) => result.settle === 'settled')
+      ? 'settled'
+      : 'lost'
+  const { record, ...outcome } = one.outcome
+  if (!record) return only(one)
+  try {
+    return await only(one)
+  } catch (error) {
+    if (error instanceof OutboxError || isLockTimeout(error)) throw error
+    const settled = await only({ ...one, outcome })
+    logger.error(
+      { deliveryId: one.claim.id, ...errorFields(error) },
+      'failed to record an attempt; its outcome was recorded',
+    )
+    return settled
+  }
 }
 
 const NONE: ClaimResult = { claims: [], exhausted: [] }
@@ -201,17 +221,5 @@ function toEach<F extends FinishedDelivery>(
     results: finished.map((one) => ({ finished: one, settle: gone.has(one.claim.id) ? 'lost' : 'settled' })),
     claimed,
     storageError: undefined,
-  }
-}
-
-/** Logs the deliveries that a claim or a sweep has marked failed because their attempts are exhausted. */
-export function logExhausted(logger: Logger, rows: ClaimResult['exhausted']): void {
-  for (const { id, lastError } of rows) {
-    // Only the part before the colon: the receiver's own text may follow.
-    const error = lastError?.split(':')[0]
-    logger.warn(
-      { deliveryId: id, errorClass: classOf(lastError), error },
-      'delivery failed: its attempts are exhausted',
-    )
   }
 }

@@ -47,6 +47,14 @@ export interface CommittedTransaction {
   replayed: boolean
   /** One for each inserted row. Empty when replayed. */
   messages: QueuedEvent[]
+  /** One for each event. Empty when replayed. */
+  published: PublishedEvent[]
+}
+
+/** An event, and how many deliveries were inserted for it. */
+export interface PublishedEvent {
+  event: PreparedEvent
+  deliveries: number
 }
 
 /**
@@ -85,15 +93,20 @@ export async function commitTransaction(
         return () => {
           const rows = inserted()
           waiting.added(event.workspaceId, rows.length)
-          return messagesFor(target, event, rows)
+          return { event, deliveries: rows.length, messages: messagesFor(target, event, rows) }
         }
       })
       if (key) transaction.add(unmarkStatement(key))
       await publishResult(target, transaction.commit(db))
-      return fanOuts.flatMap((messages) => messages())
+      return fanOuts.map((published) => published())
     },
   )
   return stored
-    ? { answer: stored, replayed: true, messages: [] }
-    : { answer: input.answer, replayed: false, messages: made }
+    ? { answer: stored, replayed: true, messages: [], published: [] }
+    : {
+        answer: input.answer,
+        replayed: false,
+        messages: made.flatMap(({ messages }) => messages),
+        published: made,
+      }
 }

@@ -163,3 +163,33 @@ export const idempotencyMarks = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.workspaceId, table.method, table.route, table.keyHash] })],
 )
+
+/** Attempts of deliveries, with `history`. The id contains the time of the settle: see `keepsend_attempts` in the migration. */
+export const attempts = sqliteTable('keepsend_attempts', {
+  id: integer('id').primaryKey().notNull(),
+  deliveryId: text('delivery_id').notNull(),
+  /** The claim under which it was made. */
+  gen: integer('gen').notNull(),
+  workspaceId: text('workspace_id').notNull(),
+  endpointId: text('endpoint_id').notNull(),
+  type: text('event_type').notNull(),
+  /** 1 for the first attempt of the delivery; a deferred one has the number of the next. */
+  number: integer('number').notNull(),
+  startedAt: integer('started_at').notNull(),
+  /** Of a first attempt: from the event to the attempt. Durations are microseconds. */
+  queueUs: integer('queue_us'),
+  /** Until the request had a connection: near 0 for one that was open. */
+  connectUs: integer('connect_us'),
+  /** From the start until the head of the response. */
+  firstByteUs: integer('first_byte_us'),
+  totalUs: integer('total_us').notNull(),
+  outcome: text('outcome', { enum: ['delivered', 'retry', 'deferred', 'failed'] }).notNull(),
+  httpStatus: integer('http_status'),
+  errorClass: text('error_class'),
+  error: text('error'),
+  /** Without the query. */
+  url: text('url').notNull(),
+  headers: jsonText('headers').$type<Record<string, string>>(),
+  /** The first bytes of the response. */
+  body: text('body'),
+})

@@ -1,4 +1,6 @@
-import type { Dialect, Payload, RowSource, Stored } from '../dialect.ts'
+import type { Dialect, Payload, Stored } from '../dialect.ts'
+import type { RowSource } from '../row-source.ts'
+import { type ClaimRecord, withKey } from '../record.ts'
 import type { ClaimRef } from '../row.ts'
 import { byId, eventRange } from '../row-id.ts'
 import { type SqlText, joined, raw, sqlText } from '../statement.ts'
@@ -29,6 +31,7 @@ export const postgresDialect: Dialect = {
   clockBeside: { now: raw('keepsend_clock.ms'), from: raw('keepsend_clock, ') },
   reused: raw('materialized'),
   inlinesLong: true,
+  isBilled: false,
   storePayloads,
   storeShared,
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,
@@ -44,10 +47,11 @@ export const postgresDialect: Dialect = {
   ofWorkspace,
   newestInLine,
   lanes,
-  deleteClaims: (refs) => sqlText`
-    delete from pending_events using (${claims(refs)}) as claim where ${CLAIM_STANDS} returning id`,
+  deleteClaims: (refs, also = raw('')) => sqlText`
+    delete from pending_events using (${claims(refs)}) as claim where ${CLAIM_STANDS} returning id${also}`,
+  recordClaims,
   extend,
-  settleAndTake: (settling, refs, how) => settleAndTake(postgresDialect, settling, refs, how),
+  settleAndTake: (...settle) => settleAndTake(postgresDialect, ...settle),
 }
 
 // By key, so that statements that lock the same rows lock them in the same order.
@@ -55,6 +59,18 @@ function claims(refs: readonly ClaimRef[]): SqlText {
   const sorted = refs.toSorted(byId)
   return sqlText`select claim_id, claim_gen
       from unnest(${texts(sorted.map(({ id }) => id))}, ${numbers(sorted.map(({ gen }) => gen))}) as claims (claim_id, claim_gen)`
+}
+
+/** Locks the claims, in the order of their keys: without that, another worker could take a row before its settle. */
+function recordClaims<Item extends ClaimRef>(items: readonly Item[], record: ClaimRecord<Item>): SqlText[] {
+  const insert = record.insert({
+    from: sqlText`${rows('item', items, withKey(record.columns))}
+      join pending_events as claim on claim.id = item.claim_id and claim.gen = item.claim_gen and claim.status = 'pending'
+      order by claim.id for update of claim`,
+    value: (column) => raw(`item.${column}`),
+    place: raw('0'),
+  })
+  return [insert]
 }
 
 function storePayloads(payloads: readonly Payload[]): Stored {

@@ -15,6 +15,7 @@ export function settleAndTake(
   settling: SqlText,
   refs: readonly ClaimRef[],
   how: TakeOptions,
+  recording: SqlText | undefined,
 ): SqlText {
   const notSettled = raw('<> all (array(select id from settled))')
   const unless = sqlText`and id ${notSettled}`
@@ -28,6 +29,7 @@ export function settleAndTake(
   )
   return sqlText`
     with settled as (${settling}),
+    ${recording ? sqlText`recorded as (${recording}),` : raw('')}
     lost as (select claim_id as "lostId" from (${dialect.claims(refs)}) as claim where claim_id ${notSettled}),
     ${picked.cte},
     taken as (${takeUpdate(dialect, how, picked.where)})

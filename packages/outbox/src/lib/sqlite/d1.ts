@@ -1,8 +1,9 @@
 import { type OutboxDatabase, rowsAs } from '../database.ts'
-import { type Row, type SqlResult, type Statement, toTransactionSql } from '../statement.ts'
+import { type Row, type SqlResult, type SqlText, type Statement, raw, sqlText, toTransactionSql } from '../statement.ts'
 import type { Dialect } from '../dialect.ts'
 import { OutboxError } from '../errors.ts'
 import { utf8Bytes } from '../event.ts'
+import { withKey } from '../record.ts'
 import { sqliteDialect } from './dialect.ts'
 
 /** The part of a D1 binding that is used. */
@@ -24,8 +25,25 @@ export interface D1StatementResult {
 }
 
 // D1 bills rows written, and a payload that is stored apart is two of them: it is shared by several rows, or stored
-// in its row.
-const dialect: Dialect = { ...sqliteDialect, inlinesLong: true }
+// in its row. A Worker's statements are counted and a statement has at most 100 parameters: all records are one, with
+// one parameter.
+const dialect: Dialect = {
+  ...sqliteDialect,
+  inlinesLong: true,
+  isBilled: true,
+  recordClaims(items, record) {
+    const columns = Object.entries(withKey(record.columns))
+    const field = (name: string): SqlText => raw(`item.value ->> ${columns.findIndex(([column]) => column === name)}`)
+    const values = items.map((item) => columns.map(([, [, valueOf]]) => valueOf(item)))
+    const insert = record.insert({
+      from: sqlText`json_each(${JSON.stringify(values)}) as item cross join pending_events as claim
+        where claim.id = ${field('claim_id')} and claim.gen = ${field('claim_gen')} and claim.status = 'pending'`,
+      value: field,
+      place: raw('item.key'),
+    })
+    return [insert]
+  },
+}
 
 /**
  * Keepsend's view of a D1 binding (`env.DB`). A transaction is one `batch()`. Use the plain binding, or a session that

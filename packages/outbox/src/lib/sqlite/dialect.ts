@@ -1,20 +1,12 @@
-import type {
-  Dialect,
-  KeyRange,
-  NewestInLine,
-  Payload,
-  Picked,
-  RowSource,
-  RowsInOrder,
-  Stored,
-  Which,
-} from '../dialect.ts'
+import type { Dialect, KeyRange, NewestInLine, Payload, Picked, RowsInOrder, Stored, Which } from '../dialect.ts'
+import type { RowSource } from '../row-source.ts'
 import type { LaneShare, LookOptions } from '../lane-ref.ts'
 import type { Resolved } from '../options.ts'
 import type { ClaimRef } from '../row.ts'
 import { eventRange } from '../row-id.ts'
 import { type SqlText, allOf, clock, limitTo, raw, sqlText } from '../statement.ts'
 import { leaseSet } from '../transitions.ts'
+import { recordClaims } from './record-claims.ts'
 
 const NOTHING = raw('')
 const IN_LINE = by('pending_events_ready')
@@ -34,6 +26,7 @@ export const sqliteDialect: Dialect = {
   clockBeside: { now: clock(), from: NOTHING },
   reused: raw('not materialized'),
   inlinesLong: false,
+  isBilled: false,
   storePayloads,
   storeShared,
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
@@ -52,8 +45,9 @@ export const sqliteDialect: Dialect = {
   ofWorkspace,
   newestInLine,
   lanes,
-  deleteClaims: (refs) => sqlText`
-    delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id`,
+  deleteClaims: (refs, also = NOTHING) => sqlText`
+    delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id${also}`,
+  recordClaims,
   extend: (refs, leaseMs, now) => sqlText`
     update pending_events set ${leaseSet(sqliteDialect, leaseMs, now)}
     where (id, gen) in (${claims(refs)}) and status = 'pending' and claimed_at is not null

@@ -1,0 +1,63 @@
+// What history costs on D1, by D1's own count, and that a group is recorded by one statement.
+import { env } from 'cloudflare:workers'
+import { fromD1 } from '@keepsend/outbox/d1'
+import { describe, expect, it } from 'vitest'
+import type { EngineOptions } from '@keepsend/engine'
+import { consumeBatch } from '../../src/index.ts'
+import { metered } from './metered.ts'
+import { batchOf, rig } from './rig.ts'
+
+async function recorded(history: EngineOptions['history']) {
+  const meter = metered(env.DB)
+  const parts = await rig({ engine: { history }, wrap: () => fromD1(meter.d1) })
+  return {
+    ...parts,
+    /** Delivers what was published, and returns what that wrote. */
+    async deliver() {
+      meter.read()
+      await consumeBatch(parts.policy, batchOf(parts.sent.splice(0).map(({ body }) => body)))
+      return meter.read()
+    },
+    list: () => parts.engine.attempts.list('w', { limit: 250 }),
+  }
+}
+
+describe('history on D1', () => {
+  it('records failures alone unless asked: a delivery that succeeds writes as many rows as without', async () => {
+    const made = await recorded(true)
+    const hook = await made.addEndpoint()
+    await made.publish(1)
+    expect((await made.deliver()).rowsWritten).toBe(1)
+    expect((await made.list()).rows).toEqual([])
+    await hook.answer({ status: 500 })
+    await made.publish(1)
+    // Four without history, and the attempt with its three indexes.
+    expect((await made.deliver()).rowsWritten).toBe(8)
+    expect((await made.list()).rows).toMatchObject([
+      { outcome: 'retry', httpStatus: 500, number: 1, connectUs: null, endpointId: hook.endpointId },
+    ])
+  })
+
+  it('records each attempt with attempts: all, for two rows more', async () => {
+    const made = await recorded({ attempts: 'all' })
+    await made.addEndpoint()
+    await made.publish(1)
+    expect((await made.deliver()).rowsWritten).toBe(1 + 2)
+    const { results } = await env.DB.prepare('select outcome, number, gen, queue_us from keepsend_attempts').all()
+    expect(results).toMatchObject([{ outcome: 'delivered', number: 1 }])
+  })
+
+  it('records each group of a settle by one statement, each attempt once', async () => {
+    const made = await recorded({ attempts: 'all', responses: 'all' })
+    await made.addEndpoint()
+    const ids = await made.publish(20)
+    const { kinds } = await made.deliver()
+    const of = (kind: string): number => kinds.filter((one) => one === kind).length
+    expect(of('insert into')).toBe(of('delete from'))
+    expect(of('insert into')).toBeLessThan(10)
+    const { results } = await env.DB.prepare(
+      'select delivery_id, count(*) as n from keepsend_attempts group by delivery_id order by delivery_id',
+    ).all()
+    expect(results).toEqual(ids.toSorted().map((id) => ({ delivery_id: id, n: 1 })))
+  })
+})

@@ -1,0 +1,59 @@
+// History with the real poller and sender: what it records of each exchange, and what it costs in statements.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, it, onTestFinished } from 'vitest'
+import { startReceiver } from './receiver.ts'
+import { LOOPBACK, rig, until } from './rig.ts'
+
+it('records each attempt of a poller, with the steps of its exchange and its response', async () => {
+  const made = await rig({ engine: { history: true, urlPolicy: LOOPBACK, retrySchedule: [0.1] } })
+  let refused = 0
+  const receiver = await startReceiver((request) => {
+    const isRefused = refused++ < 3
+    setTimeout(() => request.answer(isRefused ? 500 : 200, isRefused ? 'no' : 'ok', { 'x-why': 'full' }), 20)
+  })
+  await made.addEndpoint(receiver.url)
+  await made.publish(50)
+  await made.queue.start(made.engine)
+  await until(() => made.rows().length === 0)
+  const { rows } = await made.engine.attempts.list('w', { limit: 1000 })
+  expect(rows.filter(({ outcome }) => outcome === 'delivered')).toHaveLength(50)
+  expect(rows).toHaveLength(53)
+  const failed = rows.filter(({ outcome }) => outcome === 'retry')
+  expect(failed[0]).toMatchObject({ httpStatus: 500, body: 'no', headers: { 'x-why': 'full' }, number: 1 })
+  for (const { connectUs, firstByteUs, totalUs } of rows) {
+    expect(connectUs).toBeGreaterThanOrEqual(0)
+    expect(firstByteUs).toBeGreaterThan(connectUs ?? Infinity)
+    expect(totalUs).toBeGreaterThanOrEqual(firstByteUs ?? Infinity)
+  }
+  expect(made.log.messages.filter((line) => line.includes('failed to record'))).toEqual([])
+  // In the transactions of the settles: no statement of its own commits.
+  const inserts = made.statements.filter((sql) => sql.startsWith('insert into keepsend_attempts'))
+  expect(inserts).toHaveLength(rows.length)
+})
+
+it('records an attempt without an answer by its error, without a time of a head', async () => {
+  const made = await rig({ engine: { history: true, urlPolicy: LOOPBACK, retrySchedule: [] } })
+  const closed = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => closed.on('listening', resolve))
+  const { port } = closed.address() as AddressInfo
+  closed.close()
+  onTestFinished(() => void closed.close())
+  await made.addEndpoint(`http://127.0.0.1:${port}/in?token=secret`, { retrySchedule: [] })
+  await made.publish(1)
+  await made.queue.start(made.engine)
+  await until(() => made.rows().every(({ status }) => status === 'failed'))
+  const { rows } = await made.engine.attempts.list('w', { limit: 10 })
+  expect(rows).toMatchObject([
+    {
+      outcome: 'failed',
+      httpStatus: null,
+      errorClass: 'connect',
+      connectUs: null,
+      firstByteUs: null,
+      headers: null,
+      body: null,
+      url: `http://127.0.0.1:${port}/in`,
+    },
+  ])
+})

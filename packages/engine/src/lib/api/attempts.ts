@@ -1,0 +1,92 @@
+import { z } from '@hono/zod-openapi'
+import { ERROR_CLASS_NAMES } from '../error-classes.ts'
+import type { AttemptFilter } from '../history/attempt-list.ts'
+import { ATTEMPT_OUTCOMES } from '../history/attempt-end.ts'
+import type { EngineRoutes } from '../engine-routes.ts'
+import * as bounded from './bounded.ts'
+import * as examples from './examples.ts'
+import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
+import { type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
+import { attemptSchema, idParam } from './schemas.ts'
+import { toAttempt } from './show.ts'
+
+const PREFIX = 'att_'
+
+const filters = {
+  outcome: z
+    .enum([...ATTEMPT_OUTCOMES, 'unsuccessful'])
+    .optional()
+    .openapi({ description: '`unsuccessful`: every outcome but `delivered`' }),
+  errorClass: z.enum(ERROR_CLASS_NAMES).optional(),
+  httpStatus: z.coerce.number().int().min(100).max(999).optional(),
+  since: bounded.isoTime.optional().openapi({ description: 'Settled at this time or later' }),
+  until: bounded.isoTime.optional().openapi({ description: 'Settled before this time' }),
+}
+
+const page = json('A page of attempts', pageOf('AttemptPage', attemptSchema), { data: [examples.attempt] })
+
+const list = defineRoute(
+  'deliveries:read',
+  {
+    method: 'get',
+    path: '/attempts',
+    operationId: 'listAttempts',
+    tags: ['Deliveries'],
+    summary: 'List attempts, the latest first',
+    description: 'Needs a server with `history`.',
+    request: {
+      query: z.strictObject({
+        ...pageQuery,
+        endpointId: bounded.id.optional(),
+        type: bounded.typeFilter.optional(),
+        ...filters,
+      }),
+    },
+    responses: { 200: page },
+  },
+  { problems: ['not_retained'] },
+)
+
+const ofDelivery = defineRoute(
+  'deliveries:read',
+  {
+    method: 'get',
+    path: '/deliveries/{id}/attempts',
+    operationId: 'listDeliveryAttempts',
+    tags: ['Deliveries'],
+    summary: 'List the attempts of a delivery, the latest first',
+    description: 'Also of one that was delivered and is no longer stored. Needs a server with `history`.',
+    request: { params: idParam, query: z.strictObject(pageQuery) },
+    responses: { 200: page },
+  },
+  { problems: ['not_retained'] },
+)
+
+export function attemptRoutes({ attempts, deliveries }: RouteEngine): EngineRoutes {
+  const app = newRoutes()
+  const before = (cursor: string | undefined): Pick<AttemptFilter, 'before'> => ({
+    before: readCursor(cursor, PREFIX)?.slice(PREFIX.length),
+  })
+  const show = async (workspaceId: string, filter: AttemptFilter) => {
+    const { rows, next, complete } = await attempts.list(workspaceId, filter)
+    return showPage({ rows, complete, next: next === undefined ? undefined : PREFIX + next }, toAttempt)
+  }
+
+  app.openapi(list, async (c) => {
+    const { cursor, since, until, ...filter } = c.req.valid('query')
+    const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
+    return c.json(await show(c.get('principal').workspaceId, { ...filter, ...times, ...before(cursor) }), 200)
+  })
+
+  app.openapi(ofDelivery, async (c) => {
+    const { cursor, limit } = c.req.valid('query')
+    const { id: deliveryId } = c.req.valid('param')
+    const { workspaceId } = c.get('principal')
+    const shown = await show(workspaceId, { deliveryId, limit, ...before(cursor) })
+    // None was made, or there is no such delivery, which is 404.
+    if (shown.data.length === 0) await deliveries.get(workspaceId, deliveryId)
+    return c.json(shown, 200)
+  })
+
+  return app
+}

@@ -1,0 +1,46 @@
+import type { DeliveryOutcome } from '../outcome.ts'
+
+/** Delivered, to be retried, not counted because the receiver asked for a wait or nothing could be sent, or failed for good. */
+export const ATTEMPT_OUTCOMES = ['delivered', 'retry', 'deferred', 'failed'] as const
+
+export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number]
+
+/** How an attempt ended. */
+export interface AttemptEnd {
+  outcome: AttemptOutcome
+  httpStatus: number | undefined
+  error: string | undefined
+}
+
+/** How the attempt of an outcome ended; undefined for a hold and a release without an attempt. */
+export function attemptEnd(outcome: DeliveryOutcome): AttemptEnd | undefined {
+  switch (outcome.kind) {
+    case 'complete':
+      return { outcome: 'delivered', httpStatus: outcome.httpStatus, error: undefined }
+    case 'reschedule':
+      return {
+        outcome: outcome.deferral ? 'deferred' : 'retry',
+        httpStatus: outcome.httpStatus,
+        error: outcome.error,
+      }
+    case 'fail':
+      return { outcome: 'failed', httpStatus: outcome.httpStatus, error: outcome.error }
+    case 'disable_endpoint': {
+      const { httpStatus, error } = outcome
+      const succeeded = httpStatus >= 200 && httpStatus <= 299
+      return { outcome: succeeded ? 'delivered' : 'failed', httpStatus, error: succeeded ? undefined : error }
+    }
+    case 'hold': {
+      const { requestedPause } = outcome
+      return (
+        requestedPause && {
+          outcome: 'deferred',
+          httpStatus: requestedPause.httpStatus,
+          error: requestedPause.error,
+        }
+      )
+    }
+    case 'release':
+      return undefined
+  }
+}

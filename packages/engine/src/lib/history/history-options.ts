@@ -1,0 +1,59 @@
+import type { OptionNames, OptionsOf } from '@keepsend/outbox/internal'
+import { EngineError, checkBounds } from '../errors.ts'
+
+/** Which attempts an engine with `history` records, and how much of each. */
+export interface HistoryOptions {
+  /** `failed`: only attempts that did not deliver. @default 'all'; on D1, which bills each row, 'failed' */
+  attempts: 'all' | 'failed'
+  /** Which attempts record the headers and the body of their response. @default 'failed' */
+  responses: 'none' | 'failed' | 'all'
+  /** Bytes of a response body to record: 0–65,536. @default 1024 */
+  bodyBytes: number
+  /** How long attempts are retained, in ms: 60,000–63,072,000,000 (2 years). @default 2_592_000_000 (30 days) */
+  retentionMs: number
+}
+
+export const HISTORY_OPTIONS = {
+  attempts: 'text',
+  responses: 'text',
+  bodyBytes: 'number',
+  retentionMs: 'number',
+} satisfies OptionNames<HistoryOptions>
+
+const DAY_MS = 86_400_000
+export const DEFAULT_HISTORY_RETENTION_MS = 30 * DAY_MS
+const DEFAULTS: HistoryOptions = {
+  attempts: 'all',
+  responses: 'failed',
+  bodyBytes: 1024,
+  retentionMs: DEFAULT_HISTORY_RETENTION_MS,
+}
+
+/**
+ * Checks the option `history` of an engine, and fills in the defaults; undefined if it is off.
+ *
+ * @param isBilled whether the database bills each row that is written
+ */
+export function readHistory(
+  given: boolean | OptionsOf<HistoryOptions> | undefined,
+  isBilled: boolean,
+): HistoryOptions | undefined {
+  if (!given) return undefined
+  const options = given === true ? {} : given
+  const history: HistoryOptions = {
+    attempts: options.attempts ?? (isBilled ? 'failed' : DEFAULTS.attempts),
+    responses: options.responses ?? DEFAULTS.responses,
+    bodyBytes: options.bodyBytes ?? DEFAULTS.bodyBytes,
+    retentionMs: options.retentionMs ?? DEFAULTS.retentionMs,
+  }
+  checkOneOf('history.attempts', history.attempts, ['all', 'failed'])
+  checkOneOf('history.responses', history.responses, ['none', 'failed', 'all'])
+  checkBounds('history.bodyBytes', history.bodyBytes, 0, 65_536)
+  checkBounds('history.retentionMs', history.retentionMs, 60_000, 730 * DAY_MS)
+  return history
+}
+
+function checkOneOf(option: string, value: string, values: readonly string[]): void {
+  if (values.includes(value)) return
+  throw new EngineError('invalid_option', `${option} must be ${values.join(' or ')}; found ${value}`)
+}

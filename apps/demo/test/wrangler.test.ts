@@ -78,6 +78,7 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
     'keepsend/0001_keepsend_pending_events.sql',
     'keepsend/0002_keepsend_endpoints.sql',
     'keepsend/0003_keepsend_idempotency.sql',
+    'keepsend/0004_keepsend_history.sql',
     'sqlite/0001_messaging.sql',
   ])
 
@@ -85,7 +86,10 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
   await migrate(db, { directory: new URL('../migrations/sqlite/', import.meta.url) })
   const made = db.connection.prepare(schema).all() as Record<string, string>[]
   const written = ({ name, sql = '' }: Record<string, string>) => [name, sql.replace(/\s+/g, ' ')]
-  expect(tables?.results.map(written)).toEqual(made.map(written))
-  expect(made.length).toBeGreaterThan(20)
+  // D1 bills each index of a new row, and has none of the two that list all attempts.
+  const onD1 = made.filter(({ name }) => !/^keepsend_attempts_(workspace|endpoint)$/.test(name ?? ''))
+  expect(made.length - onD1.length).toBe(2)
+  expect(tables?.results.map(written)).toEqual(onD1.map(written))
+  expect(onD1.length).toBeGreaterThan(20)
   db.close()
 })

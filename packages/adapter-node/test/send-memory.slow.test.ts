@@ -7,7 +7,7 @@ import { startWorker } from './worker.ts'
 /** Total bytes sent; a process that retained them would grow by as much. */
 const ENOUGH_MB = 1024
 
-describe('memory', { timeout: PATIENCE_MS }, () => {
+describe('memory', { timeout: 4 * PATIENCE_MS }, () => {
   it('of a process whose receivers send without an end, or read nothing, stays bounded', async () => {
     const worker = await startWorker({ file: ':memory:' })
     const before = await worker.peakMb()

@@ -43,7 +43,8 @@ async function columnsIn({ select, db }: TestDatabase): Promise<Record<string, M
       ? await select(`
           select table_name as "table", column_name as "name", data_type as "type", (is_nullable = 'NO') as "notNull"
           from information_schema.columns join information_schema.tables using (table_schema, table_name)
-          where table_schema = current_schema and table_type = 'BASE TABLE' order by table_name, ordinal_position`)
+          where table_schema = current_schema and table_type = 'BASE TABLE'
+            and not (select relispartition from pg_class where oid = cast(table_name as regclass)) order by table_name, ordinal_position`)
       : await select(`
           select found.name as "table", columns.name as "name", columns.type as "type", columns."notnull" as "notNull"
           from sqlite_schema as found join pragma_table_info(found.name) as columns

@@ -3,6 +3,7 @@ import { EXPIRED, eventIdOf, pendingEvents } from '@keepsend/outbox/internal'
 import type Database from 'better-sqlite3'
 import { faultOfRow } from '../model/invariants.ts'
 import type { Publication } from './context.ts'
+import { Attempts } from './attempts.ts'
 import { noCounts } from './counts.ts'
 import { type Life, isClaimOf, isPaused, isSame, lifeOf } from './life.ts'
 import type { KnownEndpoint } from './template.ts'
@@ -28,6 +29,7 @@ const MOST_MOVES = 1000
 export class Ledger {
   broken: string | undefined
   readonly #select: Database.Statement
+  readonly #attempts: Attempts
   #rows = new Map<string, PendingEvent>()
   /** The process that took the row last. */
   readonly #takers = new Map<string, object>()
@@ -47,6 +49,7 @@ export class Ledger {
   constructor(connection: Database.Database, time: VirtualTime, maxAgeMs: number) {
     this.#time = time
     this.#maxAgeMs = maxAgeMs
+    this.#attempts = new Attempts(connection)
     this.#select = connection.prepare(`select ${pendingEvents.all.sql} from pending_events order by id`)
   }
 
@@ -130,6 +133,7 @@ export class Ledger {
       if (isPaused(row) && !isPaused(was)) this.counts['rows held for a pause']++
       if (isPaused(was) && row.status === 'pending') this.counts['rows resumed after a pause']++
     }
+    this.#break(this.#attempts.faultOf(before, after))
     for (const was of before.values()) {
       const is = after.get(was.id)
       if (!is && !this.#accepted.has(lifeOf(was)))

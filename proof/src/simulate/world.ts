@@ -117,6 +117,7 @@ export class World {
       deadlineMs: 1000,
       maxDeadlineMs: 1000,
       keepCompleted: this.story.keepCompleted,
+      history: true,
       maxAgeMs: this.maxAgeMs,
       // Clean-up deletes nothing in the hours of a story.
       retentionMs: 100 * 86_400_000,

@@ -78,13 +78,12 @@ class Exchange {
 
   /** Ends with the status and the part of the body that was read. @param otherwise the result without a status */
   #answer(otherwise?: SendResult): void {
-    if (this.#response)
-      this.#end({ ...resultOf(this.#response, this.#body), timing: { firstByteMs: this.#firstByteMs } })
+    if (this.#response) this.#end(resultOf(this.#response, this.#body, this.#firstByteMs))
     else if (otherwise) this.#end(otherwise)
   }
 }
 
-function resultOf({ status, headers }: Response, body: Uint8Array): SendResult {
+function resultOf({ status, headers }: Response, body: Uint8Array, firstByteMs: number | undefined): SendResult {
   if (status < 200 || status > 599) {
     return { kind: 'error', reason: 'invalid_response', message: `the receiver answered with status ${status}` }
   }
@@ -94,6 +93,7 @@ function resultOf({ status, headers }: Response, body: Uint8Array): SendResult {
     header: (name) => headers.get(name) ?? undefined,
     headers: () => Object.fromEntries(headers),
     body,
+    timing: { firstByteMs },
   }
 }
 

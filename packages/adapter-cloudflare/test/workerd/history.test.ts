@@ -47,6 +47,25 @@ describe('history on D1', () => {
     expect(results).toMatchObject([{ outcome: 'delivered', number: 1 }])
   })
 
+  it('lists delivered attempts once the host has applied the indexes for it, and says so before', async () => {
+    const made = await recorded({ attempts: 'all' })
+    const hook = await made.addEndpoint()
+    const [id = ''] = await made.publish(1)
+    await made.deliver()
+    await expect(made.list()).rejects.toMatchObject({
+      code: 'not_retained',
+      message: expect.stringContaining('0004_history_lists.sql') as string,
+    })
+    const of = async (filter: object): Promise<unknown[]> =>
+      (await made.engine.attempts.list('w', { limit: 10, ...filter })).rows
+    expect(await of({ outcome: 'unsuccessful' })).toEqual([])
+    expect(await of({ deliveryId: id })).toMatchObject([{ outcome: 'delivered' }])
+    for (const column of ['workspace', 'endpoint'])
+      await env.DB.exec(`create index keepsend_attempts_${column} on keepsend_attempts (${column}_id, id)`)
+    expect((await made.list()).rows).toMatchObject([{ outcome: 'delivered' }])
+    expect(await of({ endpointId: hook.endpointId })).toMatchObject([{ outcome: 'delivered' }])
+  })
+
   it('records each group of a settle by one statement, each attempt once', async () => {
     const made = await recorded({ attempts: 'all', responses: 'all' })
     await made.addEndpoint()

@@ -47,10 +47,10 @@ export interface AttemptRecord {
 /** The part of a response that is recorded. */
 export interface RecordedResponse {
   /** Milliseconds from the start until there was a connection, and until the head of the response; undefined: not known. */
-  connectMs: number | undefined
-  firstByteMs: number | undefined
-  headers: Readonly<Record<string, string>> | undefined
-  body: string | undefined
+  connectMs?: number | undefined
+  firstByteMs?: number | undefined
+  headers?: Readonly<Record<string, string>> | undefined
+  body?: string | undefined
 }
 
 /** The outcome of an attempt for its delivery. `deliverEvent` returns it, `settleDeliveries` writes it. */

@@ -51,7 +51,6 @@ export type SendResult =
       message: string
       /** The status of an answer that broke off within its head. */
       status?: number | undefined
-      timing?: SendTiming | undefined
     }
 
 /** How long the steps of an exchange took, in ms from its start; undefined for a step that a sender cannot see. */

@@ -145,6 +145,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       header: (name) => headerOf(headers, name),
       headers: () => headersOf(headers),
       body,
+      timing: this.#timing,
     })
   }
 
@@ -186,7 +187,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#done = true
     if (this.#deadline) this.#context.deadlines.cancel(this.#deadline)
     this.#cancelConnecting?.()
-    result.timing = this.#timing
     this.#resolve(result)
   }
 

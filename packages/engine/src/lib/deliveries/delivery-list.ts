@@ -16,6 +16,7 @@ import {
 import { toState } from './delivery-columns.ts'
 import { checkBounds, checkNames } from '../errors.ts'
 import type { EventQueue } from '../publish/event-queue.ts'
+import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
@@ -61,6 +62,9 @@ export const DELIVERY_LIST_OPTIONS = {
   eventId: 'text',
 } satisfies OptionNames<DeliveryFilter>
 
+// Of `optional_list_indexes.sql`, which a host may have applied.
+const OPTIONAL_INDEX = 'pending_events_workspace'
+
 // For hosts; the HTTP API allows fewer.
 const MAX_LIMIT = 1000
 
@@ -72,7 +76,7 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
   /** How to find the rows of a workspace in any state. */
   async function anyState(): Promise<FindOptions['by']> {
     // An existing index is checked each time: it may be dropped, and the statement that uses it names it.
-    if (isIndexed !== false) isIndexed = await hasIndexOfAll(db)
+    if (isIndexed !== false) isIndexed = await hasIndex(db, OPTIONAL_INDEX)
     if (isIndexed) return 'workspace'
     return rowsStart === 'dispatched' ? 'keys' : 'parts'
   }
@@ -166,16 +170,4 @@ function pageOf<R extends { id: string }, Shown>(
     next: isFull ? shown.at(-1)?.id : reached === '' ? undefined : reached,
     complete: (isFull || reached === '') && complete === 1,
   }
-}
-
-/** Whether the host has applied `optional_list_indexes.sql`. */
-async function hasIndexOfAll(db: OutboxDatabase): Promise<boolean> {
-  const { rows } = await db.run<{ name: string | null }>(
-    raw(
-      db.dialect.name === 'postgres'
-        ? `select cast(to_regclass('pending_events_workspace') as text) as "name"`
-        : `select name as "name" from sqlite_master where type = 'index' and name = 'pending_events_workspace'`,
-    ),
-  )
-  return typeof rows[0]?.name === 'string'
 }

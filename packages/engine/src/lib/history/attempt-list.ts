@@ -12,6 +12,7 @@ import {
 } from '@keepsend/outbox/internal'
 import type { ErrorClass } from '../error-classes.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
+import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import type { attempts } from '../sqlite/tables.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
@@ -106,6 +107,8 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)
       const { index, conditions } = keysOf(db, history, workspaceId, filter)
+      if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, index)))
+        throw new EngineError('not_retained', NO_INDEX)
       const compared = comparisonsOf(filter)
       const most = compared.length === 0 ? limit + 1 : MAX_READ
       const { rows } = await db.run<FoundAttempt>(sqlText`
@@ -125,6 +128,11 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
     },
   }
 }
+
+// D1 has these only if its host has applied them: each writes one more row for every attempt.
+const UNBILLED = new Set(['keepsend_attempts_workspace', 'keepsend_attempts_endpoint'])
+const NO_INDEX =
+  'a list of delivered attempts needs the indexes of 0004_history_lists.sql of @keepsend/engine, which D1 does not have by default: apply them, or ask for outcome unsuccessful'
 
 /** A row of the page, and the last id that was read, if there may be more. If none was found, one row with only that. */
 type FoundAttempt = Row & { id: string | null; reached: string | null }

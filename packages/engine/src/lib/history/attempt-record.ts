@@ -26,9 +26,10 @@ export function recordResponse(
   { responses, bodyBytes }: Pick<HistoryOptions, 'responses' | 'bodyBytes'>,
   { delivered, secrets = [] }: { delivered: boolean; secrets?: readonly string[] | undefined },
 ): RecordedResponse {
+  if (result.kind === 'error') return {}
   const { connectMs, firstByteMs } = result.timing ?? {}
   const isRecorded = responses === 'all' || (responses === 'failed' && !delivered)
-  if (result.kind === 'error' || !isRecorded) return { connectMs, firstByteMs, headers: undefined, body: undefined }
+  if (!isRecorded) return { connectMs, firstByteMs }
   return {
     connectMs,
     firstByteMs,

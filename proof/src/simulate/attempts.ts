@@ -1,0 +1,43 @@
+import type { PendingEvent } from '@keepsend/outbox'
+import type Database from 'better-sqlite3'
+
+interface RecordedAttempt {
+  id: number
+  deliveryId: string
+  gen: number
+  outcome: string
+}
+
+/** Compares the recorded attempts with the changes of the rows: there is an attempt if, and only if, its settle stands. */
+export class Attempts {
+  readonly #select: Database.Statement
+  #lastId = 0
+
+  constructor(connection: Database.Database) {
+    this.#select = connection.prepare(
+      `select id, delivery_id as "deliveryId", gen, outcome from keepsend_attempts where id > ? order by id`,
+    )
+  }
+
+  /** The first fault of one operation, which changed the rows from `before` to `after`. */
+  faultOf(before: ReadonlyMap<string, PendingEvent>, after: ReadonlyMap<string, PendingEvent>): string | undefined {
+    const recorded = this.#select.all(this.#lastId) as RecordedAttempt[]
+    this.#lastId = recorded.at(-1)?.id ?? this.#lastId
+    const ends = new Map(recorded.map((attempt) => [`${attempt.deliveryId}#${attempt.gen}`, attempt]))
+    if (ends.size < recorded.length) return 'one attempt for a claim: it was recorded twice'
+    for (const [claim, { deliveryId, gen }] of ends) {
+      const was = before.get(deliveryId)
+      if (was?.gen !== gen || was.status !== 'pending')
+        return `an attempt only with its settle: ${claim} was not current`
+      const is = after.get(deliveryId)
+      if (is?.gen === gen && is.status === 'pending') return `an attempt only with its settle: ${claim} is not settled`
+    }
+    for (const was of before.values()) {
+      const is = after.get(was.id)
+      const isDelivered = was.status === 'pending' && (!is || is.status === 'completed')
+      if (isDelivered && ends.get(`${was.id}#${was.gen}`)?.outcome !== 'delivered')
+        return `a settle only with its attempt: ${was.id}#${was.gen} was delivered, and no attempt says so`
+    }
+    return undefined
+  }
+}

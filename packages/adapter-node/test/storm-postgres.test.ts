@@ -25,8 +25,13 @@ describe('four pollers on one Postgres', { timeout: PATIENCE_MS * 4 }, () => {
     const receiver = await startReceiver((request) => request.answer(STATUS[request.path]))
     const engine = { retrySchedule: [0.05, 0.05, 0.1], circuit: { failuresInRow: 5, openMs: 1000 } }
     const queue = { slotsPerEndpoint: 2 }
-    const first = await postgresRig({ engine, queue })
-    const pollers = [first, ...(await Promise.all([1, 2, 3].map(() => postgresRig({ url: first.url, engine, queue }))))]
+    // A busy machine may let a lock wait for longer than the default; a deadlock is still found, by the server, in a second.
+    const database = { lockTimeoutMs: 60_000 }
+    const first = await postgresRig({ engine, queue, database })
+    const pollers = [
+      first,
+      ...(await Promise.all([1, 2, 3].map(() => postgresRig({ url: first.url, engine, queue, database })))),
+    ]
     const ids: string[] = []
     for (let n = 0; n < ENDPOINTS; n++) {
       const path = ['/takes', '/refuses', '/fails', '/takes'][n % 4] ?? ''

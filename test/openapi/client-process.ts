@@ -90,6 +90,15 @@ async function failed(): Promise<components['schemas']['Delivery'][]> {
 const [delivery] = await failed()
 assert.ok(delivery)
 assert.equal((await taken(client.GET('/deliveries/{id}', { params: { path: { id: delivery.id } } }))).lastStatus, 400)
+const ofDelivery = await taken(
+  client.GET('/deliveries/{id}/attempts', { params: { path: { id: delivery.id }, query: {} } }),
+)
+const [attempt] = ofDelivery.data
+assert.deepEqual([attempt?.outcome, attempt?.httpStatus, attempt?.number], ['failed', 400, 1])
+const unsuccessful = await taken(
+  client.GET('/attempts', { params: { query: { outcome: 'unsuccessful', endpointId: path.id } } }),
+)
+assert.ok(unsuccessful.data.some(({ id }) => id === attempt?.id))
 assert.equal(
   (await taken(client.POST('/deliveries/{id}/replay', { params: { path: { id: delivery.id } } }))).attempts,
   0,

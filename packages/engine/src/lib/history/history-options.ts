@@ -21,12 +21,11 @@ export const HISTORY_OPTIONS = {
 } satisfies OptionNames<HistoryOptions>
 
 const DAY_MS = 86_400_000
-export const DEFAULT_HISTORY_RETENTION_MS = 30 * DAY_MS
 const DEFAULTS: HistoryOptions = {
   attempts: 'all',
   responses: 'failed',
   bodyBytes: 1024,
-  retentionMs: DEFAULT_HISTORY_RETENTION_MS,
+  retentionMs: 30 * DAY_MS,
 }
 
 /**

@@ -16,6 +16,9 @@ interface CarriedItem extends Item {
   message: QueueMessage
 }
 
+// After this the sweep may have dispatched a row to another worker.
+const FRESH_MS = 1000
+
 /** While D1 does not answer, messages are retried after this. The sweep finds their rows as well. */
 const D1_BACKOFF_SECONDS = 30
 
@@ -59,6 +62,7 @@ export async function consumeBatch(policy: QueuePolicy, batch: QueueBatch): Prom
     await deliverBatch(engine, left, callbacksOf(policy), {
       toSettle: (outcome) => withGrace(policy, outcome),
       endAt: Infinity,
+      freshMs: FRESH_MS,
       claim: (group) => topUps.claimFor(group),
     })
   } catch (error) {

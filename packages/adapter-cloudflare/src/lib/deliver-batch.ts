@@ -25,6 +25,11 @@ export interface DeliverBatchOptions<T extends Item> {
   toSettle: (outcome: DeliveryOutcome) => DeliveryOutcome
   /** No attempt starts after this, on the monotonic clock. */
   endAt: number
+  /**
+   * A row that waited longer is read again before it is sent: the sweep may have dispatched it to another worker. Infinity
+   * where the lease outlasts the invocation.
+   */
+  freshMs: number
   /** The rows to claim in the commit that settles a group. */
   claim?: ((group: readonly Ended<T>[]) => ClaimOptions | undefined) | undefined
 }
@@ -43,9 +48,6 @@ export interface Ended<T extends Item> {
 // and fail through no fault of its receiver.
 export const MAX_CONCURRENT = 5
 
-// A row that waited longer is read again before it is sent: the sweep may have dispatched it to another worker.
-const FRESH_MS = 1000
-
 /**
  * Delivers rows, five concurrently; the deadline of an attempt starts when it gets a slot. Settles outcomes in groups of five
  * and at the end, so that a crash repeats few. Never rejects.
@@ -54,14 +56,14 @@ export async function deliverBatch<T extends Item>(
   engine: Engine,
   items: readonly T[],
   callbacks: BatchCallbacks<T>,
-  { toSettle, endAt, claim }: DeliverBatchOptions<T>,
+  { toSettle, endAt, freshMs, claim }: DeliverBatchOptions<T>,
 ): Promise<void> {
   const queue = new FairQueue(items)
   const ended: Ended<T>[] = []
 
   async function slot(): Promise<void> {
     for (let item = queue.next(); item; item = queue.next()) {
-      const state = performance.now() >= endAt ? 'unsent' : await recheck(engine, item)
+      const state = performance.now() >= endAt ? 'unsent' : await recheck(engine, item, freshMs)
       if (state !== 'current') {
         queue.done(item)
         if (state === 'stale') callbacks.onStale(item)
@@ -117,8 +119,12 @@ async function attempt<T extends Item>(
   return engine.worker.deliver(row, Date.now(), { admitted: wait !== undefined })
 }
 
-async function recheck(engine: Engine, { row, readAt }: Item): Promise<'current' | 'stale' | 'unsent'> {
-  if (performance.now() - readAt < FRESH_MS) return 'current'
+async function recheck(
+  engine: Engine,
+  { row, readAt }: Item,
+  freshMs: number,
+): Promise<'current' | 'stale' | 'unsent'> {
+  if (performance.now() - readAt < freshMs) return 'current'
   try {
     return (await beginEvent(engine.db, row)) === 'stale' ? 'stale' : 'current'
   } catch (error) {

@@ -26,7 +26,8 @@ const ENDPOINTS = 10
 export interface InlineEventQueueOptions {
   /**
    * Maximum deliveries of one request or one tick of the cron: 1–1,000. The next tick makes the others. The free plan allows an
-   * invocation 50 requests, including those to D1: one for each delivery, and about twenty more around twenty deliveries.
+   * invocation 50 requests, including those to D1: one for each delivery, and about twenty-five more around twenty deliveries.
+   * Deliveries to many endpoints, slow receivers and held rows add some: use less where there are many.
    * @default 20
    */
   deliveriesPerInvocation?: number | undefined
@@ -127,7 +128,9 @@ async function deliverInline(engine: Engine, rows: readonly TakenEvent[], endAt:
     engine,
     rows.map((row) => ({ row, readAt })),
     { onEnded: async () => {}, onStale: () => {}, onUnsent: ({ row }) => void unsent.push(row) },
-    { toSettle: (outcome) => outcome, endAt },
+    // Both leases, of a first delivery and of a claim, outlast the invocation: a request to D1 for each row would be spent on
+    // what cannot have happened.
+    { toSettle: (outcome) => outcome, endAt, freshMs: Infinity },
   )
   await releaseEvents(engine.db, unsent)
 }

@@ -216,8 +216,8 @@ describe('without a queue', () => {
 
   it('one invocation stays within the fifty requests of the free plan, including those to D1', async () => {
     let requests = 0
-    // Each request to D1 takes 200 ms longer: what is read again after a second counts too.
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + requests * 200)
+    // Each request to D1 takes 500 ms longer: what is read again after a second counts too.
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + requests * 500)
     onTestFinished(() => clock.mockRestore())
     const { answer, arrivals, publish, queue, rows } = await inline((db) => ({
       ...db,

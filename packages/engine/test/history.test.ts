@@ -45,6 +45,7 @@ describe('an attempt', () => {
       endpointId: made.endpointId,
       type: EVENT.type,
       number: 1,
+      reason: 'publish',
       outcome: 'retry',
       httpStatus: 500,
       errorClass: 'http_5xx',
@@ -54,6 +55,7 @@ describe('an attempt', () => {
     })
     expect(delivered).toMatchObject({
       number: 2,
+      reason: 'retry',
       outcome: 'delivered',
       httpStatus: 200,
       error: null,
@@ -86,6 +88,25 @@ describe('an attempt', () => {
     await refused.engine.publish(EVENT)
     await refused.work()
     expect((await refused.list()).rows).toMatchObject([{ outcome: 'failed', errorClass: 'http_4xx', number: 1 }])
+  })
+
+  it('says whether it was made for a replay or a test', async () => {
+    const made = await recorded([400, 500])
+    await made.engine.publish(EVENT)
+    await made.work()
+    const [failed] = (await made.list()).rows
+    await made.engine.deliveries.replay('w1', failed!.deliveryId)
+    await made.work()
+    await made.work({ now: LATER })
+    await made.engine.publishTest('w1', made.endpointId)
+    await made.work()
+    const { rows } = await made.list()
+    expect(rows.map(({ reason, number, outcome }) => ({ reason, number, outcome }))).toEqual([
+      { reason: 'test', number: 1, outcome: 'delivered' },
+      { reason: 'replay', number: 2, outcome: 'delivered' },
+      { reason: 'replay', number: 1, outcome: 'retry' },
+      { reason: 'publish', number: 1, outcome: 'failed' },
+    ])
   })
 
   it('of a lost claim is not recorded', async () => {

@@ -13,6 +13,7 @@ create table if not exists keepsend_attempts (
   endpoint_id text collate "C" not null,
   event_type text not null,
   number integer not null,
+  reason text not null check (reason in ('publish', 'retry', 'replay', 'test')),
   started_at bigint not null,
   queue_us bigint,
   connect_us bigint,

@@ -7,6 +7,7 @@ import { createCheckUrl } from './url-policy/check-url.ts'
 import { COMMIT_OPTIONS, type CommitOptions, type PublishedEvent, commitTransaction } from './publish/commit.ts'
 import type { DeliverDeps } from './delivery/deliver.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
+import { TEST_TYPE } from './history/attempt-end.ts'
 import { createAttemptStore } from './history/attempt-list.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
@@ -211,7 +212,11 @@ export function createEngine(options: EngineOptions): Engine {
       checkNames('engine.publishTest', BACKGROUND_OPTIONS, how)
       await engine.endpoints.get(workspaceId, endpointId)
       await ceilings.waiting.check(workspaceId)
-      const event = prepareEvent({ type: 'test', workspaceId, data: { message: 'This is a test event.', endpointId } })
+      const event = prepareEvent({
+        type: TEST_TYPE,
+        workspaceId,
+        data: { message: 'This is a test event.', endpointId },
+      })
       const transaction = new Transaction()
       once?.begin(transaction)
       const inserted = addInsert(transaction, fanOutToOneStatements(target, event, endpointId))

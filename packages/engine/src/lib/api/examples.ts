@@ -67,6 +67,7 @@ export const attempt = {
   endpointId: ENDPOINT_ID,
   type: event.type,
   number: 10,
+  reason: 'retry',
   outcome: 'failed',
   startedAt: '2026-11-26T15:34:59.912Z',
   queueMs: null,

@@ -3,7 +3,7 @@ import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
 import { READABLE } from '../endpoints/endpoint-columns.ts'
 import { DISABLED_REASONS } from '../endpoints/endpoint.ts'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
-import { ATTEMPT_OUTCOMES } from '../history/attempt-end.ts'
+import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS } from '../history/attempt-end.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { HoldReason } from '../outcome.ts'
 import { RATE_PERIODS } from '../backlog/rate-limit.ts'
@@ -47,6 +47,9 @@ export const attemptSchema = z
     endpointId: z.string(),
     type: z.string().openapi({ description: 'The type of the event' }),
     number: z.int().openapi({ description: '1 for the first attempt of the delivery', minimum: 1 }),
+    reason: z.enum(ATTEMPT_REASONS).openapi({
+      description: '`retry`: after a failed attempt; `replay` and `test`: also for their later attempts',
+    }),
     outcome: z.enum(ATTEMPT_OUTCOMES).openapi({
       description:
         '`retry`: it failed and another follows; `deferred`: it does not count, because the receiver asked for a wait or ' +

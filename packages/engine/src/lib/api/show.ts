@@ -39,7 +39,21 @@ export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
 }
 
 export function toAttempt(row: Attempt): z.infer<typeof attemptSchema> {
-  const { id, deliveryId, endpointId, type, number, outcome, httpStatus, errorClass, error, url, headers, body } = row
+  const {
+    id,
+    deliveryId,
+    endpointId,
+    type,
+    number,
+    reason,
+    outcome,
+    httpStatus,
+    errorClass,
+    error,
+    url,
+    headers,
+    body,
+  } = row
   return {
     id: `att_${id}`,
     deliveryId,
@@ -47,6 +61,7 @@ export function toAttempt(row: Attempt): z.infer<typeof attemptSchema> {
     endpointId,
     type,
     number,
+    reason,
     outcome,
     startedAt: iso(row.startedAt),
     queueMs: millis(row.queueUs),

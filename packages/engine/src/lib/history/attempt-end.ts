@@ -5,6 +5,15 @@ export const ATTEMPT_OUTCOMES = ['delivered', 'retry', 'deferred', 'failed'] as 
 
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number]
 
+/**
+ * Why an attempt was made: for a new event, again after a failure, for a replay, or for a test event. All attempts of a replay
+ * and of a test have that reason, so that statistics count them apart.
+ */
+export const ATTEMPT_REASONS = ['publish', 'retry', 'replay', 'test'] as const
+
+/** The type of the events that `publishTest` publishes. */
+export const TEST_TYPE = 'test'
+
 /** How an attempt ended. */
 export interface AttemptEnd {
   outcome: AttemptOutcome

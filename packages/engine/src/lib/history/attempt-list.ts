@@ -81,6 +81,7 @@ const columns = createCodec<typeof attempts, Attempt>({
   endpointId: 'endpoint_id',
   type: 'event_type',
   number: 'number',
+  reason: 'reason',
   startedAt: 'started_at',
   queueUs: 'queue_us',
   connectUs: 'connect_us',

@@ -13,7 +13,7 @@ import {
 } from '@keepsend/outbox/internal'
 import { classOf } from '../error-classes.ts'
 import type { AttemptRecord, FinishedDelivery } from '../outcome.ts'
-import { type AttemptEnd, attemptEnd } from './attempt-end.ts'
+import { type AttemptEnd, TEST_TYPE, attemptEnd } from './attempt-end.ts'
 import { nextAttemptId } from './attempt-id.ts'
 import type { HistoryOptions } from './history-options.ts'
 
@@ -64,8 +64,11 @@ function textOf(text: string | undefined, maxCharacters: number): string | null 
 
 const VALUES = Object.keys(COLUMNS)
 const INSERT = raw(
-  `insert into keepsend_attempts (id, delivery_id, gen, workspace_id, endpoint_id, event_type, number, queue_us, ${VALUES.join(', ')})`,
+  `insert into keepsend_attempts (id, delivery_id, gen, workspace_id, endpoint_id, event_type, number, reason, queue_us, ${VALUES.join(', ')})`,
 )
+
+const TEST = raw(`'${TEST_TYPE}'`)
+const ATTEMPTS_BEFORE = raw('claim.attempts - case when claim.claimed_at is null then 0 else 1 end')
 
 // A claim has counted its attempt, a message of a queue has not. The queue is measured for a first attempt alone: the row of
 // a later one does not say when it was due.
@@ -74,7 +77,9 @@ function insertInto(dialect: DialectName): (source: ClaimSource) => SqlText {
     ${INSERT}
     select ${nextAttemptId(dialect, place)}, claim.id, claim.gen, claim.workspace_id, claim.endpoint_id, claim.event_type,
       claim.attempts + case when claim.claimed_at is null then 1 else 0 end,
-      case when claim.attempts - case when claim.claimed_at is null then 0 else 1 end = 0
+      case when claim.event_type = ${TEST} then 'test' when claim.replayed_at is not null then 'replay'
+        when ${ATTEMPTS_BEFORE} = 0 then 'publish' else 'retry' end,
+      case when ${ATTEMPTS_BEFORE} = 0
         then (${value('started_at')} - coalesce(claim.replayed_at, claim.created_at)) * 1000 end,
       ${joined(VALUES.map(value), ', ')}
     from ${from}`

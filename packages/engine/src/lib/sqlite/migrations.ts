@@ -158,6 +158,7 @@ create table if not exists keepsend_attempts (
   endpoint_id text not null,
   event_type text not null,
   number integer not null,
+  reason text not null check (reason = 'publish' or reason = 'retry' or reason = 'replay' or reason = 'test'),
   started_at integer not null,
   queue_us integer,
   connect_us integer,

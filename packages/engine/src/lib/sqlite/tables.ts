@@ -175,6 +175,8 @@ export const attempts = sqliteTable('keepsend_attempts', {
   type: text('event_type').notNull(),
   /** 1 for the first attempt of the delivery; a deferred one has the number of the next. */
   number: integer('number').notNull(),
+  /** Why it was made; `replay` and `test` also for their later attempts. */
+  reason: text('reason', { enum: ['publish', 'retry', 'replay', 'test'] }).notNull(),
   startedAt: integer('started_at').notNull(),
   /** Of a first attempt: from the event to the attempt. Durations are microseconds. */
   queueUs: integer('queue_us'),

@@ -87,16 +87,16 @@ describe('at most five requests are in flight', () => {
 
   it('the deadline of the sixth starts with its slot: five stalled requests make none of the other five late', async () => {
     const { addEndpoint, consume, publish, rows } = await rig()
-    const stalling = await addEndpoint({ status: 'never' }, { eventTypes: ['first.five'], deadlineMs: 1000 })
+    const stalling = await addEndpoint({ status: 'never' }, { eventTypes: ['first.five'], deadlineMs: 3000 })
     // As long as it waits for its slot: a deadline from the start of the batch would have passed.
-    const prompt = await addEndpoint({ status: 200 }, { eventTypes: ['other.five'], deadlineMs: 1000 })
+    const prompt = await addEndpoint({ status: 200 }, { eventTypes: ['other.five'], deadlineMs: 3000 })
     await publish(5, { type: 'first.five' })
     await publish(5, { type: 'other.five' })
     expect(fates(await consume())).toEqual(Array(10).fill('ack'))
     expect(await prompt.arrivals()).toHaveLength(5)
     expect(await stalling.peak()).toBe(5)
     expect((await rows()).map(({ type, lastError }) => [type, lastError])).toEqual(
-      Array.from({ length: 5 }, () => ['first.five', 'timeout: no complete answer within 1000 ms']),
+      Array.from({ length: 5 }, () => ['first.five', 'timeout: no complete answer within 3000 ms']),
     )
   })
 })

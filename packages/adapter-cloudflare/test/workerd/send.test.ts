@@ -70,12 +70,14 @@ describe('malformed responses', () => {
     expect(await send('body-of-204')).toMatchObject({ kind: 'response', status: 204 })
   })
 
-  it.each(['drip-body', 'last-byte', 'reset-within'])(
-    '%s is judged by its status before its deadline',
-    async (behaviour) => {
-      expect(await send(behaviour, { deadlineMs: 600 })).toMatchObject({ kind: 'response', status: 200 })
-    },
-  )
+  it.each(['drip-body', 'last-byte'])('%s is classified by its status when the deadline ends it', async (behaviour) => {
+    // Below the second for which a body is waited for; a busy machine needs most of it for the head.
+    expect(await send(behaviour, { deadlineMs: 950 })).toMatchObject({ kind: 'response', status: 200 })
+  })
+
+  it('a body that breaks off counts by its status', async () => {
+    expect(await send('reset-within')).toMatchObject({ kind: 'response', status: 200 })
+  })
 
   it('a redirect is a response like any other: its target is not requested (trap 29)', async () => {
     expect(await send('redirect')).toMatchObject({ kind: 'response', status: 307 })

@@ -6,16 +6,16 @@ const PATIENCE_MS = 900_000
 
 /** Runs a process that measures by itself, on a sender's core, and returns its findings. */
 export async function runAlone<Found>(
-  name: 'backlog' | 'd1' | 'overhead',
+  name: 'backlog' | 'd1' | 'history' | 'overhead',
   ask: unknown,
-  env: Record<string, string> = {},
+  { env = {}, patienceMs = PATIENCE_MS }: { env?: Record<string, string>; patienceMs?: number } = {},
 ): Promise<Found> {
   const [command, args] = senderCommand(processFile(name), [JSON.stringify(ask)], 1)
   // Its standard input ends with this process, and the process ends with its standard input.
   const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
-    timeout: PATIENCE_MS,
+    timeout: patienceMs,
   })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))

@@ -18,7 +18,16 @@ export async function buildProcesses(): Promise<void> {
 
 /** The built file of a process in processes/. */
 export function processFile(
-  name: 'backlog' | 'd1' | 'neighbour' | 'neighbour-receiver' | 'overhead' | 'receiver' | 'redis' | 'worker',
+  name:
+    | 'backlog'
+    | 'd1'
+    | 'history'
+    | 'neighbour'
+    | 'neighbour-receiver'
+    | 'overhead'
+    | 'receiver'
+    | 'redis'
+    | 'worker',
 ): string {
   return `${outdir}${name}.js`
 }

@@ -10,6 +10,8 @@ export interface Setup {
   endpoints?: number | undefined
   /** The size of each event, for a contender that supports more than one. @default 500 */
   payloadBytes?: number | undefined
+  /** Whether it records attempts, for a contender that has history. @default false */
+  history?: boolean | undefined
   /** Further arguments of its own: see the files in contenders/. */
   flavour: string
 }

@@ -26,6 +26,8 @@ export interface DrainRound {
   peakMb: number
   /** CPU that Postgres or Redis took for each event: 0 without one, undefined if it cannot be read. */
   serverUsEach: number | undefined
+  /** Bytes that senders wrote to files, or that Postgres wrote to its log, for each event. */
+  writtenEach: number
 }
 
 /** Measures a backlog from `start` until the receiver has all of it. Then nothing may be left unsettled. */
@@ -41,7 +43,7 @@ export async function drainRound(bench: Bench, entry: Entry, options: DrainOptio
       workers.push(await startWorker(setup, { senders: processes, file: bench.workerFile }))
     const [first] = workers
     for (let queue = 0; queue < 2; queue++) await drain(bench, place, workers, warmUp)
-    const { ms, busy, serverMs } = await drain(bench, place, workers, events)
+    const { ms, busy, serverMs, writtenBytes } = await drain(bench, place, workers, events)
     const left = (await first?.ask('left')) ?? 0
     if (left > 0) throw new Error(`${left} of ${events} are not settled`)
     const peakMb = Math.max(...(await Promise.all(workers.map((worker) => worker.ask('memory')))))
@@ -51,6 +53,7 @@ export async function drainRound(bench: Bench, entry: Entry, options: DrainOptio
       busy,
       peakMb,
       serverUsEach: serverMs === undefined ? undefined : (serverMs * 1000) / events,
+      writtenEach: writtenBytes / events,
     }
   } finally {
     await Promise.all(workers.map((worker) => worker.kill()))
@@ -63,10 +66,10 @@ async function drain(
   place: Place,
   workers: readonly Worker[],
   events: number,
-): Promise<Watched & { ms: number }> {
+): Promise<Watched & { ms: number; writtenBytes: number }> {
   await workers[0]?.ask('seed', { events })
   await receiver.reset()
-  const watched = await watch(receiver, place)
+  const [watched, logBefore] = [await watch(receiver, place), await place.logBytes()]
   const began = performance.now()
   await Promise.race([
     Promise.all([receiver.received(events), ...workers.map((worker) => worker.ask('start'))]),
@@ -75,5 +78,6 @@ async function drain(
   const ms = performance.now() - began
   const stopped = await Promise.all(workers.map((worker) => worker.ask('stop')))
   const cpuMs = stopped.reduce((sum, one) => sum + one.cpuMs, 0)
-  return { ms, ...(await watched({ ms, cpuMs, senders: workers.length })) }
+  const writtenBytes = stopped.reduce((sum, one) => sum + (one.writtenBytes ?? 0), (await place.logBytes()) - logBefore)
+  return { ms, writtenBytes, ...(await watched({ ms, cpuMs, senders: workers.length })) }
 }

@@ -1,5 +1,5 @@
 import { DurableEventQueue, createNodeSigner, createUndiciSender } from '@keepsend/adapter-node'
-import { type Engine, createEngine, createKeyRing, silentLogger } from '@keepsend/engine'
+import { type Engine, type EngineOptions, createEngine, createKeyRing, silentLogger } from '@keepsend/engine'
 import { type LaneRef, type OutboxDatabase, enqueueEvents, newEventId } from '@keepsend/outbox'
 import { EVENT_TYPE, batches, payloadOf, textOf } from './event.ts'
 
@@ -24,8 +24,11 @@ export interface BenchEngine {
   close: () => Promise<void>
 }
 
-export function createBenchEngine(db: OutboxDatabase, concurrency?: number): BenchEngine {
-  const queue = new DurableEventQueue({ db, ...(concurrency !== undefined && { concurrency }) })
+export function createBenchEngine(
+  db: OutboxDatabase,
+  { concurrency, history }: { concurrency?: number | undefined; history?: EngineOptions['history'] } = {},
+): BenchEngine {
+  const queue = new DurableEventQueue({ db, concurrency })
   const urlPolicy = { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowPorts: 'any' } as const
   const sender = createUndiciSender({ urlPolicy })
   const engine = createEngine({
@@ -35,6 +38,7 @@ export function createBenchEngine(db: OutboxDatabase, concurrency?: number): Ben
     secrets: BENCH_KEYS,
     signer: createNodeSigner(),
     limits: LIMITS,
+    history,
     logger: silentLogger,
   })
   return {

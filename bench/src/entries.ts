@@ -9,6 +9,8 @@ export interface Entry {
   endpoints?: number | undefined
   /** How large they are. @default 500 */
   payloadBytes?: number | undefined
+  /** Whether it records attempts. @default false */
+  history?: boolean | undefined
   store: Store
   /** Its share of a round's events, smaller for a slower one, so that its round takes about as long. */
   share: number

@@ -19,6 +19,7 @@ import { backlog } from './workloads/backlog.ts'
 import { d1 } from './workloads/d1.ts'
 import { drain } from './workloads/drain.ts'
 import { enqueue } from './workloads/enqueue.ts'
+import { history } from './workloads/history.ts'
 import { latency } from './workloads/latency.ts'
 import { memory } from './workloads/memory.ts'
 import { neighbours } from './workloads/neighbours.ts'
@@ -37,6 +38,7 @@ const workloads: Record<string, Workload> = {
   d1,
   neighbours,
   rates,
+  history,
 }
 
 const { asked, commit } = orExit()

@@ -4,16 +4,17 @@ import type { Setup } from './contender.ts'
 /**
  * Increases by one with each change of the requests that a worker understands, or of its setup. The change and the
  * number are one commit, because `--against` builds the worker of an older commit from the sources of that one.
- * Protocol 1, from before there was a number, does not know `endpoints`, and 2 does not know `payloadBytes`.
+ * Protocol 1, from before there was a number, does not know `endpoints`, 2 does not know `payloadBytes`, and 3 neither
+ * `history` nor `writtenBytes`.
  */
-export const PROTOCOL = 3
+export const PROTOCOL = 4
 
 /** The requests to a worker, and their answers. */
 export interface Asks {
   seed: { ask: { events: number }; answer: undefined }
   start: { ask: undefined; answer: undefined }
-  /** ms of CPU since `start`, measured before the stop. */
-  stop: { ask: undefined; answer: { cpuMs: number } }
+  /** ms of CPU, and bytes that the process has written to files, since `start`, measured before the stop. */
+  stop: { ask: undefined; answer: { cpuMs: number; writtenBytes?: number } }
   left: { ask: undefined; answer: number }
   /** Like `enqueue`, for a time. */
   warmUp: { ask: { ms: number; callers: number }; answer: undefined }

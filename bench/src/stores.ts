@@ -15,6 +15,8 @@ export interface Place {
   at: string
   /** ms of CPU that its server has used so far: 0 without a server, undefined if it cannot be read. */
   cpuMs: () => Promise<number | undefined>
+  /** Bytes of log that its server has written so far: 0 without a server. */
+  logBytes: () => Promise<number>
   release(): Promise<void>
 }
 
@@ -32,10 +34,10 @@ export class Stores {
   async take(store: Store): Promise<Place> {
     switch (store) {
       case 'none':
-        return { at: '', cpuMs: async () => 0, release: async () => {} }
+        return { at: '', ...NO_SERVER, release: async () => {} }
       case 'folder': {
         const at = mkdtempSync(join(this.#folder, 'store-'))
-        return { at, cpuMs: async () => 0, release: async () => rmSync(at, { recursive: true, force: true }) }
+        return { at, ...NO_SERVER, release: async () => rmSync(at, { recursive: true, force: true }) }
       }
       case 'postgres':
         return this.#database()
@@ -63,6 +65,7 @@ export class Stores {
     return {
       at: at.href,
       cpuMs: () => postgresCpuMs(url),
+      logBytes: () => logBytes(url),
       release: () => run(url, `drop database ${name} with (force)`),
     }
   }
@@ -80,16 +83,30 @@ export class Stores {
         const used = [...info.matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)]
         return used.reduce((sum, [, seconds]) => sum + Number(seconds) * 1000, 0)
       },
+      logBytes: async () => 0,
       release: async () => redis.disconnect(),
     }
   }
 }
+
+const NO_SERVER = { cpuMs: async () => 0, logBytes: async () => 0 }
 
 async function run(url: string, ...statements: string[]): Promise<void> {
   const client = new pg.Client(url)
   await client.connect()
   try {
     for (const statement of statements) await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+async function logBytes(url: string): Promise<number> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ bytes: string }>(`select pg_current_wal_lsn() - '0/0' as bytes`)
+    return Number(rows[0]?.bytes)
   } finally {
     await client.end()
   }

@@ -5,13 +5,14 @@ import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import type { Open } from '../contender.ts'
 import { createBenchEngine } from '../engine.ts'
 
-export const open: Open = async ({ place, receiver, concurrency, flavour, endpoints = 1, payloadBytes: bytes }) => {
+export const open: Open = async (setup) => {
+  const { place, receiver, concurrency, flavour, endpoints = 1, payloadBytes: bytes, history } = setup
   const db =
     flavour === 'postgres'
       ? await openPostgres({ url: place })
       : openSqlite(join(place, 'bench.db'), { synchronous: flavour === 'NORMAL' ? 'NORMAL' : 'FULL' })
   await migrate(db)
-  const { engine, queue, seed, publish, close } = createBenchEngine(db, concurrency)
+  const { engine, queue, seed, publish, close } = createBenchEngine(db, { concurrency, history })
   const known = await engine.endpoints.list('bench', { limit: endpoints })
   const endpointIds = known.map(({ id }) => id)
   while (endpointIds.length < endpoints) {

@@ -8,6 +8,7 @@ const setup = JSON.parse(process.argv[2] ?? '{}') as WorkerSetup
 
 function handlersFor(contender: Contender): Handlers<Asks> {
   let began = process.cpuUsage()
+  let writtenBefore = 0
   return {
     async seed({ events }) {
       await contender.seed(events)
@@ -15,13 +16,14 @@ function handlersFor(contender: Contender): Handlers<Asks> {
     },
     async start() {
       began = process.cpuUsage()
+      writtenBefore = writtenBytes()
       await contender.start()
       return undefined
     },
     async stop() {
-      const cpuMs = cpuSince(began)
+      const used = { cpuMs: cpuSince(began), writtenBytes: writtenBytes() - writtenBefore }
       await contender.stop()
-      return { cpuMs }
+      return used
     },
     left: () => contender.left(),
     async warmUp({ ms, callers }) {
@@ -71,6 +73,13 @@ async function publishAtRate(
     published.push(contender.publish(published.length).then((id) => [id, at]))
   }
   return Promise.all(published)
+}
+
+/** By the system's count of this process: what it gave to files, before any is on the disk. 0 where it cannot be read. */
+function writtenBytes(): number {
+  if (process.platform !== 'linux') return 0
+  const [, bytes = 0] = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8')) ?? []
+  return Number(bytes)
 }
 
 /** The system's high-water mark; `maxRSS` of Node includes the parent process. */

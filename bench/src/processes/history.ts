@@ -1,0 +1,104 @@
+// Lists of the HTTP API on tables with different numbers of attempts, in turn, and the clean-up of a week: see
+// workloads/history.ts.
+import { join } from 'node:path'
+import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
+import type { Engine } from '@keepsend/engine'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { sqlText } from '@keepsend/outbox/internal'
+import { answerAndExit } from '../answer.ts'
+import { createBenchEngine } from '../engine.ts'
+import { DAYS, fillAttempts } from '../history/fill.ts'
+import type { CleanUp, HistoryAsk, HistoryFound, ListFound } from '../history/lists.ts'
+import { REQUESTS } from '../history/requests.ts'
+
+process.stdin.resume().once('end', () => process.exit(1))
+
+const { on, sizes, repetitions } = JSON.parse(process.argv[2] ?? '{}') as HistoryAsk
+const WARM_UP = 5
+const DAY_MS = 86_400_000
+
+interface Filled {
+  attempts: number
+  db: OutboxDatabase
+  engine: Engine
+  bytesEach: number
+  /** Of each workspace that is asked for. */
+  keys: Map<string, string>
+}
+
+async function open(place: string): Promise<{ db: OutboxDatabase; vacuum: () => Promise<unknown> }> {
+  if (on === 'sqlite') {
+    const db = openSqlite(join(place, 'bench.db'))
+    await migrate(db)
+    return { db, vacuum: async () => undefined }
+  }
+  const db = await openPostgres({ url: place, statementTimeoutMs: 0 })
+  await migrate(db)
+  // As autovacuum would do at an unknown time.
+  return { db, vacuum: () => db.pool.query('vacuum analyze') }
+}
+
+async function bytesOf(db: OutboxDatabase): Promise<number> {
+  const { rows } = await db.run<{ bytes: number }>(
+    on === 'sqlite'
+      ? sqlText`select page_count * page_size as "bytes" from pragma_page_count, pragma_page_size`
+      : sqlText`select pg_database_size(current_database()) as "bytes"`,
+  )
+  return Number(rows[0]?.bytes)
+}
+
+async function fill({ place, attempts }: HistoryAsk['sizes'][number]): Promise<Filled> {
+  const { db, vacuum } = await open(place)
+  const empty = await bytesOf(db)
+  await fillAttempts(db, attempts)
+  const bytesEach = ((await bytesOf(db)) - empty) / attempts
+  await vacuum()
+  const { engine } = createBenchEngine(db, { history: true })
+  const keys = new Map<string, string>()
+  for (const workspaceId of new Set(REQUESTS.map((request) => request.workspaceId)))
+    keys.set(workspaceId, (await engine.apiKeys.create({ workspaceId, name: 'bench' })).key)
+  return { attempts, db, engine, bytesEach, keys }
+}
+
+/** ms of a whole answer, from the request to the text of its JSON. */
+async function ask({ engine, keys }: Filled, at: number, request: (typeof REQUESTS)[number]): Promise<ListFound> {
+  const headers = { authorization: `Bearer ${keys.get(request.workspaceId)}` }
+  const start = performance.now()
+  const response = await engine.routes.request(request.path(at, Date.now()), { headers })
+  const text = await response.text()
+  const ms = performance.now() - start
+  if (response.status !== 200) throw new Error(`${request.name} answered ${response.status}: ${text}`)
+  const { data } = JSON.parse(text) as { data: unknown[] }
+  return { ms, rows: data.length }
+}
+
+/** Deletes a week, as an engine whose retention is shorter by seven days does. */
+async function cleanUp({ db, attempts }: Filled): Promise<CleanUp> {
+  const { engine } = createBenchEngine(db, { history: { retentionMs: (DAYS - 7) * DAY_MS } })
+  let [deleted, longestMs, more] = [0, 0, true]
+  const start = performance.now()
+  while (more) {
+    const before = performance.now()
+    const round = await engine.worker.maintain()
+    longestMs = Math.max(longestMs, performance.now() - before)
+    deleted += round.deletedAttempts
+    more = round.more
+  }
+  return { attempts, deleted, ms: performance.now() - start, longestMs }
+}
+
+const filled: Filled[] = []
+for (const size of sizes) filled.push(await fill(size))
+const lists: HistoryFound['lists'] = Object.fromEntries(REQUESTS.map(({ name }) => [name, filled.map(() => [])]))
+for (let at = -WARM_UP; at < repetitions; at++) {
+  for (const request of REQUESTS) {
+    // The tables alternate answer by answer, so that a machine that slows down slows all.
+    for (const [index, table] of filled.entries()) {
+      const found = await ask(table, at + WARM_UP, request)
+      if (at >= 0) lists[request.name]?.[index]?.push(found)
+    }
+  }
+}
+const cleanUps: CleanUp[] = []
+for (const table of filled) cleanUps.push(await cleanUp(table))
+answerAndExit({ bytesEach: filled.map(({ bytesEach }) => bytesEach), lists, cleanUps } satisfies HistoryFound)

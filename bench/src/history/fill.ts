@@ -2,11 +2,11 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 
 /** Workspaces of a filled history; the first has nine tenths of all attempts, and a hundred endpoints. */
-export const WORKSPACES = 1000
-export const ENDPOINTS = 100
-export const TYPES = 50
+const WORKSPACES = 1000
+const ENDPOINTS = 100
+const TYPES = 50
 /** Attempts of the rare type, of whatever number. */
-export const RARE = 200
+const RARE = 200
 /** Days over which they are spread. */
 export const DAYS = 28
 

@@ -2,7 +2,7 @@ import type { OptionNames } from './options.ts'
 import { type OutboxDatabase, onlyRow } from './database.ts'
 import type { Dialect } from './dialect.ts'
 import { checkBounds, checkNames } from './errors.ts'
-import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
+import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 // With payloads of 500 bytes, a publish to 3 receivers takes 17.6 µs each with a copy in each row and 18.2 with one
 // shared copy; to 10 receivers 8.1 and 7.2 (measured).
@@ -134,7 +134,7 @@ async function lookFrom(
   const end = retained ? sqlText`and id < coalesce(${retained.from}, ${NO_END})` : raw('')
   const { rows } = await db.run<{ lastId: number | null; count: number }>(sqlText`
     select max(id) as "lastId", count(*) as "count"
-    from (select id from keepsend_payloads where id > ${afterId} ${end} order by id ${limitTo(batchSize)}) as step`)
+    from (select id from keepsend_payloads where id > ${afterId} ${end} order by id ${db.dialect.first(batchSize)}) as step`)
   return onlyRow(rows)
 }
 

@@ -62,9 +62,9 @@ export async function findRecordedEvent(
       select id, workspace_id, event_type, created_at, channels, content_type, payload_id from keepsend_events
       where id = ${eventId} and workspace_id = ${workspaceId}),
     ${counted(db)}
-    select ${columns.some('event', ['channels', 'contentType'])},
-      (select stored.payload from keepsend_payloads as stored where stored.id = event.payload_id) as "payload", summary.*
-    from summary join page as event on 1 = 1`)
+    select ${columns.some('page', ['channels', 'contentType'])},
+      (select stored.payload from keepsend_payloads as stored where stored.id = page.payload_id) as "payload", summary.*
+    from summary join page on 1 = 1`)
   const [row] = rows
   return row && { ...row, ...columns.read<'channels' | 'contentType'>(row) }
 }
@@ -96,24 +96,27 @@ function rangeOf(
  * so. Look-ups by key alone, whatever the planner expects: the other conditions are hidden in a `case`, and in a scalar.
  */
 function counted({ dialect }: Pick<OutboxDatabase, 'dialect'>): SqlText {
-  const rowsOfEvent = dialect.joinRowsOf(raw('page.id'))
+  const event = raw('page.id, page.workspace_id, page.event_type, page.created_at')
   return sqlText`
-    live as materialized (
-      select page.id as id, page.workspace_id as workspace_id,
+    tallied (id, workspace_id, event_type, created_at, status) as (
+      select ${event}, cast(null as text) from page
+      union all
+      select ${event}, pending_events.status from page ${dialect.joinRowsOf(raw('page.id'))}
+      where pending_events.workspace_id = page.workspace_id),
+    counts as materialized (
+      select id, workspace_id, min(event_type) as event_type, min(created_at) as created_at,
         count(case when status = 'pending' then 1 end) as pending, count(case when status = 'held' then 1 end) as held,
         count(case when status = 'completed' then 1 end) as completed, count(case when status = 'failed' then 1 end) as failed
-      from page ${rowsOfEvent}
-      where pending_events.workspace_id = page.workspace_id group by page.id, page.workspace_id),
+      from tallied group by id, workspace_id),
     summary as (
-      select page.id as "id", page.event_type as "type", page.created_at as "createdAt", coalesce(live.pending, 0) as "pending",
-        coalesce(live.held, 0) as "held", coalesce(live.failed, 0) as "failed",
-        coalesce(live.completed, 0) + (
+      select id as "id", event_type as "type", created_at as "createdAt", pending as "pending", held as "held",
+        completed + (
           select count(distinct attempt.delivery_id) from keepsend_attempts as attempt ${dialect.by('keepsend_attempts_delivery')}
-          where attempt.delivery_id > page.id || '.' and attempt.delivery_id < page.id || '/'
-            and case when attempt.workspace_id = page.workspace_id and attempt.outcome = 'delivered' then (
+          where attempt.delivery_id > counts.id || '.' and attempt.delivery_id < counts.id || '/'
+            and case when attempt.workspace_id = counts.workspace_id and attempt.outcome = 'delivered' then (
               select standing.id from pending_events as standing where standing.id = attempt.delivery_id) is null else 1 = 0 end
-        ) as "completed"
-      from page left join live on live.id = page.id and live.workspace_id = page.workspace_id)`
+        ) as "completed", failed as "failed"
+      from counts)`
 }
 
 /** An event of the page, and the id at which the search ended early. Without an event: one row with only that. */

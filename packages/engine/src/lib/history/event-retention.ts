@@ -1,5 +1,5 @@
 import type { OutboxDatabase, RetainedPayloads } from '@keepsend/outbox'
-import { type DialectName, type SqlText, clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { BEHIND_EVERY_EVENT, type DialectName, type SqlText, clock, raw, sqlText } from '@keepsend/outbox/internal'
 
 /** The smallest event id of a time, as `firstEventIdAt` makes it. */
 const FIRST_ID_AT: Record<DialectName, (ms: SqlText) => SqlText> = {
@@ -24,9 +24,9 @@ export async function cleanupEvents(
     where ${where} order by event.id ${dialect.first(limit)} ${dialect.lock('pick', 'event')}`
   const { changes } = await db.run(sqlText`
     delete from keepsend_events where id ${dialect.among(sqlText`
-      select past.id from (${first(sqlText`event.id < ${idAt(oldest)}`)}) as past
+      select past.id from (${first(sqlText`event.id > '' and event.id < ${idAt(oldest)}`)}) as past
       union all
-      select ahead.id from (${first(sqlText`event.id > ${idAt(clock())}`)}) as ahead where ahead.created_at < ${oldest}`)}`)
+      select ahead.id from (${first(sqlText`event.id > ${idAt(clock())} and event.id < ${BEHIND_EVERY_EVENT}`)}) as ahead where ahead.created_at < ${oldest}`)}`)
   return changes
 }
 

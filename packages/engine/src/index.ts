@@ -12,6 +12,7 @@ export type {
   ShownTls,
 } from './lib/credentials.ts'
 export type { DeliveryFilter, DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
+export type { EventFilter, EventStore, StoredEvent } from './lib/events/event-store.ts'
 export type {
   DeliveryStore,
   EventDeliveries,

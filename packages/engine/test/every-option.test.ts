@@ -96,6 +96,7 @@ const REQUIRED = {
   'deliveries.list': { limit: true },
   'attempts.list': { limit: true },
   'deliveries.listEvents': { limit: true },
+  'events.list': { limit: true },
   'the filter of deliveries.replayEndpoint': { endpointId: true },
 }
 
@@ -144,6 +145,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'deliveries.list': ({ engine }, options) => engine.deliveries.list('w', { limit: 5, ...options }),
   'attempts.list': ({ engine }, options) => engine.attempts.list('w', { limit: 5, ...options }),
   'deliveries.listEvents': ({ engine }, options) => engine.deliveries.listEvents('w', { limit: 5, ...options }),
+  'events.list': ({ engine }, options) => engine.events.list('w', { limit: 5, ...options }),
   'an endpoint': async ({ engine }, options) => {
     const { endpoint } = await engine.endpoints.create('w', { url: ENDPOINT.url, ...options })
     const { id: _id, createdAt: _createdAt, updatedAt: _updatedAt, ...made } = endpoint

@@ -7,6 +7,7 @@ import { ENDPOINT_OPTIONS } from '../src/lib/endpoints/check-endpoint.ts'
 import { CHANGE_OPTIONS } from '../src/lib/endpoints/endpoint-change.ts'
 import { ROTATE_OPTIONS } from '../src/lib/endpoints/endpoint-secrets.ts'
 import { ENDPOINT_LIST_OPTIONS } from '../src/lib/endpoints/endpoint-store-api.ts'
+import { EVENT_FILTER } from '../src/lib/events/event-store.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
 import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
 import { BACKGROUND_OPTIONS } from '../src/lib/publish/dispatch.ts'
@@ -45,6 +46,7 @@ export const OPTION_NAMES = {
   'endpoints.rotateSecret': ROTATE_OPTIONS,
   'deliveries.list': DELIVERY_LIST_OPTIONS,
   'deliveries.listEvents': PAGE_OPTIONS,
+  'events.list': EVENT_FILTER,
   'the filter of deliveries.replayEndpoint': REPLAY_ENDPOINT_FILTER,
   'deliveries.replayEndpoint': REPLAY_ENDPOINT_OPTIONS,
 }

@@ -16,18 +16,24 @@ const SMALL = [
   'sqlite_master',
 ]
 const READ_TO_ITS_END = new RegExp(
-  String.raw`SCAN (?!${SMALL.join('|')})(pending_events|keepsend_|endpoint|delivery|held)|AUTOMATIC|PRIMARY KEY \(id[<>]\?\)`,
+  String.raw`SCAN (?!${SMALL.join('|')})(pending_events|keepsend_|endpoint|delivery|held|attempt)|AUTOMATIC|PRIMARY KEY \(id[<>]\?\)`,
 )
 
-it.each(['never', 'with one endpoint', 'with ten'])('no statement scans a table that was analyzed %s', async (when) => {
-  const made = await recordedRig({ answer: ({ url }) => (url.includes('gone') ? 500 : 200) })
+it.each([
+  ['never', false],
+  ['with one endpoint', false],
+  ['with ten', false],
+  ['never, with history', true],
+  ['with one endpoint, with history', true],
+])('no statement scans a table that was analyzed %s', async (when, history) => {
+  const made = await recordedRig({ history, answer: ({ url }) => (url.includes('gone') ? 500 : 200) })
   const { engine } = made
   const publish = async (text = '') => {
     const event = { type: 'a.b', workspaceId: 'w1', data: { text } }
     await engine.publish(event)
     await engine.commit({ writes: [], events: [event] })
   }
-  if (when !== 'never') {
+  if (!when.startsWith('never')) {
     for (let n = 0; n < (when === 'with ten' ? 10 : 1); n++) await made.addEndpoint()
     await publish()
     await made.exec('analyze')
@@ -40,10 +46,13 @@ it.each(['never', 'with one endpoint', 'with ten'])('no statement scans a table 
   await engine.worker.maintain()
   await engine.deliveries.list('w1', { limit: 5 })
   await engine.deliveries.listEvents('w1', { limit: 5 })
+  const { rows: events } = await engine.events.list('w1', { limit: 5 })
+  await engine.events.list('w1', { limit: 5, type: 'a.b', since: 1, until: Date.now() + 60_000, before: events[0]?.id })
   for (const { id: one } of await made.rows()) {
     await engine.deliveries.list('w1', { limit: 5, eventId: one })
     await engine.deliveries.replay('w1', one).catch(() => undefined)
     await engine.deliveries.listByEvent('w1', eventIdOf(one))
+    await engine.events.get('w1', eventIdOf(one))
   }
   await engine.deliveries.replayEndpoint('w1', { endpointId: id })
   await engine.endpoints.list('w1', { limit: 5 })

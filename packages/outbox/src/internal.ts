@@ -10,6 +10,8 @@ export type { Dialect, KeyRange, NewestInLine, Payload, Picked, RowsInOrder, Sto
 export { isLockTimeout, isNullRefused } from './lib/errors.ts'
 export { eventIdTime, firstEventIdAt, isEventId, utf8Bytes } from './lib/event.ts'
 export { lookOnBehind } from './lib/hold.ts'
+export type { EventRecord } from './lib/event-record.ts'
+export { insertAgainStatement } from './lib/insert-again.ts'
 export type { InsertStatements, Receivers } from './lib/insert.ts'
 export { insertSelectStatements, isTooManyRows, refuseRowsStatement } from './lib/insert.ts'
 export { inTurn } from './lib/lane.ts'

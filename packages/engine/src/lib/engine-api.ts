@@ -5,6 +5,7 @@ import type { ApiKeys } from './access/api-key.ts'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { AttemptStore } from './history/attempt-list.ts'
+import type { EventStore } from './events/event-store.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
 import type { WebhookEvent } from './publish/event.ts'
 import type { BackgroundOption, EngineCounters } from './publish/dispatch.ts'
@@ -27,6 +28,7 @@ export interface Engine {
   readonly endpoints: EndpointStore
   readonly apiKeys: ApiKeys
   readonly deliveries: DeliveryStore
+  readonly events: EventStore
   /** The attempts that `history` records. */
   readonly attempts: AttemptStore
   readonly counters: EngineCounters
@@ -36,6 +38,8 @@ export interface Engine {
   readonly limits: Limits
   /** Age at which an unsettled delivery expires and a disabled endpoint stops collecting, in ms. */
   readonly maxAgeMs: number
+  /** Whether a publish records its event: `history.events`. */
+  readonly recordsEvents: boolean
   /** The management API: a Hono app to mount at any path. */
   readonly routes: EngineRoutes
   /**
@@ -55,7 +59,7 @@ export interface Engine {
    */
   publish(event: WebhookEvent, background?: BackgroundOption['background']): Promise<PublishResult>
   /**
-   * Returns the statements of the fan-out without running them: one or two. Run all of them in this order in one transaction
+   * Returns the statements of the fan-out without running them: one to three. Run all of them in this order in one transaction
    * or `batch()` of your own, without statements of another publish between them. With a push queue, call
    * `dispatch(event.id)` after the commit. With more receivers than `limits.deliveriesPerPublish` the transaction fails with a
    * null in `pending_events.max_attempts`. `limits.waitingPerWorkspace` is not checked.

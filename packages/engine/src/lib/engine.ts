@@ -9,6 +9,7 @@ import type { DeliverDeps } from './delivery/deliver.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { TEST_TYPE } from './history/attempt-end.ts'
 import { createAttemptStore } from './history/attempt-list.ts'
+import { createEventStore } from './events/event-store.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
@@ -82,7 +83,9 @@ export function createEngine(options: EngineOptions): Engine {
   const { rowsStart = 'now', messagesPerPublish } = queue
   const { deliveriesPerPublish } = limits
   const fewReceivers = createReceiverCount(settings.monotonic)
-  const target: PublishTarget = { db, rowsStart, messagesPerPublish, maxAgeMs, deliveriesPerPublish, fewReceivers }
+  const recordsEvents = settings.history?.events ?? false
+  const publishing = { maxAgeMs, deliveriesPerPublish, recordsEvents }
+  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, ...publishing }
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
@@ -121,6 +124,7 @@ export function createEngine(options: EngineOptions): Engine {
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
+  const deliveries = createDeliveryStore(db, target, resumeFirst)
   const engine: RouteEngine = {
     db,
     endpoints: createEndpointStore(
@@ -132,7 +136,8 @@ export function createEngine(options: EngineOptions): Engine {
       resumeFirst,
     ),
     apiKeys,
-    deliveries: createDeliveryStore(db, rowsStart, resumeFirst),
+    deliveries,
+    events: createEventStore(db, recordsEvents, deliveries),
     attempts: createAttemptStore(db, settings.history),
     counters,
     logger,
@@ -150,6 +155,7 @@ export function createEngine(options: EngineOptions): Engine {
     }),
     maxAgeMs,
     limits,
+    recordsEvents,
     idempotencyRecords: ceilings.idempotencyRecords,
 
     async commit(commitOptions) {

@@ -3,6 +3,7 @@ import { EXPIRED, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import type { HistoryOptions } from './history/history-options.ts'
 import { cleanupAttempts } from './history/attempt-retention.ts'
+import { RETAINED_PAYLOADS, cleanupEvents } from './history/event-retention.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
@@ -23,6 +24,8 @@ export interface MaintenanceResult extends HeldRowsMaintenance {
   deletedSecrets: number
   /** Deleted attempts past their retention. */
   deletedAttempts: number
+  /** Deleted events past their retention. */
+  deletedEvents: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
@@ -47,7 +50,13 @@ const NOTIFIED_ROUND = 50
 export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult> {
   const { db, logger, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
-  const payloads = await cleanupPayloads(db, { batchSize: ROUND })
+  const deletedEvents = deps.history
+    ? await cleanupEvents(db, { retentionMs: deps.history.retentionMs, limit: ROUND })
+    : 0
+  const payloads = await cleanupPayloads(db, {
+    batchSize: ROUND,
+    retained: deps.history ? RETAINED_PAYLOADS : undefined,
+  })
   const deletedRecords = await cleanupIdempotency(db, { retentionMs: idempotencyRetentionMs, limit: ROUND })
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
@@ -71,6 +80,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     deletedRecords,
     deletedSecrets: oldSecrets.changes,
     deletedAttempts,
+    deletedEvents,
     ...held,
     more:
       expiry.more ||
@@ -79,6 +89,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
       held.more ||
       oldSecrets.changes === ROUND ||
       deletedAttempts === ROUND ||
+      deletedEvents >= ROUND ||
       deletedRecords === ROUND,
   }
 }

@@ -1,5 +1,6 @@
 import type { LaneShare, LookOptions } from './lane-ref.ts'
 import type { Resolved } from './options.ts'
+import type { EventRecord } from './event-record.ts'
 import type { ClaimRecord } from './record.ts'
 import type { RowSource } from './row-source.ts'
 import type { ClaimRef } from './row.ts'
@@ -68,6 +69,21 @@ export interface Dialect {
    * @param from the text that follows `from` in the select of that table
    */
   storeShared(payload: Payload, from: SqlText, moreThan: number): Stored
+  /**
+   * Stores the payload of an event whose record refers to it, unless an earlier publish has stored it. The table
+   * `earlier` of the insert has the `payload_id` and the `content_type` of that publish.
+   */
+  storeRecorded(payload: Payload, record: EventRecord): Stored
+  /**
+   * An insert of the rows of an event, together with its record. On SQLite the record is a statement after it.
+   *
+   * @param ctes the common table expressions of `rows`, which returns what the insert returns
+   */
+  insertRecorded(
+    rows: { ctes: SqlText; insert: SqlText; returned: SqlText },
+    event: { eventId: string; workspaceId: string },
+    record: EventRecord,
+  ): { insert: SqlText; after: SqlText[] }
   /** The elements of a list that a column holds as JSON, as a table with the column `value`, joined to its row. */
   elements(alias: string, list: SqlText): SqlText
   /** Many items as a table for a `from`, one column for each entry of `columns`. */

@@ -1,4 +1,5 @@
 import type { Dialect, Payload, Stored } from './dialect.ts'
+import type { EventRecord } from './event-record.ts'
 import { DEFAULT_MAX_ATTEMPTS, type OutboxEvent, eventIdTime } from './event.ts'
 import { isNullRefused } from './errors.ts'
 import { hasLine } from './lane.ts'
@@ -22,11 +23,13 @@ const UNLESS_THERE = raw('on conflict (id) do nothing')
  */
 const MAX_ID_SKEW_MS = raw('300000')
 
-/** An insert, and the statements that must precede it in its transaction. */
+/** An insert, and the statements around it, in one transaction. */
 export interface InsertStatements {
   before: SqlText[]
   /** Returns the rows that it inserted. */
   insert: SqlText
+  /** Statements directly behind it. */
+  after?: SqlText[] | undefined
 }
 
 /** Inserts one event with its payload in its row, bound directly: no JSON to write and to parse. */
@@ -126,32 +129,51 @@ export function insertSelectStatements(
   const { endpointId, maxAttempts, heldFor, from: receivers, isFew } = receiversAt(now)
   const from = sqlText`${clockFrom}${receivers}`
   const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
-  const mostInline = maxInlineRows(dialect, event.payload, event.expectsFew)
+  const { record } = event
+  const mostInline = record ? 0 : maxInlineRows(dialect, event.payload, event.expectsFew)
   const isCounted = mostInline < Infinity
-  const stored = isCounted ? dialect.storeShared(event, from, mostInline) : NOTHING_STORED
+  const stored = record
+    ? dialect.storeRecorded(event, record)
+    : isCounted
+      ? dialect.storeShared(event, from, mostInline)
+      : NOTHING_STORED
   const whole = mostInline > 0 ? sqlText`cast(${event.payload} as text)` : raw('cast(null as text)')
   const inline = isCounted && mostInline > 0 ? sqlText`case when ${stored.id} is null then ${whole} end` : whole
-  const contentType = contentTypeOf(event)
+  const contentType = record ? recordedContentType(event) : contentTypeOf(event)
   const receiver = sqlText`receiver as ${dialect.reused} (
       select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${heldFor} as held_for, ${now} as now from ${from})`
+  const ctes = stored.ctes.reduce((all, one) => sqlText`${all}, ${one}`, receiver)
   // `where true`: without it SQLite would parse `on conflict` as the condition of a join.
-  const insert = sqlText`
-    with ${stored.ctes.reduce((ctes, one) => sqlText`${ctes}, ${one}`, receiver)}
-    ${INSERT_OR_HOLD}${contentType.column})
+  const insert = sqlText`${INSERT_OR_HOLD}${contentType.column})
     select cast(${event.eventId} as text) || '.' || endpoint, cast(${event.workspaceId} as text),
       cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,
       ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end${contentType.value}
-    from receiver
+    from receiver${stored.join}
     where true
     ${UNLESS_THERE}
     returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"`
-  return { before: stored.before, insert }
+  if (!record) return { before: stored.before, insert: sqlText`
+    with ${ctes}
+    ${insert}` }
+  return { before: stored.before, ...dialect.insertRecorded({ ctes, insert, returned: RETURNED }, event, record) }
+}
+
+const RETURNED = raw('id, "endpointId", gen, "ready", "holdReason"')
+
+/** The payload of an earlier publish, with its content type. */
+function recordedContentType({ contentType }: Pick<OutboxEvent, 'contentType'>): typeof AS_JSON {
+  return {
+    column: CONTENT_TYPE,
+    value: sqlText`, case when earlier.payload_id is null then cast(${contentType ?? null} as text) else earlier.content_type end`,
+  }
 }
 
 const NOW = raw('receiver.now')
 const UNLESS_HELD = raw('case when held_for is null')
 
 interface FanOutOptions extends MaxRows {
+  /** Stores the payload once, and records the event. @default no record */
+  record?: EventRecord | undefined
   /** With `due: 'dispatched'`: puts the rows in line while other rows of the workspace are in line. @default false */
   joinsLine?: boolean | undefined
   /**

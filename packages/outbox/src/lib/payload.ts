@@ -2,7 +2,7 @@ import type { OptionNames } from './options.ts'
 import { type OutboxDatabase, onlyRow } from './database.ts'
 import type { Dialect } from './dialect.ts'
 import { checkBounds, checkNames } from './errors.ts'
-import { type SqlText, clock, limitTo, sqlText } from './statement.ts'
+import { type SqlText, clock, raw, sqlText } from './statement.ts'
 
 // With payloads of 500 bytes, a publish to 3 receivers takes 17.6 µs each with a copy in each row and 18.2 with one
 // shared copy; to 10 receivers 8.1 and 7.2 (measured).
@@ -46,6 +46,16 @@ export interface PayloadCleanupOptions {
   now?: number | undefined
   /** A clock for the budget, in ms. @default Date.now */
   elapsed?: (() => number) | undefined
+  /** Payloads that stay without a row. @default none */
+  retained?: RetainedPayloads | undefined
+}
+
+/** Payloads that a table of the caller's retains. */
+export interface RetainedPayloads {
+  /** The expression of the first id from which nearly all are retained: a pass ends there. Null: there is none. */
+  from: SqlText
+  /** An expression for a payload `stored`: not null if it is retained. */
+  reference: SqlText
 }
 
 export const PAYLOAD_CLEANUP_OPTIONS = {
@@ -53,6 +63,7 @@ export const PAYLOAD_CLEANUP_OPTIONS = {
   budgetMs: 'number',
   now: 'number',
   elapsed: 'function',
+  retained: 'object',
 } satisfies OptionNames<PayloadCleanupOptions>
 
 // A pass reads every payload. The next pass starts this long after it for each payload that stayed, at most an hour
@@ -71,7 +82,7 @@ export async function cleanupPayloads(
   options: PayloadCleanupOptions = {},
 ): Promise<{ deleted: number; more: boolean }> {
   checkNames('cleanupPayloads', PAYLOAD_CLEANUP_OPTIONS, options)
-  const { batchSize = 500, budgetMs = 200, elapsed = Date.now } = options
+  const { batchSize = 500, budgetMs = 200, elapsed = Date.now, retained } = options
   checkBounds('batchSize', batchSize, 1, 10_000)
   checkBounds('budgetMs', budgetMs, 0, 60_000)
   const place = await readPlace(db, options.now)
@@ -85,9 +96,9 @@ export async function cleanupPayloads(
   let deleted = 0
   let more = true
   while (more) {
-    const step = await lookFrom(db, afterId, batchSize)
+    const step = await lookFrom(db, { afterId, batchSize, retained })
     if (step.lastId !== null) {
-      const { changes } = await db.run(deleteUnusedStatement(db, { afterId, toId: step.lastId }))
+      const { changes } = await db.run(deleteUnusedStatement(db, { afterId, toId: step.lastId, retained }))
       afterId = step.lastId
       inUse += step.count - changes
       deleted += changes
@@ -118,24 +129,27 @@ async function readPlace(
 
 async function lookFrom(
   db: OutboxDatabase,
-  afterId: number,
-  batchSize: number,
+  { afterId, batchSize, retained }: { afterId: number; batchSize: number; retained: RetainedPayloads | undefined },
 ): Promise<{ lastId: number | null; count: number }> {
+  const end = retained ? sqlText`and id < coalesce(${retained.from}, ${NO_END})` : raw('')
   const { rows } = await db.run<{ lastId: number | null; count: number }>(sqlText`
     select max(id) as "lastId", count(*) as "count"
-    from (select id from keepsend_payloads where id > ${afterId} order by id ${limitTo(batchSize)}) as step`)
+    from (select id from keepsend_payloads where id > ${afterId} ${end} order by id ${db.dialect.first(batchSize)}) as step`)
   return onlyRow(rows)
 }
 
+const NO_END = raw(String(Number.MAX_SAFE_INTEGER))
+
 /**
  * A payload becomes visible together with the rows that were inserted with it, and later rows of an event have a
- * payload of their own: an unused payload stays unused. A row without an endpoint has the id of its event; '/' sorts
- * after the ids of all others.
+ * payload of their own, or lock the record that retains it: an unused payload stays unused. A row without an endpoint
+ * has the id of its event; '/' sorts after the ids of all others.
  */
 export function deleteUnusedStatement(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { afterId, toId }: { afterId: number; toId: number },
+  { afterId, toId, retained }: { afterId: number; toId: number; retained?: RetainedPayloads | undefined },
 ): SqlText {
+  const unretained = retained ? sqlText`and ${retained.reference} is null` : raw('')
   // A scalar, not `not exists`: for that Postgres may join every row of the table.
   const unused = sqlText`
     select stored.id from keepsend_payloads as stored
@@ -143,6 +157,6 @@ export function deleteUnusedStatement(
       select delivery.id from pending_events as delivery
       where delivery.id >= stored.event_id and delivery.id < stored.event_id || '/'
       order by delivery.id limit 1) is null
-    ${dialect.lock('pick', 'stored')}`
+    ${unretained} ${dialect.lock('pick', 'stored')}`
   return sqlText`delete from keepsend_payloads where id ${dialect.among(unused)}`
 }

@@ -34,14 +34,16 @@ export const publishedEvent = z
   .object({ object: z.literal('event'), id: id('event'), type: z.string() })
   .openapi('PublishedEvent')
 
+const deliveryCounts = z.object({ pending: count, held: count, completed: count, failed: count }).openapi('DeliveryCounts', {
+  description: 'Its deliveries by status: the retained ones, and those that are known to be delivered',
+})
+
 export const eventSummary = z
   .object({
     id: id('event'),
     type: z.string(),
     createdAt: time,
-    deliveries: z
-      .object({ pending: count, held: count, completed: count, failed: count })
-      .openapi('DeliveryCounts', { description: 'Its retained deliveries by status' }),
+    deliveries: deliveryCounts,
   })
   .openapi('EventSummary')
 
@@ -50,13 +52,17 @@ export const eventDetail = z
     id: id('event'),
     type: z.string(),
     createdAt: time,
+    channels: z.array(z.string()).nullable().openapi({ description: 'null: the server did not record the event' }),
     payload: z
       .unknown()
       // zod documents `unknown` as required only if it refuses undefined.
       .refine((payload) => payload !== undefined)
-      .openapi({ description: 'The body of each delivery: `type`, `timestamp` and `data`, or a raw body as its text' }),
+      .openapi({
+        description: 'The body of each delivery: `type`, `timestamp` and `data`, or a raw body as its text; null: no longer stored',
+      }),
     contentType: z.string().nullable().openapi({ description: 'That of a raw body; null: `payload` is the envelope' }),
-    deliveries: z.array(deliverySchema).openapi({ description: 'The first 1,000 deliveries' }),
+    counts: deliveryCounts,
+    deliveries: z.array(deliverySchema).openapi({ description: 'The first 1,000 retained deliveries' }),
     complete: z.literal(false).optional().openapi({ description: 'There are more: list deliveries by `eventId`' }),
   })
   .openapi('Event')

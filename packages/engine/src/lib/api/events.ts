@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
 import type { WebhookEvent } from '../publish/event.ts'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
+import * as bounded from './bounded.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { parseAsWritten } from '../formats/exact-json.ts'
 import { parseStored } from '../formats/stored-json.ts'
@@ -81,7 +82,15 @@ const list = defineRoute('events:read', {
   operationId: 'listEvents',
   tags: ['Events'],
   summary: 'List retained events, newest first',
-  request: { query: z.strictObject(pageQuery) },
+  description: 'With `history` on the server: all events. Otherwise: events with a retained delivery.',
+  request: {
+    query: z.strictObject({
+      ...pageQuery,
+      type: bounded.typeFilter.optional(),
+      since: bounded.isoTime.optional().openapi({ description: 'The time in the id is this or later' }),
+      until: bounded.isoTime.optional().openapi({ description: 'The time in the id is earlier' }),
+    }),
+  },
   responses: {
     200: json('A page of events', pageOf('EventPage', eventSummary), {
       data: [{ ...summary, deliveries: { pending: 0, held: 0, completed: 0, failed: 1 } }],
@@ -102,8 +111,10 @@ const get = defineRoute(
     responses: {
       200: json('The event', eventDetail, {
         ...summary,
+        channels: ['general'],
         payload: { ...examples.event, timestamp: summary.createdAt },
         contentType: null,
+        counts: { pending: 0, held: 0, completed: 0, failed: 1 },
         deliveries: [examples.delivery],
       }),
     },
@@ -146,9 +157,10 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(list, async (c) => {
-    const { limit, cursor } = c.req.valid('query')
+    const { cursor, since, until, ...filter } = c.req.valid('query')
+    const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
     const before = readCursor(cursor, 'evt_')
-    const page = await engine.deliveries.listEvents(c.get('principal').workspaceId, { limit, before })
+    const page = await engine.events.list(c.get('principal').workspaceId, { ...filter, ...times, before })
     const show = ({ id, type, createdAt, ...deliveries }: EventSummary) => ({
       id,
       type,
@@ -160,18 +172,17 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(get, async (c) => {
     const { id } = c.req.valid('param')
-    const { deliveries, complete, ...event } = await engine.deliveries.listByEvent(c.get('principal').workspaceId, id)
-    const [first] = deliveries
-    const createdAt = iso(first?.createdAt ?? 0)
-    const { contentType } = event
-    const payload = contentType === null ? readPayload(event.payload) : event.payload
+    const event = await engine.events.get(c.get('principal').workspaceId, id)
+    const { type, createdAt, channels, payload, contentType, pending, held, completed, failed, rows, complete } = event
     const shown = {
-      id,
-      type: first?.type ?? '',
-      createdAt,
-      payload,
+      id: event.id,
+      type,
+      createdAt: iso(createdAt),
+      channels,
+      payload: payload === null || contentType !== null ? payload : readPayload(payload),
       contentType,
-      deliveries: deliveries.map(toDelivery),
+      counts: { pending, held, completed, failed },
+      deliveries: rows.map(toDelivery),
     }
     return c.json(complete ? shown : { ...shown, complete }, 200)
   })

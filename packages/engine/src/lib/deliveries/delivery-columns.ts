@@ -1,5 +1,5 @@
 import type { OutboxDatabase, PendingEvent } from '@keepsend/outbox'
-import { type Row, type SqlText, pendingEvents, sqlText } from '@keepsend/outbox/internal'
+import { type Row, type SqlText, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
 import type { Delivery, DeliveryState } from './delivery.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 
@@ -25,15 +25,19 @@ export const MAX_REPLAYED = 1000
 /** A delivery without its payload, as the API shows it and as the stored answer of its replay contains it. */
 export type ShownDelivery = Pick<Delivery, (typeof SHOWN)[number]>
 
-/** Selects a delivery that a replay has moved to this `gen`, as one text for a stored answer; {@link readReplayed} parses it. */
+/**
+ * Selects a delivery that a replay has moved to this `gen`, or inserted, as one text for a stored answer; {@link readReplayed}
+ * parses it.
+ */
 export function selectReplayed(
   db: OutboxDatabase,
-  { id, workspaceId, gen }: Pick<PendingEvent, 'id' | 'workspaceId' | 'gen'>,
+  { id, workspaceId, gen }: Pick<PendingEvent, 'id' | 'workspaceId'> & { gen: number | undefined },
 ): SqlText {
+  const inGen = gen === undefined ? raw('') : sqlText`and gen = ${gen}`
   return sqlText`
     select ${jsonRow(db, SHOWN)} from (
       select ${pendingEvents.some('replayed', SHOWN)} from pending_events as replayed
-      where id = ${id} and workspace_id = ${workspaceId} and gen = ${gen} and status = 'pending') as answered`
+      where id = ${id} and workspace_id = ${workspaceId} ${inGen} and status = 'pending') as answered`
 }
 
 /** Parses the delivery that a replay stored as its answer. */

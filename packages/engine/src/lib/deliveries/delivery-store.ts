@@ -4,17 +4,16 @@ import {
   type OptionNames,
   type Row,
   type SqlText,
-  eventRange,
-  isEventId,
-  limitTo,
   pendingEvents,
   replayStatement,
   sqlText,
 } from '@keepsend/outbox/internal'
 import { MAX_REPLAYED, STATE, selectReplayed, toDelivery, toState } from './delivery-columns.ts'
 import { type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
+import { readDeliveriesOf } from './event-deliveries.ts'
+import { insertAgain, whyNotRetained } from './insert-again.ts'
 import { EngineError, checkNames } from '../errors.ts'
-import type { EventQueue } from '../publish/event-queue.ts'
+import type { PublishTarget } from '../publish/fan-out.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { HoldReason } from '../outcome.ts'
@@ -27,7 +26,12 @@ import { checkWorkspaceId } from '../workspace-id.ts'
 export interface DeliveryStore extends DeliveryLists {
   /** Reads a delivery. @throws {EngineError} `not_retained`: it was delivered and deleted, was cleaned up, or never existed */
   get(workspaceId: string, id: string): Promise<Delivery>
-  /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` if it is not settled */
+  /**
+   * Sends a settled delivery again. With `history.events` also a delivered one whose row is gone: it is inserted again from its
+   * last attempt and its event.
+   *
+   * @throws {EngineError} `not_retained`: it or its payload is no longer stored; `conflict`: it is not settled
+   */
   replay(workspaceId: string, id: string): Promise<DeliveryState>
   /**
    * Sends settled deliveries of one endpoint again, in the order in which they were settled, at most `limit` (1–10,000, default
@@ -95,7 +99,7 @@ export interface IdempotentDeliveryStore extends DeliveryStore {
 /** @param resumeFirst resumes the first held rows of an endpoint, and dispatches them in the background */
 export function createDeliveryStore(
   db: OutboxDatabase,
-  rowsStart: EventQueue['rowsStart'],
+  { rowsStart, recordsEvents }: Pick<PublishTarget, 'rowsStart' | 'recordsEvents'>,
   resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
 ): IdempotentDeliveryStore {
   async function requireEndpoint(workspaceId: string, endpointId: string): Promise<void> {
@@ -106,17 +110,24 @@ export function createDeliveryStore(
     if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
   }
 
-  async function read(workspaceId: string, id: string, columns: SqlText): Promise<Row> {
+  async function find(workspaceId: string, id: string, columns: SqlText): Promise<Row | undefined> {
     checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
       sqlText`select ${columns} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
     )
-    if (!rows[0]) throw new EngineError('not_retained', 'this delivery does not exist, or is no longer stored')
     return rows[0]
   }
 
-  const stateOf = async (workspaceId: string, id: string): Promise<DeliveryState> =>
-    toState(await read(workspaceId, id, STATE))
+  async function read(workspaceId: string, id: string, columns: SqlText): Promise<Row> {
+    const row = await find(workspaceId, id, columns)
+    if (!row) throw new EngineError('not_retained', 'this delivery does not exist, or is no longer stored')
+    return row
+  }
+
+  const stateOf = async (workspaceId: string, id: string): Promise<DeliveryState | undefined> => {
+    const row = await find(workspaceId, id, STATE)
+    return row && toState(row)
+  }
 
   return {
     ...createDeliveryLists(db, rowsStart),
@@ -124,20 +135,25 @@ export function createDeliveryStore(
     get: async (workspaceId, id) => toDelivery(await read(workspaceId, id, pendingEvents.all)),
 
     async replay(workspaceId, id, { once } = {}) {
-      const { gen } = await stateOf(workspaceId, id)
+      const stored = await stateOf(workspaceId, id)
+      if (!stored && !recordsEvents) throw await whyNotRetained(db, workspaceId, id)
       const transaction = new Transaction()
       once?.begin(transaction)
-      const replayed = transaction.add(replayStatement(db, { ids: [id], workspaceId }))
-      once?.end(transaction, selectReplayed(db, { id, workspaceId, gen: gen + 1 }))
+      const replayed = transaction.add(
+        stored ? replayStatement(db, { ids: [id], workspaceId }) : insertAgain(db, workspaceId, id),
+      )
+      once?.end(transaction, selectReplayed(db, { id, workspaceId, gen: stored && stored.gen + 1 }))
       const refused = await transaction.commit(db).then(
         () => replayed.rows.length === 0,
         (error: unknown) => {
-          // If the delivery was not replayed there is no row to store as the answer, which fails the transaction.
-          if (once && !(error instanceof OutboxError)) return error
+          // If the delivery was not replayed there is no row to store as the answer, which fails the transaction; if another
+          // replay has inserted its row, the insert fails.
+          if ((once || !stored) && !(error instanceof OutboxError)) return error
           throw error
         },
       )
       const row = await stateOf(workspaceId, id)
+      if (!row) throw await whyNotRetained(db, workspaceId, id)
       if (refused === false) return row
       if (refused !== true && row.completedAt !== null) throw refused
       throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)
@@ -172,22 +188,15 @@ export function createDeliveryStore(
 
     async listByEvent(workspaceId, eventId) {
       checkWorkspaceId(workspaceId)
-      const { rows } = isEventId(eventId)
-        ? await db.run(sqlText`
-            select ${STATE} from pending_events where workspace_id = ${workspaceId} and ${eventRange(eventId)}
-            order by id ${limitTo(MAX_OF_EVENT + 1)}`)
-        : { rows: [] }
-      const deliveries = rows.slice(0, MAX_OF_EVENT).map(toState)
+      const { deliveries, complete } = await readDeliveriesOf(db, workspaceId, eventId)
       const [first] = deliveries
       if (!first) throw new EngineError('not_retained', 'no delivery of this event exists, or is still stored')
       // Read once: all deliveries of an event send the same payload.
       const { payload, contentType } = toDelivery(await read(workspaceId, first.id, pendingEvents.all))
-      return { payload, contentType, deliveries, complete: rows.length <= MAX_OF_EVENT }
+      return { payload, contentType, deliveries, complete }
     },
   }
 }
-
-const MAX_OF_EVENT = 1000
 
 // Rows of one transaction: about 20 ms on SQLite, in which no other writer gets in.
 const REPLAY_BATCH = 250

@@ -9,7 +9,12 @@ export interface HistoryOptions {
   responses: 'none' | 'failed' | 'all'
   /** Bytes of a response body to record: 0–65,536. @default 1024 */
   bodyBytes: number
-  /** How long attempts are retained, in ms: 60,000–63,072,000,000 (2 years). @default 2_592_000_000 (30 days) */
+  /**
+   * Records each event once, with its payload, also one that no endpoint receives. On D1 it adds at least 5 written rows to an
+   * event. @default true; on D1 false
+   */
+  events: boolean
+  /** How long attempts and events are retained, in ms: 60,000–63,072,000,000 (2 years). @default 2_592_000_000 (30 days) */
   retentionMs: number
 }
 
@@ -17,6 +22,7 @@ export const HISTORY_OPTIONS = {
   attempts: 'text',
   responses: 'text',
   bodyBytes: 'number',
+  events: 'boolean',
   retentionMs: 'number',
 } satisfies OptionNames<HistoryOptions>
 
@@ -25,6 +31,7 @@ const DEFAULTS: HistoryOptions = {
   attempts: 'all',
   responses: 'failed',
   bodyBytes: 1024,
+  events: true,
   retentionMs: 30 * DAY_MS,
 }
 
@@ -43,6 +50,7 @@ export function readHistory(
     attempts: options.attempts ?? (isBilled ? 'failed' : DEFAULTS.attempts),
     responses: options.responses ?? DEFAULTS.responses,
     bodyBytes: options.bodyBytes ?? DEFAULTS.bodyBytes,
+    events: options.events ?? (isBilled ? false : DEFAULTS.events),
     retentionMs: options.retentionMs ?? DEFAULTS.retentionMs,
   }
   checkOneOf('history.attempts', history.attempts, ['all', 'failed'])

@@ -195,3 +195,25 @@ export const attempts = pgTable('keepsend_attempts', {
   /** The first bytes of the response. */
   body: text('body'),
 })
+
+/** Events, with `history.events`: see `keepsend_events` in the migration. */
+export const events = pgTable(
+  'keepsend_events',
+  {
+    id: text('id').notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    type: text('event_type').notNull(),
+    channels: jsonText('channels').$type<string[]>().notNull(),
+    createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+    /** Rows that its first publish inserted. */
+    deliveries: integer('deliveries').notNull(),
+    /** Null: JSON, Keepsend's envelope. */
+    contentType: text('content_type'),
+    /** In `keepsend_payloads`. */
+    payloadId: bigint('payload_id', { mode: 'number' }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.id, table.workspaceId] }),
+    index('keepsend_events_workspace').on(table.workspaceId, table.id),
+  ],
+)

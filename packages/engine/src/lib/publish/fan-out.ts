@@ -11,6 +11,7 @@ import {
 import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { ReceiverCount } from './receiver-count.ts'
+import { eventRecord } from '../history/record-event.ts'
 import type { HoldReason } from '../outcome.ts'
 import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
 
@@ -25,6 +26,8 @@ export interface PublishTarget {
   deliveriesPerPublish?: number | undefined
   /** @default the receivers of each event are counted */
   fewReceivers?: ReceiverCount | undefined
+  /** Whether each event is recorded with its payload. @default false */
+  recordsEvents?: boolean | undefined
 }
 
 /**
@@ -46,6 +49,7 @@ export function fanOutStatements(
   const matching = [db.dialect.oneOf(patternsOf(event.type)), db.dialect.oneOf(channelsOf(event))] as const
   const isPlain =
     only === undefined &&
+    !target.recordsEvents &&
     rowsStart === 'now' &&
     event.contentType === null &&
     maxInlineRows(db.dialect, event.payload, expectsFew) === Infinity
@@ -73,7 +77,7 @@ function plainFanOut(target: PublishTarget, [patterns, channels]: Matching): Bin
         { sql: patterns.sql, params: placeholders.slice(FIXED_VALUES, split) },
         { sql: channels.sql, params: placeholders.slice(split) },
       ] as const
-      const event = { id, workspaceId, type, payload, contentType: null }
+      const event = { id, workspaceId, type, payload, channels: [], contentType: null }
       return fanOutToSubscribers(target, event, matching, { expectsFew: true }).insert
     })
   })
@@ -116,11 +120,11 @@ function fanOutToSubscribers(
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
     ) and ${only}`,
-    { maxRows: target.deliveriesPerPublish, expectsFew },
+    { maxRows: target.deliveriesPerPublish, expectsFew, only },
   )
 }
 
-type Publishable = Pick<PreparedEvent, 'id' | 'workspaceId' | 'type' | 'payload' | 'contentType'>
+type Publishable = Pick<PreparedEvent, 'id' | 'workspaceId' | 'type' | 'channels' | 'payload' | 'contentType'>
 
 interface FanOutOptions {
   /** Without this condition the fan-out inserts nothing. @default it always holds */
@@ -150,22 +154,24 @@ export function fanOutToOneStatements(
   event: PreparedEvent,
   endpointId: string,
 ): InsertStatements {
-  const whereAt = () => sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`
-  return forEndpoints(target, event, whereAt, { expectsFew: true })
+  const where = sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`
+  const only = sqlText`exists (select 1 from keepsend_endpoints where ${where})`
+  return forEndpoints(target, event, () => where, { expectsFew: true, only })
 }
 
 function forEndpoints(
-  { db, rowsStart, messagesPerPublish }: PublishTarget,
+  { db, rowsStart, messagesPerPublish, recordsEvents }: PublishTarget,
   event: Publishable,
   whereAt: (now: SqlText) => SqlText,
-  { maxRows, expectsFew }: { maxRows?: number | undefined; expectsFew: boolean | undefined },
+  { maxRows, expectsFew, only }: { maxRows?: number | undefined; expectsFew: boolean | undefined; only: SqlText },
 ): InsertStatements {
   const { id: eventId, workspaceId, type, payload } = event
   const contentType = event.contentType ?? undefined
   const joinsLine = messagesPerPublish !== undefined
+  const record = recordsEvents ? eventRecord(db, event, only) : undefined
   return insertSelectStatements(
     db.dialect,
-    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, maxRows, expectsFew },
+    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, maxRows, expectsFew, record },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),

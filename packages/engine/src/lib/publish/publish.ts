@@ -54,9 +54,9 @@ export async function fanOut(target: PublishTarget, event: PreparedEvent): Promi
   return rows()
 }
 
-/** The statements before an insert, and the insert, in order. */
-export function statementsOf({ before, insert }: InsertStatements): SqlText[] {
-  return [...before, insert]
+/** The statements before an insert, the insert, and those after it, in order. */
+export function statementsOf({ before, insert, after = [] }: InsertStatements): SqlText[] {
+  return [...before, insert, ...after]
 }
 
 /** The fan-out for the host's own transaction. It may be rolled back, so its receivers are not counted for later events. */
@@ -65,10 +65,15 @@ export function publishStatements(target: PublishTarget, event: PreparedEvent): 
   return statements.map((statement) => toDrizzle(statement))
 }
 
-/** Adds the statements before an insert, and the insert. */
-export function addInsert(transaction: Transaction, { before, insert }: InsertStatements): SqlResult<InsertedRow> {
+/** Adds an insert with the statements around it. */
+export function addInsert(
+  transaction: Transaction,
+  { before, insert, after = [] }: InsertStatements,
+): SqlResult<InsertedRow> {
   transaction.addAll(before)
-  return transaction.add<InsertedRow>(insert)
+  const inserted = transaction.add<InsertedRow>(insert)
+  transaction.addAll(after)
+  return inserted
 }
 
 /** A row that a fan-out inserted. */

@@ -9,6 +9,7 @@ import { numbers, texts } from './array-params.ts'
 import { lanes } from './lanes.ts'
 import { newestInLine, ofWorkspace } from './newest.ts'
 import { among, first, heldOf, inLane, inLine, pick, pickLanes } from './pick.ts'
+import { insertRecorded, storeRecorded } from './recorded-event.ts'
 import { settleAndTake } from './settle-and-take.ts'
 
 /**
@@ -34,6 +35,8 @@ export const postgresDialect: Dialect = {
   isBilled: false,
   storePayloads,
   storeShared,
+  storeRecorded,
+  insertRecorded,
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,
   rows,
   moves: (items, columns) => ({ with: raw(''), from: rows('move', items, columns), where: raw('') }),

@@ -6,6 +6,7 @@ import type { ClaimRef } from '../row.ts'
 import { eventRange } from '../row-id.ts'
 import { type SqlText, allOf, clock, limitTo, raw, sqlText } from '../statement.ts'
 import { leaseSet } from '../transitions.ts'
+import { LAST_PAYLOAD, STORE, insertRecorded, storeRecorded } from './recorded-event.ts'
 import { recordClaims } from './record-claims.ts'
 
 const NOTHING = raw('')
@@ -29,6 +30,8 @@ export const sqliteDialect: Dialect = {
   isBilled: false,
   storePayloads,
   storeShared,
+  storeRecorded,
+  insertRecorded,
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,
   moves,
@@ -54,8 +57,6 @@ export const sqliteDialect: Dialect = {
     returning id`,
 }
 
-const STORE = raw('insert into keepsend_payloads (event_id, payload)')
-
 /**
  * Each payload is bound directly. Their ids are consecutive and the last ones, because there is no other writer
  * meanwhile.
@@ -74,18 +75,17 @@ function storePayloads(payloads: readonly Payload[]): Stored {
  * payload of the same event, which may have had another text.
  */
 function storeShared({ eventId, payload }: Payload, from: SqlText, moreThan: number): Stored {
-  const last = raw('from keepsend_payloads where id = (select max(id) from keepsend_payloads)')
   return {
     before: [
       sqlText`
     ${STORE}
     select ${eventId}, ${payload}
     from (select count(*) as receivers from (select 1 from ${from} ${limitTo(moreThan + 1)}))
-    where receivers > ${raw(String(moreThan))} or (receivers > 0 and (select event_id ${last}) = ${eventId})`,
+    where receivers > ${raw(String(moreThan))} or (receivers > 0 and (select event_id ${LAST_PAYLOAD}) = ${eventId})`,
     ],
     ctes: [],
     join: NOTHING,
-    id: sqlText`(select id ${last} and event_id = ${eventId})`,
+    id: sqlText`(select id ${LAST_PAYLOAD} and event_id = ${eventId})`,
   }
 }
 

@@ -1,0 +1,18 @@
+-- One row is one event of a workspace, if the engine's history has events: inserted with its deliveries, or without one if no
+-- endpoint matched. Two workspaces may publish under one id. Ids begin with a time, so the key is in the order of time.
+-- deliveries is the number of rows that the first publish inserted. payload_id is a row of keepsend_payloads: it stays as long
+-- as the event.
+create table if not exists keepsend_events (
+  id text not null,
+  workspace_id text not null,
+  event_type text not null,
+  channels text not null,
+  created_at integer not null,
+  deliveries integer not null,
+  content_type text,
+  payload_id integer not null,
+  primary key (id, workspace_id)
+) strict, without rowid;
+
+-- The events of a workspace, newest first.
+create index if not exists keepsend_events_workspace on keepsend_events (workspace_id, id);

@@ -1,0 +1,46 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type SqlText, eventIdOf, insertAgainStatement, raw, sqlText } from '@keepsend/outbox/internal'
+import { EngineError } from '../errors.ts'
+import { DEFAULT_RETRY_SCHEDULE } from '../retry-schedule.ts'
+
+// For a delivery of a deleted endpoint: its attempt fails, as that of any other of its deliveries.
+const ATTEMPTS = raw(String(DEFAULT_RETRY_SCHEDULE.length + 1))
+
+/**
+ * Inserts a delivery again whose row is gone, from its last attempt, its event and the event's payload; without one of them it
+ * inserts nothing. The event is locked, so that retention does not delete it, and then its payload, before the row is visible.
+ */
+export function insertAgain({ dialect }: OutboxDatabase, workspaceId: string, id: string): SqlText {
+  return insertAgainStatement(
+    dialect,
+    sqlText`
+      select last.delivery_id as id, last.workspace_id, last.event_type, last.endpoint_id, event.payload_id, event.content_type,
+        last.gen as last_gen,
+        coalesce((
+          select endpoint.max_attempts from keepsend_endpoints as endpoint
+          where endpoint.id = last.endpoint_id and endpoint.workspace_id = last.workspace_id), ${ATTEMPTS}) as max_attempts
+      from (${lastAttempt({ dialect }, workspaceId, id)}) as last
+        join keepsend_events as event on event.id = ${eventIdOf(id)} and event.workspace_id = last.workspace_id
+        join keepsend_payloads as stored on stored.id = event.payload_id
+      ${dialect.lock('share', 'event')}`,
+  )
+}
+
+/** The error of a replay that found neither a row nor what it could be inserted from. */
+export async function whyNotRetained(db: OutboxDatabase, workspaceId: string, id: string): Promise<EngineError> {
+  const { rows } = await db.run(lastAttempt(db, workspaceId, id))
+  return new EngineError(
+    'not_retained',
+    rows.length === 0
+      ? 'this delivery does not exist, or is no longer stored'
+      : 'the payload of this delivery is no longer stored, so it cannot be sent again',
+  )
+}
+
+function lastAttempt({ dialect }: Pick<OutboxDatabase, 'dialect'>, workspaceId: string, id: string): SqlText {
+  return sqlText`
+    select attempt.delivery_id, attempt.workspace_id, attempt.event_type, attempt.endpoint_id, attempt.gen
+    from keepsend_attempts as attempt ${dialect.by('keepsend_attempts_delivery')}
+    where attempt.delivery_id = ${id} and attempt.workspace_id = ${workspaceId}
+    order by attempt.gen desc ${dialect.first(1)}`
+}

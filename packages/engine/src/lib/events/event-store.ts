@@ -1,0 +1,107 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type OptionNames, firstEventIdAt } from '@keepsend/outbox/internal'
+import type { DeliveryState } from '../deliveries/delivery.ts'
+import type { EventSummary } from '../deliveries/delivery-list.ts'
+import type { DeliveryStore } from '../deliveries/delivery-store.ts'
+import { readDeliveriesOf } from '../deliveries/event-deliveries.ts'
+import { checkBounds, checkNames } from '../errors.ts'
+import type { Page } from '../page.ts'
+import { checkWorkspaceId } from '../workspace-id.ts'
+import { findRecordedEvent, listRecordedEvents } from './recorded-events.ts'
+
+/** An event of one workspace, with its payload. */
+export interface StoredEvent extends EventSummary {
+  /** Null: not recorded, because the engine had no `history.events` when it was published. */
+  channels: string[] | null
+  /** The body of each delivery; null: no longer stored. */
+  payload: string | null
+  /** The content type of a raw body; null if the payload is Keepsend's JSON envelope. */
+  contentType: string | null
+  /** The first 1,000 that are stored, in the order of their endpoint ids. */
+  rows: DeliveryState[]
+  /** False if more are stored. */
+  complete: boolean
+}
+
+export interface EventFilter {
+  /** Events of a page: 1–1,000. */
+  limit: number
+  /** The `next` of the page before. */
+  before?: string | undefined
+  type?: string | undefined
+  /** The time in its id is this or later, ms since the epoch. */
+  since?: number | undefined
+  /** The time in its id is earlier, ms since the epoch. */
+  until?: number | undefined
+}
+
+export const EVENT_FILTER = {
+  limit: 'number',
+  before: 'text',
+  type: 'text',
+  since: 'number',
+  until: 'number',
+} satisfies OptionNames<EventFilter>
+
+/**
+ * Events of one workspace. With `history.events`: each that was published, until its retention ends. Otherwise: events with a
+ * stored delivery.
+ */
+export interface EventStore {
+  /**
+   * Lists events, newest first. The type is compared event by event, at most 2,000 a page. `completed` counts delivered
+   * deliveries if `history` records all attempts, otherwise only stored ones.
+   */
+  list(workspaceId: string, filter: EventFilter): Promise<Page<EventSummary>>
+  /** Reads an event. @throws {EngineError} `not_retained`: neither the event nor one of its deliveries is stored */
+  get(workspaceId: string, eventId: string): Promise<StoredEvent>
+}
+
+const MAX_LIMIT = 1000
+
+export function createEventStore(
+  db: OutboxDatabase,
+  recordsEvents: boolean,
+  deliveries: Pick<DeliveryStore, 'listEvents' | 'listByEvent'>,
+): EventStore {
+  return {
+    async list(workspaceId, filter) {
+      checkNames('events.list', EVENT_FILTER, filter)
+      checkWorkspaceId(workspaceId)
+      checkBounds('limit', filter.limit, 1, MAX_LIMIT)
+      const { limit, before, type, since, until } = filter
+      const bounds = [before, until === undefined ? undefined : firstEventIdAt(until)].filter((id) => id !== undefined)
+      const range = { before: bounds.toSorted()[0], from: since === undefined ? '' : firstEventIdAt(since) }
+      if (recordsEvents) return listRecordedEvents(db, workspaceId, { limit, type, ...range })
+      const { rows, next, complete } = await deliveries.listEvents(workspaceId, { limit, before: range.before })
+      const shown = rows.filter((one) => one.id >= range.from && (type === undefined || one.type === type))
+      const more = next !== undefined && next > range.from
+      return { rows: shown, next: more ? next : undefined, complete: complete && (!more || shown.length === rows.length) }
+    },
+
+    async get(workspaceId, eventId) {
+      checkWorkspaceId(workspaceId)
+      const recorded = recordsEvents ? await findRecordedEvent(db, workspaceId, eventId) : undefined
+      if (recorded) {
+        const { deliveries: rows, complete } = await readDeliveriesOf(db, workspaceId, eventId)
+        return { ...recorded, rows, complete }
+      }
+      const { deliveries: rows, ...stored } = await deliveries.listByEvent(workspaceId, eventId)
+      const counted = stored.complete ? undefined : await summaryOfMany(workspaceId, eventId)
+      return { ...(counted ?? summaryOf(eventId, rows)), channels: null, ...stored, rows }
+    },
+  }
+
+  /** For an event with more deliveries than are read. */
+  async function summaryOfMany(workspaceId: string, eventId: string): Promise<EventSummary | undefined> {
+    // '/' sorts after all ids of the event's deliveries.
+    const page = await deliveries.listEvents(workspaceId, { limit: 1, before: `${eventId}/` })
+    return page.rows.find(({ id }) => id === eventId)
+  }
+}
+
+function summaryOf(id: string, rows: readonly DeliveryState[]): EventSummary {
+  const counts = { pending: 0, held: 0, completed: 0, failed: 0 }
+  for (const { status } of rows) counts[status]++
+  return { id, type: rows[0]?.type ?? '', createdAt: rows[0]?.createdAt ?? 0, ...counts }
+}

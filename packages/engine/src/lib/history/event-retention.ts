@@ -1,0 +1,42 @@
+import type { OutboxDatabase, RetainedPayloads } from '@keepsend/outbox'
+import { BEHIND_EVERY_EVENT, type DialectName, type SqlText, clock, raw, sqlText } from '@keepsend/outbox/internal'
+
+/** The smallest event id of a time, as `firstEventIdAt` makes it. */
+const FIRST_ID_AT: Record<DialectName, (ms: SqlText) => SqlText> = {
+  sqlite: (ms) => sqlText`'evt_' || printf('%08x-%04x', (${ms}) >> 16, (${ms}) & 65535)`,
+  postgres: (ms) =>
+    sqlText`'evt_' || lpad(to_hex((${ms}) >> 16), 8, '0') || '-' || lpad(to_hex((${ms}) & 65535), 4, '0')`,
+}
+
+/**
+ * Deletes events past their retention, by the time in their ids, at most `limit` of each kind a call. An id whose time is still
+ * to come, which a caller may choose, is as old as its record.
+ */
+export async function cleanupEvents(
+  db: OutboxDatabase,
+  { retentionMs, limit }: { retentionMs: number; limit: number },
+): Promise<number> {
+  const { dialect } = db
+  const idAt = FIRST_ID_AT[dialect.name]
+  const oldest = sqlText`${clock()} - ${retentionMs}`
+  const first = (where: SqlText): SqlText => sqlText`
+    select event.id, event.created_at from keepsend_events as event
+    where ${where} order by event.id ${dialect.first(limit)} ${dialect.lock('pick', 'event')}`
+  const { changes } = await db.run(sqlText`
+    delete from keepsend_events where id ${dialect.among(sqlText`
+      select past.id from (${first(sqlText`event.id > '' and event.id < ${idAt(oldest)}`)}) as past
+      union all
+      select ahead.id from (${first(sqlText`event.id > ${idAt(clock())} and event.id < ${BEHIND_EVERY_EVENT}`)}) as ahead where ahead.created_at < ${oldest}`)}`)
+  return changes
+}
+
+/**
+ * The payloads of recorded events stay. Payloads and events are stored in the same order, nearly: a pass over payloads ends at
+ * that of the oldest event, and does not read all that are retained.
+ */
+export const RETAINED_PAYLOADS: RetainedPayloads = {
+  from: raw('(select oldest.payload_id from keepsend_events as oldest order by oldest.id limit 1)'),
+  reference: raw(`(
+      select event.id from keepsend_events as event
+      where event.id = stored.event_id and event.payload_id = stored.id limit 1)`),
+}

@@ -1,0 +1,39 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type EventRecord, clock, sqlText } from '@keepsend/outbox/internal'
+
+/** The parts of a published event that its record has. */
+export interface RecordableEvent {
+  id: string
+  workspaceId: string
+  type: string
+  channels: readonly string[]
+  contentType: string | null
+}
+
+/**
+ * The record of an event, inserted with its deliveries: once, however often the event is published. A later publish that
+ * inserts more of them sends the recorded payload.
+ *
+ * @param only see {@link EventRecord}
+ */
+export function eventRecord(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  { id, workspaceId, type, channels, contentType }: RecordableEvent,
+  only: EventRecord['only'],
+): EventRecord {
+  return {
+    only,
+    // The lock keeps retention from deleting the record, and then the payload, before the new rows are visible.
+    earlier: sqlText`
+      select event.payload_id, event.content_type from keepsend_events as event
+        join keepsend_payloads as stored on stored.id = event.payload_id
+      where event.id = ${id} and event.workspace_id = ${workspaceId} ${dialect.lock('share', 'event')}`,
+    insert: ({ from, deliveries }) => sqlText`
+      insert into keepsend_events
+        (id, workspace_id, event_type, channels, created_at, deliveries, content_type, payload_id)
+      select cast(${id} as text), cast(${workspaceId} as text), cast(${type} as text),
+        cast(${JSON.stringify(channels)} as text), ${clock()}, ${deliveries}, cast(${contentType} as text), stored.id
+      from ${from}
+      on conflict (id, workspace_id) do nothing`,
+  }
+}

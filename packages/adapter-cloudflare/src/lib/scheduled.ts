@@ -84,6 +84,8 @@ export async function tick(
     deletedRecords: 0,
     deletedSecrets: 0,
     deletedAttempts: 0,
+    countedAttempts: 0,
+    deletedStatistics: 0,
     orphanedHolds: 0,
     orphaned: 0,
     more: false,

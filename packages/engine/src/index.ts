@@ -80,5 +80,19 @@ export type { SendErrorClass, SendRequest, SendResult, SendTiming, Sender } from
 export type { CompatFormat, CompatSignature } from './lib/signing/compat-signature.ts'
 export { createWebCryptoSigner, newSecret } from './lib/signing/sign.ts'
 export type { SignatureScheme, Signer, SigningKey } from './lib/signing/signer.ts'
+export type { LastError } from './lib/statistics/last-errors.ts'
+export type { Span } from './lib/statistics/spans.ts'
+export type {
+  EndpointStatistics,
+  StatisticsBucket,
+  StatisticsSeries,
+  StatisticsSeriesOptions,
+  StatisticsStore,
+  StatisticsSummary,
+  StatisticsSummaryOptions,
+} from './lib/statistics/statistics-api.ts'
+export type { StatisticsRange } from './lib/statistics/statistics-range.ts'
+export type { StatisticsCounts } from './lib/statistics/sums.ts'
+export type { Percentiles } from './lib/statistics/total.ts'
 export type { UrlCheck, UrlPolicy, UrlRefusal } from './lib/url-policy/check-url.ts'
 export { newEventId } from '@keepsend/outbox'

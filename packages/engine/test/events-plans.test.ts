@@ -77,7 +77,9 @@ async function readsOf({ db }: Pick<Awaited<ReturnType<typeof recordedRig>>, 'db
   const nodes = (one: Plan): Plan[] => [one, ...(one.Plans ?? []).flatMap(nodes)]
   const tables = found
     .flatMap(({ Plan: whole }) => nodes(whole))
-    .filter((node) => (node['Relation Name'] ?? node['Index Name']) !== undefined && node['Node Type'] !== 'ModifyTable')
+    .filter(
+      (node) => (node['Relation Name'] ?? node['Index Name']) !== undefined && node['Node Type'] !== 'ModifyTable',
+    )
   const read = tables.map(
     (node) => ((node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0)) * (node['Actual Loops'] ?? 1),
   )

@@ -85,6 +85,8 @@ export async function tick(
     deletedSecrets: 0,
     deletedAttempts: 0,
     deletedEvents: 0,
+    countedAttempts: 0,
+    deletedStatistics: 0,
     orphanedHolds: 0,
     orphaned: 0,
     more: false,

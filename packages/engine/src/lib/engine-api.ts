@@ -6,6 +6,7 @@ import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { AttemptStore } from './history/attempt-list.ts'
 import type { EventStore } from './events/event-store.ts'
+import type { StatisticsStore } from './statistics/statistics-api.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
 import type { WebhookEvent } from './publish/event.ts'
 import type { BackgroundOption, EngineCounters } from './publish/dispatch.ts'
@@ -31,6 +32,8 @@ export interface Engine {
   readonly events: EventStore
   /** The attempts that `history` records. */
   readonly attempts: AttemptStore
+  /** The counts that `history.statistics` makes of them. */
+  readonly statistics: StatisticsStore
   readonly counters: EngineCounters
   /** The part that queues and pollers call to deliver: see docs/writing-an-adapter.md. */
   readonly worker: EngineWorker

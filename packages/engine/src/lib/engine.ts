@@ -10,6 +10,7 @@ import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { TEST_TYPE } from './history/attempt-end.ts'
 import { createAttemptStore } from './history/attempt-list.ts'
 import { createEventStore } from './events/event-store.ts'
+import { createStatisticsStore } from './statistics/statistics-store.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
@@ -139,6 +140,7 @@ export function createEngine(options: EngineOptions): Engine {
     deliveries,
     events: createEventStore(db, recordsEvents, deliveries),
     attempts: createAttemptStore(db, settings.history),
+    statistics: createStatisticsStore(db, settings.history),
     counters,
     logger,
     worker: createEngineWorker({

@@ -4,6 +4,9 @@ import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import type { HistoryOptions } from './history/history-options.ts'
 import { cleanupAttempts } from './history/attempt-retention.ts'
 import { RETAINED_PAYLOADS, cleanupEvents } from './history/event-retention.ts'
+import { doneTo } from './statistics/passes.ts'
+import { rollUp } from './statistics/roll-up.ts'
+import { cleanupStatistics } from './statistics/statistics-retention.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
@@ -26,6 +29,10 @@ export interface MaintenanceResult extends HeldRowsMaintenance {
   deletedAttempts: number
   /** Deleted events past their retention. */
   deletedEvents: number
+  /** Attempts that were added to the statistics. */
+  countedAttempts: number
+  /** Deleted statistics past their retention. */
+  deletedStatistics: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
@@ -62,8 +69,11 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
   // Without history no statement: a Worker of the free plan has 50 requests for a tick.
+  const statistics = deps.history?.statistics ? await maintainStatistics(db) : NO_STATISTICS
+  // An attempt stays until it is counted.
+  const upTo = deps.history?.statistics ? doneTo({ source: 'attempt' }) : undefined
   const deletedAttempts = deps.history
-    ? await cleanupAttempts(db, { retentionMs: deps.history.retentionMs, limit: ROUND })
+    ? await cleanupAttempts(db, { retentionMs: deps.history.retentionMs, limit: ROUND, upTo })
     : 0
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
@@ -81,8 +91,11 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     deletedSecrets: oldSecrets.changes,
     deletedAttempts,
     deletedEvents,
+    countedAttempts: statistics.counted,
+    deletedStatistics: statistics.deleted,
     ...held,
     more:
+      statistics.more ||
       expiry.more ||
       rows.more ||
       payloads.more ||
@@ -92,6 +105,14 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
       deletedEvents >= ROUND ||
       deletedRecords === ROUND,
   }
+}
+
+const NO_STATISTICS = { counted: 0, deleted: 0, more: false }
+
+async function maintainStatistics(db: OutboxDatabase): Promise<typeof NO_STATISTICS> {
+  const { counted, more } = await rollUp(db)
+  const deleted = await cleanupStatistics(db, ROUND)
+  return { counted, deleted, more: more || deleted >= ROUND }
 }
 
 /** Marks deliveries failed that are too old. `more` says that it found some and there may be others. */

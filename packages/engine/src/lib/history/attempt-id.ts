@@ -17,3 +17,8 @@ export function nextAttemptId(dialect: DialectName, place: SqlText): SqlText {
 export function firstIdAt(dialect: DialectName, ms: SqlText): SqlText {
   return sqlText`(${ms}) * ${PER_MS[dialect]}`
 }
+
+/** The time of an id, ms since the epoch. */
+export function attemptTime(dialect: DialectName, id: SqlText): SqlText {
+  return sqlText`((${id}) / ${PER_MS[dialect]})`
+}

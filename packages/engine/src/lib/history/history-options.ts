@@ -16,6 +16,12 @@ export interface HistoryOptions {
   events: boolean
   /** How long attempts and events are retained, in ms: 60,000–63,072,000,000 (2 years). @default 2_592_000_000 (30 days) */
   retentionMs: number
+  /**
+   * Whether maintenance counts attempts by endpoint and time: see docs/statistics.md. Needs `attempts: 'all'`.
+   *
+   * @default true; false with `attempts: 'failed'`, and on D1
+   */
+  statistics: boolean
 }
 
 export const HISTORY_OPTIONS = {
@@ -24,10 +30,11 @@ export const HISTORY_OPTIONS = {
   bodyBytes: 'number',
   events: 'boolean',
   retentionMs: 'number',
+  statistics: 'boolean',
 } satisfies OptionNames<HistoryOptions>
 
 const DAY_MS = 86_400_000
-const DEFAULTS: HistoryOptions = {
+const DEFAULTS: Omit<HistoryOptions, 'statistics'> = {
   attempts: 'all',
   responses: 'failed',
   bodyBytes: 1024,
@@ -46,17 +53,24 @@ export function readHistory(
 ): HistoryOptions | undefined {
   if (!given) return undefined
   const options = given === true ? {} : given
+  const attempts = options.attempts ?? (isBilled ? 'failed' : DEFAULTS.attempts)
   const history: HistoryOptions = {
-    attempts: options.attempts ?? (isBilled ? 'failed' : DEFAULTS.attempts),
+    attempts,
     responses: options.responses ?? DEFAULTS.responses,
     bodyBytes: options.bodyBytes ?? DEFAULTS.bodyBytes,
     events: options.events ?? (isBilled ? false : DEFAULTS.events),
     retentionMs: options.retentionMs ?? DEFAULTS.retentionMs,
+    statistics: options.statistics ?? (attempts === 'all' && !isBilled),
   }
   checkOneOf('history.attempts', history.attempts, ['all', 'failed'])
   checkOneOf('history.responses', history.responses, ['none', 'failed', 'all'])
   checkBounds('history.bodyBytes', history.bodyBytes, 0, 65_536)
   checkBounds('history.retentionMs', history.retentionMs, 60_000, 730 * DAY_MS)
+  if (history.statistics && attempts === 'failed')
+    throw new EngineError(
+      'invalid_option',
+      "history.statistics must be false with history.attempts 'failed': it counts attempts, and those that delivered are not recorded; found true",
+    )
   return history
 }
 

@@ -200,6 +200,40 @@ create index if not exists keepsend_attempts_workspace on keepsend_attempts (wor
 `,
   },
   {
+    name: 'engine/0006_statistics',
+    sql: `-- Attempts by endpoint and time, if the engine has statistics; maintenance adds them up. endpoint_id '': all endpoints of the
+-- workspace; workspace_id '' as well: all workspaces. at: the beginning of the minute, hour or day (UTC), ms since the epoch.
+-- Attempts of replays and tests are in replayed and tested alone. sketch: the durations of the others, {"bin": attempts}.
+-- By time first: a roll-up appends, and reads and deletes in the order of the key; a series looks up each of its times.
+create table if not exists keepsend_statistics (
+  span text collate "C" not null check (span in ('minute', 'hour', 'day')),
+  at bigint not null,
+  workspace_id text collate "C" not null,
+  endpoint_id text collate "C" not null,
+  delivered bigint not null,
+  retried bigint not null,
+  deferred bigint not null,
+  failed bigint not null,
+  replayed bigint not null,
+  tested bigint not null,
+  sketch text not null,
+  primary key (span, at, workspace_id, endpoint_id)
+);
+
+-- How far each roll-up is: the last row of its source that was added up. done_to: an id of keepsend_attempts, or a time with
+-- the workspace and the endpoint of keepsend_statistics. It moves in the transaction that adds the rows.
+create table if not exists keepsend_statistics_passes (
+  source text collate "C" not null primary key check (source in ('attempt', 'minute', 'hour')),
+  done_to bigint not null,
+  workspace_id text collate "C" not null default '',
+  endpoint_id text collate "C" not null default ''
+);
+
+insert into keepsend_statistics_passes (source, done_to) values ('attempt', 0), ('minute', 0), ('hour', 0)
+on conflict (source) do nothing;
+`,
+  },
+  {
     name: 'engine/0007_events',
     sql: `-- One row is one event of a workspace, if the engine's history has events: inserted with its deliveries, or without one if no
 -- endpoint matched. Two workspaces may publish under one id. Ids begin with a time, so the key is in the order of time, and

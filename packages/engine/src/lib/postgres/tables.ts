@@ -217,3 +217,35 @@ export const events = pgTable(
     index('keepsend_events_workspace').on(table.workspaceId, table.id),
   ],
 )
+/** Attempts by endpoint and time, with `statistics`. An empty id stands for all endpoints, and for all workspaces. */
+export const statistics = pgTable(
+  'keepsend_statistics',
+  {
+    span: text('span', { enum: ['minute', 'hour', 'day'] }).notNull(),
+    /** The beginning of the minute, hour or day (UTC), ms since the epoch. */
+    at: bigint('at', { mode: 'number' }).notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    endpointId: text('endpoint_id').notNull(),
+    delivered: bigint('delivered', { mode: 'number' }).notNull(),
+    retried: bigint('retried', { mode: 'number' }).notNull(),
+    deferred: bigint('deferred', { mode: 'number' }).notNull(),
+    failed: bigint('failed', { mode: 'number' }).notNull(),
+    /** Attempts of replays and of tests, which no other column has. */
+    replayed: bigint('replayed', { mode: 'number' }).notNull(),
+    tested: bigint('tested', { mode: 'number' }).notNull(),
+    /** Attempts by the bin of their duration. */
+    sketch: jsonText('sketch').$type<Record<string, number>>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.span, table.at, table.workspaceId, table.endpointId] })],
+)
+
+/** How far each roll-up of statistics is: the last row that it added up. */
+export const statisticsPasses = pgTable('keepsend_statistics_passes', {
+  source: text('source', { enum: ['attempt', 'minute', 'hour'] })
+    .primaryKey()
+    .notNull(),
+  /** An id of an attempt, or a time. */
+  doneTo: bigint('done_to', { mode: 'number' }).notNull(),
+  workspaceId: text('workspace_id').notNull().default(''),
+  endpointId: text('endpoint_id').notNull().default(''),
+})

@@ -217,3 +217,35 @@ export const events = sqliteTable(
     index('keepsend_events_workspace').on(table.workspaceId, table.id),
   ],
 )
+/** Attempts by endpoint and time, with `statistics`. An empty id stands for all endpoints, and for all workspaces. */
+export const statistics = sqliteTable(
+  'keepsend_statistics',
+  {
+    span: text('span', { enum: ['minute', 'hour', 'day'] }).notNull(),
+    /** The beginning of the minute, hour or day (UTC), ms since the epoch. */
+    at: integer('at').notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    endpointId: text('endpoint_id').notNull(),
+    delivered: integer('delivered').notNull(),
+    retried: integer('retried').notNull(),
+    deferred: integer('deferred').notNull(),
+    failed: integer('failed').notNull(),
+    /** Attempts of replays and of tests, which no other column has. */
+    replayed: integer('replayed').notNull(),
+    tested: integer('tested').notNull(),
+    /** Attempts by the bin of their duration. */
+    sketch: jsonText('sketch').$type<Record<string, number>>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.span, table.at, table.workspaceId, table.endpointId] })],
+)
+
+/** How far each roll-up of statistics is: the last row that it added up. */
+export const statisticsPasses = sqliteTable('keepsend_statistics_passes', {
+  source: text('source', { enum: ['attempt', 'minute', 'hour'] })
+    .primaryKey()
+    .notNull(),
+  /** An id of an attempt, or a time. */
+  doneTo: integer('done_to').notNull(),
+  workspaceId: text('workspace_id').notNull().default(''),
+  endpointId: text('endpoint_id').notNull().default(''),
+})

@@ -1,0 +1,56 @@
+import { type SqlText, raw } from '@keepsend/outbox/internal'
+
+/** How many durations are in each bin, by its number: JSON in the database. */
+export type Sketch = Readonly<Record<string, number>>
+
+// Durations of 0 to 99 µs have a bin each. Above, each doubling has 50 bins of one width, so a bin is at most 1/50 wider than
+// its shortest duration, and the value between its ends is within 1/101 of each: 0.99%. Bins by whole numbers and not by `ln`:
+// every database computes the same one, and no build of SQLite lacks what that takes.
+const PER_DOUBLING = 50
+const FINEST_US = 2 * PER_DOUBLING
+// The bins end at 7 minutes. No attempt takes longer than 30 seconds and the request for a token.
+const DOUBLINGS = 22
+
+/** The bin of a duration in microseconds. */
+export function binOf(us: SqlText): SqlText {
+  const cases = Array.from({ length: DOUBLINGS + 1 }, (_, doubling) => {
+    const [below, offset, width] = [FINEST_US * 2 ** doubling, PER_DOUBLING * doubling, 2 ** doubling]
+    return `when ${us.sql} < ${below} then ${offset} + ${us.sql} / ${width}`
+  })
+  const last = PER_DOUBLING * (DOUBLINGS + 2) - 1
+  return raw(`case ${cases.join(' ')} else ${last} end`)
+}
+
+/** The duration that stands for a bin, in microseconds. */
+function durationOf(bin: number): number {
+  if (bin < FINEST_US) return bin
+  const doubling = Math.floor(bin / PER_DOUBLING) - 1
+  const width = 2 ** doubling
+  const shortest = (bin - PER_DOUBLING * doubling) * width
+  const longest = shortest + width - 1
+  // As far from either end, as a ratio.
+  return (2 * shortest * longest) / (shortest + longest)
+}
+
+/** Adds the counts of a sketch to those of others. */
+export function addSketch(into: Map<number, number>, sketch: Sketch): void {
+  for (const [bin, count] of Object.entries(sketch)) into.set(Number(bin), (into.get(Number(bin)) ?? 0) + count)
+}
+
+/**
+ * The durations in ms below which these shares of all lie: the nearest rank, at most 1% off. Null if there are none.
+ *
+ * @param shares in rising order, from 0 to 1
+ */
+export function percentilesMs(counts: ReadonlyMap<number, number>, shares: readonly number[]): (number | null)[] {
+  const bins = [...counts].sort(([one], [other]) => one - other)
+  const total = bins.reduce((sum, [, count]) => sum + count, 0)
+  let passed = 0
+  let next = 0
+  return shares.map((share) => {
+    const rank = Math.max(1, Math.ceil(share * total))
+    while (next < bins.length && passed < rank) passed += bins[next++]?.[1] ?? 0
+    const bin = bins[next - 1]?.[0]
+    return bin === undefined ? null : durationOf(bin) / 1000
+  })
+}

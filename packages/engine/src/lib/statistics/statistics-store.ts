@@ -1,0 +1,96 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { EngineError, checkNames } from '../errors.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
+import { checkWorkspaceId } from '../workspace-id.ts'
+import { lastErrors } from './last-errors.ts'
+import { type Sums, type SumsTimes, readSums } from './read-sums.ts'
+import { type Span, floorTo, spansOf } from './spans.ts'
+import { readRange, timesIn } from './statistics-range.ts'
+import {
+  type EndpointStatistics,
+  STATISTICS_SERIES_OPTIONS,
+  STATISTICS_SUMMARY_OPTIONS,
+  type StatisticsSeries,
+  type StatisticsSeriesOptions,
+  type StatisticsStore,
+  type StatisticsSummary,
+  type StatisticsSummaryOptions,
+} from './statistics-api.ts'
+import { Total } from './total.ts'
+
+const MAX_BUCKETS = 1500
+const MAX_HOURS = 48
+const MAX_ENDPOINTS = 100
+
+export function createStatisticsStore(db: OutboxDatabase, history: HistoryOptions | undefined): StatisticsStore {
+  const check = (by: Span): void => checkRetained(history, by, spansOf(db.dialect))
+  return {
+    async series(workspaceId, options) {
+      checkNames('statistics.series', STATISTICS_SERIES_OPTIONS, options)
+      checkWorkspaceId(workspaceId)
+      check(options.by)
+      return seriesOf(db, workspaceId, options)
+    },
+
+    async summary(workspaceId, options) {
+      checkNames('statistics.summary', STATISTICS_SUMMARY_OPTIONS, options)
+      checkWorkspaceId(workspaceId)
+      check('hour')
+      return summaryOf(db, workspaceId, options)
+    },
+  }
+}
+
+/** @param workspaceId undefined: all workspaces */
+async function seriesOf(
+  db: OutboxDatabase,
+  workspaceId: string | undefined,
+  { by, endpointId, ...range }: StatisticsSeriesOptions,
+): Promise<StatisticsSeries> {
+  const times = readRange(by, range, MAX_BUCKETS)
+  const { now, complete, sums } = await readSums(db, { workspaceId, endpoints: endpointId }, times)
+  const buckets = totalsOf(times, now, sums).map(([at, total]) => ({ at, ...total.counts, ...total.percentiles() }))
+  return { buckets, complete }
+}
+
+/** @param workspaceId undefined: all workspaces */
+async function summaryOf(
+  db: OutboxDatabase,
+  workspaceId: string | undefined,
+  { endpointIds, ...range }: StatisticsSummaryOptions,
+): Promise<StatisticsSummary> {
+  if (endpointIds.length === 0 || endpointIds.length > MAX_ENDPOINTS)
+    throw new EngineError(
+      'invalid_request',
+      `endpointIds must have 1 to ${MAX_ENDPOINTS} ids; found ${endpointIds.length}`,
+    )
+  const times = readRange('hour', range, MAX_HOURS)
+  const [{ now, complete, sums }, errors] = await Promise.all([
+    readSums(db, { workspaceId, endpoints: endpointIds }, times),
+    lastErrors(db, workspaceId, endpointIds, times),
+  ])
+  const ofEndpoint = Map.groupBy(sums, ({ endpointId }) => endpointId)
+  const endpoints = endpointIds.map((endpointId): EndpointStatistics => {
+    const own = ofEndpoint.get(endpointId) ?? []
+    const whole = new Total()
+    for (const one of own) whole.add(one)
+    const buckets = totalsOf(times, now, own).map(([at, { counts }]) => ({ at, ...counts }))
+    return { endpointId, ...whole.counts, ...whole.percentiles(), buckets, lastError: errors.get(endpointId) ?? null }
+  })
+  return { endpoints, complete }
+}
+
+/** The totals of every minute, hour or day of a range. */
+function totalsOf(times: SumsTimes, now: number, sums: readonly Sums[]): [at: number, total: Total][] {
+  const totals = new Map(timesIn(times, now).map((at) => [at, new Total()]))
+  for (const one of sums) totals.get(floorTo(times.by, one.at))?.add(one)
+  return [...totals]
+}
+
+function checkRetained(history: HistoryOptions | undefined, by: Span, spans: readonly Span[]): void {
+  if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
+  if (!history.statistics)
+    throw new EngineError('not_retained', 'attempts are not counted: this engine has no history.statistics')
+  if (by === 'minute' && !spans.includes(by))
+    throw new EngineError('not_retained', 'this database has no statistics by minute: ask by hour or day')
+}

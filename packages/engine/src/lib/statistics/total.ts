@@ -1,0 +1,29 @@
+import { addSketch, percentilesMs } from './sketch.ts'
+import type { Sums } from './read-sums.ts'
+import { COUNT_NAMES, type StatisticsCounts } from './sums.ts'
+
+/**
+ * The durations in ms below which 50, 95 and 99% of the attempts lie that are counted by their outcome: at most 1% off. Null if
+ * there are none.
+ */
+export interface Percentiles {
+  p50Ms: number | null
+  p95Ms: number | null
+  p99Ms: number | null
+}
+
+/** Several sums together. */
+export class Total {
+  readonly counts: StatisticsCounts = { delivered: 0, retried: 0, deferred: 0, failed: 0, replayed: 0, tested: 0 }
+  readonly #durations = new Map<number, number>()
+
+  add(sums: Omit<Sums, 'endpointId' | 'at'>): void {
+    for (const name of COUNT_NAMES) this.counts[name] += sums[name]
+    addSketch(this.#durations, sums.sketch)
+  }
+
+  percentiles(): Percentiles {
+    const [p50Ms = null, p95Ms = null, p99Ms = null] = percentilesMs(this.#durations, [0.5, 0.95, 0.99])
+    return { p50Ms, p95Ms, p99Ms }
+  }
+}

@@ -84,6 +84,7 @@ export async function tick(
     deletedRecords: 0,
     deletedSecrets: 0,
     deletedAttempts: 0,
+    deletedProblems: 0,
     orphanedHolds: 0,
     orphaned: 0,
     more: false,

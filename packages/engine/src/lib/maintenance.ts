@@ -3,6 +3,7 @@ import { EXPIRED, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import type { HistoryOptions } from './history/history-options.ts'
 import { cleanupAttempts } from './history/attempt-retention.ts'
+import { cleanupProblems } from './problems/problem-retention.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
@@ -23,6 +24,8 @@ export interface MaintenanceResult extends HeldRowsMaintenance {
   deletedSecrets: number
   /** Deleted attempts past their retention. */
   deletedAttempts: number
+  /** Deleted problems that were not seen for the retention of the history. */
+  deletedProblems: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
@@ -56,6 +59,9 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
   const deletedAttempts = deps.history
     ? await cleanupAttempts(db, { retentionMs: deps.history.retentionMs, limit: ROUND })
     : 0
+  const deletedProblems = deps.history
+    ? await cleanupProblems(db, { retentionMs: deps.history.retentionMs, limit: ROUND })
+    : 0
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)
@@ -71,6 +77,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     deletedRecords,
     deletedSecrets: oldSecrets.changes,
     deletedAttempts,
+    deletedProblems,
     ...held,
     more:
       expiry.more ||
@@ -79,6 +86,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
       held.more ||
       oldSecrets.changes === ROUND ||
       deletedAttempts === ROUND ||
+      deletedProblems === ROUND ||
       deletedRecords === ROUND,
   }
 }

@@ -59,6 +59,9 @@ export type {
   RecordedResponse,
 } from './lib/outcome.ts'
 export type { Page } from './lib/page.ts'
+export type { EndpointProblem, ProblemState } from './lib/problems/endpoint-problem.ts'
+export type { ProblemFilter } from './lib/problems/problem-list.ts'
+export type { AcknowledgeOptions, ProblemStore } from './lib/problems/problem-store.ts'
 export type { Problem } from './lib/problem.ts'
 export { problemResponse } from './lib/problem.ts'
 export type { CommitOptions, CommitResult } from './lib/publish/commit.ts'

@@ -23,6 +23,7 @@ async function world(options: Partial<EngineOptions> = {}) {
   const on = await openDatabase()
   const made = await rig({
     on,
+    history: true,
     retrySchedule: [],
     answer: () => 400,
     wrap: (db) => ({
@@ -36,7 +37,12 @@ async function world(options: Partial<EngineOptions> = {}) {
   await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
   await made.work()
   const [delivery] = await made.rows()
-  const ids = { endpoints: endpoint.id, events: delivery?.id.slice(0, 40), deliveries: delivery?.id }
+  const ids = {
+    endpoints: endpoint.id,
+    events: delivery?.id.slice(0, 40),
+    deliveries: delivery?.id,
+    problems: `prb_${endpoint.id}.http_4xx.400`,
+  }
   const { key } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
   const fail = (error: Error): void => void (failure = error)
 
@@ -79,7 +85,7 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       async ({ ask, engine }) => ask({ key: (await engine.apiKeys.create({ workspaceId: 'w1', scopes: [] })).key }),
     ],
     not_found: [({ ask }) => ask({ id: 'ep_none' })],
-    not_retained: [({ ask }) => ask({ id: 'evt_none' })],
+    not_retained: [({ ask }) => ask({ id: 'evt_none' }), { history: false }],
     conflict: [
       async ({ ask, engine, endpoint, rows }, { path }) => {
         await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })

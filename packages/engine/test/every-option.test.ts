@@ -50,6 +50,9 @@ async function world() {
   })
   const { endpoint } = await engine.endpoints.create('w', ENDPOINT)
   const { id: keyId } = await engine.apiKeys.create({ workspaceId: 'w', expiresInMs: 1000 })
+  connection.exec(`insert into keepsend_problems (endpoint_id, error_class, http_status, workspace_id, state_since,
+      first_seen_at, last_seen_at, attempts, deliveries, last_error, last_delivery_id)
+    select '${endpoint.id}', 'dns', 0, 'w', ms, ms, ms, 1, 1, 'dns', 'evt' from keepsend_clock`)
   asked.length = 0
   return { db, engine, endpointId: endpoint.id, keyId, asked }
 }
@@ -95,6 +98,7 @@ const REQUIRED = {
   'endpoints.list': { limit: true },
   'deliveries.list': { limit: true },
   'attempts.list': { limit: true },
+  'problems.list': { limit: true },
   'deliveries.listEvents': { limit: true },
   'events.list': { limit: true },
   'the filter of deliveries.replayEndpoint': { endpointId: true },
@@ -144,6 +148,10 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     (await engine.endpoints.list('w', { limit: 5, ...options })).map(({ url }) => url),
   'deliveries.list': ({ engine }, options) => engine.deliveries.list('w', { limit: 5, ...options }),
   'attempts.list': ({ engine }, options) => engine.attempts.list('w', { limit: 5, ...options }),
+  'problems.list': async ({ engine }, options) =>
+    (await engine.problems.list('w', { limit: 5, ...options })).rows.map(({ attempts }) => attempts),
+  'problems.acknowledge': async ({ engine, endpointId }, options) =>
+    (await engine.problems.acknowledge('w', `prb_${endpointId}.dns.0`, options)).acknowledgedBy,
   'deliveries.listEvents': ({ engine }, options) => engine.deliveries.listEvents('w', { limit: 5, ...options }),
   'events.list': ({ engine }, options) => engine.events.list('w', { limit: 5, ...options }),
   'an endpoint': async ({ engine }, options) => {

@@ -16,6 +16,8 @@ import { ENGINE_OPTION_NAMES } from '../src/lib/options.ts'
 import { PAUSE_OPTIONS } from '../src/lib/backlog/pause.ts'
 import { REENCRYPT_OPTIONS } from '../src/lib/secrets/reencrypt.ts'
 import { SETTLE_NEXT_OPTIONS } from '../src/lib/delivery/settle-deliveries.ts'
+import { PROBLEM_FILTER } from '../src/lib/problems/problem-list.ts'
+import { ACKNOWLEDGE_OPTIONS } from '../src/lib/problems/problem-store.ts'
 import { SIGNER_OPTIONS } from '../src/lib/signing/sign.ts'
 import { RESUME_HELD_OPTIONS } from '../src/lib/backlog/resume-due.ts'
 
@@ -31,6 +33,8 @@ export const OPTION_NAMES = {
   'engine.worker.settle': SETTLE_NEXT_OPTIONS,
   'engine.publishTest': BACKGROUND_OPTIONS,
   'attempts.list': ATTEMPT_FILTER,
+  'problems.list': PROBLEM_FILTER,
+  'problems.acknowledge': ACKNOWLEDGE_OPTIONS,
   'engine.worker.resumeHeld': RESUME_HELD_OPTIONS,
   'apiKeys.create': API_KEY_OPTIONS,
   'apiKeys.list': API_KEY_LIST_OPTIONS,

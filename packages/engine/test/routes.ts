@@ -45,6 +45,7 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /endpoints/{id}/pause': {},
   'POST /endpoints/{id}/rotate-secret': {},
   'POST /endpoints/{id}/replay': { status: 'failed' },
+  'POST /problems/{id}/acknowledge': { by: 'dana' },
 }
 
 /** The management API as clients of two workspaces see it. */

@@ -87,6 +87,7 @@ export async function tick(
     deletedEvents: 0,
     countedAttempts: 0,
     deletedStatistics: 0,
+    deletedProblems: 0,
     orphanedHolds: 0,
     orphaned: 0,
     more: false,

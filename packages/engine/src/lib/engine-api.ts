@@ -7,6 +7,7 @@ import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { AttemptStore } from './history/attempt-list.ts'
 import type { EventStore } from './events/event-store.ts'
 import type { StatisticsStore } from './statistics/statistics-api.ts'
+import type { ProblemStore } from './problems/problem-store.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
 import type { WebhookEvent } from './publish/event.ts'
 import type { BackgroundOption, EngineCounters } from './publish/dispatch.ts'
@@ -34,6 +35,8 @@ export interface Engine {
   readonly attempts: AttemptStore
   /** The counts that `history.statistics` makes of them. */
   readonly statistics: StatisticsStore
+  /** The failed attempts that `history` counts by endpoint, error class and HTTP status. */
+  readonly problems: ProblemStore
   readonly counters: EngineCounters
   /** The part that queues and pollers call to deliver: see docs/writing-an-adapter.md. */
   readonly worker: EngineWorker

@@ -11,6 +11,7 @@ import { TEST_TYPE } from './history/attempt-end.ts'
 import { createAttemptStore } from './history/attempt-list.ts'
 import { createEventStore } from './events/event-store.ts'
 import { createStatisticsStore } from './statistics/statistics-store.ts'
+import { createProblemStore } from './problems/problem-store.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
@@ -141,6 +142,7 @@ export function createEngine(options: EngineOptions): Engine {
     events: createEventStore(db, recordsEvents, deliveries),
     attempts: createAttemptStore(db, settings.history),
     statistics: createStatisticsStore(db, settings.history),
+    problems: createProblemStore(db, settings.history),
     counters,
     logger,
     worker: createEngineWorker({

@@ -7,6 +7,7 @@ import { RETAINED_PAYLOADS, cleanupEvents } from './history/event-retention.ts'
 import { doneTo } from './statistics/passes.ts'
 import { rollUp } from './statistics/roll-up.ts'
 import { cleanupStatistics } from './statistics/statistics-retention.ts'
+import { cleanupProblems } from './problems/problem-retention.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
@@ -33,6 +34,8 @@ export interface MaintenanceResult extends HeldRowsMaintenance {
   countedAttempts: number
   /** Deleted statistics past their retention. */
   deletedStatistics: number
+  /** Deleted problems that were not seen for the retention of the history. */
+  deletedProblems: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
@@ -75,6 +78,9 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
   const deletedAttempts = deps.history
     ? await cleanupAttempts(db, { retentionMs: deps.history.retentionMs, limit: ROUND, upTo })
     : 0
+  const deletedProblems = deps.history
+    ? await cleanupProblems(db, { retentionMs: deps.history.retentionMs, limit: ROUND })
+    : 0
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)
@@ -93,6 +99,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     deletedEvents,
     countedAttempts: statistics.counted,
     deletedStatistics: statistics.deleted,
+    deletedProblems,
     ...held,
     more:
       statistics.more ||
@@ -103,6 +110,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
       oldSecrets.changes === ROUND ||
       deletedAttempts === ROUND ||
       deletedEvents >= ROUND ||
+      deletedProblems === ROUND ||
       deletedRecords === ROUND,
   }
 }

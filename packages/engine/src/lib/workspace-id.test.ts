@@ -4,7 +4,10 @@ import type { Document, Schema } from '../../test/document.ts'
 import { GOOD_BODIES, type Route, api, documentOf, operationOf, read, routesOf } from '../../test/routes.ts'
 
 /** Every kind of id of a workspace, and an id of each kind that does not exist. */
-type Ids = Record<'endpoint' | 'event' | 'delivery' | 'disabled endpoint' | 'settled delivery' | 'API key', string>
+type Ids = Record<
+  'endpoint' | 'event' | 'delivery' | 'disabled endpoint' | 'settled delivery' | 'problem' | 'API key',
+  string
+>
 
 const NOBODYS: Ids = {
   endpoint: 'ep_01890000-0000-7000-8000-000000000000',
@@ -12,6 +15,7 @@ const NOBODYS: Ids = {
   event: 'evt_01890000-0000-7000-8000-000000000000',
   delivery: 'evt_01890000-0000-7000-8000-000000000000.ep_01890000-0000-7000-8000-000000000000',
   'settled delivery': 'evt_01890000-0000-7000-8000-000000000000.ep_01890000-0000-7000-8000-000000000000',
+  problem: 'prb_ep_01890000-0000-7000-8000-000000000000.http_4xx.400',
   'API key': 'key_01890000-0000-7000-8000-000000000000',
 }
 const KINDS = Object.keys(NOBODYS) as (keyof Ids)[]
@@ -32,6 +36,12 @@ async function twoTenants() {
     `insert into keepsend_secrets (endpoint_id, scheme, version, secret, created_at) values (?, 'v1', 2, 'whsec_${'B'.repeat(44)}', 1)`,
     endpoint,
   )
+  await exec(
+    `insert into keepsend_problems (endpoint_id, error_class, http_status, workspace_id, state_since, first_seen_at,
+       last_seen_at, attempts, deliveries, last_error, last_delivery_id)
+     select ?, 'http_4xx', 400, 'w1', ms, ms, ms, 1, 1, 'HTTP 400: of w1', 'evt_1' from keepsend_clock`,
+    endpoint,
+  )
   await made.addEndpoint({ workspaceId: 'w2', url: 'https://w2.example.com/' })
   const ids: Ids = {
     endpoint,
@@ -39,6 +49,7 @@ async function twoTenants() {
     event,
     delivery: `${event}.${endpoint}`,
     'settled delivery': `${event}.${off}`,
+    problem: `prb_${endpoint}.http_4xx.400`,
     'API key': (await engine.apiKeys.list('w1'))[0]?.id ?? '',
   }
   const asW2 = (method: string, path: string, body?: unknown) => made.call(method, path, body, made.keys.w2)
@@ -54,6 +65,7 @@ const TABLES = [
   'keepsend_idempotency_records',
   'keepsend_idempotency_marks',
   'keepsend_attempts',
+  'keepsend_problems',
 ]
 
 /** Every row of every table, without the time at which a key was last used. */
@@ -117,11 +129,12 @@ describe("another workspace's id", () => {
     for (const [index, { method, path }] of withIdInPath((await twoTenants()).document).entries()) {
       const made = await twoTenants()
       const route = withIdInPath(made.document)[index]
-      const kind = path.startsWith('/events')
-        ? 'event'
-        : path.startsWith('/deliveries')
-          ? 'settled delivery'
-          : 'endpoint'
+      const kinds: Record<string, keyof Ids> = {
+        events: 'event',
+        deliveries: 'settled delivery',
+        problems: 'problem',
+      }
+      const kind = kinds[path.split('/')[1] ?? ''] ?? 'endpoint'
       const body = GOOD_BODIES[`${method} ${path}`]
       const response = await made.call(method, at(route as Route, made.ids[kind]), body)
       expect(response.status, `${method} ${path}`).toBeLessThan(300)
@@ -143,6 +156,8 @@ describe("another workspace's id", () => {
       'GET /deliveries: query eventId',
       'GET /endpoints: query cursor',
       'GET /events: query cursor',
+      'GET /problems: query cursor',
+      'GET /problems: query endpointId',
       'POST /events: body id',
     ])
   })
@@ -154,8 +169,10 @@ describe("another workspace's id", () => {
         const answer = await made.asW2('GET', `/deliveries?${filter}=${encodeURIComponent(made.ids[kind])}`)
         expect(await read(answer), `${filter} of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
       }
-      const attempts = await made.asW2('GET', `/attempts?endpointId=${encodeURIComponent(made.ids[kind])}`)
-      expect(await read(attempts), `attempts of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
+      for (const list of ['attempts', 'problems']) {
+        const found = await made.asW2('GET', `/${list}?endpointId=${encodeURIComponent(made.ids[kind])}`)
+        expect(await read(found), `${list} of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
+      }
     }
     expect((await read(made.call('GET', `/deliveries?eventId=${made.ids.event}`))).body['data']).toHaveLength(2)
   })
@@ -189,6 +206,8 @@ describe("another workspace's id", () => {
       events: engine.events,
       apiKeys: engine.apiKeys,
     }
+    const { endpoints, deliveries, problems, apiKeys } = engine
+    const stores = { endpoints, deliveries, problems, apiKeys }
     // Methods without an id of an existing thing: they create something, or list.
     const idless = /\.(create|list|listEvents|authenticate)$/
     const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }

@@ -3,6 +3,7 @@ import { EngineError, asEngineError } from '../errors.ts'
 import { UNSTORED, problemResponse } from '../problem.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { attemptRoutes } from './attempts.ts'
+import { endpointProblemRoutes } from './endpoint-problems.ts'
 import { addDocument } from './document.ts'
 import { answerOtherMethods, isOptions } from './methods.ts'
 import { endpointRoutes } from './endpoints.ts'
@@ -46,6 +47,7 @@ export function createRoutes(
   app.route('/', secretRoutes(engine))
   app.route('/', deliveryRoutes(engine))
   app.route('/', attemptRoutes(engine))
+  app.route('/', endpointProblemRoutes(engine))
   answerOtherMethods(app)
   // Not `notFound`: a host that mounts these routes has its own, but paths below the mount point are answered here.
   app.all('*', () => problemResponse(new EngineError('not_found', 'no such route')))

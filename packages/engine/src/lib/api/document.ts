@@ -30,6 +30,7 @@ const TAGS = [
   { name: 'Endpoints', description: 'URLs of receivers: their subscriptions, settings and state' },
   { name: 'Secrets', description: 'The secrets that requests to an endpoint are signed with' },
   { name: 'Deliveries', description: 'A delivery is one event on its way to one endpoint' },
+  { name: 'Problems', description: 'The failed attempts at one endpoint with one error, counted together' },
   { name: 'Health', description: 'Whether the server works' },
 ]
 

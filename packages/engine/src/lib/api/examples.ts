@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi'
+import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
 import type { attemptSchema, deliverySchema, endpointSchema, publicKeySchema, secretSchema } from './schemas.ts'
 
 // Examples in the OpenAPI document. test/document.test.ts checks each against its schema.
@@ -82,6 +83,24 @@ export const attempt = {
   headers: { 'content-type': 'text/plain' },
   body: 'out of memory',
 } satisfies z.infer<typeof attemptSchema>
+
+export const endpointProblem = {
+  id: `prb_${ENDPOINT_ID}.http_5xx.500`,
+  endpointId: ENDPOINT_ID,
+  errorClass: 'http_5xx',
+  httpStatus: 500,
+  explanation: attempt.explanation,
+  state: 'open',
+  stateSince: '2026-11-26T15:34:59.912Z',
+  acknowledgedBy: null,
+  opened: 1,
+  firstSeenAt: '2026-11-26T15:34:59.912Z',
+  lastSeenAt: '2026-11-26T16:02:10.044Z',
+  attempts: 214,
+  deliveries: 31,
+  lastError: attempt.error,
+  lastDeliveryId: DELIVERY_ID,
+} satisfies z.infer<typeof endpointProblemSchema>
 
 export const secret = {
   scheme: 'v1',

@@ -39,7 +39,7 @@ export function toPage<T extends { id: string }>(
  * The id in the cursor of a list whose ids have this prefix. It is only a position: whatever it names, the list shows the
  * rows of the credential's workspace.
  */
-export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_' | 'att_'): string | undefined {
+export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_' | 'att_' | 'prb_'): string | undefined {
   if (cursor === undefined) return undefined
   try {
     const id = atob(cursor)

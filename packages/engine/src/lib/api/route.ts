@@ -3,6 +3,7 @@ import { OpenAPIHono, type RouteConfig, createRoute, type z } from '@hono/zod-op
 import type { Scope } from '../scopes.ts'
 import type { IdempotentDeliveryStore } from '../deliveries/delivery-store.ts'
 import type { IdempotentEndpointStore } from '../endpoints/endpoint-store-api.ts'
+import type { IdempotentProblemStore } from '../problems/problem-store.ts'
 import type { Engine, PublishResult } from '../engine-api.ts'
 import { EngineError, type EngineErrorCode } from '../errors.ts'
 import type { BackgroundOption } from '../publish/dispatch.ts'
@@ -15,11 +16,12 @@ import { type HeaderName, withHeaders } from './response-headers.ts'
 
 /** The engine that routes are made from: all but its routes, with the idempotent variants of its methods. */
 export interface RouteEngine
-  extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'publishTest'>, IdempotentDeps {
+  extends Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'problems' | 'publishTest'>, IdempotentDeps {
   /** {@link EngineWorker.checkKeys} without a write; throws if a key service does not answer. */
   verifyKeys(): Promise<void>
   endpoints: IdempotentEndpointStore
   deliveries: IdempotentDeliveryStore
+  problems: IdempotentProblemStore
   publishTest(
     workspaceId: string,
     endpointId: string,

@@ -5,6 +5,8 @@ import type { Endpoint } from '../endpoints/endpoint.ts'
 import { classOf, explanationOf } from '../error-classes.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { Attempt } from '../history/attempt-list.ts'
+import type { EndpointProblem } from '../problems/endpoint-problem.ts'
+import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
 import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts'
 
 /** A time outside the years of RFC 3339, broken by hand, is shown as the nearest valid one. */
@@ -75,6 +77,22 @@ export function toAttempt(row: Attempt): z.infer<typeof attemptSchema> {
     url,
     headers,
     body,
+  }
+}
+
+export function toEndpointProblem({
+  workspaceId: _,
+  stateSince,
+  firstSeenAt,
+  lastSeenAt,
+  ...problem
+}: EndpointProblem): z.infer<typeof endpointProblemSchema> {
+  return {
+    ...problem,
+    explanation: explanationOf(problem.lastError, problem.httpStatus),
+    stateSince: iso(stateSince),
+    firstSeenAt: iso(firstSeenAt),
+    lastSeenAt: iso(lastSeenAt),
   }
 }
 

@@ -24,6 +24,7 @@ import type { EndpointCache } from '../endpoints/endpoint-cache.ts'
 import { resumeWithin } from '../backlog/resume-due.ts'
 import { attemptRecords } from '../history/record-attempts.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
+import { countProblems } from '../problems/record-problems.ts'
 
 /** The further steps of a settle, in the same commit as the outcomes. */
 export interface SettleNext {
@@ -50,8 +51,8 @@ export interface SettleDeps {
  * The steps commit in this order:
  *
  * 1. Lock deliveries, then endpoints, so that two settles never deadlock.
- * 2. Change health, pause or disable endpoints, insert operational webhooks, record the attempts: while the claims are still
- *    current, because only the owner of a claim may do so.
+ * 2. Change health, pause or disable endpoints, insert operational webhooks, record the attempts, count the problems: while the
+ *    claims are still current, because only the owner of a claim may do so.
  * 3. Settle the outcomes. After this the claims are gone.
  * 4. Hold the due rows behind a row that was held, before the claim would take them, and set a time to resume them.
  * 5. Resume the held rows whose reason has ended meanwhile: after 3, because it checks the rows that 3 held.
@@ -73,7 +74,8 @@ export async function settleDeliveries(
   const notifications = eventful.flatMap((one) => notificationsOf(notifier, one))
   const holds = holdsOf(eventful)
   const refills = claim ? refillsOf(finished) : []
-  const others = [health.statements, requests, notifications, holds.ids, refills]
+  const problems = countProblems(db, history ? eventful : [])
+  const others = [health.statements, requests, notifications, holds.ids, refills, problems.statements]
   if (others.every(({ length }) => length === 0)) {
     return { ...(await settleEvents(db, outcomes, { keepCompleted, claim, records })), changes: [] }
   }
@@ -89,7 +91,12 @@ export async function settleDeliveries(
   const claims = transaction.part() // 7
 
   // 1. Locks: deliveries, then endpoints.
-  const endpointIds = [...health.endpointIds, ...endpointsOf(eventful), ...refills.map(([id]) => id)]
+  const endpointIds = [
+    ...health.endpointIds,
+    ...endpointsOf(eventful),
+    ...refills.map(([id]) => id),
+    ...problems.endpointIds,
+  ]
   locks.addAll(
     lockDeliveries(
       db,
@@ -97,12 +104,13 @@ export async function settleDeliveries(
     ),
   )
   locks.addAll(lockEndpoints(db, endpointIds))
-  // 2. Changes of endpoints, operational webhooks and attempts, while the claims are current.
+  // 2. Changes of endpoints, operational webhooks, attempts and problems, while the claims are current.
   const conditional = [...health.statements, ...requests].map(({ statement, makes }) => {
     return { makes, result: whileClaimed.add(statement) }
   })
   whileClaimed.addAll(notifications)
   if (records) whileClaimed.addAll(records.before(db.dialect))
+  whileClaimed.addAll(problems.statements)
   // 3. The outcomes.
   const lost = addSettle(settles, db, outcomes, { keepCompleted })
   // 4. The backlog behind each held row.

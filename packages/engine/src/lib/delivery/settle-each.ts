@@ -53,7 +53,8 @@ export type SettleEach = <F extends FinishedDelivery>(
  * If the answer of a commit was lost, the second try finds the row gone and returns `lost`: nothing is written twice.
  *
  * If the group was refused because another session has locked a row, the locked rows are found without waiting for them and
- * left out. The others are settled and claims continue; each locked row is settled again after a wait of its own.
+ * left out. The others are settled and claims continue; each locked row is settled again after a wait of its own. If none of them
+ * is locked, it may be the history: the outcomes are settled without their attempts.
  *
  * The function rejects with the error of the database if there was only a claim, and with `invalid_option` for an option of
  * `next`.
@@ -147,8 +148,15 @@ async function settleParts<F extends FinishedDelivery>(
   const then = isWorthRepeating ? 'retrying it without the next claim' : 'retrying row by row'
   logger.warn({ ...errorFields(refusal), outcomes: finished.length }, `batch settle failed; ${then}`)
   if (isWorthRepeating) {
+    // No delivery and no endpoint is locked, so it may be the history, for which no outcome waits.
+    const isHistoryLocked = isLockTimeout(refusal) && finished.some(({ outcome }) => outcome.record)
     try {
-      return toEach(finished, await settle(finished, {}), logger)
+      const settled = await settle(isHistoryLocked ? finished.map(withoutRecord) : finished, {})
+      if (isHistoryLocked) {
+        const fields = { ...errorFields(refusal), outcomes: finished.length }
+        logger.error(fields, 'failed to record attempts: another session has locked them; their outcomes were recorded')
+      }
+      return toEach(finished, settled, logger)
     } catch (again) {
       // The storage fails: row by row, each try would wait as long for the same error.
       if (again instanceof OutboxError) return { results: unsettled(finished), claimed: NONE, storageError: again }
@@ -177,25 +185,28 @@ async function settleParts<F extends FinishedDelivery>(
   return { results, claimed: NONE, storageError: undefined }
 }
 
-/** Settles one row: with its attempt, and if the database refuses that, without. History never costs a delivery. */
+/** Settles one row: with its attempt, which its problem counts, and if the database refuses that, without. History never costs a delivery. */
 async function settleOne(settle: Settle, one: FinishedDelivery, logger: Logger): Promise<'settled' | 'lost'> {
   const only = async (each: FinishedDelivery): Promise<'settled' | 'lost'> =>
     toEach([each], await settle([each], {}), logger).results.every((result) => result.settle === 'settled')
       ? 'settled'
       : 'lost'
-  const { record, ...outcome } = one.outcome
-  if (!record) return only(one)
+  if (!one.outcome.record) return only(one)
   try {
     return await only(one)
   } catch (error) {
     if (error instanceof OutboxError || isLockTimeout(error)) throw error
-    const settled = await only({ ...one, outcome })
+    const settled = await only(withoutRecord(one))
     logger.error(
       { deliveryId: one.claim.id, ...errorFields(error) },
       'failed to record an attempt; its outcome was recorded',
     )
     return settled
   }
+}
+
+function withoutRecord({ claim, outcome: { record: _, ...outcome } }: FinishedDelivery): FinishedDelivery {
+  return { claim, outcome }
 }
 
 const NONE: ClaimResult = { claims: [], exhausted: [] }

@@ -175,6 +175,7 @@ export function createEndpointStore(
       const { transaction } = changing
       transaction.add(sqlText`delete from keepsend_subscriptions where ${ofThisEndpoint}`)
       transaction.add(sqlText`delete from keepsend_secrets where ${ofThisEndpoint}`)
+      transaction.add(sqlText`delete from keepsend_problems where ${ofThisEndpoint}`)
       transaction.add(sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`)
       transaction.add(failOrphansStatement(db, id))
       once?.end(transaction, raw(`'null'`))

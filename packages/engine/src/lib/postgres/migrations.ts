@@ -200,6 +200,38 @@ create index if not exists keepsend_attempts_workspace on keepsend_attempts (wor
 `,
   },
   {
+    name: 'engine/0005_problems',
+    sql: `-- One row is one problem: the failed attempts at one endpoint with one error class and one HTTP status, counted in the
+-- transactions of their settles, if the engine has history.
+-- http_status 0: there was no answer. attempts and deliveries count on when a resolved problem opens again, first_seen_at starts
+-- again. A problem that has not been seen for 24 hours reads as resolved, whatever its state: nothing writes that.
+create table if not exists keepsend_problems (
+  endpoint_id text collate "C" not null,
+  error_class text collate "C" not null,
+  http_status integer not null,
+  workspace_id text collate "C" not null,
+  state text not null default 'open' check (state in ('open', 'acknowledged', 'resolved')),
+  state_since bigint not null,
+  acknowledged_by text,
+  opened integer not null default 1,
+  first_seen_at bigint not null,
+  last_seen_at bigint not null,
+  attempts bigint not null,
+  deliveries bigint not null,
+  last_error text not null,
+  last_delivery_id text not null,
+  primary key (endpoint_id, error_class, http_status)
+);
+
+-- The problems of a workspace, the last seen first.
+create index if not exists keepsend_problems_workspace
+on keepsend_problems (workspace_id, last_seen_at, endpoint_id, error_class, http_status);
+
+-- The problems of all workspaces, and those past their retention.
+create index if not exists keepsend_problems_seen on keepsend_problems (last_seen_at, endpoint_id, error_class, http_status);
+`,
+  },
+  {
     name: 'engine/0006_statistics',
     sql: `-- Attempts by endpoint and time, if the engine has statistics; maintenance adds them up. endpoint_id '': all endpoints of the
 -- workspace; workspace_id '' as well: all workspaces. at: the beginning of the minute, hour or day (UTC), ms since the epoch.

@@ -249,3 +249,32 @@ export const statisticsPasses = sqliteTable('keepsend_statistics_passes', {
   workspaceId: text('workspace_id').notNull().default(''),
   endpointId: text('endpoint_id').notNull().default(''),
 })
+/** Problems of endpoints, with `history`: failed attempts of one endpoint with one error class and one HTTP status. */
+export const problems = sqliteTable(
+  'keepsend_problems',
+  {
+    endpointId: text('endpoint_id').notNull(),
+    errorClass: text('error_class').notNull(),
+    /** 0: there was no answer. */
+    httpStatus: integer('http_status').notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    /** Not seen for 24 hours, a problem reads as resolved, whatever this says. */
+    state: text('state', { enum: ['open', 'acknowledged', 'resolved'] })
+      .notNull()
+      .default('open'),
+    stateSince: integer('state_since').notNull(),
+    acknowledgedBy: text('acknowledged_by'),
+    /** How often it opened: 1, and one more for each failure after it was resolved. */
+    opened: integer('opened').notNull().default(1),
+    /** Since it opened last. */
+    firstSeenAt: integer('first_seen_at').notNull(),
+    lastSeenAt: integer('last_seen_at').notNull(),
+    /** Failed attempts. */
+    attempts: integer('attempts').notNull(),
+    /** Failed attempts whose delivery had another error before, or none. */
+    deliveries: integer('deliveries').notNull(),
+    lastError: text('last_error').notNull(),
+    lastDeliveryId: text('last_delivery_id').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.endpointId, table.errorClass, table.httpStatus] })],
+)

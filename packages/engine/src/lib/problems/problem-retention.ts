@@ -1,0 +1,17 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { clock, sqlText } from '@keepsend/outbox/internal'
+
+/** Deletes problems that were last seen before their retention, at most `limit` a call. */
+export async function cleanupProblems(
+  db: OutboxDatabase,
+  { retentionMs, limit }: { retentionMs: number; limit: number },
+): Promise<number> {
+  const { dialect } = db
+  const { changes } = await db.run(sqlText`
+    delete from keepsend_problems where (endpoint_id, error_class, http_status) in (
+      select old.endpoint_id, old.error_class, old.http_status
+      from keepsend_problems as old ${dialect.by('keepsend_problems_seen')}
+      where old.last_seen_at < ${clock()} - ${retentionMs}
+      order by old.last_seen_at ${dialect.first(limit)} ${dialect.lock('pick', 'old')})`)
+  return changes
+}

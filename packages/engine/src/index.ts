@@ -11,7 +11,8 @@ export type {
   ShownAuth,
   ShownTls,
 } from './lib/credentials.ts'
-export type { DeliveryFilter, DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
+export type { DeliveryFilter, HttpClass, TimeRange } from './lib/deliveries/delivery-filter.ts'
+export type { DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
 export type {
   DeliveryStore,
   EventDeliveries,
@@ -19,6 +20,8 @@ export type {
   ReplayEndpointOptions,
 } from './lib/deliveries/delivery-store.ts'
 export type { Delivery, DeliveryState } from './lib/deliveries/delivery.ts'
+export type { DeliveryWithAttempts, FoundDelivery } from './lib/deliveries/find-delivery.ts'
+export type { DeliveryPage } from './lib/deliveries/list-deliveries.ts'
 export type { Admission } from './lib/delivery/admission.ts'
 export type { SettleNext } from './lib/delivery/settle-deliveries.ts'
 export type { SettleEachResult, SettledDelivery } from './lib/delivery/settle-each.ts'

@@ -132,7 +132,7 @@ export function createEngine(options: EngineOptions): Engine {
       resumeFirst,
     ),
     apiKeys,
-    deliveries: createDeliveryStore(db, rowsStart, resumeFirst),
+    deliveries: createDeliveryStore(db, { rowsStart, keepCompleted, history: settings.history }, resumeFirst),
     attempts: createAttemptStore(db, settings.history),
     counters,
     logger,

@@ -5,6 +5,7 @@ import type { EventSummary } from '../deliveries/delivery-list.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { parseAsWritten } from '../formats/exact-json.ts'
 import { parseStored } from '../formats/stored-json.ts'
+import * as bounded from './bounded.ts'
 import { idempotent } from './once.ts'
 import * as examples from './examples.ts'
 import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
@@ -81,7 +82,13 @@ const list = defineRoute('events:read', {
   operationId: 'listEvents',
   tags: ['Events'],
   summary: 'List retained events, newest first',
-  request: { query: z.strictObject(pageQuery) },
+  request: {
+    query: z.strictObject({
+      ...pageQuery,
+      since: bounded.isoTime.optional().openapi({ description: 'At this time or later, by the time in the id' }),
+      until: bounded.isoTime.optional().openapi({ description: 'Before this time' }),
+    }),
+  },
   responses: {
     200: json('A page of events', pageOf('EventPage', eventSummary), {
       data: [{ ...summary, deliveries: { pending: 0, held: 0, completed: 0, failed: 1 } }],
@@ -146,9 +153,10 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(list, async (c) => {
-    const { limit, cursor } = c.req.valid('query')
+    const { limit, cursor, since, until } = c.req.valid('query')
     const before = readCursor(cursor, 'evt_')
-    const page = await engine.deliveries.listEvents(c.get('principal').workspaceId, { limit, before })
+    const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
+    const page = await engine.deliveries.listEvents(c.get('principal').workspaceId, { limit, before, ...times })
     const show = ({ id, type, createdAt, ...deliveries }: EventSummary) => ({
       id,
       type,

@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryState } from './delivery.ts'
+import type { DeliveryState } from './delivery.ts'
 import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
 import {
   type OptionNames,
@@ -12,9 +12,9 @@ import {
   sqlText,
 } from '@keepsend/outbox/internal'
 import { MAX_REPLAYED, STATE, selectReplayed, toDelivery, toState } from './delivery-columns.ts'
-import { type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
+import { type DeliveryListDeps, type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
+import { type DeliveryWithAttempts, type FoundDelivery, findDelivery, findWithAttempts } from './find-delivery.ts'
 import { EngineError, checkNames } from '../errors.ts'
-import type { EventQueue } from '../publish/event-queue.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { HoldReason } from '../outcome.ts'
@@ -25,8 +25,18 @@ import { checkWorkspaceId } from '../workspace-id.ts'
 
 /** Reads and replays retained deliveries. Each method is scoped to one workspace. */
 export interface DeliveryStore extends DeliveryLists {
-  /** Reads a delivery. @throws {EngineError} `not_retained`: it was delivered and deleted, was cleaned up, or never existed */
-  get(workspaceId: string, id: string): Promise<Delivery>
+  /**
+   * Reads a delivery; with `history` also one that was delivered and deleted, without its payload.
+   *
+   * @throws {EngineError} `not_retained`: it was cleaned up or never existed, or was delivered and its attempt is not recorded
+   */
+  get(workspaceId: string, id: string): Promise<FoundDelivery>
+  /**
+   * Reads a delivery with its latest attempts, in one round trip, without its payload.
+   *
+   * @throws {EngineError} `not_retained`, as {@link get}
+   */
+  getWithAttempts(workspaceId: string, id: string): Promise<DeliveryWithAttempts>
   /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` if it is not settled */
   replay(workspaceId: string, id: string): Promise<DeliveryState>
   /**
@@ -95,7 +105,7 @@ export interface IdempotentDeliveryStore extends DeliveryStore {
 /** @param resumeFirst resumes the first held rows of an endpoint, and dispatches them in the background */
 export function createDeliveryStore(
   db: OutboxDatabase,
-  rowsStart: EventQueue['rowsStart'],
+  deps: DeliveryListDeps,
   resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
 ): IdempotentDeliveryStore {
   async function requireEndpoint(workspaceId: string, endpointId: string): Promise<void> {
@@ -119,9 +129,17 @@ export function createDeliveryStore(
     toState(await read(workspaceId, id, STATE))
 
   return {
-    ...createDeliveryLists(db, rowsStart),
+    ...createDeliveryLists(db, deps),
 
-    get: async (workspaceId, id) => toDelivery(await read(workspaceId, id, pendingEvents.all)),
+    async get(workspaceId, id) {
+      checkWorkspaceId(workspaceId)
+      return findDelivery(db, { id, workspaceId }, deps.history)
+    },
+
+    async getWithAttempts(workspaceId, id) {
+      checkWorkspaceId(workspaceId)
+      return findWithAttempts(db, { id, workspaceId }, deps.history)
+    },
 
     async replay(workspaceId, id, { once } = {}) {
       const { gen } = await stateOf(workspaceId, id)

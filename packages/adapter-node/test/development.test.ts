@@ -12,7 +12,7 @@ import { attempt, notingSockets } from './noting-sockets.ts'
 import { startProxy } from './proxy.ts'
 import { post } from './raw-receiver.ts'
 import { startReceiver } from './receiver.ts'
-import { PATIENCE_MS, keptLog, rig, temporaryFile, until } from './rig.ts'
+import { PATIENCE_MS, delivered, keptLog, rig, temporaryFile, until } from './rig.ts'
 import { startTokenServer } from './token-server.ts'
 
 const REFUSED = { kind: 'error', reason: 'blocked_address', message: 'address not allowed' }
@@ -66,7 +66,7 @@ describe('a Node server with development', { timeout: PATIENCE_MS }, () => {
     }
     await engine.commit({ writes: [], events: [event] })
     await receiver.arrived(2)
-    await expect.poll(async () => (await engine.stats()).completed, { timeout: PATIENCE_MS }).toBe(2)
+    await expect.poll(() => delivered(engine), { timeout: PATIENCE_MS }).toBe(2)
     expect(new Set(receiver.requests.map(({ headers }) => headers.host?.split(':')[0]))).toEqual(
       new Set(['127.0.0.1', 'localhost']),
     )

@@ -6,7 +6,7 @@ import { createSchema } from '../../../test/postgres/schema.ts'
 import { DurableEventQueue, createNodeServer, openPostgres } from '../src/index.ts'
 import { postgresRig } from './postgres-rig.ts'
 import { copies, startReceiver } from './receiver.ts'
-import { LOOPBACK, PATIENCE_MS, until } from './rig.ts'
+import { LOOPBACK, PATIENCE_MS, delivered, until } from './rig.ts'
 import { startWorker } from './worker.ts'
 
 /** The test's own connection to the URL. */
@@ -39,7 +39,7 @@ describe('on Postgres', { timeout: PATIENCE_MS }, () => {
     expect(response.status).toBe(202)
     await receiver.arrived(1)
     receiver.verifyAll(secret)
-    await expect.poll(async () => (await server.engine.stats()).completed, { timeout: PATIENCE_MS }).toBe(1)
+    await expect.poll(() => delivered(server.engine), { timeout: PATIENCE_MS }).toBe(1)
     await Promise.all([server.stop(), server.stop()])
   })
 

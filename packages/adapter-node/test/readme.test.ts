@@ -37,8 +37,8 @@ it(
       /^verified \{\n? *type: 'message\.created',\s+timestamp: '[^']+',\s+data: \{ text: 'hello' \}\s+\}\n/,
     )
     const connection = new Database(file)
-    expect(connection.prepare('select status, attempts from pending_events').all()).toEqual([
-      { status: 'completed', attempts: 1 },
+    expect(connection.prepare('select outcome, number from keepsend_attempts').all()).toEqual([
+      { outcome: 'delivered', number: 1 },
     ])
     connection.close()
   },

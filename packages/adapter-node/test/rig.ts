@@ -177,3 +177,8 @@ export function signal(): { promise: Promise<void>; resolve: () => void } {
   })
   return { promise, resolve }
 }
+
+/** How many delivered deliveries the engine lists for a workspace. */
+export async function delivered({ deliveries }: Pick<Engine, 'deliveries'>, workspaceId = 'w'): Promise<number> {
+  return (await deliveries.list(workspaceId, { limit: 1000, status: 'completed' })).rows.length
+}

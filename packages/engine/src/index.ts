@@ -13,6 +13,8 @@ export type {
 } from './lib/credentials.ts'
 export type { DeliveryFilter, DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
 export type { EventFilter, EventStore, StoredEvent } from './lib/events/event-store.ts'
+export type { DeliveryFilter, HttpClass, TimeRange } from './lib/deliveries/delivery-filter.ts'
+export type { DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
 export type {
   DeliveryStore,
   EventDeliveries,
@@ -20,6 +22,8 @@ export type {
   ReplayEndpointOptions,
 } from './lib/deliveries/delivery-store.ts'
 export type { Delivery, DeliveryState } from './lib/deliveries/delivery.ts'
+export type { DeliveryWithAttempts, FoundDelivery } from './lib/deliveries/find-delivery.ts'
+export type { DeliveryPage } from './lib/deliveries/list-deliveries.ts'
 export type { Admission } from './lib/delivery/admission.ts'
 export type { SettleNext } from './lib/delivery/settle-deliveries.ts'
 export type { SettleEachResult, SettledDelivery } from './lib/delivery/settle-each.ts'

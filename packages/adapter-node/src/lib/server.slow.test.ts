@@ -9,7 +9,7 @@ import { Hono } from 'hono'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type NodeServerOptions, createNodeServer } from '../index.ts'
 import { startReceiver } from '../../test/receiver.ts'
-import { LOOPBACK, PATIENCE_MS, signal, temporaryFile } from '../../test/rig.ts'
+import { LOOPBACK, PATIENCE_MS, delivered, signal, temporaryFile } from '../../test/rig.ts'
 
 async function start(options: Partial<NodeServerOptions> = {}) {
   const server = await createNodeServer({
@@ -54,7 +54,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
     await server.engine.publish({ type: 'message.created', workspaceId: 'w', data: {} })
     await receiver.arrived(1)
     receiver.verifyAll(secret)
-    await expect.poll(async () => (await server.engine.stats()).completed, { timeout: PATIENCE_MS }).toBe(1)
+    await expect.poll(() => delivered(server.engine), { timeout: PATIENCE_MS }).toBe(1)
     const version = server.db.connection.prepare('select sqlite_version() as version').get()
     expect(version).toMatchObject({ version: process.versions['sqlite'] })
   })
@@ -75,7 +75,7 @@ describe('createNodeServer', { timeout: PATIENCE_MS }, () => {
       data: { text: 'hello' },
     })
 
-    await expect.poll(async () => (await server.engine.stats()).completed, { timeout: PATIENCE_MS }).toBe(1)
+    await expect.poll(() => delivered(server.engine), { timeout: PATIENCE_MS }).toBe(1)
     const deliveries = await call('GET', '/deliveries')
     expect(deliveries.body['data']).toMatchObject([{ status: 'completed', attempts: 1, lastStatus: 200 }])
     expect((await call('GET', '/health')).body).toMatchObject({ status: 'ok' })
@@ -203,8 +203,8 @@ describe('SIGTERM', { timeout: PATIENCE_MS }, () => {
     receiver.requests[0]?.answer()
     expect(await exited).toEqual([0, null])
     const left = new Database(file, { readonly: true })
-    expect(left.prepare('select status, attempts from pending_events').all()).toEqual([
-      { status: 'completed', attempts: 1 },
+    expect(left.prepare('select outcome, number from keepsend_attempts').all()).toEqual([
+      { outcome: 'delivered', number: 1 },
     ])
     left.close()
   })

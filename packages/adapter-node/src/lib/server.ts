@@ -90,7 +90,7 @@ interface CommonOptions<Db> {
   secrets: EngineOptions['secrets']
   /** For local work, never in production: see {@link EngineOptions.development}. @default false */
   development?: boolean | undefined
-  /** Options of the engine. Unlike its own default, delivered rows are retained for 24 h. */
+  /** Options of the engine. Unlike its own default, `history` is on. */
   engine?: Omit<EngineOptions, ServerPart> | undefined
   queue?: Omit<DurableEventQueueOptions, 'db'> | undefined
   /** How the sender connects. Its URL policy is the engine's. */
@@ -152,7 +152,7 @@ async function serveOn<Db extends SqliteDatabase | SqliteDatabase<NodeSqliteHand
     await migrate(db, { directory: options.migrations })
     const queue = new DurableEventQueue({ ...options.queue, db })
     const engine = createEngine({
-      ...withDefaults(options.engine ?? {}, { sender, signer: createNodeSigner(), keepCompleted: true }),
+      ...withDefaults(options.engine ?? {}, { sender, signer: createNodeSigner(), history: true }),
       secrets: options.secrets,
       development: options.development,
       db,

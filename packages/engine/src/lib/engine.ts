@@ -140,6 +140,7 @@ export function createEngine(options: EngineOptions): Engine {
     apiKeys,
     deliveries,
     events: createEventStore(db, recordsEvents, deliveries),
+    deliveries: createDeliveryStore(db, { rowsStart, keepCompleted, history: settings.history }, resumeFirst),
     attempts: createAttemptStore(db, settings.history),
     statistics: createStatisticsStore(db, settings.history),
     problems: createProblemStore(db, settings.history),

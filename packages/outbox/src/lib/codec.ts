@@ -6,6 +6,8 @@ import { type Row, type SqlText, raw } from './statement.ts'
  * compares names and types with that table, which is a type-only import and costs nothing at run time.
  */
 export interface Codec<T extends object> {
+  /** The names of its properties. */
+  readonly names: readonly (keyof T & string)[]
   /** Every column under its property's name, for a `select` or a `returning`. */
   readonly all: SqlText
   /** Some of the columns, of the table under an alias, for a join. */
@@ -71,6 +73,7 @@ export function createCodec<T extends Table, R extends object = InferSelectModel
     raw([...properties].map((property) => `${reads.get(property)?.(row)} as "${property}"`).join(', '))
 
   return {
+    names: [...reads.keys()] as (keyof R & string)[],
     all: list(reads.keys(), ''),
     some: (alias, properties) => list(properties, `${alias}.`),
     except(properties, alias) {

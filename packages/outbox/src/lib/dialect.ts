@@ -148,6 +148,8 @@ export interface NewestInLine {
   endpointId: string | undefined
   /** Rows below this key. */
   before: string
+  /** Rows above this key. */
+  after: string
   /** Rows in all, or `ofEach` rows of each lane if that is more. */
   rows: number
   ofEach: number

@@ -10,9 +10,12 @@ import { type SqlText, joined, raw, sqlText } from './statement.ts'
 const MAX_LOOKED = 2000
 
 export interface FindOptions {
-  workspaceId: string
+  /** Undefined: all workspaces, by `keys` or an event. */
+  workspaceId: string | undefined
   /** Rows below this key. */
   before: string
+  /** Rows above this key. @default '' */
+  after?: string | undefined
   /**
    * Where to look.
    *
@@ -48,8 +51,8 @@ const AT_REST = raw(`ready = 0 and claimed_at is null and (status <> 'pending' o
  */
 export function findStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, options: FindOptions): SqlText {
   const { by, workspaceId } = options
-  const lanes =
-    by === 'parts' && dialect.lanes({ after: '', only: [workspaceId], workspaces: 1, endpoints: MAX_LANES, behind: {} })
+  const only = workspaceId === undefined ? [] : [workspaceId]
+  const lanes = by === 'parts' && dialect.lanes({ after: '', only, workspaces: 1, endpoints: MAX_LANES, behind: {} })
   const parts = partsOf(dialect, options)
   const isSeen =
     by === 'parts' ? raw(`(select case when count(*) < ${MAX_LOOKED} then 1 else 0 end from due_first)`) : raw('1')
@@ -81,37 +84,52 @@ function lastMillisecond(before: string): SqlText {
 const MILLISECOND_LENGTH = 17
 
 function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
-  const { by, workspaceId, endpointId, before, rows, filtered } = options
-  const most = filtered ? MAX_LOOKED : rows
-  const mine = dialect.ofWorkspace(workspaceId, { before })
+  const { by, workspaceId, before, after = '' } = options
   /** The newest rows that meet a condition, some of which may be another workspace's. */
   const part = ({ where, by: index, order = raw('id desc'), limit = MAX_LOOKED }: Which): Part => ({
     tables: [
       sqlText`looked (id, workspace_id) as materialized (
       select id, workspace_id from pending_events ${index ? dialect.by(index) : raw('')} where ${where} order by ${order} ${dialect.first(limit)})`,
     ],
-    ids: sqlText`select id from looked where workspace_id = ${workspaceId}`,
+    ids: sqlText`select id from looked ${workspaceId === undefined ? raw('') : sqlText`where workspace_id = ${workspaceId}`}`,
     last: sqlText`select case when count(*) >= ${limit} then min(id) end from looked`,
   })
+  // The rows of an event all have its time: they are in the range, or none is.
+  if (typeof by === 'object') return [part({ where: eventRange(by.eventId, by.eventId < after ? '' : before) })]
+  if (workspaceId === undefined || by === 'keys')
+    return [{ ...part({ where: sqlText`id < ${before} and id > ${after}` }), last: lastMillisecond(before) }]
+  return partsOfWorkspace(dialect, part, { ...options, by, workspaceId, after })
+}
+
+interface WorkspaceOptions extends FindOptions {
+  by: 'at-rest' | 'parts' | 'workspace'
+  workspaceId: string
+  after: string
+}
+
+function partsOfWorkspace(
+  dialect: OutboxDatabase['dialect'],
+  part: (which: Which) => Part,
+  { by, workspaceId, endpointId, before, after, rows, filtered }: WorkspaceOptions,
+): Part[] {
+  const most = filtered ? MAX_LOOKED : rows
+  const mine = dialect.ofWorkspace(workspaceId, { after, before })
   const atRest = part({
     where: sqlText`${AT_REST} and ${mine.where}`,
     by: 'pending_events_at_rest',
     order: mine.newestFirst,
     limit: most,
   })
-  if (typeof by === 'object') return [part({ where: eventRange(by.eventId, before) })]
   switch (by) {
     case 'at-rest':
       return [atRest]
     case 'workspace':
       return [part({ where: mine.where, by: 'pending_events_workspace', order: mine.newestFirst, limit: most })]
-    case 'keys':
-      return [{ ...part({ where: sqlText`id < ${before}` }), last: lastMillisecond(before) }]
     case 'parts':
       return [
         atRest,
         {
-          tables: [dialect.newestInLine({ workspaceId, endpointId, before, rows: most, ofEach: rows })],
+          tables: [dialect.newestInLine({ workspaceId, endpointId, before, after, rows: most, ofEach: rows })],
           ids: raw('select id from line'),
           last: raw('select min(id) from line group by part having count(*) >= max(most)'),
         },
@@ -122,7 +140,7 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
       where status = 'pending' and due_at is not null and ready = 0
       order by due_at, id ${dialect.first(MAX_LOOKED)})`,
           ],
-          ids: sqlText`select id from due_first where workspace_id = ${workspaceId} and id < ${before}`,
+          ids: sqlText`select id from due_first where workspace_id = ${workspaceId} and id < ${before} and id > ${after}`,
           last: raw('select null'),
         },
       ]

@@ -5,12 +5,11 @@ import { ATTEMPT_OUTCOMES } from '../history/attempt-end.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import * as bounded from './bounded.ts'
 import * as examples from './examples.ts'
-import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
+import { pageQuery, readCursor } from './page.ts'
 import { type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
-import { attemptSchema, idParam } from './schemas.ts'
-import { toAttempt } from './show.ts'
-
-const PREFIX = 'att_'
+import { attemptPage } from './delivery-schemas.ts'
+import { idParam } from './schemas.ts'
+import { ATTEMPT_PREFIX, showAttempts } from './show.ts'
 
 const filters = {
   outcome: z
@@ -23,7 +22,7 @@ const filters = {
   until: bounded.isoTime.optional().openapi({ description: 'Settled before this time' }),
 }
 
-const page = json('A page of attempts', pageOf('AttemptPage', attemptSchema), { data: [examples.attempt] })
+const page = json('A page of attempts', attemptPage, { data: [examples.attempt] })
 
 const list = defineRoute(
   'deliveries:read',
@@ -65,12 +64,10 @@ const ofDelivery = defineRoute(
 export function attemptRoutes({ attempts, deliveries }: RouteEngine): EngineRoutes {
   const app = newRoutes()
   const before = (cursor: string | undefined): Pick<AttemptFilter, 'before'> => ({
-    before: readCursor(cursor, PREFIX)?.slice(PREFIX.length),
+    before: readCursor(cursor, ATTEMPT_PREFIX)?.slice(ATTEMPT_PREFIX.length),
   })
-  const show = async (workspaceId: string, filter: AttemptFilter) => {
-    const { rows, next, complete } = await attempts.list(workspaceId, filter)
-    return showPage({ rows, complete, next: next === undefined ? undefined : PREFIX + next }, toAttempt)
-  }
+  const show = async (workspaceId: string, filter: AttemptFilter) =>
+    showAttempts(await attempts.list(workspaceId, filter))
 
   app.openapi(list, async (c) => {
     const { cursor, since, until, ...filter } = c.req.valid('query')

@@ -1,23 +1,29 @@
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox/internal'
 import { type ShownDelivery, readReplayed } from '../deliveries/delivery-columns.ts'
+import { HTTP_CLASSES } from '../deliveries/delivery-filter.ts'
+import { ERROR_CLASS_NAMES } from '../error-classes.ts'
 import { backgroundOf } from '../hono.ts'
 import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 import * as bounded from './bounded.ts'
 import { answerOnce, idempotent } from './once.ts'
 import * as examples from './examples.ts'
-import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
+import { deliveryDetail, deliveryPage } from './delivery-schemas.ts'
+import { pageQuery, readCursor, showPage } from './page.ts'
 import { type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { deliverySchema, idParam } from './schemas.ts'
-import { toDelivery } from './show.ts'
+import { showAttempts, toDelivery } from './show.ts'
+
+const TIME = 'that of the event, or of the delivery if it was delivered and is no longer stored'
 
 const list = defineRoute('deliveries:read', {
   method: 'get',
   path: '/deliveries',
   operationId: 'listDeliveries',
   tags: ['Deliveries'],
-  summary: 'List retained deliveries, newest event first',
+  summary: 'List deliveries, newest first',
+  description: 'On a server with `history` also those that were delivered and are no longer stored.',
   request: {
     query: z.strictObject({
       ...pageQuery,
@@ -25,11 +31,17 @@ const list = defineRoute('deliveries:read', {
       endpointId: bounded.id.optional(),
       type: bounded.typeFilter.optional(),
       eventId: bounded.id.optional(),
+      errorClass: z.enum(ERROR_CLASS_NAMES).optional(),
+      httpStatus: z.coerce.number().int().min(100).max(999).optional(),
+      httpClass: z.enum(HTTP_CLASSES).optional().openapi({
+        description:
+          'The class of the last response; `no_response`: the last attempt got none; `none_yet`: no attempt was made',
+      }),
+      since: bounded.isoTime.optional().openapi({ description: `At this time or later: ${TIME}` }),
+      until: bounded.isoTime.optional().openapi({ description: `Before this time: ${TIME}` }),
     }),
   },
-  responses: {
-    200: json('A page of deliveries', pageOf('DeliveryPage', deliverySchema), { data: [examples.delivery] }),
-  },
+  responses: { 200: json('A page of deliveries', deliveryPage, { data: [examples.delivery] }) },
 })
 
 const get = defineRoute(
@@ -39,9 +51,14 @@ const get = defineRoute(
     path: '/deliveries/{id}',
     operationId: 'getDelivery',
     tags: ['Deliveries'],
-    summary: 'Get a delivery',
+    summary: 'Get a delivery with its latest attempts',
     request: { params: idParam },
-    responses: { 200: json('The delivery', deliverySchema, examples.delivery) },
+    responses: {
+      200: json('The delivery', deliveryDetail, {
+        ...examples.delivery,
+        latestAttempts: { data: [examples.attempt], cursor: btoa(examples.attempt.id) },
+      }),
+    },
   },
   { problems: ['not_retained'] },
 )
@@ -74,14 +91,18 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   const app = newRoutes()
 
   app.openapi(list, async (c) => {
-    const { cursor, ...filter } = c.req.valid('query')
+    const { cursor, since, until, ...filter } = c.req.valid('query')
     const before = readCursor(cursor, 'evt_')
-    const page = await deliveries.list(c.get('principal').workspaceId, { ...filter, before })
-    return c.json(showPage(page, toDelivery), 200)
+    const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
+    const { omitted, ...page } = await deliveries.list(c.get('principal').workspaceId, { ...filter, ...times, before })
+    return c.json({ ...showPage(page, toDelivery), ...(omitted && { omitted }) }, 200)
   })
 
   app.openapi(get, async (c) => {
-    return c.json(toDelivery(await deliveries.get(c.get('principal').workspaceId, c.req.valid('param').id)), 200)
+    const { workspaceId } = c.get('principal')
+    const { latestAttempts, ...delivery } = await deliveries.getWithAttempts(workspaceId, c.req.valid('param').id)
+    const attempts = latestAttempts && { latestAttempts: showAttempts(latestAttempts) }
+    return c.json({ ...toDelivery(delivery), ...attempts }, 200)
   })
 
   app.openapi(replay, async (c) => {

@@ -11,8 +11,14 @@ export const pageQuery = {
 /**
  * The schema of a page. `cursor` requests the next one and is absent on the last; `complete: false` says that the search
  * stopped before the page was full.
+ *
+ * @param more further properties
  */
-export function pageOf<T extends z.ZodType>(name: string, item: T) {
+export function pageOf<T extends z.ZodType, More extends z.ZodRawShape = Record<never, never>>(
+  name: string,
+  item: T,
+  more?: More,
+) {
   return z
     .object({
       data: z.array(item),
@@ -21,6 +27,7 @@ export function pageOf<T extends z.ZodType>(name: string, item: T) {
         .literal(false)
         .optional()
         .openapi({ description: 'The search stopped before the page was full: continue while there is a cursor' }),
+      ...more,
     })
     .openapi(name)
 }

@@ -7,6 +7,9 @@ import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { Attempt } from '../history/attempt-list.ts'
 import type { EndpointProblem } from '../problems/endpoint-problem.ts'
 import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
+import type { Page } from '../page.ts'
+import { showPage } from './page.ts'
+import type { attemptPage } from './delivery-schemas.ts'
 import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts'
 
 /** A time outside the years of RFC 3339, broken by hand, is shown as the nearest valid one. */
@@ -40,7 +43,7 @@ export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
   }
 }
 
-export function toAttempt(row: Attempt): z.infer<typeof attemptSchema> {
+function toAttempt(row: Attempt): z.infer<typeof attemptSchema> {
   const {
     id,
     deliveryId,
@@ -57,7 +60,7 @@ export function toAttempt(row: Attempt): z.infer<typeof attemptSchema> {
     body,
   } = row
   return {
-    id: `att_${id}`,
+    id: ATTEMPT_PREFIX + id,
     deliveryId,
     eventId: eventIdOf(deliveryId),
     endpointId,
@@ -94,6 +97,10 @@ export function toEndpointProblem({
     firstSeenAt: iso(firstSeenAt),
     lastSeenAt: iso(lastSeenAt),
   }
+export const ATTEMPT_PREFIX = 'att_'
+
+export function showAttempts({ next, ...page }: Page<Attempt>): z.infer<typeof attemptPage> {
+  return showPage({ ...page, next: next === undefined ? undefined : ATTEMPT_PREFIX + next }, toAttempt)
 }
 
 function millis(us: number | null): number | null {

@@ -1,37 +1,21 @@
-import type { DeliveryState } from './delivery.ts'
-import { type EventStatus, type FindOptions, type OutboxDatabase, findStatement } from '@keepsend/outbox'
+import { type FindOptions, type OutboxDatabase, findStatement } from '@keepsend/outbox'
+import { BEHIND_EVERY_EVENT, type OptionNames, eventIdIn, eventIdOf, raw, sqlText } from '@keepsend/outbox/internal'
 import {
-  BEHIND_EVERY_EVENT,
-  type OptionNames,
-  type Row,
-  type SqlText,
-  allOf,
-  eventIdIn,
-  eventIdOf,
-  limitTo,
-  pendingEvents,
-  raw,
-  sqlText,
-} from '@keepsend/outbox/internal'
-import { toState } from './delivery-columns.ts'
+  DELIVERY_LIST_OPTIONS,
+  type DeliveryFilter,
+  TIME_RANGE,
+  checkHttpClass,
+  keysBetween,
+} from './delivery-filter.ts'
+import { type Found, pageOf } from './found-page.ts'
+import { type DeliveryPage, type ListDeps, listDeliveries } from './list-deliveries.ts'
 import { checkBounds, checkNames } from '../errors.ts'
 import type { EventQueue } from '../publish/event-queue.ts'
 import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
-export interface DeliveryFilter {
-  /** Rows of a page: 1–1,000. */
-  limit: number
-  /** The `next` of the page before. */
-  before?: string | undefined
-  status?: EventStatus | undefined
-  endpointId?: string | undefined
-  type?: string | undefined
-  eventId?: string | undefined
-}
-
-export const PAGE_OPTIONS = { limit: 'number', before: 'text' } satisfies OptionNames<
+export const PAGE_OPTIONS = { limit: 'number', before: 'text', ...TIME_RANGE } satisfies OptionNames<
   Parameters<DeliveryLists['listEvents']>[1]
 >
 
@@ -48,19 +32,18 @@ export interface EventSummary {
 
 /** Lists of one workspace. A page reads at most some thousands of rows, however many other workspaces have. */
 export interface DeliveryLists {
-  /** Lists deliveries. Filters other than the workspace are applied row by row, to at most 2,000 rows a page. */
-  list(workspaceId: string, filter: DeliveryFilter): Promise<Page<DeliveryState>>
-  /** Lists events, with the number of their deliveries by status. */
-  listEvents(workspaceId: string, page: Pick<DeliveryFilter, 'limit' | 'before'>): Promise<Page<EventSummary>>
+  /**
+   * Lists deliveries, newest first. With `history` also delivered ones, of which only the attempt is left. A row is as old as its
+   * event, by the time in the event's id; a delivered one without a row as its settle. `since` and `until` mean these times. They
+   * are found by an index; filters other than the workspace are compared row by row, at most 2,000 rows and 2,000 attempts a page.
+   */
+  list(workspaceId: string, filter: DeliveryFilter): Promise<DeliveryPage>
+  /** Lists events, with the number of their deliveries by status. `since` and `until` mean the time in an event's id. */
+  listEvents(
+    workspaceId: string,
+    page: Pick<DeliveryFilter, 'limit' | 'before' | 'since' | 'until'>,
+  ): Promise<Page<EventSummary>>
 }
-
-export const DELIVERY_LIST_OPTIONS = {
-  ...PAGE_OPTIONS,
-  status: 'text',
-  endpointId: 'text',
-  type: 'text',
-  eventId: 'text',
-} satisfies OptionNames<DeliveryFilter>
 
 // Of `optional_list_indexes.sql`, which a host may have applied.
 const OPTIONAL_INDEX = 'pending_events_workspace'
@@ -68,8 +51,12 @@ const OPTIONAL_INDEX = 'pending_events_workspace'
 // For hosts; the HTTP API allows fewer.
 const MAX_LIMIT = 1000
 
-/** @param rowsStart how rows start: rows that were dispatched to a queue are in no index of their workspace */
-export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['rowsStart']): DeliveryLists {
+export interface DeliveryListDeps extends Omit<ListDeps, 'anyState'> {
+  /** How rows start: rows that were dispatched to a queue are in no index of their workspace. */
+  rowsStart: EventQueue['rowsStart']
+}
+
+export function createDeliveryLists(db: OutboxDatabase, { rowsStart, ...deps }: DeliveryListDeps): DeliveryLists {
   // The answer is cached, not its promise: on Workers a promise of a cancelled request never settles, and others would wait.
   let isIndexed: boolean | undefined
 
@@ -84,25 +71,10 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
   return {
     async list(workspaceId, filter) {
       checkNames('deliveries.list', DELIVERY_LIST_OPTIONS, filter)
-      const { limit, before = BEHIND_EVERY_EVENT, status, endpointId, type, eventId } = filter
       checkWorkspaceId(workspaceId)
-      checkBounds('limit', limit, 1, MAX_LIMIT)
-      const conditions: SqlText[] = []
-      if (status !== undefined) conditions.push(sqlText`delivery.status = ${status}`)
-      if (endpointId !== undefined) conditions.push(sqlText`delivery.endpoint_id = ${endpointId}`)
-      if (type !== undefined) conditions.push(sqlText`delivery.event_type = ${type}`)
-      const ofEvent = eventId === undefined ? undefined : { eventId: eventIdOf(eventId) }
-      const atRest = status !== undefined && status !== 'pending'
-      const by = ofEvent ?? (atRest ? 'at-rest' : await anyState())
-      const filtered = conditions.length > 0
-      const found = findStatement(db, { workspaceId, before, by, endpointId, rows: limit + 1, filtered })
-      const { rows } = await db.run<Found<Row & { id: string }>>(sqlText`
-        ${found}
-        select reached.id as "reached", reached.complete as "complete", ${pendingEvents.except(['payload'], 'delivery')}
-        from reached left join pending_events as delivery
-          on ${allOf([sqlText`delivery.id ${db.dialect.among(REACHED)}`, ...conditions])}
-        order by delivery.id desc ${limitTo(limit + 1)}`)
-      return pageOf(rows, limit, ({ reached: _reached, complete: _complete, ...row }) => toState(row))
+      checkBounds('limit', filter.limit, 1, MAX_LIMIT)
+      checkHttpClass(filter.httpClass)
+      return listDeliveries(db, { ...filter, workspaceId }, { ...deps, anyState })
     },
 
     async listEvents(workspaceId, options) {
@@ -112,7 +84,8 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
       checkBounds('limit', limit, 1, MAX_LIMIT)
       // `filtered`: an event has many rows, so a page of `limit` rows would show few events.
       const by = await anyState()
-      const found = findStatement(db, { workspaceId, before, by, rows: limit + 1, filtered: true })
+      const range = keysBetween(options, before)
+      const found = findStatement(db, { ...range, workspaceId, by, rows: limit + 1, filtered: true })
       // Two workspaces may have published under one event id.
       const { rows } = await db.run<Found<EventSummary>>(sqlText`
         ${found},
@@ -140,34 +113,6 @@ export function createDeliveryLists(db: OutboxDatabase, rowsStart: EventQueue['r
   }
 }
 
-const REACHED = raw('select found.id from found where found.id >= (select reached.id from reached)')
-
 function toSummary({ id, type, createdAt, pending, held, completed, failed }: EventSummary): EventSummary {
   return { id, type, createdAt, pending, held, completed, failed }
-}
-
-/** How far the search came: see {@link findStatement}. */
-interface Reached {
-  reached: string
-  complete: 0 | 1
-}
-
-/** A row and how far the search came. If no row was found, one with only the latter. */
-type Found<R> = Reached & (R | { id: null })
-
-/** @param found the rows of the page, and one more if there is one */
-function pageOf<R extends { id: string }, Shown>(
-  found: readonly Found<R>[],
-  limit: number,
-  show: (row: R) => Shown,
-): Page<Shown> {
-  const [{ reached, complete } = { reached: '', complete: 1 }] = found
-  const rows = found.filter((row): row is Reached & R => row.id !== null)
-  const shown = rows.slice(0, limit)
-  const isFull = rows.length > limit
-  return {
-    rows: shown.map(show),
-    next: isFull ? shown.at(-1)?.id : reached === '' ? undefined : reached,
-    complete: (isFull || reached === '') && complete === 1,
-  }
 }

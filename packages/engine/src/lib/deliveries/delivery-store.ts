@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryState } from './delivery.ts'
+import type { DeliveryState } from './delivery.ts'
 import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
 import {
   type OptionNames,
@@ -14,6 +14,9 @@ import { readDeliveriesOf } from './event-deliveries.ts'
 import { insertAgain, whyNotRetained } from './insert-again.ts'
 import { EngineError, checkNames } from '../errors.ts'
 import type { PublishTarget } from '../publish/fan-out.ts'
+import { type DeliveryListDeps, type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
+import { type DeliveryWithAttempts, type FoundDelivery, findDelivery, findWithAttempts } from './find-delivery.ts'
+import { EngineError, checkNames } from '../errors.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { HoldReason } from '../outcome.ts'
@@ -32,6 +35,19 @@ export interface DeliveryStore extends DeliveryLists {
    *
    * @throws {EngineError} `not_retained`: it or its payload is no longer stored; `conflict`: it is not settled
    */
+  /**
+   * Reads a delivery; with `history` also one that was delivered and deleted, without its payload.
+   *
+   * @throws {EngineError} `not_retained`: it was cleaned up or never existed, or was delivered and its attempt is not recorded
+   */
+  get(workspaceId: string, id: string): Promise<FoundDelivery>
+  /**
+   * Reads a delivery with its latest attempts, in one round trip, without its payload.
+   *
+   * @throws {EngineError} `not_retained`, as {@link get}
+   */
+  getWithAttempts(workspaceId: string, id: string): Promise<DeliveryWithAttempts>
+  /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` if it is not settled */
   replay(workspaceId: string, id: string): Promise<DeliveryState>
   /**
    * Sends settled deliveries of one endpoint again, in the order in which they were settled, at most `limit` (1–10,000, default
@@ -100,6 +116,7 @@ export interface IdempotentDeliveryStore extends DeliveryStore {
 export function createDeliveryStore(
   db: OutboxDatabase,
   { rowsStart, recordsEvents }: Pick<PublishTarget, 'rowsStart' | 'recordsEvents'>,
+  deps: DeliveryListDeps,
   resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
 ): IdempotentDeliveryStore {
   async function requireEndpoint(workspaceId: string, endpointId: string): Promise<void> {
@@ -130,9 +147,17 @@ export function createDeliveryStore(
   }
 
   return {
-    ...createDeliveryLists(db, rowsStart),
+    ...createDeliveryLists(db, deps),
 
-    get: async (workspaceId, id) => toDelivery(await read(workspaceId, id, pendingEvents.all)),
+    async get(workspaceId, id) {
+      checkWorkspaceId(workspaceId)
+      return findDelivery(db, { id, workspaceId }, deps.history)
+    },
+
+    async getWithAttempts(workspaceId, id) {
+      checkWorkspaceId(workspaceId)
+      return findWithAttempts(db, { id, workspaceId }, deps.history)
+    },
 
     async replay(workspaceId, id, { once } = {}) {
       const stored = await stateOf(workspaceId, id)

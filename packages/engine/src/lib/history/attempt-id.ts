@@ -2,7 +2,8 @@ import { type DialectName, type SqlText, clock, raw, sqlText } from '@keepsend/o
 
 // The ids of one millisecond. An id is the time of the settle, times this, and a place: their order is the order of time. On
 // SQLite they stay below 2^53 until 2039; on Postgres sessions take their places from a sequence in blocks.
-const PER_MS: Record<DialectName, SqlText> = { sqlite: raw('4096'), postgres: raw('1048576') }
+const IDS_PER_MS: Record<DialectName, number> = { sqlite: 4096, postgres: 1_048_576 }
+const PER_MS = { sqlite: raw(String(IDS_PER_MS.sqlite)), postgres: raw(String(IDS_PER_MS.postgres)) }
 
 /** The id of the next attempt, and on SQLite of the one that is `place` behind it in the statement. */
 export function nextAttemptId(dialect: DialectName, place: SqlText): SqlText {
@@ -21,4 +22,15 @@ export function firstIdAt(dialect: DialectName, ms: SqlText): SqlText {
 /** The time of an id, ms since the epoch. */
 export function attemptTime(dialect: DialectName, id: SqlText): SqlText {
   return sqlText`((${id}) / ${PER_MS[dialect]})`
+/** The same for a time that a caller gives, as digits. A time that no id can have becomes the nearest. */
+export function firstIdAtTime(dialect: DialectName, ms: number): string {
+  return String(BigInt(Math.max(0, Math.min(ms, MAX_MS))) * BigInt(IDS_PER_MS[dialect]))
+}
+
+// 2^63 ids on Postgres: in the year 2248.
+const MAX_MS = 2 ** 43 - 1
+
+/** The time at which the attempt with this id was settled, ms since the epoch. */
+export function settledAt(dialect: DialectName, id: string): number {
+  return Number(BigInt(id) / BigInt(IDS_PER_MS[dialect]))
 }

@@ -16,7 +16,7 @@ import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import type { attempts } from '../sqlite/tables.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
-import { firstIdAt } from './attempt-id.ts'
+import { firstIdAt, firstIdAtTime } from './attempt-id.ts'
 import type { HistoryOptions } from './history-options.ts'
 import type { AttemptOutcome } from './attempt-end.ts'
 
@@ -73,7 +73,8 @@ const MAX_LIMIT = 1000
 // Rows that a page reads at most: 2 to 4 ms beside 10 million attempts (measured).
 const MAX_READ = 2000
 
-const columns = createCodec<typeof attempts, Attempt>({
+/** The columns of `keepsend_attempts`. */
+export const attemptRows = createCodec<typeof attempts, Attempt>({
   id: { column: 'id', readAs: (row) => `cast(${row}id as text)` },
   deliveryId: 'delivery_id',
   gen: 'gen',
@@ -121,7 +122,7 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
           select found.id as id from found where ${allOf([raw('1 = 1'), ...compared])}
           order by found.id desc ${dialect.first(limit + 1)}),
         reached as (select case when count(*) = ${raw(String(most))} then cast(min(found.id) as text) end as id from found)
-        select reached.id as "reached", ${columns.except([], 'attempt')}
+        select reached.id as "reached", ${attemptRows.except([], 'attempt')}
         from reached left join keepsend_attempts as attempt
           on attempt.id ${dialect.among(raw('select page.id from page'))}
         order by attempt.id desc`)
@@ -140,7 +141,7 @@ type FoundAttempt = Row & { id: string | null; reached: string | null }
 
 function pageOf(found: readonly (Row & { id: string | null; reached: string | null })[], limit: number): Page<Attempt> {
   const rows = found.filter(({ id }) => id !== null)
-  const shown = rows.slice(0, limit).map(({ reached: _, ...row }) => columns.read(row))
+  const shown = rows.slice(0, limit).map(({ reached: _, ...row }) => attemptRows.read(row))
   if (rows.length > limit) return { rows: shown, next: shown.at(-1)?.id, complete: true }
   const reached = found[0]?.reached ?? undefined
   return { rows: shown, next: reached, complete: reached === undefined }
@@ -193,10 +194,10 @@ function boundsOf(
   { retentionMs }: HistoryOptions,
   { before, since, until }: AttemptFilter,
 ): SqlText[] {
-  const at = (ms: SqlText): SqlText => firstIdAt(dialect.name, ms)
-  const bounds = [sqlText`attempt.id >= ${at(sqlText`${clock()} - ${retentionMs}`)}`]
-  if (since !== undefined) bounds.push(sqlText`attempt.id >= ${at(clock(since))}`)
-  if (until !== undefined) bounds.push(sqlText`attempt.id < ${at(clock(until))}`)
+  const at = (ms: number): SqlText => sqlText`cast(${firstIdAtTime(dialect.name, ms)} as bigint)`
+  const bounds = [sqlText`attempt.id >= ${firstIdAt(dialect.name, sqlText`${clock()} - ${retentionMs}`)}`]
+  if (since !== undefined) bounds.push(sqlText`attempt.id >= ${at(since)}`)
+  if (until !== undefined) bounds.push(sqlText`attempt.id < ${at(until)}`)
   if (before !== undefined) bounds.push(sqlText`attempt.id < cast(${before} as bigint)`)
   return bounds
 }

@@ -20,7 +20,7 @@ export function ofWorkspace(
 }
 
 /** Reads enough rows of each lane for `rows` in all. */
-export function newestInLine({ endpointId, before, rows, ofEach }: NewestInLine): SqlText {
+export function newestInLine({ endpointId, before, after, rows, ofEach }: NewestInLine): SqlText {
   const only = endpointId === undefined ? raw('') : sqlText`where lane.e = ${endpointId}`
   return sqlText`
     share (most) as materialized (
@@ -29,7 +29,7 @@ export function newestInLine({ endpointId, before, rows, ofEach }: NewestInLine)
       select lane.e, head.id, share.most
       from lane cross join share cross join lateral (
         select id from pending_events
-        where ready = 1 and (workspace_id, endpoint_id, id) >= (lane.w, lane.e, '')
+        where ready = 1 and (workspace_id, endpoint_id, id) > (lane.w, lane.e, ${keyOf(sqlText`${after}`)})
           and (workspace_id, endpoint_id, id) < (lane.w, lane.e, ${keyOf(sqlText`${before}`)})
         order by workspace_id desc, endpoint_id desc, id desc limit share.most) as head
       ${only})`

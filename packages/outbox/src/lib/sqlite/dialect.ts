@@ -189,10 +189,10 @@ function lanes({ after, only, workspaces, endpoints, behind }: Resolved<LookOpti
  * The queue of the recursion is ordered: whenever the last row of a lane was the newest, it reads the lane's next row
  * by one look-up.
  */
-function newestInLine({ workspaceId, endpointId, before, rows: most }: NewestInLine): SqlText {
+function newestInLine({ workspaceId, endpointId, before, after, rows: most }: NewestInLine): SqlText {
   const newest = (e: SqlText, below: SqlText): SqlText => sqlText`(
           select max(id) from pending_events ${IN_LINE}
-          where ready = 1 and workspace_id = ${workspaceId} and endpoint_id = ${e} and id < ${below})`
+          where ready = 1 and workspace_id = ${workspaceId} and endpoint_id = ${e} and id < ${below} and id > ${after})`
   const only = endpointId === undefined ? NOTHING : sqlText`where lane.e = ${endpointId}`
   return sqlText`
     line (part, id, most) as materialized (

@@ -1,0 +1,170 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type SqlText, allOf, clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { hasIndex } from '../has-index.ts'
+import { firstIdAt, firstIdAtTime } from '../history/attempt-id.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
+import { DELIVERED, type DeliveredAttempt, isLast } from './delivered.ts'
+import type { DeliveryFilter } from './delivery-filter.ts'
+
+// Attempts that a page reads at most; it ends as soon as it is full.
+const MAX_READ = 2000
+
+export interface DeliveredFilter extends Pick<
+  DeliveryFilter,
+  'endpointId' | 'type' | 'httpStatus' | 'since' | 'until'
+> {
+  /** Undefined: all workspaces. */
+  workspaceId: string | undefined
+  /** Of this event alone. */
+  eventId: string | undefined
+  /** Below this position: an attempt's id, or of one event a delivery's. Undefined: from the newest on. */
+  before: string | undefined
+  rows: number
+}
+
+export interface DeliveredPage {
+  rows: DeliveredAttempt[]
+  /** The newest position that was read; null if there is nothing to read. */
+  newest: string | null
+  /** All were found down to this position; null if none is left. */
+  reached: string | null
+}
+
+/** How attempts are found: the range of an index, and the column of it that is a position. */
+interface Order {
+  index: string | undefined
+  position: SqlText
+  newestFirst: SqlText
+  /** The lowest position. */
+  least: SqlText
+  /** The range from this position on. */
+  from(least: SqlText): SqlText
+}
+
+// D1 has these only if its host has applied them: each writes one more row for every attempt.
+const UNBILLED = new Set<string | undefined>(['keepsend_attempts_workspace', 'keepsend_attempts_endpoint'])
+
+/**
+ * Finds delivered deliveries that have no row, the last settled first; those of one event in the order of their ids, the last
+ * first. Each is its last attempt.
+ *
+ * @returns undefined if they cannot be listed: they are not recorded, or the database has no index for it
+ */
+export async function findDelivered(
+  db: OutboxDatabase,
+  history: HistoryOptions,
+  filter: DeliveredFilter,
+): Promise<DeliveredPage | undefined> {
+  const { dialect } = db
+  if (history.attempts === 'failed') return undefined
+  const { index, position, newestFirst, least, from } = orderOf(dialect, history, filter)
+  if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, String(index)))) return undefined
+  const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
+  const nth = (offset: number): SqlText => sqlText`(
+        select ${position} from ${attempt} where ${from(least)} order by ${newestFirst} ${dialect.first(1)} offset ${raw(String(offset))})`
+  // The end comes from the index alone. Down to it the rows are compared, until the page is full.
+  const { rows } = await db.run<Found>(sqlText`
+    with edge (newest, reached) as materialized (select ${nth(0)}, ${nth(MAX_READ - 1)}),
+    page (id) as materialized (
+      select attempt.id from ${attempt}
+      where ${allOf([from(sqlText`coalesce((select reached from edge), ${least})`), ...comparisonsOf(dialect, history, filter)])}
+      order by ${newestFirst} ${dialect.first(filter.rows)})
+    select cast(edge.newest as text) as "newest", cast(edge.reached as text) as "reached", ${DELIVERED}
+    from edge left join keepsend_attempts as attempt on attempt.id ${dialect.among(raw('select page.id from page'))}
+    order by ${newestFirst}`)
+  const [{ newest, reached } = { newest: null, reached: null }] = rows
+  return { rows: rows.filter((row) => row.id !== null), newest, reached }
+}
+
+type Edge = Pick<DeliveredPage, 'newest' | 'reached'>
+
+/** If none was found, one row with only the edge. */
+type Found = (Edge & DeliveredAttempt) | (Edge & { id: null })
+
+function orderOf(
+  dialect: OutboxDatabase['dialect'],
+  history: HistoryOptions,
+  { workspaceId, endpointId, eventId, before, since, until }: DeliveredFilter,
+): Order {
+  if (eventId !== undefined) {
+    const end = `${eventId}/`
+    const upper = before !== undefined && before < end ? before : end
+    return {
+      index: 'keepsend_attempts_delivery',
+      position: raw('attempt.delivery_id'),
+      newestFirst: raw('attempt.delivery_id desc, attempt.gen desc'),
+      least: sqlText`cast(${`${eventId}.`} as text)`,
+      from: (least) =>
+        sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${upper} ${ownedBy(workspaceId)}`,
+    }
+  }
+  const upper = [before, until === undefined ? undefined : firstIdAtTime(dialect.name, until)]
+    .filter((id) => id !== undefined)
+    .map(BigInt)
+    .reduce((one, other) => (one < other ? one : other), BEHIND_EVERY_ATTEMPT)
+  const below = sqlText`cast(${String(upper)} as bigint)`
+  const order = {
+    position: raw('attempt.id'),
+    least: leastId(dialect, history, since),
+    newestFirst: raw('attempt.id desc'),
+    from: (least: SqlText) => sqlText`attempt.id >= ${least} and attempt.id < ${below}`,
+  }
+  const [column, value] = endpointId === undefined ? ['workspace_id', workspaceId] : ['endpoint_id', endpointId]
+  if (value === undefined) return { ...order, index: undefined }
+  const index = endpointId === undefined ? 'keepsend_attempts_workspace' : 'keepsend_attempts_endpoint'
+  const key = raw(`attempt.${column}`)
+  const isOf =
+    dialect.name === 'sqlite'
+      ? sqlText`${key} = ${value}`
+      : // A range in the order of the index, never `=`: for `=` the planner may read all attempts, newest first.
+        sqlText`(${key}, attempt.id) >= (cast(${value} as text), 0) and (${key}, attempt.id) < (cast(${value} as text), ${below})`
+  const newestFirst = dialect.name === 'sqlite' ? order.newestFirst : sqlText`${key} desc, attempt.id desc`
+  // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
+  const isOwn =
+    endpointId === undefined || workspaceId === undefined
+      ? raw('')
+      : sqlText`and (
+        select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)} where ${isOf}
+        order by ${newestFirst} ${dialect.first(1)}) = ${workspaceId}`
+  return { ...order, index, newestFirst, from: (least) => sqlText`${isOf} and ${order.from(least)} ${isOwn}` }
+}
+
+const BEHIND_EVERY_ATTEMPT = 2n ** 63n - 1n
+
+function ownedBy(workspaceId: string | undefined): SqlText {
+  return workspaceId === undefined ? raw('') : sqlText`and attempt.workspace_id = ${workspaceId}`
+}
+
+/** The first id within the retention, and not before `since`. */
+function leastId(
+  { name, greatest }: OutboxDatabase['dialect'],
+  { retentionMs }: HistoryOptions,
+  since: number | undefined,
+): SqlText {
+  const retained = firstIdAt(name, sqlText`${clock()} - ${retentionMs}`)
+  return since === undefined
+    ? retained
+    : sqlText`${greatest}(${retained}, cast(${firstIdAtTime(name, since)} as bigint))`
+}
+
+/** Compared row by row, the cheapest first. A scalar query is one look-up; a planner may make a join of a `not exists`. */
+function comparisonsOf(
+  dialect: OutboxDatabase['dialect'],
+  history: HistoryOptions,
+  { endpointId, eventId, type, httpStatus, since, until }: DeliveredFilter,
+): SqlText[] {
+  const compared = [raw(`attempt.outcome = 'delivered'`)]
+  if (type !== undefined) compared.push(sqlText`attempt.event_type = ${type}`)
+  if (httpStatus !== undefined) compared.push(sqlText`attempt.http_status = ${httpStatus}`)
+  if (eventId !== undefined) {
+    if (endpointId !== undefined) compared.push(sqlText`attempt.endpoint_id = ${endpointId}`)
+    compared.push(sqlText`attempt.id >= ${leastId(dialect, history, since)}`)
+    if (until !== undefined) compared.push(sqlText`attempt.id < cast(${firstIdAtTime(dialect.name, until)} as bigint)`)
+  }
+  // A row shows the delivery as it is now.
+  compared.push(
+    raw('(select 1 from pending_events where pending_events.id = attempt.delivery_id) is null'),
+    isLast({ dialect }),
+  )
+  return compared
+}

@@ -1,0 +1,141 @@
+import type { EventStatus } from '@keepsend/outbox'
+import {
+  type DialectName,
+  type OptionNames,
+  type SqlText,
+  allOf,
+  firstEventIdAt,
+  joined,
+  raw,
+  sqlText,
+} from '@keepsend/outbox/internal'
+import { ERROR_CLASS_NAMES, type ErrorClass } from '../error-classes.ts'
+import { EngineError, checkBounds } from '../errors.ts'
+
+/** The last response of a delivery by its class; `no_response`: the last attempt got none; `none_yet`: no attempt was made. */
+export const HTTP_CLASSES = ['2xx', '3xx', '4xx', '5xx', 'no_response', 'none_yet'] as const
+
+export type HttpClass = (typeof HTTP_CLASSES)[number]
+
+/** A range of times, ms since the epoch. */
+export interface TimeRange {
+  /** At or after this time. */
+  since?: number | undefined
+  /** Before this time. */
+  until?: number | undefined
+}
+
+export interface DeliveryFilter extends TimeRange {
+  /** Rows of a page: 1–1,000. */
+  limit: number
+  /** The `next` of the page before. */
+  before?: string | undefined
+  /** With `history`, `completed` has delivered ones whose rows are gone too. */
+  status?: EventStatus | undefined
+  endpointId?: string | undefined
+  type?: string | undefined
+  eventId?: string | undefined
+  /** The class of the last error. */
+  errorClass?: ErrorClass | undefined
+  /** The last status that the receiver answered. */
+  httpStatus?: number | undefined
+  /** The class of the last response. */
+  httpClass?: HttpClass | undefined
+}
+
+export const TIME_RANGE = { since: 'number', until: 'number' } satisfies OptionNames<TimeRange>
+
+export const DELIVERY_LIST_OPTIONS = {
+  limit: 'number',
+  before: 'text',
+  status: 'text',
+  endpointId: 'text',
+  type: 'text',
+  eventId: 'text',
+  errorClass: 'text',
+  httpStatus: 'number',
+  httpClass: 'text',
+  ...TIME_RANGE,
+} satisfies OptionNames<DeliveryFilter>
+
+/** The keys of rows whose events are in the range: below `before` and above `after`. */
+export function keysBetween({ since, until }: TimeRange, before: string): { before: string; after: string } {
+  checkTime('since', since)
+  checkTime('until', until)
+  const end = until === undefined ? before : keyAt(until)
+  return { before: end < before ? end : before, after: since === undefined ? '' : keyAt(since) }
+}
+
+// As far as a `Date` goes, on both sides.
+const MAX_TIME = 8.64e15
+
+function checkTime(name: string, ms: number | undefined): void {
+  if (ms !== undefined) checkBounds(name, ms, -MAX_TIME, MAX_TIME)
+}
+
+// The last time that a UUIDv7 can have.
+function keyAt(ms: number): string {
+  return firstEventIdAt(Math.min(ms, 2 ** 48 - 1))
+}
+
+/** @throws {EngineError} `invalid_option` for a class of responses that does not exist */
+export function checkHttpClass(httpClass: string | undefined): void {
+  if (httpClass === undefined || HTTP_CLASSES.some((one) => one === httpClass)) return
+  throw new EngineError('invalid_option', `httpClass must be one of ${HTTP_CLASSES.join(', ')}; found ${httpClass}`)
+}
+
+type Compared = Omit<DeliveryFilter, 'limit'>
+
+/** Whether a delivered delivery can match: it has no error, and a status of 2xx. */
+export function canBeDelivered({ status, errorClass, httpStatus, httpClass }: Compared): boolean {
+  if (status !== undefined && status !== 'completed') return false
+  if (errorClass !== undefined || (httpClass !== undefined && httpClass !== '2xx')) return false
+  return httpStatus === undefined || (httpStatus >= 200 && httpStatus <= 299)
+}
+
+/** The conditions on a row `delivery` of `pending_events` that are compared row by row. */
+export function rowConditions(dialect: DialectName, filter: Compared): SqlText[] {
+  const { status, endpointId, type, errorClass, httpStatus, httpClass } = filter
+  const conditions: SqlText[] = []
+  if (status !== undefined) conditions.push(sqlText`delivery.status = ${status}`)
+  if (endpointId !== undefined) conditions.push(sqlText`delivery.endpoint_id = ${endpointId}`)
+  if (type !== undefined) conditions.push(sqlText`delivery.event_type = ${type}`)
+  if (errorClass !== undefined) conditions.push(sqlText`${ERROR_CLASS[dialect]} = ${errorClass}`)
+  if (httpStatus !== undefined) conditions.push(sqlText`delivery.last_status = ${httpStatus}`)
+  if (httpClass !== undefined) conditions.push(IS_OF_CLASS[httpClass])
+  return conditions
+}
+
+const NO_STATUS = raw('delivery.last_status is null')
+
+const IS_OF_CLASS: Record<HttpClass, SqlText> = {
+  '2xx': raw('delivery.last_status between 200 and 299'),
+  '3xx': raw('delivery.last_status between 300 and 399'),
+  '4xx': raw('delivery.last_status between 400 and 499'),
+  // A status beyond 599 is treated as a server error (RFC 9110, section 15).
+  '5xx': raw('delivery.last_status >= 500'),
+  no_response: allOf([NO_STATUS, raw('delivery.last_error is not null')]),
+  none_yet: allOf([NO_STATUS, raw('delivery.last_error is null')]),
+}
+
+/** What `classOf` says of a row, in SQL: the word before the colon, or the class of the status in the text or of the last one. */
+function errorClassIn(word: string): SqlText {
+  const digit = `case when substr(delivery.last_error, 1, 5) = 'HTTP ' then substr(delivery.last_error, 6, 1)
+    else substr(cast(delivery.last_status as text), 1, 1) end`
+  return sqlText`
+    case when delivery.last_error is null then null
+      when ${raw(word)} in (${NAMES}) then ${raw(word)}
+      when ${raw(digit)} in ('3', '4') then 'http_' || ${raw(digit)} || 'xx'
+      when ${raw(digit)} between '5' and '9' then 'http_5xx'
+      else 'other' end`
+}
+
+const NAMES = joined(
+  ERROR_CLASS_NAMES.map((name) => raw(`'${name}'`)),
+  ', ',
+)
+
+const ERROR_CLASS: Record<DialectName, SqlText> = {
+  sqlite: errorClassIn(`substr(delivery.last_error, 1, instr(delivery.last_error || ':', ':') - 1)`),
+  postgres: errorClassIn(`split_part(delivery.last_error, ':', 1)`),
+}

@@ -1,0 +1,100 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type Row, type SqlText, clock, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
+import { EngineError } from '../errors.ts'
+import { firstIdAt } from '../history/attempt-id.ts'
+import { type Attempt, attemptRows } from '../history/attempt-list.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
+import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
+import type { Page } from '../page.ts'
+import { DELIVERED, type DeliveredAttempt, deliveredState, isLast } from './delivered.ts'
+import { STATE, toDelivery, toState } from './delivery-columns.ts'
+import type { DeliveryState } from './delivery.ts'
+
+/** A delivery; with `history` also one that was delivered and whose row is gone. */
+export interface FoundDelivery extends DeliveryState {
+  /** Null if its row is gone. */
+  payload: string | null
+}
+
+/** A delivery without its payload, with its attempts. */
+export interface DeliveryWithAttempts extends DeliveryState {
+  /** The latest 100, the latest first; `attempts.list` continues with `next`. Undefined without `history`. */
+  latestAttempts: Page<Attempt> | undefined
+}
+
+/** Which delivery. */
+interface Key {
+  id: string
+  /** Undefined: of any workspace. */
+  workspaceId: string | undefined
+}
+
+const MAX_ATTEMPTS = 100
+
+export async function findDelivery(
+  db: OutboxDatabase,
+  key: Key,
+  history: HistoryOptions | undefined,
+): Promise<FoundDelivery> {
+  const { rows } = await db.run(sqlText`select ${pendingEvents.all} from pending_events where ${isKey(key, 'id')}`)
+  if (rows[0]) return toDelivery(rows[0])
+  if (!history) throw notRetained()
+  // After the row: a delivery that is delivered meanwhile is not missed.
+  const delivered = await db.run<DeliveredAttempt>(sqlText`
+    select ${DELIVERED} from keepsend_attempts as attempt ${db.dialect.by('keepsend_attempts_delivery')}
+    where ${isKey(key, 'delivery_id')} and outcome = 'delivered' and ${isRetained(db, history)} and ${isLast(db)}
+    ${db.dialect.first(1)}`)
+  const [attempt] = delivered.rows
+  if (!attempt) throw notRetained()
+  return { ...deliveredState(db.dialect, attempt), payload: null }
+}
+
+/** One statement, so that a row and its attempts are those of one point in time. */
+export async function findWithAttempts(
+  db: OutboxDatabase,
+  key: Key,
+  history: HistoryOptions | undefined,
+): Promise<DeliveryWithAttempts> {
+  const stored = sqlText`select ${STATE} from pending_events where ${isKey(key, 'id')}`
+  if (!history) {
+    const { rows } = await db.run(stored)
+    if (!rows[0]) throw notRetained()
+    return { ...toState(rows[0]), latestAttempts: undefined }
+  }
+  const { rows } = await db.run<Row & { id: string | null; stored: string | null }>(sqlText`
+    select cast((select ${jsonRow(db, STATE_NAMES)} from (${stored}) as stored) as text) as "stored",
+      ${attemptRows.except([], 'attempt')}
+    from (select 1 as one) as one left join keepsend_attempts as attempt on attempt.id ${db.dialect.among(sqlText`
+      select attempt.id from keepsend_attempts as attempt ${db.dialect.by('keepsend_attempts_delivery')}
+      where ${isKey(key, 'delivery_id')} and ${isRetained(db, history)} order by attempt.id desc ${db.dialect.first(MAX_ATTEMPTS + 1)}`)}
+    order by attempt.id desc`)
+  const attempts = rows.filter(({ id }) => id !== null).map(({ stored: _, ...row }) => attemptRows.read(row))
+  const shown = attempts.slice(0, MAX_ATTEMPTS)
+  const next = attempts.length > MAX_ATTEMPTS ? shown.at(-1)?.id : undefined
+  return { ...stateOf(db, rows[0]?.stored, attempts[0]), latestAttempts: { rows: shown, next, complete: true } }
+}
+
+function stateOf(
+  { dialect }: OutboxDatabase,
+  stored: string | null | undefined,
+  last: Attempt | undefined,
+): DeliveryState {
+  if (typeof stored === 'string') return toState(readRow(STATE_NAMES, stored))
+  if (last?.outcome !== 'delivered') throw notRetained()
+  return deliveredState(dialect, { ...last, id: last.deliveryId, attemptId: last.id })
+}
+
+const STATE_NAMES = pendingEvents.names.filter((name) => name !== 'payload')
+
+function isKey({ id, workspaceId }: Key, column: string): SqlText {
+  const isOwn = workspaceId === undefined ? raw('') : sqlText`and workspace_id = ${workspaceId}`
+  return sqlText`${raw(column)} = ${id} ${isOwn}`
+}
+
+function isRetained({ dialect }: OutboxDatabase, { retentionMs }: HistoryOptions): SqlText {
+  return sqlText`attempt.id >= ${firstIdAt(dialect.name, sqlText`${clock()} - ${retentionMs}`)}`
+}
+
+function notRetained(): EngineError {
+  return new EngineError('not_retained', 'this delivery does not exist, or is no longer stored')
+}

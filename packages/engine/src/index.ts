@@ -11,7 +11,6 @@ export type {
   ShownAuth,
   ShownTls,
 } from './lib/credentials.ts'
-export type { DeliveryFilter, DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
 export type { EventFilter, EventStore, StoredEvent } from './lib/events/event-store.ts'
 export type { DeliveryFilter, HttpClass, TimeRange } from './lib/deliveries/delivery-filter.ts'
 export type { DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'

@@ -126,7 +126,11 @@ export function createEngine(options: EngineOptions): Engine {
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
-  const deliveries = createDeliveryStore(db, target, resumeFirst)
+  const deliveries = createDeliveryStore(
+    db,
+    { rowsStart, recordsEvents, keepCompleted, history: settings.history },
+    resumeFirst,
+  )
   const engine: RouteEngine = {
     db,
     endpoints: createEndpointStore(
@@ -140,7 +144,6 @@ export function createEngine(options: EngineOptions): Engine {
     apiKeys,
     deliveries,
     events: createEventStore(db, recordsEvents, deliveries),
-    deliveries: createDeliveryStore(db, { rowsStart, keepCompleted, history: settings.history }, resumeFirst),
     attempts: createAttemptStore(db, settings.history),
     statistics: createStatisticsStore(db, settings.history),
     problems: createProblemStore(db, settings.history),

@@ -2,7 +2,6 @@ import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
 import type { WebhookEvent } from '../publish/event.ts'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
-import * as bounded from './bounded.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { parseAsWritten } from '../formats/exact-json.ts'
 import { parseStored } from '../formats/stored-json.ts'
@@ -88,11 +87,6 @@ const list = defineRoute('events:read', {
     query: z.strictObject({
       ...pageQuery,
       type: bounded.typeFilter.optional(),
-      since: bounded.isoTime.optional().openapi({ description: 'The time in the id is this or later' }),
-      until: bounded.isoTime.optional().openapi({ description: 'The time in the id is earlier' }),
-  request: {
-    query: z.strictObject({
-      ...pageQuery,
       since: bounded.isoTime.optional().openapi({ description: 'At this time or later, by the time in the id' }),
       until: bounded.isoTime.optional().openapi({ description: 'Before this time' }),
     }),
@@ -167,10 +161,6 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
     const before = readCursor(cursor, 'evt_')
     const page = await engine.events.list(c.get('principal').workspaceId, { ...filter, ...times, before })
-    const { limit, cursor, since, until } = c.req.valid('query')
-    const before = readCursor(cursor, 'evt_')
-    const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
-    const page = await engine.deliveries.listEvents(c.get('principal').workspaceId, { limit, before, ...times })
     const show = ({ id, type, createdAt, ...deliveries }: EventSummary) => ({
       id,
       type,

@@ -97,6 +97,8 @@ export function toEndpointProblem({
     firstSeenAt: iso(firstSeenAt),
     lastSeenAt: iso(lastSeenAt),
   }
+}
+
 export const ATTEMPT_PREFIX = 'att_'
 
 export function showAttempts({ next, ...page }: Page<Attempt>): z.infer<typeof attemptPage> {

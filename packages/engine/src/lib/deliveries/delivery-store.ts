@@ -9,14 +9,12 @@ import {
   sqlText,
 } from '@keepsend/outbox/internal'
 import { MAX_REPLAYED, STATE, selectReplayed, toDelivery, toState } from './delivery-columns.ts'
-import { type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
 import { readDeliveriesOf } from './event-deliveries.ts'
 import { insertAgain, whyNotRetained } from './insert-again.ts'
-import { EngineError, checkNames } from '../errors.ts'
-import type { PublishTarget } from '../publish/fan-out.ts'
 import { type DeliveryListDeps, type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
 import { type DeliveryWithAttempts, type FoundDelivery, findDelivery, findWithAttempts } from './find-delivery.ts'
 import { EngineError, checkNames } from '../errors.ts'
+import type { PublishTarget } from '../publish/fan-out.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { HoldReason } from '../outcome.ts'
@@ -27,14 +25,6 @@ import { checkWorkspaceId } from '../workspace-id.ts'
 
 /** Reads and replays retained deliveries. Each method is scoped to one workspace. */
 export interface DeliveryStore extends DeliveryLists {
-  /** Reads a delivery. @throws {EngineError} `not_retained`: it was delivered and deleted, was cleaned up, or never existed */
-  get(workspaceId: string, id: string): Promise<Delivery>
-  /**
-   * Sends a settled delivery again. With `history.events` also a delivered one whose row is gone: it is inserted again from its
-   * last attempt and its event.
-   *
-   * @throws {EngineError} `not_retained`: it or its payload is no longer stored; `conflict`: it is not settled
-   */
   /**
    * Reads a delivery; with `history` also one that was delivered and deleted, without its payload.
    *
@@ -47,7 +37,12 @@ export interface DeliveryStore extends DeliveryLists {
    * @throws {EngineError} `not_retained`, as {@link get}
    */
   getWithAttempts(workspaceId: string, id: string): Promise<DeliveryWithAttempts>
-  /** Sends a settled delivery again. @throws {EngineError} `not_retained`, or `conflict` if it is not settled */
+  /**
+   * Sends a settled delivery again. With `history.events` also a delivered one whose row is gone: it is inserted again from its
+   * last attempt and its event.
+   *
+   * @throws {EngineError} `not_retained`: it or its payload is no longer stored; `conflict`: it is not settled
+   */
   replay(workspaceId: string, id: string): Promise<DeliveryState>
   /**
    * Sends settled deliveries of one endpoint again, in the order in which they were settled, at most `limit` (1–10,000, default
@@ -115,8 +110,7 @@ export interface IdempotentDeliveryStore extends DeliveryStore {
 /** @param resumeFirst resumes the first held rows of an endpoint, and dispatches them in the background */
 export function createDeliveryStore(
   db: OutboxDatabase,
-  { rowsStart, recordsEvents }: Pick<PublishTarget, 'rowsStart' | 'recordsEvents'>,
-  deps: DeliveryListDeps,
+  deps: DeliveryListDeps & Pick<PublishTarget, 'recordsEvents'>,
   resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
 ): IdempotentDeliveryStore {
   async function requireEndpoint(workspaceId: string, endpointId: string): Promise<void> {
@@ -161,7 +155,7 @@ export function createDeliveryStore(
 
     async replay(workspaceId, id, { once } = {}) {
       const stored = await stateOf(workspaceId, id)
-      if (!stored && !recordsEvents) throw await whyNotRetained(db, workspaceId, id)
+      if (!stored && !deps.recordsEvents) throw await whyNotRetained(db, workspaceId, id)
       const transaction = new Transaction()
       once?.begin(transaction)
       const replayed = transaction.add(

@@ -1,7 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type OptionNames, firstEventIdAt } from '@keepsend/outbox/internal'
+import { BEHIND_EVERY_EVENT, type OptionNames } from '@keepsend/outbox/internal'
 import type { DeliveryState } from '../deliveries/delivery.ts'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
+import { TIME_RANGE, type TimeRange, keysBetween } from '../deliveries/delivery-filter.ts'
 import type { DeliveryStore } from '../deliveries/delivery-store.ts'
 import { readDeliveriesOf } from '../deliveries/event-deliveries.ts'
 import { checkBounds, checkNames } from '../errors.ts'
@@ -23,24 +24,20 @@ export interface StoredEvent extends EventSummary {
   complete: boolean
 }
 
-export interface EventFilter {
+/** `since` and `until` mean the time in an event's id. */
+export interface EventFilter extends TimeRange {
   /** Events of a page: 1–1,000. */
   limit: number
   /** The `next` of the page before. */
   before?: string | undefined
   type?: string | undefined
-  /** The time in its id is this or later, ms since the epoch. */
-  since?: number | undefined
-  /** The time in its id is earlier, ms since the epoch. */
-  until?: number | undefined
 }
 
 export const EVENT_FILTER = {
   limit: 'number',
   before: 'text',
   type: 'text',
-  since: 'number',
-  until: 'number',
+  ...TIME_RANGE,
 } satisfies OptionNames<EventFilter>
 
 /**
@@ -69,18 +66,12 @@ export function createEventStore(
       checkNames('events.list', EVENT_FILTER, filter)
       checkWorkspaceId(workspaceId)
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
-      const { limit, before, type, since, until } = filter
-      const bounds = [before, until === undefined ? undefined : firstEventIdAt(until)].filter((id) => id !== undefined)
-      const range = { before: bounds.toSorted()[0], from: since === undefined ? '' : firstEventIdAt(since) }
-      if (recordsEvents) return listRecordedEvents(db, workspaceId, { limit, type, ...range })
-      const { rows, next, complete } = await deliveries.listEvents(workspaceId, { limit, before: range.before })
-      const shown = rows.filter((one) => one.id >= range.from && (type === undefined || one.type === type))
-      const more = next !== undefined && next > range.from
-      return {
-        rows: shown,
-        next: more ? next : undefined,
-        complete: complete && (!more || shown.length === rows.length),
-      }
+      const { type, ...page } = filter
+      const { limit, before = BEHIND_EVERY_EVENT } = filter
+      if (recordsEvents) return listRecordedEvents(db, workspaceId, { limit, type, ...keysBetween(filter, before) })
+      const { rows, next, complete } = await deliveries.listEvents(workspaceId, page)
+      const shown = rows.filter((one) => type === undefined || one.type === type)
+      return { rows: shown, next, complete: complete && (next === undefined || shown.length === rows.length) }
     },
 
     async get(workspaceId, eventId) {

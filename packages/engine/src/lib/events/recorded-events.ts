@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { BEHIND_EVERY_EVENT, type Row, type SqlText, createCodec, json, raw, sqlText } from '@keepsend/outbox/internal'
+import { type Row, type SqlText, createCodec, json, raw, sqlText } from '@keepsend/outbox/internal'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
 import type { Page } from '../page.ts'
 import type { events } from '../sqlite/tables.ts'
@@ -8,10 +8,9 @@ import type { events } from '../sqlite/tables.ts'
 export interface RecordedEventFilter {
   limit: number
   type: string | undefined
-  /** Ids from this one on. */
-  from: string | undefined
-  /** Ids below this one. */
-  before: string | undefined
+  /** Ids above this one and below that one. */
+  after: string
+  before: string
 }
 
 // Events that a page reads at most, if it leaves some out; and deliveries that it counts, beside those of its last event.
@@ -22,11 +21,11 @@ const MAX_COUNTED = 2000
 export async function listRecordedEvents(
   db: OutboxDatabase,
   workspaceId: string | undefined,
-  { limit, type, from, before = BEHIND_EVERY_EVENT }: RecordedEventFilter,
+  { limit, type, after, before }: RecordedEventFilter,
 ): Promise<Page<EventSummary>> {
   const { dialect } = db
   const most = type === undefined ? limit + 1 : MAX_READ
-  const { by, where, order } = rangeOf(db, workspaceId, { from, before })
+  const { by, where, order } = rangeOf(db, workspaceId, { after, before })
   const matches = type === undefined ? raw('1 = 1') : sqlText`found.event_type = ${type}`
   const { rows } = await db.run<FoundEvent>(sqlText`
     with found as materialized (
@@ -83,11 +82,11 @@ const columns = createCodec<typeof events>({
 function rangeOf(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   workspaceId: string | undefined,
-  { from = '', before }: { from: string | undefined; before: string },
+  { after, before }: { after: string; before: string },
 ): { by: SqlText; where: SqlText; order: SqlText } {
   if (workspaceId === undefined)
-    return { by: raw(''), where: sqlText`id > ${from} and id < ${before}`, order: raw('id desc') }
-  const { where, newestFirst } = dialect.ofWorkspace(workspaceId, { after: from, before })
+    return { by: raw(''), where: sqlText`id > ${after} and id < ${before}`, order: raw('id desc') }
+  const { where, newestFirst } = dialect.ofWorkspace(workspaceId, { after, before })
   return { by: dialect.by('keepsend_events_workspace'), where, order: newestFirst }
 }
 

@@ -22,6 +22,8 @@ export function firstIdAt(dialect: DialectName, ms: SqlText): SqlText {
 /** The time of an id, ms since the epoch. */
 export function attemptTime(dialect: DialectName, id: SqlText): SqlText {
   return sqlText`((${id}) / ${PER_MS[dialect]})`
+}
+
 /** The same for a time that a caller gives, as digits. A time that no id can have becomes the nearest. */
 export function firstIdAtTime(dialect: DialectName, ms: number): string {
   return String(BigInt(Math.max(0, Math.min(ms, MAX_MS))) * BigInt(IDS_PER_MS[dialect]))

@@ -2,7 +2,7 @@ import { type OutboxDatabase, cleanupOldEvents, cleanupPayloads, expireEvents } 
 import { EXPIRED, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import type { HistoryOptions } from './history/history-options.ts'
-import { cleanupAttempts } from './history/attempt-retention.ts'
+import { createHistoryMaintenance } from './history/history-maintenance.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
@@ -43,8 +43,17 @@ export interface MaintenanceDeps {
 const ROUND = 500
 const NOTIFIED_ROUND = 50
 
-/** Runs one bounded round of maintenance. A poller calls it every minute, a cron at its tick. */
-export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult> {
+/** Creates a function that runs one bounded round of maintenance. A poller calls it every minute, a cron at its tick. */
+export function createMaintenance(deps: MaintenanceDeps): () => Promise<MaintenanceResult> {
+  const { history } = deps
+  const maintainHistory = history && createHistoryMaintenance({ ...deps, history, limit: ROUND })
+  return () => maintain(deps, maintainHistory)
+}
+
+async function maintain(
+  deps: MaintenanceDeps,
+  maintainHistory: ReturnType<typeof createHistoryMaintenance> | undefined,
+): Promise<MaintenanceResult> {
   const { db, logger, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
   const payloads = await cleanupPayloads(db, { batchSize: ROUND })
@@ -53,9 +62,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
   // Without history no statement: a Worker of the free plan has 50 requests for a tick.
-  const deletedAttempts = deps.history
-    ? await cleanupAttempts(db, { retentionMs: deps.history.retentionMs, limit: ROUND })
-    : 0
+  const ofHistory = await maintainHistory?.()
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)
@@ -70,7 +77,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     deletedPayloads: payloads.deleted,
     deletedRecords,
     deletedSecrets: oldSecrets.changes,
-    deletedAttempts,
+    deletedAttempts: ofHistory?.deletedAttempts ?? 0,
     ...held,
     more:
       expiry.more ||
@@ -78,7 +85,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
       payloads.more ||
       held.more ||
       oldSecrets.changes === ROUND ||
-      deletedAttempts === ROUND ||
+      (ofHistory?.more ?? false) ||
       deletedRecords === ROUND,
   }
 }

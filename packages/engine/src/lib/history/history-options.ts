@@ -21,7 +21,7 @@ export const HISTORY_OPTIONS = {
 } satisfies OptionNames<HistoryOptions>
 
 const DAY_MS = 86_400_000
-const DEFAULTS: HistoryOptions = {
+export const HISTORY_DEFAULTS: HistoryOptions = {
   attempts: 'all',
   responses: 'failed',
   bodyBytes: 1024,
@@ -40,10 +40,10 @@ export function readHistory(
   if (!given) return undefined
   const options = given === true ? {} : given
   const history: HistoryOptions = {
-    attempts: options.attempts ?? (isBilled ? 'failed' : DEFAULTS.attempts),
-    responses: options.responses ?? DEFAULTS.responses,
-    bodyBytes: options.bodyBytes ?? DEFAULTS.bodyBytes,
-    retentionMs: options.retentionMs ?? DEFAULTS.retentionMs,
+    attempts: options.attempts ?? (isBilled ? 'failed' : HISTORY_DEFAULTS.attempts),
+    responses: options.responses ?? HISTORY_DEFAULTS.responses,
+    bodyBytes: options.bodyBytes ?? HISTORY_DEFAULTS.bodyBytes,
+    retentionMs: options.retentionMs ?? HISTORY_DEFAULTS.retentionMs,
   }
   checkOneOf('history.attempts', history.attempts, ['all', 'failed'])
   checkOneOf('history.responses', history.responses, ['none', 'failed', 'all'])

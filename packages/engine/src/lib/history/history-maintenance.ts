@@ -1,0 +1,53 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type Logger, errorFields } from '../logger.ts'
+import { attachAhead, dropBefore, readPartitions } from './attempt-partitions.ts'
+import { cleanupAttempts } from './attempt-retention.ts'
+import type { HistoryOptions } from './history-options.ts'
+
+/** The counts of one round. */
+interface HistoryRound {
+  deletedAttempts: number
+  /** Whether a bound of the round was reached. */
+  more: boolean
+}
+
+/**
+ * Creates a function that runs one bounded round of the maintenance of the history. A step that fails is logged and tried again at
+ * the next round: history never costs a delivery, and the rest of the maintenance fails deliveries that are too old.
+ */
+export function createHistoryMaintenance({
+  db,
+  logger,
+  history,
+  limit,
+}: {
+  db: OutboxDatabase
+  logger: Logger
+  history: HistoryOptions
+  /** Rows of one kind in a round. */
+  limit: number
+}): () => Promise<HistoryRound> {
+  const { retentionMs } = history
+  const refused = new Set<string>()
+
+  async function round(): Promise<HistoryRound> {
+    const partitions = db.dialect.name === 'postgres' ? await readPartitions(db) : undefined
+    let more = false
+    if (partitions) {
+      await attachAhead(db, partitions, { retentionMs, refused, logger })
+      const dropped = await dropBefore(db, partitions, { before: partitions.now - retentionMs, logger })
+      more = dropped.more
+    }
+    const deletedAttempts = await cleanupAttempts(db, partitions, { retentionMs, limit })
+    return { deletedAttempts, more: more || deletedAttempts === limit }
+  }
+
+  return async () => {
+    try {
+      return await round()
+    } catch (error) {
+      logger.error(errorFields(error), 'the maintenance of the history failed; trying again at the next one')
+      return { deletedAttempts: 0, more: false }
+    }
+  }
+}

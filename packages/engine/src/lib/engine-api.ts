@@ -5,6 +5,7 @@ import type { ApiKeys } from './access/api-key.ts'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { AttemptStore } from './history/attempt-list.ts'
+import type { WorkspaceStore } from './history/workspace-retention.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
 import type { WebhookEvent } from './publish/event.ts'
 import type { BackgroundOption, EngineCounters } from './publish/dispatch.ts'
@@ -29,6 +30,8 @@ export interface Engine {
   readonly deliveries: DeliveryStore
   /** The attempts that `history` records. */
   readonly attempts: AttemptStore
+  /** How long the history of a workspace is retained. */
+  readonly workspaces: WorkspaceStore
   readonly counters: EngineCounters
   /** The part that queues and pollers call to deliver: see docs/writing-an-adapter.md. */
   readonly worker: EngineWorker

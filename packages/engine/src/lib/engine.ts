@@ -9,6 +9,7 @@ import type { DeliverDeps } from './delivery/deliver.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { TEST_TYPE } from './history/attempt-end.ts'
 import { createAttemptStore } from './history/attempt-list.ts'
+import { createWorkspaceStore } from './history/workspace-retention.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
@@ -134,6 +135,7 @@ export function createEngine(options: EngineOptions): Engine {
     apiKeys,
     deliveries: createDeliveryStore(db, rowsStart, resumeFirst),
     attempts: createAttemptStore(db, settings.history),
+    workspaces: createWorkspaceStore(db, settings.history),
     counters,
     logger,
     worker: createEngineWorker({

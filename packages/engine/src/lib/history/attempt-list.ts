@@ -106,7 +106,7 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)
-      const range = await attemptRange(db, history.retentionMs, filter)
+      const { range, hasBody } = await attemptRange(db, { ...history, workspaceId }, filter)
       // Each look at a partitioned table needs it. SQLite might read the whole range instead of a few keys.
       const pruned = dialect.name === 'postgres' ? range : []
       const { index, conditions } = keysOf({ dialect, history, pruned }, workspaceId, filter)
@@ -123,7 +123,8 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
           select found.id as id from found where ${allOf([raw('1 = 1'), ...compared])}
           order by found.id desc ${dialect.first(limit + 1)}),
         reached as (select case when count(*) = ${raw(String(most))} then cast(min(found.id) as text) end as id from found)
-        select reached.id as "reached", ${columns.except([], 'attempt')}
+        select reached.id as "reached", ${columns.except(['headers', 'body'], 'attempt')},
+          case when ${hasBody} then attempt.headers end as "headers", case when ${hasBody} then attempt.body end as "body"
         from reached left join keepsend_attempts as attempt
           on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...pruned])}
         order by attempt.id desc`)

@@ -12,7 +12,14 @@ export async function cleanupAttempts(
 ): Promise<number> {
   const { dialect } = db
   const old = sqlText`old.id < ${firstIdAt(dialect.name, sqlText`${clock()} - ${retentionMs}`)}`
-  if (partitions) return deleteFromLeaves(db, leavesOf(partitions, retentionMs), { old, limit })
+  if (partitions) {
+    return deleteFromLeaves(db, leavesOf(partitions, retentionMs), {
+      limit,
+      pick: (leaf, most) => sqlText`
+        select old.ctid from ${raw(leaf)} as old where ${old}
+        order by old.id ${dialect.first(most)} ${dialect.lock('pick', 'old')}`,
+    })
+  }
   const { changes } = await db.run(sqlText`
     delete from keepsend_attempts where id ${dialect.among(sqlText`
       select old.id from keepsend_attempts as old where ${old} order by old.id ${dialect.first(limit)}`)}`)
@@ -31,20 +38,22 @@ function leavesOf({ now, attached, default: rest }: AttemptPartitions, retention
   return [...partly.map(({ name }) => name), ...(rest === undefined ? [] : [rest])]
 }
 
-/** Partition by partition, by `ctid`: 4 µs a row, where the same delete on all of them hashes a whole one (150 µs). */
+/**
+ * Deletes rows partition by partition, by `ctid`: 4 µs a row, where the same delete on all of them hashes a whole one (150 µs).
+ *
+ * @param pick selects and locks at most `most` rows of a partition by their `ctid`
+ */
 export async function deleteFromLeaves(
   db: OutboxDatabase,
   leaves: readonly string[],
-  { old, limit }: { old: SqlText; limit: number },
+  { limit, pick }: { limit: number; pick: (leaf: string, most: number) => SqlText },
 ): Promise<number> {
-  const { dialect } = db
   let deleted = 0
   for (const leaf of leaves) {
     if (deleted === limit) break
-    const { changes } = await db.run(sqlText`
-      delete from ${raw(leaf)} where ctid ${dialect.among(sqlText`
-        select old.ctid from ${raw(leaf)} as old where ${old}
-        order by old.id ${dialect.first(limit - deleted)} ${dialect.lock('pick', 'old')}`)}`)
+    const { changes } = await db.run(
+      sqlText`delete from ${raw(leaf)} where ctid ${db.dialect.among(pick(leaf, limit - deleted))}`,
+    )
     deleted += changes
   }
   return deleted

@@ -1,8 +1,11 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
+import { raw } from '@keepsend/outbox/internal'
 import { type Logger, errorFields } from '../logger.ts'
 import { attachAhead, dropBefore, readPartitions } from './attempt-partitions.ts'
 import { cleanupAttempts } from './attempt-retention.ts'
+import { removeBodies } from './body-retention.ts'
 import type { HistoryOptions } from './history-options.ts'
+import { createWorkspaceCleanup } from './workspace-cleanup.ts'
 
 /** The counts of one round. */
 interface HistoryRound {
@@ -27,7 +30,9 @@ export function createHistoryMaintenance({
   /** Rows of one kind in a round. */
   limit: number
 }): () => Promise<HistoryRound> {
-  const { retentionMs } = history
+  const { retentionMs, bodiesRetentionMs } = history
+  const cleanupWorkspaces = createWorkspaceCleanup(db, history, limit)
+  const allBodies = { id: '', by: raw(''), where: raw('1 = 1'), retentionMs: bodiesRetentionMs }
   const refused = new Set<string>()
 
   async function round(): Promise<HistoryRound> {
@@ -38,8 +43,13 @@ export function createHistoryMaintenance({
       const dropped = await dropBefore(db, partitions, { before: partitions.now - retentionMs, logger })
       more = dropped.more
     }
-    const deletedAttempts = await cleanupAttempts(db, partitions, { retentionMs, limit })
-    return { deletedAttempts, more: more || deletedAttempts === limit }
+    const old = await cleanupAttempts(db, partitions, { retentionMs, limit })
+    const ofWorkspaces = await cleanupWorkspaces(partitions)
+    const bodies = bodiesRetentionMs < retentionMs ? await removeBodies(db, allBodies, limit) : 0
+    return {
+      deletedAttempts: old + ofWorkspaces.deleted,
+      more: more || old === limit || ofWorkspaces.more || bodies === limit,
+    }
   }
 
   return async () => {

@@ -11,6 +11,8 @@ export interface HistoryOptions {
   bodyBytes: number
   /** How long attempts are retained, in ms: 60,000–63,072,000,000 (2 years). @default 2_592_000_000 (30 days) */
   retentionMs: number
+  /** How long the headers and bodies of responses are retained, in ms: 60,000 to `retentionMs`. @default `retentionMs` */
+  bodiesRetentionMs: number
 }
 
 export const HISTORY_OPTIONS = {
@@ -18,15 +20,16 @@ export const HISTORY_OPTIONS = {
   responses: 'text',
   bodyBytes: 'number',
   retentionMs: 'number',
+  bodiesRetentionMs: 'number',
 } satisfies OptionNames<HistoryOptions>
 
 const DAY_MS = 86_400_000
-export const HISTORY_DEFAULTS: HistoryOptions = {
+export const HISTORY_DEFAULTS = {
   attempts: 'all',
   responses: 'failed',
   bodyBytes: 1024,
   retentionMs: 30 * DAY_MS,
-}
+} satisfies Partial<HistoryOptions>
 
 /**
  * Checks the option `history` of an engine, and fills in the defaults; undefined if it is off.
@@ -39,16 +42,19 @@ export function readHistory(
 ): HistoryOptions | undefined {
   if (!given) return undefined
   const options = given === true ? {} : given
+  const retentionMs = options.retentionMs ?? HISTORY_DEFAULTS.retentionMs
   const history: HistoryOptions = {
     attempts: options.attempts ?? (isBilled ? 'failed' : HISTORY_DEFAULTS.attempts),
     responses: options.responses ?? HISTORY_DEFAULTS.responses,
     bodyBytes: options.bodyBytes ?? HISTORY_DEFAULTS.bodyBytes,
-    retentionMs: options.retentionMs ?? HISTORY_DEFAULTS.retentionMs,
+    retentionMs,
+    bodiesRetentionMs: options.bodiesRetentionMs ?? retentionMs,
   }
   checkOneOf('history.attempts', history.attempts, ['all', 'failed'])
   checkOneOf('history.responses', history.responses, ['none', 'failed', 'all'])
   checkBounds('history.bodyBytes', history.bodyBytes, 0, 65_536)
-  checkBounds('history.retentionMs', history.retentionMs, 60_000, 730 * DAY_MS)
+  checkBounds('history.retentionMs', retentionMs, 60_000, 730 * DAY_MS)
+  checkBounds('history.bodiesRetentionMs', history.bodiesRetentionMs, 60_000, retentionMs)
   return history
 }
 

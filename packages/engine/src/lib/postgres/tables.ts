@@ -195,3 +195,12 @@ export const attempts = pgTable('keepsend_attempts', {
   /** The first bytes of the response. */
   body: text('body'),
 })
+
+/** How long the history of a workspace is retained, if less than that of the installation, in ms. Null: as long. */
+export const workspaces = pgTable('keepsend_workspaces', {
+  id: text('id').primaryKey().notNull(),
+  attemptsMs: bigint('attempts_ms', { mode: 'number' }),
+  bodiesMs: bigint('bodies_ms', { mode: 'number' }),
+  /** The id of the attempt up to which bodies have been removed already. */
+  bodiesDoneTo: bigint('bodies_done_to', { mode: 'number' }).notNull().default(0),
+})

@@ -195,3 +195,12 @@ export const attempts = sqliteTable('keepsend_attempts', {
   /** The first bytes of the response. */
   body: text('body'),
 })
+
+/** How long the history of a workspace is retained, if less than that of the installation, in ms. Null: as long. */
+export const workspaces = sqliteTable('keepsend_workspaces', {
+  id: text('id').primaryKey().notNull(),
+  attemptsMs: integer('attempts_ms'),
+  bodiesMs: integer('bodies_ms'),
+  /** The id of the attempt up to which bodies have been removed already. */
+  bodiesDoneTo: integer('bodies_done_to').notNull().default(0),
+})

@@ -180,8 +180,12 @@ export const attempts = pgTable('keepsend_attempts', {
   startedAt: bigint('started_at', { mode: 'number' }).notNull(),
   /** Of a first attempt: from the event to the attempt. Durations are microseconds. */
   queueUs: bigint('queue_us', { mode: 'number' }),
+  /** The look-up of the name; null if the connection was open. */
+  dnsUs: bigint('dns_us', { mode: 'number' }),
   /** Until the request had a connection: near 0 for one that was open. */
   connectUs: bigint('connect_us', { mode: 'number' }),
+  /** The TLS handshake; null if the connection was open. */
+  tlsUs: bigint('tls_us', { mode: 'number' }),
   /** From the start until the head of the response. */
   firstByteUs: bigint('first_byte_us', { mode: 'number' }),
   totalUs: bigint('total_us', { mode: 'number' }).notNull(),

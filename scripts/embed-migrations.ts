@@ -23,6 +23,7 @@ const WRANGLER_ORDER = [
   'engine/0005_problems',
   'engine/0006_statistics',
   'engine/0007_events',
+  'engine/0010_workspaces',
 ]
 
 // D1 bills each index of a new row.

@@ -13,7 +13,9 @@ create table if not exists keepsend_attempts (
   reason text not null check (reason = 'publish' or reason = 'retry' or reason = 'replay' or reason = 'test'),
   started_at integer not null,
   queue_us integer,
+  dns_us integer,
   connect_us integer,
+  tls_us integer,
   first_byte_us integer,
   total_us integer not null,
   outcome text not null

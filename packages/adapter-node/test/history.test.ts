@@ -2,8 +2,11 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
+import { createUndiciSender } from '../src/index.ts'
+import { startNameServer } from './name-server.ts'
 import { startReceiver } from './receiver.ts'
 import { LOOPBACK, rig, until } from './rig.ts'
+import { startTlsReceiver } from './tls-receiver.ts'
 
 it('records each attempt of a poller, with the steps of its exchange and its response', async () => {
   const made = await rig({ engine: { history: true, urlPolicy: LOOPBACK, retrySchedule: [0.1] } })
@@ -56,4 +59,39 @@ it('records an attempt without an answer by its error, without a time of a head'
       url: `http://127.0.0.1:${port}/in`,
     },
   ])
+})
+
+it('records how long the look-up and the TLS handshake took for the attempt that made the connection, and for no other', async () => {
+  const names = await startNameServer((_, family) => ({ addresses: family === 4 ? ['127.0.0.1'] : [], afterMs: 100 }))
+  onTestFinished(() => names.close())
+  const receiver = await startTlsReceiver()
+  const { port } = new URL(receiver.url)
+  const sender = createUndiciSender({ urlPolicy: LOOPBACK, dnsServers: [names.address], verifyCertificates: false })
+  onTestFinished(() => sender.close())
+  const made = await rig({ engine: { history: true, sender } })
+  await made.addEndpoint(`https://hooks.customer.com:${port}/`)
+  for (let count = 1; count <= 2; count++) {
+    await made.publish(1)
+    if (count === 1) await made.queue.start(made.engine)
+    await until(() => receiver.requests.length === count && made.rows().length === 0)
+  }
+  const { rows } = await made.engine.attempts.list('w', { limit: 10 })
+  const [second, first] = rows
+  // A lower bound: the name server answers only then. A timer may be a little early.
+  expect(first?.dnsUs).toBeGreaterThan(90_000)
+  expect(first?.tlsUs).toBeGreaterThan(0)
+  expect(first?.connectUs).toBeGreaterThanOrEqual((first?.dnsUs ?? Infinity) + (first?.tlsUs ?? Infinity))
+  expect(second).toMatchObject({ dnsUs: null, tlsUs: null, outcome: 'delivered' })
+  expect(receiver.connections()).toBe(1)
+})
+
+it('records no look-up for an address, and no handshake for http', async () => {
+  const made = await rig({ engine: { history: true, urlPolicy: LOOPBACK } })
+  const receiver = await startReceiver((request) => request.answer(200))
+  await made.addEndpoint(receiver.url)
+  await made.publish(1)
+  await made.queue.start(made.engine)
+  await until(() => made.rows().length === 0)
+  const { rows } = await made.engine.attempts.list('w', { limit: 10 })
+  expect(rows).toMatchObject([{ dnsUs: null, tlsUs: null, connectUs: expect.any(Number) as number }])
 })

@@ -1,6 +1,7 @@
 // For the other packages of Keepsend, of the same version. It changes without notice: nothing of it is for hosts.
 export { attemptNumber } from './lib/delivery/classify-response.ts'
 export { errorFields } from './lib/logger.ts'
+export { NO_MAINTENANCE } from './lib/maintenance.ts'
 export { ENGINE_OPTION_NAMES } from './lib/options.ts'
 export type { PreparedEvent } from './lib/publish/event.ts'
 export type { PublishTarget } from './lib/publish/fan-out.ts'

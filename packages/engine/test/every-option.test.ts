@@ -147,6 +147,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'endpoints.list': async ({ engine }, options) =>
     (await engine.endpoints.list('w', { limit: 5, ...options })).map(({ url }) => url),
   'deliveries.list': ({ engine }, options) => engine.deliveries.list('w', { limit: 5, ...options }),
+  'workspaces.setRetention': ({ engine }, options) => engine.workspaces.setRetention('w', options),
   'attempts.list': ({ engine }, options) => engine.attempts.list('w', { limit: 5, ...options }),
   'problems.list': async ({ engine }, options) =>
     (await engine.problems.list('w', { limit: 5, ...options })).rows.map(({ attempts }) => attempts),

@@ -11,6 +11,7 @@ import { ENDPOINT_LIST_OPTIONS } from '../src/lib/endpoints/endpoint-store-api.t
 import { EVENT_FILTER } from '../src/lib/events/event-store.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
 import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
+import { WORKSPACE_RETENTION } from '../src/lib/history/workspace-retention.ts'
 import { BACKGROUND_OPTIONS } from '../src/lib/publish/dispatch.ts'
 import { COMMIT_WITH_EVENTS_OPTIONS } from '../src/lib/hono.ts'
 import { ENGINE_OPTION_NAMES } from '../src/lib/options.ts'
@@ -36,6 +37,7 @@ export const OPTION_NAMES = {
   'attempts.list': ATTEMPT_FILTER,
   'problems.list': PROBLEM_FILTER,
   'problems.acknowledge': ACKNOWLEDGE_OPTIONS,
+  'workspaces.setRetention': WORKSPACE_RETENTION,
   'engine.worker.resumeHeld': RESUME_HELD_OPTIONS,
   'apiKeys.create': API_KEY_OPTIONS,
   'apiKeys.list': API_KEY_LIST_OPTIONS,

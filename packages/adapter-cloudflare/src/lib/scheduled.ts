@@ -1,5 +1,5 @@
 import { type Engine, type MaintenanceResult, messageFor } from '@keepsend/engine'
-import { errorFields } from '@keepsend/engine/internal'
+import { NO_MAINTENANCE, errorFields } from '@keepsend/engine/internal'
 import { oldestDue, sweepPendingEvents } from '@keepsend/outbox'
 import { dispatch } from './dispatch.ts'
 import type { QueuePolicy } from './queue-policy.ts'
@@ -77,21 +77,7 @@ export async function tick(
   }
   const worked = await orCollect(() => work(errors), { resumed: 0, redispatched: 0, released: 0, exhausted: 0 })
   await orCollect(() => engine.worker.checkKeys(), undefined)
-  const maintenance = await orCollect(() => engine.worker.maintain(), {
-    expired: 0,
-    deletedRows: 0,
-    deletedPayloads: 0,
-    deletedRecords: 0,
-    deletedSecrets: 0,
-    deletedAttempts: 0,
-    deletedEvents: 0,
-    countedAttempts: 0,
-    deletedStatistics: 0,
-    deletedProblems: 0,
-    orphanedHolds: 0,
-    orphaned: 0,
-    more: false,
-  })
+  const maintenance = await orCollect(() => engine.worker.maintain(), NO_MAINTENANCE)
   const oldestDueMs = await orCollect(() => oldestDue(engine.db), 0)
   const swept = { ...worked, maintenance, oldestDueMs }
   engine.worker.noteSweep(worked)

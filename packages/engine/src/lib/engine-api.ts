@@ -8,6 +8,7 @@ import type { AttemptStore } from './history/attempt-list.ts'
 import type { EventStore } from './events/event-store.ts'
 import type { StatisticsStore } from './statistics/statistics-api.ts'
 import type { ProblemStore } from './problems/problem-store.ts'
+import type { WorkspaceStore } from './history/workspace-retention.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
 import type { WebhookEvent } from './publish/event.ts'
 import type { BackgroundOption, EngineCounters } from './publish/dispatch.ts'
@@ -37,6 +38,8 @@ export interface Engine {
   readonly statistics: StatisticsStore
   /** The failed attempts that `history` counts by endpoint, error class and HTTP status. */
   readonly problems: ProblemStore
+  /** How long the history of a workspace is retained. */
+  readonly workspaces: WorkspaceStore
   readonly counters: EngineCounters
   /** The part that queues and pollers call to deliver: see docs/writing-an-adapter.md. */
   readonly worker: EngineWorker

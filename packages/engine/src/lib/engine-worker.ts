@@ -29,7 +29,7 @@ import {
   tellSettled,
 } from './lifecycle.ts'
 import { errorFields } from './logger.ts'
-import { type MaintenanceDeps, type MaintenanceResult, maintain } from './maintenance.ts'
+import { type MaintenanceDeps, type MaintenanceResult, createMaintenance } from './maintenance.ts'
 import { jittered } from './retry-schedule.ts'
 import type { KeyCheck } from './secrets/key-check.ts'
 
@@ -127,7 +127,7 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
 
     noteClaim: (claimed) => noteClaim(deps, claimed),
     noteSweep: (swept) => lifecycle.emit('swept', swept),
-    maintain: () => maintain(deps),
+    maintain: createMaintenance(deps),
     checkKeys: () => keyCheck.begin(),
   }
 }

@@ -12,6 +12,7 @@ import { createAttemptStore } from './history/attempt-list.ts'
 import { createEventStore } from './events/event-store.ts'
 import { createStatisticsStore } from './statistics/statistics-store.ts'
 import { createProblemStore } from './problems/problem-store.ts'
+import { createWorkspaceStore } from './history/workspace-retention.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
@@ -147,6 +148,7 @@ export function createEngine(options: EngineOptions): Engine {
     attempts: createAttemptStore(db, settings.history),
     statistics: createStatisticsStore(db, settings.history),
     problems: createProblemStore(db, settings.history),
+    workspaces: createWorkspaceStore(db, settings.history),
     counters,
     logger,
     worker: createEngineWorker({

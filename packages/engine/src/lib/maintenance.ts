@@ -2,12 +2,8 @@ import { type OutboxDatabase, cleanupOldEvents, cleanupPayloads, expireEvents } 
 import { EXPIRED, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import type { HistoryOptions } from './history/history-options.ts'
-import { cleanupAttempts } from './history/attempt-retention.ts'
-import { RETAINED_PAYLOADS, cleanupEvents } from './history/event-retention.ts'
-import { doneTo } from './statistics/passes.ts'
-import { rollUp } from './statistics/roll-up.ts'
-import { cleanupStatistics } from './statistics/statistics-retention.ts'
-import { cleanupProblems } from './problems/problem-retention.ts'
+import { RETAINED_PAYLOADS } from './history/event-retention.ts'
+import { type HistoryMaintenance, NO_HISTORY, createHistoryMaintenance } from './history-maintenance.ts'
 import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
@@ -15,7 +11,7 @@ import type { Notifier } from './health/operational-webhooks.ts'
 import { type HeldRowsMaintenance, maintainHeldRows } from './backlog/orphans.ts'
 
 /** The counts of one round of maintenance. */
-export interface MaintenanceResult extends HeldRowsMaintenance {
+export interface MaintenanceResult extends HeldRowsMaintenance, HistoryMaintenance {
   /** Deliveries marked failed because they are older than `maxAgeMs`. */
   expired: number
   /** Deleted settled rows past their retention. */
@@ -26,18 +22,20 @@ export interface MaintenanceResult extends HeldRowsMaintenance {
   deletedRecords: number
   /** Deleted signing secrets past their overlap. */
   deletedSecrets: number
-  /** Deleted attempts past their retention. */
-  deletedAttempts: number
-  /** Deleted events past their retention. */
-  deletedEvents: number
-  /** Attempts that were added to the statistics. */
-  countedAttempts: number
-  /** Deleted statistics past their retention. */
-  deletedStatistics: number
-  /** Deleted problems that were not seen for the retention of the history. */
-  deletedProblems: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
+}
+
+/** The result of a round that could not run. */
+export const NO_MAINTENANCE: MaintenanceResult = {
+  expired: 0,
+  deletedRows: 0,
+  deletedPayloads: 0,
+  deletedRecords: 0,
+  deletedSecrets: 0,
+  ...NO_HISTORY,
+  orphanedHolds: 0,
+  orphaned: 0,
 }
 
 export interface MaintenanceDeps {
@@ -56,13 +54,19 @@ export interface MaintenanceDeps {
 const ROUND = 500
 const NOTIFIED_ROUND = 50
 
-/** Runs one bounded round of maintenance. A poller calls it every minute, a cron at its tick. */
-export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult> {
+/** Creates a function that runs one bounded round of maintenance. A poller calls it every minute, a cron at its tick. */
+export function createMaintenance(deps: MaintenanceDeps): () => Promise<MaintenanceResult> {
+  const { history } = deps
+  const maintainHistory = history && createHistoryMaintenance({ ...deps, history, limit: ROUND })
+  return () => maintain(deps, maintainHistory)
+}
+
+async function maintain(
+  deps: MaintenanceDeps,
+  maintainHistory: ReturnType<typeof createHistoryMaintenance> | undefined,
+): Promise<MaintenanceResult> {
   const { db, logger, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
-  const deletedEvents = deps.history
-    ? await cleanupEvents(db, { retentionMs: deps.history.retentionMs, limit: ROUND })
-    : 0
   const payloads = await cleanupPayloads(db, {
     batchSize: ROUND,
     retained: deps.history ? RETAINED_PAYLOADS : undefined,
@@ -72,15 +76,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
   // Without history no statement: a Worker of the free plan has 50 requests for a tick.
-  const statistics = deps.history?.statistics ? await maintainStatistics(db) : NO_STATISTICS
-  // An attempt stays until it is counted.
-  const upTo = deps.history?.statistics ? doneTo({ source: 'attempt' }) : undefined
-  const deletedAttempts = deps.history
-    ? await cleanupAttempts(db, { retentionMs: deps.history.retentionMs, limit: ROUND, upTo })
-    : 0
-  const deletedProblems = deps.history
-    ? await cleanupProblems(db, { retentionMs: deps.history.retentionMs, limit: ROUND })
-    : 0
+  const { more: hasOldHistory, ...ofHistory } = maintainHistory ? await maintainHistory() : NO_HISTORY
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)
@@ -95,32 +91,17 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     deletedPayloads: payloads.deleted,
     deletedRecords,
     deletedSecrets: oldSecrets.changes,
-    deletedAttempts,
-    deletedEvents,
-    countedAttempts: statistics.counted,
-    deletedStatistics: statistics.deleted,
-    deletedProblems,
+    ...ofHistory,
     ...held,
     more:
-      statistics.more ||
       expiry.more ||
       rows.more ||
       payloads.more ||
       held.more ||
       oldSecrets.changes === ROUND ||
-      deletedAttempts === ROUND ||
-      deletedEvents >= ROUND ||
-      deletedProblems === ROUND ||
+      hasOldHistory ||
       deletedRecords === ROUND,
   }
-}
-
-const NO_STATISTICS = { counted: 0, deleted: 0, more: false }
-
-async function maintainStatistics(db: OutboxDatabase): Promise<typeof NO_STATISTICS> {
-  const { counted, more } = await rollUp(db)
-  const deleted = await cleanupStatistics(db, ROUND)
-  return { counted, deleted, more: more || deleted >= ROUND }
 }
 
 /** Marks deliveries failed that are too old. `more` says that it found some and there may be others. */

@@ -1,5 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type Migration, applyMigrations, outboxMigrations } from '@keepsend/outbox/internal'
+import { attachAhead, readPartitions } from './history/attempt-partitions.ts'
+import { HISTORY_DEFAULTS } from './history/history-options.ts'
+import { silentLogger } from './logger.ts'
 import { migrations as postgres } from './postgres/migrations.ts'
 import { migrations as sqlite } from './sqlite/migrations.ts'
 
@@ -18,6 +21,16 @@ const UNBILLED = new Set(['engine/0004_history_lists'])
  *
  * @returns the names of the migrations that it applied
  */
-export function migrateEngine(db: OutboxDatabase): Promise<string[]> {
-  return applyMigrations(db, engineMigrations(db))
+export async function migrateEngine(db: OutboxDatabase): Promise<string[]> {
+  const applied = await applyMigrations(db, engineMigrations(db))
+  const partitions = db.dialect.name === 'postgres' ? await readPartitions(db) : undefined
+  if (partitions) {
+    // Only the next days: without history nobody needs them, and with it maintenance attaches the others, and logs a refusal.
+    const { retentionMs } = HISTORY_DEFAULTS
+    await attachAhead(db, partitions, { retentionMs, days: FIRST_DAYS, refused: new Set(), logger: silentLogger })
+  }
+  return applied
 }
+
+// Those of the first maintenance, before which there may be attempts.
+const FIRST_DAYS = 1

@@ -17,7 +17,7 @@ import { IDEMPOTENCY_RETENTION_MS } from './idempotency/idempotency.ts'
 import { LIMIT_OPTIONS, type Limits, readLimits } from './limits.ts'
 import { consoleLogger, debugConsoleLogger } from './console-logger.ts'
 import type { Logger } from './logger.ts'
-import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, longestMs } from './retry-schedule.ts'
+import { DEFAULT_MAX_AGE_MS, DEFAULT_RETRY_SCHEDULE, MAX_AGE_WITH_HISTORY_MS, longestMs } from './retry-schedule.ts'
 import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import { loopbackSender } from './delivery/loopback-sender.ts'
 import type { Secrets } from './secrets/secret-store.ts'
@@ -79,7 +79,7 @@ export interface EngineOptions {
    * A delivery that is not settled this long after its event, or its last replay, fails as `expired`, held or pending: more
    * than the waits of `retrySchedule` together, at most 31,536,000,000 ms (a year). A disabled endpoint collects for as long.
    *
-   * @default 604_800_000 (7 days)
+   * @default 604_800_000 (7 days); 2_592_000_000 (30 days) with `history`
    */
   maxAgeMs?: number | undefined
   /** How long delivered rows are retained (`keepCompleted`), in ms. @default 86_400_000 (24 h) */
@@ -156,7 +156,6 @@ const DEFAULTS = {
   maxDeadlineMs: MAX_DEADLINE_MS,
   maxPauseMs: 3_600_000,
   keepCompleted: false,
-  maxAgeMs: DEFAULT_MAX_AGE_MS,
   retentionMs: DEFAULT_RETENTION_MS,
   idempotencyRetentionMs: IDEMPOTENCY_RETENTION_MS,
   userAgent: 'Keepsend',
@@ -174,6 +173,7 @@ export function readOptions(options: EngineOptions): WithDefaults<
   limits: Limits
   urlPolicy: UrlPolicy
   sender: Sender | undefined
+  maxAgeMs: number
   failedRetentionMs: number
 } {
   checkNames('createEngine', ENGINE_OPTION_NAMES, options)
@@ -184,7 +184,9 @@ export function readOptions(options: EngineOptions): WithDefaults<
   checkMethods('sender', options.sender, ['send'])
   const logger = options.development ? debugConsoleLogger : consoleLogger
   const whole = withDefaults(options, { ...DEFAULTS, logger })
-  const { deadlineMs, maxDeadlineMs, retrySchedule, maxAgeMs, development, sender } = whole
+  const history = readHistory(options.history, options.db.dialect.isBilled)
+  const { deadlineMs, maxDeadlineMs, retrySchedule, development, sender } = whole
+  const { maxAgeMs = history ? MAX_AGE_WITH_HISTORY_MS : DEFAULT_MAX_AGE_MS } = whole
   const { failedRetentionMs = maxAgeMs } = whole
   checkBounds('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
   checkBounds('maxDeadlineMs', maxDeadlineMs, deadlineMs, MAX_DEADLINE_MS)
@@ -208,11 +210,12 @@ export function readOptions(options: EngineOptions): WithDefaults<
   }
   return {
     ...whole,
+    maxAgeMs,
     failedRetentionMs,
     urlPolicy: commonPolicy(options),
     sender: development && sender ? loopbackSender(sender) : sender,
     circuit: circuitOptions(options.circuit),
-    history: readHistory(options.history, options.db.dialect.isBilled),
+    history,
     limits: readLimits(options.limits),
   }
 }

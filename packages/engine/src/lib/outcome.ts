@@ -1,4 +1,5 @@
 import type { ClaimRef, TakenEvent } from '@keepsend/outbox'
+import type { SendTiming } from './sender.ts'
 import type { DeliveryError } from './error-classes.ts'
 
 /** Facts about an attempt and its endpoint, for the endpoint's health and for a fair scheduler. */
@@ -46,9 +47,7 @@ export interface AttemptRecord {
 
 /** The part of a response that is recorded. */
 export interface RecordedResponse {
-  /** Milliseconds from the start until there was a connection, and until the head of the response; undefined: not known. */
-  connectMs?: number | undefined
-  firstByteMs?: number | undefined
+  timing?: SendTiming | undefined
   headers?: Readonly<Record<string, string>> | undefined
   body?: string | undefined
 }

@@ -53,11 +53,15 @@ export type SendResult =
       status?: number | undefined
     }
 
-/** How long the steps of an exchange took, in ms from its start; undefined for a step that a sender cannot see. */
+/** The times of an exchange, in ms; undefined for a step that there was not, or that a sender cannot see. */
 export interface SendTiming {
-  /** Until there was a connection: near 0 if one was open. */
+  /** How long the look-up of the name took. */
+  dnsMs?: number | undefined
+  /** How long the TLS handshake took. */
+  tlsMs?: number | undefined
+  /** From the start until there was a connection: near 0 if one was open. */
   connectMs?: number | undefined
-  /** Until the head of the response. */
+  /** From the start until the head of the response. */
   firstByteMs?: number | undefined
 }
 

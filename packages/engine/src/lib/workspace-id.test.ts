@@ -66,6 +66,7 @@ const TABLES = [
   'keepsend_idempotency_marks',
   'keepsend_attempts',
   'keepsend_problems',
+  'keepsend_workspaces',
 ]
 
 /** Every row of every table, without the time at which a key was last used. */

@@ -81,7 +81,7 @@ function inTurn(addresses: readonly Address[]): Address[] {
   return Array.from({ length: longest }, (_, at) => lists.flatMap((list) => list[at] ?? [])).flat()
 }
 
-function isSocket(made: unknown): made is Socket {
+export function isSocket(made: unknown): made is Socket {
   return typeof made === 'object' && made !== null && 'destroy' in made
 }
 

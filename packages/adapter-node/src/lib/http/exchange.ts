@@ -93,7 +93,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onConnect(abort: (reason?: Error) => void): void {
     this.#abortRequest = abort
     this.#timing.connectMs = performance.now() - this.#beganAt
-    beginWriting(this.#id)
+    beginWriting(this.#id, this.#timing)
     // The deadline passed while the connection was still being made.
     if (this.#done) this.#abort()
   }

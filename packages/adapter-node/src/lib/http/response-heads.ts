@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net'
+import type { SendTiming } from '@keepsend/engine'
+import { addSteps } from './connection-steps.ts'
 
 /**
  * Records the head of each response on a socket. undici's parser is strict: an unexpected `100 Continue`, or a wrong framing of
@@ -22,7 +24,8 @@ export function watchHeads(socket: Socket): Socket {
   socket.write = ((data: string, encoding?: BufferEncoding, callback?: () => void) => {
     if (state !== 'start') {
       requests++
-      owner = writing
+      owner = writing.exchange
+      if (requests === 1) addSteps(socket, writing.timing)
       state = 'start'
       head = undefined
     }
@@ -73,15 +76,18 @@ export const MAX_HEAD = 65_536
 
 const ended = new WeakMap<Error, { owner: number; head: Buffer | undefined; isStale: boolean }>()
 
-/** The exchange whose request is written next. */
-let writing = 0
+/** The exchange whose request is written next, and its times. */
+const writing: { exchange: number; timing: SendTiming } = { exchange: 0, timing: {} }
 
 /**
  * Call before undici writes a request, in the same tick. An error of a connection also ends a request that undici has not
  * written yet; the recorded head then belongs to the request before.
+ *
+ * @param timing gets the steps of the connection, if this is its first request
  */
-export function beginWriting(exchange: number): void {
-  writing = exchange
+export function beginWriting(exchange: number, timing: SendTiming): void {
+  writing.exchange = exchange
+  writing.timing = timing
 }
 
 /** The head of a response, as far as it was read. */

@@ -12,7 +12,8 @@ import {
 } from '@keepsend/engine/internal'
 import { buildConnector } from 'undici/index.js'
 import { type Address, type Late, type Lookup, within } from './dns-lookup.ts'
-import { connectToFirst, discard } from './connect-race.ts'
+import { connectToFirst, discard, isSocket } from './connect-race.ts'
+import { noteSteps } from './connection-steps.ts'
 
 /** The connection was refused. The message is the same in every case and never names the address. */
 export class AddressNotAllowed extends Error {
@@ -123,7 +124,8 @@ async function connectByName(
   callback: Parameters<buildConnector.connector>[1],
   by: { look: Look; connect: buildConnector.connector; connectTimeoutMs: number },
 ): Promise<void> {
-  const end = performance.now() + by.connectTimeoutMs
+  const began = performance.now()
+  const end = began + by.connectTimeoutMs
   let late: Late | undefined
   let addresses: readonly Address[]
   try {
@@ -137,23 +139,38 @@ async function connectByName(
     callback(error instanceof Error ? error : new Error(String(error)), null)
     return
   }
+  const lookedUp = performance.now()
   // Certificates and server names have no trailing dot.
   const named = { ...target, servername: target.hostname.replace(/\.$/, '') }
-  connectToFirst(by.connect, named, { addresses, late }, Math.max(1, end - performance.now()), callback)
+  connectToFirst(by.connect, named, { addresses, late }, Math.max(1, end - lookedUp), (...answer) => {
+    const [, socket] = answer
+    if (socket) noteSteps(socket, { dnsMs: lookedUp - began })
+    callback(...answer)
+  })
 }
 
-/** Wraps a connector: refuses sockets that are connected to an address that is not allowed. */
+/**
+ * Wraps a connector: refuses sockets that are connected to an address that is not allowed, and notes how long TLS took with the
+ * others.
+ */
 function checked(connect: buildConnector.connector, isAllowed: (address: string) => boolean): buildConnector.connector {
-  return (target, callback) =>
-    connect(target, (...answer) => {
+  return (target, callback) => {
+    let connectedAt: number | undefined
+    // undici's connectors return the socket, which is not in their type.
+    const made: unknown = connect(target, (...answer) => {
       const [error, socket] = answer
       if (error) callback(error, null)
-      else if (isAllowed(socket.remoteAddress ?? '')) callback(null, socket)
-      else {
+      else if (isAllowed(socket.remoteAddress ?? '')) {
+        if (connectedAt !== undefined) noteSteps(socket, { tlsMs: performance.now() - connectedAt })
+        callback(null, socket)
+      } else {
         discard(socket)
         callback(new AddressNotAllowed(), null)
       }
     })
+    if (target.protocol === 'https:' && isSocket(made)) made.once('connect', () => (connectedAt = performance.now()))
+    return made
+  }
 }
 
 /** Resolves a name by the system, including /etc/hosts. */

@@ -59,7 +59,13 @@ export const attemptSchema = z
     queueMs: milliseconds
       .nullable()
       .openapi({ description: 'From the event to its first attempt; null for later ones' }),
+    dnsMs: milliseconds
+      .nullable()
+      .openapi({ description: 'The look-up of the name; null: the connection was open, or not known' }),
     connectMs: milliseconds.nullable().openapi({ description: 'Until there was a connection; null: not known' }),
+    tlsMs: milliseconds
+      .nullable()
+      .openapi({ description: 'The TLS handshake; null: the connection was open, or not known' }),
     firstByteMs: milliseconds
       .nullable()
       .openapi({ description: 'Until the head of the response; null: there was none' }),

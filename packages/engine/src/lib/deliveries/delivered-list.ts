@@ -1,7 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type SqlText, allOf, clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { type SqlText, allOf, raw, sqlText } from '@keepsend/outbox/internal'
 import { hasIndex } from '../has-index.ts'
-import { firstIdAt, firstIdAtTime } from '../history/attempt-id.ts'
+import { firstIdAtTime } from '../history/attempt-id.ts'
+import { retainedIds } from '../history/attempt-range.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { DELIVERED, type DeliveredAttempt, isLast } from './delivered.ts'
 import type { DeliveryFilter } from './delivery-filter.ts'
@@ -105,7 +106,7 @@ function orderOf(
   const below = sqlText`cast(${String(upper)} as bigint)`
   const order = {
     position: raw('attempt.id'),
-    least: leastId(dialect, history, since),
+    least: leastId(dialect, history, { workspaceId, since }),
     newestFirst: raw('attempt.id desc'),
     from: (least: SqlText) => sqlText`attempt.id >= ${least} and attempt.id < ${below}`,
   }
@@ -137,28 +138,28 @@ function ownedBy(workspaceId: string | undefined): SqlText {
 
 /** The first id within the retention, and not before `since`. */
 function leastId(
-  { name, greatest }: OutboxDatabase['dialect'],
-  { retentionMs }: HistoryOptions,
-  since: number | undefined,
+  dialect: OutboxDatabase['dialect'],
+  history: HistoryOptions,
+  { workspaceId, since }: Pick<DeliveredFilter, 'workspaceId' | 'since'>,
 ): SqlText {
-  const retained = firstIdAt(name, sqlText`${clock()} - ${retentionMs}`)
+  const { first } = retainedIds({ dialect }, { ...history, workspaceId })
   return since === undefined
-    ? retained
-    : sqlText`${greatest}(${retained}, cast(${firstIdAtTime(name, since)} as bigint))`
+    ? first
+    : sqlText`${dialect.greatest}(${first}, cast(${firstIdAtTime(dialect.name, since)} as bigint))`
 }
 
 /** Compared row by row, the cheapest first. A scalar query is one look-up; a planner may make a join of a `not exists`. */
 function comparisonsOf(
   dialect: OutboxDatabase['dialect'],
   history: HistoryOptions,
-  { endpointId, eventId, type, httpStatus, since, until }: DeliveredFilter,
+  { workspaceId, endpointId, eventId, type, httpStatus, since, until }: DeliveredFilter,
 ): SqlText[] {
   const compared = [raw(`attempt.outcome = 'delivered'`)]
   if (type !== undefined) compared.push(sqlText`attempt.event_type = ${type}`)
   if (httpStatus !== undefined) compared.push(sqlText`attempt.http_status = ${httpStatus}`)
   if (eventId !== undefined) {
     if (endpointId !== undefined) compared.push(sqlText`attempt.endpoint_id = ${endpointId}`)
-    compared.push(sqlText`attempt.id >= ${leastId(dialect, history, since)}`)
+    compared.push(sqlText`attempt.id >= ${leastId(dialect, history, { workspaceId, since })}`)
     if (until !== undefined) compared.push(sqlText`attempt.id < cast(${firstIdAtTime(dialect.name, until)} as bigint)`)
   }
   // A row shows the delivery as it is now.

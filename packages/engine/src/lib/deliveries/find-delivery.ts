@@ -1,8 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type Row, type SqlText, clock, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
+import { type Row, type SqlText, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
-import { firstIdAt } from '../history/attempt-id.ts'
-import { type Attempt, attemptRows } from '../history/attempt-list.ts'
+import { type Attempt, attemptRows, bodyIf } from '../history/attempt-list.ts'
+import { retainedIds } from '../history/attempt-range.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import type { Page } from '../page.ts'
@@ -39,10 +39,11 @@ export async function findDelivery(
   const { rows } = await db.run(sqlText`select ${pendingEvents.all} from pending_events where ${isKey(key, 'id')}`)
   if (rows[0]) return toDelivery(rows[0])
   if (!history) throw notRetained()
+  const retained = retainedIds(db, { ...history, workspaceId: key.workspaceId })
   // After the row: a delivery that is delivered meanwhile is not missed.
   const delivered = await db.run<DeliveredAttempt>(sqlText`
     select ${DELIVERED} from keepsend_attempts as attempt ${db.dialect.by('keepsend_attempts_delivery')}
-    where ${isKey(key, 'delivery_id')} and outcome = 'delivered' and ${isRetained(db, history)} and ${isLast(db)}
+    where ${isKey(key, 'delivery_id')} and outcome = 'delivered' and attempt.id >= ${retained.first} and ${isLast(db)}
     ${db.dialect.first(1)}`)
   const [attempt] = delivered.rows
   if (!attempt) throw notRetained()
@@ -61,12 +62,13 @@ export async function findWithAttempts(
     if (!rows[0]) throw notRetained()
     return { ...toState(rows[0]), latestAttempts: undefined }
   }
+  const retained = retainedIds(db, { ...history, workspaceId: key.workspaceId })
   const { rows } = await db.run<Row & { id: string | null; stored: string | null }>(sqlText`
     select cast((select ${jsonRow(db, STATE_NAMES)} from (${stored}) as stored) as text) as "stored",
-      ${attemptRows.except([], 'attempt')}
+      ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(retained.hasBody)}
     from (select 1 as one) as one left join keepsend_attempts as attempt on attempt.id ${db.dialect.among(sqlText`
       select attempt.id from keepsend_attempts as attempt ${db.dialect.by('keepsend_attempts_delivery')}
-      where ${isKey(key, 'delivery_id')} and ${isRetained(db, history)} order by attempt.id desc ${db.dialect.first(MAX_ATTEMPTS + 1)}`)}
+      where ${isKey(key, 'delivery_id')} and attempt.id >= ${retained.first} order by attempt.id desc ${db.dialect.first(MAX_ATTEMPTS + 1)}`)}
     order by attempt.id desc`)
   const attempts = rows.filter(({ id }) => id !== null).map(({ stored: _, ...row }) => attemptRows.read(row))
   const shown = attempts.slice(0, MAX_ATTEMPTS)
@@ -89,10 +91,6 @@ const STATE_NAMES = pendingEvents.names.filter((name) => name !== 'payload')
 function isKey({ id, workspaceId }: Key, column: string): SqlText {
   const isOwn = workspaceId === undefined ? raw('') : sqlText`and workspace_id = ${workspaceId}`
   return sqlText`${raw(column)} = ${id} ${isOwn}`
-}
-
-function isRetained({ dialect }: OutboxDatabase, { retentionMs }: HistoryOptions): SqlText {
-  return sqlText`attempt.id >= ${firstIdAt(dialect.name, sqlText`${clock()} - ${retentionMs}`)}`
 }
 
 function notRetained(): EngineError {

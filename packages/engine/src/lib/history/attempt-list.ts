@@ -4,7 +4,6 @@ import {
   type Row,
   type SqlText,
   allOf,
-  clock,
   createCodec,
   json,
   raw,
@@ -16,7 +15,7 @@ import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import type { attempts } from '../sqlite/tables.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
-import { firstIdAt, firstIdAtTime } from './attempt-id.ts'
+import { attemptRange } from './attempt-range.ts'
 import type { HistoryOptions } from './history-options.ts'
 import type { AttemptOutcome } from './attempt-end.ts'
 
@@ -85,7 +84,9 @@ export const attemptRows = createCodec<typeof attempts, Attempt>({
   reason: 'reason',
   startedAt: 'started_at',
   queueUs: 'queue_us',
+  dnsUs: 'dns_us',
   connectUs: 'connect_us',
+  tlsUs: 'tls_us',
   firstByteUs: 'first_byte_us',
   totalUs: 'total_us',
   outcome: 'outcome',
@@ -96,6 +97,11 @@ export const attemptRows = createCodec<typeof attempts, Attempt>({
   headers: json('headers'),
   body: 'body',
 })
+
+/** The headers and the body of an `attempt`, if they are retained. */
+export function bodyIf(hasBody: SqlText): SqlText {
+  return sqlText`case when ${hasBody} then attempt.headers end as "headers", case when ${hasBody} then attempt.body end as "body"`
+}
 
 export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions | undefined): AttemptStore {
   const { dialect } = db
@@ -108,7 +114,10 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)
-      const { index, conditions } = keysOf(db, history, workspaceId, filter)
+      const { range, hasBody } = await attemptRange(db, { ...history, workspaceId }, filter)
+      // Each look at a partitioned table needs it. SQLite might read the whole range instead of a few keys.
+      const pruned = dialect.name === 'postgres' ? range : []
+      const { index, conditions } = keysOf({ dialect, history, pruned }, workspaceId, filter)
       if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, index)))
         throw new EngineError('not_retained', NO_INDEX)
       const compared = comparisonsOf(filter)
@@ -116,15 +125,15 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       const { rows } = await db.run<FoundAttempt>(sqlText`
         with found as materialized (
           select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${dialect.by(index)}
-          where ${allOf([...conditions, ...boundsOf(db, history, filter)])}
+          where ${allOf([...conditions, ...range])}
           order by attempt.id desc ${dialect.first(most)}),
         page as materialized (
           select found.id as id from found where ${allOf([raw('1 = 1'), ...compared])}
           order by found.id desc ${dialect.first(limit + 1)}),
         reached as (select case when count(*) = ${raw(String(most))} then cast(min(found.id) as text) end as id from found)
-        select reached.id as "reached", ${attemptRows.except([], 'attempt')}
+        select reached.id as "reached", ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(hasBody)}
         from reached left join keepsend_attempts as attempt
-          on attempt.id ${dialect.among(raw('select page.id from page'))}
+          on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...pruned])}
         order by attempt.id desc`)
       return pageOf(rows, limit)
     },
@@ -159,8 +168,11 @@ const COMPARED = raw(
 
 /** The index that finds the rows, in the order of their ids, and its conditions. */
 function keysOf(
-  { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  history: HistoryOptions,
+  {
+    dialect,
+    history,
+    pruned,
+  }: Pick<OutboxDatabase, 'dialect'> & { history: HistoryOptions; pruned: readonly SqlText[] },
   workspaceId: string,
   { deliveryId, endpointId, outcome }: AttemptFilter,
 ): { index: string; conditions: SqlText[] } {
@@ -179,7 +191,7 @@ function keysOf(
   // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
   const owner = sqlText`(
     select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)}
-    where ${allOf([...failures, sqlText`attempt.endpoint_id = ${endpointId}`])} order by attempt.id desc ${dialect.first(1)})`
+    where ${allOf([...failures, sqlText`attempt.endpoint_id = ${endpointId}`, ...pruned])} order by attempt.id desc ${dialect.first(1)})`
   return {
     index,
     conditions: [...failures, sqlText`attempt.endpoint_id = ${endpointId}`, sqlText`${owner} = ${workspaceId}`],
@@ -187,20 +199,6 @@ function keysOf(
 }
 
 const FAILED = raw(`attempt.outcome <> 'delivered'`)
-
-/** The range of ids: a time has a range of them. */
-function boundsOf(
-  { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { retentionMs }: HistoryOptions,
-  { before, since, until }: AttemptFilter,
-): SqlText[] {
-  const at = (ms: number): SqlText => sqlText`cast(${firstIdAtTime(dialect.name, ms)} as bigint)`
-  const bounds = [sqlText`attempt.id >= ${firstIdAt(dialect.name, sqlText`${clock()} - ${retentionMs}`)}`]
-  if (since !== undefined) bounds.push(sqlText`attempt.id >= ${at(since)}`)
-  if (until !== undefined) bounds.push(sqlText`attempt.id < ${at(until)}`)
-  if (before !== undefined) bounds.push(sqlText`attempt.id < cast(${before} as bigint)`)
-  return bounds
-}
 
 function comparisonsOf({ type, outcome, errorClass, httpStatus }: AttemptFilter): SqlText[] {
   const compared: SqlText[] = []

@@ -27,12 +27,11 @@ export function recordResponse(
   { delivered, secrets = [] }: { delivered: boolean; secrets?: readonly string[] | undefined },
 ): RecordedResponse {
   if (result.kind === 'error') return {}
-  const { connectMs, firstByteMs } = result.timing ?? {}
+  const { timing } = result
   const isRecorded = responses === 'all' || (responses === 'failed' && !delivered)
-  if (!isRecorded) return { connectMs, firstByteMs }
+  if (!isRecorded) return { timing }
   return {
-    connectMs,
-    firstByteMs,
+    timing,
     headers: recordHeaders(result.headers?.(), secrets),
     body: recordBody(result.body, bodyBytes, secrets),
   }

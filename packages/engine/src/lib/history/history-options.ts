@@ -22,6 +22,8 @@ export interface HistoryOptions {
    * @default true; false with `attempts: 'failed'`, and on D1
    */
   statistics: boolean
+  /** How long the headers and bodies of responses are retained, in ms: 60,000 to `retentionMs`. @default `retentionMs` */
+  bodiesRetentionMs: number
 }
 
 export const HISTORY_OPTIONS = {
@@ -30,17 +32,18 @@ export const HISTORY_OPTIONS = {
   bodyBytes: 'number',
   events: 'boolean',
   retentionMs: 'number',
+  bodiesRetentionMs: 'number',
   statistics: 'boolean',
 } satisfies OptionNames<HistoryOptions>
 
 const DAY_MS = 86_400_000
-const DEFAULTS: Omit<HistoryOptions, 'statistics'> = {
+export const HISTORY_DEFAULTS = {
   attempts: 'all',
   responses: 'failed',
   bodyBytes: 1024,
   events: true,
   retentionMs: 30 * DAY_MS,
-}
+} satisfies Partial<HistoryOptions>
 
 /**
  * Checks the option `history` of an engine, and fills in the defaults; undefined if it is off.
@@ -53,19 +56,22 @@ export function readHistory(
 ): HistoryOptions | undefined {
   if (!given) return undefined
   const options = given === true ? {} : given
-  const attempts = options.attempts ?? (isBilled ? 'failed' : DEFAULTS.attempts)
+  const attempts = options.attempts ?? (isBilled ? 'failed' : HISTORY_DEFAULTS.attempts)
+  const retentionMs = options.retentionMs ?? HISTORY_DEFAULTS.retentionMs
   const history: HistoryOptions = {
     attempts,
-    responses: options.responses ?? DEFAULTS.responses,
-    bodyBytes: options.bodyBytes ?? DEFAULTS.bodyBytes,
-    events: options.events ?? (isBilled ? false : DEFAULTS.events),
-    retentionMs: options.retentionMs ?? DEFAULTS.retentionMs,
+    responses: options.responses ?? HISTORY_DEFAULTS.responses,
+    bodyBytes: options.bodyBytes ?? HISTORY_DEFAULTS.bodyBytes,
+    events: options.events ?? (isBilled ? false : HISTORY_DEFAULTS.events),
+    retentionMs,
+    bodiesRetentionMs: options.bodiesRetentionMs ?? retentionMs,
     statistics: options.statistics ?? (attempts === 'all' && !isBilled),
   }
   checkOneOf('history.attempts', history.attempts, ['all', 'failed'])
   checkOneOf('history.responses', history.responses, ['none', 'failed', 'all'])
   checkBounds('history.bodyBytes', history.bodyBytes, 0, 65_536)
-  checkBounds('history.retentionMs', history.retentionMs, 60_000, 730 * DAY_MS)
+  checkBounds('history.retentionMs', retentionMs, 60_000, 730 * DAY_MS)
+  checkBounds('history.bodiesRetentionMs', history.bodiesRetentionMs, 60_000, retentionMs)
   if (history.statistics && attempts === 'failed')
     throw new EngineError(
       'invalid_option',

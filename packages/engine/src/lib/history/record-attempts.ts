@@ -42,8 +42,10 @@ const MAX_TEXT = 65_536
 const COLUMNS = {
   // A poller adds its own clock to the time of a claim: a fraction, which no integer column takes.
   started_at: ['integer', ({ startedAt }) => Math.floor(startedAt)],
-  connect_us: ['integer', ({ response }) => micros(response?.connectMs)],
-  first_byte_us: ['integer', ({ response }) => micros(response?.firstByteMs)],
+  dns_us: ['integer', ({ response }) => micros(response?.timing?.dnsMs)],
+  connect_us: ['integer', ({ response }) => micros(response?.timing?.connectMs)],
+  tls_us: ['integer', ({ response }) => micros(response?.timing?.tlsMs)],
+  first_byte_us: ['integer', ({ response }) => micros(response?.timing?.firstByteMs)],
   total_us: ['integer', ({ tookMs }) => micros(tookMs)],
   outcome: ['text', ({ outcome }) => outcome],
   http_status: ['integer', ({ httpStatus }) => httpStatus ?? null],

@@ -166,7 +166,9 @@ create table if not exists keepsend_attempts (
   reason text not null check (reason in ('publish', 'retry', 'replay', 'test')),
   started_at bigint not null,
   queue_us bigint,
+  dns_us bigint,
   connect_us bigint,
+  tls_us bigint,
   first_byte_us bigint,
   total_us bigint not null,
   outcome text not null check (outcome in ('delivered', 'retry', 'deferred', 'failed')),
@@ -289,6 +291,18 @@ create table if not exists keepsend_events (
 create index if not exists keepsend_events_workspace on keepsend_events (workspace_id, id);
 
 create table if not exists keepsend_events_default partition of keepsend_events default;
+`,
+  },
+  {
+    name: 'engine/0010_workspaces',
+    sql: `-- How long the history of a workspace is retained, if less than that of the installation, in milliseconds. Null: as long.
+-- bodies_done_to: the attempt up to which bodies have been removed already. The row with the id '' has that of all workspaces.
+create table if not exists keepsend_workspaces (
+  id text collate "C" not null primary key,
+  attempts_ms bigint,
+  bodies_ms bigint,
+  bodies_done_to bigint not null default 0
+);
 `,
   },
 ]

@@ -180,8 +180,12 @@ export const attempts = pgTable('keepsend_attempts', {
   startedAt: bigint('started_at', { mode: 'number' }).notNull(),
   /** Of a first attempt: from the event to the attempt. Durations are microseconds. */
   queueUs: bigint('queue_us', { mode: 'number' }),
+  /** The look-up of the name; null if the connection was open. */
+  dnsUs: bigint('dns_us', { mode: 'number' }),
   /** Until the request had a connection: near 0 for one that was open. */
   connectUs: bigint('connect_us', { mode: 'number' }),
+  /** The TLS handshake; null if the connection was open. */
+  tlsUs: bigint('tls_us', { mode: 'number' }),
   /** From the start until the head of the response. */
   firstByteUs: bigint('first_byte_us', { mode: 'number' }),
   totalUs: bigint('total_us', { mode: 'number' }).notNull(),
@@ -278,3 +282,11 @@ export const problems = pgTable(
   },
   (table) => [primaryKey({ columns: [table.endpointId, table.errorClass, table.httpStatus] })],
 )
+/** How long the history of a workspace is retained, if less than that of the installation, in ms. Null: as long. */
+export const workspaces = pgTable('keepsend_workspaces', {
+  id: text('id').primaryKey().notNull(),
+  attemptsMs: bigint('attempts_ms', { mode: 'number' }),
+  bodiesMs: bigint('bodies_ms', { mode: 'number' }),
+  /** The id of the attempt up to which bodies have been removed already. */
+  bodiesDoneTo: bigint('bodies_done_to', { mode: 'number' }).notNull().default(0),
+})

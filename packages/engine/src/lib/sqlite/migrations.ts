@@ -161,7 +161,9 @@ create table if not exists keepsend_attempts (
   reason text not null check (reason = 'publish' or reason = 'retry' or reason = 'replay' or reason = 'test'),
   started_at integer not null,
   queue_us integer,
+  dns_us integer,
   connect_us integer,
+  tls_us integer,
   first_byte_us integer,
   total_us integer not null,
   outcome text not null
@@ -280,6 +282,18 @@ create table if not exists keepsend_events (
 
 -- The events of a workspace, newest first.
 create index if not exists keepsend_events_workspace on keepsend_events (workspace_id, id);
+`,
+  },
+  {
+    name: 'engine/0010_workspaces',
+    sql: `-- How long the history of a workspace is retained, if less than that of the installation, in milliseconds. Null: as long.
+-- bodies_done_to: the attempt up to which bodies have been removed already. The row with the id '' has that of all workspaces.
+create table if not exists keepsend_workspaces (
+  id text not null primary key,
+  attempts_ms integer,
+  bodies_ms integer,
+  bodies_done_to integer not null default 0
+) strict, without rowid;
 `,
   },
 ]

@@ -180,8 +180,12 @@ export const attempts = sqliteTable('keepsend_attempts', {
   startedAt: integer('started_at').notNull(),
   /** Of a first attempt: from the event to the attempt. Durations are microseconds. */
   queueUs: integer('queue_us'),
+  /** The look-up of the name; null if the connection was open. */
+  dnsUs: integer('dns_us'),
   /** Until the request had a connection: near 0 for one that was open. */
   connectUs: integer('connect_us'),
+  /** The TLS handshake; null if the connection was open. */
+  tlsUs: integer('tls_us'),
   /** From the start until the head of the response. */
   firstByteUs: integer('first_byte_us'),
   totalUs: integer('total_us').notNull(),
@@ -278,3 +282,11 @@ export const problems = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.endpointId, table.errorClass, table.httpStatus] })],
 )
+/** How long the history of a workspace is retained, if less than that of the installation, in ms. Null: as long. */
+export const workspaces = sqliteTable('keepsend_workspaces', {
+  id: text('id').primaryKey().notNull(),
+  attemptsMs: integer('attempts_ms'),
+  bodiesMs: integer('bodies_ms'),
+  /** The id of the attempt up to which bodies have been removed already. */
+  bodiesDoneTo: integer('bodies_done_to').notNull().default(0),
+})

@@ -67,6 +67,8 @@ async function maintain(
 ): Promise<MaintenanceResult> {
   const { db, logger, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
+  // Without history no statement: a Worker of the free plan has 50 requests for a tick. Before the payloads: an event that goes leaves its own.
+  const { more: hasOldHistory, ...ofHistory } = maintainHistory ? await maintainHistory() : NO_HISTORY
   const payloads = await cleanupPayloads(db, {
     batchSize: ROUND,
     retained: deps.history ? RETAINED_PAYLOADS : undefined,
@@ -75,8 +77,6 @@ async function maintain(
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  // Without history no statement: a Worker of the free plan has 50 requests for a tick.
-  const { more: hasOldHistory, ...ofHistory } = maintainHistory ? await maintainHistory() : NO_HISTORY
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)

@@ -99,6 +99,12 @@ const unsuccessful = await taken(
   client.GET('/attempts', { params: { query: { outcome: 'unsuccessful', endpointId: path.id } } }),
 )
 assert.ok(unsuccessful.data.some(({ id }) => id === attempt?.id))
+const [problem] = (await taken(client.GET('/problems', { params: { query: { endpointId: path.id } } }))).data
+assert.deepEqual([problem?.errorClass, problem?.httpStatus, problem?.state], ['http_4xx', 400, 'open'])
+const ofProblem = { params: { path: { id: problem?.id ?? '' } } }
+const acknowledged = await taken(client.POST('/problems/{id}/acknowledge', { ...ofProblem, body: { by: 'dana' } }))
+assert.equal(acknowledged.acknowledgedBy, 'dana')
+assert.equal((await taken(client.POST('/problems/{id}/resolve', ofProblem))).state, 'resolved')
 assert.equal(
   (await taken(client.POST('/deliveries/{id}/replay', { params: { path: { id: delivery.id } } }))).attempts,
   0,

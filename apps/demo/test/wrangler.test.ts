@@ -79,8 +79,10 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
     'keepsend/0002_keepsend_endpoints.sql',
     'keepsend/0003_keepsend_idempotency.sql',
     'keepsend/0004_keepsend_history.sql',
-    'keepsend/0005_keepsend_statistics.sql',
-    'keepsend/0005_keepsend_workspaces.sql',
+    'keepsend/0005_keepsend_problems.sql',
+    'keepsend/0006_keepsend_statistics.sql',
+    'keepsend/0007_keepsend_events.sql',
+    'keepsend/0008_keepsend_workspaces.sql',
     'sqlite/0001_messaging.sql',
   ])
 

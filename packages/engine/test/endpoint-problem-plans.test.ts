@@ -51,7 +51,7 @@ const EXPECTED = {
   'a change': BY_KEY,
   // Postgres names the index of the conflict.
   'a failure': onPostgres ? [...BY_KEY, 'pending_events_pkey'] : ['pending_events_pkey'],
-  maintenance: ['keepsend_problems_pkey', 'keepsend_problems_seen'],
+  maintenance: onPostgres ? ['keepsend_problems_seen'] : [...BY_KEY, 'keepsend_problems_seen'],
   'a deletion': BY_KEY,
 }
 

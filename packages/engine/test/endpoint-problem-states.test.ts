@@ -1,6 +1,7 @@
 // The states of a problem, and lists of problems. On each database.
 import { describe, expect, it } from 'vitest'
 import type { ProblemFilter } from '../src/index.ts'
+import { listProblems } from '../src/lib/problems/problem-list.ts'
 import { CLOSED, HOUR_MS, REFUSED, attempted, world } from './problems-world.ts'
 import { api, problem, read } from './routes.ts'
 
@@ -173,8 +174,10 @@ describe('a list of problems', () => {
   })
 
   it('has no row of another workspace, by whichever filter', async () => {
-    const { engine, ids, list } = await twelve()
+    const { db, engine, ids, list } = await twelve()
     const [latest] = await list()
+    const all = await listProblems(db, undefined, { limit: 20, retentionMs: HOUR_MS })
+    expect(all.rows).toEqual(await list())
     for (const filter of [
       {},
       { endpointId: ids[0] },

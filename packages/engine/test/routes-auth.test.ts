@@ -8,7 +8,8 @@ async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<s
   const { id } = await made.addEndpoint()
   await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
   const [row] = await made.rows()
-  return { endpoints: id, deliveries: row?.id ?? '', events: row?.id.slice(0, 40) ?? '' }
+  const problems = `prb_${id}.http_4xx.400`
+  return { endpoints: id, deliveries: row?.id ?? '', events: row?.id.slice(0, 40) ?? '', problems }
 }
 
 const fill = (path: string, id: string) => path.replace('{id}', id)

@@ -17,6 +17,8 @@ const STEPS: [step: string, is: (statement: SqlText) => boolean][] = [
   ['2 notify of the disabling', (statement) => notifies(statement, 'keepsend.endpoint.disabled')],
   ['2 disable', ({ sql }) => sql.startsWith("update keepsend_endpoints set status = 'disabled'")],
   ['2 notify of a failed delivery', (statement) => notifies(statement, 'keepsend.delivery.failed')],
+  ['2 record the attempts', ({ sql }) => sql.startsWith('insert into keepsend_attempts')],
+  ['2 count the problems', ({ sql }) => sql.startsWith('insert into keepsend_problems')],
   ['3 settle completed rows', ({ sql }) => sql.startsWith('delete from pending_events')],
   ['3 settle the other rows', ({ sql }) => sql.includes('update pending_events set status = to_status')],
   ['4 hold the backlog', ({ sql }) => sql.includes("set status = 'held'") && sql.includes('claimed_at is null')],
@@ -42,6 +44,7 @@ it('an eventful settle locks, changes endpoints while the claims are current, se
   const recorded: Statement[] = []
   const made = await rig({
     answer: ({ url }) => (url.includes('gone') ? 410 : url.includes('bad') ? 500 : 200),
+    history: true,
     operatorWorkspaceId: 'operator',
     circuit: { failuresInRow: 2 },
     wrap: (db) => ({
@@ -83,6 +86,8 @@ it('an eventful settle locks, changes endpoints while the claims are current, se
     '2 notify of the disabling',
     '2 disable',
     '2 notify of a failed delivery',
+    '2 record the attempts',
+    '2 count the problems',
     '3 settle completed rows',
     '3 settle the other rows',
     '4 hold the backlog',

@@ -18,6 +18,7 @@ async function recorded(history: EngineOptions['history']) {
       await consumeBatch(parts.policy, batchOf(parts.sent.splice(0).map(({ body }) => body)))
       return meter.read()
     },
+    read: () => meter.read(),
     list: () => parts.engine.attempts.list('w', { limit: 250 }),
   }
 }
@@ -31,8 +32,8 @@ describe('history on D1', () => {
     expect((await made.list()).rows).toEqual([])
     await hook.answer({ status: 500 })
     await made.publish(1)
-    // Four without history, and the attempt with its three indexes.
-    expect((await made.deliver()).rowsWritten).toBe(8)
+    // Four without history, the attempt with its three indexes, and its problem with two.
+    expect((await made.deliver()).rowsWritten).toBe(11)
     expect((await made.list()).rows).toMatchObject([
       { outcome: 'retry', httpStatus: 500, number: 1, connectUs: null, endpointId: hook.endpointId },
     ])
@@ -78,5 +79,36 @@ describe('history on D1', () => {
       'select delivery_id, count(*) as n from keepsend_attempts group by delivery_id order by delivery_id',
     ).all()
     expect(results).toEqual(ids.toSorted().map((id) => ({ delivery_id: id, n: 1 })))
+  })
+})
+
+describe('problems on D1', () => {
+  it('write three rows for the failures of a settle, however many there are, and none for a success', async () => {
+    const made = await recorded(true)
+    const hook = await made.addEndpoint()
+    const written = async (deliveries: number): Promise<number> => {
+      await made.publish(deliveries)
+      return (await made.deliver()).rowsWritten
+    }
+    await hook.answer({ status: 400 })
+    // Four for a delivery that fails, four for its attempt: the others are the problem, inserted or updated.
+    expect([await written(1), await written(1), await written(5)]).toEqual([8 + 3, 8 + 3, 5 * 8 + 3])
+    const { rows } = await made.engine.problems.list('w', { limit: 10 })
+    expect(rows).toMatchObject([{ httpStatus: 400, attempts: 7, deliveries: 7, endpointId: hook.endpointId }])
+    await hook.answer({ status: 200 })
+    expect(await written(1)).toBe(1)
+  })
+
+  it('are deleted past their retention by one statement, for one row each', async () => {
+    const made = await recorded(true)
+    const hook = await made.addEndpoint()
+    await hook.answer({ status: 400 })
+    await made.publish(1)
+    await made.deliver()
+    await made.engine.worker.maintain()
+    const { statements } = made.read()
+    await env.DB.exec('update keepsend_problems set last_seen_at = 1')
+    expect(await made.engine.worker.maintain()).toMatchObject({ deletedProblems: 1 })
+    expect(made.read()).toMatchObject({ statements, rowsWritten: 1 })
   })
 })

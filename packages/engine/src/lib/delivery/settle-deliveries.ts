@@ -74,7 +74,7 @@ export async function settleDeliveries(
   const notifications = eventful.flatMap((one) => notificationsOf(notifier, one))
   const holds = holdsOf(eventful)
   const refills = claim ? refillsOf(finished) : []
-  const problems = countProblems(db, history ? eventful : [])
+  const problems = countProblems(db, history, eventful)
   const others = [health.statements, requests, notifications, holds.ids, refills, problems.statements]
   if (others.every(({ length }) => length === 0)) {
     return { ...(await settleEvents(db, outcomes, { keepCompleted, claim, records })), changes: [] }

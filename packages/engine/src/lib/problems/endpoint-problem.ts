@@ -42,16 +42,15 @@ export function isResolved(problem: string, now = clock()): SqlText {
 
 const quiet = (row: string): string => `${row}last_seen_at <= ${clock().sql} - ${QUIET_MS.sql}`
 
-/** The columns as they are read. */
-export const problemRows = createCodec<typeof problems, Omit<EndpointProblem, 'id'>>({
+const COLUMNS = {
   endpointId: 'endpoint_id',
   errorClass: 'error_class',
-  httpStatus: { column: 'http_status', readAs: (row) => `nullif(${row}http_status, 0)` },
+  httpStatus: { column: 'http_status', readAs: (row: string) => `nullif(${row}http_status, 0)` },
   workspaceId: 'workspace_id',
-  state: { column: 'state', readAs: (row) => `case when ${quiet(row)} then 'resolved' else ${row}state end` },
+  state: { column: 'state', readAs: (row: string) => `case when ${quiet(row)} then 'resolved' else ${row}state end` },
   stateSince: {
     column: 'state_since',
-    readAs: (row) =>
+    readAs: (row: string) =>
       `case when ${quiet(row)} and ${row}state <> 'resolved' then ${row}last_seen_at + ${QUIET_MS.sql} else ${row}state_since end`,
   },
   acknowledgedBy: 'acknowledged_by',
@@ -62,7 +61,10 @@ export const problemRows = createCodec<typeof problems, Omit<EndpointProblem, 'i
   deliveries: 'deliveries',
   lastError: 'last_error',
   lastDeliveryId: 'last_delivery_id',
-})
+} as const
+
+/** The columns as they are read. */
+export const problemRows = createCodec<typeof problems, Omit<EndpointProblem, 'id'>>(COLUMNS)
 
 export function toProblem(row: Row): EndpointProblem {
   const read = problemRows.read(row)
@@ -78,22 +80,7 @@ export function problemKeyOf(id: string): ProblemKey | undefined {
   return status === undefined ? undefined : [endpointId, errorClass, Number(status)]
 }
 
-const ANSWERED = [
-  'endpointId',
-  'errorClass',
-  'httpStatus',
-  'workspaceId',
-  'state',
-  'stateSince',
-  'acknowledgedBy',
-  'opened',
-  'firstSeenAt',
-  'lastSeenAt',
-  'attempts',
-  'deliveries',
-  'lastError',
-  'lastDeliveryId',
-] as const satisfies (keyof EndpointProblem)[]
+const ANSWERED = Object.keys(COLUMNS)
 
 /** Selects a problem as one text for a stored answer; {@link readAnswered} parses it. */
 export function selectAnswered(db: Pick<OutboxDatabase, 'dialect'>, where: SqlText): SqlText {

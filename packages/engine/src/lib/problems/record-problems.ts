@@ -2,6 +2,7 @@ import type { ClaimRef, OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, clock, endpointIdOf, raw, sqlText, storable } from '@keepsend/outbox/internal'
 import { classOf } from '../error-classes.ts'
 import { TEST_TYPE, attemptEnd } from '../history/attempt-end.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
 import type { FinishedDelivery } from '../outcome.ts'
 import { isResolved } from './endpoint-problem.ts'
 
@@ -34,10 +35,11 @@ const MAX_ERROR = 1000
  */
 export function countProblems(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  history: HistoryOptions | undefined,
   finished: readonly FinishedDelivery[],
 ): FailedAttempts {
-  const failed = failedAttempts(finished)
-  if (failed.length === 0) return { endpointIds: [], statements: [] }
+  const failed = history ? failedAttempts(finished) : []
+  if (failed.length === 0) return NONE
   const source = dialect.rows('failed', failed, {
     place: ['integer', ({ place }) => place],
     claim_id: ['text', ({ id }) => id],
@@ -75,6 +77,8 @@ export function countProblems(
       last_delivery_id = excluded.last_delivery_id`
   return { endpointIds: [...new Set(failed.map(({ endpointId }) => endpointId))], statements: [statement] }
 }
+
+const NONE: FailedAttempts = { endpointIds: [], statements: [] }
 
 const REOPENS = isResolved('problem', raw('excluded.last_seen_at'))
 

@@ -11,7 +11,8 @@ import { batchOf, rig } from './rig.ts'
 async function recorded(history: EngineOptions['history']) {
   const meter = metered(env.DB)
   const parts = await rig({ engine: { history }, wrap: () => fromD1(meter.d1) })
-  const count = async (table: string) => (await env.DB.prepare(`select count(*) as n from ${table}`).first('n')) as number
+  const count = async (table: string) =>
+    (await env.DB.prepare(`select count(*) as n from ${table}`).first('n')) as number
   let published = 0
   const publish = async (id = newEventId()) => {
     const dispatched: Promise<void>[] = []
@@ -73,8 +74,8 @@ describe('events on D1', () => {
     await made.deliver()
     expect(await made.rows()).toEqual([])
     const id = `${eventId}.${hook.endpointId}`
-    const [first, second] = await Promise.allSettled([1, 2].map(() => made.engine.deliveries.replay('w', id)))
-    expect([first?.status, second?.status].toSorted()).toEqual(['fulfilled', 'rejected'])
+    const replays = await Promise.allSettled([1, 2].map(() => made.engine.deliveries.replay('w', id)))
+    expect(replays.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     const outcome = { kind: 'complete', httpStatus: 200 } as const
     const { lost } = await made.engine.worker.settle([{ claim: { ...row!, gen: row!.gen + 1 }, outcome }])
     expect([lost, (await made.rows()).map((again) => again.id)]).toEqual([[id], [id]])

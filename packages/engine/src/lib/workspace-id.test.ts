@@ -183,7 +183,12 @@ describe("another workspace's id", () => {
   it('is refused like one that does not exist by every method that has a workspace and an id', async () => {
     const { engine, ids, ...made } = await twoTenants()
     const before = await everything(made)
-    const stores = { endpoints: engine.endpoints, deliveries: engine.deliveries, events: engine.events, apiKeys: engine.apiKeys }
+    const stores = {
+      endpoints: engine.endpoints,
+      deliveries: engine.deliveries,
+      events: engine.events,
+      apiKeys: engine.apiKeys,
+    }
     // Methods without an id of an existing thing: they create something, or list.
     const idless = /\.(create|list|listEvents|authenticate)$/
     const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }

@@ -152,9 +152,13 @@ export function insertSelectStatements(
     where true
     ${UNLESS_THERE}
     returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"`
-  if (!record) return { before: stored.before, insert: sqlText`
+  if (!record)
+    return {
+      before: stored.before,
+      insert: sqlText`
     with ${ctes}
-    ${insert}` }
+    ${insert}`,
+    }
   return { before: stored.before, ...dialect.insertRecorded({ ctes, insert, returned: RETURNED }, event, record) }
 }
 

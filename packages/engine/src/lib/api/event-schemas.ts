@@ -34,9 +34,11 @@ export const publishedEvent = z
   .object({ object: z.literal('event'), id: id('event'), type: z.string() })
   .openapi('PublishedEvent')
 
-const deliveryCounts = z.object({ pending: count, held: count, completed: count, failed: count }).openapi('DeliveryCounts', {
-  description: 'Its deliveries by status: the retained ones, and those that are known to be delivered',
-})
+const deliveryCounts = z
+  .object({ pending: count, held: count, completed: count, failed: count })
+  .openapi('DeliveryCounts', {
+    description: 'Its deliveries by status: the retained ones, and those that are known to be delivered',
+  })
 
 export const eventSummary = z
   .object({
@@ -58,7 +60,8 @@ export const eventDetail = z
       // zod documents `unknown` as required only if it refuses undefined.
       .refine((payload) => payload !== undefined)
       .openapi({
-        description: 'The body of each delivery: `type`, `timestamp` and `data`, or a raw body as its text; null: no longer stored',
+        description:
+          'The body of each delivery: `type`, `timestamp` and `data`, or a raw body as its text; null: no longer stored',
       }),
     contentType: z.string().nullable().openapi({ description: 'That of a raw body; null: `payload` is the envelope' }),
     counts: deliveryCounts,

@@ -76,7 +76,11 @@ export function createEventStore(
       const { rows, next, complete } = await deliveries.listEvents(workspaceId, { limit, before: range.before })
       const shown = rows.filter((one) => one.id >= range.from && (type === undefined || one.type === type))
       const more = next !== undefined && next > range.from
-      return { rows: shown, next: more ? next : undefined, complete: complete && (!more || shown.length === rows.length) }
+      return {
+        rows: shown,
+        next: more ? next : undefined,
+        complete: complete && (!more || shown.length === rows.length),
+      }
     },
 
     async get(workspaceId, eventId) {

@@ -81,11 +81,10 @@ export function createEngine(options: EngineOptions): Engine {
     logger.warn({}, 'signing secrets are stored in plaintext; use this for development only')
   if (development) logger.warn({}, DEVELOPMENT_WARNING)
   const { rowsStart = 'now', messagesPerPublish } = queue
-  const { deliveriesPerPublish } = limits
   const fewReceivers = createReceiverCount(settings.monotonic)
   const recordsEvents = settings.history?.events ?? false
-  const publishing = { maxAgeMs, deliveriesPerPublish, recordsEvents }
-  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, ...publishing }
+  const bounds = { maxAgeMs, deliveriesPerPublish: limits.deliveriesPerPublish }
+  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, recordsEvents, ...bounds }
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()

@@ -73,7 +73,7 @@ export function createEngine(options: EngineOptions): Engine {
   } = readOptions(options)
   const logger = redactingLogger(given, settings.monotonic)
   const lifecycle = createLifecycle(logger)
-  const { sender, development } = settings
+  const { sender, development, operatorWorkspaceId, random, publicUrl } = settings
   const checkUrl = createCheckUrl(settings.urlPolicy, { allowLoopback: development })
   const secretStore = createSecretStore(options.secrets)
   const endpointCache = createEndpointCache(db, secretStore, checkUrl, settings.monotonic)
@@ -103,7 +103,6 @@ export function createEngine(options: EngineOptions): Engine {
   }
   // Without a sender another process delivers, and only that one knows whether it supports TLS options.
   const canUseTls = sender === undefined || sender.supports?.tls === true
-  const { operatorWorkspaceId, random } = settings
   const notifier = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
   const probing = { openMs: circuit.openMs, random }
   const notifyQueue = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>
@@ -246,7 +245,6 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   const countRequest = createRequestLimit(limits.requestsPerSecond, settings.monotonic)
-  const { publicUrl } = settings
   const routes = createRoutes(engine, options.authenticate ?? apiKeys.authenticate, { publicUrl, countRequest })
   return Object.assign(engine, { routes })
 }

@@ -95,8 +95,8 @@ const EVENT = 'evt_01910000-0000-7000-8000-000000000250'
 
 /** Each call, and the most rows that one of its statements may read, of all tables and indexes. */
 const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: number][] = [
-  ['a publish', ({ publish }) => publish({ type: 'a.b', workspaceId: 'w1', data: {} }), 20],
-  ['a repeated publish', ({ publish }) => publish({ type: 'a.b', workspaceId: 'w1', data: {}, id: EVENT }), 20],
+  ['a publish', (engine) => engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} }), 20],
+  ['a repeated publish', (engine) => engine.publish({ type: 'a.b', workspaceId: 'w1', data: {}, id: EVENT }), 20],
   ['a list', ({ events }) => events.list('w1', { limit: 50 }), 400],
   ['its next page', ({ events }) => events.list('w1', { limit: 50, before: EVENT }), 400],
   ['a list of one type', ({ events }) => events.list('w1', { limit: 50, type: 'c.d' }), 2100],

@@ -177,8 +177,8 @@ export class SqsWorker {
   /** Inserts the rows of an event that has none. While the database refuses, the message stays in the queue. */
   async #insertRows(event: QueuedEvent): Promise<boolean> {
     try {
-      const { db } = this.#engine
-      const messages = await insertQueuedEvent({ db, rowsStart: this.#queue.rowsStart }, event)
+      const { db, recordsEvents } = this.#engine
+      const messages = await insertQueuedEvent({ db, rowsStart: this.#queue.rowsStart, recordsEvents }, event)
       await this.#dispatch(messages.map((message) => ({ message, delayMs: 0 })))
       return true
     } catch (error) {

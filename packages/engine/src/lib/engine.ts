@@ -76,7 +76,7 @@ export function createEngine(options: EngineOptions): Engine {
   } = readOptions(options)
   const logger = redactingLogger(given, settings.monotonic)
   const lifecycle = createLifecycle(logger)
-  const { sender, development } = settings
+  const { sender, development, operatorWorkspaceId, random, publicUrl } = settings
   const checkUrl = createCheckUrl(settings.urlPolicy, { allowLoopback: development })
   const secretStore = createSecretStore(options.secrets)
   const endpointCache = createEndpointCache(db, secretStore, checkUrl, settings.monotonic)
@@ -84,11 +84,10 @@ export function createEngine(options: EngineOptions): Engine {
     logger.warn({}, 'signing secrets are stored in plaintext; use this for development only')
   if (development) logger.warn({}, DEVELOPMENT_WARNING)
   const { rowsStart = 'now', messagesPerPublish } = queue
-  const { deliveriesPerPublish } = limits
   const fewReceivers = createReceiverCount(settings.monotonic)
   const recordsEvents = settings.history?.events ?? false
-  const publishing = { maxAgeMs, deliveriesPerPublish, recordsEvents }
-  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, ...publishing }
+  const bounds = { maxAgeMs, deliveriesPerPublish: limits.deliveriesPerPublish }
+  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, recordsEvents, ...bounds }
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
@@ -107,7 +106,6 @@ export function createEngine(options: EngineOptions): Engine {
   }
   // Without a sender another process delivers, and only that one knows whether it supports TLS options.
   const canUseTls = sender === undefined || sender.supports?.tls === true
-  const { operatorWorkspaceId, random } = settings
   const notifier = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
   const probing = { openMs: circuit.openMs, random }
   const notifyQueue = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>
@@ -257,7 +255,6 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   const countRequest = createRequestLimit(limits.requestsPerSecond, settings.monotonic)
-  const { publicUrl } = settings
   const routes = createRoutes(engine, options.authenticate ?? apiKeys.authenticate, { publicUrl, countRequest })
   return Object.assign(engine, { routes })
 }

@@ -96,6 +96,31 @@ export function payloadCleanupPromises(holds: Holds): void {
     expect(watched.count.statements).toBe(6)
   })
 
+  holds(
+    'a payload that a table of the caller retains stays, and a pass ends at the first of nearly all',
+    async ({ db }) => {
+      await enqueueEvents(db, [...sharing(4), ...sharing(4), ...sharing(4)])
+      await completeAll(db)
+      const { rows } = await db.run<{ id: number }>(sqlText`select id as "id" from keepsend_payloads order by id`)
+      const [first, second, third] = rows.map(({ id }) => id)
+      if (first === undefined || second === undefined || third === undefined) throw new Error('three payloads')
+      const cleanUp = (from: number | null, retainedId: number) =>
+        cleanupPayloads(db, {
+          now: T,
+          retained: {
+            from: sqlText`cast(${from} as bigint)`,
+            reference: sqlText`case when stored.id = ${retainedId} then 1 end`,
+          },
+        })
+      const left = async () => (await db.run(sqlText`select id as "id" from keepsend_payloads order by id`)).rows
+      expect(await cleanUp(third, first)).toMatchObject({ deleted: 1 })
+      expect(await left()).toEqual([{ id: first }, { id: third }])
+      await db.run(sqlText`update keepsend_sweep_pass set payloads_next_at = 0`)
+      expect(await cleanUp(null, first)).toMatchObject({ deleted: 1 })
+      expect(await left()).toEqual([{ id: first }])
+    },
+  )
+
   holds('two concurrent clean-ups delete each payload once', async ({ db, rival }) => {
     await enqueueEvents(db, Array.from({ length: 40 }, () => sharing(4)).flat())
     await completeAll(db)

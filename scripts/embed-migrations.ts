@@ -20,6 +20,7 @@ const WRANGLER_ORDER = [
   'engine/0001_endpoints',
   'engine/0002_idempotency',
   'engine/0003_history',
+  'engine/0008_notifications',
 ]
 
 // D1 bills each index of a new row.

@@ -35,7 +35,7 @@ export { ERROR_CLASSES, HTTP_EXPLANATIONS, classOf, explanationOf } from './lib/
 export type { EngineErrorCode } from './lib/errors.ts'
 export { EngineError } from './lib/errors.ts'
 export type { CircuitOptions } from './lib/health/circuit-breaker.ts'
-export type { OperationalType } from './lib/health/operational-webhooks.ts'
+export type { OperationalType } from './lib/health/occurrence.ts'
 export type { CommitWithEventsOptions } from './lib/hono.ts'
 export { commitWithEvents, keepsend, publishEvent, replayIdempotentResponse } from './lib/hono.ts'
 export type { Attempt, AttemptFilter, AttemptStore } from './lib/history/attempt-list.ts'

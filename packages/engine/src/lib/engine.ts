@@ -101,8 +101,8 @@ export function createEngine(options: EngineOptions): Engine {
   }
   // Without a sender another process delivers, and only that one knows whether it supports TLS options.
   const canUseTls = sender === undefined || sender.supports?.tls === true
-  const { operatorWorkspaceId, random } = settings
-  const notifier = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
+  const { random } = settings
+  const notifier = createNotifier(target, settings)
   const probing = { openMs: circuit.openMs, random }
   const notifyQueue = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>
     dispatchRows(queue, messages, { db, counters, logger })

@@ -63,6 +63,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
   if (orphaned > 0)
     logger.warn({ deliveries: orphaned }, 'found deliveries held for deleted endpoints; marked them failed')
   const expiry = await expire(deps)
+  const moreNotifications = (await deps.notifier?.sendCollected()) ?? false
   await db.maintain?.()
   return {
     expired: expiry.expired,
@@ -74,6 +75,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     ...held,
     more:
       expiry.more ||
+      moreNotifications ||
       rows.more ||
       payloads.more ||
       held.more ||
@@ -96,7 +98,7 @@ async function expire({
     // The rows are locked before the notifications are made, so that exactly the rows that expire are notified.
     alongside: (rows) =>
       notifier
-        ? [...lockDeliveries(db, rows), ...rows.flatMap((row) => notifier.delivery(row, { error: EXPIRED }))]
+        ? [...lockDeliveries(db, rows), ...notifier.deliveries(rows.map((row) => ({ claim: row, error: EXPIRED })))]
         : [],
   })
   const expired = ids.length

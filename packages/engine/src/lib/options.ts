@@ -103,6 +103,12 @@ export interface EngineOptions {
    * `keepsend.*`; `*` does not match them. @default no operational webhooks
    */
   operatorWorkspaceId?: string | undefined
+  /**
+   * Whether each workspace may get the operational webhooks about its own endpoints and deliveries: its endpoints that subscribe
+   * to them by name, by `keepsend.endpoint.*` or by `keepsend.*`, except the endpoint that one is about. At most one a minute of
+   * each type about an endpoint, with a count. @default false
+   */
+  workspaceNotifications?: boolean | undefined
   /** Receives the log lines; {@link silentLogger} writes nothing. @default consoleLogger */
   logger?: Logger | undefined
   /** The `User-Agent` header of every attempt. @default 'Keepsend' */
@@ -137,6 +143,7 @@ export const ENGINE_OPTION_NAMES = {
   limits: LIMIT_OPTIONS,
   circuit: CIRCUIT_OPTIONS,
   operatorWorkspaceId: 'text',
+  workspaceNotifications: 'boolean',
   logger: 'object',
   userAgent: 'text',
   random: 'function',
@@ -159,6 +166,7 @@ const DEFAULTS = {
   maxAgeMs: DEFAULT_MAX_AGE_MS,
   retentionMs: DEFAULT_RETENTION_MS,
   idempotencyRetentionMs: IDEMPOTENCY_RETENTION_MS,
+  workspaceNotifications: false,
   userAgent: 'Keepsend',
   random: Math.random,
   monotonic: () => performance.now(),

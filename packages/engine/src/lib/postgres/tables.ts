@@ -195,3 +195,25 @@ export const attempts = pgTable('keepsend_attempts', {
   /** The first bytes of the response. */
   body: text('body'),
 })
+
+/** The notifications of workspaces about their endpoints, with `workspaceNotifications`: at most one a minute of each type. */
+export const notifications = pgTable(
+  'keepsend_notifications',
+  {
+    endpointId: text('endpoint_id').notNull(),
+    /** The type of the notification. */
+    type: text('event_type').$type<`keepsend.${string}`>().notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    /** The notification that was sent with all of this; null while it collects, to be sent a minute after `sentAt`. */
+    eventId: text('event_id'),
+    sentAt: bigint('sent_at', { mode: 'number' }).notNull(),
+    /** When the first of them happened. */
+    beganAt: bigint('began_at', { mode: 'number' }).notNull(),
+    occurrences: integer('occurrences').notNull(),
+    /** The first failed deliveries, joined by commas. */
+    deliveryIds: text('delivery_ids'),
+    /** The data of the first of them, as JSON. */
+    data: text('data').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.endpointId, table.type] })],
+)

@@ -40,16 +40,17 @@ export interface PublishTarget {
 export function fanOutStatements(
   target: PublishTarget,
   event: PreparedEvent,
-  { only, expectsFew }: FanOutOptions = {},
+  how: FanOutOptions = {},
 ): InsertStatements {
   const { db, rowsStart } = target
+  const { only, expectsFew } = how
   const matching = [db.dialect.oneOf(patternsOf(event.type)), db.dialect.oneOf(channelsOf(event))] as const
   const isPlain =
     only === undefined &&
     rowsStart === 'now' &&
     event.contentType === null &&
     maxInlineRows(db.dialect, event.payload, expectsFew) === Infinity
-  if (!isPlain) return fanOutToSubscribers(target, event, matching, { only, expectsFew })
+  if (!isPlain) return fanOutToSubscribers(target, event, matching, how)
   const { id, workspaceId, type, payload } = event
   const [patterns, channels] = matching
   return {
@@ -106,7 +107,7 @@ function fanOutToSubscribers(
   target: PublishTarget,
   event: Publishable,
   [patterns, channels]: Matching,
-  { only = ALWAYS, expectsFew }: FanOutOptions,
+  { only = ALWAYS, ...how }: FanOutOptions,
 ): InsertStatements {
   return forEndpoints(
     target,
@@ -116,7 +117,7 @@ function fanOutToSubscribers(
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
     ) and ${only}`,
-    { maxRows: target.deliveriesPerPublish, expectsFew },
+    { maxRows: target.deliveriesPerPublish, ...how },
   )
 }
 
@@ -127,6 +128,8 @@ interface FanOutOptions {
   only?: SqlText | undefined
   /** See {@link ReceiverCount}. @default the receivers are counted */
   expectsFew?: boolean | undefined
+  /** Rows that start now are not put in line: the sweep takes them, and later rows are dispatched. @default false */
+  isSwept?: boolean | undefined
 }
 
 const ALWAYS = raw('1 = 1')
@@ -158,20 +161,20 @@ function forEndpoints(
   { db, rowsStart, messagesPerPublish }: PublishTarget,
   event: Publishable,
   whereAt: (now: SqlText) => SqlText,
-  { maxRows, expectsFew }: { maxRows?: number | undefined; expectsFew: boolean | undefined },
+  how: Omit<FanOutOptions, 'only'> & { maxRows?: number | undefined },
 ): InsertStatements {
   const { id: eventId, workspaceId, type, payload } = event
   const contentType = event.contentType ?? undefined
   const joinsLine = messagesPerPublish !== undefined
   return insertSelectStatements(
     db.dialect,
-    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, maxRows, expectsFew },
+    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, ...how },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),
       heldFor: initialHoldReason(now),
       from: sqlText`keepsend_endpoints where ${whereAt(now)}`,
-      isFew: maxRows === undefined ? undefined : hasFewEndpoints(db, workspaceId, maxRows),
+      isFew: how.maxRows === undefined ? undefined : hasFewEndpoints(db, workspaceId, how.maxRows),
     }),
   )
 }

@@ -21,6 +21,7 @@ const WRANGLER_ORDER = [
   'engine/0002_idempotency',
   'engine/0003_history',
   'engine/0008_notifications',
+  'engine/0009_workers',
 ]
 
 // D1 bills each index of a new row.

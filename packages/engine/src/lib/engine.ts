@@ -41,6 +41,7 @@ import { PLAINTEXT, createSecretStore } from './secrets/secret-store.ts'
 import { createWebCryptoSigner } from './signing/sign.ts'
 import { createEndpointCache } from './endpoints/endpoint-cache.ts'
 import { resumeHeld } from './backlog/resume-due.ts'
+import { createHeartbeat, createWorkerList } from './workers.ts'
 
 // Held rows that enabling, resuming or replaying an endpoint resumes immediately; its timer resumes the others.
 const FIRST_RESUMED = 100
@@ -101,9 +102,8 @@ export function createEngine(options: EngineOptions): Engine {
   }
   // Without a sender another process delivers, and only that one knows whether it supports TLS options.
   const canUseTls = sender === undefined || sender.supports?.tls === true
-  const { random } = settings
   const notifier = createNotifier(target, settings)
-  const probing = { openMs: circuit.openMs, random }
+  const probing = { openMs: circuit.openMs, random: settings.random }
   const notifyQueue = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>
     dispatchRows(queue, messages, { db, counters, logger })
 
@@ -134,6 +134,7 @@ export function createEngine(options: EngineOptions): Engine {
     apiKeys,
     deliveries: createDeliveryStore(db, rowsStart, resumeFirst),
     attempts: createAttemptStore(db, settings.history),
+    workers: createWorkerList(db, settings.history !== undefined),
     counters,
     logger,
     worker: createEngineWorker({
@@ -147,6 +148,7 @@ export function createEngine(options: EngineOptions): Engine {
       delivering,
       keyCheck,
       lifecycle,
+      heartbeat: settings.history && createHeartbeat(db, { ...settings, rowsStart }),
     }),
     maxAgeMs,
     limits,

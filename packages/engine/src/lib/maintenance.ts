@@ -7,6 +7,7 @@ import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
 import type { Notifier } from './health/operational-webhooks.ts'
+import type { Heartbeat } from './workers.ts'
 import { type HeldRowsMaintenance, maintainHeldRows } from './backlog/orphans.ts'
 
 /** The counts of one round of maintenance. */
@@ -37,6 +38,8 @@ export interface MaintenanceDeps {
   maxAgeMs: number
   idempotencyRetentionMs: number
   history: HistoryOptions | undefined
+  /** Absent without `history`. */
+  heartbeat: Heartbeat | undefined
 }
 
 // Rows of one kind in a round. With operational webhooks each expired row adds statements to its transaction, so fewer.
@@ -64,6 +67,7 @@ export async function maintain(deps: MaintenanceDeps): Promise<MaintenanceResult
     logger.warn({ deliveries: orphaned }, 'found deliveries held for deleted endpoints; marked them failed')
   const expiry = await expire(deps)
   const moreNotifications = (await deps.notifier?.sendCollected()) ?? false
+  await deps.heartbeat?.beat()
   await db.maintain?.()
   return {
     expired: expiry.expired,

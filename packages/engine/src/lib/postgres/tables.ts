@@ -217,3 +217,17 @@ export const notifications = pgTable(
   },
   (table) => [primaryKey({ columns: [table.endpointId, table.type] })],
 )
+
+/** The processes that deliver, with `history`: each with its last heartbeat. Counts are null for a cron. */
+export const workers = pgTable('keepsend_workers', {
+  id: text('id').primaryKey().notNull(),
+  kind: text('kind', { enum: ['poller', 'cron'] }).notNull(),
+  version: text('version').notNull(),
+  startedAt: bigint('started_at', { mode: 'number' }).notNull(),
+  seenAt: bigint('seen_at', { mode: 'number' }).notNull(),
+  claimed: bigint('claimed', { mode: 'number' }),
+  settled: bigint('settled', { mode: 'number' }),
+  intervalMs: bigint('interval_ms', { mode: 'number' }),
+  intervalClaimed: bigint('interval_claimed', { mode: 'number' }),
+  intervalSettled: bigint('interval_settled', { mode: 'number' }),
+})

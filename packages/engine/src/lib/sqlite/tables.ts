@@ -217,3 +217,17 @@ export const notifications = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.endpointId, table.type] })],
 )
+
+/** The processes that deliver, with `history`: each with its last heartbeat. Counts are null for a cron. */
+export const workers = sqliteTable('keepsend_workers', {
+  id: text('id').primaryKey().notNull(),
+  kind: text('kind', { enum: ['poller', 'cron'] }).notNull(),
+  version: text('version').notNull(),
+  startedAt: integer('started_at').notNull(),
+  seenAt: integer('seen_at').notNull(),
+  claimed: integer('claimed'),
+  settled: integer('settled'),
+  intervalMs: integer('interval_ms'),
+  intervalClaimed: integer('interval_claimed'),
+  intervalSettled: integer('interval_settled'),
+})

@@ -23,6 +23,8 @@ const WRANGLER_ORDER = [
   'engine/0005_problems',
   'engine/0006_statistics',
   'engine/0007_events',
+  'engine/0008_notifications',
+  'engine/0009_workers',
   'engine/0010_workspaces',
 ]
 

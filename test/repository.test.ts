@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { VERSION } from '../packages/engine/src/lib/version.ts'
 import { WRANGLER_FOLDER, embeddedMigrations, wranglerMigrations } from '../scripts/embed-migrations.ts'
 
 const MOST_LINES = 250
@@ -19,6 +20,11 @@ test('no source file is longer than 250 lines, unless its first comment says why
     return lines.length > MOST_LINES && !givesReason(lines)
   })
   expect(tooLong).toEqual([])
+})
+
+test('the version in the source of the engine is that of its package', () => {
+  const { version } = JSON.parse(readFileSync('packages/engine/package.json', 'utf8')) as { version: string }
+  expect(VERSION).toBe(version)
 })
 
 test('nothing is left for later in what users run', () => {

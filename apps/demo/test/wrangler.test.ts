@@ -82,7 +82,9 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
     'keepsend/0005_keepsend_problems.sql',
     'keepsend/0006_keepsend_statistics.sql',
     'keepsend/0007_keepsend_events.sql',
-    'keepsend/0008_keepsend_workspaces.sql',
+    'keepsend/0008_keepsend_notifications.sql',
+    'keepsend/0009_keepsend_workers.sql',
+    'keepsend/0010_keepsend_workspaces.sql',
     'sqlite/0001_messaging.sql',
   ])
 

@@ -17,6 +17,7 @@ import type { LifecycleListener, LifecycleName } from './lifecycle.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
 import type { EngineRoutes } from './engine-routes.ts'
+import type { WorkerList } from './workers.ts'
 
 export interface PublishResult {
   eventId: string
@@ -40,6 +41,8 @@ export interface Engine {
   readonly problems: ProblemStore
   /** How long the history of a workspace is retained. */
   readonly workspaces: WorkspaceStore
+  /** The processes that deliver, with `history`. */
+  readonly workers: WorkerList
   readonly counters: EngineCounters
   /** The part that queues and pollers call to deliver: see docs/writing-an-adapter.md. */
   readonly worker: EngineWorker

@@ -83,13 +83,14 @@ export interface WorkerDeps extends MaintenanceDeps, SettleDeps {
 const INTERNAL_ERROR_RETRY_MS = 60_000
 
 export function createEngineWorker(deps: WorkerDeps): EngineWorker {
-  const { db, logger, random, circuit, delivering, keyCheck, lifecycle, monotonic } = deps
+  const { db, logger, random, circuit, delivering, keyCheck, lifecycle, heartbeat, monotonic } = deps
 
   const settle: EngineWorker['settle'] = async (finished, next = {}) => {
     checkNames('engine.worker.settle', SETTLE_NEXT_OPTIONS, next)
     const { changes, ...settled } = await settleDeliveries(deps, finished, next)
     logChanges(logger, changes)
     noteOutcomes(delivering.endpointCache, finished, circuit.failuresInRow)
+    heartbeat?.settled(finished.length - settled.lost.length)
     tellSettled(lifecycle, finished, settled.lost)
     for (const change of changes) lifecycle.emit('endpoint', change)
     return settled
@@ -125,7 +126,10 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
       return result
     },
 
-    noteClaim: (claimed) => noteClaim(deps, claimed),
+    noteClaim(claimed) {
+      heartbeat?.claimed(claimed.claims?.length ?? 0)
+      noteClaim(deps, claimed)
+    },
     noteSweep: (swept) => lifecycle.emit('swept', swept),
     maintain: createMaintenance(deps),
     checkKeys: () => keyCheck.begin(),

@@ -45,6 +45,7 @@ import { PLAINTEXT, createSecretStore } from './secrets/secret-store.ts'
 import { createWebCryptoSigner } from './signing/sign.ts'
 import { createEndpointCache } from './endpoints/endpoint-cache.ts'
 import { resumeHeld } from './backlog/resume-due.ts'
+import { createHeartbeat, createWorkerList } from './workers.ts'
 
 // Held rows that enabling, resuming or replaying an endpoint resumes immediately; its timer resumes the others.
 const FIRST_RESUMED = 100
@@ -108,6 +109,8 @@ export function createEngine(options: EngineOptions): Engine {
   const canUseTls = sender === undefined || sender.supports?.tls === true
   const notifier = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
   const probing = { openMs: circuit.openMs, random }
+  const notifier = createNotifier(target, settings)
+  const probing = { openMs: circuit.openMs, random: settings.random }
   const notifyQueue = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>
     dispatchRows(queue, messages, { db, counters, logger })
 
@@ -147,6 +150,7 @@ export function createEngine(options: EngineOptions): Engine {
     statistics: createStatisticsStore(db, settings.history),
     problems: createProblemStore(db, settings.history),
     workspaces: createWorkspaceStore(db, settings.history),
+    workers: createWorkerList(db, settings.history !== undefined),
     counters,
     logger,
     worker: createEngineWorker({
@@ -160,6 +164,7 @@ export function createEngine(options: EngineOptions): Engine {
       delivering,
       keyCheck,
       lifecycle,
+      heartbeat: settings.history && createHeartbeat(db, { ...settings, rowsStart }),
     }),
     maxAgeMs,
     limits,

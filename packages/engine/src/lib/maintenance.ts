@@ -8,6 +8,7 @@ import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
 import type { Notifier } from './health/operational-webhooks.ts'
+import type { Heartbeat } from './workers.ts'
 import { type HeldRowsMaintenance, maintainHeldRows } from './backlog/orphans.ts'
 
 /** The counts of one round of maintenance. */
@@ -48,6 +49,8 @@ export interface MaintenanceDeps {
   maxAgeMs: number
   idempotencyRetentionMs: number
   history: HistoryOptions | undefined
+  /** Absent without `history`. */
+  heartbeat: Heartbeat | undefined
 }
 
 // Rows of one kind in a round. With operational webhooks each expired row adds statements to its transaction, so fewer.
@@ -84,6 +87,8 @@ async function maintain(
   if (orphaned > 0)
     logger.warn({ deliveries: orphaned }, 'found deliveries held for deleted endpoints; marked them failed')
   const expiry = await expire(deps)
+  const moreNotifications = (await deps.notifier?.sendCollected()) ?? false
+  await deps.heartbeat?.beat()
   await db.maintain?.()
   return {
     expired: expiry.expired,
@@ -95,6 +100,7 @@ async function maintain(
     ...held,
     more:
       expiry.more ||
+      moreNotifications ||
       rows.more ||
       payloads.more ||
       held.more ||
@@ -117,7 +123,7 @@ async function expire({
     // The rows are locked before the notifications are made, so that exactly the rows that expire are notified.
     alongside: (rows) =>
       notifier
-        ? [...lockDeliveries(db, rows), ...rows.flatMap((row) => notifier.delivery(row, { error: EXPIRED }))]
+        ? [...lockDeliveries(db, rows), ...notifier.deliveries(rows.map((row) => ({ claim: row, error: EXPIRED })))]
         : [],
   })
   const expired = ids.length

@@ -8,6 +8,7 @@ import {
   withDefaults,
 } from '@keepsend/outbox/internal'
 import type { Authenticate } from './access/api-key.ts'
+import { commonPolicy } from './url-policy/common-policy.ts'
 import { URL_POLICY_OPTIONS, type UrlPolicy } from './url-policy/check-url.ts'
 import { CIRCUIT_OPTIONS, type CircuitOptions, circuitOptions } from './health/circuit-breaker.ts'
 import { EngineError, checkBounds, checkMethods, checkNames } from './errors.ts'
@@ -22,6 +23,7 @@ import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import { loopbackSender } from './delivery/loopback-sender.ts'
 import type { Secrets } from './secrets/secret-store.ts'
 import type { Signer } from './signing/signer.ts'
+import { checkWorkerId } from './workers.ts'
 
 export interface EngineOptions {
   /** The database that the host's writes and the deliveries are committed to. Run `migrateEngine(db)` first. */
@@ -103,6 +105,18 @@ export interface EngineOptions {
    * `keepsend.*`; `*` does not match them. @default no operational webhooks
    */
   operatorWorkspaceId?: string | undefined
+  /**
+   * Whether each workspace may get the operational webhooks about its own endpoints and deliveries: its endpoints that subscribe
+   * to them by name, by `keepsend.endpoint.*` or by `keepsend.*`, except the endpoint that one is about. At most one a minute of
+   * each type about an endpoint, with a count. @default false
+   */
+  workspaceNotifications?: boolean | undefined
+  /**
+   * The name of this process in `engine.workers`, with `history`: 1–64 characters of `A-Za-z0-9_.:-`. Each process needs its own.
+   *
+   * @default a random one for each engine; `cron` if the queue is not polled
+   */
+  workerId?: string | undefined
   /** Receives the log lines; {@link silentLogger} writes nothing. @default consoleLogger */
   logger?: Logger | undefined
   /** The `User-Agent` header of every attempt. @default 'Keepsend' */
@@ -137,6 +151,8 @@ export const ENGINE_OPTION_NAMES = {
   limits: LIMIT_OPTIONS,
   circuit: CIRCUIT_OPTIONS,
   operatorWorkspaceId: 'text',
+  workspaceNotifications: 'boolean',
+  workerId: 'text',
   logger: 'object',
   userAgent: 'text',
   random: 'function',
@@ -158,6 +174,7 @@ const DEFAULTS = {
   keepCompleted: false,
   retentionMs: DEFAULT_RETENTION_MS,
   idempotencyRetentionMs: IDEMPOTENCY_RETENTION_MS,
+  workspaceNotifications: false,
   userAgent: 'Keepsend',
   random: Math.random,
   monotonic: () => performance.now(),
@@ -201,6 +218,7 @@ export function readOptions(options: EngineOptions): WithDefaults<
     )
   }
   checkPublicUrl(whole.publicUrl)
+  checkWorkerId(whole.workerId)
   const longest = longestMs(retrySchedule)
   if (!(Number.isInteger(maxAgeMs) && maxAgeMs > longest && maxAgeMs <= MAX_AGE_MS)) {
     throw new EngineError(
@@ -218,18 +236,6 @@ export function readOptions(options: EngineOptions): WithDefaults<
     history,
     limits: readLimits(options.limits),
   }
-}
-
-/** With different policies, the engine could accept a URL whose deliveries the sender would all refuse. */
-function commonPolicy({ urlPolicy, sender }: EngineOptions): UrlPolicy {
-  const ofSender = sender?.urlPolicy
-  if (urlPolicy && ofSender && JSON.stringify(urlPolicy) !== JSON.stringify(ofSender)) {
-    throw new EngineError(
-      'invalid_option',
-      `urlPolicy must equal the policy of the sender: pass it to the sender only; found ${JSON.stringify(urlPolicy)} and ${JSON.stringify(ofSender)}`,
-    )
-  }
-  return urlPolicy ?? ofSender ?? {}
 }
 
 function checkPublicUrl(publicUrl: string | undefined): void {

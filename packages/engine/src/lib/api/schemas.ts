@@ -90,7 +90,8 @@ const endpointFields = {
   url: bounded.url.openapi({ description: 'https and a public address, unless the server allows others' }),
   description: bounded.description.optional(),
   eventTypes: bounded.eventTypePatterns.optional().openapi({
-    description: 'Subscriptions: a type, all types with a prefix (`message.*`), or `*`, the default',
+    description:
+      'Subscriptions: a type, all types with a prefix (`message.*`), or `*`, the default, which does not match the types `keepsend.…` of operational webhooks',
   }),
   channels: bounded.channelPatterns
     .optional()

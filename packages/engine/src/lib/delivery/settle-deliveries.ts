@@ -17,7 +17,7 @@ import type { CircuitOptions } from '../health/circuit-breaker.ts'
 import { healthSignalOf, healthStatements } from '../health/endpoint-health.ts'
 import { HOLD_REASONS, holdLane } from '../backlog/hold-reason.ts'
 import { lockDeliveries, lockEndpoints } from '../backlog/locks.ts'
-import type { Notifier } from '../health/operational-webhooks.ts'
+import type { FailedDelivery, Notifier } from '../health/operational-webhooks.ts'
 import { isPaused } from '../backlog/pause.ts'
 import { resumeUnlessBlocked } from '../backlog/resume.ts'
 import type { EndpointCache } from '../endpoints/endpoint-cache.ts'
@@ -71,7 +71,7 @@ export async function settleDeliveries(
   const eventful = isEventful ? finished : []
   const health = healthStatements(db, { circuit, notifier, random }, eventful)
   const requests = receiverRequests(db, notifier, eventful)
-  const notifications = eventful.flatMap((one) => notificationsOf(notifier, one))
+  const notifications = notifier?.deliveries(eventful.flatMap(failureOf)) ?? []
   const holds = holdsOf(eventful)
   const refills = claim ? refillsOf(finished) : []
   const problems = countProblems(db, history, eventful)
@@ -193,9 +193,9 @@ function afterHolding(db: OutboxDatabase, group: HeldGroup, claims: boolean): Sq
   return [...backlog, resumeWithin(db, endpointId, inMs)]
 }
 
-function notificationsOf(notifier: Notifier | undefined, { claim, outcome }: FinishedDelivery): SqlText[] {
-  if (!notifier || toSettle({ claim, outcome }).settle !== 'fail') return []
-  return 'error' in outcome ? notifier.delivery(claim, outcome) : []
+function failureOf({ claim, outcome }: FinishedDelivery): FailedDelivery[] {
+  if (!('error' in outcome) || toSettle({ claim, outcome }).settle !== 'fail') return []
+  return [{ claim, ...outcome }]
 }
 
 function toSettle({ claim, outcome }: FinishedDelivery): Outcome {

@@ -121,7 +121,7 @@ export interface Tally {
 
 // The fence of every statement below: a settle that lost its lease must change nothing else either.
 /** The `from` of the claims (or held rows) that still have their `gen` and are not settled, as rows of `delivery`. */
-function currentClaims(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
+export function currentClaims(db: OutboxDatabase, claims: readonly ClaimRef[]): SqlText {
   // The first list finds the rows by primary key, the second compares their gen.
   return sqlText`pending_events as delivery where delivery.completed_at is null
     and delivery.id ${db.dialect.keys(claims.map(({ id }) => id))}

@@ -294,6 +294,48 @@ create table if not exists keepsend_events_default partition of keepsend_events 
 `,
   },
   {
+    name: 'engine/0008_notifications',
+    sql: `-- The notifications of a workspace about one of its endpoints, by type: at most one a minute, if the engine has
+-- workspaceNotifications. A row lasts from a notification until a minute after the last one.
+-- event_id: the notification that was sent with everything that the row counts; null while the row collects what happens
+-- within the minute after sent_at, to be sent then.
+-- No index by time: maintenance reads the whole table, which has the endpoints of the last minute or two alone, and each write
+-- would write the index too.
+-- occurrences, delivery_ids, data: how many, the first failed deliveries (joined by commas), and the data of the first.
+create table if not exists keepsend_notifications (
+  endpoint_id text collate "C" not null,
+  event_type text collate "C" not null,
+  workspace_id text collate "C" not null,
+  event_id text collate "C",
+  sent_at bigint not null,
+  began_at bigint not null,
+  occurrences integer not null,
+  delivery_ids text,
+  data text not null,
+  primary key (endpoint_id, event_type)
+);
+`,
+  },
+  {
+    name: 'engine/0009_workers',
+    sql: `-- The processes that deliver, each with its last heartbeat: maintenance writes one, if the engine has history.
+-- claimed, settled: since the start of the process. interval_ms to interval_settled: since the heartbeat before, so that a reader
+-- sees a rate. Null on Workers, where the cron cannot see what the consumers do.
+create table if not exists keepsend_workers (
+  id text collate "C" not null primary key,
+  kind text not null,
+  version text not null,
+  started_at bigint not null,
+  seen_at bigint not null,
+  claimed bigint,
+  settled bigint,
+  interval_ms bigint,
+  interval_claimed bigint,
+  interval_settled bigint
+);
+`,
+  },
+  {
     name: 'engine/0010_workspaces',
     sql: `-- How long the history of a workspace is retained, if less than that of the installation, in milliseconds. Null: as long.
 -- bodies_done_to: the attempt up to which bodies have been removed already. The row with the id '' has that of all workspaces.

@@ -289,4 +289,38 @@ export const workspaces = pgTable('keepsend_workspaces', {
   bodiesMs: bigint('bodies_ms', { mode: 'number' }),
   /** The id of the attempt up to which bodies have been removed already. */
   bodiesDoneTo: bigint('bodies_done_to', { mode: 'number' }).notNull().default(0),
+/** The notifications of workspaces about their endpoints, with `workspaceNotifications`: at most one a minute of each type. */
+export const notifications = pgTable(
+  'keepsend_notifications',
+  {
+    endpointId: text('endpoint_id').notNull(),
+    /** The type of the notification. */
+    type: text('event_type').$type<`keepsend.${string}`>().notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    /** The notification that was sent with all of this; null while it collects, to be sent a minute after `sentAt`. */
+    eventId: text('event_id'),
+    sentAt: bigint('sent_at', { mode: 'number' }).notNull(),
+    /** When the first of them happened. */
+    beganAt: bigint('began_at', { mode: 'number' }).notNull(),
+    occurrences: integer('occurrences').notNull(),
+    /** The first failed deliveries, joined by commas. */
+    deliveryIds: text('delivery_ids'),
+    /** The data of the first of them, as JSON. */
+    data: text('data').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.endpointId, table.type] })],
+)
+
+/** The processes that deliver, with `history`: each with its last heartbeat. Counts are null for a cron. */
+export const workers = pgTable('keepsend_workers', {
+  id: text('id').primaryKey().notNull(),
+  kind: text('kind', { enum: ['poller', 'cron'] }).notNull(),
+  version: text('version').notNull(),
+  startedAt: bigint('started_at', { mode: 'number' }).notNull(),
+  seenAt: bigint('seen_at', { mode: 'number' }).notNull(),
+  claimed: bigint('claimed', { mode: 'number' }),
+  settled: bigint('settled', { mode: 'number' }),
+  intervalMs: bigint('interval_ms', { mode: 'number' }),
+  intervalClaimed: bigint('interval_claimed', { mode: 'number' }),
+  intervalSettled: bigint('interval_settled', { mode: 'number' }),
 })

@@ -116,10 +116,12 @@ export function prepareOwnEvent(event: {
   type: `${typeof OWN_TYPES}${string}`
   workspaceId: string
   data: object
+  /** When it happened, ms since the epoch. @default now */
+  at?: number | undefined
 }): PreparedEvent {
-  const { type, workspaceId } = event
+  const { type, workspaceId, at = Date.now() } = event
   const data = { ...event.data }
-  const timestamp = new Date().toISOString()
+  const timestamp = new Date(at).toISOString()
   return {
     id: newEventId(),
     type,

@@ -43,9 +43,10 @@ export interface PublishTarget {
 export function fanOutStatements(
   target: PublishTarget,
   event: PreparedEvent,
-  { only, expectsFew }: FanOutOptions = {},
+  how: FanOutOptions = {},
 ): InsertStatements {
   const { db, rowsStart } = target
+  const { only, expectsFew } = how
   const matching = [db.dialect.oneOf(patternsOf(event.type)), db.dialect.oneOf(channelsOf(event))] as const
   const isPlain =
     only === undefined &&
@@ -53,7 +54,7 @@ export function fanOutStatements(
     rowsStart === 'now' &&
     event.contentType === null &&
     maxInlineRows(db.dialect, event.payload, expectsFew) === Infinity
-  if (!isPlain) return fanOutToSubscribers(target, event, matching, { only, expectsFew })
+  if (!isPlain) return fanOutToSubscribers(target, event, matching, how)
   const { id, workspaceId, type, payload } = event
   const [patterns, channels] = matching
   return {
@@ -110,7 +111,7 @@ function fanOutToSubscribers(
   target: PublishTarget,
   event: Publishable,
   [patterns, channels]: Matching,
-  { only = ALWAYS, expectsFew }: FanOutOptions,
+  { only = ALWAYS, ...how }: FanOutOptions,
 ): InsertStatements {
   return forEndpoints(
     target,
@@ -121,6 +122,7 @@ function fanOutToSubscribers(
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
     ) and ${only}`,
     { maxRows: target.deliveriesPerPublish, expectsFew, only },
+    { maxRows: target.deliveriesPerPublish, ...how },
   )
 }
 
@@ -131,6 +133,8 @@ interface FanOutOptions {
   only?: SqlText | undefined
   /** See {@link ReceiverCount}. @default the receivers are counted */
   expectsFew?: boolean | undefined
+  /** Rows that start now are not put in line: the sweep takes them, and later rows are dispatched. @default false */
+  isSwept?: boolean | undefined
 }
 
 const ALWAYS = raw('1 = 1')
@@ -164,6 +168,7 @@ function forEndpoints(
   event: Publishable,
   whereAt: (now: SqlText) => SqlText,
   { maxRows, expectsFew, only }: { maxRows?: number | undefined; expectsFew: boolean | undefined; only: SqlText },
+  how: Omit<FanOutOptions, 'only'> & { maxRows?: number | undefined },
 ): InsertStatements {
   const { id: eventId, workspaceId, type, payload } = event
   const contentType = event.contentType ?? undefined
@@ -172,12 +177,13 @@ function forEndpoints(
   return insertSelectStatements(
     db.dialect,
     { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, maxRows, expectsFew, record },
+    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, ...how },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),
       heldFor: initialHoldReason(now),
       from: sqlText`keepsend_endpoints where ${whereAt(now)}`,
-      isFew: maxRows === undefined ? undefined : hasFewEndpoints(db, workspaceId, maxRows),
+      isFew: how.maxRows === undefined ? undefined : hasFewEndpoints(db, workspaceId, how.maxRows),
     }),
   )
 }

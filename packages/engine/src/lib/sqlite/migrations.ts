@@ -285,6 +285,48 @@ create index if not exists keepsend_events_workspace on keepsend_events (workspa
 `,
   },
   {
+    name: 'engine/0008_notifications',
+    sql: `-- The notifications of a workspace about one of its endpoints, by type: at most one a minute, if the engine has
+-- workspaceNotifications. A row lasts from a notification until a minute after the last one.
+-- event_id: the notification that was sent with everything that the row counts; null while the row collects what happens
+-- within the minute after sent_at, to be sent then.
+-- No index by time: maintenance reads the whole table, which has the endpoints of the last minute or two alone, and each write
+-- would write the index too.
+-- occurrences, delivery_ids, data: how many, the first failed deliveries (joined by commas), and the data of the first.
+create table if not exists keepsend_notifications (
+  endpoint_id text not null,
+  event_type text not null,
+  workspace_id text not null,
+  event_id text,
+  sent_at integer not null,
+  began_at integer not null,
+  occurrences integer not null,
+  delivery_ids text,
+  data text not null,
+  primary key (endpoint_id, event_type)
+) strict, without rowid;
+`,
+  },
+  {
+    name: 'engine/0009_workers',
+    sql: `-- The processes that deliver, each with its last heartbeat: maintenance writes one, if the engine has history.
+-- claimed, settled: since the start of the process. interval_ms to interval_settled: since the heartbeat before, so that a reader
+-- sees a rate. Null on Workers, where the cron cannot see what the consumers do.
+create table if not exists keepsend_workers (
+  id text not null primary key,
+  kind text not null,
+  version text not null,
+  started_at integer not null,
+  seen_at integer not null,
+  claimed integer,
+  settled integer,
+  interval_ms integer,
+  interval_claimed integer,
+  interval_settled integer
+) strict, without rowid;
+`,
+  },
+  {
     name: 'engine/0010_workspaces',
     sql: `-- How long the history of a workspace is retained, if less than that of the installation, in milliseconds. Null: as long.
 -- bodies_done_to: the attempt up to which bodies have been removed already. The row with the id '' has that of all workspaces.

@@ -289,4 +289,38 @@ export const workspaces = sqliteTable('keepsend_workspaces', {
   bodiesMs: integer('bodies_ms'),
   /** The id of the attempt up to which bodies have been removed already. */
   bodiesDoneTo: integer('bodies_done_to').notNull().default(0),
+/** The notifications of workspaces about their endpoints, with `workspaceNotifications`: at most one a minute of each type. */
+export const notifications = sqliteTable(
+  'keepsend_notifications',
+  {
+    endpointId: text('endpoint_id').notNull(),
+    /** The type of the notification. */
+    type: text('event_type').$type<`keepsend.${string}`>().notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    /** The notification that was sent with all of this; null while it collects, to be sent a minute after `sentAt`. */
+    eventId: text('event_id'),
+    sentAt: integer('sent_at').notNull(),
+    /** When the first of them happened. */
+    beganAt: integer('began_at').notNull(),
+    occurrences: integer('occurrences').notNull(),
+    /** The first failed deliveries, joined by commas. */
+    deliveryIds: text('delivery_ids'),
+    /** The data of the first of them, as JSON. */
+    data: text('data').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.endpointId, table.type] })],
+)
+
+/** The processes that deliver, with `history`: each with its last heartbeat. Counts are null for a cron. */
+export const workers = sqliteTable('keepsend_workers', {
+  id: text('id').primaryKey().notNull(),
+  kind: text('kind', { enum: ['poller', 'cron'] }).notNull(),
+  version: text('version').notNull(),
+  startedAt: integer('started_at').notNull(),
+  seenAt: integer('seen_at').notNull(),
+  claimed: integer('claimed'),
+  settled: integer('settled'),
+  intervalMs: integer('interval_ms'),
+  intervalClaimed: integer('interval_claimed'),
+  intervalSettled: integer('interval_settled'),
 })

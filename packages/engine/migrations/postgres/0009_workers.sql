@@ -1,0 +1,15 @@
+-- The processes that deliver, each with its last heartbeat: maintenance writes one, if the engine has history.
+-- claimed, settled: since the start of the process. interval_ms to interval_settled: since the heartbeat before, so that a reader
+-- sees a rate. Null on Workers, where the cron cannot see what the consumers do.
+create table if not exists keepsend_workers (
+  id text collate "C" not null primary key,
+  kind text not null,
+  version text not null,
+  started_at bigint not null,
+  seen_at bigint not null,
+  claimed bigint,
+  settled bigint,
+  interval_ms bigint,
+  interval_claimed bigint,
+  interval_settled bigint
+);

@@ -77,7 +77,7 @@ export function createEngine(options: EngineOptions): Engine {
   } = readOptions(options)
   const logger = redactingLogger(given, settings.monotonic)
   const lifecycle = createLifecycle(logger)
-  const { sender, development, operatorWorkspaceId, random, publicUrl } = settings
+  const { sender, development, publicUrl } = settings
   const checkUrl = createCheckUrl(settings.urlPolicy, { allowLoopback: development })
   const secretStore = createSecretStore(options.secrets)
   const endpointCache = createEndpointCache(db, secretStore, checkUrl, settings.monotonic)
@@ -107,8 +107,6 @@ export function createEngine(options: EngineOptions): Engine {
   }
   // Without a sender another process delivers, and only that one knows whether it supports TLS options.
   const canUseTls = sender === undefined || sender.supports?.tls === true
-  const notifier = operatorWorkspaceId === undefined ? undefined : createNotifier(target, operatorWorkspaceId)
-  const probing = { openMs: circuit.openMs, random }
   const notifier = createNotifier(target, settings)
   const probing = { openMs: circuit.openMs, random: settings.random }
   const notifyQueue = (messages: Parameters<typeof dispatchRows>[1]): Promise<void> =>

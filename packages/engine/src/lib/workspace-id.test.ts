@@ -203,12 +203,6 @@ describe("another workspace's id", () => {
     const before = await everything(made)
     const { endpoints, deliveries, events, problems, apiKeys } = engine
     const stores = { endpoints, deliveries, events, problems, apiKeys }
-    const stores = {
-      endpoints: engine.endpoints,
-      deliveries: engine.deliveries,
-      events: engine.events,
-      apiKeys: engine.apiKeys,
-    }
     // Methods without an id of an existing thing: they create something, or list.
     const idless = /\.(create|list|listEvents|authenticate)$/
     const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }

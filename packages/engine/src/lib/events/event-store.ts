@@ -72,18 +72,6 @@ export function createEventStore(
       const { rows, next, complete } = await deliveries.listEvents(workspaceId, page)
       const shown = rows.filter((one) => type === undefined || one.type === type)
       return { rows: shown, next, complete: complete && (next === undefined || shown.length === rows.length) }
-      const { limit, before, type, since, until } = filter
-      const bounds = [before, until === undefined ? undefined : firstEventIdAt(until)].filter((id) => id !== undefined)
-      const range = { before: bounds.toSorted()[0], from: since === undefined ? '' : firstEventIdAt(since) }
-      if (recordsEvents) return listRecordedEvents(db, workspaceId, { limit, type, ...range })
-      const { rows, next, complete } = await deliveries.listEvents(workspaceId, { limit, before: range.before })
-      const shown = rows.filter((one) => one.id >= range.from && (type === undefined || one.type === type))
-      const more = next !== undefined && next > range.from
-      return {
-        rows: shown,
-        next: more ? next : undefined,
-        complete: complete && (!more || shown.length === rows.length),
-      }
     },
 
     async get(workspaceId, eventId) {

@@ -221,6 +221,7 @@ export const events = pgTable(
     index('keepsend_events_workspace').on(table.workspaceId, table.id),
   ],
 )
+
 /** Attempts by endpoint and time, with `statistics`. An empty id stands for all endpoints, and for all workspaces. */
 export const statistics = pgTable(
   'keepsend_statistics',
@@ -253,6 +254,7 @@ export const statisticsPasses = pgTable('keepsend_statistics_passes', {
   workspaceId: text('workspace_id').notNull().default(''),
   endpointId: text('endpoint_id').notNull().default(''),
 })
+
 /** Problems of endpoints, with `history`: failed attempts of one endpoint with one error class and one HTTP status. */
 export const problems = pgTable(
   'keepsend_problems',
@@ -282,6 +284,7 @@ export const problems = pgTable(
   },
   (table) => [primaryKey({ columns: [table.endpointId, table.errorClass, table.httpStatus] })],
 )
+
 /** How long the history of a workspace is retained, if less than that of the installation, in ms. Null: as long. */
 export const workspaces = pgTable('keepsend_workspaces', {
   id: text('id').primaryKey().notNull(),
@@ -289,6 +292,8 @@ export const workspaces = pgTable('keepsend_workspaces', {
   bodiesMs: bigint('bodies_ms', { mode: 'number' }),
   /** The id of the attempt up to which bodies have been removed already. */
   bodiesDoneTo: bigint('bodies_done_to', { mode: 'number' }).notNull().default(0),
+})
+
 /** The notifications of workspaces about their endpoints, with `workspaceNotifications`: at most one a minute of each type. */
 export const notifications = pgTable(
   'keepsend_notifications',

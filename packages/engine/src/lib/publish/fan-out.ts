@@ -121,8 +121,7 @@ function fanOutToSubscribers(
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
     ) and ${only}`,
-    { maxRows: target.deliveriesPerPublish, expectsFew, only },
-    { maxRows: target.deliveriesPerPublish, ...how },
+    { maxRows: target.deliveriesPerPublish, only, ...how },
   )
 }
 
@@ -167,8 +166,7 @@ function forEndpoints(
   { db, rowsStart, messagesPerPublish, recordsEvents }: PublishTarget,
   event: Publishable,
   whereAt: (now: SqlText) => SqlText,
-  { maxRows, expectsFew, only }: { maxRows?: number | undefined; expectsFew: boolean | undefined; only: SqlText },
-  how: Omit<FanOutOptions, 'only'> & { maxRows?: number | undefined },
+  { only, ...how }: Omit<FanOutOptions, 'only'> & { maxRows?: number | undefined; only: SqlText },
 ): InsertStatements {
   const { id: eventId, workspaceId, type, payload } = event
   const contentType = event.contentType ?? undefined
@@ -176,8 +174,7 @@ function forEndpoints(
   const record = recordsEvents ? eventRecord(db, event, only) : undefined
   return insertSelectStatements(
     db.dialect,
-    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, maxRows, expectsFew, record },
-    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, ...how },
+    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, record, ...how },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),

@@ -310,7 +310,7 @@ describe('a walk through a list while deliveries are delivered', () => {
       wrap: (db) => ({
         ...db,
         async run(statement) {
-          const isOfAttempts = 'sql' in statement && statement.sql.includes('with edge')
+          const isOfAttempts = 'sql' in statement && statement.sql.includes('from keepsend_attempts')
           if (isOfAttempts) await between?.()
           return db.run(statement)
         },

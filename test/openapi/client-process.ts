@@ -71,7 +71,8 @@ assert.ok(many.object === 'list')
 assert.equal(many.data[0]?.type, 'message.read')
 await first
 
-assert.equal((await taken(client.GET('/events'))).data.length, 2)
+const since = '2026-01-01T00:00:00Z'
+assert.equal((await taken(client.GET('/events', { params: { query: { since } } }))).data.length, 2)
 const event = await taken(client.GET('/events/{id}', { params: { path: { id: one.id } } }))
 assert.deepEqual(
   event.deliveries.map(({ endpointId }) => endpointId),
@@ -82,14 +83,16 @@ assert.deepEqual(
 async function failed(): Promise<components['schemas']['Delivery'][]> {
   for (;;) {
     const { data } = await taken(
-      client.GET('/deliveries', { params: { query: { status: 'failed', endpointId: path.id } } }),
+      client.GET('/deliveries', { params: { query: { status: 'failed', endpointId: path.id, httpClass: '4xx' } } }),
     )
     if (data.length > 0) return data
   }
 }
 const [delivery] = await failed()
 assert.ok(delivery)
-assert.equal((await taken(client.GET('/deliveries/{id}', { params: { path: { id: delivery.id } } }))).lastStatus, 400)
+const detail = await taken(client.GET('/deliveries/{id}', { params: { path: { id: delivery.id } } }))
+assert.equal(detail.lastStatus, 400)
+assert.equal(detail.latestAttempts?.data[0]?.httpStatus, 400)
 const ofDelivery = await taken(
   client.GET('/deliveries/{id}/attempts', { params: { path: { id: delivery.id }, query: {} } }),
 )

@@ -9,8 +9,8 @@ import { withSetup } from './setup.ts'
 import type { Env } from './worker.ts'
 
 interface StoryEnv extends Env {
-  /** `no`: delivered rows are deleted, which is the default of the engine. */
-  KEEP_DELIVERED?: string
+  /** Which attempts to record; `failed` is the default on D1. */
+  RECORD_ATTEMPTS?: 'all' | 'failed'
 }
 
 const meter: Meter = { rowsWritten: {}, redispatched: 0 }
@@ -29,7 +29,7 @@ export default createWorker({
       queue: env.WEBHOOKS,
       secrets: createKeyRing(env.KEEPSEND_SECRET_KEY),
       engine: {
-        keepCompleted: env.KEEP_DELIVERED !== 'no',
+        history: { attempts: env.RECORD_ATTEMPTS },
         urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
         circuit: { openMs: 1000 },
         deadlineMs: 3000,

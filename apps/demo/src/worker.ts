@@ -20,7 +20,8 @@ export default createWorker({
     db: env.DB,
     queue: env.WEBHOOKS,
     secrets: createKeyRing(env.KEEPSEND_SECRET_KEY),
-    engine: { keepCompleted: true },
+    // Records failed attempts, the default on D1: a delivery that succeeds writes no more rows than without.
+    engine: { history: true },
   }),
   app: ({ engine, env }) => withSetup(createApp(engine), { engine, secret: env.SETUP_SECRET }),
 }) satisfies ExportedHandler<Env>

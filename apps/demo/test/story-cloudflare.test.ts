@@ -22,7 +22,10 @@ it('the short story in workerd is killed with messages in its queue and loses no
     /0 were committed twice\.\nkills 1, committed 648, delivered 648, verified 648, duplicated \d+, unverified 0, lost 0;/,
   )
   // Even if a slow machine tries some twice, each delivery is inserted once and deleted once.
-  expect(stdout).toMatch(/ {2}\d\.\d\d \(insert 1\.00, .*delete 1\.00\), when a delivered row is deleted/)
+  expect(stdout).toMatch(/ {2}\d\.\d\d \(insert 1\.00, .*delete 1\.00\), when failed attempts are recorded/)
+  expect(stdout).toMatch(
+    / {2}\d\.\d\d \(insert 1\.00, .*delete 1\.00, attempt 2\.\d\d\), when every attempt is recorded/,
+  )
 })
 
 it('a killed story ends the dev server and the receiver too', { timeout: 120_000 }, async () => {

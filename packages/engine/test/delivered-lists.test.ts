@@ -310,7 +310,7 @@ describe('a walk through a list while deliveries are delivered', () => {
       wrap: (db) => ({
         ...db,
         async run(statement) {
-          const isOfAttempts = 'sql' in statement && statement.sql.includes('with edge')
+          const isOfAttempts = 'sql' in statement && statement.sql.includes('from keepsend_attempts')
           if (isOfAttempts) await between?.()
           return db.run(statement)
         },
@@ -470,13 +470,13 @@ describe('the routes', () => {
     for (const path of ['well', 'bad']) await made.addEndpoint({ url: `https://hooks.example.com/${path}` })
     for (let n = 0; n < 3; n++) await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
     await made.work()
-    const seen: unknown[] = []
-    let cursor: unknown = ''
+    const seen: string[] = []
+    let cursor: string | undefined = ''
     while (cursor !== undefined) {
-      const from = cursor === '' ? '' : `&cursor=${encodeURIComponent(String(cursor))}`
+      const from: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`
       const { body } = await read(made.call('GET', `/deliveries?limit=2${from}`))
       seen.push(...(body['data'] as { status: string }[]).map(({ status }) => status))
-      ;({ cursor } = body)
+      cursor = body['cursor'] as string | undefined
     }
     expect(seen.toSorted()).toEqual(['completed', 'completed', 'completed', 'failed', 'failed', 'failed'])
     const get = async (query: string) => (await read(made.call('GET', `/deliveries?${query}`))).body['data'] as object[]

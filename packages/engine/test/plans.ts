@@ -40,7 +40,7 @@ export async function recordedRig(options: Parameters<typeof rig>[0] = {}) {
   return { ...made, statements: () => take() }
 }
 
-/** One access path to `pending_events`, and on Postgres the rows that it read. */
+/** One access path to a table, and on Postgres the rows that it read. */
 export interface Read {
   by: string
   rows: number
@@ -57,13 +57,15 @@ interface Plan {
   Plans?: Plan[]
 }
 
+/** Tables whose access paths are wanted, by their names on Postgres and their names and aliases on SQLite. */
+export const PENDING_EVENTS = { postgres: /^pending_events/, sqlite: /^(SCAN|SEARCH) (pending_events|delivery|held)\b/ }
+export const ATTEMPTS = { postgres: /^keepsend_attempts/, sqlite: /^(SCAN|SEARCH) (attempt|later)\b/ }
+
 /** The plan of a statement. On Postgres the statement is run once more for that. */
-export async function readsOf(db: OutboxDatabase, { sql, params }: SqlText): Promise<Read[]> {
+export async function readsOf(db: OutboxDatabase, { sql, params }: SqlText, of = PENDING_EVENTS): Promise<Read[]> {
   if (db.dialect.name === 'sqlite') {
     const { rows } = await db.run<{ detail: string }>({ sql: `explain query plan ${sql}`, params })
-    return rows
-      .filter(({ detail }) => /^(SCAN|SEARCH) (pending_events|delivery|held)\b/.test(detail))
-      .map(({ detail }) => ({ by: detail, rows: 0 }))
+    return rows.filter(({ detail }) => of.sqlite.test(detail)).map(({ detail }) => ({ by: detail, rows: 0 }))
   }
   const { rows } = await db.run({ sql: `explain (analyze, format json) ${sql}`, params })
   const plan = rows[0]?.['QUERY PLAN']
@@ -72,7 +74,7 @@ export async function readsOf(db: OutboxDatabase, { sql, params }: SqlText): Pro
   return found.flatMap(({ Plan: whole }) =>
     nodes(whole)
       .filter((node) => node['Node Type'] !== 'ModifyTable')
-      .filter((node) => node['Relation Name'] === 'pending_events' || node['Index Name']?.startsWith('pending_events'))
+      .filter((node) => of.postgres.test(node['Relation Name'] ?? node['Index Name'] ?? ''))
       .map((node) => ({
         by: `${node['Node Type']} ${node['Index Name'] ?? ''}`.trim(),
         rows:

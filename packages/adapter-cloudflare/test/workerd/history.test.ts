@@ -12,6 +12,7 @@ async function recorded(history: EngineOptions['history']) {
   const parts = await rig({ engine: { history }, wrap: () => fromD1(meter.d1) })
   return {
     ...parts,
+    meter,
     /** Delivers what was published, and returns what that wrote. */
     async deliver() {
       meter.read()
@@ -110,5 +111,86 @@ describe('problems on D1', () => {
     await env.DB.exec('update keepsend_problems set last_seen_at = 1')
     expect(await made.engine.worker.maintain()).toMatchObject({ deletedProblems: 1 })
     expect(made.read()).toMatchObject({ statements, rowsWritten: 1 })
+describe('a list of deliveries with history on D1', () => {
+  const read = ({ engine }: Awaited<ReturnType<typeof recorded>>, filter = {}) =>
+    engine.deliveries.list('w', { limit: 10, ...filter })
+
+  it('has what is not delivered, and says that the delivered are omitted, unless they are recorded and indexed', async () => {
+    for (const history of [true, { attempts: 'all' }] as const) {
+      const made = await recorded(history)
+      const hook = await made.addEndpoint()
+      const [id = ''] = await made.publish(1)
+      await made.deliver()
+      await hook.answer({ status: 400 })
+      const ids = await made.publish(1)
+      await made.deliver()
+      const failed = ids.find((one) => one !== id) ?? ''
+      expect(await read(made)).toMatchObject({ rows: [{ id: failed }], complete: false, omitted: 'completed' })
+      expect(await read(made, { endpointId: hook.endpointId })).toMatchObject({ omitted: 'completed' })
+      expect(await read(made, { status: 'completed' })).toMatchObject({ rows: [], omitted: 'completed' })
+      const unsuccessful = await read(made, { status: 'failed', httpClass: '4xx', errorClass: 'http_4xx' })
+      expect(unsuccessful).toEqual({ ...unsuccessful, rows: [{ ...unsuccessful.rows[0], id: failed }], complete: true })
+      expect(unsuccessful).not.toHaveProperty('omitted')
+      // Those of one event, and one alone, need no further index.
+      const ofEvent = await read(made, { eventId: id })
+      if (history === true) {
+        expect(ofEvent).toMatchObject({ rows: [], omitted: 'completed' })
+        await expect(made.engine.deliveries.get('w', id)).rejects.toMatchObject({ code: 'not_retained' })
+        continue
+      }
+      expect(ofEvent).toMatchObject({ rows: [{ id, status: 'completed' }], complete: true })
+      expect(await made.engine.deliveries.get('w', id)).toMatchObject({ id, payload: null })
+      await expect(made.engine.deliveries.get('w2', id)).rejects.toMatchObject({ code: 'not_retained' })
+      for (const column of ['workspace', 'endpoint'])
+        await env.DB.exec(`create index keepsend_attempts_${column} on keepsend_attempts (${column}_id, id)`)
+      const first = await read(made, { limit: 1 })
+      const second = await read(made, { limit: 1, before: first.next })
+      expect([...first.rows, ...second.rows].map((row) => row.id)).toEqual([failed, id])
+      expect(second).toMatchObject({ next: undefined, complete: true })
+      expect((await read(made, { endpointId: hook.endpointId })).rows).toHaveLength(2)
+      expect((await read(made, { status: 'completed', since: Date.now() - 60_000 })).rows).toMatchObject([{ id }])
+    }
+  })
+
+  it('shows a delivery with its attempts in one call to D1, and costs no statement without history', async () => {
+    const made = await recorded(true)
+    const hook = await made.addEndpoint()
+    await hook.answer({ status: 500 })
+    const [id = ''] = await made.publish(1)
+    await made.deliver()
+    made.meter.read()
+    expect(await made.engine.deliveries.getWithAttempts('w', id)).toMatchObject({
+      id,
+      status: 'pending',
+      latestAttempts: { rows: [{ outcome: 'retry', httpStatus: 500 }], complete: true },
+    })
+    expect(made.meter.read()).toMatchObject({ calls: 1, rowsWritten: 0 })
+    const without = await recorded(undefined)
+    without.meter.read()
+    await read(without)
+    // The rows, and the look for the optional index.
+    expect(without.meter.read().calls).toBe(2)
+  })
+
+  it('reads as few rows beside 100,000 attempts of another workspace as beside none', async () => {
+    const made = await recorded({ attempts: 'all' })
+    for (const column of ['workspace', 'endpoint'])
+      await env.DB.exec(`create index keepsend_attempts_${column} on keepsend_attempts (${column}_id, id)`)
+    const hook = await made.addEndpoint()
+    await made.publish(3)
+    await made.deliver()
+    await env.DB.exec(
+      `insert into keepsend_attempts (id, delivery_id, gen, workspace_id, endpoint_id, event_type, number, reason, started_at, total_us, outcome, http_status, url)
+       select a.id + n.value, a.delivery_id || n.value, a.gen, 'w2', 'ep_other', a.event_type, 1, a.reason, a.started_at, 1, 'delivered', 200, ''
+       from (select * from keepsend_attempts order by id desc limit 1) as a, (with recursive n (value) as (select 1 union all select value + 1 from n where value < 100000) select value from n) as n`.replaceAll(
+        '\n',
+        ' ',
+      ),
+    )
+    made.meter.read()
+    for (const filter of [{}, { endpointId: hook.endpointId }, { status: 'completed' }]) {
+      expect((await read(made, filter)).rows).toHaveLength(3)
+      expect(made.meter.read().rowsRead).toBeLessThan(100)
+    }
   })
 })

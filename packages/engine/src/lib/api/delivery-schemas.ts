@@ -1,15 +1,18 @@
 import { z } from '@hono/zod-openapi'
-import { pageOf } from './page.ts'
+import { pageOf, pageShape } from './page.ts'
 import { attemptSchema, deliverySchema } from './schemas.ts'
 
 export const attemptPage = pageOf('AttemptPage', attemptSchema)
 
-export const deliveryPage = pageOf('DeliveryPage', deliverySchema, {
-  omitted: z.literal('completed').optional().openapi({
-    description:
-      'Delivered deliveries are not in this list: the server does not record them, or has no index to list them by',
-  }),
-})
+export const deliveryPage = z
+  .object({
+    ...pageShape(deliverySchema),
+    omitted: z.literal('completed').optional().openapi({
+      description:
+        'Delivered deliveries are not in this list: they are not recorded, or the database has no index for them',
+    }),
+  })
+  .openapi('DeliveryPage')
 
 export const deliveryDetail = deliverySchema
   .extend({

@@ -11,25 +11,21 @@ export const pageQuery = {
 /**
  * The schema of a page. `cursor` requests the next one and is absent on the last; `complete: false` says that the search
  * stopped before the page was full.
- *
- * @param more further properties
  */
-export function pageOf<T extends z.ZodType, More extends z.ZodRawShape = Record<never, never>>(
-  name: string,
-  item: T,
-  more?: More,
-) {
-  return z
-    .object({
-      data: z.array(item),
-      cursor: z.string().optional().openapi({ description: 'Requests the next page; absent on the last' }),
-      complete: z
-        .literal(false)
-        .optional()
-        .openapi({ description: 'The search stopped before the page was full: continue while there is a cursor' }),
-      ...more,
-    })
-    .openapi(name)
+export function pageOf<T extends z.ZodType>(name: string, item: T) {
+  return z.object(pageShape(item)).openapi(name)
+}
+
+/** The properties of a page, for one that has more of them. */
+export function pageShape<T extends z.ZodType>(item: T) {
+  return {
+    data: z.array(item),
+    cursor: z.string().optional().openapi({ description: 'Requests the next page; absent on the last' }),
+    complete: z
+      .literal(false)
+      .optional()
+      .openapi({ description: 'The search stopped before the page was full: continue while there is a cursor' }),
+  }
 }
 
 /** The rows of a page and its cursor, from a query for one row more than the page shows. */

@@ -61,14 +61,17 @@ export async function findDelivered(
   const { index, position, newestFirst, least, from } = orderOf(dialect, history, filter)
   if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, String(index)))) return undefined
   const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
-  const nth = (offset: number): SqlText => sqlText`(
-        select ${position} from ${attempt} where ${from(least)} order by ${newestFirst} ${dialect.first(1)} offset ${raw(String(offset))})`
-  // The end comes from the index alone. Down to it the rows are compared, until the page is full.
+  // The end comes from the index alone. Down to it the rows are compared, until the page is full. The `case` hides the comparisons
+  // from the planner, so that it can only use the range.
   const { rows } = await db.run<Found>(sqlText`
-    with edge (newest, reached) as materialized (select ${nth(0)}, ${nth(MAX_READ - 1)}),
+    with seen (position) as materialized (
+      select ${position} from ${attempt} where ${from(least)} order by ${newestFirst} ${dialect.first(MAX_READ)}),
+    edge (newest, reached) as materialized (
+      select max(position), case when count(*) = ${raw(String(MAX_READ))} then min(position) end from seen),
     page (id) as materialized (
       select attempt.id from ${attempt}
-      where ${allOf([from(sqlText`coalesce((select reached from edge), ${least})`), ...comparisonsOf(dialect, history, filter)])}
+      where ${from(sqlText`coalesce((select reached from edge), ${least})`)}
+        and case when ${allOf(comparisonsOf(dialect, history, filter))} then true else false end
       order by ${newestFirst} ${dialect.first(filter.rows)})
     select cast(edge.newest as text) as "newest", cast(edge.reached as text) as "reached", ${DELIVERED}
     from edge left join keepsend_attempts as attempt on attempt.id ${dialect.among(raw('select page.id from page'))}
@@ -95,8 +98,7 @@ function orderOf(
       position: raw('attempt.delivery_id'),
       newestFirst: raw('attempt.delivery_id desc, attempt.gen desc'),
       least: sqlText`cast(${`${eventId}.`} as text)`,
-      from: (least) =>
-        sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${upper} ${ownedBy(workspaceId)}`,
+      from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${upper}`,
     }
   }
   const upper = [before, until === undefined ? undefined : firstIdAtTime(dialect.name, until)]
@@ -110,30 +112,52 @@ function orderOf(
     newestFirst: raw('attempt.id desc'),
     from: (least: SqlText) => sqlText`attempt.id >= ${least} and attempt.id < ${below}`,
   }
+  const position = raw('attempt.id')
+  const least = leastId(dialect, history, since)
   const [column, value] = endpointId === undefined ? ['workspace_id', workspaceId] : ['endpoint_id', endpointId]
-  if (value === undefined) return { ...order, index: undefined }
+  if (value === undefined) {
+    const from = (first: SqlText): SqlText => sqlText`attempt.id >= ${first} and attempt.id < ${idText(upper)}`
+    return { index: undefined, position, least, from, newestFirst: raw('attempt.id desc') }
+  }
   const index = endpointId === undefined ? 'keepsend_attempts_workspace' : 'keepsend_attempts_endpoint'
-  const key = raw(`attempt.${column}`)
-  const isOf =
-    dialect.name === 'sqlite'
-      ? sqlText`${key} = ${value}`
-      : // A range in the order of the index, never `=`: for `=` the planner may read all attempts, newest first.
-        sqlText`(${key}, attempt.id) >= (cast(${value} as text), 0) and (${key}, attempt.id) < (cast(${value} as text), ${below})`
-  const newestFirst = dialect.name === 'sqlite' ? order.newestFirst : sqlText`${key} desc, attempt.id desc`
+  const { newestFirst, between } = rangeOf(dialect, column, value)
   // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
   const isOwn =
     endpointId === undefined || workspaceId === undefined
       ? raw('')
       : sqlText`and (
-        select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)} where ${isOf}
-        order by ${newestFirst} ${dialect.first(1)}) = ${workspaceId}`
-  return { ...order, index, newestFirst, from: (least) => sqlText`${isOf} and ${order.from(least)} ${isOwn}` }
+        select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)}
+        where ${between(raw('0'), BEHIND_EVERY_ATTEMPT)} order by ${newestFirst} ${dialect.first(1)}) = ${workspaceId}`
+  return { index, position, least, newestFirst, from: (first) => sqlText`${between(first, upper)} ${isOwn}` }
 }
 
 const BEHIND_EVERY_ATTEMPT = 2n ** 63n - 1n
 
-function ownedBy(workspaceId: string | undefined): SqlText {
-  return workspaceId === undefined ? raw('') : sqlText`and attempt.workspace_id = ${workspaceId}`
+function idText(id: bigint): SqlText {
+  return sqlText`cast(${String(id)} as bigint)`
+}
+
+/** Attempts of a workspace or an endpoint between two ids. */
+function rangeOf(
+  dialect: OutboxDatabase['dialect'],
+  column: string,
+  value: string,
+): { newestFirst: SqlText; between: (least: SqlText, upper: bigint) => SqlText } {
+  const key = raw(`attempt.${column}`)
+  if (dialect.name === 'sqlite') {
+    return {
+      newestFirst: raw('attempt.id desc'),
+      between: (least, upper) =>
+        sqlText`${key} = ${value} and attempt.id >= ${least} and attempt.id < ${idText(upper)}`,
+    }
+  }
+  // A range in the order of the index, never `=`: for `=` the planner may read all attempts, newest first.
+  const pair = (id: SqlText): SqlText => sqlText`(cast(${value} as text), ${id})`
+  return {
+    newestFirst: sqlText`${key} desc, attempt.id desc`,
+    between: (least, upper) =>
+      sqlText`(${key}, attempt.id) >= ${pair(least)} and (${key}, attempt.id) < ${pair(idText(upper))}`,
+  }
 }
 
 /** The first id within the retention, and not before `since`. */
@@ -158,6 +182,7 @@ function comparisonsOf(
   if (type !== undefined) compared.push(sqlText`attempt.event_type = ${type}`)
   if (httpStatus !== undefined) compared.push(sqlText`attempt.http_status = ${httpStatus}`)
   if (eventId !== undefined) {
+    if (workspaceId !== undefined) compared.push(sqlText`attempt.workspace_id = ${workspaceId}`)
     if (endpointId !== undefined) compared.push(sqlText`attempt.endpoint_id = ${endpointId}`)
     compared.push(sqlText`attempt.id >= ${leastId(dialect, history, { workspaceId, since })}`)
     if (until !== undefined) compared.push(sqlText`attempt.id < cast(${firstIdAtTime(dialect.name, until)} as bigint)`)

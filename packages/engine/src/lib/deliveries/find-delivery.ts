@@ -36,7 +36,9 @@ export async function findDelivery(
   key: Key,
   history: HistoryOptions | undefined,
 ): Promise<FoundDelivery> {
-  const { rows } = await db.run(sqlText`select ${pendingEvents.all} from pending_events where ${isKey(key, 'id')}`)
+  const { rows } = await db.run(
+    sqlText`select ${pendingEvents.all} from pending_events where id = ${key.id} and ${ownedBy(key.workspaceId)}`,
+  )
   if (rows[0]) return toDelivery(rows[0])
   if (!history) throw notRetained()
   const retained = retainedIds(db, { ...history, workspaceId: key.workspaceId })
@@ -45,6 +47,7 @@ export async function findDelivery(
     select ${DELIVERED} from keepsend_attempts as attempt ${db.dialect.by('keepsend_attempts_delivery')}
     where ${isKey(key, 'delivery_id')} and outcome = 'delivered' and attempt.id >= ${retained.first} and ${isLast(db)}
     ${db.dialect.first(1)}`)
+    where ${isAttemptOf(db, key, history)} and case when outcome = 'delivered' and ${isLast(db)} then true else false end`)
   const [attempt] = delivered.rows
   if (!attempt) throw notRetained()
   return { ...deliveredState(db.dialect, attempt), payload: null }
@@ -56,7 +59,7 @@ export async function findWithAttempts(
   key: Key,
   history: HistoryOptions | undefined,
 ): Promise<DeliveryWithAttempts> {
-  const stored = sqlText`select ${STATE} from pending_events where ${isKey(key, 'id')}`
+  const stored = sqlText`select ${STATE} from pending_events where id = ${key.id} and ${ownedBy(key.workspaceId)}`
   if (!history) {
     const { rows } = await db.run(stored)
     if (!rows[0]) throw notRetained()
@@ -69,6 +72,7 @@ export async function findWithAttempts(
     from (select 1 as one) as one left join keepsend_attempts as attempt on attempt.id ${db.dialect.among(sqlText`
       select attempt.id from keepsend_attempts as attempt ${db.dialect.by('keepsend_attempts_delivery')}
       where ${isKey(key, 'delivery_id')} and attempt.id >= ${retained.first} order by attempt.id desc ${db.dialect.first(MAX_ATTEMPTS + 1)}`)}
+      where ${isAttemptOf(db, key, history)} order by attempt.id desc ${db.dialect.first(MAX_ATTEMPTS + 1)}`)}
     order by attempt.id desc`)
   const attempts = rows.filter(({ id }) => id !== null).map(({ stored: _, ...row }) => attemptRows.read(row))
   const shown = attempts.slice(0, MAX_ATTEMPTS)
@@ -88,9 +92,14 @@ function stateOf(
 
 const STATE_NAMES = pendingEvents.names.filter((name) => name !== 'payload')
 
-function isKey({ id, workspaceId }: Key, column: string): SqlText {
-  const isOwn = workspaceId === undefined ? raw('') : sqlText`and workspace_id = ${workspaceId}`
-  return sqlText`${raw(column)} = ${id} ${isOwn}`
+function ownedBy(workspaceId: string | undefined): SqlText {
+  return workspaceId === undefined ? raw('1 = 1') : sqlText`workspace_id = ${workspaceId}`
+}
+
+/** The `case` hides all but the delivery from the planner, so that it can only use its index. */
+function isAttemptOf({ dialect }: OutboxDatabase, { id, workspaceId }: Key, { retentionMs }: HistoryOptions): SqlText {
+  return sqlText`attempt.delivery_id = ${id} and case when ${ownedBy(workspaceId)}
+        and attempt.id >= ${firstIdAt(dialect.name, sqlText`${clock()} - ${retentionMs}`)} then true else false end`
 }
 
 function notRetained(): EngineError {

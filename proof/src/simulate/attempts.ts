@@ -23,8 +23,14 @@ export class Attempts {
   faultOf(before: ReadonlyMap<string, PendingEvent>, after: ReadonlyMap<string, PendingEvent>): string | undefined {
     const recorded = this.#select.all(this.#lastId) as RecordedAttempt[]
     this.#lastId = recorded.at(-1)?.id ?? this.#lastId
-    const ends = new Map(recorded.map((attempt) => [`${attempt.deliveryId}#${attempt.gen}`, attempt]))
-    if (ends.size < recorded.length) return 'one attempt for a claim: it was recorded twice'
+    const claims = new Map(recorded.map((attempt) => [`${attempt.deliveryId}#${attempt.gen}`, attempt]))
+    if (claims.size < recorded.length) return 'one attempt for a claim: it was recorded twice'
+    const ends = new Map([...claims].filter(([, { outcome }]) => outcome !== 'superseded'))
+    for (const [claim, { deliveryId, gen }] of claims) {
+      const was = before.get(deliveryId)
+      if (!ends.has(claim) && was?.gen === gen && was.status === 'pending')
+        return `a superseded attempt only of a lost claim: ${claim} was current`
+    }
     for (const [claim, { deliveryId, gen }] of ends) {
       const was = before.get(deliveryId)
       if (was?.gen !== gen || was.status !== 'pending')

@@ -42,10 +42,15 @@ process.once('exit', () => bundles.remove())
 const full = await cutPower('FULL', states)
 const normal = await cutPower('NORMAL', Math.min(MOST_CONTROL_STATES, Math.ceil(states / 5)))
 
-const wrong = full.lost + full.undone + full.forgotten + full.torn + full.corrupt + full.unmigrated
+const wrong = full.lost + full.undone + full.forgotten + full.torn + full.corrupt + full.unmigrated + full.misrecorded
 report({
   name: 'proof:power',
-  ok: full.acknowledged > 0 && wrong === 0 && normal.lost > 0 && normal.corrupt + normal.torn === 0,
+  ok:
+    full.acknowledged > 0 &&
+    full.recorded > 0 &&
+    wrong === 0 &&
+    normal.lost > 0 &&
+    normal.corrupt + normal.torn + normal.misrecorded === 0,
   seed,
   rows: [
     ['FULL: states', full.states],
@@ -53,6 +58,8 @@ report({
     ['FULL: lost', full.lost],
     ['FULL: settles undone, claims forgotten', `${full.undone}, ${full.forgotten}`],
     ['FULL: torn transactions, corrupt databases', `${full.torn}, ${full.corrupt}`],
+    ['FULL: attempts of settles checked', full.recorded],
+    ['FULL: settles without their attempt, attempts without their settle', full.misrecorded],
     ['FULL: migrations forgotten', full.unmigrated],
     [
       'control: NORMAL',
@@ -60,7 +67,7 @@ report({
         ? `lost some in ${normal.losing} of ${normal.states} states, ${normal.worst} at worst, as it must`
         : `LOST NONE in ${normal.states} states`,
     ],
-    ['control: torn transactions, corrupt databases', `${normal.torn}, ${normal.corrupt}`],
+    ['control: torn transactions, corrupt databases', `${normal.torn + normal.misrecorded}, ${normal.corrupt}`],
     ['duration', seconds()],
   ],
 })

@@ -1,8 +1,8 @@
 // Attempts are recorded in the transaction of their settle: a row if, and only if, the settle stands. On each database.
-import { claimDueEvents } from '@keepsend/outbox'
+import { type Statement, claimDueEvents, toSql } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import type { AttemptFilter, EngineOptions, FinishedDelivery } from '../src/index.ts'
+import type { AttemptFilter, FinishedDelivery } from '../src/index.ts'
 import { type Answer, LATER, type Rig, bearer, rig } from './rig.ts'
 
 const EVENT = { type: 'message.created', workspaceId: 'w1', data: { n: 1 } }
@@ -10,7 +10,7 @@ const EVENT = { type: 'message.created', workspaceId: 'w1', data: { n: 1 } }
 /** An engine with history and one endpoint, whose receiver gives these answers in turn, then 200. */
 async function recorded(
   answers: Answer[],
-  options: Partial<EngineOptions> = {},
+  options: Parameters<typeof rig>[0] = {},
 ): Promise<
   Rig & { endpointId: string; list: (filter?: Partial<AttemptFilter>) => ReturnType<Rig['engine']['attempts']['list']> }
 > {
@@ -109,15 +109,73 @@ describe('an attempt', () => {
     ])
   })
 
-  it('of a lost claim is not recorded', async () => {
-    const made = await recorded([])
+  it('of a lost claim is recorded as superseded: once, of its delivery alone, and in no list of failures', async () => {
+    const made = await recorded([500])
     await made.engine.publish(EVENT)
     const [claim] = await claimed(made)
     const stale = { ...claim!, gen: claim!.gen - 1 }
     const outcome = await made.engine.worker.deliver(stale, stale.claimedAt)
-    const settled = await made.engine.worker.settle([{ claim: stale, outcome }], { claim: { due: 10 } })
-    expect(settled.lost).toEqual([stale.id])
+    for (let n = 0; n < 2; n++) {
+      const settled = await made.engine.worker.settle([{ claim: stale, outcome }], { claim: { due: 10 } })
+      expect(settled.lost).toEqual([stale.id])
+    }
+    const attempt = {
+      outcome: 'superseded',
+      deliveryId: stale.id,
+      gen: stale.gen,
+      workspaceId: 'w1',
+      endpointId: made.endpointId,
+      type: EVENT.type,
+      number: 1,
+      reason: 'publish',
+      httpStatus: 500,
+      errorClass: 'http_5xx',
+    }
+    for (const filter of [{}, { deliveryId: stale.id }, { outcome: 'superseded' as const }])
+      expect((await made.list(filter)).rows).toMatchObject([attempt])
+    expect((await made.list({ outcome: 'unsuccessful' })).rows).toEqual([])
+    expect((await made.list({ outcome: 'unsuccessful', endpointId: made.endpointId })).rows).toEqual([])
+    expect((await made.list({ outcome: 'delivered' })).rows).toEqual([])
+  })
+
+  it('is recorded once if its settle is repeated, because the answer of its commit was lost', async () => {
+    const made = await recorded([])
+    await made.engine.publish(EVENT)
+    const [claim] = await claimed(made)
+    const outcome = await made.engine.worker.deliver(claim!, claim!.claimedAt)
+    await made.engine.worker.settle([{ claim: claim!, outcome }])
+    expect((await made.engine.worker.settle([{ claim: claim!, outcome }])).lost).toEqual([claim!.id])
+    expect((await made.list()).rows).toMatchObject([{ outcome: 'delivered' }])
+  })
+
+  it('of a lost claim is not recorded with attempts: failed', async () => {
+    const made = await recorded([500], { history: { attempts: 'failed' } })
+    await made.engine.publish(EVENT)
+    const [claim] = await claimed(made)
+    const stale = { ...claim!, gen: claim!.gen - 1 }
+    const outcome = await made.engine.worker.deliver(stale, stale.claimedAt)
+    await made.engine.worker.settle([{ claim: stale, outcome }])
     expect(await made.count('keepsend_attempts')).toBe(0)
+  })
+
+  it('of a lost claim that cannot be recorded is logged, and its settle is lost like any other', async () => {
+    const made = await recorded([500], {
+      wrap: (db) => ({
+        ...db,
+        run: <R extends object>(statement: Statement) =>
+          toSql(statement, db.dialect.name).sql.includes('insert into keepsend_attempts')
+            ? Promise.reject(new Error('no room'))
+            : db.run<R>(statement),
+      }),
+    })
+    await made.engine.publish(EVENT)
+    const [claim] = await claimed(made)
+    const stale = { ...claim!, gen: claim!.gen - 1 }
+    const outcome = await made.engine.worker.deliver(stale, stale.claimedAt)
+    expect((await made.engine.worker.settle([{ claim: stale, outcome }])).lost).toEqual([stale.id])
+    expect(made.log.entries).toContainEqual(
+      expect.objectContaining({ level: 'error', message: 'failed to record attempts that other workers superseded' }),
+    )
   })
 
   it('that the database refuses to record costs no delivery', async () => {

@@ -34,7 +34,7 @@ export interface Failed {
   ageMs: number
 }
 
-/** The attempts of one delivery, as the history has them. */
+/** The attempts of one delivery, as the history has them, without those of workers that had lost their lease. */
 export interface Recorded {
   id: string
   /** Attempts that delivered it. */
@@ -44,7 +44,7 @@ export interface Recorded {
 }
 
 const RECORDED = `select delivery_id as id, count(case when outcome = 'delivered' then 1 end) as delivered,
-  count(http_status) as answered from keepsend_attempts group by delivery_id`
+  count(http_status) as answered from keepsend_attempts where outcome <> 'superseded' group by delivery_id`
 
 const FAILED = `select id, last_error as error, completed_at - coalesce(replayed_at, created_at) as "ageMs"
   from pending_events where status = 'failed'`

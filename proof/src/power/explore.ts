@@ -22,6 +22,10 @@ export interface Findings {
   forgotten: number
   /** Changes without their deliveries, or deliveries without their change. */
   torn: number
+  /** Attempts whose settle stands, over all states. */
+  recorded: number
+  /** Settles without their attempt, and attempts without their settle. */
+  misrecorded: number
   /** Databases that fail `integrity_check`, or that do not open. */
   corrupt: number
   /** Databases in which the app finds migrations to apply again; checked in one state of fifty. */
@@ -38,6 +42,8 @@ export function nothingFound(): Findings {
     undone: 0,
     forgotten: 0,
     torn: 0,
+    recorded: 0,
+    misrecorded: 0,
     corrupt: 0,
     unmigrated: 0,
   }
@@ -83,7 +89,7 @@ function check(file: string, promises: Promises, findings: Findings): void {
     findings.corrupt++
     return
   }
-  const { gens, changes } = left
+  const { gens, changes, attempts } = left
   const { endpoints } = promises
   let lost = 0
   for (const event of promises.acknowledged) {
@@ -107,11 +113,26 @@ function check(file: string, promises: Promises, findings: Findings): void {
     })
     findings.torn += missing.length
   }
+  // A settle deletes its row. A row that no settle has begun for is missing for another reason, which is counted above.
+  for (const id of promises.settling) {
+    if (!changes.has(id.slice(0, id.indexOf('.')))) continue
+    if (gens.has(id) === attempts.has(id)) findings.misrecorded++
+    else if (attempts.has(id)) findings.recorded++
+  }
+  for (const id of attempts) if (!promises.settling.has(id)) findings.misrecorded++
   for (const id of gens.keys()) if (!changes.has(id.slice(0, id.indexOf('.')))) findings.torn++
 }
 
+interface Left {
+  /** The `gen` of each row. */
+  gens: Map<string, number>
+  changes: Set<string>
+  /** The deliveries with an attempt that delivered them. */
+  attempts: Set<string>
+}
+
 /** The content of a database, or undefined if it is broken. */
-function read(file: string): { gens: Map<string, number>; changes: Set<string> } | undefined {
+function read(file: string): Left | undefined {
   let db: Database.Database | undefined
   try {
     db = new Database(file)
@@ -120,7 +141,14 @@ function read(file: string): { gens: Map<string, number>; changes: Set<string> }
     // Without a sync the tables themselves may be gone: lost like anything else, but no corruption.
     const rows = tables.has('pending_events') ? db.prepare('select id, gen from pending_events').raw().all() : []
     const events = tables.has('changes') ? db.prepare('select event_id from changes').pluck().all() : []
-    return { gens: new Map(rows as [string, number][]), changes: new Set(events as string[]) }
+    const attempts = tables.has('keepsend_attempts')
+      ? db.prepare(`select delivery_id from keepsend_attempts where outcome = 'delivered'`).pluck().all()
+      : []
+    return {
+      gens: new Map(rows as [string, number][]),
+      changes: new Set(events as string[]),
+      attempts: new Set(attempts as string[]),
+    }
   } catch (error) {
     if (error instanceof Database.SqliteError) return undefined
     throw error

@@ -22,6 +22,7 @@ const engine = createEngine({
   queue: new DurableEventQueue({ db }),
   secrets: 'plaintext-for-development',
   logger: silentLogger,
+  history: true,
 })
 const endpoints: string[] = []
 for (const path of ['one', 'two']) {
@@ -56,6 +57,11 @@ async function work(): Promise<void> {
   if (finished.length === 0) return
   const ids = finished.map(({ id }) => id)
   mark({ settling: ids })
-  await engine.worker.settle(finished.map((claim) => ({ claim, outcome: { kind: 'complete', httpStatus: 200 } })))
+  await engine.worker.settle(
+    finished.map((claim) => {
+      const record = { startedAt: claim.claimedAt, tookMs: 1, url: 'https://receiver.dev/' }
+      return { claim, outcome: { kind: 'complete', httpStatus: 200, record } }
+    }),
+  )
   mark({ settled: ids })
 }

@@ -37,6 +37,14 @@ export class Attempts {
     if (failed.length <= 10 ? counted !== failed.length : counted > failed.length)
       return `problems count each failed attempt once: counted ${counted} of ${failed.length}`
     if (ends.size < recorded.length) return 'one attempt for a claim: it was recorded twice'
+    const claims = new Map(recorded.map((attempt) => [`${attempt.deliveryId}#${attempt.gen}`, attempt]))
+    if (claims.size < recorded.length) return 'one attempt for a claim: it was recorded twice'
+    const ends = new Map([...claims].filter(([, { outcome }]) => outcome !== 'superseded'))
+    for (const [claim, { deliveryId, gen }] of claims) {
+      const was = before.get(deliveryId)
+      if (!ends.has(claim) && was?.gen === gen && was.status === 'pending')
+        return `a superseded attempt only of a lost claim: ${claim} was current`
+    }
     for (const [claim, { deliveryId, gen }] of ends) {
       const was = before.get(deliveryId)
       if (was?.gen !== gen || was.status !== 'pending')

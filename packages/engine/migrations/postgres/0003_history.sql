@@ -21,7 +21,7 @@ create table if not exists keepsend_attempts (
   tls_us bigint,
   first_byte_us bigint,
   total_us bigint not null,
-  outcome text not null check (outcome in ('delivered', 'retry', 'deferred', 'failed')),
+  outcome text not null check (outcome in ('delivered', 'retry', 'deferred', 'failed', 'superseded')),
   http_status integer,
   error_class text,
   error text,
@@ -33,11 +33,11 @@ create table if not exists keepsend_attempts (
 -- The attempts of a delivery, and of an event: both are ranges of ids.
 create index if not exists keepsend_attempts_delivery on keepsend_attempts (delivery_id, gen);
 
--- Lists of failures. Partial: a delivered attempt is in none of them.
+-- Lists of failures. Partial: a delivered attempt is in none of them, and no superseded one.
 create index if not exists keepsend_attempts_failed on keepsend_attempts (workspace_id, id)
-where outcome <> 'delivered';
+where outcome <> 'delivered' and outcome <> 'superseded';
 
 create index if not exists keepsend_attempts_failed_endpoint on keepsend_attempts (endpoint_id, id)
-where outcome <> 'delivered';
+where outcome <> 'delivered' and outcome <> 'superseded';
 
 create table if not exists keepsend_attempts_default partition of keepsend_attempts default;

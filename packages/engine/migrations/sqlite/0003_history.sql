@@ -19,7 +19,8 @@ create table if not exists keepsend_attempts (
   first_byte_us integer,
   total_us integer not null,
   outcome text not null
-    check (outcome = 'delivered' or outcome = 'retry' or outcome = 'deferred' or outcome = 'failed'),
+    check (outcome = 'delivered' or outcome = 'retry' or outcome = 'deferred' or outcome = 'failed'
+      or outcome = 'superseded'),
   http_status integer,
   error_class text,
   error text,
@@ -31,9 +32,9 @@ create table if not exists keepsend_attempts (
 -- The attempts of a delivery, and of an event: both are ranges of ids. Unique, so that no claim is recorded twice.
 create unique index if not exists keepsend_attempts_delivery on keepsend_attempts (delivery_id, gen);
 
--- Lists of failures. Partial: a delivered attempt is in none of them.
+-- Lists of failures. Partial: a delivered attempt is in none of them, and no superseded one.
 create index if not exists keepsend_attempts_failed on keepsend_attempts (workspace_id, id)
-where outcome <> 'delivered';
+where outcome <> 'delivered' and outcome <> 'superseded';
 
 create index if not exists keepsend_attempts_failed_endpoint on keepsend_attempts (endpoint_id, id)
-where outcome <> 'delivered';
+where outcome <> 'delivered' and outcome <> 'superseded';

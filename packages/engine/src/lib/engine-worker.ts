@@ -30,6 +30,7 @@ import {
 } from './lifecycle.ts'
 import { errorFields } from './logger.ts'
 import { type MaintenanceDeps, type MaintenanceResult, createMaintenance } from './maintenance.ts'
+import { recordSuperseded } from './history/record-superseded.ts'
 import { jittered } from './retry-schedule.ts'
 import type { KeyCheck } from './secrets/key-check.ts'
 
@@ -88,6 +89,7 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
   const settle: EngineWorker['settle'] = async (finished, next = {}) => {
     checkNames('engine.worker.settle', SETTLE_NEXT_OPTIONS, next)
     const { changes, ...settled } = await settleDeliveries(deps, finished, next)
+    await recordSuperseded(deps, finished, settled.lost)
     logChanges(logger, changes)
     noteOutcomes(delivering.endpointCache, finished, circuit.failuresInRow)
     heartbeat?.settled(finished.length - settled.lost.length)

@@ -4,7 +4,7 @@ import { attemptNumber } from './delivery/classify-response.ts'
 import { type ErrorClass, classOf } from './error-classes.ts'
 import { EngineError } from './errors.ts'
 import { type Logger, errorFields } from './logger.ts'
-import { type AttemptOutcome, attemptEnd } from './history/attempt-end.ts'
+import { type AttemptEnd, attemptEnd } from './history/attempt-end.ts'
 import type { DeliveryOutcome, EndpointChange, FinishedDelivery, HoldReason } from './outcome.ts'
 
 /** Names a delivery: never with its payload, a URL or a text of its receiver. */
@@ -25,7 +25,7 @@ export interface LifecycleEvents {
   /** An attempt ended; its outcome is not recorded yet, and is made again if the lease is lost. */
   attempt: DeliveryIds & {
     attempt: number
-    outcome: AttemptOutcome
+    outcome: AttemptEnd['outcome']
     httpStatus: number | null
     errorClass: ErrorClass | null
     /** The exchange with the receiver, in ms. */

@@ -15,7 +15,7 @@ const filters = {
   outcome: z
     .enum([...ATTEMPT_OUTCOMES, 'unsuccessful'])
     .optional()
-    .openapi({ description: '`unsuccessful`: every outcome but `delivered`' }),
+    .openapi({ description: '`unsuccessful`: `retry`, `deferred` or `failed`' }),
   errorClass: z.enum(ERROR_CLASS_NAMES).optional(),
   httpStatus: z.coerce.number().int().min(100).max(999).optional(),
   since: bounded.isoTime.optional().openapi({ description: 'Settled at this time or later' }),

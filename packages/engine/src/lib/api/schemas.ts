@@ -53,7 +53,8 @@ export const attemptSchema = z
     outcome: z.enum(ATTEMPT_OUTCOMES).openapi({
       description:
         '`retry`: it failed and another follows; `deferred`: it does not count, because the receiver asked for a wait or ' +
-        'nothing could be sent; `failed`: the delivery has failed with it',
+        'nothing could be sent; `failed`: the delivery has failed with it; `superseded`: its worker had lost the lease, ' +
+        'and another one owns the delivery',
     }),
     startedAt: time,
     queueMs: milliseconds

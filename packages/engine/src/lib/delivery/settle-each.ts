@@ -48,7 +48,8 @@ export type SettleEach = <F extends FinishedDelivery>(
  * Creates a function that settles a group and takes the next claim in one commit. If the database refuses the commit:
  *
  * 1. it settles the group without the claim;
- * 2. if the database works but refuses one of the rows, it settles row by row, so that one bad row does not block the others.
+ * 2. if the storage refuses that too, it settles the group without its attempts;
+ * 3. if the database works but refuses one of the rows, it settles row by row, so that one bad row does not block the others.
  *
  * If the answer of a commit was lost, the second try finds the row gone and returns `lost`: nothing is written twice.
  *
@@ -159,7 +160,10 @@ async function settleParts<F extends FinishedDelivery>(
       return toEach(finished, settled, logger)
     } catch (again) {
       // The storage fails: row by row, each try would wait as long for the same error.
-      if (again instanceof OutboxError) return { results: unsettled(finished), claimed: NONE, storageError: again }
+      if (again instanceof OutboxError) {
+        const bare = await settleWithoutAttempts(settle, finished, { refusal: again, logger })
+        return bare ?? { results: unsettled(finished), claimed: NONE, storageError: again }
+      }
       logger.warn({ ...errorFields(again), outcomes: finished.length }, 'batch settle failed; retrying row by row')
     }
   }
@@ -186,6 +190,23 @@ async function settleParts<F extends FinishedDelivery>(
 }
 
 /** Settles one row: with its attempt, which its problem counts, and if the database refuses that, without. History never costs a delivery. */
+/** Settles a group without its attempts, for which there may be no room or no table; undefined if that is refused too. */
+async function settleWithoutAttempts<F extends FinishedDelivery>(
+  settle: Settle,
+  finished: readonly F[],
+  { refusal, logger }: { refusal: OutboxError; logger: Logger },
+): Promise<SettleEachResult<F> | undefined> {
+  const mayBeOfThem = (refusal.code === 'not_accepted' && !isLockTimeout(refusal)) || refusal.code === 'not_migrated'
+  if (!mayBeOfThem || finished.every(({ outcome }) => !outcome.record)) return undefined
+  const bare = finished.map(({ claim, outcome: { record: _, ...outcome } }) => ({ claim, outcome }))
+  const settled = await settle(bare, {}).catch(() => undefined)
+  if (!settled) return undefined
+  const fields = { ...errorFields(refusal), outcomes: finished.length }
+  logger.error(fields, 'failed to record attempts; their outcomes were recorded')
+  return toEach(finished, settled, logger)
+}
+
+/** Settles one row: with its attempt, and if the database refuses that, without. History never costs a delivery. */
 async function settleOne(settle: Settle, one: FinishedDelivery, logger: Logger): Promise<'settled' | 'lost'> {
   const only = async (each: FinishedDelivery): Promise<'settled' | 'lost'> =>
     toEach([each], await settle([each], {}), logger).results.every((result) => result.settle === 'settled')

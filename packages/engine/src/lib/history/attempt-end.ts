@@ -1,7 +1,11 @@
+import { type SqlText, raw } from '@keepsend/outbox/internal'
 import type { DeliveryOutcome } from '../outcome.ts'
 
-/** Delivered, to be retried, not counted because the receiver asked for a wait or nothing could be sent, or failed for good. */
-export const ATTEMPT_OUTCOMES = ['delivered', 'retry', 'deferred', 'failed'] as const
+/**
+ * Delivered, to be retried, not counted because the receiver asked for a wait or nothing could be sent, or failed for good.
+ * `superseded`: its worker had lost the lease, so the delivery does not have its outcome; counted nowhere.
+ */
+export const ATTEMPT_OUTCOMES = ['delivered', 'retry', 'deferred', 'failed', 'superseded'] as const
 
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number]
 
@@ -16,7 +20,7 @@ export const TEST_TYPE = 'test'
 
 /** How an attempt ended. */
 export interface AttemptEnd {
-  outcome: AttemptOutcome
+  outcome: Exclude<AttemptOutcome, 'superseded'>
   httpStatus: number | undefined
   error: string | undefined
 }
@@ -52,4 +56,9 @@ export function attemptEnd(outcome: DeliveryOutcome): AttemptEnd | undefined {
     case 'release':
       return undefined
   }
+}
+
+/** The condition of the partial indexes of failures, on a table under this alias. */
+export function hasFailed(alias: string): SqlText {
+  return raw(`${alias}.outcome <> 'delivered' and ${alias}.outcome <> 'superseded'`)
 }

@@ -17,7 +17,7 @@ import type { attempts } from '../sqlite/tables.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 import { attemptRange } from './attempt-range.ts'
 import type { HistoryOptions } from './history-options.ts'
-import type { AttemptOutcome } from './attempt-end.ts'
+import { type AttemptOutcome, hasFailed } from './attempt-end.ts'
 
 /** A recorded attempt. Durations are microseconds, times milliseconds since the epoch. */
 export interface Attempt extends Omit<typeof attempts.$inferSelect, 'id' | 'errorClass'> {
@@ -34,7 +34,7 @@ export interface AttemptFilter {
   deliveryId?: string | undefined
   endpointId?: string | undefined
   type?: string | undefined
-  /** `unsuccessful`: every outcome but `delivered`. */
+  /** `unsuccessful`: `retry`, `deferred` or `failed`. */
   outcome?: AttemptOutcome | 'unsuccessful' | undefined
   errorClass?: ErrorClass | undefined
   httpStatus?: number | undefined
@@ -181,7 +181,8 @@ function keysOf(
   if (deliveryId !== undefined)
     return { index: 'keepsend_attempts_delivery', conditions: [sqlText`attempt.delivery_id = ${deliveryId}`, isOwn] }
   // Where only failures are recorded, their index has them all: D1 has no other.
-  const isOfFailures = history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered')
+  const isOfFailures =
+    history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered' && outcome !== 'superseded')
   const failures = isOfFailures ? [FAILED] : []
   if (endpointId === undefined) {
     const index = isOfFailures ? 'keepsend_attempts_failed' : 'keepsend_attempts_workspace'
@@ -198,13 +199,13 @@ function keysOf(
   }
 }
 
-const FAILED = raw(`attempt.outcome <> 'delivered'`)
+const FAILED = hasFailed('attempt')
 
 function comparisonsOf({ type, outcome, errorClass, httpStatus }: AttemptFilter): SqlText[] {
   const compared: SqlText[] = []
   if (type !== undefined) compared.push(sqlText`found.event_type = ${type}`)
   if (outcome !== undefined && outcome !== 'unsuccessful') compared.push(sqlText`found.outcome = ${outcome}`)
-  if (outcome === 'unsuccessful') compared.push(raw(`found.outcome <> 'delivered'`))
+  if (outcome === 'unsuccessful') compared.push(hasFailed('found'))
   if (errorClass !== undefined) compared.push(sqlText`found.error_class = ${errorClass}`)
   if (httpStatus !== undefined) compared.push(sqlText`found.http_status = ${httpStatus}`)
   return compared

@@ -113,7 +113,10 @@ function attachStatements(schema: string, name: string, { from, to }: Range): Sq
   const parent = `${schema}.keepsend_attempts`
   return [
     BRIEFLY,
-    raw(`select pg_advisory_xact_lock(hashtextextended('keepsend_attempts', 0))`),
+    // The number of the table: other schemas have locks of their own.
+    raw(
+      `select pg_advisory_xact_lock(hashtextextended('keepsend', cast(to_regclass('keepsend_attempts') as oid)::bigint))`,
+    ),
     raw(`create table if not exists ${name} (like ${parent} including all)`),
     raw(`alter table ${parent} attach partition ${name} for values from (${firstId(from)}) to (${firstId(to)})`),
   ]

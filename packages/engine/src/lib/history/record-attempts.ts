@@ -17,7 +17,8 @@ import { type AttemptEnd, TEST_TYPE, attemptEnd } from './attempt-end.ts'
 import { nextAttemptId } from './attempt-id.ts'
 import type { HistoryOptions } from './history-options.ts'
 
-interface RecordedAttempt extends ClaimRef, AttemptRecord, AttemptEnd {}
+/** An attempt, its claim and how it ended. */
+export interface RecordedAttempt extends ClaimRef, AttemptRecord, AttemptEnd {}
 
 /** The attempts of a settle that are recorded; undefined if there are none. */
 export function attemptRecords(
@@ -39,7 +40,8 @@ export function attemptRecords(
 const MAX_ERROR = 1000
 const MAX_TEXT = 65_536
 
-const COLUMNS = {
+/** The columns that a worker knows, and that are not of the row. */
+export const ATTEMPT_VALUES = {
   // A poller adds its own clock to the time of a claim: a fraction, which no integer column takes.
   started_at: ['integer', ({ startedAt }) => Math.floor(startedAt)],
   dns_us: ['integer', ({ response }) => micros(response?.timing?.dnsMs)],
@@ -64,7 +66,7 @@ function textOf(text: string | undefined, maxCharacters: number): string | null 
   return text === undefined ? null : storable(text, maxCharacters)
 }
 
-const VALUES = Object.keys(COLUMNS)
+const VALUES = Object.keys(ATTEMPT_VALUES)
 const INSERT = raw(
   `insert into keepsend_attempts (id, delivery_id, gen, workspace_id, endpoint_id, event_type, number, reason, queue_us, ${VALUES.join(', ')})`,
 )
@@ -88,6 +90,6 @@ function insertInto(dialect: DialectName): (source: ClaimSource) => SqlText {
 }
 
 const RECORDS = {
-  sqlite: { columns: COLUMNS, insert: insertInto('sqlite') },
-  postgres: { columns: COLUMNS, insert: insertInto('postgres') },
+  sqlite: { columns: ATTEMPT_VALUES, insert: insertInto('sqlite') },
+  postgres: { columns: ATTEMPT_VALUES, insert: insertInto('postgres') },
 } satisfies Record<DialectName, ClaimRecord<RecordedAttempt>>

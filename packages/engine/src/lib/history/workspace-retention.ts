@@ -3,6 +3,7 @@ import { type OptionNames, type OptionsOf, type SqlText, raw, sqlText } from '@k
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { hasIndex } from '../has-index.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
+import { hasFailed } from './attempt-end.ts'
 import type { HistoryOptions } from './history-options.ts'
 
 /** How long the history of one workspace is retained, in ms. */
@@ -75,7 +76,7 @@ export async function attemptsOfWorkspace(db: OutboxDatabase): Promise<{ by: Sql
   const isWhole = !db.dialect.isBilled || (await hasIndex(db, WORKSPACE_INDEX))
   return isWhole
     ? { by: db.dialect.by(WORKSPACE_INDEX), where: raw('1 = 1') }
-    : { by: db.dialect.by('keepsend_attempts_failed'), where: raw(`old.outcome <> 'delivered'`) }
+    : { by: db.dialect.by('keepsend_attempts_failed'), where: hasFailed('old') }
 }
 
 /** A retention of a workspace: its own, if that is less than the engine's. */

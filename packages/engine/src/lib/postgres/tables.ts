@@ -189,7 +189,7 @@ export const attempts = pgTable('keepsend_attempts', {
   /** From the start until the head of the response. */
   firstByteUs: bigint('first_byte_us', { mode: 'number' }),
   totalUs: bigint('total_us', { mode: 'number' }).notNull(),
-  outcome: text('outcome', { enum: ['delivered', 'retry', 'deferred', 'failed'] }).notNull(),
+  outcome: text('outcome', { enum: ['delivered', 'retry', 'deferred', 'failed', 'superseded'] }).notNull(),
   httpStatus: integer('http_status'),
   errorClass: text('error_class'),
   error: text('error'),

@@ -189,7 +189,7 @@ export const attempts = sqliteTable('keepsend_attempts', {
   /** From the start until the head of the response. */
   firstByteUs: integer('first_byte_us'),
   totalUs: integer('total_us').notNull(),
-  outcome: text('outcome', { enum: ['delivered', 'retry', 'deferred', 'failed'] }).notNull(),
+  outcome: text('outcome', { enum: ['delivered', 'retry', 'deferred', 'failed', 'superseded'] }).notNull(),
   httpStatus: integer('http_status'),
   errorClass: text('error_class'),
   error: text('error'),

@@ -99,6 +99,13 @@ const unsuccessful = await taken(
   client.GET('/attempts', { params: { query: { outcome: 'unsuccessful', endpointId: path.id } } }),
 )
 assert.ok(unsuccessful.data.some(({ id }) => id === attempt?.id))
+const since = new Date(Date.now() - 3_600_000).toISOString()
+const hours = await taken(client.GET('/statistics', { params: { query: { since, by: 'hour', endpointId: path.id } } }))
+assert.ok(hours.data.some(({ failed, p50Ms }) => failed > 0 && p50Ms !== null))
+const [ofEndpoint] = (
+  await taken(client.GET('/statistics/endpoints', { params: { query: { since, endpointIds: path.id } } }))
+).data
+assert.deepEqual([ofEndpoint?.endpointId, ofEndpoint?.lastError?.httpStatus], [path.id, 400])
 assert.equal(
   (await taken(client.POST('/deliveries/{id}/replay', { params: { path: { id: delivery.id } } }))).attempts,
   0,

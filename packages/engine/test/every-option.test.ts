@@ -95,6 +95,8 @@ const REQUIRED = {
   'endpoints.list': { limit: true },
   'deliveries.list': { limit: true },
   'attempts.list': { limit: true },
+  'statistics.series': { by: true, since: true },
+  'statistics.summary': { since: true, endpointIds: true },
   'deliveries.listEvents': { limit: true },
   'the filter of deliveries.replayEndpoint': { endpointId: true },
 }
@@ -143,6 +145,10 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     (await engine.endpoints.list('w', { limit: 5, ...options })).map(({ url }) => url),
   'deliveries.list': ({ engine }, options) => engine.deliveries.list('w', { limit: 5, ...options }),
   'attempts.list': ({ engine }, options) => engine.attempts.list('w', { limit: 5, ...options }),
+  'statistics.series': ({ engine }, options) =>
+    engine.statistics.series('w', { by: 'day', since: 1_790_000_000_000, ...options }),
+  'statistics.summary': ({ engine }, options) =>
+    engine.statistics.summary('w', { since: 1_790_000_000_000, endpointIds: ['ep_1'], ...options }),
   'deliveries.listEvents': ({ engine }, options) => engine.deliveries.listEvents('w', { limit: 5, ...options }),
   'an endpoint': async ({ engine }, options) => {
     const { endpoint } = await engine.endpoints.create('w', { url: ENDPOINT.url, ...options })

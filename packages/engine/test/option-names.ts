@@ -9,6 +9,7 @@ import { ROTATE_OPTIONS } from '../src/lib/endpoints/endpoint-secrets.ts'
 import { ENDPOINT_LIST_OPTIONS } from '../src/lib/endpoints/endpoint-store-api.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
 import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
+import { STATISTICS_SERIES_OPTIONS, STATISTICS_SUMMARY_OPTIONS } from '../src/lib/statistics/statistics-api.ts'
 import { BACKGROUND_OPTIONS } from '../src/lib/publish/dispatch.ts'
 import { COMMIT_WITH_EVENTS_OPTIONS } from '../src/lib/hono.ts'
 import { ENGINE_OPTION_NAMES } from '../src/lib/options.ts'
@@ -30,6 +31,8 @@ export const OPTION_NAMES = {
   'engine.worker.settle': SETTLE_NEXT_OPTIONS,
   'engine.publishTest': BACKGROUND_OPTIONS,
   'attempts.list': ATTEMPT_FILTER,
+  'statistics.series': STATISTICS_SERIES_OPTIONS,
+  'statistics.summary': STATISTICS_SUMMARY_OPTIONS,
   'engine.worker.resumeHeld': RESUME_HELD_OPTIONS,
   'apiKeys.create': API_KEY_OPTIONS,
   'apiKeys.list': API_KEY_LIST_OPTIONS,

@@ -54,6 +54,8 @@ const TABLES = [
   'keepsend_idempotency_records',
   'keepsend_idempotency_marks',
   'keepsend_attempts',
+  'keepsend_statistics',
+  'keepsend_statistics_passes',
 ]
 
 /** Every row of every table, without the time at which a key was last used. */
@@ -143,6 +145,8 @@ describe("another workspace's id", () => {
       'GET /deliveries: query eventId',
       'GET /endpoints: query cursor',
       'GET /events: query cursor',
+      'GET /statistics/endpoints: query endpointIds',
+      'GET /statistics: query endpointId',
       'POST /events: body id',
     ])
   })
@@ -156,6 +160,15 @@ describe("another workspace's id", () => {
       }
       const attempts = await made.asW2('GET', `/attempts?endpointId=${encodeURIComponent(made.ids[kind])}`)
       expect(await read(attempts), `attempts of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
+      for (const query of ['?by=day&endpointId=', '/endpoints?endpointIds=']) {
+        const count = async (id: string): Promise<string> => {
+          const since = new Date(Date.now() - 3_600_000).toISOString()
+          const answer = await made.asW2('GET', `/statistics${query}${encodeURIComponent(id)}&since=${since}`)
+          expect(answer.status).toBe(200)
+          return (await answer.text()).replaceAll(id, 'id')
+        }
+        expect(await count(made.ids[kind]), `statistics of the ${kind}`).toBe(await count(NOBODYS[kind]))
+      }
     }
     expect((await read(made.call('GET', `/deliveries?eventId=${made.ids.event}`))).body['data']).toHaveLength(2)
   })

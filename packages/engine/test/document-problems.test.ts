@@ -86,6 +86,15 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
     ],
     not_found: [({ ask }) => ask({ id: 'ep_none' })],
     not_retained: [({ ask }) => ask({ id: 'evt_none' }), { history: false }],
+    not_retained: [
+      ({ ask }, { path }) =>
+        ask({
+          id: 'evt_none',
+          ...(path.startsWith('/statistics') && {
+            query: `?since=2026-11-23T12:00:00Z&${path === '/statistics' ? 'by=hour' : 'endpointIds=ep_1'}`,
+          }),
+        }),
+    ],
     conflict: [
       async ({ ask, engine, endpoint, rows }, { path }) => {
         await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })

@@ -99,6 +99,8 @@ const REQUIRED = {
   'deliveries.list': { limit: true },
   'attempts.list': { limit: true },
   'problems.list': { limit: true },
+  'statistics.series': { by: true, since: true },
+  'statistics.summary': { since: true, endpointIds: true },
   'deliveries.listEvents': { limit: true },
   'events.list': { limit: true },
   'the filter of deliveries.replayEndpoint': { endpointId: true },
@@ -153,6 +155,10 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     (await engine.problems.list('w', { limit: 5, ...options })).rows.map(({ attempts }) => attempts),
   'problems.acknowledge': async ({ engine, endpointId }, options) =>
     (await engine.problems.acknowledge('w', `prb_${endpointId}.dns.0`, options)).acknowledgedBy,
+  'statistics.series': ({ engine }, options) =>
+    engine.statistics.series('w', { by: 'day', since: 1_790_000_000_000, ...options }),
+  'statistics.summary': ({ engine }, options) =>
+    engine.statistics.summary('w', { since: 1_790_000_000_000, endpointIds: ['ep_1'], ...options }),
   'deliveries.listEvents': ({ engine }, options) => engine.deliveries.listEvents('w', { limit: 5, ...options }),
   'events.list': ({ engine }, options) => engine.events.list('w', { limit: 5, ...options }),
   'an endpoint': async ({ engine }, options) => {

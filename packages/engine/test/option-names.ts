@@ -12,6 +12,7 @@ import { EVENT_FILTER } from '../src/lib/events/event-store.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
 import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
 import { WORKSPACE_RETENTION } from '../src/lib/history/workspace-retention.ts'
+import { STATISTICS_SERIES_OPTIONS, STATISTICS_SUMMARY_OPTIONS } from '../src/lib/statistics/statistics-api.ts'
 import { BACKGROUND_OPTIONS } from '../src/lib/publish/dispatch.ts'
 import { COMMIT_WITH_EVENTS_OPTIONS } from '../src/lib/hono.ts'
 import { ENGINE_OPTION_NAMES } from '../src/lib/options.ts'
@@ -38,6 +39,8 @@ export const OPTION_NAMES = {
   'problems.list': PROBLEM_FILTER,
   'problems.acknowledge': ACKNOWLEDGE_OPTIONS,
   'workspaces.setRetention': WORKSPACE_RETENTION,
+  'statistics.series': STATISTICS_SERIES_OPTIONS,
+  'statistics.summary': STATISTICS_SUMMARY_OPTIONS,
   'engine.worker.resumeHeld': RESUME_HELD_OPTIONS,
   'apiKeys.create': API_KEY_OPTIONS,
   'apiKeys.list': API_KEY_LIST_OPTIONS,

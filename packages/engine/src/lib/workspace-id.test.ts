@@ -67,6 +67,8 @@ const TABLES = [
   'keepsend_attempts',
   'keepsend_problems',
   'keepsend_workspaces',
+  'keepsend_statistics',
+  'keepsend_statistics_passes',
 ]
 
 /** Every row of every table, without the time at which a key was last used. */
@@ -159,6 +161,8 @@ describe("another workspace's id", () => {
       'GET /events: query cursor',
       'GET /problems: query cursor',
       'GET /problems: query endpointId',
+      'GET /statistics/endpoints: query endpointIds',
+      'GET /statistics: query endpointId',
       'POST /events: body id',
     ])
   })
@@ -173,6 +177,16 @@ describe("another workspace's id", () => {
       for (const list of ['attempts', 'problems']) {
         const found = await made.asW2('GET', `/${list}?endpointId=${encodeURIComponent(made.ids[kind])}`)
         expect(await read(found), `${list} of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
+      const attempts = await made.asW2('GET', `/attempts?endpointId=${encodeURIComponent(made.ids[kind])}`)
+      expect(await read(attempts), `attempts of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
+      for (const query of ['?by=day&endpointId=', '/endpoints?endpointIds=']) {
+        const count = async (id: string): Promise<string> => {
+          const since = new Date(Date.now() - 3_600_000).toISOString()
+          const answer = await made.asW2('GET', `/statistics${query}${encodeURIComponent(id)}&since=${since}`)
+          expect(answer.status).toBe(200)
+          return (await answer.text()).replaceAll(id, 'id')
+        }
+        expect(await count(made.ids[kind]), `statistics of the ${kind}`).toBe(await count(NOBODYS[kind]))
       }
     }
     expect((await read(made.call('GET', `/deliveries?eventId=${made.ids.event}`))).body['data']).toHaveLength(2)

@@ -35,6 +35,9 @@ export function whole(minimum: number, maximum: number) {
 /** An id made by Keepsend, that of a delivery included. */
 export const id = z.string().max(140)
 
+/** Ids with commas between them. */
+export const ids = z.string().max(100 * 141)
+
 /** The id of a new event. */
 export const eventId = id.openapi({
   pattern: '^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',

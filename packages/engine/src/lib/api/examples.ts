@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi'
 import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
 import type { attemptSchema, deliverySchema, endpointSchema, publicKeySchema, secretSchema } from './schemas.ts'
+import type { bucketSchema, endpointStatisticsSchema } from './statistics-schemas.ts'
 
 // Examples in the OpenAPI document. test/document.test.ts checks each against its schema.
 
@@ -120,3 +121,29 @@ export const publicKey = {
 } satisfies z.infer<typeof publicKeySchema>
 
 export const CURSOR = btoa(EVENT_ID)
+
+const counts = { delivered: 1180, retried: 14, deferred: 2, failed: 1, replayed: 30, tested: 0 }
+
+export const bucket = {
+  at: '2026-11-23T12:00:00.000Z',
+  ...counts,
+  p50Ms: 48.2,
+  p95Ms: 131.7,
+  p99Ms: 912.4,
+} satisfies z.infer<typeof bucketSchema>
+
+export const endpointStatistics = {
+  endpointId: ENDPOINT_ID,
+  ...counts,
+  p50Ms: 48.2,
+  p95Ms: 131.7,
+  p99Ms: 912.4,
+  buckets: [{ at: '2026-11-23T12:00:00.000Z', ...counts }],
+  lastError: {
+    at: '2026-11-23T12:41:07.214Z',
+    outcome: 'failed',
+    httpStatus: 500,
+    errorClass: 'http_5xx',
+    error: 'HTTP 500: out of memory',
+  },
+} satisfies z.infer<typeof endpointStatisticsSchema>

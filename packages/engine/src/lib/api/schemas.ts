@@ -13,7 +13,7 @@ import { credentialsInput, credentialsShown } from './credentials.ts'
 export const time = z.iso.datetime()
 export const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
 export const count = z.int().openapi({ minimum: 0 })
-const milliseconds = z.number().openapi({ minimum: 0 })
+export const milliseconds = z.number().openapi({ minimum: 0 })
 
 export const deliverySchema = z
   .object({

@@ -75,7 +75,10 @@ function timesOf(
   { since, until }: { since: SqlText; until: SqlText },
   pass: Pass | undefined,
 ): SqlText {
-  const first = pass ? sqlText`${dialect.greatest}(${since}, ${doneTo(pass)})` : since
+  const isSpan = sqlText`sums.span = ${raw(`'${span}'`)}`
+  const left = (from: SqlText): SqlText =>
+    sqlText`(select min(sums.at) from keepsend_statistics as sums where ${isSpan} and sums.at >= ${from})`
+  const first = pass ? left(sqlText`${dialect.greatest}(${since}, ${doneTo(pass)})`) : since
   // No pass has made a later one.
   const last = pass?.after ? sqlText`${dialect.least}(${until}, ${doneTime({ dialect }, pass.after)} + 1)` : until
   const table = raw(`${span}s`)

@@ -32,19 +32,19 @@ export function recentAttempts(
   { workspaceId, endpoints }: SumsScope,
   { by, since, until }: SumsRange,
 ): { tables: SqlText; isComplete: SqlText } {
-  const first = sqlText`${dialect.greatest}(${doneTo({ source: 'attempt' })}, ${firstIdAt(dialect.name, since)} - 1)`
-  const between = sqlText`attempt.id > ${first} and attempt.id < ${firstIdAt(dialect.name, until)}`
+  const after = sqlText`${dialect.greatest}(${doneTo({ source: 'attempt' })}, ${firstIdAt(dialect.name, since)} - 1)`
+  const before = firstIdAt(dialect.name, until)
   const own = workspaceId === undefined ? [] : [sqlText`attempt.workspace_id = ${workspaceId}`]
   const ofEndpoints = endpoints === undefined ? [] : [sqlText`attempt.endpoint_id ${oneOf(dialect, endpoints)}`]
   // D1 has no index of all attempts of a workspace or an endpoint: there those of all are read.
-  const index =
-    dialect.isBilled || workspaceId === undefined ? undefined : indexFor({ dialect }, workspaceId, endpoints)
+  const among =
+    dialect.isBilled || workspaceId === undefined
+      ? { by: raw(''), where: sqlText`attempt.id > ${after} and attempt.id < ${before}`, order: raw('attempt.id') }
+      : attemptsOf({ dialect }, { workspaceId, endpoints, after, before })
   const tables = sqlText`
     recent as materialized (
       select attempt.id, attempt.workspace_id, attempt.endpoint_id, attempt.outcome, attempt.reason, attempt.total_us
-      from keepsend_attempts as attempt ${index ? dialect.by(index.name) : raw('')}
-      where ${allOf([between, ...(index?.conditions ?? [])])}
-      order by attempt.id ${dialect.first(MAX_ATTEMPTS)}),
+      from keepsend_attempts as attempt ${among.by} where ${among.where} order by ${among.order} ${dialect.first(MAX_ATTEMPTS)}),
     recent_bins as (
       select ${endpoints === undefined ? raw(`''`) : raw('attempt.endpoint_id')} as endpoint_id,
         ${begin(by, attemptTime(dialect.name, raw('attempt.id')))} as at, ${BIN_OF_ATTEMPT} as bin, count(*) as n,
@@ -60,18 +60,47 @@ export function oneOf({ keys }: Pick<OutboxDatabase['dialect'], 'keys'>, ids: st
   return typeof ids === 'string' ? sqlText`= ${ids}` : keys(ids)
 }
 
-function indexFor(
+/** The attempts between two ids of a workspace or an endpoint, in the order of its index. */
+function attemptsOf(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  workspaceId: string,
-  endpoints: SumsScope['endpoints'],
-): { name: string; conditions: SqlText[] } {
+  { workspaceId, endpoints, after, before }: { workspaceId: string; endpoints: SumsScope['endpoints'] } & Ids,
+): Record<'by' | 'where' | 'order', SqlText> {
   if (typeof endpoints !== 'string')
-    return { name: 'keepsend_attempts_workspace', conditions: [sqlText`attempt.workspace_id = ${workspaceId}`] }
-  const name = 'keepsend_attempts_endpoint'
-  const isOf = sqlText`attempt.endpoint_id = ${endpoints}`
+    return inIndex({ dialect }, { of: 'workspace', id: workspaceId }, { after, before })
+  const { by, where, order } = inIndex({ dialect }, { of: 'endpoint', id: endpoints }, { after, before })
   // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
   const owner = sqlText`(
-        select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(name)}
-        where ${isOf} order by attempt.id desc ${dialect.first(1)})`
-  return { name, conditions: [isOf, sqlText`${owner} = ${workspaceId}`] }
+        select attempt.workspace_id from keepsend_attempts as attempt ${by}
+        where attempt.endpoint_id = ${endpoints} order by attempt.id desc ${dialect.first(1)})`
+  return { by, where: sqlText`${where} and ${owner} = ${workspaceId}`, order }
+}
+
+interface Ids {
+  after: SqlText
+  before: SqlText
+}
+
+/**
+ * Postgres compares rows: with two conditions it took the primary key, and passed by the attempts of every other workspace.
+ * SQLite would use the first column of a row alone.
+ */
+function inIndex(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  { of, id }: { of: 'workspace' | 'endpoint'; id: string },
+  { after, before }: Ids,
+): Record<'by' | 'where' | 'order', SqlText> {
+  const by = dialect.by(`keepsend_attempts_${of}`)
+  const column = raw(`attempt.${of}_id`)
+  if (dialect.name === 'sqlite')
+    return {
+      by,
+      where: sqlText`${column} = ${id} and attempt.id > ${after} and attempt.id < ${before}`,
+      order: raw('attempt.id'),
+    }
+  const key = sqlText`(${column}, attempt.id)`
+  return {
+    by,
+    where: sqlText`${key} > (${id}, ${after}) and ${key} < (${id}, ${before})`,
+    order: sqlText`${column}, attempt.id`,
+  }
 }

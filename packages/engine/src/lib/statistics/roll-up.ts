@@ -4,23 +4,23 @@ import { type Pass, type Slice, isAt, nextSlice, passesOf, rowsOf } from './pass
 import { spansOf } from './spans.ts'
 import { addStatement } from './sums.ts'
 
-const SLICE = 5000
-const SLICES = 4
+// A slice of 2,500 attempts keeps the event loop of SQLite for 10 to 20 ms.
+const SLICE = 2500
+const SLICES = 8
 
 /**
- * Adds up what has closed, at most 4 slices of a pass. `more`: there is more.
+ * Adds up what has closed, at most 8 slices of a pass. `more`: there is more.
  *
  * @returns the attempts that were counted
  */
 export async function rollUp(db: OutboxDatabase): Promise<{ counted: number; more: boolean }> {
-  let counted = 0
-  // The last pass first, and another only once that has nothing left: every series reads the rows between two passes.
-  for (const pass of passesOf(spansOf(db.dialect)).toReversed()) {
-    const { rows, more } = await run(db, pass)
-    if (pass.source === 'attempt') counted = rows
-    if (more) return { counted, more }
-  }
-  return { counted, more: false }
+  const [attempts, ...later] = passesOf(spansOf(db.dialect))
+  if (!attempts) return { counted: 0, more: false }
+  // The last pass first, and another only once that has nothing left: a series reads all rows between two passes.
+  for (const pass of later.toReversed()) if ((await run(db, pass)).more) return { counted: 0, more: true }
+  let { rows: counted, more } = await run(db, attempts)
+  if (counted > 0) for (const pass of later) more = (await run(db, pass)).more || more
+  return { counted, more }
 }
 
 async function run(db: OutboxDatabase, pass: Pass): Promise<{ rows: number; more: boolean }> {

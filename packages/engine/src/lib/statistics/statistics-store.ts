@@ -3,7 +3,7 @@ import { EngineError, checkNames } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 import { lastErrors } from './last-errors.ts'
-import { type Sums, type SumsTimes, readSums } from './read-sums.ts'
+import { readSums } from './read-sums.ts'
 import { type Span, floorTo, spansOf } from './spans.ts'
 import { readRange, timesIn } from './statistics-range.ts'
 import {
@@ -16,7 +16,7 @@ import {
   type StatisticsSummary,
   type StatisticsSummaryOptions,
 } from './statistics-api.ts'
-import { Total } from './total.ts'
+import { Total, addCounts, noCounts } from './total.ts'
 
 const MAX_BUCKETS = 1500
 const MAX_HOURS = 48
@@ -49,7 +49,9 @@ async function seriesOf(
 ): Promise<StatisticsSeries> {
   const times = readRange(by, range, MAX_BUCKETS)
   const { now, complete, sums } = await readSums(db, { workspaceId, endpoints: endpointId }, times)
-  const buckets = totalsOf(times, now, sums).map(([at, total]) => ({ at, ...total.counts, ...total.percentiles() }))
+  const totals = new Map(timesIn(times, now).map((at) => [at, new Total()]))
+  for (const one of sums) totals.get(floorTo(by, one.at))?.add(one)
+  const buckets = [...totals].map(([at, total]) => ({ at, ...total.counts, ...total.percentiles() }))
   return { buckets, complete }
 }
 
@@ -69,22 +71,21 @@ async function summaryOf(
     readSums(db, { workspaceId, endpoints: endpointIds }, times),
     lastErrors(db, workspaceId, endpointIds, times),
   ])
+  const hours = timesIn(times, now)
   const ofEndpoint = Map.groupBy(sums, ({ endpointId }) => endpointId)
   const endpoints = endpointIds.map((endpointId): EndpointStatistics => {
-    const own = ofEndpoint.get(endpointId) ?? []
     const whole = new Total()
-    for (const one of own) whole.add(one)
-    const buckets = totalsOf(times, now, own).map(([at, { counts }]) => ({ at, ...counts }))
+    const byHour = new Map(hours.map((at) => [at, noCounts()]))
+    for (const one of ofEndpoint.get(endpointId) ?? []) {
+      const hour = byHour.get(floorTo('hour', one.at))
+      if (!hour) continue
+      addCounts(hour, one)
+      whole.add(one)
+    }
+    const buckets = [...byHour].map(([at, counts]) => ({ at, ...counts }))
     return { endpointId, ...whole.counts, ...whole.percentiles(), buckets, lastError: errors.get(endpointId) ?? null }
   })
   return { endpoints, complete }
-}
-
-/** The totals of every minute, hour or day of a range. */
-function totalsOf(times: SumsTimes, now: number, sums: readonly Sums[]): [at: number, total: Total][] {
-  const totals = new Map(timesIn(times, now).map((at) => [at, new Total()]))
-  for (const one of sums) totals.get(floorTo(times.by, one.at))?.add(one)
-  return [...totals]
 }
 
 function checkRetained(history: HistoryOptions | undefined, by: Span, spans: readonly Span[]): void {

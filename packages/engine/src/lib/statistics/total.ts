@@ -12,13 +12,21 @@ export interface Percentiles {
   p99Ms: number | null
 }
 
+export function noCounts(): StatisticsCounts {
+  return { delivered: 0, retried: 0, deferred: 0, failed: 0, replayed: 0, tested: 0 }
+}
+
+export function addCounts(into: StatisticsCounts, counts: StatisticsCounts): void {
+  for (const name of COUNT_NAMES) into[name] += counts[name]
+}
+
 /** Several sums together. */
 export class Total {
-  readonly counts: StatisticsCounts = { delivered: 0, retried: 0, deferred: 0, failed: 0, replayed: 0, tested: 0 }
+  readonly counts = noCounts()
   readonly #durations = new Map<number, number>()
 
-  add(sums: Omit<Sums, 'endpointId' | 'at'>): void {
-    for (const name of COUNT_NAMES) this.counts[name] += sums[name]
+  add(sums: Sums): void {
+    addCounts(this.counts, sums)
     addSketch(this.#durations, sums.sketch)
   }
 

@@ -105,15 +105,8 @@ function orderOf(
     .filter((id) => id !== undefined)
     .map(BigInt)
     .reduce((one, other) => (one < other ? one : other), BEHIND_EVERY_ATTEMPT)
-  const below = sqlText`cast(${String(upper)} as bigint)`
-  const order = {
-    position: raw('attempt.id'),
-    least: leastId(dialect, history, { workspaceId, since }),
-    newestFirst: raw('attempt.id desc'),
-    from: (least: SqlText) => sqlText`attempt.id >= ${least} and attempt.id < ${below}`,
-  }
   const position = raw('attempt.id')
-  const least = leastId(dialect, history, since)
+  const least = leastId(dialect, history, { workspaceId, since })
   const [column, value] = endpointId === undefined ? ['workspace_id', workspaceId] : ['endpoint_id', endpointId]
   if (value === undefined) {
     const from = (first: SqlText): SqlText => sqlText`attempt.id >= ${first} and attempt.id < ${idText(upper)}`

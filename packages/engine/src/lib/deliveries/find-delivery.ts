@@ -41,12 +41,9 @@ export async function findDelivery(
   )
   if (rows[0]) return toDelivery(rows[0])
   if (!history) throw notRetained()
-  const retained = retainedIds(db, { ...history, workspaceId: key.workspaceId })
   // After the row: a delivery that is delivered meanwhile is not missed.
   const delivered = await db.run<DeliveredAttempt>(sqlText`
     select ${DELIVERED} from keepsend_attempts as attempt ${db.dialect.by('keepsend_attempts_delivery')}
-    where ${isKey(key, 'delivery_id')} and outcome = 'delivered' and attempt.id >= ${retained.first} and ${isLast(db)}
-    ${db.dialect.first(1)}`)
     where ${isAttemptOf(db, key, history)} and case when outcome = 'delivered' and ${isLast(db)} then true else false end`)
   const [attempt] = delivered.rows
   if (!attempt) throw notRetained()
@@ -65,13 +62,12 @@ export async function findWithAttempts(
     if (!rows[0]) throw notRetained()
     return { ...toState(rows[0]), latestAttempts: undefined }
   }
-  const retained = retainedIds(db, { ...history, workspaceId: key.workspaceId })
+  const { hasBody } = retainedIds(db, { ...history, workspaceId: key.workspaceId })
   const { rows } = await db.run<Row & { id: string | null; stored: string | null }>(sqlText`
     select cast((select ${jsonRow(db, STATE_NAMES)} from (${stored}) as stored) as text) as "stored",
-      ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(retained.hasBody)}
+      ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(hasBody)}
     from (select 1 as one) as one left join keepsend_attempts as attempt on attempt.id ${db.dialect.among(sqlText`
       select attempt.id from keepsend_attempts as attempt ${db.dialect.by('keepsend_attempts_delivery')}
-      where ${isKey(key, 'delivery_id')} and attempt.id >= ${retained.first} order by attempt.id desc ${db.dialect.first(MAX_ATTEMPTS + 1)}`)}
       where ${isAttemptOf(db, key, history)} order by attempt.id desc ${db.dialect.first(MAX_ATTEMPTS + 1)}`)}
     order by attempt.id desc`)
   const attempts = rows.filter(({ id }) => id !== null).map(({ stored: _, ...row }) => attemptRows.read(row))
@@ -97,9 +93,10 @@ function ownedBy(workspaceId: string | undefined): SqlText {
 }
 
 /** The `case` hides all but the delivery from the planner, so that it can only use its index. */
-function isAttemptOf({ dialect }: OutboxDatabase, { id, workspaceId }: Key, { retentionMs }: HistoryOptions): SqlText {
+function isAttemptOf(db: OutboxDatabase, { id, workspaceId }: Key, history: HistoryOptions): SqlText {
+  const { first } = retainedIds(db, { ...history, workspaceId })
   return sqlText`attempt.delivery_id = ${id} and case when ${ownedBy(workspaceId)}
-        and attempt.id >= ${firstIdAt(dialect.name, sqlText`${clock()} - ${retentionMs}`)} then true else false end`
+        and attempt.id >= ${first} then true else false end`
 }
 
 function notRetained(): EngineError {

@@ -85,7 +85,6 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       async ({ ask, engine }) => ask({ key: (await engine.apiKeys.create({ workspaceId: 'w1', scopes: [] })).key }),
     ],
     not_found: [({ ask }) => ask({ id: 'ep_none' })],
-    not_retained: [({ ask }) => ask({ id: 'evt_none' }), { history: false }],
     not_retained: [
       ({ ask }, { path }) =>
         ask({
@@ -94,6 +93,7 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
             query: `?since=2026-11-23T12:00:00Z&${path === '/statistics' ? 'by=hour' : 'endpointIds=ep_1'}`,
           }),
         }),
+      { history: false },
     ],
     conflict: [
       async ({ ask, engine, endpoint, rows }, { path }) => {

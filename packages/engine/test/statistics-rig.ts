@@ -78,6 +78,7 @@ export const NOTHING: StatisticsCounts = { delivered: 0, retried: 0, deferred: 0
 export function countsOf(attempts: readonly Made[]): StatisticsCounts {
   const counts = { ...NOTHING }
   for (const { outcome, reason } of attempts) {
+    if (outcome === 'superseded') continue
     counts[reason === 'replay' ? 'replayed' : reason === 'test' ? 'tested' : NAME[outcome]]++
   }
   return counts
@@ -92,7 +93,7 @@ export function bucketsOf(attempts: readonly Made[], by: Span): [at: number, Sta
 /** The nearest rank of the durations, in ms. */
 export function exactMs(attempts: readonly Made[], share: number): number {
   const sorted = attempts
-    .filter(({ reason }) => reason !== 'replay' && reason !== 'test')
+    .filter(({ reason, outcome }) => reason !== 'replay' && reason !== 'test' && outcome !== 'superseded')
     .map(({ totalUs }) => totalUs)
     .sort((one, other) => one - other)
   return (sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN) / 1000

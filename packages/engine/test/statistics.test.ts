@@ -14,7 +14,7 @@ function filled({ buckets }: StatisticsSeries): [at: number, StatisticsCounts][]
     .filter(([, counts]) => Object.values(counts).some((count) => count > 0))
 }
 
-const OUTCOMES = ['delivered', 'delivered', 'delivered', 'retry', 'deferred', 'failed'] as const
+const OUTCOMES = ['delivered', 'delivered', 'delivered', 'retry', 'deferred', 'failed', 'superseded'] as const
 const REASONS = ['publish', 'publish', 'publish', 'retry', 'replay', 'test'] as const
 
 /** Attempts of four endpoints of two workspaces, spread over some time before noon. */

@@ -111,6 +111,9 @@ describe('problems on D1', () => {
     await env.DB.exec('update keepsend_problems set last_seen_at = 1')
     expect(await made.engine.worker.maintain()).toMatchObject({ deletedProblems: 1 })
     expect(made.read()).toMatchObject({ statements, rowsWritten: 1 })
+  })
+})
+
 describe('a list of deliveries with history on D1', () => {
   const read = ({ engine }: Awaited<ReturnType<typeof recorded>>, filter = {}) =>
     engine.deliveries.list('w', { limit: 10, ...filter })

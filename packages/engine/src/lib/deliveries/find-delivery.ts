@@ -73,7 +73,8 @@ export async function findWithAttempts(
   const attempts = rows.filter(({ id }) => id !== null).map(({ stored: _, ...row }) => attemptRows.read(row))
   const shown = attempts.slice(0, MAX_ATTEMPTS)
   const next = attempts.length > MAX_ATTEMPTS ? shown.at(-1)?.id : undefined
-  return { ...stateOf(db, rows[0]?.stored, attempts[0]), latestAttempts: { rows: shown, next, complete: true } }
+  const last = attempts.find(({ outcome }) => outcome !== 'superseded')
+  return { ...stateOf(db, rows[0]?.stored, last), latestAttempts: { rows: shown, next, complete: true } }
 }
 
 function stateOf(

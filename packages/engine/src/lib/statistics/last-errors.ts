@@ -1,14 +1,14 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import type { ErrorClass } from '../error-classes.ts'
-import type { AttemptOutcome } from '../history/attempt-end.ts'
+import { type AttemptOutcome, hasFailed } from '../history/attempt-end.ts'
 import { attemptTime, firstIdAt } from '../history/attempt-id.ts'
 
 /** The last attempt of an endpoint that did not deliver, of whichever reason. */
 export interface LastError {
   /** When it was settled, ms since the epoch. */
   at: number
-  outcome: Exclude<AttemptOutcome, 'delivered'>
+  outcome: Exclude<AttemptOutcome, 'delivered' | 'superseded'>
   httpStatus: number | null
   errorClass: ErrorClass | null
   error: string | null
@@ -29,7 +29,7 @@ export async function lastErrors(
     with last as materialized (
       select (
         select max(attempt.id) from keepsend_attempts as attempt ${dialect.by('keepsend_attempts_failed_endpoint')}
-        where attempt.endpoint_id = listed.endpoint_id and attempt.outcome <> 'delivered' and attempt.id >= ${at(since)} ${before}) as id
+        where attempt.endpoint_id = listed.endpoint_id and ${hasFailed('attempt')} and attempt.id >= ${at(since)} ${before}) as id
       from ${dialect.rows('listed', endpointIds, { endpoint_id: ['text', (id) => id] })})
     select attempt.endpoint_id as "endpointId", ${attemptTime(dialect.name, raw('attempt.id'))} as "at",
       attempt.outcome as "outcome", attempt.http_status as "httpStatus", attempt.error_class as "errorClass",

@@ -43,7 +43,9 @@ export const statisticsRows = createCodec<typeof statistics>({
   sketch: json('sketch'),
 })
 
-const IS_COUNTED = `attempt.reason <> 'replay' and attempt.reason <> 'test'`
+// A superseded attempt is counted nowhere.
+const STANDS = `attempt.outcome <> 'superseded'`
+const IS_COUNTED = `attempt.reason <> 'replay' and attempt.reason <> 'test' and ${STANDS}`
 
 /** `sum(…) as …` for each count, over rows of `attempt`. */
 export const COUNTS_OF_ATTEMPTS = raw(
@@ -52,8 +54,8 @@ export const COUNTS_OF_ATTEMPTS = raw(
       ([name, outcome]) =>
         `sum(case when attempt.outcome = '${outcome}' and ${IS_COUNTED} then 1 else 0 end) as ${name}`,
     ),
-    `sum(case when attempt.reason = 'replay' then 1 else 0 end) as replayed`,
-    `sum(case when attempt.reason = 'test' then 1 else 0 end) as tested`,
+    `sum(case when attempt.reason = 'replay' and ${STANDS} then 1 else 0 end) as replayed`,
+    `sum(case when attempt.reason = 'test' and ${STANDS} then 1 else 0 end) as tested`,
   ].join(', '),
 )
 

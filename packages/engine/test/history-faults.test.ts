@@ -39,7 +39,7 @@ describe('deliveries go on', () => {
     await made.exec('update pending_events set created_at = 0')
     await made.exec('update keepsend_sweep_pass set expiry_ended_at = 0')
     expect(await made.engine.worker.maintain()).toMatchObject({ expired: 1, deletedAttempts: 0 })
-    expect(errors(made)).toContain('the maintenance of the history failed; trying again at the next one')
+    expect(errors(made)).toContain('the maintenance of attempts failed; trying again at the next one')
   })
 
   it('without the table of workspaces, and attempts are recorded', async () => {

@@ -86,7 +86,8 @@ export function countsOf(attempts: readonly Made[]): StatisticsCounts {
 
 /** The counts of each minute, hour or day that has attempts. */
 export function bucketsOf(attempts: readonly Made[], by: Span): [at: number, StatisticsCounts][] {
-  const times = Map.groupBy(attempts, ({ at }) => Math.floor(at / SPAN_MS[by]) * SPAN_MS[by])
+  const standing = attempts.filter(({ outcome }) => outcome !== 'superseded')
+  const times = Map.groupBy(standing, ({ at }) => Math.floor(at / SPAN_MS[by]) * SPAN_MS[by])
   return [...times].sort(([one], [other]) => one - other).map(([at, all]) => [at, countsOf(all)])
 }
 

@@ -6,7 +6,7 @@ import { rowsAs } from '@keepsend/outbox/internal'
 
 /** The API with an endpoint and its failed delivery, and a function that sends requests under a key. */
 async function world(options: Parameters<typeof rig>[0] = {}) {
-  const made = await rig({ retrySchedule: [], answer: () => 400, ...options })
+  const made = await rig({ history: true, retrySchedule: [], answer: () => 400, ...options })
   const { id } = await made.addEndpoint({ headers: { authorization: 'Bearer header-secret' } })
   await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
   await made.work()
@@ -30,7 +30,8 @@ async function world(options: Parameters<typeof rig>[0] = {}) {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
   /** The route's path with the ids of existing rows. */
-  const at = (path: string) => path.replace('{id}', path.startsWith('/deliveries') ? (delivery?.id ?? '') : id)
+  const ids: Record<string, string | undefined> = { deliveries: delivery?.id, problems: `prb_${id}.http_4xx.400` }
+  const at = (path: string) => path.replace('{id}', ids[path.split('/')[1] ?? ''] ?? id)
   return { ...made, id, call, at }
 }
 
@@ -47,6 +48,8 @@ const MUTATING = [
   'POST /endpoints/{id}/test',
   'POST /endpoints/{id}/replay',
   'POST /deliveries/{id}/replay',
+  'POST /problems/{id}/acknowledge',
+  'POST /problems/{id}/resolve',
 ].map((name) => {
   const [method = '', path = ''] = name.split(' ')
   return { method, path }
@@ -54,7 +57,13 @@ const MUTATING = [
 
 /** Everything that a change could have written, except the idempotency records. */
 async function left({ select }: Pick<Rig, 'select'>): Promise<unknown> {
-  const tables = ['keepsend_endpoints', 'keepsend_secrets', 'keepsend_subscriptions', 'pending_events']
+  const tables = [
+    'keepsend_endpoints',
+    'keepsend_secrets',
+    'keepsend_subscriptions',
+    'keepsend_problems',
+    'pending_events',
+  ]
   return Promise.all(tables.map((table) => select(`select * from ${table} order by 1, 2, 3`)))
 }
 
@@ -133,6 +142,7 @@ const OTHER: Record<string, object> = {
   'PATCH /endpoints/{id}': { description: 'other' },
   'POST /endpoints/{id}/rotate-secret': { overlapMs: 1000 },
   'POST /endpoints/{id}/replay': { status: 'completed' },
+  'POST /problems/{id}/acknowledge': { by: 'erin' },
 }
 const SECRETIVE = new Set(['POST /endpoints', 'POST /endpoints/{id}/rotate-secret'])
 

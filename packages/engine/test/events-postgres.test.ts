@@ -1,13 +1,51 @@
 // Races of recorded events that need a database with many writers.
-import { claimDueEvents, cleanupPayloads, newEventId } from '@keepsend/outbox'
+import { claimDueEvents, cleanupPayloads, newEventId, toSql } from '@keepsend/outbox'
 import { eventIdTime } from '@keepsend/outbox/internal'
-import { expect, it } from 'vitest'
+import pg from 'pg'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { insertAgain } from '../src/lib/deliveries/insert-again.ts'
 import { RETAINED_PAYLOADS, cleanupEvents } from '../src/lib/history/event-retention.ts'
 import { openPostgres } from './database.ts'
-import { rig } from './rig.ts'
+import { type Rig, rig } from './rig.ts'
 
 const DAY = 86_400_000
 const OUTCOME = { kind: 'complete', httpStatus: 200 } as const
+
+describe('retention while a transaction inserts a delivery of an old event', () => {
+  it.each([
+    ['a replay', (made: Rig, id: string) => [insertAgain(made.db, 'w1', id)]],
+    [
+      'a repeated publish',
+      ({ engine }: Rig, id: string) =>
+        engine.publishStatements({ type: 'a.b', workspaceId: 'w1', data: {}, id: id.slice(0, 40) }),
+    ],
+  ])('leaves the event and its payload to it: %s', async (_name, statements) => {
+    const { url, ...on } = await openPostgres()
+    const made = await rig({ history: true, on })
+    const { id: endpointId } = await made.addEndpoint()
+    const { eventId } = await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data: { n: 1 } })
+    await made.work()
+    const host = new pg.Client({ connectionString: url })
+    onTestFinished(() => host.end())
+    await host.connect()
+    await host.query('begin')
+    for (const statement of statements(made, `${eventId}.${endpointId}`)) {
+      const { sql, params } = toSql(statement, 'postgres')
+      await host.query(sql, [...params])
+    }
+    const cleanUp = async (now: number) => {
+      await cleanupEvents(made.db, { retentionMs: -60_000, limit: 10 })
+      await cleanupPayloads(made.db, { now, retained: RETAINED_PAYLOADS })
+    }
+    await cleanUp(Date.now() + DAY)
+    await host.query('commit')
+    await cleanUp(Date.now() + 2 * DAY)
+    expect(await made.count('keepsend_events')).toBe(0)
+    expect(await made.work()).toMatchObject([{ kind: 'complete' }])
+    const [first, second] = made.sender.requests
+    expect(second?.body).toBe(first?.body)
+  })
+})
 
 it('every row has its own payload while events are published again, replayed and deleted by retention', async () => {
   const { url: _, ...on } = await openPostgres()

@@ -16,7 +16,7 @@ export interface EventRecord {
   insert(source: EventRecordSource): SqlText
 }
 
-export interface EventRecordSource {
+interface EventRecordSource {
   /** The text after `from`: a table `stored` with the `id` of the payload, and its conditions. Without a row: no record. */
   from: SqlText
   /** The number of rows that were inserted. */

@@ -77,7 +77,7 @@ async function expected({ select, db }: Rig, workspaceId: string) {
     workspaceId,
   )
   const last = new Map(attempts.toReversed().map((attempt) => [String(attempt['delivery_id']), attempt]))
-  const delivered = [...last.values()]
+  const gone = [...last.values()]
     .filter(({ outcome, delivery_id: id }) => outcome === 'delivered' && !rows.some((row) => row.id === id))
     .map((attempt) => ({
       id: String(attempt['delivery_id']),
@@ -91,7 +91,7 @@ async function expected({ select, db }: Rig, workspaceId: string) {
       lastStatus: attempt['http_status'] as number | null,
       hasError: false,
     }))
-  return [...rows, ...delivered].toSorted(
+  return [...rows, ...gone].toSorted(
     (one, other) => other.at - one.at || other.isRow - one.isRow || (one.order < other.order ? 1 : -1),
   )
 }
@@ -192,7 +192,7 @@ describe.each([
   })
 })
 
-/** One delivery in the past for each answer, and what delivers or replays it. */
+/** An engine with one endpoint, whose receiver gives these answers in turn, then 200. */
 async function delivered(answers: Answer[] = [], options: Partial<EngineOptions> = {}) {
   const made = await rig({ history: true, retrySchedule: [1, 1], answer: () => answers.shift() ?? 200, ...options })
   const { id: endpointId } = await made.addEndpoint()

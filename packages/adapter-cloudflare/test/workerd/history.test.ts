@@ -115,44 +115,53 @@ describe('problems on D1', () => {
 })
 
 describe('a list of deliveries with history on D1', () => {
-  const read = ({ engine }: Awaited<ReturnType<typeof recorded>>, filter = {}) =>
+  const read = ({ engine }: Pick<Awaited<ReturnType<typeof recorded>>, 'engine'>, filter = {}) =>
     engine.deliveries.list('w', { limit: 10, ...filter })
 
-  it('has what is not delivered, and says that the delivered are omitted, unless they are recorded and indexed', async () => {
-    for (const history of [true, { attempts: 'all' }] as const) {
-      const made = await recorded(history)
-      const hook = await made.addEndpoint()
-      const [id = ''] = await made.publish(1)
-      await made.deliver()
-      await hook.answer({ status: 400 })
-      const ids = await made.publish(1)
-      await made.deliver()
-      const failed = ids.find((one) => one !== id) ?? ''
+  /** A delivered delivery, and one that failed. */
+  async function withFailed(history: EngineOptions['history']) {
+    const made = await recorded(history)
+    const hook = await made.addEndpoint()
+    const [id = ''] = await made.publish(1)
+    await made.deliver()
+    await hook.answer({ status: 400 })
+    const failed = (await made.publish(1)).find((one) => one !== id) ?? ''
+    await made.deliver()
+    return { ...made, id, failed, endpointId: hook.endpointId }
+  }
+
+  it.each([true, { attempts: 'all' }] as const)(
+    'has what is not delivered, and says that the delivered are omitted, with history: %j',
+    async (history) => {
+      const { failed, endpointId, ...made } = await withFailed(history)
       expect(await read(made)).toMatchObject({ rows: [{ id: failed }], complete: false, omitted: 'completed' })
-      expect(await read(made, { endpointId: hook.endpointId })).toMatchObject({ omitted: 'completed' })
+      expect(await read(made, { endpointId })).toMatchObject({ omitted: 'completed' })
       expect(await read(made, { status: 'completed' })).toMatchObject({ rows: [], omitted: 'completed' })
-      const unsuccessful = await read(made, { status: 'failed', httpClass: '4xx', errorClass: 'http_4xx' })
-      expect(unsuccessful).toEqual({ ...unsuccessful, rows: [{ ...unsuccessful.rows[0], id: failed }], complete: true })
-      expect(unsuccessful).not.toHaveProperty('omitted')
-      // Those of one event, and one alone, need no further index.
-      const ofEvent = await read(made, { eventId: id })
-      if (history === true) {
-        expect(ofEvent).toMatchObject({ rows: [], omitted: 'completed' })
-        await expect(made.engine.deliveries.get('w', id)).rejects.toMatchObject({ code: 'not_retained' })
-        continue
-      }
-      expect(ofEvent).toMatchObject({ rows: [{ id, status: 'completed' }], complete: true })
-      expect(await made.engine.deliveries.get('w', id)).toMatchObject({ id, payload: null })
-      await expect(made.engine.deliveries.get('w2', id)).rejects.toMatchObject({ code: 'not_retained' })
-      for (const column of ['workspace', 'endpoint'])
-        await env.DB.exec(`create index keepsend_attempts_${column} on keepsend_attempts (${column}_id, id)`)
-      const first = await read(made, { limit: 1 })
-      const second = await read(made, { limit: 1, before: first.next })
-      expect([...first.rows, ...second.rows].map((row) => row.id)).toEqual([failed, id])
-      expect(second).toMatchObject({ next: undefined, complete: true })
-      expect((await read(made, { endpointId: hook.endpointId })).rows).toHaveLength(2)
-      expect((await read(made, { status: 'completed', since: Date.now() - 60_000 })).rows).toMatchObject([{ id }])
-    }
+      const ofFailed = await read(made, { status: 'failed', httpClass: '4xx', errorClass: 'http_4xx' })
+      expect(ofFailed).toMatchObject({ rows: [{ id: failed }], next: undefined, complete: true })
+      expect(ofFailed).not.toHaveProperty('omitted')
+    },
+  )
+
+  it('has no delivered delivery by its event or its id while they are not recorded', async () => {
+    const { id, ...made } = await withFailed(true)
+    expect(await read(made, { eventId: id })).toMatchObject({ rows: [], omitted: 'completed' })
+    await expect(made.engine.deliveries.get('w', id)).rejects.toMatchObject({ code: 'not_retained' })
+  })
+
+  it('has the delivered with attempts: all, by event and by id, and in every list once the host has applied the indexes', async () => {
+    const { id, failed, endpointId, ...made } = await withFailed({ attempts: 'all' })
+    expect(await read(made, { eventId: id })).toMatchObject({ rows: [{ id, status: 'completed' }], complete: true })
+    expect(await made.engine.deliveries.get('w', id)).toMatchObject({ id, payload: null })
+    await expect(made.engine.deliveries.get('w2', id)).rejects.toMatchObject({ code: 'not_retained' })
+    for (const column of ['workspace', 'endpoint'])
+      await env.DB.exec(`create index keepsend_attempts_${column} on keepsend_attempts (${column}_id, id)`)
+    const first = await read(made, { limit: 1 })
+    const second = await read(made, { limit: 1, before: first.next })
+    expect([...first.rows, ...second.rows].map((row) => row.id)).toEqual([failed, id])
+    expect(second).toMatchObject({ next: undefined, complete: true })
+    expect((await read(made, { endpointId })).rows).toHaveLength(2)
+    expect((await read(made, { status: 'completed', since: Date.now() - 60_000 })).rows).toMatchObject([{ id }])
   })
 
   it('shows a delivery with its attempts in one call to D1, and costs no statement without history', async () => {

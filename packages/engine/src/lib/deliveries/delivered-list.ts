@@ -39,7 +39,7 @@ interface Order {
   /** The lowest position. */
   least: SqlText
   /** The range from this position on. */
-  from(least: SqlText): SqlText
+  from: (least: SqlText) => SqlText
 }
 
 // D1 has these only if its host has applied them: each writes one more row for every attempt.

@@ -1,7 +1,7 @@
 import type { Page } from '../page.ts'
 
 /** How far a search came: see `findStatement`. */
-export interface Reached {
+interface Reached {
   reached: string
   complete: 0 | 1
 }

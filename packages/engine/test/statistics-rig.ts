@@ -98,6 +98,14 @@ export function exactMs(attempts: readonly Made[], share: number): number {
   return (sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN) / 1000
 }
 
+/** The delivered attempts in the sums of a span, of all workspaces. */
+export async function totalOf({ select }: Pick<Rig, 'select'>, span: Span): Promise<unknown> {
+  const [row] = await select(`
+    select cast(sum(delivered) as integer) as delivered from keepsend_statistics
+    where span = '${span}' and workspace_id = '' and endpoint_id = ''`)
+  return row?.['delivered']
+}
+
 /** A number generator with a seed, 0 to below 1. */
 export function seeded(seed: number): () => number {
   let state = seed

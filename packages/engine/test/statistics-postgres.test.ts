@@ -16,7 +16,7 @@ it('waits for a settle that commits minutes later, and counts it', async () => {
   const began = Date.now()
   await slow.query(`
     insert into keepsend_attempts (id, delivery_id, gen, workspace_id, endpoint_id, event_type, number, reason, started_at, total_us, outcome, url)
-    select ms * 1048576, 'd', 1, 'w1', 'ep_1', 'a.b', 1, 'publish', ms, 1, 'delivered', '' from keepsend_clock`)
+    values (${BigInt(began) * 1_048_576n}, 'd', 1, 'w1', 'ep_1', 'a.b', 1, 'publish', ${began}, 1, 'delivered', '')`)
   await made.add([{ at: began - 10 * MINUTE }, { at: began + 2 * MINUTE }])
   await made.setClock(began + 10 * MINUTE)
   expect(await made.rollUp()).toEqual([1])

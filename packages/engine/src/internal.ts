@@ -1,5 +1,6 @@
 // For the other packages of Keepsend, of the same version. It changes without notice: nothing of it is for hosts.
 export { attemptNumber } from './lib/delivery/classify-response.ts'
+export { attemptRecords } from './lib/history/record-attempts.ts'
 export { errorFields } from './lib/logger.ts'
 export { NO_MAINTENANCE } from './lib/maintenance.ts'
 export { ENGINE_OPTION_NAMES } from './lib/options.ts'

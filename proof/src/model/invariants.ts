@@ -63,7 +63,12 @@ export function faultOfStep(before: Table, after: Table, verb: Verb<unknown>, an
   }
   const appeared = after.rows.find(({ row }) => !before.rows.some((was) => was.row === row))
   if (appeared && verb.kind !== 'publish') return `only a publish inserts: ${nameOf(appeared)}`
-  return faultOfAnswer(before, after, verb, verb.current(answer))
+  return misrecordedBy(answer) ?? faultOfAnswer(before, after, verb, verb.current(answer))
+}
+
+function misrecordedBy(answer: unknown): string | undefined {
+  const found = typeof answer === 'object' && answer !== null && 'misrecorded' in answer && answer.misrecorded
+  return typeof found === 'string' ? found : undefined
 }
 
 // Verbs that change only the rows that were passed to them. A settle may claim in the same commit.

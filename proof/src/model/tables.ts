@@ -4,10 +4,10 @@ import {
   claimDueEvents,
   cleanupPayloads,
   enqueueEvents,
-  migrateOutbox,
   sweepPendingEvents,
 } from '@keepsend/outbox'
 import { EXPIRED, pendingEvents, readPendingEvents } from '@keepsend/outbox/internal'
+import { migrateEngine } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { type Mutant, assertMutated, mutate } from '../lib/mutants.ts'
 import { synchronously, useClock } from '../lib/virtual-clock.ts'
@@ -64,7 +64,7 @@ export class Tables {
 
   /** The first rows, inserted by Keepsend. */
   async first(): Promise<number> {
-    await migrateOutbox(this.#plain)
+    await migrateEngine(this.#plain)
     // The first hourly passes begin an hour from here.
     this.#connection.exec(`update keepsend_sweep_pass set began_at = ${BASE_MS}, expiry_ended_at = ${BASE_MS}`)
     useClock(this.#connection, () => this.#now)

@@ -16,6 +16,7 @@ import {
   sweepPendingEvents,
 } from '@keepsend/outbox'
 import { eventIdOf, firstEventIdAt, pendingEvents, readPendingEvents, sqlText } from '@keepsend/outbox/internal'
+import { currentClaims, faultOfAttempts, recordsOfEndings } from './history.ts'
 import { BASE_MS, type Ending, type Ref, type Scenario, TICK_MS, letterOf, nameOf } from './state.ts'
 
 const LEASE_TICKS = 2
@@ -69,6 +70,8 @@ export interface Ended extends Ref {
 export interface SettleAnswer {
   lost: readonly number[]
   claims: readonly Taken[]
+  /** The fault of the attempts that it recorded. */
+  misrecorded?: string | undefined
 }
 
 const leaseMs = LEASE_TICKS * TICK_MS
@@ -164,8 +167,12 @@ export function settle(ended: readonly Ended[], how: SettleHow): Verb<SettleAnsw
   const { keepCompleted, claim: next } = how
   async function run(db: OutboxDatabase) {
     const outcomes = ended.map((one) => outcomeOf(one, how.retryTicks * TICK_MS))
-    const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: next && claimOf(next) })
-    return { lost: lost.map(numberOf), claims: claimed.claims.map(taken) }
+    const claims = ended.map((one) => ({ ...claimRef(one), ending: one.ending }))
+    const current = await currentClaims(db)
+    const records = recordsOfEndings(db, claims)
+    const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, records, claim: next && claimOf(next) })
+    const misrecorded = await faultOfAttempts(db, claims, current)
+    return { lost: lost.map(numberOf), claims: claimed.claims.map(taken), misrecorded }
   }
   const what = ended.map((one) => `${nameOf(one)} ${one.ending}`).join()
   const key = `settle ${what}${next ? `, claim ${next.most} ${next.source}` : ''}`

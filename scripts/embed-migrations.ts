@@ -40,7 +40,7 @@ export function embeddedMigrations(packageName: string, dialect: string): Embedd
   const from = packageName === 'outbox' ? '../migrate.ts' : '@keepsend/outbox/internal'
   return {
     module: `packages/${packageName}/src/lib/${dialect}/migrations.ts`,
-    text: `// Written by scripts/embed-migrations.ts from migrations/${dialect}/*.sql; change those.
+    text: `// Written by scripts/embed-migrations.ts from migrations/${dialect}/*.sql, as long as they are; change those.
 import type { Migration } from '${from}'
 
 export const migrations: readonly Migration[] = [

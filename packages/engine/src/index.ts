@@ -25,7 +25,7 @@ export type { DeliveryWithAttempts, FoundDelivery } from './lib/deliveries/find-
 export type { DeliveryPage } from './lib/deliveries/list-deliveries.ts'
 export type { Admission } from './lib/delivery/admission.ts'
 export type { SettleNext } from './lib/delivery/settle-deliveries.ts'
-export type { SettleEachResult, SettledDelivery } from './lib/delivery/settle-each.ts'
+export type { SettleEachResult, SettledDelivery } from './lib/delivery/settled-delivery.ts'
 export type { ChangeOptions } from './lib/endpoints/endpoint-change.ts'
 export type { EndpointSecret, RotateOptions } from './lib/endpoints/endpoint-secrets.ts'
 export type { EndpointStore } from './lib/endpoints/endpoint-store-api.ts'

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { type EngineOptions, createKeyRing } from '../src/index.ts'
 import { openDatabase } from './database.ts'
 import { rig } from './rig.ts'
-import { GOOD_BODIES, type Route, documentOf, routesOf } from './routes.ts'
+import { GOOD_BODIES, GOOD_QUERIES, type Route, documentOf, routesOf } from './routes.ts'
 
 interface Differs {
   key?: string | null
@@ -89,9 +89,7 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       ({ ask }, { path }) =>
         ask({
           id: 'evt_none',
-          ...(path.startsWith('/statistics') && {
-            query: `?since=2026-11-23T12:00:00Z&${path === '/statistics' ? 'by=hour' : 'endpointIds=ep_1'}`,
-          }),
+          query: GOOD_QUERIES[path],
         }),
       { history: false },
     ],

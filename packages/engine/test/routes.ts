@@ -37,6 +37,12 @@ export function operationOf({ paths }: Document, method: string, path: string): 
   return operation
 }
 
+/** A valid query for each route that requires one. */
+export const GOOD_QUERIES: Record<string, string> = {
+  '/statistics': '?since=2026-11-23T12:00:00Z&by=hour',
+  '/statistics/endpoints': '?since=2026-11-23T12:00:00Z&endpointIds=ep_1',
+}
+
 /** A valid body for each route that takes one; tests fail for a new route until it has one here. */
 export const GOOD_BODIES: Record<string, unknown> = {
   'POST /events': { type: 'message.created', data: { id: 'm1' } },

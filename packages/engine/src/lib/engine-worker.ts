@@ -17,7 +17,8 @@ import {
   noteOutcomes,
   settleDeliveries,
 } from './delivery/settle-deliveries.ts'
-import { type SettleEachResult, createSettleEach } from './delivery/settle-each.ts'
+import { createSettleEach } from './delivery/settle-each.ts'
+import type { SettleEachResult } from './delivery/settled-delivery.ts'
 import { checkNames } from './errors.ts'
 import {
   type Lifecycle,

@@ -8,11 +8,9 @@ import { COMMIT_OPTIONS, type CommitOptions, type PublishedEvent, commitTransact
 import type { DeliverDeps } from './delivery/deliver.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { TEST_TYPE } from './history/attempt-end.ts'
-import { createAttemptStore } from './history/attempt-list.ts'
+import { warnOfDevelopment } from './development-warnings.ts'
 import { createEventStore } from './events/event-store.ts'
-import { createStatisticsStore } from './statistics/statistics-store.ts'
-import { createProblemStore } from './problems/problem-store.ts'
-import { createWorkspaceStore } from './history/workspace-retention.ts'
+import { createHistoryStores } from './history-stores.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
@@ -41,11 +39,11 @@ import { createRequestLimit } from './access/request-limit.ts'
 import { createRoutes } from './api/app.ts'
 import type { RouteEngine } from './api/route.ts'
 import { createPepper } from './secrets/pepper.ts'
-import { PLAINTEXT, createSecretStore } from './secrets/secret-store.ts'
+import { createSecretStore } from './secrets/secret-store.ts'
 import { createWebCryptoSigner } from './signing/sign.ts'
 import { createEndpointCache } from './endpoints/endpoint-cache.ts'
 import { resumeHeld } from './backlog/resume-due.ts'
-import { createHeartbeat, createWorkerList } from './workers.ts'
+import { createHeartbeat } from './workers.ts'
 
 // Held rows that enabling, resuming or replaying an endpoint resumes immediately; its timer resumes the others.
 const FIRST_RESUMED = 100
@@ -53,9 +51,6 @@ const FIRST_RESUMED = 100
 // On a push queue a resumed row becomes due only this long after its message should arrive. If it were due earlier, the
 // sweep would dispatch it a second time while a consumer works on the message.
 const MESSAGE_GRACE_MS = 300_000
-
-const DEVELOPMENT_WARNING =
-  'development: true opens this machine to endpoint URLs: http and any port on localhost, 127.0.0.0/8 and [::1]; never use it in production'
 
 /**
  * Creates an engine from its database, queue, sender and secrets. Touches neither the database nor the network.
@@ -81,9 +76,7 @@ export function createEngine(options: EngineOptions): Engine {
   const checkUrl = createCheckUrl(settings.urlPolicy, { allowLoopback: development })
   const secretStore = createSecretStore(options.secrets)
   const endpointCache = createEndpointCache(db, secretStore, checkUrl, settings.monotonic)
-  if (options.secrets === PLAINTEXT)
-    logger.warn({}, 'signing secrets are stored in plaintext; use this for development only')
-  if (development) logger.warn({}, DEVELOPMENT_WARNING)
+  warnOfDevelopment(logger, options)
   const { rowsStart = 'now', messagesPerPublish } = queue
   const fewReceivers = createReceiverCount(settings.monotonic)
   const recordsEvents = settings.history?.events ?? false
@@ -144,11 +137,7 @@ export function createEngine(options: EngineOptions): Engine {
     apiKeys,
     deliveries,
     events: createEventStore(db, recordsEvents, deliveries),
-    attempts: createAttemptStore(db, settings.history),
-    statistics: createStatisticsStore(db, settings.history),
-    problems: createProblemStore(db, settings.history),
-    workspaces: createWorkspaceStore(db, settings.history),
-    workers: createWorkerList(db, settings.history !== undefined),
+    ...createHistoryStores(db, settings.history),
     counters,
     logger,
     worker: createEngineWorker({

@@ -2,7 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { clock, createCodec, limitTo, sqlText } from '@keepsend/outbox/internal'
 import { v7 } from 'uuid'
 import { EngineError } from './errors.ts'
-import type { workers } from './sqlite/tables.ts'
+import type { workers } from './sqlite/history-tables.ts'
 import { VERSION } from './version.ts'
 
 /** A process that delivers, as of its last heartbeat. Times are milliseconds since the epoch, by the database's clock. */

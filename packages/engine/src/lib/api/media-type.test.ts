@@ -5,7 +5,7 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { describe, expect, it } from 'vitest'
 import { problemResponse } from '../../index.ts'
-import { GOOD_BODIES, api, documentOf, problem, read, routesOf, withBody } from '../../../test/routes.ts'
+import { GOOD_BODIES, GOOD_QUERIES, api, documentOf, problem, read, routesOf, withBody } from '../../../test/routes.ts'
 
 const JSON_IN_UTF_8 = [
   'application/json',
@@ -129,7 +129,7 @@ describe('an answer', () => {
     for (const accept of ['text/html', 'application/xml', 'application/json;q=0', 'image/*', '', 'nothing']) {
       for (const { path } of routesOf(await documentOf({ engine })).filter(({ method }) => method === 'GET')) {
         const headers = { accept, authorization: `Bearer ${keys.w1}` }
-        const answer = await engine.routes.request(path, { headers })
+        const answer = await engine.routes.request(path + (GOOD_QUERIES[path] ?? ''), { headers })
         expect(answer.headers.get('content-type'), path).toMatch(/^application\/(problem\+)?json$/)
         expect([200, 404]).toContain(answer.status)
       }

@@ -1,36 +1,11 @@
-import { type ClaimResult, type OutboxDatabase, OutboxError, type SettleResult } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError, type SettleResult } from '@keepsend/outbox'
 import { endpointIdOf, isLockTimeout } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import { lockedOf } from '../backlog/locks.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import type { SettleNext } from './settle-deliveries.ts'
 import type { FinishedDelivery } from '../outcome.ts'
-
-/** An outcome, and whether it was written. */
-export interface SettledDelivery<F extends FinishedDelivery = FinishedDelivery> {
-  finished: F
-  /**
-   * - `settled`: written.
-   * - `lost`: the lease was lost, another worker owns the delivery; nothing was written.
-   * - `refused`: the database works but refuses this row, and would again; the row is due again when its lease expires.
-   * - `unsettled`: the database accepts nothing now. The row is unchanged; settle it again.
-   * - `locked`: another session has locked the row or its endpoint's row. The row is unchanged; settle it again, with the same
-   *   object, after `retryAfterMs`. A try before that returns `locked` without a query.
-   */
-  settle: 'settled' | 'lost' | 'refused' | 'unsettled' | 'locked'
-  /** In ms, with `locked` only. */
-  retryAfterMs?: number | undefined
-}
-
-/** The result of {@link SettleEach}. */
-export interface SettleEachResult<F extends FinishedDelivery = FinishedDelivery> {
-  /** One for each outcome, in order. */
-  results: SettledDelivery<F>[]
-  /** The rows of the claim in the same commit; empty without a claim, or if the group had to be settled again. */
-  claimed: ClaimResult
-  /** The error of the database if outcomes are `unsettled`. */
-  storageError: unknown
-}
+import { NONE, type SettleEachResult, type SettledDelivery, toEach, unsettled } from './settled-delivery.ts'
 
 type Settle = (finished: readonly FinishedDelivery[], next: SettleNext) => Promise<SettleResult>
 
@@ -189,7 +164,6 @@ async function settleParts<F extends FinishedDelivery>(
   return { results, claimed: NONE, storageError: undefined }
 }
 
-/** Settles one row: with its attempt, which its problem counts, and if the database refuses that, without. History never costs a delivery. */
 /** Settles a group without its attempts, for which there may be no room or no table; undefined if that is refused too. */
 async function settleWithoutAttempts<F extends FinishedDelivery>(
   settle: Settle,
@@ -198,15 +172,14 @@ async function settleWithoutAttempts<F extends FinishedDelivery>(
 ): Promise<SettleEachResult<F> | undefined> {
   const mayBeOfThem = (refusal.code === 'not_accepted' && !isLockTimeout(refusal)) || refusal.code === 'not_migrated'
   if (!mayBeOfThem || finished.every(({ outcome }) => !outcome.record)) return undefined
-  const bare = finished.map(({ claim, outcome: { record: _, ...outcome } }) => ({ claim, outcome }))
-  const settled = await settle(bare, {}).catch(() => undefined)
+  const settled = await settle(finished.map(withoutRecord), {}).catch(() => undefined)
   if (!settled) return undefined
   const fields = { ...errorFields(refusal), outcomes: finished.length }
   logger.error(fields, 'failed to record attempts; their outcomes were recorded')
   return toEach(finished, settled, logger)
 }
 
-/** Settles one row: with its attempt, and if the database refuses that, without. History never costs a delivery. */
+/** Settles one row: with its attempt, which its problem counts, and if the database refuses that, without. History never costs a delivery. */
 async function settleOne(settle: Settle, one: FinishedDelivery, logger: Logger): Promise<'settled' | 'lost'> {
   const only = async (each: FinishedDelivery): Promise<'settled' | 'lost'> =>
     toEach([each], await settle([each], {}), logger).results.every((result) => result.settle === 'settled')
@@ -230,28 +203,6 @@ function withoutRecord({ claim, outcome: { record: _, ...outcome } }: FinishedDe
   return { claim, outcome }
 }
 
-const NONE: ClaimResult = { claims: [], exhausted: [] }
-
 function isInvalidOption(error: unknown): boolean {
   return (error instanceof OutboxError || error instanceof EngineError) && error.code === 'invalid_option'
-}
-
-function unsettled<F extends FinishedDelivery>(finished: readonly F[]): SettledDelivery<F>[] {
-  return finished.map((one) => ({ finished: one, settle: 'unsettled' }))
-}
-
-function toEach<F extends FinishedDelivery>(
-  finished: readonly F[],
-  { lost, claimed }: SettleResult,
-  logger: Logger,
-): SettleEachResult<F> {
-  const gone = new Set(lost)
-  for (const id of lost) {
-    logger.warn({ deliveryId: id }, 'settle rejected: lease lost, another worker owns the delivery')
-  }
-  return {
-    results: finished.map((one) => ({ finished: one, settle: gone.has(one.claim.id) ? 'lost' : 'settled' })),
-    claimed,
-    storageError: undefined,
-  }
 }

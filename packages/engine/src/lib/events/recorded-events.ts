@@ -2,7 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type Row, type SqlText, createCodec, json, raw, sqlText } from '@keepsend/outbox/internal'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
 import type { Page } from '../page.ts'
-import type { events } from '../sqlite/tables.ts'
+import type { events } from '../sqlite/history-tables.ts'
 
 /** Which recorded events to list. */
 export interface RecordedEventFilter {

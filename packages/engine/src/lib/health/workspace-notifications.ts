@@ -5,7 +5,7 @@ import { parseStored } from '../formats/stored-json.ts'
 import { type PreparedEvent, patternsOf, prepareOwnEvent } from '../publish/event.ts'
 import { type PublishTarget, channelsOf, fanOutStatements } from '../publish/fan-out.ts'
 import { statementsOf } from '../publish/publish.ts'
-import type { notifications } from '../sqlite/tables.ts'
+import type { notifications } from '../sqlite/history-tables.ts'
 import { currentClaims } from './circuit-breaker.ts'
 import type { Occurrence } from './occurrence.ts'
 

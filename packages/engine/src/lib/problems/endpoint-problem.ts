@@ -2,7 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type Row, type SqlText, clock, createCodec, raw, sqlText } from '@keepsend/outbox/internal'
 import type { ErrorClass } from '../error-classes.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
-import type { problems } from '../sqlite/tables.ts'
+import type { problems } from '../sqlite/history-tables.ts'
 
 /**
  * The failed attempts at one endpoint with one error class and one HTTP status:

@@ -1,4 +1,4 @@
-// Written by scripts/embed-migrations.ts from migrations/sqlite/*.sql; change those.
+// Written by scripts/embed-migrations.ts from migrations/sqlite/*.sql, as long as they are; change those.
 import type { Migration } from '@keepsend/outbox/internal'
 
 export const migrations: readonly Migration[] = [

@@ -1,6 +1,6 @@
 import { type DialectName, type SqlText, createCodec, joined, json, raw, sqlText } from '@keepsend/outbox/internal'
 import type { AttemptOutcome } from '../history/attempt-end.ts'
-import type { statistics } from '../sqlite/tables.ts'
+import type { statistics } from '../sqlite/history-tables.ts'
 import { binOf } from './sketch.ts'
 import type { Span } from './spans.ts'
 

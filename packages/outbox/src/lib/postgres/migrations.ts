@@ -1,4 +1,4 @@
-// Written by scripts/embed-migrations.ts from migrations/postgres/*.sql; change those.
+// Written by scripts/embed-migrations.ts from migrations/postgres/*.sql, as long as they are; change those.
 import type { Migration } from '../migrate.ts'
 
 export const migrations: readonly Migration[] = [

@@ -1,0 +1,22 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import type { Engine } from './engine-api.ts'
+import { createAttemptStore } from './history/attempt-list.ts'
+import type { HistoryOptions } from './history/history-options.ts'
+import { createWorkspaceStore } from './history/workspace-retention.ts'
+import { type IdempotentProblemStore, createProblemStore } from './problems/problem-store.ts'
+import { createStatisticsStore } from './statistics/statistics-store.ts'
+import { createWorkerList } from './workers.ts'
+
+/** The parts of an engine that read what `history` records. */
+export function createHistoryStores(
+  db: OutboxDatabase,
+  history: HistoryOptions | undefined,
+): Pick<Engine, 'attempts' | 'statistics' | 'workspaces' | 'workers'> & { problems: IdempotentProblemStore } {
+  return {
+    attempts: createAttemptStore(db, history),
+    statistics: createStatisticsStore(db, history),
+    problems: createProblemStore(db, history),
+    workspaces: createWorkspaceStore(db, history),
+    workers: createWorkerList(db, history !== undefined),
+  }
+}

@@ -20,6 +20,7 @@ import { type SqlText, type TakeOptions, firstEventIdAt, raw } from '../src/inte
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { lineUpStatement, lookStatement } from '../src/lib/lane.ts'
+import { oldestStatement } from '../src/lib/oldest.ts'
 import { expireStatement, expiryStepStatement as expiryLook } from '../src/lib/expire.ts'
 import { deleteUnusedStatement } from '../src/lib/payload.ts'
 import { takeStatement } from '../src/lib/take.ts'
@@ -140,6 +141,12 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
     ['pending_events_held', 'pending_events_pkey'],
   ],
   ['looking for endpoints with held rows', heldEndpointsStatement(db, { limit: 25 }), 25, ['pending_events_held']],
+  [
+    'the oldest rows',
+    oldestStatement(db, { withHeld: true }),
+    100,
+    ['pending_events_ready', 'pending_events_due', 'pending_events_held'],
+  ],
   [
     'a replay of an endpoint',
     await statementOf(postgresDialect, (one) =>

@@ -19,6 +19,7 @@ import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { type FindOptions, findStatement } from '../src/lib/list.ts'
 import { lineUpStatement, lookStatement } from '../src/lib/lane.ts'
 import type { LaneShare } from '../src/lib/lane-ref.ts'
+import { oldestStatement } from '../src/lib/oldest.ts'
 import { expireStatement, expiryStepStatement as expiryLook } from '../src/lib/expire.ts'
 import { deleteUnusedStatement } from '../src/lib/payload.ts'
 import { takeStatement } from '../src/lib/take.ts'
@@ -98,6 +99,11 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     'looking for endpoints with held rows',
     heldEndpointsStatement(db, { limit: 25 }),
     ['INDEX pending_events_held (endpoint_id>?'],
+  ],
+  [
+    'the oldest rows',
+    oldestStatement(db, { withHeld: true }),
+    [READY, 'INDEX pending_events_due', 'INDEX pending_events_held (endpoint_id'],
   ],
   ['list of what is at rest', list('at-rest'), ['INDEX pending_events_at_rest (workspace_id=? AND id<?)']],
   [

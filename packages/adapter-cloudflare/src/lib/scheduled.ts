@@ -1,11 +1,13 @@
 import { type Engine, type MaintenanceResult, messageFor } from '@keepsend/engine'
 import { NO_MAINTENANCE, errorFields } from '@keepsend/engine/internal'
 import { oldestDue, sweepPendingEvents } from '@keepsend/outbox'
+import { errorFields } from '@keepsend/engine/internal'
+import { type OldestRows, oldestRows, sweepPendingEvents } from '@keepsend/outbox'
 import { dispatch } from './dispatch.ts'
 import type { QueuePolicy } from './queue-policy.ts'
 
-/** The result of one tick of the cron. */
-export interface SweepReport {
+/** The result of one tick of the cron. The ages of the oldest rows are the numbers to monitor. */
+export interface SweepReport extends OldestRows {
   /** Held rows that were resumed. */
   resumed: number
   /** Orphaned or due rows that were dispatched, or, without a queue, delivered. */
@@ -15,8 +17,6 @@ export interface SweepReport {
   /** Rows without attempts left, marked failed. */
   exhausted: number
   maintenance: MaintenanceResult
-  /** The age of the row that has waited longest, due or in a lane, in ms; 0 when none waits. The number to monitor. */
-  oldestDueMs: number
 }
 
 /**
@@ -80,6 +80,19 @@ export async function tick(
   const maintenance = await orCollect(() => engine.worker.maintain(), NO_MAINTENANCE)
   const oldestDueMs = await orCollect(() => oldestDue(engine.db), 0)
   const swept = { ...worked, maintenance, oldestDueMs }
+  const maintenance = await orCollect(() => engine.worker.maintain(), {
+    expired: 0,
+    deletedRows: 0,
+    deletedPayloads: 0,
+    deletedRecords: 0,
+    deletedSecrets: 0,
+    deletedAttempts: 0,
+    orphanedHolds: 0,
+    orphaned: 0,
+    more: false,
+  })
+  const oldest = await orCollect(() => oldestRows(engine.db), { oldestDueMs: 0, oldestWaitingMs: 0 })
+  const swept = { ...worked, maintenance, ...oldest }
   engine.worker.noteSweep(worked)
   for (const error of errors)
     engine.logger.error(errorFields(error), 'a part of the sweep failed; the next tick retries it')

@@ -225,7 +225,7 @@ describe('the sweep', () => {
       // The first tick stores the check of the keys.
       await policy.engine.worker.checkKeys()
       read()
-      expect(await sweep(policy)).toMatchObject({ redispatched: 0, oldestDueMs: 0 })
+      expect(await sweep(policy)).toMatchObject({ redispatched: 0, oldestDueMs: 0, oldestWaitingMs: 0 })
       const { rowsRead, rowsWritten } = read()
       expect(rowsWritten).toBe(0)
       reads.push(rowsRead)

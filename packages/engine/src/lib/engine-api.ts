@@ -103,5 +103,9 @@ export interface Engine {
    * engine.on('attempt', ({ outcome, tookMs }) => attempts.record(tookMs, { outcome }))
    */
   on<Name extends LifecycleName>(name: Name, listener: LifecycleListener<Name>): () => void
+  /**
+   * Counts the deliveries of the installation by state, up to 100,000, and returns how long the oldest have waited: due ones, and
+   * held ones besides.
+   */
   stats(): Promise<OutboxStats>
 }

@@ -3,7 +3,7 @@ import { type OutboxDatabase, onlyRow } from './database.ts'
 import type { Dialect } from './dialect.ts'
 import { checkBounds, checkNames } from './errors.ts'
 import type { OptionNames, Resolved } from './options.ts'
-import { type SqlText, clock, sqlText } from './statement.ts'
+import { type SqlText, sqlText } from './statement.ts'
 import { LINE_UP } from './transitions.ts'
 import { rowsToTake } from './take.ts'
 import type { TakeOptions } from './take-options.ts'
@@ -55,7 +55,7 @@ export function lookStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, opti
 }
 
 /** @throws {OutboxError} `invalid_option` */
-function readLook(options: LookOptions): Resolved<LookOptions> {
+export function readLook(options: LookOptions): Resolved<LookOptions> {
   checkNames('lookAtLanes', LOOK_OPTIONS, options)
   const { after = '', only = [], workspaces = DEFAULT_WORKSPACES, endpoints = 4, behind = {} } = options
   checkBounds('workspaces', workspaces, 1, 1000)
@@ -113,20 +113,6 @@ export function hasLine({ inLine, by }: Pick<Dialect, 'inLine' | 'by'>, workspac
   const { where, order } = inLine(workspaceId)
   // A scalar, not `exists`: Postgres may turn `exists` into a hash of every row in line.
   return sqlText`coalesce((select 1 from pending_events as line ${by('pending_events_ready')} where ${where} order by ${order} limit 1), 0)`
-}
-
-/**
- * How long the longest-waiting first row has waited, in ms, over the first lane of each of at most 100 workspaces; 0
- * when none waits.
- */
-export async function oldestInLine(db: OutboxDatabase, now: SqlText = clock()): Promise<number> {
-  const { dialect } = db
-  const { where, order } = dialect.inLane({ sql: 'w', params: [] }, { sql: 'e', params: [] })
-  const { rows } = await db.run<{ age: number | null }>(sqlText`
-    ${dialect.lanes(readLook({ workspaces: 100, endpoints: 1 }))}
-    select max(${now} - (
-      select due_at from pending_events ${dialect.by('pending_events_ready')} where ${where} order by ${order} limit 1)) as "age" from lane`)
-  return Math.max(0, onlyRow(rows).age ?? 0)
 }
 
 export interface LineUpOptions {

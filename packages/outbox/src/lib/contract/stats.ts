@@ -1,5 +1,7 @@
 import { expect } from 'vitest'
 import { completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
+import { oldestDue, oldestRows } from '../oldest.ts'
+import { sqlText } from '../statement.ts'
 import { outboxStats } from '../stats.ts'
 import { type Holds, MINUTE, T, claimOne, insertClaimed, insertRows, row } from './fixtures.ts'
 
@@ -15,6 +17,7 @@ export function statsPromises(holds: Holds): void {
       failed: 0,
       truncated: false,
       oldestDueMs: 0,
+      oldestWaitingMs: 0,
     })
   })
 
@@ -52,11 +55,40 @@ export function statsPromises(holds: Holds): void {
     expect(await outboxStats(db, { now: T + MINUTE + 9 })).toMatchObject({ due: 1, inFlight: 0, oldestDueMs: 9 })
   })
 
-  holds('oldestDueMs includes held rows, so that a blocked endpoint cannot hide its backlog', async ({ db }) => {
+  holds('oldestWaitingMs includes held rows, so that a blocked endpoint cannot hide its backlog', async ({ db }) => {
     const claim = await insertClaimed(db)
     await settleEvents(db, [{ settle: 'hold', claim, reason: 'blocked' }])
     const { createdAt } = await row(db, claim.id)
-    expect(await outboxStats(db, { now: T })).toMatchObject({ held: 1, oldestDueMs: T - createdAt })
+    const waited = { oldestDueMs: 0, oldestWaitingMs: T - createdAt }
+    expect(await outboxStats(db, { now: T })).toMatchObject({ held: 1, ...waited })
+    expect(await oldestRows(db, T)).toEqual(waited)
+    expect(await oldestDue(db, T)).toBe(0)
+  })
+
+  holds(
+    'oldestWaitingMs counts a held row from its last replay, and finds the oldest of many endpoints',
+    async ({ db }) => {
+      for (const endpointId of ['ep_1', 'ep_2', 'ep_3', 'ep_3']) {
+        const claim = await insertClaimed(db, { endpointId })
+        await settleEvents(db, [{ settle: 'hold', claim, reason: 'blocked' }])
+      }
+      const at = sqlText`cast(${T} as bigint)`
+      await db.run(sqlText`
+      update pending_events set created_at = ${at}, replayed_at = case endpoint_id
+        when 'ep_1' then ${at} + 10 when 'ep_2' then ${at} + 5 end`)
+      const waits = async () => (await oldestRows(db, T + 100)).oldestWaitingMs
+      expect(await waits()).toBe(100)
+      await db.run(sqlText`delete from pending_events where endpoint_id = ${'ep_3'}`)
+      expect(await waits()).toBe(95)
+      await db.run(sqlText`delete from pending_events where endpoint_id = ${'ep_2'}`)
+      expect(await waits()).toBe(90)
+    },
+  )
+
+  holds('a row that is due counts in both ages', async ({ db }) => {
+    await insertRows(db, 1, { due: T })
+    expect(await oldestRows(db, T + 100)).toEqual({ oldestDueMs: 100, oldestWaitingMs: 100 })
+    expect(await oldestRows(db, T - 100)).toEqual({ oldestDueMs: 0, oldestWaitingMs: 0 })
   })
 
   holds('oldestDueMs counts a rate-limited row from the time it may be sent (trap 21)', async ({ db }) => {

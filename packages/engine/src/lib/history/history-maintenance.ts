@@ -15,8 +15,8 @@ interface HistoryRound {
 }
 
 /**
- * Creates a function that runs one bounded round of the maintenance of the history. A step that fails is logged and tried again at
- * the next round: history never costs a delivery, and the rest of the maintenance fails deliveries that are too old.
+ * Creates a function that runs one bounded round of the maintenance of the history. A round that fails is logged and tried again at
+ * the next maintenance: history never costs a delivery, and the rest of the maintenance fails deliveries that are too old.
  */
 export function createHistoryMaintenance({
   db,

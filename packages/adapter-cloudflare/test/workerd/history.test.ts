@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { EngineOptions } from '@keepsend/engine'
 import { consumeBatch } from '../../src/index.ts'
 import { metered } from './metered.ts'
-import { batchOf, rig } from './rig.ts'
+import { batchOf, rig, standingRows } from './rig.ts'
 
 async function recorded(history: EngineOptions['history']) {
   const meter = metered(env.DB)
@@ -80,6 +80,35 @@ describe('history on D1', () => {
       'select delivery_id, count(*) as n from keepsend_attempts group by delivery_id order by delivery_id',
     ).all()
     expect(results).toEqual(ids.toSorted().map((id) => ({ delivery_id: id, n: 1 })))
+  })
+
+  it('retains less for a workspace, whose failures it finds by their index, and refuses where it has none for the others', async () => {
+    const made = await recorded(true)
+    const hook = await made.addEndpoint()
+    await hook.answer({ status: 400 })
+    await made.publish(3)
+    await made.deliver()
+    await env.DB.exec(`update keepsend_attempts set id = id - ${120_000 * 4096}`)
+    await made.engine.workspaces.setRetention('w', { attemptsMs: 60_000 })
+    expect((await made.list()).rows).toEqual([])
+    expect(await made.engine.worker.maintain()).toMatchObject({ deletedAttempts: 3 })
+    const all = await recorded({ attempts: 'all' })
+    await expect(all.engine.workspaces.setRetention('w', { attemptsMs: 60_000 })).rejects.toMatchObject({
+      code: 'not_retained',
+      message: expect.stringContaining('0004_history_lists.sql') as string,
+    })
+  })
+
+  it('records an attempt whose settle was lost as superseded', async () => {
+    const made = await recorded({ attempts: 'all' })
+    await made.addEndpoint()
+    const [id = ''] = await made.publish(1)
+    const [row] = await standingRows(made.db)
+    const stale = { ...row!, gen: row!.gen - 1 }
+    const outcome = await made.engine.worker.deliver(stale, Date.now())
+    expect((await made.engine.worker.settle([{ claim: stale, outcome }])).lost).toEqual([id])
+    const { rows } = await made.engine.attempts.list('w', { limit: 10, deliveryId: id })
+    expect(rows).toMatchObject([{ outcome: 'superseded', httpStatus: 200, gen: stale.gen }])
   })
 })
 

@@ -136,7 +136,7 @@ const firstId = (ms: number): bigint => BigInt(ms) * PER_MS
  * Drops partitions whose whole range is before a time, at most 4 a call. One that a reader holds stays until the next
  * maintenance: nobody waits longer than 200 ms.
  *
- * @returns the dropped ones, and whether there are more
+ * @returns whether there are more
  */
 export async function dropBefore(
   db: OutboxDatabase,

@@ -120,7 +120,7 @@ describe('problems', () => {
     await made.publish(12)
     const group = await attempted(made)
     await made.engine.worker.settle(group.toReversed())
-    const found = async () => (await made.list()).map(({ httpStatus }) => httpStatus ?? 0).toSorted((a, b) => a - b)
+    const found = async () => (await made.list()).map(({ httpStatus }) => httpStatus ?? 0).toSorted((one, other) => one - other)
     expect(await found()).toEqual(statuses.slice(2))
     made.answers['a'] = [500, 501]
     await made.publish(2)
@@ -140,7 +140,7 @@ describe('problems', () => {
       [`prb_${a}.http_5xx.500`]: { state: 'open', attempts: 2, deliveries: 2, opened: 1 },
     })
     const statuses = (await made.rows()).map(({ lastStatus }) => lastStatus ?? 0)
-    expect(statuses.toSorted((a, b) => a - b)).toEqual([500, 500, 503])
+    expect(statuses.toSorted((one, other) => one - other)).toEqual([500, 500, 503])
     expect(made.log.entries.map(({ message }) => message)).toContain(
       'failed to record an attempt; its outcome was recorded',
     )

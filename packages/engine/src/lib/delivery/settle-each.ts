@@ -180,6 +180,7 @@ async function settleWithoutAttempts<F extends FinishedDelivery>(
 }
 
 /** Settles one row: with its attempt, which its problem counts, and if the database refuses that, without. History never costs a delivery. */
+/** Settles one row: with its attempt and problem, and if the database refuses that, without. History never costs a delivery. */
 async function settleOne(settle: Settle, one: FinishedDelivery, logger: Logger): Promise<'settled' | 'lost'> {
   const only = async (each: FinishedDelivery): Promise<'settled' | 'lost'> =>
     toEach([each], await settle([each], {}), logger).results.every((result) => result.settle === 'settled')

@@ -79,6 +79,7 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
     'keepsend/0002_keepsend_endpoints.sql',
     'keepsend/0003_keepsend_idempotency.sql',
     'keepsend/0004_keepsend_history.sql',
+    'keepsend/0005_keepsend_events.sql',
     'sqlite/0001_messaging.sql',
   ])
 

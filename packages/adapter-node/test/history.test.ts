@@ -1,6 +1,7 @@
 // History with the real poller and sender: what it records of each exchange, and what it costs in statements.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { newEventId } from '@keepsend/outbox'
 import { expect, it, onTestFinished } from 'vitest'
 import { startReceiver } from './receiver.ts'
 import { LOOPBACK, rig, until } from './rig.ts'
@@ -56,4 +57,14 @@ it('records an attempt without an answer by its error, without a time of a head'
       url: `http://127.0.0.1:${port}/in`,
     },
   ])
+})
+
+it('records the event of a message without rows, once, with its payload', async () => {
+  const made = await rig({ engine: { history: true } })
+  await made.queue.start(made.engine)
+  const message = { type: 'message.created', workspaceId: 'w', data: { n: 1 }, eventId: newEventId() }
+  for (let n = 0; n < 2; n++) await made.queue.send(message)
+  const { rows } = await made.engine.events.list('w', { limit: 10 })
+  expect(rows).toMatchObject([{ id: message.eventId, type: message.type }])
+  expect((await made.engine.events.get('w', message.eventId)).payload).toContain('"data":{"n":1}')
 })

@@ -1,6 +1,7 @@
 // History with the real poller and sender: what it records of each exchange, and what it costs in statements.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { newEventId } from '@keepsend/outbox'
 import { expect, it, onTestFinished } from 'vitest'
 import { createUndiciSender } from '../src/index.ts'
 import { startNameServer } from './name-server.ts'
@@ -94,4 +95,12 @@ it('records no look-up for an address, and no handshake for http', async () => {
   await until(() => made.rows().length === 0)
   const { rows } = await made.engine.attempts.list('w', { limit: 10 })
   expect(rows).toMatchObject([{ dnsUs: null, tlsUs: null, connectUs: expect.any(Number) as number }])
+it('records the event of a message without rows, once, with its payload', async () => {
+  const made = await rig({ engine: { history: true } })
+  await made.queue.start(made.engine)
+  const message = { type: 'message.created', workspaceId: 'w', data: { n: 1 }, eventId: newEventId() }
+  for (let n = 0; n < 2; n++) await made.queue.send(message)
+  const { rows } = await made.engine.events.list('w', { limit: 10 })
+  expect(rows).toMatchObject([{ id: message.eventId, type: message.type }])
+  expect((await made.engine.events.get('w', message.eventId)).payload).toContain('"data":{"n":1}')
 })

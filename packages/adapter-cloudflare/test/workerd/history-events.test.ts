@@ -3,8 +3,9 @@ import { env } from 'cloudflare:workers'
 import { newEventId } from '@keepsend/outbox'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { describe, expect, it } from 'vitest'
-import type { EngineOptions } from '@keepsend/engine'
-import { consumeBatch, sweep } from '../../src/index.ts'
+import { type EngineOptions, createEngine } from '@keepsend/engine'
+import { InlineEventQueue, consumeBatch, createFetchSender, sweep } from '../../src/index.ts'
+import { TEST_KEYS } from './keys.ts'
 import { metered } from './metered.ts'
 import { batchOf, rig } from './rig.ts'
 
@@ -64,6 +65,18 @@ describe('events on D1', () => {
     expect(rows).toMatchObject([{ id, completed: 1, pending: 1, held: 0, failed: 0 }])
     expect((await made.engine.events.get('w', id)).channels).toEqual(['a'])
     expect(await hook.arrivals()).toHaveLength(1)
+  })
+
+  it('are recorded from a message that has no rows, by a consumer and by the inline queue', async () => {
+    const made = await recorded({ events: true })
+    const message = { type: 'a.b', workspaceId: 'w', data: {}, eventId: newEventId() }
+    for (let n = 0; n < 2; n++) await consumeBatch(made.policy, batchOf([message]))
+    expect((await made.engine.events.list('w', { limit: 10 })).rows).toMatchObject([{ id: message.eventId }])
+    const queue = new InlineEventQueue()
+    const how = { sender: createFetchSender(), secrets: TEST_KEYS, deadlineMs: 1000, maxDeadlineMs: 1000 }
+    queue.start(createEngine({ db: made.db, queue, history: { events: true }, ...how }))
+    await queue.send({ ...message, eventId: newEventId() })
+    expect(await made.count('keepsend_events')).toBe(2)
   })
 
   it('let a delivered delivery be sent again, and a late settle of its earlier life lose', async () => {

@@ -1,7 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type SqlText, allOf, clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { type SqlText, allOf, raw, sqlText } from '@keepsend/outbox/internal'
 import { hasIndex } from '../has-index.ts'
-import { firstIdAt, firstIdAtTime } from '../history/attempt-id.ts'
+import { firstIdAtTime } from '../history/attempt-id.ts'
+import { type AttemptRange, attemptRange, leastId, upperId } from '../history/attempt-range.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { DELIVERED, type DeliveredAttempt, isLast } from './delivered.ts'
 import type { DeliveryFilter } from './delivery-filter.ts'
@@ -30,15 +31,11 @@ export interface DeliveredPage {
   reached: string | null
 }
 
-/** How attempts are found: the range of an index, and the column of it that is a position. */
-interface Order {
-  index: string | undefined
+/** A range of attempts, whose positions are in one of its columns. */
+interface Order extends AttemptRange {
   position: SqlText
-  newestFirst: SqlText
   /** The lowest position. */
   least: SqlText
-  /** The range from this position on. */
-  from: (least: SqlText) => SqlText
 }
 
 // D1 has these only if its host has applied them: each writes one more row for every attempt.
@@ -100,68 +97,12 @@ function orderOf(
       from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${upper}`,
     }
   }
-  const upper = [before, until === undefined ? undefined : firstIdAtTime(dialect.name, until)]
-    .filter((id) => id !== undefined)
-    .map(BigInt)
-    .reduce((one, other) => (one < other ? one : other), BEHIND_EVERY_ATTEMPT)
-  const position = raw('attempt.id')
-  const least = leastId(dialect, history, since)
-  const [column, value] = endpointId === undefined ? ['workspace_id', workspaceId] : ['endpoint_id', endpointId]
-  if (value === undefined) {
-    const from = (first: SqlText): SqlText => sqlText`attempt.id >= ${first} and attempt.id < ${idText(upper)}`
-    return { index: undefined, position, least, from, newestFirst: raw('attempt.id desc') }
-  }
-  const index = endpointId === undefined ? 'keepsend_attempts_workspace' : 'keepsend_attempts_endpoint'
-  const { newestFirst, between } = rangeOf(dialect, column, value)
-  // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
-  const isOwn =
-    endpointId === undefined || workspaceId === undefined
-      ? raw('')
-      : sqlText`and (
-        select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)}
-        where ${between(raw('0'), BEHIND_EVERY_ATTEMPT)} order by ${newestFirst} ${dialect.first(1)}) = ${workspaceId}`
-  return { index, position, least, newestFirst, from: (first) => sqlText`${between(first, upper)} ${isOwn}` }
-}
-
-const BEHIND_EVERY_ATTEMPT = 2n ** 63n - 1n
-
-function idText(id: bigint): SqlText {
-  return sqlText`cast(${String(id)} as bigint)`
-}
-
-/** Attempts of a workspace or an endpoint between two ids. */
-function rangeOf(
-  dialect: OutboxDatabase['dialect'],
-  column: string,
-  value: string,
-): { newestFirst: SqlText; between: (least: SqlText, upper: bigint) => SqlText } {
-  const key = raw(`attempt.${column}`)
-  if (dialect.name === 'sqlite') {
-    return {
-      newestFirst: raw('attempt.id desc'),
-      between: (least, upper) =>
-        sqlText`${key} = ${value} and attempt.id >= ${least} and attempt.id < ${idText(upper)}`,
-    }
-  }
-  // A range in the order of the index, never `=`: for `=` the planner may read all attempts, newest first.
-  const pair = (id: SqlText): SqlText => sqlText`(cast(${value} as text), ${id})`
+  const range = { upper: upperId(dialect, before, until), isOfFailures: false }
   return {
-    newestFirst: sqlText`${key} desc, attempt.id desc`,
-    between: (least, upper) =>
-      sqlText`(${key}, attempt.id) >= ${pair(least)} and (${key}, attempt.id) < ${pair(idText(upper))}`,
+    ...attemptRange(dialect, { workspaceId, endpointId }, range),
+    position: raw('attempt.id'),
+    least: leastId(dialect, history, since),
   }
-}
-
-/** The first id within the retention, and not before `since`. */
-function leastId(
-  { name, greatest }: OutboxDatabase['dialect'],
-  { retentionMs }: HistoryOptions,
-  since: number | undefined,
-): SqlText {
-  const retained = firstIdAt(name, sqlText`${clock()} - ${retentionMs}`)
-  return since === undefined
-    ? retained
-    : sqlText`${greatest}(${retained}, cast(${firstIdAtTime(name, since)} as bigint))`
 }
 
 /** Compared row by row, the cheapest first. A scalar query is one look-up; a planner may make a join of a `not exists`. */

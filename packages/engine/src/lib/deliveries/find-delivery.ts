@@ -1,8 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type Row, type SqlText, clock, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
+import { type Row, type SqlText, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
-import { firstIdAt } from '../history/attempt-id.ts'
 import { type Attempt, attemptRows } from '../history/attempt-list.ts'
+import { leastId } from '../history/attempt-range.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import type { Page } from '../page.ts'
@@ -92,9 +92,9 @@ function ownedBy(workspaceId: string | undefined): SqlText {
 }
 
 /** The `case` hides all but the delivery from the planner, so that it can only use its index. */
-function isAttemptOf({ dialect }: OutboxDatabase, { id, workspaceId }: Key, { retentionMs }: HistoryOptions): SqlText {
+function isAttemptOf({ dialect }: OutboxDatabase, { id, workspaceId }: Key, history: HistoryOptions): SqlText {
   return sqlText`attempt.delivery_id = ${id} and case when ${ownedBy(workspaceId)}
-        and attempt.id >= ${firstIdAt(dialect.name, sqlText`${clock()} - ${retentionMs}`)} then true else false end`
+        and attempt.id >= ${leastId(dialect, history, undefined)} then true else false end`
 }
 
 function notRetained(): EngineError {

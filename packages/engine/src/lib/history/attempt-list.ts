@@ -4,7 +4,6 @@ import {
   type Row,
   type SqlText,
   allOf,
-  clock,
   createCodec,
   json,
   raw,
@@ -16,7 +15,7 @@ import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import type { attempts } from '../sqlite/tables.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
-import { firstIdAt, firstIdAtTime } from './attempt-id.ts'
+import { type AttemptRange, attemptRange, leastId, upperId } from './attempt-range.ts'
 import type { HistoryOptions } from './history-options.ts'
 import type { AttemptOutcome } from './attempt-end.ts'
 
@@ -108,16 +107,16 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)
-      const { index, conditions } = keysOf(db, history, workspaceId, filter)
-      if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, index)))
+      const { index, newestFirst, from } = rangeOf(dialect, history, workspaceId, filter)
+      if (dialect.isBilled && index !== undefined && UNBILLED.has(index) && !(await hasIndex(db, index)))
         throw new EngineError('not_retained', NO_INDEX)
       const compared = comparisonsOf(filter)
       const most = compared.length === 0 ? limit + 1 : MAX_READ
       const { rows } = await db.run<FoundAttempt>(sqlText`
         with found as materialized (
-          select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${dialect.by(index)}
-          where ${allOf([...conditions, ...boundsOf(db, history, filter)])}
-          order by attempt.id desc ${dialect.first(most)}),
+          select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}
+          where ${from(leastId(dialect, history, filter.since))}
+          order by ${newestFirst} ${dialect.first(most)}),
         page as materialized (
           select found.id as id from found where ${allOf([raw('1 = 1'), ...compared])}
           order by found.id desc ${dialect.first(limit + 1)}),
@@ -157,49 +156,26 @@ const COMPARED = raw(
   'attempt.event_type as event_type, attempt.outcome as outcome, attempt.error_class as error_class, attempt.http_status as http_status',
 )
 
-/** The index that finds the rows, in the order of their ids, and its conditions. */
-function keysOf(
-  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+/** The index that finds the rows, and its range. */
+function rangeOf(
+  dialect: OutboxDatabase['dialect'],
   history: HistoryOptions,
-  workspaceId: string,
-  { deliveryId, endpointId, outcome }: AttemptFilter,
-): { index: string; conditions: SqlText[] } {
-  const isOwn = sqlText`attempt.workspace_id = ${workspaceId}`
-  // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing.
-  if (deliveryId !== undefined)
-    return { index: 'keepsend_attempts_delivery', conditions: [sqlText`attempt.delivery_id = ${deliveryId}`, isOwn] }
+  workspaceId: string | undefined,
+  { deliveryId, endpointId, outcome, before, until }: AttemptFilter,
+): AttemptRange {
+  const upper = upperId(dialect, before, until)
   // Where only failures are recorded, their index has them all: D1 has no other.
   const isOfFailures = history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered')
-  const failures = isOfFailures ? [FAILED] : []
-  if (endpointId === undefined) {
-    const index = isOfFailures ? 'keepsend_attempts_failed' : 'keepsend_attempts_workspace'
-    return { index, conditions: [...failures, isOwn] }
-  }
-  const index = isOfFailures ? 'keepsend_attempts_failed_endpoint' : 'keepsend_attempts_endpoint'
-  // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
-  const owner = sqlText`(
-    select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)}
-    where ${allOf([...failures, sqlText`attempt.endpoint_id = ${endpointId}`])} order by attempt.id desc ${dialect.first(1)})`
+  if (deliveryId === undefined) return attemptRange(dialect, { workspaceId, endpointId }, { upper, isOfFailures })
+  // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing. The `case` hides what
+  // else is compared from the planner, so that it can only use the index of the delivery.
+  const isOwn = workspaceId === undefined ? raw('') : sqlText`and attempt.workspace_id = ${workspaceId}`
   return {
-    index,
-    conditions: [...failures, sqlText`attempt.endpoint_id = ${endpointId}`, sqlText`${owner} = ${workspaceId}`],
+    index: 'keepsend_attempts_delivery',
+    newestFirst: raw('attempt.id desc'),
+    from: (least) => sqlText`attempt.delivery_id = ${deliveryId} and case
+        when attempt.id >= ${least} and attempt.id < cast(${String(upper)} as bigint) ${isOwn} then true else false end`,
   }
-}
-
-const FAILED = raw(`attempt.outcome <> 'delivered'`)
-
-/** The range of ids: a time has a range of them. */
-function boundsOf(
-  { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { retentionMs }: HistoryOptions,
-  { before, since, until }: AttemptFilter,
-): SqlText[] {
-  const at = (ms: number): SqlText => sqlText`cast(${firstIdAtTime(dialect.name, ms)} as bigint)`
-  const bounds = [sqlText`attempt.id >= ${firstIdAt(dialect.name, sqlText`${clock()} - ${retentionMs}`)}`]
-  if (since !== undefined) bounds.push(sqlText`attempt.id >= ${at(since)}`)
-  if (until !== undefined) bounds.push(sqlText`attempt.id < ${at(until)}`)
-  if (before !== undefined) bounds.push(sqlText`attempt.id < cast(${before} as bigint)`)
-  return bounds
 }
 
 function comparisonsOf({ type, outcome, errorClass, httpStatus }: AttemptFilter): SqlText[] {

@@ -1,4 +1,4 @@
-// How lists of delivered deliveries, and one delivery, find attempts beside those of other workspaces, in a table that was never
+// How lists of delivered deliveries, lists of attempts, and one delivery find attempts beside those of other workspaces, in a table that was never
 // analyzed, or was analyzed while it was nearly empty. SQLite shows the access paths; Postgres also the rows that were read.
 import { expect, it } from 'vitest'
 import type { Engine } from '../src/index.ts'
@@ -67,6 +67,17 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<{ rows: unknown[] 
     async ({ deliveries }) => (await deliveries.getWithAttempts('w1', DELIVERY)).latestAttempts ?? { rows: [] },
     1,
     20,
+  ],
+  ['attempts', ({ attempts }) => attempts.list('w1', { limit: 50 }), 50, 200],
+  ['attempts of an endpoint', ({ attempts }) => attempts.list('w1', { limit: 50, endpointId: 'ep_w11' }), 50, 200],
+  ['attempts of a rare type', ({ attempts }) => attempts.list('w1', { limit: 50, type: 'c.d' }), 40, 2500],
+  ['attempts of a delivery', ({ attempts }) => attempts.list('w1', { limit: 50, deliveryId: DELIVERY }), 1, 20],
+  ['failures', ({ attempts }) => attempts.list('w1', { limit: 50, outcome: 'unsuccessful' }), 50, 200],
+  [
+    'failures of an endpoint',
+    ({ attempts }) => attempts.list('w1', { limit: 50, outcome: 'unsuccessful', endpointId: 'ep_w17' }),
+    50,
+    200,
   ],
   [
     'a list of all workspaces',

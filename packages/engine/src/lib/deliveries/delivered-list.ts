@@ -3,6 +3,7 @@ import { type SqlText, allOf, raw, sqlText } from '@keepsend/outbox/internal'
 import { hasIndex } from '../has-index.ts'
 import { firstIdAtTime } from '../history/attempt-id.ts'
 import { retainedIds } from '../history/attempt-range.ts'
+import { type AttemptRange, attemptRange, leastId, upperId } from '../history/attempt-range.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { DELIVERED, type DeliveredAttempt, isLast } from './delivered.ts'
 import type { DeliveryFilter } from './delivery-filter.ts'
@@ -31,15 +32,11 @@ export interface DeliveredPage {
   reached: string | null
 }
 
-/** How attempts are found: the range of an index, and the column of it that is a position. */
-interface Order {
-  index: string | undefined
+/** A range of attempts, whose positions are in one of its columns. */
+interface Order extends AttemptRange {
   position: SqlText
-  newestFirst: SqlText
   /** The lowest position. */
   least: SqlText
-  /** The range from this position on. */
-  from: (least: SqlText) => SqlText
 }
 
 // D1 has these only if its host has applied them: each writes one more row for every attempt.
@@ -146,10 +143,11 @@ function rangeOf(
   }
   // A range in the order of the index, never `=`: for `=` the planner may read all attempts, newest first.
   const pair = (id: SqlText): SqlText => sqlText`(cast(${value} as text), ${id})`
+  const range = { upper: upperId(dialect, before, until), isOfFailures: false }
   return {
-    newestFirst: sqlText`${key} desc, attempt.id desc`,
-    between: (least, upper) =>
-      sqlText`(${key}, attempt.id) >= ${pair(least)} and (${key}, attempt.id) < ${pair(idText(upper))}`,
+    ...attemptRange(dialect, { workspaceId, endpointId }, range),
+    position: raw('attempt.id'),
+    least: leastId(dialect, history, since),
   }
 }
 

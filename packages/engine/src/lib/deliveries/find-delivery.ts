@@ -3,6 +3,8 @@ import { type Row, type SqlText, pendingEvents, raw, sqlText } from '@keepsend/o
 import { EngineError } from '../errors.ts'
 import { type Attempt, attemptRows, bodyIf } from '../history/attempt-list.ts'
 import { retainedIds } from '../history/attempt-range.ts'
+import { type Attempt, attemptRows } from '../history/attempt-list.ts'
+import { leastId } from '../history/attempt-range.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import type { Page } from '../page.ts'
@@ -98,6 +100,9 @@ function isAttemptOf(db: OutboxDatabase, { id, workspaceId }: Key, history: Hist
   const { first } = retainedIds(db, { ...history, workspaceId })
   return sqlText`attempt.delivery_id = ${id} and case when ${ownedBy(workspaceId)}
         and attempt.id >= ${first} then true else false end`
+function isAttemptOf({ dialect }: OutboxDatabase, { id, workspaceId }: Key, history: HistoryOptions): SqlText {
+  return sqlText`attempt.delivery_id = ${id} and case when ${ownedBy(workspaceId)}
+        and attempt.id >= ${leastId(dialect, history, undefined)} then true else false end`
 }
 
 function notRetained(): EngineError {

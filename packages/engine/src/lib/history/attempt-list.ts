@@ -16,6 +16,7 @@ import type { Page } from '../page.ts'
 import type { attempts } from '../sqlite/history-tables.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 import { attemptRange } from './attempt-range.ts'
+import { type AttemptRange, attemptRange, leastId, upperId } from './attempt-range.ts'
 import type { HistoryOptions } from './history-options.ts'
 import { type AttemptOutcome, hasFailed } from './attempt-end.ts'
 
@@ -119,6 +120,8 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       const pruned = dialect.name === 'postgres' ? range : []
       const { index, conditions } = keysOf({ dialect, history, pruned }, workspaceId, filter)
       if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, index)))
+      const { index, newestFirst, from } = rangeOf(dialect, history, workspaceId, filter)
+      if (dialect.isBilled && index !== undefined && UNBILLED.has(index) && !(await hasIndex(db, index)))
         throw new EngineError('not_retained', NO_INDEX)
       const compared = comparisonsOf(filter)
       const most = compared.length === 0 ? limit + 1 : MAX_READ
@@ -127,6 +130,9 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
           select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${dialect.by(index)}
           where ${allOf([...conditions, ...range])}
           order by attempt.id desc ${dialect.first(most)}),
+          select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}
+          where ${from(leastId(dialect, history, filter.since))}
+          order by ${newestFirst} ${dialect.first(most)}),
         page as materialized (
           select found.id as id from found where ${allOf([raw('1 = 1'), ...compared])}
           order by found.id desc ${dialect.first(limit + 1)}),
@@ -193,9 +199,25 @@ function keysOf(
   const owner = sqlText`(
     select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)}
     where ${allOf([...failures, sqlText`attempt.endpoint_id = ${endpointId}`, ...pruned])} order by attempt.id desc ${dialect.first(1)})`
+/** The index that finds the rows, and its range. */
+function rangeOf(
+  dialect: OutboxDatabase['dialect'],
+  history: HistoryOptions,
+  workspaceId: string | undefined,
+  { deliveryId, endpointId, outcome, before, until }: AttemptFilter,
+): AttemptRange {
+  const upper = upperId(dialect, before, until)
+  // Where only failures are recorded, their index has them all: D1 has no other.
+  const isOfFailures = history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered')
+  if (deliveryId === undefined) return attemptRange(dialect, { workspaceId, endpointId }, { upper, isOfFailures })
+  // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing. The `case` hides what
+  // else is compared from the planner, so that it can only use the index of the delivery.
+  const isOwn = workspaceId === undefined ? raw('') : sqlText`and attempt.workspace_id = ${workspaceId}`
   return {
-    index,
-    conditions: [...failures, sqlText`attempt.endpoint_id = ${endpointId}`, sqlText`${owner} = ${workspaceId}`],
+    index: 'keepsend_attempts_delivery',
+    newestFirst: raw('attempt.id desc'),
+    from: (least) => sqlText`attempt.delivery_id = ${deliveryId} and case
+        when attempt.id >= ${least} and attempt.id < cast(${String(upper)} as bigint) ${isOwn} then true else false end`,
   }
 }
 

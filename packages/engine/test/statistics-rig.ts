@@ -27,13 +27,13 @@ export async function counted(options: Parameters<typeof rig>[0] = {}) {
 export function statisticsOf(made: Pick<Rig, 'exec' | 'engine'>) {
   let places = 0
   return {
-    async setClock(ms: number): Promise<void> {
+    setClock: async (ms: number): Promise<void> => {
       if (!onPostgres) await made.exec('drop view keepsend_clock')
       const create = onPostgres ? 'create or replace view' : 'create view'
       await made.exec(`${create} keepsend_clock as select cast(${ms} as bigint) as ms`)
     },
     /** Inserts attempts, as settles at these times would have. */
-    async add(attempts: readonly Partial<Made>[]): Promise<Made[]> {
+    add: async (attempts: readonly Partial<Made>[]): Promise<Made[]> => {
       const whole = attempts.map((one) => ({ ...ATTEMPT, ...one }))
       for (let part = 0; part < whole.length; part += 2000) {
         const values = whole
@@ -50,7 +50,7 @@ export function statisticsOf(made: Pick<Rig, 'exec' | 'engine'>) {
       return whole
     },
     /** Rounds of maintenance until one has nothing left. */
-    async rollUp(): Promise<number[]> {
+    rollUp: async (): Promise<number[]> => {
       const counts: number[] = []
       for (;;) {
         const { countedAttempts, more } = await made.engine.worker.maintain()

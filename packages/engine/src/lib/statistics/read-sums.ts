@@ -75,9 +75,9 @@ function timesOf(
   { since, until }: { since: SqlText; until: SqlText },
   pass: Pass | undefined,
 ): SqlText {
-  const isSpan = sqlText`sums.span = ${raw(`'${span}'`)}`
-  const left = (from: SqlText): SqlText =>
-    sqlText`(select min(sums.at) from keepsend_statistics as sums where ${isSpan} and sums.at >= ${from})`
+  // The first that is left, by one look-up: a pass that never ran is at 0.
+  const left = (from: SqlText): SqlText => sqlText`(
+        select min(nearest.at) from keepsend_statistics as nearest where nearest.span = ${raw(`'${span}'`)} and nearest.at >= ${from})`
   const first = pass ? left(sqlText`${dialect.greatest}(${since}, ${doneTo(pass)})`) : since
   // No pass has made a later one.
   const last = pass?.after ? sqlText`${dialect.least}(${until}, ${doneTime({ dialect }, pass.after)} + 1)` : until

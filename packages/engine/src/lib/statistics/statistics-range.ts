@@ -16,7 +16,7 @@ export interface StatisticsRange {
  * @param most minutes, hours or days in it
  */
 export function readRange(by: Span, { since, until }: StatisticsRange, most: number): SumsTimes {
-  if (!SPANS.includes(by)) refuse(`by must be minute, hour or day; found ${String(by)}`)
+  if (!SPANS.includes(by)) refuse(`by must be minute, hour or day; found ${by}`)
   const spanMs = SPAN_MS[by]
   for (const [name, value] of [
     ['since', since],

@@ -1,7 +1,5 @@
 import { type Engine, type MaintenanceResult, messageFor } from '@keepsend/engine'
 import { NO_MAINTENANCE, errorFields } from '@keepsend/engine/internal'
-import { oldestDue, sweepPendingEvents } from '@keepsend/outbox'
-import { errorFields } from '@keepsend/engine/internal'
 import { type OldestRows, oldestRows, sweepPendingEvents } from '@keepsend/outbox'
 import { dispatch } from './dispatch.ts'
 import type { QueuePolicy } from './queue-policy.ts'
@@ -78,19 +76,6 @@ export async function tick(
   const worked = await orCollect(() => work(errors), { resumed: 0, redispatched: 0, released: 0, exhausted: 0 })
   await orCollect(() => engine.worker.checkKeys(), undefined)
   const maintenance = await orCollect(() => engine.worker.maintain(), NO_MAINTENANCE)
-  const oldestDueMs = await orCollect(() => oldestDue(engine.db), 0)
-  const swept = { ...worked, maintenance, oldestDueMs }
-  const maintenance = await orCollect(() => engine.worker.maintain(), {
-    expired: 0,
-    deletedRows: 0,
-    deletedPayloads: 0,
-    deletedRecords: 0,
-    deletedSecrets: 0,
-    deletedAttempts: 0,
-    orphanedHolds: 0,
-    orphaned: 0,
-    more: false,
-  })
   const oldest = await orCollect(() => oldestRows(engine.db), { oldestDueMs: 0, oldestWaitingMs: 0 })
   const swept = { ...worked, maintenance, ...oldest }
   engine.worker.noteSweep(worked)

@@ -2,8 +2,8 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, allOf, raw, sqlText } from '@keepsend/outbox/internal'
 import { hasIndex } from '../has-index.ts'
 import { firstIdAtTime } from '../history/attempt-id.ts'
-import { retainedIds } from '../history/attempt-range.ts'
-import { type AttemptRange, attemptRange, leastId, upperId } from '../history/attempt-range.ts'
+import { type AttemptRange, attemptRange, upperId } from '../history/attempt-range.ts'
+import { partitionBounds, retainedAttempts } from '../history/retained-attempts.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { DELIVERED, type DeliveredAttempt, isLast } from './delivered.ts'
 import type { DeliveryFilter } from './delivery-filter.ts'
@@ -55,8 +55,12 @@ export async function findDelivered(
 ): Promise<DeliveredPage | undefined> {
   const { dialect } = db
   if (history.attempts === 'failed') return undefined
-  const { index, position, newestFirst, least, from } = orderOf(dialect, history, filter)
+  const { index, position, newestFirst, least, ...order } = orderOf(dialect, history, filter)
   if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, String(index)))) return undefined
+  const { since, until, before, eventId } = filter
+  const upper = upperId(dialect, eventId === undefined ? before : undefined, until)
+  const bounds = eventId === undefined ? await partitionBounds(db, history, { since, upper }) : []
+  const from = (first: SqlText): SqlText => allOf([order.from(first), ...bounds])
   const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
   // The end comes from the index alone. Down to it the rows are compared, until the page is full. The `case` hides the comparisons
   // from the planner, so that it can only use the range.
@@ -98,69 +102,12 @@ function orderOf(
       from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${upper}`,
     }
   }
-  const upper = [before, until === undefined ? undefined : firstIdAtTime(dialect.name, until)]
-    .filter((id) => id !== undefined)
-    .map(BigInt)
-    .reduce((one, other) => (one < other ? one : other), BEHIND_EVERY_ATTEMPT)
-  const position = raw('attempt.id')
-  const least = leastId(dialect, history, { workspaceId, since })
-  const [column, value] = endpointId === undefined ? ['workspace_id', workspaceId] : ['endpoint_id', endpointId]
-  if (value === undefined) {
-    const from = (first: SqlText): SqlText => sqlText`attempt.id >= ${first} and attempt.id < ${idText(upper)}`
-    return { index: undefined, position, least, from, newestFirst: raw('attempt.id desc') }
-  }
-  const index = endpointId === undefined ? 'keepsend_attempts_workspace' : 'keepsend_attempts_endpoint'
-  const { newestFirst, between } = rangeOf(dialect, column, value)
-  // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
-  const isOwn =
-    endpointId === undefined || workspaceId === undefined
-      ? raw('')
-      : sqlText`and (
-        select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)}
-        where ${between(raw('0'), BEHIND_EVERY_ATTEMPT)} order by ${newestFirst} ${dialect.first(1)}) = ${workspaceId}`
-  return { index, position, least, newestFirst, from: (first) => sqlText`${between(first, upper)} ${isOwn}` }
-}
-
-const BEHIND_EVERY_ATTEMPT = 2n ** 63n - 1n
-
-function idText(id: bigint): SqlText {
-  return sqlText`cast(${String(id)} as bigint)`
-}
-
-/** Attempts of a workspace or an endpoint between two ids. */
-function rangeOf(
-  dialect: OutboxDatabase['dialect'],
-  column: string,
-  value: string,
-): { newestFirst: SqlText; between: (least: SqlText, upper: bigint) => SqlText } {
-  const key = raw(`attempt.${column}`)
-  if (dialect.name === 'sqlite') {
-    return {
-      newestFirst: raw('attempt.id desc'),
-      between: (least, upper) =>
-        sqlText`${key} = ${value} and attempt.id >= ${least} and attempt.id < ${idText(upper)}`,
-    }
-  }
-  // A range in the order of the index, never `=`: for `=` the planner may read all attempts, newest first.
-  const pair = (id: SqlText): SqlText => sqlText`(cast(${value} as text), ${id})`
   const range = { upper: upperId(dialect, before, until), isOfFailures: false }
   return {
     ...attemptRange(dialect, { workspaceId, endpointId }, range),
     position: raw('attempt.id'),
-    least: leastId(dialect, history, since),
+    least: retainedAttempts({ dialect }, { ...history, workspaceId }, since).least,
   }
-}
-
-/** The first id within the retention, and not before `since`. */
-function leastId(
-  dialect: OutboxDatabase['dialect'],
-  history: HistoryOptions,
-  { workspaceId, since }: Pick<DeliveredFilter, 'workspaceId' | 'since'>,
-): SqlText {
-  const { first } = retainedIds({ dialect }, { ...history, workspaceId })
-  return since === undefined
-    ? first
-    : sqlText`${dialect.greatest}(${first}, cast(${firstIdAtTime(dialect.name, since)} as bigint))`
 }
 
 /** Compared row by row, the cheapest first. A scalar query is one look-up; a planner may make a join of a `not exists`. */
@@ -175,7 +122,7 @@ function comparisonsOf(
   if (eventId !== undefined) {
     if (workspaceId !== undefined) compared.push(sqlText`attempt.workspace_id = ${workspaceId}`)
     if (endpointId !== undefined) compared.push(sqlText`attempt.endpoint_id = ${endpointId}`)
-    compared.push(sqlText`attempt.id >= ${leastId(dialect, history, { workspaceId, since })}`)
+    compared.push(sqlText`attempt.id >= ${retainedAttempts({ dialect }, { ...history, workspaceId }, since).least}`)
     if (until !== undefined) compared.push(sqlText`attempt.id < cast(${firstIdAtTime(dialect.name, until)} as bigint)`)
   }
   // A row shows the delivery as it is now.

@@ -118,7 +118,6 @@ const IS_OF_CLASS: Record<HttpClass, SqlText> = {
   none_yet: allOf([NO_STATUS, raw('delivery.last_error is null')]),
 }
 
-/** The class that `classOf` finds for a row, in SQL: the word before the colon, or the class of the status in the text or of the last one. */
 /** The class of a row's error as `classOf` has it, in SQL: the word before the colon, or the class of the status. */
 function errorClassIn(word: string): SqlText {
   const digit = `case when substr(delivery.last_error, 1, 5) = 'HTTP ' then substr(delivery.last_error, 6, 1)

@@ -2,10 +2,8 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type Row, type SqlText, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import { type Attempt, attemptRows, bodyIf } from '../history/attempt-list.ts'
-import { retainedIds } from '../history/attempt-range.ts'
-import { type Attempt, attemptRows } from '../history/attempt-list.ts'
-import { leastId } from '../history/attempt-range.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
+import { retainedAttempts } from '../history/retained-attempts.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import type { Page } from '../page.ts'
 import { DELIVERED, type DeliveredAttempt, deliveredState, isLast } from './delivered.ts'
@@ -64,7 +62,7 @@ export async function findWithAttempts(
     if (!rows[0]) throw notRetained()
     return { ...toState(rows[0]), latestAttempts: undefined }
   }
-  const { hasBody } = retainedIds(db, { ...history, workspaceId: key.workspaceId })
+  const { hasBody } = retainedAttempts(db, { ...history, workspaceId: key.workspaceId })
   const { rows } = await db.run<Row & { id: string | null; stored: string | null }>(sqlText`
     select cast((select ${jsonRow(db, STATE_NAMES)} from (${stored}) as stored) as text) as "stored",
       ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(hasBody)}
@@ -97,12 +95,9 @@ function ownedBy(workspaceId: string | undefined): SqlText {
 
 /** The `case` hides all but the delivery from the planner, so that it can only use its index. */
 function isAttemptOf(db: OutboxDatabase, { id, workspaceId }: Key, history: HistoryOptions): SqlText {
-  const { first } = retainedIds(db, { ...history, workspaceId })
+  const { least } = retainedAttempts(db, { ...history, workspaceId })
   return sqlText`attempt.delivery_id = ${id} and case when ${ownedBy(workspaceId)}
-        and attempt.id >= ${first} then true else false end`
-function isAttemptOf({ dialect }: OutboxDatabase, { id, workspaceId }: Key, history: HistoryOptions): SqlText {
-  return sqlText`attempt.delivery_id = ${id} and case when ${ownedBy(workspaceId)}
-        and attempt.id >= ${leastId(dialect, history, undefined)} then true else false end`
+        and attempt.id >= ${least} then true else false end`
 }
 
 function notRetained(): EngineError {

@@ -33,7 +33,6 @@ export function mergeParts<R, Key extends string | number>(
   limit: number,
 ): Merged<R, Key> {
   const [first, second] = parts
-  // Entries that a part has not found yet are shown before anything older in the other.
   // Nothing is shown that is older than an entry which the other part has not found yet.
   const found = [
     ...first.entries.filter(({ key }) => second.next === undefined || key >= second.next.key),

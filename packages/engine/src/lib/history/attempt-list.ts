@@ -15,8 +15,8 @@ import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import type { attempts } from '../sqlite/history-tables.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
-import { attemptRange } from './attempt-range.ts'
-import { type AttemptRange, attemptRange, leastId, upperId } from './attempt-range.ts'
+import { type AttemptRange, attemptRange, upperId } from './attempt-range.ts'
+import { partitionBounds, retainedAttempts } from './retained-attempts.ts'
 import type { HistoryOptions } from './history-options.ts'
 import { type AttemptOutcome, hasFailed } from './attempt-end.ts'
 
@@ -115,31 +115,33 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)
-      const { range, hasBody } = await attemptRange(db, { ...history, workspaceId }, filter)
-      // Each look at a partitioned table needs it. SQLite might read the whole range instead of a few keys.
-      const pruned = dialect.name === 'postgres' ? range : []
-      const { index, conditions } = keysOf({ dialect, history, pruned }, workspaceId, filter)
-      if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, index)))
-      const { index, newestFirst, from } = rangeOf(dialect, history, workspaceId, filter)
+      const { index, newestFirst, ...range } = rangeOf(dialect, history, workspaceId, filter)
       if (dialect.isBilled && index !== undefined && UNBILLED.has(index) && !(await hasIndex(db, index)))
         throw new EngineError('not_retained', NO_INDEX)
+      const { since, until } = filter
+      const { least, hasBody } = retainedAttempts(db, { ...history, workspaceId }, since)
+      const bounds = await partitionBounds(db, history, { since, upper: upperId(dialect, before, until) })
+      const from = (first: SqlText): SqlText => allOf([range.from(first), ...bounds])
+      const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
       const compared = comparisonsOf(filter)
-      const most = compared.length === 0 ? limit + 1 : MAX_READ
+      // The end comes from the index alone. Down to it the rows are compared, until the page is full. The `case` hides the
+      // comparisons from the planner, so that it can only use the range.
+      const seen =
+        compared.length === 0
+          ? raw('select null as id where 1 = 0')
+          : sqlText`select attempt.id from ${attempt} where ${from(least)} order by ${newestFirst} ${dialect.first(MAX_READ)}`
+      const isFound =
+        compared.length === 0 ? raw('1 = 1') : sqlText`case when ${allOf(compared)} then true else false end`
       const { rows } = await db.run<FoundAttempt>(sqlText`
-        with found as materialized (
-          select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${dialect.by(index)}
-          where ${allOf([...conditions, ...range])}
-          order by attempt.id desc ${dialect.first(most)}),
-          select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}
-          where ${from(leastId(dialect, history, filter.since))}
-          order by ${newestFirst} ${dialect.first(most)}),
-        page as materialized (
-          select found.id as id from found where ${allOf([raw('1 = 1'), ...compared])}
-          order by found.id desc ${dialect.first(limit + 1)}),
-        reached as (select case when count(*) = ${raw(String(most))} then cast(min(found.id) as text) end as id from found)
-        select reached.id as "reached", ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(hasBody)}
-        from reached left join keepsend_attempts as attempt
-          on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...pruned])}
+        with seen (id) as materialized (${seen}),
+        edge (reached) as materialized (select case when count(*) = ${raw(String(MAX_READ))} then min(id) end from seen),
+        page (id) as materialized (
+          select attempt.id from ${attempt}
+          where ${from(sqlText`coalesce((select reached from edge), ${least})`)} and ${isFound}
+          order by ${newestFirst} ${dialect.first(limit + 1)})
+        select cast(edge.reached as text) as "reached", ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(hasBody)}
+        from edge left join keepsend_attempts as attempt
+          on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...bounds])}
         order by attempt.id desc`)
       return pageOf(rows, limit)
     },
@@ -167,38 +169,6 @@ function isAttemptId(text: string): boolean {
   return /^[0-9]{1,19}$/.test(text) && BigInt(text) < 2n ** 63n
 }
 
-// The columns that are compared row by row.
-const COMPARED = raw(
-  'attempt.event_type as event_type, attempt.outcome as outcome, attempt.error_class as error_class, attempt.http_status as http_status',
-)
-
-/** The index that finds the rows, in the order of their ids, and its conditions. */
-function keysOf(
-  {
-    dialect,
-    history,
-    pruned,
-  }: Pick<OutboxDatabase, 'dialect'> & { history: HistoryOptions; pruned: readonly SqlText[] },
-  workspaceId: string,
-  { deliveryId, endpointId, outcome }: AttemptFilter,
-): { index: string; conditions: SqlText[] } {
-  const isOwn = sqlText`attempt.workspace_id = ${workspaceId}`
-  // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing.
-  if (deliveryId !== undefined)
-    return { index: 'keepsend_attempts_delivery', conditions: [sqlText`attempt.delivery_id = ${deliveryId}`, isOwn] }
-  // Where only failures are recorded, their index has them all: D1 has no other.
-  const isOfFailures =
-    history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered' && outcome !== 'superseded')
-  const failures = isOfFailures ? [FAILED] : []
-  if (endpointId === undefined) {
-    const index = isOfFailures ? 'keepsend_attempts_failed' : 'keepsend_attempts_workspace'
-    return { index, conditions: [...failures, isOwn] }
-  }
-  const index = isOfFailures ? 'keepsend_attempts_failed_endpoint' : 'keepsend_attempts_endpoint'
-  // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
-  const owner = sqlText`(
-    select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)}
-    where ${allOf([...failures, sqlText`attempt.endpoint_id = ${endpointId}`, ...pruned])} order by attempt.id desc ${dialect.first(1)})`
 /** The index that finds the rows, and its range. */
 function rangeOf(
   dialect: OutboxDatabase['dialect'],
@@ -208,7 +178,8 @@ function rangeOf(
 ): AttemptRange {
   const upper = upperId(dialect, before, until)
   // Where only failures are recorded, their index has them all: D1 has no other.
-  const isOfFailures = history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered')
+  const isOfFailures =
+    history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered' && outcome !== 'superseded')
   if (deliveryId === undefined) return attemptRange(dialect, { workspaceId, endpointId }, { upper, isOfFailures })
   // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing. The `case` hides what
   // else is compared from the planner, so that it can only use the index of the delivery.
@@ -221,14 +192,13 @@ function rangeOf(
   }
 }
 
-const FAILED = hasFailed('attempt')
-
-function comparisonsOf({ type, outcome, errorClass, httpStatus }: AttemptFilter): SqlText[] {
+function comparisonsOf({ deliveryId, type, outcome, errorClass, httpStatus }: AttemptFilter): SqlText[] {
   const compared: SqlText[] = []
-  if (type !== undefined) compared.push(sqlText`found.event_type = ${type}`)
-  if (outcome !== undefined && outcome !== 'unsuccessful') compared.push(sqlText`found.outcome = ${outcome}`)
-  if (outcome === 'unsuccessful') compared.push(hasFailed('found'))
-  if (errorClass !== undefined) compared.push(sqlText`found.error_class = ${errorClass}`)
-  if (httpStatus !== undefined) compared.push(sqlText`found.http_status = ${httpStatus}`)
+  if (type !== undefined) compared.push(sqlText`attempt.event_type = ${type}`)
+  if (outcome !== undefined && outcome !== 'unsuccessful') compared.push(sqlText`attempt.outcome = ${outcome}`)
+  // Elsewhere the range has it.
+  if (outcome === 'unsuccessful' && deliveryId !== undefined) compared.push(hasFailed('attempt'))
+  if (errorClass !== undefined) compared.push(sqlText`attempt.error_class = ${errorClass}`)
+  if (httpStatus !== undefined) compared.push(sqlText`attempt.http_status = ${httpStatus}`)
   return compared
 }

@@ -16,11 +16,6 @@ interface AttemptRound {
 
 /** Creates a function that runs one bounded round of the maintenance of attempts. */
 export function createAttemptMaintenance({
-/**
- * Creates a function that runs one bounded round of the maintenance of the history. A round that fails is logged and tried again at
- * the next maintenance: history never costs a delivery, and the rest of the maintenance fails deliveries that are too old.
- */
-export function createHistoryMaintenance({
   db,
   logger,
   history,

@@ -95,6 +95,8 @@ it('records no look-up for an address, and no handshake for http', async () => {
   await until(() => made.rows().length === 0)
   const { rows } = await made.engine.attempts.list('w', { limit: 10 })
   expect(rows).toMatchObject([{ dnsUs: null, tlsUs: null, connectUs: expect.any(Number) as number }])
+})
+
 it('records the event of a message without rows, once, with its payload', async () => {
   const made = await rig({ engine: { history: true } })
   await made.queue.start(made.engine)

@@ -119,11 +119,7 @@ export function createEngine(options: EngineOptions): Engine {
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
-  const deliveries = createDeliveryStore(
-    db,
-    { rowsStart, recordsEvents, keepCompleted, history: settings.history },
-    resumeFirst,
-  )
+  const deliveries = createDeliveryStore(db, { ...settings, rowsStart, recordsEvents, keepCompleted }, resumeFirst)
   const engine: RouteEngine = {
     db,
     endpoints: createEndpointStore(

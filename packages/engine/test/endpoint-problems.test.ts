@@ -120,7 +120,8 @@ describe('problems', () => {
     await made.publish(12)
     const group = await attempted(made)
     await made.engine.worker.settle(group.toReversed())
-    const found = async () => (await made.list()).map(({ httpStatus }) => httpStatus ?? 0).toSorted((one, other) => one - other)
+    const found = async () =>
+      (await made.list()).map(({ httpStatus }) => httpStatus ?? 0).toSorted((one, other) => one - other)
     expect(await found()).toEqual(statuses.slice(2))
     made.answers['a'] = [500, 501]
     await made.publish(2)

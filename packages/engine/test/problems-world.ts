@@ -37,7 +37,7 @@ export async function world(answers: Record<string, Answer[]> = {}, options: Par
     attempt: async (settles = 1) => {
       for (let n = 0; n < settles; n++) {
         await later(60_000)
-        await made.work()
+        await made.engine.worker.settle(await attempted(made))
       }
     },
     only: async (): Promise<EndpointProblem> => {
@@ -57,12 +57,12 @@ async function moveClock({ db, exec }: Rig, ms: number): Promise<void> {
   await exec(`create view keepsend_clock as select ${now} + ${ms} as ms`)
 }
 
-/** Claims all rows that are due, and attempts them without settling them. */
+/** Claims all rows that are due, and attempts them without settling them: one after the other, so that the answers are in order. */
 export async function attempted({ db, engine }: Pick<Rig, 'db' | 'engine'>): Promise<FinishedDelivery[]> {
   const { claims } = await claimDueEvents(db, { limit: 100 })
-  return Promise.all(
-    claims.map(async (claim) => ({ claim, outcome: await engine.worker.deliver(claim, claim.claimedAt) })),
-  )
+  const finished: FinishedDelivery[] = []
+  for (const claim of claims) finished.push({ claim, outcome: await engine.worker.deliver(claim, claim.claimedAt) })
+  return finished
 }
 
 /** The counts of each problem, by its id. */

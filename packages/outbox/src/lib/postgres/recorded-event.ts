@@ -12,8 +12,8 @@ export function storeRecorded({ eventId, payload }: Payload, { earlier, only }: 
       select cast(${eventId} as text), cast(${payload} as text) where ${only} and not exists (select 1 from earlier)
       returning id)`,
     ],
-    join: raw(' left join earlier on true'),
-    id: raw('coalesce(earlier.payload_id, (select id from stored))'),
+    join: raw(''),
+    id: raw('coalesce((select payload_id from earlier), (select id from stored))'),
   }
 }
 

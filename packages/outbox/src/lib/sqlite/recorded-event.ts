@@ -12,8 +12,8 @@ export function storeRecorded({ eventId, payload }: Payload, { earlier, only }: 
   return {
     before: [sqlText`${STORE} select ${eventId}, ${payload} where ${only} and not exists (${earlier})`],
     ctes: [sqlText`earlier as materialized (${earlier})`],
-    join: raw(' left join earlier on true'),
-    id: sqlText`coalesce(earlier.payload_id, (select id ${LAST_PAYLOAD} and event_id = ${eventId}))`,
+    join: raw(''),
+    id: sqlText`coalesce((select payload_id from earlier), (select id ${LAST_PAYLOAD} and event_id = ${eventId}))`,
   }
 }
 

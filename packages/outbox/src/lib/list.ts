@@ -14,7 +14,7 @@ export interface FindOptions {
   workspaceId: string | undefined
   /** Rows below this key. */
   before: string
-  /** Rows above this key. @default '' */
+  /** Rows above this key; all of them if it is left out. */
   after?: string | undefined
   /**
    * Where to look.
@@ -84,7 +84,7 @@ function lastMillisecond(before: string): SqlText {
 const MILLISECOND_LENGTH = 17
 
 function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
-  const { by, workspaceId, before, after = '' } = options
+  const { by, workspaceId, before, after } = options
   /** The newest rows that meet a condition, some of which may be another workspace's. */
   const part = ({ where, by: index, order = raw('id desc'), limit = MAX_LOOKED }: Which): Part => ({
     tables: [
@@ -95,16 +95,20 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
     last: sqlText`select case when count(*) >= ${limit} then min(id) end from looked`,
   })
   // The rows of an event all have its time: they are in the range, or none is.
-  if (typeof by === 'object') return [part({ where: eventRange(by.eventId, by.eventId < after ? '' : before) })]
+  if (typeof by === 'object')
+    return [part({ where: eventRange(by.eventId, after !== undefined && by.eventId < after ? '' : before) })]
   if (workspaceId === undefined || by === 'keys')
-    return [{ ...part({ where: sqlText`id < ${before} and id > ${after}` }), last: lastMillisecond(before) }]
-  return partsOfWorkspace(dialect, part, { ...options, by, workspaceId, after })
+    return [{ ...part({ where: sqlText`id < ${before} ${isAbove(after)}` }), last: lastMillisecond(before) }]
+  return partsOfWorkspace(dialect, part, { ...options, by, workspaceId })
 }
 
 interface WorkspaceOptions extends FindOptions {
   by: 'at-rest' | 'parts' | 'workspace'
   workspaceId: string
-  after: string
+}
+
+function isAbove(after: string | undefined): SqlText {
+  return after === undefined ? raw('') : sqlText`and id > ${after}`
 }
 
 function partsOfWorkspace(
@@ -113,7 +117,7 @@ function partsOfWorkspace(
   { by, workspaceId, endpointId, before, after, rows, filtered }: WorkspaceOptions,
 ): Part[] {
   const most = filtered ? MAX_LOOKED : rows
-  const mine = dialect.ofWorkspace(workspaceId, { after, before })
+  const mine = dialect.ofWorkspace(workspaceId, { before, ...(after !== undefined && { after }) })
   const atRest = part({
     where: sqlText`${AT_REST} and ${mine.where}`,
     by: 'pending_events_at_rest',
@@ -129,7 +133,9 @@ function partsOfWorkspace(
       return [
         atRest,
         {
-          tables: [dialect.newestInLine({ workspaceId, endpointId, before, after, rows: most, ofEach: rows })],
+          tables: [
+            dialect.newestInLine({ workspaceId, endpointId, before, after: after ?? '', rows: most, ofEach: rows }),
+          ],
           ids: raw('select id from line'),
           last: raw('select min(id) from line group by part having count(*) >= max(most)'),
         },
@@ -140,7 +146,7 @@ function partsOfWorkspace(
       where status = 'pending' and due_at is not null and ready = 0
       order by due_at, id ${dialect.first(MAX_LOOKED)})`,
           ],
-          ids: sqlText`select id from due_first where workspace_id = ${workspaceId} and id < ${before} and id > ${after}`,
+          ids: sqlText`select id from due_first where workspace_id = ${workspaceId} and id < ${before} ${isAbove(after)}`,
           last: raw('select null'),
         },
       ]

@@ -59,11 +59,14 @@ export const DELIVERY_LIST_OPTIONS = {
 } satisfies OptionNames<DeliveryFilter>
 
 /** The keys of rows whose events are in the range: below `before` and above `after`. */
-export function keysBetween({ since, until }: TimeRange, before: string): { before: string; after: string } {
+export function keysBetween(
+  { since, until }: TimeRange,
+  before: string,
+): { before: string; after: string | undefined } {
   checkTime('since', since)
   checkTime('until', until)
   const end = until === undefined ? before : keyAt(until)
-  return { before: end < before ? end : before, after: since === undefined ? '' : keyAt(since) }
+  return { before: end < before ? end : before, after: since === undefined ? undefined : keyAt(since) }
 }
 
 // As far as a `Date` goes, on both sides.

@@ -1,4 +1,4 @@
-// What a series, a summary and a roll-up read beside the attempts and sums of another workspace, in tables that were never
+// The rows that a series, a summary and a roll-up read beside the attempts and sums of another workspace, in tables that were never
 // analyzed, or were analyzed while they were empty. SQLite shows the access paths; Postgres also the rows read.
 import { type Statement, toSql } from '@keepsend/outbox'
 import { expect, it } from 'vitest'

@@ -1,6 +1,7 @@
 // Attempts are counted once, by endpoint and time, wherever a process dies and however many roll up. On each database.
 import { describe, expect, it } from 'vitest'
 import type { Span, StatisticsCounts, StatisticsSeries } from '../src/index.ts'
+import { readSums } from '../src/lib/statistics/read-sums.ts'
 import { type Answer, LATER, rig } from './rig.ts'
 import { api, problem, read } from './routes.ts'
 import {
@@ -256,6 +257,31 @@ describe('a summary', () => {
     await expect(ask(101, 1)).rejects.toMatchObject(refused('endpointIds must have 1 to 100 ids; found 101'))
     await expect(ask(1, 49)).rejects.toMatchObject(refused('at most 48 hours apart; found 49'))
     await expect(ask(100, 48)).resolves.toMatchObject({ complete: true })
+  })
+})
+
+describe('the sums of all workspaces', () => {
+  it('are those of every attempt, or of some endpoints of any workspace', async () => {
+    const made = await counted()
+    const [one, other] = [await made.addEndpoint(), await made.addEndpoint({ workspaceId: 'w2' })]
+    await made.add([
+      { at: NOON - 2 * HOUR, endpointId: one.id },
+      { at: NOON - 2 * HOUR, endpointId: other.id, workspaceId: 'w2' },
+      { at: NOON - 2 * HOUR, workspaceId: 'w3' },
+      { at: NOON - HOUR, endpointId: one.id },
+      { at: NOON + 1000, endpointId: other.id, workspaceId: 'w2' },
+    ])
+    await made.setClock(NOON)
+    await made.rollUp()
+    await made.setClock(NOON + 2000)
+    const delivered = async (endpoints: string | string[] | undefined): Promise<number> => {
+      const times = { by: 'hour', since: NOON - 3 * HOUR, until: undefined, most: 10 } as const
+      const { sums } = await readSums(made.db, { workspaceId: undefined, endpoints }, times)
+      return sums.reduce((sum, row) => sum + row.delivered, 0)
+    }
+    expect(await delivered(undefined)).toBe(5)
+    expect(await delivered([one.id, other.id])).toBe(4)
+    expect(await delivered(one.id)).toBe(2)
   })
 })
 

@@ -40,7 +40,7 @@ async function recorded(history: EngineOptions['history']) {
 it('counts by hour and day, once an hour, for one row of each endpoint, of the workspace and of all', async () => {
   const made = await recorded({ attempts: 'all', statistics: true })
   await made.setClock(NOON)
-  // What maintenance writes hourly without attempts.
+  // The hourly writes of maintenance without attempts.
   await made.maintain()
   await made.add(NOON - 90 * 60_000, 'ep_1', 20)
   await made.add(NOON - 61 * 60_000, 'ep_2', 10)

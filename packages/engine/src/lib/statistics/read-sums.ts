@@ -91,14 +91,18 @@ function timesOf(
 function sumsOf(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   span: Span,
-  { workspaceId = '', endpoints = '' }: SumsScope,
+  { workspaceId, endpoints }: SumsScope,
   pass: Pass | undefined,
 ): SqlText {
+  const owner =
+    workspaceId !== undefined || endpoints === undefined
+      ? sqlText`= ${workspaceId ?? ''}`
+      : dialect.among(sqlText`select workspace_id from keepsend_endpoints where id ${oneOf(dialect, endpoints)}`)
   const isLeft = pass ? sqlText`and ${isBehindPass(pass)}` : raw('')
   return sqlText`
       select sums.endpoint_id, sums.at, ${countsOf('sums')}, sums.sketch from keepsend_statistics as sums
       where sums.span = ${raw(`'${span}'`)} and sums.at ${dialect.among(raw(`select at from ${span}s`))}
-        and sums.workspace_id = ${workspaceId} and sums.endpoint_id ${oneOf(dialect, endpoints)} ${isLeft}`
+        and sums.workspace_id ${owner} and sums.endpoint_id ${oneOf(dialect, endpoints ?? '')} ${isLeft}`
 }
 
 function time(ms: number): SqlText {

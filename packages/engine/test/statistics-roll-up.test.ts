@@ -41,7 +41,9 @@ describe('the roll-up', () => {
         ...db,
         async atomic(statements) {
           const results = await db.atomic(statements)
-          if (lose) throw new Error('the answer was lost')
+          // Only the roll-up: an error of other maintenance is thrown.
+          if (lose && statements.some(({ sql }) => sql.includes('keepsend_statistics')))
+            throw new Error('the answer was lost')
           return results
         },
       }),

@@ -9,7 +9,7 @@ export interface RecordedEventFilter {
   limit: number
   type: string | undefined
   /** Ids above this one and below that one. */
-  after: string
+  after: string | undefined
   before: string
 }
 
@@ -21,7 +21,7 @@ const MAX_COUNTED = 2000
 export async function listRecordedEvents(
   db: OutboxDatabase,
   workspaceId: string | undefined,
-  { limit, type, after, before }: RecordedEventFilter,
+  { limit, type, after = '', before }: RecordedEventFilter,
 ): Promise<Page<EventSummary>> {
   const { dialect } = db
   const most = type === undefined ? limit + 1 : MAX_READ

@@ -6,7 +6,6 @@ import { BIN_OF_ATTEMPT, COUNTS_OF_ATTEMPTS, NO_COUNTS, binsOf, countsOf } from 
 
 // Attempts are added up in passes: attempts into minutes, minutes into hours, hours into days; on D1 attempts into hours, hours
 // into days. Each pass goes through its source in the order of its key, and its row in keepsend_statistics_passes has the last
-// key that was added up. Nothing behind that key changes:
 // key that was added up. The rows up to that key never change:
 //
 // pass      goes up to                                    because

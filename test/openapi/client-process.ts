@@ -108,11 +108,13 @@ const ofProblem = { params: { path: { id: problem?.id ?? '' } } }
 const acknowledged = await taken(client.POST('/problems/{id}/acknowledge', { ...ofProblem, body: { by: 'dana' } }))
 assert.equal(acknowledged.acknowledgedBy, 'dana')
 assert.equal((await taken(client.POST('/problems/{id}/resolve', ofProblem))).state, 'resolved')
-const since = new Date(Date.now() - 3_600_000).toISOString()
-const hours = await taken(client.GET('/statistics', { params: { query: { since, by: 'hour', endpointId: path.id } } }))
+const recent = new Date(Date.now() - 3_600_000).toISOString()
+const hours = await taken(
+  client.GET('/statistics', { params: { query: { since: recent, by: 'hour', endpointId: path.id } } }),
+)
 assert.ok(hours.data.some(({ failed, p50Ms }) => failed > 0 && p50Ms !== null))
 const [ofEndpoint] = (
-  await taken(client.GET('/statistics/endpoints', { params: { query: { since, endpointIds: path.id } } }))
+  await taken(client.GET('/statistics/endpoints', { params: { query: { since: recent, endpointIds: path.id } } }))
 ).data
 assert.deepEqual([ofEndpoint?.endpointId, ofEndpoint?.lastError?.httpStatus], [path.id, 400])
 assert.equal(

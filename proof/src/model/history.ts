@@ -8,6 +8,8 @@ const HISTORY = {
   attempts: 'all',
   responses: 'none',
   bodyBytes: 0,
+  events: false,
+  statistics: false,
   retentionMs: 86_400_000,
   bodiesRetentionMs: 86_400_000,
 } as const

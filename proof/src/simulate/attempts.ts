@@ -29,14 +29,12 @@ export class Attempts {
   faultOf(before: ReadonlyMap<string, PendingEvent>, after: ReadonlyMap<string, PendingEvent>): string | undefined {
     const recorded = this.#select.all(this.#lastId) as RecordedAttempt[]
     this.#lastId = recorded.at(-1)?.id ?? this.#lastId
-    const ends = new Map(recorded.map((attempt) => [`${attempt.deliveryId}#${attempt.gen}`, attempt]))
     const failed = recorded.filter(({ outcome }) => outcome === 'retry' || outcome === 'failed')
     const counted = Number(this.#problems.get()) - this.#counted
     this.#counted += counted
     // A settle counts at most ten problems.
     if (failed.length <= 10 ? counted !== failed.length : counted > failed.length)
       return `problems count each failed attempt once: counted ${counted} of ${failed.length}`
-    if (ends.size < recorded.length) return 'one attempt for a claim: it was recorded twice'
     const claims = new Map(recorded.map((attempt) => [`${attempt.deliveryId}#${attempt.gen}`, attempt]))
     if (claims.size < recorded.length) return 'one attempt for a claim: it was recorded twice'
     const ends = new Map([...claims].filter(([, { outcome }]) => outcome !== 'superseded'))

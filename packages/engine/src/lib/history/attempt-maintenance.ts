@@ -1,6 +1,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type SqlText, raw } from '@keepsend/outbox/internal'
+import { type SqlText, onlyRow, raw, sqlText } from '@keepsend/outbox/internal'
 import type { Logger } from '../logger.ts'
+import { settledAt } from './attempt-id.ts'
 import { attachAhead, dropBefore, readPartitions } from './attempt-partitions.ts'
 import { cleanupAttempts } from './attempt-retention.ts'
 import { removeBodies } from './body-retention.ts'
@@ -40,7 +41,8 @@ export function createAttemptMaintenance({
     let more = false
     if (partitions) {
       await attachAhead(db, partitions, { retentionMs, refused, logger })
-      const dropped = await dropBefore(db, partitions, { before: partitions.now - retentionMs, logger })
+      const before = Math.min(partitions.now - retentionMs, upTo ? await timeOf(db, upTo) : Infinity)
+      const dropped = await dropBefore(db, partitions, { before, logger })
       more = dropped.more
     }
     const old = await cleanupAttempts(db, partitions, { retentionMs, limit, upTo })
@@ -51,4 +53,9 @@ export function createAttemptMaintenance({
       more: more || old === limit || ofWorkspaces.more || bodies === limit,
     }
   }
+}
+
+async function timeOf(db: OutboxDatabase, attemptId: SqlText): Promise<number> {
+  const { rows } = await db.run<{ id: string }>(sqlText`select cast(${attemptId} as text) as "id"`)
+  return settledAt(db.dialect.name, onlyRow(rows).id)
 }

@@ -128,7 +128,7 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       // comparisons from the planner, so that it can only use the range.
       const seen =
         compared.length === 0
-          ? raw('select null as id where 1 = 0')
+          ? raw('select cast(null as bigint) as id where 1 = 0')
           : sqlText`select attempt.id from ${attempt} where ${from(least)} order by ${newestFirst} ${dialect.first(MAX_READ)}`
       const isFound =
         compared.length === 0 ? raw('1 = 1') : sqlText`case when ${allOf(compared)} then true else false end`

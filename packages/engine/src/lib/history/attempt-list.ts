@@ -14,7 +14,7 @@ import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import type { attempts } from '../sqlite/tables.ts'
-import { checkWorkspaceId } from '../workspace-id.ts'
+import { type WorkspaceScope, readScope } from '../workspace-id.ts'
 import { attemptRange } from './attempt-range.ts'
 import type { HistoryOptions } from './history-options.ts'
 import { type AttemptOutcome, hasFailed } from './attempt-end.ts'
@@ -57,15 +57,15 @@ export const ATTEMPT_FILTER = {
   until: 'number',
 } satisfies OptionNames<AttemptFilter>
 
-/** Recorded attempts of one workspace. */
+/** Recorded attempts of one workspace, or of all. */
 export interface AttemptStore {
   /**
    * Lists attempts, the last settled first. Delivery, endpoint, `unsuccessful` and the times are found by an index; what else is
-   * filtered is compared row by row, at most 2,000 a page.
+   * filtered is compared row by row, at most 2,000 a page. So is `unsuccessful` across all workspaces.
    *
    * @throws {EngineError} `not_retained`: the engine has no `history`
    */
-  list(workspaceId: string, filter: AttemptFilter): Promise<Page<Attempt>>
+  list(workspaceId: WorkspaceScope, filter: AttemptFilter): Promise<Page<Attempt>>
 }
 
 const MAX_LIMIT = 1000
@@ -106,10 +106,10 @@ export function bodyIf(hasBody: SqlText): SqlText {
 export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions | undefined): AttemptStore {
   const { dialect } = db
   return {
-    async list(workspaceId, filter) {
+    async list(scope, filter) {
       checkNames('attempts.list', ATTEMPT_FILTER, filter)
       const { limit, before } = filter
-      checkWorkspaceId(workspaceId)
+      const workspaceId = readScope(scope)
       checkBounds('limit', limit, 1, MAX_LIMIT)
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
@@ -118,13 +118,13 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       // Each look at a partitioned table needs it. SQLite might read the whole range instead of a few keys.
       const pruned = dialect.name === 'postgres' ? range : []
       const { index, conditions } = keysOf({ dialect, history, pruned }, workspaceId, filter)
-      if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, index)))
+      if (dialect.isBilled && index !== undefined && UNBILLED.has(index) && !(await hasIndex(db, index)))
         throw new EngineError('not_retained', NO_INDEX)
       const compared = comparisonsOf(filter)
       const most = compared.length === 0 ? limit + 1 : MAX_READ
       const { rows } = await db.run<FoundAttempt>(sqlText`
         with found as materialized (
-          select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${dialect.by(index)}
+          select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}
           where ${allOf([...conditions, ...range])}
           order by attempt.id desc ${dialect.first(most)}),
         page as materialized (
@@ -166,37 +166,38 @@ const COMPARED = raw(
   'attempt.event_type as event_type, attempt.outcome as outcome, attempt.error_class as error_class, attempt.http_status as http_status',
 )
 
-/** The index that finds the rows, in the order of their ids, and its conditions. */
+/** The index that finds the rows, in the order of their ids, and its conditions; undefined: the primary key. */
 function keysOf(
   {
     dialect,
     history,
     pruned,
   }: Pick<OutboxDatabase, 'dialect'> & { history: HistoryOptions; pruned: readonly SqlText[] },
-  workspaceId: string,
+  workspaceId: string | undefined,
   { deliveryId, endpointId, outcome }: AttemptFilter,
-): { index: string; conditions: SqlText[] } {
-  const isOwn = sqlText`attempt.workspace_id = ${workspaceId}`
+): { index: string | undefined; conditions: SqlText[] } {
+  const isOwn = workspaceId === undefined ? [] : [sqlText`attempt.workspace_id = ${workspaceId}`]
   // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing.
   if (deliveryId !== undefined)
-    return { index: 'keepsend_attempts_delivery', conditions: [sqlText`attempt.delivery_id = ${deliveryId}`, isOwn] }
+    return { index: 'keepsend_attempts_delivery', conditions: [sqlText`attempt.delivery_id = ${deliveryId}`, ...isOwn] }
   // Where only failures are recorded, their index has them all: D1 has no other.
   const isOfFailures =
     history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered' && outcome !== 'superseded')
   const failures = isOfFailures ? [FAILED] : []
+  // Failures of all workspaces have no index of their own: they are compared row by row.
+  if (endpointId === undefined && workspaceId === undefined) return { index: undefined, conditions: [] }
   if (endpointId === undefined) {
     const index = isOfFailures ? 'keepsend_attempts_failed' : 'keepsend_attempts_workspace'
-    return { index, conditions: [...failures, isOwn] }
+    return { index, conditions: [...failures, ...isOwn] }
   }
   const index = isOfFailures ? 'keepsend_attempts_failed_endpoint' : 'keepsend_attempts_endpoint'
+  const ofEndpoint = [...failures, sqlText`attempt.endpoint_id = ${endpointId}`]
+  if (workspaceId === undefined) return { index, conditions: ofEndpoint }
   // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
   const owner = sqlText`(
     select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)}
-    where ${allOf([...failures, sqlText`attempt.endpoint_id = ${endpointId}`, ...pruned])} order by attempt.id desc ${dialect.first(1)})`
-  return {
-    index,
-    conditions: [...failures, sqlText`attempt.endpoint_id = ${endpointId}`, sqlText`${owner} = ${workspaceId}`],
-  }
+    where ${allOf([...ofEndpoint, ...pruned])} order by attempt.id desc ${dialect.first(1)})`
+  return { index, conditions: [...ofEndpoint, sqlText`${owner} = ${workspaceId}`] }
 }
 
 const FAILED = hasFailed('attempt')

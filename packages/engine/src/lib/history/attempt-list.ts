@@ -117,7 +117,12 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       const { range, hasBody } = await attemptRange(db, { ...history, workspaceId }, filter)
       // Each look at a partitioned table needs it. SQLite might read the whole range instead of a few keys.
       const pruned = dialect.name === 'postgres' ? range : []
-      const { index, conditions } = keysOf({ dialect, history, pruned }, workspaceId, filter)
+      const {
+        index,
+        conditions,
+        order = NEWEST_FIRST,
+        whereOf = both,
+      } = keysOf({ dialect, history, pruned }, workspaceId, filter)
       if (dialect.isBilled && index !== undefined && UNBILLED.has(index) && !(await hasIndex(db, index)))
         throw new EngineError('not_retained', NO_INDEX)
       const compared = comparisonsOf(filter)
@@ -125,8 +130,8 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       const { rows } = await db.run<FoundAttempt>(sqlText`
         with found as materialized (
           select attempt.id as id, ${COMPARED} from keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}
-          where ${allOf([...conditions, ...range])}
-          order by attempt.id desc ${dialect.first(most)}),
+          where ${whereOf(conditions, range)}
+          order by ${order} ${dialect.first(most)}),
         page as materialized (
           select found.id as id from found where ${allOf([raw('1 = 1'), ...compared])}
           order by found.id desc ${dialect.first(limit + 1)}),
@@ -166,6 +171,9 @@ const COMPARED = raw(
   'attempt.event_type as event_type, attempt.outcome as outcome, attempt.error_class as error_class, attempt.http_status as http_status',
 )
 
+const NEWEST_FIRST = raw('attempt.id desc')
+const both = (conditions: SqlText[], range: SqlText[]): SqlText => allOf([...conditions, ...range])
+
 /** The index that finds the rows, in the order of their ids, and its conditions; undefined: the primary key. */
 function keysOf(
   {
@@ -175,11 +183,18 @@ function keysOf(
   }: Pick<OutboxDatabase, 'dialect'> & { history: HistoryOptions; pruned: readonly SqlText[] },
   workspaceId: string | undefined,
   { deliveryId, endpointId, outcome }: AttemptFilter,
-): { index: string | undefined; conditions: SqlText[] } {
+): { index: string | undefined; conditions: SqlText[]; order?: SqlText; whereOf?: typeof both } {
   const isOwn = workspaceId === undefined ? [] : [sqlText`attempt.workspace_id = ${workspaceId}`]
   // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing.
   if (deliveryId !== undefined)
-    return { index: 'keepsend_attempts_delivery', conditions: [sqlText`attempt.delivery_id = ${deliveryId}`, ...isOwn] }
+    return {
+      index: 'keepsend_attempts_delivery',
+      conditions: [sqlText`attempt.delivery_id = ${deliveryId}`],
+      // Hidden from the planner, so that it can only use the index: Postgres might read a whole range of the primary key.
+      order: raw('attempt.id + 0 desc'),
+      whereOf: (conditions, range) =>
+        sqlText`${allOf(conditions)} and case when ${both(isOwn, range)} then true else false end`,
+    }
   // Where only failures are recorded, their index has them all: D1 has no other.
   const isOfFailures =
     history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered' && outcome !== 'superseded')

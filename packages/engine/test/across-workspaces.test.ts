@@ -105,7 +105,7 @@ const LISTS: [name: string, list: List, sql: string][] = [
 describe('a list across all workspaces', () => {
   it.each(LISTS)('of %s has every row once, newest first, on pages of any size', async (_, list, sql) => {
     const made = await threeTenants()
-    const exact = (await made.select(sql)).map((row) => `${row['workspace_id']} ${row['id']}`)
+    const exact = (await made.select(sql)).map((row) => `${String(row['workspace_id'])} ${String(row['id'])}`)
     expect(exact.length).toBeGreaterThan(1)
     for (const limit of [1, 2, 5, 100]) expect(await walk(made.engine, list, allWorkspaces, limit)).toEqual(exact)
     for (const workspaceId of WORKSPACES) {
@@ -155,7 +155,7 @@ describe('a list across all workspaces', () => {
       for (const workspaceId of workspaces)
         await made.engine.publish({ id, type: workspaceId === 'b' ? 'b' : n === 1 ? 'x' : 'y', workspaceId, data: {} })
     const sql = 'select workspace_id, id from keepsend_events order by id desc, workspace_id desc'
-    const exact = (await made.select(sql)).map((row) => `${row['workspace_id']} ${row['id']}`)
+    const exact = (await made.select(sql)).map((row) => `${String(row['workspace_id'])} ${String(row['id'])}`)
     expect(exact).toHaveLength(15)
     const ofType =
       (type?: string): List =>
@@ -272,7 +272,7 @@ describe('a scope in code', () => {
     }
     for (const [name, call] of Object.entries(calls))
       for (const scope of [undefined, null, '', '\0', Symbol('keepsend.allWorkspaces'), Symbol.for('all'), {}])
-        await expect(call(scope as string), `${name} ${String(scope)}`).rejects.toMatchObject({
+        await expect(call(scope as string), `${name} ${typeof scope}`).rejects.toMatchObject({
           code: 'invalid_request',
           message: expect.stringContaining('workspaceId must be') as string,
         })
@@ -347,7 +347,7 @@ describe('over HTTP an operator', () => {
       expect(await made.items(`${path}?workspaceId=nobody`)).toEqual([])
       const paged = []
       for (let cursor: unknown = ''; cursor !== undefined;) {
-        const after = cursor === '' ? '' : `&cursor=${encodeURIComponent(String(cursor))}`
+        const after = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor as string)}`
         const { body } = await made.get(`${path}?workspaceId=*&limit=1${after}`)
         paged.push(...(body['data'] as unknown[]))
         cursor = body['cursor']

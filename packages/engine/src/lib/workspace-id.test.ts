@@ -333,7 +333,7 @@ describe("another workspace's cursor", () => {
         const { data, cursor: next } = await page(`&workspaceId=*${cursor}`, key)
         expect(data, list).toHaveLength(1)
         if (next === undefined) break
-        cursor = `&cursor=${encodeURIComponent(String(next))}`
+        cursor = `&cursor=${encodeURIComponent(next as string)}`
         for (const row of rowsOf(await page(cursor, made.keys.w2))) expect(own, `${list} ${cursor}`).toContainEqual(row)
         expect((await page(`&workspaceId=*${cursor}`, made.keys.w2))['status']).toBe(403)
       }

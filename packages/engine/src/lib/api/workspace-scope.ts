@@ -54,7 +54,7 @@ export function workspaceOf(principal: Principal, asked: string | undefined): st
 }
 
 /** Adds the workspace of a row to what the API shows of it, for a credential with the scope. */
-export function withWorkspace<R extends { workspaceId: Id }, Id, Shown extends object>(
+export function withWorkspace<R extends { workspaceId: unknown }, Shown extends object>(
   { scopes }: Principal,
   show: (row: R) => Shown,
 ): (row: R) => Shown & { workspaceId?: R['workspaceId'] } {

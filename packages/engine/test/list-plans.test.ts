@@ -4,7 +4,7 @@
 // D1 counts its rows itself: packages/adapter-cloudflare/test/workerd/lists.test.ts.
 import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import { expect, it } from 'vitest'
-import type { Engine } from '../src/index.ts'
+import { type Engine, allWorkspaces } from '../src/index.ts'
 import { maintainHeldRows } from '../src/lib/backlog/orphans.ts'
 import { readsOf, recordedRig } from './plans.ts'
 
@@ -66,6 +66,14 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
   ['a list of one endpoint', ({ deliveries }) => deliveries.list('w1', { limit: 50, endpointId: ENDPOINT }), 4500],
   ['a list of one type', ({ deliveries }) => deliveries.list('w1', { limit: 50, type: 'c.d' }), 4500],
   ['a list of one event', ({ deliveries }) => deliveries.list('w1', { limit: 50, eventId: EVENT }), 10],
+  ['a list of all workspaces', ({ deliveries }) => deliveries.list(allWorkspaces, { limit: 50 }), 250],
+  [
+    'a list of failed ones of all',
+    ({ deliveries }) => deliveries.list(allWorkspaces, { limit: 50, status: 'failed' }),
+    4500,
+  ],
+  ['a list of one event of all', ({ deliveries }) => deliveries.list(allWorkspaces, { limit: 50, eventId: EVENT }), 10],
+  ['one of all', ({ deliveries }) => deliveries.get(allWorkspaces, `${EVENT}.ep_w10`), 10],
   ['a list of events', ({ deliveries }) => deliveries.listEvents('w1', { limit: 50 }), 4500],
   ['the deliveries of an event', ({ deliveries }) => deliveries.listByEvent('w1', EVENT), 10],
   ['the health check', async ({ routes }) => routes.request('/health'), 1000],

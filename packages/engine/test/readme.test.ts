@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { EngineError, type EngineErrorCode, SCOPES } from '../src/index.ts'
+import { EngineError, type EngineErrorCode, OPERATOR_SCOPES, SCOPES } from '../src/index.ts'
 import { OPTION_NAMES } from './option-names.ts'
 import { rig } from './rig.ts'
 import { documentOf, routesOf } from './routes.ts'
@@ -101,7 +101,7 @@ describe('the page on the HTTP API', () => {
 
   it('names every scope, and no route that the document lacks', async () => {
     const { paths } = await documentOf(await rig())
-    for (const scope of SCOPES) expect(page).toContain(`\`${scope}\``)
+    for (const scope of [...SCOPES, ...OPERATOR_SCOPES]) expect(page).toContain(`\`${scope}\``)
     const named = [...`${page}${readme}`.matchAll(/`(GET|POST|PATCH|DELETE) (\/[\w/{}.-]*)`/g)]
     expect(named.length).toBeGreaterThan(20)
     for (const [text, method = '', path = ''] of named) {

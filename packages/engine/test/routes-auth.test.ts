@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Principal, SCOPES } from '../src/index.ts'
+import { OPERATOR_SCOPES, type Principal, SCOPES } from '../src/index.ts'
 import { rig } from './rig.ts'
 import { GOOD_BODIES, type Route, api, documentOf, read, routesOf } from './routes.ts'
 
@@ -63,7 +63,7 @@ describe('every route of the document', () => {
     const ids = await existing(made)
     for (const route of await protectedRoutes()) {
       const path = fill(route.path, ids[route.path.split('/')[1] ?? ''] ?? '')
-      const others = SCOPES.filter((scope) => scope !== route.scope)
+      const others = [...SCOPES, ...OPERATOR_SCOPES].filter((scope) => scope !== route.scope)
       const without = await made.engine.apiKeys.create({ workspaceId: 'w1', scopes: others })
       const only = await made.engine.apiKeys.create({
         workspaceId: 'w2',

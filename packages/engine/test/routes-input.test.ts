@@ -99,7 +99,7 @@ describe('input', () => {
   it('in the query that a list does not know is 400, so that a misspelt filter hides nothing', async () => {
     const { call } = await api()
     for (const path of ['/events', '/endpoints', '/deliveries']) {
-      for (const query of ['limt=5', 'endpointID=x', 'workspaceId=w2', '__proto__=x']) {
+      for (const query of ['limt=5', 'endpointID=x', 'workspace=w2', '__proto__=x']) {
         expect(await read(call('GET', `${path}?${query}`)), `${path}?${query}`).toMatchObject(
           problem(400, 'invalid_request'),
         )

@@ -217,7 +217,8 @@ describe('a summary', () => {
     const { endpoints, complete } = await made.engine.statistics.summary('w1', { since, endpointIds })
     expect(complete).toBe(true)
     expect(endpoints.map(({ endpointId }) => endpointId)).toEqual(endpointIds)
-    for (const { endpointId, buckets, lastError, p50Ms, p95Ms: _95, p99Ms: _99, ...counts } of endpoints) {
+    for (const { endpointId, workspaceId, buckets, lastError, p50Ms, p95Ms: _95, p99Ms: _99, ...counts } of endpoints) {
+      expect(workspaceId).toBe('w1')
       // ep_4 is of another workspace.
       const own = all.filter((one) => one.workspaceId === 'w1' && one.endpointId === endpointId)
       expect(counts).toEqual(countsOf(own))

@@ -1,7 +1,10 @@
 /** A permission of a credential. */
-export type Scope = (typeof SCOPES)[number]
+export type Scope = (typeof SCOPES)[number] | (typeof OPERATOR_SCOPES)[number]
 
-/** Every scope, in the order of the API. `secrets:read` reveals signing secrets and is not part of `endpoints:read`. */
+/**
+ * Every scope within a workspace, in the order of the API: the default of an API key. `secrets:read` reveals signing secrets and is
+ * not part of `endpoints:read`.
+ */
 export const SCOPES = [
   'events:read',
   'events:write',
@@ -11,3 +14,12 @@ export const SCOPES = [
   'deliveries:read',
   'deliveries:write',
 ] as const
+
+/**
+ * Scopes of operators, which reach beyond a workspace: never give them to a tenant. `workspaces:read` lets the lists and reads that
+ * the credential has a scope for read other workspaces. An API key has it only if it is created with it by name.
+ */
+export const OPERATOR_SCOPES = ['workspaces:read'] as const
+
+/** Every scope that exists. */
+export const ALL_SCOPES: readonly Scope[] = [...SCOPES, ...OPERATOR_SCOPES]

@@ -153,16 +153,25 @@ describe("another workspace's id", () => {
     expect([...new Set(elsewhere)].sort()).toEqual([
       'GET /attempts: query cursor',
       'GET /attempts: query endpointId',
+      'GET /attempts: query workspaceId',
       'GET /deliveries/{id}/attempts: query cursor',
+      'GET /deliveries/{id}/attempts: query workspaceId',
+      'GET /deliveries/{id}: query workspaceId',
       'GET /deliveries: query cursor',
       'GET /deliveries: query endpointId',
       'GET /deliveries: query eventId',
+      'GET /deliveries: query workspaceId',
       'GET /endpoints: query cursor',
+      'GET /events/{id}: query workspaceId',
       'GET /events: query cursor',
+      'GET /events: query workspaceId',
       'GET /problems: query cursor',
       'GET /problems: query endpointId',
+      'GET /problems: query workspaceId',
       'GET /statistics/endpoints: query endpointIds',
+      'GET /statistics/endpoints: query workspaceId',
       'GET /statistics: query endpointId',
+      'GET /statistics: query workspaceId',
       'POST /events: body id',
     ])
   })
@@ -189,6 +198,39 @@ describe("another workspace's id", () => {
       }
     }
     expect((await read(made.call('GET', `/deliveries?eventId=${made.ids.event}`))).body['data']).toHaveLength(2)
+  })
+
+  it('as the workspaceId of a read is 403 without workspaces:read, whether it exists or not, on every route that takes one', async () => {
+    const made = await twoTenants()
+    const { eventId } = await made.engine.publish({ type: 'a', workspaceId: 'w2', data: {} })
+    const [delivery] = (await made.engine.deliveries.list('w2', { limit: 1 })).rows
+    const routes = routesOf(made.document).filter(({ method, path }) =>
+      operationOf(made.document, method, path).parameters?.some(({ name }) => name === 'workspaceId'),
+    )
+    const own: Record<string, string> = { events: eventId, deliveries: delivery?.id ?? '' }
+    const required: Record<string, string> = {
+      '/statistics': 'by=day&since=2026-01-01T00:00:00Z',
+      '/statistics/endpoints': `since=${new Date().toISOString()}&endpointIds=${made.ids.endpoint}`,
+    }
+    const answers = new Set<string>()
+    for (const { method, path } of routes) {
+      const url = `${path.replace('{id}', own[path.split('/')[1] ?? ''] ?? '')}?${required[path] ?? ''}`
+      const ask = async (query: string) => {
+        const { status, body } = await read(made.asW2(method, `${url}${query}`))
+        return { status, text: JSON.stringify(body) }
+      }
+      for (const other of ['w1', 'nobody', '*', '%2A', 'W2', 'w2%20', 'w1&workspaceId=w2']) {
+        const answer = await ask(`&workspaceId=${other}`)
+        expect(answer, `${path} of ${other}`).toMatchObject({ status: other.includes('&') ? 400 : 403 })
+        if (answer.status === 403) answers.add(answer.text)
+      }
+      const plain = await ask('')
+      expect(plain, path).toMatchObject({ status: 200 })
+      expect(plain.text, path).not.toContain('"workspaceId"')
+      expect(await ask('&workspaceId=w2'), path).toEqual(plain)
+    }
+    expect(routes).toHaveLength(9)
+    expect([...answers]).toEqual([expect.stringContaining('lacks the scope workspaces:read')])
   })
 
   it('may be the id of an own event too: each workspace sees its own event', async () => {
@@ -265,6 +307,37 @@ describe("another workspace's cursor", () => {
         const shown = await idsOf(made.asW2('GET', `${list}?cursor=${encodeURIComponent(cursor)}`))
         expect(own, `${list}?cursor=${cursor}`).toEqual(expect.arrayContaining(shown))
       }
+    }
+  })
+
+  it('of an operator’s page across all workspaces shows a tenant its own rows too, and nothing else', async () => {
+    const made = await twoTenants()
+    await made.exec(
+      `insert into keepsend_problems (endpoint_id, error_class, http_status, workspace_id, state_since, first_seen_at,
+         last_seen_at, attempts, deliveries, last_error, last_delivery_id)
+       select 'ep_w2', 'http_4xx', 400, 'w2', ms, ms, ms, 1, 1, 'HTTP 400: of w2', 'evt_2' from keepsend_clock`,
+    )
+    const id = newEventId()
+    for (const workspaceId of ['w1', 'w2', 'w3']) await made.engine.publish({ id, type: 'a', workspaceId, data: {} })
+    await made.work()
+    const scopes = ['events:read', 'deliveries:read', 'workspaces:read'] as const
+    const { key } = await made.engine.apiKeys.create({ workspaceId: 'ops', scopes })
+    for (const list of ['/events', '/deliveries', '/attempts', '/problems']) {
+      const page = async (query: string, as: string) =>
+        (await read(made.call('GET', `${list}?limit=1${query}`, undefined, as))).body
+      const rowsOf = (body: Record<string, unknown>) => body['data'] as { id: string }[]
+      const own = rowsOf((await read(made.asW2('GET', list))).body)
+      expect(own, list).toHaveLength(1)
+      let count = 0
+      for (let cursor = ''; ; count++) {
+        const { data, cursor: next } = await page(`&workspaceId=*${cursor}`, key)
+        expect(data, list).toHaveLength(1)
+        if (next === undefined) break
+        cursor = `&cursor=${encodeURIComponent(next as string)}`
+        for (const row of rowsOf(await page(cursor, made.keys.w2))) expect(own, `${list} ${cursor}`).toContainEqual(row)
+        expect((await page(`&workspaceId=*${cursor}`, made.keys.w2))['status']).toBe(403)
+      }
+      expect(count, list).toBeGreaterThan(0)
     }
   })
 

@@ -1,6 +1,18 @@
 import { EngineError, type EngineErrorCode } from './errors.ts'
 
-const MAX_LENGTH = 255
+/**
+ * All workspaces, in the lists and reads that an operator's page makes: instead of a workspace id, and never by default. Two copies
+ * of the package have the same symbol.
+ *
+ * @example
+ * const { rows } = await engine.attempts.list(allWorkspaces, { limit: 50, outcome: 'unsuccessful' })
+ */
+export const allWorkspaces: unique symbol = Symbol.for('keepsend.allWorkspaces')
+
+/** One workspace, by its id, or all of them. */
+export type WorkspaceScope = string | typeof allWorkspaces
+
+export const MAX_WORKSPACE_ID = 255
 
 /**
  * Whether a value is a valid workspace id, which every database stores unchanged: 1 to 255 characters of well-formed text
@@ -10,7 +22,7 @@ export function isWorkspaceId(value: unknown): value is string {
   return (
     typeof value === 'string' &&
     value.length >= 1 &&
-    value.length <= MAX_LENGTH &&
+    value.length <= MAX_WORKSPACE_ID &&
     value.isWellFormed() &&
     !value.includes('\0')
   )
@@ -22,6 +34,18 @@ export function checkWorkspaceId(value: unknown, code: EngineErrorCode = 'invali
   const found = (JSON.stringify(value) ?? typeof value).slice(0, 100)
   throw new EngineError(
     code,
-    `workspaceId must be 1 to ${MAX_LENGTH} characters of well-formed text without a NUL; found ${found}`,
+    `workspaceId must be 1 to ${MAX_WORKSPACE_ID} characters of well-formed text without a NUL; found ${found}`,
   )
+}
+
+/**
+ * Checks a scope for a statement. Undefined is no scope: it would be all workspaces by accident.
+ *
+ * @returns the id of the workspace; undefined: all workspaces
+ * @throws {EngineError} `invalid_request`, naming the value
+ */
+export function readScope(scope: WorkspaceScope): string | undefined {
+  if (scope === allWorkspaces) return undefined
+  checkWorkspaceId(scope)
+  return scope
 }

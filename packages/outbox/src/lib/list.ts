@@ -84,7 +84,7 @@ function lastMillisecond(before: string): SqlText {
 const MILLISECOND_LENGTH = 17
 
 function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
-  const { by, workspaceId, before, after } = options
+  const { by, workspaceId, before, after, rows, filtered } = options
   /** The newest rows that meet a condition, some of which may be another workspace's. */
   const part = ({ where, by: index, order = raw('id desc'), limit = MAX_LOOKED }: Which): Part => ({
     tables: [
@@ -97,8 +97,9 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
   // The rows of an event all have its time: they are in the range, or none is.
   if (typeof by === 'object')
     return [part({ where: eventRange(by.eventId, after !== undefined && by.eventId < after ? '' : before) })]
-  if (workspaceId === undefined || by === 'keys')
-    return [{ ...part({ where: sqlText`id < ${before} ${isAbove(after)}` }), last: lastMillisecond(before) }]
+  const where = sqlText`id < ${before} ${isAbove(after)}`
+  if (workspaceId === undefined) return [part({ where, limit: filtered ? MAX_LOOKED : rows })]
+  if (by === 'keys') return [{ ...part({ where }), last: lastMillisecond(before) }]
   return partsOfWorkspace(dialect, part, { ...options, by, workspaceId })
 }
 

@@ -1,4 +1,4 @@
-import { SCOPES, type Scope } from '../scopes.ts'
+import { ALL_SCOPES, SCOPES, type Scope } from '../scopes.ts'
 import { type OutboxDatabase, Transaction } from '@keepsend/outbox'
 import { type OptionNames, type Row, clock, limitTo, sharedByCopies, sqlText } from '@keepsend/outbox/internal'
 import type { InferSelectModel } from 'drizzle-orm/table'
@@ -20,7 +20,8 @@ export interface Principal {
 
 /**
  * Finds the principal of a request; undefined: unauthenticated. A host with its own sessions brings its own function.
- * The workspace of the principal scopes every statement, whatever the request contains.
+ * The workspace of the principal scopes every statement, whatever the request contains. A principal with the scope
+ * `workspaces:read` reads every workspace: give that to operators alone, and return `SCOPES` or less for a tenant.
  */
 export type Authenticate = (request: Request) => Promise<Principal | undefined>
 
@@ -40,7 +41,7 @@ export interface ApiKeyOptions {
   workspaceId: string
   /** At most 200 characters. @default '' */
   name?: string | undefined
-  /** @default every scope */
+  /** `workspaces:read` only if it is named, never for a tenant. @default every scope within the workspace: `SCOPES` */
   scopes?: readonly Scope[] | undefined
   /** @default it does not expire */
   expiresInMs?: number | undefined
@@ -115,8 +116,8 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       checkNames('apiKeys.create', API_KEY_OPTIONS, options)
       const { workspaceId, name = '', scopes = SCOPES, expiresInMs } = options
       checkWorkspaceId(workspaceId)
-      const unknown = scopes.find((scope) => !SCOPES.includes(scope))
-      if (unknown !== undefined) throw invalid(`scopes must be of ${SCOPES.join(', ')}; found ${unknown}`)
+      const unknown = scopes.find((scope) => !ALL_SCOPES.includes(scope))
+      if (unknown !== undefined) throw invalid(`scopes must be of ${ALL_SCOPES.join(', ')}; found ${unknown}`)
       if (name.length > MAX_NAME) throw invalid(`name must be at most ${MAX_NAME} characters; found ${name.length}`)
       if (expiresInMs !== undefined && !Number.isSafeInteger(expiresInMs)) {
         throw invalid(`expiresInMs must be a whole number; found ${expiresInMs}`)
@@ -199,7 +200,7 @@ type KeyRow = InferSelectModel<typeof apiKeys>
 /** Scopes that were broken by hand are left out, so that the other ones and the list of keys still work. */
 function readKey<Name extends keyof KeyRow>(row: Row): Pick<KeyRow, Name> & { scopes: Scope[] } {
   const stored = parseStored(String(row['scopes']))
-  const scopes = (Array.isArray(stored) ? stored : []).filter((one): one is Scope => SCOPES.includes(one as Scope))
+  const scopes = (Array.isArray(stored) ? stored : []).filter((one): one is Scope => ALL_SCOPES.includes(one as Scope))
   return { ...apiKeyRows.read<Name>({ ...row, scopes: null }), scopes }
 }
 
@@ -215,9 +216,9 @@ export function checkPrincipal(found: unknown): Principal {
       `authenticate must return a principal with a workspaceId of 1 to 255 characters; found ${typeof workspaceId}`,
     )
   }
-  if (!Array.isArray(scopes) || !scopes.every((scope): scope is Scope => SCOPES.includes(scope))) {
+  if (!Array.isArray(scopes) || !scopes.every((scope): scope is Scope => ALL_SCOPES.includes(scope))) {
     throw invalid(
-      `authenticate must return a principal whose scopes are a list of ${SCOPES.join(', ')}; found ${typeof scopes}`,
+      `authenticate must return a principal whose scopes are a list of ${ALL_SCOPES.join(', ')}; found ${typeof scopes}`,
     )
   }
   return { workspaceId, scopes }

@@ -10,6 +10,7 @@ import { type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
 import { attemptPage } from './delivery-schemas.ts'
 import { idParam } from './schemas.ts'
 import { ATTEMPT_PREFIX, showAttempts } from './show.ts'
+import { scopeOf, workspaceQuery } from './workspace-scope.ts'
 
 const filters = {
   outcome: z
@@ -39,6 +40,7 @@ const list = defineRoute(
         endpointId: bounded.id.optional(),
         type: bounded.typeFilter.optional(),
         ...filters,
+        ...workspaceQuery,
       }),
     },
     responses: { 200: page },
@@ -55,7 +57,7 @@ const ofDelivery = defineRoute(
     tags: ['Deliveries'],
     summary: 'List the attempts of a delivery, the latest first',
     description: 'Also of one that was delivered and is no longer stored. Needs a server with `history`.',
-    request: { params: idParam, query: z.strictObject(pageQuery) },
+    request: { params: idParam, query: z.strictObject({ ...pageQuery, ...workspaceQuery }) },
     responses: { 200: page },
   },
   { problems: ['not_retained'] },
@@ -66,23 +68,23 @@ export function attemptRoutes({ attempts, deliveries }: RouteEngine): EngineRout
   const before = (cursor: string | undefined): Pick<AttemptFilter, 'before'> => ({
     before: readCursor(cursor, ATTEMPT_PREFIX)?.slice(ATTEMPT_PREFIX.length),
   })
-  const show = async (workspaceId: string, filter: AttemptFilter) =>
-    showAttempts(await attempts.list(workspaceId, filter))
-
   app.openapi(list, async (c) => {
-    const { cursor, since, until, ...filter } = c.req.valid('query')
+    const { cursor, since, until, workspaceId, ...filter } = c.req.valid('query')
+    const principal = c.get('principal')
     const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
-    return c.json(await show(c.get('principal').workspaceId, { ...filter, ...times, ...before(cursor) }), 200)
+    const found = await attempts.list(scopeOf(principal, workspaceId), { ...filter, ...times, ...before(cursor) })
+    return c.json(showAttempts(principal, found), 200)
   })
 
   app.openapi(ofDelivery, async (c) => {
-    const { cursor, limit } = c.req.valid('query')
+    const { cursor, limit, workspaceId } = c.req.valid('query')
     const { id: deliveryId } = c.req.valid('param')
-    const { workspaceId } = c.get('principal')
-    const shown = await show(workspaceId, { deliveryId, limit, ...before(cursor) })
+    const principal = c.get('principal')
+    const scope = scopeOf(principal, workspaceId)
+    const found = await attempts.list(scope, { deliveryId, limit, ...before(cursor) })
     // None was made, or there is no such delivery, which is 404.
-    if (shown.data.length === 0) await deliveries.get(workspaceId, deliveryId)
-    return c.json(shown, 200)
+    if (found.rows.length === 0) await deliveries.get(scope, deliveryId)
+    return c.json(showAttempts(principal, found), 200)
   })
 
   return app

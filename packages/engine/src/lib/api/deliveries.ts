@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox/internal'
 import { type ShownDelivery, readReplayed } from '../deliveries/delivery-columns.ts'
+import type { DeliveryState } from '../deliveries/delivery.ts'
 import { HTTP_CLASSES } from '../deliveries/delivery-filter.ts'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
 import { backgroundOf } from '../hono.ts'
@@ -14,6 +15,7 @@ import { type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { deliverySchema, idParam } from './schemas.ts'
 import { showAttempts, toDelivery } from './show.ts'
+import { scopeOf, withWorkspace, workspaceQuery } from './workspace-scope.ts'
 
 const TIME = 'that of the event, or of the delivery if it was delivered and is no longer stored'
 
@@ -39,6 +41,7 @@ const list = defineRoute('deliveries:read', {
       }),
       since: bounded.isoTime.optional().openapi({ description: `At this time or later: ${TIME}` }),
       until: bounded.isoTime.optional().openapi({ description: `Before this time: ${TIME}` }),
+      ...workspaceQuery,
     }),
   },
   responses: { 200: json('A page of deliveries', deliveryPage, { data: [examples.delivery] }) },
@@ -52,7 +55,7 @@ const get = defineRoute(
     operationId: 'getDelivery',
     tags: ['Deliveries'],
     summary: 'Get a delivery with its latest attempts',
-    request: { params: idParam },
+    request: { params: idParam, query: z.strictObject(workspaceQuery) },
     responses: {
       200: json('The delivery', deliveryDetail, {
         ...examples.delivery,
@@ -91,18 +94,22 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   const app = newRoutes()
 
   app.openapi(list, async (c) => {
-    const { cursor, since, until, ...filter } = c.req.valid('query')
+    const { cursor, since, until, workspaceId, ...filter } = c.req.valid('query')
+    const principal = c.get('principal')
     const before = readCursor(cursor, 'evt_')
     const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
-    const { omitted, ...page } = await deliveries.list(c.get('principal').workspaceId, { ...filter, ...times, before })
-    return c.json({ ...showPage(page, toDelivery), ...(omitted && { omitted }) }, 200)
+    const { omitted, ...page } = await deliveries.list(scopeOf(principal, workspaceId), { ...filter, ...times, before })
+    const show = withWorkspace(principal, (row: DeliveryState) => toDelivery(row))
+    return c.json({ ...showPage(page, show), ...(omitted && { omitted }) }, 200)
   })
 
   app.openapi(get, async (c) => {
-    const { workspaceId } = c.get('principal')
-    const { latestAttempts, ...delivery } = await deliveries.getWithAttempts(workspaceId, c.req.valid('param').id)
-    const attempts = latestAttempts && { latestAttempts: showAttempts(latestAttempts) }
-    return c.json({ ...toDelivery(delivery), ...attempts }, 200)
+    const principal = c.get('principal')
+    const scope = scopeOf(principal, c.req.valid('query').workspaceId)
+    const { latestAttempts, ...delivery } = await deliveries.getWithAttempts(scope, c.req.valid('param').id)
+    const attempts = latestAttempts && { latestAttempts: showAttempts(principal, latestAttempts) }
+    const show = withWorkspace(principal, (row: DeliveryState) => toDelivery(row))
+    return c.json({ ...show(delivery), ...attempts }, 200)
   })
 
   app.openapi(replay, async (c) => {

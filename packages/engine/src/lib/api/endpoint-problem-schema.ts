@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
 import { PROBLEM_STATES } from '../problems/endpoint-problem.ts'
 import { count, id, time } from './schemas.ts'
+import { workspaceShown } from './workspace-scope.ts'
 
 export const endpointProblemSchema = z
   .object({
@@ -23,5 +24,6 @@ export const endpointProblemSchema = z
     deliveries: count.openapi({ description: 'Failed attempts whose delivery had another error before, or none' }),
     lastError: z.string(),
     lastDeliveryId: z.string(),
+    ...workspaceShown,
   })
   .openapi('EndpointProblem')

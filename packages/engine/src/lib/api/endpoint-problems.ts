@@ -11,6 +11,7 @@ import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
 import { type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import { idParam } from './schemas.ts'
 import { toEndpointProblem } from './show.ts'
+import { scopeOf, withWorkspace, workspaceQuery } from './workspace-scope.ts'
 
 const list = defineRoute(
   'deliveries:read',
@@ -28,6 +29,7 @@ const list = defineRoute(
         endpointId: bounded.id.optional(),
         since: bounded.isoTime.optional().openapi({ description: 'Last seen at this time or later' }),
         until: bounded.isoTime.optional().openapi({ description: 'Last seen before this time' }),
+        ...workspaceQuery,
       }),
     },
     responses: {
@@ -97,10 +99,11 @@ export function endpointProblemRoutes(engine: RouteEngine): EngineRoutes {
   const app = newRoutes()
 
   app.openapi(list, async (c) => {
-    const { cursor, since, until, ...filter } = c.req.valid('query')
+    const { cursor, since, until, workspaceId, ...filter } = c.req.valid('query')
+    const principal = c.get('principal')
     const times = { since: bounded.msOf(since), until: bounded.msOf(until), before: readCursor(cursor, 'prb_') }
-    const page = await problems.list(c.get('principal').workspaceId, { ...filter, ...times })
-    return c.json(showPage(page, toEndpointProblem), 200)
+    const page = await problems.list(scopeOf(principal, workspaceId), { ...filter, ...times })
+    return c.json(showPage(page, withWorkspace(principal, toEndpointProblem)), 200)
   })
 
   app.openapi(acknowledge, async (c) => {

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import * as bounded from './bounded.ts'
 import { count, deliverySchema, id, time } from './schemas.ts'
+import { workspaceShown } from './workspace-scope.ts'
 
 export const eventInput = z
   .strictObject({
@@ -46,6 +47,7 @@ export const eventSummary = z
     type: z.string(),
     createdAt: time,
     deliveries: deliveryCounts,
+    ...workspaceShown,
   })
   .openapi('EventSummary')
 
@@ -67,5 +69,6 @@ export const eventDetail = z
     counts: deliveryCounts,
     deliveries: z.array(deliverySchema).openapi({ description: 'The first 1,000 retained deliveries' }),
     complete: z.literal(false).optional().openapi({ description: 'There are more: list deliveries by `eventId`' }),
+    ...workspaceShown,
   })
   .openapi('Event')

@@ -1,7 +1,10 @@
 import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
 import type { WebhookEvent } from '../publish/event.ts'
+import type { Principal } from '../access/api-key.ts'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
+import type { DeliveryState } from '../deliveries/delivery.ts'
+import type { StoredEvent } from '../events/event-store.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { parseAsWritten } from '../formats/exact-json.ts'
 import { parseStored } from '../formats/stored-json.ts'
@@ -14,6 +17,7 @@ import type { EngineRoutes } from '../engine-routes.ts'
 import { iso, toDelivery } from './show.ts'
 import { eventDetail, eventInput, eventSummary, publishedEvent } from './event-schemas.ts'
 import { idParam } from './schemas.ts'
+import { oneWorkspaceQuery, scopeOf, withWorkspace, workspaceOf, workspaceQuery } from './workspace-scope.ts'
 
 const MAX_BATCH = 100
 /** 1 MiB. The bound of a single event applies to each event of a batch too. */
@@ -89,6 +93,7 @@ const list = defineRoute('events:read', {
       type: bounded.typeFilter.optional(),
       since: bounded.isoTime.optional().openapi({ description: 'At this time or later, by the time in the id' }),
       until: bounded.isoTime.optional().openapi({ description: 'Before this time' }),
+      ...workspaceQuery,
     }),
   },
   responses: {
@@ -107,7 +112,7 @@ const get = defineRoute(
     operationId: 'getEvent',
     tags: ['Events'],
     summary: 'Get an event with its retained deliveries',
-    request: { params: idParam },
+    request: { params: idParam, query: z.strictObject(oneWorkspaceQuery) },
     responses: {
       200: json('The event', eventDetail, {
         ...summary,
@@ -157,37 +162,44 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(list, async (c) => {
-    const { cursor, since, until, ...filter } = c.req.valid('query')
+    const { cursor, since, until, workspaceId, ...filter } = c.req.valid('query')
+    const principal = c.get('principal')
     const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
     const before = readCursor(cursor, 'evt_')
-    const page = await engine.events.list(c.get('principal').workspaceId, { ...filter, ...times, before })
-    const show = ({ id, type, createdAt, ...deliveries }: EventSummary) => ({
+    const page = await engine.events.list(scopeOf(principal, workspaceId), { ...filter, ...times, before })
+    const show = ({ id, workspaceId: _, type, createdAt, ...deliveries }: EventSummary) => ({
       id,
       type,
       createdAt: iso(createdAt),
       deliveries,
     })
-    return c.json(showPage(page, show), 200)
+    return c.json(showPage(page, withWorkspace(principal, show)), 200)
   })
 
   app.openapi(get, async (c) => {
     const { id } = c.req.valid('param')
-    const event = await engine.events.get(c.get('principal').workspaceId, id)
-    const { type, createdAt, channels, payload, contentType, pending, held, completed, failed, rows, complete } = event
-    const shown = {
-      id: event.id,
-      type,
-      createdAt: iso(createdAt),
-      channels,
-      payload: payload === null || contentType !== null ? payload : readPayload(payload),
-      contentType,
-      counts: { pending, held, completed, failed },
-      deliveries: rows.map(toDelivery),
-    }
-    return c.json(complete ? shown : { ...shown, complete }, 200)
+    const principal = c.get('principal')
+    const event = await engine.events.get(workspaceOf(principal, c.req.valid('query').workspaceId), id)
+    return c.json(withWorkspace(principal, (one: StoredEvent) => showEvent(principal, one))(event), 200)
   })
 
   return app
+}
+
+function showEvent(principal: Principal, event: StoredEvent) {
+  const { id, type, createdAt, channels, payload, contentType, pending, held, completed, failed, rows, complete } =
+    event
+  const shown = {
+    id,
+    type,
+    createdAt: iso(createdAt),
+    channels,
+    payload: payload === null || contentType !== null ? payload : readPayload(payload),
+    contentType,
+    counts: { pending, held, completed, failed },
+    deliveries: rows.map(withWorkspace(principal, (row: DeliveryState) => toDelivery(row))),
+  }
+  return complete ? shown : { ...shown, complete: false as const }
 }
 
 function listOf(input: z.infer<typeof publishInput>): z.infer<typeof inputs> {

@@ -9,6 +9,7 @@ import type { HoldReason } from '../outcome.ts'
 import { RATE_PERIODS } from '../backlog/rate-limit.ts'
 import * as bounded from './bounded.ts'
 import { credentialsInput, credentialsShown } from './credentials.ts'
+import { workspaceShown } from './workspace-scope.ts'
 
 export const time = z.iso.datetime()
 export const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
@@ -36,6 +37,7 @@ export const deliverySchema = z
     lastStatus: z.int().nullable().openapi({ description: 'The last HTTP status of the receiver' }),
     errorClass: z.enum(ERROR_CLASS_NAMES).nullable().openapi({ description: 'The class of `lastError`' }),
     explanation: z.string().nullable().openapi({ description: 'What happened, and the most likely fix' }),
+    ...workspaceShown,
   })
   .openapi('Delivery')
 
@@ -84,6 +86,7 @@ export const attemptSchema = z
       .string()
       .nullable()
       .openapi({ description: 'The beginning of the body of the response; null: not recorded' }),
+    ...workspaceShown,
   })
   .openapi('Attempt')
 

@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox/internal'
+import type { Principal } from '../access/api-key.ts'
 import type { ShownDelivery } from '../deliveries/delivery-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { classOf, explanationOf } from '../error-classes.ts'
@@ -11,6 +12,7 @@ import type { Page } from '../page.ts'
 import { showPage } from './page.ts'
 import type { attemptPage } from './delivery-schemas.ts'
 import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts'
+import { withWorkspace } from './workspace-scope.ts'
 
 /** A time outside the years of RFC 3339, broken by hand, is shown as the nearest valid one. */
 export function iso(ms: number): string {
@@ -103,8 +105,9 @@ export function toEndpointProblem({
 
 export const ATTEMPT_PREFIX = 'att_'
 
-export function showAttempts({ next, ...page }: Page<Attempt>): z.infer<typeof attemptPage> {
-  return showPage({ ...page, next: next === undefined ? undefined : ATTEMPT_PREFIX + next }, toAttempt)
+export function showAttempts(principal: Principal, { next, ...page }: Page<Attempt>): z.infer<typeof attemptPage> {
+  const found = { ...page, next: next === undefined ? undefined : ATTEMPT_PREFIX + next }
+  return showPage(found, withWorkspace(principal, toAttempt))
 }
 
 function millis(us: number | null): number | null {

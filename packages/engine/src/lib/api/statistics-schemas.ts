@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
 import { count, milliseconds, time } from './schemas.ts'
+import { workspaceShown } from './workspace-scope.ts'
 
 const counts = {
   delivered: count,
@@ -44,5 +45,6 @@ export const endpointStatisticsSchema = z
       })
       .nullable()
       .openapi({ description: 'The last attempt of the range that did not deliver; null: there was none' }),
+    workspaceId: workspaceShown.workspaceId.nullable(),
   })
   .openapi('EndpointStatistics')

@@ -1,10 +1,12 @@
 import { z } from '@hono/zod-openapi'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { SPANS } from '../statistics/spans.ts'
+import type { EndpointStatistics } from '../statistics/statistics-api.ts'
 import * as bounded from './bounded.ts'
 import * as examples from './examples.ts'
 import { type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
 import { iso } from './show.ts'
+import { scopeOf, withWorkspace, workspaceQuery } from './workspace-scope.ts'
 import { bucketSchema, endpointStatisticsSchema, isComplete } from './statistics-schemas.ts'
 
 const range = {
@@ -22,7 +24,7 @@ const series = defineRoute(
     summary: 'Count attempts by minute, hour or day',
     description: 'At most 1,500 of them. Needs a server with `history.statistics`.',
     request: {
-      query: z.strictObject({ ...range, by: z.enum(SPANS), endpointId: bounded.id.optional() }),
+      query: z.strictObject({ ...range, by: z.enum(SPANS), endpointId: bounded.id.optional(), ...workspaceQuery }),
     },
     responses: {
       200: json(
@@ -48,6 +50,7 @@ const ofEndpoints = defineRoute(
       query: z.strictObject({
         ...range,
         endpointIds: bounded.ids.openapi({ description: '1 to 100 ids, separated by commas' }),
+        ...workspaceQuery,
       }),
     },
     responses: {
@@ -69,25 +72,30 @@ export function statisticsRoutes({ statistics }: RouteEngine): EngineRoutes {
   const app = newRoutes()
 
   app.openapi(series, async (c) => {
-    const { since, until, ...filter } = c.req.valid('query')
+    const { since, until, workspaceId, ...filter } = c.req.valid('query')
     const times = { since: bounded.msOf(since) ?? 0, until: bounded.msOf(until) }
-    const { buckets, complete } = await statistics.series(c.get('principal').workspaceId, { ...filter, ...times })
+    const scope = scopeOf(c.get('principal'), workspaceId)
+    const { buckets, complete } = await statistics.series(scope, { ...filter, ...times })
     return c.json({ data: buckets.map((one) => timed(one)), ...(!complete && { complete }) }, 200)
   })
 
   app.openapi(ofEndpoints, async (c) => {
-    const { since, until, endpointIds } = c.req.valid('query')
+    const { since, until, endpointIds, workspaceId } = c.req.valid('query')
+    const principal = c.get('principal')
     const times = { since: bounded.msOf(since) ?? 0, until: bounded.msOf(until) }
-    const { endpoints, complete } = await statistics.summary(c.get('principal').workspaceId, {
+    const { endpoints, complete } = await statistics.summary(scopeOf(principal, workspaceId), {
       endpointIds: endpointIds.split(','),
       ...times,
     })
-    const data = endpoints.map(({ buckets, lastError, ...endpoint }) => ({
-      ...endpoint,
-      buckets: buckets.map((one) => timed(one)),
-      lastError: lastError && timed(lastError),
-    }))
-    return c.json({ data, ...(!complete && { complete }) }, 200)
+    const show = withWorkspace(
+      principal,
+      ({ buckets, lastError, workspaceId: _, ...endpoint }: EndpointStatistics) => ({
+        ...endpoint,
+        buckets: buckets.map((one) => timed(one)),
+        lastError: lastError && timed(lastError),
+      }),
+    )
+    return c.json({ data: endpoints.map(show), ...(!complete && { complete }) }, 200)
   })
 
   return app

@@ -13,7 +13,7 @@ import { checkBounds, checkNames } from '../errors.ts'
 import type { EventQueue } from '../publish/event-queue.ts'
 import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
-import { checkWorkspaceId } from '../workspace-id.ts'
+import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 
 export const PAGE_OPTIONS = { limit: 'number', before: 'text', ...TIME_RANGE } satisfies OptionNames<
   Parameters<DeliveryLists['listEvents']>[1]
@@ -22,6 +22,7 @@ export const PAGE_OPTIONS = { limit: 'number', before: 'text', ...TIME_RANGE } s
 /** The retained deliveries of one event, counted by status. */
 export interface EventSummary {
   id: string
+  workspaceId: string
   type: string
   createdAt: number
   pending: number
@@ -30,14 +31,14 @@ export interface EventSummary {
   failed: number
 }
 
-/** Lists of one workspace. A page reads at most some thousands of rows, however many other workspaces have. */
+/** Lists of one workspace; of deliveries also of all. A page reads at most some thousands of rows, however many other workspaces have. */
 export interface DeliveryLists {
   /**
    * Lists deliveries, newest first. With `history` also delivered ones, of which only the attempt is left. A row is as old as its
    * event, by the time in the event's id; a delivered one without a row as its settle. `since` and `until` mean these times. They
    * are found by an index; filters other than the workspace are compared row by row, at most 2,000 rows and 2,000 attempts a page.
    */
-  list(workspaceId: string, filter: DeliveryFilter): Promise<DeliveryPage>
+  list(workspaceId: WorkspaceScope, filter: DeliveryFilter): Promise<DeliveryPage>
   /** Lists events, with the number of their deliveries by status. `since` and `until` mean the time in an event's id. */
   listEvents(
     workspaceId: string,
@@ -69,9 +70,9 @@ export function createDeliveryLists(db: OutboxDatabase, { rowsStart, ...deps }: 
   }
 
   return {
-    async list(workspaceId, filter) {
+    async list(scope, filter) {
       checkNames('deliveries.list', DELIVERY_LIST_OPTIONS, filter)
-      checkWorkspaceId(workspaceId)
+      const workspaceId = readScope(scope)
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
       checkHttpClass(filter.httpClass)
       return listDeliveries(db, { ...filter, workspaceId }, { ...deps, anyState })
@@ -87,7 +88,7 @@ export function createDeliveryLists(db: OutboxDatabase, { rowsStart, ...deps }: 
       const range = keysBetween(options, before)
       const found = findStatement(db, { ...range, workspaceId, by, rows: limit + 1, filtered: true })
       // Two workspaces may have published under one event id.
-      const { rows } = await db.run<Found<EventSummary>>(sqlText`
+      const { rows } = await db.run<Found<Counted>>(sqlText`
         ${found},
         event (id) as materialized (
           select distinct ${eventIdIn(raw('found.id'))} from found
@@ -104,7 +105,7 @@ export function createDeliveryLists(db: OutboxDatabase, { rowsStart, ...deps }: 
           created_at as "createdAt", pending as "pending", held as "held", completed as "completed", failed as "failed"
         from reached left join summary on 1 = 1
         order by summary.id desc`)
-      const page = pageOf<EventSummary, EventSummary>(rows, limit, toSummary)
+      const page = pageOf<Counted, EventSummary>(rows, limit, (row) => toSummary(workspaceId, row))
       // All rows of an event that is shown are counted: the next page begins after the event.
       const last = page.rows.at(-1)
       const next = page.next !== undefined && eventIdOf(page.next) === last?.id ? last.id : page.next
@@ -113,6 +114,11 @@ export function createDeliveryLists(db: OutboxDatabase, { rowsStart, ...deps }: 
   }
 }
 
-function toSummary({ id, type, createdAt, pending, held, completed, failed }: EventSummary): EventSummary {
-  return { id, type, createdAt, pending, held, completed, failed }
+type Counted = Omit<EventSummary, 'workspaceId'>
+
+function toSummary(
+  workspaceId: string,
+  { id, type, createdAt, pending, held, completed, failed }: Counted,
+): EventSummary {
+  return { id, workspaceId, type, createdAt, pending, held, completed, failed }
 }

@@ -21,22 +21,22 @@ import type { HoldReason } from '../outcome.ts'
 import { lockEndpoints } from '../backlog/locks.ts'
 import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import { resumeWithin } from '../backlog/resume-due.ts'
-import { checkWorkspaceId } from '../workspace-id.ts'
+import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 
-/** Reads and replays retained deliveries. Each method is scoped to one workspace. */
+/** Reads and replays retained deliveries. Each method is scoped to one workspace; some reads may be to all. */
 export interface DeliveryStore extends DeliveryLists {
   /**
    * Reads a delivery; with `history` also one that was delivered and deleted, without its payload.
    *
    * @throws {EngineError} `not_retained`: it was cleaned up or never existed, or was delivered and its attempt is not recorded
    */
-  get(workspaceId: string, id: string): Promise<FoundDelivery>
+  get(workspaceId: WorkspaceScope, id: string): Promise<FoundDelivery>
   /**
    * Reads a delivery with its latest attempts, in one round trip, without its payload.
    *
    * @throws {EngineError} `not_retained`, as {@link get}
    */
-  getWithAttempts(workspaceId: string, id: string): Promise<DeliveryWithAttempts>
+  getWithAttempts(workspaceId: WorkspaceScope, id: string): Promise<DeliveryWithAttempts>
   /**
    * Sends a settled delivery again. With `history.events` also a delivered one whose row is gone: it is inserted again from its
    * last attempt and its event.
@@ -143,14 +143,12 @@ export function createDeliveryStore(
   return {
     ...createDeliveryLists(db, deps),
 
-    async get(workspaceId, id) {
-      checkWorkspaceId(workspaceId)
-      return findDelivery(db, { id, workspaceId }, deps.history)
+    async get(scope, id) {
+      return findDelivery(db, { id, workspaceId: readScope(scope) }, deps.history)
     },
 
-    async getWithAttempts(workspaceId, id) {
-      checkWorkspaceId(workspaceId)
-      return findWithAttempts(db, { id, workspaceId }, deps.history)
+    async getWithAttempts(scope, id) {
+      return findWithAttempts(db, { id, workspaceId: readScope(scope) }, deps.history)
     },
 
     async replay(workspaceId, id, { once } = {}) {

@@ -5,9 +5,9 @@ import type { EventSummary } from '../deliveries/delivery-list.ts'
 import { TIME_RANGE, type TimeRange, keysBetween } from '../deliveries/delivery-filter.ts'
 import type { DeliveryStore } from '../deliveries/delivery-store.ts'
 import { readDeliveriesOf } from '../deliveries/event-deliveries.ts'
-import { checkBounds, checkNames } from '../errors.ts'
+import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import type { Page } from '../page.ts'
-import { checkWorkspaceId } from '../workspace-id.ts'
+import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 import { findRecordedEvent, listRecordedEvents } from './recorded-events.ts'
 
 /** An event of one workspace, with its payload. */
@@ -48,13 +48,17 @@ export interface EventStore {
   /**
    * Lists events, newest first. The type is compared event by event, at most 2,000 a page. `completed` counts delivered
    * deliveries if `history` records all attempts, otherwise only stored ones.
+   *
+   * @throws {EngineError} `not_retained`: all workspaces were asked for, and the engine has no `history.events`
    */
-  list(workspaceId: string, filter: EventFilter): Promise<Page<EventSummary>>
-  /** Reads an event. @throws {EngineError} `not_retained`: neither the event nor one of its deliveries is stored */
+  list(workspaceId: WorkspaceScope, filter: EventFilter): Promise<Page<EventSummary>>
+  /** Reads an event of one workspace: two may have published under one id. @throws {EngineError} `not_retained`: neither the event nor one of its deliveries is stored */
   get(workspaceId: string, eventId: string): Promise<StoredEvent>
 }
 
 const MAX_LIMIT = 1000
+const NOT_RECORDED =
+  'events of all workspaces are listed from recorded ones, and this engine has no history.events: ask for one workspace'
 
 export function createEventStore(
   db: OutboxDatabase,
@@ -62,13 +66,14 @@ export function createEventStore(
   deliveries: Pick<DeliveryStore, 'listEvents' | 'listByEvent'>,
 ): EventStore {
   return {
-    async list(workspaceId, filter) {
+    async list(scope, filter) {
       checkNames('events.list', EVENT_FILTER, filter)
-      checkWorkspaceId(workspaceId)
+      const workspaceId = readScope(scope)
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
       const { type, ...page } = filter
       const { limit, before = BEHIND_EVERY_EVENT } = filter
       if (recordsEvents) return listRecordedEvents(db, workspaceId, { limit, type, ...keysBetween(filter, before) })
+      if (workspaceId === undefined) throw new EngineError('not_retained', NOT_RECORDED)
       const { rows, next, complete } = await deliveries.listEvents(workspaceId, page)
       const shown = rows.filter((one) => type === undefined || one.type === type)
       return { rows: shown, next, complete: complete && (next === undefined || shown.length === rows.length) }
@@ -83,7 +88,7 @@ export function createEventStore(
       }
       const { deliveries: rows, ...stored } = await deliveries.listByEvent(workspaceId, eventId)
       const counted = stored.complete ? undefined : await summaryOfMany(workspaceId, eventId)
-      return { ...(counted ?? summaryOf(eventId, rows)), channels: null, ...stored, rows }
+      return { ...(counted ?? summaryOf({ id: eventId, workspaceId }, rows)), channels: null, ...stored, rows }
     },
   }
 
@@ -95,8 +100,8 @@ export function createEventStore(
   }
 }
 
-function summaryOf(id: string, rows: readonly DeliveryState[]): EventSummary {
+function summaryOf(event: Pick<EventSummary, 'id' | 'workspaceId'>, rows: readonly DeliveryState[]): EventSummary {
   const counts = { pending: 0, held: 0, completed: 0, failed: 0 }
   for (const { status } of rows) counts[status]++
-  return { id, type: rows[0]?.type ?? '', createdAt: rows[0]?.createdAt ?? 0, ...counts }
+  return { ...event, type: rows[0]?.type ?? '', createdAt: rows[0]?.createdAt ?? 0, ...counts }
 }

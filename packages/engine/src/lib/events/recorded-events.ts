@@ -25,25 +25,33 @@ export async function listRecordedEvents(
 ): Promise<Page<EventSummary>> {
   const { dialect } = db
   const most = type === undefined ? limit + 1 : MAX_READ
-  const { by, where, order } = rangeOf(db, workspaceId, { after, before })
-  const matches = type === undefined ? raw('1 = 1') : sqlText`found.event_type = ${type}`
+  const start = startOf(workspaceId, before)
+  const { by, where, order } = rangeOf(db, workspaceId, { after, start })
+  const matches = type === undefined ? raw('1 = 1') : sqlText`numbered.event_type = ${type}`
   const { rows } = await db.run<FoundEvent>(sqlText`
     with found as materialized (
       select id, workspace_id, event_type, created_at, deliveries from keepsend_events ${by}
-      where ${where} order by ${order} ${dialect.first(most)}),
+      where ${where} order by ${order} ${dialect.first(most)} offset ${raw(String(start.skip))}),
+    numbered as materialized (
+      select found.*, row_number() over (partition by id order by workspace_id desc) as place from found),
     matched as materialized (
-      select found.*, sum(deliveries) over (order by id desc) - deliveries as counted from found where ${matches}),
+      select numbered.*, sum(deliveries) over (order by id desc, workspace_id desc) - deliveries as counted
+      from numbered where ${matches}),
     page as materialized (
-      select * from matched where counted < ${raw(String(MAX_COUNTED))} order by id desc ${dialect.first(limit + 1)}),
-    reached as (
-      select case when (select count(*) from matched) > count(page.id) then min(page.id)
-        when (select count(*) from found) = ${raw(String(most))} then (select min(found.id) from found) end as id
-      from page),
+      select * from matched where counted < ${raw(String(MAX_COUNTED))}
+      order by id desc, workspace_id desc ${dialect.first(limit + 1)}),
+    left_off as (
+      select id, workspace_id, place from page where (select count(*) from matched) > (select count(*) from page)
+      union all
+      select id, workspace_id, place from numbered
+      where (select count(*) from matched) = (select count(*) from page)
+        and (select count(*) from numbered) = ${raw(String(most))}),
+    reached as (select id, place from left_off order by id, workspace_id ${dialect.first(1)}),
     ${counted(db)}
-    select reached.id as "reached", summary.*
-    from reached left join summary on 1 = 1
-    order by summary.id desc`)
-  return pageOf(rows, limit)
+    select reached.id as "reachedId", reached.place as "reachedPlace", summary.*
+    from (select 1 as one) as one left join reached on 1 = 1 left join summary on 1 = 1
+    order by summary.id desc, summary."workspaceId" desc`)
+  return pageOf(rows, limit, (id, place) => positionOf(workspaceId, start, { id, place }))
 }
 
 /** An event with its payload, if that is stored. */
@@ -56,16 +64,18 @@ export async function findRecordedEvent(
   workspaceId: string,
   eventId: string,
 ): Promise<RecordedEvent | undefined> {
-  const { rows } = await db.run<Row & EventSummary & { payload: string | null }>(sqlText`
+  const { rows } = await db.run<CountedEvent & { payload: string | null }>(sqlText`
     with page as materialized (
-      select id, workspace_id, event_type, created_at, channels, content_type, payload_id from keepsend_events
+      select id, workspace_id, event_type, created_at, channels, content_type, payload_id, 1 as place from keepsend_events
       where id = ${eventId} and workspace_id = ${workspaceId}),
     ${counted(db)}
     select ${columns.some('page', ['channels', 'contentType'])},
       (select stored.payload from keepsend_payloads as stored where stored.id = page.payload_id) as "payload", summary.*
     from summary join page on 1 = 1`)
   const [row] = rows
-  return row && { ...row, ...columns.read<'channels' | 'contentType'>(row) }
+  if (!row) return undefined
+  const { place: _, ...event } = row
+  return { ...event, ...columns.read<'channels' | 'contentType'>(row) }
 }
 
 const columns = createCodec<typeof events>({
@@ -79,14 +89,40 @@ const columns = createCodec<typeof events>({
   payloadId: 'payload_id',
 })
 
+/** Where a page begins: below this id, or, across all workspaces, behind so many events of this id. */
+interface Start {
+  id: string
+  skip: number
+}
+
+// Several workspaces may have published under one id, so a position across all of them counts those that it has passed.
+const POSITION = /^(evt_[\w-]+)\.([1-9][0-9]{0,5})$/
+
+function startOf(workspaceId: string | undefined, before: string): Start {
+  const [, id, skip] = (workspaceId === undefined && POSITION.exec(before)) || []
+  return id === undefined ? { id: before, skip: 0 } : { id, skip: Number(skip) }
+}
+
+/** @param event its id, and its place among those of the id that the page has read */
+function positionOf(
+  workspaceId: string | undefined,
+  start: Start,
+  { id, place }: { id: string; place: number },
+): string {
+  if (workspaceId !== undefined) return id
+  return `${id}.${place + (id === start.id ? start.skip : 0)}`
+}
+
 function rangeOf(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   workspaceId: string | undefined,
-  { after, before }: { after: string; before: string },
+  { after, start }: { after: string; start: Start },
 ): { by: SqlText; where: SqlText; order: SqlText } {
-  if (workspaceId === undefined)
-    return { by: raw(''), where: sqlText`id > ${after} and id < ${before}`, order: raw('id desc') }
-  const { where, newestFirst } = dialect.ofWorkspace(workspaceId, { after, before })
+  if (workspaceId === undefined) {
+    const upper = sqlText`${raw(start.skip === 0 ? 'id <' : 'id <=')} ${start.id}`
+    return { by: raw(''), where: sqlText`id > ${after} and ${upper}`, order: raw('id desc, workspace_id desc') }
+  }
+  const { where, newestFirst } = dialect.ofWorkspace(workspaceId, { after, before: start.id })
   return { by: dialect.by('keepsend_events_workspace'), where, order: newestFirst }
 }
 
@@ -95,20 +131,20 @@ function rangeOf(
  * so. Look-ups by key alone, whatever the planner expects: the other conditions are hidden in a `case`, and in a scalar.
  */
 function counted({ dialect }: Pick<OutboxDatabase, 'dialect'>): SqlText {
-  const event = raw('page.id, page.workspace_id, page.event_type, page.created_at')
+  const event = raw('page.id, page.workspace_id, page.place, page.event_type, page.created_at')
   return sqlText`
-    tallied (id, workspace_id, event_type, created_at, status) as (
+    tallied (id, workspace_id, place, event_type, created_at, status) as (
       select ${event}, cast(null as text) from page
       union all
       select ${event}, pending_events.status from page ${dialect.joinRowsOf(raw('page.id'))}
       where pending_events.workspace_id = page.workspace_id),
     counts as materialized (
-      select id, workspace_id, min(event_type) as event_type, min(created_at) as created_at,
+      select id, workspace_id, min(place) as place, min(event_type) as event_type, min(created_at) as created_at,
         count(case when status = 'pending' then 1 end) as pending, count(case when status = 'held' then 1 end) as held,
         count(case when status = 'completed' then 1 end) as completed, count(case when status = 'failed' then 1 end) as failed
       from tallied group by id, workspace_id),
     summary as (
-      select id as "id", event_type as "type", created_at as "createdAt", pending as "pending", held as "held",
+      select id as "id", workspace_id as "workspaceId", place as "place", event_type as "type", created_at as "createdAt", pending as "pending", held as "held",
         completed + (
           select count(distinct attempt.delivery_id) from keepsend_attempts as attempt ${dialect.by('keepsend_attempts_delivery')}
           where attempt.delivery_id > counts.id || '.' and attempt.delivery_id < counts.id || '/'
@@ -118,13 +154,23 @@ function counted({ dialect }: Pick<OutboxDatabase, 'dialect'>): SqlText {
       from counts)`
 }
 
-/** An event of the page, and the id at which the search ended early. Without an event: one row with only that. */
-type FoundEvent = Row & { reached: string | null } & (EventSummary | { id: null })
+/** An event with its counts, and its place among the events of its id. */
+type CountedEvent = Row & EventSummary & { place: number }
 
-function pageOf(found: readonly FoundEvent[], limit: number): Page<EventSummary> {
-  const rows = found.filter((row): row is FoundEvent & EventSummary => row.id !== null)
-  const shown = rows.slice(0, limit).map(({ reached: _, ...row }) => row as EventSummary)
-  if (rows.length > limit) return { rows: shown, next: shown.at(-1)?.id, complete: true }
-  const reached = found[0]?.reached ?? undefined
-  return { rows: shown, next: reached, complete: reached === undefined }
+/** An event of the page, and where the search ended early. Without an event: one row with only that. */
+type FoundEvent = Row & { reachedId: string | null; reachedPlace: number } & (CountedEvent | { id: null })
+
+function pageOf(
+  found: readonly FoundEvent[],
+  limit: number,
+  positionAt: (id: string, place: number) => string,
+): Page<EventSummary> {
+  const rows = found.filter((row): row is FoundEvent & CountedEvent => row.id !== null)
+  const shown = rows.slice(0, limit)
+  const events = shown.map(({ reachedId: _, reachedPlace: _place, place: _own, ...row }) => row as EventSummary)
+  const last = shown.at(-1)
+  if (last && rows.length > limit) return { rows: events, next: positionAt(last.id, last.place), complete: true }
+  const [{ reachedId, reachedPlace } = { reachedId: null, reachedPlace: 0 }] = found
+  const next = reachedId === null ? undefined : positionAt(reachedId, reachedPlace)
+  return { rows: events, next, complete: next === undefined }
 }

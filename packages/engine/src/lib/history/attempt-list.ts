@@ -14,7 +14,7 @@ import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import type { attempts } from '../sqlite/history-tables.ts'
-import { checkWorkspaceId } from '../workspace-id.ts'
+import { type WorkspaceScope, readScope } from '../workspace-id.ts'
 import { type AttemptRange, attemptRange, upperId } from './attempt-range.ts'
 import { partitionBounds, retainedAttempts } from './retained-attempts.ts'
 import type { HistoryOptions } from './history-options.ts'
@@ -58,15 +58,15 @@ export const ATTEMPT_FILTER = {
   until: 'number',
 } satisfies OptionNames<AttemptFilter>
 
-/** Recorded attempts of one workspace. */
+/** Recorded attempts of one workspace, or of all. */
 export interface AttemptStore {
   /**
    * Lists attempts, the last settled first. Delivery, endpoint, `unsuccessful` and the times are found by an index; what else is
-   * filtered is compared row by row, at most 2,000 a page.
+   * filtered is compared row by row, at most 2,000 a page. So is `unsuccessful` across all workspaces.
    *
    * @throws {EngineError} `not_retained`: the engine has no `history`
    */
-  list(workspaceId: string, filter: AttemptFilter): Promise<Page<Attempt>>
+  list(workspaceId: WorkspaceScope, filter: AttemptFilter): Promise<Page<Attempt>>
 }
 
 const MAX_LIMIT = 1000
@@ -107,10 +107,10 @@ export function bodyIf(hasBody: SqlText): SqlText {
 export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions | undefined): AttemptStore {
   const { dialect } = db
   return {
-    async list(workspaceId, filter) {
+    async list(scope, filter) {
       checkNames('attempts.list', ATTEMPT_FILTER, filter)
       const { limit, before } = filter
-      checkWorkspaceId(workspaceId)
+      const workspaceId = readScope(scope)
       checkBounds('limit', limit, 1, MAX_LIMIT)
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
@@ -123,7 +123,7 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       const bounds = await partitionBounds(db, history, { since, upper: upperId(dialect, before, until) })
       const from = (first: SqlText): SqlText => allOf([range.from(first), ...bounds])
       const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
-      const compared = comparisonsOf(filter)
+      const compared = comparisonsOf(workspaceId, filter)
       // The end comes from the index alone. Down to it the rows are compared, until the page is full. The `case` hides the
       // comparisons from the planner, so that it can only use the range.
       const seen =
@@ -177,9 +177,10 @@ function rangeOf(
   { deliveryId, endpointId, outcome, before, until }: AttemptFilter,
 ): AttemptRange {
   const upper = upperId(dialect, before, until)
-  // Where only failures are recorded, their index has them all: D1 has no other.
+  // Where only failures are recorded, their index has them all: D1 has no other. Those of all workspaces have none.
   const isOfFailures =
-    history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered' && outcome !== 'superseded')
+    !isAcross(workspaceId, endpointId) &&
+    (history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered' && outcome !== 'superseded'))
   if (deliveryId === undefined) return attemptRange(dialect, { workspaceId, endpointId }, { upper, isOfFailures })
   // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing. The `case` hides what
   // else is compared from the planner, so that it can only use the index of the delivery.
@@ -192,12 +193,21 @@ function rangeOf(
   }
 }
 
-function comparisonsOf({ deliveryId, type, outcome, errorClass, httpStatus }: AttemptFilter): SqlText[] {
+/** Whether the attempts of all workspaces and endpoints are read, by their ids. */
+function isAcross(workspaceId: string | undefined, endpointId: string | undefined): boolean {
+  return workspaceId === undefined && endpointId === undefined
+}
+
+function comparisonsOf(
+  workspaceId: string | undefined,
+  { deliveryId, endpointId, type, outcome, errorClass, httpStatus }: AttemptFilter,
+): SqlText[] {
   const compared: SqlText[] = []
   if (type !== undefined) compared.push(sqlText`attempt.event_type = ${type}`)
   if (outcome !== undefined && outcome !== 'unsuccessful') compared.push(sqlText`attempt.outcome = ${outcome}`)
   // Elsewhere the range has it.
-  if (outcome === 'unsuccessful' && deliveryId !== undefined) compared.push(hasFailed('attempt'))
+  const isCompared = deliveryId !== undefined || isAcross(workspaceId, endpointId)
+  if (outcome === 'unsuccessful' && isCompared) compared.push(hasFailed('attempt'))
   if (errorClass !== undefined) compared.push(sqlText`attempt.error_class = ${errorClass}`)
   if (httpStatus !== undefined) compared.push(sqlText`attempt.http_status = ${httpStatus}`)
   return compared

@@ -4,7 +4,7 @@ import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import type { Page } from '../page.ts'
-import { checkWorkspaceId } from '../workspace-id.ts'
+import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 import {
   type EndpointProblem,
   isResolved,
@@ -23,13 +23,13 @@ export interface AcknowledgeOptions {
 export const ACKNOWLEDGE_OPTIONS = { by: 'text' } satisfies OptionNames<AcknowledgeOptions>
 
 /**
- * Problems of one workspace, with `history`: see docs/history.md.
+ * Problems of one workspace, and lists of all, with `history`: see docs/history.md.
  *
  * @throws {EngineError} `not_retained`: there is no such problem, or the engine has no `history`
  */
 export interface ProblemStore {
   /** Lists problems, the last seen first. `state` is compared row by row, at most 2,000 a page. */
-  list(workspaceId: string, filter: ProblemFilter): Promise<Page<EndpointProblem>>
+  list(workspaceId: WorkspaceScope, filter: ProblemFilter): Promise<Page<EndpointProblem>>
   /** Says that somebody works on an open problem. A resolved one stays as it is. */
   acknowledge(workspaceId: string, id: string, options?: AcknowledgeOptions): Promise<EndpointProblem>
   /** Resolves a problem until its next failed attempt, which opens it again. */
@@ -89,9 +89,9 @@ export function createProblemStore(db: OutboxDatabase, history: HistoryOptions |
   }
 
   return {
-    async list(workspaceId, filter) {
+    async list(scope, filter) {
       checkNames('problems.list', PROBLEM_FILTER, filter)
-      checkWorkspaceId(workspaceId)
+      const workspaceId = readScope(scope)
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
       const { retentionMs } = requireHistory()
       return listProblems(db, workspaceId, { ...filter, retentionMs })

@@ -3,10 +3,11 @@ import type { LastError } from './last-errors.ts'
 import type { Span } from './spans.ts'
 import type { StatisticsRange } from './statistics-range.ts'
 import type { StatisticsCounts } from './sums.ts'
+import type { WorkspaceScope } from '../workspace-id.ts'
 import type { Percentiles } from './total.ts'
 
 export interface StatisticsSeriesOptions extends StatisticsRange {
-  /** Only this endpoint. @default all of the workspace */
+  /** Only this endpoint. @default all of the workspace, or of all workspaces */
   endpointId?: string | undefined
   by: Span
 }
@@ -45,6 +46,8 @@ export interface StatisticsSeries {
 /** The attempts of one endpoint in a range: all together, and by hour. */
 export interface EndpointStatistics extends StatisticsCounts, Percentiles {
   endpointId: string
+  /** That of the call; of a call for all workspaces that of the endpoint: null if it is deleted. */
+  workspaceId: string | null
   buckets: (StatisticsCounts & { at: number })[]
   /** In the range; null if there was none. */
   lastError: LastError | null
@@ -57,22 +60,23 @@ export interface StatisticsSummary {
   complete: boolean
 }
 
-/** The attempts of one workspace, by time: see docs/statistics.md. */
+/** The attempts of one workspace or of all, by time: see docs/statistics.md. */
 export interface StatisticsStore {
   /**
-   * Counts the attempts of a workspace or of an endpoint, for each minute, hour or day (UTC) of a range of at most 1,500.
+   * Counts the attempts of a workspace, of all workspaces or of an endpoint, for each minute, hour or day (UTC) of a range of at most 1,500.
    *
    * @throws {EngineError} `invalid_request` for a range that is empty or too long; `not_retained` for one that begins too early,
    *   and if the engine has no statistics
    * @example
    * const { buckets } = await engine.statistics.series('ws_1', { by: 'hour', since: Date.now() - 86_400_000 })
    */
-  series(workspaceId: string, options: StatisticsSeriesOptions): Promise<StatisticsSeries>
+  series(workspaceId: WorkspaceScope, options: StatisticsSeriesOptions): Promise<StatisticsSeries>
   /**
    * Counts the attempts of up to 100 endpoints in a range of at most 48 hours, by hour and in all, and finds the last error of
-   * each. Two statements, whatever their number.
+   * each. Two statements, whatever their number; across all workspaces two, and one for each workspace that the endpoints are of.
+   * Across all workspaces a deleted endpoint has zeros.
    *
    * @throws {EngineError} as `series` does
    */
-  summary(workspaceId: string, options: StatisticsSummaryOptions): Promise<StatisticsSummary>
+  summary(workspaceId: WorkspaceScope, options: StatisticsSummaryOptions): Promise<StatisticsSummary>
 }

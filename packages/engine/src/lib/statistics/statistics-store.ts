@@ -1,7 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { EngineError, checkNames } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
-import { checkWorkspaceId } from '../workspace-id.ts'
+import { readScope } from '../workspace-id.ts'
+import { ownersOf } from './endpoint-owners.ts'
 import { lastErrors } from './last-errors.ts'
 import { readSums } from './read-sums.ts'
 import { type Span, floorTo, spansOf } from './spans.ts'
@@ -21,20 +22,22 @@ import { Total, addCounts, noCounts } from './total.ts'
 const MAX_BUCKETS = 1500
 const MAX_HOURS = 48
 const MAX_ENDPOINTS = 100
+// The owner of an endpoint that does not exist: no workspace has this id.
+const NOBODY = ''
 
 export function createStatisticsStore(db: OutboxDatabase, history: HistoryOptions | undefined): StatisticsStore {
   const check = (by: Span): void => checkRetained(history, by, spansOf(db.dialect))
   return {
-    async series(workspaceId, options) {
+    async series(scope, options) {
       checkNames('statistics.series', STATISTICS_SERIES_OPTIONS, options)
-      checkWorkspaceId(workspaceId)
+      const workspaceId = readScope(scope)
       check(options.by)
       return seriesOf(db, workspaceId, options)
     },
 
-    async summary(workspaceId, options) {
+    async summary(scope, options) {
       checkNames('statistics.summary', STATISTICS_SUMMARY_OPTIONS, options)
-      checkWorkspaceId(workspaceId)
+      const workspaceId = readScope(scope)
       check('hour')
       return summaryOf(db, workspaceId, options)
     },
@@ -48,7 +51,9 @@ async function seriesOf(
   { by, endpointId, ...range }: StatisticsSeriesOptions,
 ): Promise<StatisticsSeries> {
   const times = readRange(by, range, MAX_BUCKETS)
-  const { now, complete, sums } = await readSums(db, { workspaceId, endpoints: endpointId }, times)
+  const owners = await ownersOf(db, workspaceId, endpointId === undefined ? [] : [endpointId])
+  const owner = endpointId === undefined ? workspaceId : (owners.get(endpointId) ?? NOBODY)
+  const { now, complete, sums } = await readSums(db, { workspaceId: owner, endpoints: endpointId }, times)
   const totals = new Map(timesIn(times, now).map((at) => [at, new Total()]))
   for (const one of sums) totals.get(floorTo(by, one.at))?.add(one)
   const buckets = [...totals].map(([at, total]) => ({ at, ...total.counts, ...total.percentiles() }))
@@ -67,12 +72,17 @@ async function summaryOf(
       `endpointIds must have 1 to ${MAX_ENDPOINTS} ids; found ${endpointIds.length}`,
     )
   const times = readRange('hour', range, MAX_HOURS)
-  const [{ now, complete, sums }, errors] = await Promise.all([
-    readSums(db, { workspaceId, endpoints: endpointIds }, times),
-    lastErrors(db, workspaceId, endpointIds, times),
+  const owners = await ownersOf(db, workspaceId, endpointIds)
+  const byOwner = Map.groupBy(endpointIds, (id) => owners.get(id) ?? NOBODY)
+  const [errors, ...found] = await Promise.all([
+    lastErrors(db, workspaceId, [...owners.keys()], times),
+    ...[...byOwner].map(([owner, endpoints]) => readSums(db, { workspaceId: owner, endpoints }, times)),
   ])
-  const hours = timesIn(times, now)
-  const ofEndpoint = Map.groupBy(sums, ({ endpointId }) => endpointId)
+  const hours = timesIn(times, Math.max(...found.map(({ now }) => now)))
+  const ofEndpoint = Map.groupBy(
+    found.flatMap(({ sums }) => sums),
+    ({ endpointId }) => endpointId,
+  )
   const endpoints = endpointIds.map((endpointId): EndpointStatistics => {
     const whole = new Total()
     const byHour = new Map(hours.map((at) => [at, noCounts()]))
@@ -83,9 +93,10 @@ async function summaryOf(
       whole.add(one)
     }
     const buckets = [...byHour].map(([at, counts]) => ({ at, ...counts }))
-    return { endpointId, ...whole.counts, ...whole.percentiles(), buckets, lastError: errors.get(endpointId) ?? null }
+    const [owner, lastError] = [owners.get(endpointId) ?? null, errors.get(endpointId) ?? null]
+    return { endpointId, ...whole.counts, ...whole.percentiles(), buckets, lastError, workspaceId: owner }
   })
-  return { endpoints, complete }
+  return { endpoints, complete: found.every(({ complete }) => complete) }
 }
 
 function checkRetained(history: HistoryOptions | undefined, by: Span, spans: readonly Span[]): void {

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import * as bounded from './bounded.ts'
 import { pageOf, pageShape } from './page.ts'
 import { attemptSchema, deliverySchema } from './schemas.ts'
 
@@ -21,3 +22,11 @@ export const deliveryDetail = deliverySchema
     }),
   })
   .openapi('DeliveryDetail')
+
+export const replayInput = z
+  .strictObject({
+    status: z.enum(['failed', 'completed']).optional().openapi({ description: 'Default: `failed`' }),
+    settledAfter: bounded.isoTime.optional().openapi({ description: 'Settled at this time or later' }),
+    settledBefore: bounded.isoTime.optional().openapi({ description: 'Settled before this time' }),
+  })
+  .openapi('ReplayInput')

@@ -6,6 +6,7 @@ import type { Endpoint } from '../endpoints/endpoint.ts'
 import { backgroundOf } from '../hono.ts'
 import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 import { msOf } from './bounded.ts'
+import { replayInput } from './delivery-schemas.ts'
 import * as examples from './examples.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { answerOnce, idempotent } from './once.ts'
@@ -13,7 +14,7 @@ import { type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts
 import type { EngineRoutes } from '../engine-routes.ts'
 import { secretAgain, shownOnce } from './secrets.ts'
 import { pageOf, pageQuery, readCursor, toPage } from './page.ts'
-import { endpointChange, endpointInput, endpointSchema, idParam, replayInput } from './schemas.ts'
+import { endpointChange, endpointInput, endpointSchema, idParam } from './schemas.ts'
 import { showEndpoint } from './show.ts'
 
 const created = endpointSchema.extend({ secret: shownOnce }).openapi('CreatedEndpoint')

@@ -227,14 +227,6 @@ export const endpointSchema = z
 
 export const scheme = z.enum(['v1', 'v1a', 'compat'])
 
-export const replayInput = z
-  .strictObject({
-    status: z.enum(['failed', 'completed']).optional().openapi({ description: 'Default: `failed`' }),
-    settledAfter: bounded.isoTime.optional().openapi({ description: 'Settled at this time or later' }),
-    settledBefore: bounded.isoTime.optional().openapi({ description: 'Settled before this time' }),
-  })
-  .openapi('ReplayInput')
-
 export const secretSchema = z
   .object({
     scheme,

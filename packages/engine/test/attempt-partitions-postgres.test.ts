@@ -12,9 +12,9 @@ const DAY = 86_400_000
 const PER_MS = 2 ** 20
 
 /** An engine with history and an endpoint, and what the tests look at. */
-async function partitioned(retentionMs = 30 * DAY) {
+async function partitioned(retentionMs = 30 * DAY, options: { statistics?: boolean } = {}) {
   const on = await openPostgres()
-  const made = await recordedRig({ on, history: { retentionMs } })
+  const made = await recordedRig({ on, history: { retentionMs, ...options } })
   const endpoint = await made.addEndpoint()
   const names = async (): Promise<string[]> => {
     const rows = await made.select(
@@ -151,7 +151,8 @@ describe('partitions', () => {
   })
 
   it('lose the rows of a short retention before their range has ended', async () => {
-    const made = await partitioned(60_000)
+    // An attempt stays until it is counted, a minute and more.
+    const made = await partitioned(60_000, { statistics: false })
     await made.publish(3)
     const [newest] = (await made.list()).rows
     await made.exec(`update keepsend_attempts set id = id - ${61_000 * PER_MS} where id < ${newest?.id}`)
@@ -215,7 +216,6 @@ describe('a list', () => {
     ['of a workspace', {}],
     ['of an endpoint', { endpointId: 'own' }],
     ['of failures of an endpoint', { endpointId: 'own', outcome: 'unsuccessful' as const }],
-    ['of a delivery', { deliveryId: 'evt_1.ep_1' }],
   ])('%s is planned for the partitions of its times alone', async (_, filter) => {
     const made = await partitioned()
     await made.engine.worker.maintain()

@@ -70,7 +70,7 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<{ rows: unknown[] 
   ],
   ['attempts', ({ attempts }) => attempts.list('w1', { limit: 50 }), 50, 200],
   ['attempts of an endpoint', ({ attempts }) => attempts.list('w1', { limit: 50, endpointId: 'ep_w11' }), 50, 200],
-  ['attempts of a rare type', ({ attempts }) => attempts.list('w1', { limit: 50, type: 'c.d' }), 40, 2500],
+  ['attempts of a rare type', ({ attempts }) => attempts.list('w1', { limit: 50, type: 'c.d' }), 40, 4500],
   ['attempts of a delivery', ({ attempts }) => attempts.list('w1', { limit: 50, deliveryId: DELIVERY }), 1, 20],
   ['failures', ({ attempts }) => attempts.list('w1', { limit: 50, outcome: 'unsuccessful' }), 50, 200],
   [
@@ -113,7 +113,8 @@ it.each([
       for (const statement of statements()) reads.push(...(await readsOf(db, statement, ATTEMPTS)))
       expect(reads.length, name).toBeGreaterThan(0)
       expect(
-        reads.filter(({ by }) => PAST_OTHERS.test(by)),
+        // A scan of an empty partition reads nothing.
+        reads.filter(({ by, rows }) => PAST_OTHERS.test(by) && !(onPostgres && rows === 0)),
         name,
       ).toEqual([])
       const met = reads.reduce((sum, { rows }) => sum + rows, 0)

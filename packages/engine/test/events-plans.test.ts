@@ -85,7 +85,13 @@ async function readsOf({ db }: Pick<Awaited<ReturnType<typeof recordedRig>>, 'db
   )
   return {
     scans: tables
-      .filter((node) => node['Node Type'] === 'Seq Scan' && LARGE.test(node['Relation Name'] ?? ''))
+      // A scan of an empty partition reads nothing.
+      .filter(
+        (node) =>
+          node['Node Type'] === 'Seq Scan' &&
+          LARGE.test(node['Relation Name'] ?? '') &&
+          !(node['Actual Rows'] === 0 && !node['Rows Removed by Filter']),
+      )
       .map((node) => `${node['Node Type']} ${node['Relation Name']}`),
     read: read.reduce((sum, count) => sum + count, 0),
   }
@@ -118,8 +124,9 @@ describe.each([
       const statements = made.statements()
       expect(statements.length, name).toBeGreaterThan(0)
       for (const statement of statements) {
+        // Statements that make partitions have no plan.
         const touches = /keepsend_events|keepsend_attempts/.test(statement.sql)
-        if (!touches) continue
+        if (!touches || /^\s*(create|alter|drop)/.test(statement.sql)) continue
         const { scans, read } = await readsOf(made, statement)
         expect(scans, `${name}: ${statement.sql}`).toEqual([])
         expect(read, `${name}: ${statement.sql}`).toBeLessThanOrEqual(most)

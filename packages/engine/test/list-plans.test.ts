@@ -70,7 +70,7 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
   [
     'a list of failed ones of all',
     ({ deliveries }) => deliveries.list(allWorkspaces, { limit: 50, status: 'failed' }),
-    4500,
+    6500,
   ],
   ['a list of one event of all', ({ deliveries }) => deliveries.list(allWorkspaces, { limit: 50, eventId: EVENT }), 10],
   ['one of all', ({ deliveries }) => deliveries.get(allWorkspaces, `${EVENT}.ep_w10`), 10],

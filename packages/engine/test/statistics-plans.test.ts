@@ -155,7 +155,10 @@ it.each([
     await made.setClock(NOON + 30 * DAY)
     made.statements()
     expect(await made.engine.worker.maintain()).toMatchObject({ countedAttempts: 20_000, more: true })
-    const statements = made.statements().filter(({ sql }) => /keepsend_(statistics|attempts)\b/.test(sql))
+    // Statements that make partitions have no plan.
+    const statements = made
+      .statements()
+      .filter(({ sql }) => /keepsend_(statistics|attempts)\b/.test(sql) && !/^\s*(create|alter|drop)/.test(sql))
     const reads = []
     for (const statement of statements) reads.push(...(await readsOf(made, statement, false)))
     expect(reads.length).toBeGreaterThan(20)

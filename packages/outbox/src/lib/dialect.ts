@@ -20,6 +20,11 @@ export interface Dialect {
   /** Ends an insert of several rows: two inserts of the same keys in different orders could deadlock. */
   readonly inKeyOrder: SqlText
   /**
+   * Runs first in the transaction of a read whose order is that of an index. Postgres knows nothing of the rows of a new
+   * partition, and would rather read and sort all of them. Undefined where the statement names its index.
+   */
+  readonly followsIndexes: SqlText | undefined
+  /**
    * Follows a table in a `from`: the index that finds its rows. SQLite would choose one by its statistics, which may
    * date from a time when the table had ten rows. Postgres has no such hint: there each condition matches one index
    * alone.

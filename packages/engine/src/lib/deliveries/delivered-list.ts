@@ -3,6 +3,7 @@ import { type SqlText, allOf, raw, sqlText } from '@keepsend/outbox/internal'
 import { hasIndex } from '../has-index.ts'
 import { firstIdAtTime } from '../history/attempt-id.ts'
 import { type AttemptRange, attemptRange, upperId } from '../history/attempt-range.ts'
+import { readByIndex } from '../history/read-by-index.ts'
 import { partitionBounds, retainedAttempts } from '../history/retained-attempts.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { DELIVERED, type DeliveredAttempt, isLast } from './delivered.ts'
@@ -64,7 +65,9 @@ export async function findDelivered(
   const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
   // The end comes from the index alone. Down to it the rows are compared, until the page is full. The `case` hides the comparisons
   // from the planner, so that it can only use the range.
-  const { rows } = await db.run<Found>(sqlText`
+  const { rows } = await readByIndex<Found>(
+    db,
+    sqlText`
     with seen (position) as materialized (
       select ${position} from ${attempt} where ${from(least)} order by ${newestFirst} ${dialect.first(MAX_READ)}),
     edge (newest, reached) as materialized (
@@ -75,10 +78,20 @@ export async function findDelivered(
         and case when ${allOf(comparisonsOf(dialect, history, filter))} then true else false end
       order by ${newestFirst} ${dialect.first(filter.rows)})
     select cast(edge.newest as text) as "newest", cast(edge.reached as text) as "reached", ${DELIVERED}
-    from edge left join keepsend_attempts as attempt on attempt.id ${dialect.among(raw('select page.id from page'))}
-    order by ${newestFirst}`)
+    from edge left join keepsend_attempts as attempt on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...bounds])}`,
+  )
   const [{ newest, reached } = { newest: null, reached: null }] = rows
-  return { rows: rows.filter((row) => row.id !== null), newest, reached }
+  const found = rows.filter((row) => row.id !== null)
+  return { rows: found.toSorted(eventId === undefined ? lastSettledFirst : lastIdFirst), newest, reached }
+}
+
+// Sorted here: to a planner that follows indexes an order is a reason to read all of the primary key.
+function lastSettledFirst(one: DeliveredAttempt, other: DeliveredAttempt): number {
+  return BigInt(one.attemptId) < BigInt(other.attemptId) ? 1 : -1
+}
+
+function lastIdFirst(one: DeliveredAttempt, other: DeliveredAttempt): number {
+  return one.id < other.id ? 1 : -1
 }
 
 type Edge = Pick<DeliveredPage, 'newest' | 'reached'>

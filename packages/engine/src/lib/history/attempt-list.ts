@@ -16,6 +16,7 @@ import type { Page } from '../page.ts'
 import type { attempts } from '../sqlite/history-tables.ts'
 import { type WorkspaceScope, readScope } from '../workspace-id.ts'
 import { type AttemptRange, attemptRange, upperId } from './attempt-range.ts'
+import { readByIndex } from './read-by-index.ts'
 import { partitionBounds, retainedAttempts } from './retained-attempts.ts'
 import type { HistoryOptions } from './history-options.ts'
 import { type AttemptOutcome, hasFailed } from './attempt-end.ts'
@@ -115,12 +116,15 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)
-      const { index, newestFirst, ...range } = rangeOf(dialect, history, workspaceId, filter)
+      const { index, newestFirst: order, ...range } = rangeOf(dialect, history, workspaceId, filter)
       if (dialect.isBilled && index !== undefined && UNBILLED.has(index) && !(await hasIndex(db, index)))
         throw new EngineError('not_retained', NO_INDEX)
       const { since, until } = filter
       const { least, hasBody } = retainedAttempts(db, { ...history, workspaceId }, since)
-      const bounds = await partitionBounds(db, history, { since, upper: upperId(dialect, before, until) })
+      // The attempts of a delivery are in no order of their index.
+      const isOrdered = filter.deliveryId === undefined
+      const upper = upperId(dialect, before, until)
+      const bounds = isOrdered ? await partitionBounds(db, history, { since, upper }) : []
       const from = (first: SqlText): SqlText => allOf([range.from(first), ...bounds])
       const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
       const compared = comparisonsOf(workspaceId, filter)
@@ -129,20 +133,20 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       const seen =
         compared.length === 0
           ? raw('select cast(null as bigint) as id where 1 = 0')
-          : sqlText`select attempt.id from ${attempt} where ${from(least)} order by ${newestFirst} ${dialect.first(MAX_READ)}`
+          : sqlText`select attempt.id from ${attempt} where ${from(least)} order by ${order} ${dialect.first(MAX_READ)}`
       const isFound =
         compared.length === 0 ? raw('1 = 1') : sqlText`case when ${allOf(compared)} then true else false end`
-      const { rows } = await db.run<FoundAttempt>(sqlText`
+      const statement = sqlText`
         with seen (id) as materialized (${seen}),
         edge (reached) as materialized (select case when count(*) = ${raw(String(MAX_READ))} then min(id) end from seen),
         page (id) as materialized (
           select attempt.id from ${attempt}
           where ${from(sqlText`coalesce((select reached from edge), ${least})`)} and ${isFound}
-          order by ${newestFirst} ${dialect.first(limit + 1)})
+          order by ${order} ${dialect.first(limit + 1)})
         select cast(edge.reached as text) as "reached", ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(hasBody)}
         from edge left join keepsend_attempts as attempt
-          on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...bounds])}
-        order by attempt.id desc`)
+          on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...bounds])}`
+      const { rows } = await (isOrdered ? readByIndex<FoundAttempt>(db, statement) : db.run<FoundAttempt>(statement))
       return pageOf(rows, limit)
     },
   }
@@ -156,12 +160,17 @@ const NO_INDEX =
 /** A row of the page, and the last id that was read, if there may be more. If none was found, one row with only that. */
 type FoundAttempt = Row & { id: string | null; reached: string | null }
 
-function pageOf(found: readonly (Row & { id: string | null; reached: string | null })[], limit: number): Page<Attempt> {
-  const rows = found.filter(({ id }) => id !== null)
+function pageOf(found: readonly FoundAttempt[], limit: number): Page<Attempt> {
+  // Sorted here: to a planner that follows indexes an order is a reason to read all of the primary key.
+  const rows = found.filter(({ id }) => id !== null).toSorted(newestFirst)
   const shown = rows.slice(0, limit).map(({ reached: _, ...row }) => attemptRows.read(row))
   if (rows.length > limit) return { rows: shown, next: shown.at(-1)?.id, complete: true }
   const reached = found[0]?.reached ?? undefined
   return { rows: shown, next: reached, complete: reached === undefined }
+}
+
+function newestFirst(one: FoundAttempt, other: FoundAttempt): number {
+  return BigInt(one.id ?? 0) < BigInt(other.id ?? 0) ? 1 : -1
 }
 
 /** An id has at most 19 digits: 2^63. */

@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type SqlText, onlyRow, raw, sqlText } from '@keepsend/outbox/internal'
+import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import type { Logger } from '../logger.ts'
 import { settledAt } from './attempt-id.ts'
 import { attachAhead, dropBefore, readPartitions } from './attempt-partitions.ts'
@@ -41,7 +41,7 @@ export function createAttemptMaintenance({
     let more = false
     if (partitions) {
       await attachAhead(db, partitions, { retentionMs, refused, logger })
-      const before = Math.min(partitions.now - retentionMs, upTo ? await timeOf(db, upTo) : Infinity)
+      const before = Math.min(partitions.now - retentionMs, upTo ? await firstAfter(db, upTo) : Infinity)
       const dropped = await dropBefore(db, partitions, { before, logger })
       more = dropped.more
     }
@@ -55,7 +55,10 @@ export function createAttemptMaintenance({
   }
 }
 
-async function timeOf(db: OutboxDatabase, attemptId: SqlText): Promise<number> {
-  const { rows } = await db.run<{ id: string }>(sqlText`select cast(${attemptId} as text) as "id"`)
-  return settledAt(db.dialect.name, onlyRow(rows).id)
+/** The time of the first attempt after this one; Infinity if there is none. */
+async function firstAfter(db: OutboxDatabase, id: SqlText): Promise<number> {
+  const { rows } = await db.run<{ id: string }>(sqlText`
+    select cast(attempt.id as text) as "id" from keepsend_attempts as attempt
+    where attempt.id > ${id} order by attempt.id ${db.dialect.first(1)}`)
+  return rows[0] ? settledAt(db.dialect.name, rows[0].id) : Infinity
 }

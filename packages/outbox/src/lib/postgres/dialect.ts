@@ -33,6 +33,7 @@ export const postgresDialect: Dialect = {
   reused: raw('materialized'),
   inlinesLong: true,
   isBilled: false,
+  followsIndexes: raw(`select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)`),
   storePayloads,
   storeShared,
   storeRecorded,

@@ -28,6 +28,7 @@ export const sqliteDialect: Dialect = {
   reused: raw('not materialized'),
   inlinesLong: false,
   isBilled: false,
+  followsIndexes: undefined,
   storePayloads,
   storeShared,
   storeRecorded,

@@ -314,6 +314,11 @@ describe('a walk through a list while deliveries are delivered', () => {
           if (isOfAttempts) await between?.()
           return db.run(statement)
         },
+        // On Postgres the statement for attempts is in a transaction.
+        async atomic(statements) {
+          if (JSON.stringify(statements).includes('from keepsend_attempts')) await between?.()
+          return db.atomic(statements)
+        },
       }),
     })
     const id = await made.publish()

@@ -2,10 +2,16 @@ import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
 import type { SqlText } from '@keepsend/outbox/internal'
 import { rig } from './rig.ts'
 
+/** A statement, and whether it ran in a transaction that follows indexes. */
+interface Ran extends SqlText {
+  followsIndexes?: true
+}
+
 /** A database, and the statements that it ran since the last read. */
-function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => SqlText[] } {
-  let statements: SqlText[] = []
-  const keep = (statement: Statement): void => void statements.push(toSql(statement, db.dialect.name))
+function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => Ran[] } {
+  const { followsIndexes, name } = db.dialect
+  let statements: Ran[] = []
+  const keep = (statement: Statement): void => void statements.push(toSql(statement, name))
   return {
     db: {
       ...db,
@@ -14,7 +20,10 @@ function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => SqlText
         return db.run<R>(statement)
       },
       atomic(all) {
-        all.forEach(keep)
+        const [first, ...others] = all.map((statement) => toSql(statement, name))
+        if (first && first.sql === followsIndexes?.sql)
+          statements.push(...others.map((one) => ({ ...one, followsIndexes: true as const })))
+        else all.forEach(keep)
         return db.atomic(all)
       },
     },
@@ -28,7 +37,7 @@ function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => SqlText
 
 /** A rig, and the statements that its database ran since the last read. */
 export async function recordedRig(options: Parameters<typeof rig>[0] = {}) {
-  let take = (): SqlText[] => []
+  let take = (): Ran[] => []
   const made = await rig({
     ...options,
     wrap(direct) {
@@ -62,13 +71,15 @@ const PENDING_EVENTS = { postgres: /^pending_events/, sqlite: /^(SCAN|SEARCH) (p
 export const ATTEMPTS = { postgres: /^keepsend_attempts/, sqlite: /^(SCAN|SEARCH) (attempt|later)\b/ }
 
 /** The plan of a statement. On Postgres the statement is run once more for that. */
-export async function readsOf(db: OutboxDatabase, { sql, params }: SqlText, of = PENDING_EVENTS): Promise<Read[]> {
+export async function readsOf(db: OutboxDatabase, statement: Ran, of = PENDING_EVENTS): Promise<Read[]> {
+  const { sql, params } = statement
   if (db.dialect.name === 'sqlite') {
     const { rows } = await db.run<{ detail: string }>({ sql: `explain query plan ${sql}`, params })
     return rows.filter(({ detail }) => of.sqlite.test(detail)).map(({ detail }) => ({ by: detail, rows: 0 }))
   }
-  const { rows } = await db.run({ sql: `explain (analyze, format json) ${sql}`, params })
-  const plan = rows[0]?.['QUERY PLAN']
+  const explain = { sql: `explain (analyze, format json) ${sql}`, params }
+  const settings = statement.followsIndexes ? [db.dialect.followsIndexes].filter((one) => one !== undefined) : []
+  const plan = (await db.atomic([...settings, explain])).at(-1)?.rows[0]?.['QUERY PLAN']
   const found = (typeof plan === 'string' ? JSON.parse(plan) : plan) as { Plan: Plan }[]
   const nodes = (one: Plan): Plan[] => [one, ...(one.Plans ?? []).flatMap(nodes)]
   return found.flatMap(({ Plan: whole }) =>

@@ -56,12 +56,11 @@ export async function findDelivered(
 ): Promise<DeliveredPage | undefined> {
   const { dialect } = db
   if (history.attempts === 'failed') return undefined
-  const { index, position, newestFirst, least, ...order } = orderOf(dialect, history, filter)
-  if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, String(index)))) return undefined
   const { since, until, before, eventId } = filter
   const upper = upperId(dialect, eventId === undefined ? before : undefined, until)
   const bounds = eventId === undefined ? await partitionBounds(db, history, { since, upper }) : []
-  const from = (first: SqlText): SqlText => allOf([order.from(first), ...bounds])
+  const { index, position, newestFirst, least, from } = orderOf(dialect, history, { ...filter, upper, bounds })
+  if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, String(index)))) return undefined
   const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
   // The end comes from the index alone. Down to it the rows are compared, until the page is full. The `case` hides the comparisons
   // from the planner, so that it can only use the range.
@@ -102,20 +101,28 @@ type Found = (Edge & DeliveredAttempt) | (Edge & { id: null })
 function orderOf(
   dialect: OutboxDatabase['dialect'],
   history: HistoryOptions,
-  { workspaceId, endpointId, eventId, before, since, until }: DeliveredFilter,
+  {
+    workspaceId,
+    endpointId,
+    eventId,
+    before,
+    since,
+    upper,
+    bounds,
+  }: DeliveredFilter & { upper: bigint; bounds: readonly SqlText[] },
 ): Order {
   if (eventId !== undefined) {
     const end = `${eventId}/`
-    const upper = before !== undefined && before < end ? before : end
+    const last = before !== undefined && before < end ? before : end
     return {
       index: 'keepsend_attempts_delivery',
       position: raw('attempt.delivery_id'),
       newestFirst: raw('attempt.delivery_id desc, attempt.gen desc'),
       least: sqlText`cast(${`${eventId}.`} as text)`,
-      from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${upper}`,
+      from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${last}`,
     }
   }
-  const range = { upper: upperId(dialect, before, until), isOfFailures: false }
+  const range = { upper, isOfFailures: false, bounds }
   return {
     ...attemptRange(dialect, { workspaceId, endpointId }, range),
     position: raw('attempt.id'),

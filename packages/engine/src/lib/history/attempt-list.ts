@@ -116,16 +116,15 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)
-      const { index, newestFirst: order, ...range } = rangeOf(dialect, history, workspaceId, filter)
-      if (dialect.isBilled && index !== undefined && UNBILLED.has(index) && !(await hasIndex(db, index)))
-        throw new EngineError('not_retained', NO_INDEX)
       const { since, until } = filter
-      const { least, hasBody } = retainedAttempts(db, { ...history, workspaceId }, since)
       // The attempts of a delivery are in no order of their index.
       const isOrdered = filter.deliveryId === undefined
       const upper = upperId(dialect, before, until)
       const bounds = isOrdered ? await partitionBounds(db, history, { since, upper }) : []
-      const from = (first: SqlText): SqlText => allOf([range.from(first), ...bounds])
+      const { index, newestFirst: order, from } = rangeOf(dialect, history, { workspaceId, upper, bounds }, filter)
+      if (dialect.isBilled && index !== undefined && UNBILLED.has(index) && !(await hasIndex(db, index)))
+        throw new EngineError('not_retained', NO_INDEX)
+      const { least, hasBody } = retainedAttempts(db, { ...history, workspaceId }, since)
       const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
       const compared = comparisonsOf(workspaceId, filter)
       // The end comes from the index alone. Down to it the rows are compared, until the page is full. The `case` hides the
@@ -182,15 +181,15 @@ function isAttemptId(text: string): boolean {
 function rangeOf(
   dialect: OutboxDatabase['dialect'],
   history: HistoryOptions,
-  workspaceId: string | undefined,
-  { deliveryId, endpointId, outcome, before, until }: AttemptFilter,
+  { workspaceId, upper, bounds }: { workspaceId: string | undefined; upper: bigint; bounds: readonly SqlText[] },
+  { deliveryId, endpointId, outcome }: AttemptFilter,
 ): AttemptRange {
-  const upper = upperId(dialect, before, until)
   // Where only failures are recorded, their index has them all: D1 has no other. Those of all workspaces have none.
   const isOfFailures =
     !isAcross(workspaceId, endpointId) &&
     (history.attempts === 'failed' || (outcome !== undefined && outcome !== 'delivered' && outcome !== 'superseded'))
-  if (deliveryId === undefined) return attemptRange(dialect, { workspaceId, endpointId }, { upper, isOfFailures })
+  if (deliveryId === undefined)
+    return attemptRange(dialect, { workspaceId, endpointId }, { upper, isOfFailures, bounds })
   // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing. The `case` hides what
   // else is compared from the planner, so that it can only use the index of the delivery.
   const isOwn = workspaceId === undefined ? raw('') : sqlText`and attempt.workspace_id = ${workspaceId}`

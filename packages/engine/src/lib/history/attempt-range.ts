@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
+import { type SqlText, allOf, raw, sqlText } from '@keepsend/outbox/internal'
 import { hasFailed } from './attempt-end.ts'
 import { firstIdAtTime } from './attempt-id.ts'
 
@@ -18,17 +18,18 @@ export interface AttemptRange {
  * The attempts below `upper` of an endpoint, or else of a workspace, or else of all.
  *
  * @param isOfFailures only those that did not deliver, which have indexes of their own
+ * @param bounds of every look at the table: see {@link partitionBounds}
  */
 export function attemptRange(
   dialect: Dialect,
   { workspaceId, endpointId }: { workspaceId: string | undefined; endpointId: string | undefined },
-  { upper, isOfFailures }: { upper: bigint; isOfFailures: boolean },
+  { upper, isOfFailures, bounds }: { upper: bigint; isOfFailures: boolean; bounds: readonly SqlText[] },
 ): AttemptRange {
   const failures = isOfFailures ? sqlText`and ${hasFailed('attempt')}` : raw('')
   const [column, value] = endpointId === undefined ? ['workspace_id', workspaceId] : ['endpoint_id', endpointId]
   if (value === undefined) {
     const from = (least: SqlText): SqlText =>
-      sqlText`attempt.id >= ${least} and attempt.id < ${idText(upper)} ${failures}`
+      allOf([sqlText`attempt.id >= ${least} and attempt.id < ${idText(upper)} ${failures}`, ...bounds])
     return { index: undefined, newestFirst: raw('attempt.id desc'), from }
   }
   const index = indexOf(endpointId !== undefined, isOfFailures)
@@ -39,8 +40,10 @@ export function attemptRange(
       ? raw('')
       : sqlText`and (
         select attempt.workspace_id from keepsend_attempts as attempt ${dialect.by(index)}
-        where ${between(raw('0'), BEHIND_EVERY_ATTEMPT)} ${failures} order by ${newestFirst} ${dialect.first(1)}) = ${workspaceId}`
-  return { index, newestFirst, from: (least) => sqlText`${between(least, upper)} ${failures} ${isOwn}` }
+        where ${allOf([sqlText`${between(raw('0'), BEHIND_EVERY_ATTEMPT)} ${failures}`, ...bounds])}
+        order by ${newestFirst} ${dialect.first(1)}) = ${workspaceId}`
+  const from = (least: SqlText): SqlText => allOf([sqlText`${between(least, upper)} ${failures} ${isOwn}`, ...bounds])
+  return { index, newestFirst, from }
 }
 
 function indexOf(isOfEndpoint: boolean, isOfFailures: boolean): string {

@@ -97,9 +97,10 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
   // The rows of an event all have its time: they are in the range, or none is.
   if (typeof by === 'object')
     return [part({ where: eventRange(by.eventId, after !== undefined && by.eventId < after ? '' : before) })]
-  const where = sqlText`id < ${before} ${isAbove(after)}`
-  if (workspaceId === undefined) return [part({ where, limit: filtered ? MAX_LOOKED : rows })]
-  if (by === 'keys') return [{ ...part({ where }), last: lastMillisecond(before) }]
+  if (workspaceId === undefined)
+    return [part({ where: sqlText`id < ${before} ${isAbove(after ?? '')}`, limit: filtered ? MAX_LOOKED : rows })]
+  if (by === 'keys')
+    return [{ ...part({ where: sqlText`id < ${before} ${isAbove(after)}` }), last: lastMillisecond(before) }]
   return partsOfWorkspace(dialect, part, { ...options, by, workspaceId })
 }
 

@@ -24,9 +24,9 @@ export function endpointOf(number: number): string {
 
 /**
  * Inserts attempts as settles would have, evenly spread over the last 28 days: 1,000 workspaces, one with 90% of them, 50 types,
- * one of them rare, 1% failures of five kinds. Failed deliveries have their rows too.
+ * one of them rare, 1% failures of five kinds. Failed deliveries have their rows, events and problems are recorded.
  */
-export async function fillAttempts(db: OutboxDatabase, count: number): Promise<void> {
+export async function fillHistory(db: OutboxDatabase, count: number): Promise<void> {
   const { rows } = await db.run<{ now: number }>(sqlText`select ms as "now" from keepsend_clock`)
   const from = Number(rows[0]?.now) - DAYS * DAY_MS
   const step = (DAYS * DAY_MS - 3_600_000) / count
@@ -37,6 +37,15 @@ export async function fillAttempts(db: OutboxDatabase, count: number): Promise<v
       completed_at, last_status, last_error, payload)
     select delivery_id, workspace_id, event_type, endpoint_id, 'failed', 1, 1, gen, started_at, started_at, http_status, error, '{}'
     from keepsend_attempts where outcome = 'failed'`)
+  await db.run(sqlText`
+    insert into keepsend_events (id, workspace_id, event_type, channels, created_at, deliveries, payload_id)
+    select substr(delivery_id, 1, 40), workspace_id, event_type, '[]', started_at, 1, 1 from keepsend_attempts`)
+  await db.run(sqlText`
+    insert into keepsend_problems (endpoint_id, error_class, http_status, workspace_id, state_since, first_seen_at, last_seen_at,
+      attempts, deliveries, last_error, last_delivery_id)
+    select endpoint_id, error_class, coalesce(http_status, 0), workspace_id, min(started_at), min(started_at), max(started_at),
+      count(*), count(*), max(error), max(delivery_id)
+    from keepsend_attempts where outcome = 'failed' group by 1, 2, 3, 4`)
 }
 
 interface Slice {

@@ -23,8 +23,9 @@ export interface CleanUp {
 }
 
 export interface HistoryFound {
-  /** For each table. */
+  /** For each table: stored bytes, and µs of the roll-up of statistics, of an attempt with its event. */
   bytesEach: number[]
+  countUs: number[]
   /** By request: for each table, every answer. */
   lists: Record<string, ListFound[][]>
   cleanUps: CleanUp[]
@@ -103,10 +104,10 @@ function growthOf(found: readonly (readonly ListFound[])[]): number | undefined 
   )
 }
 
-function storedRows(title: string, sizes: readonly number[], { bytesEach }: HistoryFound): Row[] {
+function storedRows(title: string, sizes: readonly number[], { bytesEach, countUs }: HistoryFound): Row[] {
   return sizes.map((attempts, at) => ({
     name: `${title}: stored, ${attempts} attempts`,
-    figures: { 'B/attempt': bytesEach[at] ?? Number.NaN },
+    figures: { 'B/attempt': bytesEach[at] ?? Number.NaN, 'roll-up µs/attempt': countUs[at] ?? Number.NaN },
   }))
 }
 

@@ -75,7 +75,29 @@ export const REQUESTS: readonly HistoryRequest[] = [
     workspaceId: LARGE,
     path: (at) => `/deliveries?limit=5&status=failed&endpointId=${endpointOf(at)}`,
   },
+  { name: 'delivered deliveries', workspaceId: LARGE, path: () => `/deliveries?${PAGE}&status=completed` },
+  { name: 'events', workspaceId: LARGE, path: (at, now) => before('/events', at, now) },
+  { name: 'problems', workspaceId: LARGE, path: () => '/problems?limit=20' },
+  { name: 'a chart of 24 hours', workspaceId: LARGE, path: (_, now) => chart(now, 1, 'hour') },
+  { name: 'a chart of 28 days', workspaceId: LARGE, path: (_, now) => chart(now, DAYS, 'day') },
+  {
+    name: 'a chart of an endpoint, 24 hours',
+    workspaceId: LARGE,
+    path: (at, now) => `${chart(now, 1, 'hour')}&endpointId=${endpointOf(at)}`,
+  },
+  {
+    name: 'figures of 50 endpoints',
+    workspaceId: LARGE,
+    path(_, now) {
+      const ids = Array.from({ length: 50 }, (_unused, number) => endpointOf(number)).join(',')
+      return `/statistics/endpoints?since=${new Date(now - DAY_MS).toISOString()}&endpointIds=${ids}`
+    },
+  },
 ]
+
+function chart(now: number, days: number, by: 'hour' | 'day'): string {
+  return `/statistics?since=${new Date(now - days * DAY_MS).toISOString()}&by=${by}`
+}
 
 function before(path: string, at: number, now: number): string {
   return `${path}?${PAGE}&until=${timeAt(at, now)}&since=${new Date(now - DAYS * DAY_MS).toISOString()}`

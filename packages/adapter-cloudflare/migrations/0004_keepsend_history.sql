@@ -32,9 +32,10 @@ create table if not exists keepsend_attempts (
 -- The attempts of a delivery, and of an event: both are ranges of ids. Unique, so that no claim is recorded twice.
 create unique index if not exists keepsend_attempts_delivery on keepsend_attempts (delivery_id, gen);
 
--- Lists of failures. Partial: a delivered attempt is in none of them, and no superseded one.
-create index if not exists keepsend_attempts_failed on keepsend_attempts (workspace_id, id)
+-- Lists of failures. Partial: a delivered attempt is in none of them, and no superseded one. Each entry ends with the id: naming
+-- it would store it twice.
+create index if not exists keepsend_attempts_failed on keepsend_attempts (workspace_id)
 where outcome <> 'delivered' and outcome <> 'superseded';
 
-create index if not exists keepsend_attempts_failed_endpoint on keepsend_attempts (endpoint_id, id)
+create index if not exists keepsend_attempts_failed_endpoint on keepsend_attempts (endpoint_id)
 where outcome <> 'delivered' and outcome <> 'superseded';

@@ -155,8 +155,7 @@ describe('engine.on', () => {
     expect(() => engine.on('deliverd' as LifecycleName, () => {})).toThrow(
       /^engine.on has no event deliverd; it has published, claimed, attempt/,
     )
-    expect(() => engine.on('settled', undefined as unknown as () => void)).toThrow(
-      'engine.on takes a function; found undefined',
-    )
+    const nothing: unknown = undefined
+    expect(() => engine.on('settled', nothing as () => void)).toThrow('engine.on takes a function; found undefined')
   })
 })

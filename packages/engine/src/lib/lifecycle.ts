@@ -16,13 +16,13 @@ export interface DeliveryIds {
   type: string
 }
 
-/** The events of an engine, by name. Each is told after its commit, except `attempt`. */
+/** The events of an engine, by name. Each is emitted after its commit, except `attempt`. */
 export interface LifecycleEvents {
   /** The deliveries of an event were committed. */
   published: { eventId: string; workspaceId: string; type: string; deliveries: number }
   /** A worker took a delivery under a lease. `attempt` is the number of the attempt that follows. */
   claimed: DeliveryIds & { attempt: number }
-  /** An attempt ended; its outcome is not recorded yet, and is made again if the lease is lost. */
+  /** An attempt ended. Its outcome is not recorded yet; if the lease is lost, another attempt is made. */
   attempt: DeliveryIds & {
     attempt: number
     outcome: AttemptEnd['outcome']

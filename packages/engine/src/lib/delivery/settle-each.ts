@@ -179,7 +179,6 @@ async function settleWithoutAttempts<F extends FinishedDelivery>(
   return toEach(finished, settled, logger)
 }
 
-/** Settles one row: with its attempt, which its problem counts, and if the database refuses that, without. History never costs a delivery. */
 /** Settles one row: with its attempt and problem, and if the database refuses that, without. History never costs a delivery. */
 async function settleOne(settle: Settle, one: FinishedDelivery, logger: Logger): Promise<'settled' | 'lost'> {
   const only = async (each: FinishedDelivery): Promise<'settled' | 'lost'> =>
